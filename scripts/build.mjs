@@ -1,0 +1,26 @@
+// Compiles the host side to dist/ and the guest side to dist/guest.json, a map
+// of module name → CommonJS source that the kernel hands to each zygote, so that
+// no file of the host is ever opened there.
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+for (const folder of ["dist", "build"])
+  rmSync(join(root, folder), { recursive: true, force: true });
+for (const project of ["tsconfig.json", "tsconfig.guest.json"]) {
+  execFileSync(process.execPath, [tsc, "-p", join(root, project)], { stdio: "inherit" });
+}
+
+const modules = {};
+const guestRoot = join(root, "build/guest");
+for (const entry of readdirSync(guestRoot, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !entry.name.endsWith(".js")) continue;
+  const file = join(entry.parentPath, entry.name);
+  modules[relative(guestRoot, file).replace(/\.js$/, "")] = readFileSync(file, "utf8");
+}
+mkdirSync(join(root, "dist"), { recursive: true });
+writeFileSync(join(root, "dist/guest.json"), JSON.stringify(modules));
+chmodSync(join(root, "dist/cli/main.js"), 0o755);

@@ -1,0 +1,109 @@
+/**
+ * Owns `secure-exec doctor`: what this host offers, layer by layer, and whether
+ * a program runs. Exit code 1 when a required layer is missing or the test fails.
+ * Untrusted: nothing; the probe is our own code in our own engine.
+ */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { engineVersion, findEngine } from "../launcher/engine.js";
+import { failure, SecureExecError } from "../sdk/errors.js";
+import { NodeRuntime } from "../sdk/runtime.js";
+
+/** Without these no program is run. */
+const requiredLayers: readonly string[] = ["seccomp", "no_new_privs"];
+const probeTimeoutMs = 30_000;
+const selfTestTimeoutMs = 30_000;
+
+interface LayerReport {
+  layer: string;
+  available: boolean;
+  why: string;
+}
+
+async function probe(engine: string): Promise<LayerReport[]> {
+  const url = new URL("../sandbox/probe.js", import.meta.url).href;
+  const program = `import { probeIsolation } from ${JSON.stringify(url)};
+console.log(JSON.stringify(probeIsolation()));`;
+  const { stdout } = await promisify(execFile)(
+    engine,
+    ["--no-warnings", "--input-type=module", "-e", program],
+    { env: {}, timeout: probeTimeoutMs, encoding: "utf8" },
+  );
+  return JSON.parse(stdout) as LayerReport[];
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map(
+      (row) =>
+        row
+          .map((cell, column) => cell.padEnd(widths[column]!))
+          .join("  ")
+          .trimEnd() + "\n",
+    )
+    .join("");
+}
+
+function describe(error: unknown): string {
+  if (!SecureExecError.isSecureExecError(error))
+    return error instanceof Error ? error.message : String(error);
+  const stderr = typeof error.details?.stderr === "string" ? error.details.stderr.trimEnd() : "";
+  return `${error.message} [${error.code}]${stderr === "" ? "" : `\n${stderr}`}`;
+}
+
+async function selfTest(): Promise<void> {
+  const runtime = await NodeRuntime.create();
+  try {
+    const { value, exitCode, stderr } = await runtime.run("__return(1 + 1);", {
+      timeout: selfTestTimeoutMs,
+    });
+    if (value !== 2)
+      throw new Error(`expected 2, got ${String(value)} with exit code ${exitCode}\n${stderr}`);
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+/** Prints the report; resolves with the exit code. */
+export async function doctor(): Promise<number> {
+  const print = (text: string): boolean => process.stdout.write(text);
+  print(`host node    ${process.version} (${process.platform} ${process.arch})\n`);
+  const engine = findEngine();
+  if ("problem" in engine) {
+    print(`engine       missing: ${describe(failure(engine.problem, { why: engine.why }))}\n`);
+    return 1;
+  }
+  const version = engine.overridden ? `overridden, wanted ${engineVersion}` : engine.version;
+  print(`engine       ${engine.path} (${version})\n\n`);
+
+  let healthy = true;
+  try {
+    const layers = await probe(engine.path);
+    const rows = layers.map(({ layer, available, why }) => [
+      layer,
+      available ? "yes" : "no",
+      requiredLayers.includes(layer) ? "required" : "optional",
+      why,
+    ]);
+    print(table([["LAYER", "AVAILABLE", "NEED", "WHY"], ...rows]));
+    const present = new Set(layers.filter(({ available }) => available).map(({ layer }) => layer));
+    const missing = requiredLayers.filter((layer) => !present.has(layer));
+    if (missing.length > 0) {
+      print(`\nMissing and required: ${missing.join(", ")}. Programs will not be run.\n`);
+      healthy = false;
+    }
+  } catch (error) {
+    print(`The isolation probe failed: ${describe(error)}\n`);
+    healthy = false;
+  }
+
+  try {
+    await selfTest();
+    print("\nself test    passed\n");
+  } catch (error) {
+    print(`\nself test    failed: ${describe(error)}\n`);
+    healthy = false;
+  }
+  return healthy ? 0 : 1;
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+/**
+ * Owns the command line: which command is meant, and the process's exit code.
+ * Exit codes: the guest's for `run`, 1 when something failed, 2 for wrong usage.
+ * Untrusted: nothing; FILE's text is only ever handed to a virtual machine.
+ */
+import { readFileSync } from "node:fs";
+import { printable, SecureExecError } from "../sdk/errors.js";
+import { doctor } from "./doctor.js";
+import { runFile } from "./run.js";
+
+const help = `Usage:
+  secure-exec run FILE [args...]   run a JavaScript or TypeScript file in a virtual machine
+  secure-exec doctor               check what this machine offers, and run a self test
+  secure-exec --version
+  secure-exec --help
+
+The program sees only the virtual machine. Its stdin, stdout, stderr and exit
+code are connected to this command's; SIGINT, SIGTERM and SIGHUP are passed on.
+`;
+
+function version(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+function usageError(problem: string): number {
+  process.stderr.write(`secure-exec: ${problem}\n\n${help}`);
+  return 2;
+}
+
+async function main([command, ...rest]: string[]): Promise<number> {
+  switch (command) {
+    case "run": {
+      const [file, ...args] = rest;
+      if (file === undefined) return usageError("run needs a FILE");
+      if (file.startsWith("-")) return usageError(`unknown option ${printable(file)}`);
+      return runFile(file, args);
+    }
+    case "doctor":
+      return rest.length === 0 ? doctor() : usageError("doctor takes no arguments");
+    case "--version":
+    case "-v":
+      process.stdout.write(`${version()}\n`);
+      return 0;
+    case "--help":
+    case "-h":
+    case "help":
+      process.stdout.write(help);
+      return 0;
+    case undefined:
+      return usageError("a command is missing");
+    default:
+      return usageError(`unknown command ${printable(command)}`);
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const known = SecureExecError.isSecureExecError(error);
+    process.stderr.write(
+      `secure-exec: ${known ? `${error.message} [${error.code}]` : String(error)}\n`,
+    );
+    const stderr = known ? error.details?.stderr : undefined;
+    if (typeof stderr === "string" && stderr !== "") process.stderr.write(`${stderr.trimEnd()}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,51 @@
+/**
+ * Bindings that are not virtual yet. Their calls fail as "operation not
+ * permitted", shaped like Node's; docs/compatibility.md is checked against
+ * this table. It protects nothing: seccomp stands behind each of them.
+ */
+import { Errno } from "../../abi/errno.js";
+
+type Kind = "class" | "function";
+
+interface Refusal {
+  binding: string;
+  name: string;
+  kind: Kind;
+  syscall: string;
+}
+
+export const refusals: readonly Refusal[] = Object.freeze([
+  { binding: "worker", name: "Worker", kind: "class", syscall: "clone" },
+  { binding: "process_wrap", name: "Process", kind: "class", syscall: "spawn" },
+  { binding: "spawn_sync", name: "spawn", kind: "function", syscall: "spawnSync" },
+  { binding: "tcp_wrap", name: "TCP", kind: "class", syscall: "socket" },
+  { binding: "udp_wrap", name: "UDP", kind: "class", syscall: "socket" },
+  { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },
+  { binding: "fs_event_wrap", name: "FSEvent", kind: "class", syscall: "inotify_init" },
+  { binding: "heap_utils", name: "triggerHeapSnapshot", kind: "function", syscall: "open" },
+  { binding: "cares_wrap", name: "getaddrinfo", kind: "function", syscall: "getaddrinfo" },
+  { binding: "cares_wrap", name: "getnameinfo", kind: "function", syscall: "getnameinfo" },
+] as const);
+
+function refusal(syscall: string): Error {
+  return Object.assign(new Error(`EPERM: operation not permitted, ${syscall}`), {
+    errno: -Errno.EPERM,
+    code: "EPERM",
+    syscall,
+  });
+}
+
+export function denyBindings(internalBinding: (name: string) => any): void {
+  for (const { binding, name, syscall } of refusals) {
+    const target = internalBinding(binding);
+    if (typeof target?.[name] !== "function")
+      throw new Error(`binding ${binding}.${name} is not in this engine`);
+    // getaddrinfo and its sibling report through their return value.
+    const value = name.startsWith("get")
+      ? () => -Errno.EPERM
+      : function refused() {
+          throw refusal(syscall);
+        };
+    target[name] = value;
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Runs file-system operations. An operation is a generator that yields kernel
+ * calls and returns the value Node expects; the same generator serves the
+ * blocking, the callback and the promise form of a binding function.
+ *
+ * Invariants: a callback never runs inside the call that asked for it; it runs in
+ * the async context of that call, and ticks and microtasks run between two of them.
+ */
+import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { GuestCalls, GuestEnvironment } from "../environment.js";
+
+type Name = keyof GuestCalls;
+/** Something other than a kernel call to wait for. */
+export interface Wait<T> {
+  block(): T;
+  /** Calls back later, never at once. */
+  wait(done: (value: T) => void): void;
+}
+type Call = { [K in Name]: readonly [name: K, args: CallArgs<GuestCalls, K>] }[Name];
+export type Step = Call | Wait<any>;
+export type Operation<T> = Generator<Step, T, any>;
+
+const { captureStackTrace } = Error;
+const NativeError = Error;
+const NativePromise = Promise;
+const { apply, defineProperty } = Reflect;
+
+/** One kernel call inside an operation: its result, or a negative errno. */
+export function* ask<K extends Name>(
+  name: K,
+  args: CallArgs<GuestCalls, K>,
+): Operation<CallResult<GuestCalls, K> | number> {
+  return (yield [name, args] as unknown as Call) as CallResult<GuestCalls, K> | number;
+}
+
+export function* waitFor<T>(wait: Wait<T>): Operation<T> {
+  return (yield wait) as T;
+}
+
+/** Error names and texts of libuv, by negative errno; filled by `installRunner`. */
+let uvErrors: ReadonlyMap<number, readonly [code: string, message: string]> = new Map();
+
+/** What C++ throws for a failed system call: the same text, the same properties in the same order. */
+export function failure(errno: number, syscall: string, path?: string, dest?: string): Error {
+  const [code, text] = uvErrors.get(errno) ?? ["UNKNOWN", "unknown error"];
+  let message = `${code}: ${text}, ${syscall}`;
+  if (path !== undefined) message += ` '${path}'`;
+  if (dest !== undefined) message += ` -> '${dest}'`;
+  const error = new NativeError(message) as NodeJS.ErrnoException & { dest?: string };
+  error.errno = errno;
+  error.code = code;
+  error.syscall = syscall;
+  if (path !== undefined) error.path = path;
+  if (dest !== undefined) error.dest = dest;
+  return error;
+}
+
+/** An error that C++ makes from its own text and code. */
+export function codedError(code: string, message: string): Error {
+  const error = new NativeError(message) as NodeJS.ErrnoException;
+  error.code = code;
+  return error;
+}
+
+export interface Runner {
+  /** Blocks until the operation is through. */
+  sync<T>(operation: Operation<T>): T;
+  /** `settle` runs later, exactly once, in the caller's async context. */
+  async<T>(
+    operation: Operation<T>,
+    resource: object | undefined,
+    settle: (error: unknown, value: T | undefined) => void,
+  ): void;
+  promise<T>(operation: Operation<T>): Promise<T>;
+  /** Completes an `FSReqCallback`. */
+  request<T>(operation: Operation<T>, request: Request): void;
+}
+
+export interface Request {
+  oncomplete(...args: unknown[]): void;
+}
+
+/** An own error of an asynchronous call has no frames: nobody's code was on the stack. */
+function withoutFrames(error: unknown): unknown {
+  if (
+    error instanceof NativeError &&
+    typeof (error as NodeJS.ErrnoException).syscall === "string"
+  ) {
+    const { name, message } = error;
+    defineProperty(error, "stack", {
+      value: `${name}: ${message}`,
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    });
+  }
+  return error;
+}
+
+export function createRunner(env: GuestEnvironment): Runner {
+  const { kernel } = env;
+  uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
+  const asyncHooks = env.requireBuiltin("internal/async_hooks");
+  const frames = env.requireBuiltin("internal/async_context_frame");
+  const { triggerUncaughtException } = env.internalBinding("errors");
+  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
+  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
+    enqueueMicrotask(run: () => void): void;
+  };
+  const runTicks = (process as unknown as { _tickCallback(): void })._tickCallback;
+
+  function sync<T>(operation: Operation<T>): T {
+    let state = operation.next();
+    while (state.done !== true) {
+      const step = state.value;
+      state = operation.next("block" in step ? step.block() : kernel.call(step[0], step[1] as any));
+    }
+    return state.value;
+  }
+
+  /** Set from a delivery until the microtasks behind it have run. */
+  let unsettled = false;
+  const settled = (): void => {
+    unsettled = false;
+  };
+
+  /**
+   * Calls into guest code the way C++ does: own context, own async id. Ticks and microtasks run from C++
+   * afterwards, with a clean stack; only when several completions arrive together do they run from here.
+   */
+  function deliver(frame: unknown, resource: any, run: () => void): void {
+    if (unsettled) flush();
+    const outer = frames.exchange(frame);
+    const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
+    try {
+      if (id > 0) asyncHooks.emitBefore(id, id, resource);
+      run();
+      if (id > 0) asyncHooks.emitAfter(id);
+    } catch (error) {
+      triggerUncaughtException(error, false);
+    } finally {
+      frames.exchange(outer);
+    }
+    if (!unsettled) {
+      unsettled = true;
+      enqueueMicrotask(settled);
+    }
+  }
+
+  function flush(): void {
+    try {
+      apply(runTicks, process, []);
+    } catch (error) {
+      triggerUncaughtException(error, false);
+    }
+  }
+
+  function runAsync<T>(
+    operation: Operation<T>,
+    resource: object | undefined,
+    settle: (error: unknown, value: T | undefined) => void,
+  ): void {
+    const frame = frames.current();
+    let asked = false;
+    const finish = (error: unknown, value: T | undefined): void => {
+      const run = () => deliver(frame, resource, () => settle(error, value));
+      if (asked) run();
+      else setImmediate(run);
+    };
+    const advance = (answer: unknown): void => {
+      let state: IteratorResult<Step, T>;
+      try {
+        state = operation.next(answer);
+      } catch (error) {
+        finish(withoutFrames(error), undefined);
+        return;
+      }
+      if (state.done === true) {
+        finish(null, state.value);
+        return;
+      }
+      const step = state.value;
+      const answered = (result: unknown): void => {
+        asked = true;
+        advance(result);
+      };
+      if ("wait" in step) step.wait(answered);
+      else kernel.callAsync(step[0], step[1] as any, answered);
+    };
+    advance(undefined);
+  }
+
+  return {
+    sync,
+    async: runAsync,
+    promise<T>(operation: Operation<T>): Promise<T> {
+      return new NativePromise<T>((resolve, reject) => {
+        runAsync(operation, undefined, (error, value) => {
+          if (error === null) resolve(value as T);
+          else reject(error);
+        });
+      });
+    },
+    request<T>(operation: Operation<T>, request: Request): void {
+      runAsync(operation, request, (error, value) => {
+        if (error !== null) request.oncomplete(error);
+        else if (value === undefined) request.oncomplete(null);
+        else request.oncomplete(null, value);
+      });
+    },
+  };
+}
+
+/** Hides the frames of `below` and what it called from a thrown error, as if C++ had thrown it. */
+export function trimStack(error: unknown, below: Function): void {
+  if (error instanceof NativeError) captureStackTrace(error, below);
+}

@@ -1,0 +1,303 @@
+/**
+ * Owns the guest's end of its socket: system calls that block or do not,
+ * events, output windows and stdin.
+ *
+ * Blocking calls read the socket directly, everything else arrives through a
+ * libuv pipe on the same descriptor; both feed one FrameReader. Events that come
+ * in while a call blocks are queued and run from the event loop, never from
+ * inside the call. The pipe is unreferenced while nothing is awaited, so an idle
+ * channel does not keep a program alive.
+ */
+import { Decoder } from "../protocol/codec.js";
+import type { Message, Schema } from "../protocol/codec.js";
+import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
+import type { Frame } from "../protocol/frames.js";
+import { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
+import { byNumber } from "../protocol/table.js";
+import type { CallArgs, CallResult } from "../protocol/table.js";
+import * as libc from "../sandbox/libc.js";
+import { Errno } from "../abi/errno.js";
+import type { GuestCalls, KernelClient } from "./environment.js";
+
+type KernelEvents = typeof kernelEvents;
+type EventHandler = (args: any) => void;
+type Done = (result: any) => void;
+
+/** One write to the socket carries at most this much output, so the kernel's reads stay small. */
+const outputChunkBytes = 64 * 1024;
+/** Consumed stdin is reported in steps of this size. */
+const stdinCreditStepBytes = 32 * 1024;
+
+const eventsByNumber = byNumber(kernelEvents);
+const POLLOUT = 4;
+
+export class Channel implements KernelClient {
+  readonly #fd: number;
+  readonly #reader = new FrameReader();
+  readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+  readonly #pending = new Map<number, { result: Schema; done: Done }>();
+  readonly #handlers = new Map<string, EventHandler>();
+  readonly #queue: (() => void)[] = [];
+  readonly #window = [0, 0, 0];
+  #nextId = 1;
+  #pipe: any;
+  #streamState: any;
+  #references = 0;
+  #blocking = false;
+  #drainScheduled = false;
+  #stdin: Buffer[] = [];
+  #stdinEnded = false;
+  #stdinConsumedBytes = 0;
+  #onStdin: (() => void) | undefined;
+  readonly #setImmediate: typeof setImmediate;
+  readonly #closed: () => never;
+
+  /** `closed` runs when the kernel is gone; it must not return. */
+  constructor(fd: number, closed: () => never) {
+    this.#fd = fd;
+    this.#closed = closed;
+    this.#setImmediate = setImmediate;
+  }
+
+  /** Hands the descriptor to the event loop. Called once, in the guest process. */
+  attach(internalBinding: (name: string) => any): void {
+    const { Pipe, constants } = internalBinding("pipe_wrap");
+    const streamWrap = internalBinding("stream_wrap");
+    this.#streamState = streamWrap.streamBaseState;
+    const readBytesOrError = streamWrap.kReadBytesOrError as number;
+    const pipe = new Pipe(constants.SOCKET);
+    pipe.open(this.#fd);
+    pipe.onread = (buffer: ArrayBuffer | undefined) => {
+      const size = this.#streamState[readBytesOrError] as number;
+      if (size < 0 || buffer === undefined) {
+        if (size < 0) this.#closed();
+        return;
+      }
+      this.#feed(Buffer.from(buffer, 0, size));
+      this.#drain();
+    };
+    pipe.readStart();
+    pipe.unref();
+    this.#pipe = pipe;
+  }
+
+  on<K extends keyof KernelEvents>(
+    name: K,
+    handler: (args: Message<KernelEvents[K]["args"]>) => void,
+  ): void {
+    this.#handlers.set(name, handler);
+  }
+
+  ref(): void {
+    if (this.#references++ === 0) this.#pipe?.ref();
+  }
+
+  unref(): void {
+    if (--this.#references === 0) this.#pipe?.unref();
+  }
+
+  call<K extends keyof GuestCalls>(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+  ): CallResult<GuestCalls, K> | number {
+    let answer: any;
+    let answered = false;
+    this.#send(
+      name,
+      args,
+      (result) => {
+        answer = result;
+        answered = true;
+      },
+      true,
+    );
+    while (!answered) this.#pump();
+    return answer;
+  }
+
+  callAsync<K extends keyof GuestCalls>(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+    done: (result: CallResult<GuestCalls, K> | number) => void,
+  ): void {
+    this.ref();
+    this.#send(
+      name,
+      args,
+      (result) => {
+        this.unref();
+        done(result);
+      },
+      false,
+    );
+  }
+
+  event<K extends keyof typeof guestEvents>(
+    name: K,
+    args: Message<(typeof guestEvents)[K]["args"]>,
+  ): void {
+    const spec = guestEvents[name];
+    this.#write(
+      encodeFrame(FrameKind.event, 0, spec.nr, spec.args as Schema, args as Message<Schema>),
+    );
+  }
+
+  /** Waits for one kernel event, blocking; used before the event loop runs. */
+  waitFor<K extends keyof KernelEvents>(name: K): Message<KernelEvents[K]["args"]> {
+    let value: Message<KernelEvents[K]["args"]> | undefined;
+    this.on(name, (args) => {
+      value = args;
+    });
+    while (value === undefined) {
+      // What came behind the awaited event stays queued: its handler is not there yet.
+      const job = this.#queue.shift();
+      if (job === undefined) this.#pump();
+      else job();
+    }
+    this.#handlers.delete(name);
+    return value;
+  }
+
+  setWindow(bytes: number): void {
+    this.#window[1] = bytes;
+    this.#window[2] = bytes;
+  }
+
+  credit(fd: number, bytes: number): void {
+    this.#window[fd]! += bytes;
+  }
+
+  writeOutput(fd: number, data: Uint8Array): void {
+    let at = 0;
+    while (at < data.byteLength) {
+      while (this.#window[fd]! <= 0) this.#pump();
+      const size = Math.min(data.byteLength - at, outputChunkBytes, this.#window[fd]!);
+      this.#window[fd]! -= size;
+      this.event("output", { fd, data: data.subarray(at, at + size) });
+      at += size;
+    }
+  }
+
+  writeErrorReport(text: string): void {
+    this.writeOutput(2, Buffer.from(text, "utf8"));
+  }
+
+  /** Runs `notify` whenever bytes or the end of stdin may be taken. */
+  onStdin(notify: (() => void) | undefined): void {
+    this.#onStdin = notify;
+  }
+
+  /** Bytes of stdin that are here already: `null` when none are, empty at end of file. */
+  takeInput(maxBytes: number): Uint8Array | null {
+    const first = this.#stdin[0];
+    if (first === undefined) return this.#stdinEnded ? new Uint8Array(0) : null;
+    const taken = first.subarray(0, maxBytes);
+    if (taken.length === first.length) this.#stdin.shift();
+    else this.#stdin[0] = first.subarray(maxBytes);
+    this.#stdinConsumedBytes += taken.length;
+    if (this.#stdinConsumedBytes >= stdinCreditStepBytes) {
+      this.event("stdinCredit", { bytes: this.#stdinConsumedBytes });
+      this.#stdinConsumedBytes = 0;
+    }
+    return taken;
+  }
+
+  readInput(maxBytes: number): Uint8Array {
+    for (;;) {
+      const bytes = this.takeInput(maxBytes);
+      if (bytes !== null) return bytes;
+      this.#pump();
+    }
+  }
+
+  #send(name: keyof GuestCalls, args: any, done: Done, blocking: boolean): void {
+    const spec = guestCalls[name];
+    const id = this.#nextId;
+    this.#nextId = id === 0xffffffff ? 1 : id + 1;
+    const entry = { result: spec.result as Schema, done };
+    // A blocking caller takes its answer at once; others are answered from the event loop.
+    if (!blocking) entry.done = (result) => this.#enqueue(() => done(result));
+    this.#pending.set(id, entry);
+    this.#write(encodeFrame(FrameKind.call, id, spec.nr, spec.args as Schema, args));
+  }
+
+  #write(frame: Buffer): void {
+    let at = 0;
+    while (at < frame.length) {
+      const written = libc.write(this.#fd, frame, at, frame.length - at);
+      if (written >= 0) at += written;
+      else if (written === -Errno.EAGAIN) libc.poll([{ fd: this.#fd, events: POLLOUT }], -1);
+      else if (written !== -Errno.EINTR) this.#closed();
+    }
+  }
+
+  /** Blocks until the socket has something and takes it in. */
+  #pump(): void {
+    this.#blocking = true;
+    libc.pollReadable(this.#fd, -1);
+    const size = libc.read(this.#fd, this.#readBuffer, 0, this.#readBuffer.length);
+    if (size > 0) this.#feed(this.#readBuffer.subarray(0, size));
+    else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
+    this.#blocking = false;
+    if (this.#queue.length > 0) this.#scheduleDrain();
+  }
+
+  #feed(bytes: Buffer): void {
+    this.#reader.push(bytes, (frame) => this.#frame(frame));
+  }
+
+  #frame(frame: Frame): void {
+    if (frame.kind === FrameKind.event) {
+      const entry = eventsByNumber.get(frame.number);
+      if (entry === undefined) return;
+      const args = new Decoder(frame.payload).message(entry.spec.args as Schema) as any;
+      this.#event(entry.name, args);
+      return;
+    }
+    const pending = this.#pending.get(frame.id);
+    if (pending === undefined) return;
+    this.#pending.delete(frame.id);
+    const decoder = new Decoder(frame.payload);
+    if (frame.kind === FrameKind.failure) {
+      pending.done(-decoder.i32());
+      return;
+    }
+    const result = decoder.message(pending.result) as Record<string, unknown>;
+    // The payload is a view of the read buffer, which the next read overwrites.
+    for (const name in pending.result) {
+      if (pending.result[name] === "bytes") result[name] = Buffer.from(result[name] as Uint8Array);
+    }
+    pending.done(result);
+  }
+
+  #event(name: string, args: any): void {
+    if (name === "credit") return this.credit(args.fd as number, args.bytes as number);
+    if (name === "stdin" || name === "stdinEnd") {
+      if (name === "stdin") this.#stdin.push(Buffer.from(args.data as Uint8Array));
+      else this.#stdinEnded = true;
+      this.#enqueue(() => this.#onStdin?.());
+      return;
+    }
+    if (args.source instanceof Uint8Array) args.source = Buffer.from(args.source);
+    this.#enqueue(() => this.#handlers.get(name)?.(args));
+  }
+
+  #enqueue(job: () => void): void {
+    this.#queue.push(job);
+    if (this.#blocking) return;
+    this.#scheduleDrain();
+  }
+
+  #scheduleDrain(): void {
+    if (this.#drainScheduled || this.#pipe === undefined) return;
+    this.#drainScheduled = true;
+    this.#setImmediate(() => {
+      this.#drainScheduled = false;
+      this.#drain();
+    });
+  }
+
+  #drain(): void {
+    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) job();
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * What guest-side modules may reach. They hold no authority: whatever they ask
+ * for is judged by the kernel, and they run inside the walls of the guest process.
+ */
+import type { guestCalls } from "../protocol/guest-calls.js";
+import type { CallArgs, CallResult } from "../protocol/table.js";
+
+export type GuestCalls = typeof guestCalls;
+
+export interface KernelClient {
+  /** Blocks until the reply: the result, or a negative errno. */
+  call<K extends keyof GuestCalls>(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+  ): CallResult<GuestCalls, K> | number;
+  /** The same without blocking; keeps the event loop alive until `done` has run. */
+  callAsync<K extends keyof GuestCalls>(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+    done: (result: CallResult<GuestCalls, K> | number) => void,
+  ): void;
+}
+
+export interface GuestEnvironment {
+  internalBinding(name: string): any;
+  /** Loads a built-in module, internal ones included. */
+  requireBuiltin(id: string): any;
+  kernel: KernelClient;
+  /** Writes to stdout (1) or stderr (2); blocks while the window is spent. */
+  writeOutput(fd: number, data: Uint8Array): void;
+  /** Blocks for bytes of stdin; empty at end of file. */
+  readInput(maxBytes: number): Uint8Array;
+}

@@ -1,0 +1,244 @@
+/**
+ * Owns who a guest process believes it is and what machine it sees: `process.*`,
+ * `os.*`, the performance clock. Nothing here protects anything; the values come
+ * from the kernel's `StartOptions`, and what is not virtual is shut by seccomp.
+ */
+import type { StartOptions } from "../protocol/guest-calls.js";
+import { Errno } from "../abi/errno.js";
+import type { KernelClient } from "./environment.js";
+
+/** The version guests see; behaviour reference §6.1. */
+export const guestNodeVersion = "22.0.0";
+export const guestExecPath = "/usr/local/bin/node";
+const kernelRelease = "6.8.0-secure-exec";
+const userName = "user";
+const homeDirectory = "/home/user";
+
+let start: StartOptions | undefined;
+let startedAtNs = 0n;
+
+const startOptions = (): StartOptions => {
+  if (start === undefined) throw new Error("no guest has started");
+  return start;
+};
+
+function machineUptimeSeconds(): number {
+  return (
+    startOptions().machineUptimeMs / 1000 + Number(process.hrtime.bigint() - startedAtNs) / 1e9
+  );
+}
+
+/** Replaces the functions once, in the zygote, before `node:os` and friends load. */
+export function installIdentity(
+  internalBinding: (name: string) => any,
+  requireBuiltin: (id: string) => any,
+  kernel: () => KernelClient,
+): void {
+  const { UVException } = requireBuiltin("internal/errors");
+  const notPermitted = (syscall: string): never => {
+    throw new UVException({
+      errno: -Errno.EPERM,
+      code: "EPERM",
+      syscall,
+      message: "operation not permitted",
+    });
+  };
+
+  const os = internalBinding("os");
+  Object.assign(os, {
+    getHostname: () => startOptions().hostname,
+    getOSInformation: () => [
+      "Linux",
+      "#1 SMP secure-exec",
+      kernelRelease,
+      process.arch === "arm64" ? "aarch64" : "x86_64",
+    ],
+    getHomeDirectory: () => process.env["HOME"] ?? homeDirectory,
+    getUserInfo: (options: any) => {
+      const encode = (text: string) => (options?.encoding === "buffer" ? Buffer.from(text) : text);
+      return {
+        __proto__: null,
+        uid: startOptions().uid,
+        gid: startOptions().gid,
+        username: encode(userName),
+        homedir: encode(homeDirectory),
+        shell: encode("/bin/sh"),
+      };
+    },
+    getCPUs: () => ["secure-exec Virtual CPU", 2000, 0, 0, 0, 0, 0],
+    getAvailableParallelism: () => 1,
+    getInterfaceAddresses: () => [
+      "lo",
+      "127.0.0.1",
+      "255.0.0.0",
+      "IPv4",
+      "00:00:00:00:00:00",
+      true,
+      -1,
+    ],
+    getLoadAvg: (into: Float64Array) => into.fill(0),
+    getTotalMem: () => startOptions().memoryLimitBytes,
+    getFreeMem: () => Math.max(0, startOptions().memoryLimitBytes - usedBytes()),
+    getUptime: machineUptimeSeconds,
+    setPriority: (_pid: number, _priority: number, context: any) => {
+      context.errno = -Errno.EPERM;
+      context.code = "EPERM";
+      context.message = "operation not permitted";
+      context.syscall = "uv_os_setpriority";
+      return -Errno.EPERM;
+    },
+    getPriority: () => 0,
+  });
+
+  const v8 = requireBuiltin("v8");
+  const heapStatistics = v8.getHeapStatistics as () => Record<string, number>;
+  const usedBytes = (): number => {
+    const heap = heapStatistics();
+    return heap["total_heap_size"]! + heap["external_memory"]!;
+  };
+  const memoryUsage = Object.assign(
+    () => {
+      const heap = heapStatistics();
+      return {
+        rss: heap["total_heap_size"]! + heap["external_memory"]! + heap["malloced_memory"]!,
+        heapTotal: heap["total_heap_size"]!,
+        heapUsed: heap["used_heap_size"]!,
+        external: heap["external_memory"]!,
+        arrayBuffers: heap["external_memory"]!,
+      };
+    },
+    { rss: usedBytes },
+  );
+
+  const processFunctions: Record<string, unknown> = {
+    memoryUsage,
+    constrainedMemory: () => startOptions().memoryLimitBytes,
+    availableMemory: () => Math.max(0, startOptions().memoryLimitBytes - usedBytes()),
+    uptime: () => Number(process.hrtime.bigint() - startedAtNs) / 1e9,
+    getuid: () => startOptions().uid,
+    geteuid: () => startOptions().uid,
+    getgid: () => startOptions().gid,
+    getegid: () => startOptions().gid,
+    getgroups: () => [startOptions().gid],
+    setuid: () => notPermitted("setuid"),
+    seteuid: () => notPermitted("seteuid"),
+    setgid: () => notPermitted("setgid"),
+    setegid: () => notPermitted("setegid"),
+    setgroups: () => notPermitted("setgroups"),
+    initgroups: () => notPermitted("initgroups"),
+    dlopen: () => {
+      throw Object.assign(new Error("Native addons are not supported in this virtual machine"), {
+        code: "ERR_DLOPEN_FAILED",
+      });
+    },
+    execve: () => notPermitted("execve"),
+    _debugProcess: () => notPermitted("kill"),
+    _debugEnd: () => undefined,
+  };
+  for (const [name, value] of Object.entries(processFunctions)) {
+    Object.defineProperty(process, name, {
+      value,
+      writable: true,
+      configurable: true,
+      enumerable: !name.startsWith("_"),
+    });
+    if (typeof value === "function" && name !== "memoryUsage")
+      Object.defineProperty(value, "name", { value: name });
+  }
+
+  const { validateString } = requireBuiltin("internal/validators");
+  const { parseFileMode } = requireBuiltin("internal/validators");
+  let cwd: string | undefined;
+  process.cwd = function wrappedCwd() {
+    cwd ??= startOptions().cwd;
+    return cwd;
+  };
+  process.chdir = function chdir(directory: string) {
+    validateString(directory, "directory");
+    const result = kernel().call("chdir", { path: directory });
+    if (typeof result === "number") {
+      throw new UVException({
+        errno: result,
+        syscall: "chdir",
+        path: process.cwd(),
+        dest: directory,
+      });
+    }
+    cwd = result.cwd;
+  };
+  process.umask = function umask(mask?: number | string) {
+    const wanted = mask === undefined ? -1 : (parseFileMode(mask, "mask") as number);
+    const result = kernel().call("umask", { mask: wanted });
+    return typeof result === "number" ? 0o022 : result.previous;
+  } as typeof process.umask;
+  internalBinding("process_methods").cwd = () => process.cwd();
+
+  const versions = { ...process.versions, node: guestNodeVersion };
+  for (const name of Object.keys(versions)) {
+    Object.defineProperty(versions, name, {
+      writable: false,
+      enumerable: true,
+      configurable: false,
+    });
+  }
+  const constant = (target: object, name: string, value: unknown) =>
+    Object.defineProperty(target, name, {
+      value,
+      writable: false,
+      enumerable: true,
+      configurable: true,
+    });
+  constant(process, "version", `v${guestNodeVersion}`);
+  constant(process, "versions", versions);
+  constant(process, "release", { name: "node", lts: false, sourceUrl: "", headersUrl: "" });
+  constant(process, "report", undefined);
+  Object.defineProperty(process, "execPath", {
+    value: guestExecPath,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+  process.execArgv = [];
+  process.argv = [guestExecPath];
+  delete (process as any)._eval;
+  delete (process as any)._preload_modules;
+
+  const { Performance } = globalThis as any;
+  const now = Performance.prototype.now as () => number;
+  const originNow = (): number => Number(startedAtNs) / 1e6;
+  let zygoteOrigin = 0;
+  Object.defineProperty(Performance.prototype, "now", {
+    value: function performanceNow(this: unknown) {
+      return start === undefined ? now.call(this) : now.call(this) + zygoteOrigin - originNow();
+    },
+    writable: true,
+    configurable: true,
+    enumerable: true,
+  });
+  zygoteOrigin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  Object.defineProperty(Performance.prototype, "timeOrigin", {
+    get: () => startOptions().startedAtMs,
+    configurable: true,
+    enumerable: true,
+  });
+}
+
+/** Makes this process the one the kernel started. */
+export function assumeIdentity(options: StartOptions): void {
+  start = options;
+  startedAtNs = process.hrtime.bigint();
+  Object.defineProperty(process, "pid", {
+    value: options.pid,
+    writable: false,
+    enumerable: true,
+    configurable: true,
+  });
+  Object.defineProperty(process, "ppid", {
+    value: options.ppid,
+    writable: false,
+    enumerable: true,
+    configurable: true,
+  });
+  process.argv = [guestExecPath, ...options.argv];
+  for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
+}

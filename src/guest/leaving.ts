@@ -1,0 +1,141 @@
+/**
+ * Owns every way out of a guest process. Node's own shutdown joins threads that
+ * a fork does not have and would hang, so the process always leaves through
+ * libc's _exit, after it told the kernel its code.
+ *
+ * The report of an uncaught error is written here, with the virtual version,
+ * because C++ prints its own only after the exit event.
+ */
+import * as libc from "../sandbox/libc.js";
+import type { Channel } from "./channel.js";
+
+/** Exit code of an uncaught error; src/node_exit_code.h: kGenericUserError. */
+const genericUserError = 1;
+
+export interface Leaving {
+  leave(code: number): never;
+  /** What Node prints for an uncaught error, without the trailing version line. */
+  report(error: unknown): string;
+}
+
+export function installLeaving(
+  internalBinding: (name: string) => any,
+  requireBuiltin: (id: string) => any,
+  channel: () => Channel,
+): Leaving {
+  const { inspect } = requireBuiltin("util");
+  const { isNativeError } = internalBinding("util");
+  const { getErrorSourcePositions } = internalBinding("errors");
+  const { arrow_message_private_symbol: arrowMessage, decorated_private_symbol: decorated } =
+    internalBinding("util").privateSymbols;
+  let fatal = false;
+  let exiting = false;
+  let emptied = false;
+
+  const leave = (code: number): never => {
+    if (!emptied) {
+      emptied = true;
+      channel().event("exit", { code: code | 0 });
+    }
+    libc._exit(code & 0xff);
+    throw new Error("unreachable");
+  };
+
+  const exitCode = (fallback: number): number => {
+    const code = Number(process.exitCode ?? fallback);
+    return Number.isInteger(code) ? code : fallback;
+  };
+
+  (process as any).reallyExit = (code: number) => leave(code ?? 0);
+
+  const exit = process.exit;
+  Object.defineProperty(process, "exit", {
+    value: function exitProcess(code?: number) {
+      exiting = true;
+      try {
+        return exit.call(process, code);
+      } finally {
+        exiting = false;
+      }
+    },
+    writable: true,
+    configurable: true,
+    enumerable: true,
+  });
+  Object.defineProperty(process.exit, "name", { value: "exit" });
+
+  // A natural end of the loop: C++ calls process.emit("exit", code) by name and
+  // then shuts down, so the last listener's return is the moment to leave.
+  const emit = process.emit;
+  Object.defineProperty(process, "emit", {
+    value: function emitOnProcess(this: unknown, ...args: [string, ...unknown[]]) {
+      const result = Reflect.apply(emit, this === undefined ? process : this, args) as boolean;
+      if (args[0] === "exit" && !exiting && !fatal && (process as any)._exiting) {
+        leave(exitCode(Number(args[1] ?? 0)));
+      }
+      return result;
+    },
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+
+  const report = (error: unknown): string => {
+    let head = "";
+    let body: string;
+    try {
+      if (
+        isNativeError(error) ||
+        (typeof error === "object" && error !== null && "stack" in error)
+      ) {
+        const e = error as any;
+        if (typeof e[arrowMessage] === "string") {
+          if (e[decorated] !== true) head = `${e[arrowMessage]}\n`;
+        } else {
+          const at = getErrorSourcePositions(e);
+          if (at?.sourceLine && typeof at.scriptResourceName === "string") {
+            const line = String(at.sourceLine);
+            if (line.length <= 512) {
+              head = `${at.scriptResourceName}:${at.lineNumber}\n${line}\n${" ".repeat(Math.max(0, at.startColumn))}^\n\n`;
+            }
+          }
+        }
+        body = inspect(e);
+      } else {
+        head = "Uncaught:\n";
+        body = `${inspect(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
+      }
+    } catch {
+      body = "Uncaught error that could not be inspected";
+    }
+    return `${head}${body}\n`;
+  };
+
+  const fatalException = (process as any)._fatalException as (
+    error: unknown,
+    fromPromise: boolean,
+  ) => boolean;
+  (process as any)._fatalException = (error: unknown, fromPromise: boolean): boolean => {
+    fatal = true;
+    let handled: boolean;
+    let reported = error;
+    let code = genericUserError;
+    try {
+      handled = fatalException(error, fromPromise);
+    } catch (secondary) {
+      // src/node_exit_code.h: kExceptionInFatalExceptionHandler
+      handled = false;
+      reported = secondary;
+      code = 7;
+      process.exitCode = undefined;
+    }
+    if (handled) {
+      fatal = false;
+      return true;
+    }
+    channel().writeErrorReport(`${report(reported)}\nNode.js ${process.version}\n`);
+    return leave(exitCode(code));
+  };
+
+  return { leave, report };
+}

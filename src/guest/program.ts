@@ -1,0 +1,100 @@
+/**
+ * Owns running what the kernel sent: a main program, or the snippets of a
+ * resident runner. Everything below is Node's own ESM loader.
+ */
+import type { StartOptions } from "../protocol/guest-calls.js";
+import type { Channel } from "./channel.js";
+import type { Leaving } from "./leaving.js";
+import { createReturn } from "./return-value.js";
+
+export interface ProgramTools {
+  requireBuiltin(id: string): any;
+  channel: Channel;
+  leaving: Leaving;
+}
+
+function hidden(name: string, value: unknown): void {
+  Object.defineProperty(globalThis, name, {
+    value,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+/** The CommonJS names of the main program, as non-enumerable globals beside its module scope. */
+function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
+  const { Module } = tools.requireBuiltin("module");
+  const { dirname } = tools.requireBuiltin("path");
+  hidden("__filename", path);
+  hidden("__dirname", dirname(path));
+  let module: any;
+  const mainModule = () => {
+    if (module === undefined) {
+      module = new Module(path, null);
+      module.filename = path;
+      module.paths = Module._nodeModulePaths(dirname(path));
+    }
+    return module;
+  };
+  const lazy = (name: string, make: () => unknown) =>
+    Object.defineProperty(globalThis, name, {
+      get() {
+        const value = make();
+        hidden(name, value);
+        return value;
+      },
+      set(value) {
+        hidden(name, value);
+      },
+      configurable: true,
+      enumerable: false,
+    });
+  lazy("require", () => Module.createRequire(path));
+  lazy("module", mainModule);
+  lazy("exports", () => mainModule().exports);
+}
+
+export function runProgram(tools: ProgramTools, options: StartOptions, source: string): void {
+  hidden("__return", createReturn(tools.channel));
+  defineCommonJsGlobals(tools, options.path);
+  if (options.mode === "resident") return runResident(tools, options);
+  const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
+  const { pathToFileURL } = tools.requireBuiltin("url");
+  const url = pathToFileURL(options.path).href as string;
+  runEntryPointWithESMLoader((loader: any) => {
+    const text = options.language === "ts" ? stripTypes(tools, source) : source;
+    return loader.eval(text, url, true);
+  });
+}
+
+function stripTypes(tools: ProgramTools, source: string): string {
+  return tools.requireBuiltin("module").stripTypeScriptTypes(source) as string;
+}
+
+/** Each snippet is an ES module of its own; globals are what they share. */
+function runResident(tools: ProgramTools, options: StartOptions): void {
+  const { channel, leaving } = tools;
+  const loader = tools
+    .requireBuiltin("internal/modules/esm/loader")
+    .getOrInitializeCascadedLoader();
+  const { pathToFileURL } = tools.requireBuiltin("url");
+  const base = pathToFileURL(options.path).href as string;
+  channel.ref();
+  channel.on("residentExec", ({ sequence, source }) => {
+    const url = `${base}?snippet=${sequence}`;
+    const finish = (exitCode: number): void => {
+      // Modules of finished snippets must not pile up in the loader's cache.
+      loader.loadCache.delete(url);
+      channel.event("residentDone", { sequence, exitCode });
+    };
+    const text = options.language === "ts" ? stripTypes(tools, source) : source;
+    loader.eval(text, url, false).then(
+      () => finish(0),
+      (error: unknown) => {
+        channel.writeErrorReport(leaving.report(error));
+        finish(1);
+      },
+    );
+  });
+}

@@ -1,0 +1,20 @@
+/**
+ * Owns what users import. Everything exported here is public and documented.
+ */
+export { NodeRuntime } from "./sdk/runtime.js";
+export type { NodeRuntimeExecResult, NodeRuntimeRunResult } from "./sdk/runtime.js";
+export type {
+  NodeRuntimeBootTiming,
+  NodeRuntimeCreateOptions,
+  NodeRuntimeExecOptions,
+  NodeRuntimeSpawnOptions,
+} from "./sdk/options.js";
+export type { OutputHook } from "./sdk/output-channel.js";
+export type { NodeRuntimeProcess } from "./sdk/process.js";
+export type {
+  NodeRuntimeResidentResult,
+  NodeRuntimeResidentRunner,
+} from "./sdk/resident-runner.js";
+export { SidecarProcess, SidecarProcess as Sidecar } from "./sdk/sidecar-process.js";
+export { SecureExecError } from "./sdk/errors.js";
+export type { ErrorDetails, SecureExecErrorCode } from "./sdk/errors.js";

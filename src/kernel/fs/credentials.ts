@@ -1,0 +1,55 @@
+/**
+ * Who calls, and what the permission bits allow them.
+ *
+ * Owns: the discretionary access checks, as inode_permission() and friends in Linux.
+ * Invariant: uid 0 passes every check except executing what nobody may execute.
+ * Untrusted: the guest chooses paths and modes, never credentials; those are the
+ * kernel's record of the calling process. There are no supplementary groups.
+ */
+import { R_OK, S_IFDIR, S_IFMT, S_ISVTX, W_OK, X_OK } from "../../abi/fcntl.js";
+import type { Directory, Inode } from "./inode.js";
+
+export interface Credentials {
+  uid: number;
+  gid: number;
+  umask: number;
+  /** Absolute path; relative paths start here. */
+  cwd: string;
+}
+
+/** Only the identity, for calls that walk no path. */
+export type Identity = Pick<Credentials, "uid" | "gid">;
+
+/** Whether `who` has all the R_OK | W_OK | X_OK rights in `wanted`. */
+export function permits(inode: Inode, who: Identity, wanted: number): boolean {
+  if (who.uid === 0) {
+    const executable = (inode.mode & S_IFMT) === S_IFDIR || (inode.mode & 0o111) !== 0;
+    return (wanted & X_OK) === 0 || executable;
+  }
+  const shift = who.uid === inode.uid ? 6 : who.gid === inode.gid ? 3 : 0;
+  return ((inode.mode >> shift) & wanted & 7) === wanted;
+}
+
+export function permitsSearch(directory: Directory, who: Identity): boolean {
+  return permits(directory, who, X_OK);
+}
+
+export function permitsEntryChange(directory: Directory, who: Identity): boolean {
+  return permits(directory, who, W_OK | X_OK);
+}
+
+export function owns(inode: Inode, who: Identity): boolean {
+  return who.uid === 0 || who.uid === inode.uid;
+}
+
+/** In a sticky directory only the owner of the entry or of the directory removes it. */
+export function stickyForbids(directory: Directory, victim: Inode, who: Identity): boolean {
+  return (directory.mode & S_ISVTX) !== 0 && !owns(directory, who) && !owns(victim, who);
+}
+
+/** protected_hardlinks: a link keeps a file alive, so strangers need full access to make one. */
+export function permitsLink(inode: Inode, who: Identity): boolean {
+  if (owns(inode, who)) return true;
+  const plain = inode.type === 8 && (inode.mode & 0o4000) === 0 && (inode.mode & 0o2010) !== 0o2010;
+  return plain && permits(inode, who, R_OK | W_OK);
+}

@@ -1,0 +1,139 @@
+/**
+ * Directory entries: adding, removing and replacing names.
+ *
+ * Owns: link counts, entry quota, directory times, and who may change entries.
+ * Invariant: an entry and the counts it implies (nlink of the inode, nlink of the
+ * parent for "..", the name quota) change together or not at all.
+ * Untrusted: names, which the path walk has bounded; they are only Map keys.
+ */
+import { Errno, type Failure } from "../../abi/errno.js";
+import {
+  type Credentials,
+  type Identity,
+  permitsEntryChange,
+  stickyForbids,
+} from "./credentials.js";
+import { Directory, type Inode } from "./inode.js";
+import { isFailure, Last, type Location, walk } from "./path-walk.js";
+import { detached, type SuperBlock } from "./superblock.js";
+
+/** Walks to where a new entry is to be made (filename_create): it must not exist yet. */
+export function walkToNew(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  directory: boolean,
+): Location | Failure {
+  const at = walk(sb, who, path, Last.Entry);
+  if (isFailure(at)) return at;
+  if (at.kind !== "name" || at.inode !== undefined) return -Errno.EEXIST;
+  if (at.slash && !directory) return -Errno.ENOENT;
+  return at;
+}
+
+export function mayCreate(directory: Directory, who: Identity): 0 | Failure {
+  if (directory.removed) return -Errno.ENOENT;
+  return permitsEntryChange(directory, who) ? 0 : -Errno.EACCES;
+}
+
+/** Whether `who` may take `victim` out of `parent`, expecting a directory or anything else. */
+export function mayDelete(
+  parent: Directory,
+  victim: Inode,
+  who: Identity,
+  asDirectory: boolean,
+): 0 | Failure {
+  if (!permitsEntryChange(parent, who)) return -Errno.EACCES;
+  if (stickyForbids(parent, victim, who)) return -Errno.EPERM;
+  if (asDirectory) return victim instanceof Directory ? 0 : -Errno.ENOTDIR;
+  return victim instanceof Directory ? -Errno.EISDIR : 0;
+}
+
+/** Makes an inode and its first name; the room for both is taken first. */
+export function create<T extends Inode>(
+  sb: SuperBlock,
+  parent: Directory,
+  name: string,
+  make: () => T | undefined,
+): T | Failure {
+  if (!sb.quota.takeName()) return -Errno.ENOSPC;
+  const inode = make();
+  if (inode === undefined) {
+    sb.quota.giveName();
+    return -Errno.ENOSPC;
+  }
+  attach(sb, parent, name, inode);
+  return inode;
+}
+
+/** Another name for an inode that is no directory. */
+export function addLink(
+  sb: SuperBlock,
+  parent: Directory,
+  name: string,
+  inode: Inode,
+): 0 | Failure {
+  if (inode.nlink >= sb.limits.links) return -Errno.EMLINK;
+  if (!sb.quota.takeName()) return -Errno.ENOSPC;
+  attach(sb, parent, name, inode);
+  inode.changed(sb.now());
+  return 0;
+}
+
+/** Enters a name whose quota has been taken. */
+function attach(sb: SuperBlock, parent: Directory, name: string, inode: Inode): void {
+  const key = detached(name);
+  parent.entries.set(key, inode);
+  if (inode instanceof Directory) {
+    inode.parent = parent;
+    inode.name = key;
+    parent.nlink++;
+  } else inode.nlink++;
+  parent.modified(sb.now());
+}
+
+/** Takes a name away; a directory must be empty. Evicts what nothing refers to any more. */
+export function remove(sb: SuperBlock, parent: Directory, name: string, inode: Inode): void {
+  parent.entries.delete(name);
+  sb.quota.giveName();
+  if (inode instanceof Directory) {
+    inode.nlink = 0;
+    parent.nlink--;
+  } else inode.nlink--;
+  const now = sb.now();
+  inode.changed(now);
+  parent.modified(now);
+  sb.evictIfUnused(inode);
+}
+
+/** Moves an entry to a free place, keeping its inode and its quota. */
+export function move(
+  sb: SuperBlock,
+  from: Directory,
+  oldName: string,
+  to: Directory,
+  newName: string,
+  inode: Inode,
+): void {
+  from.entries.delete(oldName);
+  if (inode instanceof Directory) from.nlink--;
+  else inode.nlink--;
+  attach(sb, to, newName, inode);
+  const now = sb.now();
+  from.modified(now);
+  inode.changed(now);
+}
+
+export function removeDirectoryAt(
+  sb: SuperBlock,
+  who: Identity,
+  parent: Directory,
+  name: string,
+  victim: Inode,
+): 0 | Failure {
+  const refused = mayDelete(parent, victim, who, true);
+  if (refused !== 0) return refused;
+  if ((victim as Directory).entries.size > 0) return -Errno.ENOTEMPTY;
+  remove(sb, parent, name, victim);
+  return 0;
+}

@@ -1,0 +1,277 @@
+/**
+ * The file system as the kernel calls it: one method per system call.
+ *
+ * Owns: one superblock, and nothing else; the rules live in the files beside.
+ * Invariants: synchronous; no method throws on what a guest can pass; `-errno` on
+ * failure; a failed single-entry operation changes nothing.
+ * Untrusted: paths, flags, modes, owners, times, lengths and data. Trusted: credentials.
+ */
+import { Errno, type Failure } from "../../abi/errno.js";
+import { O_RDONLY, R_OK, W_OK } from "../../abi/fcntl.js";
+import { changeLength, changeMode, changeOwner, changeTimes, isUnsigned } from "./attributes.js";
+import { type Credentials, permits, permitsLink } from "./credentials.js";
+import {
+  addLink,
+  create,
+  mayCreate,
+  mayDelete,
+  remove,
+  removeDirectoryAt,
+  walkToNew,
+} from "./dentry.js";
+import type { DeviceName } from "./device.js";
+import {
+  BLOCK_BYTES,
+  Directory,
+  type DirectoryEntry,
+  type FileStat,
+  type Inode,
+  RegularFile,
+  SymbolicLink,
+} from "./inode.js";
+import { open } from "./open.js";
+import type { OpenFile } from "./open-file.js";
+import { checkPath, isFailure, Last, pathOf, walk, walkToInode } from "./path-walk.js";
+import { completeLimits, type FileSystemLimits } from "./quota.js";
+import { rename } from "./rename.js";
+import { SuperBlock } from "./superblock.js";
+import { makeDirectoryIn, mkdirTree, mkdtemp, removeTree } from "./tree.js";
+
+const TMPFS_MAGIC = 0x0102_1994;
+/** More than any Buffer of a supported Node can be asked for in one read. */
+const READ_FILE_BYTES = 0x7fff_ffff;
+
+export interface FileSystemStat {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+}
+
+export class FileSystem {
+  readonly #sb: SuperBlock;
+
+  constructor(limits: Partial<FileSystemLimits> = {}, now: () => number = Date.now) {
+    this.#sb = new SuperBlock(completeLimits(limits), now);
+  }
+
+  open(who: Credentials, path: string, flags: number, mode: number): OpenFile | Failure {
+    return open(this.#sb, who, path, flags, mode);
+  }
+
+  stat(who: Credentials, path: string, follow: boolean): FileStat | Failure {
+    const inode = walkToInode(this.#sb, who, path, follow);
+    return isFailure(inode) ? inode : inode.stat();
+  }
+
+  access(who: Credentials, path: string, mode: number): 0 | Failure {
+    if (!isUnsigned(mode) || mode > 7) return -Errno.EINVAL;
+    const inode = walkToInode(this.#sb, who, path, true);
+    if (isFailure(inode)) return inode;
+    return permits(inode, who, mode) ? 0 : -Errno.EACCES;
+  }
+
+  /** All entries, in the order they were made, without "." and "..". */
+  readdir(who: Credentials, path: string): DirectoryEntry[] | Failure {
+    const inode = walkToInode(this.#sb, who, path, true);
+    if (isFailure(inode)) return inode;
+    if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (!permits(inode, who, R_OK)) return -Errno.EACCES;
+    inode.accessed(this.#sb.now());
+    return inode.list();
+  }
+
+  mkdir(who: Credentials, path: string, mode: number): 0 | Failure {
+    if (!isUnsigned(mode)) return -Errno.EINVAL;
+    const at = walkToNew(this.#sb, who, path, true);
+    if (isFailure(at)) return at;
+    return zero(makeDirectoryIn(this.#sb, who, at.parent, at.name, mode));
+  }
+
+  rmdir(who: Credentials, path: string): 0 | Failure {
+    const at = walk(this.#sb, who, path, Last.Entry);
+    if (isFailure(at)) return at;
+    if (at.kind === "root") return -Errno.EBUSY;
+    if (at.kind === "dot") return -Errno.EINVAL;
+    if (at.kind === "dotdot") return -Errno.ENOTEMPTY;
+    if (at.inode === undefined) return -Errno.ENOENT;
+    return removeDirectoryAt(this.#sb, who, at.parent, at.name, at.inode);
+  }
+
+  unlink(who: Credentials, path: string): 0 | Failure {
+    const at = walk(this.#sb, who, path, Last.Entry);
+    if (isFailure(at)) return at;
+    if (at.kind !== "name") return -Errno.EISDIR;
+    if (at.inode === undefined) return -Errno.ENOENT;
+    if (at.slash) return at.inode instanceof Directory ? -Errno.EISDIR : -Errno.ENOTDIR;
+    const refused = mayDelete(at.parent, at.inode, who, false);
+    if (refused === 0) remove(this.#sb, at.parent, at.name, at.inode);
+    return refused;
+  }
+
+  rename(who: Credentials, from: string, to: string): 0 | Failure {
+    return rename(this.#sb, who, from, to);
+  }
+
+  link(who: Credentials, from: string, to: string): 0 | Failure {
+    const inode = walkToInode(this.#sb, who, from, false);
+    if (isFailure(inode)) return inode;
+    const at = walkToNew(this.#sb, who, to, false);
+    if (isFailure(at)) return at;
+    if (!permitsLink(inode, who)) return -Errno.EPERM;
+    const refused = mayCreate(at.parent, who);
+    if (refused !== 0) return refused;
+    if (inode instanceof Directory) return -Errno.EPERM;
+    return addLink(this.#sb, at.parent, at.name, inode);
+  }
+
+  symlink(who: Credentials, target: string, path: string): 0 | Failure {
+    const bad = checkPath(target, this.#sb.limits.pathBytes);
+    if (bad !== 0) return bad;
+    const at = walkToNew(this.#sb, who, path, false);
+    if (isFailure(at)) return at;
+    const refused = mayCreate(at.parent, who);
+    if (refused !== 0) return refused;
+    const make = () => this.#sb.makeSymbolicLink(who, at.parent, target);
+    return zero(create(this.#sb, at.parent, at.name, make));
+  }
+
+  readlink(who: Credentials, path: string): string | Failure {
+    const inode = walkToInode(this.#sb, who, path, false);
+    if (isFailure(inode)) return inode;
+    if (!(inode instanceof SymbolicLink)) return -Errno.EINVAL;
+    inode.accessed(this.#sb.now());
+    return inode.target;
+  }
+
+  chmod(who: Credentials, path: string, mode: number): 0 | Failure {
+    const inode = walkToInode(this.#sb, who, path, true);
+    return isFailure(inode) ? inode : changeMode(this.#sb, inode, who, mode);
+  }
+
+  chown(who: Credentials, path: string, uid: number, gid: number, follow: boolean): 0 | Failure {
+    const inode = walkToInode(this.#sb, who, path, follow);
+    return isFailure(inode) ? inode : changeOwner(this.#sb, inode, who, uid, gid);
+  }
+
+  utimes(
+    who: Credentials,
+    path: string,
+    atimeMs: number,
+    mtimeMs: number,
+    follow: boolean,
+  ): 0 | Failure {
+    const inode = walkToInode(this.#sb, who, path, follow);
+    return isFailure(inode) ? inode : changeTimes(this.#sb, inode, who, atimeMs, mtimeMs);
+  }
+
+  truncate(who: Credentials, path: string, length: number): 0 | Failure {
+    if (!Number.isInteger(length) || length < 0) return -Errno.EINVAL;
+    const inode = walkToInode(this.#sb, who, path, true);
+    if (isFailure(inode)) return inode;
+    if (inode instanceof Directory) return -Errno.EISDIR;
+    if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
+    if (!permits(inode, who, W_OK)) return -Errno.EACCES;
+    return changeLength(this.#sb, inode, who, length);
+  }
+
+  /** The path without links, "." and "..", which may be longer than a path may be. */
+  realpath(who: Credentials, path: string): string | Failure {
+    const at = walk(this.#sb, who, path, Last.Follow);
+    if (isFailure(at)) return at;
+    if (at.inode === undefined) return -Errno.ENOENT;
+    if (at.inode instanceof Directory) return pathOf(at.inode);
+    const parent = pathOf(at.parent);
+    return parent === "/" ? `/${at.name}` : `${parent}/${at.name}`;
+  }
+
+  /** rm -r. */
+  removeTree(who: Credentials, path: string): 0 | Failure {
+    return removeTree(this.#sb, who, path);
+  }
+
+  /** mkdir -p: the first directory made, as a beginning of `path`, or 0 if none was needed. */
+  mkdirTree(who: Credentials, path: string, mode: number): string | 0 | Failure {
+    return mkdirTree(this.#sb, who, path, mode);
+  }
+
+  mkdtemp(who: Credentials, prefix: string): string | Failure {
+    return mkdtemp(this.#sb, who, prefix);
+  }
+
+  /** For the boot layout: a device node of mode 0666, owned by root. */
+  makeDevice(who: Credentials, path: string, device: DeviceName): 0 | Failure {
+    const at = walkToNew(this.#sb, who, path, false);
+    if (isFailure(at)) return at;
+    if (who.uid !== 0) return -Errno.EPERM;
+    return zero(create(this.#sb, at.parent, at.name, () => this.#sb.makeDevice(at.parent, device)));
+  }
+
+  statfs(): FileSystemStat {
+    const { limits, bytes, inodes } = this.#sb.quota;
+    const free = Math.floor((limits.bytes - bytes) / BLOCK_BYTES);
+    return {
+      type: TMPFS_MAGIC,
+      bsize: BLOCK_BYTES,
+      blocks: Math.floor(limits.bytes / BLOCK_BYTES),
+      bfree: free,
+      bavail: free,
+      files: limits.inodes,
+      ffree: limits.inodes - inodes,
+    };
+  }
+
+  usage(): { bytes: number; inodes: number } {
+    return { bytes: this.#sb.quota.bytes, inodes: this.#sb.quota.inodes };
+  }
+
+  /**
+   * All of a file. EFBIG for one larger than the byte quota, which only a sparse file can
+   * be, and for a device that never ends: neither may decide how much the host allocates.
+   */
+  readFile(who: Credentials, path: string): Buffer | Failure {
+    const file = this.open(who, path, O_RDONLY, 0);
+    if (isFailure(file)) return file;
+    try {
+      const { size } = file.stat();
+      if (size > Math.min(this.#sb.limits.bytes, READ_FILE_BYTES)) return -Errno.EFBIG;
+      const content = Buffer.alloc(size);
+      const count = file.read(size === 0 ? Buffer.alloc(1) : content, -1);
+      if (count < 0) return count;
+      return count > size ? -Errno.EFBIG : content;
+    } finally {
+      file.unref();
+    }
+  }
+
+  /** Opens with `flags` and writes all of `data`; what was written before a failure stays. */
+  writeFile(
+    who: Credentials,
+    path: string,
+    data: Uint8Array | string,
+    flags: number,
+    mode: number,
+  ): 0 | Failure {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    const file = this.open(who, path, flags, mode);
+    if (isFailure(file)) return file;
+    try {
+      let done = 0;
+      do {
+        const count = file.write(done === 0 ? bytes : bytes.subarray(done), -1);
+        if (count < 0) return count;
+        done += count;
+      } while (done < bytes.length);
+      return 0;
+    } finally {
+      file.unref();
+    }
+  }
+}
+
+function zero(made: Inode | Failure): 0 | Failure {
+  return isFailure(made) ? made : 0;
+}

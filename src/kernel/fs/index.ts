@@ -1,0 +1,14 @@
+/**
+ * The in-memory POSIX file system of the sandbox kernel.
+ *
+ * Owns: the public surface of this directory; import nothing else from it.
+ * Results follow the Linux convention: a negative number is `-errno`.
+ * Untrusted: see file-system.ts.
+ */
+export { type BootIdentity, bootLayout } from "./boot-layout.js";
+export type { Credentials, Identity } from "./credentials.js";
+export { FileSystem, type FileSystemStat } from "./file-system.js";
+export type { DirectoryEntry, FileStat } from "./inode.js";
+export { OpenFile } from "./open-file.js";
+export type { FileSystemLimits } from "./quota.js";
+export type { Failure } from "../../abi/errno.js";

@@ -1,0 +1,129 @@
+/**
+ * Open file descriptions: what file descriptors, possibly several, share.
+ *
+ * Owns: access mode, position, and one reference to the inode.
+ * Invariants: the inode is not evicted while `ref` outnumbers `unref`; a description
+ * whose last reference is gone answers EBADF and never touches the inode again.
+ * Untrusted: positions, lengths and the position an lseek has set.
+ */
+import { Errno, type Failure } from "../../abi/errno.js";
+import { O_ACCMODE, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY } from "../../abi/fcntl.js";
+import {
+  changeLength,
+  changeMode,
+  changeOwner,
+  changeTimes,
+  dropPrivileges,
+} from "./attributes.js";
+import type { Identity } from "./credentials.js";
+import { CharacterDevice } from "./device.js";
+import { Directory, type FileStat, type Inode, RegularFile } from "./inode.js";
+import type { SuperBlock } from "./superblock.js";
+
+/** Current offset, for `read` and `write`. */
+const CURRENT = -1;
+
+export class OpenFile {
+  readonly flags: number;
+  position = 0;
+  readonly #sb: SuperBlock;
+  readonly #inode: Inode;
+  readonly #opener: Identity;
+  #references = 1;
+
+  /** Made by FileSystem.open, which has checked permissions; starts with one reference. */
+  constructor(sb: SuperBlock, inode: Inode, flags: number, opener: Identity) {
+    this.#sb = sb;
+    this.#inode = inode;
+    this.flags = flags;
+    this.#opener = { uid: opener.uid, gid: opener.gid };
+    inode.opens++;
+  }
+
+  ref(): void {
+    if (this.#references > 0) this.#references++;
+  }
+
+  /** The last one releases an unlinked inode; further ones do nothing. */
+  unref(): void {
+    if (this.#references === 0) return;
+    if (--this.#references > 0) return;
+    this.#inode.opens--;
+    this.#sb.evictIfUnused(this.#inode);
+  }
+
+  read(target: Uint8Array, position: number): number | Failure {
+    const mode = this.flags & O_ACCMODE;
+    if (this.#references === 0 || !(mode === O_RDONLY || mode === O_RDWR)) return -Errno.EBADF;
+    const inode = this.#inode;
+    if (inode instanceof Directory) return -Errno.EISDIR;
+    const at = this.#resolve(position);
+    if (at < 0) return at;
+    if (inode instanceof CharacterDevice) return inode.read(target);
+    if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
+    if (target.length === 0) return 0;
+    const count = inode.pages.read(target, at);
+    inode.accessed(this.#sb.now());
+    if (position === CURRENT) this.position = at + count;
+    return count;
+  }
+
+  /** With O_APPEND the position is always the end of file, as on Linux even for pwrite. */
+  write(source: Uint8Array, position: number): number | Failure {
+    const mode = this.flags & O_ACCMODE;
+    if (this.#references === 0 || !(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EBADF;
+    const inode = this.#inode;
+    const given = this.#resolve(position);
+    if (given < 0) return given;
+    if (inode instanceof CharacterDevice) return inode.write(source);
+    if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
+    if (source.length === 0) return 0;
+    const at = (this.flags & O_APPEND) !== 0 ? inode.size : given;
+    const room = this.#sb.limits.fileBytes - at;
+    if (room <= 0) return -Errno.EFBIG;
+    const count = inode.pages.write(room < source.length ? source.subarray(0, room) : source, at);
+    if (count === 0) return -Errno.ENOSPC;
+    if (this.#opener.uid !== 0) dropPrivileges(inode, this.#opener);
+    inode.modified(this.#sb.now());
+    if (position === CURRENT) this.position = at + count;
+    return count;
+  }
+
+  /** Answers after the last `unref` too, as no permission hangs on it. */
+  stat(): FileStat {
+    return this.#inode.stat();
+  }
+
+  truncate(length: number): 0 | Failure {
+    if (this.#references === 0) return -Errno.EBADF;
+    const mode = this.flags & O_ACCMODE;
+    if (!(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EINVAL;
+    return changeLength(this.#sb, this.#inode, this.#opener, length);
+  }
+
+  chmod(mode: number, who: Identity): 0 | Failure {
+    if (this.#references === 0) return -Errno.EBADF;
+    return changeMode(this.#sb, this.#inode, who, mode);
+  }
+
+  chown(uid: number, gid: number, who: Identity): 0 | Failure {
+    if (this.#references === 0) return -Errno.EBADF;
+    return changeOwner(this.#sb, this.#inode, who, uid, gid);
+  }
+
+  /** Without `who`, on behalf of the opener. */
+  utimes(atimeMs: number, mtimeMs: number, who: Identity = this.#opener): 0 | Failure {
+    if (this.#references === 0) return -Errno.EBADF;
+    return changeTimes(this.#sb, this.#inode, who, atimeMs, mtimeMs);
+  }
+
+  /** fsync: there is nothing more durable than memory. */
+  sync(): 0 {
+    return 0;
+  }
+
+  #resolve(position: number): number | Failure {
+    const at = position === CURRENT ? this.position : position;
+    return Number.isSafeInteger(at) && at >= 0 ? at : -Errno.EINVAL;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * open(2), in the order of checks of path_openat(), do_open() and may_open().
+ *
+ * Owns: the meaning of the open flags.
+ * Invariant: a file made by this call is opened whatever its own mode says.
+ * Untrusted: path, flags and mode. Flags without meaning here are kept and ignored,
+ * as Linux does; O_TMPFILE and O_PATH are refused.
+ */
+import { Errno, type Failure } from "../../abi/errno.js";
+import {
+  O_ACCMODE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  R_OK,
+  W_OK,
+} from "../../abi/fcntl.js";
+import { changeLength, isUnsigned } from "./attributes.js";
+import { type Credentials, owns, permits } from "./credentials.js";
+import { create, mayCreate } from "./dentry.js";
+import { Directory, type Inode, RegularFile, SymbolicLink } from "./inode.js";
+import { OpenFile } from "./open-file.js";
+import { isFailure, Last, walk } from "./path-walk.js";
+import type { SuperBlock } from "./superblock.js";
+
+const O_NOATIME = 0o1000000;
+const O_PATH = 0o10000000;
+const O_TMPFILE_BIT = 0o20000000;
+
+export function open(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  flags: number,
+  mode: number,
+): OpenFile | Failure {
+  if (!isUnsigned(flags) || !isUnsigned(mode)) return -Errno.EINVAL;
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  if (has(O_PATH)) return -Errno.EINVAL;
+  if (has(O_TMPFILE_BIT)) return -Errno.EOPNOTSUPP;
+  const creating = has(O_CREAT);
+  if (creating && has(O_DIRECTORY)) return -Errno.EINVAL;
+
+  const noFollow = has(O_NOFOLLOW) || (creating && has(O_EXCL));
+  const followed = creating ? Last.Create : Last.Follow;
+  const unfollowed = creating ? Last.CreateNoFollow : Last.NoFollow;
+  const at = walk(sb, who, path, noFollow ? unfollowed : followed);
+  if (isFailure(at)) return at;
+
+  if (at.inode === undefined) {
+    if (!creating) return -Errno.ENOENT;
+    const refused = mayCreate(at.parent, who);
+    if (refused !== 0) return refused;
+    const permissions = mode & 0o7777 & ~who.umask;
+    const made = create(sb, at.parent, at.name, () => sb.makeFile(who, at.parent, permissions));
+    return isFailure(made) ? made : new OpenFile(sb, made, flags, who);
+  }
+
+  if (creating && has(O_EXCL)) return -Errno.EEXIST;
+  if (creating && at.inode instanceof Directory) return -Errno.EISDIR;
+  if (has(O_DIRECTORY) && !(at.inode instanceof Directory)) return -Errno.ENOTDIR;
+  const refused = mayOpen(at.inode, who, flags);
+  if (refused !== 0) return refused;
+  if (has(O_TRUNC) && at.inode instanceof RegularFile) changeLength(sb, at.inode, who, 0);
+  return new OpenFile(sb, at.inode, flags, who);
+}
+
+function mayOpen(inode: Inode, who: Credentials, flags: number): 0 | Failure {
+  const accessMode = flags & O_ACCMODE;
+  let wanted = accessMode === O_RDONLY ? R_OK : accessMode === O_WRONLY ? W_OK : R_OK | W_OK;
+  if ((flags & O_TRUNC) !== 0) wanted |= W_OK;
+  if (inode instanceof SymbolicLink) return -Errno.ELOOP;
+  if (inode instanceof Directory && (wanted & W_OK) !== 0) return -Errno.EISDIR;
+  if (!permits(inode, who, wanted)) return -Errno.EACCES;
+  if ((flags & O_NOATIME) !== 0 && !owns(inode, who)) return -Errno.EPERM;
+  return 0;
+}

@@ -1,0 +1,175 @@
+/**
+ * Path walking: from text to directory and last component, as namei.c in Linux.
+ *
+ * Owns: component parsing, "." and "..", symbolic links, search permission, and
+ * the limits on names, paths and links.
+ * Invariants: iterative, so depth costs no stack; work per walk is bounded by
+ * `pathBytes * symlinkDepth`; no path leaves the root.
+ * Untrusted: the path and every link target met on the way.
+ */
+import { Errno, type Failure } from "../../abi/errno.js";
+import { type Credentials, permitsSearch } from "./credentials.js";
+import { Directory, type Inode, SymbolicLink } from "./inode.js";
+import type { SuperBlock } from "./superblock.js";
+
+/** What to do with the last component. */
+export const enum Last {
+  /** The object named: follow a link, even a dangling one, to its end. */
+  Follow,
+  /** The object named, not following a link unless a slash comes after it. */
+  NoFollow,
+  /** The entry itself, to be made, removed or renamed: never followed. */
+  Entry,
+  /** As Follow, for open(O_CREAT): no trailing slash allowed. */
+  Create,
+  /** As NoFollow, for open(O_CREAT) with O_EXCL or O_NOFOLLOW. */
+  CreateNoFollow,
+}
+
+export type LastKind = "name" | "dot" | "dotdot" | "root";
+
+export interface Location {
+  /** Directory of the last component; meaningful as such for kind "name" only. */
+  readonly parent: Directory;
+  readonly name: string;
+  readonly kind: LastKind;
+  /** Whether slashes came after the last component. */
+  readonly slash: boolean;
+  /** `undefined` when the last component does not exist. */
+  readonly inode: Inode | undefined;
+}
+
+const SLASH = 47;
+const surrogate = /\p{Surrogate}/u;
+
+/** The checks of getname(): 0, or why no kernel would take this text as a path. */
+export function checkPath(path: unknown, pathBytes: number): 0 | Failure {
+  if (typeof path !== "string" || path.includes("\0")) return -Errno.EINVAL;
+  if (path === "") return -Errno.ENOENT;
+  if (path.length * 3 >= pathBytes && Buffer.byteLength(path) >= pathBytes)
+    return -Errno.ENAMETOOLONG;
+  return 0;
+}
+
+/** Text as it survives UTF-8, the only form in which it could reach a disk. */
+export function wellFormed(path: string): string {
+  return surrogate.test(path) ? Buffer.from(path).toString() : path;
+}
+
+export function isFailure(result: unknown): result is Failure {
+  return typeof result === "number";
+}
+
+/** Where a relative path of `who` starts. */
+export function startOf(sb: SuperBlock, who: Credentials, path: string): Directory | Failure {
+  if (path.startsWith("/") || who.cwd === "/") return sb.root;
+  const at = walkFrom(sb, who, sb.root, who.cwd, Last.Follow);
+  if (isFailure(at)) return at;
+  if (at.inode === undefined) return -Errno.ENOENT;
+  return at.inode instanceof Directory ? at.inode : -Errno.ENOTDIR;
+}
+
+export function walk(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  last: Last,
+): Location | Failure {
+  const bad = checkPath(path, sb.limits.pathBytes);
+  if (bad !== 0) return bad;
+  const start = startOf(sb, who, path);
+  return isFailure(start) ? start : walkFrom(sb, who, start, wellFormed(path), last);
+}
+
+/** As `walk`, for an object that has to exist. */
+export function walkToInode(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  follow: boolean,
+): Inode | Failure {
+  const at = walk(sb, who, path, follow ? Last.Follow : Last.NoFollow);
+  if (isFailure(at)) return at;
+  return at.inode ?? -Errno.ENOENT;
+}
+
+/** Walks `path`, already checked, from `start`, or from the root when it begins with a slash. */
+export function walkFrom(
+  sb: SuperBlock,
+  who: Credentials,
+  start: Directory,
+  path: string,
+  last: Last,
+): Location | Failure {
+  const { nameBytes, symlinkDepth } = sb.limits;
+  let text = path;
+  let directory = text.charCodeAt(0) === SLASH ? sb.root : start;
+  let at = afterSlashes(text, 0);
+  let followed = 0;
+  if (at === text.length)
+    return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
+
+  for (;;) {
+    if (!permitsSearch(directory, who)) return -Errno.EACCES;
+    const slash = text.indexOf("/", at);
+    const end = slash === -1 ? text.length : slash;
+    const name = text.slice(at, end);
+    const next = afterSlashes(text, end);
+    const final = next === text.length;
+    const trailing = final && end < text.length;
+
+    if (name === "." || name === "..") {
+      const target = name === "." ? directory : directory.parent;
+      if (final) {
+        const kind = name === "." ? "dot" : "dotdot";
+        return { parent: directory, name, kind, slash: trailing, inode: target };
+      }
+      directory = target;
+      at = next;
+      continue;
+    }
+
+    if (trailing && (last === Last.Create || last === Last.CreateNoFollow)) return -Errno.EISDIR;
+    if (name.length * 3 > nameBytes && Buffer.byteLength(name) > nameBytes)
+      return -Errno.ENAMETOOLONG;
+    const inode = directory.entries.get(name);
+
+    if (inode instanceof SymbolicLink && (!final || followsLast(last, trailing))) {
+      if (++followed > symlinkDepth) return -Errno.ELOOP;
+      text = inode.target + text.slice(end);
+      inode.accessed(sb.now());
+      if (text.charCodeAt(0) === SLASH) directory = sb.root;
+      at = afterSlashes(text, 0);
+      if (at === text.length)
+        return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
+      continue;
+    }
+
+    if (final) {
+      const needsDirectory = trailing && last !== Last.Entry && inode !== undefined;
+      if (needsDirectory && !(inode instanceof Directory)) return -Errno.ENOTDIR;
+      return { parent: directory, name, kind: "name", slash: trailing, inode };
+    }
+    if (inode === undefined) return -Errno.ENOENT;
+    if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    directory = inode;
+    at = next;
+  }
+}
+
+function followsLast(last: Last, trailing: boolean): boolean {
+  return last === Last.Follow || last === Last.Create || (last === Last.NoFollow && trailing);
+}
+
+function afterSlashes(text: string, from: number): number {
+  let at = from;
+  while (text.charCodeAt(at) === SLASH) at++;
+  return at;
+}
+
+/** The absolute path of a directory still in the tree. */
+export function pathOf(directory: Directory): string {
+  const names: string[] = [];
+  for (let at = directory; at !== at.parent; at = at.parent) names.push(at.name);
+  return `/${names.reverse().join("/")}`;
+}

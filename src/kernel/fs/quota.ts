@@ -1,0 +1,93 @@
+/**
+ * What a file system may cost the host, and the running account of it.
+ *
+ * Owns: the limits and three counters (content bytes, inodes, names).
+ * Invariant: each counter is between 0 and its limit; every successful `take`
+ * is matched by exactly one `give` when the thing is released.
+ * Untrusted: nothing; amounts are computed by this directory, never by a guest.
+ */
+export interface FileSystemLimits {
+  /** Stored file content (allocated pages, not file sizes) and long link targets. */
+  bytes: number;
+  inodes: number;
+  /** Directory entries. Hard links cost no inode, so they need a limit of their own. */
+  names: number;
+  /** Largest file size; the maximum of ext4 by default. Beyond it: EFBIG. */
+  fileBytes: number;
+  /** Hard links to one inode. Beyond it: EMLINK. */
+  links: number;
+  nameBytes: number;
+  /** PATH_MAX, counting the terminating NUL. */
+  pathBytes: number;
+  symlinkDepth: number;
+}
+
+const defaults = {
+  bytes: 512 * 1024 * 1024,
+  inodes: 131_072,
+  fileBytes: 2 ** 44,
+  links: 65_000,
+  nameBytes: 255,
+  pathBytes: 4096,
+  symlinkDepth: 40,
+};
+
+/** Fills in the defaults; throws on a limit that is no whole number, as only the host sets them. */
+export function completeLimits(given: Partial<FileSystemLimits> = {}): FileSystemLimits {
+  const inodes = given.inodes ?? defaults.inodes;
+  const limits = { ...defaults, names: inodes * 2, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new RangeError(`file system limit ${name}: ${value}`);
+  }
+  return limits;
+}
+
+export class Quota {
+  readonly limits: FileSystemLimits;
+  #bytes = 0;
+  #inodes = 0;
+  #names = 0;
+
+  constructor(limits: FileSystemLimits) {
+    this.limits = limits;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get inodes(): number {
+    return this.#inodes;
+  }
+
+  takeBytes(count: number): boolean {
+    if (this.#bytes + count > this.limits.bytes) return false;
+    this.#bytes += count;
+    return true;
+  }
+
+  giveBytes(count: number): void {
+    this.#bytes -= count;
+  }
+
+  takeInode(): boolean {
+    if (this.#inodes >= this.limits.inodes) return false;
+    this.#inodes++;
+    return true;
+  }
+
+  giveInode(): void {
+    this.#inodes--;
+  }
+
+  takeName(): boolean {
+    if (this.#names >= this.limits.names) return false;
+    this.#names++;
+    return true;
+  }
+
+  giveName(): void {
+    this.#names--;
+  }
+}

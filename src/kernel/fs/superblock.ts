@@ -1,0 +1,85 @@
+/**
+ * The superblock: one mounted file system.
+ *
+ * Owns: the root directory, inode numbers, the clock, the quota account, and the
+ * life and death of inodes.
+ * Invariants: inode numbers are never reused; an inode is charged from `make*`
+ * until evicted, and evicted exactly once, when it has no name and no open description.
+ * Untrusted: modes and owners arrive masked; link targets are charged by length.
+ */
+import { S_ISGID } from "../../abi/fcntl.js";
+import type { Identity } from "./credentials.js";
+import { CharacterDevice, type DeviceName } from "./device.js";
+import { Directory, type Inode, type InodeAttributes, RegularFile, SymbolicLink } from "./inode.js";
+import { PageCache } from "./page-cache.js";
+import { type FileSystemLimits, Quota } from "./quota.js";
+
+/** Targets up to this length live in the inode at no extra charge, as in ext4. */
+const INLINE_TARGET_BYTES = 60;
+
+export class SuperBlock {
+  readonly quota: Quota;
+  readonly limits: FileSystemLimits;
+  readonly now: () => number;
+  readonly root: Directory;
+  #lastInode = 1;
+
+  constructor(limits: FileSystemLimits, now: () => number) {
+    this.limits = limits;
+    this.quota = new Quota(limits);
+    this.now = now;
+    if (!this.quota.takeInode()) throw new RangeError("file system limit inodes: no room for /");
+    const ino = ++this.#lastInode;
+    this.root = new Directory({ ino, permissions: 0o755, uid: 0, gid: 0, now: now() });
+  }
+
+  makeFile(who: Identity, parent: Directory, mode: number): RegularFile | undefined {
+    // A set-group-ID program may only be made by a member of the group it will have.
+    const foreign = (parent.mode & S_ISGID) !== 0 && who.uid !== 0 && who.gid !== parent.gid;
+    const permissions = foreign && (mode & 0o2010) === 0o2010 ? mode & ~S_ISGID : mode;
+    const attributes = this.#attributes(who, parent, permissions);
+    return attributes && new RegularFile(attributes, new PageCache(this.quota));
+  }
+
+  makeDirectory(who: Identity, parent: Directory, mode: number): Directory | undefined {
+    const attributes = this.#attributes(who, parent, mode | (parent.mode & S_ISGID));
+    return attributes && new Directory(attributes);
+  }
+
+  makeSymbolicLink(who: Identity, parent: Directory, target: string): SymbolicLink | undefined {
+    const charge = targetCharge(Buffer.byteLength(target));
+    if (!this.quota.takeBytes(charge)) return undefined;
+    const attributes = this.#attributes(who, parent, 0o777);
+    if (attributes === undefined) this.quota.giveBytes(charge);
+    return attributes && new SymbolicLink(attributes, detached(target));
+  }
+
+  makeDevice(parent: Directory, device: DeviceName): CharacterDevice | undefined {
+    const attributes = this.#attributes({ uid: 0, gid: 0 }, parent, 0o666);
+    return attributes && new CharacterDevice(attributes, device);
+  }
+
+  /** Releases the inode if this was its last name or description. */
+  evictIfUnused(inode: Inode): void {
+    if (inode.nlink > 0 || inode.opens > 0 || inode.evicted) return;
+    inode.evicted = true;
+    if (inode instanceof RegularFile) inode.pages.resize(0);
+    if (inode instanceof SymbolicLink) this.quota.giveBytes(targetCharge(inode.targetBytes));
+    this.quota.giveInode();
+  }
+
+  #attributes(who: Identity, parent: Directory, permissions: number): InodeAttributes | undefined {
+    if (!this.quota.takeInode()) return undefined;
+    const gid = (parent.mode & S_ISGID) !== 0 ? parent.gid : who.gid;
+    return { ino: ++this.#lastInode, permissions, uid: who.uid, gid, now: this.now() };
+  }
+}
+
+function targetCharge(bytes: number): number {
+  return bytes > INLINE_TARGET_BYTES ? bytes : 0;
+}
+
+/** A copy that does not keep alive the longer string it may be a slice of. */
+export function detached(text: string): string {
+  return Buffer.from(text).toString();
+}

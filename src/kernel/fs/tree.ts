@@ -1,0 +1,142 @@
+/**
+ * Whole-tree conveniences: rm -r, mkdir -p, mkdtemp.
+ *
+ * Owns: nothing; each is a loop over single-entry operations and obeys the same checks.
+ * Invariants: no recursion and no repeated walk from the root, so guest-chosen depth
+ * costs neither stack nor quadratic time. They are not atomic: what was done before
+ * a failure stays done, as with the commands.
+ * Untrusted: paths and everything found in the tree.
+ */
+import { randomInt } from "node:crypto";
+import { Errno, type Failure } from "../../abi/errno.js";
+import { R_OK } from "../../abi/fcntl.js";
+import { isUnsigned } from "./attributes.js";
+import { type Credentials, permits } from "./credentials.js";
+import { create, mayCreate, mayDelete, remove, removeDirectoryAt, walkToNew } from "./dentry.js";
+import { Directory, type Inode } from "./inode.js";
+import { checkPath, isFailure, Last, startOf, walk, walkFrom, wellFormed } from "./path-walk.js";
+import type { SuperBlock } from "./superblock.js";
+
+/** A directory being emptied, and where to continue once it is gone. */
+interface Level {
+  directory: Directory;
+  rest: Iterator<[string, Inode]>;
+}
+
+/** Removes what `path` names, links unfollowed, with everything below. Stops at the first failure. */
+export function removeTree(sb: SuperBlock, who: Credentials, path: string): 0 | Failure {
+  const at = walk(sb, who, path, Last.Entry);
+  if (isFailure(at)) return at;
+  if (at.kind === "root") return -Errno.EBUSY;
+  if (at.kind === "dot") return -Errno.EINVAL;
+  if (at.kind === "dotdot") return -Errno.ENOTEMPTY;
+  if (at.inode === undefined) return -Errno.ENOENT;
+  if (!(at.inode instanceof Directory)) {
+    if (at.slash) return -Errno.ENOTDIR;
+    return removeEntry(sb, who, at.parent, at.name, at.inode);
+  }
+
+  const levels: Level[] = [];
+  const descend = (directory: Directory): 0 | Failure => {
+    if (directory.entries.size > 0 && !permits(directory, who, R_OK)) return -Errno.EACCES;
+    levels.push({ directory, rest: directory.entries.entries() });
+    return 0;
+  };
+  let failure = descend(at.inode);
+  while (failure === 0) {
+    const level = levels.at(-1);
+    if (level === undefined) return 0;
+    const entry = level.rest.next();
+    if (entry.done === true) {
+      levels.pop();
+      const { directory } = level;
+      failure = removeDirectoryAt(sb, who, directory.parent, directory.name, directory);
+    } else if (entry.value[1] instanceof Directory) {
+      failure = descend(entry.value[1]);
+    } else {
+      failure = removeEntry(sb, who, level.directory, entry.value[0], entry.value[1]);
+    }
+  }
+  return failure;
+}
+
+function removeEntry(
+  sb: SuperBlock,
+  who: Credentials,
+  parent: Directory,
+  name: string,
+  inode: Inode,
+): 0 | Failure {
+  const refused = mayDelete(parent, inode, who, false);
+  if (refused === 0) remove(sb, parent, name, inode);
+  return refused;
+}
+
+/** Makes a directory and its missing parents; returns the first one made, or 0 if all were there. */
+export function mkdirTree(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  mode: number,
+): string | 0 | Failure {
+  if (!isUnsigned(mode)) return -Errno.EINVAL;
+  const bad = checkPath(path, sb.limits.pathBytes);
+  if (bad !== 0) return bad;
+  const start = startOf(sb, who, path);
+  if (isFailure(start)) return start;
+
+  const text = wellFormed(path);
+  let directory = start;
+  let first: string | 0 = 0;
+  for (const { 0: component, index } of text.matchAll(/[^/]+/g)) {
+    const end = index + component.length;
+    // The slash says that this component has to be a directory, or a link to one.
+    const at = walkFrom(sb, who, directory, `${component}/`, Last.Follow);
+    if (isFailure(at)) {
+      const isLast = /^\/*$/.test(text.slice(end));
+      return at === -Errno.ENOTDIR && isLast ? -Errno.EEXIST : at;
+    }
+    if (at.inode instanceof Directory) {
+      directory = at.inode;
+      continue;
+    }
+    // Absent, unless it is a link that dangles.
+    if (directory.entries.has(component)) return -Errno.ENOENT;
+    const made = makeDirectoryIn(sb, who, directory, component, mode);
+    if (isFailure(made)) return made;
+    if (first === 0) first = text.slice(0, end);
+    directory = made;
+  }
+  return first;
+}
+
+export function makeDirectoryIn(
+  sb: SuperBlock,
+  who: Credentials,
+  parent: Directory,
+  name: string,
+  mode: number,
+): Directory | Failure {
+  const refused = mayCreate(parent, who);
+  if (refused !== 0) return refused;
+  const permissions = mode & 0o1777 & ~who.umask;
+  return create(sb, parent, name, () => sb.makeDirectory(who, parent, permissions));
+}
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const ATTEMPTS = 100;
+
+/** Makes a directory of mode 0700 named `prefix` and six random characters; returns its path. */
+export function mkdtemp(sb: SuperBlock, who: Credentials, prefix: string): string | Failure {
+  if (typeof prefix !== "string") return -Errno.EINVAL;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const suffix = Array.from({ length: 6 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
+    const path = `${prefix}${suffix}`;
+    const at = walkToNew(sb, who, path, true);
+    if (at === -Errno.EEXIST) continue;
+    if (isFailure(at)) return at;
+    const made = makeDirectoryIn(sb, who, at.parent, at.name, 0o700);
+    return isFailure(made) ? made : path;
+  }
+  return -Errno.EEXIST;
+}

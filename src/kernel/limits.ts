@@ -1,0 +1,21 @@
+/** Every bound the kernel puts on what a guest chooses, in one frozen table. Numbers: behaviour reference §8, decisions.md 14. */
+export const limits = Object.freeze({
+  /** Heap, buffers and WebAssembly of one process together. */
+  memoryBytes: 256 * 1024 * 1024,
+  fileSystemBytes: 256 * 1024 * 1024,
+  inodes: 16_384,
+  openFiles: 256,
+  processes: 256,
+  /** Output a process may have in flight per stream before it blocks. */
+  outputWindowBytes: 256 * 1024,
+  /** Stdin the kernel sends ahead of what the guest has consumed. */
+  stdinWindowBytes: 256 * 1024,
+  stdinBufferBytes: 16 * 1024 * 1024,
+  /** JSON of one `__return`. */
+  returnValueBytes: 7 * 1024 * 1024,
+  /** Replies waiting in a guest's socket before the kernel stops reading its calls. */
+  replyBacklogBytes: 16 * 1024 * 1024,
+  /** System calls taken from one guest before others get a turn. */
+  callsPerTurn: 256,
+  stderrReportBytes: 16 * 1024,
+});

@@ -1,0 +1,482 @@
+/**
+ * File-system calls of a guest: decode → call → encode, no policy. What a
+ * process may do to a path is decided below, in the file system.
+ *
+ * Invariants: nothing is allocated from a number the guest chose without a
+ * bound; every descriptor belongs to the calling process; an answer fits a frame.
+ * Untrusted: every field of `args`.
+ */
+import { Errno } from "../../abi/errno.js";
+import {
+  F_OK,
+  O_CREAT,
+  O_EXCL,
+  O_RDONLY,
+  O_WRONLY,
+  R_OK,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  W_OK,
+  X_OK,
+} from "../../abi/fcntl.js";
+import { UvDirent, fsLimits, statSlots } from "../../protocol/fs-calls.js";
+import type { fsCalls } from "../../protocol/fs-calls.js";
+import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
+
+/** What these calls need to know of a process. */
+export interface FsProcess {
+  readonly fs: FileSystem;
+  readonly credentials: Credentials;
+  /** Descriptor → description; numbers start at 3, the guest serves 0–2 itself. */
+  readonly openFiles: Map<number, OpenFile>;
+  readonly limits: { readonly openFiles: number };
+}
+
+type FsCalls = typeof fsCalls;
+export type FsHandlers = {
+  readonly [K in keyof FsCalls]: (
+    process: FsProcess,
+    args: CallArgs<FsCalls, K>,
+  ) => CallResult<FsCalls, K> | number;
+};
+
+const firstDescriptor = 3;
+const modeBits = 0o7777;
+/** Owner id that means "leave as it is". */
+const unchangedId = 0xffff_ffff;
+/** Largest distance of a time from the epoch that a JavaScript date can show. */
+const maxTimeMs = 8.64e15;
+/** Reads up to this size are allocated as announced; larger ones are measured against the file first. */
+const smallReadBytes = 64 * 1024;
+const copyChunkBytes = 1024 * 1024;
+const COPYFILE_EXCL = 1;
+const COPYFILE_FICLONE = 2;
+const COPYFILE_FICLONE_FORCE = 4;
+
+/** Indexed by Linux' DT_* numbers. */
+const uvDirentOfLinux: readonly number[] = (() => {
+  const table = Array.from({ length: 16 }, () => UvDirent.unknown as number);
+  table[1] = UvDirent.fifo;
+  table[2] = UvDirent.char;
+  table[4] = UvDirent.directory;
+  table[6] = UvDirent.block;
+  table[8] = UvDirent.file;
+  table[10] = UvDirent.link;
+  table[12] = UvDirent.socket;
+  return table;
+})();
+
+/** 0 for a path that may be looked up, otherwise what Linux says about it. */
+function checkPath(path: string): number {
+  if (path.length === 0) return -Errno.ENOENT;
+  if (path.includes("\0")) return -Errno.EINVAL;
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  if (path.length * 3 >= fsLimits.pathBytes && Buffer.byteLength(path) >= fsLimits.pathBytes) {
+    return -Errno.ENAMETOOLONG;
+  }
+  return 0;
+}
+
+/** Empty result, or the failure. */
+function done(result: number): Record<never, never> | number {
+  return result < 0 ? result : {};
+}
+
+function isTime(ms: number): boolean {
+  return Math.abs(ms) <= maxTimeMs;
+}
+
+function isPosition(position: number): boolean {
+  return position === -1 || (position >= 0 && Number.isSafeInteger(position));
+}
+
+function ownerId(id: number): number {
+  return id === unchangedId ? -1 : id;
+}
+
+function statValues(stat: FileStat): { values: number[] } {
+  const values = [
+    stat.dev,
+    stat.mode,
+    stat.nlink,
+    stat.uid,
+    stat.gid,
+    stat.rdev,
+    stat.blksize,
+    stat.ino,
+    stat.size,
+    stat.blocks,
+  ];
+  for (const ms of [stat.atimeMs, stat.mtimeMs, stat.ctimeMs, stat.birthtimeMs]) {
+    let seconds = Math.floor(ms / 1000);
+    let nanoseconds = Math.round((ms - seconds * 1000) * 1e6);
+    if (nanoseconds >= 1e9) {
+      seconds += 1;
+      nanoseconds -= 1e9;
+    }
+    values.push(seconds, nanoseconds);
+  }
+  if (values.length !== statSlots) throw new Error(`stat answers ${values.length} values`);
+  return { values };
+}
+
+function isRegular(stat: FileStat): boolean {
+  return (stat.mode & S_IFMT) === S_IFREG;
+}
+
+function isDirectory(stat: FileStat): boolean {
+  return (stat.mode & S_IFMT) === S_IFDIR;
+}
+
+function openFd(process: FsProcess, path: string, flags: number, mode: number): number {
+  const bad = checkPath(path);
+  if (bad < 0) return bad;
+  if (process.openFiles.size >= process.limits.openFiles) return -Errno.EMFILE;
+  const file = process.fs.open(process.credentials, path, flags, mode & modeBits);
+  if (typeof file === "number") return file;
+  let fd = firstDescriptor;
+  while (process.openFiles.has(fd)) fd++;
+  process.openFiles.set(fd, file);
+  return fd;
+}
+
+function closeFd(process: FsProcess, fd: number): number {
+  const file = process.openFiles.get(fd);
+  if (file === undefined) return -Errno.EBADF;
+  process.openFiles.delete(fd);
+  file.unref();
+  return 0;
+}
+
+/** Up to one transfer from the current position; `more` unless the end was seen. */
+function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
+  const stat = file.stat();
+  if (isDirectory(stat)) return -Errno.EISDIR;
+  const rest = stat.size - file.position;
+  const sized = isRegular(stat) && rest > 0;
+  const wanted = sized ? Math.min(rest, fsLimits.transferBytes) : smallReadBytes;
+  const buffer = Buffer.allocUnsafeSlow(wanted);
+  const size = file.read(buffer, -1);
+  if (size < 0) return size;
+  return { data: buffer.subarray(0, size), more: sized ? size > 0 && size < rest : size > 0 };
+}
+
+/** Writes all of `data` at the current position, or says why not. */
+function writeAll(file: OpenFile, data: Uint8Array): number {
+  for (let at = 0; at < data.byteLength;) {
+    const written = file.write(data.subarray(at), -1);
+    if (written < 0) return written;
+    if (written === 0) return -Errno.EIO;
+    at += written;
+  }
+  return 0;
+}
+
+function copyContent(source: OpenFile, target: OpenFile): number {
+  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(copyChunkBytes, source.stat().size)));
+  for (;;) {
+    const size = source.read(buffer, -1);
+    if (size <= 0) return size;
+    const failure = writeAll(target, buffer.subarray(0, size));
+    if (failure < 0) return failure;
+  }
+}
+
+function copyFile(process: FsProcess, from: string, to: string, exclusive: boolean): number {
+  const { fs, credentials } = process;
+  const source = fs.open(credentials, from, O_RDONLY, 0);
+  if (typeof source === "number") return source;
+  try {
+    const before = source.stat();
+    if (isDirectory(before)) return -Errno.EISDIR;
+    const mode = before.mode & modeBits;
+    const target = fs.open(credentials, to, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0), mode);
+    if (typeof target === "number") return target;
+    try {
+      const after = target.stat();
+      if (after.dev === before.dev && after.ino === before.ino) return 0;
+      // Truncated only now: opening with O_TRUNC would empty a file that is copied onto itself.
+      const truncated = isRegular(after) ? target.truncate(0) : 0;
+      if (truncated < 0) return truncated;
+      const copied = copyContent(source, target);
+      if (copied < 0) return copied;
+      target.chmod(mode, credentials);
+      return 0;
+    } finally {
+      target.unref();
+    }
+  } finally {
+    source.unref();
+  }
+}
+
+/** A package.json's bytes, or `undefined` for anything that cannot be one. */
+function readPackageFile(process: FsProcess, path: string): Buffer | undefined {
+  if (checkPath(path) < 0) return undefined;
+  const { fs, credentials } = process;
+  const stat = fs.stat(credentials, path, true);
+  if (typeof stat === "number" || !isRegular(stat) || stat.size > fsLimits.transferBytes)
+    return undefined;
+  const data = fs.readFile(credentials, path);
+  return typeof data === "number" || data.length > fsLimits.transferBytes ? undefined : data;
+}
+
+function moduleKind(process: FsProcess, path: string): number {
+  const bad = checkPath(path);
+  if (bad < 0) return bad;
+  const stat = process.fs.stat(process.credentials, path, true);
+  if (typeof stat === "number") return stat;
+  return isDirectory(stat) ? 1 : 0;
+}
+
+export const fsHandlers: FsHandlers = {
+  open(process, { path, flags, mode }) {
+    const fd = openFd(process, path, flags, mode);
+    return fd < 0 ? fd : { fd };
+  },
+
+  close(process, { fd }) {
+    return done(closeFd(process, fd));
+  },
+
+  read(process, { fd, length, position }) {
+    const file = process.openFiles.get(fd);
+    if (file === undefined) return -Errno.EBADF;
+    if (!isPosition(position)) return -Errno.EINVAL;
+    let wanted = Math.min(length, fsLimits.transferBytes);
+    if (wanted > smallReadBytes) {
+      const stat = file.stat();
+      const from = position === -1 ? file.position : position;
+      // One byte stays, so that a bad descriptor or a directory still answers with its own error.
+      if (isRegular(stat)) wanted = Math.min(wanted, Math.max(1, stat.size - from));
+    }
+    const buffer = Buffer.allocUnsafeSlow(wanted);
+    const size = file.read(buffer, position);
+    return size < 0 ? size : { data: buffer.subarray(0, size) };
+  },
+
+  write(process, { fd, data, position }) {
+    const file = process.openFiles.get(fd);
+    if (file === undefined) return -Errno.EBADF;
+    if (!isPosition(position)) return -Errno.EINVAL;
+    const written = file.write(data, position);
+    return written < 0 ? written : { written };
+  },
+
+  fstat(process, { fd }) {
+    const file = process.openFiles.get(fd);
+    return file === undefined ? -Errno.EBADF : statValues(file.stat());
+  },
+
+  fchmod(process, { fd, mode }) {
+    const file = process.openFiles.get(fd);
+    return file === undefined
+      ? -Errno.EBADF
+      : done(file.chmod(mode & modeBits, process.credentials));
+  },
+
+  fchown(process, { fd, uid, gid }) {
+    const file = process.openFiles.get(fd);
+    return file === undefined
+      ? -Errno.EBADF
+      : done(file.chown(ownerId(uid), ownerId(gid), process.credentials));
+  },
+
+  futimes(process, { fd, atimeMs, mtimeMs }) {
+    const file = process.openFiles.get(fd);
+    if (file === undefined) return -Errno.EBADF;
+    return isTime(atimeMs) && isTime(mtimeMs) ? done(file.utimes(atimeMs, mtimeMs)) : -Errno.EINVAL;
+  },
+
+  ftruncate(process, { fd, length }) {
+    const file = process.openFiles.get(fd);
+    if (file === undefined) return -Errno.EBADF;
+    return Number.isSafeInteger(length) && length >= 0
+      ? done(file.truncate(length))
+      : -Errno.EINVAL;
+  },
+
+  fsync(process, { fd }) {
+    const file = process.openFiles.get(fd);
+    return file === undefined ? -Errno.EBADF : done(file.sync());
+  },
+
+  readFd(process, { fd }) {
+    const file = process.openFiles.get(fd);
+    return file === undefined ? -Errno.EBADF : readRest(file);
+  },
+
+  readFile(process, { path, flags }) {
+    const fd = openFd(process, path, flags, 0o666);
+    if (fd < 0) return fd;
+    const part = readRest(process.openFiles.get(fd)!);
+    if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
+    closeFd(process, fd);
+    return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
+  },
+
+  writeFile(process, { path, data, flags, mode, more }) {
+    const fd = openFd(process, path, flags, mode);
+    if (fd < 0) return fd;
+    const failure = writeAll(process.openFiles.get(fd)!, data);
+    if (failure === 0 && more) return { fd };
+    closeFd(process, fd);
+    return failure < 0 ? failure : { fd: -1 };
+  },
+
+  copyFile(process, { from, to, mode }) {
+    const bad = checkPath(from) || checkPath(to);
+    if (bad < 0) return bad;
+    if ((mode & ~(COPYFILE_EXCL | COPYFILE_FICLONE | COPYFILE_FICLONE_FORCE)) !== 0)
+      return -Errno.EINVAL;
+    // Nothing here shares blocks between files: a clone that may fall back is a copy, a forced one is refused.
+    if ((mode & COPYFILE_FICLONE_FORCE) !== 0) return -Errno.EOPNOTSUPP;
+    return done(copyFile(process, from, to, (mode & COPYFILE_EXCL) !== 0));
+  },
+
+  stat(process, { path, follow }) {
+    const bad = checkPath(path);
+    if (bad < 0) return bad;
+    const stat = process.fs.stat(process.credentials, path, follow);
+    return typeof stat === "number" ? stat : statValues(stat);
+  },
+
+  access(process, { path, mode }) {
+    if ((mode & ~(R_OK | W_OK | X_OK | F_OK)) !== 0) return -Errno.EINVAL;
+    return done(checkPath(path) || process.fs.access(process.credentials, path, mode));
+  },
+
+  mkdir(process, { path, mode, recursive }) {
+    const bad = checkPath(path);
+    if (bad < 0) return bad;
+    if (recursive) {
+      const first = process.fs.mkdirTree(process.credentials, path, mode & modeBits);
+      if (typeof first === "string") return { first };
+      return first < 0 ? first : { first: "" };
+    }
+    const made = process.fs.mkdir(process.credentials, path, mode & modeBits);
+    return made < 0 ? made : { first: "" };
+  },
+
+  rmdir(process, { path }) {
+    return done(checkPath(path) || process.fs.rmdir(process.credentials, path));
+  },
+
+  unlink(process, { path }) {
+    return done(checkPath(path) || process.fs.unlink(process.credentials, path));
+  },
+
+  rm(process, { path, recursive, force }) {
+    const bad = checkPath(path);
+    if (bad < 0) return force && bad === -Errno.ENOENT ? {} : bad;
+    const stat = process.fs.stat(process.credentials, path, false);
+    if (typeof stat === "number") return force && stat === -Errno.ENOENT ? {} : stat;
+    if (!isDirectory(stat)) return done(process.fs.unlink(process.credentials, path));
+    return recursive ? done(process.fs.removeTree(process.credentials, path)) : -Errno.EISDIR;
+  },
+
+  rename(process, { from, to }) {
+    return done(
+      checkPath(from) || checkPath(to) || process.fs.rename(process.credentials, from, to),
+    );
+  },
+
+  link(process, { from, to }) {
+    return done(checkPath(from) || checkPath(to) || process.fs.link(process.credentials, from, to));
+  },
+
+  symlink(process, { target, path }) {
+    return done(
+      checkPath(target) || checkPath(path) || process.fs.symlink(process.credentials, target, path),
+    );
+  },
+
+  readlink(process, { path }) {
+    const target = checkPath(path) || process.fs.readlink(process.credentials, path);
+    return typeof target === "number" ? target : { target };
+  },
+
+  realpath(process, { path }) {
+    const resolved = checkPath(path) || process.fs.realpath(process.credentials, path);
+    return typeof resolved === "number" ? resolved : { path: resolved };
+  },
+
+  readdir(process, { path, start }) {
+    const bad = checkPath(path);
+    if (bad < 0) return bad;
+    const entries = process.fs.readdir(process.credentials, path);
+    if (typeof entries === "number") return entries;
+    entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    const names: string[] = [];
+    let bytes = 0;
+    for (let at = start; at < entries.length; at++) {
+      const { name } = entries[at]!;
+      bytes += 4 + name.length * 3;
+      if (names.length >= fsLimits.entries || bytes > fsLimits.entryBytes) break;
+      names.push(name);
+    }
+    const types = Uint8Array.from(
+      names,
+      (_, at) => uvDirentOfLinux[entries[start + at]!.type] ?? UvDirent.unknown,
+    );
+    return { names, types, more: start + names.length < entries.length };
+  },
+
+  chmod(process, { path, mode }) {
+    return done(checkPath(path) || process.fs.chmod(process.credentials, path, mode & modeBits));
+  },
+
+  chown(process, { path, uid, gid, follow }) {
+    return done(
+      checkPath(path) ||
+        process.fs.chown(process.credentials, path, ownerId(uid), ownerId(gid), follow),
+    );
+  },
+
+  utimes(process, { path, atimeMs, mtimeMs, follow }) {
+    if (!isTime(atimeMs) || !isTime(mtimeMs)) return -Errno.EINVAL;
+    return done(
+      checkPath(path) || process.fs.utimes(process.credentials, path, atimeMs, mtimeMs, follow),
+    );
+  },
+
+  mkdtemp(process, { prefix }) {
+    const path = checkPath(prefix) || process.fs.mkdtemp(process.credentials, prefix);
+    return typeof path === "number" ? path : { path };
+  },
+
+  statfs(process, { path }) {
+    const bad = checkPath(path);
+    if (bad < 0) return bad;
+    const stat = process.fs.stat(process.credentials, path, true);
+    if (typeof stat === "number") return stat;
+    const { type, bsize, blocks, bfree, bavail, files, ffree } = process.fs.statfs();
+    return { values: [type, bsize, blocks, bfree, bavail, files, ffree] };
+  },
+
+  moduleStat(process, { path }) {
+    return { kind: moduleKind(process, path) };
+  },
+
+  packageScope(process, { directory, root }) {
+    if (checkPath(directory) < 0 || !directory.startsWith("/")) return -Errno.EINVAL;
+    let at = directory;
+    while (at.endsWith("/")) at = at.slice(0, -1);
+    for (;;) {
+      if (at.endsWith("/node_modules") || (at === "" && !root)) break;
+      const path = `${at}/package.json`;
+      const data = readPackageFile(process, path);
+      if (data !== undefined) return { path, data };
+      if (at === "") break;
+      at = at.slice(0, at.lastIndexOf("/"));
+    }
+    return { path: "", data: new Uint8Array(0) };
+  },
+
+  readPackage(process, { path }) {
+    const data = readPackageFile(process, path);
+    return data === undefined ? { found: false, data: new Uint8Array(0) } : { found: true, data };
+  },
+};

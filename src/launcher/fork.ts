@@ -1,0 +1,351 @@
+/**
+ * Owns the zygote process and the guests forked from it: starts it, keeps a few
+ * guests forked ahead, hands one out, ends and reaps it.
+ *
+ * Invariants: a guest is handed out once; its pid is used only through the
+ * zygote, which has not reaped it yet; descriptors are closed exactly once.
+ * Untrusted: everything that arrives on a guest's socket and its stderr pipe.
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import { FrameKind, FrameReader } from "../protocol/frames.js";
+import type { Frame } from "../protocol/frames.js";
+import { guestEvents } from "../protocol/guest-calls.js";
+import * as libc from "../sandbox/libc.js";
+import { ControlKind, controlMessageBytes } from "./zygote/control.js";
+
+/** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
+export const zygoteFlags: readonly string[] = Object.freeze([
+  "--expose-internals",
+  "--single-threaded",
+  "--minor-ms",
+  "--v8-pool-size=0",
+  "--disable-sigusr1",
+  "--no-warnings",
+]);
+
+/**
+ * The text given to `node -e`. It reads the guest-side modules from a pipe and
+ * compiles them under names of their own, so no host path enters the process.
+ */
+const bootstrap = `
+const { internalBinding } = require("internal/test/binding");
+const { compileFunction } = require("vm");
+const sources = JSON.parse(require("fs").readFileSync(4, "utf8"));
+require("fs").closeSync(4);
+// Spelled apart: a program that names it makes \`node -e\` replace the web global.
+const webName = "cry" + "pto";
+const hostRequire = require;
+const builtins = new Map();
+const requireBuiltin = (id) => {
+  if (!builtins.has(id)) builtins.set(id, hostRequire(id));
+  return builtins.get(id);
+};
+const loaded = new Map();
+const load = (id) => {
+  if (loaded.has(id)) return loaded.get(id).exports;
+  const source = sources[id];
+  if (source === undefined) throw new Error("no guest module " + id);
+  const module = { exports: {} };
+  loaded.set(id, module);
+  const localRequire = (name) => {
+    if (!name.startsWith(".")) return requireBuiltin(name);
+    const parts = id.split("/").slice(0, -1);
+    for (const part of name.replace(/\\.js$/, "").split("/")) {
+      if (part === "..") parts.pop();
+      else if (part !== ".") parts.push(part);
+    }
+    return load(parts.join("/"));
+  };
+  const run = compileFunction(source, ["exports", "require", "module", "internalBinding", "requireBuiltin"], {
+    filename: "node:internal/secure-exec/" + id,
+  });
+  run(module.exports, localRequire, module, internalBinding, requireBuiltin);
+  return module.exports;
+};
+const { main } = load("launcher/zygote/main");
+// What \`node -e\` puts on the global object and a script does not have.
+for (const id of requireBuiltin("module").builtinModules) {
+  if (id === "process" || id === "console" || id === webName) continue;
+  const descriptor = Object.getOwnPropertyDescriptor(globalThis, id);
+  if (descriptor !== undefined && !descriptor.enumerable && descriptor.configurable) delete globalThis[id];
+}
+for (const name of ["require", "module", "exports", "__filename", "__dirname"]) delete globalThis[name];
+main();
+`;
+
+export interface GuestHandlers {
+  /** One decoded frame; the payload is valid until the handler returns. Throwing ends the guest. */
+  frame(frame: Frame): void;
+  /** The socket is gone: the process ended or was ended. `status` is a wait status, or -1. */
+  ended(status: number, stderr: string): void;
+  /** The guest broke the protocol; `ended` follows. */
+  violation(reason: string): void;
+}
+
+export class Guest {
+  readonly pid: number;
+  readonly #zygote: Zygote;
+  readonly #socket: Socket;
+  readonly #stderr: number;
+  readonly #reader = new FrameReader();
+  #handlers: GuestHandlers | undefined;
+  #ready: (() => void) | undefined;
+  #loss: (() => void) | undefined;
+  #ending = false;
+  #reaped = false;
+  isReady = false;
+
+  constructor(zygote: Zygote, pid: number, socketFd: number, stderr: number, ready: () => void) {
+    this.#zygote = zygote;
+    this.pid = pid;
+    this.#stderr = stderr;
+    this.#ready = ready;
+    const socket = new Socket({ fd: socketFd, readable: true, writable: true });
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => this.#data(chunk));
+    socket.on("error", () => undefined);
+    socket.on("close", () => this.end());
+  }
+
+  /** Runs `lost` when the guest ends before it was handed out. */
+  attachLoss(lost: () => void): void {
+    this.#loss = lost;
+  }
+
+  attach(handlers: GuestHandlers): void {
+    this.#handlers = handlers;
+    this.#socket.ref();
+  }
+
+  #data(chunk: Buffer): void {
+    if (this.#ending) return;
+    try {
+      this.#reader.push(chunk, (frame) => {
+        if (this.#ending) return;
+        if (this.#handlers !== undefined) this.#handlers.frame(frame);
+        else if (
+          frame.kind === FrameKind.event &&
+          frame.number === guestEvents.ready.nr &&
+          !this.isReady
+        ) {
+          this.isReady = true;
+          this.#ready?.();
+          this.#ready = undefined;
+        } else throw new Error("frame before start");
+      });
+    } catch (error) {
+      this.#handlers?.violation(error instanceof Error ? error.message : String(error));
+      this.end();
+    }
+  }
+
+  /** Queues a frame; answers false when the socket's buffer is full. */
+  send(frame: Buffer): boolean {
+    return this.#ending ? false : this.#socket.write(frame);
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Stops reading from the guest: it blocks once its socket is full. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#ending) this.#socket.resume();
+  }
+
+  /** Ends the process for good: SIGKILL unless it already ended by itself. Idempotent. */
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#socket.destroy();
+    this.#zygote.end(this);
+  }
+
+  /** Called by the zygote's handle when the process is reaped or lost. */
+  reaped(status: number): void {
+    if (this.#reaped) return;
+    this.#reaped = true;
+    this.#ending = true;
+    this.#socket.destroy();
+    let stderr = "";
+    if (status !== 0) {
+      const buffer = Buffer.alloc(64 * 1024);
+      const size = libc.read(this.#stderr, buffer, 0, buffer.length);
+      if (size > 0) stderr = buffer.toString("utf8", 0, size);
+    }
+    libc.close(this.#stderr);
+    this.#ready = undefined;
+    if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
+    else this.#loss?.();
+  }
+}
+
+interface PendingFork {
+  socket: number;
+  stderr: number;
+  forked: (guest: Guest | undefined) => void;
+}
+
+export interface ZygoteOptions {
+  enginePath: string;
+  /** JSON of module name → source; dist/guest.json. */
+  bundlePath: string;
+  /** The zygote is gone, expected or not; every guest has been reported as ended. */
+  lost: (reason: string) => void;
+}
+
+export class Zygote {
+  readonly ready: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #control: Socket;
+  readonly #controlFd: number;
+  readonly #pending = new Map<number, PendingFork>();
+  readonly #guests = new Map<number, Guest>();
+  readonly #lost: (reason: string) => void;
+  #input = Buffer.alloc(0);
+  #nextToken = 1;
+  #gone = false;
+  #stderr = "";
+
+  constructor(options: ZygoteOptions) {
+    this.#lost = options.lost;
+    const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
+    this.#controlFd = mine;
+    const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
+      stdio: ["ignore", "ignore", "pipe", theirs, "pipe"],
+      env: {},
+      argv0: "node",
+      cwd: "/",
+    });
+    libc.close(theirs);
+    this.#child = child;
+    child.stderr!.on("data", (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
+    });
+    const bundle = child.stdio[4] as Writable;
+    bundle.on("error", () => undefined);
+    bundle.end(readFileSync(options.bundlePath));
+    this.#control = new Socket({ fd: mine, readable: true, writable: true });
+    this.#control.on("error", () => undefined);
+    this.ready = new Promise((resolve, reject) => {
+      this.#control.on("data", (chunk: Buffer) => this.#data(chunk, resolve));
+      child.on("error", (error) => {
+        reject(error);
+        this.#fail(error.message);
+      });
+      child.on("close", (code, signal) => {
+        const reason = `the zygote ended (${signal ?? `code ${code}`})${this.#stderr ? `: ${this.#stderr}` : ""}`;
+        reject(new Error(reason));
+        this.#fail(reason);
+      });
+    });
+    this.ready.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get guestPids(): number[] {
+    return [...this.#guests.keys()];
+  }
+
+  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
+  fork(forked: (guest: Guest | undefined) => void): void {
+    const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
+    const pipe = typeof pair === "number" ? pair : libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
+    if (this.#gone || typeof pair === "number" || typeof pipe === "number") {
+      if (typeof pair !== "number") for (const fd of pair) libc.close(fd);
+      forked(undefined);
+      return;
+    }
+    const token = this.#nextToken++;
+    const message = Buffer.alloc(controlMessageBytes);
+    message.writeUInt32LE(ControlKind.fork, 0);
+    message.writeInt32LE(token, 4);
+    const sent = libc.sendFds(this.#controlFd, message, [pair[1], pipe[1]]);
+    libc.close(pair[1]);
+    libc.close(pipe[1]);
+    if (sent < 0) {
+      libc.close(pair[0]);
+      libc.close(pipe[0]);
+      forked(undefined);
+      return;
+    }
+    this.#pending.set(token, { socket: pair[0], stderr: pipe[0], forked });
+  }
+
+  end(guest: Guest): void {
+    if (this.#gone) return guest.reaped(-1);
+    const message = Buffer.alloc(controlMessageBytes);
+    message.writeUInt32LE(ControlKind.end, 0);
+    message.writeInt32LE(guest.pid, 4);
+    this.#control.write(message);
+  }
+
+  /** Ends the zygote and with it every guest. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  #data(chunk: Buffer, ready: () => void): void {
+    this.#input = Buffer.concat([this.#input, chunk]);
+    while (this.#input.length >= controlMessageBytes) {
+      const kind = this.#input.readUInt32LE(0);
+      const a = this.#input.readInt32LE(4);
+      const b = this.#input.readInt32LE(8);
+      this.#input = this.#input.subarray(controlMessageBytes);
+      if (kind === ControlKind.ready) ready();
+      else if (kind === ControlKind.forked) this.#forked(a, b);
+      else if (kind === ControlKind.reaped) {
+        const guest = this.#guests.get(a);
+        this.#guests.delete(a);
+        guest?.reaped(b);
+      }
+    }
+  }
+
+  #forked(token: number, pid: number): void {
+    const fork = this.#pending.get(token);
+    if (fork === undefined) return;
+    this.#pending.delete(token);
+    if (pid < 0) {
+      libc.close(fork.socket);
+      libc.close(fork.stderr);
+      fork.forked(undefined);
+      return;
+    }
+    let settled = false;
+    const settle = (value: Guest | undefined): void => {
+      if (settled) return;
+      settled = true;
+      fork.forked(value);
+    };
+    const guest = new Guest(this, pid, fork.socket, fork.stderr, () => settle(guest));
+    guest.attachLoss(() => settle(undefined));
+    this.#guests.set(pid, guest);
+  }
+
+  #fail(reason: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#control.destroy();
+    for (const fork of this.#pending.values()) {
+      libc.close(fork.socket);
+      libc.close(fork.stderr);
+      fork.forked(undefined);
+    }
+    this.#pending.clear();
+    for (const guest of this.#guests.values()) guest.reaped(-1);
+    this.#guests.clear();
+    this.#lost(reason);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Owns the guests that were forked ahead and the queue of those who wait for one.
+ *
+ * Invariants: waiters are served in order; at most `aheadTarget` blank guests
+ * exist beside them; a zygote that is lost is replaced once somebody needs it,
+ * and everybody waiting on it is told.
+ */
+import { Zygote } from "./fork.js";
+import type { Guest } from "./fork.js";
+
+export interface PoolOptions {
+  enginePath: string;
+  bundlePath: string;
+  /** Blank guests kept ready. */
+  aheadTarget: number;
+  /** Forks under way at once; more would only take turns on the CPU. */
+  parallelForks: number;
+}
+
+type Waiter = (guest: Guest | undefined, reason: string) => void;
+
+export class GuestPool {
+  readonly #options: PoolOptions;
+  #zygote: Zygote | undefined;
+  #zygoteReady = false;
+  #idle: Guest[] = [];
+  readonly #waiters: Waiter[] = [];
+  #forking = 0;
+  #lastLoss = "";
+  #failures = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get zygotePid(): number {
+    return this.#zygote?.pid ?? 0;
+  }
+
+  get idleCount(): number {
+    return this.#idle.length;
+  }
+
+  get guestPids(): number[] {
+    return this.#zygote?.guestPids ?? [];
+  }
+
+  /** Starts the zygote; resolves when it can fork. */
+  async start(): Promise<void> {
+    await this.#ensureZygote().ready;
+  }
+
+  /** Gives `waiter` a locked-down blank guest, now or later, or `undefined` and the reason. */
+  take(waiter: Waiter): void {
+    const guest = this.#idle.shift();
+    if (guest !== undefined) {
+      waiter(guest, "");
+      // The one that was taken goes first; its replacement can wait a moment.
+      setImmediate(() => this.#fill());
+      return;
+    }
+    this.#waiters.push(waiter);
+    this.#fill();
+  }
+
+  #ensureZygote(): Zygote {
+    if (this.#zygote !== undefined) return this.#zygote;
+    const zygote = new Zygote({
+      enginePath: this.#options.enginePath,
+      bundlePath: this.#options.bundlePath,
+      lost: (reason) => this.#onLost(zygote, reason),
+    });
+    this.#zygote = zygote;
+    this.#zygoteReady = false;
+    zygote.ready.then(
+      () => {
+        this.#zygoteReady = true;
+        this.#failures = 0;
+        this.#fill();
+      },
+      () => undefined,
+    );
+    return zygote;
+  }
+
+  #onLost(zygote: Zygote, reason: string): void {
+    if (this.#zygote !== zygote) return;
+    const started = this.#zygoteReady;
+    this.#zygote = undefined;
+    this.#zygoteReady = false;
+    this.#idle = [];
+    this.#forking = 0;
+    this.#lastLoss = reason;
+    // One that never came up fails its waiters; one that was killed is simply replaced.
+    if (!started || ++this.#failures > 3) {
+      for (const waiter of this.#waiters.splice(0)) waiter(undefined, reason);
+    } else this.#fill();
+  }
+
+  #fill(): void {
+    if (this.#waiters.length === 0 && this.#zygote === undefined) return;
+    const zygote = this.#ensureZygote();
+    if (!this.#zygoteReady) return;
+    while (
+      this.#forking < this.#options.parallelForks &&
+      this.#forking + this.#idle.length < this.#waiters.length + this.#options.aheadTarget
+    ) {
+      this.#forking++;
+      zygote.fork((guest) => this.#onForked(zygote, guest));
+    }
+  }
+
+  #onForked(zygote: Zygote, guest: Guest | undefined): void {
+    if (this.#zygote !== zygote) return;
+    this.#forking--;
+    if (guest === undefined) {
+      if (++this.#failures > 8) {
+        this.#failures = 0;
+        for (const waiter of this.#waiters.splice(0)) {
+          waiter(undefined, this.#lastLoss || "no guest could be forked");
+        }
+        return;
+      }
+    } else {
+      this.#failures = 0;
+      guest.attachLoss(() => {
+        this.#idle = this.#idle.filter((other) => other !== guest);
+      });
+      const waiter = this.#waiters.shift();
+      if (waiter !== undefined) waiter(guest, "");
+      else this.#idle.push(guest);
+    }
+    this.#fill();
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Owns the order of the outer wall's installation. What can be done once is done
+ * in the zygote; the rest in each child, before it reads the first byte that a
+ * guest could have chosen. Every step that fails ends the process.
+ */
+import * as libc from "../../sandbox/libc.js";
+import { applyRlimits } from "../../sandbox/rlimits.js";
+import { buildStage2, install } from "../../sandbox/seccomp.js";
+
+/** The overflow uid and gid, which own nothing; Documentation/admin-guide/sysctl/fs.rst. */
+const nobody = 65534;
+
+function must(step: string, result: number): void {
+  if (result < 0) throw new Error(`lock-down step ${step} failed with errno ${-result}`);
+}
+
+/** In the zygote: gives up root where it has it, and what every child inherits anyway. */
+export function prepareLockDown(): void {
+  if (libc.geteuid() === 0) {
+    must("setgroups", libc.setgroups([]));
+    must("setresgid", libc.setresgid(nobody, nobody, nobody));
+    must("setresuid", libc.setresuid(nobody, nobody, nobody));
+  }
+  must("no_new_privs", libc.setNoNewPrivs());
+  must("dumpable", libc.setDumpable(false));
+  must("pdeathsig", libc.setParentDeathSignal(libc.SIGKILL));
+}
+
+export interface LockDownOptions {
+  /** Budget for heap, buffers and WebAssembly together, on top of what the process has now. */
+  memoryBytes: number;
+}
+
+/** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */
+export function lockDown(options: LockDownOptions): void {
+  applyRlimits({ memoryBytes: options.memoryBytes });
+  install(buildStage2({ pid: libc.getpid() }));
+}

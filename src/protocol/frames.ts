@@ -1,0 +1,105 @@
+/**
+ * Owns framing: `u32 length | u8 kind | u32 id | u16 number | payload`, where
+ * length counts everything after itself. One format serves the guest's socket
+ * and the SDK's, each with its own table of numbers.
+ *
+ * Invariant: `FrameReader` rejects an announced length before it buffers for it.
+ * Untrusted: every byte given to `FrameReader.push`.
+ */
+import { Encoder, MalformedMessage, wireLimits } from "./codec.js";
+import type { Message, Schema } from "./codec.js";
+
+export const FrameKind = Object.freeze({
+  /** Asks for exactly one `reply` or `failure` with the same id. */
+  call: 1,
+  reply: 2,
+  /** Payload: `i32` errno on the guest's socket, a JSON error on the SDK's. */
+  failure: 3,
+  /** One-way; id is 0. */
+  event: 4,
+} as const);
+
+export const frameHeaderBytes = 11;
+
+export interface Frame {
+  kind: number;
+  id: number;
+  number: number;
+  /** A view of the reader's memory, valid until the handler returns. */
+  payload: Buffer;
+}
+
+export function encodeFrame<S extends Schema>(
+  kind: number,
+  id: number,
+  number: number,
+  schema: S,
+  value: Message<S>,
+): Buffer {
+  const encoder = new Encoder(frameHeaderBytes + 64);
+  encoder.u32(0);
+  encoder.u8(kind);
+  encoder.u32(id);
+  encoder.u8(number & 0xff);
+  encoder.u8(number >>> 8);
+  encoder.message(schema, value);
+  if (encoder.length > wireLimits.frameBytes) {
+    throw new RangeError(
+      `frame of ${encoder.length} bytes is over the wire limit of ${wireLimits.frameBytes}`,
+    );
+  }
+  encoder.patchU32(0, encoder.length - 4);
+  return encoder.finish();
+}
+
+/** Cuts a byte stream into frames. After `MalformedMessage` the stream has no meaning any more. */
+export class FrameReader {
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #need = 4;
+  readonly #limitBytes: number;
+
+  constructor(limitBytes: number = wireLimits.frameBytes) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Calls `handle` for each complete frame in order. */
+  push(chunk: Buffer, handle: (frame: Frame) => void): void {
+    let bytes = chunk;
+    if (this.#buffered > 0) {
+      this.#chunks.push(chunk);
+      this.#buffered += chunk.length;
+      if (this.#buffered < this.#need) return;
+      bytes = Buffer.concat(this.#chunks, this.#buffered);
+      this.#chunks = [];
+      this.#buffered = 0;
+    }
+    let at = 0;
+    this.#need = 4;
+    while (bytes.length - at >= 4) {
+      const length = bytes.readUInt32LE(at);
+      if (length < frameHeaderBytes - 4 || length + 4 > this.#limitBytes) {
+        throw new MalformedMessage(`frame length ${length} is out of range`);
+      }
+      if (bytes.length - at < length + 4) {
+        this.#need = length + 4;
+        break;
+      }
+      const end = at + 4 + length;
+      const frame: Frame = {
+        kind: bytes[at + 4]!,
+        id: bytes.readUInt32LE(at + 5),
+        number: bytes.readUInt16LE(at + 9),
+        payload: bytes.subarray(at + frameHeaderBytes, end),
+      };
+      at = end;
+      handle(frame);
+    }
+    if (at < bytes.length) {
+      // The caller may reuse `chunk` as its read buffer, so what stays behind is copied.
+      const rest = Buffer.from(bytes.subarray(at));
+      this.#chunks = [rest];
+      this.#buffered = rest.length;
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * File-system calls of the system-call table, numbers 100–199. Paths are
+ * relative to the caller's working directory; a negative errno is the failure.
+ *
+ * Sizes: no call carries more than `fsLimits.transferBytes` of file content,
+ * so both sides loop over bigger ones. Lists are cut at `fsLimits.entries`.
+ */
+export const fsLimits = Object.freeze({
+  /** File content in one call, either direction; leaves room for a header in the frame limit of the wire. */
+  transferBytes: 4 * 1024 * 1024,
+  /** Names in one `readdir` answer. */
+  entries: 16_384,
+  /** Bytes of names in one `readdir` answer. */
+  entryBytes: 4 * 1024 * 1024,
+  /** A path or link target; Linux' PATH_MAX. Longer ones answer ENAMETOOLONG. */
+  pathBytes: 4096,
+});
+
+/** How many values `stat` and `fstat` answer. */
+export const statSlots = 18;
+
+export const fsCalls = {
+  // Open files. `fd` numbers belong to the calling process and start at 3.
+  open: { nr: 100, args: { path: "string", flags: "i32", mode: "u32" }, result: { fd: "i32" } },
+  close: { nr: 101, args: { fd: "i32" }, result: {} },
+  /** `position` -1 reads at, and moves, the current position. Empty data is end of file. */
+  read: { nr: 102, args: { fd: "i32", length: "u32", position: "f64" }, result: { data: "bytes" } },
+  /** `position` -1 writes at the current position; O_APPEND overrides both. */
+  write: {
+    nr: 103,
+    args: { fd: "i32", data: "bytes", position: "f64" },
+    result: { written: "u32" },
+  },
+  /**
+   * Stat values, here and in `stat`, in this order: dev, mode, nlink, uid, gid, rdev,
+   * blksize, ino, size, blocks, then seconds and nanoseconds of atime, mtime, ctime, birthtime.
+   */
+  fstat: { nr: 104, args: { fd: "i32" }, result: { values: "numbers" } },
+  fchmod: { nr: 105, args: { fd: "i32", mode: "u32" }, result: {} },
+  /** Owner ids: 0xffffffff leaves one unchanged. */
+  fchown: { nr: 106, args: { fd: "i32", uid: "u32", gid: "u32" }, result: {} },
+  futimes: { nr: 107, args: { fd: "i32", atimeMs: "f64", mtimeMs: "f64" }, result: {} },
+  ftruncate: { nr: 108, args: { fd: "i32", length: "f64" }, result: {} },
+  /** Also fdatasync. */
+  fsync: { nr: 109, args: { fd: "i32" }, result: {} },
+  /** What is left from the current position on; `more` asks for another call. */
+  readFd: { nr: 110, args: { fd: "i32" }, result: { data: "bytes", more: "bool" } },
+
+  // Whole files in one round trip.
+  /**
+   * Opens, reads and closes. When the file is larger than one transfer, `more` is true and
+   * the file stays open as `fd`, positioned behind `data`: go on with `readFd`, then `close`.
+   */
+  readFile: {
+    nr: 120,
+    args: { path: "string", flags: "i32" },
+    result: { data: "bytes", more: "bool", fd: "i32" },
+  },
+  /**
+   * Opens with `flags`, writes and closes. Data over one transfer: pass the first part with `more`,
+   * the file stays open as `fd` for `write` at position -1 and `close`.
+   */
+  writeFile: {
+    nr: 121,
+    args: { path: "string", data: "bytes", flags: "i32", mode: "u32", more: "bool" },
+    result: { fd: "i32" },
+  },
+  /** `mode` is of COPYFILE_EXCL (1), COPYFILE_FICLONE (2), COPYFILE_FICLONE_FORCE (4). */
+  copyFile: { nr: 122, args: { from: "string", to: "string", mode: "u32" }, result: {} },
+
+  // Names.
+  stat: { nr: 130, args: { path: "string", follow: "bool" }, result: { values: "numbers" } },
+  access: { nr: 131, args: { path: "string", mode: "u32" }, result: {} },
+  /** `first` is the topmost directory made, or empty: none was needed, or not `recursive`. */
+  mkdir: {
+    nr: 132,
+    args: { path: "string", mode: "u32", recursive: "bool" },
+    result: { first: "string" },
+  },
+  rmdir: { nr: 133, args: { path: "string" }, result: {} },
+  unlink: { nr: 134, args: { path: "string" }, result: {} },
+  /** Removes any kind of file; directories only when `recursive` (EISDIR otherwise). `force`: a missing path is fine. */
+  rm: { nr: 135, args: { path: "string", recursive: "bool", force: "bool" }, result: {} },
+  rename: { nr: 136, args: { from: "string", to: "string" }, result: {} },
+  link: { nr: 137, args: { from: "string", to: "string" }, result: {} },
+  symlink: { nr: 138, args: { target: "string", path: "string" }, result: {} },
+  readlink: { nr: 139, args: { path: "string" }, result: { target: "string" } },
+  realpath: { nr: 140, args: { path: "string" }, result: { path: "string" } },
+  /**
+   * Entries from index `start` on; `more` says that a call with `start` moved on is needed.
+   * `types` holds one byte of `UvDirent` per name.
+   */
+  readdir: {
+    nr: 141,
+    args: { path: "string", start: "u32" },
+    result: { names: "strings", types: "bytes", more: "bool" },
+  },
+  chmod: { nr: 142, args: { path: "string", mode: "u32" }, result: {} },
+  chown: { nr: 143, args: { path: "string", uid: "u32", gid: "u32", follow: "bool" }, result: {} },
+  utimes: {
+    nr: 144,
+    args: { path: "string", atimeMs: "f64", mtimeMs: "f64", follow: "bool" },
+    result: {},
+  },
+  /** `prefix` is completed with six random characters. */
+  mkdtemp: { nr: 145, args: { prefix: "string" }, result: { path: "string" } },
+  /** type, bsize, blocks, bfree, bavail, files, ffree. */
+  statfs: { nr: 146, args: { path: "string" }, result: { values: "numbers" } },
+
+  // What the module loaders ask.
+  /** 0 for a file, 1 for a directory, negative for neither. Never fails. */
+  moduleStat: { nr: 160, args: { path: "string" }, result: { kind: "i32" } },
+  /**
+   * The package.json nearest to the absolute `directory`, which is looked at first. The walk ends, without
+   * an answer, in a directory called node_modules; "/" counts only with `root`. `path` is empty when there is none.
+   */
+  packageScope: {
+    nr: 161,
+    args: { directory: "string", root: "bool" },
+    result: { path: "string", data: "bytes" },
+  },
+  /** One package.json by its own path. Anything unreadable, or over one transfer, is not `found`. */
+  readPackage: { nr: 162, args: { path: "string" }, result: { found: "bool", data: "bytes" } },
+} as const;
+
+/** Directory entry types as libuv numbers them. */
+export const UvDirent = Object.freeze({
+  unknown: 0,
+  file: 1,
+  directory: 2,
+  link: 3,
+  fifo: 4,
+  socket: 5,
+  char: 6,
+  block: 7,
+} as const);

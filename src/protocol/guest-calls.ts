@@ -1,0 +1,70 @@
+/**
+ * The system-call table between a guest process and the kernel, and the events
+ * that travel beside it. File-system calls live in fs-calls.ts (numbers 100–199).
+ * Untrusted: everything a guest sends under these numbers.
+ */
+import { fsCalls } from "./fs-calls.js";
+
+/** Calls a guest makes; each gets one reply or an errno. */
+export const guestCalls = {
+  ...fsCalls,
+  /** Changes the working directory; answers its absolute path. */
+  chdir: { nr: 1, args: { path: "string" }, result: { cwd: "string" } },
+  umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },
+  /** kill(2) within the VM. */
+  kill: { nr: 4, args: { pid: "i32", signal: "u8" }, result: {} },
+  /** Resource usage of the calling process: microseconds of CPU, bytes of memory. */
+  usage: { nr: 3, args: {}, result: { userUs: "f64", systemUs: "f64", rssBytes: "f64" } },
+} as const;
+
+/** One-way messages from guest to kernel. */
+export const guestEvents = {
+  /** The guest is locked down and waits for `start`. */
+  ready: { nr: 1, args: {} },
+  exit: { nr: 2, args: { code: "i32" } },
+  /** Bytes written to stdout (1) or stderr (2); spends the window granted by `credit`. */
+  output: { nr: 3, args: { fd: "u8", data: "bytes" } },
+  /** The value of `__return`, as JSON text. The last one counts. */
+  returnValue: { nr: 4, args: { json: "bytes" } },
+  /** `__return` was given something JSON cannot carry. */
+  returnFailure: { nr: 5, args: { path: "string", reason: "string" } },
+  residentDone: { nr: 6, args: { sequence: "u32", exitCode: "i32" } },
+  /** The guest consumed this many bytes of stdin. */
+  stdinCredit: { nr: 7, args: { bytes: "u32" } },
+  /** Whether the guest handles a signal itself (true) or leaves it to the default action. */
+  signalHandler: { nr: 8, args: { signal: "u8", handled: "bool" } },
+} as const;
+
+/** One-way messages from kernel to guest. */
+export const kernelEvents = {
+  /** Turns a waiting guest into a process: `options` is JSON of `StartOptions`. */
+  start: { nr: 1, args: { options: "string", source: "bytes" } },
+  credit: { nr: 2, args: { fd: "u8", bytes: "u32" } },
+  stdin: { nr: 3, args: { data: "bytes" } },
+  stdinEnd: { nr: 4, args: {} },
+  signal: { nr: 5, args: { signal: "u8" } },
+  residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
+} as const;
+
+/** What a process is told about itself when it starts. Trusted: the kernel wrote it. */
+export interface StartOptions {
+  mode: "program" | "resident";
+  language: "js" | "ts";
+  /** Absolute guest path of the main program. */
+  path: string;
+  argv: string[];
+  env: Record<string, string>;
+  cwd: string;
+  pid: number;
+  ppid: number;
+  uid: number;
+  gid: number;
+  umask: number;
+  hostname: string;
+  outputWindowBytes: number;
+  memoryLimitBytes: number;
+  /** Milliseconds since the epoch at which the kernel started the process. */
+  startedAtMs: number;
+  /** Milliseconds since the VM was made: the machine's uptime. */
+  machineUptimeMs: number;
+}

@@ -1,0 +1,96 @@
+/**
+ * The table between the SDK in the host process and the kernel process. Both
+ * sides are trusted, but values inside (program text, results, output) are not.
+ * `vm` and `process` are handles chosen by the SDK, unique per connection.
+ */
+
+/** Calls of the SDK; each gets one reply, or a failure with JSON of `HostFailure`. */
+export const hostCalls = {
+  ping: { nr: 1, args: {}, result: {} },
+  /** `options` is JSON of `VmOptions`. */
+  createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
+  disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
+  readFile: { nr: 4, args: { vm: "u32", path: "string" }, result: { data: "bytes" } },
+  /** Creates parent directories. */
+  writeFile: { nr: 5, args: { vm: "u32", path: "string", data: "bytes" }, result: {} },
+  /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
+  spawn: {
+    nr: 6,
+    args: { vm: "u32", process: "u32", options: "string", source: "bytes" },
+    result: { pid: "u32" },
+  },
+  /** Counters for tests and diagnostics, JSON of `KernelStats`. */
+  stats: { nr: 7, args: {}, result: { json: "string" } },
+} as const;
+
+/** One-way messages from the SDK. */
+export const hostEvents = {
+  stdin: { nr: 1, args: { vm: "u32", process: "u32", data: "bytes" } },
+  closeStdin: { nr: 2, args: { vm: "u32", process: "u32" } },
+  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8" } },
+  /** The host consumed output; `stream` is 1 or 2. */
+  credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
+  residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
+} as const;
+
+/** One-way messages from the kernel to the SDK. */
+export const kernelHostEvents = {
+  output: { nr: 1, args: { vm: "u32", process: "u32", stream: "u8", data: "bytes" } },
+  /** After this nothing more comes for `process`. `end` is JSON of `ProcessEnd`. */
+  exit: { nr: 2, args: { vm: "u32", process: "u32", end: "string", value: "bytes" } },
+  /** Every byte the snippet wrote was sent before this. */
+  residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+} as const;
+
+export interface HostFailure {
+  code: string;
+  message: string;
+}
+
+export interface VmOptions {
+  env: Record<string, string>;
+  cwd: string;
+}
+
+export interface ProcessOptions {
+  mode: "program" | "resident";
+  language: "js" | "ts";
+  /** File name of the main program inside /tmp, or an absolute guest path; empty for a fresh one. */
+  name: string;
+  args: string[];
+  env: Record<string, string>;
+  /** Empty for the VM's. */
+  cwd: string;
+  /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
+  stdin: boolean;
+  /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
+  stdoutLimitBytes: number;
+  stderrLimitBytes: number;
+}
+
+export interface ProcessEnd {
+  /** Exit code, or 128 + signal. */
+  exitCode: number;
+  /** Signal number that ended the process, or 0. */
+  signal: number;
+  stdoutTruncated: boolean;
+  stderrTruncated: boolean;
+  /** "none": no `__return`; "json": `value` holds the text; "failure": see `returnPath`. */
+  returned: "none" | "json" | "failure";
+  returnPath?: string;
+  returnReason?: string;
+  /** Set when the outcome is not the program's own doing; a code of the error table. */
+  errorCode?: string;
+  errorMessage?: string;
+}
+
+export interface KernelStats {
+  pid: number;
+  zygotePid: number;
+  vms: number;
+  processes: number;
+  idleGuests: number;
+  openFds: number;
+  rssBytes: number;
+  guestPids: number[];
+}

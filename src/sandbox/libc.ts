@@ -1,0 +1,636 @@
+/**
+ * Native calls: the only file of the project that uses `node:ffi`.
+ *
+ * Linux convention throughout: a negative result is `-errno`, anything else is
+ * the result; nothing is retried and nothing throws, except on a caller's own
+ * mistake (a range outside its buffer). Every symbol is resolved when the
+ * module loads, so that nothing is looked up after a fork or a lock-down. The
+ * scratch memory below is static and used by one call at a time; each worker
+ * thread that loads the module has its own.
+ *
+ * Sizes travel as `u64`: a 32-bit argument leaves the upper half of a
+ * `size_t` register to chance.
+ */
+import * as ffi from "node:ffi";
+
+type Native<A extends unknown[], R> = (...args: A) => R;
+
+// A library object remembers one signature per symbol: the second object is for second signatures.
+const library = new ffi.DynamicLibrary("libc.so.6");
+const libraryAgain = new ffi.DynamicLibrary("libc.so.6");
+const engine = new ffi.DynamicLibrary(null);
+
+function bind<A extends unknown[], R>(
+  from: ffi.DynamicLibrary,
+  name: string,
+  args: readonly ffi.ScalarType[],
+  result: ffi.ScalarType,
+): Native<A, R> {
+  return from.getFunction(name, { arguments: args, return: result }) as unknown as Native<A, R>;
+}
+
+const nFork = bind<[], number>(library, "fork", [], "i32");
+const nExit = bind<[number], void>(library, "_exit", ["i32"], "void");
+const nWaitpid = bind<[number, bigint, number], number>(
+  library,
+  "waitpid",
+  ["i32", "pointer", "i32"],
+  "i32",
+);
+const nPoll = bind<[bigint, bigint, number], number>(
+  library,
+  "poll",
+  ["pointer", "u64", "i32"],
+  "i32",
+);
+const nRead = bind<[number, Uint8Array, bigint], number>(
+  library,
+  "read",
+  ["i32", "buffer", "u64"],
+  "i32",
+);
+const nReadAt = bind<[number, bigint, bigint], number>(
+  libraryAgain,
+  "read",
+  ["i32", "pointer", "u64"],
+  "i32",
+);
+const nWrite = bind<[number, Uint8Array, bigint], number>(
+  library,
+  "write",
+  ["i32", "buffer", "u64"],
+  "i32",
+);
+const nWriteAt = bind<[number, bigint, bigint], number>(
+  libraryAgain,
+  "write",
+  ["i32", "pointer", "u64"],
+  "i32",
+);
+const nClose = bind<[number], number>(library, "close", ["i32"], "i32");
+const nPipe2 = bind<[bigint, number], number>(library, "pipe2", ["pointer", "i32"], "i32");
+const nSocketpair = bind<[number, number, number, bigint], number>(
+  library,
+  "socketpair",
+  ["i32", "i32", "i32", "pointer"],
+  "i32",
+);
+const nDup2 = bind<[number, number], number>(library, "dup2", ["i32", "i32"], "i32");
+const nFcntl = bind<[number, number, bigint], number>(
+  library,
+  "fcntl",
+  ["i32", "i32", "u64"],
+  "i32",
+);
+const nSendmsg = bind<[number, bigint, number], number>(
+  library,
+  "sendmsg",
+  ["i32", "pointer", "i32"],
+  "i32",
+);
+const nRecvmsg = bind<[number, bigint, number], number>(
+  library,
+  "recvmsg",
+  ["i32", "pointer", "i32"],
+  "i32",
+);
+const nPrctl = bind<[number, bigint, bigint, bigint, bigint], number>(
+  library,
+  "prctl",
+  ["i32", "u64", "u64", "u64", "u64"],
+  "i32",
+);
+const nKill = bind<[number, number], number>(library, "kill", ["i32", "i32"], "i32");
+const nPrlimit = bind<[number, number, bigint, bigint], number>(
+  library,
+  "prlimit64",
+  ["i32", "i32", "pointer", "pointer"],
+  "i32",
+);
+const nSetgroups = bind<[bigint, bigint], number>(library, "setgroups", ["u64", "pointer"], "i32");
+const nSetresuid = bind<[number, number, number], number>(
+  library,
+  "setresuid",
+  ["u32", "u32", "u32"],
+  "i32",
+);
+const nSetresgid = bind<[number, number, number], number>(
+  library,
+  "setresgid",
+  ["u32", "u32", "u32"],
+  "i32",
+);
+const nChdir = bind<[Uint8Array], number>(library, "chdir", ["buffer"], "i32");
+const nUmask = bind<[number], number>(library, "umask", ["u32"], "u32");
+const nGetpid = bind<[], number>(library, "getpid", [], "i32");
+const nGetppid = bind<[], number>(library, "getppid", [], "i32");
+const nGeteuid = bind<[], number>(library, "geteuid", [], "u32");
+const nOpen = bind<[Uint8Array, number, number], number>(
+  library,
+  "open",
+  ["buffer", "i32", "u32"],
+  "i32",
+);
+const nGetrandom = bind<[Uint8Array, bigint, number], number>(
+  library,
+  "getrandom",
+  ["buffer", "u64", "u32"],
+  "i32",
+);
+const nSyscall = bind<[bigint, bigint, bigint, bigint, bigint, bigint, bigint], bigint>(
+  library,
+  "syscall",
+  ["i64", "u64", "u64", "u64", "u64", "u64", "u64"],
+  "i64",
+);
+const nErrnoLocation = bind<[], bigint>(library, "__errno_location", [], "pointer");
+const nLoopFork = bind<[bigint], number>(engine, "uv_loop_fork", ["pointer"], "i32");
+const nRandPoll = bind<[], number>(engine, "RAND_poll", [], "i32");
+
+const x64 = process.arch === "x64";
+
+/** Numbers of the few calls libc has no wrapper for everywhere. */
+const SYS_SECCOMP = x64 ? 317n : 277n;
+const SYS_CLOSE_RANGE = 436n;
+const SYS_LANDLOCK_CREATE_RULESET = 444n;
+
+/** The calling thread's errno: the same address before and after a fork. */
+const errnoView = new Int32Array(ffi.toArrayBuffer(nErrnoLocation(), 4, false));
+
+function checked(result: number): number {
+  return result < 0 ? -errnoView[0]! : result;
+}
+
+// --- scratch memory ------------------------------------------------------------------------------
+
+const MAX_FDS_PER_MESSAGE = 64;
+const MAX_POLL = 1024;
+
+/** Ints and rlimits of the calls in hand. */
+const scratch = Buffer.alloc(64);
+const scratchPointer = ffi.getRawPointer(scratch);
+const scratch32 = new Int32Array(scratch.buffer, scratch.byteOffset, 16);
+const scratch64 = new BigUint64Array(scratch.buffer, scratch.byteOffset, 8);
+
+/** `struct pollfd { int fd; short events; short revents }`, one for the hot path, many for `poll`. */
+const pollOne = new Int32Array(2);
+const pollOnePointer = ffi.getRawPointer(pollOne);
+const pollMany = new Int32Array(2 * MAX_POLL);
+const pollManyPointer = ffi.getRawPointer(pollMany);
+
+/** msghdr (56 bytes), iovec (16), control block: one allocation, fixed offsets, 64-bit ABI. */
+const IOVEC_AT = 56;
+const CONTROL_AT = 72;
+const CMSG_HEADER = 16;
+const message = Buffer.alloc(CONTROL_AT + CMSG_HEADER + 4 * MAX_FDS_PER_MESSAGE);
+const messagePointer = ffi.getRawPointer(message);
+
+// --- constants -----------------------------------------------------------------------------------
+
+export const POLLIN = 0x1;
+export const POLLOUT = 0x4;
+export const POLLERR = 0x8;
+export const POLLHUP = 0x10;
+export const POLLNVAL = 0x20;
+
+export const WNOHANG = 1;
+
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_SEQPACKET = 5;
+export const SOCK_NONBLOCK = 0x800;
+export const SOCK_CLOEXEC = 0x80000;
+
+export const O_NONBLOCK = 0x800;
+export const O_CLOEXEC = 0x80000;
+
+export const SIGKILL = 9;
+export const SIGTERM = 15;
+
+const AF_UNIX = 1;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_CTRUNC = 0x8;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x4000_0000;
+
+const EMSGSIZE = 90;
+const EINVAL = 22;
+const EIO = 5;
+
+const F_GETFD = 1;
+const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+
+const PR_SET_PDEATHSIG = 1;
+const PR_SET_DUMPABLE = 4;
+const PR_GET_SECCOMP = 21;
+const PR_CAPBSET_DROP = 24;
+const PR_SET_NO_NEW_PRIVS = 38;
+const PR_GET_NO_NEW_PRIVS = 39;
+
+const SECCOMP_SET_MODE_FILTER = 1n;
+const SECCOMP_GET_ACTION_AVAIL = 2n;
+const SECCOMP_FILTER_FLAG_TSYNC = 1n;
+const LANDLOCK_CREATE_RULESET_VERSION = 1n;
+
+function checkRange(buffer: Uint8Array, offset: number, length: number): void {
+  if (
+    !Number.isInteger(offset) ||
+    !Number.isInteger(length) ||
+    offset < 0 ||
+    length < 0 ||
+    length > 0x7fff_f000 ||
+    offset + length > buffer.byteLength
+  ) {
+    throw new RangeError("range outside the buffer");
+  }
+}
+
+// --- processes -----------------------------------------------------------------------------------
+
+/** 0 in the child, the child's pid in the parent. The child leaves with `_exit` only. */
+export function fork(): number {
+  return checked(nFork());
+}
+
+export function _exit(code: number): never {
+  nExit(code);
+  throw new Error("unreachable");
+}
+
+export interface Waited {
+  readonly pid: number;
+  /** As the kernel reports it: see `exitCodeOf` and `signalOf`. */
+  readonly status: number;
+}
+
+/** `Waited`, 0 when nothing has ended (`WNOHANG`), or `-errno`. */
+export function waitpid(pid: number, flags: number): Waited | number {
+  const got = nWaitpid(pid, scratchPointer, flags);
+  if (got <= 0) return got < 0 ? -errnoView[0]! : 0;
+  return { pid: got, status: scratch32[0]! };
+}
+
+/** Any child that has ended. */
+export function waitpidNoHang(): Waited | number {
+  return waitpid(-1, WNOHANG);
+}
+
+/** The exit code in a wait status, or undefined after a signal. */
+export function exitCodeOf(status: number): number | undefined {
+  return (status & 0x7f) === 0 ? (status >> 8) & 0xff : undefined;
+}
+
+/** The fatal signal in a wait status, or undefined after an exit. */
+export function signalOf(status: number): number | undefined {
+  const signal = status & 0x7f;
+  return signal === 0 || signal === 0x7f ? undefined : signal;
+}
+
+export function kill(pid: number, signal: number): number {
+  return checked(nKill(pid, signal));
+}
+
+export function getpid(): number {
+  return nGetpid();
+}
+
+export function getppid(): number {
+  return nGetppid();
+}
+
+export function geteuid(): number {
+  return nGeteuid();
+}
+
+// --- descriptors ---------------------------------------------------------------------------------
+
+export interface PollRequest {
+  readonly fd: number;
+  readonly events: number;
+}
+
+/** The `revents` of each request in order (all zero on a time-out), or `-errno`. */
+export function poll(requests: readonly PollRequest[], timeoutMs: number): number[] | number {
+  const count = requests.length;
+  if (count > MAX_POLL) return -EINVAL;
+  for (let i = 0; i < count; i++) {
+    pollMany[2 * i] = requests[i]!.fd;
+    pollMany[2 * i + 1] = requests[i]!.events & 0xffff;
+  }
+  const ready = nPoll(pollManyPointer, BigInt(count), timeoutMs);
+  if (ready < 0) return -errnoView[0]!;
+  const revents: number[] = [];
+  for (let i = 0; i < count; i++) revents.push(pollMany[2 * i + 1]! >>> 16);
+  return revents;
+}
+
+/** Waits for input on one descriptor: its `revents`, 0 on a time-out, or `-errno`. */
+export function pollReadable(fd: number, timeoutMs: number): number {
+  pollOne[0] = fd;
+  pollOne[1] = POLLIN;
+  const ready = nPoll(pollOnePointer, 1n, timeoutMs);
+  return ready < 0 ? -errnoView[0]! : pollOne[1]! >>> 16;
+}
+
+/** Waits for room on one descriptor: its `revents`, 0 on a time-out, or `-errno`. */
+export function pollWritable(fd: number, timeoutMs: number): number {
+  pollOne[0] = fd;
+  pollOne[1] = POLLOUT;
+  const ready = nPoll(pollOnePointer, 1n, timeoutMs);
+  return ready < 0 ? -errnoView[0]! : pollOne[1]! >>> 16;
+}
+
+export function read(fd: number, buffer: Uint8Array, offset: number, length: number): number {
+  checkRange(buffer, offset, length);
+  const got =
+    offset === 0
+      ? nRead(fd, buffer, BigInt(length))
+      : nReadAt(fd, ffi.getRawPointer(buffer) + BigInt(offset), BigInt(length));
+  return got < 0 ? -errnoView[0]! : got;
+}
+
+export function write(fd: number, buffer: Uint8Array, offset: number, length: number): number {
+  checkRange(buffer, offset, length);
+  const put =
+    offset === 0
+      ? nWrite(fd, buffer, BigInt(length))
+      : nWriteAt(fd, ffi.getRawPointer(buffer) + BigInt(offset), BigInt(length));
+  return put < 0 ? -errnoView[0]! : put;
+}
+
+export function close(fd: number): number {
+  return checked(nClose(fd));
+}
+
+/** Closes every descriptor from `first` to `last` inclusive; `last` defaults to all the rest. */
+export function closeRange(first: number, last = 0xffff_ffff): number {
+  return checked(Number(nSyscall(SYS_CLOSE_RANGE, BigInt(first), BigInt(last), 0n, 0n, 0n, 0n)));
+}
+
+/** `[read end, write end]`, or `-errno`. */
+export function pipe2(flags: number): [number, number] | number {
+  if (nPipe2(scratchPointer, flags) < 0) return -errnoView[0]!;
+  return [scratch32[0]!, scratch32[1]!];
+}
+
+/** A pair of AF_UNIX sockets, or `-errno`. */
+export function socketpair(type: number, flags: number): [number, number] | number {
+  if (nSocketpair(AF_UNIX, type | flags, 0, scratchPointer) < 0) return -errnoView[0]!;
+  return [scratch32[0]!, scratch32[1]!];
+}
+
+/** The copy has no close-on-exec flag. */
+export function dup2(from: number, to: number): number {
+  return checked(nDup2(from, to));
+}
+
+export function setNonBlocking(fd: number, on: boolean): number {
+  const flags = nFcntl(fd, F_GETFL, 0n);
+  if (flags < 0) return -errnoView[0]!;
+  return checked(nFcntl(fd, F_SETFL, BigInt(on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK)));
+}
+
+export function setCloseOnExec(fd: number, on: boolean): number {
+  const flags = nFcntl(fd, F_GETFD, 0n);
+  if (flags < 0) return -errnoView[0]!;
+  return checked(nFcntl(fd, F_SETFD, on ? 1n : 0n));
+}
+
+/** For files of our own choosing under /proc: `path` is never a guest's. */
+export function openReadOnly(path: string): number {
+  return checked(nOpen(cString(path), O_CLOEXEC, 0));
+}
+
+export function openReadWrite(path: string): number {
+  return checked(nOpen(cString(path), O_CLOEXEC | 2, 0));
+}
+
+function cString(text: string): Buffer {
+  if (text.includes("\0")) throw new TypeError("a path holds no NUL");
+  return Buffer.from(`${text}\0`, "utf8");
+}
+
+// --- descriptors as messages ---------------------------------------------------------------------
+
+function prepareMessage(data: bigint, length: number, controlLength: number): void {
+  message.fill(0);
+  message.writeBigUInt64LE(messagePointer + BigInt(IOVEC_AT), 16);
+  message.writeBigUInt64LE(1n, 24);
+  message.writeBigUInt64LE(data, IOVEC_AT);
+  message.writeBigUInt64LE(BigInt(length), IOVEC_AT + 8);
+  if (controlLength > 0) {
+    message.writeBigUInt64LE(messagePointer + BigInt(CONTROL_AT), 32);
+    message.writeBigUInt64LE(BigInt(controlLength), 40);
+  }
+}
+
+/** Bytes sent, or `-errno`. A stream socket carries descriptors only with at least one byte. */
+export function sendFds(socket: number, data: Uint8Array, fds: readonly number[]): number {
+  if (fds.length > MAX_FDS_PER_MESSAGE) return -EINVAL;
+  const length = CMSG_HEADER + 4 * fds.length;
+  // The control length is rounded up to eight (CMSG_SPACE), the header's own is not (CMSG_LEN).
+  prepareMessage(
+    data.byteLength === 0 ? 0n : ffi.getRawPointer(data),
+    data.byteLength,
+    fds.length === 0 ? 0 : (length + 7) & ~7,
+  );
+  if (fds.length > 0) {
+    message.writeBigUInt64LE(BigInt(length), CONTROL_AT);
+    message.writeInt32LE(SOL_SOCKET, CONTROL_AT + 8);
+    message.writeInt32LE(SCM_RIGHTS, CONTROL_AT + 12);
+    fds.forEach((fd, i) => message.writeInt32LE(fd, CONTROL_AT + CMSG_HEADER + 4 * i));
+  }
+  return checked(nSendmsg(socket, messagePointer, MSG_NOSIGNAL));
+}
+
+export interface Received {
+  readonly bytes: number;
+  /** All close-on-exec, all the caller's to close. */
+  readonly fds: number[];
+}
+
+/** One message, or `-errno`; a message with more descriptors than fit is refused whole. */
+export function recvFds(socket: number, buffer: Uint8Array): Received | number {
+  const space = CMSG_HEADER + 4 * MAX_FDS_PER_MESSAGE;
+  prepareMessage(ffi.getRawPointer(buffer), buffer.byteLength, space);
+  const bytes = nRecvmsg(socket, messagePointer, MSG_CMSG_CLOEXEC);
+  if (bytes < 0) return -errnoView[0]!;
+  const controlLength = Number(message.readBigUInt64LE(40));
+  const fds: number[] = [];
+  let at = CONTROL_AT;
+  while (at + CMSG_HEADER <= CONTROL_AT + controlLength) {
+    const length = Number(message.readBigUInt64LE(at));
+    if (length < CMSG_HEADER || at + length > CONTROL_AT + controlLength) break;
+    const rights =
+      message.readInt32LE(at + 8) === SOL_SOCKET && message.readInt32LE(at + 12) === SCM_RIGHTS;
+    for (let fd = at + CMSG_HEADER; rights && fd + 4 <= at + length; fd += 4) {
+      fds.push(message.readInt32LE(fd));
+    }
+    at += (length + 7) & ~7;
+  }
+  if ((message.readInt32LE(48) & MSG_CTRUNC) !== 0) {
+    for (const fd of fds) nClose(fd);
+    return -EMSGSIZE;
+  }
+  return { bytes, fds };
+}
+
+// --- process attributes --------------------------------------------------------------------------
+
+export function setNoNewPrivs(): number {
+  return checked(nPrctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n));
+}
+
+/** 1 when set, 0 when not, `-errno` where the kernel does not know it. */
+export function getNoNewPrivs(): number {
+  return checked(nPrctl(PR_GET_NO_NEW_PRIVS, 0n, 0n, 0n, 0n));
+}
+
+/** The signal this process gets when the thread that forked it ends. Cleared by a change of uid. */
+export function setParentDeathSignal(signal: number): number {
+  return checked(nPrctl(PR_SET_PDEATHSIG, BigInt(signal), 0n, 0n, 0n));
+}
+
+/** Off closes /proc/<pid>/{mem,environ,fd} to processes of the same uid, and core dumps. */
+export function setDumpable(on: boolean): number {
+  return checked(nPrctl(PR_SET_DUMPABLE, on ? 1n : 0n, 0n, 0n, 0n));
+}
+
+/** Empties the capability bounding set; the first failure as `-errno`. Needs CAP_SETPCAP. */
+export function dropBoundingSet(): number {
+  for (let capability = 0n; capability < 64n; capability++) {
+    if (nPrctl(PR_CAPBSET_DROP, capability, 0n, 0n, 0n) < 0) {
+      // EINVAL is the end of the kernel's list.
+      return errnoView[0] === EINVAL && capability > 0n ? 0 : -errnoView[0]!;
+    }
+  }
+  return 0;
+}
+
+export function setgroups(groups: readonly number[]): number {
+  const list = Uint32Array.from(groups.length === 0 ? [0] : groups);
+  return checked(nSetgroups(BigInt(groups.length), ffi.getRawPointer(list)));
+}
+
+export function setresuid(real: number, effective: number, saved: number): number {
+  return checked(nSetresuid(real, effective, saved));
+}
+
+export function setresgid(real: number, effective: number, saved: number): number {
+  return checked(nSetresgid(real, effective, saved));
+}
+
+export function chdir(path: string): number {
+  return checked(nChdir(cString(path)));
+}
+
+/** The former mask. */
+export function umask(mask: number): number {
+  return nUmask(mask);
+}
+
+const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
+
+export interface ResourceLimit {
+  /** `Infinity` is no limit. */
+  readonly soft: number;
+  readonly hard: number;
+}
+
+function toLimit(value: bigint): number {
+  return value === RLIM_INFINITY ? Infinity : Number(value);
+}
+
+function fromLimit(value: number): bigint {
+  return value === Infinity ? RLIM_INFINITY : BigInt(Math.floor(value));
+}
+
+/** The limit of this process, or `-errno`. */
+export function getrlimit(resource: number): ResourceLimit | number {
+  if (nPrlimit(0, resource, 0n, scratchPointer) < 0) return -errnoView[0]!;
+  return { soft: toLimit(scratch64[0]!), hard: toLimit(scratch64[1]!) };
+}
+
+export function setrlimit(resource: number, limit: ResourceLimit): number {
+  scratch64[0] = fromLimit(limit.soft);
+  scratch64[1] = fromLimit(limit.hard);
+  return checked(nPrlimit(0, resource, scratchPointer, 0n));
+}
+
+/** 1000 asks the kernel to end this process first when memory runs out. Opens /proc. */
+export function setOomScoreAdj(score: number): number {
+  const fd = openReadWrite("/proc/self/oom_score_adj");
+  if (fd < 0) return fd;
+  const text = Buffer.from(`${score}\n`, "latin1");
+  const put = write(fd, text, 0, text.length);
+  nClose(fd);
+  return put < 0 ? put : 0;
+}
+
+// --- the engine after a fork ---------------------------------------------------------------------
+
+/** Gives the child an epoll of its own; a libuv error code (negative errno) on failure. */
+export function uvLoopFork(): number {
+  return nLoopFork(ffi.getCurrentEventLoop());
+}
+
+/** Reseeds OpenSSL from the kernel: 1 on success. */
+export function randPoll(): number {
+  return nRandPoll();
+}
+
+/** Fresh bytes of the kernel; throws rather than return fewer. */
+export function getrandom(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  if (length > 256) throw new RangeError("at most 256 bytes in one call");
+  if (length > 0 && nGetrandom(bytes, BigInt(length), 0) !== length) {
+    throw new Error(`getrandom: errno ${errnoView[0]}`);
+  }
+  return bytes;
+}
+
+// --- seccomp and landlock ------------------------------------------------------------------------
+
+/**
+ * Installs a filter on this thread, or with `everyThread` on all. Returns what
+ * the kernel said: 0 is the only success, positive is the thread that could
+ * not be synchronised.
+ */
+export function seccompSetFilter(program: Uint8Array, everyThread: boolean): number {
+  if (program.byteLength === 0 || program.byteLength % 8 !== 0) return -EINVAL;
+  // struct sock_fprog { unsigned short len; struct sock_filter *filter }
+  scratch64[0] = BigInt(program.byteLength / 8);
+  scratch64[1] = ffi.getRawPointer(program);
+  const flags = everyThread ? SECCOMP_FILTER_FLAG_TSYNC : 0n;
+  const result = nSyscall(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, flags, scratchPointer, 0n, 0n, 0n);
+  return result < 0n ? -(errnoView[0] || EIO) : Number(result);
+}
+
+/** 0 when the kernel knows the filter action. */
+export function seccompActionAvailable(action: number): number {
+  scratch32[0] = action | 0;
+  const result = nSyscall(SYS_SECCOMP, SECCOMP_GET_ACTION_AVAIL, 0n, scratchPointer, 0n, 0n, 0n);
+  return checked(Number(result));
+}
+
+/** 0 unfiltered, 2 filtered, `-errno` where the kernel has no seccomp. */
+export function getSeccompMode(): number {
+  return checked(nPrctl(PR_GET_SECCOMP, 0n, 0n, 0n, 0n));
+}
+
+/** The kernel's landlock ABI, or `-errno`. */
+export function landlockAbi(): number {
+  const result = nSyscall(
+    SYS_LANDLOCK_CREATE_RULESET,
+    0n,
+    0n,
+    LANDLOCK_CREATE_RULESET_VERSION,
+    0n,
+    0n,
+    0n,
+  );
+  return checked(Number(result));
+}

@@ -1,0 +1,93 @@
+/**
+ * Resource limits of a guest, set in the forked child before its filter. Soft
+ * and hard are equal throughout: a guest cannot raise them, and RLIMIT_CPU
+ * then kills instead of sending a signal that can be caught.
+ */
+import { close, getrlimit, openReadOnly, read, setrlimit } from "./libc.js";
+
+export const RLIMIT_CPU = 0;
+export const RLIMIT_FSIZE = 1;
+export const RLIMIT_DATA = 2;
+export const RLIMIT_STACK = 3;
+export const RLIMIT_CORE = 4;
+export const RLIMIT_NOFILE = 7;
+export const RLIMIT_MEMLOCK = 8;
+export const RLIMIT_AS = 9;
+export const RLIMIT_SIGPENDING = 11;
+export const RLIMIT_MSGQUEUE = 12;
+export const RLIMIT_NICE = 13;
+export const RLIMIT_RTPRIO = 14;
+
+export interface LockDownRow {
+  readonly name: string;
+  readonly resource: number;
+  readonly value: number;
+  readonly why: string;
+}
+
+/**
+ * The same for every guest. Deliberately not here: AS (wasm reserves 8 GiB
+ * cages), STACK (the main thread's is in use), NPROC (counted per uid, so guests
+ * would starve each other; the filter decides about processes).
+ */
+export const LOCK_DOWN: readonly LockDownRow[] = [
+  { name: "NOFILE", resource: RLIMIT_NOFILE, value: 64, why: "sockets and loops of workers" },
+  { name: "FSIZE", resource: RLIMIT_FSIZE, value: 0, why: "no file grows, stdio included" },
+  { name: "CORE", resource: RLIMIT_CORE, value: 0, why: "a crash leaves no copy of memory" },
+  { name: "MEMLOCK", resource: RLIMIT_MEMLOCK, value: 0, why: "no pinned memory" },
+  { name: "SIGPENDING", resource: RLIMIT_SIGPENDING, value: 64, why: "no queue of signals" },
+  { name: "MSGQUEUE", resource: RLIMIT_MSGQUEUE, value: 0, why: "no message queues" },
+  { name: "NICE", resource: RLIMIT_NICE, value: 0, why: "no better priority" },
+  { name: "RTPRIO", resource: RLIMIT_RTPRIO, value: 0, why: "no real-time priority" },
+];
+
+export interface GuestLimits {
+  /** What the guest may have beyond what this process has already. */
+  readonly memoryBytes: number;
+  /** CPU time of the whole process, in seconds; rounded up. */
+  readonly cpuSeconds?: number;
+  /** What this process has already; measured when absent. */
+  readonly baseBytes?: number;
+}
+
+/**
+ * The private writable memory of this process, as RLIMIT_DATA counts it:
+ * VmData, about 548 MiB in a fresh engine because V8's code range counts.
+ */
+export function dataBytes(): number {
+  const fd = openReadOnly("/proc/self/status");
+  if (fd < 0) throw new Error(`/proc/self/status: errno ${-fd}`);
+  const buffer = Buffer.alloc(8192);
+  let length = 0;
+  for (;;) {
+    const got = read(fd, buffer, length, buffer.length - length);
+    if (got <= 0) break;
+    length += got;
+  }
+  close(fd);
+  const kib = /^VmData:\s+(\d+) kB$/m.exec(buffer.toString("latin1", 0, length))?.[1];
+  if (kib === undefined) throw new Error("/proc/self/status has no VmData");
+  return Number(kib) * 1024;
+}
+
+function lower(name: string, resource: number, value: number): void {
+  const current = getrlimit(resource);
+  if (typeof current === "number") throw new Error(`RLIMIT_${name}: errno ${-current}`);
+  // A host that is stricter already stays so.
+  const limit = Math.min(value, current.hard);
+  const result = setrlimit(resource, { soft: limit, hard: limit });
+  if (result !== 0) throw new Error(`RLIMIT_${name}: errno ${-result}`);
+}
+
+/** Throws when any limit cannot be set: the guest must not run then. */
+export function applyRlimits(limits: GuestLimits): void {
+  const { memoryBytes, cpuSeconds, baseBytes } = limits;
+  if (!(memoryBytes >= 0)) throw new RangeError(`memoryBytes ${memoryBytes}`);
+  const base = baseBytes ?? dataBytes();
+  for (const row of LOCK_DOWN) lower(row.name, row.resource, row.value);
+  if (cpuSeconds !== undefined) {
+    if (!(cpuSeconds > 0)) throw new RangeError(`cpuSeconds ${cpuSeconds}`);
+    lower("CPU", RLIMIT_CPU, Math.max(1, Math.ceil(cpuSeconds)));
+  }
+  lower("DATA", RLIMIT_DATA, base + memoryBytes);
+}

@@ -1,0 +1,228 @@
+/**
+ * Owns the public error family: one table of every code a caller of the SDK can
+ * meet, and the class that carries one. Documentation is generated from the table.
+ *
+ * Invariants: a code, once published, keeps its meaning; every code begins with
+ * `ERR_SECURE_EXEC_`. Placeholders `{name}` in a message are filled from parameters.
+ * Untrusted: parameters and kernel messages may quote guest text, so both are
+ * bounded and stripped of control characters before they enter a message.
+ */
+
+interface ErrorEntry {
+  /** Template of the message. */
+  readonly message: string;
+  /** When it happens. */
+  readonly when: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+export const errorTable = {
+  ENGINE_MISSING: {
+    message: "the Node engine was not found: {why}",
+    when: "The pinned engine package for this platform is absent, of another version, or not executable.",
+    remedy:
+      "Run npm install without --omit=optional, or point SECURE_EXEC_ENGINE at a matching binary.",
+  },
+  UNSUPPORTED_PLATFORM: {
+    message: "this platform is not supported: {why}",
+    when: "The host is not Linux on x64 or arm64.",
+    remedy: "Run on Linux x64 or arm64.",
+  },
+  ISOLATION_UNAVAILABLE: {
+    message: "the operating system does not offer the required isolation: {why}",
+    when: "seccomp filters or no_new_privs cannot be set up. Nothing is run without them.",
+    remedy:
+      "Run `secure-exec doctor` to see which layer is missing, and allow it in the container's profile.",
+  },
+  KERNEL_START_FAILED: {
+    message: "the kernel process did not start: {why}",
+    when: "The process that owns the virtual machines ended, or did not answer, before it was ready.",
+    remedy: "See details.stderr of the error, and run `secure-exec doctor`.",
+  },
+  KERNEL_LOST: {
+    message: "the kernel process ended: {why}",
+    when: "The kernel died while runtimes used it. Their machines and files are gone.",
+    remedy:
+      "Create a new runtime; a new kernel is started for it. See details.stderr of the error.",
+  },
+  DISPOSED: {
+    message: "the {what} is disposed",
+    when: "A disposed runtime, runner or sidecar is used, or was disposed while a program ran.",
+    remedy: "Dispose only after the last program has ended.",
+  },
+  INVALID_OPTION: {
+    message: "{option} {problem}",
+    when: "An argument or option is unknown, of the wrong type or out of range. Nothing was run.",
+    remedy: "Correct the option that the message names (details.option).",
+  },
+  NOT_IMPLEMENTED: {
+    message: "{option} is not implemented in this version",
+    when: "An option of the documented API is given that this version cannot honour. It is never ignored.",
+    remedy: "Leave the option out (details.option).",
+  },
+  RETURN_VALUE: {
+    message: "the value given to __return cannot be handed over: {why}",
+    when: "The program succeeded, but its value is not JSON, too large, or nested too deeply.",
+    remedy:
+      "Return plain JSON of at most 8 MiB and 1000 levels. details.path names the offending place, if known.",
+  },
+  MEMORY_LIMIT: {
+    message: "the program used more memory than it may: {why}",
+    when: "Heap, buffers and WebAssembly memory together passed the limit.",
+    remedy: "Let the program hold less in memory at once.",
+  },
+  GUEST_CRASHED: {
+    message: "the program's process crashed: {why}",
+    when: "The process was ended by a fault rather than by its program or by a signal from the host.",
+    remedy:
+      "The virtual machine goes on. Report the program if it is not meant to attack the engine.",
+  },
+  PROTOCOL_VIOLATION: {
+    message: "the program's process broke the protocol and was ended: {why}",
+    when: "The process sent its kernel something that no honest guest sends.",
+    remedy: "Treat the program as hostile.",
+  },
+  ZYGOTE_LOST: {
+    message: "the process that starts programs ended: {why}",
+    when: "The zygote died, so the program was not started or its end could not be observed.",
+    remedy: "Run the program again; the kernel starts a new zygote.",
+  },
+  OUTCOME_UNKNOWN: {
+    message: "the program's outcome is not known: {why}",
+    when: "The program may have run, wholly or in part, but its end was not seen.",
+    remedy: "Check its effects before running it again.",
+  },
+  SPAWN_FAILED: {
+    message: "the program could not be started: {why}",
+    when: "The virtual machine refused to start it; details.errno holds the reason's name, if it has one.",
+    remedy: "Check the working directory, and how many programs run in the machine.",
+  },
+  PROCESS_LIMIT: {
+    message: "the virtual machine runs as many processes as it may",
+    when: "A program is started while the machine's process table is full.",
+    remedy: "Wait for programs to end, or use another runtime.",
+  },
+  STDIN_CLOSED: {
+    message: "stdin of the program is closed",
+    when: "writeStdin is called after closeStdin, or although the stdin option was given.",
+    remedy: "Write before closing.",
+  },
+  RUNNER_BUSY: {
+    message: "resident runner supports one in-flight exec",
+    when: "A second exec is called before the first has settled.",
+    remedy: "Await the first, or use a second runner.",
+  },
+  RUNNER_ENDED: {
+    message: "resident runner has ended: {why}",
+    when: "The runner's process exited, was killed or timed out earlier.",
+    remedy: "Create a new runner.",
+  },
+  RUNNER_TIMEOUT: {
+    message: "resident runner timed out after {timeout}ms",
+    when: "A snippet did not finish in time. Its process was killed.",
+    remedy: "Create a new runner, and allow more time if the snippet deserves it.",
+  },
+  NO_SUCH_FILE: {
+    message: "no such file: {path}",
+    when: "readFile names a path that does not exist in the virtual machine.",
+    remedy: "Check the path; it is a path of the guest, not of the host.",
+  },
+  FILE: {
+    message: "{operation} of {path} failed: {why}",
+    when: "readFile or writeFile fails; details.errno holds the reason's name, such as EISDIR, if it has one.",
+    remedy: "See the reason in the message.",
+  },
+  INTERNAL: {
+    message: "the kernel refused the call: {why}",
+    when: "The kernel failed in a way that has no code of its own.",
+    remedy: "Report it: this is a defect of secure-exec.",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorName = keyof typeof errorTable;
+export type SecureExecErrorCode = `ERR_SECURE_EXEC_${ErrorName}`;
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+const brand = Symbol.for("secure-exec.error");
+const prefix = "ERR_SECURE_EXEC_";
+
+// oxlint-disable-next-line no-control-regex -- control characters are the point
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Any text in one bounded line: control characters become U+FFFD, the excess an ellipsis. */
+export function printable(text: string, limitChars = 300): string {
+  const line = text.slice(0, limitChars).replace(unprintable, "\ufffd");
+  return text.length > limitChars ? `${line}…` : line;
+}
+
+/** The error every failing call of the SDK throws or rejects with. */
+export class SecureExecError extends Error {
+  override name = "SecureExecError";
+  readonly code: SecureExecErrorCode;
+  /** Facts about this one failure; which ones depends on the code. */
+  declare readonly details?: ErrorDetails;
+  readonly [brand] = true;
+
+  constructor(
+    code: SecureExecErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: ErrorDetails } = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    if (options.details !== undefined) this.details = options.details;
+    Object.defineProperty(this, brand, { enumerable: false });
+    Object.defineProperty(this, "name", { enumerable: false });
+  }
+
+  /** Whether `value` is such an error, made by any copy of this package. */
+  static isSecureExecError(value: unknown): value is SecureExecError {
+    return (
+      typeof value === "object" &&
+      value !== null &&
+      (value as Record<symbol, unknown>)[brand] === true
+    );
+  }
+}
+
+/** Makes the error of that name with its template filled in. */
+export function failure(
+  name: ErrorName,
+  parameters: Readonly<Record<string, string | number>> = {},
+  options: { cause?: unknown; details?: ErrorDetails } = {},
+): SecureExecError {
+  const message = errorTable[name].message.replace(/\{(\w+)\}/g, (_, key: string) =>
+    printable(String(parameters[key] ?? "unknown")),
+  );
+  return new SecureExecError(`${prefix}${name}`, message, options);
+}
+
+/** The error for a bad option; `option` is a path such as `env.PATH`. */
+export function invalidOption(option: string, problem: string): SecureExecError {
+  const name = printable(option, 100);
+  return failure("INVALID_OPTION", { option: name, problem }, { details: { option: name } });
+}
+
+function isErrorName(name: string): name is ErrorName {
+  return Object.hasOwn(errorTable, name);
+}
+
+/** The name in the table that a code of the kernel stands for, or undefined. */
+export function nameOfCode(code: string): ErrorName | undefined {
+  const name = code.startsWith(prefix) ? code.slice(prefix.length) : "";
+  return isErrorName(name) ? name : undefined;
+}
+
+/** An error the kernel reported by code and message, both kept; an unknown code becomes INTERNAL. */
+export function kernelError(
+  code: string,
+  message: string,
+  details?: ErrorDetails,
+): SecureExecError {
+  const name = nameOfCode(code);
+  const text = printable(message, 2000);
+  const options = details === undefined ? {} : { details };
+  if (name === undefined) return failure("INTERNAL", { why: `${code} ${text}` }, options);
+  return new SecureExecError(`${prefix}${name}`, text || errorTable[name].when, options);
+}

@@ -1,0 +1,265 @@
+/**
+ * Owns one guest process as the SDK sees it, from the spawn call to its exit
+ * event: orders that must wait for the start, output, kill timers, the outcome.
+ *
+ * Invariants: `ended` settles exactly once and not before every output hook has
+ * settled; nothing is sent for the process before the kernel has answered the
+ * spawn call or after its exit; no method of the sink throws.
+ * Untrusted: output and the returned value are the guest's; the end's numbers are the kernel's.
+ */
+import type { ProcessEnd, ProcessOptions } from "../protocol/host-calls.js";
+import { failure, invalidOption, kernelError, SecureExecError } from "./errors.js";
+import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
+import type { KernelConnection, ProcessSink } from "./kernel-connection.js";
+import { OutputChannel } from "./output-channel.js";
+import type { OutputHook } from "./output-channel.js";
+
+const stdinFrameBytes = 64 * 1024;
+const killAfterTermMs = 1000;
+const sigkill = 9;
+const sigterm = 15;
+/** Codes that name the program's own end; every other one leaves its outcome unknown. */
+const ownOutcomes: readonly string[] = [
+  "ERR_SECURE_EXEC_MEMORY_LIMIT",
+  "ERR_SECURE_EXEC_GUEST_CRASHED",
+];
+
+export interface GuestOutcome {
+  end: ProcessEnd;
+  /** JSON text of the returned value, when `end.returned` is "json". */
+  value: Uint8Array;
+}
+
+export interface GuestSetup {
+  connection: KernelConnection;
+  vm: number;
+  options: ProcessOptions;
+  source: string;
+  /** Whether output is kept for `takeOutput`. */
+  capture: boolean;
+  onStdout?: OutputHook | undefined;
+  onStderr?: OutputHook | undefined;
+  onResidentDone?: (sequence: number, exitCode: number) => void;
+}
+
+export class GuestProcess implements ProcessSink {
+  /** Rejects when the outcome is unknown, when a hook failed, and with what `fail` was given. */
+  readonly ended: Promise<GuestOutcome>;
+  /** Resolves once the process has its pid. */
+  readonly started: Promise<void>;
+  readonly stdout: OutputChannel;
+  readonly stderr: OutputChannel;
+  readonly #handle: number;
+  readonly #setup: GuestSetup;
+  #pid = 0;
+  #exitCode: number | null = null;
+  #gone = false;
+  #waiting: (() => void)[] | undefined = [];
+  #settleEnded!: { resolve: (outcome: GuestOutcome) => void; reject: (error: unknown) => void };
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #whenGone: (() => void)[] = [];
+
+  /** Throws INVALID_OPTION when the program text is too large. */
+  constructor(setup: GuestSetup) {
+    const { connection, vm, options } = setup;
+    const source = Buffer.from(setup.source, "utf8");
+    if (source.length > payloadLimitBytes) {
+      throw invalidOption("code", `is ${source.length} bytes, the limit is ${payloadLimitBytes}`);
+    }
+    this.#setup = setup;
+    this.#handle = connection.newHandle();
+    this.stdout = this.#channel(1, setup.onStdout);
+    this.stderr = this.#channel(2, setup.onStderr);
+    this.ended = new Promise((resolve, reject) => {
+      this.#settleEnded = { resolve, reject };
+    });
+    this.ended.catch(() => {});
+    connection.attach(this.#handle, this);
+    this.started = connection
+      .call("spawn", { vm, process: this.#handle, options: JSON.stringify(options), source })
+      .then(
+        ({ pid }) => this.#began(pid),
+        (error: unknown) => this.#notStarted(error),
+      );
+    this.started.catch(() => {});
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  get exitCode(): number | null {
+    return this.#exitCode;
+  }
+
+  /** Whether nothing more can come from it. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  #channel(stream: number, hook: OutputHook | undefined): OutputChannel {
+    const { connection, vm, capture } = this.#setup;
+    return new OutputChannel({
+      capture,
+      hook,
+      credit: (bytes) => {
+        if (!this.#gone) connection.send("credit", { vm, process: this.#handle, stream, bytes });
+      },
+      failed: (error) => {
+        this.kill(sigkill);
+        this.fail(error);
+      },
+    });
+  }
+
+  #began(pid: number): void {
+    this.#pid = pid;
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const order of waiting) order();
+  }
+
+  #notStarted(error: unknown): never {
+    let shown = error;
+    if (error instanceof KernelRefusal) {
+      const { errno, message } = error;
+      shown =
+        errno === undefined
+          ? error.toPublic()
+          : failure(
+              "SPAWN_FAILED",
+              { why: message.includes(errno) ? message : `${errno} ${message}` },
+              { details: { errno } },
+            );
+    }
+    this.#waiting = undefined;
+    this.#leave();
+    this.fail(shown);
+    throw shown;
+  }
+
+  /** Runs `order` once the process has started, unless it is gone by then. */
+  #once(order: () => void): void {
+    const guarded = (): void => {
+      if (!this.#gone) order();
+    };
+    if (this.#waiting) this.#waiting.push(guarded);
+    else guarded();
+  }
+
+  #leave(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#setup.connection.detach(this.#handle);
+    for (const listener of this.#whenGone) listener();
+  }
+
+  /** Calls `listener` when the process is gone, which it is not yet. */
+  onGone(listener: () => void): void {
+    this.#whenGone.push(listener);
+  }
+
+  output(stream: number, data: Uint8Array): void {
+    (stream === 2 ? this.stderr : this.stdout).push(data);
+  }
+
+  exited(end: ProcessEnd, value: Uint8Array): void {
+    if (this.#gone) return;
+    const drained = [this.stdout.drained(), this.stderr.drained()];
+    // Credits of chunks that are still in a hook have no receiver any more.
+    this.#leave();
+    const finish = (): void => {
+      this.#exitCode = end.exitCode;
+      if (end.errorCode !== undefined && !ownOutcomes.includes(end.errorCode)) {
+        const { errorCode, errorMessage = "", exitCode } = end;
+        this.fail(kernelError(errorCode, errorMessage, { exitCode }));
+      } else {
+        this.#settleEnded.resolve({ end, value });
+      }
+    };
+    if (drained.every((busy) => busy === undefined)) finish();
+    else void Promise.all(drained).then(finish);
+  }
+
+  residentDone(sequence: number, exitCode: number): void {
+    this.#setup.onResidentDone?.(sequence, exitCode);
+  }
+
+  lost(error: SecureExecError): void {
+    this.#leave();
+    this.fail(error);
+  }
+
+  /** Settles `ended` with an error, whatever becomes of the process. */
+  fail(error: unknown): void {
+    this.#settleEnded.reject(error);
+  }
+
+  /** The machine is gone, and the process with it. */
+  vanish(): void {
+    if (this.#gone) return;
+    const end: ProcessEnd = {
+      exitCode: 128 + sigkill,
+      signal: sigkill,
+      stdoutTruncated: false,
+      stderrTruncated: false,
+      returned: "none",
+    };
+    this.exited(end, new Uint8Array(0));
+  }
+
+  kill(signal: number): void {
+    const { connection, vm } = this.#setup;
+    this.#once(() => connection.send("kill", { vm, process: this.#handle, signal }));
+  }
+
+  /** Kills it after so many milliseconds. */
+  killAfter(timeoutMs: number): void {
+    this.#after(timeoutMs, () => this.kill(sigkill));
+  }
+
+  /** SIGTERM now, SIGKILL a second later if it is still there. */
+  terminate(): void {
+    this.kill(sigterm);
+    this.#after(killAfterTermMs, () => this.kill(sigkill));
+  }
+
+  #after(delayMs: number, action: () => void): void {
+    if (this.#gone) return;
+    const timer = setTimeout(action, delayMs);
+    // The attached process keeps the event loop alive; the timer need not.
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  writeStdin(data: Uint8Array): void {
+    const { connection, vm } = this.#setup;
+    this.#once(() => {
+      for (let at = 0; at < data.byteLength; at += stdinFrameBytes) {
+        connection.send("stdin", {
+          vm,
+          process: this.#handle,
+          data: data.subarray(at, at + stdinFrameBytes),
+        });
+      }
+    });
+  }
+
+  closeStdin(): void {
+    const { connection, vm } = this.#setup;
+    this.#once(() => connection.send("closeStdin", { vm, process: this.#handle }));
+  }
+
+  /** Hands a snippet to a resident process. Throws INVALID_OPTION when it is too large. */
+  residentExec(sequence: number, source: string): void {
+    if (Buffer.byteLength(source, "utf8") > payloadLimitBytes) {
+      throw invalidOption("code", `is over the limit of ${payloadLimitBytes} bytes`);
+    }
+    const { connection, vm } = this.#setup;
+    this.#once(() =>
+      connection.send("residentExec", { vm, process: this.#handle, sequence, source }),
+    );
+  }
+}

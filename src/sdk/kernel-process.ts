@@ -1,0 +1,104 @@
+/**
+ * Owns the kernel as a child of the host process: how it is started, what keeps
+ * the host's event loop alive for it, and how its end is noticed.
+ *
+ * Invariants: it inherits no environment, no stdin or stdout and no directory of
+ * the host; it leads its own session, so a Ctrl-C meant for the host does not
+ * reach it; it ends by itself when the socket on its fd 3 closes.
+ * Untrusted: its stderr is kept as text for error details and never printed.
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import { findEngine } from "../launcher/engine.js";
+import { failure } from "./errors.js";
+
+const stderrTailBytes = 8 * 1024;
+/** How long the socket may be closed before the process behind it is taken to be ending anyway. */
+const lingerMs = 1000;
+
+export interface KernelEnd {
+  exitCode: number | null;
+  signal: string | null;
+  /** Set when there never was a process. */
+  spawnError?: Error;
+  /** The last 8 KiB of what it wrote to stderr. */
+  stderr: string;
+}
+
+export class KernelProcess {
+  readonly socket: Socket;
+  /** Resolves once, never rejects. */
+  readonly ended: Promise<KernelEnd>;
+  readonly #child: ChildProcess;
+  readonly #stderr: Socket;
+  #holds = 0;
+
+  /** Throws ENGINE_MISSING, UNSUPPORTED_PLATFORM or KERNEL_START_FAILED. */
+  constructor() {
+    const engine = findEngine();
+    if ("problem" in engine) throw failure(engine.problem, { why: engine.why });
+    const main = fileURLToPath(new URL("../kernel/main.js", import.meta.url));
+    try {
+      this.#child = spawn(engine.path, ["--no-warnings", "--expose-internals", main], {
+        argv0: "secure-exec-kernel",
+        cwd: "/",
+        env: {},
+        detached: true,
+        stdio: ["ignore", "ignore", "pipe", "pipe"],
+      });
+    } catch (cause) {
+      throw failure("KERNEL_START_FAILED", { why: String(cause) }, { cause });
+    }
+    this.#stderr = this.#child.stderr as Socket;
+    this.socket = this.#child.stdio[3] as unknown as Socket;
+    this.ended = this.#watch();
+    this.#setRef(false);
+  }
+
+  #watch(): Promise<KernelEnd> {
+    let tail = Buffer.alloc(0);
+    const child = this.#child;
+    // Without a process there are no pipes either.
+    this.#stderr?.on("data", (chunk: Buffer) => {
+      tail = Buffer.concat([tail, chunk]).subarray(-stderrTailBytes);
+    });
+    this.#stderr?.on("error", () => {});
+    return new Promise((resolve) => {
+      const end = (exitCode: number | null, signal: string | null, spawnError?: Error): void => {
+        const base = { exitCode, signal, stderr: tail.toString("utf8") };
+        resolve(spawnError === undefined ? base : { ...base, spawnError });
+      };
+      child.once("error", (error) => end(null, null, error));
+      child.once("close", (exitCode, signal) => end(exitCode, signal));
+      this.socket?.once("close", () => {
+        // A kernel without its socket has nothing left to do; do not wait for ever.
+        setTimeout(() => {
+          child.kill("SIGKILL");
+          setTimeout(() => end(child.exitCode, child.signalCode), lingerMs).unref();
+        }, lingerMs).unref();
+      });
+    });
+  }
+
+  #setRef(on: boolean): void {
+    for (const handle of [this.#child, this.#stderr, this.socket]) {
+      if (on) handle?.ref();
+      else handle?.unref();
+    }
+  }
+
+  /** Keeps the host's event loop alive until the matching `release`. */
+  hold(): void {
+    if (this.#holds++ === 0) this.#setRef(true);
+  }
+
+  release(): void {
+    if (--this.#holds === 0) this.#setRef(false);
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * Owns what callers may pass: the option types and their checks. Everything is
+ * checked before anything runs, and what cannot be honoured is refused, never ignored.
+ *
+ * Invariants: a parsed value is a copy that the caller cannot change afterwards;
+ * an option with the value `undefined` counts as not given.
+ * Untrusted: callers are trusted, but what they pass may come from elsewhere.
+ */
+import { failure, invalidOption } from "./errors.js";
+import type { OutputHook } from "./output-channel.js";
+import { SidecarProcess } from "./sidecar-process.js";
+
+export const defaultCwd = "/home/user";
+
+/** A stage of `NodeRuntime.create`, in milliseconds. */
+export interface NodeRuntimeBootTiming {
+  phase: "sidecar_spawn" | "vm_create" | "vm_configure";
+  durationMs: number;
+}
+
+type Mode = "allow" | "deny";
+
+export interface NodeRuntimeCreateOptions {
+  /** Environment of every program, over the machine's base environment. */
+  env?: Record<string, string>;
+  /** Working directory of every program, an absolute guest path. Default `/home/user`. */
+  cwd?: string;
+  /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
+  files?: Record<string, string | Uint8Array>;
+  /** Uses this kernel process instead of the shared one. It outlives the runtime. */
+  sidecar?: SidecarProcess;
+  /** Called once per stage of starting up. */
+  onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
+  /** Only the defaults can be given in this version; anything else is refused. */
+  permissions?: Partial<
+    Record<"fs" | "network" | "childProcess" | "process" | "env" | "tool", Mode>
+  >;
+}
+
+/** Options of one program. */
+export interface NodeRuntimeExecOptions {
+  /** Merged over the runtime's environment. */
+  env?: Record<string, string>;
+  /** Working directory; relative to the runtime's if not absolute. */
+  cwd?: string;
+  /** Given to the program as stdin, followed by end of file. */
+  stdin?: string | Uint8Array;
+  /** Milliseconds after which the program is killed; its exit code is then 137. */
+  timeout?: number;
+  /** Aborting rejects the call with the signal's reason and ends the program. */
+  signal?: AbortSignal;
+  /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
+  onStdout?: OutputHook;
+  onStderr?: OutputHook;
+  /** `process.argv` from index 2 on. */
+  args?: string[];
+  /** Default: "ts" when `name` ends in .ts or .mts, otherwise "js". */
+  language?: "js" | "ts";
+  /** File name of the program inside /tmp, or an absolute guest path. Default: a fresh .mjs file. */
+  name?: string;
+}
+
+export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
+
+const createNames = ["env", "cwd", "files", "sidecar", "onBootTiming", "permissions"];
+const plannedNames = [
+  "mounts",
+  "nodeModules",
+  "tools",
+  "bindings",
+  "hostFunctions",
+  "loopbackExemptPorts",
+  "commandsDir",
+  "wasmCommandDirs",
+  "jsRuntime",
+  "limits",
+  "timing",
+  "user",
+];
+const runNames = [
+  "env",
+  "cwd",
+  "stdin",
+  "timeout",
+  "signal",
+  "onStdout",
+  "onStderr",
+  "args",
+  "language",
+  "name",
+];
+/** The policy in force in this version; tools do not exist yet, so either word about them is true. */
+const permissionsInForce: Readonly<Record<string, readonly unknown[]>> = {
+  fs: ["allow"],
+  network: ["deny"],
+  childProcess: ["allow"],
+  process: ["allow"],
+  env: ["allow"],
+  tool: ["allow", "deny"],
+};
+/** The longest delay a timer of Node takes; about 24.8 days. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+type Bag = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is Bag {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value)
+  );
+}
+
+/** The given options without undefined ones. Throws for names outside `known`. */
+function bagOf(value: unknown, known: readonly string[], planned: readonly string[] = []): Bag {
+  if (value === undefined) return {};
+  if (!isRecord(value)) throw invalidOption("options", "must be an object");
+  const given = Object.entries(value).filter(([, option]) => option !== undefined);
+  const unknown = given.map(([name]) => name).filter((name) => !known.includes(name));
+  const planning = unknown.find((name) => planned.includes(name));
+  if (planning !== undefined)
+    throw failure("NOT_IMPLEMENTED", { option: planning }, { details: { option: planning } });
+  if (unknown.length > 0) throw invalidOption(unknown.join(", "), "is not a known option");
+  return Object.fromEntries(given);
+}
+
+function textOf(option: string, value: unknown): string {
+  if (typeof value !== "string") throw invalidOption(option, "must be a string");
+  if (value.includes("\0")) throw invalidOption(option, "must not contain a NUL character");
+  return value;
+}
+
+function pathOf(option: string, value: unknown): string {
+  const path = textOf(option, value);
+  if (path === "") throw invalidOption(option, "must not be empty");
+  return path;
+}
+
+function absolutePathOf(option: string, value: unknown): string {
+  const path = pathOf(option, value);
+  if (!path.startsWith("/")) throw invalidOption(option, "must be an absolute path of the guest");
+  return path;
+}
+
+function envOf(value: unknown): Record<string, string> {
+  const env = Object.create(null) as Record<string, string>;
+  if (value === undefined) return env;
+  if (!isRecord(value)) throw invalidOption("env", "must be an object of strings");
+  for (const [name, text] of Object.entries(value)) {
+    if (text === undefined) continue;
+    if (name === "" || name.includes("=") || name.includes("\0")) {
+      throw invalidOption(`env.${name}`, "is not a valid name of an environment variable");
+    }
+    env[name] = textOf(`env.${name}`, text);
+  }
+  return env;
+}
+
+function functionOf<T>(option: string, value: unknown): T | undefined {
+  if (value !== undefined && typeof value !== "function")
+    throw invalidOption(option, "must be a function");
+  return value as T | undefined;
+}
+
+/** Bytes of a string or Uint8Array, copied. */
+export function bytesOf(option: string, value: unknown): Uint8Array {
+  if (typeof value === "string") return Buffer.from(value, "utf8");
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  throw invalidOption(option, "must be a string or a Uint8Array");
+}
+
+export function sourceOf(value: unknown): string {
+  if (typeof value !== "string") throw invalidOption("code", "must be a string");
+  return value;
+}
+
+export function guestPathOf(value: unknown, cwd: string): string {
+  const path = pathOf("path", value);
+  return path.startsWith("/") ? path : `${cwd}/${path}`;
+}
+
+/** Positive milliseconds or undefined. */
+export function timeoutOf(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || !(value > 0)) {
+    throw invalidOption("timeout", "must be a positive number of milliseconds");
+  }
+  return Math.min(value, longestTimeoutMs);
+}
+
+function signalOf(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  if (value instanceof AbortSignal) return value;
+  throw invalidOption("signal", "must be an AbortSignal");
+}
+
+function checkPermissions(value: unknown): void {
+  if (value === undefined) return;
+  if (!isRecord(value)) throw invalidOption("permissions", "must be an object");
+  for (const [scope, mode] of Object.entries(value)) {
+    if (mode === undefined) continue;
+    const option = `permissions.${scope}`;
+    if (!Object.hasOwn(permissionsInForce, scope))
+      throw invalidOption(option, "is not a known scope");
+    if (!permissionsInForce[scope]!.includes(mode)) {
+      throw failure(
+        "NOT_IMPLEMENTED",
+        { option: `this value of ${option}` },
+        { details: { option } },
+      );
+    }
+  }
+}
+
+export interface CreateOptions {
+  env: Record<string, string>;
+  cwd: string;
+  files: [path: string, data: Uint8Array][];
+  sidecar: SidecarProcess | undefined;
+  onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
+}
+
+export function parseCreateOptions(value: unknown): CreateOptions {
+  const given = bagOf(value, createNames, plannedNames);
+  checkPermissions(given.permissions);
+  const { files = {}, sidecar } = given;
+  if (!isRecord(files)) throw invalidOption("files", "must be an object of guest paths");
+  if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
+    throw invalidOption("sidecar", "must be a SidecarProcess");
+  }
+  return {
+    env: envOf(given.env),
+    cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
+    files: Object.entries(files).map(([path, data]) => [
+      absolutePathOf(`files[${JSON.stringify(path)}]`, path),
+      bytesOf(`files[${JSON.stringify(path)}]`, data),
+    ]),
+    sidecar,
+    onBootTiming: functionOf("onBootTiming", given.onBootTiming),
+  };
+}
+
+export interface RunOptions {
+  env: Record<string, string>;
+  /** Absolute, or empty for the VM's. */
+  cwd: string;
+  stdin: Uint8Array | undefined;
+  timeoutMs: number | undefined;
+  signal: AbortSignal | undefined;
+  onStdout: OutputHook | undefined;
+  onStderr: OutputHook | undefined;
+  args: string[];
+  language: "js" | "ts";
+  /** Empty for a fresh one. */
+  name: string;
+}
+
+function nameOf(value: unknown): string {
+  if (value === undefined) return "";
+  const name = pathOf("name", value);
+  if (name.endsWith("/") || name.endsWith("/..") || name === "." || name === "..") {
+    throw invalidOption("name", "must name a file");
+  }
+  if (name.includes("/") && !name.startsWith("/")) {
+    throw invalidOption(
+      "name",
+      "must be a file name without directories, or an absolute path of the guest",
+    );
+  }
+  return name;
+}
+
+function languageOf(value: unknown, name: string): "js" | "ts" {
+  if (value === undefined) return /\.m?ts$/.test(name) ? "ts" : "js";
+  if (value === "js" || value === "ts") return value;
+  throw invalidOption("language", 'must be "js" or "ts"');
+}
+
+/** `cwd` is the VM's, which a relative one is relative to. */
+export function parseRunOptions(value: unknown, cwd: string): RunOptions {
+  const given = bagOf(value, runNames);
+  const { args = [] } = given;
+  if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
+  const name = nameOf(given.name);
+  const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  return {
+    env: envOf(given.env),
+    cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
+    stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
+    timeoutMs: timeoutOf(given.timeout),
+    signal: signalOf(given.signal),
+    onStdout: functionOf("onStdout", given.onStdout),
+    onStderr: functionOf("onStderr", given.onStderr),
+    args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
+    language: languageOf(given.language, name),
+    name,
+  };
+}
+
+/** Options of a resident runner: none exist yet. */
+export function parseResidentOptions(value: unknown): void {
+  bagOf(value, []);
+}
+
+/** Options of one snippet of a resident runner; answers its timeout. */
+export function parseSnippetOptions(value: unknown): number | undefined {
+  return timeoutOf(bagOf(value, ["timeout"]).timeout);
+}

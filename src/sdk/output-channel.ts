@@ -1,0 +1,126 @@
+/**
+ * Owns one output stream of one process on its way through the host: what is
+ * kept for the result, the caller's hook, and the credit that lets more come.
+ *
+ * Invariants: the hook sees every chunk once, in order, never two at a time; a
+ * chunk is credited exactly once, after its hook has settled; at most
+ * `captureLimitBytes` are kept; `push` never throws.
+ * Untrusted: the bytes, which are only ever copied and decoded as UTF-8.
+ */
+
+/** Receives output as it is produced. A returned promise holds back further output until it settles. */
+export type OutputHook = (chunk: Uint8Array) => unknown;
+
+export const captureLimitBytes = 16 * 1024 * 1024;
+
+export interface CapturedOutput {
+  text: string;
+  truncated: boolean;
+}
+
+export interface OutputChannelOptions {
+  /** Whether bytes are kept for `take`. */
+  capture: boolean;
+  hook: OutputHook | undefined;
+  /** Tells the kernel that this many bytes were consumed. */
+  credit: (bytes: number) => void;
+  /** Called once, with what the hook threw or rejected with. */
+  failed: (error: unknown) => void;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
+}
+
+export class OutputChannel {
+  readonly #options: OutputChannelOptions;
+  #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  #truncated = false;
+  #failed = false;
+  /** Settles when every chunk pushed so far has been through the hook; undefined when none waits. */
+  #busy: Promise<void> | undefined;
+
+  constructor(options: OutputChannelOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a chunk that is only valid during the call. */
+  push(chunk: Uint8Array): void {
+    if (this.#options.capture) this.#keep(chunk);
+    if (this.#options.hook === undefined || this.#failed) {
+      this.#options.credit(chunk.byteLength);
+      return;
+    }
+    const copy = new Uint8Array(chunk);
+    const waiting =
+      this.#busy === undefined ? this.#deliver(copy) : this.#busy.then(() => this.#deliver(copy));
+    if (waiting === undefined) return;
+    const busy: Promise<void> = waiting.then(() => {
+      if (this.#busy === busy) this.#busy = undefined;
+    });
+    this.#busy = busy;
+  }
+
+  #keep(chunk: Uint8Array): void {
+    const room = captureLimitBytes - this.#keptBytes;
+    if (chunk.byteLength > room) this.#truncated = true;
+    if (room === 0) return;
+    const copy = new Uint8Array(chunk.subarray(0, room));
+    this.#kept.push(copy);
+    this.#keptBytes += copy.byteLength;
+  }
+
+  #deliver(chunk: Uint8Array): Promise<void> | undefined {
+    const bytes = chunk.byteLength;
+    const { hook, credit } = this.#options;
+    if (this.#failed) {
+      credit(bytes);
+      return undefined;
+    }
+    try {
+      const result = hook!(chunk);
+      if (!isThenable(result)) {
+        credit(bytes);
+        return undefined;
+      }
+      return Promise.resolve(result).then(
+        () => credit(bytes),
+        (error: unknown) => this.#fail(error, bytes),
+      );
+    } catch (error) {
+      this.#fail(error, bytes);
+      return undefined;
+    }
+  }
+
+  #fail(error: unknown, bytes: number): void {
+    // Later chunks flow on unseen, so that the process can be taken down.
+    const first = !this.#failed;
+    this.#failed = true;
+    this.#options.credit(bytes);
+    if (first) this.#options.failed(error);
+  }
+
+  /** Resolves when the hook has settled for every chunk so far; undefined when it already has. */
+  drained(): Promise<void> | undefined {
+    return this.#busy;
+  }
+
+  /** What was kept since the last `take`, decoded as UTF-8 in one piece. */
+  take(): CapturedOutput {
+    const taken = {
+      text: Buffer.concat(this.#kept, this.#keptBytes).toString("utf8"),
+      truncated: this.#truncated,
+    };
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#truncated = false;
+    return taken;
+  }
+}

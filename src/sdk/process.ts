@@ -1,0 +1,54 @@
+/**
+ * Owns the public handle of a spawned program.
+ * Invariant: what is asked of an ended program has no effect and is no error.
+ * Untrusted: nothing; outcome rules are guest-process.ts's.
+ */
+import { failure } from "./errors.js";
+import type { GuestProcess } from "./guest-process.js";
+import { bytesOf } from "./options.js";
+import { signalNumber } from "./signals.js";
+
+export class NodeRuntimeProcess {
+  readonly #guest: GuestProcess;
+  #stdinOpen: boolean;
+
+  /** Made by `NodeRuntime.spawn`. */
+  constructor(guest: GuestProcess, stdinOpen: boolean) {
+    this.#guest = guest;
+    this.#stdinOpen = stdinOpen;
+  }
+
+  /** The pid inside the virtual machine. */
+  get pid(): number {
+    return this.#guest.pid;
+  }
+
+  /** null while it runs; afterwards its exit code, or 128 + signal. */
+  get exitCode(): number | null {
+    return this.#guest.exitCode;
+  }
+
+  /** Appends to the program's stdin. Throws STDIN_CLOSED after `closeStdin`, INVALID_OPTION for other types. */
+  writeStdin(data: string | Uint8Array): void {
+    const bytes = bytesOf("data", data);
+    if (!this.#stdinOpen) throw failure("STDIN_CLOSED");
+    this.#guest.writeStdin(bytes);
+  }
+
+  /** Ends the program's stdin. Idempotent. */
+  closeStdin(): void {
+    if (!this.#stdinOpen) return;
+    this.#stdinOpen = false;
+    this.#guest.closeStdin();
+  }
+
+  /** Sends a signal by name or number, SIGTERM by default. Throws INVALID_OPTION for an unknown one. */
+  kill(signal: string | number = "SIGTERM"): void {
+    this.#guest.kill(signalNumber(signal));
+  }
+
+  /** The exit code, once the program has ended. Rejects when its outcome is unknown or an output hook failed. */
+  async wait(): Promise<number> {
+    return (await this.#guest.ended).end.exitCode;
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Owns the public handle of a resident runner: one process that evaluates
+ * snippets one after the other, sharing globals between them.
+ *
+ * Invariants: at most one snippet is in flight; a process that was not answered
+ * in time is killed, never reused; output between two snippets belongs to the later.
+ * Untrusted: snippets share a realm, so a snippet can forge the outcome of later ones.
+ */
+import { failure } from "./errors.js";
+import type { SecureExecError } from "./errors.js";
+import type { GuestOutcome, GuestProcess } from "./guest-process.js";
+import { parseSnippetOptions, sourceOf } from "./options.js";
+
+const sigkill = 9;
+
+export interface NodeRuntimeResidentResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+  /** Present when output beyond 16 MiB was dropped. */
+  stdoutTruncated?: true;
+  stderrTruncated?: true;
+}
+
+interface Flight {
+  sequence: number;
+  resolve: (result: NodeRuntimeResidentResult) => void;
+  reject: (error: unknown) => void;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class NodeRuntimeResidentRunner {
+  readonly #guest: GuestProcess;
+  #sequence = 0;
+  #flight: Flight | undefined;
+  /** What later calls are refused with. */
+  #over: SecureExecError | undefined;
+
+  /** Made by `NodeRuntime.createResidentRunner`; `listen` takes the receiver of the process's answers. */
+  constructor(
+    guest: GuestProcess,
+    listen: (done: (sequence: number, exitCode: number) => void) => void,
+  ) {
+    this.#guest = guest;
+    listen((sequence, exitCode) => {
+      if (this.#flight?.sequence === sequence)
+        this.#land((flight) => flight.resolve(this.#result(exitCode)));
+    });
+    guest.ended.then(
+      (outcome) => this.#ended(outcome),
+      (error: SecureExecError) => {
+        this.#over ??= error;
+        this.#land((flight) => flight.reject(error));
+      },
+    );
+  }
+
+  /**
+   * Evaluates a snippet. `timeout` is in milliseconds. When the snippet ends its
+   * process, resolves with the exit code; later calls are refused. Rejects with
+   * RUNNER_BUSY, RUNNER_TIMEOUT (the process is killed), RUNNER_ENDED or DISPOSED.
+   */
+  async exec(code: string, options?: { timeout?: number }): Promise<NodeRuntimeResidentResult> {
+    const source = sourceOf(code);
+    const timeoutMs = parseSnippetOptions(options);
+    if (this.#over) throw this.#over;
+    if (this.#flight) throw failure("RUNNER_BUSY");
+    const sequence = (this.#sequence = (this.#sequence + 1) >>> 0);
+    this.#guest.residentExec(sequence, source);
+    return new Promise((resolve, reject) => {
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => this.#expired(timeoutMs), timeoutMs);
+      this.#flight = { sequence, resolve, reject, timer };
+    });
+  }
+
+  #result(exitCode: number): NodeRuntimeResidentResult {
+    const stdout = this.#guest.stdout.take();
+    const stderr = this.#guest.stderr.take();
+    return {
+      stdout: stdout.text,
+      stderr: stderr.text,
+      exitCode,
+      ...(stdout.truncated && { stdoutTruncated: true }),
+      ...(stderr.truncated && { stderrTruncated: true }),
+    };
+  }
+
+  #land(settle: (flight: Flight) => void): void {
+    const flight = this.#flight;
+    if (!flight) return;
+    this.#flight = undefined;
+    clearTimeout(flight.timer);
+    settle(flight);
+  }
+
+  #expired(timeoutMs: number): void {
+    this.#over ??= failure("RUNNER_ENDED", { why: `a snippet timed out after ${timeoutMs}ms` });
+    this.#guest.kill(sigkill);
+    this.#land((flight) => flight.reject(failure("RUNNER_TIMEOUT", { timeout: timeoutMs })));
+  }
+
+  #ended({ end }: GuestOutcome): void {
+    const why = end.signal === 0 ? `exit code ${end.exitCode}` : `signal ${end.signal}`;
+    const error = failure(
+      "RUNNER_ENDED",
+      { why: end.errorMessage ?? why },
+      { details: { exitCode: end.exitCode } },
+    );
+    this.#over ??= error;
+    this.#land((flight) => {
+      const byItself = end.signal === 0 && end.errorCode === undefined;
+      if (byItself) flight.resolve(this.#result(end.exitCode));
+      else flight.reject(error);
+    });
+  }
+
+  /** Kills the process. Idempotent; resolves when it is gone. A snippet in flight rejects with DISPOSED. */
+  async dispose(): Promise<void> {
+    const error = failure("DISPOSED", { what: "resident runner" });
+    this.#over = error;
+    this.#land((flight) => flight.reject(error));
+    this.#guest.kill(sigkill);
+    await this.#guest.ended.then(
+      () => {},
+      () => {},
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

@@ -1,0 +1,347 @@
+/**
+ * Owns `NodeRuntime`: one virtual machine and the programs run in it.
+ *
+ * Invariants: nothing runs before its options were checked and its signal was
+ * seen not to be aborted; every call settles when the machine is disposed or its
+ * kernel is lost; a value is handed over only from a program that exited with 0.
+ * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
+ */
+import { performance } from "node:perf_hooks";
+import type { ProcessOptions } from "../protocol/host-calls.js";
+import { failure, printable } from "./errors.js";
+import { GuestProcess } from "./guest-process.js";
+import type { GuestOutcome } from "./guest-process.js";
+import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
+import type { KernelConnection } from "./kernel-connection.js";
+import {
+  bytesOf,
+  guestPathOf,
+  parseCreateOptions,
+  parseResidentOptions,
+  parseRunOptions,
+  sourceOf,
+} from "./options.js";
+import type {
+  CreateOptions,
+  NodeRuntimeBootTiming,
+  NodeRuntimeCreateOptions,
+  NodeRuntimeExecOptions,
+  NodeRuntimeSpawnOptions,
+  RunOptions,
+} from "./options.js";
+import { captureLimitBytes } from "./output-channel.js";
+import { NodeRuntimeProcess } from "./process.js";
+import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { decodeReturnValue, returnValueError } from "./return-value.js";
+import { connectionOf, sharedConnection } from "./sidecar-process.js";
+
+export interface NodeRuntimeExecResult {
+  /** Everything the program wrote, decoded as UTF-8, up to 16 MiB per stream. */
+  stdout: string;
+  stderr: string;
+  /** The program's exit code, or 128 + the number of the signal that ended it. */
+  exitCode: number;
+  /** Whether output beyond 16 MiB was dropped. */
+  stdoutTruncated: boolean;
+  stderrTruncated: boolean;
+}
+
+export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
+  /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
+  value?: T;
+}
+
+interface Finished {
+  result: NodeRuntimeExecResult;
+  outcome: GuestOutcome;
+}
+
+export class NodeRuntime {
+  readonly #connection: KernelConnection;
+  readonly #vm: number;
+  readonly #cwd: string;
+  readonly #processes = new Set<GuestProcess>();
+  readonly #runners = new Set<NodeRuntimeResidentRunner>();
+  /** Processes whose callers await the result, and are told when the machine is disposed. */
+  readonly #awaited = new Set<GuestProcess>();
+  #disposing: Promise<void> | undefined;
+
+  private constructor(connection: KernelConnection, vm: number, cwd: string) {
+    this.#connection = connection;
+    this.#vm = vm;
+    this.#cwd = cwd;
+  }
+
+  /**
+   * Makes a virtual machine. Rejects with INVALID_OPTION or NOT_IMPLEMENTED before
+   * anything is started, and with the errors of starting the kernel.
+   */
+  static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
+    const given = parseCreateOptions(options);
+    const timed = async <T>(
+      phase: NodeRuntimeBootTiming["phase"],
+      work: Promise<T>,
+    ): Promise<T> => {
+      const startedAt = performance.now();
+      const result = await work;
+      given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
+      return result;
+    };
+    const connection = await timed(
+      "sidecar_spawn",
+      given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
+    );
+    const { env, cwd } = given;
+    const runtime = new NodeRuntime(connection, connection.newHandle(), cwd);
+    const vmOptions = JSON.stringify({ env, cwd });
+    try {
+      await timed(
+        "vm_create",
+        connection.call("createVm", { vm: runtime.#vm, options: vmOptions }),
+      );
+      await timed("vm_configure", runtime.#seed(given.files));
+    } catch (error) {
+      await runtime.dispose().catch(() => {});
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    }
+    return runtime;
+  }
+
+  async #seed(files: CreateOptions["files"]): Promise<void> {
+    for (const [path, data] of files) await this.#writeBytes(path, data);
+  }
+
+  #checkUsable(): void {
+    if (this.#disposing) throw failure("DISPOSED", { what: "runtime" });
+  }
+
+  /** Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. */
+  async exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult> {
+    return (await this.#finish(code, options)).result;
+  }
+
+  /**
+   * Like `exec`, and decodes what the program passed to `globalThis.__return`.
+   * Rejects with RETURN_VALUE when that was not JSON of bearable size.
+   */
+  async run<T = unknown>(
+    code: string,
+    options?: NodeRuntimeExecOptions,
+  ): Promise<NodeRuntimeRunResult<T>> {
+    const { result, outcome } = await this.#finish(code, options);
+    const { end, value } = outcome;
+    if (end.exitCode !== 0 || end.returned === "none") return result;
+    if (end.returned === "failure") {
+      throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
+    }
+    return { ...result, value: decodeReturnValue(value) as T };
+  }
+
+  /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
+  async spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess> {
+    const source = sourceOf(code);
+    const given = parseRunOptions(options, this.#cwd);
+    this.#checkUsable();
+    given.signal?.throwIfAborted();
+    const guest = this.#start(source, given, { capture: false, stdin: true });
+    const stopListening = listenOnce(given.signal, () => guest.terminate());
+    guest.onGone(stopListening);
+    await guest.started;
+    return new NodeRuntimeProcess(guest, given.stdin === undefined);
+  }
+
+  /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
+  async createResidentRunner(options?: Record<string, never>): Promise<NodeRuntimeResidentRunner> {
+    parseResidentOptions(options);
+    this.#checkUsable();
+    let done: (sequence: number, exitCode: number) => void = () => {};
+    const guest = this.#track(
+      new GuestProcess({
+        connection: this.#connection,
+        vm: this.#vm,
+        source: "",
+        capture: true,
+        options: {
+          mode: "resident",
+          language: "js",
+          name: "",
+          args: [],
+          env: {},
+          cwd: "",
+          stdin: false,
+          // The cap is per snippet, and kept on this side.
+          stdoutLimitBytes: 0,
+          stderrLimitBytes: 0,
+        },
+        onResidentDone: (sequence, exitCode) => done(sequence, exitCode),
+      }),
+    );
+    await guest.started;
+    const runner = new NodeRuntimeResidentRunner(guest, (listener) => {
+      done = listener;
+    });
+    if (!guest.gone) {
+      this.#runners.add(runner);
+      guest.onGone(() => this.#runners.delete(runner));
+    }
+    return runner;
+  }
+
+  /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE. */
+  async readFile(path: string): Promise<Uint8Array> {
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    try {
+      return (await this.#connection.call("readFile", { vm: this.#vm, path: full })).data;
+    } catch (error) {
+      throw fileError(error, "read", full);
+    }
+  }
+
+  /** Writes a file of the machine, creating its directories. Rejects with FILE, also when it is over 7 MiB. */
+  async writeFile(path: string, data: string | Uint8Array): Promise<void> {
+    const full = guestPathOf(path, this.#cwd);
+    const bytes = bytesOf("data", data);
+    this.#checkUsable();
+    await this.#writeBytes(full, bytes);
+  }
+
+  async #writeBytes(path: string, data: Uint8Array): Promise<void> {
+    if (data.byteLength > payloadLimitBytes) {
+      const why = `it is ${data.byteLength} bytes, and this version writes at most ${payloadLimitBytes} at once`;
+      throw failure(
+        "FILE",
+        { operation: "write", path, why },
+        { details: { path, limitBytes: payloadLimitBytes } },
+      );
+    }
+    try {
+      await this.#connection.call("writeFile", { vm: this.#vm, path, data });
+    } catch (error) {
+      throw fileError(error, "write", path);
+    }
+  }
+
+  /**
+   * Ends the machine and what runs in it. Idempotent. Pending `exec` and `run`
+   * calls reject with DISPOSED; spawned programs end with 137.
+   */
+  dispose(): Promise<void> {
+    this.#disposing ??= this.#tearDown();
+    return this.#disposing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #tearDown(): Promise<void> {
+    for (const guest of this.#awaited) guest.fail(failure("DISPOSED", { what: "runtime" }));
+    const runners = [...this.#runners].map((runner) => runner.dispose());
+    try {
+      await this.#connection.call("disposeVm", { vm: this.#vm });
+    } catch (error) {
+      // Without a kernel there is no machine left to dispose.
+      if (error instanceof KernelRefusal) throw error.toPublic();
+    } finally {
+      for (const guest of this.#processes) guest.vanish();
+    }
+    await Promise.all(runners);
+  }
+
+  #track(guest: GuestProcess): GuestProcess {
+    this.#processes.add(guest);
+    guest.onGone(() => this.#processes.delete(guest));
+    return guest;
+  }
+
+  #start(
+    source: string,
+    given: RunOptions,
+    how: { capture: boolean; stdin: boolean },
+  ): GuestProcess {
+    const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    // With a hook the cap is kept on this side, so that the hook sees everything.
+    const limit = (hook: unknown): number =>
+      hook !== undefined ? 0 : how.capture ? captureLimitBytes : 1;
+    const options: ProcessOptions = {
+      mode: "program",
+      language,
+      name,
+      args,
+      env,
+      cwd,
+      stdin: how.stdin || stdin !== undefined,
+      stdoutLimitBytes: limit(onStdout),
+      stderrLimitBytes: limit(onStderr),
+    };
+    const { capture } = how;
+    const guest = this.#track(
+      new GuestProcess({
+        connection: this.#connection,
+        vm: this.#vm,
+        options,
+        source,
+        capture,
+        onStdout,
+        onStderr,
+      }),
+    );
+    if (stdin !== undefined) {
+      guest.writeStdin(stdin);
+      guest.closeStdin();
+    }
+    if (given.timeoutMs !== undefined) guest.killAfter(given.timeoutMs);
+    return guest;
+  }
+
+  async #finish(code: unknown, options: unknown): Promise<Finished> {
+    const source = sourceOf(code);
+    const given = parseRunOptions(options, this.#cwd);
+    this.#checkUsable();
+    const { signal } = given;
+    signal?.throwIfAborted();
+    const guest = this.#start(source, given, { capture: true, stdin: false });
+    this.#awaited.add(guest);
+    const stopListening = listenOnce(signal, () => {
+      guest.terminate();
+      guest.fail(signal!.reason);
+    });
+    try {
+      const outcome = await guest.ended;
+      const stdout = guest.stdout.take();
+      const stderr = guest.stderr.take();
+      const result: NodeRuntimeExecResult = {
+        stdout: stdout.text,
+        stderr: stderr.text,
+        exitCode: outcome.end.exitCode,
+        stdoutTruncated: stdout.truncated || outcome.end.stdoutTruncated,
+        stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
+      };
+      return { result, outcome };
+    } finally {
+      stopListening();
+      this.#awaited.delete(guest);
+    }
+  }
+}
+
+function listenOnce(signal: AbortSignal | undefined, listener: () => void): () => void {
+  signal?.addEventListener("abort", listener, { once: true });
+  return () => signal?.removeEventListener("abort", listener);
+}
+
+/** The public error for a refused file call; errors that are already public pass through. */
+function fileError(error: unknown, operation: string, path: string): unknown {
+  if (!(error instanceof KernelRefusal)) return error;
+  const { errno, message } = error;
+  const details = { path, ...(errno !== undefined && { errno }) };
+  if (errno === "ENOENT" && operation === "read")
+    return failure("NO_SUCH_FILE", { path }, { details });
+  if (errno === undefined) return error.toPublic();
+  return failure(
+    "FILE",
+    { operation, path, why: message.includes(errno) ? message : `${errno} ${message}` },
+    { details },
+  );
+}

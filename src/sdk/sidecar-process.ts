@@ -1,0 +1,80 @@
+/**
+ * Owns which kernel a runtime uses: the one shared by the host process, or a
+ * private one behind a `SidecarProcess`. A kernel is started when first needed
+ * and again after it was lost.
+ * Untrusted: nothing.
+ */
+import { failure } from "./errors.js";
+import { KernelConnection } from "./kernel-connection.js";
+
+class KernelSlot {
+  #opening: Promise<KernelConnection> | undefined;
+  #current: KernelConnection | undefined;
+
+  /** The living connection, or a new one. */
+  connection(): Promise<KernelConnection> {
+    if (this.#opening) return this.#opening;
+    if (this.#current?.alive) return Promise.resolve(this.#current);
+    const opening = KernelConnection.open().then((connection) => {
+      this.#current = connection;
+      return connection;
+    });
+    this.#opening = opening;
+    const forget = (): void => {
+      this.#opening = undefined;
+    };
+    opening.then(forget, forget);
+    return opening;
+  }
+
+  async close(): Promise<void> {
+    const connection = (await this.#opening?.catch(() => undefined)) ?? this.#current;
+    await connection?.close(failure("DISPOSED", { what: "sidecar" }));
+  }
+}
+
+const shared = new KernelSlot();
+
+/** The connection every runtime uses that names no sidecar. */
+export function sharedConnection(): Promise<KernelConnection> {
+  return shared.connection();
+}
+
+let connectionOf: (sidecar: SidecarProcess) => Promise<KernelConnection>;
+export { connectionOf };
+
+/**
+ * A kernel process of its own, to be passed as `sidecar` to any number of
+ * runtimes. Whoever made it disposes it; runtimes on it then fail with DISPOSED.
+ */
+export class SidecarProcess {
+  readonly #slot = new KernelSlot();
+  #disposing: Promise<void> | undefined;
+
+  static {
+    connectionOf = (sidecar) =>
+      sidecar.#disposing
+        ? Promise.reject(failure("DISPOSED", { what: "sidecar" }))
+        : sidecar.#slot.connection();
+  }
+
+  /** Begins to start the kernel; a failure to start is reported by `NodeRuntime.create`. */
+  constructor() {
+    this.#slot.connection().catch(() => {});
+  }
+
+  /** The same as `new SidecarProcess()`. */
+  static spawn(): SidecarProcess {
+    return new SidecarProcess();
+  }
+
+  /** Ends the kernel and with it every machine on it. Idempotent; resolves when its process is gone. */
+  dispose(): Promise<void> {
+    this.#disposing ??= this.#slot.close();
+    return this.#disposing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
