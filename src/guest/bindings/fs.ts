@@ -440,7 +440,7 @@ function patchLoadedModules(
   // Without an encoding fs.js opens, stats, reads and closes; one call does, for every module that is imported.
   const { getOptions, getValidatedPath, vfsState } = env.requireBuiltin("internal/fs/utils");
   const nativeReadFileSync = fs.readFileSync;
-  fs.readFileSync = function readFileSync(path: unknown, options: any): unknown {
+  const readFileSync = function (this: unknown, path: unknown, options: any): unknown {
     const plain =
       options === undefined ||
       options === null ||
@@ -453,10 +453,12 @@ function patchLoadedModules(
     try {
       return runner.sync(operations.readFile(file, stringToFlags(flag), false));
     } catch (error) {
-      trimStack(error, fs.readFileSync);
+      trimStack(error, readFileSync);
       throw error;
     }
   };
+  defineProperty(readFileSync, "name", { value: "readFileSync", configurable: true });
+  fs.readFileSync = readFileSync;
 
   // A blob over a file is native; here it holds what the file held when it was made. fs.js asks for this late.
   const { Blob } = env.requireBuiltin("buffer");
