@@ -56,6 +56,8 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
 }
 
 export function runProgram(tools: ProgramTools, options: StartOptions, source: string): void {
+  // The engine derived these from its own place on the host.
+  tools.requireBuiltin("module").Module._initPaths();
   hidden("__return", createReturn(tools.channel));
   defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") return runResident(tools, options);

@@ -11,6 +11,7 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
+import { Errno } from "../abi/errno.js";
 import { FrameKind, FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
@@ -90,6 +91,7 @@ export class Guest {
   readonly pid: number;
   readonly #zygote: Zygote;
   readonly #socket: Socket;
+  readonly #socketFd: number;
   readonly #stderr: number;
   readonly #reader = new FrameReader();
   #handlers: GuestHandlers | undefined;
@@ -106,6 +108,7 @@ export class Guest {
     this.#ready = ready;
     const socket = new Socket({ fd: socketFd, readable: true, writable: true });
     this.#socket = socket;
+    this.#socketFd = socketFd;
     socket.on("data", (chunk: Buffer) => this.#data(chunk));
     socket.on("error", () => undefined);
     socket.on("close", () => this.end());
@@ -145,7 +148,17 @@ export class Guest {
 
   /** Queues a frame; answers false when the socket's buffer is full. */
   send(frame: Buffer): boolean {
-    return this.#ending ? false : this.#socket.write(frame);
+    if (this.#ending) return false;
+    // Written directly: a stream's EPIPE would close the socket of a guest that has
+    // just ended before its last frames, the exit among them, were read.
+    let at = 0;
+    if (this.#socket.writableLength === 0) {
+      const written = libc.write(this.#socketFd, frame, 0, frame.length);
+      if (written === frame.length) return true;
+      if (written >= 0) at = written;
+      else if (written !== -Errno.EAGAIN && written !== -Errno.EINTR) return false;
+    }
+    return this.#socket.write(at === 0 ? frame : frame.subarray(at));
   }
 
   get bufferedBytes(): number {
@@ -264,7 +277,7 @@ export class Zygote {
     const pipe = typeof pair === "number" ? pair : libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
     if (this.#gone || typeof pair === "number" || typeof pipe === "number") {
       if (typeof pair !== "number") for (const fd of pair) libc.close(fd);
-      forked(undefined);
+      setImmediate(() => forked(undefined));
       return;
     }
     const token = this.#nextToken++;
@@ -277,7 +290,9 @@ export class Zygote {
     if (sent < 0) {
       libc.close(pair[0]);
       libc.close(pipe[0]);
-      forked(undefined);
+      // The zygote does not take messages any more: its end is only not reported yet.
+      this.kill();
+      setImmediate(() => forked(undefined));
       return;
     }
     this.#pending.set(token, { socket: pair[0], stderr: pipe[0], forked });

@@ -78,6 +78,12 @@ export const errorTable = {
     remedy:
       "The virtual machine goes on. Report the program if it is not meant to attack the engine.",
   },
+  GUEST_KILLED: {
+    message: "the program's process was killed from outside",
+    when: "Something other than this library ended the guest's OS process with SIGKILL.",
+    remedy:
+      "Look at the machine's out-of-memory killer and at whoever else may signal the process; then run the program again.",
+  },
   PROTOCOL_VIOLATION: {
     message: "the program's process broke the protocol and was ended: {why}",
     when: "The process sent its kernel something that no honest guest sends.",

@@ -73,6 +73,7 @@ export class Process {
   #returned: Pick<ProcessEnd, "returned" | "returnPath" | "returnReason"> = { returned: "none" };
   #value: Uint8Array = nothing;
   #stdin: Buffer[] = [];
+  readonly #snippets: { sequence: number; source: string }[] = [];
   #stdinBytes = 0;
   #stdinWindow = limits.stdinWindowBytes;
   #stdinClosed = false;
@@ -105,6 +106,7 @@ export class Process {
     });
     this.#send("start", { options: JSON.stringify(options), source });
     this.#flushStdin();
+    for (const snippet of this.#snippets.splice(0)) this.#send("residentExec", snippet);
     // A signal that came before the start.
     if (this.#killedBy !== 0) this.#end();
   }
@@ -139,7 +141,9 @@ export class Process {
   }
 
   residentExec(sequence: number, source: string): void {
-    this.#send("residentExec", { sequence, source });
+    // Before its guest exists the snippet waits, as stdin does.
+    if (this.#guest === undefined) this.#snippets.push({ sequence, source });
+    else this.#send("residentExec", { sequence, source });
   }
 
   /** kill(2): a handler in the guest, or the default action. Answers 0 or -errno. */

@@ -174,14 +174,18 @@ function writeAll(file: OpenFile, data: Uint8Array): number {
   return 0;
 }
 
-function copyContent(source: OpenFile, target: OpenFile): number {
-  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(copyChunkBytes, source.stat().size)));
-  for (;;) {
-    const size = source.read(buffer, -1);
-    if (size <= 0) return size;
-    const failure = writeAll(target, buffer.subarray(0, size));
+/** Copies as many bytes as the source had when it was opened: a device that never ends has none. */
+function copyContent(source: OpenFile, target: OpenFile, size: number): number {
+  if (size === 0) return 0;
+  const buffer = Buffer.allocUnsafeSlow(Math.min(copyChunkBytes, size));
+  for (let left = size; left > 0;) {
+    const read = source.read(buffer.subarray(0, Math.min(buffer.length, left)), -1);
+    if (read <= 0) return read;
+    const failure = writeAll(target, buffer.subarray(0, read));
     if (failure < 0) return failure;
+    left -= read;
   }
+  return 0;
 }
 
 function copyFile(process: FsProcess, from: string, to: string, exclusive: boolean): number {
@@ -200,7 +204,7 @@ function copyFile(process: FsProcess, from: string, to: string, exclusive: boole
       // Truncated only now: opening with O_TRUNC would empty a file that is copied onto itself.
       const truncated = isRegular(after) ? target.truncate(0) : 0;
       if (truncated < 0) return truncated;
-      const copied = copyContent(source, target);
+      const copied = copyContent(source, target, before.size);
       if (copied < 0) return copied;
       target.chmod(mode, credentials);
       return 0;

@@ -1,0 +1,41 @@
+/**
+ * Owns the timing helpers of the benchmark: clocks, percentiles, plain Node as the yardstick.
+ */
+import { spawnSync } from "node:child_process";
+import { performance } from "node:perf_hooks";
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Milliseconds that `work` took. */
+export async function timed(work) {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+export function percentile(samples, share) {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+}
+
+export const summary = (samples) => ({
+  p50: percentile(samples, 0.5),
+  p95: percentile(samples, 0.95),
+  samples: samples.length,
+});
+
+/** Runs `binary` with `args` to its end; throws unless it exits with 0. */
+export function runPlain(binary, args) {
+  const done = spawnSync(binary, args, { encoding: "utf8", timeout: 20_000 });
+  if (done.error) throw done.error;
+  if (done.status !== 0)
+    throw new Error(`${binary} ended with ${done.status ?? done.signal}: ${done.stderr}`);
+  return done.stdout;
+}
+
+/** Milliseconds of `binary -e 0`, from spawn to exit. */
+export function startPlain(binary) {
+  const startedAt = performance.now();
+  runPlain(binary, ["-e", "0"]);
+  return performance.now() - startedAt;
+}

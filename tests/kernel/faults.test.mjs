@@ -1,0 +1,83 @@
+// kill -9 at any level: coded errors, no orphans, no hang, and the next runtime works.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { NodeRuntime } from "../../dist/index.js";
+import { alive, children, tree, until } from "../support/processes.mjs";
+
+const options = { timeout: 30_000 };
+const forever = `console.log("up"); setInterval(() => {}, 1000);`;
+
+/** Wraps the promise so that awaiting the start does not await the run itself. */
+async function running(rt) {
+  let up;
+  const isUp = new Promise((resolve) => (up = resolve));
+  const result = rt.exec(forever, { onStdout: () => up() });
+  result.catch(() => undefined);
+  await isUp;
+  return { result };
+}
+
+it("a killed guest rejects its run and nothing else", options, async () => {
+  await using rt = await NodeRuntime.create();
+  const { result } = await running(rt);
+  const other = await running(rt);
+  const { zygote } = tree();
+  assert.ok(zygote);
+  for (const pid of children(zygote)) process.kill(pid, "SIGKILL");
+  for (const run of [result, other.result]) {
+    await assert.rejects(run, { code: "ERR_SECURE_EXEC_GUEST_KILLED" });
+  }
+  // A guest that waited, killed too, may be handed out once before its end is known.
+  let answer;
+  for (let i = 0; i < 5 && answer === undefined; i++) {
+    answer = await rt.run("__return(1)").catch((error) => {
+      assert.equal(error.code, "ERR_SECURE_EXEC_GUEST_KILLED");
+    });
+  }
+  assert.equal(answer.value, 1);
+});
+
+it("a killed zygote rejects what runs and is replaced", options, async () => {
+  await using rt = await NodeRuntime.create();
+  const { result } = await running(rt);
+  const { zygote, guests } = tree();
+  process.kill(zygote, "SIGKILL");
+  await assert.rejects(result, { code: "ERR_SECURE_EXEC_ZYGOTE_LOST" });
+  assert.equal((await rt.run("__return(2)")).value, 2);
+  await until(() => guests.every((pid) => !alive(pid)));
+});
+
+it(
+  "a killed kernel rejects what runs, and the next runtime starts a new one",
+  options,
+  async () => {
+    const rt = await NodeRuntime.create();
+    const { result } = await running(rt);
+    const { kernel, zygote, guests } = tree();
+    process.kill(kernel, "SIGKILL");
+    await assert.rejects(result, { code: "ERR_SECURE_EXEC_KERNEL_LOST" });
+    await assert.rejects(rt.run("1"), { code: /^ERR_SECURE_EXEC_/ });
+    await until(() => [zygote, ...guests].every((pid) => !alive(pid)));
+    await using next = await NodeRuntime.create();
+    assert.equal((await next.run("__return(3)")).value, 3);
+  },
+);
+
+it("a killed host takes everything with it", options, async () => {
+  const script = `
+    import { NodeRuntime } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    const rt = await NodeRuntime.create();
+    rt.exec("while (true);");
+    await rt.exec('console.log("up"); setInterval(() => {}, 1000)', { onStdout: () => console.log("up") });`;
+  const host = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise((resolve) => host.stdout.once("data", resolve));
+  const { kernel, zygote, guests } = tree(host.pid);
+  assert.ok(kernel && zygote && guests.length >= 2);
+  host.kill("SIGKILL");
+  await until(() => [kernel, zygote, ...guests].every((pid) => !alive(pid)));
+});

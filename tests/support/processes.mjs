@@ -1,0 +1,49 @@
+// What the tests know of the OS processes below this one, read from /proc.
+import { readFileSync, readdirSync } from "node:fs";
+
+/** Direct children of `pid`, by every thread of it. */
+export function children(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8")
+        .split(" ")
+        .filter(Boolean)
+        .map(Number),
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** Kernel, zygote and guest pids below this process. */
+export function tree(pid = process.pid) {
+  const kernel = children(pid).find((child) => commandLine(child).startsWith("secure-exec-kernel"));
+  const zygote = kernel === undefined ? undefined : children(kernel)[0];
+  return { kernel, zygote, guests: zygote === undefined ? [] : children(zygote) };
+}
+
+export function commandLine(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+/** True while the process exists and is not a zombie. */
+export function alive(pid) {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+/** Resolves once `condition` holds; polls, because /proc has no events. Bounded by the test's own timeout. */
+export async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+export function openDescriptors(pid) {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
