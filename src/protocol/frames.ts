@@ -67,7 +67,8 @@ export class FrameReader {
   push(chunk: Buffer, handle: (frame: Frame) => void): void {
     let bytes = chunk;
     if (this.#buffered > 0) {
-      this.#chunks.push(chunk);
+      // Copied: the caller may reuse `chunk` as its read buffer before the frame is whole.
+      this.#chunks.push(Buffer.from(chunk));
       this.#buffered += chunk.length;
       if (this.#buffered < this.#need) return;
       bytes = Buffer.concat(this.#chunks, this.#buffered);
