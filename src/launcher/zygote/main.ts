@@ -51,7 +51,8 @@ async function boot(): Promise<void> {
       callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
     },
     writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
-    readInput: (maxBytes) => guestChannel().readInput(maxBytes),
+    isHostOutput: (fd) => guestChannel().isHostOutput(fd),
+    forgetOutput: (fd) => guestChannel().forgetOutput(fd),
   };
 
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
@@ -77,7 +78,7 @@ async function boot(): Promise<void> {
     const { options, source } = channel.waitFor("start");
     const start = JSON.parse(options) as StartOptions;
     assumeIdentity(start);
-    channel.setWindow(start.outputWindowBytes);
+    channel.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(channel);
     runProgram({ requireBuiltin, channel, leaving }, start, (source as Buffer).toString("utf8"));
   });
