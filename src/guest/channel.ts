@@ -54,9 +54,9 @@ export class Channel implements KernelClient {
     this.#setImmediate = setImmediate;
   }
 
-  /** Hands the descriptor to the event loop. Called once, in the guest process. */
-  attach(internalBinding: (name: string) => any): void {
-    const { Pipe, constants } = internalBinding("pipe_wrap");
+  /** Hands the descriptor to the event loop, with the engine's own `Pipe`. Called once, in the guest process. */
+  attach(internalBinding: (name: string) => any, Pipe: any): void {
+    const { constants } = internalBinding("pipe_wrap");
     const streamWrap = internalBinding("stream_wrap");
     this.#streamState = streamWrap.streamBaseState;
     const readBytesOrError = streamWrap.kReadBytesOrError as number;
@@ -285,6 +285,8 @@ export class Channel implements KernelClient {
   #event(name: string, args: any): void {
     if (name === "credit") return this.credit(args.fd as number, args.bytes as number);
     if (args.source instanceof Uint8Array) args.source = Buffer.from(args.source);
+    // A blocking read's buffer is used again; the one of the event loop is not.
+    if (this.#blocking && args.data instanceof Uint8Array) args.data = Buffer.from(args.data);
     this.#enqueue(() => this.#handlers.get(name)?.(args));
   }
 

@@ -19,6 +19,8 @@ import { byNumber } from "../../protocol/table.js";
 import type { Guest } from "../../launcher/fork.js";
 import type { Credentials } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
+import { FlowTable } from "../io/flow.js";
+import type { FlowOwner } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
@@ -63,7 +65,7 @@ export interface ProcessSettings {
 
 const nothing = new Uint8Array(0);
 
-export class Process {
+export class Process implements FlowOwner {
   readonly vm: Vm;
   readonly pid: number;
   ppid: number;
@@ -73,6 +75,7 @@ export class Process {
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
   readonly descriptors = new DescriptorTable(limits.openFiles);
+  readonly flows = new FlowTable(this, limits.flows);
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
   get fs(): Vm["fs"] {
@@ -181,6 +184,10 @@ export class Process {
     );
   }
 
+  notifyFlow: FlowOwner["notifyFlow"] = (name, args) => {
+    if (!this.ended) this.notify(name, args as never);
+  };
+
   #frame(frame: Frame): void {
     if (frame.kind === FrameKind.call) return this.#call(frame);
     if (frame.kind !== FrameKind.event) throw new MalformedMessage(`frame kind ${frame.kind}`);
@@ -253,6 +260,12 @@ export class Process {
         if (args.handled) this.#handled.add(args.signal as number);
         else this.#handled.delete(args.signal as number);
         return;
+      case "flowOpen":
+      case "flowRead":
+      case "flowWrite":
+      case "flowPass":
+      case "flowClose":
+        return this.flows.event(name, args);
       case "ready":
         throw new MalformedMessage("ready after start");
     }
@@ -306,6 +319,7 @@ export class Process {
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const call of this.#pendingCalls) call.cancel();
     this.#pendingCalls.clear();
+    this.flows.closeAll();
     this.descriptors.closeAll();
     this.vm.processEnded(this);
     this.exited.wakeAll();

@@ -6,7 +6,8 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
 import { createPipe, createSocketPair } from "../io/pipe.js";
 import type { Stream } from "../io/stream.js";
-import { describe, spawn } from "../process/launch.js";
+import { describe } from "../process/describe.js";
+import { spawn } from "../process/launch.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
 
@@ -18,6 +19,7 @@ type ProcessCalls =
   | "socketpair"
   | "dup"
   | "shutdown"
+  | "flowShutdown"
   | "describe"
   | "spawn"
   | "wait"
@@ -86,6 +88,10 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     if (stream === undefined) return -Errno.ENOTSOCK;
     const result = stream.shutdown();
     return result < 0 ? result : {};
+  },
+
+  flowShutdown(process, { flow }) {
+    return process.flows.shutdown(flow);
   },
 
   describe(process, { fd }) {

@@ -13,8 +13,10 @@ import { installLeaving } from "../../guest/leaving.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
 import { installFs } from "../../guest/bindings/fs.js";
+import { installPipes } from "../../guest/bindings/pipe.js";
 import { installModules } from "../../guest/bindings/modules.js";
 import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
+import { installStreams } from "../../guest/bindings/stream-handle.js";
 import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
@@ -49,6 +51,9 @@ async function boot(): Promise<void> {
     kernel: {
       call: (name, args) => guestChannel().call(name, args),
       callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
+      event: (name, args) => guestChannel().event(name, args),
+      ref: () => guestChannel().ref(),
+      unref: () => guestChannel().unref(),
     },
     writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
     isHostOutput: (fd) => guestChannel().isHostOutput(fd),
@@ -59,6 +64,9 @@ async function boot(): Promise<void> {
   installSignals(internalBinding, requireBuiltin, guestChannel);
   installFs(environment);
   installModules(environment);
+  const streams = installStreams(environment);
+  const realPipe = internalBinding("pipe_wrap").Pipe;
+  installPipes(environment, streams);
   denyBindings(internalBinding);
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
@@ -72,7 +80,7 @@ async function boot(): Promise<void> {
       libc._exit(1);
       throw new Error("unreachable");
     });
-    channel.attach(internalBinding);
+    channel.attach(internalBinding, realPipe);
     lockDown({ memoryBytes: 256 * 1024 * 1024 });
     channel.event("ready", {});
     const { options, source } = channel.waitFor("start");
@@ -80,6 +88,7 @@ async function boot(): Promise<void> {
     assumeIdentity(start);
     channel.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(channel);
+    streams.listen(channel);
     runProgram({ requireBuiltin, channel, leaving }, start, (source as Buffer).toString("utf8"));
   });
 }
