@@ -5,10 +5,12 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import type { Leaving } from "./leaving.js";
+import { runNodeCommand } from "./node-cli.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools {
   requireBuiltin(id: string): any;
+  internalBinding(name: string): any;
   channel: Channel;
   leaving: Leaving;
 }
@@ -58,6 +60,7 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
 export function runProgram(tools: ProgramTools, options: StartOptions, source: string): void {
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
+  if (options.mode === "node") return runNodeCommand(tools, options);
   hidden("__return", createReturn(tools.channel));
   defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") return runResident(tools, options);

@@ -15,6 +15,8 @@ import { installStdio } from "../../guest/stdio.js";
 import { installFs } from "../../guest/bindings/fs.js";
 import { installModules } from "../../guest/bindings/modules.js";
 import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
+import { installProcess } from "../../guest/bindings/process.js";
+import { installSpawnSync } from "../../guest/bindings/spawn-sync.js";
 import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
@@ -59,6 +61,8 @@ async function boot(): Promise<void> {
   installSignals(internalBinding, requireBuiltin, guestChannel);
   installFs(environment);
   installModules(environment);
+  installProcess(environment);
+  installSpawnSync(environment, guestChannel);
   denyBindings(internalBinding);
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
@@ -80,7 +84,11 @@ async function boot(): Promise<void> {
     assumeIdentity(start);
     channel.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(channel);
-    runProgram({ requireBuiltin, channel, leaving }, start, (source as Buffer).toString("utf8"));
+    runProgram(
+      { requireBuiltin, internalBinding, channel, leaving },
+      start,
+      (source as Buffer).toString("utf8"),
+    );
   });
 }
 
