@@ -23,6 +23,8 @@ export const zygoteFlags: readonly string[] = Object.freeze([
   "--expose-internals",
   "--single-threaded",
   "--minor-ms",
+  "--min-semi-space-size=16",
+  "--no-maglev",
   "--v8-pool-size=0",
   "--disable-sigusr1",
   "--no-warnings",
