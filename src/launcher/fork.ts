@@ -69,7 +69,10 @@ const load = (id) => {
   run(module.exports, localRequire, module, internalBinding, requireBuiltin);
   return module.exports;
 };
+// Compiled to the last function now, or every guest would compile its own start.
+require("v8").setFlagsFromString("--no-lazy");
 const { main } = load("launcher/zygote/main");
+require("v8").setFlagsFromString("--lazy");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
   if (id === "process" || id === "console" || id === webName) continue;
