@@ -41,6 +41,7 @@ const pool = new GuestPool({
   bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
   aheadTarget: 3,
   parallelForks: 2,
+  refillDelayMs: 10,
 });
 
 function emit<K extends keyof typeof kernelHostEvents>(

@@ -218,6 +218,8 @@ export interface ZygoteOptions {
   bundlePath: string;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
+  /** A guest is gone for good. */
+  reaped: () => void;
 }
 
 export class Zygote {
@@ -228,6 +230,7 @@ export class Zygote {
   readonly #pending = new Map<number, PendingFork>();
   readonly #guests = new Map<number, Guest>();
   readonly #lost: (reason: string) => void;
+  readonly #reaped: () => void;
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
@@ -235,6 +238,7 @@ export class Zygote {
 
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
+    this.#reaped = options.reaped;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
@@ -329,6 +333,7 @@ export class Zygote {
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
         guest?.reaped(b);
+        this.#reaped();
       }
     }
   }

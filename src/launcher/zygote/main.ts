@@ -28,6 +28,8 @@ declare const requireBuiltin: (id: string) => any;
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
 const guestMemoryBytes = 256 * 1024 * 1024;
+/** A process takes about this long to be torn down; nobody waits for it. */
+const reapIntervalMs = 4;
 const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
@@ -113,7 +115,7 @@ function serve(guest: (socket: number) => void): void {
   };
   send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? 1 : -1);
+    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;
