@@ -76,6 +76,14 @@ export class Channel implements KernelClient {
     this.#pipe = pipe;
   }
 
+  /** Gives the descriptor back and closes it; only the zygote's rehearsal leaves a channel like this. */
+  detach(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pipe.close(() => resolve());
+      this.#pipe = undefined;
+    });
+  }
+
   on<K extends keyof KernelEvents>(
     name: K,
     handler: (args: Message<KernelEvents[K]["args"]>) => void,

@@ -8,7 +8,7 @@
  */
 import { Channel } from "../../guest/channel.js";
 import type { GuestEnvironment } from "../../guest/environment.js";
-import { assumeIdentity, installIdentity } from "../../guest/identity.js";
+import { assumeIdentity, forgetIdentity, installIdentity } from "../../guest/identity.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
@@ -21,12 +21,17 @@ import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import { lockDown, prepareLockDown } from "./lock-down.js";
+import { rehearse } from "./rehearsal.js";
 import { collectGarbage, hideInternals, warmUp } from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
+/** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
+const guestMemoryBytes = 256 * 1024 * 1024;
+/** A process takes about this long to be torn down; nobody waits for it. */
+const reapIntervalMs = 4;
 const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
@@ -67,9 +72,28 @@ async function boot(): Promise<void> {
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
-  collectGarbage(requireBuiltin);
+
+  const live = (guest: Channel): Promise<unknown> => {
+    const { options, source } = guest.waitFor("start");
+    const start = JSON.parse(options) as StartOptions;
+    assumeIdentity(start);
+    guest.setOutputs(start.outputWindowBytes, start.descriptors);
+    listenForSignals(guest);
+    const text = (source as Buffer).toString("utf8");
+    return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
+  };
+
+  await rehearse({
+    internalBinding,
+    requireBuiltin,
+    use: (rehearsed) => (channel = rehearsed),
+    live,
+    forget: forgetIdentity,
+  });
+  channel = undefined;
   hideInternals(requireBuiltin);
-  prepareLockDown();
+  collectGarbage(requireBuiltin);
+  prepareLockDown({ memoryBytes: guestMemoryBytes });
 
   serve((socket) => {
     channel = new Channel(socket, () => {
@@ -77,18 +101,9 @@ async function boot(): Promise<void> {
       throw new Error("unreachable");
     });
     channel.attach(internalBinding);
-    lockDown({ memoryBytes: 256 * 1024 * 1024 });
+    lockDown();
     channel.event("ready", {});
-    const { options, source } = channel.waitFor("start");
-    const start = JSON.parse(options) as StartOptions;
-    assumeIdentity(start);
-    channel.setOutputs(start.outputWindowBytes, start.descriptors);
-    listenForSignals(channel);
-    runProgram(
-      { requireBuiltin, internalBinding, channel, leaving },
-      start,
-      (source as Buffer).toString("utf8"),
-    );
+    void live(channel);
   });
 }
 
@@ -103,9 +118,9 @@ function serve(guest: (socket: number) => void): void {
     out.writeInt32LE(b, 8);
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
-  send(ControlKind.ready, process.pid, 0);
+  send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? 1 : -1);
+    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;
