@@ -54,9 +54,9 @@ export class Channel implements KernelClient {
     this.#setImmediate = setImmediate;
   }
 
-  /** Hands the descriptor to the event loop, with the engine's own `Pipe`. Called once, in the guest process. */
-  attach(internalBinding: (name: string) => any, Pipe: any): void {
-    const { constants } = internalBinding("pipe_wrap");
+  /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
+  attach(internalBinding: (name: string) => any): void {
+    const { Pipe, constants } = internalBinding("pipe_wrap");
     const streamWrap = internalBinding("stream_wrap");
     this.#streamState = streamWrap.streamBaseState;
     const readBytesOrError = streamWrap.kReadBytesOrError as number;
@@ -74,6 +74,14 @@ export class Channel implements KernelClient {
     pipe.readStart();
     pipe.unref();
     this.#pipe = pipe;
+  }
+
+  /** Gives the descriptor back and closes it; only the zygote's rehearsal leaves a channel like this. */
+  detach(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pipe.close(() => resolve());
+      this.#pipe = undefined;
+    });
   }
 
   on<K extends keyof KernelEvents>(

@@ -42,6 +42,7 @@ const pool = new GuestPool({
   bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
   aheadTarget: 3,
   parallelForks: 2,
+  refillDelayMs: 10,
 });
 
 const takeGuest: TakeGuest = (waiter) => pool.take(waiter);

@@ -27,7 +27,7 @@ export const guestCalls = {
   describe: { nr: 14, args: { fd: "i32" }, result: { kind: "string" } },
   /**
    * fork and execvp(3) in one. `fds[n]` is the caller's descriptor that becomes the child's n;
-   * -1 leaves n closed, -2 is /dev/null. `env` holds NAME=value. `cwd` empty is the caller's.
+   * -1 leaves n closed, -2 is /dev/null, -3 a new socket pair whose other end is in `ends[n]`. `env` holds NAME=value. `cwd` empty is the caller's.
    */
   spawn: {
     nr: 20,
@@ -41,7 +41,7 @@ export const guestCalls = {
       uid: "i32",
       gid: "i32",
     },
-    result: { pid: "u32" },
+    result: { pid: "u32", ends: "numbers" },
   },
   /** waitpid(2) for one child: blocks until it has ended, and reaps it. */
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
@@ -77,6 +77,9 @@ export const kernelEvents = {
   signal: { nr: 5, args: { signal: "u8" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
+
+/** Descriptor numbers of `spawn` that are none. */
+export const SpawnDescriptor = Object.freeze({ closed: -1, null: -2, pair: -3 } as const);
 
 /** Bits of `spawn`'s flags. */
 export const SpawnFlags = Object.freeze({

@@ -17,10 +17,9 @@ const outOfMemory =
 
 /** The start of what a process printed natively, for an error message: bounded, on one line. */
 function quoted(nativeStderr: string): string {
-  // eslint-disable-next-line no-control-regex -- that is what is taken out
   const text = nativeStderr
     .slice(0, 512)
-    .replace(/[\x00-\x1f\x7f]+/g, " ")
+    .replace(/\p{Cc}+/gu, " ")
     .trim();
   return text === "" ? "" : `: ${text}`;
 }

@@ -9,10 +9,12 @@
 import { constants } from "node:os";
 import { Errno } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
-import { SpawnFlags } from "../../protocol/guest-calls.js";
+import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
-import type { CallArgs } from "../../protocol/table.js";
+import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
+import { createSocketPair } from "../io/pipe.js";
+import type { Stream } from "../io/stream.js";
 import { limits } from "../limits.js";
 import { identity } from "../vm.js";
 import type { Vm } from "../vm.js";
@@ -28,8 +30,6 @@ import type { ProcessSettings } from "./process.js";
 export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
 
 const noSource = new Uint8Array(0);
-const closedDescriptor = -1;
-const nullDescriptor = -2;
 
 /** What of `StartOptions` differs from process to process. */
 export type LaunchOptions = Pick<
@@ -73,8 +73,11 @@ function describeAll(process: Process): string[] {
   return kinds;
 }
 
-/** spawn(2) of the table: the child's pid, or -errno. */
-export function spawn(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): number {
+/** spawn of the table: the child's pid and the ends of new socket pairs, or -errno. */
+export function spawn(
+  parent: Process,
+  args: CallArgs<typeof guestCalls, "spawn">,
+): CallResult<typeof guestCalls, "spawn"> | number {
   const { vm } = parent;
   const { argv, env, fds } = args;
   if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
@@ -96,20 +99,8 @@ export function spawn(parent: Process, args: CallArgs<typeof guestCalls, "spawn"
   const image = findImage(vm.fs, credentials, args.file, argv, environment["PATH"]);
   if (typeof image === "number") return image;
 
-  const descriptions: (Description | undefined)[] = [];
-  for (const fd of fds) {
-    if (fd === closedDescriptor) descriptions.push(undefined);
-    else if (fd === nullDescriptor) descriptions.push(new NullStream());
-    else {
-      const description = parent.descriptors.get(fd);
-      if (description === undefined) {
-        for (const taken of descriptions) taken?.unref();
-        return -Errno.EBADF;
-      }
-      description.ref();
-      descriptions.push(description);
-    }
-  }
+  const handed = handDown(parent, fds);
+  if (typeof handed === "number") return handed;
 
   const pid = vm.processes.allocatePid();
   const session = (args.flags & SpawnFlags.newSession) !== 0;
@@ -122,11 +113,46 @@ export function spawn(parent: Process, args: CallArgs<typeof guestCalls, "spawn"
     argv: image.argv,
     ignored: image.kind === "node" ? ignoredByNode : [],
   });
-  descriptions.forEach((description, fd) => {
+  handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
   launch(child, optionsOf(image, environment), noSource);
-  return pid;
+  return { pid, ends: handed.ends };
+}
+
+/** What the child's descriptors will be, one reference each, and the parent's ends of new pairs. */
+function handDown(
+  parent: Process,
+  fds: readonly number[],
+): { descriptions: (Description | undefined)[]; ends: number[] } | number {
+  const descriptions: (Description | undefined)[] = [];
+  const ends: number[] = [];
+  const undo = (errno: number): number => {
+    for (const taken of descriptions) taken?.unref();
+    for (const end of ends) if (end >= 0) parent.descriptors.close(end);
+    return errno;
+  };
+  for (const fd of fds) {
+    let description: Description | undefined;
+    let end = -1;
+    if (fd === SpawnDescriptor.null) description = new NullStream();
+    else if (fd === SpawnDescriptor.pair) {
+      const [mine, theirs] = createSocketPair();
+      description = theirs;
+      end = parent.descriptors.add(mine);
+      if (end < 0) {
+        theirs.unref();
+        return undo(end);
+      }
+    } else if (fd !== SpawnDescriptor.closed) {
+      description = parent.descriptors.get(fd);
+      if (description === undefined) return undo(-Errno.EBADF);
+      description.ref();
+    }
+    descriptions.push(description);
+    ends.push(end);
+  }
+  return { descriptions, ends };
 }
 
 export function createProcess(

@@ -235,8 +235,8 @@ export class Process implements FlowOwner {
         return this.#output(args.fd as number, args.data as Uint8Array);
       case "exit":
         // What the process does after this does not count; the OS process is ended in any case.
-        this.#guest!.end();
-        return this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
+        this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
+        return this.#guest!.end();
       case "returnValue": {
         const json = args.json as Uint8Array;
         if (json.byteLength > limits.returnValueBytes)

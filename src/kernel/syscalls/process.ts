@@ -100,8 +100,7 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
   },
 
   spawn(process, args) {
-    const pid = spawn(process, args);
-    return pid < 0 ? pid : { pid };
+    return spawn(process, args);
   },
 
   wait(process, { pid }) {

@@ -8,7 +8,7 @@
  */
 import { Channel } from "../../guest/channel.js";
 import type { GuestEnvironment } from "../../guest/environment.js";
-import { assumeIdentity, installIdentity } from "../../guest/identity.js";
+import { assumeIdentity, forgetIdentity, installIdentity } from "../../guest/identity.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
@@ -17,16 +17,23 @@ import { installPipes } from "../../guest/bindings/pipe.js";
 import { installModules } from "../../guest/bindings/modules.js";
 import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
 import { installStreams } from "../../guest/bindings/stream-handle.js";
+import { installProcess } from "../../guest/bindings/process.js";
+import { installSpawnSync } from "../../guest/bindings/spawn-sync.js";
 import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import { lockDown, prepareLockDown } from "./lock-down.js";
+import { rehearse } from "./rehearsal.js";
 import { collectGarbage, hideInternals, warmUp } from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
+/** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
+const guestMemoryBytes = 256 * 1024 * 1024;
+/** A process takes about this long to be torn down; nobody waits for it. */
+const reapIntervalMs = 4;
 const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
@@ -64,32 +71,51 @@ async function boot(): Promise<void> {
   installSignals(internalBinding, requireBuiltin, guestChannel);
   installFs(environment);
   installModules(environment);
+  // The socket to the kernel is a pipe of the engine's own.
+  const enginePipes = { ...internalBinding("pipe_wrap") };
+  const engineBinding = (name: string): any =>
+    name === "pipe_wrap" ? enginePipes : internalBinding(name);
   const streams = installStreams(environment);
-  const realPipe = internalBinding("pipe_wrap").Pipe;
   installPipes(environment, streams);
+  installProcess(environment);
+  installSpawnSync(environment, guestChannel);
   denyBindings(internalBinding);
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
-  collectGarbage(requireBuiltin);
+
+  const live = (guest: Channel): Promise<unknown> => {
+    const { options, source } = guest.waitFor("start");
+    const start = JSON.parse(options) as StartOptions;
+    assumeIdentity(start);
+    guest.setOutputs(start.outputWindowBytes, start.descriptors);
+    listenForSignals(guest);
+    streams.listen(guest);
+    const text = (source as Buffer).toString("utf8");
+    return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
+  };
+
+  await rehearse({
+    internalBinding: engineBinding,
+    requireBuiltin,
+    use: (rehearsed) => (channel = rehearsed),
+    live,
+    forget: forgetIdentity,
+  });
+  channel = undefined;
   hideInternals(requireBuiltin);
-  prepareLockDown();
+  collectGarbage(requireBuiltin);
+  prepareLockDown({ memoryBytes: guestMemoryBytes });
 
   serve((socket) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
-    channel.attach(internalBinding, realPipe);
-    lockDown({ memoryBytes: 256 * 1024 * 1024 });
+    channel.attach(engineBinding);
+    lockDown();
     channel.event("ready", {});
-    const { options, source } = channel.waitFor("start");
-    const start = JSON.parse(options) as StartOptions;
-    assumeIdentity(start);
-    channel.setOutputs(start.outputWindowBytes, start.descriptors);
-    listenForSignals(channel);
-    streams.listen(channel);
-    runProgram({ requireBuiltin, channel, leaving }, start, (source as Buffer).toString("utf8"));
+    void live(channel);
   });
 }
 
@@ -104,9 +130,9 @@ function serve(guest: (socket: number) => void): void {
     out.writeInt32LE(b, 8);
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
-  send(ControlKind.ready, process.pid, 0);
+  send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? 1 : -1);
+    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;
