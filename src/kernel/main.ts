@@ -110,6 +110,7 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
     vms.delete(vm);
     if (machine !== undefined) {
       machine.disposed = true;
+      machine.network.close();
       for (const child of machine.processes.values()) child.signal(libc.SIGKILL);
     }
     return {};

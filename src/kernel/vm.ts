@@ -6,6 +6,7 @@ import { FileSystem, bootLayout } from "./fs/index.js";
 import type { Credentials } from "./fs/index.js";
 import type { VmOptions } from "../protocol/host-calls.js";
 import { limits } from "./limits.js";
+import { Network } from "./net/network.js";
 import { installPrograms } from "./process/programs.js";
 import type { Process } from "./process/process.js";
 import { ProcessTable } from "./process/table.js";
@@ -39,6 +40,7 @@ export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => v
 export class Vm {
   readonly fs: FileSystem;
   readonly processes = new ProcessTable();
+  readonly network: Network;
   /** Where the OS processes come from. */
   readonly takeGuest: TakeGuest;
   readonly env: Record<string, string>;
@@ -52,6 +54,7 @@ export class Vm {
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
+    this.network = new Network(this.fs, identity.hostname, options.loopbackExemptPorts ?? []);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
   }

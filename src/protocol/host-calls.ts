@@ -52,6 +52,8 @@ export interface HostFailure {
 export interface VmOptions {
   env: Record<string, string>;
   cwd: string;
+  /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
+  loopbackExemptPorts?: number[];
 }
 
 export interface ProcessOptions {

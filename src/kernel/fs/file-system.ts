@@ -202,6 +202,19 @@ export class FileSystem {
     return mkdtemp(this.#sb, who, prefix);
   }
 
+  /** The file that binding a Unix socket makes: its stat, or why not. */
+  makeSocket(who: Credentials, path: string): FileStat | Failure {
+    const at = walkToNew(this.#sb, who, path, false);
+    if (isFailure(at)) return at === -Errno.EEXIST ? -Errno.EADDRINUSE : at;
+    const refused = mayCreate(at.parent, who);
+    if (refused !== 0) return refused;
+    const permissions = 0o777 & ~who.umask;
+    const made = create(this.#sb, at.parent, at.name, () =>
+      this.#sb.makeSocket(who, at.parent, permissions),
+    );
+    return isFailure(made) ? made : made.stat();
+  }
+
   /** For the boot layout: a device node of mode 0666, owned by root. */
   makeDevice(who: Credentials, path: string, device: DeviceName): 0 | Failure {
     const at = walkToNew(this.#sb, who, path, false);

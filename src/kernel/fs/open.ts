@@ -22,7 +22,7 @@ import {
 import { changeLength, isUnsigned } from "./attributes.js";
 import { type Credentials, owns, permits } from "./credentials.js";
 import { create, mayCreate } from "./dentry.js";
-import { Directory, type Inode, RegularFile, SymbolicLink } from "./inode.js";
+import { Directory, type Inode, RegularFile, SocketFile, SymbolicLink } from "./inode.js";
 import { OpenFile } from "./open-file.js";
 import { isFailure, Last, walk } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
@@ -76,6 +76,7 @@ function mayOpen(inode: Inode, who: Credentials, flags: number): 0 | Failure {
   if (inode instanceof SymbolicLink) return -Errno.ELOOP;
   if (inode instanceof Directory && (wanted & W_OK) !== 0) return -Errno.EISDIR;
   if (!permits(inode, who, wanted)) return -Errno.EACCES;
+  if (inode instanceof SocketFile) return -Errno.ENXIO;
   if ((flags & O_NOATIME) !== 0 && !owns(inode, who)) return -Errno.EPERM;
   return 0;
 }

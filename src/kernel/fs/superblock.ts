@@ -10,7 +10,14 @@
 import { S_ISGID } from "../../abi/fcntl.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
-import { Directory, type Inode, type InodeAttributes, RegularFile, SymbolicLink } from "./inode.js";
+import {
+  Directory,
+  type Inode,
+  type InodeAttributes,
+  RegularFile,
+  SocketFile,
+  SymbolicLink,
+} from "./inode.js";
 import { PageCache } from "./page-cache.js";
 import { type FileSystemLimits, Quota } from "./quota.js";
 
@@ -52,6 +59,11 @@ export class SuperBlock {
     const attributes = this.#attributes(who, parent, 0o777);
     if (attributes === undefined) this.quota.giveBytes(charge);
     return attributes && new SymbolicLink(attributes, detached(target));
+  }
+
+  makeSocket(who: Identity, parent: Directory, mode: number): SocketFile | undefined {
+    const attributes = this.#attributes(who, parent, mode);
+    return attributes && new SocketFile(attributes);
   }
 
   makeDevice(parent: Directory, device: DeviceName): CharacterDevice | undefined {

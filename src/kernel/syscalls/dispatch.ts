@@ -8,6 +8,7 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { Deferred } from "../io/deferred.js";
 import type { Process } from "../process/process.js";
 import { fsHandlers } from "./fs.js";
+import { netHandlers } from "./net.js";
 import { processHandlers } from "./process.js";
 
 type Calls = typeof guestCalls;
@@ -20,7 +21,7 @@ export type Handlers = {
   ) => Answer<CallResult<Calls, K>>;
 };
 
-const handlers: Handlers = { ...fsHandlers, ...processHandlers };
+const handlers: Handlers = { ...fsHandlers, ...netHandlers, ...processHandlers };
 
 export function dispatch<K extends keyof Calls>(
   process: Process,

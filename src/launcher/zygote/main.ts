@@ -13,9 +13,13 @@ import { installLeaving } from "../../guest/leaving.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
 import { installFs } from "../../guest/bindings/fs.js";
+import { installCares } from "../../guest/bindings/cares.js";
 import { installPipes } from "../../guest/bindings/pipe.js";
 import { installModules } from "../../guest/bindings/modules.js";
 import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
+import { createSocketHandle } from "../../guest/bindings/socket-handle.js";
+import { installTcp } from "../../guest/bindings/tcp.js";
+import { installUdp } from "../../guest/bindings/udp.js";
 import { installStreams } from "../../guest/bindings/stream-handle.js";
 import { installProcess } from "../../guest/bindings/process.js";
 import { installSpawnSync } from "../../guest/bindings/spawn-sync.js";
@@ -76,7 +80,11 @@ async function boot(): Promise<void> {
   const engineBinding = (name: string): any =>
     name === "pipe_wrap" ? enginePipes : internalBinding(name);
   const streams = installStreams(environment);
-  installPipes(environment, streams);
+  const SocketHandle = createSocketHandle(environment, streams);
+  installPipes(environment, streams, SocketHandle);
+  installTcp(environment, streams, SocketHandle);
+  installUdp(environment, streams);
+  installCares(environment);
   installProcess(environment);
   installSpawnSync(environment, guestChannel);
   denyBindings(internalBinding);
