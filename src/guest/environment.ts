@@ -28,6 +28,10 @@ export interface GuestEnvironment {
   kernel: KernelClient;
   /** Writes to stdout (1) or stderr (2); blocks while the window is spent. */
   writeOutput(fd: number, data: Uint8Array): void;
+  /** A socket to the kernel for a new thread: its descriptor, or -errno. */
+  openThreadSocket(): number;
+  /** Closes one that no thread took over. */
+  closeSocket(fd: number): void;
   /** Blocks for bytes of stdin; empty at end of file. */
   readInput(maxBytes: number): Uint8Array;
 }

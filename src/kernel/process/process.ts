@@ -17,6 +17,7 @@ import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
 import { byNumber } from "../../protocol/table.js";
 import type { Guest } from "../../launcher/fork.js";
+import type { GuestSocket } from "../../launcher/guest-socket.js";
 import type { Credentials, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { dispatch } from "../syscalls/dispatch.js";
@@ -50,6 +51,14 @@ export interface ProcessSettings {
 
 const nothing = new Uint8Array(0);
 
+/** One thread of the process: where its frames come from, its replies go to, and its output windows. */
+interface Thread {
+  readonly socket: GuestSocket;
+  readonly window: number[];
+}
+
+const fullWindow = (): number[] => [0, limits.outputWindowBytes, limits.outputWindowBytes];
+
 export class Process {
   readonly vm: Vm;
   readonly pid: number;
@@ -64,7 +73,9 @@ export class Process {
   readonly #sink: ProcessSink;
   readonly #handled = new Set<number>();
   readonly #forwarded = [0, 0, 0];
-  readonly #window = [0, limits.outputWindowBytes, limits.outputWindowBytes];
+  /** Output that waits for the host's credit, in the order it was forwarded. */
+  readonly #inFlight: { thread: Thread; bytes: number }[][] = [[], [], []];
+  readonly #workers = new Set<Thread>();
   readonly #truncated = [false, false, false];
   #guest: Guest | undefined;
   #finished = false;
@@ -97,8 +108,9 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.#finished) return guest.end();
     this.#guest = guest;
+    const main: Thread = { socket: guest.socket, window: fullWindow() };
     guest.attach({
-      frame: (frame) => this.#frame(frame),
+      frame: (frame) => this.#frame(main, frame),
       violation: (reason) => {
         this.#violation ??= reason;
       },
@@ -137,7 +149,15 @@ export class Process {
   /** The host took `bytes` of a stream's output. */
   credit(stream: number, bytes: number): void {
     if (stream !== 1 && stream !== 2) return;
-    this.#grant(stream, bytes);
+    const queue = this.#inFlight[stream]!;
+    for (let left = bytes; left > 0 && queue.length > 0; ) {
+      const first = queue[0]!;
+      const part = Math.min(left, first.bytes);
+      left -= part;
+      first.bytes -= part;
+      if (first.bytes === 0) queue.shift();
+      this.#grant(first.thread, stream, part);
+    }
   }
 
   residentExec(sequence: number, source: string): void {
@@ -192,21 +212,26 @@ export class Process {
     }
   }
 
-  #frame(frame: Frame): void {
-    if (frame.kind === FrameKind.call) return this.#call(frame);
+  #frame(thread: Thread, frame: Frame): void {
+    if (frame.kind === FrameKind.call) return this.#call(thread, frame);
     if (frame.kind !== FrameKind.event) throw new MalformedMessage(`frame kind ${frame.kind}`);
     const entry = eventsByNumber.get(frame.number);
     if (entry === undefined) throw new MalformedMessage(`event ${frame.number} does not exist`);
     const args = new Decoder(frame.payload).message(entry.spec.args as Schema) as any;
-    this.#event(entry.name as keyof typeof guestEvents, args);
+    this.#event(thread, entry.name as keyof typeof guestEvents, args);
   }
 
-  #call(frame: Frame): void {
+  #call(thread: Thread, frame: Frame): void {
     const entry = callsByNumber.get(frame.number);
     if (entry === undefined)
       throw new MalformedMessage(`system call ${frame.number} does not exist`);
     const args = new Decoder(frame.payload).message(entry.spec.args as Schema);
-    const result = dispatch(this, entry.name as keyof typeof guestCalls, args as never);
+    let result: object | number;
+    if (entry.name === "threadSocket") {
+      result = this.#openThread(thread, frame.id);
+      // The reply went out with the descriptor.
+      if (result === 0) return;
+    } else result = dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
     const reply =
       typeof result === "number"
         ? encodeFrame(
@@ -223,16 +248,32 @@ export class Process {
             entry.spec.result as Schema,
             result as Message<Schema>,
           );
-    const guest = this.#guest!;
-    if (!guest.send(reply) && guest.bufferedBytes > limits.replyBacklogBytes) {
+    const { socket } = thread;
+    if (!socket.send(reply) && socket.bufferedBytes > limits.replyBacklogBytes) {
       throw new MalformedMessage("replies are not being read");
     }
   }
 
-  #event(name: keyof typeof guestEvents, args: any): void {
+  /** Answers the call `id` of `via` with a socket for a new thread: 0, or -errno. */
+  #openThread(via: Thread, id: number): number {
+    if (this.#finished) return -Errno.ESRCH;
+    if (this.#workers.size >= limits.threadSockets) return -Errno.EMFILE;
+    const { nr, result } = guestCalls.threadSocket;
+    const announcement = encodeFrame(FrameKind.reply, id, nr, result, {});
+    const socket = this.#guest!.openThread(via.socket, announcement, {
+      frame: (frame) => this.#frame(thread, frame),
+      closed: () => this.#workers.delete(thread),
+    });
+    if (typeof socket === "number") return socket;
+    const thread: Thread = { socket, window: fullWindow() };
+    this.#workers.add(thread);
+    return 0;
+  }
+
+  #event(thread: Thread, name: keyof typeof guestEvents, args: any): void {
     switch (name) {
       case "output":
-        return this.#output(args.fd as number, args.data as Uint8Array);
+        return this.#output(thread, args.fd as number, args.data as Uint8Array);
       case "exit":
         // What the process does after this does not count; the OS process is ended in any case.
         this.#guest!.end();
@@ -271,28 +312,33 @@ export class Process {
     }
   }
 
-  #output(stream: number, data: Uint8Array): void {
+  #output(thread: Thread, stream: number, data: Uint8Array): void {
     if (stream !== 1 && stream !== 2) throw new MalformedMessage(`output stream ${stream}`);
     const size = data.byteLength;
-    this.#window[stream]! -= size;
-    if (this.#window[stream]! < 0) throw new MalformedMessage("output beyond the window");
-    this.#forward(stream, data);
+    thread.window[stream]! -= size;
+    if (thread.window[stream]! < 0) throw new MalformedMessage("output beyond the window");
+    const forwarded = this.#forward(stream, data);
+    if (forwarded > 0) this.#inFlight[stream]!.push({ thread, bytes: forwarded });
+    // Nobody will ever take what was dropped, so it is credited here.
+    if (forwarded < size) this.#grant(thread, stream, size - forwarded);
   }
 
-  #forward(stream: number, data: Uint8Array): void {
+  /** Answers how many bytes the stream's limit let through. */
+  #forward(stream: number, data: Uint8Array): number {
     const limit = stream === 1 ? this.#settings.stdoutLimitBytes : this.#settings.stderrLimitBytes;
     const room = limit === 0 ? data.byteLength : Math.max(0, limit - this.#forwarded[stream]!);
     const part = room < data.byteLength ? data.subarray(0, room) : data;
     if (part.byteLength < data.byteLength) this.#truncated[stream] = true;
     this.#forwarded[stream]! += part.byteLength;
     if (part.byteLength > 0) this.#sink.output(stream, part);
-    // Nobody will ever take what was dropped, so it is credited here.
-    if (part.byteLength < data.byteLength) this.#grant(stream, data.byteLength - part.byteLength);
+    return part.byteLength;
   }
 
-  #grant(stream: number, bytes: number): void {
-    this.#window[stream] = Math.min(limits.outputWindowBytes, this.#window[stream]! + bytes);
-    if (!this.#finished) this.#send("credit", { fd: stream, bytes });
+  #grant(thread: Thread, stream: number, bytes: number): void {
+    thread.window[stream] = Math.min(limits.outputWindowBytes, thread.window[stream]! + bytes);
+    const { nr, args } = kernelEvents.credit;
+    if (!this.#finished)
+      thread.socket.send(encodeFrame(FrameKind.event, 0, nr, args, { fd: stream, bytes }));
   }
 
   #osEnded(status: number, stderr: string): void {

@@ -10,8 +10,10 @@ import type { Process } from "../process/process.js";
 import { fsHandlers } from "./fs.js";
 
 type Calls = typeof guestCalls;
+/** Answered by the process itself: its reply carries a descriptor. */
+type Special = "threadSocket";
 type Handlers = {
-  [K in keyof Calls]: (process: Process, args: CallArgs<Calls, K>) => CallResult<Calls, K> | number;
+  [K in Exclude<keyof Calls, Special>]: (process: Process, args: CallArgs<Calls, K>) => CallResult<Calls, K> | number;
 };
 
 const handlers: Handlers = {
@@ -33,6 +35,9 @@ const handlers: Handlers = {
     if (mask >= 0) process.credentials.umask = mask & 0o777;
     return { previous };
   },
+  getcwd(process) {
+    return { cwd: process.credentials.cwd };
+  },
   kill(process, { pid, signal }) {
     if (pid === 1) return -Errno.EPERM;
     const target = process.vm.processes.get(pid === 0 ? process.pid : pid);
@@ -45,7 +50,7 @@ const handlers: Handlers = {
   },
 };
 
-export function dispatch<K extends keyof Calls>(
+export function dispatch<K extends keyof Handlers>(
   process: Process,
   name: K,
   args: CallArgs<Calls, K>,
