@@ -161,7 +161,7 @@ export function installIdentity(
   if (ownsProcess) installDirectories(internalBinding, requireBuiltin, kernel);
   else installReadOnlyDirectories(internalBinding, kernel);
   installVersions();
-  if (ownsProcess) installClock();
+  installClock();
 }
 
 /** A worker can read the process's directory and mask, and not change them. */
@@ -249,7 +249,7 @@ function installVersions(): void {
 
 }
 
-/** A worker's clock starts with the worker; the main thread's would show the zygote's age. */
+/** Clocks count from the start of the process, which for the engine is the zygote's. */
 function installClock(): void {
   const { Performance } = globalThis as any;
   const now = Performance.prototype.now as () => number;
