@@ -137,6 +137,8 @@ export function installIdentity(
       setegid: () => notPermitted("setegid"),
       setgroups: () => notPermitted("setgroups"),
       initgroups: () => notPermitted("initgroups"),
+      _debugProcess: () => notPermitted("kill"),
+      _debugEnd: () => undefined,
     }),
     dlopen: () => {
       throw Object.assign(new Error("Native addons are not supported in this virtual machine"), {
@@ -144,8 +146,6 @@ export function installIdentity(
       });
     },
     execve: () => notPermitted("execve"),
-    _debugProcess: () => notPermitted("kill"),
-    _debugEnd: () => undefined,
   };
   for (const [name, value] of Object.entries(processFunctions)) {
     Object.defineProperty(process, name, {
@@ -246,7 +246,6 @@ function installVersions(): void {
   process.argv = [guestExecPath];
   delete (process as any)._eval;
   delete (process as any)._preload_modules;
-
 }
 
 /** Clocks count from the start of the process, which for the engine is the zygote's. */

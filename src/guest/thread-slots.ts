@@ -15,7 +15,7 @@ import { Errno } from "../abi/errno.js";
 import * as libc from "../sandbox/libc.js";
 
 /** Workers of a process at one time. */
-export const threadSlots = 8;
+export const threadSlots = 12;
 /** The smallest code range V8 accepts; node_worker.cc passes it on as codeRangeSizeMb. */
 export const codeRangeMiB = 64;
 
@@ -96,9 +96,10 @@ export class ThreadSlots {
   /** Runs `seed` while no other thread does: V8's random seed is one flag for all isolates. */
   whileSeeding(thread: number, seed: () => void): void {
     const { words } = this.shared;
-    for (let holder = 0; ; ) {
+    for (let holder = 0; ;) {
       holder = Atomics.compareExchange(words, SEEDING, 0, thread + 1);
-      if (holder === 0 || Atomics.wait(words, SEEDING, holder, seedingWaitMs) === "timed-out") break;
+      if (holder === 0 || Atomics.wait(words, SEEDING, holder, seedingWaitMs) === "timed-out")
+        break;
     }
     seed();
     if (Atomics.compareExchange(words, SEEDING, thread + 1, 0) === thread + 1)

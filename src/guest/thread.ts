@@ -45,12 +45,12 @@ export function startThread(
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
   process.execArgv = start.execArgv;
-  if (start.defaultCodeRange) binding.resourceLimits[binding.kCodeRangeSizeMb] = 0;
+  binding.resourceLimits[binding.kCodeRangeSizeMb] = start.codeRangeSizeMb;
 
   const helpers = requireBuiltin("internal/modules/helpers");
   const { map } = helpers.loadBuiltinModule("fs").constructor;
   for (const id of loadedTooEarly) map.get(id).loaded = false;
-  beforeUserCode(helpers);
+  beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
   hideInternals(requireBuiltin);
   for (const name of globalTraces) delete (globalThis as Record<string, unknown>)[name];
 }
@@ -62,11 +62,21 @@ function drawSeed(requireBuiltin: (id: string) => any): void {
   Math.random();
 }
 
-/** Node insists once that no program has run yet; what has run was not the program. */
-function beforeUserCode(helpers: any): void {
-  const { hasStartedUserCJSExecution } = helpers;
-  helpers.hasStartedUserCJSExecution = () => {
-    helpers.hasStartedUserCJSExecution = hasStartedUserCJSExecution;
+/**
+ * Node insists once, right before it loads what `--require` names, that no program
+ * has run yet; what has run was not the program.
+ */
+function beforeUserCode(helpers: any, run: () => void): void {
+  const { hasStartedUserCJSExecution, hasStartedUserESMExecution } = helpers;
+  helpers.hasStartedUserCJSExecution = () => false;
+  helpers.hasStartedUserESMExecution = () => {
+    Object.assign(helpers, { hasStartedUserCJSExecution, hasStartedUserESMExecution });
+    run();
     return false;
   };
+}
+
+/** Kept from Node's own start of the thread, which would have looked for them too early. */
+function preload(requireBuiltin: (id: string) => any, names: readonly string[]): void {
+  if (names.length > 0) requireBuiltin("module").Module._preloadModules(names);
 }

@@ -10,7 +10,7 @@ export const limits = Object.freeze({
    * Sockets of a process's workers. Twice the workers that a guest has memory set aside for
    * (guest/thread-slots.ts): the socket of an ended one closes a moment after it.
    */
-  threadSockets: 16,
+  threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
   /** Stdin the kernel sends ahead of what the guest has consumed. */

@@ -590,7 +590,14 @@ export function setOomScoreAdj(score: number): number {
 
 /** Private writable memory that costs no page until it is touched: its address, or `-errno`. */
 export function reserveMemory(bytes: number): bigint | number {
-  const address = nMmap(0n, BigInt(bytes), PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0n);
+  const address = nMmap(
+    0n,
+    BigInt(bytes),
+    PROT_READ_WRITE,
+    MAP_PRIVATE_ANONYMOUS_NORESERVE,
+    -1,
+    0n,
+  );
   return address === -1n ? -errnoView[0]! : address;
 }
 

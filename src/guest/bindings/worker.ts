@@ -27,8 +27,10 @@ export interface ThreadStart {
   slot: number;
   socket: number;
   execArgv: string[];
-  /** The code range was not asked for by the program. */
-  defaultCodeRange: boolean;
+  /** Modules that `--require` names. */
+  preloads: string[];
+  /** As the program asked for it; 0 if it did not. */
+  codeRangeSizeMb: number;
 }
 
 /** lib/internal/worker/io.js */
@@ -56,6 +58,30 @@ const threadText = (makeLoader: string): string => `{
   load("guest/thread").startThread(start, internalBinding, requireBuiltin);
   process.emitWarning = emitWarning;
 }`;
+
+/**
+ * Flags that must not touch our own message: they name files, or say how a text is
+ * read. What they ask for is done with Node's message.
+ */
+function takeLateFlags(flags: readonly string[]) {
+  const others: string[] = [];
+  const preloads: string[] = [];
+  let inputType = "";
+  for (let at = 0; at < flags.length; at++) {
+    const [, name, , value] = /^(-r|--require|--input-type)(=(.*))?$/s.exec(flags[at]!) ?? [];
+    const operand = value ?? flags[at + 1];
+    if (name === undefined || operand === undefined) {
+      others.push(flags[at]!);
+      continue;
+    }
+    if (value === undefined) at++;
+    if (name !== "--input-type") preloads.push(operand);
+    else inputType = operand;
+  }
+  // The rest of the types run our text as it is; a TypeScript module is known by its syntax.
+  if (inputType.startsWith("commonjs")) others.push(`--input-type=${inputType}`);
+  return { others, preloads, esmText: inputType === "module" };
+}
 
 function own(target: object, name: string, value: unknown): void {
   defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
@@ -110,7 +136,7 @@ export function installWorker(
     return slot;
   }
 
-  function adapt(handle: any, limits: Float64Array, start: Omit<ThreadStart, "slot" | "socket">) {
+  function adapt(handle: any, esmText: boolean, start: Omit<ThreadStart, "slot" | "socket">): void {
     const port = handle.messagePort;
     let slot = -1;
     const release = (): void => {
@@ -121,6 +147,7 @@ export function installWorker(
     own(port, "postMessage", (message: any, transfer: unknown) => {
       delete port.postMessage;
       slot = prepare(handle, port, start);
+      if (esmText && message.doEval === "classic") message.doEval = "module";
       try {
         return port.postMessage(message, transfer);
       } catch (error) {
@@ -167,7 +194,7 @@ export function installWorker(
     const { getResourceLimits } = handle;
     own(handle, "getResourceLimits", () => {
       const answer = Float64Array.from(apply(getResourceLimits, handle, []) as Float64Array);
-      answer[kCodeRangeSizeMb] = Math.max(0, limits[kCodeRangeSizeMb]!);
+      answer[kCodeRangeSizeMb] = start.codeRangeSizeMb;
       return answer;
     });
   }
@@ -181,18 +208,21 @@ export function installWorker(
   ): unknown {
     const identity = sharedIdentity();
     const execArgv = [...(flags ?? ownExecArgv)];
+    const late = takeLateFlags(execArgv);
     const asked = Float64Array.from(limits);
     const handle = new NativeWorker(
       url,
       variables,
-      ["--expose-internals", ...execArgv],
+      ["--expose-internals", ...late.others],
       adaptLimits(asked, identity.start.memoryLimitBytes),
       ...rest,
     );
     // A refused flag; Node's own code reports it.
     if (handle.messagePort === undefined) return handle;
-    const defaultCodeRange = !(asked[kCodeRangeSizeMb]! > 0);
-    adapt(handle, asked, { modules, identity, slots: slots.shared, execArgv, defaultCodeRange });
+    const codeRangeSizeMb = Math.max(0, asked[kCodeRangeSizeMb]!);
+    const { preloads } = late;
+    const start = { modules, identity, slots: slots.shared, execArgv, preloads, codeRangeSizeMb };
+    adapt(handle, late.esmText, start);
     return handle;
   }
   Worker.prototype = NativeWorker.prototype;

@@ -150,7 +150,7 @@ export class Process {
   credit(stream: number, bytes: number): void {
     if (stream !== 1 && stream !== 2) return;
     const queue = this.#inFlight[stream]!;
-    for (let left = bytes; left > 0 && queue.length > 0; ) {
+    for (let left = bytes; left > 0 && queue.length > 0;) {
       const first = queue[0]!;
       const part = Math.min(left, first.bytes);
       left -= part;

@@ -13,7 +13,10 @@ type Calls = typeof guestCalls;
 /** Answered by the process itself: its reply carries a descriptor. */
 type Special = "threadSocket";
 type Handlers = {
-  [K in Exclude<keyof Calls, Special>]: (process: Process, args: CallArgs<Calls, K>) => CallResult<Calls, K> | number;
+  [K in Exclude<keyof Calls, Special>]: (
+    process: Process,
+    args: CallArgs<Calls, K>,
+  ) => CallResult<Calls, K> | number;
 };
 
 const handlers: Handlers = {

@@ -30,7 +30,11 @@ export async function warmUp(requireBuiltin: (id: string) => any): Promise<void>
   const url = "file:///tmp/warm.mjs";
   await loader.eval(warmProgram, url, false);
   loader.loadCache.delete(url);
+  const { emitWarning } = process;
+  // The warning would be waiting in every guest.
+  process.emitWarning = () => {};
   requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
+  process.emitWarning = emitWarning;
   // Lazy globals resolve on their first touch.
   void [
     globalThis.fetch,
