@@ -12,6 +12,7 @@ import type { Handlers } from "./dispatch.js";
 
 type ProcessCalls =
   | "chdir"
+  | "getcwd"
   | "umask"
   | "kill"
   | "pipe"
@@ -45,6 +46,10 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     if (typeof cwd === "number") return cwd;
     who.cwd = cwd;
     return { cwd };
+  },
+
+  getcwd(process) {
+    return { cwd: process.credentials.cwd };
   },
 
   umask(process, { mask }) {

@@ -1,0 +1,53 @@
+/**
+ * Owns the order in which one thread's bindings become virtual: the zygote's, for
+ * every main thread forked from it, and that of each worker. Nothing of a program
+ * has run in the thread; nothing here protects anything.
+ */
+import { denyBindings } from "./bindings/denied.js";
+import { installFs } from "./bindings/fs.js";
+import { installModules } from "./bindings/modules.js";
+import { installProcess } from "./bindings/process.js";
+import { installSignals } from "./bindings/signal.js";
+import { installSpawnSync } from "./bindings/spawn-sync.js";
+import { installWorker } from "./bindings/worker.js";
+import type { GuestModules } from "./bindings/worker.js";
+import type { Channel } from "./channel.js";
+import type { GuestEnvironment } from "./environment.js";
+import { installIdentity } from "./identity.js";
+import * as libc from "../sandbox/libc.js";
+import type { ThreadSlots } from "./thread-slots.js";
+
+export interface ThreadTools {
+  internalBinding(name: string): any;
+  requireBuiltin(id: string): any;
+  /** The thread's socket; the zygote has none, and its forks each have their own. */
+  channel(): Channel;
+  slots: ThreadSlots;
+  modules: GuestModules;
+  execArgv: readonly string[];
+}
+
+export function installBindings(tools: ThreadTools): void {
+  const { internalBinding, requireBuiltin, channel } = tools;
+  const environment: GuestEnvironment = {
+    internalBinding,
+    requireBuiltin,
+    kernel: {
+      call: (name, args) => channel().call(name, args),
+      callAsync: (name, args, done) => channel().callAsync(name, args, done),
+    },
+    writeOutput: (fd, data) => channel().writeOutput(fd, data),
+    isHostOutput: (fd) => channel().isHostOutput(fd),
+    forgetOutput: (fd) => channel().forgetOutput(fd),
+    openThreadSocket: () => channel().callForDescriptor("threadSocket"),
+    closeSocket: (fd) => void libc.close(fd),
+  };
+  installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
+  installSignals(internalBinding, requireBuiltin, channel);
+  installFs(environment);
+  installModules(environment);
+  installProcess(environment);
+  installSpawnSync(environment, channel);
+  installWorker(environment, tools.slots, tools.modules, tools.execArgv);
+  denyBindings(internalBinding);
+}
