@@ -48,7 +48,7 @@ async function boot(modules: GuestModules): Promise<void> {
     if (channel === undefined) throw new Error("no guest has started");
     return channel;
   };
-  installBindings({
+  const { streams, engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
     channel: guestChannel,
@@ -66,12 +66,13 @@ async function boot(modules: GuestModules): Promise<void> {
     assumeIdentity(start);
     guest.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(guest);
+    streams.listen(guest);
     const text = (source as Buffer).toString("utf8");
     return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
   };
 
   await rehearse({
-    internalBinding,
+    internalBinding: engineBinding,
     requireBuiltin,
     use: (rehearsed) => (channel = rehearsed),
     live,
@@ -87,7 +88,7 @@ async function boot(modules: GuestModules): Promise<void> {
       libc._exit(1);
       throw new Error("unreachable");
     });
-    channel.attach(internalBinding);
+    channel.attach(engineBinding);
     lockDown();
     channel.event("ready", {});
     void live(channel);
