@@ -6,9 +6,7 @@
  */
 import { readdirSync } from "node:fs";
 import { Socket } from "node:net";
-import { fileURLToPath } from "node:url";
 import { errnoName } from "../abi/errno.js";
-import { GuestPool } from "../launcher/pool.js";
 import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
 import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
@@ -17,8 +15,8 @@ import type { KernelStats, ProcessOptions, VmOptions } from "../protocol/host-ca
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
-import { buildStage1, install } from "../sandbox/seccomp.js";
 import { limits } from "./limits.js";
+import { pool } from "./guest-pool.js";
 import { Process } from "./process/process.js";
 import { Vm, identity } from "./vm.js";
 
@@ -36,13 +34,6 @@ const host = new Socket({ fd: hostFd, readable: true, writable: true });
 const vms = new Map<number, Vm>();
 /** Processes by the SDK's handle, which is unique per connection. */
 const processes = new Map<number, Process>();
-const pool = new GuestPool({
-  enginePath: process.execPath,
-  bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
-  aheadTarget: 3,
-  parallelForks: 2,
-  refillDelayMs: 10,
-});
 
 function emit<K extends keyof typeof kernelHostEvents>(
   name: K,
@@ -121,6 +112,7 @@ function spawn(
   );
   vm.processes.set(pid, child);
   processes.set(handle, child);
+  if (options.language === "ts") pool.expectTypeScript();
   pool.take((guest, reason) => {
     if (guest === undefined) return child.failStart("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
     child.start(
@@ -247,8 +239,5 @@ function serve(): void {
   host.on("close", () => process.exit(0));
 }
 
-libc.setParentDeathSignal(libc.SIGKILL);
-libc.setNoNewPrivs();
-install(buildStage1());
 await pool.start();
 serve();

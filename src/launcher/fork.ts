@@ -30,6 +30,16 @@ export const zygoteFlags: readonly string[] = Object.freeze([
   "--no-warnings",
 ]);
 
+/** Guest modules with functions that run in every guest and that the rehearsal cannot run. */
+const eagerModules: readonly string[] = [
+  "guest/leaving",
+  "launcher/zygote/lock-down",
+  "launcher/zygote/main",
+  "sandbox/libc",
+  "sandbox/rlimits",
+  "sandbox/seccomp",
+];
+
 /**
  * The text given to `node -e`. It reads the guest-side modules from a pipe and
  * compiles them under names of their own, so no host path enters the process.
@@ -37,6 +47,9 @@ export const zygoteFlags: readonly string[] = Object.freeze([
 const bootstrap = `
 const { internalBinding } = require("internal/test/binding");
 const { compileFunction } = require("vm");
+const { setFlagsFromString } = require("node:v8");
+// Compiled to the last function, or every guest would compile its own start and end.
+const eager = new Set(${JSON.stringify(eagerModules)});
 const sources = JSON.parse(require("fs").readFileSync(4, "utf8"));
 require("fs").closeSync(4);
 // Spelled apart: a program that names it makes \`node -e\` replace the web global.
@@ -63,16 +76,16 @@ const load = (id) => {
     }
     return load(parts.join("/"));
   };
+  // Only around the compilation: built-in modules must find the flags of their code cache.
+  if (eager.has(id)) setFlagsFromString("--no-lazy");
   const run = compileFunction(source, ["exports", "require", "module", "internalBinding", "requireBuiltin"], {
     filename: "node:internal/secure-exec/" + id,
   });
+  if (eager.has(id)) setFlagsFromString("--lazy");
   run(module.exports, localRequire, module, internalBinding, requireBuiltin);
   return module.exports;
 };
-// Compiled to the last function now, or every guest would compile its own start.
-require("v8").setFlagsFromString("--no-lazy");
 const { main } = load("launcher/zygote/main");
-require("v8").setFlagsFromString("--lazy");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
   if (id === "process" || id === "console" || id === webName) continue;
@@ -312,6 +325,14 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.end, 0);
     message.writeInt32LE(guest.pid, 4);
+    this.#control.write(message);
+  }
+
+  /** Has the zygote load the TypeScript compiler when it finds the time. */
+  warmTypeScript(): void {
+    if (this.#gone) return;
+    const message = Buffer.alloc(controlMessageBytes);
+    message.writeUInt32LE(ControlKind.typeScript, 0);
     this.#control.write(message);
   }
 

@@ -18,9 +18,15 @@ import { installSignals, listenForSignals } from "../../guest/bindings/signal.js
 import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
-import { lockDown, prepareLockDown } from "./lock-down.js";
+import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
-import { collectGarbage, hideInternals, warmUp } from "./warm-up.js";
+import {
+  collectGarbage,
+  furtherWarmUp,
+  hideInternals,
+  warmUp,
+  warmUpTypeScript,
+} from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
@@ -28,6 +34,8 @@ declare const requireBuiltin: (id: string) => any;
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
 const guestMemoryBytes = 256 * 1024 * 1024;
+/** A zygote without requests for this long has time for itself. */
+const idleMs = 20;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
 const controlFd = 3;
@@ -88,22 +96,36 @@ async function boot(): Promise<void> {
   channel = undefined;
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
-  prepareLockDown({ memoryBytes: guestMemoryBytes });
+  prepareLockDown();
 
-  serve((socket) => {
+  const grow = (steps: (() => void)[]) =>
+    steps.map((step) => () => {
+      step();
+      measureBase();
+    });
+  const idleSteps = grow(furtherWarmUp(requireBuiltin));
+  const typeScript = () => idleSteps.push(...grow(warmUpTypeScript(requireBuiltin)));
+  serve(idleSteps, typeScript, (socket) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
     channel.attach(internalBinding);
-    lockDown();
+    lockDown({ memoryBytes: guestMemoryBytes });
     channel.event("ready", {});
     void live(channel);
   });
 }
 
-/** Serves the kernel until it is gone. Returns only in a forked guest, after `guest` ran. */
-function serve(guest: (socket: number) => void): void {
+/**
+ * Serves the kernel until it is gone, and takes one of `idleSteps` whenever it has
+ * had nothing to do for a while. Returns only in a forked guest, after `guest` ran.
+ */
+function serve(
+  idleSteps: (() => void)[],
+  typeScript: () => void,
+  guest: (socket: number) => void,
+): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   const send = (kind: number, a: number, b: number): void => {
@@ -115,7 +137,9 @@ function serve(guest: (socket: number) => void): void {
   };
   send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
+    const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
+    const readable = libc.pollReadable(controlFd, waitMs);
+    if (readable === 0 && dying.size === 0) idleSteps.shift()?.();
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;
@@ -139,7 +163,7 @@ function serve(guest: (socket: number) => void): void {
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
-    }
+    } else if (kind === ControlKind.typeScript) typeScript();
   }
 }
 

@@ -26,34 +26,72 @@ const keptInternals = [
   "v8",
 ];
 
+/**
+ * Public modules that cost much and that few programs use in their first
+ * milliseconds: loaded while the zygote has nothing to do. A guest forked before
+ * loads them itself, natively, when it needs them.
+ */
+const laterModules = [
+  "repl",
+  "test",
+  "test/reporters",
+  "http2",
+  "stream/web",
+  "assert",
+  "assert/strict",
+  "cluster",
+  "domain",
+  "punycode",
+  "sqlite",
+];
+
 const warmProgram = `import fs from "node:fs"; import { join } from "node:path"; await null; structuredClone({});`;
 
-export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {
+function publicModules(requireBuiltin: (id: string) => any): { id: string; name: string }[] {
   const refused = new Set(refusedModules);
-  for (const id of requireBuiltin("module").builtinModules as string[]) {
-    const name = id.replace(/^node:/, "");
-    if (refused.has(name) || name.startsWith("internal/") || name.startsWith("_") || name === "sys")
-      continue;
-    requireBuiltin(id);
+  return (requireBuiltin("module").builtinModules as string[])
+    .map((id) => ({ id, name: id.replace(/^node:/, "") }))
+    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_|^sys$/.test(name));
+}
+
+export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {
+  for (const { id, name } of publicModules(requireBuiltin)) {
+    if (!laterModules.includes(name)) requireBuiltin(id);
   }
   for (const id of keptInternals) requireBuiltin(id);
   const loader = requireBuiltin("internal/modules/esm/loader").getOrInitializeCascadedLoader();
   const url = "file:///tmp/warm.mjs";
   await loader.eval(warmProgram, url, false);
   loader.loadCache.delete(url);
-  requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
   // Lazy globals resolve on their first touch.
-  void [
-    globalThis.fetch,
-    globalThis.Response,
-    globalThis.WebSocket,
-    globalThis.crypto,
-    globalThis.Blob,
-  ];
+  void [globalThis.crypto, globalThis.Blob];
   new TextEncoder().encode("x");
   // The resolver would answer with the host's name servers.
   requireBuiltin("dns").setServers(["127.0.0.1"]);
-  void new Intl.DateTimeFormat("en").format(0);
+}
+
+/** What is left, in steps of some milliseconds each, the last one a collection of garbage. */
+export function furtherWarmUp(requireBuiltin: (id: string) => any): (() => void)[] {
+  return [
+    ...publicModules(requireBuiltin)
+      .filter(({ name }) => laterModules.includes(name))
+      .map(
+        ({ id }) =>
+          () =>
+            void requireBuiltin(id),
+      ),
+    () => void [globalThis.fetch, globalThis.Response, globalThis.WebSocket],
+    () => void new Intl.DateTimeFormat("en").format(0),
+    () => collectGarbage(requireBuiltin),
+  ];
+}
+
+/** The compiler is a third of a zygote's memory, so it is loaded once it is needed. */
+export function warmUpTypeScript(requireBuiltin: (id: string) => any): (() => void)[] {
+  return [
+    () => void requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;"),
+    () => collectGarbage(requireBuiltin),
+  ];
 }
 
 /** After this, `require`, `import` and `builtinModules` offer the public modules alone. */
