@@ -18,7 +18,13 @@ export interface KernelClient {
     name: K,
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
-  ): void;
+  ): PendingCall;
+}
+
+/** A call under way. Referenced ones keep the event loop alive. */
+export interface PendingCall {
+  ref(): void;
+  unref(): void;
 }
 
 export interface GuestEnvironment {
@@ -26,8 +32,10 @@ export interface GuestEnvironment {
   /** Loads a built-in module, internal ones included. */
   requireBuiltin(id: string): any;
   kernel: KernelClient;
+  /** Whether `writeOutput` is the way to write to `fd`: its other end is the host. */
+  isHostOutput(fd: number): boolean;
   /** Writes to stdout (1) or stderr (2); blocks while the window is spent. */
   writeOutput(fd: number, data: Uint8Array): void;
-  /** Blocks for bytes of stdin; empty at end of file. */
-  readInput(maxBytes: number): Uint8Array;
+  /** `fd` was closed: what gets its number next is something else. */
+  forgetOutput(fd: number): void;
 }

@@ -5,10 +5,12 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import type { Leaving } from "./leaving.js";
+import { runNodeCommand } from "./node-cli.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools {
   requireBuiltin(id: string): any;
+  internalBinding(name: string): any;
   channel: Channel;
   leaving: Leaving;
 }
@@ -63,6 +65,10 @@ export function runProgram(
 ): Promise<unknown> {
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
+  if (options.mode === "node") {
+    runNodeCommand(tools, options);
+    return Promise.resolve();
+  }
   hidden("__return", createReturn(tools.channel));
   defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") {

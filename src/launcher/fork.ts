@@ -56,8 +56,11 @@ require("fs").closeSync(4);
 const webName = "cry" + "pto";
 const hostRequire = require;
 const builtins = new Map();
+const BuiltinModule = hostRequire("internal/modules/helpers").loadBuiltinModule("fs").constructor;
+// Internal modules stay loadable here after they are hidden from everybody else.
 const requireBuiltin = (id) => {
-  if (!builtins.has(id)) builtins.set(id, hostRequire(id));
+  if (!builtins.has(id))
+    builtins.set(id, id.startsWith("internal/") ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
   return builtins.get(id);
 };
 const loaded = new Map();

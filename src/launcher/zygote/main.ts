@@ -15,6 +15,8 @@ import { installStdio } from "../../guest/stdio.js";
 import { installFs } from "../../guest/bindings/fs.js";
 import { installModules } from "../../guest/bindings/modules.js";
 import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
+import { installProcess } from "../../guest/bindings/process.js";
+import { installSpawnSync } from "../../guest/bindings/spawn-sync.js";
 import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
@@ -64,13 +66,16 @@ async function boot(): Promise<void> {
       callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
     },
     writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
-    readInput: (maxBytes) => guestChannel().readInput(maxBytes),
+    isHostOutput: (fd) => guestChannel().isHostOutput(fd),
+    forgetOutput: (fd) => guestChannel().forgetOutput(fd),
   };
 
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
   installSignals(internalBinding, requireBuiltin, guestChannel);
   installFs(environment);
   installModules(environment);
+  installProcess(environment);
+  installSpawnSync(environment, guestChannel);
   denyBindings(internalBinding);
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
@@ -80,10 +85,10 @@ async function boot(): Promise<void> {
     const { options, source } = guest.waitFor("start");
     const start = JSON.parse(options) as StartOptions;
     assumeIdentity(start);
-    guest.setWindow(start.outputWindowBytes);
+    guest.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(guest);
     const text = (source as Buffer).toString("utf8");
-    return runProgram({ requireBuiltin, channel: guest, leaving }, start, text);
+    return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
   };
 
   await rehearse({
