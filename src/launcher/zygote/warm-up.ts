@@ -4,6 +4,8 @@
  * Must draw no random numbers: every guest would draw the same ones.
  */
 
+import * as libc from "../../sandbox/libc.js";
+
 /** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
 export const refusedModules: readonly string[] = Object.freeze([
   "inspector",
@@ -116,4 +118,5 @@ export function collectGarbage(requireBuiltin: (id: string) => any): void {
   const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
   v8.setFlagsFromString("--no-expose-gc");
   gc({ type: "major", execution: "sync", flavor: "last-resort" });
+  libc.sealHeap();
 }
