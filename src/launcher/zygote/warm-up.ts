@@ -34,6 +34,11 @@ const keptInternals = [
  * loads them itself, natively, when it needs them.
  */
 const laterModules = [
+  "crypto",
+  "zlib",
+  "http",
+  "https",
+  "tls",
   "repl",
   "test",
   "test/reporters",
@@ -66,7 +71,7 @@ export async function warmUp(requireBuiltin: (id: string) => any): Promise<void>
   await loader.eval(warmProgram, url, false);
   loader.loadCache.delete(url);
   // Lazy globals resolve on their first touch.
-  void [globalThis.crypto, globalThis.Blob];
+  void globalThis.Blob;
   new TextEncoder().encode("x");
   // The resolver would answer with the host's name servers.
   requireBuiltin("dns").setServers(["127.0.0.1"]);
@@ -82,9 +87,9 @@ export function furtherWarmUp(requireBuiltin: (id: string) => any): (() => void)
           () =>
             void requireBuiltin(id),
       ),
-    () => void [globalThis.fetch, globalThis.Response, globalThis.WebSocket],
+    () => void [globalThis.crypto, globalThis.fetch, globalThis.Response, globalThis.WebSocket],
     () => void new Intl.DateTimeFormat("en").format(0),
-    () => collectGarbage(requireBuiltin),
+    () => collectGarbage(requireBuiltin, "last-resort"),
   ];
 }
 
@@ -92,7 +97,7 @@ export function furtherWarmUp(requireBuiltin: (id: string) => any): (() => void)
 export function warmUpTypeScript(requireBuiltin: (id: string) => any): (() => void)[] {
   return [
     () => void requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;"),
-    () => collectGarbage(requireBuiltin),
+    () => collectGarbage(requireBuiltin, "last-resort"),
   ];
 }
 
@@ -110,13 +115,16 @@ export function hideInternals(requireBuiltin: (id: string) => any): void {
   requireBuiltin("module").builtinModules = BuiltinModule.getAllBuiltinModuleIds();
 }
 
-/** A compact heap makes for fewer pages that each guest copies. */
-export function collectGarbage(requireBuiltin: (id: string) => any): void {
+/** A compact heap makes for fewer pages that each guest copies; the last resort takes three times as long. */
+export function collectGarbage(
+  requireBuiltin: (id: string) => any,
+  flavor: "regular" | "last-resort" = "regular",
+): void {
   const v8 = requireBuiltin("v8");
   v8.setFlagsFromString("--expose-gc");
   // The flag adds `gc` to contexts made from now on; the guest's own does not get it.
   const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
   v8.setFlagsFromString("--no-expose-gc");
-  gc({ type: "major", execution: "sync", flavor: "last-resort" });
+  gc({ type: "major", execution: "sync", flavor });
   libc.sealHeap();
 }
