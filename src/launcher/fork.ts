@@ -8,9 +8,8 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
-import type { Writable } from "node:stream";
 import { Errno } from "../abi/errno.js";
 import { FrameKind, FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
@@ -41,7 +40,7 @@ const eagerModules: readonly string[] = [
 ];
 
 /**
- * The text given to `node -e`. It reads the guest-side modules from a pipe and
+ * The text given to `node -e`. It reads the guest-side modules from a descriptor and
  * compiles them under names of their own, so no host path enters the process.
  */
 const bootstrap = `
@@ -257,20 +256,20 @@ export class Zygote {
     this.#reaped = options.reaped;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
+    // An open file, not a pipe: the zygote need not wait for this process's event loop.
+    const bundle = openSync(options.bundlePath, "r");
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, "pipe"],
+      stdio: ["ignore", "ignore", "pipe", theirs, bundle],
       env: {},
       argv0: "node",
       cwd: "/",
     });
     libc.close(theirs);
+    closeSync(bundle);
     this.#child = child;
     child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
     });
-    const bundle = child.stdio[4] as Writable;
-    bundle.on("error", () => undefined);
-    bundle.end(readFileSync(options.bundlePath));
     this.#control = new Socket({ fd: mine, readable: true, writable: true });
     this.#control.on("error", () => undefined);
     this.ready = new Promise((resolve, reject) => {
