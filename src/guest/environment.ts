@@ -45,4 +45,8 @@ export interface GuestEnvironment {
   writeOutput(fd: number, data: Uint8Array): void;
   /** `fd` was closed: what gets its number next is something else. */
   forgetOutput(fd: number): void;
+  /** A socket to the kernel for a new thread: its descriptor, or -errno. */
+  openThreadSocket(): number;
+  /** Closes one that no thread took over. */
+  closeSocket(fd: number): void;
 }

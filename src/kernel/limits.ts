@@ -6,6 +6,11 @@ export const limits = Object.freeze({
   inodes: 16_384,
   openFiles: 256,
   processes: 256,
+  /**
+   * Sockets of a process's workers. Twice the workers that a guest has memory set aside for
+   * (guest/thread-slots.ts): the socket of an ended one closes a moment after it.
+   */
+  threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
   /** System calls of one process that wait for their answer. */

@@ -15,6 +15,10 @@ export const guestCalls = {
   /** Changes the working directory; answers its absolute path. */
   chdir: { nr: 1, args: { path: "string" }, result: { cwd: "string" } },
   umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },
+  /** The working directory, for threads that cannot change it. */
+  getcwd: { nr: 5, args: {}, result: { cwd: "string" } },
+  /** A socket of its own for a new thread; the reply brings its descriptor (SCM_RIGHTS). */
+  threadSocket: { nr: 6, args: {}, result: {} },
   /** kill(2) within the VM. */
   kill: { nr: 4, args: { pid: "i32", signal: "u8" }, result: {} },
   /** pipe2(2): reading and writing end. */

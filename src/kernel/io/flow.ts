@@ -26,7 +26,7 @@ export type Notify = <K extends keyof FlowEvents>(
 /** What flows need of their process. */
 export interface FlowOwner {
   readonly descriptors: DescriptorTable;
-  readonly ended: boolean;
+  isEnded(): boolean;
   readonly notifyFlow: Notify;
   brokenPipe(): void;
 }
@@ -214,12 +214,7 @@ export class FlowTable {
       }
       case "flowClose":
         if (flow === undefined) return;
-        this.#flows.delete(number);
-        flow.close((args.reset as boolean) || (args.unread as boolean));
-        // Another descriptor may have taken the number since.
-        if (this.#owner.descriptors.get(flow.fd) === flow.stream)
-          this.#owner.descriptors.close(flow.fd);
-        return;
+        return this.#close(number, flow, (args.reset as boolean) || (args.unread as boolean));
     }
   }
 
@@ -239,9 +234,16 @@ export class FlowTable {
     return this.#flows.get(number)?.shutdown() ?? -Errno.ENOTCONN;
   }
 
-  /** The process has ended. */
+  #close(number: number, flow: Flow, reset: boolean): void {
+    this.#flows.delete(number);
+    flow.close(reset);
+    // Another descriptor may have taken the number since.
+    if (this.#owner.descriptors.get(flow.fd) === flow.stream)
+      this.#owner.descriptors.close(flow.fd);
+  }
+
+  /** The thread that opened them has ended. */
   closeAll(): void {
-    for (const flow of this.#flows.values()) flow.close(false);
-    this.#flows.clear();
+    for (const [number, flow] of this.#flows) this.#close(number, flow, false);
   }
 }

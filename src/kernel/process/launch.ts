@@ -14,7 +14,6 @@ import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { createSocketPair } from "../io/pipe.js";
-import type { Stream } from "../io/stream.js";
 import { limits } from "../limits.js";
 import { identity } from "../vm.js";
 import type { Vm } from "../vm.js";

@@ -13,13 +13,13 @@ import type { Handlers } from "./dispatch.js";
 
 type ProcessCalls =
   | "chdir"
+  | "getcwd"
   | "umask"
   | "kill"
   | "pipe"
   | "socketpair"
   | "dup"
   | "shutdown"
-  | "flowShutdown"
   | "describe"
   | "spawn"
   | "wait"
@@ -47,6 +47,10 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     if (typeof cwd === "number") return cwd;
     who.cwd = cwd;
     return { cwd };
+  },
+
+  getcwd(process) {
+    return { cwd: process.credentials.cwd };
   },
 
   umask(process, { mask }) {
@@ -88,10 +92,6 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     if (stream === undefined) return -Errno.ENOTSOCK;
     const result = stream.shutdown();
     return result < 0 ? result : {};
-  },
-
-  flowShutdown(process, { flow }) {
-    return process.flows.shutdown(flow);
   },
 
   describe(process, { fd }) {
