@@ -9,6 +9,12 @@ export type {
   NodeRuntimeExecOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
+export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
+export type {
+  NodeRuntimeListener,
+  NodeRuntimeListenerQuery,
+  NodeRuntimeWaitOptions,
+} from "./sdk/listeners.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {

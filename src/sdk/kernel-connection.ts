@@ -12,7 +12,7 @@ import { Decoder, MalformedMessage, wireLimits } from "../protocol/codec.js";
 import { encodeFrame, FrameKind, FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
-import type { HostFailure, ProcessEnd } from "../protocol/host-calls.js";
+import type { HostFailure, ListenerInfo, ProcessEnd } from "../protocol/host-calls.js";
 import type { CallArgs, CallResult, CallSpec } from "../protocol/table.js";
 import type { Message } from "../protocol/codec.js";
 import { failure, invalidOption, kernelError, nameOfCode, printable } from "./errors.js";
@@ -65,11 +65,19 @@ export class KernelRefusal extends Error {
   }
 }
 
+/** What a machine hears. No method may throw. */
+export interface MachineSink {
+  listenerAdded(info: ListenerInfo): void;
+  listenerRemoved(id: number): void;
+  lost(error: SecureExecError): void;
+}
+
 export class KernelConnection {
   readonly #kernel: KernelProcess;
   readonly #reader = new FrameReader();
   readonly #calls = new Map<number, PendingCall>();
   readonly #sinks = new Map<number, ProcessSink>();
+  readonly #machines = new Map<number, MachineSink>();
   #lastCall = 0;
   #lastHandle = 0;
   #ready = false;
@@ -154,6 +162,25 @@ export class KernelConnection {
     if (this.#sinks.delete(handle)) this.#kernel.release();
   }
 
+  /** Routes what concerns a machine to `sink`; does not keep the event loop alive. */
+  attachMachine(vm: number, sink: MachineSink): void {
+    this.#machines.set(vm, sink);
+  }
+
+  detachMachine(vm: number): void {
+    this.#machines.delete(vm);
+  }
+
+  /** Keeps the event loop alive until the answer is called. */
+  hold(): () => void {
+    this.#kernel.hold();
+    let held = true;
+    return () => {
+      if (held) this.#kernel.release();
+      held = false;
+    };
+  }
+
   /** Ends the kernel; whatever is pending fails with `reason`. Resolves when its process is gone. */
   close(reason: SecureExecError): Promise<void> {
     this.#closeReason ??= reason;
@@ -235,6 +262,16 @@ export class KernelConnection {
         this.#sinks.get(process)?.residentDone(sequence, exitCode);
         return;
       }
+      case kernelHostEvents.listenerAdded.nr: {
+        const { vm, listener } = decoder.message(kernelHostEvents.listenerAdded.args);
+        this.#machines.get(vm)?.listenerAdded(JSON.parse(listener) as ListenerInfo);
+        return;
+      }
+      case kernelHostEvents.listenerRemoved.nr: {
+        const { vm, id } = decoder.message(kernelHostEvents.listenerRemoved.args);
+        this.#machines.get(vm)?.listenerRemoved(id);
+        return;
+      }
       default:
         throw new MalformedMessage(`event number ${frame.number}`);
     }
@@ -249,6 +286,8 @@ export class KernelConnection {
       this.#settled(id);
       pending.reject(error);
     }
+    for (const machine of this.#machines.values()) machine.lost(error);
+    this.#machines.clear();
     for (const [handle, sink] of this.#sinks) {
       this.detach(handle);
       sink.lost(error);

@@ -7,6 +7,7 @@
  * Untrusted: callers are trusted, but what they pass may come from elsewhere.
  */
 import { failure, invalidOption } from "./errors.js";
+import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { SidecarProcess } from "./sidecar-process.js";
 
@@ -29,6 +30,12 @@ export interface NodeRuntimeCreateOptions {
   files?: Record<string, string | Uint8Array>;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
+  /**
+   * Ports open in both directions: a program's listener there is reachable at the host's
+   * 127.0.0.1 too, and where no program listens, a program's connection to localhost reaches
+   * the host's, if the network policy allows it.
+   */
+  loopbackExemptPorts?: number[];
   /** Called once per stage of starting up. */
   onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
   /** Only the defaults can be given in this version; anything else is refused. */
@@ -62,14 +69,21 @@ export interface NodeRuntimeExecOptions {
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
-const createNames = ["env", "cwd", "files", "sidecar", "onBootTiming", "permissions"];
+const createNames = [
+  "env",
+  "cwd",
+  "files",
+  "sidecar",
+  "onBootTiming",
+  "permissions",
+  "loopbackExemptPorts",
+];
 const plannedNames = [
   "mounts",
   "nodeModules",
   "tools",
   "bindings",
   "hostFunctions",
-  "loopbackExemptPorts",
   "commandsDir",
   "wasmCommandDirs",
   "jsRuntime",
@@ -219,6 +233,14 @@ export interface CreateOptions {
   files: [path: string, data: Uint8Array][];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
+  loopbackExemptPorts: number[];
+}
+
+function portsOf(option: string, value: unknown): number[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || !value.every(isPort))
+    throw invalidOption(option, "must be an array of ports from 1 to 65535");
+  return [...new Set(value)];
 }
 
 export function parseCreateOptions(value: unknown): CreateOptions {
@@ -238,6 +260,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     ]),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
+    loopbackExemptPorts: portsOf("loopbackExemptPorts", given.loopbackExemptPorts),
   };
 }
 

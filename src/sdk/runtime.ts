@@ -7,12 +7,20 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import { performance } from "node:perf_hooks";
-import type { ProcessOptions } from "../protocol/host-calls.js";
+import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
 import { failure, printable } from "./errors.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
+import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
+import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
+import { Listeners, parseQuery } from "./listeners.js";
+import type {
+  NodeRuntimeListener,
+  NodeRuntimeListenerQuery,
+  NodeRuntimeWaitOptions,
+} from "./listeners.js";
 import {
   bytesOf,
   guestPathOf,
@@ -64,12 +72,20 @@ export class NodeRuntime {
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
+  readonly #listeners = new Listeners();
+  /** How to end waits for listeners that can come no more. */
+  readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
 
   private constructor(connection: KernelConnection, vm: number, cwd: string) {
     this.#connection = connection;
     this.#vm = vm;
     this.#cwd = cwd;
+    connection.attachMachine(vm, {
+      listenerAdded: (info) => this.#listeners.added(info),
+      listenerRemoved: (id) => this.#listeners.removed(id),
+      lost: (error) => this.#endWaits(error),
+    });
   }
 
   /**
@@ -91,9 +107,9 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd } = given;
+    const { env, cwd, loopbackExemptPorts } = given;
     const runtime = new NodeRuntime(connection, connection.newHandle(), cwd);
-    const vmOptions = JSON.stringify({ env, cwd });
+    const vmOptions = JSON.stringify({ env, cwd, loopbackExemptPorts });
     try {
       await timed(
         "vm_create",
@@ -187,6 +203,73 @@ export class NodeRuntime {
     return runner;
   }
 
+  /**
+   * Sends an HTTP request to a program that listens on `port` of the machine, and to nothing else;
+   * the network policy has no say. Rejects with NO_LISTENER, FETCH_FAILED or FETCH_RESPONSE_LIMIT.
+   */
+  fetch(port: number, input: NodeRuntimeFetchInput): Promise<NodeRuntimeFetchResponse>;
+  fetch(port: number, request: Request): Promise<Response>;
+  async fetch(
+    port: number,
+    input: NodeRuntimeFetchInput | Request,
+  ): Promise<NodeRuntimeFetchResponse | Response> {
+    const standard = typeof Request === "function" && input instanceof Request;
+    const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
+    this.#checkUsable();
+    const signal = standard ? input.signal : undefined;
+    signal?.throwIfAborted();
+    const fetch = this.#connection.newHandle();
+    const cancel = (): void => this.#connection.send("cancelFetch", { vm: this.#vm, fetch });
+    const stopListening = listenOnce(signal, cancel);
+    try {
+      const answer = await this.#connection.call("fetch", {
+        vm: this.#vm,
+        fetch,
+        port: call.port,
+        request: JSON.stringify(call.request),
+        body: call.body,
+      });
+      const response = JSON.parse(answer.response) as HostFetchResponse;
+      return standard
+        ? standardResponse(response, answer.body)
+        : simpleResponse(response, answer.body);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Who listens there right now, or null. */
+  findListener(query: NodeRuntimeListenerQuery): NodeRuntimeListener | null {
+    const wanted = parseQuery(query);
+    this.#checkUsable();
+    return this.#listeners.find(wanted);
+  }
+
+  /** Resolves once a program listens there. Rejects with LISTENER_TIMEOUT, PORT_TAKEN or the signal's reason. */
+  async waitForListener(
+    query: NodeRuntimeListenerQuery,
+    options?: NodeRuntimeWaitOptions,
+  ): Promise<NodeRuntimeListener> {
+    const wanted = parseQuery(query);
+    this.#checkUsable();
+    const release = this.#connection.hold();
+    try {
+      return await this.#listeners.wait(wanted, options, (fail) => {
+        this.#waits.add(fail);
+        return () => this.#waits.delete(fail);
+      });
+    } finally {
+      release();
+    }
+  }
+
+  #endWaits(error: unknown): void {
+    for (const fail of this.#waits) fail(error);
+  }
+
   /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE. */
   async readFile(path: string): Promise<Uint8Array> {
     const full = guestPathOf(path, this.#cwd);
@@ -237,6 +320,7 @@ export class NodeRuntime {
 
   async #tearDown(): Promise<void> {
     for (const guest of this.#awaited) guest.fail(failure("DISPOSED", { what: "runtime" }));
+    this.#endWaits(failure("DISPOSED", { what: "runtime" }));
     const runners = [...this.#runners].map((runner) => runner.dispose());
     try {
       await this.#connection.call("disposeVm", { vm: this.#vm });
@@ -244,6 +328,7 @@ export class NodeRuntime {
       // Without a kernel there is no machine left to dispose.
       if (error instanceof KernelRefusal) throw error.toPublic();
     } finally {
+      this.#connection.detachMachine(this.#vm);
       for (const guest of this.#processes) guest.vanish();
     }
     await Promise.all(runners);

@@ -374,10 +374,7 @@ it("names of the VM resolve without a policy; others are denied in the reference
       "EACCES",
       "EACCES: permission denied, tcp://93.184.216.34:80: blocked by network.http policy",
     ],
-    sent: [
-      "EACCES",
-      "EACCES: permission denied, udp://8.8.8.8:53: blocked by network.http policy",
-    ],
+    sent: ["EACCES", "EACCES: permission denied, udp://8.8.8.8:53: blocked by network.http policy"],
   });
 });
 

@@ -16,6 +16,8 @@ import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
 import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
 import type { IpAddress } from "./address.js";
+import { Announcer } from "./announce.js";
+import type { HostEar } from "./announce.js";
 import { closedPolicy, judgeRange } from "./egress.js";
 import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "./egress.js";
 import { Outside } from "./outside.js";
@@ -52,7 +54,7 @@ type Bound = StreamSocket | UdpSocket;
 
 export class Network implements SocketTable, UdpTable {
   policy: NetworkPolicy = closedPolicy;
-  listenerSink: ListenerSink | undefined;
+  #announcer: Announcer | undefined;
   /** Ports of the host's loopback that a guest reaches where nobody in the VM listens. */
   readonly exemptPorts: ReadonlySet<number>;
   readonly #fs: FileSystem;
@@ -79,7 +81,13 @@ export class Network implements SocketTable, UdpTable {
     return { sockets: this.#sockets, connections: this.#connections };
   }
 
+  /** From now on the host hears of every listener. */
+  announceTo(ear: HostEar): void {
+    this.#announcer = new Announcer(this, ear);
+  }
+
   close(): void {
+    this.#announcer?.close();
     this.#outside.close();
   }
 
@@ -114,7 +122,7 @@ export class Network implements SocketTable, UdpTable {
     const listener = this.#listeners.get(socket);
     if (listener === undefined) return;
     this.#listeners.delete(socket);
-    this.listenerSink?.removed(listener.id);
+    this.#announcer?.removed(listener.id);
   }
 
   leaveUdp(socket: UdpSocket): void {
@@ -251,7 +259,7 @@ export class Network implements SocketTable, UdpTable {
       path: unix ? address : "",
     };
     this.#listeners.set(socket, listener);
-    this.listenerSink?.added(listener);
+    this.#announcer?.added(listener);
   }
 
   // Connecting.
