@@ -360,8 +360,12 @@ export class Network implements SocketTable, UdpTable {
     };
     const listener = this.#listenerAt(ip, port);
     if (listener === undefined && this.exemptPorts.has(port)) {
-      // Leaves the VM, so it is judged as such; the exemption is what opens the range.
-      return this.#judged({ ...request, loopback: false }, () => this.#leave(socket, plain, port));
+      // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
+      // what opens the range. No address: to a policy a loopback address is the VM's own.
+      const { address: _own, ...outward } = { ...request, loopback: false };
+      return this.#judgedAny([{ ...outward, hostname: "localhost" }, outward], () =>
+        this.#leave(socket, plain, port),
+      );
     }
     return this.#judged(request, () => {
       const found = this.#listenerAt(ip, port);
@@ -632,13 +636,21 @@ export class Network implements SocketTable, UdpTable {
       port,
       loopback: false,
     }));
+    return this.#judgedAny(requests, (request) => {
+      const range = judgeRange(this.policy, request, ip);
+      return range === 0 ? work() : { denied: range.message };
+    });
+  }
+
+  /** Works under the first request that is allowed; the first denial is what the guest hears. */
+  #judgedAny(
+    requests: readonly NetworkRequest[],
+    work: (request: NetworkRequest) => Result<Denied>,
+  ): Result<Denied> {
     const attempt = (at: number, reason: string): Result<Denied> => {
       const request = requests[at]!;
       return afterDecision(this.policy.judge(request), (decision) => {
-        if (decision === 0) {
-          const range = judgeRange(this.policy, request, ip);
-          return range === 0 ? work() : { denied: range.message };
-        }
+        if (decision === 0) return work(request);
         const first = reason || decision.message;
         return at === requests.length - 1 ? { denied: first } : attempt(at + 1, first);
       });
