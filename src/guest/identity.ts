@@ -5,12 +5,12 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { Errno } from "../abi/errno.js";
+import { machine } from "../abi/machine.js";
 import type { KernelClient } from "./environment.js";
 
 /** The version guests see; behaviour reference §6.1. */
 export const guestNodeVersion = "22.0.0";
-export const guestExecPath = "/usr/local/bin/node";
-const kernelRelease = "6.8.0-secure-exec";
+export const guestExecPath = machine.nodePath;
 const userName = "user";
 const homeDirectory = "/home/user";
 
@@ -48,9 +48,9 @@ export function installIdentity(
   Object.assign(os, {
     getHostname: () => startOptions().hostname,
     getOSInformation: () => [
-      "Linux",
-      "#1 SMP secure-exec",
-      kernelRelease,
+      machine.kernelName,
+      machine.kernelVersion,
+      machine.kernelRelease,
       process.arch === "arm64" ? "aarch64" : "x86_64",
     ],
     getHomeDirectory: () => process.env["HOME"] ?? homeDirectory,
@@ -65,7 +65,7 @@ export function installIdentity(
         shell: encode("/bin/sh"),
       };
     },
-    getCPUs: () => ["secure-exec Virtual CPU", 2000, 0, 0, 0, 0, 0],
+    getCPUs: () => [machine.cpuModel, machine.cpuMhz, 0, 0, 0, 0, 0],
     getAvailableParallelism: () => 1,
     getInterfaceAddresses: () => [
       "lo",

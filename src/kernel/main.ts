@@ -20,7 +20,7 @@ import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
 import { limits } from "./limits.js";
 import { Process } from "./process/process.js";
-import { Vm, identity } from "./vm.js";
+import { Vm, VmOptionError, identity } from "./vm.js";
 
 const hostFd = 3;
 
@@ -59,6 +59,16 @@ function vmOf(handle: number): Vm {
   return vm;
 }
 
+function makeVm(options: VmOptions): Vm {
+  try {
+    return new Vm(options);
+  } catch (error) {
+    if (error instanceof VmOptionError)
+      throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+    throw error;
+  }
+}
+
 function fileError(operation: string, path: string, errno: number): HostError {
   const name = errnoName(-errno) ?? `errno ${-errno}`;
   return new HostError("ERR_SECURE_EXEC_FILE", `${name}: ${operation} '${path}'`);
@@ -92,7 +102,7 @@ function spawn(
     if (written < 0) throw fileError("write program", path, written);
   }
   const cwd = options.cwd || vm.cwd;
-  const credentials = { uid: identity.uid, gid: identity.gid, umask: 0o022, cwd };
+  const credentials = { uid: identity.uid, gid: identity.gid, umask: 0o022, cwd, pid };
   const resolved = vm.fs.realpath(credentials, cwd);
   if (typeof resolved === "number") throw fileError("change directory to", cwd, resolved);
   credentials.cwd = resolved;
@@ -152,15 +162,15 @@ type Calls = typeof hostCalls;
 const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K> } = {
   ping: () => ({}),
   createVm: ({ vm, options }) => {
-    vms.set(vm, new Vm(JSON.parse(options) as VmOptions));
+    vms.set(vm, makeVm(JSON.parse(options) as VmOptions));
     return {};
   },
   disposeVm: ({ vm }) => {
     const machine = vms.get(vm);
     vms.delete(vm);
     if (machine !== undefined) {
-      machine.disposed = true;
       for (const child of machine.processes.values()) child.signal(libc.SIGKILL);
+      machine.dispose();
     }
     return {};
   },

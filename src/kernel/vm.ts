@@ -2,9 +2,11 @@
  * Owns one virtual machine: its file system, its processes and its defaults.
  * Nothing in it is shared with another VM.
  */
-import { FileSystem, bootLayout } from "./fs/index.js";
-import type { Credentials } from "./fs/index.js";
-import type { VmOptions } from "../protocol/host-calls.js";
+import { machine } from "../abi/machine.js";
+import { FileSystem, bootLayout, mountLines } from "./fs/index.js";
+import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
+import { errnoName } from "../abi/errno.js";
+import type { VmMount, VmOptions } from "../protocol/host-calls.js";
 import { limits } from "./limits.js";
 import type { Process } from "./process/process.js";
 
@@ -30,6 +32,9 @@ export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 });
 
+/** The machine cannot be made as asked. */
+export class VmOptionError extends Error {}
+
 export class Vm {
   readonly fs: FileSystem;
   readonly processes = new Map<number, Process>();
@@ -43,8 +48,40 @@ export class Vm {
   constructor(options: VmOptions) {
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
+    this.fs.mountProc(this.#machineView());
+    for (const mount of options.mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
+  }
+
+  #machineView(): MachineView {
+    const { fs, processes, startedAtMs } = this;
+    return {
+      hostname: identity.hostname,
+      startedAtMs,
+      memoryBytes: limits.memoryBytes,
+      process: (pid) => {
+        const process = processes.get(pid);
+        return process && viewOf(process);
+      },
+      processes: () => Array.from(processes.values(), viewOf),
+      mounts: () => mountLines(fs.mounts),
+    };
+  }
+
+  #mount({ option, guestPath, hostPath, readOnly }: VmMount): void {
+    const { uid, gid } = identity;
+    const result = this.fs.mount({ guestPath, hostPath, readOnly, uid, gid });
+    if (result === 0) return;
+    this.fs.dispose();
+    const why = errnoName(-result) ?? `errno ${-result}`;
+    throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
+  }
+
+  /** Lets go of what the machine holds on the host; calls of its last guests fail with EIO. */
+  dispose(): void {
+    this.disposed = true;
+    this.fs.dispose();
   }
 
   /** What the host acts as: the guest's user cannot be in its way. */
@@ -80,4 +117,26 @@ export class Vm {
     if (result === 0 && !existed) this.fs.chown(who, path, guest.uid, guest.gid, true);
     return result;
   }
+}
+
+/** A process as /proc shows it. */
+function viewOf(process: Process): ProcessView {
+  const { pid, ppid, credentials, openFiles, startOptions } = process;
+  return {
+    pid,
+    ppid,
+    argv: startOptions === undefined ? [] : [machine.nodePath, ...startOptions.argv],
+    env: startOptions?.env ?? {},
+    cwd: credentials.cwd,
+    exe: machine.nodePath,
+    state: "S",
+    startedAtMs: startOptions?.startedAtMs ?? Date.now(),
+    uid: credentials.uid,
+    gid: credentials.gid,
+    umask: credentials.umask,
+    descriptors: () => [
+      ...[0, 1, 2].map((fd) => ({ fd, target: `pipe:[${pid * 4 + fd}]` })),
+      ...Array.from(openFiles, ([fd, file]) => ({ fd, target: file.path })),
+    ],
+  };
 }

@@ -50,6 +50,17 @@ export interface HostFailure {
 export interface VmOptions {
   env: Record<string, string>;
   cwd: string;
+  mounts: VmMount[];
+}
+
+export interface VmMount {
+  /** The option that asked for it, for messages. */
+  option: string;
+  /** Absolute, without "." and "..". */
+  guestPath: string;
+  /** Absolute. */
+  hostPath: string;
+  readOnly: boolean;
 }
 
 export interface ProcessOptions {

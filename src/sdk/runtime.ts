@@ -7,7 +7,7 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import { performance } from "node:perf_hooks";
-import type { ProcessOptions } from "../protocol/host-calls.js";
+import type { ProcessOptions, VmOptions } from "../protocol/host-calls.js";
 import { failure, printable } from "./errors.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
@@ -91,9 +91,9 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd } = given;
+    const { env, cwd, mounts } = given;
     const runtime = new NodeRuntime(connection, connection.newHandle(), cwd);
-    const vmOptions = JSON.stringify({ env, cwd });
+    const vmOptions = JSON.stringify({ env, cwd, mounts } satisfies VmOptions);
     try {
       await timed(
         "vm_create",

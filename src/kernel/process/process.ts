@@ -60,6 +60,8 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
+  /** What its OS process was told, once it has one. */
+  startOptions: StartOptions | undefined;
   readonly #settings: ProcessSettings;
   readonly #sink: ProcessSink;
   readonly #handled = new Set<number>();
@@ -97,6 +99,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.#finished) return guest.end();
     this.#guest = guest;
+    this.startOptions = options;
     guest.attach({
       frame: (frame) => this.#frame(frame),
       violation: (reason) => {

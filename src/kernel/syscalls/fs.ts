@@ -454,9 +454,9 @@ export const fsHandlers: FsHandlers = {
   statfs(process, { path }) {
     const bad = checkPath(path);
     if (bad < 0) return bad;
-    const stat = process.fs.stat(process.credentials, path, true);
+    const stat = process.fs.statfs(process.credentials, path);
     if (typeof stat === "number") return stat;
-    const { type, bsize, blocks, bfree, bavail, files, ffree } = process.fs.statfs();
+    const { type, bsize, blocks, bfree, bavail, files, ffree } = stat;
     return { values: [type, bsize, blocks, bfree, bavail, files, ffree] };
   },
 
