@@ -7,7 +7,6 @@
 import { readdirSync } from "node:fs";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { errnoName } from "../abi/errno.js";
 import { GuestPool } from "../launcher/pool.js";
 import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
@@ -18,19 +17,13 @@ import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
+import { HostError } from "./host-error.js";
+import { createHostFiles, fileError } from "./host-files.js";
 import { limits } from "./limits.js";
 import { Process } from "./process/process.js";
-import { Vm, VmOptionError, identity } from "./vm.js";
+import { Vm, VmOptionError, hostCredentials, identity } from "./vm.js";
 
 const hostFd = 3;
-
-class HostError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 const host = new Socket({ fd: hostFd, readable: true, writable: true });
 const vms = new Map<number, Vm>();
@@ -67,11 +60,6 @@ function makeVm(options: VmOptions): Vm {
       throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
     throw error;
   }
-}
-
-function fileError(operation: string, path: string, errno: number): HostError {
-  const name = errnoName(-errno) ?? `errno ${-errno}`;
-  return new HostError("ERR_SECURE_EXEC_FILE", `${name}: ${operation} '${path}'`);
 }
 
 function spawn(
@@ -122,8 +110,7 @@ function spawn(
         emit("residentDone", { vm: vmHandle, process: handle, sequence, exitCode }),
       ended: (end, value) => {
         processes.delete(handle);
-        if (options.mode === "program" && options.name === "")
-          vm.fs.unlink(vm.hostCredentials(), path);
+        if (options.mode === "program" && options.name === "") vm.fs.unlink(hostCredentials, path);
         emit("exit", { vm: vmHandle, process: handle, end: JSON.stringify(end), value });
       },
     },
@@ -158,6 +145,7 @@ function spawn(
   return { pid };
 }
 
+const hostFiles = createHostFiles(vmOf);
 type Calls = typeof hostCalls;
 const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K> } = {
   ping: () => ({}),
@@ -170,21 +158,12 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
     vms.delete(vm);
     if (machine !== undefined) {
       for (const child of machine.processes.values()) child.signal(libc.SIGKILL);
+      hostFiles.release(machine);
       machine.dispose();
     }
     return {};
   },
-  readFile: ({ vm, path }) => {
-    const machine = vmOf(vm);
-    const data = machine.fs.readFile(machine.hostCredentials(), path);
-    if (typeof data === "number") throw fileError("open", path, data);
-    return { data };
-  },
-  writeFile: ({ vm, path, data }) => {
-    const result = vmOf(vm).writeHostFile(path, data);
-    if (result < 0) throw fileError("write", path, result);
-    return {};
-  },
+  ...hostFiles.handlers,
   spawn: ({ vm, process: handle, options, source }) => spawn(vm, handle, options, source),
   stats: () => {
     const stats: KernelStats = {

@@ -5,7 +5,8 @@
 import { machine } from "../abi/machine.js";
 import { FileSystem, bootLayout, mountLines } from "./fs/index.js";
 import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
-import { errnoName } from "../abi/errno.js";
+import { Errno, errnoName } from "../abi/errno.js";
+import { O_CREAT, O_TRUNC, O_WRONLY } from "../abi/fcntl.js";
 import type { VmMount, VmOptions } from "../protocol/host-calls.js";
 import { limits } from "./limits.js";
 import type { Process } from "./process/process.js";
@@ -30,6 +31,14 @@ export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
   USER: identity.user,
   LOGNAME: identity.user,
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+});
+
+/** What the host acts as: the guest's user cannot be in its way. */
+export const hostCredentials: Credentials = Object.freeze({
+  uid: 0,
+  gid: 0,
+  umask: 0o022,
+  cwd: "/",
 });
 
 /** The machine cannot be made as asked. */
@@ -84,11 +93,6 @@ export class Vm {
     this.fs.dispose();
   }
 
-  /** What the host acts as: the guest's user cannot be in its way. */
-  hostCredentials(): Credentials {
-    return { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
-  }
-
   allocatePid(): number {
     return this.#nextPid++;
   }
@@ -97,25 +101,50 @@ export class Vm {
     return `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
   }
 
-  /** Writes a file for the host and gives it, and parents it made, to the guest's user. */
+  /** Writes a file for the host, with what is missing on the way. */
   writeHostFile(path: string, data: Uint8Array): number {
-    const who = this.hostCredentials();
-    const guest: Credentials = { uid: identity.uid, gid: identity.gid, umask: 0o022, cwd: "/" };
-    const slash = path.lastIndexOf("/");
-    if (slash > 0) {
-      const parents = path.slice(0, slash).split("/").slice(1);
-      let at = "";
-      for (const name of parents) {
-        at += `/${name}`;
-        const made = this.fs.mkdir(who, at, 0o755);
-        if (made === 0) this.fs.chown(who, at, guest.uid, guest.gid, false);
-      }
+    const made = this.makeHostFile(path);
+    return made < 0 ? made : this.fs.writeFile(hostCredentials, path, data, O_WRONLY | O_TRUNC, 0);
+  }
+
+  /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
+  makeHostFile(path: string): number {
+    const file = this.fs.open(hostCredentials, path, O_WRONLY, 0);
+    if (typeof file !== "number") {
+      file.unref();
+      return 0;
     }
-    const existed = typeof this.fs.stat(who, path, true) !== "number";
-    const flags = 0o1 | 0o100 | 0o1000;
-    const result = this.fs.writeFile(who, path, data, flags, 0o644);
-    if (result === 0 && !existed) this.fs.chown(who, path, guest.uid, guest.gid, true);
-    return result;
+    if (file !== -Errno.ENOENT) return file;
+    const slash = path.lastIndexOf("/");
+    const parents = slash > 0 ? this.makeHostDirectories(path.slice(0, slash)) : 0;
+    if (parents < 0) return parents;
+    const made = this.fs.open(hostCredentials, path, O_WRONLY | O_CREAT, 0o644);
+    if (typeof made === "number") return made;
+    made.chown(identity.uid, identity.gid, hostCredentials);
+    made.unref();
+    return 0;
+  }
+
+  /** mkdir -p for the host. Answers 0 or -errno. */
+  makeHostDirectories(path: string): number {
+    const made = this.fs.mkdirTree(hostCredentials, path, 0o755);
+    if (typeof made === "number") return made;
+    for (let end = made.length; end !== -1; end = path.indexOf("/", end + 1)) {
+      this.#giveToGuest(path.slice(0, end));
+      if (end >= path.length) break;
+    }
+    this.#giveToGuest(path);
+    return 0;
+  }
+
+  makeHostDirectory(path: string): number {
+    const made = this.fs.mkdir(hostCredentials, path, 0o755);
+    if (made === 0) this.#giveToGuest(path);
+    return made;
+  }
+
+  #giveToGuest(path: string): void {
+    this.fs.chown(hostCredentials, path, identity.uid, identity.gid, true);
   }
 }
 

@@ -194,6 +194,15 @@ export function guestPathOf(value: unknown, cwd: string): string {
   return path.startsWith("/") ? path : `${cwd}/${path}`;
 }
 
+/** Options that are all yes or no, over their defaults. */
+export function parseFlags<T extends Record<string, boolean>>(value: unknown, defaults: T): T {
+  const given = bagOf(value, Object.keys(defaults));
+  for (const [name, flag] of Object.entries(given)) {
+    if (typeof flag !== "boolean") throw invalidOption(name, "must be a boolean");
+  }
+  return { ...defaults, ...given } as T;
+}
+
 /** Positive milliseconds or undefined. */
 export function timeoutOf(value: unknown): number | undefined {
   if (value === undefined) return undefined;
@@ -247,10 +256,13 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   return {
     env: envOf(given.env),
     cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
-    files: Object.entries(files).map(([path, data]) => [
-      absolutePathOf(`files[${JSON.stringify(path)}]`, path),
-      bytesOf(`files[${JSON.stringify(path)}]`, data),
-    ]),
+    files: Object.entries(files).map(([path, data]) => {
+      const option = `files[${JSON.stringify(path)}]`;
+      const absolute = absolutePathOf(option, path);
+      if (absolute.endsWith("/") || /\/\.\.?$/.test(absolute))
+        throw invalidOption(option, "must name a file");
+      return [absolute, bytesOf(option, data)];
+    }),
     mounts: mountsOf(given.mounts, given.nodeModules),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),

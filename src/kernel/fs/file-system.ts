@@ -64,6 +64,10 @@ export class FileSystem {
     this.#sb = new SuperBlock(completeLimits(limits), now);
   }
 
+  get limits(): FileSystemLimits {
+    return this.#sb.limits;
+  }
+
   open(who: Credentials, path: string, flags: number, mode: number): OpenFile | Failure {
     return open(this.#sb, who, path, flags, mode);
   }

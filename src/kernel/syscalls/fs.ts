@@ -68,6 +68,11 @@ const uvDirentOfLinux: readonly number[] = (() => {
   return table;
 })();
 
+/** libuv's number for a DT_* of Linux. */
+export function uvDirentOf(type: number): number {
+  return uvDirentOfLinux[type] ?? UvDirent.unknown;
+}
+
 /** 0 for a path that may be looked up, otherwise what Linux says about it. */
 function checkPath(path: string): number {
   if (path.length === 0) return -Errno.ENOENT;
@@ -96,7 +101,7 @@ function ownerId(id: number): number {
   return id === unchangedId ? -1 : id;
 }
 
-function statValues(stat: FileStat): { values: number[] } {
+export function statValues(stat: FileStat): { values: number[] } {
   const values = [
     stat.dev,
     stat.mode,
@@ -151,7 +156,7 @@ function closeFd(process: FsProcess, fd: number): number {
 }
 
 /** Up to one transfer from the current position; `more` unless the end was seen. */
-function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
+export function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
   const stat = file.stat();
   if (isDirectory(stat)) return -Errno.EISDIR;
   const rest = stat.size - file.position;
@@ -164,7 +169,7 @@ function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
 }
 
 /** Writes all of `data` at the current position, or says why not. */
-function writeAll(file: OpenFile, data: Uint8Array): number {
+export function writeAll(file: OpenFile, data: Uint8Array): number {
   for (let at = 0; at < data.byteLength;) {
     const written = file.write(data.subarray(at), -1);
     if (written < 0) return written;
@@ -421,10 +426,7 @@ export const fsHandlers: FsHandlers = {
       if (names.length >= fsLimits.entries || bytes > fsLimits.entryBytes) break;
       names.push(name);
     }
-    const types = Uint8Array.from(
-      names,
-      (_, at) => uvDirentOfLinux[entries[start + at]!.type] ?? UvDirent.unknown,
-    );
+    const types = Uint8Array.from(names, (_, at) => uvDirentOf(entries[start + at]!.type));
     return { names, types, more: start + names.length < entries.length };
   },
 
