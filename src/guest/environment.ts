@@ -2,7 +2,8 @@
  * What guest-side modules may reach. They hold no authority: whatever they ask
  * for is judged by the kernel, and they run inside the walls of the guest process.
  */
-import type { guestCalls } from "../protocol/guest-calls.js";
+import type { Message } from "../protocol/codec.js";
+import type { guestCalls, kernelEvents } from "../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 
 export type GuestCalls = typeof guestCalls;
@@ -19,6 +20,14 @@ export interface KernelClient {
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
   ): void;
+  /** Hears one kind of the kernel's one-way messages. */
+  on<K extends keyof typeof kernelEvents>(
+    name: K,
+    handler: (args: Message<(typeof kernelEvents)[K]["args"]>) => void,
+  ): void;
+  /** Keeps the event loop alive until `unref`. */
+  ref(): void;
+  unref(): void;
 }
 
 export interface GuestEnvironment {

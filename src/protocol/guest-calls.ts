@@ -43,6 +43,8 @@ export const kernelEvents = {
   stdin: { nr: 3, args: { data: "bytes" } },
   stdinEnd: { nr: 4, args: {} },
   signal: { nr: 5, args: { signal: "u8" } },
+  /** Something happened to what `watch` watches: to `name` in a directory, or to a file itself. */
+  fileEvent: { nr: 20, args: { watch: "u32", renamed: "bool", name: "string" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
 

@@ -270,19 +270,6 @@ export function createHandles(
     }
   }
 
-  /** `fs.watchFile` is not virtual yet: starting one is not permitted. */
-  class StatWatcher {
-    start(): number {
-      return -Errno.EPERM;
-    }
-    close(): void {}
-    ref(): void {}
-    unref(): void {}
-    getAsyncId(): number {
-      return 0;
-    }
-  }
-
   return {
     FileHandle,
     DirHandle,
@@ -291,7 +278,6 @@ export function createHandles(
     ReadFileJob,
     WriteFileJob,
     CpDirJob,
-    StatWatcher,
     startRead,
     startWrite,
   };

@@ -8,6 +8,7 @@
  */
 import type { GuestEnvironment } from "../environment.js";
 import { createCopies } from "./fs-copy.js";
+import { createWatchers } from "./fs-watch.js";
 import { createHandles } from "./fs-handles.js";
 import { createOperations } from "./fs-operations.js";
 import type { Operations, PathArgument } from "./fs-operations.js";
@@ -16,8 +17,6 @@ import type { Operation, Runner } from "./fs-runner.js";
 
 /** What of `fs` is refused as "operation not permitted" so far. */
 export const notVirtualYet: readonly string[] = Object.freeze([
-  "fs.watch (fs_event_wrap.FSEvent, refused by bindings/denied.ts)",
-  "fs.watchFile (fs.StatWatcher)",
   "fs.openAsBlob reads the whole file at once",
   "structured clone of a FileHandle (to a worker)",
 ]);
@@ -237,15 +236,12 @@ export function installFs(env: GuestEnvironment): void {
   };
   put("legacyMainResolve", legacyMainResolve);
 
-  for (const name of [
-    "FileHandle",
-    "ReadFileJob",
-    "WriteFileJob",
-    "CpDirJob",
-    "StatWatcher",
-  ] as const) {
+  for (const name of ["FileHandle", "ReadFileJob", "WriteFileJob", "CpDirJob"] as const) {
     put(name, handles[name]);
   }
+  const watchers = createWatchers(env, operations, runner);
+  put("StatWatcher", watchers.StatWatcher);
+  replace(env.internalBinding("fs_event_wrap"), "FSEvent", watchers.FSEvent);
   replace(directoryBinding, "opendir", handles.opendir);
   replace(directoryBinding, "opendirSync", handles.opendirSync);
   replace(directoryBinding, "DirHandle", handles.DirHandle);

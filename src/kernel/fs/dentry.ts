@@ -127,6 +127,7 @@ function attach(sb: SuperBlock, parent: MemoryDirectory, name: string, inode: In
     parent.nlink++;
   } else inode.nlink++;
   parent.modified(sb.now());
+  sb.watches.renamed(parent, key);
 }
 
 /** Takes a name away; a directory must be empty. Evicts what nothing refers to any more. */
@@ -143,6 +144,8 @@ export function remove(sb: SuperBlock, parent: Directory, name: string, inode: I
   const now = sb.now();
   inode.changed(now);
   parent.modified(now);
+  sb.watches.renamed(parent, name);
+  if (inode.nlink === 0) sb.watches.moved(inode);
   sb.evictIfUnused(inode);
   return 0;
 }
@@ -159,10 +162,12 @@ export function move(
   from.entries.delete(oldName);
   if (inode instanceof Directory) from.nlink--;
   else inode.nlink--;
+  sb.watches.renamed(from, oldName);
   attach(sb, to, newName, inode);
   const now = sb.now();
   from.modified(now);
   inode.changed(now);
+  sb.watches.moved(inode);
 }
 
 export function removeDirectoryAt(

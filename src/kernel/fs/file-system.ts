@@ -35,6 +35,7 @@ import {
 } from "./inode.js";
 import { open } from "./open.js";
 import type { OpenFile } from "./open-file.js";
+import { HostDirectory, HostFile } from "./host-mount.js";
 import { type MountEntry, type MountRequest, MountTable } from "./mount-table.js";
 import {
   checkPath,
@@ -49,6 +50,7 @@ import {
 import { completeLimits, type FileSystemLimits } from "./quota.js";
 import { type MachineView, makeProc } from "./proc.js";
 import { rename } from "./rename.js";
+import type { WatchListener } from "./watch.js";
 import { SuperBlock } from "./superblock.js";
 import { makeDirectoryIn, mkdirTree, mkdtemp, removeTree } from "./tree.js";
 
@@ -160,13 +162,11 @@ export class FileSystem {
   }
 
   chmod(who: Credentials, path: string, mode: number): 0 | Failure {
-    const inode = walkToInode(this.#sb, who, path, true);
-    return isFailure(inode) ? inode : changeMode(this.#sb, inode, who, mode);
+    return this.#change(who, path, true, (inode) => changeMode(this.#sb, inode, who, mode));
   }
 
   chown(who: Credentials, path: string, uid: number, gid: number, follow: boolean): 0 | Failure {
-    const inode = walkToInode(this.#sb, who, path, follow);
-    return isFailure(inode) ? inode : changeOwner(this.#sb, inode, who, uid, gid);
+    return this.#change(who, path, follow, (inode) => changeOwner(this.#sb, inode, who, uid, gid));
   }
 
   utimes(
@@ -176,8 +176,9 @@ export class FileSystem {
     mtimeMs: number,
     follow: boolean,
   ): 0 | Failure {
-    const inode = walkToInode(this.#sb, who, path, follow);
-    return isFailure(inode) ? inode : changeTimes(this.#sb, inode, who, atimeMs, mtimeMs);
+    return this.#change(who, path, follow, (inode) =>
+      changeTimes(this.#sb, inode, who, atimeMs, mtimeMs),
+    );
   }
 
   truncate(who: Credentials, path: string, length: number): 0 | Failure {
@@ -194,7 +195,34 @@ export class FileSystem {
     }
     if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
     if (!permits(inode, who, W_OK)) return -Errno.EACCES;
-    return changeLength(this.#sb, inode, who, length);
+    return this.#change(who, path, true, () => changeLength(this.#sb, inode, who, length));
+  }
+
+  #change(
+    who: Credentials,
+    path: string,
+    follow: boolean,
+    change: (inode: Inode) => 0 | Failure,
+  ): 0 | Failure {
+    const at = walk(this.#sb, who, path, follow ? Last.Follow : Last.NoFollow);
+    if (isFailure(at)) return at;
+    if (at.inode === undefined) return -Errno.ENOENT;
+    const result = change(at.inode);
+    if (result === 0) this.#sb.watches.changed(at.inode, at);
+    return result;
+  }
+
+  /** Tells `listener` of changes to a file, or to the entries of a directory; answers how to stop. */
+  watch(who: Credentials, path: string, listener: WatchListener): (() => void) | Failure {
+    const at = walk(this.#sb, who, path, Last.Follow);
+    if (isFailure(at)) return at;
+    const { inode } = at;
+    if (inode === undefined) return -Errno.ENOENT;
+    if (!permits(inode, who, R_OK)) return -Errno.EACCES;
+    const name = at.kind === "name" ? at.name : "";
+    if (inode instanceof HostDirectory || inode instanceof HostFile)
+      return inode.watch(name, listener);
+    return this.#sb.watches.add(inode, name, listener);
   }
 
   /** The path without links, "." and "..", which may be longer than a path may be. */

@@ -13,7 +13,16 @@
  * Untrusted: guests choose names, link targets, modes and times; the host's files
  * may have been put there by anybody.
  */
-import { fstatSync, fsyncSync, ftruncateSync, readSync, statfsSync, writeSync } from "node:fs";
+import {
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  readSync,
+  statfsSync,
+  watch,
+  writeSync,
+} from "node:fs";
+import type { FSWatcher } from "node:fs";
 import { Errno, type Failure } from "../../abi/errno.js";
 import {
   O_ACCMODE,
@@ -41,6 +50,7 @@ import {
   type OpenContent,
   SymbolicLink,
 } from "./inode.js";
+import type { WatchListener } from "./watch.js";
 
 /** Directories of one mount that are kept open. */
 const OPEN_DIRECTORIES = 64;
@@ -75,6 +85,7 @@ export class HostMount {
   /** Of the root directory, or of the directory that holds the one file. */
   #rootFd: number;
   readonly #open = new Map<string, OpenDirectory>();
+  readonly #watchers = new Set<FSWatcher>();
 
   private constructor(options: HostMountOptions, rootFd: number, fileName: string | undefined) {
     this.options = options;
@@ -104,6 +115,8 @@ export class HostMount {
 
   close(): void {
     if (this.#rootFd < 0) return;
+    for (const watcher of this.#watchers) watcher.close();
+    this.#watchers.clear();
     for (const { fd } of this.#open.values()) dirfd.closeFd(fd);
     this.#open.clear();
     dirfd.closeFd(this.#rootFd);
@@ -147,6 +160,29 @@ export class HostMount {
       dirfd.closeFd(oldestFd);
     }
     return fd;
+  }
+
+  /** inotify on what a descriptor refers to, which may be closed afterwards. */
+  watch(
+    fd: number,
+    name: string,
+    isDirectory: boolean,
+    listener: WatchListener,
+  ): (() => void) | Failure {
+    try {
+      const watcher = watch(`/proc/self/fd/${fd}`, { persistent: false });
+      watcher.on("change", (type, entry) => {
+        listener(type === "rename", isDirectory && entry !== null ? String(entry) : name);
+      });
+      watcher.on("error", () => watcher.close());
+      this.#watchers.add(watcher);
+      return () => {
+        this.#watchers.delete(watcher);
+        watcher.close();
+      };
+    } catch (error) {
+      return failureOf(error);
+    }
   }
 
   rootStat(): HostStat | Failure {
@@ -240,6 +276,12 @@ class HostName implements ExternalChanges {
     return fd < 0 ? fd : dirfd.utimesAt(fd, this.name, atimeMs, mtimeMs);
   }
 
+  /** An O_PATH descriptor, the caller's to close. */
+  openPath(): number {
+    const fd = this.mount.descriptor(this.directory);
+    return fd < 0 ? fd : dirfd.pathAt(fd, this.name);
+  }
+
   open(flags: number, mode = 0): number {
     const fd = this.mount.descriptor(this.directory);
     return fd < 0 ? fd : dirfd.openAt(fd, this.name, flags, mode);
@@ -286,6 +328,11 @@ export class HostDirectory extends ExternalDirectory {
     present(this, this.mount, stat);
     this.ino = stat.ino;
     this.hostDevice = stat.dev;
+  }
+
+  watch(name: string, listener: WatchListener): (() => void) | Failure {
+    const fd = this.mount.descriptor(this);
+    return fd < 0 ? fd : this.mount.watch(fd, name, true, listener);
   }
 
   lookup(name: string): Inode | undefined | Failure {
@@ -413,7 +460,7 @@ class HostLink extends SymbolicLink {
 }
 
 /** Anything that is neither directory nor link; only regular files can be opened. */
-class HostFile extends ExternalFile {
+export class HostFile extends ExternalFile {
   readonly mount: HostMount;
   readonly #name: HostName;
   #size = 0;
@@ -458,6 +505,14 @@ class HostFile extends ExternalFile {
     this.ino = stat.ino;
     this.#size = stat.size;
     this.#blocks = stat.blocks;
+  }
+
+  watch(name: string, listener: WatchListener): (() => void) | Failure {
+    const fd = this.#name.openPath();
+    if (fd < 0) return fd;
+    const stop = this.mount.watch(fd, name, false, listener);
+    dirfd.closeFd(fd);
+    return stop;
   }
 
   open(flags: number): OpenContent | Failure {

@@ -120,6 +120,7 @@ export class OpenFile {
     if (count === 0) return -Errno.ENOSPC;
     if (this.#opener.uid !== 0) dropPrivileges(inode, this.#opener);
     inode.modified(this.#sb.now());
+    this.#sb.watches.changed(inode, this.#origin);
     if (position === CURRENT) this.position = at + count;
     return count;
   }
@@ -137,28 +138,33 @@ export class OpenFile {
       if (!Number.isSafeInteger(length) || length < 0) return -Errno.EINVAL;
       return this.#content.truncate(length);
     }
-    return changeLength(this.#sb, this.#inode, this.#opener, length);
+    return this.#changed(changeLength(this.#sb, this.#inode, this.#opener, length));
   }
 
   chmod(mode: number, who: Identity): 0 | Failure {
     if (this.#references === 0) return -Errno.EBADF;
-    return changeMode(this.#sb, this.#inode, who, mode);
+    return this.#changed(changeMode(this.#sb, this.#inode, who, mode));
   }
 
   chown(uid: number, gid: number, who: Identity): 0 | Failure {
     if (this.#references === 0) return -Errno.EBADF;
-    return changeOwner(this.#sb, this.#inode, who, uid, gid);
+    return this.#changed(changeOwner(this.#sb, this.#inode, who, uid, gid));
   }
 
   /** Without `who`, on behalf of the opener. */
   utimes(atimeMs: number, mtimeMs: number, who: Identity = this.#opener): 0 | Failure {
     if (this.#references === 0) return -Errno.EBADF;
-    return changeTimes(this.#sb, this.#inode, who, atimeMs, mtimeMs);
+    return this.#changed(changeTimes(this.#sb, this.#inode, who, atimeMs, mtimeMs));
   }
 
   /** fsync: there is nothing more durable than memory, unless the content is elsewhere. */
   sync(): 0 | Failure {
     return this.#references > 0 && this.#content !== undefined ? this.#content.sync() : 0;
+  }
+
+  #changed(result: 0 | Failure): 0 | Failure {
+    if (result === 0) this.#sb.watches.changed(this.#inode, this.#origin);
+    return result;
   }
 
   #resolve(position: number): number | Failure {

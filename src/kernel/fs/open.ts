@@ -82,7 +82,10 @@ export function open(
     const content = at.inode.open(flags, who);
     return isFailure(content) ? content : new OpenFile(sb, at.inode, flags, who, at, content);
   }
-  if (has(O_TRUNC) && at.inode instanceof RegularFile) changeLength(sb, at.inode, who, 0);
+  if (has(O_TRUNC) && at.inode instanceof RegularFile) {
+    changeLength(sb, at.inode, who, 0);
+    sb.watches.changed(at.inode, at);
+  }
   return new OpenFile(sb, at.inode, flags, who, at);
 }
 

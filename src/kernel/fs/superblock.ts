@@ -20,6 +20,7 @@ import {
   SymbolicLink,
 } from "./inode.js";
 import { PageCache } from "./page-cache.js";
+import { WatchTable } from "./watch.js";
 import { type FileSystemLimits, Quota } from "./quota.js";
 
 /** Targets up to this length live in the inode at no extra charge, as in ext4. */
@@ -30,6 +31,7 @@ export class SuperBlock {
   readonly limits: FileSystemLimits;
   readonly now: () => number;
   readonly root: MemoryDirectory;
+  readonly watches = new WatchTable();
   #lastInode = 1;
 
   constructor(limits: FileSystemLimits, now: () => number) {

@@ -21,6 +21,7 @@ import type { Credentials, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
+import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
@@ -60,6 +61,7 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
+  readonly watches = new WatchList((event) => this.#send("fileEvent", event));
   /** What its OS process was told, once it has one. */
   startOptions: StartOptions | undefined;
   readonly #settings: ProcessSettings;
@@ -321,6 +323,7 @@ export class Process {
   #finish(end: Pick<ProcessEnd, "exitCode" | "signal" | "errorCode" | "errorMessage">): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.watches.close();
     for (const file of this.openFiles.values()) file.unref();
     this.openFiles.clear();
     this.vm.processes.delete(this.pid);

@@ -23,6 +23,7 @@ import {
 import { UvDirent, fsLimits, statSlots } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { WatchList } from "../process/watches.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
 
 /** What these calls need to know of a process. */
@@ -32,6 +33,7 @@ export interface FsProcess {
   /** Descriptor → description; numbers start at 3, the guest serves 0–2 itself. */
   readonly openFiles: Map<number, OpenFile>;
   readonly limits: { readonly openFiles: number };
+  readonly watches: WatchList;
 }
 
 type FsCalls = typeof fsCalls;
@@ -460,6 +462,19 @@ export const fsHandlers: FsHandlers = {
     if (typeof stat === "number") return stat;
     const { type, bsize, blocks, bfree, bavail, files, ffree } = stat;
     return { values: [type, bsize, blocks, bfree, bavail, files, ffree] };
+  },
+
+  watch(process, { path }) {
+    const bad = checkPath(path);
+    if (bad < 0) return bad;
+    const watch = process.watches.add((listener) =>
+      process.fs.watch(process.credentials, path, listener),
+    );
+    return watch < 0 ? watch : { watch };
+  },
+
+  unwatch(process, { watch }) {
+    return done(process.watches.remove(watch));
   },
 
   moduleStat(process, { path }) {

@@ -49,6 +49,9 @@ async function boot(): Promise<void> {
     kernel: {
       call: (name, args) => guestChannel().call(name, args),
       callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
+      on: (name, handler) => guestChannel().on(name, handler),
+      ref: () => guestChannel().ref(),
+      unref: () => guestChannel().unref(),
     },
     writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
     readInput: (maxBytes) => guestChannel().readInput(maxBytes),
