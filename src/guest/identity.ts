@@ -22,6 +22,23 @@ const startOptions = (): StartOptions => {
   return start;
 };
 
+/** `process.report`: its settings can be set, its reports would describe the host. */
+function diagnosticReport(notPermitted: (syscall: string) => never): object {
+  return {
+    compact: false,
+    directory: "",
+    excludeEnv: false,
+    excludeNetwork: false,
+    filename: "",
+    getReport: () => notPermitted("report"),
+    reportOnFatalError: false,
+    reportOnSignal: false,
+    reportOnUncaughtException: false,
+    signal: "SIGUSR2",
+    writeReport: () => notPermitted("report"),
+  };
+}
+
 function machineUptimeSeconds(): number {
   return (
     startOptions().machineUptimeMs / 1000 + Number(process.hrtime.bigint() - startedAtNs) / 1e9
@@ -191,7 +208,7 @@ export function installIdentity(
   constant(process, "version", `v${guestNodeVersion}`);
   constant(process, "versions", versions);
   constant(process, "release", { name: "node", lts: false, sourceUrl: "", headersUrl: "" });
-  constant(process, "report", undefined);
+  constant(process, "report", diagnosticReport(notPermitted));
   Object.defineProperty(process, "execPath", {
     value: guestExecPath,
     writable: true,

@@ -2,7 +2,6 @@
  * The classes of Node's `fs` and `fs_dir` bindings that own something: file
  * handles, directory handles, the one-shot jobs, the (refused) stat watcher.
  */
-import { Errno } from "../../abi/errno.js";
 import type { GuestEnvironment } from "../environment.js";
 import { createCopies } from "./fs-copy.js";
 import type { CopyOptions, SpecialFile } from "./fs-copy.js";

@@ -23,7 +23,7 @@ export type Operation<T> = Generator<Step, T, any>;
 const { captureStackTrace } = Error;
 const NativeError = Error;
 const NativePromise = Promise;
-const { apply, defineProperty } = Reflect;
+const { defineProperty } = Reflect;
 
 /** One kernel call inside an operation: its result, or a negative errno. */
 export function* ask<K extends Name>(
@@ -110,7 +110,6 @@ export function createRunner(env: GuestEnvironment): Runner {
   const { enqueueMicrotask } = env.internalBinding("task_queue") as {
     enqueueMicrotask(run: () => void): void;
   };
-  const runTicks = (process as unknown as { _tickCallback(): void })._tickCallback;
 
   function sync<T>(operation: Operation<T>): T {
     let state = operation.next();
@@ -127,12 +126,26 @@ export function createRunner(env: GuestEnvironment): Runner {
     unsettled = false;
   };
 
+  /** Deliveries that wait for a turn of their own, each with an immediate under way. */
+  const waiting: (() => void)[] = [];
+  const deliverNext = (): void => {
+    waiting.shift()!();
+  };
+
   /**
    * Calls into guest code the way C++ does: own context, own async id. Ticks and microtasks run from C++
-   * afterwards, with a clean stack; only when several completions arrive together do they run from here.
+   * afterwards, with a clean stack; when several completions arrive together, each gets its own turn for that.
    */
   function deliver(frame: unknown, resource: any, run: () => void): void {
-    if (unsettled) flush();
+    if (unsettled || waiting.length > 0) {
+      waiting.push(() => deliverNow(frame, resource, run));
+      setImmediate(deliverNext);
+    } else {
+      deliverNow(frame, resource, run);
+    }
+  }
+
+  function deliverNow(frame: unknown, resource: any, run: () => void): void {
     const outer = frames.exchange(frame);
     const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
     try {
@@ -147,14 +160,6 @@ export function createRunner(env: GuestEnvironment): Runner {
     if (!unsettled) {
       unsettled = true;
       enqueueMicrotask(settled);
-    }
-  }
-
-  function flush(): void {
-    try {
-      apply(runTicks, process, []);
-    } catch (error) {
-      triggerUncaughtException(error, false);
     }
   }
 

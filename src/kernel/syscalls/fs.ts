@@ -52,6 +52,7 @@ const unchangedId = 0xffff_ffff;
 const maxTimeMs = 8.64e15;
 /** Reads up to this size are allocated as announced; larger ones are measured against the file first. */
 const smallReadBytes = 64 * 1024;
+const maxPosition = 2 ** 63;
 const copyChunkBytes = 1024 * 1024;
 const COPYFILE_EXCL = 1;
 const COPYFILE_FICLONE = 2;
@@ -95,8 +96,11 @@ function isTime(ms: number): boolean {
   return Math.abs(ms) <= maxTimeMs;
 }
 
-function isPosition(position: number): boolean {
-  return position === -1 || (position >= 0 && Number.isSafeInteger(position));
+/** Positions are 63 bits on Linux; none beyond what a number counts exactly is inside a file. */
+function positionOf(position: number): number | undefined {
+  if (position === -1) return position;
+  if (!(position >= 0) || position > maxPosition) return undefined;
+  return Math.min(position, Number.MAX_SAFE_INTEGER);
 }
 
 function ownerId(id: number): number {
@@ -252,10 +256,11 @@ export const fsHandlers: FsHandlers = {
     return done(closeFd(process, fd));
   },
 
-  read(process, { fd, length, position }) {
+  read(process, { fd, length, position: given }) {
     const file = process.openFiles.get(fd);
     if (file === undefined) return -Errno.EBADF;
-    if (!isPosition(position)) return -Errno.EINVAL;
+    const position = positionOf(given);
+    if (position === undefined) return -Errno.EINVAL;
     let wanted = Math.min(length, fsLimits.transferBytes);
     if (wanted > smallReadBytes) {
       const stat = file.stat();
@@ -268,10 +273,11 @@ export const fsHandlers: FsHandlers = {
     return size < 0 ? size : { data: buffer.subarray(0, size) };
   },
 
-  write(process, { fd, data, position }) {
+  write(process, { fd, data, position: given }) {
     const file = process.openFiles.get(fd);
     if (file === undefined) return -Errno.EBADF;
-    if (!isPosition(position)) return -Errno.EINVAL;
+    const position = positionOf(given);
+    if (position === undefined) return -Errno.EINVAL;
     const written = file.write(data, position);
     return written < 0 ? written : { written };
   },

@@ -41,7 +41,11 @@ export async function warmUp(requireBuiltin: (id: string) => any): Promise<void>
   const url = "file:///tmp/warm.mjs";
   await loader.eval(warmProgram, url, false);
   loader.loadCache.delete(url);
+  // The warning that it is experimental would wait in the queue of ticks and be emitted in every guest.
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
   requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
+  process.emitWarning = emitWarning;
   // Lazy globals resolve on their first touch.
   void [
     globalThis.fetch,
