@@ -61,9 +61,11 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
       this.#watch = result.watch;
       const frame = runner.contextFrame();
       watches.set(result.watch, (renamed, name) => {
-        runner.deliver(frame, this, () =>
-          this.onchange(0, renamed ? "rename" : "change", encodeName(name, encoding)),
-        );
+        runner.deliver(frame, this, () => {
+          // Closed while the event waited for its turn.
+          if (this.#watch === result.watch)
+            this.onchange(0, renamed ? "rename" : "change", encodeName(name, encoding));
+        });
       });
       if (persistent) this.ref();
       return 0;
@@ -159,7 +161,9 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
         this.#bigint ? new BigInt64Array(2 * statSlots) : new Float64Array(2 * statSlots),
       );
       stats.set(toStats(before, this.#bigint) as never, statSlots);
-      runner.deliver(this.#frame, this, () => this.onchange(status, stats));
+      runner.deliver(this.#frame, this, () => {
+        if (this.#path !== undefined) this.onchange(status, stats);
+      });
     }
 
     close(): void {
