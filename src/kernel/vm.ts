@@ -3,13 +3,16 @@
  * Nothing in it is shared with another VM.
  */
 import { machine } from "../abi/machine.js";
-import { FileSystem, bootLayout, mountLines } from "./fs/index.js";
+import { FileSystem, OpenFile, bootLayout, mountLines } from "./fs/index.js";
 import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
 import { Errno, errnoName } from "../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../abi/fcntl.js";
 import type { VmMount, VmOptions } from "../protocol/host-calls.js";
 import { limits } from "./limits.js";
+import { installPrograms } from "./process/programs.js";
 import type { Process } from "./process/process.js";
+import { ProcessTable } from "./process/table.js";
+import type { Guest } from "../launcher/fork.js";
 
 export const identity = Object.freeze({
   uid: 1000,
@@ -44,19 +47,25 @@ export const hostCredentials: Credentials = Object.freeze({
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
 
+/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
+export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+
 export class Vm {
   readonly fs: FileSystem;
-  readonly processes = new Map<number, Process>();
+  readonly processes = new ProcessTable();
+  /** Where the OS processes come from. */
+  readonly takeGuest: TakeGuest;
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   disposed = false;
-  #nextPid = 2;
   #nextProgram = 1;
 
-  constructor(options: VmOptions) {
+  constructor(options: VmOptions, takeGuest: TakeGuest) {
+    this.takeGuest = takeGuest;
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
+    installPrograms(this.fs);
     this.fs.mountProc(this.#machineView());
     for (const mount of options.mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
@@ -93,8 +102,9 @@ export class Vm {
     this.fs.dispose();
   }
 
-  allocatePid(): number {
-    return this.#nextPid++;
+  /** Called by a process that has ended, once. */
+  processEnded(process: Process): void {
+    this.processes.ended(process);
   }
 
   allocateProgramName(extension: string): string {
@@ -150,22 +160,28 @@ export class Vm {
 
 /** A process as /proc shows it. */
 function viewOf(process: Process): ProcessView {
-  const { pid, ppid, credentials, openFiles, startOptions } = process;
+  const { pid, ppid, argv, credentials, descriptors, startOptions } = process;
   return {
     pid,
     ppid,
-    argv: startOptions === undefined ? [] : [machine.nodePath, ...startOptions.argv],
+    argv,
     env: startOptions?.env ?? {},
     cwd: credentials.cwd,
-    exe: machine.nodePath,
-    state: "S",
-    startedAtMs: startOptions?.startedAtMs ?? Date.now(),
+    exe: startOptions?.mode === "command" ? `/usr/bin/${startOptions.image}` : machine.nodePath,
+    state: process.ended ? "Z" : "S",
+    startedAtMs: process.startedAtMs,
     uid: credentials.uid,
     gid: credentials.gid,
     umask: credentials.umask,
-    descriptors: () => [
-      ...[0, 1, 2].map((fd) => ({ fd, target: `pipe:[${pid * 4 + fd}]` })),
-      ...Array.from(openFiles, ([fd, file]) => ({ fd, target: file.path })),
-    ],
+    processGroup: process.processGroup,
+    session: process.session,
+    descriptors: () =>
+      Array.from(descriptors.entries(), ([fd, description]) => ({
+        fd,
+        target:
+          description instanceof OpenFile
+            ? description.path
+            : `${description.kind === "tcp" || description.kind === "udp" ? "socket" : "pipe"}:[${pid * 256 + fd}]`,
+      })),
   };
 }

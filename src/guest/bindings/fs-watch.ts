@@ -133,8 +133,8 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
         this.#timer = setTimeout(() => this.#poll(), this.#intervalMs);
         if (!this.#referenced) this.#timer.unref();
       };
-      // A poll must not outlive an unreferenced watcher: only its timer says whether the loop goes on.
-      kernel.callAsync("stat", { path, follow: true }, answered);
+      const poll = kernel.callAsync("stat", { path, follow: true }, answered);
+      if (!this.#referenced) poll.unref();
     }
 
     #answered(result: number | { values: readonly number[] }): void {
