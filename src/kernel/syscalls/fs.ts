@@ -143,10 +143,30 @@ function isDirectory(stat: FileStat): boolean {
   return (stat.mode & S_IFMT) === S_IFDIR;
 }
 
+/** /dev/stdin and its like: names of the caller's own descriptors. */
+const ownDescriptor =
+  /^\/(?:dev\/(?:fd\/([0-9]{1,4})|std(in|out|err))|proc\/self\/fd\/([0-9]{1,4}))$/;
+const standardDescriptors: Readonly<Record<string, number>> = { in: 0, out: 1, err: 2 };
+
+/** The stream that `path` names: streams have no other name, so that one is opened by sharing it. */
+function namedStream(process: FsProcess, path: string): Stream | undefined {
+  if (!path.startsWith("/dev/") && !path.startsWith("/proc/self/")) return undefined;
+  const match = ownDescriptor.exec(path);
+  if (match === null) return undefined;
+  const [, device, standard, link] = match;
+  const number = standard === undefined ? Number(device ?? link) : standardDescriptors[standard]!;
+  return process.descriptors.stream(number);
+}
+
 function openFd(process: FsProcess, path: string, flags: number, mode: number): number {
   const bad = checkPath(path);
   if (bad < 0) return bad;
   if (process.descriptors.isFull) return -Errno.EMFILE;
+  const stream = namedStream(process, path);
+  if (stream !== undefined) {
+    stream.ref();
+    return process.descriptors.add(stream);
+  }
   const file = process.fs.open(process.credentials, path, flags, mode & modeBits);
   return typeof file === "number" ? file : process.descriptors.add(file);
 }
@@ -377,7 +397,10 @@ export const fsHandlers: FsHandlers = {
   readFile(process, { path, flags }) {
     const fd = openFd(process, path, flags, 0o666);
     if (fd < 0) return fd;
-    const part = readRest(process.descriptors.file(fd)!);
+    const file = process.descriptors.file(fd);
+    // A stream's content comes when it comes: `readFd` waits for it.
+    if (file === undefined) return { data: new Uint8Array(0), more: true, fd };
+    const part = readRest(file);
     if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
     process.descriptors.close(fd);
     return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
@@ -386,6 +409,13 @@ export const fsHandlers: FsHandlers = {
   writeFile(process, { path, data, flags, mode, more }) {
     const fd = openFd(process, path, flags, mode);
     if (fd < 0) return fd;
+    const stream = process.descriptors.stream(fd);
+    if (stream !== undefined) {
+      const close = (): number => process.descriptors.close(fd);
+      const answer = writeStream(process, stream, data);
+      if (typeof answer === "number") close();
+      return mapAnswer(answer, () => ({ fd: more ? fd : close() - 1 }));
+    }
     const failure = writeAll(process.descriptors.file(fd)!, data);
     if (failure === 0 && more) return { fd };
     process.descriptors.close(fd);
