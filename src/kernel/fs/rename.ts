@@ -38,10 +38,10 @@ export function rename(sb: SuperBlock, who: Credentials, from: string, to: strin
       ? mayCreate(target.parent, who)
       : mayDelete(target.parent, replaced, who, isDirectory));
   if (refused !== 0) return refused;
+  if (moved.mountRoot || replaced?.mountRoot === true) return -Errno.EBUSY;
   // Moving a directory rewrites its "..".
   if (isDirectory && source.parent !== target.parent && !permits(moved, who, W_OK))
     return -Errno.EACCES;
-  if (moved.mountRoot || replaced?.mountRoot === true) return -Errno.EBUSY;
   if (source.parent instanceof ExternalDirectory)
     return source.parent.moveEntry(source.name, target.parent, target.name);
   if (replaced instanceof MemoryDirectory && replaced.entries.size > 0) return -Errno.ENOTEMPTY;
