@@ -191,12 +191,12 @@ export class HostMount {
 
   /** Rights the kernel's process has, shown to every class: what it may read, guests may. */
   permissions(stat: HostStat): number {
-    const mode = stat.mode & 0o777;
+    const mode = stat.mode & 0o1777;
     const shift =
       kernelUid === 0 || stat.uid === kernelUid ? 6 : kernelGroups.has(stat.gid) ? 3 : 0;
     const usable = (mode >> shift) & 0o7;
     if (this.options.readOnly) return mode | ((usable & 0o5) * 0o111);
-    return this.#isOurs(stat) ? mode : (mode & 0o077) | (usable << 6) | usable;
+    return this.#isOurs(stat) ? mode : (mode & 0o1077) | (usable << 6) | usable;
   }
 
   owner(stat: HostStat): { uid: number; gid: number } {
@@ -256,7 +256,7 @@ class HostName implements ExternalChanges {
       if (typeof stat === "number") return stat;
       if ((stat.mode & S_IFMT) === S_IFLNK) return -Errno.EOPNOTSUPP;
       // Set-id bits would be the host user's.
-      return dirfd.chmodOf(fd, permissions & 0o777);
+      return dirfd.chmodOf(fd, permissions & 0o1777);
     } finally {
       dirfd.closeFd(fd);
     }

@@ -129,7 +129,7 @@ export abstract class Inode {
     return 0;
   }
 
-  /** Bytes the inode holds in memory, as `blocks` reports them. */
+  /** Bytes the content occupies, as `blocks` reports them. */
   get stored(): number {
     return 0;
   }
@@ -190,7 +190,7 @@ export class RegularFile extends Inode {
   }
 
   override get stored(): number {
-    return this.pages.stored;
+    return this.pages.occupied;
   }
 }
 
