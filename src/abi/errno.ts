@@ -48,6 +48,7 @@ export const Errno = Object.freeze({
   EOVERFLOW: 75,
   EILSEQ: 84,
   EOPNOTSUPP: 95,
+  ETIMEDOUT: 110,
 } as const);
 
 export type ErrnoName = keyof typeof Errno;

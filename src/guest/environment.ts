@@ -19,6 +19,11 @@ export interface KernelClient {
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
   ): void;
+  /**
+   * The kernel's own text for the failure just answered, or empty when the errno says it all.
+   * Holds until the next answer: from `call`, or while `done` runs.
+   */
+  readonly denial: string;
 }
 
 export interface GuestEnvironment {

@@ -162,6 +162,7 @@ export function installIdentity(
         syscall: "chdir",
         path: process.cwd(),
         dest: directory,
+        ...(kernel().denial !== "" && { message: kernel().denial.replace(/^EACCES: /, "") }),
       });
     }
     cwd = result.cwd;

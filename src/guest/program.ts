@@ -4,11 +4,13 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
+import { installHostTools } from "./host-tools.js";
 import type { Leaving } from "./leaving.js";
+import { applyPlatform } from "./platform.js";
+import type { PlatformTools } from "./platform.js";
 import { createReturn } from "./return-value.js";
 
-export interface ProgramTools {
-  requireBuiltin(id: string): any;
+export interface ProgramTools extends PlatformTools {
   channel: Channel;
   leaving: Leaving;
 }
@@ -58,8 +60,10 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
 export function runProgram(tools: ProgramTools, options: StartOptions, source: string): void {
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
+  applyPlatform(tools, options.jsRuntime);
   hidden("__return", createReturn(tools.channel));
-  defineCommonJsGlobals(tools, options.path);
+  installHostTools(tools.channel);
+  if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") return runResident(tools, options);
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const { pathToFileURL } = tools.requireBuiltin("url");

@@ -13,11 +13,15 @@ import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
 import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
 import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
+import type { Answer } from "../protocol/permissions.js";
+import type { ToolDescriptor } from "../protocol/tools.js";
 import type { KernelStats, ProcessOptions, VmOptions } from "../protocol/host-calls.js";
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
+import { HostRequests } from "./host-requests.js";
+import { Deferred } from "./io/deferred.js";
 import { limits } from "./limits.js";
 import { Process } from "./process/process.js";
 import { Vm, identity } from "./vm.js";
@@ -52,6 +56,12 @@ function emit<K extends keyof typeof kernelHostEvents>(
     encodeFrame(FrameKind.event, 0, spec.nr, spec.args as Schema, args as Message<Schema>),
   );
 }
+
+const requests = new HostRequests({
+  judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
+  toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
+  toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+});
 
 function vmOf(handle: number): Vm {
   const vm = vms.get(handle);
@@ -120,31 +130,37 @@ function spawn(
   );
   vm.processes.set(pid, child);
   processes.set(handle, child);
-  pool.take((guest, reason) => {
-    if (guest === undefined) return child.failStart("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
-    child.start(
-      guest,
-      {
-        mode: options.mode,
-        language: options.language,
-        path,
-        argv: [path, ...options.args],
-        env: { ...vm.env, ...options.env },
-        cwd: resolved,
-        pid,
-        ppid: 1,
-        uid: identity.uid,
-        gid: identity.gid,
-        umask: 0o022,
-        hostname: identity.hostname,
-        outputWindowBytes: limits.outputWindowBytes,
-        memoryLimitBytes: limits.memoryBytes,
-        startedAtMs: Date.now(),
-        machineUptimeMs: Date.now() - vm.startedAtMs,
-      },
-      program,
-    );
-  });
+  const start = (env: Record<string, string>): void =>
+    pool.take((guest, reason) => {
+      if (guest === undefined) return child.failStart("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
+      child.start(
+        guest,
+        {
+          mode: options.mode,
+          language: options.language,
+          path,
+          argv: [path, ...options.args],
+          env,
+          cwd: resolved,
+          pid,
+          ppid: 1,
+          uid: identity.uid,
+          gid: identity.gid,
+          umask: 0o022,
+          hostname: identity.hostname,
+          outputWindowBytes: limits.outputWindowBytes,
+          memoryLimitBytes: limits.memoryBytes,
+          startedAtMs: Date.now(),
+          machineUptimeMs: Date.now() - vm.startedAtMs,
+          jsRuntime: vm.jsRuntime,
+        },
+        program,
+      );
+    });
+  const env = vm.policy.filterEnv({ ...vm.env, ...options.env });
+  if (env instanceof Deferred)
+    env.whenSettled((kept) => start(typeof kept === "number" ? {} : kept));
+  else start(env);
   return { pid };
 }
 
@@ -152,7 +168,7 @@ type Calls = typeof hostCalls;
 const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K> } = {
   ping: () => ({}),
   createVm: ({ vm, options }) => {
-    vms.set(vm, new Vm(JSON.parse(options) as VmOptions));
+    vms.set(vm, new Vm(vm, JSON.parse(options) as VmOptions, requests));
     return {};
   },
   disposeVm: ({ vm }) => {
@@ -176,6 +192,10 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
     return {};
   },
   spawn: ({ vm, process: handle, options, source }) => spawn(vm, handle, options, source),
+  registerTools: ({ vm, tools }) => {
+    vmOf(vm).tools.register(JSON.parse(tools) as ToolDescriptor[]);
+    return {};
+  },
   stats: () => {
     const stats: KernelStats = {
       pid: process.pid,
@@ -199,6 +219,8 @@ const events: { [K in keyof Events]: (args: Message<Events[K]["args"]>) => void 
   credit: ({ process: handle, stream, bytes }) => processes.get(handle)?.credit(stream, bytes),
   residentExec: ({ process: handle, sequence, source }) =>
     processes.get(handle)?.residentExec(sequence, source),
+  judged: ({ id, answers }) => requests.judged(id, JSON.parse(answers) as Answer[]),
+  toolDone: ({ id, ok, json }) => requests.toolDone(id, { ok, json: Buffer.from(json) }),
 };
 
 const callTable = byNumber<Calls[keyof Calls]>(hostCalls);

@@ -6,7 +6,10 @@ import { FileSystem, bootLayout } from "./fs/index.js";
 import type { Credentials } from "./fs/index.js";
 import type { VmOptions } from "../protocol/host-calls.js";
 import { limits } from "./limits.js";
+import type { HostRequests } from "./host-requests.js";
+import { Policy } from "./policy/policy.js";
 import type { Process } from "./process/process.js";
+import { ToolRegistry } from "./tools/registry.js";
 
 export const identity = Object.freeze({
   uid: 1000,
@@ -36,11 +39,25 @@ export class Vm {
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
+  readonly policy: Policy;
+  readonly tools = new ToolRegistry();
+  readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
   #nextPid = 2;
   #nextProgram = 1;
 
-  constructor(options: VmOptions) {
+  readonly #handle: number;
+  readonly #requests: HostRequests;
+
+  /** `handle` is the SDK's name for this VM. */
+  constructor(handle: number, options: VmOptions, requests: HostRequests) {
+    this.#handle = handle;
+    this.#requests = requests;
+    this.policy = new Policy(options.permissions, (scope, asked) =>
+      requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+    );
+    this.tools.register(options.tools);
+    this.jsRuntime = options.jsRuntime;
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
     this.env = { ...baseEnvironment, ...options.env };
@@ -50,6 +67,11 @@ export class Vm {
   /** What the host acts as: the guest's user cannot be in its way. */
   hostCredentials(): Credentials {
     return { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
+  }
+
+  /** Asks the host to run a tool's handler. */
+  callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
+    return this.#requests.callTool(this.#handle, name, input);
   }
 
   allocatePid(): number {

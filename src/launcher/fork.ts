@@ -45,6 +45,8 @@ const requireBuiltin = (id) => {
   if (!builtins.has(id)) builtins.set(id, hostRequire(id));
   return builtins.get(id);
 };
+// Globals that a platform may take from the program, but not from these modules.
+const own = { process, Buffer, setImmediate, URL, TextDecoder };
 const loaded = new Map();
 const load = (id) => {
   if (loaded.has(id)) return loaded.get(id).exports;
@@ -61,10 +63,9 @@ const load = (id) => {
     }
     return load(parts.join("/"));
   };
-  const run = compileFunction(source, ["exports", "require", "module", "internalBinding", "requireBuiltin"], {
-    filename: "node:internal/secure-exec/" + id,
-  });
-  run(module.exports, localRequire, module, internalBinding, requireBuiltin);
+  const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
+  const run = compileFunction(source, names, { filename: "node:internal/secure-exec/" + id });
+  run(module.exports, localRequire, module, internalBinding, requireBuiltin, ...Object.values(own));
   return module.exports;
 };
 const { main } = load("launcher/zygote/main");

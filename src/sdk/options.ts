@@ -8,7 +8,14 @@
  */
 import { failure, invalidOption } from "./errors.js";
 import type { OutputHook } from "./output-channel.js";
+import { parsePermissions } from "./permissions.js";
+import type { ParsedPermissions, Permissions } from "./permissions.js";
+import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
+import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { parseTools } from "./tools.js";
+import type { HostTools, ParsedTools } from "./tools.js";
+import type { JsRuntime } from "../protocol/platforms.js";
 
 export const defaultCwd = "/home/user";
 
@@ -18,9 +25,7 @@ export interface NodeRuntimeBootTiming {
   durationMs: number;
 }
 
-type Mode = "allow" | "deny";
-
-export interface NodeRuntimeCreateOptions {
+export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Environment of every program, over the machine's base environment. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */
@@ -31,10 +36,17 @@ export interface NodeRuntimeCreateOptions {
   sidecar?: SidecarProcess;
   /** Called once per stage of starting up. */
   onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
-  /** Only the defaults can be given in this version; anything else is refused. */
-  permissions?: Partial<
-    Record<"fs" | "network" | "childProcess" | "process" | "env" | "tool", Mode>
-  >;
+  /** What programs may do, merged per scope over the defaults; see docs/permissions.md. */
+  permissions?: Permissions;
+  /** How long a permission function may take before its request is denied. Default 10 000. */
+  permissionTimeoutMs?: number;
+  /** Functions of the host that programs may call by name; see docs/tools.md. */
+  tools?: HostTools;
+  /** Other names for `tools`. */
+  bindings?: HostTools;
+  hostFunctions?: HostTools;
+  /** The options of the platform in one object; see docs/platforms.md. */
+  jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
 }
 
 /** Options of one program. */
@@ -62,19 +74,26 @@ export interface NodeRuntimeExecOptions {
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
-const createNames = ["env", "cwd", "files", "sidecar", "onBootTiming", "permissions"];
+const toolNames = ["tools", "bindings", "hostFunctions"] as const;
+const createNames = [
+  "env",
+  "cwd",
+  "files",
+  "sidecar",
+  "onBootTiming",
+  "permissions",
+  "permissionTimeoutMs",
+  ...toolNames,
+  "jsRuntime",
+  ...jsRuntimeKeys,
+];
 const plannedNames = [
   "mounts",
   "nodeModules",
-  "tools",
-  "bindings",
-  "hostFunctions",
   "loopbackExemptPorts",
   "commandsDir",
   "wasmCommandDirs",
-  "jsRuntime",
   "limits",
-  "timing",
   "user",
 ];
 const runNames = [
@@ -89,15 +108,7 @@ const runNames = [
   "language",
   "name",
 ];
-/** The policy in force in this version; tools do not exist yet, so either word about them is true. */
-const permissionsInForce: Readonly<Record<string, readonly unknown[]>> = {
-  fs: ["allow"],
-  network: ["deny"],
-  childProcess: ["allow"],
-  process: ["allow"],
-  env: ["allow"],
-  tool: ["allow", "deny"],
-};
+const permissionTimeoutMs = 10_000;
 /** The longest delay a timer of Node takes; about 24.8 days. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
@@ -181,10 +192,10 @@ export function guestPathOf(value: unknown, cwd: string): string {
 }
 
 /** Positive milliseconds or undefined. */
-export function timeoutOf(value: unknown): number | undefined {
+export function timeoutOf(value: unknown, option = "timeout"): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !(value > 0)) {
-    throw invalidOption("timeout", "must be a positive number of milliseconds");
+    throw invalidOption(option, "must be a positive number of milliseconds");
   }
   return Math.min(value, longestTimeoutMs);
 }
@@ -195,35 +206,28 @@ function signalOf(value: unknown): AbortSignal | undefined {
   throw invalidOption("signal", "must be an AbortSignal");
 }
 
-function checkPermissions(value: unknown): void {
-  if (value === undefined) return;
-  if (!isRecord(value)) throw invalidOption("permissions", "must be an object");
-  for (const [scope, mode] of Object.entries(value)) {
-    if (mode === undefined) continue;
-    const option = `permissions.${scope}`;
-    if (!Object.hasOwn(permissionsInForce, scope))
-      throw invalidOption(option, "is not a known scope");
-    if (!permissionsInForce[scope]!.includes(mode)) {
-      throw failure(
-        "NOT_IMPLEMENTED",
-        { option: `this value of ${option}` },
-        { details: { option } },
-      );
-    }
-  }
-}
-
 export interface CreateOptions {
   env: Record<string, string>;
   cwd: string;
   files: [path: string, data: Uint8Array][];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
+  permissions: ParsedPermissions;
+  permissionTimeoutMs: number;
+  tools: ParsedTools;
+  jsRuntime: JsRuntime;
+}
+
+/** The tools under whichever of the three names they were given. */
+function toolsOf(given: Bag): ParsedTools {
+  const [name = "tools", second] = toolNames.filter((key) => given[key] !== undefined);
+  if (second !== undefined) throw invalidOption(second, `means the same as ${name}; give one`);
+  return parseTools(name, given[name]);
 }
 
 export function parseCreateOptions(value: unknown): CreateOptions {
   const given = bagOf(value, createNames, plannedNames);
-  checkPermissions(given.permissions);
+  const toolsGiven = toolNames.some((name) => given[name] !== undefined);
   const { files = {}, sidecar } = given;
   if (!isRecord(files)) throw invalidOption("files", "must be an object of guest paths");
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
@@ -238,6 +242,11 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     ]),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
+    permissions: parsePermissions(given.permissions, toolsGiven),
+    permissionTimeoutMs:
+      timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
+    tools: toolsOf(given),
+    jsRuntime: parseJsRuntime(given),
   };
 }
 

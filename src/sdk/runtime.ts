@@ -7,12 +7,13 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import { performance } from "node:perf_hooks";
-import type { ProcessOptions } from "../protocol/host-calls.js";
+import type { ProcessOptions, VmOptions } from "../protocol/host-calls.js";
 import { failure, printable } from "./errors.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
 import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
+import { MachineHost } from "./machine-host.js";
 import {
   bytesOf,
   guestPathOf,
@@ -34,6 +35,8 @@ import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValue, returnValueError } from "./return-value.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { parseTools } from "./tools.js";
+import type { HostTools } from "./tools.js";
 
 export interface NodeRuntimeExecResult {
   /** Everything the program wrote, decoded as UTF-8, up to 16 MiB per stream. */
@@ -60,16 +63,24 @@ export class NodeRuntime {
   readonly #connection: KernelConnection;
   readonly #vm: number;
   readonly #cwd: string;
+  readonly #host: MachineHost;
   readonly #processes = new Set<GuestProcess>();
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   #disposing: Promise<void> | undefined;
 
-  private constructor(connection: KernelConnection, vm: number, cwd: string) {
+  private constructor(connection: KernelConnection, given: CreateOptions) {
     this.#connection = connection;
-    this.#vm = vm;
-    this.#cwd = cwd;
+    this.#vm = connection.newHandle();
+    this.#cwd = given.cwd;
+    const vm = this.#vm;
+    this.#host = new MachineHost(given.permissions.functions, {
+      judged: (id, answers) =>
+        connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
+      toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+    });
+    this.#host.tools.add(given.tools, "tools");
   }
 
   /**
@@ -91,9 +102,17 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd } = given;
-    const runtime = new NodeRuntime(connection, connection.newHandle(), cwd);
-    const vmOptions = JSON.stringify({ env, cwd });
+    const { env, cwd, jsRuntime, permissionTimeoutMs } = given;
+    const runtime = new NodeRuntime(connection, given);
+    const vmOptions = JSON.stringify({
+      env,
+      cwd,
+      jsRuntime,
+      permissions: given.permissions.policies,
+      permissionTimeoutMs,
+      tools: runtime.#host.tools.descriptors(),
+    } satisfies VmOptions);
+    connection.attachVm(runtime.#vm, runtime.#host);
     try {
       await timed(
         "vm_create",
@@ -187,6 +206,34 @@ export class NodeRuntime {
     return runner;
   }
 
+  /**
+   * Adds host tools, or replaces those of the same name. Whether programs may call them is for
+   * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
+   */
+  async registerTools(tools: HostTools): Promise<void> {
+    const parsed = parseTools("tools", tools);
+    this.#checkUsable();
+    this.#host.tools.add(parsed, "tools");
+    const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
+    try {
+      await this.#connection.call("registerTools", {
+        vm: this.#vm,
+        tools: JSON.stringify(descriptors),
+      });
+    } catch (error) {
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    }
+  }
+
+  /** Earlier and later names of `registerTools`. */
+  registerBindings(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
+  }
+
+  registerHostFunctions(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
+  }
+
   /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE. */
   async readFile(path: string): Promise<Uint8Array> {
     const full = guestPathOf(path, this.#cwd);
@@ -245,6 +292,7 @@ export class NodeRuntime {
       if (error instanceof KernelRefusal) throw error.toPublic();
     } finally {
       for (const guest of this.#processes) guest.vanish();
+      this.#connection.detachVm(this.#vm);
     }
     await Promise.all(runners);
   }

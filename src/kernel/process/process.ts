@@ -10,7 +10,7 @@ import { constants } from "node:os";
 import { Errno } from "../../abi/errno.js";
 import { Decoder, MalformedMessage } from "../../protocol/codec.js";
 import type { Message, Schema } from "../../protocol/codec.js";
-import { FrameKind, encodeFrame } from "../../protocol/frames.js";
+import { FrameKind, encodeFrame, guestFailure } from "../../protocol/frames.js";
 import type { Frame } from "../../protocol/frames.js";
 import { guestCalls, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
@@ -19,6 +19,8 @@ import { byNumber } from "../../protocol/table.js";
 import type { Guest } from "../../launcher/fork.js";
 import type { Credentials, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
+import { Deferred } from "../io/deferred.js";
+import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
 import { describeDeath } from "./death.js";
@@ -57,6 +59,12 @@ export class Process {
   readonly credentials: Credentials;
   readonly openFiles = new Map<number, OpenFile>();
   readonly limits = { openFiles: limits.openFiles };
+  /** Calls that wait for their answer. */
+  readonly #pending = new Set<{ cancel(): void }>();
+  #pendingBytes = 0;
+  get policy(): Vm["policy"] {
+    return this.vm.policy;
+  }
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
@@ -206,23 +214,48 @@ export class Process {
     if (entry === undefined)
       throw new MalformedMessage(`system call ${frame.number} does not exist`);
     const args = new Decoder(frame.payload).message(entry.spec.args as Schema);
-    const result = dispatch(this, entry.name as keyof typeof guestCalls, args as never);
-    const reply =
+    const { id, number } = frame;
+    const result: unknown = dispatch(this, entry.name as keyof typeof guestCalls, args as never);
+    if (!(result instanceof Deferred)) {
+      this.#reply(id, number, entry.spec.result, result);
+      return;
+    }
+    const bytes = frame.payload.length;
+    if (
+      this.#pending.size >= limits.pendingCalls ||
+      this.#pendingBytes + bytes > limits.pendingCallBytes
+    ) {
+      result.cancel();
+      this.#reply(id, number, entry.spec.result, -Errno.EAGAIN);
+      return;
+    }
+    this.#pending.add(result);
+    this.#pendingBytes += bytes;
+    result.whenSettled((late) => {
+      this.#pending.delete(result);
+      this.#pendingBytes -= bytes;
+      if (this.#finished) return;
+      try {
+        this.#reply(id, number, entry.spec.result, late);
+      } catch (error) {
+        // Nobody above this frame answers for the guest.
+        this.#violation ??= error instanceof Error ? error.message : String(error);
+        this.#end();
+      }
+    });
+  }
+
+  #reply(id: number, number: number, schema: Schema, result: unknown): void {
+    const failure =
       typeof result === "number"
-        ? encodeFrame(
-            FrameKind.failure,
-            frame.id,
-            frame.number,
-            { errno: "i32" },
-            { errno: -result },
-          )
-        : encodeFrame(
-            FrameKind.reply,
-            frame.id,
-            frame.number,
-            entry.spec.result as Schema,
-            result as Message<Schema>,
-          );
+        ? { errno: -result, message: "" }
+        : result instanceof Denial
+          ? { errno: -result.errno, message: result.message }
+          : undefined;
+    const reply =
+      failure === undefined
+        ? encodeFrame(FrameKind.reply, id, number, schema, result as Message<Schema>)
+        : encodeFrame(FrameKind.failure, id, number, guestFailure, failure);
     const guest = this.#guest!;
     if (!guest.send(reply) && guest.bufferedBytes > limits.replyBacklogBytes) {
       throw new MalformedMessage("replies are not being read");
@@ -318,6 +351,8 @@ export class Process {
   #finish(end: Pick<ProcessEnd, "exitCode" | "signal" | "errorCode" | "errorMessage">): void {
     if (this.#finished) return;
     this.#finished = true;
+    for (const call of this.#pending) call.cancel();
+    this.#pending.clear();
     for (const file of this.openFiles.values()) file.unref();
     this.openFiles.clear();
     this.vm.processes.delete(this.pid);

@@ -4,18 +4,23 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
-import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { CallArgs } from "../../protocol/table.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
+import { admit } from "../policy/admission.js";
+import type { Answer } from "../policy/admission.js";
 import type { Process } from "../process/process.js";
+import { afterwards } from "../policy/decision.js";
 import { fsHandlers } from "./fs.js";
+import { toolHandlers } from "./tools.js";
 
 type Calls = typeof guestCalls;
 type Handlers = {
-  [K in keyof Calls]: (process: Process, args: CallArgs<Calls, K>) => CallResult<Calls, K> | number;
+  [K in keyof Calls]: (process: Process, args: CallArgs<Calls, K>) => Answer<K>;
 };
 
 const handlers: Handlers = {
   ...fsHandlers,
+  ...toolHandlers,
   chdir(process, { path }) {
     const who = process.credentials;
     const stat = process.fs.stat(who, path, true);
@@ -37,8 +42,16 @@ const handlers: Handlers = {
     if (pid === 1) return -Errno.EPERM;
     const target = process.vm.processes.get(pid === 0 ? process.pid : pid);
     if (target === undefined) return -Errno.ESRCH;
-    const result = target.signal(signal);
-    return result < 0 ? result : {};
+    const send = (): Answer<"kill"> => {
+      const result = target.signal(signal);
+      return result < 0 ? result : {};
+    };
+    // A process may always signal itself.
+    if (target === process) return send();
+    return afterwards(
+      process.policy.judge({ scope: "process", operation: "kill", pid: target.pid, signal }),
+      send,
+    );
   },
   usage() {
     return -Errno.ENOSYS;
@@ -49,6 +62,6 @@ export function dispatch<K extends keyof Calls>(
   process: Process,
   name: K,
   args: CallArgs<Calls, K>,
-): CallResult<Calls, K> | number {
-  return handlers[name](process, args);
+): Answer<K> {
+  return admit(process, name, args, (admitted) => handlers[name](process, admitted));
 }

@@ -19,7 +19,13 @@ import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import { lockDown, prepareLockDown } from "./lock-down.js";
-import { collectGarbage, hideInternals, warmUp } from "./warm-up.js";
+import {
+  collectGarbage,
+  hideInternals,
+  replaceInternal,
+  restrictBuiltins,
+  warmUp,
+} from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
@@ -49,6 +55,9 @@ async function boot(): Promise<void> {
     kernel: {
       call: (name, args) => guestChannel().call(name, args),
       callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
+      get denial() {
+        return guestChannel().denial;
+      },
     },
     writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
     readInput: (maxBytes) => guestChannel().readInput(maxBytes),
@@ -79,7 +88,12 @@ async function boot(): Promise<void> {
     assumeIdentity(start);
     channel.setWindow(start.outputWindowBytes);
     listenForSignals(channel);
-    runProgram({ requireBuiltin, channel, leaving }, start, (source as Buffer).toString("utf8"));
+    const tools = { internalBinding, requireBuiltin, channel, leaving };
+    const builtins = {
+      restrictBuiltins: (keep: (id: string) => boolean) => restrictBuiltins(requireBuiltin, keep),
+      replaceInternal,
+    };
+    runProgram({ ...tools, ...builtins }, start, (source as Buffer).toString("utf8"));
   });
 }
 
