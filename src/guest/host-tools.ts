@@ -4,7 +4,7 @@
  * It protects nothing: the kernel judges the call, the host checks the input.
  * The answer comes from the host and is parsed as JSON.
  */
-import type { ToolFailure } from "../protocol/tools.js";
+import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
 import type { KernelClient } from "./environment.js";
 
 const { parse, stringify } = JSON;
@@ -69,4 +69,11 @@ export function installHostTools(kernel: KernelClient): void {
       enumerable: false,
     });
   }
+}
+
+/** The tools that the caller may call, or the one with that name or alias. */
+export function describeTools(kernel: KernelClient, name: string): ToolDescriptor[] {
+  const result = kernel.call("describeTools", { name });
+  if (typeof result === "number") return [];
+  return parse(Buffer.from(result.json).toString("utf8")) as ToolDescriptor[];
 }

@@ -13,7 +13,7 @@ interface ScopeSpec {
   /** Key of a rule's patterns. */
   readonly patterns: "paths" | "patterns";
   readonly byDefault: Mode;
-  /** What may stand before an operation and a dot. */
+  /** What may stand before an operation and a dot; the first is how denials write it. */
   readonly prefixes: readonly string[];
   /** Other names of the scope itself. */
   readonly aliases: readonly string[];
@@ -57,7 +57,7 @@ export const permissionScopes = {
   childProcess: {
     patterns: "patterns",
     byDefault: "allow",
-    prefixes: ["childProcess", "child_process"],
+    prefixes: ["child_process", "childProcess"],
     aliases: [],
     operations: { spawn: [] },
   },

@@ -42,6 +42,7 @@ export interface Caller {
 
 /** Entries looked at for one call on a whole tree; more is denied. */
 const treeLimit = 20_000;
+const detourLimit = 16;
 /** How often a path may change while its judgement is awaited. */
 const attempts = 3;
 
@@ -84,6 +85,13 @@ function requestsOf(caller: Caller, demands: readonly Demand[]): Judged | number
     add(operation, path, resource, demand.to);
     if (demand.also === "missing") {
       for (const above of missingAbove(caller, path)) add(operation, above, resource);
+      const detours = detoursOf(on.path);
+      if (detours === undefined) return refuse(demand, resource);
+      for (const detour of detours) {
+        const made = canonicalPath(fs, credentials, detour, true);
+        if (made === undefined) return refuse(demand, resource);
+        for (const above of missingAbove(caller, `${made}/`)) add(operation, above, resource);
+      }
     } else if (demand.also === "tree" || demand.also === "moved") {
       const below = entriesBelow(caller, path);
       if (below === undefined) return refuse(demand, resource);
@@ -103,6 +111,16 @@ function missingAbove(caller: Caller, path: string): string[] {
     missing.push(above);
   }
   return missing;
+}
+
+/** The beginnings of a path that a ".." leaves again; undefined when there are too many to judge. */
+function detoursOf(path: string): string[] | undefined {
+  const detours: string[] = [];
+  for (const { index } of path.matchAll(/\/\.\.(?=\/|$)/g)) {
+    detours.push(path.slice(0, index));
+    if (detours.length > detourLimit) return undefined;
+  }
+  return detours.filter((detour) => detour !== "");
 }
 
 /** Every path below a directory, links unfollowed; undefined when there are too many to judge. */

@@ -27,7 +27,8 @@ export function canonicalPath(
   let resolved: string[] = [];
   let links = 0;
   let lookups = 0;
-  let absent = false;
+  /** Length of `resolved` at which the path stopped existing. */
+  let absentAt = Infinity;
   // A slash at the end asks for the directory behind a link.
   const followLast = follow || path.endsWith("/") || /(?:^|\/)\.\.?$/.test(path);
   while (todo.length > 0) {
@@ -35,10 +36,12 @@ export function canonicalPath(
     if (name === "" || name === ".") continue;
     if (name === "..") {
       resolved.pop();
+      // `mkdir -p` makes what is missing and comes back from there.
+      if (resolved.length <= absentAt) absentAt = Infinity;
       continue;
     }
     const last = todo.every((part) => part === "");
-    if (!absent && (!last || followLast)) {
+    if (absentAt === Infinity && (!last || followLast)) {
       if (++lookups > lookupLimit) return undefined;
       const target = fs.readlink(root, `/${[...resolved, name].join("/")}`);
       if (typeof target === "string") {
@@ -47,7 +50,7 @@ export function canonicalPath(
         for (const part of target.split("/").reverse()) todo.push(part);
         continue;
       }
-      if (target === -Errno.ENOENT || target === -Errno.ENOTDIR) absent = true;
+      if (target === -Errno.ENOENT || target === -Errno.ENOTDIR) absentAt = resolved.length;
       else if (target !== -Errno.EINVAL) return undefined;
     }
     resolved.push(name);

@@ -39,6 +39,11 @@ export class Policy {
     return this.#judges.get(scope) === "allow";
   }
 
+  /** Whether a function of the host decides in the scope. */
+  asksHost(scope: Scope): boolean {
+    return this.#judges.get(scope) === "ask";
+  }
+
   /** Whether rules, which answer at once, decide in the scope. */
   hasRules(scope: Scope): boolean {
     return typeof this.#judges.get(scope) === "function";
