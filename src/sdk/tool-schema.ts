@@ -39,6 +39,10 @@ function isBag(value: unknown): value is Bag {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function isResult(value: unknown): value is { issues?: unknown; value?: unknown } {
+  return typeof value === "object" && value !== null;
+}
+
 function step(key: string | number): string {
   if (typeof key === "number" || /^\d+$/.test(key)) return `[${key}]`;
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
@@ -155,7 +159,9 @@ function standardCheck(schema: StandardSchema): InputCheck {
     } catch {
       return { violation: { path: "$", problem: "the tool's schema could not be applied" } };
     }
-    if (!isBag(result)) return { violation: { path: "$", problem: "the schema did not decide" } };
+    // arktype answers with an array that has `issues`.
+    if (!isResult(result))
+      return { violation: { path: "$", problem: "the schema did not decide" } };
     if (result.issues === undefined) return { value: result.value };
     const issue: unknown = Array.isArray(result.issues) ? result.issues[0] : undefined;
     const { message, path } = isBag(issue) ? issue : {};

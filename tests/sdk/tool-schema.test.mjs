@@ -112,6 +112,9 @@ test("Standard Schema: issues, paths, conversion, promises", async () => {
   assert.deepEqual(await check({ n: "5" }), { value: { n: 5 } });
   assert.deepEqual(await check({}), { violation: { path: "$.list[0].n", problem: "not text" } });
   assert.deepEqual(jsonSchema, { type: "object", properties: { n: { type: "string" } } });
+  const listLike = Object.assign([], { issues: [{ message: "m", path: ["a"] }] });
+  const arrays = { "~standard": { version: 1, vendor: "test", validate: () => listLike } };
+  assert.deepEqual(await violation(arrays, {}), { path: "$.a", problem: "m" });
   delete schema["~standard"].jsonSchema;
   assert.deepEqual(schemaCheck("s", schema).jsonSchema, { type: "object" });
 });
