@@ -18,7 +18,7 @@ export interface KernelClient {
     name: K,
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
-  ): void;
+  ): PendingCall;
   /**
    * The kernel's own text for the failure just answered, or empty when the errno says it all.
    * Holds until the next answer: from `call`, or while `done` runs.
@@ -26,13 +26,21 @@ export interface KernelClient {
   readonly denial: string;
 }
 
+/** A call under way. Referenced ones keep the event loop alive. */
+export interface PendingCall {
+  ref(): void;
+  unref(): void;
+}
+
 export interface GuestEnvironment {
   internalBinding(name: string): any;
   /** Loads a built-in module, internal ones included. */
   requireBuiltin(id: string): any;
   kernel: KernelClient;
+  /** Whether `writeOutput` is the way to write to `fd`: its other end is the host. */
+  isHostOutput(fd: number): boolean;
   /** Writes to stdout (1) or stderr (2); blocks while the window is spent. */
   writeOutput(fd: number, data: Uint8Array): void;
-  /** Blocks for bytes of stdin; empty at end of file. */
-  readInput(maxBytes: number): Uint8Array;
+  /** `fd` was closed: what gets its number next is something else. */
+  forgetOutput(fd: number): void;
 }

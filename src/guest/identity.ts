@@ -16,6 +16,8 @@ const homeDirectory = "/home/user";
 
 let start: StartOptions | undefined;
 let startedAtNs = 0n;
+/** The answer of process.cwd(), once it was asked for or changed. */
+let cwd: string | undefined;
 
 const startOptions = (): StartOptions => {
   if (start === undefined) throw new Error("no guest has started");
@@ -148,7 +150,6 @@ export function installIdentity(
 
   const { validateString } = requireBuiltin("internal/validators");
   const { parseFileMode } = requireBuiltin("internal/validators");
-  let cwd: string | undefined;
   process.cwd = function wrappedCwd() {
     cwd ??= startOptions().cwd;
     return cwd;
@@ -242,4 +243,12 @@ export function assumeIdentity(options: StartOptions): void {
   });
   process.argv = [guestExecPath, ...options.argv];
   for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
+}
+
+/** Takes `assumeIdentity` back, but for the variables that it set. */
+export function forgetIdentity(): void {
+  start = undefined;
+  startedAtNs = 0n;
+  cwd = undefined;
+  process.argv = [guestExecPath];
 }

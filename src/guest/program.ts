@@ -4,10 +4,12 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
-import { installHostTools } from "./host-tools.js";
+import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
 import type { Leaving } from "./leaving.js";
+import { runNodeCommand } from "./node-cli.js";
 import { applyPlatform } from "./platform.js";
 import type { PlatformTools } from "./platform.js";
+import { toolCommand } from "./programs/tool-command.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools extends PlatformTools {
@@ -57,21 +59,50 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
   lazy("exports", () => mainModule().exports);
 }
 
-export function runProgram(tools: ProgramTools, options: StartOptions, source: string): void {
+/** The promise settles when the main program has been evaluated; nobody needs to wait for it. */
+export function runProgram(
+  tools: ProgramTools,
+  options: StartOptions,
+  source: string,
+): Promise<unknown> {
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   applyPlatform(tools, options.jsRuntime);
-  hidden("__return", createReturn(tools.channel));
   installHostTools(tools.channel);
+  if (options.mode === "tool") return runTool(tools, options);
+  if (options.mode === "node") {
+    runNodeCommand(tools, options);
+    return Promise.resolve();
+  }
+  hidden("__return", createReturn(tools.channel));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
-  if (options.mode === "resident") return runResident(tools, options);
+  if (options.mode === "resident") {
+    runResident(tools, options);
+    return Promise.resolve();
+  }
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const { pathToFileURL } = tools.requireBuiltin("url");
   const url = pathToFileURL(options.path).href as string;
-  runEntryPointWithESMLoader((loader: any) => {
+  return runEntryPointWithESMLoader((loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
     return loader.eval(text, url, true);
   });
+}
+
+/** The command of a host tool, over the virtual file system as every command. */
+async function runTool(tools: ProgramTools, options: StartOptions): Promise<void> {
+  const fs = tools.requireBuiltin("fs");
+  const { channel, leaving } = tools;
+  const code = await toolCommand({
+    argv: [options.image, ...options.argv],
+    write: (text) => fs.writeSync(1, text),
+    writeError: (text) => fs.writeSync(2, text),
+    readInput: () => fs.readFileSync(0, "utf8"),
+    readFile: (path) => fs.readFileSync(path, "utf8"),
+    callTool: createCallTool(channel),
+    describeTools: (name) => describeTools(channel, name),
+  });
+  leaving.leave(code);
 }
 
 function stripTypes(tools: ProgramTools, source: string): string {

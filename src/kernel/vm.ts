@@ -5,10 +5,15 @@
 import { FileSystem, bootLayout } from "./fs/index.js";
 import type { Credentials } from "./fs/index.js";
 import type { VmOptions } from "../protocol/host-calls.js";
+import type { ToolDescriptor } from "../protocol/tools.js";
 import { limits } from "./limits.js";
+import type { Guest } from "../launcher/fork.js";
 import type { HostRequests } from "./host-requests.js";
 import { Policy } from "./policy/policy.js";
+import { installPrograms } from "./process/programs.js";
 import type { Process } from "./process/process.js";
+import { ProcessTable } from "./process/table.js";
+import { installToolCommands } from "./tools/commands.js";
 import { ToolRegistry } from "./tools/registry.js";
 
 export const identity = Object.freeze({
@@ -33,9 +38,14 @@ export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 });
 
+/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
+export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+
 export class Vm {
   readonly fs: FileSystem;
-  readonly processes = new Map<number, Process>();
+  readonly processes = new ProcessTable();
+  /** Where the OS processes come from. */
+  readonly takeGuest: TakeGuest;
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
@@ -43,23 +53,24 @@ export class Vm {
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
-  #nextPid = 2;
   #nextProgram = 1;
 
   readonly #handle: number;
   readonly #requests: HostRequests;
 
   /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, requests: HostRequests) {
+  constructor(handle: number, options: VmOptions, requests: HostRequests, takeGuest: TakeGuest) {
     this.#handle = handle;
     this.#requests = requests;
+    this.takeGuest = takeGuest;
     this.policy = new Policy(options.permissions, (scope, asked) =>
       requests.judge(handle, scope, asked, options.permissionTimeoutMs),
     );
-    this.tools.register(options.tools);
     this.jsRuntime = options.jsRuntime;
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
+    installPrograms(this.fs);
+    if (options.tools.length > 0) this.registerTools(options.tools);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
   }
@@ -69,13 +80,19 @@ export class Vm {
     return { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
   }
 
+  registerTools(tools: readonly ToolDescriptor[]): void {
+    this.tools.register(tools);
+    installToolCommands(this.fs, this.tools.commandNames().keys());
+  }
+
   /** Asks the host to run a tool's handler. */
   callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
     return this.#requests.callTool(this.#handle, name, input);
   }
 
-  allocatePid(): number {
-    return this.#nextPid++;
+  /** Called by a process that has ended, once. */
+  processEnded(process: Process): void {
+    this.processes.ended(process);
   }
 
   allocateProgramName(extension: string): string {

@@ -23,6 +23,8 @@ export const zygoteFlags: readonly string[] = Object.freeze([
   "--expose-internals",
   "--single-threaded",
   "--minor-ms",
+  "--min-semi-space-size=16",
+  "--no-maglev",
   "--v8-pool-size=0",
   "--disable-sigusr1",
   "--no-warnings",
@@ -41,8 +43,11 @@ require("fs").closeSync(4);
 const webName = "cry" + "pto";
 const hostRequire = require;
 const builtins = new Map();
+const BuiltinModule = hostRequire("internal/modules/helpers").loadBuiltinModule("fs").constructor;
+// Internal modules stay loadable here after they are hidden from everybody else.
 const requireBuiltin = (id) => {
-  if (!builtins.has(id)) builtins.set(id, hostRequire(id));
+  if (!builtins.has(id))
+    builtins.set(id, id.startsWith("internal/") ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
   return builtins.get(id);
 };
 // Globals that a platform may take from the program, but not from these modules.
@@ -68,7 +73,10 @@ const load = (id) => {
   run(module.exports, localRequire, module, internalBinding, requireBuiltin, ...Object.values(own));
   return module.exports;
 };
+// Compiled to the last function now, or every guest would compile its own start.
+require("v8").setFlagsFromString("--no-lazy");
 const { main } = load("launcher/zygote/main");
+require("v8").setFlagsFromString("--lazy");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
   if (id === "process" || id === "console" || id === webName) continue;
@@ -214,6 +222,8 @@ export interface ZygoteOptions {
   bundlePath: string;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
+  /** A guest is gone for good. */
+  reaped: () => void;
 }
 
 export class Zygote {
@@ -224,6 +234,7 @@ export class Zygote {
   readonly #pending = new Map<number, PendingFork>();
   readonly #guests = new Map<number, Guest>();
   readonly #lost: (reason: string) => void;
+  readonly #reaped: () => void;
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
@@ -231,6 +242,7 @@ export class Zygote {
 
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
+    this.#reaped = options.reaped;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
@@ -325,6 +337,7 @@ export class Zygote {
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
         guest?.reaped(b);
+        this.#reaped();
       }
     }
   }

@@ -21,6 +21,9 @@ export const toolLimits = Object.freeze({
   concurrentCalls: 64,
 });
 
+/** The command that lists the tools of a VM. */
+export const toolListCommand = "list-tools";
+
 export const toolNamePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /** `lookupUser` → `lookup-user`. */

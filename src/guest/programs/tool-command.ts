@@ -5,11 +5,11 @@
  * It only turns arguments into an input and an answer into text; the kernel
  * judges the call and the host checks the input.
  */
-import { kebabCase } from "../../protocol/tools.js";
+import { kebabCase, toolListCommand } from "../../protocol/tools.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 
 export interface ToolCommandContext {
-  /** argv[0] is the command's name: a tool, an alias of one, or `listCommand`. */
+  /** argv[0] is the command's name: a tool, an alias of one, or `toolListCommand`. */
   argv: readonly string[];
   write(text: string): void;
   writeError(text: string): void;
@@ -21,9 +21,6 @@ export interface ToolCommandContext {
   /** The tool with that name or alias; all callable ones for "". */
   describeTools(name: string): readonly ToolDescriptor[];
 }
-
-/** Lists the tools of the VM. */
-export const listCommand = "list-tools";
 
 /** Exit codes: the shell's own for wrong usage, Node's for a failed call. */
 const usageError = 2;
@@ -208,7 +205,7 @@ function list(context: ToolCommandContext, args: readonly string[]): number {
 export async function toolCommand(context: ToolCommandContext): Promise<number> {
   const [path = "", ...rest] = context.argv;
   const command = path.slice(path.lastIndexOf("/") + 1);
-  if (command === listCommand) return list(context, rest);
+  if (command === toolListCommand) return list(context, rest);
   const [tool] = context.describeTools(command);
   if (tool === undefined) {
     context.writeError(`${command}: there is no such host tool, or it may not be called\n`);

@@ -14,6 +14,7 @@ import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { Deferred } from "../io/deferred.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
+import type { Answer as HandlerAnswer } from "../syscalls/dispatch.js";
 import { canonicalPath } from "./canonical-path.js";
 import { Denial, denial } from "./decision.js";
 import type { Decision } from "./decision.js";
@@ -24,19 +25,14 @@ import type { Policy } from "./policy.js";
 type Calls = typeof guestCalls;
 type Name = keyof Calls;
 type FsName = keyof typeof fsCalls;
-/** What a handler may answer. */
-export type Answer<K extends Name> =
-  | CallResult<Calls, K>
-  | number
-  | Denial
-  | Deferred<CallResult<Calls, K> | Denial>;
+type Answer<K extends Name> = HandlerAnswer<CallResult<Calls, K>>;
 
 /** What the door needs to know of a process. */
 export interface Caller {
   readonly pid: number;
   readonly fs: FileSystem;
   readonly credentials: Credentials;
-  readonly openFiles: { get(fd: number): object | undefined };
+  readonly descriptors: { get(fd: number): object | undefined };
   readonly policy: Policy;
 }
 
@@ -67,7 +63,7 @@ function requestsOf(caller: Caller, demands: readonly Demand[]): Judged | number
   for (const demand of demands) {
     const { on, operation } = demand;
     if ("fd" in on) {
-      const file = caller.openFiles.get(on.fd);
+      const file = caller.descriptors.get(on.fd);
       if (file === undefined) continue;
       const path = openedAt.get(file);
       if (path === undefined) return refuse(demand, `descriptor ${on.fd}`);
@@ -214,7 +210,7 @@ const quiet: { [K in Name]?: () => CallResult<Calls, K> } = {
 function noteOpened(caller: Caller, name: Name, args: object, result: unknown): void {
   if (name !== "open" && name !== "readFile" && name !== "writeFile") return;
   const { fd } = result as { fd: number };
-  const file = fd === -1 ? undefined : caller.openFiles.get(fd);
+  const file = fd === -1 ? undefined : caller.descriptors.get(fd);
   const path =
     file &&
     canonicalPath(caller.fs, caller.credentials, (args as unknown as { path: string }).path, true);
@@ -284,6 +280,11 @@ function demandsOf<K extends Name>(name: K, args: CallArgs<Calls, K>): Demand[] 
       { operation: "stat", on: { path: (args as CallArgs<Calls, "chdir">).path, follow: true } },
     ];
   if (name === "packageScope") return [];
+  if (name === "spawn") {
+    const { cwd, file } = args as unknown as CallArgs<Calls, "spawn">;
+    const paths = [cwd, file.includes("/") ? file : ""].filter((path) => path !== "");
+    return paths.map((path) => ({ operation: "stat", on: { path, follow: true } }));
+  }
   if (!Object.hasOwn(fsDemands, name)) return undefined;
   const row = fsDemands[name as FsName];
   return row === "opened" ? undefined : (row as (args: unknown) => Demand[])(args);

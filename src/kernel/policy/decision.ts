@@ -6,6 +6,7 @@ import { Errno } from "../../abi/errno.js";
 import { permissionScopes } from "../../protocol/permissions.js";
 import type { Request } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
+import type { Answer } from "../syscalls/dispatch.js";
 
 const resourceLimitChars = 1024;
 const reasonLimitChars = 256;
@@ -62,8 +63,8 @@ export function denial(request: Request, resource = resourceOf(request), reason?
 /** Runs `work` once a decision, which may come later, allows it. */
 export function afterwards<R>(
   decision: Decision | Deferred<Decision>,
-  work: () => R | number | Denial | Deferred<R | Denial>,
-): R | number | Denial | Deferred<R | Denial> {
+  work: () => Answer<R>,
+): Answer<R> {
   if (!(decision instanceof Deferred)) return decision === 0 ? work() : decision;
   const later = new Deferred<R | Denial>();
   later.onCancel(() => decision.cancel());

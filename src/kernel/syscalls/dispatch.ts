@@ -1,67 +1,34 @@
 /**
  * The dispatch of the system-call table: name → handler, nothing else. A handler
- * gets decoded arguments and answers a result or -errno, synchronously.
+ * gets decoded arguments and answers a result, -errno, or a `Deferred` of either;
+ * it changes state synchronously.
  */
-import { Errno } from "../../abi/errno.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
-import type { CallArgs } from "../../protocol/table.js";
-import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
+import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { Deferred } from "../io/deferred.js";
 import { admit } from "../policy/admission.js";
-import type { Answer } from "../policy/admission.js";
+import type { Denial } from "../policy/decision.js";
 import type { Process } from "../process/process.js";
-import { afterwards } from "../policy/decision.js";
 import { fsHandlers } from "./fs.js";
+import { processHandlers } from "./process.js";
 import { toolHandlers } from "./tools.js";
 
 type Calls = typeof guestCalls;
-type Handlers = {
-  [K in keyof Calls]: (process: Process, args: CallArgs<Calls, K>) => Answer<K>;
+/** What a handler may answer. */
+export type Answer<R> = R | number | Denial | Deferred<R> | Deferred<R | Denial>;
+export type Handlers = {
+  readonly [K in keyof Calls]: (
+    process: Process,
+    args: CallArgs<Calls, K>,
+  ) => Answer<CallResult<Calls, K>>;
 };
 
-const handlers: Handlers = {
-  ...fsHandlers,
-  ...toolHandlers,
-  chdir(process, { path }) {
-    const who = process.credentials;
-    const stat = process.fs.stat(who, path, true);
-    if (typeof stat === "number") return stat;
-    if ((stat.mode & S_IFMT) !== S_IFDIR) return -Errno.ENOTDIR;
-    const allowed = process.fs.access(who, path, X_OK);
-    if (allowed < 0) return allowed;
-    const cwd = process.fs.realpath(who, path);
-    if (typeof cwd === "number") return cwd;
-    who.cwd = cwd;
-    return { cwd };
-  },
-  umask(process, { mask }) {
-    const previous = process.credentials.umask;
-    if (mask >= 0) process.credentials.umask = mask & 0o777;
-    return { previous };
-  },
-  kill(process, { pid, signal }) {
-    if (pid === 1) return -Errno.EPERM;
-    const target = process.vm.processes.get(pid === 0 ? process.pid : pid);
-    if (target === undefined) return -Errno.ESRCH;
-    const send = (): Answer<"kill"> => {
-      const result = target.signal(signal);
-      return result < 0 ? result : {};
-    };
-    // A process may always signal itself.
-    if (target === process) return send();
-    return afterwards(
-      process.policy.judge({ scope: "process", operation: "kill", pid: target.pid, signal }),
-      send,
-    );
-  },
-  usage() {
-    return -Errno.ENOSYS;
-  },
-};
+const handlers: Handlers = { ...fsHandlers, ...processHandlers, ...toolHandlers };
 
 export function dispatch<K extends keyof Calls>(
   process: Process,
   name: K,
   args: CallArgs<Calls, K>,
-): Answer<K> {
+): Answer<CallResult<Calls, K>> {
   return admit(process, name, args, (admitted) => handlers[name](process, admitted));
 }

@@ -10,12 +10,11 @@ import type { ToolFailure } from "../../protocol/tools.js";
 import type { CallArgs } from "../../protocol/table.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import { Deferred } from "../io/deferred.js";
-import type { Answer } from "../policy/admission.js";
-import type { ToolOutcome } from "../host-requests.js";
 import { afterwards } from "../policy/decision.js";
-import type { Decision, Denial } from "../policy/decision.js";
+import type { Decision } from "../policy/decision.js";
 import type { Policy } from "../policy/policy.js";
 import type { Vm } from "../vm.js";
+import type { Handlers } from "./dispatch.js";
 
 interface ToolProcess {
   readonly vm: Pick<Vm, "tools" | "callTool">;
@@ -34,7 +33,7 @@ const judge = (process: ToolProcess, name: string): Decision | Deferred<Decision
 function callTool(
   process: ToolProcess,
   { name, input }: CallArgs<Calls, "callTool">,
-): Answer<"callTool"> {
+): ReturnType<Handlers["callTool"]> {
   const tool = process.vm.tools.find(name);
   if (tool === undefined) {
     const message = `there is no host tool named ${JSON.stringify(name.slice(0, toolLimits.nameChars))}`;
@@ -50,16 +49,13 @@ function callTool(
   const decision = judge(process, tool.name);
   // The frame the input is a view of does not last until a late decision.
   const own = decision instanceof Deferred ? Buffer.from(input) : input;
-  return afterwards(
-    decision,
-    () => process.vm.callTool(tool.name, own) as Deferred<ToolOutcome | Denial>,
-  );
+  return afterwards(decision, () => process.vm.callTool(tool.name, own));
 }
 
 function describeTools(
   process: ToolProcess,
   { name }: CallArgs<Calls, "describeTools">,
-): Answer<"describeTools"> {
+): ReturnType<Handlers["describeTools"]> {
   const { tools } = process.vm;
   const found = name === "" ? tools.all() : [tools.find(name)].filter((tool) => tool !== undefined);
   if (name !== "" && found.length === 0) return -Errno.ENOENT;
@@ -78,4 +74,7 @@ function describeTools(
   return { json: Buffer.from(`[${parts.join(",")}]`) };
 }
 
-export const toolHandlers = { callTool, describeTools };
+export const toolHandlers: Pick<Handlers, "callTool" | "describeTools"> = {
+  callTool,
+  describeTools,
+};

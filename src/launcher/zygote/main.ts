@@ -8,17 +8,20 @@
  */
 import { Channel } from "../../guest/channel.js";
 import type { GuestEnvironment } from "../../guest/environment.js";
-import { assumeIdentity, installIdentity } from "../../guest/identity.js";
+import { assumeIdentity, forgetIdentity, installIdentity } from "../../guest/identity.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
 import { installFs } from "../../guest/bindings/fs.js";
 import { installModules } from "../../guest/bindings/modules.js";
 import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
+import { installProcess } from "../../guest/bindings/process.js";
+import { installSpawnSync } from "../../guest/bindings/spawn-sync.js";
 import { denyBindings } from "../../guest/bindings/denied.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import { lockDown, prepareLockDown } from "./lock-down.js";
+import { rehearse } from "./rehearsal.js";
 import {
   collectGarbage,
   hideInternals,
@@ -31,6 +34,10 @@ import { ControlKind, controlMessageBytes } from "./control.js";
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
+/** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
+const guestMemoryBytes = 256 * 1024 * 1024;
+/** A process takes about this long to be torn down; nobody waits for it. */
+const reapIntervalMs = 4;
 const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
@@ -60,20 +67,47 @@ async function boot(): Promise<void> {
       },
     },
     writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
-    readInput: (maxBytes) => guestChannel().readInput(maxBytes),
+    isHostOutput: (fd) => guestChannel().isHostOutput(fd),
+    forgetOutput: (fd) => guestChannel().forgetOutput(fd),
   };
 
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
   installSignals(internalBinding, requireBuiltin, guestChannel);
   installFs(environment);
   installModules(environment);
+  installProcess(environment);
+  installSpawnSync(environment, guestChannel);
   denyBindings(internalBinding);
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
-  collectGarbage(requireBuiltin);
+
+  const live = (guest: Channel): Promise<unknown> => {
+    const { options, source } = guest.waitFor("start");
+    const start = JSON.parse(options) as StartOptions;
+    assumeIdentity(start);
+    guest.setOutputs(start.outputWindowBytes, start.descriptors);
+    listenForSignals(guest);
+    const text = (source as Buffer).toString("utf8");
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving };
+    const builtins = {
+      restrictBuiltins: (keep: (id: string) => boolean) => restrictBuiltins(requireBuiltin, keep),
+      replaceInternal,
+    };
+    return runProgram({ ...tools, ...builtins }, start, text);
+  };
+
+  await rehearse({
+    internalBinding,
+    requireBuiltin,
+    use: (rehearsed) => (channel = rehearsed),
+    live,
+    forget: forgetIdentity,
+  });
+  channel = undefined;
   hideInternals(requireBuiltin);
-  prepareLockDown();
+  collectGarbage(requireBuiltin);
+  prepareLockDown({ memoryBytes: guestMemoryBytes });
 
   serve((socket) => {
     channel = new Channel(socket, () => {
@@ -81,19 +115,9 @@ async function boot(): Promise<void> {
       throw new Error("unreachable");
     });
     channel.attach(internalBinding);
-    lockDown({ memoryBytes: 256 * 1024 * 1024 });
+    lockDown();
     channel.event("ready", {});
-    const { options, source } = channel.waitFor("start");
-    const start = JSON.parse(options) as StartOptions;
-    assumeIdentity(start);
-    channel.setWindow(start.outputWindowBytes);
-    listenForSignals(channel);
-    const tools = { internalBinding, requireBuiltin, channel, leaving };
-    const builtins = {
-      restrictBuiltins: (keep: (id: string) => boolean) => restrictBuiltins(requireBuiltin, keep),
-      replaceInternal,
-    };
-    runProgram({ ...tools, ...builtins }, start, (source as Buffer).toString("utf8"));
+    void live(channel);
   });
 }
 
@@ -108,9 +132,9 @@ function serve(guest: (socket: number) => void): void {
     out.writeInt32LE(b, 8);
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
-  send(ControlKind.ready, process.pid, 0);
+  send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? 1 : -1);
+    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;
