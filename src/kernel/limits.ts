@@ -19,7 +19,7 @@ export const limits = Object.freeze({
   returnValueBytes: 7 * 1024 * 1024,
   /** Replies waiting in a guest's socket before the kernel stops reading its calls. */
   replyBacklogBytes: 16 * 1024 * 1024,
-  /** Calls of one process that wait for an answer, and the bytes of their arguments together. */
+  /** Calls of one process that wait for an answer, and the bytes of all such calls of a VM. */
   pendingCalls: 4096,
   pendingCallBytes: 64 * 1024 * 1024,
   /** System calls taken from one guest before others get a turn. */

@@ -53,6 +53,8 @@ export class Vm {
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
+  /** Arguments of its processes' calls that wait for an answer. */
+  pendingCallBytes = 0;
   #nextProgram = 1;
 
   readonly #handle: number;

@@ -40,6 +40,14 @@ function hostMatcher(host: NetworkPattern["host"]): (request: Requests["network"
   };
 }
 
+/** A range this narrow was meant: 10.0.0.0/8 and fc00::/7 pass, 0.0.0.0/0 does not. */
+const narrowPrefix = { ipv4: 8, ipv6: 7 } as const;
+
+/** Whether the pattern names addresses, rather than names or everything. */
+export function namesAddresses({ host }: NetworkPattern): boolean {
+  return host.kind === "range" && host.prefix >= narrowPrefix[host.family];
+}
+
 export function networkMatcher(pattern: NetworkPattern): NetworkMatcher {
   const host = hostMatcher(pattern.host);
   const { protocol, port } = pattern;

@@ -7,12 +7,19 @@
  * Untrusted: every request. Trusted: policies and the host's answers.
  */
 import { scopeNames } from "../../protocol/permissions.js";
-import type { Answer, Mode, Policies, Request, Scope } from "../../protocol/permissions.js";
+import type {
+  Answer,
+  Mode,
+  Policies,
+  Request,
+  Requests,
+  Scope,
+} from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
 import { denial } from "./decision.js";
 import type { Decision } from "./decision.js";
 import { isLoopbackAddress } from "./network-match.js";
-import { compileForRequests } from "./rules.js";
+import { compileAddressRules, compileForRequests } from "./rules.js";
 
 /** Puts requests of one scope to the host's function; one answer per request, or -errno. */
 export type Ask = (scope: Scope, requests: readonly Request[]) => Deferred<Answer[]>;
@@ -22,9 +29,12 @@ type Judge = Mode | "ask" | ((request: Request) => Mode);
 export class Policy {
   readonly #judges = new Map<Scope, Judge>();
   readonly #ask: Ask;
+  readonly #addressRules: (request: Requests["network"]) => boolean;
 
   constructor(policies: Policies, ask: Ask) {
     this.#ask = ask;
+    const { network } = policies;
+    this.#addressRules = typeof network === "string" ? () => false : compileAddressRules(network);
     for (const scope of scopeNames) {
       const policy = policies[scope];
       this.#judges.set(
@@ -55,6 +65,14 @@ export class Policy {
     if (judge !== "ask") return this.#decide(judge, request, resource);
     return this.#defer(request.scope, [request], ([decision]) => decision!, [resource]);
   }
+
+  /** The network scope by itself, as the network asks it. */
+  readonly network = {
+    judge: (request: Requests["network"]): Decision | Deferred<Decision> =>
+      this.judge({ scope: "network", ...request }),
+    /** Whether a rule names this very address, which opens ranges that are shut otherwise. */
+    names: (request: Requests["network"]): boolean => this.#addressRules(request),
+  };
 
   /** Decides several requests of one scope: 0 when all are allowed, otherwise the first denial. */
   judgeAll(

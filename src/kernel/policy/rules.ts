@@ -13,7 +13,7 @@ import {
 import { permissionScopes } from "../../protocol/permissions.js";
 import type { Mode, Request, Requests, RuleSet, Scope } from "../../protocol/permissions.js";
 import { matchesName, matchesPath } from "./glob.js";
-import { networkMatcher } from "./network-match.js";
+import { namesAddresses, networkMatcher } from "./network-match.js";
 
 type Matcher<S extends Scope> = (request: Requests[S], mode: Mode) => boolean;
 
@@ -88,6 +88,28 @@ export function compileRules<S extends Scope>(
     }
     return set.default;
   };
+}
+
+/**
+ * Whether the rule that allows a connection does so by naming the address or a narrow range around
+ * it. Only that opens ranges which are refused even to those who may connect anywhere.
+ */
+export function compileAddressRules(set: RuleSet): (request: Requests["network"]) => boolean {
+  const decide = compileRules("network", set);
+  const rules = set.rules.map(({ mode, operations, patterns = [] }) => {
+    const matchers = patterns
+      .map((pattern) => parseNetworkPattern(pattern))
+      .filter((pattern) => mode === "allow" && namesAddresses(pattern))
+      .map(networkMatcher);
+    return { operations: operations && new Set(operations), matchers };
+  });
+  return (request) =>
+    decide(request) === "allow" &&
+    rules.some(
+      ({ operations, matchers }) =>
+        operations?.has(request.operation) !== false &&
+        matchers.some((matches) => matches(request, "allow")),
+    );
 }
 
 /** For `judge`, which has the scope inside the request. */

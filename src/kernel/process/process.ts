@@ -76,7 +76,6 @@ export class Process {
   readonly descriptors = new DescriptorTable(limits.openFiles);
   /** What it was started with, after the policy. */
   environment: Readonly<Record<string, string>> = {};
-  #pendingBytes = 0;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -208,16 +207,22 @@ export class Process {
     const bytes = frame.payload.length;
     if (
       this.#pendingCalls.size >= limits.pendingCalls ||
-      this.#pendingBytes + bytes > limits.pendingCallBytes
+      this.vm.pendingCallBytes + bytes > limits.pendingCallBytes
     ) {
       result.cancel();
       return this.#reply(id, number, schema, -Errno.EAGAIN);
     }
-    this.#pendingCalls.add(result);
-    this.#pendingBytes += bytes;
+    const pending = {
+      cancel: (): void => {
+        this.vm.pendingCallBytes -= bytes;
+        result.cancel();
+      },
+    };
+    this.#pendingCalls.add(pending);
+    this.vm.pendingCallBytes += bytes;
     result.whenSettled((answer) => {
-      this.#pendingCalls.delete(result);
-      this.#pendingBytes -= bytes;
+      this.#pendingCalls.delete(pending);
+      this.vm.pendingCallBytes -= bytes;
       if (this.ended) return;
       try {
         this.#reply(id, number, schema, answer);

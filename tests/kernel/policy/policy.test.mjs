@@ -141,6 +141,40 @@ test("network patterns, allowed and denied", () => {
   assert.notEqual(policy.judge(net({ hostname: "example.com", port: 25 })), 0);
 });
 
+test("only a rule that names an address opens what is shut to all others", () => {
+  const names = (patterns, request, mode = "allow") =>
+    policyOf({ network: { default: "allow", rules: [{ mode, patterns }] } }).policy.network.names({
+      operation: "http",
+      protocol: "tcp",
+      loopback: false,
+      ...request,
+    });
+  const inside = { hostname: "db.internal", address: "10.0.0.5", port: 5432 };
+  assert.equal(names(["10.0.0.0/8"], inside), true);
+  assert.equal(names(["10.0.0.5"], inside), true);
+  assert.equal(names(["tcp://10.0.0.5:5432"], inside), true);
+  assert.equal(names(["10.0.0.5:22"], inside), false);
+  assert.equal(names(["0.0.0.0/0"], inside), false);
+  assert.equal(names(["*"], inside), false);
+  assert.equal(names(["db.internal"], inside), false);
+  assert.equal(names(["10.0.0.0/8"], inside, "deny"), false);
+  assert.equal(names(["fd00::/8"], { hostname: "x", address: "fd00::1", port: 1 }), true);
+  for (const network of ["allow", "deny", () => true])
+    assert.equal(policyOf({ network }).policy.network.names(inside), false);
+  const shadowed = policyOf({
+    network: {
+      rules: [
+        { mode: "deny", patterns: ["10.0.0.5"] },
+        { mode: "allow", patterns: ["10.0.0.0/8"] },
+      ],
+    },
+  });
+  assert.equal(
+    shadowed.policy.network.names({ operation: "http", protocol: "tcp", ...inside }),
+    false,
+  );
+});
+
 test("commands by name, which an allowing rule trusts only in the system's directories", () => {
   const spawn = (command, path) => ({
     scope: "childProcess",
