@@ -15,6 +15,7 @@ import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
+import { MachineHost } from "./machine-host.js";
 import {
   bytesOf,
   guestPathOf,
@@ -37,6 +38,8 @@ import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValue, returnValueError } from "./return-value.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { parseTools } from "./tools.js";
+import type { HostTools } from "./tools.js";
 
 export interface NodeRuntimeExecResult {
   /** Everything the program wrote, decoded as UTF-8, up to 16 MiB per stream. */
@@ -64,17 +67,25 @@ export class NodeRuntime {
   readonly #vm: number;
   readonly #cwd: string;
   readonly #files: RuntimeFiles;
+  readonly #host: MachineHost;
   readonly #processes = new Set<GuestProcess>();
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   #disposing: Promise<void> | undefined;
 
-  private constructor(connection: KernelConnection, vm: number, cwd: string) {
+  private constructor(connection: KernelConnection, given: CreateOptions) {
     this.#connection = connection;
-    this.#vm = vm;
-    this.#cwd = cwd;
+    this.#vm = connection.newHandle();
+    this.#cwd = given.cwd;
+    const vm = this.#vm;
     this.#files = new RuntimeFiles(connection, vm);
+    this.#host = new MachineHost(given.permissions.functions, {
+      judged: (id, answers) =>
+        connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
+      toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+    });
+    this.#host.tools.add(given.tools, "tools");
   }
 
   /**
@@ -96,9 +107,18 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd, mounts } = given;
-    const runtime = new NodeRuntime(connection, connection.newHandle(), cwd);
-    const vmOptions = JSON.stringify({ env, cwd, mounts } satisfies VmOptions);
+    const { env, cwd, mounts, jsRuntime, permissionTimeoutMs } = given;
+    const runtime = new NodeRuntime(connection, given);
+    const vmOptions = JSON.stringify({
+      env,
+      cwd,
+      mounts,
+      jsRuntime,
+      permissions: given.permissions.policies,
+      permissionTimeoutMs,
+      tools: runtime.#host.tools.descriptors(),
+    } satisfies VmOptions);
+    connection.attachVm(runtime.#vm, runtime.#host);
     try {
       await timed(
         "vm_create",
@@ -192,6 +212,34 @@ export class NodeRuntime {
     return runner;
   }
 
+  /**
+   * Adds host tools, or replaces those of the same name. Whether programs may call them is for
+   * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
+   */
+  async registerTools(tools: HostTools): Promise<void> {
+    const parsed = parseTools("tools", tools);
+    this.#checkUsable();
+    this.#host.tools.add(parsed, "tools");
+    const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
+    try {
+      await this.#connection.call("registerTools", {
+        vm: this.#vm,
+        tools: JSON.stringify(descriptors),
+      });
+    } catch (error) {
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    }
+  }
+
+  /** Earlier and later names of `registerTools`. */
+  registerBindings(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
+  }
+
+  registerHostFunctions(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
+  }
+
   /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do. */
   async readFile(path: string): Promise<Uint8Array> {
     return this.#file(path, (files, full) => files.read(full));
@@ -271,6 +319,7 @@ export class NodeRuntime {
       if (error instanceof KernelRefusal) throw error.toPublic();
     } finally {
       for (const guest of this.#processes) guest.vanish();
+      this.#connection.detachVm(this.#vm);
     }
     await Promise.all(runners);
   }
