@@ -101,6 +101,7 @@ async function boot(): Promise<void> {
     forget: forgetIdentity,
   });
   channel = undefined;
+  libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
   prepareLockDown();
