@@ -49,3 +49,20 @@ it("TypeScript runs in guests forked before and after its compiler was loaded", 
     assert.equal(value, 42);
   }
 });
+
+it("every public module loads in guests forked before and after the zygote loaded it", async () => {
+  await using runtime = await NodeRuntime.create();
+  const program = `
+    import { builtinModules } from "node:module";
+    const failed = [];
+    for (const id of builtinModules) {
+      await import(id.startsWith("node:") ? id : "node:" + id).catch((error) => failed.push(id + ": " + error));
+    }
+    __return({ failed, count: builtinModules.length, status: new Response("").status });`;
+  for (let i = 0; i < 6; i++) {
+    const { value } = await runtime.run(program);
+    assert.deepEqual(value.failed, []);
+    assert.ok(value.count > 40);
+    assert.equal(value.status, 200);
+  }
+});

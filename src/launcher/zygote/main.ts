@@ -88,6 +88,7 @@ async function boot(modules: GuestModules): Promise<void> {
     forget: forgetIdentity,
   });
   channel = undefined;
+  libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
   prepareLockDown();
