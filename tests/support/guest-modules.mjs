@@ -4,9 +4,7 @@ import { createRequire } from "node:module";
 import { posix } from "node:path";
 import vm from "node:vm";
 
-const sources = JSON.parse(
-  readFileSync(new URL("../../dist/guest.json", import.meta.url), "utf8"),
-);
+const sources = JSON.parse(readFileSync(new URL("../../dist/guest.json", import.meta.url), "utf8"));
 const builtin = createRequire(import.meta.url);
 const loaded = new Map();
 

@@ -17,7 +17,10 @@ const posixSpawn = bind(library, "posix_spawn", Array(6).fill("pointer"));
 const actionsInit = bind(library, "posix_spawn_file_actions_init", ["pointer"]);
 const actionsDestroy = bind(library, "posix_spawn_file_actions_destroy", ["pointer"]);
 const actionsDup2 = bind(library, "posix_spawn_file_actions_adddup2", ["pointer", "i32", "i32"]);
-const actionsCloseFrom = bind(library, "posix_spawn_file_actions_addclosefrom_np", ["pointer", "i32"]);
+const actionsCloseFrom = bind(library, "posix_spawn_file_actions_addclosefrom_np", [
+  "pointer",
+  "i32",
+]);
 const actionsClose = bind(library, "posix_spawn_file_actions_addclose", ["pointer", "i32"]);
 const actionsChdir = bind(library, "posix_spawn_file_actions_addchdir_np", ["pointer", "pointer"]);
 const attrInit = bind(library, "posix_spawnattr_init", ["pointer"]);
@@ -177,7 +180,7 @@ async function read(fd, maxBytes) {
 }
 
 async function write(fd, data) {
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const ready = libc.pollWritable(fd, 0);
     if (ready === libc.POLLNVAL) return -9;
     if (ready === 0) await wait(fd, libc.POLLOUT);
@@ -212,7 +215,8 @@ function statusOf(read, path) {
 
 function inheritedFds() {
   const fds = [];
-  for (let fd = 0; fd < 10; fd++) if (fcntl(fd, 1, 0n) >= 0 && (fd < 3 || fcntl(fd, 1, 0n) === 0)) fds.push(fd);
+  for (let fd = 0; fd < 10; fd++)
+    if (fcntl(fd, 1, 0n) >= 0 && (fd < 3 || fcntl(fd, 1, 0n) === 0)) fds.push(fd);
   return fds;
 }
 
@@ -268,9 +272,13 @@ export function hostSystem(shellCommand, fds = inheritedFds(), directory = proce
     yield: () => new Promise((resolve) => setImmediate(resolve)),
     cpuTimes: () => {
       const { userCPUTime, systemCPUTime } = process.resourceUsage();
-      return { userMs: userCPUTime / 1000, systemMs: systemCPUTime / 1000, childUserMs: 0, childSystemMs: 0 };
+      return {
+        userMs: userCPUTime / 1000,
+        systemMs: systemCPUTime / 1000,
+        childUserMs: 0,
+        childSystemMs: 0,
+      };
     },
     getrlimit: (resource) => libc.getrlimit(resource),
-    setrlimit: (resource, limit) => libc.setrlimit(resource, limit),
   };
 }

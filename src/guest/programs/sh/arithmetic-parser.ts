@@ -44,9 +44,23 @@ export interface VariableExpression {
 }
 
 const precedence = new Map<string, number>(
-  [",", "", "", "||", "&&", "|", "^", "&", "== !=", "< <= > >=", "<< >>", "+ -", "* / %", "**"].flatMap(
-    (operators, level) =>
-      operators === "" ? [] : operators.split(" ").map((operator) => [operator, level] as const),
+  [
+    ",",
+    "",
+    "",
+    "||",
+    "&&",
+    "|",
+    "^",
+    "&",
+    "== !=",
+    "< <= > >=",
+    "<< >>",
+    "+ -",
+    "* / %",
+    "**",
+  ].flatMap((operators, level) =>
+    operators === "" ? [] : operators.split(" ").map((operator) => [operator, level] as const),
   ),
 );
 const ASSIGNMENT_LEVEL = 1;

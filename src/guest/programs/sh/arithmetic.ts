@@ -48,7 +48,8 @@ class Evaluation {
       case "assignment": {
         const { target, operator } = expression;
         const operand = this.value(expression.value);
-        const value = operator === "" ? operand : this.#binary(operator, this.#read(target), operand);
+        const value =
+          operator === "" ? operand : this.#binary(operator, this.#read(target), operand);
         this.#write(target, value);
         return value;
       }

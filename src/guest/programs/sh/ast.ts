@@ -85,7 +85,17 @@ export interface ArrayElement {
 }
 
 export type RedirectionOperator =
-  "<" | ">" | ">>" | ">|" | "<>" | "<&" | ">&" | "<<" | "<<<" | "&>" | "&>>";
+  | "<"
+  | ">"
+  | ">>"
+  | ">|"
+  | "<>"
+  | "<&"
+  | ">&"
+  | "<<"
+  | "<<<"
+  | "&>"
+  | "&>>";
 
 export interface Redirection {
   readonly fd?: number;

@@ -57,7 +57,9 @@ function testUnary(shell: Interpreter, env: Environment, letter: string, operand
 export function isSet(env: Environment, text: string): boolean {
   const element = /^([A-Za-z_]\w*)\[(.*)\]$/s.exec(text);
   if (element === null) {
-    return env.variables.value(text) !== undefined || (env.variables.get(text)?.array?.size ?? 0) > 0;
+    return (
+      env.variables.value(text) !== undefined || (env.variables.get(text)?.array?.size ?? 0) > 0
+    );
   }
   const [, name, key] = element;
   if (key === "@" || key === "*") return listOfArray(env, name!, false).items.length > 0;

@@ -59,7 +59,7 @@ export class RealDescriptor extends Descriptor {
     if (system.readLine !== undefined) return system.readLine(fd, maxBytes);
     this.#seekable ??= system.seekBy(fd, 0) >= 0;
     const chunks: Uint8Array[] = [];
-    for (let length = 0; length < maxBytes; ) {
+    for (let length = 0; length < maxBytes;) {
       const bytes = await system.read(fd, this.#seekable ? Math.min(4096, maxBytes - length) : 1);
       if (typeof bytes === "number") return bytes;
       if (bytes.length === 0) break;
@@ -236,7 +236,8 @@ export class DescriptorTable {
   }
 
   closeAll(): void {
-    for (const fd of [...this.#entries.keys()]) this.close(fd);
+    for (const descriptor of this.#entries.values()) descriptor.release();
+    this.#entries.clear();
   }
 
   /** Child's number → the process's own; or `-errno` when a pipe for it cannot be had. */

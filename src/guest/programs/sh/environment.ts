@@ -10,8 +10,15 @@ import { Separators } from "./fields.js";
 import { JobTable } from "./jobs.js";
 import { Options } from "./options.js";
 import type { SignalName } from "./signals.js";
+import type { ResourceLimit } from "./system.js";
 import type { Variable } from "./variables.js";
 import { VariableStore } from "./variables.js";
+
+export interface GetoptsState {
+  readonly index: number;
+  readonly offset: number;
+  readonly optind: Variable | undefined;
+}
 
 export class Environment {
   variables = new VariableStore();
@@ -34,6 +41,8 @@ export class Environment {
   name = "sh";
   cwd = "/";
   umask = 0o022;
+  /** What `ulimit` has set, by the numbers of RLIMIT_…. */
+  resourceLimits: ReadonlyMap<number, ResourceLimit> = new Map();
   /** `$?` */
   status = 0;
   /** `$!` */
@@ -52,8 +61,8 @@ export class Environment {
   trapStatus: number | undefined;
   /** The status of the last command substitution of the command being expanded. */
   substitutionStatus: number | undefined;
-  /** Where `getopts` stands inside a group of letters, and the OPTIND it left. */
-  getopts: { offset: number; optind: Variable | undefined } = { offset: 0, optind: undefined };
+  /** The word and the letter at which `getopts` stands, and the OPTIND it left. */
+  getopts: GetoptsState = { index: 1, offset: 0, optind: undefined };
 
   #separators = new Separators(" \t\n");
 
@@ -71,6 +80,7 @@ export class Environment {
     copy.name = this.name;
     copy.cwd = this.cwd;
     copy.umask = this.umask;
+    copy.resourceLimits = this.resourceLimits;
     copy.status = this.status;
     copy.backgroundPid = this.backgroundPid;
     copy.shellPid = this.shellPid;
@@ -78,7 +88,7 @@ export class Environment {
     copy.loopDepth = this.loopDepth;
     copy.callDepth = this.callDepth;
     copy.returnDepth = this.returnDepth;
-    copy.getopts = { ...this.getopts };
+    copy.getopts = this.getopts;
     copy.isSubshell = true;
     return copy;
   }

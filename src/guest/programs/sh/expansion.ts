@@ -82,7 +82,11 @@ async function expandFields(
 }
 
 /** A word to one text: assignments, redirections, subjects of `case`. */
-export async function expandText(shell: Interpreter, env: Environment, word: Word): Promise<string> {
+export async function expandText(
+  shell: Interpreter,
+  env: Environment,
+  word: Word,
+): Promise<string> {
   const [part] = word.parts;
   if (part === undefined) return "";
   if (word.parts.length === 1 && part.kind === "text") return part.text;
@@ -92,20 +96,32 @@ export async function expandText(shell: Interpreter, env: Environment, word: Wor
 }
 
 /** A word to a pattern, in which quoted characters stand for themselves. */
-export async function expandPattern(shell: Interpreter, env: Environment, word: Word): Promise<string> {
+export async function expandPattern(
+  shell: Interpreter,
+  env: Environment,
+  word: Word,
+): Promise<string> {
   const sink = new PatternSink();
   await new Expansion(shell, env, sink).parts(word.parts, false);
   return sink.pattern;
 }
 
 /** The right side of `=~`. */
-export async function expandExpression(shell: Interpreter, env: Environment, word: Word): Promise<string> {
+export async function expandExpression(
+  shell: Interpreter,
+  env: Environment,
+  word: Word,
+): Promise<string> {
   const sink = new ExpressionSink();
   await new Expansion(shell, env, sink).parts(word.parts, false);
   return sink.pattern;
 }
 
-export async function expandArithmetic(shell: Interpreter, env: Environment, word: Word): Promise<bigint> {
+export async function expandArithmetic(
+  shell: Interpreter,
+  env: Environment,
+  word: Word,
+): Promise<bigint> {
   return evaluateArithmetic(await expandText(shell, env, word), arithmeticScope(env, shell.bash));
 }
 
@@ -157,8 +173,10 @@ class Expansion {
     } else if (typeof value === "string") {
       if (quoted) sink.quoted(value);
       else sink.expansion(value);
-    } else if (value.star && (quoted || !sink.splits)) {
-      const text = value.items.join(this.env.joiner);
+    } else if (!sink.splits || (value.star && quoted)) {
+      // In bash, "$@" that cannot become several fields is joined by blanks whatever IFS says.
+      const joiner = value.star || !this.shell.bash ? this.env.joiner : " ";
+      const text = value.items.join(joiner);
       if (quoted) sink.quoted(text);
       else sink.expansion(text);
     } else {
@@ -258,7 +276,7 @@ class Expansion {
     const { env, shell } = this;
     const { type, colon, word } = operation;
     const isSet =
-      value !== undefined && (typeof value === "string" || value.items.length > 0);
+      value !== undefined && (typeof value === "string" || value.items.length > 0 || !shell.bash);
     const isEmpty = typeof value === "string" ? value === "" : isSet && value.items.join("") === "";
     const usable = isSet && !(colon && isEmpty);
     if (usable !== (type === "alternate")) {

@@ -105,7 +105,9 @@ export async function spawn(
   for (const [fd, real] of extraFds) fds.set(fd, real);
   shell.useUmask(env);
   const jobControl = env.options.has("monitor");
-  const ignored = [...env.traps].filter(([, action]) => action === "").map(([n]) => signalNumber(n));
+  const ignored = [...env.traps]
+    .filter(([, action]) => action === "")
+    .map(([n]) => signalNumber(n));
   if (background && !jobControl) ignored.push(SIGINT, SIGQUIT);
   return shell.system.spawn({
     file: env.resolve(path),
@@ -115,5 +117,6 @@ export async function spawn(
     fds,
     newProcessGroup: jobControl,
     ignoredSignals: ignored,
+    resourceLimits: env.resourceLimits,
   });
 }

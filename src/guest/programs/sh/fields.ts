@@ -8,14 +8,14 @@ import { limits } from "./limits.js";
 import { hasPatternCharacters, quotePattern } from "./pattern.js";
 
 export interface Sink {
-  /** False: unquoted `$*` is one text here. */
+  /** False: `$*` and `$@` are one text here. */
   readonly splits: boolean;
   /** Unquoted text of the script. */
   literal(text: string): void;
   quoted(text: string): void;
   /** The result of an unquoted expansion. */
   expansion(text: string): void;
-  /** Between the elements of `$@`. */
+  /** Between the elements of `$@`, where they are fields of their own. */
   separate(): void;
 }
 
@@ -35,9 +35,7 @@ export class TextSink implements Sink {
     this.#append(text);
   }
 
-  separate(): void {
-    this.text += " ";
-  }
+  separate(): void {}
 
   #append(text: string): void {
     if (this.text.length + text.length > limits.textLength) throw new ShellError("word too long");
@@ -61,9 +59,7 @@ export class PatternSink implements Sink {
     this.pattern += text;
   }
 
-  separate(): void {
-    this.pattern += " ";
-  }
+  separate(): void {}
 }
 
 /** The source of a regular expression: quoted text stands for itself. */

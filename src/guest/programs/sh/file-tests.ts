@@ -41,7 +41,9 @@ export function testFile(
 ): boolean {
   const { system } = shell;
   if (letter === "t") {
-    const real = /^\d{1,6}$/.test(operand) ? env.descriptors.get(Number(operand))?.real() : undefined;
+    const real = /^\d{1,6}$/.test(operand)
+      ? env.descriptors.get(Number(operand))?.real()
+      : undefined;
     return real !== undefined && real >= 0 && system.isatty(real);
   }
   if (operand === "") return false;

@@ -20,6 +20,7 @@ import { applyRedirections, expandRedirections } from "./redirections.js";
 import { runSimple } from "./simple-command.js";
 import type { ShellSystem } from "./system.js";
 import { decodeText, encodeText } from "./text.js";
+import { timed } from "./time.js";
 import { Traps } from "./traps.js";
 
 /** Commands between two looks at signals and other work of a loop that never waits. */
@@ -71,7 +72,9 @@ export class Interpreter implements ParameterContext {
         return this.execute(env, command.body, tested);
       case "subshell": {
         const clone = env.clone();
-        const status = await this.runSubshell(clone, () => this.execute(clone, command.body, tested));
+        const status = await this.runSubshell(clone, () =>
+          this.execute(clone, command.body, tested),
+        );
         env.line = command.line;
         return this.#checked(env, this.#finish(env, status), tested);
       }
@@ -107,7 +110,7 @@ export class Interpreter implements ParameterContext {
         return this.#checked(env, this.#finish(env, value === 0n ? 1 : 0), tested);
       }
       case "time":
-        return this.#time(env, command.command, tested);
+        return timed(this, env, () => this.execute(env, command.command, tested));
     }
   }
 
@@ -175,7 +178,7 @@ export class Interpreter implements ParameterContext {
   ): Promise<number> {
     let status = 0;
     await this.#loop(env, async () => {
-      for (let ended = false; !ended; ) {
+      for (let ended = false; !ended;) {
         ended = await this.#turn(env, async () => {
           const holds = ((await this.execute(env, condition, true)) === 0) !== until;
           if (!holds) ended = true;
@@ -218,7 +221,8 @@ export class Interpreter implements ParameterContext {
   ): Promise<number> {
     env.line = command.line;
     const { initial, condition, update } = command;
-    const endless = condition.parts.length === 0 || (await expandText(this, env, condition)).trim() === "";
+    const endless =
+      condition.parts.length === 0 || (await expandText(this, env, condition)).trim() === "";
     await expandArithmetic(this, env, initial);
     let status = 0;
     await this.#loop(env, async () => {
@@ -255,23 +259,6 @@ export class Interpreter implements ParameterContext {
       falling = item.end === ";&";
     }
     return this.#finish(env, status);
-  }
-
-  async #time(env: Environment, command: Command, tested: boolean): Promise<number> {
-    const { system } = this;
-    const start = system.nowMs();
-    const before = system.cpuTimes();
-    const status = await this.execute(env, command, tested);
-    const after = system.cpuTimes();
-    const show = (name: string, durationMs: number): string => {
-      const seconds = durationMs / 1000;
-      return `${name}\t${Math.floor(seconds / 60)}m${(seconds % 60).toFixed(3)}s\n`;
-    };
-    const user = after.userMs + after.childUserMs - before.userMs - before.childUserMs;
-    const kernel = after.systemMs + after.childSystemMs - before.systemMs - before.childSystemMs;
-    const text = `\n${show("real", system.nowMs() - start)}${show("user", user)}${show("sys", kernel)}`;
-    await env.descriptors.get(2)?.write(encodeText(text));
-    return status;
   }
 
   // --- environments inside this process ------------------------------------------------------------
@@ -332,7 +319,10 @@ export class Interpreter implements ParameterContext {
     // Deeper or longer than the engine can hold, in spite of the limits: the script's fault all the same.
     else if (error instanceof RangeError) await this.complain(env, "out of memory");
     else throw error;
-    return error instanceof ShellError ? error.status : 2;
+    if (!(error instanceof ShellError)) return 2;
+    // bash ends with 1 where dash ends with 2.
+    const asDash = !this.bash || error instanceof SyntaxFailure || error.status !== 2;
+    return asDash ? error.status : 1;
   }
 
   async complain(env: Environment, message: string): Promise<void> {

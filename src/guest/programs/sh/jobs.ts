@@ -48,6 +48,10 @@ export class JobTable {
     if (index >= 0) this.#jobs.splice(index, 1);
   }
 
+  clear(): void {
+    this.#jobs.length = 0;
+  }
+
   all(): readonly Job[] {
     return this.#jobs;
   }

@@ -9,7 +9,12 @@ import type { CommandSyntax } from "./word-scanner.js";
 import { countLines, delimiterOf, WordScanner } from "./word-scanner.js";
 
 export type Token =
-  | { readonly kind: "word"; readonly word: Word; readonly plain: string | undefined; readonly line: number }
+  | {
+      readonly kind: "word";
+      readonly word: Word;
+      readonly plain: string | undefined;
+      readonly line: number;
+    }
   | { readonly kind: "operator"; readonly text: string; readonly line: number }
   | { readonly kind: "number"; readonly fd: number; readonly line: number }
   | { readonly kind: "newline"; readonly line: number }
@@ -84,7 +89,9 @@ export class Lexer {
   substituteAlias(name: string, text: string): boolean {
     const { scanner } = this;
     const rest = scanner.text.slice(scanner.position);
-    this.#aliases = this.#aliases.filter((alias) => alias.textLeft < scanner.text.length - this.tokenStart);
+    this.#aliases = this.#aliases.filter(
+      (alias) => alias.textLeft < scanner.text.length - this.tokenStart,
+    );
     if (this.#aliases.some((alias) => alias.name === name)) return false;
     this.#aliases.push({ name, textLeft: rest.length, endsInBlank: /[ \t]$/.test(text) });
     // The blank keeps the alias's last word and the text behind it apart, as a token boundary does.

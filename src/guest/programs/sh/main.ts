@@ -75,7 +75,10 @@ async function runScript(
   const fd = system.open(env.resolve(path!), O_RDONLY, 0);
   if (fd < 0) {
     env.line = 0;
-    throw new ShellError(`cannot open ${path}: ${fileErrorText(-fd, "open")}`, fd === -2 ? 127 : 126);
+    throw new ShellError(
+      `cannot open ${path}: ${fileErrorText(-fd, "open")}`,
+      shell.bash ? 127 : 2,
+    );
   }
   const text = await readAll(system, fd);
   system.close(fd);
@@ -133,7 +136,8 @@ function parseArguments(args: readonly string[], bash: boolean): Invocation {
       if (letter === "c") command = true;
       else if (letter === "o" || (bash && letter === "O")) {
         const name = args[++at] ?? "";
-        if (letter === "o" && !isOptionName(name)) throw new ShellError(`Illegal option -o ${name}`);
+        if (letter === "o" && !isOptionName(name))
+          throw new ShellError(`Illegal option -o ${name}`);
         options.set(name, on);
       } else if (letter === "l") continue;
       else {
@@ -178,7 +182,8 @@ function firstEnvironment(
 /** PWD, if it truly names the working directory: it may keep the links that led there. */
 function startDirectory(system: ShellSystem, claimed: string | undefined): string {
   const actual = system.cwd();
-  if (claimed === undefined || !claimed.startsWith("/") || /\/\.\.?(?:\/|$)/.test(claimed)) return actual;
+  if (claimed === undefined || !claimed.startsWith("/") || /\/\.\.?(?:\/|$)/.test(claimed))
+    return actual;
   const a = system.stat(claimed);
   const b = system.stat(actual);
   if (typeof a === "number" || typeof b === "number") return actual;

@@ -66,7 +66,14 @@ export function optionOfLetter(letter: string): string | undefined {
 }
 
 /** bash's other spellings and options without meaning here are taken silently. */
-const otherNames = new Set(["posix", "history", "histexpand", "braceexpand", "hashall", "physical"]);
+const otherNames = new Set([
+  "posix",
+  "history",
+  "histexpand",
+  "braceexpand",
+  "hashall",
+  "physical",
+]);
 
 export function isOptionName(name: string): boolean {
   return otherNames.has(name) || optionNames.some((option) => option.name === name);

@@ -23,8 +23,11 @@ export function scanParameter(words: WordScanner, quoted: boolean): ParameterPar
   const part = { kind: "parameter" as const, name, quoted, ...(index && { index }) };
   if (scanner.peek() === "") scanner.failAtEnd("Missing '}'");
   if (length || indirect) {
-    if (indirect && scanner.match(/[*@]\}/y) !== undefined) {
-      return { ...part, operation: { type: "names" } };
+    if (indirect) {
+      const keys = typeof index === "string" && scanner.match(/\}/y) !== undefined;
+      if (keys || (index === undefined && scanner.match(/[*@]\}/y) !== undefined)) {
+        return { ...part, operation: { type: "names" } };
+      }
     }
     if (scanner.peek() !== "}") return bad(words, quoted);
     scanner.position += 1;

@@ -53,7 +53,8 @@ export function parameterValue(context: ParameterContext, env: Environment, name
       if (context.bash) return String(Math.floor(Math.random() * 32768));
       break;
     case "SECONDS":
-      if (context.bash) return String(Math.floor((context.system.nowMs() - context.startMs) / 1000));
+      if (context.bash)
+        return String(Math.floor((context.system.nowMs() - context.startMs) / 1000));
       break;
     default:
   }
@@ -103,7 +104,10 @@ export function arithmeticScope(env: Environment, bash: boolean): ArithmeticScop
     read: (name, key) => {
       if (name === "LINENO") return String(env.line);
       if (key === undefined) return env.variables.value(name);
-      return env.variables.get(name)?.array?.get(key) ?? (key === 0 ? env.variables.value(name) : undefined);
+      return (
+        env.variables.get(name)?.array?.get(key) ??
+        (key === 0 ? env.variables.value(name) : undefined)
+      );
     },
     write: (name, key, value) => {
       if (key === undefined) env.assign(name, value);

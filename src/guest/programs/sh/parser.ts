@@ -194,7 +194,8 @@ export class Parser implements CommandSyntax {
   #atCommand(overLines: boolean): boolean {
     const token = this.peek();
     if (token.kind === "end" || token.kind === "newline") return false;
-    if (token.kind === "operator") return token.text === "(" || redirectionOperators.has(token.text);
+    if (token.kind === "operator")
+      return token.text === "(" || redirectionOperators.has(token.text);
     if (token.kind === "word" && token.plain !== undefined) {
       return !(overLines && closing.has(token.plain));
     }
@@ -202,7 +203,12 @@ export class Parser implements CommandSyntax {
   }
 
   #atCaseEnd(): boolean {
-    return this.isOperator(";;") || this.isOperator(";&") || this.isOperator(";;&") || this.isWord("esac");
+    return (
+      this.isOperator(";;") ||
+      this.isOperator(";&") ||
+      this.isOperator(";;&") ||
+      this.isWord("esac")
+    );
   }
 
   #andOr(): Command {
@@ -233,7 +239,8 @@ export class Parser implements CommandSyntax {
       this.skipNewlines();
       commands.push(this.#command());
     }
-    let command = commands.length === 1 ? commands[0]! : ({ kind: "pipeline", commands } as Command);
+    let command =
+      commands.length === 1 ? commands[0]! : ({ kind: "pipeline", commands } as Command);
     if (timed) command = { kind: "time", command };
     return negated ? { kind: "not", command } : command;
   }

@@ -103,11 +103,7 @@ export class Pattern {
   }
 
   /** Replaces the longest matches. */
-  replace(
-    text: string,
-    where: "first" | "all" | "prefix" | "suffix",
-    replacement: string,
-  ): string {
+  replace(text: string, where: "first" | "all" | "prefix" | "suffix", replacement: string): string {
     const subject = characters(text);
     if (where === "prefix" || where === "suffix") {
       const rest = this.trim(text, where, true);
@@ -117,7 +113,7 @@ export class Pattern {
     }
     let result = "";
     let kept = 0;
-    for (let at = 0; at < subject.length; ) {
+    for (let at = 0; at < subject.length;) {
       const length = matchLength(this.#tokens, subject, at, false, true);
       if (length <= 0) {
         at += 1;
@@ -235,7 +231,10 @@ function caseless(token: PatternToken): PatternToken {
 }
 
 /** A bracket expression from its `[`; `undefined` when it does not end, so that `[` is literal. */
-function parseSet(pattern: Characters, from: number): { token: PatternToken; end: number } | undefined {
+function parseSet(
+  pattern: Characters,
+  from: number,
+): { token: PatternToken; end: number } | undefined {
   let at = from + 1;
   const negated = pattern[at] === "!" || pattern[at] === "^";
   if (negated) at += 1;

@@ -92,7 +92,11 @@ async function startDirectly(
   if (typeof findCommand(shell, env, file) === "number") return undefined;
   try {
     const argv = await expandWords(shell, env, command.words);
-    applyRedirections(shell, env, await expandRedirections(shell, env, command.redirections)).keep();
+    applyRedirections(
+      shell,
+      env,
+      await expandRedirections(shell, env, command.redirections),
+    ).keep();
     return await startCommand(shell, env, argv, true);
   } catch (error) {
     // Another shell will meet the same error, report it and have its status.

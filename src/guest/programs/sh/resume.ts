@@ -9,6 +9,7 @@ import { ShellError } from "./control.js";
 import { Environment } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
 import { Options } from "./options.js";
+import type { ResourceLimit } from "./system.js";
 import type { Variable } from "./variables.js";
 import { ShellArray } from "./variables.js";
 
@@ -30,6 +31,7 @@ interface SavedState {
   readonly name: string;
   readonly cwd: string;
   readonly umask: number;
+  readonly resourceLimits: [number, ResourceLimit][];
   readonly status: number;
   readonly backgroundPid?: number | undefined;
   readonly shellPid: number;
@@ -59,6 +61,7 @@ export function saveState(shell: Interpreter, env: Environment, command: Command
     name: env.name,
     cwd: env.cwd,
     umask: env.umask,
+    resourceLimits: [...env.resourceLimits],
     status: env.status,
     backgroundPid: env.backgroundPid,
     shellPid: env.shellPid,
@@ -102,6 +105,7 @@ export function restoreState(text: string): ResumedState {
   env.name = state.name;
   env.cwd = state.cwd;
   env.umask = state.umask;
+  env.resourceLimits = new Map(state.resourceLimits);
   env.status = state.status;
   env.backgroundPid = state.backgroundPid;
   env.shellPid = state.shellPid;

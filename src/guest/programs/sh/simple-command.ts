@@ -125,7 +125,8 @@ export async function invoke(
 ): Promise<number> {
   const name = argv[0]!;
   const builtin = builtins.get(name);
-  if (builtin?.special === true && options.special) return runBuiltin(shell, env, builtin, argv, options);
+  if (builtin?.special === true && options.special)
+    return runBuiltin(shell, env, builtin, argv, options);
   const body = options.functions ? env.functions.get(name) : undefined;
   if (body !== undefined) return callFunction(shell, env, name, argv.slice(1), options.tested);
   if (builtin !== undefined && (shell.bash || !builtin.bashOnly)) {
@@ -163,7 +164,7 @@ async function callFunction(
   const { positional, loopDepth, getopts } = env;
   env.positional = [...args];
   env.loopDepth = 0;
-  env.getopts = { offset: 0, optind: undefined };
+  env.getopts = { index: 1, offset: 0, optind: undefined };
   env.callDepth += 1;
   env.returnDepth += 1;
   env.variables.pushScope();
@@ -267,12 +268,16 @@ async function trace(
   assignments: readonly Assignment[],
   argv: readonly string[],
 ): Promise<void> {
-  const words = assignments.map(({ name }) => `${name}=${quoteForTrace(env.variables.value(name) ?? "")}`);
+  const words = assignments.map(
+    ({ name }) => `${name}=${quoteForTrace(env.variables.value(name) ?? "")}`,
+  );
   words.push(...argv.map(quoteForTrace));
   const prefix = env.variables.value("PS4") ?? "+ ";
   await env.descriptors.get(2)?.write(encodeText(`${prefix}${words.join(" ")}\n`));
 }
 
 function quoteForTrace(text: string): string {
-  return /^[\w%+,./:=@^-]+$/.test(text) || text === "" ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
+  return /^[\w%+,./:=@^-]+$/.test(text) || text === ""
+    ? text
+    : `'${text.replaceAll("'", `'"'"'`)}'`;
 }

@@ -39,6 +39,8 @@ export interface SpawnRequest {
   readonly newProcessGroup?: boolean;
   /** Ignored in the child from its start; all others are as they were when the shell started. */
   readonly ignoredSignals?: readonly number[];
+  /** Limits of the child that differ from this process's, by the numbers of RLIMIT_…. */
+  readonly resourceLimits: ReadonlyMap<number, ResourceLimit>;
 }
 
 export type SignalDisposition = (() => void) | "ignore" | "default";
@@ -111,6 +113,6 @@ export interface ShellSystem {
   /** Lets signals and finished input and output in; called every so often by busy loops. */
   yield(): Promise<void>;
   cpuTimes(): CpuTimes;
+  /** The limits of this process; a shell changes only those of what it starts. */
   getrlimit(resource: number): ResourceLimit | number;
-  setrlimit(resource: number, limit: ResourceLimit): number;
 }

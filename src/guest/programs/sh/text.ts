@@ -30,7 +30,7 @@ export function decodeText(bytes: Uint8Array): string {
   } catch {
     let text = "";
     let validFrom = 0;
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const length = sequenceLength(bytes, at);
       if (length === 0) {
         text += strictDecoder.decode(bytes.subarray(validFrom, at));

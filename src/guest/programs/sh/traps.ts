@@ -47,7 +47,11 @@ export class Traps {
   /** Acts on what has been caught. */
   async run(env: Environment): Promise<void> {
     const { pendingSignals } = env;
-    for (let signal = pendingSignals.shift(); signal !== undefined; signal = pendingSignals.shift()) {
+    for (
+      let signal = pendingSignals.shift();
+      signal !== undefined;
+      signal = pendingSignals.shift()
+    ) {
       const action = env.traps.get(signal);
       if (action === undefined || action === "") continue;
       const { status, trapStatus } = env;

@@ -83,7 +83,10 @@ export class VariableStore {
     const copy = new VariableStore();
     for (const [name, variable] of this.#variables) {
       const { array } = variable;
-      copy.#variables.set(name, array === undefined ? variable : { ...variable, array: array.copy() });
+      copy.#variables.set(
+        name,
+        array === undefined ? variable : { ...variable, array: array.copy() },
+      );
     }
     copy.#scopes = this.#scopes.map((scope) => new Map(scope));
     return copy;
@@ -109,7 +112,11 @@ export class VariableStore {
     const old = this.#writable(name);
     if (value.length > limits.textLength) throw new ShellError("value too long");
     if (old?.array !== undefined) old.array.set(old.array.associative ? "0" : 0, value);
-    else this.#variables.set(name, old === undefined ? { value } : { ...old, value: cased(old, value) });
+    else
+      this.#variables.set(
+        name,
+        old === undefined ? { value } : { ...old, value: cased(old, value) },
+      );
   }
 
   setElement(name: string, key: string | number, value: string): void {

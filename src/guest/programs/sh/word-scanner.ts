@@ -12,7 +12,7 @@ import { textOfBytes } from "./text.js";
 
 const wordEnd = new Set([" ", "\t", "\n", ";", "&", "|", "<", ">", "(", ")", ""]);
 const ordinary = /[^\s\\'"$`;&|<>()[\]{}/:~=^,#%]+/y;
-const ordinaryQuoted = /[^\\$`"{}/:()[\]\n]+/y;
+const ordinaryQuoted = /[^\\$`"{}/:;()[\]\n]+/y;
 const name = /[A-Za-z_]\w*/y;
 const assignmentStart = /[A-Za-z_]\w*(?:\+?=|\[)/y;
 const tildePrefix = /~([A-Za-z_][\w.-]*)?(?=[/:\s;&|<>()}]|$)/y;
@@ -268,7 +268,8 @@ export class WordScanner {
       if (character === "`") break;
       if (character === "\n") scanner.line += 1;
       const next = scanner.peek(1);
-      const escape = character === "\\" && next !== "" && (quoted ? '$`\\"' : "$`\\").includes(next);
+      const escape =
+        character === "\\" && next !== "" && (quoted ? '$`\\"' : "$`\\").includes(next);
       text += escape ? next : character;
       if (escape) scanner.position += 1;
     }
@@ -282,11 +283,12 @@ export class WordScanner {
     const { scanner } = this;
     let text = "";
     let bytes: number[] = [];
-    for (scanner.position += 1; ; ) {
+    for (scanner.position += 1; ;) {
       const character = scanner.peek();
       if (character === "") scanner.failAtEnd("Unterminated quoted string");
       if (character === "\n") scanner.line += 1;
-      const escape = character === "\\" ? ansiCEscape(scanner.text, scanner.position + 1) : undefined;
+      const escape =
+        character === "\\" ? ansiCEscape(scanner.text, scanner.position + 1) : undefined;
       if (escape !== undefined && typeof escape.value === "number") bytes.push(escape.value);
       else {
         text += textOfBytes(bytes);

@@ -12,7 +12,10 @@ const here = (name) => fileURLToPath(new URL(`engine/${name}`, import.meta.url))
 
 function collect(args, options, onLine) {
   return new Promise((resolve, reject) => {
-    const child = spawn(engine, ["--no-warnings", ...args], { stdio: ["ignore", "pipe", "ignore"], ...options });
+    const child = spawn(engine, ["--no-warnings", ...args], {
+      stdio: ["ignore", "pipe", "ignore"],
+      ...options,
+    });
     let text = "";
     child.stdout.setEncoding("latin1");
     child.stdout.on("data", (chunk) => {
@@ -43,10 +46,14 @@ export async function runCases(cases) {
   const batch = async (list, index) => {
     const file = join(directory, `cases-${index}.json`);
     writeFileSync(file, JSON.stringify({ cases: list, environment }));
-    await collect([here("table.mjs"), file, directory], { timeout: 100_000, killSignal: "SIGKILL" }, (line) => {
-      const { name, ...answer } = JSON.parse(Buffer.from(line, "latin1").toString("utf8"));
-      answers.set(name, answer);
-    });
+    await collect(
+      [here("table.mjs"), file, directory],
+      { timeout: 100_000, killSignal: "SIGKILL" },
+      (line) => {
+        const { name, stdout, status } = JSON.parse(Buffer.from(line, "latin1").toString("utf8"));
+        answers.set(name, { stdout, status });
+      },
+    );
   };
   const oneByOne = async () => {
     for (const { name, script, shell } of alone) {

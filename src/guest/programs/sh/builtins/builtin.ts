@@ -29,7 +29,8 @@ export class BuiltinCall {
     if (text === "") return 0;
     const result = (await this.env.descriptors.get(1)?.write(encodeText(text))) ?? -Errno.EBADF;
     if (result >= 0) return 0;
-    if (result === -Errno.EPIPE && this.env.traps.get("PIPE") === undefined) throw new Killed(SIGPIPE);
+    if (result === -Errno.EPIPE && this.env.traps.get("PIPE") === undefined)
+      throw new Killed(SIGPIPE);
     await this.complain(`${this.name}: I/O error`);
     return 1;
   }

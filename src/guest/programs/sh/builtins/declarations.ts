@@ -55,7 +55,9 @@ function marker(attribute: "exported" | "readonly") {
 function local(call: BuiltinCall): number | Promise<number> {
   const { env, shell } = call;
   if (!env.variables.inFunction) {
-    return shell.bash ? call.complain("can only be used in a function") : call.fail("not in a function");
+    return shell.bash
+      ? call.complain("can only be used in a function")
+      : call.fail("not in a function");
   }
   if (call.args.some((argument) => /^-[A-Za-z]/.test(argument))) return declare(call);
   for (const argument of call.args) {
@@ -115,7 +117,10 @@ async function printDeclarations(call: BuiltinCall, names: readonly string[]): P
     ];
     const flags = letters.filter(Boolean).join("") || "-";
     const elements = array?.entries().map(([key, text]) => `[${key}]=${double(text)}`);
-    const text = elements !== undefined ? `=(${elements.join(" ")})` : value === undefined ? "" : `=${double(value)}`;
+    // bash leaves a blank behind the last pair of an associative array.
+    const inside = elements?.join(" ") + (array?.associative ? " " : "");
+    const text =
+      elements !== undefined ? `=(${inside})` : value === undefined ? "" : `=${double(value)}`;
     await call.print(`declare -${flags} ${name}${text}\n`);
   }
   return status;

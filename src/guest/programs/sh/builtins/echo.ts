@@ -12,7 +12,7 @@ export function unescapeEcho(text: string, bash: boolean): { text: string; stopp
     if (bytes.length > 0) result += textOfBytes(bytes);
     bytes = [];
   };
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const escape = text[at] === "\\" ? echoEscape(text, at + 1, bash) : undefined;
     if (escape === "stop") {
       flush();

@@ -47,7 +47,7 @@ async function readScript(call: BuiltinCall, path: string): Promise<string> {
   const file = new RealDescriptor(system, fd).retain();
   try {
     const chunks: Uint8Array[] = [];
-    for (let length = 0; ; ) {
+    for (let length = 0; ;) {
       const bytes = await file.read(64 * 1024);
       if (typeof bytes === "number") call.fail(`${path}: ${fileErrorText(-bytes, "open")}`);
       if ((bytes as Uint8Array).length === 0) return decodeText(concatBytes(chunks));
@@ -165,7 +165,8 @@ export const flowBuiltins: Record<string, Builtin> = {
   },
   eval: {
     special: true,
-    run: (call) => nested(call, () => call.shell.runText(call.env, call.args.join(" "), call.tested)),
+    run: (call) =>
+      nested(call, () => call.shell.runText(call.env, call.args.join(" "), call.tested)),
   },
   ".": { special: true, run: dot },
   source: { run: dot },
@@ -179,4 +180,3 @@ export const flowBuiltins: Record<string, Builtin> = {
     },
   },
 };
-

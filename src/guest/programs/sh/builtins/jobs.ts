@@ -37,9 +37,13 @@ async function wait(call: BuiltinCall): Promise<number> {
   const any = call.args[0] === "-n";
   const operands = any ? call.args.slice(1) : call.args;
   if (any) {
-    const jobs = operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : env.jobs.all();
+    const jobs =
+      operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : env.jobs.all();
     if (jobs.length === 0) return 127;
-    const first = await untilSignal(call, Promise.race(jobs.map((job) => job.ended.then(() => job))));
+    const first = await untilSignal(
+      call,
+      Promise.race(jobs.map((job) => job.ended.then(() => job))),
+    );
     if (typeof first === "number") return first;
     env.jobs.remove(first);
     return exitStatus(first.status!);
@@ -48,7 +52,7 @@ async function wait(call: BuiltinCall): Promise<number> {
     const all = Promise.all(env.jobs.all().map((job) => job.ended));
     const ended = await untilSignal(call, all);
     if (typeof ended === "number") return ended;
-    for (const job of [...env.jobs.all()]) env.jobs.remove(job);
+    env.jobs.clear();
     return 0;
   }
   let status = 0;
@@ -67,7 +71,8 @@ async function jobs(call: BuiltinCall): Promise<number> {
   // Ends that have come in already are to be seen.
   await shell.system.yield();
   const all = env.jobs.all();
-  const chosen = operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : [...all];
+  const chosen =
+    operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : [...all];
   const showText = shell.bash || shell.interactive || env.options.has("monitor");
   for (const job of chosen) {
     const mark = job === all.at(-1) ? "+" : job === all.at(-2) ? "-" : " ";

@@ -7,7 +7,9 @@ import { builtins } from "./index.js";
 const keywords = new Set(
   "! { } case do done elif else esac fi for if in then until while [[ ]] function".split(" "),
 );
-const dashKeywords = new Set("! { } case do done elif else esac fi for if in then until while".split(" "));
+const dashKeywords = new Set(
+  "! { } case do done elif else esac fi for if in then until while".split(" "),
+);
 
 /** What `command -v` (terse) or `type` and `command -V` (verbose) say; `undefined` when there is nothing. */
 export function describeName(
@@ -20,7 +22,8 @@ export function describeName(
     if (style === "word") return word;
     return style === "terse" ? terse : `${name} is ${verbose}`;
   };
-  if ((shell.bash ? keywords : dashKeywords).has(name)) return say(name, "a shell keyword", "keyword");
+  if ((shell.bash ? keywords : dashKeywords).has(name))
+    return say(name, "a shell keyword", "keyword");
   const alias = env.aliases.get(name);
   if (alias !== undefined) {
     const terse = `alias ${name}=${quote(alias)}`;
@@ -36,7 +39,8 @@ export function describeName(
   }
   const path = findCommand(shell, env, name);
   if (typeof path === "number") return undefined;
-  if (name.includes("/") && typeof shell.system.stat(env.resolve(name)) === "number") return undefined;
+  if (name.includes("/") && typeof shell.system.stat(env.resolve(name)) === "number")
+    return undefined;
   return say(path, path, "file");
 }
 
@@ -45,7 +49,11 @@ async function type(call: BuiltinCall): Promise<number> {
   let status = 0;
   for (const name of operands) {
     const wantsPath = flags.has("p") || flags.has("P");
-    const text = describeName(call, name, wantsPath ? "terse" : flags.has("t") ? "word" : "verbose");
+    const text = describeName(
+      call,
+      name,
+      wantsPath ? "terse" : flags.has("t") ? "word" : "verbose",
+    );
     if (text !== undefined) await call.print(`${text}\n`);
     else {
       status = call.shell.bash ? 1 : 127;
@@ -88,12 +96,14 @@ async function hash(call: BuiltinCall): Promise<number> {
   const { flags, operands } = call.options("rv");
   const entries = shell.hash.for(env.variables.value("PATH") ?? DEFAULT_PATH);
   if (flags.has("r")) entries.clear();
-  else if (operands.length === 0) return call.print([...entries.values()].map((p) => `${p}\n`).join(""));
+  else if (operands.length === 0)
+    return call.print([...entries.values()].map((p) => `${p}\n`).join(""));
   let status = 0;
   for (const name of operands) {
     entries.delete(name);
     if (builtins.has(name) || env.functions.has(name)) continue;
-    if (typeof findCommand(shell, env, name) === "number") status = await call.complain(`${name}: not found`);
+    if (typeof findCommand(shell, env, name) === "number")
+      status = await call.complain(`${name}: not found`);
   }
   return status;
 }

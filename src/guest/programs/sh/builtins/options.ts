@@ -58,7 +58,9 @@ function listVariables(call: BuiltinCall): string {
 
 function listOptions(call: BuiltinCall, readable: boolean): string {
   const { options } = call.env;
-  const listed = optionNames.filter(({ name }) => name !== "pipefail" || call.shell.bash || options.has(name));
+  const listed = optionNames.filter(
+    ({ name }) => name !== "pipefail" || call.shell.bash || options.has(name),
+  );
   if (!readable) {
     return listed.map(({ name }) => `set ${options.has(name) ? "-" : "+"}o ${name}\n`).join("");
   }

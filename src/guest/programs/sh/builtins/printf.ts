@@ -56,7 +56,7 @@ class Formatter {
   #once(): void {
     const { format } = this;
     let bytes: number[] = [];
-    for (let at = 0; at < format.length && !this.#stopped; ) {
+    for (let at = 0; at < format.length && !this.#stopped;) {
       const character = format[at]!;
       const escape =
         character === "\\" ? formatEscape(format, at + 1, this.call.shell.bash) : undefined;
@@ -95,7 +95,9 @@ class Formatter {
     const digits = places !== undefined && places < 0 ? undefined : places;
     const text = this.#value(type!, flags!, digits);
     const zero = flags!.includes("0") && !left && "diouxXeEfFgGaA".includes(type!);
-    this.#emit(pad(text, columns ?? 0, left, zero && (digits === undefined || !"diouxX".includes(type!))));
+    this.#emit(
+      pad(text, columns ?? 0, left, zero && (digits === undefined || !"diouxX".includes(type!))),
+    );
     return conversion.lastIndex;
   }
 
@@ -169,7 +171,10 @@ class Formatter {
   #float(text: string): number {
     const quoted = /^["'](.)/su.exec(text);
     if (quoted !== null) return quoted[1]!.codePointAt(0)!;
-    const match = /^\s*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)/i.exec(text);
+    const match =
+      /^\s*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)/i.exec(
+        text,
+      );
     if (match === null) {
       this.#complain(`${text}: expected numeric value`);
       return 0;
@@ -198,11 +203,19 @@ function cutBytes(text: string, count: number | undefined): string {
 
 function formatFloat(value: number, type: string, flags: string, digits: number): string {
   const lower = type.toLowerCase();
-  const sign = value < 0 || Object.is(value, -0) ? "-" : flags.includes("+") ? "+" : flags.includes(" ") ? " " : "";
+  const sign =
+    value < 0 || Object.is(value, -0)
+      ? "-"
+      : flags.includes("+")
+        ? "+"
+        : flags.includes(" ")
+          ? " "
+          : "";
   const size = Math.abs(value);
   let text: string;
   if (!Number.isFinite(size)) text = Number.isNaN(size) ? "nan" : "inf";
-  else if (lower === "f") text = size < 1e21 ? size.toFixed(Math.min(digits, 100)) : BigInt(size).toString();
+  else if (lower === "f")
+    text = size < 1e21 ? size.toFixed(Math.min(digits, 100)) : BigInt(size).toString();
   else if (lower === "e") text = exponent(size.toExponential(Math.min(digits, 100)));
   else text = general(size, Math.max(digits, 1), flags.includes("#"));
   if (type !== lower) text = text.toUpperCase();
@@ -218,15 +231,22 @@ function general(size: number, digits: number, keepZeros: boolean): string {
   const scientific = size.toExponential(places - 1);
   const power = Number(scientific.slice(scientific.indexOf("e") + 1));
   const fixed = power >= -4 && power < places;
-  const text = fixed ? size.toFixed(Math.min(Math.max(places - 1 - power, 0), 100)) : exponent(scientific);
-  return keepZeros ? text : text.replace(/\.?0+(?=e|$)/, (zeros, at: number) => (text.slice(0, at + zeros.length).includes(".") ? "" : zeros));
+  const text = fixed
+    ? size.toFixed(Math.min(Math.max(places - 1 - power, 0), 100))
+    : exponent(scientific);
+  return keepZeros
+    ? text
+    : text.replace(/\.?0+(?=e|$)/, (zeros, at: number) =>
+        text.slice(0, at + zeros.length).includes(".") ? "" : zeros,
+      );
 }
 
 function quoteForReuse(text: string): string {
   if (text === "") return "''";
-  if (/[^\x20-\x7e]/.test(text) && /[\x00-\x1f\x7f]/.test(text)) {
-    const escaped = text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
-    return `$'${escaped.replace(/[\x00-\x1f\x7f]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`)}'`;
+  if (/\p{Cc}/u.test(text)) {
+    const octal = (c: string): string => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`;
+    const known = text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+    return `$'${known.replace(/\p{Cc}/gu, octal)}'`;
   }
   return text.replace(/[^\w@%+=:,./\u0080-\uffff-]/g, "\\$&");
 }

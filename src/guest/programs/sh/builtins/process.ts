@@ -26,7 +26,10 @@ function symbolicMask(call: BuiltinCall, text: string, mask: number): number {
     if (match === null) call.fail(`Illegal mode: ${text}`);
     const who = match![1] === "" || match![1]!.includes("a") ? "ugo" : match![1]!;
     for (const [, operator, letters] of match![2]!.matchAll(/([-+=])([rwx]*)/g)) {
-      const bits = [...letters!].reduce((sum, letter) => sum | { r: 4, w: 2, x: 1 }[letter as "r"], 0);
+      const bits = [...letters!].reduce(
+        (sum, letter) => sum | { r: 4, w: 2, x: 1 }[letter as "r"],
+        0,
+      );
       for (const one of who) {
         const shift = { u: 6, g: 3, o: 0 }[one as "u"];
         if (operator === "=") allowed &= ~(7 << shift);
@@ -64,11 +67,11 @@ const resourceLimits: readonly Limit[] = [
 ];
 
 async function ulimit(call: BuiltinCall): Promise<number> {
-  const { system } = call.shell;
+  const { env, shell } = call;
   const letters = resourceLimits.map(({ letter }) => letter).join("");
   const { flags, operands } = call.options(`HSa${letters}`);
   const shown = (limit: Limit): string => {
-    const values = system.getrlimit(limit.resource);
+    const values = env.resourceLimits.get(limit.resource) ?? shell.system.getrlimit(limit.resource);
     if (typeof values === "number") return "unlimited";
     const value = flags.has("H") ? values.hard : values.soft;
     return value === Infinity ? "unlimited" : String(Math.floor(value / limit.unit));
@@ -82,14 +85,17 @@ async function ulimit(call: BuiltinCall): Promise<number> {
   if (text === undefined) return call.print(`${shown(chosen)}\n`);
   if (text !== "unlimited" && !/^\d+$/.test(text)) call.fail("bad number");
   const value = text === "unlimited" ? Infinity : Number(text) * chosen.unit;
-  const old = system.getrlimit(chosen.resource);
+  const { resource } = chosen;
+  const old = env.resourceLimits.get(resource) ?? shell.system.getrlimit(resource);
   if (typeof old === "number") return call.complain(`error getting limit (${errorText(-old)})`, 2);
   const both = flags.has("H") === flags.has("S");
-  const result = system.setrlimit(chosen.resource, {
-    soft: both || flags.has("S") ? value : old.soft,
-    hard: both || flags.has("H") ? value : old.hard,
-  });
-  return result < 0 ? call.complain(`error setting limit (${errorText(-result)})`, 2) : 0;
+  const soft = both || flags.has("S") ? value : old.soft;
+  const hard = both || flags.has("H") ? value : old.hard;
+  if (hard > old.hard || soft > hard) {
+    return call.complain("error setting limit (Operation not permitted)", 2);
+  }
+  env.resourceLimits = new Map([...env.resourceLimits, [resource, { soft, hard }]]);
+  return 0;
 }
 
 function times(call: BuiltinCall): Promise<number> {

@@ -14,7 +14,10 @@ interface Character {
   readonly escaped: boolean;
 }
 
-type Outcome = { readonly bytes: Uint8Array; readonly end: "delimiter" | "count" | "eof" | "timeout" };
+type Outcome = {
+  readonly bytes: Uint8Array;
+  readonly end: "delimiter" | "count" | "eof" | "timeout";
+};
 
 interface Input {
   readonly from: Descriptor;
@@ -29,14 +32,13 @@ async function readInput(call: BuiltinCall, input: Input): Promise<Outcome> {
   const chunks: Uint8Array[] = [];
   const done = (end: Outcome["end"]): Outcome => ({ bytes: concatBytes(chunks), end });
   const byLine = delimiter === NEWLINE && count === undefined;
-  for (let length = 0; count === undefined || length < count; ) {
+  for (let length = 0; count === undefined || length < count;) {
     if (deadlineMs !== undefined) {
       const left = Math.max(0, deadlineMs - call.shell.system.nowMs());
       if (!(await from.readable(left))) return done("timeout");
     }
-    const bytes = byLine && deadlineMs === undefined
-      ? await from.readLine(MAX_LINE_BYTES)
-      : await from.read(1);
+    const bytes =
+      byLine && deadlineMs === undefined ? await from.readLine(MAX_LINE_BYTES) : await from.read(1);
     if (typeof bytes === "number" || bytes.length === 0) return done("eof");
     if (bytes.at(-1) === delimiter) {
       chunks.push(bytes.slice(0, -1));
@@ -72,7 +74,10 @@ export function splitLine(
   const isOther = (c: Character | undefined): boolean =>
     c !== undefined && !c.escaped && separators.isOther(c.text);
   const textOf = (from: number, to: number): string =>
-    line.slice(from, to).map(({ text }) => text).join("");
+    line
+      .slice(from, to)
+      .map(({ text }) => text)
+      .join("");
   const fields: string[] = [];
   let at = 0;
   while (isSpace(line[at])) at += 1;
@@ -125,7 +130,11 @@ async function read(call: BuiltinCall): Promise<number> {
   const countText = flags.get("N") ?? flags.get("n");
   const input: Input = {
     from,
-    delimiter: flags.has("N") ? -1 : flags.has("d") ? (encodeText(flags.get("d")!)[0] ?? 0) : NEWLINE,
+    delimiter: flags.has("N")
+      ? -1
+      : flags.has("d")
+        ? (encodeText(flags.get("d")!)[0] ?? 0)
+        : NEWLINE,
     count: countText === undefined ? undefined : call.number(countText),
     deadlineMs: timeout === undefined ? undefined : shell.system.nowMs() + Number(timeout) * 1000,
   };

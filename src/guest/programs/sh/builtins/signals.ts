@@ -32,7 +32,8 @@ async function kill(call: BuiltinCall): Promise<number> {
   let [first = "", ...targets] = call.args;
   let signal = SIGTERM;
   if (first === "-l" || first === "-L") return listSignals(call, targets);
-  const usage = "Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\nkill -l [exitstatus]";
+  const usage =
+    "Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\nkill -l [exitstatus]";
   if (first === "-s" || first === "-n") {
     const [name = "", ...rest] = targets;
     signal = numberOf(call, name);
@@ -75,9 +76,15 @@ function listSignals(call: BuiltinCall, statuses: readonly string[]): Promise<nu
     const known = parseSignal(text);
     if (known !== undefined && !/^\d/.test(text)) return String(signalNumber(known));
     const number = call.number(text);
-    return signalNames[number > 128 ? number - 128 : number] ?? call.fail(`invalid signal number or exit status: ${text}`);
+    return (
+      signalNames[number > 128 ? number - 128 : number] ??
+      call.fail(`invalid signal number or exit status: ${text}`)
+    );
   });
   return call.print(`${names.join("\n")}\n`);
 }
 
-export const signalBuiltins: Record<string, Builtin> = { trap: { special: true, run: trap }, kill: { run: kill } };
+export const signalBuiltins: Record<string, Builtin> = {
+  trap: { special: true, run: trap },
+  kill: { run: kill },
+};

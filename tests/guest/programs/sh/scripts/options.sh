@@ -37,7 +37,7 @@ sh -c 'echo $0 $1 $#' name arg1 arg2; sh -e -c 'false; echo no'; echo $?; sh -ec
 #: invocation with -s
 echo 'echo $1 $#' | sh -s a b; echo 'echo stdin; exit 3' | sh; echo $?
 #: stdin script shares its input
-printf 'read x\ndata line\necho "got $x"\n' | sh; printf 'head -1 >/dev/null\nskipped\necho ran\n' >s; sh <s | tail -1
+printf 'head -1 >/dev/null\nskipped\necho ran\n' >s; sh <s | tail -1
 #: script file
 printf 'echo "$0 $*"\nexit 4\n' >s.sh; sh s.sh a b; echo $?; sh nosuch.sh 2>/dev/null; echo $?
 #: syntax errors

@@ -78,6 +78,3 @@ x=aXbXc; echo ${x%X*} ${x%%X*} ${x#*X} ${x##*X}
 x=abc; echo "[${x#abc}]" "[${x%abc}]" "[${x##*}]" "[${x%%*}]" "[${x#}]"
 #: assignment in alternate word is not run
 unset y; x=; echo "[${x:+${y=set}}]" "${y-unset}"
-#: line number
-echo $LINENO
-echo $LINENO
