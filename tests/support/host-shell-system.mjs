@@ -162,6 +162,8 @@ function spawn({ file, argv, env, cwd, fds, newProcessGroup, ignoredSignals = []
 async function waitFor(pid) {
   const pidfd = pidfds.get(pid);
   await wait(pidfd, libc.POLLIN);
+  // Signals that came before the end are in libuv's pipe: one turn of its loop brings them.
+  await new Promise((resolve) => setImmediate(resolve));
   const { status } = libc.waitpid(pid, 0);
   pidfds.delete(pid);
   libc.close(pidfd);

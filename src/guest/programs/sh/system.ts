@@ -99,7 +99,7 @@ export interface ShellSystem {
   umask(mask: number): number;
 
   spawn(request: SpawnRequest): number | Promise<number>;
-  /** Once per pid. */
+  /** Once per pid. Signals to the shell from before the child's end are delivered before this resolves. */
   wait(pid: number): Promise<WaitStatus>;
   /** Negative pids are process groups, 0 is the shell's own. */
   kill(pid: number, signal: number): number;

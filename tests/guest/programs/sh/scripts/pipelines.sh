@@ -47,7 +47,7 @@ for i in 1 2 3; do sleep 0.0$i & done; wait; echo $? done
 #: wait for unknown
 wait 99999; echo $?
 #: background order
-{ sleep 0.1; echo second; } & echo first; wait
+mkfifo p; { read x <p; echo second $x; } & echo first; echo go >p; wait
 #: background function
 f() { echo "in $1"; return 4; }; f bg & wait $!; echo $?
 #: background variables

@@ -27,9 +27,9 @@ trap 'false' USR1; true; kill -USR1 $$; echo $?
 #: trap in function (isolated)
 f() { trap 'echo in f' USR1; kill -USR1 $$; }; f; echo end
 #: trap runs after the command (isolated)
-trap 'echo trapped' USR1; (sleep 0.1; kill -USR1 $$) & sleep 0.3; echo slept; wait
+trap 'echo trapped' USR1; sh -c 'kill -USR1 $PPID; echo sent'; echo after
 #: trap interrupts wait (isolated)
-trap 'echo sig' USR1; (sleep 0.1; kill -USR1 $$) & sleep 1 & wait $!; echo $?; kill $!
+trap 'n=1' USR1; sleep 100 & s=$!; (while kill -USR1 $$; do sleep 0.05; done) 2>/dev/null & k=$!; wait $s; echo $?; kill $k $s; echo $n
 #: default action (isolated)
 sh -c 'kill -TERM $$; echo no' 2>/dev/null; echo $?
 #: int trap and exit (isolated)
