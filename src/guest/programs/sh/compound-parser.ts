@@ -1,11 +1,17 @@
 /** Owns the grammar of compound commands and function definitions. */
 import type { CaseItem, Command, Word } from "./ast.js";
+import { parseArithmetic } from "./arithmetic-parser.js";
 import { literalText } from "./ast.js";
 import { ConditionParser } from "./condition-parser.js";
 import type { Parser } from "./parser.js";
 
 const validName = /^[A-Za-z_]\w*$/;
 const functionName = /^[^\s"'$&();<>\\`|=/][^\s"'$&();<>\\`|]*$/;
+
+/** Names that dash reserves from functions. */
+const specialBuiltins = new Set(
+  ". : break continue eval exec exit export readonly return set shift times trap unset".split(" "),
+);
 
 export class CompoundParser {
   readonly #parser: Parser;
@@ -58,7 +64,7 @@ export class CompoundParser {
     const parser: Parser = this.#parser;
     const { scanner } = parser;
     parser.take();
-    if (scanner.peek() === "(" && closesTwice(scanner.text, scanner.position)) {
+    if (scanner.peek() === "(" && isArithmetic(scanner.text, scanner.position)) {
       scanner.position += 1;
       return { kind: "arithmetic", expression: parser.lexer.words.arithmetic(), line };
     }
@@ -182,7 +188,8 @@ export class CompoundParser {
     if (!parser.isOperator(")")) parser.unexpected(")");
     parser.take();
     const name = literalText(word);
-    if (name === undefined || !functionName.test(name)) {
+    const special = !parser.options.bash && specialBuiltins.has(name ?? "");
+    if (name === undefined || special || !functionName.test(name)) {
       return parser.scanner.fail("Bad function name");
     }
     return { kind: "function", name, body: parser.functionBody() };
@@ -211,8 +218,21 @@ export class CompoundParser {
   }
 }
 
-/** From the second `(` of `((`: do both close next to each other? A flat look ahead, no parsing. */
-function closesTwice(text: string, from: number): boolean {
+/** From the second `(` of `((`: do both close together around what could be an expression? */
+function isArithmetic(text: string, from: number): boolean {
+  const end = matchingParenthesis(text, from);
+  if (end === undefined || text[end + 1] !== ")") return false;
+  try {
+    // What expansions stand for is not known yet; a number is as good as any.
+    parseArithmetic(text.slice(from + 1, end).replace(/\$(?:\{[^}]*\}|\([^)]*\)|\w+|[#?@*])/g, "1"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A flat look ahead, no parsing. */
+function matchingParenthesis(text: string, from: number): number | undefined {
   let depth = 0;
   for (let at = from; at < text.length; at++) {
     switch (text[at]) {
@@ -220,7 +240,7 @@ function closesTwice(text: string, from: number): boolean {
         depth += 1;
         break;
       case ")":
-        if (--depth === 0) return text[at + 1] === ")";
+        if (--depth === 0) return at;
         break;
       case "\\":
         at += 1;
@@ -228,12 +248,12 @@ function closesTwice(text: string, from: number): boolean {
       case "'":
       case '"': {
         const end = text.indexOf(text[at]!, at + 1);
-        if (end < 0) return false;
+        if (end < 0) return undefined;
         at = end;
         break;
       }
       default:
     }
   }
-  return false;
+  return undefined;
 }

@@ -62,7 +62,7 @@ export function ansiCEscape(text: string, at: number): Escape | undefined {
 /** Of a `printf` format: octal has up to three digits. */
 export function formatEscape(text: string, at: number, bash: boolean): Escape | undefined {
   const character = text[at] ?? "";
-  if (bash && (character === "e" || character === "E")) return { value: "\x1b", end: at + 1 };
+  if (character === "e" || (bash && character === "E")) return { value: "\x1b", end: at + 1 };
   if (bash && character === '"') return { value: '"', end: at + 1 };
   const known = simple(text, at) ?? octal(text, at, /^[0-7]{1,3}/);
   return known ?? (bash ? hexOrUnicode(text, at) : undefined);
@@ -76,6 +76,6 @@ export function echoEscape(text: string, at: number, bash: boolean): Escape | "s
     const found = digits(text, at, /^0[0-7]{0,3}/);
     return { value: Number.parseInt(found, 8) & 0xff, end: at + found.length };
   }
-  if (bash && (character === "e" || character === "E")) return { value: "\x1b", end: at + 1 };
+  if (character === "e" || (bash && character === "E")) return { value: "\x1b", end: at + 1 };
   return simple(text, at) ?? (bash ? hexOrUnicode(text, at) : undefined);
 }

@@ -223,7 +223,10 @@ class Expansion {
     const { operation } = part;
     switch (operation?.type) {
       case "length":
-        return lengthOf(value);
+        if (value === undefined || typeof value === "string") return lengthOf(value);
+        // dash measures the text of `$*`; the number of elements is bash's idea.
+        if (shell.bash || part.index !== undefined) return String(value.items.length);
+        return lengthOf(value.items.join(env.joiner));
       case "trim":
         return trimValue(value, operation, await expandPattern(shell, env, operation.pattern));
       case "replace": {

@@ -29,10 +29,10 @@ export function findCommand(
   shell: Interpreter,
   env: Environment,
   name: string,
-  searchPath = env.variables.value("PATH") ?? DEFAULT_PATH,
+  searchPath = env.variables.value("PATH"),
 ): string | number {
   if (name.includes("/")) return name;
-  if (name === "") return -Errno.ENOENT;
+  if (name === "" || searchPath === undefined) return -Errno.ENOENT;
   const remembered = shell.hash.for(searchPath);
   const known = remembered.get(name);
   if (known !== undefined) return known;

@@ -7,6 +7,8 @@ import { describeSignal } from "./signals.js";
 
 export class Job {
   status: WaitStatus | undefined;
+  /** Its end has been told to the script; its number may go to another. */
+  waited = false;
 
   constructor(
     readonly id: number,
@@ -36,7 +38,13 @@ export class JobTable {
   }
 
   add(pid: number, text: string, ended: Promise<WaitStatus>): Job {
-    const job = new Job((this.#jobs.at(-1)?.id ?? 0) + 1, pid, text, ended);
+    for (const job of this.#jobs.filter((one) => one.waited && one.status !== undefined)) {
+      this.remove(job);
+    }
+    const taken = new Set(this.#jobs.map(({ id }) => id));
+    let id = 1;
+    while (taken.has(id)) id += 1;
+    const job = new Job(id, pid, text, ended);
     void ended.then((status) => (job.status = status));
     this.#jobs.push(job);
     return job;

@@ -123,9 +123,8 @@ export function mapValue(value: Value, change: (text: string) => string): Value 
   return { items: value.items.map(change), star: value.star };
 }
 
-export function lengthOf(value: Value): string {
+export function lengthOf(value: string | undefined): string {
   if (value === undefined) return "0";
-  if (typeof value !== "string") return String(value.items.length);
   // Characters, not UTF-16 units.
   return String(/[\ud800-\udbff]/.test(value) ? Array.from(value).length : value.length);
 }

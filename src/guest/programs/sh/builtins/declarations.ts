@@ -169,7 +169,7 @@ function evaluate(call: BuiltinCall): number {
 export const declarationBuiltins: Record<string, Builtin> = {
   export: { special: true, run: marker("exported") },
   readonly: { special: true, run: marker("readonly") },
-  local: { run: local },
+  local: { special: true, run: local },
   declare: { run: declare },
   typeset: { run: declare },
   unset: { special: true, run: unset },

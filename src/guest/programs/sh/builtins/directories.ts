@@ -9,7 +9,8 @@ export function normalizePath(path: string): string {
     if (component === "..") components.pop();
     else if (component !== "" && component !== ".") components.push(component);
   }
-  return `/${components.join("/")}`;
+  // Two slashes in front may mean something else than one, says POSIX; none more.
+  return (/^\/\/(?!\/)/.test(path) ? "//" : "/") + components.join("/");
 }
 
 async function cd(call: BuiltinCall): Promise<number> {

@@ -22,7 +22,7 @@ async function untilSignal<T>(call: BuiltinCall, ended: Promise<T>): Promise<T |
 async function waitFor(call: BuiltinCall, job: Job): Promise<number> {
   const ended = await untilSignal(call, job.ended);
   if (typeof ended === "number") return ended;
-  if (call.shell.bash || call.shell.interactive) call.env.jobs.remove(job);
+  job.waited = true;
   return exitStatus(ended);
 }
 
@@ -52,7 +52,8 @@ async function wait(call: BuiltinCall): Promise<number> {
     const all = Promise.all(env.jobs.all().map((job) => job.ended));
     const ended = await untilSignal(call, all);
     if (typeof ended === "number") return ended;
-    env.jobs.clear();
+    if (call.shell.bash) env.jobs.clear();
+    for (const job of env.jobs.all()) job.waited = true;
     return 0;
   }
   let status = 0;
@@ -74,15 +75,15 @@ async function jobs(call: BuiltinCall): Promise<number> {
   const chosen =
     operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : [...all];
   const showText = shell.bash || shell.interactive || env.options.has("monitor");
-  for (const job of chosen) {
+  // dash shows the youngest first, and what has ended is forgotten as it is shown.
+  for (const job of shell.bash ? [...chosen] : [...chosen].reverse()) {
     const mark = job === all.at(-1) ? "+" : job === all.at(-2) ? "-" : " ";
     const text = showText ? job.text : "";
-    if (flags.has("p")) await call.print(`${job.pid}\n`);
-    else if (flags.has("l")) {
-      await call.print(`[${job.id}] ${mark} ${job.pid} ${job.state.padEnd(26)} ${text}\n`);
-    } else await call.print(`[${job.id}] ${mark} ${job.state.padEnd(26)} ${text}\n`);
+    const pid = flags.has("l") ? `${job.pid} ` : "";
+    const row = `[${job.id}] ${mark} ${pid}${job.state.padEnd(26)} ${text}\n`;
+    await call.print(flags.has("p") ? `${job.pid}\n` : row);
+    if (job.status !== undefined) env.jobs.remove(job);
   }
-  for (const job of chosen) if (job.status !== undefined) env.jobs.remove(job);
   return 0;
 }
 

@@ -120,7 +120,7 @@ class Formatter {
       case "q":
         return quoteForReuse(this.#argument() ?? "");
       case "c":
-        return (this.#argument() ?? "").slice(0, 1);
+        return (this.#argument() || "\0").slice(0, 1);
       case "d":
       case "i": {
         const value = this.#integer(this.#argument() ?? "0");
@@ -165,6 +165,9 @@ class Formatter {
     }
     if (match[0].length < text.length) this.#complain(`${text}: not completely converted`);
     const value = parseNumber(match[2]!) ?? 0n;
+    if (value === 2n ** 63n - 1n && BigInt(octalLiteral(match[2]!)) !== value) {
+      this.#complain(`${text}: Numerical result out of range`);
+    }
     return match[1] === "-" ? -value : value;
   }
 
@@ -184,6 +187,11 @@ class Formatter {
     if (word.includes("inf")) return word.startsWith("-") ? -Infinity : Infinity;
     return Number(word);
   }
+}
+
+/** As BigInt reads it. */
+function octalLiteral(text: string): string {
+  return /^0[0-7]/.test(text) ? `0o${text.slice(1)}` : text;
 }
 
 function pad(text: string, columns: number, left: boolean, zero: boolean): string {
