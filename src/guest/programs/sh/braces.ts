@@ -20,7 +20,7 @@ export function expandBraces(word: Word): Word[] {
     part.kind === "text" && !part.quoted ? [...part.text] : [part],
   );
   // Looking for matching braces is quadratic in the worst case.
-  return atoms.length > 1 << 14 ? [word] : expand(atoms, 0).map(toWord);
+  return atoms.length > limits.lookAhead ? [word] : expand(atoms, 0).map(toWord);
 }
 
 function toWord(atoms: Atoms): Word {
@@ -34,7 +34,7 @@ function toWord(atoms: Atoms): Word {
 }
 
 function checkCount(count: number): void {
-  if (count > limits.expansionCount) throw new ShellError("too many words from braces");
+  if (count > limits.braceWords) throw new ShellError("too many words from braces");
 }
 
 function expand(atoms: Atoms, depth: number): Atoms[] {

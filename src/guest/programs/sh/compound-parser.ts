@@ -3,6 +3,7 @@ import type { CaseItem, Command, Word } from "./ast.js";
 import { parseArithmetic } from "./arithmetic-parser.js";
 import { literalText } from "./ast.js";
 import { ConditionParser } from "./condition-parser.js";
+import { limits } from "./limits.js";
 import type { Parser } from "./parser.js";
 
 const validName = /^[A-Za-z_]\w*$/;
@@ -224,7 +225,9 @@ function isArithmetic(text: string, from: number): boolean {
   if (end === undefined || text[end + 1] !== ")") return false;
   try {
     // What expansions stand for is not known yet; a number is as good as any.
-    parseArithmetic(text.slice(from + 1, end).replace(/\$(?:\{[^}]*\}|\([^)]*\)|\w+|[#?@*])/g, "1"));
+    parseArithmetic(
+      text.slice(from + 1, end).replace(/\$(?:\{[^}]*\}|\([^)]*\)|\w+|[#?@*])/g, "1"),
+    );
     return true;
   } catch {
     return false;
@@ -234,7 +237,7 @@ function isArithmetic(text: string, from: number): boolean {
 /** A flat look ahead, no parsing. */
 function matchingParenthesis(text: string, from: number): number | undefined {
   let depth = 0;
-  for (let at = from; at < text.length; at++) {
+  for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
     switch (text[at]) {
       case "(":
         depth += 1;

@@ -163,16 +163,17 @@ export class FieldSink implements Sink {
     if (this.#length > limits.textLength) throw new ShellError("word too long");
     this.#open = true;
     this.#endedBySpace = false;
-    if (!quoted && hasPatternCharacters(text)) this.#hasPattern = true;
+    if (!quoted && /[*?[]/.test(text)) this.#hasPattern = true;
     this.#segments.push({ text, quoted });
   }
 
   #close(): void {
     const segments = this.#segments;
     const text = segments.length === 1 ? segments[0]!.text : segments.map((s) => s.text).join("");
-    const pattern = this.#hasPattern
-      ? segments.map((s) => (s.quoted ? quotePattern(s.text) : s.text)).join("")
-      : undefined;
+    const pattern =
+      this.#hasPattern && hasPatternCharacters(text)
+        ? segments.map((s) => (s.quoted ? quotePattern(s.text) : s.text)).join("")
+        : undefined;
     if (this.fields.length >= limits.expansionCount) throw new ShellError("too many words");
     this.fields.push({ text, pattern });
     this.#segments = [];

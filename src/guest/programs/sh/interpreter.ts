@@ -266,8 +266,9 @@ export class Interpreter implements ParameterContext {
   /** Runs something to its end in a clone, with its EXIT trap, and closes the clone. */
   async runSubshell(env: Environment, body: () => Promise<number>): Promise<number> {
     if (this.#subshells >= limits.subshells) {
+      await this.complain(env, "too many subshells");
       env.descriptors.closeAll();
-      throw new ShellError("too many subshells", 2);
+      return 2;
     }
     this.#subshells += 1;
     try {

@@ -13,12 +13,16 @@ export const limits = Object.freeze({
   textLength: 128 << 20,
   /** Words that one word becomes by braces, splitting or globbing. */
   expansionCount: 1 << 20,
+  /** Words that braces make of one. */
+  braceWords: 1 << 18,
+  /** Characters that a look ahead in the script may pass. */
+  lookAhead: 1 << 14,
   /** Directory entries that one pattern looks at. */
   globEntries: 4 << 20,
   /** Highest descriptor number of a redirection. */
   descriptor: 1023,
   /** Subshells, pipeline members and substitutions alive at once in one shell process. */
-  subshells: 4096,
+  subshells: 1024,
   /** Elements of one array. */
   arrayElements: 1 << 20,
 } as const);

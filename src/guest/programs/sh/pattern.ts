@@ -11,28 +11,29 @@ type PatternToken =
   | { readonly kind: "set"; readonly negated: boolean; readonly contains: (c: string) => boolean };
 
 const special = /[*?[\]\\!^-]/g;
-const classes: Readonly<Record<string, RegExp>> = {
-  alnum: /^[\p{L}\p{Nd}]$/u,
-  alpha: /^\p{L}$/u,
-  blank: /^[ \t]$/,
-  cntrl: /^\p{Cc}$/u,
-  digit: /^[0-9]$/,
-  graph: /^[^\s\p{C}]$/u,
-  lower: /^\p{Ll}$/u,
-  print: /^[^\p{C}]$/u,
-  punct: /^[!-/:-@[-`{-~]$/,
-  space: /^\s$/,
-  upper: /^\p{Lu}$/u,
-  xdigit: /^[0-9A-Fa-f]$/,
-};
+const classes: ReadonlyMap<string, RegExp> = new Map([
+  ["alnum", /^[\p{L}\p{Nd}]$/u],
+  ["alpha", /^\p{L}$/u],
+  ["blank", /^[ \t]$/],
+  ["cntrl", /^\p{Cc}$/u],
+  ["digit", /^[0-9]$/],
+  ["graph", /^[^\s\p{C}]$/u],
+  ["lower", /^\p{Ll}$/u],
+  ["print", /^[^\p{C}]$/u],
+  ["punct", /^[!-/:-@[-`{-~]$/],
+  ["space", /^\s$/],
+  ["upper", /^\p{Lu}$/u],
+  ["xdigit", /^[0-9A-Fa-f]$/],
+]);
 
 /** Text that stands for itself in a pattern. */
 export function quotePattern(text: string): string {
   return text.replace(special, "\\$&");
 }
 
+/** A lone `[`, the command, is no pattern. */
 export function hasPatternCharacters(text: string): boolean {
-  return /[*?[]/.test(text);
+  return /[*?]|\[.+\]/s.test(text);
 }
 
 /** What a pattern without special characters stands for. */
@@ -116,6 +117,8 @@ export class Pattern {
     for (let at = 0; at < subject.length;) {
       const length = matchLength(this.#tokens, subject, at, false, true);
       if (length <= 0) {
+        // What a star in front did not find from here is not further on either.
+        if (this.#tokens[0]?.kind === "star") break;
         at += 1;
         continue;
       }
@@ -165,6 +168,7 @@ function matchLength(
   const count = tokens.length;
   const token = (index: number): PatternToken => tokens[reverse ? count - 1 - index : index]!;
   let states = new Uint8Array(count + 1);
+  let next = new Uint8Array(count + 1);
   const enter = (set: Uint8Array, index: number): void => {
     set[index] = 1;
     while (index < count && token(index).kind === "star") set[++index] = 1;
@@ -178,7 +182,7 @@ function matchLength(
     }
     if (from + length >= subject.length) return best;
     const character = subject[reverse ? subject.length - 1 - length : from + length]!;
-    const next = new Uint8Array(count + 1);
+    next.fill(0);
     let alive = false;
     for (let index = 0; index < count; index++) {
       if (states[index] === 0) continue;
@@ -189,7 +193,7 @@ function matchLength(
       alive = true;
     }
     if (!alive) return best;
-    states = next;
+    [states, next] = [next, states];
   }
 }
 
@@ -248,7 +252,7 @@ function parseSet(
     if (character === "[" && pattern[at + 1] === ":") {
       const rest = slice(pattern, at + 2, at + 12);
       const close = rest.indexOf(":]");
-      const known = close > 0 ? classes[rest.slice(0, close)] : undefined;
+      const known = close > 0 ? classes.get(rest.slice(0, close)) : undefined;
       if (known !== undefined) {
         named.push(known);
         at += close + 4;

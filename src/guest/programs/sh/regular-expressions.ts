@@ -1,19 +1,19 @@
 /** Owns the translation of POSIX extended regular expressions to the engine's. */
 
-const classes: Readonly<Record<string, string>> = {
-  alnum: "\\p{L}\\p{Nd}",
-  alpha: "\\p{L}",
-  blank: " \\t",
-  cntrl: "\\p{Cc}",
-  digit: "0-9",
-  graph: "!-~",
-  lower: "\\p{Ll}",
-  print: " -~",
-  punct: "!-\\/:-@\\[-`{-~",
-  space: "\\s",
-  upper: "\\p{Lu}",
-  xdigit: "0-9A-Fa-f",
-};
+const classes: ReadonlyMap<string, string> = new Map([
+  ["alnum", "\\p{L}\\p{Nd}"],
+  ["alpha", "\\p{L}"],
+  ["blank", " \\t"],
+  ["cntrl", "\\p{Cc}"],
+  ["digit", "0-9"],
+  ["graph", "!-~"],
+  ["lower", "\\p{Ll}"],
+  ["print", " -~"],
+  ["punct", "!-\\/:-@\\[-`{-~"],
+  ["space", "\\s"],
+  ["upper", "\\p{Lu}"],
+  ["xdigit", "0-9A-Fa-f"],
+]);
 
 /** `undefined` when the expression is not valid. */
 export function regularExpression(source: string, ignoreCase: boolean): RegExp | undefined {
@@ -65,7 +65,7 @@ function translateBracket(inside: string): string {
   const body = (negated ? inside.slice(1) : inside).replace(
     /\[:(\w+):\]|\[[.=](.)[.=]\]|([\\[\]^])/g,
     (_, name: string | undefined, collating: string | undefined, special: string | undefined) => {
-      if (name !== undefined) return classes[name] ?? "";
+      if (name !== undefined) return classes.get(name) ?? "";
       return collating ?? `\\${special}`;
     },
   );

@@ -8,6 +8,7 @@ import { ansiCEscape } from "./escapes.js";
 import { scanParameter } from "./parameter-scanner.js";
 import type { Scanner } from "./scanner.js";
 import { WordBuilder } from "./scanner.js";
+import { limits } from "./limits.js";
 import { textOfBytes } from "./text.js";
 
 const wordEnd = new Set([" ", "\t", "\n", ";", "&", "|", "<", ">", "(", ")", ""]);
@@ -312,7 +313,8 @@ export class WordScanner {
   #subscriptOfAssignment(): boolean {
     const { text } = this.scanner;
     let depth = 0;
-    for (let at = this.scanner.position; at < text.length; at++) {
+    const from = this.scanner.position;
+    for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
       const character = text[at]!;
       if (character === "\n") return false;
       if (character === "\\") at += 1;

@@ -11,14 +11,17 @@ import { concatBytes, decodeText } from "../text.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 import { describeName } from "./names.js";
 
+/** A text that is parsed anew costs more than a call of a function. */
+const TEXT_DEPTH = 10;
+
 async function nested(call: BuiltinCall, run: () => Promise<number>): Promise<number> {
   const { env, shell } = call;
-  env.callDepth += 1;
+  env.callDepth += TEXT_DEPTH;
   try {
     shell.checkDepth(env);
     return await run();
   } finally {
-    env.callDepth -= 1;
+    env.callDepth -= TEXT_DEPTH;
   }
 }
 
