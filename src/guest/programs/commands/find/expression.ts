@@ -342,7 +342,6 @@ export class ExpressionParser {
     this.#acts = true;
     switch (word) {
       case "-quit":
-        this.#acts = false;
         return () => (settings.quit = true);
       case "-print":
         return this.#printer("\n", undefined);
