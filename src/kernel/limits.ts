@@ -5,6 +5,10 @@ export const limits = Object.freeze({
   fileSystemBytes: 256 * 1024 * 1024,
   inodes: 16_384,
   openFiles: 256,
+  /** fs.watch of one process. */
+  watches: 1024,
+  /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
+  queuedFileEvents: 4096,
   processes: 256,
   /**
    * Sockets of a process's workers. Twice the workers that a guest has memory set aside for
@@ -13,8 +17,6 @@ export const limits = Object.freeze({
   threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
-  /** System calls of one process that wait for their answer. */
-  pendingCalls: 1024,
   /** Sockets of a VM, accepted connections not counted. */
   sockets: 256,
   /** Connections of a VM, those to the outside and from the host included. */
@@ -45,6 +47,9 @@ export const limits = Object.freeze({
   returnValueBytes: 7 * 1024 * 1024,
   /** Replies waiting in a guest's socket before the kernel stops reading its calls. */
   replyBacklogBytes: 16 * 1024 * 1024,
+  /** Calls of one process that wait for an answer, and the bytes of all such calls of a VM. */
+  pendingCalls: 4096,
+  pendingCallBytes: 64 * 1024 * 1024,
   /** System calls taken from one guest before others get a turn. */
   callsPerTurn: 256,
   stderrReportBytes: 16 * 1024,

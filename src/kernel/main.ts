@@ -6,11 +6,13 @@
  */
 import { readdirSync } from "node:fs";
 import { Socket } from "node:net";
-import { Errno, errnoName } from "../abi/errno.js";
+import { Errno } from "../abi/errno.js";
 import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
 import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
 import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
+import type { Answer } from "../protocol/permissions.js";
+import type { ToolDescriptor } from "../protocol/tools.js";
 import type {
   HostFetchRequest,
   KernelStats,
@@ -20,22 +22,17 @@ import type {
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
+import { HostError } from "./host-error.js";
+import { createHostFiles, fileError } from "./host-files.js";
+import { HostRequests } from "./host-requests.js";
 import { limits } from "./limits.js";
 import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";
 import { HostFetchError, hostFetch } from "./net/host-http.js";
-import { Vm } from "./vm.js";
+import { Vm, VmOptionError } from "./vm.js";
 import type { TakeGuest } from "./vm.js";
 
 const hostFd = 3;
-
-class HostError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 const host = new Socket({ fd: hostFd, readable: true, writable: true });
 const vms = new Map<number, Vm>();
@@ -54,15 +51,26 @@ function emit<K extends keyof typeof kernelHostEvents>(
   );
 }
 
+const requests = new HostRequests({
+  judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
+  toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
+  toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+});
+
 function vmOf(handle: number): Vm {
   const vm = vms.get(handle);
   if (vm === undefined) throw new HostError("ERR_SECURE_EXEC_DISPOSED", "the runtime was disposed");
   return vm;
 }
 
-function fileError(operation: string, path: string, errno: number): HostError {
-  const name = errnoName(-errno) ?? `errno ${-errno}`;
-  return new HostError("ERR_SECURE_EXEC_FILE", `${name}: ${operation} '${path}'`);
+function makeVm(handle: number, options: VmOptions): Vm {
+  try {
+    return new Vm(handle, options, requests, takeGuest);
+  } catch (error) {
+    if (error instanceof VmOptionError)
+      throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+    throw error;
+  }
 }
 
 function spawn(
@@ -121,12 +129,13 @@ async function fetchFor(
   }
 }
 
+const hostFiles = createHostFiles(vmOf);
 type Calls = typeof hostCalls;
 type Later<R> = R | Promise<R>;
 const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => Later<CallResult<Calls, K>> } = {
   ping: () => ({}),
   createVm: ({ vm, options }) => {
-    const machine = new Vm(JSON.parse(options) as VmOptions, takeGuest);
+    const machine = makeVm(vm, JSON.parse(options) as VmOptions);
     machine.network.announceTo({
       listenerAdded: (info) => emit("listenerAdded", { vm, listener: JSON.stringify(info) }),
       listenerRemoved: (id) => emit("listenerRemoved", { vm, id }),
@@ -141,21 +150,17 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => Later<CallResul
       machine.disposed = true;
       machine.network.close();
       for (const child of machine.processes.values()) child.signal(libc.SIGKILL);
+      hostFiles.release(machine);
+      machine.dispose();
     }
     return {};
   },
-  readFile: ({ vm, path }) => {
-    const machine = vmOf(vm);
-    const data = machine.fs.readFile(machine.hostCredentials(), path);
-    if (typeof data === "number") throw fileError("open", path, data);
-    return { data };
-  },
-  writeFile: ({ vm, path, data }) => {
-    const result = vmOf(vm).writeHostFile(path, data);
-    if (result < 0) throw fileError("write", path, result);
+  ...hostFiles.handlers,
+  spawn: ({ vm, process: handle, options, source }) => spawn(vm, handle, options, source),
+  registerTools: ({ vm, tools }) => {
+    vmOf(vm).registerTools(JSON.parse(tools) as ToolDescriptor[]);
     return {};
   },
-  spawn: ({ vm, process: handle, options, source }) => spawn(vm, handle, options, source),
   fetch: ({ vm, fetch, port, request, body }) => fetchFor(vm, fetch, port, request, body),
   stats: () => {
     const stats: KernelStats = {
@@ -181,6 +186,8 @@ const events: { [K in keyof Events]: (args: Message<Events[K]["args"]>) => void 
   cancelFetch: ({ fetch }) => fetches.get(fetch)?.(),
   residentExec: ({ process: handle, sequence, source }) =>
     programs.get(handle)?.process.residentExec(sequence, source),
+  judged: ({ id, answers }) => requests.judged(id, JSON.parse(answers) as Answer[]),
+  toolDone: ({ id, ok, json }) => requests.toolDone(id, { ok, json: Buffer.from(json) }),
 };
 
 const callTable = byNumber<Calls[keyof Calls]>(hostCalls);

@@ -3,16 +3,64 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { Policies } from "./permissions.js";
+import type { JsRuntime } from "./platforms.js";
+import type { ToolDescriptor } from "./tools.js";
+
+/** File calls of the SDK. Content larger than one message travels in parts. */
+export const hostFileCalls = {
+  /** The first part; with `more`, `file` names the transfer for `readMore` or `abandon`. */
+  readFile: {
+    nr: 4,
+    args: { vm: "u32", path: "string" },
+    result: { data: "bytes", more: "bool", file: "u32" },
+  },
+  /** Empties or makes the file, with its parent directories; with `more`, goes on with `writeMore`. */
+  writeFile: {
+    nr: 5,
+    args: { vm: "u32", path: "string", data: "bytes", more: "bool" },
+    result: { file: "u32" },
+  },
+  readMore: {
+    nr: 20,
+    args: { vm: "u32", file: "u32" },
+    result: { data: "bytes", more: "bool", file: "u32" },
+  },
+  writeMore: {
+    nr: 21,
+    args: { vm: "u32", file: "u32", data: "bytes", more: "bool" },
+    result: { file: "u32" },
+  },
+  /** Ends a transfer before its last part. */
+  abandon: { nr: 22, args: { vm: "u32", file: "u32" }, result: {} },
+  /** Entries from index `start` on, by name; `types` as in the guest's `readdir`. */
+  readDir: {
+    nr: 23,
+    args: { vm: "u32", path: "string", start: "u32" },
+    result: { names: "strings", types: "bytes", more: "bool" },
+  },
+  /** Values as in the guest's `stat`. */
+  stat: {
+    nr: 24,
+    args: { vm: "u32", path: "string", follow: "bool" },
+    result: { values: "numbers" },
+  },
+  mkdir: { nr: 25, args: { vm: "u32", path: "string", recursive: "bool" }, result: {} },
+  rm: {
+    nr: 26,
+    args: { vm: "u32", path: "string", recursive: "bool", force: "bool" },
+    result: {},
+  },
+  rename: { nr: 27, args: { vm: "u32", from: "string", to: "string" }, result: {} },
+} as const;
 
 /** Calls of the SDK; each gets one reply, or a failure with JSON of `HostFailure`. */
 export const hostCalls = {
   ping: { nr: 1, args: {}, result: {} },
   /** `options` is JSON of `VmOptions`. */
   createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
+  ...hostFileCalls,
   disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
-  readFile: { nr: 4, args: { vm: "u32", path: "string" }, result: { data: "bytes" } },
-  /** Creates parent directories. */
-  writeFile: { nr: 5, args: { vm: "u32", path: "string", data: "bytes" }, result: {} },
   /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
   spawn: {
     nr: 6,
@@ -24,10 +72,12 @@ export const hostCalls = {
    * of `HostFetchResponse`. `fetch` numbers the request for `cancelFetch`.
    */
   fetch: {
-    nr: 20,
+    nr: 30,
     args: { vm: "u32", fetch: "u32", port: "u32", request: "string", body: "bytes" },
     result: { response: "string", body: "bytes" },
   },
+  /** Adds tools or replaces them; `tools` is JSON of `ToolDescriptor[]`. */
+  registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -42,6 +92,10 @@ export const hostEvents = {
   /** Gives up a `fetch` of this number. */
   cancelFetch: { nr: 20, args: { vm: "u32", fetch: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
+  /** Answers `judge`; `answers` is JSON of `Answer[]`. */
+  judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
+  /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
+  toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
 } as const;
 
 export interface HostFetchRequest {
@@ -81,6 +135,12 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
+  judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
+  /** Asks for a tool's handler; `input` is JSON text that a guest wrote. */
+  toolCall: { nr: 41, args: { vm: "u32", id: "u32", name: "string", input: "bytes" } },
+  /** Nobody waits for that call any more. */
+  toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
 } as const;
 
 export interface HostFailure {
@@ -93,6 +153,22 @@ export interface VmOptions {
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
   loopbackExemptPorts?: number[];
+  mounts: VmMount[];
+  permissions: Policies;
+  /** How long a policy function may take; a later answer is a denial. */
+  permissionTimeoutMs: number;
+  tools: ToolDescriptor[];
+  jsRuntime: JsRuntime;
+}
+
+export interface VmMount {
+  /** The option that asked for it, for messages. */
+  option: string;
+  /** Absolute, without "." and "..". */
+  guestPath: string;
+  /** Absolute. */
+  hostPath: string;
+  readOnly: boolean;
 }
 
 export interface ProcessOptions {

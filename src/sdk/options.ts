@@ -9,7 +9,17 @@
 import { failure, invalidOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
+import { mountsOf } from "./mounts.js";
+import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type { VmMount } from "../protocol/host-calls.js";
+import { parsePermissions } from "./permissions.js";
+import type { ParsedPermissions, Permissions } from "./permissions.js";
+import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
+import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { parseTools } from "./tools.js";
+import type { HostTools, ParsedTools } from "./tools.js";
+import type { JsRuntime } from "../protocol/platforms.js";
 
 export const defaultCwd = "/home/user";
 
@@ -19,15 +29,17 @@ export interface NodeRuntimeBootTiming {
   durationMs: number;
 }
 
-type Mode = "allow" | "deny";
-
-export interface NodeRuntimeCreateOptions {
+export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Environment of every program, over the machine's base environment. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */
   cwd?: string;
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
+  /** Directories or files of the host that programs see; read-only unless said otherwise. */
+  mounts?: HostDirectoryMount[];
+  /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
+  nodeModules?: string | NodeModulesMount;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
   /**
@@ -38,10 +50,17 @@ export interface NodeRuntimeCreateOptions {
   loopbackExemptPorts?: number[];
   /** Called once per stage of starting up. */
   onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
-  /** Only the defaults can be given in this version; anything else is refused. */
-  permissions?: Partial<
-    Record<"fs" | "network" | "childProcess" | "process" | "env" | "tool", Mode>
-  >;
+  /** What programs may do, merged per scope over the defaults; see docs/permissions.md. */
+  permissions?: Permissions;
+  /** How long a permission function may take before its request is denied. Default 10 000. */
+  permissionTimeoutMs?: number;
+  /** Functions of the host that programs may call by name; see docs/tools.md. */
+  tools?: HostTools;
+  /** Other names for `tools`. */
+  bindings?: HostTools;
+  hostFunctions?: HostTools;
+  /** The options of the platform in one object; see docs/platforms.md. */
+  jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
 }
 
 /** Options of one program. */
@@ -69,28 +88,23 @@ export interface NodeRuntimeExecOptions {
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
+const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
   "env",
   "cwd",
   "files",
+  "mounts",
+  "nodeModules",
   "sidecar",
   "onBootTiming",
   "permissions",
+  "permissionTimeoutMs",
   "loopbackExemptPorts",
-];
-const plannedNames = [
-  "mounts",
-  "nodeModules",
-  "tools",
-  "bindings",
-  "hostFunctions",
-  "commandsDir",
-  "wasmCommandDirs",
+  ...toolNames,
   "jsRuntime",
-  "limits",
-  "timing",
-  "user",
+  ...jsRuntimeKeys,
 ];
+const plannedNames = ["commandsDir", "wasmCommandDirs", "limits", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -103,15 +117,7 @@ const runNames = [
   "language",
   "name",
 ];
-/** The policy in force in this version; tools do not exist yet, so either word about them is true. */
-const permissionsInForce: Readonly<Record<string, readonly unknown[]>> = {
-  fs: ["allow"],
-  network: ["deny"],
-  childProcess: ["allow"],
-  process: ["allow"],
-  env: ["allow"],
-  tool: ["allow", "deny"],
-};
+const permissionTimeoutMs = 10_000;
 /** The longest delay a timer of Node takes; about 24.8 days. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
@@ -194,11 +200,20 @@ export function guestPathOf(value: unknown, cwd: string): string {
   return path.startsWith("/") ? path : `${cwd}/${path}`;
 }
 
+/** Options that are all yes or no, over their defaults. */
+export function parseFlags<T extends Record<string, boolean>>(value: unknown, defaults: T): T {
+  const given = bagOf(value, Object.keys(defaults));
+  for (const [name, flag] of Object.entries(given)) {
+    if (typeof flag !== "boolean") throw invalidOption(name, "must be a boolean");
+  }
+  return { ...defaults, ...given } as T;
+}
+
 /** Positive milliseconds or undefined. */
-export function timeoutOf(value: unknown): number | undefined {
+export function timeoutOf(value: unknown, option = "timeout"): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !(value > 0)) {
-    throw invalidOption("timeout", "must be a positive number of milliseconds");
+    throw invalidOption(option, "must be a positive number of milliseconds");
   }
   return Math.min(value, longestTimeoutMs);
 }
@@ -209,31 +224,18 @@ function signalOf(value: unknown): AbortSignal | undefined {
   throw invalidOption("signal", "must be an AbortSignal");
 }
 
-function checkPermissions(value: unknown): void {
-  if (value === undefined) return;
-  if (!isRecord(value)) throw invalidOption("permissions", "must be an object");
-  for (const [scope, mode] of Object.entries(value)) {
-    if (mode === undefined) continue;
-    const option = `permissions.${scope}`;
-    if (!Object.hasOwn(permissionsInForce, scope))
-      throw invalidOption(option, "is not a known scope");
-    if (!permissionsInForce[scope]!.includes(mode)) {
-      throw failure(
-        "NOT_IMPLEMENTED",
-        { option: `this value of ${option}` },
-        { details: { option } },
-      );
-    }
-  }
-}
-
 export interface CreateOptions {
   env: Record<string, string>;
   cwd: string;
   files: [path: string, data: Uint8Array][];
+  mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
   loopbackExemptPorts: number[];
+  permissions: ParsedPermissions;
+  permissionTimeoutMs: number;
+  tools: ParsedTools;
+  jsRuntime: JsRuntime;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -243,9 +245,16 @@ function portsOf(option: string, value: unknown): number[] {
   return [...new Set(value)];
 }
 
+/** The tools under whichever of the three names they were given. */
+function toolsOf(given: Bag): ParsedTools {
+  const [name = "tools", second] = toolNames.filter((key) => given[key] !== undefined);
+  if (second !== undefined) throw invalidOption(second, `means the same as ${name}; give one`);
+  return parseTools(name, given[name]);
+}
+
 export function parseCreateOptions(value: unknown): CreateOptions {
   const given = bagOf(value, createNames, plannedNames);
-  checkPermissions(given.permissions);
+  const toolsGiven = toolNames.some((name) => given[name] !== undefined);
   const { files = {}, sidecar } = given;
   if (!isRecord(files)) throw invalidOption("files", "must be an object of guest paths");
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
@@ -254,13 +263,22 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   return {
     env: envOf(given.env),
     cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
-    files: Object.entries(files).map(([path, data]) => [
-      absolutePathOf(`files[${JSON.stringify(path)}]`, path),
-      bytesOf(`files[${JSON.stringify(path)}]`, data),
-    ]),
+    files: Object.entries(files).map(([path, data]) => {
+      const option = `files[${JSON.stringify(path)}]`;
+      const absolute = absolutePathOf(option, path);
+      if (absolute.endsWith("/") || /\/\.\.?$/.test(absolute))
+        throw invalidOption(option, "must name a file");
+      return [absolute, bytesOf(option, data)];
+    }),
+    mounts: mountsOf(given.mounts, given.nodeModules),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
     loopbackExemptPorts: portsOf("loopbackExemptPorts", given.loopbackExemptPorts),
+    permissions: parsePermissions(given.permissions, toolsGiven),
+    permissionTimeoutMs:
+      timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
+    tools: toolsOf(given),
+    jsRuntime: parseJsRuntime(given),
   };
 }
 

@@ -7,13 +7,15 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import { performance } from "node:perf_hooks";
-import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { HostFetchResponse, ProcessOptions, VmOptions } from "../protocol/host-calls.js";
 import { failure, printable } from "./errors.js";
+import { RuntimeFiles } from "./files.js";
+import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
-import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
+import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
@@ -21,10 +23,12 @@ import type {
   NodeRuntimeListenerQuery,
   NodeRuntimeWaitOptions,
 } from "./listeners.js";
+import { MachineHost } from "./machine-host.js";
 import {
   bytesOf,
   guestPathOf,
   parseCreateOptions,
+  parseFlags,
   parseResidentOptions,
   parseRunOptions,
   sourceOf,
@@ -42,6 +46,8 @@ import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValue, returnValueError } from "./return-value.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { parseTools } from "./tools.js";
+import type { HostTools } from "./tools.js";
 
 export interface NodeRuntimeExecResult {
   /** Everything the program wrote, decoded as UTF-8, up to 16 MiB per stream. */
@@ -68,6 +74,8 @@ export class NodeRuntime {
   readonly #connection: KernelConnection;
   readonly #vm: number;
   readonly #cwd: string;
+  readonly #files: RuntimeFiles;
+  readonly #host: MachineHost;
   readonly #processes = new Set<GuestProcess>();
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
@@ -77,10 +85,18 @@ export class NodeRuntime {
   readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
 
-  private constructor(connection: KernelConnection, vm: number, cwd: string) {
+  private constructor(connection: KernelConnection, given: CreateOptions) {
     this.#connection = connection;
-    this.#vm = vm;
-    this.#cwd = cwd;
+    this.#vm = connection.newHandle();
+    this.#cwd = given.cwd;
+    const vm = this.#vm;
+    this.#files = new RuntimeFiles(connection, vm);
+    this.#host = new MachineHost(given.permissions.functions, {
+      judged: (id, answers) =>
+        connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
+      toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+    });
+    this.#host.tools.add(given.tools, "tools");
     connection.attachMachine(vm, {
       listenerAdded: (info) => this.#listeners.added(info),
       listenerRemoved: (id) => this.#listeners.removed(id),
@@ -107,9 +123,19 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd, loopbackExemptPorts } = given;
-    const runtime = new NodeRuntime(connection, connection.newHandle(), cwd);
-    const vmOptions = JSON.stringify({ env, cwd, loopbackExemptPorts });
+    const { env, cwd, mounts, jsRuntime, loopbackExemptPorts, permissionTimeoutMs } = given;
+    const runtime = new NodeRuntime(connection, given);
+    const vmOptions = JSON.stringify({
+      env,
+      cwd,
+      mounts,
+      jsRuntime,
+      loopbackExemptPorts,
+      permissions: given.permissions.policies,
+      permissionTimeoutMs,
+      tools: runtime.#host.tools.descriptors(),
+    } satisfies VmOptions);
+    connection.attachVm(runtime.#vm, runtime.#host);
     try {
       await timed(
         "vm_create",
@@ -124,7 +150,7 @@ export class NodeRuntime {
   }
 
   async #seed(files: CreateOptions["files"]): Promise<void> {
-    for (const [path, data] of files) await this.#writeBytes(path, data);
+    for (const [path, data] of files) await this.#files.write(path, data);
   }
 
   #checkUsable(): void {
@@ -270,39 +296,88 @@ export class NodeRuntime {
     for (const fail of this.#waits) fail(error);
   }
 
-  /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE. */
+  /**
+   * Adds host tools, or replaces those of the same name. Whether programs may call them is for
+   * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
+   */
+  async registerTools(tools: HostTools): Promise<void> {
+    const parsed = parseTools("tools", tools);
+    this.#checkUsable();
+    this.#host.tools.add(parsed, "tools");
+    const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
+    try {
+      await this.#connection.call("registerTools", {
+        vm: this.#vm,
+        tools: JSON.stringify(descriptors),
+      });
+    } catch (error) {
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    }
+  }
+
+  /** Earlier and later names of `registerTools`. */
+  registerBindings(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
+  }
+
+  registerHostFunctions(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
+  }
+
+  /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do. */
   async readFile(path: string): Promise<Uint8Array> {
-    const full = guestPathOf(path, this.#cwd);
-    this.#checkUsable();
-    try {
-      return (await this.#connection.call("readFile", { vm: this.#vm, path: full })).data;
-    } catch (error) {
-      throw fileError(error, "read", full);
-    }
+    return this.#file(path, (files, full) => files.read(full));
   }
 
-  /** Writes a file of the machine, creating its directories. Rejects with FILE, also when it is over 7 MiB. */
+  /** Writes a file of the machine, creating its directories. */
   async writeFile(path: string, data: string | Uint8Array): Promise<void> {
-    const full = guestPathOf(path, this.#cwd);
     const bytes = bytesOf("data", data);
-    this.#checkUsable();
-    await this.#writeBytes(full, bytes);
+    await this.#file(path, (files, full) => files.write(full, bytes));
   }
 
-  async #writeBytes(path: string, data: Uint8Array): Promise<void> {
-    if (data.byteLength > payloadLimitBytes) {
-      const why = `it is ${data.byteLength} bytes, and this version writes at most ${payloadLimitBytes} at once`;
-      throw failure(
-        "FILE",
-        { operation: "write", path, why },
-        { details: { path, limitBytes: payloadLimitBytes } },
-      );
-    }
-    try {
-      await this.#connection.call("writeFile", { vm: this.#vm, path, data });
-    } catch (error) {
-      throw fileError(error, "write", path);
-    }
+  /** The names in a directory, sorted. */
+  async readDir(path: string): Promise<string[]> {
+    return (await this.readDirWithTypes(path)).map(({ name }) => name);
+  }
+
+  async readDirWithTypes(path: string): Promise<NodeRuntimeDirectoryEntry[]> {
+    return this.#file(path, (files, full) => files.list(full));
+  }
+
+  /** Facts about a file; a symbolic link at the end of the path is followed unless `follow` is false. */
+  async stat(path: string, options?: { follow?: boolean }): Promise<NodeRuntimeFileStat> {
+    const { follow } = parseFlags(options, { follow: true });
+    return this.#file(path, (files, full) => files.stat(full, follow));
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return this.#file(path, (files, full) => files.exists(full));
+  }
+
+  /** Makes a directory; with `recursive` also its parents, and one that exists is fine. */
+  async mkdir(path: string, options?: { recursive?: boolean }): Promise<void> {
+    const { recursive } = parseFlags(options, { recursive: false });
+    await this.#file(path, (files, full) => files.mkdir(full, recursive));
+  }
+
+  /** Removes a file, or with `recursive` a directory and all in it; with `force` a missing one is fine. */
+  async rm(path: string, options?: { recursive?: boolean; force?: boolean }): Promise<void> {
+    const { recursive, force } = parseFlags(options, { recursive: false, force: false });
+    await this.#file(path, (files, full) => files.rm(full, recursive, force));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const target = guestPathOf(to, this.#cwd);
+    await this.#file(from, (files, full) => files.rename(full, target));
+  }
+
+  async #file<T>(
+    path: string,
+    call: (files: RuntimeFiles, full: string) => Promise<T>,
+  ): Promise<T> {
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return call(this.#files, full);
   }
 
   /**
@@ -330,6 +405,7 @@ export class NodeRuntime {
     } finally {
       this.#connection.detachMachine(this.#vm);
       for (const guest of this.#processes) guest.vanish();
+      this.#connection.detachVm(this.#vm);
     }
     await Promise.all(runners);
   }
@@ -414,19 +490,4 @@ export class NodeRuntime {
 function listenOnce(signal: AbortSignal | undefined, listener: () => void): () => void {
   signal?.addEventListener("abort", listener, { once: true });
   return () => signal?.removeEventListener("abort", listener);
-}
-
-/** The public error for a refused file call; errors that are already public pass through. */
-function fileError(error: unknown, operation: string, path: string): unknown {
-  if (!(error instanceof KernelRefusal)) return error;
-  const { errno, message } = error;
-  const details = { path, ...(errno !== undefined && { errno }) };
-  if (errno === "ENOENT" && operation === "read")
-    return failure("NO_SUCH_FILE", { path }, { details });
-  if (errno === undefined) return error.toPublic();
-  return failure(
-    "FILE",
-    { operation, path, why: message.includes(errno) ? message : `${errno} ${message}` },
-    { details },
-  );
 }

@@ -16,7 +16,6 @@ interface Refusal {
 
 export const refusals: readonly Refusal[] = Object.freeze([
   { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },
-  { binding: "fs_event_wrap", name: "FSEvent", kind: "class", syscall: "inotify_init" },
   { binding: "heap_utils", name: "triggerHeapSnapshot", kind: "function", syscall: "open" },
 ] as const);
 

@@ -41,12 +41,16 @@ export function* waitFor<T>(wait: Wait<T>): Operation<T> {
 /** Error names and texts of libuv, by negative errno; filled by `installRunner`. */
 let uvErrors: ReadonlyMap<number, readonly [code: string, message: string]> = new Map();
 
+/** The kernel's text for the failure at hand, if it has one. */
+let kernelWords = (): string => "";
+
 /** What C++ throws for a failed system call: the same text, the same properties in the same order. */
 export function failure(errno: number, syscall: string, path?: string, dest?: string): Error {
   const [code, text] = uvErrors.get(errno) ?? ["UNKNOWN", "unknown error"];
   let message = `${code}: ${text}, ${syscall}`;
   if (path !== undefined) message += ` '${path}'`;
   if (dest !== undefined) message += ` -> '${dest}'`;
+  if (kernelWords() !== "") message = kernelWords();
   const error = new NativeError(message) as NodeJS.ErrnoException & { dest?: string };
   error.errno = errno;
   error.code = code;
@@ -73,6 +77,9 @@ export interface Runner {
     settle: (error: unknown, value: T | undefined) => void,
   ): void;
   promise<T>(operation: Operation<T>): Promise<T>;
+  /** Calls guest code for an event, in the async context `frame` that `contextFrame` answered earlier. */
+  deliver(frame: unknown, resource: object, run: () => void): void;
+  contextFrame(): unknown;
   /** Completes an `FSReqCallback`. */
   request<T>(operation: Operation<T>, request: Request): void;
 }
@@ -100,6 +107,7 @@ function withoutFrames(error: unknown): unknown {
 
 export function createRunner(env: GuestEnvironment): Runner {
   const { kernel } = env;
+  kernelWords = () => kernel.denial;
   uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
   const frames = env.requireBuiltin("internal/async_context_frame");
   const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
@@ -152,6 +160,8 @@ export function createRunner(env: GuestEnvironment): Runner {
   return {
     sync,
     async: runAsync,
+    deliver,
+    contextFrame: () => frames.current(),
     promise<T>(operation: Operation<T>): Promise<T> {
       return new NativePromise<T>((resolve, reject) => {
         runAsync(operation, undefined, (error, value) => {

@@ -89,7 +89,8 @@ export class StreamSocket extends Stream {
     this.#acceptable.wakeAll();
   }
 
-  accept(): StreamSocket | number | Deferred<StreamSocket> {
+  /** `wanted` is asked again before a connection is handed to one who has waited. */
+  accept(wanted: () => boolean = () => true): StreamSocket | number | Deferred<StreamSocket> {
     if (!this.isListening) return -Errno.EINVAL;
     const first = this.#backlog.shift();
     if (first !== undefined) {
@@ -99,6 +100,7 @@ export class StreamSocket extends Stream {
     const deferred = new Deferred<StreamSocket>();
     let stop = (): void => undefined;
     const attempt = (): void => {
+      if (!wanted()) return deferred.settle(-Errno.EBADF);
       const next = this.#backlog.shift();
       if (next !== undefined) {
         this.#room.wakeAll();

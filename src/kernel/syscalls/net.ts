@@ -9,7 +9,10 @@ import { Deferred } from "../io/deferred.js";
 import { StreamSocket } from "../net/stream-socket.js";
 import { UdpSocket } from "../net/udp-socket.js";
 import type { Process } from "../process/process.js";
-import type { Answer, Handlers } from "./dispatch.js";
+import { canonicalPath } from "../policy/canonical-path.js";
+import { afterwards, denial } from "../policy/decision.js";
+import type { Denial } from "../policy/decision.js";
+import type { Handlers } from "./dispatch.js";
 
 const servicesByPort = new Map([
   [21, "ftp"],
@@ -23,7 +26,10 @@ const servicesByPort = new Map([
 ]);
 
 /** An answer made from another, now or when it is there. */
-function mapped<A, B>(answer: Answer<A>, map: (value: A) => B | number): Answer<B> {
+function mapped<A, B>(
+  answer: A | number | Deferred<A>,
+  map: (value: A) => B | number,
+): B | number | Deferred<B> {
   if (typeof answer === "number") return answer;
   if (!(answer instanceof Deferred)) return map(answer);
   const result = new Deferred<B>();
@@ -43,6 +49,21 @@ function anySocket(process: Process, fd: number): StreamSocket | UdpSocket | num
   if (description === undefined) return -Errno.EBADF;
   if (description instanceof StreamSocket || description instanceof UdpSocket) return description;
   return -Errno.ENOTSOCK;
+}
+
+/** A Unix socket's file is made by binding and written to by connecting; the fs scope says who may. */
+function withFile<R>(
+  process: Process,
+  path: string,
+  work: () => R | number | Deferred<R>,
+): R | number | Denial | Deferred<R | Denial> {
+  const run = work as () => R | number | Deferred<R | Denial>;
+  if (path === "" || path.includes("\0")) return path.startsWith("\0") ? run() : -Errno.EINVAL;
+  const { fs, credentials, vm } = process;
+  const canonical = canonicalPath(fs, credentials, path, true);
+  const request = { scope: "fs", operation: "write", path: canonical ?? path } as const;
+  if (canonical === undefined) return denial(request);
+  return afterwards(vm.policy.judge(request, path), run);
 }
 
 function namesOf(socket: StreamSocket | UdpSocket): {
@@ -80,11 +101,11 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     const socket = anySocket(process, fd);
     if (typeof socket === "number") return socket;
     if (socket instanceof UdpSocket) return network.bindUdp(socket, address, port, flags);
-    const result =
-      socket.domain === "unix"
-        ? network.bindUnix(socket, process.credentials, address)
-        : network.bindTcp(socket, address, port, flags);
-    return result < 0 ? result : { denied: "" };
+    const bound = (result: number) => (result < 0 ? result : { denied: "" });
+    if (socket.domain === "tcp") return bound(network.bindTcp(socket, address, port, flags));
+    return withFile(process, address, () =>
+      bound(network.bindUnix(socket, process.credentials, address)),
+    );
   },
 
   listen(process, { fd, backlog }) {
@@ -96,8 +117,10 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
   accept(process, { fd }) {
     const socket = streamSocket(process, fd);
     if (typeof socket === "number") return socket;
+    // Others may hold the socket too: who has closed it takes no connection from them.
+    const holds = (): boolean => process.descriptors.get(fd) === socket;
     // The connection that cannot get a descriptor is lost to the one who tried.
-    return mapped(socket.accept(), (accepted) => {
+    return mapped(socket.accept(holds), (accepted) => {
       const names = namesOf(accepted);
       const number = process.descriptors.add(accepted);
       return number < 0 ? number : { fd: number, ...names };
@@ -112,11 +135,12 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
       const result = network.connectUdp(socket, address, port);
       return result < 0 ? result : { denied: "", ...namesOf(socket) };
     }
-    const answer =
-      socket.domain === "unix"
-        ? network.connectUnix(socket, process.credentials, address)
-        : network.connectTcp(socket, address, port);
-    return mapped(answer, ({ denied }) => ({ denied, ...namesOf(socket) }));
+    const connect = (answer: { denied: string } | number | Deferred<{ denied: string }>) =>
+      mapped(answer, ({ denied }) => ({ denied, ...namesOf(socket) }));
+    if (socket.domain === "tcp") return connect(network.connectTcp(socket, address, port));
+    return withFile(process, address, () =>
+      connect(network.connectUnix(socket, process.credentials, address)),
+    );
   },
 
   socketNames(process, { fd }) {
