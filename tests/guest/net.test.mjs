@@ -438,6 +438,63 @@ it("a client that is killed is seen to go by its server", async () => {
   assert.equal(value, "SIGKILL");
 });
 
+it("a child takes over a server and a socket of its parent; what the parent closed stays the child's", async () => {
+  const value = await guest(`
+    const { fork } = await import("node:child_process");
+    const { writeFileSync } = await import("node:fs");
+    writeFileSync("/tmp/taker.cjs", \`process.on("message", (message, handle) => {
+      if (message === "server") { handle.on("connection", (socket) => socket.end("child server")); process.send("ready"); }
+      else if (message === "socket") handle.end("child socket");
+      else process.exit(0);
+    });\`);
+    const child = fork("/tmp/taker.cjs");
+    const server = net.createServer();
+    const { port } = await listening(server, 0, "127.0.0.1");
+    child.send("server", server);
+    await once(child, "message");
+    server.close();
+    const first = await text(net.connect(port, "127.0.0.1"));
+    const other = net.createServer({ pauseOnConnect: true }, (socket) => child.send("socket", socket));
+    const place = await listening(other, 0, "127.0.0.1");
+    const second = await text(net.connect(place.port, "127.0.0.1"));
+    other.close();
+    const exited = once(child, "exit");
+    child.send("exit");
+    __return([first, second, (await exited)[0]]);
+  `);
+  assert.deepEqual(value, ["child server", "child socket", 0]);
+});
+
+it("cluster: workers share a port", async () => {
+  const value = await guest(`
+    const { fork } = await import("node:child_process");
+    const { writeFileSync } = await import("node:fs");
+    writeFileSync("/tmp/cluster.cjs", \`
+      const cluster = require("cluster"), http = require("http");
+      if (process.env.WORKER) {
+        http.createServer((request, response) => response.end(String(process.pid))).listen(8000);
+      } else {
+        let up = 0;
+        for (let i = 0; i < 2; i++) cluster.fork({ WORKER: "1" });
+        cluster.on("listening", async () => {
+          if (++up < 2) return;
+          const pids = new Set();
+          for (let i = 0; i < 6; i++)
+            pids.add(await (await fetch("http://127.0.0.1:8000", { headers: { connection: "close" } })).text());
+          process.send({ primary: cluster.isPrimary, workers: pids.size });
+          for (const worker of Object.values(cluster.workers)) worker.kill();
+          process.disconnect();
+        });
+      }
+    \`);
+    const primary = fork("/tmp/cluster.cjs");
+    const [answer] = await once(primary, "message");
+    await once(primary, "exit");
+    __return(answer);
+  `);
+  assert.deepEqual(value, { primary: true, workers: 2 });
+});
+
 it("sockets and connections have limits, and they come back", async () => {
   const value = await guest(`
     const made = [];
