@@ -8,7 +8,7 @@ import type { GuestEnvironment } from "../environment.js";
 import type { SocketHandleClass } from "./socket-handle.js";
 import type { Streams } from "./stream-handle.js";
 
-/** sizeof(sockaddr_un.sun_path) */
+/** sizeof(sockaddr_un.sun_path); libuv answers EINVAL for what does not fit. */
 const maxPathBytes = 108;
 
 export function installPipes(
@@ -29,7 +29,7 @@ export function installPipes(
     }
 
     bind(path: string): number {
-      if (Buffer.byteLength(path) >= maxPathBytes) return -Errno.ENAMETOOLONG;
+      if (Buffer.byteLength(path) >= maxPathBytes) return -Errno.EINVAL;
       const result = this["bindTo"](path, 0, 0) as number;
       if (result === 0 && !path.startsWith("\0")) this.#path = path;
       // As libuv has it: a missing directory is no permission.
@@ -37,7 +37,7 @@ export function installPipes(
     }
 
     connect(req: any, path: string): number {
-      if (Buffer.byteLength(path) >= maxPathBytes) return -Errno.ENAMETOOLONG;
+      if (Buffer.byteLength(path) >= maxPathBytes) return -Errno.EINVAL;
       return this["connectTo"](req, path, 0);
     }
 

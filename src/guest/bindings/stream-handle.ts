@@ -91,6 +91,8 @@ export function installStreams(env: GuestEnvironment): Streams {
     #shutdownReq: any;
     #completions: { req: any; status: number; native: boolean }[] = [];
     #frame: unknown;
+    /** Size of the buffer that the reader gave, or 0. */
+    #userBufferBytes = 0;
 
     /** Takes over an open descriptor. Answers 0 or a negative errno. */
     open(fd: number): number {
@@ -192,6 +194,11 @@ export function installStreams(env: GuestEnvironment): Streams {
       return this.#closed;
     }
 
+    useUserBuffer(buffer: Uint8Array): void {
+      this.#userBufferBytes = buffer.byteLength;
+      super["useUserBuffer"](buffer);
+    }
+
     #topUp(): void {
       if (this.#consumed < flowWindowBytes / 2) return;
       kernel.event("flowRead", { flow: this.#flow, bytes: this.#consumed });
@@ -222,8 +229,15 @@ export function installStreams(env: GuestEnvironment): Streams {
     #take(item: Uint8Array | number | { fd: number; kind: string }): void {
       if (typeof item === "number") return this.#end(item);
       if (item instanceof Uint8Array) {
-        this.#consumed += item.byteLength;
-        deliver(undefined, undefined, () => this.readBuffer(item));
+        let part = item;
+        // The engine would fill a buffer of the reader's again and again, past a pause.
+        if (this.#userBufferBytes > 0 && item.byteLength > this.#userBufferBytes) {
+          part = item.subarray(0, this.#userBufferBytes);
+          this.#inbox.unshift(item.subarray(this.#userBufferBytes));
+          this.#scheduleDrain();
+        }
+        this.#consumed += part.byteLength;
+        deliver(undefined, undefined, () => this.readBuffer(part));
         if (this.#reading && !this.#closed) this.#topUp();
         return;
       }
@@ -453,7 +467,7 @@ export function installStreams(env: GuestEnvironment): Streams {
 }
 
 /** Any view as bytes: guests may write from a DataView. */
-function bytesOf(data: ArrayBufferView): Uint8Array {
+export function bytesOf(data: ArrayBufferView): Uint8Array {
   return data instanceof Uint8Array
     ? data
     : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

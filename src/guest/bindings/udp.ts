@@ -4,6 +4,7 @@ import { BindFlags, SocketType } from "../../protocol/net-calls.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
 import { denialError, explainNext } from "./socket-handle.js";
+import { bytesOf } from "./stream-handle.js";
 import type { Streams } from "./stream-handle.js";
 import { familyOf } from "./tcp.js";
 
@@ -30,6 +31,8 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
     #holding = false;
     #buffers = [bufferBytes, bufferBytes];
     #frame: unknown;
+    #sending = 0;
+    #sendingBytes = 0;
     readonly #asyncId: number = newAsyncId();
 
     get fd(): number {
@@ -102,10 +105,14 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       if (made < 0) return made;
       const connected = typeof port === "boolean";
       const callback = connected ? port : hasCallback === true;
-      const data = count === 1 ? Buffer.from(list[0]!) : Buffer.concat(list.slice(0, count));
+      const data = Buffer.concat(list.slice(0, count).map(bytesOf));
       const to = connected ? { address: "", port: 0 } : { address: address ?? "", port };
       const frame = frames.current();
+      this.#sending++;
+      this.#sendingBytes += data.byteLength;
       kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result) => {
+        this.#sending--;
+        this.#sendingBytes -= data.byteLength;
         if (!callback) return;
         deliver(frame, req, () => {
           if (typeof result === "number") req.oncomplete?.(result, 0);
@@ -220,15 +227,16 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
     }
 
     getSendQueueSize(): number {
-      return 0;
+      return this.#sendingBytes;
     }
 
     getSendQueueCount(): number {
-      return 0;
+      return this.#sending;
     }
 
+    /** Options are of a socket, and there is none before it is bound. */
     #option(): number {
-      return this.#ensure();
+      return this.fd < 0 ? -Errno.EBADF : 0;
     }
 
     setBroadcast(): number {
@@ -239,8 +247,8 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       return ttl < 1 || ttl > 255 ? -Errno.EINVAL : this.#option();
     }
 
-    setMulticastTTL(): number {
-      return this.#option();
+    setMulticastTTL(ttl: number): number {
+      return ttl < 0 || ttl > 255 ? -Errno.EINVAL : this.#option();
     }
 
     setMulticastLoopback(): number {

@@ -83,7 +83,11 @@ class Flow {
       }
       if (typeof data === "number" || data.byteLength === 0) {
         this.#readEnded = true;
-        this.#owner.notifyFlow("flowEnd", { flow, errno: typeof data === "number" ? -data : 0 });
+        const errno = typeof data === "number" ? -data : 0;
+        // The one who ended it hears that it is done before the other hears of the end.
+        queueMicrotask(() => {
+          if (!this.#closed) this.#owner.notifyFlow("flowEnd", { flow, errno });
+        });
         return;
       }
       this.#readCredit -= data.byteLength;
