@@ -431,6 +431,8 @@ export function installStreams(env: GuestEnvironment): Streams {
     closeWith(reset: boolean, done?: () => void): void {
       if (this.#closed) return;
       const unread = this.#inbox.some((item) => item instanceof Uint8Array);
+      // Only a flow can be told to reset.
+      if (reset) this.#openFlow();
       this.#closed = true;
       this.#reading = false;
       this.#updateHold();
