@@ -516,3 +516,69 @@ it("sockets and connections have limits, and they come back", async () => {
   `);
   assert.deepEqual(value, { refused: true, made: true, again: "" });
 });
+
+it("a name server that the program sets is asked over the program's own sockets", async () => {
+  const value = await guest(`
+    const server = dgram.createSocket("udp4");
+    server.on("message", (question, from) => {
+      const end = question.indexOf(0, 12) + 5;
+      const type = question.readUInt16BE(end - 4);
+      const answers = {
+        1: [[1, 2, 3, 4]],
+        28: [[0x26, 6, 0x47, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0x11]],
+        15: [[0, 10, 4, ...Buffer.from("mail"), 0xc0, 12]],
+        16: [[2, ...Buffer.from("ab"), 1, ...Buffer.from("c")]],
+      }[type] ?? [];
+      const header = Buffer.from(question.subarray(0, 12));
+      header.writeUInt16BE(type === 2 ? 0x8183 : 0x8180, 2);
+      header.writeUInt16BE(answers.length, 6);
+      const parts = [header, question.subarray(12, end)];
+      for (const data of answers) {
+        const record = Buffer.alloc(12);
+        record.writeUInt16BE(0xc00c, 0); record.writeUInt16BE(type, 2); record.writeUInt16BE(1, 4);
+        record.writeUInt32BE(60, 6); record.writeUInt16BE(data.length, 10);
+        parts.push(record, Buffer.from(data));
+      }
+      // Noise of another question, then the answer; a circle of names for NAPTR.
+      server.send(Buffer.alloc(12), from.port, from.address);
+      server.send(Buffer.concat(parts), from.port, from.address);
+    });
+    server.bind(0, "127.0.0.1");
+    await once(server, "listening");
+    const resolver = new dns.promises.Resolver({ timeout: 5000, tries: 1 });
+    resolver.setServers(["127.0.0.1:" + server.address().port]);
+    const codeOf = (promise) => promise.then(() => "no error", (error) => error.code);
+    const results = [
+      await resolver.resolve4("example.org", { ttl: true }),
+      await resolver.resolve6("example.org"),
+      await resolver.resolveMx("example.org"),
+      await resolver.resolveTxt("example.org"),
+      await codeOf(resolver.resolveNs("example.org")),
+      await codeOf(resolver.resolveSrv("example.org")),
+    ];
+    server.removeAllListeners("message");
+    const pending = codeOf(resolver.resolve4("example.org"));
+    await once(server, "message");
+    resolver.cancel();
+    results.push(await pending);
+    server.on("message", (question, from) => {
+      const reply = Buffer.from(question);
+      reply.writeUInt16BE(0x8180, 2);
+      reply.writeUInt16BE(9, 6);
+      server.send(reply, from.port, from.address);
+    });
+    results.push(await codeOf(resolver.resolve4("example.org")));
+    server.close();
+    __return(results);
+  `);
+  assert.deepEqual(value, [
+    [{ address: "1.2.3.4", ttl: 60 }],
+    ["2606:4700::1111"],
+    [{ exchange: "mail.example.org", priority: 10 }],
+    [["ab", "c"]],
+    "ENOTFOUND",
+    "ENODATA",
+    "ECANCELLED",
+    "EBADRESP",
+  ]);
+});

@@ -1,11 +1,14 @@
 /**
  * Replaces name resolution of internalBinding("cares_wrap"): getaddrinfo,
  * getnameinfo and the queries of `ChannelWrap` ask the kernel. Name servers that
- * a program sets are kept and shown, and not asked: there is one resolver.
+ * a program sets are asked by the program itself, over its own sockets.
  */
 import { Errno } from "../../abi/errno.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
+import { createDnsClient } from "./dns-client.js";
+import { recordTypes } from "./dns-message.js";
+import type { DnsRecord } from "./dns-message.js";
 import { denialError } from "./socket-handle.js";
 
 /** Methods of ChannelWrap and the record type each asks for. */
@@ -25,6 +28,22 @@ const queries: Readonly<Record<string, string>> = Object.freeze({
   querySoa: "SOA",
   getHostByAddr: "REVERSE",
 });
+
+/** c-ares' own. */
+const defaultTimeoutMs = 2000;
+const defaultTries = 4;
+
+const typeNames = new Map(Object.entries(recordTypes).map(([name, number]) => [number, name]));
+
+/** A record as `resolveAny` shows it. */
+function anyRecord({ type, ttl, value }: DnsRecord): object[] {
+  const name = typeNames.get(type);
+  if (name === undefined) return [];
+  if (name === "A" || name === "AAAA") return [{ address: value, ttl, type: name }];
+  if (name === "TXT") return [{ entries: value, type: name }];
+  if (typeof value === "string") return [{ value, type: name }];
+  return [{ ...value, type: name }];
+}
 
 export function installCares(env: GuestEnvironment): void {
   const { kernel } = env;
@@ -81,11 +100,22 @@ export function installCares(env: GuestEnvironment): void {
     return 0;
   };
 
+  const askServers = createDnsClient(env);
+
   class ChannelWrap {
     [name: string]: any;
     #servers: [string, number][] = [["127.0.0.1", 53]];
-    readonly #pending = new Set<{ req: any; frame: unknown }>();
+    /** Whether a program has set the servers; otherwise the kernel's resolver is asked. */
+    #own = false;
+    readonly #timeoutMs: number;
+    readonly #tries: number;
+    readonly #pending = new Set<(code: string) => void>();
     readonly #asyncId: number = newAsyncId();
+
+    constructor(timeoutMs: number, tries: number) {
+      this.#timeoutMs = timeoutMs > 0 ? timeoutMs : defaultTimeoutMs;
+      this.#tries = tries > 0 ? tries : defaultTries;
+    }
 
     getAsyncId(): number {
       return this.#asyncId;
@@ -97,33 +127,62 @@ export function installCares(env: GuestEnvironment): void {
 
     setServers(servers: readonly [number, string, number][]): number {
       this.#servers = servers.map(([, address, port]) => [address, port]);
+      this.#own = this.#servers.some(([address, port]) => address !== "127.0.0.1" || port !== 53);
       return 0;
     }
 
     setLocalAddress(): void {}
 
     cancel(): void {
-      for (const entry of this.#pending) {
-        this.#pending.delete(entry);
-        setImmediate(() =>
-          deliver(entry.frame, entry.req, () => entry.req.oncomplete?.("ECANCELLED")),
-        );
+      for (const end of this.#pending) {
+        this.#pending.delete(end);
+        setImmediate(() => end("ECANCELLED"));
       }
     }
 
     ask(type: string, req: any, name: string): number {
       const frame = frames.current();
-      const entry = { req, frame };
-      this.#pending.add(entry);
-      kernel.callAsync("dnsQuery", { type, name }, (result) => {
-        if (!this.#pending.delete(entry)) return;
-        deliver(frame, req, () => {
-          if (typeof result === "number") return req.oncomplete?.("ESERVFAIL");
-          if (result.denied !== "")
-            return refuse(
-              req,
-              denialError(result.denied, String(req.bindingName), { hostname: name }),
+      let giveUp: (() => void) | undefined;
+      let over = false;
+      const finish = (run: () => void): void => {
+        if (over) return;
+        over = true;
+        this.#pending.delete(end);
+        deliver(frame, req, run);
+      };
+      const end = (code: string): void => {
+        finish(() => req.oncomplete?.(code));
+        giveUp?.();
+      };
+      const refused = (denied: string): void =>
+        refuse(req, denialError(denied, String(req.bindingName), { hostname: name }));
+      this.#pending.add(end);
+      if (this.#own) {
+        const question = {
+          type,
+          name,
+          servers: this.#servers,
+          timeoutMs: this.#timeoutMs,
+          tries: this.#tries,
+        };
+        giveUp = askServers(question, (code, records, denied) =>
+          finish(() => {
+            if (denied !== "") return refused(denied);
+            if (code !== "") return req.oncomplete?.(code);
+            if (type === "ANY") return req.oncomplete?.(null, records.flatMap(anyRecord));
+            req.oncomplete?.(
+              null,
+              records.map(({ value }) => value),
+              records.map(({ ttl }) => ttl),
             );
+          }),
+        );
+        return 0;
+      }
+      kernel.callAsync("dnsQuery", { type, name }, (result) =>
+        finish(() => {
+          if (typeof result === "number") return req.oncomplete?.("ESERVFAIL");
+          if (result.denied !== "") return refused(result.denied);
           if (result.error !== "") return req.oncomplete?.(result.error);
           const records = JSON.parse(result.json) as any[];
           if (type !== "A" && type !== "AAAA") return req.oncomplete?.(null, records);
@@ -132,8 +191,8 @@ export function installCares(env: GuestEnvironment): void {
             records.map(({ address }) => address),
             records.map(({ ttl }) => ttl),
           );
-        });
-      });
+        }),
+      );
       return 0;
     }
   }

@@ -59,7 +59,7 @@ export function spawnProcess(
     request.envPairs ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   return env.kernel.call("spawn", {
     file: request.file,
-    argv: request.args === undefined ? [request.file] : [...request.args],
+    argv: request.args === undefined ? [request.file] : request.args.map(String),
     env: [...pairs],
     cwd: request.cwd ?? "",
     fds: request.fds,

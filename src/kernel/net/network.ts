@@ -520,6 +520,8 @@ export class Network implements SocketTable, UdpTable {
       return wanted(literal) ? { denied: "", addresses: [hostname] } : unknownName;
     }
     const name = normalName(hostname);
+    // No resolver knows it, so there is nothing to judge.
+    if (!isHostname(name)) return unknownName;
     const request: NetworkRequest = {
       operation: "dns",
       protocol: "dns",
@@ -534,7 +536,6 @@ export class Network implements SocketTable, UdpTable {
             family === 4 ? ["127.0.0.1"] : family === 6 ? ["::1"] : ["127.0.0.1", "::1"];
           return { denied: "", addresses };
         }
-        if (!isHostname(name)) return unknownName;
         const found = this.#outside.lookup(name, family);
         const answer = new Deferred<{ denied: string; addresses: string[] }>();
         answer.onCancel(() => found.cancel());
@@ -684,7 +685,8 @@ function normalName(hostname: string): string {
 
 /** What a resolver may be asked; anything else has no address. */
 function isHostname(name: string): boolean {
-  return name.length <= 253 && /^[^\s\0/@:\\#?%[\]]+$/.test(name);
+  if (name.length > 253 || !/^[^\s\0/@:\\#?%[\]]+$/.test(name)) return false;
+  return name.split(".").every((label) => label.length > 0 && label.length <= 63);
 }
 
 function ownRecord(type: string): { denied: string; error: string; json: string } {
