@@ -122,6 +122,11 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
         }
         this.#accept();
         deliver(this.#frame, this, () => {
+          // Closed while the turn was awaited.
+          if (!this["isOpen"]) {
+            if (typeof result !== "number") kernel.callAsync("close", { fd: result.fd }, ignore);
+            return;
+          }
           if (typeof result === "number") return this["onconnection"]?.(result, undefined);
           const client = new (this.constructor as any)(0);
           client.adopt(result.fd, result);

@@ -154,7 +154,9 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
         const { address, port, data } = result;
         const size = data.byteLength;
         const from = { address, family: familyOf(address), port, size };
-        deliver(this.#frame, this, () => this.onmessage?.(size, this, data as Buffer, from));
+        deliver(this.#frame, this, () => {
+          if (!this.#closed) this.onmessage?.(size, this, data as Buffer, from);
+        });
       });
       call.unref();
     }
