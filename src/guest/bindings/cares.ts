@@ -101,6 +101,7 @@ export function installCares(env: GuestEnvironment): void {
   };
 
   const askServers = createDnsClient(env);
+  const { isIP } = env.requireBuiltin("internal/net");
 
   class ChannelWrap {
     [name: string]: any;
@@ -131,7 +132,19 @@ export function installCares(env: GuestEnvironment): void {
       return 0;
     }
 
-    setLocalAddress(): void {}
+    /** Checked as C++ does, and without effect: a program's sockets are on loopback. */
+    setLocalAddress(first: string, second?: string): void {
+      const families = [first, second].map((address) =>
+        address === undefined ? 0 : (isIP(address) as number),
+      );
+      const invalid = (message: string): never => {
+        throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
+      };
+      if (families[0] === 0) invalid("Invalid IP address.");
+      if (second === undefined) return;
+      if (families[1] === 0) invalid("Invalid IP address.");
+      if (families[0] === families[1]) invalid(`Cannot specify two IPv${families[0]} addresses.`);
+    }
 
     cancel(): void {
       for (const end of this.#pending) {
