@@ -6,6 +6,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import type { Leaving } from "./leaving.js";
 import { runNodeCommand } from "./node-cli.js";
+import { runWasm } from "./programs/wasi/run.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools {
@@ -63,6 +64,7 @@ export function runProgram(
   options: StartOptions,
   source: string,
 ): Promise<unknown> {
+  if (options.mode === "wasm") return runWasm(tools, options);
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   if (options.mode === "node") {

@@ -69,6 +69,9 @@ export interface NodeRuntimeExecOptions {
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
+/** Options of one command. */
+export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+
 const createNames = [
   "env",
   "cwd",
@@ -324,6 +327,26 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     language: languageOf(given.language, name),
     name,
   };
+}
+
+/** The name of a command and its arguments. */
+export function commandOf(name: unknown, args: unknown): { name: string; args: string[] } {
+  if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
+  return {
+    name: pathOf("command", name),
+    args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
+  };
+}
+
+/** Options of a command: those of a program that do not say what the program is. */
+export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+  return parseRunOptions(
+    bagOf(
+      value,
+      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+    ),
+    cwd,
+  );
 }
 
 /** Options of a resident runner: none exist yet. */

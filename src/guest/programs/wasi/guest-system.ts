@@ -1,0 +1,109 @@
+/**
+ * The system of a WASI program that is a process of the virtual machine: Node's
+ * functions, which are virtual here, and system calls for what Node does not offer.
+ */
+import { Errno } from "../../../abi/errno.js";
+import { SpawnFlags } from "../../../protocol/guest-calls.js";
+import type { Channel } from "../../channel.js";
+import { failure } from "../../bindings/fs-runner.js";
+import type { WasiEnd, WasiIdentity, WasiProcesses, WasiSystem } from "./system.js";
+
+type SystemChannel = Pick<Channel, "call" | "begin" | "pumpUntil">;
+
+/** Answers of calls under way are taken in for this long when the module does not want to wait. */
+const noWaitMs = 1;
+
+export interface GuestSystemOptions {
+  requireBuiltin(id: string): any;
+  channel(): SystemChannel;
+  exit(code: number): never;
+  identity(): WasiIdentity;
+}
+
+export function createGuestSystem(options: GuestSystemOptions): WasiSystem {
+  const { requireBuiltin, channel } = options;
+  const { randomFillSync } = requireBuiltin("crypto");
+  let waiting: Int32Array | undefined;
+  return {
+    fs: requireBuiltin("fs"),
+    exit: (code) => options.exit(code),
+    raise(signal) {
+      process.kill(process.pid, signal);
+    },
+    fillRandom: (bytes) => void randomFillSync(bytes),
+    realtimeNs: () => BigInt(Date.now()) * 1_000_000n,
+    monotonicNs: () => process.hrtime.bigint(),
+    cpuNs() {
+      const { user, system } = process.cpuUsage();
+      return BigInt(user + system) * 1000n;
+    },
+    sleep(milliseconds) {
+      waiting ??= new Int32Array(new SharedArrayBuffer(4));
+      Atomics.wait(waiting, 0, 0, milliseconds);
+    },
+    cwd: () => process.cwd(),
+    isTerminal(fd) {
+      const result = channel().call("describe", { fd });
+      return typeof result !== "number" && result.kind === "tty";
+    },
+    get identity() {
+      return options.identity();
+    },
+    umask: (mask) => process.umask(mask),
+    kill: (pid, signal) => void process.kill(pid, signal),
+    processes: createProcesses(channel),
+  };
+}
+
+/** What a child of this process did, once it is known. */
+interface Child {
+  asked: boolean;
+  end: WasiEnd | undefined;
+}
+
+function createProcesses(channel: () => SystemChannel): WasiProcesses {
+  const children = new Map<number, Child>();
+
+  const ask = (pid: number, child: Child): void => {
+    if (child.asked) return;
+    child.asked = true;
+    channel().begin("wait", { pid }, (result) => {
+      // A child that cannot be waited for is gone in a way nobody will ever know.
+      if (typeof result === "number") children.delete(pid);
+      else child.end = { pid, code: result.code, signal: result.signal };
+    });
+  };
+
+  return {
+    pipe() {
+      const result = channel().call("pipe", {});
+      if (typeof result === "number") throw failure(result, "pipe");
+      return [result.reader, result.writer];
+    },
+    spawn({ file, argv, env, cwd, fds, newProcessGroup }) {
+      const flags = newProcessGroup ? SpawnFlags.newProcessGroup : 0;
+      const result = channel().call("spawn", { file, argv, env, cwd, fds, flags, uid: -1, gid: -1 });
+      if (typeof result === "number") throw failure(result, "spawn", file);
+      children.set(result.pid, { asked: false, end: undefined });
+      return result.pid;
+    },
+    wait(pid, block) {
+      const wanted = (): [number, Child][] =>
+        pid === -1 ? [...children] : [...children].filter(([key]) => key === pid);
+      for (const [key, child] of wanted()) ask(key, child);
+      const ended = (): Child | undefined =>
+        wanted().find(([, child]) => child.end !== undefined)?.[1];
+      channel().pumpUntil(
+        () => ended() !== undefined || wanted().length === 0,
+        block ? -1 : noWaitMs,
+      );
+      const child = ended();
+      if (child === undefined) {
+        if (wanted().length === 0) throw failure(-Errno.ECHILD, "wait");
+        return undefined;
+      }
+      children.delete(child.end!.pid);
+      return child.end;
+    },
+  };
+}
