@@ -320,11 +320,7 @@ export class NodeRuntime {
     return guest;
   }
 
-  #start(
-    start: Start,
-    given: RunOptions,
-    how: { capture: boolean; stdin: boolean },
-  ): GuestProcess {
+  #start(start: Start, given: RunOptions, how: { capture: boolean; stdin: boolean }): GuestProcess {
     const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>

@@ -80,11 +80,7 @@ export function installWasi(
       for (const [name, run] of Object.entries(functions)) this[name] = method(context, name, run);
       this["_setMemory"] = (memory: any) => {
         if (!(memory instanceof WebAssembly.Memory)) {
-          throw new ERR_INVALID_ARG_TYPE(
-            "instance.exports.memory",
-            "WebAssembly.Memory",
-            memory,
-          );
+          throw new ERR_INVALID_ARG_TYPE("instance.exports.memory", "WebAssembly.Memory", memory);
         }
         context.memory.attach(memory);
       };

@@ -114,16 +114,13 @@ export class Descriptors {
 
   /** One of the descriptors that a process has from its start. */
   addStandard(number: number, fd: number): void {
+    const kind = this.#system.kindOf(fd);
+    if (kind === "") return;
     let type: number = FileType.unknown;
-    try {
-      type = typeOfMode(this.#fs.fstatSync(fd).mode);
-    } catch {
-      return;
-    }
+    if (kind === "file") type = typeOfMode(this.#fs.fstatSync(fd).mode);
+    else if (kind === "tty" || kind === "null") type = FileType.character;
     // A character device without these rights is what isatty of wasi-libc takes for a terminal.
-    const rights = this.#system.isTerminal(fd)
-      ? allRights & ~(Right.fdSeek | Right.fdTell)
-      : allRights;
+    const rights = kind === "tty" ? allRights & ~(Right.fdSeek | Right.fdTell) : allRights;
     const file = new OpenFile(fd, type, "", rights, allRights, 0, undefined, undefined);
     file.references = 1;
     this.#files.set(number, file);

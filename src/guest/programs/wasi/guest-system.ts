@@ -3,6 +3,7 @@
  * functions, which are virtual here, and system calls for what Node does not offer.
  */
 import { Errno } from "../../../abi/errno.js";
+import { O_RDONLY } from "../../../abi/fcntl.js";
 import { SpawnFlags } from "../../../protocol/guest-calls.js";
 import type { Channel } from "../../channel.js";
 import { failure } from "../../bindings/fs-runner.js";
@@ -18,6 +19,8 @@ export interface GuestSystemOptions {
   channel(): SystemChannel;
   exit(code: number): never;
   identity(): WasiIdentity;
+  /** Kinds of the descriptors that are open from the start, where they are known. */
+  kinds?: readonly string[] | undefined;
 }
 
 export function createGuestSystem(options: GuestSystemOptions): WasiSystem {
@@ -42,10 +45,13 @@ export function createGuestSystem(options: GuestSystemOptions): WasiSystem {
       Atomics.wait(waiting, 0, 0, milliseconds);
     },
     cwd: () => process.cwd(),
-    isTerminal(fd) {
+    kindOf(fd) {
+      const known = options.kinds?.[fd];
+      if (known !== undefined) return known;
       const result = channel().call("describe", { fd });
-      return typeof result !== "number" && result.kind === "tty";
+      return typeof result === "number" ? "" : result.kind;
     },
+    readFile: (path, limitBytes) => readFile(channel(), path, limitBytes),
     get identity() {
       return options.identity();
     },
@@ -53,6 +59,33 @@ export function createGuestSystem(options: GuestSystemOptions): WasiSystem {
     kill: (pid, signal) => void process.kill(pid, signal),
     processes: createProcesses(channel),
   };
+}
+
+/** Fewer system calls than readFileSync makes. */
+function readFile(
+  channel: SystemChannel,
+  path: string,
+  limitBytes: number,
+): Uint8Array | undefined {
+  const first = channel.call("readFile", { path, flags: O_RDONLY });
+  if (typeof first === "number") throw failure(first, "open", path);
+  const { fd } = first;
+  if (!first.more) return first.data.byteLength > limitBytes ? undefined : first.data;
+  const parts = [first.data];
+  let size = first.data.byteLength;
+  try {
+    for (let more = true; more;) {
+      const next = channel.call("readFd", { fd });
+      if (typeof next === "number") throw failure(next, "read");
+      parts.push(next.data);
+      size += next.data.byteLength;
+      if (size > limitBytes) return undefined;
+      more = next.more;
+    }
+    return Buffer.concat(parts, size);
+  } finally {
+    channel.call("close", { fd });
+  }
 }
 
 /** What a child of this process did, once it is known. */
@@ -82,7 +115,16 @@ function createProcesses(channel: () => SystemChannel): WasiProcesses {
     },
     spawn({ file, argv, env, cwd, fds, newProcessGroup }) {
       const flags = newProcessGroup ? SpawnFlags.newProcessGroup : 0;
-      const result = channel().call("spawn", { file, argv, env, cwd, fds, flags, uid: -1, gid: -1 });
+      const result = channel().call("spawn", {
+        file,
+        argv,
+        env,
+        cwd,
+        fds,
+        flags,
+        uid: -1,
+        gid: -1,
+      });
       if (typeof result === "number") throw failure(result, "spawn", file);
       children.set(result.pid, { asked: false, end: undefined });
       return result.pid;

@@ -10,6 +10,9 @@ import { Right, WasiErrno, WasiError } from "./abi.js";
 import { ownerOf } from "./files.js";
 import { encodeText } from "./memory.js";
 import { hostProcess } from "./host-process.js";
+import { join } from "./paths.js";
+
+const atWorkingDirectory = -1;
 
 const unserved: Readonly<Record<string, string>> = {
   host_fs: `open_tmpfile fd_link remount path_mknod path_renameat2 path_statfs fd_fiemap fd_punch_hole
@@ -46,18 +49,25 @@ export function hostImports(context: WasiContext): Record<string, ImportTable> {
 
 function isTerminal({ descriptors, system }: WasiContext, fd: number): boolean {
   const file = descriptors.find(fd);
-  return file !== undefined && file.fd >= 0 && system.isTerminal(file.fd);
+  return file !== undefined && file.fd >= 0 && system.kindOf(file.fd) === "tty";
 }
 
 function hostFs(context: WasiContext): ImportTable {
   const { memory, descriptors, paths, system } = context;
   const { fs } = system;
-  const path = (fd: number, pointer: number, size: number, follow: number): string =>
-    paths.resolve(
-      descriptors.directory(fd, Right.pathFilestatGet),
-      memory.path(pointer, size),
-      follow !== 0,
-    );
+  /**
+   * C libraries pass names as their caller gave them, relative to the working directory,
+   * with the number of a preopened directory or -1; and those that they made relative to it.
+   */
+  const path = (fd: number, pointer: number, size: number, follow: number): string => {
+    const name = memory.path(pointer, size);
+    const directory = fd === atWorkingDirectory ? undefined : descriptors.directory(fd, Right.none);
+    if (directory === undefined || directory.preopen !== undefined) {
+      const here = name.startsWith("/") ? name : join(system.cwd(), name);
+      if (directory === undefined || paths.exists(here)) return here;
+    }
+    return paths.resolve(directory, name, follow !== 0);
+  };
   const stat = (fd: number, pointer: number, size: number, follow: number) => {
     const at = path(fd, pointer, size, follow);
     return follow !== 0 ? fs.statSync(at) : fs.lstatSync(at);

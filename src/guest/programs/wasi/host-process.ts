@@ -83,7 +83,7 @@ export function hostProcess(context: WasiContext): ImportTable {
       request.fds[number] = fd;
     };
     try {
-      for (let at = pointer >>> 0; at < end; ) {
+      for (let at = pointer >>> 0; at < end;) {
         if (at + actionBytes > end) throw new WasiError(WasiErrno.EINVAL);
         const [action, target, source, flags, mode, length] = [0, 4, 8, 12, 16, 20].map((offset) =>
           memory.u32(at + offset),
@@ -205,7 +205,8 @@ export function hostProcess(context: WasiContext): ImportTable {
         newProcessGroup: false,
       });
       // Held ends of pipes would keep their readers from seeing the end.
-      for (const number of [...descriptors.entries()].map(([key]) => key)) descriptors.close(number);
+      for (const number of [...descriptors.entries()].map(([key]) => key))
+        descriptors.close(number);
       const end = wait(pid, true)!;
       if (end.signal !== 0) system.raise(end.signal);
       system.exit(end.signal !== 0 ? 128 + end.signal : end.code);
@@ -264,7 +265,10 @@ export function hostProcess(context: WasiContext): ImportTable {
     },
     fd_dup_min: (fd: number, from: number, result: number) => {
       memory.u32(result);
-      memory.setU32(result, descriptors.duplicate(fd, Math.min(from >>> 0, wasiLimits.descriptors)));
+      memory.setU32(
+        result,
+        descriptors.duplicate(fd, Math.min(from >>> 0, wasiLimits.descriptors)),
+      );
     },
     fd_dup2(from: number, to: number) {
       descriptors.replace(from, to);

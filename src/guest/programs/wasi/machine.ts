@@ -25,11 +25,7 @@ interface Event {
 export function machineImports(context: WasiContext): ImportTable {
   const { memory, descriptors, system, args, env } = context;
 
-  const sizes = (
-    texts: readonly Uint8Array[],
-    countPointer: number,
-    sizePointer: number,
-  ): void => {
+  const sizes = (texts: readonly Uint8Array[], countPointer: number, sizePointer: number): void => {
     memory.setU32(countPointer, texts.length);
     memory.setU32(
       sizePointer,
@@ -66,8 +62,7 @@ export function machineImports(context: WasiContext): ImportTable {
     try {
       const right = type === EventType.fdRead ? Right.fdRead : Right.fdWrite;
       file = descriptors.get(fd, right | Right.pollFdReadwrite);
-      if (type === EventType.fdWrite || file.type !== FileType.file)
-        return { errno: 0, bytes: 1n };
+      if (type === EventType.fdWrite || file.type !== FileType.file) return { errno: 0, bytes: 1n };
       const left = system.fs.fstatSync(file.fd, { bigint: true }).size - file.position;
       return { errno: 0, bytes: left > 0n ? left : 0n };
     } catch (error) {
@@ -146,8 +141,7 @@ export function machineImports(context: WasiContext): ImportTable {
     environ_get: (pointers: number, buffer: number) => copy(env, pointers, buffer),
 
     clock_res_get(clock: number, result: number) {
-      if (clock < Clock.realtime || clock > Clock.threadCpu)
-        throw new WasiError(WasiErrno.EINVAL);
+      if (clock < Clock.realtime || clock > Clock.threadCpu) throw new WasiError(WasiErrno.EINVAL);
       const resolution = { [Clock.realtime]: millisecondNs, [Clock.monotonic]: 1n }[clock] ?? 1000n;
       memory.setU64(result, resolution);
     },

@@ -75,9 +75,11 @@ function prepare(
       kind !== "function" || !Object.hasOwn(imports.get(from) ?? {}, name),
   );
   if (missing.length > 0) {
-    const shown = missing.slice(0, 10).map(({ module: from, name, kind }) =>
-      kind === "function" ? `${from}.${name}` : `${from}.${name} (${kind})`,
-    );
+    const shown = missing
+      .slice(0, 10)
+      .map(({ module: from, name, kind }) =>
+        kind === "function" ? `${from}.${name}` : `${from}.${name} (${kind})`,
+      );
     const more = missing.length > shown.length ? ` and ${missing.length - shown.length} more` : "";
     throw new Refusal(`needs imports that are not offered: ${shown.join(", ")}${more}`);
   }
@@ -109,23 +111,13 @@ function preopensOf(cwd: string, extended: boolean): Preopen[] {
   ];
 }
 
-function readModule({ fs }: WasiSystem, path: string): Uint8Array {
-  const fd = fs.openSync(path, "r");
-  try {
-    const { size } = fs.fstatSync(fd);
-    if (size > wasiLimits.moduleBytes)
-      throw new Refusal(`is ${size} bytes long; at most ${wasiLimits.moduleBytes} are executed`);
-    const bytes = new Uint8Array(size);
-    let taken = 0;
-    while (taken < size) {
-      const part = fs.readSync(fd, bytes, taken, size - taken, null);
-      if (part === 0) break;
-      taken += part;
-    }
-    return bytes.subarray(0, taken);
-  } finally {
-    fs.closeSync(fd);
+function readModule(system: WasiSystem, path: string): Uint8Array {
+  const bytes = system.readFile(path, wasiLimits.moduleBytes);
+  if (bytes === undefined) {
+    const mebibytes = wasiLimits.moduleBytes / 1024 / 1024;
+    throw new Refusal(`is longer than the ${mebibytes} MiB that a module may have`);
   }
+  return bytes;
 }
 
 function messageOf(error: unknown): string {
@@ -136,5 +128,8 @@ function messageOf(error: unknown): string {
 function framesOf(error: unknown): string {
   const stack = error instanceof Error ? String(error.stack) : "";
   const frames = stack.split("\n").filter((line) => /^\s+at .*wasm:\/\//.test(line));
-  return frames.slice(0, reportedFrames).map((frame) => `\n${frame}`).join("");
+  return frames
+    .slice(0, reportedFrames)
+    .map((frame) => `\n${frame}`)
+    .join("");
 }

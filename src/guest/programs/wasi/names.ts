@@ -137,13 +137,7 @@ export function nameImports(context: WasiContext): ImportTable {
       toPointer: number,
       toSize: number,
     ) {
-      let from = resolve(
-        fromFd,
-        Right.pathLinkSource,
-        fromPointer,
-        fromSize,
-        follows(lookup),
-      );
+      let from = resolve(fromFd, Right.pathLinkSource, fromPointer, fromSize, follows(lookup));
       const to = resolve(toFd, Right.pathLinkTarget, toPointer, toSize, false, true);
       // link(2) links the link itself.
       if (follows(lookup)) from = fs.realpathSync.native(from);

@@ -44,15 +44,15 @@ export class Paths {
     if (first === "." || first === ".." || cwd === "/") return false;
     // Nothing is made in the root directory itself.
     if (slash < 0 && creates) return false;
-    if (!this.#exists(`/${first}`)) return false;
-    if (!this.#exists(join(cwd, first))) return true;
+    if (!this.exists(`/${first}`)) return false;
+    if (!this.exists(join(cwd, first))) return true;
     if (slash < 0) return false;
     // Both have such a name: the one that has more of the path.
     const parent = name.slice(0, name.lastIndexOf("/"));
-    return !this.#exists(join(cwd, parent)) && this.#exists(`/${parent}`);
+    return !this.exists(join(cwd, parent)) && this.exists(`/${parent}`);
   }
 
-  #exists(path: string): boolean {
+  exists(path: string): boolean {
     try {
       return this.#fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
     } catch {
@@ -74,8 +74,7 @@ export class Paths {
       for (const prefix of [topName, top]) {
         if (path === prefix) return [];
         const base = prefix.endsWith("/") ? prefix : `${prefix}/`;
-        if (prefix.startsWith("/") && path.startsWith(base))
-          return parts(path.slice(base.length));
+        if (prefix.startsWith("/") && path.startsWith(base)) return parts(path.slice(base.length));
       }
       return undefined;
     };

@@ -14,8 +14,10 @@ export interface WasmTools {
   leaving: Leaving;
 }
 
-export function runWasm({ requireBuiltin, channel, leaving }: WasmTools, start: StartOptions): Promise<unknown> {
-  const { image, argv0, argv, env, pid, uid, gid } = start;
+export function runWasm(
+  { requireBuiltin, channel, leaving }: WasmTools,
+  start: StartOptions): Promise<unknown> {
+  const { image, argv0, argv, env, pid, uid, gid, descriptors } = start;
   // The low byte is what a parent sees; wait(2).
   const exit = (code: number): never => leaving.leave(code & 0xff);
   const system = createGuestSystem({
@@ -23,6 +25,7 @@ export function runWasm({ requireBuiltin, channel, leaving }: WasmTools, start: 
     channel: () => channel,
     exit,
     identity: () => ({ pid, uid, gid }),
+    kinds: descriptors,
   });
   return runWasiCommand(system, image, argv0, argv, env).then(exit);
 }

@@ -16,7 +16,10 @@ export interface WasiSystem {
   cpuNs(): bigint;
   sleep(milliseconds: number): void;
   cwd(): string;
-  isTerminal(fd: number): boolean;
+  /** What a descriptor is to the kernel: "file", "tty", "null", or a kind of stream; "" when it is not open. */
+  kindOf(fd: number): string;
+  /** A whole file, or undefined when it is longer than `limitBytes`. */
+  readFile(path: string, limitBytes: number): Uint8Array | undefined;
   readonly identity: WasiIdentity;
   umask(mask: number): number;
   kill(pid: number, signal: number): void;
