@@ -13,6 +13,13 @@ import type { Channel } from "../channel.js";
 
 declare const WebAssembly: any;
 
+const { apply } = Reflect;
+/** Throws for what is no WebAssembly.Memory. */
+const bufferOf: () => unknown = Object.getOwnPropertyDescriptor(
+  WebAssembly.Memory.prototype,
+  "buffer",
+)!.get!;
+
 type Method = (...args: any[]) => unknown;
 
 /** Functions without a memory to look at yet refuse with this. */
@@ -30,7 +37,6 @@ export function installWasi(
   const binding = internalBinding("wasi");
   if (typeof binding?.WASI !== "function")
     throw new Error("the wasi binding is not in this engine");
-  const { ERR_INVALID_ARG_TYPE } = requireBuiltin("internal/errors").codes;
 
   const createSystem = () =>
     createGuestSystem({
@@ -76,11 +82,20 @@ export function installWasi(
         env,
         stdio,
         preopens: preopensOf(system.fs, preopens),
+        dotEntries: false,
       });
       for (const [name, run] of Object.entries(functions)) this[name] = method(context, name, run);
       this["_setMemory"] = (memory: any) => {
-        if (!(memory instanceof WebAssembly.Memory)) {
-          throw new ERR_INVALID_ARG_TYPE("instance.exports.memory", "WebAssembly.Memory", memory);
+        // Also of another context; instanceof would say no.
+        try {
+          apply(bufferOf, memory, []);
+        } catch {
+throw Object.assign(
+            new TypeError(
+              '"instance.exports.memory" property must be a WebAssembly.Memory object',
+            ),
+            { code: "ERR_INVALID_ARG_TYPE" },
+          );
         }
         context.memory.attach(memory);
       };

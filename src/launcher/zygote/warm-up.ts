@@ -40,13 +40,17 @@ const laterModules = [
   "sqlite",
 ];
 
+/** Modules that warn when they are loaded, which is the guest's to see. */
+const warningModules = ["sys", "wasi"];
+
 const warmProgram = `import fs from "node:fs"; import { join } from "node:path"; await null; structuredClone({});`;
 
 function publicModules(requireBuiltin: (id: string) => any): { id: string; name: string }[] {
   const refused = new Set(refusedModules);
   return (requireBuiltin("module").builtinModules as string[])
     .map((id) => ({ id, name: id.replace(/^node:/, "") }))
-    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_|^sys$/.test(name));
+    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_/.test(name))
+    .filter(({ name }) => !warningModules.includes(name));
 }
 
 export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {

@@ -25,6 +25,8 @@ export interface WasiSettings {
   /** The process's descriptors that become the module's 0, 1 and 2. */
   stdio: readonly [number, number, number];
   preopens: readonly Preopen[];
+  /** Whether listings hold "." and "..", as those of POSIX do. */
+  dotEntries: boolean;
 }
 
 /** Serves one import. i64 parameters arrive as bigint, all others as number; what it returns is an errno, or nothing. */
@@ -42,7 +44,7 @@ export class WasiContext {
 
   constructor(
     readonly system: WasiSystem,
-    settings: WasiSettings,
+    readonly settings: WasiSettings,
   ) {
     this.descriptors = new Descriptors(system);
     this.paths = new Paths(system);

@@ -21,10 +21,10 @@ function typeOf(entry: Dirent): number {
 }
 
 export function directoryImports(context: WasiContext): ImportTable {
-  const { memory, descriptors, system } = context;
+  const { memory, descriptors, settings, system } = context;
 
   const list = (directory: OpenFile): DirectoryEntry[] => {
-    const itself = [".", ".."].map((name) => ({
+    const itself = (settings.dotEntries ? [".", ".."] : []).map((name) => ({
       name: encodeText(name),
       type: FileType.directory as number,
     }));

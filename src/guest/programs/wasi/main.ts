@@ -69,6 +69,7 @@ function prepare(
     env: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
     stdio: [0, 1, 2],
     preopens: preopensOf(cwd, extended),
+    dotEntries: true,
   });
   const missing = wanted.filter(
     ({ module: from, name, kind }) =>

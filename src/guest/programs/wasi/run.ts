@@ -16,7 +16,8 @@ export interface WasmTools {
 
 export function runWasm(
   { requireBuiltin, channel, leaving }: WasmTools,
-  start: StartOptions): Promise<unknown> {
+  start: StartOptions,
+): Promise<unknown> {
   const { image, argv0, argv, env, pid, uid, gid, descriptors } = start;
   // The low byte is what a parent sees; wait(2).
   const exit = (code: number): never => leaving.leave(code & 0xff);
