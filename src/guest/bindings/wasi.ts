@@ -90,10 +90,8 @@ export function installWasi(
         try {
           apply(bufferOf, memory, []);
         } catch {
-throw Object.assign(
-            new TypeError(
-              '"instance.exports.memory" property must be a WebAssembly.Memory object',
-            ),
+          throw Object.assign(
+            new TypeError('"instance.exports.memory" property must be a WebAssembly.Memory object'),
             { code: "ERR_INVALID_ARG_TYPE" },
           );
         }

@@ -61,7 +61,7 @@ function imageOf(
   if ((stat.mode & S_IFMT) !== S_IFREG) return -Errno.EACCES;
   const allowed = fs.access(who, path, X_OK);
   if (allowed < 0) return allowed;
-  const head = readHead(fs, path);
+  const head = readHead(fs, path, who.cwd);
   if (typeof head === "number") return head;
   if (head.startsWith(programMagic)) {
     const kind = head.slice(programMagic.length).split("\n")[0] as ProgramKind;
@@ -93,8 +93,8 @@ function imageOf(
 }
 
 /** The start of a file, one character per byte. Execution needs no read permission. */
-function readHead(fs: FileSystem, path: string): string | number {
-  const file = fs.open({ uid: 0, gid: 0, umask: 0, cwd: "/" }, path, O_RDONLY, 0);
+function readHead(fs: FileSystem, path: string, cwd: string): string | number {
+  const file = fs.open({ uid: 0, gid: 0, umask: 0, cwd }, path, O_RDONLY, 0);
   if (typeof file === "number") return file;
   const buffer = Buffer.alloc(headBytes);
   const size = file.read(buffer, 0);

@@ -65,7 +65,9 @@ export function errnoOf(error: unknown): number | undefined {
   if (code === "EOPNOTSUPP") return WasiErrno.ENOTSUP;
   // Node refuses paths with a NUL, and values out of range, before any system call.
   if (code === "ERR_INVALID_ARG_VALUE" || code === "ERR_OUT_OF_RANGE") return WasiErrno.EINVAL;
-  return errnoNumbers.get(code) ?? (/^E[A-Z0-9]+$/.test(code) ? WasiErrno.EIO : undefined);
+  const number = errnoNumbers.get(code);
+  // What WASI has no number for; UNKNOWN is what libuv has no name for.
+  return number ?? (/^(E[A-Z0-9]+|UNKNOWN)$/.test(code) ? WasiErrno.EIO : undefined);
 }
 
 export const FileType = Object.freeze({

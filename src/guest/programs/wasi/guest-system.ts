@@ -2,11 +2,10 @@
  * The system of a WASI program that is a process of the virtual machine: Node's
  * functions, which are virtual here, and system calls for what Node does not offer.
  */
-import { Errno } from "../../../abi/errno.js";
+import { Errno, errnoName } from "../../../abi/errno.js";
 import { O_RDONLY } from "../../../abi/fcntl.js";
 import { SpawnFlags } from "../../../protocol/guest-calls.js";
 import type { Channel } from "../../channel.js";
-import { failure } from "../../bindings/fs-runner.js";
 import type { WasiEnd, WasiIdentity, WasiProcesses, WasiSystem } from "./system.js";
 
 type SystemChannel = Pick<Channel, "call" | "begin" | "pumpUntil">;
@@ -59,6 +58,13 @@ export function createGuestSystem(options: GuestSystemOptions): WasiSystem {
     kill: (pid, signal) => void process.kill(pid, signal),
     processes: createProcesses(channel),
   };
+}
+
+/** libuv's names lack some that only processes meet. */
+function failure(errno: number, syscall: string, path?: string): Error {
+  const code = errnoName(-errno) ?? "EIO";
+  const about = path === undefined ? "" : ` '${path}'`;
+  return Object.assign(new Error(`${code}, ${syscall}${about}`), { errno, code, syscall });
 }
 
 /** Fewer system calls than readFileSync makes. */

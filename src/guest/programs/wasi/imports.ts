@@ -32,7 +32,7 @@ function serve(table: ImportTable): Record<string, Served> {
   return served;
 }
 
-/** The 45 functions of preview 1, and the context they share. */
+/** The 46 functions of preview 1, and the context they share. */
 export function createPreview1(
   system: WasiSystem,
   settings: WasiSettings,
