@@ -24,7 +24,6 @@ export interface GuestSystemOptions {
 
 export function createGuestSystem(options: GuestSystemOptions): WasiSystem {
   const { requireBuiltin, channel } = options;
-  const { randomFillSync } = requireBuiltin("crypto");
   let waiting: Int32Array | undefined;
   return {
     fs: requireBuiltin("fs"),
@@ -32,7 +31,8 @@ export function createGuestSystem(options: GuestSystemOptions): WasiSystem {
     raise(signal) {
       process.kill(process.pid, signal);
     },
-    fillRandom: (bytes) => void randomFillSync(bytes),
+    // Not every guest has it loaded from the start.
+    fillRandom: (bytes) => requireBuiltin("crypto").randomFillSync(bytes),
     realtimeNs: () => BigInt(Date.now()) * 1_000_000n,
     monotonicNs: () => process.hrtime.bigint(),
     cpuNs() {
