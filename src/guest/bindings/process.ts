@@ -59,13 +59,14 @@ export function spawnProcess(
     request.envPairs ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   return env.kernel.call("spawn", {
     file: request.file,
-    argv: request.args === undefined ? [request.file] : [...request.args],
+    argv: request.args === undefined ? [request.file] : request.args.map(String),
     env: [...pairs],
     cwd: request.cwd ?? "",
     fds: request.fds,
     flags: request.detached ? SpawnFlags.newSession : 0,
     uid: request.uid ?? -1,
     gid: request.gid ?? -1,
+    ignored: [],
   });
 }
 
@@ -79,7 +80,8 @@ export function installProcess(env: GuestEnvironment): void {
   }
 
   class Process {
-    pid = 0;
+    /** Undefined unless a process was started. */
+    pid: number | undefined;
     onexit: ((exitCode: number, signalCode: string) => void) | undefined;
     #wait: PendingCall | undefined;
     #closed = false;
@@ -121,7 +123,7 @@ export function installProcess(env: GuestEnvironment): void {
     }
 
     kill(signal: number): number {
-      if (this.pid === 0) return -Errno.ESRCH;
+      if (this.pid === undefined) return -Errno.ESRCH;
       const result = kernel.call("kill", { pid: this.pid, signal });
       return typeof result === "number" ? result : 0;
     }

@@ -63,6 +63,8 @@ export interface ProcessSettings {
   argv: readonly string[];
   /** Signals that are ignored from the start: SIGPIPE in every Node process. */
   ignored: readonly number[];
+  /** Those of them that the one who started it asked for. */
+  inheritedIgnored: readonly number[];
 }
 
 const nothing = new Uint8Array(0);
@@ -107,6 +109,7 @@ export class Process {
   startOptions: StartOptions | undefined;
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
+  readonly inheritedIgnored: readonly number[];
   readonly #ignored: Set<number>;
   readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
@@ -126,6 +129,7 @@ export class Process {
     this.session = settings.session;
     this.argv = settings.argv;
     this.credentials = { ...credentials, pid: settings.pid };
+    this.inheritedIgnored = settings.inheritedIgnored;
     this.#ignored = new Set(settings.ignored);
     this.#sink = sink;
   }

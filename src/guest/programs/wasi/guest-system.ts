@@ -130,6 +130,7 @@ function createProcesses(channel: () => SystemChannel): WasiProcesses {
         flags,
         uid: -1,
         gid: -1,
+        ignored: [],
       });
       if (typeof result === "number") throw failure(result, "spawn", file);
       children.set(result.pid, { asked: false, end: undefined });
