@@ -25,6 +25,7 @@ export const zygoteFlags: readonly string[] = Object.freeze([
   "--single-threaded",
   "--minor-ms",
   "--v8-pool-size=0",
+  "--no-memory-pool-share-memory-on-teardown",
   "--disable-sigusr1",
   "--no-warnings",
 ]);
