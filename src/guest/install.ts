@@ -4,6 +4,7 @@
  * has run in the thread; nothing here protects anything.
  */
 import { denyBindings } from "./bindings/denied.js";
+import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
 import { installModules } from "./bindings/modules.js";
 import { installSignals } from "./bindings/signal.js";
@@ -42,6 +43,7 @@ export function installBindings(tools: ThreadTools): void {
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
   installSignals(internalBinding, requireBuiltin, channel);
   installFs(environment);
+  installFileHandleTransfer(environment);
   installModules(environment);
   installWorker(environment, tools.slots, tools.modules, tools.execArgv);
   denyBindings(internalBinding);

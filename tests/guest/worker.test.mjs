@@ -253,6 +253,21 @@ it("channels, broadcasts, environment data, untransferable and locked-out values
   ]);
 });
 
+it("a FileHandle moves to a worker with its descriptor", async () => {
+  const value = await returned(`
+    const { open } = await import("node:fs/promises");
+    writeFileSync("/tmp/handle", "contents");
+    const handle = await open("/tmp/handle");
+    const { fd } = handle;
+    const worker = text("const { workerData, parentPort } = require('worker_threads'); workerData.readFile('utf8').then((read) => { parentPort.postMessage([workerData.fd, read]); return workerData.close(); })", { workerData: handle, transferList: [handle] });
+    const [[there, read]] = await once(worker, "message");
+    await ended(worker);
+    let reused;
+    try { reused = openSync("/tmp/handle"); closeSync(reused); } catch (error) { reused = error.code; }
+    __return([there === fd, read, handle.fd, reused === fd]);`);
+  assert.deepEqual(value, [true, "contents", -1, true]);
+});
+
 it("workers start workers, and all of them end with the first", async () => {
   const value = await returned(`
     const nested = (depth) => \`

@@ -19,7 +19,6 @@ export const notVirtualYet: readonly string[] = Object.freeze([
   "fs.watch (fs_event_wrap.FSEvent, refused by bindings/denied.ts)",
   "fs.watchFile (fs.StatWatcher)",
   "fs.openAsBlob reads the whole file at once",
-  "structured clone of a FileHandle (to a worker)",
 ]);
 
 /** Binding function → index of its request argument and what it does. */
