@@ -26,6 +26,13 @@ export interface ThreadTools {
   execArgv: readonly string[];
 }
 
+/** The main thread's exit travels on another socket and must not overtake what was written before it. */
+function writeThrough(channel: Channel, fd: number, data: Uint8Array): void {
+  channel.writeOutput(fd, data);
+  // Whatever is asked now is answered after the kernel has taken the output.
+  channel.call("getcwd", {});
+}
+
 export function installBindings(tools: ThreadTools): void {
   const { internalBinding, requireBuiltin, channel } = tools;
   const environment: GuestEnvironment = {
@@ -35,7 +42,9 @@ export function installBindings(tools: ThreadTools): void {
       call: (name, args) => channel().call(name, args),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
     },
-    writeOutput: (fd, data) => channel().writeOutput(fd, data),
+    writeOutput: internalBinding("worker").isMainThread
+      ? (fd, data) => channel().writeOutput(fd, data)
+      : (fd, data) => writeThrough(channel(), fd, data),
     openThreadSocket: () => channel().callForDescriptor("threadSocket"),
     closeSocket: (fd) => void libc.close(fd),
     readInput: (maxBytes) => channel().readInput(maxBytes),

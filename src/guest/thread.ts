@@ -44,7 +44,8 @@ export function startThread(
   });
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
-  process.execArgv = start.execArgv;
+  process.execArgv = [...start.execArgv];
+  if (start.nodeOptions !== undefined) process.env["NODE_OPTIONS"] = start.nodeOptions;
   binding.resourceLimits[binding.kCodeRangeSizeMb] = start.codeRangeSizeMb;
 
   const helpers = requireBuiltin("internal/modules/helpers");

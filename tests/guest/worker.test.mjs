@@ -143,6 +143,16 @@ it("an error that nobody listens for ends the process with its report", async ()
   assert.doesNotMatch(result.stderr, /secure-exec\/guest\/leaving/);
 });
 
+it("what a worker wrote arrives before the end of the process", async () => {
+  for (let round = 0; round < 5; round++) {
+    const result = await rt.exec(`${prelude}
+      const worker = text("require('fs').writeSync(1, 'x'.repeat(100_000)); require('worker_threads').parentPort.postMessage(1)");
+      await once(worker, "message");
+      process.exit(0);`);
+    assert.equal(result.stdout.length, 100_000);
+  }
+});
+
 it("the process can leave while its workers run", async () => {
   for (const last of [
     "process.exit(5)",
@@ -170,10 +180,14 @@ it("standard streams, environment, arguments and preloaded modules", async () =>
     const report = "require('worker_threads').parentPort.postMessage([process.env.A ?? null, process.env.HOME ?? null, process.argv.slice(2), process.execArgv, globalThis.preloaded ?? null])";
     const [own] = await once(text(report, { env: { A: 1 }, argv: ["x", 2], execArgv: ["-r", "/home/user/preload.cjs"] }), "message");
     const [inherited] = await once(text(report), "message");
+    process.env.NODE_OPTIONS = "--require /home/user/preload.cjs";
+    const [[, , , , preloaded]] = await once(text(report), "message");
+    const [options] = await once(text("require('worker_threads').parentPort.postMessage(process.env.NODE_OPTIONS)"), "message");
+    delete process.env.NODE_OPTIONS;
     const [module] = await once(text("import { parentPort } from 'worker_threads'; parentPort.postMessage(typeof require)", { execArgv: ["--input-type=module"] }), "message");
     await ended(text("process.env.SHARED = 'yes'", { env: SHARE_ENV }));
     await ended(text("process.env.COPIED = 'yes'"));
-    __return([out, err, own, inherited, module, process.env.SHARED, process.env.COPIED ?? null]);`,
+    __return([out, err, own, inherited, preloaded, options, module, process.env.SHARED, process.env.COPIED ?? null]);`,
     { stdout: `to the main thread\n${"x".repeat(400_000)}!` },
   );
   assert.deepEqual(value, [
@@ -181,6 +195,8 @@ it("standard streams, environment, arguments and preloaded modules", async () =>
     "e",
     ["1", null, ["x", "2"], ["-r", "/home/user/preload.cjs"], true],
     [null, "/home/user", [], [], null],
+    true,
+    "--require /home/user/preload.cjs",
     "undefined",
     "yes",
     null,
@@ -340,6 +356,16 @@ it("random numbers differ between all threads of all guests", async () => {
   const all = results.flatMap(({ value }) => value);
   assert.equal(all.length, 2 * 9 * 4);
   assert.equal(new Set(all).size, all.length);
+});
+
+it("module hooks run in a thread that Node starts itself", async () => {
+  const value = await returned(`
+    import { register } from "node:module";
+    writeFileSync("/tmp/hooks.mjs", "export async function load(url, context, next) { return url.endsWith('virtual:x') ? { format: 'module', source: 'export default 42', shortCircuit: true } : next(url, context); } export async function resolve(s, c, next) { return s === 'virtual:x' ? { url: s, shortCircuit: true } : next(s, c); }");
+    register("/tmp/hooks.mjs", "file:///");
+    const { default: answer } = await import("virtual:x");
+    __return(answer);`);
+  assert.equal(value, 42);
 });
 
 it("nothing of the host and nothing internal is in a worker's reach", async () => {

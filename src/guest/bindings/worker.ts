@@ -27,6 +27,8 @@ export interface ThreadStart {
   slot: number;
   socket: number;
   execArgv: string[];
+  /** The variable of this name, where it was shortened while the thread was made. */
+  nodeOptions: string | undefined;
   /** Modules that `--require` names. */
   preloads: string[];
   /** As the program asked for it; 0 if it did not. */
@@ -81,6 +83,27 @@ function takeLateFlags(flags: readonly string[]) {
   // The rest of the types run our text as it is; a TypeScript module is known by its syntax.
   if (inputType.startsWith("commonjs")) others.push(`--input-type=${inputType}`);
   return { others, preloads, esmText: inputType === "module" };
+}
+
+/** Does for NODE_OPTIONS what `takeLateFlags` does: the engine reads the variable while it makes a thread. */
+function withoutLateOptions(variables: unknown, make: (variables: unknown) => any) {
+  const inherited = typeof variables !== "object" || variables === null;
+  const environment = (inherited ? process.env : variables) as NodeJS.ProcessEnv;
+  const nodeOptions = environment["NODE_OPTIONS"];
+  const late = takeLateFlags(nodeOptions?.split(" ").filter((word) => word !== "") ?? []);
+  if (nodeOptions === undefined || late.preloads.length === 0)
+    return { handle: make(variables), nodeOptions: undefined, preloads: [] };
+  const { preloads } = late;
+  const shortened = late.others.join(" ");
+  if (!inherited) {
+    return { handle: make({ ...environment, NODE_OPTIONS: shortened }), nodeOptions, preloads };
+  }
+  environment["NODE_OPTIONS"] = shortened;
+  try {
+    return { handle: make(variables), nodeOptions, preloads };
+  } finally {
+    environment["NODE_OPTIONS"] = nodeOptions;
+  }
 }
 
 function own(target: object, name: string, value: unknown): void {
@@ -210,19 +233,27 @@ export function installWorker(
     const execArgv = [...(flags ?? ownExecArgv)];
     const late = takeLateFlags(execArgv);
     const asked = Float64Array.from(limits);
-    const handle = new NativeWorker(
-      url,
-      variables,
-      ["--expose-internals", ...late.others],
-      adaptLimits(asked, identity.start.memoryLimitBytes),
-      ...rest,
-    );
+    const make = (environment: unknown): any =>
+      new NativeWorker(
+        url,
+        environment,
+        ["--expose-internals", ...late.others],
+        adaptLimits(asked, identity.start.memoryLimitBytes),
+        ...rest,
+      );
+    const { handle, nodeOptions, preloads } = withoutLateOptions(variables, make);
     // A refused flag; Node's own code reports it.
     if (handle.messagePort === undefined) return handle;
     const codeRangeSizeMb = Math.max(0, asked[kCodeRangeSizeMb]!);
-    const { preloads } = late;
-    const start = { modules, identity, slots: slots.shared, execArgv, preloads, codeRangeSizeMb };
-    adapt(handle, late.esmText, start);
+    adapt(handle, late.esmText, {
+      modules,
+      identity,
+      slots: slots.shared,
+      execArgv,
+      nodeOptions,
+      preloads: [...preloads, ...late.preloads],
+      codeRangeSizeMb,
+    });
     return handle;
   }
   Worker.prototype = NativeWorker.prototype;
