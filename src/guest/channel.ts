@@ -1,6 +1,6 @@
 /**
  * Owns the guest's end of its socket: system calls that block or do not,
- * events, output windows and stdin.
+ * events and output windows.
  *
  * Blocking calls read the socket directly, everything else arrives through a
  * libuv pipe on the same descriptor; both feed one FrameReader. Events that come
@@ -17,7 +17,7 @@ import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
-import type { GuestCalls, KernelClient } from "./environment.js";
+import type { GuestCalls, KernelClient, PendingCall } from "./environment.js";
 
 type KernelEvents = typeof kernelEvents;
 type EventHandler = (args: any) => void;
@@ -25,8 +25,6 @@ type Done = (result: any) => void;
 
 /** One write to the socket carries at most this much output, so the kernel's reads stay small. */
 const outputChunkBytes = 64 * 1024;
-/** Consumed stdin is reported in steps of this size. */
-const stdinCreditStepBytes = 32 * 1024;
 
 const eventsByNumber = byNumber(kernelEvents);
 const POLLOUT = 4;
@@ -47,10 +45,7 @@ export class Channel implements KernelClient {
   #received: number[] | undefined;
   #blocking = false;
   #drainScheduled = false;
-  #stdin: Buffer[] = [];
-  #stdinEnded = false;
-  #stdinConsumedBytes = 0;
-  #onStdin: (() => void) | undefined;
+  #hostOutputs: readonly boolean[] = [];
   readonly #setImmediate: typeof setImmediate;
   readonly #closed: () => never;
 
@@ -81,6 +76,14 @@ export class Channel implements KernelClient {
     pipe.readStart();
     pipe.unref();
     this.#pipe = pipe;
+  }
+
+  /** Gives the descriptor back and closes it; only the zygote's rehearsal leaves a channel like this. */
+  detach(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pipe.close(() => resolve());
+      this.#pipe = undefined;
+    });
   }
 
   on<K extends keyof KernelEvents>(
@@ -134,17 +137,47 @@ export class Channel implements KernelClient {
     name: K,
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
-  ): void {
+  ): PendingCall {
+    let holds = true;
+    let answered = false;
+    const hold = (wanted: boolean): void => {
+      if (answered || holds === wanted) return;
+      holds = wanted;
+      if (wanted) this.ref();
+      else this.unref();
+    };
     this.ref();
     this.#send(
       name,
       args,
       (result) => {
-        this.unref();
+        hold(false);
+        answered = true;
         done(result);
       },
       false,
     );
+    return { ref: () => hold(true), unref: () => hold(false) };
+  }
+
+  /** Sends a call whose `done` runs inside `pumpUntil`. Several may be under way. */
+  begin<K extends keyof GuestCalls>(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+    done: (result: CallResult<GuestCalls, K> | number) => void,
+  ): void {
+    this.#send(name, args, done, true);
+  }
+
+  /** Blocks until `finished` says so, or for `timeoutMs` (-1: without end); answers `finished()`. */
+  pumpUntil(finished: () => boolean, timeoutMs: number): boolean {
+    const deadline = performance.now() + timeoutMs;
+    while (!finished()) {
+      const left = timeoutMs < 0 ? -1 : Math.ceil(deadline - performance.now());
+      if (timeoutMs >= 0 && left <= 0) return false;
+      this.#pump(left);
+    }
+    return true;
   }
 
   event<K extends keyof typeof guestEvents>(
@@ -173,9 +206,22 @@ export class Channel implements KernelClient {
     return value;
   }
 
-  setWindow(bytes: number): void {
+  /** `bytes` may be written ahead to each of 1 and 2 that lies with the host. */
+  setOutputs(bytes: number, descriptors: readonly string[]): void {
     this.#window[1] = bytes;
     this.#window[2] = bytes;
+    this.#hostOutputs = descriptors.map((kind, fd) => kind === "host" && (fd === 1 || fd === 2));
+  }
+
+  /** Whether `writeOutput` is the way to this descriptor. */
+  isHostOutput(fd: number): boolean {
+    return this.#hostOutputs[fd] === true;
+  }
+
+  /** A descriptor was closed or replaced: it is reached by system calls from now on. */
+  forgetOutput(fd: number): void {
+    if (this.isHostOutput(fd))
+      this.#hostOutputs = this.#hostOutputs.map((is, at) => is && at !== fd);
   }
 
   credit(fd: number, bytes: number): void {
@@ -194,35 +240,9 @@ export class Channel implements KernelClient {
   }
 
   writeErrorReport(text: string): void {
-    this.writeOutput(2, Buffer.from(text, "utf8"));
-  }
-
-  /** Runs `notify` whenever bytes or the end of stdin may be taken. */
-  onStdin(notify: (() => void) | undefined): void {
-    this.#onStdin = notify;
-  }
-
-  /** Bytes of stdin that are here already: `null` when none are, empty at end of file. */
-  takeInput(maxBytes: number): Uint8Array | null {
-    const first = this.#stdin[0];
-    if (first === undefined) return this.#stdinEnded ? new Uint8Array(0) : null;
-    const taken = first.subarray(0, maxBytes);
-    if (taken.length === first.length) this.#stdin.shift();
-    else this.#stdin[0] = first.subarray(maxBytes);
-    this.#stdinConsumedBytes += taken.length;
-    if (this.#stdinConsumedBytes >= stdinCreditStepBytes) {
-      this.event("stdinCredit", { bytes: this.#stdinConsumedBytes });
-      this.#stdinConsumedBytes = 0;
-    }
-    return taken;
-  }
-
-  readInput(maxBytes: number): Uint8Array {
-    for (;;) {
-      const bytes = this.takeInput(maxBytes);
-      if (bytes !== null) return bytes;
-      this.#pump();
-    }
+    const data = Buffer.from(text, "utf8");
+    if (this.isHostOutput(2)) this.writeOutput(2, data);
+    else this.call("write", { fd: 2, data, position: -1 });
   }
 
   #send(name: keyof GuestCalls, args: any, done: Done, blocking: boolean): void {
@@ -247,9 +267,9 @@ export class Channel implements KernelClient {
   }
 
   /** Blocks until the socket has something and takes it in. */
-  #pump(): void {
+  #pump(timeoutMs = -1): void {
     this.#blocking = true;
-    libc.pollReadable(this.#fd, -1);
+    libc.pollReadable(this.#fd, timeoutMs);
     const size = this.#receive();
     if (size > 0) this.#feed(this.#readBuffer.subarray(0, size));
     else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
@@ -296,12 +316,6 @@ export class Channel implements KernelClient {
 
   #event(name: string, args: any): void {
     if (name === "credit") return this.credit(args.fd as number, args.bytes as number);
-    if (name === "stdin" || name === "stdinEnd") {
-      if (name === "stdin") this.#stdin.push(Buffer.from(args.data as Uint8Array));
-      else this.#stdinEnded = true;
-      this.#enqueue(() => this.#onStdin?.());
-      return;
-    }
     if (args.source instanceof Uint8Array) args.source = Buffer.from(args.source);
     this.#enqueue(() => this.#handlers.get(name)?.(args));
   }

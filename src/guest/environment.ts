@@ -18,7 +18,13 @@ export interface KernelClient {
     name: K,
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
-  ): void;
+  ): PendingCall;
+}
+
+/** A call under way. Referenced ones keep the event loop alive. */
+export interface PendingCall {
+  ref(): void;
+  unref(): void;
 }
 
 export interface GuestEnvironment {
@@ -26,12 +32,14 @@ export interface GuestEnvironment {
   /** Loads a built-in module, internal ones included. */
   requireBuiltin(id: string): any;
   kernel: KernelClient;
+  /** Whether `writeOutput` is the way to write to `fd`: its other end is the host. */
+  isHostOutput(fd: number): boolean;
   /** Writes to stdout (1) or stderr (2); blocks while the window is spent. */
   writeOutput(fd: number, data: Uint8Array): void;
+  /** `fd` was closed: what gets its number next is something else. */
+  forgetOutput(fd: number): void;
   /** A socket to the kernel for a new thread: its descriptor, or -errno. */
   openThreadSocket(): number;
   /** Closes one that no thread took over. */
   closeSocket(fd: number): void;
-  /** Blocks for bytes of stdin; empty at end of file. */
-  readInput(maxBytes: number): Uint8Array;
 }

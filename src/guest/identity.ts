@@ -16,6 +16,8 @@ const homeDirectory = "/home/user";
 
 let start: StartOptions | undefined;
 let startedAtNs = 0n;
+/** The answer of process.cwd(), once it was asked for or changed. */
+let cwd: string | undefined;
 
 const startOptions = (): StartOptions => {
   if (start === undefined) throw new Error("no guest has started");
@@ -190,7 +192,6 @@ function installDirectories(
   const { UVException } = requireBuiltin("internal/errors");
   const { validateString } = requireBuiltin("internal/validators");
   const { parseFileMode } = requireBuiltin("internal/validators");
-  let cwd: string | undefined;
   process.cwd = function wrappedCwd() {
     cwd ??= startOptions().cwd;
     return cwd;
@@ -294,4 +295,12 @@ export function assumeSharedIdentity(shared: SharedIdentity): void {
     enumerable: true,
     configurable: true,
   });
+}
+
+/** Takes `assumeIdentity` back, but for the variables that it set. */
+export function forgetIdentity(): void {
+  start = undefined;
+  startedAtNs = 0n;
+  cwd = undefined;
+  process.argv = [guestExecPath];
 }

@@ -7,7 +7,9 @@ import { denyBindings } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
 import { installModules } from "./bindings/modules.js";
+import { installProcess } from "./bindings/process.js";
 import { installSignals } from "./bindings/signal.js";
+import { installSpawnSync } from "./bindings/spawn-sync.js";
 import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
 import type { Channel } from "./channel.js";
@@ -26,13 +28,6 @@ export interface ThreadTools {
   execArgv: readonly string[];
 }
 
-/** The main thread's exit travels on another socket and must not overtake what was written before it. */
-function writeThrough(channel: Channel, fd: number, data: Uint8Array): void {
-  channel.writeOutput(fd, data);
-  // Whatever is asked now is answered after the kernel has taken the output.
-  channel.call("getcwd", {});
-}
-
 export function installBindings(tools: ThreadTools): void {
   const { internalBinding, requireBuiltin, channel } = tools;
   const environment: GuestEnvironment = {
@@ -42,18 +37,19 @@ export function installBindings(tools: ThreadTools): void {
       call: (name, args) => channel().call(name, args),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
     },
-    writeOutput: internalBinding("worker").isMainThread
-      ? (fd, data) => channel().writeOutput(fd, data)
-      : (fd, data) => writeThrough(channel(), fd, data),
+    writeOutput: (fd, data) => channel().writeOutput(fd, data),
+    isHostOutput: (fd) => channel().isHostOutput(fd),
+    forgetOutput: (fd) => channel().forgetOutput(fd),
     openThreadSocket: () => channel().callForDescriptor("threadSocket"),
     closeSocket: (fd) => void libc.close(fd),
-    readInput: (maxBytes) => channel().readInput(maxBytes),
   };
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
   installSignals(internalBinding, requireBuiltin, channel);
   installFs(environment);
   installFileHandleTransfer(environment);
   installModules(environment);
+  installProcess(environment);
+  installSpawnSync(environment, channel);
   installWorker(environment, tools.slots, tools.modules, tools.execArgv);
   denyBindings(internalBinding);
 }

@@ -5,10 +5,12 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import type { Leaving } from "./leaving.js";
+import { runNodeCommand } from "./node-cli.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools {
   requireBuiltin(id: string): any;
+  internalBinding(name: string): any;
   channel: Channel;
   leaving: Leaving;
 }
@@ -55,16 +57,28 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
   lazy("exports", () => mainModule().exports);
 }
 
-export function runProgram(tools: ProgramTools, options: StartOptions, source: string): void {
+/** The promise settles when the main program has been evaluated; nobody needs to wait for it. */
+export function runProgram(
+  tools: ProgramTools,
+  options: StartOptions,
+  source: string,
+): Promise<unknown> {
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
+  if (options.mode === "node") {
+    runNodeCommand(tools, options);
+    return Promise.resolve();
+  }
   hidden("__return", createReturn(tools.channel));
   defineCommonJsGlobals(tools, options.path);
-  if (options.mode === "resident") return runResident(tools, options);
+  if (options.mode === "resident") {
+    runResident(tools, options);
+    return Promise.resolve();
+  }
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const { pathToFileURL } = tools.requireBuiltin("url");
   const url = pathToFileURL(options.path).href as string;
-  runEntryPointWithESMLoader((loader: any) => {
+  return runEntryPointWithESMLoader((loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
     return loader.eval(text, url, true);
   });

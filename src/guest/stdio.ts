@@ -1,9 +1,13 @@
 /**
  * Owns process.stdin, stdout and stderr of a guest. Output goes through Node's
  * own SyncWriteStream over the virtual `fs` binding (descriptors 1 and 2), as
- * Node does for files; stdin is a Readable fed by the channel's events.
+ * Node does for files and, in effect, for pipes; stdin is a Readable over read(2).
  */
 import type { Channel } from "./channel.js";
+import { failure } from "./bindings/fs-runner.js";
+import type { PendingCall } from "./environment.js";
+
+const readBytes = 64 * 1024;
 
 export function installStdio(requireBuiltin: (id: string) => any, channel: () => Channel): void {
   const { Readable } = requireBuiltin("stream");
@@ -30,43 +34,36 @@ export function installStdio(requireBuiltin: (id: string) => any, channel: () =>
   lazy("stdout", output(1));
   lazy("stderr", output(2));
   lazy("stdin", () => {
-    let reading = false;
-    const stop = (): void => {
-      if (!reading) return;
-      reading = false;
-      channel().onStdin(undefined);
-      channel().unref();
-    };
-    const advance = (): void => {
-      for (;;) {
-        const bytes = channel().takeInput(64 * 1024);
-        if (bytes === null) return;
-        if (bytes.byteLength === 0) {
-          stop();
-          stream.push(null);
-          return;
-        }
-        if (!stream.push(Buffer.from(bytes))) return stop();
-      }
+    let pending: PendingCall | undefined;
+    let closed = false;
+    const take = (result: { data: Uint8Array } | number): void => {
+      pending = undefined;
+      if (closed) return;
+      if (typeof result === "number") stream.destroy(failure(result, "read"));
+      else stream.push(result.data.byteLength === 0 ? null : Buffer.from(result.data));
     };
     const stream = new Readable({
-      highWaterMark: 64 * 1024,
+      highWaterMark: readBytes,
       read() {
-        if (!reading) {
-          reading = true;
-          channel().ref();
-          channel().onStdin(advance);
-        }
-        advance();
+        if (pending !== undefined) return pending.ref();
+        pending = channel().callAsync("read", { fd: 0, length: readBytes, position: -1 }, take);
       },
       destroy(error: unknown, done: (error: unknown) => void) {
-        stop();
+        closed = true;
+        pending?.unref();
         done(error);
       },
     });
     stream.fd = 0;
+    stream.ref = () => (pending?.ref(), stream);
+    stream.unref = () => (pending?.unref(), stream);
     // A paused stdin must not keep the program alive.
-    stream.on("pause", () => process.nextTick(() => stream.readableFlowing === false && stop()));
+    stream.on("pause", () =>
+      process.nextTick(() => {
+        if (stream.readableFlowing === false) pending?.unref();
+      }),
+    );
+    stream.on("resume", () => pending?.ref());
     return stream;
   });
 }

@@ -31,7 +31,8 @@ export function startThread(
   });
   channel.attach(internalBinding);
   slots.claimSocket(start.slot);
-  channel.setWindow(start.identity.start.outputWindowBytes);
+  // No output goes the quick way: the main thread's exit travels on another socket and must not
+  // overtake it, and only that thread hears when a standard descriptor becomes something else.
   slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));
 
   installBindings({

@@ -13,8 +13,14 @@ export const limits = Object.freeze({
   threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
-  /** Stdin the kernel sends ahead of what the guest has consumed. */
-  stdinWindowBytes: 256 * 1024,
+  /** System calls of one process that wait for their answer. */
+  pendingCalls: 1024,
+  /** Capacity of a pipe, and of each direction of a socket pair; pipe(7). */
+  pipeBytes: 64 * 1024,
+  /** argv and environment of a new process together; execve(2). */
+  argumentBytes: 1024 * 1024,
+  /** Entries of argv, of the environment and of the descriptor list. */
+  arguments: 16_384,
   stdinBufferBytes: 16 * 1024 * 1024,
   /** JSON of one `__return`. */
   returnValueBytes: 7 * 1024 * 1024,

@@ -7,7 +7,7 @@
 import { readdirSync } from "node:fs";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { errnoName } from "../abi/errno.js";
+import { Errno, errnoName } from "../abi/errno.js";
 import { GuestPool } from "../launcher/pool.js";
 import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
@@ -19,8 +19,9 @@ import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
 import { limits } from "./limits.js";
-import { Process } from "./process/process.js";
-import { Vm, identity } from "./vm.js";
+import { HostProgram, StartFailure } from "./host-program.js";
+import { Vm } from "./vm.js";
+import type { TakeGuest } from "./vm.js";
 
 const hostFd = 3;
 
@@ -34,14 +35,17 @@ class HostError extends Error {
 
 const host = new Socket({ fd: hostFd, readable: true, writable: true });
 const vms = new Map<number, Vm>();
-/** Processes by the SDK's handle, which is unique per connection. */
-const processes = new Map<number, Process>();
+/** Programs by the SDK's handle, which is unique per connection. */
+const programs = new Map<number, HostProgram>();
 const pool = new GuestPool({
   enginePath: process.execPath,
   bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
   aheadTarget: 3,
   parallelForks: 2,
+  refillDelayMs: 10,
 });
+
+const takeGuest: TakeGuest = (waiter) => pool.take(waiter);
 
 function emit<K extends keyof typeof kernelHostEvents>(
   name: K,
@@ -70,89 +74,35 @@ function spawn(
   optionsJson: string,
   source: Uint8Array,
 ): { pid: number } {
-  const vm = vmOf(vmHandle);
   const options = JSON.parse(optionsJson) as ProcessOptions;
-  if (vm.processes.size >= limits.processes) {
-    throw new HostError(
-      "ERR_SECURE_EXEC_PROCESS_LIMIT",
-      `the VM runs ${limits.processes} processes already`,
-    );
-  }
-  const pid = vm.allocatePid();
-  const extension = options.language === "ts" ? ".mts" : ".mjs";
-  const path =
-    options.name === ""
-      ? vm.allocateProgramName(extension)
-      : options.name.startsWith("/")
-        ? options.name
-        : `/tmp/${options.name}`;
-  const program = Buffer.from(source);
-  if (options.mode === "program") {
-    const written = vm.writeHostFile(path, program);
-    if (written < 0) throw fileError("write program", path, written);
-  }
-  const cwd = options.cwd || vm.cwd;
-  const credentials = { uid: identity.uid, gid: identity.gid, umask: 0o022, cwd };
-  const resolved = vm.fs.realpath(credentials, cwd);
-  if (typeof resolved === "number") throw fileError("change directory to", cwd, resolved);
-  credentials.cwd = resolved;
-  const child = new Process(
-    vm,
-    credentials,
-    {
-      pid,
-      ppid: 1,
-      stdin: options.stdin,
-      stdoutLimitBytes: options.stdoutLimitBytes,
-      stderrLimitBytes: options.stderrLimitBytes,
+  const to = { vm: vmHandle, process: handle };
+  const program = HostProgram.start(vmOf(vmHandle), options, Buffer.from(source), {
+    output: (stream, data) => emit("output", { ...to, stream, data }),
+    stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
+    residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
+    ended: (end, value) => {
+      programs.delete(handle);
+      emit("exit", { ...to, end: JSON.stringify(end), value });
     },
-    {
-      output: (stream, data) => emit("output", { vm: vmHandle, process: handle, stream, data }),
-      residentDone: (sequence, exitCode) =>
-        emit("residentDone", { vm: vmHandle, process: handle, sequence, exitCode }),
-      ended: (end, value) => {
-        processes.delete(handle);
-        if (options.mode === "program" && options.name === "")
-          vm.fs.unlink(vm.hostCredentials(), path);
-        emit("exit", { vm: vmHandle, process: handle, end: JSON.stringify(end), value });
-      },
-    },
-  );
-  vm.processes.set(pid, child);
-  processes.set(handle, child);
-  pool.take((guest, reason) => {
-    if (guest === undefined) return child.failStart("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
-    child.start(
-      guest,
-      {
-        mode: options.mode,
-        language: options.language,
-        path,
-        argv: [path, ...options.args],
-        env: { ...vm.env, ...options.env },
-        cwd: resolved,
-        pid,
-        ppid: 1,
-        uid: identity.uid,
-        gid: identity.gid,
-        umask: 0o022,
-        hostname: identity.hostname,
-        outputWindowBytes: limits.outputWindowBytes,
-        memoryLimitBytes: limits.memoryBytes,
-        startedAtMs: Date.now(),
-        machineUptimeMs: Date.now() - vm.startedAtMs,
-      },
-      program,
-    );
   });
-  return { pid };
+  if (program instanceof StartFailure) {
+    if (program.errno === -Errno.EAGAIN) {
+      throw new HostError(
+        "ERR_SECURE_EXEC_PROCESS_LIMIT",
+        `the VM runs ${limits.processes} processes already`,
+      );
+    }
+    throw fileError(program.operation, program.path, program.errno);
+  }
+  programs.set(handle, program);
+  return { pid: program.process.pid };
 }
 
 type Calls = typeof hostCalls;
 const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K> } = {
   ping: () => ({}),
   createVm: ({ vm, options }) => {
-    vms.set(vm, new Vm(JSON.parse(options) as VmOptions));
+    vms.set(vm, new Vm(JSON.parse(options) as VmOptions, takeGuest));
     return {};
   },
   disposeVm: ({ vm }) => {
@@ -181,7 +131,7 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
       pid: process.pid,
       zygotePid: pool.zygotePid,
       vms: vms.size,
-      processes: processes.size,
+      processes: programs.size,
       idleGuests: pool.idleCount,
       openFds: readdirSync("/proc/self/fd").length,
       rssBytes: process.memoryUsage.rss(),
@@ -193,12 +143,12 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
 
 type Events = typeof hostEvents;
 const events: { [K in keyof Events]: (args: Message<Events[K]["args"]>) => void } = {
-  stdin: ({ process: handle, data }) => processes.get(handle)?.writeStdin(data),
-  closeStdin: ({ process: handle }) => processes.get(handle)?.closeStdin(),
-  kill: ({ process: handle, signal }) => void processes.get(handle)?.signal(signal),
-  credit: ({ process: handle, stream, bytes }) => processes.get(handle)?.credit(stream, bytes),
+  stdin: ({ process: handle, data }) => programs.get(handle)?.writeStdin(data),
+  closeStdin: ({ process: handle }) => programs.get(handle)?.closeStdin(),
+  kill: ({ process: handle, signal }) => void programs.get(handle)?.process.signal(signal),
+  credit: ({ process: handle, stream, bytes }) => programs.get(handle)?.credit(stream, bytes),
   residentExec: ({ process: handle, sequence, source }) =>
-    processes.get(handle)?.residentExec(sequence, source),
+    programs.get(handle)?.process.residentExec(sequence, source),
 };
 
 const callTable = byNumber<Calls[keyof Calls]>(hostCalls);

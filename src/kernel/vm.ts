@@ -6,7 +6,10 @@ import { FileSystem, bootLayout } from "./fs/index.js";
 import type { Credentials } from "./fs/index.js";
 import type { VmOptions } from "../protocol/host-calls.js";
 import { limits } from "./limits.js";
+import { installPrograms } from "./process/programs.js";
 import type { Process } from "./process/process.js";
+import { ProcessTable } from "./process/table.js";
+import type { Guest } from "../launcher/fork.js";
 
 export const identity = Object.freeze({
   uid: 1000,
@@ -30,19 +33,25 @@ export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 });
 
+/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
+export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+
 export class Vm {
   readonly fs: FileSystem;
-  readonly processes = new Map<number, Process>();
+  readonly processes = new ProcessTable();
+  /** Where the OS processes come from. */
+  readonly takeGuest: TakeGuest;
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   disposed = false;
-  #nextPid = 2;
   #nextProgram = 1;
 
-  constructor(options: VmOptions) {
+  constructor(options: VmOptions, takeGuest: TakeGuest) {
+    this.takeGuest = takeGuest;
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
+    installPrograms(this.fs);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
   }
@@ -52,8 +61,9 @@ export class Vm {
     return { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
   }
 
-  allocatePid(): number {
-    return this.#nextPid++;
+  /** Called by a process that has ended, once. */
+  processEnded(process: Process): void {
+    this.processes.ended(process);
   }
 
   allocateProgramName(extension: string): string {

@@ -24,6 +24,8 @@ export const zygoteFlags: readonly string[] = Object.freeze([
   "--expose-internals",
   "--single-threaded",
   "--minor-ms",
+  "--min-semi-space-size=16",
+  "--no-maglev",
   "--v8-pool-size=0",
   "--no-memory-pool-share-memory-on-teardown",
   "--disable-sigusr1",
@@ -43,8 +45,11 @@ require("fs").closeSync(4);
 const webName = "cry" + "pto";
 const hostRequire = require;
 const builtins = new Map();
+const BuiltinModule = hostRequire("internal/modules/helpers").loadBuiltinModule("fs").constructor;
+// Internal modules stay loadable here after they are hidden from everybody else.
 const requireBuiltin = (id) => {
-  if (!builtins.has(id)) builtins.set(id, hostRequire(id));
+  if (!builtins.has(id))
+    builtins.set(id, id.startsWith("internal/") ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
   return builtins.get(id);
 };
 // Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
@@ -74,7 +79,10 @@ const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
   return load;
 };
 const load = makeLoader(sources, vm, internalBinding, requireBuiltin);
+// Compiled to the last function now, or every guest would compile its own start.
+hostRequire("v8").setFlagsFromString("--no-lazy");
 const { main } = load("launcher/zygote/main");
+hostRequire("v8").setFlagsFromString("--lazy");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
   if (id === "process" || id === "console" || id === webName) continue;
@@ -251,6 +259,8 @@ export interface ZygoteOptions {
   bundlePath: string;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
+  /** A guest is gone for good. */
+  reaped: () => void;
 }
 
 export class Zygote {
@@ -261,6 +271,7 @@ export class Zygote {
   readonly #pending = new Map<number, PendingFork>();
   readonly #guests = new Map<number, Guest>();
   readonly #lost: (reason: string) => void;
+  readonly #reaped: () => void;
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
@@ -268,6 +279,7 @@ export class Zygote {
 
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
+    this.#reaped = options.reaped;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
@@ -362,6 +374,7 @@ export class Zygote {
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
         guest?.reaped(b);
+        this.#reaped();
       }
     }
   }

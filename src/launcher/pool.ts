@@ -15,6 +15,8 @@ export interface PoolOptions {
   aheadTarget: number;
   /** Forks under way at once; more would only take turns on the CPU. */
   parallelForks: number;
+  /** How long a replacement waits for the program to end that took a guest. */
+  refillDelayMs: number;
 }
 
 type Waiter = (guest: Guest | undefined, reason: string) => void;
@@ -28,6 +30,7 @@ export class GuestPool {
   #forking = 0;
   #lastLoss = "";
   #failures = 0;
+  #refill: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -55,12 +58,18 @@ export class GuestPool {
     const guest = this.#idle.shift();
     if (guest !== undefined) {
       waiter(guest, "");
-      // The one that was taken goes first; its replacement can wait a moment.
-      setImmediate(() => this.#fill());
+      // The program that was just handed its guest goes first: forking now would take its CPU.
+      if (this.#idle.length > 0) this.#fillLater();
+      else this.#fill();
       return;
     }
     this.#waiters.push(waiter);
     this.#fill();
+  }
+
+  /** Fills once a guest has ended, or after a moment. */
+  #fillLater(): void {
+    this.#refill ??= setTimeout(() => this.#fill(), this.#options.refillDelayMs).unref();
   }
 
   #ensureZygote(): Zygote {
@@ -69,6 +78,7 @@ export class GuestPool {
       enginePath: this.#options.enginePath,
       bundlePath: this.#options.bundlePath,
       lost: (reason) => this.#onLost(zygote, reason),
+      reaped: () => this.#fill(),
     });
     this.#zygote = zygote;
     this.#zygoteReady = false;
@@ -98,6 +108,8 @@ export class GuestPool {
   }
 
   #fill(): void {
+    clearTimeout(this.#refill);
+    this.#refill = undefined;
     if (this.#waiters.length === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
     if (!this.#zygoteReady) return;

@@ -17,6 +17,38 @@ export const guestCalls = {
   threadSocket: { nr: 6, args: {}, result: {} },
   /** kill(2) within the VM. */
   kill: { nr: 4, args: { pid: "i32", signal: "u8" }, result: {} },
+  /** pipe2(2): reading and writing end. */
+  pipe: { nr: 10, args: {}, result: { reader: "i32", writer: "i32" } },
+  /** socketpair(2), AF_UNIX stream. */
+  socketpair: { nr: 11, args: {}, result: { first: "i32", second: "i32" } },
+  /** dup(2) when `to` is -1, otherwise dup2(2). */
+  dup: { nr: 12, args: { fd: "i32", to: "i32" }, result: { fd: "i32" } },
+  /** shutdown(2) with SHUT_WR. */
+  shutdown: { nr: 13, args: { fd: "i32" }, result: {} },
+  /** A `StreamKind`, or "file"; what Node's GuessHandleType answers from. */
+  describe: { nr: 14, args: { fd: "i32" }, result: { kind: "string" } },
+  /**
+   * fork and execvp(3) in one. `fds[n]` is the caller's descriptor that becomes the child's n;
+   * -1 leaves n closed, -2 is /dev/null, -3 a new socket pair whose other end is in `ends[n]`. `env` holds NAME=value. `cwd` empty is the caller's.
+   */
+  spawn: {
+    nr: 20,
+    args: {
+      file: "string",
+      argv: "strings",
+      env: "strings",
+      cwd: "string",
+      fds: "numbers",
+      flags: "u32",
+      uid: "i32",
+      gid: "i32",
+    },
+    result: { pid: "u32", ends: "numbers" },
+  },
+  /** waitpid(2) for one child: blocks until it has ended, and reaps it. */
+  wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
+  /** setpgid(2). */
+  setProcessGroup: { nr: 22, args: { pid: "u32", group: "u32" }, result: {} },
   /** Resource usage of the calling process: microseconds of CPU, bytes of memory. */
   usage: { nr: 3, args: {}, result: { userUs: "f64", systemUs: "f64", rssBytes: "f64" } },
 } as const;
@@ -33,8 +65,6 @@ export const guestEvents = {
   /** `__return` was given something JSON cannot carry. */
   returnFailure: { nr: 5, args: { path: "string", reason: "string" } },
   residentDone: { nr: 6, args: { sequence: "u32", exitCode: "i32" } },
-  /** The guest consumed this many bytes of stdin. */
-  stdinCredit: { nr: 7, args: { bytes: "u32" } },
   /** Whether the guest handles a signal itself (true) or leaves it to the default action. */
   signalHandler: { nr: 8, args: { signal: "u8", handled: "bool" } },
 } as const;
@@ -44,19 +74,38 @@ export const kernelEvents = {
   /** Turns a waiting guest into a process: `options` is JSON of `StartOptions`. */
   start: { nr: 1, args: { options: "string", source: "bytes" } },
   credit: { nr: 2, args: { fd: "u8", bytes: "u32" } },
-  stdin: { nr: 3, args: { data: "bytes" } },
-  stdinEnd: { nr: 4, args: {} },
   signal: { nr: 5, args: { signal: "u8" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
 
+/** Descriptor numbers of `spawn` that are none. */
+export const SpawnDescriptor = Object.freeze({ closed: -1, null: -2, pair: -3 } as const);
+
+/** Bits of `spawn`'s flags. */
+export const SpawnFlags = Object.freeze({
+  /** setsid(2) in the child. */
+  newSession: 1,
+  /** setpgid(0, 0) in the child. */
+  newProcessGroup: 2,
+} as const);
+
 /** What a process is told about itself when it starts. Trusted: the kernel wrote it. */
 export interface StartOptions {
-  mode: "program" | "resident";
+  /**
+   * "program" and "resident": the text in `source`, for the host. "node": a command line as
+   * a user types it. "command", "tool", "wasm": the program that `image` names.
+   */
+  mode: "program" | "resident" | "node" | "command" | "tool" | "wasm";
+  /** Name of a command or tool, or path of a WebAssembly module. */
+  image: string;
   language: "js" | "ts";
   /** Absolute guest path of the main program. */
   path: string;
+  /** What follows the name of the engine on the command line. */
   argv: string[];
+  argv0: string;
+  /** Kind of each descriptor that is open from the start; "" where none is. */
+  descriptors: string[];
   env: Record<string, string>;
   cwd: string;
   pid: number;

@@ -38,6 +38,8 @@ export const kernelHostEvents = {
   output: { nr: 1, args: { vm: "u32", process: "u32", stream: "u8", data: "bytes" } },
   /** After this nothing more comes for `process`. `end` is JSON of `ProcessEnd`. */
   exit: { nr: 2, args: { vm: "u32", process: "u32", end: "string", value: "bytes" } },
+  /** The program, or one that shares its stdin, took this many bytes of it. */
+  stdinCredit: { nr: 4, args: { vm: "u32", process: "u32", bytes: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
 } as const;
@@ -53,7 +55,8 @@ export interface VmOptions {
 }
 
 export interface ProcessOptions {
-  mode: "program" | "resident";
+  /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
+  mode: "program" | "resident" | "exec";
   language: "js" | "ts";
   /** File name of the main program inside /tmp, or an absolute guest path; empty for a fresh one. */
   name: string;

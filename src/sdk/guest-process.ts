@@ -15,6 +15,8 @@ import { OutputChannel } from "./output-channel.js";
 import type { OutputHook } from "./output-channel.js";
 
 const stdinFrameBytes = 64 * 1024;
+/** Stdin that may be with the kernel and not yet with the program; the rest waits here. */
+const stdinWindowBytes = 512 * 1024;
 const killAfterTermMs = 1000;
 const sigkill = 9;
 const sigterm = 15;
@@ -56,6 +58,9 @@ export class GuestProcess implements ProcessSink {
   #gone = false;
   #waiting: (() => void)[] | undefined = [];
   #settleEnded!: { resolve: (outcome: GuestOutcome) => void; reject: (error: unknown) => void };
+  readonly #stdin: Uint8Array[] = [];
+  #stdinWindow = stdinWindowBytes;
+  #stdinClosed = false;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #whenGone: (() => void)[] = [];
 
@@ -235,21 +240,38 @@ export class GuestProcess implements ProcessSink {
   }
 
   writeStdin(data: Uint8Array): void {
-    const { connection, vm } = this.#setup;
     this.#once(() => {
-      for (let at = 0; at < data.byteLength; at += stdinFrameBytes) {
-        connection.send("stdin", {
-          vm,
-          process: this.#handle,
-          data: data.subarray(at, at + stdinFrameBytes),
-        });
-      }
+      if (this.#stdinClosed || data.byteLength === 0) return;
+      this.#stdin.push(Uint8Array.from(data));
+      this.#sendStdin();
     });
   }
 
   closeStdin(): void {
+    this.#once(() => {
+      if (this.#stdinClosed) return;
+      this.#stdinClosed = true;
+      this.#sendStdin();
+    });
+  }
+
+  stdinTaken(bytes: number): void {
+    this.#stdinWindow = Math.min(stdinWindowBytes, this.#stdinWindow + bytes);
+    if (!this.#gone && this.#stdin.length > 0) this.#sendStdin();
+  }
+
+  #sendStdin(): void {
     const { connection, vm } = this.#setup;
-    this.#once(() => connection.send("closeStdin", { vm, process: this.#handle }));
+    while (this.#stdin.length > 0 && this.#stdinWindow > 0) {
+      const first = this.#stdin[0]!;
+      const data = first.subarray(0, Math.min(stdinFrameBytes, this.#stdinWindow));
+      if (data.byteLength === first.byteLength) this.#stdin.shift();
+      else this.#stdin[0] = first.subarray(data.byteLength);
+      this.#stdinWindow -= data.byteLength;
+      connection.send("stdin", { vm, process: this.#handle, data });
+    }
+    if (this.#stdinClosed && this.#stdin.length === 0)
+      connection.send("closeStdin", { vm, process: this.#handle });
   }
 
   /** Hands a snippet to a resident process. Throws INVALID_OPTION when it is too large. */

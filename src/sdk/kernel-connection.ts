@@ -34,6 +34,8 @@ export interface ProcessSink {
   /** `data` is valid during the call only. */
   output(stream: number, data: Uint8Array): void;
   exited(end: ProcessEnd, value: Uint8Array): void;
+  /** The program took `bytes` of its stdin. */
+  stdinTaken(bytes: number): void;
   residentDone(sequence: number, exitCode: number): void;
   lost(error: SecureExecError): void;
 }
@@ -221,6 +223,11 @@ export class KernelConnection {
         if (!Number.isInteger(parsed.exitCode))
           throw new MalformedMessage("end of a process without an exit code");
         this.#sinks.get(process)?.exited(parsed, new Uint8Array(value));
+        return;
+      }
+      case kernelHostEvents.stdinCredit.nr: {
+        const { process, bytes } = decoder.message(kernelHostEvents.stdinCredit.args);
+        this.#sinks.get(process)?.stdinTaken(bytes);
         return;
       }
       case kernelHostEvents.residentDone.nr: {

@@ -15,8 +15,6 @@ interface Refusal {
 }
 
 export const refusals: readonly Refusal[] = Object.freeze([
-  { binding: "process_wrap", name: "Process", kind: "class", syscall: "spawn" },
-  { binding: "spawn_sync", name: "spawn", kind: "function", syscall: "spawnSync" },
   { binding: "tcp_wrap", name: "TCP", kind: "class", syscall: "socket" },
   { binding: "udp_wrap", name: "UDP", kind: "class", syscall: "socket" },
   { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },

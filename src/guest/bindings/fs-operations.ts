@@ -5,10 +5,10 @@
  * served here; all others are the kernel's.
  */
 import { Errno } from "../../abi/errno.js";
-import { O_RDONLY, S_IFIFO } from "../../abi/fcntl.js";
+import { O_RDONLY } from "../../abi/fcntl.js";
 import { UvDirent, fsLimits, statSlots } from "../../protocol/fs-calls.js";
 import type { GuestEnvironment } from "../environment.js";
-import { ask, codedError, failure, waitFor } from "./fs-runner.js";
+import { ask, codedError, failure } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
 
 export type PathArgument = string | Uint8Array;
@@ -20,7 +20,6 @@ const NativeNumber = Number;
 const NativeBigInt = BigInt;
 
 /** One read of stdin asks for no more than this at once. */
-const stdinReadBytes = 64 * 1024;
 const wasmMagic = 0x6d736100;
 
 const openSyscall = "open";
@@ -79,26 +78,7 @@ export interface DirectoryListing {
 
 export interface Operations extends ReturnType<typeof createOperations> {}
 
-/** `env.readInputAsync`, where the process offers it, waits for stdin without blocking the event loop. */
-type InputEnvironment = GuestEnvironment & {
-  readInputAsync?(maxBytes: number, done: (data: Uint8Array) => void): void;
-};
-
-export function createOperations(environment: GuestEnvironment) {
-  const env = environment as InputEnvironment;
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
-
-  /** Bytes of stdin; empty at its end. */
-  function input(maxBytes: number): Operation<Uint8Array> {
-    return waitFor({
-      block: () => env.readInput(maxBytes),
-      wait(done) {
-        if (env.readInputAsync === undefined) setImmediate(() => done(env.readInput(maxBytes)));
-        else env.readInputAsync(maxBytes, done);
-      },
-    });
-  }
-
+export function createOperations(env: GuestEnvironment) {
   /** Runs a call that answers nothing of interest. */
   function* simple(
     call: Parameters<typeof ask>[0],
@@ -120,19 +100,12 @@ export function createOperations(environment: GuestEnvironment) {
   }
 
   function* close(fd: number): Operation<undefined> {
-    // Standard streams stay with the process.
-    if (fd >= 0 && fd <= 2) return undefined;
+    env.forgetOutput(fd);
     return yield* simple("close", { fd }, "close");
   }
 
   /** Fills as much of `target` as the file has; fewer bytes mean its end. */
   function* readInto(fd: number, target: Uint8Array, position: number): Operation<number> {
-    if (fd === 0) {
-      if (target.byteLength === 0) return 0;
-      const bytes = yield* input(Math.min(target.byteLength, stdinReadBytes));
-      target.set(bytes);
-      return bytes.byteLength;
-    }
     let total = 0;
     do {
       const length = Math.min(target.byteLength - total, fsLimits.transferBytes);
@@ -181,7 +154,7 @@ export function createOperations(environment: GuestEnvironment) {
   }
 
   function* writeBytes(fd: number, data: Uint8Array, position: number): Operation<number> {
-    if (fd === 1 || fd === 2) {
+    if (env.isHostOutput(fd)) {
       env.writeOutput(fd, data);
       return data.byteLength;
     }
@@ -257,12 +230,6 @@ export function createOperations(environment: GuestEnvironment) {
   ): Operation<Buffer> {
     const parts = start;
     for (;;) {
-      if (fd === 0) {
-        const bytes = yield* input(stdinReadBytes);
-        if (bytes.byteLength === 0) break;
-        parts[parts.length] = bytes;
-        continue;
-      }
       const result = yield* ask("readFd", { fd });
       if (typeof result === "number") throw failure(result, syscall, path);
       parts[parts.length] = result.data;
@@ -369,14 +336,6 @@ export function createOperations(environment: GuestEnvironment) {
   }
 
   function* fstat(fd: number, bigint: boolean, target?: StatArray): Operation<StatArray> {
-    if (fd >= 0 && fd <= 2) {
-      const values = Array.from({ length: statSlots }, () => 0);
-      values[1] = S_IFIFO | 0o600;
-      values[2] = 1;
-      values[6] = 4096;
-      values[7] = fd + 1;
-      return toStats(values, bigint, target);
-    }
     const result = yield* ask("fstat", { fd });
     if (typeof result === "number") throw failure(result, "fstat");
     return toStats(result.values, bigint, target);

@@ -46,9 +46,10 @@ const { apply } = Reflect;
 
 /** Run by Node as if it were `new Worker(text, { eval: true })`; global names are as there. */
 const threadText = (makeLoader: string): string => `{
+  const hostRequire = require;
   const { emitWarning } = process;
   process.emitWarning = () => {};
-  const { internalBinding } = require("internal/test/binding");
+  const { internalBinding } = hostRequire("internal/test/binding");
   const requireFrom = require;
   const builtins = new Map();
   const requireBuiltin = (id) => {
@@ -123,6 +124,7 @@ export function installWorker(
   const { codes } = env.requireBuiltin("internal/errors");
   const { MessageChannel } = env.internalBinding("messaging");
   const text = threadText(modules.makeLoader);
+  const { setFlagsFromString } = env.requireBuiltin("v8");
 
   /** Where a thread's V8 would have computed its limits from the machine's memory, it uses this one's. */
   function adaptLimits(limits: Float64Array, memoryBytes: number): Float64Array {
@@ -233,6 +235,8 @@ export function installWorker(
     const execArgv = [...(flags ?? ownExecArgv)];
     const late = takeLateFlags(execArgv);
     const asked = Float64Array.from(limits);
+    // The first thread's young generation is large for speed; workers start small and grow.
+    setFlagsFromString("--min-semi-space-size=1");
     const make = (environment: unknown): any =>
       new NativeWorker(
         url,

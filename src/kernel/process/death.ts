@@ -15,6 +15,15 @@ export interface Death {
 const outOfMemory =
   /heap out of memory|Array buffer allocation failed|Out of memory|allocation failure|Failed to reserve virtual memory|std::bad_alloc/i;
 
+/** The start of what a process printed natively, for an error message: bounded, on one line. */
+function quoted(nativeStderr: string): string {
+  const text = nativeStderr
+    .slice(0, 512)
+    .replace(/\p{Cc}+/gu, " ")
+    .trim();
+  return text === "" ? "" : `: ${text}`;
+}
+
 /** `status` is a wait status as in wait(2), or -1 when it is not known. */
 export function describeDeath(status: number, nativeStderr: string): Death {
   if (status < 0) {
@@ -36,7 +45,7 @@ export function describeDeath(status: number, nativeStderr: string): Death {
         exitCode: (status >> 8) & 0xff || 1,
         signal: 0,
         errorCode: "ERR_SECURE_EXEC_OUTCOME_UNKNOWN",
-        errorMessage: "the guest process ended without saying how",
+        errorMessage: `the guest process ended without saying how${quoted(nativeStderr)}`,
       },
       stderr: "",
     };

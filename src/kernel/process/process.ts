@@ -1,5 +1,5 @@
 /**
- * Owns one process of a VM: its descriptors, its output and input windows, the
+ * Owns one process of a VM: its descriptors, signals, pending system calls, the
  * value it returned and how it ended. The OS process behind it is a `Guest`.
  *
  * Invariants: `finish` runs exactly once; a process that never said how it ended
@@ -18,35 +18,48 @@ import type { ProcessEnd } from "../../protocol/host-calls.js";
 import { byNumber } from "../../protocol/table.js";
 import type { Guest } from "../../launcher/fork.js";
 import type { GuestSocket } from "../../launcher/guest-socket.js";
-import type { Credentials, OpenFile } from "../fs/index.js";
+import type { Credentials } from "../fs/index.js";
+import { Deferred } from "../io/deferred.js";
+import { HostOutput } from "../io/host-stream.js";
+import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
+import { DescriptorTable } from "./descriptors.js";
 import { describeDeath } from "./death.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
 const eventsByNumber = byNumber<(typeof guestEvents)[keyof typeof guestEvents]>(guestEvents);
-const SIGKILL = constants.signals.SIGKILL;
+const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT } = constants.signals;
 /** Signals whose default action is to do nothing; signal(7). */
-const ignoredByDefault = new Set([
-  constants.signals.SIGCHLD,
-  constants.signals.SIGURG,
-  constants.signals.SIGWINCH,
-  constants.signals.SIGCONT,
-]);
+const ignoredByDefault = new Set<number>([SIGCHLD, SIGURG, SIGWINCH, SIGCONT]);
 
+/** How a process ended, as far as other processes may know; wait(2). */
+export interface ExitStatus {
+  /** Exit code, or 0 when a signal ended it. */
+  code: number;
+  /** Signal number, or 0. */
+  signal: number;
+}
+
+export type Ending = Pick<ProcessEnd, "exitCode" | "signal" | "errorCode" | "errorMessage">;
+export type Returned = Pick<ProcessEnd, "returned" | "returnPath" | "returnReason">;
+
+/** What the one who started a program from the host wants to know. */
 export interface ProcessSink {
-  output(stream: number, data: Uint8Array): void;
   residentDone(sequence: number, exitCode: number): void;
-  ended(end: ProcessEnd, value: Uint8Array): void;
+  ended(end: Ending & Returned, value: Uint8Array): void;
 }
 
 export interface ProcessSettings {
   pid: number;
   ppid: number;
-  stdin: boolean;
-  stdoutLimitBytes: number;
-  stderrLimitBytes: number;
+  processGroup: number;
+  session: number;
+  /** What `ps` shows. */
+  argv: readonly string[];
+  /** Signals that are ignored from the start: SIGPIPE in every Node process. */
+  ignored: readonly number[];
 }
 
 const nothing = new Uint8Array(0);
@@ -55,60 +68,75 @@ const nothing = new Uint8Array(0);
 interface Thread {
   readonly socket: GuestSocket;
   readonly window: number[];
+  /** Its system calls that wait for an answer. */
+  readonly calls: Set<{ cancel(): void }>;
 }
 
-const fullWindow = (): number[] => [0, limits.outputWindowBytes, limits.outputWindowBytes];
+function newThread(socket: GuestSocket): Thread {
+  const { outputWindowBytes } = limits;
+  return { socket, window: [0, outputWindowBytes, outputWindowBytes], calls: new Set() };
+}
+
+function cancelCalls(thread: Thread): void {
+  for (const call of thread.calls) call.cancel();
+  thread.calls.clear();
+}
 
 export class Process {
   readonly vm: Vm;
   readonly pid: number;
-  readonly ppid: number;
+  ppid: number;
+  processGroup: number;
+  session: number;
+  readonly argv: readonly string[];
+  readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
-  readonly openFiles = new Map<number, OpenFile>();
-  readonly limits = { openFiles: limits.openFiles };
+  readonly descriptors = new DescriptorTable(limits.openFiles);
+  /** Woken when the process has ended. */
+  readonly exited = new WaitQueue();
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
-  readonly #settings: ProcessSettings;
-  readonly #sink: ProcessSink;
+  readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
-  readonly #forwarded = [0, 0, 0];
-  /** Output that waits for the host's credit, in the order it was forwarded. */
-  readonly #inFlight: { thread: Thread; bytes: number }[][] = [[], [], []];
-  readonly #workers = new Set<Thread>();
-  readonly #truncated = [false, false, false];
+  readonly #ignored: Set<number>;
+  readonly #threads = new Set<Thread>();
+  readonly #snippets: { sequence: number; source: string }[] = [];
   #guest: Guest | undefined;
-  #finished = false;
+  #status: ExitStatus | undefined;
   #killedBy = 0;
   #violation: string | undefined;
-  #returned: Pick<ProcessEnd, "returned" | "returnPath" | "returnReason"> = { returned: "none" };
+  #returned: Returned = { returned: "none" };
   #value: Uint8Array = nothing;
-  #stdin: Buffer[] = [];
-  readonly #snippets: { sequence: number; source: string }[] = [];
-  #stdinBytes = 0;
-  #stdinWindow = limits.stdinWindowBytes;
-  #stdinClosed = false;
-  #stdinEndSent = false;
 
-  constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink: ProcessSink) {
+  /** `sink` is there for programs that the host started. */
+  constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
     this.pid = settings.pid;
     this.ppid = settings.ppid;
+    this.processGroup = settings.processGroup;
+    this.session = settings.session;
+    this.argv = settings.argv;
     this.credentials = credentials;
-    this.#settings = settings;
+    this.#ignored = new Set(settings.ignored);
     this.#sink = sink;
-    this.#stdinClosed = !settings.stdin;
+  }
+
+  /** Set once the process has ended; until somebody waits for it, it is a zombie. */
+  get status(): ExitStatus | undefined {
+    return this.#status;
   }
 
   get ended(): boolean {
-    return this.#finished;
+    return this.#status !== undefined;
   }
 
   /** Gives the process its OS process and starts it. */
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
-    if (this.#finished) return guest.end();
+    if (this.ended) return guest.end();
     this.#guest = guest;
-    const main: Thread = { socket: guest.socket, window: fullWindow() };
+    const main = newThread(guest.socket);
+    this.#threads.add(main);
     guest.attach({
       frame: (frame) => this.#frame(main, frame),
       violation: (reason) => {
@@ -116,76 +144,53 @@ export class Process {
       },
       ended: (status, stderr) => this.#osEnded(status, stderr),
     });
-    this.#send("start", { options: JSON.stringify(options), source });
-    this.#flushStdin();
-    for (const snippet of this.#snippets.splice(0)) this.#send("residentExec", snippet);
+    this.notify("start", { options: JSON.stringify(options), source });
+    for (const snippet of this.#snippets.splice(0)) this.notify("residentExec", snippet);
     // A signal that came before the start.
     if (this.#killedBy !== 0) this.#end();
   }
 
-  /** No OS process could be had. */
-  failStart(errorCode: string, errorMessage: string): void {
+  /** No OS process could be had, or the host broke the rules for it. */
+  fail(errorCode: string, errorMessage: string): void {
+    this.#guest?.end();
     this.#finish({ exitCode: 1, signal: 0, errorCode, errorMessage });
   }
 
-  writeStdin(data: Uint8Array): void {
-    if (this.#stdinClosed || this.#finished) return;
-    this.#stdinBytes += data.byteLength;
-    if (this.#stdinBytes > limits.stdinBufferBytes) {
-      // The rest cannot be delivered: the program would read a hole.
-      this.#violation = `stdin buffer is over ${limits.stdinBufferBytes} bytes`;
-      this.#end();
-      return;
-    }
-    this.#stdin.push(Buffer.from(data));
-    this.#flushStdin();
-  }
-
-  closeStdin(): void {
-    this.#stdinClosed = true;
-    this.#flushStdin();
-  }
-
-  /** The host took `bytes` of a stream's output. */
-  credit(stream: number, bytes: number): void {
-    if (stream !== 1 && stream !== 2) return;
-    const queue = this.#inFlight[stream]!;
-    for (let left = bytes; left > 0 && queue.length > 0;) {
-      const first = queue[0]!;
-      const part = Math.min(left, first.bytes);
-      left -= part;
-      first.bytes -= part;
-      if (first.bytes === 0) queue.shift();
-      this.#grant(first.thread, stream, part);
-    }
-  }
-
   residentExec(sequence: number, source: string): void {
-    // Before its guest exists the snippet waits, as stdin does.
+    // Before its guest exists the snippet waits.
     if (this.#guest === undefined) this.#snippets.push({ sequence, source });
-    else this.#send("residentExec", { sequence, source });
+    else this.notify("residentExec", { sequence, source });
   }
 
   /** kill(2): a handler in the guest, or the default action. Answers 0 or -errno. */
   signal(signal: number): number {
-    if (this.#finished) return -Errno.ESRCH;
+    // A zombie takes every signal and does nothing.
+    if (this.ended) return 0;
     if (signal === 0) return 0;
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
-    if (signal !== SIGKILL && this.#handled.has(signal)) {
-      this.#send("signal", { signal });
-      return 0;
+    if (signal !== SIGKILL) {
+      if (this.#handled.has(signal)) {
+        this.notify("signal", { signal });
+        return 0;
+      }
+      if (this.#ignored.has(signal) || ignoredByDefault.has(signal)) return 0;
     }
-    if (ignoredByDefault.has(signal)) return 0;
-    this.#killedBy = signal;
+    this.#killedBy ||= signal;
     if (this.#guest !== undefined) this.#end();
     return 0;
+  }
+
+  /** A write met nobody to read it. */
+  brokenPipe(): void {
+    this.signal(SIGPIPE);
   }
 
   #end(): void {
     this.#guest?.end();
   }
 
-  #send<K extends keyof typeof kernelEvents>(
+  /** Sends an event to the guest. */
+  notify<K extends keyof typeof kernelEvents>(
     name: K,
     args: Message<(typeof kernelEvents)[K]["args"]>,
   ): void {
@@ -193,23 +198,6 @@ export class Process {
     this.#guest?.send(
       encodeFrame(FrameKind.event, 0, spec.nr, spec.args as Schema, args as Message<Schema>),
     );
-  }
-
-  #flushStdin(): void {
-    if (this.#guest === undefined) return;
-    while (this.#stdin.length > 0 && this.#stdinWindow > 0) {
-      const first = this.#stdin[0]!;
-      const part = first.subarray(0, Math.min(this.#stdinWindow, 64 * 1024));
-      if (part.length === first.length) this.#stdin.shift();
-      else this.#stdin[0] = first.subarray(part.length);
-      this.#stdinWindow -= part.length;
-      this.#stdinBytes -= part.length;
-      this.#send("stdin", { data: part });
-    }
-    if (this.#stdinClosed && this.#stdin.length === 0 && !this.#stdinEndSent) {
-      this.#stdinEndSent = true;
-      this.#send("stdinEnd", {});
-    }
   }
 
   #frame(thread: Thread, frame: Frame): void {
@@ -222,51 +210,64 @@ export class Process {
   }
 
   #call(thread: Thread, frame: Frame): void {
-    const entry = callsByNumber.get(frame.number);
-    if (entry === undefined)
-      throw new MalformedMessage(`system call ${frame.number} does not exist`);
+    const { id, number } = frame;
+    const entry = callsByNumber.get(number);
+    if (entry === undefined) throw new MalformedMessage(`system call ${number} does not exist`);
     const args = new Decoder(frame.payload).message(entry.spec.args as Schema);
-    let result: object | number;
+    const schema = entry.spec.result as Schema;
     if (entry.name === "threadSocket") {
-      result = this.#openThread(thread, frame.id);
-      // The reply went out with the descriptor.
-      if (result === 0) return;
-    } else result = dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
+      const opened = this.#openThread(thread, id);
+      // Otherwise the reply went out with the descriptor.
+      if (opened < 0) this.#reply(thread, id, number, schema, opened);
+      return;
+    }
+    const result = dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
+    if (!(result instanceof Deferred)) return this.#reply(thread, id, number, schema, result);
+    if (thread.calls.size >= limits.pendingCalls) {
+      result.cancel();
+      return this.#reply(thread, id, number, schema, -Errno.EAGAIN);
+    }
+    thread.calls.add(result);
+    result.whenSettled((answer) => {
+      thread.calls.delete(result);
+      if (!this.ended) this.#reply(thread, id, number, schema, answer as never);
+    });
+  }
+
+  #reply(
+    thread: Thread,
+    id: number,
+    number: number,
+    schema: Schema,
+    result: object | number,
+  ): void {
     const reply =
       typeof result === "number"
-        ? encodeFrame(
-            FrameKind.failure,
-            frame.id,
-            frame.number,
-            { errno: "i32" },
-            { errno: -result },
-          )
-        : encodeFrame(
-            FrameKind.reply,
-            frame.id,
-            frame.number,
-            entry.spec.result as Schema,
-            result as Message<Schema>,
-          );
+        ? encodeFrame(FrameKind.failure, id, number, { errno: "i32" }, { errno: -result })
+        : encodeFrame(FrameKind.reply, id, number, schema, result as Message<Schema>);
     const { socket } = thread;
     if (!socket.send(reply) && socket.bufferedBytes > limits.replyBacklogBytes) {
-      throw new MalformedMessage("replies are not being read");
+      this.#violation ??= "replies are not being read";
+      this.#guest?.end();
     }
   }
 
   /** Answers the call `id` of `via` with a socket for a new thread: 0, or -errno. */
   #openThread(via: Thread, id: number): number {
-    if (this.#finished) return -Errno.ESRCH;
-    if (this.#workers.size >= limits.threadSockets) return -Errno.EMFILE;
+    if (this.ended) return -Errno.ESRCH;
+    if (this.#threads.size > limits.threadSockets) return -Errno.EMFILE;
     const { nr, result } = guestCalls.threadSocket;
     const announcement = encodeFrame(FrameKind.reply, id, nr, result, {});
     const socket = this.#guest!.openThread(via.socket, announcement, {
       frame: (frame) => this.#frame(thread, frame),
-      closed: () => this.#workers.delete(thread),
+      closed: () => {
+        this.#threads.delete(thread);
+        cancelCalls(thread);
+      },
     });
     if (typeof socket === "number") return socket;
-    const thread: Thread = { socket, window: fullWindow() };
-    this.#workers.add(thread);
+    const thread = newThread(socket);
+    this.#threads.add(thread);
     return 0;
   }
 
@@ -276,8 +277,8 @@ export class Process {
         return this.#output(thread, args.fd as number, args.data as Uint8Array);
       case "exit":
         // What the process does after this does not count; the OS process is ended in any case.
-        this.#guest!.end();
-        return this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
+        this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
+        return this.#guest!.end();
       case "returnValue": {
         const json = args.json as Uint8Array;
         if (json.byteLength > limits.returnValueBytes)
@@ -295,13 +296,7 @@ export class Process {
         };
         return;
       case "residentDone":
-        return this.#sink.residentDone(args.sequence as number, args.exitCode as number);
-      case "stdinCredit":
-        this.#stdinWindow = Math.min(
-          limits.stdinWindowBytes,
-          this.#stdinWindow + (args.bytes as number),
-        );
-        return this.#flushStdin();
+        return this.#sink?.residentDone(args.sequence as number, args.exitCode as number);
       case "signalHandler":
         if (args.signal > 64) throw new MalformedMessage("signal number");
         if (args.handled) this.#handled.add(args.signal as number);
@@ -312,37 +307,26 @@ export class Process {
     }
   }
 
-  #output(thread: Thread, stream: number, data: Uint8Array): void {
-    if (stream !== 1 && stream !== 2) throw new MalformedMessage(`output stream ${stream}`);
+  /** The quick way to the host's streams: no reply, only credit. */
+  #output(thread: Thread, fd: number, data: Uint8Array): void {
+    if (fd !== 1 && fd !== 2) throw new MalformedMessage(`output descriptor ${fd}`);
     const size = data.byteLength;
-    thread.window[stream]! -= size;
-    if (thread.window[stream]! < 0) throw new MalformedMessage("output beyond the window");
-    const forwarded = this.#forward(stream, data);
-    if (forwarded > 0) this.#inFlight[stream]!.push({ thread, bytes: forwarded });
-    // Nobody will ever take what was dropped, so it is credited here.
-    if (forwarded < size) this.#grant(thread, stream, size - forwarded);
+    thread.window[fd]! -= size;
+    if (thread.window[fd]! < 0) throw new MalformedMessage("output beyond the window");
+    const stream = this.descriptors.stream(fd);
+    if (stream instanceof HostOutput)
+      stream.forward(data, (bytes) => this.#grant(thread, fd, bytes));
+    else this.#grant(thread, fd, size);
   }
 
-  /** Answers how many bytes the stream's limit let through. */
-  #forward(stream: number, data: Uint8Array): number {
-    const limit = stream === 1 ? this.#settings.stdoutLimitBytes : this.#settings.stderrLimitBytes;
-    const room = limit === 0 ? data.byteLength : Math.max(0, limit - this.#forwarded[stream]!);
-    const part = room < data.byteLength ? data.subarray(0, room) : data;
-    if (part.byteLength < data.byteLength) this.#truncated[stream] = true;
-    this.#forwarded[stream]! += part.byteLength;
-    if (part.byteLength > 0) this.#sink.output(stream, part);
-    return part.byteLength;
-  }
-
-  #grant(thread: Thread, stream: number, bytes: number): void {
-    thread.window[stream] = Math.min(limits.outputWindowBytes, thread.window[stream]! + bytes);
+  #grant(thread: Thread, fd: number, bytes: number): void {
+    thread.window[fd] = Math.min(limits.outputWindowBytes, thread.window[fd]! + bytes);
     const { nr, args } = kernelEvents.credit;
-    if (!this.#finished)
-      thread.socket.send(encodeFrame(FrameKind.event, 0, nr, args, { fd: stream, bytes }));
+    if (!this.ended) thread.socket.send(encodeFrame(FrameKind.event, 0, nr, args, { fd, bytes }));
   }
 
   #osEnded(status: number, stderr: string): void {
-    if (this.#finished) return;
+    if (this.ended) return;
     if (this.#killedBy !== 0) {
       this.#finish({ exitCode: 128 + this.#killedBy, signal: this.#killedBy });
       return;
@@ -357,25 +341,24 @@ export class Process {
       return;
     }
     const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes));
-    if (death.stderr !== "") this.#forward(2, Buffer.from(death.stderr));
+    if (death.stderr !== "") this.#report(Buffer.from(death.stderr));
     this.#finish(death.end);
   }
 
-  #finish(end: Pick<ProcessEnd, "exitCode" | "signal" | "errorCode" | "errorMessage">): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    for (const file of this.openFiles.values()) file.unref();
-    this.openFiles.clear();
-    this.vm.processes.delete(this.pid);
-    this.#stdin = [];
-    this.#sink.ended(
-      {
-        ...end,
-        ...this.#returned,
-        stdoutTruncated: this.#truncated[1]!,
-        stderrTruncated: this.#truncated[2]!,
-      },
-      this.#value,
-    );
+  /** What the OS process left on its real stderr goes where its virtual one goes. */
+  #report(text: Uint8Array): void {
+    const stream = this.descriptors.stream(2);
+    if (stream instanceof HostOutput) stream.forward(text, () => undefined);
+    else stream?.write(text);
+  }
+
+  #finish(end: Ending): void {
+    if (this.ended) return;
+    this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
+    for (const thread of this.#threads) cancelCalls(thread);
+    this.descriptors.closeAll();
+    this.vm.processEnded(this);
+    this.exited.wakeAll();
+    this.#sink?.ended({ ...end, ...this.#returned }, this.#value);
   }
 }

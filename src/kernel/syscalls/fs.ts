@@ -24,14 +24,17 @@ import { UvDirent, fsLimits, statSlots } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
+import { Deferred } from "../io/deferred.js";
+import { Stream, readWhenReady, writeFully } from "../io/stream.js";
+import type { DescriptorTable } from "../process/descriptors.js";
 
 /** What these calls need to know of a process. */
 export interface FsProcess {
   readonly fs: FileSystem;
   readonly credentials: Credentials;
-  /** Descriptor → description; numbers start at 3, the guest serves 0–2 itself. */
-  readonly openFiles: Map<number, OpenFile>;
-  readonly limits: { readonly openFiles: number };
+  /** A write met nobody to read it: SIGPIPE. */
+  brokenPipe(): void;
+  readonly descriptors: DescriptorTable;
 }
 
 type FsCalls = typeof fsCalls;
@@ -39,10 +42,9 @@ export type FsHandlers = {
   readonly [K in keyof FsCalls]: (
     process: FsProcess,
     args: CallArgs<FsCalls, K>,
-  ) => CallResult<FsCalls, K> | number;
+  ) => CallResult<FsCalls, K> | number | Deferred<CallResult<FsCalls, K>>;
 };
 
-const firstDescriptor = 3;
 const modeBits = 0o7777;
 /** Owner id that means "leave as it is". */
 const unchangedId = 0xffff_ffff;
@@ -133,21 +135,52 @@ function isDirectory(stat: FileStat): boolean {
 function openFd(process: FsProcess, path: string, flags: number, mode: number): number {
   const bad = checkPath(path);
   if (bad < 0) return bad;
-  if (process.openFiles.size >= process.limits.openFiles) return -Errno.EMFILE;
+  if (process.descriptors.isFull) return -Errno.EMFILE;
   const file = process.fs.open(process.credentials, path, flags, mode & modeBits);
-  if (typeof file === "number") return file;
-  let fd = firstDescriptor;
-  while (process.openFiles.has(fd)) fd++;
-  process.openFiles.set(fd, file);
-  return fd;
+  return typeof file === "number" ? file : process.descriptors.add(file);
 }
 
-function closeFd(process: FsProcess, fd: number): number {
-  const file = process.openFiles.get(fd);
-  if (file === undefined) return -Errno.EBADF;
-  process.openFiles.delete(fd);
-  file.unref();
-  return 0;
+/** The file behind a descriptor, or why it is none. */
+function fileOf(process: FsProcess, fd: number): OpenFile | number {
+  const description = process.descriptors.get(fd);
+  if (description === undefined) return -Errno.EBADF;
+  return description instanceof Stream ? -Errno.EINVAL : description;
+}
+
+/** An answer made from a stream's, now or when it is there. */
+function mapAnswer<A, B>(
+  answer: A | number | Deferred<A>,
+  map: (value: A) => B,
+): B | number | Deferred<B> {
+  if (typeof answer === "number") return answer;
+  if (!(answer instanceof Deferred)) return map(answer);
+  const mapped = new Deferred<B>();
+  answer.whenSettled((value) => mapped.settle(typeof value === "number" ? value : map(value)));
+  mapped.onCancel(() => answer.cancel());
+  return mapped;
+}
+
+function readStream(stream: Stream, length: number): Uint8Array | number | Deferred<Uint8Array> {
+  return length === 0 ? new Uint8Array(0) : readWhenReady(stream, length);
+}
+
+function writeStream(
+  process: FsProcess,
+  stream: Stream,
+  data: Uint8Array,
+): { written: number } | number | Deferred<{ written: number }> {
+  const answer = writeFully(stream, data);
+  if (typeof answer === "number") {
+    if (answer === -Errno.EPIPE) process.brokenPipe();
+    return answer < 0 ? answer : { written: answer };
+  }
+  const mapped = new Deferred<{ written: number }>();
+  answer.whenSettled((written) => {
+    if (written === -Errno.EPIPE) process.brokenPipe();
+    mapped.settle(written < 0 ? written : { written });
+  });
+  mapped.onCancel(() => answer.cancel());
+  return mapped;
 }
 
 /** Up to one transfer from the current position; `more` unless the end was seen. */
@@ -242,12 +275,19 @@ export const fsHandlers: FsHandlers = {
   },
 
   close(process, { fd }) {
-    return done(closeFd(process, fd));
+    return done(process.descriptors.close(fd));
   },
 
   read(process, { fd, length, position }) {
-    const file = process.openFiles.get(fd);
-    if (file === undefined) return -Errno.EBADF;
+    const stream = process.descriptors.stream(fd);
+    if (stream !== undefined) {
+      if (position !== -1) return -Errno.ESPIPE;
+      return mapAnswer(readStream(stream, Math.min(length, fsLimits.transferBytes)), (data) => ({
+        data,
+      }));
+    }
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
     if (!isPosition(position)) return -Errno.EINVAL;
     let wanted = Math.min(length, fsLimits.transferBytes);
     if (wanted > smallReadBytes) {
@@ -262,71 +302,80 @@ export const fsHandlers: FsHandlers = {
   },
 
   write(process, { fd, data, position }) {
-    const file = process.openFiles.get(fd);
-    if (file === undefined) return -Errno.EBADF;
+    const stream = process.descriptors.stream(fd);
+    if (stream !== undefined) {
+      return position === -1 ? writeStream(process, stream, data) : -Errno.ESPIPE;
+    }
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
     if (!isPosition(position)) return -Errno.EINVAL;
     const written = file.write(data, position);
     return written < 0 ? written : { written };
   },
 
   fstat(process, { fd }) {
-    const file = process.openFiles.get(fd);
-    return file === undefined ? -Errno.EBADF : statValues(file.stat());
+    const description = process.descriptors.get(fd);
+    return description === undefined ? -Errno.EBADF : statValues(description.stat());
   },
 
   fchmod(process, { fd, mode }) {
-    const file = process.openFiles.get(fd);
-    return file === undefined
-      ? -Errno.EBADF
-      : done(file.chmod(mode & modeBits, process.credentials));
+    const file = fileOf(process, fd);
+    return typeof file === "number" ? file : done(file.chmod(mode & modeBits, process.credentials));
   },
 
   fchown(process, { fd, uid, gid }) {
-    const file = process.openFiles.get(fd);
-    return file === undefined
-      ? -Errno.EBADF
+    const file = fileOf(process, fd);
+    return typeof file === "number"
+      ? file
       : done(file.chown(ownerId(uid), ownerId(gid), process.credentials));
   },
 
   futimes(process, { fd, atimeMs, mtimeMs }) {
-    const file = process.openFiles.get(fd);
-    if (file === undefined) return -Errno.EBADF;
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
     return isTime(atimeMs) && isTime(mtimeMs) ? done(file.utimes(atimeMs, mtimeMs)) : -Errno.EINVAL;
   },
 
   ftruncate(process, { fd, length }) {
-    const file = process.openFiles.get(fd);
-    if (file === undefined) return -Errno.EBADF;
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
     return Number.isSafeInteger(length) && length >= 0
       ? done(file.truncate(length))
       : -Errno.EINVAL;
   },
 
   fsync(process, { fd }) {
-    const file = process.openFiles.get(fd);
-    return file === undefined ? -Errno.EBADF : done(file.sync());
+    const file = fileOf(process, fd);
+    return typeof file === "number" ? file : done(file.sync());
   },
 
   readFd(process, { fd }) {
-    const file = process.openFiles.get(fd);
-    return file === undefined ? -Errno.EBADF : readRest(file);
+    const stream = process.descriptors.stream(fd);
+    if (stream !== undefined) {
+      return mapAnswer(readWhenReady(stream, smallReadBytes), (data) => ({
+        data,
+        more: data.byteLength > 0,
+      }));
+    }
+    const file = fileOf(process, fd);
+    return typeof file === "number" ? file : readRest(file);
   },
 
   readFile(process, { path, flags }) {
     const fd = openFd(process, path, flags, 0o666);
     if (fd < 0) return fd;
-    const part = readRest(process.openFiles.get(fd)!);
+    const part = readRest(process.descriptors.file(fd)!);
     if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
-    closeFd(process, fd);
+    process.descriptors.close(fd);
     return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
   },
 
   writeFile(process, { path, data, flags, mode, more }) {
     const fd = openFd(process, path, flags, mode);
     if (fd < 0) return fd;
-    const failure = writeAll(process.openFiles.get(fd)!, data);
+    const failure = writeAll(process.descriptors.file(fd)!, data);
     if (failure === 0 && more) return { fd };
-    closeFd(process, fd);
+    process.descriptors.close(fd);
     return failure < 0 ? failure : { fd: -1 };
   },
 

@@ -5,7 +5,7 @@
  */
 import * as libc from "../../sandbox/libc.js";
 import { applyRlimits } from "../../sandbox/rlimits.js";
-import { buildStage2, install } from "../../sandbox/seccomp.js";
+import { buildStage2, install, prepareStage2 } from "../../sandbox/seccomp.js";
 
 /** The overflow uid and gid, which own nothing; Documentation/admin-guide/sysctl/fs.rst. */
 const nobody = 65534;
@@ -14,8 +14,13 @@ function must(step: string, result: number): void {
   if (result < 0) throw new Error(`lock-down step ${step} failed with errno ${-result}`);
 }
 
-/** In the zygote: gives up root where it has it, and what every child inherits anyway. */
-export function prepareLockDown(): void {
+export interface LockDownOptions {
+  /** Budget for heap, buffers and WebAssembly together, on top of what the process has now. */
+  memoryBytes: number;
+}
+
+/** In the zygote, as its last step: gives up root where it has it, and sets what every child inherits. */
+export function prepareLockDown(options: LockDownOptions): void {
   if (libc.geteuid() === 0) {
     must("setgroups", libc.setgroups([]));
     must("setresgid", libc.setresgid(nobody, nobody, nobody));
@@ -26,15 +31,11 @@ export function prepareLockDown(): void {
   must("no_new_privs", libc.setNoNewPrivs());
   must("dumpable", libc.setDumpable(false));
   must("pdeathsig", libc.setParentDeathSignal(libc.SIGKILL));
-}
-
-export interface LockDownOptions {
-  /** Budget for heap, buffers and WebAssembly together, on top of what the process has now. */
-  memoryBytes: number;
+  prepareStage2();
+  applyRlimits({ memoryBytes: options.memoryBytes });
 }
 
 /** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */
-export function lockDown(options: LockDownOptions): void {
-  applyRlimits({ memoryBytes: options.memoryBytes });
+export function lockDown(): void {
   install(buildStage2({ pid: libc.getpid() }));
 }

@@ -7,7 +7,7 @@
  * and after it runs in the guest's own process.
  */
 import { Channel } from "../../guest/channel.js";
-import { assumeIdentity } from "../../guest/identity.js";
+import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { hideInternals } from "../../guest/public-modules.js";
@@ -19,12 +19,17 @@ import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import { lockDown, prepareLockDown } from "./lock-down.js";
+import { rehearse } from "./rehearsal.js";
 import { collectGarbage, warmUp } from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
+/** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
+const guestMemoryBytes = 256 * 1024 * 1024;
+/** A process takes about this long to be torn down; nobody waits for it. */
+const reapIntervalMs = 4;
 const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
@@ -54,9 +59,28 @@ async function boot(modules: GuestModules): Promise<void> {
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
-  collectGarbage(requireBuiltin);
+
+  const live = (guest: Channel): Promise<unknown> => {
+    const { options, source } = guest.waitFor("start");
+    const start = JSON.parse(options) as StartOptions;
+    assumeIdentity(start);
+    guest.setOutputs(start.outputWindowBytes, start.descriptors);
+    listenForSignals(guest);
+    const text = (source as Buffer).toString("utf8");
+    return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
+  };
+
+  await rehearse({
+    internalBinding,
+    requireBuiltin,
+    use: (rehearsed) => (channel = rehearsed),
+    live,
+    forget: forgetIdentity,
+  });
+  channel = undefined;
   hideInternals(requireBuiltin);
-  prepareLockDown();
+  collectGarbage(requireBuiltin);
+  prepareLockDown({ memoryBytes: guestMemoryBytes });
 
   serve((socket) => {
     channel = new Channel(socket, () => {
@@ -64,14 +88,9 @@ async function boot(modules: GuestModules): Promise<void> {
       throw new Error("unreachable");
     });
     channel.attach(internalBinding);
-    lockDown({ memoryBytes: 256 * 1024 * 1024 });
+    lockDown();
     channel.event("ready", {});
-    const { options, source } = channel.waitFor("start");
-    const start = JSON.parse(options) as StartOptions;
-    assumeIdentity(start);
-    channel.setWindow(start.outputWindowBytes);
-    listenForSignals(channel);
-    runProgram({ requireBuiltin, channel, leaving }, start, (source as Buffer).toString("utf8"));
+    void live(channel);
   });
 }
 
@@ -86,9 +105,9 @@ function serve(guest: (socket: number) => void): void {
     out.writeInt32LE(b, 8);
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
-  send(ControlKind.ready, process.pid, 0);
+  send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? 1 : -1);
+    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;

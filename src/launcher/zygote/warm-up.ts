@@ -54,7 +54,7 @@ export function collectGarbage(requireBuiltin: (id: string) => any): void {
   const v8 = requireBuiltin("v8");
   v8.setFlagsFromString("--expose-gc");
   // The flag adds `gc` to contexts made from now on; the guest's own does not get it.
-  const gc = requireBuiltin("vm").runInNewContext("gc") as () => void;
+  const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
   v8.setFlagsFromString("--no-expose-gc");
-  gc();
+  gc({ type: "major", execution: "sync", flavor: "last-resort" });
 }

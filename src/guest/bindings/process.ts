@@ -1,0 +1,160 @@
+/**
+ * Owns the `process_wrap` binding: `Process`, the handle under ChildProcess.
+ * Children are processes of the VM's kernel; their pipes are its socket pairs.
+ */
+import { Errno } from "../../abi/errno.js";
+import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
+import type { GuestEnvironment, PendingCall } from "../environment.js";
+
+/** src/process_wrap.cc: kProcessFlagDetached. */
+const flagDetached = 1 << 0;
+
+/** Filled by `installProcess`: node:os must not load before its binding is replaced. */
+const signalNames = new Map<number, string>();
+
+/** The name of a signal, as C++'s signo_string; empty for none. */
+export function signalName(signal: number): string {
+  return signalNames.get(signal) ?? "";
+}
+
+/** One entry of what `getValidStdio` in internal/child_process makes. */
+export interface StdioEntry {
+  type: "ignore" | "pipe" | "overlapped" | "wrap" | "inherit" | "fd";
+  fd?: number;
+  handle?: { open(fd: number): number; fd: number };
+}
+
+export interface SpawnRequest {
+  file: string;
+  args: readonly string[] | undefined;
+  cwd: string | undefined;
+  envPairs: readonly string[] | undefined;
+  fds: number[];
+  detached: boolean;
+  uid: number | undefined;
+  gid: number | undefined;
+}
+
+/** The descriptor that a stdio entry hands down; libuv gives /dev/null to ignored ones below 3. */
+export function descriptorOf(entry: StdioEntry, index: number): number {
+  switch (entry.type) {
+    case "ignore":
+      return index < 3 ? SpawnDescriptor.null : SpawnDescriptor.closed;
+    case "pipe":
+    case "overlapped":
+      return SpawnDescriptor.pair;
+    case "wrap":
+      return entry.handle?.fd ?? SpawnDescriptor.closed;
+    default:
+      return entry.fd ?? index;
+  }
+}
+
+/** The system call behind every form of spawning. */
+export function spawnProcess(
+  env: GuestEnvironment,
+  request: SpawnRequest,
+): { pid: number; ends: number[] } | number {
+  const pairs =
+    request.envPairs ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+  return env.kernel.call("spawn", {
+    file: request.file,
+    argv: request.args === undefined ? [request.file] : [...request.args],
+    env: [...pairs],
+    cwd: request.cwd ?? "",
+    fds: request.fds,
+    flags: request.detached ? SpawnFlags.newSession : 0,
+    uid: request.uid ?? -1,
+    gid: request.gid ?? -1,
+  });
+}
+
+export function installProcess(env: GuestEnvironment): void {
+  const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
+  const { setImmediate } = env.requireBuiltin("timers");
+  const { kernel } = env;
+  const { signals } = env.internalBinding("constants").os as { signals: Record<string, number> };
+  for (const [name, number] of Object.entries(signals)) {
+    if (!signalNames.has(number)) signalNames.set(number, name);
+  }
+
+  class Process {
+    pid = 0;
+    onexit: ((exitCode: number, signalCode: string) => void) | undefined;
+    #wait: PendingCall | undefined;
+    #closed = false;
+    #referenced = true;
+    readonly #asyncId: number = newAsyncId();
+
+    spawn(
+      file: string,
+      args: string[] | undefined,
+      cwd: string | undefined,
+      envPairs: string[] | undefined,
+      stdio: StdioEntry[],
+      flags: number,
+      uid: number | undefined,
+      gid: number | undefined,
+    ): number {
+      const result = spawnProcess(env, {
+        file,
+        args,
+        cwd,
+        envPairs,
+        fds: stdio.map(descriptorOf),
+        detached: (flags & flagDetached) !== 0,
+        uid,
+        gid,
+      });
+      if (typeof result === "number") return result;
+      this.pid = result.pid;
+      result.ends.forEach((fd, index) => {
+        if (fd >= 0) stdio[index]?.handle?.open(fd);
+      });
+      this.#wait = kernel.callAsync("wait", { pid: result.pid }, (status) => {
+        if (this.#closed) return;
+        if (typeof status === "number") this.onexit?.(1, "");
+        else this.onexit?.(status.code, signalName(status.signal));
+      });
+      if (!this.#referenced) this.#wait.unref();
+      return 0;
+    }
+
+    kill(signal: number): number {
+      if (this.pid === 0) return -Errno.ESRCH;
+      const result = kernel.call("kill", { pid: this.pid, signal });
+      return typeof result === "number" ? result : 0;
+    }
+
+    close(done?: () => void): void {
+      if (this.#closed) return;
+      this.#closed = true;
+      this.#wait?.unref();
+      if (done !== undefined) setImmediate(() => done.call(this));
+    }
+
+    ref(): void {
+      this.#referenced = true;
+      this.#wait?.ref();
+    }
+
+    unref(): void {
+      this.#referenced = false;
+      this.#wait?.unref();
+    }
+
+    hasRef(): boolean {
+      return this.#referenced && !this.#closed;
+    }
+
+    getAsyncId(): number {
+      return this.#asyncId;
+    }
+
+    getProviderType(): number {
+      return 0;
+    }
+  }
+
+  env.internalBinding("process_wrap").Process = Process;
+}

@@ -1,0 +1,160 @@
+/**
+ * Owns the ends of a program's stdio that lie with the host: output that the SDK
+ * collects, input that it feeds.
+ *
+ * Invariants: what is in flight to the host is bounded by the window, and is
+ * credited to its writers in the order they wrote; output over the limit is
+ * dropped, marked as truncated, and credited at once.
+ * Untrusted: the data.
+ */
+import { Errno } from "../../abi/errno.js";
+import { S_IFCHR, S_IFIFO } from "../../abi/fcntl.js";
+import type { FileStat } from "../fs/index.js";
+import { limits } from "../limits.js";
+import { ByteBuffer } from "./pipe.js";
+import { Stream, streamStat } from "./stream.js";
+
+export class HostOutput extends Stream {
+  readonly kind = "host";
+  readonly #send: (data: Uint8Array) => void;
+  readonly #limitBytes: number;
+  readonly #inFlight: { bytes: number; taken: (bytes: number) => void }[] = [];
+  #inFlightBytes = 0;
+  #forwardedBytes = 0;
+  #closed = false;
+  truncated = false;
+
+  /** `limitBytes` 0 means no limit. */
+  constructor(send: (data: Uint8Array) => void, limitBytes: number) {
+    super();
+    this.#send = send;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Hands all of `data` to the host; `taken` learns as the host takes it. */
+  forward(data: Uint8Array, taken: (bytes: number) => void): void {
+    const limit = this.#limitBytes;
+    const room = limit === 0 ? Infinity : Math.max(0, limit - this.#forwardedBytes);
+    const part = this.#closed
+      ? data.subarray(0, 0)
+      : room < data.byteLength
+        ? data.subarray(0, room)
+        : data;
+    if (part.byteLength < data.byteLength && !this.#closed) this.truncated = true;
+    if (part.byteLength > 0) {
+      this.#forwardedBytes += part.byteLength;
+      this.#inFlightBytes += part.byteLength;
+      this.#inFlight.push({ bytes: part.byteLength, taken });
+      this.#send(part);
+    }
+    // Nobody will ever take what was dropped, so it is credited here.
+    if (part.byteLength < data.byteLength) taken(data.byteLength - part.byteLength);
+  }
+
+  /** The host took `bytes`. */
+  credit(bytes: number): void {
+    let left = Math.min(bytes, this.#inFlightBytes);
+    this.#inFlightBytes -= left;
+    while (left > 0) {
+      const first = this.#inFlight[0]!;
+      const count = Math.min(left, first.bytes);
+      first.bytes -= count;
+      left -= count;
+      if (first.bytes === 0) this.#inFlight.shift();
+      first.taken(count);
+    }
+    this.writable.wakeAll();
+  }
+
+  /** The program it belongs to has ended: what others still write is dropped. */
+  close(): void {
+    this.#closed = true;
+    this.credit(this.#inFlightBytes);
+  }
+
+  read(): number {
+    return -Errno.EBADF;
+  }
+
+  write(data: Uint8Array): number {
+    const room = this.#closed ? data.byteLength : limits.outputWindowBytes - this.#inFlightBytes;
+    if (room <= 0) return -Errno.EAGAIN;
+    const part = data.subarray(0, room);
+    this.forward(part, () => undefined);
+    return part.byteLength;
+  }
+
+  stat(): FileStat {
+    return streamStat(S_IFIFO);
+  }
+
+  protected released(): void {}
+}
+
+export class HostInput extends Stream {
+  readonly kind = "pipe";
+  readonly #buffer = new ByteBuffer(limits.stdinBufferBytes);
+  readonly #taken: (bytes: number) => void;
+  #ended = false;
+
+  /** `taken` tells the host how much of its input was read. */
+  constructor(taken: (bytes: number) => void) {
+    super();
+    this.#taken = taken;
+  }
+
+  /** Bytes from the host; false when the buffer is full and the program would read a hole. */
+  push(data: Uint8Array): boolean {
+    if (this.isReleased) {
+      this.#taken(data.byteLength);
+      return true;
+    }
+    if (this.#buffer.push(data) < data.byteLength) return false;
+    this.readable.wakeAll();
+    return true;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.readable.wakeAll();
+  }
+
+  read(maxBytes: number): Uint8Array | number {
+    if (this.#buffer.length === 0) return this.#ended ? new Uint8Array(0) : -Errno.EAGAIN;
+    const data = this.#buffer.take(maxBytes);
+    this.#taken(data.byteLength);
+    return data;
+  }
+
+  write(): number {
+    return -Errno.EBADF;
+  }
+
+  stat(): FileStat {
+    return streamStat(S_IFIFO, this.#buffer.length);
+  }
+
+  protected released(): void {
+    this.#taken(this.#buffer.length);
+    this.#buffer.take(this.#buffer.length);
+  }
+}
+
+/** Always at end of file, takes everything: stdio "ignore". */
+export class NullStream extends Stream {
+  readonly kind = "null";
+
+  read(): Uint8Array {
+    return new Uint8Array(0);
+  }
+
+  write(data: Uint8Array): number {
+    return data.byteLength;
+  }
+
+  stat(): FileStat {
+    return streamStat(S_IFCHR);
+  }
+
+  protected released(): void {}
+}

@@ -1,0 +1,181 @@
+/**
+ * Owns pipes, and pairs of connected sockets made of two of them: a bounded
+ * buffer between a writing and a reading end.
+ *
+ * Invariants: at most `capacityBytes` are buffered; bytes arrive in order; an end
+ * that lost its peer says so: end of file to the reader, EPIPE to the writer.
+ * Untrusted: data and sizes.
+ */
+import { Errno } from "../../abi/errno.js";
+import { S_IFIFO, S_IFSOCK } from "../../abi/fcntl.js";
+import type { FileStat } from "../fs/index.js";
+import { limits } from "../limits.js";
+import { Stream, streamStat } from "./stream.js";
+import type { WaitQueue } from "./wait-queue.js";
+
+/** Bytes on their way from one end to the other; include/linux/pipe_fs_i.h: 16 pages. */
+export class ByteBuffer {
+  readonly #chunks: Buffer[] = [];
+  readonly capacityBytes: number;
+  length = 0;
+
+  constructor(capacityBytes: number) {
+    this.capacityBytes = capacityBytes;
+  }
+
+  /** Takes what fits, as a copy; answers how much. */
+  push(data: Uint8Array): number {
+    const size = Math.min(data.byteLength, this.capacityBytes - this.length);
+    if (size <= 0) return 0;
+    this.#chunks.push(Buffer.from(data.subarray(0, size)));
+    this.length += size;
+    return size;
+  }
+
+  /** Up to `maxBytes` from the front, which are gone from here then. */
+  take(maxBytes: number): Uint8Array {
+    const first = this.#chunks[0];
+    if (first === undefined || maxBytes <= 0) return new Uint8Array(0);
+    if (this.#chunks.length === 1 || first.length >= maxBytes) {
+      const part = first.subarray(0, maxBytes);
+      if (part.length === first.length) this.#chunks.shift();
+      else this.#chunks[0] = first.subarray(maxBytes);
+      this.length -= part.length;
+      return part;
+    }
+    const size = Math.min(maxBytes, this.length);
+    const out = Buffer.allocUnsafeSlow(size);
+    for (let at = 0; at < size;) {
+      const chunk = this.#chunks[0]!;
+      const count = chunk.copy(out, at, 0, size - at);
+      if (count === chunk.length) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(count);
+      at += count;
+    }
+    this.length -= size;
+    return out;
+  }
+}
+
+/** One direction: its buffer, and whether each side still exists. */
+class Conduit {
+  readonly buffer: ByteBuffer;
+  writerOpen = true;
+  readerOpen = true;
+  readers: WaitQueue | undefined;
+  writers: WaitQueue | undefined;
+
+  constructor(capacityBytes: number) {
+    this.buffer = new ByteBuffer(capacityBytes);
+  }
+
+  read(maxBytes: number): Uint8Array | number {
+    if (this.buffer.length > 0) {
+      const data = this.buffer.take(maxBytes);
+      this.writers?.wakeAll();
+      return data;
+    }
+    return this.writerOpen ? -Errno.EAGAIN : new Uint8Array(0);
+  }
+
+  write(data: Uint8Array): number {
+    if (!this.readerOpen) return -Errno.EPIPE;
+    if (data.byteLength === 0) return 0;
+    const size = this.buffer.push(data);
+    if (size === 0) return -Errno.EAGAIN;
+    this.readers?.wakeAll();
+    return size;
+  }
+
+  closeWriter(): void {
+    this.writerOpen = false;
+    this.readers?.wakeAll();
+  }
+
+  closeReader(): void {
+    this.readerOpen = false;
+    this.buffer.take(this.buffer.length);
+    this.writers?.wakeAll();
+  }
+}
+
+class PipeEnd extends Stream {
+  readonly kind = "pipe";
+  readonly #conduit: Conduit;
+  readonly #writes: boolean;
+
+  constructor(conduit: Conduit, writes: boolean) {
+    super();
+    this.#conduit = conduit;
+    this.#writes = writes;
+    if (writes) conduit.writers = this.writable;
+    else conduit.readers = this.readable;
+  }
+
+  read(maxBytes: number): Uint8Array | number {
+    return this.#writes ? -Errno.EBADF : this.#conduit.read(maxBytes);
+  }
+
+  write(data: Uint8Array): number {
+    return this.#writes ? this.#conduit.write(data) : -Errno.EBADF;
+  }
+
+  stat(): FileStat {
+    return streamStat(S_IFIFO, this.#conduit.buffer.length);
+  }
+
+  protected released(): void {
+    if (this.#writes) this.#conduit.closeWriter();
+    else this.#conduit.closeReader();
+  }
+}
+
+/** One end of a connected pair: reads one conduit, writes the other. */
+class SocketPairEnd extends Stream {
+  readonly kind = "pipe";
+  readonly #incoming: Conduit;
+  readonly #outgoing: Conduit;
+
+  constructor(incoming: Conduit, outgoing: Conduit) {
+    super();
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    incoming.readers = this.readable;
+    outgoing.writers = this.writable;
+  }
+
+  read(maxBytes: number): Uint8Array | number {
+    return this.#incoming.read(maxBytes);
+  }
+
+  write(data: Uint8Array): number {
+    return this.#outgoing.writerOpen ? this.#outgoing.write(data) : -Errno.EPIPE;
+  }
+
+  override shutdown(): number {
+    this.#outgoing.closeWriter();
+    return 0;
+  }
+
+  stat(): FileStat {
+    return streamStat(S_IFSOCK);
+  }
+
+  protected released(): void {
+    this.#outgoing.closeWriter();
+    this.#incoming.closeReader();
+  }
+}
+
+/** pipe(2): the reading and the writing end. */
+export function createPipe(): { reader: Stream; writer: Stream } {
+  const conduit = new Conduit(limits.pipeBytes);
+  return { reader: new PipeEnd(conduit, false), writer: new PipeEnd(conduit, true) };
+}
+
+/** socketpair(2) for AF_UNIX streams. */
+export function createSocketPair(): [Stream, Stream] {
+  const forth = new Conduit(limits.pipeBytes);
+  const back = new Conduit(limits.pipeBytes);
+  return [new SocketPairEnd(back, forth), new SocketPairEnd(forth, back)];
+}

@@ -1,0 +1,118 @@
+/**
+ * Owns what every byte stream that a descriptor may name has in common: pipe
+ * ends, sockets, the host's stdio. Reading and writing never block here; who has
+ * to wait does so on a wait queue, through `readWhenReady` and `writeFully`.
+ *
+ * Invariants: the last `unref` runs `released` exactly once and wakes everybody.
+ * Untrusted: sizes and data, which come from guests.
+ */
+import { Errno } from "../../abi/errno.js";
+import type { FileStat } from "../fs/index.js";
+import { Deferred } from "./deferred.js";
+import { WaitQueue } from "./wait-queue.js";
+
+/** What a guest's Node takes a descriptor for; src/node_util.cc, GuessHandleType. */
+export type StreamKind = "pipe" | "tcp" | "udp" | "tty" | "host" | "null";
+
+export abstract class Stream {
+  abstract readonly kind: StreamKind;
+  /** Woken when `read` may answer something else than EAGAIN. */
+  readonly readable = new WaitQueue();
+  /** Woken when `write` may. */
+  readonly writable = new WaitQueue();
+  #references = 1;
+
+  ref(): void {
+    if (this.#references > 0) this.#references++;
+  }
+
+  unref(): void {
+    if (this.#references === 0 || --this.#references > 0) return;
+    this.released();
+    this.readable.wakeAll();
+    this.writable.wakeAll();
+  }
+
+  /** Nobody holds a descriptor any more. */
+  get isReleased(): boolean {
+    return this.#references === 0;
+  }
+
+  /** Up to `maxBytes`; empty at end of file; -EAGAIN when there is nothing yet. */
+  abstract read(maxBytes: number): Uint8Array | number;
+  /** How many bytes were taken; -EAGAIN when there is no room; -EPIPE when nobody will read. */
+  abstract write(data: Uint8Array): number;
+  abstract stat(): FileStat;
+  /** Ends the writing side; shutdown(2) with SHUT_WR. */
+  shutdown(): number {
+    return -Errno.ENOTCONN;
+  }
+  protected abstract released(): void;
+}
+
+/** read(2) that blocks: the bytes, an errno, or a wait for them. */
+export function readWhenReady(
+  stream: Stream,
+  maxBytes: number,
+): Uint8Array | number | Deferred<Uint8Array> {
+  const first = stream.read(maxBytes);
+  if (first !== -Errno.EAGAIN) return first;
+  const deferred = new Deferred<Uint8Array>();
+  let stop = (): void => undefined;
+  const attempt = (): void => {
+    const result = stream.isReleased ? -Errno.EBADF : stream.read(maxBytes);
+    if (result === -Errno.EAGAIN) stop = stream.readable.add(attempt);
+    else deferred.settle(result);
+  };
+  stop = stream.readable.add(attempt);
+  deferred.onCancel(() => stop());
+  return deferred;
+}
+
+/** write(2) that blocks until every byte is taken: their number, an errno, or a wait. */
+export function writeFully(stream: Stream, data: Uint8Array): number | Deferred<number> {
+  let written = 0;
+  const advance = (): number => {
+    while (written < data.byteLength) {
+      const result = stream.isReleased ? -Errno.EBADF : stream.write(data.subarray(written));
+      if (result < 0) return result === -Errno.EAGAIN || written === 0 ? result : written;
+      written += result;
+    }
+    return written;
+  };
+  const first = advance();
+  if (first !== -Errno.EAGAIN) return first;
+  // The frame that carried `data` is gone once this returns.
+  data = Buffer.from(data);
+  const deferred = new Deferred<number>();
+  let stop = (): void => undefined;
+  const attempt = (): void => {
+    const result = advance();
+    if (result === -Errno.EAGAIN) stop = stream.writable.add(attempt);
+    else deferred.settle(result);
+  };
+  stop = stream.writable.add(attempt);
+  deferred.onCancel(() => stop());
+  return deferred;
+}
+
+/** Stat of a descriptor that no directory names. `mode` is of S_IF*. */
+export function streamStat(mode: number, size = 0): FileStat {
+  const now = Date.now();
+  return {
+    dev: 0,
+    ino: 0,
+    mode: mode | 0o600,
+    nlink: 1,
+    uid: 1000,
+    gid: 1000,
+    rdev: 0,
+    size,
+    blksize: 4096,
+    blocks: 0,
+    atimeMs: now,
+    mtimeMs: now,
+    ctimeMs: now,
+    birthtimeMs: now,
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Owns a process's descriptors: small numbers that name open file descriptions.
+ *
+ * Invariants: a new descriptor is the lowest free number (POSIX open(2)); every
+ * slot holds one reference, given back exactly once; at most `limit` are open.
+ * Untrusted: every number.
+ */
+import { Errno } from "../../abi/errno.js";
+import { OpenFile } from "../fs/index.js";
+import { Stream } from "../io/stream.js";
+
+export type Description = OpenFile | Stream;
+
+export class DescriptorTable {
+  readonly #slots = new Map<number, Description>();
+  readonly #limit: number;
+  #lowest = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  get isFull(): boolean {
+    return this.#slots.size >= this.#limit;
+  }
+
+  get(fd: number): Description | undefined {
+    return this.#slots.get(fd);
+  }
+
+  /** The file behind `fd`, when it is one. */
+  file(fd: number): OpenFile | undefined {
+    const description = this.#slots.get(fd);
+    return description instanceof OpenFile ? description : undefined;
+  }
+
+  stream(fd: number): Stream | undefined {
+    const description = this.#slots.get(fd);
+    return description instanceof Stream ? description : undefined;
+  }
+
+  /** Takes over one reference; answers the descriptor, or -EMFILE (and gives the reference back). */
+  add(description: Description): number {
+    if (this.isFull) {
+      description.unref();
+      return -Errno.EMFILE;
+    }
+    let fd = this.#lowest;
+    while (this.#slots.has(fd)) fd++;
+    this.#slots.set(fd, description);
+    this.#lowest = fd + 1;
+    return fd;
+  }
+
+  /** dup2(2): takes over one reference and closes what was there. */
+  put(fd: number, description: Description): number {
+    if (!Number.isInteger(fd) || fd < 0 || fd >= this.#limit) {
+      description.unref();
+      return -Errno.EBADF;
+    }
+    const previous = this.#slots.get(fd);
+    this.#slots.set(fd, description);
+    previous?.unref();
+    return fd;
+  }
+
+  close(fd: number): number {
+    const description = this.#slots.get(fd);
+    if (description === undefined) return -Errno.EBADF;
+    this.#slots.delete(fd);
+    if (fd < this.#lowest) this.#lowest = fd;
+    description.unref();
+    return 0;
+  }
+
+  closeAll(): void {
+    const all = [...this.#slots.values()];
+    this.#slots.clear();
+    this.#lowest = 0;
+    for (const description of all) description.unref();
+  }
+
+  entries(): IterableIterator<[number, Description]> {
+    return this.#slots.entries();
+  }
+}

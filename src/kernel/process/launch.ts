@@ -1,0 +1,210 @@
+/**
+ * Owns how a process comes to be: from the host's order or from another
+ * process's spawn. Both end in `launch`, which gives it an OS process.
+ *
+ * Invariants: the process is in the table before its OS process exists; its
+ * descriptors are set before it starts.
+ * Untrusted: everything that a spawning guest says.
+ */
+import { constants } from "node:os";
+import { Errno } from "../../abi/errno.js";
+import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
+import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
+import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
+import type { CallArgs, CallResult } from "../../protocol/table.js";
+import { NullStream } from "../io/host-stream.js";
+import { createSocketPair } from "../io/pipe.js";
+import { Stream } from "../io/stream.js";
+import { limits } from "../limits.js";
+import { identity } from "../vm.js";
+import type { Vm } from "../vm.js";
+import type { Credentials } from "../fs/index.js";
+import type { Description } from "./descriptors.js";
+import { findImage } from "./image.js";
+import type { Image } from "./image.js";
+import { Process } from "./process.js";
+import type { ProcessSettings } from "./process.js";
+
+/** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does; commands take its default. */
+export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
+
+const noSource = new Uint8Array(0);
+
+/** What of `StartOptions` differs from process to process. */
+export type LaunchOptions = Pick<
+  StartOptions,
+  "mode" | "language" | "image" | "path" | "argv" | "argv0" | "env"
+>;
+
+/** Asks for an OS process and starts `process` in it. */
+export function launch(process: Process, options: LaunchOptions, source: Uint8Array): void {
+  const { vm, credentials } = process;
+  vm.takeGuest((guest, reason) => {
+    if (guest === undefined) return process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
+    process.start(
+      guest,
+      {
+        ...options,
+        descriptors: describeAll(process),
+        cwd: credentials.cwd,
+        pid: process.pid,
+        ppid: process.ppid,
+        uid: credentials.uid,
+        gid: credentials.gid,
+        umask: credentials.umask,
+        hostname: identity.hostname,
+        outputWindowBytes: limits.outputWindowBytes,
+        memoryLimitBytes: limits.memoryBytes,
+        startedAtMs: Date.now(),
+        machineUptimeMs: Date.now() - vm.startedAtMs,
+      },
+      source,
+    );
+  });
+}
+
+/** What a descriptor is to Node: a stream's kind, or "file". */
+export function describe(description: Description | undefined): string {
+  if (description === undefined) return "";
+  return description instanceof Stream ? description.kind : "file";
+}
+
+function describeAll(process: Process): string[] {
+  const kinds: string[] = [];
+  for (const [fd, description] of process.descriptors.entries()) {
+    while (kinds.length <= fd) kinds.push("");
+    kinds[fd] = describe(description);
+  }
+  return kinds;
+}
+
+/** spawn of the table: the child's pid and the ends of new socket pairs, or -errno. */
+export function spawn(
+  parent: Process,
+  args: CallArgs<typeof guestCalls, "spawn">,
+): CallResult<typeof guestCalls, "spawn"> | number {
+  const { vm } = parent;
+  const { argv, env, fds } = args;
+  if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
+  if (argv.length > limits.arguments || env.length > limits.arguments) return -Errno.E2BIG;
+  if (fds.length > limits.openFiles) return -Errno.EMFILE;
+  if (bytesOf(argv) + bytesOf(env) > limits.argumentBytes) return -Errno.E2BIG;
+
+  const credentials = { ...parent.credentials };
+  if (args.cwd !== "") {
+    const cwd = enter(vm, credentials, args.cwd);
+    if (typeof cwd === "number") return cwd;
+    credentials.cwd = cwd;
+  }
+  // Only root may become somebody else, and nobody here is root.
+  if (args.uid !== -1 && args.uid !== credentials.uid) return -Errno.EPERM;
+  if (args.gid !== -1 && args.gid !== credentials.gid) return -Errno.EPERM;
+
+  const environment = parseEnvironment(env);
+  const image = findImage(vm.fs, credentials, args.file, argv, environment["PATH"]);
+  if (typeof image === "number") return image;
+
+  const handed = handDown(parent, fds);
+  if (typeof handed === "number") return handed;
+
+  const pid = vm.processes.allocatePid();
+  const session = (args.flags & SpawnFlags.newSession) !== 0;
+  const group = session || (args.flags & SpawnFlags.newProcessGroup) !== 0;
+  const child = createProcess(vm, credentials, {
+    pid,
+    ppid: parent.pid,
+    processGroup: group ? pid : parent.processGroup,
+    session: session ? pid : parent.session,
+    argv: image.argv,
+    ignored: image.kind === "node" ? ignoredByNode : [],
+  });
+  handed.descriptions.forEach((description, fd) => {
+    if (description !== undefined) child.descriptors.put(fd, description);
+  });
+  launch(child, optionsOf(image, environment), noSource);
+  return { pid, ends: handed.ends };
+}
+
+/** What the child's descriptors will be, one reference each, and the parent's ends of new pairs. */
+function handDown(
+  parent: Process,
+  fds: readonly number[],
+): { descriptions: (Description | undefined)[]; ends: number[] } | number {
+  const descriptions: (Description | undefined)[] = [];
+  const ends: number[] = [];
+  const undo = (errno: number): number => {
+    for (const taken of descriptions) taken?.unref();
+    for (const end of ends) if (end >= 0) parent.descriptors.close(end);
+    return errno;
+  };
+  for (const fd of fds) {
+    let description: Description | undefined;
+    let end = -1;
+    if (fd === SpawnDescriptor.null) description = new NullStream();
+    else if (fd === SpawnDescriptor.pair) {
+      const [mine, theirs] = createSocketPair();
+      description = theirs;
+      end = parent.descriptors.add(mine);
+      if (end < 0) {
+        theirs.unref();
+        return undo(end);
+      }
+    } else if (fd !== SpawnDescriptor.closed) {
+      description = parent.descriptors.get(fd);
+      if (description === undefined) return undo(-Errno.EBADF);
+      description.ref();
+    }
+    descriptions.push(description);
+    ends.push(end);
+  }
+  return { descriptions, ends };
+}
+
+export function createProcess(
+  vm: Vm,
+  credentials: Credentials,
+  settings: ProcessSettings,
+): Process {
+  const process = new Process(vm, credentials, settings);
+  vm.processes.add(process);
+  return process;
+}
+
+function optionsOf(image: Image, env: Record<string, string>): LaunchOptions {
+  const [argv0 = "", ...argv] = image.argv;
+  return {
+    mode: image.kind,
+    language: "js",
+    image: image.name,
+    path: "",
+    argv,
+    argv0,
+    env,
+  };
+}
+
+function enter(vm: Vm, who: Credentials, path: string): string | number {
+  const stat = vm.fs.stat(who, path, true);
+  if (typeof stat === "number") return stat;
+  if ((stat.mode & S_IFMT) !== S_IFDIR) return -Errno.ENOTDIR;
+  const allowed = vm.fs.access(who, path, X_OK);
+  return allowed < 0 ? allowed : vm.fs.realpath(who, path);
+}
+
+/** The first of several entries with one name counts, as getenv(3) reads it. */
+function parseEnvironment(entries: readonly string[]): Record<string, string> {
+  const env = new Map<string, string>();
+  for (const entry of entries) {
+    const equals = entry.indexOf("=", 1);
+    if (equals < 0) continue;
+    const name = entry.slice(0, equals);
+    if (!env.has(name)) env.set(name, entry.slice(equals + 1));
+  }
+  return Object.fromEntries(env);
+}
+
+function bytesOf(texts: readonly string[]): number {
+  let size = 0;
+  for (const text of texts) size += Buffer.byteLength(text) + 1;
+  return size;
+}

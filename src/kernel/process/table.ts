@@ -1,0 +1,107 @@
+/**
+ * Owns the processes of one VM: pids, parents, groups, zombies and who waits.
+ *
+ * Invariants: pid 1 is the VM's init, which is no process of the OS; a process
+ * that has ended stays until its parent has waited for it or has ended itself;
+ * pids count up and are not used again.
+ */
+import { Errno } from "../../abi/errno.js";
+import { Deferred } from "../io/deferred.js";
+import { limits } from "../limits.js";
+import type { ExitStatus, Process } from "./process.js";
+
+export const initPid = 1;
+
+export class ProcessTable {
+  readonly #byPid = new Map<number, Process>();
+  #nextPid = 2;
+
+  /** Zombies included: they hold a pid. */
+  get size(): number {
+    return this.#byPid.size;
+  }
+
+  get isFull(): boolean {
+    return this.#byPid.size >= limits.processes;
+  }
+
+  allocatePid(): number {
+    return this.#nextPid++;
+  }
+
+  add(process: Process): void {
+    this.#byPid.set(process.pid, process);
+  }
+
+  get(pid: number): Process | undefined {
+    return this.#byPid.get(pid);
+  }
+
+  values(): Process[] {
+    return [...this.#byPid.values()];
+  }
+
+  /** Children of `process` go to init; it stays as a zombie when a parent may wait for it. */
+  ended(process: Process): void {
+    for (const other of this.#byPid.values()) {
+      if (other.ppid !== process.pid) continue;
+      other.ppid = initPid;
+      if (other.ended) this.#byPid.delete(other.pid);
+    }
+    const parent = this.#byPid.get(process.ppid);
+    if (parent === undefined || parent.ended) this.#byPid.delete(process.pid);
+  }
+
+  /** wait(2) by `parent` for its child `pid`. */
+  wait(parent: Process, pid: number): Deferred<ExitStatus> | ExitStatus | number {
+    const child = this.#byPid.get(pid);
+    if (child === undefined || child.ppid !== parent.pid) return -Errno.ECHILD;
+    const reap = (): ExitStatus => {
+      this.#byPid.delete(pid);
+      return child.status!;
+    };
+    if (child.ended) return reap();
+    const deferred = new Deferred<ExitStatus>();
+    deferred.onCancel(child.exited.add(() => deferred.settle(reap())));
+    return deferred;
+  }
+
+  /** kill(2). `pid` may name one process, a group (negative), the caller's group (0) or all (-1). */
+  kill(sender: Process, pid: number, signal: number): number {
+    if (signal < 0 || signal > 64) return -Errno.EINVAL;
+    const targets = this.#targets(sender, pid);
+    if (targets.length === 0) return pid === initPid ? -Errno.EPERM : -Errno.ESRCH;
+    let result: number = -Errno.ESRCH;
+    for (const target of targets) {
+      const sent = target.signal(signal);
+      if (sent === 0) result = 0;
+    }
+    return result;
+  }
+
+  #targets(sender: Process, pid: number): Process[] {
+    if (pid > 0) {
+      const one = this.#byPid.get(pid);
+      return one === undefined ? [] : [one];
+    }
+    const all = this.values();
+    if (pid === -1) return all.filter((process) => process !== sender);
+    const group = pid === 0 ? sender.processGroup : -pid;
+    return all.filter((process) => process.processGroup === group);
+  }
+
+  /** setpgid(2) for the caller or a child of it. */
+  setProcessGroup(caller: Process, pid: number, group: number): number {
+    const target = pid === 0 ? caller : this.#byPid.get(pid);
+    if (target === undefined || (target !== caller && target.ppid !== caller.pid))
+      return -Errno.ESRCH;
+    if (target.session !== caller.session || target.session === target.pid) return -Errno.EPERM;
+    const wanted = group === 0 ? target.pid : group;
+    const exists = this.values().some(
+      (process) => process.processGroup === wanted && process.session === target.session,
+    );
+    if (wanted !== target.pid && !exists) return -Errno.EPERM;
+    target.processGroup = wanted;
+    return 0;
+  }
+}

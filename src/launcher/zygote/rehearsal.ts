@@ -1,0 +1,107 @@
+/**
+ * Owns the rehearsal: whole guest lives, played in the zygote over a socket to
+ * itself before the first fork, so that a guest finds every function of its own
+ * start compiled and with feedback instead of making both again in each process.
+ *
+ * Invariants: only texts written here run; no random number is drawn; afterwards
+ * no handle, descriptor, global or module of a rehearsal is left.
+ */
+import { Channel } from "../../guest/channel.js";
+import type { StartOptions } from "../../protocol/guest-calls.js";
+import { kernelEvents } from "../../protocol/guest-calls.js";
+import { FrameKind, encodeFrame } from "../../protocol/frames.js";
+import type { Message, Schema } from "../../protocol/codec.js";
+import * as libc from "../../sandbox/libc.js";
+import { SECCOMP_RET_ALLOW, buildStage2 } from "../../sandbox/seccomp.js";
+
+/** V8 allocates feedback at the eighth call; a few more let inline caches settle. */
+const rounds = 12;
+
+const options: StartOptions = {
+  mode: "program",
+  language: "js",
+  path: "/tmp/rehearsal.mjs",
+  image: "",
+  argv: ["/tmp/rehearsal.mjs"],
+  argv0: "node",
+  descriptors: ["null", "host", "host"],
+  env: { HOME: "/home/user", PATH: "/usr/bin", USER: "user" },
+  cwd: "/home/user",
+  pid: 2,
+  ppid: 1,
+  uid: 1000,
+  gid: 1000,
+  umask: 0o022,
+  hostname: "secure-exec",
+  outputWindowBytes: 1024 * 1024,
+  memoryLimitBytes: 256 * 1024 * 1024,
+  startedAtMs: 0,
+  machineUptimeMs: 0,
+};
+
+const source = `
+import { join } from "node:path";
+await null;
+__return({ sum: 1 + 1, path: join("a", "b") });
+`;
+
+export interface RehearsalTools {
+  internalBinding: (name: string) => any;
+  requireBuiltin: (id: string) => any;
+  /** Makes `channel` the one that bindings use. */
+  use(channel: Channel): void;
+  /** What a forked guest does with its channel: waits for `start` and runs the program. */
+  live(channel: Channel): Promise<unknown>;
+  /** Takes back what `live` made of the process. */
+  forget(): void;
+}
+
+export async function rehearse(tools: RehearsalTools): Promise<void> {
+  const loader = tools
+    .requireBuiltin("internal/modules/esm/loader")
+    .getOrInitializeCascadedLoader();
+  const url = `file://${options.path}`;
+  const environment = { ...process.env };
+  const globals = new Set(Reflect.ownKeys(globalThis));
+  const drained = Buffer.alloc(64 * 1024);
+  for (let round = 0; round < rounds; round++) {
+    const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
+    if (typeof pair === "number") throw new Error(`rehearsal: socketpair: errno ${-pair}`);
+    const [guestEnd, kernelEnd] = pair;
+    const send = <K extends keyof typeof kernelEvents>(
+      name: K,
+      args: Message<(typeof kernelEvents)[K]["args"]>,
+    ): void => {
+      const { nr, args: schema } = kernelEvents[name];
+      const frame = encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>);
+      libc.write(kernelEnd, frame, 0, frame.length);
+    };
+    const channel = new Channel(guestEnd, () => {
+      throw new Error("rehearsal: the channel closed");
+    });
+    tools.use(channel);
+    channel.attach(tools.internalBinding);
+    channel.event("ready", {});
+    send("start", { options: JSON.stringify(options), source: Buffer.from(source) });
+    await tools.live(channel);
+    // By the event loop, as everything after the start comes.
+    send("credit", { fd: 1, bytes: 1 });
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    channel.writeOutput(1, Buffer.from("text\n"));
+    channel.event("exit", { code: 0 });
+    libc.read(kernelEnd, drained, 0, drained.length);
+    process.emit("rehearsal" as "beforeExit", 0);
+    buildStage2({ pid: 1 });
+    libc.seccompActionAvailable(SECCOMP_RET_ALLOW);
+    await channel.detach();
+    libc.close(kernelEnd);
+    loader.loadCache.delete(url);
+    for (const key of Reflect.ownKeys(globalThis)) {
+      if (!globals.has(key)) delete (globalThis as any)[key];
+    }
+    for (const name of Object.keys(process.env)) {
+      if (!(name in environment)) delete process.env[name];
+    }
+    tools.forget();
+  }
+}
