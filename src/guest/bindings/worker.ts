@@ -121,7 +121,7 @@ export function installWorker(
   const binding = env.internalBinding("worker");
   const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
   const { Worker: NativeWorker, threadId } = binding;
-  const { codes } = env.requireBuiltin("internal/errors");
+  const { setImmediate } = env.requireBuiltin("timers");
   const { MessageChannel } = env.internalBinding("messaging");
   const text = threadText(modules.makeLoader);
   const { setFlagsFromString } = env.requireBuiltin("v8");
@@ -136,13 +136,13 @@ export function installWorker(
     return adapted;
   }
 
-  /** Posts our message ahead of Node's first, with what the thread needs of the kernel. Answers the slot. */
+  /** Posts our message ahead of Node's first, with what the thread needs of the kernel: the slot, or -errno. */
   function prepare(handle: any, port: any, start: Omit<ThreadStart, "slot" | "socket">): number {
     const socket = env.openThreadSocket();
     const slot = socket < 0 ? socket : slots.take(threadId, handle.threadId, socket);
     if (slot < 0) {
       if (socket >= 0) env.closeSocket(socket);
-      throw new codes.ERR_WORKER_INIT_FAILED("EAGAIN");
+      return slot;
     }
     const { port1, port2 } = new MessageChannel();
     port.postMessage(
@@ -194,6 +194,9 @@ export function installWorker(
     });
     const { startThread } = handle;
     own(handle, "startThread", () => {
+      // As Node reports a thread whose event loop could not be made.
+      if (slot < 0)
+        return setImmediate(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
       try {
         return apply(startThread, handle, []);
       } catch (error) {
