@@ -56,7 +56,7 @@ export class Channel implements KernelClient {
     this.#setImmediate = setImmediate;
   }
 
-  /** Hands the descriptor to the event loop. Called once, in the guest process. */
+  /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
   attach(internalBinding: (name: string) => any): void {
     const { Pipe, constants } = internalBinding("pipe_wrap");
     const streamWrap = internalBinding("stream_wrap");
@@ -196,12 +196,16 @@ export class Channel implements KernelClient {
     this.on(name, (args) => {
       value = args;
     });
+    // Drained here: a turn of the event loop for it would be visible to the program.
+    this.#drainScheduled = true;
     while (value === undefined) {
       // What came behind the awaited event stays queued: its handler is not there yet.
       const job = this.#queue.shift();
       if (job === undefined) this.#pump();
       else job();
     }
+    this.#drainScheduled = false;
+    if (this.#queue.length > 0) this.#scheduleDrain();
     this.#handlers.delete(name);
     return value;
   }
@@ -317,6 +321,8 @@ export class Channel implements KernelClient {
   #event(name: string, args: any): void {
     if (name === "credit") return this.credit(args.fd as number, args.bytes as number);
     if (args.source instanceof Uint8Array) args.source = Buffer.from(args.source);
+    // A blocking read's buffer is used again; the one of the event loop is not.
+    if (this.#blocking && args.data instanceof Uint8Array) args.data = Buffer.from(args.data);
     this.#enqueue(() => this.#handlers.get(name)?.(args));
   }
 

@@ -2,10 +2,12 @@
  * What guest-side modules may reach. They hold no authority: whatever they ask
  * for is judged by the kernel, and they run inside the walls of the guest process.
  */
-import type { guestCalls } from "../protocol/guest-calls.js";
+import type { Message } from "../protocol/codec.js";
+import type { guestCalls, guestEvents } from "../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 
 export type GuestCalls = typeof guestCalls;
+export type GuestEvents = typeof guestEvents;
 
 export interface KernelClient {
   /** Blocks until the reply: the result, or a negative errno. */
@@ -19,6 +21,11 @@ export interface KernelClient {
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
   ): PendingCall;
+  /** A one-way message. */
+  event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
+  /** Keep the event loop alive, counted. */
+  ref(): void;
+  unref(): void;
 }
 
 /** A call under way. Referenced ones keep the event loop alive. */

@@ -7,9 +7,11 @@ import { denyBindings } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
 import { installModules } from "./bindings/modules.js";
+import { installPipes } from "./bindings/pipe.js";
 import { installProcess } from "./bindings/process.js";
 import { installSignals } from "./bindings/signal.js";
 import { installSpawnSync } from "./bindings/spawn-sync.js";
+import { installStreams } from "./bindings/stream-handle.js";
 import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
 import type { Channel } from "./channel.js";
@@ -28,7 +30,14 @@ export interface ThreadTools {
   execArgv: readonly string[];
 }
 
-export function installBindings(tools: ThreadTools): void {
+export interface InstalledBindings {
+  /** To be told of the channel's events once there is one. */
+  streams: ReturnType<typeof installStreams>;
+  /** Bindings as the engine has them, for the channel itself. */
+  engineBinding(name: string): any;
+}
+
+export function installBindings(tools: ThreadTools): InstalledBindings {
   const { internalBinding, requireBuiltin, channel } = tools;
   const environment: GuestEnvironment = {
     internalBinding,
@@ -36,6 +45,9 @@ export function installBindings(tools: ThreadTools): void {
     kernel: {
       call: (name, args) => channel().call(name, args),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
+      event: (name, args) => channel().event(name, args),
+      ref: () => channel().ref(),
+      unref: () => channel().unref(),
     },
     writeOutput: (fd, data) => channel().writeOutput(fd, data),
     isHostOutput: (fd) => channel().isHostOutput(fd),
@@ -48,8 +60,16 @@ export function installBindings(tools: ThreadTools): void {
   installFs(environment);
   installFileHandleTransfer(environment);
   installModules(environment);
+  // The socket to the kernel is a pipe of the engine's own.
+  const enginePipes = { ...internalBinding("pipe_wrap") };
+  const streams = installStreams(environment);
+  installPipes(environment, streams);
   installProcess(environment);
   installSpawnSync(environment, channel);
   installWorker(environment, tools.slots, tools.modules, tools.execArgv);
   denyBindings(internalBinding);
+  return {
+    streams,
+    engineBinding: (name) => (name === "pipe_wrap" ? enginePipes : internalBinding(name)),
+  };
 }

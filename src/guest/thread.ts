@@ -35,7 +35,7 @@ export function startThread(
   // overtake it, and only that thread hears when a standard descriptor becomes something else.
   slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));
 
-  installBindings({
+  const { streams } = installBindings({
     internalBinding,
     requireBuiltin,
     channel: () => channel,
@@ -43,6 +43,7 @@ export function startThread(
     modules: start.modules,
     execArgv: start.execArgv,
   });
+  streams.listen(channel);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
   process.execArgv = [...start.execArgv];

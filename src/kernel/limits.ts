@@ -15,6 +15,8 @@ export const limits = Object.freeze({
   outputWindowBytes: 256 * 1024,
   /** System calls of one process that wait for their answer. */
   pendingCalls: 1024,
+  /** Descriptors of one process whose bytes travel as events. */
+  flows: 512,
   /** Capacity of a pipe, and of each direction of a socket pair; pipe(7). */
   pipeBytes: 64 * 1024,
   /** argv and environment of a new process together; execve(2). */

@@ -20,6 +20,7 @@ import type { Guest } from "../../launcher/fork.js";
 import type { GuestSocket } from "../../launcher/guest-socket.js";
 import type { Credentials } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
+import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
@@ -70,16 +71,13 @@ interface Thread {
   readonly window: number[];
   /** Its system calls that wait for an answer. */
   readonly calls: Set<{ cancel(): void }>;
-}
-
-function newThread(socket: GuestSocket): Thread {
-  const { outputWindowBytes } = limits;
-  return { socket, window: [0, outputWindowBytes, outputWindowBytes], calls: new Set() };
+  readonly flows: FlowTable;
 }
 
 function cancelCalls(thread: Thread): void {
   for (const call of thread.calls) call.cancel();
   thread.calls.clear();
+  thread.flows.closeAll();
 }
 
 export class Process {
@@ -135,7 +133,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#guest = guest;
-    const main = newThread(guest.socket);
+    const main = this.#newThread(guest.socket);
     this.#threads.add(main);
     guest.attach({
       frame: (frame) => this.#frame(main, frame),
@@ -221,7 +219,10 @@ export class Process {
       if (opened < 0) this.#reply(thread, id, number, schema, opened);
       return;
     }
-    const result = dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
+    const result =
+      entry.name === "flowShutdown"
+        ? thread.flows.shutdown((args as { flow: number }).flow)
+        : dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
     if (!(result instanceof Deferred)) return this.#reply(thread, id, number, schema, result);
     if (thread.calls.size >= limits.pendingCalls) {
       result.cancel();
@@ -252,6 +253,31 @@ export class Process {
     }
   }
 
+  #newThread(socket: GuestSocket): Thread {
+    const { outputWindowBytes } = limits;
+    const flows = new FlowTable(
+      {
+        descriptors: this.descriptors,
+        isEnded: () => this.ended,
+        notifyFlow: (name, args) => {
+          const { nr, args: schema } = kernelEvents[name];
+          if (!this.ended)
+            socket.send(
+              encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>),
+            );
+        },
+        brokenPipe: () => this.brokenPipe(),
+      },
+      limits.flows,
+    );
+    return {
+      socket,
+      window: [0, outputWindowBytes, outputWindowBytes],
+      calls: new Set(),
+      flows,
+    };
+  }
+
   /** Answers the call `id` of `via` with a socket for a new thread: 0, or -errno. */
   #openThread(via: Thread, id: number): number {
     if (this.ended) return -Errno.ESRCH;
@@ -266,7 +292,7 @@ export class Process {
       },
     });
     if (typeof socket === "number") return socket;
-    const thread = newThread(socket);
+    const thread = this.#newThread(socket);
     this.#threads.add(thread);
     return 0;
   }
@@ -302,6 +328,12 @@ export class Process {
         if (args.handled) this.#handled.add(args.signal as number);
         else this.#handled.delete(args.signal as number);
         return;
+      case "flowOpen":
+      case "flowRead":
+      case "flowWrite":
+      case "flowPass":
+      case "flowClose":
+        return thread.flows.event(name, args);
       case "ready":
         throw new MalformedMessage("ready after start");
     }

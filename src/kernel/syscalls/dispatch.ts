@@ -11,8 +11,8 @@ import { fsHandlers } from "./fs.js";
 import { processHandlers } from "./process.js";
 
 type Calls = typeof guestCalls;
-/** Answered by the process itself: its reply carries a descriptor. */
-type Special = "threadSocket";
+/** Answered by the process itself, for the thread that asks. */
+type Special = "threadSocket" | "flowShutdown";
 /** What a handler may answer. */
 export type Answer<R> = R | number | Deferred<R>;
 export type Handlers = {
