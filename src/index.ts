@@ -9,6 +9,12 @@ export type {
   NodeRuntimeExecOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
+export type {
+  NodeRuntimeDirectoryEntry,
+  NodeRuntimeFileStat,
+  NodeRuntimeFileType,
+} from "./sdk/files.js";
+export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {
