@@ -4,6 +4,7 @@
  * has run in the thread; nothing here protects anything.
  */
 import { denyBindings } from "./bindings/denied.js";
+import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
 import { installModules } from "./bindings/modules.js";
 import { installPipes } from "./bindings/pipe.js";
@@ -62,6 +63,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
   installSignals(internalBinding, requireBuiltin, channel);
   installFs(environment);
+  installFileHandleTransfer(environment);
   installModules(environment);
   // The socket to the kernel is a pipe of the engine's own.
   const enginePipes = { ...internalBinding("pipe_wrap") };

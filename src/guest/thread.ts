@@ -31,8 +31,8 @@ export function startThread(
   });
   channel.attach(internalBinding);
   slots.claimSocket(start.slot);
-  const { outputWindowBytes, descriptors } = start.identity.start;
-  channel.setOutputs(outputWindowBytes, descriptors);
+  // No output goes the quick way: the main thread's exit travels on another socket and must not
+  // overtake it, and only that thread hears when a standard descriptor becomes something else.
   slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));
 
   const { streams } = installBindings({
@@ -46,7 +46,8 @@ export function startThread(
   streams.listen(channel);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
-  process.execArgv = start.execArgv;
+  process.execArgv = [...start.execArgv];
+  if (start.nodeOptions !== undefined) process.env["NODE_OPTIONS"] = start.nodeOptions;
   binding.resourceLimits[binding.kCodeRangeSizeMb] = start.codeRangeSizeMb;
 
   const helpers = requireBuiltin("internal/modules/helpers");

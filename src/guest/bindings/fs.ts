@@ -18,7 +18,6 @@ import type { Operation, Runner } from "./fs-runner.js";
 /** What of `fs` is refused as "operation not permitted" so far. */
 export const notVirtualYet: readonly string[] = Object.freeze([
   "fs.openAsBlob reads the whole file at once",
-  "structured clone of a FileHandle (to a worker)",
 ]);
 
 /** Binding function → index of its request argument and what it does. */
