@@ -126,3 +126,22 @@ test("errors are worded as dash words them", async () => {
   }
   assert.equal((await sh(["-c", "true\n\nnosuch"])).stderr, "sh: 3: nosuch: not found\n");
 });
+
+test("the last command of -c gets the shell's signals, and its end is the shell's", async () => {
+  for (const text of ["cat", "true && cat", "exec cat", "x=1; cat"]) {
+    const child = spawn(engine, ["--no-warnings", script, "sh", "-c", text], {
+      cwd,
+      env: environment,
+    });
+    const echoed = new Promise((resolve) => child.stdout.once("data", resolve));
+    child.stdin.write("ready\n");
+    await echoed;
+    child.kill("SIGTERM");
+    const [code, signal] = await new Promise((resolve) => {
+      child.on("close", (...end) => resolve(end));
+    });
+    // "close" needs the end of cat, too: it holds the pipe.
+    assert.deepEqual([code, signal], [null, "SIGTERM"], text);
+  }
+  assert.equal((await sh(["-c", "trap 'echo trapped' EXIT; cat"], "x\n")).stdout, "x\ntrapped\n");
+});
