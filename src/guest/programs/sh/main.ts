@@ -15,7 +15,7 @@ import { restoreState } from "./resume.js";
 import { SIGINT } from "./signals.js";
 import type { ShellSystem } from "./system.js";
 import { concatBytes, decodeText, encodeText } from "./text.js";
-import { validName } from "./variables.js";
+import { ShellArray, validName } from "./variables.js";
 
 interface Invocation {
   readonly options: ReadonlyMap<string, boolean>;
@@ -88,6 +88,7 @@ async function runScript(
   if (typeof text === "number") throw new ShellError(`${path}: ${errorText(-text)}`, 126);
   env.name = path!;
   env.positional = positional;
+  if (shell.bash) env.variables.setArray("BASH_SOURCE", new ShellArray(false, [[0, path!]]));
   return shell.runText(env, decodeText(text), false);
 }
 
