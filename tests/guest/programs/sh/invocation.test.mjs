@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { engine } from "../../../sandbox/engine.mjs";
 import { environment } from "./cases.mjs";
+import { runCases } from "./run-cases.mjs";
 
 const script = fileURLToPath(new URL("engine/sh.mjs", import.meta.url));
 const cwd = mkdtempSync(join(tmpdir(), "sh-invocation-"));
@@ -120,8 +121,11 @@ const complaints = [
 ];
 
 test("errors are worded as dash words them", async () => {
+  const answers = await runCases(
+    complaints.map(([text]) => ({ name: text, script: text, shell: "sh", isolated: false })),
+  );
   for (const [text, message] of complaints) {
-    const { stderr } = await sh(["-c", text]);
+    const { stderr } = answers.get(text);
     assert.ok(stderr.startsWith(`sh: 1: ${message}`), `${text}: ${stderr}`);
   }
   assert.equal((await sh(["-c", "true\n\nnosuch"])).stderr, "sh: 3: nosuch: not found\n");
