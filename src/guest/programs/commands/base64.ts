@@ -85,7 +85,7 @@ function encode(context: CommandContext, source: ByteSource, coding: Coding, wra
   let column = 0;
   const emit = (text: string) => {
     if (wrap === 0) return context.writeBytes(text);
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const piece = text.slice(at, at + wrap - column);
       at += piece.length;
       column += piece.length;
@@ -117,10 +117,18 @@ function decode(context: CommandContext, source: ByteSource, coding: Coding, loo
     if (data === undefined) {
       // What is good before the fault is still written.
       let good = 0;
-      while (coding.decode(text.slice(good, good + coding.chars)) !== undefined && good < whole) good += coding.chars;
+      while (coding.decode(text.slice(good, good + coding.chars)) !== undefined && good < whole)
+        good += coding.chars;
       context.write(coding.decode(text.slice(0, good)) ?? bytesOf(""));
-      const partial = text.slice(good, good + coding.chars).replace(coding.alphabet, "").replace(/=.*$/, "");
-      if (coding === base64 && partial.length > 1 && /^[A-Za-z0-9+/]+/.exec(text.slice(good))![0].length >= partial.length) {
+      const partial = text
+        .slice(good, good + coding.chars)
+        .replace(coding.alphabet, "")
+        .replace(/=.*$/, "");
+      if (
+        coding === base64 &&
+        partial.length > 1 &&
+        /^[A-Za-z0-9+/]+/.exec(text.slice(good))![0].length >= partial.length
+      ) {
         context.write(Buffer.from(partial, "base64"));
       }
       throw new CommandFailure("invalid input");

@@ -60,7 +60,8 @@ function check(context: CommandContext, options: Options, algorithm: string): nu
     }
     for (let line = reader.next(); line !== undefined; line = reader.next()) {
       const match =
-        /^\\?([0-9a-fA-F]+) [ *]?(.+)$/.exec(line) ?? tagged(/^\w+ \((.+)\) = ([0-9a-fA-F]+)$/.exec(line));
+        /^\\?([0-9a-fA-F]+) [ *]?(.+)$/.exec(line) ??
+        tagged(/^\w+ \((.+)\) = ([0-9a-fA-F]+)$/.exec(line));
       if (match === null || match[1]!.length !== digits) {
         if (!line.startsWith("#")) malformed++;
         continue;
@@ -93,10 +94,14 @@ function check(context: CommandContext, options: Options, algorithm: string): nu
       continue;
     }
     if (malformed > 0) {
-      warn(`WARNING: ${malformed} ${plural(malformed, "line is", "lines are")} improperly formatted`);
+      warn(
+        `WARNING: ${malformed} ${plural(malformed, "line is", "lines are")} improperly formatted`,
+      );
     }
     if (unreadable > 0) {
-      warn(`WARNING: ${unreadable} listed ${plural(unreadable, "file", "files")} could not be read`);
+      warn(
+        `WARNING: ${unreadable} listed ${plural(unreadable, "file", "files")} could not be read`,
+      );
     }
     if (failed > 0) {
       warn(`WARNING: ${failed} computed ${plural(failed, "checksum", "checksums")} did NOT match`);

@@ -8,12 +8,14 @@ export const main: Command = (context) => {
   const words = context.argv.slice(1);
   let signal: NodeJS.Signals | 0 = "SIGTERM";
   const first = words[0];
-  if (first === undefined) throw new CommandFailure("usage: kill [-s sigspec | -n signum | -sigspec] pid ...", 2);
+  if (first === undefined)
+    throw new CommandFailure("usage: kill [-s sigspec | -n signum | -sigspec] pid ...", 2);
   if (first === "-l" || first === "-L" || first === "--list") return list(context, words.slice(1));
   const parse = (text: string | undefined): NodeJS.Signals | 0 => {
     if (text === "0") return 0;
     const name = text === undefined ? undefined : signalName(text);
-    if (name === undefined) throw new CommandFailure(`${text ?? "-s"}: invalid signal specification`);
+    if (name === undefined)
+      throw new CommandFailure(`${text ?? "-s"}: invalid signal specification`);
     return name;
   };
   if (first === "-s" || first === "-n" || first === "--signal") {
@@ -27,7 +29,8 @@ export const main: Command = (context) => {
     words.shift();
   }
   if (words[0] === "--") words.shift();
-  if (words.length === 0) throw new CommandFailure("usage: kill [-s sigspec | -n signum | -sigspec] pid ...", 2);
+  if (words.length === 0)
+    throw new CommandFailure("usage: kill [-s sigspec | -n signum | -sigspec] pid ...", 2);
   let status = 0;
   for (const word of words) {
     if (!/^-?\d+$/.test(word)) {
@@ -48,7 +51,11 @@ export const main: Command = (context) => {
 
 function list(context: CommandContext, words: string[]): number {
   if (words.length === 0) {
-    context.write(`${signalList().map(({ name }) => name).join("\n")}\n`);
+    context.write(
+      `${signalList()
+        .map(({ name }) => name)
+        .join("\n")}\n`,
+    );
     return 0;
   }
   let status = 0;

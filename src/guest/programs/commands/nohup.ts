@@ -22,7 +22,12 @@ export const main: Command = (context) => {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: ["ignore", output, output], env: context.env });
     child.on("error", (error) =>
-      reject(new CommandFailure(`failed to run command ${quoted(file)}: ${codeText(errorCode(error) ?? "EIO")}`, 127)),
+      reject(
+        new CommandFailure(
+          `failed to run command ${quoted(file)}: ${codeText(errorCode(error) ?? "EIO")}`,
+          127,
+        ),
+      ),
     );
     child.on("exit", (code) => resolve(code ?? 1));
   });

@@ -30,14 +30,21 @@ export const main: Command = (context) => {
   const words = context.argv.slice(1);
   if (words[0] === "-T") words.splice(0, 2);
   const [name, first = "0", second = "0"] = words;
-  if (name === undefined) throw new CommandFailure("usage: tput [-V] [-S] [-x] [-T terminal] capability", 2);
+  if (name === undefined)
+    throw new CommandFailure("usage: tput [-V] [-S] [-x] [-T terminal] capability", 2);
   const sequence = sequences.get(name);
   const number = Number(first);
   const color = (base: number) =>
-    number < 8 ? `\x1b[${base + number}m` : number < 16 ? `\x1b[${base + 52 + number}m` : `\x1b[${base + 8};5;${number}m`;
+    number < 8
+      ? `\x1b[${base + number}m`
+      : number < 16
+        ? `\x1b[${base + 52 + number}m`
+        : `\x1b[${base + 8};5;${number}m`;
   if (sequence !== undefined) context.write(sequence);
-  else if (name === "cols") context.write(`${context.env["COLUMNS"] ?? process.stdout.columns ?? 80}\n`);
-  else if (name === "lines") context.write(`${context.env["LINES"] ?? process.stdout.rows ?? 24}\n`);
+  else if (name === "cols")
+    context.write(`${context.env["COLUMNS"] ?? process.stdout.columns ?? 80}\n`);
+  else if (name === "lines")
+    context.write(`${context.env["LINES"] ?? process.stdout.rows ?? 24}\n`);
   else if (name === "colors") context.write("256\n");
   else if (name === "setaf") context.write(color(30));
   else if (name === "setab") context.write(color(40));

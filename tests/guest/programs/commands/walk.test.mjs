@@ -96,7 +96,7 @@ compare("xargs, env and their like", [
   ["timeout 5 true"],
   ["timeout 5 sh -c 'exit 3'"],
   ["timeout 0.1 sleep 5"],
-  ["timeout -s KILL 0.1 sleep 5"],
+  ["timeout -s KILL 0.1 sleep 5", { expect: { status: 137 } }],
   ["timeout 1 nonexistent"],
   ["timeout"],
   ["timeout x true"],
@@ -112,7 +112,9 @@ compare("xargs, env and their like", [
 
 compare("date", [
   ["date -u -d @0"],
-  ["date -d @1700000000 '+%Y-%m-%d %H:%M:%S %j %U %W %V %u %w %a %A %b %B %p %I %y %C %e %s %Z %z %%'"],
+  [
+    "date -d @1700000000 '+%Y-%m-%d %H:%M:%S %j %U %W %V %u %w %a %A %b %B %p %I %y %C %e %s %Z %z %%'",
+  ],
   ["date -d '2024-02-29' +%F"],
   ["date -d '2024-02-29 12:34:56' +%T"],
   ["date -d '2024-02-29T12:34:56Z' +%s"],
@@ -146,8 +148,24 @@ compare("digests and encodings", [
   ["md5sum", { stdin: data }],
   ["sha1sum a", { files: { a: data } }],
   ["sha512sum -", { stdin: data }],
-  ["sha256sum -c sums", { files: { x: "", sums: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  x\n" } }],
-  ["sha256sum -c sums", { files: { x: "1", sums: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  x\n" } }],
+  [
+    "sha256sum -c sums",
+    {
+      files: {
+        x: "",
+        sums: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  x\n",
+      },
+    },
+  ],
+  [
+    "sha256sum -c sums",
+    {
+      files: {
+        x: "1",
+        sums: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  x\n",
+      },
+    },
+  ],
   ["md5sum -c sums", { files: { sums: "nonsense\n" } }],
   ["md5sum --status -c sums", { files: { x: "", sums: "d41d8cd98f00b204e9800998ecf8427e  x\n" } }],
   ["md5sum --tag a", { files: { a: "1" } }],

@@ -23,7 +23,8 @@ function random(runtime: Runtime): number {
 
 function substr(runtime: Runtime, args: Value[]): string {
   const text = runtime.text(args[0]);
-  const round = (value: number) => (Number.isNaN(value) ? 0 : Math.round(value - (value % 1 === 0.5 ? 1e-9 : 0)));
+  const round = (value: number) =>
+    Number.isNaN(value) ? 0 : Math.round(value - (value % 1 === 0.5 ? 1e-9 : 0));
   const start = round(toNumber(args[1]));
   const length = args.length > 2 ? toNumber(args[2]) : Infinity;
   const end = length === Infinity ? Infinity : start + round(length);
@@ -33,7 +34,11 @@ function substr(runtime: Runtime, args: Value[]): string {
 const table: Record<string, [min: number, max: number, run: Builtin]> = {
   substr: [2, 3, substr],
   index: [2, 2, (r, [a, b]) => r.text(a).indexOf(r.text(b)) + 1],
-  sprintf: [1, Infinity, (r, [format, ...args]) => sprintf(r.text(format), args, r.text(r.convfmt.value))],
+  sprintf: [
+    1,
+    Infinity,
+    (r, [format, ...args]) => sprintf(r.text(format), args, r.text(r.convfmt.value)),
+  ],
   sin: [1, 1, (_, [x]) => Math.sin(toNumber(x))],
   cos: [1, 1, (_, [x]) => Math.cos(toNumber(x))],
   atan2: [2, 2, (_, [y, x]) => Math.atan2(toNumber(y), toNumber(x))],
@@ -88,7 +93,14 @@ const table: Record<string, [min: number, max: number, run: Builtin]> = {
     (r, [text]) => {
       const parts = r.text(text).trim().split(/\s+/).map(Number);
       if (parts.length < 6 || parts.some(Number.isNaN)) return -1;
-      const [year, month, day, hour, minute, second] = parts as [number, number, number, number, number, number];
+      const [year, month, day, hour, minute, second] = parts as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
       return Math.floor(new Date(year, month - 1, day, hour, minute, second).getTime() / 1000);
     },
   ],
@@ -111,7 +123,8 @@ const table: Record<string, [min: number, max: number, run: Builtin]> = {
 
 export function builtin(name: string, count: number, line: number): Builtin {
   const entry = Object.hasOwn(table, name) ? table[name] : undefined;
-  if (entry === undefined) throw new CommandFailure(`line ${line}: function ${name} never defined`, 2);
+  if (entry === undefined)
+    throw new CommandFailure(`line ${line}: function ${name} never defined`, 2);
   if (count < entry[0] || count > entry[1]) {
     throw new CommandFailure(`line ${line}: wrong number of arguments in call to ${name}`, 2);
   }
@@ -124,7 +137,9 @@ function replacementOf(text: string): (matched: string) => string {
   const parts = text.match(/\\&|\\\\|&|[^&\\]+|\\/g) ?? [];
   return (matched) =>
     parts
-      .map((part) => (part === "&" ? matched : part === "\\&" ? "&" : part === "\\\\" ? "\\" : part))
+      .map((part) =>
+        part === "&" ? matched : part === "\\&" ? "&" : part === "\\\\" ? "\\" : part,
+      )
       .join("");
 }
 
@@ -140,7 +155,11 @@ export function substitute(
   const replace = (matched: (string | undefined)[]) =>
     groups
       ? replacement.replace(/\\(\d)|\\&|\\\\|&/g, (part, digit: string | undefined) =>
-          digit !== undefined ? (matched[Number(digit)] ?? "") : part === "&" ? matched[0]! : part[1]!,
+          digit !== undefined
+            ? (matched[Number(digit)] ?? "")
+            : part === "&"
+              ? matched[0]!
+              : part[1]!,
         )
       : plain(matched[0]!);
   let output = "";
@@ -148,7 +167,7 @@ export function substitute(
   let count = 0;
   let lastEnd = -1;
   let seen = 0;
-  for (let from = 0; from <= text.length; ) {
+  for (let from = 0; from <= text.length;) {
     const match = regex.exec(text, from);
     if (match === undefined) break;
     const empty = match.end === match.index;

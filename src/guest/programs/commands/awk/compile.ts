@@ -4,7 +4,16 @@ import type { Expression, Program, Slot, Statement, Target, UserFunction } from 
 import { builtin, substitute } from "./builtins.js";
 import { splitFields } from "./records.js";
 import { Cell, type Runtime } from "./runtime.js";
-import { compare, fromInput, sprintf, toNumber, toText, truthy, type AwkArray, type Value } from "./values.js";
+import {
+  compare,
+  fromInput,
+  sprintf,
+  toNumber,
+  toText,
+  truthy,
+  type AwkArray,
+  type Value,
+} from "./values.js";
 
 /** A function's parameters; a cell holds a scalar or an array, and callers' cells are passed on. */
 type Frame = Cell[];
@@ -86,11 +95,11 @@ export class Compiler {
     const compiled = parts.map((part) => this.expression(part));
     const [only] = compiled;
     if (compiled.length === 1) return (frame) => runtime.text(only!(frame));
-    return (frame) => compiled.map((part) => runtime.text(part(frame))).join(runtime.text(runtime.subsep.value));
+    return (frame) =>
+      compiled.map((part) => runtime.text(part(frame))).join(runtime.text(runtime.subsep.value));
   }
 
   statement(statement: Statement): Execute {
-    const { runtime } = this;
     switch (statement.kind) {
       case "expression": {
         const value = this.expression(statement.value);
@@ -139,7 +148,8 @@ export class Compiler {
         };
       }
       case "return": {
-        const value = statement.value === undefined ? () => undefined : this.expression(statement.value);
+        const value =
+          statement.value === undefined ? () => undefined : this.expression(statement.value);
         return (frame) => {
           this.#returned = value(frame);
           return Signal.return;
@@ -167,8 +177,10 @@ export class Compiler {
     const test = statement.test === undefined ? always : this.#condition(statement.test);
     const body = this.statement(statement.body);
     const nothing: Execute = () => Signal.none;
-    const first = statement.kind === "for" && statement.first ? this.statement(statement.first) : nothing;
-    const step = statement.kind === "for" && statement.step ? this.statement(statement.step) : nothing;
+    const first =
+      statement.kind === "for" && statement.first ? this.statement(statement.first) : nothing;
+    const step =
+      statement.kind === "for" && statement.step ? this.statement(statement.step) : nothing;
     const testFirst = statement.kind !== "do";
     return (frame) => {
       first(frame);
@@ -187,7 +199,7 @@ export class Compiler {
     const assign = this.#assign(statement.variable);
     const body = this.statement(statement.body);
     return (frame) => {
-      for (const key of [...array(frame).keys()]) {
+      for (const key of Array.from(array(frame).keys())) {
         assign(frame, fromInput(key));
         const signal = body(frame);
         if (signal === Signal.break) return Signal.none;
@@ -210,13 +222,17 @@ export class Compiler {
         return sprintf(runtime.text(format), values, runtime.text(runtime.convfmt.value));
       };
     } else {
-      const shown = (value: Value) => (typeof value === "number" ? toText(value, runtime.text(runtime.ofmt.value)) : runtime.text(value));
+      const shown = (value: Value) =>
+        typeof value === "number"
+          ? toText(value, runtime.text(runtime.ofmt.value))
+          : runtime.text(value);
       text =
         args.length === 0
           ? () => runtime.record + runtime.text(runtime.ors.value)
           : (frame) => {
               let line = shown(args[0]!(frame));
-              for (let at = 1; at < args.length; at++) line += runtime.text(runtime.ofs.value) + shown(args[at]!(frame));
+              for (let at = 1; at < args.length; at++)
+                line += runtime.text(runtime.ofs.value) + shown(args[at]!(frame));
               return line + runtime.text(runtime.ors.value);
             };
     }
@@ -366,7 +382,8 @@ export class Compiler {
         return (frame) => (left(frame) || right(frame) ? 1 : 0);
       }
       case "in": {
-        if (expression.array === "") throw new CommandFailure("syntax error: list outside of print and in", 2);
+        if (expression.array === "")
+          throw new CommandFailure("syntax error: list outside of print and in", 2);
         const array = this.#array(expression.array, expression.slot);
         const key = this.#subscript(expression.subscripts);
         return (frame) => (array(frame).has(key(frame)) ? 1 : 0);
@@ -413,7 +430,9 @@ export class Compiler {
     if (comparison !== undefined) {
       return (frame) => {
         const before = left(frame);
-        return comparison(compare(before, right(frame), runtime.text(runtime.convfmt.value))) ? 1 : 0;
+        return comparison(compare(before, right(frame), runtime.text(runtime.convfmt.value)))
+          ? 1
+          : 0;
       };
     }
     const operate = arithmetic(expression.operator);
@@ -452,7 +471,8 @@ export class Compiler {
   #call(expression: Extract<Expression, { kind: "call" }>): Evaluate {
     const { name, line } = expression;
     const called = this.#functions.get(name);
-    if (called === undefined) throw new CommandFailure(`line ${line}: function ${name} never defined`, 2);
+    if (called === undefined)
+      throw new CommandFailure(`line ${line}: function ${name} never defined`, 2);
     if (expression.args.length > called.count) {
       throw new CommandFailure(`line ${line}: too many arguments in call to ${name}`, 2);
     }
@@ -473,7 +493,8 @@ export class Compiler {
     return (frame) => {
       const inner: Frame = args.map((arg) => arg(frame));
       while (inner.length < called.count) inner.push(new Cell());
-      if (++this.#depth > maxCallDepth) throw new CommandFailure(`function call nesting too deep: ${name}`, 2);
+      if (++this.#depth > maxCallDepth)
+        throw new CommandFailure(`function call nesting too deep: ${name}`, 2);
       const signal = called.run(inner);
       this.#depth--;
       if (signal === Signal.return) {
@@ -489,7 +510,8 @@ export class Compiler {
   #builtin(expression: Extract<Expression, { kind: "builtin" }>): Evaluate {
     const { runtime } = this;
     const { name, args, line } = expression;
-    const wrong = () => new CommandFailure(`line ${line}: wrong number of arguments in call to ${name}`, 2);
+    const wrong = () =>
+      new CommandFailure(`line ${line}: wrong number of arguments in call to ${name}`, 2);
     switch (name) {
       case "length": {
         if (args.length === 0) return () => runtime.record.length;
@@ -513,10 +535,18 @@ export class Compiler {
           separator === undefined
             ? () => runtime.text(runtime.fs.value)
             : separator.kind === "regex"
-              ? () => (separator.source.length === 1 ? `(${separator.source === "^" ? "\\^" : separator.source})` : separator.source)
+              ? () =>
+                  separator.source.length === 1
+                    ? `(${separator.source === "^" ? "\\^" : separator.source})`
+                    : separator.source
               : this.expression(separator);
         return (frame) => {
-          const parts = splitFields(runtime.text(value(frame)), runtime.text(by(frame)), runtime.regexes, false);
+          const parts = splitFields(
+            runtime.text(value(frame)),
+            runtime.text(by(frame)),
+            runtime.regexes,
+            false,
+          );
           const target = array(frame);
           target.clear();
           parts.forEach((part, at) => target.set(String(at + 1), fromInput(part)));
@@ -528,13 +558,22 @@ export class Compiler {
         if (args.length < 2 || args.length > 3) throw wrong();
         const regex = this.#regex(args[0]!);
         const replacement = this.expression(args[1]!);
-        const target: Expression = args[2] ?? { kind: "field", index: { kind: "number", value: 0 } };
+        const target: Expression = args[2] ?? {
+          kind: "field",
+          index: { kind: "number", value: 0 },
+        };
         const before = this.expression(target);
-        const bare = target.kind === "variable" || target.kind === "field" || target.kind === "element";
+        const bare =
+          target.kind === "variable" || target.kind === "field" || target.kind === "element";
         const assign = bare ? this.#assign(target) : () => undefined;
         return (frame) => {
           const text = runtime.text(before(frame));
-          const result = substitute(regex(frame), text, runtime.text(replacement(frame)), name === "sub" ? "first" : "all");
+          const result = substitute(
+            regex(frame),
+            text,
+            runtime.text(replacement(frame)),
+            name === "sub" ? "first" : "all",
+          );
           if (result.count > 0) assign(frame, result.text);
           return result.count;
         };
@@ -547,21 +586,30 @@ export class Compiler {
         return (frame) => {
           const which = runtime.text(how(frame));
           const count = /^[gG]/.test(which) ? "all" : Math.max(1, toNumber(which));
-          return substitute(regex(frame), runtime.text(target(frame)), runtime.text(replacement(frame)), count, true).text;
+          return substitute(
+            regex(frame),
+            runtime.text(target(frame)),
+            runtime.text(replacement(frame)),
+            count,
+            true,
+          ).text;
         };
       }
       case "match": {
         if (args.length < 2 || args.length > 3) throw wrong();
         const value = this.expression(args[0]!);
         const regex = this.#regex(args[1]!);
-        const into = args[2]?.kind === "variable" ? this.#array(args[2].name, args[2].slot) : undefined;
+        const into =
+          args[2]?.kind === "variable" ? this.#array(args[2].name, args[2].slot) : undefined;
         return (frame) => {
           const found = regex(frame).exec(runtime.text(value(frame)));
           runtime.rstart.value = found === undefined ? 0 : found.index + 1;
           runtime.rlength.value = found === undefined ? -1 : found.end - found.index;
           const target = into?.(frame);
           target?.clear();
-          found?.groups.forEach((group, at) => group !== undefined && target?.set(String(at), fromInput(group)));
+          found?.groups.forEach(
+            (group, at) => group !== undefined && target?.set(String(at), fromInput(group)),
+          );
           return runtime.rstart.value;
         };
       }
@@ -599,7 +647,9 @@ class UntypedCell extends Cell {
     super();
     Object.defineProperty(this, "array", {
       get: () => this.origin.array,
-      set: (array: AwkArray | undefined) => (this.origin.array = array),
+      set: (array: AwkArray | undefined) => {
+        this.origin.array = array;
+      },
     });
   }
 }
@@ -635,4 +685,3 @@ function arithmetic(operator: string): (a: number, b: number) => number {
       return (a, b) => a ** b;
   }
 }
-

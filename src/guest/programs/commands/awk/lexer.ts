@@ -184,7 +184,7 @@ export class Lexer {
   #string(): string {
     let value = "";
     let at = this.#at + 1;
-    for (; ; ) {
+    for (;;) {
       const char = this.text[at];
       if (char === undefined || char === "\n") throw this.fail("runaway string constant");
       if (char === '"') break;

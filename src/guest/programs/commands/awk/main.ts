@@ -14,7 +14,14 @@ export const main: Command = (context) => {
   const options = parseOptions(
     context,
     "F:v:f:W:",
-    { "field-separator=": "F", "assign=": "v", "file=": "f", posix: "posix", traditional: "posix", "re-interval": "posix" },
+    {
+      "field-separator=": "F",
+      "assign=": "v",
+      "file=": "f",
+      posix: "posix",
+      traditional: "posix",
+      "re-interval": "posix",
+    },
     { stopAtOperand: true, status: 2 },
   );
   const operands = options.operands.map(toBytes);
@@ -35,9 +42,11 @@ export const main: Command = (context) => {
   ["awk", ...operands].forEach((word, at) => args.set(String(at), fromInput(word)));
   runtime.cell("ARGC").value = operands.length + 1;
   const separator = options.get("F");
-  if (separator !== undefined) runtime.assignment(`FS=${toBytes(separator === "t" ? "\t" : separator)}`);
+  if (separator !== undefined)
+    runtime.assignment(`FS=${toBytes(separator === "t" ? "\t" : separator)}`);
   for (const word of options.all("v")) {
-    if (!runtime.assignment(toBytes(word))) throw new CommandFailure(`improper assignment: -v ${word}`, 2);
+    if (!runtime.assignment(toBytes(word)))
+      throw new CommandFailure(`improper assignment: -v ${word}`, 2);
   }
   const compiler = new Compiler(runtime, program);
   const begin = program.begin.map((each) => compiler.statement(each));
@@ -54,7 +63,7 @@ export const main: Command = (context) => {
   try {
     let exited = begin.some((each) => guarded(() => each([])) === Signal.exit);
     if (!exited && (rules.length > 0 || end.length > 0)) {
-      for (let record = runtime.nextRecord(); record !== undefined && !exited; ) {
+      for (let record = runtime.nextRecord(); record !== undefined && !exited;) {
         runtime.setRecord(record);
         for (const rule of rules) {
           const signal = guarded(rule);

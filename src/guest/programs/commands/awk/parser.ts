@@ -26,7 +26,12 @@ export class Parser {
   }
 
   #fail(message?: string): Error {
-    const near = this.#token.kind === "end" ? "end of file" : this.#token.kind === "newline" ? "end of line" : this.#token.text;
+    const near =
+      this.#token.kind === "end"
+        ? "end of file"
+        : this.#token.kind === "newline"
+          ? "end of line"
+          : this.#token.text;
     return this.#lexer.fail(message ?? `syntax error at or near ${near}`, this.#token.line);
   }
 
@@ -37,7 +42,10 @@ export class Parser {
   }
 
   #is(text: string): boolean {
-    return (this.#token.kind === "operator" || this.#token.kind === "keyword") && this.#token.text === text;
+    return (
+      (this.#token.kind === "operator" || this.#token.kind === "keyword") &&
+      this.#token.text === text
+    );
   }
 
   #accept(text: string): boolean {
@@ -198,9 +206,19 @@ export class Parser {
       const value = first.kind === "expression" ? first.value : undefined;
       if (value?.kind === "in" && value.subscripts.length === 1 && this.#is(")")) {
         const variable = value.subscripts[0]!;
-        if (variable.kind === "variable" || variable.kind === "element" || variable.kind === "field") {
+        if (
+          variable.kind === "variable" ||
+          variable.kind === "element" ||
+          variable.kind === "field"
+        ) {
           this.#advance();
-          return { kind: "each", variable, array: value.array, slot: value.slot, body: this.#body() };
+          return {
+            kind: "each",
+            variable,
+            array: value.array,
+            slot: value.slot,
+            body: this.#body(),
+          };
         }
       }
     }
@@ -212,7 +230,13 @@ export class Parser {
     const step = this.#is(")") ? undefined : this.#simple();
     this.#expect(")");
     const body = this.#body();
-    return { kind: "for", ...(first && { first }), ...(test && { test }), ...(step && { step }), body };
+    return {
+      kind: "for",
+      ...(first && { first }),
+      ...(test && { test }),
+      ...(step && { step }),
+      body,
+    };
   }
 
   #simple(limits: Limits = {}): Statement {
@@ -231,7 +255,11 @@ export class Parser {
       case "exit":
       case "return": {
         this.#advance();
-        const ends = this.#is(";") || this.#is("}") || this.#token.kind === "newline" || this.#token.kind === "end";
+        const ends =
+          this.#is(";") ||
+          this.#is("}") ||
+          this.#token.kind === "newline" ||
+          this.#token.kind === "end";
         return ends ? { kind: text } : { kind: text, value: this.#expression({}) };
       }
       case "delete": {
@@ -271,7 +299,13 @@ export class Parser {
     let args: Expression[] = [];
     const limits: Limits = { noGreater: true, noPipe: true };
     const ends = () =>
-      this.#is(";") || this.#is("}") || this.#is(">") || this.#is(">>") || this.#is("|") || this.#token.kind === "newline" || this.#token.kind === "end";
+      this.#is(";") ||
+      this.#is("}") ||
+      this.#is(">") ||
+      this.#is(">>") ||
+      this.#is("|") ||
+      this.#token.kind === "newline" ||
+      this.#token.kind === "end";
     if (!ends()) {
       args.push(this.#expression(limits));
       while (this.#accept(",")) {
@@ -286,7 +320,10 @@ export class Parser {
     const { text } = this.#token;
     if (this.#is(">") || this.#is(">>") || this.#is("|")) {
       this.#advance();
-      redirect = { kind: text as ">", target: this.#ternary({ noGreater: true, noPipe: true, noIn: true }) };
+      redirect = {
+        kind: text as ">",
+        target: this.#ternary({ noGreater: true, noPipe: true, noIn: true }),
+      };
     }
     return { kind: "print", args, format, ...(redirect && { redirect }) };
   }
@@ -322,9 +359,20 @@ export class Parser {
     if (isTarget(left)) {
       this.#advance();
       this.#skipNewlines();
-      return { kind: "assign", operator: operator.slice(0, -1), target: left, value: this.#expression(limits) };
+      return {
+        kind: "assign",
+        operator: operator.slice(0, -1),
+        target: left,
+        value: this.#expression(limits),
+      };
     }
-    if (left.kind === "and" || left.kind === "or" || left.kind === "binary" || left.kind === "match" || left.kind === "concat") {
+    if (
+      left.kind === "and" ||
+      left.kind === "or" ||
+      left.kind === "binary" ||
+      left.kind === "match" ||
+      left.kind === "concat"
+    ) {
       const right = this.#assignInto(left.right, operator, limits);
       return right === undefined ? undefined : { ...left, right };
     }
@@ -450,7 +498,8 @@ export class Parser {
     const base = this.#postfix(limits);
     if (!this.#accept("^")) return base;
     // Right-associative, and -x is allowed on its right.
-    const right = this.#is("-") || this.#is("+") || this.#is("!") ? this.#unary(limits) : this.#power(limits);
+    const right =
+      this.#is("-") || this.#is("+") || this.#is("!") ? this.#unary(limits) : this.#power(limits);
     return { kind: "binary", operator: "^", left: base, right };
   }
 
@@ -540,7 +589,10 @@ export class Parser {
         }
         if (this.#is("-") || this.#is("+") || this.#is("!")) {
           const operator = this.#advance().text;
-          return { kind: "field", index: { kind: "unary", operator, operand: this.#primary(limits) } };
+          return {
+            kind: "field",
+            index: { kind: "unary", operator, operand: this.#primary(limits) },
+          };
         }
         return { kind: "field", index: this.#primary(limits) };
       }

@@ -59,7 +59,11 @@ export class RecordReader {
     for (;;) {
       const match = regex.exec(this.#text, this.#position);
       // A match at the very end could go on in what is still to come.
-      if (match !== undefined && match.end > match.index && (match.end < this.#text.length || this.#ended)) {
+      if (
+        match !== undefined &&
+        match.end > match.index &&
+        (match.end < this.#text.length || this.#ended)
+      ) {
         const record = this.#text.slice(this.#position, match.index);
         this.#position = match.end;
         return record;
@@ -75,7 +79,8 @@ export class RecordReader {
   #paragraph(): string | undefined {
     for (;;) {
       while (this.#text[this.#position] === "\n") this.#position++;
-      const end = this.#position < this.#text.length ? this.#text.indexOf("\n\n", this.#position) : -1;
+      const end =
+        this.#position < this.#text.length ? this.#text.indexOf("\n\n", this.#position) : -1;
       if (end !== -1) {
         const record = this.#text.slice(this.#position, end);
         this.#position = end + 2;
@@ -99,11 +104,14 @@ export function splitFields(
   }
   if (separator === "") return [...text];
   if (separator.length === 1 && separator !== "\\" && !paragraphs) return text.split(separator);
-  const source = separator.length === 1 ? `[${separator === "^" ? "\\^" : separator === "\\" ? "\\\\" : separator}]` : separator;
+  const source =
+    separator.length === 1
+      ? `[${separator === "^" ? "\\^" : separator === "\\" ? "\\\\" : separator}]`
+      : separator;
   const regex = regexes.get(paragraphs ? `(${source})|\n` : source);
   const fields: string[] = [];
   let from = 0;
-  for (let search = 0; search <= text.length; ) {
+  for (let search = 0; search <= text.length;) {
     const match = regex.exec(text, search);
     if (match === undefined) break;
     if (match.end === match.index) {

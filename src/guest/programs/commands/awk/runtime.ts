@@ -95,7 +95,10 @@ export class Runtime {
       return this.regexes.get(source);
     } catch (error) {
       if (!(error instanceof RegexError)) throw error;
-      throw new CommandFailure(`regular expression compile failed (${error.message})\n${source}`, 2);
+      throw new CommandFailure(
+        `regular expression compile failed (${error.message})\n${source}`,
+        2,
+      );
     }
   }
 
@@ -149,7 +152,8 @@ export class Runtime {
 
   setFieldCount(count: number): void {
     this.#split();
-    if (count < 0 || count > maxFields) throw new CommandFailure(`NF set to ${count}: out of range`, 2);
+    if (count < 0 || count > maxFields)
+      throw new CommandFailure(`NF set to ${count}: out of range`, 2);
     while (this.#fields.length < count) this.#fields.push("");
     this.#fields.length = Math.trunc(count);
     this.#recordValid = false;
@@ -202,7 +206,10 @@ export class Runtime {
   #open(name: string): boolean {
     this.#usedFile = true;
     try {
-      this.#main = new RecordReader(openInput(this.context, fromBytes(name === "/dev/stdin" ? "-" : name)), this.regexes);
+      this.#main = new RecordReader(
+        openInput(this.context, fromBytes(name === "/dev/stdin" ? "-" : name)),
+        this.regexes,
+      );
     } catch (error) {
       throw new CommandFailure(`cannot open ${name} (${errorText(error)})`, 2);
     }
@@ -230,7 +237,15 @@ export class Runtime {
     let input = this.#inputs.get(key);
     if (input === undefined) {
       try {
-        input = command ? this.#openCommand(name) : { reader: new RecordReader(openInput(this.context, fromBytes(name === "/dev/stdin" ? "-" : name)), this.regexes), status: 0 };
+        input = command
+          ? this.#openCommand(name)
+          : {
+              reader: new RecordReader(
+                openInput(this.context, fromBytes(name === "/dev/stdin" ? "-" : name)),
+                this.regexes,
+              ),
+              status: 0,
+            };
       } catch (error) {
         errorText(error);
         return { status: -1, record: "" };
@@ -248,7 +263,9 @@ export class Runtime {
 
   #openCommand(command: string): { reader: RecordReader; status: number } {
     this.flush();
-    const { stdout, code } = this.context.spawnSync("/bin/sh", ["-c", fromBytes(command)], { capture: true });
+    const { stdout, code } = this.context.spawnSync("/bin/sh", ["-c", fromBytes(command)], {
+      capture: true,
+    });
     let rest = stdout ?? new Uint8Array(0);
     const source: ByteSource = {
       read(maxBytes = 65536) {
@@ -289,10 +306,18 @@ export class Runtime {
   #file(name: string, append: boolean): OutputTarget {
     const { context } = this;
     if (name === "/dev/stdout" || name === "-") {
-      return { write: (text) => context.writeBytes(text), flush: () => context.flush(), close: () => 0 };
+      return {
+        write: (text) => context.writeBytes(text),
+        flush: () => context.flush(),
+        close: () => 0,
+      };
     }
     if (name === "/dev/stderr") {
-      return { write: (text) => context.writeError(fromBytes(text)), flush: () => undefined, close: () => 0 };
+      return {
+        write: (text) => context.writeError(fromBytes(text)),
+        flush: () => undefined,
+        close: () => 0,
+      };
     }
     let fd: number;
     try {
@@ -304,7 +329,7 @@ export class Runtime {
     const flush = () => {
       const data = bytesOf(pending);
       pending = "";
-      for (let at = 0; at < data.length; ) at += context.fs.writeSync(fd, data, at);
+      for (let at = 0; at < data.length;) at += context.fs.writeSync(fd, data, at);
     };
     return {
       write(text) {

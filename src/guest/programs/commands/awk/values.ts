@@ -65,7 +65,7 @@ export function compare(a: Value, b: Value, format: string): number {
 export function sprintf(format: string, args: Value[], convert: string): string {
   let next = 0;
   let output = "";
-  for (let at = 0; at < format.length; ) {
+  for (let at = 0; at < format.length;) {
     const percent = format.indexOf("%", at);
     if (percent === -1) return output + format.slice(at);
     output += format.slice(at, percent);
