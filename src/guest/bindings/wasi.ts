@@ -29,6 +29,10 @@ function notStarted(): Error {
   });
 }
 
+function notDirectory(): Error {
+  return Object.assign(new Error("not a directory"), { code: "ENOTDIR" });
+}
+
 export function installWasi(
   internalBinding: (name: string) => any,
   requireBuiltin: (id: string) => any,
@@ -57,7 +61,7 @@ export function installWasi(
       let path: string;
       try {
         path = fs.realpathSync.native(list[at + 1]!);
-        fs.readdirSync(path);
+        if (!fs.statSync(path).isDirectory()) throw notDirectory();
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? "EINVAL";
         throw Object.assign(new Error(`uvwasi_init`), { code: `UVWASI_${code}` });

@@ -2,10 +2,9 @@
  * What every served import works on: one module instance's memory, descriptors,
  * arguments and environment, and the system below.
  */
-import { encodeText } from "./memory.js";
-import { ModuleMemory } from "./memory.js";
-import { allRights, directoryRights, FileType } from "./abi.js";
+import { FileType, allRights, directoryRights } from "./abi.js";
 import { Descriptors, OpenFile } from "./descriptors.js";
+import { ModuleMemory, encodeText } from "./memory.js";
 import { Paths } from "./paths.js";
 import type { WasiSystem } from "./system.js";
 

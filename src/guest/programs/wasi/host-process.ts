@@ -6,12 +6,10 @@
  * numbers, after the file actions of posix_spawn were applied.
  * Untrusted: every argument; file actions are a byte stream of the module's.
  */
-import { Right, WasiErrno, WasiError } from "./abi.js";
+import { FileType, Right, WasiErrno, WasiError, allRights } from "./abi.js";
 import type { ImportTable, WasiContext } from "./context.js";
 import { wasiLimits } from "./limits.js";
-import { FileType } from "./abi.js";
 import { OpenFile } from "./descriptors.js";
-import { allRights } from "./abi.js";
 import { join } from "./paths.js";
 import type { WasiProcesses, WasiSpawn } from "./system.js";
 

@@ -3,11 +3,10 @@
  * clocks, randomness, waiting, the end; and sockets, of which there are none.
  * Untrusted: every argument.
  */
-import { Clock, EventType, FileType, Right, WasiErrno, WasiError } from "./abi.js";
+import { Clock, EventType, FileType, Right, WasiErrno, WasiError, errnoOf } from "./abi.js";
 import type { ImportTable, WasiContext } from "./context.js";
 import type { OpenFile } from "./descriptors.js";
 import { wasiLimits } from "./limits.js";
-import { errnoOf } from "./abi.js";
 
 const millisecondNs = 1_000_000n;
 const absoluteTime = 1;
