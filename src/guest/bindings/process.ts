@@ -79,6 +79,13 @@ export function installProcess(env: GuestEnvironment): void {
     if (!signalNames.has(number)) signalNames.set(number, name);
   }
 
+  const openDeserted = (handle: NonNullable<StdioEntry["handle"]>): void => {
+    const pair = kernel.call("socketpair", {});
+    if (typeof pair === "number") return;
+    kernel.call("close", { fd: pair.second });
+    handle.open(pair.first);
+  };
+
   class Process {
     /** Undefined unless a process was started. */
     pid: number | undefined;
@@ -108,7 +115,11 @@ export function installProcess(env: GuestEnvironment): void {
         uid,
         gid,
       });
-      if (typeof result === "number") return result;
+      if (typeof result === "number") {
+        // libuv has the pipes by then, and leaves them with nobody at the other end.
+        for (const { handle } of stdio) if (handle?.fd === -1) openDeserted(handle);
+        return result;
+      }
       this.pid = result.pid;
       result.ends.forEach((fd, index) => {
         if (fd >= 0) stdio[index]?.handle?.open(fd);
