@@ -28,6 +28,9 @@ const outputChunkBytes = 64 * 1024;
 
 const eventsByNumber = byNumber(kernelEvents);
 const POLLOUT = 4;
+/** Not the program's clock, which may stand still. */
+const { bigint: nanoseconds } = process.hrtime;
+const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
 
 export class Channel implements KernelClient {
   readonly #fd: number;
@@ -42,6 +45,8 @@ export class Channel implements KernelClient {
   #streamState: any;
   #references = 0;
   #denial = "";
+  /** Filled instead of closed while a call waits for a descriptor. */
+  #received: number[] | undefined;
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];
@@ -59,7 +64,7 @@ export class Channel implements KernelClient {
     return this.#denial;
   }
 
-  /** Hands the descriptor to the event loop. Called once, in the guest process. */
+  /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
   attach(internalBinding: (name: string) => any): void {
     const { Pipe, constants } = internalBinding("pipe_wrap");
     const streamWrap = internalBinding("stream_wrap");
@@ -124,6 +129,19 @@ export class Channel implements KernelClient {
     return answer;
   }
 
+  /** A blocking call whose reply brings a descriptor: that, or -errno. */
+  callForDescriptor(name: "threadSocket"): number {
+    const received: number[] = [];
+    for (;;) {
+      this.#received = received;
+      const result = this.call(name, {});
+      this.#received = undefined;
+      // The kernel's end was full; taking this answer has emptied it.
+      if (result === -Errno.EAGAIN) continue;
+      return typeof result === "number" ? result : received[0]!;
+    }
+  }
+
   callAsync<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
@@ -163,9 +181,9 @@ export class Channel implements KernelClient {
 
   /** Blocks until `finished` says so, or for `timeoutMs` (-1: without end); answers `finished()`. */
   pumpUntil(finished: () => boolean, timeoutMs: number): boolean {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicMs() + timeoutMs;
     while (!finished()) {
-      const left = timeoutMs < 0 ? -1 : Math.ceil(deadline - performance.now());
+      const left = timeoutMs < 0 ? -1 : Math.ceil(deadline - monotonicMs());
       if (timeoutMs >= 0 && left <= 0) return false;
       this.#pump(left);
     }
@@ -262,11 +280,20 @@ export class Channel implements KernelClient {
   #pump(timeoutMs = -1): void {
     this.#blocking = true;
     libc.pollReadable(this.#fd, timeoutMs);
-    const size = libc.read(this.#fd, this.#readBuffer, 0, this.#readBuffer.length);
+    const size = this.#receive();
     if (size > 0) this.#feed(this.#readBuffer.subarray(0, size));
     else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
     this.#blocking = false;
     if (this.#queue.length > 0) this.#scheduleDrain();
+  }
+
+  #receive(): number {
+    if (this.#received === undefined)
+      return libc.read(this.#fd, this.#readBuffer, 0, this.#readBuffer.length);
+    const message = libc.recvFds(this.#fd, this.#readBuffer);
+    if (typeof message === "number") return message;
+    this.#received.push(...message.fds);
+    return message.bytes;
   }
 
   #feed(bytes: Buffer): void {
@@ -301,6 +328,8 @@ export class Channel implements KernelClient {
   #event(name: string, args: any): void {
     if (name === "credit") return this.credit(args.fd as number, args.bytes as number);
     if (args.source instanceof Uint8Array) args.source = Buffer.from(args.source);
+    // A blocking read's buffer is used again; the one of the event loop is not.
+    if (this.#blocking && args.data instanceof Uint8Array) args.data = Buffer.from(args.data);
     this.#enqueue(() => this.#handlers.get(name)?.(args));
   }
 

@@ -2,10 +2,12 @@
  * What guest-side modules may reach. They hold no authority: whatever they ask
  * for is judged by the kernel, and they run inside the walls of the guest process.
  */
-import type { guestCalls } from "../protocol/guest-calls.js";
+import type { Message } from "../protocol/codec.js";
+import type { guestCalls, guestEvents } from "../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 
 export type GuestCalls = typeof guestCalls;
+export type GuestEvents = typeof guestEvents;
 
 export interface KernelClient {
   /** Blocks until the reply: the result, or a negative errno. */
@@ -24,6 +26,11 @@ export interface KernelClient {
    * Holds until the next answer: from `call`, or while `done` runs.
    */
   readonly denial: string;
+  /** A one-way message. */
+  event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
+  /** Keep the event loop alive, counted. */
+  ref(): void;
+  unref(): void;
 }
 
 /** A call under way. Referenced ones keep the event loop alive. */
@@ -43,4 +50,8 @@ export interface GuestEnvironment {
   writeOutput(fd: number, data: Uint8Array): void;
   /** `fd` was closed: what gets its number next is something else. */
   forgetOutput(fd: number): void;
+  /** A socket to the kernel for a new thread: its descriptor, or -errno. */
+  openThreadSocket(): number;
+  /** Closes one that no thread took over. */
+  closeSocket(fd: number): void;
 }

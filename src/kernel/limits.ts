@@ -6,8 +6,15 @@ export const limits = Object.freeze({
   inodes: 16_384,
   openFiles: 256,
   processes: 256,
+  /**
+   * Sockets of a process's workers. Twice the workers that a guest has memory set aside for
+   * (guest/thread-slots.ts): the socket of an ended one closes a moment after it.
+   */
+  threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
+  /** Descriptors of one process whose bytes travel as events. */
+  flows: 512,
   /** Capacity of a pipe, and of each direction of a socket pair; pipe(7). */
   pipeBytes: 64 * 1024,
   /** argv and environment of a new process together; execve(2). */

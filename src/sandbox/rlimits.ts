@@ -31,7 +31,12 @@ export interface LockDownRow {
  * would starve each other; the filter decides about processes).
  */
 export const LOCK_DOWN: readonly LockDownRow[] = [
-  { name: "NOFILE", resource: RLIMIT_NOFILE, value: 64, why: "sockets and loops of workers" },
+  {
+    name: "NOFILE",
+    resource: RLIMIT_NOFILE,
+    value: 128,
+    why: "sockets and loops of workers: five each",
+  },
   { name: "FSIZE", resource: RLIMIT_FSIZE, value: 0, why: "no file grows, stdio included" },
   { name: "CORE", resource: RLIMIT_CORE, value: 0, why: "a crash leaves no copy of memory" },
   { name: "MEMLOCK", resource: RLIMIT_MEMLOCK, value: 0, why: "no pinned memory" },

@@ -7,6 +7,7 @@
  * the async context of that call, and ticks and microtasks run between two of them.
  */
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import { createDelivery } from "../delivery.js";
 import type { GuestCalls, GuestEnvironment } from "../environment.js";
 
 type Name = keyof GuestCalls;
@@ -23,7 +24,7 @@ export type Operation<T> = Generator<Step, T, any>;
 const { captureStackTrace } = Error;
 const NativeError = Error;
 const NativePromise = Promise;
-const { apply, defineProperty } = Reflect;
+const { defineProperty } = Reflect;
 
 /** One kernel call inside an operation: its result, or a negative errno. */
 export function* ask<K extends Name>(
@@ -105,14 +106,9 @@ export function createRunner(env: GuestEnvironment): Runner {
   const { kernel } = env;
   kernelWords = () => kernel.denial;
   uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
-  const asyncHooks = env.requireBuiltin("internal/async_hooks");
   const frames = env.requireBuiltin("internal/async_context_frame");
-  const { triggerUncaughtException } = env.internalBinding("errors");
   const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
-  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
-    enqueueMicrotask(run: () => void): void;
-  };
-  const runTicks = (process as unknown as { _tickCallback(): void })._tickCallback;
+  const deliver = createDelivery(env);
 
   function sync<T>(operation: Operation<T>): T {
     let state = operation.next();
@@ -121,43 +117,6 @@ export function createRunner(env: GuestEnvironment): Runner {
       state = operation.next("block" in step ? step.block() : kernel.call(step[0], step[1] as any));
     }
     return state.value;
-  }
-
-  /** Set from a delivery until the microtasks behind it have run. */
-  let unsettled = false;
-  const settled = (): void => {
-    unsettled = false;
-  };
-
-  /**
-   * Calls into guest code the way C++ does: own context, own async id. Ticks and microtasks run from C++
-   * afterwards, with a clean stack; only when several completions arrive together do they run from here.
-   */
-  function deliver(frame: unknown, resource: any, run: () => void): void {
-    if (unsettled) flush();
-    const outer = frames.exchange(frame);
-    const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
-    try {
-      if (id > 0) asyncHooks.emitBefore(id, id, resource);
-      run();
-      if (id > 0) asyncHooks.emitAfter(id);
-    } catch (error) {
-      triggerUncaughtException(error, false);
-    } finally {
-      frames.exchange(outer);
-    }
-    if (!unsettled) {
-      unsettled = true;
-      enqueueMicrotask(settled);
-    }
-  }
-
-  function flush(): void {
-    try {
-      apply(runTicks, process, []);
-    } catch (error) {
-      triggerUncaughtException(error, false);
-    }
   }
 
   function runAsync<T>(

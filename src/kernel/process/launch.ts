@@ -15,7 +15,6 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
-import { Stream } from "../io/stream.js";
 import { limits } from "../limits.js";
 import { identity } from "../vm.js";
 import type { Vm } from "../vm.js";
@@ -23,6 +22,7 @@ import { afterwards, denial } from "../policy/decision.js";
 import type { Answer } from "../syscalls/dispatch.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
+import { describe } from "./describe.js";
 import { findImage } from "./image.js";
 import type { Image } from "./image.js";
 import { Process } from "./process.js";
@@ -83,12 +83,6 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
       source,
     );
   });
-}
-
-/** What a descriptor is to Node: a stream's kind, or "file". */
-export function describe(description: Description | undefined): string {
-  if (description === undefined) return "";
-  return description instanceof Stream ? description.kind : "file";
 }
 
 function describeAll(process: Process): string[] {

@@ -14,10 +14,12 @@ import { processHandlers } from "./process.js";
 import { toolHandlers } from "./tools.js";
 
 type Calls = typeof guestCalls;
+/** Answered by the process itself, for the thread that asks. */
+type Special = "threadSocket" | "flowShutdown";
 /** What a handler may answer. */
 export type Answer<R> = R | number | Denial | Deferred<R> | Deferred<R | Denial>;
 export type Handlers = {
-  readonly [K in keyof Calls]: (
+  readonly [K in Exclude<keyof Calls, Special>]: (
     process: Process,
     args: CallArgs<Calls, K>,
   ) => Answer<CallResult<Calls, K>>;
@@ -25,7 +27,7 @@ export type Handlers = {
 
 const handlers: Handlers = { ...fsHandlers, ...processHandlers, ...toolHandlers };
 
-export function dispatch<K extends keyof Calls>(
+export function dispatch<K extends keyof Handlers>(
   process: Process,
   name: K,
   args: CallArgs<Calls, K>,

@@ -26,6 +26,8 @@ export function prepareLockDown(options: LockDownOptions): void {
     must("setresgid", libc.setresgid(nobody, nobody, nobody));
     must("setresuid", libc.setresuid(nobody, nobody, nobody));
   }
+  // The one directory that a guest may see the name of.
+  must("chdir", libc.chdir("/"));
   must("no_new_privs", libc.setNoNewPrivs());
   must("dumpable", libc.setDumpable(false));
   must("pdeathsig", libc.setParentDeathSignal(libc.SIGKILL));

@@ -7,28 +7,20 @@
  * and after it runs in the guest's own process.
  */
 import { Channel } from "../../guest/channel.js";
-import type { GuestEnvironment } from "../../guest/environment.js";
-import { assumeIdentity, forgetIdentity, installIdentity } from "../../guest/identity.js";
+import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
+import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
+import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
-import { installFs } from "../../guest/bindings/fs.js";
-import { installModules } from "../../guest/bindings/modules.js";
-import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
-import { installProcess } from "../../guest/bindings/process.js";
-import { installSpawnSync } from "../../guest/bindings/spawn-sync.js";
-import { denyBindings } from "../../guest/bindings/denied.js";
+import { listenForSignals } from "../../guest/bindings/signal.js";
+import { ThreadSlots } from "../../guest/thread-slots.js";
+import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import { lockDown, prepareLockDown } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
-import {
-  collectGarbage,
-  hideInternals,
-  replaceInternal,
-  restrictBuiltins,
-  warmUp,
-} from "./warm-up.js";
+import { collectGarbage, warmUp } from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
@@ -42,42 +34,28 @@ const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
 
-export function main(): void {
-  boot().catch((error: unknown) => {
+export function main(modules: GuestModules): void {
+  boot(modules).catch((error: unknown) => {
     const text = Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`);
     libc.write(2, text, 0, text.length);
     libc._exit(1);
   });
 }
 
-async function boot(): Promise<void> {
+async function boot(modules: GuestModules): Promise<void> {
   let channel: Channel | undefined;
   const guestChannel = (): Channel => {
     if (channel === undefined) throw new Error("no guest has started");
     return channel;
   };
-  const environment: GuestEnvironment = {
+  const { streams, engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
-    kernel: {
-      call: (name, args) => guestChannel().call(name, args),
-      callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
-      get denial() {
-        return guestChannel().denial;
-      },
-    },
-    writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
-    isHostOutput: (fd) => guestChannel().isHostOutput(fd),
-    forgetOutput: (fd) => guestChannel().forgetOutput(fd),
-  };
-
-  installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
-  installSignals(internalBinding, requireBuiltin, guestChannel);
-  installFs(environment);
-  installModules(environment);
-  installProcess(environment);
-  installSpawnSync(environment, guestChannel);
-  denyBindings(internalBinding);
+    channel: guestChannel,
+    slots: ThreadSlots.reserve(),
+    modules,
+    execArgv: [],
+  });
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
@@ -88,17 +66,13 @@ async function boot(): Promise<void> {
     assumeIdentity(start);
     guest.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(guest);
+    streams.listen(guest);
     const text = (source as Buffer).toString("utf8");
-    const tools = { requireBuiltin, internalBinding, channel: guest, leaving };
-    const builtins = {
-      restrictBuiltins: (keep: (id: string) => boolean) => restrictBuiltins(requireBuiltin, keep),
-      replaceInternal,
-    };
-    return runProgram({ ...tools, ...builtins }, start, text);
+    return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
   };
 
   await rehearse({
-    internalBinding,
+    internalBinding: engineBinding,
     requireBuiltin,
     use: (rehearsed) => (channel = rehearsed),
     live,
@@ -114,7 +88,7 @@ async function boot(): Promise<void> {
       libc._exit(1);
       throw new Error("unreachable");
     });
-    channel.attach(internalBinding);
+    channel.attach(engineBinding);
     lockDown();
     channel.event("ready", {});
     void live(channel);

@@ -1,20 +1,9 @@
 /**
  * Owns what a zygote loads before its first fork, so that a guest finds
- * everything compiled, and what it hides from guests afterwards.
+ * everything compiled.
  * Must draw no random numbers: every guest would draw the same ones.
  */
-
-/** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
-export const refusedModules: readonly string[] = Object.freeze([
-  "inspector",
-  "inspector/promises",
-  "trace_events",
-  "wasi",
-  "sea",
-  "ffi",
-  "quic",
-  "dtls",
-]);
+import { refusedModules } from "../../guest/public-modules.js";
 
 /** Internal modules that guest-side code asks for after internals are hidden. */
 const keptInternals = [
@@ -41,7 +30,11 @@ export async function warmUp(requireBuiltin: (id: string) => any): Promise<void>
   const url = "file:///tmp/warm.mjs";
   await loader.eval(warmProgram, url, false);
   loader.loadCache.delete(url);
+  const { emitWarning } = process;
+  // The warning would be waiting in every guest.
+  process.emitWarning = () => {};
   requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
+  process.emitWarning = emitWarning;
   // Lazy globals resolve on their first touch.
   void [
     globalThis.fetch,
@@ -54,32 +47,6 @@ export async function warmUp(requireBuiltin: (id: string) => any): Promise<void>
   // The resolver would answer with the host's name servers.
   requireBuiltin("dns").setServers(["127.0.0.1"]);
   void new Intl.DateTimeFormat("en").format(0);
-}
-
-let BuiltinModule: any;
-
-/** After this, `require`, `import` and `builtinModules` offer the public modules alone. */
-export function hideInternals(requireBuiltin: (id: string) => any): void {
-  BuiltinModule = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
-  const refused = new Set(refusedModules);
-  restrictBuiltins(requireBuiltin, (id) => !id.startsWith("internal/") && !refused.has(id));
-}
-
-/** Leaves those of the modules still offered for which `keep` holds. */
-export function restrictBuiltins(
-  requireBuiltin: (id: string) => any,
-  keep: (id: string) => boolean,
-): void {
-  const ids = [...(BuiltinModule.map.keys() as Iterable<string>)].filter(
-    (id) => BuiltinModule.canBeRequiredByUsers(id) && keep(id),
-  );
-  BuiltinModule.setRealmAllowRequireByUsers(ids);
-  requireBuiltin("module").builtinModules = BuiltinModule.getAllBuiltinModuleIds();
-}
-
-/** Makes the engine's own modules find `exports` under that id from now on. */
-export function replaceInternal(id: string, exports: unknown): void {
-  BuiltinModule.map.get(id).exports = exports;
 }
 
 /** A compact heap makes for fewer pages that each guest copies. */

@@ -1,0 +1,44 @@
+/**
+ * Owns which built-in modules a thread's programs can load. It is about names:
+ * what a hidden module could do, seccomp refuses.
+ */
+
+/** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
+export const refusedModules: readonly string[] = Object.freeze([
+  "inspector",
+  "inspector/promises",
+  "trace_events",
+  "wasi",
+  "sea",
+  "ffi",
+  "quic",
+  "dtls",
+]);
+
+let BuiltinModule: any;
+
+/** After this, `require`, `import` and `builtinModules` offer the public modules alone. */
+export function hideInternals(requireBuiltin: (id: string) => any): void {
+  BuiltinModule = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
+  const refused = new Set(refusedModules);
+  restrictBuiltins(requireBuiltin, (id) => !id.startsWith("internal/") && !refused.has(id));
+}
+
+/** Leaves those of the modules still offered for which `keep` holds. */
+export function restrictBuiltins(
+  requireBuiltin: (id: string) => any,
+  keep: (id: string) => boolean,
+): void {
+  // Loaded first: it may be among those that go.
+  const module = requireBuiltin("module");
+  const ids = [...(BuiltinModule.map.keys() as Iterable<string>)].filter(
+    (id) => BuiltinModule.canBeRequiredByUsers(id) && keep(id),
+  );
+  BuiltinModule.setRealmAllowRequireByUsers(ids);
+  module.builtinModules = BuiltinModule.getAllBuiltinModuleIds();
+}
+
+/** Makes the engine's own modules find `exports` under that id from now on. */
+export function replaceInternal(id: string, exports: unknown): void {
+  BuiltinModule.map.get(id).exports = exports;
+}
