@@ -78,6 +78,19 @@ export function installProcess(env: GuestEnvironment): void {
     if (!signalNames.has(number)) signalNames.set(number, name);
   }
 
+  const { owner_symbol: owner } = env.requireBuiltin("internal/async_hooks").symbols;
+
+  /** Node words the error of a failed spawn by its errno alone; the kernel has said more. */
+  function explain(handle: Record<symbol, any>, denial: string): void {
+    const child = handle[owner];
+    const { emit } = child;
+    child.emit = function (type: string, ...args: any[]): unknown {
+      delete child.emit;
+      if (type === "error") args[0].message = denial;
+      return Reflect.apply(emit, this, [type, ...args]);
+    };
+  }
+
   class Process {
     pid = 0;
     onexit: ((exitCode: number, signalCode: string) => void) | undefined;
@@ -106,7 +119,10 @@ export function installProcess(env: GuestEnvironment): void {
         uid,
         gid,
       });
-      if (typeof result === "number") return result;
+      if (typeof result === "number") {
+        if (kernel.denial !== "") explain(this as unknown as Record<symbol, any>, kernel.denial);
+        return result;
+      }
       this.pid = result.pid;
       result.ends.forEach((fd, index) => {
         if (fd >= 0) stdio[index]?.handle?.open(fd);
