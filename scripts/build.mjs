@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tsc = join(root, "node_modules/typescript/bin/tsc");
-for (const folder of ["dist", "build"])
+for (const folder of ["dist", "build/guest"])
   rmSync(join(root, folder), { recursive: true, force: true });
 for (const project of ["tsconfig.json", "tsconfig.guest.json"]) {
   execFileSync(process.execPath, [tsc, "-p", join(root, project)], { stdio: "inherit" });

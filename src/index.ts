@@ -31,6 +31,12 @@ export type {
   HostTools,
 } from "./sdk/tools.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";
+export type {
+  NodeRuntimeDirectoryEntry,
+  NodeRuntimeFileStat,
+  NodeRuntimeFileType,
+} from "./sdk/files.js";
+export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {

@@ -206,12 +206,16 @@ export class Channel implements KernelClient {
     this.on(name, (args) => {
       value = args;
     });
+    // Drained here: a turn of the event loop for it would be visible to the program.
+    this.#drainScheduled = true;
     while (value === undefined) {
       // What came behind the awaited event stays queued: its handler is not there yet.
       const job = this.#queue.shift();
       if (job === undefined) this.#pump();
       else job();
     }
+    this.#drainScheduled = false;
+    if (this.#queue.length > 0) this.#scheduleDrain();
     this.#handlers.delete(name);
     return value;
   }

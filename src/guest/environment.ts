@@ -3,7 +3,7 @@
  * for is judged by the kernel, and they run inside the walls of the guest process.
  */
 import type { Message } from "../protocol/codec.js";
-import type { guestCalls, guestEvents } from "../protocol/guest-calls.js";
+import type { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 
 export type GuestCalls = typeof guestCalls;
@@ -28,6 +28,11 @@ export interface KernelClient {
   readonly denial: string;
   /** A one-way message. */
   event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
+  /** Hears one kind of the kernel's one-way messages. */
+  on<K extends keyof typeof kernelEvents>(
+    name: K,
+    handler: (args: Message<(typeof kernelEvents)[K]["args"]>) => void,
+  ): void;
   /** Keep the event loop alive, counted. */
   ref(): void;
   unref(): void;

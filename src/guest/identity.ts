@@ -5,12 +5,12 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { Errno } from "../abi/errno.js";
+import { machine } from "../abi/machine.js";
 import type { KernelClient } from "./environment.js";
 
 /** The version guests see; behaviour reference §6.1. */
 export const guestNodeVersion = "22.0.0";
-export const guestExecPath = "/usr/local/bin/node";
-const kernelRelease = "6.8.0-secure-exec";
+export const guestExecPath = machine.nodePath;
 const userName = "user";
 const homeDirectory = "/home/user";
 
@@ -23,6 +23,23 @@ const startOptions = (): StartOptions => {
   if (start === undefined) throw new Error("no guest has started");
   return start;
 };
+
+/** `process.report`: its settings can be set, its reports would describe the host. */
+function diagnosticReport(notPermitted: (syscall: string) => never): object {
+  return {
+    compact: false,
+    directory: "",
+    excludeEnv: false,
+    excludeNetwork: false,
+    filename: "",
+    getReport: () => notPermitted("report"),
+    reportOnFatalError: false,
+    reportOnSignal: false,
+    reportOnUncaughtException: false,
+    signal: "SIGUSR2",
+    writeReport: () => notPermitted("report"),
+  };
+}
 
 function machineUptimeSeconds(): number {
   return (
@@ -59,9 +76,9 @@ export function installIdentity(
   Object.assign(os, {
     getHostname: () => startOptions().hostname,
     getOSInformation: () => [
-      "Linux",
-      "#1 SMP secure-exec",
-      kernelRelease,
+      machine.kernelName,
+      machine.kernelVersion,
+      machine.kernelRelease,
       process.arch === "arm64" ? "aarch64" : "x86_64",
     ],
     getHomeDirectory: () => process.env["HOME"] ?? homeDirectory,
@@ -76,7 +93,7 @@ export function installIdentity(
         shell: encode("/bin/sh"),
       };
     },
-    getCPUs: () => ["secure-exec Virtual CPU", 2000, 0, 0, 0, 0, 0],
+    getCPUs: () => [machine.cpuModel, machine.cpuMhz, 0, 0, 0, 0, 0],
     getAvailableParallelism: () => 1,
     getInterfaceAddresses: () => [
       "lo",
@@ -162,7 +179,7 @@ export function installIdentity(
 
   if (ownsProcess) installDirectories(internalBinding, requireBuiltin, kernel);
   else installReadOnlyDirectories(internalBinding, kernel);
-  installVersions();
+  installVersions(notPermitted);
   installClock();
 }
 
@@ -218,7 +235,7 @@ function installDirectories(
   internalBinding("process_methods").cwd = () => process.cwd();
 }
 
-function installVersions(): void {
+function installVersions(notPermitted: (syscall: string) => never): void {
   const versions = { ...process.versions, node: guestNodeVersion };
   for (const name of Object.keys(versions)) {
     Object.defineProperty(versions, name, {
@@ -237,7 +254,7 @@ function installVersions(): void {
   constant(process, "version", `v${guestNodeVersion}`);
   constant(process, "versions", versions);
   constant(process, "release", { name: "node", lts: false, sourceUrl: "", headersUrl: "" });
-  constant(process, "report", undefined);
+  constant(process, "report", diagnosticReport(notPermitted));
   Object.defineProperty(process, "execPath", {
     value: guestExecPath,
     writable: true,

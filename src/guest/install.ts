@@ -45,6 +45,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
       call: (name, args) => channel().call(name, args),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
       event: (name, args) => channel().event(name, args),
+      on: (name, handler) => channel().on(name, handler),
       ref: () => channel().ref(),
       unref: () => channel().unref(),
       get denial() {

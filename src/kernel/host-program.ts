@@ -14,7 +14,7 @@ import { ignoredByNode, launch } from "./process/launch.js";
 import type { LaunchOptions } from "./process/launch.js";
 import { Process } from "./process/process.js";
 import { initPid } from "./process/table.js";
-import { identity } from "./vm.js";
+import { hostCredentials, identity } from "./vm.js";
 import type { Vm } from "./vm.js";
 
 /** What the host hears of it. */
@@ -123,7 +123,7 @@ export class HostProgram {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
         ended: (end, value) => {
           for (const output of outputs) output.close();
-          if (written !== "") vm.fs.unlink(vm.hostCredentials(), written);
+          if (written !== "") vm.fs.unlink(hostCredentials, written);
           const [stdout, stderr] = outputs;
           listener.ended(
             { ...end, stdoutTruncated: stdout.truncated, stderrTruncated: stderr.truncated },

@@ -5,6 +5,10 @@ export const limits = Object.freeze({
   fileSystemBytes: 256 * 1024 * 1024,
   inodes: 16_384,
   openFiles: 256,
+  /** fs.watch of one process. */
+  watches: 1024,
+  /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
+  queuedFileEvents: 4096,
   processes: 256,
   /**
    * Sockets of a process's workers. Twice the workers that a guest has memory set aside for

@@ -6,9 +6,7 @@
  */
 import { readdirSync } from "node:fs";
 import { Socket } from "node:net";
-import { fileURLToPath } from "node:url";
-import { Errno, errnoName } from "../abi/errno.js";
-import { GuestPool } from "../launcher/pool.js";
+import { Errno } from "../abi/errno.js";
 import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
 import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
@@ -19,34 +17,21 @@ import type { KernelStats, ProcessOptions, VmOptions } from "../protocol/host-ca
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
-import { buildStage1, install } from "../sandbox/seccomp.js";
 import { HostRequests } from "./host-requests.js";
+import { HostError } from "./host-error.js";
+import { createHostFiles, fileError } from "./host-files.js";
 import { limits } from "./limits.js";
+import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";
-import { Vm } from "./vm.js";
+import { Vm, VmOptionError } from "./vm.js";
 import type { TakeGuest } from "./vm.js";
 
 const hostFd = 3;
-
-class HostError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 const host = new Socket({ fd: hostFd, readable: true, writable: true });
 const vms = new Map<number, Vm>();
 /** Programs by the SDK's handle, which is unique per connection. */
 const programs = new Map<number, HostProgram>();
-const pool = new GuestPool({
-  enginePath: process.execPath,
-  bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
-  aheadTarget: 3,
-  parallelForks: 2,
-  refillDelayMs: 10,
-});
 
 const takeGuest: TakeGuest = (waiter) => pool.take(waiter);
 
@@ -72,9 +57,14 @@ function vmOf(handle: number): Vm {
   return vm;
 }
 
-function fileError(operation: string, path: string, errno: number): HostError {
-  const name = errnoName(-errno) ?? `errno ${-errno}`;
-  return new HostError("ERR_SECURE_EXEC_FILE", `${name}: ${operation} '${path}'`);
+function makeVm(handle: number, options: VmOptions): Vm {
+  try {
+    return new Vm(handle, options, requests, takeGuest);
+  } catch (error) {
+    if (error instanceof VmOptionError)
+      throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+    throw error;
+  }
 }
 
 function spawn(
@@ -84,6 +74,7 @@ function spawn(
   source: Uint8Array,
 ): { pid: number } {
   const options = JSON.parse(optionsJson) as ProcessOptions;
+  if (options.language === "ts") pool.expectTypeScript();
   const to = { vm: vmHandle, process: handle };
   const program = HostProgram.start(vmOf(vmHandle), options, Buffer.from(source), {
     output: (stream, data) => emit("output", { ...to, stream, data }),
@@ -107,11 +98,12 @@ function spawn(
   return { pid: program.process.pid };
 }
 
+const hostFiles = createHostFiles(vmOf);
 type Calls = typeof hostCalls;
 const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K> } = {
   ping: () => ({}),
   createVm: ({ vm, options }) => {
-    vms.set(vm, new Vm(vm, JSON.parse(options) as VmOptions, requests, takeGuest));
+    vms.set(vm, makeVm(vm, JSON.parse(options) as VmOptions));
     return {};
   },
   disposeVm: ({ vm }) => {
@@ -120,20 +112,12 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
     if (machine !== undefined) {
       machine.disposed = true;
       for (const child of machine.processes.values()) child.signal(libc.SIGKILL);
+      hostFiles.release(machine);
+      machine.dispose();
     }
     return {};
   },
-  readFile: ({ vm, path }) => {
-    const machine = vmOf(vm);
-    const data = machine.fs.readFile(machine.hostCredentials(), path);
-    if (typeof data === "number") throw fileError("open", path, data);
-    return { data };
-  },
-  writeFile: ({ vm, path, data }) => {
-    const result = vmOf(vm).writeHostFile(path, data);
-    if (result < 0) throw fileError("write", path, result);
-    return {};
-  },
+  ...hostFiles.handlers,
   spawn: ({ vm, process: handle, options, source }) => spawn(vm, handle, options, source),
   registerTools: ({ vm, tools }) => {
     vmOf(vm).registerTools(JSON.parse(tools) as ToolDescriptor[]);
@@ -211,8 +195,5 @@ function serve(): void {
   host.on("close", () => process.exit(0));
 }
 
-libc.setParentDeathSignal(libc.SIGKILL);
-libc.setNoNewPrivs();
-install(buildStage1());
 await pool.start();
 serve();

@@ -2,9 +2,12 @@
  * Owns one virtual machine: its file system, its processes and its defaults.
  * Nothing in it is shared with another VM.
  */
-import { FileSystem, bootLayout } from "./fs/index.js";
-import type { Credentials } from "./fs/index.js";
-import type { VmOptions } from "../protocol/host-calls.js";
+import { machine } from "../abi/machine.js";
+import { FileSystem, OpenFile, bootLayout, mountLines } from "./fs/index.js";
+import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
+import { Errno, errnoName } from "../abi/errno.js";
+import { O_CREAT, O_TRUNC, O_WRONLY } from "../abi/fcntl.js";
+import type { VmMount, VmOptions } from "../protocol/host-calls.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
 import { limits } from "./limits.js";
 import type { Guest } from "../launcher/fork.js";
@@ -37,6 +40,17 @@ export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
   LOGNAME: identity.user,
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 });
+
+/** What the host acts as: the guest's user cannot be in its way. */
+export const hostCredentials: Credentials = Object.freeze({
+  uid: 0,
+  gid: 0,
+  umask: 0o022,
+  cwd: "/",
+});
+
+/** The machine cannot be made as asked. */
+export class VmOptionError extends Error {}
 
 /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
 export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
@@ -73,13 +87,40 @@ export class Vm {
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
     if (options.tools.length > 0) this.registerTools(options.tools);
+    this.fs.mountProc(this.#machineView());
+    for (const mount of options.mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
   }
 
-  /** What the host acts as: the guest's user cannot be in its way. */
-  hostCredentials(): Credentials {
-    return { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
+  #machineView(): MachineView {
+    const { fs, processes, startedAtMs } = this;
+    return {
+      hostname: identity.hostname,
+      startedAtMs,
+      memoryBytes: limits.memoryBytes,
+      process: (pid) => {
+        const process = processes.get(pid);
+        return process && viewOf(process);
+      },
+      processes: () => Array.from(processes.values(), viewOf),
+      mounts: () => mountLines(fs.mounts),
+    };
+  }
+
+  #mount({ option, guestPath, hostPath, readOnly }: VmMount): void {
+    const { uid, gid } = identity;
+    const result = this.fs.mount({ guestPath, hostPath, readOnly, uid, gid });
+    if (result === 0) return;
+    this.fs.dispose();
+    const why = errnoName(-result) ?? `errno ${-result}`;
+    throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
+  }
+
+  /** Lets go of what the machine holds on the host; calls of its last guests fail with EIO. */
+  dispose(): void {
+    this.disposed = true;
+    this.fs.dispose();
   }
 
   registerTools(tools: readonly ToolDescriptor[]): void {
@@ -101,24 +142,77 @@ export class Vm {
     return `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
   }
 
-  /** Writes a file for the host and gives it, and parents it made, to the guest's user. */
+  /** Writes a file for the host, with what is missing on the way. */
   writeHostFile(path: string, data: Uint8Array): number {
-    const who = this.hostCredentials();
-    const guest: Credentials = { uid: identity.uid, gid: identity.gid, umask: 0o022, cwd: "/" };
-    const slash = path.lastIndexOf("/");
-    if (slash > 0) {
-      const parents = path.slice(0, slash).split("/").slice(1);
-      let at = "";
-      for (const name of parents) {
-        at += `/${name}`;
-        const made = this.fs.mkdir(who, at, 0o755);
-        if (made === 0) this.fs.chown(who, at, guest.uid, guest.gid, false);
-      }
-    }
-    const existed = typeof this.fs.stat(who, path, true) !== "number";
-    const flags = 0o1 | 0o100 | 0o1000;
-    const result = this.fs.writeFile(who, path, data, flags, 0o644);
-    if (result === 0 && !existed) this.fs.chown(who, path, guest.uid, guest.gid, true);
-    return result;
+    const made = this.makeHostFile(path);
+    return made < 0 ? made : this.fs.writeFile(hostCredentials, path, data, O_WRONLY | O_TRUNC, 0);
   }
+
+  /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
+  makeHostFile(path: string): number {
+    const file = this.fs.open(hostCredentials, path, O_WRONLY, 0);
+    if (typeof file !== "number") {
+      file.unref();
+      return 0;
+    }
+    if (file !== -Errno.ENOENT) return file;
+    const slash = path.lastIndexOf("/");
+    const parents = slash > 0 ? this.makeHostDirectories(path.slice(0, slash)) : 0;
+    if (parents < 0) return parents;
+    const made = this.fs.open(hostCredentials, path, O_WRONLY | O_CREAT, 0o644);
+    if (typeof made === "number") return made;
+    made.chown(identity.uid, identity.gid, hostCredentials);
+    made.unref();
+    return 0;
+  }
+
+  /** mkdir -p for the host. Answers 0 or -errno. */
+  makeHostDirectories(path: string): number {
+    const made = this.fs.mkdirTree(hostCredentials, path, 0o755);
+    if (typeof made === "number") return made;
+    for (let end = made.length; end !== -1; end = path.indexOf("/", end + 1)) {
+      this.#giveToGuest(path.slice(0, end));
+      if (end >= path.length) break;
+    }
+    this.#giveToGuest(path);
+    return 0;
+  }
+
+  makeHostDirectory(path: string): number {
+    const made = this.fs.mkdir(hostCredentials, path, 0o755);
+    if (made === 0) this.#giveToGuest(path);
+    return made;
+  }
+
+  #giveToGuest(path: string): void {
+    this.fs.chown(hostCredentials, path, identity.uid, identity.gid, true);
+  }
+}
+
+/** A process as /proc shows it. */
+function viewOf(process: Process): ProcessView {
+  const { pid, ppid, argv, credentials, descriptors, startOptions } = process;
+  return {
+    pid,
+    ppid,
+    argv,
+    env: startOptions?.env ?? {},
+    cwd: credentials.cwd,
+    exe: startOptions?.mode === "command" ? `/usr/bin/${startOptions.image}` : machine.nodePath,
+    state: process.ended ? "Z" : "S",
+    startedAtMs: process.startedAtMs,
+    uid: credentials.uid,
+    gid: credentials.gid,
+    umask: credentials.umask,
+    processGroup: process.processGroup,
+    session: process.session,
+    descriptors: () =>
+      Array.from(descriptors.entries(), ([fd, description]) => ({
+        fd,
+        target:
+          description instanceof OpenFile
+            ? description.path
+            : `${description.kind === "tcp" || description.kind === "udp" ? "socket" : "pipe"}:[${pid * 256 + fd}]`,
+      })),
+  };
 }

@@ -8,9 +8,8 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
-import type { Writable } from "node:stream";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
@@ -32,13 +31,26 @@ export const zygoteFlags: readonly string[] = Object.freeze([
   "--no-warnings",
 ]);
 
+/** Guest modules with functions that run in every guest and that the rehearsal cannot run. */
+const eagerModules: readonly string[] = [
+  "guest/leaving",
+  "launcher/zygote/lock-down",
+  "launcher/zygote/main",
+  "sandbox/libc",
+  "sandbox/rlimits",
+  "sandbox/seccomp",
+];
+
 /**
- * The text given to `node -e`. It reads the guest-side modules from a pipe and
+ * The text given to `node -e`. It reads the guest-side modules from a descriptor and
  * compiles them under names of their own, so no host path enters the process.
  */
 const bootstrap = `
 const { internalBinding } = require("internal/test/binding");
 const vm = require("vm");
+const { setFlagsFromString } = require("node:v8");
+// Compiled to the last function, or every guest would compile its own start and end.
+const eager = new Set(${JSON.stringify(eagerModules)});
 const sources = JSON.parse(require("fs").readFileSync(4, "utf8"));
 require("fs").closeSync(4);
 // Spelled apart: a program that names it makes \`node -e\` replace the web global.
@@ -79,11 +91,18 @@ const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
   };
   return load;
 };
-const load = makeLoader(sources, vm, internalBinding, requireBuiltin);
-// Compiled to the last function now, or every guest would compile its own start.
-hostRequire("v8").setFlagsFromString("--no-lazy");
+// Only around the compilation: built-in modules must find the flags of their code cache.
+const compiler = {
+  compileFunction(source, names, options) {
+    const wanted = eager.has(options.filename.slice("node:internal/secure-exec/".length));
+    if (wanted) setFlagsFromString("--no-lazy");
+    const run = vm.compileFunction(source, names, options);
+    if (wanted) setFlagsFromString("--lazy");
+    return run;
+  },
+};
+const load = makeLoader(sources, compiler, internalBinding, requireBuiltin);
 const { main } = load("launcher/zygote/main");
-hostRequire("v8").setFlagsFromString("--lazy");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
   if (id === "process" || id === "console" || id === webName) continue;
@@ -283,20 +302,20 @@ export class Zygote {
     this.#reaped = options.reaped;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
+    // An open file, not a pipe: the zygote need not wait for this process's event loop.
+    const bundle = openSync(options.bundlePath, "r");
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, "pipe"],
+      stdio: ["ignore", "ignore", "pipe", theirs, bundle],
       env: {},
       argv0: "node",
       cwd: "/",
     });
     libc.close(theirs);
+    closeSync(bundle);
     this.#child = child;
     child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
     });
-    const bundle = child.stdio[4] as Writable;
-    bundle.on("error", () => undefined);
-    bundle.end(readFileSync(options.bundlePath));
     this.#control = new Socket({ fd: mine, readable: true, writable: true });
     this.#control.on("error", () => undefined);
     this.ready = new Promise((resolve, reject) => {
@@ -354,6 +373,14 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.end, 0);
     message.writeInt32LE(guest.pid, 4);
+    this.#control.write(message);
+  }
+
+  /** Has the zygote load the TypeScript compiler when it finds the time. */
+  warmTypeScript(): void {
+    if (this.#gone) return;
+    const message = Buffer.alloc(controlMessageBytes);
+    message.writeUInt32LE(ControlKind.typeScript, 0);
     this.#control.write(message);
   }
 

@@ -107,6 +107,10 @@ export const fsCalls = {
   /** type, bsize, blocks, bfree, bavail, files, ffree. */
   statfs: { nr: 146, args: { path: "string" }, result: { values: "numbers" } },
 
+  /** Begins `fileEvent`s about a file or the entries of a directory. */
+  watch: { nr: 147, args: { path: "string" }, result: { watch: "u32" } },
+  unwatch: { nr: 148, args: { watch: "u32" }, result: {} },
+
   // What the module loaders ask.
   /** 0 for a file, 1 for a directory, negative for neither. Never fails. */
   moduleStat: { nr: 160, args: { path: "string" }, result: { kind: "i32" } },

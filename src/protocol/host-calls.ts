@@ -7,15 +7,60 @@ import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
 import type { ToolDescriptor } from "./tools.js";
 
+/** File calls of the SDK. Content larger than one message travels in parts. */
+export const hostFileCalls = {
+  /** The first part; with `more`, `file` names the transfer for `readMore` or `abandon`. */
+  readFile: {
+    nr: 4,
+    args: { vm: "u32", path: "string" },
+    result: { data: "bytes", more: "bool", file: "u32" },
+  },
+  /** Empties or makes the file, with its parent directories; with `more`, goes on with `writeMore`. */
+  writeFile: {
+    nr: 5,
+    args: { vm: "u32", path: "string", data: "bytes", more: "bool" },
+    result: { file: "u32" },
+  },
+  readMore: {
+    nr: 20,
+    args: { vm: "u32", file: "u32" },
+    result: { data: "bytes", more: "bool", file: "u32" },
+  },
+  writeMore: {
+    nr: 21,
+    args: { vm: "u32", file: "u32", data: "bytes", more: "bool" },
+    result: { file: "u32" },
+  },
+  /** Ends a transfer before its last part. */
+  abandon: { nr: 22, args: { vm: "u32", file: "u32" }, result: {} },
+  /** Entries from index `start` on, by name; `types` as in the guest's `readdir`. */
+  readDir: {
+    nr: 23,
+    args: { vm: "u32", path: "string", start: "u32" },
+    result: { names: "strings", types: "bytes", more: "bool" },
+  },
+  /** Values as in the guest's `stat`. */
+  stat: {
+    nr: 24,
+    args: { vm: "u32", path: "string", follow: "bool" },
+    result: { values: "numbers" },
+  },
+  mkdir: { nr: 25, args: { vm: "u32", path: "string", recursive: "bool" }, result: {} },
+  rm: {
+    nr: 26,
+    args: { vm: "u32", path: "string", recursive: "bool", force: "bool" },
+    result: {},
+  },
+  rename: { nr: 27, args: { vm: "u32", from: "string", to: "string" }, result: {} },
+} as const;
+
 /** Calls of the SDK; each gets one reply, or a failure with JSON of `HostFailure`. */
 export const hostCalls = {
   ping: { nr: 1, args: {}, result: {} },
   /** `options` is JSON of `VmOptions`. */
   createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
+  ...hostFileCalls,
   disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
-  readFile: { nr: 4, args: { vm: "u32", path: "string" }, result: { data: "bytes" } },
-  /** Creates parent directories. */
-  writeFile: { nr: 5, args: { vm: "u32", path: "string", data: "bytes" }, result: {} },
   /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
   spawn: {
     nr: 6,
@@ -72,6 +117,17 @@ export interface VmOptions {
   permissionTimeoutMs: number;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
+  mounts: VmMount[];
+}
+
+export interface VmMount {
+  /** The option that asked for it, for messages. */
+  option: string;
+  /** Absolute, without "." and "..". */
+  guestPath: string;
+  /** Absolute. */
+  hostPath: string;
+  readOnly: boolean;
 }
 
 export interface ProcessOptions {

@@ -131,12 +131,12 @@ export const errorTable = {
   },
   NO_SUCH_FILE: {
     message: "no such file: {path}",
-    when: "readFile names a path that does not exist in the virtual machine.",
+    when: "readFile or another file call names a path that does not exist in the virtual machine.",
     remedy: "Check the path; it is a path of the guest, not of the host.",
   },
   FILE: {
     message: "{operation} of {path} failed: {why}",
-    when: "readFile or writeFile fails; details.errno holds the reason's name, such as EISDIR, if it has one.",
+    when: "A file call fails; details.errno holds the reason's name, such as EISDIR, if it has one.",
     remedy: "See the reason in the message.",
   },
   TOOL_TIMEOUT: {

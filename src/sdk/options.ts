@@ -12,6 +12,9 @@ import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
+import { mountsOf } from "./mounts.js";
+import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type { VmMount } from "../protocol/host-calls.js";
 import { SidecarProcess } from "./sidecar-process.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
@@ -32,6 +35,10 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   cwd?: string;
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
+  /** Directories or files of the host that programs see; read-only unless said otherwise. */
+  mounts?: HostDirectoryMount[];
+  /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
+  nodeModules?: string | NodeModulesMount;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
   /** Called once per stage of starting up. */
@@ -79,6 +86,8 @@ const createNames = [
   "env",
   "cwd",
   "files",
+  "mounts",
+  "nodeModules",
   "sidecar",
   "onBootTiming",
   "permissions",
@@ -87,15 +96,7 @@ const createNames = [
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
-const plannedNames = [
-  "mounts",
-  "nodeModules",
-  "loopbackExemptPorts",
-  "commandsDir",
-  "wasmCommandDirs",
-  "limits",
-  "user",
-];
+const plannedNames = ["loopbackExemptPorts", "commandsDir", "wasmCommandDirs", "limits", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -191,6 +192,15 @@ export function guestPathOf(value: unknown, cwd: string): string {
   return path.startsWith("/") ? path : `${cwd}/${path}`;
 }
 
+/** Options that are all yes or no, over their defaults. */
+export function parseFlags<T extends Record<string, boolean>>(value: unknown, defaults: T): T {
+  const given = bagOf(value, Object.keys(defaults));
+  for (const [name, flag] of Object.entries(given)) {
+    if (typeof flag !== "boolean") throw invalidOption(name, "must be a boolean");
+  }
+  return { ...defaults, ...given } as T;
+}
+
 /** Positive milliseconds or undefined. */
 export function timeoutOf(value: unknown, option = "timeout"): number | undefined {
   if (value === undefined) return undefined;
@@ -210,6 +220,7 @@ export interface CreateOptions {
   env: Record<string, string>;
   cwd: string;
   files: [path: string, data: Uint8Array][];
+  mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
   permissions: ParsedPermissions;
@@ -236,10 +247,14 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   return {
     env: envOf(given.env),
     cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
-    files: Object.entries(files).map(([path, data]) => [
-      absolutePathOf(`files[${JSON.stringify(path)}]`, path),
-      bytesOf(`files[${JSON.stringify(path)}]`, data),
-    ]),
+    files: Object.entries(files).map(([path, data]) => {
+      const option = `files[${JSON.stringify(path)}]`;
+      const absolute = absolutePathOf(option, path);
+      if (absolute.endsWith("/") || /\/\.\.?$/.test(absolute))
+        throw invalidOption(option, "must name a file");
+      return [absolute, bytesOf(option, data)];
+    }),
+    mounts: mountsOf(given.mounts, given.nodeModules),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
     permissions: parsePermissions(given.permissions, toolsGiven),

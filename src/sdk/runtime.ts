@@ -9,15 +9,18 @@
 import { performance } from "node:perf_hooks";
 import type { ProcessOptions, VmOptions } from "../protocol/host-calls.js";
 import { failure, printable } from "./errors.js";
+import { RuntimeFiles } from "./files.js";
+import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
-import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
+import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
 import { MachineHost } from "./machine-host.js";
 import {
   bytesOf,
   guestPathOf,
   parseCreateOptions,
+  parseFlags,
   parseResidentOptions,
   parseRunOptions,
   sourceOf,
@@ -64,6 +67,7 @@ export class NodeRuntime {
   readonly #vm: number;
   readonly #cwd: string;
   readonly #host: MachineHost;
+  readonly #files: RuntimeFiles;
   readonly #processes = new Set<GuestProcess>();
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
@@ -75,6 +79,7 @@ export class NodeRuntime {
     this.#vm = connection.newHandle();
     this.#cwd = given.cwd;
     const vm = this.#vm;
+    this.#files = new RuntimeFiles(connection, vm);
     this.#host = new MachineHost(given.permissions.functions, {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
@@ -102,11 +107,12 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd, jsRuntime, permissionTimeoutMs } = given;
+    const { env, cwd, jsRuntime, mounts, permissionTimeoutMs } = given;
     const runtime = new NodeRuntime(connection, given);
     const vmOptions = JSON.stringify({
       env,
       cwd,
+      mounts,
       jsRuntime,
       permissions: given.permissions.policies,
       permissionTimeoutMs,
@@ -127,7 +133,7 @@ export class NodeRuntime {
   }
 
   async #seed(files: CreateOptions["files"]): Promise<void> {
-    for (const [path, data] of files) await this.#writeBytes(path, data);
+    for (const [path, data] of files) await this.#files.write(path, data);
   }
 
   #checkUsable(): void {
@@ -234,39 +240,60 @@ export class NodeRuntime {
     return this.registerTools(tools);
   }
 
-  /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE. */
+  /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do. */
   async readFile(path: string): Promise<Uint8Array> {
-    const full = guestPathOf(path, this.#cwd);
-    this.#checkUsable();
-    try {
-      return (await this.#connection.call("readFile", { vm: this.#vm, path: full })).data;
-    } catch (error) {
-      throw fileError(error, "read", full);
-    }
+    return this.#file(path, (files, full) => files.read(full));
   }
 
-  /** Writes a file of the machine, creating its directories. Rejects with FILE, also when it is over 7 MiB. */
+  /** Writes a file of the machine, creating its directories. */
   async writeFile(path: string, data: string | Uint8Array): Promise<void> {
-    const full = guestPathOf(path, this.#cwd);
     const bytes = bytesOf("data", data);
-    this.#checkUsable();
-    await this.#writeBytes(full, bytes);
+    await this.#file(path, (files, full) => files.write(full, bytes));
   }
 
-  async #writeBytes(path: string, data: Uint8Array): Promise<void> {
-    if (data.byteLength > payloadLimitBytes) {
-      const why = `it is ${data.byteLength} bytes, and this version writes at most ${payloadLimitBytes} at once`;
-      throw failure(
-        "FILE",
-        { operation: "write", path, why },
-        { details: { path, limitBytes: payloadLimitBytes } },
-      );
-    }
-    try {
-      await this.#connection.call("writeFile", { vm: this.#vm, path, data });
-    } catch (error) {
-      throw fileError(error, "write", path);
-    }
+  /** The names in a directory, sorted. */
+  async readDir(path: string): Promise<string[]> {
+    return (await this.readDirWithTypes(path)).map(({ name }) => name);
+  }
+
+  async readDirWithTypes(path: string): Promise<NodeRuntimeDirectoryEntry[]> {
+    return this.#file(path, (files, full) => files.list(full));
+  }
+
+  /** Facts about a file; a symbolic link at the end of the path is followed unless `follow` is false. */
+  async stat(path: string, options?: { follow?: boolean }): Promise<NodeRuntimeFileStat> {
+    const { follow } = parseFlags(options, { follow: true });
+    return this.#file(path, (files, full) => files.stat(full, follow));
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return this.#file(path, (files, full) => files.exists(full));
+  }
+
+  /** Makes a directory; with `recursive` also its parents, and one that exists is fine. */
+  async mkdir(path: string, options?: { recursive?: boolean }): Promise<void> {
+    const { recursive } = parseFlags(options, { recursive: false });
+    await this.#file(path, (files, full) => files.mkdir(full, recursive));
+  }
+
+  /** Removes a file, or with `recursive` a directory and all in it; with `force` a missing one is fine. */
+  async rm(path: string, options?: { recursive?: boolean; force?: boolean }): Promise<void> {
+    const { recursive, force } = parseFlags(options, { recursive: false, force: false });
+    await this.#file(path, (files, full) => files.rm(full, recursive, force));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const target = guestPathOf(to, this.#cwd);
+    await this.#file(from, (files, full) => files.rename(full, target));
+  }
+
+  async #file<T>(
+    path: string,
+    call: (files: RuntimeFiles, full: string) => Promise<T>,
+  ): Promise<T> {
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return call(this.#files, full);
   }
 
   /**
@@ -377,19 +404,4 @@ export class NodeRuntime {
 function listenOnce(signal: AbortSignal | undefined, listener: () => void): () => void {
   signal?.addEventListener("abort", listener, { once: true });
   return () => signal?.removeEventListener("abort", listener);
-}
-
-/** The public error for a refused file call; errors that are already public pass through. */
-function fileError(error: unknown, operation: string, path: string): unknown {
-  if (!(error instanceof KernelRefusal)) return error;
-  const { errno, message } = error;
-  const details = { path, ...(errno !== undefined && { errno }) };
-  if (errno === "ENOENT" && operation === "read")
-    return failure("NO_SUCH_FILE", { path }, { details });
-  if (errno === undefined) return error.toPublic();
-  return failure(
-    "FILE",
-    { operation, path, why: message.includes(errno) ? message : `${errno} ${message}` },
-    { details },
-  );
 }

@@ -224,9 +224,10 @@ it("channels, broadcasts, environment data, untransferable and locked-out values
       channel.postMessage("all of you");
       channel.close();
       port.close();\`, { workerData: port2, transferList: [port2] });
+    const done = ended(worker);
     const [{ data }] = await heard;
     channel.close();
-    await ended(worker);
+    await done;
     const { message } = receiveMessageOnPort(port1);
     const buffer = new ArrayBuffer(8);
     markAsUntransferable(buffer);

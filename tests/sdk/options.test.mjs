@@ -18,6 +18,7 @@ test("defaults", () => {
       env: null,
       cwd: "/home/user",
       files: [],
+      mounts: [],
       sidecar: undefined,
       onBootTiming: undefined,
       permissions: {
@@ -79,7 +80,7 @@ test("unknown create options are refused by name", async () => {
 });
 
 test("planned options are refused by name", async () => {
-  for (const name of ["mounts", "nodeModules", "loopbackExemptPorts", "commandsDir"]) {
+  for (const name of ["loopbackExemptPorts", "commandsDir"]) {
     const refused = coded("NOT_IMPLEMENTED", new RegExp(`^${name} is not implemented`));
     await assert.rejects(NodeRuntime.create({ [name]: {} }), refused);
   }

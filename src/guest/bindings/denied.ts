@@ -18,7 +18,6 @@ export const refusals: readonly Refusal[] = Object.freeze([
   { binding: "tcp_wrap", name: "TCP", kind: "class", syscall: "socket" },
   { binding: "udp_wrap", name: "UDP", kind: "class", syscall: "socket" },
   { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },
-  { binding: "fs_event_wrap", name: "FSEvent", kind: "class", syscall: "inotify_init" },
   { binding: "heap_utils", name: "triggerHeapSnapshot", kind: "function", syscall: "open" },
   { binding: "cares_wrap", name: "getaddrinfo", kind: "function", syscall: "getaddrinfo" },
   { binding: "cares_wrap", name: "getnameinfo", kind: "function", syscall: "getnameinfo" },

@@ -95,14 +95,8 @@ export function createCopies(operations: Operations, path: PathModule) {
         );
       }
     }
-    // Node words these two with the separator.
+    // Node words these with the separator.
     const withSlash = source.endsWith("/") ? source : `${source}/`;
-    if (directory && !recursive) {
-      throw codedError(
-        "ERR_FS_EISDIR",
-        `Recursive option not enabled, cannot copy a directory: ${withSlash}`,
-      );
-    }
     const intoItself = () =>
       codedError(
         "ERR_FS_CP_EINVAL",
@@ -116,6 +110,12 @@ export function createCopies(operations: Operations, path: PathModule) {
       const parentStat = yield* stat(parent, true);
       if (parentStat !== undefined && same(before, parentStat)) throw intoItself();
       parent = path.dirname(parent);
+    }
+    if (directory && !recursive) {
+      throw codedError(
+        "ERR_FS_EISDIR",
+        `Recursive option not enabled, cannot copy a directory: ${withSlash}`,
+      );
     }
     if (!directory && !isType(before, S_IFREG) && !isType(before, S_IFLNK)) {
       const kind = specialKind(before);
@@ -174,13 +174,11 @@ export function createCopies(operations: Operations, path: PathModule) {
           );
         }
         yield* operations.onePath("unlink", target);
-      } else if (options.force) {
-        yield* operations.onePath("unlink", target);
-      } else if (options.errorOnExist) {
-        throw alreadyThere(target);
-      } else {
+      } else if (!options.force) {
+        if (options.errorOnExist) throw alreadyThere(target);
         return undefined;
       }
+      // Anything else that is there stays, and making the link says so.
     }
     return yield* operations.symlink(link, target);
   }

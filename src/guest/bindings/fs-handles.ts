@@ -2,7 +2,6 @@
  * The classes of Node's `fs` and `fs_dir` bindings that own something: file
  * handles, directory handles, the one-shot jobs, the (refused) stat watcher.
  */
-import { Errno } from "../../abi/errno.js";
 import type { GuestEnvironment } from "../environment.js";
 import { createCopies } from "./fs-copy.js";
 import type { CopyOptions, SpecialFile } from "./fs-copy.js";
@@ -270,19 +269,6 @@ export function createHandles(
     }
   }
 
-  /** `fs.watchFile` is not virtual yet: starting one is not permitted. */
-  class StatWatcher {
-    start(): number {
-      return -Errno.EPERM;
-    }
-    close(): void {}
-    ref(): void {}
-    unref(): void {}
-    getAsyncId(): number {
-      return 0;
-    }
-  }
-
   return {
     FileHandle,
     DirHandle,
@@ -291,7 +277,6 @@ export function createHandles(
     ReadFileJob,
     WriteFileJob,
     CpDirJob,
-    StatWatcher,
     startRead,
     startWrite,
   };

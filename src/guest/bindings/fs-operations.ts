@@ -17,6 +17,7 @@ const { from, alloc, allocUnsafe, concat } = Buffer;
 const { toString: decode } = Buffer.prototype;
 const { apply } = Reflect;
 const NativeNumber = Number;
+const { isSafeInteger } = Number;
 const NativeBigInt = BigInt;
 
 /** One read of stdin asks for no more than this at once. */
@@ -42,8 +43,11 @@ export function encodeName(name: string, encoding: unknown): string | Buffer {
 }
 
 function toPosition(position: unknown): number {
-  if (typeof position === "number") return position;
-  return typeof position === "bigint" ? NativeNumber(position) : -1;
+  // As C++ reads it: what is no position means the current one.
+  const at = typeof position === "bigint" ? NativeNumber(position) : position;
+  return typeof at === "number" && at >= 0 && (typeof position === "bigint" || isSafeInteger(at))
+    ? at
+    : -1;
 }
 
 /** The bytes of a view, `offset` and `length` cut to it. */

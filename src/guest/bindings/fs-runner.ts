@@ -77,6 +77,9 @@ export interface Runner {
     settle: (error: unknown, value: T | undefined) => void,
   ): void;
   promise<T>(operation: Operation<T>): Promise<T>;
+  /** Calls guest code for an event, in the async context `frame` that `contextFrame` answered earlier. */
+  deliver(frame: unknown, resource: object, run: () => void): void;
+  contextFrame(): unknown;
   /** Completes an `FSReqCallback`. */
   request<T>(operation: Operation<T>, request: Request): void;
 }
@@ -157,6 +160,8 @@ export function createRunner(env: GuestEnvironment): Runner {
   return {
     sync,
     async: runAsync,
+    deliver,
+    contextFrame: () => frames.current(),
     promise<T>(operation: Operation<T>): Promise<T> {
       return new NativePromise<T>((resolve, reject) => {
         runAsync(operation, undefined, (error, value) => {

@@ -8,6 +8,7 @@
  */
 import type { GuestEnvironment } from "../environment.js";
 import { createCopies } from "./fs-copy.js";
+import { createWatchers } from "./fs-watch.js";
 import { createHandles } from "./fs-handles.js";
 import { createOperations } from "./fs-operations.js";
 import type { Operations, PathArgument } from "./fs-operations.js";
@@ -16,8 +17,6 @@ import type { Operation, Runner } from "./fs-runner.js";
 
 /** What of `fs` is refused as "operation not permitted" so far. */
 export const notVirtualYet: readonly string[] = Object.freeze([
-  "fs.watch (fs_event_wrap.FSEvent, refused by bindings/denied.ts)",
-  "fs.watchFile (fs.StatWatcher)",
   "fs.openAsBlob reads the whole file at once",
   "structured clone of a FileHandle (to a worker)",
 ]);
@@ -25,6 +24,8 @@ export const notVirtualYet: readonly string[] = Object.freeze([
 /** Binding function → index of its request argument and what it does. */
 interface Entry {
   readonly request: number;
+  /** What C++ checks before it asks the system: the first argument is a descriptor, the last one a mode. */
+  readonly checks?: "fd" | "mode";
   run(args: any[], blocking: boolean): Operation<unknown>;
 }
 
@@ -47,19 +48,22 @@ function createTable(o: Operations, binding: any): Record<string, Entry> {
     // Like C++, the blocking forms answer in the array that the binding shares with fs.js.
     blocking ? (bigint ? binding.bigintStatValues : binding.statValues) : undefined;
   return {
-    access: { request: 2, run: ([path, mode]) => o.access(path, mode) },
+    access: { request: 2, checks: "mode", run: ([path, mode]) => o.access(path, mode) },
     open: { request: 3, run: ([path, flags, mode]) => o.open(path, flags, mode) },
-    close: { request: 1, run: ([fd]) => o.close(fd) },
+    close: { request: 1, checks: "fd", run: ([fd]) => o.close(fd) },
     read: {
       request: 5,
+      checks: "fd",
       run: ([fd, buffer, offset, length, position]) => o.read(fd, buffer, offset, length, position),
     },
     readBuffers: {
       request: 3,
+      checks: "fd",
       run: ([fd, buffers, position]) => o.readBuffers(fd, buffers, position),
     },
     writeBuffers: {
       request: 3,
+      checks: "fd",
       run: ([fd, buffers, position]) => o.writeBuffers(fd, buffers, position),
     },
     rename: { request: 2, run: ([from, to]) => o.twoPaths("rename", from, to) },
@@ -69,10 +73,11 @@ function createTable(o: Operations, binding: any): Record<string, Entry> {
     realpath: { request: 2, run: ([path, encoding]) => o.realpath(path, encoding) },
     ftruncate: {
       request: 2,
+      checks: "fd",
       run: ([fd, length]) => o.simple("ftruncate", { fd, length: length ?? 0 }, "ftruncate"),
     },
-    fsync: { request: 1, run: ([fd]) => o.simple("fsync", { fd }, "fsync") },
-    fdatasync: { request: 1, run: ([fd]) => o.simple("fsync", { fd }, "fdatasync") },
+    fsync: { request: 1, checks: "fd", run: ([fd]) => o.simple("fsync", { fd }, "fsync") },
+    fdatasync: { request: 1, checks: "fd", run: ([fd]) => o.simple("fsync", { fd }, "fdatasync") },
     rmdir: { request: 1, run: ([path]) => o.onePath("rmdir", path) },
     unlink: { request: 1, run: ([path]) => o.onePath("unlink", path) },
     mkdir: { request: 3, run: ([path, mode, recursive]) => o.mkdir(path, mode, recursive) },
@@ -94,19 +99,33 @@ function createTable(o: Operations, binding: any): Record<string, Entry> {
     },
     fstat: {
       request: 2,
+      checks: "fd",
       run: ([fd, bigint], blocking) => o.fstat(fd, bigint, stats(bigint, blocking)),
     },
     statfs: { request: 2, run: ([path, bigint]) => o.statfs(path, bigint) },
-    copyFile: { request: 3, run: ([from, to, mode]) => o.copyFile(from, to, mode) },
+    copyFile: {
+      request: 3,
+      checks: "mode",
+      run: ([from, to, mode]) => o.copyFile(from, to, mode),
+    },
     chmod: { request: 2, run: ([path, mode]) => o.chmod(path, mode) },
-    fchmod: { request: 2, run: ([fd, mode]) => o.simple("fchmod", { fd, mode }, "fchmod") },
+    fchmod: {
+      request: 2,
+      checks: "fd",
+      run: ([fd, mode]) => o.simple("fchmod", { fd, mode }, "fchmod"),
+    },
     chown: { request: 3, run: ([path, uid, gid]) => o.chown(path, uid, gid, true) },
     lchown: { request: 3, run: ([path, uid, gid]) => o.chown(path, uid, gid, false) },
-    fchown: { request: 3, run: ([fd, uid, gid]) => o.simple("fchown", { fd, uid, gid }, "fchown") },
+    fchown: {
+      request: 3,
+      checks: "fd",
+      run: ([fd, uid, gid]) => o.simple("fchown", { fd, uid, gid }, "fchown"),
+    },
     utimes: { request: 3, run: ([path, atime, mtime]) => o.utimes(path, atime, mtime, true) },
     lutimes: { request: 3, run: ([path, atime, mtime]) => o.utimes(path, atime, mtime, false) },
     futimes: {
       request: 3,
+      checks: "fd",
       run: ([fd, atime, mtime]) =>
         o.simple("futimes", { fd, atimeMs: atime * 1000, mtimeMs: mtime * 1000 }, "futime"),
     },
@@ -186,10 +205,18 @@ export function installFs(env: GuestEnvironment): void {
   };
 
   const table = createTable(operations, binding);
+  const { getValidatedFd } = env.requireBuiltin("internal/fs/utils");
+  const { validateInteger } = env.requireBuiltin("internal/validators");
   for (const name in table) {
-    const { request, run } = table[name]!;
+    const { request, run, checks } = table[name]!;
     const replacement = (...args: any[]): unknown => {
       const req = args[request];
+      if (checks === "fd") args[0] = getValidatedFd(args[0]);
+      else if (checks === "mode") {
+        const mode = args[request - 1] ?? 0;
+        validateInteger(mode, "mode", 0, 7);
+        args[request - 1] = mode;
+      }
       if (req === undefined) {
         try {
           return runner.sync(run(args, true));
@@ -237,15 +264,12 @@ export function installFs(env: GuestEnvironment): void {
   };
   put("legacyMainResolve", legacyMainResolve);
 
-  for (const name of [
-    "FileHandle",
-    "ReadFileJob",
-    "WriteFileJob",
-    "CpDirJob",
-    "StatWatcher",
-  ] as const) {
+  for (const name of ["FileHandle", "ReadFileJob", "WriteFileJob", "CpDirJob"] as const) {
     put(name, handles[name]);
   }
+  const watchers = createWatchers(env, operations, runner);
+  put("StatWatcher", watchers.StatWatcher);
+  replace(env.internalBinding("fs_event_wrap"), "FSEvent", watchers.FSEvent);
   replace(directoryBinding, "opendir", handles.opendir);
   replace(directoryBinding, "opendirSync", handles.opendirSync);
   replace(directoryBinding, "DirHandle", handles.DirHandle);

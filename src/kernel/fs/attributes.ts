@@ -22,7 +22,9 @@ export function isUnsigned(value: unknown): value is number {
 
 export function changeMode(sb: SuperBlock, inode: Inode, who: Identity, mode: number): 0 | Failure {
   if (!isUnsigned(mode)) return -Errno.EINVAL;
+  if (inode.readOnly) return -Errno.EROFS;
   if (!owns(inode, who)) return -Errno.EPERM;
+  if (inode.external !== undefined) return inode.external.setMode(mode & 0o7777);
   const outsider = who.uid !== 0 && who.gid !== inode.gid;
   const permissions = mode & 0o7777 & (outsider ? ~S_ISGID : ~0);
   inode.mode = (inode.mode & S_IFMT) | permissions;
@@ -39,6 +41,7 @@ export function changeOwner(
   gid: number,
 ): 0 | Failure {
   if (!(uid === -1 || isUnsigned(uid)) || !(gid === -1 || isUnsigned(gid))) return -Errno.EINVAL;
+  if (inode.readOnly) return -Errno.EROFS;
   const newUid = uid === -1 || uid === UNCHANGED ? undefined : uid;
   const newGid = gid === -1 || gid === UNCHANGED ? undefined : gid;
   if (who.uid !== 0) {
@@ -47,6 +50,7 @@ export function changeOwner(
     const member = newGid === inode.gid || newGid === who.gid;
     if (newGid !== undefined && !(isOwner && member)) return -Errno.EPERM;
   }
+  if (inode.external !== undefined) return inode.external.setOwner(newUid, newGid);
   if (!(inode instanceof Directory)) dropPrivileges(inode, who);
   inode.uid = newUid ?? inode.uid;
   inode.gid = newGid ?? inode.gid;
@@ -70,7 +74,9 @@ export function changeTimes(
   mtimeMs: number,
 ): 0 | Failure {
   if (!isTime(atimeMs) || !isTime(mtimeMs)) return -Errno.EINVAL;
+  if (inode.readOnly) return -Errno.EROFS;
   if (!owns(inode, who)) return -Errno.EPERM;
+  if (inode.external !== undefined) return inode.external.setTimes(atimeMs, mtimeMs);
   inode.atimeMs = atimeMs;
   inode.mtimeMs = mtimeMs;
   inode.changed(sb.now());

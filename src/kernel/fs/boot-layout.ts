@@ -22,20 +22,30 @@ export interface BootIdentity {
 
 const boot: Credentials = { uid: 0, gid: 0, umask: 0, cwd: "/" };
 
-const directories = `/bin /dev /etc /home /lib /media /mnt /opt /run /sbin /srv
+const directories = `/bin /dev /dev/pts /etc /home /lib /media /mnt /opt /run /sbin /srv
   /usr /usr/bin /usr/sbin /usr/lib /usr/share /usr/local /usr/local/bin /usr/local/sbin /usr/local/lib
   /var /var/log /var/lib`.split(/\s+/);
+
+const links = [
+  ["/var/run", "../run"],
+  ["/var/lock", "../run"],
+  ["/dev/fd", "/proc/self/fd"],
+  ["/dev/stdin", "/proc/self/fd/0"],
+  ["/dev/stdout", "/proc/self/fd/1"],
+  ["/dev/stderr", "/proc/self/fd/2"],
+  ["/etc/mtab", "/proc/self/mounts"],
+] as const;
 
 export function bootLayout(fs: FileSystem, identity: BootIdentity): void {
   checkIdentity(identity);
   for (const path of directories) must(fs.mkdir(boot, path, 0o755), path);
   for (const path of ["/proc", "/sys"]) must(fs.mkdir(boot, path, 0o555), path);
-  for (const path of ["/tmp", "/var/tmp"]) must(fs.mkdir(boot, path, 0o1777), path);
+  for (const path of ["/tmp", "/var/tmp", "/dev/shm"]) must(fs.mkdir(boot, path, 0o1777), path);
   for (const path of [identity.home, "/root", "/workspace"]) {
     must(fs.mkdirTree(boot, path, 0o755), path);
     must(fs.chown(boot, path, identity.uid, identity.gid, false), path);
   }
-  must(fs.symlink(boot, "../run", "/var/run"), "/var/run");
+  for (const [path, target] of links) must(fs.symlink(boot, target, path), path);
   for (const device of deviceNames) must(fs.makeDevice(boot, `/dev/${device}`, device), device);
   for (const [name, text] of Object.entries(configuration(identity))) {
     must(fs.writeFile(boot, `/etc/${name}`, text, O_WRONLY | O_CREAT | O_EXCL, 0o644), name);

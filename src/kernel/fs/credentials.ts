@@ -15,6 +15,8 @@ export interface Credentials {
   umask: number;
   /** Absolute path; relative paths start here. */
   cwd: string;
+  /** The calling process, which /proc/self leads to. */
+  readonly pid?: number;
 }
 
 /** Only the identity, for calls that walk no path. */

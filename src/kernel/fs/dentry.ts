@@ -13,7 +13,13 @@ import {
   permitsEntryChange,
   stickyForbids,
 } from "./credentials.js";
-import { Directory, type Inode } from "./inode.js";
+import {
+  Directory,
+  ExternalDirectory,
+  type Inode,
+  MemoryDirectory,
+  type SymbolicLink,
+} from "./inode.js";
 import { isFailure, Last, type Location, walk } from "./path-walk.js";
 import { detached, type SuperBlock } from "./superblock.js";
 
@@ -32,6 +38,7 @@ export function walkToNew(
 }
 
 export function mayCreate(directory: Directory, who: Identity): 0 | Failure {
+  if (directory.readOnly) return -Errno.EROFS;
   if (directory.removed) return -Errno.ENOENT;
   return permitsEntryChange(directory, who) ? 0 : -Errno.EACCES;
 }
@@ -43,16 +50,17 @@ export function mayDelete(
   who: Identity,
   asDirectory: boolean,
 ): 0 | Failure {
+  if (parent.readOnly) return -Errno.EROFS;
   if (!permitsEntryChange(parent, who)) return -Errno.EACCES;
   if (stickyForbids(parent, victim, who)) return -Errno.EPERM;
   if (asDirectory) return victim instanceof Directory ? 0 : -Errno.ENOTDIR;
   return victim instanceof Directory ? -Errno.EISDIR : 0;
 }
 
-/** Makes an inode and its first name; the room for both is taken first. */
+/** Makes an inode in memory and its first name; the room for both is taken first. */
 export function create<T extends Inode>(
   sb: SuperBlock,
-  parent: Directory,
+  parent: MemoryDirectory,
   name: string,
   make: () => T | undefined,
 ): T | Failure {
@@ -66,6 +74,34 @@ export function create<T extends Inode>(
   return inode;
 }
 
+/** A directory in memory, by what it is rather than by what is asked of it. */
+export function inMemory(directory: Directory): MemoryDirectory {
+  if (directory instanceof MemoryDirectory) return directory;
+  throw new TypeError(`directory ${directory.name} of device ${directory.device} is not in memory`);
+}
+
+export function createDirectory(
+  sb: SuperBlock,
+  who: Identity,
+  parent: Directory,
+  name: string,
+  permissions: number,
+): Directory | Failure {
+  if (parent instanceof ExternalDirectory) return parent.createDirectory(name, permissions);
+  return create(sb, inMemory(parent), name, () => sb.makeDirectory(who, parent, permissions));
+}
+
+export function createSymbolicLink(
+  sb: SuperBlock,
+  who: Identity,
+  parent: Directory,
+  name: string,
+  target: string,
+): SymbolicLink | 0 | Failure {
+  if (parent instanceof ExternalDirectory) return parent.createSymbolicLink(name, target);
+  return create(sb, inMemory(parent), name, () => sb.makeSymbolicLink(who, parent, target));
+}
+
 /** Another name for an inode that is no directory. */
 export function addLink(
   sb: SuperBlock,
@@ -73,15 +109,16 @@ export function addLink(
   name: string,
   inode: Inode,
 ): 0 | Failure {
+  if (parent instanceof ExternalDirectory) return parent.addLink(name, inode);
   if (inode.nlink >= sb.limits.links) return -Errno.EMLINK;
   if (!sb.quota.takeName()) return -Errno.ENOSPC;
-  attach(sb, parent, name, inode);
+  attach(sb, inMemory(parent), name, inode);
   inode.changed(sb.now());
   return 0;
 }
 
 /** Enters a name whose quota has been taken. */
-function attach(sb: SuperBlock, parent: Directory, name: string, inode: Inode): void {
+function attach(sb: SuperBlock, parent: MemoryDirectory, name: string, inode: Inode): void {
   const key = detached(name);
   parent.entries.set(key, inode);
   if (inode instanceof Directory) {
@@ -90,11 +127,15 @@ function attach(sb: SuperBlock, parent: Directory, name: string, inode: Inode): 
     parent.nlink++;
   } else inode.nlink++;
   parent.modified(sb.now());
+  sb.watches.renamed(parent, key);
 }
 
 /** Takes a name away; a directory must be empty. Evicts what nothing refers to any more. */
-export function remove(sb: SuperBlock, parent: Directory, name: string, inode: Inode): void {
-  parent.entries.delete(name);
+export function remove(sb: SuperBlock, parent: Directory, name: string, inode: Inode): 0 | Failure {
+  if (inode.mountRoot) return -Errno.EBUSY;
+  if (parent instanceof ExternalDirectory)
+    return parent.removeEntry(name, inode instanceof Directory);
+  inMemory(parent).entries.delete(name);
   sb.quota.giveName();
   if (inode instanceof Directory) {
     inode.nlink = 0;
@@ -103,25 +144,30 @@ export function remove(sb: SuperBlock, parent: Directory, name: string, inode: I
   const now = sb.now();
   inode.changed(now);
   parent.modified(now);
+  sb.watches.renamed(parent, name);
+  if (inode.nlink === 0) sb.watches.moved(inode);
   sb.evictIfUnused(inode);
+  return 0;
 }
 
-/** Moves an entry to a free place, keeping its inode and its quota. */
+/** Moves an entry to a free place of the same file system, keeping its inode and its quota. */
 export function move(
   sb: SuperBlock,
-  from: Directory,
+  from: MemoryDirectory,
   oldName: string,
-  to: Directory,
+  to: MemoryDirectory,
   newName: string,
   inode: Inode,
 ): void {
   from.entries.delete(oldName);
   if (inode instanceof Directory) from.nlink--;
   else inode.nlink--;
+  sb.watches.renamed(from, oldName);
   attach(sb, to, newName, inode);
   const now = sb.now();
   from.modified(now);
   inode.changed(now);
+  sb.watches.moved(inode);
 }
 
 export function removeDirectoryAt(
@@ -133,7 +179,7 @@ export function removeDirectoryAt(
 ): 0 | Failure {
   const refused = mayDelete(parent, victim, who, true);
   if (refused !== 0) return refused;
-  if ((victim as Directory).entries.size > 0) return -Errno.ENOTEMPTY;
-  remove(sb, parent, name, victim);
-  return 0;
+  if (victim.mountRoot) return -Errno.EBUSY;
+  if (victim instanceof MemoryDirectory && victim.entries.size > 0) return -Errno.ENOTEMPTY;
+  return remove(sb, parent, name, victim);
 }

@@ -1,5 +1,5 @@
 /**
- * Character devices of the memory driver: null, zero, full, random, urandom.
+ * Character devices: null, zero, full, random, urandom, and a tty that nobody has.
  *
  * Owns: what reading and writing them does. They keep no state.
  * Untrusted: buffers are guest-sized; a transfer is capped as Linux caps it.
@@ -9,20 +9,27 @@ import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFCHR } from "../../abi/fcntl.js";
 import { Inode, type InodeAttributes } from "./inode.js";
 
-const MAJOR = 1;
-const minors = { null: 3, zero: 5, full: 7, random: 8, urandom: 9 } as const;
-export type DeviceName = keyof typeof minors;
-export const deviceNames = Object.keys(minors) as DeviceName[];
+/** Major and minor numbers. */
+const numbers = {
+  null: [1, 3],
+  zero: [1, 5],
+  full: [1, 7],
+  random: [1, 8],
+  urandom: [1, 9],
+  tty: [5, 0],
+} as const;
+export type DeviceName = keyof typeof numbers;
+export const deviceNames = Object.keys(numbers) as DeviceName[];
 
 /** MAX_RW_COUNT of Linux. */
 const TRANSFER_BYTES = 0x7fff_f000;
 
 export class CharacterDevice extends Inode {
-  readonly device: DeviceName;
+  readonly kind: DeviceName;
 
   constructor(attributes: InodeAttributes, device: DeviceName) {
     super(S_IFCHR, attributes);
-    this.device = device;
+    this.kind = device;
   }
 
   get size(): number {
@@ -30,19 +37,25 @@ export class CharacterDevice extends Inode {
   }
 
   override get rdev(): number {
-    return (MAJOR << 8) | minors[this.device];
+    const [major, minor] = numbers[this.kind];
+    return (major << 8) | minor;
+  }
+
+  /** Why it cannot be opened, or 0: no process here has a controlling terminal. */
+  get unopenable(): 0 | Failure {
+    return this.kind === "tty" ? -Errno.ENXIO : 0;
   }
 
   read(target: Uint8Array): number {
-    if (this.device === "null") return 0;
+    if (this.kind === "null") return 0;
     const part = target.subarray(0, TRANSFER_BYTES);
-    if (this.device === "zero" || this.device === "full") part.fill(0);
+    if (this.kind === "zero" || this.kind === "full") part.fill(0);
     else randomFillSync(part);
     return part.length;
   }
 
   write(source: Uint8Array): number | Failure {
-    if (this.device === "full" && source.length > 0) return -Errno.ENOSPC;
+    if (this.kind === "full" && source.length > 0) return -Errno.ENOSPC;
     return Math.min(source.length, TRANSFER_BYTES);
   }
 }

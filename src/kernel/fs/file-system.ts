@@ -7,33 +7,50 @@
  * Untrusted: paths, flags, modes, owners, times, lengths and data. Trusted: credentials.
  */
 import { Errno, type Failure } from "../../abi/errno.js";
-import { O_RDONLY, R_OK, W_OK } from "../../abi/fcntl.js";
+import { O_RDONLY, O_WRONLY, R_OK, W_OK } from "../../abi/fcntl.js";
 import { changeLength, changeMode, changeOwner, changeTimes, isUnsigned } from "./attributes.js";
 import { type Credentials, permits, permitsLink } from "./credentials.js";
 import {
   addLink,
   create,
+  createSymbolicLink,
+  inMemory,
   mayCreate,
   mayDelete,
   remove,
   removeDirectoryAt,
   walkToNew,
 } from "./dentry.js";
-import type { DeviceName } from "./device.js";
+import { CharacterDevice, type DeviceName } from "./device.js";
 import {
   BLOCK_BYTES,
   Directory,
   type DirectoryEntry,
+  ExternalFile,
   type FileStat,
+  type FileSystemStat,
   type Inode,
   RegularFile,
   SymbolicLink,
 } from "./inode.js";
 import { open } from "./open.js";
 import type { OpenFile } from "./open-file.js";
-import { checkPath, isFailure, Last, pathOf, walk, walkToInode } from "./path-walk.js";
+import { HostDirectory, HostFile } from "./host-mount.js";
+import { type MountEntry, type MountRequest, MountTable } from "./mount-table.js";
+import {
+  checkPath,
+  childPath,
+  isFailure,
+  Last,
+  pathOf,
+  resolve,
+  walk,
+  walkToInode,
+} from "./path-walk.js";
 import { completeLimits, type FileSystemLimits } from "./quota.js";
+import { type MachineView, makeProc } from "./proc.js";
 import { rename } from "./rename.js";
+import type { WatchListener } from "./watch.js";
 import { SuperBlock } from "./superblock.js";
 import { makeDirectoryIn, mkdirTree, mkdtemp, removeTree } from "./tree.js";
 
@@ -41,21 +58,16 @@ const TMPFS_MAGIC = 0x0102_1994;
 /** More than any Buffer of a supported Node can be asked for in one read. */
 const READ_FILE_BYTES = 0x7fff_ffff;
 
-export interface FileSystemStat {
-  type: number;
-  bsize: number;
-  blocks: number;
-  bfree: number;
-  bavail: number;
-  files: number;
-  ffree: number;
-}
-
 export class FileSystem {
   readonly #sb: SuperBlock;
+  readonly #mounts = new MountTable();
 
   constructor(limits: Partial<FileSystemLimits> = {}, now: () => number = Date.now) {
     this.#sb = new SuperBlock(completeLimits(limits), now);
+  }
+
+  get limits(): FileSystemLimits {
+    return this.#sb.limits;
   }
 
   open(who: Credentials, path: string, flags: number, mode: number): OpenFile | Failure {
@@ -71,6 +83,8 @@ export class FileSystem {
     if (!isUnsigned(mode) || mode > 7) return -Errno.EINVAL;
     const inode = walkToInode(this.#sb, who, path, true);
     if (isFailure(inode)) return inode;
+    if ((mode & W_OK) !== 0 && inode.readOnly && !(inode instanceof CharacterDevice))
+      return -Errno.EROFS;
     return permits(inode, who, mode) ? 0 : -Errno.EACCES;
   }
 
@@ -108,8 +122,7 @@ export class FileSystem {
     if (at.inode === undefined) return -Errno.ENOENT;
     if (at.slash) return at.inode instanceof Directory ? -Errno.EISDIR : -Errno.ENOTDIR;
     const refused = mayDelete(at.parent, at.inode, who, false);
-    if (refused === 0) remove(this.#sb, at.parent, at.name, at.inode);
-    return refused;
+    return refused === 0 ? remove(this.#sb, at.parent, at.name, at.inode) : refused;
   }
 
   rename(who: Credentials, from: string, to: string): 0 | Failure {
@@ -121,6 +134,8 @@ export class FileSystem {
     if (isFailure(inode)) return inode;
     const at = walkToNew(this.#sb, who, to, false);
     if (isFailure(at)) return at;
+    if (inode.device !== at.parent.device || inode.mountRoot) return -Errno.EXDEV;
+    if (at.parent.readOnly) return -Errno.EROFS;
     if (!permitsLink(inode, who)) return -Errno.EPERM;
     const refused = mayCreate(at.parent, who);
     if (refused !== 0) return refused;
@@ -135,8 +150,7 @@ export class FileSystem {
     if (isFailure(at)) return at;
     const refused = mayCreate(at.parent, who);
     if (refused !== 0) return refused;
-    const make = () => this.#sb.makeSymbolicLink(who, at.parent, target);
-    return zero(create(this.#sb, at.parent, at.name, make));
+    return zero(createSymbolicLink(this.#sb, who, at.parent, at.name, target));
   }
 
   readlink(who: Credentials, path: string): string | Failure {
@@ -148,13 +162,11 @@ export class FileSystem {
   }
 
   chmod(who: Credentials, path: string, mode: number): 0 | Failure {
-    const inode = walkToInode(this.#sb, who, path, true);
-    return isFailure(inode) ? inode : changeMode(this.#sb, inode, who, mode);
+    return this.#change(who, path, true, (inode) => changeMode(this.#sb, inode, who, mode));
   }
 
   chown(who: Credentials, path: string, uid: number, gid: number, follow: boolean): 0 | Failure {
-    const inode = walkToInode(this.#sb, who, path, follow);
-    return isFailure(inode) ? inode : changeOwner(this.#sb, inode, who, uid, gid);
+    return this.#change(who, path, follow, (inode) => changeOwner(this.#sb, inode, who, uid, gid));
   }
 
   utimes(
@@ -164,8 +176,9 @@ export class FileSystem {
     mtimeMs: number,
     follow: boolean,
   ): 0 | Failure {
-    const inode = walkToInode(this.#sb, who, path, follow);
-    return isFailure(inode) ? inode : changeTimes(this.#sb, inode, who, atimeMs, mtimeMs);
+    return this.#change(who, path, follow, (inode) =>
+      changeTimes(this.#sb, inode, who, atimeMs, mtimeMs),
+    );
   }
 
   truncate(who: Credentials, path: string, length: number): 0 | Failure {
@@ -173,9 +186,43 @@ export class FileSystem {
     const inode = walkToInode(this.#sb, who, path, true);
     if (isFailure(inode)) return inode;
     if (inode instanceof Directory) return -Errno.EISDIR;
+    if (inode instanceof ExternalFile) {
+      const file = this.open(who, path, O_WRONLY, 0);
+      if (isFailure(file)) return file;
+      const result = file.truncate(length);
+      file.unref();
+      return result;
+    }
     if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
     if (!permits(inode, who, W_OK)) return -Errno.EACCES;
-    return changeLength(this.#sb, inode, who, length);
+    return this.#change(who, path, true, () => changeLength(this.#sb, inode, who, length));
+  }
+
+  #change(
+    who: Credentials,
+    path: string,
+    follow: boolean,
+    change: (inode: Inode) => 0 | Failure,
+  ): 0 | Failure {
+    const at = walk(this.#sb, who, path, follow ? Last.Follow : Last.NoFollow);
+    if (isFailure(at)) return at;
+    if (at.inode === undefined) return -Errno.ENOENT;
+    const result = change(at.inode);
+    if (result === 0) this.#sb.watches.changed(at.inode, at);
+    return result;
+  }
+
+  /** Tells `listener` of changes to a file, or to the entries of a directory; answers how to stop. */
+  watch(who: Credentials, path: string, listener: WatchListener): (() => void) | Failure {
+    const at = walk(this.#sb, who, path, Last.Follow);
+    if (isFailure(at)) return at;
+    const { inode } = at;
+    if (inode === undefined) return -Errno.ENOENT;
+    if (!permits(inode, who, R_OK)) return -Errno.EACCES;
+    const name = at.kind === "name" ? at.name : "";
+    if (inode instanceof HostDirectory || inode instanceof HostFile)
+      return inode.watch(name, listener);
+    return this.#sb.watches.add(inode, name, listener);
   }
 
   /** The path without links, "." and "..", which may be longer than a path may be. */
@@ -183,9 +230,34 @@ export class FileSystem {
     const at = walk(this.#sb, who, path, Last.Follow);
     if (isFailure(at)) return at;
     if (at.inode === undefined) return -Errno.ENOENT;
-    if (at.inode instanceof Directory) return pathOf(at.inode);
-    const parent = pathOf(at.parent);
-    return parent === "/" ? `/${at.name}` : `${parent}/${at.name}`;
+    return at.inode instanceof Directory ? pathOf(at.inode) : childPath(at.parent, at.name);
+  }
+
+  /**
+   * The absolute path, after links and mounts, that a call on `path` would touch, whether it exists
+   * or not; `follow` says whether the call follows a link at the end. For judging permissions.
+   */
+  resolve(who: Credentials, path: string, follow: boolean): string | Failure {
+    return resolve(this.#sb, who, path, follow ? Last.Follow : Last.Entry);
+  }
+
+  /** Shows a directory or file of the host at an absolute path; makes the place for it. */
+  mount(options: MountRequest): 0 | Failure {
+    return this.#mounts.add(this.#sb, options);
+  }
+
+  /** Mounts /proc, which shows `view`. */
+  mountProc(view: MachineView): 0 | Failure {
+    return this.#mounts.addInternal(this.#sb, "/proc", "proc", (device) => makeProc(view, device));
+  }
+
+  get mounts(): readonly MountEntry[] {
+    return this.#mounts.entries;
+  }
+
+  /** Lets go of what the file system holds on the host. */
+  dispose(): void {
+    this.#mounts.close();
   }
 
   /** rm -r. */
@@ -207,10 +279,17 @@ export class FileSystem {
     const at = walkToNew(this.#sb, who, path, false);
     if (isFailure(at)) return at;
     if (who.uid !== 0) return -Errno.EPERM;
-    return zero(create(this.#sb, at.parent, at.name, () => this.#sb.makeDevice(at.parent, device)));
+    const parent = inMemory(at.parent);
+    return zero(create(this.#sb, parent, at.name, () => this.#sb.makeDevice(parent, device)));
   }
 
-  statfs(): FileSystemStat {
+  statfs(who: Credentials, path: string): FileSystemStat | Failure {
+    const inode = walkToInode(this.#sb, who, path, true);
+    if (isFailure(inode)) return inode;
+    return this.#mounts.statfs(inode.device) ?? this.#memoryStat();
+  }
+
+  #memoryStat(): FileSystemStat {
     const { limits, bytes, inodes } = this.#sb.quota;
     const free = Math.floor((limits.bytes - bytes) / BLOCK_BYTES);
     return {
@@ -272,6 +351,6 @@ export class FileSystem {
   }
 }
 
-function zero(made: Inode | Failure): 0 | Failure {
+function zero(made: Inode | 0 | Failure): 0 | Failure {
   return isFailure(made) ? made : 0;
 }

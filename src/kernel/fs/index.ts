@@ -7,8 +7,10 @@
  */
 export { type BootIdentity, bootLayout } from "./boot-layout.js";
 export type { Credentials, Identity } from "./credentials.js";
-export { FileSystem, type FileSystemStat } from "./file-system.js";
-export type { DirectoryEntry, FileStat } from "./inode.js";
+export { FileSystem } from "./file-system.js";
+export { type DirectoryEntry, type FileStat, type FileSystemStat, MEMORY_DEVICE } from "./inode.js";
+export type { MountEntry, MountRequest } from "./mount-table.js";
 export { OpenFile } from "./open-file.js";
+export { type DescriptorView, type MachineView, mountLines, type ProcessView } from "./proc.js";
 export type { FileSystemLimits } from "./quota.js";
 export type { Failure } from "../../abi/errno.js";

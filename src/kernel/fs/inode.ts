@@ -8,7 +8,9 @@
  * exactly one name, kept in `name` below `parent`.
  * Untrusted: entry names, hence a Map; link targets, which are only ever text to walk.
  */
+import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../abi/fcntl.js";
+import type { Credentials } from "./credentials.js";
 import type { PageCache } from "./page-cache.js";
 
 export interface FileStat {
@@ -28,6 +30,16 @@ export interface FileStat {
   birthtimeMs: number;
 }
 
+export interface FileSystemStat {
+  type: number;
+  bsize: number;
+  blocks: number;
+  bfree: number;
+  bavail: number;
+  files: number;
+  ffree: number;
+}
+
 export interface DirectoryEntry {
   name: string;
   /** DT_*: 1 fifo, 2 chr, 4 dir, 6 blk, 8 reg, 10 lnk, 12 sock. */
@@ -43,13 +55,31 @@ export interface InodeAttributes {
   now: number;
 }
 
-/** Device number of the file system, an anonymous one (major 0) as tmpfs has. */
-const DEVICE = 42;
+/** Device number of the memory file system, an anonymous one (major 0) as tmpfs has. */
+export const MEMORY_DEVICE = 42;
 export const BLOCK_BYTES = 4096;
 const DAY_MS = 86_400_000;
 
+/** Changes to a file that lives elsewhere; permissions have been checked. */
+export interface ExternalChanges {
+  setMode(permissions: number): 0 | Failure;
+  setOwner(uid: number | undefined, gid: number | undefined): 0 | Failure;
+  setTimes(atimeMs: number, mtimeMs: number): 0 | Failure;
+}
+
+/** The content of a file that lives elsewhere, while it is open. */
+export interface OpenContent {
+  read(target: Uint8Array, position: number): number | Failure;
+  /** A position of -1 appends. */
+  write(source: Uint8Array, position: number): number | Failure;
+  truncate(length: number): 0 | Failure;
+  sync(): 0 | Failure;
+  stat(): FileStat;
+  close(): void;
+}
+
 export abstract class Inode {
-  readonly ino: number;
+  ino: number;
   mode: number;
   uid: number;
   gid: number;
@@ -59,7 +89,13 @@ export abstract class Inode {
   atimeMs: number;
   mtimeMs: number;
   ctimeMs: number;
-  readonly birthtimeMs: number;
+  birthtimeMs: number;
+  /** Root of the file system mounted over this inode, which hides it. */
+  covered: Inode | undefined = undefined;
+  /** How attributes are changed when the inode only stands for a file somewhere else. */
+  external: ExternalChanges | undefined = undefined;
+  /** Whether this is such a root: its name can neither be removed nor moved. */
+  mountRoot = false;
 
   constructor(format: number, attributes: InodeAttributes) {
     this.ino = attributes.ino;
@@ -71,7 +107,29 @@ export abstract class Inode {
 
   abstract get size(): number;
 
-  /** Bytes the inode holds in memory, as `blocks` reports them. */
+  /** Of the file system the inode belongs to; names in two of them cannot be moved or linked across. */
+  get device(): number {
+    return MEMORY_DEVICE;
+  }
+
+  /** Whether the file system refuses every change (EROFS). */
+  get readOnly(): boolean {
+    return false;
+  }
+
+  /** What a name of this inode leads to: what is mounted here, brought up to date, or itself. */
+  get top(): Inode | Failure {
+    if (this.covered === undefined) return this;
+    const failed = this.covered.refresh();
+    return failed === 0 ? this.covered : failed;
+  }
+
+  /** Renews attributes that something outside may have changed. */
+  refresh(): 0 | Failure {
+    return 0;
+  }
+
+  /** Bytes the content occupies, as `blocks` reports them. */
   get stored(): number {
     return 0;
   }
@@ -87,7 +145,7 @@ export abstract class Inode {
 
   stat(): FileStat {
     return {
-      dev: DEVICE,
+      dev: this.device,
       ino: this.ino,
       mode: this.mode,
       nlink: this.nlink,
@@ -132,13 +190,13 @@ export class RegularFile extends Inode {
   }
 
   override get stored(): number {
-    return this.pages.stored;
+    return this.pages.occupied;
   }
 }
 
-export class Directory extends Inode {
-  readonly entries = new Map<string, Inode>();
-  /** Where ".." leads; the root is its own parent. */
+/** What holds names, in any file system. */
+export abstract class Directory extends Inode {
+  /** The root is its own parent; the root of a mount has the parent of its mount point. */
   parent: Directory = this;
   name = "";
 
@@ -155,8 +213,58 @@ export class Directory extends Inode {
     return this.nlink === 0;
   }
 
+  /** The inode of that name, mounts not yet looked at; `who` matters to /proc/self only. */
+  abstract lookup(name: string, who: Credentials): Inode | undefined | Failure;
+
+  abstract list(): DirectoryEntry[] | Failure;
+}
+
+export class MemoryDirectory extends Directory {
+  readonly entries = new Map<string, Inode>();
+
+  lookup(name: string): Inode | undefined {
+    return this.entries.get(name);
+  }
+
   list(): DirectoryEntry[] {
-    return Array.from(this.entries, ([name, inode]) => ({ name, type: inode.type }));
+    return Array.from(this.entries, ([name, inode]) => ({
+      name,
+      type: (inode.covered ?? inode).type,
+    }));
+  }
+}
+
+/** A file whose content is not in memory. */
+export abstract class ExternalFile extends Inode {
+  /** `flags` as for open(2); permissions have been checked. */
+  abstract open(flags: number, who: Credentials): OpenContent | Failure;
+}
+
+/** A directory whose entries are not in memory; what a read-only one never reaches may be left out. */
+export abstract class ExternalDirectory extends Directory {
+  createFile(
+    _name: string,
+    _flags: number,
+    _permissions: number,
+  ): { inode: Inode; content: OpenContent } | Failure {
+    return -Errno.EROFS;
+  }
+  createDirectory(_name: string, _permissions: number): Directory | Failure {
+    return -Errno.EROFS;
+  }
+  createSymbolicLink(_name: string, _target: string): 0 | Failure {
+    return -Errno.EROFS;
+  }
+  /** Another name, in this directory, for an inode of the same file system. */
+  addLink(_name: string, _inode: Inode): 0 | Failure {
+    return -Errno.EROFS;
+  }
+  removeEntry(_name: string, _asDirectory: boolean): 0 | Failure {
+    return -Errno.EROFS;
+  }
+  /** `to` is of the same file system. */
+  moveEntry(_name: string, _to: Directory, _newName: string): 0 | Failure {
+    return -Errno.EROFS;
   }
 }
 

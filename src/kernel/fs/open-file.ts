@@ -17,7 +17,8 @@ import {
 } from "./attributes.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice } from "./device.js";
-import { Directory, type FileStat, type Inode, RegularFile } from "./inode.js";
+import { Directory, type FileStat, type Inode, type OpenContent, RegularFile } from "./inode.js";
+import { childPath, pathOf } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** Current offset, for `read` and `write`. */
@@ -29,15 +30,36 @@ export class OpenFile {
   readonly #sb: SuperBlock;
   readonly #inode: Inode;
   readonly #opener: Identity;
+  readonly #origin: { readonly parent: Directory; readonly name: string };
+  readonly #content: OpenContent | undefined;
   #references = 1;
 
   /** Made by FileSystem.open, which has checked permissions; starts with one reference. */
-  constructor(sb: SuperBlock, inode: Inode, flags: number, opener: Identity) {
+  constructor(
+    sb: SuperBlock,
+    inode: Inode,
+    flags: number,
+    opener: Identity,
+    origin: { readonly parent: Directory; readonly name: string },
+    content?: OpenContent,
+  ) {
     this.#sb = sb;
     this.#inode = inode;
     this.flags = flags;
     this.#opener = { uid: opener.uid, gid: opener.gid };
+    this.#origin = origin;
+    this.#content = content;
     inode.opens++;
+  }
+
+  /** Where it was opened, as the links in /proc/<pid>/fd say it. */
+  get path(): string {
+    const inode = this.#inode;
+    const path =
+      inode instanceof Directory
+        ? pathOf(inode)
+        : childPath(this.#origin.parent, this.#origin.name);
+    return inode.nlink === 0 ? `${path} (deleted)` : path;
   }
 
   ref(): void {
@@ -49,6 +71,7 @@ export class OpenFile {
     if (this.#references === 0) return;
     if (--this.#references > 0) return;
     this.#inode.opens--;
+    this.#content?.close();
     this.#sb.evictIfUnused(this.#inode);
   }
 
@@ -60,6 +83,11 @@ export class OpenFile {
     const at = this.#resolve(position);
     if (at < 0) return at;
     if (inode instanceof CharacterDevice) return inode.read(target);
+    if (this.#content !== undefined) {
+      const count = this.#content.read(target, at);
+      if (count > 0 && position === CURRENT) this.position = at + count;
+      return count;
+    }
     if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
     if (target.length === 0) return 0;
     const count = inode.pages.read(target, at);
@@ -76,6 +104,13 @@ export class OpenFile {
     const given = this.#resolve(position);
     if (given < 0) return given;
     if (inode instanceof CharacterDevice) return inode.write(source);
+    if (this.#content !== undefined) {
+      const appending = (this.flags & O_APPEND) !== 0;
+      const count = this.#content.write(source, appending ? -1 : given);
+      if (count < 0 || position !== CURRENT) return count;
+      this.position = appending ? this.stat().size : given + count;
+      return count;
+    }
     if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
     if (source.length === 0) return 0;
     const at = (this.flags & O_APPEND) !== 0 ? inode.size : given;
@@ -85,41 +120,51 @@ export class OpenFile {
     if (count === 0) return -Errno.ENOSPC;
     if (this.#opener.uid !== 0) dropPrivileges(inode, this.#opener);
     inode.modified(this.#sb.now());
+    this.#sb.watches.changed(inode, this.#origin);
     if (position === CURRENT) this.position = at + count;
     return count;
   }
 
   /** Answers after the last `unref` too, as no permission hangs on it. */
   stat(): FileStat {
-    return this.#inode.stat();
+    return this.#content?.stat() ?? this.#inode.stat();
   }
 
   truncate(length: number): 0 | Failure {
     if (this.#references === 0) return -Errno.EBADF;
     const mode = this.flags & O_ACCMODE;
     if (!(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EINVAL;
-    return changeLength(this.#sb, this.#inode, this.#opener, length);
+    if (this.#content !== undefined) {
+      if (!Number.isSafeInteger(length) || length < 0) return -Errno.EINVAL;
+      return this.#content.truncate(length);
+    }
+    return this.#changed(changeLength(this.#sb, this.#inode, this.#opener, length));
   }
 
   chmod(mode: number, who: Identity): 0 | Failure {
     if (this.#references === 0) return -Errno.EBADF;
-    return changeMode(this.#sb, this.#inode, who, mode);
+    return this.#changed(changeMode(this.#sb, this.#inode, who, mode));
   }
 
   chown(uid: number, gid: number, who: Identity): 0 | Failure {
     if (this.#references === 0) return -Errno.EBADF;
-    return changeOwner(this.#sb, this.#inode, who, uid, gid);
+    return this.#changed(changeOwner(this.#sb, this.#inode, who, uid, gid));
   }
 
   /** Without `who`, on behalf of the opener. */
   utimes(atimeMs: number, mtimeMs: number, who: Identity = this.#opener): 0 | Failure {
     if (this.#references === 0) return -Errno.EBADF;
-    return changeTimes(this.#sb, this.#inode, who, atimeMs, mtimeMs);
+    return this.#changed(changeTimes(this.#sb, this.#inode, who, atimeMs, mtimeMs));
   }
 
-  /** fsync: there is nothing more durable than memory. */
-  sync(): 0 {
-    return 0;
+  /** fsync: there is nothing more durable than memory, unless the content is elsewhere. */
+  sync(): 0 | Failure {
+    return this.#references > 0 && this.#content !== undefined ? this.#content.sync() : 0;
+  }
+
+  #changed(result: 0 | Failure): 0 | Failure {
+    if (result === 0) this.#sb.watches.changed(this.#inode, this.#origin);
+    return result;
   }
 
   #resolve(position: number): number | Failure {

@@ -21,8 +21,16 @@ import {
 } from "../../abi/fcntl.js";
 import { changeLength, isUnsigned } from "./attributes.js";
 import { type Credentials, owns, permits } from "./credentials.js";
-import { create, mayCreate } from "./dentry.js";
-import { Directory, type Inode, RegularFile, SymbolicLink } from "./inode.js";
+import { CharacterDevice } from "./device.js";
+import { create, inMemory, mayCreate } from "./dentry.js";
+import {
+  Directory,
+  ExternalDirectory,
+  ExternalFile,
+  type Inode,
+  RegularFile,
+  SymbolicLink,
+} from "./inode.js";
 import { OpenFile } from "./open-file.js";
 import { isFailure, Last, walk } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
@@ -56,8 +64,13 @@ export function open(
     const refused = mayCreate(at.parent, who);
     if (refused !== 0) return refused;
     const permissions = mode & 0o7777 & ~who.umask;
-    const made = create(sb, at.parent, at.name, () => sb.makeFile(who, at.parent, permissions));
-    return isFailure(made) ? made : new OpenFile(sb, made, flags, who);
+    if (at.parent instanceof ExternalDirectory) {
+      const made = at.parent.createFile(at.name, flags, permissions);
+      return isFailure(made) ? made : new OpenFile(sb, made.inode, flags, who, at, made.content);
+    }
+    const parent = inMemory(at.parent);
+    const made = create(sb, parent, at.name, () => sb.makeFile(who, parent, permissions));
+    return isFailure(made) ? made : new OpenFile(sb, made, flags, who, at);
   }
 
   if (creating && has(O_EXCL)) return -Errno.EEXIST;
@@ -65,8 +78,15 @@ export function open(
   if (has(O_DIRECTORY) && !(at.inode instanceof Directory)) return -Errno.ENOTDIR;
   const refused = mayOpen(at.inode, who, flags);
   if (refused !== 0) return refused;
-  if (has(O_TRUNC) && at.inode instanceof RegularFile) changeLength(sb, at.inode, who, 0);
-  return new OpenFile(sb, at.inode, flags, who);
+  if (at.inode instanceof ExternalFile) {
+    const content = at.inode.open(flags, who);
+    return isFailure(content) ? content : new OpenFile(sb, at.inode, flags, who, at, content);
+  }
+  if (has(O_TRUNC) && at.inode instanceof RegularFile) {
+    changeLength(sb, at.inode, who, 0);
+    sb.watches.changed(at.inode, at);
+  }
+  return new OpenFile(sb, at.inode, flags, who, at);
 }
 
 function mayOpen(inode: Inode, who: Credentials, flags: number): 0 | Failure {
@@ -75,7 +95,9 @@ function mayOpen(inode: Inode, who: Credentials, flags: number): 0 | Failure {
   if ((flags & O_TRUNC) !== 0) wanted |= W_OK;
   if (inode instanceof SymbolicLink) return -Errno.ELOOP;
   if (inode instanceof Directory && (wanted & W_OK) !== 0) return -Errno.EISDIR;
+  if (inode.readOnly && (wanted & W_OK) !== 0) return -Errno.EROFS;
   if (!permits(inode, who, wanted)) return -Errno.EACCES;
+  if (inode instanceof CharacterDevice && inode.unopenable !== 0) return inode.unopenable;
   if ((flags & O_NOATIME) !== 0 && !owns(inode, who)) return -Errno.EPERM;
   return 0;
 }

@@ -4,7 +4,7 @@
  * Owns: the pages of a file and their share of the byte quota.
  * Invariants: a page that was never written is absent and reads as zeros; bytes
  * past the end of file inside a stored page are zero, so growing a file never
- * shows old data; `stored` is exactly what the quota was charged.
+ * shows old data; the quota is charged for exactly the pages that are held.
  * Pages are 64 KiB. Only the first may be shorter, so that small files are cheap.
  * Untrusted: positions and lengths come from the guest; the caller has made them
  * whole numbers within the file size limit.
@@ -13,13 +13,17 @@ import type { Quota } from "./quota.js";
 
 export const PAGE_BYTES = 65_536;
 const SMALLEST_ALLOCATION = 512;
+/** What `blocks` counts in, as file systems on Linux do; sixteen to a page. */
+const BLOCK_BYTES = 4096;
 
 export class PageCache {
   readonly #quota: Quota;
   #first: Uint8Array | undefined;
   /** Pages from number 1 on; made when needed, since most files have none. */
   #others: Map<number, Uint8Array> | undefined;
-  #stored = 0;
+  /** Per page, a bit for each of its blocks that was written. */
+  readonly #written = new Map<number, number>();
+  #blocks = 0;
   #size = 0;
 
   constructor(quota: Quota) {
@@ -30,8 +34,9 @@ export class PageCache {
     return this.#size;
   }
 
-  get stored(): number {
-    return this.#stored;
+  /** Bytes of blocks that were written: what the file is said to occupy, not what memory it takes. */
+  get occupied(): number {
+    return this.#blocks * BLOCK_BYTES;
   }
 
   /** Fills `target` from `position`; returns how many bytes the file had there. */
@@ -65,6 +70,7 @@ export class PageCache {
       const page = this.#pageForWriting((at - offset) / PAGE_BYTES, offset + count);
       if (page === undefined) break;
       page.set(source.subarray(done, done + count), offset);
+      this.#mark((at - offset) / PAGE_BYTES, offset, offset + count);
       done += count;
     }
     if (done > 0) this.#size = Math.max(this.#size, position + done);
@@ -86,9 +92,28 @@ export class PageCache {
         if (this.#others.size === 0) this.#others = undefined;
       }
       const offset = size % PAGE_BYTES;
+      for (const [number, bits] of this.#written) {
+        if (number >= kept) this.#keep(number, bits, 0);
+        else if (number === kept - 1 && offset > 0)
+          this.#keep(number, bits, bits & ((1 << Math.ceil(offset / BLOCK_BYTES)) - 1));
+      }
       if (offset > 0) this.#page(kept - 1)?.fill(0, offset);
     }
     this.#size = size;
+  }
+
+  #mark(number: number, from: number, to: number): void {
+    const old = this.#written.get(number) ?? 0;
+    const first = Math.floor(from / BLOCK_BYTES);
+    const last = Math.floor((to - 1) / BLOCK_BYTES);
+    const bits = old | (((1 << (last + 1)) - 1) & ~((1 << first) - 1));
+    if (bits !== old) this.#keep(number, old, bits);
+  }
+
+  #keep(number: number, old: number, bits: number): void {
+    this.#blocks += ones(bits) - ones(old);
+    if (bits === 0) this.#written.delete(number);
+    else this.#written.set(number, bits);
   }
 
   #page(number: number): Uint8Array | undefined {
@@ -97,7 +122,6 @@ export class PageCache {
 
   #drop(page: Uint8Array | undefined): void {
     if (page === undefined) return;
-    this.#stored -= page.length;
     this.#quota.giveBytes(page.length);
   }
 
@@ -126,7 +150,12 @@ export class PageCache {
   /** A zeroed page of `bytes`, charged for what it adds to the `replaced` bytes it takes over from. */
   #allocate(bytes: number, replaced = 0): Uint8Array | undefined {
     if (!this.#quota.takeBytes(bytes - replaced)) return undefined;
-    this.#stored += bytes - replaced;
     return new Uint8Array(bytes);
   }
+}
+
+function ones(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }

@@ -7,6 +7,7 @@
  * `pathBytes * symlinkDepth`; no path leaves the root.
  * Untrusted: the path and every link target met on the way.
  */
+import { posix } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { type Credentials, permitsSearch } from "./credentials.js";
 import { Directory, type Inode, SymbolicLink } from "./inode.js";
@@ -39,6 +40,7 @@ export interface Location {
   readonly inode: Inode | undefined;
 }
 
+const { normalize } = posix;
 const SLASH = 47;
 const surrogate = /\p{Surrogate}/u;
 
@@ -93,6 +95,33 @@ export function walkToInode(
   return at.inode ?? -Errno.ENOENT;
 }
 
+/**
+ * The absolute path, without links, "." and "..", of what a call on `path` would touch. Where
+ * directories are missing it goes on as written from the last one there is. A failure is what
+ * the call itself would answer.
+ */
+export function resolve(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  last: Last,
+): string | Failure {
+  const bad = checkPath(path, sb.limits.pathBytes);
+  if (bad !== 0) return bad;
+  const start = startOf(sb, who, path);
+  if (isFailure(start)) return start;
+  const missing = { path: "" };
+  const at = walkFrom(sb, who, start, wellFormed(path), last, missing);
+  if (isFailure(at)) return at === -Errno.ENOENT && missing.path !== "" ? missing.path : at;
+  if (at.kind === "name") return childPath(at.parent, at.name);
+  return pathOf(at.inode as Directory);
+}
+
+export function childPath(parent: Directory, name: string): string {
+  const path = pathOf(parent);
+  return path === "/" ? `/${name}` : `${path}/${name}`;
+}
+
 /** Walks `path`, already checked, from `start`, or from the root when it begins with a slash. */
 export function walkFrom(
   sb: SuperBlock,
@@ -100,6 +129,7 @@ export function walkFrom(
   start: Directory,
   path: string,
   last: Last,
+  missing?: { path: string },
 ): Location | Failure {
   const { nameBytes, symlinkDepth } = sb.limits;
   let text = path;
@@ -132,7 +162,9 @@ export function walkFrom(
     if (trailing && (last === Last.Create || last === Last.CreateNoFollow)) return -Errno.EISDIR;
     if (name.length * 3 > nameBytes && Buffer.byteLength(name) > nameBytes)
       return -Errno.ENAMETOOLONG;
-    const inode = directory.entries.get(name);
+    const entry = directory.lookup(name, who);
+    const inode = typeof entry === "object" && entry.covered !== undefined ? entry.top : entry;
+    if (typeof inode === "number") return inode;
 
     if (inode instanceof SymbolicLink && (!final || followsLast(last, trailing))) {
       if (++followed > symlinkDepth) return -Errno.ELOOP;
@@ -150,7 +182,11 @@ export function walkFrom(
       if (needsDirectory && !(inode instanceof Directory)) return -Errno.ENOTDIR;
       return { parent: directory, name, kind: "name", slash: trailing, inode };
     }
-    if (inode === undefined) return -Errno.ENOENT;
+    if (inode === undefined) {
+      if (missing !== undefined)
+        missing.path = normalize(`${pathOf(directory)}/${text.slice(at)}`).replace(/(.)\/$/, "$1");
+      return -Errno.ENOENT;
+    }
     if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
     directory = inode;
     at = next;

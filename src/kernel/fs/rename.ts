@@ -2,15 +2,15 @@
  * rename(2), in the order of checks of do_renameat2() and vfs_rename().
  *
  * Owns: nothing beyond the rules.
- * Invariants: the tree stays a tree (no directory moves below itself); a refused
+ * Invariants: no name moves from one file system to another; the tree stays a tree (no directory moves below itself); a refused
  * rename changes nothing; a replaced inode lives on while it is open.
  * Untrusted: both paths.
  */
 import { Errno, type Failure } from "../../abi/errno.js";
 import { W_OK } from "../../abi/fcntl.js";
 import { type Credentials, permits } from "./credentials.js";
-import { mayCreate, mayDelete, move, remove } from "./dentry.js";
-import { Directory, isInside } from "./inode.js";
+import { inMemory, mayCreate, mayDelete, move, remove } from "./dentry.js";
+import { Directory, ExternalDirectory, isInside, MemoryDirectory } from "./inode.js";
 import { isFailure, Last, walk } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -19,10 +19,12 @@ export function rename(sb: SuperBlock, who: Credentials, from: string, to: strin
   if (isFailure(source)) return source;
   const target = walk(sb, who, to, Last.Entry);
   if (isFailure(target)) return target;
+  if (source.parent.device !== target.parent.device) return -Errno.EXDEV;
   if (source.kind !== "name" || target.kind !== "name") return -Errno.EBUSY;
 
   const moved = source.inode;
   const replaced = target.inode;
+  if (source.parent.readOnly) return -Errno.EROFS;
   if (moved === undefined) return -Errno.ENOENT;
   const isDirectory = moved instanceof Directory;
   if (!isDirectory && (source.slash || target.slash)) return -Errno.ENOTDIR;
@@ -36,12 +38,16 @@ export function rename(sb: SuperBlock, who: Credentials, from: string, to: strin
       ? mayCreate(target.parent, who)
       : mayDelete(target.parent, replaced, who, isDirectory));
   if (refused !== 0) return refused;
+  if (moved.mountRoot || replaced?.mountRoot === true) return -Errno.EBUSY;
   // Moving a directory rewrites its "..".
   if (isDirectory && source.parent !== target.parent && !permits(moved, who, W_OK))
     return -Errno.EACCES;
-  if (replaced instanceof Directory && replaced.entries.size > 0) return -Errno.ENOTEMPTY;
+  if (source.parent instanceof ExternalDirectory)
+    return source.parent.moveEntry(source.name, target.parent, target.name);
+  if (replaced instanceof MemoryDirectory && replaced.entries.size > 0) return -Errno.ENOTEMPTY;
 
   if (replaced !== undefined) remove(sb, target.parent, target.name, replaced);
-  move(sb, source.parent, source.name, target.parent, target.name, moved);
+  const [oldParent, newParent] = [inMemory(source.parent), inMemory(target.parent)];
+  move(sb, oldParent, source.name, newParent, target.name, moved);
   return 0;
 }

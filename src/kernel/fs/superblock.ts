@@ -10,8 +10,17 @@
 import { S_ISGID } from "../../abi/fcntl.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
-import { Directory, type Inode, type InodeAttributes, RegularFile, SymbolicLink } from "./inode.js";
+import {
+  type Directory,
+  type Inode,
+  type InodeAttributes,
+  MEMORY_DEVICE,
+  MemoryDirectory,
+  RegularFile,
+  SymbolicLink,
+} from "./inode.js";
 import { PageCache } from "./page-cache.js";
+import { WatchTable } from "./watch.js";
 import { type FileSystemLimits, Quota } from "./quota.js";
 
 /** Targets up to this length live in the inode at no extra charge, as in ext4. */
@@ -21,7 +30,8 @@ export class SuperBlock {
   readonly quota: Quota;
   readonly limits: FileSystemLimits;
   readonly now: () => number;
-  readonly root: Directory;
+  readonly root: MemoryDirectory;
+  readonly watches = new WatchTable();
   #lastInode = 1;
 
   constructor(limits: FileSystemLimits, now: () => number) {
@@ -30,7 +40,7 @@ export class SuperBlock {
     this.now = now;
     if (!this.quota.takeInode()) throw new RangeError("file system limit inodes: no room for /");
     const ino = ++this.#lastInode;
-    this.root = new Directory({ ino, permissions: 0o755, uid: 0, gid: 0, now: now() });
+    this.root = new MemoryDirectory({ ino, permissions: 0o755, uid: 0, gid: 0, now: now() });
   }
 
   makeFile(who: Identity, parent: Directory, mode: number): RegularFile | undefined {
@@ -41,9 +51,9 @@ export class SuperBlock {
     return attributes && new RegularFile(attributes, new PageCache(this.quota));
   }
 
-  makeDirectory(who: Identity, parent: Directory, mode: number): Directory | undefined {
+  makeDirectory(who: Identity, parent: Directory, mode: number): MemoryDirectory | undefined {
     const attributes = this.#attributes(who, parent, mode | (parent.mode & S_ISGID));
-    return attributes && new Directory(attributes);
+    return attributes && new MemoryDirectory(attributes);
   }
 
   makeSymbolicLink(who: Identity, parent: Directory, target: string): SymbolicLink | undefined {
@@ -61,6 +71,7 @@ export class SuperBlock {
 
   /** Releases the inode if this was its last name or description. */
   evictIfUnused(inode: Inode): void {
+    if (inode.device !== MEMORY_DEVICE) return;
     if (inode.nlink > 0 || inode.opens > 0 || inode.evicted) return;
     inode.evicted = true;
     if (inode instanceof RegularFile) inode.pages.resize(0);

@@ -12,15 +12,22 @@ import { Errno, type Failure } from "../../abi/errno.js";
 import { R_OK } from "../../abi/fcntl.js";
 import { isUnsigned } from "./attributes.js";
 import { type Credentials, permits } from "./credentials.js";
-import { create, mayCreate, mayDelete, remove, removeDirectoryAt, walkToNew } from "./dentry.js";
-import { Directory, type Inode } from "./inode.js";
+import {
+  createDirectory,
+  mayCreate,
+  mayDelete,
+  remove,
+  removeDirectoryAt,
+  walkToNew,
+} from "./dentry.js";
+import { Directory, type DirectoryEntry, type Inode } from "./inode.js";
 import { checkPath, isFailure, Last, startOf, walk, walkFrom, wellFormed } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** A directory being emptied, and where to continue once it is gone. */
 interface Level {
   directory: Directory;
-  rest: Iterator<[string, Inode]>;
+  rest: Iterator<DirectoryEntry>;
 }
 
 /** Removes what `path` names, links unfollowed, with everything below. Stops at the first failure. */
@@ -38,8 +45,11 @@ export function removeTree(sb: SuperBlock, who: Credentials, path: string): 0 | 
 
   const levels: Level[] = [];
   const descend = (directory: Directory): 0 | Failure => {
-    if (directory.entries.size > 0 && !permits(directory, who, R_OK)) return -Errno.EACCES;
-    levels.push({ directory, rest: directory.entries.entries() });
+    if (directory.mountRoot) return -Errno.EBUSY;
+    const entries = directory.list();
+    if (isFailure(entries)) return entries;
+    if (entries.length > 0 && !permits(directory, who, R_OK)) return -Errno.EACCES;
+    levels.push({ directory, rest: entries.values() });
     return 0;
   };
   let failure = descend(at.inode);
@@ -51,11 +61,16 @@ export function removeTree(sb: SuperBlock, who: Credentials, path: string): 0 | 
       levels.pop();
       const { directory } = level;
       failure = removeDirectoryAt(sb, who, directory.parent, directory.name, directory);
-    } else if (entry.value[1] instanceof Directory) {
-      failure = descend(entry.value[1]);
-    } else {
-      failure = removeEntry(sb, who, level.directory, entry.value[0], entry.value[1]);
+      continue;
     }
+    const { name } = entry.value;
+    const inode = level.directory.lookup(name, who);
+    // Gone meanwhile, which only something outside can have done.
+    if (inode === undefined) continue;
+    if (isFailure(inode)) return inode;
+    if (inode.covered !== undefined) return -Errno.EBUSY;
+    if (inode instanceof Directory) failure = descend(inode);
+    else failure = removeEntry(sb, who, level.directory, name, inode);
   }
   return failure;
 }
@@ -68,8 +83,7 @@ function removeEntry(
   inode: Inode,
 ): 0 | Failure {
   const refused = mayDelete(parent, inode, who, false);
-  if (refused === 0) remove(sb, parent, name, inode);
-  return refused;
+  return refused === 0 ? remove(sb, parent, name, inode) : refused;
 }
 
 /** Makes a directory and its missing parents; returns the first one made, or 0 if all were there. */
@@ -101,7 +115,7 @@ export function mkdirTree(
       continue;
     }
     // Absent, unless it is a link that dangles.
-    if (directory.entries.has(component)) return -Errno.ENOENT;
+    if (directory.lookup(component, who) !== undefined) return -Errno.ENOENT;
     const made = makeDirectoryIn(sb, who, directory, component, mode);
     if (isFailure(made)) return made;
     if (first === 0) first = text.slice(0, end);
@@ -120,7 +134,7 @@ export function makeDirectoryIn(
   const refused = mayCreate(parent, who);
   if (refused !== 0) return refused;
   const permissions = mode & 0o1777 & ~who.umask;
-  return create(sb, parent, name, () => sb.makeDirectory(who, parent, permissions));
+  return createDirectory(sb, who, parent, name, permissions);
 }
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

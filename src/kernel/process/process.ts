@@ -28,6 +28,7 @@ import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
 import { DescriptorTable } from "./descriptors.js";
+import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
@@ -91,8 +92,6 @@ export class Process {
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
   readonly descriptors = new DescriptorTable(limits.openFiles);
-  /** What it was started with, after the policy. */
-  environment: Readonly<Record<string, string>> = {};
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -101,6 +100,9 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
+  readonly watches = new WatchList((event) => this.notify("fileEvent", event));
+  /** What its OS process was told, once it has one. */
+  startOptions: StartOptions | undefined;
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
   readonly #ignored: Set<number>;
@@ -121,7 +123,7 @@ export class Process {
     this.processGroup = settings.processGroup;
     this.session = settings.session;
     this.argv = settings.argv;
-    this.credentials = credentials;
+    this.credentials = { ...credentials, pid: settings.pid };
     this.#ignored = new Set(settings.ignored);
     this.#sink = sink;
   }
@@ -141,6 +143,7 @@ export class Process {
     this.#guest = guest;
     const main = this.#newThread(guest.socket);
     this.#threads.add(main);
+    this.startOptions = options;
     guest.attach({
       frame: (frame) => this.#frame(main, frame),
       violation: (reason) => {
@@ -406,6 +409,7 @@ export class Process {
     if (this.ended) return;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const thread of this.#threads) cancelCalls(thread);
+    this.watches.close();
     this.descriptors.closeAll();
     this.vm.processEnded(this);
     this.exited.wakeAll();

@@ -23,6 +23,7 @@ import {
 import { UvDirent, fsLimits, statSlots } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { WatchList } from "../process/watches.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { Stream, readWhenReady, writeFully } from "../io/stream.js";
@@ -32,6 +33,7 @@ import type { DescriptorTable } from "../process/descriptors.js";
 export interface FsProcess {
   readonly fs: FileSystem;
   readonly credentials: Credentials;
+  readonly watches: WatchList;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
   readonly descriptors: DescriptorTable;
@@ -52,6 +54,7 @@ const unchangedId = 0xffff_ffff;
 const maxTimeMs = 8.64e15;
 /** Reads up to this size are allocated as announced; larger ones are measured against the file first. */
 const smallReadBytes = 64 * 1024;
+const maxPosition = 2 ** 63;
 const copyChunkBytes = 1024 * 1024;
 const COPYFILE_EXCL = 1;
 const COPYFILE_FICLONE = 2;
@@ -69,6 +72,11 @@ const uvDirentOfLinux: readonly number[] = (() => {
   table[12] = UvDirent.socket;
   return table;
 })();
+
+/** libuv's number for a DT_* of Linux. */
+export function uvDirentOf(type: number): number {
+  return uvDirentOfLinux[type] ?? UvDirent.unknown;
+}
 
 /** 0 for a path that may be looked up, otherwise what Linux says about it. */
 function checkPath(path: string): number {
@@ -90,15 +98,18 @@ function isTime(ms: number): boolean {
   return Math.abs(ms) <= maxTimeMs;
 }
 
-function isPosition(position: number): boolean {
-  return position === -1 || (position >= 0 && Number.isSafeInteger(position));
+/** Positions are 63 bits on Linux; none beyond what a number counts exactly is inside a file. */
+function positionOf(position: number): number | undefined {
+  if (position === -1) return position;
+  if (!(position >= 0) || position > maxPosition) return undefined;
+  return Math.min(position, Number.MAX_SAFE_INTEGER);
 }
 
 function ownerId(id: number): number {
   return id === unchangedId ? -1 : id;
 }
 
-function statValues(stat: FileStat): { values: number[] } {
+export function statValues(stat: FileStat): { values: number[] } {
   const values = [
     stat.dev,
     stat.mode,
@@ -132,10 +143,30 @@ function isDirectory(stat: FileStat): boolean {
   return (stat.mode & S_IFMT) === S_IFDIR;
 }
 
+/** /dev/stdin and its like: names of the caller's own descriptors. */
+const ownDescriptor =
+  /^\/(?:dev\/(?:fd\/([0-9]{1,4})|std(in|out|err))|proc\/self\/fd\/([0-9]{1,4}))$/;
+const standardDescriptors: Readonly<Record<string, number>> = { in: 0, out: 1, err: 2 };
+
+/** The stream that `path` names: streams have no other name, so that one is opened by sharing it. */
+function namedStream(process: FsProcess, path: string): Stream | undefined {
+  if (!path.startsWith("/dev/") && !path.startsWith("/proc/self/")) return undefined;
+  const match = ownDescriptor.exec(path);
+  if (match === null) return undefined;
+  const [, device, standard, link] = match;
+  const number = standard === undefined ? Number(device ?? link) : standardDescriptors[standard]!;
+  return process.descriptors.stream(number);
+}
+
 function openFd(process: FsProcess, path: string, flags: number, mode: number): number {
   const bad = checkPath(path);
   if (bad < 0) return bad;
   if (process.descriptors.isFull) return -Errno.EMFILE;
+  const stream = namedStream(process, path);
+  if (stream !== undefined) {
+    stream.ref();
+    return process.descriptors.add(stream);
+  }
   const file = process.fs.open(process.credentials, path, flags, mode & modeBits);
   return typeof file === "number" ? file : process.descriptors.add(file);
 }
@@ -184,7 +215,7 @@ function writeStream(
 }
 
 /** Up to one transfer from the current position; `more` unless the end was seen. */
-function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
+export function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
   const stat = file.stat();
   if (isDirectory(stat)) return -Errno.EISDIR;
   const rest = stat.size - file.position;
@@ -197,7 +228,7 @@ function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
 }
 
 /** Writes all of `data` at the current position, or says why not. */
-function writeAll(file: OpenFile, data: Uint8Array): number {
+export function writeAll(file: OpenFile, data: Uint8Array): number {
   for (let at = 0; at < data.byteLength;) {
     const written = file.write(data.subarray(at), -1);
     if (written < 0) return written;
@@ -278,17 +309,18 @@ export const fsHandlers: FsHandlers = {
     return done(process.descriptors.close(fd));
   },
 
-  read(process, { fd, length, position }) {
+  read(process, { fd, length, position: given }) {
     const stream = process.descriptors.stream(fd);
     if (stream !== undefined) {
-      if (position !== -1) return -Errno.ESPIPE;
+      if (given !== -1) return -Errno.ESPIPE;
       return mapAnswer(readStream(stream, Math.min(length, fsLimits.transferBytes)), (data) => ({
         data,
       }));
     }
     const file = fileOf(process, fd);
     if (typeof file === "number") return file;
-    if (!isPosition(position)) return -Errno.EINVAL;
+    const position = positionOf(given);
+    if (position === undefined) return -Errno.EINVAL;
     let wanted = Math.min(length, fsLimits.transferBytes);
     if (wanted > smallReadBytes) {
       const stat = file.stat();
@@ -301,14 +333,15 @@ export const fsHandlers: FsHandlers = {
     return size < 0 ? size : { data: buffer.subarray(0, size) };
   },
 
-  write(process, { fd, data, position }) {
+  write(process, { fd, data, position: given }) {
     const stream = process.descriptors.stream(fd);
     if (stream !== undefined) {
-      return position === -1 ? writeStream(process, stream, data) : -Errno.ESPIPE;
+      return given === -1 ? writeStream(process, stream, data) : -Errno.ESPIPE;
     }
     const file = fileOf(process, fd);
     if (typeof file === "number") return file;
-    if (!isPosition(position)) return -Errno.EINVAL;
+    const position = positionOf(given);
+    if (position === undefined) return -Errno.EINVAL;
     const written = file.write(data, position);
     return written < 0 ? written : { written };
   },
@@ -364,7 +397,10 @@ export const fsHandlers: FsHandlers = {
   readFile(process, { path, flags }) {
     const fd = openFd(process, path, flags, 0o666);
     if (fd < 0) return fd;
-    const part = readRest(process.descriptors.file(fd)!);
+    const file = process.descriptors.file(fd);
+    // A stream's content comes when it comes: `readFd` waits for it.
+    if (file === undefined) return { data: new Uint8Array(0), more: true, fd };
+    const part = readRest(file);
     if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
     process.descriptors.close(fd);
     return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
@@ -373,6 +409,13 @@ export const fsHandlers: FsHandlers = {
   writeFile(process, { path, data, flags, mode, more }) {
     const fd = openFd(process, path, flags, mode);
     if (fd < 0) return fd;
+    const stream = process.descriptors.stream(fd);
+    if (stream !== undefined) {
+      const close = (): number => process.descriptors.close(fd);
+      const answer = writeStream(process, stream, data);
+      if (typeof answer === "number") close();
+      return mapAnswer(answer, () => ({ fd: more ? fd : close() - 1 }));
+    }
     const failure = writeAll(process.descriptors.file(fd)!, data);
     if (failure === 0 && more) return { fd };
     process.descriptors.close(fd);
@@ -470,10 +513,7 @@ export const fsHandlers: FsHandlers = {
       if (names.length >= fsLimits.entries || bytes > fsLimits.entryBytes) break;
       names.push(name);
     }
-    const types = Uint8Array.from(
-      names,
-      (_, at) => uvDirentOfLinux[entries[start + at]!.type] ?? UvDirent.unknown,
-    );
+    const types = Uint8Array.from(names, (_, at) => uvDirentOf(entries[start + at]!.type));
     return { names, types, more: start + names.length < entries.length };
   },
 
@@ -503,10 +543,23 @@ export const fsHandlers: FsHandlers = {
   statfs(process, { path }) {
     const bad = checkPath(path);
     if (bad < 0) return bad;
-    const stat = process.fs.stat(process.credentials, path, true);
+    const stat = process.fs.statfs(process.credentials, path);
     if (typeof stat === "number") return stat;
-    const { type, bsize, blocks, bfree, bavail, files, ffree } = process.fs.statfs();
+    const { type, bsize, blocks, bfree, bavail, files, ffree } = stat;
     return { values: [type, bsize, blocks, bfree, bavail, files, ffree] };
+  },
+
+  watch(process, { path }) {
+    const bad = checkPath(path);
+    if (bad < 0) return bad;
+    const watch = process.watches.add((listener) =>
+      process.fs.watch(process.credentials, path, listener),
+    );
+    return watch < 0 ? watch : { watch };
+  },
+
+  unwatch(process, { watch }) {
+    return done(process.watches.remove(watch));
   },
 
   moduleStat(process, { path }) {

@@ -18,9 +18,9 @@ import { ThreadSlots } from "../../guest/thread-slots.js";
 import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
-import { lockDown, prepareLockDown } from "./lock-down.js";
+import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
-import { collectGarbage, warmUp } from "./warm-up.js";
+import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
@@ -28,6 +28,10 @@ declare const requireBuiltin: (id: string) => any;
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
 const guestMemoryBytes = 256 * 1024 * 1024;
+/** A zygote without requests for this long has time for itself. */
+const idleMs = 20;
+/** One that is never idle takes a step after so many forks. */
+const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
 const controlFd = 3;
@@ -81,22 +85,41 @@ async function boot(modules: GuestModules): Promise<void> {
   channel = undefined;
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
-  prepareLockDown({ memoryBytes: guestMemoryBytes });
+  prepareLockDown();
 
-  serve((socket) => {
+  const grow = (steps: (() => void)[]) =>
+    steps.map((step) => () => {
+      step();
+      measureBase();
+    });
+  const idleSteps = grow(furtherWarmUp(requireBuiltin));
+  const typeScript = () => {
+    const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
+    // At once: until then, every guest that needs it takes the same time.
+    load!();
+    idleSteps.push(...rest);
+  };
+  serve(idleSteps, typeScript, (socket) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
     channel.attach(engineBinding);
-    lockDown();
+    lockDown({ memoryBytes: guestMemoryBytes });
     channel.event("ready", {});
     void live(channel);
   });
 }
 
-/** Serves the kernel until it is gone. Returns only in a forked guest, after `guest` ran. */
-function serve(guest: (socket: number) => void): void {
+/**
+ * Serves the kernel until it is gone, and takes one of `idleSteps` whenever it has
+ * had nothing to do for a while, or much. Returns only in a forked guest, after `guest` ran.
+ */
+function serve(
+  idleSteps: (() => void)[],
+  typeScript: () => void,
+  guest: (socket: number) => void,
+): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   const send = (kind: number, a: number, b: number): void => {
@@ -106,9 +129,16 @@ function serve(guest: (socket: number) => void): void {
     out.writeInt32LE(b, 8);
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
+  let forks = 0;
   send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
+    const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
+    const readable = libc.pollReadable(controlFd, waitMs);
+    if (readable === 0 && dying.size === 0) idleSteps.shift()?.();
+    else if (forks >= forksPerStep) {
+      forks = 0;
+      idleSteps.shift()?.();
+    }
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;
@@ -122,6 +152,7 @@ function serve(guest: (socket: number) => void): void {
     const kind = message.readUInt32LE(0);
     const a = message.readInt32LE(4);
     if (kind === ControlKind.fork) {
+      forks++;
       const pid = libc.fork();
       if (pid === 0) {
         becomeGuest(fds[0]!, fds[1]!);
@@ -132,7 +163,7 @@ function serve(guest: (socket: number) => void): void {
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
-    }
+    } else if (kind === ControlKind.typeScript) typeScript();
   }
 }
 

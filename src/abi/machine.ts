@@ -1,0 +1,10 @@
+/** What every machine says it is, to `os.*` and in /proc alike. Nothing of the host shows in it. */
+export const machine = Object.freeze({
+  kernelName: "Linux",
+  kernelRelease: "6.8.0-secure-exec",
+  kernelVersion: "#1 SMP secure-exec",
+  cpuModel: "secure-exec Virtual CPU",
+  cpuMhz: 2000,
+  /** `process.execPath`. */
+  nodePath: "/usr/local/bin/node",
+});

@@ -1,0 +1,200 @@
+/**
+ * The two classes under `fs.watch` and `fs.watchFile`: FSEvent hears the kernel's
+ * file events, StatWatcher asks for a file's attributes at intervals, as libuv does.
+ *
+ * Invariant: a callback runs from the event loop, in the async context in which the
+ * watch was started, and never after `close`.
+ */
+import { Errno } from "../../abi/errno.js";
+import { statSlots } from "../../protocol/fs-calls.js";
+import type { GuestEnvironment } from "../environment.js";
+import { encodeName, toPath, toStats } from "./fs-operations.js";
+import type { Operations, PathArgument, StatArray } from "./fs-operations.js";
+import type { Runner } from "./fs-runner.js";
+
+const { defineProperty } = Reflect;
+
+export function createWatchers(env: GuestEnvironment, operations: Operations, runner: Runner) {
+  const { kernel } = env;
+  const { newAsyncId } = env.requireBuiltin("internal/async_hooks") as { newAsyncId(): number };
+  const { setTimeout, clearTimeout } = env.requireBuiltin("timers") as {
+    setTimeout(run: () => void, delayMs: number): NodeJS.Timeout;
+    clearTimeout(timer: NodeJS.Timeout | undefined): void;
+  };
+  /** By the kernel's number of the watch. */
+  const watches = new Map<number, (renamed: boolean, name: string) => void>();
+  let listening = false;
+
+  /** What both classes have of a native handle. */
+  class Handle {
+    #asyncId = 0;
+    getAsyncId(): number {
+      return (this.#asyncId ||= newAsyncId());
+    }
+    getProviderType(): number {
+      return 0;
+    }
+  }
+
+  class FSEvent extends Handle {
+    declare onchange: (status: number, eventType: string, filename: unknown) => void;
+    #watch = 0;
+    #referenced = false;
+
+    get initialized(): boolean {
+      return this.#watch > 0;
+    }
+
+    start(
+      pathArgument: PathArgument,
+      persistent: boolean,
+      _recursive: boolean,
+      encoding: unknown,
+    ): number {
+      if (this.#watch > 0) return 0;
+      if (!listening) {
+        listening = true;
+        kernel.on("fileEvent", ({ watch, renamed, name }) => watches.get(watch)?.(renamed, name));
+      }
+      const result = kernel.call("watch", { path: toPath(pathArgument) });
+      if (typeof result === "number") return result;
+      this.#watch = result.watch;
+      const frame = runner.contextFrame();
+      watches.set(result.watch, (renamed, name) => {
+        runner.deliver(frame, this, () => {
+          // Closed while the event waited for its turn.
+          if (this.#watch === result.watch)
+            this.onchange(0, renamed ? "rename" : "change", encodeName(name, encoding));
+        });
+      });
+      if (persistent) this.ref();
+      return 0;
+    }
+
+    close(): void {
+      if (this.#watch === 0) return;
+      this.unref();
+      watches.delete(this.#watch);
+      kernel.call("unwatch", { watch: this.#watch });
+      this.#watch = 0;
+    }
+
+    ref(): void {
+      if (this.#referenced || this.#watch === 0) return;
+      this.#referenced = true;
+      kernel.ref();
+    }
+
+    unref(): void {
+      if (!this.#referenced) return;
+      this.#referenced = false;
+      kernel.unref();
+    }
+
+    hasRef(): boolean {
+      return this.#referenced;
+    }
+  }
+
+  class StatWatcher extends Handle {
+    declare onchange: (status: number, stats: StatArray) => void;
+    readonly #bigint: boolean;
+    #path: string | undefined;
+    #intervalMs = 0;
+    #timer: NodeJS.Timeout | undefined;
+    #referenced = true;
+    /** 0 before the first answer, 1 after a good one, or the errno of a bad one. */
+    #state = 0;
+    #values: readonly number[] = [];
+    #frame: unknown;
+
+    constructor(bigint: boolean) {
+      super();
+      this.#bigint = bigint === true;
+    }
+
+    start(pathArgument: PathArgument, intervalMs: number): number {
+      if (this.#path !== undefined) return 0;
+      this.#path = toPath(pathArgument);
+      if (this.#path.includes("\0")) return -Errno.EINVAL;
+      this.#intervalMs = intervalMs > 0 ? intervalMs : 1;
+      this.#frame = runner.contextFrame();
+      this.#poll();
+      return 0;
+    }
+
+    #poll(): void {
+      const path = this.#path;
+      if (path === undefined) return;
+      const answered = (result: number | { values: readonly number[] }): void => {
+        if (this.#path === undefined) return;
+        this.#answered(result);
+        if (this.#path === undefined) return;
+        this.#timer = setTimeout(() => this.#poll(), this.#intervalMs);
+        if (!this.#referenced) this.#timer.unref();
+      };
+      const poll = kernel.callAsync("stat", { path, follow: true }, answered);
+      if (!this.#referenced) poll.unref();
+    }
+
+    #answered(result: number | { values: readonly number[] }): void {
+      const before = this.#values;
+      if (typeof result === "number") {
+        if (this.#state === result) return;
+        this.#state = result;
+        this.#values = [];
+        this.#report(result, [], before);
+        return;
+      }
+      const first = this.#state === 0;
+      const recovered = this.#state < 0;
+      this.#state = 1;
+      this.#values = result.values;
+      if (!first && (recovered || !sameFile(before, result.values)))
+        this.#report(0, result.values, before);
+    }
+
+    #report(status: number, now: readonly number[], before: readonly number[]): void {
+      const stats = toStats(
+        now,
+        this.#bigint,
+        this.#bigint ? new BigInt64Array(2 * statSlots) : new Float64Array(2 * statSlots),
+      );
+      stats.set(toStats(before, this.#bigint) as never, statSlots);
+      runner.deliver(this.#frame, this, () => {
+        if (this.#path !== undefined) this.onchange(status, stats);
+      });
+    }
+
+    close(): void {
+      this.#path = undefined;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+
+    ref(): void {
+      this.#referenced = true;
+      this.#timer?.ref();
+    }
+
+    unref(): void {
+      this.#referenced = false;
+      this.#timer?.unref();
+    }
+
+    hasRef(): boolean {
+      return this.#referenced;
+    }
+  }
+
+  defineProperty(FSEvent, "name", { value: "FSEvent" });
+  return { FSEvent, StatWatcher };
+}
+
+/** Reading a file is no change: the time of last access, slots 10 and 11, does not count. */
+function sameFile(before: readonly number[], now: readonly number[]): boolean {
+  for (let at = 0; at < statSlots; at++) {
+    if (at !== 10 && at !== 11 && before[at] !== now[at]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,211 @@
+/**
+ * What is mounted where in one VM.
+ *
+ * Owns: the mounts, their device numbers, and the translation of links that
+ * package managers make between directories of the host.
+ * Invariants: a mount point is an inode in memory whose `covered` is the root of
+ * the mount; that root's parent is the parent of the mount point, so that ".." and
+ * paths need no table. No mount lies inside another.
+ * Untrusted: link targets on the host, which are only ever turned into guest paths.
+ */
+import { realpathSync, statSync } from "node:fs";
+import { posix, resolve as resolveHost } from "node:path";
+import { Errno, type Failure } from "../../abi/errno.js";
+import type { Credentials } from "./credentials.js";
+import { create, inMemory, walkToNew } from "./dentry.js";
+import { HostMount } from "./host-mount.js";
+import {
+  Directory,
+  type FileSystemStat,
+  type Inode,
+  MEMORY_DEVICE,
+  MemoryDirectory,
+} from "./inode.js";
+import { isFailure, Last, walk } from "./path-walk.js";
+import type { SuperBlock } from "./superblock.js";
+import { mkdirTree } from "./tree.js";
+
+export interface MountRequest {
+  /** Absolute and normal. */
+  guestPath: string;
+  /** Absolute path of a directory or regular file of the host. */
+  hostPath: string;
+  readOnly: boolean;
+  /** Owner of what the mount shows as the guest's own, and of directories made to reach it. */
+  uid: number;
+  gid: number;
+}
+
+export interface MountEntry {
+  readonly guestPath: string;
+  readonly readOnly: boolean;
+  /** As the third column of /proc/mounts. */
+  readonly type: string;
+  readonly device: number;
+}
+
+interface HostEntry extends MountEntry {
+  readonly mount: HostMount;
+  /** The host path as given, and without links. */
+  readonly hostPaths: readonly string[];
+}
+
+const root: Credentials = { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+export class MountTable {
+  readonly #hosts: HostEntry[] = [];
+  readonly #others: MountEntry[] = [];
+  #lastDevice = MEMORY_DEVICE;
+
+  get entries(): readonly MountEntry[] {
+    return [...this.#others, ...this.#hosts];
+  }
+
+  /** A device number for one more file system. */
+  nextDevice(): number {
+    return ++this.#lastDevice;
+  }
+
+  add(sb: SuperBlock, request: MountRequest): 0 | Failure {
+    const { guestPath, readOnly, uid, gid } = request;
+    if (
+      this.entries.some(
+        (one) => isBelow(guestPath, one.guestPath) || isBelow(one.guestPath, guestPath),
+      )
+    )
+      return -Errno.EBUSY;
+    const given = resolveHost(request.hostPath);
+    let hostPath: string;
+    let isDirectory: boolean;
+    try {
+      hostPath = realpathSync.native(given);
+      const stat = statSync(hostPath);
+      isDirectory = stat.isDirectory();
+      if (!isDirectory && !stat.isFile()) return -Errno.EINVAL;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).errno ?? -Errno.EIO;
+    }
+    const device = this.nextDevice();
+    const linkTarget = (directory: string, target: string): string =>
+      this.#linkTarget(hostPath, directory, target);
+    const mount = HostMount.open({ hostPath, readOnly, device, uid, gid, linkTarget }, isDirectory);
+    if (isFailure(mount)) return mount;
+    const failed = cover(sb, guestPath, mount.root, { uid, gid });
+    if (failed !== 0) {
+      mount.close();
+      return failed;
+    }
+    this.#hosts.push({
+      guestPath,
+      readOnly,
+      type: "host",
+      device,
+      mount,
+      hostPaths: [...new Set([hostPath, given])],
+    });
+    return 0;
+  }
+
+  /** Mounts a file system of the kernel's own. */
+  addInternal(
+    sb: SuperBlock,
+    guestPath: string,
+    type: string,
+    make: (device: number) => Directory,
+  ): 0 | Failure {
+    const device = this.nextDevice();
+    const directory = make(device);
+    directory.mountRoot = true;
+    const failed = cover(sb, guestPath, directory, { uid: 0, gid: 0 });
+    if (failed === 0) this.#others.push({ guestPath, readOnly: true, type, device });
+    return failed;
+  }
+
+  statfs(device: number): FileSystemStat | Failure | undefined {
+    if (device === MEMORY_DEVICE) return undefined;
+    const host = this.#hosts.find((one) => one.device === device);
+    if (host !== undefined) return host.mount.statfs();
+    return { type: 0x9fa0, bsize: 4096, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0 };
+  }
+
+  close(): void {
+    for (const { mount } of this.#hosts) mount.close();
+  }
+
+  /**
+   * The guest's text for a link of the host in `directory`. A relative one that stays inside its
+   * mount is kept; any other that ends inside a mount becomes that guest path; the rest is kept as
+   * text, which the guest's path walk reads in the guest's own tree.
+   */
+  #linkTarget(ownRoot: string, directory: string, target: string): string {
+    const absolute = posix.normalize(target.startsWith("/") ? target : `${directory}/${target}`);
+    if (!target.startsWith("/") && isBelow(absolute, ownRoot)) return target;
+    for (const { guestPath, hostPaths } of this.#hosts) {
+      for (const hostPath of hostPaths) {
+        if (isBelow(absolute, hostPath)) return guestPath + absolute.slice(hostPath.length);
+      }
+    }
+    return target;
+  }
+}
+
+/** Puts `covering` at `path`, making the mount point and, as `owner`, what leads to it. */
+function cover(
+  sb: SuperBlock,
+  path: string,
+  covering: Inode,
+  owner: { uid: number; gid: number },
+): 0 | Failure {
+  const slash = path.lastIndexOf("/");
+  const made = mkdirTree(sb, root, path.slice(0, slash) || "/", 0o755);
+  if (isFailure(made) && made !== 0) return made;
+  if (typeof made === "string") own(sb, made, path, owner);
+  const present = walk(sb, root, path, Last.Follow);
+  if (isFailure(present)) return present;
+  if (present.inode === undefined) {
+    const at = walkToNew(sb, root, path, false);
+    if (isFailure(at)) return at;
+    const parent = inMemory(at.parent);
+    const point = create<Inode>(sb, parent, at.name, () =>
+      covering instanceof Directory
+        ? sb.makeDirectory(owner, parent, 0o755)
+        : sb.makeFile(owner, parent, 0o644),
+    );
+    if (isFailure(point)) return point;
+    return attach(point, parent, at.name, covering);
+  }
+  if (present.kind !== "name") return -Errno.EBUSY;
+  const point = present.inode;
+  if (point instanceof Directory !== covering instanceof Directory)
+    return covering instanceof Directory ? -Errno.ENOTDIR : -Errno.EISDIR;
+  if (point.device !== MEMORY_DEVICE) return -Errno.EBUSY;
+  return attach(point, present.parent, present.name, covering);
+}
+
+function attach(point: Inode, parent: Directory, name: string, covering: Inode): 0 {
+  point.covered = covering;
+  if (covering instanceof Directory) {
+    covering.parent = parent;
+    covering.name = name;
+  }
+  return 0;
+}
+
+/** Gives the directories from `first` on, but not `path` itself, to the guest's user. */
+function own(
+  sb: SuperBlock,
+  first: string,
+  path: string,
+  owner: { uid: number; gid: number },
+): void {
+  for (let end = first.length; end !== -1 && end < path.length; end = path.indexOf("/", end + 1)) {
+    const at = walk(sb, root, path.slice(0, end), Last.Follow);
+    if (isFailure(at) || !(at.inode instanceof MemoryDirectory)) return;
+    at.inode.uid = owner.uid;
+    at.inode.gid = owner.gid;
+  }
+}

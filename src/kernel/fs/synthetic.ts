@@ -1,0 +1,147 @@
+/**
+ * Files and directories whose content is made when it is asked for.
+ *
+ * Owns: the inodes of such file systems; what is in them comes from callbacks.
+ * Invariants: a file shows, while it is open, what it showed when it was opened;
+ * nothing here can be changed or written.
+ * Untrusted: names that are looked up.
+ */
+import { Errno, type Failure } from "../../abi/errno.js";
+import { S_IFREG } from "../../abi/fcntl.js";
+import type { Credentials } from "./credentials.js";
+import {
+  type DirectoryEntry,
+  ExternalDirectory,
+  ExternalFile,
+  type FileStat,
+  type Inode,
+  type OpenContent,
+  SymbolicLink,
+} from "./inode.js";
+
+/** Where an inode belongs and how it looks. */
+export interface SyntheticAttributes {
+  device: number;
+  ino: number;
+  permissions: number;
+  uid: number;
+  gid: number;
+  now: number;
+}
+
+export class SyntheticFile extends ExternalFile {
+  readonly #device: number;
+  readonly #render: (who: Credentials) => string;
+
+  constructor(attributes: SyntheticAttributes, render: (who: Credentials) => string) {
+    super(S_IFREG, attributes);
+    this.#device = attributes.device;
+    this.#render = render;
+    this.nlink = 1;
+  }
+
+  /** Not known before it is read, as in procfs. */
+  get size(): number {
+    return 0;
+  }
+
+  override get device(): number {
+    return this.#device;
+  }
+
+  open(_flags: number, who: Credentials): OpenContent {
+    return new RenderedContent(this, Buffer.from(this.#render(who)));
+  }
+}
+
+class RenderedContent implements OpenContent {
+  readonly #inode: Inode;
+  readonly #bytes: Buffer;
+
+  constructor(inode: Inode, bytes: Buffer) {
+    this.#inode = inode;
+    this.#bytes = bytes;
+  }
+
+  read(target: Uint8Array, position: number): number {
+    const part = this.#bytes.subarray(position, position + target.length);
+    target.set(part);
+    return part.length;
+  }
+
+  write(): Failure {
+    return -Errno.EIO;
+  }
+
+  truncate(): Failure {
+    return -Errno.EINVAL;
+  }
+
+  sync(): Failure {
+    return -Errno.EINVAL;
+  }
+
+  stat(): FileStat {
+    return this.#inode.stat();
+  }
+
+  close(): void {}
+}
+
+export class SyntheticLink extends SymbolicLink {
+  readonly #device: number;
+
+  constructor(attributes: SyntheticAttributes, target: string) {
+    super(attributes, target);
+    this.#device = attributes.device;
+    this.nlink = 1;
+  }
+
+  override get size(): number {
+    return 0;
+  }
+
+  override get device(): number {
+    return this.#device;
+  }
+}
+
+export interface SyntheticEntries {
+  /** The entry of that name, made anew by each call. */
+  find(name: string, who: Credentials, parent: SyntheticDirectory): Inode | undefined;
+  list(): DirectoryEntry[];
+}
+
+export class SyntheticDirectory extends ExternalDirectory {
+  readonly #device: number;
+  readonly #entries: SyntheticEntries;
+
+  constructor(
+    attributes: SyntheticAttributes,
+    parent: SyntheticDirectory | undefined,
+    name: string,
+    entries: SyntheticEntries,
+  ) {
+    super(attributes);
+    this.#device = attributes.device;
+    this.#entries = entries;
+    this.name = name;
+    if (parent !== undefined) this.parent = parent;
+  }
+
+  override get size(): number {
+    return 0;
+  }
+
+  override get device(): number {
+    return this.#device;
+  }
+
+  lookup(name: string, who: Credentials): Inode | undefined {
+    return this.#entries.find(name, who, this);
+  }
+
+  list(): DirectoryEntry[] {
+    return this.#entries.list();
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The file watches of one process.
+ *
+ * Owns: their numbers, and the events on their way to the guest.
+ * Invariants: equal events in a row count once, as in inotify's queue; a queue that
+ * is not drained is bounded, and what is over the bound is lost, as there.
+ * Untrusted: how many watches a guest wants, and how often it changes what it watches.
+ */
+import { Errno } from "../../abi/errno.js";
+import { limits } from "../limits.js";
+
+export interface FileEvent {
+  watch: number;
+  renamed: boolean;
+  name: string;
+}
+
+export class WatchList {
+  readonly #stops = new Map<number, () => void>();
+  readonly #send: (event: FileEvent) => void;
+  #queue: FileEvent[] = [];
+  #last = 0;
+  #flushing = false;
+
+  constructor(send: (event: FileEvent) => void) {
+    this.#send = send;
+  }
+
+  /** `start` begins the watch with the listener it is given, and answers how to stop or -errno. */
+  add(
+    start: (listener: (renamed: boolean, name: string) => void) => (() => void) | number,
+  ): number {
+    if (this.#stops.size >= limits.watches) return -Errno.ENOSPC;
+    const watch = ++this.#last;
+    const stop = start((renamed, name) => this.#push({ watch, renamed, name }));
+    if (typeof stop === "number") return stop;
+    this.#stops.set(watch, stop);
+    return watch;
+  }
+
+  remove(watch: number): number {
+    const stop = this.#stops.get(watch);
+    if (stop === undefined) return -Errno.EINVAL;
+    this.#stops.delete(watch);
+    stop();
+    return 0;
+  }
+
+  close(): void {
+    for (const stop of this.#stops.values()) stop();
+    this.#stops.clear();
+    this.#queue = [];
+  }
+
+  #push(event: FileEvent): void {
+    const last = this.#queue.at(-1);
+    if (
+      last !== undefined &&
+      last.watch === event.watch &&
+      last.renamed === event.renamed &&
+      last.name === event.name
+    )
+      return;
+    if (this.#queue.length >= limits.queuedFileEvents) return;
+    this.#queue.push(event);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      const events = this.#queue;
+      this.#queue = [];
+      for (const one of events) if (this.#stops.has(one.watch)) this.#send(one);
+    });
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Owns the host's view of a machine's files: the calls behind `rt.readFile` and
+ * its siblings, and the errors they reject with.
+ *
+ * Invariants: content of any size travels in parts that fit a message; a transfer
+ * that fails is ended on both sides.
+ * Untrusted: file content and names are the guest's; here they are bytes and text.
+ */
+import { statSlots, UvDirent } from "../protocol/fs-calls.js";
+import type { hostFileCalls } from "../protocol/host-calls.js";
+import type { CallArgs, CallResult } from "../protocol/table.js";
+import { failure } from "./errors.js";
+import { KernelRefusal } from "./kernel-connection.js";
+import type { KernelConnection } from "./kernel-connection.js";
+
+/** Content in one message; the kernel's parts have the same order of size. */
+const partBytes = 4 * 1024 * 1024;
+
+export type NodeRuntimeFileType =
+  | "file"
+  | "directory"
+  | "symlink"
+  | "fifo"
+  | "socket"
+  | "character-device"
+  | "block-device"
+  | "unknown";
+
+/** What `stat` answers. Times are milliseconds since the epoch. */
+export interface NodeRuntimeFileStat {
+  type: NodeRuntimeFileType;
+  size: number;
+  /** Type and permission bits, as `st_mode`. */
+  mode: number;
+  uid: number;
+  gid: number;
+  nlink: number;
+  ino: number;
+  atimeMs: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  birthtimeMs: number;
+}
+
+export interface NodeRuntimeDirectoryEntry {
+  name: string;
+  type: NodeRuntimeFileType;
+}
+
+const typeOfDirent: Readonly<Record<number, NodeRuntimeFileType>> = {
+  [UvDirent.file]: "file",
+  [UvDirent.directory]: "directory",
+  [UvDirent.link]: "symlink",
+  [UvDirent.fifo]: "fifo",
+  [UvDirent.socket]: "socket",
+  [UvDirent.char]: "character-device",
+  [UvDirent.block]: "block-device",
+};
+
+/** By the four bits of `st_mode` that say what a file is. */
+const typeOfMode: Readonly<Record<number, NodeRuntimeFileType>> = {
+  1: "fifo",
+  2: "character-device",
+  4: "directory",
+  6: "block-device",
+  8: "file",
+  10: "symlink",
+  12: "socket",
+};
+
+type Calls = typeof hostFileCalls;
+
+export class RuntimeFiles {
+  readonly #connection: KernelConnection;
+  readonly #vm: number;
+
+  constructor(connection: KernelConnection, vm: number) {
+    this.#connection = connection;
+    this.#vm = vm;
+  }
+
+  async read(path: string): Promise<Uint8Array> {
+    let part = await this.#call("readFile", { path }, "read", path);
+    if (!part.more) return part.data;
+    const parts = [part.data];
+    while (part.more) {
+      part = await this.#call("readMore", { file: part.file }, "read", path);
+      parts.push(part.data);
+    }
+    return new Uint8Array(Buffer.concat(parts));
+  }
+
+  async write(path: string, data: Uint8Array): Promise<void> {
+    let at = Math.min(data.byteLength, partBytes);
+    const first = { path, data: data.subarray(0, at), more: at < data.byteLength };
+    let { file } = await this.#call("writeFile", first, "write", path);
+    while (at < data.byteLength) {
+      const next = data.subarray(at, at + partBytes);
+      at += next.byteLength;
+      const more = at < data.byteLength;
+      ({ file } = await this.#call("writeMore", { file, data: next, more }, "write", path));
+    }
+  }
+
+  async list(path: string): Promise<NodeRuntimeDirectoryEntry[]> {
+    const entries: NodeRuntimeDirectoryEntry[] = [];
+    for (;;) {
+      const start = entries.length;
+      const part = await this.#call("readDir", { path, start }, "readDir", path);
+      part.names.forEach((name, index) => {
+        entries.push({ name, type: typeOfDirent[part.types[index]!] ?? "unknown" });
+      });
+      if (!part.more || part.names.length === 0) return entries;
+    }
+  }
+
+  async stat(path: string, follow: boolean): Promise<NodeRuntimeFileStat> {
+    const { values } = await this.#call("stat", { path, follow }, "stat", path);
+    if (values.length !== statSlots) throw new TypeError("stat answer of another length");
+    const [, mode = 0, nlink = 0, uid = 0, gid = 0, , , ino = 0, size = 0] = values;
+    const time = (slot: number): number => values[slot]! * 1000 + values[slot + 1]! / 1e6;
+    return {
+      type: typeOfMode[mode >>> 12] ?? "unknown",
+      size,
+      mode,
+      uid,
+      gid,
+      nlink,
+      ino,
+      atimeMs: time(10),
+      mtimeMs: time(12),
+      ctimeMs: time(14),
+      birthtimeMs: time(16),
+    };
+  }
+
+  async exists(path: string): Promise<boolean> {
+    const args = { vm: this.#vm, path, follow: true };
+    try {
+      await this.#connection.call("stat", args);
+      return true;
+    } catch (error) {
+      if (error instanceof KernelRefusal && error.errno !== undefined) return false;
+      throw fileError(error, "stat", path);
+    }
+  }
+
+  async mkdir(path: string, recursive: boolean): Promise<void> {
+    await this.#call("mkdir", { path, recursive }, "mkdir", path);
+  }
+
+  async rm(path: string, recursive: boolean, force: boolean): Promise<void> {
+    await this.#call("rm", { path, recursive, force }, "rm", path);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#call("rename", { from, to }, "rename", from);
+  }
+
+  async #call<K extends keyof Calls>(
+    name: K,
+    args: Omit<CallArgs<Calls, K>, "vm">,
+    operation: string,
+    path: string,
+  ): Promise<CallResult<Calls, K>> {
+    try {
+      const all = { vm: this.#vm, ...args } as unknown as CallArgs<Calls, K>;
+      return (await this.#connection.call(name, all as never)) as CallResult<Calls, K>;
+    } catch (error) {
+      throw fileError(error, operation, path);
+    }
+  }
+}
+
+/** The public error for a refused file call; errors that are already public pass through. */
+function fileError(error: unknown, operation: string, path: string): unknown {
+  if (!(error instanceof KernelRefusal)) return error;
+  const { errno, message } = error;
+  const details = { path, ...(errno !== undefined && { errno }) };
+  if (errno === "ENOENT" && operation !== "write")
+    return failure("NO_SUCH_FILE", { path }, { details });
+  if (errno === undefined) return error.toPublic();
+  return failure(
+    "FILE",
+    { operation, path, why: message.includes(errno) ? message : `${errno} ${message}` },
+    { details },
+  );
+}

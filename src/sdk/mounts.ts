@@ -1,0 +1,130 @@
+/**
+ * Owns the `mounts` and `nodeModules` options: their types and their checks.
+ *
+ * Invariants: what passes names an existing directory or file of the host and a
+ * place in the guest where a mount can be; no two mounts share a place or contain
+ * one another. The kernel confines a mount to its host path; nothing here does.
+ */
+import { statSync } from "node:fs";
+import { posix, resolve } from "node:path";
+import type { VmMount } from "../protocol/host-calls.js";
+import { invalidOption } from "./errors.js";
+
+/** A directory or file of the host, shown at a path of the guest. */
+export interface HostDirectoryMount {
+  /** Absolute path in the guest. */
+  guestPath: string;
+  /** Path on the host; a relative one starts at the host's working directory. */
+  hostPath: string;
+  /** Default: true. */
+  readOnly?: boolean;
+}
+
+/** A node_modules directory of the host, always read-only. */
+export interface NodeModulesMount {
+  hostPath: string;
+  /** Default: /tmp/node_modules, where programs without a name of their own find it. */
+  guestPath?: string;
+}
+
+const defaultNodeModulesPath = "/tmp/node_modules";
+/** Programs are written to /tmp; the others are the kernel's own file systems. */
+const takenPlaces = ["/", "/tmp", "/proc", "/dev", "/sys"];
+const kernelTrees = ["/proc", "/dev", "/sys"];
+
+type Bag = Readonly<Record<string, unknown>>;
+
+function bagOf(option: string, value: unknown, known: readonly string[]): Bag {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalidOption(option, "must be an object");
+  const given = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  for (const [name] of given) {
+    if (!known.includes(name)) throw invalidOption(`${option}.${name}`, "is not a known option");
+  }
+  return Object.fromEntries(given);
+}
+
+function textOf(option: string, value: unknown): string {
+  if (typeof value !== "string") throw invalidOption(option, "must be a string");
+  if (value === "") throw invalidOption(option, "must not be empty");
+  if (value.includes("\0")) throw invalidOption(option, "must not contain a NUL character");
+  return value;
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
+}
+
+function guestPathOf(option: string, value: unknown): string {
+  const given = textOf(option, value);
+  if (!given.startsWith("/")) throw invalidOption(option, "must be an absolute path of the guest");
+  if (given.split("/").includes("..")) throw invalidOption(option, 'must not contain ".."');
+  const path = posix.normalize(given).replace(/(.)\/$/, "$1");
+  if (Buffer.byteLength(path) >= 4096) throw invalidOption(option, "is too long for a path");
+  if (takenPlaces.includes(path) || kernelTrees.some((tree) => isBelow(path, tree)))
+    throw invalidOption(option, `must not be ${path}, which the machine needs for itself`);
+  return path;
+}
+
+function hostPathOf(option: string, value: unknown, directoryOnly: boolean): string {
+  const path = resolve(textOf(option, value));
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw invalidOption(option, "does not exist on the host");
+  if (stat.isDirectory()) return path;
+  if (directoryOnly) throw invalidOption(option, "must be a directory of the host");
+  if (!stat.isFile()) throw invalidOption(option, "must be a directory or a regular file");
+  return path;
+}
+
+function hostDirectoryMount(option: string, value: unknown): VmMount {
+  const given = bagOf(option, value, ["guestPath", "hostPath", "readOnly"]);
+  const { readOnly = true } = given;
+  if (typeof readOnly !== "boolean") throw invalidOption(`${option}.readOnly`, "must be a boolean");
+  return {
+    option,
+    guestPath: guestPathOf(`${option}.guestPath`, given.guestPath),
+    hostPath: hostPathOf(`${option}.hostPath`, given.hostPath, false),
+    readOnly,
+  };
+}
+
+function nodeModulesMount(value: unknown): VmMount {
+  const option = "nodeModules";
+  if (typeof value === "string") {
+    const hostPath = hostPathOf(option, value, true);
+    return { option, guestPath: defaultNodeModulesPath, hostPath, readOnly: true };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalidOption(option, "must be a path of the host or an object");
+  const given = bagOf(option, value, ["guestPath", "hostPath"]);
+  const { guestPath = defaultNodeModulesPath } = given;
+  return {
+    option,
+    guestPath: guestPathOf(`${option}.guestPath`, guestPath),
+    hostPath: hostPathOf(`${option}.hostPath`, given.hostPath, true),
+    readOnly: true,
+  };
+}
+
+/** Every mount that the two options ask for. */
+export function mountsOf(mounts: unknown, nodeModules: unknown): VmMount[] {
+  if (mounts !== undefined && !Array.isArray(mounts))
+    throw invalidOption("mounts", "must be an array");
+  const all = ((mounts ?? []) as unknown[]).map((mount, index) =>
+    hostDirectoryMount(`mounts[${index}]`, mount),
+  );
+  if (nodeModules !== undefined) all.push(nodeModulesMount(nodeModules));
+  all.forEach((mount, index) => {
+    for (const other of all.slice(0, index)) {
+      if (!isBelow(mount.guestPath, other.guestPath) && !isBelow(other.guestPath, mount.guestPath))
+        continue;
+      const same = mount.guestPath === other.guestPath;
+      const problem = same ? "is also the place of" : "overlaps with the place of";
+      throw invalidOption(
+        mount.option === "nodeModules" ? "nodeModules.guestPath" : `${mount.option}.guestPath`,
+        `${mount.guestPath} ${problem} ${other.option} (${other.guestPath})`,
+      );
+    }
+  });
+  return all;
+}
