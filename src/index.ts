@@ -7,8 +7,15 @@ export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeCommandOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
+export type {
+  NodeRuntimeDirectoryEntry,
+  NodeRuntimeFileStat,
+  NodeRuntimeFileType,
+} from "./sdk/files.js";
+export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
   EnvPermissionRequest,
@@ -31,12 +38,6 @@ export type {
   HostTools,
 } from "./sdk/tools.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";
-export type {
-  NodeRuntimeDirectoryEntry,
-  NodeRuntimeFileStat,
-  NodeRuntimeFileType,
-} from "./sdk/files.js";
-export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {

@@ -44,9 +44,9 @@ export class Channel implements KernelClient {
   #pipe: any;
   #streamState: any;
   #references = 0;
-  #denial = "";
   /** Filled instead of closed while a call waits for a descriptor. */
   #received: number[] | undefined;
+  #denial = "";
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];

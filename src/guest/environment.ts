@@ -21,11 +21,6 @@ export interface KernelClient {
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
   ): PendingCall;
-  /**
-   * The kernel's own text for the failure just answered, or empty when the errno says it all.
-   * Holds until the next answer: from `call`, or while `done` runs.
-   */
-  readonly denial: string;
   /** A one-way message. */
   event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
   /** Hears one kind of the kernel's one-way messages. */
@@ -36,6 +31,11 @@ export interface KernelClient {
   /** Keep the event loop alive, counted. */
   ref(): void;
   unref(): void;
+  /**
+   * The kernel's own text for the failure just answered, or empty when the errno says it all.
+   * Holds until the next answer: from `call`, or while `done` runs.
+   */
+  readonly denial: string;
 }
 
 /** A call under way. Referenced ones keep the event loop alive. */

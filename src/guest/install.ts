@@ -11,6 +11,7 @@ import { installProcess } from "./bindings/process.js";
 import { installSignals } from "./bindings/signal.js";
 import { installSpawnSync } from "./bindings/spawn-sync.js";
 import { installStreams } from "./bindings/stream-handle.js";
+import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
 import type { Channel } from "./channel.js";
@@ -69,6 +70,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installProcess(environment);
   installSpawnSync(environment, channel);
   installWorker(environment, tools.slots, tools.modules, tools.execArgv);
+  installWasi(internalBinding, requireBuiltin, channel);
   denyBindings(internalBinding);
   return {
     streams,

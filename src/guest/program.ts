@@ -10,6 +10,7 @@ import { runNodeCommand } from "./node-cli.js";
 import { applyPlatform } from "./platform.js";
 import type { PlatformTools } from "./platform.js";
 import { toolCommand } from "./programs/tool-command.js";
+import { runWasm } from "./programs/wasi/run.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools extends PlatformTools {
@@ -65,6 +66,7 @@ export function runProgram(
   options: StartOptions,
   source: string,
 ): Promise<unknown> {
+  if (options.mode === "wasm") return runWasm(tools, options);
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   applyPlatform(tools, options.jsRuntime);

@@ -8,7 +8,6 @@ export const refusedModules: readonly string[] = Object.freeze([
   "inspector",
   "inspector/promises",
   "trace_events",
-  "wasi",
   "sea",
   "ffi",
   "quic",

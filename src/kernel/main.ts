@@ -17,9 +17,9 @@ import type { KernelStats, ProcessOptions, VmOptions } from "../protocol/host-ca
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
-import { HostRequests } from "./host-requests.js";
 import { HostError } from "./host-error.js";
 import { createHostFiles, fileError } from "./host-files.js";
+import { HostRequests } from "./host-requests.js";
 import { limits } from "./limits.js";
 import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";

@@ -68,6 +68,7 @@ const requireBuiltin = (id) => {
 const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
   // Globals that a platform may take from the program, but not from these modules.
   const own = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder };
+  const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
   const loaded = new Map();
   const load = (id) => {
     if (loaded.has(id)) return loaded.get(id).exports;
@@ -84,7 +85,6 @@ const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
       }
       return load(parts.join("/"));
     };
-    const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
     const run = vm.compileFunction(source, names, { filename: "node:internal/secure-exec/" + id });
     run(module.exports, localRequire, module, internalBinding, requireBuiltin, ...Object.values(own));
     return module.exports;

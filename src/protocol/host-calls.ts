@@ -112,12 +112,12 @@ export interface HostFailure {
 export interface VmOptions {
   env: Record<string, string>;
   cwd: string;
+  mounts: VmMount[];
   permissions: Policies;
   /** How long a policy function may take; a later answer is a denial. */
   permissionTimeoutMs: number;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
-  mounts: VmMount[];
 }
 
 export interface VmMount {

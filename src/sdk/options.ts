@@ -8,13 +8,13 @@
  */
 import { failure, invalidOption } from "./errors.js";
 import type { OutputHook } from "./output-channel.js";
+import { mountsOf } from "./mounts.js";
+import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type { VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
-import { mountsOf } from "./mounts.js";
-import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
-import type { VmMount } from "../protocol/host-calls.js";
 import { SidecarProcess } from "./sidecar-process.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
@@ -80,6 +80,9 @@ export interface NodeRuntimeExecOptions {
 }
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
+
+/** Options of one command. */
+export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
@@ -320,6 +323,26 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     language: languageOf(given.language, name),
     name,
   };
+}
+
+/** The name of a command and its arguments. */
+export function commandOf(name: unknown, args: unknown): { name: string; args: string[] } {
+  if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
+  return {
+    name: pathOf("command", name),
+    args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
+  };
+}
+
+/** Options of a command: those of a program that do not say what the program is. */
+export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+  return parseRunOptions(
+    bagOf(
+      value,
+      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+    ),
+    cwd,
+  );
 }
 
 /** Options of a resident runner: none exist yet. */

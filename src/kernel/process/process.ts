@@ -252,7 +252,14 @@ export class Process {
     result.whenSettled((answer) => {
       thread.calls.delete(pending);
       this.vm.pendingCallBytes -= bytes;
-      if (!this.ended) this.#reply(thread, id, number, schema, answer);
+      if (this.ended) return;
+      try {
+        this.#reply(thread, id, number, schema, answer);
+      } catch (error) {
+        // Whoever settled it does not answer for this guest.
+        this.#violation ??= error instanceof Error ? error.message : String(error);
+        this.#end();
+      }
     });
   }
 

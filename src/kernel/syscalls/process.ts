@@ -6,9 +6,9 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
 import { createPipe, createSocketPair } from "../io/pipe.js";
 import type { Stream } from "../io/stream.js";
-import { afterwards } from "../policy/decision.js";
 import { describe } from "../process/describe.js";
 import { spawn } from "../process/launch.js";
+import { afterwards } from "../policy/decision.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
 
