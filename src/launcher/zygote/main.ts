@@ -10,7 +10,7 @@ import { Channel } from "../../guest/channel.js";
 import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
-import { hideInternals, replaceInternal, restrictBuiltins } from "../../guest/public-modules.js";
+import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
