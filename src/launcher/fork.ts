@@ -58,10 +58,12 @@ const webName = "cry" + "pto";
 const hostRequire = require;
 const builtins = new Map();
 const BuiltinModule = hostRequire("internal/modules/helpers").loadBuiltinModule("fs").constructor;
-// Internal modules stay loadable here after they are hidden from everybody else.
+// Modules stay loadable here after they are hidden from everybody else.
 const requireBuiltin = (id) => {
-  if (!builtins.has(id))
-    builtins.set(id, id.startsWith("internal/") ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
+  if (!builtins.has(id)) {
+    const own = BuiltinModule.map.has(id) && (id.startsWith("internal/") || !BuiltinModule.canBeRequiredByUsers(id));
+    builtins.set(id, own ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
+  }
   return builtins.get(id);
 };
 // Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
