@@ -28,6 +28,9 @@ const outputChunkBytes = 64 * 1024;
 
 const eventsByNumber = byNumber(kernelEvents);
 const POLLOUT = 4;
+/** Not the program's clock, which may stand still. */
+const { bigint: nanoseconds } = process.hrtime;
+const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
 
 export class Channel implements KernelClient {
   readonly #fd: number;
@@ -178,9 +181,9 @@ export class Channel implements KernelClient {
 
   /** Blocks until `finished` says so, or for `timeoutMs` (-1: without end); answers `finished()`. */
   pumpUntil(finished: () => boolean, timeoutMs: number): boolean {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicMs() + timeoutMs;
     while (!finished()) {
-      const left = timeoutMs < 0 ? -1 : Math.ceil(deadline - performance.now());
+      const left = timeoutMs < 0 ? -1 : Math.ceil(deadline - monotonicMs());
       if (timeoutMs >= 0 && left <= 0) return false;
       this.#pump(left);
     }

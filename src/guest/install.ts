@@ -46,13 +46,13 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     kernel: {
       call: (name, args) => channel().call(name, args),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
-      get denial() {
-        return channel().denial;
-      },
       event: (name, args) => channel().event(name, args),
       on: (name, handler) => channel().on(name, handler),
       ref: () => channel().ref(),
       unref: () => channel().unref(),
+      get denial() {
+        return channel().denial;
+      },
     },
     writeOutput: (fd, data) => channel().writeOutput(fd, data),
     isHostOutput: (fd) => channel().isHostOutput(fd),

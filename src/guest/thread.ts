@@ -7,6 +7,8 @@ import type { ThreadStart } from "./bindings/worker.js";
 import { Channel } from "./channel.js";
 import { assumeSharedIdentity, guestExecPath } from "./identity.js";
 import { installBindings } from "./install.js";
+import { installHostTools } from "./host-tools.js";
+import { applyPlatformToWorker } from "./platform.js";
 import { hideInternals } from "./public-modules.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
@@ -55,6 +57,8 @@ export function startThread(
   for (const id of loadedTooEarly) map.get(id).loaded = false;
   beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
   hideInternals(requireBuiltin);
+  applyPlatformToWorker(requireBuiltin, start.identity.start.jsRuntime);
+  installHostTools(channel);
   for (const name of globalTraces) delete (globalThis as Record<string, unknown>)[name];
 }
 

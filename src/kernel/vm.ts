@@ -86,9 +86,9 @@ export class Vm {
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
+    if (options.tools.length > 0) this.registerTools(options.tools);
     this.fs.mountProc(this.#machineView());
     for (const mount of options.mounts) this.#mount(mount);
-    if (options.tools.length > 0) this.registerTools(options.tools);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
   }

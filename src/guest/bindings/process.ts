@@ -85,6 +85,18 @@ export function installProcess(env: GuestEnvironment): void {
     kernel.call("close", { fd: pair.second });
     handle.open(pair.first);
   };
+  const { owner_symbol: owner } = env.requireBuiltin("internal/async_hooks").symbols;
+
+  /** Node words the error of a failed spawn by its errno alone; the kernel has said more. */
+  function explain(handle: Record<symbol, any>, denial: string): void {
+    const child = handle[owner];
+    const { emit } = child;
+    child.emit = function (type: string, ...args: any[]): unknown {
+      delete child.emit;
+      if (type === "error") args[0].message = denial;
+      return Reflect.apply(emit, this, [type, ...args]);
+    };
+  }
 
   class Process {
     /** Undefined unless a process was started. */
@@ -116,6 +128,7 @@ export function installProcess(env: GuestEnvironment): void {
         gid,
       });
       if (typeof result === "number") {
+        if (kernel.denial !== "") explain(this as unknown as Record<symbol, any>, kernel.denial);
         // libuv has the pipes by then, and leaves them with nobody at the other end.
         for (const { handle } of stdio) if (handle?.fd === -1) openDeserted(handle);
         return result;

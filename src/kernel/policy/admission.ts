@@ -16,7 +16,7 @@ import { Deferred } from "../io/deferred.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
 import type { Answer as HandlerAnswer } from "../syscalls/dispatch.js";
 import { canonicalPath } from "./canonical-path.js";
-import { Denial, denial } from "./decision.js";
+import { Denial, afterwards, denial } from "./decision.js";
 import type { Decision } from "./decision.js";
 import { fsDemands } from "./fs-demands.js";
 import type { Demand } from "./fs-demands.js";
@@ -49,12 +49,20 @@ interface Judged {
   requests: Request[];
   /** How the guest called each path. */
   resources: string[];
+  /** What of it looks at other processes. */
+  inspections: Request[];
 }
+
+/** Paths below tell about a process. */
+const processPath = /^\/proc\/(\d+)(?:\/|$)/;
 
 /** Requests that the call's demands come to, or why they cannot be told. */
 function requestsOf(caller: Caller, demands: readonly Demand[]): Judged | number | Denial {
-  const judged: Judged = { requests: [], resources: [] };
+  const judged: Judged = { requests: [], resources: [], inspections: [] };
   const add = (operation: Demand["operation"], path: string, resource: string, to?: string) => {
+    const pid = Number(processPath.exec(path)?.[1] ?? caller.pid);
+    if (pid !== caller.pid)
+      judged.inspections.push({ scope: "process", operation: "inspect", pid });
     judged.requests.push({ scope: "fs", operation, path, ...(to !== undefined && { to }) });
     judged.resources.push(resource);
   };
@@ -188,7 +196,10 @@ function judge(
   if (typeof judged === "number" || judged instanceof Denial) return done(judged);
   const laundered = laundering(caller, demands, judged);
   if (laundered !== 0) return done(laundered);
-  const decision = caller.policy.judgeAll(judged.requests, judged.resources);
+  const { policy } = caller;
+  const decision = afterwards(policy.judgeAll(judged.requests, judged.resources), () =>
+    policy.judgeAll(judged.inspections),
+  ) as Decision | Deferred<Decision>;
   if (!(decision instanceof Deferred)) return done(decision);
   pending.onCancel(() => decision.cancel());
   decision.whenSettled((late) => {
@@ -225,7 +236,7 @@ export function admit<K extends Name>(
   handle: (args: CallArgs<Calls, K>) => Answer<K>,
 ): Answer<K> {
   const { policy } = caller;
-  if (policy.allowsAll("fs")) return handle(args);
+  if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
   const demand = demandsOf(name, args);
   if (demand === undefined) return handle(args);
 

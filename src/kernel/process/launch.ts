@@ -59,7 +59,6 @@ export function launch(
 
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm, credentials } = process;
-  process.environment = options.env;
   vm.takeGuest((guest, reason) => {
     if (guest === undefined) return process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
     process.start(
@@ -169,7 +168,7 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
-  launch(child, optionsOf(image, environment), noSource, parent.environment);
+  launch(child, optionsOf(image, environment), noSource, parent.startOptions?.env);
   return { pid, ends: handed.ends };
 }
 

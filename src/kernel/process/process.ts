@@ -94,8 +94,6 @@ export class Process {
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
   readonly descriptors = new DescriptorTable(limits.openFiles);
-  /** What it was started with, after the policy. */
-  environment: Readonly<Record<string, string>> = {};
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
