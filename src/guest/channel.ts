@@ -29,6 +29,13 @@ const outputChunkBytes = 64 * 1024;
 const eventsByNumber = byNumber(kernelEvents);
 const POLLOUT = 4;
 
+/** Told of every call before it is sent, whichever channel it takes. */
+const callListeners: ((name: keyof GuestCalls) => void)[] = [];
+
+export function onCall(listener: (name: keyof GuestCalls) => void): void {
+  callListeners.push(listener);
+}
+
 export class Channel implements KernelClient {
   readonly #fd: number;
   readonly #reader = new FrameReader();
@@ -89,6 +96,10 @@ export class Channel implements KernelClient {
     handler: (args: Message<KernelEvents[K]["args"]>) => void,
   ): void {
     this.#handlers.set(name, handler);
+  }
+
+  onCall(listener: (name: keyof GuestCalls) => void): void {
+    onCall(listener);
   }
 
   ref(): void {
@@ -231,6 +242,7 @@ export class Channel implements KernelClient {
   }
 
   #send(name: keyof GuestCalls, args: any, done: Done, blocking: boolean): void {
+    for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
     const spec = guestCalls[name];
     const id = this.#nextId;
     this.#nextId = id === 0xffffffff ? 1 : id + 1;

@@ -25,6 +25,8 @@ export interface KernelClient {
     name: K,
     handler: (args: Message<(typeof kernelEvents)[K]["args"]>) => void,
   ): void;
+  /** Runs `listener` before any call is sent. */
+  onCall(listener: (name: keyof GuestCalls) => void): void;
   /** Keeps the event loop alive until `unref`. */
   ref(): void;
   unref(): void;

@@ -6,7 +6,7 @@
  * process is trusted; what a guest sends never reaches this file before the fork,
  * and after it runs in the guest's own process.
  */
-import { Channel } from "../../guest/channel.js";
+import { Channel, onCall } from "../../guest/channel.js";
 import type { GuestEnvironment } from "../../guest/environment.js";
 import { assumeIdentity, forgetIdentity, installIdentity } from "../../guest/identity.js";
 import { installLeaving } from "../../guest/leaving.js";
@@ -57,6 +57,7 @@ async function boot(): Promise<void> {
       call: (name, args) => guestChannel().call(name, args),
       callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
       on: (name, handler) => guestChannel().on(name, handler),
+      onCall,
       ref: () => guestChannel().ref(),
       unref: () => guestChannel().unref(),
     },
