@@ -51,6 +51,14 @@ export async function runFile(file: string, args: string[]): Promise<number> {
     };
     process.stdout.on("error", pipeBroke);
     process.stderr.on("error", pipeBroke);
+    // Listened to before there is a program: its first output may already bring a signal.
+    let early: (typeof forwardedSignals)[number] | undefined;
+    for (const signal of forwardedSignals) {
+      process.on(signal, () => {
+        if (guest === undefined) early = signal;
+        else guest.kill(signal);
+      });
+    }
     guest = await runtime.spawn(source, {
       args,
       name: basename(file),
@@ -58,7 +66,7 @@ export async function runFile(file: string, args: string[]): Promise<number> {
       onStderr: copyTo(process.stderr),
     });
     const running = guest;
-    for (const signal of forwardedSignals) process.on(signal, () => running.kill(signal));
+    if (early !== undefined) running.kill(early);
     connectStdin(running);
     const code = await running.wait();
     return brokenPipe ? brokenPipeCode : code;

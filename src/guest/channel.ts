@@ -48,6 +48,8 @@ export class Channel implements KernelClient {
   #pipe: any;
   #streamState: any;
   #references = 0;
+  /** Filled instead of closed while a call waits for a descriptor. */
+  #received: number[] | undefined;
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];
@@ -61,7 +63,7 @@ export class Channel implements KernelClient {
     this.#setImmediate = setImmediate;
   }
 
-  /** Hands the descriptor to the event loop. Called once, in the guest process. */
+  /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
   attach(internalBinding: (name: string) => any): void {
     const { Pipe, constants } = internalBinding("pipe_wrap");
     const streamWrap = internalBinding("stream_wrap");
@@ -129,6 +131,19 @@ export class Channel implements KernelClient {
     return answer;
   }
 
+  /** A blocking call whose reply brings a descriptor: that, or -errno. */
+  callForDescriptor(name: "threadSocket"): number {
+    const received: number[] = [];
+    for (;;) {
+      this.#received = received;
+      const result = this.call(name, {});
+      this.#received = undefined;
+      // The kernel's end was full; taking this answer has emptied it.
+      if (result === -Errno.EAGAIN) continue;
+      return typeof result === "number" ? result : received[0]!;
+    }
+  }
+
   callAsync<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
@@ -192,12 +207,16 @@ export class Channel implements KernelClient {
     this.on(name, (args) => {
       value = args;
     });
+    // Drained here: a turn of the event loop for it would be visible to the program.
+    this.#drainScheduled = true;
     while (value === undefined) {
       // What came behind the awaited event stays queued: its handler is not there yet.
       const job = this.#queue.shift();
       if (job === undefined) this.#pump();
       else job();
     }
+    this.#drainScheduled = false;
+    if (this.#queue.length > 0) this.#scheduleDrain();
     this.#handlers.delete(name);
     return value;
   }
@@ -267,11 +286,20 @@ export class Channel implements KernelClient {
   #pump(timeoutMs = -1): void {
     this.#blocking = true;
     libc.pollReadable(this.#fd, timeoutMs);
-    const size = libc.read(this.#fd, this.#readBuffer, 0, this.#readBuffer.length);
+    const size = this.#receive();
     if (size > 0) this.#feed(this.#readBuffer.subarray(0, size));
     else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
     this.#blocking = false;
     if (this.#queue.length > 0) this.#scheduleDrain();
+  }
+
+  #receive(): number {
+    if (this.#received === undefined)
+      return libc.read(this.#fd, this.#readBuffer, 0, this.#readBuffer.length);
+    const message = libc.recvFds(this.#fd, this.#readBuffer);
+    if (typeof message === "number") return message;
+    this.#received.push(...message.fds);
+    return message.bytes;
   }
 
   #feed(bytes: Buffer): void {
@@ -305,6 +333,8 @@ export class Channel implements KernelClient {
   #event(name: string, args: any): void {
     if (name === "credit") return this.credit(args.fd as number, args.bytes as number);
     if (args.source instanceof Uint8Array) args.source = Buffer.from(args.source);
+    // A blocking read's buffer is used again; the one of the event loop is not.
+    if (this.#blocking && args.data instanceof Uint8Array) args.data = Buffer.from(args.data);
     this.#enqueue(() => this.#handlers.get(name)?.(args));
   }
 

@@ -3,10 +3,11 @@
  * for is judged by the kernel, and they run inside the walls of the guest process.
  */
 import type { Message } from "../protocol/codec.js";
-import type { guestCalls, kernelEvents } from "../protocol/guest-calls.js";
+import type { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 
 export type GuestCalls = typeof guestCalls;
+export type GuestEvents = typeof guestEvents;
 
 export interface KernelClient {
   /** Blocks until the reply: the result, or a negative errno. */
@@ -27,7 +28,9 @@ export interface KernelClient {
   ): void;
   /** Runs `listener` before any call is sent. */
   onCall(listener: (name: keyof GuestCalls) => void): void;
-  /** Keeps the event loop alive until `unref`. */
+  /** A one-way message. */
+  event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
+  /** Keep the event loop alive, counted. */
   ref(): void;
   unref(): void;
 }
@@ -49,4 +52,8 @@ export interface GuestEnvironment {
   writeOutput(fd: number, data: Uint8Array): void;
   /** `fd` was closed: what gets its number next is something else. */
   forgetOutput(fd: number): void;
+  /** A socket to the kernel for a new thread: its descriptor, or -errno. */
+  openThreadSocket(): number;
+  /** Closes one that no thread took over. */
+  closeSocket(fd: number): void;
 }

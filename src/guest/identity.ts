@@ -47,13 +47,22 @@ function machineUptimeSeconds(): number {
   );
 }
 
-/** Replaces the functions once, in the zygote, before `node:os` and friends load. */
+/** What another thread of this guest needs to be the same process. */
+export interface SharedIdentity {
+  start: StartOptions;
+  startedAtNs: bigint;
+}
+
+export const sharedIdentity = (): SharedIdentity => ({ start: startOptions(), startedAtNs });
+
+/** Replaces the functions once per thread, before `node:os` and friends load: in the zygote, and in each worker. */
 export function installIdentity(
   internalBinding: (name: string) => any,
   requireBuiltin: (id: string) => any,
   kernel: () => KernelClient,
 ): void {
   const { UVException } = requireBuiltin("internal/errors");
+  const ownsProcess = internalBinding("worker").ownsProcessState as boolean;
   const notPermitted = (syscall: string): never => {
     throw new UVException({
       errno: -Errno.EPERM,
@@ -139,20 +148,23 @@ export function installIdentity(
     getgid: () => startOptions().gid,
     getegid: () => startOptions().gid,
     getgroups: () => [startOptions().gid],
-    setuid: () => notPermitted("setuid"),
-    seteuid: () => notPermitted("seteuid"),
-    setgid: () => notPermitted("setgid"),
-    setegid: () => notPermitted("setegid"),
-    setgroups: () => notPermitted("setgroups"),
-    initgroups: () => notPermitted("initgroups"),
+    // Workers keep Node's own, which say that they are not for workers.
+    ...(ownsProcess && {
+      setuid: () => notPermitted("setuid"),
+      seteuid: () => notPermitted("seteuid"),
+      setgid: () => notPermitted("setgid"),
+      setegid: () => notPermitted("setegid"),
+      setgroups: () => notPermitted("setgroups"),
+      initgroups: () => notPermitted("initgroups"),
+      _debugProcess: () => notPermitted("kill"),
+      _debugEnd: () => undefined,
+    }),
     dlopen: () => {
       throw Object.assign(new Error("Native addons are not supported in this virtual machine"), {
         code: "ERR_DLOPEN_FAILED",
       });
     },
     execve: () => notPermitted("execve"),
-    _debugProcess: () => notPermitted("kill"),
-    _debugEnd: () => undefined,
   };
   for (const [name, value] of Object.entries(processFunctions)) {
     Object.defineProperty(process, name, {
@@ -165,6 +177,36 @@ export function installIdentity(
       Object.defineProperty(value, "name", { value: name });
   }
 
+  if (ownsProcess) installDirectories(internalBinding, requireBuiltin, kernel);
+  else installReadOnlyDirectories(internalBinding, kernel);
+  installVersions(notPermitted);
+  installClock();
+}
+
+/** A worker can read the process's directory and mask, and not change them. */
+function installReadOnlyDirectories(
+  internalBinding: (name: string) => any,
+  kernel: () => KernelClient,
+): void {
+  const methods = internalBinding("process_methods");
+  // Node caches the answer until the main thread changes its directory.
+  methods.cwd = () => {
+    const result = kernel().call("getcwd", {});
+    return typeof result === "number" ? startOptions().cwd : result.cwd;
+  };
+  process.cwd = methods.cwd;
+  methods.umask = () => {
+    const result = kernel().call("umask", { mask: -1 });
+    return typeof result === "number" ? 0o022 : result.previous;
+  };
+}
+
+function installDirectories(
+  internalBinding: (name: string) => any,
+  requireBuiltin: (id: string) => any,
+  kernel: () => KernelClient,
+): void {
+  const { UVException } = requireBuiltin("internal/errors");
   const { validateString } = requireBuiltin("internal/validators");
   const { parseFileMode } = requireBuiltin("internal/validators");
   process.cwd = function wrappedCwd() {
@@ -190,7 +232,9 @@ export function installIdentity(
     return typeof result === "number" ? 0o022 : result.previous;
   } as typeof process.umask;
   internalBinding("process_methods").cwd = () => process.cwd();
+}
 
+function installVersions(notPermitted: (syscall: string) => never): void {
   const versions = { ...process.versions, node: guestNodeVersion };
   for (const name of Object.keys(versions)) {
     Object.defineProperty(versions, name, {
@@ -220,7 +264,10 @@ export function installIdentity(
   process.argv = [guestExecPath];
   delete (process as any)._eval;
   delete (process as any)._preload_modules;
+}
 
+/** Clocks count from the start of the process, which for the engine is the zygote's. */
+function installClock(): void {
   const { Performance } = globalThis as any;
   const now = Performance.prototype.now as () => number;
   const originNow = (): number => Number(startedAtNs) / 1e6;
@@ -243,8 +290,16 @@ export function installIdentity(
 
 /** Makes this process the one the kernel started. */
 export function assumeIdentity(options: StartOptions): void {
-  start = options;
-  startedAtNs = process.hrtime.bigint();
+  assumeSharedIdentity({ start: options, startedAtNs: process.hrtime.bigint() });
+  process.argv = [guestExecPath, ...options.argv];
+  for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
+}
+
+/** Makes this thread one of that process. */
+export function assumeSharedIdentity(shared: SharedIdentity): void {
+  start = shared.start;
+  startedAtNs = shared.startedAtNs;
+  const options = start;
   Object.defineProperty(process, "pid", {
     value: options.pid,
     writable: false,
@@ -257,8 +312,6 @@ export function assumeIdentity(options: StartOptions): void {
     enumerable: true,
     configurable: true,
   });
-  process.argv = [guestExecPath, ...options.argv];
-  for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
 }
 
 /** Takes `assumeIdentity` back, but for the variables that it set. */

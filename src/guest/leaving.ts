@@ -11,6 +11,7 @@ import type { Channel } from "./channel.js";
 
 /** Exit code of an uncaught error; src/node_exit_code.h: kGenericUserError. */
 const genericUserError = 1;
+const ownScripts = "node:internal/secure-exec/";
 
 export interface Leaving {
   leave(code: number): never;
@@ -93,7 +94,9 @@ export function installLeaving(
           if (e[decorated] !== true) head = `${e[arrowMessage]}\n`;
         } else {
           const at = getErrorSourcePositions(e);
-          if (at?.sourceLine && typeof at.scriptResourceName === "string") {
+          // An error that was thrown in another thread has no position here; V8 answers this one.
+          const known = at?.sourceLine && !String(at.scriptResourceName).startsWith(ownScripts);
+          if (known && typeof at.scriptResourceName === "string") {
             const line = String(at.sourceLine);
             if (line.length <= 512) {
               head = `${at.scriptResourceName}:${at.lineNumber}\n${line}\n${" ".repeat(Math.max(0, at.startColumn))}^\n\n`;

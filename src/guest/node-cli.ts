@@ -181,6 +181,7 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     return;
   }
   applySettings(requireBuiltin, value, list);
+  joinParent(requireBuiltin);
 
   const evaluated = value("--eval") ?? (value("--print") === true ? line.rest.shift() : undefined);
   const preloads = (): void => {
@@ -233,6 +234,15 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
       },
     );
   });
+}
+
+/** setupChildProcessIpcChannel of internal/process/pre_execution. */
+function joinParent(requireBuiltin: (id: string) => any): void {
+  const { NODE_CHANNEL_FD: fd, NODE_CHANNEL_SERIALIZATION_MODE: mode } = process.env;
+  if (fd === undefined) return;
+  delete process.env["NODE_CHANNEL_FD"];
+  delete process.env["NODE_CHANNEL_SERIALIZATION_MODE"];
+  requireBuiltin("child_process")._forkChild(Number(fd), mode ?? "json");
 }
 
 function badV8Option(

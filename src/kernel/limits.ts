@@ -10,10 +10,17 @@ export const limits = Object.freeze({
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
   processes: 256,
+  /**
+   * Sockets of a process's workers. Twice the workers that a guest has memory set aside for
+   * (guest/thread-slots.ts): the socket of an ended one closes a moment after it.
+   */
+  threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
   /** System calls of one process that wait for their answer. */
   pendingCalls: 1024,
+  /** Descriptors of one process whose bytes travel as events. */
+  flows: 512,
   /** Capacity of a pipe, and of each direction of a socket pair; pipe(7). */
   pipeBytes: 64 * 1024,
   /** argv and environment of a new process together; execve(2). */

@@ -6,9 +6,7 @@
  */
 import { readdirSync } from "node:fs";
 import { Socket } from "node:net";
-import { fileURLToPath } from "node:url";
 import { Errno } from "../abi/errno.js";
-import { GuestPool } from "../launcher/pool.js";
 import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
 import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
@@ -17,10 +15,10 @@ import type { KernelStats, ProcessOptions, VmOptions } from "../protocol/host-ca
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
-import { buildStage1, install } from "../sandbox/seccomp.js";
 import { HostError } from "./host-error.js";
 import { createHostFiles, fileError } from "./host-files.js";
 import { limits } from "./limits.js";
+import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";
 import { Vm, VmOptionError } from "./vm.js";
 import type { TakeGuest } from "./vm.js";
@@ -31,13 +29,6 @@ const host = new Socket({ fd: hostFd, readable: true, writable: true });
 const vms = new Map<number, Vm>();
 /** Programs by the SDK's handle, which is unique per connection. */
 const programs = new Map<number, HostProgram>();
-const pool = new GuestPool({
-  enginePath: process.execPath,
-  bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
-  aheadTarget: 3,
-  parallelForks: 2,
-  refillDelayMs: 10,
-});
 
 const takeGuest: TakeGuest = (waiter) => pool.take(waiter);
 
@@ -74,6 +65,7 @@ function spawn(
   source: Uint8Array,
 ): { pid: number } {
   const options = JSON.parse(optionsJson) as ProcessOptions;
+  if (options.language === "ts") pool.expectTypeScript();
   const to = { vm: vmHandle, process: handle };
   const program = HostProgram.start(vmOf(vmHandle), options, Buffer.from(source), {
     output: (stream, data) => emit("output", { ...to, stream, data }),
@@ -188,8 +180,5 @@ function serve(): void {
   host.on("close", () => process.exit(0));
 }
 
-libc.setParentDeathSignal(libc.SIGKILL);
-libc.setNoNewPrivs();
-install(buildStage1());
 await pool.start();
 serve();

@@ -8,14 +8,14 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
-import type { Writable } from "node:stream";
 import { Errno } from "../abi/errno.js";
-import { FrameKind, FrameReader } from "../protocol/frames.js";
+import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
+import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
@@ -26,17 +26,31 @@ export const zygoteFlags: readonly string[] = Object.freeze([
   "--min-semi-space-size=16",
   "--no-maglev",
   "--v8-pool-size=0",
+  "--no-memory-pool-share-memory-on-teardown",
   "--disable-sigusr1",
   "--no-warnings",
 ]);
 
+/** Guest modules with functions that run in every guest and that the rehearsal cannot run. */
+const eagerModules: readonly string[] = [
+  "guest/leaving",
+  "launcher/zygote/lock-down",
+  "launcher/zygote/main",
+  "sandbox/libc",
+  "sandbox/rlimits",
+  "sandbox/seccomp",
+];
+
 /**
- * The text given to `node -e`. It reads the guest-side modules from a pipe and
+ * The text given to `node -e`. It reads the guest-side modules from a descriptor and
  * compiles them under names of their own, so no host path enters the process.
  */
 const bootstrap = `
 const { internalBinding } = require("internal/test/binding");
-const { compileFunction } = require("vm");
+const vm = require("vm");
+const { setFlagsFromString } = require("node:v8");
+// Compiled to the last function, or every guest would compile its own start and end.
+const eager = new Set(${JSON.stringify(eagerModules)});
 const sources = JSON.parse(require("fs").readFileSync(4, "utf8"));
 require("fs").closeSync(4);
 // Spelled apart: a program that names it makes \`node -e\` replace the web global.
@@ -50,32 +64,44 @@ const requireBuiltin = (id) => {
     builtins.set(id, id.startsWith("internal/") ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
   return builtins.get(id);
 };
-const loaded = new Map();
-const load = (id) => {
-  if (loaded.has(id)) return loaded.get(id).exports;
-  const source = sources[id];
-  if (source === undefined) throw new Error("no guest module " + id);
-  const module = { exports: {} };
-  loaded.set(id, module);
-  const localRequire = (name) => {
-    if (!name.startsWith(".")) return requireBuiltin(name);
-    const parts = id.split("/").slice(0, -1);
-    for (const part of name.replace(/\\.js$/, "").split("/")) {
-      if (part === "..") parts.pop();
-      else if (part !== ".") parts.push(part);
-    }
-    return load(parts.join("/"));
+// Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
+const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
+  const loaded = new Map();
+  const load = (id) => {
+    if (loaded.has(id)) return loaded.get(id).exports;
+    const source = sources[id];
+    if (source === undefined) throw new Error("no guest module " + id);
+    const module = { exports: {} };
+    loaded.set(id, module);
+    const localRequire = (name) => {
+      if (!name.startsWith(".")) return requireBuiltin(name);
+      const parts = id.split("/").slice(0, -1);
+      for (const part of name.replace(/\\.js$/, "").split("/")) {
+        if (part === "..") parts.pop();
+        else if (part !== ".") parts.push(part);
+      }
+      return load(parts.join("/"));
+    };
+    const run = vm.compileFunction(source, ["exports", "require", "module", "internalBinding", "requireBuiltin"], {
+      filename: "node:internal/secure-exec/" + id,
+    });
+    run(module.exports, localRequire, module, internalBinding, requireBuiltin);
+    return module.exports;
   };
-  const run = compileFunction(source, ["exports", "require", "module", "internalBinding", "requireBuiltin"], {
-    filename: "node:internal/secure-exec/" + id,
-  });
-  run(module.exports, localRequire, module, internalBinding, requireBuiltin);
-  return module.exports;
+  return load;
 };
-// Compiled to the last function now, or every guest would compile its own start.
-require("v8").setFlagsFromString("--no-lazy");
+// Only around the compilation: built-in modules must find the flags of their code cache.
+const compiler = {
+  compileFunction(source, names, options) {
+    const wanted = eager.has(options.filename.slice("node:internal/secure-exec/".length));
+    if (wanted) setFlagsFromString("--no-lazy");
+    const run = vm.compileFunction(source, names, options);
+    if (wanted) setFlagsFromString("--lazy");
+    return run;
+  },
+};
+const load = makeLoader(sources, compiler, internalBinding, requireBuiltin);
 const { main } = load("launcher/zygote/main");
-require("v8").setFlagsFromString("--lazy");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
   if (id === "process" || id === "console" || id === webName) continue;
@@ -83,7 +109,7 @@ for (const id of requireBuiltin("module").builtinModules) {
   if (descriptor !== undefined && !descriptor.enumerable && descriptor.configurable) delete globalThis[id];
 }
 for (const name of ["require", "module", "exports", "__filename", "__dirname"]) delete globalThis[name];
-main();
+main({ sources, makeLoader: String(makeLoader) });
 `;
 
 export interface GuestHandlers {
@@ -95,13 +121,18 @@ export interface GuestHandlers {
   violation(reason: string): void;
 }
 
+/** A further thread of a guest: frames, and the end of its socket. */
+export interface ThreadHandlers {
+  frame(frame: Frame): void;
+  closed(): void;
+}
+
 export class Guest {
   readonly pid: number;
+  readonly socket: GuestSocket;
   readonly #zygote: Zygote;
-  readonly #socket: Socket;
-  readonly #socketFd: number;
+  readonly #threads = new Set<GuestSocket>();
   readonly #stderr: number;
-  readonly #reader = new FrameReader();
   #handlers: GuestHandlers | undefined;
   #ready: (() => void) | undefined;
   #loss: (() => void) | undefined;
@@ -114,12 +145,11 @@ export class Guest {
     this.pid = pid;
     this.#stderr = stderr;
     this.#ready = ready;
-    const socket = new Socket({ fd: socketFd, readable: true, writable: true });
-    this.#socket = socket;
-    this.#socketFd = socketFd;
-    socket.on("data", (chunk: Buffer) => this.#data(chunk));
-    socket.on("error", () => undefined);
-    socket.on("close", () => this.end());
+    this.socket = new GuestSocket(socketFd, {
+      frame: (frame) => this.#frame(frame),
+      violation: (reason) => this.violate(reason),
+      closed: () => this.end(),
+    });
   }
 
   /** Runs `lost` when the guest ends before it was handed out. */
@@ -129,64 +159,91 @@ export class Guest {
 
   attach(handlers: GuestHandlers): void {
     this.#handlers = handlers;
-    this.#socket.ref();
+    this.socket.ref();
   }
 
-  #data(chunk: Buffer): void {
+  #frame(frame: Frame): void {
     if (this.#ending) return;
-    try {
-      this.#reader.push(chunk, (frame) => {
-        if (this.#ending) return;
-        if (this.#handlers !== undefined) this.#handlers.frame(frame);
-        else if (
-          frame.kind === FrameKind.event &&
-          frame.number === guestEvents.ready.nr &&
-          !this.isReady
-        ) {
-          this.isReady = true;
-          this.#ready?.();
-          this.#ready = undefined;
-        } else throw new Error("frame before start");
-      });
-    } catch (error) {
-      this.#handlers?.violation(error instanceof Error ? error.message : String(error));
-      this.end();
-    }
+    if (this.#handlers !== undefined) this.#handlers.frame(frame);
+    else if (
+      frame.kind === FrameKind.event &&
+      frame.number === guestEvents.ready.nr &&
+      !this.isReady
+    ) {
+      this.isReady = true;
+      this.#ready?.();
+      this.#ready = undefined;
+    } else throw new Error("frame before start");
+  }
+
+  /** Ends a guest that broke the protocol. */
+  violate(reason: string): void {
+    this.#handlers?.violation(reason);
+    this.end();
   }
 
   /** Queues a frame; answers false when the socket's buffer is full. */
   send(frame: Buffer): boolean {
-    if (this.#ending) return false;
-    // Written directly: a stream's EPIPE would close the socket of a guest that has
-    // just ended before its last frames, the exit among them, were read.
-    let at = 0;
-    if (this.#socket.writableLength === 0) {
-      const written = libc.write(this.#socketFd, frame, 0, frame.length);
-      if (written === frame.length) return true;
-      if (written >= 0) at = written;
-      else if (written !== -Errno.EAGAIN && written !== -Errno.EINTR) return false;
-    }
-    return this.#socket.write(at === 0 ? frame : frame.subarray(at));
+    return !this.#ending && this.socket.send(frame);
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.socket.bufferedBytes;
+  }
+
+  /**
+   * Gives the guest a socket for one more thread. `announcement` travels over `via`, the socket of the
+   * thread that asks, together with the guest's end. Answers the kernel's end or -errno.
+   */
+  openThread(
+    via: GuestSocket,
+    announcement: Buffer,
+    handlers: ThreadHandlers,
+  ): GuestSocket | number {
+    const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
+    if (typeof pair === "number") return pair;
+    const sent = this.#ending ? -Errno.EPIPE : via.sendDescriptor(announcement, pair[1]);
+    libc.close(pair[1]);
+    if (sent < 0) {
+      libc.close(pair[0]);
+      return sent;
+    }
+    const socket = new GuestSocket(pair[0], {
+      frame: (frame) => {
+        if (!this.#ending) handlers.frame(frame);
+      },
+      violation: (reason) => this.violate(reason),
+      closed: () => {
+        if (this.#threads.delete(socket)) handlers.closed();
+      },
+    });
+    this.#threads.add(socket);
+    return socket;
   }
 
   /** Stops reading from the guest: it blocks once its socket is full. */
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
+    for (const thread of this.#threads) thread.pause();
   }
 
   resume(): void {
-    if (!this.#ending) this.#socket.resume();
+    if (this.#ending) return;
+    this.socket.resume();
+    for (const thread of this.#threads) thread.resume();
+  }
+
+  #closeSockets(): void {
+    this.socket.destroy();
+    for (const thread of this.#threads) thread.destroy();
+    this.#threads.clear();
   }
 
   /** Ends the process for good: SIGKILL unless it already ended by itself. Idempotent. */
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#socket.destroy();
+    this.#closeSockets();
     this.#zygote.end(this);
   }
 
@@ -195,7 +252,7 @@ export class Guest {
     if (this.#reaped) return;
     this.#reaped = true;
     this.#ending = true;
-    this.#socket.destroy();
+    this.#closeSockets();
     let stderr = "";
     if (status !== 0) {
       const buffer = Buffer.alloc(64 * 1024);
@@ -244,20 +301,20 @@ export class Zygote {
     this.#reaped = options.reaped;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
+    // An open file, not a pipe: the zygote need not wait for this process's event loop.
+    const bundle = openSync(options.bundlePath, "r");
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, "pipe"],
+      stdio: ["ignore", "ignore", "pipe", theirs, bundle],
       env: {},
       argv0: "node",
       cwd: "/",
     });
     libc.close(theirs);
+    closeSync(bundle);
     this.#child = child;
     child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
     });
-    const bundle = child.stdio[4] as Writable;
-    bundle.on("error", () => undefined);
-    bundle.end(readFileSync(options.bundlePath));
     this.#control = new Socket({ fd: mine, readable: true, writable: true });
     this.#control.on("error", () => undefined);
     this.ready = new Promise((resolve, reject) => {
@@ -315,6 +372,14 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.end, 0);
     message.writeInt32LE(guest.pid, 4);
+    this.#control.write(message);
+  }
+
+  /** Has the zygote load the TypeScript compiler when it finds the time. */
+  warmTypeScript(): void {
+    if (this.#gone) return;
+    const message = Buffer.alloc(controlMessageBytes);
+    message.writeUInt32LE(ControlKind.typeScript, 0);
     this.#control.write(message);
   }
 

@@ -30,6 +30,7 @@ export class GuestPool {
   #forking = 0;
   #lastLoss = "";
   #failures = 0;
+  #typeScript = false;
   #refill: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions) {
@@ -51,6 +52,13 @@ export class GuestPool {
   /** Starts the zygote; resolves when it can fork. */
   async start(): Promise<void> {
     await this.#ensureZygote().ready;
+  }
+
+  /** A TypeScript program was run: guests forked from now on should have its compiler. */
+  expectTypeScript(): void {
+    if (this.#typeScript) return;
+    this.#typeScript = true;
+    if (this.#zygoteReady) this.#zygote?.warmTypeScript();
   }
 
   /** Gives `waiter` a locked-down blank guest, now or later, or `undefined` and the reason. */
@@ -86,6 +94,7 @@ export class GuestPool {
       () => {
         this.#zygoteReady = true;
         this.#failures = 0;
+        if (this.#typeScript) zygote.warmTypeScript();
         this.#fill();
       },
       () => undefined,

@@ -3,14 +3,20 @@
  * that travel beside it. File-system calls live in fs-calls.ts (numbers 100–199).
  * Untrusted: everything a guest sends under these numbers.
  */
+import { flowCalls, guestFlowEvents, kernelFlowEvents } from "./flow-calls.js";
 import { fsCalls } from "./fs-calls.js";
 
 /** Calls a guest makes; each gets one reply or an errno. */
 export const guestCalls = {
   ...fsCalls,
+  ...flowCalls,
   /** Changes the working directory; answers its absolute path. */
   chdir: { nr: 1, args: { path: "string" }, result: { cwd: "string" } },
   umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },
+  /** The working directory, for threads that cannot change it. */
+  getcwd: { nr: 5, args: {}, result: { cwd: "string" } },
+  /** A socket of its own for a new thread; the reply brings its descriptor (SCM_RIGHTS). */
+  threadSocket: { nr: 6, args: {}, result: {} },
   /** kill(2) within the VM. */
   kill: { nr: 4, args: { pid: "i32", signal: "u8" }, result: {} },
   /** pipe2(2): reading and writing end. */
@@ -51,6 +57,7 @@ export const guestCalls = {
 
 /** One-way messages from guest to kernel. */
 export const guestEvents = {
+  ...guestFlowEvents,
   /** The guest is locked down and waits for `start`. */
   ready: { nr: 1, args: {} },
   exit: { nr: 2, args: { code: "i32" } },
@@ -67,6 +74,7 @@ export const guestEvents = {
 
 /** One-way messages from kernel to guest. */
 export const kernelEvents = {
+  ...kernelFlowEvents,
   /** Turns a waiting guest into a process: `options` is JSON of `StartOptions`. */
   start: { nr: 1, args: { options: "string", source: "bytes" } },
   credit: { nr: 2, args: { fd: "u8", bytes: "u32" } },

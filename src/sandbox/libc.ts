@@ -120,6 +120,18 @@ const nSetresgid = bind<[number, number, number], number>(
   ["u32", "u32", "u32"],
   "i32",
 );
+const nMmap = bind<[bigint, bigint, number, number, number, bigint], bigint>(
+  library,
+  "mmap",
+  ["u64", "u64", "i32", "i32", "i32", "i64"],
+  "i64",
+);
+const nMprotect = bind<[bigint, bigint, number], number>(
+  library,
+  "mprotect",
+  ["u64", "u64", "i32"],
+  "i32",
+);
 const nChdir = bind<[Uint8Array], number>(library, "chdir", ["buffer"], "i32");
 const nUmask = bind<[number], number>(library, "umask", ["u32"], "u32");
 const nGetpid = bind<[], number>(library, "getpid", [], "i32");
@@ -143,6 +155,8 @@ const nSyscall = bind<[bigint, bigint, bigint, bigint, bigint, bigint, bigint], 
   ["i64", "u64", "u64", "u64", "u64", "u64", "u64"],
   "i64",
 );
+const nMalloc = bind<[bigint], bigint>(library, "malloc", ["u64"], "u64");
+const nSbrk = bind<[bigint], bigint>(library, "sbrk", ["i64"], "u64");
 const nErrnoLocation = bind<[], bigint>(library, "__errno_location", [], "pointer");
 const nLoopFork = bind<[bigint], number>(engine, "uv_loop_fork", ["pointer"], "i32");
 const nRandPoll = bind<[], number>(engine, "RAND_poll", [], "i32");
@@ -222,6 +236,10 @@ const F_GETFD = 1;
 const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
+
+export const PROT_NONE = 0;
+export const PROT_READ_WRITE = 3;
+const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
@@ -568,6 +586,42 @@ export function setOomScoreAdj(score: number): number {
   const put = write(fd, text, 0, text.length);
   nClose(fd);
   return put < 0 ? put : 0;
+}
+
+// --- memory --------------------------------------------------------------------------------------
+
+/** Private writable memory that costs no page until it is touched: its address, or `-errno`. */
+export function reserveMemory(bytes: number): bigint | number {
+  const address = nMmap(
+    0n,
+    BigInt(bytes),
+    PROT_READ_WRITE,
+    MAP_PRIVATE_ANONYMOUS_NORESERVE,
+    -1,
+    0n,
+  );
+  return address === -1n ? -errnoView[0]! : address;
+}
+
+/** RLIMIT_DATA counts what is writable, touched or not. */
+export function protectMemory(address: bigint, bytes: number, protection: number): number {
+  return checked(nMprotect(address, BigInt(bytes), protection));
+}
+
+/**
+ * Takes every free block out of the C heap for good, so that what a forked child
+ * allocates lies together behind the heap's end instead of in holes all over it,
+ * each of which would cost the child a copy of a page. The blocks are never touched.
+ */
+export function sealHeap(): void {
+  const end = nSbrk(0n);
+  for (let size = 128 * 1024; size >= 16; size = size > 1024 ? size / 2 : size - 16) {
+    // A block beyond the old end means that no hole of this size is left.
+    for (;;) {
+      const block = nMalloc(BigInt(size - 8));
+      if (block === 0n || block >= end) break;
+    }
+  }
 }
 
 // --- the engine after a fork ---------------------------------------------------------------------

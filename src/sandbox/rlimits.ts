@@ -31,7 +31,12 @@ export interface LockDownRow {
  * would starve each other; the filter decides about processes).
  */
 export const LOCK_DOWN: readonly LockDownRow[] = [
-  { name: "NOFILE", resource: RLIMIT_NOFILE, value: 64, why: "sockets and loops of workers" },
+  {
+    name: "NOFILE",
+    resource: RLIMIT_NOFILE,
+    value: 128,
+    why: "sockets and loops of workers: five each",
+  },
   { name: "FSIZE", resource: RLIMIT_FSIZE, value: 0, why: "no file grows, stdio included" },
   { name: "CORE", resource: RLIMIT_CORE, value: 0, why: "a crash leaves no copy of memory" },
   { name: "MEMLOCK", resource: RLIMIT_MEMLOCK, value: 0, why: "no pinned memory" },
@@ -79,15 +84,25 @@ function lower(name: string, resource: number, value: number): void {
   if (result !== 0) throw new Error(`RLIMIT_${name}: errno ${-result}`);
 }
 
+/** What every guest has alike; a zygote sets it on itself and its children inherit it. */
+export function applyFixedRlimits(): void {
+  for (const row of LOCK_DOWN) lower(row.name, row.resource, row.value);
+}
+
+/** Caps heap, buffers and WebAssembly of this process, `baseBytes` of which are in use already. */
+export function limitData(memoryBytes: number, baseBytes: number): void {
+  if (!(memoryBytes >= 0)) throw new RangeError(`memoryBytes ${memoryBytes}`);
+  lower("DATA", RLIMIT_DATA, baseBytes + memoryBytes);
+}
+
 /** Throws when any limit cannot be set: the guest must not run then. */
 export function applyRlimits(limits: GuestLimits): void {
   const { memoryBytes, cpuSeconds, baseBytes } = limits;
-  if (!(memoryBytes >= 0)) throw new RangeError(`memoryBytes ${memoryBytes}`);
   const base = baseBytes ?? dataBytes();
-  for (const row of LOCK_DOWN) lower(row.name, row.resource, row.value);
+  applyFixedRlimits();
   if (cpuSeconds !== undefined) {
     if (!(cpuSeconds > 0)) throw new RangeError(`cpuSeconds ${cpuSeconds}`);
     lower("CPU", RLIMIT_CPU, Math.max(1, Math.ceil(cpuSeconds)));
   }
-  lower("DATA", RLIMIT_DATA, base + memoryBytes);
+  limitData(memoryBytes, base);
 }

@@ -39,7 +39,7 @@ export class KernelProcess {
   constructor() {
     const engine = findEngine();
     if ("problem" in engine) throw failure(engine.problem, { why: engine.why });
-    const main = fileURLToPath(new URL("../kernel/main.js", import.meta.url));
+    const main = fileURLToPath(new URL("../kernel/boot.js", import.meta.url));
     try {
       this.#child = spawn(engine.path, ["--no-warnings", "--expose-internals", main], {
         argv0: "secure-exec-kernel",

@@ -21,7 +21,7 @@ test("resource limits of a guest", async () => {
     CPU: limit(2),
     FSIZE: limit(0),
     CORE: limit(0),
-    NOFILE: limit(64),
+    NOFILE: limit(128),
     MEMLOCK: limit(0),
     SIGPENDING: limit(64),
     MSGQUEUE: limit(0),

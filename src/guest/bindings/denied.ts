@@ -15,7 +15,6 @@ interface Refusal {
 }
 
 export const refusals: readonly Refusal[] = Object.freeze([
-  { binding: "worker", name: "Worker", kind: "class", syscall: "clone" },
   { binding: "tcp_wrap", name: "TCP", kind: "class", syscall: "socket" },
   { binding: "udp_wrap", name: "UDP", kind: "class", syscall: "socket" },
   { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },

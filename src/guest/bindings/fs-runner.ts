@@ -7,6 +7,7 @@
  * the async context of that call, and ticks and microtasks run between two of them.
  */
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import { createPatientDelivery } from "../delivery.js";
 import type { GuestCalls, GuestEnvironment } from "../environment.js";
 
 type Name = keyof GuestCalls;
@@ -103,13 +104,9 @@ function withoutFrames(error: unknown): unknown {
 export function createRunner(env: GuestEnvironment): Runner {
   const { kernel } = env;
   uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
-  const asyncHooks = env.requireBuiltin("internal/async_hooks");
   const frames = env.requireBuiltin("internal/async_context_frame");
-  const { triggerUncaughtException } = env.internalBinding("errors");
   const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
-  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
-    enqueueMicrotask(run: () => void): void;
-  };
+  const deliver = createPatientDelivery(env);
 
   function sync<T>(operation: Operation<T>): T {
     let state = operation.next();
@@ -118,49 +115,6 @@ export function createRunner(env: GuestEnvironment): Runner {
       state = operation.next("block" in step ? step.block() : kernel.call(step[0], step[1] as any));
     }
     return state.value;
-  }
-
-  /** Set from a delivery until the microtasks behind it have run. */
-  let unsettled = false;
-  const settled = (): void => {
-    unsettled = false;
-  };
-
-  /** Deliveries that wait for a turn of their own, each with an immediate under way. */
-  const waiting: (() => void)[] = [];
-  const deliverNext = (): void => {
-    waiting.shift()!();
-  };
-
-  /**
-   * Calls into guest code the way C++ does: own context, own async id. Ticks and microtasks run from C++
-   * afterwards, with a clean stack; when several completions arrive together, each gets its own turn for that.
-   */
-  function deliver(frame: unknown, resource: any, run: () => void): void {
-    if (unsettled || waiting.length > 0) {
-      waiting.push(() => deliverNow(frame, resource, run));
-      setImmediate(deliverNext);
-    } else {
-      deliverNow(frame, resource, run);
-    }
-  }
-
-  function deliverNow(frame: unknown, resource: any, run: () => void): void {
-    const outer = frames.exchange(frame);
-    const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
-    try {
-      if (id > 0) asyncHooks.emitBefore(id, id, resource);
-      run();
-      if (id > 0) asyncHooks.emitAfter(id);
-    } catch (error) {
-      triggerUncaughtException(error, false);
-    } finally {
-      frames.exchange(outer);
-    }
-    if (!unsettled) {
-      unsettled = true;
-      enqueueMicrotask(settled);
-    }
   }
 
   function runAsync<T>(

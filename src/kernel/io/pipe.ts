@@ -11,6 +11,7 @@ import { S_IFIFO, S_IFSOCK } from "../../abi/fcntl.js";
 import type { FileStat } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { Stream, streamStat } from "./stream.js";
+import type { Passable } from "./stream.js";
 import type { WaitQueue } from "./wait-queue.js";
 
 /** Bytes on their way from one end to the other; include/linux/pipe_fs_i.h: 16 pages. */
@@ -58,20 +59,42 @@ export class ByteBuffer {
 }
 
 /** One direction: its buffer, and whether each side still exists. */
-class Conduit {
+export class Conduit {
   readonly buffer: ByteBuffer;
   writerOpen = true;
   readerOpen = true;
   readers: WaitQueue | undefined;
   writers: WaitQueue | undefined;
+  /** Bytes that have ever been taken out. */
+  #position = 0;
+  /** Descriptors on their way, each with the position of the byte it came with. */
+  readonly #passed: { position: number; description: Passable }[] = [];
 
   constructor(capacityBytes: number) {
     this.buffer = new ByteBuffer(capacityBytes);
   }
 
+  pass(description: Passable): void {
+    if (!this.readerOpen || this.#passed.length >= limits.openFiles) return description.unref();
+    this.#passed.push({ position: this.#position + this.buffer.length, description });
+  }
+
+  takePassed(): Passable | undefined {
+    const first = this.#passed[0];
+    if (this.buffer.length === 0 || first === undefined || first.position > this.#position)
+      return undefined;
+    this.#passed.shift();
+    return first.description;
+  }
+
   read(maxBytes: number): Uint8Array | number {
     if (this.buffer.length > 0) {
-      const data = this.buffer.take(maxBytes);
+      // One read never runs past the byte that the next descriptor came with; unix(7).
+      const next = this.#passed.find(({ position }) => position > this.#position);
+      const most =
+        next === undefined ? maxBytes : Math.min(maxBytes, next.position - this.#position);
+      const data = this.buffer.take(most);
+      this.#position += data.byteLength;
       this.writers?.wakeAll();
       return data;
     }
@@ -94,7 +117,9 @@ class Conduit {
 
   closeReader(): void {
     this.readerOpen = false;
+    this.#position += this.buffer.length;
     this.buffer.take(this.buffer.length);
+    for (const { description } of this.#passed.splice(0)) description.unref();
     this.writers?.wakeAll();
   }
 }
@@ -155,6 +180,14 @@ class SocketPairEnd extends Stream {
   override shutdown(): number {
     this.#outgoing.closeWriter();
     return 0;
+  }
+
+  override pass(description: Passable): void {
+    this.#outgoing.pass(description);
+  }
+
+  override takePassed(): Passable | undefined {
+    return this.#incoming.takePassed();
   }
 
   stat(): FileStat {

@@ -7,12 +7,15 @@
  * Untrusted: sizes and data, which come from guests.
  */
 import { Errno } from "../../abi/errno.js";
-import type { FileStat } from "../fs/index.js";
+import type { FileStat, OpenFile } from "../fs/index.js";
 import { Deferred } from "./deferred.js";
 import { WaitQueue } from "./wait-queue.js";
 
 /** What a guest's Node takes a descriptor for; src/node_util.cc, GuessHandleType. */
 export type StreamKind = "pipe" | "tcp" | "udp" | "tty" | "host" | "null";
+
+/** An open file description on its way to another process; SCM_RIGHTS. */
+export type Passable = Stream | OpenFile;
 
 export abstract class Stream {
   abstract readonly kind: StreamKind;
@@ -46,6 +49,16 @@ export abstract class Stream {
   /** Ends the writing side; shutdown(2) with SHUT_WR. */
   shutdown(): number {
     return -Errno.ENOTCONN;
+  }
+  /** Ends a connection at once: the peer reads ECONNRESET. */
+  reset(): void {}
+  /** Lets a descriptor travel with the next byte written; takes over one reference. */
+  pass(description: Passable): void {
+    description.unref();
+  }
+  /** What travelled with the byte that would be read next, if anything. */
+  takePassed(): Passable | undefined {
+    return undefined;
   }
   protected abstract released(): void;
 }

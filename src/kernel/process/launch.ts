@@ -14,12 +14,12 @@ import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { createSocketPair } from "../io/pipe.js";
-import { Stream } from "../io/stream.js";
 import { limits } from "../limits.js";
 import { identity } from "../vm.js";
 import type { Vm } from "../vm.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
+import { describe } from "./describe.js";
 import { findImage } from "./image.js";
 import type { Image } from "./image.js";
 import { Process } from "./process.js";
@@ -61,12 +61,6 @@ export function launch(process: Process, options: LaunchOptions, source: Uint8Ar
       source,
     );
   });
-}
-
-/** What a descriptor is to Node: a stream's kind, or "file". */
-export function describe(description: Description | undefined): string {
-  if (description === undefined) return "";
-  return description instanceof Stream ? description.kind : "file";
 }
 
 function describeAll(process: Process): string[] {

@@ -17,8 +17,10 @@ import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
 import { byNumber } from "../../protocol/table.js";
 import type { Guest } from "../../launcher/fork.js";
+import type { GuestSocket } from "../../launcher/guest-socket.js";
 import type { Credentials } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
+import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
@@ -64,6 +66,21 @@ export interface ProcessSettings {
 
 const nothing = new Uint8Array(0);
 
+/** One thread of the process: where its frames come from, its replies go to, and its output windows. */
+interface Thread {
+  readonly socket: GuestSocket;
+  readonly window: number[];
+  /** Its system calls that wait for an answer. */
+  readonly calls: Set<{ cancel(): void }>;
+  readonly flows: FlowTable;
+}
+
+function cancelCalls(thread: Thread): void {
+  for (const call of thread.calls) call.cancel();
+  thread.calls.clear();
+  thread.flows.closeAll();
+}
+
 export class Process {
   readonly vm: Vm;
   readonly pid: number;
@@ -79,15 +96,13 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
-  readonly watches = new WatchList((event) => this.notify("fileEvent", event));
+  readonly watches = new WatchList((event) => this.#tellThreads("fileEvent", event));
   /** What its OS process was told, once it has one. */
   startOptions: StartOptions | undefined;
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
   readonly #ignored: Set<number>;
-  /** Output per stdio descriptor that may still come through `output` events. */
-  readonly #window = [0, limits.outputWindowBytes, limits.outputWindowBytes];
-  readonly #pendingCalls = new Set<{ cancel(): void }>();
+  readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
   #guest: Guest | undefined;
   #status: ExitStatus | undefined;
@@ -123,8 +138,10 @@ export class Process {
     if (this.ended) return guest.end();
     this.#guest = guest;
     this.startOptions = options;
+    const main = this.#newThread(guest.socket);
+    this.#threads.add(main);
     guest.attach({
-      frame: (frame) => this.#frame(frame),
+      frame: (frame) => this.#frame(main, frame),
       violation: (reason) => {
         this.#violation ??= reason;
       },
@@ -186,51 +203,119 @@ export class Process {
     );
   }
 
-  #frame(frame: Frame): void {
-    if (frame.kind === FrameKind.call) return this.#call(frame);
+  /** Sends an event to every thread, of which the right one knows what it is about. */
+  #tellThreads<K extends keyof typeof kernelEvents>(
+    name: K,
+    args: Message<(typeof kernelEvents)[K]["args"]>,
+  ): void {
+    const { nr, args: schema } = kernelEvents[name];
+    const frame = encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>);
+    for (const { socket } of this.#threads) socket.send(frame);
+  }
+
+  #frame(thread: Thread, frame: Frame): void {
+    if (frame.kind === FrameKind.call) return this.#call(thread, frame);
     if (frame.kind !== FrameKind.event) throw new MalformedMessage(`frame kind ${frame.kind}`);
     const entry = eventsByNumber.get(frame.number);
     if (entry === undefined) throw new MalformedMessage(`event ${frame.number} does not exist`);
     const args = new Decoder(frame.payload).message(entry.spec.args as Schema) as any;
-    this.#event(entry.name as keyof typeof guestEvents, args);
+    this.#event(thread, entry.name as keyof typeof guestEvents, args);
   }
 
-  #call(frame: Frame): void {
+  #call(thread: Thread, frame: Frame): void {
     const { id, number } = frame;
     const entry = callsByNumber.get(number);
     if (entry === undefined) throw new MalformedMessage(`system call ${number} does not exist`);
     const args = new Decoder(frame.payload).message(entry.spec.args as Schema);
-    const result = dispatch(this, entry.name as keyof typeof guestCalls, args as never);
-    if (!(result instanceof Deferred)) {
-      return this.#reply(id, number, entry.spec.result as Schema, result);
+    const schema = entry.spec.result as Schema;
+    if (entry.name === "threadSocket") {
+      const opened = this.#openThread(thread, id);
+      // Otherwise the reply went out with the descriptor.
+      if (opened < 0) this.#reply(thread, id, number, schema, opened);
+      return;
     }
-    if (this.#pendingCalls.size >= limits.pendingCalls) {
+    const result =
+      entry.name === "flowShutdown"
+        ? thread.flows.shutdown((args as { flow: number }).flow)
+        : dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
+    if (!(result instanceof Deferred)) return this.#reply(thread, id, number, schema, result);
+    if (thread.calls.size >= limits.pendingCalls) {
       result.cancel();
-      return this.#reply(id, number, entry.spec.result as Schema, -Errno.EAGAIN);
+      return this.#reply(thread, id, number, schema, -Errno.EAGAIN);
     }
-    this.#pendingCalls.add(result);
+    thread.calls.add(result);
     result.whenSettled((answer) => {
-      this.#pendingCalls.delete(result);
-      if (!this.ended) this.#reply(id, number, entry.spec.result as Schema, answer as never);
+      thread.calls.delete(result);
+      if (!this.ended) this.#reply(thread, id, number, schema, answer as never);
     });
   }
 
-  #reply(id: number, number: number, schema: Schema, result: object | number): void {
+  #reply(
+    thread: Thread,
+    id: number,
+    number: number,
+    schema: Schema,
+    result: object | number,
+  ): void {
     const reply =
       typeof result === "number"
         ? encodeFrame(FrameKind.failure, id, number, { errno: "i32" }, { errno: -result })
         : encodeFrame(FrameKind.reply, id, number, schema, result as Message<Schema>);
-    const guest = this.#guest!;
-    if (!guest.send(reply) && guest.bufferedBytes > limits.replyBacklogBytes) {
+    const { socket } = thread;
+    if (!socket.send(reply) && socket.bufferedBytes > limits.replyBacklogBytes) {
       this.#violation ??= "replies are not being read";
-      guest.end();
+      this.#guest?.end();
     }
   }
 
-  #event(name: keyof typeof guestEvents, args: any): void {
+  #newThread(socket: GuestSocket): Thread {
+    const { outputWindowBytes } = limits;
+    const flows = new FlowTable(
+      {
+        descriptors: this.descriptors,
+        isEnded: () => this.ended,
+        notifyFlow: (name, args) => {
+          const { nr, args: schema } = kernelEvents[name];
+          if (!this.ended)
+            socket.send(
+              encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>),
+            );
+        },
+        brokenPipe: () => this.brokenPipe(),
+      },
+      limits.flows,
+    );
+    return {
+      socket,
+      window: [0, outputWindowBytes, outputWindowBytes],
+      calls: new Set(),
+      flows,
+    };
+  }
+
+  /** Answers the call `id` of `via` with a socket for a new thread: 0, or -errno. */
+  #openThread(via: Thread, id: number): number {
+    if (this.ended) return -Errno.ESRCH;
+    if (this.#threads.size > limits.threadSockets) return -Errno.EMFILE;
+    const { nr, result } = guestCalls.threadSocket;
+    const announcement = encodeFrame(FrameKind.reply, id, nr, result, {});
+    const socket = this.#guest!.openThread(via.socket, announcement, {
+      frame: (frame) => this.#frame(thread, frame),
+      closed: () => {
+        this.#threads.delete(thread);
+        cancelCalls(thread);
+      },
+    });
+    if (typeof socket === "number") return socket;
+    const thread = this.#newThread(socket);
+    this.#threads.add(thread);
+    return 0;
+  }
+
+  #event(thread: Thread, name: keyof typeof guestEvents, args: any): void {
     switch (name) {
       case "output":
-        return this.#output(args.fd as number, args.data as Uint8Array);
+        return this.#output(thread, args.fd as number, args.data as Uint8Array);
       case "exit":
         // What the process does after this does not count; the OS process is ended in any case.
         this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
@@ -258,25 +343,33 @@ export class Process {
         if (args.handled) this.#handled.add(args.signal as number);
         else this.#handled.delete(args.signal as number);
         return;
+      case "flowOpen":
+      case "flowRead":
+      case "flowWrite":
+      case "flowPass":
+      case "flowClose":
+        return thread.flows.event(name, args);
       case "ready":
         throw new MalformedMessage("ready after start");
     }
   }
 
   /** The quick way to the host's streams: no reply, only credit. */
-  #output(fd: number, data: Uint8Array): void {
+  #output(thread: Thread, fd: number, data: Uint8Array): void {
     if (fd !== 1 && fd !== 2) throw new MalformedMessage(`output descriptor ${fd}`);
     const size = data.byteLength;
-    this.#window[fd]! -= size;
-    if (this.#window[fd]! < 0) throw new MalformedMessage("output beyond the window");
+    thread.window[fd]! -= size;
+    if (thread.window[fd]! < 0) throw new MalformedMessage("output beyond the window");
     const stream = this.descriptors.stream(fd);
-    if (stream instanceof HostOutput) stream.forward(data, (bytes) => this.#grant(fd, bytes));
-    else this.#grant(fd, size);
+    if (stream instanceof HostOutput)
+      stream.forward(data, (bytes) => this.#grant(thread, fd, bytes));
+    else this.#grant(thread, fd, size);
   }
 
-  #grant(fd: number, bytes: number): void {
-    this.#window[fd] = Math.min(limits.outputWindowBytes, this.#window[fd]! + bytes);
-    if (!this.ended) this.notify("credit", { fd, bytes });
+  #grant(thread: Thread, fd: number, bytes: number): void {
+    thread.window[fd] = Math.min(limits.outputWindowBytes, thread.window[fd]! + bytes);
+    const { nr, args } = kernelEvents.credit;
+    if (!this.ended) thread.socket.send(encodeFrame(FrameKind.event, 0, nr, args, { fd, bytes }));
   }
 
   #osEnded(status: number, stderr: string): void {
@@ -309,8 +402,7 @@ export class Process {
   #finish(end: Ending): void {
     if (this.ended) return;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
-    for (const call of this.#pendingCalls) call.cancel();
-    this.#pendingCalls.clear();
+    for (const thread of this.#threads) cancelCalls(thread);
     this.watches.close();
     this.descriptors.closeAll();
     this.vm.processEnded(this);

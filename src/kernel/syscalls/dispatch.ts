@@ -11,10 +11,12 @@ import { fsHandlers } from "./fs.js";
 import { processHandlers } from "./process.js";
 
 type Calls = typeof guestCalls;
+/** Answered by the process itself, for the thread that asks. */
+type Special = "threadSocket" | "flowShutdown";
 /** What a handler may answer. */
 export type Answer<R> = R | number | Deferred<R>;
 export type Handlers = {
-  readonly [K in keyof Calls]: (
+  readonly [K in Exclude<keyof Calls, Special>]: (
     process: Process,
     args: CallArgs<Calls, K>,
   ) => Answer<CallResult<Calls, K>>;
@@ -22,7 +24,7 @@ export type Handlers = {
 
 const handlers: Handlers = { ...fsHandlers, ...processHandlers };
 
-export function dispatch<K extends keyof Calls>(
+export function dispatch<K extends keyof Handlers>(
   process: Process,
   name: K,
   args: CallArgs<Calls, K>,

@@ -6,12 +6,14 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
 import { createPipe, createSocketPair } from "../io/pipe.js";
 import type { Stream } from "../io/stream.js";
-import { describe, spawn } from "../process/launch.js";
+import { describe } from "../process/describe.js";
+import { spawn } from "../process/launch.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
 
 type ProcessCalls =
   | "chdir"
+  | "getcwd"
   | "umask"
   | "kill"
   | "pipe"
@@ -45,6 +47,10 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     if (typeof cwd === "number") return cwd;
     who.cwd = cwd;
     return { cwd };
+  },
+
+  getcwd(process) {
+    return { cwd: process.credentials.cwd };
   },
 
   umask(process, { mask }) {

@@ -10,6 +10,8 @@ export const ControlKind = Object.freeze({
   end: 4,
   /** zygote → kernel: a = pid, b = wait status. */
   reaped: 5,
+  /** kernel → zygote: TypeScript is in use, guests to come should find its compiler loaded. */
+  typeScript: 6,
 } as const);
 
 export const controlMessageBytes = 12;

@@ -6,23 +6,21 @@
  * process is trusted; what a guest sends never reaches this file before the fork,
  * and after it runs in the guest's own process.
  */
-import { Channel, onCall } from "../../guest/channel.js";
-import type { GuestEnvironment } from "../../guest/environment.js";
-import { assumeIdentity, forgetIdentity, installIdentity } from "../../guest/identity.js";
+import { Channel } from "../../guest/channel.js";
+import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
+import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
+import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
-import { installFs } from "../../guest/bindings/fs.js";
-import { installModules } from "../../guest/bindings/modules.js";
-import { installSignals, listenForSignals } from "../../guest/bindings/signal.js";
-import { installProcess } from "../../guest/bindings/process.js";
-import { installSpawnSync } from "../../guest/bindings/spawn-sync.js";
-import { denyBindings } from "../../guest/bindings/denied.js";
+import { listenForSignals } from "../../guest/bindings/signal.js";
+import { ThreadSlots } from "../../guest/thread-slots.js";
+import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import * as libc from "../../sandbox/libc.js";
-import { lockDown, prepareLockDown } from "./lock-down.js";
+import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
-import { collectGarbage, hideInternals, warmUp } from "./warm-up.js";
+import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { ControlKind, controlMessageBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
@@ -30,49 +28,38 @@ declare const requireBuiltin: (id: string) => any;
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
 const guestMemoryBytes = 256 * 1024 * 1024;
+/** A zygote without requests for this long has time for itself. */
+const idleMs = 20;
+/** One that is never idle takes a step after so many forks. */
+const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
 const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
 
-export function main(): void {
-  boot().catch((error: unknown) => {
+export function main(modules: GuestModules): void {
+  boot(modules).catch((error: unknown) => {
     const text = Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`);
     libc.write(2, text, 0, text.length);
     libc._exit(1);
   });
 }
 
-async function boot(): Promise<void> {
+async function boot(modules: GuestModules): Promise<void> {
   let channel: Channel | undefined;
   const guestChannel = (): Channel => {
     if (channel === undefined) throw new Error("no guest has started");
     return channel;
   };
-  const environment: GuestEnvironment = {
+  const { streams, engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
-    kernel: {
-      call: (name, args) => guestChannel().call(name, args),
-      callAsync: (name, args, done) => guestChannel().callAsync(name, args, done),
-      on: (name, handler) => guestChannel().on(name, handler),
-      onCall,
-      ref: () => guestChannel().ref(),
-      unref: () => guestChannel().unref(),
-    },
-    writeOutput: (fd, data) => guestChannel().writeOutput(fd, data),
-    isHostOutput: (fd) => guestChannel().isHostOutput(fd),
-    forgetOutput: (fd) => guestChannel().forgetOutput(fd),
-  };
-
-  installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
-  installSignals(internalBinding, requireBuiltin, guestChannel);
-  installFs(environment);
-  installModules(environment);
-  installProcess(environment);
-  installSpawnSync(environment, guestChannel);
-  denyBindings(internalBinding);
+    channel: guestChannel,
+    slots: ThreadSlots.reserve(),
+    modules,
+    execArgv: [],
+  });
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
@@ -83,12 +70,13 @@ async function boot(): Promise<void> {
     assumeIdentity(start);
     guest.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(guest);
+    streams.listen(guest);
     const text = (source as Buffer).toString("utf8");
     return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
   };
 
   await rehearse({
-    internalBinding,
+    internalBinding: engineBinding,
     requireBuiltin,
     use: (rehearsed) => (channel = rehearsed),
     live,
@@ -97,22 +85,41 @@ async function boot(): Promise<void> {
   channel = undefined;
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
-  prepareLockDown({ memoryBytes: guestMemoryBytes });
+  prepareLockDown();
 
-  serve((socket) => {
+  const grow = (steps: (() => void)[]) =>
+    steps.map((step) => () => {
+      step();
+      measureBase();
+    });
+  const idleSteps = grow(furtherWarmUp(requireBuiltin));
+  const typeScript = () => {
+    const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
+    // At once: until then, every guest that needs it takes the same time.
+    load!();
+    idleSteps.push(...rest);
+  };
+  serve(idleSteps, typeScript, (socket) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
-    channel.attach(internalBinding);
-    lockDown();
+    channel.attach(engineBinding);
+    lockDown({ memoryBytes: guestMemoryBytes });
     channel.event("ready", {});
     void live(channel);
   });
 }
 
-/** Serves the kernel until it is gone. Returns only in a forked guest, after `guest` ran. */
-function serve(guest: (socket: number) => void): void {
+/**
+ * Serves the kernel until it is gone, and takes one of `idleSteps` whenever it has
+ * had nothing to do for a while, or much. Returns only in a forked guest, after `guest` ran.
+ */
+function serve(
+  idleSteps: (() => void)[],
+  typeScript: () => void,
+  guest: (socket: number) => void,
+): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   const send = (kind: number, a: number, b: number): void => {
@@ -122,9 +129,16 @@ function serve(guest: (socket: number) => void): void {
     out.writeInt32LE(b, 8);
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
+  let forks = 0;
   send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
-    const readable = libc.pollReadable(controlFd, dying.size > 0 ? reapIntervalMs : -1);
+    const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
+    const readable = libc.pollReadable(controlFd, waitMs);
+    if (readable === 0 && dying.size === 0) idleSteps.shift()?.();
+    else if (forks >= forksPerStep) {
+      forks = 0;
+      idleSteps.shift()?.();
+    }
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
       if (ended === 0) continue;
@@ -138,6 +152,7 @@ function serve(guest: (socket: number) => void): void {
     const kind = message.readUInt32LE(0);
     const a = message.readInt32LE(4);
     if (kind === ControlKind.fork) {
+      forks++;
       const pid = libc.fork();
       if (pid === 0) {
         becomeGuest(fds[0]!, fds[1]!);
@@ -148,7 +163,7 @@ function serve(guest: (socket: number) => void): void {
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
-    }
+    } else if (kind === ControlKind.typeScript) typeScript();
   }
 }
 

@@ -1,20 +1,10 @@
 /**
  * Owns what a zygote loads before its first fork, so that a guest finds
- * everything compiled, and what it hides from guests afterwards.
+ * everything compiled.
  * Must draw no random numbers: every guest would draw the same ones.
  */
-
-/** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
-export const refusedModules: readonly string[] = Object.freeze([
-  "inspector",
-  "inspector/promises",
-  "trace_events",
-  "wasi",
-  "sea",
-  "ffi",
-  "quic",
-  "dtls",
-]);
+import { refusedModules } from "../../guest/public-modules.js";
+import * as libc from "../../sandbox/libc.js";
 
 /** Internal modules that guest-side code asks for after internals are hidden. */
 const keptInternals = [
@@ -26,60 +16,95 @@ const keptInternals = [
   "v8",
 ];
 
+/**
+ * Public modules that cost much and that few programs use in their first
+ * milliseconds: loaded while the zygote has nothing to do. A guest forked before
+ * loads them itself, natively, when it needs them.
+ */
+const laterModules = [
+  "crypto",
+  "zlib",
+  "http",
+  "https",
+  "tls",
+  "repl",
+  "test",
+  "test/reporters",
+  "http2",
+  "stream/web",
+  "assert",
+  "assert/strict",
+  "cluster",
+  "domain",
+  "punycode",
+  "sqlite",
+];
+
 const warmProgram = `import fs from "node:fs"; import { join } from "node:path"; await null; structuredClone({});`;
 
-export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {
+function publicModules(requireBuiltin: (id: string) => any): { id: string; name: string }[] {
   const refused = new Set(refusedModules);
-  for (const id of requireBuiltin("module").builtinModules as string[]) {
-    const name = id.replace(/^node:/, "");
-    if (refused.has(name) || name.startsWith("internal/") || name.startsWith("_") || name === "sys")
-      continue;
-    requireBuiltin(id);
+  return (requireBuiltin("module").builtinModules as string[])
+    .map((id) => ({ id, name: id.replace(/^node:/, "") }))
+    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_|^sys$/.test(name));
+}
+
+export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {
+  for (const { id, name } of publicModules(requireBuiltin)) {
+    if (!laterModules.includes(name)) requireBuiltin(id);
   }
   for (const id of keptInternals) requireBuiltin(id);
   const loader = requireBuiltin("internal/modules/esm/loader").getOrInitializeCascadedLoader();
   const url = "file:///tmp/warm.mjs";
   await loader.eval(warmProgram, url, false);
   loader.loadCache.delete(url);
-  // The warning that it is experimental would wait in the queue of ticks and be emitted in every guest.
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
-  process.emitWarning = emitWarning;
   // Lazy globals resolve on their first touch.
-  void [
-    globalThis.fetch,
-    globalThis.Response,
-    globalThis.WebSocket,
-    globalThis.crypto,
-    globalThis.Blob,
-  ];
+  void globalThis.Blob;
   new TextEncoder().encode("x");
   // The resolver would answer with the host's name servers.
   requireBuiltin("dns").setServers(["127.0.0.1"]);
-  void new Intl.DateTimeFormat("en").format(0);
 }
 
-/** After this, `require`, `import` and `builtinModules` offer the public modules alone. */
-export function hideInternals(requireBuiltin: (id: string) => any): void {
-  const BuiltinModule = requireBuiltin("internal/modules/helpers").loadBuiltinModule(
-    "fs",
-  ).constructor;
-  const refused = new Set(refusedModules);
-  const ids = [...(BuiltinModule.map.keys() as Iterable<string>)].filter(
-    (id) =>
-      !id.startsWith("internal/") && !refused.has(id) && BuiltinModule.canBeRequiredByUsers(id),
-  );
-  BuiltinModule.setRealmAllowRequireByUsers(ids);
-  requireBuiltin("module").builtinModules = BuiltinModule.getAllBuiltinModuleIds();
+/** What is left, in steps of some milliseconds each, the last one a collection of garbage. */
+export function furtherWarmUp(requireBuiltin: (id: string) => any): (() => void)[] {
+  return [
+    ...publicModules(requireBuiltin)
+      .filter(({ name }) => laterModules.includes(name))
+      .map(
+        ({ id }) =>
+          () =>
+            void requireBuiltin(id),
+      ),
+    () => void [globalThis.crypto, globalThis.fetch, globalThis.Response, globalThis.WebSocket],
+    () => void new Intl.DateTimeFormat("en").format(0),
+    () => collectGarbage(requireBuiltin, "last-resort"),
+  ];
 }
 
-/** A compact heap makes for fewer pages that each guest copies. */
-export function collectGarbage(requireBuiltin: (id: string) => any): void {
+/** The compiler is a third of a zygote's memory, so it is loaded once it is needed. */
+export function warmUpTypeScript(requireBuiltin: (id: string) => any): (() => void)[] {
+  return [
+    () => {
+      const { emitWarning } = process;
+      // The warning would be waiting in every guest.
+      process.emitWarning = () => {};
+      requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
+      process.emitWarning = emitWarning;
+    },
+    () => collectGarbage(requireBuiltin, "last-resort"),
+  ];
+}
+
+/** A compact heap makes for fewer pages that each guest copies; the last resort takes three times as long. */
+export function collectGarbage(
+  requireBuiltin: (id: string) => any,
+  flavor: "regular" | "last-resort" = "regular",
+): void {
   const v8 = requireBuiltin("v8");
   v8.setFlagsFromString("--expose-gc");
   // The flag adds `gc` to contexts made from now on; the guest's own does not get it.
   const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
   v8.setFlagsFromString("--no-expose-gc");
-  gc({ type: "major", execution: "sync", flavor: "last-resort" });
+  gc({ type: "major", execution: "sync", flavor });
+  libc.sealHeap();
 }

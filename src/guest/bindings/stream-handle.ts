@@ -1,0 +1,460 @@
+/**
+ * Owns what a libuv stream handle is to Node, over a descriptor of the kernel:
+ * reading and writing in events within windows, requests and their completions,
+ * the part in keeping the event loop alive, closing.
+ *
+ * It extends the engine's own JSStream, so native consumers (TLS, HTTP parser,
+ * HTTP/2) take it for the StreamBase that it is: they come in through `onwrite`
+ * and `onshutdown` and get their bytes from `readBuffer`. Node's JavaScript calls
+ * the write functions below, which complete at once while the window has room.
+ */
+import { Errno } from "../../abi/errno.js";
+import { flowWindowBytes } from "../../protocol/flow-calls.js";
+import type { Channel } from "../channel.js";
+import { createDelivery } from "../delivery.js";
+import type { GuestEnvironment } from "../environment.js";
+
+/** Chunks of one write up to this size share a frame. */
+const joinBytes = 16 * 1024;
+const UV_EOF = -4095;
+
+interface Outgoing {
+  chunks: Uint8Array[];
+  bytes: number;
+  /** A request of JavaScript, or one of a native consumer. */
+  req: any;
+  native: boolean;
+  /** A descriptor that travels with the first byte, or -1. */
+  passedFd: number;
+}
+
+export interface StreamHandleClass {
+  new (): any;
+  readonly prototype: any;
+}
+
+export interface Streams {
+  readonly StreamHandle: StreamHandleClass;
+  /** Makes the handle for a descriptor that arrived over a channel, by its kind. */
+  readonly adopters: Map<string, (fd: number) => unknown>;
+  /** In the guest: takes the kernel's events. */
+  listen(channel: Channel): void;
+}
+
+export function installStreams(env: GuestEnvironment): Streams {
+  const { kernel } = env;
+  const { JSStream } = env.internalBinding("js_stream");
+  const {
+    WriteWrap,
+    streamBaseState,
+    kReadBytesOrError,
+    kArrayBufferOffset,
+    kBytesWritten,
+    kLastWriteWasAsync,
+    kLastWriteErr,
+  } = env.internalBinding("stream_wrap");
+  const tlsWrap = env.internalBinding("tls_wrap");
+  const frames = env.requireBuiltin("internal/async_context_frame");
+  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
+  const deliver = createDelivery(env);
+  const handles = new Map<number, StreamHandle>();
+  const adopters = new Map<string, (fd: number) => unknown>();
+  let nextFlow = 1;
+
+  // A read error has no way through a JSStream to the TLS layer on top of it.
+  const secured = new WeakMap<object, any>();
+  const { wrap } = tlsWrap;
+  tlsWrap.wrap = function wrapHandle(handle: object, ...rest: unknown[]) {
+    const result = wrap(handle, ...rest);
+    if (handle instanceof StreamHandle) secured.set(handle, result);
+    return result;
+  };
+
+  class StreamHandle extends (JSStream as new () => any) {
+    #flow = 0;
+    #fd = -1;
+    #window = flowWindowBytes;
+    #consumed = 0;
+    #reading = false;
+    #started = false;
+    #closed = false;
+    #referenced = true;
+    #holding = false;
+    #busy = false;
+    #writeError = 0;
+    #written = 0;
+    #outbox: Outgoing[] = [];
+    #outboxBytes = 0;
+    /** What came while nobody was reading. A number is the end, as uv_read_cb knows it. */
+    #inbox: (Uint8Array | number | { fd: number; kind: string })[] = [];
+    #drainScheduled = false;
+    #shutdownReq: any;
+    #completions: { req: any; status: number; native: boolean }[] = [];
+    #frame: unknown;
+
+    /** Takes over an open descriptor. Answers 0 or a negative errno. */
+    open(fd: number): number {
+      if (this.#closed) return -Errno.EBADF;
+      if (this.#fd >= 0) return -Errno.EEXIST;
+      if (typeof fd !== "number" || fd < 0) return -Errno.EBADF;
+      this.#fd = fd;
+      return 0;
+    }
+
+    /** Whether there is a descriptor to work on. */
+    get isOpen(): boolean {
+      return this.#fd >= 0 && !this.#closed;
+    }
+
+    get fd(): number {
+      return this.#closed ? -1 : this.#fd;
+    }
+
+    get bytesWritten(): number {
+      return this.#written;
+    }
+
+    get writeQueueSize(): number {
+      return this.#outboxBytes;
+    }
+
+    setBlocking(): number {
+      return 0;
+    }
+
+    ref(): void {
+      this.#referenced = true;
+      this.#updateHold();
+    }
+
+    unref(): void {
+      this.#referenced = false;
+      this.#updateHold();
+    }
+
+    hasRef(): boolean {
+      return this.#referenced && !this.#closed;
+    }
+
+    /** Something besides reading that counts as activity: listening. */
+    set active(value: boolean) {
+      this.#busy = value;
+      this.#updateHold();
+    }
+
+    #updateHold(): void {
+      const wanted = this.#referenced && !this.#closed && (this.#reading || this.#busy);
+      if (wanted === this.#holding) return;
+      this.#holding = wanted;
+      if (wanted) kernel.ref();
+      else kernel.unref();
+    }
+
+    #openFlow(): boolean {
+      if (this.#flow !== 0) return true;
+      if (!this.isOpen) return false;
+      this.#flow = nextFlow++;
+      handles.set(this.#flow, this);
+      kernel.event("flowOpen", { flow: this.#flow, fd: this.#fd });
+      return true;
+    }
+
+    // Reading.
+
+    readStart(): number {
+      if (this.#closed) return -Errno.EBADF;
+      if (!this.#openFlow()) return -Errno.ENOTCONN;
+      this.#reading = true;
+      this.#updateHold();
+      if (!this.#started) {
+        this.#started = true;
+        kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
+      } else this.#topUp();
+      if (this.#inbox.length > 0) this.#scheduleDrain();
+      return 0;
+    }
+
+    readStop(): number {
+      this.#reading = false;
+      this.#updateHold();
+      return 0;
+    }
+
+    onreadstart(): number {
+      return this.readStart();
+    }
+
+    onreadstop(): number {
+      return this.readStop();
+    }
+
+    isClosing(): boolean {
+      return this.#closed;
+    }
+
+    #topUp(): void {
+      if (this.#consumed < flowWindowBytes / 2) return;
+      kernel.event("flowRead", { flow: this.#flow, bytes: this.#consumed });
+      this.#consumed = 0;
+    }
+
+    #scheduleDrain(): void {
+      if (this.#drainScheduled) return;
+      this.#drainScheduled = true;
+      kernel.ref();
+      setImmediate(() => {
+        this.#drainScheduled = false;
+        kernel.unref();
+        this.#drain();
+      });
+    }
+
+    #drain(): void {
+      while (this.#reading && this.#inbox.length > 0) this.#take(this.#inbox.shift()!);
+    }
+
+    received(item: Uint8Array | number | { fd: number; kind: string }): void {
+      if (this.#closed) return;
+      if (this.#reading && this.#inbox.length === 0) this.#take(item);
+      else this.#inbox.push(item);
+    }
+
+    #take(item: Uint8Array | number | { fd: number; kind: string }): void {
+      if (typeof item === "number") return this.#end(item);
+      if (item instanceof Uint8Array) {
+        this.#consumed += item.byteLength;
+        deliver(undefined, undefined, () => this.readBuffer(item));
+        if (this.#reading && !this.#closed) this.#topUp();
+        return;
+      }
+      this["pendingHandle"] = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
+    }
+
+    #end(errno: number): void {
+      // libuv stops reading by itself at the end.
+      this.#reading = false;
+      this.#updateHold();
+      if (errno === UV_EOF) return deliver(undefined, undefined, () => this.emitEOF());
+      const target = secured.get(this) ?? this;
+      deliver(this.#frame, target, () => {
+        streamBaseState[kReadBytesOrError] = errno;
+        streamBaseState[kArrayBufferOffset] = 0;
+        target.onread?.(undefined);
+      });
+    }
+
+    // Writing.
+
+    writeBuffer(req: any, data: Uint8Array): unknown {
+      return this.#write(req, [data], -1);
+    }
+
+    writeUtf8String(req: any, text: string, handle?: { fd: number }): unknown {
+      return this.#write(req, [Buffer.from(text, "utf8")], handle?.fd ?? -1);
+    }
+
+    writeAsciiString(req: any, text: string): unknown {
+      return this.#write(req, [Buffer.from(text, "latin1")], -1);
+    }
+
+    writeLatin1String(req: any, text: string): unknown {
+      return this.#write(req, [Buffer.from(text, "latin1")], -1);
+    }
+
+    writeUcs2String(req: any, text: string): unknown {
+      return this.#write(req, [Buffer.from(text, "utf16le")], -1);
+    }
+
+    writev(req: any, chunks: any[], allBuffers: boolean): unknown {
+      const list: Uint8Array[] = [];
+      if (allBuffers) list.push(...chunks);
+      else {
+        for (let at = 0; at < chunks.length; at += 2) {
+          const chunk = chunks[at];
+          list.push(typeof chunk === "string" ? Buffer.from(chunk, chunks[at + 1]) : chunk);
+        }
+      }
+      return this.#write(req, list, -1);
+    }
+
+    #write(req: any, chunks: Uint8Array[], passedFd: number): unknown {
+      let bytes = 0;
+      for (const chunk of chunks) bytes += chunk.byteLength;
+      streamBaseState[kBytesWritten] = bytes;
+      streamBaseState[kLastWriteWasAsync] = 0;
+      streamBaseState[kLastWriteErr] = 0;
+      if (this.#closed) return -Errno.EBADF;
+      if (this.#writeError !== 0) return this.#writeError;
+      if (!this.#openFlow()) return -Errno.EBADF;
+      this.#written += bytes;
+      if (this.#outbox.length === 0 && bytes <= this.#window) {
+        this.#send(chunks, bytes, passedFd);
+        return 0;
+      }
+      let wrap = req;
+      if (wrap === null || wrap === undefined) {
+        wrap = new WriteWrap();
+        wrap.writeStatus = null;
+      }
+      this.#queue({ chunks, bytes, req: wrap, native: false, passedFd });
+      streamBaseState[kLastWriteWasAsync] = 1;
+      return req === null || req === undefined ? wrap : 0;
+    }
+
+    /** A native consumer writes. Its requests must not complete inside this call. */
+    onwrite(req: any, bufs: Uint8Array[]): number {
+      let bytes = 0;
+      for (const buf of bufs) bytes += buf.byteLength;
+      if (this.#closed) return -Errno.EBADF;
+      if (this.#writeError !== 0) return this.#writeError;
+      if (!this.#openFlow()) return -Errno.EBADF;
+      this.#written += bytes;
+      if (this.#outbox.length === 0 && bytes <= this.#window) {
+        this.#send(bufs, bytes, -1);
+        this.#complete(req, 0, true);
+      } else this.#queue({ chunks: bufs, bytes, req, native: true, passedFd: -1 });
+      return 0;
+    }
+
+    #queue(outgoing: Outgoing): void {
+      this.#outbox.push(outgoing);
+      this.#outboxBytes += outgoing.bytes;
+      kernel.ref();
+      this.#flush();
+    }
+
+    #send(chunks: Uint8Array[], bytes: number, passedFd: number): void {
+      const flow = this.#flow;
+      this.#window -= bytes;
+      if (passedFd >= 0) {
+        const data = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+        kernel.event("flowPass", { flow, fd: passedFd, data });
+      } else if (chunks.length > 1 && bytes <= joinBytes) {
+        if (bytes > 0) kernel.event("flowWrite", { flow, data: Buffer.concat(chunks, bytes) });
+      } else {
+        for (const data of chunks)
+          if (data.byteLength > 0) kernel.event("flowWrite", { flow, data: bytesOf(data) });
+      }
+    }
+
+    /** Sends what the window allows, completes what was sent. */
+    #flush(): void {
+      while (this.#window > 0 && this.#outbox.length > 0) {
+        const first = this.#outbox[0]!;
+        while (this.#window > 0 && first.chunks.length > 0) {
+          const chunk = first.chunks[0]!;
+          const part = chunk.byteLength <= this.#window ? chunk : chunk.subarray(0, this.#window);
+          this.#send([part], part.byteLength, first.passedFd);
+          first.passedFd = -1;
+          this.#outboxBytes -= part.byteLength;
+          if (part.byteLength === chunk.byteLength) first.chunks.shift();
+          else first.chunks[0] = chunk.subarray(part.byteLength);
+        }
+        if (first.chunks.length > 0) return;
+        this.#outbox.shift();
+        kernel.unref();
+        this.#complete(first.req, 0, first.native);
+      }
+      if (this.#outbox.length === 0) this.#shutDown();
+    }
+
+    credited(bytes: number): void {
+      this.#window += bytes;
+      if (this.#outbox.length > 0) this.#flush();
+    }
+
+    broken(errno: number): void {
+      this.#writeError = errno;
+      this.#failOutbox(errno);
+      this.#shutDown();
+    }
+
+    #failOutbox(errno: number): void {
+      this.#outboxBytes = 0;
+      for (const { req, native } of this.#outbox.splice(0)) {
+        kernel.unref();
+        this.#complete(req, errno, native);
+      }
+    }
+
+    #complete(req: any, status: number, native: boolean): void {
+      this.#completions.push({ req, status, native });
+      if (this.#completions.length > 1) return;
+      // The loop stays alive: an immediate is referenced.
+      setImmediate(() => this.#runCompletions());
+    }
+
+    #runCompletions(): void {
+      for (const { req, status, native } of this.#completions.splice(0)) {
+        if (native) deliver(undefined, undefined, () => this.finishWrite(req, status));
+        else deliver(this.#frame, req, () => req.oncomplete?.(status, this, undefined));
+      }
+    }
+
+    // The end.
+
+    onshutdown(req: any): number {
+      if (this.#closed || !this.#openFlow()) return -Errno.ENOTCONN;
+      this.#shutdownReq = req;
+      if (this.#outbox.length === 0) this.#shutDown();
+      return 0;
+    }
+
+    #shutDown(): void {
+      const req = this.#shutdownReq;
+      if (req === undefined) return;
+      this.#shutdownReq = undefined;
+      kernel.callAsync("flowShutdown", { flow: this.#flow }, (result) => {
+        const status = this.#closed ? -Errno.ECANCELED : typeof result === "number" ? result : 0;
+        deliver(undefined, undefined, () => this.finishShutdown(req, status));
+      });
+    }
+
+    close(done?: () => void): void {
+      this.closeWith(false, done);
+    }
+
+    closeWith(reset: boolean, done?: () => void): void {
+      if (this.#closed) return;
+      const unread = this.#inbox.some((item) => item instanceof Uint8Array);
+      this.#closed = true;
+      this.#reading = false;
+      this.#updateHold();
+      this.#failOutbox(-Errno.ECANCELED);
+      const shutdown = this.#shutdownReq;
+      this.#shutdownReq = undefined;
+      this.#inbox = [];
+      if (this.#flow !== 0) {
+        handles.delete(this.#flow);
+        kernel.event("flowClose", { flow: this.#flow, reset, unread });
+      } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
+      const frame = frames.current();
+      setImmediate(() => {
+        if (shutdown !== undefined)
+          deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
+        if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
+      });
+    }
+  }
+
+  return {
+    StreamHandle,
+    adopters,
+    listen(channel) {
+      channel.on("flowData", ({ flow, data }) => handles.get(flow)?.received(data));
+      channel.on("flowEnd", ({ flow, errno }) =>
+        handles.get(flow)?.received(errno === 0 ? UV_EOF : -errno),
+      );
+      channel.on("flowWritten", ({ flow, bytes }) => handles.get(flow)?.credited(bytes));
+      channel.on("flowBroken", ({ flow, errno }) => handles.get(flow)?.broken(-errno));
+      channel.on("flowPassed", ({ flow, fd, kind }) => handles.get(flow)?.received({ fd, kind }));
+    },
+  };
+}
+
+/** Any view as bytes: guests may write from a DataView. */
+function bytesOf(data: ArrayBufferView): Uint8Array {
+  return data instanceof Uint8Array
+    ? data
+    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,234 @@
+/**
+ * Owns the `worker` binding: a real thread with a real isolate, whose own
+ * bindings are made virtual before Node runs anything of the program in it.
+ *
+ * A new thread waits for one message that says what to run. Here it gets two:
+ * first one of ours, which evaluates the guest-side modules in the new isolate
+ * (../thread.ts), then Node's own, which finds the thread as the zygote's
+ * main thread was found. Nothing of Node's worker code is replaced.
+ */
+import type { GuestEnvironment } from "../environment.js";
+import { sharedIdentity } from "../identity.js";
+import type { SharedIdentity } from "../identity.js";
+import { codeRangeMiB } from "../thread-slots.js";
+import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
+
+/** The guest-side modules and the text of the function that loads them; launcher/fork.ts. */
+export interface GuestModules {
+  sources: Readonly<Record<string, string>>;
+  makeLoader: string;
+}
+
+/** What ../thread.ts gets. */
+export interface ThreadStart {
+  modules: GuestModules;
+  identity: SharedIdentity;
+  slots: SharedSlots;
+  slot: number;
+  socket: number;
+  execArgv: string[];
+  /** Modules that `--require` names. */
+  preloads: string[];
+  /** As the program asked for it; 0 if it did not. */
+  codeRangeSizeMb: number;
+}
+
+/** lib/internal/worker/io.js */
+const LOAD_SCRIPT = "loadScript";
+const UP_AND_RUNNING = "upAndRunning";
+/** What V8 takes on a machine of a few GiB. */
+const youngMiB = 48;
+const bytesPerMiB = 1024 * 1024;
+const { defineProperty } = Object;
+const { apply } = Reflect;
+
+/** Run by Node as if it were `new Worker(text, { eval: true })`; global names are as there. */
+const threadText = (makeLoader: string): string => `{
+  const hostRequire = require;
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  const { internalBinding } = hostRequire("internal/test/binding");
+  const requireFrom = require;
+  const builtins = new Map();
+  const requireBuiltin = (id) => {
+    if (!builtins.has(id)) builtins.set(id, requireFrom(id));
+    return builtins.get(id);
+  };
+  const start = requireBuiltin("worker_threads").workerData;
+  const load = (${makeLoader})(start.modules.sources, requireBuiltin("vm"), internalBinding, requireBuiltin);
+  load("guest/thread").startThread(start, internalBinding, requireBuiltin);
+  process.emitWarning = emitWarning;
+}`;
+
+/**
+ * Flags that must not touch our own message: they name files, or say how a text is
+ * read. What they ask for is done with Node's message.
+ */
+function takeLateFlags(flags: readonly string[]) {
+  const others: string[] = [];
+  const preloads: string[] = [];
+  let inputType = "";
+  for (let at = 0; at < flags.length; at++) {
+    const [, name, , value] = /^(-r|--require|--input-type)(=(.*))?$/s.exec(flags[at]!) ?? [];
+    const operand = value ?? flags[at + 1];
+    if (name === undefined || operand === undefined) {
+      others.push(flags[at]!);
+      continue;
+    }
+    if (value === undefined) at++;
+    if (name !== "--input-type") preloads.push(operand);
+    else inputType = operand;
+  }
+  // The rest of the types run our text as it is; a TypeScript module is known by its syntax.
+  if (inputType.startsWith("commonjs")) others.push(`--input-type=${inputType}`);
+  return { others, preloads, esmText: inputType === "module" };
+}
+
+function own(target: object, name: string, value: unknown): void {
+  defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+export function installWorker(
+  env: GuestEnvironment,
+  slots: ThreadSlots,
+  modules: GuestModules,
+  /** Flags of the engine that this thread was started with, as the program sees them. */
+  ownExecArgv: readonly string[],
+): void {
+  const binding = env.internalBinding("worker");
+  const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
+  const { Worker: NativeWorker, threadId } = binding;
+  const { codes } = env.requireBuiltin("internal/errors");
+  const { MessageChannel } = env.internalBinding("messaging");
+  const text = threadText(modules.makeLoader);
+  const { setFlagsFromString } = env.requireBuiltin("v8");
+
+  /** Where a thread's V8 would have computed its limits from the machine's memory, it uses this one's. */
+  function adaptLimits(limits: Float64Array, memoryBytes: number): Float64Array {
+    const adapted = Float64Array.from(limits);
+    adapted[kCodeRangeSizeMb] = codeRangeMiB;
+    if (!(limits[kMaxYoungGenerationSizeMb]! > 0)) adapted[kMaxYoungGenerationSizeMb] = youngMiB;
+    if (!(limits[kMaxOldGenerationSizeMb]! > 0))
+      adapted[kMaxOldGenerationSizeMb] = Math.max(16, Math.floor(memoryBytes / 2 / bytesPerMiB));
+    return adapted;
+  }
+
+  /** Posts our message ahead of Node's first, with what the thread needs of the kernel. Answers the slot. */
+  function prepare(handle: any, port: any, start: Omit<ThreadStart, "slot" | "socket">): number {
+    const socket = env.openThreadSocket();
+    const slot = socket < 0 ? socket : slots.take(threadId, handle.threadId, socket);
+    if (slot < 0) {
+      if (socket >= 0) env.closeSocket(socket);
+      throw new codes.ERR_WORKER_INIT_FAILED("EAGAIN");
+    }
+    const { port1, port2 } = new MessageChannel();
+    port.postMessage(
+      {
+        type: LOAD_SCRIPT,
+        doEval: "classic",
+        filename: text,
+        workerData: { ...start, slot, socket } satisfies ThreadStart,
+        hasStdin: true,
+        mainThreadPort: port2,
+        cwdCounter: new Uint32Array(new SharedArrayBuffer(4)),
+      },
+      [port2],
+    );
+    port1.close();
+    return slot;
+  }
+
+  function adapt(handle: any, esmText: boolean, start: Omit<ThreadStart, "slot" | "socket">): void {
+    const port = handle.messagePort;
+    let slot = -1;
+    const release = (): void => {
+      if (slot >= 0) slots.release(slot);
+      slot = -1;
+    };
+
+    own(port, "postMessage", (message: any, transfer: unknown) => {
+      delete port.postMessage;
+      slot = prepare(handle, port, start);
+      if (esmText && message.doEval === "classic") message.doEval = "module";
+      try {
+        return port.postMessage(message, transfer);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    });
+    // The thread reports that it runs after each of the two messages; the program hears of the second.
+    own(port, "on", (type: string, listener: (message: any) => void) => {
+      delete port.on;
+      let running = false;
+      return port.on(type, (message: any) => {
+        if (!running && message?.type === UP_AND_RUNNING) {
+          running = true;
+          return;
+        }
+        listener(message);
+      });
+    });
+    const { startThread } = handle;
+    own(handle, "startThread", () => {
+      try {
+        return apply(startThread, handle, []);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    });
+    let onexit: ((...args: unknown[]) => void) | null = null;
+    defineProperty(handle, "onexit", {
+      get: () =>
+        onexit === null
+          ? null
+          : (...args: unknown[]) => {
+              release();
+              onexit?.(...args);
+            },
+      set(value) {
+        onexit = value;
+      },
+      configurable: true,
+      enumerable: true,
+    });
+    const { getResourceLimits } = handle;
+    own(handle, "getResourceLimits", () => {
+      const answer = Float64Array.from(apply(getResourceLimits, handle, []) as Float64Array);
+      answer[kCodeRangeSizeMb] = start.codeRangeSizeMb;
+      return answer;
+    });
+  }
+
+  function Worker(
+    url: unknown,
+    variables: unknown,
+    flags: string[] | undefined,
+    limits: Float64Array,
+    ...rest: unknown[]
+  ): unknown {
+    const identity = sharedIdentity();
+    const execArgv = [...(flags ?? ownExecArgv)];
+    const late = takeLateFlags(execArgv);
+    const asked = Float64Array.from(limits);
+    // The first thread's young generation is large for speed; workers start small and grow.
+    setFlagsFromString("--min-semi-space-size=1");
+    const handle = new NativeWorker(
+      url,
+      variables,
+      ["--expose-internals", ...late.others],
+      adaptLimits(asked, identity.start.memoryLimitBytes),
+      ...rest,
+    );
+    // A refused flag; Node's own code reports it.
+    if (handle.messagePort === undefined) return handle;
+    const codeRangeSizeMb = Math.max(0, asked[kCodeRangeSizeMb]!);
+    const { preloads } = late;
+    const start = { modules, identity, slots: slots.shared, execArgv, preloads, codeRangeSizeMb };
+    adapt(handle, late.esmText, start);
+    return handle;
+  }
+  Worker.prototype = NativeWorker.prototype;
+  binding.Worker = Worker;
+}

@@ -1,0 +1,76 @@
+/**
+ * Owns the order in which one thread's bindings become virtual: the zygote's, for
+ * every main thread forked from it, and that of each worker. Nothing of a program
+ * has run in the thread; nothing here protects anything.
+ */
+import { denyBindings } from "./bindings/denied.js";
+import { installFs } from "./bindings/fs.js";
+import { installModules } from "./bindings/modules.js";
+import { installPipes } from "./bindings/pipe.js";
+import { installProcess } from "./bindings/process.js";
+import { installSignals } from "./bindings/signal.js";
+import { installSpawnSync } from "./bindings/spawn-sync.js";
+import { installStreams } from "./bindings/stream-handle.js";
+import { installWorker } from "./bindings/worker.js";
+import type { GuestModules } from "./bindings/worker.js";
+import { onCall } from "./channel.js";
+import type { Channel } from "./channel.js";
+import type { GuestEnvironment } from "./environment.js";
+import { installIdentity } from "./identity.js";
+import * as libc from "../sandbox/libc.js";
+import type { ThreadSlots } from "./thread-slots.js";
+
+export interface ThreadTools {
+  internalBinding(name: string): any;
+  requireBuiltin(id: string): any;
+  /** The thread's socket; the zygote has none, and its forks each have their own. */
+  channel(): Channel;
+  slots: ThreadSlots;
+  modules: GuestModules;
+  execArgv: readonly string[];
+}
+
+export interface InstalledBindings {
+  /** To be told of the channel's events once there is one. */
+  streams: ReturnType<typeof installStreams>;
+  /** Bindings as the engine has them, for the channel itself. */
+  engineBinding(name: string): any;
+}
+
+export function installBindings(tools: ThreadTools): InstalledBindings {
+  const { internalBinding, requireBuiltin, channel } = tools;
+  const environment: GuestEnvironment = {
+    internalBinding,
+    requireBuiltin,
+    kernel: {
+      call: (name, args) => channel().call(name, args),
+      callAsync: (name, args, done) => channel().callAsync(name, args, done),
+      event: (name, args) => channel().event(name, args),
+      on: (name, handler) => channel().on(name, handler),
+      onCall,
+      ref: () => channel().ref(),
+      unref: () => channel().unref(),
+    },
+    writeOutput: (fd, data) => channel().writeOutput(fd, data),
+    isHostOutput: (fd) => channel().isHostOutput(fd),
+    forgetOutput: (fd) => channel().forgetOutput(fd),
+    openThreadSocket: () => channel().callForDescriptor("threadSocket"),
+    closeSocket: (fd) => void libc.close(fd),
+  };
+  installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
+  installSignals(internalBinding, requireBuiltin, channel);
+  installFs(environment);
+  installModules(environment);
+  // The socket to the kernel is a pipe of the engine's own.
+  const enginePipes = { ...internalBinding("pipe_wrap") };
+  const streams = installStreams(environment);
+  installPipes(environment, streams);
+  installProcess(environment);
+  installSpawnSync(environment, channel);
+  installWorker(environment, tools.slots, tools.modules, tools.execArgv);
+  denyBindings(internalBinding);
+  return {
+    streams,
+    engineBinding: (name) => (name === "pipe_wrap" ? enginePipes : internalBinding(name)),
+  };
+}

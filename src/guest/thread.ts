@@ -1,0 +1,84 @@
+/**
+ * Owns the start of a worker's thread: runs in the new isolate before anything of
+ * the program, makes its bindings virtual and leaves no trace of itself. Node's
+ * own start of the worker follows as the next message of its port.
+ */
+import type { ThreadStart } from "./bindings/worker.js";
+import { Channel } from "./channel.js";
+import { assumeSharedIdentity, guestExecPath } from "./identity.js";
+import { installBindings } from "./install.js";
+import { hideInternals } from "./public-modules.js";
+import * as libc from "../sandbox/libc.js";
+import { ThreadSlots } from "./thread-slots.js";
+
+/** Loaded by now, over the native binding; loaded again when they are asked for next. */
+const loadedTooEarly = ["internal/worker", "worker_threads", "internal/webworker"];
+
+/** What Node leaves on the global object and the process for a script given as text. */
+const globalTraces = ["require", "module", "exports", "__filename", "__dirname"];
+
+export function startThread(
+  start: ThreadStart,
+  internalBinding: (name: string) => any,
+  requireBuiltin: (id: string) => any,
+): void {
+  const binding = internalBinding("worker");
+  const threadId = binding.threadId as number;
+  const slots = new ThreadSlots(start.slots);
+  const channel = new Channel(start.socket, () => {
+    libc._exit(1);
+    throw new Error("unreachable");
+  });
+  channel.attach(internalBinding);
+  slots.claimSocket(start.slot);
+  const { outputWindowBytes, descriptors } = start.identity.start;
+  channel.setOutputs(outputWindowBytes, descriptors);
+  slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));
+
+  const { streams } = installBindings({
+    internalBinding,
+    requireBuiltin,
+    channel: () => channel,
+    slots,
+    modules: start.modules,
+    execArgv: start.execArgv,
+  });
+  streams.listen(channel);
+  assumeSharedIdentity(start.identity);
+  process.argv = [guestExecPath];
+  process.execArgv = start.execArgv;
+  binding.resourceLimits[binding.kCodeRangeSizeMb] = start.codeRangeSizeMb;
+
+  const helpers = requireBuiltin("internal/modules/helpers");
+  const { map } = helpers.loadBuiltinModule("fs").constructor;
+  for (const id of loadedTooEarly) map.get(id).loaded = false;
+  beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
+  hideInternals(requireBuiltin);
+  for (const name of globalTraces) delete (globalThis as Record<string, unknown>)[name];
+}
+
+/** V8 seeds a context's Math.random from its flag when the first number is drawn. */
+function drawSeed(requireBuiltin: (id: string) => any): void {
+  const seed = libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1;
+  requireBuiltin("v8").setFlagsFromString(`--random-seed=${seed}`);
+  Math.random();
+}
+
+/**
+ * Node insists once, right before it loads what `--require` names, that no program
+ * has run yet; what has run was not the program.
+ */
+function beforeUserCode(helpers: any, run: () => void): void {
+  const { hasStartedUserCJSExecution, hasStartedUserESMExecution } = helpers;
+  helpers.hasStartedUserCJSExecution = () => false;
+  helpers.hasStartedUserESMExecution = () => {
+    Object.assign(helpers, { hasStartedUserCJSExecution, hasStartedUserESMExecution });
+    run();
+    return false;
+  };
+}
+
+/** Kept from Node's own start of the thread, which would have looked for them too early. */
+function preload(requireBuiltin: (id: string) => any, names: readonly string[]): void {
+  if (names.length > 0) requireBuiltin("module").Module._preloadModules(names);
+}

@@ -1,0 +1,22 @@
+/**
+ * Owns the kernel's guests: locks this process down as far as guests must inherit
+ * it and starts their zygote, both as soon as this module is loaded.
+ */
+import { fileURLToPath } from "node:url";
+import { GuestPool } from "../launcher/pool.js";
+import * as libc from "../sandbox/libc.js";
+import { buildStage1, install } from "../sandbox/seccomp.js";
+
+libc.setParentDeathSignal(libc.SIGKILL);
+libc.setNoNewPrivs();
+install(buildStage1());
+
+export const pool = new GuestPool({
+  enginePath: process.execPath,
+  bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
+  aheadTarget: 3,
+  parallelForks: 2,
+  refillDelayMs: 10,
+});
+// Its failure is reported to whoever awaits the start.
+pool.start().catch(() => undefined);

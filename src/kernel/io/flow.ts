@@ -1,0 +1,247 @@
+/**
+ * Owns the flows of one process: descriptors whose bytes travel as events within
+ * windows instead of as calls with replies.
+ *
+ * Invariants: at most a window of bytes waits here per flow and direction; bytes
+ * keep their order; what was written before the close still reaches the stream,
+ * also when the process has ended by then; a flow holds one reference to its stream.
+ * Untrusted: every number and byte. A guest that overspends its window is ended.
+ */
+import { Errno } from "../../abi/errno.js";
+import { MalformedMessage } from "../../protocol/codec.js";
+import type { Message } from "../../protocol/codec.js";
+import { flowWindowBytes } from "../../protocol/flow-calls.js";
+import type { guestFlowEvents, kernelFlowEvents } from "../../protocol/flow-calls.js";
+import type { Description, DescriptorTable } from "../process/descriptors.js";
+import { describe } from "../process/describe.js";
+import { Deferred } from "./deferred.js";
+import type { Stream } from "./stream.js";
+
+type FlowEvents = typeof kernelFlowEvents;
+export type Notify = <K extends keyof FlowEvents>(
+  name: K,
+  args: Message<FlowEvents[K]["args"]>,
+) => void;
+
+/** What flows need of their process. */
+export interface FlowOwner {
+  readonly descriptors: DescriptorTable;
+  isEnded(): boolean;
+  readonly notifyFlow: Notify;
+  brokenPipe(): void;
+}
+
+interface Pending {
+  data: Uint8Array;
+  passed: Description | undefined;
+}
+
+class Flow {
+  readonly #owner: FlowOwner;
+  readonly #number: number;
+  readonly fd: number;
+  readonly stream: Stream;
+  readonly #pending: Pending[] = [];
+  /** Written by the guest and not yet given back. */
+  #spent = 0;
+  /** Taken by the stream and not yet given back. */
+  #taken = 0;
+  #readCredit = 0;
+  #readEnded = false;
+  #broken = false;
+  #closed = false;
+  #released = false;
+  #stopReading: (() => void) | undefined;
+  #stopWriting: (() => void) | undefined;
+  readonly #shutdowns: Deferred<Record<never, never>>[] = [];
+
+  constructor(owner: FlowOwner, number: number, fd: number, stream: Stream) {
+    this.#owner = owner;
+    this.#number = number;
+    this.fd = fd;
+    this.stream = stream;
+    stream.ref();
+  }
+
+  grant(bytes: number): void {
+    this.#readCredit = Math.min(flowWindowBytes, this.#readCredit + bytes);
+    if (this.#stopReading === undefined) this.#read();
+  }
+
+  #read(): void {
+    const flow = this.#number;
+    while (this.#readCredit > 0 && !this.#readEnded && !this.#closed) {
+      const passed = this.stream.takePassed();
+      if (passed !== undefined) this.#deliverPassed(passed);
+      const data = this.stream.read(this.#readCredit);
+      if (data === -Errno.EAGAIN) {
+        this.#stopReading = this.stream.readable.add(() => {
+          this.#stopReading = undefined;
+          this.#read();
+        });
+        return;
+      }
+      if (typeof data === "number" || data.byteLength === 0) {
+        this.#readEnded = true;
+        this.#owner.notifyFlow("flowEnd", { flow, errno: typeof data === "number" ? -data : 0 });
+        return;
+      }
+      this.#readCredit -= data.byteLength;
+      this.#owner.notifyFlow("flowData", { flow, data });
+    }
+  }
+
+  #deliverPassed(description: Description): void {
+    const kind = describe(description);
+    const fd = this.#owner.descriptors.add(description);
+    this.#owner.notifyFlow("flowPassed", { flow: this.#number, fd, kind });
+  }
+
+  write(data: Uint8Array, passed?: Description): void {
+    this.#spent += data.byteLength;
+    if (this.#spent > flowWindowBytes) throw new MalformedMessage("write beyond the flow's window");
+    if (this.#broken) return passed?.unref();
+    let rest = data;
+    if (this.#pending.length === 0 && passed === undefined) {
+      const written = this.stream.write(data);
+      if (written >= 0) rest = data.subarray(written);
+      else if (written !== -Errno.EAGAIN) return this.#break(-written);
+      this.#took(data.byteLength - rest.byteLength);
+    }
+    if (rest.byteLength === 0) return;
+    // The frame that carried `data` is gone once this returns.
+    this.#pending.push({ data: Buffer.from(rest), passed });
+    if (this.#stopWriting === undefined) this.#advance();
+  }
+
+  #advance(): void {
+    for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
+      if (next.passed !== undefined) {
+        this.stream.pass(next.passed);
+        next.passed = undefined;
+      }
+      const written = this.stream.isReleased ? -Errno.EPIPE : this.stream.write(next.data);
+      if (written === -Errno.EAGAIN) {
+        this.#stopWriting = this.stream.writable.add(() => {
+          this.#stopWriting = undefined;
+          this.#advance();
+        });
+        return;
+      }
+      if (written < 0) return this.#break(-written);
+      next.data = next.data.subarray(written);
+      if (next.data.byteLength === 0) this.#pending.shift();
+      this.#took(written);
+    }
+    for (const shutdown of this.#shutdowns.splice(0)) this.#shutDown(shutdown);
+    if (this.#closed) this.#release();
+  }
+
+  /** Credit goes back in large pieces: a guest that waits has spent the whole window. */
+  #took(bytes: number): void {
+    this.#taken += bytes;
+    if (this.#closed || this.#taken < flowWindowBytes / 2) return;
+    this.#owner.notifyFlow("flowWritten", { flow: this.#number, bytes: this.#taken });
+    this.#spent -= this.#taken;
+    this.#taken = 0;
+  }
+
+  #break(errno: number): void {
+    this.#broken = true;
+    for (const { passed } of this.#pending.splice(0)) passed?.unref();
+    for (const shutdown of this.#shutdowns.splice(0)) shutdown.settle(-Errno.ENOTCONN);
+    if (this.#closed) return this.#release();
+    if (errno === Errno.EPIPE) this.#owner.brokenPipe();
+    if (!this.#closed) this.#owner.notifyFlow("flowBroken", { flow: this.#number, errno });
+  }
+
+  shutdown(): Deferred<Record<never, never>> {
+    const deferred = new Deferred<Record<never, never>>();
+    if (this.#pending.length === 0) this.#shutDown(deferred);
+    else this.#shutdowns.push(deferred);
+    return deferred;
+  }
+
+  #shutDown(deferred: Deferred<Record<never, never>>): void {
+    const result = this.stream.shutdown();
+    deferred.settle(result < 0 ? result : {});
+  }
+
+  /** The guest is done with it. What it wrote still goes out, unless `reset`. */
+  close(reset: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopReading?.();
+    this.#stopReading = undefined;
+    if (reset) this.stream.reset();
+    if (reset || this.#pending.length === 0) this.#release();
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#stopWriting?.();
+    for (const { passed } of this.#pending.splice(0)) passed?.unref();
+    this.stream.unref();
+  }
+}
+
+export class FlowTable {
+  readonly #owner: FlowOwner;
+  readonly #limit: number;
+  readonly #flows = new Map<number, Flow>();
+
+  constructor(owner: FlowOwner, limit: number) {
+    this.#owner = owner;
+    this.#limit = limit;
+  }
+
+  event(name: keyof typeof guestFlowEvents, args: any): void {
+    const number = args.flow as number;
+    const flow = this.#flows.get(number);
+    switch (name) {
+      case "flowOpen":
+        return this.#open(number, args.fd as number);
+      case "flowRead":
+        return flow?.grant(args.bytes as number);
+      case "flowWrite":
+        return flow?.write(args.data as Uint8Array);
+      case "flowPass": {
+        const description = this.#owner.descriptors.get(args.fd as number);
+        description?.ref();
+        if (flow === undefined) return description?.unref();
+        return flow.write(args.data as Uint8Array, description);
+      }
+      case "flowClose":
+        if (flow === undefined) return;
+        this.#flows.delete(number);
+        flow.close((args.reset as boolean) || (args.unread as boolean));
+        // Another descriptor may have taken the number since.
+        if (this.#owner.descriptors.get(flow.fd) === flow.stream)
+          this.#owner.descriptors.close(flow.fd);
+        return;
+    }
+  }
+
+  #open(number: number, fd: number): void {
+    if (this.#flows.has(number)) throw new MalformedMessage(`flow ${number} is open already`);
+    const stream = this.#owner.descriptors.stream(fd);
+    if (stream === undefined || this.#flows.size >= this.#limit) {
+      const errno = stream === undefined ? Errno.EBADF : Errno.ENFILE;
+      this.#owner.notifyFlow("flowBroken", { flow: number, errno });
+      this.#owner.notifyFlow("flowEnd", { flow: number, errno });
+      return;
+    }
+    this.#flows.set(number, new Flow(this.#owner, number, fd, stream));
+  }
+
+  shutdown(number: number): Deferred<Record<never, never>> | number {
+    return this.#flows.get(number)?.shutdown() ?? -Errno.ENOTCONN;
+  }
+
+  /** The process has ended. */
+  closeAll(): void {
+    for (const flow of this.#flows.values()) flow.close(false);
+    this.#flows.clear();
+  }
+}
