@@ -80,7 +80,7 @@ export const kernelEvents = {
   credit: { nr: 2, args: { fd: "u8", bytes: "u32" } },
   signal: { nr: 5, args: { signal: "u8" } },
   /** Something happened to what `watch` watches: to `name` in a directory, or to a file itself. */
-  fileEvent: { nr: 20, args: { watch: "u32", renamed: "bool", name: "string" } },
+  fileEvent: { nr: 60, args: { watch: "u32", renamed: "bool", name: "string" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
 
