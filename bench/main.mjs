@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { NodeRuntime } from "../dist/index.js";
 import { childrenOf, findKernel, meanMemory, rssOf } from "./memory.mjs";
 import { pause, percentile, runPlain, startPlain, summary, timed } from "./measure.mjs";
+import { measureTools } from "./tools.mjs";
 import { cpu, firstCreate, small } from "./workloads.mjs";
 
 // Where it is set, every plain Node reads a bundle of certificates; the engine never sees it.
@@ -34,7 +35,9 @@ const runSmall = async (runtime) => check((await runtime.run(small)).value, 2);
 
 /** First, while the kernel is fresh. */
 async function measureMemory(runtime) {
-  await runSmall(runtime);
+  // The zygote warms up further; then the guests of before go and those of after come.
+  await pause(2000);
+  for (let i = 0; i < 10; i++) await runSmall(runtime);
   await pause(300);
   const { kernel, zygote } = findKernel();
   const ahead = meanMemory(childrenOf(zygote));
@@ -129,6 +132,7 @@ const times = await measureTimes(runtime);
 const throughput = await measureThroughput(runtime);
 const speed = await measureCpu(runtime);
 await runtime.dispose();
+const toolRows = await measureTools();
 
 const hostMs = percentile(times.host, 0.5);
 const engineMs = percentile(times.engine, 0.5);
@@ -173,6 +177,7 @@ const rows = [
   valueRow("idle guest, private dirty", idle.privateDirty, "MB"),
   valueRow(`idle resident runner, PSS (of ${resident.guests})`, resident.pss, "MB"),
   valueRow("idle resident runner, private dirty", resident.privateDirty, "MB"),
+  ...toolRows,
 ];
 
 function print() {

@@ -19,7 +19,7 @@ const { status } = spawnSync(
   process.execPath,
   [
     "--test",
-    "--test-timeout=120000",
+    "--test-timeout=300000",
     "--test-concurrency=2",
     "--test-reporter=spec",
     ...files.map((file) => relative(root, join(root, file))),

@@ -7,6 +7,7 @@ export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeCommandOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
 export type {
@@ -15,6 +16,28 @@ export type {
   NodeRuntimeFileType,
 } from "./sdk/files.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
+export type {
+  ChildProcessPermissionRequest,
+  EnvPermissionRequest,
+  FsPermissionRequest,
+  NetworkPermissionRequest,
+  Permission,
+  PermissionAnswer,
+  PermissionCheck,
+  PermissionRule,
+  PermissionRules,
+  Permissions,
+  ProcessPermissionRequest,
+  ToolPermissionRequest,
+} from "./sdk/permissions.js";
+export type { JsRuntimeOptions } from "./sdk/platform-options.js";
+export type {
+  HostToolContext,
+  HostToolDefinition,
+  HostToolExample,
+  HostTools,
+} from "./sdk/tools.js";
+export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {

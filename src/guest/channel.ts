@@ -10,7 +10,7 @@
  */
 import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
-import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
+import { FrameKind, FrameReader, encodeFrame, guestFailure } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
 import { byNumber } from "../protocol/table.js";
@@ -21,7 +21,7 @@ import type { GuestCalls, KernelClient, PendingCall } from "./environment.js";
 
 type KernelEvents = typeof kernelEvents;
 type EventHandler = (args: any) => void;
-type Done = (result: any) => void;
+type Done = (result: any, denial: string) => void;
 
 /** One write to the socket carries at most this much output, so the kernel's reads stay small. */
 const outputChunkBytes = 64 * 1024;
@@ -50,6 +50,7 @@ export class Channel implements KernelClient {
   #references = 0;
   /** Filled instead of closed while a call waits for a descriptor. */
   #received: number[] | undefined;
+  #denial = "";
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];
@@ -61,6 +62,10 @@ export class Channel implements KernelClient {
     this.#fd = fd;
     this.#closed = closed;
     this.#setImmediate = setImmediate;
+  }
+
+  get denial(): string {
+    return this.#denial;
   }
 
   /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
@@ -121,9 +126,10 @@ export class Channel implements KernelClient {
     this.#send(
       name,
       args,
-      (result) => {
+      (result, denial) => {
         answer = result;
         answered = true;
+        this.#denial = denial;
       },
       true,
     );
@@ -161,9 +167,10 @@ export class Channel implements KernelClient {
     this.#send(
       name,
       args,
-      (result) => {
+      (result, denial) => {
         hold(false);
         answered = true;
+        this.#denial = denial;
         done(result);
       },
       false,
@@ -267,7 +274,7 @@ export class Channel implements KernelClient {
     this.#nextId = id === 0xffffffff ? 1 : id + 1;
     const entry = { result: spec.result as Schema, done };
     // A blocking caller takes its answer at once; others are answered from the event loop.
-    if (!blocking) entry.done = (result) => this.#enqueue(() => done(result));
+    if (!blocking) entry.done = (result, denial) => this.#enqueue(() => done(result, denial));
     this.#pending.set(id, entry);
     this.#write(encodeFrame(FrameKind.call, id, spec.nr, spec.args as Schema, args));
   }
@@ -319,7 +326,8 @@ export class Channel implements KernelClient {
     this.#pending.delete(frame.id);
     const decoder = new Decoder(frame.payload);
     if (frame.kind === FrameKind.failure) {
-      pending.done(-decoder.i32());
+      const { errno, message } = decoder.message(guestFailure);
+      pending.done(-errno, message);
       return;
     }
     const result = decoder.message(pending.result) as Record<string, unknown>;
@@ -327,7 +335,7 @@ export class Channel implements KernelClient {
     for (const name in pending.result) {
       if (pending.result[name] === "bytes") result[name] = Buffer.from(result[name] as Uint8Array);
     }
-    pending.done(result);
+    pending.done(result, "");
   }
 
   #event(name: string, args: any): void {

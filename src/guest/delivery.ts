@@ -2,38 +2,15 @@
  * Calls into guest code the way C++ does at the end of an asynchronous operation:
  * own async context, own async id, errors to the uncaught-exception handler.
  *
- * Ticks and microtasks run from C++ afterwards, with a clean stack; only when
- * several completions arrive together do they run from here, between two of them.
+ * Ticks and microtasks run from C++ afterwards, with a clean stack; when several
+ * completions arrive together, each gets a turn of its own for that.
  */
 import type { GuestEnvironment } from "./environment.js";
 
 /** `frame` is the async context to run in; `resource` an AsyncWrap, or undefined. */
 export type Delivery = (frame: unknown, resource: any, run: () => void) => void;
 
-const { apply } = Reflect;
-
 let shared: Delivery | undefined;
-/** Set from a delivery until the microtasks behind it have run. */
-let unsettled = false;
-/** Deliveries that wait for a turn of their own, each with an immediate under way. */
-const waiting: (() => void)[] = [];
-const deliverNext = (): void => {
-  waiting.shift()!();
-};
-
-/**
- * As `createDelivery`, but what arrives together waits for turns of the event loop: ticks and
- * microtasks between two of them run without any frame of ours on the stack, as they do under C++.
- */
-export function createPatientDelivery(env: GuestEnvironment): Delivery {
-  const deliver = createDelivery(env);
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
-  return (frame, resource, run) => {
-    if (!unsettled && waiting.length === 0) return deliver(frame, resource, run);
-    waiting.push(() => deliver(frame, resource, run));
-    setImmediate(deliverNext);
-  };
-}
 
 /** One for all: completions of different bindings arrive together. */
 export function createDelivery(env: GuestEnvironment): Delivery {
@@ -44,21 +21,19 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   const { enqueueMicrotask } = env.internalBinding("task_queue") as {
     enqueueMicrotask(run: () => void): void;
   };
-  const runTicks = (process as unknown as { _tickCallback(): void })._tickCallback;
-
+  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
+  /** Set from a delivery until the microtasks behind it have run. */
+  let unsettled = false;
   const settled = (): void => {
     unsettled = false;
   };
-  const flush = (): void => {
-    try {
-      apply(runTicks, process, []);
-    } catch (error) {
-      triggerUncaughtException(error, false);
-    }
+  /** Deliveries that wait for a turn of their own, each with an immediate under way. */
+  const waiting: (() => void)[] = [];
+  const deliverNext = (): void => {
+    waiting.shift()!();
   };
 
-  shared = (frame, resource, run) => {
-    if (unsettled) flush();
+  const deliverNow: Delivery = (frame, resource, run) => {
     const outer = frames.exchange(frame);
     const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
     try {
@@ -74,6 +49,13 @@ export function createDelivery(env: GuestEnvironment): Delivery {
       unsettled = true;
       enqueueMicrotask(settled);
     }
+  };
+
+  shared = (frame, resource, run) => {
+    if (unsettled || waiting.length > 0) {
+      waiting.push(() => deliverNow(frame, resource, run));
+      setImmediate(deliverNext);
+    } else deliverNow(frame, resource, run);
   };
   return shared;
 }

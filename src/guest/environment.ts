@@ -21,6 +21,8 @@ export interface KernelClient {
     args: CallArgs<GuestCalls, K>,
     done: (result: CallResult<GuestCalls, K> | number) => void,
   ): PendingCall;
+  /** A one-way message. */
+  event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
   /** Hears one kind of the kernel's one-way messages. */
   on<K extends keyof typeof kernelEvents>(
     name: K,
@@ -28,11 +30,14 @@ export interface KernelClient {
   ): void;
   /** Runs `listener` before any call is sent. */
   onCall(listener: (name: keyof GuestCalls) => void): void;
-  /** A one-way message. */
-  event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
   /** Keep the event loop alive, counted. */
   ref(): void;
   unref(): void;
+  /**
+   * The kernel's own text for the failure just answered, or empty when the errno says it all.
+   * Holds until the next answer: from `call`, or while `done` runs.
+   */
+  readonly denial: string;
 }
 
 /** A call under way. Referenced ones keep the event loop alive. */

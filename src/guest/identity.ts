@@ -222,6 +222,7 @@ function installDirectories(
         syscall: "chdir",
         path: process.cwd(),
         dest: directory,
+        ...(kernel().denial !== "" && { message: kernel().denial.replace(/^EACCES: /, "") }),
       });
     }
     cwd = result.cwd;

@@ -11,6 +11,7 @@ import { installProcess } from "./bindings/process.js";
 import { installSignals } from "./bindings/signal.js";
 import { installSpawnSync } from "./bindings/spawn-sync.js";
 import { installStreams } from "./bindings/stream-handle.js";
+import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
 import { onCall } from "./channel.js";
@@ -45,6 +46,9 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     kernel: {
       call: (name, args) => channel().call(name, args),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
+      get denial() {
+        return channel().denial;
+      },
       event: (name, args) => channel().event(name, args),
       on: (name, handler) => channel().on(name, handler),
       onCall,
@@ -68,6 +72,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installProcess(environment);
   installSpawnSync(environment, channel);
   installWorker(environment, tools.slots, tools.modules, tools.execArgv);
+  installWasi(internalBinding, requireBuiltin, channel);
   denyBindings(internalBinding);
   return {
     streams,

@@ -4,13 +4,16 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
+import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
 import type { Leaving } from "./leaving.js";
 import { runNodeCommand } from "./node-cli.js";
+import { applyPlatform } from "./platform.js";
+import type { PlatformTools } from "./platform.js";
+import { toolCommand } from "./programs/tool-command.js";
+import { runWasm } from "./programs/wasi/run.js";
 import { createReturn } from "./return-value.js";
 
-export interface ProgramTools {
-  requireBuiltin(id: string): any;
-  internalBinding(name: string): any;
+export interface ProgramTools extends PlatformTools {
   channel: Channel;
   leaving: Leaving;
 }
@@ -63,14 +66,18 @@ export function runProgram(
   options: StartOptions,
   source: string,
 ): Promise<unknown> {
+  if (options.mode === "wasm") return runWasm(tools, options);
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
+  applyPlatform(tools, options.jsRuntime);
+  installHostTools(tools.channel);
+  if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
     runNodeCommand(tools, options);
     return Promise.resolve();
   }
   hidden("__return", createReturn(tools.channel));
-  defineCommonJsGlobals(tools, options.path);
+  if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") {
     runResident(tools, options);
     return Promise.resolve();
@@ -82,6 +89,22 @@ export function runProgram(
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
     return loader.eval(text, url, true);
   });
+}
+
+/** The command of a host tool, over the virtual file system as every command. */
+async function runTool(tools: ProgramTools, options: StartOptions): Promise<void> {
+  const fs = tools.requireBuiltin("fs");
+  const { channel, leaving } = tools;
+  const code = await toolCommand({
+    argv: [options.image, ...options.argv],
+    write: (text) => fs.writeSync(1, text),
+    writeError: (text) => fs.writeSync(2, text),
+    readInput: () => fs.readFileSync(0, "utf8"),
+    readFile: (path) => fs.readFileSync(path, "utf8"),
+    callTool: createCallTool(channel),
+    describeTools: (name) => describeTools(channel, name),
+  });
+  leaving.leave(code);
 }
 
 function stripTypes(tools: ProgramTools, source: string): string {

@@ -8,23 +8,34 @@ export const refusedModules: readonly string[] = Object.freeze([
   "inspector",
   "inspector/promises",
   "trace_events",
-  "wasi",
   "sea",
   "ffi",
   "quic",
   "dtls",
 ]);
 
+let BuiltinModule: any;
+
 /** After this, `require`, `import` and `builtinModules` offer the public modules alone. */
 export function hideInternals(requireBuiltin: (id: string) => any): void {
-  const BuiltinModule = requireBuiltin("internal/modules/helpers").loadBuiltinModule(
-    "fs",
-  ).constructor;
+  BuiltinModule = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
   const refused = new Set(refusedModules);
+  restrictBuiltins(requireBuiltin, (id) => !id.startsWith("internal/") && !refused.has(id));
+}
+
+/** Leaves those of the modules still offered for which `keep` holds. */
+export function restrictBuiltins(
+  requireBuiltin: (id: string) => any,
+  keep: (id: string) => boolean,
+): void {
   const ids = [...(BuiltinModule.map.keys() as Iterable<string>)].filter(
-    (id) =>
-      !id.startsWith("internal/") && !refused.has(id) && BuiltinModule.canBeRequiredByUsers(id),
+    (id) => BuiltinModule.canBeRequiredByUsers(id) && keep(id),
   );
   BuiltinModule.setRealmAllowRequireByUsers(ids);
   requireBuiltin("module").builtinModules = BuiltinModule.getAllBuiltinModuleIds();
+}
+
+/** Makes the engine's own modules find `exports` under that id from now on. */
+export function replaceInternal(id: string, exports: unknown): void {
+  BuiltinModule.map.get(id).exports = exports;
 }

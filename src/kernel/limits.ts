@@ -17,8 +17,6 @@ export const limits = Object.freeze({
   threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
-  /** System calls of one process that wait for their answer. */
-  pendingCalls: 1024,
   /** Descriptors of one process whose bytes travel as events. */
   flows: 512,
   /** Capacity of a pipe, and of each direction of a socket pair; pipe(7). */
@@ -32,6 +30,9 @@ export const limits = Object.freeze({
   returnValueBytes: 7 * 1024 * 1024,
   /** Replies waiting in a guest's socket before the kernel stops reading its calls. */
   replyBacklogBytes: 16 * 1024 * 1024,
+  /** Calls of one process that wait for an answer, and the bytes of all such calls of a VM. */
+  pendingCalls: 4096,
+  pendingCallBytes: 64 * 1024 * 1024,
   /** System calls taken from one guest before others get a turn. */
   callsPerTurn: 256,
   stderrReportBytes: 16 * 1024,

@@ -11,12 +11,15 @@ import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
 import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
 import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
+import type { Answer } from "../protocol/permissions.js";
+import type { ToolDescriptor } from "../protocol/tools.js";
 import type { KernelStats, ProcessOptions, VmOptions } from "../protocol/host-calls.js";
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { HostError } from "./host-error.js";
 import { createHostFiles, fileError } from "./host-files.js";
+import { HostRequests } from "./host-requests.js";
 import { limits } from "./limits.js";
 import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";
@@ -42,15 +45,21 @@ function emit<K extends keyof typeof kernelHostEvents>(
   );
 }
 
+const requests = new HostRequests({
+  judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
+  toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
+  toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+});
+
 function vmOf(handle: number): Vm {
   const vm = vms.get(handle);
   if (vm === undefined) throw new HostError("ERR_SECURE_EXEC_DISPOSED", "the runtime was disposed");
   return vm;
 }
 
-function makeVm(options: VmOptions): Vm {
+function makeVm(handle: number, options: VmOptions): Vm {
   try {
-    return new Vm(options, takeGuest);
+    return new Vm(handle, options, requests, takeGuest);
   } catch (error) {
     if (error instanceof VmOptionError)
       throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
@@ -94,7 +103,7 @@ type Calls = typeof hostCalls;
 const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K> } = {
   ping: () => ({}),
   createVm: ({ vm, options }) => {
-    vms.set(vm, makeVm(JSON.parse(options) as VmOptions));
+    vms.set(vm, makeVm(vm, JSON.parse(options) as VmOptions));
     return {};
   },
   disposeVm: ({ vm }) => {
@@ -110,6 +119,10 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
   },
   ...hostFiles.handlers,
   spawn: ({ vm, process: handle, options, source }) => spawn(vm, handle, options, source),
+  registerTools: ({ vm, tools }) => {
+    vmOf(vm).registerTools(JSON.parse(tools) as ToolDescriptor[]);
+    return {};
+  },
   stats: () => {
     const stats: KernelStats = {
       pid: process.pid,
@@ -133,6 +146,8 @@ const events: { [K in keyof Events]: (args: Message<Events[K]["args"]>) => void 
   credit: ({ process: handle, stream, bytes }) => programs.get(handle)?.credit(stream, bytes),
   residentExec: ({ process: handle, sequence, source }) =>
     programs.get(handle)?.process.residentExec(sequence, source),
+  judged: ({ id, answers }) => requests.judged(id, JSON.parse(answers) as Answer[]),
+  toolDone: ({ id, ok, json }) => requests.toolDone(id, { ok, json: Buffer.from(json) }),
 };
 
 const callTable = byNumber<Calls[keyof Calls]>(hostCalls);

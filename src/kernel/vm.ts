@@ -8,11 +8,16 @@ import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
 import { Errno, errnoName } from "../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../abi/fcntl.js";
 import type { VmMount, VmOptions } from "../protocol/host-calls.js";
+import type { ToolDescriptor } from "../protocol/tools.js";
 import { limits } from "./limits.js";
+import type { Guest } from "../launcher/fork.js";
+import type { HostRequests } from "./host-requests.js";
+import { Policy } from "./policy/policy.js";
 import { installPrograms } from "./process/programs.js";
 import type { Process } from "./process/process.js";
 import { ProcessTable } from "./process/table.js";
-import type { Guest } from "../launcher/fork.js";
+import { installToolCommands } from "./tools/commands.js";
+import { ToolRegistry } from "./tools/registry.js";
 
 export const identity = Object.freeze({
   uid: 1000,
@@ -58,16 +63,32 @@ export class Vm {
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
+  readonly policy: Policy;
+  readonly tools = new ToolRegistry();
+  readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
+  /** Arguments of its processes' calls that wait for an answer. */
+  pendingCallBytes = 0;
   #nextProgram = 1;
 
-  constructor(options: VmOptions, takeGuest: TakeGuest) {
+  readonly #handle: number;
+  readonly #requests: HostRequests;
+
+  /** `handle` is the SDK's name for this VM. */
+  constructor(handle: number, options: VmOptions, requests: HostRequests, takeGuest: TakeGuest) {
+    this.#handle = handle;
+    this.#requests = requests;
     this.takeGuest = takeGuest;
+    this.policy = new Policy(options.permissions, (scope, asked) =>
+      requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+    );
+    this.jsRuntime = options.jsRuntime;
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
     this.fs.mountProc(this.#machineView());
     for (const mount of options.mounts) this.#mount(mount);
+    if (options.tools.length > 0) this.registerTools(options.tools);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
   }
@@ -100,6 +121,16 @@ export class Vm {
   dispose(): void {
     this.disposed = true;
     this.fs.dispose();
+  }
+
+  registerTools(tools: readonly ToolDescriptor[]): void {
+    this.tools.register(tools);
+    installToolCommands(this.fs, this.tools.commandNames().keys());
+  }
+
+  /** Asks the host to run a tool's handler. */
+  callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
+    return this.#requests.callTool(this.#handle, name, input);
   }
 
   /** Called by a process that has ended, once. */

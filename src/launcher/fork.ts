@@ -66,6 +66,9 @@ const requireBuiltin = (id) => {
 };
 // Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
 const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
+  // Globals that a platform may take from the program, but not from these modules.
+  const own = { process, Buffer, setImmediate, URL, TextDecoder };
+  const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
   const loaded = new Map();
   const load = (id) => {
     if (loaded.has(id)) return loaded.get(id).exports;
@@ -82,10 +85,8 @@ const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
       }
       return load(parts.join("/"));
     };
-    const run = vm.compileFunction(source, ["exports", "require", "module", "internalBinding", "requireBuiltin"], {
-      filename: "node:internal/secure-exec/" + id,
-    });
-    run(module.exports, localRequire, module, internalBinding, requireBuiltin);
+    const run = vm.compileFunction(source, names, { filename: "node:internal/secure-exec/" + id });
+    run(module.exports, localRequire, module, internalBinding, requireBuiltin, ...Object.values(own));
     return module.exports;
   };
   return load;

@@ -13,13 +13,16 @@ export const FrameKind = Object.freeze({
   /** Asks for exactly one `reply` or `failure` with the same id. */
   call: 1,
   reply: 2,
-  /** Payload: `i32` errno on the guest's socket, a JSON error on the SDK's. */
+  /** Payload: `guestFailure` on the guest's socket, a JSON error on the SDK's. */
   failure: 3,
   /** One-way; id is 0. */
   event: 4,
 } as const);
 
 export const frameHeaderBytes = 11;
+
+/** A failed system call: the positive errno, and the whole text of the error where the errno's own does not say enough. */
+export const guestFailure = { errno: "i32", message: "string" } as const;
 
 export interface Frame {
   kind: number;

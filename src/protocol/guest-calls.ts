@@ -5,6 +5,7 @@
  */
 import { flowCalls, guestFlowEvents, kernelFlowEvents } from "./flow-calls.js";
 import { fsCalls } from "./fs-calls.js";
+import type { JsRuntime } from "./platforms.js";
 
 /** Calls a guest makes; each gets one reply or an errno. */
 export const guestCalls = {
@@ -53,6 +54,17 @@ export const guestCalls = {
   setProcessGroup: { nr: 22, args: { pid: "u32", group: "u32" }, result: {} },
   /** Resource usage of the calling process: microseconds of CPU, bytes of memory. */
   usage: { nr: 3, args: {}, result: { userUs: "f64", systemUs: "f64", rssBytes: "f64" } },
+  /**
+   * Calls a host tool by name or alias. `input` is JSON text, empty for undefined. With `ok` the answer's
+   * `json` is the result, empty for undefined, otherwise a `ToolFailure`.
+   */
+  callTool: {
+    nr: 40,
+    args: { name: "string", input: "bytes" },
+    result: { ok: "bool", json: "bytes" },
+  },
+  /** JSON of the `ToolDescriptor`s of the tools the caller may call, or of the one with that name or alias. */
+  describeTools: { nr: 41, args: { name: "string" }, result: { json: "bytes" } },
 } as const;
 
 /** One-way messages from guest to kernel. */
@@ -80,7 +92,7 @@ export const kernelEvents = {
   credit: { nr: 2, args: { fd: "u8", bytes: "u32" } },
   signal: { nr: 5, args: { signal: "u8" } },
   /** Something happened to what `watch` watches: to `name` in a directory, or to a file itself. */
-  fileEvent: { nr: 60, args: { watch: "u32", renamed: "bool", name: "string" } },
+  fileEvent: { nr: 10, args: { watch: "u32", renamed: "bool", name: "string" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
 
@@ -126,4 +138,5 @@ export interface StartOptions {
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */
   machineUptimeMs: number;
+  jsRuntime: JsRuntime;
 }

@@ -3,6 +3,9 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { Policies } from "./permissions.js";
+import type { JsRuntime } from "./platforms.js";
+import type { ToolDescriptor } from "./tools.js";
 
 /** File calls of the SDK. Content larger than one message travels in parts. */
 export const hostFileCalls = {
@@ -64,6 +67,8 @@ export const hostCalls = {
     args: { vm: "u32", process: "u32", options: "string", source: "bytes" },
     result: { pid: "u32" },
   },
+  /** Adds tools or replaces them; `tools` is JSON of `ToolDescriptor[]`. */
+  registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -76,6 +81,10 @@ export const hostEvents = {
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
+  /** Answers `judge`; `answers` is JSON of `Answer[]`. */
+  judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
+  /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
+  toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
 } as const;
 
 /** One-way messages from the kernel to the SDK. */
@@ -87,6 +96,12 @@ export const kernelHostEvents = {
   stdinCredit: { nr: 4, args: { vm: "u32", process: "u32", bytes: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
+  judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
+  /** Asks for a tool's handler; `input` is JSON text that a guest wrote. */
+  toolCall: { nr: 41, args: { vm: "u32", id: "u32", name: "string", input: "bytes" } },
+  /** Nobody waits for that call any more. */
+  toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
 } as const;
 
 export interface HostFailure {
@@ -98,6 +113,11 @@ export interface VmOptions {
   env: Record<string, string>;
   cwd: string;
   mounts: VmMount[];
+  permissions: Policies;
+  /** How long a policy function may take; a later answer is a denial. */
+  permissionTimeoutMs: number;
+  tools: ToolDescriptor[];
+  jsRuntime: JsRuntime;
 }
 
 export interface VmMount {

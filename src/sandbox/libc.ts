@@ -160,6 +160,18 @@ const nSbrk = bind<[bigint], bigint>(library, "sbrk", ["i64"], "u64");
 const nErrnoLocation = bind<[], bigint>(library, "__errno_location", [], "pointer");
 const nLoopFork = bind<[bigint], number>(engine, "uv_loop_fork", ["pointer"], "i32");
 const nRandPoll = bind<[], number>(engine, "RAND_poll", [], "i32");
+const nRandFetch = bind<[bigint, Uint8Array, bigint], bigint>(
+  engine,
+  "EVP_RAND_fetch",
+  ["u64", "buffer", "u64"],
+  "u64",
+);
+const nCipherFetch = bind<[bigint, Uint8Array, bigint], bigint>(
+  engine,
+  "EVP_CIPHER_fetch",
+  ["u64", "buffer", "u64"],
+  "u64",
+);
 
 const x64 = process.arch === "x64";
 
@@ -634,6 +646,15 @@ export function uvLoopFork(): number {
 /** Reseeds OpenSSL from the kernel: 1 on success. */
 export function randPoll(): number {
   return nRandPoll();
+}
+
+/**
+ * Looks up the algorithms behind `randPoll`, which OpenSSL does once per process
+ * and at length. No generator is made and nothing is drawn.
+ */
+export function prepareRandPoll(): void {
+  for (const name of ["SEED-SRC", "CTR-DRBG"]) nRandFetch(0n, cString(name), 0n);
+  nCipherFetch(0n, cString("AES-256-CTR"), 0n);
 }
 
 /** Fresh bytes of the kernel; throws rather than return fewer. */

@@ -139,6 +139,16 @@ export const errorTable = {
     when: "A file call fails; details.errno holds the reason's name, such as EISDIR, if it has one.",
     remedy: "See the reason in the message.",
   },
+  TOOL_TIMEOUT: {
+    message: "the host tool {tool} did not answer within {timeout}ms",
+    when: "A handler took longer than its timeoutMs. It is the reason of the handler's signal.",
+    remedy: "Give the tool a longer timeoutMs, or let the handler stop at its signal.",
+  },
+  TOOL_CANCELLED: {
+    message: "nobody waits for this call of a host tool any more",
+    when: "The program that made the call is gone. It is the reason of the handler's signal.",
+    remedy: "Let the handler stop at its signal.",
+  },
   INTERNAL: {
     message: "the kernel refused the call: {why}",
     when: "The kernel failed in a way that has no code of its own.",

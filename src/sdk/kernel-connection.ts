@@ -13,6 +13,7 @@ import { encodeFrame, FrameKind, FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
 import type { HostFailure, ProcessEnd } from "../protocol/host-calls.js";
+import type { Request, Scope } from "../protocol/permissions.js";
 import type { CallArgs, CallResult, CallSpec } from "../protocol/table.js";
 import type { Message } from "../protocol/codec.js";
 import { failure, invalidOption, kernelError, nameOfCode, printable } from "./errors.js";
@@ -38,6 +39,14 @@ export interface ProcessSink {
   stdinTaken(bytes: number): void;
   residentDone(sequence: number, exitCode: number): void;
   lost(error: SecureExecError): void;
+}
+
+/** What a VM is asked by its kernel. No method may throw. */
+export interface VmSink {
+  judge(id: number, scope: Scope, requests: Request[]): void;
+  toolCall(id: number, name: string, input: Uint8Array): void;
+  toolCancel(id: number): void;
+  close(): void;
 }
 
 interface PendingCall {
@@ -70,6 +79,7 @@ export class KernelConnection {
   readonly #reader = new FrameReader();
   readonly #calls = new Map<number, PendingCall>();
   readonly #sinks = new Map<number, ProcessSink>();
+  readonly #vms = new Map<number, VmSink>();
   #lastCall = 0;
   #lastHandle = 0;
   #ready = false;
@@ -154,6 +164,16 @@ export class KernelConnection {
     if (this.#sinks.delete(handle)) this.#kernel.release();
   }
 
+  /** Routes what the kernel asks about `vm` to `sink` until `detachVm`. Does not keep the event loop alive. */
+  attachVm(vm: number, sink: VmSink): void {
+    this.#vms.set(vm, sink);
+  }
+
+  detachVm(vm: number): void {
+    this.#vms.get(vm)?.close();
+    this.#vms.delete(vm);
+  }
+
   /** Ends the kernel; whatever is pending fails with `reason`. Resolves when its process is gone. */
   close(reason: SecureExecError): Promise<void> {
     this.#closeReason ??= reason;
@@ -235,6 +255,21 @@ export class KernelConnection {
         this.#sinks.get(process)?.residentDone(sequence, exitCode);
         return;
       }
+      case kernelHostEvents.judge.nr: {
+        const { vm, id, scope, requests } = decoder.message(kernelHostEvents.judge.args);
+        this.#vms.get(vm)?.judge(id, scope as Scope, JSON.parse(requests) as Request[]);
+        return;
+      }
+      case kernelHostEvents.toolCall.nr: {
+        const { vm, id, name, input } = decoder.message(kernelHostEvents.toolCall.args);
+        this.#vms.get(vm)?.toolCall(id, name, new Uint8Array(input));
+        return;
+      }
+      case kernelHostEvents.toolCancel.nr: {
+        const { vm, id } = decoder.message(kernelHostEvents.toolCancel.args);
+        this.#vms.get(vm)?.toolCancel(id);
+        return;
+      }
       default:
         throw new MalformedMessage(`event number ${frame.number}`);
     }
@@ -253,6 +288,7 @@ export class KernelConnection {
       this.detach(handle);
       sink.lost(error);
     }
+    for (const vm of this.#vms.keys()) this.detachVm(vm);
   }
 
   #endError(end: KernelEnd): SecureExecError {

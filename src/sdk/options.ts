@@ -11,7 +11,14 @@ import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import type { VmMount } from "../protocol/host-calls.js";
+import { parsePermissions } from "./permissions.js";
+import type { ParsedPermissions, Permissions } from "./permissions.js";
+import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
+import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { parseTools } from "./tools.js";
+import type { HostTools, ParsedTools } from "./tools.js";
+import type { JsRuntime } from "../protocol/platforms.js";
 
 export const defaultCwd = "/home/user";
 
@@ -21,9 +28,7 @@ export interface NodeRuntimeBootTiming {
   durationMs: number;
 }
 
-type Mode = "allow" | "deny";
-
-export interface NodeRuntimeCreateOptions {
+export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Environment of every program, over the machine's base environment. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */
@@ -38,10 +43,17 @@ export interface NodeRuntimeCreateOptions {
   sidecar?: SidecarProcess;
   /** Called once per stage of starting up. */
   onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
-  /** Only the defaults can be given in this version; anything else is refused. */
-  permissions?: Partial<
-    Record<"fs" | "network" | "childProcess" | "process" | "env" | "tool", Mode>
-  >;
+  /** What programs may do, merged per scope over the defaults; see docs/permissions.md. */
+  permissions?: Permissions;
+  /** How long a permission function may take before its request is denied. Default 10 000. */
+  permissionTimeoutMs?: number;
+  /** Functions of the host that programs may call by name; see docs/tools.md. */
+  tools?: HostTools;
+  /** Other names for `tools`. */
+  bindings?: HostTools;
+  hostFunctions?: HostTools;
+  /** The options of the platform in one object; see docs/platforms.md. */
+  jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
 }
 
 /** Options of one program. */
@@ -69,6 +81,10 @@ export interface NodeRuntimeExecOptions {
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
+/** Options of one command. */
+export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+
+const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
   "env",
   "cwd",
@@ -78,19 +94,12 @@ const createNames = [
   "sidecar",
   "onBootTiming",
   "permissions",
-];
-const plannedNames = [
-  "tools",
-  "bindings",
-  "hostFunctions",
-  "loopbackExemptPorts",
-  "commandsDir",
-  "wasmCommandDirs",
+  "permissionTimeoutMs",
+  ...toolNames,
   "jsRuntime",
-  "limits",
-  "timing",
-  "user",
+  ...jsRuntimeKeys,
 ];
+const plannedNames = ["loopbackExemptPorts", "commandsDir", "wasmCommandDirs", "limits", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -103,15 +112,7 @@ const runNames = [
   "language",
   "name",
 ];
-/** The policy in force in this version; tools do not exist yet, so either word about them is true. */
-const permissionsInForce: Readonly<Record<string, readonly unknown[]>> = {
-  fs: ["allow"],
-  network: ["deny"],
-  childProcess: ["allow"],
-  process: ["allow"],
-  env: ["allow"],
-  tool: ["allow", "deny"],
-};
+const permissionTimeoutMs = 10_000;
 /** The longest delay a timer of Node takes; about 24.8 days. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
@@ -204,10 +205,10 @@ export function parseFlags<T extends Record<string, boolean>>(value: unknown, de
 }
 
 /** Positive milliseconds or undefined. */
-export function timeoutOf(value: unknown): number | undefined {
+export function timeoutOf(value: unknown, option = "timeout"): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !(value > 0)) {
-    throw invalidOption("timeout", "must be a positive number of milliseconds");
+    throw invalidOption(option, "must be a positive number of milliseconds");
   }
   return Math.min(value, longestTimeoutMs);
 }
@@ -218,24 +219,6 @@ function signalOf(value: unknown): AbortSignal | undefined {
   throw invalidOption("signal", "must be an AbortSignal");
 }
 
-function checkPermissions(value: unknown): void {
-  if (value === undefined) return;
-  if (!isRecord(value)) throw invalidOption("permissions", "must be an object");
-  for (const [scope, mode] of Object.entries(value)) {
-    if (mode === undefined) continue;
-    const option = `permissions.${scope}`;
-    if (!Object.hasOwn(permissionsInForce, scope))
-      throw invalidOption(option, "is not a known scope");
-    if (!permissionsInForce[scope]!.includes(mode)) {
-      throw failure(
-        "NOT_IMPLEMENTED",
-        { option: `this value of ${option}` },
-        { details: { option } },
-      );
-    }
-  }
-}
-
 export interface CreateOptions {
   env: Record<string, string>;
   cwd: string;
@@ -243,11 +226,22 @@ export interface CreateOptions {
   mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
+  permissions: ParsedPermissions;
+  permissionTimeoutMs: number;
+  tools: ParsedTools;
+  jsRuntime: JsRuntime;
+}
+
+/** The tools under whichever of the three names they were given. */
+function toolsOf(given: Bag): ParsedTools {
+  const [name = "tools", second] = toolNames.filter((key) => given[key] !== undefined);
+  if (second !== undefined) throw invalidOption(second, `means the same as ${name}; give one`);
+  return parseTools(name, given[name]);
 }
 
 export function parseCreateOptions(value: unknown): CreateOptions {
   const given = bagOf(value, createNames, plannedNames);
-  checkPermissions(given.permissions);
+  const toolsGiven = toolNames.some((name) => given[name] !== undefined);
   const { files = {}, sidecar } = given;
   if (!isRecord(files)) throw invalidOption("files", "must be an object of guest paths");
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
@@ -266,6 +260,11 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     mounts: mountsOf(given.mounts, given.nodeModules),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
+    permissions: parsePermissions(given.permissions, toolsGiven),
+    permissionTimeoutMs:
+      timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
+    tools: toolsOf(given),
+    jsRuntime: parseJsRuntime(given),
   };
 }
 
@@ -324,6 +323,26 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     language: languageOf(given.language, name),
     name,
   };
+}
+
+/** The name of a command and its arguments. */
+export function commandOf(name: unknown, args: unknown): { name: string; args: string[] } {
+  if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
+  return {
+    name: pathOf("command", name),
+    args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
+  };
+}
+
+/** Options of a command: those of a program that do not say what the program is. */
+export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+  return parseRunOptions(
+    bagOf(
+      value,
+      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+    ),
+    cwd,
+  );
 }
 
 /** Options of a resident runner: none exist yet. */

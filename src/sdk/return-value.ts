@@ -8,50 +8,11 @@
  */
 import { failure, printable } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
+import { dropProtoKeys, nestingDepth } from "./json.js";
 
 export const returnLimits = Object.freeze({ bytes: 8 * 1024 * 1024, depth: 1000 });
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-const quote = 0x22;
-const backslash = 0x5c;
-
-/** Deepest nesting of brackets outside strings, or Infinity as soon as it passes `limit`. */
-function nestingDepth(bytes: Uint8Array, limit: number): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at]!;
-    if (inString) {
-      if (byte === backslash) at++;
-      else if (byte === quote) inString = false;
-    } else if (byte === quote) {
-      inString = true;
-    } else if (byte === 0x5b || byte === 0x7b) {
-      depth++;
-      if (depth > deepest) deepest = depth;
-      if (deepest > limit) return Infinity;
-    } else if (byte === 0x5d || byte === 0x7d) {
-      depth--;
-    }
-  }
-  return deepest;
-}
-
-/** Removes every own `__proto__` key below `root`, without recursion. */
-function dropProtoKeys(root: unknown): void {
-  const todo: object[] = [];
-  if (typeof root === "object" && root !== null) todo.push(root);
-  for (let object = todo.pop(); object !== undefined; object = todo.pop()) {
-    if (!Array.isArray(object) && Object.hasOwn(object, "__proto__")) {
-      Reflect.deleteProperty(object, "__proto__");
-    }
-    for (const child of Object.values(object)) {
-      if (typeof child === "object" && child !== null) todo.push(child as object);
-    }
-  }
-}
 
 /** The rejection for a value that could not cross; `path` and `why` may be guest text. */
 export function returnValueError(why: string, path?: string): SecureExecError {

@@ -15,9 +15,12 @@ import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
+import { MachineHost } from "./machine-host.js";
 import {
   bytesOf,
+  commandOf,
   guestPathOf,
+  parseCommandOptions,
   parseCreateOptions,
   parseFlags,
   parseResidentOptions,
@@ -26,6 +29,7 @@ import {
 } from "./options.js";
 import type {
   CreateOptions,
+  NodeRuntimeCommandOptions,
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
@@ -37,6 +41,8 @@ import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValue, returnValueError } from "./return-value.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { parseTools } from "./tools.js";
+import type { HostTools } from "./tools.js";
 
 export interface NodeRuntimeExecResult {
   /** Everything the program wrote, decoded as UTF-8, up to 16 MiB per stream. */
@@ -54,6 +60,9 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
   value?: T;
 }
 
+/** What is started: the text of a program, or a command with its arguments in the options. */
+type Start = { mode: "program"; source: string } | { mode: "exec" };
+
 interface Finished {
   result: NodeRuntimeExecResult;
   outcome: GuestOutcome;
@@ -64,17 +73,25 @@ export class NodeRuntime {
   readonly #vm: number;
   readonly #cwd: string;
   readonly #files: RuntimeFiles;
+  readonly #host: MachineHost;
   readonly #processes = new Set<GuestProcess>();
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   #disposing: Promise<void> | undefined;
 
-  private constructor(connection: KernelConnection, vm: number, cwd: string) {
+  private constructor(connection: KernelConnection, given: CreateOptions) {
     this.#connection = connection;
-    this.#vm = vm;
-    this.#cwd = cwd;
+    this.#vm = connection.newHandle();
+    this.#cwd = given.cwd;
+    const vm = this.#vm;
     this.#files = new RuntimeFiles(connection, vm);
+    this.#host = new MachineHost(given.permissions.functions, {
+      judged: (id, answers) =>
+        connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
+      toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+    });
+    this.#host.tools.add(given.tools, "tools");
   }
 
   /**
@@ -96,9 +113,18 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd, mounts } = given;
-    const runtime = new NodeRuntime(connection, connection.newHandle(), cwd);
-    const vmOptions = JSON.stringify({ env, cwd, mounts } satisfies VmOptions);
+    const { env, cwd, mounts, jsRuntime, permissionTimeoutMs } = given;
+    const runtime = new NodeRuntime(connection, given);
+    const vmOptions = JSON.stringify({
+      env,
+      cwd,
+      mounts,
+      jsRuntime,
+      permissions: given.permissions.policies,
+      permissionTimeoutMs,
+      tools: runtime.#host.tools.descriptors(),
+    } satisfies VmOptions);
+    connection.attachVm(runtime.#vm, runtime.#host);
     try {
       await timed(
         "vm_create",
@@ -122,7 +148,7 @@ export class NodeRuntime {
 
   /** Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. */
   async exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult> {
-    return (await this.#finish(code, options)).result;
+    return (await this.#finish(() => this.#programOf(code, options))).result;
   }
 
   /**
@@ -133,7 +159,7 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions,
   ): Promise<NodeRuntimeRunResult<T>> {
-    const { result, outcome } = await this.#finish(code, options);
+    const { result, outcome } = await this.#finish(() => this.#programOf(code, options));
     const { end, value } = outcome;
     if (end.exitCode !== 0 || end.returned === "none") return result;
     if (end.returned === "failure") {
@@ -144,11 +170,44 @@ export class NodeRuntime {
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
   async spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess> {
-    const source = sourceOf(code);
-    const given = parseRunOptions(options, this.#cwd);
+    return this.#spawn(() => this.#programOf(code, options));
+  }
+
+  /**
+   * Runs an executable file of the machine to its end: a path, or a name that is searched
+   * in PATH. Rejects with SPAWN_FAILED when there is none (details.errno is ENOENT).
+   */
+  async execCommand(
+    command: string,
+    args: string[] = [],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeExecResult> {
+    return (await this.#finish(() => this.#commandOf(command, args, options))).result;
+  }
+
+  /** Starts an executable file of the machine, as `execCommand` does, and resolves once it runs. */
+  async spawnCommand(
+    command: string,
+    args: string[] = [],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeProcess> {
+    return this.#spawn(() => this.#commandOf(command, args, options));
+  }
+
+  #programOf(code: unknown, options: unknown): [Start, RunOptions] {
+    return [{ mode: "program", source: sourceOf(code) }, parseRunOptions(options, this.#cwd)];
+  }
+
+  #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
+    const given = parseCommandOptions(options, this.#cwd);
+    return [{ mode: "exec" }, { ...given, ...commandOf(command, args) }];
+  }
+
+  async #spawn(parse: () => [Start, RunOptions]): Promise<NodeRuntimeProcess> {
+    const [start, given] = parse();
     this.#checkUsable();
     given.signal?.throwIfAborted();
-    const guest = this.#start(source, given, { capture: false, stdin: true });
+    const guest = this.#start(start, given, { capture: false, stdin: true });
     const stopListening = listenOnce(given.signal, () => guest.terminate());
     guest.onGone(stopListening);
     await guest.started;
@@ -190,6 +249,34 @@ export class NodeRuntime {
       guest.onGone(() => this.#runners.delete(runner));
     }
     return runner;
+  }
+
+  /**
+   * Adds host tools, or replaces those of the same name. Whether programs may call them is for
+   * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
+   */
+  async registerTools(tools: HostTools): Promise<void> {
+    const parsed = parseTools("tools", tools);
+    this.#checkUsable();
+    this.#host.tools.add(parsed, "tools");
+    const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
+    try {
+      await this.#connection.call("registerTools", {
+        vm: this.#vm,
+        tools: JSON.stringify(descriptors),
+      });
+    } catch (error) {
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    }
+  }
+
+  /** Earlier and later names of `registerTools`. */
+  registerBindings(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
+  }
+
+  registerHostFunctions(tools: HostTools): Promise<void> {
+    return this.registerTools(tools);
   }
 
   /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do. */
@@ -271,6 +358,7 @@ export class NodeRuntime {
       if (error instanceof KernelRefusal) throw error.toPublic();
     } finally {
       for (const guest of this.#processes) guest.vanish();
+      this.#connection.detachVm(this.#vm);
     }
     await Promise.all(runners);
   }
@@ -281,17 +369,13 @@ export class NodeRuntime {
     return guest;
   }
 
-  #start(
-    source: string,
-    given: RunOptions,
-    how: { capture: boolean; stdin: boolean },
-  ): GuestProcess {
+  #start(start: Start, given: RunOptions, how: { capture: boolean; stdin: boolean }): GuestProcess {
     const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
       hook !== undefined ? 0 : how.capture ? captureLimitBytes : 1;
     const options: ProcessOptions = {
-      mode: "program",
+      mode: start.mode,
       language,
       name,
       args,
@@ -307,7 +391,7 @@ export class NodeRuntime {
         connection: this.#connection,
         vm: this.#vm,
         options,
-        source,
+        source: start.mode === "program" ? start.source : "",
         capture,
         onStdout,
         onStderr,
@@ -321,13 +405,12 @@ export class NodeRuntime {
     return guest;
   }
 
-  async #finish(code: unknown, options: unknown): Promise<Finished> {
-    const source = sourceOf(code);
-    const given = parseRunOptions(options, this.#cwd);
+  async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
+    const [start, given] = parse();
     this.#checkUsable();
     const { signal } = given;
     signal?.throwIfAborted();
-    const guest = this.#start(source, given, { capture: true, stdin: false });
+    const guest = this.#start(start, given, { capture: true, stdin: false });
     this.#awaited.add(guest);
     const stopListening = listenOnce(signal, () => {
       guest.terminate();

@@ -54,9 +54,17 @@ test("the host answers every question", () => {
     assert.doesNotMatch(String(answer), /^failed/, name);
 });
 
-for (const [name, answer] of Object.entries(expected)) {
-  test(`in memory: ${name}`, () => assert.deepEqual(inMemory[name], answer));
+/** inotify(7) merges equal events that nobody has read yet, so how many arrive is a matter of time. */
+const settled = (answer) =>
+  Array.isArray(answer)
+    ? answer.filter((entry, at) => at === 0 || entry !== answer[at - 1])
+    : answer;
+
+for (const [name, given] of Object.entries(expected)) {
+  const comparable = name === "events" ? settled : (answer) => answer;
+  const answer = comparable(given);
+  test(`in memory: ${name}`, () => assert.deepEqual(comparable(inMemory[name]), answer));
   // The host's user does not lend his identity to programs.
   if (name === "set-id bits") continue;
-  test(`on a writable mount: ${name}`, () => assert.deepEqual(onMount[name], answer));
+  test(`on a writable mount: ${name}`, () => assert.deepEqual(comparable(onMount[name]), answer));
 }

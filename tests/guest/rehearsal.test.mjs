@@ -28,7 +28,8 @@ it("a guest has the globals, handles and caches of a plain Node", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
-  const given = ["__dirname", "__filename", "__return", "exports", "module", "require"];
+  const given =
+    "__dirname __filename __return callBinding callHostTool exports module require".split(" ");
   await using runtime = await NodeRuntime.create({ env: { ONLY: "this" } });
   // Those that were forked ahead, and some that were not.
   for (let i = 0; i < 6; i++) {
@@ -46,5 +47,22 @@ it("TypeScript runs in guests forked before and after its compiler was loaded", 
       language: "ts",
     });
     assert.equal(value, 42);
+  }
+});
+
+it("every public module loads in guests forked before and after the zygote loaded it", async () => {
+  await using runtime = await NodeRuntime.create();
+  const program = `
+    import { builtinModules } from "node:module";
+    const failed = [];
+    for (const id of builtinModules) {
+      await import(id.startsWith("node:") ? id : "node:" + id).catch((error) => failed.push(id + ": " + error));
+    }
+    __return({ failed, count: builtinModules.length, status: new Response("").status });`;
+  for (let i = 0; i < 6; i++) {
+    const { value } = await runtime.run(program);
+    assert.deepEqual(value.failed, []);
+    assert.ok(value.count > 40);
+    assert.equal(value.status, 200);
   }
 });

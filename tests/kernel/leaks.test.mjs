@@ -8,7 +8,7 @@ import { openDescriptors, tree, until } from "../support/processes.mjs";
 const residentKib = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))[1]);
 
-it("1000 runs leak nothing", { timeout: 120_000 }, async () => {
+it("1000 runs leak nothing", { timeout: 600_000 }, async () => {
   await using rt = await NodeRuntime.create();
   const batch = async (count) => {
     let next = 0;

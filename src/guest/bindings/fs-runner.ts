@@ -7,7 +7,7 @@
  * the async context of that call, and ticks and microtasks run between two of them.
  */
 import type { CallArgs, CallResult } from "../../protocol/table.js";
-import { createPatientDelivery } from "../delivery.js";
+import { createDelivery } from "../delivery.js";
 import type { GuestCalls, GuestEnvironment } from "../environment.js";
 
 type Name = keyof GuestCalls;
@@ -41,12 +41,16 @@ export function* waitFor<T>(wait: Wait<T>): Operation<T> {
 /** Error names and texts of libuv, by negative errno; filled by `installRunner`. */
 let uvErrors: ReadonlyMap<number, readonly [code: string, message: string]> = new Map();
 
+/** The kernel's text for the failure at hand, if it has one. */
+let kernelWords = (): string => "";
+
 /** What C++ throws for a failed system call: the same text, the same properties in the same order. */
 export function failure(errno: number, syscall: string, path?: string, dest?: string): Error {
   const [code, text] = uvErrors.get(errno) ?? ["UNKNOWN", "unknown error"];
   let message = `${code}: ${text}, ${syscall}`;
   if (path !== undefined) message += ` '${path}'`;
   if (dest !== undefined) message += ` -> '${dest}'`;
+  if (kernelWords() !== "") message = kernelWords();
   const error = new NativeError(message) as NodeJS.ErrnoException & { dest?: string };
   error.errno = errno;
   error.code = code;
@@ -103,10 +107,11 @@ function withoutFrames(error: unknown): unknown {
 
 export function createRunner(env: GuestEnvironment): Runner {
   const { kernel } = env;
+  kernelWords = () => kernel.denial;
   uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
   const frames = env.requireBuiltin("internal/async_context_frame");
   const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
-  const deliver = createPatientDelivery(env);
+  const deliver = createDelivery(env);
 
   function sync<T>(operation: Operation<T>): T {
     let state = operation.next();

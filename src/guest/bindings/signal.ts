@@ -68,10 +68,16 @@ export function installSignals(
 ): void {
   channelOf = channel;
   internalBinding("signal_wrap").Signal = SignalHandle;
-  void requireBuiltin;
+  const { UVException } = requireBuiltin("internal/errors");
   const kill = (pid: number, signal: number): number => {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
     const result = channel().call("kill", { pid, signal });
+    const { denial } = channel();
+    if (typeof result === "number" && denial !== "") {
+      const error = new UVException({ errno: result, syscall: "kill" });
+      error.message = denial;
+      throw error;
+    }
     return typeof result === "number" ? result : 0;
   };
   Object.defineProperty(process, "_kill", {

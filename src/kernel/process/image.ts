@@ -18,6 +18,8 @@ export interface Image {
   name: string;
   /** With argv[0]. */
   argv: string[];
+  /** The file that was found, without links; of a script, the script. */
+  file: string;
 }
 
 /** fs/exec.c and include/linux/binfmts.h: BINPRM_BUF_SIZE, and five rewrites at most. */
@@ -35,16 +37,28 @@ export function findImage(
 ): Image | number {
   if (file === "") return -Errno.ENOENT;
   if (file.includes("\0")) return -Errno.EINVAL;
-  if (file.includes("/")) return imageOf(fs, who, file, argv, 0);
+  if (file.includes("/")) return imageAt(fs, who, file, argv);
   let denied = false;
   for (const directory of (searchPath ?? defaultPath).split(":").slice(0, 256)) {
     const path = directory === "" ? file : `${directory}/${file}`;
-    const image = imageOf(fs, who, path, argv, 0);
+    const image = imageAt(fs, who, path, argv);
     if (typeof image !== "number") return image;
     if (image === -Errno.EACCES) denied = true;
     else if (image !== -Errno.ENOENT && image !== -Errno.ENOTDIR) return image;
   }
   return denied ? -Errno.EACCES : -Errno.ENOENT;
+}
+
+function imageAt(
+  fs: FileSystem,
+  who: Credentials,
+  path: string,
+  argv: readonly string[],
+): Image | number {
+  const image = imageOf(fs, who, path, argv, 0);
+  if (typeof image === "number") return image;
+  const file = fs.realpath(who, path);
+  return typeof file === "number" ? file : { ...image, file };
 }
 
 function imageOf(
@@ -53,7 +67,7 @@ function imageOf(
   path: string,
   argv: readonly string[],
   depth: number,
-): Image | number {
+): Omit<Image, "file"> | number {
   if (depth > maxInterpreters) return -Errno.ELOOP;
   const stat = fs.stat(who, path, true);
   if (typeof stat === "number") return stat;
@@ -61,7 +75,7 @@ function imageOf(
   if ((stat.mode & S_IFMT) !== S_IFREG) return -Errno.EACCES;
   const allowed = fs.access(who, path, X_OK);
   if (allowed < 0) return allowed;
-  const head = readHead(fs, path);
+  const head = readHead(fs, who, path);
   if (typeof head === "number") return head;
   if (head.startsWith(programMagic)) {
     const kind = head.slice(programMagic.length).split("\n")[0] as ProgramKind;
@@ -93,8 +107,8 @@ function imageOf(
 }
 
 /** The start of a file, one character per byte. Execution needs no read permission. */
-function readHead(fs: FileSystem, path: string): string | number {
-  const file = fs.open({ uid: 0, gid: 0, umask: 0, cwd: "/" }, path, O_RDONLY, 0);
+function readHead(fs: FileSystem, who: Credentials, path: string): string | number {
+  const file = fs.open({ uid: 0, gid: 0, umask: 0, cwd: who.cwd }, path, O_RDONLY, 0);
   if (typeof file === "number") return file;
   const buffer = Buffer.alloc(headBytes);
   const size = file.read(buffer, 0);

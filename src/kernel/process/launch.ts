@@ -13,10 +13,13 @@ import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
+import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
 import { limits } from "../limits.js";
 import { identity } from "../vm.js";
 import type { Vm } from "../vm.js";
+import { afterwards, denial } from "../policy/decision.js";
+import type { Answer } from "../syscalls/dispatch.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
 import { describe } from "./describe.js";
@@ -36,9 +39,27 @@ export type LaunchOptions = Pick<
   "mode" | "language" | "image" | "path" | "argv" | "argv0" | "env"
 >;
 
-/** Asks for an OS process and starts `process` in it. */
-export function launch(process: Process, options: LaunchOptions, source: Uint8Array): void {
+/**
+ * Asks for an OS process and starts `process` in it, with what the policy leaves of its
+ * environment. `inherited` is what the spawning process has itself.
+ */
+export function launch(
+  process: Process,
+  options: LaunchOptions,
+  source: Uint8Array,
+  inherited: Readonly<Record<string, string>> = options.env,
+): void {
+  const env = process.policy.filterEnv(options.env, inherited);
+  if (env instanceof Deferred) {
+    env.whenSettled((kept) =>
+      begin(process, { ...options, env: typeof kept === "number" ? {} : kept }, source),
+    );
+  } else begin(process, { ...options, env }, source);
+}
+
+function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm, credentials } = process;
+  process.environment = options.env;
   vm.takeGuest((guest, reason) => {
     if (guest === undefined) return process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
     process.start(
@@ -57,6 +78,7 @@ export function launch(process: Process, options: LaunchOptions, source: Uint8Ar
         memoryLimitBytes: limits.memoryBytes,
         startedAtMs: Date.now(),
         machineUptimeMs: Date.now() - vm.startedAtMs,
+        jsRuntime: vm.jsRuntime,
       },
       source,
     );
@@ -72,11 +94,37 @@ function describeAll(process: Process): string[] {
   return kinds;
 }
 
-/** spawn of the table: the child's pid and the ends of new socket pairs, or -errno. */
+type Spawned = CallResult<typeof guestCalls, "spawn">;
+
+/** spawn of the table: the child's pid and the ends of new socket pairs, or -errno; judged first. */
 export function spawn(
   parent: Process,
   args: CallArgs<typeof guestCalls, "spawn">,
-): CallResult<typeof guestCalls, "spawn"> | number {
+): Answer<Spawned> {
+  if (parent.policy.allowsAll("childProcess")) return start(parent, args);
+  const { argv, env, file } = args;
+  if (bytesOf(argv) + bytesOf(env) > limits.argumentBytes) return -Errno.E2BIG;
+  const environment = parseEnvironment(env);
+  const { credentials, vm } = parent;
+  const image = findImage(vm.fs, credentials, file, argv, environment["PATH"]);
+  const request = {
+    scope: "childProcess" as const,
+    operation: "spawn" as const,
+    command: file,
+    ...(typeof image !== "number" && { path: image.file }),
+    args: argv.slice(1),
+    cwd: args.cwd === "" ? credentials.cwd : args.cwd,
+    env: environment,
+  };
+  return afterwards(parent.policy.judge(request), () => {
+    const now = findImage(vm.fs, credentials, file, argv, environment["PATH"]);
+    // What the name stands for may have changed while the answer was awaited.
+    const same = typeof now === "number" || typeof image === "number" || now.file === image.file;
+    return same && typeof now === typeof image ? start(parent, args) : denial(request);
+  });
+}
+
+function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spawned | number {
   const { vm } = parent;
   const { argv, env, fds } = args;
   if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
@@ -115,7 +163,7 @@ export function spawn(
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
-  launch(child, optionsOf(image, environment), noSource);
+  launch(child, optionsOf(image, environment), noSource, parent.environment);
   return { pid, ends: handed.ends };
 }
 

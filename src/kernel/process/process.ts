@@ -10,7 +10,7 @@ import { constants } from "node:os";
 import { Errno } from "../../abi/errno.js";
 import { Decoder, MalformedMessage } from "../../protocol/codec.js";
 import type { Message, Schema } from "../../protocol/codec.js";
-import { FrameKind, encodeFrame } from "../../protocol/frames.js";
+import { FrameKind, encodeFrame, guestFailure } from "../../protocol/frames.js";
 import type { Frame } from "../../protocol/frames.js";
 import { guestCalls, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
@@ -24,6 +24,7 @@ import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
+import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
 import { DescriptorTable } from "./descriptors.js";
@@ -91,6 +92,11 @@ export class Process {
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
   readonly descriptors = new DescriptorTable(limits.openFiles);
+  /** What it was started with, after the policy. */
+  environment: Readonly<Record<string, string>> = {};
+  get policy(): Vm["policy"] {
+    return this.vm.policy;
+  }
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
   get fs(): Vm["fs"] {
@@ -137,9 +143,9 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#guest = guest;
-    this.startOptions = options;
     const main = this.#newThread(guest.socket);
     this.#threads.add(main);
+    this.startOptions = options;
     guest.attach({
       frame: (frame) => this.#frame(main, frame),
       violation: (reason) => {
@@ -234,33 +240,52 @@ export class Process {
       if (opened < 0) this.#reply(thread, id, number, schema, opened);
       return;
     }
-    const result =
+    const result: unknown =
       entry.name === "flowShutdown"
         ? thread.flows.shutdown((args as { flow: number }).flow)
         : dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
     if (!(result instanceof Deferred)) return this.#reply(thread, id, number, schema, result);
-    if (thread.calls.size >= limits.pendingCalls) {
+    const bytes = frame.payload.length;
+    if (
+      thread.calls.size >= limits.pendingCalls ||
+      this.vm.pendingCallBytes + bytes > limits.pendingCallBytes
+    ) {
       result.cancel();
       return this.#reply(thread, id, number, schema, -Errno.EAGAIN);
     }
-    thread.calls.add(result);
+    const pending = {
+      cancel: (): void => {
+        this.vm.pendingCallBytes -= bytes;
+        result.cancel();
+      },
+    };
+    thread.calls.add(pending);
+    this.vm.pendingCallBytes += bytes;
     result.whenSettled((answer) => {
-      thread.calls.delete(result);
-      if (!this.ended) this.#reply(thread, id, number, schema, answer as never);
+      thread.calls.delete(pending);
+      this.vm.pendingCallBytes -= bytes;
+      if (this.ended) return;
+      try {
+        this.#reply(thread, id, number, schema, answer);
+      } catch (error) {
+        // Whoever settled it does not answer for this guest.
+        this.#violation ??= error instanceof Error ? error.message : String(error);
+        this.#end();
+      }
     });
   }
 
-  #reply(
-    thread: Thread,
-    id: number,
-    number: number,
-    schema: Schema,
-    result: object | number,
-  ): void {
-    const reply =
+  #reply(thread: Thread, id: number, number: number, schema: Schema, result: unknown): void {
+    const failure =
       typeof result === "number"
-        ? encodeFrame(FrameKind.failure, id, number, { errno: "i32" }, { errno: -result })
-        : encodeFrame(FrameKind.reply, id, number, schema, result as Message<Schema>);
+        ? { errno: -result, message: "" }
+        : result instanceof Denial
+          ? { errno: -result.errno, message: result.message }
+          : undefined;
+    const reply =
+      failure === undefined
+        ? encodeFrame(FrameKind.reply, id, number, schema, result as Message<Schema>)
+        : encodeFrame(FrameKind.failure, id, number, guestFailure, failure);
     const { socket } = thread;
     if (!socket.send(reply) && socket.bufferedBytes > limits.replyBacklogBytes) {
       this.#violation ??= "replies are not being read";

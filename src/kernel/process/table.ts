@@ -69,7 +69,7 @@ export class ProcessTable {
   /** kill(2). `pid` may name one process, a group (negative), the caller's group (0) or all (-1). */
   kill(sender: Process, pid: number, signal: number): number {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
-    const targets = this.#targets(sender, pid);
+    const targets = this.targets(sender, pid);
     if (targets.length === 0) return pid === initPid ? -Errno.EPERM : -Errno.ESRCH;
     let result: number = -Errno.ESRCH;
     for (const target of targets) {
@@ -79,7 +79,8 @@ export class ProcessTable {
     return result;
   }
 
-  #targets(sender: Process, pid: number): Process[] {
+  /** Whom kill(2) means by `pid`. */
+  targets(sender: Process, pid: number): Process[] {
     if (pid > 0) {
       const one = this.#byPid.get(pid);
       return one === undefined ? [] : [one];

@@ -6,15 +6,18 @@
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { Deferred } from "../io/deferred.js";
+import { admit } from "../policy/admission.js";
+import type { Denial } from "../policy/decision.js";
 import type { Process } from "../process/process.js";
 import { fsHandlers } from "./fs.js";
 import { processHandlers } from "./process.js";
+import { toolHandlers } from "./tools.js";
 
 type Calls = typeof guestCalls;
 /** Answered by the process itself, for the thread that asks. */
 type Special = "threadSocket" | "flowShutdown";
 /** What a handler may answer. */
-export type Answer<R> = R | number | Deferred<R>;
+export type Answer<R> = R | number | Denial | Deferred<R> | Deferred<R | Denial>;
 export type Handlers = {
   readonly [K in Exclude<keyof Calls, Special>]: (
     process: Process,
@@ -22,12 +25,12 @@ export type Handlers = {
   ) => Answer<CallResult<Calls, K>>;
 };
 
-const handlers: Handlers = { ...fsHandlers, ...processHandlers };
+const handlers: Handlers = { ...fsHandlers, ...processHandlers, ...toolHandlers };
 
 export function dispatch<K extends keyof Handlers>(
   process: Process,
   name: K,
   args: CallArgs<Calls, K>,
 ): Answer<CallResult<Calls, K>> {
-  return handlers[name](process, args);
+  return admit(process, name, args, (admitted) => handlers[name](process, admitted));
 }

@@ -8,6 +8,7 @@ import { createPipe, createSocketPair } from "../io/pipe.js";
 import type { Stream } from "../io/stream.js";
 import { describe } from "../process/describe.js";
 import { spawn } from "../process/launch.js";
+import { afterwards } from "../policy/decision.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
 
@@ -60,8 +61,20 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
   },
 
   kill(process, { pid, signal }) {
-    const result = process.vm.processes.kill(process, pid, signal);
-    return result < 0 ? result : {};
+    const { processes } = process.vm;
+    // A process may always signal itself.
+    const others = processes.targets(process, pid).filter((target) => target !== process);
+    const requests = others.map((target) => ({
+      scope: "process" as const,
+      operation: "kill" as const,
+      pid: target.pid,
+      signal,
+      command: target.argv.join(" "),
+    }));
+    return afterwards(process.policy.judgeAll(requests), () => {
+      const result = processes.kill(process, pid, signal);
+      return result < 0 ? result : {};
+    });
   },
 
   pipe(process) {

@@ -37,6 +37,12 @@ const options: StartOptions = {
   memoryLimitBytes: 256 * 1024 * 1024,
   startedAtMs: 0,
   machineUptimeMs: 0,
+  jsRuntime: {
+    platform: "node",
+    moduleResolution: "node",
+    allowedBuiltins: null,
+    timing: "normal",
+  },
 };
 
 const source = `

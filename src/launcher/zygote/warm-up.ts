@@ -17,28 +17,25 @@ const keptInternals = [
 ];
 
 /**
- * Public modules that cost much and that few programs use in their first
- * milliseconds: loaded while the zygote has nothing to do. A guest forked before
- * loads them itself, natively, when it needs them.
+ * Public modules that cost much: loaded while the zygote has nothing to do. A
+ * guest forked before loads them itself when it needs them.
  */
 const laterModules = [
-  "crypto",
-  "zlib",
-  "http",
-  "https",
-  "tls",
-  "repl",
-  "test",
-  "test/reporters",
-  "http2",
-  "stream/web",
   "assert",
   "assert/strict",
-  "cluster",
-  "domain",
-  "punycode",
-  "sqlite",
+  "crypto",
+  "http",
+  "http2",
+  "https",
+  "stream/web",
+  "tls",
+  "zlib",
 ];
+
+/** Public modules that few programs need: every guest that does loads them itself. */
+const rareModules = ["cluster", "domain", "punycode", "repl", "sqlite", "test", "test/reporters"];
+/** Modules that warn when they are loaded, which is the guest's to see. */
+const warningModules = ["sys", "wasi"];
 
 const warmProgram = `import fs from "node:fs"; import { join } from "node:path"; await null; structuredClone({});`;
 
@@ -46,12 +43,13 @@ function publicModules(requireBuiltin: (id: string) => any): { id: string; name:
   const refused = new Set(refusedModules);
   return (requireBuiltin("module").builtinModules as string[])
     .map((id) => ({ id, name: id.replace(/^node:/, "") }))
-    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_|^sys$/.test(name));
+    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_/.test(name))
+    .filter(({ name }) => !warningModules.includes(name));
 }
 
 export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {
   for (const { id, name } of publicModules(requireBuiltin)) {
-    if (!laterModules.includes(name)) requireBuiltin(id);
+    if (!laterModules.includes(name) && !rareModules.includes(name)) requireBuiltin(id);
   }
   for (const id of keptInternals) requireBuiltin(id);
   const loader = requireBuiltin("internal/modules/esm/loader").getOrInitializeCascadedLoader();

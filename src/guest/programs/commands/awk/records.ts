@@ -1,0 +1,118 @@
+/** Owns cutting input into records and records into fields, as RS and FS say. */
+import type { ByteSource } from "../../support/input.js";
+import type { RegexCache } from "../../support/regex.js";
+import { byteString } from "../../support/text.js";
+
+export class RecordReader {
+  #text = "";
+  #position = 0;
+  #ended = false;
+
+  constructor(
+    private readonly source: ByteSource,
+    private readonly regexes: RegexCache,
+  ) {}
+
+  close(): void {
+    this.source.close();
+  }
+
+  #more(): boolean {
+    if (this.#ended) return false;
+    const chunk = this.source.read();
+    if (chunk.length === 0) {
+      this.#ended = true;
+      return false;
+    }
+    this.#text = this.#text.slice(this.#position) + byteString(chunk);
+    this.#position = 0;
+    return true;
+  }
+
+  next(separator: string): string | undefined {
+    if (separator === "") return this.#paragraph();
+    if (separator.length > 1) return this.#byRegex(separator);
+    let from = this.#position;
+    for (;;) {
+      const end = this.#text.indexOf(separator, from);
+      if (end !== -1) {
+        const record = this.#text.slice(this.#position, end);
+        this.#position = end + 1;
+        return record;
+      }
+      const held = this.#text.length - this.#position;
+      if (!this.#more()) return this.#rest();
+      from = held;
+    }
+  }
+
+  #rest(): string | undefined {
+    if (this.#position >= this.#text.length) return undefined;
+    const rest = this.#text.slice(this.#position);
+    this.#text = "";
+    this.#position = 0;
+    return rest;
+  }
+
+  #byRegex(separator: string): string | undefined {
+    const regex = this.regexes.get(separator);
+    for (;;) {
+      const match = regex.exec(this.#text, this.#position);
+      // A match at the very end could go on in what is still to come.
+      if (match !== undefined && match.end > match.index && (match.end < this.#text.length || this.#ended)) {
+        const record = this.#text.slice(this.#position, match.index);
+        this.#position = match.end;
+        return record;
+      }
+      if (!this.#more()) {
+        if (match !== undefined && match.end > match.index) continue;
+        return this.#rest();
+      }
+    }
+  }
+
+  /** Records are separated by blank lines. */
+  #paragraph(): string | undefined {
+    for (;;) {
+      while (this.#text[this.#position] === "\n") this.#position++;
+      const end = this.#position < this.#text.length ? this.#text.indexOf("\n\n", this.#position) : -1;
+      if (end !== -1) {
+        const record = this.#text.slice(this.#position, end);
+        this.#position = end + 2;
+        return record;
+      }
+      if (!this.#more()) return this.#rest()?.replace(/\n$/, "");
+    }
+  }
+}
+
+export function splitFields(
+  text: string,
+  separator: string,
+  regexes: RegexCache,
+  paragraphs: boolean,
+): string[] {
+  if (text === "") return [];
+  if (separator === " ") {
+    const trimmed = text.replace(/^[ \t\n]+|[ \t\n]+$/g, "");
+    return trimmed === "" ? [] : trimmed.split(/[ \t\n]+/);
+  }
+  if (separator === "") return [...text];
+  if (separator.length === 1 && separator !== "\\" && !paragraphs) return text.split(separator);
+  const source = separator.length === 1 ? `[${separator === "^" ? "\\^" : separator === "\\" ? "\\\\" : separator}]` : separator;
+  const regex = regexes.get(paragraphs ? `(${source})|\n` : source);
+  const fields: string[] = [];
+  let from = 0;
+  for (let search = 0; search <= text.length; ) {
+    const match = regex.exec(text, search);
+    if (match === undefined) break;
+    if (match.end === match.index) {
+      search = match.end + 1;
+      continue;
+    }
+    fields.push(text.slice(from, match.index));
+    from = search = match.end;
+  }
+  fields.push(text.slice(from));
+  return fields;
+}

@@ -1,0 +1,360 @@
+/** Owns `grep`, `egrep`, `fgrep` and `rgrep`. */
+import { CommandExit, CommandFailure, type Command, type CommandContext } from "../command.js";
+import { errorText } from "../support/errors.js";
+import { joinPath, sortedNames } from "../support/files.js";
+import { globRegex } from "../support/glob.js";
+import { LineReader, openInput, type ByteSource } from "../support/input.js";
+import { parseOptions, type Options } from "../support/options.js";
+import { fromBytes, toBytes } from "../support/text.js";
+import { lineMatcher, type LineMatcher } from "../support/line-matcher.js";
+
+export const main: Command = (context) => {
+  const options = parseOptions(
+    context,
+    "A:B:C:D:EFGHILPRTUVZabcd:e:f:hilm:noqrsvwxyz",
+    {
+      "after-context=": "A",
+      "before-context=": "B",
+      "context=": "C",
+      "extended-regexp": "E",
+      "fixed-strings": "F",
+      "basic-regexp": "G",
+      "perl-regexp": "P",
+      "with-filename": "H",
+      "no-filename": "h",
+      "files-without-match": "L",
+      "files-with-matches": "l",
+      "dereference-recursive": "R",
+      recursive: "r",
+      "initial-tab": "T",
+      binary: "U",
+      null: "Z",
+      text: "a",
+      "binary-files=": "binary",
+      "byte-offset": "b",
+      count: "c",
+      "directories=": "d",
+      "regexp=": "e",
+      "file=": "f",
+      "ignore-case": "i",
+      "no-ignore-case": "noI",
+      "max-count=": "m",
+      "line-number": "n",
+      "only-matching": "o",
+      quiet: "q",
+      silent: "q",
+      "no-messages": "s",
+      "invert-match": "v",
+      "word-regexp": "w",
+      "line-regexp": "x",
+      "null-data": "z",
+      "line-buffered": "lineBuffered",
+      "color=?": "color",
+      "colour=?": "color",
+      "include=": "include",
+      "exclude=": "exclude",
+      "exclude-dir=": "excludeDir",
+      "exclude-from=": "excludeFrom",
+      "label=": "label",
+    },
+    {
+      status: 2,
+      numberOption: "C",
+      hint: `Usage: ${context.name} [OPTION]... PATTERNS [FILE]...\n`,
+      usage: "[OPTION]... PATTERNS [FILE]...",
+    },
+  );
+  return new Grep(context, options).run();
+};
+
+/** Whether a file is named by what a rule with or without slashes says. */
+function globs(patterns: string[]): (path: string) => boolean {
+  const rules = patterns.map((pattern) => globRegex(pattern.replace(/\/+$/, "")));
+  return (path) => {
+    const base = path.slice(path.lastIndexOf("/") + 1);
+    return rules.some((rule) => rule.test(base) || rule.test(path));
+  };
+}
+
+class Grep {
+  readonly #matcher: LineMatcher;
+  readonly #recursive: boolean;
+  readonly #named: boolean;
+  readonly #before: number;
+  readonly #after: number;
+  readonly #limit: number;
+  readonly #delimiter: string;
+  readonly #color: { match: string; file: string; line: string; separator: string } | undefined;
+  #matchedAny = false;
+  #failed = false;
+  #shownAny = false;
+
+  constructor(
+    private readonly context: CommandContext,
+    private readonly options: Options,
+  ) {
+    const { operands } = options;
+    let patterns = options.all("e").flatMap((text) => text.split("\n"));
+    for (const file of options.all("f")) patterns.push(...this.#patternsOf(file));
+    if (!options.has("e", "f")) {
+      const word = operands.shift();
+      if (word === undefined) {
+        context.writeError(
+          `Usage: ${context.name} [OPTION]... PATTERNS [FILE]...\nTry '${context.name} --help' for more information.\n`,
+        );
+        throw new CommandExit(2);
+      }
+      patterns = word.split("\n");
+    }
+    const syntax =
+      options.last("E", "F", "G", "P") ?? { egrep: "E", fgrep: "F" }[context.name] ?? "G";
+    this.#matcher = lineMatcher(patterns.map(toBytes), {
+      syntax: syntax as "E" | "F" | "G" | "P",
+      ignoreCase:
+        options.last("i", "y", "noI") !== undefined && options.last("i", "y", "noI") !== "noI",
+      whole: options.has("x") ? "line" : options.has("w") ? "word" : undefined,
+    });
+    this.#recursive =
+      options.has("r", "R") || options.get("d") === "recurse" || context.name === "rgrep";
+    const named = options.last("H", "h");
+    const onlyDirectory = operands.length === 1 && this.#recursive;
+    this.#named =
+      named !== undefined
+        ? named === "H"
+        : operands.length > 1 ||
+          (this.#recursive && operands.length === 0) ||
+          (onlyDirectory && this.#isDirectory(operands[0]!));
+    const lines = (key: string) => {
+      const entry = options.list.findLast((each) => each.key === key || each.key === "C");
+      if (entry === undefined) return 0;
+      if (!/^\d+$/.test(entry.value)) {
+        throw new CommandFailure(`${entry.value}: invalid context length argument`, 2);
+      }
+      return Number(entry.value);
+    };
+    this.#before = lines("B");
+    this.#after = lines("A");
+    const limit = options.get("m");
+    if (limit !== undefined && !/^-?\d+$/.test(limit))
+      throw new CommandFailure("invalid max count", 2);
+    this.#limit = limit === undefined || limit.startsWith("-") ? Infinity : Number(limit);
+    this.#delimiter = options.has("z") ? "\0" : "\n";
+    const color = options.get("color");
+    const colored =
+      color === "always" || ((color === "auto" || color === "") && context.isTerminal(1));
+    this.#color = colored
+      ? {
+          match: "\x1b[01;31m\x1b[K",
+          file: "\x1b[35m\x1b[K",
+          line: "\x1b[32m\x1b[K",
+          separator: "\x1b[36m\x1b[K",
+        }
+      : undefined;
+  }
+
+  #patternsOf(file: string): string[] {
+    const reader = new LineReader(openInput(this.context, file));
+    const patterns: string[] = [];
+    for (let line = reader.next(); line !== undefined; line = reader.next())
+      patterns.push(fromBytes(line));
+    return patterns;
+  }
+
+  #isDirectory(path: string): boolean {
+    return this.context.fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  }
+
+  run(): number {
+    const { options } = this;
+    const operands = options.operands.length > 0 ? options.operands : [this.#recursive ? "." : "-"];
+    const implicit = options.operands.length === 0 && this.#recursive;
+    for (const path of operands) {
+      if (this.#recursive && path !== "-" && this.#isDirectory(path))
+        this.#walk(path, implicit, true);
+      else if (path === "-" || this.#included(path, true)) this.#file(path);
+      if (this.#matchedAny && options.has("q")) return 0;
+    }
+    if (this.#failed && !(options.has("q") && this.#matchedAny)) return 2;
+    return this.#matchedAny ? 0 : 1;
+  }
+
+  #complain(path: string, error: unknown): void {
+    const text = errorText(error);
+    this.#failed = true;
+    if (!this.options.has("s")) this.context.writeError(`grep: ${path}: ${text}\n`);
+  }
+
+  #included(path: string, named: boolean): boolean {
+    const include = this.options.all("include");
+    const exclude = this.options.all("exclude");
+    if (exclude.length > 0 && globs(exclude)(path)) return false;
+    return include.length === 0 || (named && !this.#recursive) || globs(include)(path);
+  }
+
+  #walk(path: string, implicit: boolean, named: boolean): void {
+    let names: string[];
+    try {
+      names = sortedNames(this.context, path);
+    } catch (error) {
+      return this.#complain(path, error);
+    }
+    const excludeDirectory = this.options.all("excludeDir");
+    if (!named && excludeDirectory.length > 0 && globs(excludeDirectory)(path)) return;
+    for (const name of names) {
+      const child = implicit && path === "." ? name : joinPath(path, name);
+      let stats = this.context.fs.lstatSync(child, { throwIfNoEntry: false });
+      if (stats?.isSymbolicLink()) {
+        if (!this.options.has("R")) continue;
+        stats = this.context.fs.statSync(child, { throwIfNoEntry: false });
+      }
+      if (stats?.isDirectory()) this.#walk(child, implicit, false);
+      else if (stats?.isFile() && this.#included(child, false)) this.#file(child);
+      if (this.#matchedAny && this.options.has("q")) return;
+    }
+  }
+
+  #file(path: string): void {
+    let source: ByteSource | undefined;
+    try {
+      if (path !== "-" && this.options.get("d") === "skip" && this.#isDirectory(path)) return;
+      source = openInput(this.context, path);
+      this.#search(
+        new LineReader(source, this.#delimiter),
+        path === "-" ? (this.options.get("label") ?? "(standard input)") : path,
+      );
+    } catch (error) {
+      this.#complain(path, error);
+    } finally {
+      source?.close();
+    }
+  }
+
+  #prefix(name: string, line: number, offset: number, separator: string): string {
+    const { options } = this;
+    const color = this.#color;
+    const paint = (text: string, code: string) =>
+      color === undefined ? text : `${code}${text}\x1b[m\x1b[K`;
+    const mark = paint(separator, color?.separator ?? "");
+    let prefix = "";
+    if (this.#named)
+      prefix += paint(toBytes(name), color?.file ?? "") + (options.has("Z") ? "\0" : mark);
+    if (options.has("n")) prefix += paint(String(line), color?.line ?? "") + mark;
+    if (options.has("b")) prefix += paint(String(offset), color?.line ?? "") + mark;
+    return prefix === "" || !options.has("T") ? prefix : `${prefix}\t`;
+  }
+
+  #search(reader: LineReader, name: string): void {
+    const { options, context } = this;
+    const delimiter = this.#delimiter;
+    const silent = options.has("q", "l", "L", "c");
+    const inverted = options.has("v");
+    const only = options.has("o");
+    const held: { text: string; line: number; offset: number }[] = [];
+    let matches = 0;
+    let line = 0;
+    let offset = 0;
+    let lastShown = 0;
+    let trailing = 0;
+    let binary = false;
+    const asText = options.has("a") || options.get("binary") === "text" || options.has("z");
+    if (this.#limit === 0) return this.#finish(name, 0);
+    const show = (text: string, at: number, from: number, separator: string) => {
+      if ((this.#before > 0 || this.#after > 0) && this.#shownAny && at !== lastShown + 1) {
+        context.writeBytes(
+          this.#color === undefined ? "--\n" : `${this.#color.separator}--\x1b[m\x1b[K\n`,
+        );
+      }
+      this.#shownAny = true;
+      lastShown = at;
+      const shown =
+        separator === ":" && !inverted && this.#color !== undefined ? this.#painted(text) : text;
+      context.writeBytes(this.#prefix(name, at, from, separator) + shown + delimiter);
+    };
+    for (let text = reader.next(); text !== undefined; text = reader.next()) {
+      line++;
+      const from = offset;
+      offset += text.length + 1;
+      if (!asText && !binary && text.includes("\0")) binary = true;
+      const matched = this.#matcher.test(text) !== inverted;
+      if (matched) {
+        this.#matchedAny = true;
+        matches++;
+        if (silent && !options.has("c")) break;
+        if (binary && !silent) {
+          if (options.has("I") || options.get("binary") === "without-match") {
+            matches = 0;
+            break;
+          }
+          context.writeError(`grep: ${name}: binary file matches\n`);
+          return;
+        }
+        if (!silent) {
+          for (const before of held) show(before.text, before.line, before.offset, "-");
+          held.length = 0;
+          if (!only) show(text, line, from, ":");
+          else if (!inverted) {
+            lastShown = line;
+            this.#onlyMatches(name, text, line, from);
+          }
+        }
+        trailing = this.#after;
+        if (matches >= this.#limit) break;
+      } else if (!silent && !only && trailing > 0) {
+        trailing--;
+        show(text, line, from, "-");
+      } else if (this.#before > 0 && !silent && !only) {
+        held.push({ text, line, offset: from });
+        if (held.length > this.#before) held.shift();
+      }
+    }
+    // Context behind the last match that -m allows.
+    if (matches >= this.#limit && !silent && !only) {
+      for (; trailing > 0; trailing--) {
+        const text = reader.next();
+        if (text === undefined || this.#matcher.test(text) !== inverted) break;
+        show(text, ++line, offset, "-");
+        offset += text.length + 1;
+      }
+    }
+    this.#finish(name, matches);
+  }
+
+  #finish(name: string, matches: number): void {
+    const { options, context } = this;
+    const end = options.has("Z") ? "\0" : "\n";
+    const list = options.last("l", "L");
+    if (options.has("q")) return;
+    if (list === "l" && matches > 0) context.write(name + end);
+    if (list === "L") {
+      if (matches === 0) context.write(name + end);
+    } else if (list === undefined && options.has("c")) {
+      context.writeBytes(`${this.#named ? this.#prefixName(name) : ""}${matches}\n`);
+    }
+  }
+
+  #prefixName(name: string): string {
+    return toBytes(name) + (this.options.has("Z") ? "\0" : ":");
+  }
+
+  #onlyMatches(name: string, text: string, line: number, offset: number): void {
+    for (const { index, end } of this.#matcher.all(text)) {
+      if (end === index) continue;
+      const found = text.slice(index, end);
+      const shown = this.#color === undefined ? found : `${this.#color.match}${found}\x1b[m\x1b[K`;
+      this.context.writeBytes(
+        this.#prefix(name, line, offset + index, ":") + shown + this.#delimiter,
+      );
+    }
+  }
+
+  #painted(text: string): string {
+    let output = "";
+    let at = 0;
+    for (const { index, end } of this.#matcher.all(text)) {
+      if (end === index) continue;
+      output += `${text.slice(at, index)}${this.#color!.match}${text.slice(index, end)}\x1b[m\x1b[K`;
+      at = end;
+    }
+    return output + text.slice(at);
+  }
+}

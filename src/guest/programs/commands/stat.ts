@@ -1,0 +1,196 @@
+/** Owns `stat`. */
+import type { BigIntStats } from "node:fs";
+import type { Command, CommandContext } from "../command.js";
+import { errorText } from "../support/errors.js";
+import { modeText, nameTable, typeName } from "../support/files.js";
+import { parseOptions, usageFailure } from "../support/options.js";
+import { strftime } from "../support/strftime.js";
+import { quoted, readEscape } from "../support/text.js";
+
+const usualFormat =
+  "  File: %N\n  Size: %-10s\tBlocks: %-10b IO Block: %-6o %F\n" +
+  "Device: %Hd,%Ld\tInode: %-11i Links: %h\n" +
+  "Access: (%04a/%10.10A)  Uid: (%5u/%8U)   Gid: (%5g/%8G)\n" +
+  "Access: %x\nModify: %y\nChange: %z\n Birth: %w\n";
+
+export const main: Command = (context) => {
+  const options = parseOptions(context, "c:Lft", {
+    "format=": "c",
+    "printf=": "printf",
+    dereference: "L",
+    "file-system": "f",
+    terse: "t",
+  });
+  if (options.operands.length === 0) throw usageFailure(context, "missing operand");
+  const kind = options.last("c", "printf");
+  const format =
+    kind === "c"
+      ? `${options.get("c")}\n`
+      : kind === "printf"
+        ? unescaped(options.get("printf")!)
+        : options.has("t")
+          ? "%n %s %b %f %u %g %D %i %h %t %T %X %Y %Z %W %o\n"
+          : usualFormat;
+  let status = 0;
+  for (const path of options.operands) {
+    try {
+      const bigint = { bigint: true } as const;
+      if (options.has("f")) {
+        context.write(fileSystem(context, path, kind === undefined ? undefined : format));
+        continue;
+      }
+      const stats = options.has("L")
+        ? context.fs.statSync(path, bigint)
+        : context.fs.lstatSync(path, bigint);
+      context.write(describe(context, path, stats, format));
+    } catch (error) {
+      const what = options.has("f") ? "cannot read file system information for" : "cannot statx";
+      context.writeError(`stat: ${what} ${quoted(path)}: ${errorText(error)}\n`);
+      status = 1;
+    }
+  }
+  return status;
+};
+
+function unescaped(text: string): string {
+  let output = "";
+  for (let at = 0; at < text.length;) {
+    const escape = text[at] === "\\" ? readEscape(text, at) : undefined;
+    output += escape?.value ?? text[at];
+    at = escape?.end ?? at + 1;
+  }
+  return output;
+}
+
+function time(ns: bigint): string {
+  const seconds = ns / 1_000_000_000n;
+  return strftime(
+    "%Y-%m-%d %H:%M:%S.%N %z",
+    Number(seconds) * 1000,
+    false,
+    Number(ns % 1_000_000_000n),
+  );
+}
+
+function describe(
+  context: CommandContext,
+  path: string,
+  stats: BigIntStats,
+  format: string,
+): string {
+  const mode = Number(stats.mode);
+  const major = (device: bigint) => (device >> 8n) & 0xfffn;
+  const minor = (device: bigint) => (device & 0xffn) | ((device >> 12n) & 0xfff00n);
+  const seconds = (ns: bigint) => String(ns / 1_000_000_000n);
+  const value = (letter: string): string | undefined => {
+    switch (letter) {
+      case "a":
+        return (mode & 0o7777).toString(8);
+      case "A":
+        return modeText(mode);
+      case "b":
+        return String(stats.blocks);
+      case "B":
+        return "512";
+      case "d":
+        return String(stats.dev);
+      case "Hd":
+        return String(major(stats.dev));
+      case "Ld":
+        return String(minor(stats.dev));
+      case "D":
+        return stats.dev.toString(16);
+      case "f":
+        return mode.toString(16);
+      case "F":
+        return typeName({ mode, size: Number(stats.size) } as never);
+      case "g":
+        return String(stats.gid);
+      case "G":
+        return nameTable(context, "group").get(Number(stats.gid)) ?? "UNKNOWN";
+      case "h":
+        return String(stats.nlink);
+      case "i":
+        return String(stats.ino);
+      case "m":
+        return "/";
+      case "n":
+        return path;
+      case "N":
+        return stats.isSymbolicLink()
+          ? `${quoted(path)} -> ${quoted(context.fs.readlinkSync(path))}`
+          : format === usualFormat
+            ? path
+            : quoted(path);
+      case "o":
+        return String(stats.blksize);
+      case "s":
+        return String(stats.size);
+      case "t":
+        return major(stats.rdev).toString(16);
+      case "T":
+        return minor(stats.rdev).toString(16);
+      case "u":
+        return String(stats.uid);
+      case "U":
+        return nameTable(context, "passwd").get(Number(stats.uid)) ?? "UNKNOWN";
+      case "w":
+        return stats.birthtimeNs > 0n ? time(stats.birthtimeNs) : "-";
+      case "W":
+        return seconds(stats.birthtimeNs);
+      case "x":
+        return time(stats.atimeNs);
+      case "X":
+        return seconds(stats.atimeNs);
+      case "y":
+        return time(stats.mtimeNs);
+      case "Y":
+        return seconds(stats.mtimeNs);
+      case "z":
+        return time(stats.ctimeNs);
+      case "Z":
+        return seconds(stats.ctimeNs);
+      default:
+        return undefined;
+    }
+  };
+  return expand(format, value);
+}
+
+function expand(format: string, value: (letter: string) => string | undefined): string {
+  return format.replace(
+    /%([-+ #0']*)(\d*)(?:\.(\d+))?([HL]?[a-zA-Z%])/g,
+    (whole, flags: string, width: string, precision: string | undefined, letter: string) => {
+      if (letter === "%") return "%";
+      const text = value(letter);
+      if (text === undefined) return letter.length === 1 ? "?" : whole;
+      const cut =
+        precision === undefined || /^\d/.test(text) ? text : text.slice(0, Number(precision));
+      const size = Math.min(Number(width), 4096);
+      if (flags.includes("-")) return cut.padEnd(size);
+      return cut.padStart(size, flags.includes("0") && /^[0-9a-f]+$/.test(cut) ? "0" : " ");
+    },
+  );
+}
+
+function fileSystem(context: CommandContext, path: string, format: string | undefined): string {
+  const stats = context.fs.statfsSync(path);
+  const values = new Map<string, string>([
+    ["n", path],
+    ["a", String(stats.bavail)],
+    ["b", String(stats.blocks)],
+    ["c", String(stats.files)],
+    ["d", String(stats.ffree)],
+    ["f", String(stats.bfree)],
+    ["i", "0"],
+    ["l", "255"],
+    ["s", String(stats.bsize)],
+    ["S", String(stats.bsize)],
+    ["t", stats.type.toString(16)],
+    ["T", "tmpfs"],
+  ]);
+  const usual =
+    '  File: "%n"\n    ID: %-8i Namelen: %-7l Type: %T\nBlock size: %-10s Fundamental block size: %S\n' +
+    "Blocks: Total: %-10b Free: %-10f Available: %a\nInodes: Total: %-10c Free: %d\n";
+  return expand(format ?? usual, (letter) => values.get(letter));
+}

@@ -1,0 +1,54 @@
+/** `echo`: dash's under the name of sh, bash's under its own. */
+import { echoEscape } from "../escapes.js";
+import { textOfBytes } from "../text.js";
+import type { Builtin, BuiltinCall } from "./builtin.js";
+
+/** Text with its escapes replaced, and whether `\c` cut it off. */
+export function unescapeEcho(text: string, bash: boolean): { text: string; stopped: boolean } {
+  if (!text.includes("\\")) return { text, stopped: false };
+  let result = "";
+  let bytes: number[] = [];
+  const flush = (): void => {
+    if (bytes.length > 0) result += textOfBytes(bytes);
+    bytes = [];
+  };
+  for (let at = 0; at < text.length;) {
+    const escape = text[at] === "\\" ? echoEscape(text, at + 1, bash) : undefined;
+    if (escape === "stop") {
+      flush();
+      return { text: result, stopped: true };
+    }
+    if (escape !== undefined && typeof escape.value === "number") bytes.push(escape.value);
+    else {
+      flush();
+      result += escape === undefined ? text[at] : escape.value;
+    }
+    at = escape === undefined ? at + 1 : escape.end;
+  }
+  flush();
+  return { text: result, stopped: false };
+}
+
+function echo(call: BuiltinCall): Promise<number> {
+  const { bash } = call.shell;
+  let args = call.args;
+  let newline = true;
+  let escapes = !bash;
+  if (bash) {
+    for (; args[0] !== undefined && /^-[neE]+$/.test(args[0]); args = args.slice(1)) {
+      for (const letter of args[0].slice(1)) {
+        if (letter === "n") newline = false;
+        else escapes = letter === "e";
+      }
+    }
+  } else if (args[0] === "-n") {
+    newline = false;
+    args = args.slice(1);
+  }
+  const joined = args.join(" ");
+  if (!escapes) return call.print(newline ? `${joined}\n` : joined);
+  const { text, stopped } = unescapeEcho(joined, bash);
+  return call.print(newline && !stopped ? `${text}\n` : text);
+}
+
+export const echoBuiltins: Record<string, Builtin> = { echo: { run: echo } };

@@ -1,0 +1,285 @@
+/** `printf`. */
+import { formatEscape } from "../escapes.js";
+import { parseNumber } from "../arithmetic-parser.js";
+import { limits } from "../limits.js";
+import { elementKey } from "../parameters.js";
+import { decodeText, encodeText, textOfBytes } from "../text.js";
+import type { Builtin, BuiltinCall } from "./builtin.js";
+import { unescapeEcho } from "./echo.js";
+
+const conversion = /%([-+ 0#']*)(\*|\d+)?(?:\.(\*|-?\d*))?[hlLjzt]*(.)/suy;
+const MAX_WIDTH = 1 << 20;
+
+class Formatter {
+  #output: string[] = [];
+  #length = 0;
+  #next = 0;
+  #stopped = false;
+  status = 0;
+  readonly #complaints: string[] = [];
+
+  constructor(
+    readonly call: BuiltinCall,
+    readonly format: string,
+    readonly args: readonly string[],
+  ) {}
+
+  /** The whole text: the format is used again while arguments are left. */
+  run(): string {
+    do {
+      const before = this.#next;
+      this.#once();
+      if (this.#next === before) break;
+    } while (this.#next < this.args.length && !this.#stopped);
+    return this.#output.join("");
+  }
+
+  get complaints(): readonly string[] {
+    return this.#complaints;
+  }
+
+  #emit(text: string): void {
+    this.#length += text.length;
+    if (this.#length > limits.textLength) this.call.fail("output too long");
+    this.#output.push(text);
+  }
+
+  #complain(message: string): void {
+    this.#complaints.push(message);
+    this.status = 1;
+  }
+
+  #argument(): string | undefined {
+    return this.args[this.#next++];
+  }
+
+  #once(): void {
+    const { format } = this;
+    let bytes: number[] = [];
+    for (let at = 0; at < format.length && !this.#stopped;) {
+      const character = format[at]!;
+      const escape =
+        character === "\\" ? formatEscape(format, at + 1, this.call.shell.bash) : undefined;
+      if (escape !== undefined && typeof escape.value === "number") bytes.push(escape.value);
+      else {
+        if (bytes.length > 0) this.#emit(textOfBytes(bytes));
+        bytes = [];
+        if (escape !== undefined) this.#emit(escape.value as string);
+        else if (character === "%") {
+          at = this.#conversion(at);
+          continue;
+        } else this.#emit(character);
+      }
+      at = escape === undefined ? at + 1 : escape.end;
+    }
+    if (bytes.length > 0) this.#emit(textOfBytes(bytes));
+  }
+
+  /** One `%…` from its `%`; where the format goes on. */
+  #conversion(at: number): number {
+    if (this.format[at + 1] === "%") {
+      this.#emit("%");
+      return at + 2;
+    }
+    conversion.lastIndex = at;
+    const match = conversion.exec(this.format);
+    if (match === null) this.call.fail(`${this.format.slice(at)}: invalid directive`);
+    const [, flags, width, precision, type] = match as unknown as string[];
+    let columns = this.#size(width);
+    let left = flags!.includes("-");
+    if (columns !== undefined && columns < 0) {
+      left = true;
+      columns = -columns;
+    }
+    const places = precision === undefined ? undefined : (this.#size(precision || "0") ?? 0);
+    const digits = places !== undefined && places < 0 ? undefined : places;
+    const text = this.#value(type!, flags!, digits);
+    const zero = flags!.includes("0") && !left && "diouxXeEfFgGaA".includes(type!);
+    this.#emit(
+      pad(text, columns ?? 0, left, zero && (digits === undefined || !"diouxX".includes(type!))),
+    );
+    return conversion.lastIndex;
+  }
+
+  #size(text: string | undefined): number | undefined {
+    if (text === undefined) return undefined;
+    const size = Number(text === "*" ? this.#integer(this.#argument() ?? "0") : text);
+    if (Math.abs(size) > MAX_WIDTH) this.call.fail("field too wide");
+    return size;
+  }
+
+  #value(type: string, flags: string, digits: number | undefined): string {
+    switch (type) {
+      case "s":
+        return cutBytes(this.#argument() ?? "", digits);
+      case "b": {
+        const { text, stopped } = unescapeEcho(this.#argument() ?? "", this.call.shell.bash);
+        if (stopped) this.#stopped = true;
+        return cutBytes(text, digits);
+      }
+      case "q":
+        return quoteForReuse(this.#argument() ?? "");
+      case "c":
+        return (this.#argument() || "\0").slice(0, 1);
+      case "d":
+      case "i": {
+        const value = this.#integer(this.#argument() ?? "0");
+        const sign = value < 0n ? "-" : flags.includes("+") ? "+" : flags.includes(" ") ? " " : "";
+        return sign + (value < 0n ? -value : value).toString().padStart(digits ?? 1, "0");
+      }
+      case "u":
+      case "o":
+      case "x":
+      case "X":
+        return this.#unsigned(type, flags, digits);
+      case "e":
+      case "E":
+      case "f":
+      case "F":
+      case "g":
+      case "G":
+        return formatFloat(this.#float(this.#argument() ?? "0"), type, flags, digits ?? 6);
+      default:
+        return this.call.fail(`%${type}: invalid directive`);
+    }
+  }
+
+  #unsigned(type: string, flags: string, digits: number | undefined): string {
+    const value = BigInt.asUintN(64, this.#integer(this.#argument() ?? "0"));
+    const base = type === "o" ? 8 : type === "u" ? 10 : 16;
+    let text = value.toString(base).padStart(digits ?? 1, "0");
+    if (flags.includes("#") && value !== 0n) {
+      if (type === "o") text = text.startsWith("0") ? text : `0${text}`;
+      else if (base === 16) text = `0x${text}`;
+    }
+    return type === "X" ? text.toUpperCase() : text;
+  }
+
+  #integer(text: string): bigint {
+    const quoted = /^["'](.)/su.exec(text);
+    if (quoted !== null) return BigInt(quoted[1]!.codePointAt(0)!);
+    const match = /^\s*([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)/.exec(text);
+    if (match === null) {
+      if (text !== "" || !this.call.shell.bash) this.#complain(`${text}: expected numeric value`);
+      return 0n;
+    }
+    if (match[0].length < text.length) this.#complain(`${text}: not completely converted`);
+    const value = parseNumber(match[2]!) ?? 0n;
+    if (value === 2n ** 63n - 1n && BigInt(octalLiteral(match[2]!)) !== value) {
+      this.#complain(`${text}: Numerical result out of range`);
+    }
+    return match[1] === "-" ? -value : value;
+  }
+
+  #float(text: string): number {
+    const quoted = /^["'](.)/su.exec(text);
+    if (quoted !== null) return quoted[1]!.codePointAt(0)!;
+    const match =
+      /^\s*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)/i.exec(
+        text,
+      );
+    if (match === null) {
+      this.#complain(`${text}: expected numeric value`);
+      return 0;
+    }
+    if (match[0].length < text.length) this.#complain(`${text}: not completely converted`);
+    const word = match[0].trim().toLowerCase();
+    if (word.includes("inf")) return word.startsWith("-") ? -Infinity : Infinity;
+    return Number(word);
+  }
+}
+
+/** As BigInt reads it. */
+function octalLiteral(text: string): string {
+  return /^0[0-7]/.test(text) ? `0o${text.slice(1)}` : text;
+}
+
+function pad(text: string, columns: number, left: boolean, zero: boolean): string {
+  const missing = columns - Array.from(text).length;
+  if (missing <= 0) return text;
+  if (left) return text + " ".repeat(missing);
+  if (!zero) return " ".repeat(missing) + text;
+  const prefix = /^[-+ ]?(?:0[xX])?/.exec(text)![0];
+  return prefix + "0".repeat(missing) + text.slice(prefix.length);
+}
+
+/** A precision of `%s` counts bytes. */
+function cutBytes(text: string, count: number | undefined): string {
+  if (count === undefined || count >= text.length * 4) return text;
+  return decodeText(encodeText(text).subarray(0, count));
+}
+
+function formatFloat(value: number, type: string, flags: string, digits: number): string {
+  const lower = type.toLowerCase();
+  const sign =
+    value < 0 || Object.is(value, -0)
+      ? "-"
+      : flags.includes("+")
+        ? "+"
+        : flags.includes(" ")
+          ? " "
+          : "";
+  const size = Math.abs(value);
+  let text: string;
+  if (!Number.isFinite(size)) text = Number.isNaN(size) ? "nan" : "inf";
+  else if (lower === "f")
+    text = size < 1e21 ? size.toFixed(Math.min(digits, 100)) : BigInt(size).toString();
+  else if (lower === "e") text = exponent(size.toExponential(Math.min(digits, 100)));
+  else text = general(size, Math.max(digits, 1), flags.includes("#"));
+  if (type !== lower) text = text.toUpperCase();
+  return sign + text;
+}
+
+function exponent(text: string): string {
+  return text.replace(/e([-+])(\d)$/, "e$10$2");
+}
+
+function general(size: number, digits: number, keepZeros: boolean): string {
+  const places = Math.min(digits, 100);
+  const scientific = size.toExponential(places - 1);
+  const power = Number(scientific.slice(scientific.indexOf("e") + 1));
+  const fixed = power >= -4 && power < places;
+  const text = fixed
+    ? size.toFixed(Math.min(Math.max(places - 1 - power, 0), 100))
+    : exponent(scientific);
+  return keepZeros
+    ? text
+    : text.replace(/\.?0+(?=e|$)/, (zeros, at: number) =>
+        text.slice(0, at + zeros.length).includes(".") ? "" : zeros,
+      );
+}
+
+function quoteForReuse(text: string): string {
+  if (text === "") return "''";
+  if (/\p{Cc}/u.test(text)) {
+    const octal = (c: string): string => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`;
+    const known = text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+    return `$'${known.replace(/\p{Cc}/gu, octal)}'`;
+  }
+  return text.replace(/[^\w@%+=:,./\u0080-\uffff-]/g, "\\$&");
+}
+
+async function printf(call: BuiltinCall): Promise<number> {
+  let args = call.args;
+  let target: string | undefined;
+  if (args[0] === "-v" && args[1] !== undefined) {
+    target = args[1];
+    args = args.slice(2);
+  }
+  if (args[0] === "--") args = args.slice(1);
+  const [format, ...values] = args;
+  if (format === undefined) return call.fail("usage: printf format [arg ...]");
+  const formatter = new Formatter(call, format, values);
+  const text = formatter.run();
+  for (const complaint of formatter.complaints) await call.complain(complaint);
+  if (target === undefined) return (await call.print(text)) || formatter.status;
+  const element = /^([A-Za-z_]\w*)\[(.+)\]$/s.exec(target);
+  if (element === null) call.env.assign(target, text);
+  else {
+    const [, name, key] = element;
+    call.env.variables.setElement(name!, elementKey(call.env, name!, key!), text);
+  }
+  return formatter.status;
+}
+
+export const printfBuiltins: Record<string, Builtin> = { printf: { run: printf } };

@@ -1,0 +1,262 @@
+/** Owns the grammar of compound commands and function definitions. */
+import type { CaseItem, Command, Word } from "./ast.js";
+import { parseArithmetic } from "./arithmetic-parser.js";
+import { literalText } from "./ast.js";
+import { ConditionParser } from "./condition-parser.js";
+import { limits } from "./limits.js";
+import type { Parser } from "./parser.js";
+
+const validName = /^[A-Za-z_]\w*$/;
+const functionName = /^[^\s"'$&();<>\\`|=/][^\s"'$&();<>\\`|]*$/;
+
+/** Names that dash reserves from functions. */
+const specialBuiltins = new Set(
+  ". : break continue eval exec exit export readonly return set shift times trap unset".split(" "),
+);
+
+export class CompoundParser {
+  readonly #parser: Parser;
+
+  constructor(parser: Parser) {
+    this.#parser = parser;
+  }
+
+  /** `undefined` and no move when a simple command stands here. */
+  parse(): Command | undefined {
+    const parser: Parser = this.#parser;
+    const token = parser.peek();
+    if (token.kind === "operator" && token.text === "(") {
+      return parser.scanner.nested(() => this.#parenthesis(token.line));
+    }
+    if (token.kind !== "word" || token.plain === undefined) return undefined;
+    const parse = this.#keywords.get(token.plain);
+    if (parse === undefined) return undefined;
+    return parser.scanner.nested(() => {
+      parser.take();
+      return parse(token.line);
+    });
+  }
+
+  readonly #keywords: ReadonlyMap<string, (line: number) => Command> = new Map([
+    ["{", () => this.#group()],
+    ["if", () => this.#if()],
+    ["while", () => this.#while(false)],
+    ["until", () => this.#while(true)],
+    ["for", (line: number) => this.#for(line)],
+    ["case", (line: number) => this.#case(line)],
+    ["[[", (line: number) => new ConditionParser(this.#parser).parse(line)],
+    ["function", () => this.#functionKeyword()],
+    ...["then", "else", "elif", "fi", "do", "done", "esac", "}", "in"].map(
+      (word) => [word, () => this.#stray(word)] as [string, () => Command],
+    ),
+  ]);
+
+  #stray(word: string): never {
+    return this.#parser.scanner.fail(`"${word}" unexpected`);
+  }
+
+  #group(): Command {
+    const body = this.#parser.compoundList();
+    this.#parser.expectWord("}");
+    return { kind: "group", body };
+  }
+
+  #parenthesis(line: number): Command {
+    const parser: Parser = this.#parser;
+    const { scanner } = parser;
+    parser.take();
+    if (scanner.peek() === "(" && isArithmetic(scanner.text, scanner.position)) {
+      scanner.position += 1;
+      return { kind: "arithmetic", expression: parser.lexer.words.arithmetic(), line };
+    }
+    const body = parser.compoundList();
+    parser.expectOperator(")");
+    return { kind: "subshell", body, line };
+  }
+
+  #if(): Command {
+    const parser: Parser = this.#parser;
+    const clauses: { condition: Command; body: Command }[] = [];
+    do {
+      const condition = parser.compoundList();
+      parser.expectWord("then");
+      clauses.push({ condition, body: parser.compoundList() });
+    } while (this.#takeIf("elif"));
+    const otherwise = this.#takeIf("else") ? parser.compoundList() : undefined;
+    parser.expectWord("fi");
+    return { kind: "if", clauses, ...(otherwise && { otherwise }) };
+  }
+
+  #while(until: boolean): Command {
+    const condition = this.#parser.compoundList();
+    return { kind: "while", until, condition, body: this.#doGroup() };
+  }
+
+  #for(line: number): Command {
+    const parser: Parser = this.#parser;
+    parser.scanner.skipBlanks();
+    if (parser.scanner.startsWith("((")) return this.#arithmeticFor(line);
+    const token = parser.peek(false);
+    const variable = token.kind === "word" ? token.plain : undefined;
+    if (variable === undefined || !validName.test(variable)) {
+      return parser.scanner.fail("Bad for loop variable");
+    }
+    parser.take();
+    parser.skipNewlines();
+    let words: Word[] | undefined;
+    if (this.#takeIf("in")) {
+      words = [];
+      for (let next = parser.peek(false); next.kind === "word"; next = parser.peek(false)) {
+        words.push(next.word);
+        parser.take();
+      }
+      if (parser.peek().kind !== "newline" && !parser.isOperator(";")) parser.unexpected();
+      parser.take();
+    } else if (parser.isOperator(";")) parser.take();
+    const body = this.#doGroup();
+    return { kind: "for", variable, body, line, ...(words && { words }) };
+  }
+
+  #arithmeticFor(line: number): Command {
+    const parser: Parser = this.#parser;
+    const { scanner } = parser;
+    const { words } = parser.lexer;
+    scanner.position += 2;
+    const initial = words.closedBy(";", true);
+    const condition = words.closedBy(";", true);
+    const update = words.arithmetic();
+    if (parser.isOperator(";")) parser.take();
+    parser.skipNewlines();
+    const body = parser.isWord("{") ? this.#bracedBody() : this.#doGroup();
+    return { kind: "arithmetic-for", initial, condition, update, body, line };
+  }
+
+  #bracedBody(): Command {
+    this.#parser.take();
+    return this.#group();
+  }
+
+  #doGroup(): Command {
+    const parser: Parser = this.#parser;
+    parser.skipNewlines();
+    parser.expectWord("do");
+    const body = parser.compoundList();
+    parser.expectWord("done");
+    return body;
+  }
+
+  #case(line: number): Command {
+    const parser: Parser = this.#parser;
+    const subject = parser.peek(false);
+    if (subject.kind !== "word") parser.unexpected("word");
+    parser.take();
+    parser.skipNewlines();
+    parser.expectWord("in");
+    const items: CaseItem[] = [];
+    for (;;) {
+      while (parser.peek(false).kind === "newline") parser.take();
+      if (this.#takeIf("esac")) break;
+      if (parser.isOperator("(")) parser.take();
+      const patterns: Word[] = [];
+      do {
+        const pattern = parser.peek(false);
+        if (pattern.kind !== "word") parser.unexpected();
+        patterns.push(pattern.word);
+        parser.take();
+        parser.peek(false);
+      } while (this.#takeOperator("|"));
+      parser.expectOperator(")");
+      const body = parser.compoundList(true);
+      const end = this.#caseEnd();
+      items.push({ patterns, body, end: end ?? ";;" });
+      if (end === undefined) {
+        parser.expectWord("esac");
+        break;
+      }
+    }
+    return { kind: "case", subject: subject.word, items, line };
+  }
+
+  #caseEnd(): CaseItem["end"] | undefined {
+    for (const end of [";;", ";&", ";;&"] as const) if (this.#takeOperator(end)) return end;
+    return undefined;
+  }
+
+  /** From the `(` behind the name. */
+  functionDefinition(word: Word): Command {
+    const parser: Parser = this.#parser;
+    parser.expectOperator("(");
+    if (!parser.isOperator(")")) parser.unexpected(")");
+    parser.take();
+    const name = literalText(word);
+    const special = !parser.options.bash && specialBuiltins.has(name ?? "");
+    if (name === undefined || special || !functionName.test(name)) {
+      return parser.scanner.fail("Bad function name");
+    }
+    return { kind: "function", name, body: parser.functionBody() };
+  }
+
+  #functionKeyword(): Command {
+    const parser: Parser = this.#parser;
+    const token = parser.peek(false);
+    const name = token.kind === "word" ? token.plain : undefined;
+    if (name === undefined) parser.unexpected();
+    parser.take();
+    if (this.#takeOperator("(")) parser.expectOperator(")");
+    return { kind: "function", name, body: parser.functionBody() };
+  }
+
+  #takeIf(word: string): boolean {
+    if (!this.#parser.isWord(word)) return false;
+    this.#parser.take();
+    return true;
+  }
+
+  #takeOperator(text: string): boolean {
+    if (!this.#parser.isOperator(text)) return false;
+    this.#parser.take();
+    return true;
+  }
+}
+
+/** From the second `(` of `((`: do both close together around what could be an expression? */
+function isArithmetic(text: string, from: number): boolean {
+  const end = matchingParenthesis(text, from);
+  if (end === undefined || text[end + 1] !== ")") return false;
+  try {
+    // What expansions stand for is not known yet; a number is as good as any.
+    parseArithmetic(
+      text.slice(from + 1, end).replace(/\$(?:\{[^}]*\}|\([^)]*\)|\w+|[#?@*])/g, "1"),
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A flat look ahead, no parsing. */
+function matchingParenthesis(text: string, from: number): number | undefined {
+  let depth = 0;
+  for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
+    switch (text[at]) {
+      case "(":
+        depth += 1;
+        break;
+      case ")":
+        if (--depth === 0) return at;
+        break;
+      case "\\":
+        at += 1;
+        break;
+      case "'":
+      case '"': {
+        const end = text.indexOf(text[at]!, at + 1);
+        if (end < 0) return undefined;
+        at = end;
+        break;
+      }
+      default:
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,130 @@
+/** Owns the grammar inside `[[ … ]]`. */
+import type { Command, Condition, Word } from "./ast.js";
+import type { Parser } from "./parser.js";
+import { WordBuilder } from "./scanner.js";
+
+const unaryOperators = new Set(
+  "-a -b -c -d -e -f -g -h -k -n -o -p -r -s -t -u -v -w -x -z -G -L -N -O -S".split(" "),
+);
+const binaryOperators = new Set("= == != =~ -eq -ne -lt -le -gt -ge -nt -ot -ef < >".split(" "));
+
+export class ConditionParser {
+  readonly #parser: Parser;
+
+  constructor(parser: Parser) {
+    this.#parser = parser;
+  }
+
+  /** From behind `[[` to behind `]]`. */
+  parse(line: number): Command {
+    const expression = this.#or();
+    if (!this.#isClosing()) this.#parser.unexpected("]]");
+    this.#parser.take();
+    return { kind: "conditional", expression, line };
+  }
+
+  #or(): Condition {
+    return this.#operands("or", "||", () => this.#and());
+  }
+
+  #and(): Condition {
+    return this.#operands("and", "&&", () => this.#not());
+  }
+
+  #operands(kind: "and" | "or", operator: string, next: () => Condition): Condition {
+    const operands = [next()];
+    while (this.#isOperator(operator)) {
+      this.#parser.take();
+      operands.push(next());
+    }
+    return operands.length === 1 ? operands[0]! : { kind, operands };
+  }
+
+  #not(): Condition {
+    const parser = this.#parser;
+    this.#skipNewlines();
+    if (this.#plain() === "!") {
+      parser.take();
+      return { kind: "not", operand: parser.scanner.nested(() => this.#not()) };
+    }
+    if (!this.#isOperator("(")) return this.#primary();
+    parser.take();
+    const inner = parser.scanner.nested(() => this.#or());
+    if (!this.#isOperator(")")) parser.unexpected(")");
+    parser.take();
+    this.#skipNewlines();
+    return inner;
+  }
+
+  #primary(): Condition {
+    const parser = this.#parser;
+    const operator = this.#plain();
+    const first = this.#word();
+    if (operator !== undefined && unaryOperators.has(operator) && this.#atOperand()) {
+      const next = this.#plain();
+      if (next === undefined || !binaryOperators.has(next)) {
+        return this.#finish({ kind: "unary", operator, operand: this.#word() });
+      }
+    }
+    const binary = this.#plain() ?? this.#comparison();
+    if (binary === undefined || !binaryOperators.has(binary)) {
+      return this.#finish({ kind: "unary", operator: "-n", operand: first });
+    }
+    parser.take();
+    const right = binary === "=~" ? this.#expression() : this.#word();
+    return this.#finish({ kind: "binary", operator: binary, left: first, right });
+  }
+
+  #finish(condition: Condition): Condition {
+    this.#skipNewlines();
+    return condition;
+  }
+
+  /** The right side of `=~`, in which `(`, `|` and `<` are ordinary. */
+  #expression(): Word {
+    const { scanner, lexer } = this.#parser;
+    scanner.skipBlanks();
+    const builder = new WordBuilder();
+    let depth = 0;
+    lexer.words.unquoted(builder, (character) => {
+      if (character === "(") depth += 1;
+      else if (character === ")") depth -= 1;
+      return depth < 0 || (depth === 0 && /\s/.test(character));
+    });
+    return builder.word();
+  }
+
+  #word(): Word {
+    const token = this.#parser.peek(false);
+    if (token.kind !== "word" || token.plain === "]]") this.#parser.unexpected();
+    this.#parser.take();
+    return token.word;
+  }
+
+  #atOperand(): boolean {
+    return this.#parser.peek(false).kind === "word" && !this.#isClosing();
+  }
+
+  #plain(): string | undefined {
+    const token = this.#parser.peek(false);
+    return token.kind === "word" ? token.plain : undefined;
+  }
+
+  #comparison(): string | undefined {
+    const token = this.#parser.peek(false);
+    return token.kind === "operator" ? token.text : undefined;
+  }
+
+  #isClosing(): boolean {
+    return this.#plain() === "]]";
+  }
+
+  #isOperator(text: string): boolean {
+    const token = this.#parser.peek(false);
+    return token.kind === "operator" && token.text === text;
+  }
+
+  #skipNewlines(): void {
+    while (this.#parser.peek(false).kind === "newline") this.#parser.take();
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Owns the asynchronous lists of one environment. A subshell starts with none:
+ * only a parent can wait for its children.
+ */
+import type { WaitStatus } from "./system.js";
+import { describeSignal } from "./signals.js";
+
+export class Job {
+  status: WaitStatus | undefined;
+  /** Its end has been told to the script; its number may go to another. */
+  waited = false;
+
+  constructor(
+    readonly id: number,
+    readonly pid: number,
+    /** The command as it was written. */
+    readonly text: string,
+    readonly ended: Promise<WaitStatus>,
+  ) {}
+
+  get state(): string {
+    const { status } = this;
+    if (status === undefined) return "Running";
+    if (status.signal !== 0) return describeSignal(status.signal);
+    return status.code === 0 ? "Done" : `Done(${status.code})`;
+  }
+}
+
+export function exitStatus(status: WaitStatus): number {
+  return status.signal === 0 ? status.code : 128 + status.signal;
+}
+
+export class JobTable {
+  readonly #jobs: Job[] = [];
+
+  forSubshell(): JobTable {
+    return new JobTable();
+  }
+
+  add(pid: number, text: string, ended: Promise<WaitStatus>): Job {
+    for (const job of this.#jobs.filter((one) => one.waited && one.status !== undefined)) {
+      this.remove(job);
+    }
+    const taken = new Set(this.#jobs.map(({ id }) => id));
+    let id = 1;
+    while (taken.has(id)) id += 1;
+    const job = new Job(id, pid, text, ended);
+    void ended.then((status) => (job.status = status));
+    this.#jobs.push(job);
+    return job;
+  }
+
+  /** Forgets a job whose end has been told. */
+  remove(job: Job): void {
+    const index = this.#jobs.indexOf(job);
+    if (index >= 0) this.#jobs.splice(index, 1);
+  }
+
+  clear(): void {
+    this.#jobs.length = 0;
+  }
+
+  all(): readonly Job[] {
+    return this.#jobs;
+  }
+
+  /** `%n`, `%%`, `%+`, `%-`, `%text`, `%?text`, or a pid. */
+  find(text: string): Job | undefined {
+    if (!text.startsWith("%")) {
+      return /^\d+$/.test(text) ? this.#jobs.find((job) => job.pid === Number(text)) : undefined;
+    }
+    const name = text.slice(1);
+    if (name === "" || name === "%" || name === "+") return this.current();
+    if (name === "-") return this.#jobs.at(-2) ?? this.current();
+    if (/^\d+$/.test(name)) return this.#jobs.find((job) => job.id === Number(name));
+    if (name.startsWith("?")) return this.#jobs.find((job) => job.text.includes(name.slice(1)));
+    return this.#jobs.find((job) => job.text.startsWith(name));
+  }
+
+  current(): Job | undefined {
+    return this.#jobs.at(-1);
+  }
+}

@@ -1,0 +1,370 @@
+/**
+ * Owns the grammar of commands: POSIX XCU 2.10 with the extensions that bash
+ * scripts lean on. One `Parser` reads one text, one complete command at a time,
+ * so that an alias or an error takes effect where a shell would notice it.
+ */
+import type { ArrayElement, Assignment, Command, Redirection, SimpleCommand, Word } from "./ast.js";
+import { CompoundParser } from "./compound-parser.js";
+import type { Token } from "./lexer.js";
+import { Lexer, redirectionOperators } from "./lexer.js";
+import { Nesting, Scanner } from "./scanner.js";
+import type { CommandSyntax, WordScanner } from "./word-scanner.js";
+
+export interface ParserOptions {
+  readonly bash: boolean;
+  readonly aliases: ReadonlyMap<string, string>;
+  /** False while the text may go on: an unfinished command is then `incomplete`, not wrong. */
+  readonly final: boolean;
+  readonly line: number;
+}
+
+/** Builtins whose arguments may be assignments, so that `export x=$y` does not split. */
+const declarations = new Set("export readonly local declare typeset".split(" "));
+const commandPrefixes = new Set(["command", "builtin"]);
+const reserved = new Set(
+  "! { } case do done elif else esac fi for if in then until while".split(" "),
+);
+/** Never the first word of a command. */
+const closing = new Set("} do done elif else esac fi then".split(" "));
+
+export class Parser implements CommandSyntax {
+  readonly lexer: Lexer;
+  readonly #compound: CompoundParser;
+  #token: Token | undefined;
+
+  constructor(
+    text: string,
+    readonly options: ParserOptions,
+    outer?: Scanner | WordScanner,
+  ) {
+    const scanner =
+      outer instanceof Scanner
+        ? outer
+        : new Scanner(text, options.line, options.final, outer?.scanner.nesting ?? new Nesting());
+    this.lexer = new Lexer(scanner, this, options.bash);
+    this.#compound = new CompoundParser(this);
+  }
+
+  get scanner(): Scanner {
+    return this.lexer.scanner;
+  }
+
+  // --- what callers ask for ----------------------------------------------------------------------
+
+  /** The next complete command, or `undefined` at the end of the text. */
+  nextCommand(): Command | undefined {
+    this.skipNewlines();
+    if (this.peek().kind === "end") return undefined;
+    const command = this.#list(false);
+    const token = this.peek();
+    if (token.kind === "newline") this.take();
+    else if (token.kind !== "end") this.unexpected();
+    this.lexer.finish();
+    return command;
+  }
+
+  /** All that is left. */
+  program(): Command {
+    const commands: Command[] = [];
+    for (let next = this.nextCommand(); next !== undefined; next = this.nextCommand()) {
+      commands.push(next);
+    }
+    return commands.length === 1 ? commands[0]! : { kind: "list", commands };
+  }
+
+  // --- CommandSyntax: the inside of words --------------------------------------------------------
+
+  parenthesized(words: WordScanner): Command {
+    const inner = new Parser("", this.options, words.scanner);
+    const body = inner.compoundList(true);
+    inner.expectOperator(")");
+    return body;
+  }
+
+  text(text: string, line: number, words: WordScanner): Command {
+    return new Parser(text, { ...this.options, final: true, line }, words).program();
+  }
+
+  arrayElements(words: WordScanner): readonly ArrayElement[] {
+    const { scanner } = words;
+    const elements: ArrayElement[] = [];
+    for (;;) {
+      scanner.skipBlanks();
+      if (scanner.match(/#[^\n]*/y) !== undefined) continue;
+      const character = scanner.peek();
+      if (character === "") scanner.failAtEnd("Missing ')'");
+      if (character === "\n") {
+        scanner.line += 1;
+        scanner.position += 1;
+      } else if (character === ")") {
+        scanner.position += 1;
+        return elements;
+      } else if (scanner.looksAt(/\[(?:[^\]\s]|\][^=+])*\]\+?=/y)) {
+        scanner.position += 1;
+        const index = words.closedBy("]", false);
+        scanner.position += 1;
+        const value = words.assignmentValue();
+        elements.push({ index, value: "parts" in value ? value : { parts: [] } });
+      } else {
+        const start = scanner.position;
+        elements.push({ value: words.word() });
+        if (scanner.position === start) scanner.fail(`"${character}" unexpected`);
+      }
+    }
+  }
+
+  // --- tokens ------------------------------------------------------------------------------------
+
+  peek(assignable = true): Token {
+    return (this.#token ??= this.lexer.next(assignable));
+  }
+
+  take(): Token {
+    const token = this.peek();
+    this.#token = undefined;
+    return token;
+  }
+
+  isOperator(text: string): boolean {
+    const token = this.peek();
+    return token.kind === "operator" && token.text === text;
+  }
+
+  isWord(text: string): boolean {
+    const token = this.peek();
+    return token.kind === "word" && token.plain === text;
+  }
+
+  expectOperator(text: string): void {
+    if (!this.isOperator(text)) this.unexpected(text);
+    this.take();
+  }
+
+  expectWord(text: string): void {
+    if (!this.isWord(text)) this.unexpected(text);
+    this.take();
+  }
+
+  skipNewlines(): void {
+    while (this.peek().kind === "newline") this.take();
+  }
+
+  unexpected(expected?: string): never {
+    const token = this.peek();
+    const what = describe(token);
+    const message = `${what} unexpected${expected === undefined ? "" : ` (expecting "${expected}")`}`;
+    if (token.kind === "end") return this.scanner.failAtEnd(message);
+    return this.scanner.fail(message);
+  }
+
+  // --- lists -------------------------------------------------------------------------------------
+
+  /** Commands up to a word or operator that cannot start one, over any number of lines. */
+  compoundList(mayBeEmpty = false): Command {
+    return this.scanner.nested(() => {
+      this.skipNewlines();
+      if (mayBeEmpty && (this.isOperator(")") || this.#atCaseEnd())) {
+        return { kind: "list", commands: [] };
+      }
+      return this.#list(true);
+    });
+  }
+
+  #list(overLines: boolean): Command {
+    const commands: Command[] = [];
+    for (;;) {
+      this.peek();
+      const start = this.lexer.tokenStart;
+      const command = this.#andOr();
+      const token = this.peek();
+      const separator = token.kind === "operator" ? token.text : token.kind;
+      if (separator === "&") {
+        const text = this.scanner.text.slice(start, this.lexer.tokenStart).trim();
+        commands.push({ kind: "background", command, text });
+      } else commands.push(command);
+      if (separator === "&" || separator === ";") this.take();
+      else if (separator !== "newline" || !overLines) break;
+      if (overLines) this.skipNewlines();
+      if (!this.#atCommand(overLines)) break;
+    }
+    return commands.length === 1 ? commands[0]! : { kind: "list", commands };
+  }
+
+  /** Whether a command follows here, rather than the end of a list. */
+  #atCommand(overLines: boolean): boolean {
+    const token = this.peek();
+    if (token.kind === "end" || token.kind === "newline") return false;
+    if (token.kind === "operator")
+      return token.text === "(" || redirectionOperators.has(token.text);
+    if (token.kind === "word" && token.plain !== undefined) {
+      return !(overLines && closing.has(token.plain));
+    }
+    return true;
+  }
+
+  #atCaseEnd(): boolean {
+    return (
+      this.isOperator(";;") ||
+      this.isOperator(";&") ||
+      this.isOperator(";;&") ||
+      this.isWord("esac")
+    );
+  }
+
+  #andOr(): Command {
+    const first = this.#pipeline();
+    const rest: { operator: "&&" | "||"; command: Command }[] = [];
+    while (this.isOperator("&&") || this.isOperator("||")) {
+      const operator = this.isOperator("&&") ? "&&" : "||";
+      this.take();
+      this.skipNewlines();
+      rest.push({ operator, command: this.#pipeline() });
+    }
+    return rest.length === 0 ? first : { kind: "and-or", first, rest };
+  }
+
+  #pipeline(): Command {
+    let negated = false;
+    while (this.isWord("!")) {
+      this.take();
+      negated = !negated;
+    }
+    const timed = this.options.bash && this.isWord("time");
+    if (timed) this.take();
+    const commands = [this.#command()];
+    while (this.isOperator("|") || this.isOperator("|&")) {
+      const both = this.isOperator("|&");
+      this.take();
+      if (both) commands.push(withErrors(commands.pop()!, this.scanner.line));
+      this.skipNewlines();
+      commands.push(this.#command());
+    }
+    let command =
+      commands.length === 1 ? commands[0]! : ({ kind: "pipeline", commands } as Command);
+    if (timed) command = { kind: "time", command };
+    return negated ? { kind: "not", command } : command;
+  }
+
+  // --- one command -------------------------------------------------------------------------------
+
+  #command(): Command {
+    this.#substituteAliases();
+    const { line } = this.peek();
+    const compound = this.#compound.parse();
+    if (compound === undefined) return this.#simple();
+    const redirections: Redirection[] = [];
+    for (let next = this.#redirection(); next !== undefined; next = this.#redirection()) {
+      redirections.push(next);
+    }
+    if (redirections.length === 0) return compound;
+    return { kind: "redirected", command: compound, redirections, line };
+  }
+
+  /** The body of a function: any command. */
+  functionBody(): Command {
+    this.skipNewlines();
+    return this.scanner.nested(() => this.#command());
+  }
+
+  #substituteAliases(): void {
+    if (this.options.aliases.size === 0) return;
+    for (;;) {
+      const token = this.peek();
+      if (token.kind !== "word" || token.plain === undefined || reserved.has(token.plain)) return;
+      const text = this.options.aliases.get(token.plain);
+      if (text === undefined || !this.lexer.substituteAlias(token.plain, text)) return;
+      this.#token = undefined;
+    }
+  }
+
+  #simple(): Command {
+    const assignments: Assignment[] = [];
+    const words: Word[] = [];
+    const redirections: Redirection[] = [];
+    const { line } = this.peek();
+    let declares = false;
+    for (;;) {
+      const redirection = this.#redirection(words.length === 0 || declares);
+      if (redirection !== undefined) {
+        redirections.push(redirection);
+        continue;
+      }
+      const token = this.peek(words.length === 0 || declares);
+      if (token.kind === "operator" && token.text === "(" && words.length === 1) {
+        const name = words[0]!;
+        if (assignments.length > 0 || redirections.length > 0) break;
+        return this.#compound.functionDefinition(name);
+      }
+      if (token.kind !== "word") break;
+      this.take();
+      if (token.word.assignment !== undefined && words.length === 0) {
+        assignments.push(token.word.assignment);
+        continue;
+      }
+      const plain = token.plain ?? "";
+      if (words.length === 0) declares = declarations.has(plain);
+      else if (words.length === 1 && isPrefix(words[0]!)) declares = declarations.has(plain);
+      words.push(token.word);
+      if (this.options.aliases.size > 0) this.#aliasBehindBlank();
+    }
+    if (words.length + assignments.length + redirections.length === 0) this.unexpected();
+    return { kind: "simple", assignments, words, redirections, line } satisfies SimpleCommand;
+  }
+
+  #aliasBehindBlank(): void {
+    this.peek(false);
+    if (!this.lexer.behindBlankAlias) return;
+    this.lexer.forgetBlankAliases();
+    this.#substituteAliases();
+  }
+
+  #redirection(assignable = true): Redirection | undefined {
+    let token = this.peek(assignable);
+    let fd: number | undefined;
+    if (token.kind === "number") {
+      fd = token.fd;
+      this.take();
+      token = this.peek();
+    }
+    if (token.kind !== "operator" || !redirectionOperators.has(token.text)) return undefined;
+    const operator = token.text;
+    this.take();
+    if (operator === "<<" || operator === "<<-") {
+      return this.lexer.hereDocument(fd, operator === "<<-");
+    }
+    const target = this.peek(false);
+    if (target.kind !== "word") this.unexpected();
+    this.take();
+    return {
+      operator: operator as Redirection["operator"],
+      target: target.word,
+      ...(fd !== undefined && { fd }),
+    };
+  }
+}
+
+function isPrefix(word: Word): boolean {
+  const part = word.parts[0];
+  return part?.kind === "text" && commandPrefixes.has(part.text);
+}
+
+/** `a |& b` is `a 2>&1 | b`. */
+function withErrors(command: Command, line: number): Command {
+  const target: Word = { parts: [{ kind: "text", text: "1", quoted: false }] };
+  return { kind: "redirected", command, redirections: [{ fd: 2, operator: ">&", target }], line };
+}
+
+function describe(token: Token): string {
+  switch (token.kind) {
+    case "end":
+      return "end of file";
+    case "newline":
+      return "newline";
+    case "number":
+      return "redirection";
+    case "operator":
+      return redirectionOperators.has(token.text) ? "redirection" : `"${token.text}"`;
+    case "word":
+      return token.plain !== undefined && reserved.has(token.plain) ? `"${token.plain}"` : "word";
+  }
+}

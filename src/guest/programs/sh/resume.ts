@@ -1,0 +1,116 @@
+/**
+ * Owns the passage of an environment and a command to another shell process: the
+ * stand-in for fork(). Only data of this user's own shell travels, over a pipe
+ * that only the child has; a script that feeds it something else gains nothing
+ * that it could not say directly.
+ */
+import type { Command } from "./ast.js";
+import { ShellError } from "./control.js";
+import { Environment } from "./environment.js";
+import type { Interpreter } from "./interpreter.js";
+import { Options } from "./options.js";
+import type { ResourceLimit } from "./system.js";
+import type { Variable } from "./variables.js";
+import { ShellArray } from "./variables.js";
+
+interface SavedVariable extends Omit<Variable, "array" | "value"> {
+  readonly value?: string | undefined;
+  readonly elements?: [string | number, string][] | undefined;
+  readonly associative?: boolean | undefined;
+}
+
+interface SavedState {
+  readonly bash: boolean;
+  readonly variables: [string, SavedVariable][];
+  readonly functions: [string, Command][];
+  readonly aliases: [string, string][];
+  readonly options: string[];
+  readonly shellOptions: string[];
+  readonly ignored: string[];
+  readonly positional: string[];
+  readonly name: string;
+  readonly cwd: string;
+  readonly umask: number;
+  readonly resourceLimits: [number, ResourceLimit][];
+  readonly status: number;
+  readonly backgroundPid?: number | undefined;
+  readonly shellPid: number;
+  readonly line: number;
+  readonly inFunction: boolean;
+  readonly command: Command;
+}
+
+export function saveState(shell: Interpreter, env: Environment, command: Command): string {
+  const variables = [...env.variables.entries()].map(
+    ([name, { array, ...rest }]): [string, SavedVariable] => [
+      name,
+      array === undefined
+        ? rest
+        : { ...rest, elements: array.entries(), associative: array.associative },
+    ],
+  );
+  const state: SavedState = {
+    bash: shell.bash,
+    variables,
+    functions: [...env.functions],
+    aliases: [...env.aliases],
+    options: env.options.names(),
+    shellOptions: [...env.shellOptions],
+    ignored: [...env.traps].filter(([, action]) => action === "").map(([signal]) => signal),
+    positional: env.positional,
+    name: env.name,
+    cwd: env.cwd,
+    umask: env.umask,
+    resourceLimits: [...env.resourceLimits],
+    status: env.status,
+    backgroundPid: env.backgroundPid,
+    shellPid: env.shellPid,
+    line: env.line,
+    inFunction: env.returnDepth > 0,
+    command,
+  };
+  return JSON.stringify(state);
+}
+
+export interface ResumedState {
+  readonly bash: boolean;
+  readonly command: Command;
+  readonly env: Environment;
+}
+
+/** The descriptors and traps of the environment are the caller's to add. */
+export function restoreState(text: string): ResumedState {
+  let state: SavedState;
+  try {
+    state = JSON.parse(text) as SavedState;
+  } catch {
+    throw new ShellError("bad shell state");
+  }
+  const env = new Environment();
+  for (const [name, { elements, associative, value, ...rest }] of state.variables) {
+    const variable = { ...rest, value };
+    env.variables.restore(
+      name,
+      elements === undefined
+        ? variable
+        : { ...variable, array: new ShellArray(associative === true, elements) },
+    );
+  }
+  env.functions = new Map(state.functions);
+  env.aliases = new Map(state.aliases);
+  env.options = new Options(state.options);
+  env.shellOptions = new Set(state.shellOptions);
+  for (const signal of state.ignored) env.traps.set(signal, "");
+  env.positional = state.positional;
+  env.name = state.name;
+  env.cwd = state.cwd;
+  env.umask = state.umask;
+  env.resourceLimits = new Map(state.resourceLimits);
+  env.status = state.status;
+  env.backgroundPid = state.backgroundPid;
+  env.shellPid = state.shellPid;
+  env.line = state.line;
+  env.returnDepth = state.inFunction ? 1 : 0;
+  env.isSubshell = true;
+  return { bash: state.bash, command: state.command, env };
+}

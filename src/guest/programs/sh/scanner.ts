@@ -1,0 +1,132 @@
+/**
+ * Owns the text being parsed and the position in it, the count of lines, the
+ * depth of nesting, and the accumulation of word parts. The text is hostile:
+ * everything that nests passes `nested`, so that no script overflows the stack.
+ */
+import type { TextPart, Word, WordPart } from "./ast.js";
+import { SyntaxFailure } from "./control.js";
+import { limits } from "./limits.js";
+
+/** Collects the parts of one word and joins neighbouring text. */
+export class WordBuilder {
+  readonly #parts: WordPart[] = [];
+  #text = "";
+  #quoted = false;
+  #open = false;
+
+  text(text: string, quoted: boolean): void {
+    if (this.#open && this.#quoted === quoted) {
+      this.#text += text;
+      return;
+    }
+    this.#close();
+    this.#text = text;
+    this.#quoted = quoted;
+    this.#open = true;
+  }
+
+  part(part: WordPart): void {
+    this.#close();
+    this.#parts.push(part);
+  }
+
+  get empty(): boolean {
+    return this.#parts.length === 0 && !this.#open;
+  }
+
+  /** The text so far while it is one run of unquoted text. */
+  get plain(): string | undefined {
+    if (this.#parts.length > 0 || (this.#open && this.#quoted)) return undefined;
+    return this.#text;
+  }
+
+  word(): Word {
+    this.#close();
+    return { parts: this.#parts };
+  }
+
+  #close(): void {
+    if (this.#open) {
+      const part: TextPart = { kind: "text", text: this.#text, quoted: this.#quoted };
+      this.#parts.push(part);
+    }
+    this.#open = false;
+  }
+}
+
+/** Shared by a script and everything parsed inside it. */
+export class Nesting {
+  depth = 0;
+}
+
+export class Scanner {
+  position = 0;
+
+  constructor(
+    public text: string,
+    public line: number,
+    /** False while more lines may follow: running out of text is then no error yet. */
+    readonly final: boolean,
+    readonly nesting: Nesting,
+  ) {
+    if (text.length > limits.textLength) throw new SyntaxFailure("script too long", line);
+  }
+
+  /** "" at the end. */
+  peek(ahead = 0): string {
+    return this.text[this.position + ahead] ?? "";
+  }
+
+  startsWith(text: string): boolean {
+    return this.text.startsWith(text, this.position);
+  }
+
+  /** The match of a sticky expression at the position; moves past it. */
+  match(expression: RegExp): string | undefined {
+    expression.lastIndex = this.position;
+    const found = expression.exec(this.text);
+    if (found === null) return undefined;
+    this.position += found[0].length;
+    return found[0];
+  }
+
+  looksAt(expression: RegExp): boolean {
+    expression.lastIndex = this.position;
+    return expression.test(this.text);
+  }
+
+  /** Skips blanks and line continuations. */
+  skipBlanks(): void {
+    for (;;) {
+      const character = this.peek();
+      if (character === " " || character === "\t") this.position += 1;
+      else if (character === "\\" && this.peek(1) === "\n") this.continueLine();
+      else return;
+    }
+  }
+
+  continueLine(): void {
+    this.position += 2;
+    this.line += 1;
+  }
+
+  fail(message: string): never {
+    throw new SyntaxFailure(`Syntax error: ${message}`, this.line);
+  }
+
+  /** The text ended inside something. */
+  failAtEnd(message: string, awaitedDelimiter?: string): never {
+    const text = `Syntax error: ${message}`;
+    throw new SyntaxFailure(text, this.line, !this.final, awaitedDelimiter);
+  }
+
+  nested<T>(parse: () => T): T {
+    if (this.nesting.depth >= limits.syntaxDepth) this.fail("nested too deeply");
+    this.nesting.depth += 1;
+    try {
+      return parse();
+    } finally {
+      this.nesting.depth -= 1;
+    }
+  }
+}

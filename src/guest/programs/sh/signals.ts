@@ -1,0 +1,46 @@
+/** Owns signal names and numbers as `trap`, `kill` and `$?` know them. */
+
+const numbers =
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
+    " ",
+  );
+
+/** Without "SIG"; "EXIT" is the end of the shell, 0. */
+export type SignalName = string;
+
+export const signalNames: readonly string[] = ["EXIT", ...numbers];
+
+export const SIGINT = 2;
+export const SIGQUIT = 3;
+export const SIGPIPE = 13;
+export const SIGTERM = 15;
+export const SIGCONT = 18;
+
+export function signalNumber(name: SignalName): number {
+  return signalNames.indexOf(name);
+}
+
+/** `INT`, `SIGINT`, `int` or `2`; `undefined` for anything else. */
+export function parseSignal(text: string): SignalName | undefined {
+  if (/^\d{1,2}$/.test(text)) return signalNames[Number(text)];
+  const name = text.toUpperCase().replace(/^SIG/, "");
+  return signalNames.includes(name) ? name : undefined;
+}
+
+/** What a shell prints of a job that a signal ended. */
+export function describeSignal(signal: number): string {
+  const texts: Readonly<Record<number, string>> = {
+    1: "Hangup",
+    2: "Interrupt",
+    3: "Quit",
+    4: "Illegal instruction",
+    6: "Aborted",
+    8: "Floating point exception",
+    9: "Killed",
+    11: "Segmentation fault",
+    13: "Broken pipe",
+    14: "Alarm clock",
+    15: "Terminated",
+  };
+  return texts[signal] ?? `Signal ${signal}`;
+}

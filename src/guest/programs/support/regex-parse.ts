@@ -1,0 +1,340 @@
+/**
+ * Owns the grammar of POSIX regular expressions, basic and extended, with the GNU additions,
+ * over byte strings. The pattern is whatever a program was given: mistakes are CommandFailures.
+ */
+import { readEscape } from "./text.js";
+
+export type Node =
+  | { kind: "set"; set: Uint8Array }
+  | {
+      kind: "assert";
+      assert: "start" | "end" | "bufferStart" | "bufferEnd" | "<" | ">" | "b" | "B";
+    }
+  | { kind: "group"; index: number; body: Node }
+  | { kind: "alternatives"; branches: Node[] }
+  | { kind: "sequence"; items: Node[] }
+  | { kind: "repeat"; item: Node; min: number; max: number }
+  | { kind: "reference"; index: number };
+
+export interface RegexOptions {
+  extended: boolean;
+  ignoreCase?: boolean;
+  /** awk: backslash escapes are read as in strings, also between brackets; no back-references. */
+  awk?: boolean;
+  /** An impossible interval is text in grep and a mistake in sed. */
+  looseIntervals?: boolean;
+}
+
+export class RegexError extends Error {}
+
+const maxRepeat = 32767;
+const maxDepth = 500;
+
+const classes: Record<string, (code: number) => boolean> = {
+  alpha: (c) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122),
+  digit: (c) => c >= 48 && c <= 57,
+  alnum: (c) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122) || (c >= 48 && c <= 57),
+  upper: (c) => c >= 65 && c <= 90,
+  lower: (c) => c >= 97 && c <= 122,
+  space: (c) => c === 32 || (c >= 9 && c <= 13),
+  blank: (c) => c === 32 || c === 9,
+  punct: (c) => c > 32 && c < 127 && !/[A-Za-z0-9]/.test(String.fromCharCode(c)),
+  print: (c) => c >= 32 && c < 127,
+  graph: (c) => c > 32 && c < 127,
+  cntrl: (c) => c < 32 || c === 127,
+  xdigit: (c) => /[0-9A-Fa-f]/.test(String.fromCharCode(c)),
+};
+
+export function characterClass(name: string): Uint8Array | undefined {
+  const test = Object.hasOwn(classes, name) ? classes[name] : undefined;
+  return test === undefined ? undefined : setOf(test);
+}
+
+function setOf(test: (code: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, code) => (test(code) ? 1 : 0));
+}
+
+const wordSet = setOf((c) => c === 95 || classes["alnum"]!(c));
+const spaceSet = setOf(classes["space"]!);
+const complement = (set: Uint8Array) => set.map((bit) => 1 - bit);
+const anything = setOf(() => true);
+
+export class RegexParser {
+  groups = 0;
+  #at = 0;
+  #depth = 0;
+  readonly #closed = new Set<number>();
+
+  constructor(
+    private readonly text: string,
+    private readonly options: RegexOptions,
+  ) {}
+
+  parse(): Node {
+    const node = this.#alternatives();
+    if (this.#at < this.text.length) throw new RegexError("Unmatched ) or \\)");
+    return node;
+  }
+
+  #looking(token: string): boolean {
+    return this.text.startsWith(token, this.#at);
+  }
+
+  /** `(`, `|` and their like: bare in extended expressions, behind a backslash in basic ones. */
+  #special(char: string): string {
+    return this.options.extended ? char : `\\${char}`;
+  }
+
+  #alternatives(): Node {
+    if (++this.#depth > maxDepth) throw new RegexError("Regular expression too big");
+    const branches = [this.#sequence()];
+    while (this.#looking(this.#special("|"))) {
+      this.#at += this.#special("|").length;
+      branches.push(this.#sequence());
+    }
+    this.#depth--;
+    return branches.length === 1 ? branches[0]! : { kind: "alternatives", branches };
+  }
+
+  #sequence(): Node {
+    const { extended } = this.options;
+    const items: Node[] = [];
+    /** Whether `*` has nothing to repeat. */
+    let atStart = true;
+    while (this.#at < this.text.length) {
+      if (this.#looking(this.#special("|"))) break;
+      if (this.#looking(this.#special(")")) && (this.#depth > 1 || !extended || this.options.awk)) {
+        if (this.#depth === 1) throw new RegexError("Unmatched ) or \\)");
+        break;
+      }
+      let item = this.#anchor(atStart);
+      if (item !== undefined) {
+        items.push(item);
+        if (extended) item = this.#repeats(item);
+        items[items.length - 1] = item;
+        // In a basic expression `*` behind the anchor is a star.
+        continue;
+      }
+      if (atStart && this.#looking("*")) {
+        this.#at++;
+        item = this.#literal("*");
+      } else if (atStart && extended && /[+?]/.test(this.text[this.#at]!)) {
+        item = this.#literal(this.text[this.#at++]!);
+      } else item = this.#atom();
+      items.push(this.#repeats(item));
+      atStart = false;
+    }
+    return items.length === 1 ? items[0]! : { kind: "sequence", items };
+  }
+
+  #anchor(atStart: boolean): Node | undefined {
+    const char = this.text[this.#at];
+    if (char === "^" && (this.options.extended || atStart)) {
+      this.#at++;
+      return { kind: "assert", assert: "start" };
+    }
+    if (char === "$") {
+      const after = this.text.slice(this.#at + 1, this.#at + 3);
+      if (this.options.extended || after === "" || after === "\\)" || after === "\\|") {
+        this.#at++;
+        return { kind: "assert", assert: "end" };
+      }
+    }
+    return undefined;
+  }
+
+  #repeats(item: Node): Node {
+    const { extended } = this.options;
+    let node = item;
+    for (let count = 0; ; count++) {
+      if (count > 100) throw new RegexError("Regular expression too big");
+      if (this.#looking("*")) {
+        this.#at++;
+        node = { kind: "repeat", item: node, min: 0, max: Infinity };
+      } else if (this.#looking(this.#special("+"))) {
+        this.#at += this.#special("+").length;
+        node = { kind: "repeat", item: node, min: 1, max: Infinity };
+      } else if (this.#looking(this.#special("?"))) {
+        this.#at += this.#special("?").length;
+        node = { kind: "repeat", item: node, min: 0, max: 1 };
+      } else if (this.#looking(this.#special("{"))) {
+        const interval = this.#interval();
+        if (interval === undefined) return node;
+        node = { kind: "repeat", item: node, ...interval };
+      } else return node;
+      if (extended === false && this.#at >= this.text.length) return node;
+    }
+  }
+
+  #interval(): { min: number; max: number } | undefined {
+    const { extended } = this.options;
+    const start = this.#at + this.#special("{").length;
+    const close = extended ? "}" : "\\}";
+    const end = this.text.indexOf(close, start);
+    const match = end === -1 ? null : /^(\d*)(,(\d*))?$/.exec(this.text.slice(start, end));
+    if (match === null || (match[1] === "" && match[2] === undefined)) {
+      if (extended && (this.options.looseIntervals || this.options.awk)) return undefined;
+      if (end === -1) throw new RegexError(extended ? "Unmatched { or \\{" : "Unmatched \\{");
+      throw new RegexError("Invalid content of \\{\\}");
+    }
+    const min = Number(match[1]);
+    const max = match[2] === undefined ? min : match[3] === "" ? Infinity : Number(match[3]);
+    if (min > max) throw new RegexError("Invalid content of \\{\\}");
+    if (min > maxRepeat || (max !== Infinity && max > maxRepeat)) {
+      throw new RegexError("Regular expression too big");
+    }
+    this.#at = end + close.length;
+    return { min, max };
+  }
+
+  #literal(char: string): Node {
+    const set = new Uint8Array(256);
+    set[char.charCodeAt(0) & 255] = 1;
+    return this.#folded(set);
+  }
+
+  #folded(set: Uint8Array): Node {
+    if (this.options.ignoreCase) {
+      for (let code = 65; code <= 90; code++) {
+        if (set[code] || set[code + 32]) set[code] = set[code + 32] = 1;
+      }
+    }
+    return { kind: "set", set };
+  }
+
+  #atom(): Node {
+    const { extended } = this.options;
+    const char = this.text[this.#at]!;
+    if (this.#looking(this.#special("("))) {
+      this.#at += this.#special("(").length;
+      const index = ++this.groups;
+      const body = this.#alternatives();
+      if (!this.#looking(this.#special(")"))) throw new RegexError("Unmatched ( or \\(");
+      this.#at += this.#special(")").length;
+      this.#closed.add(index);
+      return { kind: "group", index, body };
+    }
+    if (char === "[") return this.#bracket();
+    if (char === ".") {
+      this.#at++;
+      return { kind: "set", set: anything };
+    }
+    if (char === "\\") return this.#escape();
+    if (extended && char === "{" && this.#startsInterval()) {
+      throw new RegexError("Invalid preceding regular expression");
+    }
+    this.#at++;
+    return this.#literal(char);
+  }
+
+  #startsInterval(): boolean {
+    return !this.options.looseIntervals && /^\{\d/.test(this.text.slice(this.#at, this.#at + 2));
+  }
+
+  #escape(): Node {
+    const next = this.text[this.#at + 1];
+    if (next === undefined) throw new RegexError("Trailing backslash");
+    if (this.options.awk && !"<>y".includes(next)) {
+      const escape = /[abefnrtv0-7x\\]/.test(next) ? readEscape(this.text, this.#at) : undefined;
+      if (escape !== undefined && next !== "e") {
+        this.#at = escape.end;
+        return this.#literal(escape.value);
+      }
+    }
+    this.#at += 2;
+    if (/[1-9]/.test(next) && !this.options.awk) {
+      if (!this.#closed.has(Number(next))) throw new RegexError("Invalid back reference");
+      return { kind: "reference", index: Number(next) };
+    }
+    switch (next) {
+      case "w":
+        return { kind: "set", set: wordSet };
+      case "W":
+        return { kind: "set", set: complement(wordSet) };
+      case "s":
+        return { kind: "set", set: spaceSet };
+      case "S":
+        return { kind: "set", set: complement(spaceSet) };
+      case "<":
+      case ">":
+        return { kind: "assert", assert: next };
+      case "b":
+      case "B":
+        return { kind: "assert", assert: next };
+      case "y":
+        if (this.options.awk) return { kind: "assert", assert: "b" };
+        break;
+      case "`":
+        return { kind: "assert", assert: "bufferStart" };
+      case "'":
+        return { kind: "assert", assert: "bufferEnd" };
+      case "n":
+        return this.#literal("\n");
+    }
+    if (!this.options.extended && next === "{") {
+      throw new RegexError("Invalid preceding regular expression");
+    }
+    return this.#literal(next);
+  }
+
+  #bracket(): Node {
+    const { text } = this;
+    const set = new Uint8Array(256);
+    const unmatched = () => new RegexError("Unmatched [, [^, [:, [., or [=");
+    const opened = this.#at;
+    let at = this.#at + 1;
+    const negated = text[at] === "^";
+    if (negated) at++;
+    for (let first = true; ; first = false) {
+      const char = text[at];
+      if (char === undefined) throw unmatched();
+      if (char === "]" && !first) break;
+      if (char === "[" && text[at + 1] === ":") {
+        const end = text.indexOf(":]", at + 2);
+        if (end === -1) throw unmatched();
+        const members = characterClass(text.slice(at + 2, end));
+        if (members === undefined) throw new RegexError("Invalid character class name");
+        members.forEach((bit, code) => {
+          if (bit) set[code] = 1;
+        });
+        at = end + 2;
+        continue;
+      }
+      const low = this.#bracketChar(at);
+      at = low.end;
+      let high = low;
+      if (text[at] === "-" && text[at + 1] !== "]" && text[at + 1] !== undefined) {
+        high = this.#bracketChar(at + 1);
+        at = high.end;
+      }
+      if (low.code > high.code) throw new RegexError("Invalid range end");
+      for (let code = low.code; code <= high.code; code++) set[code] = 1;
+    }
+    this.#at = at + 1;
+    const inside = text.slice(opened + 1, at);
+    if (/^:.*:$/.test(inside) && inside.length > 2 && !this.options.awk) {
+      throw new RegexError("character class syntax is [[:space:]], not [:space:]");
+    }
+    const node = this.#folded(set) as { kind: "set"; set: Uint8Array };
+    return negated ? { kind: "set", set: complement(node.set) } : node;
+  }
+
+  #bracketChar(at: number): { code: number; end: number } {
+    const { text } = this;
+    const char = text[at]!;
+    if (char === "[" && (text[at + 1] === "." || text[at + 1] === "=")) {
+      const end = text.indexOf(`${text[at + 1]!}]`, at + 2);
+      if (end === -1) throw new RegexError("Unmatched [, [^, [:, [., or [=");
+      if (end !== at + 3) throw new RegexError("Invalid collation character");
+      return { code: text.charCodeAt(at + 2), end: end + 2 };
+    }
+    if (char === "\\" && this.options.awk && text[at + 1] !== undefined) {
+      const escape = readEscape(text, at);
+      if (escape !== undefined && escape.value.length === 1 && text[at + 1] !== "e") {
+        return { code: escape.value.charCodeAt(0), end: escape.end };
+      }
+      return { code: text.charCodeAt(at + 1), end: at + 2 };
+    }
+    return { code: char.charCodeAt(0) & 255, end: at + 1 };
+  }
+}

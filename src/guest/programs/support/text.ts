@@ -1,0 +1,105 @@
+/** Owns the step between JavaScript strings and byte strings, and the escapes the usual tools share. */
+export function toBytes(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
+}
+
+export function fromBytes(byteString: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return /[^\x00-\x7f]/.test(byteString)
+    ? Buffer.from(byteString, "latin1").toString("utf8")
+    : byteString;
+}
+
+export function bytesOf(byteString: string): Buffer {
+  return Buffer.from(byteString, "latin1");
+}
+
+export function byteString(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("latin1");
+}
+
+export function compareBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** As the C locale quotes a name in a message. */
+export function quoted(name: string): string {
+  return `'${name.replaceAll("'", "'\\''")}'`;
+}
+
+const simpleEscapes = new Map([
+  ["a", "\x07"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+  ["v", "\v"],
+  ["\\", "\\"],
+]);
+
+/**
+ * One escape of `text` behind the backslash at `at`: what it stands for and where it ends.
+ * Unknown escapes answer undefined.
+ */
+export function readEscape(
+  text: string,
+  at: number,
+  octalDigits = 3,
+): { value: string; end: number } | undefined {
+  const char = text[at + 1];
+  if (char === undefined) return undefined;
+  const simple = simpleEscapes.get(char);
+  if (simple !== undefined) return { value: simple, end: at + 2 };
+  if (char === "e") return { value: "\x1b", end: at + 2 };
+  if (char >= "0" && char <= "7") {
+    let end = at + 1;
+    while (end < at + 1 + octalDigits && text[end]! >= "0" && text[end]! <= "7") end++;
+    return { value: String.fromCharCode(parseInt(text.slice(at + 1, end), 8) & 255), end };
+  }
+  const match =
+    char === "x"
+      ? /^x([0-9a-fA-F]{1,2})/.exec(text.slice(at + 1, at + 4))
+      : char === "u"
+        ? /^u([0-9a-fA-F]{1,4})/.exec(text.slice(at + 1, at + 6))
+        : char === "U"
+          ? /^U([0-9a-fA-F]{1,8})/.exec(text.slice(at + 1, at + 10))
+          : null;
+  if (match === null) return undefined;
+  const code = parseInt(match[1]!, 16);
+  const value =
+    char === "x"
+      ? String.fromCharCode(code)
+      : code > 0x10ffff
+        ? ""
+        : toBytes(String.fromCodePoint(code));
+  return { value, end: at + 1 + match[0].length };
+}
+
+/** Sizes such as `10K`, `1MB`, `2GiB`; undefined when it is none. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+)(?:([bckKMGTPE])(B|iB)?)?$/.exec(text);
+  if (match === null) return undefined;
+  const count = Number(match[1]);
+  if (match[2] === undefined || match[2] === "c") return count;
+  if (match[2] === "b") return count * 512;
+  const power = "KMGTPE".indexOf(match[2].toUpperCase()) + 1;
+  return count * (match[3] === "B" ? 1000 : 1024) ** power;
+}
+
+/** 1.5K-style sizes, rounded up as ls, du and df do. */
+export function humanSize(bytes: number, base = 1024): string {
+  if (bytes < base) return String(bytes);
+  let value = bytes;
+  let unit = -1;
+  do {
+    value /= base;
+    unit++;
+  } while (value >= base && unit < 7);
+  const letter = (base === 1000 ? "kMGTPEZY" : "KMGTPEZY")[unit]!;
+  const tenths = Math.ceil(value * 10 - 1e-9);
+  if (tenths < 100) return `${(tenths / 10).toFixed(1)}${letter}`;
+  const whole = Math.ceil(value - 1e-9);
+  return whole >= base && unit < 7 ? `1.0${"KMGTPEZY"[unit + 1]!}` : `${whole}${letter}`;
+}

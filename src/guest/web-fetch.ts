@@ -1,0 +1,76 @@
+/**
+ * Owns fetch and its classes where there is no global Buffer: the engine's undici
+ * reads Node's globals when it runs, so there it is compiled once more, with them
+ * as its own names, as soon as a program touches one of its classes.
+ */
+const undiciId = "internal/deps/undici/undici";
+
+const classes = [
+  "FormData",
+  "Headers",
+  "Request",
+  "Response",
+  "MessageEvent",
+  "ErrorEvent",
+  "WebSocket",
+  "CloseEvent",
+  "EventSource",
+] as const;
+
+export interface WebFetchTools {
+  requireBuiltin(id: string): any;
+  /** Makes the engine's own modules find `exports` under that id, too. */
+  replaceInternal(id: string, exports: unknown): void;
+  internalBinding(name: string): any;
+}
+
+/** Replaces what is there of fetch and its classes. Call before the globals go. */
+export function installWebFetch(tools: WebFetchTools): void {
+  const { requireBuiltin } = tools;
+  const { compileFunction } = requireBuiltin("vm");
+  const own = {
+    process,
+    Buffer,
+    setImmediate,
+    clearImmediate,
+    global: globalThis,
+    require: (id: string) => requireBuiltin(id.replace(/^node:/, "")),
+  };
+  let loaded: any;
+  const undici = (): any => {
+    if (loaded !== undefined) return loaded;
+    const source = tools.internalBinding("builtins").natives[undiciId] as string;
+    const module = { exports: {} };
+    compileFunction(source, ["module", "exports", ...Object.keys(own)], {
+      filename: `node:${undiciId}`,
+    })(module, module.exports, ...Object.values(own));
+    loaded = module.exports;
+    tools.replaceInternal(undiciId, loaded);
+    return loaded;
+  };
+  const put = (name: string, value: unknown): void => {
+    Object.defineProperty(globalThis, name, {
+      value,
+      writable: true,
+      configurable: true,
+      enumerable: name === "fetch",
+    });
+  };
+  for (const name of classes) {
+    if (!Object.hasOwn(globalThis, name)) continue;
+    Object.defineProperty(globalThis, name, {
+      get() {
+        put(name, undici()[name]);
+        return undici()[name];
+      },
+      set(value) {
+        put(name, value);
+      },
+      configurable: true,
+      enumerable: false,
+    });
+  }
+  put("fetch", function fetch(input: unknown, init?: unknown): unknown {
+    return undici().fetch(input, init);
+  });
+}

@@ -1,0 +1,118 @@
+/**
+ * Owns compiled rule sets: the first rule that matches a request decides, then the default.
+ *
+ * Invariant: compiled once per VM; matching allocates nothing that a guest sizes.
+ * Untrusted: the request. Trusted: the rules, which the SDK has checked.
+ */
+import { basename, dirname } from "node:path/posix";
+import {
+  parseNameGlob,
+  parseNetworkPattern,
+  parsePathGlob,
+} from "../../protocol/permission-patterns.js";
+import { permissionScopes } from "../../protocol/permissions.js";
+import type { Mode, Request, Requests, RuleSet, Scope } from "../../protocol/permissions.js";
+import { matchesName, matchesPath } from "./glob.js";
+import { namesAddresses, networkMatcher } from "./network-match.js";
+
+type Matcher<S extends Scope> = (request: Requests[S], mode: Mode) => boolean;
+
+/** Where commands come from that a guest has not made itself. */
+const commandDirectories: ReadonlySet<string> = new Set([
+  "/bin",
+  "/sbin",
+  "/usr/bin",
+  "/usr/sbin",
+  "/usr/local/bin",
+  "/usr/local/sbin",
+]);
+
+/**
+ * With a slash: the file that is run. Without: the command's name, for which an allowing rule
+ * also wants one of the directories above, or a guest could name its own file like it.
+ */
+function commandMatcher(pattern: string): Matcher<"childProcess"> {
+  if (pattern.includes("/")) {
+    const glob = parsePathGlob(pattern);
+    return ({ command, path }) => matchesPath(glob, path ?? command);
+  }
+  const glob = parseNameGlob(pattern);
+  return ({ command, path }, mode) => {
+    const file = path ?? command;
+    const names = matchesName(glob, basename(command)) || matchesName(glob, basename(file));
+    if (mode === "deny" || !names) return names;
+    return !file.includes("/") || commandDirectories.has(dirname(file));
+  };
+}
+
+function nameMatcher<S extends "env" | "tool">(pattern: string): Matcher<S> {
+  const glob = parseNameGlob(pattern);
+  return ({ name }) => matchesName(glob, name);
+}
+
+const compilers: { [S in Scope]: (pattern: string) => Matcher<S> } = {
+  fs: (pattern) => {
+    const glob = parsePathGlob(pattern);
+    return ({ path }) => matchesPath(glob, path);
+  },
+  network: (pattern) => networkMatcher(parseNetworkPattern(pattern)),
+  childProcess: commandMatcher,
+  process: (pattern) => {
+    const glob = parseNameGlob(pattern);
+    return ({ pid, command }) =>
+      matchesName(glob, String(pid)) ||
+      (command !== undefined && matchesName(glob, basename(command.split(" ", 1)[0]!)));
+  },
+  env: (pattern) => nameMatcher<"env">(pattern),
+  tool: (pattern) => nameMatcher<"tool">(pattern),
+};
+
+export function compileRules<S extends Scope>(
+  scope: S,
+  set: RuleSet,
+): (request: Requests[S]) => Mode {
+  const known = Object.keys(permissionScopes[scope].operations);
+  const rules = set.rules.map(({ mode, operations, patterns }) => {
+    const unknown = operations?.find((operation) => !known.includes(operation));
+    if (unknown !== undefined) throw new Error(`${scope} has no operation ${unknown}`);
+    return {
+      mode,
+      operations: operations && new Set(operations),
+      matchers: patterns?.map((pattern) => compilers[scope](pattern)),
+    };
+  });
+  return (request) => {
+    for (const { mode, operations, matchers } of rules) {
+      if (operations !== undefined && !operations.has(request.operation)) continue;
+      if (matchers === undefined || matchers.some((matches) => matches(request, mode))) return mode;
+    }
+    return set.default;
+  };
+}
+
+/**
+ * Whether the rule that allows a connection does so by naming the address or a narrow range around
+ * it. Only that opens ranges which are refused even to those who may connect anywhere.
+ */
+export function compileAddressRules(set: RuleSet): (request: Requests["network"]) => boolean {
+  const decide = compileRules("network", set);
+  const rules = set.rules.map(({ mode, operations, patterns = [] }) => {
+    const matchers = patterns
+      .map((pattern) => parseNetworkPattern(pattern))
+      .filter((pattern) => mode === "allow" && namesAddresses(pattern))
+      .map(networkMatcher);
+    return { operations: operations && new Set(operations), matchers };
+  });
+  return (request) =>
+    decide(request) === "allow" &&
+    rules.some(
+      ({ operations, matchers }) =>
+        operations?.has(request.operation) !== false &&
+        matchers.some((matches) => matches(request, "allow")),
+    );
+}
+
+/** For `judge`, which has the scope inside the request. */
+export function compileForRequests(scope: Scope, set: RuleSet): (request: Request) => Mode {
+  return compileRules(scope, set) as (request: Request) => Mode;
+}

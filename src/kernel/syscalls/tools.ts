@@ -1,0 +1,80 @@
+/**
+ * Host tools as guests call them: name → policy → the host's handler.
+ *
+ * Invariant: no input leaves for the host before the tool scope allowed the call.
+ * Untrusted: name and input. The host parses and checks the input.
+ */
+import { Errno } from "../../abi/errno.js";
+import { toolLimits } from "../../protocol/tools.js";
+import type { ToolFailure } from "../../protocol/tools.js";
+import type { CallArgs } from "../../protocol/table.js";
+import type { guestCalls } from "../../protocol/guest-calls.js";
+import { Deferred } from "../io/deferred.js";
+import { afterwards } from "../policy/decision.js";
+import type { Decision } from "../policy/decision.js";
+import type { Policy } from "../policy/policy.js";
+import type { Vm } from "../vm.js";
+import type { Handlers } from "./dispatch.js";
+
+interface ToolProcess {
+  readonly vm: Pick<Vm, "tools" | "callTool">;
+  readonly policy: Policy;
+}
+
+type Calls = typeof guestCalls;
+
+function failed(failure: ToolFailure): { ok: boolean; json: Uint8Array } {
+  return { ok: false, json: Buffer.from(JSON.stringify(failure)) };
+}
+
+const judge = (process: ToolProcess, name: string): Decision | Deferred<Decision> =>
+  process.policy.judge({ scope: "tool", operation: "invoke", name });
+
+function callTool(
+  process: ToolProcess,
+  { name, input }: CallArgs<Calls, "callTool">,
+): ReturnType<Handlers["callTool"]> {
+  const tool = process.vm.tools.find(name);
+  if (tool === undefined) {
+    const message = `there is no host tool named ${JSON.stringify(name.slice(0, toolLimits.nameChars))}`;
+    return failed({ name: "ToolNotFound", message, code: "ERR_TOOL_NOT_FOUND" });
+  }
+  if (input.byteLength > toolLimits.jsonBytes) {
+    return failed({
+      name: "ToolLimit",
+      message: `the input of ${tool.name} is ${input.byteLength} bytes of JSON, the limit is ${toolLimits.jsonBytes}`,
+      code: "ERR_TOOL_LIMIT",
+    });
+  }
+  const decision = judge(process, tool.name);
+  // The frame the input is a view of does not last until a late decision.
+  const own = decision instanceof Deferred ? Buffer.from(input) : input;
+  return afterwards(decision, () => process.vm.callTool(tool.name, own));
+}
+
+function describeTools(
+  process: ToolProcess,
+  { name }: CallArgs<Calls, "describeTools">,
+): ReturnType<Handlers["describeTools"]> {
+  const { tools } = process.vm;
+  const found = name === "" ? tools.all() : [tools.find(name)].filter((tool) => tool !== undefined);
+  if (name !== "" && found.length === 0) return -Errno.ENOENT;
+  // To a function only calls are put: it may answer differently each time.
+  const visible = process.policy.asksHost("tool")
+    ? found
+    : found.filter((tool) => judge(process, tool.name) === 0);
+  const parts: string[] = [];
+  let bytes = 2;
+  for (const tool of visible) {
+    const json = JSON.stringify(tool);
+    bytes += Buffer.byteLength(json) + 1;
+    if (bytes > toolLimits.jsonBytes) break;
+    parts.push(json);
+  }
+  return { json: Buffer.from(`[${parts.join(",")}]`) };
+}
+
+export const toolHandlers: Pick<Handlers, "callTool" | "describeTools"> = {
+  callTool,
+  describeTools,
+};

@@ -1,0 +1,77 @@
+/**
+ * Owns the options that choose what a program's realm holds: `platform`,
+ * `moduleResolution`, `allowedBuiltins`, `timing`; alone or inside `jsRuntime`.
+ * Nothing here is untrusted.
+ */
+import { builtinModules } from "node:module";
+import { moduleResolutions, platforms, timings } from "../protocol/platforms.js";
+import type { JsRuntime, ModuleResolution, Platform, Timing } from "../protocol/platforms.js";
+import { invalidOption } from "./errors.js";
+
+export interface JsRuntimeOptions {
+  /** What a program finds: all of Node (default), a browser's globals, console and timers only, or the bare language. */
+  platform?: Platform;
+  /** Which imports resolve: as in Node (default), relative and absolute paths only, or none. */
+  moduleResolution?: ModuleResolution;
+  /** Built-in modules that may be imported on platform node; all without it. A root name covers its subpaths. */
+  allowedBuiltins?: readonly string[];
+  /** How clocks run: normally (default), in steps of a millisecond, or not at all. */
+  timing?: Timing;
+}
+
+export const jsRuntimeKeys = ["platform", "moduleResolution", "allowedBuiltins", "timing"] as const;
+
+function oneOf<T extends string>(
+  option: string,
+  value: unknown,
+  known: readonly T[],
+  byDefault: T,
+): T {
+  if (value === undefined) return byDefault;
+  const found = known.find((name) => name === value);
+  if (found !== undefined) return found;
+  throw invalidOption(option, `must be one of ${known.map((name) => `"${name}"`).join(", ")}`);
+}
+
+/** Built-ins of the guest's Node that the host's may not have, by root name. */
+const newerBuiltins = ["sqlite", "test", "sea"];
+
+function builtinsOf(option: string, value: unknown): string[] | null {
+  if (value === undefined) return null;
+  if (!Array.isArray(value)) throw invalidOption(option, "must be an array of names");
+  const known = new Set([...builtinModules, ...newerBuiltins]);
+  return value.map((given: unknown, index) => {
+    const name = typeof given === "string" ? given.replace(/^node:/, "") : "";
+    if (!known.has(name) || name.startsWith("_"))
+      throw invalidOption(`${option}[${index}]`, "is no built-in module");
+    return name;
+  });
+}
+
+/** Reads the four keys from `given`, and from its `jsRuntime`, in which they may not be repeated. */
+export function parseJsRuntime(given: Readonly<Record<string, unknown>>): JsRuntime {
+  const { jsRuntime = {} } = given;
+  if (typeof jsRuntime !== "object" || jsRuntime === null || Array.isArray(jsRuntime))
+    throw invalidOption("jsRuntime", "must be an object");
+  const nested = jsRuntime as Readonly<Record<string, unknown>>;
+  const known: readonly string[] = [...jsRuntimeKeys, "highResolutionTime"];
+  const unknown = Object.keys(nested).find(
+    (key) => nested[key] !== undefined && !known.includes(key),
+  );
+  if (unknown !== undefined) throw invalidOption(`jsRuntime.${unknown}`, "is not a known option");
+  const pick = (key: (typeof jsRuntimeKeys)[number]): [option: string, value: unknown] => {
+    if (nested[key] === undefined) return [key, given[key]];
+    if (given[key] !== undefined)
+      throw invalidOption(`jsRuntime.${key}`, `is given a second time, beside ${key}`);
+    return [`jsRuntime.${key}`, nested[key]];
+  };
+  const { highResolutionTime } = nested;
+  if (highResolutionTime !== undefined && typeof highResolutionTime !== "boolean")
+    throw invalidOption("jsRuntime.highResolutionTime", "must be a boolean");
+  return {
+    platform: oneOf(...pick("platform"), platforms, "node"),
+    moduleResolution: oneOf(...pick("moduleResolution"), moduleResolutions, "node"),
+    allowedBuiltins: builtinsOf(...pick("allowedBuiltins")),
+    timing: oneOf(...pick("timing"), timings, highResolutionTime === false ? "coarse" : "normal"),
+  };
+}

@@ -1,0 +1,379 @@
+/**
+ * Owns host tools on the host's side: their definitions, the check of every
+ * input, running handlers, and what of the outcome may go back into the VM.
+ *
+ * Invariants: a handler runs only with an input that its schema accepts; it is
+ * told by a signal when nobody waits any more; of its error only name and message
+ * leave; neither direction carries an own `__proto__` key; `call` never rejects.
+ * Untrusted: every input. Results are the host's, but may be anything.
+ */
+import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
+import { kebabCase, toolLimits, toolNamePattern } from "../protocol/tools.js";
+import { failure, invalidOption } from "./errors.js";
+import { dropProtoKeys, nestingDepth } from "./json.js";
+import { schemaCheck } from "./tool-schema.js";
+import type { InputCheck, StandardSchema } from "./tool-schema.js";
+
+export interface HostToolExample {
+  description: string;
+  input: unknown;
+}
+
+export interface HostToolContext {
+  /** Aborted when the call has timed out or the program that made it is gone. */
+  signal: AbortSignal;
+}
+
+export interface HostToolDefinition {
+  description?: string;
+  /** JSON Schema, or a schema of zod, valibot, arktype and whatever else speaks Standard Schema. Default: any object. */
+  inputSchema?: Record<string, unknown> | StandardSchema;
+  /** Gets the checked input; what it returns has to be JSON. */
+  handler?: (input: any, context: HostToolContext) => unknown;
+  /** Another name for `handler`. */
+  execute?: (input: any, context: HostToolContext) => unknown;
+  /** Milliseconds, 30 000 by default and 300 000 at most. */
+  timeoutMs?: number;
+  /** Another name for `timeoutMs`. */
+  timeout?: number;
+  examples?: HostToolExample[];
+  /** More names for the tool. Its name in kebab-case is one anyway. */
+  commandAliases?: string[];
+}
+
+export type HostTools = Readonly<Record<string, HostToolDefinition>>;
+
+interface Tool {
+  descriptor: ToolDescriptor;
+  check: InputCheck;
+  handler: (input: unknown, context: HostToolContext) => unknown;
+}
+
+export type ParsedTools = ReadonlyMap<string, Tool>;
+
+type Bag = Readonly<Record<string, unknown>>;
+
+const definitionKeys = [
+  "description",
+  "inputSchema",
+  "handler",
+  "execute",
+  "timeoutMs",
+  "timeout",
+  "examples",
+  "commandAliases",
+];
+
+function isBag(value: unknown): value is Bag {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** JSON text of `value` within bounds, or an error naming the option. */
+function boundedJson(option: string, value: unknown, bytes: number, depth: number): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch {
+    // Reported below, as for a function.
+  }
+  if (json === undefined) throw invalidOption(option, "must be JSON");
+  const text = Buffer.from(json);
+  if (text.length > bytes) throw invalidOption(option, `is longer than ${bytes} bytes of JSON`);
+  if (nestingDepth(text, depth) > depth)
+    throw invalidOption(option, `is nested deeper than ${depth} levels`);
+  return json;
+}
+
+function timeoutOf(option: string, value: unknown): number {
+  if (value === undefined) return toolLimits.defaultTimeoutMs;
+  if (typeof value !== "number" || !(value > 0) || value > toolLimits.maxTimeoutMs) {
+    throw invalidOption(
+      option,
+      `must be a number of milliseconds above 0 and up to ${toolLimits.maxTimeoutMs}`,
+    );
+  }
+  return value;
+}
+
+function examplesOf(option: string, value: unknown): ToolDescriptor["examples"] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || value.length > toolLimits.examples)
+    throw invalidOption(option, `must be an array of at most ${toolLimits.examples} examples`);
+  return value.map((example: unknown, index) => {
+    const at = `${option}[${index}]`;
+    if (!isBag(example)) throw invalidOption(at, "must have a description and an input");
+    const { description = "", input = {} } = example;
+    if (typeof description !== "string")
+      throw invalidOption(`${at}.description`, "must be a string");
+    const json = boundedJson(`${at}.input`, input, toolLimits.exampleBytes, toolLimits.schemaDepth);
+    return { description, input: JSON.parse(json) as unknown };
+  });
+}
+
+function aliasesOf(option: string, name: string, value: unknown): string[] {
+  const given = value ?? [];
+  if (!Array.isArray(given)) throw invalidOption(option, "must be an array of names");
+  for (const [index, alias] of given.entries()) {
+    if (typeof alias !== "string" || !toolNamePattern.test(alias))
+      throw invalidOption(`${option}[${index}]`, `must match ${toolNamePattern.source}`);
+  }
+  return [...new Set([...(given as string[]), kebabCase(name)])].filter((alias) => alias !== name);
+}
+
+function toolOf(option: string, name: string, value: unknown): Tool {
+  if (!toolNamePattern.test(name))
+    throw invalidOption(
+      option,
+      `is no valid name of a tool: it must match ${toolNamePattern.source}`,
+    );
+  if (!isBag(value)) throw invalidOption(option, "must be an object with a handler");
+  const unknown = Object.keys(value).find((key) => !definitionKeys.includes(key));
+  if (unknown !== undefined)
+    throw invalidOption(`${option}.${unknown}`, "is not a known part of a tool");
+  const { description = "", inputSchema } = value;
+  const handler = value.handler ?? value.execute;
+  if (typeof handler !== "function") throw invalidOption(`${option}.handler`, "must be a function");
+  if (typeof description !== "string" || description.length > toolLimits.descriptionChars) {
+    throw invalidOption(
+      `${option}.description`,
+      `must be a string of at most ${toolLimits.descriptionChars} characters`,
+    );
+  }
+  const { check, jsonSchema } = schemaCheck(`${option}.inputSchema`, inputSchema);
+  const schemaText = boundedJson(
+    `${option}.inputSchema`,
+    jsonSchema,
+    toolLimits.schemaBytes,
+    toolLimits.schemaDepth,
+  );
+  return {
+    check,
+    handler: handler as Tool["handler"],
+    descriptor: {
+      name,
+      aliases: aliasesOf(`${option}.commandAliases`, name, value.commandAliases),
+      description,
+      inputSchema: JSON.parse(schemaText) as Record<string, unknown>,
+      examples: examplesOf(`${option}.examples`, value.examples),
+      timeoutMs: timeoutOf(`${option}.timeoutMs`, value.timeoutMs ?? value.timeout),
+    },
+  };
+}
+
+/** Checks definitions; `option` is what they were passed as. */
+export function parseTools(option: string, value: unknown): ParsedTools {
+  const tools = new Map<string, Tool>();
+  if (value === undefined) return tools;
+  if (!isBag(value)) throw invalidOption(option, "must be an object of tools");
+  for (const [name, definition] of Object.entries(value)) {
+    if (definition !== undefined) tools.set(name, toolOf(`${option}.${name}`, name, definition));
+  }
+  return tools;
+}
+
+/** The tools of one runtime, and the calls that run. */
+export class HostToolbox {
+  readonly #tools = new Map<string, Tool>();
+  /** Name or alias → the tool it stands for. */
+  readonly #names = new Map<string, string>();
+  readonly #running = new Map<number, AbortController>();
+  readonly #waiting: { id: number; start: () => void }[] = [];
+
+  /** Adds tools or replaces those of the same name. Throws INVALID_OPTION, and adds nothing, when a name is taken. */
+  add(tools: ParsedTools, option: string): void {
+    const names = new Map(this.#names);
+    for (const [name, { descriptor }] of tools) {
+      for (const taken of [name, ...descriptor.aliases]) {
+        const owner = names.get(taken);
+        if (owner !== undefined && owner !== name)
+          throw invalidOption(`${option}.${name}`, `takes the name ${taken}, which ${owner} has`);
+        names.set(taken, name);
+      }
+    }
+    const count = new Set([...this.#tools.keys(), ...tools.keys()]).size;
+    if (count > toolLimits.toolsPerVm)
+      throw invalidOption(option, `makes ${count} tools, the limit is ${toolLimits.toolsPerVm}`);
+    for (const [name, owner] of names) this.#names.set(name, owner);
+    for (const [name, tool] of tools) this.#tools.set(name, tool);
+  }
+
+  descriptors(): ToolDescriptor[] {
+    return [...this.#tools.values()].map(({ descriptor }) => descriptor);
+  }
+
+  /** Runs a call when its turn comes and hands the outcome to `done`, unless it was cancelled. */
+  call(
+    id: number,
+    name: string,
+    input: Uint8Array,
+    done: (ok: boolean, json: Uint8Array) => void,
+  ): void {
+    const start = (): void => {
+      const controller = new AbortController();
+      this.#running.set(id, controller);
+      const finish = (ok: boolean, json: Uint8Array): void => {
+        if (this.#running.get(id) !== controller) return;
+        this.#running.delete(id);
+        this.#next();
+        done(ok, json);
+      };
+      this.#run(name, input, controller, finish).catch((error: unknown) =>
+        finish(false, encodeFailure(handlerFailure(error))),
+      );
+    };
+    if (this.#running.size < toolLimits.concurrentCalls) start();
+    else this.#waiting.push({ id, start });
+  }
+
+  /** Nobody waits for the call any more. */
+  cancel(id: number): void {
+    const waiting = this.#waiting.findIndex((call) => call.id === id);
+    if (waiting !== -1) this.#waiting.splice(waiting, 1);
+    const controller = this.#running.get(id);
+    if (controller === undefined) return;
+    this.#running.delete(id);
+    this.#next();
+    controller.abort(failure("TOOL_CANCELLED"));
+  }
+
+  cancelAll(): void {
+    this.#waiting.length = 0;
+    for (const id of this.#running.keys()) this.cancel(id);
+  }
+
+  #next(): void {
+    if (this.#running.size < toolLimits.concurrentCalls) this.#waiting.shift()?.start();
+  }
+
+  async #run(
+    name: string,
+    input: Uint8Array,
+    controller: AbortController,
+    finish: (ok: boolean, json: Uint8Array) => void,
+  ): Promise<void> {
+    const refuse = (refused: ToolFailure): void => finish(false, encodeFailure(refused));
+    const tool = this.#tools.get(name);
+    if (tool === undefined) {
+      return refuse({
+        name: "ToolNotFound",
+        message: `there is no host tool named ${JSON.stringify(name)}`,
+        code: "ERR_TOOL_NOT_FOUND",
+      });
+    }
+    const decoded = decodeInput(input);
+    if ("failure" in decoded) return refuse(decoded.failure);
+    const { timeoutMs } = tool.descriptor;
+    const timer = setTimeout(() => {
+      refuse({
+        name: "ToolTimeout",
+        message: `the host tool ${name} did not answer within ${timeoutMs}ms`,
+        code: "ERR_TOOL_TIMEOUT",
+      });
+      controller.abort(failure("TOOL_TIMEOUT", { tool: name, timeout: timeoutMs }));
+    }, timeoutMs);
+    try {
+      const checked = await tool.check(decoded.value);
+      if ("violation" in checked) {
+        const { path, problem } = checked.violation;
+        return refuse({
+          name: "ToolInputSchemaViolation",
+          message: `ToolInputSchemaViolation at ${path}: ${problem}`.slice(
+            0,
+            toolLimits.errorMessageChars,
+          ),
+          code: "ERR_TOOL_INPUT",
+          path: path.slice(0, 1024),
+        });
+      }
+      if (controller.signal.aborted) return;
+      const result = await tool.handler(checked.value, { signal: controller.signal });
+      const encoded = encodeResult(name, result);
+      if ("failure" in encoded) return refuse(encoded.failure);
+      finish(true, encoded.json);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decodeInput(bytes: Uint8Array): { value: unknown } | { failure: ToolFailure } {
+  const bad = (problem: string): { failure: ToolFailure } => ({
+    failure: {
+      name: "ToolInputSchemaViolation",
+      message: `ToolInputSchemaViolation at $: ${problem}`,
+      code: "ERR_TOOL_INPUT",
+      path: "$",
+    },
+  });
+  // Called without an input: what a schema of any object takes.
+  if (bytes.byteLength === 0) return { value: {} };
+  if (bytes.byteLength > toolLimits.jsonBytes) return bad("the input is too large");
+  if (nestingDepth(bytes, toolLimits.jsonDepth) > toolLimits.jsonDepth)
+    return bad(`nested deeper than ${toolLimits.jsonDepth} levels`);
+  try {
+    const text = utf8.decode(bytes);
+    const value: unknown = JSON.parse(text);
+    // The key may also be spelt with escapes.
+    if (text.includes("__proto__") || text.includes("\\u")) dropProtoKeys(value);
+    return { value };
+  } catch {
+    return bad("not well-formed JSON");
+  }
+}
+
+function encodeResult(
+  name: string,
+  result: unknown,
+): { json: Uint8Array } | { failure: ToolFailure } {
+  const bad = (
+    problem: string,
+    code: "ERR_TOOL_RESULT" | "ERR_TOOL_LIMIT" = "ERR_TOOL_RESULT",
+  ) => ({
+    failure: { name: "ToolResultError", message: `the result of ${name} ${problem}`, code },
+  });
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(result);
+  } catch {
+    return bad("is not JSON: it has a cycle, a BigInt or a getter that throws");
+  }
+  if (text === undefined) {
+    return result === undefined ? { json: new Uint8Array(0) } : bad(`is a ${typeof result}`);
+  }
+  if (text.length > toolLimits.jsonBytes) return bad("is too large", "ERR_TOOL_LIMIT");
+  if (text.includes("__proto__")) {
+    const value: unknown = JSON.parse(text);
+    dropProtoKeys(value);
+    text = JSON.stringify(value);
+  }
+  const json = Buffer.from(text);
+  return json.length > toolLimits.jsonBytes ? bad("is too large", "ERR_TOOL_LIMIT") : { json };
+}
+
+function textOf(error: object, key: "name" | "message", fallback: string, limit: number): string {
+  try {
+    const text: unknown = Reflect.get(error, key);
+    return (typeof text === "string" ? text : fallback).slice(0, limit);
+  } catch {
+    return fallback;
+  }
+}
+
+/** Name and message of what a handler threw; nothing else of it is for the guest. */
+function handlerFailure(error: unknown): ToolFailure {
+  const { errorNameChars, errorMessageChars } = toolLimits;
+  if (typeof error !== "object" || error === null) {
+    const message = typeof error === "string" ? error : "the host tool failed";
+    return { name: "Error", message: message.slice(0, errorMessageChars) };
+  }
+  return {
+    name: textOf(error, "name", "Error", errorNameChars),
+    message: textOf(error, "message", "the host tool failed", errorMessageChars),
+  };
+}
+
+function encodeFailure(refused: ToolFailure): Uint8Array {
+  return Buffer.from(JSON.stringify(refused));
+}
