@@ -32,6 +32,13 @@ const POLLOUT = 4;
 const { bigint: nanoseconds } = process.hrtime;
 const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
 
+/** Told of every call before it is sent, whichever channel it takes. */
+const callListeners: ((name: keyof GuestCalls) => void)[] = [];
+
+export function onCall(listener: (name: keyof GuestCalls) => void): void {
+  callListeners.push(listener);
+}
+
 export class Channel implements KernelClient {
   readonly #fd: number;
   readonly #reader = new FrameReader();
@@ -99,6 +106,10 @@ export class Channel implements KernelClient {
     handler: (args: Message<KernelEvents[K]["args"]>) => void,
   ): void {
     this.#handlers.set(name, handler);
+  }
+
+  onCall(listener: (name: keyof GuestCalls) => void): void {
+    onCall(listener);
   }
 
   ref(): void {
@@ -260,6 +271,7 @@ export class Channel implements KernelClient {
   }
 
   #send(name: keyof GuestCalls, args: any, done: Done, blocking: boolean): void {
+    for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
     const spec = guestCalls[name];
     const id = this.#nextId;
     this.#nextId = id === 0xffffffff ? 1 : id + 1;

@@ -15,6 +15,7 @@ import { installStreams } from "./bindings/stream-handle.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
+import { onCall } from "./channel.js";
 import type { Channel } from "./channel.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installIdentity } from "./identity.js";
@@ -48,6 +49,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
       event: (name, args) => channel().event(name, args),
       on: (name, handler) => channel().on(name, handler),
+      onCall,
       ref: () => channel().ref(),
       unref: () => channel().unref(),
       get denial() {

@@ -212,9 +212,11 @@ function judge(
   });
 }
 
+const nothing = new Uint8Array(0);
+
 /** What a denied call answers where an error would be no answer. */
 const quiet: { [K in Name]?: () => CallResult<Calls, K> } = {
-  moduleStat: () => ({ kind: -Errno.EACCES }),
+  moduleStat: () => ({ kind: -Errno.EACCES, near: nothing }),
   readPackage: () => ({ found: false, data: new Uint8Array(0) }),
 };
 
@@ -242,6 +244,9 @@ export function admit<K extends Name>(
 
   const run = (): Answer<K> => {
     const result = handle(kept);
+    // Only the path itself was judged, not its neighbours.
+    if (name === "moduleStat" && typeof result === "object" && "near" in result)
+      return { ...result, near: nothing } as unknown as Answer<K>;
     if (name === "packageScope")
       return judgeFound(caller, result as Answer<"packageScope">) as Answer<K>;
     if (typeof result === "object" && !(result instanceof Denial) && !(result instanceof Deferred))

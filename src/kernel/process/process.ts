@@ -102,7 +102,7 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
-  readonly watches = new WatchList((event) => this.notify("fileEvent", event));
+  readonly watches = new WatchList((event) => this.#tellThreads("fileEvent", event));
   /** What its OS process was told, once it has one. */
   startOptions: StartOptions | undefined;
   readonly #sink: ProcessSink | undefined;
@@ -209,6 +209,16 @@ export class Process {
     this.#guest?.send(
       encodeFrame(FrameKind.event, 0, spec.nr, spec.args as Schema, args as Message<Schema>),
     );
+  }
+
+  /** Sends an event to every thread, of which the right one knows what it is about. */
+  #tellThreads<K extends keyof typeof kernelEvents>(
+    name: K,
+    args: Message<(typeof kernelEvents)[K]["args"]>,
+  ): void {
+    const { nr, args: schema } = kernelEvents[name];
+    const frame = encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>);
+    for (const { socket } of this.#threads) socket.send(frame);
   }
 
   #frame(thread: Thread, frame: Frame): void {
