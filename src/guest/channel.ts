@@ -28,6 +28,16 @@ const outputChunkBytes = 64 * 1024;
 
 const eventsByNumber = byNumber(kernelEvents);
 const POLLOUT = 4;
+/** Not the program's clock, which may stand still. */
+const { bigint: nanoseconds } = process.hrtime;
+const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
+
+/** Told of every call before it is sent, whichever channel it takes. */
+const callListeners: ((name: keyof GuestCalls) => void)[] = [];
+
+export function onCall(listener: (name: keyof GuestCalls) => void): void {
+  callListeners.push(listener);
+}
 
 export class Channel implements KernelClient {
   readonly #fd: number;
@@ -96,6 +106,10 @@ export class Channel implements KernelClient {
     handler: (args: Message<KernelEvents[K]["args"]>) => void,
   ): void {
     this.#handlers.set(name, handler);
+  }
+
+  onCall(listener: (name: keyof GuestCalls) => void): void {
+    onCall(listener);
   }
 
   ref(): void {
@@ -178,9 +192,9 @@ export class Channel implements KernelClient {
 
   /** Blocks until `finished` says so, or for `timeoutMs` (-1: without end); answers `finished()`. */
   pumpUntil(finished: () => boolean, timeoutMs: number): boolean {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicMs() + timeoutMs;
     while (!finished()) {
-      const left = timeoutMs < 0 ? -1 : Math.ceil(deadline - performance.now());
+      const left = timeoutMs < 0 ? -1 : Math.ceil(deadline - monotonicMs());
       if (timeoutMs >= 0 && left <= 0) return false;
       this.#pump(left);
     }
@@ -257,6 +271,7 @@ export class Channel implements KernelClient {
   }
 
   #send(name: keyof GuestCalls, args: any, done: Done, blocking: boolean): void {
+    for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
     const spec = guestCalls[name];
     const id = this.#nextId;
     this.#nextId = id === 0xffffffff ? 1 : id + 1;

@@ -28,6 +28,8 @@ export interface KernelClient {
     name: K,
     handler: (args: Message<(typeof kernelEvents)[K]["args"]>) => void,
   ): void;
+  /** Runs `listener` before any call is sent. */
+  onCall(listener: (name: keyof GuestCalls) => void): void;
   /** Keep the event loop alive, counted. */
   ref(): void;
   unref(): void;

@@ -5,6 +5,7 @@
  */
 import { installCares } from "./bindings/cares.js";
 import { denyBindings } from "./bindings/denied.js";
+import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
 import { installModules } from "./bindings/modules.js";
 import { installPipes } from "./bindings/pipe.js";
@@ -15,8 +16,10 @@ import { installSpawnSync } from "./bindings/spawn-sync.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
 import { installUdp } from "./bindings/udp.js";
+import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
+import { onCall } from "./channel.js";
 import type { Channel } from "./channel.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installIdentity } from "./identity.js";
@@ -48,13 +51,14 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     kernel: {
       call: (name, args) => channel().call(name, args),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
+      event: (name, args) => channel().event(name, args),
+      on: (name, handler) => channel().on(name, handler),
+      onCall,
+      ref: () => channel().ref(),
+      unref: () => channel().unref(),
       get denial() {
         return channel().denial;
       },
-      event: (name, args) => channel().event(name, args),
-      on: (name, handler) => channel().on(name, handler),
-      ref: () => channel().ref(),
-      unref: () => channel().unref(),
     },
     writeOutput: (fd, data) => channel().writeOutput(fd, data),
     isHostOutput: (fd) => channel().isHostOutput(fd),
@@ -65,6 +69,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
   installSignals(internalBinding, requireBuiltin, channel);
   installFs(environment);
+  installFileHandleTransfer(environment);
   installModules(environment);
   // The socket to the kernel is a pipe of the engine's own.
   const enginePipes = { ...internalBinding("pipe_wrap") };
@@ -77,6 +82,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installProcess(environment);
   installSpawnSync(environment, channel);
   installWorker(environment, tools.slots, tools.modules, tools.execArgv);
+  installWasi(internalBinding, requireBuiltin, channel);
   denyBindings(internalBinding);
   return {
     streams,

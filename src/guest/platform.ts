@@ -6,15 +6,13 @@
  * program must not do is refused by the kernel and by the walls of the process.
  */
 import type { JsRuntime, ModuleResolution } from "../protocol/platforms.js";
+import { restrictBuiltins } from "./public-modules.js";
 import { installTiming } from "./timing.js";
 import { globalsOf } from "./platform-globals.js";
 import { installWebFetch } from "./web-fetch.js";
 import type { WebFetchTools } from "./web-fetch.js";
 
-export interface PlatformTools extends WebFetchTools {
-  /** Leaves only those built-in modules to `require` and `import`, of those there were. */
-  restrictBuiltins(keep: (id: string) => boolean): void;
-}
+export type PlatformTools = WebFetchTools;
 
 const { defineProperty, getOwnPropertyNames } = Object;
 const { apply, deleteProperty } = Reflect;
@@ -134,8 +132,8 @@ function builtinsOf({ platform, moduleResolution, allowedBuiltins }: JsRuntime) 
   };
 }
 
-function restrictBuiltins(tools: PlatformTools, keep: (id: string) => boolean): void {
-  tools.restrictBuiltins(keep);
+function narrowBuiltins(tools: PlatformTools, keep: (id: string) => boolean): void {
+  restrictBuiltins(tools.requireBuiltin, keep);
   // What the zygote imported to warm up would still be handed out.
   const { loadCache } = tools
     .requireBuiltin("internal/modules/esm/loader")
@@ -145,12 +143,22 @@ function restrictBuiltins(tools: PlatformTools, keep: (id: string) => boolean): 
   }
 }
 
+/** In a worker's thread. Only where workers can be made at all, which is on platform node with Node's resolution. */
+export function applyPlatformToWorker(
+  requireBuiltin: (id: string) => any,
+  chosen: JsRuntime,
+): void {
+  if (chosen.timing !== "normal") installTiming(chosen.timing);
+  const keep = builtinsOf(chosen);
+  if (keep !== undefined) restrictBuiltins(requireBuiltin, keep);
+}
+
 /** Once per process, before the program's own globals are defined. */
 export function applyPlatform(tools: PlatformTools, chosen: JsRuntime): void {
   if (chosen.timing !== "normal") installTiming(chosen.timing);
   if (chosen.moduleResolution !== "node") restrictResolution(tools, chosen.moduleResolution);
   const keep = builtinsOf(chosen);
-  if (keep !== undefined) restrictBuiltins(tools, keep);
+  if (keep !== undefined) narrowBuiltins(tools, keep);
   const globals = globalsOf[chosen.platform];
   if (globals !== undefined) removeGlobals(tools, globals);
 }

@@ -9,7 +9,9 @@ import type { Leaving } from "./leaving.js";
 import { runNodeCommand } from "./node-cli.js";
 import { applyPlatform } from "./platform.js";
 import type { PlatformTools } from "./platform.js";
+import { runProgramCommand } from "./programs/run.js";
 import { toolCommand } from "./programs/tool-command.js";
+import { runWasm } from "./programs/wasi/run.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools extends PlatformTools {
@@ -65,13 +67,20 @@ export function runProgram(
   options: StartOptions,
   source: string,
 ): Promise<unknown> {
+  if (options.mode === "wasm") return runWasm(tools, options);
+  if (options.mode === "command") return runProgramCommand(tools, options);
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   applyPlatform(tools, options.jsRuntime);
   installHostTools(tools.channel);
   if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
-    runNodeCommand(tools, options);
+    try {
+      runNodeCommand(tools, options);
+    } catch (error) {
+      // Nothing of Node's is below this frame that would take it.
+      tools.internalBinding("errors").triggerUncaughtException(error, false);
+    }
     return Promise.resolve();
   }
   hidden("__return", createReturn(tools.channel));

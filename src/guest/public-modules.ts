@@ -8,7 +8,6 @@ export const refusedModules: readonly string[] = Object.freeze([
   "inspector",
   "inspector/promises",
   "trace_events",
-  "wasi",
   "sea",
   "ffi",
   "quic",
@@ -29,11 +28,13 @@ export function restrictBuiltins(
   requireBuiltin: (id: string) => any,
   keep: (id: string) => boolean,
 ): void {
+  // Loaded first: it may be among those that go.
+  const module = requireBuiltin("module");
   const ids = [...(BuiltinModule.map.keys() as Iterable<string>)].filter(
     (id) => BuiltinModule.canBeRequiredByUsers(id) && keep(id),
   );
   BuiltinModule.setRealmAllowRequireByUsers(ids);
-  requireBuiltin("module").builtinModules = BuiltinModule.getAllBuiltinModuleIds();
+  module.builtinModules = BuiltinModule.getAllBuiltinModuleIds();
 }
 
 /** Makes the engine's own modules find `exports` under that id from now on. */

@@ -7,6 +7,8 @@ import type { ThreadStart } from "./bindings/worker.js";
 import { Channel } from "./channel.js";
 import { assumeSharedIdentity, guestExecPath } from "./identity.js";
 import { installBindings } from "./install.js";
+import { installHostTools } from "./host-tools.js";
+import { applyPlatformToWorker } from "./platform.js";
 import { hideInternals } from "./public-modules.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
@@ -31,8 +33,8 @@ export function startThread(
   });
   channel.attach(internalBinding);
   slots.claimSocket(start.slot);
-  const { outputWindowBytes, descriptors } = start.identity.start;
-  channel.setOutputs(outputWindowBytes, descriptors);
+  // No output goes the quick way: the main thread's exit travels on another socket and must not
+  // overtake it, and only that thread hears when a standard descriptor becomes something else.
   slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));
 
   const { streams } = installBindings({
@@ -46,7 +48,8 @@ export function startThread(
   streams.listen(channel);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
-  process.execArgv = start.execArgv;
+  process.execArgv = [...start.execArgv];
+  if (start.nodeOptions !== undefined) process.env["NODE_OPTIONS"] = start.nodeOptions;
   binding.resourceLimits[binding.kCodeRangeSizeMb] = start.codeRangeSizeMb;
 
   const helpers = requireBuiltin("internal/modules/helpers");
@@ -54,6 +57,8 @@ export function startThread(
   for (const id of loadedTooEarly) map.get(id).loaded = false;
   beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
   hideInternals(requireBuiltin);
+  applyPlatformToWorker(requireBuiltin, start.identity.start.jsRuntime);
+  installHostTools(channel);
   for (const name of globalTraces) delete (globalThis as Record<string, unknown>)[name];
 }
 

@@ -3,6 +3,8 @@
  * reads Node's globals when it runs, so there it is compiled once more, with them
  * as its own names, as soon as a program touches one of its classes.
  */
+import { replaceInternal } from "./public-modules.js";
+
 const undiciId = "internal/deps/undici/undici";
 
 const classes = [
@@ -19,8 +21,6 @@ const classes = [
 
 export interface WebFetchTools {
   requireBuiltin(id: string): any;
-  /** Makes the engine's own modules find `exports` under that id, too. */
-  replaceInternal(id: string, exports: unknown): void;
   internalBinding(name: string): any;
 }
 
@@ -45,7 +45,7 @@ export function installWebFetch(tools: WebFetchTools): void {
       filename: `node:${undiciId}`,
     })(module, module.exports, ...Object.values(own));
     loaded = module.exports;
-    tools.replaceInternal(undiciId, loaded);
+    replaceInternal(undiciId, loaded);
     return loaded;
   };
   const put = (name: string, value: unknown): void => {

@@ -117,7 +117,11 @@ export class HostProgram {
         processGroup: pid,
         session: pid,
         argv: [launched.argv0, ...launched.argv],
-        ignored: launched.mode === "command" || launched.mode === "wasm" ? [] : ignoredByNode,
+        ignored:
+          (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
+            ? []
+            : ignoredByNode,
+        inheritedIgnored: [],
       },
       {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),

@@ -90,9 +90,9 @@ export class Vm {
     installPrograms(this.fs);
     this.network = new Network(this.fs, identity.hostname, options.loopbackExemptPorts ?? []);
     this.network.policy = this.policy.network;
+    if (options.tools.length > 0) this.registerTools(options.tools);
     this.fs.mountProc(this.#machineView());
     for (const mount of options.mounts) this.#mount(mount);
-    if (options.tools.length > 0) this.registerTools(options.tools);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
   }

@@ -58,16 +58,18 @@ const webName = "cry" + "pto";
 const hostRequire = require;
 const builtins = new Map();
 const BuiltinModule = hostRequire("internal/modules/helpers").loadBuiltinModule("fs").constructor;
-// Internal modules stay loadable here after they are hidden from everybody else.
+// Modules stay loadable here after they are hidden from everybody else.
 const requireBuiltin = (id) => {
-  if (!builtins.has(id))
-    builtins.set(id, id.startsWith("internal/") ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
+  if (!builtins.has(id)) {
+    const own = BuiltinModule.map.has(id) && (id.startsWith("internal/") || !BuiltinModule.canBeRequiredByUsers(id));
+    builtins.set(id, own ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
+  }
   return builtins.get(id);
 };
 // Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
 const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
   // Globals that a platform may take from the program, but not from these modules.
-  const own = { process, Buffer, setImmediate, URL, TextDecoder };
+  const own = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder };
   const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
   const loaded = new Map();
   const load = (id) => {

@@ -113,7 +113,12 @@ export const fsCalls = {
 
   // What the module loaders ask.
   /** 0 for a file, 1 for a directory, negative for neither. Never fails. */
-  moduleStat: { nr: 160, args: { path: "string" }, result: { kind: "i32" } },
+  moduleStat: {
+    nr: 160,
+    args: { path: "string" },
+    /** `near`: one byte of `ModuleKind` for each of the paths that `nearModulePaths` names, in order. */
+    result: { kind: "i32", near: "bytes" },
+  },
   /**
    * The package.json nearest to the absolute `directory`, which is looked at first. The walk ends, without
    * an answer, in a directory called node_modules; "/" counts only with `root`. `path` is empty when there is none.
@@ -126,6 +131,35 @@ export const fsCalls = {
   /** One package.json by its own path. Anything unreadable, or over one transfer, is not `found`. */
   readPackage: { nr: 162, args: { path: "string" }, result: { found: "bool", data: "bytes" } },
 } as const;
+
+/** What a neighbour of a path is, in the answer to `moduleStat`. */
+export const ModuleKind = Object.freeze({ file: 0, directory: 1, absent: 2 } as const);
+
+const moduleEndings = [".js", ".json", ".node"] as const;
+const indexEndings = ["/index.js", "/index.json", "/index.node"] as const;
+const nodeModules = "/node_modules";
+/** Directories above a node_modules that are answered for, too. */
+const answeredAncestors = 16;
+
+/**
+ * The paths a loader asks for next when it asked for `path` and that was of `kind`: the same with
+ * an ending, an index in it, or the node_modules of the directories above.
+ */
+export function nearModulePaths(path: string, kind: number): string[] {
+  if (kind === ModuleKind.file) return [];
+  if (!path.endsWith(nodeModules)) {
+    const endings =
+      kind === ModuleKind.directory ? [...moduleEndings, ...indexEndings] : moduleEndings;
+    return path.endsWith("/") ? [] : endings.map((ending) => path + ending);
+  }
+  const paths: string[] = [];
+  let directory = path.slice(0, -nodeModules.length);
+  while (directory !== "" && paths.length < answeredAncestors) {
+    directory = directory.slice(0, directory.lastIndexOf("/"));
+    if (!directory.endsWith(nodeModules)) paths.push(directory + nodeModules);
+  }
+  return paths;
+}
 
 /** Directory entry types as libuv numbers them. */
 export const UvDirent = Object.freeze({

@@ -32,9 +32,23 @@ export const guestCalls = {
   shutdown: { nr: 13, args: { fd: "i32" }, result: {} },
   /** A `StreamKind`, or "file"; what Node's GuessHandleType answers from. */
   describe: { nr: 14, args: { fd: "i32" }, result: { kind: "string" } },
+  /** lseek(2); `whence` is SEEK_SET (0), SEEK_CUR (1) or SEEK_END (2). */
+  seek: { nr: 15, args: { fd: "i32", offset: "f64", whence: "u8" }, result: { position: "f64" } },
+  /**
+   * Blocks for bytes up to and including the next newline and takes none behind it. An answer
+   * without a newline is the start of a line, or empty at end of file.
+   */
+  readLine: { nr: 16, args: { fd: "i32", length: "u32" }, result: { data: "bytes" } },
+  /** Whether a read would not wait, after at most `timeoutMs`; poll(2) with POLLIN. */
+  waitReadable: {
+    nr: 17,
+    args: { fd: "i32", timeoutMs: "u32" },
+    result: { ready: "bool" },
+  },
   /**
    * fork and execvp(3) in one. `fds[n]` is the caller's descriptor that becomes the child's n;
    * -1 leaves n closed, -2 is /dev/null, -3 a new socket pair whose other end is in `ends[n]`. `env` holds NAME=value. `cwd` empty is the caller's.
+   * `ignored` are the signals that the child ignores from its start.
    */
   spawn: {
     nr: 20,
@@ -47,6 +61,7 @@ export const guestCalls = {
       flags: "u32",
       uid: "i32",
       gid: "i32",
+      ignored: "numbers",
     },
     result: { pid: "u32", ends: "numbers" },
   },
@@ -124,6 +139,8 @@ export interface StartOptions {
   /** What follows the name of the engine on the command line. */
   argv: string[];
   argv0: string;
+  /** Signals that were ignored from the start. */
+  ignoredSignals: number[];
   /** Kind of each descriptor that is open from the start; "" where none is. */
   descriptors: string[];
   env: Record<string, string>;

@@ -57,7 +57,8 @@ export interface GuestLimits {
 
 /**
  * The private writable memory of this process, as RLIMIT_DATA counts it:
- * VmData, about 548 MiB in a fresh engine because V8's code range counts.
+ * VmData, about 548 MiB in a fresh engine because V8's code range counts, and
+ * what the zygote sets aside for the code ranges of workers.
  */
 export function dataBytes(): number {
   const fd = openReadOnly("/proc/self/status");

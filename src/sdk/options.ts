@@ -88,6 +88,9 @@ export interface NodeRuntimeExecOptions {
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
+/** Options of one command. */
+export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
   "env",
@@ -337,6 +340,26 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     language: languageOf(given.language, name),
     name,
   };
+}
+
+/** The name of a command and its arguments. */
+export function commandOf(name: unknown, args: unknown): { name: string; args: string[] } {
+  if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
+  return {
+    name: pathOf("command", name),
+    args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
+  };
+}
+
+/** Options of a command: those of a program that do not say what the program is. */
+export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+  return parseRunOptions(
+    bagOf(
+      value,
+      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+    ),
+    cwd,
+  );
 }
 
 /** Options of a resident runner: none exist yet. */

@@ -26,7 +26,9 @@ import type {
 import { MachineHost } from "./machine-host.js";
 import {
   bytesOf,
+  commandOf,
   guestPathOf,
+  parseCommandOptions,
   parseCreateOptions,
   parseFlags,
   parseResidentOptions,
@@ -35,6 +37,7 @@ import {
 } from "./options.js";
 import type {
   CreateOptions,
+  NodeRuntimeCommandOptions,
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
@@ -64,6 +67,9 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
   /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
   value?: T;
 }
+
+/** What is started: the text of a program, or a command with its arguments in the options. */
+type Start = { mode: "program"; source: string } | { mode: "exec" };
 
 interface Finished {
   result: NodeRuntimeExecResult;
@@ -159,7 +165,7 @@ export class NodeRuntime {
 
   /** Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. */
   async exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult> {
-    return (await this.#finish(code, options)).result;
+    return (await this.#finish(() => this.#programOf(code, options))).result;
   }
 
   /**
@@ -170,7 +176,7 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions,
   ): Promise<NodeRuntimeRunResult<T>> {
-    const { result, outcome } = await this.#finish(code, options);
+    const { result, outcome } = await this.#finish(() => this.#programOf(code, options));
     const { end, value } = outcome;
     if (end.exitCode !== 0 || end.returned === "none") return result;
     if (end.returned === "failure") {
@@ -181,11 +187,44 @@ export class NodeRuntime {
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
   async spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess> {
-    const source = sourceOf(code);
-    const given = parseRunOptions(options, this.#cwd);
+    return this.#spawn(() => this.#programOf(code, options));
+  }
+
+  /**
+   * Runs an executable file of the machine to its end: a path, or a name that is searched
+   * in PATH. Rejects with SPAWN_FAILED when there is none (details.errno is ENOENT).
+   */
+  async execCommand(
+    command: string,
+    args: string[] = [],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeExecResult> {
+    return (await this.#finish(() => this.#commandOf(command, args, options))).result;
+  }
+
+  /** Starts an executable file of the machine, as `execCommand` does, and resolves once it runs. */
+  async spawnCommand(
+    command: string,
+    args: string[] = [],
+    options?: NodeRuntimeCommandOptions,
+  ): Promise<NodeRuntimeProcess> {
+    return this.#spawn(() => this.#commandOf(command, args, options));
+  }
+
+  #programOf(code: unknown, options: unknown): [Start, RunOptions] {
+    return [{ mode: "program", source: sourceOf(code) }, parseRunOptions(options, this.#cwd)];
+  }
+
+  #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
+    const given = parseCommandOptions(options, this.#cwd);
+    return [{ mode: "exec" }, { ...given, ...commandOf(command, args) }];
+  }
+
+  async #spawn(parse: () => [Start, RunOptions]): Promise<NodeRuntimeProcess> {
+    const [start, given] = parse();
     this.#checkUsable();
     given.signal?.throwIfAborted();
-    const guest = this.#start(source, given, { capture: false, stdin: true });
+    const guest = this.#start(start, given, { capture: false, stdin: true });
     const stopListening = listenOnce(given.signal, () => guest.terminate());
     guest.onGone(stopListening);
     await guest.started;
@@ -416,17 +455,13 @@ export class NodeRuntime {
     return guest;
   }
 
-  #start(
-    source: string,
-    given: RunOptions,
-    how: { capture: boolean; stdin: boolean },
-  ): GuestProcess {
+  #start(start: Start, given: RunOptions, how: { capture: boolean; stdin: boolean }): GuestProcess {
     const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
       hook !== undefined ? 0 : how.capture ? captureLimitBytes : 1;
     const options: ProcessOptions = {
-      mode: "program",
+      mode: start.mode,
       language,
       name,
       args,
@@ -442,7 +477,7 @@ export class NodeRuntime {
         connection: this.#connection,
         vm: this.#vm,
         options,
-        source,
+        source: start.mode === "program" ? start.source : "",
         capture,
         onStdout,
         onStderr,
@@ -456,13 +491,12 @@ export class NodeRuntime {
     return guest;
   }
 
-  async #finish(code: unknown, options: unknown): Promise<Finished> {
-    const source = sourceOf(code);
-    const given = parseRunOptions(options, this.#cwd);
+  async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
+    const [start, given] = parse();
     this.#checkUsable();
     const { signal } = given;
     signal?.throwIfAborted();
-    const guest = this.#start(source, given, { capture: true, stdin: false });
+    const guest = this.#start(start, given, { capture: true, stdin: false });
     this.#awaited.add(guest);
     const stopListening = listenOnce(signal, () => {
       guest.terminate();

@@ -63,6 +63,19 @@ test("exec, run, spawn and the resident runner have it", async () => {
   assert.deepEqual(seen, ["exec", "run", "spawn", "resident", "again"]);
 });
 
+test("worker threads have it, each with its own answers", async () => {
+  const runtime = await machine({ tools: { add } });
+  const { value } = await runtime.run(`
+    import { Worker } from "node:worker_threads";
+    const text = 'callHostTool("add", { a: require("worker_threads").workerData, b: 1 })' +
+      '.then((r) => require("worker_threads").parentPort.postMessage(r.sum))';
+    const one = (a) => new Promise((resolve, reject) => {
+      new Worker(text, { eval: true, workerData: a }).on("message", resolve).on("error", reject);
+    });
+    __return(await Promise.all([one(1), one(10), callHostTool("add", { a: 100, b: 1 }).then((r) => r.sum)]));`);
+  assert.deepEqual(value, [2, 11, 101]);
+});
+
 test("tools may be registered later; that does not open the scope by itself", async () => {
   const runtime = await machine({ tools: { add } });
   await runtime.registerTools({ now: { description: "epoch ms", handler: () => 1234 } });

@@ -234,6 +234,18 @@ test("allowedBuiltins: root names cover subpaths, [] is none, elsewhere it means
   ]);
 });
 
+test("a worker is narrowed as its parent is", async () => {
+  const program = `
+    import { Worker } from "node:worker_threads";
+    const text = 'const { parentPort } = require("worker_threads"); let os = "yes"; try { require("os"); } catch (e) { os = e.code; }' +
+      'const a = Date.now(); for (let i = 0; i < 3e7; i++); parentPort.postMessage([os, Date.now() - a])';
+    __return(await new Promise((resolve, reject) => {
+      new Worker(text, { eval: true }).on("message", resolve).on("error", reject);
+    }));`;
+  const options = { allowedBuiltins: ["worker_threads"], timing: "frozen" };
+  assert.deepEqual(await value(options, program), ["MODULE_NOT_FOUND", 0]);
+});
+
 test("clocks run, in steps, or not at all", async () => {
   const program = `
     const read = () => ({

@@ -219,6 +219,9 @@ for (const arch of ["x64", "arm64"]) {
     is(ALLOW, "ioctl", 0, 0x5421);
     is(ERRNO | 25, "ioctl", 0, 0x8901);
     is(DENY, "tgkill", 4242, 4242, 6);
+    is(ALLOW, "recvmsg", 3, 0, 0x40000000);
+    for (const flags of [0, 2, 0x40, 0x2000, 0x40000002, 0x40002000])
+      is(DENY, "recvmsg", 3, 0, flags);
   });
 
   test(`${arch}: stage 1 changes two things`, () => {

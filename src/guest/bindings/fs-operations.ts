@@ -6,7 +6,13 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { O_RDONLY } from "../../abi/fcntl.js";
-import { UvDirent, fsLimits, statSlots } from "../../protocol/fs-calls.js";
+import {
+  ModuleKind,
+  UvDirent,
+  fsLimits,
+  nearModulePaths,
+  statSlots,
+} from "../../protocol/fs-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import { ask, codedError, failure } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
@@ -80,9 +86,50 @@ export interface DirectoryListing {
   types: number[];
 }
 
+/** Calls that a loader makes between its questions, and that change nothing. */
+const loaderCalls = new Set<string>([
+  "moduleStat",
+  "packageScope",
+  "readPackage",
+  "realpath",
+  "readFile",
+]);
+
+/**
+ * Answers that came along with others. Each serves once, and none outlives the run of JavaScript
+ * that asked, or any call that could change a file: a stale one can only be as old as an answer
+ * that had been asked for just before.
+ */
+function createLookahead(env: GuestEnvironment) {
+  const answers = new Map<string, number>();
+  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
+    enqueueMicrotask(run: () => void): void;
+  };
+  const clear = (): void => answers.clear();
+  env.kernel.onCall((name) => {
+    if (answers.size > 0 && !loaderCalls.has(name)) answers.clear();
+  });
+  return {
+    take(path: string): number | undefined {
+      const kind = answers.get(path);
+      if (kind !== undefined) answers.delete(path);
+      return kind;
+    },
+    put(path: string, kind: number, near: Uint8Array): void {
+      if (answers.size === 0) enqueueMicrotask(clear);
+      const paths = nearModulePaths(path, kind);
+      for (let at = 0; at < near.length; at++) {
+        const found = near[at]!;
+        answers.set(paths[at]!, found === ModuleKind.absent ? -Errno.ENOENT : found);
+      }
+    },
+  };
+}
+
 export interface Operations extends ReturnType<typeof createOperations> {}
 
 export function createOperations(env: GuestEnvironment) {
+  const ahead = createLookahead(env);
   /** Runs a call that answers nothing of interest. */
   function* simple(
     call: Parameters<typeof ask>[0],
@@ -385,6 +432,17 @@ export function createOperations(env: GuestEnvironment) {
     return typeof result === "number" ? result : result.kind;
   }
 
+  /** As `moduleStat`, for the loaders, whose next questions the kernel answers in advance. */
+  function* loaderStat(pathArgument: PathArgument): Operation<number> {
+    const path = toPath(pathArgument);
+    const known = ahead.take(path);
+    if (known !== undefined) return known;
+    const result = yield* ask("moduleStat", { path });
+    if (typeof result === "number") return result;
+    ahead.put(path, result.kind, result.near);
+    return result.kind;
+  }
+
   /** Breadth first, directories in name order, links to directories entered. */
   function* readdirRecursive(
     pathArgument: PathArgument,
@@ -560,6 +618,7 @@ export function createOperations(env: GuestEnvironment) {
     readdir,
     readdirRecursive,
     moduleStat,
+    loaderStat,
     mkdir,
     rmSync,
     onePath,

@@ -18,7 +18,6 @@ import type { Operation, Runner } from "./fs-runner.js";
 /** What of `fs` is refused as "operation not permitted" so far. */
 export const notVirtualYet: readonly string[] = Object.freeze([
   "fs.openAsBlob reads the whole file at once",
-  "structured clone of a FileHandle (to a worker)",
 ]);
 
 /** Binding function → index of its request argument and what it does. */
@@ -142,7 +141,7 @@ function createBlocking(
     readFileUtf8: (target, flags) => o.readFileUtf8(target, flags),
     writeFileUtf8: (target, data, flags, mode) => o.writeFileUtf8(target, data, flags, mode),
     rmSync: (path, _retries, recursive) => o.rmSync(path, recursive === true),
-    internalModuleStat: (path) => o.moduleStat(path),
+    internalModuleStat: (path) => o.loaderStat(path),
     getFormatOfExtensionlessFile: (path) => o.extensionlessFormat(path),
     cpSyncCheckPaths: (source, target, dereference, recursive) =>
       copies.checkPaths(source, target, dereference === true, recursive === true),
@@ -351,12 +350,12 @@ function* resolveMain(
   if (typeof main === "string") {
     initial = path.resolve(packagePath, `./${main}`) as string;
     for (let index = 0; index < mainEndings.length; index++) {
-      if ((yield* operations.moduleStat(`${initial}${mainEndings[index]!}`)) === 0) return index;
+      if ((yield* operations.loaderStat(`${initial}${mainEndings[index]!}`)) === 0) return index;
     }
   }
   for (let index = 0; index < indexEndings.length; index++) {
     const candidate = path.resolve(packagePath, indexEndings[index]!) as string;
-    if ((yield* operations.moduleStat(candidate)) === 0) return mainEndings.length + index;
+    if ((yield* operations.loaderStat(candidate)) === 0) return mainEndings.length + index;
   }
   if (typeof base !== "string") {
     const { ERR_INVALID_ARG_TYPE } = env.requireBuiltin("internal/errors").codes;

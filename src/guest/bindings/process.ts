@@ -66,6 +66,7 @@ export function spawnProcess(
     flags: request.detached ? SpawnFlags.newSession : 0,
     uid: request.uid ?? -1,
     gid: request.gid ?? -1,
+    ignored: [],
   });
 }
 
@@ -78,8 +79,28 @@ export function installProcess(env: GuestEnvironment): void {
     if (!signalNames.has(number)) signalNames.set(number, name);
   }
 
+  const openDeserted = (handle: NonNullable<StdioEntry["handle"]>): void => {
+    const pair = kernel.call("socketpair", {});
+    if (typeof pair === "number") return;
+    kernel.call("close", { fd: pair.second });
+    handle.open(pair.first);
+  };
+  const { owner_symbol: owner } = env.requireBuiltin("internal/async_hooks").symbols;
+
+  /** Node words the error of a failed spawn by its errno alone; the kernel has said more. */
+  function explain(handle: Record<symbol, any>, denial: string): void {
+    const child = handle[owner];
+    const { emit } = child;
+    child.emit = function (type: string, ...args: any[]): unknown {
+      delete child.emit;
+      if (type === "error") args[0].message = denial;
+      return Reflect.apply(emit, this, [type, ...args]);
+    };
+  }
+
   class Process {
-    pid = 0;
+    /** Undefined unless a process was started. */
+    pid: number | undefined;
     onexit: ((exitCode: number, signalCode: string) => void) | undefined;
     #wait: PendingCall | undefined;
     #closed = false;
@@ -106,7 +127,12 @@ export function installProcess(env: GuestEnvironment): void {
         uid,
         gid,
       });
-      if (typeof result === "number") return result;
+      if (typeof result === "number") {
+        if (kernel.denial !== "") explain(this as unknown as Record<symbol, any>, kernel.denial);
+        // libuv has the pipes by then, and leaves them with nobody at the other end.
+        for (const { handle } of stdio) if (handle?.fd === -1) openDeserted(handle);
+        return result;
+      }
       this.pid = result.pid;
       result.ends.forEach((fd, index) => {
         if (fd >= 0) stdio[index]?.handle?.open(fd);
@@ -121,7 +147,7 @@ export function installProcess(env: GuestEnvironment): void {
     }
 
     kill(signal: number): number {
-      if (this.pid === 0) return -Errno.ESRCH;
+      if (this.pid === undefined) return -Errno.ESRCH;
       const result = kernel.call("kill", { pid: this.pid, signal });
       return typeof result === "number" ? result : 0;
     }

@@ -27,6 +27,8 @@ export interface ThreadStart {
   slot: number;
   socket: number;
   execArgv: string[];
+  /** The variable of this name, where it was shortened while the thread was made. */
+  nodeOptions: string | undefined;
   /** Modules that `--require` names. */
   preloads: string[];
   /** As the program asked for it; 0 if it did not. */
@@ -84,6 +86,27 @@ function takeLateFlags(flags: readonly string[]) {
   return { others, preloads, esmText: inputType === "module" };
 }
 
+/** Does for NODE_OPTIONS what `takeLateFlags` does: the engine reads the variable while it makes a thread. */
+function withoutLateOptions(variables: unknown, make: (variables: unknown) => any) {
+  const inherited = typeof variables !== "object" || variables === null;
+  const environment = (inherited ? process.env : variables) as NodeJS.ProcessEnv;
+  const nodeOptions = environment["NODE_OPTIONS"];
+  const late = takeLateFlags(nodeOptions?.split(" ").filter((word) => word !== "") ?? []);
+  if (nodeOptions === undefined || late.preloads.length === 0)
+    return { handle: make(variables), nodeOptions: undefined, preloads: [] };
+  const { preloads } = late;
+  const shortened = late.others.join(" ");
+  if (!inherited) {
+    return { handle: make({ ...environment, NODE_OPTIONS: shortened }), nodeOptions, preloads };
+  }
+  environment["NODE_OPTIONS"] = shortened;
+  try {
+    return { handle: make(variables), nodeOptions, preloads };
+  } finally {
+    environment["NODE_OPTIONS"] = nodeOptions;
+  }
+}
+
 function own(target: object, name: string, value: unknown): void {
   defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
 }
@@ -98,7 +121,7 @@ export function installWorker(
   const binding = env.internalBinding("worker");
   const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
   const { Worker: NativeWorker, threadId } = binding;
-  const { codes } = env.requireBuiltin("internal/errors");
+  const { setImmediate } = env.requireBuiltin("timers");
   const { MessageChannel } = env.internalBinding("messaging");
   const text = threadText(modules.makeLoader);
   const { setFlagsFromString } = env.requireBuiltin("v8");
@@ -113,13 +136,13 @@ export function installWorker(
     return adapted;
   }
 
-  /** Posts our message ahead of Node's first, with what the thread needs of the kernel. Answers the slot. */
+  /** Posts our message ahead of Node's first, with what the thread needs of the kernel: the slot, or -errno. */
   function prepare(handle: any, port: any, start: Omit<ThreadStart, "slot" | "socket">): number {
     const socket = env.openThreadSocket();
     const slot = socket < 0 ? socket : slots.take(threadId, handle.threadId, socket);
     if (slot < 0) {
       if (socket >= 0) env.closeSocket(socket);
-      throw new codes.ERR_WORKER_INIT_FAILED("EAGAIN");
+      return slot;
     }
     const { port1, port2 } = new MessageChannel();
     port.postMessage(
@@ -171,6 +194,9 @@ export function installWorker(
     });
     const { startThread } = handle;
     own(handle, "startThread", () => {
+      // As Node reports a thread whose event loop could not be made.
+      if (slot < 0)
+        return setImmediate(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
       try {
         return apply(startThread, handle, []);
       } catch (error) {
@@ -214,19 +240,27 @@ export function installWorker(
     const asked = Float64Array.from(limits);
     // The first thread's young generation is large for speed; workers start small and grow.
     setFlagsFromString("--min-semi-space-size=1");
-    const handle = new NativeWorker(
-      url,
-      variables,
-      ["--expose-internals", ...late.others],
-      adaptLimits(asked, identity.start.memoryLimitBytes),
-      ...rest,
-    );
+    const make = (environment: unknown): any =>
+      new NativeWorker(
+        url,
+        environment,
+        ["--expose-internals", ...late.others],
+        adaptLimits(asked, identity.start.memoryLimitBytes),
+        ...rest,
+      );
+    const { handle, nodeOptions, preloads } = withoutLateOptions(variables, make);
     // A refused flag; Node's own code reports it.
     if (handle.messagePort === undefined) return handle;
     const codeRangeSizeMb = Math.max(0, asked[kCodeRangeSizeMb]!);
-    const { preloads } = late;
-    const start = { modules, identity, slots: slots.shared, execArgv, preloads, codeRangeSizeMb };
-    adapt(handle, late.esmText, start);
+    adapt(handle, late.esmText, {
+      modules,
+      identity,
+      slots: slots.shared,
+      execArgv,
+      nodeOptions,
+      preloads: [...preloads, ...late.preloads],
+      codeRangeSizeMb,
+    });
     return handle;
   }
   Worker.prototype = NativeWorker.prototype;

@@ -66,8 +66,10 @@ function writeAll(fd: number, data: Uint8Array): void {
     try {
       at += retrying(() => fs.writeSync(fd, data, at));
     } catch (error) {
-      if (errorCode(error) === "EPIPE") throw new BrokenPipe();
-      throw new CommandFailure(`write error: ${codeText(errorCode(error) ?? String(error))}`);
+      // A pipe that is a socket underneath resets when its reader leaves data behind.
+      const code = errorCode(error);
+      if (code === "EPIPE" || code === "ECONNRESET") throw new BrokenPipe();
+      throw new CommandFailure(`write error: ${codeText(code ?? String(error))}`);
     }
   }
 }

@@ -22,7 +22,7 @@ export interface BootIdentity {
 
 const boot: Credentials = { uid: 0, gid: 0, umask: 0, cwd: "/" };
 
-const directories = `/bin /dev /dev/pts /etc /home /lib /media /mnt /opt /run /sbin /srv
+const directories = `/dev /dev/pts /etc /home /media /mnt /opt /run /srv
   /usr /usr/bin /usr/sbin /usr/lib /usr/share /usr/local /usr/local/bin /usr/local/sbin /usr/local/lib
   /var /var/log /var/lib`.split(/\s+/);
 
@@ -39,6 +39,9 @@ const links = [
 export function bootLayout(fs: FileSystem, identity: BootIdentity): void {
   checkIdentity(identity);
   for (const path of directories) must(fs.mkdir(boot, path, 0o755), path);
+  // As Debian has it since the merge of /usr.
+  for (const name of ["bin", "sbin", "lib"])
+    must(fs.symlink(boot, `usr/${name}`, `/${name}`), name);
   for (const path of ["/proc", "/sys"]) must(fs.mkdir(boot, path, 0o555), path);
   for (const path of ["/tmp", "/var/tmp", "/dev/shm"]) must(fs.mkdir(boot, path, 0o1777), path);
   for (const path of [identity.home, "/root", "/workspace"]) {

@@ -7,7 +7,7 @@
  * Untrusted: paths, flags, modes, owners, times, lengths and data. Trusted: credentials.
  */
 import { Errno, type Failure } from "../../abi/errno.js";
-import { O_RDONLY, O_WRONLY, R_OK, W_OK } from "../../abi/fcntl.js";
+import { O_RDONLY, O_WRONLY, R_OK, S_IFMT, W_OK, X_OK } from "../../abi/fcntl.js";
 import { changeLength, changeMode, changeOwner, changeTimes, isUnsigned } from "./attributes.js";
 import { type Credentials, permits, permitsLink } from "./credentials.js";
 import {
@@ -78,6 +78,21 @@ export class FileSystem {
   stat(who: Credentials, path: string, follow: boolean): FileStat | Failure {
     const inode = walkToInode(this.#sb, who, path, follow);
     return isFailure(inode) ? inode : inode.stat();
+  }
+
+  /** The types (S_IF*) that the names in one directory lead to, 0 for what is not there or not to be seen. */
+  typesIn(who: Credentials, path: string, names: readonly string[]): number[] {
+    const directory = walkToInode(this.#sb, who, path, true);
+    if (!(directory instanceof Directory) || !permits(directory, who, X_OK))
+      return names.map(() => 0);
+    return names.map((name) => {
+      const entry = directory.lookup(name, who);
+      const inode = typeof entry === "object" ? entry.top : undefined;
+      if (inode === undefined || isFailure(inode)) return 0;
+      if (!(inode instanceof SymbolicLink)) return inode.mode & S_IFMT;
+      const stat = this.stat(who, `${path}/${name}`, true);
+      return isFailure(stat) ? 0 : stat.mode & S_IFMT;
+    });
   }
 
   access(who: Credentials, path: string, mode: number): 0 | Failure {

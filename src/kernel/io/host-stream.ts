@@ -126,6 +126,15 @@ export class HostInput extends Stream {
     return data;
   }
 
+  override readLine(maxBytes: number): Uint8Array | number {
+    const length = this.#buffer.lineLength();
+    return this.read(length === 0 ? maxBytes : Math.min(maxBytes, length));
+  }
+
+  override hasInput(): boolean {
+    return this.#buffer.length > 0 || this.#ended;
+  }
+
   write(): number {
     return -Errno.EBADF;
   }

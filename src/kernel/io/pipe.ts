@@ -33,6 +33,17 @@ export class ByteBuffer {
     return size;
   }
 
+  /** How many bytes from the front end with the first newline; all of them without one. */
+  lineLength(): number {
+    let length = 0;
+    for (const chunk of this.#chunks) {
+      const at = chunk.indexOf(10);
+      if (at >= 0) return length + at + 1;
+      length += chunk.length;
+    }
+    return length;
+  }
+
   /** Up to `maxBytes` from the front, which are gone from here then. */
   take(maxBytes: number): Uint8Array {
     const first = this.#chunks[0];
@@ -124,15 +135,32 @@ export class Conduit {
   }
 }
 
-class PipeEnd extends Stream {
+/** The reading side of a conduit, which pipe ends and socket pairs share. */
+abstract class ConduitReader extends Stream {
+  protected abstract readonly incoming: Conduit | undefined;
+
+  override readLine(maxBytes: number): Uint8Array | number {
+    const length = this.incoming?.buffer.lineLength() ?? 0;
+    return this.read(length === 0 ? maxBytes : Math.min(maxBytes, length));
+  }
+
+  override hasInput(): boolean {
+    const { incoming } = this;
+    return incoming === undefined || incoming.buffer.length > 0 || !incoming.writerOpen;
+  }
+}
+
+class PipeEnd extends ConduitReader {
   readonly kind = "pipe";
   readonly #conduit: Conduit;
   readonly #writes: boolean;
+  protected readonly incoming: Conduit | undefined;
 
   constructor(conduit: Conduit, writes: boolean) {
     super();
     this.#conduit = conduit;
     this.#writes = writes;
+    this.incoming = writes ? undefined : conduit;
     if (writes) conduit.writers = this.writable;
     else conduit.readers = this.readable;
   }
@@ -156,21 +184,21 @@ class PipeEnd extends Stream {
 }
 
 /** One end of a connected pair: reads one conduit, writes the other. */
-class SocketPairEnd extends Stream {
+class SocketPairEnd extends ConduitReader {
   readonly kind = "pipe";
-  readonly #incoming: Conduit;
+  protected readonly incoming: Conduit;
   readonly #outgoing: Conduit;
 
   constructor(incoming: Conduit, outgoing: Conduit) {
     super();
-    this.#incoming = incoming;
+    this.incoming = incoming;
     this.#outgoing = outgoing;
     incoming.readers = this.readable;
     outgoing.writers = this.writable;
   }
 
   read(maxBytes: number): Uint8Array | number {
-    return this.#incoming.read(maxBytes);
+    return this.incoming.read(maxBytes);
   }
 
   write(data: Uint8Array): number {
@@ -187,7 +215,7 @@ class SocketPairEnd extends Stream {
   }
 
   override takePassed(): Passable | undefined {
-    return this.#incoming.takePassed();
+    return this.incoming.takePassed();
   }
 
   stat(): FileStat {
@@ -196,7 +224,7 @@ class SocketPairEnd extends Stream {
 
   protected released(): void {
     this.#outgoing.closeWriter();
-    this.#incoming.closeReader();
+    this.incoming.closeReader();
   }
 }
 

@@ -43,6 +43,14 @@ export abstract class Stream {
 
   /** Up to `maxBytes`; empty at end of file; -EAGAIN when there is nothing yet. */
   abstract read(maxBytes: number): Uint8Array | number;
+  /** As `read`, but nothing behind the first newline is taken. */
+  readLine(maxBytes: number): Uint8Array | number {
+    return this.read(Math.min(1, maxBytes));
+  }
+  /** Whether `read` would answer something else than EAGAIN. */
+  hasInput(): boolean {
+    return true;
+  }
   /** How many bytes were taken; -EAGAIN when there is no room; -EPIPE when nobody will read. */
   abstract write(data: Uint8Array): number;
   abstract stat(): FileStat;
@@ -67,13 +75,14 @@ export abstract class Stream {
 export function readWhenReady(
   stream: Stream,
   maxBytes: number,
+  how: "read" | "readLine" = "read",
 ): Uint8Array | number | Deferred<Uint8Array> {
-  const first = stream.read(maxBytes);
+  const first = stream[how](maxBytes);
   if (first !== -Errno.EAGAIN) return first;
   const deferred = new Deferred<Uint8Array>();
   let stop = (): void => undefined;
   const attempt = (): void => {
-    const result = stream.isReleased ? -Errno.EBADF : stream.read(maxBytes);
+    const result = stream.isReleased ? -Errno.EBADF : stream[how](maxBytes);
     if (result === -Errno.EAGAIN) stop = stream.readable.add(attempt);
     else deferred.settle(result);
   };

@@ -16,7 +16,7 @@ import { Deferred } from "../io/deferred.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
 import type { Answer as HandlerAnswer } from "../syscalls/dispatch.js";
 import { canonicalPath } from "./canonical-path.js";
-import { Denial, denial } from "./decision.js";
+import { Denial, afterwards, denial } from "./decision.js";
 import type { Decision } from "./decision.js";
 import { fsDemands } from "./fs-demands.js";
 import type { Demand } from "./fs-demands.js";
@@ -49,12 +49,20 @@ interface Judged {
   requests: Request[];
   /** How the guest called each path. */
   resources: string[];
+  /** What of it looks at other processes. */
+  inspections: Request[];
 }
+
+/** Paths below tell about a process. */
+const processPath = /^\/proc\/(\d+)(?:\/|$)/;
 
 /** Requests that the call's demands come to, or why they cannot be told. */
 function requestsOf(caller: Caller, demands: readonly Demand[]): Judged | number | Denial {
-  const judged: Judged = { requests: [], resources: [] };
+  const judged: Judged = { requests: [], resources: [], inspections: [] };
   const add = (operation: Demand["operation"], path: string, resource: string, to?: string) => {
+    const pid = Number(processPath.exec(path)?.[1] ?? caller.pid);
+    if (pid !== caller.pid)
+      judged.inspections.push({ scope: "process", operation: "inspect", pid });
     judged.requests.push({ scope: "fs", operation, path, ...(to !== undefined && { to }) });
     judged.resources.push(resource);
   };
@@ -188,7 +196,10 @@ function judge(
   if (typeof judged === "number" || judged instanceof Denial) return done(judged);
   const laundered = laundering(caller, demands, judged);
   if (laundered !== 0) return done(laundered);
-  const decision = caller.policy.judgeAll(judged.requests, judged.resources);
+  const { policy } = caller;
+  const decision = afterwards(policy.judgeAll(judged.requests, judged.resources), () =>
+    policy.judgeAll(judged.inspections),
+  ) as Decision | Deferred<Decision>;
   if (!(decision instanceof Deferred)) return done(decision);
   pending.onCancel(() => decision.cancel());
   decision.whenSettled((late) => {
@@ -201,9 +212,11 @@ function judge(
   });
 }
 
+const nothing = new Uint8Array(0);
+
 /** What a denied call answers where an error would be no answer. */
 const quiet: { [K in Name]?: () => CallResult<Calls, K> } = {
-  moduleStat: () => ({ kind: -Errno.EACCES }),
+  moduleStat: () => ({ kind: -Errno.EACCES, near: nothing }),
   readPackage: () => ({ found: false, data: new Uint8Array(0) }),
 };
 
@@ -225,12 +238,15 @@ export function admit<K extends Name>(
   handle: (args: CallArgs<Calls, K>) => Answer<K>,
 ): Answer<K> {
   const { policy } = caller;
-  if (policy.allowsAll("fs")) return handle(args);
+  if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
   const demand = demandsOf(name, args);
   if (demand === undefined) return handle(args);
 
   const run = (): Answer<K> => {
     const result = handle(kept);
+    // Only the path itself was judged, not its neighbours.
+    if (name === "moduleStat" && typeof result === "object" && "near" in result)
+      return { ...result, near: nothing } as unknown as Answer<K>;
     if (name === "packageScope")
       return judgeFound(caller, result as Answer<"packageScope">) as Answer<K>;
     if (typeof result === "object" && !(result instanceof Denial) && !(result instanceof Deferred))

@@ -92,7 +92,8 @@ export const fsDemands: Demands = {
   utimes: ({ path, follow }) => [at("utimes", path, follow)],
   mkdtemp: ({ prefix }) => [at("mkdir", `${prefix}XXXXXX`, false)],
   statfs: ({ path }) => [at("stat", path)],
-  watch: ({ path }) => [at("read", path)],
+  // Of a directory it tells the names.
+  watch: ({ path }) => [at("stat", path), at("readdir", path)],
   unwatch: "opened",
   moduleStat: ({ path }) => [at("stat", path)],
   // What it found is judged afterwards; see admission.ts.

@@ -28,7 +28,7 @@ import type { Image } from "./image.js";
 import { Process } from "./process.js";
 import type { ProcessSettings } from "./process.js";
 
-/** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does; commands take its default. */
+/** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default. */
 export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
 
 const noSource = new Uint8Array(0);
@@ -59,7 +59,6 @@ export function launch(
 
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm, credentials } = process;
-  process.environment = options.env;
   vm.takeGuest((guest, reason) => {
     if (guest === undefined) return process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
     process.start(
@@ -67,6 +66,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
       {
         ...options,
         descriptors: describeAll(process),
+        ignoredSignals: [...process.inheritedIgnored],
         cwd: credentials.cwd,
         pid: process.pid,
         ppid: process.ppid,
@@ -130,6 +130,7 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
   if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
   if (argv.length > limits.arguments || env.length > limits.arguments) return -Errno.E2BIG;
   if (fds.length > limits.openFiles) return -Errno.EMFILE;
+  if (args.ignored.length > 64) return -Errno.EINVAL;
   if (bytesOf(argv) + bytesOf(env) > limits.argumentBytes) return -Errno.E2BIG;
 
   const credentials = { ...parent.credentials };
@@ -158,12 +159,16 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
     processGroup: group ? pid : parent.processGroup,
     session: session ? pid : parent.session,
     argv: image.argv,
-    ignored: image.kind === "node" ? ignoredByNode : [],
+    ignored: [
+      ...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []),
+      ...args.ignored.filter((signal) => signal > 0 && signal <= 64),
+    ],
+    inheritedIgnored: args.ignored.filter((signal) => signal > 0 && signal <= 64),
   });
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
-  launch(child, optionsOf(image, environment), noSource, parent.environment);
+  launch(child, optionsOf(image, environment), noSource, parent.startOptions?.env);
   return { pid, ends: handed.ends };
 }
 

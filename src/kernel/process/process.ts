@@ -63,6 +63,8 @@ export interface ProcessSettings {
   argv: readonly string[];
   /** Signals that are ignored from the start: SIGPIPE in every Node process. */
   ignored: readonly number[];
+  /** Those of them that the one who started it asked for. */
+  inheritedIgnored: readonly number[];
 }
 
 const nothing = new Uint8Array(0);
@@ -92,8 +94,6 @@ export class Process {
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
   readonly descriptors = new DescriptorTable(limits.openFiles);
-  /** What it was started with, after the policy. */
-  environment: Readonly<Record<string, string>> = {};
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -102,11 +102,12 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
-  readonly watches = new WatchList((event) => this.notify("fileEvent", event));
+  readonly watches = new WatchList((event) => this.#tellThreads("fileEvent", event));
   /** What its OS process was told, once it has one. */
   startOptions: StartOptions | undefined;
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
+  readonly inheritedIgnored: readonly number[];
   readonly #ignored: Set<number>;
   readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
@@ -126,6 +127,7 @@ export class Process {
     this.session = settings.session;
     this.argv = settings.argv;
     this.credentials = { ...credentials, pid: settings.pid };
+    this.inheritedIgnored = settings.inheritedIgnored;
     this.#ignored = new Set(settings.ignored);
     this.#sink = sink;
   }
@@ -207,6 +209,16 @@ export class Process {
     this.#guest?.send(
       encodeFrame(FrameKind.event, 0, spec.nr, spec.args as Schema, args as Message<Schema>),
     );
+  }
+
+  /** Sends an event to every thread, of which the right one knows what it is about. */
+  #tellThreads<K extends keyof typeof kernelEvents>(
+    name: K,
+    args: Message<(typeof kernelEvents)[K]["args"]>,
+  ): void {
+    const { nr, args: schema } = kernelEvents[name];
+    const frame = encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>);
+    for (const { socket } of this.#threads) socket.send(frame);
   }
 
   #frame(thread: Thread, frame: Frame): void {

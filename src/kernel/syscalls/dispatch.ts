@@ -10,6 +10,7 @@ import { admit } from "../policy/admission.js";
 import type { Denial } from "../policy/decision.js";
 import type { Process } from "../process/process.js";
 import { fsHandlers } from "./fs.js";
+import { descriptorHandlers } from "./descriptors.js";
 import { netHandlers } from "./net.js";
 import { processHandlers } from "./process.js";
 import { toolHandlers } from "./tools.js";
@@ -26,7 +27,13 @@ export type Handlers = {
   ) => Answer<CallResult<Calls, K>>;
 };
 
-const handlers: Handlers = { ...fsHandlers, ...netHandlers, ...processHandlers, ...toolHandlers };
+const handlers: Handlers = {
+  ...fsHandlers,
+  ...netHandlers,
+  ...descriptorHandlers,
+  ...processHandlers,
+  ...toolHandlers,
+};
 
 export function dispatch<K extends keyof Handlers>(
   process: Process,

@@ -6,6 +6,7 @@
  * bound; every descriptor belongs to the calling process; an answer fits a frame.
  * Untrusted: every field of `args`.
  */
+import { posix } from "node:path";
 import { Errno } from "../../abi/errno.js";
 import {
   F_OK,
@@ -20,7 +21,13 @@ import {
   W_OK,
   X_OK,
 } from "../../abi/fcntl.js";
-import { UvDirent, fsLimits, statSlots } from "../../protocol/fs-calls.js";
+import {
+  ModuleKind,
+  UvDirent,
+  fsLimits,
+  nearModulePaths,
+  statSlots,
+} from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { WatchList } from "../process/watches.js";
@@ -299,6 +306,26 @@ function moduleKind(process: FsProcess, path: string): number {
   return isDirectory(stat) ? 1 : 0;
 }
 
+/** What each path is, those in one directory by one walk to it. */
+function nearKinds(process: FsProcess, paths: readonly string[]): number[] {
+  const kinds: number[] = [];
+  for (let at = 0; at < paths.length;) {
+    const directory = posix.dirname(paths[at]!);
+    const names: string[] = [];
+    for (; at < paths.length && posix.dirname(paths[at]!) === directory; at++)
+      names.push(posix.basename(paths[at]!));
+    const types =
+      checkPath(`${directory}/${names[0]!}`) < 0
+        ? names.map(() => 0)
+        : process.fs.typesIn(process.credentials, directory, names);
+    for (const type of types) {
+      if (type === 0) kinds.push(ModuleKind.absent);
+      else kinds.push(type === S_IFDIR ? ModuleKind.directory : ModuleKind.file);
+    }
+  }
+  return kinds;
+}
+
 export const fsHandlers: FsHandlers = {
   open(process, { path, flags, mode }) {
     const fd = openFd(process, path, flags, mode);
@@ -563,7 +590,9 @@ export const fsHandlers: FsHandlers = {
   },
 
   moduleStat(process, { path }) {
-    return { kind: moduleKind(process, path) };
+    const kind = moduleKind(process, path);
+    if (!path.startsWith("/")) return { kind, near: new Uint8Array(0) };
+    return { kind, near: Uint8Array.from(nearKinds(process, nearModulePaths(path, kind))) };
   },
 
   packageScope(process, { directory, root }) {

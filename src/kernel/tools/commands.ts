@@ -14,9 +14,16 @@ const root: Credentials = { uid: 0, gid: 0, umask: 0, cwd: "/" };
 const directories = ["/usr/local/bin", "/usr/bin"] as const;
 const original = `/usr/local/bin/${toolListCommand}`;
 
+function device(fs: FileSystem, path: string): number {
+  const stat = fs.stat(root, path, true);
+  return typeof stat === "number" ? stat : stat.dev;
+}
+
 /** Adds the commands that are missing; those there already stand for the same names. */
 export function installToolCommands(fs: FileSystem, names: Iterable<string>): void {
   const text = Buffer.from(`${programMagic}tool\n`);
+  // A host's directory may be mounted over one of these; nothing is written there.
+  if (directories.some((directory) => device(fs, directory) !== device(fs, "/"))) return;
   fs.writeFile(root, original, text, O_WRONLY | O_CREAT | O_EXCL, 0o755);
   for (const name of names) {
     const paths = directories.map((directory) => `${directory}/${name}`);

@@ -10,7 +10,7 @@ import { Channel } from "../../guest/channel.js";
 import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
-import { hideInternals, replaceInternal, restrictBuiltins } from "../../guest/public-modules.js";
+import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
@@ -72,12 +72,7 @@ async function boot(modules: GuestModules): Promise<void> {
     listenForSignals(guest);
     streams.listen(guest);
     const text = (source as Buffer).toString("utf8");
-    const tools = { requireBuiltin, internalBinding, channel: guest, leaving };
-    const builtins = {
-      restrictBuiltins: (keep: (id: string) => boolean) => restrictBuiltins(requireBuiltin, keep),
-      replaceInternal,
-    };
-    return runProgram({ ...tools, ...builtins }, start, text);
+    return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
   };
 
   await rehearse({

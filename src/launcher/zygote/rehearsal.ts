@@ -24,6 +24,7 @@ const options: StartOptions = {
   image: "",
   argv: ["/tmp/rehearsal.mjs"],
   argv0: "node",
+  ignoredSignals: [],
   descriptors: ["null", "host", "host"],
   env: { HOME: "/home/user", PATH: "/usr/bin", USER: "user" },
   cwd: "/home/user",

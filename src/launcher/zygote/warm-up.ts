@@ -36,6 +36,8 @@ const laterModules = [
 
 /** Public modules that few programs need: every guest that does loads them itself. */
 const rareModules = ["cluster", "domain", "punycode", "repl", "sqlite", "test", "test/reporters"];
+/** Modules that warn when they are loaded, which is the guest's to see. */
+const warningModules = ["sys", "wasi"];
 
 const warmProgram = `import fs from "node:fs"; import { join } from "node:path"; await null; structuredClone({});`;
 
@@ -43,7 +45,8 @@ function publicModules(requireBuiltin: (id: string) => any): { id: string; name:
   const refused = new Set(refusedModules);
   return (requireBuiltin("module").builtinModules as string[])
     .map((id) => ({ id, name: id.replace(/^node:/, "") }))
-    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_|^sys$/.test(name));
+    .filter(({ name }) => !refused.has(name) && !/^internal\/|^_/.test(name))
+    .filter(({ name }) => !warningModules.includes(name));
 }
 
 export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {

@@ -1,5 +1,8 @@
 // Policies as programs meet them: each rule on the side it allows and on the side it denies.
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { NodeRuntime } from "../../../dist/index.js";
 
@@ -343,4 +346,56 @@ test("signalling others is for the process scope, signalling oneself is not", as
   const [sent] = await outcomes(allowing, [`process.kill(${victim.pid}, "SIGKILL")`]);
   assert.deepEqual(sent, { value: true });
   assert.equal(await victim.wait(), 137);
+});
+
+test("mounted paths are judged like all others, links of the host included", async () => {
+  const host = mkdtempSync(join(tmpdir(), "policy-"));
+  try {
+    mkdirSync(join(host, "secret"));
+    writeFileSync(join(host, "secret", "key"), "k");
+    writeFileSync(join(host, "open"), "o");
+    symlinkSync("secret", join(host, "alias"));
+    symlinkSync("secret/key", join(host, "direct"));
+    const runtime = await machine({
+      mounts: [{ guestPath: "/mnt/data", hostPath: host, readOnly: false }],
+      permissions: {
+        fs: { default: "allow", rules: [{ mode: "deny", paths: ["/mnt/data/secret/**"] }] },
+      },
+    });
+    const got = await outcomes(runtime, [
+      `fs.readFileSync("/mnt/data/open", "utf8")`,
+      `fs.readFileSync("/mnt/data/secret/key")`,
+      `fs.readFileSync("/mnt/data/alias/key")`,
+      `fs.readFileSync("/mnt/data/direct")`,
+      `(fs.symlinkSync("/mnt/data/alias", "/tmp/in"), fs.readFileSync("/tmp/in/key"))`,
+      `fs.renameSync("/mnt/data/secret", "/mnt/data/public")`,
+      `fs.writeFileSync("/mnt/data/alias/new", "x")`,
+    ]);
+    assert.deepEqual(got[0], { value: "o" });
+    for (const [at, { code }] of got.slice(1).entries()) assert.equal(code, "EACCES", `case ${at}`);
+    assert.deepEqual(readdirSync(join(host, "secret")), ["key"]);
+  } finally {
+    rmSync(host, { recursive: true });
+  }
+});
+
+test("what /proc tells of others is for the process scope", async () => {
+  const look = async (permissions) => {
+    const runtime = await machine({ permissions });
+    const other = await runtime.spawn("setInterval(() => {}, 1000)", { env: { TOKEN: "other's" } });
+    const got = await outcomes(runtime, [
+      `fs.readFileSync("/proc/${other.pid}/environ", "utf8").includes("TOKEN")`,
+      `fs.readFileSync("/proc/self/environ", "utf8").includes("TOKEN")`,
+      `fs.readFileSync("/proc/" + process.pid + "/cmdline", "utf8").length > 0`,
+    ]);
+    other.kill("SIGKILL");
+    await other.wait();
+    return got.map(({ value, message }) => value ?? message.replace(String(other.pid), "PID"));
+  };
+  assert.deepEqual(await look(undefined), [true, false, true]);
+  assert.deepEqual(await look({ process: { rules: [{ mode: "allow", operations: ["kill"] }] } }), [
+    "EACCES: permission denied, process PID: blocked by process.inspect policy",
+    false,
+    true,
+  ]);
 });

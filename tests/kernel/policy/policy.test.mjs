@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Deferred } from "../../../dist/kernel/io/deferred.js";
+import { admit } from "../../../dist/kernel/policy/admission.js";
 import { canonicalPath } from "../../../dist/kernel/policy/canonical-path.js";
 import { Policy } from "../../../dist/kernel/policy/policy.js";
 import { FileSystem } from "../../../dist/kernel/fs/index.js";
@@ -337,4 +338,39 @@ test("the path that is judged is where a path leads", () => {
   );
   const blind = { readlink: () => -5 };
   assert.equal(canonicalPath(blind, who, "/a/b", true), undefined);
+});
+
+test("what /proc tells of another process is for the process scope", () => {
+  const root = { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
+  const files = new FileSystem();
+  for (const path of ["/proc", "/proc/7", "/proc/8"]) files.mkdir(root, path, 0o755);
+  files.symlink(root, "7", "/proc/self");
+  const outcome = (permissions, path, operation = "stat") => {
+    const { policy } = policyOf(permissions, ({ pid }) => ({ allow: pid === 8 }));
+    const caller = { pid: 7, fs: files, credentials: root, descriptors: new Map(), policy };
+    let answer = admit(caller, operation, { path, follow: true }, () => "ran");
+    if (answer instanceof Deferred) {
+      const deferred = answer;
+      deferred.whenSettled((late) => (answer = late));
+    }
+    return answer;
+  };
+  const blocked = "EACCES: permission denied, process 8: blocked by process.inspect policy";
+  assert.equal(outcome({ process: "deny" }, "/proc/7"), "ran");
+  assert.equal(outcome({ process: "deny" }, "/proc/self/../self"), "ran");
+  assert.equal(outcome({ process: "deny" }, "/proc"), "ran");
+  assert.equal(outcome({ process: "deny" }, "/proc/8").message, blocked);
+  assert.equal(outcome({ process: "deny" }, "/proc/self/../8/status").message, blocked);
+  assert.equal(
+    outcome({ process: { rules: [{ mode: "allow", operations: ["kill"] }] } }, "/proc/8").message,
+    blocked,
+  );
+  assert.equal(outcome(undefined, "/proc/8"), "ran");
+  // Both scopes have to agree, whoever decides in each.
+  assert.equal(outcome({ process: () => true }, "/proc/8"), "ran");
+  assert.equal(outcome({ process: () => true, fs: "deny" }, "/proc/8").errno, -13);
+  assert.match(
+    outcome({ process: () => true }, "/proc/9").message,
+    /process 9: blocked by process\.inspect/,
+  );
 });

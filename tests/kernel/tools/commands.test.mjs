@@ -154,6 +154,23 @@ test("childProcess: what may be started, by name, by path and by function", asyn
   );
 });
 
+test("the error of a refused spawn says why", async () => {
+  const runtime = await machine({ permissions: { childProcess: "deny" } });
+  const { value } = await runtime.run(`
+    import { spawn } from "node:child_process";
+    const child = spawn("node", ["-p", "1"]);
+    const e = await new Promise((resolve) => child.on("error", resolve));
+    __return([e.message, e.code, e.errno, e.syscall, e.path, Object.hasOwn(child, "emit")]);`);
+  assert.deepEqual(value, [
+    "EACCES: permission denied, node: blocked by child_process.spawn policy",
+    "EACCES",
+    -13,
+    "spawn node",
+    "node",
+    false,
+  ]);
+});
+
 test("a child's environment passes the policy, for reading and for writing", async () => {
   const rules = [
     { mode: "deny", operations: ["read"], patterns: ["SECRET"] },

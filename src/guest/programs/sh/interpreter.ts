@@ -13,13 +13,13 @@ import { expandArithmetic, expandPattern, expandText, expandWords } from "./expa
 import { CommandHash } from "./external.js";
 import { limits } from "./limits.js";
 import type { ParameterContext } from "./parameters.js";
-import { Parser } from "./parser.js";
 import { compilePattern } from "./pattern.js";
 import { runBackground, runPipeline } from "./pipelines.js";
 import { applyRedirections, expandRedirections } from "./redirections.js";
 import { runSimple } from "./simple-command.js";
 import type { ShellSystem } from "./system.js";
 import { decodeText, encodeText } from "./text.js";
+import { runText } from "./texts.js";
 import { timed } from "./time.js";
 import { Traps } from "./traps.js";
 
@@ -347,21 +347,9 @@ export class Interpreter implements ParameterContext {
     return text.slice(0, end).replaceAll("\0", "");
   }
 
-  /** Parses and runs a text command by command: `-c`, `eval`, `.`, traps. */
-  async runText(env: Environment, text: string, tested: boolean): Promise<number> {
-    const options = { bash: this.bash, aliases: env.aliases, final: true, line: 1 };
-    const parser = new Parser(text, options);
-    let status = 0;
-    for (;;) {
-      const from = parser.scanner.position;
-      const command = parser.nextCommand();
-      if (env.options.has("verbose") && !env.isSubshell) {
-        const source = parser.scanner.text.slice(from, parser.scanner.position);
-        await env.descriptors.get(2)?.write(encodeText(source));
-      }
-      if (command === undefined) return status;
-      status = await this.execute(env, command, tested);
-    }
+  /** Runs a script: see texts.ts. */
+  runText(env: Environment, text: string, tested: boolean, last = false): Promise<number> {
+    return runText(this, env, text, tested, last);
   }
 
   /** Calls inside calls. */

@@ -12,9 +12,10 @@ import { InputScript } from "./input.js";
 import { Interpreter } from "./interpreter.js";
 import { isOptionName, optionOfLetter } from "./options.js";
 import { restoreState } from "./resume.js";
+import { SIGINT } from "./signals.js";
 import type { ShellSystem } from "./system.js";
 import { concatBytes, decodeText, encodeText } from "./text.js";
-import { validName } from "./variables.js";
+import { ShellArray, validName } from "./variables.js";
 
 interface Invocation {
   readonly options: ReadonlyMap<string, boolean>;
@@ -48,6 +49,8 @@ export async function main(
   for (const [name, on] of options) env.options.set(name, on);
   if (interactive) env.options.set("interactive", true);
   if (reads) env.options.set("stdin", true);
+  // An interrupt is for the command in the foreground.
+  if (interactive) system.onSignal(SIGINT, () => {});
   const status = await shell.runToEnd(env, () => runScript(shell, env, invocation, reads));
   return status & 0xff;
 }
@@ -63,7 +66,7 @@ async function runScript(
     if (text === undefined) throw new ShellError("-c requires an argument");
     if (name !== undefined) env.name = name;
     env.positional = positional;
-    return shell.runText(env, text, false);
+    return shell.runText(env, text, false, !shell.interactive);
   }
   if (reads) {
     env.positional = [...operands];
@@ -85,6 +88,7 @@ async function runScript(
   if (typeof text === "number") throw new ShellError(`${path}: ${errorText(-text)}`, 126);
   env.name = path!;
   env.positional = positional;
+  if (shell.bash) env.variables.setArray("BASH_SOURCE", new ShellArray(false, [[0, path!]]));
   return shell.runText(env, decodeText(text), false);
 }
 

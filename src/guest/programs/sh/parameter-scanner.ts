@@ -5,7 +5,7 @@ import type { WordScanner } from "./word-scanner.js";
 
 const parameterName = /[A-Za-z_]\w*|[0-9]+|[@*#?$!-]/y;
 const lengthOf = /#(?=(?:[A-Za-z_]\w*|[0-9]+|[@*?$!-]|#(?=\}))[}[])/y;
-const indirectName = /!(?=[A-Za-z_]\w*|[0-9]+[}\]])/y;
+const indirectName = /!(?=[A-Za-z_]\w*|[0-9]+[}\]]|#\})/y;
 const testOperator = /:?[-=?+]/y;
 
 const tests = { "-": "default", "=": "assign", "?": "error", "+": "alternate" } as const;

@@ -17,6 +17,7 @@ import type { Interpreter } from "./interpreter.js";
 import { applyRedirections, expandRedirections } from "./redirections.js";
 import { saveState } from "./resume.js";
 import { encodeText } from "./text.js";
+import { ShellArray } from "./variables.js";
 
 export async function runPipeline(
   shell: Interpreter,
@@ -46,6 +47,9 @@ export async function runPipeline(
       shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
     ),
   );
+  if (shell.bash) {
+    env.variables.setArray("PIPESTATUS", new ShellArray(false, statuses.map(String).entries()));
+  }
   const last = statuses.at(-1)!;
   const failed = statuses.findLast((status) => status !== 0) ?? 0;
   env.status = env.options.has("pipefail") ? failed : last;

@@ -15,6 +15,7 @@ import type { Interpreter } from "./interpreter.js";
 import { exitStatus } from "./jobs.js";
 import { arithmeticScope, elementKey } from "./parameters.js";
 import { applyRedirections, expandRedirections } from "./redirections.js";
+import { becomeCommand } from "./replacement.js";
 import type { SavedDescriptors } from "./redirections.js";
 import { SIGINT, SIGPIPE, describeSignal } from "./signals.js";
 import { encodeText } from "./text.js";
@@ -25,13 +26,14 @@ export async function runSimple(
   env: Environment,
   command: SimpleCommand,
   tested: boolean,
+  last = false,
 ): Promise<number> {
   env.line = command.line;
   env.substitutionStatus = undefined;
   const argv = await expandWords(shell, env, command.words);
   let status: number;
   if (argv.length === 0) status = await assignOnly(shell, env, command);
-  else status = await runNamed(shell, env, command, argv, tested);
+  else status = await runNamed(shell, env, command, argv, tested, last);
   env.status = status;
   if (env.pendingSignals.length > 0) await shell.traps.run(env);
   return status;
@@ -61,6 +63,7 @@ async function runNamed(
   command: SimpleCommand,
   argv: string[],
   tested: boolean,
+  last: boolean,
 ): Promise<number> {
   await shell.breathe();
   const name = argv[0]!;
@@ -80,7 +83,7 @@ async function runNamed(
       if (scoped) env.variables.setAttributes(assignment.name, { exported: true });
     }
     if (env.options.has("xtrace")) await trace(shell, env, assignments, argv);
-    const status = await invoke(shell, env, argv, { tested, functions: true, special });
+    const status = await invoke(shell, env, argv, { tested, functions: true, special, last });
     await declareArrays(shell, env, command);
     return status;
   } finally {
@@ -114,6 +117,8 @@ export interface InvokeOptions {
   /** Whether errors of a special builtin end the shell. */
   readonly special: boolean;
   readonly searchPath?: string | undefined;
+  /** Nothing comes after it: a command in a file may take the shell's place. */
+  readonly last?: boolean;
 }
 
 /** Runs a command that has been expanded. */
@@ -132,7 +137,7 @@ export async function invoke(
   if (builtin !== undefined && (shell.bash || !builtin.bashOnly)) {
     return runBuiltin(shell, env, builtin, argv, options);
   }
-  return runExternal(shell, env, argv, options.searchPath);
+  return runExternal(shell, env, argv, options);
 }
 
 async function runBuiltin(
@@ -184,14 +189,15 @@ async function callFunction(
   }
 }
 
-export async function runExternal(
+async function runExternal(
   shell: Interpreter,
   env: Environment,
   argv: readonly string[],
-  searchPath?: string,
+  { last, searchPath }: InvokeOptions,
 ): Promise<number> {
   let pid: number;
   try {
+    if (last && env.traps.size === 0) return await becomeCommand(shell, env, argv, searchPath);
     pid = await startCommand(shell, env, argv, false, searchPath);
   } catch (error) {
     if (!(error instanceof ShellError)) throw error;

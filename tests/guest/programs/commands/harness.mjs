@@ -89,6 +89,36 @@ export function commandLine(argv) {
   };
 }
 
+/** Gives each case the answer kept in `<name>.expected.json`; with RECORD set, asks the tool anew. */
+export function recorded(name, table) {
+  const path = fileURLToPath(new URL(`${name}.expected.json`, import.meta.url));
+  const known =
+    process.env.RECORD || !fs.existsSync(path) ? {} : JSON.parse(fs.readFileSync(path, "utf8"));
+  const filled = table.map(([line, options = {}]) => {
+    if (options.expect !== undefined) return [line, options];
+    const key = JSON.stringify([line, options.stdin ?? "", options.env ?? {}]);
+    if (known[key] === undefined) {
+      const folder = fs.mkdtempSync(join(tmpdir(), "record-"));
+      populate(folder, options.files ?? {});
+      const [tool, ...args] = split(line);
+      const result = spawnSync(tool, args, {
+        cwd: folder,
+        input: Buffer.from(options.stdin ?? "", "latin1"),
+        env: { ...environment, ...options.env },
+      });
+      known[key] = {
+        stdout: result.stdout.toString("latin1"),
+        stderr: result.stderr.toString("latin1"),
+        status: result.status,
+      };
+      fs.rmSync(folder, { recursive: true });
+    }
+    return [line, { ...options, expect: known[key] }];
+  });
+  if (process.env.RECORD) fs.writeFileSync(path, `${JSON.stringify(known, null, 2)}\n`);
+  return filled;
+}
+
 /**
  * Each case: [command line or argv, { stdin, files, env, expect, stderr }]. Without `expect` the
  * machine's tool says what is right; `stderr: false` compares that there is a message, not its words.

@@ -49,7 +49,7 @@ export function askOracle({ script, shell }) {
       env: environment,
       encoding: "latin1",
       stdio: ["ignore", "pipe", "ignore"],
-      timeout: 20_000,
+      timeout: 60_000,
     });
     return { stdout, status: signal === null ? status : signal };
   } finally {

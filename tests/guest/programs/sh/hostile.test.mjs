@@ -10,7 +10,7 @@ test("hostile scripts end with a status, and no text breaks the parser", async (
     execFile(
       engine,
       ["--no-warnings", script],
-      { timeout: 240_000, killSignal: "SIGKILL" },
+      { timeout: 600_000, killSignal: "SIGKILL" },
       (error, stdout, stderr) =>
         error ? reject(new Error(`${error.message}\n${stderr}`)) : resolve(stdout),
     );

@@ -34,7 +34,7 @@ function collect(args, options, onLine) {
   });
 }
 
-/** Name → { stdout, status }. */
+/** Name → { stdout, status }, and stderr of those that are not isolated. */
 export async function runCases(cases) {
   const directory = mkdtempSync(join(tmpdir(), "sh-cases-"));
   const wrapper = join(directory, "sh");
@@ -48,10 +48,10 @@ export async function runCases(cases) {
     writeFileSync(file, JSON.stringify({ cases: list, environment }));
     await collect(
       [here("table.mjs"), file, directory],
-      { timeout: 100_000, killSignal: "SIGKILL" },
+      { timeout: 300_000, killSignal: "SIGKILL" },
       (line) => {
-        const { name, stdout, status } = JSON.parse(Buffer.from(line, "latin1").toString("utf8"));
-        answers.set(name, { stdout, status });
+        const { name, ...answer } = JSON.parse(Buffer.from(line, "latin1").toString("utf8"));
+        answers.set(name, answer);
       },
     );
   };
@@ -59,7 +59,7 @@ export async function runCases(cases) {
     for (const { name, script, shell } of alone) {
       const cwd = mkdtempSync(join(directory, "alone-"));
       const args = [here("sh.mjs"), shell, "-c", script, "sh"];
-      const options = { cwd, env: environment, timeout: 20_000, killSignal: "SIGKILL" };
+      const options = { cwd, env: environment, timeout: 60_000, killSignal: "SIGKILL" };
       answers.set(name, await collect(args, options));
     }
   };

@@ -100,7 +100,6 @@ export class Compiler {
   }
 
   statement(statement: Statement): Execute {
-    const { runtime } = this;
     switch (statement.kind) {
       case "expression": {
         const value = this.expression(statement.value);
@@ -200,7 +199,7 @@ export class Compiler {
     const assign = this.#assign(statement.variable);
     const body = this.statement(statement.body);
     return (frame) => {
-      for (const key of [...array(frame).keys()]) {
+      for (const key of Array.from(array(frame).keys())) {
         assign(frame, fromInput(key));
         const signal = body(frame);
         if (signal === Signal.break) return Signal.none;
@@ -648,7 +647,9 @@ class UntypedCell extends Cell {
     super();
     Object.defineProperty(this, "array", {
       get: () => this.origin.array,
-      set: (array: AwkArray | undefined) => (this.origin.array = array),
+      set: (array: AwkArray | undefined) => {
+        this.origin.array = array;
+      },
     });
   }
 }

@@ -3,9 +3,9 @@ import { O_RDONLY } from "../../../../abi/fcntl.js";
 import { Exit, LoopJump, Return, ShellError } from "../control.js";
 import { RealDescriptor } from "../descriptors.js";
 import { fileErrorText } from "../errors.js";
-import { DEFAULT_PATH, startCommand } from "../external.js";
+import { DEFAULT_PATH } from "../external.js";
 import { limits } from "../limits.js";
-import { exitStatus } from "../jobs.js";
+import { becomeCommand } from "../replacement.js";
 import { invoke } from "../simple-command.js";
 import { concatBytes, decodeText } from "../text.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
@@ -99,8 +99,7 @@ async function exec(call: BuiltinCall): Promise<number> {
   const args = call.args[0] === "--" ? call.args.slice(1) : call.args;
   if (args.length === 0) return 0;
   try {
-    const status = await shell.system.wait(await startCommand(shell, env, args));
-    throw new Exit(exitStatus(status), false);
+    return await becomeCommand(shell, env, args);
   } catch (error) {
     if (!(error instanceof ShellError)) throw error;
     await shell.complain(env, `exec: ${error.message}`);

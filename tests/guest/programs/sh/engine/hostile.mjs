@@ -13,7 +13,7 @@ const problems = [];
 
 // --- texts that only have to be refused, or read ---------------------------------------------------
 
-const MANY = 10_000;
+const MANY = 5_000;
 const openers = [
   "(",
   "{ ",
@@ -127,7 +127,7 @@ const tokens = [
   "in ",
   "then ",
 ];
-for (let round = 0; round < 10_000; round++) {
+for (let round = 0; round < 5_000; round++) {
   let text = "";
   for (let length = random(24); length >= 0; length--) text += tokens[random(tokens.length)];
   parseAll(text, round % 2 === 0);

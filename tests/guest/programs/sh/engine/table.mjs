@@ -19,14 +19,15 @@ libc.dup2(1, 900);
 libc.dup2(2, 902);
 for (const fd of [900, 902]) libc.setCloseOnExec(fd, true);
 const nothing = libc.openReadWrite("/dev/null");
-const out = join(fs.mkdtempSync(join(tmpdir(), "sh-table-")), "out");
+const directory = fs.mkdtempSync(join(tmpdir(), "sh-table-"));
+const [out, err] = ["out", "err"].map((name) => join(directory, name));
 
 for (const { name, script, shell, ownChildren } of cases) {
   const cwd = fs.mkdtempSync(join(tmpdir(), "sh-case-"));
-  const file = fs.openSync(out, "w+");
+  const files = [out, err].map((path) => fs.openSync(path, "w+"));
   libc.dup2(nothing, 0);
-  libc.dup2(file, 1);
-  libc.dup2(nothing, 2);
+  libc.dup2(files[0], 1);
+  libc.dup2(files[1], 2);
   process.umask(0o022);
   const system = hostSystem(shellCommand, [0, 1, 2], cwd);
   const PATH = ownChildren ? `${ownPath}:${environment.PATH}` : environment.PATH;
@@ -40,9 +41,10 @@ for (const { name, script, shell, ownChildren } of cases) {
     if (![9, 11, 13, 17, 19].includes(signal)) system.onSignal(signal, "default");
   }
   const stdout = fs.readFileSync(out, "latin1");
-  fs.closeSync(file);
+  const stderr = fs.readFileSync(err, "latin1");
+  for (const file of files) fs.closeSync(file);
   fs.rmSync(cwd, { recursive: true, force: true });
-  fs.writeSync(900, `${JSON.stringify({ name, stdout, status })}\n`);
+  fs.writeSync(900, `${JSON.stringify({ name, stdout, stderr, status })}\n`);
 }
-fs.rmSync(join(out, ".."), { recursive: true });
+fs.rmSync(directory, { recursive: true });
 process.exit(0);

@@ -94,3 +94,17 @@ a=(
   "two words"
   three
 ); echo ${#a[@]} "${a[1]}"
+#: statuses of a pipeline
+true | (exit 3) | false; echo "${PIPESTATUS[@]}"; echo a | cat | wc -l | tr -d ' '; echo "${PIPESTATUS[0]} ${#PIPESTATUS[@]}"
+#: last positional parameter
+set -- a b c; echo "${!#}"; n=3; echo "${!n}"
+#: where a script is
+echo 'echo "${BASH_SOURCE[0]}"' >s.sh; bash s.sh
+#: arrays with gaps
+a=([2]=x [5]=y); echo "${!a[@]}" "${a[@]}"; a[3]=m; echo "${a[*]}"; unset a[2]; echo "${#a[@]}" ${a[5]/y/YY} ${#a[5]} "${a[9]:-unset}"; b=("${a[@]}"); b[0]=first; echo "${b[0]} ${b[@]}" ${b[-1]}
+#: sorting an array
+a=(3 1 2); sorted=($(printf '%s\n' "${a[@]}" | sort -n)); echo "${sorted[*]}"; for ((i = ${#sorted[@]} - 1; i >= 0; i--)); do echo ${sorted[i]}; done
+#: brace combinations
+echo a{1,2}{x,y} {a..c}{1..2} {z..x} {1..2}{,-} "{1,2}" {1..2}.{txt,md}
+#: key and value loop
+declare -A map=([one]=1 [two]=2); for k in one two; do echo "$k=${map[$k]}"; done; [[ -v map[one] ]] && echo has; unset "map[one]"; [[ -v map[one] ]] || echo gone; echo "${!map[@]}"

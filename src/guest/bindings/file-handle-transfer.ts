@@ -1,0 +1,31 @@
+/**
+ * Lets a FileHandle travel to another thread. Node hands the native handle over;
+ * here the descriptor's number is what travels, for descriptors belong to the
+ * process and the kernel knows them by number.
+ */
+import { Errno } from "../../abi/errno.js";
+import type { GuestEnvironment } from "../environment.js";
+
+const { apply } = Reflect;
+
+export function installFileHandleTransfer(env: GuestEnvironment): void {
+  const { FileHandle } = env.requireBuiltin("internal/fs/promises");
+  const binding = env.internalBinding("fs");
+  const {
+    messaging_transfer_symbol: transferSymbol,
+    messaging_transfer_list_symbol: listSymbol,
+    messaging_deserialize_symbol: deserializeSymbol,
+  } = env.internalBinding("symbols");
+  const prototype = FileHandle.prototype as Record<symbol, (...args: any[]) => any>;
+  const transfer = prototype[transferSymbol]!;
+  const deserialize = prototype[deserializeSymbol]!;
+  prototype[listSymbol] = () => [];
+  prototype[transferSymbol] = function () {
+    const { data, deserializeInfo } = apply(transfer, this, []) as any;
+    return { data: { descriptor: data.handle.releaseFD() as number }, deserializeInfo };
+  };
+  prototype[deserializeSymbol] = function ({ descriptor }: { descriptor?: unknown }) {
+    const fd = Number.isInteger(descriptor) ? (descriptor as number) : -Errno.EBADF;
+    apply(deserialize, this, [{ handle: new binding.FileHandle(fd) }]);
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * Puts our WASI under `node:wasi`: replaces the class of the `wasi` binding,
+ * whose native one would make real system calls. Node's own lib/wasi.js stays
+ * above it, so methods take what C++ takes and answer an errno.
+ *
+ * As the user of `node:wasi` expects, preopened directories confine the module.
+ */
+import { WasiErrno } from "../programs/wasi/abi.js";
+import { createGuestSystem } from "../programs/wasi/guest-system.js";
+import { createPreview1 } from "../programs/wasi/imports.js";
+import type { WasiContext, WasiSettings } from "../programs/wasi/context.js";
+import type { Channel } from "../channel.js";
+
+declare const WebAssembly: any;
+
+const { apply } = Reflect;
+/** Throws for what is no WebAssembly.Memory. */
+const bufferOf: () => unknown = Object.getOwnPropertyDescriptor(
+  WebAssembly.Memory.prototype,
+  "buffer",
+)!.get!;
+
+type Method = (...args: any[]) => unknown;
+
+/** Functions without a memory to look at yet refuse with this. */
+function notStarted(): Error {
+  return Object.assign(new Error("wasi.start() has not been called"), {
+    code: "ERR_WASI_NOT_STARTED",
+  });
+}
+
+function notDirectory(): Error {
+  return Object.assign(new Error("not a directory"), { code: "ENOTDIR" });
+}
+
+export function installWasi(
+  internalBinding: (name: string) => any,
+  requireBuiltin: (id: string) => any,
+  channel: () => Channel,
+): void {
+  const binding = internalBinding("wasi");
+  if (typeof binding?.WASI !== "function")
+    throw new Error("the wasi binding is not in this engine");
+
+  const createSystem = () =>
+    createGuestSystem({
+      requireBuiltin,
+      channel,
+      exit: (code) => (process as unknown as { reallyExit(code: number): never }).reallyExit(code),
+      identity: () => ({
+        pid: process.pid,
+        uid: process.getuid!(),
+        gid: process.getgid!(),
+      }),
+    });
+
+  /** Resolved as uvwasi does: a preopen that is not there is an error of the constructor. */
+  const preopensOf = (fs: any, list: readonly string[]): WasiSettings["preopens"] => {
+    const preopens = [];
+    for (let at = 0; at + 1 < list.length; at += 2) {
+      let path: string;
+      try {
+        path = fs.realpathSync.native(list[at + 1]!);
+        if (!fs.statSync(path).isDirectory()) throw notDirectory();
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? "EINVAL";
+        throw Object.assign(new Error(`uvwasi_init`), { code: `UVWASI_${code}` });
+      }
+      preopens.push({ name: list[at]!, path, confined: path !== "/" });
+    }
+    return preopens;
+  };
+
+  class WASI {
+    [name: string]: Method;
+
+    constructor(
+      args: readonly string[],
+      env: readonly string[],
+      preopens: readonly string[],
+      stdio: readonly [number, number, number],
+    ) {
+      const system = createSystem();
+      const { context, functions } = createPreview1(system, {
+        args,
+        env,
+        stdio,
+        preopens: preopensOf(system.fs, preopens),
+        dotEntries: false,
+      });
+      for (const [name, run] of Object.entries(functions)) this[name] = method(context, name, run);
+      this["_setMemory"] = (memory: any) => {
+        // Also of another context; instanceof would say no.
+        try {
+          apply(bufferOf, memory, []);
+        } catch {
+          throw Object.assign(
+            new TypeError('"instance.exports.memory" property must be a WebAssembly.Memory object'),
+            { code: "ERR_INVALID_ARG_TYPE" },
+          );
+        }
+        context.memory.attach(memory);
+      };
+    }
+  }
+
+  /** Refuses what is not of the type that the WebAssembly signature gives it, as C++ does. */
+  function method(context: WasiContext, name: string, run: Method): Method {
+    return (...args) => {
+      if (name !== "proc_exit" && !context.memory.attached) throw notStarted();
+      for (const arg of args) {
+        if (typeof arg !== "number" && typeof arg !== "bigint") return WasiErrno.EINVAL;
+      }
+      return run(...args);
+    };
+  }
+
+  binding.WASI = WASI;
+}

@@ -1,0 +1,264 @@
+/** Owns `jq`'s command line. */
+import { CommandFailure, type Command, type CommandContext } from "../../command.js";
+import { errorText } from "../../support/errors.js";
+import { openInput, readAll } from "../../support/input.js";
+import { Halt } from "./builtins.js";
+import { Evaluator, Scope } from "./evaluate.js";
+import {
+  JsonError,
+  JsonReader,
+  print,
+  type Json,
+  type JsonObject,
+  type PrintStyle,
+} from "./json.js";
+import { JqError, truthy } from "./operations.js";
+import { FilterParser } from "./parser.js";
+
+interface Settings {
+  flags: Set<string>;
+  filter: string | undefined;
+  files: string[];
+  variables: Map<string, Json>;
+  positional: Json[];
+  indent: string | undefined;
+}
+
+const longFlags: Record<string, string> = {
+  "null-input": "n",
+  "raw-input": "R",
+  slurp: "s",
+  "compact-output": "c",
+  "raw-output": "r",
+  "raw-output0": "0",
+  "join-output": "j",
+  "ascii-output": "a",
+  "sort-keys": "S",
+  "color-output": "C",
+  "monochrome-output": "M",
+  "exit-status": "e",
+  unbuffered: "u",
+};
+
+export const main: Command = (context) => {
+  const settings = parseArguments(context);
+  if (settings.filter === undefined) {
+    throw new CommandFailure("Usage: jq [OPTIONS] FILTER [FILES...]", 2);
+  }
+  const { flags } = settings;
+  const filter = new FilterParser(settings.filter).parse();
+  const inputs = inputReader(context, settings);
+  const evaluator = new Evaluator({
+    nextInput: () => inputs.next(),
+    env: context.env,
+    debug: (text) => context.writeError(`${text}\n`),
+  });
+  const named: JsonObject = new Map(settings.variables);
+  const all: JsonObject = new Map<string, Json>([
+    ["positional", settings.positional],
+    ["named", named],
+  ]);
+  const scope = new Scope(
+    evaluator.root,
+    undefined,
+    new Map([...settings.variables, ["ARGS", all], ["__prog_args", settings.positional]]),
+  );
+  const style: PrintStyle = {
+    indent: settings.indent,
+    sortKeys: flags.has("S"),
+    ascii: flags.has("a"),
+    color: flags.has("C"),
+  };
+  let last: Json | undefined;
+  let status = 0;
+  const emit = (value: Json) => {
+    last = value;
+    const raw = (flags.has("r") || flags.has("j") || flags.has("0")) && typeof value === "string";
+    context.write(
+      (raw ? (value as string) : print(value, style)) +
+        (flags.has("0") ? "\0" : flags.has("j") ? "" : "\n"),
+    );
+  };
+  const runOn = (input: Json) => {
+    try {
+      for (const value of evaluator.values(filter, input, scope)) emit(value);
+    } catch (error) {
+      if (!(error instanceof JqError)) throw error;
+      status = 5;
+      const { value } = error;
+      const text = typeof value === "string" ? value : `${print(value)} (not a string)`;
+      context.writeError(
+        `jq: error (at ${flags.has("n") ? "<unknown>" : `${settings.files[0] ?? "<stdin>"}:${inputs.line()}`}): ${text}\n`,
+      );
+    }
+  };
+  try {
+    if (flags.has("n")) runOn(null);
+    else for (let input = inputs.next(); input !== undefined; input = inputs.next()) runOn(input);
+  } catch (error) {
+    if (error instanceof Halt) {
+      if (error.value !== undefined) {
+        context.writeError(
+          typeof error.value === "string" ? error.value : `${print(error.value)}\n`,
+        );
+      }
+      return error.status;
+    }
+    if (!(error instanceof JsonError)) throw error;
+    context.writeError(`jq: parse error: ${error.message}\n`);
+    return 2;
+  }
+  if (status !== 0 || inputs.failed()) return status || 2;
+  if (flags.has("e")) return last === undefined ? 4 : truthy(last) ? 0 : 1;
+  return 0;
+};
+
+function parseArguments(context: CommandContext): Settings {
+  const settings: Settings = {
+    flags: new Set(),
+    filter: undefined,
+    files: [],
+    variables: new Map(),
+    positional: [],
+    indent: "  ",
+  };
+  const words = context.argv.slice(1);
+  let positional: "args" | "json" | undefined;
+  let options = true;
+  const take = (name: string): string => {
+    const word = words.shift();
+    if (word === undefined)
+      throw new CommandFailure(
+        `--${name} takes more parameters`,
+        2,
+        "Use jq --help for help with command-line options,\nor see the jq manpage, or online docs  at https://stedolan.github.io/jq\n",
+      );
+    return word;
+  };
+  const json = (text: string, what: string): Json => {
+    try {
+      const value = new JsonReader(text).next();
+      if (value !== undefined) return value;
+    } catch (error) {
+      if (!(error instanceof JsonError)) throw error;
+    }
+    throw new CommandFailure(`Invalid JSON text passed to --${what}`, 2);
+  };
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    if (!options || !/^-(?:-.+|[A-Za-z0]+|-)$/.test(word)) {
+      if (settings.filter === undefined) settings.filter = word;
+      else if (positional === undefined) settings.files.push(word);
+      else settings.positional.push(positional === "args" ? word : json(word, "jsonargs"));
+      continue;
+    }
+    if (word === "--") {
+      options = false;
+      continue;
+    }
+    const name = word.startsWith("--") ? word.slice(2) : "";
+    switch (name) {
+      case "arg":
+        settings.variables.set(take(name), take(name));
+        continue;
+      case "argjson":
+        settings.variables.set(take(name), json(take(name), name));
+        continue;
+      case "slurpfile":
+      case "rawfile": {
+        const variable = take(name);
+        const text = readText(context, take(name));
+        settings.variables.set(variable, name === "rawfile" ? text : [...valuesOf(text)]);
+        continue;
+      }
+      case "args":
+      case "jsonargs":
+        positional = name === "args" ? "args" : "json";
+        continue;
+      case "indent":
+      case "tab":
+        settings.indent = name === "tab" ? "\t" : " ".repeat(Math.min(7, Number(take(name)) || 0));
+        if (settings.indent === "") settings.indent = undefined;
+        continue;
+      case "from-file":
+        fromFile(take(name));
+        continue;
+      case "help":
+        context.write("Usage: jq [OPTIONS] FILTER [FILES...]\n");
+        return { ...settings, filter: "empty", flags: new Set(["n"]) };
+      case "version":
+        context.write("jq-1.6\n");
+        return { ...settings, filter: "empty", flags: new Set(["n"]) };
+    }
+    const letters = name === "" ? word.slice(1).split("") : [longFlags[name]];
+    for (const letter of letters) {
+      if (letter === "f") fromFile(take("from-file"));
+      else if (letter === undefined || !"nRscrj0aSCMeu".includes(letter)) {
+        throw new CommandFailure(
+          `Unknown arguments`,
+          2,
+          "Use jq --help for help with command-line options,\nor see the jq manpage, or online docs  at https://stedolan.github.io/jq\n",
+        );
+      } else settings.flags.add(letter);
+    }
+  }
+  if (settings.flags.has("c")) settings.indent = undefined;
+  return settings;
+
+  function fromFile(path: string): void {
+    if (settings.filter !== undefined) settings.files.unshift(settings.filter);
+    settings.filter = readText(context, path);
+  }
+}
+
+function readText(context: CommandContext, path: string): string {
+  try {
+    const source = openInput(context, path);
+    const text = readAll(source).toString("utf8");
+    source.close();
+    return text;
+  } catch (error) {
+    throw new CommandFailure(`error: Could not open ${path}: ${errorText(error)}`, 2);
+  }
+}
+
+function* valuesOf(text: string): Generator<Json> {
+  const reader = new JsonReader(text);
+  for (let value = reader.next(); value !== undefined; value = reader.next()) yield value;
+}
+
+function inputReader(context: CommandContext, settings: Settings) {
+  const files = settings.files.length === 0 ? ["-"] : settings.files;
+  const { flags } = settings;
+  let failed = false;
+  let lines = 0;
+  const texts = function* (): Generator<string> {
+    for (const file of files) {
+      let text: string;
+      try {
+        const source = openInput(context, file);
+        text = readAll(source).toString("utf8");
+        source.close();
+      } catch (error) {
+        context.writeError(`jq: error: Could not open ${file}: ${errorText(error)}\n`);
+        failed = true;
+        continue;
+      }
+      lines += text.split("\n").length - 1;
+      yield text;
+    }
+  };
+  const values = function* (): Generator<Json> {
+    if (flags.has("R")) {
+      const all = [...texts()].join("");
+      if (flags.has("s")) yield all;
+      else if (all !== "") yield* all.replace(/\n$/, "").split("\n");
+    } else if (flags.has("s")) yield [...texts()].flatMap((text) => [...valuesOf(text)]);
+    else for (const text of texts()) yield* valuesOf(text);
+  };
+  const generator = values();
+  return {
+    next: (): Json | undefined => generator.next().value as Json | undefined,
+    failed: () => failed,
+    line: () => lines,
+  };
+}

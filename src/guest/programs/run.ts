@@ -1,0 +1,32 @@
+/**
+ * Becomes a command of the VM: `sh`, or one of the table. The process leaves with
+ * the command's status.
+ */
+import type { StartOptions } from "../../protocol/guest-calls.js";
+import type { Channel } from "../channel.js";
+import type { Leaving } from "../leaving.js";
+import type * as Shell from "./sh/main.js";
+import type * as ShellHost from "./sh/guest-system.js";
+import type * as Runner from "./run-command.js";
+
+export interface CommandTools {
+  requireBuiltin(id: string): any;
+  channel: Channel;
+  leaving: Leaving;
+}
+
+export async function runProgramCommand(tools: CommandTools, start: StartOptions): Promise<void> {
+  const argv = [start.argv0, ...start.argv];
+  const code =
+    start.image === "sh"
+      ? await runShell(tools, start, argv)
+      : // Loaded here, so that a process pays for the program it is.
+        await (require("./run-command.js") as typeof Runner).runCommand(start.image, argv);
+  tools.leaving.leave(code);
+}
+
+function runShell(tools: CommandTools, start: StartOptions, argv: string[]): Promise<number> {
+  const { main } = require("./sh/main.js") as typeof Shell;
+  const { createShellSystem } = require("./sh/guest-system.js") as typeof ShellHost;
+  return main(createShellSystem({ ...tools, start }), argv, start.env);
+}
