@@ -8,15 +8,19 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
+import { lowerDataLimit } from "../sandbox/rlimits.js";
 import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
+
+/** USER_HZ, which is 100 on x64 and arm64. */
+const msPerTick = 10;
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 export const zygoteFlags: readonly string[] = Object.freeze([
@@ -240,6 +244,25 @@ export class Guest {
     this.socket.destroy();
     for (const thread of this.#threads) thread.destroy();
     this.#threads.clear();
+  }
+
+  /** Adds `bytes`, which is negative, to what the process may still allocate. Answers 0 or -errno. */
+  limitMemory(bytes: number): number {
+    // Not reaped before it is ended, so the pid is still its own.
+    return this.#ending ? 0 : lowerDataLimit(this.pid, bytes);
+  }
+
+  /** Processor time the process has taken, all its threads together, in steps of 10 ms; undefined once it is ended. */
+  cpuTimeMs(): number | undefined {
+    if (this.#ending) return undefined;
+    try {
+      const stat = readFileSync(`/proc/${this.pid}/stat`, "latin1");
+      // proc_pid_stat(5): the name may hold anything; utime and stime are the 14th and 15th field.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * msPerTick;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Ends the process for good: SIGKILL unless it already ended by itself. Idempotent. */

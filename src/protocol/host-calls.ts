@@ -114,6 +114,8 @@ export interface VmOptions {
   cwd: string;
   mounts: VmMount[];
   permissions: Policies;
+  /** Of each process, at most what the kernel gives it anyway; 0 means just that. */
+  memoryBytes: number;
   /** How long a policy function may take; a later answer is a denial. */
   permissionTimeoutMs: number;
   tools: ToolDescriptor[];
@@ -128,6 +130,8 @@ export interface VmMount {
   /** Absolute. */
   hostPath: string;
   readOnly: boolean;
+  /** Its files are shown as executable: commands that were unpacked without their modes. */
+  executable?: boolean;
 }
 
 export interface ProcessOptions {
@@ -142,6 +146,8 @@ export interface ProcessOptions {
   cwd: string;
   /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
   stdin: boolean;
+  /** Processor time of the process, and of each process below it; 0 means no limit. */
+  cpuTimeMs: number;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
   stdoutLimitBytes: number;
   stderrLimitBytes: number;

@@ -39,6 +39,11 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   mounts?: HostDirectoryMount[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
+  /**
+   * A directory of the host with commands, WASI modules or scripts: shown read-only, as executable, at
+   * /usr/local/sbin, where PATH looks first. Default: SECURE_EXEC_WASM_COMMANDS_DIR of the host, if set.
+   */
+  commandsDir?: string;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
   /** Called once per stage of starting up. */
@@ -91,6 +96,7 @@ const createNames = [
   "files",
   "mounts",
   "nodeModules",
+  "commandsDir",
   "sidecar",
   "onBootTiming",
   "permissions",
@@ -99,7 +105,7 @@ const createNames = [
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
-const plannedNames = ["loopbackExemptPorts", "commandsDir", "wasmCommandDirs", "limits", "user"];
+const plannedNames = ["loopbackExemptPorts", "wasmCommandDirs", "limits", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -228,6 +234,8 @@ export interface CreateOptions {
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
   permissions: ParsedPermissions;
   permissionTimeoutMs: number;
+  /** Of each process; 0 for what it has anyway. */
+  memoryBytes: number;
   tools: ParsedTools;
   jsRuntime: JsRuntime;
 }
@@ -257,12 +265,13 @@ export function parseCreateOptions(value: unknown): CreateOptions {
         throw invalidOption(option, "must name a file");
       return [absolute, bytesOf(option, data)];
     }),
-    mounts: mountsOf(given.mounts, given.nodeModules),
+    mounts: mountsOf(given.mounts, given.nodeModules, given.commandsDir),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
     permissions: parsePermissions(given.permissions, toolsGiven),
     permissionTimeoutMs:
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
+    memoryBytes: 0,
     tools: toolsOf(given),
     jsRuntime: parseJsRuntime(given),
   };
@@ -274,6 +283,8 @@ export interface RunOptions {
   cwd: string;
   stdin: Uint8Array | undefined;
   timeoutMs: number | undefined;
+  /** 0 for none. */
+  cpuTimeMs: number;
   signal: AbortSignal | undefined;
   onStdout: OutputHook | undefined;
   onStderr: OutputHook | undefined;
@@ -316,6 +327,7 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
     timeoutMs: timeoutOf(given.timeout),
+    cpuTimeMs: 0,
     signal: signalOf(given.signal),
     onStdout: functionOf("onStdout", given.onStdout),
     onStderr: functionOf("onStderr", given.onStderr),

@@ -121,6 +121,7 @@ export class NodeRuntime {
       mounts,
       jsRuntime,
       permissions: given.permissions.policies,
+      memoryBytes: given.memoryBytes,
       permissionTimeoutMs,
       tools: runtime.#host.tools.descriptors(),
     } satisfies VmOptions);
@@ -233,6 +234,7 @@ export class NodeRuntime {
           env: {},
           cwd: "",
           stdin: false,
+          cpuTimeMs: 0,
           // The cap is per snippet, and kept on this side.
           stdoutLimitBytes: 0,
           stderrLimitBytes: 0,
@@ -382,6 +384,7 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
+      cpuTimeMs: given.cpuTimeMs,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
     };
