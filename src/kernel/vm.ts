@@ -53,8 +53,11 @@ export const hostCredentials: Credentials = Object.freeze({
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
 
-/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
-export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+/** Hands over a locked-down blank guest with so much memory, now or later, or `undefined` and the reason. */
+export type TakeGuest = (
+  waiter: (guest: Guest | undefined, reason: string) => void,
+  memoryBytes: number,
+) => void;
 
 export class Vm {
   readonly fs: FileSystem;

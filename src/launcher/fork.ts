@@ -15,7 +15,6 @@ import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
-import { lowerDataLimit } from "../sandbox/rlimits.js";
 import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
 
@@ -246,12 +245,6 @@ export class Guest {
     this.#threads.clear();
   }
 
-  /** Adds `bytes`, which is negative, to what the process may still allocate. Answers 0 or -errno. */
-  limitMemory(bytes: number): number {
-    // Not reaped before it is ended, so the pid is still its own.
-    return this.#ending ? 0 : lowerDataLimit(this.pid, bytes);
-  }
-
   /** Processor time the process has taken, all its threads together, in steps of 10 ms; undefined once it is ended. */
   cpuTimeMs(): number | undefined {
     if (this.#ending) return undefined;
@@ -366,8 +359,11 @@ export class Zygote {
     return [...this.#guests.keys()];
   }
 
-  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
-  fork(forked: (guest: Guest | undefined) => void): void {
+  /**
+   * Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed.
+   * `memoryBytes` is 0 for what guests have by default.
+   */
+  fork(forked: (guest: Guest | undefined) => void, memoryBytes = 0): void {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
     const pipe = typeof pair === "number" ? pair : libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
     if (this.#gone || typeof pair === "number" || typeof pipe === "number") {
@@ -379,6 +375,7 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.fork, 0);
     message.writeInt32LE(token, 4);
+    message.writeInt32LE(Math.floor(memoryBytes / 1024), 8);
     const sent = libc.sendFds(this.#controlFd, message, [pair[1], pipe[1]]);
     libc.close(pair[1]);
     libc.close(pipe[1]);

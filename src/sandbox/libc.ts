@@ -578,16 +578,16 @@ function fromLimit(value: number): bigint {
   return value === Infinity ? RLIM_INFINITY : BigInt(Math.floor(value));
 }
 
-/** The limit of this process or of another one, or `-errno`. */
-export function getrlimit(resource: number, pid = 0): ResourceLimit | number {
-  if (nPrlimit(pid, resource, 0n, scratchPointer) < 0) return -errnoView[0]!;
+/** The limit of this process, or `-errno`. */
+export function getrlimit(resource: number): ResourceLimit | number {
+  if (nPrlimit(0, resource, 0n, scratchPointer) < 0) return -errnoView[0]!;
   return { soft: toLimit(scratch64[0]!), hard: toLimit(scratch64[1]!) };
 }
 
-export function setrlimit(resource: number, limit: ResourceLimit, pid = 0): number {
+export function setrlimit(resource: number, limit: ResourceLimit): number {
   scratch64[0] = fromLimit(limit.soft);
   scratch64[1] = fromLimit(limit.hard);
-  return checked(nPrlimit(pid, resource, scratchPointer, 0n));
+  return checked(nPrlimit(0, resource, scratchPointer, 0n));
 }
 
 /** 1000 asks the kernel to end this process first when memory runs out. Opens /proc. */

@@ -107,11 +107,3 @@ export function applyRlimits(limits: GuestLimits): void {
   }
   limitData(memoryBytes, base);
 }
-
-/** Takes `-bytes` from the private memory that another process may have. Answers 0 or -errno. */
-export function lowerDataLimit(pid: number, bytes: number): number {
-  const current = getrlimit(RLIMIT_DATA, pid);
-  if (typeof current === "number") return current;
-  const limit = Math.max(0, Math.min(current.soft, current.hard) + Math.min(0, bytes));
-  return setrlimit(RLIMIT_DATA, { soft: limit, hard: limit }, pid);
-}

@@ -130,7 +130,7 @@ const permissionTimeoutMs = 10_000;
 /** The longest delay a timer of Node takes; about 24.8 days. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
-type Bag = Readonly<Record<string, unknown>>;
+export type Bag = Readonly<Record<string, unknown>>;
 
 function isRecord(value: unknown): value is Bag {
   return (
@@ -142,7 +142,11 @@ function isRecord(value: unknown): value is Bag {
 }
 
 /** The given options without undefined ones. Throws for names outside `known`. */
-function bagOf(value: unknown, known: readonly string[], planned: readonly string[] = []): Bag {
+export function bagOf(
+  value: unknown,
+  known: readonly string[],
+  planned: readonly string[] = [],
+): Bag {
   if (value === undefined) return {};
   if (!isRecord(value)) throw invalidOption("options", "must be an object");
   const given = Object.entries(value).filter(([, option]) => option !== undefined);
@@ -305,6 +309,8 @@ export interface RunOptions {
   signal: AbortSignal | undefined;
   onStdout: OutputHook | undefined;
   onStderr: OutputHook | undefined;
+  /** Called when all output has come; a result waits for what it answers. */
+  onEnd?: () => unknown[];
   args: string[];
   language: "js" | "ts";
   /** Empty for a fresh one. */

@@ -82,7 +82,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
       },
       source,
     );
-  });
+  }, vm.memoryBytes);
 }
 
 function describeAll(process: Process): string[] {

@@ -151,11 +151,6 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#guest = guest;
-    if (this.vm.memoryBytes < limits.memoryBytes) {
-      const limited = guest.limitMemory(this.vm.memoryBytes - limits.memoryBytes);
-      if (limited < 0)
-        return this.fail("ERR_SECURE_EXEC_INTERNAL", `cannot limit memory: errno ${-limited}`);
-    }
     if (this.cpuTimeMs > 0)
       this.#cpuWatch = new CpuWatch(guest, this.cpuTimeMs, () => this.#overtime());
     const main = this.#newThread(guest.socket);
