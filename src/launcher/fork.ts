@@ -56,6 +56,14 @@ const { setFlagsFromString } = require("node:v8");
 const eager = new Set(${JSON.stringify(eagerModules)});
 const sources = JSON.parse(require("fs").readFileSync(4, "utf8"));
 require("fs").closeSync(4);
+// The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
+let programs = require("fs").readFileSync(5);
+require("fs").closeSync(5);
+const sourceOf = (id) => {
+  if (sources[id] !== undefined) return sources[id];
+  if (Buffer.isBuffer(programs)) programs = JSON.parse(programs.toString("utf8"));
+  return programs[id];
+};
 // Spelled apart: a program that names it makes \`node -e\` replace the web global.
 const webName = "cry" + "pto";
 const hostRequire = require;
@@ -70,14 +78,14 @@ const requireBuiltin = (id) => {
   return builtins.get(id);
 };
 // Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
-const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
+const makeLoader = (sourceOf, vm, internalBinding, requireBuiltin) => {
   // Globals that a platform may take from the program, but not from these modules.
   const own = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder };
   const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
   const loaded = new Map();
   const load = (id) => {
     if (loaded.has(id)) return loaded.get(id).exports;
-    const source = sources[id];
+    const source = sourceOf(id);
     if (source === undefined) throw new Error("no guest module " + id);
     const module = { exports: {} };
     loaded.set(id, module);
@@ -96,17 +104,18 @@ const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
   };
   return load;
 };
+let preloading = false;
 // Only around the compilation: built-in modules must find the flags of their code cache.
 const compiler = {
   compileFunction(source, names, options) {
-    const wanted = eager.has(options.filename.slice("node:internal/secure-exec/".length));
+    const wanted = preloading || eager.has(options.filename.slice("node:internal/secure-exec/".length));
     if (wanted) setFlagsFromString("--no-lazy");
     const run = vm.compileFunction(source, names, options);
     if (wanted) setFlagsFromString("--lazy");
     return run;
   },
 };
-const load = makeLoader(sources, compiler, internalBinding, requireBuiltin);
+const load = makeLoader(sourceOf, compiler, internalBinding, requireBuiltin);
 const { main } = load("launcher/zygote/main");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
@@ -115,7 +124,12 @@ for (const id of requireBuiltin("module").builtinModules) {
   if (descriptor !== undefined && !descriptor.enumerable && descriptor.configurable) delete globalThis[id];
 }
 for (const name of ["require", "module", "exports", "__filename", "__dirname"]) delete globalThis[name];
-main({ sources, makeLoader: String(makeLoader) });
+const preload = (id) => {
+  preloading = true;
+  load(id);
+  preloading = false;
+};
+main({ sources, makeLoader: String(makeLoader) }, preload);
 `;
 
 export interface GuestHandlers {
@@ -295,6 +309,8 @@ export interface ZygoteOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
   bundlePath: string;
+  /** The same of the programs of a VM; dist/programs.json. */
+  programsPath: string;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
   /** A guest is gone for good. */
@@ -322,14 +338,16 @@ export class Zygote {
     this.#controlFd = mine;
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
     const bundle = openSync(options.bundlePath, "r");
+    const programs = openSync(options.programsPath, "r");
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, bundle],
+      stdio: ["ignore", "ignore", "pipe", theirs, bundle, programs],
       env: {},
       argv0: "node",
       cwd: "/",
     });
     libc.close(theirs);
     closeSync(bundle);
+    closeSync(programs);
     this.#child = child;
     child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);

@@ -11,6 +11,7 @@ import type { Guest } from "./fork.js";
 export interface PoolOptions {
   enginePath: string;
   bundlePath: string;
+  programsPath: string;
   /** Blank guests kept ready. */
   aheadTarget: number;
   /** Forks under way at once; more would only take turns on the CPU. */
@@ -96,6 +97,7 @@ export class GuestPool {
     const zygote = new Zygote({
       enginePath: this.#options.enginePath,
       bundlePath: this.#options.bundlePath,
+      programsPath: this.#options.programsPath,
       lost: (reason) => this.#onLost(zygote, reason),
       reaped: () => this.#fill(),
     });

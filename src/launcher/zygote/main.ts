@@ -38,15 +38,16 @@ const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
 
-export function main(modules: GuestModules): void {
-  boot(modules).catch((error: unknown) => {
+/** `preload` loads a module and compiles it to the last function. */
+export function main(modules: GuestModules, preload: (id: string) => void): void {
+  boot(modules, preload).catch((error: unknown) => {
     const text = Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`);
     libc.write(2, text, 0, text.length);
     libc._exit(1);
   });
 }
 
-async function boot(modules: GuestModules): Promise<void> {
+async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
   let channel: Channel | undefined;
   const guestChannel = (): Channel => {
     if (channel === undefined) throw new Error("no guest has started");
@@ -93,7 +94,7 @@ async function boot(modules: GuestModules): Promise<void> {
       step();
       measureBase();
     });
-  const idleSteps = grow(furtherWarmUp(requireBuiltin));
+  const idleSteps = grow(furtherWarmUp(requireBuiltin, preload));
   const typeScript = () => {
     const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
     // At once: until then, every guest that needs it takes the same time.
