@@ -8,7 +8,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
@@ -17,6 +17,9 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
 import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
+
+/** USER_HZ, which is 100 on x64 and arm64. */
+const msPerTick = 10;
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 export const zygoteFlags: readonly string[] = Object.freeze([
@@ -256,6 +259,19 @@ export class Guest {
     this.#threads.clear();
   }
 
+  /** Processor time the process has taken, all its threads together, in steps of 10 ms; undefined once it is ended. */
+  cpuTimeMs(): number | undefined {
+    if (this.#ending) return undefined;
+    try {
+      const stat = readFileSync(`/proc/${this.pid}/stat`, "latin1");
+      // proc_pid_stat(5): the name may hold anything; utime and stime are the 14th and 15th field.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * msPerTick;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Ends the process for good: SIGKILL unless it already ended by itself. Idempotent. */
   end(): void {
     if (this.#ending) return;
@@ -361,8 +377,11 @@ export class Zygote {
     return [...this.#guests.keys()];
   }
 
-  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
-  fork(forked: (guest: Guest | undefined) => void): void {
+  /**
+   * Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed.
+   * `memoryBytes` is 0 for what guests have by default.
+   */
+  fork(forked: (guest: Guest | undefined) => void, memoryBytes = 0): void {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
     const pipe = typeof pair === "number" ? pair : libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
     if (this.#gone || typeof pair === "number" || typeof pipe === "number") {
@@ -374,6 +393,7 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.fork, 0);
     message.writeInt32LE(token, 4);
+    message.writeInt32LE(Math.floor(memoryBytes / 1024), 8);
     const sent = libc.sendFds(this.#controlFd, message, [pair[1], pipe[1]]);
     libc.close(pair[1]);
     libc.close(pipe[1]);

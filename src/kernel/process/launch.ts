@@ -75,14 +75,14 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
         umask: credentials.umask,
         hostname: identity.hostname,
         outputWindowBytes: limits.outputWindowBytes,
-        memoryLimitBytes: limits.memoryBytes,
+        memoryLimitBytes: vm.memoryBytes,
         startedAtMs: Date.now(),
         machineUptimeMs: Date.now() - vm.startedAtMs,
         jsRuntime: vm.jsRuntime,
       },
       source,
     );
-  });
+  }, vm.memoryBytes);
 }
 
 function describeAll(process: Process): string[] {
@@ -164,6 +164,7 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
       ...args.ignored.filter((signal) => signal > 0 && signal <= 64),
     ],
     inheritedIgnored: args.ignored.filter((signal) => signal > 0 && signal <= 64),
+    cpuTimeMs: parent.cpuTimeMs,
   });
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);

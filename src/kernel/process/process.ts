@@ -27,13 +27,14 @@ import { limits } from "../limits.js";
 import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
+import { CpuWatch } from "./cpu-watch.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
 const eventsByNumber = byNumber<(typeof guestEvents)[keyof typeof guestEvents]>(guestEvents);
-const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT } = constants.signals;
+const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGXCPU } = constants.signals;
 /** Signals whose default action is to do nothing; signal(7). */
 const ignoredByDefault = new Set<number>([SIGCHLD, SIGURG, SIGWINCH, SIGCONT]);
 
@@ -65,6 +66,8 @@ export interface ProcessSettings {
   ignored: readonly number[];
   /** Those of them that the one who started it asked for. */
   inheritedIgnored: readonly number[];
+  /** Processor time it may take; 0 means no limit. Children inherit the limit, not what is left of it. */
+  cpuTimeMs: number;
 }
 
 const nothing = new Uint8Array(0);
@@ -108,12 +111,14 @@ export class Process {
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
   readonly inheritedIgnored: readonly number[];
+  readonly cpuTimeMs: number;
   readonly #ignored: Set<number>;
   readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
   #guest: Guest | undefined;
   #status: ExitStatus | undefined;
   #killedBy = 0;
+  #cpuWatch: CpuWatch | undefined;
   #violation: string | undefined;
   #returned: Returned = { returned: "none" };
   #value: Uint8Array = nothing;
@@ -128,6 +133,7 @@ export class Process {
     this.argv = settings.argv;
     this.credentials = { ...credentials, pid: settings.pid };
     this.inheritedIgnored = settings.inheritedIgnored;
+    this.cpuTimeMs = settings.cpuTimeMs;
     this.#ignored = new Set(settings.ignored);
     this.#sink = sink;
   }
@@ -145,6 +151,8 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#guest = guest;
+    if (this.cpuTimeMs > 0)
+      this.#cpuWatch = new CpuWatch(guest, this.cpuTimeMs, () => this.#overtime());
     const main = this.#newThread(guest.socket);
     this.#threads.add(main);
     this.startOptions = options;
@@ -165,6 +173,14 @@ export class Process {
   fail(errorCode: string, errorMessage: string): void {
     this.#guest?.end();
     this.#finish({ exitCode: 1, signal: 0, errorCode, errorMessage });
+  }
+
+  /** setrlimit(2): SIGXCPU, which here cannot be handled. */
+  #overtime(): void {
+    const errorMessage = `the process took more than ${this.cpuTimeMs} ms of processor time`;
+    const end = { exitCode: 128 + SIGXCPU, signal: SIGXCPU };
+    this.#guest?.end();
+    this.#finish({ ...end, errorCode: "ERR_SECURE_EXEC_CPU_LIMIT", errorMessage });
   }
 
   residentExec(sequence: number, source: string): void {
@@ -428,6 +444,7 @@ export class Process {
 
   #finish(end: Ending): void {
     if (this.ended) return;
+    this.#cpuWatch?.stop();
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const thread of this.#threads) cancelCalls(thread);
     this.watches.close();

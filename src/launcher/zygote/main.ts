@@ -101,13 +101,13 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     load!();
     idleSteps.push(...rest);
   };
-  serve(idleSteps, typeScript, (socket) => {
+  serve(idleSteps, typeScript, (socket, memoryBytes) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
     channel.attach(engineBinding);
-    lockDown({ memoryBytes: guestMemoryBytes });
+    lockDown({ memoryBytes: memoryBytes || guestMemoryBytes });
     channel.event("ready", {});
     void live(channel);
   });
@@ -120,7 +120,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
 function serve(
   idleSteps: (() => void)[],
   typeScript: () => void,
-  guest: (socket: number) => void,
+  guest: (socket: number, memoryBytes: number) => void,
 ): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
@@ -158,7 +158,7 @@ function serve(
       const pid = libc.fork();
       if (pid === 0) {
         becomeGuest(fds[0]!, fds[1]!);
-        return guest(guestSocketFd);
+        return guest(guestSocketFd, message.readInt32LE(8) * 1024);
       }
       for (const fd of fds) libc.close(fd);
       send(ControlKind.forked, a, pid);
