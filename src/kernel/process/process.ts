@@ -30,6 +30,8 @@ import type { Vm } from "../vm.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
+import { usageOf } from "./usage.js";
+import type { CpuTime, Usage } from "./usage.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
 const eventsByNumber = byNumber<(typeof guestEvents)[keyof typeof guestEvents]>(guestEvents);
@@ -65,9 +67,12 @@ export interface ProcessSettings {
   ignored: readonly number[];
   /** Those of them that the one who started it asked for. */
   inheritedIgnored: readonly number[];
+  /** RLIMIT_NOFILE; at most that of the VM. */
+  openFilesLimit?: number;
 }
 
 const nothing = new Uint8Array(0);
+const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
 /** One thread of the process: where its frames come from, its replies go to, and its output windows. */
 interface Thread {
@@ -93,7 +98,10 @@ export class Process {
   readonly argv: readonly string[];
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
-  readonly descriptors = new DescriptorTable(limits.openFiles);
+  readonly descriptors: DescriptorTable;
+  /** CPU time of the children it has waited for, and of theirs; times(2). */
+  readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
+  #used: Usage | undefined;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -129,6 +137,7 @@ export class Process {
     this.credentials = { ...credentials, pid: settings.pid };
     this.inheritedIgnored = settings.inheritedIgnored;
     this.#ignored = new Set(settings.ignored);
+    this.descriptors = new DescriptorTable(settings.openFilesLimit ?? limits.openFiles);
     this.#sink = sink;
   }
 
@@ -197,7 +206,25 @@ export class Process {
   }
 
   #end(): void {
+    this.#measure();
     this.#guest?.end();
+  }
+
+  /** What it has used so far, or until it ended. */
+  usage(): Usage {
+    return this.#used ?? (this.#guest === undefined ? nothingUsed : usageOf(this.#guest.pid));
+  }
+
+  /** Before its OS process is gone; one that dies of itself has used nothing that anybody knows. */
+  #measure(): void {
+    this.#used ??= this.usage();
+  }
+
+  /** It has been waited for: its time and that of its children count as the parent's. */
+  countFor(parent: Process): void {
+    const { userUs, systemUs } = this.usage();
+    parent.childTime.userUs += userUs + this.childTime.userUs;
+    parent.childTime.systemUs += systemUs + this.childTime.systemUs;
   }
 
   /** Sends an event to the guest. */
@@ -344,6 +371,7 @@ export class Process {
       case "output":
         return this.#output(thread, args.fd as number, args.data as Uint8Array);
       case "exit":
+        this.#measure();
         // What the process does after this does not count; the OS process is ended in any case.
         this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
         return this.#guest!.end();
@@ -428,6 +456,7 @@ export class Process {
 
   #finish(end: Ending): void {
     if (this.ended) return;
+    this.#used ??= nothingUsed;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const thread of this.#threads) cancelCalls(thread);
     this.watches.close();
