@@ -31,6 +31,8 @@ import { CpuWatch } from "./cpu-watch.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
+import { usageOf } from "./usage.js";
+import type { CpuTime, Usage } from "./usage.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
 const eventsByNumber = byNumber<(typeof guestEvents)[keyof typeof guestEvents]>(guestEvents);
@@ -68,9 +70,12 @@ export interface ProcessSettings {
   inheritedIgnored: readonly number[];
   /** Processor time it may take; 0 means no limit. Children inherit the limit, not what is left of it. */
   cpuTimeMs: number;
+  /** RLIMIT_NOFILE; at most that of the VM. */
+  openFilesLimit?: number;
 }
 
 const nothing = new Uint8Array(0);
+const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
 /** One thread of the process: where its frames come from, its replies go to, and its output windows. */
 interface Thread {
@@ -96,7 +101,10 @@ export class Process {
   readonly argv: readonly string[];
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
-  readonly descriptors = new DescriptorTable(limits.openFiles);
+  readonly descriptors: DescriptorTable;
+  /** CPU time of the children it has waited for, and of theirs; times(2). */
+  readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
+  #used: Usage | undefined;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -135,6 +143,7 @@ export class Process {
     this.inheritedIgnored = settings.inheritedIgnored;
     this.cpuTimeMs = settings.cpuTimeMs;
     this.#ignored = new Set(settings.ignored);
+    this.descriptors = new DescriptorTable(settings.openFilesLimit ?? limits.openFiles);
     this.#sink = sink;
   }
 
@@ -213,7 +222,25 @@ export class Process {
   }
 
   #end(): void {
+    this.#measure();
     this.#guest?.end();
+  }
+
+  /** What it has used so far, or until it ended. */
+  usage(): Usage {
+    return this.#used ?? (this.#guest === undefined ? nothingUsed : usageOf(this.#guest.pid));
+  }
+
+  /** Before its OS process is gone; one that dies of itself has used nothing that anybody knows. */
+  #measure(): void {
+    this.#used ??= this.usage();
+  }
+
+  /** It has been waited for: its time and that of its children count as the parent's. */
+  countFor(parent: Process): void {
+    const { userUs, systemUs } = this.usage();
+    parent.childTime.userUs += userUs + this.childTime.userUs;
+    parent.childTime.systemUs += systemUs + this.childTime.systemUs;
   }
 
   /** Sends an event to the guest. */
@@ -360,6 +387,7 @@ export class Process {
       case "output":
         return this.#output(thread, args.fd as number, args.data as Uint8Array);
       case "exit":
+        this.#measure();
         // What the process does after this does not count; the OS process is ended in any case.
         this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
         return this.#guest!.end();
@@ -445,6 +473,7 @@ export class Process {
   #finish(end: Ending): void {
     if (this.ended) return;
     this.#cpuWatch?.stop();
+    this.#used ??= nothingUsed;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const thread of this.#threads) cancelCalls(thread);
     this.watches.close();

@@ -46,6 +46,9 @@ function memoryContext(argv, { stdin = "", env = {} }) {
       position += chunk.length;
       return chunk;
     },
+    unreadInput(byteCount) {
+      position -= byteCount;
+    },
     write: (data) => output.write(data),
     writeBytes: (text) => output.writeBytes(text),
     flush: () => output.flush(),
