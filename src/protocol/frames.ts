@@ -32,7 +32,7 @@ export interface Frame {
   /** A view of the reader's memory. */
   payload: Buffer;
   /** Set by a handler that kept no view of the payload: its memory is used again. */
-  released: boolean;
+  released?: boolean;
 }
 
 export function encodeFrame<S extends Schema>(
@@ -117,11 +117,10 @@ export class FrameReader {
         id: bytes.readUInt32LE(at + 5),
         number: bytes.readUInt16LE(at + 9),
         payload: bytes.subarray(at + frameHeaderBytes, end),
-        released: false,
       };
       at = end;
       handle(frame);
-      released &&= frame.released;
+      released &&= frame.released === true;
     }
     if (at < bytes.length) this.#keep(bytes.subarray(at));
     return released;
