@@ -16,7 +16,7 @@ import { commands } from "./commands/index.js";
 import { codeText, errorCode } from "./support/errors.js";
 import { toBytes } from "./support/text.js";
 
-const bufferBytes = 256 * 1024;
+const bufferBytes = 128 * 1024;
 const retryPause = new Int32Array(new SharedArrayBuffer(4));
 const forwardedSignals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 

@@ -289,6 +289,7 @@ export class Process {
       entry.name === "flowShutdown"
         ? thread.flows.shutdown((args as { flow: number }).flow)
         : dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
+    frame.released = entry.name === "write" && this.#copies((args as { fd: number }).fd);
     if (!(result instanceof Deferred)) return this.#reply(thread, id, number, schema, result);
     const bytes = frame.payload.length;
     if (
@@ -318,6 +319,12 @@ export class Process {
         this.#end();
       }
     });
+  }
+
+  /** Whether what `fd` names has copied, or is done with, all that it was given to write. */
+  #copies(fd: number): boolean {
+    const stream = this.descriptors.stream(fd);
+    return stream === undefined || stream.kind === "pipe" || stream.kind === "null";
   }
 
   #reply(thread: Thread, id: number, number: number, schema: Schema, result: unknown): void {

@@ -3,7 +3,7 @@ import type { CommandContext } from "../command.js";
 import { errorText } from "./errors.js";
 import { byteString } from "./text.js";
 
-export const chunkBytes = 256 * 1024;
+export const chunkBytes = 128 * 1024;
 
 export interface ByteSource {
   /** Empty at end of file. The bytes are valid until the next read. */
