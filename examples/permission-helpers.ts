@@ -1,3 +1,5 @@
+// The two drivers are the documentation's; what follows shows what they let through.
+import { NodeRuntime, createNodeRuntimeDriverFactory } from "secure-exec";
 import {
   createNodeDriver,
   allowAll,
@@ -17,3 +19,30 @@ const selective = createNodeDriver({
     network: allowAllNetwork,
   },
 });
+
+// What they let through. Helpers can also be spread.
+const commands = createNodeDriver({
+  permissions: { ...allowAllChildProcess, ...allowAllEnv },
+});
+for (const [name, systemDriver] of Object.entries({ driver, selective, commands })) {
+  const runtime = new NodeRuntime({
+    systemDriver,
+    runtimeDriverFactory: createNodeRuntimeDriverFactory(),
+  });
+  const { stdout } = await runtime.exec(`
+    const { spawnSync } = require("node:child_process");
+    const { readdirSync } = require("node:fs");
+    const allowed = [];
+    try {
+      readdirSync("/");
+      allowed.push("fs");
+    } catch {}
+    const { cause } = await fetch("http://nobody.invalid/").catch((error) => error);
+    if (cause.code !== "EACCES") allowed.push("network");
+    if (spawnSync("node", ["--version"]).status === 0) allowed.push("childProcess");
+    if (process.env.HOME !== undefined) allowed.push("env");
+    console.log(allowed.join(" "));
+  `);
+  console.log(`${name}: ${stdout.trim()}`);
+  await runtime.dispose();
+}
