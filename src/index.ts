@@ -35,6 +35,11 @@ export type {
   Permissions,
   ProcessPermissionRequest,
   ToolPermissionRequest,
+  // Their names in the older generation.
+  ChildProcessPermissionRequest as ChildProcessAccessRequest,
+  EnvPermissionRequest as EnvAccessRequest,
+  FsPermissionRequest as FsAccessRequest,
+  NetworkPermissionRequest as NetworkAccessRequest,
 } from "./sdk/permissions.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
