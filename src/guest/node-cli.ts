@@ -182,6 +182,7 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   }
   applySettings(requireBuiltin, value, list);
   joinParent(requireBuiltin);
+  joinCluster(requireBuiltin);
 
   const evaluated = value("--eval") ?? (value("--print") === true ? line.rest.shift() : undefined);
   const preloads = (): void => {
@@ -243,6 +244,21 @@ function joinParent(requireBuiltin: (id: string) => any): void {
   delete process.env["NODE_CHANNEL_FD"];
   delete process.env["NODE_CHANNEL_SERIALIZATION_MODE"];
   requireBuiltin("child_process")._forkChild(Number(fd), mode ?? "json");
+}
+
+/** initializeClusterIPC there. The zygote may have loaded the primary's side of the module already. */
+function joinCluster(requireBuiltin: (id: string) => any): void {
+  if (process.env["NODE_UNIQUE_ID"] === undefined) return;
+  let cluster = requireBuiltin("cluster");
+  if (cluster.isPrimary === true) {
+    cluster = requireBuiltin("internal/cluster/child");
+    const { map } = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
+    const module = map.get("cluster");
+    module.exports = cluster;
+    module.exportKeys = Object.keys(cluster);
+  }
+  cluster._setupWorker();
+  delete process.env["NODE_UNIQUE_ID"];
 }
 
 function badV8Option(

@@ -1,0 +1,96 @@
+/**
+ * Runs one attack program in a virtual machine, as the acceptance runner of the attack suite calls
+ * it: `exec(source, { env, timeoutMs, mounts, limits, paths, meta, onStdout })`. The runner's own
+ * process is the host, so what a program does to it is what the runner measures.
+ */
+import { NodeRuntime } from "../../dist/index.js";
+
+export const name = "secure-exec";
+/** Mounts appear under the guest's own paths. */
+export const virtualMounts = true;
+
+const mebibyte = 1024 * 1024;
+
+/** The suite's names for limits, as ours. */
+function limitsOf({ memMb, cpuMs, diskMb, inodes, fds, procs, workers, sockets, outputMb }) {
+  return {
+    memoryBytes: memMb * mebibyte,
+    cpuTimeMs: cpuMs,
+    fileSystemBytes: diskMb * mebibyte,
+    inodes,
+    openFiles: fds,
+    processes: procs,
+    threads: workers,
+    sockets,
+    outputBytes: outputMb * mebibyte,
+  };
+}
+
+/** The only address that a program may reach. */
+function permissionsOf({ PROBE_ALLOWED_PORT: port }) {
+  return {
+    fs: "allow",
+    childProcess: "allow",
+    process: "allow",
+    env: "allow",
+    network: {
+      default: "deny",
+      rules: [{ mode: "allow", patterns: [`127.0.0.1:${port}`] }],
+    },
+  };
+}
+
+export async function exec(source, { env, timeoutMs, mounts, limits, onStdout }) {
+  const startedAt = performance.now();
+  const runtime = await NodeRuntime.create({
+    env,
+    mounts: mounts.map(({ host, guest, mode }) => ({
+      hostPath: host,
+      guestPath: guest,
+      readOnly: mode === "ro",
+    })),
+    permissions: permissionsOf(env),
+    ...(process.env.NOLIM ? {} : { limits: limitsOf(limits) }),
+  });
+  const abort = new AbortController();
+  let timedOut = false;
+  // Of the suite's wall-clock limit and the time the runner gives, the program gets the smaller.
+  const wallMs = Math.min(limits.wallMs, timeoutMs);
+  const timer = setTimeout(() => (timedOut = true), wallMs);
+  let stdout = "";
+  try {
+    const result = await runtime.run(source, {
+      timeout: wallMs,
+      signal: abort.signal,
+      ...(onStdout !== undefined && {
+        onStdout: (chunk) => {
+          const text = Buffer.from(chunk).toString("utf8");
+          stdout += text;
+          return onStdout(stdout);
+        },
+      }),
+    });
+    return {
+      stdout: onStdout === undefined ? result.stdout : stdout,
+      stderr: result.stderr,
+      code: result.exitCode > 128 ? null : result.exitCode,
+      signal: result.exitCode > 128 ? result.exitCode - 128 : null,
+      timedOut,
+      ms: Math.round(performance.now() - startedAt),
+      result: result.value,
+    };
+  } catch (error) {
+    // The machine ended the program for a reason of its own, and says which.
+    return {
+      stdout,
+      stderr: `${error.code}: ${error.message}`,
+      code: 1,
+      signal: null,
+      timedOut,
+      ms: Math.round(performance.now() - startedAt),
+    };
+  } finally {
+    clearTimeout(timer);
+    await runtime.dispose();
+  }
+}
