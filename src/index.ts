@@ -36,6 +36,7 @@ export type {
   ProcessPermissionRequest,
   ToolPermissionRequest,
 } from "./sdk/permissions.js";
+export type { NodeRuntimeLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolContext,

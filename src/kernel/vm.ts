@@ -7,9 +7,10 @@ import { FileSystem, OpenFile, bootLayout, mountLines } from "./fs/index.js";
 import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
 import { Errno, errnoName } from "../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../abi/fcntl.js";
+import { completeVmLimits } from "../protocol/limits.js";
+import type { VmLimits } from "../protocol/limits.js";
 import type { VmMount, VmOptions } from "../protocol/host-calls.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
-import { limits } from "./limits.js";
 import type { Guest } from "../launcher/fork.js";
 import type { HostRequests } from "./host-requests.js";
 import { Network } from "./net/network.js";
@@ -58,7 +59,8 @@ export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => v
 
 export class Vm {
   readonly fs: FileSystem;
-  readonly processes = new ProcessTable();
+  readonly processes: ProcessTable;
+  readonly limits: VmLimits;
   readonly network: Network;
   /** Where the OS processes come from. */
   readonly takeGuest: TakeGuest;
@@ -85,11 +87,18 @@ export class Vm {
       requests.judge(handle, scope, asked, options.permissionTimeoutMs),
     );
     this.jsRuntime = options.jsRuntime;
-    this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
+    this.limits = completeVmLimits(options.limits);
+    this.processes = new ProcessTable(this.limits.processes);
+    this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
     if (options.tools.length > 0) this.registerTools(options.tools);
-    this.network = new Network(this.fs, identity.hostname, options.loopbackExemptPorts ?? []);
+    this.network = new Network(
+      this.fs,
+      identity.hostname,
+      this.limits,
+      options.loopbackExemptPorts ?? [],
+    );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
     for (const mount of options.mounts) this.#mount(mount);
@@ -98,7 +107,7 @@ export class Vm {
   }
 
   #machineView(): MachineView {
-    const { fs, processes, startedAtMs } = this;
+    const { fs, limits, processes, startedAtMs } = this;
     return {
       hostname: identity.hostname,
       startedAtMs,

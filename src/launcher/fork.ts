@@ -155,6 +155,16 @@ export class Guest {
     });
   }
 
+  /** Before its start: what it may have in memory. `done` gets 0 or -errno. */
+  limitMemory(bytes: number, done: (errno: number) => void): void {
+    if (this.#ending) setImmediate(() => done(-Errno.ESRCH));
+    else this.#zygote.limitMemory(this.pid, bytes, done);
+  }
+
+  limitCpu(seconds: number): void {
+    if (!this.#ending) this.#zygote.limitCpu(this.pid, seconds);
+  }
+
   /** Runs `lost` when the guest ends before it was handed out. */
   attachLoss(lost: () => void): void {
     this.#loss = lost;
@@ -292,6 +302,8 @@ export class Zygote {
   readonly #controlFd: number;
   readonly #pending = new Map<number, PendingFork>();
   readonly #guests = new Map<number, Guest>();
+  /** Who waits for a limit to be set, by pid. */
+  readonly #limiting = new Map<number, (errno: number) => void>();
   readonly #lost: (reason: string) => void;
   readonly #reaped: () => void;
   #input = Buffer.alloc(0);
@@ -372,18 +384,35 @@ export class Zygote {
 
   end(guest: Guest): void {
     if (this.#gone) return guest.reaped(-1);
+    this.#tell(ControlKind.end, guest.pid);
+  }
+
+  limitMemory(pid: number, bytes: number, done: (errno: number) => void): void {
+    this.#limiting.set(pid, done);
+    this.#tell(ControlKind.limitMemory, pid, Math.floor(bytes / 1024));
+  }
+
+  limitCpu(pid: number, seconds: number): void {
+    this.#tell(ControlKind.limitCpu, pid, seconds);
+  }
+
+  #tell(kind: number, a: number, b = 0): void {
     const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(ControlKind.end, 0);
-    message.writeInt32LE(guest.pid, 4);
+    message.writeUInt32LE(kind, 0);
+    message.writeInt32LE(a, 4);
+    message.writeInt32LE(b, 8);
     this.#control.write(message);
+  }
+
+  #limited(pid: number, errno: number): void {
+    const done = this.#limiting.get(pid);
+    this.#limiting.delete(pid);
+    done?.(errno);
   }
 
   /** Has the zygote load the TypeScript compiler when it finds the time. */
   warmTypeScript(): void {
-    if (this.#gone) return;
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(ControlKind.typeScript, 0);
-    this.#control.write(message);
+    if (!this.#gone) this.#tell(ControlKind.typeScript, 0);
   }
 
   /** Ends the zygote and with it every guest. */
@@ -400,7 +429,9 @@ export class Zygote {
       this.#input = this.#input.subarray(controlMessageBytes);
       if (kind === ControlKind.ready) ready();
       else if (kind === ControlKind.forked) this.#forked(a, b);
+      else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
       else if (kind === ControlKind.reaped) {
+        this.#limited(a, -Errno.ESRCH);
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
         guest?.reaped(b);
@@ -440,6 +471,7 @@ export class Zygote {
       fork.forked(undefined);
     }
     this.#pending.clear();
+    for (const pid of [...this.#limiting.keys()]) this.#limited(pid, -Errno.ESRCH);
     for (const guest of this.#guests.values()) guest.reaped(-1);
     this.#guests.clear();
     this.#lost(reason);

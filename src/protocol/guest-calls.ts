@@ -153,6 +153,8 @@ export interface StartOptions {
   hostname: string;
   outputWindowBytes: number;
   memoryLimitBytes: number;
+  /** Workers that it may have at one time. */
+  threads: number;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

@@ -3,6 +3,7 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
 import type { ToolDescriptor } from "./tools.js";
@@ -159,6 +160,7 @@ export interface VmOptions {
   permissionTimeoutMs: number;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
+  limits?: Partial<VmLimits>;
 }
 
 export interface VmMount {

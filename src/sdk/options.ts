@@ -14,6 +14,9 @@ import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import type { VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
+import { parseLimits } from "./limits.js";
+import type { NodeRuntimeLimits } from "./limits.js";
+import type { VmLimits } from "../protocol/limits.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
@@ -59,6 +62,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Other names for `tools`. */
   bindings?: HostTools;
   hostFunctions?: HostTools;
+  /** Bounds on what the machine may use; see docs/limits.md. */
+  limits?: NodeRuntimeLimits;
   /** The options of the platform in one object; see docs/platforms.md. */
   jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
 }
@@ -104,10 +109,11 @@ const createNames = [
   "permissionTimeoutMs",
   "loopbackExemptPorts",
   ...toolNames,
+  "limits",
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
-const plannedNames = ["commandsDir", "wasmCommandDirs", "limits", "user"];
+const plannedNames = ["commandsDir", "wasmCommandDirs", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -238,6 +244,7 @@ export interface CreateOptions {
   permissions: ParsedPermissions;
   permissionTimeoutMs: number;
   tools: ParsedTools;
+  limits: VmLimits;
   jsRuntime: JsRuntime;
 }
 
@@ -281,6 +288,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     permissionTimeoutMs:
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
+    limits: parseLimits(given.limits),
     jsRuntime: parseJsRuntime(given),
   };
 }

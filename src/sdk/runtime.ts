@@ -44,7 +44,6 @@ import type {
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
-import { captureLimitBytes } from "./output-channel.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValue, returnValueError } from "./return-value.js";
@@ -53,12 +52,12 @@ import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
 export interface NodeRuntimeExecResult {
-  /** Everything the program wrote, decoded as UTF-8, up to 16 MiB per stream. */
+  /** Everything the program wrote, decoded as UTF-8, up to `limits.outputBytes` (16 MiB) per stream. */
   stdout: string;
   stderr: string;
   /** The program's exit code, or 128 + the number of the signal that ended it. */
   exitCode: number;
-  /** Whether output beyond 16 MiB was dropped. */
+  /** Whether output beyond that was dropped. */
   stdoutTruncated: boolean;
   stderrTruncated: boolean;
 }
@@ -80,6 +79,7 @@ export class NodeRuntime {
   readonly #connection: KernelConnection;
   readonly #vm: number;
   readonly #cwd: string;
+  readonly #captureLimitBytes: number;
   readonly #files: RuntimeFiles;
   readonly #host: MachineHost;
   readonly #processes = new Set<GuestProcess>();
@@ -95,6 +95,7 @@ export class NodeRuntime {
     this.#connection = connection;
     this.#vm = connection.newHandle();
     this.#cwd = given.cwd;
+    this.#captureLimitBytes = given.limits.outputBytes;
     const vm = this.#vm;
     this.#files = new RuntimeFiles(connection, vm);
     this.#host = new MachineHost(given.permissions.functions, {
@@ -242,6 +243,7 @@ export class NodeRuntime {
         vm: this.#vm,
         source: "",
         capture: true,
+        captureLimitBytes: this.#captureLimitBytes,
         options: {
           mode: "resident",
           language: "js",
@@ -459,7 +461,7 @@ export class NodeRuntime {
     const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
-      hook !== undefined ? 0 : how.capture ? captureLimitBytes : 1;
+      hook !== undefined ? 0 : how.capture ? Math.max(1, this.#captureLimitBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
       language,
@@ -479,6 +481,7 @@ export class NodeRuntime {
         options,
         source: start.mode === "program" ? start.source : "",
         capture,
+        captureLimitBytes: this.#captureLimitBytes,
         onStdout,
         onStderr,
       }),

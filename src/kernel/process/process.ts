@@ -27,6 +27,7 @@ import { limits } from "../limits.js";
 import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
+import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
@@ -63,6 +64,8 @@ export interface ProcessSettings {
   argv: readonly string[];
   /** Signals that are ignored from the start: SIGPIPE in every Node process. */
   ignored: readonly number[];
+  /** The time of the run it belongs to. */
+  budget: RunBudget;
   /** Those of them that the one who started it asked for. */
   inheritedIgnored: readonly number[];
 }
@@ -93,7 +96,7 @@ export class Process {
   readonly argv: readonly string[];
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
-  readonly descriptors = new DescriptorTable(limits.openFiles);
+  readonly descriptors: DescriptorTable;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -102,12 +105,13 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
-  readonly watches = new WatchList((event) => this.#tellThreads("fileEvent", event));
+  readonly watches: WatchList;
   /** What its OS process was told, once it has one. */
   startOptions: StartOptions | undefined;
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
   readonly inheritedIgnored: readonly number[];
+  readonly budget: RunBudget;
   readonly #ignored: Set<number>;
   readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
@@ -121,6 +125,10 @@ export class Process {
   /** `sink` is there for programs that the host started. */
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
+    this.descriptors = new DescriptorTable(vm.limits.openFiles);
+    this.watches = new WatchList(vm.limits.watches, (event) =>
+      this.#tellThreads("fileEvent", event),
+    );
     this.pid = settings.pid;
     this.ppid = settings.ppid;
     this.processGroup = settings.processGroup;
@@ -128,6 +136,7 @@ export class Process {
     this.argv = settings.argv;
     this.credentials = { ...credentials, pid: settings.pid };
     this.inheritedIgnored = settings.inheritedIgnored;
+    this.budget = settings.budget;
     this.#ignored = new Set(settings.ignored);
     this.#sink = sink;
   }
@@ -145,6 +154,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#guest = guest;
+    this.budget.join(this, guest.pid);
     const main = this.#newThread(guest.socket);
     this.#threads.add(main);
     this.startOptions = options;
@@ -165,6 +175,15 @@ export class Process {
   fail(errorCode: string, errorMessage: string): void {
     this.#guest?.end();
     this.#finish({ exitCode: 1, signal: 0, errorCode, errorMessage });
+  }
+
+  /** The run it belongs to is over its time. */
+  exceed(errorCode: string, errorMessage: string): void {
+    if (this.ended) return;
+    // Whom the host started speaks for all of the run.
+    if (this.#sink !== undefined) this.#report(Buffer.from(`${errorCode}: ${errorMessage}\n`));
+    this.#finish({ exitCode: 128 + SIGKILL, signal: SIGKILL, errorCode, errorMessage });
+    this.#guest?.end();
   }
 
   residentExec(sequence: number, source: string): void {
@@ -323,7 +342,7 @@ export class Process {
   /** Answers the call `id` of `via` with a socket for a new thread: 0, or -errno. */
   #openThread(via: Thread, id: number): number {
     if (this.ended) return -Errno.ESRCH;
-    if (this.#threads.size > limits.threadSockets) return -Errno.EMFILE;
+    if (this.#threads.size > this.vm.limits.threads * limits.socketsPerThread) return -Errno.EMFILE;
     const { nr, result } = guestCalls.threadSocket;
     const announcement = encodeFrame(FrameKind.reply, id, nr, result, {});
     const socket = this.#guest!.openThread(via.socket, announcement, {
@@ -414,7 +433,11 @@ export class Process {
       });
       return;
     }
-    const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes));
+    const death = describeDeath(
+      status,
+      stderr.slice(0, limits.stderrReportBytes),
+      this.vm.limits,
+    );
     if (death.stderr !== "") this.#report(Buffer.from(death.stderr));
     this.#finish(death.end);
   }
@@ -430,6 +453,7 @@ export class Process {
     if (this.ended) return;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const thread of this.#threads) cancelCalls(thread);
+    this.budget.leave(this);
     this.watches.close();
     this.descriptors.closeAll();
     this.vm.processEnded(this);

@@ -42,10 +42,12 @@ export function prepareLockDown(): void {
 export interface LockDownOptions {
   /** Budget for heap, buffers and WebAssembly together, on top of what the zygote has. */
   memoryBytes: number;
+  /** What the zygote may raise it to afterwards; nothing in the guest can. */
+  mostMemoryBytes: number;
 }
 
 /** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */
 export function lockDown(options: LockDownOptions): void {
-  limitData(options.memoryBytes, baseBytes);
+  limitData(options.memoryBytes, baseBytes, options.mostMemoryBytes);
   install(buildStage2({ pid: libc.getpid() }));
 }

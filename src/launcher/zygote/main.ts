@@ -17,17 +17,17 @@ import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots } from "../../guest/thread-slots.js";
 import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
+import { vmLimitTable } from "../../protocol/limits.js";
 import * as libc from "../../sandbox/libc.js";
+import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
-import { ControlKind, controlMessageBytes } from "./control.js";
+import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
-/** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
-const guestMemoryBytes = 256 * 1024 * 1024;
 /** A zygote without requests for this long has time for itself. */
 const idleMs = 20;
 /** One that is never idle takes a step after so many forks. */
@@ -106,7 +106,10 @@ async function boot(modules: GuestModules): Promise<void> {
       throw new Error("unreachable");
     });
     channel.attach(engineBinding);
-    lockDown({ memoryBytes: guestMemoryBytes });
+    lockDown({
+      memoryBytes: guestMemoryBytes,
+      mostMemoryBytes: vmLimitTable.memoryBytes.most,
+    });
     channel.event("ready", {});
     void live(channel);
   });
@@ -165,6 +168,10 @@ function serve(
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
     } else if (kind === ControlKind.typeScript) typeScript();
+    else if (kind === ControlKind.limitMemory) {
+      const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
+      send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));
+    } else if (kind === ControlKind.limitCpu) limitCpu(a, message.readInt32LE(8));
   }
 }
 

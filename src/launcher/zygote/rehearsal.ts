@@ -36,6 +36,7 @@ const options: StartOptions = {
   hostname: "secure-exec",
   outputWindowBytes: 1024 * 1024,
   memoryLimitBytes: 256 * 1024 * 1024,
+  threads: 12,
   startedAtMs: 0,
   machineUptimeMs: 0,
   jsRuntime: {
