@@ -7,7 +7,6 @@ import { FileSystem, OpenFile, bootLayout, mountLines } from "./fs/index.js";
 import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
 import { Errno, errnoName } from "../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../abi/fcntl.js";
-import { completeVmLimits } from "../protocol/limits.js";
 import type { VmLimits } from "../protocol/limits.js";
 import type { VmMount, VmOptions } from "../protocol/host-calls.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
@@ -87,7 +86,7 @@ export class Vm {
       requests.judge(handle, scope, asked, options.permissionTimeoutMs),
     );
     this.jsRuntime = options.jsRuntime;
-    this.limits = completeVmLimits(options.limits);
+    this.limits = options.limits;
     this.processes = new ProcessTable(this.limits.processes);
     this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
     bootLayout(this.fs, identity);

@@ -160,7 +160,7 @@ export interface VmOptions {
   permissionTimeoutMs: number;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
-  limits?: Partial<VmLimits>;
+  limits: VmLimits;
 }
 
 export interface VmMount {

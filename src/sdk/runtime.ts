@@ -130,13 +130,14 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd, mounts, jsRuntime, loopbackExemptPorts, permissionTimeoutMs } = given;
+    const { env, cwd, mounts, jsRuntime, limits, loopbackExemptPorts, permissionTimeoutMs } = given;
     const runtime = new NodeRuntime(connection, given);
     const vmOptions = JSON.stringify({
       env,
       cwd,
       mounts,
       jsRuntime,
+      limits,
       loopbackExemptPorts,
       permissions: given.permissions.policies,
       permissionTimeoutMs,
