@@ -25,6 +25,7 @@ import * as libc from "../sandbox/libc.js";
 import { HostError } from "./host-error.js";
 import { createHostFiles, fileError } from "./host-files.js";
 import { HostRequests } from "./host-requests.js";
+import { sayLastWords } from "./last-words.js";
 import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";
 import { HostFetchError, hostFetch } from "./net/host-http.js";
@@ -234,5 +235,5 @@ function serve(): void {
   host.on("close", () => process.exit(0));
 }
 
-await pool.start();
+await pool.start().catch(sayLastWords);
 serve();

@@ -15,6 +15,7 @@ import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
+import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
 
@@ -339,6 +340,11 @@ export class Zygote {
         this.#fail(error.message);
       });
       child.on("close", (code, signal) => {
+        const unavailable = IsolationUnavailable.from(this.#stderr);
+        if (unavailable !== undefined) {
+          reject(unavailable);
+          return this.#fail(unavailable.lastWords);
+        }
         const reason = `the zygote ended (${signal ?? `code ${code}`})${this.#stderr ? `: ${this.#stderr}` : ""}`;
         reject(new Error(reason));
         this.#fail(reason);

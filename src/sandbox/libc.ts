@@ -401,6 +401,12 @@ export function close(fd: number): number {
   return checked(nClose(fd));
 }
 
+/** Any system call with up to three integer arguments: its result, or `-errno`. */
+export function syscall(number: number, a: number, b: number, c: number): number {
+  const result = nSyscall(BigInt(number), BigInt(a), BigInt(b), BigInt(c), 0n, 0n, 0n);
+  return result < 0n ? -errnoView[0]! : Number(result);
+}
+
 /** Closes every descriptor from `first` to `last` inclusive; `last` defaults to all the rest. */
 export function closeRange(first: number, last = 0xffff_ffff): number {
   return checked(Number(nSyscall(SYS_CLOSE_RANGE, BigInt(first), BigInt(last), 0n, 0n, 0n, 0n)));

@@ -4,6 +4,7 @@
  * may raise it either.
  */
 import { close, getrlimit, openReadOnly, read, setrlimit } from "./libc.js";
+import { IsolationUnavailable } from "./unavailable.js";
 
 export const RLIMIT_CPU = 0;
 export const RLIMIT_FSIZE = 1;
@@ -76,13 +77,17 @@ export function dataBytes(): number {
   return Number(kib) * 1024;
 }
 
+function unavailable(name: string, result: number): Error {
+  return new IsolationUnavailable("rlimits", `RLIMIT_${name} errno ${-result}`);
+}
+
 function lower(name: string, resource: number, value: number, hardValue = value): void {
   const current = getrlimit(resource);
-  if (typeof current === "number") throw new Error(`RLIMIT_${name}: errno ${-current}`);
+  if (typeof current === "number") throw unavailable(name, current);
   // A host that is stricter already stays so.
   const hard = Math.min(hardValue, current.hard);
   const result = setrlimit(resource, { soft: Math.min(value, hard), hard });
-  if (result !== 0) throw new Error(`RLIMIT_${name}: errno ${-result}`);
+  if (result !== 0) throw unavailable(name, result);
 }
 
 /** What every guest has alike; a zygote sets it on itself and its children inherit it. */

@@ -10,6 +10,7 @@ import { constants } from "node:os";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
 import { guestMemoryBytes } from "../../launcher/zygote/control.js";
+import { IsolationUnavailable, isolationUnavailableCode } from "../../sandbox/unavailable.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
@@ -61,7 +62,12 @@ export function launch(
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm } = process;
   vm.takeGuest((guest, reason) => {
-    if (guest === undefined) return process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
+    if (guest === undefined) {
+      const unavailable = IsolationUnavailable.from(reason);
+      return unavailable === undefined
+        ? process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason)
+        : process.fail(isolationUnavailableCode, unavailable.message);
+    }
     const start = (): void => process.start(guest, startOptionsOf(process, options), source);
     const { cpuTimeMs, memoryBytes } = vm.limits;
     // A second line behind the budget, which is exact.

@@ -20,7 +20,8 @@ import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import * as libc from "../../sandbox/libc.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
-import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
+import { IsolationUnavailable } from "../../sandbox/unavailable.js";
+import { lockDown, measureBase, prepareLockDown, proveLockDown } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
@@ -40,7 +41,13 @@ const guestSocketFd = 3;
 
 export function main(modules: GuestModules): void {
   boot(modules).catch((error: unknown) => {
-    const text = Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`);
+    const said =
+      error instanceof IsolationUnavailable
+        ? error.lastWords
+        : error instanceof Error
+          ? error.stack
+          : String(error);
+    const text = Buffer.from(`${said}\n`);
     libc.write(2, text, 0, text.length);
     libc._exit(1);
   });
@@ -87,6 +94,11 @@ async function boot(modules: GuestModules): Promise<void> {
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
   prepareLockDown();
+  const memory = {
+    memoryBytes: guestMemoryBytes,
+    mostMemoryBytes: vmLimitTable.memoryBytes.most,
+  };
+  proveLockDown(memory);
 
   const grow = (steps: (() => void)[]) =>
     steps.map((step) => () => {
@@ -106,10 +118,7 @@ async function boot(modules: GuestModules): Promise<void> {
       throw new Error("unreachable");
     });
     channel.attach(engineBinding);
-    lockDown({
-      memoryBytes: guestMemoryBytes,
-      mostMemoryBytes: vmLimitTable.memoryBytes.most,
-    });
+    lockDown(memory);
     channel.event("ready", {});
     void live(channel);
   });
