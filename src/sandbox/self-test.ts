@@ -76,7 +76,7 @@ export function selfTest(lockDown: () => void): void {
       lockDown();
       said = attemptAll();
     } catch (error) {
-      said = error instanceof Error ? error.message : String(error);
+      said = error instanceof IsolationUnavailable ? error.lastWords : String(error);
     }
     const bytes = Buffer.from(said);
     write(pipe[1], bytes, 0, bytes.length);
@@ -88,5 +88,6 @@ export function selfTest(lockDown: () => void): void {
   close(pipe[0]);
   if (pid > 0) waitpid(pid, 0);
   const said = size > 0 ? buffer.toString("utf8", 0, size) : "a locked-down process says nothing";
-  if (said !== refused) throw new IsolationUnavailable("seccomp", said);
+  if (said === refused) return;
+  throw IsolationUnavailable.from(said) ?? new IsolationUnavailable("seccomp", said);
 }
