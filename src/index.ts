@@ -41,6 +41,7 @@ export type {
   FsPermissionRequest as FsAccessRequest,
   NetworkPermissionRequest as NetworkAccessRequest,
 } from "./sdk/permissions.js";
+export type { NodeRuntimeLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolContext,

@@ -59,10 +59,10 @@ export class ThreadSlots {
     return this.shared.base + BigInt(slot * slotBytes);
   }
 
-  /** Makes room for a worker: a slot, or -EAGAIN. */
-  take(owner: number, worker: number, socket: number): number {
+  /** Makes room for a worker, of which the process may have `most`: a slot, or -EAGAIN. */
+  take(owner: number, worker: number, socket: number, most: number): number {
     const { words } = this.shared;
-    for (let slot = 0; slot < threadSlots; slot++) {
+    for (let slot = 0; slot < Math.min(threadSlots, most); slot++) {
       if (Atomics.compareExchange(words, this.#at(slot, OWNER), 0, owner + 1) !== 0) continue;
       Atomics.store(words, this.#at(slot, WORKER), worker);
       Atomics.store(words, this.#at(slot, SOCKET), socket);

@@ -6,10 +6,15 @@ import { fileURLToPath } from "node:url";
 import { GuestPool } from "../launcher/pool.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
+import { sayLastWords } from "./last-words.js";
 
 libc.setParentDeathSignal(libc.SIGKILL);
 libc.setNoNewPrivs();
-install(buildStage1());
+try {
+  install(buildStage1());
+} catch (error) {
+  sayLastWords(error);
+}
 
 export const pool = new GuestPool({
   enginePath: process.execPath,

@@ -13,6 +13,7 @@ import { findImage } from "./process/image.js";
 import { ignoredByNode, launch } from "./process/launch.js";
 import type { LaunchOptions } from "./process/launch.js";
 import { Process } from "./process/process.js";
+import { RunBudget } from "./process/run-budget.js";
 import { initPid } from "./process/table.js";
 import { hostCredentials, identity } from "./vm.js";
 import type { Vm } from "./vm.js";
@@ -121,8 +122,11 @@ export class HostProgram {
           (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
             ? []
             : ignoredByNode,
+        budget: new RunBudget({
+          cpuTimeMs: options.cpuTimeMs || vm.limits.cpuTimeMs,
+          wallTimeMs: vm.limits.wallTimeMs,
+        }),
         inheritedIgnored: [],
-        cpuTimeMs: options.cpuTimeMs,
       },
       {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),

@@ -1,26 +1,16 @@
-/** Every bound the kernel puts on what a guest chooses, in one frozen table. Numbers: behaviour reference §8, decisions.md 14. */
+/**
+ * Every bound the kernel puts on what a guest chooses and that is the same for all VMs, in one
+ * frozen table. What a host may set for its VM is in protocol/limits.ts.
+ */
 export const limits = Object.freeze({
-  /** Heap, buffers and WebAssembly of one process together. */
-  memoryBytes: 256 * 1024 * 1024,
-  fileSystemBytes: 256 * 1024 * 1024,
-  inodes: 16_384,
-  openFiles: 256,
-  /** fs.watch of one process. */
-  watches: 1024,
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
-  processes: 256,
-  /**
-   * Sockets of a process's workers. Twice the workers that a guest has memory set aside for
-   * (guest/thread-slots.ts): the socket of an ended one closes a moment after it.
-   */
-  threadSockets: 24,
+  /** Sockets per worker that a process may have: that of an ended one closes a moment after it. */
+  socketsPerThread: 2,
+  /** Descriptors that wait in a pipe for a process to take them. */
+  passedDescriptors: 256,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
-  /** Sockets of a VM, accepted connections not counted. */
-  sockets: 256,
-  /** Connections of a VM, those to the outside and from the host included. */
-  connections: 256,
   /** Each direction of a connection. */
   socketBufferBytes: 256 * 1024,
   /** Connections that wait to be accepted, per listener; net.core.somaxconn. */
@@ -38,8 +28,6 @@ export const limits = Object.freeze({
   flows: 512,
   /** Capacity of a pipe, and of each direction of a socket pair; pipe(7). */
   pipeBytes: 64 * 1024,
-  /** argv and environment of a new process together; execve(2). */
-  argumentBytes: 1024 * 1024,
   /** Entries of argv, of the environment and of the descriptor list. */
   arguments: 16_384,
   stdinBufferBytes: 16 * 1024 * 1024,

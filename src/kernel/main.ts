@@ -25,7 +25,7 @@ import * as libc from "../sandbox/libc.js";
 import { HostError } from "./host-error.js";
 import { createHostFiles, fileError } from "./host-files.js";
 import { HostRequests } from "./host-requests.js";
-import { limits } from "./limits.js";
+import { sayLastWords } from "./last-words.js";
 import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";
 import { HostFetchError, hostFetch } from "./net/host-http.js";
@@ -39,8 +39,7 @@ const vms = new Map<number, Vm>();
 /** Programs by the SDK's handle, which is unique per connection. */
 const programs = new Map<number, HostProgram>();
 
-const takeGuest: TakeGuest = (waiter, memoryBytes) =>
-  memoryBytes < limits.memoryBytes ? pool.takeLimited(memoryBytes, waiter) : pool.take(waiter);
+const takeGuest: TakeGuest = (waiter) => pool.take(waiter);
 
 function emit<K extends keyof typeof kernelHostEvents>(
   name: K,
@@ -83,7 +82,8 @@ function spawn(
   const options = JSON.parse(optionsJson) as ProcessOptions;
   if (options.language === "ts") pool.expectTypeScript();
   const to = { vm: vmHandle, process: handle };
-  const program = HostProgram.start(vmOf(vmHandle), options, Buffer.from(source), {
+  const vm = vmOf(vmHandle);
+  const program = HostProgram.start(vm, options, Buffer.from(source), {
     output: (stream, data) => emit("output", { ...to, stream, data }),
     stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
     residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
@@ -96,7 +96,7 @@ function spawn(
     if (program.errno === -Errno.EAGAIN) {
       throw new HostError(
         "ERR_SECURE_EXEC_PROCESS_LIMIT",
-        `the VM runs ${limits.processes} processes already`,
+        `the VM runs ${vm.limits.processes} processes already; limits.processes allows more`,
       );
     }
     throw fileError(program.operation, program.path, program.errno);
@@ -235,5 +235,5 @@ function serve(): void {
   host.on("close", () => process.exit(0));
 }
 
-await pool.start();
+await pool.start().catch(sayLastWords);
 serve();

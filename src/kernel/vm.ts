@@ -7,9 +7,9 @@ import { FileSystem, OpenFile, bootLayout, mountLines } from "./fs/index.js";
 import type { Credentials, MachineView, ProcessView } from "./fs/index.js";
 import { Errno, errnoName } from "../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../abi/fcntl.js";
+import type { VmLimits } from "../protocol/limits.js";
 import type { VmMount, VmOptions } from "../protocol/host-calls.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
-import { limits } from "./limits.js";
 import type { Guest } from "../launcher/fork.js";
 import type { HostRequests } from "./host-requests.js";
 import { Network } from "./net/network.js";
@@ -53,15 +53,13 @@ export const hostCredentials: Credentials = Object.freeze({
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
 
-/** Hands over a locked-down blank guest with so much memory, now or later, or `undefined` and the reason. */
-export type TakeGuest = (
-  waiter: (guest: Guest | undefined, reason: string) => void,
-  memoryBytes: number,
-) => void;
+/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
+export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
 
 export class Vm {
   readonly fs: FileSystem;
-  readonly processes = new ProcessTable();
+  readonly processes: ProcessTable;
+  readonly limits: VmLimits;
   readonly network: Network;
   /** Where the OS processes come from. */
   readonly takeGuest: TakeGuest;
@@ -71,8 +69,6 @@ export class Vm {
   readonly policy: Policy;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
-  /** Of each process. */
-  readonly memoryBytes: number;
   disposed = false;
   /** Arguments of its processes' calls that wait for an answer. */
   pendingCallBytes = 0;
@@ -90,13 +86,19 @@ export class Vm {
       requests.judge(handle, scope, asked, options.permissionTimeoutMs),
     );
     this.jsRuntime = options.jsRuntime;
-    this.memoryBytes = Math.min(options.memoryBytes || limits.memoryBytes, limits.memoryBytes);
-    this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
+    this.limits = options.limits;
+    this.processes = new ProcessTable(this.limits.processes);
+    this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
-    this.network = new Network(this.fs, identity.hostname, options.loopbackExemptPorts ?? []);
-    this.network.policy = this.policy.network;
     if (options.tools.length > 0) this.registerTools(options.tools);
+    this.network = new Network(
+      this.fs,
+      identity.hostname,
+      this.limits,
+      options.loopbackExemptPorts ?? [],
+    );
+    this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
     for (const mount of options.mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
@@ -104,11 +106,11 @@ export class Vm {
   }
 
   #machineView(): MachineView {
-    const { fs, memoryBytes, processes, startedAtMs } = this;
+    const { fs, limits, processes, startedAtMs } = this;
     return {
       hostname: identity.hostname,
       startedAtMs,
-      memoryBytes,
+      memoryBytes: limits.memoryBytes,
       process: (pid) => {
         const process = processes.get(pid);
         return process && viewOf(process);

@@ -8,18 +8,18 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
+import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
 
 /** USER_HZ, which is 100 on x64 and arm64. */
-const msPerTick = 10;
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 export const zygoteFlags: readonly string[] = Object.freeze([
@@ -172,6 +172,16 @@ export class Guest {
     });
   }
 
+  /** Before its start: what it may have in memory. `done` gets 0 or -errno. */
+  limitMemory(bytes: number, done: (errno: number) => void): void {
+    if (this.#ending) setImmediate(() => done(-Errno.ESRCH));
+    else this.#zygote.limitMemory(this.pid, bytes, done);
+  }
+
+  limitCpu(seconds: number): void {
+    if (!this.#ending) this.#zygote.limitCpu(this.pid, seconds);
+  }
+
   /** Runs `lost` when the guest ends before it was handed out. */
   attachLoss(lost: () => void): void {
     this.#loss = lost;
@@ -259,19 +269,6 @@ export class Guest {
     this.#threads.clear();
   }
 
-  /** Processor time the process has taken, all its threads together, in steps of 10 ms; undefined once it is ended. */
-  cpuTimeMs(): number | undefined {
-    if (this.#ending) return undefined;
-    try {
-      const stat = readFileSync(`/proc/${this.pid}/stat`, "latin1");
-      // proc_pid_stat(5): the name may hold anything; utime and stime are the 14th and 15th field.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return (Number(fields[11]) + Number(fields[12])) * msPerTick;
-    } catch {
-      return undefined;
-    }
-  }
-
   /** Ends the process for good: SIGKILL unless it already ended by itself. Idempotent. */
   end(): void {
     if (this.#ending) return;
@@ -324,6 +321,8 @@ export class Zygote {
   readonly #controlFd: number;
   readonly #pending = new Map<number, PendingFork>();
   readonly #guests = new Map<number, Guest>();
+  /** Who waits for a limit to be set, by pid. */
+  readonly #limiting = new Map<number, (errno: number) => void>();
   readonly #lost: (reason: string) => void;
   readonly #reaped: () => void;
   #input = Buffer.alloc(0);
@@ -361,6 +360,11 @@ export class Zygote {
         this.#fail(error.message);
       });
       child.on("close", (code, signal) => {
+        const unavailable = IsolationUnavailable.from(this.#stderr);
+        if (unavailable !== undefined) {
+          reject(unavailable);
+          return this.#fail(unavailable.lastWords);
+        }
         const reason = `the zygote ended (${signal ?? `code ${code}`})${this.#stderr ? `: ${this.#stderr}` : ""}`;
         reject(new Error(reason));
         this.#fail(reason);
@@ -377,11 +381,8 @@ export class Zygote {
     return [...this.#guests.keys()];
   }
 
-  /**
-   * Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed.
-   * `memoryBytes` is 0 for what guests have by default.
-   */
-  fork(forked: (guest: Guest | undefined) => void, memoryBytes = 0): void {
+  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
+  fork(forked: (guest: Guest | undefined) => void): void {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
     const pipe = typeof pair === "number" ? pair : libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
     if (this.#gone || typeof pair === "number" || typeof pipe === "number") {
@@ -393,7 +394,6 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.fork, 0);
     message.writeInt32LE(token, 4);
-    message.writeInt32LE(Math.floor(memoryBytes / 1024), 8);
     const sent = libc.sendFds(this.#controlFd, message, [pair[1], pipe[1]]);
     libc.close(pair[1]);
     libc.close(pipe[1]);
@@ -410,18 +410,35 @@ export class Zygote {
 
   end(guest: Guest): void {
     if (this.#gone) return guest.reaped(-1);
+    this.#tell(ControlKind.end, guest.pid);
+  }
+
+  limitMemory(pid: number, bytes: number, done: (errno: number) => void): void {
+    this.#limiting.set(pid, done);
+    this.#tell(ControlKind.limitMemory, pid, Math.floor(bytes / 1024));
+  }
+
+  limitCpu(pid: number, seconds: number): void {
+    this.#tell(ControlKind.limitCpu, pid, seconds);
+  }
+
+  #tell(kind: number, a: number, b = 0): void {
     const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(ControlKind.end, 0);
-    message.writeInt32LE(guest.pid, 4);
+    message.writeUInt32LE(kind, 0);
+    message.writeInt32LE(a, 4);
+    message.writeInt32LE(b, 8);
     this.#control.write(message);
+  }
+
+  #limited(pid: number, errno: number): void {
+    const done = this.#limiting.get(pid);
+    this.#limiting.delete(pid);
+    done?.(errno);
   }
 
   /** Has the zygote load the TypeScript compiler when it finds the time. */
   warmTypeScript(): void {
-    if (this.#gone) return;
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(ControlKind.typeScript, 0);
-    this.#control.write(message);
+    if (!this.#gone) this.#tell(ControlKind.typeScript, 0);
   }
 
   /** Ends the zygote and with it every guest. */
@@ -438,7 +455,9 @@ export class Zygote {
       this.#input = this.#input.subarray(controlMessageBytes);
       if (kind === ControlKind.ready) ready();
       else if (kind === ControlKind.forked) this.#forked(a, b);
+      else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
       else if (kind === ControlKind.reaped) {
+        this.#limited(a, -Errno.ESRCH);
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
         guest?.reaped(b);
@@ -478,6 +497,7 @@ export class Zygote {
       fork.forked(undefined);
     }
     this.#pending.clear();
+    for (const pid of Array.from(this.#limiting.keys())) this.#limited(pid, -Errno.ESRCH);
     for (const guest of this.#guests.values()) guest.reaped(-1);
     this.#guests.clear();
     this.#lost(reason);

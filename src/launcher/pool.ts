@@ -76,17 +76,6 @@ export class GuestPool {
     this.#fill();
   }
 
-  /** Like `take`, for a guest that has less memory than others, and so cannot be one forked ahead. */
-  takeLimited(memoryBytes: number, waiter: Waiter): void {
-    const zygote = this.#ensureZygote();
-    const forked = (guest: Guest | undefined): void =>
-      waiter(guest, guest === undefined ? this.#lastLoss || "no guest could be forked" : "");
-    zygote.ready.then(
-      () => zygote.fork(forked, memoryBytes),
-      (error: unknown) => waiter(undefined, String(error)),
-    );
-  }
-
   /** Fills once a guest has ended, or after a moment. */
   #fillLater(): void {
     this.#refill ??= setTimeout(() => this.#fill(), this.#options.refillDelayMs).unref();

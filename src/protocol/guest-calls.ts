@@ -167,6 +167,8 @@ export interface StartOptions {
   /** RLIMIT_NOFILE and RLIMIT_NPROC. */
   openFilesLimit: number;
   processesLimit: number;
+  /** Workers that it may have at one time. */
+  threads: number;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

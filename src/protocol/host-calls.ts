@@ -3,6 +3,7 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
 import type { ToolDescriptor } from "./tools.js";
@@ -155,12 +156,11 @@ export interface VmOptions {
   loopbackExemptPorts?: number[];
   mounts: VmMount[];
   permissions: Policies;
-  /** Of each process, at most what the kernel gives it anyway; 0 means just that. */
-  memoryBytes: number;
   /** How long a policy function may take; a later answer is a denial. */
   permissionTimeoutMs: number;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
+  limits: VmLimits;
 }
 
 export interface VmMount {

@@ -107,6 +107,12 @@ const nPrlimit = bind<[number, number, bigint, bigint], number>(
   ["i32", "i32", "pointer", "pointer"],
   "i32",
 );
+const nClockGettime = bind<[number, bigint], number>(
+  library,
+  "clock_gettime",
+  ["i32", "pointer"],
+  "i32",
+);
 const nSetgroups = bind<[bigint, bigint], number>(library, "setgroups", ["u64", "pointer"], "i32");
 const nSetresuid = bind<[number, number, number], number>(
   library,
@@ -395,6 +401,12 @@ export function close(fd: number): number {
   return checked(nClose(fd));
 }
 
+/** Any system call with up to three integer arguments: its result, or `-errno`. */
+export function syscall(number: number, a: number, b: number, c: number): number {
+  const result = nSyscall(BigInt(number), BigInt(a), BigInt(b), BigInt(c), 0n, 0n, 0n);
+  return result < 0n ? -errnoView[0]! : Number(result);
+}
+
 /** Closes every descriptor from `first` to `last` inclusive; `last` defaults to all the rest. */
 export function closeRange(first: number, last = 0xffff_ffff): number {
   return checked(Number(nSyscall(SYS_CLOSE_RANGE, BigInt(first), BigInt(last), 0n, 0n, 0n, 0n)));
@@ -578,16 +590,23 @@ function fromLimit(value: number): bigint {
   return value === Infinity ? RLIM_INFINITY : BigInt(Math.floor(value));
 }
 
-/** The limit of this process, or `-errno`. */
-export function getrlimit(resource: number): ResourceLimit | number {
-  if (nPrlimit(0, resource, 0n, scratchPointer) < 0) return -errnoView[0]!;
+/** The limit of this process or of another one of the same user, or `-errno`. */
+export function getrlimit(resource: number, pid = 0): ResourceLimit | number {
+  if (nPrlimit(pid, resource, 0n, scratchPointer) < 0) return -errnoView[0]!;
   return { soft: toLimit(scratch64[0]!), hard: toLimit(scratch64[1]!) };
 }
 
-export function setrlimit(resource: number, limit: ResourceLimit): number {
+export function setrlimit(resource: number, limit: ResourceLimit, pid = 0): number {
   scratch64[0] = fromLimit(limit.soft);
   scratch64[1] = fromLimit(limit.hard);
-  return checked(nPrlimit(0, resource, scratchPointer, 0n));
+  return checked(nPrlimit(pid, resource, scratchPointer, 0n));
+}
+
+/** CPU time of all threads of a process that is not reaped yet, in milliseconds, or `-errno`. */
+export function processCpuTimeMs(pid: number): number {
+  // clock_getcpuclockid(3): the pid inverted, and CPUCLOCK_SCHED.
+  if (nClockGettime((~pid << 3) | 2, scratchPointer) < 0) return -errnoView[0]!;
+  return Number(scratch64[0]!) * 1000 + Number(scratch64[1]!) / 1e6;
 }
 
 /** 1000 asks the kernel to end this process first when memory runs out. Opens /proc. */

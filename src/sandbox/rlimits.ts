@@ -1,9 +1,10 @@
 /**
- * Resource limits of a guest, set in the forked child before its filter. Soft
- * and hard are equal throughout: a guest cannot raise them, and RLIMIT_CPU
- * then kills instead of sending a signal that can be caught.
+ * Resource limits of a guest, set in the forked child before its filter. The
+ * filter has no call that raises one. Soft and hard are equal where nobody else
+ * may raise it either.
  */
 import { close, getrlimit, openReadOnly, read, setrlimit } from "./libc.js";
+import { IsolationUnavailable } from "./unavailable.js";
 
 export const RLIMIT_CPU = 0;
 export const RLIMIT_FSIZE = 1;
@@ -76,13 +77,17 @@ export function dataBytes(): number {
   return Number(kib) * 1024;
 }
 
-function lower(name: string, resource: number, value: number): void {
+function unavailable(name: string, result: number): Error {
+  return new IsolationUnavailable("rlimits", `RLIMIT_${name} errno ${-result}`);
+}
+
+function lower(name: string, resource: number, value: number, hardValue = value): void {
   const current = getrlimit(resource);
-  if (typeof current === "number") throw new Error(`RLIMIT_${name}: errno ${-current}`);
+  if (typeof current === "number") throw unavailable(name, current);
   // A host that is stricter already stays so.
-  const limit = Math.min(value, current.hard);
-  const result = setrlimit(resource, { soft: limit, hard: limit });
-  if (result !== 0) throw new Error(`RLIMIT_${name}: errno ${-result}`);
+  const hard = Math.min(hardValue, current.hard);
+  const result = setrlimit(resource, { soft: Math.min(value, hard), hard });
+  if (result !== 0) throw unavailable(name, result);
 }
 
 /** What every guest has alike; a zygote sets it on itself and its children inherit it. */
@@ -90,10 +95,26 @@ export function applyFixedRlimits(): void {
   for (const row of LOCK_DOWN) lower(row.name, row.resource, row.value);
 }
 
-/** Caps heap, buffers and WebAssembly of this process, `baseBytes` of which are in use already. */
-export function limitData(memoryBytes: number, baseBytes: number): void {
+/**
+ * Caps heap, buffers and WebAssembly of this process, `baseBytes` of which are in use already.
+ * Up to `mostBytes` another process of the same user may raise it; the filter keeps this one from it.
+ */
+export function limitData(memoryBytes: number, baseBytes: number, mostBytes = memoryBytes): void {
   if (!(memoryBytes >= 0)) throw new RangeError(`memoryBytes ${memoryBytes}`);
-  lower("DATA", RLIMIT_DATA, baseBytes + memoryBytes);
+  lower("DATA", RLIMIT_DATA, baseBytes + memoryBytes, baseBytes + mostBytes);
+}
+
+/** Moves the cap of a child that has not run anything yet, for good. Answers 0 or -errno. */
+export function changeDataLimit(pid: number, byBytes: number): number {
+  const current = getrlimit(RLIMIT_DATA, pid);
+  if (typeof current === "number") return current;
+  const limit = Math.min(current.hard, Math.max(0, current.soft + byBytes));
+  return setrlimit(RLIMIT_DATA, { soft: limit, hard: limit }, pid);
+}
+
+/** CPU time of a child: a signal at the limit, and death for one that blocks it. Answers 0 or -errno. */
+export function limitCpu(pid: number, seconds: number): number {
+  return setrlimit(RLIMIT_CPU, { soft: seconds, hard: seconds + 1 }, pid);
 }
 
 /** Throws when any limit cannot be set: the guest must not run then. */

@@ -15,6 +15,7 @@ import {
   STAGE1,
   STAGE2,
 } from "./policy.js";
+import { IsolationUnavailable } from "./unavailable.js";
 
 export const SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
 export const SECCOMP_RET_ERRNO = 0x0005_0000;
@@ -217,11 +218,12 @@ export function buildStage2({ pid, strict = false }: Stage2Options): Buffer {
  */
 export function install(program: Uint8Array): void {
   const attribute = setNoNewPrivs();
-  if (attribute !== 0) throw new Error(`no_new_privs: errno ${-attribute}`);
+  if (attribute !== 0) throw new IsolationUnavailable("no_new_privs", `errno ${-attribute}`);
   const result = seccompSetFilter(program, true);
   if (result !== 0) {
-    throw new Error(
-      result < 0 ? `seccomp: errno ${-result}` : `seccomp: thread ${result} not synchronised`,
+    throw new IsolationUnavailable(
+      "seccomp",
+      result < 0 ? `errno ${-result}` : `thread ${result} not synchronised`,
     );
   }
 }

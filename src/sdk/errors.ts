@@ -70,12 +70,17 @@ export const errorTable = {
   MEMORY_LIMIT: {
     message: "the program used more memory than it may: {why}",
     when: "Heap, buffers and WebAssembly memory together passed the limit.",
-    remedy: "Let the program hold less in memory at once.",
+    remedy: "Raise limits.memoryBytes, or let the program hold less in memory at once.",
   },
-  CPU_LIMIT: {
-    message: "the program took more processor time than it may: {why}",
-    when: "The process used up its cpuTimeLimitMs. It ended as by SIGXCPU.",
-    remedy: "Raise cpuTimeLimitMs, or let the program compute less.",
+  CPU_TIME_LIMIT: {
+    message: "the program used more CPU time than it may: {why}",
+    when: "A program and what it started used more than limits.cpuTimeMs together. They were ended; the result has exit code 137 and this code on stderr.",
+    remedy: "Raise limits.cpuTimeMs, or let the program do less.",
+  },
+  WALL_TIME_LIMIT: {
+    message: "the program ran for longer than it may: {why}",
+    when: "A program, or something it started, was still there after limits.wallTimeMs. They were ended; the result has exit code 137 and this code on stderr.",
+    remedy: "Raise limits.wallTimeMs.",
   },
   GUEST_CRASHED: {
     message: "the program's process crashed: {why}",
@@ -112,7 +117,7 @@ export const errorTable = {
   PROCESS_LIMIT: {
     message: "the virtual machine runs as many processes as it may",
     when: "A program is started while the machine's process table is full.",
-    remedy: "Wait for programs to end, or use another runtime.",
+    remedy: "Wait for programs to end, raise limits.processes, or use another runtime.",
   },
   STDIN_CLOSED: {
     message: "stdin of the program is closed",

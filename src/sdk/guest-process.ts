@@ -23,7 +23,8 @@ const sigterm = 15;
 /** Codes that name the program's own end; every other one leaves its outcome unknown. */
 const ownOutcomes: readonly string[] = [
   "ERR_SECURE_EXEC_MEMORY_LIMIT",
-  "ERR_SECURE_EXEC_CPU_LIMIT",
+  "ERR_SECURE_EXEC_CPU_TIME_LIMIT",
+  "ERR_SECURE_EXEC_WALL_TIME_LIMIT",
   "ERR_SECURE_EXEC_GUEST_CRASHED",
 ];
 
@@ -40,6 +41,8 @@ export interface GuestSetup {
   source: string;
   /** Whether output is kept for `takeOutput`. */
   capture: boolean;
+  /** Bytes kept per stream. */
+  captureLimitBytes: number;
   onStdout?: OutputHook | undefined;
   onStderr?: OutputHook | undefined;
   onResidentDone?: (sequence: number, exitCode: number) => void;
@@ -104,9 +107,10 @@ export class GuestProcess implements ProcessSink {
   }
 
   #channel(stream: number, hook: OutputHook | undefined): OutputChannel {
-    const { connection, vm, capture } = this.#setup;
+    const { connection, vm, capture, captureLimitBytes } = this.#setup;
     return new OutputChannel({
       capture,
+      captureLimitBytes,
       hook,
       credit: (bytes) => {
         if (!this.#gone) connection.send("credit", { vm, process: this.#handle, stream, bytes });

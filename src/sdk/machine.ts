@@ -51,7 +51,7 @@ export class Machine {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd, jsRuntime, loopbackExemptPorts, memoryBytes, mounts } = given;
+    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const machine = new Machine(connection, given, sink);
     const { vm } = machine;
     const options = JSON.stringify({
@@ -60,7 +60,7 @@ export class Machine {
       mounts,
       jsRuntime,
       loopbackExemptPorts,
-      memoryBytes,
+      limits,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,
       tools: machine.host.tools.descriptors(),

@@ -14,6 +14,9 @@ import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import type { VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
+import { parseLimits } from "./limits.js";
+import type { NodeRuntimeLimits } from "./limits.js";
+import type { VmLimits } from "../protocol/limits.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
@@ -64,6 +67,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Other names for `tools`. */
   bindings?: HostTools;
   hostFunctions?: HostTools;
+  /** Bounds on what the machine may use; see docs/limits.md. */
+  limits?: NodeRuntimeLimits;
   /** The options of the platform in one object; see docs/platforms.md. */
   jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
 }
@@ -110,10 +115,11 @@ const createNames = [
   "permissionTimeoutMs",
   "loopbackExemptPorts",
   ...toolNames,
+  "limits",
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
-const plannedNames = ["wasmCommandDirs", "limits", "user"];
+const plannedNames = ["wasmCommandDirs", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -247,9 +253,8 @@ export interface CreateOptions {
   loopbackExemptPorts: number[];
   permissions: ParsedPermissions;
   permissionTimeoutMs: number;
-  /** Of each process; 0 for what it has anyway. */
-  memoryBytes: number;
   tools: ParsedTools;
+  limits: VmLimits;
   jsRuntime: JsRuntime;
 }
 
@@ -292,8 +297,8 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     permissions: parsePermissions(given.permissions, toolsGiven),
     permissionTimeoutMs:
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
-    memoryBytes: 0,
     tools: toolsOf(given),
+    limits: parseLimits(given.limits),
     jsRuntime: parseJsRuntime(given),
   };
 }

@@ -11,8 +11,6 @@
 /** Receives output as it is produced. A returned promise holds back further output until it settles. */
 export type OutputHook = (chunk: Uint8Array) => unknown;
 
-export const captureLimitBytes = 16 * 1024 * 1024;
-
 export interface CapturedOutput {
   text: string;
   truncated: boolean;
@@ -21,6 +19,8 @@ export interface CapturedOutput {
 export interface OutputChannelOptions {
   /** Whether bytes are kept for `take`. */
   capture: boolean;
+  /** How many. */
+  captureLimitBytes: number;
   hook: OutputHook | undefined;
   /** Tells the kernel that this many bytes were consumed. */
   credit: (bytes: number) => void;
@@ -68,7 +68,7 @@ export class OutputChannel {
   }
 
   #keep(chunk: Uint8Array): void {
-    const room = captureLimitBytes - this.#keptBytes;
+    const room = this.#options.captureLimitBytes - this.#keptBytes;
     if (chunk.byteLength > room) this.#truncated = true;
     if (room === 0) return;
     const copy = new Uint8Array(chunk.subarray(0, room));

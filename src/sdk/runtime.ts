@@ -46,7 +46,6 @@ import type {
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
-import { captureLimitBytes } from "./output-channel.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValue, returnValueError } from "./return-value.js";
@@ -54,12 +53,12 @@ import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
 export interface NodeRuntimeExecResult {
-  /** Everything the program wrote, decoded as UTF-8, up to 16 MiB per stream. */
+  /** Everything the program wrote, decoded as UTF-8, up to `limits.outputBytes` (16 MiB) per stream. */
   stdout: string;
   stderr: string;
   /** The program's exit code, or 128 + the number of the signal that ended it. */
   exitCode: number;
-  /** Whether output beyond 16 MiB was dropped. */
+  /** Whether output beyond that was dropped. */
   stdoutTruncated: boolean;
   stderrTruncated: boolean;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
@@ -245,6 +244,7 @@ export class NodeRuntime {
         vm,
         source: "",
         capture: true,
+        captureLimitBytes: this.#given.limits.outputBytes,
         options: {
           mode: "resident",
           language: "js",
@@ -461,7 +461,7 @@ export class NodeRuntime {
     const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
-      hook !== undefined ? 0 : how.capture ? captureLimitBytes : 1;
+      hook !== undefined ? 0 : how.capture ? Math.max(1, this.#given.limits.outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
       language,
@@ -482,6 +482,7 @@ export class NodeRuntime {
         options,
         source: start.mode === "program" ? start.source : "",
         capture,
+        captureLimitBytes: this.#given.limits.outputBytes,
         onStdout,
         onStderr,
       }),

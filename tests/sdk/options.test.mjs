@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
 import { parseCreateOptions, parseRunOptions } from "../../dist/sdk/options.js";
 import { signalNumber } from "../../dist/sdk/signals.js";
+import { vmLimitNames, vmLimitTable } from "../../dist/protocol/limits.js";
 
 const coded = (name, pattern) => (error) => {
   assert.equal(error.code, `ERR_SECURE_EXEC_${name}`);
@@ -34,7 +35,7 @@ test("defaults", () => {
         functions: new Map(),
       },
       permissionTimeoutMs: 10_000,
-      memoryBytes: 0,
+      limits: Object.fromEntries(vmLimitNames.map((name) => [name, vmLimitTable[name].default])),
       tools: new Map(),
       jsRuntime: {
         platform: "node",
@@ -83,7 +84,7 @@ test("unknown create options are refused by name", async () => {
 });
 
 test("planned options are refused by name", async () => {
-  for (const name of ["wasmCommandDirs", "limits"]) {
+  for (const name of ["wasmCommandDirs", "user"]) {
     const refused = coded("NOT_IMPLEMENTED", new RegExp(`^${name} is not implemented`));
     await assert.rejects(NodeRuntime.create({ [name]: {} }), refused);
   }

@@ -1,7 +1,9 @@
 // Order, back-pressure and failure of output hooks.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { captureLimitBytes, OutputChannel } from "../../dist/sdk/output-channel.js";
+import { OutputChannel } from "../../dist/sdk/output-channel.js";
+
+const captureLimitBytes = 1024 * 1024;
 
 const text = (chunk) => Buffer.from(chunk).toString();
 
@@ -9,7 +11,7 @@ function channel({ hook, capture = true }) {
   const log = [];
   const credit = (bytes) => log.push(`credit ${bytes}`);
   const failed = (error) => log.push(`failed ${error.message}`);
-  return { log, out: new OutputChannel({ capture, hook, credit, failed }) };
+  return { log, out: new OutputChannel({ capture, captureLimitBytes, hook, credit, failed }) };
 }
 
 test("without a hook every chunk is credited at once and kept", () => {

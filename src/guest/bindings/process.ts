@@ -3,6 +3,7 @@
  * Children are processes of the VM's kernel; their pipes are its socket pairs.
  */
 import { Errno } from "../../abi/errno.js";
+import { wireLimits } from "../../protocol/codec.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { GuestEnvironment, PendingCall } from "../environment.js";
 
@@ -50,6 +51,13 @@ export function descriptorOf(entry: StdioEntry, index: number): number {
   }
 }
 
+/** Far beyond what the kernel takes as arguments, which it answers for itself. */
+function fitsOneCall(texts: readonly string[]): boolean {
+  const halfFrameBytes = wireLimits.frameBytes / 2 - 65_536;
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 4, 0);
+  return texts.length <= wireLimits.listItems && bytes <= halfFrameBytes;
+}
+
 /** The system call behind every form of spawning. */
 export function spawnProcess(
   env: GuestEnvironment,
@@ -57,9 +65,11 @@ export function spawnProcess(
 ): { pid: number; ends: number[] } | number {
   const pairs =
     request.envPairs ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+  const argv = request.args === undefined ? [request.file] : request.args.map(String);
+  if (!fitsOneCall(argv) || !fitsOneCall(pairs)) return -Errno.E2BIG;
   return env.kernel.call("spawn", {
     file: request.file,
-    argv: request.args === undefined ? [request.file] : request.args.map(String),
+    argv,
     env: [...pairs],
     cwd: request.cwd ?? "",
     fds: request.fds,

@@ -64,7 +64,7 @@ export function hostFetch(
           ? new HostFetchError("ERR_SECURE_EXEC_NO_LISTENER", `no program listens on port ${port}`)
           : new HostFetchError(
               "ERR_SECURE_EXEC_CONNECTION_LIMIT",
-              `the VM has ${limits.connections} connections already, or port ${port} has too many waiting`,
+              `the VM has ${network.limits.connections} connections already (limits.connections), or port ${port} has too many waiting`,
             );
       reject(why);
       return;

@@ -13,6 +13,7 @@ import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
 import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
+import type { VmLimits } from "../../protocol/limits.js";
 import { limits } from "../limits.js";
 import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
 import type { IpAddress } from "./address.js";
@@ -52,11 +53,14 @@ type Result<R> = R | number | Deferred<R>;
 
 type Bound = StreamSocket | UdpSocket;
 
+export type NetworkLimits = Pick<VmLimits, "sockets" | "connections">;
+
 export class Network implements SocketTable, UdpTable {
   policy: NetworkPolicy = closedPolicy;
   #announcer: Announcer | undefined;
   /** Ports of the host's loopback that a guest reaches where nobody in the VM listens. */
   readonly exemptPorts: ReadonlySet<number>;
+  readonly limits: NetworkLimits;
   readonly #fs: FileSystem;
   readonly #hostname: string;
   readonly #outside = new Outside();
@@ -71,7 +75,13 @@ export class Network implements SocketTable, UdpTable {
   #connections = 0;
   #nextListener = 1;
 
-  constructor(fs: FileSystem, hostname: string, exemptPorts: readonly number[] = []) {
+  constructor(
+    fs: FileSystem,
+    hostname: string,
+    given: NetworkLimits,
+    exemptPorts: readonly number[] = [],
+  ) {
+    this.limits = given;
     this.#fs = fs;
     this.#hostname = hostname;
     this.exemptPorts = new Set(exemptPorts);
@@ -92,13 +102,13 @@ export class Network implements SocketTable, UdpTable {
   }
 
   streamSocket(domain: "tcp" | "unix"): StreamSocket | number {
-    if (this.#sockets >= limits.sockets) return -Errno.ENFILE;
+    if (this.#sockets >= this.limits.sockets) return -Errno.ENFILE;
     this.#sockets++;
     return new StreamSocket(this, domain, true);
   }
 
   udpSocket(): UdpSocket | number {
-    if (this.#sockets >= limits.sockets) return -Errno.ENFILE;
+    if (this.#sockets >= this.limits.sockets) return -Errno.ENFILE;
     this.#sockets++;
     return new UdpSocket(this);
   }
@@ -282,7 +292,7 @@ export class Network implements SocketTable, UdpTable {
   #enter(socket: StreamSocket, listener: StreamSocket, peer: Endpoint): Result<Denied> {
     const attempt = (): boolean | number => {
       if (!listener.isListening) return -Errno.ECONNREFUSED;
-      if (this.#connections >= limits.connections) return -Errno.ENOBUFS;
+      if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
       if (listener.backlogRoom !== true) return false;
       this.#connections++;
       const accepted = new StreamSocket(this, listener.domain, false);
@@ -379,7 +389,7 @@ export class Network implements SocketTable, UdpTable {
   }
 
   #leave(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
-    if (this.#connections >= limits.connections) return -Errno.ENOBUFS;
+    if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     this.#connections++;
     let joined = false;
     const connected = this.#outside.connect(ip, port, () => {
@@ -425,7 +435,7 @@ export class Network implements SocketTable, UdpTable {
       this.#listenerAt({ family: 6, address: "::1" }, port) ??
       [...(this.#tcp.get(port) ?? [])].find((socket) => socket.isListening);
     if (listener === undefined) return -Errno.ECONNREFUSED;
-    if (this.#connections >= limits.connections) return -Errno.ENOBUFS;
+    if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     if (listener.backlogRoom !== true) return -Errno.EAGAIN;
     const socket = new StreamSocket(this, "tcp", false);
     socket.local = { address: "127.0.0.1", port: ephemeralFirst + randomInt(16_384) };

@@ -4,6 +4,7 @@
  * Untrusted: `stderr`, which the guest may have written to.
  */
 import { constants } from "node:os";
+import type { VmLimits } from "../../protocol/limits.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
 
 export interface Death {
@@ -25,7 +26,11 @@ function quoted(nativeStderr: string): string {
 }
 
 /** `status` is a wait status as in wait(2), or -1 when it is not known. */
-export function describeDeath(status: number, nativeStderr: string): Death {
+export function describeDeath(
+  status: number,
+  nativeStderr: string,
+  limits: Pick<VmLimits, "memoryBytes" | "cpuTimeMs">,
+): Death {
   if (status < 0) {
     return {
       end: {
@@ -56,9 +61,23 @@ export function describeDeath(status: number, nativeStderr: string): Death {
         exitCode: 128 + signal,
         signal,
         errorCode: "ERR_SECURE_EXEC_MEMORY_LIMIT",
-        errorMessage: "the guest went over its memory limit",
+        errorMessage: `the guest went over its memory limit of ${limits.memoryBytes} bytes; limits.memoryBytes allows more`,
       },
-      stderr: "FATAL ERROR: JavaScript heap out of memory: the process reached its memory limit\n",
+      stderr: `FATAL ERROR: JavaScript heap out of memory: the process reached its memory limit of ${limits.memoryBytes} bytes (ERR_SECURE_EXEC_MEMORY_LIMIT; limits.memoryBytes allows more)\n`,
+    };
+  }
+  // RLIMIT_CPU; a guest cannot ask for that signal, not even of itself.
+  if (signal === constants.signals.SIGXCPU && limits.cpuTimeMs > 0) {
+    const errorMessage = `the process used more than ${limits.cpuTimeMs} ms of CPU time; limits.cpuTimeMs allows more`;
+    const errorCode = "ERR_SECURE_EXEC_CPU_TIME_LIMIT";
+    return {
+      end: {
+        exitCode: 128 + constants.signals.SIGKILL,
+        signal: constants.signals.SIGKILL,
+        errorCode,
+        errorMessage,
+      },
+      stderr: `${errorCode}: ${errorMessage}\n`,
     };
   }
   if (signal === constants.signals.SIGKILL) {

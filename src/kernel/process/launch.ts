@@ -7,8 +7,10 @@
  * Untrusted: everything that a spawning guest says.
  */
 import { constants } from "node:os";
-import { Errno } from "../../abi/errno.js";
+import { Errno, errnoName } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
+import { guestMemoryBytes } from "../../launcher/zygote/control.js";
+import { IsolationUnavailable, isolationUnavailableCode } from "../../sandbox/unavailable.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
@@ -58,33 +60,53 @@ export function launch(
 }
 
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
-  const { vm, credentials } = process;
+  const { vm } = process;
   vm.takeGuest((guest, reason) => {
-    if (guest === undefined) return process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
-    process.start(
-      guest,
-      {
-        ...options,
-        descriptors: describeAll(process),
-        ignoredSignals: [...process.inheritedIgnored],
-        cwd: credentials.cwd,
-        pid: process.pid,
-        ppid: process.ppid,
-        uid: credentials.uid,
-        gid: credentials.gid,
-        umask: credentials.umask,
-        hostname: identity.hostname,
-        outputWindowBytes: limits.outputWindowBytes,
-        memoryLimitBytes: vm.memoryBytes,
-        openFilesLimit: process.descriptors.limit,
-        processesLimit: limits.processes,
-        startedAtMs: Date.now(),
-        machineUptimeMs: Date.now() - vm.startedAtMs,
-        jsRuntime: vm.jsRuntime,
-      },
-      source,
-    );
-  }, vm.memoryBytes);
+    if (guest === undefined) {
+      const unavailable = IsolationUnavailable.from(reason);
+      return unavailable === undefined
+        ? process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason)
+        : process.fail(isolationUnavailableCode, unavailable.message);
+    }
+    const start = (): void => process.start(guest, startOptionsOf(process, options), source);
+    const { cpuTimeMs, memoryBytes } = vm.limits;
+    // A second line behind the budget, which is exact.
+    if (cpuTimeMs > 0) guest.limitCpu(Math.ceil(cpuTimeMs / 1000) + 1);
+    if (memoryBytes === guestMemoryBytes) return start();
+    guest.limitMemory(memoryBytes, (errno) => {
+      if (errno === 0) return start();
+      guest.end();
+      const why = errnoName(-errno) ?? `errno ${-errno}`;
+      process.fail(
+        "ERR_SECURE_EXEC_OUTCOME_UNKNOWN",
+        `the memory limit of the program's process could not be set (${why}); it was not started`,
+      );
+    });
+  });
+}
+
+function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
+  const { vm, credentials } = process;
+  return {
+    ...options,
+    descriptors: describeAll(process),
+    ignoredSignals: [...process.inheritedIgnored],
+    cwd: credentials.cwd,
+    pid: process.pid,
+    ppid: process.ppid,
+    uid: credentials.uid,
+    gid: credentials.gid,
+    umask: credentials.umask,
+    hostname: identity.hostname,
+    outputWindowBytes: limits.outputWindowBytes,
+    memoryLimitBytes: vm.limits.memoryBytes,
+    openFilesLimit: process.descriptors.limit,
+    processesLimit: vm.limits.processes,
+    threads: vm.limits.threads,
+    startedAtMs: Date.now(),
+    machineUptimeMs: Date.now() - vm.startedAtMs,
+    jsRuntime: vm.jsRuntime,
+  };
 }
 
 function describeAll(process: Process): string[] {
@@ -105,7 +127,7 @@ export function spawn(
 ): Answer<Spawned> {
   if (parent.policy.allowsAll("childProcess")) return start(parent, args);
   const { argv, env, file } = args;
-  if (bytesOf(argv) + bytesOf(env) > limits.argumentBytes) return -Errno.E2BIG;
+  if (bytesOf(argv) + bytesOf(env) > parent.vm.limits.argumentBytes) return -Errno.E2BIG;
   const environment = parseEnvironment(env);
   const { vm } = parent;
   const credentials = { ...parent.credentials };
@@ -138,11 +160,11 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
   const { argv, env, fds } = args;
   if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
   if (argv.length > limits.arguments || env.length > limits.arguments) return -Errno.E2BIG;
-  if (fds.length > limits.openFiles) return -Errno.EMFILE;
+  if (fds.length > vm.limits.openFiles) return -Errno.EMFILE;
   if (args.ignored.length > 64) return -Errno.EINVAL;
   // Nobody here may raise a limit; setrlimit(2).
   if (args.openFiles > parent.descriptors.limit) return -Errno.EPERM;
-  if (bytesOf(argv) + bytesOf(env) > limits.argumentBytes) return -Errno.E2BIG;
+  if (bytesOf(argv) + bytesOf(env) > vm.limits.argumentBytes) return -Errno.E2BIG;
 
   const credentials = { ...parent.credentials };
   if (args.cwd !== "") {
@@ -174,8 +196,8 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
       ...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []),
       ...args.ignored.filter((signal) => signal > 0 && signal <= 64),
     ],
+    budget: parent.budget,
     inheritedIgnored: args.ignored.filter((signal) => signal > 0 && signal <= 64),
-    cpuTimeMs: parent.cpuTimeMs,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
   handed.descriptions.forEach((description, fd) => {

@@ -27,7 +27,7 @@ import { limits } from "../limits.js";
 import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
-import { CpuWatch } from "./cpu-watch.js";
+import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
@@ -36,7 +36,7 @@ import type { CpuTime, Usage } from "./usage.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
 const eventsByNumber = byNumber<(typeof guestEvents)[keyof typeof guestEvents]>(guestEvents);
-const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGXCPU } = constants.signals;
+const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT } = constants.signals;
 /** Signals whose default action is to do nothing; signal(7). */
 const ignoredByDefault = new Set<number>([SIGCHLD, SIGURG, SIGWINCH, SIGCONT]);
 
@@ -66,10 +66,10 @@ export interface ProcessSettings {
   argv: readonly string[];
   /** Signals that are ignored from the start: SIGPIPE in every Node process. */
   ignored: readonly number[];
+  /** The time of the run it belongs to. */
+  budget: RunBudget;
   /** Those of them that the one who started it asked for. */
   inheritedIgnored: readonly number[];
-  /** Processor time it may take; 0 means no limit. Children inherit the limit, not what is left of it. */
-  cpuTimeMs: number;
   /** RLIMIT_NOFILE; at most that of the VM. */
   openFilesLimit?: number;
 }
@@ -113,20 +113,19 @@ export class Process {
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
-  readonly watches = new WatchList((event) => this.#tellThreads("fileEvent", event));
+  readonly watches: WatchList;
   /** What its OS process was told, once it has one. */
   startOptions: StartOptions | undefined;
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
   readonly inheritedIgnored: readonly number[];
-  readonly cpuTimeMs: number;
+  readonly budget: RunBudget;
   readonly #ignored: Set<number>;
   readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
   #guest: Guest | undefined;
   #status: ExitStatus | undefined;
   #killedBy = 0;
-  #cpuWatch: CpuWatch | undefined;
   #violation: string | undefined;
   #returned: Returned = { returned: "none" };
   #value: Uint8Array = nothing;
@@ -134,6 +133,10 @@ export class Process {
   /** `sink` is there for programs that the host started. */
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
+    this.descriptors = new DescriptorTable(vm.limits.openFiles);
+    this.watches = new WatchList(vm.limits.watches, (event) =>
+      this.#tellThreads("fileEvent", event),
+    );
     this.pid = settings.pid;
     this.ppid = settings.ppid;
     this.processGroup = settings.processGroup;
@@ -141,9 +144,9 @@ export class Process {
     this.argv = settings.argv;
     this.credentials = { ...credentials, pid: settings.pid };
     this.inheritedIgnored = settings.inheritedIgnored;
-    this.cpuTimeMs = settings.cpuTimeMs;
+    this.budget = settings.budget;
     this.#ignored = new Set(settings.ignored);
-    this.descriptors = new DescriptorTable(settings.openFilesLimit ?? limits.openFiles);
+    this.descriptors = new DescriptorTable(settings.openFilesLimit ?? vm.limits.openFiles);
     this.#sink = sink;
   }
 
@@ -160,8 +163,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#guest = guest;
-    if (this.cpuTimeMs > 0)
-      this.#cpuWatch = new CpuWatch(guest, this.cpuTimeMs, () => this.#overtime());
+    this.budget.join(this, guest.pid);
     const main = this.#newThread(guest.socket);
     this.#threads.add(main);
     this.startOptions = options;
@@ -184,12 +186,13 @@ export class Process {
     this.#finish({ exitCode: 1, signal: 0, errorCode, errorMessage });
   }
 
-  /** setrlimit(2): SIGXCPU, which here cannot be handled. */
-  #overtime(): void {
-    const errorMessage = `the process took more than ${this.cpuTimeMs} ms of processor time`;
-    const end = { exitCode: 128 + SIGXCPU, signal: SIGXCPU };
+  /** The run it belongs to is over its time. */
+  exceed(errorCode: string, errorMessage: string): void {
+    if (this.ended) return;
+    // Whom the host started speaks for all of the run.
+    if (this.#sink !== undefined) this.#report(Buffer.from(`${errorCode}: ${errorMessage}\n`));
+    this.#finish({ exitCode: 128 + SIGKILL, signal: SIGKILL, errorCode, errorMessage });
     this.#guest?.end();
-    this.#finish({ ...end, errorCode: "ERR_SECURE_EXEC_CPU_LIMIT", errorMessage });
   }
 
   residentExec(sequence: number, source: string): void {
@@ -373,7 +376,7 @@ export class Process {
   /** Answers the call `id` of `via` with a socket for a new thread: 0, or -errno. */
   #openThread(via: Thread, id: number): number {
     if (this.ended) return -Errno.ESRCH;
-    if (this.#threads.size > limits.threadSockets) return -Errno.EMFILE;
+    if (this.#threads.size > this.vm.limits.threads * limits.socketsPerThread) return -Errno.EMFILE;
     const { nr, result } = guestCalls.threadSocket;
     const announcement = encodeFrame(FrameKind.reply, id, nr, result, {});
     const socket = this.#guest!.openThread(via.socket, announcement, {
@@ -465,7 +468,7 @@ export class Process {
       });
       return;
     }
-    const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes));
+    const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes), this.vm.limits);
     if (death.stderr !== "") this.#report(Buffer.from(death.stderr));
     this.#finish(death.end);
   }
@@ -479,10 +482,10 @@ export class Process {
 
   #finish(end: Ending): void {
     if (this.ended) return;
-    this.#cpuWatch?.stop();
     this.#used ??= nothingUsed;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const thread of this.#threads) cancelCalls(thread);
+    this.budget.leave(this);
     this.watches.close();
     this.descriptors.closeAll();
     this.vm.processEnded(this);

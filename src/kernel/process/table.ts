@@ -7,14 +7,18 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { Deferred } from "../io/deferred.js";
-import { limits } from "../limits.js";
 import type { ExitStatus, Process } from "./process.js";
 
 export const initPid = 1;
 
 export class ProcessTable {
   readonly #byPid = new Map<number, Process>();
+  readonly #limit: number;
   #nextPid = 2;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   /** Zombies included: they hold a pid. */
   get size(): number {
@@ -22,7 +26,7 @@ export class ProcessTable {
   }
 
   get isFull(): boolean {
-    return this.#byPid.size >= limits.processes;
+    return this.#byPid.size >= this.#limit;
   }
 
   allocatePid(): number {

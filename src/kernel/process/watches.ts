@@ -18,11 +18,13 @@ export interface FileEvent {
 export class WatchList {
   readonly #stops = new Map<number, () => void>();
   readonly #send: (event: FileEvent) => void;
+  readonly #limit: number;
   #queue: FileEvent[] = [];
   #last = 0;
   #flushing = false;
 
-  constructor(send: (event: FileEvent) => void) {
+  constructor(limit: number, send: (event: FileEvent) => void) {
+    this.#limit = limit;
     this.#send = send;
   }
 
@@ -30,7 +32,7 @@ export class WatchList {
   add(
     start: (listener: (renamed: boolean, name: string) => void) => (() => void) | number,
   ): number {
-    if (this.#stops.size >= limits.watches) return -Errno.ENOSPC;
+    if (this.#stops.size >= this.#limit) return -Errno.ENOSPC;
     const watch = ++this.#last;
     const stop = start((renamed, name) => this.#push({ watch, renamed, name }));
     if (typeof stop === "number") return stop;

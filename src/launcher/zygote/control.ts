@@ -1,8 +1,10 @@
-/** The messages between kernel and zygote; see main.ts for the format. Both sides are trusted. */
+/** Owns the messages between kernel and zygote; see main.ts for the format. Both sides are trusted. */
+import { vmLimitTable } from "../../protocol/limits.js";
+
 export const ControlKind = Object.freeze({
   /** zygote → kernel: warmed; a = pid. */
   ready: 1,
-  /** kernel → zygote, with two descriptors (socket, stderr): fork; a = token, b = KiB of memory or 0. */
+  /** kernel → zygote, with two descriptors (socket, stderr): fork; a = token. */
   fork: 2,
   /** zygote → kernel: a = token, b = pid or -errno. */
   forked: 3,
@@ -12,6 +14,15 @@ export const ControlKind = Object.freeze({
   reaped: 5,
   /** kernel → zygote: TypeScript is in use, guests to come should find its compiler loaded. */
   typeScript: 6,
+  /** kernel → zygote: the memory of a guest that has not started; a = pid, b = KiB. */
+  limitMemory: 7,
+  /** zygote → kernel: it is set; a = pid, b = 0 or -errno. */
+  memoryLimited: 8,
+  /** kernel → zygote: the CPU time of a guest; a = pid, b = seconds. Not answered. */
+  limitCpu: 9,
 } as const);
+
+/** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */
+export const guestMemoryBytes = vmLimitTable.memoryBytes.default;
 
 export const controlMessageBytes = 12;

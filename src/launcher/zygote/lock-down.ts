@@ -6,12 +6,14 @@
 import * as libc from "../../sandbox/libc.js";
 import { applyFixedRlimits, dataBytes, limitData } from "../../sandbox/rlimits.js";
 import { buildStage2, install, prepareStage2 } from "../../sandbox/seccomp.js";
+import { selfTest } from "../../sandbox/self-test.js";
+import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 
 /** The overflow uid and gid, which own nothing; Documentation/admin-guide/sysctl/fs.rst. */
 const nobody = 65534;
 
 function must(step: string, result: number): void {
-  if (result < 0) throw new Error(`lock-down step ${step} failed with errno ${-result}`);
+  if (result < 0) throw new IsolationUnavailable(step, `errno ${-result}`);
 }
 
 /** What the zygote has in use, which a guest's budget comes on top of. */
@@ -42,10 +44,17 @@ export function prepareLockDown(): void {
 export interface LockDownOptions {
   /** Budget for heap, buffers and WebAssembly together, on top of what the zygote has. */
   memoryBytes: number;
+  /** What the zygote may raise it to afterwards; nothing in the guest can. */
+  mostMemoryBytes: number;
+}
+
+/** In the zygote, before its first guest: throws unless a guest would be locked in. */
+export function proveLockDown(options: LockDownOptions): void {
+  selfTest(() => lockDown(options));
 }
 
 /** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */
 export function lockDown(options: LockDownOptions): void {
-  limitData(options.memoryBytes, baseBytes);
+  limitData(options.memoryBytes, baseBytes, options.mostMemoryBytes);
   install(buildStage2({ pid: libc.getpid() }));
 }

@@ -17,17 +17,18 @@ import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots } from "../../guest/thread-slots.js";
 import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
+import { vmLimitTable } from "../../protocol/limits.js";
 import * as libc from "../../sandbox/libc.js";
-import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
+import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
+import { IsolationUnavailable } from "../../sandbox/unavailable.js";
+import { lockDown, measureBase, prepareLockDown, proveLockDown } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
-import { ControlKind, controlMessageBytes } from "./control.js";
+import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
-/** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote. */
-const guestMemoryBytes = 256 * 1024 * 1024;
 /** A zygote without requests for this long has time for itself. */
 const idleMs = 20;
 /** One that is never idle takes a step after so many forks. */
@@ -41,7 +42,13 @@ const guestSocketFd = 3;
 /** `preload` loads a module and compiles it to the last function. */
 export function main(modules: GuestModules, preload: (id: string) => void): void {
   boot(modules, preload).catch((error: unknown) => {
-    const text = Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`);
+    const said =
+      error instanceof IsolationUnavailable
+        ? error.lastWords
+        : error instanceof Error
+          ? error.stack
+          : String(error);
+    const text = Buffer.from(`${said}\n`);
     libc.write(2, text, 0, text.length);
     libc._exit(1);
   });
@@ -88,6 +95,11 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
   prepareLockDown();
+  const memory = {
+    memoryBytes: guestMemoryBytes,
+    mostMemoryBytes: vmLimitTable.memoryBytes.most,
+  };
+  proveLockDown(memory);
 
   const grow = (steps: (() => void)[]) =>
     steps.map((step) => () => {
@@ -101,13 +113,13 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     load!();
     idleSteps.push(...rest);
   };
-  serve(idleSteps, typeScript, (socket, memoryBytes) => {
+  serve(idleSteps, typeScript, (socket) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
     channel.attach(engineBinding);
-    lockDown({ memoryBytes: memoryBytes || guestMemoryBytes });
+    lockDown(memory);
     channel.event("ready", {});
     void live(channel);
   });
@@ -120,7 +132,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
 function serve(
   idleSteps: (() => void)[],
   typeScript: () => void,
-  guest: (socket: number, memoryBytes: number) => void,
+  guest: (socket: number) => void,
 ): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
@@ -158,7 +170,7 @@ function serve(
       const pid = libc.fork();
       if (pid === 0) {
         becomeGuest(fds[0]!, fds[1]!);
-        return guest(guestSocketFd, message.readInt32LE(8) * 1024);
+        return guest(guestSocketFd);
       }
       for (const fd of fds) libc.close(fd);
       send(ControlKind.forked, a, pid);
@@ -166,6 +178,10 @@ function serve(
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
     } else if (kind === ControlKind.typeScript) typeScript();
+    else if (kind === ControlKind.limitMemory) {
+      const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
+      send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));
+    } else if (kind === ControlKind.limitCpu) limitCpu(a, message.readInt32LE(8));
   }
 }
 

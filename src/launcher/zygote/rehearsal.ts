@@ -38,6 +38,7 @@ const options: StartOptions = {
   memoryLimitBytes: 256 * 1024 * 1024,
   openFilesLimit: 256,
   processesLimit: 256,
+  threads: 12,
   startedAtMs: 0,
   machineUptimeMs: 0,
   jsRuntime: {

@@ -46,9 +46,8 @@ const names = [
 ];
 const plannedNames = ["payloadLimits", "resourceBudgets"];
 const bytesPerMiB = 1024 * 1024;
-const leastMiB = 16;
-/** What every process has; a higher limit could not be kept. */
-const mostMiB = 256;
+const leastMiB = 32;
+const mostMiB = 4096;
 const cpuLimitCode = 124;
 
 function memoryOf(value: unknown): number {
@@ -92,7 +91,9 @@ export class DriverRun {
     this.cpuTimeMs = timeoutOf(given.cpuTimeLimitMs, "cpuTimeLimitMs") ?? 0;
     this.#onStdio = hookOf(given.onStdio);
     const timing = timingOf(given.timingMitigation);
-    this.create = { ...optionsOf(driver, { timing }), memoryBytes: memoryOf(given.memoryLimit) };
+    const create = optionsOf(driver, { timing });
+    const memoryBytes = memoryOf(given.memoryLimit) || create.limits.memoryBytes;
+    this.create = { ...create, limits: { ...create.limits, memoryBytes } };
   }
 
   /** Options of one program; a string is the program's path. */
@@ -128,7 +129,7 @@ export class DriverRun {
 
   /** The result with what the older generation's had. */
   resultOf(result: NodeRuntimeExecResult, end: ProcessEnd): NodeRuntimeExecResult {
-    const overtime = end.errorCode === "ERR_SECURE_EXEC_CPU_LIMIT";
+    const overtime = end.errorCode === "ERR_SECURE_EXEC_CPU_TIME_LIMIT";
     const exitCode = overtime ? cpuLimitCode : result.exitCode;
     const message = overtime
       ? "CPU time limit exceeded"

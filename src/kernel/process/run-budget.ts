@@ -1,0 +1,107 @@
+/**
+ * Owns the time that a program of the host and all it starts may use together:
+ * CPU time and wall-clock time, `cpuTimeMs` and `wallTimeMs` of the VM's limits.
+ *
+ * Invariants: no timer is left once nothing of the run is alive; what ended processes used stays
+ * on the account. CPU time is read from the OS, so nothing a guest does or says changes it; how
+ * far a run gets over its limit is bounded by the pause between two looks.
+ */
+import { availableParallelism } from "node:os";
+import type { VmLimits } from "../../protocol/limits.js";
+import { processCpuTimeMs } from "../../sandbox/libc.js";
+
+/** Often enough for a limit of a second, rare enough to cost nothing. */
+const shortestPauseMs = 20;
+const longestPauseMs = 1000;
+const cores = availableParallelism();
+
+/** A process of the run as the budget needs it. */
+export interface BudgetMember {
+  /** Ends it for good. */
+  exceed(errorCode: string, errorMessage: string): void;
+}
+
+interface Account {
+  osPid: number;
+  /** What the OS process had used before the program was in it. */
+  baseMs: number;
+  usedMs: number;
+}
+
+export class RunBudget {
+  readonly #limits: Pick<VmLimits, "cpuTimeMs" | "wallTimeMs">;
+  readonly #accounts = new Map<BudgetMember, Account>();
+  #endedMs = 0;
+  #startedAtMs: number | undefined;
+  #cpuTimer: NodeJS.Timeout | undefined;
+  #wallTimer: NodeJS.Timeout | undefined;
+
+  constructor(limits: Pick<VmLimits, "cpuTimeMs" | "wallTimeMs">) {
+    this.#limits = limits;
+  }
+
+  /** A process of the run got its OS process. */
+  join(member: BudgetMember, osPid: number): void {
+    const { cpuTimeMs, wallTimeMs } = this.#limits;
+    this.#accounts.set(member, { osPid, baseMs: processCpuTimeMs(osPid), usedMs: 0 });
+    this.#startedAtMs ??= performance.now();
+    if (wallTimeMs > 0 && this.#wallTimer === undefined) {
+      const left = this.#startedAtMs + wallTimeMs - performance.now();
+      this.#wallTimer = setTimeout(
+        () =>
+          this.#exceed(
+            "ERR_SECURE_EXEC_WALL_TIME_LIMIT",
+            `the program ran for more than ${wallTimeMs} ms; limits.wallTimeMs allows more`,
+          ),
+        Math.max(0, left),
+      );
+    }
+    if (cpuTimeMs > 0 && this.#cpuTimer === undefined) this.#look();
+  }
+
+  /** A process of the run has ended; its OS process may be there still. */
+  leave(member: BudgetMember): void {
+    const account = this.#accounts.get(member);
+    if (account === undefined) return;
+    this.#endedMs += this.#read(account);
+    this.#accounts.delete(member);
+    if (this.#accounts.size > 0) return;
+    clearTimeout(this.#cpuTimer);
+    clearTimeout(this.#wallTimer);
+    this.#cpuTimer = undefined;
+    this.#wallTimer = undefined;
+  }
+
+  /** CPU time of everything in the run so far. */
+  get cpuTimeMs(): number {
+    let total = this.#endedMs;
+    for (const account of this.#accounts.values()) total += this.#read(account);
+    return total;
+  }
+
+  #read(account: Account): number {
+    const now = processCpuTimeMs(account.osPid);
+    // Negative once the OS process is gone; then the last look counts.
+    if (now >= 0) account.usedMs = Math.max(account.usedMs, now - Math.max(0, account.baseMs));
+    return account.usedMs;
+  }
+
+  #look(): void {
+    const { cpuTimeMs } = this.#limits;
+    const left = cpuTimeMs - this.cpuTimeMs;
+    if (left <= 0) {
+      this.#exceed(
+        "ERR_SECURE_EXEC_CPU_TIME_LIMIT",
+        `the program used more than ${cpuTimeMs} ms of CPU time; limits.cpuTimeMs allows more`,
+      );
+      return;
+    }
+    // Sooner the run cannot have used up what is left.
+    const pause = Math.min(longestPauseMs, Math.max(shortestPauseMs, left / cores));
+    this.#cpuTimer = setTimeout(() => this.#look(), pause);
+  }
+
+  #exceed(errorCode: string, errorMessage: string): void {
+    for (const member of Array.from(this.#accounts.keys())) member.exceed(errorCode, errorMessage);
+  }
+}

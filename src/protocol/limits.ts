@@ -1,0 +1,111 @@
+/**
+ * The limits that the host sets for a virtual machine: one table with the default and the range
+ * of each. The SDK checks what callers give against it; the kernel holds every VM to its own.
+ * Numbers: behaviour reference §8, decisions 14.
+ */
+
+export interface LimitEntry {
+  readonly default: number;
+  readonly least: number;
+  readonly most: number;
+  /** Whose the limit is, and what a program meets when it is reached. */
+  readonly what: string;
+}
+
+const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
+/** The longest delay a timer of Node takes; about 24.8 days. */
+const longestMs = 2 ** 31 - 1;
+
+const entries = {
+  memoryBytes: {
+    default: 256 * MiB,
+    least: 32 * MiB,
+    most: 4 * GiB,
+    what: "Heap, buffers and WebAssembly of one process together. The process ends with 134, ERR_SECURE_EXEC_MEMORY_LIMIT on its stderr; an allocation that can fail does so instead.",
+  },
+  cpuTimeMs: {
+    default: 0,
+    least: 0,
+    most: longestMs,
+    what: "CPU time of a program and all it starts, together; 0 means no limit. All of them end with 137.",
+  },
+  wallTimeMs: {
+    default: 0,
+    least: 0,
+    most: longestMs,
+    what: "Time from a program's start to its end and that of all it starts; 0 means no limit. All of them end with 137.",
+  },
+  processes: {
+    default: 256,
+    least: 1,
+    most: 4096,
+    what: "Processes of the machine at one time. Further ones fail with EAGAIN.",
+  },
+  threads: {
+    default: 12,
+    least: 0,
+    most: 12,
+    what: "Workers of one process at one time. Further ones fail with ERR_WORKER_INIT_FAILED.",
+  },
+  openFiles: {
+    default: 256,
+    least: 8,
+    most: 65_536,
+    what: "Open descriptors of one process. Further ones fail with EMFILE.",
+  },
+  watches: {
+    default: 1024,
+    least: 0,
+    most: 65_536,
+    what: "Files and directories that one process watches. Further ones fail with ENOSPC.",
+  },
+  sockets: {
+    default: 256,
+    least: 0,
+    most: 65_536,
+    what: "Sockets of the machine, accepted connections not counted. Further ones fail with ENFILE.",
+  },
+  connections: {
+    default: 256,
+    least: 0,
+    most: 65_536,
+    what: "Connections of the machine, those to the outside and from the host included. Further ones fail with ENOBUFS.",
+  },
+  fileSystemBytes: {
+    default: 256 * MiB,
+    least: 0,
+    most: 64 * GiB,
+    what: "Content of the machine's own file system. Writes beyond it fail with ENOSPC; mounts are not counted.",
+  },
+  inodes: {
+    default: 16_384,
+    least: 1024,
+    most: 2 ** 24,
+    what: "Files and directories of the machine's own file system. Further ones fail with ENOSPC.",
+  },
+  argumentBytes: {
+    default: MiB,
+    least: 4096,
+    most: 4 * MiB,
+    what: "Arguments and environment of a new process together. More fails with E2BIG.",
+  },
+  outputBytes: {
+    default: 16 * MiB,
+    least: 0,
+    most: 256 * MiB,
+    what: "Output kept for a result, per stream. The rest is dropped and the result says so.",
+  },
+} as const satisfies Record<string, LimitEntry>;
+
+export type VmLimitName = keyof typeof entries;
+export type VmLimits = { readonly [Name in VmLimitName]: number };
+
+export const vmLimitTable: Readonly<Record<VmLimitName, LimitEntry>> = Object.freeze(entries);
+export const vmLimitNames = Object.freeze(Object.keys(entries) as VmLimitName[]);
+
+/** `given` over the defaults. */
+export function completeVmLimits(given: Partial<VmLimits> = {}): VmLimits {
+  const complete = vmLimitNames.map((name) => [name, given[name] ?? vmLimitTable[name].default]);
+  return Object.freeze(Object.fromEntries(complete) as VmLimits);
+}
