@@ -139,7 +139,10 @@ export function installWorker(
   /** Posts our message ahead of Node's first, with what the thread needs of the kernel: the slot, or -errno. */
   function prepare(handle: any, port: any, start: Omit<ThreadStart, "slot" | "socket">): number {
     const socket = env.openThreadSocket();
-    const slot = socket < 0 ? socket : slots.take(threadId, handle.threadId, socket, start.identity.start.threads);
+    const slot =
+      socket < 0
+        ? socket
+        : slots.take(threadId, handle.threadId, socket, start.identity.start.threads);
     if (slot < 0) {
       if (socket >= 0) env.closeSocket(socket);
       return slot;

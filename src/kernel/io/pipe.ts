@@ -86,7 +86,8 @@ export class Conduit {
   }
 
   pass(description: Passable): void {
-    if (!this.readerOpen || this.#passed.length >= limits.passedDescriptors) return description.unref();
+    if (!this.readerOpen || this.#passed.length >= limits.passedDescriptors)
+      return description.unref();
     this.#passed.push({ position: this.#position + this.buffer.length, description });
   }
 

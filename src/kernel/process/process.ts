@@ -433,11 +433,7 @@ export class Process {
       });
       return;
     }
-    const death = describeDeath(
-      status,
-      stderr.slice(0, limits.stderrReportBytes),
-      this.vm.limits,
-    );
+    const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes), this.vm.limits);
     if (death.stderr !== "") this.#report(Buffer.from(death.stderr));
     this.#finish(death.end);
   }

@@ -14,7 +14,8 @@ import { SocketDuplex } from "../../../dist/kernel/net/socket-duplex.js";
 
 const limit = { timeout: 30_000 };
 // The file system, which only Unix sockets by path need, does not load in every Node.
-const make = (exempt = []) => new Network({}, "secure-exec", { sockets: 256, connections: 256 }, exempt);
+const make = (exempt = []) =>
+  new Network({}, "secure-exec", { sockets: 256, connections: 256 }, exempt);
 const settled = (answer) =>
   answer instanceof Deferred
     ? new Promise((resolve) => answer.whenSettled(resolve))
