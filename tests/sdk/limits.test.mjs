@@ -1,5 +1,6 @@
 // The limits option: what is refused, and that each limit holds where programs meet it.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { it } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
 import { completeVmLimits, vmLimitNames, vmLimitTable } from "../../dist/protocol/limits.js";
@@ -259,3 +260,13 @@ it("captured output", options, () =>
     assert.equal(seen, 5000);
   }),
 );
+
+it("docs/limits.md lists the table", () => {
+  const text = readFileSync(new URL("../../docs/limits.md", import.meta.url), "utf8");
+  const rows = text.split("\n").filter((line) => line.startsWith("| `"));
+  const wanted = vmLimitNames.map((name) => {
+    const entry = vmLimitTable[name];
+    return `| \`${name}\` | ${entry.default} | ${entry.least}–${entry.most} | ${entry.what} |`;
+  });
+  assert.deepEqual(rows, wanted);
+});
