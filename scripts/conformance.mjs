@@ -70,16 +70,44 @@ const families = {
 /** Classes that say nothing about a guest, first match wins; the rest is public. */
 const excluded = [
   ["quic", (name) => /test-quic/.test(name)],
-  ["internals", (_, text, flags) => /--expose[-_]internals/.test(flags) || /internalBinding\(|process\.binding\(|require\('internal\//.test(text)],
-  ["permission-model", (name, _, flags) => /--(experimental-)?permission\b/.test(flags) || /test-permission-/.test(name)],
-  ["inspector-debugger", (name, text) => /test-(inspector|debugger)-/.test(name) || /require\('(node:)?inspector/.test(text) || /--inspect/.test(text)],
-  ["snapshot-sea", (name, text) => /test-(snapshot|single-executable|sea)-|^sea\//.test(name) || /--build-snapshot/.test(text)],
+  [
+    "internals",
+    (_, text, flags) =>
+      /--expose[-_]internals/.test(flags) ||
+      /internalBinding\(|process\.binding\(|require\('internal\//.test(text),
+  ],
+  [
+    "permission-model",
+    (name, _, flags) =>
+      /--(experimental-)?permission\b/.test(flags) || /test-permission-/.test(name),
+  ],
+  [
+    "inspector-debugger",
+    (name, text) =>
+      /test-(inspector|debugger)-/.test(name) ||
+      /require\('(node:)?inspector/.test(text) ||
+      /--inspect/.test(text),
+  ],
+  [
+    "snapshot-sea",
+    (name, text) =>
+      /test-(snapshot|single-executable|sea)-|^sea\//.test(name) || /--build-snapshot/.test(text),
+  ],
   ["abort-core", (_, text, flags) => /--abort[-_]on[-_]uncaught/.test(flags + text)],
-  ["v8-engine", (name, text, flags) => /--allow-natives-syntax|--(cpu|heap)-prof|--heapsnapshot|--trace-event|--trace-gc/.test(flags) || /test-(cpu-prof|heap-prof|heapdump|trace-events|v8-coverage)|^report\//.test(name) || /writeHeapSnapshot|getHeapSnapshot/.test(text)],
+  [
+    "v8-engine",
+    (name, text, flags) =>
+      /--allow-natives-syntax|--(cpu|heap)-prof|--heapsnapshot|--trace-event|--trace-gc/.test(
+        flags,
+      ) ||
+      /test-(cpu-prof|heap-prof|heapdump|trace-events|v8-coverage)|^report\//.test(name) ||
+      /writeHeapSnapshot|getHeapSnapshot/.test(text),
+  ],
   ["native-addon", (_, text) => /require\(`?'?\.\/build\//.test(text)],
 ];
 
-const flagsOf = (text) => /\/\/\s+Flags:(.*)/.exec(text)?.[1].trim().split(/\s+/).filter(Boolean) ?? [];
+const flagsOf = (text) =>
+  /\/\/\s+Flags:(.*)/.exec(text)?.[1].trim().split(/\s+/).filter(Boolean) ?? [];
 const environmentOf = (text) =>
   Object.fromEntries(
     (/\/\/\s+Env:(.*)/.exec(text)?.[1].trim().split(/\s+/) ?? []).map((pair) => {
@@ -117,8 +145,7 @@ function select() {
   for (const key of wanted) {
     if (!(key in families)) throw new Error(`no family ${key}; there are ${Object.keys(families)}`);
   }
-  const list =
-    given.list && new Set(readFileSync(given.list, "utf8").split(/\s+/).filter(Boolean));
+  const list = given.list && new Set(readFileSync(given.list, "utf8").split(/\s+/).filter(Boolean));
   const match = given.match && new RegExp(given.match);
   const names = ["parallel", "es-module", "module-hooks"]
     .flatMap((directory) =>
@@ -178,7 +205,13 @@ async function runInVm(name) {
   const timeout = Number(given.timeout);
   const runtime = await NodeRuntime.create({
     mounts: [{ guestPath: "/node/test", hostPath: root }],
-    permissions: { fs: "allow", network: "allow", childProcess: "allow", process: "allow", env: "allow" },
+    permissions: {
+      fs: "allow",
+      network: "allow",
+      childProcess: "allow",
+      process: "allow",
+      env: "allow",
+    },
     files: given.canary ? { "/tmp/canary.cjs": canary } : {},
   });
   try {
@@ -231,7 +264,9 @@ async function measure(name, worker) {
 
 function headline(output) {
   const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const said = lines.find((line) => /\w*Error\b|assert|EPERM/.test(line) && !/^\s+at |throw /.test(line));
+  const said = lines.find(
+    (line) => /\w*Error\b|assert|EPERM/.test(line) && !/^\s+at |throw /.test(line),
+  );
   return (said ?? lines[0] ?? "").trim().slice(0, 160);
 }
 
@@ -276,4 +311,6 @@ if (given.out !== undefined) {
   writeFileSync(given.out, `${JSON.stringify(record, null, 1)}\n`);
 }
 // A canary that counts as passed means that failures are not seen.
-process.exit(given.canary && Object.values(tests).some(({ verdict }) => verdict === "pass") ? 1 : 0);
+process.exit(
+  given.canary && Object.values(tests).some(({ verdict }) => verdict === "pass") ? 1 : 0,
+);

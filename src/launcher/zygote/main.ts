@@ -7,6 +7,7 @@
  * and after it runs in the guest's own process.
  */
 import { Channel } from "../../guest/channel.js";
+import { adoptEngineOptions } from "../../guest/engine-options.js";
 import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
@@ -47,6 +48,7 @@ export function main(modules: GuestModules): void {
 }
 
 async function boot(modules: GuestModules): Promise<void> {
+  adoptEngineOptions(internalBinding, requireBuiltin);
   let channel: Channel | undefined;
   const guestChannel = (): Channel => {
     if (channel === undefined) throw new Error("no guest has started");
