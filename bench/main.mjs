@@ -7,7 +7,7 @@ import { NodeRuntime } from "../dist/index.js";
 import { childrenOf, findKernel, meanMemory, rssOf } from "./memory.mjs";
 import { pause, percentile, runPlain, startPlain, summary, timed } from "./measure.mjs";
 import { measureTools } from "./tools.mjs";
-import { cpu, firstCreate, small } from "./workloads.mjs";
+import { cpu, firstCreate, httpLoopback, small } from "./workloads.mjs";
 
 // Where it is set, every plain Node reads a bundle of certificates; the engine never sees it.
 delete process.env.NODE_EXTRA_CA_CERTS;
@@ -15,6 +15,7 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 const rounds = 20;
 const coldRounds = 10;
 const cpuRounds = 5;
+const httpRounds = 3;
 const vmCount = 100;
 const runnerCount = 20;
 const serialRuns = 100;
@@ -126,11 +127,24 @@ async function measureCpu(runtime) {
   return { plain, guest };
 }
 
+async function measureHttp(runtime) {
+  const plain = [];
+  const guest = [];
+  for (let i = 0; i < httpRounds; i++) {
+    const args = ["--input-type=module", "-e", `${httpLoopback}console.log(perSecond)`];
+    plain.push(Number(runPlain(engine, args)));
+    guest.push((await runtime.run(`${httpLoopback}__return(perSecond)`)).value);
+  }
+  return { plain: percentile(plain, 0.5), guest: percentile(guest, 0.5) };
+}
+
 const runtime = await NodeRuntime.create();
 const memory = await measureMemory(runtime);
 const times = await measureTimes(runtime);
 const throughput = await measureThroughput(runtime);
 const speed = await measureCpu(runtime);
+const requests = await measureHttp(runtime);
+const httpRatio = requests.guest / requests.plain;
 await runtime.dispose();
 const toolRows = await measureTools();
 
@@ -162,6 +176,9 @@ const rows = [
   { what: "CPU-bound, plain engine", ...summary(speed.plain) },
   { what: "CPU-bound, guest", ...summary(speed.guest) },
   valueRow("CPU-bound, speed of plain", speedRatio, "", "≥ 0.9", speedRatio >= 0.9),
+  valueRow("HTTP loopback, plain engine", requests.plain, "/s"),
+  valueRow("HTTP loopback, guest", requests.guest, "/s"),
+  valueRow("HTTP loopback, rate of plain", httpRatio, "", "≥ 0.35", httpRatio >= 0.35),
   valueRow("serial runs", throughput.perSecond, "/s", "≥ 300/s", throughput.perSecond >= 300),
   valueRow("100 at once, correct", throughput.correct, "", "100", throughput.correct === 100),
   valueRow("100 at once, until the last", throughput.concurrentMs, "ms"),

@@ -20,6 +20,34 @@ for (let i = 0; i < 300_000; i++) {
 const spent = performance.now() - startedAt;
 `;
 
+/** HTTP requests over keep-alive connections of one process to itself; leaves their number per second in `perSecond`. */
+export const httpLoopback = `
+const { default: http } = await import("node:http");
+const server = http.createServer((_, response) => response.end("ok"));
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const { port } = server.address();
+const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
+const get = () =>
+  new Promise((resolve, reject) => {
+    const request = http.get({ host: "127.0.0.1", port, agent }, (response) => {
+      response.resume();
+      response.on("end", resolve);
+    });
+    request.on("error", reject);
+  });
+const requests = async (count) => {
+  let left = count;
+  const worker = async () => { while (left-- > 0) await get(); };
+  await Promise.all(Array.from({ length: 16 }, worker));
+};
+await requests(2000);
+const startedAt = performance.now();
+await requests(4000);
+const perSecond = (4000 / (performance.now() - startedAt)) * 1000;
+agent.destroy();
+server.close();
+`;
+
 /** A host process of its own: what its first `create` and first `run` take. */
 export const firstCreate = (sdk) => `
 import { NodeRuntime } from ${JSON.stringify(sdk)};

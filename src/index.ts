@@ -10,6 +10,12 @@ export type {
   NodeRuntimeCommandOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
+export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
+export type {
+  NodeRuntimeListener,
+  NodeRuntimeListenerQuery,
+  NodeRuntimeWaitOptions,
+} from "./sdk/listeners.js";
 export type {
   NodeRuntimeDirectoryEntry,
   NodeRuntimeFileStat,

@@ -3,6 +3,7 @@
  * every main thread forked from it, and that of each worker. Nothing of a program
  * has run in the thread; nothing here protects anything.
  */
+import { installCares } from "./bindings/cares.js";
 import { denyBindings } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
@@ -10,8 +11,11 @@ import { installModules } from "./bindings/modules.js";
 import { installPipes } from "./bindings/pipe.js";
 import { installProcess } from "./bindings/process.js";
 import { installSignals } from "./bindings/signal.js";
+import { createSocketHandle } from "./bindings/socket-handle.js";
 import { installSpawnSync } from "./bindings/spawn-sync.js";
 import { installStreams } from "./bindings/stream-handle.js";
+import { installTcp } from "./bindings/tcp.js";
+import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
@@ -70,7 +74,11 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   // The socket to the kernel is a pipe of the engine's own.
   const enginePipes = { ...internalBinding("pipe_wrap") };
   const streams = installStreams(environment);
-  installPipes(environment, streams);
+  const SocketHandle = createSocketHandle(environment, streams);
+  installPipes(environment, streams, SocketHandle);
+  installTcp(environment, streams, SocketHandle);
+  installUdp(environment, streams);
+  installCares(environment);
   installProcess(environment);
   installSpawnSync(environment, channel);
   installWorker(environment, tools.slots, tools.modules, tools.execArgv);

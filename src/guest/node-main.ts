@@ -154,6 +154,7 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
   if (engineOption("--dns-result-order") !== "")
     requireBuiltin("dns").setDefaultResultOrder(engineOption("--dns-result-order"));
   joinParent(requireBuiltin);
+  joinCluster(requireBuiltin);
 
   requireBuiltin("internal/modules/esm/get_format").initializeExtensionFormatMap();
   requireBuiltin("internal/modules/helpers").initializeCjsConditions();
@@ -230,7 +231,7 @@ function registerLoaders(requireBuiltin: (id: string) => any): void {
   for (const loader of loaders) requireBuiltin("module").register(loader, parent);
 }
 
-/** The channel of a forked child, and the part of `cluster` that uses it. */
+/** setupChildProcessIpcChannel of internal/process/pre_execution. */
 function joinParent(requireBuiltin: (id: string) => any): void {
   const { NODE_CHANNEL_FD: fd, NODE_CHANNEL_SERIALIZATION_MODE: mode } = process.env;
   if (fd !== undefined) {
@@ -238,8 +239,19 @@ function joinParent(requireBuiltin: (id: string) => any): void {
     delete process.env["NODE_CHANNEL_SERIALIZATION_MODE"];
     requireBuiltin("child_process")._forkChild(Number(fd), mode ?? "json");
   }
-  if (process.argv[1] !== undefined && process.env["NODE_UNIQUE_ID"] !== undefined) {
-    requireBuiltin("cluster")._setupWorker();
-    delete process.env["NODE_UNIQUE_ID"];
+}
+
+/** initializeClusterIPC there. The zygote may have loaded the primary's side of the module already. */
+function joinCluster(requireBuiltin: (id: string) => any): void {
+  if (process.argv[1] === undefined || process.env["NODE_UNIQUE_ID"] === undefined) return;
+  let cluster = requireBuiltin("cluster");
+  if (cluster.isPrimary === true) {
+    cluster = requireBuiltin("internal/cluster/child");
+    const { map } = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
+    const module = map.get("cluster");
+    module.exports = cluster;
+    module.exportKeys = Object.keys(cluster);
   }
+  cluster._setupWorker();
+  delete process.env["NODE_UNIQUE_ID"];
 }

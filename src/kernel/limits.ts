@@ -17,6 +17,23 @@ export const limits = Object.freeze({
   threadSockets: 24,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
+  /** Sockets of a VM, accepted connections not counted. */
+  sockets: 256,
+  /** Connections of a VM, those to the outside and from the host included. */
+  connections: 256,
+  /** Each direction of a connection. */
+  socketBufferBytes: 256 * 1024,
+  /** Connections that wait to be accepted, per listener; net.core.somaxconn. */
+  backlog: 4096,
+  /** Datagrams that wait to be received, per socket. */
+  datagrams: 1024,
+  datagramBytes: 4 * 1024 * 1024,
+  /** Names looked up whose addresses are remembered. */
+  resolvedNames: 1024,
+  /** Sockets of the host that one datagram socket may hear from. */
+  datagramPeers: 1024,
+  /** Body of one answer to the host's own request. */
+  fetchResponseBytes: 1024 * 1024,
   /** Descriptors of one process whose bytes travel as events. */
   flows: 512,
   /** Capacity of a pipe, and of each direction of a socket pair; pipe(7). */

@@ -13,7 +13,12 @@ import { FrameKind, FrameReader, encodeFrame } from "../protocol/frames.js";
 import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
 import type { Answer } from "../protocol/permissions.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
-import type { KernelStats, ProcessOptions, VmOptions } from "../protocol/host-calls.js";
+import type {
+  HostFetchRequest,
+  KernelStats,
+  ProcessOptions,
+  VmOptions,
+} from "../protocol/host-calls.js";
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
@@ -23,6 +28,7 @@ import { HostRequests } from "./host-requests.js";
 import { limits } from "./limits.js";
 import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-program.js";
+import { HostFetchError, hostFetch } from "./net/host-http.js";
 import { Vm, VmOptionError } from "./vm.js";
 import type { TakeGuest } from "./vm.js";
 
@@ -98,12 +104,43 @@ function spawn(
   return { pid: program.process.pid };
 }
 
+/** Ways to give up requests of the host, by the SDK's number. */
+const fetches = new Map<number, () => void>();
+
+async function fetchFor(
+  vm: number,
+  handle: number,
+  port: number,
+  request: string,
+  body: Uint8Array,
+): Promise<{ response: string; body: Uint8Array }> {
+  const { network } = vmOf(vm);
+  try {
+    const options = JSON.parse(request) as HostFetchRequest;
+    const answer = await hostFetch(network, port, options, Buffer.from(body), (cancel) =>
+      fetches.set(handle, cancel),
+    );
+    return { response: JSON.stringify(answer.response), body: answer.body };
+  } catch (error) {
+    if (error instanceof HostFetchError) throw new HostError(error.code, error.message);
+    throw error;
+  } finally {
+    fetches.delete(handle);
+  }
+}
+
 const hostFiles = createHostFiles(vmOf);
 type Calls = typeof hostCalls;
-const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K> } = {
+type Later<R> = R | Promise<R>;
+const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => Later<CallResult<Calls, K>> } = {
   ping: () => ({}),
   createVm: ({ vm, options }) => {
-    vms.set(vm, makeVm(vm, JSON.parse(options) as VmOptions));
+    const machine = makeVm(vm, JSON.parse(options) as VmOptions);
+    machine.network.announceTo({
+      listenerAdded: (info) => emit("listenerAdded", { vm, listener: JSON.stringify(info) }),
+      listenerRemoved: (id) => emit("listenerRemoved", { vm, id }),
+    });
+    vms.set(vm, machine);
     return {};
   },
   disposeVm: ({ vm }) => {
@@ -111,6 +148,7 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
     vms.delete(vm);
     if (machine !== undefined) {
       machine.disposed = true;
+      machine.network.close();
       for (const child of machine.processes.values()) child.signal(libc.SIGKILL);
       hostFiles.release(machine);
       machine.dispose();
@@ -123,6 +161,7 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Call
     vmOf(vm).registerTools(JSON.parse(tools) as ToolDescriptor[]);
     return {};
   },
+  fetch: ({ vm, fetch, port, request, body }) => fetchFor(vm, fetch, port, request, body),
   stats: () => {
     const stats: KernelStats = {
       pid: process.pid,
@@ -144,6 +183,7 @@ const events: { [K in keyof Events]: (args: Message<Events[K]["args"]>) => void 
   closeStdin: ({ process: handle }) => programs.get(handle)?.closeStdin(),
   kill: ({ process: handle, signal }) => void programs.get(handle)?.process.signal(signal),
   credit: ({ process: handle, stream, bytes }) => programs.get(handle)?.credit(stream, bytes),
+  cancelFetch: ({ fetch }) => fetches.get(fetch)?.(),
   residentExec: ({ process: handle, sequence, source }) =>
     programs.get(handle)?.process.residentExec(sequence, source),
   judged: ({ id, answers }) => requests.judged(id, JSON.parse(answers) as Answer[]),
@@ -167,27 +207,26 @@ function serve(): void {
       }
       const entry = callTable.get(frame.number);
       if (entry === undefined) throw new Error(`no call ${frame.number}`);
-      try {
-        const args = new Decoder(frame.payload).message(entry.spec.args as Schema);
-        const result = calls[entry.name as keyof Calls](args as never);
-        host.write(
-          encodeFrame(
-            FrameKind.reply,
-            frame.id,
-            frame.number,
-            entry.spec.result as Schema,
-            result as Message<Schema>,
-          ),
-        );
-      } catch (error) {
+      const { id, number } = frame;
+      const fail = (error: unknown): void => {
         const failure = {
           code: error instanceof HostError ? error.code : "ERR_SECURE_EXEC_INTERNAL",
           message: error instanceof Error ? error.message : String(error),
         };
         const json = JSON.stringify(failure);
-        host.write(
-          encodeFrame(FrameKind.failure, frame.id, frame.number, { json: "string" }, { json }),
-        );
+        host.write(encodeFrame(FrameKind.failure, id, number, { json: "string" }, { json }));
+      };
+      const answer = (result: object): void => {
+        const schema = entry.spec.result as Schema;
+        host.write(encodeFrame(FrameKind.reply, id, number, schema, result as Message<Schema>));
+      };
+      try {
+        const args = new Decoder(frame.payload).message(entry.spec.args as Schema);
+        const result = calls[entry.name as keyof Calls](args as never);
+        if (result instanceof Promise) result.then(answer, fail);
+        else answer(result);
+      } catch (error) {
+        fail(error);
       }
     });
   });

@@ -12,6 +12,7 @@ import type { ToolDescriptor } from "../protocol/tools.js";
 import { limits } from "./limits.js";
 import type { Guest } from "../launcher/fork.js";
 import type { HostRequests } from "./host-requests.js";
+import { Network } from "./net/network.js";
 import { Policy } from "./policy/policy.js";
 import { installPrograms } from "./process/programs.js";
 import type { Process } from "./process/process.js";
@@ -58,6 +59,7 @@ export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => v
 export class Vm {
   readonly fs: FileSystem;
   readonly processes = new ProcessTable();
+  readonly network: Network;
   /** Where the OS processes come from. */
   readonly takeGuest: TakeGuest;
   readonly env: Record<string, string>;
@@ -86,6 +88,8 @@ export class Vm {
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
+    this.network = new Network(this.fs, identity.hostname, options.loopbackExemptPorts ?? []);
+    this.network.policy = this.policy.network;
     if (options.tools.length > 0) this.registerTools(options.tools);
     this.fs.mountProc(this.#machineView());
     for (const mount of options.mounts) this.#mount(mount);

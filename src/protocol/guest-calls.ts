@@ -5,12 +5,14 @@
  */
 import { flowCalls, guestFlowEvents, kernelFlowEvents } from "./flow-calls.js";
 import { fsCalls } from "./fs-calls.js";
+import { netCalls } from "./net-calls.js";
 import type { JsRuntime } from "./platforms.js";
 
 /** Calls a guest makes; each gets one reply or an errno. */
 export const guestCalls = {
   ...fsCalls,
   ...flowCalls,
+  ...netCalls,
   /** Changes the working directory; answers its absolute path. */
   chdir: { nr: 1, args: { path: "string" }, result: { cwd: "string" } },
   umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },

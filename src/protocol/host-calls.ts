@@ -67,6 +67,15 @@ export const hostCalls = {
     args: { vm: "u32", process: "u32", options: "string", source: "bytes" },
     result: { pid: "u32" },
   },
+  /**
+   * An HTTP request to a listener of the VM. `request` is JSON of `HostFetchRequest`, `response`
+   * of `HostFetchResponse`. `fetch` numbers the request for `cancelFetch`.
+   */
+  fetch: {
+    nr: 30,
+    args: { vm: "u32", fetch: "u32", port: "u32", request: "string", body: "bytes" },
+    result: { response: "string", body: "bytes" },
+  },
   /** Adds tools or replaces them; `tools` is JSON of `ToolDescriptor[]`. */
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
@@ -80,12 +89,39 @@ export const hostEvents = {
   kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
+  /** Gives up a `fetch` of this number. */
+  cancelFetch: { nr: 20, args: { vm: "u32", fetch: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
   /** Answers `judge`; `answers` is JSON of `Answer[]`. */
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
   toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
 } as const;
+
+export interface HostFetchRequest {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+}
+
+export interface HostFetchResponse {
+  status: number;
+  statusText: string;
+  /** Lower-case names, in the order they came. */
+  headers: [name: string, value: string][];
+}
+
+/** Somebody in a VM who listens. */
+export interface ListenerInfo {
+  id: number;
+  pid: number;
+  /** Address and port, or else `path`. */
+  host: string;
+  port: number;
+  path: string;
+  /** Why the host's port of the same number could not be opened for it; empty when it need not, or is. */
+  publishError: string;
+}
 
 /** One-way messages from the kernel to the SDK. */
 export const kernelHostEvents = {
@@ -94,6 +130,9 @@ export const kernelHostEvents = {
   exit: { nr: 2, args: { vm: "u32", process: "u32", end: "string", value: "bytes" } },
   /** The program, or one that shares its stdin, took this many bytes of it. */
   stdinCredit: { nr: 4, args: { vm: "u32", process: "u32", bytes: "u32" } },
+  /** `listener` is JSON of `ListenerInfo`. */
+  listenerAdded: { nr: 20, args: { vm: "u32", listener: "string" } },
+  listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
@@ -112,6 +151,8 @@ export interface HostFailure {
 export interface VmOptions {
   env: Record<string, string>;
   cwd: string;
+  /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
+  loopbackExemptPorts?: number[];
   mounts: VmMount[];
   permissions: Policies;
   /** How long a policy function may take; a later answer is a denial. */

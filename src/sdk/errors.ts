@@ -129,6 +129,36 @@ export const errorTable = {
     when: "A snippet did not finish in time. Its process was killed.",
     remedy: "Create a new runner, and allow more time if the snippet deserves it.",
   },
+  NO_LISTENER: {
+    message: "no program listens there: {why}",
+    when: "fetch names a port on which no program of this machine listens. Nothing else was tried.",
+    remedy: "Await waitForListener({ port }) first.",
+  },
+  LISTENER_TIMEOUT: {
+    message: "Timed out after {timeout}ms waiting for a listener on {listener}",
+    when: "Nobody listened there in time.",
+    remedy: "Check that the program still runs and where it listens, or raise timeoutMs.",
+  },
+  PORT_TAKEN: {
+    message: "port {port} of the host cannot be opened for the machine: {why}",
+    when: "A program listens on a port named in loopbackExemptPorts, and the host's port of that number is taken.",
+    remedy: "Free the port on the host, or take it out of loopbackExemptPorts.",
+  },
+  CONNECTION_LIMIT: {
+    message: "the machine takes no more connections: {why}",
+    when: "fetch is called while the machine's connections, or those waiting for the listener, are at their limit.",
+    remedy: "Wait for answers, or close connections inside the machine.",
+  },
+  FETCH_FAILED: {
+    message: "the request got no answer: {why}",
+    when: "The listener closed the connection, sent something that is no HTTP, or the machine ended.",
+    remedy: "Look at what the program printed.",
+  },
+  FETCH_RESPONSE_LIMIT: {
+    message: "the answer is too large: {why}",
+    when: "The body of an answer to fetch is over 1 MiB.",
+    remedy: "Ask for less at once, for instance with a range.",
+  },
   NO_SUCH_FILE: {
     message: "no such file: {path}",
     when: "readFile or another file call names a path that does not exist in the virtual machine.",

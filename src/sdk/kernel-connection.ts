@@ -12,7 +12,7 @@ import { Decoder, MalformedMessage, wireLimits } from "../protocol/codec.js";
 import { encodeFrame, FrameKind, FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
-import type { HostFailure, ProcessEnd } from "../protocol/host-calls.js";
+import type { HostFailure, ListenerInfo, ProcessEnd } from "../protocol/host-calls.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import type { CallArgs, CallResult, CallSpec } from "../protocol/table.js";
 import type { Message } from "../protocol/codec.js";
@@ -74,11 +74,19 @@ export class KernelRefusal extends Error {
   }
 }
 
+/** What a machine hears. No method may throw. */
+export interface MachineSink {
+  listenerAdded(info: ListenerInfo): void;
+  listenerRemoved(id: number): void;
+  lost(error: SecureExecError): void;
+}
+
 export class KernelConnection {
   readonly #kernel: KernelProcess;
   readonly #reader = new FrameReader();
   readonly #calls = new Map<number, PendingCall>();
   readonly #sinks = new Map<number, ProcessSink>();
+  readonly #machines = new Map<number, MachineSink>();
   readonly #vms = new Map<number, VmSink>();
   #lastCall = 0;
   #lastHandle = 0;
@@ -162,6 +170,25 @@ export class KernelConnection {
 
   detach(handle: number): void {
     if (this.#sinks.delete(handle)) this.#kernel.release();
+  }
+
+  /** Routes what concerns a machine to `sink`; does not keep the event loop alive. */
+  attachMachine(vm: number, sink: MachineSink): void {
+    this.#machines.set(vm, sink);
+  }
+
+  detachMachine(vm: number): void {
+    this.#machines.delete(vm);
+  }
+
+  /** Keeps the event loop alive until the answer is called. */
+  hold(): () => void {
+    this.#kernel.hold();
+    let held = true;
+    return () => {
+      if (held) this.#kernel.release();
+      held = false;
+    };
   }
 
   /** Routes what the kernel asks about `vm` to `sink` until `detachVm`. Does not keep the event loop alive. */
@@ -255,6 +282,16 @@ export class KernelConnection {
         this.#sinks.get(process)?.residentDone(sequence, exitCode);
         return;
       }
+      case kernelHostEvents.listenerAdded.nr: {
+        const { vm, listener } = decoder.message(kernelHostEvents.listenerAdded.args);
+        this.#machines.get(vm)?.listenerAdded(JSON.parse(listener) as ListenerInfo);
+        return;
+      }
+      case kernelHostEvents.listenerRemoved.nr: {
+        const { vm, id } = decoder.message(kernelHostEvents.listenerRemoved.args);
+        this.#machines.get(vm)?.listenerRemoved(id);
+        return;
+      }
       case kernelHostEvents.judge.nr: {
         const { vm, id, scope, requests } = decoder.message(kernelHostEvents.judge.args);
         this.#vms.get(vm)?.judge(id, scope as Scope, JSON.parse(requests) as Request[]);
@@ -284,6 +321,8 @@ export class KernelConnection {
       this.#settled(id);
       pending.reject(error);
     }
+    for (const machine of this.#machines.values()) machine.lost(error);
+    this.#machines.clear();
     for (const [handle, sink] of this.#sinks) {
       this.detach(handle);
       sink.lost(error);

@@ -7,6 +7,7 @@
  * Untrusted: callers are trusted, but what they pass may come from elsewhere.
  */
 import { failure, invalidOption } from "./errors.js";
+import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
@@ -41,6 +42,12 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   nodeModules?: string | NodeModulesMount;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
+  /**
+   * Ports open in both directions: a program's listener there is reachable at the host's
+   * 127.0.0.1 too, and where no program listens, a program's connection to localhost reaches
+   * the host's, if the network policy allows it.
+   */
+  loopbackExemptPorts?: number[];
   /** Called once per stage of starting up. */
   onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
   /** What programs may do, merged per scope over the defaults; see docs/permissions.md. */
@@ -95,11 +102,12 @@ const createNames = [
   "onBootTiming",
   "permissions",
   "permissionTimeoutMs",
+  "loopbackExemptPorts",
   ...toolNames,
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
-const plannedNames = ["loopbackExemptPorts", "commandsDir", "wasmCommandDirs", "limits", "user"];
+const plannedNames = ["commandsDir", "wasmCommandDirs", "limits", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -226,10 +234,18 @@ export interface CreateOptions {
   mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
+  loopbackExemptPorts: number[];
   permissions: ParsedPermissions;
   permissionTimeoutMs: number;
   tools: ParsedTools;
   jsRuntime: JsRuntime;
+}
+
+function portsOf(option: string, value: unknown): number[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || !value.every(isPort))
+    throw invalidOption(option, "must be an array of ports from 1 to 65535");
+  return [...new Set(value)];
 }
 
 /** The tools under whichever of the three names they were given. */
@@ -260,6 +276,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     mounts: mountsOf(given.mounts, given.nodeModules),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
+    loopbackExemptPorts: portsOf("loopbackExemptPorts", given.loopbackExemptPorts),
     permissions: parsePermissions(given.permissions, toolsGiven),
     permissionTimeoutMs:
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,

@@ -7,14 +7,22 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import { performance } from "node:perf_hooks";
-import type { ProcessOptions, VmOptions } from "../protocol/host-calls.js";
+import type { HostFetchResponse, ProcessOptions, VmOptions } from "../protocol/host-calls.js";
 import { failure, printable } from "./errors.js";
 import { RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
+import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
+import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
+import { Listeners, parseQuery } from "./listeners.js";
+import type {
+  NodeRuntimeListener,
+  NodeRuntimeListenerQuery,
+  NodeRuntimeWaitOptions,
+} from "./listeners.js";
 import { MachineHost } from "./machine-host.js";
 import {
   bytesOf,
@@ -78,6 +86,9 @@ export class NodeRuntime {
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
+  readonly #listeners = new Listeners();
+  /** How to end waits for listeners that can come no more. */
+  readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
 
   private constructor(connection: KernelConnection, given: CreateOptions) {
@@ -92,6 +103,11 @@ export class NodeRuntime {
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
     });
     this.#host.tools.add(given.tools, "tools");
+    connection.attachMachine(vm, {
+      listenerAdded: (info) => this.#listeners.added(info),
+      listenerRemoved: (id) => this.#listeners.removed(id),
+      lost: (error) => this.#endWaits(error),
+    });
   }
 
   /**
@@ -113,13 +129,14 @@ export class NodeRuntime {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
-    const { env, cwd, mounts, jsRuntime, permissionTimeoutMs } = given;
+    const { env, cwd, mounts, jsRuntime, loopbackExemptPorts, permissionTimeoutMs } = given;
     const runtime = new NodeRuntime(connection, given);
     const vmOptions = JSON.stringify({
       env,
       cwd,
       mounts,
       jsRuntime,
+      loopbackExemptPorts,
       permissions: given.permissions.policies,
       permissionTimeoutMs,
       tools: runtime.#host.tools.descriptors(),
@@ -252,6 +269,73 @@ export class NodeRuntime {
   }
 
   /**
+   * Sends an HTTP request to a program that listens on `port` of the machine, and to nothing else;
+   * the network policy has no say. Rejects with NO_LISTENER, FETCH_FAILED or FETCH_RESPONSE_LIMIT.
+   */
+  fetch(port: number, input: NodeRuntimeFetchInput): Promise<NodeRuntimeFetchResponse>;
+  fetch(port: number, request: Request): Promise<Response>;
+  async fetch(
+    port: number,
+    input: NodeRuntimeFetchInput | Request,
+  ): Promise<NodeRuntimeFetchResponse | Response> {
+    const standard = typeof Request === "function" && input instanceof Request;
+    const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
+    this.#checkUsable();
+    const signal = standard ? input.signal : undefined;
+    signal?.throwIfAborted();
+    const fetch = this.#connection.newHandle();
+    const cancel = (): void => this.#connection.send("cancelFetch", { vm: this.#vm, fetch });
+    const stopListening = listenOnce(signal, cancel);
+    try {
+      const answer = await this.#connection.call("fetch", {
+        vm: this.#vm,
+        fetch,
+        port: call.port,
+        request: JSON.stringify(call.request),
+        body: call.body,
+      });
+      const response = JSON.parse(answer.response) as HostFetchResponse;
+      return standard
+        ? standardResponse(response, answer.body)
+        : simpleResponse(response, answer.body);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Who listens there right now, or null. */
+  findListener(query: NodeRuntimeListenerQuery): NodeRuntimeListener | null {
+    const wanted = parseQuery(query);
+    this.#checkUsable();
+    return this.#listeners.find(wanted);
+  }
+
+  /** Resolves once a program listens there. Rejects with LISTENER_TIMEOUT, PORT_TAKEN or the signal's reason. */
+  async waitForListener(
+    query: NodeRuntimeListenerQuery,
+    options?: NodeRuntimeWaitOptions,
+  ): Promise<NodeRuntimeListener> {
+    const wanted = parseQuery(query);
+    this.#checkUsable();
+    const release = this.#connection.hold();
+    try {
+      return await this.#listeners.wait(wanted, options, (fail) => {
+        this.#waits.add(fail);
+        return () => this.#waits.delete(fail);
+      });
+    } finally {
+      release();
+    }
+  }
+
+  #endWaits(error: unknown): void {
+    for (const fail of this.#waits) fail(error);
+  }
+
+  /**
    * Adds host tools, or replaces those of the same name. Whether programs may call them is for
    * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
    */
@@ -350,6 +434,7 @@ export class NodeRuntime {
 
   async #tearDown(): Promise<void> {
     for (const guest of this.#awaited) guest.fail(failure("DISPOSED", { what: "runtime" }));
+    this.#endWaits(failure("DISPOSED", { what: "runtime" }));
     const runners = [...this.#runners].map((runner) => runner.dispose());
     try {
       await this.#connection.call("disposeVm", { vm: this.#vm });
@@ -357,6 +442,7 @@ export class NodeRuntime {
       // Without a kernel there is no machine left to dispose.
       if (error instanceof KernelRefusal) throw error.toPublic();
     } finally {
+      this.#connection.detachMachine(this.#vm);
       for (const guest of this.#processes) guest.vanish();
       this.#connection.detachVm(this.#vm);
     }

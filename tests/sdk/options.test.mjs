@@ -20,6 +20,7 @@ test("defaults", () => {
       files: [],
       mounts: [],
       sidecar: undefined,
+      loopbackExemptPorts: [],
       onBootTiming: undefined,
       permissions: {
         policies: {
@@ -80,7 +81,7 @@ test("unknown create options are refused by name", async () => {
 });
 
 test("planned options are refused by name", async () => {
-  for (const name of ["loopbackExemptPorts", "commandsDir"]) {
+  for (const name of ["commandsDir"]) {
     const refused = coded("NOT_IMPLEMENTED", new RegExp(`^${name} is not implemented`));
     await assert.rejects(NodeRuntime.create({ [name]: {} }), refused);
   }
@@ -96,6 +97,8 @@ test("create options of the wrong type name themselves", () => {
     [{ env: ["A"] }, /^env must be an object/],
     [{ files: { "data.txt": "" } }, /^files\["data.txt"\] must be an absolute/],
     [{ files: { "/a": 1 } }, /^files\["\/a"\] must be a string or a Uint8Array/],
+    [{ loopbackExemptPorts: [0] }, /^loopbackExemptPorts must be an array of ports/],
+    [{ loopbackExemptPorts: 80 }, /^loopbackExemptPorts must be an array of ports/],
     [{ sidecar: {} }, /^sidecar must be a SidecarProcess/],
     [{ onBootTiming: 1 }, /^onBootTiming must be a function/],
   ]) {

@@ -15,12 +15,8 @@ interface Refusal {
 }
 
 export const refusals: readonly Refusal[] = Object.freeze([
-  { binding: "tcp_wrap", name: "TCP", kind: "class", syscall: "socket" },
-  { binding: "udp_wrap", name: "UDP", kind: "class", syscall: "socket" },
   { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },
   { binding: "heap_utils", name: "triggerHeapSnapshot", kind: "function", syscall: "open" },
-  { binding: "cares_wrap", name: "getaddrinfo", kind: "function", syscall: "getaddrinfo" },
-  { binding: "cares_wrap", name: "getnameinfo", kind: "function", syscall: "getnameinfo" },
 ] as const);
 
 function refusal(syscall: string): Error {
@@ -36,12 +32,8 @@ export function denyBindings(internalBinding: (name: string) => any): void {
     const target = internalBinding(binding);
     if (typeof target?.[name] !== "function")
       throw new Error(`binding ${binding}.${name} is not in this engine`);
-    // getaddrinfo and its sibling report through their return value.
-    const value = name.startsWith("get")
-      ? () => -Errno.EPERM
-      : function refused() {
-          throw refusal(syscall);
-        };
-    target[name] = value;
+    target[name] = function refused() {
+      throw refusal(syscall);
+    };
   }
 }

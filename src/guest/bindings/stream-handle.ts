@@ -18,6 +18,9 @@ import type { GuestEnvironment } from "../environment.js";
 const joinBytes = 16 * 1024;
 const UV_EOF = -4095;
 
+/** Bytes, a descriptor that comes with the next ones, or the end as uv_read_cb knows it. */
+type Incoming = Uint8Array | number | { fd: number; kind: string };
+
 interface Outgoing {
   chunks: Uint8Array[];
   bytes: number;
@@ -85,12 +88,16 @@ export function installStreams(env: GuestEnvironment): Streams {
     #written = 0;
     #outbox: Outgoing[] = [];
     #outboxBytes = 0;
-    /** What came while nobody was reading. A number is the end, as uv_read_cb knows it. */
-    #inbox: (Uint8Array | number | { fd: number; kind: string })[] = [];
+    /** What came while nobody was reading. */
+    #inbox: Incoming[] = [];
     #drainScheduled = false;
+    /** A turn to read is under way. */
+    #pulling = false;
     #shutdownReq: any;
     #completions: { req: any; status: number; native: boolean }[] = [];
     #frame: unknown;
+    /** Size of the buffer that the reader gave, or 0. */
+    #userBufferBytes = 0;
 
     /** Takes over an open descriptor. Answers 0 or a negative errno. */
     open(fd: number): number {
@@ -192,55 +199,75 @@ export function installStreams(env: GuestEnvironment): Streams {
       return this.#closed;
     }
 
+    useUserBuffer(buffer: Uint8Array): void {
+      this.#userBufferBytes = buffer.byteLength;
+      super["useUserBuffer"](buffer);
+    }
+
     #topUp(): void {
       if (this.#consumed < flowWindowBytes / 2) return;
       kernel.event("flowRead", { flow: this.#flow, bytes: this.#consumed });
       this.#consumed = 0;
     }
 
+    /** For callers whose caller must not hear of data before they return. */
     #scheduleDrain(): void {
       if (this.#drainScheduled) return;
       this.#drainScheduled = true;
-      kernel.ref();
       setImmediate(() => {
         this.#drainScheduled = false;
-        kernel.unref();
         this.#drain();
       });
     }
 
+    /** Gives the reader what came, one piece per turn: each may pause or close the stream. */
     #drain(): void {
-      while (this.#reading && this.#inbox.length > 0) this.#take(this.#inbox.shift()!);
+      if (this.#pulling || !this.#reading || this.#inbox.length === 0) return;
+      this.#pulling = true;
+      deliver(undefined, undefined, () => {
+        this.#pulling = false;
+        try {
+          if (this.#reading && !this.#closed) this.#pull();
+        } finally {
+          if (!this.#closed) this.#drain();
+        }
+      });
     }
 
-    received(item: Uint8Array | number | { fd: number; kind: string }): void {
+    received(item: Incoming): void {
       if (this.#closed) return;
-      if (this.#reading && this.#inbox.length === 0) this.#take(item);
-      else this.#inbox.push(item);
+      this.#inbox.push(item);
+      this.#drain();
     }
 
-    #take(item: Uint8Array | number | { fd: number; kind: string }): void {
-      if (typeof item === "number") return this.#end(item);
-      if (item instanceof Uint8Array) {
-        this.#consumed += item.byteLength;
-        deliver(undefined, undefined, () => this.readBuffer(item));
-        if (this.#reading && !this.#closed) this.#topUp();
-        return;
+    #pull(): void {
+      let item = this.#inbox.shift();
+      while (typeof item === "object" && "fd" in item) {
+        this["pendingHandle"] = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
+        item = this.#inbox.shift();
       }
-      this["pendingHandle"] = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
+      if (item === undefined) return;
+      if (typeof item === "number") return this.#end(item);
+      let part = item;
+      // The engine would fill a buffer of the reader's again and again, past a pause.
+      if (this.#userBufferBytes > 0 && item.byteLength > this.#userBufferBytes) {
+        part = item.subarray(0, this.#userBufferBytes);
+        this.#inbox.unshift(item.subarray(this.#userBufferBytes));
+      }
+      this.#consumed += part.byteLength;
+      this.readBuffer(part);
+      if (this.#reading && !this.#closed) this.#topUp();
     }
 
     #end(errno: number): void {
       // libuv stops reading by itself at the end.
       this.#reading = false;
       this.#updateHold();
-      if (errno === UV_EOF) return deliver(undefined, undefined, () => this.emitEOF());
+      if (errno === UV_EOF) return this.emitEOF();
       const target = secured.get(this) ?? this;
-      deliver(this.#frame, target, () => {
-        streamBaseState[kReadBytesOrError] = errno;
-        streamBaseState[kArrayBufferOffset] = 0;
-        target.onread?.(undefined);
-      });
+      streamBaseState[kReadBytesOrError] = errno;
+      streamBaseState[kArrayBufferOffset] = 0;
+      target.onread?.(undefined);
     }
 
     // Writing.
@@ -417,6 +444,8 @@ export function installStreams(env: GuestEnvironment): Streams {
     closeWith(reset: boolean, done?: () => void): void {
       if (this.#closed) return;
       const unread = this.#inbox.some((item) => item instanceof Uint8Array);
+      // Only a flow can be told to reset.
+      if (reset) this.#openFlow();
       this.#closed = true;
       this.#reading = false;
       this.#updateHold();
@@ -453,7 +482,7 @@ export function installStreams(env: GuestEnvironment): Streams {
 }
 
 /** Any view as bytes: guests may write from a DataView. */
-function bytesOf(data: ArrayBufferView): Uint8Array {
+export function bytesOf(data: ArrayBufferView): Uint8Array {
   return data instanceof Uint8Array
     ? data
     : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

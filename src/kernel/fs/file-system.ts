@@ -25,6 +25,7 @@ import { CharacterDevice, type DeviceName } from "./device.js";
 import {
   BLOCK_BYTES,
   Directory,
+  ExternalDirectory,
   type DirectoryEntry,
   ExternalFile,
   type FileStat,
@@ -287,6 +288,22 @@ export class FileSystem {
 
   mkdtemp(who: Credentials, prefix: string): string | Failure {
     return mkdtemp(this.#sb, who, prefix);
+  }
+
+  /** The file that binding a Unix socket makes: its stat, or why not. */
+  makeSocket(who: Credentials, path: string): FileStat | Failure {
+    const at = walkToNew(this.#sb, who, path, false);
+    if (isFailure(at)) return at === -Errno.EEXIST ? -Errno.EADDRINUSE : at;
+    const refused = mayCreate(at.parent, who);
+    if (refused !== 0) return refused;
+    // mknod(2): the file system has no such nodes.
+    if (at.parent instanceof ExternalDirectory) return -Errno.EPERM;
+    const permissions = 0o777 & ~who.umask;
+    const parent = inMemory(at.parent);
+    const made = create(this.#sb, parent, at.name, () =>
+      this.#sb.makeSocket(who, parent, permissions),
+    );
+    return isFailure(made) ? made : made.stat();
   }
 
   /** For the boot layout: a device node of mode 0666, owned by root. */

@@ -9,7 +9,7 @@
  * Untrusted: entry names, hence a Map; link targets, which are only ever text to walk.
  */
 import { Errno, type Failure } from "../../abi/errno.js";
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../abi/fcntl.js";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
 import type { Credentials } from "./credentials.js";
 import type { PageCache } from "./page-cache.js";
 
@@ -280,6 +280,17 @@ export class SymbolicLink extends Inode {
 
   get size(): number {
     return this.targetBytes;
+  }
+}
+
+/** The name of a Unix socket. The socket itself is the network's, found by this inode's number. */
+export class SocketFile extends Inode {
+  constructor(attributes: InodeAttributes) {
+    super(S_IFSOCK, attributes);
+  }
+
+  get size(): number {
+    return 0;
   }
 }
 

@@ -29,6 +29,7 @@ import {
   ExternalFile,
   type Inode,
   RegularFile,
+  SocketFile,
   SymbolicLink,
 } from "./inode.js";
 import { OpenFile } from "./open-file.js";
@@ -97,6 +98,7 @@ function mayOpen(inode: Inode, who: Credentials, flags: number): 0 | Failure {
   if (inode instanceof Directory && (wanted & W_OK) !== 0) return -Errno.EISDIR;
   if (inode.readOnly && (wanted & W_OK) !== 0) return -Errno.EROFS;
   if (!permits(inode, who, wanted)) return -Errno.EACCES;
+  if (inode instanceof SocketFile) return -Errno.ENXIO;
   if (inode instanceof CharacterDevice && inode.unopenable !== 0) return inode.unopenable;
   if ((flags & O_NOATIME) !== 0 && !owns(inode, who)) return -Errno.EPERM;
   return 0;

@@ -17,6 +17,7 @@ import {
   MEMORY_DEVICE,
   MemoryDirectory,
   RegularFile,
+  SocketFile,
   SymbolicLink,
 } from "./inode.js";
 import { PageCache } from "./page-cache.js";
@@ -62,6 +63,11 @@ export class SuperBlock {
     const attributes = this.#attributes(who, parent, 0o777);
     if (attributes === undefined) this.quota.giveBytes(charge);
     return attributes && new SymbolicLink(attributes, detached(target));
+  }
+
+  makeSocket(who: Identity, parent: Directory, mode: number): SocketFile | undefined {
+    const attributes = this.#attributes(who, parent, mode);
+    return attributes && new SocketFile(attributes);
   }
 
   makeDevice(parent: Directory, device: DeviceName): CharacterDevice | undefined {

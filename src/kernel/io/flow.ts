@@ -83,7 +83,11 @@ class Flow {
       }
       if (typeof data === "number" || data.byteLength === 0) {
         this.#readEnded = true;
-        this.#owner.notifyFlow("flowEnd", { flow, errno: typeof data === "number" ? -data : 0 });
+        const errno = typeof data === "number" ? -data : 0;
+        // The one who ended it hears that it is done before the other hears of the end.
+        queueMicrotask(() => {
+          if (!this.#closed) this.#owner.notifyFlow("flowEnd", { flow, errno });
+        });
         return;
       }
       this.#readCredit -= data.byteLength;
@@ -214,12 +218,7 @@ export class FlowTable {
       }
       case "flowClose":
         if (flow === undefined) return;
-        this.#flows.delete(number);
-        flow.close((args.reset as boolean) || (args.unread as boolean));
-        // Another descriptor may have taken the number since.
-        if (this.#owner.descriptors.get(flow.fd) === flow.stream)
-          this.#owner.descriptors.close(flow.fd);
-        return;
+        return this.#close(number, flow, (args.reset as boolean) || (args.unread as boolean));
     }
   }
 
@@ -239,9 +238,16 @@ export class FlowTable {
     return this.#flows.get(number)?.shutdown() ?? -Errno.ENOTCONN;
   }
 
-  /** The process has ended. */
+  #close(number: number, flow: Flow, reset: boolean): void {
+    this.#flows.delete(number);
+    flow.close(reset);
+    // Another descriptor may have taken the number since.
+    if (this.#owner.descriptors.get(flow.fd) === flow.stream)
+      this.#owner.descriptors.close(flow.fd);
+  }
+
+  /** The thread that opened them has ended. */
   closeAll(): void {
-    for (const flow of this.#flows.values()) flow.close(false);
-    this.#flows.clear();
+    for (const [number, flow] of this.#flows) this.#close(number, flow, false);
   }
 }

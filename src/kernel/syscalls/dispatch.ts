@@ -11,6 +11,7 @@ import type { Denial } from "../policy/decision.js";
 import type { Process } from "../process/process.js";
 import { fsHandlers } from "./fs.js";
 import { descriptorHandlers } from "./descriptors.js";
+import { netHandlers } from "./net.js";
 import { processHandlers } from "./process.js";
 import { toolHandlers } from "./tools.js";
 
@@ -28,6 +29,7 @@ export type Handlers = {
 
 const handlers: Handlers = {
   ...fsHandlers,
+  ...netHandlers,
   ...descriptorHandlers,
   ...processHandlers,
   ...toolHandlers,

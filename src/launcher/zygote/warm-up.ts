@@ -10,6 +10,8 @@ import * as libc from "../../sandbox/libc.js";
 const keptInternals = [
   "internal/modules/run_main",
   "internal/modules/esm/loader",
+  "internal/modules/helpers",
+  "internal/cluster/child",
   "module",
   "url",
   "path",

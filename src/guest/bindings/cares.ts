@@ -1,0 +1,222 @@
+/**
+ * Replaces name resolution of internalBinding("cares_wrap"): getaddrinfo,
+ * getnameinfo and the queries of `ChannelWrap` ask the kernel. Name servers that
+ * a program sets are asked by the program itself, over its own sockets.
+ */
+import { Errno } from "../../abi/errno.js";
+import { createDelivery } from "../delivery.js";
+import type { GuestEnvironment } from "../environment.js";
+import { createDnsClient } from "./dns-client.js";
+import { recordTypes } from "./dns-message.js";
+import type { DnsRecord } from "./dns-message.js";
+import { denialError } from "./socket-handle.js";
+
+/** Methods of ChannelWrap and the record type each asks for. */
+const queries: Readonly<Record<string, string>> = Object.freeze({
+  queryAny: "ANY",
+  queryA: "A",
+  queryAaaa: "AAAA",
+  queryCaa: "CAA",
+  queryCname: "CNAME",
+  queryMx: "MX",
+  queryNs: "NS",
+  queryTxt: "TXT",
+  queryTlsa: "TLSA",
+  querySrv: "SRV",
+  queryPtr: "PTR",
+  queryNaptr: "NAPTR",
+  querySoa: "SOA",
+  getHostByAddr: "REVERSE",
+});
+
+/** c-ares' own. */
+const defaultTimeoutMs = 2000;
+const defaultTries = 4;
+
+const typeNames = new Map(Object.entries(recordTypes).map(([name, number]) => [number, name]));
+
+/** A record as `resolveAny` shows it. */
+function anyRecord({ type, ttl, value }: DnsRecord): object[] {
+  const name = typeNames.get(type);
+  if (name === undefined) return [];
+  if (name === "A" || name === "AAAA") return [{ address: value, ttl, type: name }];
+  if (name === "TXT") return [{ entries: value, type: name }];
+  if (typeof value === "string") return [{ value, type: name }];
+  return [{ ...value, type: name }];
+}
+
+export function installCares(env: GuestEnvironment): void {
+  const { kernel } = env;
+  const binding = env.internalBinding("cares_wrap");
+  const { DNS_ORDER_IPV4_FIRST, DNS_ORDER_IPV6_FIRST, AI_V4MAPPED } = binding;
+  const frames = env.requireBuiltin("internal/async_context_frame");
+  const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
+  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
+  const deliver = createDelivery(env);
+
+  /** Hands an error of our own to whoever waits for `req`. */
+  const refuse = (req: any, error: Error): void => {
+    if (typeof req.reject === "function") req.reject(error);
+    else if (typeof req.callback === "function") req.callback(error);
+    else req.oncomplete?.(-Errno.EACCES);
+  };
+
+  binding.getaddrinfo = function getaddrinfo(
+    req: any,
+    hostname: string,
+    family: number,
+    flags: number,
+    order: number,
+  ): number {
+    const frame = frames.current();
+    kernel.callAsync("resolve", { hostname, family }, (result) => {
+      deliver(frame, req, () => {
+        if (typeof result === "number") return req.oncomplete?.(result);
+        if (result.denied !== "")
+          return refuse(req, denialError(result.denied, "getaddrinfo", { hostname }));
+        req.oncomplete?.(0, sorted(result.addresses, order));
+      });
+    });
+    void (flags & AI_V4MAPPED);
+    return 0;
+  };
+
+  const sorted = (addresses: string[], order: number): string[] => {
+    const first = order === DNS_ORDER_IPV4_FIRST ? 4 : order === DNS_ORDER_IPV6_FIRST ? 6 : 0;
+    if (first === 0) return addresses;
+    const isFirst = (address: string): boolean => address.includes(":") === (first === 6);
+    return [...addresses.filter(isFirst), ...addresses.filter((address) => !isFirst(address))];
+  };
+
+  binding.getnameinfo = function getnameinfo(req: any, address: string, port: number): number {
+    const frame = frames.current();
+    kernel.callAsync("nameOf", { address, port }, (result) => {
+      deliver(frame, req, () => {
+        if (typeof result === "number") return req.oncomplete?.(result);
+        if (result.denied !== "") return refuse(req, denialError(result.denied, "getnameinfo"));
+        req.oncomplete?.(null, result.hostname, result.service);
+      });
+    });
+    return 0;
+  };
+
+  const askServers = createDnsClient(env);
+  const { isIP } = env.requireBuiltin("internal/net");
+
+  class ChannelWrap {
+    [name: string]: any;
+    #servers: [string, number][] = [["127.0.0.1", 53]];
+    /** Whether a program has set the servers; otherwise the kernel's resolver is asked. */
+    #own = false;
+    readonly #timeoutMs: number;
+    readonly #tries: number;
+    readonly #pending = new Set<(code: string) => void>();
+    readonly #asyncId: number = newAsyncId();
+
+    constructor(timeoutMs: number, tries: number) {
+      this.#timeoutMs = timeoutMs > 0 ? timeoutMs : defaultTimeoutMs;
+      this.#tries = tries > 0 ? tries : defaultTries;
+    }
+
+    getAsyncId(): number {
+      return this.#asyncId;
+    }
+
+    getServers(): [string, number][] {
+      return this.#servers.map(([address, port]) => [address, port]);
+    }
+
+    setServers(servers: readonly [number, string, number][]): number {
+      this.#servers = servers.map(([, address, port]) => [address, port]);
+      this.#own = this.#servers.some(([address, port]) => address !== "127.0.0.1" || port !== 53);
+      return 0;
+    }
+
+    /** Checked as C++ does, and without effect: a program's sockets are on loopback. */
+    setLocalAddress(first: string, second?: string): void {
+      const families = [first, second].map((address) =>
+        address === undefined ? 0 : (isIP(address) as number),
+      );
+      const invalid = (message: string): never => {
+        throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
+      };
+      if (families[0] === 0) invalid("Invalid IP address.");
+      if (second === undefined) return;
+      if (families[1] === 0) invalid("Invalid IP address.");
+      if (families[0] === families[1]) invalid(`Cannot specify two IPv${families[0]} addresses.`);
+    }
+
+    cancel(): void {
+      for (const end of this.#pending) {
+        this.#pending.delete(end);
+        setImmediate(() => end("ECANCELLED"));
+      }
+    }
+
+    ask(type: string, req: any, name: string): number {
+      const frame = frames.current();
+      let giveUp: (() => void) | undefined;
+      let over = false;
+      const finish = (run: () => void): void => {
+        if (over) return;
+        over = true;
+        this.#pending.delete(end);
+        deliver(frame, req, run);
+      };
+      const end = (code: string): void => {
+        finish(() => req.oncomplete?.(code));
+        giveUp?.();
+      };
+      const refused = (denied: string): void =>
+        refuse(req, denialError(denied, String(req.bindingName), { hostname: name }));
+      this.#pending.add(end);
+      if (this.#own) {
+        const question = {
+          type,
+          name,
+          servers: this.#servers,
+          timeoutMs: this.#timeoutMs,
+          tries: this.#tries,
+        };
+        giveUp = askServers(question, (code, records, denied) =>
+          finish(() => {
+            if (denied !== "") return refused(denied);
+            if (code !== "") return req.oncomplete?.(code);
+            if (type === "ANY") return req.oncomplete?.(null, records.flatMap(anyRecord));
+            req.oncomplete?.(
+              null,
+              records.map(({ value }) => value),
+              records.map(({ ttl }) => ttl),
+            );
+          }),
+        );
+        return 0;
+      }
+      kernel.callAsync("dnsQuery", { type, name }, (result) =>
+        finish(() => {
+          if (typeof result === "number") return req.oncomplete?.("ESERVFAIL");
+          if (result.denied !== "") return refused(result.denied);
+          if (result.error !== "") return req.oncomplete?.(result.error);
+          const records = JSON.parse(result.json) as any[];
+          if (type !== "A" && type !== "AAAA") return req.oncomplete?.(null, records);
+          req.oncomplete?.(
+            null,
+            records.map(({ address }) => address),
+            records.map(({ ttl }) => ttl),
+          );
+        }),
+      );
+      return 0;
+    }
+  }
+  for (const [method, type] of Object.entries(queries)) {
+    Object.defineProperty(ChannelWrap.prototype, method, {
+      value(this: ChannelWrap, req: any, name: string) {
+        return this.ask(type, req, name);
+      },
+      writable: true,
+      configurable: true,
+    });
+  }
+  binding.ChannelWrap = ChannelWrap;
+}

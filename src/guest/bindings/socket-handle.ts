@@ -1,0 +1,182 @@
+/**
+ * Owns what the handles of TCP and Unix sockets have in common: a socket made on
+ * first use, listening, accepting, connecting, names. The kernel decides whether
+ * any of it happens; what it refuses by policy arrives as a text.
+ */
+import { Errno } from "../../abi/errno.js";
+import { SocketType } from "../../protocol/net-calls.js";
+import { createDelivery } from "../delivery.js";
+import type { GuestEnvironment } from "../environment.js";
+import type { Streams } from "./stream-handle.js";
+
+export interface SocketNames {
+  localAddress: string;
+  localPort: number;
+  peerAddress: string;
+  peerPort: number;
+}
+
+export interface SocketHandleClass {
+  new (type: number, server: boolean): any;
+  readonly prototype: any;
+}
+
+/** An error that says which rule stood in the way; behaviour as of a failed system call otherwise. */
+export function denialError(message: string, syscall: string, more: object = {}): Error {
+  return Object.assign(new Error(message), {
+    errno: -Errno.EACCES,
+    code: "EACCES",
+    syscall,
+    ...more,
+  });
+}
+
+/** The next EACCES that `emitter` reports was made by Node's own code: gives it the kernel's words. */
+export function explainNext(emitter: any, message: string): void {
+  if (typeof emitter?.emit !== "function") return;
+  const own = Object.hasOwn(emitter, "emit");
+  const { emit } = emitter;
+  emitter.emit = function explained(name: unknown, error: any, ...rest: unknown[]) {
+    if (name === "error" && error?.code === "EACCES") {
+      if (own) emitter.emit = emit;
+      else delete emitter.emit;
+      const { message: before, stack } = error;
+      error.message = message;
+      if (typeof stack === "string") error.stack = stack.replace(String(before), () => message);
+    }
+    return Reflect.apply(emit, this, [name, error, ...rest]);
+  };
+}
+
+export function createSocketHandle(env: GuestEnvironment, streams: Streams): SocketHandleClass {
+  const { kernel } = env;
+  const frames = env.requireBuiltin("internal/async_context_frame");
+  const { owner_symbol: ownerSymbol } = env.requireBuiltin("internal/async_hooks").symbols;
+  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
+  const deliver = createDelivery(env);
+
+  class SocketHandle extends streams.StreamHandle {
+    readonly #type: number;
+    #names: SocketNames | undefined;
+    /** libuv keeps a failed bind to itself until the socket is used. */
+    #delayedError = 0;
+    #accepting = false;
+    #frame: unknown;
+
+    constructor(type: number, server: boolean) {
+      super();
+      this.#type = type;
+      this["isServer"] = server;
+    }
+
+    /** Makes the socket. Answers 0 or a negative errno. */
+    #ensure(): number {
+      if (this["isOpen"]) return 0;
+      const result = kernel.call("socket", { type: this.#type });
+      return typeof result === "number" ? result : (this["open"](result.fd) as number);
+    }
+
+    /** A connection that was accepted. */
+    adopt(fd: number, names: SocketNames): void {
+      this["open"](fd);
+      this.#names = names;
+    }
+
+    bindTo(address: string, port: number, flags: number): number {
+      const made = this.#ensure();
+      if (made < 0) return made;
+      const result = kernel.call("bind", { fd: this["fd"], address, port, flags });
+      if (result === -Errno.EADDRINUSE && this.#type === SocketType.tcp) {
+        this.#delayedError = result;
+        return 0;
+      }
+      return typeof result === "number" ? result : 0;
+    }
+
+    listen(backlog: number): number {
+      if (this.#delayedError !== 0) return this.#delayedError;
+      const made = this.#ensure();
+      if (made < 0) return made;
+      const result = kernel.call("listen", { fd: this["fd"], backlog: Math.max(0, backlog) });
+      if (typeof result === "number") return result;
+      if (result.denied !== "") {
+        explainNext(this[ownerSymbol], result.denied);
+        return -Errno.EACCES;
+      }
+      this.#frame = frames.current();
+      this["active"] = true;
+      if (!this.#accepting) this.#accept();
+      return 0;
+    }
+
+    #accept(): void {
+      this.#accepting = true;
+      const call = kernel.callAsync("accept", { fd: this["fd"] }, (result) => {
+        if (!this["isOpen"]) {
+          if (typeof result !== "number") kernel.callAsync("close", { fd: result.fd }, ignore);
+          return;
+        }
+        if (result === -Errno.EINVAL || result === -Errno.EBADF) {
+          this["active"] = false;
+          return;
+        }
+        this.#accept();
+        deliver(this.#frame, this, () => {
+          // Closed while the turn was awaited.
+          if (!this["isOpen"]) {
+            if (typeof result !== "number") kernel.callAsync("close", { fd: result.fd }, ignore);
+            return;
+          }
+          if (typeof result === "number") return this["onconnection"]?.(result, undefined);
+          const client = new (this.constructor as any)(0);
+          client.adopt(result.fd, result);
+          this["onconnection"]?.(0, client);
+        });
+      });
+      // Listening itself holds the loop, as long as the handle is referenced.
+      call.unref();
+    }
+
+    connectTo(req: any, address: string, port: number): number {
+      const made = this.#ensure();
+      if (made < 0) return made;
+      const frame = frames.current();
+      const finish = (status: number): void =>
+        deliver(frame, req, () => req.oncomplete?.(status, this, req, true, true));
+      if (this.#delayedError !== 0) {
+        const error = this.#delayedError;
+        setImmediate(() => finish(error));
+        return 0;
+      }
+      kernel.callAsync("connect", { fd: this["fd"], address, port }, (result) => {
+        if (!this["isOpen"]) return finish(-Errno.ECANCELED);
+        if (typeof result === "number") return finish(result);
+        if (result.denied === "") {
+          this.#names = result;
+          return finish(0);
+        }
+        const owner = this[ownerSymbol];
+        if (typeof owner?.destroy !== "function") return finish(-Errno.EACCES);
+        const error = denialError(result.denied, "connect", { address, port });
+        deliver(frame, req, () => {
+          owner.connecting = false;
+          owner.destroy(error);
+        });
+      });
+      return 0;
+    }
+
+    /** What the kernel says about both ends, asked once they are settled. */
+    names(): SocketNames | number {
+      if (this.#names !== undefined) return this.#names;
+      if (!this["isOpen"]) return -Errno.EBADF;
+      const result = kernel.call("socketNames", { fd: this["fd"] });
+      if (typeof result !== "number" && result.peerAddress !== "") this.#names = result;
+      return result;
+    }
+  }
+
+  return SocketHandle;
+}
+
+function ignore(): void {}

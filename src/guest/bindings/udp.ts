@@ -1,0 +1,288 @@
+/** Replaces the `UDP` of internalBinding("udp_wrap") by a handle over datagram sockets of the kernel. */
+import { Errno } from "../../abi/errno.js";
+import { BindFlags, SocketType } from "../../protocol/net-calls.js";
+import { createDelivery } from "../delivery.js";
+import type { GuestEnvironment } from "../environment.js";
+import { denialError, explainNext } from "./socket-handle.js";
+import { bytesOf } from "./stream-handle.js";
+import type { Streams } from "./stream-handle.js";
+import { familyOf } from "./tcp.js";
+
+const bufferBytes = 212_992;
+
+export function installUdp(env: GuestEnvironment, streams: Streams): void {
+  const { kernel } = env;
+  const binding = env.internalBinding("udp_wrap");
+  const { UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } = binding.constants;
+  const frames = env.requireBuiltin("internal/async_context_frame");
+  const { newAsyncId, symbols } = env.requireBuiltin("internal/async_hooks");
+  const { owner_symbol: ownerSymbol } = symbols;
+  const { setImmediate } = env.requireBuiltin("timers");
+  const deliver = createDelivery(env);
+
+  class UDP {
+    [name: string | symbol]: any;
+    onmessage: ((size: number, handle: UDP, data: Buffer, from: object) => void) | undefined;
+    #fd = -1;
+    #closed = false;
+    #receiving = false;
+    #asked = false;
+    #referenced = true;
+    #holding = false;
+    #buffers = [bufferBytes, bufferBytes];
+    #frame: unknown;
+    #sending = 0;
+    #sendingBytes = 0;
+    readonly #asyncId: number = newAsyncId();
+
+    get fd(): number {
+      return this.#closed ? -1 : this.#fd;
+    }
+
+    getAsyncId(): number {
+      return this.#asyncId;
+    }
+
+    getProviderType(): number {
+      return 0;
+    }
+
+    open(fd: number): number {
+      if (this.#fd >= 0) return -Errno.EEXIST;
+      this.#fd = fd;
+      return 0;
+    }
+
+    #ensure(): number {
+      if (this.#closed) return -Errno.EBADF;
+      if (this.#fd >= 0) return 0;
+      const result = kernel.call("socket", { type: SocketType.udp });
+      return typeof result === "number" ? result : this.open(result.fd);
+    }
+
+    bind(address: string, port: number, flags: number): number {
+      const made = this.#ensure();
+      if (made < 0) return made;
+      let wanted = 0;
+      if ((flags & UV_UDP_IPV6ONLY) !== 0) wanted |= BindFlags.ipv6Only;
+      if ((flags & (UV_UDP_REUSEADDR | UV_UDP_REUSEPORT)) !== 0) wanted |= BindFlags.reuse;
+      const result = kernel.call("bind", { fd: this.#fd, address, port, flags: wanted });
+      if (typeof result === "number") return result;
+      if (result.denied === "") return 0;
+      explainNext(this[ownerSymbol], result.denied);
+      return -Errno.EACCES;
+    }
+
+    bind6(address: string, port: number, flags: number): number {
+      return UDP.prototype.bind.call(this, address, port, flags);
+    }
+
+    connect(address: string, port: number): number {
+      const made = this.#ensure();
+      if (made < 0) return made;
+      const result = kernel.call("connect", { fd: this.#fd, address, port });
+      return typeof result === "number" ? result : 0;
+    }
+
+    connect6(address: string, port: number): number {
+      return UDP.prototype.connect.call(this, address, port);
+    }
+
+    disconnect(): number {
+      const result = kernel.call("connect", { fd: this.#fd, address: "", port: 0 });
+      return typeof result === "number" ? result : 0;
+    }
+
+    send(
+      req: any,
+      list: Uint8Array[],
+      count: number,
+      port: number | boolean,
+      address?: string,
+      hasCallback?: boolean,
+    ): number {
+      const made = this.#ensure();
+      if (made < 0) return made;
+      const connected = typeof port === "boolean";
+      const callback = connected ? port : hasCallback === true;
+      const data = Buffer.concat(list.slice(0, count).map(bytesOf));
+      const to = connected ? { address: "", port: 0 } : { address: address ?? "", port };
+      const frame = frames.current();
+      this.#sending++;
+      this.#sendingBytes += data.byteLength;
+      kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result) => {
+        this.#sending--;
+        this.#sendingBytes -= data.byteLength;
+        if (!callback) return;
+        deliver(frame, req, () => {
+          if (typeof result === "number") req.oncomplete?.(result, 0);
+          else if (result.denied === "") req.oncomplete?.(0, result.sent);
+          else if (typeof req.callback === "function")
+            req.callback(denialError(result.denied, "send", to));
+          else req.oncomplete?.(-Errno.EACCES, 0);
+        });
+      });
+      return 0;
+    }
+
+    send6(...args: Parameters<UDP["send"]>): number {
+      return UDP.prototype.send.apply(this, args);
+    }
+
+    recvStart(): number {
+      const made = this.#ensure();
+      if (made < 0) return made;
+      this.#receiving = true;
+      this.#frame = frames.current();
+      this.#updateHold();
+      if (!this.#asked) this.#receive();
+      return 0;
+    }
+
+    recvStop(): number {
+      this.#receiving = false;
+      this.#updateHold();
+      return 0;
+    }
+
+    #receive(): void {
+      this.#asked = true;
+      const call = kernel.callAsync("receiveFrom", { fd: this.#fd }, (result) => {
+        this.#asked = false;
+        if (this.#closed || typeof result === "number") return;
+        if (this.#receiving) this.#receive();
+        const { address, port, data } = result;
+        const size = data.byteLength;
+        const from = { address, family: familyOf(address), port, size };
+        deliver(this.#frame, this, () => {
+          if (!this.#closed) this.onmessage?.(size, this, data as Buffer, from);
+        });
+      });
+      call.unref();
+    }
+
+    #updateHold(): void {
+      const wanted = this.#referenced && this.#receiving && !this.#closed;
+      if (wanted === this.#holding) return;
+      this.#holding = wanted;
+      if (wanted) kernel.ref();
+      else kernel.unref();
+    }
+
+    ref(): void {
+      this.#referenced = true;
+      this.#updateHold();
+    }
+
+    unref(): void {
+      this.#referenced = false;
+      this.#updateHold();
+    }
+
+    hasRef(): boolean {
+      return this.#referenced && !this.#closed;
+    }
+
+    close(done?: () => void): void {
+      if (this.#closed) return;
+      this.#closed = true;
+      this.#receiving = false;
+      this.#updateHold();
+      if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
+      if (typeof done !== "function") return;
+      const frame = frames.current();
+      setImmediate(() => deliver(frame, this, () => Reflect.apply(done, this, [])));
+    }
+
+    #name(out: any, peer: boolean): number {
+      if (this.fd < 0) return -Errno.EBADF;
+      const names = kernel.call("socketNames", { fd: this.#fd });
+      if (typeof names === "number") return names;
+      const address = peer ? names.peerAddress : names.localAddress;
+      if (peer && address === "") return -Errno.ENOTCONN;
+      out.address = address === "" ? "0.0.0.0" : address;
+      out.family = familyOf(out.address);
+      out.port = peer ? names.peerPort : names.localPort;
+      return 0;
+    }
+
+    getsockname(out: any): number {
+      return this.#name(out, false);
+    }
+
+    getpeername(out: any): number {
+      return this.#name(out, true);
+    }
+
+    bufferSize(size: number, receive: boolean, context: any): number | undefined {
+      if (this.fd < 0) {
+        context.errno = -Errno.EBADF;
+        context.code = "EBADF";
+        context.message = "bad file descriptor";
+        context.syscall = receive ? "uv_recv_buffer_size" : "uv_send_buffer_size";
+        return undefined;
+      }
+      const which = receive ? 0 : 1;
+      // Linux doubles what it is given; socket(7).
+      if (size !== 0) this.#buffers[which] = size * 2;
+      return this.#buffers[which];
+    }
+
+    getSendQueueSize(): number {
+      return this.#sendingBytes;
+    }
+
+    getSendQueueCount(): number {
+      return this.#sending;
+    }
+
+    /** Options are of a socket, and there is none before it is bound. */
+    #option(): number {
+      return this.fd < 0 ? -Errno.EBADF : 0;
+    }
+
+    setBroadcast(): number {
+      return this.#option();
+    }
+
+    setTTL(ttl: number): number {
+      return ttl < 1 || ttl > 255 ? -Errno.EINVAL : this.#option();
+    }
+
+    setMulticastTTL(ttl: number): number {
+      return ttl < 0 || ttl > 255 ? -Errno.EINVAL : this.#option();
+    }
+
+    setMulticastLoopback(): number {
+      return this.#option();
+    }
+
+    setMulticastInterface(): number {
+      return -Errno.EADDRNOTAVAIL;
+    }
+
+    // The machine has one interface, loopback, and that takes no part in multicast.
+    addMembership(): number {
+      return -Errno.ENODEV;
+    }
+
+    dropMembership(): number {
+      return -Errno.EADDRNOTAVAIL;
+    }
+
+    addSourceSpecificMembership(): number {
+      return -Errno.ENODEV;
+    }
+
+    dropSourceSpecificMembership(): number {
+      return -Errno.EADDRNOTAVAIL;
+    }
+  }
+
+  binding.UDP = UDP;
+  streams.adopters.set("udp", (fd) => {
+    const handle = new UDP();
+    handle.open(fd);
+    return handle;
+  });
+}

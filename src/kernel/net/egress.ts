@@ -1,0 +1,56 @@
+/**
+ * Owns what the network asks of a policy, and the answer when there is none:
+ * loopback and listening inside the VM are free, everything else is denied.
+ */
+import { Errno } from "../../abi/errno.js";
+import type { Deferred } from "../io/deferred.js";
+import { isForbidden } from "./address.js";
+import type { IpAddress } from "./address.js";
+
+export interface NetworkRequest {
+  /** `http` is every outgoing connection and datagram. */
+  operation: "http" | "dns" | "listen";
+  protocol: "tcp" | "udp" | "dns";
+  /** As the guest named it, when the kernel looked it up itself; otherwise the address. */
+  hostname: string;
+  /** What is really connected to. */
+  address?: string;
+  port?: number;
+  /** Whether it stays inside the VM. */
+  loopback: boolean;
+}
+
+/** 0, or why not, in the words that the guest gets. */
+export type NetworkDecision = 0 | { readonly errno: number; readonly message: string };
+
+export interface NetworkPolicy {
+  judge(request: NetworkRequest): NetworkDecision | Deferred<NetworkDecision>;
+  /** Whether a rule names this very address or a range around it, so that forbidden ranges open. */
+  names?(request: NetworkRequest): boolean;
+}
+
+/** `EACCES: permission denied, <resource>: blocked by <scope>.<operation> policy`. */
+export function denied(request: NetworkRequest, reason = ""): NetworkDecision {
+  const { operation, protocol, hostname, port } = request;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const resource = port === undefined ? `${protocol}://${host}` : `${protocol}://${host}:${port}`;
+  return {
+    errno: -Errno.EACCES,
+    message: `EACCES: permission denied, ${resource}: blocked by network.${operation} policy${reason}`,
+  };
+}
+
+export const closedPolicy: NetworkPolicy = Object.freeze({
+  judge: (request: NetworkRequest) => (request.loopback ? 0 : denied(request)),
+});
+
+/** A denial for the address itself, whatever the rules say about its name. */
+export function judgeRange(
+  policy: NetworkPolicy,
+  request: NetworkRequest,
+  ip: IpAddress,
+): NetworkDecision {
+  if (!isForbidden(ip)) return 0;
+  if (policy.names?.(request) === true) return 0;
+  return denied(request, `: ${ip.address} is not a public address`);
+}

@@ -1,0 +1,702 @@
+/**
+ * Owns the network of one VM: who is bound where, who listens, what names mean,
+ * and which connection may leave the VM.
+ *
+ * Invariants: two sockets never listen at the same place; loopback never leaves
+ * the VM but for the exempt ports; every connection, datagram, look-up and
+ * listener is judged before anything happens, on the address that is then used.
+ * Untrusted: addresses, ports, names, data.
+ */
+import { randomInt } from "node:crypto";
+import { Errno } from "../../abi/errno.js";
+import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
+import { BindFlags } from "../../protocol/net-calls.js";
+import type { Credentials, FileSystem } from "../fs/index.js";
+import { Deferred } from "../io/deferred.js";
+import { limits } from "../limits.js";
+import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
+import type { IpAddress } from "./address.js";
+import { Announcer } from "./announce.js";
+import type { HostEar } from "./announce.js";
+import { closedPolicy, judgeRange } from "./egress.js";
+import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "./egress.js";
+import { Outside } from "./outside.js";
+import { StreamSocket, noEndpoint } from "./stream-socket.js";
+import type { Endpoint, SocketTable } from "./stream-socket.js";
+import { UdpSocket } from "./udp-socket.js";
+import type { UdpTable } from "./udp-socket.js";
+
+/** net.ipv4.ip_local_port_range */
+const ephemeralFirst = 32_768;
+const ephemeralLast = 60_999;
+const maxPort = 65_535;
+/** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
+const unknownName = -3008;
+
+export interface Listener {
+  id: number;
+  pid: number;
+  /** Where it listens: address and port, or path. */
+  host: string;
+  port: number;
+  path: string;
+}
+
+export interface ListenerSink {
+  added(listener: Listener): void;
+  removed(id: number): void;
+}
+
+export type Denied = { denied: string };
+type Result<R> = R | number | Deferred<R>;
+
+type Bound = StreamSocket | UdpSocket;
+
+export class Network implements SocketTable, UdpTable {
+  policy: NetworkPolicy = closedPolicy;
+  #announcer: Announcer | undefined;
+  /** Ports of the host's loopback that a guest reaches where nobody in the VM listens. */
+  readonly exemptPorts: ReadonlySet<number>;
+  readonly #fs: FileSystem;
+  readonly #hostname: string;
+  readonly #outside = new Outside();
+  readonly #tcp = new Map<number, Set<StreamSocket>>();
+  readonly #udp = new Map<number, Set<UdpSocket>>();
+  /** Unix sockets by abstract name, or by the inode of their file. */
+  readonly #unix = new Map<string, StreamSocket>();
+  readonly #listeners = new Map<StreamSocket, Listener>();
+  /** Names that led to an address, newest last. */
+  readonly #names = new Map<string, string[]>();
+  #sockets = 0;
+  #connections = 0;
+  #nextListener = 1;
+
+  constructor(fs: FileSystem, hostname: string, exemptPorts: readonly number[] = []) {
+    this.#fs = fs;
+    this.#hostname = hostname;
+    this.exemptPorts = new Set(exemptPorts);
+  }
+
+  get counts(): { sockets: number; connections: number } {
+    return { sockets: this.#sockets, connections: this.#connections };
+  }
+
+  /** From now on the host hears of every listener. */
+  announceTo(ear: HostEar): void {
+    this.#announcer = new Announcer(this, ear);
+  }
+
+  close(): void {
+    this.#announcer?.close();
+    this.#outside.close();
+  }
+
+  streamSocket(domain: "tcp" | "unix"): StreamSocket | number {
+    if (this.#sockets >= limits.sockets) return -Errno.ENFILE;
+    this.#sockets++;
+    return new StreamSocket(this, domain, true);
+  }
+
+  udpSocket(): UdpSocket | number {
+    if (this.#sockets >= limits.sockets) return -Errno.ENFILE;
+    this.#sockets++;
+    return new UdpSocket(this);
+  }
+
+  socketEnded(): void {
+    this.#sockets--;
+  }
+
+  connectionEnded(): void {
+    this.#connections--;
+  }
+
+  leave(socket: StreamSocket): void {
+    if (socket.domain === "tcp") {
+      const { port } = socket.local;
+      const bound = this.#tcp.get(port);
+      if (bound?.delete(socket) === true && bound.size === 0) this.#tcp.delete(port);
+    } else {
+      for (const [key, other] of this.#unix) if (other === socket) this.#unix.delete(key);
+    }
+    const listener = this.#listeners.get(socket);
+    if (listener === undefined) return;
+    this.#listeners.delete(socket);
+    this.#announcer?.removed(listener.id);
+  }
+
+  leaveUdp(socket: UdpSocket): void {
+    this.#sockets--;
+    const { port } = socket.local;
+    const bound = this.#udp.get(port);
+    if (bound?.delete(socket) === true && bound.size === 0) this.#udp.delete(port);
+  }
+
+  // Binding and listening.
+
+  /** Whether two sockets of one port would get each other's traffic. */
+  #conflicts(one: Bound, two: Bound): boolean {
+    const a = parseAddress(one.local.address)!;
+    const b = parseAddress(two.local.address)!;
+    if (isUnspecified(a) || isUnspecified(b)) {
+      const dual = (ip: IpAddress, socket: Bound): boolean =>
+        ip.family === 6 && isUnspecified(ip) && !socket.ipv6Only;
+      return a.family === b.family || dual(a, one) || dual(b, two);
+    }
+    return unmapped(a).address === unmapped(b).address;
+  }
+
+  #place(socket: Bound, address: string, port: number, flags: number): Endpoint | number {
+    const ip = parseAddress(address);
+    if (ip === undefined || port > maxPort) return -Errno.EINVAL;
+    if (!isLoopback(ip) && !isUnspecified(ip)) return -Errno.EADDRNOTAVAIL;
+    if (socket.local !== noEndpoint) return -Errno.EINVAL;
+    socket.ipv6Only = (flags & BindFlags.ipv6Only) !== 0;
+    socket.reuse = (flags & BindFlags.reuse) !== 0;
+    const table: Map<number, Set<Bound>> = (
+      socket instanceof UdpSocket ? this.#udp : this.#tcp
+    ) as Map<number, Set<Bound>>;
+    const free = (wanted: number): boolean => {
+      socket.local = { address: ip.address, port: wanted };
+      for (const other of table.get(wanted) ?? []) {
+        if (!this.#conflicts(socket, other)) continue;
+        if (socket.reuse && other.reuse) continue;
+        // SO_REUSEADDR, which libuv sets: only a listener keeps others away.
+        if (other instanceof StreamSocket && !other.isListening && port !== 0) continue;
+        return false;
+      }
+      return true;
+    };
+    let chosen = port;
+    if (port === 0) {
+      const count = ephemeralLast - ephemeralFirst + 1;
+      const start = randomInt(count);
+      let tried = 0;
+      do chosen = ephemeralFirst + ((start + tried) % count);
+      while (!free(chosen) && ++tried < count);
+      if (tried >= count) chosen = -1;
+    } else if (!free(port)) chosen = -1;
+    if (chosen < 0) {
+      socket.local = noEndpoint;
+      return -Errno.EADDRINUSE;
+    }
+    let set = table.get(chosen);
+    if (set === undefined) table.set(chosen, (set = new Set()));
+    set.add(socket);
+    return socket.local;
+  }
+
+  bindTcp(socket: StreamSocket, address: string, port: number, flags: number): number {
+    if (socket.state !== "idle") return -Errno.EINVAL;
+    const placed = this.#place(socket, address, port, flags);
+    if (typeof placed === "number") return placed;
+    socket.state = "bound";
+    return 0;
+  }
+
+  bindUnix(socket: StreamSocket, who: Credentials, path: string): number {
+    if (socket.state !== "idle" || path === "") return -Errno.EINVAL;
+    let key = path;
+    if (!path.startsWith("\0")) {
+      const made = this.#fs.makeSocket(who, path);
+      if (typeof made === "number") return made;
+      key = `${made.dev} ${made.ino}`;
+    } else if (this.#unix.has(path)) return -Errno.EADDRINUSE;
+    this.#unix.set(key, socket);
+    socket.local = { address: path, port: 0 };
+    socket.state = "bound";
+    return 0;
+  }
+
+  bindUdp(socket: UdpSocket, address: string, port: number, flags: number): Result<Denied> {
+    return this.#judged(this.#listenRequest("udp", address, port), () => {
+      const placed = this.#place(socket, address, port, flags);
+      return typeof placed === "number" ? placed : { denied: "" };
+    });
+  }
+
+  #listenRequest(protocol: "tcp" | "udp", address: string, port: number): NetworkRequest {
+    const ip = parseAddress(address);
+    const hostname = ip === undefined || isUnspecified(ip) ? "127.0.0.1" : ip.address;
+    return { operation: "listen", protocol, hostname, address: hostname, port, loopback: true };
+  }
+
+  listen(socket: StreamSocket, pid: number, backlog: number): Result<Denied> {
+    if (socket.isListening) {
+      socket.listen(backlog);
+      return { denied: "" };
+    }
+    if (socket.domain === "unix") {
+      if (socket.state !== "bound") return -Errno.EINVAL;
+      this.#listening(socket, pid, backlog);
+      return { denied: "" };
+    }
+    if (socket.state === "idle") {
+      const bound = this.bindTcp(socket, "::", 0, 0);
+      if (bound < 0) return bound;
+    }
+    if (socket.state !== "bound") return -Errno.EINVAL;
+    const { address, port } = socket.local;
+    return this.#judged(this.#listenRequest("tcp", address, port), () => {
+      for (const other of this.#tcp.get(port) ?? []) {
+        if (other === socket || !other.isListening || (other.reuse && socket.reuse)) continue;
+        if (this.#conflicts(socket, other)) return -Errno.EADDRINUSE;
+      }
+      this.#listening(socket, pid, backlog);
+      return { denied: "" };
+    });
+  }
+
+  #listening(socket: StreamSocket, pid: number, backlog: number): void {
+    socket.listen(backlog);
+    const unix = socket.domain === "unix";
+    const { address, port } = socket.local;
+    const listener: Listener = {
+      id: this.#nextListener++,
+      pid,
+      host: unix ? "" : address,
+      port,
+      path: unix ? address : "",
+    };
+    this.#listeners.set(socket, listener);
+    this.#announcer?.added(listener);
+  }
+
+  // Connecting.
+
+  /** The socket that listens for `ip` and `port`. */
+  #listenerAt(ip: IpAddress, port: number): StreamSocket | undefined {
+    const plain = unmapped(ip);
+    let wild: StreamSocket | undefined;
+    for (const socket of this.#tcp.get(port) ?? []) {
+      if (!socket.isListening) continue;
+      const local = unmapped(parseAddress(socket.local.address)!);
+      if (local.address === plain.address) return socket;
+      if (!isUnspecified(local)) continue;
+      if (local.family === plain.family) wild = socket;
+      else if (local.family === 6 && !socket.ipv6Only) wild ??= socket;
+    }
+    return wild;
+  }
+
+  #enter(socket: StreamSocket, listener: StreamSocket, peer: Endpoint): Result<Denied> {
+    const attempt = (): boolean | number => {
+      if (!listener.isListening) return -Errno.ECONNREFUSED;
+      if (this.#connections >= limits.connections) return -Errno.ENOBUFS;
+      if (listener.backlogRoom !== true) return false;
+      this.#connections++;
+      const accepted = new StreamSocket(this, listener.domain, false);
+      socket.peer = peer;
+      // A dual-stack listener sees IPv4 peers in an IPv6 coat.
+      const coat = listener.domain === "tcp" && listener.local.address.includes(":");
+      const shown = ({ address, port }: Endpoint): Endpoint =>
+        coat && !address.includes(":") ? { address: `::ffff:${address}`, port } : { address, port };
+      accepted.local = shown(peer);
+      accepted.peer = shown(socket.local);
+      StreamSocket.join(socket, accepted);
+      listener.offer(accepted);
+      return true;
+    };
+    const first = attempt();
+    if (typeof first === "number") return first;
+    if (first) return { denied: "" };
+    const deferred = new Deferred<Denied>();
+    let stop = (): void => undefined;
+    const again = (): void => {
+      const result = socket.isReleased ? -Errno.EBADF : attempt();
+      if (typeof result === "number") deferred.settle(result);
+      else if (result) deferred.settle({ denied: "" });
+      else stop = (listener.backlogRoom as { add(wake: () => void): () => void }).add(again);
+    };
+    again();
+    deferred.onCancel(() => stop());
+    return deferred;
+  }
+
+  connectTcp(socket: StreamSocket, address: string, port: number): Result<Denied> {
+    if (socket.state === "connected") return -Errno.EISCONN;
+    if (socket.state === "connecting") return -Errno.EALREADY;
+    if (socket.isListening) return -Errno.EINVAL;
+    let ip = parseAddress(address);
+    if (ip === undefined || port > maxPort) return -Errno.EINVAL;
+    if (isUnspecified(ip))
+      ip = { family: ip.family, address: ip.family === 4 ? "127.0.0.1" : "::1" };
+    if (socket.local === noEndpoint) {
+      const local = ip.family === 4 ? "127.0.0.1" : "::1";
+      const bound = this.bindTcp(socket, isLoopback(ip) ? local : "0.0.0.0", 0, 0);
+      if (bound < 0) return bound;
+    }
+    const target = ip;
+    const before = socket.state;
+    socket.state = "connecting";
+    const answer = isLoopback(target)
+      ? this.#connectInside(socket, target, port)
+      : this.#connectOutside(socket, target, port);
+    const failed = (): void => {
+      if (socket.state === "connecting") socket.state = before;
+    };
+    if (!(answer instanceof Deferred)) {
+      failed();
+      return answer;
+    }
+    const watched = new Deferred<Denied>();
+    watched.onCancel(() => answer.cancel());
+    answer.whenSettled((result) => {
+      failed();
+      watched.settle(result);
+    });
+    return watched;
+  }
+
+  #connectInside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
+    const plain = unmapped(ip);
+    const request: NetworkRequest = {
+      operation: "http",
+      protocol: "tcp",
+      hostname: plain.address,
+      address: plain.address,
+      port,
+      loopback: true,
+    };
+    const listener = this.#listenerAt(ip, port);
+    if (listener === undefined && this.exemptPorts.has(port)) {
+      // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
+      // what opens the range. No address: to a policy a loopback address is the VM's own.
+      const { address: _own, ...outward } = { ...request, loopback: false };
+      return this.#judgedAny([{ ...outward, hostname: "localhost" }, outward], () =>
+        this.#leave(socket, plain, port),
+      );
+    }
+    return this.#judged(request, () => {
+      const found = this.#listenerAt(ip, port);
+      if (found === undefined || port === 0) return -Errno.ECONNREFUSED;
+      return this.#enter(socket, found, { address: ip.address, port });
+    });
+  }
+
+  #connectOutside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
+    return this.#judgedOutside("tcp", ip, port, () => this.#leave(socket, ip, port));
+  }
+
+  #leave(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
+    if (this.#connections >= limits.connections) return -Errno.ENOBUFS;
+    this.#connections++;
+    let joined = false;
+    const connected = this.#outside.connect(ip, port, () => {
+      joined = true;
+      const outer = new StreamSocket(this, "tcp", false);
+      socket.peer = { address: ip.address, port };
+      StreamSocket.join(socket, outer);
+      return outer;
+    });
+    const answer = new Deferred<Denied>();
+    answer.onCancel(() => {
+      connected.cancel();
+      if (!joined) this.#connections--;
+    });
+    connected.whenSettled((result) => {
+      if (typeof result === "number" && !joined) this.#connections--;
+      answer.settle(typeof result === "number" ? result : { denied: "" });
+    });
+    return answer;
+  }
+
+  connectUnix(socket: StreamSocket, who: Credentials, path: string): Result<Denied> {
+    if (socket.state === "connected") return -Errno.EISCONN;
+    if (path === "") return -Errno.EINVAL;
+    let key = path;
+    if (!path.startsWith("\0")) {
+      const stat = this.#fs.stat(who, path, true);
+      if (typeof stat === "number") return stat;
+      if ((stat.mode & S_IFMT) !== S_IFSOCK) return -Errno.ECONNREFUSED;
+      const allowed = this.#fs.access(who, path, W_OK);
+      if (allowed < 0) return allowed;
+      key = `${stat.dev} ${stat.ino}`;
+    }
+    const listener = this.#unix.get(key);
+    if (listener === undefined || !listener.isListening) return -Errno.ECONNREFUSED;
+    return this.#enter(socket, listener, { address: path, port: 0 });
+  }
+
+  /** A connection from the host to a listener of this VM; nothing else is ever reached. */
+  connectFromHost(port: number): StreamSocket | number {
+    const listener =
+      this.#listenerAt({ family: 4, address: "127.0.0.1" }, port) ??
+      this.#listenerAt({ family: 6, address: "::1" }, port) ??
+      [...(this.#tcp.get(port) ?? [])].find((socket) => socket.isListening);
+    if (listener === undefined) return -Errno.ECONNREFUSED;
+    if (this.#connections >= limits.connections) return -Errno.ENOBUFS;
+    if (listener.backlogRoom !== true) return -Errno.EAGAIN;
+    const socket = new StreamSocket(this, "tcp", false);
+    socket.local = { address: "127.0.0.1", port: ephemeralFirst + randomInt(16_384) };
+    const entered = this.#enter(socket, listener, { address: "127.0.0.1", port });
+    if (typeof entered === "number") return entered;
+    return socket;
+  }
+
+  // Datagrams.
+
+  send(socket: UdpSocket, address: string, port: number, data: Uint8Array): Result<Denied> {
+    const to = address === "" ? socket.peer : { address, port };
+    if (to === noEndpoint) return -Errno.EDESTADDRREQ;
+    let ip = parseAddress(to.address);
+    if (ip === undefined || to.port === 0 || to.port > maxPort) return -Errno.EINVAL;
+    if (isUnspecified(ip))
+      ip = { family: ip.family, address: ip.family === 4 ? "127.0.0.1" : "::1" };
+    if (socket.local === noEndpoint) {
+      const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
+      const placed = this.#place(socket, wildcard, 0, 0);
+      if (typeof placed === "number") return placed;
+    }
+    const target = ip;
+    if (!isLoopback(target)) {
+      const copy = Buffer.from(data);
+      return this.#judgedOutside("udp", target, to.port, () => {
+        if (!socket.isReleased) this.#outside.send(socket, target, to.port, copy);
+        return { denied: "" };
+      });
+    }
+    const plain = unmapped(target);
+    const copy = Buffer.from(data);
+    return this.#judged(
+      {
+        operation: "http",
+        protocol: "udp",
+        hostname: plain.address,
+        address: plain.address,
+        port: to.port,
+        loopback: true,
+      },
+      () => {
+        this.#deliver(socket, target, to.port, copy);
+        return { denied: "" };
+      },
+    );
+  }
+
+  /** Remembers the peer of a datagram socket, or forgets it. Answers 0 or -errno. */
+  connectUdp(socket: UdpSocket, address: string, port: number): number {
+    if (address === "") {
+      if (socket.peer === noEndpoint) return -Errno.ENOTCONN;
+      socket.peer = noEndpoint;
+      return 0;
+    }
+    const ip = parseAddress(address);
+    if (ip === undefined || port === 0 || port > maxPort) return -Errno.EINVAL;
+    const inside = isLoopback(ip) || isUnspecified(ip);
+    const loopback = ip.family === 4 ? "127.0.0.1" : "::1";
+    if (socket.local === noEndpoint) {
+      const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
+      const placed = this.#place(socket, inside ? loopback : wildcard, 0, 0);
+      if (typeof placed === "number") return placed;
+    }
+    socket.peer = { address: isUnspecified(ip) ? loopback : ip.address, port };
+    return 0;
+  }
+
+  #deliver(from: UdpSocket, ip: IpAddress, port: number, data: Uint8Array): void {
+    const plain = unmapped(ip);
+    const own = parseAddress(from.local.address)!;
+    const source = isUnspecified(own) ? plain.address : from.local.address;
+    for (const socket of this.#udp.get(port) ?? []) {
+      const local = unmapped(parseAddress(socket.local.address)!);
+      const fits =
+        local.address === plain.address ||
+        (isUnspecified(local) &&
+          (local.family === plain.family || (local.family === 6 && !socket.ipv6Only)));
+      if (!fits) continue;
+      const mapped = local.family === 6 && plain.family === 4 ? `::ffff:${source}` : source;
+      socket.deliver({ from: { address: mapped, port: from.local.port }, data });
+      return;
+    }
+  }
+
+  // Names.
+
+  resolve(hostname: string, family: number): Result<{ denied: string; addresses: string[] }> {
+    const literal = parseAddress(hostname);
+    const wanted = (ip: IpAddress): boolean => family === 0 || ip.family === family;
+    if (literal !== undefined) {
+      return wanted(literal) ? { denied: "", addresses: [hostname] } : unknownName;
+    }
+    const name = normalName(hostname);
+    // No resolver knows it, so there is nothing to judge.
+    if (!isHostname(name)) return unknownName;
+    const request: NetworkRequest = {
+      operation: "dns",
+      protocol: "dns",
+      hostname: name,
+      loopback: this.#isOwnName(name),
+    };
+    return this.#judged<{ denied: string; addresses: string[] }>(
+      request,
+      () => {
+        if (request.loopback) {
+          const addresses =
+            family === 4 ? ["127.0.0.1"] : family === 6 ? ["::1"] : ["127.0.0.1", "::1"];
+          return { denied: "", addresses };
+        }
+        const found = this.#outside.lookup(name, family);
+        const answer = new Deferred<{ denied: string; addresses: string[] }>();
+        answer.onCancel(() => found.cancel());
+        found.whenSettled((result) => {
+          if (typeof result === "number") return answer.settle(result);
+          for (const address of result.addresses) this.#remember(address, name);
+          answer.settle({ denied: "", addresses: result.addresses });
+        });
+        return answer;
+      },
+      (denied) => ({ denied, addresses: [] }),
+    );
+  }
+
+  query(type: string, asked: string): Result<{ denied: string; error: string; json: string }> {
+    const name = type === "REVERSE" ? asked : normalName(asked);
+    const own =
+      type === "REVERSE"
+        ? (() => {
+            const ip = parseAddress(asked);
+            return ip !== undefined && isLoopback(ip);
+          })()
+        : this.#isOwnName(name);
+    const request: NetworkRequest = {
+      operation: "dns",
+      protocol: "dns",
+      hostname: name,
+      loopback: own,
+    };
+    return this.#judged<{ denied: string; error: string; json: string }>(
+      request,
+      () => {
+        if (own) return ownRecord(type);
+        const found = this.#outside.query(type, name);
+        const answer = new Deferred<{ denied: string; error: string; json: string }>();
+        answer.onCancel(() => found.cancel());
+        found.whenSettled((result) => {
+          if (typeof result === "number") return answer.settle(result);
+          if (result.json !== "" && (type === "A" || type === "AAAA")) {
+            for (const { address } of JSON.parse(result.json) as { address: string }[])
+              this.#remember(address, name);
+          }
+          answer.settle({ denied: "", ...result });
+        });
+        return answer;
+      },
+      (denied) => ({ denied, error: "", json: "" }),
+    );
+  }
+
+  #isOwnName(name: string): boolean {
+    return (
+      name === "localhost" ||
+      name.endsWith(".localhost") ||
+      name === "ip6-localhost" ||
+      name === "ip6-loopback" ||
+      name === this.#hostname
+    );
+  }
+
+  #remember(address: string, name: string): void {
+    const ip = parseAddress(address);
+    if (ip === undefined) return;
+    const names = (this.#names.get(ip.address) ?? []).filter((other) => other !== name).slice(-15);
+    this.#names.delete(ip.address);
+    this.#names.set(ip.address, [...names, name]);
+    if (this.#names.size > limits.resolvedNames) {
+      const [oldest] = this.#names.keys();
+      this.#names.delete(oldest!);
+    }
+  }
+
+  // Judging.
+
+  #judged<R extends Denied>(
+    request: NetworkRequest,
+    work: () => Result<R>,
+    refuse: (denied: string) => R = (denied) => ({ denied }) as R,
+  ): Result<R> {
+    return afterDecision(this.policy.judge(request), (decision) =>
+      decision === 0 ? work() : refuse(decision.message),
+    );
+  }
+
+  /** Judged under each name that led to the address, then under the address itself. */
+  #judgedOutside(
+    protocol: "tcp" | "udp",
+    ip: IpAddress,
+    port: number,
+    work: () => Result<Denied>,
+  ): Result<Denied> {
+    const address = unmapped(ip).address;
+    const names = [...(this.#names.get(ip.address) ?? [])].reverse();
+    const requests = [...names, address].map((hostname): NetworkRequest => ({
+      operation: "http",
+      protocol,
+      hostname,
+      address,
+      port,
+      loopback: false,
+    }));
+    return this.#judgedAny(requests, (request) => {
+      const range = judgeRange(this.policy, request, ip);
+      return range === 0 ? work() : { denied: range.message };
+    });
+  }
+
+  /** Works under the first request that is allowed; the first denial is what the guest hears. */
+  #judgedAny(
+    requests: readonly NetworkRequest[],
+    work: (request: NetworkRequest) => Result<Denied>,
+  ): Result<Denied> {
+    const attempt = (at: number, reason: string): Result<Denied> => {
+      const request = requests[at]!;
+      return afterDecision(this.policy.judge(request), (decision) => {
+        if (decision === 0) return work(request);
+        const first = reason || decision.message;
+        return at === requests.length - 1 ? { denied: first } : attempt(at + 1, first);
+      });
+    };
+    return attempt(0, "");
+  }
+}
+
+/** Goes on with `next` once the decision is there. */
+function afterDecision<R>(
+  decision: NetworkDecision | Deferred<NetworkDecision>,
+  next: (decision: NetworkDecision) => Result<R>,
+): Result<R> {
+  if (!(decision instanceof Deferred)) return next(decision);
+  const answer = new Deferred<R>();
+  answer.onCancel(() => decision.cancel());
+  decision.whenSettled((late) => {
+    if (typeof late === "number" && late !== 0) return answer.settle(late);
+    const result = next(late as NetworkDecision);
+    if (!(result instanceof Deferred)) return answer.settle(result);
+    answer.onCancel(() => result.cancel());
+    result.whenSettled((value) => answer.settle(value));
+  });
+  return answer;
+}
+
+function normalName(hostname: string): string {
+  const lower = hostname.toLowerCase();
+  return lower.endsWith(".") ? lower.slice(0, -1) : lower;
+}
+
+/** What a resolver may be asked; anything else has no address. */
+function isHostname(name: string): boolean {
+  if (name.length > 253 || !/^[^\s\0/@:\\#?%[\]]+$/.test(name)) return false;
+  return name.split(".").every((label) => label.length > 0 && label.length <= 63);
+}
+
+function ownRecord(type: string): { denied: string; error: string; json: string } {
+  const records: Record<string, unknown> = {
+    A: [{ address: "127.0.0.1", ttl: 0 }],
+    AAAA: [{ address: "::1", ttl: 0 }],
+    REVERSE: ["localhost"],
+  };
+  const record = Object.hasOwn(records, type) ? records[type] : undefined;
+  return record === undefined
+    ? { denied: "", error: "ENODATA", json: "" }
+    : { denied: "", error: "", json: JSON.stringify(record) };
+}

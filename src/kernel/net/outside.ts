@@ -1,0 +1,181 @@
+/**
+ * Owns everything of a VM's network that leaves the VM: connections, datagrams
+ * and look-ups of the kernel process, made only after the policy has agreed.
+ *
+ * Invariants: a connection goes to exactly the address that was judged; an answer
+ * to a datagram comes in only from where one was sent; nothing outlives the VM.
+ * Untrusted: names and addresses, what comes back.
+ */
+import { createSocket } from "node:dgram";
+import type { Socket as DatagramSocket } from "node:dgram";
+import { lookup, promises as dns } from "node:dns";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { Errno } from "../../abi/errno.js";
+import { Deferred } from "../io/deferred.js";
+import { limits } from "../limits.js";
+import type { IpAddress } from "./address.js";
+import { SocketDuplex } from "./socket-duplex.js";
+import type { StreamSocket } from "./stream-socket.js";
+import type { UdpSocket } from "./udp-socket.js";
+
+export interface DnsAnswer {
+  error: string;
+  json: string;
+}
+
+const recordTypes = new Set([
+  "A",
+  "AAAA",
+  "ANY",
+  "CAA",
+  "CNAME",
+  "MX",
+  "NAPTR",
+  "NS",
+  "PTR",
+  "SOA",
+  "SRV",
+  "TLSA",
+  "TXT",
+]);
+
+function errnoOf(error: unknown): number {
+  const { errno } = error as NodeJS.ErrnoException;
+  return typeof errno === "number" && errno < 0 ? errno : -Errno.EIO;
+}
+
+export class Outside {
+  readonly #open = new Set<{ destroy(): void }>();
+
+  /** Connects to `ip`; `join` then makes the VM's end of it. */
+  connect(ip: IpAddress, port: number, join: () => StreamSocket): Deferred<{ local: string }> {
+    const deferred = new Deferred<{ local: string }>();
+    const socket = connect({
+      host: ip.address,
+      port,
+      family: ip.family,
+      allowHalfOpen: true,
+      noDelay: true,
+      // The address is given: nothing is looked up here.
+      lookup: (_host, _options, done) => done(null, ip.address, ip.family),
+    });
+    this.#open.add(socket);
+    socket.once("close", () => this.#open.delete(socket));
+    socket.once("error", (error) => deferred.settle(errnoOf(error)));
+    socket.once("connect", () => {
+      if (deferred.settled) return;
+      socket.removeAllListeners("error");
+      this.#bridge(new SocketDuplex(join()), socket);
+      deferred.settle({ local: `${socket.localAddress} ${socket.localPort}` });
+    });
+    deferred.onCancel(() => socket.destroy());
+    return deferred;
+  }
+
+  #bridge(inner: SocketDuplex, socket: Socket): void {
+    inner.on("error", () => socket.resetAndDestroy());
+    inner.on("close", () => {
+      if (!socket.writableFinished) socket.destroy();
+    });
+    socket.on("error", (error) => inner.destroy(error));
+    socket.on("close", () => {
+      if (!inner.writableFinished) inner.destroy();
+    });
+    inner.pipe(socket);
+    socket.pipe(inner);
+  }
+
+  /** Sends a datagram from the host for `from`; answers come in through it. */
+  send(from: UdpSocket, ip: IpAddress, port: number, data: Uint8Array): void {
+    let relay = from.outside as DatagramRelay | undefined;
+    if (relay === undefined) {
+      relay = new DatagramRelay(from, () => this.#open.delete(relay!));
+      from.outside = relay;
+      this.#open.add(relay);
+    }
+    relay.send(ip, port, Buffer.from(data));
+  }
+
+  /** getaddrinfo(3) of the host. */
+  lookup(hostname: string, family: number): Deferred<{ addresses: string[] }> {
+    const deferred = new Deferred<{ addresses: string[] }>();
+    lookup(hostname, { all: true, family, order: "verbatim" }, (error, found) => {
+      if (error !== null) deferred.settle(errnoOf(error));
+      else deferred.settle({ addresses: found.map(({ address }) => address) });
+    });
+    return deferred;
+  }
+
+  query(type: string, name: string): Deferred<DnsAnswer> {
+    const deferred = new Deferred<DnsAnswer>();
+    const answer =
+      type === "REVERSE"
+        ? dns.reverse(name)
+        : !recordTypes.has(type)
+          ? Promise.reject(Object.assign(new Error("type"), { code: "EBADQUERY" }))
+          : type === "A"
+            ? dns.resolve4(name, { ttl: true })
+            : type === "AAAA"
+              ? dns.resolve6(name, { ttl: true })
+              : dns.resolve(name, type);
+    answer.then(
+      (value: unknown) => deferred.settle({ error: "", json: JSON.stringify(value) }),
+      (error: unknown) => {
+        const { code } = error as NodeJS.ErrnoException;
+        deferred.settle({ error: typeof code === "string" ? code : "ESERVFAIL", json: "" });
+      },
+    );
+    return deferred;
+  }
+
+  close(): void {
+    for (const socket of this.#open) socket.destroy();
+    this.#open.clear();
+  }
+}
+
+class DatagramRelay {
+  readonly #from: UdpSocket;
+  readonly #sockets = new Map<4 | 6, DatagramSocket>();
+  readonly #peers = new Set<string>();
+  readonly #closed: () => void;
+
+  constructor(from: UdpSocket, closed: () => void) {
+    this.#from = from;
+    this.#closed = closed;
+  }
+
+  send(ip: IpAddress, port: number, data: Buffer): void {
+    const peer = `${ip.address} ${port}`;
+    this.#peers.delete(peer);
+    this.#peers.add(peer);
+    if (this.#peers.size > limits.datagramPeers) {
+      const [oldest] = this.#peers;
+      this.#peers.delete(oldest!);
+    }
+    let socket = this.#sockets.get(ip.family);
+    if (socket === undefined) {
+      socket = createSocket(ip.family === 4 ? "udp4" : "udp6");
+      // A datagram that cannot go out is lost, as on any network.
+      socket.on("error", () => undefined);
+      socket.on("message", (message, from) => {
+        if (!this.#peers.has(`${from.address} ${from.port}`)) return;
+        this.#from.deliver({ from: { address: from.address, port: from.port }, data: message });
+      });
+      socket.unref();
+      this.#sockets.set(ip.family, socket);
+    }
+    socket.send(data, port, ip.address, () => undefined);
+  }
+
+  close(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#sockets.clear();
+    this.#closed();
+  }
+}

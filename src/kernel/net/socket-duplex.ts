@@ -1,0 +1,86 @@
+/**
+ * Owns the kernel's own end of a VM connection as a Node stream: what carries the
+ * host's requests into the VM, and a guest's bytes out of it.
+ *
+ * Invariant: the socket is released exactly once; an error resets the connection.
+ */
+import { Duplex } from "node:stream";
+import { Errno } from "../../abi/errno.js";
+import type { Deferred } from "../io/deferred.js";
+import { writeFully } from "../io/stream.js";
+import type { StreamSocket } from "./stream-socket.js";
+
+const readBytes = 64 * 1024;
+
+function socketError(errno: number): Error {
+  const name = Object.entries(Errno).find(([, value]) => value === -errno)?.[0] ?? "EIO";
+  return Object.assign(new Error(name), { code: name, errno });
+}
+
+export class SocketDuplex extends Duplex {
+  readonly #socket: StreamSocket;
+  #stopReading: (() => void) | undefined;
+  #writing: Deferred<number> | undefined;
+
+  constructor(socket: StreamSocket) {
+    super({ allowHalfOpen: true });
+    this.#socket = socket;
+  }
+
+  override _read(): void {
+    if (this.#stopReading !== undefined) return;
+    const data = this.#socket.read(readBytes);
+    if (data === -Errno.EAGAIN) {
+      this.#stopReading = this.#socket.readable.add(() => {
+        this.#stopReading = undefined;
+        this._read();
+      });
+    } else if (typeof data === "number") this.destroy(socketError(data));
+    else this.push(data.byteLength === 0 ? null : Buffer.from(data));
+  }
+
+  override _write(data: Buffer, _encoding: string, done: (error?: Error) => void): void {
+    const answer = writeFully(this.#socket, data);
+    if (typeof answer === "number") return done(answer < 0 ? socketError(answer) : undefined);
+    this.#writing = answer;
+    answer.whenSettled((written) => {
+      this.#writing = undefined;
+      done(written < 0 ? socketError(written) : undefined);
+    });
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.shutdown();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#stopReading?.();
+    this.#stopReading = undefined;
+    this.#writing?.cancel();
+    if (error !== null || !this.writableFinished) this.#socket.reset();
+    this.#socket.unref();
+    done(error);
+  }
+
+  // What Node's HTTP client asks of a socket.
+  setKeepAlive(): this {
+    return this;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+}

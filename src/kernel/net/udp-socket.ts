@@ -1,0 +1,95 @@
+/**
+ * Owns datagram sockets inside a VM: a bounded queue of datagrams each.
+ *
+ * Invariants: a datagram arrives whole or not at all; a full queue drops the
+ * newest, as UDP does. Untrusted: data, addresses.
+ */
+import { Errno } from "../../abi/errno.js";
+import { S_IFSOCK } from "../../abi/fcntl.js";
+import type { FileStat } from "../fs/index.js";
+import { Deferred } from "../io/deferred.js";
+import { Stream, streamStat } from "../io/stream.js";
+import { limits } from "../limits.js";
+import { noEndpoint } from "./stream-socket.js";
+import type { Endpoint } from "./stream-socket.js";
+
+export interface Datagram {
+  from: Endpoint;
+  data: Uint8Array;
+}
+
+export interface UdpTable {
+  leaveUdp(socket: UdpSocket): void;
+}
+
+export class UdpSocket extends Stream {
+  readonly kind = "udp";
+  readonly #table: UdpTable;
+  local: Endpoint = noEndpoint;
+  peer: Endpoint = noEndpoint;
+  ipv6Only = false;
+  reuse = false;
+  readonly #queue: Datagram[] = [];
+  #queuedBytes = 0;
+  /** What a socket outside the VM sends for this one, if the policy let it. */
+  outside: { close(): void } | undefined;
+
+  constructor(table: UdpTable) {
+    super();
+    this.#table = table;
+  }
+
+  deliver(datagram: Datagram): void {
+    if (this.isReleased || this.#queue.length >= limits.datagrams) return;
+    if (this.#queuedBytes + datagram.data.byteLength > limits.datagramBytes) return;
+    const { peer } = this;
+    if (
+      peer.address !== "" &&
+      (peer.address !== datagram.from.address || peer.port !== datagram.from.port)
+    )
+      return;
+    this.#queue.push(datagram);
+    this.#queuedBytes += datagram.data.byteLength;
+    this.readable.wakeAll();
+  }
+
+  receive(): Datagram | number | Deferred<Datagram> {
+    const first = this.#take();
+    if (first !== undefined) return first;
+    const deferred = new Deferred<Datagram>();
+    let stop = (): void => undefined;
+    const attempt = (): void => {
+      if (this.isReleased) return deferred.settle(-Errno.EBADF);
+      const next = this.#take();
+      if (next !== undefined) deferred.settle(next);
+      else stop = this.readable.add(attempt);
+    };
+    stop = this.readable.add(attempt);
+    deferred.onCancel(() => stop());
+    return deferred;
+  }
+
+  #take(): Datagram | undefined {
+    const first = this.#queue.shift();
+    if (first !== undefined) this.#queuedBytes -= first.data.byteLength;
+    return first;
+  }
+
+  read(maxBytes: number): Uint8Array | number {
+    return this.#take()?.data.subarray(0, maxBytes) ?? -Errno.EAGAIN;
+  }
+
+  write(): number {
+    return -Errno.EDESTADDRREQ;
+  }
+
+  stat(): FileStat {
+    return streamStat(S_IFSOCK);
+  }
+
+  protected released(): void {
+    this.#table.leaveUdp(this);
+    this.outside?.close();
+    this.outside = undefined;
+  }
+}

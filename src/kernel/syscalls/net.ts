@@ -1,0 +1,190 @@
+/**
+ * Network calls of a guest: decode → call → encode. What may be connected to,
+ * looked up or listened on is decided in the network. Untrusted: every field of `args`.
+ */
+import { Errno } from "../../abi/errno.js";
+import { SocketType, maxDatagramBytes } from "../../protocol/net-calls.js";
+import type { netCalls } from "../../protocol/net-calls.js";
+import { Deferred } from "../io/deferred.js";
+import { StreamSocket } from "../net/stream-socket.js";
+import { UdpSocket } from "../net/udp-socket.js";
+import type { Process } from "../process/process.js";
+import { canonicalPath } from "../policy/canonical-path.js";
+import { afterwards, denial } from "../policy/decision.js";
+import type { Denial } from "../policy/decision.js";
+import type { Handlers } from "./dispatch.js";
+
+const servicesByPort = new Map([
+  [21, "ftp"],
+  [22, "ssh"],
+  [25, "smtp"],
+  [53, "domain"],
+  [80, "http"],
+  [110, "pop3"],
+  [143, "imap2"],
+  [443, "https"],
+]);
+
+/** An answer made from another, now or when it is there. */
+function mapped<A, B>(
+  answer: A | number | Deferred<A>,
+  map: (value: A) => B | number,
+): B | number | Deferred<B> {
+  if (typeof answer === "number") return answer;
+  if (!(answer instanceof Deferred)) return map(answer);
+  const result = new Deferred<B>();
+  result.onCancel(() => answer.cancel());
+  answer.whenSettled((value) => result.settle(typeof value === "number" ? value : map(value)));
+  return result;
+}
+
+function streamSocket(process: Process, fd: number): StreamSocket | number {
+  const description = process.descriptors.get(fd);
+  if (description === undefined) return -Errno.EBADF;
+  return description instanceof StreamSocket ? description : -Errno.ENOTSOCK;
+}
+
+function anySocket(process: Process, fd: number): StreamSocket | UdpSocket | number {
+  const description = process.descriptors.get(fd);
+  if (description === undefined) return -Errno.EBADF;
+  if (description instanceof StreamSocket || description instanceof UdpSocket) return description;
+  return -Errno.ENOTSOCK;
+}
+
+/** A Unix socket's file is made by binding and written to by connecting; the fs scope says who may. */
+function withFile<R>(
+  process: Process,
+  path: string,
+  work: () => R | number | Deferred<R>,
+): R | number | Denial | Deferred<R | Denial> {
+  const run = work as () => R | number | Deferred<R | Denial>;
+  if (path === "" || path.includes("\0")) return path.startsWith("\0") ? run() : -Errno.EINVAL;
+  const { fs, credentials, vm } = process;
+  const canonical = canonicalPath(fs, credentials, path, true);
+  const request = { scope: "fs", operation: "write", path: canonical ?? path } as const;
+  if (canonical === undefined) return denial(request);
+  return afterwards(vm.policy.judge(request, path), run);
+}
+
+function namesOf(socket: StreamSocket | UdpSocket): {
+  localAddress: string;
+  localPort: number;
+  peerAddress: string;
+  peerPort: number;
+} {
+  return {
+    localAddress: socket.local.address,
+    localPort: socket.local.port,
+    peerAddress: socket.peer.address,
+    peerPort: socket.peer.port,
+  };
+}
+
+export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
+  socket(process, { type }) {
+    const { network } = process.vm;
+    const socket =
+      type === SocketType.tcp
+        ? network.streamSocket("tcp")
+        : type === SocketType.unix
+          ? network.streamSocket("unix")
+          : type === SocketType.udp
+            ? network.udpSocket()
+            : -Errno.EAFNOSUPPORT;
+    if (typeof socket === "number") return socket;
+    const fd = process.descriptors.add(socket);
+    return fd < 0 ? fd : { fd };
+  },
+
+  bind(process, { fd, address, port, flags }) {
+    const { network } = process.vm;
+    const socket = anySocket(process, fd);
+    if (typeof socket === "number") return socket;
+    if (socket instanceof UdpSocket) return network.bindUdp(socket, address, port, flags);
+    const bound = (result: number) => (result < 0 ? result : { denied: "" });
+    if (socket.domain === "tcp") return bound(network.bindTcp(socket, address, port, flags));
+    return withFile(process, address, () =>
+      bound(network.bindUnix(socket, process.credentials, address)),
+    );
+  },
+
+  listen(process, { fd, backlog }) {
+    const socket = streamSocket(process, fd);
+    if (typeof socket === "number") return socket;
+    return process.vm.network.listen(socket, process.pid, backlog);
+  },
+
+  accept(process, { fd }) {
+    const socket = streamSocket(process, fd);
+    if (typeof socket === "number") return socket;
+    // Others may hold the socket too: who has closed it takes no connection from them.
+    const holds = (): boolean => process.descriptors.get(fd) === socket;
+    // The connection that cannot get a descriptor is lost to the one who tried.
+    return mapped(socket.accept(holds), (accepted) => {
+      const names = namesOf(accepted);
+      const number = process.descriptors.add(accepted);
+      return number < 0 ? number : { fd: number, ...names };
+    });
+  },
+
+  connect(process, { fd, address, port }) {
+    const { network } = process.vm;
+    const socket = anySocket(process, fd);
+    if (typeof socket === "number") return socket;
+    if (socket instanceof UdpSocket) {
+      const result = network.connectUdp(socket, address, port);
+      return result < 0 ? result : { denied: "", ...namesOf(socket) };
+    }
+    const connect = (answer: { denied: string } | number | Deferred<{ denied: string }>) =>
+      mapped(answer, ({ denied }) => ({ denied, ...namesOf(socket) }));
+    if (socket.domain === "tcp") return connect(network.connectTcp(socket, address, port));
+    return withFile(process, address, () =>
+      connect(network.connectUnix(socket, process.credentials, address)),
+    );
+  },
+
+  socketNames(process, { fd }) {
+    const socket = anySocket(process, fd);
+    return typeof socket === "number" ? socket : namesOf(socket);
+  },
+
+  resolve(process, { hostname, family }) {
+    if (family !== 0 && family !== 4 && family !== 6) return -Errno.EINVAL;
+    return process.vm.network.resolve(hostname, family);
+  },
+
+  nameOf(process, { address, port }) {
+    const service = servicesByPort.get(port) ?? String(port);
+    return mapped(process.vm.network.query("REVERSE", address), ({ denied, error, json }) => {
+      const names = error === "" && json !== "" ? (JSON.parse(json) as string[]) : [];
+      return { denied, hostname: names[0] ?? address, service };
+    });
+  },
+
+  dnsQuery(process, { type, name }) {
+    return process.vm.network.query(type, name);
+  },
+
+  sendTo(process, { fd, address, port, data }) {
+    const socket = anySocket(process, fd);
+    if (typeof socket === "number") return socket;
+    if (!(socket instanceof UdpSocket)) return -Errno.EOPNOTSUPP;
+    const sent = data.byteLength;
+    if (sent > maxDatagramBytes) return -Errno.EMSGSIZE;
+    return mapped(process.vm.network.send(socket, address, port, data), ({ denied }) => ({
+      denied,
+      sent,
+    }));
+  },
+
+  receiveFrom(process, { fd }) {
+    const socket = anySocket(process, fd);
+    if (typeof socket === "number") return socket;
+    if (!(socket instanceof UdpSocket)) return -Errno.EOPNOTSUPP;
+    return mapped(socket.receive(), ({ from, data }) => ({
+      address: from.address,
+      port: from.port,
+      data,
+    }));
+  },
+};

@@ -1,0 +1,90 @@
+/**
+ * Owns requests of the host to a listener in a machine: the simple form and the
+ * standard one. Untrusted: everything that comes back.
+ */
+import type { HostFetchRequest, HostFetchResponse } from "../protocol/host-calls.js";
+import { invalidOption } from "./errors.js";
+import { isPort } from "./listeners.js";
+
+export interface NodeRuntimeFetchInput {
+  /** Path and query, beginning with a slash. */
+  path: string;
+  /** Default GET. */
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+}
+
+export interface NodeRuntimeFetchResponse {
+  status: number;
+  statusText: string;
+  /** By lower-case name; several values of one name are joined by ", ". */
+  headers: Record<string, string>;
+  /** Decoded as UTF-8. */
+  body: string;
+}
+
+export interface FetchCall {
+  port: number;
+  request: HostFetchRequest;
+  body: Uint8Array;
+}
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+export function parseFetchInput(port: unknown, input: unknown): FetchCall {
+  if (!isPort(port)) throw invalidOption("port", "must be a port from 1 to 65535");
+  if (typeof input !== "object" || input === null)
+    throw invalidOption("input", "must be an object with a path, or a Request");
+  const { path, method = "GET", headers = {}, body = "" } = input as NodeRuntimeFetchInput;
+  if (typeof path !== "string" || !path.startsWith("/"))
+    throw invalidOption("input.path", "must be a string that begins with a slash");
+  if (typeof method !== "string" || !token.test(method))
+    throw invalidOption("input.method", "must be the name of an HTTP method");
+  if (typeof headers !== "object" || headers === null)
+    throw invalidOption("input.headers", "must be an object of strings");
+  const own: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [name, value] of Object.entries(headers)) {
+    if (!token.test(name)) throw invalidOption(`input.headers.${name}`, "is no header name");
+    if (typeof value !== "string") throw invalidOption(`input.headers.${name}`, "must be a string");
+    own[name] = value;
+  }
+  if (typeof body !== "string" && !(body instanceof Uint8Array))
+    throw invalidOption("input.body", "must be a string or a Uint8Array");
+  return {
+    port,
+    request: { method, path, headers: own },
+    body: typeof body === "string" ? Buffer.from(body) : body,
+  };
+}
+
+/** What the standard form of a request says in the simple one. */
+export async function callOfRequest(port: unknown, request: Request): Promise<FetchCall> {
+  const { pathname, search } = new URL(request.url);
+  const headers = Object.fromEntries(request.headers);
+  const body = new Uint8Array(await request.arrayBuffer());
+  return parseFetchInput(port, { path: pathname + search, method: request.method, headers, body });
+}
+
+export function simpleResponse(
+  { status, statusText, headers }: HostFetchResponse,
+  body: Uint8Array,
+): NodeRuntimeFetchResponse {
+  const joined: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [name, value] of headers)
+    joined[name] = joined[name] === undefined ? value : `${joined[name]}, ${value}`;
+  return { status, statusText, headers: { ...joined }, body: Buffer.from(body).toString("utf8") };
+}
+
+/** Statuses whose Response must not have a body; fetch standard, null body status. */
+const bodiless = new Set([101, 204, 205, 304]);
+
+export function standardResponse(
+  { status, statusText, headers }: HostFetchResponse,
+  body: Uint8Array,
+): Response {
+  const list = new Headers();
+  for (const [name, value] of headers) list.append(name, value);
+  const content = bodiless.has(status) ? null : new Uint8Array(body);
+  return new Response(content, { status, statusText, headers: list });
+}
