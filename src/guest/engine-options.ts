@@ -22,6 +22,9 @@ const zygotesOwn: Table = {
   "--disable-sigusr1": false,
 };
 
+/** Other names of one option; the engine's JavaScript asks for the second. */
+const sameOption = new Map([["--experimental-require-module", "--require-module"]]);
+
 interface Reply {
   result: any;
 }
@@ -69,6 +72,35 @@ export function adoptEngineOptions(
   for (const [option, value] of Object.entries(zygotesOwn)) setEngineOption(option, value);
 }
 
+/** What workers inherit: the flags as the program sees them, and as the engine is to read them. */
+export interface InheritedFlags {
+  execArgv: readonly string[];
+  flags: readonly string[];
+}
+
+let inherited: InheritedFlags = { execArgv: [], flags: [] };
+
+/** Options of the process, or with effects that its worker's start must not have. */
+const notInherited =
+  /^--(eval|print|interactive|check|test|title|env-file|import|experimental-loader|watch|run$)/;
+
+export function inheritFlags(
+  execArgv: readonly string[],
+  options: Iterable<readonly [name: string, value: OptionValue]>,
+): void {
+  const flags: string[] = [];
+  for (const [name, value] of options) {
+    if (notInherited.test(name)) continue;
+    if (value === true) flags.push(name);
+    else if (value === false) flags.push(`--no-${name.slice(2)}`);
+    else if (Array.isArray(value)) for (const entry of value) flags.push(`${name}=${entry}`);
+    else if (typeof value !== "object") flags.push(`${name}=${value}`);
+  }
+  inherited = { execArgv, flags };
+}
+
+export const inheritedFlags = (): InheritedFlags => inherited;
+
 export function engineOption(name: string): OptionValue | undefined {
   return table?.[name];
 }
@@ -77,6 +109,8 @@ export function engineOption(name: string): OptionValue | undefined {
 export function setEngineOption(name: string, value: OptionValue): void {
   if (table === undefined) return;
   table[name] = value;
+  const other = sameOption.get(name);
+  if (other !== undefined) setEngineOption(other, value);
   if (typeof value !== "boolean") return;
   const bare = name.replace(/^--/, "");
   if (name.startsWith("--"))

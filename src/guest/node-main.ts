@@ -6,7 +6,7 @@
  * options; `prepare` takes the place of that step and does what depends on them.
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
-import { engineOption, setEngineOption } from "./engine-options.js";
+import { engineOption, inheritFlags, setEngineOption } from "./engine-options.js";
 import { parseCommandLine, splitNodeOptions } from "./node-cli.js";
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import { offerModules } from "./public-modules.js";
@@ -52,6 +52,9 @@ const offeredModules: readonly (readonly [option: string, ids: readonly string[]
   ["--experimental-vfs", ["vfs"]],
 ];
 
+/** Left on the global object by the zygote's own start. */
+const globalTraces = ["require", "module", "exports", "__filename", "__dirname"];
+
 export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   const { requireBuiltin, internalBinding } = tools;
   const types = internalBinding("options").types as Types;
@@ -70,9 +73,12 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   setEngineOption("--warnings", true);
   for (const [variable, option] of environmentFlags)
     if (process.env[variable] === "1") setEngineOption(option, true);
+  if (process.env["NODE_REDIRECT_WARNINGS"] !== undefined)
+    setEngineOption("--redirect-warnings", process.env["NODE_REDIRECT_WARNINGS"]);
   for (const { values } of [inherited, line]) adopt(values);
   for (const flag of [...inherited.v8, ...line.v8]) applyV8Flag(requireBuiltin, flag);
   process.execArgv = line.execArgv;
+  inheritFlags([...line.execArgv], line.values);
 
   const execPath = process.argv[0]!;
   if (engineOption("--print") === true && !line.values.has("--eval") && line.rest.length > 0)
@@ -126,6 +132,7 @@ function mainScript(tools: NodeCommand, line: CommandLine, evaluates: boolean): 
 
 function runMain(tools: NodeCommand, name: string): void {
   const { requireBuiltin, internalBinding } = tools;
+  for (const global of globalTraces) delete (globalThis as Record<string, unknown>)[global];
   const preparation = requireBuiltin("internal/process/pre_execution");
   const { primordials } = requireBuiltin("internal/test/binding");
   preparation.prepareMainThreadExecution = (expandArgv1: boolean) =>
