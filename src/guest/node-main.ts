@@ -9,6 +9,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import { engineOption, inheritFlags, setEngineOption } from "./engine-options.js";
 import { parseCommandLine, splitNodeOptions } from "./node-cli.js";
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
+import type { OptionValue } from "./engine-options.js";
 import { offerModules } from "./public-modules.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
 
@@ -55,6 +56,9 @@ const offeredModules: readonly (readonly [option: string, ids: readonly string[]
 /** Left on the global object by the zygote's own start. */
 const globalTraces = ["require", "module", "exports", "__filename", "__dirname"];
 
+/** The default, before the command line was read. */
+let zygotesCiphers: OptionValue | undefined;
+
 export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   const { requireBuiltin, internalBinding } = tools;
   const types = internalBinding("options").types as Types;
@@ -65,6 +69,7 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     types,
   );
   const line = parseCommandLine(start.argv, table, types);
+  zygotesCiphers = engineOption("--tls-cipher-list");
   const badFlag = line.v8.find((flag) => !table.options.has(flag) && !isV8Flag(flag));
   const error =
     inherited.error ?? line.error ?? (badFlag === undefined ? undefined : `bad option: ${badFlag}`);
@@ -73,6 +78,8 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   setEngineOption("--warnings", true);
   for (const [variable, option] of environmentFlags)
     if (process.env[variable] === "1") setEngineOption(option, true);
+  if (line.values.get("--tls-min-v1.3") === true && line.values.get("--tls-max-v1.2") === true)
+    return refuse(start, "either --tls-min-v1.3 or --tls-max-v1.2 can be used, not both");
   if (process.env["NODE_REDIRECT_WARNINGS"] !== undefined)
     setEngineOption("--redirect-warnings", process.env["NODE_REDIRECT_WARNINGS"]);
   for (const { values } of [inherited, line]) adopt(values);
@@ -160,6 +167,7 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
   if (engineOption("--enable-source-maps") === true) process.setSourceMapsEnabled(true);
   if (engineOption("--dns-result-order") !== "")
     requireBuiltin("dns").setDefaultResultOrder(engineOption("--dns-result-order"));
+  setNetworkDefaults(requireBuiltin);
   joinParent(requireBuiltin);
   joinCluster(requireBuiltin);
 
@@ -195,6 +203,24 @@ function showOptions(): void {
   if (typeof title === "string" && title !== "") process.title = title;
   const limit = engineOption("--stack-trace-limit");
   if (typeof limit === "number" && limit !== 10) Error.stackTraceLimit = limit;
+}
+
+/** Modules that read their options when they are loaded, which the zygote did. */
+function setNetworkDefaults(requireBuiltin: (id: string) => any): void {
+  const given = (name: string): boolean => engineOption(name) === true;
+  const net = requireBuiltin("net");
+  if (given("--no-network-family-autoselection")) net.setDefaultAutoSelectFamily(false);
+  const timeoutMs = engineOption("--network-family-autoselection-attempt-timeout");
+  if (typeof timeoutMs === "number" && timeoutMs !== 500)
+    net.setDefaultAutoSelectFamilyAttemptTimeout(timeoutMs);
+  const ciphers = engineOption("--tls-cipher-list") as string;
+  const minimum = ["1.0", "1.1", "1.2", "1.3"].find((version) => given(`--tls-min-v${version}`));
+  const maximum = ["1.3", "1.2"].find((version) => given(`--tls-max-v${version}`));
+  if (ciphers === zygotesCiphers && minimum === undefined && maximum === undefined) return;
+  const tls = requireBuiltin("tls");
+  tls.DEFAULT_CIPHERS = ciphers;
+  if (minimum !== undefined) tls.DEFAULT_MIN_VERSION = `TLSv${minimum}`.replace(/\.0$/, "");
+  if (maximum !== undefined) tls.DEFAULT_MAX_VERSION = `TLSv${maximum}`;
 }
 
 function offerFeatures(requireBuiltin: (id: string) => any): void {
