@@ -133,7 +133,7 @@ function mainScript(tools: NodeCommand, line: CommandLine, evaluates: boolean): 
   if (engineOption("--watch") === true && !interactive) return "watch_mode";
   if (evaluates && !interactive) return "eval_string";
   if (script !== undefined && script !== "-" && !interactive) return "run_main_module";
-  const terminal = tools.internalBinding("util").guessHandleType(0) === "TTY";
+  const terminal = tools.requireBuiltin("internal/util").guessHandleType(0) === "TTY";
   return interactive || (script === undefined && terminal) ? "repl" : "eval_stdin";
 }
 
