@@ -1,6 +1,7 @@
-// Compiles the host side to dist/ and the guest side to dist/guest.json, a map
-// of module name → CommonJS source that the kernel hands to each zygote, so that
-// no file of the host is ever opened there.
+// Compiles the host side to dist/ and the guest side to dist/guest.json and
+// dist/programs.json, maps of module name → CommonJS source that the kernel hands
+// to each zygote, so that no file of the host is ever opened there. The second
+// one holds the shell and the commands, which no guest needs at its start.
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -15,12 +16,17 @@ for (const project of ["tsconfig.json", "tsconfig.guest.json"]) {
 }
 
 const modules = {};
+const programs = {};
+const isProgram = (name) =>
+  /^guest\/programs\/(?:(?:sh|commands|support)\/|(?:run-)?command$)/.test(name);
 const guestRoot = join(root, "build/guest");
 for (const entry of readdirSync(guestRoot, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile() || !entry.name.endsWith(".js")) continue;
   const file = join(entry.parentPath, entry.name);
-  modules[relative(guestRoot, file).replace(/\.js$/, "")] = readFileSync(file, "utf8");
+  const name = relative(guestRoot, file).replace(/\.js$/, "");
+  (isProgram(name) ? programs : modules)[name] = readFileSync(file, "utf8");
 }
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(join(root, "dist/guest.json"), JSON.stringify(modules));
+writeFileSync(join(root, "dist/programs.json"), JSON.stringify(programs));
 chmodSync(join(root, "dist/cli/main.js"), 0o755);

@@ -35,6 +35,11 @@ export type {
   Permissions,
   ProcessPermissionRequest,
   ToolPermissionRequest,
+  // Their names in the older generation.
+  ChildProcessPermissionRequest as ChildProcessAccessRequest,
+  EnvPermissionRequest as EnvAccessRequest,
+  FsPermissionRequest as FsAccessRequest,
+  NetworkPermissionRequest as NetworkAccessRequest,
 } from "./sdk/permissions.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
@@ -50,6 +55,25 @@ export type {
   NodeRuntimeResidentResult,
   NodeRuntimeResidentRunner,
 } from "./sdk/resident-runner.js";
+export {
+  allowAll,
+  allowAllChildProcess,
+  allowAllEnv,
+  allowAllFs,
+  allowAllNetwork,
+} from "./sdk/driver/allow.js";
+export type { AllowAll } from "./sdk/driver/allow.js";
+export type {
+  NodeRuntimeDriverExecOptions,
+  NodeRuntimeDriverOptions,
+} from "./sdk/driver/driver-run.js";
+export type { StdioEvent, StdioHook } from "./sdk/driver/stdio-lines.js";
+export { createNodeDriver, createNodeRuntimeDriverFactory } from "./sdk/driver/system-driver.js";
+export type {
+  NodeDriver,
+  NodeDriverOptions,
+  NodeRuntimeDriverFactory,
+} from "./sdk/driver/system-driver.js";
 export { SidecarProcess, SidecarProcess as Sidecar } from "./sdk/sidecar-process.js";
 export { SecureExecError } from "./sdk/errors.js";
 export type { ErrorDetails, SecureExecErrorCode } from "./sdk/errors.js";

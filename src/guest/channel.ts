@@ -12,6 +12,7 @@ import { Decoder } from "../protocol/codec.js";
 import type { Message, Schema } from "../protocol/codec.js";
 import { FrameKind, FrameReader, encodeFrame, guestFailure } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
+import { giveBuffer } from "../protocol/spare-buffer.js";
 import { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
@@ -290,6 +291,7 @@ export class Channel implements KernelClient {
       else if (written === -Errno.EAGAIN) libc.poll([{ fd: this.#fd, events: POLLOUT }], -1);
       else if (written !== -Errno.EINTR) this.#closed();
     }
+    giveBuffer(frame);
   }
 
   /** Blocks until the socket has something and takes it in. */

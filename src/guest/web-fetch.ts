@@ -7,6 +7,9 @@ import { replaceInternal } from "./public-modules.js";
 
 const undiciId = "internal/deps/undici/undici";
 
+/** Where undici keeps its agent between copies of itself; lib/global.js. */
+const dispatchers = ["undici.globalDispatcher.1", "undici.globalDispatcher.2"] as const;
+
 const classes = [
   "FormData",
   "Headers",
@@ -31,6 +34,11 @@ export function installWebFetch(tools: WebFetchTools): void {
   const own = {
     process,
     Buffer,
+    // The program's answer numbers.
+    setTimeout,
+    clearTimeout,
+    setInterval,
+    clearInterval,
     setImmediate,
     clearImmediate,
     global: globalThis,
@@ -41,6 +49,11 @@ export function installWebFetch(tools: WebFetchTools): void {
     if (loaded !== undefined) return loaded;
     const source = tools.internalBinding("builtins").natives[undiciId] as string;
     const module = { exports: {} };
+    // A dispatcher of the zygote's copy would be used otherwise, with the globals of that.
+    for (const name of dispatchers) {
+      const key = Symbol.for(name);
+      if (Object.hasOwn(globalThis, key)) (globalThis as Record<symbol, unknown>)[key] = undefined;
+    }
     compileFunction(source, ["module", "exports", ...Object.keys(own)], {
       filename: `node:${undiciId}`,
     })(module, module.exports, ...Object.values(own));

@@ -14,6 +14,7 @@ install(buildStage1());
 export const pool = new GuestPool({
   enginePath: process.execPath,
   bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
+  programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
   aheadTarget: 3,
   parallelForks: 2,
   refillDelayMs: 10,

@@ -122,6 +122,7 @@ export class HostProgram {
             ? []
             : ignoredByNode,
         inheritedIgnored: [],
+        cpuTimeMs: options.cpuTimeMs,
       },
       {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),

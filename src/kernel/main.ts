@@ -39,7 +39,8 @@ const vms = new Map<number, Vm>();
 /** Programs by the SDK's handle, which is unique per connection. */
 const programs = new Map<number, HostProgram>();
 
-const takeGuest: TakeGuest = (waiter) => pool.take(waiter);
+const takeGuest: TakeGuest = (waiter, memoryBytes) =>
+  memoryBytes < limits.memoryBytes ? pool.takeLimited(memoryBytes, waiter) : pool.take(waiter);
 
 function emit<K extends keyof typeof kernelHostEvents>(
   name: K,

@@ -53,8 +53,11 @@ export const hostCredentials: Credentials = Object.freeze({
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
 
-/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
-export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+/** Hands over a locked-down blank guest with so much memory, now or later, or `undefined` and the reason. */
+export type TakeGuest = (
+  waiter: (guest: Guest | undefined, reason: string) => void,
+  memoryBytes: number,
+) => void;
 
 export class Vm {
   readonly fs: FileSystem;
@@ -68,6 +71,8 @@ export class Vm {
   readonly policy: Policy;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
+  /** Of each process. */
+  readonly memoryBytes: number;
   disposed = false;
   /** Arguments of its processes' calls that wait for an answer. */
   pendingCallBytes = 0;
@@ -85,6 +90,7 @@ export class Vm {
       requests.judge(handle, scope, asked, options.permissionTimeoutMs),
     );
     this.jsRuntime = options.jsRuntime;
+    this.memoryBytes = Math.min(options.memoryBytes || limits.memoryBytes, limits.memoryBytes);
     this.fs = new FileSystem({ bytes: limits.fileSystemBytes, inodes: limits.inodes });
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
@@ -98,11 +104,11 @@ export class Vm {
   }
 
   #machineView(): MachineView {
-    const { fs, processes, startedAtMs } = this;
+    const { fs, memoryBytes, processes, startedAtMs } = this;
     return {
       hostname: identity.hostname,
       startedAtMs,
-      memoryBytes: limits.memoryBytes,
+      memoryBytes,
       process: (pid) => {
         const process = processes.get(pid);
         return process && viewOf(process);
@@ -112,9 +118,9 @@ export class Vm {
     };
   }
 
-  #mount({ option, guestPath, hostPath, readOnly }: VmMount): void {
+  #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
     const { uid, gid } = identity;
-    const result = this.fs.mount({ guestPath, hostPath, readOnly, uid, gid });
+    const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
     if (result === 0) return;
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;

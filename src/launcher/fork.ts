@@ -8,7 +8,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
@@ -17,6 +17,9 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
 import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
+
+/** USER_HZ, which is 100 on x64 and arm64. */
+const msPerTick = 10;
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 export const zygoteFlags: readonly string[] = Object.freeze([
@@ -53,6 +56,14 @@ const { setFlagsFromString } = require("node:v8");
 const eager = new Set(${JSON.stringify(eagerModules)});
 const sources = JSON.parse(require("fs").readFileSync(4, "utf8"));
 require("fs").closeSync(4);
+// The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
+let programs = require("fs").readFileSync(5);
+require("fs").closeSync(5);
+const sourceOf = (id) => {
+  if (sources[id] !== undefined) return sources[id];
+  if (Buffer.isBuffer(programs)) programs = JSON.parse(programs.toString("utf8"));
+  return programs[id];
+};
 // Spelled apart: a program that names it makes \`node -e\` replace the web global.
 const webName = "cry" + "pto";
 const hostRequire = require;
@@ -67,14 +78,14 @@ const requireBuiltin = (id) => {
   return builtins.get(id);
 };
 // Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
-const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
+const makeLoader = (sourceOf, vm, internalBinding, requireBuiltin) => {
   // Globals that a platform may take from the program, but not from these modules.
   const own = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder };
   const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
   const loaded = new Map();
   const load = (id) => {
     if (loaded.has(id)) return loaded.get(id).exports;
-    const source = sources[id];
+    const source = sourceOf(id);
     if (source === undefined) throw new Error("no guest module " + id);
     const module = { exports: {} };
     loaded.set(id, module);
@@ -93,17 +104,18 @@ const makeLoader = (sources, vm, internalBinding, requireBuiltin) => {
   };
   return load;
 };
+let preloading = false;
 // Only around the compilation: built-in modules must find the flags of their code cache.
 const compiler = {
   compileFunction(source, names, options) {
-    const wanted = eager.has(options.filename.slice("node:internal/secure-exec/".length));
+    const wanted = preloading || eager.has(options.filename.slice("node:internal/secure-exec/".length));
     if (wanted) setFlagsFromString("--no-lazy");
     const run = vm.compileFunction(source, names, options);
     if (wanted) setFlagsFromString("--lazy");
     return run;
   },
 };
-const load = makeLoader(sources, compiler, internalBinding, requireBuiltin);
+const load = makeLoader(sourceOf, compiler, internalBinding, requireBuiltin);
 const { main } = load("launcher/zygote/main");
 // What \`node -e\` puts on the global object and a script does not have.
 for (const id of requireBuiltin("module").builtinModules) {
@@ -112,7 +124,12 @@ for (const id of requireBuiltin("module").builtinModules) {
   if (descriptor !== undefined && !descriptor.enumerable && descriptor.configurable) delete globalThis[id];
 }
 for (const name of ["require", "module", "exports", "__filename", "__dirname"]) delete globalThis[name];
-main({ sources, makeLoader: String(makeLoader) });
+const preload = (id) => {
+  preloading = true;
+  load(id);
+  preloading = false;
+};
+main({ sources, makeLoader: String(makeLoader) }, preload);
 `;
 
 export interface GuestHandlers {
@@ -242,6 +259,19 @@ export class Guest {
     this.#threads.clear();
   }
 
+  /** Processor time the process has taken, all its threads together, in steps of 10 ms; undefined once it is ended. */
+  cpuTimeMs(): number | undefined {
+    if (this.#ending) return undefined;
+    try {
+      const stat = readFileSync(`/proc/${this.pid}/stat`, "latin1");
+      // proc_pid_stat(5): the name may hold anything; utime and stime are the 14th and 15th field.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * msPerTick;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Ends the process for good: SIGKILL unless it already ended by itself. Idempotent. */
   end(): void {
     if (this.#ending) return;
@@ -279,6 +309,8 @@ export interface ZygoteOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
   bundlePath: string;
+  /** The same of the programs of a VM; dist/programs.json. */
+  programsPath: string;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
   /** A guest is gone for good. */
@@ -306,14 +338,16 @@ export class Zygote {
     this.#controlFd = mine;
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
     const bundle = openSync(options.bundlePath, "r");
+    const programs = openSync(options.programsPath, "r");
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, bundle],
+      stdio: ["ignore", "ignore", "pipe", theirs, bundle, programs],
       env: {},
       argv0: "node",
       cwd: "/",
     });
     libc.close(theirs);
     closeSync(bundle);
+    closeSync(programs);
     this.#child = child;
     child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
@@ -343,8 +377,11 @@ export class Zygote {
     return [...this.#guests.keys()];
   }
 
-  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
-  fork(forked: (guest: Guest | undefined) => void): void {
+  /**
+   * Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed.
+   * `memoryBytes` is 0 for what guests have by default.
+   */
+  fork(forked: (guest: Guest | undefined) => void, memoryBytes = 0): void {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
     const pipe = typeof pair === "number" ? pair : libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
     if (this.#gone || typeof pair === "number" || typeof pipe === "number") {
@@ -356,6 +393,7 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.fork, 0);
     message.writeInt32LE(token, 4);
+    message.writeInt32LE(Math.floor(memoryBytes / 1024), 8);
     const sent = libc.sendFds(this.#controlFd, message, [pair[1], pipe[1]]);
     libc.close(pair[1]);
     libc.close(pipe[1]);

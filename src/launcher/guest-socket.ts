@@ -9,6 +9,7 @@ import { Socket } from "node:net";
 import { Errno } from "../abi/errno.js";
 import { FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
+import { giveBuffer } from "../protocol/spare-buffer.js";
 import * as libc from "../sandbox/libc.js";
 
 export interface SocketHandlers {
@@ -59,7 +60,10 @@ export class GuestSocket {
     let at = 0;
     if (this.#socket.writableLength === 0) {
       const written = libc.write(this.#fd, frame, 0, frame.length);
-      if (written === frame.length) return true;
+      if (written === frame.length) {
+        giveBuffer(frame);
+        return true;
+      }
       if (written >= 0) at = written;
       else if (written !== -Errno.EAGAIN && written !== -Errno.EINTR) return false;
     }

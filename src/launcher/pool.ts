@@ -11,6 +11,7 @@ import type { Guest } from "./fork.js";
 export interface PoolOptions {
   enginePath: string;
   bundlePath: string;
+  programsPath: string;
   /** Blank guests kept ready. */
   aheadTarget: number;
   /** Forks under way at once; more would only take turns on the CPU. */
@@ -75,6 +76,17 @@ export class GuestPool {
     this.#fill();
   }
 
+  /** Like `take`, for a guest that has less memory than others, and so cannot be one forked ahead. */
+  takeLimited(memoryBytes: number, waiter: Waiter): void {
+    const zygote = this.#ensureZygote();
+    const forked = (guest: Guest | undefined): void =>
+      waiter(guest, guest === undefined ? this.#lastLoss || "no guest could be forked" : "");
+    zygote.ready.then(
+      () => zygote.fork(forked, memoryBytes),
+      (error: unknown) => waiter(undefined, String(error)),
+    );
+  }
+
   /** Fills once a guest has ended, or after a moment. */
   #fillLater(): void {
     this.#refill ??= setTimeout(() => this.#fill(), this.#options.refillDelayMs).unref();
@@ -85,6 +97,7 @@ export class GuestPool {
     const zygote = new Zygote({
       enginePath: this.#options.enginePath,
       bundlePath: this.#options.bundlePath,
+      programsPath: this.#options.programsPath,
       lost: (reason) => this.#onLost(zygote, reason),
       reaped: () => this.#fill(),
     });

@@ -9,6 +9,8 @@
  * Untrusted: every byte given to `Decoder`.
  */
 
+import { giveBuffer, takeBuffer } from "./spare-buffer.js";
+
 export class MalformedMessage extends Error {
   override name = "MalformedMessage";
 }
@@ -51,8 +53,9 @@ export class Encoder {
     const at = this.#length;
     const end = at + bytes;
     if (end > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(end, this.#buffer.length * 2));
+      const grown = takeBuffer(Math.max(end, this.#buffer.length * 2));
       this.#buffer.copy(grown, 0, 0, at);
+      giveBuffer(this.#buffer);
       this.#buffer = grown;
     }
     this.#length = end;
@@ -136,7 +139,7 @@ export class Encoder {
     return this.#length;
   }
 
-  /** The encoded bytes. The view is handed over: the encoder must not be used afterwards. */
+  /** The encoded bytes. The view is handed over, to `giveBuffer` at best: the encoder must not be used afterwards. */
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }

@@ -8,6 +8,7 @@
  */
 import { Encoder, MalformedMessage, wireLimits } from "./codec.js";
 import type { Message, Schema } from "./codec.js";
+import { giveBuffer, takeBuffer } from "./spare-buffer.js";
 
 export const FrameKind = Object.freeze({
   /** Asks for exactly one `reply` or `failure` with the same id. */
@@ -28,8 +29,10 @@ export interface Frame {
   kind: number;
   id: number;
   number: number;
-  /** A view of the reader's memory, valid until the handler returns. */
+  /** A view of the reader's memory. */
   payload: Buffer;
+  /** Set by a handler that kept no view of the payload: its memory is used again. */
+  released?: boolean;
 }
 
 export function encodeFrame<S extends Schema>(
@@ -57,7 +60,8 @@ export function encodeFrame<S extends Schema>(
 
 /** Cuts a byte stream into frames. After `MalformedMessage` the stream has no meaning any more. */
 export class FrameReader {
-  #chunks: Buffer[] = [];
+  /** The start of a frame that is not whole; has room for more. */
+  #partial: Buffer | undefined;
   #buffered = 0;
   #need = 4;
   readonly #limitBytes: number;
@@ -68,16 +72,34 @@ export class FrameReader {
 
   /** Calls `handle` for each complete frame in order. */
   push(chunk: Buffer, handle: (frame: Frame) => void): void {
-    let bytes = chunk;
-    if (this.#buffered > 0) {
-      // Copied: the caller may reuse `chunk` as its read buffer before the frame is whole.
-      this.#chunks.push(Buffer.from(chunk));
-      this.#buffered += chunk.length;
-      if (this.#buffered < this.#need) return;
-      bytes = Buffer.concat(this.#chunks, this.#buffered);
-      this.#chunks = [];
-      this.#buffered = 0;
+    if (this.#buffered === 0) return void this.#cut(chunk, handle);
+    this.#keep(chunk);
+    if (this.#buffered < this.#need) return;
+    const whole = this.#partial!;
+    const size = this.#buffered;
+    this.#partial = undefined;
+    this.#buffered = 0;
+    if (this.#cut(whole.subarray(0, size), handle)) giveBuffer(whole);
+  }
+
+  /** Copied: the caller may reuse `chunk` as its read buffer before the frame is whole. */
+  #keep(chunk: Buffer): void {
+    const size = this.#buffered + chunk.length;
+    const before = this.#partial;
+    if (before === undefined || before.length < size) {
+      // Not for all that is announced, but for what came and as much again.
+      const room = takeBuffer(Math.max(size, Math.min(this.#need, 2 * size)));
+      before?.copy(room, 0, 0, this.#buffered);
+      if (before !== undefined) giveBuffer(before);
+      this.#partial = room;
     }
+    chunk.copy(this.#partial!, this.#buffered);
+    this.#buffered = size;
+  }
+
+  /** Answers whether nobody needs `bytes` any more. */
+  #cut(bytes: Buffer, handle: (frame: Frame) => void): boolean {
+    let released = true;
     let at = 0;
     this.#need = 4;
     while (bytes.length - at >= 4) {
@@ -98,12 +120,9 @@ export class FrameReader {
       };
       at = end;
       handle(frame);
+      released &&= frame.released === true;
     }
-    if (at < bytes.length) {
-      // The caller may reuse `chunk` as its read buffer, so what stays behind is copied.
-      const rest = Buffer.from(bytes.subarray(at));
-      this.#chunks = [rest];
-      this.#buffered = rest.length;
-    }
+    if (at < bytes.length) this.#keep(bytes.subarray(at));
+    return released;
   }
 }

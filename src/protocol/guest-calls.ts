@@ -48,7 +48,7 @@ export const guestCalls = {
   /**
    * fork and execvp(3) in one. `fds[n]` is the caller's descriptor that becomes the child's n;
    * -1 leaves n closed, -2 is /dev/null, -3 a new socket pair whose other end is in `ends[n]`. `env` holds NAME=value. `cwd` empty is the caller's.
-   * `ignored` are the signals that the child ignores from its start.
+   * `ignored` are the signals that the child ignores from its start; `openFiles` its RLIMIT_NOFILE, -1 the caller's.
    */
   spawn: {
     nr: 20,
@@ -62,6 +62,7 @@ export const guestCalls = {
       uid: "i32",
       gid: "i32",
       ignored: "numbers",
+      openFiles: "i32",
     },
     result: { pid: "u32", ends: "numbers" },
   },
@@ -69,8 +70,18 @@ export const guestCalls = {
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
   /** setpgid(2). */
   setProcessGroup: { nr: 22, args: { pid: "u32", group: "u32" }, result: {} },
-  /** Resource usage of the calling process: microseconds of CPU, bytes of memory. */
-  usage: { nr: 3, args: {}, result: { userUs: "f64", systemUs: "f64", rssBytes: "f64" } },
+  /** What the calling process, and the children it has waited for, have used: microseconds of CPU, bytes of memory. */
+  usage: {
+    nr: 3,
+    args: {},
+    result: {
+      userUs: "f64",
+      systemUs: "f64",
+      childUserUs: "f64",
+      childSystemUs: "f64",
+      rssBytes: "f64",
+    },
+  },
   /**
    * Calls a host tool by name or alias. `input` is JSON text, empty for undefined. With `ok` the answer's
    * `json` is the result, empty for undefined, otherwise a `ToolFailure`.
@@ -153,6 +164,9 @@ export interface StartOptions {
   hostname: string;
   outputWindowBytes: number;
   memoryLimitBytes: number;
+  /** RLIMIT_NOFILE and RLIMIT_NPROC. */
+  openFilesLimit: number;
+  processesLimit: number;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

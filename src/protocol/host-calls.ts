@@ -155,6 +155,8 @@ export interface VmOptions {
   loopbackExemptPorts?: number[];
   mounts: VmMount[];
   permissions: Policies;
+  /** Of each process, at most what the kernel gives it anyway; 0 means just that. */
+  memoryBytes: number;
   /** How long a policy function may take; a later answer is a denial. */
   permissionTimeoutMs: number;
   tools: ToolDescriptor[];
@@ -169,6 +171,8 @@ export interface VmMount {
   /** Absolute. */
   hostPath: string;
   readOnly: boolean;
+  /** Its files are shown as executable: commands that were unpacked without their modes. */
+  executable?: boolean;
 }
 
 export interface ProcessOptions {
@@ -183,6 +187,8 @@ export interface ProcessOptions {
   cwd: string;
   /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
   stdin: boolean;
+  /** Processor time of the process, and of each process below it; 0 means no limit. */
+  cpuTimeMs: number;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
   stdoutLimitBytes: number;
   stderrLimitBytes: number;

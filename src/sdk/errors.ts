@@ -72,6 +72,11 @@ export const errorTable = {
     when: "Heap, buffers and WebAssembly memory together passed the limit.",
     remedy: "Let the program hold less in memory at once.",
   },
+  CPU_LIMIT: {
+    message: "the program took more processor time than it may: {why}",
+    when: "The process used up its cpuTimeLimitMs. It ended as by SIGXCPU.",
+    remedy: "Raise cpuTimeLimitMs, or let the program compute less.",
+  },
   GUEST_CRASHED: {
     message: "the program's process crashed: {why}",
     when: "The process was ended by a fault rather than by its program or by a signal from the host.",

@@ -23,6 +23,7 @@ const sigterm = 15;
 /** Codes that name the program's own end; every other one leaves its outcome unknown. */
 const ownOutcomes: readonly string[] = [
   "ERR_SECURE_EXEC_MEMORY_LIMIT",
+  "ERR_SECURE_EXEC_CPU_LIMIT",
   "ERR_SECURE_EXEC_GUEST_CRASHED",
 ];
 

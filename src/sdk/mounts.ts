@@ -1,5 +1,5 @@
 /**
- * Owns the `mounts` and `nodeModules` options: their types and their checks.
+ * Owns the `mounts`, `nodeModules` and `commandsDir` options: their types and their checks.
  *
  * Invariants: what passes names an existing directory or file of the host and a
  * place in the guest where a mount can be; no two mounts share a place or contain
@@ -106,14 +106,29 @@ function nodeModulesMount(value: unknown): VmMount {
   };
 }
 
-/** Every mount that the two options ask for. */
-export function mountsOf(mounts: unknown, nodeModules: unknown): VmMount[] {
+/** Where the guest's PATH looks first. */
+const commandsPath = "/usr/local/sbin";
+const commandsVariable = "SECURE_EXEC_WASM_COMMANDS_DIR";
+
+/** The directory of commands: the option, or else the host's environment. */
+function commandsMount(value: unknown): VmMount | undefined {
+  const option = value === undefined ? commandsVariable : "commandsDir";
+  const given = value ?? (process.env[commandsVariable] || undefined);
+  if (given === undefined) return undefined;
+  const hostPath = hostPathOf(option, given, true);
+  return { option, guestPath: commandsPath, hostPath, readOnly: true, executable: true };
+}
+
+/** Every mount that the three options ask for. */
+export function mountsOf(mounts: unknown, nodeModules: unknown, commandsDir?: unknown): VmMount[] {
   if (mounts !== undefined && !Array.isArray(mounts))
     throw invalidOption("mounts", "must be an array");
   const all = ((mounts ?? []) as unknown[]).map((mount, index) =>
     hostDirectoryMount(`mounts[${index}]`, mount),
   );
   if (nodeModules !== undefined) all.push(nodeModulesMount(nodeModules));
+  const commands = commandsMount(commandsDir);
+  if (commands !== undefined) all.push(commands);
   all.forEach((mount, index) => {
     for (const other of all.slice(0, index)) {
       if (!isBelow(mount.guestPath, other.guestPath) && !isBelow(other.guestPath, mount.guestPath))
@@ -121,7 +136,7 @@ export function mountsOf(mounts: unknown, nodeModules: unknown): VmMount[] {
       const same = mount.guestPath === other.guestPath;
       const problem = same ? "is also the place of" : "overlaps with the place of";
       throw invalidOption(
-        mount.option === "nodeModules" ? "nodeModules.guestPath" : `${mount.option}.guestPath`,
+        mount.executable === true ? mount.option : `${mount.option}.guestPath`,
         `${mount.guestPath} ${problem} ${other.option} (${other.guestPath})`,
       );
     }

@@ -40,6 +40,11 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   mounts?: HostDirectoryMount[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
+  /**
+   * A directory of the host with commands, WASI modules or scripts: shown read-only, as executable, at
+   * /usr/local/sbin, where PATH looks first. Default: SECURE_EXEC_WASM_COMMANDS_DIR of the host, if set.
+   */
+  commandsDir?: string;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
   /**
@@ -98,6 +103,7 @@ const createNames = [
   "files",
   "mounts",
   "nodeModules",
+  "commandsDir",
   "sidecar",
   "onBootTiming",
   "permissions",
@@ -107,7 +113,7 @@ const createNames = [
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
-const plannedNames = ["commandsDir", "wasmCommandDirs", "limits", "user"];
+const plannedNames = ["wasmCommandDirs", "limits", "user"];
 const runNames = [
   "env",
   "cwd",
@@ -124,7 +130,7 @@ const permissionTimeoutMs = 10_000;
 /** The longest delay a timer of Node takes; about 24.8 days. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
-type Bag = Readonly<Record<string, unknown>>;
+export type Bag = Readonly<Record<string, unknown>>;
 
 function isRecord(value: unknown): value is Bag {
   return (
@@ -136,7 +142,11 @@ function isRecord(value: unknown): value is Bag {
 }
 
 /** The given options without undefined ones. Throws for names outside `known`. */
-function bagOf(value: unknown, known: readonly string[], planned: readonly string[] = []): Bag {
+export function bagOf(
+  value: unknown,
+  known: readonly string[],
+  planned: readonly string[] = [],
+): Bag {
   if (value === undefined) return {};
   if (!isRecord(value)) throw invalidOption("options", "must be an object");
   const given = Object.entries(value).filter(([, option]) => option !== undefined);
@@ -237,6 +247,8 @@ export interface CreateOptions {
   loopbackExemptPorts: number[];
   permissions: ParsedPermissions;
   permissionTimeoutMs: number;
+  /** Of each process; 0 for what it has anyway. */
+  memoryBytes: number;
   tools: ParsedTools;
   jsRuntime: JsRuntime;
 }
@@ -273,13 +285,14 @@ export function parseCreateOptions(value: unknown): CreateOptions {
         throw invalidOption(option, "must name a file");
       return [absolute, bytesOf(option, data)];
     }),
-    mounts: mountsOf(given.mounts, given.nodeModules),
+    mounts: mountsOf(given.mounts, given.nodeModules, given.commandsDir),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
     loopbackExemptPorts: portsOf("loopbackExemptPorts", given.loopbackExemptPorts),
     permissions: parsePermissions(given.permissions, toolsGiven),
     permissionTimeoutMs:
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
+    memoryBytes: 0,
     tools: toolsOf(given),
     jsRuntime: parseJsRuntime(given),
   };
@@ -291,9 +304,13 @@ export interface RunOptions {
   cwd: string;
   stdin: Uint8Array | undefined;
   timeoutMs: number | undefined;
+  /** 0 for none. */
+  cpuTimeMs: number;
   signal: AbortSignal | undefined;
   onStdout: OutputHook | undefined;
   onStderr: OutputHook | undefined;
+  /** Called when all output has come; a result waits for what it answers. */
+  onEnd?: () => unknown[];
   args: string[];
   language: "js" | "ts";
   /** Empty for a fresh one. */
@@ -333,6 +350,7 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
     timeoutMs: timeoutOf(given.timeout),
+    cpuTimeMs: 0,
     signal: signalOf(given.signal),
     onStdout: functionOf("onStdout", given.onStdout),
     onStderr: functionOf("onStderr", given.onStderr),

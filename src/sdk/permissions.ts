@@ -156,6 +156,11 @@ function rulesOf(scope: Scope, option: string, value: Bag): RuleSet {
   };
 }
 
+/** One of the ready-made checks, such as `allowAllFs`: nobody needs to be asked. */
+function isAllowAll(check: object, scope: Scope): boolean {
+  return Object.hasOwn(check, scope) && (check as Bag)[scope] === "allow";
+}
+
 /** Merges what is given, per scope, over the defaults. `toolsGiven`: tools were passed along, too. */
 export function parsePermissions(value: unknown, toolsGiven: boolean): ParsedPermissions {
   const policies = Object.fromEntries(
@@ -176,6 +181,7 @@ export function parsePermissions(value: unknown, toolsGiven: boolean): ParsedPer
     named.add(scope);
     if (typeof policy === "boolean") policies[scope] = policy ? "allow" : "deny";
     else if (policy === "allow" || policy === "deny") policies[scope] = policy;
+    else if (typeof policy === "function" && isAllowAll(policy, scope)) policies[scope] = "allow";
     else if (typeof policy === "function") {
       policies[scope] = "ask";
       functions.set(scope, policy as PermissionCheck<never>);

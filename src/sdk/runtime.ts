@@ -6,24 +6,27 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
-import { performance } from "node:perf_hooks";
-import type { HostFetchResponse, ProcessOptions, VmOptions } from "../protocol/host-calls.js";
+import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import { DriverRun } from "./driver/driver-run.js";
+import type {
+  NodeRuntimeDriverExecOptions,
+  NodeRuntimeDriverOptions,
+} from "./driver/driver-run.js";
 import { failure, printable } from "./errors.js";
-import { RuntimeFiles } from "./files.js";
+import type { RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { KernelRefusal } from "./kernel-connection.js";
-import type { KernelConnection } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
   NodeRuntimeListenerQuery,
   NodeRuntimeWaitOptions,
 } from "./listeners.js";
-import { MachineHost } from "./machine-host.js";
+import { Machine } from "./machine.js";
 import {
   bytesOf,
   commandOf,
@@ -38,7 +41,6 @@ import {
 import type {
   CreateOptions,
   NodeRuntimeCommandOptions,
-  NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeSpawnOptions,
@@ -48,7 +50,6 @@ import { captureLimitBytes } from "./output-channel.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValue, returnValueError } from "./return-value.js";
-import { connectionOf, sharedConnection } from "./sidecar-process.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
@@ -61,6 +62,10 @@ export interface NodeRuntimeExecResult {
   /** Whether output beyond 16 MiB was dropped. */
   stdoutTruncated: boolean;
   stderrTruncated: boolean;
+  /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
+  code?: number;
+  /** Only of a runtime made with `new`: what made the program fail, in one line. */
+  errorMessage?: string;
 }
 
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
@@ -76,12 +81,17 @@ interface Finished {
   outcome: GuestOutcome;
 }
 
+/** What the constructor is given by `NodeRuntime.create`. */
+class Created {
+  constructor(readonly options: CreateOptions) {}
+}
+
 export class NodeRuntime {
-  readonly #connection: KernelConnection;
-  readonly #vm: number;
-  readonly #cwd: string;
-  readonly #files: RuntimeFiles;
-  readonly #host: MachineHost;
+  readonly #given: CreateOptions;
+  /** Of a runtime of the older generation. */
+  readonly #driver: DriverRun | undefined;
+  #machine: Machine | undefined;
+  #opening: Promise<Machine> | undefined;
   readonly #processes = new Set<GuestProcess>();
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
@@ -91,23 +101,14 @@ export class NodeRuntime {
   readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
 
-  private constructor(connection: KernelConnection, given: CreateOptions) {
-    this.#connection = connection;
-    this.#vm = connection.newHandle();
-    this.#cwd = given.cwd;
-    const vm = this.#vm;
-    this.#files = new RuntimeFiles(connection, vm);
-    this.#host = new MachineHost(given.permissions.functions, {
-      judged: (id, answers) =>
-        connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
-      toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
-    });
-    this.#host.tools.add(given.tools, "tools");
-    connection.attachMachine(vm, {
-      listenerAdded: (info) => this.#listeners.added(info),
-      listenerRemoved: (id) => this.#listeners.removed(id),
-      lost: (error) => this.#endWaits(error),
-    });
+  /**
+   * The older way to a runtime, see docs/driver-api.md: everything is denied that the driver does not
+   * allow, and the machine is made when it is first used. Throws INVALID_OPTION and NOT_IMPLEMENTED.
+   */
+  constructor(options: NodeRuntimeDriverOptions);
+  constructor(options: NodeRuntimeDriverOptions | Created) {
+    this.#driver = options instanceof Created ? undefined : new DriverRun(options);
+    this.#given = options instanceof Created ? options.options : this.#driver!.create;
   }
 
   /**
@@ -115,56 +116,50 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const given = parseCreateOptions(options);
-    const timed = async <T>(
-      phase: NodeRuntimeBootTiming["phase"],
-      work: Promise<T>,
-    ): Promise<T> => {
-      const startedAt = performance.now();
-      const result = await work;
-      given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
-      return result;
-    };
-    const connection = await timed(
-      "sidecar_spawn",
-      given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
-    );
-    const { env, cwd, mounts, jsRuntime, loopbackExemptPorts, permissionTimeoutMs } = given;
-    const runtime = new NodeRuntime(connection, given);
-    const vmOptions = JSON.stringify({
-      env,
-      cwd,
-      mounts,
-      jsRuntime,
-      loopbackExemptPorts,
-      permissions: given.permissions.policies,
-      permissionTimeoutMs,
-      tools: runtime.#host.tools.descriptors(),
-    } satisfies VmOptions);
-    connection.attachVm(runtime.#vm, runtime.#host);
-    try {
-      await timed(
-        "vm_create",
-        connection.call("createVm", { vm: runtime.#vm, options: vmOptions }),
-      );
-      await timed("vm_configure", runtime.#seed(given.files));
-    } catch (error) {
-      await runtime.dispose().catch(() => {});
-      throw error instanceof KernelRefusal ? error.toPublic() : error;
-    }
+    const created: unknown = new Created(parseCreateOptions(options));
+    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    await runtime.#with(() => {});
     return runtime;
   }
 
-  async #seed(files: CreateOptions["files"]): Promise<void> {
-    for (const [path, data] of files) await this.#files.write(path, data);
+  get #cwd(): string {
+    return this.#given.cwd;
   }
 
   #checkUsable(): void {
     if (this.#disposing) throw failure("DISPOSED", { what: "runtime" });
   }
 
+  /** Uses the machine: at once if it is there, otherwise when it is made. */
+  #with<T>(use: (machine: Machine) => T): T | Promise<Awaited<T>> {
+    this.#checkUsable();
+    if (this.#machine !== undefined) return use(this.#machine);
+    this.#opening ??= this.#open();
+    return this.#opening.then((machine) => {
+      this.#checkUsable();
+      return use(machine) as Awaited<T>;
+    });
+  }
+
+  async #open(): Promise<Machine> {
+    try {
+      this.#machine = await Machine.open(this.#given, {
+        listenerAdded: (info) => this.#listeners.added(info),
+        listenerRemoved: (id) => this.#listeners.removed(id),
+        lost: (error) => this.#endWaits(error),
+      });
+      return this.#machine;
+    } finally {
+      // The next call tries again when this one failed.
+      this.#opening = undefined;
+    }
+  }
+
   /** Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. */
-  async exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult> {
+  async exec(
+    code: string,
+    options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions,
+  ): Promise<NodeRuntimeExecResult> {
     return (await this.#finish(() => this.#programOf(code, options))).result;
   }
 
@@ -174,7 +169,7 @@ export class NodeRuntime {
    */
   async run<T = unknown>(
     code: string,
-    options?: NodeRuntimeExecOptions,
+    options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string,
   ): Promise<NodeRuntimeRunResult<T>> {
     const { result, outcome } = await this.#finish(() => this.#programOf(code, options));
     const { end, value } = outcome;
@@ -212,7 +207,11 @@ export class NodeRuntime {
   }
 
   #programOf(code: unknown, options: unknown): [Start, RunOptions] {
-    return [{ mode: "program", source: sourceOf(code) }, parseRunOptions(options, this.#cwd)];
+    const given =
+      this.#driver === undefined
+        ? parseRunOptions(options, this.#cwd)
+        : this.#driver.runOptions(options, this.#cwd);
+    return [{ mode: "program", source: sourceOf(code) }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
@@ -222,24 +221,28 @@ export class NodeRuntime {
 
   async #spawn(parse: () => [Start, RunOptions]): Promise<NodeRuntimeProcess> {
     const [start, given] = parse();
-    this.#checkUsable();
-    given.signal?.throwIfAborted();
-    const guest = this.#start(start, given, { capture: false, stdin: true });
-    const stopListening = listenOnce(given.signal, () => guest.terminate());
-    guest.onGone(stopListening);
-    await guest.started;
-    return new NodeRuntimeProcess(guest, given.stdin === undefined);
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      const guest = this.#start(machine, start, given, { capture: false, stdin: true });
+      const stopListening = listenOnce(given.signal, () => guest.terminate());
+      guest.onGone(stopListening);
+      await guest.started;
+      return new NodeRuntimeProcess(guest, given.stdin === undefined);
+    });
   }
 
   /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
   async createResidentRunner(options?: Record<string, never>): Promise<NodeRuntimeResidentRunner> {
     parseResidentOptions(options);
-    this.#checkUsable();
+    return this.#with((machine) => this.#startResident(machine));
+  }
+
+  async #startResident({ connection, vm }: Machine): Promise<NodeRuntimeResidentRunner> {
     let done: (sequence: number, exitCode: number) => void = () => {};
     const guest = this.#track(
       new GuestProcess({
-        connection: this.#connection,
-        vm: this.#vm,
+        connection,
+        vm,
         source: "",
         capture: true,
         options: {
@@ -250,6 +253,7 @@ export class NodeRuntime {
           env: {},
           cwd: "",
           stdin: false,
+          cpuTimeMs: this.#driver?.cpuTimeMs ?? 0,
           // The cap is per snippet, and kept on this side.
           stdoutLimitBytes: 0,
           stderrLimitBytes: 0,
@@ -280,30 +284,31 @@ export class NodeRuntime {
   ): Promise<NodeRuntimeFetchResponse | Response> {
     const standard = typeof Request === "function" && input instanceof Request;
     const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
-    this.#checkUsable();
     const signal = standard ? input.signal : undefined;
-    signal?.throwIfAborted();
-    const fetch = this.#connection.newHandle();
-    const cancel = (): void => this.#connection.send("cancelFetch", { vm: this.#vm, fetch });
-    const stopListening = listenOnce(signal, cancel);
-    try {
-      const answer = await this.#connection.call("fetch", {
-        vm: this.#vm,
-        fetch,
-        port: call.port,
-        request: JSON.stringify(call.request),
-        body: call.body,
-      });
-      const response = JSON.parse(answer.response) as HostFetchResponse;
-      return standard
-        ? standardResponse(response, answer.body)
-        : simpleResponse(response, answer.body);
-    } catch (error) {
+    return this.#with(async ({ connection, vm }) => {
       signal?.throwIfAborted();
-      throw error instanceof KernelRefusal ? error.toPublic() : error;
-    } finally {
-      stopListening();
-    }
+      const fetch = connection.newHandle();
+      const cancel = (): void => connection.send("cancelFetch", { vm, fetch });
+      const stopListening = listenOnce(signal, cancel);
+      try {
+        const answer = await connection.call("fetch", {
+          vm,
+          fetch,
+          port: call.port,
+          request: JSON.stringify(call.request),
+          body: call.body,
+        });
+        const response = JSON.parse(answer.response) as HostFetchResponse;
+        return standard
+          ? standardResponse(response, answer.body)
+          : simpleResponse(response, answer.body);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      } finally {
+        stopListening();
+      }
+    });
   }
 
   /** Who listens there right now, or null. */
@@ -319,16 +324,17 @@ export class NodeRuntime {
     options?: NodeRuntimeWaitOptions,
   ): Promise<NodeRuntimeListener> {
     const wanted = parseQuery(query);
-    this.#checkUsable();
-    const release = this.#connection.hold();
-    try {
-      return await this.#listeners.wait(wanted, options, (fail) => {
-        this.#waits.add(fail);
-        return () => this.#waits.delete(fail);
-      });
-    } finally {
-      release();
-    }
+    return this.#with(async ({ connection }) => {
+      const release = connection.hold();
+      try {
+        return await this.#listeners.wait(wanted, options, (fail) => {
+          this.#waits.add(fail);
+          return () => this.#waits.delete(fail);
+        });
+      } finally {
+        release();
+      }
+    });
   }
 
   #endWaits(error: unknown): void {
@@ -341,17 +347,15 @@ export class NodeRuntime {
    */
   async registerTools(tools: HostTools): Promise<void> {
     const parsed = parseTools("tools", tools);
-    this.#checkUsable();
-    this.#host.tools.add(parsed, "tools");
-    const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
-    try {
-      await this.#connection.call("registerTools", {
-        vm: this.#vm,
-        tools: JSON.stringify(descriptors),
-      });
-    } catch (error) {
-      throw error instanceof KernelRefusal ? error.toPublic() : error;
-    }
+    await this.#with(async ({ connection, host, vm }) => {
+      host.tools.add(parsed, "tools");
+      const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
+      try {
+        await connection.call("registerTools", { vm, tools: JSON.stringify(descriptors) });
+      } catch (error) {
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      }
+    });
   }
 
   /** Earlier and later names of `registerTools`. */
@@ -415,8 +419,7 @@ export class NodeRuntime {
     call: (files: RuntimeFiles, full: string) => Promise<T>,
   ): Promise<T> {
     const full = guestPathOf(path, this.#cwd);
-    this.#checkUsable();
-    return call(this.#files, full);
+    return this.#with(({ files }) => call(files, full));
   }
 
   /**
@@ -436,16 +439,10 @@ export class NodeRuntime {
     for (const guest of this.#awaited) guest.fail(failure("DISPOSED", { what: "runtime" }));
     this.#endWaits(failure("DISPOSED", { what: "runtime" }));
     const runners = [...this.#runners].map((runner) => runner.dispose());
-    try {
-      await this.#connection.call("disposeVm", { vm: this.#vm });
-    } catch (error) {
-      // Without a kernel there is no machine left to dispose.
-      if (error instanceof KernelRefusal) throw error.toPublic();
-    } finally {
-      this.#connection.detachMachine(this.#vm);
+    const machine = this.#machine ?? (await this.#opening?.catch(() => undefined));
+    await machine?.close(() => {
       for (const guest of this.#processes) guest.vanish();
-      this.#connection.detachVm(this.#vm);
-    }
+    });
     await Promise.all(runners);
   }
 
@@ -455,7 +452,12 @@ export class NodeRuntime {
     return guest;
   }
 
-  #start(start: Start, given: RunOptions, how: { capture: boolean; stdin: boolean }): GuestProcess {
+  #start(
+    { connection, vm }: Machine,
+    start: Start,
+    given: RunOptions,
+    how: { capture: boolean; stdin: boolean },
+  ): GuestProcess {
     const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
@@ -468,14 +470,15 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
+      cpuTimeMs: given.cpuTimeMs,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
     };
     const { capture } = how;
     const guest = this.#track(
       new GuestProcess({
-        connection: this.#connection,
-        vm: this.#vm,
+        connection,
+        vm,
         options,
         source: start.mode === "program" ? start.source : "",
         capture,
@@ -493,10 +496,13 @@ export class NodeRuntime {
 
   async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
     const [start, given] = parse();
-    this.#checkUsable();
+    return this.#with((machine) => this.#await(machine, start, given));
+  }
+
+  async #await(machine: Machine, start: Start, given: RunOptions): Promise<Finished> {
     const { signal } = given;
     signal?.throwIfAborted();
-    const guest = this.#start(start, given, { capture: true, stdin: false });
+    const guest = this.#start(machine, start, given, { capture: true, stdin: false });
     this.#awaited.add(guest);
     const stopListening = listenOnce(signal, () => {
       guest.terminate();
@@ -504,6 +510,7 @@ export class NodeRuntime {
     });
     try {
       const outcome = await guest.ended;
+      if (given.onEnd !== undefined) await Promise.all(given.onEnd());
       const stdout = guest.stdout.take();
       const stderr = guest.stderr.take();
       const result: NodeRuntimeExecResult = {
@@ -513,7 +520,7 @@ export class NodeRuntime {
         stdoutTruncated: stdout.truncated || outcome.end.stdoutTruncated,
         stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
       };
-      return { result, outcome };
+      return { result: this.#driver?.resultOf(result, outcome.end) ?? result, outcome };
     } finally {
       stopListening();
       this.#awaited.delete(guest);

@@ -266,6 +266,27 @@ test("frames are the same when the caller reuses its read buffer", () => {
   );
 });
 
+test("only the memory of released frames is used again", () => {
+  const kept = [];
+  const reader = new FrameReader();
+  const sizes = [70_000, 200_000, 90_000, 300_000, 120_000, 200_000];
+  const texts = sizes.map((size, index) => Buffer.alloc(size, `${index}:`));
+  texts.forEach((data, index) => {
+    const wire = encodeFrame(FrameKind.event, 0, 1, { data: "bytes" }, { data });
+    for (let at = 0; at < wire.length; at += 65_536) {
+      reader.push(wire.subarray(at, at + 65_536), (frame) => {
+        const seen = frame.payload.subarray(4);
+        assert.ok(seen.equals(data));
+        // Every second one is kept as it is, without a copy.
+        if (index % 2 === 0) kept.push([seen, data]);
+        else frame.released = true;
+      });
+    }
+  });
+  assert.equal(kept.length, 3);
+  for (const [seen, data] of kept) assert.ok(seen.equals(data));
+});
+
 test("a length out of range is rejected as soon as it is known", () => {
   const nothing = () => assert.fail("no frame was sent");
   const outOfRange = (error) => error instanceof MalformedMessage && /range/.test(error.message);

@@ -34,6 +34,7 @@ test("defaults", () => {
         functions: new Map(),
       },
       permissionTimeoutMs: 10_000,
+      memoryBytes: 0,
       tools: new Map(),
       jsRuntime: {
         platform: "node",
@@ -50,6 +51,7 @@ test("defaults", () => {
       cwd: "",
       stdin: undefined,
       timeoutMs: undefined,
+      cpuTimeMs: 0,
       signal: undefined,
       onStdout: undefined,
       onStderr: undefined,
@@ -81,7 +83,7 @@ test("unknown create options are refused by name", async () => {
 });
 
 test("planned options are refused by name", async () => {
-  for (const name of ["commandsDir"]) {
+  for (const name of ["wasmCommandDirs", "limits"]) {
     const refused = coded("NOT_IMPLEMENTED", new RegExp(`^${name} is not implemented`));
     await assert.rejects(NodeRuntime.create({ [name]: {} }), refused);
   }

@@ -4,7 +4,9 @@ import { createRequire } from "node:module";
 import { posix } from "node:path";
 import vm from "node:vm";
 
-const sources = JSON.parse(readFileSync(new URL("../../dist/guest.json", import.meta.url), "utf8"));
+const bundle = (name) =>
+  JSON.parse(readFileSync(new URL(`../../dist/${name}`, import.meta.url), "utf8"));
+const sources = { ...bundle("guest.json"), ...bundle("programs.json") };
 const builtin = createRequire(import.meta.url);
 const loaded = new Map();
 

@@ -67,6 +67,7 @@ export function spawnProcess(
     uid: request.uid ?? -1,
     gid: request.gid ?? -1,
     ignored: [],
+    openFiles: -1,
   });
 }
 

@@ -58,7 +58,7 @@ const threadText = (makeLoader: string): string => `{
     return builtins.get(id);
   };
   const start = requireBuiltin("worker_threads").workerData;
-  const load = (${makeLoader})(start.modules.sources, requireBuiltin("vm"), internalBinding, requireBuiltin);
+  const load = (${makeLoader})((id) => start.modules.sources[id], requireBuiltin("vm"), internalBinding, requireBuiltin);
   load("guest/thread").startThread(start, internalBinding, requireBuiltin);
   process.emitWarning = emitWarning;
 }`;

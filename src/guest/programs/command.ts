@@ -35,6 +35,8 @@ export interface CommandContext {
   readonly fs: typeof nodeFs;
   /** Blocking. Empty at end of file. */
   readInput(maxBytes?: number): Uint8Array;
+  /** Puts the last bytes read back where that is possible, for whoever reads after this command. */
+  unreadInput(byteCount: number): void;
   /** Buffered; text is written as UTF-8. Throws `BrokenPipe` when nobody reads any more. */
   write(data: string | Uint8Array): void;
   /** Buffered; a byte string. */

@@ -16,7 +16,7 @@ import { commands } from "./commands/index.js";
 import { codeText, errorCode } from "./support/errors.js";
 import { toBytes } from "./support/text.js";
 
-const bufferBytes = 64 * 1024;
+const bufferBytes = 128 * 1024;
 const retryPause = new Int32Array(new SharedArrayBuffer(4));
 const forwardedSignals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 
@@ -88,7 +88,10 @@ export function endOf(
   return { code: signal === null ? (status ?? 1) : 128 + signalNumber(signal), signal };
 }
 
-function processContext(name: string, argv: readonly string[]): CommandContext {
+/** Moves a descriptor's offset, where it has one. */
+type Seek = (fd: number, offset: number) => void;
+
+function processContext(name: string, argv: readonly string[], seek: Seek): CommandContext {
   const output = new Output((data) => writeAll(1, data));
   let input: Buffer | undefined;
   let terminalOutput: boolean | undefined;
@@ -110,6 +113,7 @@ function processContext(name: string, argv: readonly string[]): CommandContext {
         retrying(() => fs.readSync(0, buffer, 0, maxBytes, null)),
       );
     },
+    unreadInput: (byteCount) => seek(0, -byteCount),
     write: (data) => output.write(data),
     writeBytes: (byteString) => output.writeBytes(byteString),
     flush: () => output.flush(),
@@ -205,6 +209,10 @@ export async function runInContext(context: CommandContext, command: string): Pr
 }
 
 /** Runs the named command as this process's program. */
-export function runCommand(name: string, argv: readonly string[]): Promise<number> {
-  return runInContext(processContext(name, argv), name);
+export function runCommand(
+  name: string,
+  argv: readonly string[],
+  seek: Seek = () => undefined,
+): Promise<number> {
+  return runInContext(processContext(name, argv, seek), name);
 }

@@ -9,6 +9,8 @@ import type * as Shell from "./sh/main.js";
 import type * as ShellHost from "./sh/guest-system.js";
 import type * as Runner from "./run-command.js";
 
+const SEEK_CUR = 1;
+
 export interface CommandTools {
   requireBuiltin(id: string): any;
   channel: Channel;
@@ -21,7 +23,11 @@ export async function runProgramCommand(tools: CommandTools, start: StartOptions
     start.image === "sh"
       ? await runShell(tools, start, argv)
       : // Loaded here, so that a process pays for the program it is.
-        await (require("./run-command.js") as typeof Runner).runCommand(start.image, argv);
+        await (require("./run-command.js") as typeof Runner).runCommand(
+          start.image,
+          argv,
+          (fd, offset) => void tools.channel.call("seek", { fd, offset, whence: SEEK_CUR }),
+        );
   tools.leaving.leave(code);
 }
 

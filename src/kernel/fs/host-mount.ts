@@ -61,6 +61,8 @@ export interface HostMountOptions {
   /** An absolute path of the host without links, of a directory or a regular file. */
   hostPath: string;
   readOnly: boolean;
+  /** Everything is shown readable and executable, whatever its mode on the host; only if read-only. */
+  executable: boolean;
   /** Device number, of its own. */
   device: number;
   /** Whom files of the kernel's user belong to in a writable mount; in a read-only one all are root's. */
@@ -191,6 +193,7 @@ export class HostMount {
 
   /** Rights the kernel's process has, shown to every class: what it may read, guests may. */
   permissions(stat: HostStat): number {
+    if (this.options.executable) return 0o755;
     const mode = stat.mode & 0o1777;
     const shift =
       kernelUid === 0 || stat.uid === kernelUid ? 6 : kernelGroups.has(stat.gid) ? 3 : 0;

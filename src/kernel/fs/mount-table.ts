@@ -31,6 +31,8 @@ export interface MountRequest {
   /** Absolute path of a directory or regular file of the host. */
   hostPath: string;
   readOnly: boolean;
+  /** Shows every file as executable. */
+  executable?: boolean;
   /** Owner of what the mount shows as the guest's own, and of directories made to reach it. */
   uid: number;
   gid: number;
@@ -71,7 +73,7 @@ export class MountTable {
   }
 
   add(sb: SuperBlock, request: MountRequest): 0 | Failure {
-    const { guestPath, readOnly, uid, gid } = request;
+    const { executable = false, guestPath, readOnly, uid, gid } = request;
     if (
       this.entries.some(
         (one) => isBelow(guestPath, one.guestPath) || isBelow(one.guestPath, guestPath),
@@ -92,7 +94,8 @@ export class MountTable {
     const device = this.nextDevice();
     const linkTarget = (directory: string, target: string): string =>
       this.#linkTarget(hostPath, directory, target);
-    const mount = HostMount.open({ hostPath, readOnly, device, uid, gid, linkTarget }, isDirectory);
+    const options = { hostPath, readOnly, executable, device, uid, gid, linkTarget };
+    const mount = HostMount.open(options, isDirectory);
     if (isFailure(mount)) return mount;
     const failed = cover(sb, guestPath, mount.root, { uid, gid });
     if (failed !== 0) {

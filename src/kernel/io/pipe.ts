@@ -99,17 +99,29 @@ export class Conduit {
   }
 
   read(maxBytes: number): Uint8Array | number {
-    if (this.buffer.length > 0) {
-      // One read never runs past the byte that the next descriptor came with; unix(7).
-      const next = this.#passed.find(({ position }) => position > this.#position);
-      const most =
-        next === undefined ? maxBytes : Math.min(maxBytes, next.position - this.#position);
-      const data = this.buffer.take(most);
-      this.#position += data.byteLength;
-      this.writers?.wakeAll();
-      return data;
+    if (this.buffer.length === 0) return this.writerOpen ? -Errno.EAGAIN : new Uint8Array(0);
+    const first = this.#take(maxBytes);
+    if (first.byteLength >= maxBytes || this.buffer.length === 0) return first;
+    // Writers that waited for room have filled the buffer again: a long read takes that too.
+    const parts = [first];
+    let size = first.byteLength;
+    while (size < maxBytes && this.buffer.length > 0 && this.#passed.length === 0) {
+      const part = this.#take(maxBytes - size);
+      if (part.byteLength === 0) break;
+      parts.push(part);
+      size += part.byteLength;
     }
-    return this.writerOpen ? -Errno.EAGAIN : new Uint8Array(0);
+    return Buffer.concat(parts, size);
+  }
+
+  #take(maxBytes: number): Uint8Array {
+    // One read never runs past the byte that the next descriptor came with; unix(7).
+    const next = this.#passed.find(({ position }) => position > this.#position);
+    const most = next === undefined ? maxBytes : Math.min(maxBytes, next.position - this.#position);
+    const data = this.buffer.take(most);
+    this.#position += data.byteLength;
+    this.writers?.wakeAll();
+    return data;
   }
 
   write(data: Uint8Array): number {

@@ -13,6 +13,10 @@ export type Description = OpenFile | Stream;
 
 export class DescriptorTable {
   readonly #slots = new Map<number, Description>();
+  /** RLIMIT_NOFILE. */
+  get limit(): number {
+    return this.#limit;
+  }
   readonly #limit: number;
   #lowest = 0;
 

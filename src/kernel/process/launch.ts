@@ -75,14 +75,16 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
         umask: credentials.umask,
         hostname: identity.hostname,
         outputWindowBytes: limits.outputWindowBytes,
-        memoryLimitBytes: limits.memoryBytes,
+        memoryLimitBytes: vm.memoryBytes,
+        openFilesLimit: process.descriptors.limit,
+        processesLimit: limits.processes,
         startedAtMs: Date.now(),
         machineUptimeMs: Date.now() - vm.startedAtMs,
         jsRuntime: vm.jsRuntime,
       },
       source,
     );
-  });
+  }, vm.memoryBytes);
 }
 
 function describeAll(process: Process): string[] {
@@ -105,7 +107,14 @@ export function spawn(
   const { argv, env, file } = args;
   if (bytesOf(argv) + bytesOf(env) > limits.argumentBytes) return -Errno.E2BIG;
   const environment = parseEnvironment(env);
-  const { credentials, vm } = parent;
+  const { vm } = parent;
+  const credentials = { ...parent.credentials };
+  if (args.cwd !== "") {
+    // A relative name means a file below the child's directory.
+    const cwd = enter(vm, credentials, args.cwd);
+    if (typeof cwd === "number") return cwd;
+    credentials.cwd = cwd;
+  }
   const image = findImage(vm.fs, credentials, file, argv, environment["PATH"]);
   const request = {
     scope: "childProcess" as const,
@@ -131,6 +140,8 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
   if (argv.length > limits.arguments || env.length > limits.arguments) return -Errno.E2BIG;
   if (fds.length > limits.openFiles) return -Errno.EMFILE;
   if (args.ignored.length > 64) return -Errno.EINVAL;
+  // Nobody here may raise a limit; setrlimit(2).
+  if (args.openFiles > parent.descriptors.limit) return -Errno.EPERM;
   if (bytesOf(argv) + bytesOf(env) > limits.argumentBytes) return -Errno.E2BIG;
 
   const credentials = { ...parent.credentials };
@@ -164,6 +175,8 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
       ...args.ignored.filter((signal) => signal > 0 && signal <= 64),
     ],
     inheritedIgnored: args.ignored.filter((signal) => signal > 0 && signal <= 64),
+    cpuTimeMs: parent.cpuTimeMs,
+    openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);

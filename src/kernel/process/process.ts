@@ -27,13 +27,16 @@ import { limits } from "../limits.js";
 import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../vm.js";
+import { CpuWatch } from "./cpu-watch.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
+import { usageOf } from "./usage.js";
+import type { CpuTime, Usage } from "./usage.js";
 
 const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
 const eventsByNumber = byNumber<(typeof guestEvents)[keyof typeof guestEvents]>(guestEvents);
-const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT } = constants.signals;
+const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGXCPU } = constants.signals;
 /** Signals whose default action is to do nothing; signal(7). */
 const ignoredByDefault = new Set<number>([SIGCHLD, SIGURG, SIGWINCH, SIGCONT]);
 
@@ -65,9 +68,14 @@ export interface ProcessSettings {
   ignored: readonly number[];
   /** Those of them that the one who started it asked for. */
   inheritedIgnored: readonly number[];
+  /** Processor time it may take; 0 means no limit. Children inherit the limit, not what is left of it. */
+  cpuTimeMs: number;
+  /** RLIMIT_NOFILE; at most that of the VM. */
+  openFilesLimit?: number;
 }
 
 const nothing = new Uint8Array(0);
+const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
 /** One thread of the process: where its frames come from, its replies go to, and its output windows. */
 interface Thread {
@@ -93,7 +101,10 @@ export class Process {
   readonly argv: readonly string[];
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
-  readonly descriptors = new DescriptorTable(limits.openFiles);
+  readonly descriptors: DescriptorTable;
+  /** CPU time of the children it has waited for, and of theirs; times(2). */
+  readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
+  #used: Usage | undefined;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -108,12 +119,14 @@ export class Process {
   readonly #sink: ProcessSink | undefined;
   readonly #handled = new Set<number>();
   readonly inheritedIgnored: readonly number[];
+  readonly cpuTimeMs: number;
   readonly #ignored: Set<number>;
   readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
   #guest: Guest | undefined;
   #status: ExitStatus | undefined;
   #killedBy = 0;
+  #cpuWatch: CpuWatch | undefined;
   #violation: string | undefined;
   #returned: Returned = { returned: "none" };
   #value: Uint8Array = nothing;
@@ -128,7 +141,9 @@ export class Process {
     this.argv = settings.argv;
     this.credentials = { ...credentials, pid: settings.pid };
     this.inheritedIgnored = settings.inheritedIgnored;
+    this.cpuTimeMs = settings.cpuTimeMs;
     this.#ignored = new Set(settings.ignored);
+    this.descriptors = new DescriptorTable(settings.openFilesLimit ?? limits.openFiles);
     this.#sink = sink;
   }
 
@@ -145,6 +160,8 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#guest = guest;
+    if (this.cpuTimeMs > 0)
+      this.#cpuWatch = new CpuWatch(guest, this.cpuTimeMs, () => this.#overtime());
     const main = this.#newThread(guest.socket);
     this.#threads.add(main);
     this.startOptions = options;
@@ -165,6 +182,14 @@ export class Process {
   fail(errorCode: string, errorMessage: string): void {
     this.#guest?.end();
     this.#finish({ exitCode: 1, signal: 0, errorCode, errorMessage });
+  }
+
+  /** setrlimit(2): SIGXCPU, which here cannot be handled. */
+  #overtime(): void {
+    const errorMessage = `the process took more than ${this.cpuTimeMs} ms of processor time`;
+    const end = { exitCode: 128 + SIGXCPU, signal: SIGXCPU };
+    this.#guest?.end();
+    this.#finish({ ...end, errorCode: "ERR_SECURE_EXEC_CPU_LIMIT", errorMessage });
   }
 
   residentExec(sequence: number, source: string): void {
@@ -197,7 +222,25 @@ export class Process {
   }
 
   #end(): void {
+    this.#measure();
     this.#guest?.end();
+  }
+
+  /** What it has used so far, or until it ended. */
+  usage(): Usage {
+    return this.#used ?? (this.#guest === undefined ? nothingUsed : usageOf(this.#guest.pid));
+  }
+
+  /** Before its OS process is gone; one that dies of itself has used nothing that anybody knows. */
+  #measure(): void {
+    this.#used ??= this.usage();
+  }
+
+  /** It has been waited for: its time and that of its children count as the parent's. */
+  countFor(parent: Process): void {
+    const { userUs, systemUs } = this.usage();
+    parent.childTime.userUs += userUs + this.childTime.userUs;
+    parent.childTime.systemUs += systemUs + this.childTime.systemUs;
   }
 
   /** Sends an event to the guest. */
@@ -246,6 +289,7 @@ export class Process {
       entry.name === "flowShutdown"
         ? thread.flows.shutdown((args as { flow: number }).flow)
         : dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
+    frame.released = entry.name === "write" && this.#copies((args as { fd: number }).fd);
     if (!(result instanceof Deferred)) return this.#reply(thread, id, number, schema, result);
     const bytes = frame.payload.length;
     if (
@@ -275,6 +319,12 @@ export class Process {
         this.#end();
       }
     });
+  }
+
+  /** Whether what `fd` names has copied, or is done with, all that it was given to write. */
+  #copies(fd: number): boolean {
+    const stream = this.descriptors.stream(fd);
+    return stream === undefined || stream.kind === "pipe" || stream.kind === "null";
   }
 
   #reply(thread: Thread, id: number, number: number, schema: Schema, result: unknown): void {
@@ -344,6 +394,7 @@ export class Process {
       case "output":
         return this.#output(thread, args.fd as number, args.data as Uint8Array);
       case "exit":
+        this.#measure();
         // What the process does after this does not count; the OS process is ended in any case.
         this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
         return this.#guest!.end();
@@ -428,6 +479,8 @@ export class Process {
 
   #finish(end: Ending): void {
     if (this.ended) return;
+    this.#cpuWatch?.stop();
+    this.#used ??= nothingUsed;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     for (const thread of this.#threads) cancelCalls(thread);
     this.watches.close();

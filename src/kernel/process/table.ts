@@ -58,6 +58,7 @@ export class ProcessTable {
     if (child === undefined || child.ppid !== parent.pid) return -Errno.ECHILD;
     const reap = (): ExitStatus => {
       this.#byPid.delete(pid);
+      child.countFor(parent);
       return child.status!;
     };
     if (child.ended) return reap();

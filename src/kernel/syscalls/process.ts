@@ -71,7 +71,8 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     return result < 0 ? result : {};
   },
 
-  usage() {
-    return -Errno.ENOSYS;
+  usage(process) {
+    const { userUs: childUserUs, systemUs: childSystemUs } = process.childTime;
+    return { ...process.usage(), childUserUs, childSystemUs };
   },
 };

@@ -2,7 +2,7 @@
 export const ControlKind = Object.freeze({
   /** zygote → kernel: warmed; a = pid. */
   ready: 1,
-  /** kernel → zygote, with two descriptors (socket, stderr): fork; a = token. */
+  /** kernel → zygote, with two descriptors (socket, stderr): fork; a = token, b = KiB of memory or 0. */
   fork: 2,
   /** zygote → kernel: a = token, b = pid or -errno. */
   forked: 3,

@@ -39,15 +39,16 @@ const controlFd = 3;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
 
-export function main(modules: GuestModules): void {
-  boot(modules).catch((error: unknown) => {
+/** `preload` loads a module and compiles it to the last function. */
+export function main(modules: GuestModules, preload: (id: string) => void): void {
+  boot(modules, preload).catch((error: unknown) => {
     const text = Buffer.from(`${error instanceof Error ? error.stack : String(error)}\n`);
     libc.write(2, text, 0, text.length);
     libc._exit(1);
   });
 }
 
-async function boot(modules: GuestModules): Promise<void> {
+async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
   adoptEngineOptions(internalBinding, requireBuiltin);
   const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
   const loadedByNode = moduleLoadList.length;
@@ -99,20 +100,20 @@ async function boot(modules: GuestModules): Promise<void> {
       step();
       measureBase();
     });
-  const idleSteps = grow(furtherWarmUp(requireBuiltin));
+  const idleSteps = grow(furtherWarmUp(requireBuiltin, preload));
   const typeScript = () => {
     const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
     // At once: until then, every guest that needs it takes the same time.
     load!();
     idleSteps.push(...rest);
   };
-  serve(idleSteps, typeScript, (socket) => {
+  serve(idleSteps, typeScript, (socket, memoryBytes) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
     channel.attach(engineBinding);
-    lockDown({ memoryBytes: guestMemoryBytes });
+    lockDown({ memoryBytes: memoryBytes || guestMemoryBytes });
     channel.event("ready", {});
     void live(channel);
   });
@@ -125,7 +126,7 @@ async function boot(modules: GuestModules): Promise<void> {
 function serve(
   idleSteps: (() => void)[],
   typeScript: () => void,
-  guest: (socket: number) => void,
+  guest: (socket: number, memoryBytes: number) => void,
 ): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
@@ -163,7 +164,7 @@ function serve(
       const pid = libc.fork();
       if (pid === 0) {
         becomeGuest(fds[0]!, fds[1]!);
-        return guest(guestSocketFd);
+        return guest(guestSocketFd, message.readInt32LE(8) * 1024);
       }
       for (const fd of fds) libc.close(fd);
       send(ControlKind.forked, a, pid);

@@ -36,6 +36,8 @@ const options: StartOptions = {
   hostname: "secure-exec",
   outputWindowBytes: 1024 * 1024,
   memoryLimitBytes: 256 * 1024 * 1024,
+  openFilesLimit: 256,
+  processesLimit: 256,
   startedAtMs: 0,
   machineUptimeMs: 0,
   jsRuntime: {

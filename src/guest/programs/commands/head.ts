@@ -1,6 +1,6 @@
 /** Owns `head`. */
 import { CommandFailure, type Command, type CommandContext } from "../command.js";
-import { eachInput, LineReader, type ByteSource } from "../support/input.js";
+import { chunkBytes, eachInput, LineReader, type ByteSource } from "../support/input.js";
 import { parseOptions } from "../support/options.js";
 import { byteString, parseSize, quoted } from "../support/text.js";
 
@@ -49,7 +49,7 @@ export const main: Command = (context) => {
 
 function firstBytes(context: CommandContext, source: ByteSource, count: number): void {
   for (let left = count; left > 0;) {
-    const chunk = source.read(Math.min(left, 65536));
+    const chunk = source.read(Math.min(left, chunkBytes));
     if (chunk.length === 0) return;
     context.write(chunk);
     left -= chunk.length;
@@ -74,6 +74,7 @@ function firstLines(
       left--;
     }
     context.write(chunk.subarray(0, end));
+    if (end < chunk.length) source.unread?.(chunk.length - end);
   }
 }
 

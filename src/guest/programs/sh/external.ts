@@ -110,7 +110,8 @@ export async function spawn(
     .map(([n]) => signalNumber(n));
   if (background && !jobControl) ignored.push(SIGINT, SIGQUIT);
   return shell.system.spawn({
-    file: env.resolve(path),
+    // As it was found: a script meets this name as its $0.
+    file: path,
     argv,
     env: env.variables.exported(),
     cwd: env.cwd,

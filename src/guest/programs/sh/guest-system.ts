@@ -5,11 +5,13 @@
 import { SpawnFlags } from "../../../protocol/guest-calls.js";
 import type { StartOptions } from "../../../protocol/guest-calls.js";
 import type { Channel } from "../../channel.js";
-import type { ShellSystem, SignalDisposition, SpawnRequest } from "./system.js";
+import type { ResourceLimit, ShellSystem, SignalDisposition, SpawnRequest } from "./system.js";
 
 const SEEK_CUR = 1;
 const newline = 10;
 const unlimited = Object.freeze({ soft: Infinity, hard: Infinity });
+/** include/uapi/asm-generic/resource.h */
+const [RLIMIT_DATA, RLIMIT_NPROC, RLIMIT_NOFILE] = [2, 6, 7];
 
 export interface GuestSystemTools {
   channel: Channel;
@@ -30,6 +32,26 @@ export function createShellSystem({
   const { setTimeout, setImmediate } = requireBuiltin("timers");
   const signals = new Map<number, SignalDisposition>();
   const startedIgnored = new Set(start.ignoredSignals);
+  const rlimits = new Map<number, ResourceLimit>(
+    [
+      [RLIMIT_DATA, start.memoryLimitBytes] as const,
+      [RLIMIT_NPROC, start.processesLimit] as const,
+      [RLIMIT_NOFILE, start.openFilesLimit] as const,
+    ].map(([resource, limit]) => [resource, { soft: limit, hard: limit }]),
+  );
+  /** The kernel knows one limit of open files; the soft one is what binds. */
+  const openFilesOf = ({ resourceLimits }: SpawnRequest): number => {
+    const soft = resourceLimits.get(RLIMIT_NOFILE)?.soft ?? -1;
+    return Math.min(soft, start.openFilesLimit);
+  };
+  /** What the kernel has, and what it must have before the next call that makes a file or a process. */
+  let mask = start.umask;
+  let wantedMask = mask;
+  const settleMask = (): void => {
+    if (mask === wantedMask) return;
+    mask = wantedMask;
+    channel.call("umask", { mask });
+  };
   channel.on("signal", ({ signal }) => {
     const disposition = signals.get(signal);
     if (typeof disposition === "function") disposition();
@@ -67,8 +89,10 @@ export function createShellSystem({
     inheritedFds: start.descriptors.flatMap((kind, fd) => (kind === "" ? [] : [fd])),
 
     pipe: () => answer(channel.call("pipe", {}), ({ reader, writer }) => [reader, writer] as const),
-    open: (path, flags, mode) =>
-      answer(channel.call("open", { path, flags, mode }), ({ fd }) => fd) as number,
+    open(path, flags, mode) {
+      settleMask();
+      return answer(channel.call("open", { path, flags, mode }), ({ fd }) => fd) as number;
+    },
     close(fd) {
       channel.forgetOutput(fd);
       return answer(channel.call("close", { fd }), () => 0) as number;
@@ -131,16 +155,16 @@ export function createShellSystem({
     },
     realpath: (path) =>
       answer(channel.call("realpath", { path }), (result) => result.path) as string | number,
-    cwd: () => {
-      const result = channel.call("getcwd", {});
-      return typeof result === "number" ? start.cwd : result.cwd;
-    },
-    umask: (mask) => {
-      const result = channel.call("umask", { mask });
-      return typeof result === "number" ? start.umask : result.previous;
+    // Where this process is; the shell's own directory is a variable of it.
+    cwd: () => start.cwd,
+    umask(next) {
+      const before = wantedMask;
+      wantedMask = next;
+      return before;
     },
 
     spawn(request: SpawnRequest) {
+      settleMask();
       const fds: number[] = [];
       for (const [child, mine] of request.fds) {
         while (fds.length <= child) fds.push(-1);
@@ -159,6 +183,7 @@ export function createShellSystem({
             uid: -1,
             gid: -1,
             ignored: [...(request.ignoredSignals ?? [])],
+            openFiles: openFilesOf(request),
           },
           (result) => resolve(answer(result, ({ pid }) => pid) as number),
         ),
@@ -182,7 +207,16 @@ export function createShellSystem({
     nowMs: () => Date.now(),
     sleep: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
     yield: () => new Promise((resolve) => setImmediate(resolve)),
-    cpuTimes: () => ({ userMs: 0, systemMs: 0, childUserMs: 0, childSystemMs: 0 }),
-    getrlimit: () => unlimited,
+    cpuTimes() {
+      const result = channel.call("usage", {});
+      const used = typeof result === "number" ? undefined : result;
+      return {
+        userMs: (used?.userUs ?? 0) / 1000,
+        systemMs: (used?.systemUs ?? 0) / 1000,
+        childUserMs: (used?.childUserUs ?? 0) / 1000,
+        childSystemMs: (used?.childSystemUs ?? 0) / 1000,
+      };
+    },
+    getrlimit: (resource) => rlimits.get(resource) ?? unlimited,
   };
 }

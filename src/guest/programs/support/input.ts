@@ -3,16 +3,22 @@ import type { CommandContext } from "../command.js";
 import { errorText } from "./errors.js";
 import { byteString } from "./text.js";
 
-export const chunkBytes = 64 * 1024;
+export const chunkBytes = 128 * 1024;
 
 export interface ByteSource {
   /** Empty at end of file. The bytes are valid until the next read. */
   read(maxBytes?: number): Uint8Array;
+  /** Leaves the last bytes read to whoever shares this input. */
+  unread?(byteCount: number): void;
   close(): void;
 }
 
 export function standardInput(context: CommandContext): ByteSource {
-  return { read: (maxBytes) => context.readInput(maxBytes), close: () => undefined };
+  return {
+    read: (maxBytes) => context.readInput(maxBytes),
+    unread: (byteCount) => context.unreadInput(byteCount),
+    close: () => undefined,
+  };
 }
 
 export function openFile(context: CommandContext, path: string, bytes = chunkBytes): ByteSource {
@@ -84,6 +90,7 @@ function readErrorsMarked(source: ByteSource): ByteSource {
         throw new ReadFailure(error);
       }
     },
+    unread: (byteCount) => source.unread?.(byteCount),
     close: () => source.close(),
   };
 }

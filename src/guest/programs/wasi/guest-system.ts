@@ -131,6 +131,7 @@ function createProcesses(channel: () => SystemChannel): WasiProcesses {
         uid: -1,
         gid: -1,
         ignored: [],
+        openFiles: -1,
       });
       if (typeof result === "number") throw failure(result, "spawn", file);
       children.set(result.pid, { asked: false, end: undefined });

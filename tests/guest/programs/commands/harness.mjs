@@ -11,7 +11,7 @@ import { engine } from "../../../sandbox/engine.mjs";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const runner = fileURLToPath(new URL("runner.cjs", import.meta.url));
-const bundle = join(root, "dist/guest.json");
+const bundle = join(root, "dist/programs.json");
 const seconds = Date.UTC(2024, 0, 2, 3, 4, 5) / 1000;
 export const environment = {
   PATH: process.env.PATH,

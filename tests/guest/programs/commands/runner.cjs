@@ -1,5 +1,5 @@
 // Runs under the pinned engine: reads cases as JSON from standard input, runs each with our commands
-// from dist/guest.json in a folder of its own, and prints the results as JSON. With arguments it is
+// from dist/programs.json in a folder of its own, and prints the results as JSON. With arguments it is
 // one command on this process's own descriptors instead.
 const fs = require("node:fs");
 const { compileFunction } = require("node:vm");
@@ -45,6 +45,9 @@ function memoryContext(argv, { stdin = "", env = {} }) {
       const chunk = input.subarray(position, position + maxBytes);
       position += chunk.length;
       return chunk;
+    },
+    unreadInput(byteCount) {
+      position -= byteCount;
     },
     write: (data) => output.write(data),
     writeBytes: (text) => output.writeBytes(text),

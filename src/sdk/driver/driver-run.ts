@@ -1,0 +1,148 @@
+/**
+ * Owns what a runtime of the older generation does differently: its constructor's
+ * options, its options per run, and the additions to its results. Everything else is
+ * runtime.ts's, which runs both generations in one way.
+ *
+ * Untrusted: a program's stderr, from which the line for `errorMessage` is taken.
+ */
+import type { ProcessEnd } from "../../protocol/host-calls.js";
+import { invalidOption, printable } from "../errors.js";
+import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
+import type { CreateOptions, NodeRuntimeExecOptions, RunOptions } from "../options.js";
+import type { NodeRuntimeExecResult } from "../runtime.js";
+import { StdioLines } from "./stdio-lines.js";
+import type { StdioHook } from "./stdio-lines.js";
+import { checkDrivers, optionsOf } from "./system-driver.js";
+import type { NodeDriver, NodeRuntimeDriverFactory } from "./system-driver.js";
+
+export interface NodeRuntimeDriverOptions {
+  systemDriver: NodeDriver;
+  runtimeDriverFactory: NodeRuntimeDriverFactory;
+  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 16 to 256. Default 256. */
+  memoryLimit?: number;
+  /** Processor time of one program, and of each process below it; its code is then 124. */
+  cpuTimeLimitMs?: number;
+  /** Receives every line of output as it is written, of all programs that have no hook of their own. */
+  onStdio?: StdioHook;
+  /** "freeze" stops the clocks within a run. Default "off". */
+  timingMitigation?: "off" | "freeze";
+}
+
+/** Beside the options of the newer generation. */
+export interface NodeRuntimeDriverExecOptions extends NodeRuntimeExecOptions {
+  /** The same as `name`. */
+  filePath?: string;
+  cpuTimeLimitMs?: number;
+  onStdio?: StdioHook;
+}
+
+const names = [
+  "systemDriver",
+  "runtimeDriverFactory",
+  "memoryLimit",
+  "cpuTimeLimitMs",
+  "onStdio",
+  "timingMitigation",
+];
+const plannedNames = ["payloadLimits", "resourceBudgets"];
+const bytesPerMiB = 1024 * 1024;
+const leastMiB = 16;
+/** What every process has; a higher limit could not be kept. */
+const mostMiB = 256;
+const cpuLimitCode = 124;
+
+function memoryOf(value: unknown): number {
+  if (value === undefined) return 0;
+  if (typeof value !== "number" || !(value >= leastMiB && value <= mostMiB))
+    throw invalidOption(
+      "memoryLimit",
+      `must be a number of megabytes from ${leastMiB} to ${mostMiB}`,
+    );
+  return Math.floor(value * bytesPerMiB);
+}
+
+function hookOf(value: unknown): StdioHook | undefined {
+  if (value !== undefined && typeof value !== "function")
+    throw invalidOption("onStdio", "must be a function");
+  return value as StdioHook | undefined;
+}
+
+function timingOf(value: unknown): "normal" | "frozen" {
+  if (value === undefined || value === "off") return "normal";
+  if (value === "freeze") return "frozen";
+  throw invalidOption("timingMitigation", 'must be "off" or "freeze"');
+}
+
+/** The last line that names an error and is not indented: Node writes the stack below it. */
+function uncaught(stderr: string): string | undefined {
+  const found = stderr.slice(-64 * 1024).match(/^(?:Uncaught )?[\w$.]*(?:Error|Exception)\b.*$/gm);
+  return found?.at(-1);
+}
+
+export class DriverRun {
+  /** Options of the machine. */
+  readonly create: CreateOptions;
+  /** 0 for none. */
+  readonly cpuTimeMs: number;
+  readonly #onStdio: StdioHook | undefined;
+
+  constructor(options: unknown) {
+    const given = bagOf(options, names, plannedNames);
+    const driver = checkDrivers(given.systemDriver, given.runtimeDriverFactory);
+    this.cpuTimeMs = timeoutOf(given.cpuTimeLimitMs, "cpuTimeLimitMs") ?? 0;
+    this.#onStdio = hookOf(given.onStdio);
+    const timing = timingOf(given.timingMitigation);
+    this.create = { ...optionsOf(driver, { timing }), memoryBytes: memoryOf(given.memoryLimit) };
+  }
+
+  /** Options of one program; a string is the program's path. */
+  runOptions(value: unknown, cwd: string): RunOptions {
+    const options = typeof value === "string" ? { filePath: value } : value;
+    const own = ["filePath", "cpuTimeLimitMs", "onStdio"] as const;
+    const given: Record<string, unknown> =
+      typeof options === "object" && options !== null ? { ...options } : {};
+    const { filePath, cpuTimeLimitMs, onStdio } = given;
+    for (const name of own) delete given[name];
+    if (filePath !== undefined) {
+      if (given.name !== undefined)
+        throw invalidOption("filePath", "means the same as name; give one");
+      given.name = filePath;
+    }
+    const isBag = typeof options === "object" && options !== null && !Array.isArray(options);
+    const run = parseRunOptions(isBag ? given : options, cwd);
+    run.cpuTimeMs = timeoutOf(cpuTimeLimitMs, "cpuTimeLimitMs") ?? this.cpuTimeMs;
+    const hook = hookOf(onStdio) ?? this.#onStdio;
+    if (hook === undefined) return run;
+    const lines = {
+      stdout: new StdioLines("stdout", hook),
+      stderr: new StdioLines("stderr", hook),
+    };
+    const { onStdout, onStderr } = run;
+    return {
+      ...run,
+      onStdout: (chunk) => Promise.all([onStdout?.(chunk), lines.stdout.push(chunk)]),
+      onStderr: (chunk) => Promise.all([onStderr?.(chunk), lines.stderr.push(chunk)]),
+      onEnd: () => [lines.stdout.end(), lines.stderr.end()],
+    };
+  }
+
+  /** The result with what the older generation's had. */
+  resultOf(result: NodeRuntimeExecResult, end: ProcessEnd): NodeRuntimeExecResult {
+    const overtime = end.errorCode === "ERR_SECURE_EXEC_CPU_LIMIT";
+    const exitCode = overtime ? cpuLimitCode : result.exitCode;
+    const message = overtime
+      ? "CPU time limit exceeded"
+      : (end.errorMessage ??
+        (end.signal !== 0
+          ? `the program was ended by signal ${end.signal}`
+          : exitCode === 0
+            ? undefined
+            : uncaught(result.stderr)));
+    return {
+      ...result,
+      exitCode,
+      code: exitCode,
+      ...(message !== undefined && { errorMessage: printable(message) }),
+    };
+  }
+}

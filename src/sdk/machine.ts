@@ -1,0 +1,95 @@
+/**
+ * Owns one virtual machine as the SDK knows it: its handle on a kernel, its files,
+ * and who answers what the kernel asks about it.
+ *
+ * Invariants: a machine that could not be made as asked leaves nothing behind; after
+ * `close` nothing of it reaches the host any more.
+ * Untrusted: nothing; what programs produce is runtime.ts's matter.
+ */
+import { performance } from "node:perf_hooks";
+import type { VmOptions } from "../protocol/host-calls.js";
+import { RuntimeFiles } from "./files.js";
+import { KernelRefusal } from "./kernel-connection.js";
+import type { KernelConnection, MachineSink } from "./kernel-connection.js";
+import { MachineHost } from "./machine-host.js";
+import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
+import { connectionOf, sharedConnection } from "./sidecar-process.js";
+
+export class Machine {
+  readonly connection: KernelConnection;
+  readonly vm: number;
+  readonly files: RuntimeFiles;
+  readonly host: MachineHost;
+
+  private constructor(connection: KernelConnection, given: CreateOptions, sink: MachineSink) {
+    this.connection = connection;
+    const vm = connection.newHandle();
+    this.vm = vm;
+    this.files = new RuntimeFiles(connection, vm);
+    this.host = new MachineHost(given.permissions.functions, {
+      judged: (id, answers) =>
+        connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
+      toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+    });
+    this.host.tools.add(given.tools, "tools");
+    connection.attachMachine(vm, sink);
+    connection.attachVm(vm, this.host);
+  }
+
+  /** Makes a machine and writes its first files. Rejects with the errors of starting the kernel, too. */
+  static async open(given: CreateOptions, sink: MachineSink): Promise<Machine> {
+    const timed = async <T>(
+      phase: NodeRuntimeBootTiming["phase"],
+      work: Promise<T>,
+    ): Promise<T> => {
+      const startedAt = performance.now();
+      const result = await work;
+      given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
+      return result;
+    };
+    const connection = await timed(
+      "sidecar_spawn",
+      given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
+    );
+    const { env, cwd, jsRuntime, loopbackExemptPorts, memoryBytes, mounts } = given;
+    const machine = new Machine(connection, given, sink);
+    const { vm } = machine;
+    const options = JSON.stringify({
+      env,
+      cwd,
+      mounts,
+      jsRuntime,
+      loopbackExemptPorts,
+      memoryBytes,
+      permissions: given.permissions.policies,
+      permissionTimeoutMs: given.permissionTimeoutMs,
+      tools: machine.host.tools.descriptors(),
+    } satisfies VmOptions);
+    try {
+      await timed("vm_create", connection.call("createVm", { vm, options }));
+      await timed("vm_configure", machine.#seed(given.files));
+    } catch (error) {
+      await machine.close().catch(() => {});
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    }
+    return machine;
+  }
+
+  async #seed(files: CreateOptions["files"]): Promise<void> {
+    for (const [path, data] of files) await this.files.write(path, data);
+  }
+
+  /** Ends it and every process in it; `gone` is called when the kernel has answered, or is not there to. */
+  async close(gone: () => void = () => {}): Promise<void> {
+    try {
+      await this.connection.call("disposeVm", { vm: this.vm });
+    } catch (error) {
+      // Without a kernel there is no machine left to dispose.
+      if (error instanceof KernelRefusal) throw error.toPublic();
+    } finally {
+      this.connection.detachMachine(this.vm);
+      gone();
+      this.connection.detachVm(this.vm);
+    }
+  }
+}

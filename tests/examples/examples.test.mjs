@@ -1,0 +1,215 @@
+// Every example runs unchanged, by the name of the package, and prints what its documentation shows.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { basename, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  NodeRuntime,
+  allowAllFs,
+  createNodeDriver,
+  createNodeRuntimeDriverFactory,
+} from "../../dist/index.js";
+import { findEngine } from "../../dist/launcher/engine.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const it = (name, body) => test(name, { timeout: 120_000 }, body);
+/** The host's own Node may be too old for TypeScript; the pinned one strips types. */
+const engine = findEngine();
+assert.ok("path" in engine, "no engine");
+
+const fibonacci = [
+  "exitCode: 0",
+  "stdout: computed 20 fibonacci numbers",
+  'returned value: {"fibonacci":[0,1,1,2,3,5,8,13,21,34,55,89,144,233,377,610,987,1597,2584,4181],"sum":10945}',
+  "",
+  "escape attempt exitCode: 0",
+  "escape attempt stdout: guest hostname: secure-exec",
+];
+
+/** What each prints: lines, or a pattern where the machine has a say. */
+const expected = {
+  "ai-agent-code-exec.mjs": fibonacci,
+  "ai-agent-code-exec.ts": fibonacci,
+  // Denied, it would be EACCES.
+  "ai-agent-network.ts": /^(ENOTFOUND|EAI_AGAIN)\n$/,
+  "dev-server.ts": ["3000 200 ok 143"],
+  "executing-code.ts": ["platform: linux", " 0"],
+  "executing-code-options.ts": ["0 PIPED THROUGH STDIN"],
+  "executing-code-value.ts": ["42"],
+  // Without a network the first fetch fails, with one the second: neither is printed.
+  "permissions.ts": [],
+  "permission-checks.ts": [
+    "read written by the host",
+    "write EACCES",
+    "fetch EACCES",
+    "node 2",
+    "ls EACCES",
+    "env HOME,PATH",
+  ],
+  "permission-helpers.ts": [
+    "driver: fs network childProcess env",
+    "selective: fs network",
+    "commands: childProcess env",
+  ],
+  "permission-types.ts": ["fs network childProcess env"],
+  "plugin-host-tools.ts": ["looked-up user: Ada Lovelace"],
+  "plugin-systems.ts": [
+    "guest stdout: running plugin: title-case",
+    "exit code: 0",
+    "plugin name: title-case",
+    "plugin version: 1.0.0",
+    "plugin output: Plugin says: Hello From Plugin Land",
+    "network blocked: true",
+  ],
+  "run-options.ts": [
+    "1 /tmp piped to the program",
+    '0 "1 /tmp piped to the program\\n" "to stderr\\n"',
+  ],
+  "runtime-options.ts": [
+    '{"added":"after boot"}',
+    'https://example.test /home/user {"ok":true}',
+    "1.2.3",
+    '{"ok":true,"result":{"sum":3}}',
+    "true",
+    "arg 0 hello",
+  ],
+  "runtime-platform.ts": [
+    "{",
+    "  platform: 'linux',",
+    "  hasProcess: true,",
+    "  hasBuffer: true,",
+    "  nodeVersion: '22.0.0',",
+    "  sha256: 'fa7ce60dac0cc1bfe7424a68e47ad3d712345cf936431bb147cd5f5de0371a4a',",
+    "  joinedPath: '/home/user/report.txt'",
+    "}",
+  ],
+};
+const errors = { "run-options.ts": "to stderr\n", "runtime-options.ts": "to stderr\n" };
+
+/** Runs a program to its end. */
+async function output(file) {
+  const child = spawn(engine.path, [file], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  const [code, signal] = await once(child, "close");
+  return { code, signal, stdout, stderr };
+}
+
+/** The program with its two made-up directories replaced by real ones. */
+function withDirectories(t, file) {
+  const directory = join(root, "build", `example-${process.pid}`);
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const typescript = join(directory, "typescript");
+  const commands = join(directory, "commands");
+  mkdirSync(typescript, { recursive: true });
+  mkdirSync(commands);
+  writeFileSync(join(typescript, "package.json"), '{"name":"typescript","main":"main.js"}');
+  writeFileSync(join(typescript, "main.js"), 'exports.version = "1.2.3";');
+  copyFileSync(join(root, "tests/fixtures/wasi/hello.wasm"), join(commands, "hello"));
+  const program = readFileSync(file, "utf8");
+  assert.ok(program.includes('"/abs/typescript"') && program.includes('"/abs/wasm/commands"'));
+  const copy = join(directory, basename(file));
+  writeFileSync(
+    copy,
+    program.replace("/abs/typescript", typescript).replace("/abs/wasm/commands", commands),
+  );
+  return copy;
+}
+
+it("there is an expectation for every example", () => {
+  const examples = readdirSync(join(root, "examples")).filter((name) => /\.m?[jt]s$/.test(name));
+  assert.deepEqual(examples.sort(), Object.keys(expected).sort());
+});
+
+for (const [name, lines] of Object.entries(expected)) {
+  it(name, async (t) => {
+    const file = join(root, "examples", name);
+    const result = await output(name === "runtime-options.ts" ? withDirectories(t, file) : file);
+    assert.equal(result.stderr, errors[name] ?? "");
+    if (lines instanceof RegExp) assert.match(result.stdout, lines);
+    else assert.equal(result.stdout, lines.map((line) => `${line}\n`).join(""));
+    assert.deepEqual([result.code, result.signal], [0, null]);
+  });
+}
+
+it("their types hold", () => {
+  const files = Object.keys(expected).filter((name) => name.endsWith(".ts"));
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "--ignoreConfig",
+      "--noEmit",
+      "--strict",
+      "--exactOptionalPropertyTypes",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2023",
+      "--lib",
+      "es2023,esnext.disposable",
+      "--types",
+      "node",
+      ...files.map((name) => join(root, "examples", name)),
+    ],
+    { cwd: root, encoding: "utf8" },
+  );
+  assert.equal(stdout, "");
+  assert.equal(status, 0);
+});
+
+it("permissions.ts: what it allows happens, what it blocks does not", async (t) => {
+  // A server on loopback stands in for example.com: its port is exempt, so that the policy alone decides.
+  const requests = [];
+  const server = http.createServer(({ headers }, response) => {
+    requests.push(headers.host);
+    response.end("reached");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address();
+  const source = readFileSync(join(root, "examples/permissions.ts"), "utf8");
+  const guest = /runtime\.exec\(`\n([\s\S]*?)`\);/.exec(source)[1];
+  const [write, allowed, blocked] = guest
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim());
+  assert.match(write, /^fs\.writeFileSync\('\/tmp\/test\.txt', 'hello'\);\s+\/\/ allowed$/);
+  assert.match(allowed, /\/\/ allowed$/);
+  assert.match(blocked, /\/\/ blocked$/);
+  const policy = /permissions: (\{[\s\S]*?\n {4}\})/.exec(source)[1];
+  const permissions = new Function("allowAllFs", `return ${policy}`)(allowAllFs);
+  const runtime = new NodeRuntime({
+    systemDriver: createNodeDriver({
+      useDefaultNetwork: true,
+      permissions,
+      loopbackExemptPorts: [port],
+    }),
+    runtimeDriverFactory: createNodeRuntimeDriverFactory(),
+  });
+  t.after(() => runtime.dispose());
+  const result = await runtime.exec(`
+    const fs = require('fs');
+    ${write}
+    ${allowed.replace("https://example.com", `http://127.0.0.1:${port}`)}
+    console.log("between");
+    ${blocked.replace("8080", port)}
+  `);
+  assert.deepEqual(requests, [`127.0.0.1:${port}`]);
+  assert.equal(result.stdout, "between\n");
+  assert.equal(result.code, 1);
+  assert.equal(result.errorMessage, "TypeError: fetch failed");
+  assert.match(
+    result.stderr,
+    /EACCES: permission denied, dns:\/\/localhost: blocked by network\.dns policy/,
+  );
+  assert.equal(Buffer.from(await runtime.readFile("/tmp/test.txt")).toString(), "hello");
+});
