@@ -33,7 +33,11 @@ export function createDelivery(env: GuestEnvironment): Delivery {
     waiting.shift()!();
   };
 
+  /** One delivery may cause the next: that one has its own turn, and the stack does not grow. */
+  let delivering = false;
+
   const deliverNow: Delivery = (frame, resource, run) => {
+    delivering = true;
     const outer = frames.exchange(frame);
     const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
     try {
@@ -44,6 +48,7 @@ export function createDelivery(env: GuestEnvironment): Delivery {
       triggerUncaughtException(error, false);
     } finally {
       frames.exchange(outer);
+      delivering = false;
     }
     if (!unsettled) {
       unsettled = true;
@@ -52,7 +57,7 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   };
 
   shared = (frame, resource, run) => {
-    if (unsettled || waiting.length > 0) {
+    if (delivering || unsettled || waiting.length > 0) {
       waiting.push(() => deliverNow(frame, resource, run));
       setImmediate(deliverNext);
     } else deliverNow(frame, resource, run);

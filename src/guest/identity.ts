@@ -148,14 +148,8 @@ export function installIdentity(
     getgid: () => startOptions().gid,
     getegid: () => startOptions().gid,
     getgroups: () => [startOptions().gid],
-    // Workers keep Node's own, which say that they are not for workers.
+    // setuid and its siblings are Node's own: the process's filter answers EPERM.
     ...(ownsProcess && {
-      setuid: () => notPermitted("setuid"),
-      seteuid: () => notPermitted("seteuid"),
-      setgid: () => notPermitted("setgid"),
-      setegid: () => notPermitted("setegid"),
-      setgroups: () => notPermitted("setgroups"),
-      initgroups: () => notPermitted("initgroups"),
       _debugProcess: () => notPermitted("kill"),
       _debugEnd: () => undefined,
     }),
@@ -253,7 +247,7 @@ function installVersions(notPermitted: (syscall: string) => never): void {
     });
   constant(process, "version", `v${guestNodeVersion}`);
   constant(process, "versions", versions);
-  constant(process, "release", { name: "node", lts: false, sourceUrl: "", headersUrl: "" });
+  constant(process, "release", { name: "node", sourceUrl: "", headersUrl: "" });
   constant(process, "report", diagnosticReport(notPermitted));
   Object.defineProperty(process, "execPath", {
     value: guestExecPath,

@@ -21,6 +21,7 @@ import { installWorker } from "./bindings/worker.js";
 import type { GuestModules } from "./bindings/worker.js";
 import { onCall } from "./channel.js";
 import type { Channel } from "./channel.js";
+import type { InheritedFlags } from "./engine-options.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installIdentity } from "./identity.js";
 import * as libc from "../sandbox/libc.js";
@@ -33,7 +34,8 @@ export interface ThreadTools {
   channel(): Channel;
   slots: ThreadSlots;
   modules: GuestModules;
-  execArgv: readonly string[];
+  /** What workers of this thread inherit. */
+  ownFlags(): InheritedFlags;
 }
 
 export interface InstalledBindings {
@@ -81,7 +83,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installCares(environment);
   installProcess(environment);
   installSpawnSync(environment, channel);
-  installWorker(environment, tools.slots, tools.modules, tools.execArgv);
+  installWorker(environment, tools.slots, tools.modules, () => tools.ownFlags());
   installWasi(internalBinding, requireBuiltin, channel);
   denyBindings(internalBinding);
   return {

@@ -104,14 +104,22 @@ export function installLeaving(
           }
         }
         body = inspect(e);
+      } else if ((typeof error === "object" && error !== null) || typeof error === "function") {
+        body = `\n${inspect(error)}\n`;
       } else {
         head = "Uncaught:\n";
-        body = `${inspect(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
+        body = `${String(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
       }
     } catch {
       body = "Uncaught error that could not be inspected";
     }
     return `${head}${body}\n`;
+  };
+
+  const { format } = requireBuiltin("util");
+  // C++ writes it past everything; the kernel puts it where the process's errors go.
+  (process as any)._rawDebug = function _rawDebug(...args: unknown[]): void {
+    channel().writeErrorReport(`${Reflect.apply(format, null, args)}\n`);
   };
 
   const fatalException = (process as any)._fatalException as (

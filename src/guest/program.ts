@@ -6,7 +6,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
 import type { Leaving } from "./leaving.js";
-import { runNodeCommand } from "./node-cli.js";
+import { runNodeCommand } from "./node-main.js";
 import { applyPlatform } from "./platform.js";
 import type { PlatformTools } from "./platform.js";
 import { runProgramCommand } from "./programs/run.js";

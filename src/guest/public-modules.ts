@@ -37,6 +37,11 @@ export function restrictBuiltins(
   module.builtinModules = BuiltinModule.getAllBuiltinModuleIds();
 }
 
+/** Offers modules that an option of the command line asks for. */
+export function offerModules(ids: readonly string[]): void {
+  for (const id of ids) BuiltinModule.allowRequireByUsers(id);
+}
+
 /** Makes the engine's own modules find `exports` under that id from now on. */
 export function replaceInternal(id: string, exports: unknown): void {
   BuiltinModule.map.get(id).exports = exports;

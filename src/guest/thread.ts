@@ -43,7 +43,7 @@ export function startThread(
     channel: () => channel,
     slots,
     modules: start.modules,
-    execArgv: start.execArgv,
+    ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),
   });
   streams.listen(channel);
   assumeSharedIdentity(start.identity);

@@ -236,7 +236,7 @@ export function installFs(env: GuestEnvironment): void {
     const start = blocking[name]!;
     const replacement = (...args: any[]): unknown => {
       try {
-        return runner.sync(start(...args));
+        return runner.sync(apply(start, undefined, args));
       } catch (error) {
         trimStack(error, replacement);
         throw error;

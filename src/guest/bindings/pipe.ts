@@ -3,6 +3,7 @@
  * of processes, and Unix sockets, over descriptors of the kernel.
  */
 import { Errno } from "../../abi/errno.js";
+import { S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
 import { SocketType } from "../../protocol/net-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import type { SocketHandleClass } from "./socket-handle.js";
@@ -11,12 +12,24 @@ import type { Streams } from "./stream-handle.js";
 /** sizeof(sockaddr_un.sun_path); libuv answers EINVAL for what does not fit. */
 const maxPathBytes = 108;
 
+/** What `new net.Socket({ fd })` is to be, for modules that are loaded from now on. */
+function installHandleTypes(env: GuestEnvironment): void {
+  env.requireBuiltin("internal/util").guessHandleType = (fd: number): string => {
+    const stat = env.kernel.call("fstat", { fd });
+    if (typeof stat === "number") return "INVALID";
+    const type = stat.values[1]! & S_IFMT;
+    if (type === S_IFIFO || type === S_IFSOCK) return "PIPE";
+    return type === S_IFREG || type === S_IFCHR ? "FILE" : "UNKNOWN";
+  };
+}
+
 export function installPipes(
   env: GuestEnvironment,
   streams: Streams,
   SocketHandle: SocketHandleClass,
 ): void {
   const { kernel } = env;
+  installHandleTypes(env);
   const binding = env.internalBinding("pipe_wrap");
   const { SOCKET, SERVER, UV_READABLE, UV_WRITABLE } = binding.constants;
 

@@ -133,7 +133,8 @@ class SyncProcess {
       if (typeof result === "number" || result.data.byteLength === 0) return;
       const limit = this.#options.maxBuffer ?? Infinity;
       const room = limit > 0 ? limit - total : Infinity;
-      output.push(Buffer.from(result.data.subarray(0, Math.max(0, Math.min(room, readBytes)))));
+      // As libuv has it, the piece that goes over the limit is part of the output.
+      output.push(Buffer.from(result.data));
       if (result.data.byteLength > room) return this.#kill(-Errno.ENOBUFS);
       this.#read(fd, output, total + result.data.byteLength);
     });

@@ -58,6 +58,9 @@ export function installStreams(env: GuestEnvironment): Streams {
   } = env.internalBinding("stream_wrap");
   const tlsWrap = env.internalBinding("tls_wrap");
   const frames = env.requireBuiltin("internal/async_context_frame");
+  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
+    enqueueMicrotask(run: () => void): void;
+  };
   const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
   const handles = new Map<number, StreamHandle>();
@@ -174,11 +177,18 @@ export function installStreams(env: GuestEnvironment): Streams {
       this.#reading = true;
       this.#updateHold();
       if (!this.#started) {
-        this.#started = true;
-        kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
+        // Not before the caller is done: the next thing that it does may be to hand the stream to
+        // a child, and what was asked for until then would be lost.
+        enqueueMicrotask(() => this.#start());
       } else this.#topUp();
       if (this.#inbox.length > 0) this.#scheduleDrain();
       return 0;
+    }
+
+    #start(): void {
+      if (this.#started || !this.#reading || this.#closed) return;
+      this.#started = true;
+      kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
     }
 
     readStop(): number {

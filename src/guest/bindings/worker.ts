@@ -8,6 +8,7 @@
  * main thread was found. Nothing of Node's worker code is replaced.
  */
 import type { GuestEnvironment } from "../environment.js";
+import type { InheritedFlags } from "../engine-options.js";
 import { sharedIdentity } from "../identity.js";
 import type { SharedIdentity } from "../identity.js";
 import { codeRangeMiB } from "../thread-slots.js";
@@ -116,7 +117,7 @@ export function installWorker(
   slots: ThreadSlots,
   modules: GuestModules,
   /** Flags of the engine that this thread was started with, as the program sees them. */
-  ownExecArgv: readonly string[],
+  ownFlags: () => InheritedFlags,
 ): void {
   const binding = env.internalBinding("worker");
   const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
@@ -238,8 +239,10 @@ export function installWorker(
     ...rest: unknown[]
   ): unknown {
     const identity = sharedIdentity();
-    const execArgv = [...(flags ?? ownExecArgv)];
-    const late = takeLateFlags(execArgv);
+    // The engine's own threads, of the module loader, take no part in the program's options.
+    const own = rest[1] === true ? { execArgv: [], flags: [] } : ownFlags();
+    const execArgv = [...(flags ?? own.execArgv)].filter((flag) => flag !== "--");
+    const late = takeLateFlags(flags === undefined ? own.flags : execArgv);
     const asked = Float64Array.from(limits);
     // The first thread's young generation is large for speed; workers start small and grow.
     setFlagsFromString("--min-semi-space-size=1");
@@ -251,7 +254,16 @@ export function installWorker(
         adaptLimits(asked, identity.start.memoryLimitBytes),
         ...rest,
       );
-    const { handle, nodeOptions, preloads } = withoutLateOptions(variables, make);
+    let made = withoutLateOptions(variables, make);
+    if (flags === undefined && made.handle.invalidExecArgv !== undefined) {
+      // Some are the process's alone.
+      const refused = new Set<string>(made.handle.invalidExecArgv);
+      late.others = late.others.filter(
+        (flag) => !refused.has(flag.split("=", 1)[0]!) && !refused.has(flag),
+      );
+      made = withoutLateOptions(variables, make);
+    }
+    const { handle, nodeOptions, preloads } = made;
     // A refused flag; Node's own code reports it.
     if (handle.messagePort === undefined) return handle;
     const codeRangeSizeMb = Math.max(0, asked[kCodeRangeSizeMb]!);

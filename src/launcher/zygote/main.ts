@@ -7,6 +7,7 @@
  * and after it runs in the guest's own process.
  */
 import { Channel } from "../../guest/channel.js";
+import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
 import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
@@ -55,6 +56,9 @@ export function main(modules: GuestModules, preload: (id: string) => void): void
 }
 
 async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
+  adoptEngineOptions(internalBinding, requireBuiltin);
+  const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
+  const loadedByNode = moduleLoadList.length;
   let channel: Channel | undefined;
   const guestChannel = (): Channel => {
     if (channel === undefined) throw new Error("no guest has started");
@@ -66,7 +70,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     channel: guestChannel,
     slots: ThreadSlots.reserve(),
     modules,
-    execArgv: [],
+    ownFlags: inheritedFlags,
   });
   await warmUp(requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
@@ -76,6 +80,8 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     const { options, source } = guest.waitFor("start");
     const start = JSON.parse(options) as StartOptions;
     assumeIdentity(start);
+    // What was loaded to be warm has not been loaded as far as the program can tell.
+    moduleLoadList.length = loadedByNode;
     guest.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(guest);
     streams.listen(guest);

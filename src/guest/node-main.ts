@@ -1,0 +1,290 @@
+/**
+ * Owns becoming what `node argv…` becomes: the options of the command line are made
+ * the engine's, then one of the engine's own main scripts (internal/main/…) runs.
+ *
+ * A guest is forked from a process that has prepared its execution once, with no
+ * options; `prepare` takes the place of that step and does what depends on them.
+ */
+import type { StartOptions } from "../protocol/guest-calls.js";
+import { engineOption, inheritFlags, setEngineOption } from "./engine-options.js";
+import { parseCommandLine, splitNodeOptions } from "./node-cli.js";
+import type { CommandLine, OptionTable, Types } from "./node-cli.js";
+import type { OptionValue } from "./engine-options.js";
+import { offerModules } from "./public-modules.js";
+import { applyV8Flag, isV8Flag } from "./v8-flags.js";
+
+export interface NodeCommand {
+  requireBuiltin(id: string): any;
+  internalBinding(name: string): any;
+}
+
+/** src/node_exit_code.h: kInvalidCommandLineArgument. */
+const invalidArgument = 9;
+
+/** Variables that src/node.cc reads as options. */
+const environmentFlags: readonly (readonly [variable: string, option: string])[] = [
+  ["NODE_PENDING_DEPRECATION", "--pending-deprecation"],
+  ["NODE_PRESERVE_SYMLINKS", "--preserve-symlinks"],
+  ["NODE_PRESERVE_SYMLINKS_MAIN", "--preserve-symlinks-main"],
+];
+
+/** Properties of `process` that show an option; there while it is set. */
+const processAliases: readonly (readonly [property: string, option: string])[] = [
+  ["_eval", "--eval"],
+  ["_print_eval", "--print"],
+  ["_syntax_check_only", "--check"],
+  ["_forceRepl", "--interactive"],
+  ["_preload_modules", "--require"],
+  ["noDeprecation", "--no-deprecation"],
+  ["noProcessWarnings", "--no-warnings"],
+  ["traceProcessWarnings", "--trace-warnings"],
+  ["throwDeprecation", "--throw-deprecation"],
+  ["traceDeprecation", "--trace-deprecation"],
+];
+
+/** Options that take globals away, or offer modules. */
+const removedGlobals: readonly (readonly [option: string, names: readonly string[]])[] = [
+  ["--no-experimental-global-navigator", ["navigator", "Navigator"]],
+  ["--no-experimental-websocket", ["WebSocket", "CloseEvent"]],
+  ["--no-experimental-webstorage", ["localStorage", "sessionStorage", "Storage"]],
+];
+const offeredModules: readonly (readonly [option: string, ids: readonly string[]])[] = [
+  ["--experimental-stream-iter", ["stream/iter", "zlib/iter"]],
+  ["--experimental-vfs", ["vfs"]],
+];
+
+/** Left on the global object by the zygote's own start. */
+const globalTraces = ["require", "module", "exports", "__filename", "__dirname"];
+
+/** The default, before the command line was read. */
+let zygotesCiphers: OptionValue | undefined;
+
+export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
+  const { requireBuiltin, internalBinding } = tools;
+  const types = internalBinding("options").types as Types;
+  const table = requireBuiltin("internal/options").getCLIOptionsInfo() as OptionTable;
+  const inherited = parseCommandLine(
+    splitNodeOptions(process.env["NODE_OPTIONS"] ?? ""),
+    table,
+    types,
+  );
+  const line = parseCommandLine(start.argv, table, types);
+  zygotesCiphers = engineOption("--tls-cipher-list");
+  const badFlag = line.v8.find((flag) => !table.options.has(flag) && !isV8Flag(flag));
+  const error =
+    inherited.error ?? line.error ?? (badFlag === undefined ? undefined : `bad option: ${badFlag}`);
+  if (error !== undefined) return refuse(start, error);
+
+  setEngineOption("--warnings", true);
+  for (const [variable, option] of environmentFlags)
+    if (process.env[variable] === "1") setEngineOption(option, true);
+  if (line.values.get("--tls-min-v1.3") === true && line.values.get("--tls-max-v1.2") === true)
+    return refuse(start, "either --tls-min-v1.3 or --tls-max-v1.2 can be used, not both");
+  if (process.env["NODE_REDIRECT_WARNINGS"] !== undefined)
+    setEngineOption("--redirect-warnings", process.env["NODE_REDIRECT_WARNINGS"]);
+  for (const { values } of [inherited, line]) adopt(values);
+  for (const flag of [...inherited.v8, ...line.v8]) applyV8Flag(requireBuiltin, flag);
+  process.execArgv = line.execArgv;
+  inheritFlags([...line.execArgv], line.values);
+
+  const execPath = process.argv[0]!;
+  if (engineOption("--print") === true && !line.values.has("--eval") && line.rest.length > 0)
+    setEngineOption("--eval", line.rest.shift()!);
+  const evaluates = line.values.has("--eval") || engineOption("--eval") !== "";
+  setEngineOption("[has_eval_string]", evaluates);
+  process.argv = [execPath, ...line.rest];
+  if (engineOption("--version") === true) {
+    process.stdout.write(`${process.version}\n`);
+    return;
+  }
+  for (const option of ["--env-file", "--env-file-if-exists"] as const) {
+    for (const file of (engineOption(option) as string[] | undefined) ?? []) {
+      try {
+        process.loadEnvFile(file);
+      } catch {
+        if (option === "--env-file") return refuse(start, `${file}: not found`);
+      }
+    }
+  }
+  runMain(tools, mainScript(tools, line, evaluates));
+}
+
+function refuse(start: StartOptions, error: string): never {
+  process.stderr.write(`${start.argv0}: ${error}\n`);
+  process.exit(invalidArgument);
+}
+
+/** NODE_OPTIONS comes first: lists are added to, everything else is replaced. */
+function adopt(values: CommandLine["values"]): void {
+  for (const [name, value] of values) {
+    const list = engineOption(name);
+    if (Array.isArray(list) && Array.isArray(value)) list.push(...value);
+    else setEngineOption(name, value);
+  }
+}
+
+/** The choice of src/node.cc, StartExecution. */
+function mainScript(tools: NodeCommand, line: CommandLine, evaluates: boolean): string {
+  const [script] = line.rest;
+  const interactive = engineOption("--interactive") === true;
+  if (engineOption("--help") === true) return "print_help";
+  if (engineOption("--check") === true && !interactive) return "check_syntax";
+  if (engineOption("--test") === true) return "test_runner";
+  if (engineOption("--watch") === true && !interactive) return "watch_mode";
+  if (evaluates && !interactive) return "eval_string";
+  if (script !== undefined && script !== "-" && !interactive) return "run_main_module";
+  const terminal = tools.requireBuiltin("internal/util").guessHandleType(0) === "TTY";
+  return interactive || (script === undefined && terminal) ? "repl" : "eval_stdin";
+}
+
+function runMain(tools: NodeCommand, name: string): void {
+  const { requireBuiltin, internalBinding } = tools;
+  for (const global of globalTraces) delete (globalThis as Record<string, unknown>)[global];
+  const preparation = requireBuiltin("internal/process/pre_execution");
+  const { primordials } = requireBuiltin("internal/test/binding");
+  preparation.prepareMainThreadExecution = (expandArgv1: boolean) =>
+    prepare(tools, expandArgv1, true);
+  preparation.prepareTestRunnerMainExecution = (preload: boolean) => prepare(tools, false, preload);
+  preparation.markBootstrapComplete = () => {};
+  const main = internalBinding("builtins").compileFunction(`internal/main/${name}`);
+  main(process, requireBuiltin, internalBinding, primordials);
+}
+
+/** What internal/process/pre_execution does with options and variables; answers the path of the main script. */
+function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): string | undefined {
+  const { requireBuiltin } = tools;
+  let entry: string | undefined;
+  if (expandArgv1 && process.argv[1] !== undefined && !process.argv[1].startsWith("-")) {
+    entry = requireBuiltin("path").resolve(process.argv[1]) as string;
+    process.argv[1] = entry;
+  }
+  showOptions();
+  if (engineOption("--warnings") === true && process.env["NODE_NO_WARNINGS"] !== "1")
+    process.on("warning", requireBuiltin("internal/process/warning").onWarning);
+  if (process.env["NODE_DEBUG"] !== undefined)
+    requireBuiltin("internal/util/debuglog").initializeDebugEnv(process.env["NODE_DEBUG"]);
+  offerFeatures(requireBuiltin);
+  if (engineOption("--enable-source-maps") === true) process.setSourceMapsEnabled(true);
+  if (engineOption("--dns-result-order") !== "")
+    requireBuiltin("dns").setDefaultResultOrder(engineOption("--dns-result-order"));
+  setNetworkDefaults(requireBuiltin);
+  joinParent(requireBuiltin);
+  joinCluster(requireBuiltin);
+
+  requireBuiltin("internal/modules/esm/get_format").initializeExtensionFormatMap();
+  requireBuiltin("internal/modules/helpers").initializeCjsConditions();
+  requireBuiltin("internal/modules/esm/utils").initializeESM(preload);
+  requireBuiltin("module").Module.runMain = requireBuiltin(
+    "internal/modules/run_main",
+  ).executeUserEntryPoint;
+  const preparation = requireBuiltin("internal/process/pre_execution");
+  preparation.initializeFrozenIntrinsics();
+  if (preload) {
+    registerLoaders(requireBuiltin);
+    preparation.loadPreloadModules();
+  }
+  return entry;
+}
+
+function showOptions(): void {
+  for (const [property, option] of processAliases) {
+    const value = engineOption(option);
+    delete (process as any)[property];
+    if (value === undefined || value === false || value === "") continue;
+    if (Array.isArray(value) && option !== "--require") continue;
+    Object.defineProperty(process, property, {
+      value,
+      writable: false,
+      configurable: true,
+      enumerable: true,
+    });
+  }
+  const title = engineOption("--title");
+  if (typeof title === "string" && title !== "") process.title = title;
+  const limit = engineOption("--stack-trace-limit");
+  if (typeof limit === "number" && limit !== 10) Error.stackTraceLimit = limit;
+}
+
+/** Modules that read their options when they are loaded, which the zygote did. */
+function setNetworkDefaults(requireBuiltin: (id: string) => any): void {
+  const given = (name: string): boolean => engineOption(name) === true;
+  const net = requireBuiltin("net");
+  if (given("--no-network-family-autoselection")) net.setDefaultAutoSelectFamily(false);
+  const timeoutMs = engineOption("--network-family-autoselection-attempt-timeout");
+  if (typeof timeoutMs === "number" && timeoutMs !== 500)
+    net.setDefaultAutoSelectFamilyAttemptTimeout(timeoutMs);
+  const ciphers = engineOption("--tls-cipher-list") as string;
+  const minimum = ["1.0", "1.1", "1.2", "1.3"].find((version) => given(`--tls-min-v${version}`));
+  const maximum = ["1.3", "1.2"].find((version) => given(`--tls-max-v${version}`));
+  if (ciphers === zygotesCiphers && minimum === undefined && maximum === undefined) return;
+  const tls = requireBuiltin("tls");
+  tls.DEFAULT_CIPHERS = ciphers;
+  if (minimum !== undefined) tls.DEFAULT_MIN_VERSION = `TLSv${minimum}`.replace(/\.0$/, "");
+  if (maximum !== undefined) tls.DEFAULT_MAX_VERSION = `TLSv${maximum}`;
+}
+
+function offerFeatures(requireBuiltin: (id: string) => any): void {
+  for (const [option, names] of removedGlobals) {
+    if (engineOption(option) !== true) continue;
+    for (const name of names) delete (globalThis as Record<string, unknown>)[name];
+  }
+  for (const [option, ids] of offeredModules) {
+    if (engineOption(option) === true) offerModules(ids);
+  }
+  if (engineOption("--experimental-vm-modules") === true) {
+    const { Module, SourceTextModule, SyntheticModule } = requireBuiltin("internal/vm/module");
+    Object.assign(requireBuiltin("vm"), { Module, SourceTextModule, SyntheticModule });
+  }
+  if (engineOption("--experimental-eventsource") === true)
+    requireBuiltin("internal/util").exposeLazyInterfaces(
+      globalThis,
+      "internal/deps/undici/undici",
+      ["EventSource"],
+    );
+  if (engineOption("--pending-deprecation") === true) {
+    const { deprecate } = requireBuiltin("internal/util");
+    (process as any).binding = deprecate(
+      (process as any).binding,
+      "process.binding() is deprecated. Please use public APIs instead.",
+      "DEP0111",
+    );
+  }
+}
+
+/** `--experimental-loader` is `module.register` before anything else; the engine's loader exists by now. */
+function registerLoaders(requireBuiltin: (id: string) => any): void {
+  const loaders = engineOption("--experimental-loader") as string[];
+  if (loaders.length === 0) return;
+  const { pathToFileURL } = requireBuiltin("url");
+  process.emitWarning(
+    "`--experimental-loader` may be removed in the future; instead use `register()`",
+    "ExperimentalWarning",
+  );
+  const parent = `${pathToFileURL(process.cwd()).href}/`;
+  for (const loader of loaders) requireBuiltin("module").register(loader, parent);
+}
+
+/** setupChildProcessIpcChannel of internal/process/pre_execution. */
+function joinParent(requireBuiltin: (id: string) => any): void {
+  const { NODE_CHANNEL_FD: fd, NODE_CHANNEL_SERIALIZATION_MODE: mode } = process.env;
+  if (fd !== undefined) {
+    delete process.env["NODE_CHANNEL_FD"];
+    delete process.env["NODE_CHANNEL_SERIALIZATION_MODE"];
+    requireBuiltin("child_process")._forkChild(Number(fd), mode ?? "json");
+  }
+}
+
+/** initializeClusterIPC there. The zygote may have loaded the primary's side of the module already. */
+function joinCluster(requireBuiltin: (id: string) => any): void {
+  if (process.argv[1] === undefined || process.env["NODE_UNIQUE_ID"] === undefined) return;
+  let cluster = requireBuiltin("cluster");
+  if (cluster.isPrimary === true) {
+    cluster = requireBuiltin("internal/cluster/child");
+    const { map } = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
+    const module = map.get("cluster");
+    module.exports = cluster;
+    module.exportKeys = Object.keys(cluster);
+  }
+  cluster._setupWorker();
+  delete process.env["NODE_UNIQUE_ID"];
+}
