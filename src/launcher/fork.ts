@@ -477,7 +477,7 @@ export class Zygote {
       fork.forked(undefined);
     }
     this.#pending.clear();
-    for (const pid of [...this.#limiting.keys()]) this.#limited(pid, -Errno.ESRCH);
+    for (const pid of this.#limiting.keys()) this.#limited(pid, -Errno.ESRCH);
     for (const guest of this.#guests.values()) guest.reaped(-1);
     this.#guests.clear();
     this.#lost(reason);

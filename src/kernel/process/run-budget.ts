@@ -102,6 +102,6 @@ export class RunBudget {
   }
 
   #exceed(errorCode: string, errorMessage: string): void {
-    for (const member of [...this.#accounts.keys()]) member.exceed(errorCode, errorMessage);
+    for (const member of this.#accounts.keys()) member.exceed(errorCode, errorMessage);
   }
 }
