@@ -1,6 +1,6 @@
+/** The messages between kernel and zygote; see main.ts for the format. Both sides are trusted. */
 import { vmLimitTable } from "../../protocol/limits.js";
 
-/** The messages between kernel and zygote; see main.ts for the format. Both sides are trusted. */
 export const ControlKind = Object.freeze({
   /** zygote → kernel: warmed; a = pid. */
   ready: 1,
