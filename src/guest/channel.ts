@@ -40,6 +40,19 @@ export function onCall(listener: (name: keyof GuestCalls) => void): void {
   callListeners.push(listener);
 }
 
+/** Answers that may be on their way; half of what the kernel keeps for a socket (its replyBacklogBytes). */
+const replyWindowBytes = 8 * 1024 * 1024;
+/** How long to wait for one of them: some calls wait for others and are answered late. */
+const replyWaitMs = 250;
+const wholeFileBytes = 4 * 1024 * 1024;
+const smallReplyBytes = 1024;
+
+/** How large the answer to a call may be, roughly. */
+function replyBytes(name: keyof GuestCalls, args: { length?: number }): number {
+  if (name === "read") return Math.min(args.length!, wholeFileBytes) + smallReplyBytes;
+  return name === "readFile" || name === "readFd" ? wholeFileBytes : smallReplyBytes;
+}
+
 export class Channel implements KernelClient {
   readonly #fd: number;
   readonly #reader = new FrameReader();
@@ -58,6 +71,8 @@ export class Channel implements KernelClient {
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];
+  /** What the answers to calls under way may come to. */
+  #expectedBytes = 0;
   readonly #setImmediate: typeof setImmediate;
   readonly #closed: () => never;
 
@@ -278,9 +293,21 @@ export class Channel implements KernelClient {
     this.#nextId = id === 0xffffffff ? 1 : id + 1;
     const entry = { result: spec.result as Schema, done };
     // A blocking caller takes its answer at once; others are answered from the event loop.
-    if (!blocking) entry.done = (result, denial) => this.#enqueue(() => done(result, denial));
+    const expected = blocking ? 0 : replyBytes(name, args);
+    if (!blocking) {
+      entry.done = (result, denial) => {
+        this.#expectedBytes -= expected;
+        this.#enqueue(() => done(result, denial));
+      };
+    }
     this.#pending.set(id, entry);
     this.#write(encodeFrame(FrameKind.call, id, spec.nr, spec.args as Schema, args));
+    this.#expectedBytes += expected;
+    // Taken in here: the program may not turn its event loop for long, and the kernel does not
+    // keep more than so much for it. Inside a pump the buffer is in use, and answers come anyway.
+    while (!blocking && this.#expectedBytes > replyWindowBytes && !this.#blocking) {
+      if (!this.#pump(replyWaitMs)) break;
+    }
   }
 
   #write(frame: Buffer): void {
@@ -294,8 +321,8 @@ export class Channel implements KernelClient {
     giveBuffer(frame);
   }
 
-  /** Blocks until the socket has something and takes it in. */
-  #pump(timeoutMs = -1): void {
+  /** Blocks until the socket has something and takes it in; answers whether it had. */
+  #pump(timeoutMs = -1): boolean {
     this.#blocking = true;
     libc.pollReadable(this.#fd, timeoutMs);
     const size = this.#receive();
@@ -303,6 +330,7 @@ export class Channel implements KernelClient {
     else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
     this.#blocking = false;
     if (this.#queue.length > 0) this.#scheduleDrain();
+    return size > 0;
   }
 
   #receive(): number {

@@ -75,3 +75,18 @@ it(
     assert.equal(Object.assign({}, value).polluted, undefined);
   },
 );
+
+it("answers that a busy program has not read yet are no offence", { timeout: 60_000 }, async () => {
+  const { value } = await rt.run(`
+    import fs from "node:fs";
+    fs.writeFileSync("/tmp/large", Buffer.alloc(1 << 20, 7));
+    const fd = fs.openSync("/tmp/large");
+    let read = 0;
+    const all = Array.from({ length: 40 }, () => new Promise((done) => {
+      fs.read(fd, Buffer.alloc(1 << 20), 0, 1 << 20, 0, (_, bytes) => { read += bytes; done(); });
+    }));
+    for (const end = performance.now() + 300; performance.now() < end;);
+    await Promise.all(all);
+    __return(read >> 20);`);
+  assert.equal(value, 40);
+});

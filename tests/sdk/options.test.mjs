@@ -1,5 +1,6 @@
 // Options are checked before anything starts, and nothing is silently ignored.
 import assert from "node:assert/strict";
+import { completeVmLimits } from "../../dist/protocol/limits.js";
 import { test } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
 import { parseCreateOptions, parseRunOptions } from "../../dist/sdk/options.js";
@@ -37,6 +38,7 @@ test("defaults", () => {
       permissionTimeoutMs: 10_000,
       limits: Object.fromEntries(vmLimitNames.map((name) => [name, vmLimitTable[name].default])),
       tools: new Map(),
+      limits: completeVmLimits(),
       jsRuntime: {
         platform: "node",
         moduleResolution: "node",

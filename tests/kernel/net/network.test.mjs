@@ -344,7 +344,7 @@ test("limits of sockets and connections are those of the VM", limit, () => {
     }
     sockets.push(socket);
   }
-  assert.equal(sockets.length, limits.sockets);
+  assert.equal(sockets.length, 256);
   for (const socket of sockets) socket.unref();
   const server = listen(network, "127.0.0.1", 9003);
   const ends = [];
@@ -356,7 +356,7 @@ test("limits of sockets and connections are those of the VM", limit, () => {
     }
     ends.push(socket, server.accept());
   }
-  assert.equal(ends.length, limits.connections * 2);
+  assert.equal(ends.length, 256 * 2);
   for (const end of ends) end.unref();
   server.unref();
   assert.deepEqual(network.counts, { sockets: 0, connections: 0 });
