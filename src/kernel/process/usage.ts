@@ -23,7 +23,10 @@ const pageBytes = 4096;
 function fields(path: string): string[] {
   const text = readFileSync(path, "latin1");
   // proc_pid_stat(5): the name in parentheses may hold anything.
-  return text.slice(text.lastIndexOf(")") + 1).trim().split(/\s+/);
+  return text
+    .slice(text.lastIndexOf(")") + 1)
+    .trim()
+    .split(/\s+/);
 }
 
 /** `pid` is one of the machine's own. */
