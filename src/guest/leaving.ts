@@ -11,6 +11,8 @@ import type { Channel } from "./channel.js";
 
 /** Exit code of an uncaught error; src/node_exit_code.h: kGenericUserError. */
 const genericUserError = 1;
+/** kInvalidFatalExceptionMonkeyPatching there. */
+const invalidFatalExceptionHandler = 6;
 const ownScripts = "node:internal/secure-exec/";
 
 export interface Leaving {
@@ -126,7 +128,7 @@ export function installLeaving(
     error: unknown,
     fromPromise: boolean,
   ) => boolean;
-  (process as any)._fatalException = (error: unknown, fromPromise: boolean): boolean => {
+  const uncaught = (error: unknown, fromPromise: boolean): boolean => {
     fatal = true;
     let handled: boolean;
     let reported = error;
@@ -147,6 +149,23 @@ export function installLeaving(
     channel().writeErrorReport(`${report(reported)}\nNode.js ${process.version}\n`);
     return leave(exitCode(code));
   };
+
+  let handler: unknown = uncaught;
+  // C++ calls it by name; where a program took it away, Node ends with a code of its own.
+  Object.defineProperty(process, "_fatalException", {
+    get: () =>
+      typeof handler === "function"
+        ? handler
+        : (error: unknown) => {
+            channel().writeErrorReport(`${report(error)}\nNode.js ${process.version}\n`);
+            return leave(invalidFatalExceptionHandler);
+          },
+    set(value: unknown) {
+      handler = value;
+    },
+    configurable: true,
+    enumerable: true,
+  });
 
   return { leave, report };
 }

@@ -173,7 +173,7 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
 
   requireBuiltin("internal/modules/esm/get_format").initializeExtensionFormatMap();
   requireBuiltin("internal/modules/helpers").initializeCjsConditions();
-  requireBuiltin("internal/modules/esm/utils").initializeESM(preload);
+  adaptConditions(requireBuiltin);
   requireBuiltin("module").Module.runMain = requireBuiltin(
     "internal/modules/run_main",
   ).executeUserEntryPoint;
@@ -184,6 +184,15 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
     preparation.loadPreloadModules();
   }
   return entry;
+}
+
+/** The loader of ES modules exists by now and keeps its list; what is looked up is the set. */
+function adaptConditions(requireBuiltin: (id: string) => any): void {
+  const { getConditionsSet } = requireBuiltin("internal/modules/esm/utils");
+  const conditions = getConditionsSet(undefined) as Set<string>;
+  for (const condition of engineOption("--conditions") as string[]) conditions.add(condition);
+  if (engineOption("--no-addons") === true) conditions.delete("node-addons");
+  if (engineOption("--no-require-module") === true) conditions.delete("module-sync");
 }
 
 function showOptions(): void {

@@ -40,6 +40,12 @@ test("options that Node's JavaScript reads take effect", async () => {
   await prints("plain", ["-p", "require('dep')"]);
   await prints("special", ["--conditions=special", "-p", "require('dep')"]);
   await prints("special", ["-p", "require('dep')"], { NODE_OPTIONS: "-C special" });
+  await prints("special", [
+    "--conditions=special",
+    "--input-type=module",
+    "-e",
+    "console.log((await import('dep')).default)",
+  ]);
   await prints("false", ["--no-require-module", "-p", "process.features.require_module"]);
   await prints("TLSv1.3", ["--tls-min-v1.3", "-p", "tls.DEFAULT_MIN_VERSION"]);
   await prints("false", [
@@ -84,6 +90,12 @@ test("workers inherit what their process was started with", async () => {
 
 test("what is thrown without being an error is reported as Node does", async () => {
   assert.match((await node(["-e", "throw 'text'"])).stderr, /^text$/m);
+  const { exitCode, stderr } = await node([
+    "-e",
+    "process._fatalException = undefined; throw new Error('gone')",
+  ]);
+  assert.equal(exitCode, 6);
+  assert.match(stderr, /^Error: gone$/m);
   assert.match((await node(["-e", "throw { a: 1 }"])).stderr, /^\{ a: 1 \}$/m);
 });
 
