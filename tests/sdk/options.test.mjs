@@ -5,7 +5,6 @@ import { test } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
 import { parseCreateOptions, parseRunOptions } from "../../dist/sdk/options.js";
 import { signalNumber } from "../../dist/sdk/signals.js";
-import { vmLimitNames, vmLimitTable } from "../../dist/protocol/limits.js";
 
 const coded = (name, pattern) => (error) => {
   assert.equal(error.code, `ERR_SECURE_EXEC_${name}`);
@@ -36,7 +35,6 @@ test("defaults", () => {
         functions: new Map(),
       },
       permissionTimeoutMs: 10_000,
-      limits: Object.fromEntries(vmLimitNames.map((name) => [name, vmLimitTable[name].default])),
       tools: new Map(),
       limits: completeVmLimits(),
       jsRuntime: {
