@@ -27,7 +27,7 @@ async function neighboursAnswer() {
 const programs = {
   "an endless loop": "while (true);",
   "an endless microtask loop":
-    "const f = () => Promise.resolve().then(f); f(); await new Promise(() => {});",
+    "const f = () => { Promise.resolve().then(f); }; f(); await new Promise(() => {});",
   "printing without end": `const x = "x".repeat(65536); while (true) console.log(x);`,
   "a flood of system calls": `import fs from "node:fs"; while (true) try { fs.statSync("/nope"); } catch {}`,
   "a flood of asynchronous system calls": `import fs from "node:fs"; while (true) fs.stat("/nope", () => {});`,
