@@ -5,13 +5,18 @@
  *
  * As the user of `node:wasi` expects, preopened directories confine the module.
  */
-import { WasiErrno } from "../programs/wasi/abi.js";
-import { createGuestSystem } from "../programs/wasi/guest-system.js";
-import { createPreview1 } from "../programs/wasi/imports.js";
+import type * as Abi from "../programs/wasi/abi.js";
+import type * as GuestSystem from "../programs/wasi/guest-system.js";
+import type * as Imports from "../programs/wasi/imports.js";
 import type { WasiContext, WasiSettings } from "../programs/wasi/context.js";
 import type { Channel } from "../channel.js";
 
 declare const WebAssembly: any;
+
+// Loaded when a program makes a WASI: few do, and the zygote's start would pay.
+const abi = (): typeof Abi => require("../programs/wasi/abi.js");
+const guestSystem = (): typeof GuestSystem => require("../programs/wasi/guest-system.js");
+const imports = (): typeof Imports => require("../programs/wasi/imports.js");
 
 const { apply } = Reflect;
 /** Throws for what is no WebAssembly.Memory. */
@@ -43,7 +48,7 @@ export function installWasi(
     throw new Error("the wasi binding is not in this engine");
 
   const createSystem = () =>
-    createGuestSystem({
+    guestSystem().createGuestSystem({
       requireBuiltin,
       channel,
       exit: (code) => (process as unknown as { reallyExit(code: number): never }).reallyExit(code),
@@ -81,7 +86,7 @@ export function installWasi(
       stdio: readonly [number, number, number],
     ) {
       const system = createSystem();
-      const { context, functions } = createPreview1(system, {
+      const { context, functions } = imports().createPreview1(system, {
         args,
         env,
         stdio,
@@ -109,7 +114,7 @@ export function installWasi(
     return (...args) => {
       if (name !== "proc_exit" && !context.memory.attached) throw notStarted();
       for (const arg of args) {
-        if (typeof arg !== "number" && typeof arg !== "bigint") return WasiErrno.EINVAL;
+        if (typeof arg !== "number" && typeof arg !== "bigint") return abi().WasiErrno.EINVAL;
       }
       return run(...args);
     };
