@@ -150,7 +150,9 @@ function compare(steps) {
   }
 }
 
+// One seed by default, so that a change is judged and not the dice; others with FS_DIFFERENTIAL_SEED.
 const RUNS = {
+  seed: Number(process.env.FS_DIFFERENTIAL_SEED ?? 20261121),
   numRuns: Number(process.env.FS_DIFFERENTIAL_RUNS ?? 100),
   includeErrorInReport: true,
 };
