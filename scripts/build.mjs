@@ -18,7 +18,9 @@ for (const project of ["tsconfig.json", "tsconfig.guest.json"]) {
 const modules = {};
 const programs = {};
 const isProgram = (name) =>
-  /^guest\/programs\/(?:(?:sh|commands|support)\/|(?:run-)?command$)/.test(name);
+  /^(?:userland\/(?:(?:sh|commands|support)\/|(?:run-)?command$)|guest\/programs\/shell-system$)/.test(
+    name,
+  );
 const guestRoot = join(root, "build/guest");
 for (const entry of readdirSync(guestRoot, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile() || !entry.name.endsWith(".js")) continue;

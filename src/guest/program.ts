@@ -10,8 +10,8 @@ import { runNodeCommand } from "./node-main.js";
 import { applyPlatform } from "./platform.js";
 import type { PlatformTools } from "./platform.js";
 import { runProgramCommand } from "./programs/run.js";
-import type * as ToolCommand from "./programs/tool-command.js";
-import type * as Wasm from "./programs/wasi/run.js";
+import type * as ToolCommand from "../userland/tool-command.js";
+import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools extends PlatformTools {
@@ -69,7 +69,7 @@ export function runProgram(
 ): Promise<unknown> {
   // Loaded here, so that the zygote's start does not pay for what few processes are.
   if (options.mode === "wasm")
-    return (require("./programs/wasi/run.js") as typeof Wasm).runWasm(tools, options);
+    return (require("./programs/wasi.js") as typeof Wasm).runWasm(tools, options);
   if (options.mode === "command") return runProgramCommand(tools, options);
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
@@ -104,7 +104,7 @@ export function runProgram(
 async function runTool(tools: ProgramTools, options: StartOptions): Promise<void> {
   const fs = tools.requireBuiltin("fs");
   const { channel, leaving } = tools;
-  const { toolCommand } = require("./programs/tool-command.js") as typeof ToolCommand;
+  const { toolCommand } = require("../userland/tool-command.js") as typeof ToolCommand;
   const code = await toolCommand({
     argv: [options.image, ...options.argv],
     write: (text) => fs.writeSync(1, text),

@@ -38,7 +38,5 @@ export const limits = Object.freeze({
   /** Calls of one process that wait for an answer, and the bytes of all such calls of a VM. */
   pendingCalls: 4096,
   pendingCallBytes: 64 * 1024 * 1024,
-  /** System calls taken from one guest before others get a turn. */
-  callsPerTurn: 256,
   stderrReportBytes: 16 * 1024,
 });

@@ -22,15 +22,15 @@ import type {
 import { byNumber } from "../protocol/table.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
-import { HostError } from "./host-error.js";
-import { createHostFiles, fileError } from "./host-files.js";
-import { HostRequests } from "./host-requests.js";
+import { HostError } from "./host-door/error.js";
+import { createHostFiles, fileError } from "./host-door/files.js";
+import { HostRequests } from "./host-door/requests.js";
 import { sayLastWords } from "./last-words.js";
 import { pool } from "./guest-pool.js";
-import { HostProgram, StartFailure } from "./host-program.js";
+import { HostProgram, StartFailure } from "./host-door/program.js";
 import { HostFetchError, hostFetch } from "./net/host-http.js";
-import { Vm, VmOptionError } from "./vm.js";
-import type { TakeGuest } from "./vm.js";
+import { Vm, VmOptionError } from "./machine/vm.js";
+import type { TakeGuest } from "./machine/vm.js";
 
 const hostFd = 3;
 

@@ -10,83 +10,79 @@
  * Untrusted: names come from guests; a name with a slash or NUL, "" , "." and ".."
  * are refused here, whatever the caller checked.
  */
-import * as ffi from "node:ffi";
 import { Errno } from "../abi/errno.js";
+import { bind, checked, close, errnoView, openLibrary } from "./libc.js";
 
-const library = new ffi.DynamicLibrary("libc.so.6");
-const libraryAgain = new ffi.DynamicLibrary("libc.so.6");
-
-function bind<A extends unknown[], R>(
-  name: string,
-  args: readonly ffi.ScalarType[],
-  result: ffi.ScalarType,
-  from: ffi.DynamicLibrary = library,
-): (...args: A) => R {
-  return from.getFunction(name, { arguments: args, return: result }) as unknown as (
-    ...args: A
-  ) => R;
-}
+const library = openLibrary();
+const libraryAgain = openLibrary();
 
 const nStatx = bind<[number, Uint8Array, number, number, Uint8Array], number>(
+  library,
   "statx",
   ["i32", "buffer", "i32", "u32", "buffer"],
   "i32",
 );
 const nOpenat = bind<[number, Uint8Array, number, number], number>(
+  library,
   "openat",
   ["i32", "buffer", "i32", "u32"],
   "i32",
 );
 const nReadlinkat = bind<[number, Uint8Array, Uint8Array, bigint], number>(
+  library,
   "readlinkat",
   ["i32", "buffer", "buffer", "u64"],
   "i32",
 );
 const nMkdirat = bind<[number, Uint8Array, number], number>(
+  library,
   "mkdirat",
   ["i32", "buffer", "u32"],
   "i32",
 );
 const nUnlinkat = bind<[number, Uint8Array, number], number>(
+  library,
   "unlinkat",
   ["i32", "buffer", "i32"],
   "i32",
 );
 const nRenameat = bind<[number, Uint8Array, number, Uint8Array], number>(
+  library,
   "renameat",
   ["i32", "buffer", "i32", "buffer"],
   "i32",
 );
 const nLinkat = bind<[number, Uint8Array, number, Uint8Array, number], number>(
+  library,
   "linkat",
   ["i32", "buffer", "i32", "buffer", "i32"],
   "i32",
 );
 const nSymlinkat = bind<[Uint8Array, number, Uint8Array], number>(
+  library,
   "symlinkat",
   ["buffer", "i32", "buffer"],
   "i32",
 );
 const nUtimensat = bind<[number, Uint8Array, Uint8Array, number], number>(
+  library,
   "utimensat",
   ["i32", "buffer", "buffer", "i32"],
   "i32",
 );
-const nChmod = bind<[Uint8Array, number], number>("chmod", ["buffer", "u32"], "i32");
-const nClose = bind<[number], number>("close", ["i32"], "i32");
+const nChmod = bind<[Uint8Array, number], number>(library, "chmod", ["buffer", "u32"], "i32");
 const nSyscall = bind<[bigint, bigint, Uint8Array, Uint8Array, bigint], bigint>(
+  library,
   "syscall",
   ["i64", "i64", "buffer", "buffer", "u64"],
   "i64",
 );
 const nGetdents = bind<[bigint, bigint, Uint8Array, bigint], bigint>(
+  libraryAgain,
   "syscall",
   ["i64", "i64", "buffer", "u64"],
   "i64",
-  libraryAgain,
 );
-const nErrnoLocation = bind<[], bigint>("__errno_location", [], "pointer");
-const errnoView = new Int32Array(ffi.toArrayBuffer(nErrnoLocation(), 4, false));
 
 const SYS_OPENAT2 = 437n;
 const SYS_GETDENTS64 = process.arch === "x64" ? 217n : 61n;
@@ -130,10 +126,6 @@ function putName(target: Buffer, name: string): number {
   }
   target[target.write(name, 0, "utf8")] = 0;
   return 0;
-}
-
-function checked(result: number): number {
-  return result < 0 ? -errnoView[0]! : result;
 }
 
 /** What statx(2) tells of a file; times in milliseconds. */
@@ -245,7 +237,7 @@ export function openStepwise(root: number, path: string): number {
       bad < 0
         ? bad
         : checked(nOpenat(at, nameBuffer, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0));
-    if (at !== root) nClose(at);
+    if (at !== root) close(at);
     if (next < 0) return next;
     at = next;
   }
@@ -253,7 +245,7 @@ export function openStepwise(root: number, path: string): number {
 }
 
 export function closeFd(fd: number): void {
-  nClose(fd);
+  close(fd);
 }
 
 export interface HostEntry {
@@ -283,7 +275,7 @@ export function listOf(directory: number): HostEntry[] | number {
       }
     }
   } finally {
-    nClose(fd);
+    close(fd);
   }
 }
 

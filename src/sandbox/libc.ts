@@ -1,5 +1,5 @@
 /**
- * Native calls: the only file of the project that uses `node:ffi`.
+ * Native calls of every process, and how one is bound; dirfd.ts binds those of the kernel process alone.
  *
  * Linux convention throughout: a negative result is `-errno`, anything else is
  * the result; nothing is retried and nothing throws, except on a caller's own
@@ -15,12 +15,13 @@ import * as ffi from "node:ffi";
 
 type Native<A extends unknown[], R> = (...args: A) => R;
 
-// A library object remembers one signature per symbol: the second object is for second signatures.
-const library = new ffi.DynamicLibrary("libc.so.6");
-const libraryAgain = new ffi.DynamicLibrary("libc.so.6");
+/** A library object remembers one signature per symbol: a second signature needs a second object. */
+export const openLibrary = (): ffi.DynamicLibrary => new ffi.DynamicLibrary("libc.so.6");
+const library = openLibrary();
+const libraryAgain = openLibrary();
 const engine = new ffi.DynamicLibrary(null);
 
-function bind<A extends unknown[], R>(
+export function bind<A extends unknown[], R>(
   from: ffi.DynamicLibrary,
   name: string,
   args: readonly ffi.ScalarType[],
@@ -187,9 +188,10 @@ const SYS_CLOSE_RANGE = 436n;
 const SYS_LANDLOCK_CREATE_RULESET = 444n;
 
 /** The calling thread's errno: the same address before and after a fork. */
-const errnoView = new Int32Array(ffi.toArrayBuffer(nErrnoLocation(), 4, false));
+export const errnoView = new Int32Array(ffi.toArrayBuffer(nErrnoLocation(), 4, false));
 
-function checked(result: number): number {
+/** A result, or `-errno` where C says -1. */
+export function checked(result: number): number {
   return result < 0 ? -errnoView[0]! : result;
 }
 

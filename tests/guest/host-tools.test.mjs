@@ -1,24 +1,8 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
+import { add, machine } from "../support/machines.mjs";
 
-const open = new Set();
-after(() => Promise.all([...open].map((runtime) => runtime.dispose())));
-
-async function machine(options) {
-  const runtime = await NodeRuntime.create(options);
-  open.add(runtime);
-  return runtime;
-}
-const add = {
-  description: "Add two numbers",
-  inputSchema: {
-    type: "object",
-    properties: { a: { type: "number" }, b: { type: "number" } },
-    required: ["a", "b"],
-  },
-  handler: ({ a, b }) => ({ sum: a + b }),
-};
 /** A program that returns what a call resolves or rejects with. */
 const attempt = (call) => `
   __return(await ${call}.then(

@@ -10,7 +10,7 @@ const sources = { ...bundle("guest.json"), ...bundle("programs.json") };
 const builtin = createRequire(import.meta.url);
 const loaded = new Map();
 
-/** The exports of a module by its name in the bundle, such as "guest/programs/sh/main". */
+/** The exports of a module by its name in the bundle, such as "userland/sh/main". */
 export function loadGuestModule(name) {
   const known = loaded.get(name);
   if (known !== undefined) return known.exports;

@@ -5,8 +5,8 @@ import * as fs from "node:fs";
 import * as libc from "../../dist/sandbox/libc.js";
 import { loadGuestModule } from "./guest-modules.mjs";
 
-const { decodeText, encodeText } = loadGuestModule("guest/programs/sh/text");
-const { signalNames } = loadGuestModule("guest/programs/sh/signals");
+const { decodeText, encodeText } = loadGuestModule("userland/sh/text");
+const { signalNames } = loadGuestModule("userland/sh/signals");
 
 const library = new ffi.DynamicLibrary("libc.so.6");
 const again = new ffi.DynamicLibrary("libc.so.6");

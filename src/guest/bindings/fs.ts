@@ -15,11 +15,6 @@ import type { Operations, PathArgument } from "./fs-operations.js";
 import { codedError, createRunner, trimStack } from "./fs-runner.js";
 import type { Operation, Runner } from "./fs-runner.js";
 
-/** What of `fs` is refused as "operation not permitted" so far. */
-export const notVirtualYet: readonly string[] = Object.freeze([
-  "fs.openAsBlob reads the whole file at once",
-]);
-
 /** Binding function → index of its request argument and what it does. */
 interface Entry {
   readonly request: number;

@@ -5,18 +5,18 @@
  *
  * As the user of `node:wasi` expects, preopened directories confine the module.
  */
-import type * as Abi from "../programs/wasi/abi.js";
-import type * as GuestSystem from "../programs/wasi/guest-system.js";
-import type * as Imports from "../programs/wasi/imports.js";
-import type { WasiContext, WasiSettings } from "../programs/wasi/context.js";
+import type * as Abi from "../../userland/wasi/abi.js";
+import type * as GuestSystem from "../programs/wasi-system.js";
+import type * as Imports from "../../userland/wasi/imports.js";
+import type { WasiContext, WasiSettings } from "../../userland/wasi/context.js";
 import type { Channel } from "../channel.js";
 
 declare const WebAssembly: any;
 
 // Loaded when a program makes a WASI: few do, and the zygote's start would pay.
-const abi = (): typeof Abi => require("../programs/wasi/abi.js");
-const guestSystem = (): typeof GuestSystem => require("../programs/wasi/guest-system.js");
-const imports = (): typeof Imports => require("../programs/wasi/imports.js");
+const abi = (): typeof Abi => require("../../userland/wasi/abi.js");
+const guestSystem = (): typeof GuestSystem => require("../programs/wasi-system.js");
+const imports = (): typeof Imports => require("../../userland/wasi/imports.js");
 
 const { apply } = Reflect;
 /** Throws for what is no WebAssembly.Memory. */

@@ -5,9 +5,9 @@
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { Channel } from "../channel.js";
 import type { Leaving } from "../leaving.js";
-import type * as Shell from "./sh/main.js";
-import type * as ShellHost from "./sh/guest-system.js";
-import type * as Runner from "./run-command.js";
+import type * as Shell from "../../userland/sh/main.js";
+import type * as ShellHost from "./shell-system.js";
+import type * as Runner from "../../userland/run-command.js";
 
 const SEEK_CUR = 1;
 
@@ -23,7 +23,7 @@ export async function runProgramCommand(tools: CommandTools, start: StartOptions
     start.image === "sh"
       ? await runShell(tools, start, argv)
       : // Loaded here, so that a process pays for the program it is.
-        await (require("./run-command.js") as typeof Runner).runCommand(
+        await (require("../../userland/run-command.js") as typeof Runner).runCommand(
           start.image,
           argv,
           (fd, offset) => void tools.channel.call("seek", { fd, offset, whence: SEEK_CUR }),
@@ -32,7 +32,7 @@ export async function runProgramCommand(tools: CommandTools, start: StartOptions
 }
 
 function runShell(tools: CommandTools, start: StartOptions, argv: string[]): Promise<number> {
-  const { main } = require("./sh/main.js") as typeof Shell;
-  const { createShellSystem } = require("./sh/guest-system.js") as typeof ShellHost;
+  const { main } = require("../../userland/sh/main.js") as typeof Shell;
+  const { createShellSystem } = require("./shell-system.js") as typeof ShellHost;
   return main(createShellSystem({ ...tools, start }), argv, start.env);
 }

@@ -5,7 +5,13 @@
  * Invariants: settles at most once; `cancel` (the caller ended) runs the clean-up
  * exactly once and nothing is delivered afterwards.
  */
-export class Deferred<R> {
+/** What whoever waits sees of one. */
+interface Later<R> {
+  whenSettled(done: (result: R | number) => void): void;
+  cancel(): void;
+}
+
+export class Deferred<R> implements Later<R> {
   #result: R | number | undefined;
   #settled = false;
   #done: ((result: R | number) => void) | undefined;
@@ -30,6 +36,13 @@ export class Deferred<R> {
     else this.#done = done;
   }
 
+  /** Settles as `answer` does, now or later; a cancellation goes on to it. */
+  follow(answer: R | number | Later<R>): void {
+    if (!(answer instanceof Deferred)) return this.settle(answer as R | number);
+    this.onCancel(() => answer.cancel());
+    answer.whenSettled((value) => this.settle(value as R | number));
+  }
+
   /** What to undo when nobody waits any more. */
   onCancel(cleanUp: () => void): void {
     if (!this.#settled) this.#cleanUp = cleanUp;
@@ -43,4 +56,17 @@ export class Deferred<R> {
     this.#cleanUp = undefined;
     cleanUp?.();
   }
+}
+
+/** An answer made from another, now or when it is there; an errno stays what it is. */
+export function mapAnswer<A, B>(
+  answer: A | number | Deferred<A>,
+  map: (value: A) => B | number,
+): B | number | Deferred<B> {
+  if (typeof answer === "number") return answer;
+  if (!(answer instanceof Deferred)) return map(answer);
+  const mapped = new Deferred<B>();
+  mapped.onCancel(() => answer.cancel());
+  answer.whenSettled((value) => mapped.settle(typeof value === "number" ? value : map(value)));
+  return mapped;
 }

@@ -680,10 +680,7 @@ function afterDecision<R>(
   answer.onCancel(() => decision.cancel());
   decision.whenSettled((late) => {
     if (typeof late === "number" && late !== 0) return answer.settle(late);
-    const result = next(late as NetworkDecision);
-    if (!(result instanceof Deferred)) return answer.settle(result);
-    answer.onCancel(() => result.cancel());
-    result.whenSettled((value) => answer.settle(value));
+    answer.follow(next(late as NetworkDecision));
   });
   return answer;
 }

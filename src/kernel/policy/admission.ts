@@ -268,11 +268,7 @@ export function admit<K extends Name>(
         now = decision;
         return;
       }
-      const answer = decision === 0 ? run() : refused(decision);
-      if (answer instanceof Deferred) {
-        later.onCancel(() => answer.cancel());
-        answer.whenSettled((value) => later.settle(value as CallResult<Calls, K>));
-      } else later.settle(answer as CallResult<Calls, K>);
+      later.follow(decision === 0 ? run() : refused(decision));
     },
     later,
   );

@@ -70,10 +70,7 @@ export function afterwards<R>(
   later.onCancel(() => decision.cancel());
   decision.whenSettled((late) => {
     if (late !== 0) return later.settle(late);
-    const answer = work();
-    if (!(answer instanceof Deferred)) return later.settle(answer);
-    later.onCancel(() => answer.cancel());
-    answer.whenSettled((value) => later.settle(value));
+    later.follow(work());
   });
   return later;
 }

@@ -18,8 +18,8 @@ import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
 import { limits } from "../limits.js";
-import { identity } from "../vm.js";
-import type { Vm } from "../vm.js";
+import { identity } from "../machine/vm.js";
+import type { Vm } from "../machine/vm.js";
 import { afterwards, denial } from "../policy/decision.js";
 import type { Answer } from "../syscalls/dispatch.js";
 import type { Credentials } from "../fs/index.js";
@@ -28,7 +28,6 @@ import { describe } from "./describe.js";
 import { findImage } from "./image.js";
 import type { Image } from "./image.js";
 import { Process } from "./process.js";
-import type { ProcessSettings } from "./process.js";
 
 /** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default. */
 export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
@@ -186,7 +185,8 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
   const pid = vm.processes.allocatePid();
   const session = (args.flags & SpawnFlags.newSession) !== 0;
   const group = session || (args.flags & SpawnFlags.newProcessGroup) !== 0;
-  const child = createProcess(vm, credentials, {
+  const inheritedIgnored = args.ignored.filter((signal) => signal > 0 && signal <= 64);
+  const child = new Process(vm, credentials, {
     pid,
     ppid: parent.pid,
     processGroup: group ? pid : parent.processGroup,
@@ -194,12 +194,13 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
     argv: image.argv,
     ignored: [
       ...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []),
-      ...args.ignored.filter((signal) => signal > 0 && signal <= 64),
+      ...inheritedIgnored,
     ],
     budget: parent.budget,
-    inheritedIgnored: args.ignored.filter((signal) => signal > 0 && signal <= 64),
+    inheritedIgnored,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
+  vm.processes.add(child);
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
@@ -242,17 +243,8 @@ function handDown(
   return { descriptions, ends };
 }
 
-export function createProcess(
-  vm: Vm,
-  credentials: Credentials,
-  settings: ProcessSettings,
-): Process {
-  const process = new Process(vm, credentials, settings);
-  vm.processes.add(process);
-  return process;
-}
-
-function optionsOf(image: Image, env: Record<string, string>): LaunchOptions {
+/** How an image is started. */
+export function optionsOf(image: Image, env: Record<string, string>): LaunchOptions {
   const [argv0 = "", ...argv] = image.argv;
   return {
     mode: image.kind,
@@ -265,7 +257,8 @@ function optionsOf(image: Image, env: Record<string, string>): LaunchOptions {
   };
 }
 
-function enter(vm: Vm, who: Credentials, path: string): string | number {
+/** The canonical path of a directory that `who` may make its own; chdir(2). */
+export function enter(vm: Vm, who: Credentials, path: string): string | number {
   const stat = vm.fs.stat(who, path, true);
   if (typeof stat === "number") return stat;
   if ((stat.mode & S_IFMT) !== S_IFDIR) return -Errno.ENOTDIR;

@@ -26,7 +26,7 @@ import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import { Denial } from "../policy/decision.js";
 import { dispatch } from "../syscalls/dispatch.js";
-import type { Vm } from "../vm.js";
+import type { Vm } from "../machine/vm.js";
 import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";

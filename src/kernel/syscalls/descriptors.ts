@@ -4,7 +4,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { fsLimits } from "../../protocol/fs-calls.js";
-import { Deferred } from "../io/deferred.js";
+import { Deferred, mapAnswer } from "../io/deferred.js";
 import { createPipe, createSocketPair } from "../io/pipe.js";
 import { readWhenReady } from "../io/stream.js";
 import type { Stream } from "../io/stream.js";
@@ -106,12 +106,7 @@ export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
       file === undefined
         ? readWhenReady(process.descriptors.stream(fd)!, most, "readLine")
         : readFileLine(file, most);
-    if (typeof answer === "number") return answer;
-    if (!(answer instanceof Deferred)) return { data: answer };
-    const line = new Deferred<{ data: Uint8Array }>();
-    answer.whenSettled((data) => line.settle(typeof data === "number" ? data : { data }));
-    line.onCancel(() => answer.cancel());
-    return line;
+    return mapAnswer(answer, (data) => ({ data }));
   },
 
   waitReadable(process, { fd, timeoutMs }) {

@@ -32,7 +32,7 @@ import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { WatchList } from "../process/watches.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
-import { Deferred } from "../io/deferred.js";
+import { Deferred, mapAnswer } from "../io/deferred.js";
 import { Stream, readWhenReady, writeFully } from "../io/stream.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 
@@ -183,19 +183,6 @@ function fileOf(process: FsProcess, fd: number): OpenFile | number {
   const description = process.descriptors.get(fd);
   if (description === undefined) return -Errno.EBADF;
   return description instanceof Stream ? -Errno.EINVAL : description;
-}
-
-/** An answer made from a stream's, now or when it is there. */
-function mapAnswer<A, B>(
-  answer: A | number | Deferred<A>,
-  map: (value: A) => B,
-): B | number | Deferred<B> {
-  if (typeof answer === "number") return answer;
-  if (!(answer instanceof Deferred)) return map(answer);
-  const mapped = new Deferred<B>();
-  answer.whenSettled((value) => mapped.settle(typeof value === "number" ? value : map(value)));
-  mapped.onCancel(() => answer.cancel());
-  return mapped;
 }
 
 function readStream(stream: Stream, length: number): Uint8Array | number | Deferred<Uint8Array> {

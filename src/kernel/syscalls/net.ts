@@ -5,7 +5,8 @@
 import { Errno } from "../../abi/errno.js";
 import { SocketType, maxDatagramBytes } from "../../protocol/net-calls.js";
 import type { netCalls } from "../../protocol/net-calls.js";
-import { Deferred } from "../io/deferred.js";
+import { mapAnswer } from "../io/deferred.js";
+import type { Deferred } from "../io/deferred.js";
 import { StreamSocket } from "../net/stream-socket.js";
 import { UdpSocket } from "../net/udp-socket.js";
 import type { Process } from "../process/process.js";
@@ -24,19 +25,6 @@ const servicesByPort = new Map([
   [143, "imap2"],
   [443, "https"],
 ]);
-
-/** An answer made from another, now or when it is there. */
-function mapped<A, B>(
-  answer: A | number | Deferred<A>,
-  map: (value: A) => B | number,
-): B | number | Deferred<B> {
-  if (typeof answer === "number") return answer;
-  if (!(answer instanceof Deferred)) return map(answer);
-  const result = new Deferred<B>();
-  result.onCancel(() => answer.cancel());
-  answer.whenSettled((value) => result.settle(typeof value === "number" ? value : map(value)));
-  return result;
-}
 
 function streamSocket(process: Process, fd: number): StreamSocket | number {
   const description = process.descriptors.get(fd);
@@ -120,7 +108,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     // Others may hold the socket too: who has closed it takes no connection from them.
     const holds = (): boolean => process.descriptors.get(fd) === socket;
     // The connection that cannot get a descriptor is lost to the one who tried.
-    return mapped(socket.accept(holds), (accepted) => {
+    return mapAnswer(socket.accept(holds), (accepted) => {
       const names = namesOf(accepted);
       const number = process.descriptors.add(accepted);
       return number < 0 ? number : { fd: number, ...names };
@@ -136,7 +124,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
       return result < 0 ? result : { denied: "", ...namesOf(socket) };
     }
     const connect = (answer: { denied: string } | number | Deferred<{ denied: string }>) =>
-      mapped(answer, ({ denied }) => ({ denied, ...namesOf(socket) }));
+      mapAnswer(answer, ({ denied }) => ({ denied, ...namesOf(socket) }));
     if (socket.domain === "tcp") return connect(network.connectTcp(socket, address, port));
     return withFile(process, address, () =>
       connect(network.connectUnix(socket, process.credentials, address)),
@@ -155,7 +143,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
 
   nameOf(process, { address, port }) {
     const service = servicesByPort.get(port) ?? String(port);
-    return mapped(process.vm.network.query("REVERSE", address), ({ denied, error, json }) => {
+    return mapAnswer(process.vm.network.query("REVERSE", address), ({ denied, error, json }) => {
       const names = error === "" && json !== "" ? (JSON.parse(json) as string[]) : [];
       return { denied, hostname: names[0] ?? address, service };
     });
@@ -171,7 +159,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     if (!(socket instanceof UdpSocket)) return -Errno.EOPNOTSUPP;
     const sent = data.byteLength;
     if (sent > maxDatagramBytes) return -Errno.EMSGSIZE;
-    return mapped(process.vm.network.send(socket, address, port, data), ({ denied }) => ({
+    return mapAnswer(process.vm.network.send(socket, address, port, data), ({ denied }) => ({
       denied,
       sent,
     }));
@@ -181,7 +169,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     const socket = anySocket(process, fd);
     if (typeof socket === "number") return socket;
     if (!(socket instanceof UdpSocket)) return -Errno.EOPNOTSUPP;
-    return mapped(socket.receive(), ({ from, data }) => ({
+    return mapAnswer(socket.receive(), ({ from, data }) => ({
       address: from.address,
       port: from.port,
       data,

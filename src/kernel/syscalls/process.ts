@@ -1,9 +1,7 @@
 /**
  * System calls about processes: decode → call → encode. Untrusted: every field of `args`.
  */
-import { Errno } from "../../abi/errno.js";
-import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
-import { spawn } from "../process/launch.js";
+import { enter, spawn } from "../process/launch.js";
 import { afterwards } from "../policy/decision.js";
 import type { Handlers } from "./dispatch.js";
 
@@ -20,12 +18,7 @@ type ProcessCalls =
 export const processHandlers: Pick<Handlers, ProcessCalls> = {
   chdir(process, { path }) {
     const who = process.credentials;
-    const stat = process.fs.stat(who, path, true);
-    if (typeof stat === "number") return stat;
-    if ((stat.mode & S_IFMT) !== S_IFDIR) return -Errno.ENOTDIR;
-    const allowed = process.fs.access(who, path, X_OK);
-    if (allowed < 0) return allowed;
-    const cwd = process.fs.realpath(who, path);
+    const cwd = enter(process.vm, who, path);
     if (typeof cwd === "number") return cwd;
     who.cwd = cwd;
     return { cwd };

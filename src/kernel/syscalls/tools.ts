@@ -13,7 +13,7 @@ import { Deferred } from "../io/deferred.js";
 import { afterwards } from "../policy/decision.js";
 import type { Decision } from "../policy/decision.js";
 import type { Policy } from "../policy/policy.js";
-import type { Vm } from "../vm.js";
+import type { Vm } from "../machine/vm.js";
 import type { Handlers } from "./dispatch.js";
 
 interface ToolProcess {

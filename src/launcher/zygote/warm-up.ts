@@ -40,14 +40,14 @@ const rareModules = ["cluster", "domain", "punycode", "repl", "sqlite", "test", 
 const warningModules = ["sys", "wasi"];
 
 /**
- * The shell and what scripts run most, in steps of some milliseconds. Each name brings what it imports.
+ * The shell and what scripts run most, in steps of some milliseconds; names are below `userland/`. Each brings what it imports.
  * Compiled here, a process of the VM starts in the time that a fork takes.
  */
 const programSteps: readonly (readonly string[])[] = [
   ["sh/lexer", "sh/word-scanner", "sh/parser"],
   ["sh/expansion", "sh/arithmetic", "sh/variables", "sh/redirections"],
   ["sh/interpreter"],
-  ["sh/main", "sh/guest-system", "run-command"],
+  ["sh/main", "run-command", "../guest/programs/shell-system"],
   ["commands/cat", "commands/ls", "commands/head", "commands/tail", "commands/wc"],
   ["commands/grep", "commands/sort", "commands/uniq", "commands/tr", "commands/cut"],
   ["commands/sed/main", "commands/true", "commands/false", "commands/sleep", "commands/env"],
@@ -88,7 +88,7 @@ export function furtherWarmUp(
 ): (() => void)[] {
   return [
     ...programSteps.map((ids) => () => {
-      for (const id of ids) preload(`guest/programs/${id}`);
+      for (const id of ids) preload(id.startsWith("../") ? id.slice(3) : `userland/${id}`);
     }),
     ...publicModules(requireBuiltin)
       .filter(({ name }) => laterModules.includes(name))

@@ -3,17 +3,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { NodeRuntime } from "../../../dist/index.js";
+import { test } from "node:test";
+import { machine } from "../../support/machines.mjs";
 
-const open = new Set();
-after(() => Promise.all([...open].map((runtime) => runtime.dispose())));
-
-async function machine(options) {
-  const runtime = await NodeRuntime.create(options);
-  open.add(runtime);
-  return runtime;
-}
 /** Runs expressions; each gives its value, or what its error says. */
 async function outcomes(runtime, expressions, options) {
   const program = `

@@ -1,25 +1,8 @@
 // Host tools as commands, from child processes of a program.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { NodeRuntime } from "../../../dist/index.js";
+import { test } from "node:test";
+import { add, machine } from "../../support/machines.mjs";
 
-const open = new Set();
-after(() => Promise.all([...open].map((runtime) => runtime.dispose())));
-
-async function machine(options) {
-  const runtime = await NodeRuntime.create(options);
-  open.add(runtime);
-  return runtime;
-}
-const add = {
-  description: "Add two numbers",
-  inputSchema: {
-    type: "object",
-    properties: { a: { type: "number" }, b: { type: "number" } },
-    required: ["a", "b"],
-  },
-  handler: ({ a, b }) => ({ sum: a + b }),
-};
 /** stdout, stderr and exit code of each command line. */
 async function outcomes(runtime, ...commands) {
   const { value, stderr } = await runtime.run(`

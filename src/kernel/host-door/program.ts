@@ -1,0 +1,163 @@
+/**
+ * Owns a program that the host started: the process, and the ends of its stdio
+ * that lie with the host.
+ *
+ * Invariants: everything the program wrote is sent before its end; what other
+ * processes still write to its streams afterwards is dropped.
+ * Untrusted: output and results. The options are the host's.
+ */
+import { Errno } from "../../abi/errno.js";
+import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
+import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
+import { findImage } from "../process/image.js";
+import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
+import type { LaunchOptions } from "../process/launch.js";
+import { Process } from "../process/process.js";
+import { RunBudget } from "../process/run-budget.js";
+import { initPid } from "../process/table.js";
+import { hostCredentials, identity } from "../machine/vm.js";
+import type { Vm } from "../machine/vm.js";
+
+/** What the host hears of it. */
+export interface HostListener {
+  output(stream: number, data: Uint8Array): void;
+  /** The program took bytes of its stdin. */
+  stdinTaken(bytes: number): void;
+  residentDone(sequence: number, exitCode: number): void;
+  ended(end: ProcessEnd, value: Uint8Array): void;
+}
+
+/** Why a program could not be started: what was tried, on which path, and a negative errno. */
+export class StartFailure {
+  constructor(
+    readonly operation: string,
+    readonly path: string,
+    readonly errno: number,
+  ) {}
+}
+
+export class HostProgram {
+  readonly process: Process;
+  readonly #stdin: HostInput | undefined;
+  readonly #outputs: readonly [HostOutput, HostOutput];
+
+  private constructor(
+    process: Process,
+    stdin: HostInput | undefined,
+    outputs: readonly [HostOutput, HostOutput],
+  ) {
+    this.process = process;
+    this.#stdin = stdin;
+    this.#outputs = outputs;
+  }
+
+  static start(
+    vm: Vm,
+    options: ProcessOptions,
+    source: Uint8Array,
+    listener: HostListener,
+  ): HostProgram | StartFailure {
+    if (vm.processes.isFull) return new StartFailure("fork", options.name, -Errno.EAGAIN);
+    const cwd = options.cwd || vm.cwd;
+    const credentials = { uid: identity.uid, gid: identity.gid, umask: 0o022, cwd };
+    const resolved = vm.fs.realpath(credentials, cwd);
+    if (typeof resolved === "number") return new StartFailure("change directory to", cwd, resolved);
+    credentials.cwd = resolved;
+    const env = { ...vm.env, ...options.env };
+
+    let launched: LaunchOptions;
+    let written = "";
+    if (options.mode === "exec") {
+      const argv = [options.name, ...options.args];
+      const image = findImage(vm.fs, credentials, options.name, argv, env["PATH"]);
+      if (typeof image === "number") return new StartFailure("execute", options.name, image);
+      launched = optionsOf(image, env);
+    } else {
+      const path = programPath(vm, options);
+      if (options.mode === "program") {
+        const result = vm.writeHostFile(path, source);
+        if (result < 0) return new StartFailure("write program", path, result);
+        if (options.name === "") written = path;
+      }
+      launched = {
+        mode: options.mode,
+        language: options.language,
+        image: "",
+        path,
+        argv: [path, ...options.args],
+        argv0: "node",
+        env,
+      };
+    }
+
+    const pid = vm.processes.allocatePid();
+    const stdin = options.stdin
+      ? new HostInput((bytes) => {
+          if (bytes > 0) listener.stdinTaken(bytes);
+        })
+      : undefined;
+    const outputs = [
+      new HostOutput((data) => listener.output(1, data), options.stdoutLimitBytes),
+      new HostOutput((data) => listener.output(2, data), options.stderrLimitBytes),
+    ] as const;
+    const process = new Process(
+      vm,
+      credentials,
+      {
+        pid,
+        ppid: initPid,
+        processGroup: pid,
+        session: pid,
+        argv: [launched.argv0, ...launched.argv],
+        ignored:
+          (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
+            ? []
+            : ignoredByNode,
+        budget: new RunBudget({
+          cpuTimeMs: options.cpuTimeMs || vm.limits.cpuTimeMs,
+          wallTimeMs: vm.limits.wallTimeMs,
+        }),
+        inheritedIgnored: [],
+      },
+      {
+        residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
+        ended: (end, value) => {
+          for (const output of outputs) output.close();
+          if (written !== "") vm.fs.unlink(hostCredentials, written);
+          const [stdout, stderr] = outputs;
+          listener.ended(
+            { ...end, stdoutTruncated: stdout.truncated, stderrTruncated: stderr.truncated },
+            value,
+          );
+        },
+      },
+    );
+    process.descriptors.add(stdin ?? new NullStream());
+    for (const output of outputs) process.descriptors.add(output);
+    vm.processes.add(process);
+    launch(process, launched, source);
+    return new HostProgram(process, stdin, outputs);
+  }
+
+  writeStdin(data: Uint8Array): void {
+    // The rest could not be delivered: the program would read a hole.
+    if (this.#stdin?.push(data) === false) {
+      this.process.fail("ERR_SECURE_EXEC_STDIN_LIMIT", "more stdin was sent than was granted");
+    }
+  }
+
+  closeStdin(): void {
+    this.#stdin?.end();
+  }
+
+  /** The host took `bytes` of a stream's output. */
+  credit(stream: number, bytes: number): void {
+    if (stream === 1 || stream === 2) this.#outputs[stream - 1]!.credit(bytes);
+  }
+}
+
+function programPath(vm: Vm, options: ProcessOptions): string {
+  if (options.name === "")
+    return vm.allocateProgramName(options.language === "ts" ? ".mts" : ".mjs");
+  return options.name.startsWith("/") ? options.name : `/tmp/${options.name}`;
+}

@@ -1,0 +1,230 @@
+/**
+ * Owns one virtual machine: its file system, its processes and its defaults.
+ * Nothing in it is shared with another VM.
+ */
+import { machine } from "../../abi/machine.js";
+import { FileSystem, OpenFile, bootLayout, mountLines } from "../fs/index.js";
+import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
+import { Errno, errnoName } from "../../abi/errno.js";
+import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
+import type { VmLimits } from "../../protocol/limits.js";
+import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { ToolDescriptor } from "../../protocol/tools.js";
+import type { Guest } from "../../launcher/fork.js";
+import type { HostRequests } from "../host-door/requests.js";
+import { Network } from "../net/network.js";
+import { Policy } from "../policy/policy.js";
+import { installPrograms } from "../process/programs.js";
+import type { Process } from "../process/process.js";
+import { ProcessTable } from "../process/table.js";
+import { installToolCommands } from "../tools/commands.js";
+import { ToolRegistry } from "../tools/registry.js";
+
+export const identity = Object.freeze({
+  uid: 1000,
+  gid: 1000,
+  user: "user",
+  home: "/home/user",
+  hostname: "secure-exec",
+});
+
+/** Environment of every process before the host's own entries; behaviour reference §6.2. */
+export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
+  CHARSET: "UTF-8",
+  LANG: "C.UTF-8",
+  LC_COLLATE: "C",
+  PAGER: "less",
+  SHELL: "/bin/sh",
+  HOSTNAME: identity.hostname,
+  HOME: identity.home,
+  USER: identity.user,
+  LOGNAME: identity.user,
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+});
+
+/** What the host acts as: the guest's user cannot be in its way. */
+export const hostCredentials: Credentials = Object.freeze({
+  uid: 0,
+  gid: 0,
+  umask: 0o022,
+  cwd: "/",
+});
+
+/** The machine cannot be made as asked. */
+export class VmOptionError extends Error {}
+
+/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
+export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+
+export class Vm {
+  readonly fs: FileSystem;
+  readonly processes: ProcessTable;
+  readonly limits: VmLimits;
+  readonly network: Network;
+  /** Where the OS processes come from. */
+  readonly takeGuest: TakeGuest;
+  readonly env: Record<string, string>;
+  readonly cwd: string;
+  readonly startedAtMs = Date.now();
+  readonly policy: Policy;
+  readonly tools = new ToolRegistry();
+  readonly jsRuntime: VmOptions["jsRuntime"];
+  disposed = false;
+  /** Arguments of its processes' calls that wait for an answer. */
+  pendingCallBytes = 0;
+  #nextProgram = 1;
+
+  readonly #handle: number;
+  readonly #requests: HostRequests;
+
+  /** `handle` is the SDK's name for this VM. */
+  constructor(handle: number, options: VmOptions, requests: HostRequests, takeGuest: TakeGuest) {
+    this.#handle = handle;
+    this.#requests = requests;
+    this.takeGuest = takeGuest;
+    this.policy = new Policy(options.permissions, (scope, asked) =>
+      requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+    );
+    this.jsRuntime = options.jsRuntime;
+    this.limits = options.limits;
+    this.processes = new ProcessTable(this.limits.processes);
+    this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
+    bootLayout(this.fs, identity);
+    installPrograms(this.fs);
+    if (options.tools.length > 0) this.registerTools(options.tools);
+    this.network = new Network(
+      this.fs,
+      identity.hostname,
+      this.limits,
+      options.loopbackExemptPorts ?? [],
+    );
+    this.network.policy = this.policy.network;
+    this.fs.mountProc(this.#machineView());
+    for (const mount of options.mounts) this.#mount(mount);
+    this.env = { ...baseEnvironment, ...options.env };
+    this.cwd = options.cwd || identity.home;
+  }
+
+  #machineView(): MachineView {
+    const { fs, limits, processes, startedAtMs } = this;
+    return {
+      hostname: identity.hostname,
+      startedAtMs,
+      memoryBytes: limits.memoryBytes,
+      process: (pid) => {
+        const process = processes.get(pid);
+        return process && viewOf(process);
+      },
+      processes: () => Array.from(processes.values(), viewOf),
+      mounts: () => mountLines(fs.mounts),
+    };
+  }
+
+  #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
+    const { uid, gid } = identity;
+    const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
+    if (result === 0) return;
+    this.fs.dispose();
+    const why = errnoName(-result) ?? `errno ${-result}`;
+    throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
+  }
+
+  /** Lets go of what the machine holds on the host; calls of its last guests fail with EIO. */
+  dispose(): void {
+    this.disposed = true;
+    this.fs.dispose();
+  }
+
+  registerTools(tools: readonly ToolDescriptor[]): void {
+    this.tools.register(tools);
+    installToolCommands(this.fs, this.tools.commandNames().keys());
+  }
+
+  /** Asks the host to run a tool's handler. */
+  callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
+    return this.#requests.callTool(this.#handle, name, input);
+  }
+
+  /** Called by a process that has ended, once. */
+  processEnded(process: Process): void {
+    this.processes.ended(process);
+  }
+
+  allocateProgramName(extension: string): string {
+    return `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
+  }
+
+  /** Writes a file for the host, with what is missing on the way. */
+  writeHostFile(path: string, data: Uint8Array): number {
+    const made = this.makeHostFile(path);
+    return made < 0 ? made : this.fs.writeFile(hostCredentials, path, data, O_WRONLY | O_TRUNC, 0);
+  }
+
+  /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
+  makeHostFile(path: string): number {
+    const file = this.fs.open(hostCredentials, path, O_WRONLY, 0);
+    if (typeof file !== "number") {
+      file.unref();
+      return 0;
+    }
+    if (file !== -Errno.ENOENT) return file;
+    const slash = path.lastIndexOf("/");
+    const parents = slash > 0 ? this.makeHostDirectories(path.slice(0, slash)) : 0;
+    if (parents < 0) return parents;
+    const made = this.fs.open(hostCredentials, path, O_WRONLY | O_CREAT, 0o644);
+    if (typeof made === "number") return made;
+    made.chown(identity.uid, identity.gid, hostCredentials);
+    made.unref();
+    return 0;
+  }
+
+  /** mkdir -p for the host. Answers 0 or -errno. */
+  makeHostDirectories(path: string): number {
+    const made = this.fs.mkdirTree(hostCredentials, path, 0o755);
+    if (typeof made === "number") return made;
+    for (let end = made.length; end !== -1; end = path.indexOf("/", end + 1)) {
+      this.#giveToGuest(path.slice(0, end));
+      if (end >= path.length) break;
+    }
+    this.#giveToGuest(path);
+    return 0;
+  }
+
+  makeHostDirectory(path: string): number {
+    const made = this.fs.mkdir(hostCredentials, path, 0o755);
+    if (made === 0) this.#giveToGuest(path);
+    return made;
+  }
+
+  #giveToGuest(path: string): void {
+    this.fs.chown(hostCredentials, path, identity.uid, identity.gid, true);
+  }
+}
+
+/** A process as /proc shows it. */
+function viewOf(process: Process): ProcessView {
+  const { pid, ppid, argv, credentials, descriptors, startOptions } = process;
+  return {
+    pid,
+    ppid,
+    argv,
+    env: startOptions?.env ?? {},
+    cwd: credentials.cwd,
+    exe: startOptions?.mode === "command" ? `/usr/bin/${startOptions.image}` : machine.nodePath,
+    state: process.ended ? "Z" : "S",
+    startedAtMs: process.startedAtMs,
+    uid: credentials.uid,
+    gid: credentials.gid,
+    umask: credentials.umask,
+    processGroup: process.processGroup,
+    session: process.session,
+    descriptors: () =>
+      Array.from(descriptors.entries(), ([fd, description]) => ({
+        fd,
+        target:
+          description instanceof OpenFile
+            ? description.path
+            : `${description.kind === "tcp" || description.kind === "udp" ? "socket" : "pipe"}:[${pid * 256 + fd}]`,
+      })),
+  };
+}

@@ -1,0 +1,65 @@
+/** `cd` and `pwd`. */
+import { S_IFDIR, S_IFMT, X_OK } from "../../../abi/fcntl.js";
+import type { Builtin, BuiltinCall } from "./builtin.js";
+
+/** A path without `.`, `..` and doubled slashes, as the names say and not as links lead. */
+export function normalizePath(path: string): string {
+  const components: string[] = [];
+  for (const component of path.split("/")) {
+    if (component === "..") components.pop();
+    else if (component !== "" && component !== ".") components.push(component);
+  }
+  // Two slashes in front may mean something else than one, says POSIX; none more.
+  return (/^\/\/(?!\/)/.test(path) ? "//" : "/") + components.join("/");
+}
+
+async function cd(call: BuiltinCall): Promise<number> {
+  const { env, shell } = call;
+  const { flags, operands } = call.options("LPe@");
+  let target = operands[0];
+  let announce = false;
+  if (target === undefined) {
+    target = env.variables.value("HOME");
+    if (target === undefined) return shell.bash ? call.complain("HOME not set") : 0;
+  } else if (target === "-") {
+    target = env.variables.value("OLDPWD") ?? env.cwd;
+    announce = true;
+  }
+  const candidates = searched(call, target);
+  for (const [path, fromSearch] of candidates) {
+    const logical = env.resolve(path);
+    const status = shell.system.stat(logical);
+    if (typeof status === "number" || (status.mode & S_IFMT) !== S_IFDIR) continue;
+    if (shell.system.access(logical, X_OK) < 0) continue;
+    const physical = flags.has("P") ? shell.system.realpath(logical) : normalizePath(logical);
+    if (typeof physical === "number") continue;
+    env.assign("OLDPWD", env.cwd);
+    env.cwd = physical;
+    env.assign("PWD", physical);
+    return announce || fromSearch ? call.print(`${physical}\n`) : 0;
+  }
+  const message = `can't cd to ${target}`;
+  return call.complain(message, shell.bash ? 1 : 2);
+}
+
+/** The directory by way of CDPATH; true when it is to be printed. */
+function searched(call: BuiltinCall, target: string): [path: string, fromSearch: boolean][] {
+  const direct: [string, boolean] = [target === "" ? "." : target, false];
+  const search = call.env.variables.value("CDPATH");
+  if (search === undefined || /^(?:\/|\.\.?(?:\/|$))/.test(target)) return [direct];
+  const candidates = search
+    .split(":")
+    .map((directory): [string, boolean] =>
+      directory === "" ? direct : [`${directory}/${target}`, true],
+    );
+  return [...candidates, direct];
+}
+
+function pwd(call: BuiltinCall): Promise<number> {
+  const { env, shell } = call;
+  const { flags } = call.options("LP");
+  const physical = flags.has("P") ? shell.system.realpath(env.cwd) : env.cwd;
+  return call.print(`${typeof physical === "number" ? env.cwd : physical}\n`);
+}
+
+export const directoryBuiltins: Record<string, Builtin> = { cd: { run: cd }, pwd: { run: pwd } };

@@ -1,0 +1,140 @@
+/**
+ * Owns pipelines and asynchronous lists. The members of a pipeline are clones of
+ * the environment that run at once inside this process; what they start are
+ * processes of their own. An asynchronous list is always a process: the command
+ * itself if it is one, else another shell that goes on with this one's state.
+ */
+import { O_RDONLY } from "../../abi/fcntl.js";
+import type { Command, Word } from "./ast.js";
+import { ShellError } from "./control.js";
+import { builtins } from "./builtins/index.js";
+import { RealDescriptor } from "./descriptors.js";
+import type { Environment } from "./environment.js";
+import { errorText } from "./errors.js";
+import { expandWords } from "./expansion.js";
+import { StartFailure, findCommand, spawn, startCommand } from "./external.js";
+import type { Interpreter } from "./interpreter.js";
+import { applyRedirections, expandRedirections } from "./redirections.js";
+import { saveState } from "./resume.js";
+import { encodeText } from "./text.js";
+import { ShellArray } from "./variables.js";
+
+export async function runPipeline(
+  shell: Interpreter,
+  env: Environment,
+  commands: readonly Command[],
+  tested: boolean,
+): Promise<number> {
+  const { system } = shell;
+  const members: { env: Environment; command: Command }[] = [];
+  let input: RealDescriptor | undefined;
+  for (const [index, command] of commands.entries()) {
+    const member = env.clone();
+    members.push({ env: member, command });
+    if (input !== undefined) member.descriptors.set(0, input);
+    if (index === commands.length - 1) break;
+    const pipe = system.pipe();
+    if (typeof pipe === "number") {
+      for (const started of members) started.env.descriptors.closeAll();
+      throw new ShellError(`Pipe call failed: ${errorText(-pipe)}`);
+    }
+    input = new RealDescriptor(system, pipe[0]);
+    member.descriptors.set(1, new RealDescriptor(system, pipe[1]));
+    // Held by the next member from its clone on; until then by nobody else.
+  }
+  const statuses = await Promise.all(
+    members.map((member) =>
+      shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
+    ),
+  );
+  if (shell.bash) {
+    env.variables.setArray("PIPESTATUS", new ShellArray(false, statuses.map(String).entries()));
+  }
+  const last = statuses.at(-1)!;
+  const failed = statuses.findLast((status) => status !== 0) ?? 0;
+  env.status = env.options.has("pipefail") ? failed : last;
+  return env.status;
+}
+
+/** Starts it and returns 0; `$!` is its pid. */
+export async function runBackground(
+  shell: Interpreter,
+  env: Environment,
+  { command, text }: Extract<Command, { kind: "background" }>,
+): Promise<number> {
+  const clone = env.clone();
+  // What the list ignores and catches is a child's business from here on.
+  let pid: number;
+  try {
+    if (!env.options.has("monitor")) {
+      const nothing = shell.system.open("/dev/null", O_RDONLY, 0);
+      if (nothing >= 0) clone.descriptors.set(0, new RealDescriptor(shell.system, nothing));
+    }
+    pid = (await startDirectly(shell, clone, command)) ?? (await startShell(shell, clone, command));
+  } finally {
+    clone.descriptors.closeAll();
+  }
+  env.backgroundPid = pid;
+  const job = env.jobs.add(pid, text, shell.system.wait(pid));
+  if (shell.interactive) await env.descriptors.get(2)?.write(encodeText(`[${job.id}] ${pid}\n`));
+  return 0;
+}
+
+/** A command in a file needs no shell around it, if expanding its words runs nothing. */
+async function startDirectly(
+  shell: Interpreter,
+  env: Environment,
+  command: Command,
+): Promise<number | undefined> {
+  if (command.kind !== "simple" || command.assignments.length > 0) return undefined;
+  const words = [...command.words, ...command.redirections.map(({ target }) => target)];
+  const name = command.words[0]?.parts;
+  const part = name?.length === 1 ? name[0] : undefined;
+  if (!words.every(isQuick) || part?.kind !== "text") return undefined;
+  const file = part.text;
+  if (env.functions.has(file) || builtins.has(file)) return undefined;
+  if (typeof findCommand(shell, env, file) === "number") return undefined;
+  try {
+    const argv = await expandWords(shell, env, command.words);
+    applyRedirections(
+      shell,
+      env,
+      await expandRedirections(shell, env, command.redirections),
+    ).keep();
+    return await startCommand(shell, env, argv, true);
+  } catch (error) {
+    // Another shell will meet the same error, report it and have its status.
+    if (error instanceof ShellError) return undefined;
+    throw error;
+  }
+}
+
+function isQuick(word: Word): boolean {
+  return word.parts.every(
+    (part) =>
+      part.kind === "text" ||
+      part.kind === "tilde" ||
+      (part.kind === "parameter" && part.operation === undefined && part.index === undefined),
+  );
+}
+
+async function startShell(shell: Interpreter, env: Environment, command: Command): Promise<number> {
+  const { system } = shell;
+  const pipe = system.pipe();
+  if (typeof pipe === "number") throw new ShellError(`Cannot fork: ${errorText(-pipe)}`);
+  const [readEnd, writeEnd] = pipe;
+  const [file, ...args] = system.shellCommand;
+  // The lowest number that the list's own descriptors leave free.
+  let fd = 3;
+  while (env.descriptors.get(fd) !== undefined) fd += 1;
+  const argv = [file, ...args, "--resume", String(fd)];
+  const pid = await spawn(shell, env, file, argv, true, new Map([[fd, readEnd]]));
+  system.close(readEnd);
+  if (pid < 0) {
+    system.close(writeEnd);
+    throw new StartFailure("sh", pid);
+  }
+  const state = encodeText(saveState(shell, env, command));
+  void system.write(writeEnd, state).then(() => system.close(writeEnd));
+  return pid;
+}

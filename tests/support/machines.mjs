@@ -1,0 +1,22 @@
+// Machines that end with the test file, and the tool that several of them offer.
+import { after } from "node:test";
+import { NodeRuntime } from "../../dist/index.js";
+
+const open = new Set();
+after(() => Promise.all([...open].map((runtime) => runtime.dispose())));
+
+export async function machine(options) {
+  const runtime = await NodeRuntime.create(options);
+  open.add(runtime);
+  return runtime;
+}
+
+export const add = {
+  description: "Add two numbers",
+  inputSchema: {
+    type: "object",
+    properties: { a: { type: "number" }, b: { type: "number" } },
+    required: ["a", "b"],
+  },
+  handler: ({ a, b }) => ({ sum: a + b }),
+};
