@@ -3,8 +3,8 @@ import type { CaseItem, Command, Word } from "./ast.js";
 import { parseArithmetic } from "./arithmetic-parser.js";
 import { literalText } from "./ast.js";
 import { ConditionParser } from "./condition-parser.js";
-import { limits } from "./limits.js";
 import type { Parser } from "./parser.js";
+import { matchingParenthesis } from "./scanner.js";
 
 const validName = /^[A-Za-z_]\w*$/;
 const functionName = /^[^\s"'$&();<>\\`|=/][^\s"'$&();<>\\`|]*$/;
@@ -272,31 +272,4 @@ function isArithmetic(text: string, from: number, bash: boolean): boolean {
   } catch {
     return false;
   }
-}
-
-/** A flat look ahead, no parsing. */
-function matchingParenthesis(text: string, from: number): number | undefined {
-  let depth = 0;
-  for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
-    switch (text[at]) {
-      case "(":
-        depth += 1;
-        break;
-      case ")":
-        if (--depth === 0) return at;
-        break;
-      case "\\":
-        at += 1;
-        break;
-      case "'":
-      case '"': {
-        const end = text.indexOf(text[at]!, at + 1);
-        if (end < 0) return undefined;
-        at = end;
-        break;
-      }
-      default:
-    }
-  }
-  return undefined;
 }

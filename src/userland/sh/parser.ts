@@ -14,7 +14,7 @@ export interface ParserOptions {
   readonly bash: boolean;
   readonly aliases: ReadonlyMap<string, string>;
   /** The live set of `shopt` options: `extglob` counts from the next command on. */
-  readonly shellOptions: ReadonlySet<string>;
+  readonly shellOptions?: ReadonlySet<string>;
   /** False while the text may go on: an unfinished command is then `incomplete`, not wrong. */
   readonly final: boolean;
   readonly line: number;
@@ -46,7 +46,8 @@ export class Parser implements CommandSyntax {
         ? outer
         : new Scanner(text, options.line, options.final, outer?.scanner.nesting ?? new Nesting());
     const { bash, shellOptions } = options;
-    const extglob = (): boolean => bash && (this.inCondition || shellOptions.has("extglob"));
+    const extglob = (): boolean =>
+      bash && (this.inCondition || shellOptions?.has("extglob") === true);
     this.lexer = new Lexer(scanner, this, bash, extglob);
     this.#compound = new CompoundParser(this);
   }

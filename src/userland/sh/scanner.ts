@@ -171,3 +171,30 @@ export class Scanner {
     }
   }
 }
+
+/** The `)` that closes the `(` at `from`: a flat look ahead, no parsing. */
+export function matchingParenthesis(text: string, from: number): number | undefined {
+  let depth = 0;
+  for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
+    switch (text[at]) {
+      case "(":
+        depth += 1;
+        break;
+      case ")":
+        if (--depth === 0) return at;
+        break;
+      case "\\":
+        at += 1;
+        break;
+      case "'":
+      case '"': {
+        const end = text.indexOf(text[at]!, at + 1);
+        if (end < 0) return undefined;
+        at = end;
+        break;
+      }
+      default:
+    }
+  }
+  return undefined;
+}

@@ -4,11 +4,10 @@
  */
 import type { Assignment, Command, ParameterPart, Word } from "./ast.js";
 import { literalText } from "./ast.js";
-import { SyntaxFailure } from "./control.js";
 import { ansiCEscape } from "./escapes.js";
 import { scanParameter } from "./parameter-scanner.js";
 import type { Scanner } from "./scanner.js";
-import { WordBuilder } from "./scanner.js";
+import { WordBuilder, matchingParenthesis } from "./scanner.js";
 import { limits } from "./limits.js";
 import { textOfBytes } from "./text.js";
 
@@ -281,16 +280,12 @@ export class WordScanner {
   /** `$((…))`; `undefined` and no move where it is a subshell inside `$(…)` after all. */
   #arithmeticOrNot(): Word | undefined {
     const { scanner } = this;
-    const { line, position } = scanner;
-    scanner.position += 2;
-    try {
-      return this.arithmetic();
-    } catch (error) {
-      if (!this.bash || !(error instanceof SyntaxFailure) || error.incomplete) throw error;
-      scanner.position = position;
-      scanner.line = line;
-      return undefined;
+    if (this.bash) {
+      const end = matchingParenthesis(scanner.text, scanner.position + 1);
+      if (end !== undefined && scanner.text[end + 1] !== ")") return undefined;
     }
+    scanner.position += 2;
+    return this.arithmetic();
   }
 
   /** The inside of `@(…)` and its like, up to behind the `)`: a piece of a pattern. */
