@@ -8,9 +8,10 @@
  */
 import { Channel } from "../../guest/channel.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
-import { kernelEvents } from "../../protocol/guest-calls.js";
-import { FrameKind, encodeFrame } from "../../protocol/frames.js";
-import type { Message, Schema } from "../../protocol/codec.js";
+import { guestWire } from "../../protocol/guest-calls.js";
+import type { kernelEvents } from "../../protocol/guest-calls.js";
+import type { Message } from "../../protocol/codec.js";
+import { ServingPort } from "../../protocol/port.js";
 import * as libc from "../../sandbox/libc.js";
 import { SECCOMP_RET_ALLOW, buildStage2 } from "../../sandbox/seccomp.js";
 
@@ -74,6 +75,7 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
   const environment = { ...process.env };
   const globals = new Set(Reflect.ownKeys(globalThis));
   const drained = Buffer.alloc(64 * 1024);
+  const kernelPort = new ServingPort(guestWire);
   for (let round = 0; round < rounds; round++) {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof pair === "number") throw new Error(`rehearsal: socketpair: errno ${-pair}`);
@@ -82,8 +84,7 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
       name: K,
       args: Message<(typeof kernelEvents)[K]["args"]>,
     ): void => {
-      const { nr, args: schema } = kernelEvents[name];
-      const frame = encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>);
+      const frame = kernelPort.event(name, args);
       libc.write(kernelEnd, frame, 0, frame.length);
     };
     const channel = new Channel(guestEnd, () => {
