@@ -11,6 +11,7 @@ import type { VmLimits } from "../../protocol/limits.js";
 import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
+import { Account } from "./account.js";
 import type { HostRequests } from "../host-door/requests.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
@@ -60,6 +61,8 @@ export class Vm {
   readonly fs: FileSystem;
   readonly processes: ProcessTable;
   readonly limits: VmLimits;
+  /** What it makes the kernel hold. */
+  readonly account: Account;
   readonly network: Network;
   /** Where the OS processes come from. */
   readonly takeGuest: TakeGuest;
@@ -87,6 +90,7 @@ export class Vm {
     );
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
+    this.account = new Account(options.limits);
     this.processes = new ProcessTable(this.limits.processes);
     this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
     bootLayout(this.fs, identity);
