@@ -82,10 +82,7 @@ export class FrameReader {
 
   /** Calls `handle` for each complete frame in order, until it says no. `chunk` must last while it is held. */
   push(chunk: Buffer, handle: TakeFrame): void {
-    if (this.#held !== undefined) {
-      this.#held = Buffer.concat([this.#held, chunk]);
-      return;
-    }
+    if (this.#held !== undefined) return this.hold(chunk);
     if (this.#buffered === 0) return void this.#cut(chunk, handle);
     this.#keep(chunk);
     if (this.#buffered < this.#need) return;
@@ -94,6 +91,18 @@ export class FrameReader {
     this.#partial = undefined;
     this.#buffered = 0;
     if (this.#cut(whole.subarray(0, size), handle)) giveBuffer(whole);
+  }
+
+  /** Keeps `chunk`, which must last, for `next`. */
+  hold(chunk: Buffer): void {
+    if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
+    else if (this.#buffered === 0) this.#held = chunk;
+    else {
+      this.#keep(chunk);
+      this.#held = this.#partial!.subarray(0, this.#buffered);
+      this.#partial = undefined;
+      this.#buffered = 0;
+    }
   }
 
   /** Goes on behind the frame at which `handle` said no. */

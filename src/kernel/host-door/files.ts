@@ -15,7 +15,7 @@ import { MEMORY_DEVICE, type OpenFile } from "../fs/index.js";
 import { readRest, statValues, uvDirentOf, writeAll } from "../syscalls/fs.js";
 import { HostError } from "./error.js";
 import type { Vm } from "../machine/vm.js";
-import { hostCredentials } from "../machine/vm.js";
+import { hostCredentials } from "../machine/identity.js";
 
 type Calls = typeof hostFileCalls;
 export type HostFileHandlers = {

@@ -18,7 +18,7 @@ import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
 import { limits } from "../limits.js";
-import { identity } from "../machine/vm.js";
+import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 import { afterwards, denial } from "../policy/decision.js";
 import type { Answer } from "../syscalls/dispatch.js";
@@ -60,7 +60,9 @@ export function launch(
 
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm } = process;
-  vm.takeGuest((guest, reason) => {
+  // It may have been killed while the policy was asked.
+  if (process.ended) return;
+  const cancel = vm.takeGuest((guest, reason) => {
     if (guest === undefined) {
       const unavailable = IsolationUnavailable.from(reason);
       return unavailable === undefined
@@ -82,6 +84,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
       );
     });
   });
+  process.startsUnless(cancel);
 }
 
 function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
