@@ -29,6 +29,13 @@ export interface SocketHandlers {
   closed(): void;
 }
 
+/** What lib/net.js has below a socket. */
+interface ReadHandle {
+  reading: boolean;
+  readStart(): number;
+  readStop(): number;
+}
+
 /** Waiting frames that go out in one piece. */
 const pieceBytes = 256 * 1024;
 
@@ -41,6 +48,7 @@ export class GuestSocket {
   /** Frames that the guest's end had no room for. */
   #waiting: Buffer[] = [];
   #writing = false;
+  #reading = true;
   /** Whether the descriptor is still this socket's. */
   #open = true;
   /** The guest's end is closed; frames of before may wait still. */
@@ -95,8 +103,20 @@ export class GuestSocket {
       this.destroy();
     }
     if (this.#ended) this.#end();
-    else if (this.#reader.isHeld) this.#socket.pause();
-    else if (this.#socket.isPaused() && !this.#destroyed) this.#socket.resume();
+    else this.#read(!this.#reader.isHeld);
+  }
+
+  /**
+   * Starts or stops reading, at once. A paused stream would go on for a while and lose what it has
+   * read by then when the guest is gone and left something unread itself (ECONNRESET).
+   */
+  #read(wanted: boolean): void {
+    const handle = (this.#socket as unknown as { _handle: ReadHandle | null })._handle;
+    if (handle === null || this.#destroyed || this.#reading === wanted) return;
+    this.#reading = wanted;
+    handle.reading = wanted;
+    if (wanted) handle.readStart();
+    else handle.readStop();
   }
 
   /** Sends a frame; false when it waits here for the guest to read, until `drained`. */

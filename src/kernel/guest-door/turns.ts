@@ -113,7 +113,7 @@ export class Share {
     this.#debtMs = Math.max(0, this.#debtMs - partMs);
     this.#inTurn = true;
     // Not those who come to wait again meanwhile.
-    for (const source of [...this.#sources]) {
+    for (const source of Array.from(this.#sources)) {
       if (this.#debtMs >= partMs) break;
       if (this.#sources.delete(source)) source.proceed();
     }
