@@ -12,10 +12,10 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
 import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
-import { Deferred } from "../io/deferred.js";
+import { Deferred, mapAnswer } from "../io/deferred.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import { limits } from "../limits.js";
-import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
+import { embeddedIpv4, isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
 import type { IpAddress } from "./address.js";
 import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
@@ -33,6 +33,9 @@ const ephemeralLast = 60_999;
 const maxPort = 65_535;
 /** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
 const unknownName = -3008;
+
+/** As many names of one address are remembered, the newest ones. */
+const namesPerAddress = 16;
 
 export interface Listener {
   id: number;
@@ -63,14 +66,14 @@ export class Network implements SocketTable, UdpTable {
   readonly limits: NetworkLimits;
   readonly #fs: FileSystem;
   readonly #hostname: string;
-  readonly #outside = new Outside();
+  readonly #outside: Outside;
   readonly #tcp = new Map<number, Set<StreamSocket>>();
   readonly #udp = new Map<number, Set<UdpSocket>>();
   /** Unix sockets by abstract name, or by the inode of their file. */
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
-  /** Names that led to an address, newest last. */
-  readonly #names = new Map<string, string[]>();
+  /** Names that led to an address, newest last, each with what it is an alias of. */
+  readonly #names = new Map<string, Map<string, readonly string[]>>();
   #sockets = 0;
   #connections = 0;
   #nextListener = 1;
@@ -80,7 +83,9 @@ export class Network implements SocketTable, UdpTable {
     hostname: string,
     given: NetworkLimits,
     exemptPorts: readonly number[] = [],
+    outside: Outside = new Outside(),
   ) {
+    this.#outside = outside;
     this.limits = given;
     this.#fs = fs;
     this.#hostname = hostname;
@@ -360,10 +365,12 @@ export class Network implements SocketTable, UdpTable {
 
   #connectInside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
     const plain = unmapped(ip);
+    const { names } = this.#namesOf(plain);
     const request: NetworkRequest = {
       operation: "http",
       protocol: "tcp",
       hostname: plain.address,
+      names,
       address: plain.address,
       port,
       loopback: true,
@@ -373,7 +380,9 @@ export class Network implements SocketTable, UdpTable {
       // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
       // what opens the range. No address: to a policy a loopback address is the VM's own.
       const { address: _own, ...outward } = { ...request, loopback: false };
-      return this.#judgedAny([{ ...outward, hostname: "localhost" }, outward], () =>
+      const others = names.filter((name) => name !== "localhost");
+      if (names.length === 0) others.push(plain.address);
+      return this.#judged({ ...outward, hostname: "localhost", names: others }, () =>
         this.#leave(socket, plain, port),
       );
     }
@@ -473,6 +482,7 @@ export class Network implements SocketTable, UdpTable {
         operation: "http",
         protocol: "udp",
         hostname: plain.address,
+        names: this.#namesOf(plain).names,
         address: plain.address,
         port: to.port,
         loopback: true,
@@ -538,25 +548,27 @@ export class Network implements SocketTable, UdpTable {
       hostname: name,
       loopback: this.#isOwnName(name),
     };
-    return this.#judged<{ denied: string; addresses: string[] }>(
+    const refuse = (denied: string) => ({ denied, addresses: [] as string[] });
+    return this.#judged(
       request,
       () => {
         if (request.loopback) {
           const addresses =
             family === 4 ? ["127.0.0.1"] : family === 6 ? ["::1"] : ["127.0.0.1", "::1"];
+          for (const address of addresses) this.#remember(address, name, []);
           return { denied: "", addresses };
         }
-        const found = this.#outside.lookup(name, family);
-        const answer = new Deferred<{ denied: string; addresses: string[] }>();
-        answer.onCancel(() => found.cancel());
-        found.whenSettled((result) => {
-          if (typeof result === "number") return answer.settle(result);
-          for (const address of result.addresses) this.#remember(address, name);
-          answer.settle({ denied: "", addresses: result.addresses });
-        });
-        return answer;
+        return this.#withAliases(
+          request,
+          this.#outside.lookup(name, family),
+          refuse,
+          (result, aliases) => {
+            for (const address of result.addresses) this.#remember(address, name, aliases);
+            return { denied: "", addresses: result.addresses };
+          },
+        );
       },
-      (denied) => ({ denied, addresses: [] }),
+      refuse,
     );
   }
 
@@ -575,24 +587,25 @@ export class Network implements SocketTable, UdpTable {
       hostname: name,
       loopback: own,
     };
-    return this.#judged<{ denied: string; error: string; json: string }>(
+    const refuse = (denied: string) => ({ denied, error: "", json: "" });
+    return this.#judged(
       request,
       () => {
         if (own) return ownRecord(type);
-        const found = this.#outside.query(type, name);
-        const answer = new Deferred<{ denied: string; error: string; json: string }>();
-        answer.onCancel(() => found.cancel());
-        found.whenSettled((result) => {
-          if (typeof result === "number") return answer.settle(result);
-          if (result.json !== "" && (type === "A" || type === "AAAA")) {
-            for (const { address } of JSON.parse(result.json) as { address: string }[])
-              this.#remember(address, name);
-          }
-          answer.settle({ denied: "", ...result });
-        });
-        return answer;
+        return this.#withAliases(
+          request,
+          this.#outside.query(type, name),
+          refuse,
+          (result, aliases) => {
+            if (result.json !== "" && (type === "A" || type === "AAAA")) {
+              for (const { address } of JSON.parse(result.json) as { address: string }[])
+                this.#remember(address, name, aliases);
+            }
+            return { denied: "", ...result };
+          },
+        );
       },
-      (denied) => ({ denied, error: "", json: "" }),
+      refuse,
     );
   }
 
@@ -606,16 +619,61 @@ export class Network implements SocketTable, UdpTable {
     );
   }
 
-  #remember(address: string, name: string): void {
+  /**
+   * What a look-up found, made into an answer; where rules deny by name, only after what the name
+   * is an alias of has been found out and judged, too.
+   */
+  #withAliases<F, R extends Denied>(
+    request: NetworkRequest,
+    found: Deferred<F>,
+    refuse: (denied: string) => R,
+    answer: (result: F, aliases: readonly string[]) => R,
+  ): Deferred<R> {
+    const later = new Deferred<R>();
+    if (this.policy.deniesNames !== true) {
+      later.follow(mapAnswer(found, (result) => answer(result, [])));
+      return later;
+    }
+    later.onCancel(() => found.cancel());
+    found.whenSettled((result) => {
+      if (typeof result === "number") return later.settle(result);
+      const asked = this.#outside.aliases(request.hostname);
+      later.onCancel(() => asked.cancel());
+      asked.whenSettled((known) => {
+        const aliases = typeof known === "number" ? [] : known.names;
+        later.follow(
+          this.#judged<R>({ ...request, aliases }, () => answer(result, aliases), refuse),
+        );
+      });
+    });
+    return later;
+  }
+
+  #remember(address: string, name: string, aliases: readonly string[]): void {
     const ip = parseAddress(address);
     if (ip === undefined) return;
-    const names = (this.#names.get(ip.address) ?? []).filter((other) => other !== name).slice(-15);
+    const names = this.#names.get(ip.address) ?? new Map<string, readonly string[]>();
+    names.delete(name);
+    names.set(name, aliases);
+    if (names.size > namesPerAddress) names.delete(names.keys().next().value!);
     this.#names.delete(ip.address);
-    this.#names.set(ip.address, [...names, name]);
+    this.#names.set(ip.address, names);
     if (this.#names.size > limits.resolvedNames) {
       const [oldest] = this.#names.keys();
       this.#names.delete(oldest!);
     }
+  }
+
+  /** The names that led to `ip` in any of its forms, newest first, and what they are aliases of. */
+  #namesOf(ip: IpAddress): { names: string[]; aliases: string[] } {
+    const forms = new Set([ip.address, unmapped(ip).address]);
+    const inner = ip.family === 6 ? embeddedIpv4(ip.address) : undefined;
+    if (inner !== undefined) forms.add(inner);
+    const known = [...forms].flatMap((form) => [...(this.#names.get(form) ?? [])]).reverse();
+    return {
+      names: [...new Set(known.map(([name]) => name))],
+      aliases: [...new Set(known.flatMap(([, aliases]) => aliases))],
+    };
   }
 
   // Judging.
@@ -630,7 +688,7 @@ export class Network implements SocketTable, UdpTable {
     );
   }
 
-  /** Judged under each name that led to the address, then under the address itself. */
+  /** Judged under every name that led to the address, and under the address. */
   #judgedOutside(
     protocol: "tcp" | "udp",
     ip: IpAddress,
@@ -638,35 +696,22 @@ export class Network implements SocketTable, UdpTable {
     work: () => Result<Denied>,
   ): Result<Denied> {
     const address = unmapped(ip).address;
-    const names = [...(this.#names.get(ip.address) ?? [])].reverse();
-    const requests = [...names, address].map((hostname): NetworkRequest => ({
+    const { names, aliases } = this.#namesOf(ip);
+    const [hostname = address, ...others] = names;
+    const request: NetworkRequest = {
       operation: "http",
       protocol,
       hostname,
+      names: others,
+      aliases,
       address,
       port,
       loopback: false,
-    }));
-    return this.#judgedAny(requests, (request) => {
+    };
+    return this.#judged(request, () => {
       const range = judgeRange(this.policy, request, ip);
       return range === 0 ? work() : { denied: range.message };
     });
-  }
-
-  /** Works under the first request that is allowed; the first denial is what the guest hears. */
-  #judgedAny(
-    requests: readonly NetworkRequest[],
-    work: (request: NetworkRequest) => Result<Denied>,
-  ): Result<Denied> {
-    const attempt = (at: number, reason: string): Result<Denied> => {
-      const request = requests[at]!;
-      return afterDecision(this.policy.judge(request), (decision) => {
-        if (decision === 0) return work(request);
-        const first = reason || decision.message;
-        return at === requests.length - 1 ? { denied: first } : attempt(at + 1, first);
-      });
-    };
-    return attempt(0, "");
   }
 }
 
