@@ -12,7 +12,6 @@ import type {
   Mode,
   Policies,
   Request,
-  Requests,
   Scope,
   ScopePolicy,
 } from "../../protocol/permissions.js";
@@ -24,12 +23,10 @@ import { isLoopbackAddress } from "./network-match.js";
 import { compileForRequests, compileNamingRules, deniesNames } from "./rules.js";
 
 /** A function is asked about each name in turn; all of them have to be allowed. */
-function questionsOf({ names = [], aliases: _, ...request }: NetworkRequest): Request[] {
-  return [request.hostname, ...names].map((hostname) => ({
-    scope: "network",
-    ...request,
-    hostname,
-  }));
+function questionsOf(request: NetworkRequest): Request[] {
+  const { names = [], ...rest } = request;
+  delete rest.aliases;
+  return [request.hostname, ...names].map((hostname) => ({ scope: "network", ...rest, hostname }));
 }
 
 /** Puts requests of one scope to the host's function; one answer per request, or -errno. */

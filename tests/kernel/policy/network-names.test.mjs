@@ -4,6 +4,8 @@ import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { Errno } from "../../../dist/abi/errno.js";
 import { Deferred } from "../../../dist/kernel/io/deferred.js";
+import { Transit } from "../../../dist/kernel/io/transit.js";
+import { Account } from "../../../dist/kernel/machine/account.js";
 import { parseAddress } from "../../../dist/kernel/net/address.js";
 import { isHostAddress } from "../../../dist/kernel/net/host-addresses.js";
 import { Network } from "../../../dist/kernel/net/network.js";
@@ -65,7 +67,14 @@ function networkOf(network) {
     return deferred;
   });
   const outside = makeOutside();
-  const made = new Network({}, "secure-exec", { sockets: 64, connections: 64 }, [], outside);
+  const made = new Network(
+    {},
+    "secure-exec",
+    { sockets: 64, connections: 64 },
+    [],
+    new Transit(new Account()),
+    outside,
+  );
   made.policy = policy.network;
   return { network: made, outside };
 }
