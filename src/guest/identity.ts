@@ -24,23 +24,6 @@ const startOptions = (): StartOptions => {
   return start;
 };
 
-/** `process.report`: its settings can be set, its reports would describe the host. */
-function diagnosticReport(notPermitted: (syscall: string) => never): object {
-  return {
-    compact: false,
-    directory: "",
-    excludeEnv: false,
-    excludeNetwork: false,
-    filename: "",
-    getReport: () => notPermitted("report"),
-    reportOnFatalError: false,
-    reportOnSignal: false,
-    reportOnUncaughtException: false,
-    signal: "SIGUSR2",
-    writeReport: () => notPermitted("report"),
-  };
-}
-
 function machineUptimeSeconds(): number {
   return (
     startOptions().machineUptimeMs / 1000 + Number(process.hrtime.bigint() - startedAtNs) / 1e9
@@ -173,7 +156,7 @@ export function installIdentity(
 
   if (ownsProcess) installDirectories(internalBinding, requireBuiltin, kernel);
   else installReadOnlyDirectories(internalBinding, kernel);
-  installVersions(notPermitted);
+  installVersions();
   installClock();
 }
 
@@ -229,7 +212,7 @@ function installDirectories(
   internalBinding("process_methods").cwd = () => process.cwd();
 }
 
-function installVersions(notPermitted: (syscall: string) => never): void {
+function installVersions(): void {
   const versions = { ...process.versions, node: guestNodeVersion };
   for (const name of Object.keys(versions)) {
     Object.defineProperty(versions, name, {
@@ -248,7 +231,6 @@ function installVersions(notPermitted: (syscall: string) => never): void {
   constant(process, "version", `v${guestNodeVersion}`);
   constant(process, "versions", versions);
   constant(process, "release", { name: "node", sourceUrl: "", headersUrl: "" });
-  constant(process, "report", diagnosticReport(notPermitted));
   Object.defineProperty(process, "execPath", {
     value: guestExecPath,
     writable: true,

@@ -7,16 +7,21 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { engineOption, inheritFlags, setEngineOption } from "./engine-options.js";
+import { loadEnvFiles } from "./env-file.js";
 import { parseCommandLine, splitNodeOptions } from "./node-cli.js";
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
 import { offerModules } from "./public-modules.js";
+import type * as TaskRunner from "./task-runner.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
 
 export interface NodeCommand {
   requireBuiltin(id: string): any;
   internalBinding(name: string): any;
 }
+
+// Loaded by those who run a task.
+const tasks = (): typeof TaskRunner => require("./task-runner.js");
 
 /** src/node_exit_code.h: kInvalidCommandLineArgument. */
 const invalidArgument = 9;
@@ -63,17 +68,24 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   const { requireBuiltin, internalBinding } = tools;
   const types = internalBinding("options").types as Types;
   const table = requireBuiltin("internal/options").getCLIOptionsInfo() as OptionTable;
+  const line = parseCommandLine(start.argv, table, types);
+  const missing = line.error === undefined ? loadEnvFiles(tools, line) : undefined;
+  if (missing !== undefined) return refuse(start, `${missing}: not found`);
+  // The files may have brought it.
   const inherited = parseCommandLine(
     splitNodeOptions(process.env["NODE_OPTIONS"] ?? ""),
     table,
     types,
   );
-  const line = parseCommandLine(start.argv, table, types);
   zygotesCiphers = engineOption("--tls-cipher-list");
   const badFlag = line.v8.find((flag) => !table.options.has(flag) && !isV8Flag(flag));
   const error =
     inherited.error ?? line.error ?? (badFlag === undefined ? undefined : `bad option: ${badFlag}`);
-  if (error !== undefined) return refuse(start, error);
+  if (error !== undefined) {
+    if (line.missingValue === "--run") process.stderr.write(tasks().listTasks(tools));
+    else return refuse(start, error);
+    process.exit(invalidArgument);
+  }
 
   setEngineOption("--warnings", true);
   for (const [variable, option] of environmentFlags)
@@ -97,15 +109,8 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     process.stdout.write(`${process.version}\n`);
     return;
   }
-  for (const option of ["--env-file", "--env-file-if-exists"] as const) {
-    for (const file of (engineOption(option) as string[] | undefined) ?? []) {
-      try {
-        process.loadEnvFile(file);
-      } catch {
-        if (option === "--env-file") return refuse(start, `${file}: not found`);
-      }
-    }
-  }
+  const task = line.values.get("--run");
+  if (typeof task === "string") return tasks().runTask(tools, task, line.operands);
   runMain(tools, mainScript(tools, line, evaluates));
 }
 
