@@ -3,25 +3,21 @@
  * C++ (src/node_dotenv.cc) would read past the machine's file system. The parser is the
  * engine's own.
  */
+import type { EngineTools } from "./environment.js";
 import type { CommandLine } from "./node-cli.js";
-
-interface Tools {
-  internalBinding(name: string): any;
-  requireBuiltin(id: string): any;
-}
 
 const readOnly = 0;
 /** Of the command line; the second may be missing. */
 const options = ["--env-file", "--env-file-if-exists"] as const;
 
 /** Throws what `fs` has for it: ENOENT, EISDIR and so on. */
-function read(tools: Tools, path: string): Record<string, string> {
+function read(tools: EngineTools, path: string): Record<string, string> {
   const text = tools.internalBinding("fs").readFileUtf8(path, readOnly) as string;
   return tools.internalBinding("util").parseEnv(text) as Record<string, string>;
 }
 
 /** Replaces the function in this thread; what C++ reads, the filter of the process would refuse. */
-export function installEnvFiles(tools: Tools): void {
+export function installEnvFiles(tools: EngineTools): void {
   const { getValidatedPath } = tools.requireBuiltin("internal/fs/utils");
   const { UVException } = tools.requireBuiltin("internal/errors");
   process.loadEnvFile = function loadEnvFile(given: unknown = undefined): void {
@@ -50,7 +46,7 @@ export function installEnvFiles(tools: Tools): void {
  * Sets what the files of the command line say and the environment does not; a later file wins over
  * an earlier one. Answers the file that is missing, or undefined.
  */
-export function loadEnvFiles(tools: Tools, line: CommandLine): string | undefined {
+export function loadEnvFiles(tools: EngineTools, line: CommandLine): string | undefined {
   const collected: Record<string, string> = Object.create(null);
   for (const [option, file] of filesInOrder(line)) {
     try {

@@ -4,6 +4,7 @@
  * has run in the thread; nothing here protects anything.
  */
 import { installCares } from "./bindings/cares.js";
+import { installDiagnostics } from "./bindings/diagnostics.js";
 import { denyBindings } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
@@ -88,6 +89,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installWorker(environment, tools.slots, tools.modules, () => tools.ownFlags());
   installWasi(internalBinding, requireBuiltin, channel);
   installReport(environment);
+  installDiagnostics(environment);
   installEnvFiles(environment);
   denyBindings(internalBinding);
   return {

@@ -12,6 +12,9 @@ import { parseCommandLine, splitNodeOptions } from "./node-cli.js";
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
 import { offerModules } from "./public-modules.js";
+import { startCoverage } from "./bindings/diagnostics.js";
+import type * as Profilers from "./diagnostics/profilers.js";
+import { atLeaving } from "./diagnostics/leaving-work.js";
 import type * as TaskRunner from "./task-runner.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
 
@@ -20,7 +23,8 @@ export interface NodeCommand {
   internalBinding(name: string): any;
 }
 
-// Loaded by those who run a task.
+// Loaded by those who need them.
+const profilers = (): typeof Profilers => require("./diagnostics/profilers.js");
 const tasks = (): typeof TaskRunner => require("./task-runner.js");
 
 /** src/node_exit_code.h: kInvalidCommandLineArgument. */
@@ -56,6 +60,20 @@ const removedGlobals: readonly (readonly [option: string, names: readonly string
 const offeredModules: readonly (readonly [option: string, ids: readonly string[]])[] = [
   ["--experimental-stream-iter", ["stream/iter", "zlib/iter"]],
   ["--experimental-vfs", ["vfs"]],
+];
+
+/** Functions of the `report` binding that options call. */
+const reportSettings: readonly (readonly [option: string, setter: string])[] = [
+  ["--report-dir", "setDirectory"],
+  ["--report-directory", "setDirectory"],
+  ["--report-filename", "setFilename"],
+  ["--report-compact", "setCompact"],
+  ["--report-exclude-network", "setExcludeNetwork"],
+  ["--report-exclude-env", "setExcludeEnv"],
+  ["--report-signal", "setSignal"],
+  ["--report-on-signal", "setReportOnSignal"],
+  ["--report-on-fatalerror", "setReportOnFatalError"],
+  ["--report-uncaught-exception", "setReportOnUncaughtException"],
 ];
 
 /** Left on the global object by the zygote's own start. */
@@ -109,10 +127,15 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     process.stdout.write(`${process.version}\n`);
     return;
   }
+  const lonely = profileOptions(line) ? profilers().profileError(line.values) : undefined;
+  if (lonely !== undefined) return refuse(start, lonely);
   const task = line.values.get("--run");
   if (typeof task === "string") return tasks().runTask(tools, task, line.operands);
   runMain(tools, mainScript(tools, line, evaluates));
 }
+
+const profileOptions = (line: CommandLine): boolean =>
+  [...line.values.keys()].some((name) => name.includes("-prof-"));
 
 function refuse(start: StartOptions, error: string): never {
   process.stderr.write(`${start.argv0}: ${error}\n`);
@@ -173,6 +196,7 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
   if (engineOption("--dns-result-order") !== "")
     requireBuiltin("dns").setDefaultResultOrder(engineOption("--dns-result-order"));
   setNetworkDefaults(requireBuiltin);
+  startDiagnostics(tools);
   joinParent(requireBuiltin);
   joinCluster(requireBuiltin);
 
@@ -217,6 +241,29 @@ function showOptions(): void {
   if (typeof title === "string" && title !== "") process.title = title;
   const limit = engineOption("--stack-trace-limit");
   if (typeof limit === "number" && limit !== 10) Error.stackTraceLimit = limit;
+}
+
+/** Reports, profiles and coverage as the options and the environment ask for them. */
+function startDiagnostics(tools: NodeCommand): void {
+  const report = tools.internalBinding("report");
+  for (const [option, setting] of reportSettings) {
+    const value = engineOption(option);
+    if (value !== undefined && value !== "" && value !== false) report[setting](value);
+  }
+  if (engineOption("--report-on-signal") === true)
+    tools.requireBuiltin("internal/process/report").addSignalHandler();
+  const snapshotSignal = engineOption("--heapsnapshot-signal");
+  if (typeof snapshotSignal === "string" && snapshotSignal !== "") {
+    tools.requireBuiltin("internal/validators").validateSignalName(snapshotSignal);
+    const directory = engineOption("--diagnostic-dir");
+    process.on(snapshotSignal as NodeJS.Signals, () => {
+      const { heapSnapshotName } = profilers();
+      tools.requireBuiltin("v8").writeHeapSnapshot(heapSnapshotName(tools, directory));
+    });
+  }
+  if (engineOption("--cpu-prof") === true || engineOption("--heap-prof") === true)
+    for (const finish of profilers().startProfiles(tools)) atLeaving("profile", finish);
+  if (engineOption("--experimental-test-coverage") !== true) startCoverage(tools);
 }
 
 /** Modules that read their options when they are loaded, which the zygote did. */

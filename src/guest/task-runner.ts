@@ -32,8 +32,7 @@ export function runTask(tools: Tools, name: string, positional: readonly string[
   } catch {
     return fail(`Can't parse ${found.path}\n`);
   }
-  if (!isObject(content))
-    return fail(`Root value unexpected not an object for ${found.path}\n\n`);
+  if (!isObject(content)) return fail(`Root value unexpected not an object for ${found.path}\n\n`);
   const { scripts } = content;
   if (!isObject(scripts)) return fail(`Can't find "scripts" field in ${found.path}\n`);
   const command = Object.hasOwn(scripts, name) ? scripts[name] : undefined;

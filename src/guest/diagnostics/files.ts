@@ -3,7 +3,7 @@
  * coverage): their names, and how they come into the machine's file system. The kernel
  * judges each write like any other of the process.
  */
-import type { GuestEnvironment } from "../environment.js";
+import type { EngineTools } from "../environment.js";
 
 /** O_WRONLY | O_CREAT | O_TRUNC; asm-generic/fcntl.h. */
 const createFlags = 0o1101;
@@ -26,13 +26,13 @@ export function diagnosticName(
 }
 
 /** Throws the error that `fs` has for it. */
-export function writeTextFile(env: GuestEnvironment, path: string, text: string): void {
+export function writeTextFile(env: EngineTools, path: string, text: string): void {
   env.internalBinding("fs").writeFileUtf8(path, text, createFlags, fileMode);
 }
 
 /** The same for what is too long for one string. `produce` gets the function that appends. */
 export function writeParts(
-  env: GuestEnvironment,
+  env: EngineTools,
   path: string,
   produce: (append: (part: Uint8Array) => void) => void,
 ): void {
@@ -40,7 +40,7 @@ export function writeParts(
   const fd = fs.open(path, createFlags, fileMode) as number;
   try {
     produce((part) => {
-      for (let at = 0; at < part.byteLength; )
+      for (let at = 0; at < part.byteLength;)
         at += fs.writeBuffer(fd, part, at, part.byteLength - at, null) as number;
     });
   } finally {
@@ -48,6 +48,6 @@ export function writeParts(
   }
 }
 
-export function makeDirectories(env: GuestEnvironment, path: string): void {
+export function makeDirectories(env: EngineTools, path: string): void {
   env.internalBinding("fs").mkdir(path, directoryMode, true);
 }

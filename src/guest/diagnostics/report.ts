@@ -7,7 +7,7 @@
  * the engine's process, and the reports of workers.
  */
 import { machine } from "../../abi/machine.js";
-import type { GuestEnvironment } from "../environment.js";
+import type { EngineTools } from "../environment.js";
 import { sharedIdentity } from "../identity.js";
 import { diagnosticName, writeTextFile } from "./files.js";
 
@@ -38,7 +38,7 @@ const sharedObjects: readonly string[] = [
   "libc.so.6",
 ];
 
-export function describeProcess(env: GuestEnvironment, request: ReportRequest): string {
+export function describeProcess(env: EngineTools, request: ReportRequest): string {
   const binding = env.internalBinding("report");
   const settings = {
     network: binding.getExcludeNetwork() !== true,
@@ -63,11 +63,10 @@ export function describeProcess(env: GuestEnvironment, request: ReportRequest): 
 let sequence = 0;
 
 /** Answers the name of the file, or "" when it could not be written; says on stderr what it does, as Node. */
-export function writeReport(env: GuestEnvironment, request: ReportRequest): string {
+export function writeReport(env: EngineTools, request: ReportRequest): string {
   const binding = env.internalBinding("report");
   const named = request.filename ?? (binding.getFilename() as string);
-  const name =
-    named === "" ? diagnosticName("report", "json", threadOf(env), ++sequence) : named;
+  const name = named === "" ? diagnosticName("report", "json", threadOf(env), ++sequence) : named;
   const text = describeProcess(env, { ...request, filename: name });
   const say = (line: string): void => void env.internalBinding("fs").writeString(2, line);
   if (name === "stdout" || name === "stderr") {
@@ -89,9 +88,9 @@ export function writeReport(env: GuestEnvironment, request: ReportRequest): stri
   return name;
 }
 
-const threadOf = (env: GuestEnvironment): number => env.internalBinding("worker").threadId as number;
+const threadOf = (env: EngineTools): number => env.internalBinding("worker").threadId as number;
 
-function header(env: GuestEnvironment, request: ReportRequest, network: boolean): Fields {
+function header(env: EngineTools, request: ReportRequest, network: boolean): Fields {
   const os = env.requireBuiltin("os");
   const now = new Date();
   const { start } = sharedIdentity();
@@ -151,7 +150,7 @@ function javascriptStack(error: unknown): Fields {
   return { message, stack: frames.map((line) => line.trim()), errorProperties: properties };
 }
 
-function javascriptHeap(env: GuestEnvironment): Fields {
+function javascriptHeap(env: EngineTools): Fields {
   const v8 = env.requireBuiltin("v8");
   const heap = v8.getHeapStatistics() as Record<string, number>;
   const spaces = v8.getHeapSpaceStatistics() as Record<string, any>[];
@@ -185,7 +184,7 @@ function javascriptHeap(env: GuestEnvironment): Fields {
   };
 }
 
-function resources(env: GuestEnvironment): Fields {
+function resources(env: EngineTools): Fields {
   const os = env.requireBuiltin("os");
   const cpu = process.cpuUsage();
   const seconds = { user: cpu.user / 1e6, system: cpu.system / 1e6 };

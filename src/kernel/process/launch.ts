@@ -200,6 +200,7 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
     inheritedIgnored,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
+  child.nice = parent.nice;
   vm.processes.add(child);
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
