@@ -29,6 +29,7 @@ import { sayLastWords } from "./last-words.js";
 import { pool } from "./guest-pool.js";
 import { HostProgram, StartFailure } from "./host-door/program.js";
 import { HostFetchError, hostFetch } from "./net/host-http.js";
+import { totalUsage } from "./machine/account.js";
 import { Vm, VmOptionError } from "./machine/vm.js";
 import type { TakeGuest } from "./machine/vm.js";
 
@@ -172,6 +173,10 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => Later<CallResul
       idleGuests: pool.idleCount,
       openFds: readdirSync("/proc/self/fd").length,
       rssBytes: process.memoryUsage.rss(),
+      ...totalUsage(),
+      accounts: Object.fromEntries(
+        Array.from(vms, ([vm, { account }]) => [vm, { ...account.usage, counts: account.counts }]),
+      ),
       guestPids: pool.guestPids,
     };
     return { json: JSON.stringify(stats) };

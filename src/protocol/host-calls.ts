@@ -210,6 +210,13 @@ export interface ProcessEnd {
   errorMessage?: string;
 }
 
+export interface VmAccount {
+  kernelBytes: number;
+  kernelObjects: number;
+  hostDescriptors: number;
+  counts: Record<string, number>;
+}
+
 export interface KernelStats {
   pid: number;
   zygotePid: number;
@@ -218,5 +225,11 @@ export interface KernelStats {
   idleGuests: number;
   openFds: number;
   rssBytes: number;
+  /** What all VMs together make the kernel hold, those that are gone included. */
+  kernelBytes: number;
+  kernelObjects: number;
+  hostDescriptors: number;
+  /** Of each VM, by the SDK's number: the three sums, and how many of each kind. */
+  accounts: Record<number, VmAccount>;
   guestPids: number[];
 }
