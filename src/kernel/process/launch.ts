@@ -225,6 +225,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     inheritedIgnored,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
+  child.nice = parent.nice;
   vm.processes.add(child);
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);

@@ -98,6 +98,8 @@ export class Process {
   ppid: number;
   processGroup: number;
   session: number;
+  /** -20 to 19, as getpriority(2) tells it. Only kept and handed down: guests share the host's CPUs evenly. */
+  nice = 0;
   readonly argv: readonly string[];
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
