@@ -95,7 +95,7 @@ export class Vm {
     this.limits = options.limits;
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
-    this.processes = new ProcessTable(this.limits.processes);
+    this.processes = new ProcessTable(this.limits.processes, this.account);
     this.fs = new FileSystem(
       { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
       Date.now,
