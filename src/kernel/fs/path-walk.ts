@@ -4,12 +4,13 @@
  * Owns: component parsing, "." and "..", symbolic links, search permission, and
  * the limits on names, paths and links.
  * Invariants: iterative, so depth costs no stack; work per walk is bounded by
- * `pathBytes * symlinkDepth`; no path leaves the root.
+ * `pathBytes * symlinkDepth`; no path leaves the root; for a caller with a
+ * `LinkGuard`, no link of a guest's leads out of its own directory.
  * Untrusted: the path and every link target met on the way.
  */
 import { posix } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
-import { type Credentials, permitsSearch } from "./credentials.js";
+import { type Credentials, type LinkGuard, permitsSearch } from "./credentials.js";
 import { Directory, type Inode, SymbolicLink } from "./inode.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -136,10 +137,14 @@ export function walkFrom(
   let directory = text.charCodeAt(0) === SLASH ? sb.root : start;
   let at = afterSlashes(text, 0);
   let followed = 0;
+  const fence = who.links && new Fence(who.links);
+  const arrived = (location: Location): Location | Failure =>
+    fence === undefined || fence.contains(location) ? location : -Errno.ELOOP;
   if (at === text.length)
     return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
 
   for (;;) {
+    if (fence?.passes(directory, text.length - at) === false) return -Errno.ELOOP;
     if (!permitsSearch(directory, who)) return -Errno.EACCES;
     const slash = text.indexOf("/", at);
     const end = slash === -1 ? text.length : slash;
@@ -152,7 +157,7 @@ export function walkFrom(
       const target = name === "." ? directory : directory.parent;
       if (final) {
         const kind = name === "." ? "dot" : "dotdot";
-        return { parent: directory, name, kind, slash: trailing, inode: target };
+        return arrived({ parent: directory, name, kind, slash: trailing, inode: target });
       }
       directory = target;
       at = next;
@@ -168,19 +173,26 @@ export function walkFrom(
 
     if (inode instanceof SymbolicLink && (!final || followsLast(last, trailing))) {
       if (++followed > symlinkDepth) return -Errno.ELOOP;
+      fence?.follow(inode, directory, name, text.length - end);
       text = inode.target + text.slice(end);
       inode.accessed(sb.now());
       if (text.charCodeAt(0) === SLASH) directory = sb.root;
       at = afterSlashes(text, 0);
       if (at === text.length)
-        return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
+        return arrived({
+          parent: directory,
+          name: "",
+          kind: "root",
+          slash: false,
+          inode: directory,
+        });
       continue;
     }
 
     if (final) {
       const needsDirectory = trailing && last !== Last.Entry && inode !== undefined;
       if (needsDirectory && !(inode instanceof Directory)) return -Errno.ENOTDIR;
-      return { parent: directory, name, kind: "name", slash: trailing, inode };
+      return arrived({ parent: directory, name, kind: "name", slash: trailing, inode });
     }
     if (inode === undefined) {
       if (missing !== undefined)
@@ -191,6 +203,51 @@ export function walkFrom(
     directory = inode;
     at = next;
   }
+}
+
+/** What the links met on a guarded walk may lead to. */
+class Fence {
+  readonly #guard: LinkGuard;
+  /** Links whose text is still being walked; `rest` is how much of the path comes after it. */
+  readonly #links: { path: string; below: string; rest: number }[] = [];
+
+  constructor(guard: LinkGuard) {
+    this.#guard = guard;
+  }
+
+  follow(link: SymbolicLink, directory: Directory, name: string, rest: number): void {
+    // Nobody in the machine makes links of root's, or any on a mount that takes no change.
+    if (link.uid === 0 || link.readOnly) return;
+    this.#links.push({ path: childPath(directory, name), below: pathOf(directory), rest });
+  }
+
+  /** Whether the links whose text ends at `directory`, with `left` to go, have led below theirs. */
+  passes(directory: Directory, left: number): boolean {
+    for (let link = this.#links.at(-1); link !== undefined; link = this.#links.at(-1)) {
+      // With its last component to come, the end of the walk decides.
+      if (left > link.rest) return true;
+      if (!isWithin(pathOf(directory), link.below)) return this.#refuse(link.path);
+      this.#links.pop();
+    }
+    return true;
+  }
+
+  /** Whether the links that end with the path have led below their directories. */
+  contains({ kind, parent, inode }: Location): boolean {
+    const end = kind === "name" ? parent : (inode as Directory);
+    const path = this.#links.length === 0 ? "" : pathOf(end);
+    const out = this.#links.findLast(({ below }) => !isWithin(path, below));
+    return out === undefined || this.#refuse(out.path);
+  }
+
+  #refuse(path: string): false {
+    this.#guard.refused = path;
+    return false;
+  }
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
 }
 
 function followsLast(last: Last, trailing: boolean): boolean {
