@@ -104,7 +104,11 @@ export class Vm {
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes);
-    this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
+    this.fs = new FileSystem(
+      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
+      Date.now,
+      this.account,
+    );
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
     if (options.tools.length > 0) this.registerTools(options.tools);
@@ -241,10 +245,12 @@ function viewOf(process: Process): ProcessView {
     descriptors: () =>
       Array.from(descriptors.entries(), ([fd, description]) => ({
         fd,
-        target:
-          description instanceof OpenFile
-            ? description.path
-            : `${description.kind === "tcp" || description.kind === "udp" ? "socket" : "pipe"}:[${pid * 256 + fd}]`,
+        // Made when it is asked for: a path may be long.
+        get target() {
+          if (description instanceof OpenFile) return description.path;
+          const socket = description.kind === "tcp" || description.kind === "udp";
+          return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
+        },
       })),
   };
 }

@@ -112,6 +112,9 @@ export class Process {
   }
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
+  get account(): Vm["account"] {
+    return this.vm.account;
+  }
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
@@ -135,8 +138,7 @@ export class Process {
   /** `sink` is there for programs that the host started. */
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
-    this.descriptors = new DescriptorTable(vm.limits.openFiles);
-    this.watches = new WatchList(vm.limits.watches, (event) =>
+    this.watches = new WatchList(vm.limits.watches, vm.account, (event) =>
       this.#tellThreads("fileEvent", event),
     );
     this.pid = settings.pid;
