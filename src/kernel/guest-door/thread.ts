@@ -79,6 +79,7 @@ export class GuestThread implements Source {
     this.#window = [0, outputWindowBytes, outputWindowBytes];
     this.#flows = new FlowTable(
       {
+        account: owner.account,
         descriptors: owner.descriptors,
         isEnded: () => owner.ended,
         notifyFlow: (name, args) => this.tell(name, args),

@@ -33,3 +33,11 @@ export const hostCredentials: Credentials = Object.freeze({
   umask: 0o022,
   cwd: "/",
 });
+
+/**
+ * The host on a path in which a guest may have planted links; `followLinks` says that it asked to
+ * have them followed wherever they lead.
+ */
+export function hostCaller(followLinks: boolean): Credentials {
+  return followLinks ? hostCredentials : { ...hostCredentials, links: {} };
+}

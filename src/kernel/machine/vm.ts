@@ -5,7 +5,7 @@
 import { constants } from "node:os";
 import { machine } from "../../abi/machine.js";
 import { FileSystem, OpenFile, bootLayout, mountLines } from "../fs/index.js";
-import type { MachineView, ProcessView } from "../fs/index.js";
+import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
@@ -13,10 +13,11 @@ import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
-import { baseEnvironment, hostCredentials, identity } from "./identity.js";
+import { baseEnvironment, hostCaller, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { installPrograms } from "../process/programs.js";
@@ -48,6 +49,8 @@ export class Vm {
   readonly limits: VmLimits;
   /** What it makes the kernel hold. */
   readonly account: Account;
+  /** Its descriptors that travel in pipes. */
+  readonly transit: Transit;
   readonly network: Network;
   /** Its part of the kernel's time. */
   readonly share: Share;
@@ -76,8 +79,13 @@ export class Vm {
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
     this.account = new Account(options.limits);
-    this.processes = new ProcessTable(this.limits.processes);
-    this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
+    this.transit = new Transit(this.account);
+    this.processes = new ProcessTable(this.limits.processes, this.account);
+    this.fs = new FileSystem(
+      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
+      Date.now,
+      this.account,
+    );
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
     if (options.tools.length > 0) this.registerTools(options.tools);
@@ -86,6 +94,7 @@ export class Vm {
       identity.hostname,
       this.limits,
       options.loopbackExemptPorts ?? [],
+      this.transit,
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
@@ -142,8 +151,9 @@ export class Vm {
     this.network.close();
     for (const process of this.processes.values()) process.signal(constants.signals.SIGKILL);
     for (const undo of this.#undo.splice(0)) undo();
-    this.fs.dispose();
     this.account.close();
+    this.transit.close();
+    this.fs.dispose();
     this.share.close();
   }
 
@@ -168,48 +178,49 @@ export class Vm {
 
   /** Writes a file for the host, with what is missing on the way. */
   writeHostFile(path: string, data: Uint8Array): number {
-    const made = this.makeHostFile(path);
-    return made < 0 ? made : this.fs.writeFile(hostCredentials, path, data, O_WRONLY | O_TRUNC, 0);
+    const who = hostCaller(false);
+    const made = this.makeHostFile(who, path);
+    return made < 0 ? made : this.fs.writeFile(who, path, data, O_WRONLY | O_TRUNC, 0);
   }
 
   /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
-  makeHostFile(path: string): number {
-    const file = this.fs.open(hostCredentials, path, O_WRONLY, 0);
+  makeHostFile(who: Credentials, path: string): number {
+    const file = this.fs.open(who, path, O_WRONLY, 0);
     if (typeof file !== "number") {
       file.unref();
       return 0;
     }
     if (file !== -Errno.ENOENT) return file;
     const slash = path.lastIndexOf("/");
-    const parents = slash > 0 ? this.makeHostDirectories(path.slice(0, slash)) : 0;
+    const parents = slash > 0 ? this.makeHostDirectories(who, path.slice(0, slash)) : 0;
     if (parents < 0) return parents;
-    const made = this.fs.open(hostCredentials, path, O_WRONLY | O_CREAT, 0o644);
+    const made = this.fs.open(who, path, O_WRONLY | O_CREAT, 0o644);
     if (typeof made === "number") return made;
-    made.chown(identity.uid, identity.gid, hostCredentials);
+    made.chown(identity.uid, identity.gid, who);
     made.unref();
     return 0;
   }
 
   /** mkdir -p for the host. Answers 0 or -errno. */
-  makeHostDirectories(path: string): number {
-    const made = this.fs.mkdirTree(hostCredentials, path, 0o755);
+  makeHostDirectories(who: Credentials, path: string): number {
+    const made = this.fs.mkdirTree(who, path, 0o755);
     if (typeof made === "number") return made;
     for (let end = made.length; end !== -1; end = path.indexOf("/", end + 1)) {
-      this.#giveToGuest(path.slice(0, end));
+      this.#giveToGuest(who, path.slice(0, end));
       if (end >= path.length) break;
     }
-    this.#giveToGuest(path);
+    this.#giveToGuest(who, path);
     return 0;
   }
 
-  makeHostDirectory(path: string): number {
-    const made = this.fs.mkdir(hostCredentials, path, 0o755);
-    if (made === 0) this.#giveToGuest(path);
+  makeHostDirectory(who: Credentials, path: string): number {
+    const made = this.fs.mkdir(who, path, 0o755);
+    if (made === 0) this.#giveToGuest(who, path);
     return made;
   }
 
-  #giveToGuest(path: string): void {
-    this.fs.chown(hostCredentials, path, identity.uid, identity.gid, true);
+  #giveToGuest(who: Credentials, path: string): void {
+    this.fs.chown(who, path, identity.uid, identity.gid, true);
   }
 }
 
@@ -233,10 +244,12 @@ function viewOf(process: Process): ProcessView {
     descriptors: () =>
       Array.from(descriptors.entries(), ([fd, description]) => ({
         fd,
-        target:
-          description instanceof OpenFile
-            ? description.path
-            : `${description.kind === "tcp" || description.kind === "udp" ? "socket" : "pipe"}:[${pid * 256 + fd}]`,
+        // Made when it is asked for: a path may be long.
+        get target() {
+          if (description instanceof OpenFile) return description.path;
+          const socket = description.kind === "tcp" || description.kind === "udp";
+          return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
+        },
       })),
   };
 }

@@ -41,7 +41,10 @@ export function dispatch<K extends keyof Handlers>(
   name: K,
   args: CallArgs<Calls, K>,
 ): Answer<CallResult<Calls, K>> {
-  return admit(process, name, args, (admitted) => handlers[name](process, admitted));
+  const { fs } = process;
+  return fs.bounded(() =>
+    admit(process, name, args, (admitted) => fs.bounded(() => handlers[name](process, admitted))),
+  );
 }
 
 /** Answers a call as it came through the door. */

@@ -19,6 +19,7 @@ import { ThreadSlots } from "../../guest/thread-slots.js";
 import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
+import { closeAllFrom } from "../../sandbox/descriptors.js";
 import * as libc from "../../sandbox/libc.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
@@ -175,7 +176,7 @@ function serve(
       forks++;
       const pid = libc.fork();
       if (pid === 0) {
-        becomeGuest(fds[0]!, fds[1]!);
+        becomeGuest(fds);
         return guest(guestSocketFd);
       }
       for (const fd of fds) libc.close(fd);
@@ -191,11 +192,19 @@ function serve(
   }
 }
 
-/** First steps after the fork: no descriptor, entropy or loop state of the zygote survives. */
-function becomeGuest(socket: number, stderr: number): void {
+/**
+ * First steps after the fork: no descriptor, entropy or loop state of the zygote survives.
+ * `fds` are what the kernel process sent for this guest alone: its socket, its stderr, a null device.
+ */
+function becomeGuest(fds: readonly number[]): void {
+  const [socket, stderr, nothing] = fds;
   libc.setParentDeathSignal(libc.SIGKILL);
-  libc.dup2(stderr, 2);
-  libc.dup2(socket, guestSocketFd);
+  libc.dup2(nothing!, 0);
+  libc.dup2(nothing!, 1);
+  libc.dup2(stderr!, 2);
+  libc.dup2(socket!, guestSocketFd);
+  // The zygote's loops, its other threads' and the copies above; the loop then makes its own anew.
+  closeAllFrom(guestSocketFd + 1);
   libc.uvLoopFork();
   libc.randPoll();
   requireBuiltin("v8").setFlagsFromString(
