@@ -312,6 +312,8 @@ export interface ZygoteOptions {
   lost: (reason: string) => void;
   /** A guest is gone for good. */
   reaped: () => void;
+  /** Its heap has changed: `measure`, called while it has no guests, makes later forks cheaper. */
+  stale: () => void;
 }
 
 export class Zygote {
@@ -325,6 +327,8 @@ export class Zygote {
   readonly #limiting = new Map<number, (errno: number) => void>();
   readonly #lost: (reason: string) => void;
   readonly #reaped: () => void;
+  readonly #stale: () => void;
+  #measured: (() => void) | undefined;
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
@@ -333,6 +337,7 @@ export class Zygote {
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
     this.#reaped = options.reaped;
+    this.#stale = options.stale;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
@@ -441,6 +446,12 @@ export class Zygote {
     if (!this.#gone) this.#tell(ControlKind.typeScript, 0);
   }
 
+  /** Has the zygote learn what its guests write. It must have none, and gets none until `done`. */
+  measure(done: () => void): void {
+    this.#measured = done;
+    this.#tell(ControlKind.measure, 0);
+  }
+
   /** Ends the zygote and with it every guest. */
   kill(): void {
     this.#child.kill("SIGKILL");
@@ -456,6 +467,8 @@ export class Zygote {
       if (kind === ControlKind.ready) ready();
       else if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
+      else if (kind === ControlKind.stale) this.#stale();
+      else if (kind === ControlKind.measured) this.#measured?.();
       else if (kind === ControlKind.reaped) {
         this.#limited(a, -Errno.ESRCH);
         const guest = this.#guests.get(a);

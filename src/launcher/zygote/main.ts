@@ -20,9 +20,17 @@ import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import * as libc from "../../sandbox/libc.js";
+import {
+  AddressSpace,
+  makeHeapContiguous,
+  moveToHugePage,
+  textRegions,
+} from "../../sandbox/pages.js";
+import type { PageList } from "../../sandbox/pages.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 import { lockDown, measureBase, prepareLockDown, proveLockDown } from "./lock-down.js";
+import { rehearseInDress } from "./dress-rehearsal.js";
 import { rehearse } from "./rehearsal.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
@@ -56,6 +64,8 @@ export function main(modules: GuestModules, preload: (id: string) => void): void
 }
 
 async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
+  const space = AddressSpace.open();
+  if (space !== undefined) makeHeapContiguous(space);
   adoptEngineOptions(internalBinding, requireBuiltin);
   const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
   const loadedByNode = moduleLoadList.length;
@@ -119,8 +129,12 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     load!();
     idleSteps.push(...rest);
   };
-  serve(idleSteps, typeScript, (socket) => {
-    channel = new Channel(socket, () => {
+  idleSteps.push(...textSteps(space));
+  let pages: PageList | undefined;
+  const become = (socket: number, stderr: number): Channel => {
+    pages?.populate();
+    becomeGuest(socket, stderr);
+    channel = new Channel(guestSocketFd, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
@@ -128,18 +142,42 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     lockDown(memory);
     channel.event("ready", {});
     void live(channel);
+    return channel;
+  };
+  const measure = (): boolean => {
+    if (space === undefined) return false;
+    pages = undefined;
+    const measured = rehearseInDress(space, become);
+    if (measured === "guest") return true;
+    pages = measured;
+    return false;
+  };
+  serve({ idleSteps, typeScript, become, measure, pages: () => pages?.pages ?? 0 });
+}
+
+/** One step a huge page, until this Linux gives no more. */
+function textSteps(space: AddressSpace | undefined): (() => void)[] {
+  if (space === undefined) return [];
+  let given = true;
+  return textRegions(space).map((region) => () => {
+    given &&= moveToHugePage(space, region);
   });
 }
 
-/**
- * Serves the kernel until it is gone, and takes one of `idleSteps` whenever it has
- * had nothing to do for a while, or much. Returns only in a forked guest, after `guest` ran.
- */
-function serve(
-  idleSteps: (() => void)[],
-  typeScript: () => void,
-  guest: (socket: number) => void,
-): void {
+interface Service {
+  /** Taken one by one whenever there is nothing to do, or much. */
+  idleSteps: (() => void)[];
+  typeScript: () => void;
+  /** In a fork: a new guest. */
+  become(socket: number, stderr: number): Channel;
+  /** Renews what guests copy ahead, while there are none; true in a forked guest. */
+  measure(): boolean;
+  /** How many pages that is. */
+  pages(): number;
+}
+
+/** Serves the kernel until it is gone. Returns only in a forked guest. */
+function serve({ idleSteps, typeScript, become, measure, pages }: Service): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   const send = (kind: number, a: number, b: number): void => {
@@ -150,14 +188,18 @@ function serve(
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
   let forks = 0;
+  const step = (): void => {
+    idleSteps.shift()?.();
+    if (idleSteps.length === 0) send(ControlKind.stale, 0, 0);
+  };
   send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
     const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
     const readable = libc.pollReadable(controlFd, waitMs);
-    if (readable === 0 && dying.size === 0) idleSteps.shift()?.();
+    if (readable === 0 && dying.size === 0 && idleSteps.length > 0) step();
     else if (forks >= forksPerStep) {
       forks = 0;
-      idleSteps.shift()?.();
+      if (idleSteps.length > 0) step();
     }
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
@@ -175,14 +217,17 @@ function serve(
       forks++;
       const pid = libc.fork();
       if (pid === 0) {
-        becomeGuest(fds[0]!, fds[1]!);
-        return guest(guestSocketFd);
+        become(fds[0]!, fds[1]!);
+        return;
       }
       for (const fd of fds) libc.close(fd);
       send(ControlKind.forked, a, pid);
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
+    } else if (kind === ControlKind.measure) {
+      if (measure()) return;
+      send(ControlKind.measured, pages(), 0);
     } else if (kind === ControlKind.typeScript) typeScript();
     else if (kind === ControlKind.limitMemory) {
       const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
