@@ -302,6 +302,30 @@ interface PendingFork {
   forked: (guest: Guest | undefined) => void;
 }
 
+interface GuestDescriptors {
+  /** This process's ends. */
+  socket: number;
+  stderr: number;
+  /** What the guest gets, in the order of `ControlKind.fork`. */
+  theirs: number[];
+}
+
+/**
+ * What one guest is given, or -errno. The null device is opened for each: a common one would be
+ * a place where guests of different machines see each other's file status flags.
+ */
+function guestDescriptors(): GuestDescriptors | number {
+  const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
+  if (typeof pair === "number") return pair;
+  const pipe = libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
+  const nothing = typeof pipe === "number" ? pipe : libc.openReadWrite("/dev/null");
+  if (typeof pipe === "number" || nothing < 0) {
+    for (const fd of [...pair, ...(typeof pipe === "number" ? [] : pipe)]) libc.close(fd);
+    return nothing as number;
+  }
+  return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
+}
+
 export interface ZygoteOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
@@ -388,10 +412,8 @@ export class Zygote {
 
   /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
   fork(forked: (guest: Guest | undefined) => void): void {
-    const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
-    const pipe = typeof pair === "number" ? pair : libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
-    if (this.#gone || typeof pair === "number" || typeof pipe === "number") {
-      if (typeof pair !== "number") for (const fd of pair) libc.close(fd);
+    const made = this.#gone ? -Errno.ESRCH : guestDescriptors();
+    if (typeof made === "number") {
       setImmediate(() => forked(undefined));
       return;
     }
@@ -399,18 +421,17 @@ export class Zygote {
     const message = Buffer.alloc(controlMessageBytes);
     message.writeUInt32LE(ControlKind.fork, 0);
     message.writeInt32LE(token, 4);
-    const sent = libc.sendFds(this.#controlFd, message, [pair[1], pipe[1]]);
-    libc.close(pair[1]);
-    libc.close(pipe[1]);
+    const sent = libc.sendFds(this.#controlFd, message, made.theirs);
+    for (const fd of made.theirs) libc.close(fd);
     if (sent < 0) {
-      libc.close(pair[0]);
-      libc.close(pipe[0]);
+      libc.close(made.socket);
+      libc.close(made.stderr);
       // The zygote does not take messages any more: its end is only not reported yet.
       this.kill();
       setImmediate(() => forked(undefined));
       return;
     }
-    this.#pending.set(token, { socket: pair[0], stderr: pipe[0], forked });
+    this.#pending.set(token, { socket: made.socket, stderr: made.stderr, forked });
   }
 
   end(guest: Guest): void {

@@ -4,7 +4,7 @@ import { vmLimitTable } from "../../protocol/limits.js";
 export const ControlKind = Object.freeze({
   /** zygote → kernel: warmed; a = pid. */
   ready: 1,
-  /** kernel → zygote, with two descriptors (socket, stderr): fork; a = token. */
+  /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token. */
   fork: 2,
   /** zygote → kernel: a = token, b = pid or -errno. */
   forked: 3,

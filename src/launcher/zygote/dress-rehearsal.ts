@@ -17,8 +17,8 @@ const longestLifeMs = 2000;
 /** What the child says on its stderr, a socket here, when it has only to leave. */
 const done = 0x06;
 
-/** The steps of a new guest, in the child: answers its channel. */
-export type Become = (socket: number, stderr: number) => Channel;
+/** The steps of a new guest, in the child, given its socket, stderr and null device: answers its channel. */
+export type Become = (fds: readonly number[]) => Channel;
 
 /** In the zygote: the pages, or undefined when they could not be told. In the child: "guest". */
 export function rehearseInDress(
@@ -46,7 +46,7 @@ export function rehearseInDress(
     );
   });
   if (pid === 0) {
-    stopBeforeTheEnd(become(socket[0], stderr[0]));
+    stopBeforeTheEnd(become([socket[0], stderr[0], stderr[0]]));
     return "guest";
   }
   if (pid > 0) {

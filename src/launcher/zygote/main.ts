@@ -19,6 +19,7 @@ import { ThreadSlots } from "../../guest/thread-slots.js";
 import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
+import { closeAllFrom } from "../../sandbox/descriptors.js";
 import * as libc from "../../sandbox/libc.js";
 import {
   AddressSpace,
@@ -131,9 +132,9 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   };
   idleSteps.push(...textSteps(space));
   let pages: PageList | undefined;
-  const become = (socket: number, stderr: number): Channel => {
+  const become = (fds: readonly number[]): Channel => {
     pages?.populate();
-    becomeGuest(socket, stderr);
+    becomeGuest(fds);
     channel = new Channel(guestSocketFd, () => {
       libc._exit(1);
       throw new Error("unreachable");
@@ -168,8 +169,8 @@ interface Service {
   /** Taken one by one whenever there is nothing to do, or much. */
   idleSteps: (() => void)[];
   typeScript: () => void;
-  /** In a fork: a new guest. */
-  become(socket: number, stderr: number): Channel;
+  /** In a fork: a new guest, with the descriptors that it was sent. */
+  become(fds: readonly number[]): Channel;
   /** Renews what guests copy ahead, while there are none; true in a forked guest. */
   measure(): boolean;
   /** How many pages that is. */
@@ -217,7 +218,7 @@ function serve({ idleSteps, typeScript, become, measure, pages }: Service): void
       forks++;
       const pid = libc.fork();
       if (pid === 0) {
-        become(fds[0]!, fds[1]!);
+        become(fds);
         return;
       }
       for (const fd of fds) libc.close(fd);
@@ -236,11 +237,19 @@ function serve({ idleSteps, typeScript, become, measure, pages }: Service): void
   }
 }
 
-/** First steps after the fork: no descriptor, entropy or loop state of the zygote survives. */
-function becomeGuest(socket: number, stderr: number): void {
+/**
+ * First steps after the fork: no descriptor, entropy or loop state of the zygote survives.
+ * `fds` are what the kernel process sent for this guest alone: its socket, its stderr, a null device.
+ */
+function becomeGuest(fds: readonly number[]): void {
+  const [socket, stderr, nothing] = fds;
   libc.setParentDeathSignal(libc.SIGKILL);
-  libc.dup2(stderr, 2);
-  libc.dup2(socket, guestSocketFd);
+  libc.dup2(nothing!, 0);
+  libc.dup2(nothing!, 1);
+  libc.dup2(stderr!, 2);
+  libc.dup2(socket!, guestSocketFd);
+  // The zygote's loops, its other threads' and the copies above; the loop then makes its own anew.
+  closeAllFrom(guestSocketFd + 1);
   libc.uvLoopFork();
   libc.randPoll();
   requireBuiltin("v8").setFlagsFromString(
