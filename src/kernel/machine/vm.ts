@@ -13,6 +13,7 @@ import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { installPrograms } from "../process/programs.js";
@@ -63,6 +64,8 @@ export class Vm {
   readonly limits: VmLimits;
   /** What it makes the kernel hold. */
   readonly account: Account;
+  /** Its descriptors that travel in pipes. */
+  readonly transit: Transit;
   readonly network: Network;
   /** Where the OS processes come from. */
   readonly takeGuest: TakeGuest;
@@ -91,6 +94,7 @@ export class Vm {
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
     this.account = new Account(options.limits);
+    this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes);
     this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
     bootLayout(this.fs, identity);
@@ -101,6 +105,7 @@ export class Vm {
       identity.hostname,
       this.limits,
       options.loopbackExemptPorts ?? [],
+      this.transit,
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
@@ -136,6 +141,8 @@ export class Vm {
   /** Lets go of what the machine holds on the host; calls of its last guests fail with EIO. */
   dispose(): void {
     this.disposed = true;
+    this.account.close();
+    this.transit.close();
     this.fs.dispose();
   }
 

@@ -13,6 +13,8 @@ import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
 import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
+import { Transit } from "../io/transit.js";
+import { Account } from "../machine/account.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import { limits } from "../limits.js";
 import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
@@ -33,6 +35,13 @@ const ephemeralLast = 60_999;
 const maxPort = 65_535;
 /** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
 const unknownName = -3008;
+
+/** A string's own objects. */
+const nameOverhead = 64;
+
+function tooLong(path: string): boolean {
+  return path.length > limits.socketPathBytes || Buffer.byteLength(path) > limits.socketPathBytes;
+}
 
 export interface Listener {
   id: number;
@@ -63,14 +72,16 @@ export class Network implements SocketTable, UdpTable {
   readonly limits: NetworkLimits;
   readonly #fs: FileSystem;
   readonly #hostname: string;
-  readonly #outside = new Outside();
+  readonly transit: Transit;
+  readonly #account: Account;
+  readonly #outside: Outside;
   readonly #tcp = new Map<number, Set<StreamSocket>>();
   readonly #udp = new Map<number, Set<UdpSocket>>();
   /** Unix sockets by abstract name, or by the inode of their file. */
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
-  /** Names that led to an address, newest last. */
-  readonly #names = new Map<string, string[]>();
+  /** Names that led to an address, newest last, and what they cost. */
+  readonly #names = new Map<string, { names: string[]; bytes: number }>();
   #sockets = 0;
   #connections = 0;
   #nextListener = 1;
@@ -80,8 +91,12 @@ export class Network implements SocketTable, UdpTable {
     hostname: string,
     given: NetworkLimits,
     exemptPorts: readonly number[] = [],
+    transit: Transit = new Transit(new Account()),
   ) {
     this.limits = given;
+    this.transit = transit;
+    this.#account = transit.account;
+    this.#outside = new Outside(transit.account);
     this.#fs = fs;
     this.#hostname = hostname;
     this.exemptPorts = new Set(exemptPorts);
@@ -99,22 +114,29 @@ export class Network implements SocketTable, UdpTable {
   close(): void {
     this.#announcer?.close();
     this.#outside.close();
+    for (const address of this.#names.keys()) this.#forget(address);
   }
 
   streamSocket(domain: "tcp" | "unix"): StreamSocket | number {
-    if (this.#sockets >= this.limits.sockets) return -Errno.ENFILE;
-    this.#sockets++;
+    if (!this.#takeSocket()) return -Errno.ENFILE;
     return new StreamSocket(this, domain, true);
   }
 
   udpSocket(): UdpSocket | number {
-    if (this.#sockets >= this.limits.sockets) return -Errno.ENFILE;
-    this.#sockets++;
-    return new UdpSocket(this);
+    if (!this.#takeSocket()) return -Errno.ENFILE;
+    return new UdpSocket(this, this.#account);
   }
 
-  socketEnded(): void {
-    this.#sockets--;
+  #takeSocket(): boolean {
+    if (this.#sockets >= this.limits.sockets || !this.#account.take("socket")) return false;
+    this.#sockets++;
+    return true;
+  }
+
+  /** `counted`: it was asked for by a process, as no end of a connection is. */
+  socketEnded(counted: boolean): void {
+    if (counted) this.#sockets--;
+    this.#account.give("socket");
   }
 
   connectionEnded(): void {
@@ -126,17 +148,19 @@ export class Network implements SocketTable, UdpTable {
       const { port } = socket.local;
       const bound = this.#tcp.get(port);
       if (bound?.delete(socket) === true && bound.size === 0) this.#tcp.delete(port);
-    } else {
-      for (const [key, other] of this.#unix) if (other === socket) this.#unix.delete(key);
+    } else if (socket.boundKey !== "") {
+      this.#unix.delete(socket.boundKey);
+      this.#account.give("name", socket.boundKey.length * 2);
     }
     const listener = this.#listeners.get(socket);
     if (listener === undefined) return;
     this.#listeners.delete(socket);
+    this.#account.give("name", listener.path.length * 2);
     this.#announcer?.removed(listener.id);
   }
 
   leaveUdp(socket: UdpSocket): void {
-    this.#sockets--;
+    this.socketEnded(true);
     const { port } = socket.local;
     const bound = this.#udp.get(port);
     if (bound?.delete(socket) === true && bound.size === 0) this.#udp.delete(port);
@@ -205,13 +229,15 @@ export class Network implements SocketTable, UdpTable {
   }
 
   bindUnix(socket: StreamSocket, who: Credentials, path: string): number {
-    if (socket.state !== "idle" || path === "") return -Errno.EINVAL;
+    if (socket.state !== "idle" || path === "" || tooLong(path)) return -Errno.EINVAL;
     let key = path;
     if (!path.startsWith("\0")) {
       const made = this.#fs.makeSocket(who, path);
       if (typeof made === "number") return made;
       key = `${made.dev} ${made.ino}`;
     } else if (this.#unix.has(path)) return -Errno.EADDRINUSE;
+    if (!this.#account.take("name", key.length * 2)) return -Errno.ENOBUFS;
+    socket.boundKey = key;
     this.#unix.set(key, socket);
     socket.local = { address: path, port: 0 };
     socket.state = "bound";
@@ -238,8 +264,8 @@ export class Network implements SocketTable, UdpTable {
     }
     if (socket.domain === "unix") {
       if (socket.state !== "bound") return -Errno.EINVAL;
-      this.#listening(socket, pid, backlog);
-      return { denied: "" };
+      const listening = this.#listening(socket, pid, backlog);
+      return listening < 0 ? listening : { denied: "" };
     }
     if (socket.state === "idle") {
       const bound = this.bindTcp(socket, "::", 0, 0);
@@ -252,15 +278,16 @@ export class Network implements SocketTable, UdpTable {
         if (other === socket || !other.isListening || (other.reuse && socket.reuse)) continue;
         if (this.#conflicts(socket, other)) return -Errno.EADDRINUSE;
       }
-      this.#listening(socket, pid, backlog);
-      return { denied: "" };
+      const listening = this.#listening(socket, pid, backlog);
+      return listening < 0 ? listening : { denied: "" };
     });
   }
 
-  #listening(socket: StreamSocket, pid: number, backlog: number): void {
-    socket.listen(backlog);
+  #listening(socket: StreamSocket, pid: number, backlog: number): number {
     const unix = socket.domain === "unix";
     const { address, port } = socket.local;
+    if (!this.#account.take("name", unix ? address.length * 2 : 0)) return -Errno.ENOBUFS;
+    socket.listen(backlog);
     const listener: Listener = {
       id: this.#nextListener++,
       pid,
@@ -270,6 +297,7 @@ export class Network implements SocketTable, UdpTable {
     };
     this.#listeners.set(socket, listener);
     this.#announcer?.added(listener);
+    return 0;
   }
 
   // Connecting.
@@ -294,8 +322,15 @@ export class Network implements SocketTable, UdpTable {
       if (!listener.isListening) return -Errno.ECONNREFUSED;
       if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
       if (listener.backlogRoom !== true) return false;
-      this.#connections++;
+      if (!this.#account.take("socket")) return -Errno.ENOBUFS;
       const accepted = new StreamSocket(this, listener.domain, false);
+      this.#connections++;
+      const joined = StreamSocket.join(socket, accepted);
+      if (joined < 0) {
+        this.#connections--;
+        accepted.unref();
+        return joined;
+      }
       socket.peer = peer;
       // A dual-stack listener sees IPv4 peers in an IPv6 coat.
       const coat = listener.domain === "tcp" && listener.local.address.includes(":");
@@ -303,7 +338,6 @@ export class Network implements SocketTable, UdpTable {
         coat && !address.includes(":") ? { address: `::ffff:${address}`, port } : { address, port };
       accepted.local = shown(peer);
       accepted.peer = shown(socket.local);
-      StreamSocket.join(socket, accepted);
       listener.offer(accepted);
       return true;
     };
@@ -393,10 +427,15 @@ export class Network implements SocketTable, UdpTable {
     this.#connections++;
     let joined = false;
     const connected = this.#outside.connect(ip, port, () => {
-      joined = true;
+      if (!this.#account.take("socket")) return -Errno.ENOBUFS;
       const outer = new StreamSocket(this, "tcp", false);
+      const result = StreamSocket.join(socket, outer);
+      if (result < 0) {
+        outer.unref();
+        return result;
+      }
+      joined = true;
       socket.peer = { address: ip.address, port };
-      StreamSocket.join(socket, outer);
       return outer;
     });
     const answer = new Deferred<Denied>();
@@ -413,7 +452,7 @@ export class Network implements SocketTable, UdpTable {
 
   connectUnix(socket: StreamSocket, who: Credentials, path: string): Result<Denied> {
     if (socket.state === "connected") return -Errno.EISCONN;
-    if (path === "") return -Errno.EINVAL;
+    if (path === "" || tooLong(path)) return -Errno.EINVAL;
     let key = path;
     if (!path.startsWith("\0")) {
       const stat = this.#fs.stat(who, path, true);
@@ -437,10 +476,14 @@ export class Network implements SocketTable, UdpTable {
     if (listener === undefined) return -Errno.ECONNREFUSED;
     if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     if (listener.backlogRoom !== true) return -Errno.EAGAIN;
+    this.#account.force("socket");
     const socket = new StreamSocket(this, "tcp", false);
     socket.local = { address: "127.0.0.1", port: ephemeralFirst + randomInt(16_384) };
     const entered = this.#enter(socket, listener, { address: "127.0.0.1", port });
-    if (typeof entered === "number") return entered;
+    if (typeof entered === "number") {
+      socket.unref();
+      return entered;
+    }
     return socket;
   }
 
@@ -561,6 +604,8 @@ export class Network implements SocketTable, UdpTable {
   }
 
   query(type: string, asked: string): Result<{ denied: string; error: string; json: string }> {
+    // RFC 1035: no name is longer, with a dot at its end.
+    if (asked.length > 254) return { denied: "", error: "EBADNAME", json: "" };
     const name = type === "REVERSE" ? asked : normalName(asked);
     const own =
       type === "REVERSE"
@@ -609,13 +654,24 @@ export class Network implements SocketTable, UdpTable {
   #remember(address: string, name: string): void {
     const ip = parseAddress(address);
     if (ip === undefined) return;
-    const names = (this.#names.get(ip.address) ?? []).filter((other) => other !== name).slice(-15);
-    this.#names.delete(ip.address);
-    this.#names.set(ip.address, [...names, name]);
+    const before = this.#names.get(ip.address)?.names ?? [];
+    const names = [...before.filter((other) => other !== name).slice(-15), name];
+    this.#forget(ip.address);
+    // A UTF-16 unit of a name is at most two bytes.
+    const bytes = names.reduce((sum, one) => sum + one.length * 2 + nameOverhead, 0);
+    if (!this.#account.take("name", bytes)) return;
+    this.#names.set(ip.address, { names, bytes });
     if (this.#names.size > limits.resolvedNames) {
       const [oldest] = this.#names.keys();
-      this.#names.delete(oldest!);
+      this.#forget(oldest!);
     }
+  }
+
+  #forget(address: string): void {
+    const known = this.#names.get(address);
+    if (known === undefined) return;
+    this.#names.delete(address);
+    this.#account.give("name", known.bytes);
   }
 
   // Judging.
@@ -638,7 +694,7 @@ export class Network implements SocketTable, UdpTable {
     work: () => Result<Denied>,
   ): Result<Denied> {
     const address = unmapped(ip).address;
-    const names = [...(this.#names.get(ip.address) ?? [])].reverse();
+    const names = [...(this.#names.get(ip.address)?.names ?? [])].reverse();
     const requests = [...names, address].map((hostname): NetworkRequest => ({
       operation: "http",
       protocol,

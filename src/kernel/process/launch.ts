@@ -250,7 +250,9 @@ function handDown(
     let end = -1;
     if (fd === SpawnDescriptor.null) description = new NullStream();
     else if (fd === SpawnDescriptor.pair) {
-      const [mine, theirs] = createSocketPair();
+      const pair = createSocketPair(parent.vm.transit);
+      if (typeof pair === "number") return undo(pair);
+      const [mine, theirs] = pair;
       description = theirs;
       end = parent.descriptors.add(mine);
       if (end < 0) {

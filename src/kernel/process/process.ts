@@ -352,6 +352,7 @@ export class Process {
     const { outputWindowBytes } = limits;
     const flows = new FlowTable(
       {
+        account: this.vm.account,
         descriptors: this.descriptors,
         isEnded: () => this.ended,
         notifyFlow: (name, args) => {

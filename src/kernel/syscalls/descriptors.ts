@@ -51,14 +51,16 @@ function readFileLine(file: OpenFile, length: number): Uint8Array | number {
 
 export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
   pipe(process) {
-    const { reader, writer } = createPipe();
-    const fds = addPair(process, reader, writer);
+    const made = createPipe(process.vm.transit);
+    if (typeof made === "number") return made;
+    const fds = addPair(process, made.reader, made.writer);
     return typeof fds === "number" ? fds : { reader: fds[0], writer: fds[1] };
   },
 
   socketpair(process) {
-    const [first, second] = createSocketPair();
-    const fds = addPair(process, first, second);
+    const made = createSocketPair(process.vm.transit);
+    if (typeof made === "number") return made;
+    const fds = addPair(process, ...made);
     return typeof fds === "number" ? fds : { first: fds[0], second: fds[1] };
   },
 
