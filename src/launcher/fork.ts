@@ -326,6 +326,16 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
+/** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
+export interface PageSavings {
+  /** V8's heap lies together, so that its page tables are few. */
+  contiguousHeap: boolean;
+  /** Huge pages of 2 MiB that hold the engine's text. */
+  hugeTextPages: number;
+  /** Pages that a guest copies in one go, while nobody waits for it. */
+  pagesAhead: number;
+}
+
 export interface ZygoteOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
@@ -353,6 +363,8 @@ export class Zygote {
   readonly #reaped: () => void;
   readonly #stale: () => void;
   #measured: (() => void) | undefined;
+  /** Complete once the zygote is warm. */
+  readonly savings: PageSavings = { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 };
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
@@ -488,9 +500,14 @@ export class Zygote {
       if (kind === ControlKind.ready) ready();
       else if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
-      else if (kind === ControlKind.stale) this.#stale();
-      else if (kind === ControlKind.measured) this.#measured?.();
-      else if (kind === ControlKind.reaped) {
+      else if (kind === ControlKind.stale) {
+        this.savings.contiguousHeap = a === 1;
+        this.savings.hugeTextPages = b;
+        this.#stale();
+      } else if (kind === ControlKind.measured) {
+        this.savings.pagesAhead = a;
+        this.#measured?.();
+      } else if (kind === ControlKind.reaped) {
         this.#limited(a, -Errno.ESRCH);
         const guest = this.#guests.get(a);
         this.#guests.delete(a);

@@ -6,7 +6,7 @@
  * and everybody waiting on it is told.
  */
 import { Zygote } from "./fork.js";
-import type { Guest } from "./fork.js";
+import type { Guest, PageSavings } from "./fork.js";
 
 export interface PoolOptions {
   enginePath: string;
@@ -49,6 +49,10 @@ export class GuestPool {
 
   get idleCount(): number {
     return this.#idle.length;
+  }
+
+  get savings(): PageSavings | undefined {
+    return this.#zygote?.savings;
   }
 
   get guestPids(): number[] {

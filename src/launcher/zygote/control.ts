@@ -20,7 +20,10 @@ export const ControlKind = Object.freeze({
   memoryLimited: 8,
   /** kernel → zygote: the CPU time of a guest; a = pid, b = seconds. Not answered. */
   limitCpu: 9,
-  /** zygote → kernel: its heap has changed; it would measure what its guests write, while there are none. */
+  /**
+   * zygote → kernel: its heap has changed; it would measure what its guests write, while there are none.
+   * a = 1 when its heap is contiguous, b = huge pages of engine text.
+   */
   stale: 10,
   /** kernel → zygote: there are no guests now. */
   measure: 11,

@@ -66,7 +66,11 @@ export function main(modules: GuestModules, preload: (id: string) => void): void
 
 async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
   const space = AddressSpace.open();
-  if (space !== undefined) makeHeapContiguous(space);
+  const saved = {
+    contiguousHeap: space !== undefined && makeHeapContiguous(space) > 0,
+    hugeTextPages: 0,
+    pages: undefined as PageList | undefined,
+  };
   adoptEngineOptions(internalBinding, requireBuiltin);
   const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
   const loadedByNode = moduleLoadList.length;
@@ -130,10 +134,9 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     load!();
     idleSteps.push(...rest);
   };
-  idleSteps.push(...textSteps(space));
-  let pages: PageList | undefined;
+  idleSteps.push(...textSteps(space, () => saved.hugeTextPages++));
   const become = (fds: readonly number[]): Channel => {
-    pages?.populate();
+    saved.pages?.populate();
     becomeGuest(fds);
     channel = new Channel(guestSocketFd, () => {
       libc._exit(1);
@@ -147,21 +150,22 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   };
   const measure = (): boolean => {
     if (space === undefined) return false;
-    pages = undefined;
+    saved.pages = undefined;
     const measured = rehearseInDress(space, become);
     if (measured === "guest") return true;
-    pages = measured;
+    saved.pages = measured;
     return false;
   };
-  serve({ idleSteps, typeScript, become, measure, pages: () => pages?.pages ?? 0 });
+  serve({ idleSteps, typeScript, become, measure, saved });
 }
 
 /** One step a huge page, until this Linux gives no more. */
-function textSteps(space: AddressSpace | undefined): (() => void)[] {
+function textSteps(space: AddressSpace | undefined, moved: () => void): (() => void)[] {
   if (space === undefined) return [];
   let given = true;
   return textRegions(space).map((region) => () => {
     given &&= moveToHugePage(space, region);
+    if (given) moved();
   });
 }
 
@@ -173,12 +177,16 @@ interface Service {
   become(fds: readonly number[]): Channel;
   /** Renews what guests copy ahead, while there are none; true in a forked guest. */
   measure(): boolean;
-  /** How many pages that is. */
-  pages(): number;
+  /** What a guest is spared so far. */
+  readonly saved: {
+    readonly contiguousHeap: boolean;
+    readonly hugeTextPages: number;
+    readonly pages: PageList | undefined;
+  };
 }
 
 /** Serves the kernel until it is gone. Returns only in a forked guest. */
-function serve({ idleSteps, typeScript, become, measure, pages }: Service): void {
+function serve({ idleSteps, typeScript, become, measure, saved }: Service): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   const send = (kind: number, a: number, b: number): void => {
@@ -191,7 +199,8 @@ function serve({ idleSteps, typeScript, become, measure, pages }: Service): void
   let forks = 0;
   const step = (): void => {
     idleSteps.shift()?.();
-    if (idleSteps.length === 0) send(ControlKind.stale, 0, 0);
+    if (idleSteps.length === 0)
+      send(ControlKind.stale, Number(saved.contiguousHeap), saved.hugeTextPages);
   };
   send(ControlKind.ready, libc.getpid(), 0);
   for (;;) {
@@ -228,7 +237,7 @@ function serve({ idleSteps, typeScript, become, measure, pages }: Service): void
       dying.add(a);
     } else if (kind === ControlKind.measure) {
       if (measure()) return;
-      send(ControlKind.measured, pages(), 0);
+      send(ControlKind.measured, saved.pages?.pages ?? 0, 0);
     } else if (kind === ControlKind.typeScript) typeScript();
     else if (kind === ControlKind.limitMemory) {
       const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
