@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 import { engineVersion, findEngine } from "../launcher/engine.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
 import { NodeRuntime } from "../sdk/runtime.js";
-import { sharedConnection } from "../sdk/sidecar-process.js";
-import type { KernelStats } from "../protocol/host-calls.js";
+import { savings } from "../sdk/savings.js";
+import type { Savings } from "../sdk/savings.js";
 
 /** Without these no program is run. */
 const requiredLayers: readonly string[] = ["seccomp", "no_new_privs"];
@@ -54,23 +54,7 @@ function describe(error: unknown): string {
   return `${error.message} [${error.code}]${stderr === "" ? "" : `\n${stderr}`}`;
 }
 
-/** A zygote is warm after a second or two without work. */
-const warmTimeoutMs = 10_000;
-const warmPollMs = 100;
-
-/** What this Linux spares each guest, once the engine is warm; what is missing costs time, never safety. */
-async function savings(): Promise<KernelStats["savings"]> {
-  const connection = await sharedConnection();
-  const until = Date.now() + warmTimeoutMs;
-  for (;;) {
-    const { json } = await connection.call("stats", {});
-    const saved = (JSON.parse(json) as KernelStats).savings;
-    if (saved.pagesAhead > 0 || Date.now() > until) return saved;
-    await new Promise((resolve) => setTimeout(resolve, warmPollMs));
-  }
-}
-
-function savingRows({ contiguousHeap, hugeTextPages, pagesAhead }: KernelStats["savings"]) {
+function savingRows({ contiguousHeap, hugeTextPages, pagesAhead }: Savings) {
   return [
     contiguousHeap
       ? ["contiguous heap", "yes", "V8's chunks share page tables"]
@@ -84,7 +68,7 @@ function savingRows({ contiguousHeap, hugeTextPages, pagesAhead }: KernelStats["
   ];
 }
 
-async function selfTest(): Promise<KernelStats["savings"]> {
+async function selfTest(): Promise<Savings> {
   const runtime = await NodeRuntime.create();
   try {
     const { value, exitCode, stderr } = await runtime.run("__return(1 + 1);", {
