@@ -20,6 +20,7 @@ import {
   SocketFile,
   SymbolicLink,
 } from "./inode.js";
+import { FileLocks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
 import { WatchTable } from "./watch.js";
 import { type FileSystemLimits, Quota } from "./quota.js";
@@ -33,6 +34,7 @@ export class SuperBlock {
   readonly now: () => number;
   readonly root: MemoryDirectory;
   readonly watches = new WatchTable();
+  readonly locks = new FileLocks();
   #lastInode = 1;
 
   constructor(limits: FileSystemLimits, now: () => number) {
