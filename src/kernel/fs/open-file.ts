@@ -37,7 +37,7 @@ export class OpenFile {
   /** The file as its locks know it, once there was one. */
   #lockKey: string | undefined;
 
-  /** Made by FileSystem.open, which has checked permissions; starts with one reference. */
+  /** Made by FileSystem.open, which has checked permissions and counted it; starts with one reference. */
   constructor(
     sb: SuperBlock,
     inode: Inode,
@@ -62,7 +62,18 @@ export class OpenFile {
       inode instanceof Directory
         ? pathOf(inode)
         : childPath(this.#origin.parent, this.#origin.name);
+    if (typeof path === "number") return "(too long)";
     return inode.nlink === 0 ? `${path} (deleted)` : path;
+  }
+
+  /** Where its content lies, for a copy: the numbers of its pages, or undefined when it is not in memory. */
+  get storedPages(): number[] | undefined {
+    return this.#inode instanceof RegularFile ? this.#inode.pages.numbers() : undefined;
+  }
+
+  /** Whether what is written here is gone or refused, whatever it is. */
+  get isDevice(): boolean {
+    return this.#inode instanceof CharacterDevice;
   }
 
   ref(): void {
@@ -76,6 +87,7 @@ export class OpenFile {
     if (this.#lockKey !== undefined) this.#sb.locks.release(this.#lockKey, this);
     this.#inode.opens--;
     this.#content?.close();
+    this.#sb.account.give("file");
     this.#sb.evictIfUnused(this.#inode);
   }
 

@@ -12,7 +12,7 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
 import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
-import { Deferred } from "../io/deferred.js";
+import { Deferred, mapAnswer } from "../io/deferred.js";
 import { Transit } from "../io/transit.js";
 import { Account } from "../machine/account.js";
 import type { VmLimits } from "../../protocol/limits.js";
@@ -23,6 +23,7 @@ import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
 import { closedPolicy, judgeRange } from "./egress.js";
 import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "./egress.js";
+import { KnownNames } from "./known-names.js";
 import { Outside } from "./outside.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
 import type { Endpoint, SocketTable } from "./stream-socket.js";
@@ -35,9 +36,6 @@ const ephemeralLast = 60_999;
 const maxPort = 65_535;
 /** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
 const unknownName = -3008;
-
-/** A string's own objects. */
-const nameOverhead = 64;
 
 function tooLong(path: string): boolean {
   return path.length > limits.socketPathBytes || Buffer.byteLength(path) > limits.socketPathBytes;
@@ -80,8 +78,7 @@ export class Network implements SocketTable, UdpTable {
   /** Unix sockets by abstract name, or by the inode of their file. */
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
-  /** Names that led to an address, newest last, and what they cost. */
-  readonly #names = new Map<string, { names: string[]; bytes: number }>();
+  readonly #names: KnownNames;
   #sockets = 0;
   #connections = 0;
   #nextListener = 1;
@@ -92,11 +89,13 @@ export class Network implements SocketTable, UdpTable {
     given: NetworkLimits,
     exemptPorts: readonly number[] = [],
     transit: Transit = new Transit(new Account()),
+    outside: Outside = new Outside(transit.account),
   ) {
+    this.#outside = outside;
     this.limits = given;
     this.transit = transit;
     this.#account = transit.account;
-    this.#outside = new Outside(transit.account);
+    this.#names = new KnownNames(transit.account);
     this.#fs = fs;
     this.#hostname = hostname;
     this.exemptPorts = new Set(exemptPorts);
@@ -114,7 +113,7 @@ export class Network implements SocketTable, UdpTable {
   close(): void {
     this.#announcer?.close();
     this.#outside.close();
-    for (const address of this.#names.keys()) this.#forget(address);
+    this.#names.clear();
   }
 
   streamSocket(domain: "tcp" | "unix"): StreamSocket | number {
@@ -394,10 +393,12 @@ export class Network implements SocketTable, UdpTable {
 
   #connectInside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
     const plain = unmapped(ip);
+    const { names } = this.#names.of(plain);
     const request: NetworkRequest = {
       operation: "http",
       protocol: "tcp",
       hostname: plain.address,
+      names,
       address: plain.address,
       port,
       loopback: true,
@@ -407,7 +408,9 @@ export class Network implements SocketTable, UdpTable {
       // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
       // what opens the range. No address: to a policy a loopback address is the VM's own.
       const { address: _own, ...outward } = { ...request, loopback: false };
-      return this.#judgedAny([{ ...outward, hostname: "localhost" }, outward], () =>
+      const others = names.filter((name) => name !== "localhost");
+      if (names.length === 0) others.push(plain.address);
+      return this.#judged({ ...outward, hostname: "localhost", names: others }, () =>
         this.#leave(socket, plain, port),
       );
     }
@@ -516,6 +519,7 @@ export class Network implements SocketTable, UdpTable {
         operation: "http",
         protocol: "udp",
         hostname: plain.address,
+        names: this.#names.of(plain).names,
         address: plain.address,
         port: to.port,
         loopback: true,
@@ -581,25 +585,30 @@ export class Network implements SocketTable, UdpTable {
       hostname: name,
       loopback: this.#isOwnName(name),
     };
-    return this.#judged<{ denied: string; addresses: string[] }>(
+    const refuse = (denied: string) => ({ denied, addresses: [] as string[] });
+    return this.#judged(
       request,
       () => {
         if (request.loopback) {
           const addresses =
             family === 4 ? ["127.0.0.1"] : family === 6 ? ["::1"] : ["127.0.0.1", "::1"];
-          return { denied: "", addresses };
+          return this.#names.remember(addresses, name, [])
+            ? { denied: "", addresses }
+            : -Errno.ENOBUFS;
         }
-        const found = this.#outside.lookup(name, family);
-        const answer = new Deferred<{ denied: string; addresses: string[] }>();
-        answer.onCancel(() => found.cancel());
-        found.whenSettled((result) => {
-          if (typeof result === "number") return answer.settle(result);
-          for (const address of result.addresses) this.#remember(address, name);
-          answer.settle({ denied: "", addresses: result.addresses });
-        });
-        return answer;
+        return this.#withAliases(
+          request,
+          this.#outside.lookup(name, family),
+          refuse,
+          (result, aliases) => {
+            const { addresses } = result;
+            return this.#names.remember(addresses, name, aliases)
+              ? { denied: "", addresses }
+              : -Errno.ENOBUFS;
+          },
+        );
       },
-      (denied) => ({ denied, addresses: [] }),
+      refuse,
     );
   }
 
@@ -620,24 +629,26 @@ export class Network implements SocketTable, UdpTable {
       hostname: name,
       loopback: own,
     };
-    return this.#judged<{ denied: string; error: string; json: string }>(
+    const refuse = (denied: string) => ({ denied, error: "", json: "" });
+    return this.#judged(
       request,
       () => {
         if (own) return ownRecord(type);
-        const found = this.#outside.query(type, name);
-        const answer = new Deferred<{ denied: string; error: string; json: string }>();
-        answer.onCancel(() => found.cancel());
-        found.whenSettled((result) => {
-          if (typeof result === "number") return answer.settle(result);
-          if (result.json !== "" && (type === "A" || type === "AAAA")) {
-            for (const { address } of JSON.parse(result.json) as { address: string }[])
-              this.#remember(address, name);
-          }
-          answer.settle({ denied: "", ...result });
-        });
-        return answer;
+        return this.#withAliases(
+          request,
+          this.#outside.query(type, name),
+          refuse,
+          (result, aliases) => {
+            if (result.json !== "" && (type === "A" || type === "AAAA")) {
+              const records = JSON.parse(result.json) as { address: string }[];
+              const addresses = records.map(({ address }) => address);
+              if (!this.#names.remember(addresses, name, aliases)) return -Errno.ENOBUFS;
+            }
+            return { denied: "", ...result };
+          },
+        );
       },
-      (denied) => ({ denied, error: "", json: "" }),
+      refuse,
     );
   }
 
@@ -651,27 +662,34 @@ export class Network implements SocketTable, UdpTable {
     );
   }
 
-  #remember(address: string, name: string): void {
-    const ip = parseAddress(address);
-    if (ip === undefined) return;
-    const before = this.#names.get(ip.address)?.names ?? [];
-    const names = [...before.filter((other) => other !== name).slice(-15), name];
-    this.#forget(ip.address);
-    // A UTF-16 unit of a name is at most two bytes.
-    const bytes = names.reduce((sum, one) => sum + one.length * 2 + nameOverhead, 0);
-    if (!this.#account.take("name", bytes)) return;
-    this.#names.set(ip.address, { names, bytes });
-    if (this.#names.size > limits.resolvedNames) {
-      const [oldest] = this.#names.keys();
-      this.#forget(oldest!);
+  /**
+   * What a look-up found, made into an answer; where rules deny by name, only after what the name
+   * is an alias of has been found out and judged, too.
+   */
+  #withAliases<F, R extends Denied>(
+    request: NetworkRequest,
+    found: Deferred<F>,
+    refuse: (denied: string) => R,
+    answer: (result: F, aliases: readonly string[]) => R | number,
+  ): Deferred<R> {
+    const later = new Deferred<R>();
+    if (this.policy.deniesNames !== true) {
+      later.follow(mapAnswer(found, (result) => answer(result, [])));
+      return later;
     }
-  }
-
-  #forget(address: string): void {
-    const known = this.#names.get(address);
-    if (known === undefined) return;
-    this.#names.delete(address);
-    this.#account.give("name", known.bytes);
+    later.onCancel(() => found.cancel());
+    found.whenSettled((result) => {
+      if (typeof result === "number") return later.settle(result);
+      const asked = this.#outside.aliases(request.hostname);
+      later.onCancel(() => asked.cancel());
+      asked.whenSettled((known) => {
+        const aliases = typeof known === "number" ? [] : known.names;
+        later.follow(
+          this.#judged<R>({ ...request, aliases }, () => answer(result, aliases), refuse),
+        );
+      });
+    });
+    return later;
   }
 
   // Judging.
@@ -686,7 +704,7 @@ export class Network implements SocketTable, UdpTable {
     );
   }
 
-  /** Judged under each name that led to the address, then under the address itself. */
+  /** Judged under every name that led to the address, and under the address. */
   #judgedOutside(
     protocol: "tcp" | "udp",
     ip: IpAddress,
@@ -694,35 +712,22 @@ export class Network implements SocketTable, UdpTable {
     work: () => Result<Denied>,
   ): Result<Denied> {
     const address = unmapped(ip).address;
-    const names = [...(this.#names.get(ip.address)?.names ?? [])].reverse();
-    const requests = [...names, address].map((hostname): NetworkRequest => ({
+    const { names, aliases } = this.#names.of(ip);
+    const [hostname = address, ...others] = names;
+    const request: NetworkRequest = {
       operation: "http",
       protocol,
       hostname,
+      names: others,
+      aliases,
       address,
       port,
       loopback: false,
-    }));
-    return this.#judgedAny(requests, (request) => {
+    };
+    return this.#judged(request, () => {
       const range = judgeRange(this.policy, request, ip);
       return range === 0 ? work() : { denied: range.message };
     });
-  }
-
-  /** Works under the first request that is allowed; the first denial is what the guest hears. */
-  #judgedAny(
-    requests: readonly NetworkRequest[],
-    work: (request: NetworkRequest) => Result<Denied>,
-  ): Result<Denied> {
-    const attempt = (at: number, reason: string): Result<Denied> => {
-      const request = requests[at]!;
-      return afterDecision(this.policy.judge(request), (decision) => {
-        if (decision === 0) return work(request);
-        const first = reason || decision.message;
-        return at === requests.length - 1 ? { denied: first } : attempt(at + 1, first);
-      });
-    };
-    return attempt(0, "");
   }
 }
 

@@ -8,7 +8,7 @@
  */
 import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";
-import { lookup, promises as dns } from "node:dns";
+import { Resolver, lookup, promises as dns } from "node:dns";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { Errno } from "../../abi/errno.js";
@@ -24,6 +24,10 @@ export interface DnsAnswer {
   error: string;
   json: string;
 }
+
+/** A chain of CNAMEs longer than this is no honest one; resolvers give up at about as many. */
+const maxAliases = 8;
+const aliasTimeoutMs = 1500;
 
 const recordTypes = new Set([
   "A",
@@ -126,6 +130,24 @@ export class Outside {
       if (error !== null) deferred.settle(errnoOf(error));
       else deferred.settle({ addresses: found.map(({ address }) => address) });
     });
+    return deferred;
+  }
+
+  /** The names that `name` is an alias of, nearest first; none where the resolver knows of none. */
+  aliases(name: string): Deferred<{ names: string[] }> {
+    const deferred = new Deferred<{ names: string[] }>();
+    const resolver = new Resolver({ timeout: aliasTimeoutMs, tries: 1 });
+    const names: string[] = [];
+    const next = (alias: string): void =>
+      resolver.resolveCname(alias, (error, found) => {
+        const target = error === null ? found[0]?.toLowerCase() : undefined;
+        if (target === undefined || names.includes(target) || names.length === maxAliases)
+          return deferred.settle({ names });
+        names.push(target);
+        next(target);
+      });
+    next(name);
+    deferred.onCancel(() => resolver.cancel());
     return deferred;
   }
 

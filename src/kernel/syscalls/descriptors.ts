@@ -25,6 +25,8 @@ type DescriptorCalls =
 
 /** include/uapi/linux/fs.h */
 const [SEEK_SET, SEEK_CUR, SEEK_END] = [0, 1, 2];
+/** setTimeout takes no more. */
+const longestTimerMs = 2 ** 31 - 1;
 const linePieceBytes = 4096;
 const newline = 10;
 
@@ -118,10 +120,13 @@ export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
     if (timeoutMs === 0) return { ready: false };
     const deferred = new Deferred<{ ready: boolean }>();
     let stop = (): void => undefined;
-    const timer = setTimeout(() => {
-      stop();
-      deferred.settle({ ready: false });
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        stop();
+        deferred.settle({ ready: false });
+      },
+      Math.min(timeoutMs, longestTimerMs),
+    );
     const look = (): void => {
       if (!stream.hasInput()) {
         stop = stream.readable.add(look);
