@@ -156,7 +156,7 @@ export class GuestPool {
   /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
   #measure(zygote: Zygote): boolean {
     if (this.#measuring) return true;
-    if (!this.#stale || this.#forking > 0 || this.#waiters.length > 0) return false;
+    if (!this.#stale || this.#forking > 0 || this.#waiters.size > 0) return false;
     const living = zygote.guestPids.length;
     if (living > this.#idle.length + this.#dropped) return false;
     // Those that wait would hide what they have not written yet. Their ends come back here.
