@@ -9,8 +9,6 @@
 import { Channel } from "../../guest/channel.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { guestWire } from "../../protocol/guest-calls.js";
-import type { kernelEvents } from "../../protocol/guest-calls.js";
-import type { Message } from "../../protocol/codec.js";
 import { ServingPort } from "../../protocol/port.js";
 import * as libc from "../../sandbox/libc.js";
 import { SECCOMP_RET_ALLOW, buildStage2 } from "../../sandbox/seccomp.js";
@@ -56,11 +54,14 @@ await null;
 __return({ sum: 1 + 1, path: join("a", "b") });
 `;
 
+const kernelPort = new ServingPort(guestWire);
+
 /** The order that a guest in a rehearsal is given. */
 export function startFrame(): Buffer {
-  const { nr, args } = kernelEvents.start;
-  const start = { options: JSON.stringify(options), source: Buffer.from(source) };
-  return encodeFrame(FrameKind.event, 0, nr, args, start);
+  return kernelPort.event("start", {
+    options: JSON.stringify(options),
+    source: Buffer.from(source),
+  });
 }
 
 export interface RehearsalTools {
@@ -82,18 +83,10 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
   const environment = { ...process.env };
   const globals = new Set(Reflect.ownKeys(globalThis));
   const drained = Buffer.alloc(64 * 1024);
-  const kernelPort = new ServingPort(guestWire);
   for (let round = 0; round < rounds; round++) {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof pair === "number") throw new Error(`rehearsal: socketpair: errno ${-pair}`);
     const [guestEnd, kernelEnd] = pair;
-    const send = <K extends keyof typeof kernelEvents>(
-      name: K,
-      args: Message<(typeof kernelEvents)[K]["args"]>,
-    ): void => {
-      const frame = kernelPort.event(name, args);
-      libc.write(kernelEnd, frame, 0, frame.length);
-    };
     const channel = new Channel(guestEnd, () => {
       throw new Error("rehearsal: the channel closed");
     });
@@ -104,7 +97,8 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
     libc.write(kernelEnd, start, 0, start.length);
     await tools.live(channel);
     // By the event loop, as everything after the start comes.
-    send("credit", { fd: 1, bytes: 1 });
+    const credit = kernelPort.event("credit", { fd: 1, bytes: 1 });
+    libc.write(kernelEnd, credit, 0, credit.length);
     await new Promise<void>((resolve) => setImmediate(resolve));
     channel.writeOutput(1, Buffer.from("text\n"));
     channel.event("exit", { code: 0 });
