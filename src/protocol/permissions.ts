@@ -136,6 +136,9 @@ export interface Requests {
     operation: Operation<"network">;
     protocol: "tcp" | "udp" | "dns";
     hostname: string;
+    /** Inside the kernel: the other names of the same target, and what they are aliases of. */
+    names?: readonly string[];
+    aliases?: readonly string[];
     address?: string;
     port?: number;
     loopback: boolean;

@@ -14,7 +14,7 @@ import { permissionScopes } from "../../protocol/permissions.js";
 import type { Mode, Request, Requests, RuleSet, Scope } from "../../protocol/permissions.js";
 import { commandMatcher } from "./commands.js";
 import { matchesName, matchesPath } from "./glob.js";
-import { namesAddresses, networkMatcher } from "./network-match.js";
+import { namesAddresses, namesHost, networkMatcher } from "./network-match.js";
 
 type Matcher<S extends Scope> = (request: Requests[S], mode: Mode) => boolean;
 
@@ -65,14 +65,21 @@ export function compileRules<S extends Scope>(
 
 /**
  * Whether the rule that allows a connection does so by naming the address or a narrow range around
- * it. Only that opens ranges which are refused even to those who may connect anywhere.
+ * it, or with "host" the exact host name. Only that opens what is refused even to those who may
+ * connect anywhere.
  */
-export function compileAddressRules(set: RuleSet): (request: Requests["network"]) => boolean {
+export function compileNamingRules(
+  set: RuleSet,
+  by: "address" | "host",
+): (request: Requests["network"]) => boolean {
   const decide = compileRules("network", set);
   const rules = set.rules.map(({ mode, operations, patterns = [] }) => {
     const matchers = patterns
       .map((pattern) => parseNetworkPattern(pattern))
-      .filter((pattern) => mode === "allow" && namesAddresses(pattern))
+      .filter(
+        (pattern) =>
+          mode === "allow" && (namesAddresses(pattern) || (by === "host" && namesHost(pattern))),
+      )
       .map(networkMatcher);
     return { operations: operations && new Set(operations), matchers };
   });
@@ -83,6 +90,15 @@ export function compileAddressRules(set: RuleSet): (request: Requests["network"]
         operations?.has(request.operation) !== false &&
         matchers.some((matches) => matches(request, "allow")),
     );
+}
+
+/** Whether a rule denies by host name. */
+export function deniesNames({ rules }: RuleSet): boolean {
+  return rules.some(
+    ({ mode, patterns = [] }) =>
+      mode === "deny" &&
+      patterns.some((pattern) => parseNetworkPattern(pattern).host.kind === "name"),
+  );
 }
 
 /** For `judge`, which has the scope inside the request. */
