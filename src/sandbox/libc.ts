@@ -185,6 +185,8 @@ const x64 = process.arch === "x64";
 /** Numbers of the few calls libc has no wrapper for everywhere. */
 const SYS_SECCOMP = x64 ? 317n : 277n;
 const SYS_CLOSE_RANGE = 436n;
+/** include/uapi/linux/close_range.h; since Linux 5.11. */
+const CLOSE_RANGE_CLOEXEC = 4n;
 const SYS_LANDLOCK_CREATE_RULESET = 444n;
 
 /** The calling thread's errno: the same address before and after a fork. */
@@ -409,9 +411,14 @@ export function syscall(number: number, a: number, b: number, c: number): number
   return result < 0n ? -errnoView[0]! : Number(result);
 }
 
-/** Closes every descriptor from `first` to `last` inclusive; `last` defaults to all the rest. */
-export function closeRange(first: number, last = 0xffff_ffff): number {
-  return checked(Number(nSyscall(SYS_CLOSE_RANGE, BigInt(first), BigInt(last), 0n, 0n, 0n, 0n)));
+/**
+ * Closes every descriptor from `first` to `last` inclusive; `last` defaults to all the rest.
+ * With `onExec` they are closed by the next exec instead. ENOSYS before Linux 5.9.
+ */
+export function closeRange(first: number, last = 0xffff_ffff, onExec = false): number {
+  const flags = onExec ? CLOSE_RANGE_CLOEXEC : 0n;
+  const result = nSyscall(SYS_CLOSE_RANGE, BigInt(first), BigInt(last), flags, 0n, 0n, 0n);
+  return checked(Number(result));
 }
 
 /** `[read end, write end]`, or `-errno`. */
@@ -435,6 +442,12 @@ export function setNonBlocking(fd: number, on: boolean): number {
   const flags = nFcntl(fd, F_GETFL, 0n);
   if (flags < 0) return -errnoView[0]!;
   return checked(nFcntl(fd, F_SETFL, BigInt(on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK)));
+}
+
+/** Whether the next exec closes it, or `-errno`. */
+export function closesOnExec(fd: number): boolean | number {
+  const flags = nFcntl(fd, F_GETFD, 0n);
+  return flags < 0 ? -errnoView[0]! : (flags & 1) !== 0;
 }
 
 export function setCloseOnExec(fd: number, on: boolean): number {
