@@ -241,8 +241,17 @@ export class Environment {
     return evaluateArithmetic(expression, arithmeticScope(this, true)).toString();
   }
 
+  /** The process has a process substitution's pipe under another number than the script. */
+  #ownPath(path: string): string {
+    const number = Number(path.slice("/dev/fd/".length));
+    if (!this.temporaryDescriptors.includes(number)) return path;
+    const real = this.descriptors.get(number)?.real() ?? -1;
+    return real < 0 ? path : `/dev/fd/${real}`;
+  }
+
   /** A path as the system takes it. */
   resolve(path: string): string {
+    if (path.startsWith("/dev/fd/")) return this.#ownPath(path);
     if (path.startsWith("/")) return path;
     return this.cwd.endsWith("/") ? this.cwd + path : `${this.cwd}/${path}`;
   }
