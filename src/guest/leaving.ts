@@ -8,6 +8,7 @@
  */
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
+import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
 
 /** Exit code of an uncaught error; src/node_exit_code.h: kGenericUserError. */
 const genericUserError = 1;
@@ -38,6 +39,7 @@ export function installLeaving(
   const leave = (code: number): never => {
     if (!emptied) {
       emptied = true;
+      leavingWork((text) => channel().writeErrorReport(text));
       channel().event("exit", { code: code | 0 });
     }
     libc._exit(code & 0xff);
@@ -146,6 +148,7 @@ export function installLeaving(
       fatal = false;
       return true;
     }
+    fatalWork(reported);
     channel().writeErrorReport(`${report(reported)}\nNode.js ${process.version}\n`);
     return leave(exitCode(code));
   };

@@ -5,8 +5,6 @@
 
 /** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
 export const refusedModules: readonly string[] = Object.freeze([
-  "inspector",
-  "inspector/promises",
   "trace_events",
   "sea",
   "ffi",

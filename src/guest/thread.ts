@@ -4,6 +4,7 @@
  * own start of the worker follows as the next message of its port.
  */
 import type { ThreadStart } from "./bindings/worker.js";
+import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
 import { assumeSharedIdentity, guestExecPath } from "./identity.js";
 import { installBindings } from "./install.js";
@@ -56,6 +57,7 @@ export function startThread(
   const { map } = helpers.loadBuiltinModule("fs").constructor;
   for (const id of loadedTooEarly) map.get(id).loaded = false;
   beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
+  startCoverageOfThread({ internalBinding, requireBuiltin });
   hideInternals(requireBuiltin);
   applyPlatformToWorker(requireBuiltin, start.identity.start.jsRuntime);
   installHostTools(channel);

@@ -13,6 +13,8 @@ export const limits = Object.freeze({
   outputWindowBytes: 256 * 1024,
   /** Each direction of a connection. */
   socketBufferBytes: 256 * 1024,
+  /** sizeof(sockaddr_un.sun_path); unix(7). */
+  socketPathBytes: 108,
   /** Connections that wait to be accepted, per listener; net.core.somaxconn. */
   backlog: 4096,
   /** Datagrams that wait to be received, per socket. */
@@ -30,7 +32,8 @@ export const limits = Object.freeze({
   pipeBytes: 64 * 1024,
   /** Entries of argv, of the environment and of the descriptor list. */
   arguments: 16_384,
-  stdinBufferBytes: 16 * 1024 * 1024,
+  /** Twice what the SDK sends ahead. */
+  stdinBufferBytes: 1024 * 1024,
   /** JSON of one `__return`. */
   returnValueBytes: 7 * 1024 * 1024,
   /** Replies waiting in a guest's socket before the kernel stops reading its calls. */

@@ -70,6 +70,11 @@ export const guestCalls = {
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
   /** setpgid(2). */
   setProcessGroup: { nr: 22, args: { pid: "u32", group: "u32" }, result: {} },
+  /**
+   * getpriority(2) and setpriority(2) of one process; `pid` 0 is the caller. `nice` outside -20…19
+   * changes nothing. Answers the nice value that holds afterwards.
+   */
+  priority: { nr: 23, args: { pid: "i32", nice: "i32" }, result: { nice: "i32" } },
   /** What the calling process, and the children it has waited for, have used: microseconds of CPU, bytes of memory. */
   usage: {
     nr: 3,

@@ -10,6 +10,7 @@ export type { Credentials, Identity } from "./credentials.js";
 export { FileSystem } from "./file-system.js";
 export { type DirectoryEntry, type FileStat, type FileSystemStat, MEMORY_DEVICE } from "./inode.js";
 export type { MountEntry, MountRequest } from "./mount-table.js";
+export { PAGE_BYTES } from "./page-cache.js";
 export { OpenFile } from "./open-file.js";
 export { type DescriptorView, type MachineView, mountLines, type ProcessView } from "./proc.js";
 export type { FileSystemLimits } from "./quota.js";

@@ -34,7 +34,7 @@ export class OpenFile {
   readonly #content: OpenContent | undefined;
   #references = 1;
 
-  /** Made by FileSystem.open, which has checked permissions; starts with one reference. */
+  /** Made by FileSystem.open, which has checked permissions and counted it; starts with one reference. */
   constructor(
     sb: SuperBlock,
     inode: Inode,
@@ -59,7 +59,18 @@ export class OpenFile {
       inode instanceof Directory
         ? pathOf(inode)
         : childPath(this.#origin.parent, this.#origin.name);
+    if (typeof path === "number") return "(too long)";
     return inode.nlink === 0 ? `${path} (deleted)` : path;
+  }
+
+  /** Where its content lies, for a copy: the numbers of its pages, or undefined when it is not in memory. */
+  get storedPages(): number[] | undefined {
+    return this.#inode instanceof RegularFile ? this.#inode.pages.numbers() : undefined;
+  }
+
+  /** Whether what is written here is gone or refused, whatever it is. */
+  get isDevice(): boolean {
+    return this.#inode instanceof CharacterDevice;
   }
 
   ref(): void {
@@ -72,6 +83,7 @@ export class OpenFile {
     if (--this.#references > 0) return;
     this.#inode.opens--;
     this.#content?.close();
+    this.#sb.account.give("file");
     this.#sb.evictIfUnused(this.#inode);
   }
 

@@ -2,7 +2,8 @@
  * open(2), in the order of checks of path_openat(), do_open() and may_open().
  *
  * Owns: the meaning of the open flags.
- * Invariant: a file made by this call is opened whatever its own mode says.
+ * Invariants: a file made by this call is opened whatever its own mode says; an open file is on
+ * the account until its last reference is gone.
  * Untrusted: path, flags and mode. Flags without meaning here are kept and ignored,
  * as Linux does; O_TMPFILE and O_PATH are refused.
  */
@@ -47,6 +48,20 @@ export function open(
   flags: number,
   mode: number,
 ): OpenFile | Failure {
+  // As Linux has it: the file before the walk.
+  if (!sb.admit(who, "file")) return -Errno.ENFILE;
+  const opened = openCounted(sb, who, path, flags, mode);
+  if (isFailure(opened)) sb.account.give("file");
+  return opened;
+}
+
+function openCounted(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  flags: number,
+  mode: number,
+): OpenFile | Failure {
   if (!isUnsigned(flags) || !isUnsigned(mode)) return -Errno.EINVAL;
   const has = (flag: number): boolean => (flags & flag) !== 0;
   if (has(O_PATH)) return -Errno.EINVAL;
@@ -66,7 +81,7 @@ export function open(
     if (refused !== 0) return refused;
     const permissions = mode & 0o7777 & ~who.umask;
     if (at.parent instanceof ExternalDirectory) {
-      const made = at.parent.createFile(at.name, flags, permissions);
+      const made = at.parent.createFile(at.name, flags, permissions, who);
       return isFailure(made) ? made : new OpenFile(sb, made.inode, flags, who, at, made.content);
     }
     const parent = inMemory(at.parent);

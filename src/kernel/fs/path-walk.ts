@@ -4,7 +4,8 @@
  * Owns: component parsing, "." and "..", symbolic links, search permission, and
  * the limits on names, paths and links.
  * Invariants: iterative, so depth costs no stack; work per walk is bounded by
- * `pathBytes * symlinkDepth`; no path leaves the root.
+ * `pathBytes * symlinkDepth`, and all walks of one system call together by `walkSteps`, after
+ * which they answer ELOOP; no path leaves the root.
  * Untrusted: the path and every link target met on the way.
  */
 import { posix } from "node:path";
@@ -117,9 +118,30 @@ export function resolve(
   return pathOf(at.inode as Directory);
 }
 
-export function childPath(parent: Directory, name: string): string {
+export function childPath(parent: Directory, name: string): string | Failure {
   const path = pathOf(parent);
+  if (isFailure(path)) return path;
   return path === "/" ? `/${name}` : `${path}/${name}`;
+}
+
+/** Collects the directories that the beginnings of a path lead to. */
+interface Along {
+  left: number;
+  directories: { end: number; directory: Directory }[];
+}
+
+/**
+ * The directories above the last component of an absolute path, each with how much of the path
+ * leads there, from the root on: what a walk for every beginning would find, in one.
+ */
+export function directoriesAlong(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+): readonly { end: number; directory: Directory }[] {
+  const along: Along = { left: Infinity, directories: [] };
+  walkFrom(sb, who, sb.root, wellFormed(path), Last.Entry, undefined, along);
+  return along.directories;
 }
 
 /** Walks `path`, already checked, from `start`, or from the root when it begins with a slash. */
@@ -130,6 +152,7 @@ export function walkFrom(
   path: string,
   last: Last,
   missing?: { path: string },
+  along?: Along,
 ): Location | Failure {
   const { nameBytes, symlinkDepth } = sb.limits;
   let text = path;
@@ -140,7 +163,13 @@ export function walkFrom(
     return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
 
   for (;;) {
+    if (--sb.stepsLeft < 0) return -Errno.ELOOP;
     if (!permitsSearch(directory, who)) return -Errno.EACCES;
+    if (along !== undefined && text.length - at < along.left) {
+      // What is left is an end of the path itself, not of a link in it.
+      along.left = text.length - at;
+      along.directories.push({ end: path.length - along.left, directory });
+    }
     const slash = text.indexOf("/", at);
     const end = slash === -1 ? text.length : slash;
     const name = text.slice(at, end);
@@ -183,8 +212,11 @@ export function walkFrom(
       return { parent: directory, name, kind: "name", slash: trailing, inode };
     }
     if (inode === undefined) {
-      if (missing !== undefined)
-        missing.path = normalize(`${pathOf(directory)}/${text.slice(at)}`).replace(/(.)\/$/, "$1");
+      if (missing !== undefined) {
+        const above = pathOf(directory);
+        if (isFailure(above)) return above;
+        missing.path = normalize(`${above}/${text.slice(at)}`).replace(/(.)\/$/, "$1");
+      }
       return -Errno.ENOENT;
     }
     if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
@@ -203,9 +235,17 @@ function afterSlashes(text: string, from: number): number {
   return at;
 }
 
-/** The absolute path of a directory still in the tree. */
-export function pathOf(directory: Directory): string {
+/** Trees may be deeper than any path; who asks for the path of such a directory gets no more than this. */
+const longestPathChars = 128 * 1024;
+
+/** The absolute path of a directory still in the tree, or -ENAMETOOLONG. */
+export function pathOf(directory: Directory): string | Failure {
   const names: string[] = [];
-  for (let at = directory; at !== at.parent; at = at.parent) names.push(at.name);
+  let length = 0;
+  for (let at = directory; at !== at.parent; at = at.parent) {
+    names.push(at.name);
+    length += at.name.length + 1;
+    if (length > longestPathChars) return -Errno.ENAMETOOLONG;
+  }
   return `/${names.reverse().join("/")}`;
 }

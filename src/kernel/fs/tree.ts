@@ -10,6 +10,7 @@
 import { randomInt } from "node:crypto";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { R_OK } from "../../abi/fcntl.js";
+import type { Steps } from "../io/steps.js";
 import { isUnsigned } from "./attributes.js";
 import { type Credentials, permits } from "./credentials.js";
 import {
@@ -24,14 +25,19 @@ import { Directory, type DirectoryEntry, type Inode } from "./inode.js";
 import { checkPath, isFailure, Last, startOf, walk, walkFrom, wellFormed } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
-/** A directory being emptied, and where to continue once it is gone. */
+/** A directory being emptied, where it was, and where to continue once it is gone. */
 interface Level {
   directory: Directory;
+  parent: Directory;
+  name: string;
   rest: Iterator<DirectoryEntry>;
 }
 
-/** Removes what `path` names, links unfollowed, with everything below. Stops at the first failure. */
-export function removeTree(sb: SuperBlock, who: Credentials, path: string): 0 | Failure {
+/**
+ * Removes what `path` names, links unfollowed, with everything below. Stops at the first failure.
+ * Others work between two steps: a directory that has been moved meanwhile is left where it is.
+ */
+export function* removeTree(sb: SuperBlock, who: Credentials, path: string): Steps<0> {
   const at = walk(sb, who, path, Last.Entry);
   if (isFailure(at)) return at;
   if (at.kind === "root") return -Errno.EBUSY;
@@ -49,28 +55,32 @@ export function removeTree(sb: SuperBlock, who: Credentials, path: string): 0 | 
     const entries = directory.list();
     if (isFailure(entries)) return entries;
     if (entries.length > 0 && !permits(directory, who, R_OK)) return -Errno.EACCES;
-    levels.push({ directory, rest: entries.values() });
+    const { parent, name } = directory;
+    levels.push({ directory, parent, name, rest: entries.values() });
     return 0;
   };
   let failure = descend(at.inode);
   while (failure === 0) {
+    yield;
     const level = levels.at(-1);
     if (level === undefined) return 0;
+    const { directory, parent, name: own } = level;
+    if (directory.parent !== parent || directory.name !== own || directory.removed)
+      return -Errno.ENOENT;
     const entry = level.rest.next();
     if (entry.done === true) {
       levels.pop();
-      const { directory } = level;
-      failure = removeDirectoryAt(sb, who, directory.parent, directory.name, directory);
+      failure = removeDirectoryAt(sb, who, parent, own, directory);
       continue;
     }
     const { name } = entry.value;
-    const inode = level.directory.lookup(name, who);
+    const inode = directory.lookup(name, who);
     // Gone meanwhile, which only something outside can have done.
     if (inode === undefined) continue;
     if (isFailure(inode)) return inode;
     if (inode.covered !== undefined) return -Errno.EBUSY;
     if (inode instanceof Directory) failure = descend(inode);
-    else failure = removeEntry(sb, who, level.directory, name, inode);
+    else failure = removeEntry(sb, who, directory, name, inode);
   }
   return failure;
 }

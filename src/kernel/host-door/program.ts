@@ -92,7 +92,7 @@ export class HostProgram {
 
     const pid = vm.processes.allocatePid();
     const stdin = options.stdin
-      ? new HostInput((bytes) => {
+      ? new HostInput(vm.account, (bytes) => {
           if (bytes > 0) listener.stdinTaken(bytes);
         })
       : undefined;

@@ -12,6 +12,7 @@ import { MalformedMessage } from "../../protocol/codec.js";
 import type { Message } from "../../protocol/codec.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { guestFlowEvents, kernelFlowEvents } from "../../protocol/flow-calls.js";
+import type { Account } from "../machine/account.js";
 import type { Description, DescriptorTable } from "../process/descriptors.js";
 import { describe } from "../process/describe.js";
 import { Deferred } from "./deferred.js";
@@ -25,14 +26,20 @@ export type Notify = <K extends keyof FlowEvents>(
 
 /** What flows need of their process. */
 export interface FlowOwner {
+  readonly account: Account;
   readonly descriptors: DescriptorTable;
   isEnded(): boolean;
   readonly notifyFlow: Notify;
   brokenPipe(): void;
 }
 
+/** The least room of a write that waits: further small ones fit behind it. */
+const pendingRoomBytes = 1024;
+
 interface Pending {
-  data: Uint8Array;
+  readonly memory: Buffer;
+  start: number;
+  end: number;
   passed: Description | undefined;
 }
 
@@ -104,7 +111,8 @@ class Flow {
   write(data: Uint8Array, passed?: Description): void {
     this.#spent += data.byteLength;
     if (this.#spent > flowWindowBytes) throw new MalformedMessage("write beyond the flow's window");
-    if (this.#broken) return passed?.unref();
+    // A descriptor travels with a byte; unix(7).
+    if (this.#broken || data.byteLength === 0) return passed?.unref();
     let rest = data;
     if (this.#pending.length === 0 && passed === undefined) {
       const written = this.stream.write(data);
@@ -113,9 +121,36 @@ class Flow {
       this.#took(data.byteLength - rest.byteLength);
     }
     if (rest.byteLength === 0) return;
-    // The frame that carried `data` is gone once this returns.
-    this.#pending.push({ data: Buffer.from(rest), passed });
+    if (!this.#keep(rest, passed)) {
+      passed?.unref();
+      return this.#break(Errno.ENOBUFS);
+    }
     if (this.#stopWriting === undefined) this.#advance();
+  }
+
+  /** A copy, as the frame that carried `data` is gone soon; false when the VM holds too much. */
+  #keep(data: Uint8Array, passed: Description | undefined): boolean {
+    const last = this.#pending.at(-1);
+    if (passed === undefined && last !== undefined) {
+      const room = last.memory.length - last.end;
+      if (data.byteLength <= room) {
+        last.memory.set(data, last.end);
+        last.end += data.byteLength;
+        return true;
+      }
+    }
+    const size =
+      passed === undefined ? Math.max(data.byteLength, pendingRoomBytes) : data.byteLength;
+    if (!this.#owner.account.take("flowWrite", size)) return false;
+    const memory = Buffer.allocUnsafeSlow(size);
+    memory.set(data);
+    this.#pending.push({ memory, start: 0, end: data.byteLength, passed });
+    return true;
+  }
+
+  #forget(pending: Pending): void {
+    pending.passed?.unref();
+    this.#owner.account.give("flowWrite", pending.memory.length);
   }
 
   #advance(): void {
@@ -124,7 +159,10 @@ class Flow {
         this.stream.pass(next.passed);
         next.passed = undefined;
       }
-      const written = this.stream.isReleased ? -Errno.EPIPE : this.stream.write(next.data);
+      const { memory, start, end } = next;
+      const written = this.stream.isReleased
+        ? -Errno.EPIPE
+        : this.stream.write(memory.subarray(start, end));
       if (written === -Errno.EAGAIN) {
         this.#stopWriting = this.stream.writable.add(() => {
           this.#stopWriting = undefined;
@@ -133,8 +171,8 @@ class Flow {
         return;
       }
       if (written < 0) return this.#break(-written);
-      next.data = next.data.subarray(written);
-      if (next.data.byteLength === 0) this.#pending.shift();
+      next.start += written;
+      if (next.start === next.end) this.#forget(this.#pending.shift()!);
       this.#took(written);
     }
     for (const shutdown of this.#shutdowns.splice(0)) this.#shutDown(shutdown);
@@ -152,7 +190,7 @@ class Flow {
 
   #break(errno: number): void {
     this.#broken = true;
-    for (const { passed } of this.#pending.splice(0)) passed?.unref();
+    for (const pending of this.#pending.splice(0)) this.#forget(pending);
     for (const shutdown of this.#shutdowns.splice(0)) shutdown.settle(-Errno.ENOTCONN);
     if (this.#closed) return this.#release();
     if (errno === Errno.EPIPE) this.#owner.brokenPipe();
@@ -185,7 +223,8 @@ class Flow {
     if (this.#released) return;
     this.#released = true;
     this.#stopWriting?.();
-    for (const { passed } of this.#pending.splice(0)) passed?.unref();
+    for (const pending of this.#pending.splice(0)) this.#forget(pending);
+    this.#owner.account.give("flow");
     this.stream.unref();
   }
 }
@@ -225,7 +264,11 @@ export class FlowTable {
   #open(number: number, fd: number): void {
     if (this.#flows.has(number)) throw new MalformedMessage(`flow ${number} is open already`);
     const stream = this.#owner.descriptors.stream(fd);
-    if (stream === undefined || this.#flows.size >= this.#limit) {
+    if (
+      stream === undefined ||
+      this.#flows.size >= this.#limit ||
+      !this.#owner.account.take("flow")
+    ) {
       const errno = stream === undefined ? Errno.EBADF : Errno.ENFILE;
       this.#owner.notifyFlow("flowBroken", { flow: number, errno });
       this.#owner.notifyFlow("flowEnd", { flow: number, errno });

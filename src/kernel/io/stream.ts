@@ -17,24 +17,65 @@ export type StreamKind = "pipe" | "tcp" | "udp" | "tty" | "host" | "null";
 /** An open file description on its way to another process; SCM_RIGHTS. */
 export type Passable = Stream | OpenFile;
 
+/** What a stream in flight tells. */
+interface InTransit {
+  suspect(): void;
+}
+
+/** Streams whose last reference is gone and that have not been released yet. */
+const ending: Stream[] = [];
+let releasing = false;
+
+/** One after the other: a stream that carries a stream that carries one costs no stack. */
+function releaseAll(): void {
+  if (releasing) return;
+  releasing = true;
+  try {
+    for (let next = ending.pop(); next !== undefined; next = ending.pop()) next.lastReferenceGone();
+  } finally {
+    releasing = false;
+  }
+}
+
 export abstract class Stream {
   abstract readonly kind: StreamKind;
   /** Woken when `read` may answer something else than EAGAIN. */
   readonly readable = new WaitQueue();
   /** Woken when `write` may. */
   readonly writable = new WaitQueue();
+  /** Set while a reference to it travels in a queue. */
+  transit: InTransit | undefined;
   #references = 1;
+
+  get references(): number {
+    return this.#references;
+  }
 
   ref(): void {
     if (this.#references > 0) this.#references++;
   }
 
   unref(): void {
-    if (this.#references === 0 || --this.#references > 0) return;
+    if (this.#references === 0) return;
+    if (--this.#references > 0) return this.transit?.suspect();
+    ending.push(this);
+    releaseAll();
+  }
+
+  /** Called once, when nothing refers to it any more. */
+  lastReferenceGone(): void {
     this.released();
     this.readable.wakeAll();
     this.writable.wakeAll();
   }
+
+  /** Streams that its queues keep alive. */
+  holds(): Stream[] {
+    return [];
+  }
+
+  /** Empties those queues: nobody will read them. */
+  letGo(): void {}
 
   /** Nobody holds a descriptor any more. */
   get isReleased(): boolean {

@@ -13,6 +13,7 @@ import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { installPrograms } from "../process/programs.js";
@@ -63,6 +64,8 @@ export class Vm {
   readonly limits: VmLimits;
   /** What it makes the kernel hold. */
   readonly account: Account;
+  /** Its descriptors that travel in pipes. */
+  readonly transit: Transit;
   readonly network: Network;
   /** Where the OS processes come from. */
   readonly takeGuest: TakeGuest;
@@ -91,8 +94,13 @@ export class Vm {
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
     this.account = new Account(options.limits);
+    this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes);
-    this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
+    this.fs = new FileSystem(
+      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
+      Date.now,
+      this.account,
+    );
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
     if (options.tools.length > 0) this.registerTools(options.tools);
@@ -101,6 +109,7 @@ export class Vm {
       identity.hostname,
       this.limits,
       options.loopbackExemptPorts ?? [],
+      this.transit,
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
@@ -136,6 +145,8 @@ export class Vm {
   /** Lets go of what the machine holds on the host; calls of its last guests fail with EIO. */
   dispose(): void {
     this.disposed = true;
+    this.account.close();
+    this.transit.close();
     this.fs.dispose();
   }
 
@@ -225,10 +236,12 @@ function viewOf(process: Process): ProcessView {
     descriptors: () =>
       Array.from(descriptors.entries(), ([fd, description]) => ({
         fd,
-        target:
-          description instanceof OpenFile
-            ? description.path
-            : `${description.kind === "tcp" || description.kind === "udp" ? "socket" : "pipe"}:[${pid * 256 + fd}]`,
+        // Made when it is asked for: a path may be long.
+        get target() {
+          if (description instanceof OpenFile) return description.path;
+          const socket = description.kind === "tcp" || description.kind === "udp";
+          return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
+        },
       })),
   };
 }

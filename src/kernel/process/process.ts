@@ -98,6 +98,8 @@ export class Process {
   ppid: number;
   processGroup: number;
   session: number;
+  /** -20 to 19, as getpriority(2) tells it. Only kept and handed down: guests share the host's CPUs evenly. */
+  nice = 0;
   readonly argv: readonly string[];
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
@@ -110,6 +112,9 @@ export class Process {
   }
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
+  get account(): Vm["account"] {
+    return this.vm.account;
+  }
   get fs(): Vm["fs"] {
     return this.vm.fs;
   }
@@ -133,8 +138,7 @@ export class Process {
   /** `sink` is there for programs that the host started. */
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
-    this.descriptors = new DescriptorTable(vm.limits.openFiles);
-    this.watches = new WatchList(vm.limits.watches, (event) =>
+    this.watches = new WatchList(vm.limits.watches, vm.account, (event) =>
       this.#tellThreads("fileEvent", event),
     );
     this.pid = settings.pid;
@@ -352,6 +356,7 @@ export class Process {
     const { outputWindowBytes } = limits;
     const flows = new FlowTable(
       {
+        account: this.vm.account,
         descriptors: this.descriptors,
         isEnded: () => this.ended,
         notifyFlow: (name, args) => {

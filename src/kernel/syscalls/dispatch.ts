@@ -40,5 +40,8 @@ export function dispatch<K extends keyof Handlers>(
   name: K,
   args: CallArgs<Calls, K>,
 ): Answer<CallResult<Calls, K>> {
-  return admit(process, name, args, (admitted) => handlers[name](process, admitted));
+  const { fs } = process;
+  return fs.bounded(() =>
+    admit(process, name, args, (admitted) => fs.bounded(() => handlers[name](process, admitted))),
+  );
 }
