@@ -17,12 +17,7 @@ import {
 } from "../../sandbox/namespaces.js";
 import type { OtherNamespace } from "../../sandbox/namespaces.js";
 import { applyFixedRlimits, dataBytes, limitData, openStatus } from "../../sandbox/rlimits.js";
-import {
-  buildStage2,
-  buildZygoteFilter,
-  install,
-  prepareStage2,
-} from "../../sandbox/seccomp.js";
+import { buildStage2, buildZygoteFilter, install, prepareStage2 } from "../../sandbox/seccomp.js";
 import { selfTest } from "../../sandbox/self-test.js";
 import { endOtherThreads } from "../../sandbox/threads.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
@@ -89,8 +84,8 @@ function leaveHost(layers: Layers): void {
   const busy = endOtherThreads();
   const root = libc.geteuid() === 0;
   if (root) enterNamespaces(layers);
-  const id = root ? dropRoot() : libc.geteuid();
-  layers.note("uid", root, root ? `uid and gid ${id}` : `uid ${id} started us, which is not root`);
+  if (root) dropRoot(layers);
+  else layers.note("uid", false, `started by uid ${libc.geteuid()}, not by root`);
   const alone = unshare("userns");
   const why = busy ?? `unshare: errno ${-alone}`;
   layers.note("userns", alone === 0, alone === 0 ? "in which nobody is mapped" : why);
@@ -99,15 +94,19 @@ function leaveHost(layers: Layers): void {
   must("capset", dropCapabilities());
 }
 
-/** The id that guests have from here on: one of their own, or nobody's where the machine has no such id. */
-function dropRoot(): number {
-  must("setgroups", libc.setgroups([]));
+/** Takes an id of its own, or nobody's where the machine has no such id. */
+function dropRoot(layers: Layers): void {
+  const groups = libc.setgroups([]);
+  if (groups < 0) {
+    // Root in name only: without the right to change ids there is little else to give up.
+    layers.note("uid", false, `setgroups: errno ${-groups}`);
+    return;
+  }
   const own = firstOwnId + libc.getpid();
   const id = libc.setresgid(own, own, own) === 0 ? own : nobody;
   if (id === nobody) must("setresgid", libc.setresgid(nobody, nobody, nobody));
-  if (libc.setresuid(id, id, id) === 0) return id;
-  must("setresuid", libc.setresuid(nobody, nobody, nobody));
-  return nobody;
+  if (libc.setresuid(id, id, id) < 0) must("setresuid", libc.setresuid(nobody, nobody, nobody));
+  layers.note("uid", true, `uid ${libc.geteuid()}, no groups`);
 }
 
 export interface Prepared {

@@ -23,7 +23,8 @@ import { closeAllFrom } from "../../sandbox/descriptors.js";
 import * as libc from "../../sandbox/libc.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
-import { lockDown, measureBase, prepareLockDown, proveLockDown } from "./lock-down.js";
+import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
+import type { Prepared } from "./lock-down.js";
 import { rehearse } from "./rehearsal.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
@@ -101,12 +102,11 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
-  prepareLockDown();
   const memory = {
     memoryBytes: guestMemoryBytes,
     mostMemoryBytes: vmLimitTable.memoryBytes.most,
   };
-  proveLockDown(memory);
+  const prepared = prepareLockDown(memory);
 
   const grow = (steps: (() => void)[]) =>
     steps.map((step) => () => {
@@ -120,7 +120,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     load!();
     idleSteps.push(...rest);
   };
-  serve(idleSteps, typeScript, (socket) => {
+  serve(prepared, idleSteps, typeScript, (socket) => {
     channel = new Channel(socket, () => {
       libc._exit(1);
       throw new Error("unreachable");
@@ -137,6 +137,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
  * had nothing to do for a while, or much. Returns only in a forked guest, after `guest` ran.
  */
 function serve(
+  prepared: Prepared,
   idleSteps: (() => void)[],
   typeScript: () => void,
   guest: (socket: number) => void,
@@ -151,7 +152,7 @@ function serve(
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
   let forks = 0;
-  send(ControlKind.ready, libc.getpid(), 0);
+  announce(send, prepared);
   for (;;) {
     const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
     const readable = libc.pollReadable(controlFd, waitMs);
@@ -180,6 +181,8 @@ function serve(
         return guest(guestSocketFd);
       }
       for (const fd of fds) libc.close(fd);
+      // Without its first process a PID namespace takes no more: the kernel process starts another zygote.
+      if (pid < 0 && lost(prepared.lifeline)) libc._exit(1);
       send(ControlKind.forked, a, pid);
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
@@ -190,6 +193,18 @@ function serve(
       send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));
     } else if (kind === ControlKind.limitCpu) limitCpu(a, message.readInt32LE(8));
   }
+}
+
+/** Says that it serves, and what its guests are confined by. */
+function announce(send: (kind: number, a: number, b: number) => void, prepared: Prepared): void {
+  const layers = Buffer.from(JSON.stringify(prepared.layers));
+  send(ControlKind.ready, prepared.firstPid, layers.length);
+  if (libc.write(controlFd, layers, 0, layers.length) !== layers.length) libc._exit(0);
+}
+
+/** Whether the process at the other end of the pipe is gone. */
+function lost(lifeline: number): boolean {
+  return lifeline >= 0 && (libc.pollWritable(lifeline, 0) & libc.POLLERR) !== 0;
 }
 
 /**
