@@ -17,6 +17,16 @@ export interface Credentials {
   cwd: string;
   /** The calling process, which /proc/self leads to. */
   readonly pid?: number;
+  /** Set where somebody stronger than the guest acts on paths in which the guest may have put links. */
+  readonly links?: LinkGuard;
+}
+
+/**
+ * Links that a guest may have made lead only to what lies below their own directory; another one
+ * ends the walk with ELOOP and is named here.
+ */
+export interface LinkGuard {
+  refused?: string;
 }
 
 /** Only the identity, for calls that walk no path. */

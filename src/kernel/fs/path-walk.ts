@@ -5,12 +5,13 @@
  * the limits on names, paths and links.
  * Invariants: iterative, so depth costs no stack; work per walk is bounded by
  * `pathBytes * symlinkDepth`, and all walks of one system call together by `walkSteps`, after
- * which they answer ELOOP; no path leaves the root.
+ * which they answer ELOOP; no path leaves the root; for a caller
+ * with a `LinkGuard`, no link of a guest's leads out of its own directory.
  * Untrusted: the path and every link target met on the way.
  */
 import { posix } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
-import { type Credentials, permitsSearch } from "./credentials.js";
+import { type Credentials, type LinkGuard, permitsSearch } from "./credentials.js";
 import { Directory, type Inode, SymbolicLink } from "./inode.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -159,11 +160,15 @@ export function walkFrom(
   let directory = text.charCodeAt(0) === SLASH ? sb.root : start;
   let at = afterSlashes(text, 0);
   let followed = 0;
+  const fence = who.links && new Fence(who.links);
+  const arrived = (location: Location): Location | Failure =>
+    fence === undefined || fence.contains(location) ? location : -Errno.ELOOP;
   if (at === text.length)
     return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
 
   for (;;) {
     if (--sb.stepsLeft < 0) return -Errno.ELOOP;
+    if (fence?.passes(directory, text.length - at) === false) return -Errno.ELOOP;
     if (!permitsSearch(directory, who)) return -Errno.EACCES;
     if (along !== undefined && text.length - at < along.left) {
       // What is left is an end of the path itself, not of a link in it.
@@ -181,7 +186,7 @@ export function walkFrom(
       const target = name === "." ? directory : directory.parent;
       if (final) {
         const kind = name === "." ? "dot" : "dotdot";
-        return { parent: directory, name, kind, slash: trailing, inode: target };
+        return arrived({ parent: directory, name, kind, slash: trailing, inode: target });
       }
       directory = target;
       at = next;
@@ -197,19 +202,26 @@ export function walkFrom(
 
     if (inode instanceof SymbolicLink && (!final || followsLast(last, trailing))) {
       if (++followed > symlinkDepth) return -Errno.ELOOP;
+      fence?.follow(inode, directory, name, text.length - end);
       text = inode.target + text.slice(end);
       inode.accessed(sb.now());
       if (text.charCodeAt(0) === SLASH) directory = sb.root;
       at = afterSlashes(text, 0);
       if (at === text.length)
-        return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
+        return arrived({
+          parent: directory,
+          name: "",
+          kind: "root",
+          slash: false,
+          inode: directory,
+        });
       continue;
     }
 
     if (final) {
       const needsDirectory = trailing && last !== Last.Entry && inode !== undefined;
       if (needsDirectory && !(inode instanceof Directory)) return -Errno.ENOTDIR;
-      return { parent: directory, name, kind: "name", slash: trailing, inode };
+      return arrived({ parent: directory, name, kind: "name", slash: trailing, inode });
     }
     if (inode === undefined) {
       if (missing !== undefined) {
@@ -223,6 +235,55 @@ export function walkFrom(
     directory = inode;
     at = next;
   }
+}
+
+/** What the links met on a guarded walk may lead to. */
+class Fence {
+  readonly #guard: LinkGuard;
+  /** Links whose text is still being walked; `rest` is how much of the path comes after it. */
+  readonly #links: { path: string; below: string | Failure; rest: number }[] = [];
+
+  constructor(guard: LinkGuard) {
+    this.#guard = guard;
+  }
+
+  follow(link: SymbolicLink, directory: Directory, name: string, rest: number): void {
+    // Nobody in the machine makes links of root's, or any on a mount that takes no change.
+    if (link.uid === 0 || link.readOnly) return;
+    const below = pathOf(directory);
+    const path = isFailure(below) ? name : `${below === "/" ? "" : below}/${name}`;
+    this.#links.push({ path, below, rest });
+  }
+
+  /** Whether the links whose text ends at `directory`, with `left` to go, have led below theirs. */
+  passes(directory: Directory, left: number): boolean {
+    for (let link = this.#links.at(-1); link !== undefined; link = this.#links.at(-1)) {
+      // With its last component to come, the end of the walk decides.
+      if (left > link.rest) return true;
+      if (!isWithin(pathOf(directory), link.below)) return this.#refuse(link.path);
+      this.#links.pop();
+    }
+    return true;
+  }
+
+  /** Whether the links that end with the path have led below their directories. */
+  contains({ kind, parent, inode }: Location): boolean {
+    const end = kind === "name" ? parent : (inode as Directory);
+    const path = this.#links.length === 0 ? "" : pathOf(end);
+    const out = this.#links.findLast(({ below }) => !isWithin(path, below));
+    return out === undefined || this.#refuse(out.path);
+  }
+
+  #refuse(path: string): false {
+    this.#guard.refused = path;
+    return false;
+  }
+}
+
+function isWithin(path: string | Failure, directory: string | Failure): boolean {
+  // Deeper than any path may be: nobody can tell, so it is not.
+  if (isFailure(path) || isFailure(directory)) return false;
+  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
 }
 
 function followsLast(last: Last, trailing: boolean): boolean {

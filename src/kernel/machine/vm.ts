@@ -52,6 +52,14 @@ export const hostCredentials: Credentials = Object.freeze({
   cwd: "/",
 });
 
+/**
+ * The host on a path in which a guest may have planted links; `followLinks` says that it asked to
+ * have them followed wherever they lead.
+ */
+export function hostCaller(followLinks: boolean): Credentials {
+  return followLinks ? hostCredentials : { ...hostCredentials, links: {} };
+}
+
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
 
@@ -95,7 +103,7 @@ export class Vm {
     this.limits = options.limits;
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
-    this.processes = new ProcessTable(this.limits.processes);
+    this.processes = new ProcessTable(this.limits.processes, this.account);
     this.fs = new FileSystem(
       { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
       Date.now,
@@ -171,48 +179,49 @@ export class Vm {
 
   /** Writes a file for the host, with what is missing on the way. */
   writeHostFile(path: string, data: Uint8Array): number {
-    const made = this.makeHostFile(path);
-    return made < 0 ? made : this.fs.writeFile(hostCredentials, path, data, O_WRONLY | O_TRUNC, 0);
+    const who = hostCaller(false);
+    const made = this.makeHostFile(who, path);
+    return made < 0 ? made : this.fs.writeFile(who, path, data, O_WRONLY | O_TRUNC, 0);
   }
 
   /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
-  makeHostFile(path: string): number {
-    const file = this.fs.open(hostCredentials, path, O_WRONLY, 0);
+  makeHostFile(who: Credentials, path: string): number {
+    const file = this.fs.open(who, path, O_WRONLY, 0);
     if (typeof file !== "number") {
       file.unref();
       return 0;
     }
     if (file !== -Errno.ENOENT) return file;
     const slash = path.lastIndexOf("/");
-    const parents = slash > 0 ? this.makeHostDirectories(path.slice(0, slash)) : 0;
+    const parents = slash > 0 ? this.makeHostDirectories(who, path.slice(0, slash)) : 0;
     if (parents < 0) return parents;
-    const made = this.fs.open(hostCredentials, path, O_WRONLY | O_CREAT, 0o644);
+    const made = this.fs.open(who, path, O_WRONLY | O_CREAT, 0o644);
     if (typeof made === "number") return made;
-    made.chown(identity.uid, identity.gid, hostCredentials);
+    made.chown(identity.uid, identity.gid, who);
     made.unref();
     return 0;
   }
 
   /** mkdir -p for the host. Answers 0 or -errno. */
-  makeHostDirectories(path: string): number {
-    const made = this.fs.mkdirTree(hostCredentials, path, 0o755);
+  makeHostDirectories(who: Credentials, path: string): number {
+    const made = this.fs.mkdirTree(who, path, 0o755);
     if (typeof made === "number") return made;
     for (let end = made.length; end !== -1; end = path.indexOf("/", end + 1)) {
-      this.#giveToGuest(path.slice(0, end));
+      this.#giveToGuest(who, path.slice(0, end));
       if (end >= path.length) break;
     }
-    this.#giveToGuest(path);
+    this.#giveToGuest(who, path);
     return 0;
   }
 
-  makeHostDirectory(path: string): number {
-    const made = this.fs.mkdir(hostCredentials, path, 0o755);
-    if (made === 0) this.#giveToGuest(path);
+  makeHostDirectory(who: Credentials, path: string): number {
+    const made = this.fs.mkdir(who, path, 0o755);
+    if (made === 0) this.#giveToGuest(who, path);
     return made;
   }
 
-  #giveToGuest(path: string): void {
-    this.fs.chown(hostCredentials, path, identity.uid, identity.gid, true);
+  #giveToGuest(who: Credentials, path: string): void {
+    this.fs.chown(who, path, identity.uid, identity.gid, true);
   }
 }
 

@@ -143,7 +143,7 @@ export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
     return decision === 0 ? start(parent, args, prepared) : decision;
   return afterwards(decision, () => {
     // What the name stands for may have changed while the answer was awaited.
-    const now = prepare(parent, args);
+    const now = parent.fs.bounded(() => prepare(parent, args));
     if (typeof now === "number") return now;
     return sameFiles(prepared.image, now.image) ? start(parent, args, now) : denial(requests[0]!);
   });
@@ -203,6 +203,8 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
   const { credentials, environment, image } = prepared;
   if (typeof image === "number") return image;
+  const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
+  if (!vm.processes.hasRoom(textBytes)) return -Errno.EAGAIN;
 
   const handed = handDown(parent, args.fds);
   if (typeof handed === "number") return handed;
@@ -223,6 +225,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     ],
     budget: parent.budget,
     inheritedIgnored,
+    textBytes,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
   child.nice = parent.nice;
@@ -304,6 +307,14 @@ function parseEnvironment(entries: readonly string[]): Record<string, string> {
     if (!env.has(name)) env.set(name, entry.slice(equals + 1));
   }
   return Object.fromEntries(env);
+}
+
+/** A string's own objects, and its entry in a list or record. */
+const textOverhead = 96;
+
+/** Twice the text: what the process is started with is kept as it is and as what goes to the guest. */
+function occupiedBy(texts: readonly string[]): number {
+  return 2 * bytesOf(texts) + texts.length * textOverhead;
 }
 
 function bytesOf(texts: readonly string[]): number {

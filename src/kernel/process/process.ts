@@ -72,9 +72,12 @@ export interface ProcessSettings {
   inheritedIgnored: readonly number[];
   /** RLIMIT_NOFILE; at most that of the VM. */
   openFilesLimit?: number;
+  /** What its arguments and environment occupy, when a guest chose them. */
+  textBytes?: number;
 }
 
 const nothing = new Uint8Array(0);
+const zombieNameChars = 256;
 const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
 /** One thread of the process: where its frames come from, its replies go to, and its output windows. */
@@ -100,7 +103,9 @@ export class Process {
   session: number;
   /** -20 to 19, as getpriority(2) tells it. Only kept and handed down: guests share the host's CPUs evenly. */
   nice = 0;
-  readonly argv: readonly string[];
+  argv: readonly string[];
+  /** What is on the account for its arguments and environment. */
+  textBytes: number;
   readonly startedAtMs = Date.now();
   readonly credentials: Credentials;
   readonly descriptors: DescriptorTable;
@@ -146,6 +151,7 @@ export class Process {
     this.processGroup = settings.processGroup;
     this.session = settings.session;
     this.argv = settings.argv;
+    this.textBytes = settings.textBytes ?? 0;
     this.credentials = { ...credentials, pid: settings.pid };
     this.inheritedIgnored = settings.inheritedIgnored;
     this.budget = settings.budget;
@@ -197,6 +203,16 @@ export class Process {
     if (this.#sink !== undefined) this.#report(Buffer.from(`${errorCode}: ${errorMessage}\n`));
     this.#finish({ exitCode: 128 + SIGKILL, signal: SIGKILL, errorCode, errorMessage });
     this.#guest?.end();
+  }
+
+  /** A zombie has no arguments and no environment, only its name; answers what is free now. */
+  forgetText(): number {
+    const freed = this.textBytes;
+    this.textBytes = 0;
+    this.argv = this.argv.slice(0, 1).map((name) => name.slice(0, zombieNameChars));
+    if (this.startOptions !== undefined)
+      this.startOptions = { ...this.startOptions, argv: [], env: {} };
+    return freed;
   }
 
   residentExec(sequence: number, source: string): void {
