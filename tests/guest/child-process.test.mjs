@@ -138,7 +138,8 @@ test("interpreters, execute permission and PATH", async () => {
 });
 
 test("processes of one VM see each other and nobody else", async () => {
-  await using other = await NodeRuntime.create();
+  const other = await NodeRuntime.create();
+  after(() => other.dispose());
   const sleeper = await other.spawn("setInterval(() => {}, 1000)");
   const result = await value(`
     const child = cp.spawn("node", ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
@@ -156,7 +157,8 @@ test("processes of one VM see each other and nobody else", async () => {
 });
 
 test("a fork bomb meets EAGAIN, and the machine keeps answering", async () => {
-  await using bombed = await NodeRuntime.create();
+  const bombed = await NodeRuntime.create();
+  after(() => bombed.dispose());
   const bomb = await bombed.run(
     `${prelude}let made = 0; for (;;) { const r = cp.spawn("sleep", ["1000"], { stdio: "ignore" }); r.on("error", () => {}); if (r.pid === undefined) break; made++; } __return(made); process.exit(0);`,
   );
