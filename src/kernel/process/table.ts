@@ -81,7 +81,11 @@ export class ProcessTable {
     };
     if (child.ended) return reap();
     const deferred = new Deferred<ExitStatus>();
-    deferred.onCancel(child.exited.add(() => deferred.settle(reap())));
+    // What its streams had to say comes first; see the end of a flow.
+    const ended = (): void => {
+      if (!deferred.settled) deferred.settle(reap());
+    };
+    deferred.onCancel(child.exited.add(() => queueMicrotask(ended)));
     return deferred;
   }
 

@@ -306,6 +306,10 @@ function* copyFile(
   }
 }
 
+function* removeTree({ fs, credentials }: FsProcess, path: string): Steps<Record<never, never>> {
+  return done(yield* fs.removeTreeInSteps(credentials, path));
+}
+
 /** A package.json's bytes, or `undefined` for anything that cannot be one. */
 function readPackageFile(process: FsProcess, path: string): Buffer | undefined {
   if (checkPath(path) < 0) return undefined;
@@ -524,8 +528,7 @@ export const fsHandlers: FsHandlers = {
     if (typeof stat === "number") return force && stat === -Errno.ENOENT ? {} : stat;
     if (!isDirectory(stat)) return done(process.fs.unlink(process.credentials, path));
     if (!recursive) return -Errno.EISDIR;
-    const steps = process.fs.removeTreeInSteps(process.credentials, path);
-    return mapAnswer(inSteps(process.account, steps), () => ({}));
+    return inSteps(process.account, removeTree(process, path));
   },
 
   rename(process, { from, to }) {
