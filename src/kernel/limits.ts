@@ -5,6 +5,10 @@
 export const limits = Object.freeze({
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
+  /** Byte-range locks held in one file system; F_OFD_SETLK answers ENOLCK beyond. */
+  fileLocks: 4096,
+  /** Steps of one `lock` call. */
+  lockSteps: 8,
   /** Sockets per worker that a process may have: that of an ended one closes a moment after it. */
   socketsPerThread: 2,
   /** Descriptors that wait in a pipe for a process to take them. */

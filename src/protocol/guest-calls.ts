@@ -75,6 +75,11 @@ export const guestCalls = {
    * changes nothing. Answers the nice value that holds afterwards.
    */
   priority: { nr: 23, args: { pid: "i32", nice: "i32" }, result: { nice: "i32" } },
+  /**
+   * Where the engine's code for node:sqlite registers a file system: bytes from its `uv_loop_fork` to its
+   * `sqlite3_vfs_register`. ENOSYS when this engine does not name it.
+   */
+  sqliteEntry: { nr: 25, args: {}, result: { distance: "f64" } },
   /** What the calling process, and the children it has waited for, have used: microseconds of CPU, bytes of memory. */
   usage: {
     nr: 3,

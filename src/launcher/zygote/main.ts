@@ -15,11 +15,12 @@ import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
-import { ThreadSlots } from "../../guest/thread-slots.js";
+import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
 import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import { closeAllFrom } from "../../sandbox/descriptors.js";
+import { reserveCallbacks } from "../../sandbox/callbacks.js";
 import * as libc from "../../sandbox/libc.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
@@ -39,6 +40,8 @@ const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
 const controlFd = 3;
+/** What sandbox/sqlite-vfs.ts registers in a thread that opens a database, and some more. */
+const callbacksPerThread = 28;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
 
@@ -59,6 +62,7 @@ export function main(modules: GuestModules, preload: (id: string) => void): void
 
 async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
   adoptEngineOptions(internalBinding, requireBuiltin);
+  reserveCallbacks((1 + threadSlots) * callbacksPerThread);
   const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
   const loadedByNode = moduleLoadList.length;
   let channel: Channel | undefined;
