@@ -178,6 +178,7 @@ const calls: { [K in keyof Calls]: (args: CallArgs<Calls, K>) => Later<CallResul
         Array.from(vms, ([vm, { account }]) => [vm, { ...account.usage, counts: account.counts }]),
       ),
       guestPids: pool.guestPids,
+      savings: pool.savings ?? { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 },
     };
     return { json: JSON.stringify(stats) };
   },

@@ -327,6 +327,16 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
+/** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
+export interface PageSavings {
+  /** V8's heap lies together, so that its page tables are few. */
+  contiguousHeap: boolean;
+  /** Huge pages of 2 MiB that hold the engine's text. */
+  hugeTextPages: number;
+  /** Pages that a guest copies in one go, while nobody waits for it. */
+  pagesAhead: number;
+}
+
 export interface ZygoteOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
@@ -337,6 +347,8 @@ export interface ZygoteOptions {
   lost: (reason: string) => void;
   /** A guest is gone for good. */
   reaped: () => void;
+  /** Its heap has changed: `measure`, called while it has no guests, makes later forks cheaper. */
+  stale: () => void;
 }
 
 export class Zygote {
@@ -350,6 +362,10 @@ export class Zygote {
   readonly #limiting = new Map<number, (errno: number) => void>();
   readonly #lost: (reason: string) => void;
   readonly #reaped: () => void;
+  readonly #stale: () => void;
+  #measured: (() => void) | undefined;
+  /** Complete once the zygote is warm. */
+  readonly savings: PageSavings = { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 };
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
@@ -361,6 +377,7 @@ export class Zygote {
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
     this.#reaped = options.reaped;
+    this.#stale = options.stale;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
@@ -471,6 +488,12 @@ export class Zygote {
     if (!this.#gone) this.#tell(ControlKind.typeScript, 0);
   }
 
+  /** Has the zygote learn what its guests write. It must have none, and gets none until `done`. */
+  measure(done: () => void): void {
+    this.#measured = done;
+    this.#tell(ControlKind.measure, 0);
+  }
+
   /** Ends the zygote and with it every guest. */
   kill(): void {
     this.#child.kill("SIGKILL");
@@ -495,7 +518,14 @@ export class Zygote {
       this.#input = this.#input.subarray(controlMessageBytes);
       if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
-      else if (kind === ControlKind.reaped) {
+      else if (kind === ControlKind.stale) {
+        this.savings.contiguousHeap = a === 1;
+        this.savings.hugeTextPages = b;
+        this.#stale();
+      } else if (kind === ControlKind.measured) {
+        this.savings.pagesAhead = a;
+        this.#measured?.();
+      } else if (kind === ControlKind.reaped) {
         this.#limited(a, -Errno.ESRCH);
         const guest = this.#guests.get(a);
         this.#guests.delete(a);

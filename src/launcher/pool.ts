@@ -6,7 +6,7 @@
  * and everybody waiting on it is told.
  */
 import { Zygote } from "./fork.js";
-import type { Guest } from "./fork.js";
+import type { Guest, PageSavings } from "./fork.js";
 
 export interface PoolOptions {
   enginePath: string;
@@ -33,6 +33,11 @@ export class GuestPool {
   #failures = 0;
   #typeScript = false;
   #refill: NodeJS.Timeout | undefined;
+  /** The zygote wants a moment without guests; it has it and is not to be asked for any. */
+  #stale = false;
+  #measuring = false;
+  /** Guests that were ended for it and are not reaped yet. */
+  #dropped = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -44,6 +49,10 @@ export class GuestPool {
 
   get idleCount(): number {
     return this.#idle.length;
+  }
+
+  get savings(): PageSavings | undefined {
+    return this.#zygote?.savings;
   }
 
   get guestPids(): number[] {
@@ -89,6 +98,10 @@ export class GuestPool {
       programsPath: this.#options.programsPath,
       lost: (reason) => this.#onLost(zygote, reason),
       reaped: () => this.#fill(),
+      stale: () => {
+        this.#stale = true;
+        this.#fill();
+      },
     });
     this.#zygote = zygote;
     this.#zygoteReady = false;
@@ -109,7 +122,9 @@ export class GuestPool {
     const started = this.#zygoteReady;
     this.#zygote = undefined;
     this.#zygoteReady = false;
+    this.#stale = this.#measuring = false;
     this.#idle = [];
+    this.#dropped = 0;
     this.#forking = 0;
     this.#lastLoss = reason;
     // One that never came up fails its waiters; one that was killed is simply replaced.
@@ -123,7 +138,7 @@ export class GuestPool {
     this.#refill = undefined;
     if (this.#waiters.length === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
-    if (!this.#zygoteReady) return;
+    if (!this.#zygoteReady || this.#measure(zygote)) return;
     while (
       this.#forking < this.#options.parallelForks &&
       this.#forking + this.#idle.length < this.#waiters.length + this.#options.aheadTarget
@@ -131,6 +146,25 @@ export class GuestPool {
       this.#forking++;
       zygote.fork((guest) => this.#onForked(zygote, guest));
     }
+  }
+
+  /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
+  #measure(zygote: Zygote): boolean {
+    if (this.#measuring) return true;
+    if (!this.#stale || this.#forking > 0 || this.#waiters.length > 0) return false;
+    const living = zygote.guestPids.length;
+    if (living > this.#idle.length + this.#dropped) return false;
+    // Those that wait would hide what they have not written yet. Their ends come back here.
+    this.#dropped += this.#idle.length;
+    for (const guest of this.#idle.splice(0)) guest.end();
+    if (living > 0) return true;
+    this.#stale = false;
+    this.#measuring = true;
+    zygote.measure(() => {
+      this.#measuring = false;
+      this.#fill();
+    });
+    return true;
   }
 
   #onForked(zygote: Zygote, guest: Guest | undefined): void {
@@ -147,7 +181,9 @@ export class GuestPool {
     } else {
       this.#failures = 0;
       guest.attachLoss(() => {
-        this.#idle = this.#idle.filter((other) => other !== guest);
+        const kept = this.#idle.filter((other) => other !== guest);
+        if (kept.length === this.#idle.length) this.#dropped--;
+        this.#idle = kept;
       });
       const waiter = this.#waiters.shift();
       if (waiter !== undefined) waiter(guest, "");

@@ -244,4 +244,6 @@ export interface KernelStats {
   /** Of each VM, by the SDK's number: the three sums, and how many of each kind. */
   accounts: Record<number, VmAccount>;
   guestPids: number[];
+  /** What a guest is spared of faults and page tables; complete once the zygote is warm. */
+  savings: { contiguousHeap: boolean; hugeTextPages: number; pagesAhead: number };
 }

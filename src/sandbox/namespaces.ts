@@ -31,7 +31,6 @@ const SYS_UNSHARE = x64 ? 272 : 97;
 const SYS_MOUNT = x64 ? 165 : 40;
 const SYS_UMOUNT2 = x64 ? 166 : 39;
 const SYS_PIVOT_ROOT = x64 ? 155 : 41;
-const SYS_CLONE = x64 ? 56 : 220;
 const SYS_CAPSET = x64 ? 126 : 91;
 
 /** include/uapi/linux/mount.h */
@@ -45,8 +44,8 @@ const MS_REC = 0x4000;
 const MS_PRIVATE = 0x4_0000;
 const MNT_DETACH = 2;
 
-const CLONE_PARENT = 0x8000;
-const SIGCHLD = 17;
+/** CLONE_VM | CLONE_PARENT | SIGCHLD; zygote-policy.ts lets a zygote ask for it. */
+const CLONE_FIRST_PROCESS = 0x8111;
 /** _LINUX_CAPABILITY_VERSION_3, and pid 0 for the caller. */
 const capabilityHeader = Uint32Array.of(0x2008_0522, 0);
 
@@ -103,25 +102,65 @@ export interface FirstProcess {
 }
 
 /**
- * Forks the first process of the PID namespace that this process's children are in. Its parent is
- * this process's parent, who must reap it. `confine` runs in it before it waits for its end.
+ * What it runs, given the end of a pipe: keeps that descriptor alone, waits until the other end is
+ * closed, and leaves. As machine code, because it shares this process's memory, where it must
+ * neither run JavaScript nor count as a second owner of each page.
  */
-export function startFirstProcess(confine: () => void): FirstProcess | number {
+const waitForTheEnd: Readonly<Record<string, readonly number[]>> = {
+  x64: [
+    ...[0x31, 0xf6, 0xb8, 0x21, 0, 0, 0, 0x0f, 0x05], // dup2(edi, 0)
+    ...[0xbf, 1, 0, 0, 0, 0xbe, 0xff, 0xff, 0xff, 0xff, 0x31, 0xd2], // 1, ~0, 0
+    ...[0xb8, 0xb4, 1, 0, 0, 0x0f, 0x05], // close_range
+    ...[0x31, 0xff, 0x31, 0xc0, 0x48, 0x89, 0xe6, 0xba, 1, 0, 0, 0, 0x0f, 0x05], // again: read(0, rsp, 1)
+    ...[0x83, 0xf8, 0xfc, 0x74, 0xed], // EINTR: again
+    ...[0x31, 0xff, 0xb8, 0xe7, 0, 0, 0, 0x0f, 0x05], // exit_group(0)
+  ],
+  arm64: [
+    ...[0x01, 0, 0x80, 0xd2, 0x02, 0, 0x80, 0xd2], // x1 = 0, x2 = 0
+    ...[0x08, 0x03, 0x80, 0xd2, 0x01, 0, 0, 0xd4], // dup3(x0, 0, 0)
+    ...[0x20, 0, 0x80, 0xd2, 0x01, 0, 0x80, 0x12, 0x02, 0, 0x80, 0xd2], // 1, ~0, 0
+    ...[0x88, 0x36, 0x80, 0xd2, 0x01, 0, 0, 0xd4], // close_range
+    ...[0, 0, 0x80, 0xd2, 0xe1, 0x03, 0, 0x91, 0x22, 0, 0x80, 0xd2], // again: 0, sp, 1
+    ...[0xe8, 0x07, 0x80, 0xd2, 0x01, 0, 0, 0xd4], // read
+    ...[0x1f, 0x10, 0, 0xb1, 0x40, 0xff, 0xff, 0x54], // EINTR: again
+    ...[0, 0, 0x80, 0xd2, 0xc8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4], // exit_group(0)
+  ],
+};
+/** A page of code, and one as the stack that the one byte goes to. */
+const codeBytes = 4096;
+const stackBytes = 4096;
+const PROT_READ_EXEC = 5;
+/** A range that holds none. */
+const noDescriptor = 0xffff_ffff;
+
+/**
+ * Starts the first process of the PID namespace that this process's children are in. Its parent is
+ * this process's parent, who must reap it. It is confined as this process is now.
+ */
+export function startFirstProcess(): FirstProcess | number {
+  const code = waitForTheEnd[process.arch];
+  if (code === undefined) return -Errno.ENOSYS;
+  // It must let go of its copy of the lifeline.
+  const closes = libc.closeRange(noDescriptor, noDescriptor);
+  if (closes < 0) return closes;
+  const text = libc.mapCode(Buffer.from(code), codeBytes);
+  const stack = libc.reserveMemory(stackBytes);
+  if (typeof text === "number") return text;
+  if (typeof stack === "number") return stack;
+  const executable = libc.protectMemory(text, codeBytes, PROT_READ_EXEC);
+  if (executable < 0) return executable;
   const pipe = libc.pipe2(libc.O_CLOEXEC);
   if (typeof pipe === "number") return pipe;
   const [end, lifeline] = pipe;
-  const pid = libc.syscall(SYS_CLONE, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-  if (pid === 0) {
-    try {
-      libc.close(lifeline);
-      confine();
-      // Nothing is ever written: the end of the pipe is all that comes.
-      const nothing = Buffer.alloc(1);
-      while (libc.read(end, nothing, 0, 1) === -Errno.EINTR);
-    } finally {
-      libc._exit(0);
-    }
-  }
+  const clone = libc.bind<[bigint, bigint, number, bigint], number>(
+    libc.openLibrary(),
+    "clone",
+    ["u64", "u64", "i32", "u64"],
+    "i32",
+  );
+  const pid = libc.checked(
+    clone(text, stack + BigInt(stackBytes), CLONE_FIRST_PROCESS, BigInt(end)),
+  );
   libc.close(end);
   if (pid < 0) {
     libc.close(lifeline);

@@ -14,6 +14,9 @@ const PR_SET_NO_NEW_PRIVS = 38;
 const SECCOMP_SET_MODE_FILTER = 1;
 /** What glibc's fork() asks of clone: SIGCHLD, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID. */
 const CLONE_FORK = 0x0120_0011;
+/** CLONE_VM | CLONE_PARENT | SIGCHLD; namespaces.ts. */
+const CLONE_FIRST_PROCESS = 0x8111;
+const AF_UNIX = 1;
 const SIGABRT = 6;
 const SIGKILL = 9;
 const SIGSEGV = 11;
@@ -24,9 +27,9 @@ const serving: readonly Rule[] = [
   {
     name: "clone",
     nr: { x64: 56, arm64: 220 },
-    args: [{ arg: 0, width: "long", test: "oneOf", values: [CLONE_FORK] }],
+    args: [{ arg: 0, width: "long", test: "oneOf", values: [CLONE_FORK, CLONE_FIRST_PROCESS] }],
     action: "allow",
-    why: "forks a guest; no namespace can be asked for",
+    why: "forks a guest, or the first process of the guests' PID namespace; no namespace can be asked for",
   },
   { name: "wait4", nr: { x64: 61, arm64: 260 }, action: "allow", why: "reaps guests" },
   {
@@ -58,6 +61,19 @@ const serving: readonly Rule[] = [
     nr: { x64: 17, arm64: 67 },
     action: "allow",
     why: "its own /proc/self/status, opened before: how much memory guests start with",
+  },
+  {
+    name: "mremap",
+    nr: { x64: 25, arm64: 216 },
+    action: "allow",
+    why: "puts the engine's text on huge pages",
+  },
+  {
+    name: "socketpair",
+    nr: { x64: 53, arm64: 199 },
+    args: [{ arg: 0, width: "int", test: "oneOf", values: [AF_UNIX] }],
+    action: "allow",
+    why: "to a child that rehearses a guest's life; leads nowhere else",
   },
   {
     name: "dup2",

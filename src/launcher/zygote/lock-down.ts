@@ -26,6 +26,8 @@ import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 const nobody = 65534;
 /** Each zygote that root starts gets an id of its own from here on; nobody else's should be that high. */
 const firstOwnId = 0x6000_0000;
+/** A range of descriptors that holds none. */
+const noDescriptor = 0xffff_ffff;
 /** The OOM killer's strongest preference. */
 const oomScore = 1000;
 
@@ -72,6 +74,12 @@ const contents: Readonly<Record<OtherNamespace, string>> = {
 function enterNamespaces(layers: Layers): void {
   for (const name of otherNamespaces) {
     if (layers.has(name)) continue;
+    // Its first process must be able to let go of this one's descriptors.
+    const able = name === "pidns" ? libc.closeRange(noDescriptor, noDescriptor) : 0;
+    if (able < 0) {
+      layers.note(name, false, `close_range: errno ${-able}`);
+      continue;
+    }
     const result = unshare(name);
     const failed =
       result < 0 ? `unshare: errno ${-result}` : name === "mountns" ? emptyRoot() : undefined;
@@ -146,9 +154,9 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   applyFixedRlimits();
   layers.note("rlimits", true, "memory, CPU time, descriptors, files, locks, queues");
   measureBase();
-  const first = layers.has("pidns") ? startFirstProcess(() => lockDown(options)) : undefined;
-  if (typeof first === "number") throw new IsolationUnavailable("pidns", `clone: errno ${-first}`);
   install(buildZygoteFilter());
+  const first = layers.has("pidns") ? startFirstProcess() : undefined;
+  if (typeof first === "number") throw new IsolationUnavailable("pidns", `clone: errno ${-first}`);
   layers.note("zygoteSeccomp", true, "forks, waits, kills; opens, connects and executes nothing");
   selfTest(() => lockDown(options));
   layers.note("seccomp", true, "default deny, proven by a process that tried");

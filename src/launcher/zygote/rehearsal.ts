@@ -55,6 +55,13 @@ await null;
 __return({ sum: 1 + 1, path: join("a", "b") });
 `;
 
+/** The order that a guest in a rehearsal is given. */
+export function startFrame(): Buffer {
+  const { nr, args } = kernelEvents.start;
+  const start = { options: JSON.stringify(options), source: Buffer.from(source) };
+  return encodeFrame(FrameKind.event, 0, nr, args, start);
+}
+
 export interface RehearsalTools {
   internalBinding: (name: string) => any;
   requireBuiltin: (id: string) => any;
@@ -92,7 +99,8 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
     tools.use(channel);
     channel.attach(tools.internalBinding);
     channel.event("ready", {});
-    send("start", { options: JSON.stringify(options), source: Buffer.from(source) });
+    const start = startFrame();
+    libc.write(kernelEnd, start, 0, start.length);
     await tools.live(channel);
     // By the event loop, as everything after the start comes.
     send("credit", { fd: 1, bytes: 1 });
