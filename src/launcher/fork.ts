@@ -133,9 +133,14 @@ const preload = (id) => {
 main({ sources, makeLoader: String(makeLoader) }, preload);
 `;
 
-export interface GuestHandlers {
-  /** One decoded frame; the payload is valid until the handler returns. Throwing ends the guest. */
-  frame(frame: Frame): void;
+/** What a socket's frames go to; as `SocketHandlers`. */
+export interface FrameHandlers {
+  ready(): boolean;
+  frame(frame: Frame): boolean;
+  drained(): void;
+}
+
+export interface GuestHandlers extends FrameHandlers {
   /** The socket is gone: the process ended or was ended. `status` is a wait status, or -1. */
   ended(status: number, stderr: string): void;
   /** The guest broke the protocol; `ended` follows. */
@@ -143,8 +148,7 @@ export interface GuestHandlers {
 }
 
 /** A further thread of a guest: frames, and the end of its socket. */
-export interface ThreadHandlers {
-  frame(frame: Frame): void;
+export interface ThreadHandlers extends FrameHandlers {
   closed(): void;
 }
 
@@ -167,8 +171,10 @@ export class Guest {
     this.#stderr = stderr;
     this.#ready = ready;
     this.socket = new GuestSocket(socketFd, {
+      ready: () => this.#handlers === undefined || this.#handlers.ready(),
       frame: (frame) => this.#frame(frame),
       violation: (reason) => this.violate(reason),
+      drained: () => this.#handlers?.drained(),
       closed: () => this.end(),
     });
   }
@@ -193,33 +199,22 @@ export class Guest {
     this.socket.ref();
   }
 
-  #frame(frame: Frame): void {
-    if (this.#ending) return;
-    if (this.#handlers !== undefined) this.#handlers.frame(frame);
-    else if (
-      frame.kind === FrameKind.event &&
-      frame.number === guestEvents.ready.nr &&
-      !this.isReady
-    ) {
+  #frame(frame: Frame): boolean {
+    if (this.#ending) return false;
+    if (this.#handlers !== undefined) return this.#handlers.frame(frame);
+    if (frame.kind === FrameKind.event && frame.number === guestEvents.ready.nr && !this.isReady) {
       this.isReady = true;
       this.#ready?.();
       this.#ready = undefined;
-    } else throw new Error("frame before start");
+      return true;
+    }
+    throw new Error("frame before start");
   }
 
   /** Ends a guest that broke the protocol. */
   violate(reason: string): void {
     this.#handlers?.violation(reason);
     this.end();
-  }
-
-  /** Queues a frame; answers false when the socket's buffer is full. */
-  send(frame: Buffer): boolean {
-    return !this.#ending && this.socket.send(frame);
-  }
-
-  get bufferedBytes(): number {
-    return this.socket.bufferedBytes;
   }
 
   /**
@@ -240,28 +235,16 @@ export class Guest {
       return sent;
     }
     const socket = new GuestSocket(pair[0], {
-      frame: (frame) => {
-        if (!this.#ending) handlers.frame(frame);
-      },
+      ready: () => handlers.ready(),
+      frame: (frame) => !this.#ending && handlers.frame(frame),
       violation: (reason) => this.violate(reason),
+      drained: () => handlers.drained(),
       closed: () => {
         if (this.#threads.delete(socket)) handlers.closed();
       },
     });
     this.#threads.add(socket);
     return socket;
-  }
-
-  /** Stops reading from the guest: it blocks once its socket is full. */
-  pause(): void {
-    this.socket.pause();
-    for (const thread of this.#threads) thread.pause();
-  }
-
-  resume(): void {
-    if (this.#ending) return;
-    this.socket.resume();
-    for (const thread of this.#threads) thread.resume();
   }
 
   #closeSockets(): void {

@@ -19,7 +19,7 @@ import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
 import { limits } from "../limits.js";
-import { identity } from "../machine/vm.js";
+import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 import { afterwards, denial } from "../policy/decision.js";
 import { executedNames } from "../policy/commands.js";
@@ -62,7 +62,9 @@ export function launch(
 
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm } = process;
-  vm.takeGuest((guest, reason) => {
+  // It may have been killed while the policy was asked.
+  if (process.ended) return;
+  const cancel = vm.takeGuest((guest, reason) => {
     if (guest === undefined) {
       const unavailable = IsolationUnavailable.from(reason);
       return unavailable === undefined
@@ -84,6 +86,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
       );
     });
   });
+  process.startsUnless(cancel);
 }
 
 function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
