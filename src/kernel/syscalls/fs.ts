@@ -22,6 +22,9 @@ import {
   X_OK,
 } from "../../abi/fcntl.js";
 import {
+  COPYFILE_EXCL,
+  COPYFILE_FICLONE,
+  COPYFILE_FICLONE_FORCE,
   ModuleKind,
   UvDirent,
   fsLimits,
@@ -68,9 +71,6 @@ const maxTimeMs = 8.64e15;
 const smallReadBytes = 64 * 1024;
 const maxPosition = 2 ** 63;
 const copyChunkBytes = 1024 * 1024;
-const COPYFILE_EXCL = 1;
-const COPYFILE_FICLONE = 2;
-const COPYFILE_FICLONE_FORCE = 4;
 
 /** Indexed by Linux' DT_* numbers. */
 const uvDirentOfLinux: readonly number[] = (() => {
@@ -306,6 +306,10 @@ function* copyFile(
   }
 }
 
+function* removeTree(process: FsProcess, path: string): Steps<Record<never, never>> {
+  return done(yield* process.fs.removeTreeInSteps(process.credentials, path));
+}
+
 /** A package.json's bytes, or `undefined` for anything that cannot be one. */
 function readPackageFile(process: FsProcess, path: string): Buffer | undefined {
   if (checkPath(path) < 0) return undefined;
@@ -524,8 +528,7 @@ export const fsHandlers: FsHandlers = {
     if (typeof stat === "number") return force && stat === -Errno.ENOENT ? {} : stat;
     if (!isDirectory(stat)) return done(process.fs.unlink(process.credentials, path));
     if (!recursive) return -Errno.EISDIR;
-    const steps = process.fs.removeTreeInSteps(process.credentials, path);
-    return mapAnswer(inSteps(process.account, steps), () => ({}));
+    return inSteps(process.account, removeTree(process, path));
   },
 
   rename(process, { from, to }) {
