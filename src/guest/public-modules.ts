@@ -32,6 +32,8 @@ export function restrictBuiltins(
     (id) => BuiltinModule.canBeRequiredByUsers(id) && keep(id),
   );
   BuiltinModule.setRealmAllowRequireByUsers(ids);
+  // That takes what Node calls experimental for unknown, which its own start has offered.
+  for (const id of ids) if (!BuiltinModule.canBeRequiredByUsers(id)) offerModules([id]);
   module.builtinModules = BuiltinModule.getAllBuiltinModuleIds();
 }
 

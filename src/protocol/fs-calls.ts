@@ -116,6 +116,19 @@ export const fsCalls = {
   watch: { nr: 147, args: { path: "string" }, result: { watch: "u32" } },
   unwatch: { nr: 148, args: { watch: "u32" }, result: {} },
 
+  /**
+   * Byte-range locks of the open file description, as fcntl(2) F_OFD_SETLK, in order: `steps` holds
+   * kind (0 unlock, 1 shared, 2 exclusive), start and length of each. Answers how many were taken; the
+   * first that somebody else's lock is in the way of ends the call. Anything else is an errno.
+   */
+  lock: { nr: 149, args: { fd: "i32", steps: "numbers" }, result: { taken: "u32" } },
+  /** Whether another description holds a lock in the range; F_OFD_GETLK. */
+  locked: {
+    nr: 150,
+    args: { fd: "i32", start: "f64", length: "f64" },
+    result: { locked: "bool" },
+  },
+
   // What the module loaders ask.
   /** 0 for a file, 1 for a directory, negative for neither. Never fails. */
   moduleStat: {

@@ -107,14 +107,19 @@ export class Account {
 
   /** Takes one `kind` with `bytes` more, or nothing. */
   take(kind: Kind, bytes = 0): boolean {
+    if (!this.fits(kind, bytes)) return false;
+    this.force(kind, bytes);
+    return true;
+  }
+
+  /** Whether `take` would succeed. */
+  fits(kind: Kind, bytes = 0): boolean {
     const { bytes: own, hostDescriptors = 0 }: KindSpec = kinds[kind];
     const { limits } = this;
     const used = this.#used;
     if (this.#closed || used.kernelObjects >= limits.kernelObjects) return false;
     if (used.kernelBytes + own + bytes > limits.kernelBytes) return false;
-    if (hostDescriptors > 0 && !this.#mayOpen(hostDescriptors)) return false;
-    this.force(kind, bytes);
-    return true;
+    return hostDescriptors === 0 || this.#mayOpen(hostDescriptors);
   }
 
   /** As `take`, for what cannot be refused: what the host asked for, what has happened already. */

@@ -54,6 +54,8 @@ export const fsDemands: Demands = {
   read: "opened",
   write: "opened",
   fstat: "opened",
+  lock: "opened",
+  locked: "opened",
   fchmod: ({ fd }) => [{ operation: "chmod", on: { fd } }],
   fchown: ({ fd }) => [{ operation: "chown", on: { fd } }],
   futimes: ({ fd }) => [{ operation: "utimes", on: { fd } }],

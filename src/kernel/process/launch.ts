@@ -19,7 +19,7 @@ import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
 import { limits } from "../limits.js";
-import { identity } from "../machine/vm.js";
+import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 import { afterwards, denial } from "../policy/decision.js";
 import { executedNames, isMachineCommand } from "../policy/commands.js";
@@ -64,7 +64,9 @@ export function launch(
 
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm } = process;
-  vm.takeGuest((guest, reason) => {
+  // It may have been killed while the policy was asked.
+  if (process.ended) return;
+  const cancel = vm.takeGuest((guest, reason) => {
     if (guest === undefined) {
       const unavailable = IsolationUnavailable.from(reason);
       return unavailable === undefined
@@ -86,6 +88,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
       );
     });
   });
+  process.startsUnless(cancel);
 }
 
 function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
@@ -151,7 +154,7 @@ export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
     return decision === 0 ? start(parent, args, prepared) : decision;
   return afterwards(decision, () => {
     // What the name stands for may have changed while the answer was awaited.
-    const now = prepare(parent, args);
+    const now = parent.fs.bounded(() => prepare(parent, args));
     if (typeof now === "number") return now;
     return sameFiles(prepared.image, now.image) && prepared.credentials.cwd === now.credentials.cwd
       ? start(parent, args, now)
@@ -230,6 +233,8 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
   const { credentials, environment, image } = prepared;
   if (typeof image === "number") return image;
+  const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
+  if (!vm.processes.hasRoom(textBytes)) return -Errno.EAGAIN;
 
   const handed = handDown(parent, args.fds);
   if (typeof handed === "number") return handed;
@@ -250,6 +255,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     ],
     budget: parent.budget,
     inheritedIgnored,
+    textBytes,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
   child.nice = parent.nice;
@@ -331,6 +337,14 @@ function parseEnvironment(entries: readonly string[]): Record<string, string> {
     if (!env.has(name)) env.set(name, entry.slice(equals + 1));
   }
   return Object.fromEntries(env);
+}
+
+/** A string's own objects, and its entry in a list or record. */
+const textOverhead = 96;
+
+/** Twice the text: what the process is started with is kept as it is and as what goes to the guest. */
+function occupiedBy(texts: readonly string[]): number {
+  return 2 * bytesOf(texts) + texts.length * textOverhead;
 }
 
 function bytesOf(texts: readonly string[]): number {

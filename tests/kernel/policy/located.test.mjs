@@ -123,7 +123,7 @@ const calls = {
   }),
   mkdir: (random, { path }) => ({ path: path(), mode: 0o777, recursive: random.below(2) === 0 }),
   mkdtemp: (random, { path }) => ({ prefix: path() }),
-  rmdir: (random, { path, file }) => ({ path: `${path()}${random.pick(["", ".empty"])}` }),
+  rmdir: (random, { path }) => ({ path: `${path()}${random.pick(["", ".empty"])}` }),
   unlink: (random, { path }) => ({ path: path() }),
   rm: (random, { path }) => ({
     path: path(),
