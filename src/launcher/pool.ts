@@ -1,12 +1,13 @@
 /**
  * Owns the guests that were forked ahead and the queue of those who wait for one.
  *
- * Invariants: waiters are served in order; at most `aheadTarget` blank guests
+ * Invariants: owners of waiters are served in turn, each owner's in order; at most `aheadTarget` blank guests
  * exist beside them; a zygote that is lost is replaced once somebody needs it,
  * and everybody waiting on it is told.
  */
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings } from "./fork.js";
+import { RoundRobin } from "./round-robin.js";
 
 export interface PoolOptions {
   enginePath: string;
@@ -20,14 +21,14 @@ export interface PoolOptions {
   refillDelayMs: number;
 }
 
-type Waiter = (guest: Guest | undefined, reason: string) => void;
+export type Waiter = (guest: Guest | undefined, reason: string) => void;
 
 export class GuestPool {
   readonly #options: PoolOptions;
   #zygote: Zygote | undefined;
   #zygoteReady = false;
   #idle: Guest[] = [];
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters = new RoundRobin<Waiter>();
   #forking = 0;
   #lastLoss = "";
   #failures = 0;
@@ -71,18 +72,22 @@ export class GuestPool {
     if (this.#zygoteReady) this.#zygote?.warmTypeScript();
   }
 
-  /** Gives `waiter` a locked-down blank guest, now or later, or `undefined` and the reason. */
-  take(waiter: Waiter): void {
+  /**
+   * Gives `waiter` a locked-down blank guest, now or later, or `undefined` and the reason. Of
+   * several owners each gets one after the other. Answers how to wait no longer.
+   */
+  take(owner: object, waiter: Waiter): () => void {
     const guest = this.#idle.shift();
-    if (guest !== undefined) {
-      waiter(guest, "");
-      // The program that was just handed its guest goes first: forking now would take its CPU.
-      if (this.#idle.length > 0) this.#fillLater();
-      else this.#fill();
-      return;
+    if (guest === undefined) {
+      this.#waiters.push(owner, waiter);
+      this.#fill();
+      return () => void this.#waiters.delete(owner, waiter);
     }
-    this.#waiters.push(waiter);
-    this.#fill();
+    waiter(guest, "");
+    // The program that was just handed its guest goes first: forking now would take its CPU.
+    if (this.#idle.length > 0) this.#fillLater();
+    else this.#fill();
+    return () => undefined;
   }
 
   /** Fills once a guest has ended, or after a moment. */
@@ -129,19 +134,19 @@ export class GuestPool {
     this.#lastLoss = reason;
     // One that never came up fails its waiters; one that was killed is simply replaced.
     if (!started || ++this.#failures > 3) {
-      for (const waiter of this.#waiters.splice(0)) waiter(undefined, reason);
+      for (const waiter of this.#waiters.drain()) waiter(undefined, reason);
     } else this.#fill();
   }
 
   #fill(): void {
     clearTimeout(this.#refill);
     this.#refill = undefined;
-    if (this.#waiters.length === 0 && this.#zygote === undefined) return;
+    if (this.#waiters.size === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
     if (!this.#zygoteReady || this.#measure(zygote)) return;
     while (
       this.#forking < this.#options.parallelForks &&
-      this.#forking + this.#idle.length < this.#waiters.length + this.#options.aheadTarget
+      this.#forking + this.#idle.length < this.#waiters.size + this.#options.aheadTarget
     ) {
       this.#forking++;
       zygote.fork((guest) => this.#onForked(zygote, guest));
@@ -151,7 +156,7 @@ export class GuestPool {
   /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
   #measure(zygote: Zygote): boolean {
     if (this.#measuring) return true;
-    if (!this.#stale || this.#forking > 0 || this.#waiters.length > 0) return false;
+    if (!this.#stale || this.#forking > 0 || this.#waiters.size > 0) return false;
     const living = zygote.guestPids.length;
     if (living > this.#idle.length + this.#dropped) return false;
     // Those that wait would hide what they have not written yet. Their ends come back here.
@@ -173,7 +178,7 @@ export class GuestPool {
     if (guest === undefined) {
       if (++this.#failures > 8) {
         this.#failures = 0;
-        for (const waiter of this.#waiters.splice(0)) {
+        for (const waiter of this.#waiters.drain()) {
           waiter(undefined, this.#lastLoss || "no guest could be forked");
         }
         return;

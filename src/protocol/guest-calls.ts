@@ -4,8 +4,10 @@
  * Untrusted: everything a guest sends under these numbers.
  */
 import { flowCalls, guestFlowEvents, kernelFlowEvents } from "./flow-calls.js";
+import { guestFailure } from "./frames.js";
 import { fsCalls } from "./fs-calls.js";
 import { netCalls } from "./net-calls.js";
+import { wireOf } from "./port.js";
 import type { JsRuntime } from "./platforms.js";
 
 /** Calls a guest makes; each gets one reply or an errno. */
@@ -133,6 +135,15 @@ export const kernelEvents = {
   fileEvent: { nr: 10, args: { watch: "u32", renamed: "bool", name: "string" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
+
+/** All that a guest's socket carries. */
+export const guestWire = wireOf({
+  calls: guestCalls,
+  callerEvents: guestEvents,
+  serverEvents: kernelEvents,
+  failure: guestFailure,
+} as const);
+export type GuestTables = (typeof guestWire)["tables"];
 
 /** Descriptor numbers of `spawn` that are none. */
 export const SpawnDescriptor = Object.freeze({ closed: -1, null: -2, pair: -3 } as const);

@@ -6,6 +6,7 @@
 import type { VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
+import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
 
 /**
@@ -155,6 +156,15 @@ export const kernelHostEvents = {
   /** Nobody waits for that call any more. */
   toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
 } as const;
+
+/** All that the SDK's socket carries. A failure is JSON of `HostFailure`. */
+export const hostWire = wireOf({
+  calls: hostCalls,
+  callerEvents: hostEvents,
+  serverEvents: kernelHostEvents,
+  failure: { json: "string" },
+} as const);
+export type HostTables = (typeof hostWire)["tables"];
 
 export interface HostFailure {
   code: string;
