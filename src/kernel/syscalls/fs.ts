@@ -22,6 +22,9 @@ import {
   X_OK,
 } from "../../abi/fcntl.js";
 import {
+  COPYFILE_EXCL,
+  COPYFILE_FICLONE,
+  COPYFILE_FICLONE_FORCE,
   ModuleKind,
   UvDirent,
   fsLimits,
@@ -69,9 +72,6 @@ const maxTimeMs = 8.64e15;
 const smallReadBytes = 64 * 1024;
 const maxPosition = 2 ** 63;
 const copyChunkBytes = 1024 * 1024;
-const COPYFILE_EXCL = 1;
-const COPYFILE_FICLONE = 2;
-const COPYFILE_FICLONE_FORCE = 4;
 
 /** Indexed by Linux' DT_* numbers. */
 const uvDirentOfLinux: readonly number[] = (() => {
