@@ -10,6 +10,7 @@ import { installBindings } from "./install.js";
 import { installHostTools } from "./host-tools.js";
 import { applyPlatformToWorker } from "./platform.js";
 import { hideInternals } from "./public-modules.js";
+import { hideOwnFrames } from "./stack-frames.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
 
@@ -46,6 +47,7 @@ export function startThread(
     ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),
   });
   streams.listen(channel);
+  hideOwnFrames(internalBinding, requireBuiltin);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
   process.execArgv = [...start.execArgv];

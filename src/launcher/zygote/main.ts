@@ -13,6 +13,8 @@ import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
+import { prepareFirstCallback } from "../../guest/first-callback.js";
+import { hideOwnFrames } from "../../guest/stack-frames.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots } from "../../guest/thread-slots.js";
@@ -73,6 +75,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     ownFlags: inheritedFlags,
   });
   await warmUp(requireBuiltin);
+  hideOwnFrames(internalBinding, requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
 
@@ -97,6 +100,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     forget: forgetIdentity,
   });
   channel = undefined;
+  const startMain = prepareFirstCallback(internalBinding, requireBuiltin);
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
@@ -127,7 +131,8 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     channel.attach(engineBinding);
     lockDown(memory);
     channel.event("ready", {});
-    void live(channel);
+    const guest = channel;
+    startMain(() => void live(guest));
   });
 }
 
