@@ -18,6 +18,7 @@ export type {
 } from "./sdk/listeners.js";
 export type {
   NodeRuntimeDirectoryEntry,
+  NodeRuntimeFileOptions,
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
 } from "./sdk/files.js";

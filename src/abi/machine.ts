@@ -3,6 +3,9 @@ export const machine = Object.freeze({
   kernelName: "Linux",
   kernelRelease: "6.8.0-secure-exec",
   kernelVersion: "#1 SMP secure-exec",
+  /** The C library that programs find here, and the one that the engine was built for at least. */
+  glibcVersion: "2.36",
+  glibcCompilerVersion: "2.28",
   cpuModel: "secure-exec Virtual CPU",
   cpuMhz: 2000,
   /** `process.execPath`. */

@@ -46,10 +46,14 @@ export interface PendingCall {
   unref(): void;
 }
 
-export interface GuestEnvironment {
+/** What reaches the engine alone, and no kernel. */
+export interface EngineTools {
   internalBinding(name: string): any;
   /** Loads a built-in module, internal ones included. */
   requireBuiltin(id: string): any;
+}
+
+export interface GuestEnvironment extends EngineTools {
   kernel: KernelClient;
   /** Whether `writeOutput` is the way to write to `fd`: its other end is the host. */
   isHostOutput(fd: number): boolean;

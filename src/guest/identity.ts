@@ -6,7 +6,11 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
+import { unavailable } from "./bindings/diagnostics.js";
 import type { KernelClient } from "./environment.js";
+
+/** A nice value that changes none. */
+const unchanged = 127;
 
 /** The version guests see; behaviour reference §6.1. */
 export const guestNodeVersion = "22.0.0";
@@ -24,21 +28,32 @@ const startOptions = (): StartOptions => {
   return start;
 };
 
-/** `process.report`: its settings can be set, its reports would describe the host. */
-function diagnosticReport(notPermitted: (syscall: string) => never): object {
-  return {
-    compact: false,
-    directory: "",
-    excludeEnv: false,
-    excludeNetwork: false,
-    filename: "",
-    getReport: () => notPermitted("report"),
-    reportOnFatalError: false,
-    reportOnSignal: false,
-    reportOnUncaughtException: false,
-    signal: "SIGUSR2",
-    writeReport: () => notPermitted("report"),
-  };
+/** Node's own checks, and then no: a program's process cannot become another program. */
+function refuseExecve(requireBuiltin: (id: string) => any, args: unknown[]): never {
+  const { validateString, validateArray, validateObject } = requireBuiltin("internal/validators");
+  const { codes } = requireBuiltin("internal/errors");
+  const [path, argv = [], env = process.env] = args as [unknown, unknown[]?, object?];
+  if (!requireBuiltin("worker_threads").isMainThread)
+    throw new codes.ERR_WORKER_UNSUPPORTED_OPERATION("Calling process.execve");
+  const clean = (value: unknown): boolean => typeof value === "string" && !value.includes("\0");
+  validateString(path, "execPath");
+  validateArray(argv, "args");
+  argv.forEach((argument, index) => {
+    if (!clean(argument))
+      throw new codes.ERR_INVALID_ARG_VALUE(
+        `args[${index}]`,
+        argument,
+        "must be a string without null bytes",
+      );
+  });
+  validateObject(env, "env");
+  if (!Object.entries(env).flat().every(clean))
+    throw new codes.ERR_INVALID_ARG_VALUE(
+      "env",
+      env,
+      "must be an object with string keys and values without null bytes",
+    );
+  throw unavailable(`process.execve(${path as string})`, "start a child process instead");
 }
 
 function machineUptimeSeconds(): number {
@@ -70,6 +85,22 @@ export function installIdentity(
       syscall,
       message: "operation not permitted",
     });
+  };
+
+  /** Undefined is a failure, which `context` then describes as Node's C++ does. */
+  const priority = (pid: number, nice: number, context: object, syscall: string) => {
+    const result = kernel().call("priority", { pid, nice });
+    if (typeof result !== "number") return result.nice;
+    const { code, message } = new UVException({ errno: result, syscall });
+    Object.assign(context, {
+      errno: result,
+      code,
+      message: String(message)
+        .slice(code.length + 2)
+        .replace(`, ${syscall}`, ""),
+      syscall,
+    });
+    return undefined;
   };
 
   const os = internalBinding("os");
@@ -108,14 +139,10 @@ export function installIdentity(
     getTotalMem: () => startOptions().memoryLimitBytes,
     getFreeMem: () => Math.max(0, startOptions().memoryLimitBytes - usedBytes()),
     getUptime: machineUptimeSeconds,
-    setPriority: (_pid: number, _priority: number, context: any) => {
-      context.errno = -Errno.EPERM;
-      context.code = "EPERM";
-      context.message = "operation not permitted";
-      context.syscall = "uv_os_setpriority";
-      return -Errno.EPERM;
-    },
-    getPriority: () => 0,
+    setPriority: (pid: number, nice: number, context: object) =>
+      priority(pid, nice, context, "uv_os_setpriority") === undefined ? -1 : 0,
+    getPriority: (pid: number, context: object) =>
+      priority(pid, unchanged, context, "uv_os_getpriority"),
   });
 
   const v8 = requireBuiltin("v8");
@@ -158,7 +185,7 @@ export function installIdentity(
         code: "ERR_DLOPEN_FAILED",
       });
     },
-    execve: () => notPermitted("execve"),
+    execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
   };
   for (const [name, value] of Object.entries(processFunctions)) {
     Object.defineProperty(process, name, {
@@ -173,7 +200,7 @@ export function installIdentity(
 
   if (ownsProcess) installDirectories(internalBinding, requireBuiltin, kernel);
   else installReadOnlyDirectories(internalBinding, kernel);
-  installVersions(notPermitted);
+  installVersions();
   installClock();
 }
 
@@ -229,7 +256,7 @@ function installDirectories(
   internalBinding("process_methods").cwd = () => process.cwd();
 }
 
-function installVersions(notPermitted: (syscall: string) => never): void {
+function installVersions(): void {
   const versions = { ...process.versions, node: guestNodeVersion };
   for (const name of Object.keys(versions)) {
     Object.defineProperty(versions, name, {
@@ -248,7 +275,6 @@ function installVersions(notPermitted: (syscall: string) => never): void {
   constant(process, "version", `v${guestNodeVersion}`);
   constant(process, "versions", versions);
   constant(process, "release", { name: "node", sourceUrl: "", headersUrl: "" });
-  constant(process, "report", diagnosticReport(notPermitted));
   Object.defineProperty(process, "execPath", {
     value: guestExecPath,
     writable: true,

@@ -4,15 +4,18 @@
  * has run in the thread; nothing here protects anything.
  */
 import { installCares } from "./bindings/cares.js";
+import { installDiagnostics } from "./bindings/diagnostics.js";
 import { denyBindings } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
 import { installModules } from "./bindings/modules.js";
 import { installPipes } from "./bindings/pipe.js";
 import { installProcess } from "./bindings/process.js";
+import { installReport } from "./bindings/report.js";
 import { installSignals } from "./bindings/signal.js";
 import { createSocketHandle } from "./bindings/socket-handle.js";
 import { installSpawnSync } from "./bindings/spawn-sync.js";
+import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
 import { installUdp } from "./bindings/udp.js";
@@ -23,6 +26,7 @@ import { onCall } from "./channel.js";
 import type { Channel } from "./channel.js";
 import type { InheritedFlags } from "./engine-options.js";
 import type { GuestEnvironment } from "./environment.js";
+import { installEnvFiles } from "./env-file.js";
 import { installIdentity } from "./identity.js";
 import * as libc from "../sandbox/libc.js";
 import type { ThreadSlots } from "./thread-slots.js";
@@ -85,6 +89,10 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installSpawnSync(environment, channel);
   installWorker(environment, tools.slots, tools.modules, () => tools.ownFlags());
   installWasi(internalBinding, requireBuiltin, channel);
+  installReport(environment);
+  installDiagnostics(environment);
+  installSqlite(environment);
+  installEnvFiles(environment);
   denyBindings(internalBinding);
   return {
     streams,

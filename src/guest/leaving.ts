@@ -8,6 +8,7 @@
  */
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
+import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
 import { engineOption } from "./engine-options.js";
 import { createFatalReport } from "./fatal-report.js";
 
@@ -44,6 +45,7 @@ export function installLeaving(
   const leave = (code: number): never => {
     if (!told) {
       told = true;
+      leavingWork((text) => channel().writeErrorReport(text));
       channel().event("exit", { code: code | 0 });
     }
     libc._exit(code & 0xff);
@@ -118,6 +120,7 @@ export function installLeaving(
   /** Has the engine report `error` on its way out, and leaves with `code` before it would shut down. */
   const die = (error: unknown, code: number): void =>
     fatal.expect(error, (text) => {
+      fatalWork(error);
       channel().writeErrorReport(text);
       leave(code);
     });

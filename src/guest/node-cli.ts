@@ -22,8 +22,12 @@ export interface CommandLine {
   v8: string[];
   /** The script and what follows, or what follows the options when there is no script. */
   rest: string[];
+  /** What follows `--`. */
+  operands: string[];
   /** What the user got wrong. */
   error?: string;
+  /** The option that came without the value it needs. */
+  missingValue?: string;
 }
 
 /** src/node_options.h, OptionType, by its names in the binding. */
@@ -67,13 +71,14 @@ export function parseCommandLine(
   table: OptionTable,
   types: Types,
 ): CommandLine {
-  const line: CommandLine = { execArgv: [], values: new Map(), v8: [], rest: [] };
+  const line: CommandLine = { execArgv: [], values: new Map(), v8: [], rest: [], operands: [] };
   const pending = [...argv];
   for (let steps = 0; pending.length > 0; steps++) {
     if (steps > argv.length * 8 + 8) return { ...line, error: "too many options" };
     const text = pending[0]!;
     if (text === "--") {
       pending.shift();
+      line.operands = [...pending];
       break;
     }
     if (!text.startsWith("-") || text === "-") break;
@@ -98,6 +103,11 @@ export function parseCommandLine(
   line.rest = pending;
   line.execArgv = argv.slice(0, argv.length - pending.length).filter((text) => text !== "--");
   return line;
+}
+
+function missing(line: CommandLine, name: string, written: string): string {
+  line.missingValue = name;
+  return `${written} requires an argument`;
 }
 
 /** Records one canonical option; takes its value from the front of `pending`. Answers what is wrong. */
@@ -126,10 +136,11 @@ function takeOption(
     return undefined;
   }
   let value = inline;
+  if (value === "" && name === "--run") return missing(line, name, written);
   if (value === undefined) {
     const next = pending[0];
     if (next === undefined || (next.startsWith("-") && next.length > 1))
-      return `${written} requires an argument`;
+      return missing(line, name, written);
     value = pending.shift()!;
   }
   if (info.type === types.kStringList) {

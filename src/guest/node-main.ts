@@ -7,16 +7,25 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { engineOption, inheritFlags, setEngineOption } from "./engine-options.js";
+import { loadEnvFiles } from "./env-file.js";
 import { parseCommandLine, splitNodeOptions } from "./node-cli.js";
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
 import { offerModules } from "./public-modules.js";
+import { startCoverage } from "./bindings/diagnostics.js";
+import type * as Profilers from "./diagnostics/profilers.js";
+import { atLeaving } from "./diagnostics/leaving-work.js";
+import type * as TaskRunner from "./task-runner.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
 
 export interface NodeCommand {
   requireBuiltin(id: string): any;
   internalBinding(name: string): any;
 }
+
+// Loaded by those who need them.
+const profilers = (): typeof Profilers => require("./diagnostics/profilers.js");
+const tasks = (): typeof TaskRunner => require("./task-runner.js");
 
 /** src/node_exit_code.h: kInvalidCommandLineArgument. */
 const invalidArgument = 9;
@@ -56,6 +65,20 @@ const offeredModules: readonly (readonly [option: string, ids: readonly string[]
   ["--experimental-vfs", ["vfs"]],
 ];
 
+/** Functions of the `report` binding that options call. */
+const reportSettings: readonly (readonly [option: string, setter: string])[] = [
+  ["--report-dir", "setDirectory"],
+  ["--report-directory", "setDirectory"],
+  ["--report-filename", "setFilename"],
+  ["--report-compact", "setCompact"],
+  ["--report-exclude-network", "setExcludeNetwork"],
+  ["--report-exclude-env", "setExcludeEnv"],
+  ["--report-signal", "setSignal"],
+  ["--report-on-signal", "setReportOnSignal"],
+  ["--report-on-fatalerror", "setReportOnFatalError"],
+  ["--report-uncaught-exception", "setReportOnUncaughtException"],
+];
+
 /** Left on the global object by the zygote's own start. */
 const globalTraces = ["require", "module", "exports", "__filename", "__dirname"];
 
@@ -66,17 +89,24 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   const { requireBuiltin, internalBinding } = tools;
   const types = internalBinding("options").types as Types;
   const table = requireBuiltin("internal/options").getCLIOptionsInfo() as OptionTable;
+  const line = parseCommandLine(start.argv, table, types);
+  const missing = line.error === undefined ? loadEnvFiles(tools, line) : undefined;
+  if (missing !== undefined) return refuse(start, `${missing}: not found`);
+  // The files may have brought it.
   const inherited = parseCommandLine(
     splitNodeOptions(process.env["NODE_OPTIONS"] ?? ""),
     table,
     types,
   );
-  const line = parseCommandLine(start.argv, table, types);
   zygotesCiphers = engineOption("--tls-cipher-list");
   const badFlag = line.v8.find((flag) => !table.options.has(flag) && !isV8Flag(flag));
   const error =
     inherited.error ?? line.error ?? (badFlag === undefined ? undefined : `bad option: ${badFlag}`);
-  if (error !== undefined) return refuse(start, error);
+  if (error !== undefined) {
+    if (line.missingValue === "--run") process.stderr.write(tasks().listTasks(tools));
+    else return refuse(start, error);
+    process.exit(invalidArgument);
+  }
 
   setEngineOption("--warnings", true);
   for (const [variable, option] of environmentFlags)
@@ -104,17 +134,15 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     process.stdout.write(`${process.version}\n`);
     return;
   }
-  for (const option of ["--env-file", "--env-file-if-exists"] as const) {
-    for (const file of (engineOption(option) as string[] | undefined) ?? []) {
-      try {
-        process.loadEnvFile(file);
-      } catch {
-        if (option === "--env-file") return refuse(start, `${file}: not found`);
-      }
-    }
-  }
+  const lonely = profileOptions(line) ? profilers().profileError(line.values) : undefined;
+  if (lonely !== undefined) return refuse(start, lonely);
+  const task = line.values.get("--run");
+  if (typeof task === "string") return tasks().runTask(tools, task, line.operands);
   runMain(tools, mainScript(tools, line, evaluates));
 }
+
+const profileOptions = (line: CommandLine): boolean =>
+  [...line.values.keys()].some((name) => name.includes("-prof-"));
 
 function refuse(start: StartOptions, error: string): never {
   process.stderr.write(`${start.argv0}: ${error}\n`);
@@ -175,6 +203,7 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
   if (engineOption("--dns-result-order") !== "")
     requireBuiltin("dns").setDefaultResultOrder(engineOption("--dns-result-order"));
   setNetworkDefaults(requireBuiltin);
+  startDiagnostics(tools);
   joinParent(requireBuiltin);
   joinCluster(requireBuiltin);
 
@@ -221,6 +250,29 @@ function showOptions(): void {
   if (typeof title === "string" && title !== "") process.title = title;
   const limit = engineOption("--stack-trace-limit");
   if (typeof limit === "number" && limit !== 10) Error.stackTraceLimit = limit;
+}
+
+/** Reports, profiles and coverage as the options and the environment ask for them. */
+function startDiagnostics(tools: NodeCommand): void {
+  const report = tools.internalBinding("report");
+  for (const [option, setting] of reportSettings) {
+    const value = engineOption(option);
+    if (value !== undefined && value !== "" && value !== false) report[setting](value);
+  }
+  if (engineOption("--report-on-signal") === true)
+    tools.requireBuiltin("internal/process/report").addSignalHandler();
+  const snapshotSignal = engineOption("--heapsnapshot-signal");
+  if (typeof snapshotSignal === "string" && snapshotSignal !== "") {
+    tools.requireBuiltin("internal/validators").validateSignalName(snapshotSignal);
+    const directory = engineOption("--diagnostic-dir");
+    process.on(snapshotSignal as NodeJS.Signals, () => {
+      const { heapSnapshotName } = profilers();
+      tools.requireBuiltin("v8").writeHeapSnapshot(heapSnapshotName(tools, directory));
+    });
+  }
+  if (engineOption("--cpu-prof") === true || engineOption("--heap-prof") === true)
+    for (const finish of profilers().startProfiles(tools)) atLeaving("profile", finish);
+  if (engineOption("--experimental-test-coverage") !== true) startCoverage(tools);
 }
 
 /** Modules that read their options when they are loaded, which the zygote did. */

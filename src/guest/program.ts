@@ -4,6 +4,7 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
+import { startCoverage } from "./bindings/diagnostics.js";
 import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
 import type { Leaving } from "./leaving.js";
 import { runNodeCommand } from "./node-main.js";
@@ -80,6 +81,7 @@ export function runProgram(
     runNodeCommand(tools, options);
     return Promise.resolve();
   }
+  startCoverage(tools);
   hidden("__return", createReturn(tools.channel));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") {

@@ -5,8 +5,6 @@
 
 /** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
 export const refusedModules: readonly string[] = Object.freeze([
-  "inspector",
-  "inspector/promises",
   "trace_events",
   "sea",
   "ffi",
@@ -34,6 +32,8 @@ export function restrictBuiltins(
     (id) => BuiltinModule.canBeRequiredByUsers(id) && keep(id),
   );
   BuiltinModule.setRealmAllowRequireByUsers(ids);
+  // That takes what Node calls experimental for unknown, which its own start has offered.
+  for (const id of ids) if (!BuiltinModule.canBeRequiredByUsers(id)) offerModules([id]);
   module.builtinModules = BuiltinModule.getAllBuiltinModuleIds();
 }
 

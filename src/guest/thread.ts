@@ -3,7 +3,9 @@
  * the program, makes its bindings virtual and leaves no trace of itself. Node's
  * own start of the worker follows as the next message of its port.
  */
+import { shareLedger } from "./bindings/sqlite.js";
 import type { ThreadStart } from "./bindings/worker.js";
+import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
 import { assumeSharedIdentity, guestExecPath } from "./identity.js";
 import { installBindings } from "./install.js";
@@ -48,6 +50,7 @@ export function startThread(
   });
   streams.listen(channel);
   hideOwnFrames(internalBinding, requireBuiltin);
+  shareLedger(start.databases);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
   process.execArgv = [...start.execArgv];
@@ -58,6 +61,7 @@ export function startThread(
   const { map } = helpers.loadBuiltinModule("fs").constructor;
   for (const id of loadedTooEarly) map.get(id).loaded = false;
   beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
+  startCoverageOfThread({ internalBinding, requireBuiltin });
   hideInternals(requireBuiltin);
   applyPlatformToWorker(requireBuiltin, start.identity.start.jsRuntime);
   installHostTools(channel);

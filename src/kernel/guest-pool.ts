@@ -4,10 +4,15 @@
  */
 import { fileURLToPath } from "node:url";
 import { GuestPool } from "../launcher/pool.js";
+import { disownInherited } from "../sandbox/descriptors.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
 import { sayLastWords } from "./last-words.js";
 
+/** The socket to the SDK is the last that this process was handed. */
+const lastHandedFd = 3;
+
+disownInherited(lastHandedFd + 1);
 libc.setParentDeathSignal(libc.SIGKILL);
 libc.setNoNewPrivs();
 try {

@@ -6,20 +6,25 @@
 import type { VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
+import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
 
-/** File calls of the SDK. Content larger than one message travels in parts. */
+/**
+ * File calls of the SDK. Content larger than one message travels in parts.
+ * `followLinks`: links that a guest may have made are followed wherever they lead; otherwise only
+ * to what lies below their own directory.
+ */
 export const hostFileCalls = {
   /** The first part; with `more`, `file` names the transfer for `readMore` or `abandon`. */
   readFile: {
     nr: 4,
-    args: { vm: "u32", path: "string" },
+    args: { vm: "u32", path: "string", followLinks: "bool" },
     result: { data: "bytes", more: "bool", file: "u32" },
   },
   /** Empties or makes the file, with its parent directories; with `more`, goes on with `writeMore`. */
   writeFile: {
     nr: 5,
-    args: { vm: "u32", path: "string", data: "bytes", more: "bool" },
+    args: { vm: "u32", path: "string", data: "bytes", more: "bool", followLinks: "bool" },
     result: { file: "u32" },
   },
   readMore: {
@@ -37,22 +42,30 @@ export const hostFileCalls = {
   /** Entries from index `start` on, by name; `types` as in the guest's `readdir`. */
   readDir: {
     nr: 23,
-    args: { vm: "u32", path: "string", start: "u32" },
+    args: { vm: "u32", path: "string", start: "u32", followLinks: "bool" },
     result: { names: "strings", types: "bytes", more: "bool" },
   },
   /** Values as in the guest's `stat`. */
   stat: {
     nr: 24,
-    args: { vm: "u32", path: "string", follow: "bool" },
+    args: { vm: "u32", path: "string", follow: "bool", followLinks: "bool" },
     result: { values: "numbers" },
   },
-  mkdir: { nr: 25, args: { vm: "u32", path: "string", recursive: "bool" }, result: {} },
-  rm: {
-    nr: 26,
-    args: { vm: "u32", path: "string", recursive: "bool", force: "bool" },
+  mkdir: {
+    nr: 25,
+    args: { vm: "u32", path: "string", recursive: "bool", followLinks: "bool" },
     result: {},
   },
-  rename: { nr: 27, args: { vm: "u32", from: "string", to: "string" }, result: {} },
+  rm: {
+    nr: 26,
+    args: { vm: "u32", path: "string", recursive: "bool", force: "bool", followLinks: "bool" },
+    result: {},
+  },
+  rename: {
+    nr: 27,
+    args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
+    result: {},
+  },
 } as const;
 
 /** Calls of the SDK; each gets one reply, or a failure with JSON of `HostFailure`. */
@@ -144,6 +157,15 @@ export const kernelHostEvents = {
   toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
 } as const;
 
+/** All that the SDK's socket carries. A failure is JSON of `HostFailure`. */
+export const hostWire = wireOf({
+  calls: hostCalls,
+  callerEvents: hostEvents,
+  serverEvents: kernelHostEvents,
+  failure: { json: "string" },
+} as const);
+export type HostTables = (typeof hostWire)["tables"];
+
 export interface HostFailure {
   code: string;
   message: string;
@@ -210,6 +232,13 @@ export interface ProcessEnd {
   errorMessage?: string;
 }
 
+export interface VmAccount {
+  kernelBytes: number;
+  kernelObjects: number;
+  hostDescriptors: number;
+  counts: Record<string, number>;
+}
+
 export interface KernelStats {
   pid: number;
   zygotePid: number;
@@ -218,5 +247,13 @@ export interface KernelStats {
   idleGuests: number;
   openFds: number;
   rssBytes: number;
+  /** What all VMs together make the kernel hold, those that are gone included. */
+  kernelBytes: number;
+  kernelObjects: number;
+  hostDescriptors: number;
+  /** Of each VM, by the SDK's number: the three sums, and how many of each kind. */
+  accounts: Record<number, VmAccount>;
   guestPids: number[];
+  /** What a guest is spared of faults and page tables; complete once the zygote is warm. */
+  savings: { contiguousHeap: boolean; hugeTextPages: number; pagesAhead: number };
 }

@@ -84,6 +84,24 @@ const entries = {
     most: 2 ** 24,
     what: "Files and directories of the machine's own file system. Further ones fail with ENOSPC.",
   },
+  kernelBytes: {
+    default: 16 * MiB,
+    least: 2 * MiB,
+    most: 16 * GiB,
+    what: "Memory that the kernel holds for the machine, content and inodes of its files not counted: processes, open files, pipes and sockets with what is in them, calls that wait. Over it calls fail with ENFILE, ENOBUFS, EAGAIN or ENOMEM, full pipes stay full, events are lost.",
+  },
+  kernelObjects: {
+    default: 65_536,
+    least: 1024,
+    most: 2 ** 24,
+    what: "Such things by their number, as kernelBytes.",
+  },
+  hostDescriptors: {
+    default: 1024,
+    least: 16,
+    most: 2 ** 20,
+    what: "Descriptors of the host that the machine holds: open files of mounts, connections out of it, two for each process. Further ones fail with ENFILE or EAGAIN.",
+  },
   argumentBytes: {
     default: MiB,
     least: 4096,

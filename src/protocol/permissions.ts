@@ -136,15 +136,24 @@ export interface Requests {
     operation: Operation<"network">;
     protocol: "tcp" | "udp" | "dns";
     hostname: string;
+    /** Inside the kernel: the other names of the same target, and what they are aliases of. */
+    names?: readonly string[];
+    aliases?: readonly string[];
     address?: string;
     port?: number;
     loopback: boolean;
   };
-  /** `command` is what the guest wrote; `path` the file it was resolved to. */
+  /**
+   * `command` is what the guest wrote; `path` the file it was resolved to, without links; `program`
+   * the program of the machine that this file is, whatever its name ("node", "sh", "cat").
+   * A file that runs under another name than was written, and each interpreter of a script, is
+   * put as a request of its own, whose `command` is that file.
+   */
   childProcess: {
     operation: Operation<"childProcess">;
     command: string;
     path?: string;
+    program?: string;
     args: string[];
     cwd: string;
     env: Record<string, string>;

@@ -50,6 +50,13 @@ const nRead = bind<[number, Uint8Array, bigint], number>(
   ["i32", "buffer", "u64"],
   "i32",
 );
+const nPread = bind<[number, Uint8Array, bigint, bigint], number>(
+  library,
+  "pread64",
+  ["i32", "buffer", "u64", "i64"],
+  "i32",
+);
+const nSignal = bind<[number, bigint], bigint>(library, "signal", ["i32", "pointer"], "pointer");
 const nReadAt = bind<[number, bigint, bigint], number>(
   libraryAgain,
   "read",
@@ -185,6 +192,8 @@ const x64 = process.arch === "x64";
 /** Numbers of the few calls libc has no wrapper for everywhere. */
 const SYS_SECCOMP = x64 ? 317n : 277n;
 const SYS_CLOSE_RANGE = 436n;
+/** include/uapi/linux/close_range.h; since Linux 5.11. */
+const CLOSE_RANGE_CLOEXEC = 4n;
 const SYS_LANDLOCK_CREATE_RULESET = 444n;
 
 /** The calling thread's errno: the same address before and after a fork. */
@@ -331,6 +340,11 @@ export function kill(pid: number, signal: number): number {
   return checked(nKill(pid, signal));
 }
 
+/** Runs native code at `handler` when the signal arrives; 0n is the default. */
+export function setSignalHandler(signal: number, handler: bigint): void {
+  nSignal(signal, handler);
+}
+
 export function getpid(): number {
   return nGetpid();
 }
@@ -403,15 +417,27 @@ export function close(fd: number): number {
   return checked(nClose(fd));
 }
 
-/** Any system call with up to three integer arguments: its result, or `-errno`. */
-export function syscall(number: number, a: number, b: number, c: number): number {
-  const result = nSyscall(BigInt(number), BigInt(a), BigInt(b), BigInt(c), 0n, 0n, 0n);
+/** Any system call with up to six integer arguments: its result, or `-errno`. */
+export function syscall(number: number, ...args: readonly (number | bigint)[]): number {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
+  const word = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
+  const result = nSyscall(BigInt(number), word(a), word(b), word(c), word(d), word(e), word(f));
   return result < 0n ? -errnoView[0]! : Number(result);
 }
 
-/** Closes every descriptor from `first` to `last` inclusive; `last` defaults to all the rest. */
-export function closeRange(first: number, last = 0xffff_ffff): number {
-  return checked(Number(nSyscall(SYS_CLOSE_RANGE, BigInt(first), BigInt(last), 0n, 0n, 0n, 0n)));
+/** Where the bytes of `memory` are, for an argument of `syscall`; the caller keeps it alive. */
+export function addressOf(memory: ArrayBufferView): bigint {
+  return ffi.getRawPointer(memory as Uint8Array);
+}
+
+/**
+ * Closes every descriptor from `first` to `last` inclusive; `last` defaults to all the rest.
+ * With `onExec` they are closed by the next exec instead. ENOSYS before Linux 5.9.
+ */
+export function closeRange(first: number, last = 0xffff_ffff, onExec = false): number {
+  const flags = onExec ? CLOSE_RANGE_CLOEXEC : 0n;
+  const result = nSyscall(SYS_CLOSE_RANGE, BigInt(first), BigInt(last), flags, 0n, 0n, 0n);
+  return checked(Number(result));
 }
 
 /** `[read end, write end]`, or `-errno`. */
@@ -437,6 +463,12 @@ export function setNonBlocking(fd: number, on: boolean): number {
   return checked(nFcntl(fd, F_SETFL, BigInt(on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK)));
 }
 
+/** Whether the next exec closes it, or `-errno`. */
+export function closesOnExec(fd: number): boolean | number {
+  const flags = nFcntl(fd, F_GETFD, 0n);
+  return flags < 0 ? -errnoView[0]! : (flags & 1) !== 0;
+}
+
 export function setCloseOnExec(fd: number, on: boolean): number {
   const flags = nFcntl(fd, F_GETFD, 0n);
   if (flags < 0) return -errnoView[0]!;
@@ -452,7 +484,13 @@ export function openReadWrite(path: string): number {
   return checked(nOpen(cString(path), O_CLOEXEC | 2, 0));
 }
 
-function cString(text: string): Buffer {
+/** Bytes of an open file from its start, or `-errno`. */
+export function readFromStart(fd: number, buffer: Uint8Array): number {
+  return checked(nPread(fd, buffer, BigInt(buffer.byteLength), 0n));
+}
+
+/** NUL-terminated, for a native call; throws on a NUL inside. */
+export function cString(text: string): Buffer {
   if (text.includes("\0")) throw new TypeError("a path holds no NUL");
   return Buffer.from(`${text}\0`, "utf8");
 }
@@ -634,6 +672,14 @@ export function reserveMemory(bytes: number): bigint | number {
     0n,
   );
   return address === -1n ? -errnoView[0]! : address;
+}
+
+/** A page that begins with `code`, writable until it is protected: its address, or `-errno`. */
+export function mapCode(code: Uint8Array, bytes: number): bigint | number {
+  const address = reserveMemory(bytes);
+  if (typeof address === "number") return address;
+  new Uint8Array(ffi.toArrayBuffer(address, bytes, false)).set(code);
+  return address;
 }
 
 /** RLIMIT_DATA counts what is writable, touched or not. */

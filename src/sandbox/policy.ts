@@ -100,6 +100,7 @@ const FUTEX_COMMAND = ~(0x80 | 0x100);
 
 const SIGABRT = 6;
 const SIGSEGV = 11;
+const SIGPROF = 27;
 
 const PR_SET_NAME = 15;
 const PR_SET_VMA = 0x53564d41;
@@ -325,6 +326,13 @@ const signals: readonly Rule[] = [
   {
     name: "rt_sigaction",
     nr: { x64: 13, arm64: 134 },
+    args: [int(0, SIGPROF)],
+    action: "allow",
+    why: "V8's CPU profiler; nobody else sends it, and no limit is enforced by it",
+  },
+  {
+    name: "rt_sigaction",
+    nr: { x64: 13, arm64: 134 },
     action: fail(0),
     why: "Node insists on success; doing nothing keeps SIGTERM and SIGXCPU fatal",
   },
@@ -334,6 +342,13 @@ const signals: readonly Rule[] = [
     args: [{ arg: 0, width: "int", test: "ownPid" }, int(2, SIGABRT, SIGSEGV)],
     action: "allow",
     why: "abort()",
+  },
+  {
+    name: "tgkill",
+    nr: { x64: 234, arm64: 131 },
+    args: [{ arg: 0, width: "int", test: "ownPid" }, int(2, SIGPROF)],
+    action: "allow",
+    why: "V8's CPU profiler samples the threads of its own process",
   },
   {
     name: "restart_syscall",

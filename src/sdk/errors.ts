@@ -179,6 +179,12 @@ export const errorTable = {
     when: "A file call fails; details.errno holds the reason's name, such as EISDIR, if it has one.",
     remedy: "See the reason in the message.",
   },
+  LINK_LEADS_OUT: {
+    message: "{operation} of {path} meets a link that leads out of its directory",
+    when: "A file call of the host meets a symbolic link that a program may have made and that leads out of the directory it lies in. Nothing was touched.",
+    remedy:
+      "Pass followLinks: true to follow links wherever they lead, if programs may decide what the call touches.",
+  },
   TOOL_TIMEOUT: {
     message: "the host tool {tool} did not answer within {timeout}ms",
     when: "A handler took longer than its timeoutMs. It is the reason of the handler's signal.",

@@ -2,7 +2,7 @@
  * Owns the host's view of a machine's files: the calls behind `rt.readFile` and
  * its siblings, and the errors they reject with.
  *
- * Invariants: content of any size travels in parts that fit a message; a transfer
+ * Invariants: a guest's links decide where a call leads only if asked; content of any size travels in parts that fit a message; a transfer
  * that fails is ended on both sides.
  * Untrusted: file content and names are the guest's; here they are bytes and text.
  */
@@ -68,6 +68,17 @@ const typeOfMode: Readonly<Record<number, NodeRuntimeFileType>> = {
   12: "socket",
 };
 
+/** What every file call of the host takes. */
+export interface NodeRuntimeFileOptions {
+  /**
+   * Follow symbolic links that a program may have made wherever they lead. By default they lead
+   * only to what lies below their own directory. Default: false.
+   */
+  followLinks?: boolean;
+}
+
+export const linksUnfollowed = Object.freeze({ followLinks: false });
+
 type Calls = typeof hostFileCalls;
 
 export class RuntimeFiles {
@@ -79,8 +90,8 @@ export class RuntimeFiles {
     this.#vm = vm;
   }
 
-  async read(path: string): Promise<Uint8Array> {
-    let part = await this.#call("readFile", { path }, "read", path);
+  async read(path: string, followLinks: boolean): Promise<Uint8Array> {
+    let part = await this.#call("readFile", { path, followLinks }, "read", path);
     if (!part.more) return part.data;
     const parts = [part.data];
     while (part.more) {
@@ -90,9 +101,10 @@ export class RuntimeFiles {
     return new Uint8Array(Buffer.concat(parts));
   }
 
-  async write(path: string, data: Uint8Array): Promise<void> {
+  async write(path: string, data: Uint8Array, followLinks: boolean): Promise<void> {
     let at = Math.min(data.byteLength, partBytes);
-    const first = { path, data: data.subarray(0, at), more: at < data.byteLength };
+    const more = at < data.byteLength;
+    const first = { path, data: data.subarray(0, at), more, followLinks };
     let { file } = await this.#call("writeFile", first, "write", path);
     while (at < data.byteLength) {
       const next = data.subarray(at, at + partBytes);
@@ -102,11 +114,11 @@ export class RuntimeFiles {
     }
   }
 
-  async list(path: string): Promise<NodeRuntimeDirectoryEntry[]> {
+  async list(path: string, followLinks: boolean): Promise<NodeRuntimeDirectoryEntry[]> {
     const entries: NodeRuntimeDirectoryEntry[] = [];
     for (;;) {
       const start = entries.length;
-      const part = await this.#call("readDir", { path, start }, "readDir", path);
+      const part = await this.#call("readDir", { path, start, followLinks }, "readDir", path);
       part.names.forEach((name, index) => {
         entries.push({ name, type: typeOfDirent[part.types[index]!] ?? "unknown" });
       });
@@ -114,8 +126,8 @@ export class RuntimeFiles {
     }
   }
 
-  async stat(path: string, follow: boolean): Promise<NodeRuntimeFileStat> {
-    const { values } = await this.#call("stat", { path, follow }, "stat", path);
+  async stat(path: string, follow: boolean, followLinks: boolean): Promise<NodeRuntimeFileStat> {
+    const { values } = await this.#call("stat", { path, follow, followLinks }, "stat", path);
     if (values.length !== statSlots) throw new TypeError("stat answer of another length");
     const [, mode = 0, nlink = 0, uid = 0, gid = 0, , , ino = 0, size = 0] = values;
     const time = (slot: number): number => values[slot]! * 1000 + values[slot + 1]! / 1e6;
@@ -134,8 +146,8 @@ export class RuntimeFiles {
     };
   }
 
-  async exists(path: string): Promise<boolean> {
-    const args = { vm: this.#vm, path, follow: true };
+  async exists(path: string, followLinks: boolean): Promise<boolean> {
+    const args = { vm: this.#vm, path, follow: true, followLinks };
     try {
       await this.#connection.call("stat", args);
       return true;
@@ -145,16 +157,19 @@ export class RuntimeFiles {
     }
   }
 
-  async mkdir(path: string, recursive: boolean): Promise<void> {
-    await this.#call("mkdir", { path, recursive }, "mkdir", path);
+  async mkdir(path: string, recursive: boolean, followLinks: boolean): Promise<void> {
+    await this.#call("mkdir", { path, recursive, followLinks }, "mkdir", path);
   }
 
-  async rm(path: string, recursive: boolean, force: boolean): Promise<void> {
-    await this.#call("rm", { path, recursive, force }, "rm", path);
+  async rm(
+    path: string,
+    options: { recursive: boolean; force: boolean; followLinks: boolean },
+  ): Promise<void> {
+    await this.#call("rm", { path, ...options }, "rm", path);
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await this.#call("rename", { from, to }, "rename", from);
+  async rename(from: string, to: string, followLinks: boolean): Promise<void> {
+    await this.#call("rename", { from, to, followLinks }, "rename", from);
   }
 
   async #call<K extends keyof Calls>(

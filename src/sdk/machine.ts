@@ -76,7 +76,7 @@ export class Machine {
   }
 
   async #seed(files: CreateOptions["files"]): Promise<void> {
-    for (const [path, data] of files) await this.files.write(path, data);
+    for (const [path, data] of files) await this.files.write(path, data, false);
   }
 
   /** Ends it and every process in it; `gone` is called when the kernel has answered, or is not there to. */

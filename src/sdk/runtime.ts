@@ -13,7 +13,8 @@ import type {
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
 import { failure, printable } from "./errors.js";
-import type { RuntimeFiles } from "./files.js";
+import { linksUnfollowed } from "./files.js";
+import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
@@ -367,51 +368,77 @@ export class NodeRuntime {
     return this.registerTools(tools);
   }
 
-  /** The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do. */
-  async readFile(path: string): Promise<Uint8Array> {
-    return this.#file(path, (files, full) => files.read(full));
+  /**
+   * The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do, and
+   * with LINK_LEADS_OUT where a link that a program may have made leads out of its directory;
+   * `followLinks: true` (all file calls take it, default false) follows it.
+   */
+  async readFile(path: string, options?: NodeRuntimeFileOptions): Promise<Uint8Array> {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    return this.#file(path, (files, full) => files.read(full, followLinks));
   }
 
   /** Writes a file of the machine, creating its directories. */
-  async writeFile(path: string, data: string | Uint8Array): Promise<void> {
+  async writeFile(
+    path: string,
+    data: string | Uint8Array,
+    options?: NodeRuntimeFileOptions,
+  ): Promise<void> {
     const bytes = bytesOf("data", data);
-    await this.#file(path, (files, full) => files.write(full, bytes));
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    await this.#file(path, (files, full) => files.write(full, bytes, followLinks));
   }
 
   /** The names in a directory, sorted. */
-  async readDir(path: string): Promise<string[]> {
-    return (await this.readDirWithTypes(path)).map(({ name }) => name);
+  async readDir(path: string, options?: NodeRuntimeFileOptions): Promise<string[]> {
+    return (await this.readDirWithTypes(path, options)).map(({ name }) => name);
   }
 
-  async readDirWithTypes(path: string): Promise<NodeRuntimeDirectoryEntry[]> {
-    return this.#file(path, (files, full) => files.list(full));
+  async readDirWithTypes(
+    path: string,
+    options?: NodeRuntimeFileOptions,
+  ): Promise<NodeRuntimeDirectoryEntry[]> {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    return this.#file(path, (files, full) => files.list(full, followLinks));
   }
 
   /** Facts about a file; a symbolic link at the end of the path is followed unless `follow` is false. */
-  async stat(path: string, options?: { follow?: boolean }): Promise<NodeRuntimeFileStat> {
-    const { follow } = parseFlags(options, { follow: true });
-    return this.#file(path, (files, full) => files.stat(full, follow));
+  async stat(
+    path: string,
+    options?: NodeRuntimeFileOptions & { follow?: boolean },
+  ): Promise<NodeRuntimeFileStat> {
+    const { follow, followLinks } = parseFlags(options, { follow: true, ...linksUnfollowed });
+    return this.#file(path, (files, full) => files.stat(full, follow, followLinks));
   }
 
-  async exists(path: string): Promise<boolean> {
-    return this.#file(path, (files, full) => files.exists(full));
+  async exists(path: string, options?: NodeRuntimeFileOptions): Promise<boolean> {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    return this.#file(path, (files, full) => files.exists(full, followLinks));
   }
 
   /** Makes a directory; with `recursive` also its parents, and one that exists is fine. */
-  async mkdir(path: string, options?: { recursive?: boolean }): Promise<void> {
-    const { recursive } = parseFlags(options, { recursive: false });
-    await this.#file(path, (files, full) => files.mkdir(full, recursive));
+  async mkdir(
+    path: string,
+    options?: NodeRuntimeFileOptions & { recursive?: boolean },
+  ): Promise<void> {
+    const given = parseFlags(options, { recursive: false, ...linksUnfollowed });
+    const { recursive, followLinks } = given;
+    await this.#file(path, (files, full) => files.mkdir(full, recursive, followLinks));
   }
 
   /** Removes a file, or with `recursive` a directory and all in it; with `force` a missing one is fine. */
-  async rm(path: string, options?: { recursive?: boolean; force?: boolean }): Promise<void> {
-    const { recursive, force } = parseFlags(options, { recursive: false, force: false });
-    await this.#file(path, (files, full) => files.rm(full, recursive, force));
+  async rm(
+    path: string,
+    options?: NodeRuntimeFileOptions & { recursive?: boolean; force?: boolean },
+  ): Promise<void> {
+    const given = parseFlags(options, { recursive: false, force: false, ...linksUnfollowed });
+    await this.#file(path, (files, full) => files.rm(full, given));
   }
 
-  async rename(from: string, to: string): Promise<void> {
+  async rename(from: string, to: string, options?: NodeRuntimeFileOptions): Promise<void> {
     const target = guestPathOf(to, this.#cwd);
-    await this.#file(from, (files, full) => files.rename(full, target));
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    await this.#file(from, (files, full) => files.rename(full, target, followLinks));
   }
 
   async #file<T>(

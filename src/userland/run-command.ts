@@ -13,6 +13,7 @@ import {
   type SpawnOptions,
 } from "./command.js";
 import { commands } from "./commands/index.js";
+import { setLocale } from "./support/characters.js";
 import { codeText, errorCode } from "./support/errors.js";
 import { toBytes } from "./support/text.js";
 
@@ -193,6 +194,7 @@ export async function runInContext(context: CommandContext, command: string): Pr
     context.writeError(`${command}: command not found\n`);
     return 127;
   }
+  setLocale(context.env);
   try {
     try {
       const status = await load().main(context);

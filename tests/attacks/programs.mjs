@@ -66,9 +66,13 @@ export const programs = {
   },
   "native code: ffi, addons, inspector": {
     code: `
-      for (const name of ["node:ffi", "node:inspector", "node:sea"]) {
+      for (const name of ["node:ffi", "node:sea"]) {
         try { await import(name); return name; } catch {}
       }
+      // A session in the process itself is a program's own; a port would be the host's.
+      const inspector = await import("node:inspector");
+      try { inspector.open(0, "127.0.0.1"); return "inspector port"; } catch {}
+      if (inspector.url() !== undefined) return "inspector url";
       for (const path of ["/lib/x86_64-linux-gnu/libc.so.6", "libc.so.6"]) {
         try { process.dlopen({ exports: {} }, path); return "dlopen"; } catch {}
       }

@@ -1,10 +1,9 @@
 // child_process over the VM's kernel: every form, Node's own command line, pipes and IPC.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { NodeRuntime } from "../../dist/index.js";
+import { test } from "node:test";
+import { machine } from "../support/machines.mjs";
 
-const rt = await NodeRuntime.create();
-after(() => rt.dispose());
+const rt = await machine();
 
 const prelude = `import cp from "node:child_process"; import fs from "node:fs"; import { once } from "node:events"; import { promisify } from "node:util";\n`;
 
@@ -50,7 +49,7 @@ test("sync forms: output, input, status, signals, timeout, maxBuffer, inherit", 
       run("process.exit(5)"),
       run("process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)"),
       run("for (;;);", { timeout: 100 }),
-      run("process.stdout.write('y'.repeat(5000))", { maxBuffer: 100 }),
+      run("process.stdout.write('y'.repeat(5000)); setInterval(() => {}, 1000)", { maxBuffer: 100 }),
       cp.execFileSync("node", ["-p", "2 + 3"], { encoding: "utf8" }),
       cp.execSync("echo $HOME; exit 0").toString(),
       (() => { try { cp.execSync("echo oops >&2; exit 7", { stdio: "pipe" }); } catch (error) { return [error.status, String(error.stderr)]; } })(),
@@ -138,7 +137,7 @@ test("interpreters, execute permission and PATH", async () => {
 });
 
 test("processes of one VM see each other and nobody else", async () => {
-  await using other = await NodeRuntime.create();
+  const other = await machine();
   const sleeper = await other.spawn("setInterval(() => {}, 1000)");
   const result = await value(`
     const child = cp.spawn("node", ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
@@ -156,7 +155,7 @@ test("processes of one VM see each other and nobody else", async () => {
 });
 
 test("a fork bomb meets EAGAIN, and the machine keeps answering", async () => {
-  await using bombed = await NodeRuntime.create();
+  const bombed = await machine();
   const bomb = await bombed.run(
     `${prelude}let made = 0; for (;;) { const r = cp.spawn("sleep", ["1000"], { stdio: "ignore" }); r.on("error", () => {}); if (r.pid === undefined) break; made++; } __return(made); process.exit(0);`,
   );

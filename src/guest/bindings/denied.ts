@@ -16,7 +16,6 @@ interface Refusal {
 
 export const refusals: readonly Refusal[] = Object.freeze([
   { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },
-  { binding: "heap_utils", name: "triggerHeapSnapshot", kind: "function", syscall: "open" },
 ] as const);
 
 function refusal(syscall: string): Error {

@@ -7,7 +7,10 @@
  * Untrusted: paths, flags, modes, owners, times, lengths and data. Trusted: credentials.
  */
 import { Errno, type Failure } from "../../abi/errno.js";
-import { O_RDONLY, O_WRONLY, R_OK, S_IFMT, W_OK, X_OK } from "../../abi/fcntl.js";
+import { O_RDONLY, O_WRONLY, R_OK, S_IFMT, S_IFREG, W_OK, X_OK } from "../../abi/fcntl.js";
+import { atOnce } from "../io/steps.js";
+import type { Steps } from "../io/steps.js";
+import { Account } from "../machine/account.js";
 import { changeLength, changeMode, changeOwner, changeTimes, isUnsigned } from "./attributes.js";
 import { type Credentials, permits, permitsLink } from "./credentials.js";
 import {
@@ -41,11 +44,15 @@ import { type MountEntry, type MountRequest, MountTable } from "./mount-table.js
 import {
   checkPath,
   childPath,
+  directoriesAlong,
   isFailure,
   Last,
+  locate,
+  type Located,
   pathOf,
   resolve,
   walk,
+  walkFrom,
   walkToInode,
 } from "./path-walk.js";
 import { completeLimits, type FileSystemLimits } from "./quota.js";
@@ -53,8 +60,9 @@ import { type MachineView, makeProc } from "./proc.js";
 import { rename } from "./rename.js";
 import type { WatchListener } from "./watch.js";
 import { SuperBlock } from "./superblock.js";
-import { makeDirectoryIn, mkdirTree, mkdtemp, removeTree } from "./tree.js";
+import { makeDirectoryIn, mkdirTree, mkdtemp, pathsBelow, planTree, removeTree } from "./tree.js";
 
+const SLASH = 47;
 const TMPFS_MAGIC = 0x0102_1994;
 /** More than any Buffer of a supported Node can be asked for in one read. */
 const READ_FILE_BYTES = 0x7fff_ffff;
@@ -63,12 +71,49 @@ export class FileSystem {
   readonly #sb: SuperBlock;
   readonly #mounts = new MountTable();
 
-  constructor(limits: Partial<FileSystemLimits> = {}, now: () => number = Date.now) {
-    this.#sb = new SuperBlock(completeLimits(limits), now);
+  constructor(
+    limits: Partial<FileSystemLimits> = {},
+    now: () => number = Date.now,
+    account: Account = new Account(),
+  ) {
+    this.#sb = new SuperBlock(completeLimits(limits), now, account);
   }
 
   get limits(): FileSystemLimits {
     return this.#sb.limits;
+  }
+
+  /** Runs one system call, whose walks share a budget of steps. */
+  bounded<R>(call: () => R): R {
+    this.#sb.stepsLeft = this.#sb.limits.walkSteps;
+    try {
+      return call();
+    } finally {
+      this.#sb.stepsLeft = Infinity;
+    }
+  }
+
+  /**
+   * The beginnings of the absolute `path`, from all of it to "", in which `name` leads to a regular file,
+   * without a slash at their ends. One walk, however many there are.
+   */
+  beginningsWith(who: Credentials, path: string, name: string): string[] {
+    const found: string[] = [];
+    for (const { end, directory } of directoriesAlong(this.#sb, who, `${path}/${name}`)) {
+      const entry = directory.lookup(name, who);
+      const inode = typeof entry === "object" ? entry.top : undefined;
+      if (inode === undefined || isFailure(inode)) continue;
+      const file =
+        inode instanceof SymbolicLink
+          ? walkFrom(this.#sb, who, directory, name, Last.Follow)
+          : { inode };
+      if (isFailure(file) || file.inode === undefined) continue;
+      if ((file.inode.mode & S_IFMT) !== S_IFREG) continue;
+      let length = end;
+      while (path.charCodeAt(length - 1) === SLASH) length--;
+      found.push(path.slice(0, length));
+    }
+    return found.reverse();
   }
 
   open(who: Credentials, path: string, flags: number, mode: number): OpenFile | Failure {
@@ -241,7 +286,7 @@ export class FileSystem {
     return this.#sb.watches.add(inode, name, listener);
   }
 
-  /** The path without links, "." and "..", which may be longer than a path may be. */
+  /** The path without links, "." and "..", which may be longer than a path may be, up to 128 KiB. */
   realpath(who: Credentials, path: string): string | Failure {
     const at = walk(this.#sb, who, path, Last.Follow);
     if (isFailure(at)) return at;
@@ -257,6 +302,22 @@ export class FileSystem {
     return resolve(this.#sb, who, path, follow ? Last.Follow : Last.Entry);
   }
 
+  /** Where a call on `path` leads, whether that exists or not; see `Located`. */
+  locate(who: Credentials, path: string, last: Last): Located | Failure {
+    return locate(this.#sb, who, path, last);
+  }
+
+  /** The paths of the directories that mkdirTree would make, and where it would end. */
+  planTree(who: Credentials, path: string): string[] | Failure {
+    return planTree(this.#sb, who, path);
+  }
+
+  /** The paths below a located directory, links unfollowed; undefined when there are more than `most`. */
+  pathsBelow(who: Credentials, { path, found }: Located, most: number): string[] | undefined {
+    const inode = isFailure(found) ? undefined : found.inode;
+    return inode instanceof Directory ? pathsBelow(who, inode, path, most) : [];
+  }
+
   /** Shows a directory or file of the host at an absolute path; makes the place for it. */
   mount(options: MountRequest): 0 | Failure {
     return this.#mounts.add(this.#sb, options);
@@ -264,7 +325,9 @@ export class FileSystem {
 
   /** Mounts /proc, which shows `view`. */
   mountProc(view: MachineView): 0 | Failure {
-    return this.#mounts.addInternal(this.#sb, "/proc", "proc", (device) => makeProc(view, device));
+    return this.#mounts.addInternal(this.#sb, "/proc", "proc", (device) =>
+      makeProc(view, device, this.#sb),
+    );
   }
 
   get mounts(): readonly MountEntry[] {
@@ -276,8 +339,13 @@ export class FileSystem {
     this.#mounts.close();
   }
 
-  /** rm -r. */
+  /** rm -r, at once. */
   removeTree(who: Credentials, path: string): 0 | Failure {
+    return atOnce(this.removeTreeInSteps(who, path)) as 0 | Failure;
+  }
+
+  /** rm -r, in steps of one entry. */
+  removeTreeInSteps(who: Credentials, path: string): Steps<0> {
     return removeTree(this.#sb, who, path);
   }
 

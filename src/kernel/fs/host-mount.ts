@@ -50,6 +50,8 @@ import {
   type OpenContent,
   SymbolicLink,
 } from "./inode.js";
+import type { Credentials } from "./credentials.js";
+import type { SuperBlock } from "./superblock.js";
 import type { WatchListener } from "./watch.js";
 
 /** Directories of one mount that are kept open. */
@@ -68,6 +70,8 @@ export interface HostMountOptions {
   /** Whom files of the kernel's user belong to in a writable mount; in a read-only one all are root's. */
   uid: number;
   gid: number;
+  /** Counts its open files and watches. */
+  superblock: Pick<SuperBlock, "account" | "admit">;
   /** Where in the guest a link leads that is absolute or leaves the mount: see mount-table.ts. */
   linkTarget(hostDirectory: string, target: string): string;
 }
@@ -164,6 +168,15 @@ export class HostMount {
     return fd;
   }
 
+  /** Opens a file that stays open, and counts it. */
+  openCounted(who: Credentials, open: () => number): number {
+    const { superblock } = this.options;
+    if (!superblock.admit(who, "hostFile")) return -Errno.ENFILE;
+    const fd = open();
+    if (fd < 0) superblock.account.give("hostFile");
+    return fd;
+  }
+
   /** inotify on what a descriptor refers to, which may be closed afterwards. */
   watch(
     fd: number,
@@ -171,6 +184,8 @@ export class HostMount {
     isDirectory: boolean,
     listener: WatchListener,
   ): (() => void) | Failure {
+    const { account } = this.options.superblock;
+    if (!account.take("hostWatch")) return -Errno.ENOSPC;
     try {
       const watcher = watch(`/proc/self/fd/${fd}`, { persistent: false });
       watcher.on("change", (type, entry) => {
@@ -181,8 +196,10 @@ export class HostMount {
       return () => {
         this.#watchers.delete(watcher);
         watcher.close();
+        account.give("hostWatch");
       };
     } catch (error) {
+      account.give("hostWatch");
       return failureOf(error);
     }
   }
@@ -378,10 +395,13 @@ export class HostDirectory extends ExternalDirectory {
     name: string,
     flags: number,
     permissions: number,
+    who: Credentials,
   ): { inode: Inode; content: OpenContent } | Failure {
     const fd = this.mount.descriptor(this);
     if (fd < 0) return fd;
-    const open = dirfd.openAt(fd, name, hostFlags(flags) | O_CREAT | O_EXCL, permissions & 0o777);
+    const open = this.mount.openCounted(who, () =>
+      dirfd.openAt(fd, name, hostFlags(flags) | O_CREAT | O_EXCL, permissions & 0o777),
+    );
     if (open < 0) return open;
     // Exactly as asked: the guest's umask has been applied, the host's is not its own.
     dirfd.chmodOf(open, permissions & 0o777);
@@ -518,9 +538,9 @@ export class HostFile extends ExternalFile {
     return stop;
   }
 
-  open(flags: number): OpenContent | Failure {
+  open(flags: number, who: Credentials): OpenContent | Failure {
     if ((this.mode & S_IFMT) !== S_IFREG) return -Errno.ENXIO;
-    const fd = this.#name.open(hostFlags(flags));
+    const fd = this.mount.openCounted(who, () => this.#name.open(hostFlags(flags)));
     if (fd < 0) return fd;
     const content = new HostContent(this, fd);
     if ((this.mode & S_IFMT) === S_IFREG) return content;
@@ -588,7 +608,9 @@ class HostContent implements OpenContent {
   }
 
   close(): void {
-    if (this.#fd >= 0) dirfd.closeFd(this.#fd);
+    if (this.#fd < 0) return;
+    dirfd.closeFd(this.#fd);
     this.#fd = -1;
+    this.#inode.mount.options.superblock.account.give("hostFile");
   }
 }

@@ -246,6 +246,7 @@ export abstract class ExternalDirectory extends Directory {
     _name: string,
     _flags: number,
     _permissions: number,
+    _who: Credentials,
   ): { inode: Inode; content: OpenContent } | Failure {
     return -Errno.EROFS;
   }

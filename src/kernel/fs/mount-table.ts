@@ -94,7 +94,16 @@ export class MountTable {
     const device = this.nextDevice();
     const linkTarget = (directory: string, target: string): string =>
       this.#linkTarget(hostPath, directory, target);
-    const options = { hostPath, readOnly, executable, device, uid, gid, linkTarget };
+    const options = {
+      hostPath,
+      readOnly,
+      executable,
+      device,
+      uid,
+      gid,
+      linkTarget,
+      superblock: sb,
+    };
     const mount = HostMount.open(options, isDirectory);
     if (isFailure(mount)) return mount;
     const failed = cover(sb, guestPath, mount.root, { uid, gid });

@@ -2,7 +2,8 @@
  * open(2), in the order of checks of path_openat(), do_open() and may_open().
  *
  * Owns: the meaning of the open flags.
- * Invariant: a file made by this call is opened whatever its own mode says.
+ * Invariants: a file made by this call is opened whatever its own mode says; an open file is on
+ * the account until its last reference is gone.
  * Untrusted: path, flags and mode. Flags without meaning here are kept and ignored,
  * as Linux does; O_TMPFILE and O_PATH are refused.
  */
@@ -40,7 +41,29 @@ const O_NOATIME = 0o1000000;
 const O_PATH = 0o10000000;
 const O_TMPFILE_BIT = 0o20000000;
 
+/** How open(2) takes the last component. */
+export function lastOf(flags: number): Last {
+  const creating = (flags & O_CREAT) !== 0;
+  const noFollow = (flags & O_NOFOLLOW) !== 0 || (creating && (flags & O_EXCL) !== 0);
+  if (noFollow) return creating ? Last.CreateNoFollow : Last.NoFollow;
+  return creating ? Last.Create : Last.Follow;
+}
+
 export function open(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  flags: number,
+  mode: number,
+): OpenFile | Failure {
+  // As Linux has it: the file before the walk.
+  if (!sb.admit(who, "file")) return -Errno.ENFILE;
+  const opened = openCounted(sb, who, path, flags, mode);
+  if (isFailure(opened)) sb.account.give("file");
+  return opened;
+}
+
+function openCounted(
   sb: SuperBlock,
   who: Credentials,
   path: string,
@@ -54,10 +77,7 @@ export function open(
   const creating = has(O_CREAT);
   if (creating && has(O_DIRECTORY)) return -Errno.EINVAL;
 
-  const noFollow = has(O_NOFOLLOW) || (creating && has(O_EXCL));
-  const followed = creating ? Last.Create : Last.Follow;
-  const unfollowed = creating ? Last.CreateNoFollow : Last.NoFollow;
-  const at = walk(sb, who, path, noFollow ? unfollowed : followed);
+  const at = walk(sb, who, path, lastOf(flags));
   if (isFailure(at)) return at;
 
   if (at.inode === undefined) {
@@ -66,7 +86,7 @@ export function open(
     if (refused !== 0) return refused;
     const permissions = mode & 0o7777 & ~who.umask;
     if (at.parent instanceof ExternalDirectory) {
-      const made = at.parent.createFile(at.name, flags, permissions);
+      const made = at.parent.createFile(at.name, flags, permissions, who);
       return isFailure(made) ? made : new OpenFile(sb, made.inode, flags, who, at, made.content);
     }
     const parent = inMemory(at.parent);

@@ -22,7 +22,7 @@ export class PageCache {
   /** Pages from number 1 on; made when needed, since most files have none. */
   #others: Map<number, Uint8Array> | undefined;
   /** Per page, a bit for each of its blocks that was written. */
-  readonly #written = new Map<number, number>();
+  #written: Map<number, number> | undefined;
   #blocks = 0;
   #size = 0;
 
@@ -37,6 +37,13 @@ export class PageCache {
   /** Bytes of blocks that were written: what the file is said to occupy, not what memory it takes. */
   get occupied(): number {
     return this.#blocks * BLOCK_BYTES;
+  }
+
+  /** Which pages are stored, in order. */
+  numbers(): number[] {
+    const numbers = [...(this.#others?.keys() ?? [])];
+    if (this.#first !== undefined) numbers.push(0);
+    return numbers.sort((a, b) => a - b);
   }
 
   /** Fills `target` from `position`; returns how many bytes the file had there. */
@@ -79,10 +86,9 @@ export class PageCache {
 
   /** Growing stores nothing; shrinking releases pages and clears the rest of the last one. */
   resize(size: number): void {
-    if (size < this.#size) {
+    if (size === 0) this.#clear();
+    else if (size < this.#size) {
       const kept = Math.ceil(size / PAGE_BYTES);
-      if (kept === 0) this.#drop(this.#first);
-      if (kept === 0) this.#first = undefined;
       if (this.#others !== undefined) {
         for (const [number, page] of this.#others) {
           if (number < kept) continue;
@@ -92,7 +98,7 @@ export class PageCache {
         if (this.#others.size === 0) this.#others = undefined;
       }
       const offset = size % PAGE_BYTES;
-      for (const [number, bits] of this.#written) {
+      for (const [number, bits] of this.#written ?? []) {
         if (number >= kept) this.#keep(number, bits, 0);
         else if (number === kept - 1 && offset > 0)
           this.#keep(number, bits, bits & ((1 << Math.ceil(offset / BLOCK_BYTES)) - 1));
@@ -102,8 +108,17 @@ export class PageCache {
     this.#size = size;
   }
 
+  /** At once, however much there is. */
+  #clear(): void {
+    this.#quota.giveBytes((this.#first?.length ?? 0) + (this.#others?.size ?? 0) * PAGE_BYTES);
+    this.#first = undefined;
+    this.#others = undefined;
+    this.#written = undefined;
+    this.#blocks = 0;
+  }
+
   #mark(number: number, from: number, to: number): void {
-    const old = this.#written.get(number) ?? 0;
+    const old = this.#written?.get(number) ?? 0;
     const first = Math.floor(from / BLOCK_BYTES);
     const last = Math.floor((to - 1) / BLOCK_BYTES);
     const bits = old | (((1 << (last + 1)) - 1) & ~((1 << first) - 1));
@@ -112,8 +127,8 @@ export class PageCache {
 
   #keep(number: number, old: number, bits: number): void {
     this.#blocks += ones(bits) - ones(old);
-    if (bits === 0) this.#written.delete(number);
-    else this.#written.set(number, bits);
+    if (bits === 0) this.#written?.delete(number);
+    else (this.#written ??= new Map()).set(number, bits);
   }
 
   #page(number: number): Uint8Array | undefined {

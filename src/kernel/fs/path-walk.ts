@@ -4,12 +4,14 @@
  * Owns: component parsing, "." and "..", symbolic links, search permission, and
  * the limits on names, paths and links.
  * Invariants: iterative, so depth costs no stack; work per walk is bounded by
- * `pathBytes * symlinkDepth`; no path leaves the root.
+ * `pathBytes * symlinkDepth`, and all walks of one system call together by `walkSteps`, after
+ * which they answer ELOOP; no path leaves the root; for a caller
+ * with a `LinkGuard`, no link of a guest's leads out of its own directory.
  * Untrusted: the path and every link target met on the way.
  */
 import { posix } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
-import { type Credentials, permitsSearch } from "./credentials.js";
+import { type Credentials, type LinkGuard, type Walks, permitsSearch } from "./credentials.js";
 import { Directory, type Inode, SymbolicLink } from "./inode.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -77,10 +79,17 @@ export function walk(
   path: string,
   last: Last,
 ): Location | Failure {
+  if (who.walks !== undefined) return walked(who.walks, path, last);
   const bad = checkPath(path, sb.limits.pathBytes);
   if (bad !== 0) return bad;
   const start = startOf(sb, who, path);
   return isFailure(start) ? start : walkFrom(sb, who, start, wellFormed(path), last);
+}
+
+/** A walk that was judged; one that was not is refused, whatever it would find. */
+function walked(walks: Walks, path: string, last: Last): Location | Failure {
+  for (const one of walks) if (one.last === last && one.path === path) return one.found;
+  return -Errno.EACCES;
 }
 
 /** As `walk`, for an object that has to exist. */
@@ -95,31 +104,80 @@ export function walkToInode(
   return at.inode ?? -Errno.ENOENT;
 }
 
-/**
- * The absolute path, without links, "." and "..", of what a call on `path` would touch. Where
- * directories are missing it goes on as written from the last one there is. A failure is what
- * the call itself would answer.
- */
+/** What a call on a path touches. */
+export interface Located {
+  /** Absolute, without links, "." and "..". Where the walk fails, it goes on from there as written. */
+  readonly path: string;
+  /** What `walk` answers. */
+  readonly found: Location | Failure;
+}
+
+/** Walks as a call on `path` does, and says in one where that leads; a failure when it is no path at all. */
+export function locate(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  last: Last,
+): Located | Failure {
+  const bad = checkPath(path, sb.limits.pathBytes);
+  if (bad !== 0) return bad;
+  const text = wellFormed(path);
+  const start = startOf(sb, who, path);
+  if (isFailure(start)) return { path: asWritten(who.cwd, text), found: start };
+  const stopped: Stopped = { path: "" };
+  const found = walkFrom(sb, who, start, text, last, stopped);
+  if (isFailure(found)) return isFailure(stopped.path) ? found : { path: stopped.path, found };
+  const where =
+    found.kind === "name" ? childPath(found.parent, found.name) : pathOf(found.inode as Directory);
+  return isFailure(where) ? where : { path: where, found };
+}
+
+/** Where a walk came to its end without having arrived. */
+interface Stopped {
+  path: string | Failure;
+}
+
+function asWritten(directory: string, rest: string): string {
+  return normalize(`${directory}/${rest}`).replace(/(.)\/$/, "$1");
+}
+
+/** As `locate`, but a failure of the walk is one, other than that something is missing. */
 export function resolve(
   sb: SuperBlock,
   who: Credentials,
   path: string,
   last: Last,
 ): string | Failure {
-  const bad = checkPath(path, sb.limits.pathBytes);
-  if (bad !== 0) return bad;
-  const start = startOf(sb, who, path);
-  if (isFailure(start)) return start;
-  const missing = { path: "" };
-  const at = walkFrom(sb, who, start, wellFormed(path), last, missing);
-  if (isFailure(at)) return at === -Errno.ENOENT && missing.path !== "" ? missing.path : at;
-  if (at.kind === "name") return childPath(at.parent, at.name);
-  return pathOf(at.inode as Directory);
+  const located = locate(sb, who, path, last);
+  if (isFailure(located)) return located;
+  const { found } = located;
+  return isFailure(found) && found !== -Errno.ENOENT ? found : located.path;
 }
 
-export function childPath(parent: Directory, name: string): string {
+export function childPath(parent: Directory, name: string): string | Failure {
   const path = pathOf(parent);
+  if (isFailure(path)) return path;
   return path === "/" ? `/${name}` : `${path}/${name}`;
+}
+
+/** Collects the directories that the beginnings of a path lead to. */
+interface Along {
+  left: number;
+  directories: { end: number; directory: Directory }[];
+}
+
+/**
+ * The directories above the last component of an absolute path, each with how much of the path
+ * leads there, from the root on: what a walk for every beginning would find, in one.
+ */
+export function directoriesAlong(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+): readonly { end: number; directory: Directory }[] {
+  const along: Along = { left: Infinity, directories: [] };
+  walkFrom(sb, who, sb.root, wellFormed(path), Last.Entry, undefined, along);
+  return along.directories;
 }
 
 /** Walks `path`, already checked, from `start`, or from the root when it begins with a slash. */
@@ -129,18 +187,35 @@ export function walkFrom(
   start: Directory,
   path: string,
   last: Last,
-  missing?: { path: string },
+  stopped?: Stopped,
+  along?: Along,
 ): Location | Failure {
   const { nameBytes, symlinkDepth } = sb.limits;
   let text = path;
   let directory = text.charCodeAt(0) === SLASH ? sb.root : start;
   let at = afterSlashes(text, 0);
   let followed = 0;
+  const fail = (errno: Failure): Failure => {
+    if (stopped === undefined) return errno;
+    const above = pathOf(directory);
+    stopped.path = isFailure(above) ? above : asWritten(above, text.slice(at));
+    return errno;
+  };
+  const fence = who.links && new Fence(who.links);
+  const arrived = (location: Location): Location | Failure =>
+    fence === undefined || fence.contains(location) ? location : fail(-Errno.ELOOP);
   if (at === text.length)
     return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
 
   for (;;) {
-    if (!permitsSearch(directory, who)) return -Errno.EACCES;
+    if (--sb.stepsLeft < 0) return fail(-Errno.ELOOP);
+    if (fence?.passes(directory, text.length - at) === false) return fail(-Errno.ELOOP);
+    if (!permitsSearch(directory, who)) return fail(-Errno.EACCES);
+    if (along !== undefined && text.length - at < along.left) {
+      // What is left is an end of the path itself, not of a link in it.
+      along.left = text.length - at;
+      along.directories.push({ end: path.length - along.left, directory });
+    }
     const slash = text.indexOf("/", at);
     const end = slash === -1 ? text.length : slash;
     const name = text.slice(at, end);
@@ -152,45 +227,98 @@ export function walkFrom(
       const target = name === "." ? directory : directory.parent;
       if (final) {
         const kind = name === "." ? "dot" : "dotdot";
-        return { parent: directory, name, kind, slash: trailing, inode: target };
+        return arrived({ parent: directory, name, kind, slash: trailing, inode: target });
       }
       directory = target;
       at = next;
       continue;
     }
 
-    if (trailing && (last === Last.Create || last === Last.CreateNoFollow)) return -Errno.EISDIR;
+    if (trailing && (last === Last.Create || last === Last.CreateNoFollow))
+      return fail(-Errno.EISDIR);
     if (name.length * 3 > nameBytes && Buffer.byteLength(name) > nameBytes)
-      return -Errno.ENAMETOOLONG;
+      return fail(-Errno.ENAMETOOLONG);
     const entry = directory.lookup(name, who);
     const inode = typeof entry === "object" && entry.covered !== undefined ? entry.top : entry;
-    if (typeof inode === "number") return inode;
+    if (typeof inode === "number") return fail(inode);
 
     if (inode instanceof SymbolicLink && (!final || followsLast(last, trailing))) {
-      if (++followed > symlinkDepth) return -Errno.ELOOP;
+      if (++followed > symlinkDepth) return fail(-Errno.ELOOP);
+      fence?.follow(inode, directory, name, text.length - end);
       text = inode.target + text.slice(end);
       inode.accessed(sb.now());
       if (text.charCodeAt(0) === SLASH) directory = sb.root;
       at = afterSlashes(text, 0);
       if (at === text.length)
-        return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
+        return arrived({
+          parent: directory,
+          name: "",
+          kind: "root",
+          slash: false,
+          inode: directory,
+        });
       continue;
     }
 
     if (final) {
       const needsDirectory = trailing && last !== Last.Entry && inode !== undefined;
-      if (needsDirectory && !(inode instanceof Directory)) return -Errno.ENOTDIR;
-      return { parent: directory, name, kind: "name", slash: trailing, inode };
+      if (needsDirectory && !(inode instanceof Directory)) return fail(-Errno.ENOTDIR);
+      return arrived({ parent: directory, name, kind: "name", slash: trailing, inode });
     }
-    if (inode === undefined) {
-      if (missing !== undefined)
-        missing.path = normalize(`${pathOf(directory)}/${text.slice(at)}`).replace(/(.)\/$/, "$1");
-      return -Errno.ENOENT;
-    }
-    if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (inode === undefined) return fail(-Errno.ENOENT);
+    if (!(inode instanceof Directory)) return fail(-Errno.ENOTDIR);
     directory = inode;
     at = next;
   }
+}
+
+/** What the links met on a guarded walk may lead to. */
+class Fence {
+  readonly #guard: LinkGuard;
+  /** Links whose text is still being walked; `rest` is how much of the path comes after it. */
+  readonly #links: { path: string; below: string | Failure; rest: number }[] = [];
+
+  constructor(guard: LinkGuard) {
+    this.#guard = guard;
+  }
+
+  follow(link: SymbolicLink, directory: Directory, name: string, rest: number): void {
+    // Nobody in the machine makes links of root's, or any on a mount that takes no change.
+    if (link.uid === 0 || link.readOnly) return;
+    const below = pathOf(directory);
+    const path = isFailure(below) ? name : `${below === "/" ? "" : below}/${name}`;
+    this.#links.push({ path, below, rest });
+  }
+
+  /** Whether the links whose text ends at `directory`, with `left` to go, have led below theirs. */
+  passes(directory: Directory, left: number): boolean {
+    for (let link = this.#links.at(-1); link !== undefined; link = this.#links.at(-1)) {
+      // With its last component to come, the end of the walk decides.
+      if (left > link.rest) return true;
+      if (!isWithin(pathOf(directory), link.below)) return this.#refuse(link.path);
+      this.#links.pop();
+    }
+    return true;
+  }
+
+  /** Whether the links that end with the path have led below their directories. */
+  contains({ kind, parent, inode }: Location): boolean {
+    const end = kind === "name" ? parent : (inode as Directory);
+    const path = this.#links.length === 0 ? "" : pathOf(end);
+    const out = this.#links.findLast(({ below }) => !isWithin(path, below));
+    return out === undefined || this.#refuse(out.path);
+  }
+
+  #refuse(path: string): false {
+    this.#guard.refused = path;
+    return false;
+  }
+}
+
+function isWithin(path: string | Failure, directory: string | Failure): boolean {
+  // Deeper than any path may be: nobody can tell, so it is not.
+  if (isFailure(path) || isFailure(directory)) return false;
+  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
 }
 
 function followsLast(last: Last, trailing: boolean): boolean {
@@ -203,9 +331,17 @@ function afterSlashes(text: string, from: number): number {
   return at;
 }
 
-/** The absolute path of a directory still in the tree. */
-export function pathOf(directory: Directory): string {
+/** Trees may be deeper than any path; who asks for the path of such a directory gets no more than this. */
+const longestPathChars = 128 * 1024;
+
+/** The absolute path of a directory still in the tree, or -ENAMETOOLONG. */
+export function pathOf(directory: Directory): string | Failure {
   const names: string[] = [];
-  for (let at = directory; at !== at.parent; at = at.parent) names.push(at.name);
+  let length = 0;
+  for (let at = directory; at !== at.parent; at = at.parent) {
+    names.push(at.name);
+    length += at.name.length + 1;
+    if (length > longestPathChars) return -Errno.ENAMETOOLONG;
+  }
   return `/${names.reverse().join("/")}`;
 }

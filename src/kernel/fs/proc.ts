@@ -269,7 +269,11 @@ function inodeOf<T>(
 const firstMachineInode = 16;
 
 /** The root directory of a machine's /proc. */
-export function makeProc(view: MachineView, device: number): SyntheticDirectory {
+export function makeProc(
+  view: MachineView,
+  device: number,
+  superblock: SyntheticAttributes["superblock"],
+): SyntheticDirectory {
   const ofMachine = machineNodes(view);
   const ofProcess = processNodes(view);
   const machineNames = Object.keys(ofMachine);
@@ -280,6 +284,7 @@ export function makeProc(view: MachineView, device: number): SyntheticDirectory 
     uid: 0,
     gid: 0,
     now: view.startedAtMs,
+    superblock,
   };
   return new SyntheticDirectory(attributes, undefined, "proc", {
     find(name, who, parent) {
@@ -294,7 +299,7 @@ export function makeProc(view: MachineView, device: number): SyntheticDirectory 
       }
       if (!/^[1-9][0-9]{0,8}$/.test(name)) return undefined;
       const process = view.process(Number(name));
-      return process && processDirectory(process, device, parent, ofProcess);
+      return process && processDirectory(process, attributes, parent, ofProcess);
     },
     list() {
       const pids = [...view.processes()].map(({ pid }) => ({ name: String(pid), type: DT_DIR }));
@@ -305,13 +310,13 @@ export function makeProc(view: MachineView, device: number): SyntheticDirectory 
 
 function processDirectory(
   process: ProcessView,
-  device: number,
+  ofMachine: SyntheticAttributes,
   parent: SyntheticDirectory,
   nodes: Readonly<Record<string, Node<ProcessView>>>,
 ): SyntheticDirectory {
   const { pid, uid, gid, startedAtMs } = process;
   const base = pid * INODES_PER_PROCESS;
-  const attributes = { device, ino: base, permissions: 0o555, uid, gid, now: startedAtMs };
+  const attributes = { ...ofMachine, ino: base, permissions: 0o555, uid, gid, now: startedAtMs };
   const names = Object.keys(nodes);
   return new SyntheticDirectory(attributes, parent, String(pid), {
     find(name, _who, at) {

@@ -20,6 +20,8 @@ export interface FileSystemLimits {
   /** PATH_MAX, counting the terminating NUL. */
   pathBytes: number;
   symlinkDepth: number;
+  /** Components that the walks of one system call look at together: more than one walk ever does. */
+  walkSteps: number;
 }
 
 const defaults = {
@@ -30,6 +32,7 @@ const defaults = {
   nameBytes: 255,
   pathBytes: 4096,
   symlinkDepth: 40,
+  walkSteps: 131_072,
 };
 
 /** Fills in the defaults; throws on a limit that is no whole number, as only the host sets them. */

@@ -8,6 +8,7 @@
  * Untrusted: modes and owners arrive masked; link targets are charged by length.
  */
 import { S_ISGID } from "../../abi/fcntl.js";
+import type { Account, Kind } from "../machine/account.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
 import {
@@ -20,6 +21,7 @@ import {
   SocketFile,
   SymbolicLink,
 } from "./inode.js";
+import { FileLocks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
 import { WatchTable } from "./watch.js";
 import { type FileSystemLimits, Quota } from "./quota.js";
@@ -32,16 +34,31 @@ export class SuperBlock {
   readonly limits: FileSystemLimits;
   readonly now: () => number;
   readonly root: MemoryDirectory;
-  readonly watches = new WatchTable();
+  readonly locks = new FileLocks();
+  readonly watches: WatchTable;
+  /** What open files and watches cost. */
+  readonly account: Account;
+  /** Components that the call in hand may still look at behind links: see path-walk.ts. */
+  stepsLeft = Infinity;
   #lastInode = 1;
 
-  constructor(limits: FileSystemLimits, now: () => number) {
+  constructor(limits: FileSystemLimits, now: () => number, account: Account) {
     this.limits = limits;
+    this.account = account;
+    this.watches = new WatchTable(account);
     this.quota = new Quota(limits);
     this.now = now;
     if (!this.quota.takeInode()) throw new RangeError("file system limit inodes: no room for /");
     const ino = ++this.#lastInode;
     this.root = new MemoryDirectory({ ino, permissions: 0o755, uid: 0, gid: 0, now: now() });
+  }
+
+  /** Counts one `kind` for `who`. Root, who is the host, is never refused. */
+  admit(who: Identity, kind: Kind, bytes = 0): boolean {
+    if (this.account.take(kind, bytes)) return true;
+    if (who.uid !== 0) return false;
+    this.account.force(kind, bytes);
+    return true;
   }
 
   makeFile(who: Identity, parent: Directory, mode: number): RegularFile | undefined {

@@ -8,6 +8,7 @@
  */
 import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFREG } from "../../abi/fcntl.js";
+import type { Account } from "../machine/account.js";
 import type { Credentials } from "./credentials.js";
 import {
   type DirectoryEntry,
@@ -18,6 +19,7 @@ import {
   type OpenContent,
   SymbolicLink,
 } from "./inode.js";
+import type { SuperBlock } from "./superblock.js";
 
 /** Where an inode belongs and how it looks. */
 export interface SyntheticAttributes {
@@ -27,15 +29,19 @@ export interface SyntheticAttributes {
   uid: number;
   gid: number;
   now: number;
+  /** Counts what open files show. */
+  superblock: Pick<SuperBlock, "account" | "admit">;
 }
 
 export class SyntheticFile extends ExternalFile {
   readonly #device: number;
+  readonly #superblock: SyntheticAttributes["superblock"];
   readonly #render: (who: Credentials) => string;
 
   constructor(attributes: SyntheticAttributes, render: (who: Credentials) => string) {
     super(S_IFREG, attributes);
     this.#device = attributes.device;
+    this.#superblock = attributes.superblock;
     this.#render = render;
     this.nlink = 1;
   }
@@ -49,18 +55,22 @@ export class SyntheticFile extends ExternalFile {
     return this.#device;
   }
 
-  open(_flags: number, who: Credentials): OpenContent {
-    return new RenderedContent(this, Buffer.from(this.#render(who)));
+  open(_flags: number, who: Credentials): OpenContent | Failure {
+    const bytes = Buffer.from(this.#render(who));
+    if (!this.#superblock.admit(who, "rendered", bytes.length)) return -Errno.ENOMEM;
+    return new RenderedContent(this, bytes, this.#superblock.account);
   }
 }
 
 class RenderedContent implements OpenContent {
   readonly #inode: Inode;
   readonly #bytes: Buffer;
+  readonly #account: Account;
 
-  constructor(inode: Inode, bytes: Buffer) {
+  constructor(inode: Inode, bytes: Buffer, account: Account) {
     this.#inode = inode;
     this.#bytes = bytes;
+    this.#account = account;
   }
 
   read(target: Uint8Array, position: number): number {
@@ -85,7 +95,9 @@ class RenderedContent implements OpenContent {
     return this.#inode.stat();
   }
 
-  close(): void {}
+  close(): void {
+    this.#account.give("rendered", this.#bytes.length);
+  }
 }
 
 export class SyntheticLink extends SymbolicLink {

@@ -6,6 +6,8 @@
  * called after the change is complete and never twice for one of its causes.
  * Untrusted: nothing; names in events are entries that exist or existed.
  */
+import { Errno, type Failure } from "../../abi/errno.js";
+import type { Account } from "../machine/account.js";
 import type { Directory, Inode } from "./inode.js";
 
 /** `renamed`: a name came, went or moved; otherwise content or attributes changed. */
@@ -25,9 +27,15 @@ export interface WatchOrigin {
 
 export class WatchTable {
   readonly #watches = new Map<Inode, Set<Watch>>();
+  readonly #account: Account;
 
-  /** Answers how to stop. */
-  add(inode: Inode, name: string, listener: WatchListener): () => void {
+  constructor(account: Account) {
+    this.#account = account;
+  }
+
+  /** Answers how to stop, which is to be done once, or -ENOSPC. */
+  add(inode: Inode, name: string, listener: WatchListener): (() => void) | Failure {
+    if (!this.#account.take("watch")) return -Errno.ENOSPC;
     const watch = { name, listener };
     const present = this.#watches.get(inode);
     if (present === undefined) this.#watches.set(inode, new Set([watch]));
@@ -36,6 +44,7 @@ export class WatchTable {
       const all = this.#watches.get(inode);
       all?.delete(watch);
       if (all?.size === 0) this.#watches.delete(inode);
+      this.#account.give("watch");
     };
   }
 

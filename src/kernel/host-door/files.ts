@@ -3,6 +3,7 @@
  *
  * Owns: files the host has in transfer, which one message cannot carry.
  * Invariants: the host acts as root and what it makes belongs to the guest's user;
+ * a guest's link leads such a call out of its directory only when the host asked for it;
  * a transfer ends with its last part, with its first failure or with the VM.
  * Untrusted: nothing but file content; the host's SDK is trusted.
  */
@@ -11,11 +12,11 @@ import { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, S_IFCHR, S_IFDIR, S_IFMT } from "
 import { fsLimits } from "../../protocol/fs-calls.js";
 import type { hostFileCalls } from "../../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
-import { MEMORY_DEVICE, type OpenFile } from "../fs/index.js";
+import { type Credentials, MEMORY_DEVICE, type OpenFile } from "../fs/index.js";
 import { readRest, statValues, uvDirentOf, writeAll } from "../syscalls/fs.js";
 import { HostError } from "./error.js";
 import type { Vm } from "../machine/vm.js";
-import { hostCredentials } from "../machine/vm.js";
+import { hostCaller } from "../machine/identity.js";
 
 type Calls = typeof hostFileCalls;
 export type HostFileHandlers = {
@@ -31,6 +32,16 @@ interface Transfer {
 export function fileError(operation: string, path: string, errno: number): HostError {
   const name = errnoName(-errno) ?? `errno ${-errno}`;
   return new HostError("ERR_SECURE_EXEC_FILE", `${name}: ${operation} '${path}'`);
+}
+
+/** Why a call by `who` failed, which may be a link that was not followed. */
+function refusal(who: Credentials, operation: string, path: string, errno: number): HostError {
+  const link = who.links?.refused;
+  if (link === undefined) return fileError(operation, path, errno);
+  return new HostError(
+    "ERR_SECURE_EXEC_LINK_LEADS_OUT",
+    `${operation} '${path}': the link ${link} leads out of its directory; pass followLinks: true to follow it`,
+  );
 }
 
 /** More than any Buffer of a supported Node can hold. */
@@ -57,8 +68,13 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
   const transfers = new Map<number, Transfer>();
   let lastTransfer = 0;
 
-  const checked = <T>(result: T | number, operation: string, path: string): T => {
-    if (typeof result === "number" && result < 0) throw fileError(operation, path, result);
+  const checked = <T>(
+    result: T | number,
+    operation: string,
+    path: string,
+    who: Credentials = hostCaller(false),
+  ): T => {
+    if (typeof result === "number" && result < 0) throw refusal(who, operation, path, result);
     return result as T;
   };
   const begin = (transfer: Transfer): number => {
@@ -101,9 +117,10 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
   };
 
   const handlers: HostFileHandlers = {
-    readFile({ vm: handle, path }) {
+    readFile({ vm: handle, path, followLinks }) {
       const vm = vmOf(handle);
-      const file = checked(vm.fs.open(hostCredentials, path, O_RDONLY, 0), "open", path);
+      const who = hostCaller(followLinks);
+      const file = checked(vm.fs.open(who, path, O_RDONLY, 0), "open", path, who);
       const refused = unbounded(file, vm.fs.limits.bytes);
       if (refused !== 0) file.unref();
       checked(refused, "read", path);
@@ -112,11 +129,12 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
     readMore({ vm, file }) {
       return nextPart(transferOf(file, vm), file);
     },
-    writeFile({ vm: handle, path, data, more }) {
+    writeFile({ vm: handle, path, data, more, followLinks }) {
       const vm = vmOf(handle);
-      checked(vm.makeHostFile(path), "write", path);
+      const who = hostCaller(followLinks);
+      checked(vm.makeHostFile(who, path), "write", path, who);
       const flags = O_WRONLY | O_CREAT | O_TRUNC;
-      const file = checked(vm.fs.open(hostCredentials, path, flags, 0o644), "write", path);
+      const file = checked(vm.fs.open(who, path, flags, 0o644), "write", path, who);
       return { file: writePart({ vm, file, path }, 0, data, more) };
     },
     writeMore({ vm, file, data, more }) {
@@ -126,8 +144,9 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
       if (transfers.get(file)?.vm === vmOf(vm)) end(file);
       return {};
     },
-    readDir({ vm, path, start }) {
-      const entries = checked(vmOf(vm).fs.readdir(hostCredentials, path), "scandir", path);
+    readDir({ vm, path, start, followLinks }) {
+      const who = hostCaller(followLinks);
+      const entries = checked(vmOf(vm).fs.readdir(who, path), "scandir", path, who);
       entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
       const part = entries.slice(start, start + fsLimits.entries);
       return {
@@ -136,28 +155,30 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
         more: start + part.length < entries.length,
       };
     },
-    stat({ vm, path, follow }) {
-      return statValues(checked(vmOf(vm).fs.stat(hostCredentials, path, follow), "stat", path));
+    stat({ vm, path, follow, followLinks }) {
+      const who = hostCaller(followLinks);
+      return statValues(checked(vmOf(vm).fs.stat(who, path, follow), "stat", path, who));
     },
-    mkdir({ vm: handle, path, recursive }) {
+    mkdir({ vm: handle, path, recursive, followLinks }) {
       const vm = vmOf(handle);
-      checked(recursive ? vm.makeHostDirectories(path) : vm.makeHostDirectory(path), "mkdir", path);
+      const who = hostCaller(followLinks);
+      const made = recursive ? vm.makeHostDirectories(who, path) : vm.makeHostDirectory(who, path);
+      checked(made, "mkdir", path, who);
       return {};
     },
-    rm({ vm, path, recursive, force }) {
+    rm({ vm, path, recursive, force, followLinks }) {
       const { fs } = vmOf(vm);
-      const stat = fs.stat(hostCredentials, path, false);
+      const who = hostCaller(followLinks);
+      const stat = fs.stat(who, path, false);
       if (stat === -Errno.ENOENT && force) return {};
-      const isDirectory = (checked(stat, "rm", path).mode & S_IFMT) === S_IFDIR;
-      const result =
-        isDirectory && recursive
-          ? fs.removeTree(hostCredentials, path)
-          : fs.unlink(hostCredentials, path);
-      checked(result, "rm", path);
+      const isDirectory = (checked(stat, "rm", path, who).mode & S_IFMT) === S_IFDIR;
+      const result = isDirectory && recursive ? fs.removeTree(who, path) : fs.unlink(who, path);
+      checked(result, "rm", path, who);
       return {};
     },
-    rename({ vm, from, to }) {
-      checked(vmOf(vm).fs.rename(hostCredentials, from, to), "rename", from);
+    rename({ vm, from, to, followLinks }) {
+      const who = hostCaller(followLinks);
+      checked(vmOf(vm).fs.rename(who, from, to), "rename", from, who);
       return {};
     },
   };

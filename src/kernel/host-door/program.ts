@@ -15,7 +15,7 @@ import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
-import { hostCredentials, identity } from "../machine/vm.js";
+import { hostCredentials, identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 
 /** What the host hears of it. */
@@ -92,7 +92,7 @@ export class HostProgram {
 
     const pid = vm.processes.allocatePid();
     const stdin = options.stdin
-      ? new HostInput((bytes) => {
+      ? new HostInput(vm.account, (bytes) => {
           if (bytes > 0) listener.stdinTaken(bytes);
         })
       : undefined;

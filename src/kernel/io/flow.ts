@@ -12,10 +12,13 @@ import { MalformedMessage } from "../../protocol/codec.js";
 import type { Message } from "../../protocol/codec.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { guestFlowEvents, kernelFlowEvents } from "../../protocol/flow-calls.js";
+import type { EventOf } from "../../protocol/port.js";
+import type { Account } from "../machine/account.js";
 import type { Description, DescriptorTable } from "../process/descriptors.js";
 import { describe } from "../process/describe.js";
 import { Deferred } from "./deferred.js";
 import type { Stream } from "./stream.js";
+import type { WaitQueue } from "./wait-queue.js";
 
 type FlowEvents = typeof kernelFlowEvents;
 export type Notify = <K extends keyof FlowEvents>(
@@ -25,14 +28,22 @@ export type Notify = <K extends keyof FlowEvents>(
 
 /** What flows need of their process. */
 export interface FlowOwner {
+  readonly account: Account;
   readonly descriptors: DescriptorTable;
   isEnded(): boolean;
   readonly notifyFlow: Notify;
   brokenPipe(): void;
+  /** While the guest leaves too much unread: what is woken when it has read it. */
+  unread(): WaitQueue | undefined;
 }
 
+/** The least room of a write that waits: further small ones fit behind it. */
+const pendingRoomBytes = 1024;
+
 interface Pending {
-  data: Uint8Array;
+  readonly memory: Buffer;
+  start: number;
+  end: number;
   passed: Description | undefined;
 }
 
@@ -71,16 +82,12 @@ class Flow {
   #read(): void {
     const flow = this.#number;
     while (this.#readCredit > 0 && !this.#readEnded && !this.#closed) {
+      const unread = this.#owner.unread();
+      if (unread !== undefined) return this.#readAfter(unread);
       const passed = this.stream.takePassed();
       if (passed !== undefined) this.#deliverPassed(passed);
       const data = this.stream.read(this.#readCredit);
-      if (data === -Errno.EAGAIN) {
-        this.#stopReading = this.stream.readable.add(() => {
-          this.#stopReading = undefined;
-          this.#read();
-        });
-        return;
-      }
+      if (data === -Errno.EAGAIN) return this.#readAfter(this.stream.readable);
       if (typeof data === "number" || data.byteLength === 0) {
         this.#readEnded = true;
         const errno = typeof data === "number" ? -data : 0;
@@ -95,6 +102,13 @@ class Flow {
     }
   }
 
+  #readAfter(queue: WaitQueue): void {
+    this.#stopReading = queue.add(() => {
+      this.#stopReading = undefined;
+      this.#read();
+    });
+  }
+
   #deliverPassed(description: Description): void {
     const kind = describe(description);
     const fd = this.#owner.descriptors.add(description);
@@ -104,7 +118,8 @@ class Flow {
   write(data: Uint8Array, passed?: Description): void {
     this.#spent += data.byteLength;
     if (this.#spent > flowWindowBytes) throw new MalformedMessage("write beyond the flow's window");
-    if (this.#broken) return passed?.unref();
+    // A descriptor travels with a byte; unix(7).
+    if (this.#broken || data.byteLength === 0) return passed?.unref();
     let rest = data;
     if (this.#pending.length === 0 && passed === undefined) {
       const written = this.stream.write(data);
@@ -113,9 +128,36 @@ class Flow {
       this.#took(data.byteLength - rest.byteLength);
     }
     if (rest.byteLength === 0) return;
-    // The frame that carried `data` is gone once this returns.
-    this.#pending.push({ data: Buffer.from(rest), passed });
+    if (!this.#keep(rest, passed)) {
+      passed?.unref();
+      return this.#break(Errno.ENOBUFS);
+    }
     if (this.#stopWriting === undefined) this.#advance();
+  }
+
+  /** A copy, as the frame that carried `data` is gone soon; false when the VM holds too much. */
+  #keep(data: Uint8Array, passed: Description | undefined): boolean {
+    const last = this.#pending.at(-1);
+    if (passed === undefined && last !== undefined) {
+      const room = last.memory.length - last.end;
+      if (data.byteLength <= room) {
+        last.memory.set(data, last.end);
+        last.end += data.byteLength;
+        return true;
+      }
+    }
+    const size =
+      passed === undefined ? Math.max(data.byteLength, pendingRoomBytes) : data.byteLength;
+    if (!this.#owner.account.take("flowWrite", size)) return false;
+    const memory = Buffer.allocUnsafeSlow(size);
+    memory.set(data);
+    this.#pending.push({ memory, start: 0, end: data.byteLength, passed });
+    return true;
+  }
+
+  #forget(pending: Pending): void {
+    pending.passed?.unref();
+    this.#owner.account.give("flowWrite", pending.memory.length);
   }
 
   #advance(): void {
@@ -124,7 +166,10 @@ class Flow {
         this.stream.pass(next.passed);
         next.passed = undefined;
       }
-      const written = this.stream.isReleased ? -Errno.EPIPE : this.stream.write(next.data);
+      const { memory, start, end } = next;
+      const written = this.stream.isReleased
+        ? -Errno.EPIPE
+        : this.stream.write(memory.subarray(start, end));
       if (written === -Errno.EAGAIN) {
         this.#stopWriting = this.stream.writable.add(() => {
           this.#stopWriting = undefined;
@@ -133,8 +178,8 @@ class Flow {
         return;
       }
       if (written < 0) return this.#break(-written);
-      next.data = next.data.subarray(written);
-      if (next.data.byteLength === 0) this.#pending.shift();
+      next.start += written;
+      if (next.start === next.end) this.#forget(this.#pending.shift()!);
       this.#took(written);
     }
     for (const shutdown of this.#shutdowns.splice(0)) this.#shutDown(shutdown);
@@ -152,7 +197,7 @@ class Flow {
 
   #break(errno: number): void {
     this.#broken = true;
-    for (const { passed } of this.#pending.splice(0)) passed?.unref();
+    for (const pending of this.#pending.splice(0)) this.#forget(pending);
     for (const shutdown of this.#shutdowns.splice(0)) shutdown.settle(-Errno.ENOTCONN);
     if (this.#closed) return this.#release();
     if (errno === Errno.EPIPE) this.#owner.brokenPipe();
@@ -185,7 +230,8 @@ class Flow {
     if (this.#released) return;
     this.#released = true;
     this.#stopWriting?.();
-    for (const { passed } of this.#pending.splice(0)) passed?.unref();
+    for (const pending of this.#pending.splice(0)) this.#forget(pending);
+    this.#owner.account.give("flow");
     this.stream.unref();
   }
 }
@@ -200,32 +246,37 @@ export class FlowTable {
     this.#limit = limit;
   }
 
-  event(name: keyof typeof guestFlowEvents, args: any): void {
-    const number = args.flow as number;
+  event(event: EventOf<typeof guestFlowEvents>): void {
+    const { name, args } = event;
+    const number = args.flow;
     const flow = this.#flows.get(number);
     switch (name) {
       case "flowOpen":
-        return this.#open(number, args.fd as number);
+        return this.#open(number, args.fd);
       case "flowRead":
-        return flow?.grant(args.bytes as number);
+        return flow?.grant(args.bytes);
       case "flowWrite":
-        return flow?.write(args.data as Uint8Array);
+        return flow?.write(args.data);
       case "flowPass": {
-        const description = this.#owner.descriptors.get(args.fd as number);
+        const description = this.#owner.descriptors.get(args.fd);
         description?.ref();
         if (flow === undefined) return description?.unref();
-        return flow.write(args.data as Uint8Array, description);
+        return flow.write(args.data, description);
       }
       case "flowClose":
         if (flow === undefined) return;
-        return this.#close(number, flow, (args.reset as boolean) || (args.unread as boolean));
+        return this.#close(number, flow, args.reset || args.unread);
     }
   }
 
   #open(number: number, fd: number): void {
     if (this.#flows.has(number)) throw new MalformedMessage(`flow ${number} is open already`);
     const stream = this.#owner.descriptors.stream(fd);
-    if (stream === undefined || this.#flows.size >= this.#limit) {
+    if (
+      stream === undefined ||
+      this.#flows.size >= this.#limit ||
+      !this.#owner.account.take("flow")
+    ) {
       const errno = stream === undefined ? Errno.EBADF : Errno.ENFILE;
       this.#owner.notifyFlow("flowBroken", { flow: number, errno });
       this.#owner.notifyFlow("flowEnd", { flow: number, errno });

@@ -11,7 +11,8 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFCHR, S_IFIFO } from "../../abi/fcntl.js";
 import type { FileStat } from "../fs/index.js";
 import { limits } from "../limits.js";
-import { ByteBuffer } from "./pipe.js";
+import type { Account } from "../machine/account.js";
+import { ByteBuffer } from "./byte-buffer.js";
 import { Stream, streamStat } from "./stream.js";
 
 export class HostOutput extends Stream {
@@ -93,13 +94,14 @@ export class HostOutput extends Stream {
 
 export class HostInput extends Stream {
   readonly kind = "pipe";
-  readonly #buffer = new ByteBuffer(limits.stdinBufferBytes);
+  readonly #buffer: ByteBuffer;
   readonly #taken: (bytes: number) => void;
   #ended = false;
 
   /** `taken` tells the host how much of its input was read. */
-  constructor(taken: (bytes: number) => void) {
+  constructor(account: Account, taken: (bytes: number) => void) {
     super();
+    this.#buffer = new ByteBuffer(limits.stdinBufferBytes, account, true);
     this.#taken = taken;
   }
 
@@ -145,7 +147,7 @@ export class HostInput extends Stream {
 
   protected released(): void {
     this.#taken(this.#buffer.length);
-    this.#buffer.take(this.#buffer.length);
+    this.#buffer.clear();
   }
 }
 

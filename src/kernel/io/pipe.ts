@@ -3,74 +3,22 @@
  * buffer between a writing and a reading end.
  *
  * Invariants: at most `capacityBytes` are buffered; bytes arrive in order; an end
- * that lost its peer says so: end of file to the reader, EPIPE to the writer.
+ * that lost its peer says so: end of file to the reader, EPIPE to the writer. A conduit is on
+ * its VM's account until both ends are closed.
  * Untrusted: data and sizes.
  */
 import { Errno } from "../../abi/errno.js";
 import { S_IFIFO, S_IFSOCK } from "../../abi/fcntl.js";
 import type { FileStat } from "../fs/index.js";
 import { limits } from "../limits.js";
+import { ByteBuffer, reserveBytes } from "./byte-buffer.js";
 import { Stream, streamStat } from "./stream.js";
 import type { Passable } from "./stream.js";
+import type { Carrier, Transit } from "./transit.js";
 import type { WaitQueue } from "./wait-queue.js";
 
-/** Bytes on their way from one end to the other; include/linux/pipe_fs_i.h: 16 pages. */
-export class ByteBuffer {
-  readonly #chunks: Buffer[] = [];
-  readonly capacityBytes: number;
-  length = 0;
-
-  constructor(capacityBytes: number) {
-    this.capacityBytes = capacityBytes;
-  }
-
-  /** Takes what fits, as a copy; answers how much. */
-  push(data: Uint8Array): number {
-    const size = Math.min(data.byteLength, this.capacityBytes - this.length);
-    if (size <= 0) return 0;
-    this.#chunks.push(Buffer.from(data.subarray(0, size)));
-    this.length += size;
-    return size;
-  }
-
-  /** How many bytes from the front end with the first newline; all of them without one. */
-  lineLength(): number {
-    let length = 0;
-    for (const chunk of this.#chunks) {
-      const at = chunk.indexOf(10);
-      if (at >= 0) return length + at + 1;
-      length += chunk.length;
-    }
-    return length;
-  }
-
-  /** Up to `maxBytes` from the front, which are gone from here then. */
-  take(maxBytes: number): Uint8Array {
-    const first = this.#chunks[0];
-    if (first === undefined || maxBytes <= 0) return new Uint8Array(0);
-    if (this.#chunks.length === 1 || first.length >= maxBytes) {
-      const part = first.subarray(0, maxBytes);
-      if (part.length === first.length) this.#chunks.shift();
-      else this.#chunks[0] = first.subarray(maxBytes);
-      this.length -= part.length;
-      return part;
-    }
-    const size = Math.min(maxBytes, this.length);
-    const out = Buffer.allocUnsafeSlow(size);
-    for (let at = 0; at < size;) {
-      const chunk = this.#chunks[0]!;
-      const count = chunk.copy(out, at, 0, size - at);
-      if (count === chunk.length) this.#chunks.shift();
-      else this.#chunks[0] = chunk.subarray(count);
-      at += count;
-    }
-    this.length -= size;
-    return out;
-  }
-}
-
 /** One direction: its buffer, and whether each side still exists. */
-export class Conduit {
+export class Conduit implements Carrier {
   readonly buffer: ByteBuffer;
   writerOpen = true;
   readerOpen = true;
@@ -80,15 +28,49 @@ export class Conduit {
   #position = 0;
   /** Descriptors on their way, each with the position of the byte it came with. */
   readonly #passed: { position: number; description: Passable }[] = [];
+  readonly #transit: Transit;
+  #counted = true;
 
-  constructor(capacityBytes: number) {
-    this.buffer = new ByteBuffer(capacityBytes);
+  private constructor(capacityBytes: number, transit: Transit) {
+    this.#transit = transit;
+    this.buffer = new ByteBuffer(capacityBytes, transit.account);
+  }
+
+  /** Undefined when the VM may have no more of them. */
+  static make(capacityBytes: number, transit: Transit): Conduit | undefined {
+    return transit.account.take("conduit", reserveBytes)
+      ? new Conduit(capacityBytes, transit)
+      : undefined;
   }
 
   pass(description: Passable): void {
-    if (!this.readerOpen || this.#passed.length >= limits.passedDescriptors)
+    if (
+      !this.readerOpen ||
+      this.#passed.length >= limits.passedDescriptors ||
+      !this.#transit.depart(this, description)
+    )
       return description.unref();
     this.#passed.push({ position: this.#position + this.buffer.length, description });
+  }
+
+  /** Streams on their way here. */
+  get passedStreams(): Stream[] {
+    return this.#passed.flatMap(({ description }) =>
+      description instanceof Stream ? [description] : [],
+    );
+  }
+
+  dropPassed(): void {
+    for (const { description } of this.#passed.splice(0)) {
+      this.#transit.arrive(this, description, true);
+      description.unref();
+    }
+  }
+
+  #closed(): void {
+    if (this.writerOpen || this.readerOpen || !this.#counted) return;
+    this.#counted = false;
+    this.#transit.account.give("conduit", reserveBytes);
   }
 
   takePassed(): Passable | undefined {
@@ -96,6 +78,7 @@ export class Conduit {
     if (this.buffer.length === 0 || first === undefined || first.position > this.#position)
       return undefined;
     this.#passed.shift();
+    this.#transit.arrive(this, first.description, this.#passed.length === 0);
     return first.description;
   }
 
@@ -136,14 +119,16 @@ export class Conduit {
 
   closeWriter(): void {
     this.writerOpen = false;
+    this.#closed();
     this.readers?.wakeAll();
   }
 
   closeReader(): void {
     this.readerOpen = false;
     this.#position += this.buffer.length;
-    this.buffer.take(this.buffer.length);
-    for (const { description } of this.#passed.splice(0)) description.unref();
+    this.buffer.clear();
+    this.dropPassed();
+    this.#closed();
     this.writers?.wakeAll();
   }
 }
@@ -160,6 +145,14 @@ abstract class ConduitReader extends Stream {
   override hasInput(): boolean {
     const { incoming } = this;
     return incoming === undefined || incoming.buffer.length > 0 || !incoming.writerOpen;
+  }
+
+  override holds(): Stream[] {
+    return this.incoming?.passedStreams ?? [];
+  }
+
+  override letGo(): void {
+    this.incoming?.dropPassed();
   }
 }
 
@@ -241,15 +234,31 @@ class SocketPairEnd extends ConduitReader {
   }
 }
 
-/** pipe(2): the reading and the writing end. */
-export function createPipe(): { reader: Stream; writer: Stream } {
-  const conduit = new Conduit(limits.pipeBytes);
+/** pipe(2): the reading and the writing end, or -ENFILE. */
+export function createPipe(transit: Transit): { reader: Stream; writer: Stream } | number {
+  const conduit = Conduit.make(limits.pipeBytes, transit);
+  if (conduit === undefined) return -Errno.ENFILE;
   return { reader: new PipeEnd(conduit, false), writer: new PipeEnd(conduit, true) };
 }
 
-/** socketpair(2) for AF_UNIX streams. */
-export function createSocketPair(): [Stream, Stream] {
-  const forth = new Conduit(limits.pipeBytes);
-  const back = new Conduit(limits.pipeBytes);
+/** The two directions of a connection, or undefined when there is no room for both. */
+export function makeConduits(
+  capacityBytes: number,
+  transit: Transit,
+): [forth: Conduit, back: Conduit] | undefined {
+  const forth = Conduit.make(capacityBytes, transit);
+  if (forth === undefined) return undefined;
+  const back = Conduit.make(capacityBytes, transit);
+  if (back !== undefined) return [forth, back];
+  forth.closeWriter();
+  forth.closeReader();
+  return undefined;
+}
+
+/** socketpair(2) for AF_UNIX streams, or -ENFILE. */
+export function createSocketPair(transit: Transit): [Stream, Stream] | number {
+  const conduits = makeConduits(limits.pipeBytes, transit);
+  if (conduits === undefined) return -Errno.ENFILE;
+  const [forth, back] = conduits;
   return [new SocketPairEnd(back, forth), new SocketPairEnd(forth, back)];
 }

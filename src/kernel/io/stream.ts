@@ -8,7 +8,8 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { FileStat, OpenFile } from "../fs/index.js";
-import { Deferred } from "./deferred.js";
+import { whenReady } from "./deferred.js";
+import type { Deferred } from "./deferred.js";
 import { WaitQueue } from "./wait-queue.js";
 
 /** What a guest's Node takes a descriptor for; src/node_util.cc, GuessHandleType. */
@@ -17,24 +18,65 @@ export type StreamKind = "pipe" | "tcp" | "udp" | "tty" | "host" | "null";
 /** An open file description on its way to another process; SCM_RIGHTS. */
 export type Passable = Stream | OpenFile;
 
+/** What a stream in flight tells. */
+interface InTransit {
+  suspect(): void;
+}
+
+/** Streams whose last reference is gone and that have not been released yet. */
+const ending: Stream[] = [];
+let releasing = false;
+
+/** One after the other: a stream that carries a stream that carries one costs no stack. */
+function releaseAll(): void {
+  if (releasing) return;
+  releasing = true;
+  try {
+    for (let next = ending.pop(); next !== undefined; next = ending.pop()) next.lastReferenceGone();
+  } finally {
+    releasing = false;
+  }
+}
+
 export abstract class Stream {
   abstract readonly kind: StreamKind;
   /** Woken when `read` may answer something else than EAGAIN. */
   readonly readable = new WaitQueue();
   /** Woken when `write` may. */
   readonly writable = new WaitQueue();
+  /** Set while a reference to it travels in a queue. */
+  transit: InTransit | undefined;
   #references = 1;
+
+  get references(): number {
+    return this.#references;
+  }
 
   ref(): void {
     if (this.#references > 0) this.#references++;
   }
 
   unref(): void {
-    if (this.#references === 0 || --this.#references > 0) return;
+    if (this.#references === 0) return;
+    if (--this.#references > 0) return this.transit?.suspect();
+    ending.push(this);
+    releaseAll();
+  }
+
+  /** Called once, when nothing refers to it any more. */
+  lastReferenceGone(): void {
     this.released();
     this.readable.wakeAll();
     this.writable.wakeAll();
   }
+
+  /** Streams that its queues keep alive. */
+  holds(): Stream[] {
+    return [];
+  }
+
+  /** Empties those queues: nobody will read them. */
+  letGo(): void {}
 
   /** Nobody holds a descriptor any more. */
   get isReleased(): boolean {
@@ -77,18 +119,13 @@ export function readWhenReady(
   maxBytes: number,
   how: "read" | "readLine" = "read",
 ): Uint8Array | number | Deferred<Uint8Array> {
-  const first = stream[how](maxBytes);
-  if (first !== -Errno.EAGAIN) return first;
-  const deferred = new Deferred<Uint8Array>();
-  let stop = (): void => undefined;
-  const attempt = (): void => {
-    const result = stream.isReleased ? -Errno.EBADF : stream[how](maxBytes);
-    if (result === -Errno.EAGAIN) stop = stream.readable.add(attempt);
-    else deferred.settle(result);
-  };
-  stop = stream.readable.add(attempt);
-  deferred.onCancel(() => stop());
-  return deferred;
+  let waits = false;
+  return whenReady<Uint8Array>(
+    // Whoever closed it while this waits reads nothing of it.
+    () => (waits && stream.isReleased ? -Errno.EBADF : stream[how](maxBytes)),
+    () => stream.readable,
+    () => (waits = true),
+  );
 }
 
 /** write(2) that blocks until every byte is taken: their number, an errno, or a wait. */
@@ -102,20 +139,12 @@ export function writeFully(stream: Stream, data: Uint8Array): number | Deferred<
     }
     return written;
   };
-  const first = advance();
-  if (first !== -Errno.EAGAIN) return first;
-  // The frame that carried `data` is gone once this returns.
-  data = Buffer.from(data);
-  const deferred = new Deferred<number>();
-  let stop = (): void => undefined;
-  const attempt = (): void => {
-    const result = advance();
-    if (result === -Errno.EAGAIN) stop = stream.writable.add(attempt);
-    else deferred.settle(result);
-  };
-  stop = stream.writable.add(attempt);
-  deferred.onCancel(() => stop());
-  return deferred;
+  return whenReady<number>(
+    advance,
+    () => stream.writable,
+    // The frame that carried `data` is gone once this returns.
+    () => (data = Buffer.from(data)),
+  );
 }
 
 /** Stat of a descriptor that no directory names. `mode` is of S_IF*. */

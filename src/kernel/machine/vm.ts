@@ -2,6 +2,7 @@
  * Owns one virtual machine: its file system, its processes and its defaults.
  * Nothing in it is shared with another VM.
  */
+import { constants } from "node:os";
 import { machine } from "../../abi/machine.js";
 import { FileSystem, OpenFile, bootLayout, mountLines } from "../fs/index.js";
 import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
@@ -11,7 +12,12 @@ import type { VmLimits } from "../../protocol/limits.js";
 import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
+import { Account } from "./account.js";
+import { baseEnvironment, hostCaller, identity } from "./identity.js";
+import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
+import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { installPrograms } from "../process/programs.js";
@@ -20,49 +26,34 @@ import { ProcessTable } from "../process/table.js";
 import { installToolCommands } from "../tools/commands.js";
 import { ToolRegistry } from "../tools/registry.js";
 
-export const identity = Object.freeze({
-  uid: 1000,
-  gid: 1000,
-  user: "user",
-  home: "/home/user",
-  hostname: "secure-exec",
-});
-
-/** Environment of every process before the host's own entries; behaviour reference §6.2. */
-export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
-  CHARSET: "UTF-8",
-  LANG: "C.UTF-8",
-  LC_COLLATE: "C",
-  PAGER: "less",
-  SHELL: "/bin/sh",
-  HOSTNAME: identity.hostname,
-  HOME: identity.home,
-  USER: identity.user,
-  LOGNAME: identity.user,
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-});
-
-/** What the host acts as: the guest's user cannot be in its way. */
-export const hostCredentials: Credentials = Object.freeze({
-  uid: 0,
-  gid: 0,
-  umask: 0o022,
-  cwd: "/",
-});
-
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
 
-/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
-export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
+
+/** What every VM of a kernel uses. */
+export interface VmServices {
+  readonly requests: HostRequests;
+  readonly turns: Turns;
+  /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
+  readonly guests: {
+    take(owner: object, waiter: GuestWaiter): () => void;
+  };
+  /** The system calls. */
+  answer(process: Process, call: ProcessCall): GuestAnswer;
+}
 
 export class Vm {
   readonly fs: FileSystem;
   readonly processes: ProcessTable;
   readonly limits: VmLimits;
+  /** What it makes the kernel hold. */
+  readonly account: Account;
+  /** Its descriptors that travel in pipes. */
+  readonly transit: Transit;
   readonly network: Network;
-  /** Where the OS processes come from. */
-  readonly takeGuest: TakeGuest;
+  /** Its part of the kernel's time. */
+  readonly share: Share;
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
@@ -70,25 +61,31 @@ export class Vm {
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
-  /** Arguments of its processes' calls that wait for an answer. */
-  pendingCallBytes = 0;
   #nextProgram = 1;
 
   readonly #handle: number;
-  readonly #requests: HostRequests;
+  readonly #services: VmServices;
+  /** What is undone at its disposal, before its processes end. */
+  readonly #undo: (() => void)[] = [];
 
   /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, requests: HostRequests, takeGuest: TakeGuest) {
+  constructor(handle: number, options: VmOptions, services: VmServices) {
     this.#handle = handle;
-    this.#requests = requests;
-    this.takeGuest = takeGuest;
+    this.#services = services;
+    this.share = services.turns.share();
     this.policy = new Policy(options.permissions, (scope, asked) =>
-      requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+      services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
     );
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
-    this.processes = new ProcessTable(this.limits.processes);
-    this.fs = new FileSystem({ bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes });
+    this.account = new Account(options.limits);
+    this.transit = new Transit(this.account);
+    this.processes = new ProcessTable(this.limits.processes, this.account);
+    this.fs = new FileSystem(
+      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
+      Date.now,
+      this.account,
+    );
     bootLayout(this.fs, identity);
     installPrograms(this.fs);
     if (options.tools.length > 0) this.registerTools(options.tools);
@@ -97,6 +94,7 @@ export class Vm {
       identity.hostname,
       this.limits,
       options.loopbackExemptPorts ?? [],
+      this.transit,
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
@@ -129,10 +127,34 @@ export class Vm {
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
   }
 
-  /** Lets go of what the machine holds on the host; calls of its last guests fail with EIO. */
+  /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
+  takeGuest(waiter: GuestWaiter): () => void {
+    return this.#services.guests.take(this, waiter);
+  }
+
+  answer(process: Process, call: ProcessCall): GuestAnswer {
+    return this.#services.answer(process, call);
+  }
+
+  /** `undo` runs once, at the disposal. */
+  onDispose(undo: () => void): void {
+    this.#undo.push(undo);
+  }
+
+  /**
+   * Ends the machine. In this order: nothing new is begun, nobody reaches it from outside, its
+   * processes end, and then what they used goes; calls of its last guests fail with EIO.
+   */
   dispose(): void {
+    if (this.disposed) return;
     this.disposed = true;
+    this.network.close();
+    for (const process of this.processes.values()) process.signal(constants.signals.SIGKILL);
+    for (const undo of this.#undo.splice(0)) undo();
+    this.account.close();
+    this.transit.close();
     this.fs.dispose();
+    this.share.close();
   }
 
   registerTools(tools: readonly ToolDescriptor[]): void {
@@ -142,7 +164,7 @@ export class Vm {
 
   /** Asks the host to run a tool's handler. */
   callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
-    return this.#requests.callTool(this.#handle, name, input);
+    return this.#services.requests.callTool(this.#handle, name, input);
   }
 
   /** Called by a process that has ended, once. */
@@ -156,48 +178,49 @@ export class Vm {
 
   /** Writes a file for the host, with what is missing on the way. */
   writeHostFile(path: string, data: Uint8Array): number {
-    const made = this.makeHostFile(path);
-    return made < 0 ? made : this.fs.writeFile(hostCredentials, path, data, O_WRONLY | O_TRUNC, 0);
+    const who = hostCaller(false);
+    const made = this.makeHostFile(who, path);
+    return made < 0 ? made : this.fs.writeFile(who, path, data, O_WRONLY | O_TRUNC, 0);
   }
 
   /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
-  makeHostFile(path: string): number {
-    const file = this.fs.open(hostCredentials, path, O_WRONLY, 0);
+  makeHostFile(who: Credentials, path: string): number {
+    const file = this.fs.open(who, path, O_WRONLY, 0);
     if (typeof file !== "number") {
       file.unref();
       return 0;
     }
     if (file !== -Errno.ENOENT) return file;
     const slash = path.lastIndexOf("/");
-    const parents = slash > 0 ? this.makeHostDirectories(path.slice(0, slash)) : 0;
+    const parents = slash > 0 ? this.makeHostDirectories(who, path.slice(0, slash)) : 0;
     if (parents < 0) return parents;
-    const made = this.fs.open(hostCredentials, path, O_WRONLY | O_CREAT, 0o644);
+    const made = this.fs.open(who, path, O_WRONLY | O_CREAT, 0o644);
     if (typeof made === "number") return made;
-    made.chown(identity.uid, identity.gid, hostCredentials);
+    made.chown(identity.uid, identity.gid, who);
     made.unref();
     return 0;
   }
 
   /** mkdir -p for the host. Answers 0 or -errno. */
-  makeHostDirectories(path: string): number {
-    const made = this.fs.mkdirTree(hostCredentials, path, 0o755);
+  makeHostDirectories(who: Credentials, path: string): number {
+    const made = this.fs.mkdirTree(who, path, 0o755);
     if (typeof made === "number") return made;
     for (let end = made.length; end !== -1; end = path.indexOf("/", end + 1)) {
-      this.#giveToGuest(path.slice(0, end));
+      this.#giveToGuest(who, path.slice(0, end));
       if (end >= path.length) break;
     }
-    this.#giveToGuest(path);
+    this.#giveToGuest(who, path);
     return 0;
   }
 
-  makeHostDirectory(path: string): number {
-    const made = this.fs.mkdir(hostCredentials, path, 0o755);
-    if (made === 0) this.#giveToGuest(path);
+  makeHostDirectory(who: Credentials, path: string): number {
+    const made = this.fs.mkdir(who, path, 0o755);
+    if (made === 0) this.#giveToGuest(who, path);
     return made;
   }
 
-  #giveToGuest(path: string): void {
-    this.fs.chown(hostCredentials, path, identity.uid, identity.gid, true);
+  #giveToGuest(who: Credentials, path: string): void {
+    this.fs.chown(who, path, identity.uid, identity.gid, true);
   }
 }
 
@@ -221,10 +244,12 @@ function viewOf(process: Process): ProcessView {
     descriptors: () =>
       Array.from(descriptors.entries(), ([fd, description]) => ({
         fd,
-        target:
-          description instanceof OpenFile
-            ? description.path
-            : `${description.kind === "tcp" || description.kind === "udp" ? "socket" : "pipe"}:[${pid * 256 + fd}]`,
+        // Made when it is asked for: a path may be long.
+        get target() {
+          if (description instanceof OpenFile) return description.path;
+          const socket = description.kind === "tcp" || description.kind === "udp";
+          return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
+        },
       })),
   };
 }

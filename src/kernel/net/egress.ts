@@ -6,13 +6,18 @@ import { Errno } from "../../abi/errno.js";
 import type { Deferred } from "../io/deferred.js";
 import { isForbidden } from "./address.js";
 import type { IpAddress } from "./address.js";
+import { isHostAddress } from "./host-addresses.js";
 
 export interface NetworkRequest {
   /** `http` is every outgoing connection and datagram. */
   operation: "http" | "dns" | "listen";
   protocol: "tcp" | "udp" | "dns";
-  /** As the guest named it, when the kernel looked it up itself; otherwise the address. */
+  /** As the guest named it last, when the kernel looked it up itself; otherwise the address. */
   hostname: string;
+  /** The other names that led to the address: a denial under any of them is final. */
+  names?: readonly string[];
+  /** What these names are aliases of (CNAME): denying rules look at them, too. */
+  aliases?: readonly string[];
   /** What is really connected to. */
   address?: string;
   port?: number;
@@ -25,8 +30,13 @@ export type NetworkDecision = 0 | { readonly errno: number; readonly message: st
 
 export interface NetworkPolicy {
   judge(request: NetworkRequest): NetworkDecision | Deferred<NetworkDecision>;
-  /** Whether a rule names this very address or a range around it, so that forbidden ranges open. */
-  names?(request: NetworkRequest): boolean;
+  /**
+   * Whether an allowing rule names this very address or a narrow range around it (the default),
+   * or with "host" the exact host name, so that what is shut otherwise opens.
+   */
+  names?(request: NetworkRequest, by?: "address" | "host"): boolean;
+  /** Whether rules deny by name, so that it matters what a name is an alias of. */
+  readonly deniesNames?: boolean;
 }
 
 /** `EACCES: permission denied, <resource>: blocked by <scope>.<operation> policy`. */
@@ -50,7 +60,11 @@ export function judgeRange(
   request: NetworkRequest,
   ip: IpAddress,
 ): NetworkDecision {
-  if (!isForbidden(ip)) return 0;
-  if (policy.names?.(request) === true) return 0;
-  return denied(request, `: ${ip.address} is not a public address`);
+  if (isForbidden(ip)) {
+    if (policy.names?.(request, "address") === true) return 0;
+    return denied(request, `: ${ip.address} is not a public address`);
+  }
+  // Behind its public address the host's own services answer as behind its loopback.
+  if (!isHostAddress(ip) || policy.names?.(request, "host") === true) return 0;
+  return denied(request, `: ${ip.address} is an address of the host itself`);
 }

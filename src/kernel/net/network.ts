@@ -12,7 +12,9 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
 import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
-import { Deferred } from "../io/deferred.js";
+import { Deferred, mapAnswer } from "../io/deferred.js";
+import { Transit } from "../io/transit.js";
+import { Account } from "../machine/account.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import { limits } from "../limits.js";
 import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
@@ -21,6 +23,7 @@ import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
 import { closedPolicy, judgeRange } from "./egress.js";
 import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "./egress.js";
+import { KnownNames } from "./known-names.js";
 import { Outside } from "./outside.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
 import type { Endpoint, SocketTable } from "./stream-socket.js";
@@ -33,6 +36,10 @@ const ephemeralLast = 60_999;
 const maxPort = 65_535;
 /** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
 const unknownName = -3008;
+
+function tooLong(path: string): boolean {
+  return path.length > limits.socketPathBytes || Buffer.byteLength(path) > limits.socketPathBytes;
+}
 
 export interface Listener {
   id: number;
@@ -63,14 +70,15 @@ export class Network implements SocketTable, UdpTable {
   readonly limits: NetworkLimits;
   readonly #fs: FileSystem;
   readonly #hostname: string;
-  readonly #outside = new Outside();
+  readonly transit: Transit;
+  readonly #account: Account;
+  readonly #outside: Outside;
   readonly #tcp = new Map<number, Set<StreamSocket>>();
   readonly #udp = new Map<number, Set<UdpSocket>>();
   /** Unix sockets by abstract name, or by the inode of their file. */
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
-  /** Names that led to an address, newest last. */
-  readonly #names = new Map<string, string[]>();
+  readonly #names: KnownNames;
   #sockets = 0;
   #connections = 0;
   #nextListener = 1;
@@ -80,8 +88,14 @@ export class Network implements SocketTable, UdpTable {
     hostname: string,
     given: NetworkLimits,
     exemptPorts: readonly number[] = [],
+    transit: Transit = new Transit(new Account()),
+    outside: Outside = new Outside(transit.account),
   ) {
+    this.#outside = outside;
     this.limits = given;
+    this.transit = transit;
+    this.#account = transit.account;
+    this.#names = new KnownNames(transit.account);
     this.#fs = fs;
     this.#hostname = hostname;
     this.exemptPorts = new Set(exemptPorts);
@@ -99,22 +113,29 @@ export class Network implements SocketTable, UdpTable {
   close(): void {
     this.#announcer?.close();
     this.#outside.close();
+    this.#names.clear();
   }
 
   streamSocket(domain: "tcp" | "unix"): StreamSocket | number {
-    if (this.#sockets >= this.limits.sockets) return -Errno.ENFILE;
-    this.#sockets++;
+    if (!this.#takeSocket()) return -Errno.ENFILE;
     return new StreamSocket(this, domain, true);
   }
 
   udpSocket(): UdpSocket | number {
-    if (this.#sockets >= this.limits.sockets) return -Errno.ENFILE;
-    this.#sockets++;
-    return new UdpSocket(this);
+    if (!this.#takeSocket()) return -Errno.ENFILE;
+    return new UdpSocket(this, this.#account);
   }
 
-  socketEnded(): void {
-    this.#sockets--;
+  #takeSocket(): boolean {
+    if (this.#sockets >= this.limits.sockets || !this.#account.take("socket")) return false;
+    this.#sockets++;
+    return true;
+  }
+
+  /** `counted`: it was asked for by a process, as no end of a connection is. */
+  socketEnded(counted: boolean): void {
+    if (counted) this.#sockets--;
+    this.#account.give("socket");
   }
 
   connectionEnded(): void {
@@ -126,17 +147,19 @@ export class Network implements SocketTable, UdpTable {
       const { port } = socket.local;
       const bound = this.#tcp.get(port);
       if (bound?.delete(socket) === true && bound.size === 0) this.#tcp.delete(port);
-    } else {
-      for (const [key, other] of this.#unix) if (other === socket) this.#unix.delete(key);
+    } else if (socket.boundKey !== "") {
+      this.#unix.delete(socket.boundKey);
+      this.#account.give("name", socket.boundKey.length * 2);
     }
     const listener = this.#listeners.get(socket);
     if (listener === undefined) return;
     this.#listeners.delete(socket);
+    this.#account.give("name", listener.path.length * 2);
     this.#announcer?.removed(listener.id);
   }
 
   leaveUdp(socket: UdpSocket): void {
-    this.#sockets--;
+    this.socketEnded(true);
     const { port } = socket.local;
     const bound = this.#udp.get(port);
     if (bound?.delete(socket) === true && bound.size === 0) this.#udp.delete(port);
@@ -205,13 +228,15 @@ export class Network implements SocketTable, UdpTable {
   }
 
   bindUnix(socket: StreamSocket, who: Credentials, path: string): number {
-    if (socket.state !== "idle" || path === "") return -Errno.EINVAL;
+    if (socket.state !== "idle" || path === "" || tooLong(path)) return -Errno.EINVAL;
     let key = path;
     if (!path.startsWith("\0")) {
       const made = this.#fs.makeSocket(who, path);
       if (typeof made === "number") return made;
       key = `${made.dev} ${made.ino}`;
     } else if (this.#unix.has(path)) return -Errno.EADDRINUSE;
+    if (!this.#account.take("name", key.length * 2)) return -Errno.ENOBUFS;
+    socket.boundKey = key;
     this.#unix.set(key, socket);
     socket.local = { address: path, port: 0 };
     socket.state = "bound";
@@ -238,8 +263,8 @@ export class Network implements SocketTable, UdpTable {
     }
     if (socket.domain === "unix") {
       if (socket.state !== "bound") return -Errno.EINVAL;
-      this.#listening(socket, pid, backlog);
-      return { denied: "" };
+      const listening = this.#listening(socket, pid, backlog);
+      return listening < 0 ? listening : { denied: "" };
     }
     if (socket.state === "idle") {
       const bound = this.bindTcp(socket, "::", 0, 0);
@@ -252,15 +277,16 @@ export class Network implements SocketTable, UdpTable {
         if (other === socket || !other.isListening || (other.reuse && socket.reuse)) continue;
         if (this.#conflicts(socket, other)) return -Errno.EADDRINUSE;
       }
-      this.#listening(socket, pid, backlog);
-      return { denied: "" };
+      const listening = this.#listening(socket, pid, backlog);
+      return listening < 0 ? listening : { denied: "" };
     });
   }
 
-  #listening(socket: StreamSocket, pid: number, backlog: number): void {
-    socket.listen(backlog);
+  #listening(socket: StreamSocket, pid: number, backlog: number): number {
     const unix = socket.domain === "unix";
     const { address, port } = socket.local;
+    if (!this.#account.take("name", unix ? address.length * 2 : 0)) return -Errno.ENOBUFS;
+    socket.listen(backlog);
     const listener: Listener = {
       id: this.#nextListener++,
       pid,
@@ -270,6 +296,7 @@ export class Network implements SocketTable, UdpTable {
     };
     this.#listeners.set(socket, listener);
     this.#announcer?.added(listener);
+    return 0;
   }
 
   // Connecting.
@@ -294,8 +321,15 @@ export class Network implements SocketTable, UdpTable {
       if (!listener.isListening) return -Errno.ECONNREFUSED;
       if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
       if (listener.backlogRoom !== true) return false;
-      this.#connections++;
+      if (!this.#account.take("socket")) return -Errno.ENOBUFS;
       const accepted = new StreamSocket(this, listener.domain, false);
+      this.#connections++;
+      const joined = StreamSocket.join(socket, accepted);
+      if (joined < 0) {
+        this.#connections--;
+        accepted.unref();
+        return joined;
+      }
       socket.peer = peer;
       // A dual-stack listener sees IPv4 peers in an IPv6 coat.
       const coat = listener.domain === "tcp" && listener.local.address.includes(":");
@@ -303,7 +337,6 @@ export class Network implements SocketTable, UdpTable {
         coat && !address.includes(":") ? { address: `::ffff:${address}`, port } : { address, port };
       accepted.local = shown(peer);
       accepted.peer = shown(socket.local);
-      StreamSocket.join(socket, accepted);
       listener.offer(accepted);
       return true;
     };
@@ -360,10 +393,12 @@ export class Network implements SocketTable, UdpTable {
 
   #connectInside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
     const plain = unmapped(ip);
+    const { names } = this.#names.of(plain);
     const request: NetworkRequest = {
       operation: "http",
       protocol: "tcp",
       hostname: plain.address,
+      names,
       address: plain.address,
       port,
       loopback: true,
@@ -373,7 +408,9 @@ export class Network implements SocketTable, UdpTable {
       // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
       // what opens the range. No address: to a policy a loopback address is the VM's own.
       const { address: _own, ...outward } = { ...request, loopback: false };
-      return this.#judgedAny([{ ...outward, hostname: "localhost" }, outward], () =>
+      const others = names.filter((name) => name !== "localhost");
+      if (names.length === 0) others.push(plain.address);
+      return this.#judged({ ...outward, hostname: "localhost", names: others }, () =>
         this.#leave(socket, plain, port),
       );
     }
@@ -393,10 +430,15 @@ export class Network implements SocketTable, UdpTable {
     this.#connections++;
     let joined = false;
     const connected = this.#outside.connect(ip, port, () => {
-      joined = true;
+      if (!this.#account.take("socket")) return -Errno.ENOBUFS;
       const outer = new StreamSocket(this, "tcp", false);
+      const result = StreamSocket.join(socket, outer);
+      if (result < 0) {
+        outer.unref();
+        return result;
+      }
+      joined = true;
       socket.peer = { address: ip.address, port };
-      StreamSocket.join(socket, outer);
       return outer;
     });
     const answer = new Deferred<Denied>();
@@ -413,7 +455,7 @@ export class Network implements SocketTable, UdpTable {
 
   connectUnix(socket: StreamSocket, who: Credentials, path: string): Result<Denied> {
     if (socket.state === "connected") return -Errno.EISCONN;
-    if (path === "") return -Errno.EINVAL;
+    if (path === "" || tooLong(path)) return -Errno.EINVAL;
     let key = path;
     if (!path.startsWith("\0")) {
       const stat = this.#fs.stat(who, path, true);
@@ -437,10 +479,14 @@ export class Network implements SocketTable, UdpTable {
     if (listener === undefined) return -Errno.ECONNREFUSED;
     if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     if (listener.backlogRoom !== true) return -Errno.EAGAIN;
+    this.#account.force("socket");
     const socket = new StreamSocket(this, "tcp", false);
     socket.local = { address: "127.0.0.1", port: ephemeralFirst + randomInt(16_384) };
     const entered = this.#enter(socket, listener, { address: "127.0.0.1", port });
-    if (typeof entered === "number") return entered;
+    if (typeof entered === "number") {
+      socket.unref();
+      return entered;
+    }
     return socket;
   }
 
@@ -473,6 +519,7 @@ export class Network implements SocketTable, UdpTable {
         operation: "http",
         protocol: "udp",
         hostname: plain.address,
+        names: this.#names.of(plain).names,
         address: plain.address,
         port: to.port,
         loopback: true,
@@ -538,29 +585,36 @@ export class Network implements SocketTable, UdpTable {
       hostname: name,
       loopback: this.#isOwnName(name),
     };
-    return this.#judged<{ denied: string; addresses: string[] }>(
+    const refuse = (denied: string) => ({ denied, addresses: [] as string[] });
+    return this.#judged(
       request,
       () => {
         if (request.loopback) {
           const addresses =
             family === 4 ? ["127.0.0.1"] : family === 6 ? ["::1"] : ["127.0.0.1", "::1"];
-          return { denied: "", addresses };
+          return this.#names.remember(addresses, name, [])
+            ? { denied: "", addresses }
+            : -Errno.ENOBUFS;
         }
-        const found = this.#outside.lookup(name, family);
-        const answer = new Deferred<{ denied: string; addresses: string[] }>();
-        answer.onCancel(() => found.cancel());
-        found.whenSettled((result) => {
-          if (typeof result === "number") return answer.settle(result);
-          for (const address of result.addresses) this.#remember(address, name);
-          answer.settle({ denied: "", addresses: result.addresses });
-        });
-        return answer;
+        return this.#withAliases(
+          request,
+          this.#outside.lookup(name, family),
+          refuse,
+          (result, aliases) => {
+            const { addresses } = result;
+            return this.#names.remember(addresses, name, aliases)
+              ? { denied: "", addresses }
+              : -Errno.ENOBUFS;
+          },
+        );
       },
-      (denied) => ({ denied, addresses: [] }),
+      refuse,
     );
   }
 
   query(type: string, asked: string): Result<{ denied: string; error: string; json: string }> {
+    // RFC 1035: no name is longer, with a dot at its end.
+    if (asked.length > 254) return { denied: "", error: "EBADNAME", json: "" };
     const name = type === "REVERSE" ? asked : normalName(asked);
     const own =
       type === "REVERSE"
@@ -575,24 +629,26 @@ export class Network implements SocketTable, UdpTable {
       hostname: name,
       loopback: own,
     };
-    return this.#judged<{ denied: string; error: string; json: string }>(
+    const refuse = (denied: string) => ({ denied, error: "", json: "" });
+    return this.#judged(
       request,
       () => {
         if (own) return ownRecord(type);
-        const found = this.#outside.query(type, name);
-        const answer = new Deferred<{ denied: string; error: string; json: string }>();
-        answer.onCancel(() => found.cancel());
-        found.whenSettled((result) => {
-          if (typeof result === "number") return answer.settle(result);
-          if (result.json !== "" && (type === "A" || type === "AAAA")) {
-            for (const { address } of JSON.parse(result.json) as { address: string }[])
-              this.#remember(address, name);
-          }
-          answer.settle({ denied: "", ...result });
-        });
-        return answer;
+        return this.#withAliases(
+          request,
+          this.#outside.query(type, name),
+          refuse,
+          (result, aliases) => {
+            if (result.json !== "" && (type === "A" || type === "AAAA")) {
+              const records = JSON.parse(result.json) as { address: string }[];
+              const addresses = records.map(({ address }) => address);
+              if (!this.#names.remember(addresses, name, aliases)) return -Errno.ENOBUFS;
+            }
+            return { denied: "", ...result };
+          },
+        );
       },
-      (denied) => ({ denied, error: "", json: "" }),
+      refuse,
     );
   }
 
@@ -606,16 +662,34 @@ export class Network implements SocketTable, UdpTable {
     );
   }
 
-  #remember(address: string, name: string): void {
-    const ip = parseAddress(address);
-    if (ip === undefined) return;
-    const names = (this.#names.get(ip.address) ?? []).filter((other) => other !== name).slice(-15);
-    this.#names.delete(ip.address);
-    this.#names.set(ip.address, [...names, name]);
-    if (this.#names.size > limits.resolvedNames) {
-      const [oldest] = this.#names.keys();
-      this.#names.delete(oldest!);
+  /**
+   * What a look-up found, made into an answer; where rules deny by name, only after what the name
+   * is an alias of has been found out and judged, too.
+   */
+  #withAliases<F, R extends Denied>(
+    request: NetworkRequest,
+    found: Deferred<F>,
+    refuse: (denied: string) => R,
+    answer: (result: F, aliases: readonly string[]) => R | number,
+  ): Deferred<R> {
+    const later = new Deferred<R>();
+    if (this.policy.deniesNames !== true) {
+      later.follow(mapAnswer(found, (result) => answer(result, [])));
+      return later;
     }
+    later.onCancel(() => found.cancel());
+    found.whenSettled((result) => {
+      if (typeof result === "number") return later.settle(result);
+      const asked = this.#outside.aliases(request.hostname);
+      later.onCancel(() => asked.cancel());
+      asked.whenSettled((known) => {
+        const aliases = typeof known === "number" ? [] : known.names;
+        later.follow(
+          this.#judged<R>({ ...request, aliases }, () => answer(result, aliases), refuse),
+        );
+      });
+    });
+    return later;
   }
 
   // Judging.
@@ -630,7 +704,7 @@ export class Network implements SocketTable, UdpTable {
     );
   }
 
-  /** Judged under each name that led to the address, then under the address itself. */
+  /** Judged under every name that led to the address, and under the address. */
   #judgedOutside(
     protocol: "tcp" | "udp",
     ip: IpAddress,
@@ -638,35 +712,22 @@ export class Network implements SocketTable, UdpTable {
     work: () => Result<Denied>,
   ): Result<Denied> {
     const address = unmapped(ip).address;
-    const names = [...(this.#names.get(ip.address) ?? [])].reverse();
-    const requests = [...names, address].map((hostname): NetworkRequest => ({
+    const { names, aliases } = this.#names.of(ip);
+    const [hostname = address, ...others] = names;
+    const request: NetworkRequest = {
       operation: "http",
       protocol,
       hostname,
+      names: others,
+      aliases,
       address,
       port,
       loopback: false,
-    }));
-    return this.#judgedAny(requests, (request) => {
+    };
+    return this.#judged(request, () => {
       const range = judgeRange(this.policy, request, ip);
       return range === 0 ? work() : { denied: range.message };
     });
-  }
-
-  /** Works under the first request that is allowed; the first denial is what the guest hears. */
-  #judgedAny(
-    requests: readonly NetworkRequest[],
-    work: (request: NetworkRequest) => Result<Denied>,
-  ): Result<Denied> {
-    const attempt = (at: number, reason: string): Result<Denied> => {
-      const request = requests[at]!;
-      return afterDecision(this.policy.judge(request), (decision) => {
-        if (decision === 0) return work(request);
-        const first = reason || decision.message;
-        return at === requests.length - 1 ? { denied: first } : attempt(at + 1, first);
-      });
-    };
-    return attempt(0, "");
   }
 }
 

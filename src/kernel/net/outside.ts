@@ -8,12 +8,13 @@
  */
 import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";
-import { lookup, promises as dns } from "node:dns";
+import { Resolver, lookup, promises as dns } from "node:dns";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { Errno } from "../../abi/errno.js";
 import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
+import type { Account } from "../machine/account.js";
 import type { IpAddress } from "./address.js";
 import { SocketDuplex } from "./socket-duplex.js";
 import type { StreamSocket } from "./stream-socket.js";
@@ -23,6 +24,10 @@ export interface DnsAnswer {
   error: string;
   json: string;
 }
+
+/** A chain of CNAMEs longer than this is no honest one; resolvers give up at about as many. */
+const maxAliases = 8;
+const aliasTimeoutMs = 1500;
 
 const recordTypes = new Set([
   "A",
@@ -47,10 +52,23 @@ function errnoOf(error: unknown): number {
 
 export class Outside {
   readonly #open = new Set<{ destroy(): void }>();
+  readonly #account: Account;
 
-  /** Connects to `ip`; `join` then makes the VM's end of it. */
-  connect(ip: IpAddress, port: number, join: () => StreamSocket): Deferred<{ local: string }> {
+  constructor(account: Account) {
+    this.#account = account;
+  }
+
+  /** Connects to `ip`; `join` then makes the VM's end of it, or says why not. */
+  connect(
+    ip: IpAddress,
+    port: number,
+    join: () => StreamSocket | number,
+  ): Deferred<{ local: string }> {
     const deferred = new Deferred<{ local: string }>();
+    if (!this.#account.take("outside")) {
+      deferred.settle(-Errno.ENOBUFS);
+      return deferred;
+    }
     const socket = connect({
       host: ip.address,
       port,
@@ -61,12 +79,20 @@ export class Outside {
       lookup: (_host, _options, done) => done(null, ip.address, ip.family),
     });
     this.#open.add(socket);
-    socket.once("close", () => this.#open.delete(socket));
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      this.#account.give("outside");
+    });
     socket.once("error", (error) => deferred.settle(errnoOf(error)));
     socket.once("connect", () => {
       if (deferred.settled) return;
+      const inner = join();
+      if (typeof inner === "number") {
+        socket.destroy();
+        return deferred.settle(inner);
+      }
       socket.removeAllListeners("error");
-      this.#bridge(new SocketDuplex(join()), socket);
+      this.#bridge(new SocketDuplex(inner), socket);
       deferred.settle({ local: `${socket.localAddress} ${socket.localPort}` });
     });
     deferred.onCancel(() => socket.destroy());
@@ -90,7 +116,7 @@ export class Outside {
   send(from: UdpSocket, ip: IpAddress, port: number, data: Uint8Array): void {
     let relay = from.outside as DatagramRelay | undefined;
     if (relay === undefined) {
-      relay = new DatagramRelay(from, () => this.#open.delete(relay!));
+      relay = new DatagramRelay(from, this.#account, () => this.#open.delete(relay!));
       from.outside = relay;
       this.#open.add(relay);
     }
@@ -104,6 +130,24 @@ export class Outside {
       if (error !== null) deferred.settle(errnoOf(error));
       else deferred.settle({ addresses: found.map(({ address }) => address) });
     });
+    return deferred;
+  }
+
+  /** The names that `name` is an alias of, nearest first; none where the resolver knows of none. */
+  aliases(name: string): Deferred<{ names: string[] }> {
+    const deferred = new Deferred<{ names: string[] }>();
+    const resolver = new Resolver({ timeout: aliasTimeoutMs, tries: 1 });
+    const names: string[] = [];
+    const next = (alias: string): void =>
+      resolver.resolveCname(alias, (error, found) => {
+        const target = error === null ? found[0]?.toLowerCase() : undefined;
+        if (target === undefined || names.includes(target) || names.length === maxAliases)
+          return deferred.settle({ names });
+        names.push(target);
+        next(target);
+      });
+    next(name);
+    deferred.onCancel(() => resolver.cancel());
     return deferred;
   }
 
@@ -137,12 +181,14 @@ export class Outside {
 
 class DatagramRelay {
   readonly #from: UdpSocket;
+  readonly #account: Account;
   readonly #sockets = new Map<4 | 6, DatagramSocket>();
   readonly #peers = new Set<string>();
   readonly #closed: () => void;
 
-  constructor(from: UdpSocket, closed: () => void) {
+  constructor(from: UdpSocket, account: Account, closed: () => void) {
     this.#from = from;
+    this.#account = account;
     this.#closed = closed;
   }
 
@@ -156,6 +202,8 @@ class DatagramRelay {
     }
     let socket = this.#sockets.get(ip.family);
     if (socket === undefined) {
+      // A datagram without a socket to send it is lost, as on a busy machine.
+      if (!this.#account.take("outside")) return;
       socket = createSocket(ip.family === 4 ? "udp4" : "udp6");
       // A datagram that cannot go out is lost, as on any network.
       socket.on("error", () => undefined);
@@ -174,7 +222,10 @@ class DatagramRelay {
   }
 
   destroy(): void {
-    for (const socket of this.#sockets.values()) socket.close();
+    for (const socket of this.#sockets.values()) {
+      socket.close();
+      this.#account.give("outside");
+    }
     this.#sockets.clear();
     this.#closed();
   }

@@ -11,7 +11,9 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFSOCK } from "../../abi/fcntl.js";
 import type { FileStat } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
-import { Conduit } from "../io/pipe.js";
+import { makeConduits } from "../io/pipe.js";
+import type { Conduit } from "../io/pipe.js";
+import type { Transit } from "../io/transit.js";
 import { Stream, streamStat } from "../io/stream.js";
 import type { Passable, StreamKind } from "../io/stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
@@ -27,10 +29,11 @@ export const noEndpoint: Endpoint = Object.freeze({ address: "", port: 0 });
 
 /** What a socket needs of the table it is in. */
 export interface SocketTable {
+  readonly transit: Transit;
   /** The socket is not bound or listening any more. */
   leave(socket: StreamSocket): void;
   connectionEnded(): void;
-  socketEnded(): void;
+  socketEnded(counted: boolean): void;
 }
 
 type State = "idle" | "bound" | "listening" | "connecting" | "connected";
@@ -44,6 +47,8 @@ export class StreamSocket extends Stream {
   state: State = "idle";
   local: Endpoint = noEndpoint;
   peer: Endpoint = noEndpoint;
+  /** Where its network knows a Unix socket by. */
+  boundKey = "";
   ipv6Only = false;
   reuse = false;
   /** Connections that wait to be accepted. */
@@ -113,13 +118,15 @@ export class StreamSocket extends Stream {
     return deferred;
   }
 
-  /** Connects two sockets with each other. */
-  static join(one: StreamSocket, two: StreamSocket): void {
-    const forth = new Conduit(limits.socketBufferBytes);
-    const back = new Conduit(limits.socketBufferBytes);
+  /** Connects two sockets with each other: 0, or -ENOBUFS. */
+  static join(one: StreamSocket, two: StreamSocket): number {
+    const conduits = makeConduits(limits.socketBufferBytes, one.#table.transit);
+    if (conduits === undefined) return -Errno.ENOBUFS;
+    const [forth, back] = conduits;
     const connection = { ends: 2 };
     one.#connect(two, back, forth, connection);
     two.#connect(one, forth, back, connection);
+    return 0;
   }
 
   #connect(
@@ -180,6 +187,15 @@ export class StreamSocket extends Stream {
     return this.#incoming?.takePassed();
   }
 
+  override holds(): Stream[] {
+    return [...this.#backlog, ...(this.#incoming?.passedStreams ?? [])];
+  }
+
+  override letGo(): void {
+    this.#incoming?.dropPassed();
+    this.#dropBacklog();
+  }
+
   override reset(): void {
     this.#disconnect(true);
   }
@@ -203,18 +219,22 @@ export class StreamSocket extends Stream {
     return streamStat(S_IFSOCK);
   }
 
+  #dropBacklog(): void {
+    for (const connection of this.#backlog.splice(0)) {
+      connection.reset();
+      connection.unref();
+    }
+  }
+
   protected released(): void {
     this.#table.leave(this);
     if (this.isListening) {
       this.state = "idle";
-      for (const connection of this.#backlog.splice(0)) {
-        connection.reset();
-        connection.unref();
-      }
+      this.#dropBacklog();
       this.#acceptable.wakeAll();
       this.#room.wakeAll();
     }
     this.#disconnect(false);
-    if (this.#counted) this.#table.socketEnded();
+    this.#table.socketEnded(this.#counted);
   }
 }

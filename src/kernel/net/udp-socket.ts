@@ -2,7 +2,7 @@
  * Owns datagram sockets inside a VM: a bounded queue of datagrams each.
  *
  * Invariants: a datagram arrives whole or not at all; a full queue drops the
- * newest, as UDP does. Untrusted: data, addresses.
+ * newest, and so does a full account, as UDP does. Untrusted: data, addresses.
  */
 import { Errno } from "../../abi/errno.js";
 import { S_IFSOCK } from "../../abi/fcntl.js";
@@ -10,6 +10,7 @@ import type { FileStat } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { Stream, streamStat } from "../io/stream.js";
 import { limits } from "../limits.js";
+import type { Account } from "../machine/account.js";
 import { noEndpoint } from "./stream-socket.js";
 import type { Endpoint } from "./stream-socket.js";
 
@@ -25,6 +26,7 @@ export interface UdpTable {
 export class UdpSocket extends Stream {
   readonly kind = "udp";
   readonly #table: UdpTable;
+  readonly #account: Account;
   local: Endpoint = noEndpoint;
   peer: Endpoint = noEndpoint;
   ipv6Only = false;
@@ -34,9 +36,10 @@ export class UdpSocket extends Stream {
   /** What a socket outside the VM sends for this one, if the policy let it. */
   outside: { close(): void } | undefined;
 
-  constructor(table: UdpTable) {
+  constructor(table: UdpTable, account: Account) {
     super();
     this.#table = table;
+    this.#account = account;
   }
 
   deliver(datagram: Datagram): void {
@@ -48,6 +51,7 @@ export class UdpSocket extends Stream {
       (peer.address !== datagram.from.address || peer.port !== datagram.from.port)
     )
       return;
+    if (!this.#account.take("datagram", datagram.data.byteLength)) return;
     this.#queue.push(datagram);
     this.#queuedBytes += datagram.data.byteLength;
     this.readable.wakeAll();
@@ -71,7 +75,9 @@ export class UdpSocket extends Stream {
 
   #take(): Datagram | undefined {
     const first = this.#queue.shift();
-    if (first !== undefined) this.#queuedBytes -= first.data.byteLength;
+    if (first === undefined) return undefined;
+    this.#queuedBytes -= first.data.byteLength;
+    this.#account.give("datagram", first.data.byteLength);
     return first;
   }
 
@@ -89,6 +95,7 @@ export class UdpSocket extends Stream {
 
   protected released(): void {
     this.#table.leaveUdp(this);
+    while (this.#take() !== undefined);
     this.outside?.close();
     this.outside = undefined;
   }

@@ -12,14 +12,22 @@ import type {
   Mode,
   Policies,
   Request,
-  Requests,
   Scope,
+  ScopePolicy,
 } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
+import type { NetworkPolicy, NetworkRequest } from "../net/egress.js";
 import { denial } from "./decision.js";
 import type { Decision } from "./decision.js";
 import { isLoopbackAddress } from "./network-match.js";
-import { compileAddressRules, compileForRequests } from "./rules.js";
+import { compileForRequests, compileNamingRules, deniesNames } from "./rules.js";
+
+/** A function is asked about each name in turn; all of them have to be allowed. */
+function questionsOf(request: NetworkRequest): Request[] {
+  const { names = [], ...rest } = request;
+  delete rest.aliases;
+  return [request.hostname, ...names].map((hostname) => ({ scope: "network", ...rest, hostname }));
+}
 
 /** Puts requests of one scope to the host's function; one answer per request, or -errno. */
 export type Ask = (scope: Scope, requests: readonly Request[]) => Deferred<Answer[]>;
@@ -29,12 +37,10 @@ type Judge = Mode | "ask" | ((request: Request) => Mode);
 export class Policy {
   readonly #judges = new Map<Scope, Judge>();
   readonly #ask: Ask;
-  readonly #addressRules: (request: Requests["network"]) => boolean;
 
   constructor(policies: Policies, ask: Ask) {
     this.#ask = ask;
-    const { network } = policies;
-    this.#addressRules = typeof network === "string" ? () => false : compileAddressRules(network);
+    this.network = this.#networkOf(policies.network);
     for (const scope of scopeNames) {
       const policy = policies[scope];
       this.#judges.set(
@@ -67,12 +73,23 @@ export class Policy {
   }
 
   /** The network scope by itself, as the network asks it. */
-  readonly network = {
-    judge: (request: Requests["network"]): Decision | Deferred<Decision> =>
-      this.judge({ scope: "network", ...request }),
-    /** Whether a rule names this very address, which opens ranges that are shut otherwise. */
-    names: (request: Requests["network"]): boolean => this.#addressRules(request),
-  };
+  readonly network: NetworkPolicy;
+
+  #networkOf(policy: ScopePolicy): NetworkPolicy {
+    const rules = typeof policy === "string" ? undefined : policy;
+    const naming = rules && {
+      address: compileNamingRules(rules, "address"),
+      host: compileNamingRules(rules, "host"),
+    };
+    return {
+      judge: (request) =>
+        this.asksHost("network")
+          ? this.judgeAll(questionsOf(request))
+          : this.judge({ scope: "network", ...request }),
+      names: (request, by = "address") => naming?.[by](request) ?? false,
+      deniesNames: rules !== undefined && deniesNames(rules),
+    };
+  }
 
   /** Decides several requests of one scope: 0 when all are allowed, otherwise the first denial. */
   judgeAll(

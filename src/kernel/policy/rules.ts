@@ -4,7 +4,7 @@
  * Invariant: compiled once per VM; matching allocates nothing that a guest sizes.
  * Untrusted: the request. Trusted: the rules, which the SDK has checked.
  */
-import { basename, dirname } from "node:path/posix";
+import { basename } from "node:path/posix";
 import {
   parseNameGlob,
   parseNetworkPattern,
@@ -12,38 +12,11 @@ import {
 } from "../../protocol/permission-patterns.js";
 import { permissionScopes } from "../../protocol/permissions.js";
 import type { Mode, Request, Requests, RuleSet, Scope } from "../../protocol/permissions.js";
+import { commandMatcher } from "./commands.js";
 import { matchesName, matchesPath } from "./glob.js";
-import { namesAddresses, networkMatcher } from "./network-match.js";
+import { namesAddresses, namesHost, networkMatcher } from "./network-match.js";
 
 type Matcher<S extends Scope> = (request: Requests[S], mode: Mode) => boolean;
-
-/** Where commands come from that a guest has not made itself. */
-const commandDirectories: ReadonlySet<string> = new Set([
-  "/bin",
-  "/sbin",
-  "/usr/bin",
-  "/usr/sbin",
-  "/usr/local/bin",
-  "/usr/local/sbin",
-]);
-
-/**
- * With a slash: the file that is run. Without: the command's name, for which an allowing rule
- * also wants one of the directories above, or a guest could name its own file like it.
- */
-function commandMatcher(pattern: string): Matcher<"childProcess"> {
-  if (pattern.includes("/")) {
-    const glob = parsePathGlob(pattern);
-    return ({ command, path }) => matchesPath(glob, path ?? command);
-  }
-  const glob = parseNameGlob(pattern);
-  return ({ command, path }, mode) => {
-    const file = path ?? command;
-    const names = matchesName(glob, basename(command)) || matchesName(glob, basename(file));
-    if (mode === "deny" || !names) return names;
-    return !file.includes("/") || commandDirectories.has(dirname(file));
-  };
-}
 
 function nameMatcher<S extends "env" | "tool">(pattern: string): Matcher<S> {
   const glob = parseNameGlob(pattern);
@@ -92,14 +65,21 @@ export function compileRules<S extends Scope>(
 
 /**
  * Whether the rule that allows a connection does so by naming the address or a narrow range around
- * it. Only that opens ranges which are refused even to those who may connect anywhere.
+ * it, or with "host" the exact host name. Only that opens what is refused even to those who may
+ * connect anywhere.
  */
-export function compileAddressRules(set: RuleSet): (request: Requests["network"]) => boolean {
+export function compileNamingRules(
+  set: RuleSet,
+  by: "address" | "host",
+): (request: Requests["network"]) => boolean {
   const decide = compileRules("network", set);
   const rules = set.rules.map(({ mode, operations, patterns = [] }) => {
     const matchers = patterns
       .map((pattern) => parseNetworkPattern(pattern))
-      .filter((pattern) => mode === "allow" && namesAddresses(pattern))
+      .filter(
+        (pattern) =>
+          mode === "allow" && (namesAddresses(pattern) || (by === "host" && namesHost(pattern))),
+      )
       .map(networkMatcher);
     return { operations: operations && new Set(operations), matchers };
   });
@@ -110,6 +90,15 @@ export function compileAddressRules(set: RuleSet): (request: Requests["network"]
         operations?.has(request.operation) !== false &&
         matchers.some((matches) => matches(request, "allow")),
     );
+}
+
+/** Whether a rule denies by host name. */
+export function deniesNames({ rules }: RuleSet): boolean {
+  return rules.some(
+    ({ mode, patterns = [] }) =>
+      mode === "deny" &&
+      patterns.some((pattern) => parseNetworkPattern(pattern).host.kind === "name"),
+  );
 }
 
 /** For `judge`, which has the scope inside the request. */

@@ -7,10 +7,18 @@
  * Untrusted: the path, PATH, and what the file says.
  */
 import { Errno } from "../../abi/errno.js";
-import { O_RDONLY, S_IFDIR, S_IFMT, S_IFREG, X_OK } from "../../abi/fcntl.js";
+import { O_RDONLY, S_IFMT, S_IFREG, X_OK } from "../../abi/fcntl.js";
 import { programKinds, programMagic, shellNames } from "../../protocol/programs.js";
 import type { ProgramKind } from "../../protocol/programs.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
+
+/** One file of those that an execution comes to: the one named, then the interpreters of scripts. */
+export interface ExecutedFile {
+  /** Absolute, without links. */
+  path: string;
+  /** The program of the machine that it is, under whatever name: "node", "sh", "cat". Empty for a script. */
+  program: string;
+}
 
 export interface Image {
   kind: ProgramKind | "wasm";
@@ -18,8 +26,8 @@ export interface Image {
   name: string;
   /** With argv[0]. */
   argv: string[];
-  /** The file that was found, without links; of a script, the script. */
-  file: string;
+  /** What is executed; the last one is the program, those before it are scripts. */
+  files: [ExecutedFile, ...ExecutedFile[]];
 }
 
 /** fs/exec.c and include/linux/binfmts.h: BINPRM_BUF_SIZE, and five rewrites at most. */
@@ -52,58 +60,67 @@ export function findImage(
 function imageAt(
   fs: FileSystem,
   who: Credentials,
-  path: string,
-  argv: readonly string[],
+  file: string,
+  given: readonly string[],
 ): Image | number {
-  const image = imageOf(fs, who, path, argv, 0);
-  if (typeof image === "number") return image;
-  const file = fs.realpath(who, path);
-  return typeof file === "number" ? file : { ...image, file };
+  let path = file;
+  let argv = [...given];
+  const scripts: ExecutedFile[] = [];
+  for (let depth = 0; depth <= maxInterpreters; depth++) {
+    const opened = openImage(fs, who, path);
+    if (typeof opened === "number") return opened;
+    const { real, head } = opened;
+    const base = real.slice(real.lastIndexOf("/") + 1);
+    const found = (kind: Image["kind"], name: string, program: string): Image => {
+      const [first = { path: real, program }, ...rest] = scripts;
+      const files: Image["files"] =
+        scripts.length === 0 ? [first] : [first, ...rest, { path: real, program }];
+      return { kind, name, argv, files };
+    };
+    if (head.startsWith(programMagic)) {
+      const kind = head.slice(programMagic.length).split("\n")[0] as ProgramKind;
+      if (!programKinds.includes(kind)) return -Errno.ENOEXEC;
+      if (kind === "node") return found(kind, "", "node");
+      const name = shellNames.includes(base) ? "sh" : base;
+      return found(kind, name, name);
+    }
+    if (head.startsWith("\0asm")) return found("wasm", real, base);
+    scripts.push({ path: real, program: "" });
+    if (head.startsWith("#!")) {
+      const line = head.slice(2).split("\n")[0]!.trim();
+      const space = line.search(/[ \t]/);
+      const interpreter = space < 0 ? line : line.slice(0, space);
+      if (interpreter === "") return -Errno.ENOEXEC;
+      // Linux passes all that follows as one argument.
+      const argument = space < 0 ? [] : [line.slice(space).trim()];
+      argv = [interpreter, ...argument, path, ...argv.slice(1)];
+      path = interpreter;
+      continue;
+    }
+    if (head.startsWith("\x7fELF")) return -Errno.ENOEXEC;
+    // execvp(3): what the kernel does not know is a shell script, unless it is plainly not text.
+    if (head.includes("\0")) return -Errno.ENOEXEC;
+    argv = ["sh", path, ...argv.slice(1)];
+    path = "/bin/sh";
+  }
+  return -Errno.ELOOP;
 }
 
-function imageOf(
+/** A file that `who` may execute: where it really lies, and how it begins. */
+function openImage(
   fs: FileSystem,
   who: Credentials,
   path: string,
-  argv: readonly string[],
-  depth: number,
-): Omit<Image, "file"> | number {
-  if (depth > maxInterpreters) return -Errno.ELOOP;
+): { real: string; head: string } | number {
   const stat = fs.stat(who, path, true);
   if (typeof stat === "number") return stat;
-  if ((stat.mode & S_IFMT) === S_IFDIR) return -Errno.EACCES;
   if ((stat.mode & S_IFMT) !== S_IFREG) return -Errno.EACCES;
   const allowed = fs.access(who, path, X_OK);
   if (allowed < 0) return allowed;
   const head = readHead(fs, who, path);
   if (typeof head === "number") return head;
-  if (head.startsWith(programMagic)) {
-    const kind = head.slice(programMagic.length).split("\n")[0] as ProgramKind;
-    if (!programKinds.includes(kind)) return -Errno.ENOEXEC;
-    const real = fs.realpath(who, path);
-    if (typeof real === "number") return real;
-    const base = real.slice(real.lastIndexOf("/") + 1);
-    const name = shellNames.includes(base) ? "sh" : base;
-    return { kind, name: kind === "node" ? "" : name, argv: [...argv] };
-  }
-  if (head.startsWith("\0asm")) {
-    const real = fs.realpath(who, path);
-    return typeof real === "number" ? real : { kind: "wasm", name: real, argv: [...argv] };
-  }
-  if (head.startsWith("#!")) {
-    const line = head.slice(2).split("\n")[0]!.trim();
-    const space = line.search(/[ \t]/);
-    const interpreter = space < 0 ? line : line.slice(0, space);
-    if (interpreter === "") return -Errno.ENOEXEC;
-    // Linux passes all that follows as one argument.
-    const argument = space < 0 ? [] : [line.slice(space).trim()];
-    const rewritten = [interpreter, ...argument, path, ...argv.slice(1)];
-    return imageOf(fs, who, interpreter, rewritten, depth + 1);
-  }
-  if (head.startsWith("\x7fELF")) return -Errno.ENOEXEC;
-  // execvp(3): what the kernel does not know is a shell script, unless it is plainly not text.
-  if (head.includes("\0")) return -Errno.ENOEXEC;
-  return imageOf(fs, who, "/bin/sh", ["sh", path, ...argv.slice(1)], depth + 1);
+  const real = fs.realpath(who, path);
+  return typeof real === "number" ? real : { real, head };
 }
 
 /** The start of a file, one character per byte. Execution needs no read permission. */

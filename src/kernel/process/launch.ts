@@ -13,15 +13,19 @@ import { guestMemoryBytes } from "../../launcher/zygote/control.js";
 import { IsolationUnavailable, isolationUnavailableCode } from "../../sandbox/unavailable.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
+import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
 import { limits } from "../limits.js";
-import { identity } from "../machine/vm.js";
+import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 import { afterwards, denial } from "../policy/decision.js";
+import { executedNames, isMachineCommand } from "../policy/commands.js";
+import type { Decision } from "../policy/decision.js";
 import type { Answer } from "../syscalls/dispatch.js";
+import { Last } from "../fs/index.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
 import { describe } from "./describe.js";
@@ -60,7 +64,9 @@ export function launch(
 
 function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
   const { vm } = process;
-  vm.takeGuest((guest, reason) => {
+  // It may have been killed while the policy was asked.
+  if (process.ended) return;
+  const cancel = vm.takeGuest((guest, reason) => {
     if (guest === undefined) {
       const unavailable = IsolationUnavailable.from(reason);
       return unavailable === undefined
@@ -82,6 +88,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
       );
     });
   });
+  process.startsUnless(cancel);
 }
 
 function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
@@ -119,16 +126,52 @@ function describeAll(process: Process): string[] {
 
 type Spawned = CallResult<typeof guestCalls, "spawn">;
 
+type SpawnArgs = CallArgs<typeof guestCalls, "spawn">;
+
+/** What a spawn comes to, checked and looked up but not begun. */
+interface Prepared {
+  credentials: Credentials;
+  environment: Record<string, string>;
+  /** Or why there is none. */
+  image: Image | number;
+}
+
 /** spawn of the table: the child's pid and the ends of new socket pairs, or -errno; judged first. */
-export function spawn(
-  parent: Process,
-  args: CallArgs<typeof guestCalls, "spawn">,
-): Answer<Spawned> {
-  if (parent.policy.allowsAll("childProcess")) return start(parent, args);
-  const { argv, env, file } = args;
-  if (bytesOf(argv) + bytesOf(env) > parent.vm.limits.argumentBytes) return -Errno.E2BIG;
-  const environment = parseEnvironment(env);
+export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
+  const prepared = prepare(parent, args);
+  if (typeof prepared === "number") return prepared;
+  const { policy } = parent;
+  const files = fileRequests(parent, args, prepared);
+  const requests = spawnRequests(args, prepared);
+  const decision = afterwards(
+    policy.judgeAll(
+      files,
+      files.map(() => args.file),
+    ),
+    () => policy.judgeAll(requests),
+  ) as Decision | Deferred<Decision>;
+  if (!(decision instanceof Deferred))
+    return decision === 0 ? start(parent, args, prepared) : decision;
+  return afterwards(decision, () => {
+    // What the name stands for may have changed while the answer was awaited.
+    const now = parent.fs.bounded(() => prepare(parent, args));
+    if (typeof now === "number") return now;
+    return sameFiles(prepared.image, now.image) && prepared.credentials.cwd === now.credentials.cwd
+      ? start(parent, args, now)
+      : denial(requests[0]!);
+  });
+}
+
+/** Checks what a guest asks for and looks up what it names, and changes nothing. */
+function prepare(parent: Process, args: SpawnArgs): Prepared | number {
   const { vm } = parent;
+  const { argv, env, fds } = args;
+  if (argv.length > limits.arguments || env.length > limits.arguments) return -Errno.E2BIG;
+  if (bytesOf(argv) + bytesOf(env) > vm.limits.argumentBytes) return -Errno.E2BIG;
+  if (fds.length > vm.limits.openFiles) return -Errno.EMFILE;
+  if (args.ignored.length > 64) return -Errno.EINVAL;
+  // Nobody here may raise a limit; setrlimit(2).
+  if (args.openFiles > parent.descriptors.limit) return -Errno.EPERM;
   const credentials = { ...parent.credentials };
   if (args.cwd !== "") {
     // A relative name means a file below the child's directory.
@@ -136,50 +179,64 @@ export function spawn(
     if (typeof cwd === "number") return cwd;
     credentials.cwd = cwd;
   }
-  const image = findImage(vm.fs, credentials, file, argv, environment["PATH"]);
-  const request = {
-    scope: "childProcess" as const,
-    operation: "spawn" as const,
-    command: file,
-    ...(typeof image !== "number" && { path: image.file }),
-    args: argv.slice(1),
-    cwd: args.cwd === "" ? credentials.cwd : args.cwd,
-    env: environment,
-  };
-  return afterwards(parent.policy.judge(request), () => {
-    const now = findImage(vm.fs, credentials, file, argv, environment["PATH"]);
-    // What the name stands for may have changed while the answer was awaited.
-    const same = typeof now === "number" || typeof image === "number" || now.file === image.file;
-    return same && typeof now === typeof image ? start(parent, args) : denial(request);
-  });
-}
-
-function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spawned | number {
-  const { vm } = parent;
-  const { argv, env, fds } = args;
-  if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
-  if (argv.length > limits.arguments || env.length > limits.arguments) return -Errno.E2BIG;
-  if (fds.length > vm.limits.openFiles) return -Errno.EMFILE;
-  if (args.ignored.length > 64) return -Errno.EINVAL;
-  // Nobody here may raise a limit; setrlimit(2).
-  if (args.openFiles > parent.descriptors.limit) return -Errno.EPERM;
-  if (bytesOf(argv) + bytesOf(env) > vm.limits.argumentBytes) return -Errno.E2BIG;
-
-  const credentials = { ...parent.credentials };
-  if (args.cwd !== "") {
-    const cwd = enter(vm, credentials, args.cwd);
-    if (typeof cwd === "number") return cwd;
-    credentials.cwd = cwd;
-  }
   // Only root may become somebody else, and nobody here is root.
   if (args.uid !== -1 && args.uid !== credentials.uid) return -Errno.EPERM;
   if (args.gid !== -1 && args.gid !== credentials.gid) return -Errno.EPERM;
-
   const environment = parseEnvironment(env);
   const image = findImage(vm.fs, credentials, args.file, argv, environment["PATH"]);
-  if (typeof image === "number") return image;
+  return { credentials, environment, image };
+}
 
-  const handed = handDown(parent, fds);
+/** To execute a file, or to work in a directory, one has to see it. */
+function fileRequests(parent: Process, args: SpawnArgs, prepared: Prepared): Request[] {
+  const { policy, vm } = parent;
+  if (policy.allowsAll("fs")) return [];
+  const { credentials, image } = prepared;
+  const paths = args.cwd === "" ? [] : [credentials.cwd];
+  if (typeof image !== "number") {
+    const { path } = image.files[0];
+    // What PATH finds among the machine's own commands is no secret.
+    if (args.file.includes("/") || !isMachineCommand(path)) paths.push(path);
+  } else if (args.file.includes("/")) {
+    const located = vm.fs.locate(credentials, args.file, Last.Follow);
+    if (typeof located !== "number") paths.push(located.path);
+  }
+  return paths.map((path) => ({ scope: "fs", operation: "stat", path }));
+}
+
+/** One request for each name under which the policy has to allow what would run. */
+function spawnRequests(args: SpawnArgs, { credentials, environment, image }: Prepared): Request[] {
+  const common = {
+    scope: "childProcess",
+    operation: "spawn",
+    args: args.argv.slice(1),
+    cwd: args.cwd === "" ? credentials.cwd : args.cwd,
+    env: environment,
+  } as const;
+  if (typeof image === "number") return [{ ...common, command: args.file }];
+  return executedNames(args.file, image.files).map((name) => ({ ...common, ...name }));
+}
+
+function sameFiles(one: Image | number, other: Image | number): boolean {
+  if (typeof one === "number" || typeof other === "number") return typeof one === typeof other;
+  return (
+    one.files.length === other.files.length &&
+    one.files.every(
+      ({ path, program }, at) =>
+        path === other.files[at]!.path && program === other.files[at]!.program,
+    )
+  );
+}
+
+function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | number {
+  const { vm } = parent;
+  if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
+  const { credentials, environment, image } = prepared;
+  if (typeof image === "number") return image;
+  const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
+  if (!vm.processes.hasRoom(textBytes)) return -Errno.EAGAIN;
+
+  const handed = handDown(parent, args.fds);
   if (typeof handed === "number") return handed;
 
   const pid = vm.processes.allocatePid();
@@ -198,8 +255,10 @@ function start(parent: Process, args: CallArgs<typeof guestCalls, "spawn">): Spa
     ],
     budget: parent.budget,
     inheritedIgnored,
+    textBytes,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
+  child.nice = parent.nice;
   vm.processes.add(child);
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
@@ -225,7 +284,9 @@ function handDown(
     let end = -1;
     if (fd === SpawnDescriptor.null) description = new NullStream();
     else if (fd === SpawnDescriptor.pair) {
-      const [mine, theirs] = createSocketPair();
+      const pair = createSocketPair(parent.vm.transit);
+      if (typeof pair === "number") return undo(pair);
+      const [mine, theirs] = pair;
       description = theirs;
       end = parent.descriptors.add(mine);
       if (end < 0) {
@@ -276,6 +337,14 @@ function parseEnvironment(entries: readonly string[]): Record<string, string> {
     if (!env.has(name)) env.set(name, entry.slice(equals + 1));
   }
   return Object.fromEntries(env);
+}
+
+/** A string's own objects, and its entry in a list or record. */
+const textOverhead = 96;
+
+/** Twice the text: what the process is started with is kept as it is and as what goes to the guest. */
+function occupiedBy(texts: readonly string[]): number {
+  return 2 * bytesOf(texts) + texts.length * textOverhead;
 }
 
 function bytesOf(texts: readonly string[]): number {

@@ -3,9 +3,10 @@
  *
  * Invariants: pid 1 is the VM's init, which is no process of the OS; a process
  * that has ended stays until its parent has waited for it or has ended itself;
- * pids count up and are not used again.
+ * pids count up and are not used again; each process is on the account as long as it has a pid.
  */
 import { Errno } from "../../abi/errno.js";
+import type { Account } from "../machine/account.js";
 import { Deferred } from "../io/deferred.js";
 import type { ExitStatus, Process } from "./process.js";
 
@@ -14,10 +15,12 @@ export const initPid = 1;
 export class ProcessTable {
   readonly #byPid = new Map<number, Process>();
   readonly #limit: number;
+  readonly #account: Account;
   #nextPid = 2;
 
-  constructor(limit: number) {
+  constructor(limit: number, account: Account) {
     this.#limit = limit;
+    this.#account = account;
   }
 
   /** Zombies included: they hold a pid. */
@@ -29,12 +32,22 @@ export class ProcessTable {
     return this.#byPid.size >= this.#limit;
   }
 
+  /** Whether one more may be made, with `textBytes` of arguments and environment. */
+  hasRoom(textBytes: number): boolean {
+    return !this.isFull && this.#account.fits("process", textBytes) && this.#account.fits("guest");
+  }
+
   allocatePid(): number {
     return this.#nextPid++;
   }
 
   add(process: Process): void {
     this.#byPid.set(process.pid, process);
+    this.#account.force("process", process.textBytes);
+  }
+
+  #remove(process: Process): void {
+    if (this.#byPid.delete(process.pid)) this.#account.give("process", process.textBytes);
   }
 
   get(pid: number): Process | undefined {
@@ -47,13 +60,14 @@ export class ProcessTable {
 
   /** Children of `process` go to init; it stays as a zombie when a parent may wait for it. */
   ended(process: Process): void {
+    this.#account.shrink(process.forgetText());
     for (const other of this.#byPid.values()) {
       if (other.ppid !== process.pid) continue;
       other.ppid = initPid;
-      if (other.ended) this.#byPid.delete(other.pid);
+      if (other.ended) this.#remove(other);
     }
     const parent = this.#byPid.get(process.ppid);
-    if (parent === undefined || parent.ended) this.#byPid.delete(process.pid);
+    if (parent === undefined || parent.ended) this.#remove(process);
   }
 
   /** wait(2) by `parent` for its child `pid`. */
@@ -61,13 +75,17 @@ export class ProcessTable {
     const child = this.#byPid.get(pid);
     if (child === undefined || child.ppid !== parent.pid) return -Errno.ECHILD;
     const reap = (): ExitStatus => {
-      this.#byPid.delete(pid);
+      this.#remove(child);
       child.countFor(parent);
       return child.status!;
     };
     if (child.ended) return reap();
     const deferred = new Deferred<ExitStatus>();
-    deferred.onCancel(child.exited.add(() => deferred.settle(reap())));
+    // What its streams had to say comes first; see the end of a flow.
+    const ended = (): void => {
+      if (!deferred.settled) deferred.settle(reap());
+    };
+    deferred.onCancel(child.exited.add(() => queueMicrotask(ended)));
     return deferred;
   }
 

@@ -7,6 +7,7 @@
  * Untrusted: how many watches a guest wants, and how often it changes what it watches.
  */
 import { Errno } from "../../abi/errno.js";
+import type { Account } from "../machine/account.js";
 import { limits } from "../limits.js";
 
 export interface FileEvent {
@@ -19,12 +20,14 @@ export class WatchList {
   readonly #stops = new Map<number, () => void>();
   readonly #send: (event: FileEvent) => void;
   readonly #limit: number;
+  readonly #account: Account;
   #queue: FileEvent[] = [];
   #last = 0;
   #flushing = false;
 
-  constructor(limit: number, send: (event: FileEvent) => void) {
+  constructor(limit: number, account: Account, send: (event: FileEvent) => void) {
     this.#limit = limit;
+    this.#account = account;
     this.#send = send;
   }
 
@@ -51,7 +54,15 @@ export class WatchList {
   close(): void {
     for (const stop of this.#stops.values()) stop();
     this.#stops.clear();
+    this.#take();
+  }
+
+  /** What waits, which is off the account then. */
+  #take(): FileEvent[] {
+    const events = this.#queue;
     this.#queue = [];
+    for (const { name } of events) this.#account.give("fileEvent", name.length * 2);
+    return events;
   }
 
   #push(event: FileEvent): void {
@@ -64,14 +75,13 @@ export class WatchList {
     )
       return;
     if (this.#queue.length >= limits.queuedFileEvents) return;
+    if (!this.#account.take("fileEvent", event.name.length * 2)) return;
     this.#queue.push(event);
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(() => {
       this.#flushing = false;
-      const events = this.#queue;
-      this.#queue = [];
-      for (const one of events) if (this.#stops.has(one.watch)) this.#send(one);
+      for (const one of this.#take()) if (this.#stops.has(one.watch)) this.#send(one);
     });
   }
 }

@@ -25,6 +25,8 @@ type DescriptorCalls =
 
 /** include/uapi/linux/fs.h */
 const [SEEK_SET, SEEK_CUR, SEEK_END] = [0, 1, 2];
+/** setTimeout takes no more. */
+const longestTimerMs = 2 ** 31 - 1;
 const linePieceBytes = 4096;
 const newline = 10;
 
@@ -51,14 +53,16 @@ function readFileLine(file: OpenFile, length: number): Uint8Array | number {
 
 export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
   pipe(process) {
-    const { reader, writer } = createPipe();
-    const fds = addPair(process, reader, writer);
+    const made = createPipe(process.vm.transit);
+    if (typeof made === "number") return made;
+    const fds = addPair(process, made.reader, made.writer);
     return typeof fds === "number" ? fds : { reader: fds[0], writer: fds[1] };
   },
 
   socketpair(process) {
-    const [first, second] = createSocketPair();
-    const fds = addPair(process, first, second);
+    const made = createSocketPair(process.vm.transit);
+    if (typeof made === "number") return made;
+    const fds = addPair(process, ...made);
     return typeof fds === "number" ? fds : { first: fds[0], second: fds[1] };
   },
 
@@ -116,10 +120,13 @@ export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
     if (timeoutMs === 0) return { ready: false };
     const deferred = new Deferred<{ ready: boolean }>();
     let stop = (): void => undefined;
-    const timer = setTimeout(() => {
-      stop();
-      deferred.settle({ ready: false });
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        stop();
+        deferred.settle({ ready: false });
+      },
+      Math.min(timeoutMs, longestTimerMs),
+    );
     const look = (): void => {
       if (!stream.hasInput()) {
         stop = stream.readable.add(look);

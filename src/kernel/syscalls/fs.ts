@@ -22,6 +22,9 @@ import {
   X_OK,
 } from "../../abi/fcntl.js";
 import {
+  COPYFILE_EXCL,
+  COPYFILE_FICLONE,
+  COPYFILE_FICLONE_FORCE,
   ModuleKind,
   UvDirent,
   fsLimits,
@@ -31,14 +34,20 @@ import {
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { WatchList } from "../process/watches.js";
+import { PAGE_BYTES } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
+import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
+import { inSteps } from "../io/steps.js";
+import type { Steps } from "../io/steps.js";
+import type { Account } from "../machine/account.js";
 import { Stream, readWhenReady, writeFully } from "../io/stream.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 
 /** What these calls need to know of a process. */
 export interface FsProcess {
   readonly fs: FileSystem;
+  readonly account: Account;
   readonly credentials: Credentials;
   readonly watches: WatchList;
   /** A write met nobody to read it: SIGPIPE. */
@@ -63,9 +72,6 @@ const maxTimeMs = 8.64e15;
 const smallReadBytes = 64 * 1024;
 const maxPosition = 2 ** 63;
 const copyChunkBytes = 1024 * 1024;
-const COPYFILE_EXCL = 1;
-const COPYFILE_FICLONE = 2;
-const COPYFILE_FICLONE_FORCE = 4;
 
 /** Indexed by Linux' DT_* numbers. */
 const uvDirentOfLinux: readonly number[] = (() => {
@@ -221,10 +227,10 @@ export function readRest(file: OpenFile): { data: Buffer; more: boolean } | numb
   return { data: buffer.subarray(0, size), more: sized ? size > 0 && size < rest : size > 0 };
 }
 
-/** Writes all of `data` at the current position, or says why not. */
-export function writeAll(file: OpenFile, data: Uint8Array): number {
+/** Writes all of `data` at `position`, the current one by default, or says why not. */
+export function writeAll(file: OpenFile, data: Uint8Array, position = -1): number {
   for (let at = 0; at < data.byteLength;) {
-    const written = file.write(data.subarray(at), -1);
+    const written = file.write(data.subarray(at), position < 0 ? position : position + at);
     if (written < 0) return written;
     if (written === 0) return -Errno.EIO;
     at += written;
@@ -232,21 +238,48 @@ export function writeAll(file: OpenFile, data: Uint8Array): number {
   return 0;
 }
 
-/** Copies as many bytes as the source had when it was opened: a device that never ends has none. */
-function copyContent(source: OpenFile, target: OpenFile, size: number): number {
-  if (size === 0) return 0;
-  const buffer = Buffer.allocUnsafeSlow(Math.min(copyChunkBytes, size));
-  for (let left = size; left > 0;) {
-    const read = source.read(buffer.subarray(0, Math.min(buffer.length, left)), -1);
-    if (read <= 0) return read;
-    const failure = writeAll(target, buffer.subarray(0, read));
-    if (failure < 0) return failure;
-    left -= read;
+/** Pieces of a file of which something is stored, or all of it where that is not known. */
+function* piecesOf(source: OpenFile, size: number): Generator<[at: number, bytes: number]> {
+  const stored = source.storedPages;
+  if (stored === undefined) {
+    for (let at = 0; at < size; at += copyChunkBytes)
+      yield [at, Math.min(copyChunkBytes, size - at)];
+    return;
   }
-  return 0;
+  for (const page of stored) {
+    const at = page * PAGE_BYTES;
+    if (at >= size) return;
+    yield [at, Math.min(PAGE_BYTES, size - at)];
+  }
 }
 
-function copyFile(process: FsProcess, from: string, to: string, exclusive: boolean): number {
+/**
+ * Copies as many bytes as the source had when it was opened: a device that never ends has none.
+ * What the source does not store is not stored in the copy; one piece tells what a device thinks of them all.
+ */
+function* copyContent(source: OpenFile, target: OpenFile, size: number): Steps<0> {
+  if (size === 0) return 0;
+  const buffer = Buffer.allocUnsafeSlow(Math.min(copyChunkBytes, size));
+  if (target.isDevice) return Math.min(0, target.write(buffer, -1));
+  for (const [at, bytes] of piecesOf(source, size)) {
+    const read = source.read(buffer.subarray(0, bytes), at);
+    if (read < 0) return read;
+    // It has become shorter meanwhile.
+    if (read === 0) break;
+    const failure = writeAll(target, buffer.subarray(0, read), at);
+    if (failure < 0) return failure;
+    yield;
+  }
+  const end = Math.min(size, source.stat().size);
+  return target.stat().size < end ? target.truncate(end) : 0;
+}
+
+function* copyFile(
+  process: FsProcess,
+  from: string,
+  to: string,
+  exclusive: boolean,
+): Steps<Record<never, never>> {
   const { fs, credentials } = process;
   const source = fs.open(credentials, from, O_RDONLY, 0);
   if (typeof source === "number") return source;
@@ -258,20 +291,24 @@ function copyFile(process: FsProcess, from: string, to: string, exclusive: boole
     if (typeof target === "number") return target;
     try {
       const after = target.stat();
-      if (after.dev === before.dev && after.ino === before.ino) return 0;
+      if (after.dev === before.dev && after.ino === before.ino) return {};
       // Truncated only now: opening with O_TRUNC would empty a file that is copied onto itself.
       const truncated = isRegular(after) ? target.truncate(0) : 0;
       if (truncated < 0) return truncated;
-      const copied = copyContent(source, target, before.size);
+      const copied = yield* copyContent(source, target, before.size);
       if (copied < 0) return copied;
       target.chmod(mode, credentials);
-      return 0;
+      return {};
     } finally {
       target.unref();
     }
   } finally {
     source.unref();
   }
+}
+
+function* removeTree({ fs, credentials }: FsProcess, path: string): Steps<Record<never, never>> {
+  return done(yield* fs.removeTreeInSteps(credentials, path));
 }
 
 /** A package.json's bytes, or `undefined` for anything that cannot be one. */
@@ -283,6 +320,12 @@ function readPackageFile(process: FsProcess, path: string): Buffer | undefined {
     return undefined;
   const data = fs.readFile(credentials, path);
   return typeof data === "number" || data.length > fsLimits.transferBytes ? undefined : data;
+}
+
+/** Whether a walk from `directory` up to its beginning `above` meets what ends the search for a package. */
+function insideModules(above: string, directory: string): boolean {
+  const name = "/node_modules";
+  return `${directory}/`.includes(`${name}/`, above.length - name.length);
 }
 
 function moduleKind(process: FsProcess, path: string): number {
@@ -396,6 +439,26 @@ export const fsHandlers: FsHandlers = {
     return typeof file === "number" ? file : done(file.sync());
   },
 
+  lock(process, { fd, steps }) {
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
+    if (steps.length % 3 !== 0 || steps.length > limits.lockSteps * 3) return -Errno.EINVAL;
+    for (let at = 0; at < steps.length; at += 3) {
+      const [kind, start, length] = steps.slice(at, at + 3) as [number, number, number];
+      if (kind !== 0 && kind !== 1 && kind !== 2) return -Errno.EINVAL;
+      const result = file.lock(kind, start, length);
+      if (result === -Errno.EAGAIN) return { taken: at / 3 };
+      if (result < 0) return result;
+    }
+    return { taken: steps.length / 3 };
+  },
+
+  locked(process, { fd, start, length }) {
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
+    return { locked: file.isLocked(start, length) };
+  },
+
   readFd(process, { fd }) {
     const stream = process.descriptors.stream(fd);
     if (stream !== undefined) {
@@ -443,7 +506,8 @@ export const fsHandlers: FsHandlers = {
       return -Errno.EINVAL;
     // Nothing here shares blocks between files: a clone that may fall back is a copy, a forced one is refused.
     if ((mode & COPYFILE_FICLONE_FORCE) !== 0) return -Errno.EOPNOTSUPP;
-    return done(copyFile(process, from, to, (mode & COPYFILE_EXCL) !== 0));
+    const steps = copyFile(process, from, to, (mode & COPYFILE_EXCL) !== 0);
+    return inSteps(process.account, steps);
   },
 
   stat(process, { path, follow }) {
@@ -484,7 +548,8 @@ export const fsHandlers: FsHandlers = {
     const stat = process.fs.stat(process.credentials, path, false);
     if (typeof stat === "number") return force && stat === -Errno.ENOENT ? {} : stat;
     if (!isDirectory(stat)) return done(process.fs.unlink(process.credentials, path));
-    return recursive ? done(process.fs.removeTree(process.credentials, path)) : -Errno.EISDIR;
+    if (!recursive) return -Errno.EISDIR;
+    return inSteps(process.account, removeTree(process, path));
   },
 
   rename(process, { from, to }) {
@@ -584,15 +649,11 @@ export const fsHandlers: FsHandlers = {
 
   packageScope(process, { directory, root }) {
     if (checkPath(directory) < 0 || !directory.startsWith("/")) return -Errno.EINVAL;
-    let at = directory;
-    while (at.endsWith("/")) at = at.slice(0, -1);
-    for (;;) {
-      if (at.endsWith("/node_modules") || (at === "" && !root)) break;
+    for (const at of process.fs.beginningsWith(process.credentials, directory, "package.json")) {
+      if (insideModules(at, directory) || (at === "" && !root)) break;
       const path = `${at}/package.json`;
       const data = readPackageFile(process, path);
       if (data !== undefined) return { path, data };
-      if (at === "") break;
-      at = at.slice(0, at.lastIndexOf("/"));
     }
     return { path: "", data: new Uint8Array(0) };
   },

@@ -1,6 +1,8 @@
 /**
  * System calls about processes: decode → call → encode. Untrusted: every field of `args`.
  */
+import { Errno } from "../../abi/errno.js";
+import * as engineSymbols from "../../launcher/engine-symbols.js";
 import { enter, spawn } from "../process/launch.js";
 import { afterwards } from "../policy/decision.js";
 import type { Handlers } from "./dispatch.js";
@@ -13,6 +15,8 @@ type ProcessCalls =
   | "spawn"
   | "wait"
   | "setProcessGroup"
+  | "priority"
+  | "sqliteEntry"
   | "usage";
 
 export const processHandlers: Pick<Handlers, ProcessCalls> = {
@@ -62,6 +66,23 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
   setProcessGroup(process, { pid, group }) {
     const result = process.vm.processes.setProcessGroup(process, pid, group);
     return result < 0 ? result : {};
+  },
+
+  priority(process, { pid, nice }) {
+    const target = pid === 0 ? process : process.vm.processes.get(pid);
+    if (target === undefined || target.ended) return -Errno.ESRCH;
+    if (nice < -20 || nice > 19) return { nice: target.nice };
+    const { uid } = process.credentials;
+    if (uid !== 0 && uid !== target.credentials.uid) return -Errno.EPERM;
+    // Without CAP_SYS_NICE one can only become nicer.
+    if (uid !== 0 && nice < target.nice) return -Errno.EACCES;
+    target.nice = nice;
+    return { nice };
+  },
+
+  sqliteEntry() {
+    const distance = engineSymbols.distance("uv_loop_fork", "sqlite3_vfs_register");
+    return distance === undefined ? -Errno.ENOSYS : { distance };
   },
 
   usage(process) {

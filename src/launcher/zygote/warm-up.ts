@@ -35,7 +35,17 @@ const laterModules = [
 ];
 
 /** Public modules that few programs need: every guest that does loads them itself. */
-const rareModules = ["cluster", "domain", "punycode", "repl", "sqlite", "test", "test/reporters"];
+const rareModules = [
+  "cluster",
+  "domain",
+  "inspector",
+  "inspector/promises",
+  "punycode",
+  "repl",
+  "sqlite",
+  "test",
+  "test/reporters",
+];
 /** Modules that warn when they are loaded, which is the guest's to see. */
 const warningModules = ["sys", "wasi"];
 

@@ -1,5 +1,6 @@
 /** Owns `cut`. */
 import type { Command } from "../command.js";
+import { characterCount, hasWide, sliceCharacters } from "../support/characters.js";
 import { eachInput, LineReader } from "../support/input.js";
 import { parseOptions, usageFailure } from "../support/options.js";
 import { complementOf, parseRanges } from "../support/ranges.js";
@@ -36,7 +37,8 @@ export const main: Command = (context) => {
   }
   const given = options.get("d");
   const delimiter = given === undefined ? "\t" : given === "" ? "\0" : toBytes(given);
-  if (delimiter.length > 1) throw usageFailure(context, "the delimiter must be a single character");
+  if (characterCount(delimiter) > 1)
+    throw usageFailure(context, "the delimiter must be a single character");
   let ranges = parseRanges(kinds[0]!.value, fields ? "field" : "byte");
   if (options.has("complement")) ranges = complementOf(ranges);
   const end = options.has("z") ? "\0" : "\n";
@@ -56,7 +58,15 @@ export const main: Command = (context) => {
       .filter(({ from }) => from <= line.length)
       .map(({ from, to }) => line.slice(from - 1, to))
       .join(joiner);
-  const convert = fields ? cutFields : cutBytes;
+  const cutCharacters = (line: string): string => {
+    if (!hasWide(line)) return cutBytes(line);
+    const count = characterCount(line);
+    return ranges
+      .filter(({ from }) => from <= count)
+      .map(({ from, to }) => sliceCharacters(line, from - 1, to))
+      .join(joiner);
+  };
+  const convert = fields ? cutFields : kinds[0]!.key === "c" ? cutCharacters : cutBytes;
   const good = eachInput(context, options.operands, (source) => {
     const reader = new LineReader(source, end);
     for (let line = reader.next(); line !== undefined; line = reader.next()) {

@@ -1,5 +1,6 @@
 /** Owns `expr`. */
 import { CommandFailure, type Command } from "../command.js";
+import { characterCount, charactersOf, sliceCharacters } from "../support/characters.js";
 import { PosixRegex, RegexError } from "../support/regex.js";
 import { compareBytes, quoted, toBytes } from "../support/text.js";
 
@@ -94,18 +95,19 @@ class ExpressionReader {
         case "+":
           return this.#word();
         case "length":
-          return String(this.#primary().length);
+          return String(characterCount(this.#primary()));
         case "match":
           return matched(this.#primary(), this.#primary());
         case "index": {
           const [text, chars] = [this.#primary(), this.#primary()];
-          return String([...text].findIndex((char) => chars.includes(char)) + 1);
+          const wanted = new Set(charactersOf(chars));
+          return String(charactersOf(text).findIndex((char) => wanted.has(char)) + 1);
         }
         case "substr": {
           const [text, from, length] = [this.#primary(), this.#primary(), this.#primary()];
           if (!/^-?\d+$/.test(from) || !/^-?\d+$/.test(length)) return "";
           const [start, count] = [Number(from), Number(length)];
-          return start < 1 || count < 1 ? "" : text.slice(start - 1, start - 1 + count);
+          return start < 1 || count < 1 ? "" : sliceCharacters(text, start - 1, start - 1 + count);
         }
         default:
           return word;
@@ -126,7 +128,7 @@ function matched(text: string, pattern: string): string {
   }
   const match = regex.exec(text);
   if (regex.groups > 0) return match?.groups[1] ?? "";
-  return String(match === undefined ? 0 : match.end);
+  return String(match === undefined ? 0 : characterCount(text.slice(0, match.end)));
 }
 
 function apply(left: string, operator: string, right: string): string {

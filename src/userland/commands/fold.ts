@@ -1,5 +1,6 @@
 /** Owns `fold`. */
 import { CommandFailure, type Command } from "../command.js";
+import { columnsOf, sizeAt } from "../support/characters.js";
 import { eachInput, LineReader } from "../support/input.js";
 import { parseOptions } from "../support/options.js";
 import { quoted } from "../support/text.js";
@@ -19,17 +20,20 @@ export const main: Command = (context) => {
     if (options.has("b")) return column + 1;
     if (char === "\b") return Math.max(0, column - 1);
     if (char === "\r") return 0;
-    return char === "\t" ? column + 8 - (column % 8) : column + 1;
+    if (char === "\t") return column + 8 - (column % 8);
+    return column + (char.length === 1 ? 1 : columnsOf(char));
   };
   const good = eachInput(context, options.operands, (source) => {
     const reader = new LineReader(source);
     for (let line = reader.next(); line !== undefined; line = reader.next()) {
       let start = 0;
       let column = 0;
-      for (let at = 0; at < line.length; at++) {
-        const next = after(column, line[at]!);
+      for (let at = 0; at < line.length;) {
+        const size = options.has("b") ? 1 : sizeAt(line, at);
+        const next = after(column, line.slice(at, at + size));
         if (next <= width || at === start) {
           column = next;
+          at += size;
           continue;
         }
         let cut = at;
@@ -40,7 +44,7 @@ export const main: Command = (context) => {
         context.writeBytes(`${line.slice(start, cut)}\n`);
         start = cut;
         column = 0;
-        at = cut - 1;
+        at = cut;
       }
       context.writeBytes(line.slice(start) + (reader.terminated ? "\n" : ""));
     }

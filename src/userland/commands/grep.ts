@@ -1,5 +1,6 @@
 /** Owns `grep`, `egrep`, `fgrep` and `rgrep`. */
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../command.js";
+import { isInvalid } from "../support/characters.js";
 import { errorText } from "../support/errors.js";
 import { joinPath, sortedNames } from "../support/files.js";
 import { globRegex } from "../support/glob.js";
@@ -256,6 +257,8 @@ class Grep {
     let lastShown = 0;
     let trailing = 0;
     let binary = false;
+    // A line that is not text in the locale is not shown, and ends the search.
+    const reportBinary = () => context.writeError(`grep: ${name}: binary file matches\n`);
     const asText = options.has("a") || options.get("binary") === "text" || options.has("z");
     if (this.#limit === 0) return this.#finish(name, 0);
     const show = (text: string, at: number, from: number, separator: string) => {
@@ -285,7 +288,11 @@ class Grep {
             matches = 0;
             break;
           }
-          context.writeError(`grep: ${name}: binary file matches\n`);
+          reportBinary();
+          return;
+        }
+        if (!silent && !asText && isInvalid(text) && !(only && this.#onlyValid(text))) {
+          if (!options.has("I") && options.get("binary") !== "without-match") reportBinary();
           return;
         }
         if (!silent) {
@@ -334,6 +341,11 @@ class Grep {
 
   #prefixName(name: string): string {
     return toBytes(name) + (this.options.has("Z") ? "\0" : ":");
+  }
+
+  /** With -o only what matched is shown. */
+  #onlyValid(text: string): boolean {
+    return this.#matcher.all(text).every(({ index, end }) => !isInvalid(text.slice(index, end)));
   }
 
   #onlyMatches(name: string, text: string, line: number, offset: number): void {

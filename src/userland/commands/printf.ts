@@ -8,7 +8,8 @@ import {
   type Conversion,
 } from "../support/printf.js";
 import { usageFailure } from "../support/options.js";
-import { quoted, readEscape, toBytes } from "../support/text.js";
+import { sliceCharacters } from "../support/characters.js";
+import { fromBytes, quoted, readEscape, toBytes } from "../support/text.js";
 
 export const main: Command = (context) => {
   const words = context.argv.slice(1);
@@ -105,7 +106,7 @@ class Printer {
   #convert(conversion: Conversion, spelled: string): string {
     const { letter } = conversion;
     if (letter === "s") return formatText(this.#word() ?? "", conversion);
-    if (letter === "c") return formatText((this.#word() ?? "").slice(0, 1), conversion);
+    if (letter === "c") return formatText(sliceCharacters(this.#word() ?? "", 0, 1), conversion);
     if (letter === "b") return formatText(this.#expanded(this.#word() ?? ""), conversion);
     if (letter === "q") return formatText(shellQuoted(this.#word() ?? ""), conversion);
     if ("diouxX".includes(letter) && letter !== "") {
@@ -142,7 +143,7 @@ class Printer {
     const word = this.#word();
     if (word === undefined) return 0n;
     const quote = /^["']([^])/.exec(word);
-    if (quote !== null) return BigInt(quote[1]!.charCodeAt(0));
+    if (quote !== null) return BigInt(codeOf(word.slice(1)));
     const match = /^\s*([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)/.exec(word);
     if (match === null) {
       this.#complain(`${quoted(word)}: expected a numeric value`);
@@ -165,7 +166,7 @@ class Printer {
     const word = this.#word();
     if (word === undefined) return 0;
     const quote = /^["']([^])/.exec(word);
-    if (quote !== null) return quote[1]!.charCodeAt(0);
+    if (quote !== null) return codeOf(word.slice(1));
     const special = /^\s*([-+]?)(inf(?:inity)?|nan)$/i.exec(word);
     if (special !== null) {
       const value = special[2]!.toLowerCase() === "nan" ? NaN : Infinity;
@@ -181,6 +182,12 @@ class Printer {
     }
     return Number(match[2]) * (match[1] === "-" ? -1 : 1);
   }
+}
+
+/** The code point of the first character, or its byte. */
+function codeOf(text: string): number {
+  const first = sliceCharacters(text, 0, 1);
+  return first.length === 1 ? first.charCodeAt(0) : fromBytes(first).codePointAt(0)!;
 }
 
 function shellQuoted(word: string): string {

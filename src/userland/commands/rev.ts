@@ -1,8 +1,8 @@
 /** Owns `rev`: by characters, not bytes. */
 import type { Command } from "../command.js";
+import { charactersOf } from "../support/characters.js";
 import { eachInput, LineReader } from "../support/input.js";
 import { parseOptions } from "../support/options.js";
-import { fromBytes, toBytes } from "../support/text.js";
 
 export const main: Command = (context) => {
   const options = parseOptions(context, "");
@@ -12,11 +12,7 @@ export const main: Command = (context) => {
     (source) => {
       const reader = new LineReader(source);
       for (let line = reader.next(); line !== undefined; line = reader.next()) {
-        const text = fromBytes(line);
-        const valid = !text.includes("\ufffd");
-        const reversed = valid
-          ? toBytes([...text].reverse().join(""))
-          : [...line].reverse().join("");
+        const reversed = charactersOf(line).reverse().join("");
         context.writeBytes(reversed + (reader.terminated ? "\n" : ""));
       }
     },

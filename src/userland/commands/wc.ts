@@ -1,8 +1,17 @@
 /** Owns `wc`. */
-import type { Command } from "../command.js";
+import type { Command, CommandContext } from "../command.js";
+import {
+  columnsOf,
+  decode,
+  hasWide,
+  sizeAt,
+  wholeCharacters,
+  wideSpace,
+} from "../support/characters.js";
 import { codeText, errorCode } from "../support/errors.js";
 import { openInput, type ByteSource } from "../support/input.js";
 import { parseOptions } from "../support/options.js";
+import { byteString } from "../support/text.js";
 
 interface Counts {
   lines: number;
@@ -46,7 +55,11 @@ export const main: Command = (context) => {
           const stats = context.fs.statSync(name);
           regular &&= stats.isFile();
           sizes += stats.size;
-        } else regular = false;
+        } else {
+          const size = sizeOfInput(context);
+          regular &&= size !== undefined;
+          sizes += size ?? 0;
+        }
         counts = bytesOnly ? countLines(source) : countAll(source);
       } finally {
         source.close();
@@ -85,6 +98,16 @@ export const main: Command = (context) => {
   return status;
 };
 
+/** Standard input's size when it is a regular file. */
+function sizeOfInput(context: CommandContext): number | undefined {
+  try {
+    const stats = context.fs.fstatSync(0);
+    return stats.isFile() ? stats.size : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function countLines(source: ByteSource): Counts {
   let lines = 0;
   let bytes = 0;
@@ -96,31 +119,81 @@ function countLines(source: ByteSource): Counts {
   }
 }
 
-function countAll(source: ByteSource): Counts {
-  const counts: Counts = { lines: 0, words: 0, chars: 0, bytes: 0, longest: 0 };
-  let inWord = false;
-  let column = 0;
-  for (;;) {
-    const chunk = source.read();
-    if (chunk.length === 0) break;
-    counts.bytes += chunk.length;
-    for (const byte of chunk) {
-      // A character of UTF-8 is counted at its first byte.
-      if ((byte & 0xc0) !== 0x80) {
-        counts.chars++;
-        if (byte >= 32 && byte !== 127) column++;
-      }
-      const blank = byte === 32 || (byte >= 9 && byte <= 13);
-      if (!blank && !inWord) counts.words++;
-      inWord = !blank;
-      if (byte === 9) column += 8 - (column % 8);
-      if (byte === 10 || byte === 13 || byte === 12) {
-        counts.longest = Math.max(counts.longest, column);
-        column = 0;
-        if (byte === 10) counts.lines++;
-      }
+/** Spaces that do not break, which separate words all the same. */
+const noBreak = /^[\u00a0\u2007\u202f\u2060]$/;
+
+/** Counts as GNU's does: a word begins with something printable, a stray byte is no character. */
+class Counter {
+  readonly counts: Counts = { lines: 0, words: 0, chars: 0, bytes: 0, longest: 0 };
+  #inWord = false;
+  #column = 0;
+
+  byte(byte: number): void {
+    const { counts } = this;
+    counts.chars++;
+    if (byte === 32 || (byte >= 9 && byte <= 13)) this.#blank(byte);
+    else if (byte > 32 && byte < 127) {
+      this.#column++;
+      if (!this.#inWord) counts.words++;
+      this.#inWord = true;
     }
   }
-  counts.longest = Math.max(counts.longest, column);
-  return counts;
+
+  #blank(byte: number): void {
+    this.#inWord = false;
+    if (byte === 32) this.#column++;
+    else if (byte === 9) this.#column += 8 - (this.#column % 8);
+    else if (byte !== 11) {
+      this.#endLine();
+      if (byte === 10) this.counts.lines++;
+    }
+  }
+
+  #endLine(): void {
+    this.counts.longest = Math.max(this.counts.longest, this.#column);
+    this.#column = 0;
+  }
+
+  /** A character of several bytes. */
+  wide(character: string): void {
+    const { counts } = this;
+    counts.chars++;
+    const text = decode(character);
+    if (!/[^\p{Cn}\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)) return;
+    this.#column += columnsOf(character);
+    if (wideSpace.test(text) || noBreak.test(text)) this.#inWord = false;
+    else {
+      if (!this.#inWord) counts.words++;
+      this.#inWord = true;
+    }
+  }
+
+  finish(): Counts {
+    this.#endLine();
+    return this.counts;
+  }
+}
+
+function countAll(source: ByteSource): Counts {
+  const counter = new Counter();
+  /** The bytes of a character whose end has not been read. */
+  let cut = "";
+  for (;;) {
+    const chunk = source.read();
+    counter.counts.bytes += chunk.length;
+    const text = cut + byteString(chunk);
+    if (!hasWide(text)) {
+      for (const byte of chunk) counter.byte(byte);
+    } else {
+      const end = chunk.length === 0 ? text.length : wholeCharacters(text);
+      for (let at = 0; at < end;) {
+        const size = sizeAt(text, at);
+        if (size > 1) counter.wide(text.slice(at, at + size));
+        else if (text.charCodeAt(at) < 0x80) counter.byte(text.charCodeAt(at));
+        at += size;
+      }
+      cut = text.slice(end);
+    }
+    if (chunk.length === 0) return counter.finish();
+  }
 }

@@ -1,6 +1,7 @@
 /** Owns matching a line against several patterns of any of grep's four syntaxes. */
 import { CommandFailure } from "../command.js";
-import { PosixRegex, RegexError } from "./regex.js";
+import { decode, decodeWithPositions, hasWide, isMultibyte } from "./characters.js";
+import { afterCharacter, PosixRegex, RegexError } from "./regex.js";
 
 export interface MatcherOptions {
   syntax: "E" | "F" | "G" | "P";
@@ -53,7 +54,7 @@ export function lineMatcher(patterns: string[], options: MatcherOptions): LineMa
         }
         if (best === undefined) break;
         if (best.end > best.index) spans.push(best);
-        from = best.end > best.index ? best.end : best.end + 1;
+        from = best.end > best.index ? best.end : afterCharacter(line, best.end);
       }
       return spans;
     },
@@ -126,24 +127,42 @@ function perl(pattern: string, { ignoreCase, whole }: MatcherOptions): Matcher {
     .replace(/((?:^|[^\\])(?:[*+?}]))\+/g, "$1");
   if (whole === "line") source = `^(?:${source})$`;
   if (whole === "word") source = `(?<!\\w)(?:${source})(?!\\w)`;
-  let regex: RegExp;
+  const regex = perlRegex(source, kept ? `${flags}d` : flags);
+  const exec = (line: string, from: number): Span | undefined => {
+    regex.lastIndex = from;
+    const found = regex.exec(line);
+    if (found === null) return undefined;
+    const end = found.index + found[0].length;
+    return { index: kept ? found.indices!.groups!["kept"]![0] : found.index, end };
+  };
+  return {
+    test(line) {
+      regex.lastIndex = 0;
+      return regex.test(hasWide(line) ? decode(line) : line);
+    },
+    exec(line, from) {
+      if (!hasWide(line)) return exec(line, from);
+      const { text, toByte, fromByte } = decodeWithPositions(line);
+      const span = exec(text, fromByte[from]!);
+      if (span === undefined) return undefined;
+      return { index: toByte[span.index]!, end: toByte[span.end]! };
+    },
+  };
+}
+
+/** Characters need the u flag, which refuses escapes that Perl lets pass: those go without. */
+function perlRegex(source: string, flags: string): RegExp {
+  if (isMultibyte()) {
+    try {
+      return new RegExp(decode(source), `${flags}u`);
+    } catch {
+      // The pattern may still be one without the flag.
+    }
+  }
   try {
-    regex = new RegExp(source, kept ? `${flags}d` : flags);
+    return new RegExp(isMultibyte() ? decode(source) : source, flags);
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/^.*: /s, "").toLowerCase() : "";
     throw new CommandFailure(reason || "invalid pattern", 2);
   }
-  return {
-    test(line) {
-      regex.lastIndex = 0;
-      return regex.test(line);
-    },
-    exec(line, from) {
-      regex.lastIndex = from;
-      const found = regex.exec(line);
-      if (found === null) return undefined;
-      const end = found.index + found[0].length;
-      return { index: kept ? found.indices!.groups!["kept"]![0] : found.index, end };
-    },
-  };
 }

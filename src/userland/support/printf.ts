@@ -1,4 +1,6 @@
 /** Owns C's conversions, %d to %s, for printf, awk, seq, stat and date; byte strings throughout. */
+import { characterCount, sliceCharacters } from "./characters.js";
+
 export interface Conversion {
   flags: string;
   width: number;
@@ -14,7 +16,9 @@ export function limitedWidth(value: number): number {
 }
 
 function padded(text: string, conversion: Conversion, numeric: boolean): string {
-  const { flags, width } = conversion;
+  const { flags } = conversion;
+  // What is not ASCII is shorter in characters than in bytes.
+  const width = conversion.width + (numeric ? 0 : text.length - characterCount(text));
   if (text.length >= width) return text;
   if (flags.includes("-")) return text.padEnd(width);
   if (numeric && flags.includes("0")) {
@@ -30,7 +34,11 @@ function signed(negative: boolean, flags: string): string {
 
 export function formatText(text: string, conversion: Conversion): string {
   const { precision } = conversion;
-  return padded(precision === undefined ? text : text.slice(0, precision), conversion, false);
+  return padded(
+    precision === undefined ? text : sliceCharacters(text, 0, precision),
+    conversion,
+    false,
+  );
 }
 
 export function formatInteger(value: bigint, conversion: Conversion): string {

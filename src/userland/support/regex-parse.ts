@@ -1,11 +1,21 @@
 /**
  * Owns the grammar of POSIX regular expressions, basic and extended, with the GNU additions,
- * over byte strings. The pattern is whatever a program was given: mistakes are CommandFailures.
+ * over byte strings or, for text in UTF-8, over what characters.ts decodes them to.
+ * The pattern is whatever a program was given: mistakes are CommandFailures.
  */
 import { readEscape } from "./text.js";
 
+/** Members beyond ASCII, as the inside of a JavaScript class with the v flag. */
+export interface WideSet {
+  items: string;
+  negated: boolean;
+}
+
+/** Over characters `wide` says what is in beyond ASCII; the upper half of `set` is then a guess. */
+export type SetNode = { kind: "set"; set: Uint8Array; wide?: WideSet };
+
 export type Node =
-  | { kind: "set"; set: Uint8Array }
+  | SetNode
   | {
       kind: "assert";
       assert: "start" | "end" | "bufferStart" | "bufferEnd" | "<" | ">" | "b" | "B";
@@ -23,6 +33,8 @@ export interface RegexOptions {
   awk?: boolean;
   /** An impossible interval is text in grep and a mistake in sed. */
   looseIntervals?: boolean;
+  /** The pattern is decoded text, and so is what it will be matched with. */
+  wide?: boolean;
 }
 
 export class RegexError extends Error {}
@@ -45,6 +57,30 @@ const classes: Record<string, (code: number) => boolean> = {
   xdigit: (c) => /[0-9A-Fa-f]/.test(String.fromCharCode(c)),
 };
 
+/** The same beyond ASCII, as glibc derives them from Unicode: digits of other scripts are letters. */
+const wideClasses: Record<string, string> = {
+  alpha: "\\p{Alphabetic}[\\p{Nd}--[0-9]]",
+  digit: "",
+  alnum: "\\p{Alphabetic}\\p{Nd}",
+  upper: "\\p{Changes_When_Lowercased}",
+  lower: "\\p{Changes_When_Uppercased}",
+  space: "\\u1680\\u2000-\\u2006\\u2008-\\u200a\\u2028\\u2029\\u205f\\u3000",
+  blank: "\\u1680\\u2000-\\u2006\\u2008-\\u200a\\u205f\\u3000",
+  punct: "[[^\\p{Cn}\\p{Cc}\\p{Cs}\\p{Z}\\p{Alphabetic}\\p{Nd}]\\u00a0\\u2007\\u202f]",
+  print: "[^\\p{Cn}\\p{Cc}\\p{Cs}\\u2028\\u2029]",
+  graph: "[[^\\p{Cn}\\p{Cc}\\p{Cs}\\p{Z}]\\u00a0\\u2007\\u202f]",
+  cntrl: "\\u0080-\\u009f\\u2028\\u2029",
+  xdigit: "",
+};
+
+export const wideWord: WideSet = { items: wideClasses["alnum"]!, negated: false };
+
+/** Whether a character beyond ASCII, decoded, is of a class; undefined when there is no such class. */
+export function wideClass(name: string): RegExp | undefined {
+  const items = Object.hasOwn(wideClasses, name) ? wideClasses[name] : undefined;
+  return items === undefined ? undefined : new RegExp(`^[${items}]$`, "v");
+}
+
 export function characterClass(name: string): Uint8Array | undefined {
   const test = Object.hasOwn(classes, name) ? classes[name] : undefined;
   return test === undefined ? undefined : setOf(test);
@@ -58,6 +94,11 @@ const wordSet = setOf((c) => c === 95 || classes["alnum"]!(c));
 const spaceSet = setOf(classes["space"]!);
 const complement = (set: Uint8Array) => set.map((bit) => 1 - bit);
 const anything = setOf(() => true);
+const upperHalf = setOf((c) => c > 127);
+
+function codeEscape(code: number): string {
+  return `\\u{${code.toString(16)}}`;
+}
 
 export class RegexParser {
   groups = 0;
@@ -187,13 +228,30 @@ export class RegexParser {
     return { min, max };
   }
 
-  #literal(char: string): Node {
+  #literal(char: string): SetNode {
+    const code = char.codePointAt(0)!;
+    if (this.options.wide && code > 127) {
+      return { kind: "set", set: upperHalf, wide: { items: codeEscape(code), negated: false } };
+    }
     const set = new Uint8Array(256);
-    set[char.charCodeAt(0) & 255] = 1;
+    set[code & 255] = 1;
     return this.#folded(set);
   }
 
-  #folded(set: Uint8Array): Node {
+  /** The character at hand, which is passed. */
+  #take(): string {
+    const char = String.fromCodePoint(this.text.codePointAt(this.#at)!);
+    this.#at += char.length;
+    return char;
+  }
+
+  #named(set: Uint8Array, className: string, negated = false): SetNode {
+    const members = negated ? complement(set) : set;
+    if (!this.options.wide) return { kind: "set", set: members };
+    return { kind: "set", set: members, wide: { items: wideClasses[className]!, negated } };
+  }
+
+  #folded(set: Uint8Array): SetNode {
     if (this.options.ignoreCase) {
       for (let code = 65; code <= 90; code++) {
         if (set[code] || set[code + 32]) set[code] = set[code + 32] = 1;
@@ -217,14 +275,14 @@ export class RegexParser {
     if (char === "[") return this.#bracket();
     if (char === ".") {
       this.#at++;
-      return { kind: "set", set: anything };
+      if (!this.options.wide) return { kind: "set", set: anything };
+      return { kind: "set", set: anything, wide: { items: "", negated: true } };
     }
     if (char === "\\") return this.#escape();
     if (extended && char === "{" && this.#startsInterval()) {
       throw new RegexError("Invalid preceding regular expression");
     }
-    this.#at++;
-    return this.#literal(char);
+    return this.#literal(this.#take());
   }
 
   #startsInterval(): boolean {
@@ -248,13 +306,13 @@ export class RegexParser {
     }
     switch (next) {
       case "w":
-        return { kind: "set", set: wordSet };
+        return this.#named(wordSet, "alnum");
       case "W":
-        return { kind: "set", set: complement(wordSet) };
+        return this.#named(wordSet, "alnum", true);
       case "s":
-        return { kind: "set", set: spaceSet };
+        return this.#named(spaceSet, "space");
       case "S":
-        return { kind: "set", set: complement(spaceSet) };
+        return this.#named(spaceSet, "space", true);
       case "<":
       case ">":
         return { kind: "assert", assert: next };
@@ -274,12 +332,15 @@ export class RegexParser {
     if (!this.options.extended && next === "{") {
       throw new RegexError("Invalid preceding regular expression");
     }
-    return this.#literal(next);
+    this.#at -= next.length;
+    return this.#literal(this.#take());
   }
 
   #bracket(): Node {
     const { text } = this;
     const set = new Uint8Array(256);
+    const lastNarrow = this.options.wide ? 127 : 255;
+    let wide = "";
     const unmatched = () => new RegexError("Unmatched [, [^, [:, [., or [=");
     const opened = this.#at;
     let at = this.#at + 1;
@@ -297,6 +358,7 @@ export class RegexParser {
         members.forEach((bit, code) => {
           if (bit) set[code] = 1;
         });
+        wide += wideClasses[text.slice(at + 2, end)]!;
         at = end + 2;
         continue;
       }
@@ -308,15 +370,22 @@ export class RegexParser {
         at = high.end;
       }
       if (low.code > high.code) throw new RegexError("Invalid range end");
-      for (let code = low.code; code <= high.code; code++) set[code] = 1;
+      for (let code = low.code; code <= Math.min(high.code, lastNarrow); code++) set[code] = 1;
+      if (high.code > lastNarrow) {
+        wide += `${codeEscape(Math.max(low.code, lastNarrow + 1))}-${codeEscape(high.code)}`;
+      }
     }
     this.#at = at + 1;
     const inside = text.slice(opened + 1, at);
     if (/^:.*:$/.test(inside) && inside.length > 2 && !this.options.awk) {
       throw new RegexError("character class syntax is [[:space:]], not [:space:]");
     }
-    const node = this.#folded(set) as { kind: "set"; set: Uint8Array };
-    return negated ? { kind: "set", set: complement(node.set) } : node;
+    const { set: members } = this.#folded(set);
+    const chosen = negated ? complement(members) : members;
+    if (!this.options.wide) return { kind: "set", set: chosen };
+    const reachesWide = negated || wide !== "";
+    for (let code = 128; code < 256; code++) chosen[code] = reachesWide ? 1 : 0;
+    return { kind: "set", set: chosen, wide: { items: wide, negated } };
   }
 
   #bracketChar(at: number): { code: number; end: number } {
@@ -325,8 +394,11 @@ export class RegexParser {
     if (char === "[" && (text[at + 1] === "." || text[at + 1] === "=")) {
       const end = text.indexOf(`${text[at + 1]!}]`, at + 2);
       if (end === -1) throw new RegexError("Unmatched [, [^, [:, [., or [=");
-      if (end !== at + 3) throw new RegexError("Invalid collation character");
-      return { code: text.charCodeAt(at + 2), end: end + 2 };
+      const code = text.codePointAt(at + 2)!;
+      if (end !== at + 2 + String.fromCodePoint(code).length) {
+        throw new RegexError("Invalid collation character");
+      }
+      return { code, end: end + 2 };
     }
     if (char === "\\" && this.options.awk && text[at + 1] !== undefined) {
       const escape = readEscape(text, at);
@@ -335,6 +407,8 @@ export class RegexParser {
       }
       return { code: text.charCodeAt(at + 1), end: at + 2 };
     }
-    return { code: char.charCodeAt(0) & 255, end: at + 1 };
+    if (!this.options.wide) return { code: char.charCodeAt(0) & 255, end: at + 1 };
+    const code = text.codePointAt(at)!;
+    return { code, end: at + (code > 0xffff ? 2 : 1) };
   }
 }

@@ -2,7 +2,15 @@
  * Owns POSIX regular expressions on top of the engine's: translation, and the rule that the
  * longest of the leftmost matches counts, which alternatives in JavaScript do not follow.
  */
-import { RegexError, RegexParser, type Node, type RegexOptions } from "./regex-parse.js";
+import { decode, decodeWithPositions, encode, hasWide, sizeAt } from "./characters.js";
+import {
+  RegexError,
+  RegexParser,
+  wideWord,
+  type Node,
+  type RegexOptions,
+  type WideSet,
+} from "./regex-parse.js";
 
 export { RegexError } from "./regex-parse.js";
 
@@ -20,10 +28,12 @@ export interface Match {
   groups: (string | undefined)[];
 }
 
-export class PosixRegex {
+/** One translation of a pattern: for byte strings, or for decoded text. */
+class Translation {
   readonly groups: number;
   readonly #search: RegExp;
   readonly #source: string;
+  readonly #flags: string;
   /** Whether JavaScript may prefer a shorter match. */
   readonly #ambiguous: boolean;
 
@@ -31,13 +41,15 @@ export class PosixRegex {
     const parser = new RegexParser(pattern, options);
     const node = parser.parse();
     this.groups = parser.groups;
-    let source = emit(node, options.multiline === true);
+    const word = wordClass(options.wide === true);
+    let source = emit(node, options.multiline === true, word);
     if (options.whole === "line") source = `^(?:${source})$`;
-    if (options.whole === "word") source = `(?<![A-Za-z0-9_])(?:${source})(?![A-Za-z0-9_])`;
+    if (options.whole === "word") source = `(?<!${word})(?:${source})(?!${word})`;
     this.#source = source;
+    this.#flags = options.wide ? (options.ignoreCase ? "iv" : "v") : "";
     this.#ambiguous = isAmbiguous(node);
     try {
-      this.#search = new RegExp(source, "g");
+      this.#search = new RegExp(source, `g${this.#flags}`);
     } catch {
       throw new RegexError("Regular expression too big");
     }
@@ -48,8 +60,7 @@ export class PosixRegex {
     return this.#search.test(text);
   }
 
-  /** The leftmost longest match that starts at `from` or later; `^` is the start of the text. */
-  exec(text: string, from = 0): Match | undefined {
+  exec(text: string, from: number): Match | undefined {
     this.#search.lastIndex = from;
     const found = this.#search.exec(text);
     if (found === null) return undefined;
@@ -62,7 +73,9 @@ export class PosixRegex {
     // there is none that is longer.
     let longest = match;
     while (longest.end < text.length) {
-      const longer = new RegExp(`(?:${this.#source})(?![^]{${text.length - longest.end}})`, "y");
+      const rest = text.slice(longest.end);
+      const left = this.#flags === "" ? rest.length : [...rest].length;
+      const longer = new RegExp(`(?:${this.#source})(?![^]{${left}})`, `y${this.#flags}`);
       longer.lastIndex = match.index;
       const found = longer.exec(text);
       if (found === null) break;
@@ -72,10 +85,62 @@ export class PosixRegex {
   }
 }
 
-function emit(node: Node, multiline: boolean): string {
+/** Takes and answers byte strings and byte offsets; in a UTF-8 locale it matches characters. */
+export class PosixRegex {
+  readonly groups: number;
+  /** For text that is ASCII, where bytes are characters. */
+  readonly #narrow: Translation;
+  #wide: Translation | undefined;
+  readonly #wideOnly: boolean;
+
+  constructor(
+    private readonly pattern: string,
+    private readonly options: PosixRegexOptions,
+  ) {
+    this.#wideOnly = hasWide(pattern);
+    this.#narrow = this.#wideOnly ? this.#translateWide() : new Translation(pattern, options);
+    this.groups = this.#narrow.groups;
+  }
+
+  #translateWide(): Translation {
+    this.#wide ??= new Translation(decode(this.pattern), { ...this.options, wide: true });
+    return this.#wide;
+  }
+
+  test(text: string): boolean {
+    if (!this.#wideOnly && !hasWide(text)) return this.#narrow.test(text);
+    return this.#translateWide().test(decode(text));
+  }
+
+  /** The leftmost longest match that starts at `from` or later; `^` is the start of the text. */
+  exec(text: string, from = 0): Match | undefined {
+    if (!this.#wideOnly && !hasWide(text)) return this.#narrow.exec(text, from);
+    const decoded = decodeWithPositions(text);
+    const match = this.#translateWide().exec(decoded.text, decoded.fromByte[from]!);
+    if (match === undefined) return undefined;
+    return {
+      index: decoded.toByte[match.index]!,
+      end: decoded.toByte[match.end]!,
+      groups: match.groups.map((group) => (group === undefined ? undefined : encode(group))),
+    };
+  }
+}
+
+/** Where a search goes on behind an empty match at `at`: one character further. */
+export function afterCharacter(text: string, at: number): number {
+  return at + Math.max(1, sizeAt(text, at));
+}
+
+const narrowWord = "[A-Za-z0-9_]";
+
+function wordClass(wide: boolean): string {
+  return wide ? `[A-Za-z0-9_${wideWord.items}]` : narrowWord;
+}
+
+function emit(node: Node, multiline: boolean, word: string): string {
   switch (node.kind) {
     case "set":
-      return emitSet(node.set);
+      return node.wide === undefined ? emitSet(node.set) : emitWide(node.set, node.wide);
     case "assert":
       switch (node.assert) {
         case "start":
@@ -87,27 +152,31 @@ function emit(node: Node, multiline: boolean): string {
         case "bufferEnd":
           return "(?![^])";
         case "<":
-          return "(?<![A-Za-z0-9_])(?=[A-Za-z0-9_])";
+          return `(?<!${word})(?=${word})`;
         case ">":
-          return "(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])";
-        default:
-          return `\\${node.assert}`;
+          return `(?<=${word})(?!${word})`;
+        case "b":
+          return `(?:(?<!${word})(?=${word})|(?<=${word})(?!${word}))`;
+        case "B":
+          return `(?:(?<!${word})(?!${word})|(?<=${word})(?=${word}))`;
       }
     case "group":
-      return `(${emit(node.body, multiline)})`;
+      return `(${emit(node.body, multiline, word)})`;
     case "alternatives":
-      return node.branches.map((branch) => emit(branch, multiline)).join("|");
+      return node.branches.map((branch) => emit(branch, multiline, word)).join("|");
     case "sequence":
       return node.items
         .map((item) =>
-          item.kind === "alternatives" ? `(?:${emit(item, multiline)})` : emit(item, multiline),
+          item.kind === "alternatives"
+            ? `(?:${emit(item, multiline, word)})`
+            : emit(item, multiline, word),
         )
         .join("");
     case "reference":
       return `(?:\\${node.index})`;
     case "repeat": {
       const { item, min, max } = node;
-      const inner = emit(item, multiline);
+      const inner = emit(item, multiline, word);
       const single = item.kind === "set" || item.kind === "group";
       const body = single ? inner : `(?:${inner})`;
       if (min === 0 && max === Infinity) return `${body}*`;
@@ -123,20 +192,38 @@ function hex(code: number): string {
   return /[A-Za-z0-9 ]/.test(char) ? char : `\\x${code.toString(16).padStart(2, "0")}`;
 }
 
+/** No set holds a byte that is no character, but for one that names it. */
+const stray = "\\ud800-\\udfff";
+
+function emitWide(set: Uint8Array, wide: WideSet): string {
+  const { ranges } = rangesOf(set, 127);
+  if (!wide.negated) {
+    if (ranges.length === 0 && wide.items === "") return "[]";
+    return `[${ranges.join("")}${wide.items}]`;
+  }
+  const beyond = `[[^\\x00-\\x7f${stray}]--[${wide.items}]]`;
+  return `[${ranges.join("")}${beyond}]`;
+}
+
 function emitSet(set: Uint8Array): string {
+  const { ranges, members } = rangesOf(set, 255);
+  if (members === 256) return "[^]";
+  if (members === 1) return ranges[0]!;
+  return `[${ranges.join("")}]`;
+}
+
+function rangesOf(set: Uint8Array, last: number): { ranges: string[]; members: number } {
   const ranges: string[] = [];
   let members = 0;
-  for (let code = 0; code < 256; code++) {
+  for (let code = 0; code <= last; code++) {
     if (!set[code]) continue;
     let end = code;
-    while (end < 255 && set[end + 1]) end++;
+    while (end < last && set[end + 1]) end++;
     members += end - code + 1;
     ranges.push(code === end ? hex(code) : `${hex(code)}-${hex(end)}`);
     code = end;
   }
-  if (members === 256) return "[^]";
-  if (members === 1) return ranges[0]!;
-  return `[${ranges.join("")}]`;
+  return { ranges, members };
 }
 
 /** Whether some alternatives can begin alike, so that their order could matter. */

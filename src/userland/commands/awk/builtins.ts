@@ -1,15 +1,14 @@
 /** Owns awk's built-in functions on values; those that touch variables are in the compiler. */
 import { CommandFailure } from "../../command.js";
+import { characterCount, lowerCase, sliceCharacters, upperCase } from "../../support/characters.js";
 import { fromBytes } from "../../support/text.js";
 import { strftime } from "../../support/strftime.js";
-import type { PosixRegex } from "../../support/regex.js";
+import { afterCharacter, type PosixRegex } from "../../support/regex.js";
 import type { Runtime } from "./runtime.js";
 import { sprintf, toNumber, type Value } from "./values.js";
 
 type Builtin = (runtime: Runtime, args: Value[]) => Value;
 
-const upper = (text: string) => text.replace(/[a-z]+/g, (part) => part.toUpperCase());
-const lower = (text: string) => text.replace(/[A-Z]+/g, (part) => part.toLowerCase());
 const bits = (args: Value[], join: (a: bigint, b: bigint) => bigint) =>
   Number(args.map((value) => BigInt(Math.trunc(toNumber(value)))).reduce(join));
 
@@ -21,6 +20,12 @@ function random(runtime: Runtime): number {
   return ((state ^ (state >>> 14)) >>> 0) / 4294967296;
 }
 
+/** From 1; 0 when it is not there. */
+function characterIndex(text: string, part: string): number {
+  const at = text.indexOf(part);
+  return at <= 0 ? at + 1 : characterCount(text.slice(0, at)) + 1;
+}
+
 function substr(runtime: Runtime, args: Value[]): string {
   const text = runtime.text(args[0]);
   const round = (value: number) =>
@@ -28,12 +33,12 @@ function substr(runtime: Runtime, args: Value[]): string {
   const start = round(toNumber(args[1]));
   const length = args.length > 2 ? toNumber(args[2]) : Infinity;
   const end = length === Infinity ? Infinity : start + round(length);
-  return text.slice(Math.max(start - 1, 0), Math.max(end - 1, 0));
+  return sliceCharacters(text, Math.max(start - 1, 0), Math.max(end - 1, 0));
 }
 
 const table: Record<string, [min: number, max: number, run: Builtin]> = {
   substr: [2, 3, substr],
-  index: [2, 2, (r, [a, b]) => r.text(a).indexOf(r.text(b)) + 1],
+  index: [2, 2, (r, [a, b]) => characterIndex(r.text(a), r.text(b))],
   sprintf: [
     1,
     Infinity,
@@ -57,8 +62,8 @@ const table: Record<string, [min: number, max: number, run: Builtin]> = {
       return before;
     },
   ],
-  tolower: [1, 1, (r, [x]) => lower(r.text(x))],
-  toupper: [1, 1, (r, [x]) => upper(r.text(x))],
+  tolower: [1, 1, (r, [x]) => lowerCase(r.text(x))],
+  toupper: [1, 1, (r, [x]) => upperCase(r.text(x))],
   system: [
     1,
     1,
@@ -172,7 +177,7 @@ export function substitute(
     if (match === undefined) break;
     const empty = match.end === match.index;
     if (empty && match.index === lastEnd) {
-      from = match.end + 1;
+      from = afterCharacter(text, match.end);
       continue;
     }
     seen++;
@@ -183,7 +188,7 @@ export function substitute(
       count++;
       if (which !== "all") break;
     }
-    from = empty ? match.end + 1 : match.end;
+    from = empty ? afterCharacter(text, match.end) : match.end;
   }
   return { text: output + text.slice(copied), count };
 }

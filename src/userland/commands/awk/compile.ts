@@ -1,5 +1,6 @@
 /** Owns turning a parsed awk program into closures over a runtime. */
 import { CommandFailure } from "../../command.js";
+import { characterCount } from "../../support/characters.js";
 import type { Expression, Program, Slot, Statement, Target, UserFunction } from "./ast.js";
 import { builtin, substitute } from "./builtins.js";
 import { splitFields } from "./records.js";
@@ -514,17 +515,19 @@ export class Compiler {
       new CommandFailure(`line ${line}: wrong number of arguments in call to ${name}`, 2);
     switch (name) {
       case "length": {
-        if (args.length === 0) return () => runtime.record.length;
+        if (args.length === 0) return () => characterCount(runtime.record);
         const [arg] = args;
         if (arg!.kind === "variable" && arg!.name !== "NF") {
           const cell = this.#cell(arg!.name, arg!.slot);
           return (frame) => {
             const found = cell(frame);
-            return found.array === undefined ? runtime.text(found.value).length : found.array.size;
+            return found.array === undefined
+              ? characterCount(runtime.text(found.value))
+              : found.array.size;
           };
         }
         const value = this.expression(arg!);
-        return (frame) => runtime.text(value(frame)).length;
+        return (frame) => characterCount(runtime.text(value(frame)));
       }
       case "split": {
         const [text, into, separator] = args;
@@ -602,9 +605,11 @@ export class Compiler {
         const into =
           args[2]?.kind === "variable" ? this.#array(args[2].name, args[2].slot) : undefined;
         return (frame) => {
-          const found = regex(frame).exec(runtime.text(value(frame)));
-          runtime.rstart.value = found === undefined ? 0 : found.index + 1;
-          runtime.rlength.value = found === undefined ? -1 : found.end - found.index;
+          const text = runtime.text(value(frame));
+          const found = regex(frame).exec(text);
+          const position = (from: number, to: number) => characterCount(text.slice(from, to));
+          runtime.rstart.value = found === undefined ? 0 : position(0, found.index) + 1;
+          runtime.rlength.value = found === undefined ? -1 : position(found.index, found.end);
           const target = into?.(frame);
           target?.clear();
           found?.groups.forEach(

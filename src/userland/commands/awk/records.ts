@@ -1,6 +1,7 @@
 /** Owns cutting input into records and records into fields, as RS and FS say. */
 import type { ByteSource } from "../../support/input.js";
-import type { RegexCache } from "../../support/regex.js";
+import { charactersOf } from "../../support/characters.js";
+import { afterCharacter, type RegexCache } from "../../support/regex.js";
 import { byteString } from "../../support/text.js";
 
 export class RecordReader {
@@ -102,7 +103,7 @@ export function splitFields(
     const trimmed = text.replace(/^[ \t\n]+|[ \t\n]+$/g, "");
     return trimmed === "" ? [] : trimmed.split(/[ \t\n]+/);
   }
-  if (separator === "") return [...text];
+  if (separator === "") return charactersOf(text);
   if (separator.length === 1 && separator !== "\\" && !paragraphs) return text.split(separator);
   const source =
     separator.length === 1
@@ -115,7 +116,7 @@ export function splitFields(
     const match = regex.exec(text, search);
     if (match === undefined) break;
     if (match.end === match.index) {
-      search = match.end + 1;
+      search = afterCharacter(text, match.end);
       continue;
     }
     fields.push(text.slice(from, match.index));

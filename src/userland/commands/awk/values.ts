@@ -1,4 +1,6 @@
 /** Owns awk's values: numbers, strings, and text from outside that looks like a number and is both. */
+import { isMultibyte, sliceCharacters } from "../../support/characters.js";
+import { toBytes } from "../../support/text.js";
 import { formatFloat, formatInteger, formatText, limitedWidth } from "../../support/printf.js";
 
 export class NumericText {
@@ -106,9 +108,17 @@ export function sprintf(format: string, args: Value[], convert: string): string 
 }
 
 function character(value: Value, convert: string): string {
-  if (typeof value === "number") return String.fromCharCode(Math.trunc(value) & 255);
-  if (typeof value === "object") return String.fromCharCode(Math.trunc(value.number) & 255);
-  return toText(value, convert).slice(0, 1);
+  if (typeof value === "number") return characterOf(Math.trunc(value));
+  if (typeof value === "object") return characterOf(Math.trunc(value.number));
+  return sliceCharacters(toText(value, convert), 0, 1);
+}
+
+/** A number is a code point in a UTF-8 locale, as far as there is one, and a byte otherwise. */
+function characterOf(code: number): string {
+  const isPoint = code > 127 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+  return isMultibyte() && isPoint
+    ? toBytes(String.fromCodePoint(code))
+    : String.fromCharCode(code & 255);
 }
 
 function integer(

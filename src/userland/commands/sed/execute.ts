@@ -2,7 +2,8 @@
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { errorText } from "../../support/errors.js";
 import { LineReader, openInput } from "../../support/input.js";
-import type { PosixRegex } from "../../support/regex.js";
+import { charactersOf, lowerCase, sliceCharacters, upperCase } from "../../support/characters.js";
+import { afterCharacter, type PosixRegex } from "../../support/regex.js";
 import { bytesOf, byteString, fromBytes } from "../../support/text.js";
 import type { Address, Piece, SedCommand } from "./parse.js";
 
@@ -357,7 +358,9 @@ export class SedExecutor {
       case "s":
         return this.#substitute(command);
       case "y":
-        this.#pattern = this.#pattern.replace(/[^]/g, (char) => command.table!.get(char) ?? char);
+        this.#pattern = charactersOf(this.#pattern)
+          .map((char) => command.table!.get(char) ?? char)
+          .join("");
         return;
       case "g":
         this.#pattern = this.#hold;
@@ -489,7 +492,7 @@ export class SedExecutor {
       if (match === undefined) break;
       // An empty match right behind the last match is none.
       if (match.end === match.index && match.index === lastEnd) {
-        from = match.index + 1;
+        from = afterCharacter(text, match.index);
         continue;
       }
       count++;
@@ -500,7 +503,7 @@ export class SedExecutor {
         done = true;
         if (!command.global) break;
       }
-      from = match.end > match.index ? match.end : match.end + 1;
+      from = match.end > match.index ? match.end : afterCharacter(text, match.end);
     }
     if (!done) return;
     this.#pattern = output + text.slice(copied);
@@ -523,19 +526,17 @@ function replacement(pieces: Piece[], groups: (string | undefined)[]): string {
     }
     let text = typeof piece === "string" ? piece : (groups[piece] ?? "");
     if (text === "") continue;
-    if (lasting === "U") text = upper(text);
-    if (lasting === "L") text = lower(text);
+    if (lasting === "U") text = upperCase(text);
+    if (lasting === "L") text = lowerCase(text);
     if (once !== "") {
-      text = (once === "u" ? upper(text[0]!) : lower(text[0]!)) + text.slice(1);
+      const first = sliceCharacters(text, 0, 1);
+      text = (once === "u" ? upperCase(first) : lowerCase(first)) + text.slice(first.length);
       once = "";
     }
     output += text;
   }
   return output;
 }
-
-const upper = (text: string) => text.replace(/[a-z]+/g, (part) => part.toUpperCase());
-const lower = (text: string) => text.replace(/[A-Z]+/g, (part) => part.toLowerCase());
 
 const shownEscapes = new Map([
   ["\\", "\\\\"],

@@ -1,5 +1,6 @@
 /** Owns sed's language: a script as text becomes a list of commands. The script is any text. */
 import { CommandFailure } from "../../command.js";
+import { charactersOf } from "../../support/characters.js";
 import { PosixRegex, RegexError } from "../../support/regex.js";
 import { readEscape } from "../../support/text.js";
 
@@ -468,7 +469,7 @@ export class SedParser {
       text.replace(/\\([^])/g, (_, char: string) =>
         char === "n" ? "\n" : char === "t" ? "\t" : char,
       );
-    const [left, right] = [plain(from), plain(to)];
+    const [left, right] = [charactersOf(plain(from)), charactersOf(plain(to))];
     if (left.length !== right.length) {
       throw this.fail("strings for `y' command are different lengths");
     }

@@ -1,0 +1,95 @@
+/**
+ * Puts the machine's file system under what V8 and the inspector write: heap snapshots,
+ * coverage, profiles; and keeps the inspector's port shut. It protects nothing: files are
+ * the kernel's to allow, and the filter of the process has no sockets.
+ */
+import type * as HeapSnapshot from "../diagnostics/heap-snapshot.js";
+import type * as Profilers from "../diagnostics/profilers.js";
+import { atFatalError, atLeaving } from "../diagnostics/leaving-work.js";
+import type { EngineTools } from "../environment.js";
+
+// Loaded when a program asks for one: few do.
+const heapSnapshots = (): typeof HeapSnapshot => require("../diagnostics/heap-snapshot.js");
+const profilers = (): typeof Profilers => require("../diagnostics/profilers.js");
+
+/** Of the `profiler` binding; node:v8 has copies of two. */
+const coverageNames = [
+  "setCoverageDirectory",
+  "setSourceMapCacheGetter",
+  "startCoverage",
+  "takeCoverage",
+  "stopCoverage",
+  "endCoverage",
+] as const;
+
+/** An error that names what the program asked for and why it is not to be had. */
+export function unavailable(feature: string, why: string): Error {
+  return Object.assign(new Error(`${feature} is not available in this virtual machine: ${why}`), {
+    code: "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+  });
+}
+
+const notAtTheLimit = "a file cannot be written from where the heap has run out";
+
+export function installDiagnostics(env: EngineTools): void {
+  // Loaded by the zygote's own start, before any binding was replaced.
+  const v8 = env.requireBuiltin("v8");
+  const { getHeapSnapshotOptions } = env.requireBuiltin("internal/heap_utils");
+  const { getValidatedPath } = env.requireBuiltin("internal/fs/utils");
+  const profiler = env.internalBinding("profiler");
+
+  for (const name of coverageNames)
+    profiler[name] = (...args: never[]) =>
+      (profilers().coverageFunctions(env)[name] as (...args: never[]) => void)(...args);
+  const replaced = {
+    writeHeapSnapshot(filename?: unknown, options?: unknown): string {
+      const path = filename === undefined ? undefined : getValidatedPath(filename);
+      return heapSnapshots().writeHeapSnapshot(env, path, getHeapSnapshotOptions(options));
+    },
+    setHeapSnapshotNearHeapLimit(): never {
+      throw unavailable("v8.setHeapSnapshotNearHeapLimit", notAtTheLimit);
+    },
+    setHeapProfileNearHeapLimit(): never {
+      throw unavailable("v8.setHeapProfileNearHeapLimit", notAtTheLimit);
+    },
+    takeCoverage: profiler.takeCoverage,
+    stopCoverage: profiler.stopCoverage,
+  };
+  for (const [name, value] of Object.entries(replaced)) if (name in v8) v8[name] = value;
+  env.internalBinding("heap_utils").triggerHeapSnapshot = (path: unknown, options: Uint8Array) =>
+    heapSnapshots().writeHeapSnapshot(env, path, options);
+
+  const report = env.internalBinding("report");
+  atFatalError((error) => {
+    if (report.shouldReportOnUncaughtException() !== true) return;
+    const message = error instanceof Error ? error.message : String(error);
+    report.writeReport(message, "Exception", null, error);
+  });
+  shutInspectorPort(env);
+}
+
+function shutInspectorPort(env: EngineTools): void {
+  env.internalBinding("inspector").open = (port: unknown, host: unknown): never => {
+    const wanted = `${String(host ?? "127.0.0.1")}:${String(port ?? process.debugPort)}`;
+    throw unavailable(
+      `inspector.open(${wanted})`,
+      "no port of the inspector opens here; a Session in the process itself works",
+    );
+  };
+}
+
+/** In each thread, before the program: what NODE_V8_COVERAGE asks for. */
+export function startCoverage(env: EngineTools): void {
+  const directory = process.env["NODE_V8_COVERAGE"];
+  if (directory === undefined || directory === "") return;
+  profilers().startCoverageFor(env, directory);
+  atLeaving("coverage", () => profilers().finishCoverage(env));
+}
+
+/** In a worker, which ends where Node lets it end. */
+export function startCoverageOfThread(env: EngineTools): void {
+  const directory = process.env["NODE_V8_COVERAGE"];
+  if (directory === undefined || directory === "") return;
+  profilers().startCoverageFor(env, directory);
+  process.on("exit", () => profilers().finishCoverage(env));
+}
