@@ -15,8 +15,10 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(", ")}`);
   process.exit(1);
 }
+// The host's own Node: npm puts the engine's package, which brings a `node` of its own, in front of it.
+const hostNode = process.env.npm_node_execpath ?? process.execPath;
 const { status } = spawnSync(
-  process.execPath,
+  hostNode,
   [
     "--test",
     "--test-timeout=300000",

@@ -8,6 +8,8 @@ import { promisify } from "node:util";
 import { engineVersion, findEngine } from "../launcher/engine.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
 import { NodeRuntime } from "../sdk/runtime.js";
+import { savings } from "../sdk/savings.js";
+import type { Savings } from "../sdk/savings.js";
 
 /** Without these no program is run. */
 const requiredLayers: readonly string[] = ["seccomp", "no_new_privs"];
@@ -52,7 +54,21 @@ function describe(error: unknown): string {
   return `${error.message} [${error.code}]${stderr === "" ? "" : `\n${stderr}`}`;
 }
 
-async function selfTest(): Promise<void> {
+function savingRows({ contiguousHeap, hugeTextPages, pagesAhead }: Savings) {
+  return [
+    contiguousHeap
+      ? ["contiguous heap", "yes", "V8's chunks share page tables"]
+      : ["contiguous heap", "no", "no address space to set aside (ulimit -v?) or no /proc"],
+    hugeTextPages > 0
+      ? ["engine text", "yes", `${hugeTextPages} huge pages`]
+      : ["engine text", "no", "no transparent huge pages, or no executable anonymous memory"],
+    pagesAhead > 0
+      ? ["pages ahead", "yes", `${pagesAhead} pages copied while a guest waits`]
+      : ["pages ahead", "no", "/proc/self/pagemap cannot be read, or Linux is older than 5.14"],
+  ];
+}
+
+async function selfTest(): Promise<Savings> {
   const runtime = await NodeRuntime.create();
   try {
     const { value, exitCode, stderr } = await runtime.run("__return(1 + 1);", {
@@ -60,6 +76,7 @@ async function selfTest(): Promise<void> {
     });
     if (value !== 2)
       throw new Error(`expected 2, got ${String(value)} with exit code ${exitCode}\n${stderr}`);
+    return await savings();
   } finally {
     await runtime.dispose();
   }
@@ -99,8 +116,9 @@ export async function doctor(): Promise<number> {
   }
 
   try {
-    await selfTest();
-    print("\nself test    passed\n");
+    const saved = await selfTest();
+    print("\nself test    passed\n\n");
+    print(table([["saving", "here", "what it is"], ...savingRows(saved)]));
   } catch (error) {
     print(`\nself test    failed: ${describe(error)}\n`);
     healthy = false;

@@ -8,27 +8,29 @@
  * inside the call. The pipe is unreferenced while nothing is awaited, so an idle
  * channel does not keep a program alive.
  */
-import { Decoder } from "../protocol/codec.js";
-import type { Message, Schema } from "../protocol/codec.js";
-import { FrameKind, FrameReader, encodeFrame, guestFailure } from "../protocol/frames.js";
-import type { Frame } from "../protocol/frames.js";
+import type { Message } from "../protocol/codec.js";
+import { FrameReader } from "../protocol/frames.js";
 import { giveBuffer } from "../protocol/spare-buffer.js";
-import { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
-import { byNumber } from "../protocol/table.js";
+import { guestWire } from "../protocol/guest-calls.js";
+import type { GuestTables, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
+import { CallingPort } from "../protocol/port.js";
+import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
 import type { GuestCalls, KernelClient, PendingCall } from "./environment.js";
 
 type KernelEvents = typeof kernelEvents;
-type EventHandler = (args: any) => void;
-type Done = (result: any, denial: string) => void;
+/** What an answer comes to: the result or a negative errno, and the kernel's own text for it or "". */
+type Done<K extends keyof GuestCalls> = (
+  result: CallResult<GuestCalls, K> | number,
+  denial: string,
+) => void;
 
 /** One write to the socket carries at most this much output, so the kernel's reads stay small. */
 const outputChunkBytes = 64 * 1024;
 
-const eventsByNumber = byNumber(kernelEvents);
-const POLLOUT = 4;
+const [POLLIN, POLLOUT] = [1, 4];
 /** Not the program's clock, which may stand still. */
 const { bigint: nanoseconds } = process.hrtime;
 const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
@@ -57,11 +59,14 @@ export class Channel implements KernelClient {
   readonly #fd: number;
   readonly #reader = new FrameReader();
   readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
-  readonly #pending = new Map<number, { result: Schema; done: Done }>();
-  readonly #handlers = new Map<string, EventHandler>();
+  readonly #port: CallingPort<GuestTables>;
+  /** By name; `on` put each where its arguments are the right ones. */
+  readonly #handlers = new Map<string, (args: never) => void>();
   readonly #queue: (() => void)[] = [];
   readonly #window = [0, 0, 0];
-  #nextId = 1;
+  /** What came in while room for a write was awaited inside `#feed`. */
+  readonly #early: Buffer[] = [];
+  #feeding = false;
   #pipe: any;
   #streamState: any;
   #references = 0;
@@ -81,6 +86,14 @@ export class Channel implements KernelClient {
     this.#fd = fd;
     this.#closed = closed;
     this.#setImmediate = setImmediate;
+    this.#port = new CallingPort(guestWire, {
+      write: (frame) => this.#write(frame),
+      event: (event) => this.#event(event),
+      // The read buffer is overwritten by the next read.
+      own: (view) => Buffer.from(view),
+      // An answer that native code of the program asked for, past this object.
+      unknown: () => undefined,
+    });
   }
 
   get denial(): string {
@@ -140,19 +153,17 @@ export class Channel implements KernelClient {
     name: K,
     args: CallArgs<GuestCalls, K>,
   ): CallResult<GuestCalls, K> | number {
-    let answer: any;
-    let answered = false;
+    let answer: CallResult<GuestCalls, K> | number | undefined;
     this.#send(
       name,
       args,
       (result, denial) => {
         answer = result;
-        answered = true;
         this.#denial = denial;
       },
       true,
     );
-    while (!answered) this.#pump();
+    while (answer === undefined) this.#pump();
     return answer;
   }
 
@@ -221,10 +232,7 @@ export class Channel implements KernelClient {
     name: K,
     args: Message<(typeof guestEvents)[K]["args"]>,
   ): void {
-    const spec = guestEvents[name];
-    this.#write(
-      encodeFrame(FrameKind.event, 0, spec.nr, spec.args as Schema, args as Message<Schema>),
-    );
+    this.#port.send(name, args);
   }
 
   /** Waits for one kernel event, blocking; used before the event loop runs. */
@@ -286,22 +294,22 @@ export class Channel implements KernelClient {
     else this.call("write", { fd: 2, data, position: -1 });
   }
 
-  #send(name: keyof GuestCalls, args: any, done: Done, blocking: boolean): void {
+  #send<K extends keyof GuestCalls>(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+    done: Done<K>,
+    blocking: boolean,
+  ): void {
     for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
-    const spec = guestCalls[name];
-    const id = this.#nextId;
-    this.#nextId = id === 0xffffffff ? 1 : id + 1;
-    const entry = { result: spec.result as Schema, done };
     // A blocking caller takes its answer at once; others are answered from the event loop.
     const expected = blocking ? 0 : replyBytes(name, args);
-    if (!blocking) {
-      entry.done = (result, denial) => {
-        this.#expectedBytes -= expected;
-        this.#enqueue(() => done(result, denial));
-      };
-    }
-    this.#pending.set(id, entry);
-    this.#write(encodeFrame(FrameKind.call, id, spec.nr, spec.args as Schema, args));
+    this.#port.call(name, args, (result, failure) => {
+      this.#expectedBytes -= expected;
+      const denial = failure?.message ?? "";
+      const answer = result ?? -failure!.errno;
+      if (blocking) done(answer, denial);
+      else this.#enqueue(() => done(answer, denial));
+    });
     this.#expectedBytes += expected;
     // Taken in here: the program may not turn its event loop for long, and the kernel does not
     // keep more than so much for it. Inside a pump the buffer is in use, and answers come anyway.
@@ -315,17 +323,43 @@ export class Channel implements KernelClient {
     while (at < frame.length) {
       const written = libc.write(this.#fd, frame, at, frame.length - at);
       if (written >= 0) at += written;
-      else if (written === -Errno.EAGAIN) libc.poll([{ fd: this.#fd, events: POLLOUT }], -1);
+      else if (written === -Errno.EAGAIN) this.#makeRoom();
       else if (written !== -Errno.EINTR) this.#closed();
     }
     giveBuffer(frame);
+  }
+
+  /**
+   * Waits for room to write. The kernel takes no calls from a process that leaves its answers
+   * lying, so what comes is taken in meanwhile.
+   */
+  #makeRoom(): void {
+    const ready = libc.poll([{ fd: this.#fd, events: POLLIN | POLLOUT }], -1);
+    if (typeof ready === "number" || (ready[0]! & POLLOUT) !== 0) return;
+    const chunk = Buffer.allocUnsafeSlow(64 * 1024);
+    const size = this.#receive(chunk);
+    if (size > 0) this.#takeEarly(chunk.subarray(0, size));
+    else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
+  }
+
+  /** Takes bytes in, at once or, in the middle of others, behind them. */
+  #takeEarly(chunk: Buffer): void {
+    if (this.#feeding) this.#early.push(chunk);
+    else {
+      const outer = this.#blocking;
+      // Whoever writes is in the middle of something: what comes is handled from the event loop.
+      this.#blocking = true;
+      this.#feed(chunk);
+      this.#blocking = outer;
+    }
+    if (this.#queue.length > 0) this.#scheduleDrain();
   }
 
   /** Blocks until the socket has something and takes it in; answers whether it had. */
   #pump(timeoutMs = -1): boolean {
     this.#blocking = true;
     libc.pollReadable(this.#fd, timeoutMs);
-    const size = this.#receive();
+    const size = this.#receive(this.#readBuffer);
     if (size > 0) this.#feed(this.#readBuffer.subarray(0, size));
     else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
     this.#blocking = false;
@@ -333,50 +367,29 @@ export class Channel implements KernelClient {
     return size > 0;
   }
 
-  #receive(): number {
-    if (this.#received === undefined)
-      return libc.read(this.#fd, this.#readBuffer, 0, this.#readBuffer.length);
-    const message = libc.recvFds(this.#fd, this.#readBuffer);
+  #receive(buffer: Buffer): number {
+    if (this.#received === undefined) return libc.read(this.#fd, buffer, 0, buffer.length);
+    const message = libc.recvFds(this.#fd, buffer);
     if (typeof message === "number") return message;
     this.#received.push(...message.fds);
     return message.bytes;
   }
 
   #feed(bytes: Buffer): void {
-    this.#reader.push(bytes, (frame) => this.#frame(frame));
+    this.#feeding = true;
+    this.#reader.push(bytes, (frame) => this.#port.take(frame));
+    for (let next = this.#early.shift(); next !== undefined; next = this.#early.shift())
+      this.#reader.push(next, (frame) => this.#port.take(frame));
+    this.#feeding = false;
   }
 
-  #frame(frame: Frame): void {
-    if (frame.kind === FrameKind.event) {
-      const entry = eventsByNumber.get(frame.number);
-      if (entry === undefined) return;
-      const args = new Decoder(frame.payload).message(entry.spec.args as Schema) as any;
-      this.#event(entry.name, args);
-      return;
-    }
-    const pending = this.#pending.get(frame.id);
-    if (pending === undefined) return;
-    this.#pending.delete(frame.id);
-    const decoder = new Decoder(frame.payload);
-    if (frame.kind === FrameKind.failure) {
-      const { errno, message } = decoder.message(guestFailure);
-      pending.done(-errno, message);
-      return;
-    }
-    const result = decoder.message(pending.result) as Record<string, unknown>;
-    // The payload is a view of the read buffer, which the next read overwrites.
-    for (const name in pending.result) {
-      if (pending.result[name] === "bytes") result[name] = Buffer.from(result[name] as Uint8Array);
-    }
-    pending.done(result, "");
-  }
-
-  #event(name: string, args: any): void {
-    if (name === "credit") return this.credit(args.fd as number, args.bytes as number);
-    if (args.source instanceof Uint8Array) args.source = Buffer.from(args.source);
+  #event({ name, args }: EventOf<KernelEvents>): void {
+    if (name === "credit") return this.credit(args.fd, args.bytes);
+    if ("source" in args && args.source instanceof Uint8Array)
+      args.source = Buffer.from(args.source);
     // A blocking read's buffer is used again; the one of the event loop is not.
-    if (this.#blocking && args.data instanceof Uint8Array) args.data = Buffer.from(args.data);
-    this.#enqueue(() => this.#handlers.get(name)?.(args));
+    if (this.#blocking && "data" in args) args.data = Buffer.from(args.data);
+    this.#enqueue(() => this.#handlers.get(name)?.(args as never));
   }
 
   #enqueue(job: () => void): void {

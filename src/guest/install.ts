@@ -15,6 +15,7 @@ import { installReport } from "./bindings/report.js";
 import { installSignals } from "./bindings/signal.js";
 import { createSocketHandle } from "./bindings/socket-handle.js";
 import { installSpawnSync } from "./bindings/spawn-sync.js";
+import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
 import { installUdp } from "./bindings/udp.js";
@@ -90,6 +91,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installWasi(internalBinding, requireBuiltin, channel);
   installReport(environment);
   installDiagnostics(environment);
+  installSqlite(environment);
   installEnvFiles(environment);
   denyBindings(internalBinding);
   return {

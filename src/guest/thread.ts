@@ -3,6 +3,7 @@
  * the program, makes its bindings virtual and leaves no trace of itself. Node's
  * own start of the worker follows as the next message of its port.
  */
+import { shareLedger } from "./bindings/sqlite.js";
 import type { ThreadStart } from "./bindings/worker.js";
 import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
@@ -47,6 +48,7 @@ export function startThread(
     ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),
   });
   streams.listen(channel);
+  shareLedger(start.databases);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];
   process.execArgv = [...start.execArgv];

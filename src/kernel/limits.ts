@@ -5,6 +5,10 @@
 export const limits = Object.freeze({
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
+  /** Byte-range locks held in one file system; F_OFD_SETLK answers ENOLCK beyond. */
+  fileLocks: 4096,
+  /** Steps of one `lock` call. */
+  lockSteps: 8,
   /** Sockets per worker that a process may have: that of an ended one closes a moment after it. */
   socketsPerThread: 2,
   /** Descriptors that wait in a pipe for a process to take them. */
@@ -36,8 +40,16 @@ export const limits = Object.freeze({
   stdinBufferBytes: 1024 * 1024,
   /** JSON of one `__return`. */
   returnValueBytes: 7 * 1024 * 1024,
-  /** Replies waiting in a guest's socket before the kernel stops reading its calls. */
-  replyBacklogBytes: 16 * 1024 * 1024,
+  /** Answers and events that a thread has not read before the kernel takes no further call of it. */
+  unreadPauseBytes: 256 * 1024,
+  /** The same before its process is ended: calls that waited are answered whether it reads or not. */
+  unreadBytes: 16 * 1024 * 1024,
+  /** What a thread may leave unread while its VM's account is full. */
+  unreadFreeBytes: 64 * 1024,
+  /** Time of the kernel's thread that VMs share per turn of its event loop, the least part of one VM, and how much over it is remembered. */
+  turnMs: 2,
+  leastPartMs: 0.1,
+  turnDebtMs: 100,
   /** Calls of one process that wait for an answer, and the bytes of all such calls of a VM. */
   pendingCalls: 4096,
   pendingCallBytes: 64 * 1024 * 1024,

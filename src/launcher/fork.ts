@@ -14,6 +14,7 @@ import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
+import type { IsolationReport } from "../protocol/isolation.js";
 import * as libc from "../sandbox/libc.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
@@ -132,9 +133,14 @@ const preload = (id) => {
 main({ sources, makeLoader: String(makeLoader) }, preload);
 `;
 
-export interface GuestHandlers {
-  /** One decoded frame; the payload is valid until the handler returns. Throwing ends the guest. */
-  frame(frame: Frame): void;
+/** What a socket's frames go to; as `SocketHandlers`. */
+export interface FrameHandlers {
+  ready(): boolean;
+  frame(frame: Frame): boolean;
+  drained(): void;
+}
+
+export interface GuestHandlers extends FrameHandlers {
   /** The socket is gone: the process ended or was ended. `status` is a wait status, or -1. */
   ended(status: number, stderr: string): void;
   /** The guest broke the protocol; `ended` follows. */
@@ -142,8 +148,7 @@ export interface GuestHandlers {
 }
 
 /** A further thread of a guest: frames, and the end of its socket. */
-export interface ThreadHandlers {
-  frame(frame: Frame): void;
+export interface ThreadHandlers extends FrameHandlers {
   closed(): void;
 }
 
@@ -166,8 +171,10 @@ export class Guest {
     this.#stderr = stderr;
     this.#ready = ready;
     this.socket = new GuestSocket(socketFd, {
+      ready: () => this.#handlers === undefined || this.#handlers.ready(),
       frame: (frame) => this.#frame(frame),
       violation: (reason) => this.violate(reason),
+      drained: () => this.#handlers?.drained(),
       closed: () => this.end(),
     });
   }
@@ -192,33 +199,22 @@ export class Guest {
     this.socket.ref();
   }
 
-  #frame(frame: Frame): void {
-    if (this.#ending) return;
-    if (this.#handlers !== undefined) this.#handlers.frame(frame);
-    else if (
-      frame.kind === FrameKind.event &&
-      frame.number === guestEvents.ready.nr &&
-      !this.isReady
-    ) {
+  #frame(frame: Frame): boolean {
+    if (this.#ending) return false;
+    if (this.#handlers !== undefined) return this.#handlers.frame(frame);
+    if (frame.kind === FrameKind.event && frame.number === guestEvents.ready.nr && !this.isReady) {
       this.isReady = true;
       this.#ready?.();
       this.#ready = undefined;
-    } else throw new Error("frame before start");
+      return true;
+    }
+    throw new Error("frame before start");
   }
 
   /** Ends a guest that broke the protocol. */
   violate(reason: string): void {
     this.#handlers?.violation(reason);
     this.end();
-  }
-
-  /** Queues a frame; answers false when the socket's buffer is full. */
-  send(frame: Buffer): boolean {
-    return !this.#ending && this.socket.send(frame);
-  }
-
-  get bufferedBytes(): number {
-    return this.socket.bufferedBytes;
   }
 
   /**
@@ -239,28 +235,16 @@ export class Guest {
       return sent;
     }
     const socket = new GuestSocket(pair[0], {
-      frame: (frame) => {
-        if (!this.#ending) handlers.frame(frame);
-      },
+      ready: () => handlers.ready(),
+      frame: (frame) => !this.#ending && handlers.frame(frame),
       violation: (reason) => this.violate(reason),
+      drained: () => handlers.drained(),
       closed: () => {
         if (this.#threads.delete(socket)) handlers.closed();
       },
     });
     this.#threads.add(socket);
     return socket;
-  }
-
-  /** Stops reading from the guest: it blocks once its socket is full. */
-  pause(): void {
-    this.socket.pause();
-    for (const thread of this.#threads) thread.pause();
-  }
-
-  resume(): void {
-    if (this.#ending) return;
-    this.socket.resume();
-    for (const thread of this.#threads) thread.resume();
   }
 
   #closeSockets(): void {
@@ -326,6 +310,16 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
+/** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
+export interface PageSavings {
+  /** V8's heap lies together, so that its page tables are few. */
+  contiguousHeap: boolean;
+  /** Huge pages of 2 MiB that hold the engine's text. */
+  hugeTextPages: number;
+  /** Pages that a guest copies in one go, while nobody waits for it. */
+  pagesAhead: number;
+}
+
 export interface ZygoteOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
@@ -336,6 +330,8 @@ export interface ZygoteOptions {
   lost: (reason: string) => void;
   /** A guest is gone for good. */
   reaped: () => void;
+  /** Its heap has changed: `measure`, called while it has no guests, makes later forks cheaper. */
+  stale: () => void;
 }
 
 export class Zygote {
@@ -349,14 +345,22 @@ export class Zygote {
   readonly #limiting = new Map<number, (errno: number) => void>();
   readonly #lost: (reason: string) => void;
   readonly #reaped: () => void;
+  readonly #stale: () => void;
+  #measured: (() => void) | undefined;
+  /** Complete once the zygote is warm. */
+  readonly savings: PageSavings = { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 };
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
   #stderr = "";
+  #isolation: IsolationReport[] = [];
+  /** The first process of the guests' PID namespace: a child of this process, not of the zygote's. */
+  #firstPid = 0;
 
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
     this.#reaped = options.reaped;
+    this.#stale = options.stale;
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
@@ -403,6 +407,11 @@ export class Zygote {
 
   get guestPids(): number[] {
     return [...this.#guests.keys()];
+  }
+
+  /** What its guests are confined by; empty before it is ready. */
+  get isolation(): readonly IsolationReport[] {
+    return this.#isolation;
   }
 
   /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
@@ -462,6 +471,12 @@ export class Zygote {
     if (!this.#gone) this.#tell(ControlKind.typeScript, 0);
   }
 
+  /** Has the zygote learn what its guests write. It must have none, and gets none until `done`. */
+  measure(done: () => void): void {
+    this.#measured = done;
+    this.#tell(ControlKind.measure, 0);
+  }
+
   /** Ends the zygote and with it every guest. */
   kill(): void {
     this.#child.kill("SIGKILL");
@@ -473,11 +488,27 @@ export class Zygote {
       const kind = this.#input.readUInt32LE(0);
       const a = this.#input.readInt32LE(4);
       const b = this.#input.readInt32LE(8);
+      if (kind === ControlKind.ready) {
+        const end = controlMessageBytes + b;
+        if (this.#input.length < end) return;
+        this.#firstPid = a;
+        const layers = this.#input.toString("utf8", controlMessageBytes, end);
+        this.#isolation = JSON.parse(layers) as IsolationReport[];
+        this.#input = this.#input.subarray(end);
+        ready();
+        continue;
+      }
       this.#input = this.#input.subarray(controlMessageBytes);
-      if (kind === ControlKind.ready) ready();
-      else if (kind === ControlKind.forked) this.#forked(a, b);
+      if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
-      else if (kind === ControlKind.reaped) {
+      else if (kind === ControlKind.stale) {
+        this.savings.contiguousHeap = a === 1;
+        this.savings.hugeTextPages = b;
+        this.#stale();
+      } else if (kind === ControlKind.measured) {
+        this.savings.pagesAhead = a;
+        this.#measured?.();
+      } else if (kind === ControlKind.reaped) {
         this.#limited(a, -Errno.ESRCH);
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
@@ -512,6 +543,11 @@ export class Zygote {
     if (this.#gone) return;
     this.#gone = true;
     this.#control.destroy();
+    if (this.#firstPid !== 0) {
+      // It ends by itself when the zygote does; libuv knows nothing of it.
+      libc.kill(this.#firstPid, libc.SIGKILL);
+      libc.waitpid(this.#firstPid, 0);
+    }
     for (const fork of this.#pending.values()) {
       libc.close(fork.socket);
       libc.close(fork.stderr);

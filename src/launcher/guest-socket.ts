@@ -1,8 +1,9 @@
 /**
  * Owns the kernel's end of one socket to a guest: the main thread's, or that of
- * one of its workers. Cuts what arrives into frames.
+ * one of its workers. Cuts what arrives into frames, and keeps what the guest does not read.
  *
- * Invariant: after `destroy`, or after a malformed frame, no frame is handed on.
+ * Invariants: after `destroy`, or after a malformed frame, no frame is handed on; frames come one
+ * at a time and only while the handlers want them; nothing more is read while frames wait.
  * Untrusted: every byte that arrives.
  */
 import { Socket } from "node:net";
@@ -13,61 +14,150 @@ import { giveBuffer } from "../protocol/spare-buffer.js";
 import * as libc from "../sandbox/libc.js";
 
 export interface SocketHandlers {
-  /** The payload is valid until the handler returns. Throwing is a violation. */
-  frame(frame: Frame): void;
+  /** Whether a frame may come now; after a no, `proceed` is what lets frames come. */
+  ready(): boolean;
+  /**
+   * Takes a frame, whose payload is valid until it returns, and answers as `ready`.
+   * Throwing is a violation.
+   */
+  frame(frame: Frame): boolean;
   /** The guest broke the protocol. */
   violation(reason: string): void;
+  /** Everything that waited for the guest to read is gone from here. */
+  drained(): void;
   /** The other end is closed, or this one was destroyed. */
   closed(): void;
 }
+
+/** What lib/net.js has below a socket. */
+interface ReadHandle {
+  reading: boolean;
+  readStart(): number;
+  readStop(): number;
+}
+
+/** Waiting frames that go out in one piece. */
+const pieceBytes = 256 * 1024;
 
 export class GuestSocket {
   readonly #socket: Socket;
   readonly #fd: number;
   readonly #reader = new FrameReader();
   readonly #handlers: SocketHandlers;
+  readonly #take: (frame: Frame) => boolean;
+  /** Frames that the guest's end had no room for. */
+  #waiting: Buffer[] = [];
+  #writing = false;
+  #reading = true;
+  /** Whether the descriptor is still this socket's. */
+  #open = true;
+  /** The guest's end is closed; frames of before may wait still. */
+  #ended = false;
   #destroyed = false;
+  #told = false;
 
   constructor(fd: number, handlers: SocketHandlers) {
     this.#fd = fd;
     this.#handlers = handlers;
-    this.#socket = new Socket({ fd, readable: true, writable: true });
+    this.#take = (frame) => !this.#destroyed && handlers.frame(frame);
+    this.#socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     this.#socket.on("data", (chunk: Buffer) => this.#data(chunk));
     this.#socket.on("error", () => undefined);
+    this.#socket.on("end", () => this.#end());
     this.#socket.on("close", () => {
-      this.#destroyed = true;
-      handlers.closed();
+      this.#open = false;
+      this.#end();
     });
+  }
+
+  /** Nothing more comes: it is over once every frame was taken. */
+  #end(): void {
+    this.#ended = true;
+    if (this.#reader.isHeld && !this.#destroyed) return;
+    this.destroy();
+    if (!this.#told) this.#handlers.closed();
+    this.#told = true;
   }
 
   #data(chunk: Buffer): void {
     if (this.#destroyed) return;
+    this.#cut(() => {
+      if (this.#reader.isHeld || !this.#handlers.ready()) this.#reader.hold(chunk);
+      else this.#reader.push(chunk, this.#take);
+    });
+  }
+
+  /** Goes on with frames that were not wanted before. */
+  proceed(): void {
+    if (this.#destroyed) return;
+    this.#cut(() => {
+      if (!this.#reader.isHeld || this.#handlers.ready()) this.#reader.next(this.#take);
+    });
+  }
+
+  #cut(work: () => void): void {
     try {
-      this.#reader.push(chunk, (frame) => {
-        if (!this.#destroyed) this.#handlers.frame(frame);
-      });
+      work();
     } catch (error) {
       this.#handlers.violation(error instanceof Error ? error.message : String(error));
       this.destroy();
     }
+    if (this.#ended) this.#end();
+    else this.#read(!this.#reader.isHeld);
   }
 
-  /** Queues a frame; answers false when the socket's buffer is full. */
+  /**
+   * Starts or stops reading, at once. A paused stream would go on for a while and lose what it has
+   * read by then when the guest is gone and left something unread itself (ECONNRESET).
+   */
+  #read(wanted: boolean): void {
+    const handle = (this.#socket as unknown as { _handle: ReadHandle | null })._handle;
+    if (handle === null || this.#destroyed || this.#reading === wanted) return;
+    this.#reading = wanted;
+    handle.reading = wanted;
+    if (wanted) handle.readStart();
+    else handle.readStop();
+  }
+
+  /** Sends a frame; false when it waits here for the guest to read, until `drained`. */
   send(frame: Buffer): boolean {
-    if (this.#destroyed) return false;
+    if (this.#destroyed || !this.#open) return true;
     // Written directly: a stream's EPIPE would close the socket of a guest that has
     // just ended before its last frames, the exit among them, were read.
     let at = 0;
-    if (this.#socket.writableLength === 0) {
+    if (!this.#writing) {
       const written = libc.write(this.#fd, frame, 0, frame.length);
       if (written === frame.length) {
         giveBuffer(frame);
         return true;
       }
       if (written >= 0) at = written;
-      else if (written !== -Errno.EAGAIN && written !== -Errno.EINTR) return false;
+      else if (written !== -Errno.EAGAIN && written !== -Errno.EINTR) return true;
     }
-    return this.#socket.write(at === 0 ? frame : frame.subarray(at));
+    // Small frames lie in a buffer with room to grow; only what they are is kept.
+    const rest = at > 0 ? frame.subarray(at) : frame;
+    this.#waiting.push(rest.length * 2 < rest.buffer.byteLength ? Buffer.from(rest) : rest);
+    if (!this.#writing) this.#flush();
+    return false;
+  }
+
+  #flush(): void {
+    this.#writing = this.#waiting.length > 0;
+    if (!this.#writing) return this.#handlers.drained();
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#waiting.length && (count === 0 || bytes < pieceBytes))
+      bytes += this.#waiting[count++]!.length;
+    const piece = count === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting.slice(0, count));
+    this.#waiting = this.#waiting.slice(count);
+    this.#socket.write(piece, (error) => {
+      // Nobody is there to read the rest.
+      if (error !== null && error !== undefined) {
+        this.#open = false;
+        this.#waiting = [];
+      }
+      if (!this.#destroyed) this.#flush();
+    });
   }
 
   /**
@@ -75,23 +165,11 @@ export class GuestSocket {
    * A frame of a few bytes fits a stream socket's buffer whole or is refused.
    */
   sendDescriptor(frame: Buffer, fd: number): number {
-    if (this.#destroyed) return -Errno.EPIPE;
-    if (this.#socket.writableLength > 0) return -Errno.EAGAIN;
+    if (this.#destroyed || !this.#open) return -Errno.EPIPE;
+    if (this.#writing) return -Errno.EAGAIN;
     const sent = libc.sendFds(this.#fd, frame, [fd]);
     if (sent >= 0 && sent !== frame.length) throw new Error("a descriptor's frame was cut");
     return Math.min(sent, 0);
-  }
-
-  get bufferedBytes(): number {
-    return this.#socket.writableLength;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    if (!this.#destroyed) this.#socket.resume();
   }
 
   ref(): void {
@@ -100,6 +178,7 @@ export class GuestSocket {
 
   destroy(): void {
     this.#destroyed = true;
+    this.#waiting = [];
     this.#socket.destroy();
   }
 }

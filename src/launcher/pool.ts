@@ -1,12 +1,13 @@
 /**
  * Owns the guests that were forked ahead and the queue of those who wait for one.
  *
- * Invariants: waiters are served in order; at most `aheadTarget` blank guests
+ * Invariants: owners of waiters are served in turn, each owner's in order; at most `aheadTarget` blank guests
  * exist beside them; a zygote that is lost is replaced once somebody needs it,
  * and everybody waiting on it is told.
  */
 import { Zygote } from "./fork.js";
-import type { Guest } from "./fork.js";
+import type { Guest, PageSavings } from "./fork.js";
+import { RoundRobin } from "./round-robin.js";
 
 export interface PoolOptions {
   enginePath: string;
@@ -20,19 +21,24 @@ export interface PoolOptions {
   refillDelayMs: number;
 }
 
-type Waiter = (guest: Guest | undefined, reason: string) => void;
+export type Waiter = (guest: Guest | undefined, reason: string) => void;
 
 export class GuestPool {
   readonly #options: PoolOptions;
   #zygote: Zygote | undefined;
   #zygoteReady = false;
   #idle: Guest[] = [];
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters = new RoundRobin<Waiter>();
   #forking = 0;
   #lastLoss = "";
   #failures = 0;
   #typeScript = false;
   #refill: NodeJS.Timeout | undefined;
+  /** The zygote wants a moment without guests; it has it and is not to be asked for any. */
+  #stale = false;
+  #measuring = false;
+  /** Guests that were ended for it and are not reaped yet. */
+  #dropped = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -44,6 +50,10 @@ export class GuestPool {
 
   get idleCount(): number {
     return this.#idle.length;
+  }
+
+  get savings(): PageSavings | undefined {
+    return this.#zygote?.savings;
   }
 
   get guestPids(): number[] {
@@ -62,18 +72,22 @@ export class GuestPool {
     if (this.#zygoteReady) this.#zygote?.warmTypeScript();
   }
 
-  /** Gives `waiter` a locked-down blank guest, now or later, or `undefined` and the reason. */
-  take(waiter: Waiter): void {
+  /**
+   * Gives `waiter` a locked-down blank guest, now or later, or `undefined` and the reason. Of
+   * several owners each gets one after the other. Answers how to wait no longer.
+   */
+  take(owner: object, waiter: Waiter): () => void {
     const guest = this.#idle.shift();
-    if (guest !== undefined) {
-      waiter(guest, "");
-      // The program that was just handed its guest goes first: forking now would take its CPU.
-      if (this.#idle.length > 0) this.#fillLater();
-      else this.#fill();
-      return;
+    if (guest === undefined) {
+      this.#waiters.push(owner, waiter);
+      this.#fill();
+      return () => void this.#waiters.delete(owner, waiter);
     }
-    this.#waiters.push(waiter);
-    this.#fill();
+    waiter(guest, "");
+    // The program that was just handed its guest goes first: forking now would take its CPU.
+    if (this.#idle.length > 0) this.#fillLater();
+    else this.#fill();
+    return () => undefined;
   }
 
   /** Fills once a guest has ended, or after a moment. */
@@ -89,6 +103,10 @@ export class GuestPool {
       programsPath: this.#options.programsPath,
       lost: (reason) => this.#onLost(zygote, reason),
       reaped: () => this.#fill(),
+      stale: () => {
+        this.#stale = true;
+        this.#fill();
+      },
     });
     this.#zygote = zygote;
     this.#zygoteReady = false;
@@ -109,28 +127,49 @@ export class GuestPool {
     const started = this.#zygoteReady;
     this.#zygote = undefined;
     this.#zygoteReady = false;
+    this.#stale = this.#measuring = false;
     this.#idle = [];
+    this.#dropped = 0;
     this.#forking = 0;
     this.#lastLoss = reason;
     // One that never came up fails its waiters; one that was killed is simply replaced.
     if (!started || ++this.#failures > 3) {
-      for (const waiter of this.#waiters.splice(0)) waiter(undefined, reason);
+      for (const waiter of this.#waiters.drain()) waiter(undefined, reason);
     } else this.#fill();
   }
 
   #fill(): void {
     clearTimeout(this.#refill);
     this.#refill = undefined;
-    if (this.#waiters.length === 0 && this.#zygote === undefined) return;
+    if (this.#waiters.size === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
-    if (!this.#zygoteReady) return;
+    if (!this.#zygoteReady || this.#measure(zygote)) return;
     while (
       this.#forking < this.#options.parallelForks &&
-      this.#forking + this.#idle.length < this.#waiters.length + this.#options.aheadTarget
+      this.#forking + this.#idle.length < this.#waiters.size + this.#options.aheadTarget
     ) {
       this.#forking++;
       zygote.fork((guest) => this.#onForked(zygote, guest));
     }
+  }
+
+  /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
+  #measure(zygote: Zygote): boolean {
+    if (this.#measuring) return true;
+    if (!this.#stale || this.#forking > 0 || this.#waiters.size > 0) return false;
+    const living = zygote.guestPids.length;
+    if (living > this.#idle.length + this.#dropped) return false;
+    // Those that wait would hide what they have not written yet. Their ends come back here.
+    this.#dropped += this.#idle.length;
+    for (const guest of this.#idle.splice(0)) guest.end();
+    if (living > 0) return true;
+    this.#stale = false;
+    this.#measuring = true;
+    zygote.measure(() => {
+      this.#measuring = false;
+      this.#fill();
+    });
+    return true;
   }
 
   #onForked(zygote: Zygote, guest: Guest | undefined): void {
@@ -139,7 +178,7 @@ export class GuestPool {
     if (guest === undefined) {
       if (++this.#failures > 8) {
         this.#failures = 0;
-        for (const waiter of this.#waiters.splice(0)) {
+        for (const waiter of this.#waiters.drain()) {
           waiter(undefined, this.#lastLoss || "no guest could be forked");
         }
         return;
@@ -147,7 +186,9 @@ export class GuestPool {
     } else {
       this.#failures = 0;
       guest.attachLoss(() => {
-        this.#idle = this.#idle.filter((other) => other !== guest);
+        const kept = this.#idle.filter((other) => other !== guest);
+        if (kept.length === this.#idle.length) this.#dropped--;
+        this.#idle = kept;
       });
       const waiter = this.#waiters.shift();
       if (waiter !== undefined) waiter(guest, "");

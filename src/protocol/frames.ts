@@ -35,6 +35,9 @@ export interface Frame {
   released?: boolean;
 }
 
+/** Takes one frame; false when no further one may come before `FrameReader.next`. */
+export type TakeFrame = (frame: Frame) => boolean | void;
+
 export function encodeFrame<S extends Schema>(
   kind: number,
   id: number,
@@ -64,14 +67,22 @@ export class FrameReader {
   #partial: Buffer | undefined;
   #buffered = 0;
   #need = 4;
+  /** What came behind the frame that the handler stopped at. */
+  #held: Buffer | undefined;
   readonly #limitBytes: number;
 
   constructor(limitBytes: number = wireLimits.frameBytes) {
     this.#limitBytes = limitBytes;
   }
 
-  /** Calls `handle` for each complete frame in order. */
-  push(chunk: Buffer, handle: (frame: Frame) => void): void {
+  /** Whether frames wait for `next`. */
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Calls `handle` for each complete frame in order, until it says no. `chunk` must last while it is held. */
+  push(chunk: Buffer, handle: TakeFrame): void {
+    if (this.#held !== undefined) return this.hold(chunk);
     if (this.#buffered === 0) return void this.#cut(chunk, handle);
     this.#keep(chunk);
     if (this.#buffered < this.#need) return;
@@ -80,6 +91,25 @@ export class FrameReader {
     this.#partial = undefined;
     this.#buffered = 0;
     if (this.#cut(whole.subarray(0, size), handle)) giveBuffer(whole);
+  }
+
+  /** Keeps `chunk`, which must last, for `next`. */
+  hold(chunk: Buffer): void {
+    if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
+    else if (this.#buffered === 0) this.#held = chunk;
+    else {
+      this.#keep(chunk);
+      this.#held = this.#partial!.subarray(0, this.#buffered);
+      this.#partial = undefined;
+      this.#buffered = 0;
+    }
+  }
+
+  /** Goes on behind the frame at which `handle` said no. */
+  next(handle: TakeFrame): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#cut(held, handle);
   }
 
   /** Copied: the caller may reuse `chunk` as its read buffer before the frame is whole. */
@@ -98,7 +128,7 @@ export class FrameReader {
   }
 
   /** Answers whether nobody needs `bytes` any more. */
-  #cut(bytes: Buffer, handle: (frame: Frame) => void): boolean {
+  #cut(bytes: Buffer, handle: TakeFrame): boolean {
     let released = true;
     let at = 0;
     this.#need = 4;
@@ -119,8 +149,13 @@ export class FrameReader {
         payload: bytes.subarray(at + frameHeaderBytes, end),
       };
       at = end;
-      handle(frame);
+      const goOn = handle(frame);
       released &&= frame.released === true;
+      if (goOn === false) {
+        // Even when nothing is behind it: what comes next is held as well.
+        this.#held = bytes.subarray(at);
+        return released && at === bytes.length;
+      }
     }
     if (at < bytes.length) this.#keep(bytes.subarray(at));
     return released;

@@ -16,6 +16,11 @@ export const fsLimits = Object.freeze({
   pathBytes: 4096,
 });
 
+/** Bits of copyFile's mode; uv.h UV_FS_COPYFILE_*. */
+export const COPYFILE_EXCL = 1;
+export const COPYFILE_FICLONE = 2;
+export const COPYFILE_FICLONE_FORCE = 4;
+
 /** How many values `stat` and `fstat` answer. */
 export const statSlots = 18;
 
@@ -110,6 +115,19 @@ export const fsCalls = {
   /** Begins `fileEvent`s about a file or the entries of a directory. */
   watch: { nr: 147, args: { path: "string" }, result: { watch: "u32" } },
   unwatch: { nr: 148, args: { watch: "u32" }, result: {} },
+
+  /**
+   * Byte-range locks of the open file description, as fcntl(2) F_OFD_SETLK, in order: `steps` holds
+   * kind (0 unlock, 1 shared, 2 exclusive), start and length of each. Answers how many were taken; the
+   * first that somebody else's lock is in the way of ends the call. Anything else is an errno.
+   */
+  lock: { nr: 149, args: { fd: "i32", steps: "numbers" }, result: { taken: "u32" } },
+  /** Whether another description holds a lock in the range; F_OFD_GETLK. */
+  locked: {
+    nr: 150,
+    args: { fd: "i32", start: "f64", length: "f64" },
+    result: { locked: "bool" },
+  },
 
   // What the module loaders ask.
   /** 0 for a file, 1 for a directory, negative for neither. Never fails. */

@@ -4,8 +4,10 @@
  * Untrusted: everything a guest sends under these numbers.
  */
 import { flowCalls, guestFlowEvents, kernelFlowEvents } from "./flow-calls.js";
+import { guestFailure } from "./frames.js";
 import { fsCalls } from "./fs-calls.js";
 import { netCalls } from "./net-calls.js";
+import { wireOf } from "./port.js";
 import type { JsRuntime } from "./platforms.js";
 
 /** Calls a guest makes; each gets one reply or an errno. */
@@ -75,6 +77,11 @@ export const guestCalls = {
    * changes nothing. Answers the nice value that holds afterwards.
    */
   priority: { nr: 23, args: { pid: "i32", nice: "i32" }, result: { nice: "i32" } },
+  /**
+   * Where the engine's code for node:sqlite registers a file system: bytes from its `uv_loop_fork` to its
+   * `sqlite3_vfs_register`. ENOSYS when this engine does not name it.
+   */
+  sqliteEntry: { nr: 25, args: {}, result: { distance: "f64" } },
   /** What the calling process, and the children it has waited for, have used: microseconds of CPU, bytes of memory. */
   usage: {
     nr: 3,
@@ -128,6 +135,15 @@ export const kernelEvents = {
   fileEvent: { nr: 10, args: { watch: "u32", renamed: "bool", name: "string" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
+
+/** All that a guest's socket carries. */
+export const guestWire = wireOf({
+  calls: guestCalls,
+  callerEvents: guestEvents,
+  serverEvents: kernelEvents,
+  failure: guestFailure,
+} as const);
+export type GuestTables = (typeof guestWire)["tables"];
 
 /** Descriptor numbers of `spawn` that are none. */
 export const SpawnDescriptor = Object.freeze({ closed: -1, null: -2, pair: -3 } as const);

@@ -6,6 +6,7 @@
 import type { VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
+import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
 
 /**
@@ -156,6 +157,15 @@ export const kernelHostEvents = {
   toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
 } as const;
 
+/** All that the SDK's socket carries. A failure is JSON of `HostFailure`. */
+export const hostWire = wireOf({
+  calls: hostCalls,
+  callerEvents: hostEvents,
+  serverEvents: kernelHostEvents,
+  failure: { json: "string" },
+} as const);
+export type HostTables = (typeof hostWire)["tables"];
+
 export interface HostFailure {
   code: string;
   message: string;
@@ -244,4 +254,6 @@ export interface KernelStats {
   /** Of each VM, by the SDK's number: the three sums, and how many of each kind. */
   accounts: Record<number, VmAccount>;
   guestPids: number[];
+  /** What a guest is spared of faults and page tables; complete once the zygote is warm. */
+  savings: { contiguousHeap: boolean; hugeTextPages: number; pagesAhead: number };
 }

@@ -16,6 +16,7 @@ export interface EventSpec {
 }
 
 export type CallTable = Readonly<Record<string, CallSpec>>;
+export type EventTable = Readonly<Record<string, EventSpec>>;
 
 export type CallArgs<T extends CallTable, K extends keyof T> = Message<T[K]["args"]>;
 export type CallResult<T extends CallTable, K extends keyof T> = Message<T[K]["result"]>;

@@ -27,12 +27,22 @@ declare module "node:ffi" {
     constructor(path: string | null);
     getFunction(name: string, signature: Signature): (...args: never[]) => unknown;
     getSymbol(name: string): bigint;
+    /** The address of a native function that calls `run`, on the thread that made it and no other. */
+    registerCallback(signature: Signature, run: (...args: any[]) => number | bigint): bigint;
+    unregisterCallback(pointer: bigint): void;
     close(): void;
   }
 
   function getRawPointer(data: ArrayBufferView | ArrayBuffer): bigint;
   function getCurrentEventLoop(): bigint;
   function getInt32(pointer: bigint, offset?: number): number;
+  /** The C string there. */
+  function toString(pointer: bigint): string;
+  function toBuffer(pointer: bigint, length: number, copy: boolean): Buffer;
+  /** Copies all of `source` to the memory of `length` bytes there. */
+  function exportBuffer(source: Buffer, pointer: bigint, length: number): void;
+  function setInt64(pointer: bigint, offset: number, value: bigint): void;
+  function setUint64(pointer: bigint, offset: number, value: bigint): void;
   function setInt32(pointer: bigint, offset: number, value: number): void;
   /** With `copy` false the result is a view of foreign memory. */
   function toArrayBuffer(pointer: bigint, length: number, copy?: boolean): ArrayBuffer;

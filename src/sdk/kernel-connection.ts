@@ -8,14 +8,22 @@
  * Untrusted: the kernel is trusted to be honest, not to be flawless: a malformed
  * frame ends the connection. Bytes inside frames (output, values) are guest data.
  */
-import { Decoder, MalformedMessage, wireLimits } from "../protocol/codec.js";
-import { encodeFrame, FrameKind, FrameReader } from "../protocol/frames.js";
-import type { Frame } from "../protocol/frames.js";
-import { hostCalls, hostEvents, kernelHostEvents } from "../protocol/host-calls.js";
-import type { HostFailure, ListenerInfo, ProcessEnd } from "../protocol/host-calls.js";
+import { MalformedMessage, wireLimits } from "../protocol/codec.js";
+import { FrameReader } from "../protocol/frames.js";
+import { hostWire } from "../protocol/host-calls.js";
+import type {
+  HostFailure,
+  HostTables,
+  ListenerInfo,
+  ProcessEnd,
+  hostCalls,
+  hostEvents,
+  kernelHostEvents,
+} from "../protocol/host-calls.js";
 import type { Request, Scope } from "../protocol/permissions.js";
-import type { CallArgs, CallResult, CallSpec } from "../protocol/table.js";
-import type { Message } from "../protocol/codec.js";
+import { CallingPort } from "../protocol/port.js";
+import type { EventArgs, EventOf } from "../protocol/port.js";
+import type { CallArgs, CallResult } from "../protocol/table.js";
 import { failure, invalidOption, kernelError, nameOfCode, printable } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
 import { KernelProcess } from "./kernel-process.js";
@@ -25,7 +33,6 @@ import type { KernelEnd } from "./kernel-process.js";
 export const payloadLimitBytes = 7 * 1024 * 1024;
 
 const startTimeoutMs = 30_000;
-const failureSchema = { json: "string" } as const;
 
 type Calls = typeof hostCalls;
 type Events = typeof hostEvents;
@@ -47,12 +54,6 @@ export interface VmSink {
   toolCall(id: number, name: string, input: Uint8Array): void;
   toolCancel(id: number): void;
   close(): void;
-}
-
-interface PendingCall {
-  spec: CallSpec;
-  resolve: (result: never) => void;
-  reject: (error: SecureExecError) => void;
 }
 
 /** A refusal of the kernel as it came over the wire; callers give it a public shape. */
@@ -84,11 +85,12 @@ export interface MachineSink {
 export class KernelConnection {
   readonly #kernel: KernelProcess;
   readonly #reader = new FrameReader();
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #port: CallingPort<HostTables>;
+  /** How to fail each call that has no answer yet. */
+  readonly #calls = new Set<(error: SecureExecError) => void>();
   readonly #sinks = new Map<number, ProcessSink>();
   readonly #machines = new Map<number, MachineSink>();
   readonly #vms = new Map<number, VmSink>();
-  #lastCall = 0;
   #lastHandle = 0;
   #ready = false;
   /** Set as soon as nothing can be sent any more. */
@@ -100,6 +102,14 @@ export class KernelConnection {
 
   private constructor() {
     this.#kernel = new KernelProcess();
+    this.#port = new CallingPort(hostWire, {
+      write: (frame) => this.#write(frame),
+      event: (event) => this.#event(event),
+      own: (view) => new Uint8Array(view),
+      unknown: (what) => {
+        throw new MalformedMessage(what);
+      },
+    });
     const { socket } = this.#kernel;
     socket?.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket?.on("error", () => {});
@@ -141,20 +151,25 @@ export class KernelConnection {
   call<K extends keyof Calls>(name: K, args: CallArgs<Calls, K>): Promise<CallResult<Calls, K>> {
     return new Promise((resolve, reject) => {
       if (this.#lost) throw this.#lost;
-      const spec: CallSpec = hostCalls[name];
-      do this.#lastCall = (this.#lastCall + 1) >>> 0;
-      while (this.#lastCall === 0 || this.#calls.has(this.#lastCall));
-      const id = this.#lastCall;
-      const frame = encode(FrameKind.call, id, spec, args, name);
-      this.#calls.set(id, { spec, resolve: resolve as (result: never) => void, reject });
+      fitting(name, () =>
+        this.#port.call(name, args, (result, refusal) => {
+          // One that cannot be read breaks the connection, and the call ends with that.
+          const why =
+            refusal === undefined ? {} : (JSON.parse(refusal.json) as Partial<HostFailure>);
+          this.#calls.delete(reject);
+          this.#kernel.release();
+          if (result !== undefined) resolve(result);
+          else reject(new KernelRefusal(String(why.code), String(why.message)));
+        }),
+      );
+      this.#calls.add(reject);
       this.#kernel.hold();
-      this.#write(frame);
     });
   }
 
   /** Sends an event. Without effect when the kernel is gone; throws INVALID_OPTION when it fits no frame. */
-  send<K extends keyof Events>(name: K, args: Message<Events[K]["args"]>): void {
-    if (!this.#broken) this.#write(encode(FrameKind.event, 0, hostEvents[name], args, name));
+  send<K extends keyof Events>(name: K, args: EventArgs<Events, K>): void {
+    if (!this.#broken) fitting(name, () => this.#port.send(name, args));
   }
 
   #write(frame: Buffer): void {
@@ -222,93 +237,42 @@ export class KernelConnection {
   #receive(chunk: Buffer): void {
     if (this.#broken) return;
     try {
-      this.#reader.push(chunk, (frame) => this.#dispatch(frame));
+      this.#reader.push(chunk, (frame) => this.#port.take(frame));
     } catch (error) {
       this.#malformed = error;
       this.#breakOff();
     }
   }
 
-  #dispatch(frame: Frame): void {
-    if (frame.kind === FrameKind.event) return this.#event(frame);
-    const pending = this.#calls.get(frame.id);
-    if (!pending) throw new MalformedMessage("reply to no call");
-    const decoder = new Decoder(frame.payload);
-    if (frame.kind === FrameKind.reply) {
-      const result = ownBytes(decoder.message(pending.spec.result));
-      this.#settled(frame.id);
-      pending.resolve(result as never);
-    } else if (frame.kind === FrameKind.failure) {
-      const { code, message } = JSON.parse(
-        decoder.message(failureSchema).json,
-      ) as Partial<HostFailure>;
-      this.#settled(frame.id);
-      pending.reject(
-        new KernelRefusal(String(code), String(message)) as unknown as SecureExecError,
-      );
-    } else {
-      throw new MalformedMessage(`frame of kind ${frame.kind}`);
-    }
-  }
-
-  #settled(id: number): void {
-    this.#calls.delete(id);
-    this.#kernel.release();
-  }
-
-  #event(frame: Frame): void {
-    const decoder = new Decoder(frame.payload);
-    switch (frame.number) {
-      case kernelHostEvents.output.nr: {
-        const { process, stream, data } = decoder.message(kernelHostEvents.output.args);
-        this.#sinks.get(process)?.output(stream, data);
-        return;
-      }
-      case kernelHostEvents.exit.nr: {
-        const { process, end, value } = decoder.message(kernelHostEvents.exit.args);
-        const parsed = JSON.parse(end) as ProcessEnd;
-        if (!Number.isInteger(parsed.exitCode))
+  #event(event: EventOf<typeof kernelHostEvents>): void {
+    const { name, args } = event;
+    switch (name) {
+      case "output":
+        return this.#sinks.get(args.process)?.output(args.stream, args.data);
+      case "exit": {
+        const end = JSON.parse(args.end) as ProcessEnd;
+        if (!Number.isInteger(end.exitCode))
           throw new MalformedMessage("end of a process without an exit code");
-        this.#sinks.get(process)?.exited(parsed, new Uint8Array(value));
-        return;
+        return this.#sinks.get(args.process)?.exited(end, new Uint8Array(args.value));
       }
-      case kernelHostEvents.stdinCredit.nr: {
-        const { process, bytes } = decoder.message(kernelHostEvents.stdinCredit.args);
-        this.#sinks.get(process)?.stdinTaken(bytes);
-        return;
+      case "stdinCredit":
+        return this.#sinks.get(args.process)?.stdinTaken(args.bytes);
+      case "residentDone":
+        return this.#sinks.get(args.process)?.residentDone(args.sequence, args.exitCode);
+      case "listenerAdded":
+        return this.#machines
+          .get(args.vm)
+          ?.listenerAdded(JSON.parse(args.listener) as ListenerInfo);
+      case "listenerRemoved":
+        return this.#machines.get(args.vm)?.listenerRemoved(args.id);
+      case "judge": {
+        const requests = JSON.parse(args.requests) as Request[];
+        return this.#vms.get(args.vm)?.judge(args.id, args.scope as Scope, requests);
       }
-      case kernelHostEvents.residentDone.nr: {
-        const { process, sequence, exitCode } = decoder.message(kernelHostEvents.residentDone.args);
-        this.#sinks.get(process)?.residentDone(sequence, exitCode);
-        return;
-      }
-      case kernelHostEvents.listenerAdded.nr: {
-        const { vm, listener } = decoder.message(kernelHostEvents.listenerAdded.args);
-        this.#machines.get(vm)?.listenerAdded(JSON.parse(listener) as ListenerInfo);
-        return;
-      }
-      case kernelHostEvents.listenerRemoved.nr: {
-        const { vm, id } = decoder.message(kernelHostEvents.listenerRemoved.args);
-        this.#machines.get(vm)?.listenerRemoved(id);
-        return;
-      }
-      case kernelHostEvents.judge.nr: {
-        const { vm, id, scope, requests } = decoder.message(kernelHostEvents.judge.args);
-        this.#vms.get(vm)?.judge(id, scope as Scope, JSON.parse(requests) as Request[]);
-        return;
-      }
-      case kernelHostEvents.toolCall.nr: {
-        const { vm, id, name, input } = decoder.message(kernelHostEvents.toolCall.args);
-        this.#vms.get(vm)?.toolCall(id, name, new Uint8Array(input));
-        return;
-      }
-      case kernelHostEvents.toolCancel.nr: {
-        const { vm, id } = decoder.message(kernelHostEvents.toolCancel.args);
-        this.#vms.get(vm)?.toolCancel(id);
-        return;
-      }
-      default:
-        throw new MalformedMessage(`event number ${frame.number}`);
+      case "toolCall":
+        return this.#vms.get(args.vm)?.toolCall(args.id, args.name, new Uint8Array(args.input));
+      case "toolCancel":
+        return this.#vms.get(args.vm)?.toolCancel(args.id);
     }
   }
 
@@ -317,10 +281,12 @@ export class KernelConnection {
     this.#kernel.socket?.destroy();
     const error = this.#closeReason ?? this.#endError(end);
     this.#lost = error;
-    for (const [id, pending] of this.#calls) {
-      this.#settled(id);
-      pending.reject(error);
+    this.#port.abandon();
+    for (const reject of this.#calls) {
+      this.#kernel.release();
+      reject(error);
     }
+    this.#calls.clear();
     for (const machine of this.#machines.values()) machine.lost(error);
     this.#machines.clear();
     for (const [handle, sink] of this.#sinks) {
@@ -352,15 +318,10 @@ export class KernelConnection {
   }
 }
 
-function encode(
-  kind: number,
-  id: number,
-  spec: Pick<CallSpec, "nr" | "args">,
-  args: Readonly<Record<string, unknown>>,
-  name: string,
-): Buffer {
+/** Runs `send`; what fits no frame is an option that is too large. */
+function fitting(name: string, send: () => void): void {
   try {
-    return encodeFrame(kind, id, spec.nr, spec.args, args as Message<typeof spec.args>);
+    send();
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw invalidOption(
@@ -368,12 +329,4 @@ function encode(
       `is too large for one message of at most ${wireLimits.frameBytes} bytes`,
     );
   }
-}
-
-/** Copies byte fields out of the reader's memory. */
-function ownBytes(message: Record<string, unknown>): Record<string, unknown> {
-  for (const [name, value] of Object.entries(message)) {
-    if (value instanceof Uint8Array) message[name] = new Uint8Array(value);
-  }
-  return message;
 }

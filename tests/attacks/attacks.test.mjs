@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { NodeRuntime } from "../../dist/index.js";
+import { machine } from "../support/machines.mjs";
 import { programs } from "./programs.mjs";
 
 const MiB = 1024 * 1024;
@@ -81,7 +81,7 @@ describe("contained", () => {
   for (const [name, { code, ends, mounts }] of Object.entries(programs)) {
     it(name, { timeout: 60_000 }, async () => {
       const before = connections;
-      await using rt = await NodeRuntime.create({
+      const rt = await machine({
         limits,
         mounts:
           mounts === true
@@ -136,7 +136,7 @@ describe("not contained without a sandbox", () => {
 
 it("two machines draw different random numbers", { timeout: 30_000 }, async () => {
   const draw = async () => {
-    await using rt = await NodeRuntime.create();
+    const rt = await machine();
     const { value } = await rt.run(`
       import { randomBytes, randomUUID, randomInt, generateKeyPairSync } from "node:crypto";
       __return([Math.random(), randomUUID(), crypto.randomUUID(), randomInt(2 ** 47),

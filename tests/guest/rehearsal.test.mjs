@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
-import { NodeRuntime } from "../../dist/index.js";
+import { machine } from "../support/machines.mjs";
 import { findEngine } from "../../dist/launcher/engine.js";
 
 const probe = `
@@ -30,7 +30,7 @@ it("a guest has the globals, handles and caches of a plain Node", async () => {
   }
   const given =
     "__dirname __filename __return callBinding callHostTool exports module require".split(" ");
-  await using runtime = await NodeRuntime.create({ env: { ONLY: "this" } });
+  const runtime = await machine({ env: { ONLY: "this" } });
   // Those that were forked ahead, and some that were not.
   for (let i = 0; i < 6; i++) {
     const { globals, ...rest } = JSON.parse((await runtime.run(probe)).stdout);
@@ -41,7 +41,7 @@ it("a guest has the globals, handles and caches of a plain Node", async () => {
 });
 
 it("TypeScript runs in guests forked before and after its compiler was loaded", async () => {
-  await using runtime = await NodeRuntime.create();
+  const runtime = await machine();
   for (let i = 0; i < 8; i++) {
     const { value } = await runtime.run("const n: number = 6; __return(n * 7);", {
       language: "ts",
@@ -51,7 +51,7 @@ it("TypeScript runs in guests forked before and after its compiler was loaded", 
 });
 
 it("every public module loads in guests forked before and after the zygote loaded it", async () => {
-  await using runtime = await NodeRuntime.create();
+  const runtime = await machine();
   const program = `
     import { builtinModules } from "node:module";
     const failed = [];

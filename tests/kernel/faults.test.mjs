@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { NodeRuntime } from "../../dist/index.js";
+import { machine } from "../support/machines.mjs";
 import { alive, children, tree, until } from "../support/processes.mjs";
 
 const options = { timeout: 30_000 };
@@ -20,7 +20,7 @@ async function running(rt) {
 }
 
 it("a killed guest rejects its run and nothing else", options, async () => {
-  await using rt = await NodeRuntime.create();
+  const rt = await machine({});
   const { result } = await running(rt);
   const other = await running(rt);
   const { zygote } = tree();
@@ -40,7 +40,7 @@ it("a killed guest rejects its run and nothing else", options, async () => {
 });
 
 it("a killed zygote rejects what runs and is replaced", options, async () => {
-  await using rt = await NodeRuntime.create();
+  const rt = await machine({});
   const { result } = await running(rt);
   const { zygote, guests } = tree();
   process.kill(zygote, "SIGKILL");
@@ -53,14 +53,14 @@ it(
   "a killed kernel rejects what runs, and the next runtime starts a new one",
   options,
   async () => {
-    const rt = await NodeRuntime.create();
+    const rt = await machine({});
     const { result } = await running(rt);
     const { kernel, zygote, guests } = tree();
     process.kill(kernel, "SIGKILL");
     await assert.rejects(result, { code: "ERR_SECURE_EXEC_KERNEL_LOST" });
     await assert.rejects(rt.run("1"), { code: /^ERR_SECURE_EXEC_/ });
     await until(() => [zygote, ...guests].every((pid) => !alive(pid)));
-    await using next = await NodeRuntime.create();
+    const next = await machine({});
     assert.equal((await next.run("__return(3)")).value, 3);
   },
 );

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
-import { NodeRuntime } from "../../dist/index.js";
+import { machine } from "../support/machines.mjs";
 import { openDescriptors, tree, until } from "../support/processes.mjs";
 
 const residentKib = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))[1]);
 
 it("1000 runs leak nothing", { timeout: 600_000 }, async () => {
-  await using rt = await NodeRuntime.create();
+  const rt = await machine();
   const batch = async (count) => {
     let next = 0;
     const worker = async () => {

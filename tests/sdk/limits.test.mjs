@@ -9,8 +9,12 @@ const options = { timeout: 60_000 };
 const MiB = 1024 * 1024;
 
 async function withLimits(limits, use) {
-  await using rt = await NodeRuntime.create({ limits });
-  return await use(rt);
+  const rt = await NodeRuntime.create({ limits });
+  try {
+    return await use(rt);
+  } finally {
+    await rt.dispose();
+  }
 }
 
 it("every limit has a default in its range", () => {

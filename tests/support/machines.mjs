@@ -5,7 +5,7 @@ import { NodeRuntime } from "../../dist/index.js";
 const open = new Set();
 after(() => Promise.all([...open].map((runtime) => runtime.dispose())));
 
-export async function machine(options) {
+export async function machine(options = {}) {
   const runtime = await NodeRuntime.create(options);
   open.add(runtime);
   return runtime;

@@ -11,6 +11,8 @@ import type { GuestEnvironment } from "../environment.js";
 import type { InheritedFlags } from "../engine-options.js";
 import { sharedIdentity } from "../identity.js";
 import type { SharedIdentity } from "../identity.js";
+import { newLedger, usesDatabases } from "./sqlite.js";
+import type * as Ledger from "../sqlite/thread-ledger.js";
 import { codeRangeMiB } from "../thread-slots.js";
 import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
 
@@ -34,7 +36,12 @@ export interface ThreadStart {
   preloads: string[];
   /** As the program asked for it; 0 if it did not. */
   codeRangeSizeMb: number;
+  /** What this thread has to know of the other's databases. */
+  databases: SharedArrayBuffer;
 }
+
+// Loaded by those whose workers open databases.
+const ledgers = (): typeof Ledger => require("../sqlite/thread-ledger.js");
 
 /** lib/internal/worker/io.js */
 const LOAD_SCRIPT = "loadScript";
@@ -168,7 +175,10 @@ export function installWorker(
   function adapt(handle: any, esmText: boolean, start: Omit<ThreadStart, "slot" | "socket">): void {
     const port = handle.messagePort;
     let slot = -1;
+    const ledger = (): Ledger.ThreadLedger => new (ledgers().ThreadLedger)(start.databases);
     const release = (): void => {
+      if (usesDatabases(start.databases))
+        for (const fd of ledger().takeFiles()) env.kernel.call("close", { fd });
       if (slot >= 0) slots.release(slot);
       slot = -1;
     };
@@ -207,6 +217,11 @@ export function installWorker(
         release();
         throw error;
       }
+    });
+    const { stopThread } = handle;
+    own(handle, "stopThread", () => {
+      if (usesDatabases(start.databases)) ledger().retire();
+      return apply(stopThread, handle, []);
     });
     let onexit: ((...args: unknown[]) => void) | null = null;
     defineProperty(handle, "onexit", {
@@ -275,6 +290,7 @@ export function installWorker(
       nodeOptions,
       preloads: [...preloads, ...late.preloads],
       codeRangeSizeMb,
+      databases: newLedger(),
     });
     return handle;
   }

@@ -18,6 +18,7 @@ import {
 import type { Identity } from "./credentials.js";
 import { CharacterDevice } from "./device.js";
 import { Directory, type FileStat, type Inode, type OpenContent, RegularFile } from "./inode.js";
+import { LockKind } from "./locks.js";
 import { childPath, pathOf } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -33,6 +34,8 @@ export class OpenFile {
   readonly #origin: { readonly parent: Directory; readonly name: string };
   readonly #content: OpenContent | undefined;
   #references = 1;
+  /** The file as its locks know it, once there was one. */
+  #lockKey: string | undefined;
 
   /** Made by FileSystem.open, which has checked permissions and counted it; starts with one reference. */
   constructor(
@@ -63,6 +66,12 @@ export class OpenFile {
     return inode.nlink === 0 ? `${path} (deleted)` : path;
   }
 
+  /** The name it was opened by, which may belong to another file by now, or to none. */
+  get openedAt(): string | Failure {
+    const { parent, name } = this.#origin;
+    return this.#inode instanceof Directory ? pathOf(this.#inode) : childPath(parent, name);
+  }
+
   /** Where its content lies, for a copy: the numbers of its pages, or undefined when it is not in memory. */
   get storedPages(): number[] | undefined {
     return this.#inode instanceof RegularFile ? this.#inode.pages.numbers() : undefined;
@@ -81,6 +90,7 @@ export class OpenFile {
   unref(): void {
     if (this.#references === 0) return;
     if (--this.#references > 0) return;
+    if (this.#lockKey !== undefined) this.#sb.locks.release(this.#lockKey, this);
     this.#inode.opens--;
     this.#content?.close();
     this.#sb.account.give("file");
@@ -172,6 +182,31 @@ export class OpenFile {
   /** fsync: there is nothing more durable than memory, unless the content is elsewhere. */
   sync(): 0 | Failure {
     return this.#references > 0 && this.#content !== undefined ? this.#content.sync() : 0;
+  }
+
+  /**
+   * A byte-range lock of this description, as F_OFD_SETLK; never waits. `kind` is a `LockKind`.
+   * Locks of this file system know nothing of those that the host's processes hold.
+   */
+  lock(kind: number, start: number, length: number): 0 | Failure {
+    if (this.#references === 0) return -Errno.EBADF;
+    const mode = this.flags & O_ACCMODE;
+    if (kind === LockKind.shared && mode === O_WRONLY) return -Errno.EBADF;
+    if (kind === LockKind.exclusive && mode === O_RDONLY) return -Errno.EBADF;
+    return this.#sb.locks.set(this.#keyOfLocks(), this, kind, start, length);
+  }
+
+  /** Whether somebody else's lock would be in the way of an exclusive one; F_OFD_GETLK. */
+  isLocked(start: number, length: number): boolean {
+    return this.#sb.locks.conflicts(this.#keyOfLocks(), this, true, start, start + length);
+  }
+
+  #keyOfLocks(): string {
+    if (this.#lockKey === undefined) {
+      const { dev, ino } = this.stat();
+      this.#lockKey = `${dev}:${ino}`;
+    }
+    return this.#lockKey;
   }
 
   #changed(result: 0 | Failure): 0 | Failure {

@@ -21,6 +21,7 @@ import {
   SocketFile,
   SymbolicLink,
 } from "./inode.js";
+import { FileLocks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
 import { WatchTable } from "./watch.js";
 import { type FileSystemLimits, Quota } from "./quota.js";
@@ -33,6 +34,7 @@ export class SuperBlock {
   readonly limits: FileSystemLimits;
   readonly now: () => number;
   readonly root: MemoryDirectory;
+  readonly locks = new FileLocks();
   readonly watches: WatchTable;
   /** What open files and watches cost. */
   readonly account: Account;

@@ -16,7 +16,7 @@ import { type Credentials, MEMORY_DEVICE, type OpenFile } from "../fs/index.js";
 import { readRest, statValues, uvDirentOf, writeAll } from "../syscalls/fs.js";
 import { HostError } from "./error.js";
 import type { Vm } from "../machine/vm.js";
-import { hostCaller } from "../machine/vm.js";
+import { hostCaller } from "../machine/identity.js";
 
 type Calls = typeof hostFileCalls;
 export type HostFileHandlers = {

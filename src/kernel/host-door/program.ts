@@ -15,7 +15,7 @@ import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
-import { hostCredentials, identity } from "../machine/vm.js";
+import { hostCredentials, identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 
 /** What the host hears of it. */

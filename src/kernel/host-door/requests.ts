@@ -59,29 +59,21 @@ export class HostRequests {
     }
     const id = this.#newId();
     this.#judgements.set(id, asked);
+    const timer = setTimeout(() => asked.settle(-Errno.ETIMEDOUT), timeoutMs);
     const over = (): void => {
       clearTimeout(timer);
       this.#judgements.delete(id);
     };
-    const timer = setTimeout(() => {
-      over();
-      asked.settle(-Errno.ETIMEDOUT);
-    }, timeoutMs);
     asked.onCancel(over);
-    const answered = new Deferred<Answer[]>();
-    asked.whenSettled((answers) => {
-      clearTimeout(timer);
-      answered.settle(answers);
-    });
-    answered.onCancel(() => asked.cancel());
     this.#port.judge(vm, id, scope, json);
-    return answered;
+    return asked.chain((answers) => {
+      over();
+      return answers;
+    });
   }
 
   judged(id: number, answers: Answer[]): void {
-    const asked = this.#judgements.get(id);
-    this.#judgements.delete(id);
-    asked?.settle(answers);
+    this.#judgements.get(id)?.settle(answers);
   }
 
   callTool(vm: number, name: string, input: Uint8Array): Deferred<ToolOutcome> {

@@ -3,8 +3,11 @@
  * a negative errno, or one of these.
  *
  * Invariants: settles at most once; `cancel` (the caller ended) runs the clean-up
- * exactly once and nothing is delivered afterwards.
+ * exactly once and nothing is delivered afterwards; a cancelled answer cancels the one it is made of.
  */
+import { Errno } from "../../abi/errno.js";
+import type { WaitQueue } from "./wait-queue.js";
+
 /** What whoever waits sees of one. */
 interface Later<R> {
   whenSettled(done: (result: R | number) => void): void;
@@ -43,6 +46,19 @@ export class Deferred<R> implements Later<R> {
     answer.whenSettled((value) => this.settle(value as R | number));
   }
 
+  /** Another answer, made of this one's result; an errno stays what it is. */
+  map<B>(make: (result: R) => B | number): Deferred<B> {
+    return this.chain<B>((answer) => (typeof answer === "number" ? answer : make(answer)));
+  }
+
+  /** Another answer, made of whatever this one comes to; it may take time itself. */
+  chain<B>(next: (answer: R | number) => B | number | Deferred<B>): Deferred<B> {
+    const made = new Deferred<B>();
+    made.onCancel(() => this.cancel());
+    this.whenSettled((answer) => made.follow(next(answer)));
+    return made;
+  }
+
   /** What to undo when nobody waits any more. */
   onCancel(cleanUp: () => void): void {
     if (!this.#settled) this.#cleanUp = cleanUp;
@@ -64,9 +80,29 @@ export function mapAnswer<A, B>(
   map: (value: A) => B | number,
 ): B | number | Deferred<B> {
   if (typeof answer === "number") return answer;
-  if (!(answer instanceof Deferred)) return map(answer);
-  const mapped = new Deferred<B>();
-  mapped.onCancel(() => answer.cancel());
-  answer.whenSettled((value) => mapped.settle(typeof value === "number" ? value : map(value)));
-  return mapped;
+  return answer instanceof Deferred ? answer.map(map) : map(answer);
+}
+
+/**
+ * What `attempt` answers, which is made again whenever `queue` wakes, for as long as it says EAGAIN.
+ * `waiting` runs once, before the first wait.
+ */
+export function whenReady<R>(
+  attempt: () => R | number,
+  queue: () => Pick<WaitQueue, "add">,
+  waiting: () => void = () => undefined,
+): R | number | Deferred<R> {
+  const first = attempt();
+  if (first !== -Errno.EAGAIN) return first;
+  waiting();
+  const deferred = new Deferred<R>();
+  let stop = (): void => undefined;
+  const again = (): void => {
+    const result = attempt();
+    if (result === -Errno.EAGAIN) stop = queue().add(again);
+    else deferred.settle(result);
+  };
+  stop = queue().add(again);
+  deferred.onCancel(() => stop());
+  return deferred;
 }

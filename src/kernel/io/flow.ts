@@ -12,11 +12,13 @@ import { MalformedMessage } from "../../protocol/codec.js";
 import type { Message } from "../../protocol/codec.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { guestFlowEvents, kernelFlowEvents } from "../../protocol/flow-calls.js";
+import type { EventOf } from "../../protocol/port.js";
 import type { Account } from "../machine/account.js";
 import type { Description, DescriptorTable } from "../process/descriptors.js";
 import { describe } from "../process/describe.js";
 import { Deferred } from "./deferred.js";
 import type { Stream } from "./stream.js";
+import type { WaitQueue } from "./wait-queue.js";
 
 type FlowEvents = typeof kernelFlowEvents;
 export type Notify = <K extends keyof FlowEvents>(
@@ -31,6 +33,8 @@ export interface FlowOwner {
   isEnded(): boolean;
   readonly notifyFlow: Notify;
   brokenPipe(): void;
+  /** While the guest leaves too much unread: what is woken when it has read it. */
+  unread(): WaitQueue | undefined;
 }
 
 /** The least room of a write that waits: further small ones fit behind it. */
@@ -78,16 +82,12 @@ class Flow {
   #read(): void {
     const flow = this.#number;
     while (this.#readCredit > 0 && !this.#readEnded && !this.#closed) {
+      const unread = this.#owner.unread();
+      if (unread !== undefined) return this.#readAfter(unread);
       const passed = this.stream.takePassed();
       if (passed !== undefined) this.#deliverPassed(passed);
       const data = this.stream.read(this.#readCredit);
-      if (data === -Errno.EAGAIN) {
-        this.#stopReading = this.stream.readable.add(() => {
-          this.#stopReading = undefined;
-          this.#read();
-        });
-        return;
-      }
+      if (data === -Errno.EAGAIN) return this.#readAfter(this.stream.readable);
       if (typeof data === "number" || data.byteLength === 0) {
         this.#readEnded = true;
         const errno = typeof data === "number" ? -data : 0;
@@ -100,6 +100,13 @@ class Flow {
       this.#readCredit -= data.byteLength;
       this.#owner.notifyFlow("flowData", { flow, data });
     }
+  }
+
+  #readAfter(queue: WaitQueue): void {
+    this.#stopReading = queue.add(() => {
+      this.#stopReading = undefined;
+      this.#read();
+    });
   }
 
   #deliverPassed(description: Description): void {
@@ -239,25 +246,26 @@ export class FlowTable {
     this.#limit = limit;
   }
 
-  event(name: keyof typeof guestFlowEvents, args: any): void {
-    const number = args.flow as number;
+  event(event: EventOf<typeof guestFlowEvents>): void {
+    const { name, args } = event;
+    const number = args.flow;
     const flow = this.#flows.get(number);
     switch (name) {
       case "flowOpen":
-        return this.#open(number, args.fd as number);
+        return this.#open(number, args.fd);
       case "flowRead":
-        return flow?.grant(args.bytes as number);
+        return flow?.grant(args.bytes);
       case "flowWrite":
-        return flow?.write(args.data as Uint8Array);
+        return flow?.write(args.data);
       case "flowPass": {
-        const description = this.#owner.descriptors.get(args.fd as number);
+        const description = this.#owner.descriptors.get(args.fd);
         description?.ref();
         if (flow === undefined) return description?.unref();
-        return flow.write(args.data as Uint8Array, description);
+        return flow.write(args.data, description);
       }
       case "flowClose":
         if (flow === undefined) return;
-        return this.#close(number, flow, (args.reset as boolean) || (args.unread as boolean));
+        return this.#close(number, flow, args.reset || args.unread);
     }
   }
 

@@ -8,7 +8,8 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { FileStat, OpenFile } from "../fs/index.js";
-import { Deferred } from "./deferred.js";
+import { whenReady } from "./deferred.js";
+import type { Deferred } from "./deferred.js";
 import { WaitQueue } from "./wait-queue.js";
 
 /** What a guest's Node takes a descriptor for; src/node_util.cc, GuessHandleType. */
@@ -118,18 +119,13 @@ export function readWhenReady(
   maxBytes: number,
   how: "read" | "readLine" = "read",
 ): Uint8Array | number | Deferred<Uint8Array> {
-  const first = stream[how](maxBytes);
-  if (first !== -Errno.EAGAIN) return first;
-  const deferred = new Deferred<Uint8Array>();
-  let stop = (): void => undefined;
-  const attempt = (): void => {
-    const result = stream.isReleased ? -Errno.EBADF : stream[how](maxBytes);
-    if (result === -Errno.EAGAIN) stop = stream.readable.add(attempt);
-    else deferred.settle(result);
-  };
-  stop = stream.readable.add(attempt);
-  deferred.onCancel(() => stop());
-  return deferred;
+  let waits = false;
+  return whenReady<Uint8Array>(
+    // Whoever closed it while this waits reads nothing of it.
+    () => (waits && stream.isReleased ? -Errno.EBADF : stream[how](maxBytes)),
+    () => stream.readable,
+    () => (waits = true),
+  );
 }
 
 /** write(2) that blocks until every byte is taken: their number, an errno, or a wait. */
@@ -143,20 +139,12 @@ export function writeFully(stream: Stream, data: Uint8Array): number | Deferred<
     }
     return written;
   };
-  const first = advance();
-  if (first !== -Errno.EAGAIN) return first;
-  // The frame that carried `data` is gone once this returns.
-  data = Buffer.from(data);
-  const deferred = new Deferred<number>();
-  let stop = (): void => undefined;
-  const attempt = (): void => {
-    const result = advance();
-    if (result === -Errno.EAGAIN) stop = stream.writable.add(attempt);
-    else deferred.settle(result);
-  };
-  stop = stream.writable.add(attempt);
-  deferred.onCancel(() => stop());
-  return deferred;
+  return whenReady<number>(
+    advance,
+    () => stream.writable,
+    // The frame that carried `data` is gone once this returns.
+    () => (data = Buffer.from(data)),
+  );
 }
 
 /** Stat of a descriptor that no directory names. `mode` is of S_IF*. */

@@ -2,6 +2,7 @@
  * Owns one virtual machine: its file system, its processes and its defaults.
  * Nothing in it is shared with another VM.
  */
+import { constants } from "node:os";
 import { machine } from "../../abi/machine.js";
 import { FileSystem, OpenFile, bootLayout, mountLines } from "../fs/index.js";
 import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
@@ -12,6 +13,9 @@ import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
+import { baseEnvironment, hostCaller, identity } from "./identity.js";
+import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
+import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
@@ -22,49 +26,22 @@ import { ProcessTable } from "../process/table.js";
 import { installToolCommands } from "../tools/commands.js";
 import { ToolRegistry } from "../tools/registry.js";
 
-export const identity = Object.freeze({
-  uid: 1000,
-  gid: 1000,
-  user: "user",
-  home: "/home/user",
-  hostname: "secure-exec",
-});
-
-/** Environment of every process before the host's own entries; behaviour reference §6.2. */
-export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
-  CHARSET: "UTF-8",
-  LANG: "C.UTF-8",
-  LC_COLLATE: "C",
-  PAGER: "less",
-  SHELL: "/bin/sh",
-  HOSTNAME: identity.hostname,
-  HOME: identity.home,
-  USER: identity.user,
-  LOGNAME: identity.user,
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-});
-
-/** What the host acts as: the guest's user cannot be in its way. */
-export const hostCredentials: Credentials = Object.freeze({
-  uid: 0,
-  gid: 0,
-  umask: 0o022,
-  cwd: "/",
-});
-
-/**
- * The host on a path in which a guest may have planted links; `followLinks` says that it asked to
- * have them followed wherever they lead.
- */
-export function hostCaller(followLinks: boolean): Credentials {
-  return followLinks ? hostCredentials : { ...hostCredentials, links: {} };
-}
-
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
 
-/** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. */
-export type TakeGuest = (waiter: (guest: Guest | undefined, reason: string) => void) => void;
+type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
+
+/** What every VM of a kernel uses. */
+export interface VmServices {
+  readonly requests: HostRequests;
+  readonly turns: Turns;
+  /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
+  readonly guests: {
+    take(owner: object, waiter: GuestWaiter): () => void;
+  };
+  /** The system calls. */
+  answer(process: Process, call: ProcessCall): GuestAnswer;
+}
 
 export class Vm {
   readonly fs: FileSystem;
@@ -75,8 +52,8 @@ export class Vm {
   /** Its descriptors that travel in pipes. */
   readonly transit: Transit;
   readonly network: Network;
-  /** Where the OS processes come from. */
-  readonly takeGuest: TakeGuest;
+  /** Its part of the kernel's time. */
+  readonly share: Share;
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
@@ -84,20 +61,20 @@ export class Vm {
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
-  /** Arguments of its processes' calls that wait for an answer. */
-  pendingCallBytes = 0;
   #nextProgram = 1;
 
   readonly #handle: number;
-  readonly #requests: HostRequests;
+  readonly #services: VmServices;
+  /** What is undone at its disposal, before its processes end. */
+  readonly #undo: (() => void)[] = [];
 
   /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, requests: HostRequests, takeGuest: TakeGuest) {
+  constructor(handle: number, options: VmOptions, services: VmServices) {
     this.#handle = handle;
-    this.#requests = requests;
-    this.takeGuest = takeGuest;
+    this.#services = services;
+    this.share = services.turns.share();
     this.policy = new Policy(options.permissions, (scope, asked) =>
-      requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+      services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
     );
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
@@ -150,12 +127,34 @@ export class Vm {
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
   }
 
-  /** Lets go of what the machine holds on the host; calls of its last guests fail with EIO. */
+  /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
+  takeGuest(waiter: GuestWaiter): () => void {
+    return this.#services.guests.take(this, waiter);
+  }
+
+  answer(process: Process, call: ProcessCall): GuestAnswer {
+    return this.#services.answer(process, call);
+  }
+
+  /** `undo` runs once, at the disposal. */
+  onDispose(undo: () => void): void {
+    this.#undo.push(undo);
+  }
+
+  /**
+   * Ends the machine. In this order: nothing new is begun, nobody reaches it from outside, its
+   * processes end, and then what they used goes; calls of its last guests fail with EIO.
+   */
   dispose(): void {
+    if (this.disposed) return;
     this.disposed = true;
+    this.network.close();
+    for (const process of this.processes.values()) process.signal(constants.signals.SIGKILL);
+    for (const undo of this.#undo.splice(0)) undo();
     this.account.close();
     this.transit.close();
     this.fs.dispose();
+    this.share.close();
   }
 
   registerTools(tools: readonly ToolDescriptor[]): void {
@@ -165,7 +164,7 @@ export class Vm {
 
   /** Asks the host to run a tool's handler. */
   callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
-    return this.#requests.callTool(this.#handle, name, input);
+    return this.#services.requests.callTool(this.#handle, name, input);
   }
 
   /** Called by a process that has ended, once. */

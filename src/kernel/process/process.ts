@@ -1,31 +1,23 @@
 /**
- * Owns one process of a VM: its descriptors, signals, pending system calls, the
- * value it returned and how it ended. The OS process behind it is a `Guest`.
+ * Owns one process of a VM: its descriptors, signals, the value it returned and
+ * how it ended. The OS process behind it is on the other side of a `GuestDoor`.
  *
  * Invariants: `finish` runs exactly once; a process that never said how it ended
  * gets its status from the OS, and an unknown outcome is an error, never 0.
- * Untrusted: every frame and every byte of output.
+ * Untrusted: every event, and every byte of output.
  */
 import { constants } from "node:os";
 import { Errno } from "../../abi/errno.js";
-import { Decoder, MalformedMessage } from "../../protocol/codec.js";
-import type { Message, Schema } from "../../protocol/codec.js";
-import { FrameKind, encodeFrame, guestFailure } from "../../protocol/frames.js";
-import type { Frame } from "../../protocol/frames.js";
-import { guestCalls, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
+import { MalformedMessage } from "../../protocol/codec.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
-import { byNumber } from "../../protocol/table.js";
 import type { Guest } from "../../launcher/fork.js";
-import type { GuestSocket } from "../../launcher/guest-socket.js";
 import type { Credentials } from "../fs/index.js";
-import { Deferred } from "../io/deferred.js";
-import { FlowTable } from "../io/flow.js";
+import { GuestDoor } from "../guest-door/door.js";
+import type { ProcessEvent } from "../guest-door/thread.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
-import { Denial } from "../policy/decision.js";
-import { dispatch } from "../syscalls/dispatch.js";
 import type { Vm } from "../machine/vm.js";
 import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
@@ -34,11 +26,11 @@ import { describeDeath } from "./death.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
-const callsByNumber = byNumber<(typeof guestCalls)[keyof typeof guestCalls]>(guestCalls);
-const eventsByNumber = byNumber<(typeof guestEvents)[keyof typeof guestEvents]>(guestEvents);
 const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT } = constants.signals;
 /** Signals whose default action is to do nothing; signal(7). */
 const ignoredByDefault = new Set<number>([SIGCHLD, SIGURG, SIGWINCH, SIGCONT]);
+/** SIGRTMAX; signal(7). */
+const lastSignal = 64;
 
 /** How a process ended, as far as other processes may know; wait(2). */
 export interface ExitStatus {
@@ -80,21 +72,6 @@ const nothing = new Uint8Array(0);
 const zombieNameChars = 256;
 const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
-/** One thread of the process: where its frames come from, its replies go to, and its output windows. */
-interface Thread {
-  readonly socket: GuestSocket;
-  readonly window: number[];
-  /** Its system calls that wait for an answer. */
-  readonly calls: Set<{ cancel(): void }>;
-  readonly flows: FlowTable;
-}
-
-function cancelCalls(thread: Thread): void {
-  for (const call of thread.calls) call.cancel();
-  thread.calls.clear();
-  thread.flows.closeAll();
-}
-
 export class Process {
   readonly vm: Vm;
   readonly pid: number;
@@ -131,9 +108,10 @@ export class Process {
   readonly inheritedIgnored: readonly number[];
   readonly budget: RunBudget;
   readonly #ignored: Set<number>;
-  readonly #threads = new Set<Thread>();
   readonly #snippets: { sequence: number; source: string }[] = [];
-  #guest: Guest | undefined;
+  #door: GuestDoor | undefined;
+  /** Ends the wait for an OS process. */
+  #cancelStart: (() => void) | undefined;
   #status: ExitStatus | undefined;
   #killedBy = 0;
   #violation: string | undefined;
@@ -144,7 +122,7 @@ export class Process {
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
     this.watches = new WatchList(vm.limits.watches, vm.account, (event) =>
-      this.#tellThreads("fileEvent", event),
+      this.#door?.tellAll("fileEvent", event),
     );
     this.pid = settings.pid;
     this.ppid = settings.ppid;
@@ -169,30 +147,45 @@ export class Process {
     return this.#status !== undefined;
   }
 
+  /** An OS process was asked for; `cancel` takes that back. */
+  startsUnless(cancel: () => void): void {
+    if (this.#door === undefined && !this.ended) this.#cancelStart = cancel;
+  }
+
   /** Gives the process its OS process and starts it. */
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
-    this.#guest = guest;
     this.budget.join(this, guest.pid);
-    const main = this.#newThread(guest.socket);
-    this.#threads.add(main);
     this.startOptions = options;
-    guest.attach({
-      frame: (frame) => this.#frame(main, frame),
-      violation: (reason) => {
+    this.#door = this.#openDoor(guest);
+    this.#door.tell("start", { options: JSON.stringify(options), source });
+    for (const snippet of this.#snippets.splice(0)) this.#door.tell("residentExec", snippet);
+  }
+
+  #openDoor(guest: Guest): GuestDoor {
+    const { vm, descriptors } = this;
+    const isEnded = (): boolean => this.ended;
+    return new GuestDoor(guest, {
+      account: vm.account,
+      share: vm.share,
+      threadLimit: vm.limits.threads,
+      descriptors,
+      get ended() {
+        return isEnded();
+      },
+      answer: (call) => vm.answer(this, call),
+      happened: (event) => this.#happened(event),
+      brokenPipe: () => this.brokenPipe(),
+      violated: (reason) => {
         this.#violation ??= reason;
       },
-      ended: (status, stderr) => this.#osEnded(status, stderr),
+      osEnded: (status, stderr) => this.#osEnded(status, stderr),
     });
-    this.notify("start", { options: JSON.stringify(options), source });
-    for (const snippet of this.#snippets.splice(0)) this.notify("residentExec", snippet);
-    // A signal that came before the start.
-    if (this.#killedBy !== 0) this.#end();
   }
 
   /** No OS process could be had, or the host broke the rules for it. */
   fail(errorCode: string, errorMessage: string): void {
-    this.#guest?.end();
+    this.#door?.end();
     this.#finish({ exitCode: 1, signal: 0, errorCode, errorMessage });
   }
 
@@ -202,7 +195,7 @@ export class Process {
     // Whom the host started speaks for all of the run.
     if (this.#sink !== undefined) this.#report(Buffer.from(`${errorCode}: ${errorMessage}\n`));
     this.#finish({ exitCode: 128 + SIGKILL, signal: SIGKILL, errorCode, errorMessage });
-    this.#guest?.end();
+    this.#door?.end();
   }
 
   /** A zombie has no arguments and no environment, only its name; answers what is free now. */
@@ -217,8 +210,8 @@ export class Process {
 
   residentExec(sequence: number, source: string): void {
     // Before its guest exists the snippet waits.
-    if (this.#guest === undefined) this.#snippets.push({ sequence, source });
-    else this.notify("residentExec", { sequence, source });
+    if (this.#door === undefined) this.#snippets.push({ sequence, source });
+    else this.#door.tell("residentExec", { sequence, source });
   }
 
   /** kill(2): a handler in the guest, or the default action. Answers 0 or -errno. */
@@ -226,16 +219,17 @@ export class Process {
     // A zombie takes every signal and does nothing.
     if (this.ended) return 0;
     if (signal === 0) return 0;
-    if (signal < 0 || signal > 64) return -Errno.EINVAL;
+    if (signal < 0 || signal > lastSignal) return -Errno.EINVAL;
     if (signal !== SIGKILL) {
       if (this.#handled.has(signal)) {
-        this.notify("signal", { signal });
+        this.#door?.signal(signal);
         return 0;
       }
       if (this.#ignored.has(signal) || ignoredByDefault.has(signal)) return 0;
     }
     this.#killedBy ||= signal;
-    if (this.#guest !== undefined) this.#end();
+    if (this.#door !== undefined) this.#end();
+    else this.#finish({ exitCode: 128 + signal, signal });
     return 0;
   }
 
@@ -246,12 +240,12 @@ export class Process {
 
   #end(): void {
     this.#measure();
-    this.#guest?.end();
+    this.#door?.end();
   }
 
   /** What it has used so far, or until it ended. */
   usage(): Usage {
-    return this.#used ?? (this.#guest === undefined ? nothingUsed : usageOf(this.#guest.pid));
+    return this.#used ?? (this.#door === undefined ? nothingUsed : usageOf(this.#door.osPid));
   }
 
   /** Before its OS process is gone; one that dies of itself has used nothing that anybody knows. */
@@ -266,212 +260,34 @@ export class Process {
     parent.childTime.systemUs += systemUs + this.childTime.systemUs;
   }
 
-  /** Sends an event to the guest. */
-  notify<K extends keyof typeof kernelEvents>(
-    name: K,
-    args: Message<(typeof kernelEvents)[K]["args"]>,
-  ): void {
-    const spec = kernelEvents[name];
-    this.#guest?.send(
-      encodeFrame(FrameKind.event, 0, spec.nr, spec.args as Schema, args as Message<Schema>),
-    );
-  }
-
-  /** Sends an event to every thread, of which the right one knows what it is about. */
-  #tellThreads<K extends keyof typeof kernelEvents>(
-    name: K,
-    args: Message<(typeof kernelEvents)[K]["args"]>,
-  ): void {
-    const { nr, args: schema } = kernelEvents[name];
-    const frame = encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>);
-    for (const { socket } of this.#threads) socket.send(frame);
-  }
-
-  #frame(thread: Thread, frame: Frame): void {
-    if (frame.kind === FrameKind.call) return this.#call(thread, frame);
-    if (frame.kind !== FrameKind.event) throw new MalformedMessage(`frame kind ${frame.kind}`);
-    const entry = eventsByNumber.get(frame.number);
-    if (entry === undefined) throw new MalformedMessage(`event ${frame.number} does not exist`);
-    const args = new Decoder(frame.payload).message(entry.spec.args as Schema) as any;
-    this.#event(thread, entry.name as keyof typeof guestEvents, args);
-  }
-
-  #call(thread: Thread, frame: Frame): void {
-    const { id, number } = frame;
-    const entry = callsByNumber.get(number);
-    if (entry === undefined) throw new MalformedMessage(`system call ${number} does not exist`);
-    const args = new Decoder(frame.payload).message(entry.spec.args as Schema);
-    const schema = entry.spec.result as Schema;
-    if (entry.name === "threadSocket") {
-      const opened = this.#openThread(thread, id);
-      // Otherwise the reply went out with the descriptor.
-      if (opened < 0) this.#reply(thread, id, number, schema, opened);
-      return;
-    }
-    const result: unknown =
-      entry.name === "flowShutdown"
-        ? thread.flows.shutdown((args as { flow: number }).flow)
-        : dispatch(this, entry.name as Parameters<typeof dispatch>[1], args as never);
-    frame.released = entry.name === "write" && this.#copies((args as { fd: number }).fd);
-    if (!(result instanceof Deferred)) return this.#reply(thread, id, number, schema, result);
-    const bytes = frame.payload.length;
-    if (
-      thread.calls.size >= limits.pendingCalls ||
-      this.vm.pendingCallBytes + bytes > limits.pendingCallBytes
-    ) {
-      result.cancel();
-      return this.#reply(thread, id, number, schema, -Errno.EAGAIN);
-    }
-    const pending = {
-      cancel: (): void => {
-        this.vm.pendingCallBytes -= bytes;
-        result.cancel();
-      },
-    };
-    thread.calls.add(pending);
-    this.vm.pendingCallBytes += bytes;
-    result.whenSettled((answer) => {
-      thread.calls.delete(pending);
-      this.vm.pendingCallBytes -= bytes;
-      if (this.ended) return;
-      try {
-        this.#reply(thread, id, number, schema, answer);
-      } catch (error) {
-        // Whoever settled it does not answer for this guest.
-        this.#violation ??= error instanceof Error ? error.message : String(error);
-        this.#end();
-      }
-    });
-  }
-
-  /** Whether what `fd` names has copied, or is done with, all that it was given to write. */
-  #copies(fd: number): boolean {
-    const stream = this.descriptors.stream(fd);
-    return stream === undefined || stream.kind === "pipe" || stream.kind === "null";
-  }
-
-  #reply(thread: Thread, id: number, number: number, schema: Schema, result: unknown): void {
-    const failure =
-      typeof result === "number"
-        ? { errno: -result, message: "" }
-        : result instanceof Denial
-          ? { errno: -result.errno, message: result.message }
-          : undefined;
-    const reply =
-      failure === undefined
-        ? encodeFrame(FrameKind.reply, id, number, schema, result as Message<Schema>)
-        : encodeFrame(FrameKind.failure, id, number, guestFailure, failure);
-    const { socket } = thread;
-    if (!socket.send(reply) && socket.bufferedBytes > limits.replyBacklogBytes) {
-      this.#violation ??= "replies are not being read";
-      this.#guest?.end();
-    }
-  }
-
-  #newThread(socket: GuestSocket): Thread {
-    const { outputWindowBytes } = limits;
-    const flows = new FlowTable(
-      {
-        account: this.vm.account,
-        descriptors: this.descriptors,
-        isEnded: () => this.ended,
-        notifyFlow: (name, args) => {
-          const { nr, args: schema } = kernelEvents[name];
-          if (!this.ended)
-            socket.send(
-              encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>),
-            );
-        },
-        brokenPipe: () => this.brokenPipe(),
-      },
-      limits.flows,
-    );
-    return {
-      socket,
-      window: [0, outputWindowBytes, outputWindowBytes],
-      calls: new Set(),
-      flows,
-    };
-  }
-
-  /** Answers the call `id` of `via` with a socket for a new thread: 0, or -errno. */
-  #openThread(via: Thread, id: number): number {
-    if (this.ended) return -Errno.ESRCH;
-    if (this.#threads.size > this.vm.limits.threads * limits.socketsPerThread) return -Errno.EMFILE;
-    const { nr, result } = guestCalls.threadSocket;
-    const announcement = encodeFrame(FrameKind.reply, id, nr, result, {});
-    const socket = this.#guest!.openThread(via.socket, announcement, {
-      frame: (frame) => this.#frame(thread, frame),
-      closed: () => {
-        this.#threads.delete(thread);
-        cancelCalls(thread);
-      },
-    });
-    if (typeof socket === "number") return socket;
-    const thread = this.#newThread(socket);
-    this.#threads.add(thread);
-    return 0;
-  }
-
-  #event(thread: Thread, name: keyof typeof guestEvents, args: any): void {
+  #happened({ name, args }: ProcessEvent): void {
     switch (name) {
-      case "output":
-        return this.#output(thread, args.fd as number, args.data as Uint8Array);
       case "exit":
         this.#measure();
         // What the process does after this does not count; the OS process is ended in any case.
-        this.#finish({ exitCode: (args.code as number) & 0xff, signal: 0 });
-        return this.#guest!.end();
-      case "returnValue": {
-        const json = args.json as Uint8Array;
-        if (json.byteLength > limits.returnValueBytes)
+        this.#finish({ exitCode: args.code & 0xff, signal: 0 });
+        return this.#door!.end();
+      case "returnValue":
+        if (args.json.byteLength > limits.returnValueBytes)
           throw new MalformedMessage("returned value is too large");
-        this.#value = Buffer.from(json);
+        this.#value = Buffer.from(args.json);
         this.#returned = { returned: "json" };
         return;
-      }
       case "returnFailure":
         this.#value = nothing;
         this.#returned = {
           returned: "failure",
-          returnPath: String(args.path).slice(0, 1024),
-          returnReason: String(args.reason).slice(0, 256),
+          returnPath: args.path.slice(0, 1024),
+          returnReason: args.reason.slice(0, 256),
         };
         return;
       case "residentDone":
-        return this.#sink?.residentDone(args.sequence as number, args.exitCode as number);
+        return this.#sink?.residentDone(args.sequence, args.exitCode);
       case "signalHandler":
-        if (args.signal > 64) throw new MalformedMessage("signal number");
-        if (args.handled) this.#handled.add(args.signal as number);
-        else this.#handled.delete(args.signal as number);
-        return;
-      case "flowOpen":
-      case "flowRead":
-      case "flowWrite":
-      case "flowPass":
-      case "flowClose":
-        return thread.flows.event(name, args);
-      case "ready":
-        throw new MalformedMessage("ready after start");
+        if (args.signal > lastSignal) throw new MalformedMessage("signal number");
+        if (args.handled) this.#handled.add(args.signal);
+        else this.#handled.delete(args.signal);
     }
-  }
-
-  /** The quick way to the host's streams: no reply, only credit. */
-  #output(thread: Thread, fd: number, data: Uint8Array): void {
-    if (fd !== 1 && fd !== 2) throw new MalformedMessage(`output descriptor ${fd}`);
-    const size = data.byteLength;
-    thread.window[fd]! -= size;
-    if (thread.window[fd]! < 0) throw new MalformedMessage("output beyond the window");
-    const stream = this.descriptors.stream(fd);
-    if (stream instanceof HostOutput)
-      stream.forward(data, (bytes) => this.#grant(thread, fd, bytes));
-    else this.#grant(thread, fd, size);
-  }
-
-  #grant(thread: Thread, fd: number, bytes: number): void {
-    thread.window[fd] = Math.min(limits.outputWindowBytes, thread.window[fd]! + bytes);
-    const { nr, args } = kernelEvents.credit;
-    if (!this.ended) thread.socket.send(encodeFrame(FrameKind.event, 0, nr, args, { fd, bytes }));
   }
 
   #osEnded(status: number, stderr: string): void {
@@ -504,8 +320,10 @@ export class Process {
   #finish(end: Ending): void {
     if (this.ended) return;
     this.#used ??= nothingUsed;
+    this.#cancelStart?.();
+    this.#cancelStart = undefined;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
-    for (const thread of this.#threads) cancelCalls(thread);
+    this.#door?.close();
     this.budget.leave(this);
     this.watches.close();
     this.descriptors.closeAll();

@@ -5,6 +5,7 @@
  */
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Deferred } from "../io/deferred.js";
 import { admit } from "../policy/admission.js";
 import type { Denial } from "../policy/decision.js";
@@ -44,4 +45,10 @@ export function dispatch<K extends keyof Handlers>(
   return fs.bounded(() =>
     admit(process, name, args, (admitted) => fs.bounded(() => handlers[name](process, admitted))),
   );
+}
+
+/** Answers a call as it came through the door. */
+export function answer(process: Process, { name, args }: ProcessCall): GuestAnswer {
+  // Name and arguments are of one row; the type cannot say so for all rows at once.
+  return dispatch(process, name, args as never);
 }

@@ -22,6 +22,9 @@ import {
   X_OK,
 } from "../../abi/fcntl.js";
 import {
+  COPYFILE_EXCL,
+  COPYFILE_FICLONE,
+  COPYFILE_FICLONE_FORCE,
   ModuleKind,
   UvDirent,
   fsLimits,
@@ -33,6 +36,7 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { WatchList } from "../process/watches.js";
 import { PAGE_BYTES } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
+import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
 import { inSteps } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
@@ -68,9 +72,6 @@ const maxTimeMs = 8.64e15;
 const smallReadBytes = 64 * 1024;
 const maxPosition = 2 ** 63;
 const copyChunkBytes = 1024 * 1024;
-const COPYFILE_EXCL = 1;
-const COPYFILE_FICLONE = 2;
-const COPYFILE_FICLONE_FORCE = 4;
 
 /** Indexed by Linux' DT_* numbers. */
 const uvDirentOfLinux: readonly number[] = (() => {
@@ -436,6 +437,26 @@ export const fsHandlers: FsHandlers = {
   fsync(process, { fd }) {
     const file = fileOf(process, fd);
     return typeof file === "number" ? file : done(file.sync());
+  },
+
+  lock(process, { fd, steps }) {
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
+    if (steps.length % 3 !== 0 || steps.length > limits.lockSteps * 3) return -Errno.EINVAL;
+    for (let at = 0; at < steps.length; at += 3) {
+      const [kind, start, length] = steps.slice(at, at + 3) as [number, number, number];
+      if (kind !== 0 && kind !== 1 && kind !== 2) return -Errno.EINVAL;
+      const result = file.lock(kind, start, length);
+      if (result === -Errno.EAGAIN) return { taken: at / 3 };
+      if (result < 0) return result;
+    }
+    return { taken: steps.length / 3 };
+  },
+
+  locked(process, { fd, start, length }) {
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
+    return { locked: file.isLocked(start, length) };
   },
 
   readFd(process, { fd }) {

@@ -2,6 +2,7 @@
  * System calls about processes: decode → call → encode. Untrusted: every field of `args`.
  */
 import { Errno } from "../../abi/errno.js";
+import * as engineSymbols from "../../launcher/engine-symbols.js";
 import { enter, spawn } from "../process/launch.js";
 import { afterwards } from "../policy/decision.js";
 import type { Handlers } from "./dispatch.js";
@@ -15,6 +16,7 @@ type ProcessCalls =
   | "wait"
   | "setProcessGroup"
   | "priority"
+  | "sqliteEntry"
   | "usage";
 
 export const processHandlers: Pick<Handlers, ProcessCalls> = {
@@ -76,6 +78,11 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     if (uid !== 0 && nice < target.nice) return -Errno.EACCES;
     target.nice = nice;
     return { nice };
+  },
+
+  sqliteEntry() {
+    const distance = engineSymbols.distance("uv_loop_fork", "sqlite3_vfs_register");
+    return distance === undefined ? -Errno.ENOSYS : { distance };
   },
 
   usage(process) {

@@ -2,7 +2,7 @@
 import { vmLimitTable } from "../../protocol/limits.js";
 
 export const ControlKind = Object.freeze({
-  /** zygote → kernel: warmed; a = pid. */
+  /** zygote → kernel: it serves; a = the first process of its PID namespace or 0, b = bytes of JSON that follow: `IsolationReport[]`. */
   ready: 1,
   /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token. */
   fork: 2,
@@ -20,6 +20,15 @@ export const ControlKind = Object.freeze({
   memoryLimited: 8,
   /** kernel → zygote: the CPU time of a guest; a = pid, b = seconds. Not answered. */
   limitCpu: 9,
+  /**
+   * zygote → kernel: its heap has changed; it would measure what its guests write, while there are none.
+   * a = 1 when its heap is contiguous, b = huge pages of engine text.
+   */
+  stale: 10,
+  /** kernel → zygote: there are no guests now. */
+  measure: 11,
+  /** zygote → kernel: it can fork again; a = pages that guests copy ahead. */
+  measured: 12,
 } as const);
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */

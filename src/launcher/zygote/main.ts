@@ -15,15 +15,25 @@ import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
-import { ThreadSlots } from "../../guest/thread-slots.js";
+import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
 import type { GuestModules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import { closeAllFrom } from "../../sandbox/descriptors.js";
+import { reserveCallbacks } from "../../sandbox/callbacks.js";
 import * as libc from "../../sandbox/libc.js";
+import {
+  AddressSpace,
+  makeHeapContiguous,
+  moveToHugePage,
+  textRegions,
+} from "../../sandbox/pages.js";
+import type { PageList } from "../../sandbox/pages.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
-import { lockDown, measureBase, prepareLockDown, proveLockDown } from "./lock-down.js";
+import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
+import type { Prepared } from "./lock-down.js";
+import { rehearseInDress } from "./dress-rehearsal.js";
 import { rehearse } from "./rehearsal.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
@@ -38,6 +48,8 @@ const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
 const controlFd = 3;
+/** What sandbox/sqlite-vfs.ts registers in a thread that opens a database, and some more. */
+const callbacksPerThread = 28;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
 
@@ -57,7 +69,14 @@ export function main(modules: GuestModules, preload: (id: string) => void): void
 }
 
 async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
+  const space = AddressSpace.open();
+  const saved = {
+    contiguousHeap: space !== undefined && makeHeapContiguous(space) > 0,
+    hugeTextPages: 0,
+    pages: undefined as PageList | undefined,
+  };
   adoptEngineOptions(internalBinding, requireBuiltin);
+  reserveCallbacks((1 + threadSlots) * callbacksPerThread);
   const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
   const loadedByNode = moduleLoadList.length;
   let channel: Channel | undefined;
@@ -101,12 +120,11 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
-  prepareLockDown();
   const memory = {
     memoryBytes: guestMemoryBytes,
     mostMemoryBytes: vmLimitTable.memoryBytes.most,
   };
-  proveLockDown(memory);
+  const prepared = prepareLockDown(memory);
 
   const grow = (steps: (() => void)[]) =>
     steps.map((step) => () => {
@@ -120,8 +138,11 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     load!();
     idleSteps.push(...rest);
   };
-  serve(idleSteps, typeScript, (socket) => {
-    channel = new Channel(socket, () => {
+  idleSteps.push(...textSteps(space, () => saved.hugeTextPages++));
+  const become = (fds: readonly number[]): Channel => {
+    saved.pages?.populate();
+    becomeGuest(fds);
+    channel = new Channel(guestSocketFd, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
@@ -129,18 +150,48 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     lockDown(memory);
     channel.event("ready", {});
     void live(channel);
+    return channel;
+  };
+  const measure = (): boolean => {
+    if (space === undefined) return false;
+    saved.pages = undefined;
+    const measured = rehearseInDress(space, become);
+    if (measured === "guest") return true;
+    saved.pages = measured;
+    return false;
+  };
+  serve({ prepared, idleSteps, typeScript, become, measure, saved });
+}
+
+/** One step a huge page, until this Linux gives no more. */
+function textSteps(space: AddressSpace | undefined, moved: () => void): (() => void)[] {
+  if (space === undefined) return [];
+  let given = true;
+  return textRegions(space).map((region) => () => {
+    given &&= moveToHugePage(space, region);
+    if (given) moved();
   });
 }
 
-/**
- * Serves the kernel until it is gone, and takes one of `idleSteps` whenever it has
- * had nothing to do for a while, or much. Returns only in a forked guest, after `guest` ran.
- */
-function serve(
-  idleSteps: (() => void)[],
-  typeScript: () => void,
-  guest: (socket: number) => void,
-): void {
+interface Service {
+  prepared: Prepared;
+  /** Taken one by one whenever there is nothing to do, or much. */
+  idleSteps: (() => void)[];
+  typeScript: () => void;
+  /** In a fork: a new guest, with the descriptors that it was sent. */
+  become(fds: readonly number[]): Channel;
+  /** Renews what guests copy ahead, while there are none; true in a forked guest. */
+  measure(): boolean;
+  /** What a guest is spared so far. */
+  readonly saved: {
+    readonly contiguousHeap: boolean;
+    readonly hugeTextPages: number;
+    readonly pages: PageList | undefined;
+  };
+}
+
+/** Serves the kernel until it is gone. Returns only in a forked guest. */
+function serve({ prepared, idleSteps, typeScript, become, measure, saved }: Service): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   const send = (kind: number, a: number, b: number): void => {
@@ -151,14 +202,19 @@ function serve(
     if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
   };
   let forks = 0;
-  send(ControlKind.ready, libc.getpid(), 0);
+  const step = (): void => {
+    idleSteps.shift()?.();
+    if (idleSteps.length === 0)
+      send(ControlKind.stale, Number(saved.contiguousHeap), saved.hugeTextPages);
+  };
+  announce(send, prepared);
   for (;;) {
     const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
     const readable = libc.pollReadable(controlFd, waitMs);
-    if (readable === 0 && dying.size === 0) idleSteps.shift()?.();
+    if (readable === 0 && dying.size === 0 && idleSteps.length > 0) step();
     else if (forks >= forksPerStep) {
       forks = 0;
-      idleSteps.shift()?.();
+      if (idleSteps.length > 0) step();
     }
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);
@@ -176,20 +232,37 @@ function serve(
       forks++;
       const pid = libc.fork();
       if (pid === 0) {
-        becomeGuest(fds);
-        return guest(guestSocketFd);
+        become(fds);
+        return;
       }
       for (const fd of fds) libc.close(fd);
+      // Without its first process a PID namespace takes no more: the kernel process starts another zygote.
+      if (pid < 0 && lost(prepared.lifeline)) libc._exit(1);
       send(ControlKind.forked, a, pid);
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
+    } else if (kind === ControlKind.measure) {
+      if (measure()) return;
+      send(ControlKind.measured, saved.pages?.pages ?? 0, 0);
     } else if (kind === ControlKind.typeScript) typeScript();
     else if (kind === ControlKind.limitMemory) {
       const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
       send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));
     } else if (kind === ControlKind.limitCpu) limitCpu(a, message.readInt32LE(8));
   }
+}
+
+/** Says that it serves, and what its guests are confined by. */
+function announce(send: (kind: number, a: number, b: number) => void, prepared: Prepared): void {
+  const layers = Buffer.from(JSON.stringify(prepared.layers));
+  send(ControlKind.ready, prepared.firstPid, layers.length);
+  if (libc.write(controlFd, layers, 0, layers.length) !== layers.length) libc._exit(0);
+}
+
+/** Whether the process at the other end of the pipe is gone. */
+function lost(lifeline: number): boolean {
+  return lifeline >= 0 && (libc.pollWritable(lifeline, 0) & libc.POLLERR) !== 0;
 }
 
 /**

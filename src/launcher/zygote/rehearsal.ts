@@ -8,9 +8,8 @@
  */
 import { Channel } from "../../guest/channel.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
-import { kernelEvents } from "../../protocol/guest-calls.js";
-import { FrameKind, encodeFrame } from "../../protocol/frames.js";
-import type { Message, Schema } from "../../protocol/codec.js";
+import { guestWire } from "../../protocol/guest-calls.js";
+import { ServingPort } from "../../protocol/port.js";
 import * as libc from "../../sandbox/libc.js";
 import { SECCOMP_RET_ALLOW, buildStage2 } from "../../sandbox/seccomp.js";
 
@@ -55,6 +54,16 @@ await null;
 __return({ sum: 1 + 1, path: join("a", "b") });
 `;
 
+const kernelPort = new ServingPort(guestWire);
+
+/** The order that a guest in a rehearsal is given. */
+export function startFrame(): Buffer {
+  return kernelPort.event("start", {
+    options: JSON.stringify(options),
+    source: Buffer.from(source),
+  });
+}
+
 export interface RehearsalTools {
   internalBinding: (name: string) => any;
   requireBuiltin: (id: string) => any;
@@ -78,24 +87,18 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof pair === "number") throw new Error(`rehearsal: socketpair: errno ${-pair}`);
     const [guestEnd, kernelEnd] = pair;
-    const send = <K extends keyof typeof kernelEvents>(
-      name: K,
-      args: Message<(typeof kernelEvents)[K]["args"]>,
-    ): void => {
-      const { nr, args: schema } = kernelEvents[name];
-      const frame = encodeFrame(FrameKind.event, 0, nr, schema as Schema, args as Message<Schema>);
-      libc.write(kernelEnd, frame, 0, frame.length);
-    };
     const channel = new Channel(guestEnd, () => {
       throw new Error("rehearsal: the channel closed");
     });
     tools.use(channel);
     channel.attach(tools.internalBinding);
     channel.event("ready", {});
-    send("start", { options: JSON.stringify(options), source: Buffer.from(source) });
+    const start = startFrame();
+    libc.write(kernelEnd, start, 0, start.length);
     await tools.live(channel);
     // By the event loop, as everything after the start comes.
-    send("credit", { fd: 1, bytes: 1 });
+    const credit = kernelPort.event("credit", { fd: 1, bytes: 1 });
+    libc.write(kernelEnd, credit, 0, credit.length);
     await new Promise<void>((resolve) => setImmediate(resolve));
     channel.writeOutput(1, Buffer.from("text\n"));
     channel.event("exit", { code: 0 });

@@ -1,0 +1,133 @@
+/**
+ * Owns the way between a process and the OS process behind it: the guest with its threads, what
+ * they say and what they are told.
+ *
+ * Invariants: nothing is heard from a guest before it was attached or after its end; every thread
+ * is closed with the door; the VM's account holds one guest per door and one entry per thread.
+ * Untrusted: everything that threads send.
+ */
+import { Errno } from "../../abi/errno.js";
+import type { Guest } from "../../launcher/fork.js";
+import type { GuestSocket } from "../../launcher/guest-socket.js";
+import type { kernelEvents } from "../../protocol/guest-calls.js";
+import type { EventArgs } from "../../protocol/port.js";
+import { limits } from "../limits.js";
+import { GuestThread } from "./thread.js";
+import type { ThreadOwner } from "./thread.js";
+
+type Events = typeof kernelEvents;
+
+/** The process as its door sees it. */
+export interface DoorOwner extends Omit<ThreadOwner, "openThread" | "violated"> {
+  /** Workers it may have at one time. */
+  readonly threadLimit: number;
+  /** Its guest broke the rules and is being ended. */
+  violated(reason: string): void;
+  /** The OS process is gone; `status` is a wait status, or -1. */
+  osEnded(status: number, stderr: string): void;
+}
+
+export class GuestDoor {
+  readonly #owner: DoorOwner;
+  readonly #guest: Guest;
+  readonly #threads = new Set<GuestThread>();
+  readonly #main: GuestThread;
+  readonly #threadOwner: ThreadOwner;
+  #closed = false;
+
+  constructor(guest: Guest, owner: DoorOwner) {
+    this.#guest = guest;
+    this.#owner = owner;
+    this.#threadOwner = {
+      account: owner.account,
+      share: owner.share,
+      descriptors: owner.descriptors,
+      get ended() {
+        return owner.ended;
+      },
+      answer: (call) => owner.answer(call),
+      happened: (event) => owner.happened(event),
+      brokenPipe: () => owner.brokenPipe(),
+      violated: (reason) => {
+        owner.violated(reason);
+        this.end();
+      },
+      openThread: (via, announcement) => this.#openThread(via, announcement),
+    };
+    owner.account.force("guest");
+    this.#main = this.#newThread(guest.socket);
+    guest.attach({
+      ready: () => this.#main.ready(),
+      frame: (frame) => this.#main.frame(frame),
+      drained: () => this.#main.drained(),
+      violation: (reason) => owner.violated(reason),
+      ended: (status, stderr) => {
+        this.close();
+        owner.osEnded(status, stderr);
+      },
+    });
+  }
+
+  /** Of the OS process. */
+  get osPid(): number {
+    return this.#guest.pid;
+  }
+
+  /** Tells the main thread. */
+  tell<K extends keyof Events>(name: K, args: EventArgs<Events, K>): void {
+    this.#main.tell(name, args);
+  }
+
+  /** Tells every thread, of which the right one knows what it is about; those that do not read miss it. */
+  tellAll<K extends keyof Events>(name: K, args: EventArgs<Events, K>): void {
+    for (const thread of this.#threads) if (!thread.isBehind) thread.tell(name, args);
+  }
+
+  signal(signal: number): void {
+    this.#main.signal(signal);
+  }
+
+  /** Ends the OS process; nothing more is heard of it but its end. */
+  end(): void {
+    this.#guest.end();
+  }
+
+  /** Lets go of what its threads wait for. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const thread of this.#threads) this.#closeThread(thread);
+    this.#owner.account.give("guest");
+  }
+
+  #newThread(socket: GuestSocket): GuestThread {
+    const thread = new GuestThread(this.#threadOwner, socket);
+    this.#threads.add(thread);
+    return thread;
+  }
+
+  #closeThread(thread: GuestThread): void {
+    if (!this.#threads.delete(thread)) return;
+    thread.close();
+    if (thread !== this.#main) this.#owner.account.give("thread");
+  }
+
+  /** Answers a call of `via` with a socket for a new thread: 0, or -errno. */
+  #openThread(via: GuestThread, announcement: Buffer): number {
+    const { account, threadLimit } = this.#owner;
+    if (this.#threads.size > threadLimit * limits.socketsPerThread) return -Errno.EMFILE;
+    if (!account.take("thread")) return -Errno.EMFILE;
+    const socket = this.#guest.openThread(via.socket, announcement, {
+      ready: () => thread.ready(),
+      frame: (frame) => thread.frame(frame),
+      drained: () => thread.drained(),
+      closed: () => this.#closeThread(thread),
+    });
+    if (typeof socket === "number") {
+      account.give("thread");
+      return socket;
+    }
+    const thread = this.#newThread(socket);
+    return 0;
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * Owns one thread of a guest as the kernel serves it: the frames of its socket, its system calls
+ * that wait for an answer, its output windows and its flows.
+ *
+ * Invariants: a call is answered at most once, and not after the thread is gone; what it has not
+ * read is counted, and beyond a bound none of its calls is taken; what can be said once (signals,
+ * credit) waits as a sum and not as a queue; its VM's share of a turn is kept.
+ * Untrusted: every frame.
+ */
+import { Errno } from "../../abi/errno.js";
+import { MalformedMessage } from "../../protocol/codec.js";
+import type { Frame } from "../../protocol/frames.js";
+import { guestWire } from "../../protocol/guest-calls.js";
+import type { GuestTables, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
+import { ServingPort } from "../../protocol/port.js";
+import type { CallOf, EventArgs, EventOf } from "../../protocol/port.js";
+import type { GuestSocket } from "../../launcher/guest-socket.js";
+import { Deferred } from "../io/deferred.js";
+import { FlowTable } from "../io/flow.js";
+import { HostOutput } from "../io/host-stream.js";
+import { WaitQueue } from "../io/wait-queue.js";
+import { limits } from "../limits.js";
+import type { Account } from "../machine/account.js";
+import { Denial } from "../policy/decision.js";
+import type { DescriptorTable } from "../process/descriptors.js";
+import type { Answer } from "../syscalls/dispatch.js";
+import type { Share, Source } from "./turns.js";
+
+type Calls = GuestTables["calls"];
+export type GuestCall = CallOf<Calls>;
+/** Calls that the process answers; the others are about the door itself. */
+export type ProcessCall = Exclude<GuestCall, { name: "threadSocket" | "flowShutdown" }>;
+export type GuestEvent = EventOf<typeof guestEvents>;
+/** Events that mean something to the process. */
+export type ProcessEvent = Extract<
+  GuestEvent,
+  { name: "exit" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler" }
+>;
+export type GuestAnswer = Answer<object>;
+
+/** The process as its threads see it. */
+export interface ThreadOwner {
+  readonly account: Account;
+  readonly share: Share;
+  readonly descriptors: DescriptorTable;
+  readonly ended: boolean;
+  answer(call: ProcessCall): GuestAnswer;
+  happened(event: ProcessEvent): void;
+  brokenPipe(): void;
+  /** Ends the process for what its guest did. */
+  violated(reason: string): void;
+  /** Opens a socket for one more thread and says so over this one's: 0, or -errno. */
+  openThread(via: GuestThread, announcement: Buffer): number;
+}
+
+const port = new ServingPort(guestWire);
+
+export class GuestThread implements Source {
+  readonly #owner: ThreadOwner;
+  readonly #socket: GuestSocket;
+  /** System calls that wait for an answer. */
+  readonly #calls = new Set<() => void>();
+  readonly #flows: FlowTable;
+  /** Output it may still send, per descriptor, and what of its credit it has not been told. */
+  readonly #window: number[];
+  readonly #credit = [0, 0, 0];
+  /** Signals that it is told of as soon as it reads again; once each, as in signal(7). */
+  readonly #signals = new Set<number>();
+  /** Woken when it has read what was there for it. */
+  readonly #read = new WaitQueue();
+  #unreadBytes = 0;
+  #unread = 0;
+  #closed = false;
+
+  constructor(owner: ThreadOwner, socket: GuestSocket) {
+    const { outputWindowBytes } = limits;
+    this.#owner = owner;
+    this.#socket = socket;
+    this.#window = [0, outputWindowBytes, outputWindowBytes];
+    this.#flows = new FlowTable(
+      {
+        account: owner.account,
+        descriptors: owner.descriptors,
+        isEnded: () => owner.ended,
+        notifyFlow: (name, args) => this.tell(name, args),
+        brokenPipe: () => owner.brokenPipe(),
+        unread: () => (this.isBehind ? this.#read : undefined),
+      },
+      limits.flows,
+    );
+  }
+
+  get socket(): GuestSocket {
+    return this.#socket;
+  }
+
+  /** Whether so much waits for it that it gets nothing more for now. */
+  get isBehind(): boolean {
+    return this.#unreadBytes > limits.unreadPauseBytes;
+  }
+
+  // What comes from the guest.
+
+  /** Whether a frame may come now; otherwise `proceed` lets them come. */
+  ready(): boolean {
+    if (this.isBehind) {
+      this.#read.add(() => this.proceed());
+      return false;
+    }
+    return this.#owner.share.admits(this);
+  }
+
+  /** Takes one frame, and answers whether another may come, as `ready`. */
+  frame(frame: Frame): boolean {
+    const { share } = this.#owner;
+    const goesOn = share.serve(this, () => this.#take(frame));
+    if (!this.isBehind) return goesOn;
+    share.forget(this);
+    this.#read.add(() => this.proceed());
+    return false;
+  }
+
+  proceed(): void {
+    if (!this.#closed) this.#socket.proceed();
+  }
+
+  #take(frame: Frame): void {
+    port.take(
+      frame,
+      (call) => {
+        this.#call(call);
+        frame.released = call.name === "write" && this.#copies(call.args.fd);
+      },
+      (event) => this.#happened(event),
+    );
+  }
+
+  #call(call: GuestCall): void {
+    if (call.name === "threadSocket") {
+      const opened = this.#owner.ended
+        ? -Errno.ESRCH
+        : this.#owner.openThread(this, port.reply(call, {}));
+      // Otherwise the reply went out with the descriptor.
+      if (opened < 0) this.#reply(call, opened);
+      return;
+    }
+    const answer: GuestAnswer =
+      call.name === "flowShutdown"
+        ? this.#flows.shutdown(call.args.flow)
+        : this.#owner.answer(call);
+    if (answer instanceof Deferred) this.#await(call, answer);
+    else this.#reply(call, answer);
+  }
+
+  #await(call: GuestCall, answer: Deferred<object> | Deferred<object | Denial>): void {
+    const { account } = this.#owner;
+    const { argumentBytes } = call;
+    if (this.#calls.size >= limits.pendingCalls || !account.take("call", argumentBytes)) {
+      answer.cancel();
+      return this.#reply(call, -Errno.EAGAIN);
+    }
+    const cancel = (): void => {
+      account.give("call", argumentBytes);
+      answer.cancel();
+    };
+    this.#calls.add(cancel);
+    answer.whenSettled((result: object | number) => {
+      this.#calls.delete(cancel);
+      account.give("call", argumentBytes);
+      if (this.#owner.ended) return;
+      try {
+        this.#reply(call, result);
+      } catch (error) {
+        // Whoever settled it does not answer for this guest.
+        this.#owner.violated(error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+
+  /** Whether what `fd` names has copied, or is done with, all that it was given to write. */
+  #copies(fd: number): boolean {
+    const stream = this.#owner.descriptors.stream(fd);
+    return stream === undefined || stream.kind === "pipe" || stream.kind === "null";
+  }
+
+  #happened(event: GuestEvent): void {
+    switch (event.name) {
+      case "output":
+        return this.#output(event.args.fd, event.args.data);
+      case "flowOpen":
+      case "flowRead":
+      case "flowWrite":
+      case "flowPass":
+      case "flowClose":
+        return this.#flows.event(event);
+      case "ready":
+        throw new MalformedMessage("ready after start");
+      default:
+        return this.#owner.happened(event);
+    }
+  }
+
+  /** The quick way to the host's streams: no reply, only credit. */
+  #output(fd: number, data: Uint8Array): void {
+    if (fd !== 1 && fd !== 2) throw new MalformedMessage(`output descriptor ${fd}`);
+    const size = data.byteLength;
+    this.#window[fd]! -= size;
+    if (this.#window[fd]! < 0) throw new MalformedMessage("output beyond the window");
+    const stream = this.#owner.descriptors.stream(fd);
+    if (stream instanceof HostOutput) stream.forward(data, (bytes) => this.#grant(fd, bytes));
+    else this.#grant(fd, size);
+  }
+
+  #grant(fd: number, bytes: number): void {
+    if (this.#closed) return;
+    this.#window[fd] = Math.min(limits.outputWindowBytes, this.#window[fd]! + bytes);
+    this.#credit[fd]! += bytes;
+    if (this.#unread === 0) this.#tellSums();
+  }
+
+  // What goes to the guest.
+
+  signal(signal: number): void {
+    this.#signals.add(signal);
+    if (this.#unread === 0) this.#tellSums();
+  }
+
+  /** What has added up while it did not read. */
+  #tellSums(): void {
+    for (const fd of [1, 2]) {
+      const bytes = this.#credit[fd]!;
+      if (bytes === 0) continue;
+      this.#credit[fd] = 0;
+      this.tell("credit", { fd, bytes });
+    }
+    for (const signal of this.#signals) {
+      this.#signals.delete(signal);
+      this.tell("signal", { signal });
+    }
+  }
+
+  tell<K extends keyof typeof kernelEvents>(
+    name: K,
+    args: EventArgs<typeof kernelEvents, K>,
+  ): void {
+    if (!this.#owner.ended && !this.#closed) this.#send(port.event(name, args));
+  }
+
+  #reply(call: GuestCall, result: object | number): void {
+    if (typeof result === "number")
+      return this.#send(port.failure(call, { errno: -result, message: "" }));
+    if (result instanceof Denial)
+      return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
+    this.#send(port.reply(call, result as never));
+  }
+
+  #send(frame: Buffer): void {
+    if (this.#closed || this.#socket.send(frame)) return;
+    // It waits in this process until the guest reads.
+    const bytes = frame.length;
+    const { account } = this.#owner;
+    if (!account.take("unread", bytes)) {
+      if (this.#unreadBytes > limits.unreadFreeBytes)
+        return this.#owner.violated("answers and events are not being read");
+      account.force("unread", bytes);
+    }
+    this.#unread++;
+    this.#unreadBytes += bytes;
+    if (this.#unreadBytes > limits.unreadBytes)
+      this.#owner.violated("answers and events are not being read");
+  }
+
+  /** Its socket has taken all that waited. */
+  drained(): void {
+    this.#giveBack();
+    if (this.#closed) return;
+    this.#tellSums();
+    if (!this.isBehind) this.#read.wakeAll();
+  }
+
+  #giveBack(): void {
+    const { account } = this.#owner;
+    if (this.#unread === 0) return;
+    account.give("unread", this.#unreadBytes);
+    for (let other = 1; other < this.#unread; other++) account.give("unread");
+    this.#unread = 0;
+    this.#unreadBytes = 0;
+  }
+
+  /** The thread has ended, or its process. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const cancel of this.#calls) cancel();
+    this.#calls.clear();
+    this.#flows.closeAll();
+    this.#owner.share.forget(this);
+    this.#giveBack();
+  }
+}

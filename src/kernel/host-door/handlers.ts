@@ -1,0 +1,178 @@
+/**
+ * Owns what the SDK may ask of the kernel: machines, programs and requests to them, each by the
+ * number that the SDK gave it.
+ *
+ * Invariants: a number means nothing after its machine was disposed or its program has ended.
+ * Untrusted: program text, output and results. The SDK is trusted.
+ */
+import { readdirSync } from "node:fs";
+import { Errno } from "../../abi/errno.js";
+import type { GuestPool } from "../../launcher/pool.js";
+import type {
+  HostFetchRequest,
+  KernelStats,
+  ProcessOptions,
+  VmOptions,
+} from "../../protocol/host-calls.js";
+import type { Answer } from "../../protocol/permissions.js";
+import type { ToolDescriptor } from "../../protocol/tools.js";
+import { totalUsage } from "../machine/account.js";
+import { Vm, VmOptionError } from "../machine/vm.js";
+import type { VmServices } from "../machine/vm.js";
+import { HostFetchError, hostFetch } from "../net/host-http.js";
+import type { CallHandlers, Emit, EventHandlers } from "./door.js";
+import { HostError } from "./error.js";
+import { createHostFiles, fileError } from "./files.js";
+import { HostProgram, StartFailure } from "./program.js";
+
+export class HostHandlers {
+  readonly #pool: GuestPool;
+  readonly #services: VmServices;
+  readonly #emit: Emit;
+  readonly #vms = new Map<number, Vm>();
+  /** Programs by the SDK's handle, which is unique per connection. */
+  readonly #programs = new Map<number, HostProgram>();
+  /** Ways to give up requests of the host, by the SDK's number. */
+  readonly #fetches = new Map<number, () => void>();
+  readonly #files = createHostFiles((handle) => this.#vmOf(handle));
+
+  constructor(pool: GuestPool, services: VmServices, emit: Emit) {
+    this.#pool = pool;
+    this.#services = services;
+    this.#emit = emit;
+  }
+
+  readonly calls: CallHandlers = {
+    ping: () => ({}),
+    createVm: ({ vm, options }) => this.#createVm(vm, JSON.parse(options) as VmOptions),
+    disposeVm: ({ vm }) => {
+      this.#vms.get(vm)?.dispose();
+      this.#vms.delete(vm);
+      return {};
+    },
+    ...this.#files.handlers,
+    spawn: ({ vm, process, options, source }) =>
+      this.#spawn(vm, process, JSON.parse(options) as ProcessOptions, source),
+    registerTools: ({ vm, tools }) => {
+      this.#vmOf(vm).registerTools(JSON.parse(tools) as ToolDescriptor[]);
+      return {};
+    },
+    fetch: ({ vm, fetch, port, request, body }) =>
+      this.#fetch(vm, fetch, port, JSON.parse(request) as HostFetchRequest, body),
+    stats: () => ({ json: JSON.stringify(this.#stats()) }),
+  };
+
+  readonly events: EventHandlers = {
+    stdin: ({ process, data }) => this.#programs.get(process)?.writeStdin(data),
+    closeStdin: ({ process }) => this.#programs.get(process)?.closeStdin(),
+    kill: ({ process, signal }) => void this.#programs.get(process)?.process.signal(signal),
+    credit: ({ process, stream, bytes }) => this.#programs.get(process)?.credit(stream, bytes),
+    cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
+    residentExec: ({ process, sequence, source }) =>
+      this.#programs.get(process)?.process.residentExec(sequence, source),
+    judged: ({ id, answers }) =>
+      this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
+    toolDone: ({ id, ok, json }) =>
+      this.#services.requests.toolDone(id, { ok, json: Buffer.from(json) }),
+  };
+
+  #vmOf(handle: number): Vm {
+    const vm = this.#vms.get(handle);
+    if (vm === undefined)
+      throw new HostError("ERR_SECURE_EXEC_DISPOSED", "the runtime was disposed");
+    return vm;
+  }
+
+  #createVm(handle: number, options: VmOptions): Record<never, never> {
+    let vm: Vm;
+    try {
+      vm = new Vm(handle, options, this.#services);
+    } catch (error) {
+      if (error instanceof VmOptionError)
+        throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+      throw error;
+    }
+    vm.network.announceTo({
+      listenerAdded: (info) =>
+        this.#emit("listenerAdded", { vm: handle, listener: JSON.stringify(info) }),
+      listenerRemoved: (id) => this.#emit("listenerRemoved", { vm: handle, id }),
+    });
+    vm.onDispose(() => this.#files.release(vm));
+    this.#vms.set(handle, vm);
+    return {};
+  }
+
+  #spawn(
+    vmHandle: number,
+    handle: number,
+    options: ProcessOptions,
+    source: Uint8Array,
+  ): { pid: number } {
+    if (options.language === "ts") this.#pool.expectTypeScript();
+    const to = { vm: vmHandle, process: handle };
+    const emit = this.#emit;
+    const vm = this.#vmOf(vmHandle);
+    const program = HostProgram.start(vm, options, Buffer.from(source), {
+      output: (stream, data) => emit("output", { ...to, stream, data }),
+      stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
+      residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
+      ended: (end, value) => {
+        this.#programs.delete(handle);
+        emit("exit", { ...to, end: JSON.stringify(end), value });
+      },
+    });
+    if (program instanceof StartFailure) {
+      if (program.errno !== -Errno.EAGAIN)
+        throw fileError(program.operation, program.path, program.errno);
+      throw new HostError(
+        "ERR_SECURE_EXEC_PROCESS_LIMIT",
+        `the VM runs ${vm.limits.processes} processes already; limits.processes allows more`,
+      );
+    }
+    this.#programs.set(handle, program);
+    return { pid: program.process.pid };
+  }
+
+  async #fetch(
+    vm: number,
+    handle: number,
+    port: number,
+    request: HostFetchRequest,
+    body: Uint8Array,
+  ): Promise<{ response: string; body: Uint8Array }> {
+    const { network } = this.#vmOf(vm);
+    try {
+      const answer = await hostFetch(network, port, request, Buffer.from(body), (cancel) =>
+        this.#fetches.set(handle, cancel),
+      );
+      return { response: JSON.stringify(answer.response), body: answer.body };
+    } catch (error) {
+      if (error instanceof HostFetchError) throw new HostError(error.code, error.message);
+      throw error;
+    } finally {
+      this.#fetches.delete(handle);
+    }
+  }
+
+  #stats(): KernelStats {
+    const pool = this.#pool;
+    return {
+      pid: process.pid,
+      zygotePid: pool.zygotePid,
+      vms: this.#vms.size,
+      processes: this.#programs.size,
+      idleGuests: pool.idleCount,
+      openFds: readdirSync("/proc/self/fd").length,
+      rssBytes: process.memoryUsage.rss(),
+      ...totalUsage(),
+      accounts: Object.fromEntries(
+        Array.from(this.#vms, ([vm, { account }]) => [
+          vm,
+          { ...account.usage, counts: account.counts },
+        ]),
+      ),
+      guestPids: pool.guestPids,
+      savings: pool.savings ?? { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 },
+    };
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Owns the two ends of a framed table: the one that calls and hears answers, and the one that
+ * serves. All four ends of the product's two sockets are one of them (guest and kernel, SDK and
+ * kernel), so frames are encoded and decoded by name here and nowhere else.
+ *
+ * Invariants: a message is decoded against the schema that this side's own table has for its
+ * number; a call is answered at most once; the values that handlers get have the types of the table.
+ * Untrusted: every frame given to `take`. What does not fit the table throws `MalformedMessage`.
+ */
+import { Decoder, MalformedMessage } from "./codec.js";
+import type { Message, Schema } from "./codec.js";
+import { FrameKind, encodeFrame } from "./frames.js";
+import type { Frame } from "./frames.js";
+import { byNumber } from "./table.js";
+import type { CallArgs, CallResult, CallSpec, CallTable, EventSpec, EventTable } from "./table.js";
+
+/** What is said on one socket. */
+export interface Tables {
+  readonly calls: CallTable;
+  /** One-way messages of the end that calls. */
+  readonly callerEvents: EventTable;
+  /** One-way messages of the end that serves. */
+  readonly serverEvents: EventTable;
+  /** Payload of a call's failure. */
+  readonly failure: Schema;
+}
+
+interface Entry<S> {
+  readonly name: string;
+  readonly spec: S;
+}
+
+/** Tables with their rows by number; made once per process, by `wireOf`. */
+export interface Wire<T extends Tables> {
+  readonly tables: T;
+  readonly calls: ReadonlyMap<number, Entry<CallSpec>>;
+  readonly callerEvents: ReadonlyMap<number, Entry<EventSpec>>;
+  readonly serverEvents: ReadonlyMap<number, Entry<EventSpec>>;
+}
+
+export function wireOf<T extends Tables>(tables: T): Wire<T> {
+  return {
+    tables,
+    calls: byNumber(tables.calls),
+    callerEvents: byNumber(tables.callerEvents),
+    serverEvents: byNumber(tables.serverEvents),
+  };
+}
+
+export type EventArgs<E extends EventTable, K extends keyof E> = Message<E[K]["args"]>;
+
+/** An event as it arrived; `name` tells the type of `args`. */
+export type EventOf<E extends EventTable> = {
+  [K in keyof E & string]: { readonly name: K; readonly args: EventArgs<E, K> };
+}[keyof E & string];
+
+/** A call as it arrived; `name` tells the type of `args`, whose bytes are views of the frame. */
+export type CallOf<C extends CallTable> = {
+  [K in keyof C & string]: {
+    readonly name: K;
+    readonly args: CallArgs<C, K>;
+    readonly id: number;
+    /** Bytes of its arguments on the wire. */
+    readonly argumentBytes: number;
+  };
+}[keyof C & string];
+
+/** A call of one name, for whoever answers it. */
+export interface Answerable<K> {
+  readonly name: K;
+  readonly id: number;
+}
+
+function event<E extends EventTable, K extends keyof E>(
+  table: E,
+  name: K,
+  args: EventArgs<E, K>,
+): Buffer {
+  const { nr, args: schema } = table[name]!;
+  return encodeFrame(FrameKind.event, 0, nr, schema, args);
+}
+
+function heard<E extends EventTable>(
+  entries: ReadonlyMap<number, Entry<EventSpec>>,
+  frame: Frame,
+): EventOf<E> | undefined {
+  const entry = entries.get(frame.number);
+  if (entry === undefined) return undefined;
+  const args = new Decoder(frame.payload).message(entry.spec.args);
+  // The entry is a row of E, so name and arguments belong together.
+  return { name: entry.name, args } as EventOf<E>;
+}
+
+/** The end that serves calls. */
+export class ServingPort<T extends Tables> {
+  readonly #wire: Wire<T>;
+
+  constructor(wire: Wire<T>) {
+    this.#wire = wire;
+  }
+
+  /** Hands a frame to the one of two handlers that it is for. */
+  take(
+    frame: Frame,
+    call: (call: CallOf<T["calls"]>) => void,
+    happened: (event: EventOf<T["callerEvents"]>) => void,
+  ): void {
+    if (frame.kind === FrameKind.event) {
+      const known = heard<T["callerEvents"]>(this.#wire.callerEvents, frame);
+      if (known === undefined) throw new MalformedMessage(`event ${frame.number} does not exist`);
+      return happened(known);
+    }
+    if (frame.kind !== FrameKind.call) throw new MalformedMessage(`frame kind ${frame.kind}`);
+    const entry = this.#wire.calls.get(frame.number);
+    if (entry === undefined) throw new MalformedMessage(`call ${frame.number} does not exist`);
+    call({
+      name: entry.name,
+      args: new Decoder(frame.payload).message(entry.spec.args),
+      id: frame.id,
+      argumentBytes: frame.payload.length,
+    } as CallOf<T["calls"]>);
+  }
+
+  /** The frame of an answer. Throws RangeError when it fits none. */
+  reply<K extends keyof T["calls"]>(
+    { name, id }: Answerable<K>,
+    result: CallResult<T["calls"], K>,
+  ): Buffer {
+    const spec = this.#wire.tables.calls[name as string]!;
+    return encodeFrame(FrameKind.reply, id, spec.nr, spec.result, result);
+  }
+
+  failure({ name, id }: Answerable<keyof T["calls"]>, why: Message<T["failure"]>): Buffer {
+    const { calls, failure } = this.#wire.tables;
+    return encodeFrame(FrameKind.failure, id, calls[name as string]!.nr, failure, why);
+  }
+
+  event<K extends keyof T["serverEvents"]>(name: K, args: EventArgs<T["serverEvents"], K>): Buffer {
+    return event<T["serverEvents"], K>(this.#wire.tables.serverEvents, name, args);
+  }
+}
+
+interface Pending {
+  readonly result: Schema;
+  readonly done: (result: unknown, failure: unknown) => void;
+}
+
+export interface CallingHandlers<T extends Tables> {
+  write(frame: Buffer): void;
+  event(event: EventOf<T["serverEvents"]>): void;
+  /** Bytes of a result as the caller may keep them; they come as views of the frame. */
+  own(view: Uint8Array): Uint8Array;
+  /** Something came that nobody asked for. */
+  unknown(what: string): void;
+}
+
+/** Exactly one of the two is there. */
+export type Done<T extends Tables, K extends keyof T["calls"]> = (
+  result: CallResult<T["calls"], K> | undefined,
+  failure: Message<T["failure"]> | undefined,
+) => void;
+
+/** The end that calls. */
+export class CallingPort<T extends Tables> {
+  readonly #wire: Wire<T>;
+  readonly #handlers: CallingHandlers<T>;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+
+  constructor(wire: Wire<T>, handlers: CallingHandlers<T>) {
+    this.#wire = wire;
+    this.#handlers = handlers;
+  }
+
+  /** Calls without an answer yet. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Sends a call; `done` hears its answer. Throws RangeError when the arguments fit no frame. */
+  call<K extends keyof T["calls"]>(name: K, args: CallArgs<T["calls"], K>, done: Done<T, K>): void {
+    const spec = this.#wire.tables.calls[name as string]!;
+    do this.#lastId = (this.#lastId + 1) >>> 0;
+    while (this.#lastId === 0 || this.#pending.has(this.#lastId));
+    const frame = encodeFrame(FrameKind.call, this.#lastId, spec.nr, spec.args, args);
+    this.#pending.set(this.#lastId, { result: spec.result, done: done as Pending["done"] });
+    this.#handlers.write(frame);
+  }
+
+  /** Sends a one-way message. Throws RangeError when it fits no frame. */
+  send<K extends keyof T["callerEvents"]>(name: K, args: EventArgs<T["callerEvents"], K>): void {
+    this.#handlers.write(event<T["callerEvents"], K>(this.#wire.tables.callerEvents, name, args));
+  }
+
+  take(frame: Frame): void {
+    if (frame.kind === FrameKind.event) {
+      const known = heard<T["serverEvents"]>(this.#wire.serverEvents, frame);
+      if (known === undefined) return this.#handlers.unknown(`event ${frame.number}`);
+      return this.#handlers.event(known);
+    }
+    const pending = this.#pending.get(frame.id);
+    if (pending === undefined) return this.#handlers.unknown(`answer to call ${frame.id}`);
+    const decoder = new Decoder(frame.payload);
+    if (frame.kind === FrameKind.failure) {
+      const why = decoder.message(this.#wire.tables.failure);
+      this.#pending.delete(frame.id);
+      return pending.done(undefined, why);
+    }
+    if (frame.kind !== FrameKind.reply)
+      return this.#handlers.unknown(`frame of kind ${frame.kind}`);
+    const result: Record<string, unknown> = decoder.message(pending.result);
+    for (const name in pending.result) {
+      if (pending.result[name] === "bytes")
+        result[name] = this.#handlers.own(result[name] as Uint8Array);
+    }
+    this.#pending.delete(frame.id);
+    pending.done(result, undefined);
+  }
+
+  /** Forgets every pending call; whoever made them learns of it in another way. */
+  abandon(): void {
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * Owns how the zygote's memory lies in pages: what a fork copies, and what every
+ * guest would otherwise fault in or copy one page at a time.
+ *
+ * Invariants: nothing here changes a byte that the engine reads; each saving is
+ * left out, with its reason, where this Linux refuses it. All of it runs in the
+ * zygote, except `PageList.populate`, which is the first thing a child does.
+ * Untrusted: nothing. What is measured is a rehearsed life, never a guest's.
+ */
+import { bind, close, errnoView, openLibrary, openReadOnly } from "./libc.js";
+
+const library = openLibrary();
+const nMmap = bind<[bigint, bigint, number, number, number, bigint], bigint>(
+  library,
+  "mmap",
+  ["u64", "u64", "i32", "i32", "i32", "i64"],
+  "i64",
+);
+const nMunmap = bind<[bigint, bigint], number>(library, "munmap", ["u64", "u64"], "i32");
+const nMprotect = bind<[bigint, bigint, number], number>(
+  library,
+  "mprotect",
+  ["u64", "u64", "i32"],
+  "i32",
+);
+const nMremap = bind<[bigint, bigint, bigint, number, bigint], bigint>(
+  library,
+  "mremap",
+  ["u64", "u64", "u64", "i32", "u64"],
+  "i64",
+);
+const nMadvise = bind<[bigint, bigint, number], number>(
+  library,
+  "madvise",
+  ["u64", "u64", "i32"],
+  "i32",
+);
+const nMemcpy = bind<[bigint, bigint, bigint], bigint>(
+  library,
+  "memcpy",
+  ["u64", "u64", "u64"],
+  "u64",
+);
+const nPread = bind<[number, Uint8Array, bigint, bigint], bigint>(
+  library,
+  "pread64",
+  ["i32", "buffer", "u64", "i64"],
+  "i64",
+);
+
+/** include/uapi/asm-generic/mman-common.h, include/uapi/linux/mman.h */
+const PROT_NONE = 0;
+const PROT_READ_WRITE = 3;
+const PROT_READ_EXEC = 5;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+const MAP_NORESERVE = 0x4000;
+const MAP_FIXED_NOREPLACE = 0x10_0000;
+const MREMAP_MAYMOVE_FIXED = 3;
+const MADV_HUGEPAGE = 14;
+const MADV_POPULATE_WRITE = 23;
+
+const pageBytes = 4096n;
+const hugeBytes = 2n * 1024n * 1024n;
+
+/** A line of /proc/self/maps. */
+interface Mapping {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly access: string;
+  readonly name: string;
+}
+
+const EINVAL = 22;
+
+/** The whole of a file of /proc that is open, or "". */
+function readAll(fd: number): string {
+  const parts: string[] = [];
+  const buffer = Buffer.alloc(64 * 1024);
+  for (let at = 0; ;) {
+    const got = Number(nPread(fd, buffer, BigInt(buffer.length), BigInt(at)));
+    if (got <= 0) return parts.join("");
+    parts.push(buffer.toString("latin1", 0, got));
+    at += got;
+  }
+}
+
+/**
+ * This process's memory as /proc shows it. Its files are opened once, while that is still
+ * allowed, and are among what a child closes first.
+ */
+export class AddressSpace {
+  readonly #maps: number;
+  readonly #smaps: number;
+  readonly pageMap: PageMap;
+
+  private constructor(maps: number, smaps: number, pageMap: number) {
+    this.#maps = maps;
+    this.#smaps = smaps;
+    this.pageMap = new PageMap(pageMap);
+  }
+
+  /** Undefined where /proc cannot be read. */
+  static open(): AddressSpace | undefined {
+    const fds = ["maps", "smaps", "pagemap"].map((name) => openReadOnly(`/proc/self/${name}`));
+    if (fds.every((fd) => fd >= 0)) return new AddressSpace(fds[0]!, fds[1]!, fds[2]!);
+    for (const fd of fds) if (fd >= 0) close(fd);
+    return undefined;
+  }
+
+  /** What is mapped, from the lowest address up. */
+  mappings(): Mapping[] {
+    return Array.from(
+      readAll(this.#maps).matchAll(/^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$/gm),
+      ([, from, to, access, name]) => ({
+        from: BigInt(`0x${from}`),
+        to: BigInt(`0x${to}`),
+        access: access!,
+        name: name!,
+      }),
+    );
+  }
+
+  /** Whether the 2 MiB at `address`, a mapping of their own, are one huge page. */
+  isHuge(address: bigint): boolean {
+    const text = readAll(this.#smaps);
+    const at = text.search(new RegExp(`^0*${address.toString(16)}-`, "m"));
+    return at >= 0 && /^AnonHugePages: +2048 kB/m.test(text.slice(at, at + 2048));
+  }
+}
+
+// --- page tables ---------------------------------------------------------------------------------
+
+/** V8 draws its hints below this address; OS::GetRandomMmapAddr in base/platform/platform-posix.cc. */
+const hintRange = 1n << 46n;
+/** Left free behind the C heap, which grows there. */
+const heapRoom = 1n << 36n;
+/** Nothing is mapped below; vm.mmap_min_addr is 64 KiB at most. */
+const lowest = 0x1_0000n;
+
+/**
+ * Makes the addresses that V8 asks for unavailable, so that its chunks come one below the
+ * other, where the kernel puts them, and share page tables instead of needing three each.
+ * Nothing is ever touched there, so it costs no memory. Answers how many holes were filled;
+ * under a limit of address space that is none.
+ */
+export function makeHeapContiguous(space: AddressSpace): number {
+  let filled = 0;
+  let at = lowest;
+  const fill = (to: bigint): void => {
+    if (to - at < hugeBytes) return;
+    const flags = MAP_PRIVATE_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    const got = nMmap(at, to - at, PROT_NONE, flags, -1, 0n);
+    if (got === at) filled++;
+    // A kernel before 4.17 takes the address for a hint.
+    else if (got !== -1n) nMunmap(got, to - at);
+  };
+  for (const { from, to, name } of space.mappings()) {
+    if (from >= hintRange) break;
+    fill(from);
+    at = name === "[heap]" ? to + heapRoom : to;
+  }
+  if (at < hintRange) fill(hintRange);
+  return filled;
+}
+
+// --- the engine's text ---------------------------------------------------------------------------
+
+/** The whole huge pages of the engine's text, lowest first. */
+export function textRegions(space: AddressSpace): bigint[] {
+  const text = space
+    .mappings()
+    .find(
+      ({ access, name, to, from }) =>
+        access === "r-xp" && name.startsWith("/") && to - from > 16n * hugeBytes,
+    );
+  const regions: bigint[] = [];
+  if (text === undefined) return regions;
+  let at = (text.from + hugeBytes - 1n) & -hugeBytes;
+  for (; at + hugeBytes <= text.to; at += hugeBytes) regions.push(at);
+  return regions;
+}
+
+/**
+ * Moves 2 MiB of the engine's text to a huge page, which all guests share and none faults in:
+ * a copy, made executable and put where the text was in one step. Answers whether it was moved;
+ * where this Linux gives no huge page, or no executable anonymous memory, the text stays.
+ */
+export function moveToHugePage(space: AddressSpace, region: bigint): boolean {
+  const roomBytes = 2n * hugeBytes;
+  const room = nMmap(0n, roomBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n);
+  if (room === -1n) return false;
+  const copy = (room + hugeBytes - 1n) & -hugeBytes;
+  if (copy > room) nMunmap(room, copy - room);
+  if (copy < room + hugeBytes) nMunmap(copy + hugeBytes, room + hugeBytes - copy);
+  const giveUp = (): boolean => {
+    nMunmap(copy, hugeBytes);
+    return false;
+  };
+  if (nMadvise(copy, hugeBytes, MADV_HUGEPAGE) < 0) return giveUp();
+  nMemcpy(copy, region, hugeBytes);
+  // Small pages would cost a fork more than the file's do.
+  if (nMprotect(copy, hugeBytes, PROT_READ_EXEC) < 0 || !space.isHuge(copy)) return giveUp();
+  const moved = nMremap(copy, hugeBytes, hugeBytes, MREMAP_MAYMOVE_FIXED, region);
+  return moved === region || giveUp();
+}
+
+// --- pages that every guest writes ---------------------------------------------------------------
+
+/** Bits 32 to 63 of an entry of /proc/<pid>/pagemap; Documentation/admin-guide/mm/pagemap.rst. */
+const FILE_OR_SHARED = 1 << 29;
+const MAPPED_ONCE = 1 << 24;
+const entryBytes = 8;
+const entriesPerRead = 8192;
+const mostRanges = 4096;
+
+/** This process's page table as /proc shows it. */
+class PageMap {
+  readonly #fd: number;
+  readonly #buffer = Buffer.alloc(entriesPerRead * entryBytes);
+  /** Low and high halves in turn. */
+  readonly #halves = new Int32Array(
+    this.#buffer.buffer,
+    this.#buffer.byteOffset,
+    2 * entriesPerRead,
+  );
+  /** Of each range: the mapping it is in, its first page there, its pages. */
+  readonly #found = new Int32Array(3 * mostRanges);
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /**
+   * The private pages that only this process has. A page that a single living child shares until
+   * it writes to it is here once the child has its own. `before` runs first; then, until all
+   * is read, nothing is allocated: each page that this process itself writes would count.
+   */
+  ownPages(mapped: readonly Mapping[], before: () => boolean): PageList | undefined {
+    const areas = mapped.filter(({ access }) => /^rw.p$/.test(access));
+    const starts = BigUint64Array.from(areas, ({ from }) => from / pageBytes);
+    const sizes = Int32Array.from(areas, ({ from, to }) => Number((to - from) / pageBytes));
+    if (!before()) return undefined;
+    let count = 0;
+    for (let area = 0; area < sizes.length && count < mostRanges; area++) {
+      for (let at = 0; at < sizes[area]!; at += entriesPerRead) {
+        const entries = Math.min(entriesPerRead, sizes[area]! - at);
+        const offset = (starts[area]! + BigInt(at)) * BigInt(entryBytes);
+        const got = nPread(this.#fd, this.#buffer, BigInt(entries * entryBytes), offset);
+        if (got !== BigInt(entries * entryBytes)) return undefined;
+        count = this.#collect(area, at, entries, count);
+      }
+    }
+    const ranges = new BigUint64Array(2 * count);
+    let pages = 0;
+    for (let i = 0; i < count; i++) {
+      const first = starts[this.#found[3 * i]!]! + BigInt(this.#found[3 * i + 1]!);
+      const size = this.#found[3 * i + 2]!;
+      ranges[2 * i] = first * pageBytes;
+      ranges[2 * i + 1] = BigInt(size) * pageBytes;
+      pages += size;
+    }
+    return new PageList(ranges, pages);
+  }
+
+  #collect(area: number, at: number, entries: number, found: number): number {
+    let count = found;
+    for (let i = 0; i < entries; i++) {
+      const high = this.#halves[2 * i + 1]!;
+      // The sign is the present bit.
+      if (high >= 0 || (high & FILE_OR_SHARED) !== 0 || (high & MAPPED_ONCE) === 0) continue;
+      const last = 3 * (count - 1);
+      if (
+        count > 0 &&
+        this.#found[last] === area &&
+        this.#found[last + 1]! + this.#found[last + 2]! === at + i
+      ) {
+        this.#found[last + 2]! += 1;
+      } else if (count < mostRanges) {
+        this.#found[3 * count] = area;
+        this.#found[3 * count + 1] = at + i;
+        this.#found[3 * count + 2] = 1;
+        count++;
+      }
+    }
+    return count;
+  }
+}
+
+/** Ranges of pages that every guest writes, to be copied in one go. */
+export class PageList {
+  /** Addresses and sizes in turn. */
+  readonly #ranges: BigUint64Array;
+  readonly pages: number;
+
+  constructor(ranges: BigUint64Array, pages: number) {
+    this.#ranges = ranges;
+    this.pages = pages;
+  }
+
+  /** In the child. A range that is gone by then is no harm: what it lacks is copied when it is written. */
+  populate(): void {
+    const ranges = this.#ranges;
+    for (let i = 0; i < ranges.length; i += 2) {
+      // EINVAL: a Linux before 5.14.
+      if (nMadvise(ranges[i]!, ranges[i + 1]!, MADV_POPULATE_WRITE) < 0 && errnoView[0] === EINVAL)
+        return;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// What guests are spared of faults and page tables, and that machines which refuse it work as well.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { sharedConnection } from "../../dist/sdk/sidecar-process.js";
+import { machine } from "../support/machines.mjs";
+
+async function savings() {
+  const connection = await sharedConnection();
+  return JSON.parse((await connection.call("stats", {})).json).savings;
+}
+
+/** The zygote measures once it is warm and nobody runs anything. */
+async function warm() {
+  for (;;) {
+    const saved = await savings();
+    if (saved.pagesAhead > 0) return saved;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const readable = (() => {
+  try {
+    closeSync(openSync("/proc/self/pagemap", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+test(
+  "a warm zygote knows which pages its guests write, and measures anew when it has changed",
+  { skip: readable ? false : "/proc/self/pagemap cannot be read here" },
+  async () => {
+    const rt = await machine({});
+    const first = await warm();
+    assert.equal(first.contiguousHeap, true);
+    // A guest writes some hundred pages; a list of thousands would be of the zygote's own.
+    assert.ok(first.pagesAhead > 50 && first.pagesAhead < 1500, `${first.pagesAhead} pages`);
+    const { value } = await rt.run("__return(1 + 1)");
+    assert.equal(value, 2);
+  },
+);
+
+test("programs that were on their way when the zygote measured are answered right", async () => {
+  const rt = await machine({});
+  const rounds = Array.from({ length: 60 }, async (_, i) => {
+    await new Promise((resolve) => setTimeout(resolve, i * 40));
+    return (await rt.run(`__return(${i})`)).value;
+  });
+  assert.deepEqual(
+    await Promise.all(rounds),
+    rounds.map((_, i) => i),
+  );
+});
+
+test("a host with a limit of address space runs programs at the old price", async () => {
+  const program = `
+    import { NodeRuntime } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    const rt = await NodeRuntime.create();
+    console.log((await rt.run("__return(2 + 3)")).value);
+    await rt.dispose();`;
+  // 100 GiB: the engine's own reservations fit, 64 TiB do not.
+  const { stdout } = await promisify(execFile)(
+    "sh",
+    ["-c", 'ulimit -v 104857600; exec "$0" --input-type=module -e "$1"', process.execPath, program],
+    { timeout: 120_000 },
+  );
+  assert.equal(stdout.trim(), "5");
+});
