@@ -63,7 +63,7 @@ export const callBounds = {
   fchown: onFile("fchown", ", uid: 0xffffffff, gid: 0xffffffff"),
   futimes: onFile("futimes", ", atimeMs: 1, mtimeMs: 1"),
   ftruncate: `${sparse}
-    for (let i = 0; i < 3000; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 65536 });
+    for (let i = 0; i < 300; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 65536 });
     for (let i = 44; i >= 0; i--) sys("ftruncate", { fd: hole, length: 2 ** i });`,
   fsync: onFile("fsync", ""),
   readFd: `const { reader } = sys("pipe", {}); ${waiting("readFd", "{ fd: reader }")}`,
@@ -74,7 +74,7 @@ export const callBounds = {
   copyFile: `${sparse}
     for (let i = 0; i < 200; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 2 ** 33 });
     for (const to of ["/dev/null", "/dev/full", "/tmp/copy"]) sys("copyFile", { from: "/tmp/hole", to, mode: 0 });
-    for (let i = 0; i < 5000; i++) post("copyFile", { from: "/tmp/hole", to: "/tmp/copy" + (i % 100), mode: 0 });
+    for (let i = 0; i < 40; i++) post("copyFile", { from: "/tmp/hole", to: "/tmp/copy" + (i % 4), mode: 0 });
     wait();`,
   stat: onPath("stat", ", follow: true"),
   access: onPath("access", ", mode: 0"),
@@ -103,8 +103,12 @@ export const callBounds = {
   watch: `sys("mkdir", { path: "/tmp/w", mode: 0o755, recursive: true });
     fill(() => sys("watch", { path: "/tmp/w" }));
     fill(() => sys("watch", { path: "/mnt/host" }));
-    for (let i = 0; i < 300; i++) sys("mkdir", { path: "/tmp/w/" + "n".repeat(200) + i, mode: 0o755, recursive: false });`,
+    for (let i = 0; i < 20; i++) sys("mkdir", { path: "/tmp/w/" + "n".repeat(200) + i, mode: 0o755, recursive: false });`,
   unwatch: `for (let i = 0; i < 20_000; i++) sys("unwatch", { watch: i });`,
+  lock: `${sparse}
+    fill((i) => { const done = sys("lock", { fd: hole, steps: Array.from({ length: 16 }, (_, n) => [1, (i * 16 + n) * 4, 1]).flat() });
+      return typeof done === "number" ? done : 0; });`,
+  locked: `${sparse} for (let i = 0; i < 1000; i++) sys("locked", { fd: hole, start: 0, length: 2 ** 40 });`,
   moduleStat: `${deepLinks} for (let i = 0; i < 5; i++) sys("moduleStat", { path: chain + "/a".repeat(16) + "/node_modules" });`,
   packageScope: `${deepLinks} for (let i = 0; i < 5; i++) sys("packageScope", { directory: below, root: true });`,
   readPackage: onPath("readPackage"),
@@ -135,7 +139,7 @@ export const callBounds = {
   resolve: `for (let i = 0; i < 5; i++) sys("resolve", { hostname: ${longName}, family: 4 });
     for (let i = 0; i < 1000; i++) sys("resolve", { hostname: "n".repeat(60) + i + ".localhost", family: 0 });`,
   nameOf: `for (let i = 0; i < 5; i++) sys("nameOf", { address: ${longName}, port: 80 });`,
-  dnsQuery: `for (let i = 0; i < 5; i++) sys("dnsQuery", { type: ${longName}, name: ${longName} });
+  dnsQuery: `for (let i = 0; i < 5; i++) sys("dnsQuery", { type: ${longName}, name: "n" });
     for (let i = 0; i < 5; i++) sys("dnsQuery", { type: "A", name: ${longName} });`,
   sendTo: `${udp}
     for (let i = 0; i < 200; i++) sys("sendTo", { fd: sender, address: "127.0.0.1", port: 5000, data: new Uint8Array(65_507) });
@@ -170,8 +174,10 @@ export const callBounds = {
   wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
+  priority: `for (let i = 0; i < 5000; i++) sys("priority", { pid: 0, nice: i % 64 });`,
+  sqliteEntry: `for (let i = 0; i < 2000; i++) sys("sqliteEntry", {});`,
   usage: `for (let i = 0; i < 2000; i++) sys("usage", {});`,
-  callTool: `for (let i = 0; i < 100; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
+  callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
     for (let i = 0; i < 5; i++) sys("describeTools", { name: ${longName} });`,
@@ -207,8 +213,9 @@ export const eventBounds = {
   ready: `tell("ready", {}); wait();`,
   exit: `tell("exit", { code: 0 });`,
   output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
-  returnValue: `for (let i = 0; i < 20; i++) tell("returnValue", { json: text(JSON.stringify("r".repeat(6 * 1024 * 1024))) }); wait();`,
-  returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: ${longName} }); wait();`,
+  returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
+    for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
+  returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,
   signalHandler: `for (let i = 0; i < 20_000; i++) tell("signalHandler", { signal: i % 65, handled: i % 2 === 0 }); wait();`,
 };
