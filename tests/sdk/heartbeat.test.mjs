@@ -18,32 +18,36 @@ async function own() {
 
 const unresponsive = { code: "ERR_SECURE_EXEC_KERNEL_UNRESPONSIVE" };
 
-it("a stopped kernel is ended; every call on it rejects; the next create has a new one", options, async () => {
-  const { sidecar, rt } = await own();
-  let up;
-  const isUp = new Promise((resolve) => (up = resolve));
-  const running = rt.exec(forever, { onStdout: () => up() });
-  running.catch(() => undefined);
-  await isUp;
-  const { kernel, zygote, guests } = tree();
-  process.kill(kernel, "SIGSTOP");
-  const startedAt = performance.now();
-  const calls = [
-    running,
-    rt.run("1", { timeout: 200 }),
-    rt.readFile("/etc/passwd"),
-    rt.spawn("1"),
-    NodeRuntime.create({ sidecar }),
-  ];
-  for (const call of calls) await assert.rejects(call, unresponsive);
-  assert.ok(performance.now() - startedAt < limitMs + boundMs);
-  await until(() => [kernel, zygote, ...guests].every((pid) => !alive(pid)));
-  await rt.dispose();
-  const next = await NodeRuntime.create({ sidecar });
-  assert.equal((await next.run("__return(3)")).value, 3);
-  await next.dispose();
-  await sidecar.dispose();
-});
+it(
+  "a stopped kernel is ended; every call on it rejects; the next create has a new one",
+  options,
+  async () => {
+    const { sidecar, rt } = await own();
+    let up;
+    const isUp = new Promise((resolve) => (up = resolve));
+    const running = rt.exec(forever, { onStdout: () => up() });
+    running.catch(() => undefined);
+    await isUp;
+    const { kernel, zygote, guests } = tree();
+    process.kill(kernel, "SIGSTOP");
+    const startedAt = performance.now();
+    const calls = [
+      running,
+      rt.run("1", { timeout: 200 }),
+      rt.readFile("/etc/passwd"),
+      rt.spawn("1"),
+      NodeRuntime.create({ sidecar }),
+    ];
+    for (const call of calls) await assert.rejects(call, unresponsive);
+    assert.ok(performance.now() - startedAt < limitMs + boundMs);
+    await until(() => [kernel, zygote, ...guests].every((pid) => !alive(pid)));
+    await rt.dispose();
+    const next = await NodeRuntime.create({ sidecar });
+    assert.equal((await next.run("__return(3)")).value, 3);
+    await next.dispose();
+    await sidecar.dispose();
+  },
+);
 
 it("dispose of a runtime on a stopped kernel ends too", options, async () => {
   const { sidecar, rt } = await own();
