@@ -14,6 +14,7 @@ import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
+import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
@@ -361,6 +362,9 @@ export class Zygote {
   #nextToken = 1;
   #gone = false;
   #stderr = "";
+  #isolation: IsolationReport[] = [];
+  /** The first process of the guests' PID namespace: a child of this process, not of the zygote's. */
+  #firstPid = 0;
 
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
@@ -417,6 +421,11 @@ export class Zygote {
 
   get guestPids(): number[] {
     return [...this.#guests.keys()];
+  }
+
+  /** What its guests are confined by; empty before it is ready. */
+  get isolation(): readonly IsolationReport[] {
+    return this.#isolation;
   }
 
   /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
@@ -504,9 +513,18 @@ export class Zygote {
       const kind = this.#input.readUInt32LE(0);
       const a = this.#input.readInt32LE(4);
       const b = this.#input.readInt32LE(8);
+      if (kind === ControlKind.ready) {
+        const end = controlMessageBytes + b;
+        if (this.#input.length < end) return;
+        this.#firstPid = a;
+        const layers = this.#input.toString("utf8", controlMessageBytes, end);
+        this.#isolation = JSON.parse(layers) as IsolationReport[];
+        this.#input = this.#input.subarray(end);
+        ready();
+        continue;
+      }
       this.#input = this.#input.subarray(controlMessageBytes);
-      if (kind === ControlKind.ready) ready();
-      else if (kind === ControlKind.forked) this.#forked(a, b);
+      if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
       else if (kind === ControlKind.stale) {
         this.savings.contiguousHeap = a === 1;
@@ -556,6 +574,11 @@ export class Zygote {
     this.#gone = true;
     this.#watch();
     this.#control.destroy();
+    if (this.#firstPid !== 0) {
+      // It ends by itself when the zygote does; libuv knows nothing of it.
+      libc.kill(this.#firstPid, libc.SIGKILL);
+      libc.waitpid(this.#firstPid, 0);
+    }
     for (const fork of this.#pending.values()) {
       libc.close(fork.socket);
       libc.close(fork.stderr);

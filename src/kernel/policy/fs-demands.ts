@@ -4,28 +4,23 @@
  *
  * Untrusted: the arguments.
  */
-import {
-  O_ACCMODE,
-  O_CREAT,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_RDONLY,
-  O_TRUNC,
-  O_WRONLY,
-} from "../../abi/fcntl.js";
+import { O_ACCMODE, O_CREAT, O_EXCL, O_RDONLY, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
+import { COPYFILE_EXCL } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { Operation } from "../../protocol/permissions.js";
 import type { CallArgs } from "../../protocol/table.js";
+import { Last, lastOf, temporaryName } from "../fs/index.js";
 
 /** One operation on one path, or on the file that a descriptor stands for. */
 export interface Demand {
   readonly operation: Operation<"fs">;
-  readonly on: { readonly path: string; readonly follow: boolean } | { readonly fd: number };
+  /** `last`: how the call takes the end of the path, so that what is judged is what it touches. */
+  readonly on: { readonly path: string; readonly last: Last } | { readonly fd: number };
   /** The other path of the same call. */
   readonly to?: string;
   /**
-   * "tree": everything below counts, too. "missing": and every directory above that does not
-   * exist. "moved": the first of two demands, whose content gets the name of the second.
+   * "tree": everything below counts, too. "missing": and every directory above that would be made.
+   * "moved": the first of two demands, whose content gets the name of the second.
    */
   readonly also?: "tree" | "missing" | "moved";
 }
@@ -36,17 +31,20 @@ type Demands = {
   readonly [K in keyof Calls]: ((args: CallArgs<Calls, K>) => Demand[]) | "opened";
 };
 
-function at(operation: Operation<"fs">, path: string, follow = true): Demand {
-  return { operation, on: { path, follow } };
+function at(operation: Operation<"fs">, path: string, last: Last): Demand {
+  return { operation, on: { path, last } };
+}
+
+function object(follow: boolean): Last {
+  return follow ? Last.Follow : Last.NoFollow;
 }
 
 function opening(path: string, flags: number): Demand[] {
   const access = flags & O_ACCMODE;
-  const follow = (flags & O_NOFOLLOW) === 0 && (flags & (O_CREAT | O_EXCL)) !== (O_CREAT | O_EXCL);
   const demands: Demand[] = [];
-  if (access !== O_WRONLY) demands.push(at("read", path, follow));
+  if (access !== O_WRONLY) demands.push(at("read", path, lastOf(flags)));
   if (access !== O_RDONLY || (flags & (O_CREAT | O_TRUNC)) !== 0)
-    demands.push(at("write", path, follow));
+    demands.push(at("write", path, lastOf(flags)));
   return demands;
 }
 
@@ -66,39 +64,44 @@ export const fsDemands: Demands = {
   readFd: "opened",
   readFile: ({ path, flags }) => opening(path, flags),
   writeFile: ({ path, flags }) => opening(path, flags),
-  copyFile: ({ from, to }) => [at("read", from), at("write", to)],
-  stat: ({ path, follow }) => [at("stat", path, follow)],
-  access: ({ path }) => [at("exists", path)],
-  mkdir: ({ path, recursive }) => [
-    { ...at("mkdir", path, recursive), ...(recursive && { also: "missing" as const }) },
+  copyFile: ({ from, to, mode }) => [
+    at("read", from, Last.Follow),
+    at("write", to, lastOf(O_WRONLY | O_CREAT | ((mode & COPYFILE_EXCL) !== 0 ? O_EXCL : 0))),
   ],
-  rmdir: ({ path }) => [at("rm", path, false)],
-  unlink: ({ path }) => [at("rm", path, false)],
+  stat: ({ path, follow }) => [at("stat", path, object(follow))],
+  access: ({ path }) => [at("exists", path, Last.Follow)],
+  mkdir: ({ path, recursive }) => [
+    { ...at("mkdir", path, Last.Entry), ...(recursive && { also: "missing" as const }) },
+  ],
+  rmdir: ({ path }) => [at("rm", path, Last.Entry)],
+  unlink: ({ path }) => [at("rm", path, Last.Entry)],
   rm: ({ path, recursive }) => [
-    { ...at("rm", path, false), ...(recursive && { also: "tree" as const }) },
+    { ...at("rm", path, Last.Entry), ...(recursive && { also: "tree" as const }) },
+    // What it is, which the call asks first.
+    at("rm", path, Last.NoFollow),
   ],
   rename: ({ from, to }) => [
-    { ...at("rename", from, false), to, also: "moved" },
-    at("rename", to, false),
+    { ...at("rename", from, Last.Entry), to, also: "moved" },
+    at("rename", to, Last.Entry),
   ],
   link: ({ from, to }) => [
-    { ...at("link", from, false), to, also: "moved" },
-    at("link", to, false),
+    { ...at("link", from, Last.NoFollow), to, also: "moved" },
+    at("link", to, Last.Entry),
   ],
-  symlink: ({ target, path }) => [{ ...at("symlink", path, false), to: target }],
-  readlink: ({ path }) => [at("readlink", path, false)],
-  realpath: ({ path }) => [at("stat", path)],
-  readdir: ({ path }) => [at("readdir", path)],
-  chmod: ({ path }) => [at("chmod", path)],
-  chown: ({ path, follow }) => [at("chown", path, follow)],
-  utimes: ({ path, follow }) => [at("utimes", path, follow)],
-  mkdtemp: ({ prefix }) => [at("mkdir", `${prefix}XXXXXX`, false)],
-  statfs: ({ path }) => [at("stat", path)],
+  symlink: ({ target, path }) => [{ ...at("symlink", path, Last.Entry), to: target }],
+  readlink: ({ path }) => [at("readlink", path, Last.NoFollow)],
+  realpath: ({ path }) => [at("stat", path, Last.Follow)],
+  readdir: ({ path }) => [at("readdir", path, Last.Follow)],
+  chmod: ({ path }) => [at("chmod", path, Last.Follow)],
+  chown: ({ path, follow }) => [at("chown", path, object(follow))],
+  utimes: ({ path, follow }) => [at("utimes", path, object(follow))],
+  mkdtemp: ({ prefix }) => [at("mkdir", prefix && temporaryName(prefix), Last.Entry)],
+  statfs: ({ path }) => [at("stat", path, Last.Follow)],
   // Of a directory it tells the names.
-  watch: ({ path }) => [at("stat", path), at("readdir", path)],
+  watch: ({ path }) => [at("stat", path, Last.Follow), at("readdir", path, Last.Follow)],
   unwatch: "opened",
-  moduleStat: ({ path }) => [at("stat", path)],
+  moduleStat: ({ path }) => [at("stat", path, Last.Follow)],
   // What it found is judged afterwards; see admission.ts.
   packageScope: "opened",
-  readPackage: ({ path }) => [at("read", path)],
+  readPackage: ({ path }) => [at("read", path, Last.Follow)],
 };

@@ -22,6 +22,9 @@ import {
   X_OK,
 } from "../../abi/fcntl.js";
 import {
+  COPYFILE_EXCL,
+  COPYFILE_FICLONE,
+  COPYFILE_FICLONE_FORCE,
   ModuleKind,
   UvDirent,
   fsLimits,
@@ -69,9 +72,6 @@ const maxTimeMs = 8.64e15;
 const smallReadBytes = 64 * 1024;
 const maxPosition = 2 ** 63;
 const copyChunkBytes = 1024 * 1024;
-const COPYFILE_EXCL = 1;
-const COPYFILE_FICLONE = 2;
-const COPYFILE_FICLONE_FORCE = 4;
 
 /** Indexed by Linux' DT_* numbers. */
 const uvDirentOfLinux: readonly number[] = (() => {
@@ -513,13 +513,20 @@ export const fsHandlers: FsHandlers = {
   stat(process, { path, follow }) {
     const bad = checkPath(path);
     if (bad < 0) return bad;
+    const stream = follow ? namedStream(process, path) : undefined;
+    if (stream !== undefined) return statValues(stream.stat());
     const stat = process.fs.stat(process.credentials, path, follow);
     return typeof stat === "number" ? stat : statValues(stat);
   },
 
   access(process, { path, mode }) {
     if ((mode & ~(R_OK | W_OK | X_OK | F_OK)) !== 0) return -Errno.EINVAL;
-    return done(checkPath(path) || process.fs.access(process.credentials, path, mode));
+    const bad = checkPath(path);
+    // A stream is its owner's to read and to write, and no program.
+    if (bad === 0 && namedStream(process, path) !== undefined) {
+      return done((mode & X_OK) === 0 ? 0 : -Errno.EACCES);
+    }
+    return done(bad || process.fs.access(process.credentials, path, mode));
   },
 
   mkdir(process, { path, mode, recursive }) {

@@ -2,7 +2,7 @@
 import { vmLimitTable } from "../../protocol/limits.js";
 
 export const ControlKind = Object.freeze({
-  /** zygote → kernel: warmed; a = pid. */
+  /** zygote → kernel: it serves; a = the first process of its PID namespace or 0, b = bytes of JSON that follow: `IsolationReport[]`. */
   ready: 1,
   /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token. */
   fork: 2,

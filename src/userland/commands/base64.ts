@@ -1,4 +1,4 @@
-/** Owns `base64` and `base32`. */
+/** Owns `base64`, `base32` and `basenc`. */
 import { CommandFailure, type Command, type CommandContext } from "../command.js";
 import { errorText } from "../support/errors.js";
 import { openInput, type ByteSource } from "../support/input.js";
@@ -56,18 +56,66 @@ const base32: Coding = {
   },
 };
 
+/** A digit for so many bits, without padding: base16 and base2. */
+function digits(base: 2 | 16, lastFirst = false): Coding {
+  const width = base === 16 ? 2 : 8;
+  const order = (text: string) => (lastFirst ? [...text].reverse().join("") : text);
+  return {
+    bytes: 1,
+    chars: width,
+    alphabet: base === 16 ? /[^0-9A-F]/g : /[^01]/g,
+    encode: (data) =>
+      [...data]
+        .map((byte) => order(byte.toString(base).toUpperCase().padStart(width, "0")))
+        .join(""),
+    decode(text) {
+      if (text.length % width !== 0 || this.alphabet.test(text)) return undefined;
+      const parts = text.match(base === 16 ? /../g : /.{8}/g) ?? [];
+      return Buffer.from(parts.map((part) => parseInt(order(part), base)));
+    },
+  };
+}
+
+/** Another coding's letters in place of this one's. */
+function renamed(coding: Coding, from: string, to: string): Coding {
+  const swap = (text: string, a: string, b: string) =>
+    [...text].map((char) => (a.includes(char) ? b[a.indexOf(char)]! : char)).join("");
+  const good = new RegExp(`^[${to.replace(/[-\\\]^]/g, "\\$&")}=]*$`);
+  return {
+    ...coding,
+    alphabet: new RegExp(`[^${to.replace(/[-\\\]^]/g, "\\$&")}=]`, "g"),
+    encode: (data) => swap(coding.encode(data), from, to),
+    decode: (text) => (good.test(text) ? coding.decode(swap(text, to, from)) : undefined),
+  };
+}
+
+const letters64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const codings: Record<string, () => Coding> = {
+  base64: () => base64,
+  base64url: () => renamed(base64, letters64, letters64.replace("+/", "-_")),
+  base32: () => base32,
+  base32hex: () => renamed(base32, letters32, "0123456789ABCDEFGHIJKLMNOPQRSTUV"),
+  base16: () => digits(16),
+  base2msbf: () => digits(2),
+  base2lsbf: () => digits(2, true),
+};
+
 export const main: Command = (context) => {
+  const named = context.name === "basenc";
   const options = parseOptions(context, "diw:", {
     decode: "d",
     "ignore-garbage": "i",
     "wrap=": "w",
+    ...(named ? Object.fromEntries(Object.keys(codings).map((name) => [name, name])) : {}),
   });
+  const chosen = named ? options.last(...Object.keys(codings)) : context.name;
+  if (chosen === undefined) throw usageFailure(context, "missing encoding type");
   const extra = options.operands[1];
   if (extra !== undefined) throw usageFailure(context, `extra operand ${quoted(extra)}`);
   const wrap = options.get("w") ?? "76";
   if (!/^\d+$/.test(wrap)) throw new CommandFailure(`invalid wrap size: ${quoted(wrap)}`);
   const name = options.operands[0] ?? "-";
-  const coding = context.name === "base32" ? base32 : base64;
+  const coding = (codings[chosen] ?? codings["base64"]!)();
   let source: ByteSource;
   try {
     source = openInput(context, name);

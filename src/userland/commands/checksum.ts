@@ -1,4 +1,4 @@
-/** Owns md5sum, sha1sum, sha224sum, sha256sum, sha384sum and sha512sum. */
+/** Owns md5sum, sha1sum, sha224sum, sha256sum, sha384sum, sha512sum and b2sum. */
 import { createHash } from "node:crypto";
 import { CommandFailure, type Command, type CommandContext } from "../command.js";
 import { errorText } from "../support/errors.js";
@@ -7,7 +7,8 @@ import { parseOptions, type Options } from "../support/options.js";
 import { fromBytes } from "../support/text.js";
 
 export const main: Command = (context) => {
-  const algorithm = context.name.replace(/sum$/, "");
+  const algorithm = context.name === "b2sum" ? "blake2b512" : context.name.replace(/sum$/, "");
+  const title = context.name === "b2sum" ? "BLAKE2b" : algorithm.toUpperCase();
   const options = parseOptions(context, "bctwz", {
     binary: "b",
     check: "c",
@@ -23,7 +24,7 @@ export const main: Command = (context) => {
   if (options.has("c")) return check(context, options, algorithm);
   const good = eachInput(context, options.operands, (source, name) => {
     const digest = digestOf(source, algorithm);
-    if (options.has("tag")) context.write(`${algorithm.toUpperCase()} (${name}) = ${digest}\n`);
+    if (options.has("tag")) context.write(`${title} (${name}) = ${digest}\n`);
     else if (options.has("z")) context.write(`${digest} ${options.has("b") ? "*" : " "}${name}\0`);
     else {
       const escaped = name.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
