@@ -42,6 +42,11 @@ export type {
   FsPermissionRequest as FsAccessRequest,
   NetworkPermissionRequest as NetworkAccessRequest,
 } from "./sdk/permissions.js";
+export type {
+  IsolationLayer,
+  IsolationOptions,
+  NodeRuntimeIsolationLayer,
+} from "./sdk/isolation.js";
 export type { NodeRuntimeLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
