@@ -6,7 +6,7 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
-import { unavailable } from "./bindings/diagnostics.js";
+import { unavailable } from "./unavailable.js";
 import type { KernelClient } from "./environment.js";
 
 /** A nice value that changes none. */
