@@ -6,6 +6,8 @@
  * an option with the value `undefined` counts as not given.
  * Untrusted: callers are trusted, but what they pass may come from elsewhere.
  */
+import { parseIsolation } from "./isolation.js";
+import type { IsolationOptions } from "./isolation.js";
 import { failure, invalidOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
@@ -69,6 +71,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   hostFunctions?: HostTools;
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
+  /** Layers between programs and the machine that must be there; see docs/isolation.md. */
+  isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
   jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
 }
@@ -116,6 +120,7 @@ const createNames = [
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
@@ -250,6 +255,8 @@ export interface CreateOptions {
   mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
+  /** Names of layers. */
+  isolation: readonly string[];
   loopbackExemptPorts: number[];
   permissions: ParsedPermissions;
   permissionTimeoutMs: number;
@@ -299,6 +306,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
   };
 }
@@ -388,6 +396,16 @@ export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
 /** Options of a resident runner: none exist yet. */
 export function parseResidentOptions(value: unknown): void {
   bagOf(value, []);
+}
+
+/** Options of a kernel of its own. */
+export function parseSidecarOptions(value: unknown): { heartbeatTimeoutMs: number | undefined } {
+  const { heartbeatTimeoutMs } = bagOf(value, ["heartbeatTimeoutMs"]);
+  const given = timeoutOf(heartbeatTimeoutMs, "heartbeatTimeoutMs");
+  // Shorter than a collection of garbage may take, it would end kernels that are well.
+  if (given !== undefined && given < 100)
+    throw invalidOption("heartbeatTimeoutMs", "is less than 100");
+  return { heartbeatTimeoutMs: given };
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */
