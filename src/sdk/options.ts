@@ -8,6 +8,8 @@
  */
 import { X509Certificate } from "node:crypto";
 import { hostCertificates } from "../abi/machine.js";
+import { parseIsolation } from "./isolation.js";
+import type { IsolationOptions } from "./isolation.js";
 import { failure, invalidOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
@@ -73,6 +75,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
+  /** Layers between programs and the machine that must be there; see docs/isolation.md. */
+  isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
   jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
 }
@@ -121,6 +125,7 @@ const createNames = [
   ...toolNames,
   "limits",
   "ca",
+  "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
 ];
@@ -256,6 +261,8 @@ export interface CreateOptions {
   mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
+  /** Names of layers. */
+  isolation: readonly string[];
   loopbackExemptPorts: number[];
   permissions: ParsedPermissions;
   permissionTimeoutMs: number;
@@ -333,6 +340,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
   };
 }
@@ -422,6 +430,16 @@ export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
 /** Options of a resident runner: none exist yet. */
 export function parseResidentOptions(value: unknown): void {
   bagOf(value, []);
+}
+
+/** Options of a kernel of its own. */
+export function parseSidecarOptions(value: unknown): { heartbeatTimeoutMs: number | undefined } {
+  const { heartbeatTimeoutMs } = bagOf(value, ["heartbeatTimeoutMs"]);
+  const given = timeoutOf(heartbeatTimeoutMs, "heartbeatTimeoutMs");
+  // Shorter than a collection of garbage may take, it would end kernels that are well.
+  if (given !== undefined && given < 100)
+    throw invalidOption("heartbeatTimeoutMs", "is less than 100");
+  return { heartbeatTimeoutMs: given };
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

@@ -172,6 +172,7 @@ export class HostHandlers {
         ]),
       ),
       guestPids: pool.guestPids,
+      isolation: pool.isolation,
       savings: pool.savings ?? { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 },
     };
   }

@@ -513,13 +513,20 @@ export const fsHandlers: FsHandlers = {
   stat(process, { path, follow }) {
     const bad = checkPath(path);
     if (bad < 0) return bad;
+    const stream = follow ? namedStream(process, path) : undefined;
+    if (stream !== undefined) return statValues(stream.stat());
     const stat = process.fs.stat(process.credentials, path, follow);
     return typeof stat === "number" ? stat : statValues(stat);
   },
 
   access(process, { path, mode }) {
     if ((mode & ~(R_OK | W_OK | X_OK | F_OK)) !== 0) return -Errno.EINVAL;
-    return done(checkPath(path) || process.fs.access(process.credentials, path, mode));
+    const bad = checkPath(path);
+    // A stream is its owner's to read and to write, and no program.
+    if (bad === 0 && namedStream(process, path) !== undefined) {
+      return done((mode & X_OK) === 0 ? 0 : -Errno.EACCES);
+    }
+    return done(bad || process.fs.access(process.credentials, path, mode));
   },
 
   mkdir(process, { path, mode, recursive }) {
