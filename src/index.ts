@@ -82,5 +82,6 @@ export type {
   NodeRuntimeDriverFactory,
 } from "./sdk/driver/system-driver.js";
 export { SidecarProcess, SidecarProcess as Sidecar } from "./sdk/sidecar-process.js";
+export type { SidecarProcessOptions } from "./sdk/sidecar-process.js";
 export { SecureExecError } from "./sdk/errors.js";
 export type { ErrorDetails, SecureExecErrorCode } from "./sdk/errors.js";
