@@ -8,6 +8,7 @@
  */
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
+import { engineOption } from "./engine-options.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
 
 /** Exit code of an uncaught error; src/node_exit_code.h: kGenericUserError. */
@@ -21,6 +22,9 @@ export interface Leaving {
   /** What Node prints for an uncaught error, without the trailing version line. */
   report(error: unknown): string;
 }
+
+const versionLine = (): string =>
+  engineOption("--extra-info-on-fatal-exception") === false ? "" : `\nNode.js ${process.version}\n`;
 
 export function installLeaving(
   internalBinding: (name: string) => any,
@@ -149,7 +153,7 @@ export function installLeaving(
       return true;
     }
     fatalWork(reported);
-    channel().writeErrorReport(`${report(reported)}\nNode.js ${process.version}\n`);
+    channel().writeErrorReport(`${report(reported)}${versionLine()}`);
     return leave(exitCode(code));
   };
 
@@ -160,7 +164,7 @@ export function installLeaving(
       typeof handler === "function"
         ? handler
         : (error: unknown) => {
-            channel().writeErrorReport(`${report(error)}\nNode.js ${process.version}\n`);
+            channel().writeErrorReport(`${report(error)}${versionLine()}`);
             return leave(invalidFatalExceptionHandler);
           },
     set(value: unknown) {

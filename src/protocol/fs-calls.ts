@@ -16,6 +16,11 @@ export const fsLimits = Object.freeze({
   pathBytes: 4096,
 });
 
+/** Bits of copyFile's mode; uv.h UV_FS_COPYFILE_*. */
+export const COPYFILE_EXCL = 1;
+export const COPYFILE_FICLONE = 2;
+export const COPYFILE_FICLONE_FORCE = 4;
+
 /** How many values `stat` and `fstat` answer. */
 export const statSlots = 18;
 

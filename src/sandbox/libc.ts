@@ -50,6 +50,13 @@ const nRead = bind<[number, Uint8Array, bigint], number>(
   ["i32", "buffer", "u64"],
   "i32",
 );
+const nPread = bind<[number, Uint8Array, bigint, bigint], number>(
+  library,
+  "pread64",
+  ["i32", "buffer", "u64", "i64"],
+  "i32",
+);
+const nSignal = bind<[number, bigint], bigint>(library, "signal", ["i32", "pointer"], "pointer");
 const nReadAt = bind<[number, bigint, bigint], number>(
   libraryAgain,
   "read",
@@ -333,6 +340,11 @@ export function kill(pid: number, signal: number): number {
   return checked(nKill(pid, signal));
 }
 
+/** Runs native code at `handler` when the signal arrives; 0n is the default. */
+export function setSignalHandler(signal: number, handler: bigint): void {
+  nSignal(signal, handler);
+}
+
 export function getpid(): number {
   return nGetpid();
 }
@@ -405,10 +417,17 @@ export function close(fd: number): number {
   return checked(nClose(fd));
 }
 
-/** Any system call with up to three integer arguments: its result, or `-errno`. */
-export function syscall(number: number, a: number, b: number, c: number): number {
-  const result = nSyscall(BigInt(number), BigInt(a), BigInt(b), BigInt(c), 0n, 0n, 0n);
+/** Any system call with up to six integer arguments: its result, or `-errno`. */
+export function syscall(number: number, ...args: readonly (number | bigint)[]): number {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
+  const word = (value: number | bigint): bigint => BigInt.asUintN(64, BigInt(value));
+  const result = nSyscall(BigInt(number), word(a), word(b), word(c), word(d), word(e), word(f));
   return result < 0n ? -errnoView[0]! : Number(result);
+}
+
+/** Where the bytes of `memory` are, for an argument of `syscall`; the caller keeps it alive. */
+export function addressOf(memory: ArrayBufferView): bigint {
+  return ffi.getRawPointer(memory as Uint8Array);
 }
 
 /**
@@ -465,7 +484,13 @@ export function openReadWrite(path: string): number {
   return checked(nOpen(cString(path), O_CLOEXEC | 2, 0));
 }
 
-function cString(text: string): Buffer {
+/** Bytes of an open file from its start, or `-errno`. */
+export function readFromStart(fd: number, buffer: Uint8Array): number {
+  return checked(nPread(fd, buffer, BigInt(buffer.byteLength), 0n));
+}
+
+/** NUL-terminated, for a native call; throws on a NUL inside. */
+export function cString(text: string): Buffer {
   if (text.includes("\0")) throw new TypeError("a path holds no NUL");
   return Buffer.from(`${text}\0`, "utf8");
 }
@@ -647,6 +672,14 @@ export function reserveMemory(bytes: number): bigint | number {
     0n,
   );
   return address === -1n ? -errnoView[0]! : address;
+}
+
+/** A page that begins with `code`, writable until it is protected: its address, or `-errno`. */
+export function mapCode(code: Uint8Array, bytes: number): bigint | number {
+  const address = reserveMemory(bytes);
+  if (typeof address === "number") return address;
+  new Uint8Array(ffi.toArrayBuffer(address, bytes, false)).set(code);
+  return address;
 }
 
 /** RLIMIT_DATA counts what is writable, touched or not. */

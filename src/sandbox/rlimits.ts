@@ -3,7 +3,7 @@
  * filter has no call that raises one. Soft and hard are equal where nobody else
  * may raise it either.
  */
-import { close, getrlimit, openReadOnly, read, setrlimit } from "./libc.js";
+import { close, getrlimit, openReadOnly, readFromStart, setrlimit } from "./libc.js";
 import { IsolationUnavailable } from "./unavailable.js";
 
 export const RLIMIT_CPU = 0;
@@ -56,25 +56,36 @@ export interface GuestLimits {
   readonly baseBytes?: number;
 }
 
+/** An open /proc/self/status, for `dataBytes` once files can be opened no more. Throws without /proc. */
+export function openStatus(): number {
+  const fd = openReadOnly("/proc/self/status");
+  if (fd < 0) throw new IsolationUnavailable("rlimits", `/proc/self/status errno ${-fd}`);
+  return fd;
+}
+
 /**
  * The private writable memory of this process, as RLIMIT_DATA counts it:
  * VmData, about 548 MiB in a fresh engine because V8's code range counts, and
- * what the zygote sets aside for the code ranges of workers.
+ * what the zygote sets aside for the code ranges of workers. `status` is an
+ * `openStatus()` of this process.
  */
-export function dataBytes(): number {
-  const fd = openReadOnly("/proc/self/status");
-  if (fd < 0) throw new Error(`/proc/self/status: errno ${-fd}`);
+export function dataBytes(status: number): number {
   const buffer = Buffer.alloc(8192);
-  let length = 0;
-  for (;;) {
-    const got = read(fd, buffer, length, buffer.length - length);
-    if (got <= 0) break;
-    length += got;
-  }
-  close(fd);
+  const length = readFromStart(status, buffer);
+  if (length < 0) throw new Error(`/proc/self/status: errno ${-length}`);
   const kib = /^VmData:\s+(\d+) kB$/m.exec(buffer.toString("latin1", 0, length))?.[1];
   if (kib === undefined) throw new Error("/proc/self/status has no VmData");
   return Number(kib) * 1024;
+}
+
+/** As `dataBytes`, where files can still be opened. */
+export function ownDataBytes(): number {
+  const status = openStatus();
+  try {
+    return dataBytes(status);
+  } finally {
+    close(status);
+  }
 }
 
 function unavailable(name: string, result: number): Error {
@@ -120,7 +131,7 @@ export function limitCpu(pid: number, seconds: number): number {
 /** Throws when any limit cannot be set: the guest must not run then. */
 export function applyRlimits(limits: GuestLimits): void {
   const { memoryBytes, cpuSeconds, baseBytes } = limits;
-  const base = baseBytes ?? dataBytes();
+  const base = baseBytes ?? ownDataBytes();
   applyFixedRlimits();
   if (cpuSeconds !== undefined) {
     if (!(cpuSeconds > 0)) throw new RangeError(`cpuSeconds ${cpuSeconds}`);

@@ -16,6 +16,7 @@ import {
   STAGE2,
 } from "./policy.js";
 import { IsolationUnavailable } from "./unavailable.js";
+import { ZYGOTE } from "./zygote-policy.js";
 
 export const SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
 export const SECCOMP_RET_ERRNO = 0x0005_0000;
@@ -194,6 +195,11 @@ export function prepareStage2(mode: Mode = "compat"): Program {
 /** For the process that spawns zygotes; they inherit it. */
 export function buildStage1(): Buffer {
   return compile(STAGE1, nativeArch(), "compat").bytes;
+}
+
+/** For a zygote; its guests are under it as well. */
+export function buildZygoteFilter(): Buffer {
+  return compile(ZYGOTE, nativeArch(), "compat").bytes;
 }
 
 export interface Stage2Options {

@@ -6,8 +6,10 @@
  * Untrusted: the guest chooses paths and modes, never credentials; those are the
  * kernel's record of the calling process. There are no supplementary groups.
  */
+import type { Failure } from "../../abi/errno.js";
 import { R_OK, S_IFDIR, S_IFMT, S_ISVTX, W_OK, X_OK } from "../../abi/fcntl.js";
 import type { Directory, Inode } from "./inode.js";
+import type { Location } from "./path-walk.js";
 
 export interface Credentials {
   uid: number;
@@ -19,7 +21,16 @@ export interface Credentials {
   readonly pid?: number;
   /** Set where somebody stronger than the guest acts on paths in which the guest may have put links. */
   readonly links?: LinkGuard;
+  /** Set while a judged call runs: it goes where these lead, and nowhere else. */
+  walks?: Walks;
 }
+
+/** The walks of one system call, made before the policy was asked about where they lead. */
+export type Walks = readonly {
+  readonly path: string;
+  readonly last: number;
+  readonly found: Location | Failure;
+}[];
 
 /**
  * Links that a guest may have made lead only to what lies below their own directory; another one

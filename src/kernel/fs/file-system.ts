@@ -47,6 +47,8 @@ import {
   directoriesAlong,
   isFailure,
   Last,
+  locate,
+  type Located,
   pathOf,
   resolve,
   walk,
@@ -58,7 +60,7 @@ import { type MachineView, makeProc } from "./proc.js";
 import { rename } from "./rename.js";
 import type { WatchListener } from "./watch.js";
 import { SuperBlock } from "./superblock.js";
-import { makeDirectoryIn, mkdirTree, mkdtemp, removeTree } from "./tree.js";
+import { makeDirectoryIn, mkdirTree, mkdtemp, pathsBelow, planTree, removeTree } from "./tree.js";
 
 const SLASH = 47;
 const TMPFS_MAGIC = 0x0102_1994;
@@ -298,6 +300,22 @@ export class FileSystem {
    */
   resolve(who: Credentials, path: string, follow: boolean): string | Failure {
     return resolve(this.#sb, who, path, follow ? Last.Follow : Last.Entry);
+  }
+
+  /** Where a call on `path` leads, whether that exists or not; see `Located`. */
+  locate(who: Credentials, path: string, last: Last): Located | Failure {
+    return locate(this.#sb, who, path, last);
+  }
+
+  /** The paths of the directories that mkdirTree would make, and where it would end. */
+  planTree(who: Credentials, path: string): string[] | Failure {
+    return planTree(this.#sb, who, path);
+  }
+
+  /** The paths below a located directory, links unfollowed; undefined when there are more than `most`. */
+  pathsBelow(who: Credentials, { path, found }: Located, most: number): string[] | undefined {
+    const inode = isFailure(found) ? undefined : found.inode;
+    return inode instanceof Directory ? pathsBelow(who, inode, path, most) : [];
   }
 
   /** Shows a directory or file of the host at an absolute path; makes the place for it. */

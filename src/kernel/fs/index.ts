@@ -6,12 +6,15 @@
  * Untrusted: see file-system.ts.
  */
 export { type BootIdentity, bootLayout } from "./boot-layout.js";
-export type { Credentials, Identity } from "./credentials.js";
+export type { Credentials, Identity, Walks } from "./credentials.js";
 export { FileSystem } from "./file-system.js";
 export { type DirectoryEntry, type FileStat, type FileSystemStat, MEMORY_DEVICE } from "./inode.js";
 export type { MountEntry, MountRequest } from "./mount-table.js";
 export { PAGE_BYTES } from "./page-cache.js";
+export { lastOf } from "./open.js";
 export { OpenFile } from "./open-file.js";
+export { Last, type Located } from "./path-walk.js";
 export { type DescriptorView, type MachineView, mountLines, type ProcessView } from "./proc.js";
 export type { FileSystemLimits } from "./quota.js";
+export { temporaryName } from "./tree.js";
 export type { Failure } from "../../abi/errno.js";

@@ -66,6 +66,12 @@ export class OpenFile {
     return inode.nlink === 0 ? `${path} (deleted)` : path;
   }
 
+  /** The name it was opened by, which may belong to another file by now, or to none. */
+  get openedAt(): string | Failure {
+    const { parent, name } = this.#origin;
+    return this.#inode instanceof Directory ? pathOf(this.#inode) : childPath(parent, name);
+  }
+
   /** Where its content lies, for a copy: the numbers of its pages, or undefined when it is not in memory. */
   get storedPages(): number[] | undefined {
     return this.#inode instanceof RegularFile ? this.#inode.pages.numbers() : undefined;

@@ -41,6 +41,14 @@ const O_NOATIME = 0o1000000;
 const O_PATH = 0o10000000;
 const O_TMPFILE_BIT = 0o20000000;
 
+/** How open(2) takes the last component. */
+export function lastOf(flags: number): Last {
+  const creating = (flags & O_CREAT) !== 0;
+  const noFollow = (flags & O_NOFOLLOW) !== 0 || (creating && (flags & O_EXCL) !== 0);
+  if (noFollow) return creating ? Last.CreateNoFollow : Last.NoFollow;
+  return creating ? Last.Create : Last.Follow;
+}
+
 export function open(
   sb: SuperBlock,
   who: Credentials,
@@ -69,10 +77,7 @@ function openCounted(
   const creating = has(O_CREAT);
   if (creating && has(O_DIRECTORY)) return -Errno.EINVAL;
 
-  const noFollow = has(O_NOFOLLOW) || (creating && has(O_EXCL));
-  const followed = creating ? Last.Create : Last.Follow;
-  const unfollowed = creating ? Last.CreateNoFollow : Last.NoFollow;
-  const at = walk(sb, who, path, noFollow ? unfollowed : followed);
+  const at = walk(sb, who, path, lastOf(flags));
   if (isFailure(at)) return at;
 
   if (at.inode === undefined) {

@@ -11,7 +11,7 @@
  */
 import { posix } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
-import { type Credentials, type LinkGuard, permitsSearch } from "./credentials.js";
+import { type Credentials, type LinkGuard, type Walks, permitsSearch } from "./credentials.js";
 import { Directory, type Inode, SymbolicLink } from "./inode.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -79,10 +79,17 @@ export function walk(
   path: string,
   last: Last,
 ): Location | Failure {
+  if (who.walks !== undefined) return walked(who.walks, path, last);
   const bad = checkPath(path, sb.limits.pathBytes);
   if (bad !== 0) return bad;
   const start = startOf(sb, who, path);
   return isFailure(start) ? start : walkFrom(sb, who, start, wellFormed(path), last);
+}
+
+/** A walk that was judged; one that was not is refused, whatever it would find. */
+function walked(walks: Walks, path: string, last: Last): Location | Failure {
+  for (const one of walks) if (one.last === last && one.path === path) return one.found;
+  return -Errno.EACCES;
 }
 
 /** As `walk`, for an object that has to exist. */
@@ -97,26 +104,54 @@ export function walkToInode(
   return at.inode ?? -Errno.ENOENT;
 }
 
-/**
- * The absolute path, without links, "." and "..", of what a call on `path` would touch. Where
- * directories are missing it goes on as written from the last one there is. A failure is what
- * the call itself would answer.
- */
+/** What a call on a path touches. */
+export interface Located {
+  /** Absolute, without links, "." and "..". Where the walk fails, it goes on from there as written. */
+  readonly path: string;
+  /** What `walk` answers. */
+  readonly found: Location | Failure;
+}
+
+/** Walks as a call on `path` does, and says in one where that leads; a failure when it is no path at all. */
+export function locate(
+  sb: SuperBlock,
+  who: Credentials,
+  path: string,
+  last: Last,
+): Located | Failure {
+  const bad = checkPath(path, sb.limits.pathBytes);
+  if (bad !== 0) return bad;
+  const text = wellFormed(path);
+  const start = startOf(sb, who, path);
+  if (isFailure(start)) return { path: asWritten(who.cwd, text), found: start };
+  const stopped: Stopped = { path: "" };
+  const found = walkFrom(sb, who, start, text, last, stopped);
+  if (isFailure(found)) return isFailure(stopped.path) ? found : { path: stopped.path, found };
+  const where =
+    found.kind === "name" ? childPath(found.parent, found.name) : pathOf(found.inode as Directory);
+  return isFailure(where) ? where : { path: where, found };
+}
+
+/** Where a walk came to its end without having arrived. */
+interface Stopped {
+  path: string | Failure;
+}
+
+function asWritten(directory: string, rest: string): string {
+  return normalize(`${directory}/${rest}`).replace(/(.)\/$/, "$1");
+}
+
+/** As `locate`, but a failure of the walk is one, other than that something is missing. */
 export function resolve(
   sb: SuperBlock,
   who: Credentials,
   path: string,
   last: Last,
 ): string | Failure {
-  const bad = checkPath(path, sb.limits.pathBytes);
-  if (bad !== 0) return bad;
-  const start = startOf(sb, who, path);
-  if (isFailure(start)) return start;
-  const missing = { path: "" };
-  const at = walkFrom(sb, who, start, wellFormed(path), last, missing);
-  if (isFailure(at)) return at === -Errno.ENOENT && missing.path !== "" ? missing.path : at;
-  if (at.kind === "name") return childPath(at.parent, at.name);
-  return pathOf(at.inode as Directory);
+  const located = locate(sb, who, path, last);
+  if (isFailure(located)) return located;
+  const { found } = located;
+  return isFailure(found) && found !== -Errno.ENOENT ? found : located.path;
 }
 
 export function childPath(parent: Directory, name: string): string | Failure {
@@ -152,7 +187,7 @@ export function walkFrom(
   start: Directory,
   path: string,
   last: Last,
-  missing?: { path: string },
+  stopped?: Stopped,
   along?: Along,
 ): Location | Failure {
   const { nameBytes, symlinkDepth } = sb.limits;
@@ -160,16 +195,22 @@ export function walkFrom(
   let directory = text.charCodeAt(0) === SLASH ? sb.root : start;
   let at = afterSlashes(text, 0);
   let followed = 0;
+  const fail = (errno: Failure): Failure => {
+    if (stopped === undefined) return errno;
+    const above = pathOf(directory);
+    stopped.path = isFailure(above) ? above : asWritten(above, text.slice(at));
+    return errno;
+  };
   const fence = who.links && new Fence(who.links);
   const arrived = (location: Location): Location | Failure =>
-    fence === undefined || fence.contains(location) ? location : -Errno.ELOOP;
+    fence === undefined || fence.contains(location) ? location : fail(-Errno.ELOOP);
   if (at === text.length)
     return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
 
   for (;;) {
-    if (--sb.stepsLeft < 0) return -Errno.ELOOP;
-    if (fence?.passes(directory, text.length - at) === false) return -Errno.ELOOP;
-    if (!permitsSearch(directory, who)) return -Errno.EACCES;
+    if (--sb.stepsLeft < 0) return fail(-Errno.ELOOP);
+    if (fence?.passes(directory, text.length - at) === false) return fail(-Errno.ELOOP);
+    if (!permitsSearch(directory, who)) return fail(-Errno.EACCES);
     if (along !== undefined && text.length - at < along.left) {
       // What is left is an end of the path itself, not of a link in it.
       along.left = text.length - at;
@@ -193,15 +234,16 @@ export function walkFrom(
       continue;
     }
 
-    if (trailing && (last === Last.Create || last === Last.CreateNoFollow)) return -Errno.EISDIR;
+    if (trailing && (last === Last.Create || last === Last.CreateNoFollow))
+      return fail(-Errno.EISDIR);
     if (name.length * 3 > nameBytes && Buffer.byteLength(name) > nameBytes)
-      return -Errno.ENAMETOOLONG;
+      return fail(-Errno.ENAMETOOLONG);
     const entry = directory.lookup(name, who);
     const inode = typeof entry === "object" && entry.covered !== undefined ? entry.top : entry;
-    if (typeof inode === "number") return inode;
+    if (typeof inode === "number") return fail(inode);
 
     if (inode instanceof SymbolicLink && (!final || followsLast(last, trailing))) {
-      if (++followed > symlinkDepth) return -Errno.ELOOP;
+      if (++followed > symlinkDepth) return fail(-Errno.ELOOP);
       fence?.follow(inode, directory, name, text.length - end);
       text = inode.target + text.slice(end);
       inode.accessed(sb.now());
@@ -220,18 +262,11 @@ export function walkFrom(
 
     if (final) {
       const needsDirectory = trailing && last !== Last.Entry && inode !== undefined;
-      if (needsDirectory && !(inode instanceof Directory)) return -Errno.ENOTDIR;
+      if (needsDirectory && !(inode instanceof Directory)) return fail(-Errno.ENOTDIR);
       return arrived({ parent: directory, name, kind: "name", slash: trailing, inode });
     }
-    if (inode === undefined) {
-      if (missing !== undefined) {
-        const above = pathOf(directory);
-        if (isFailure(above)) return above;
-        missing.path = normalize(`${above}/${text.slice(at)}`).replace(/(.)\/$/, "$1");
-      }
-      return -Errno.ENOENT;
-    }
-    if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (inode === undefined) return fail(-Errno.ENOENT);
+    if (!(inode instanceof Directory)) return fail(-Errno.ENOTDIR);
     directory = inode;
     at = next;
   }

@@ -22,7 +22,16 @@ import {
   walkToNew,
 } from "./dentry.js";
 import { Directory, type DirectoryEntry, type Inode } from "./inode.js";
-import { checkPath, isFailure, Last, startOf, walk, walkFrom, wellFormed } from "./path-walk.js";
+import {
+  checkPath,
+  isFailure,
+  Last,
+  pathOf,
+  startOf,
+  walk,
+  walkFrom,
+  wellFormed,
+} from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** A directory being emptied, where it was, and where to continue once it is gone. */
@@ -134,6 +143,71 @@ export function mkdirTree(
   return first;
 }
 
+/**
+ * What mkdirTree would make, as far as it would come: the paths of the directories, last the one that
+ * `path` leads to. Below a missing directory there is nothing but what is written.
+ */
+export function planTree(sb: SuperBlock, who: Credentials, path: string): string[] | Failure {
+  const bad = checkPath(path, sb.limits.pathBytes);
+  if (bad !== 0) return bad;
+  const start = startOf(sb, who, path);
+  if (isFailure(start)) return start;
+  const made = new Set<string>();
+  let directory = start;
+  let missing: string[] = [];
+  const here = (): string | Failure => {
+    const above = pathOf(directory);
+    if (isFailure(above)) return above;
+    return missing.length === 0 ? above : `${above === "/" ? "" : above}/${missing.join("/")}`;
+  };
+  for (const [component] of wellFormed(path).matchAll(/[^/]+/g)) {
+    if (component === ".") continue;
+    if (missing.length > 0 && component === "..") {
+      missing.pop();
+      continue;
+    }
+    const at =
+      missing.length > 0 ? undefined : walkFrom(sb, who, directory, `${component}/`, Last.Follow);
+    if (at !== undefined && !isFailure(at) && at.inode instanceof Directory) {
+      directory = at.inode;
+      continue;
+    }
+    missing = [...missing, component];
+    const where = here();
+    if (isFailure(where)) return where;
+    made.add(where);
+  }
+  const end = here();
+  if (isFailure(end)) return end;
+  made.delete(end);
+  return [...made, end];
+}
+
+/** Every path below `top`, which is at `path`. */
+export function pathsBelow(
+  who: Credentials,
+  top: Directory,
+  path: string,
+  most: number,
+): string[] | undefined {
+  const found: string[] = [];
+  const todo = [{ directory: top, path: path === "/" ? "" : path }];
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    const { directory } = next;
+    const entries = directory.list();
+    if (isFailure(entries)) continue;
+    for (const { name } of entries) {
+      const below = `${next.path}/${name}`;
+      found.push(below);
+      if (found.length > most) return undefined;
+      const entry = directory.lookup(name, who);
+      const inode = typeof entry === "object" ? entry.top : undefined;
+      if (inode instanceof Directory) todo.push({ directory: inode, path: below });
+    }
+  }
+  return found;
+}
+
 export function makeDirectoryIn(
   sb: SuperBlock,
   who: Credentials,
@@ -150,12 +224,19 @@ export function makeDirectoryIn(
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const ATTEMPTS = 100;
 
+/** `prefix` with six random characters: the name that mkdtemp makes. */
+export function temporaryName(prefix: string): string {
+  let name = prefix;
+  for (let at = 0; at < 6; at++) name += ALPHABET[randomInt(ALPHABET.length)]!;
+  return name;
+}
+
 /** Makes a directory of mode 0700 named `prefix` and six random characters; returns its path. */
 export function mkdtemp(sb: SuperBlock, who: Credentials, prefix: string): string | Failure {
   if (typeof prefix !== "string") return -Errno.EINVAL;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const suffix = Array.from({ length: 6 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
-    const path = `${prefix}${suffix}`;
+    // The name that was judged is the only one there is.
+    const path = who.walks?.[0]?.path ?? temporaryName(prefix);
     const at = walkToNew(sb, who, path, true);
     if (at === -Errno.EEXIST) continue;
     if (isFailure(at)) return at;

@@ -23,6 +23,11 @@ const commandDirectories: ReadonlySet<string> = new Set([
   "/usr/local/sbin",
 ]);
 
+/** Whether a file without links lies where only the machine's own commands do. */
+export function isMachineCommand(path: string): boolean {
+  return commandDirectories.has(dirname(path));
+}
+
 type Name = Pick<Requests["childProcess"], "command" | "path" | "program">;
 
 /**
@@ -39,8 +44,7 @@ export function executedNames(
     if (at === 0) names.push({ command, ...more });
     const itself =
       at === 0 &&
-      (command === path ||
-        (basename(command) === basename(path) && commandDirectories.has(dirname(path))));
+      (command === path || (basename(command) === basename(path) && isMachineCommand(path)));
     if (!itself) names.push({ command: path, ...more });
   }
   return names;
@@ -68,6 +72,6 @@ export function commandMatcher(
       return names.some((name) => matchesName(glob, name));
     }
     if (!matchesName(glob, basename(command))) return false;
-    return !file.includes("/") || commandDirectories.has(dirname(file));
+    return !file.includes("/") || isMachineCommand(file);
   };
 }

@@ -22,8 +22,10 @@ import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 import { afterwards, denial } from "../policy/decision.js";
-import { executedNames } from "../policy/commands.js";
+import { executedNames, isMachineCommand } from "../policy/commands.js";
+import type { Decision } from "../policy/decision.js";
 import type { Answer } from "../syscalls/dispatch.js";
+import { Last } from "../fs/index.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
 import { describe } from "./describe.js";
@@ -139,16 +141,24 @@ export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
   const prepared = prepare(parent, args);
   if (typeof prepared === "number") return prepared;
   const { policy } = parent;
-  if (policy.allowsAll("childProcess")) return start(parent, args, prepared);
+  const files = fileRequests(parent, args, prepared);
   const requests = spawnRequests(args, prepared);
-  const decision = policy.judgeAll(requests);
+  const decision = afterwards(
+    policy.judgeAll(
+      files,
+      files.map(() => args.file),
+    ),
+    () => policy.judgeAll(requests),
+  ) as Decision | Deferred<Decision>;
   if (!(decision instanceof Deferred))
     return decision === 0 ? start(parent, args, prepared) : decision;
   return afterwards(decision, () => {
     // What the name stands for may have changed while the answer was awaited.
     const now = parent.fs.bounded(() => prepare(parent, args));
     if (typeof now === "number") return now;
-    return sameFiles(prepared.image, now.image) ? start(parent, args, now) : denial(requests[0]!);
+    return sameFiles(prepared.image, now.image) && prepared.credentials.cwd === now.credentials.cwd
+      ? start(parent, args, now)
+      : denial(requests[0]!);
   });
 }
 
@@ -175,6 +185,23 @@ function prepare(parent: Process, args: SpawnArgs): Prepared | number {
   const environment = parseEnvironment(env);
   const image = findImage(vm.fs, credentials, args.file, argv, environment["PATH"]);
   return { credentials, environment, image };
+}
+
+/** To execute a file, or to work in a directory, one has to see it. */
+function fileRequests(parent: Process, args: SpawnArgs, prepared: Prepared): Request[] {
+  const { policy, vm } = parent;
+  if (policy.allowsAll("fs")) return [];
+  const { credentials, image } = prepared;
+  const paths = args.cwd === "" ? [] : [credentials.cwd];
+  if (typeof image !== "number") {
+    const { path } = image.files[0];
+    // What PATH finds among the machine's own commands is no secret.
+    if (args.file.includes("/") || !isMachineCommand(path)) paths.push(path);
+  } else if (args.file.includes("/")) {
+    const located = vm.fs.locate(credentials, args.file, Last.Follow);
+    if (typeof located !== "number") paths.push(located.path);
+  }
+  return paths.map((path) => ({ scope: "fs", operation: "stat", path }));
 }
 
 /** One request for each name under which the policy has to allow what would run. */

@@ -7,11 +7,11 @@ import { SocketType, maxDatagramBytes } from "../../protocol/net-calls.js";
 import type { netCalls } from "../../protocol/net-calls.js";
 import { mapAnswer } from "../io/deferred.js";
 import type { Deferred } from "../io/deferred.js";
+import { Last } from "../fs/index.js";
 import { StreamSocket } from "../net/stream-socket.js";
 import { UdpSocket } from "../net/udp-socket.js";
 import type { Process } from "../process/process.js";
-import { canonicalPath } from "../policy/canonical-path.js";
-import { afterwards, denial } from "../policy/decision.js";
+import { judged } from "../policy/admission.js";
 import type { Denial } from "../policy/decision.js";
 import type { Handlers } from "./dispatch.js";
 
@@ -43,15 +43,11 @@ function anySocket(process: Process, fd: number): StreamSocket | UdpSocket | num
 function withFile<R>(
   process: Process,
   path: string,
+  last: Last,
   work: () => R | number | Deferred<R>,
-): R | number | Denial | Deferred<R | Denial> {
-  const run = work as () => R | number | Deferred<R | Denial>;
-  if (path === "" || path.includes("\0")) return path.startsWith("\0") ? run() : -Errno.EINVAL;
-  const { fs, credentials, vm } = process;
-  const canonical = canonicalPath(fs, credentials, path, true);
-  const request = { scope: "fs", operation: "write", path: canonical ?? path } as const;
-  if (canonical === undefined) return denial(request);
-  return afterwards(vm.policy.judge(request, path), run);
+): R | number | Denial | Deferred<R> | Deferred<R | Denial> {
+  if (path === "" || path.includes("\0")) return path.startsWith("\0") ? work() : -Errno.EINVAL;
+  return judged(process, [{ operation: "write", on: { path, last } }], work);
 }
 
 function namesOf(socket: StreamSocket | UdpSocket): {
@@ -91,7 +87,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     if (socket instanceof UdpSocket) return network.bindUdp(socket, address, port, flags);
     const bound = (result: number) => (result < 0 ? result : { denied: "" });
     if (socket.domain === "tcp") return bound(network.bindTcp(socket, address, port, flags));
-    return withFile(process, address, () =>
+    return withFile(process, address, Last.Entry, () =>
       bound(network.bindUnix(socket, process.credentials, address)),
     );
   },
@@ -126,7 +122,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     const connect = (answer: { denied: string } | number | Deferred<{ denied: string }>) =>
       mapAnswer(answer, ({ denied }) => ({ denied, ...namesOf(socket) }));
     if (socket.domain === "tcp") return connect(network.connectTcp(socket, address, port));
-    return withFile(process, address, () =>
+    return withFile(process, address, Last.Follow, () =>
       connect(network.connectUnix(socket, process.credentials, address)),
     );
   },

@@ -2,7 +2,7 @@
 import { vmLimitTable } from "../../protocol/limits.js";
 
 export const ControlKind = Object.freeze({
-  /** zygote → kernel: warmed; a = pid. */
+  /** zygote → kernel: it serves; a = the first process of its PID namespace or 0, b = bytes of JSON that follow: `IsolationReport[]`. */
   ready: 1,
   /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token. */
   fork: 2,
@@ -29,6 +29,10 @@ export const ControlKind = Object.freeze({
   measure: 11,
   /** zygote → kernel: it can fork again; a = pages that guests copy ahead. */
   measured: 12,
+  /** kernel → zygote: are you there? */
+  ask: 13,
+  /** zygote → kernel: yes. */
+  here: 14,
 } as const);
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */

@@ -1,16 +1,35 @@
 /**
  * Owns the order of the outer wall's installation. What can be done once is done
  * in the zygote; the rest in each child, before it reads the first byte that a
- * guest could have chosen. Every step that fails ends the process.
+ * guest could have chosen. A required step that fails ends the process; of the
+ * others it is noted why they are not there.
  */
+import { isolationLayers } from "../../protocol/isolation.js";
+import type { IsolationLayer, IsolationReport } from "../../protocol/isolation.js";
+import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
-import { applyFixedRlimits, dataBytes, limitData } from "../../sandbox/rlimits.js";
-import { buildStage2, install, prepareStage2 } from "../../sandbox/seccomp.js";
+import {
+  dropCapabilities,
+  emptyRoot,
+  otherNamespaces,
+  startFirstProcess,
+  unshare,
+} from "../../sandbox/namespaces.js";
+import type { OtherNamespace } from "../../sandbox/namespaces.js";
+import { applyFixedRlimits, dataBytes, limitData, openStatus } from "../../sandbox/rlimits.js";
+import { buildStage2, buildZygoteFilter, install, prepareStage2 } from "../../sandbox/seccomp.js";
 import { selfTest } from "../../sandbox/self-test.js";
+import { endOtherThreads } from "../../sandbox/threads.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 
 /** The overflow uid and gid, which own nothing; Documentation/admin-guide/sysctl/fs.rst. */
 const nobody = 65534;
+/** Each zygote that root starts gets an id of its own from here on; nobody else's should be that high. */
+const firstOwnId = 0x6000_0000;
+/** A range of descriptors that holds none. */
+const noDescriptor = 0xffff_ffff;
+/** The OOM killer's strongest preference. */
+const oomScore = 1000;
 
 function must(step: string, result: number): void {
   if (result < 0) throw new IsolationUnavailable(step, `errno ${-result}`);
@@ -18,27 +37,92 @@ function must(step: string, result: number): void {
 
 /** What the zygote has in use, which a guest's budget comes on top of. */
 let baseBytes = 0;
+/** Its own /proc/self/status. */
+let status = -1;
 
 /** In the zygote, whenever it has grown. */
 export function measureBase(): void {
-  baseBytes = dataBytes();
+  baseBytes = dataBytes(status);
 }
 
-/** In the zygote: gives up root where it has it, and sets what every child inherits. */
-export function prepareLockDown(): void {
-  if (libc.geteuid() === 0) {
-    must("setgroups", libc.setgroups([]));
-    must("setresgid", libc.setresgid(nobody, nobody, nobody));
-    must("setresuid", libc.setresuid(nobody, nobody, nobody));
+/** What became of each layer. */
+class Layers {
+  readonly #reports = new Map<IsolationLayer, IsolationReport>();
+
+  note(layer: IsolationLayer, active: boolean, why: string): void {
+    this.#reports.set(layer, { layer, active, why });
   }
-  // The one directory that a guest may see the name of.
+
+  has(layer: IsolationLayer): boolean {
+    return this.#reports.get(layer)?.active === true;
+  }
+
+  get all(): IsolationReport[] {
+    return isolationLayers.flatMap((layer) => this.#reports.get(layer) ?? []);
+  }
+}
+
+const contents: Readonly<Record<OtherNamespace, string>> = {
+  mountns: "its root is empty and read-only",
+  pidns: "guests see no process but guests",
+  netns: "no network device, no abstract socket of the host",
+  ipcns: "no System V or POSIX queue of the host",
+  utsns: "a host name of its own",
+};
+
+/** Enters those namespaces that are missing. Needs root's rights or those in a user namespace of our own. */
+function enterNamespaces(layers: Layers): void {
+  for (const name of otherNamespaces) {
+    if (layers.has(name)) continue;
+    // Its first process must be able to let go of this one's descriptors.
+    const able = name === "pidns" ? libc.closeRange(noDescriptor, noDescriptor) : 0;
+    if (able < 0) {
+      layers.note(name, false, `close_range: errno ${-able}`);
+      continue;
+    }
+    const result = unshare(name);
+    const failed =
+      result < 0 ? `unshare: errno ${-result}` : name === "mountns" ? emptyRoot() : undefined;
+    layers.note(name, failed === undefined, failed ?? contents[name]);
+  }
+}
+
+/** Gives up root, if this is root, and whatever the host has beside this process's own descriptors. */
+function leaveHost(layers: Layers): void {
+  const busy = endOtherThreads();
+  const root = libc.geteuid() === 0;
+  if (root) enterNamespaces(layers);
+  if (root) dropRoot(layers);
+  else layers.note("uid", false, `started by uid ${libc.geteuid()}, not by root`);
+  const alone = unshare("userns");
+  const why = busy ?? `unshare: errno ${-alone}`;
+  layers.note("userns", alone === 0, alone === 0 ? "in which nobody is mapped" : why);
+  if (alone === 0) enterNamespaces(layers);
   must("chdir", libc.chdir("/"));
-  must("no_new_privs", libc.setNoNewPrivs());
-  must("dumpable", libc.setDumpable(false));
-  must("pdeathsig", libc.setParentDeathSignal(libc.SIGKILL));
-  prepareStage2();
-  applyFixedRlimits();
-  measureBase();
+  must("capset", dropCapabilities());
+}
+
+/** Takes an id of its own, or nobody's where the machine has no such id. */
+function dropRoot(layers: Layers): void {
+  const groups = libc.setgroups([]);
+  if (groups < 0) {
+    // Root in name only: without the right to change ids there is little else to give up.
+    layers.note("uid", false, `setgroups: errno ${-groups}`);
+    return;
+  }
+  const own = firstOwnId + libc.getpid();
+  const id = libc.setresgid(own, own, own) === 0 ? own : nobody;
+  if (id === nobody) must("setresgid", libc.setresgid(nobody, nobody, nobody));
+  if (libc.setresuid(id, id, id) < 0) must("setresuid", libc.setresuid(nobody, nobody, nobody));
+  layers.note("uid", true, `uid ${libc.geteuid()}, no groups`);
+}
+
+export interface Prepared {
+  layers: IsolationReport[];
+  /** The first process of the guests' PID namespace, a child of the kernel process; 0 without one. */
+  firstPid: number;
+  /** Its lifeline, or -1. */
+  lifeline: number;
 }
 
 export interface LockDownOptions {
@@ -48,9 +132,36 @@ export interface LockDownOptions {
   mostMemoryBytes: number;
 }
 
-/** In the zygote, before its first guest: throws unless a guest would be locked in. */
-export function proveLockDown(options: LockDownOptions): void {
+/**
+ * In the zygote, once it needs no file any more: leaves the host, sets what every child inherits and
+ * proves that a guest will be locked in. Throws otherwise.
+ */
+export function prepareLockDown(options: LockDownOptions): Prepared {
+  const layers = new Layers();
+  const oom = libc.setOomScoreAdj(oomScore);
+  layers.note("oomScore", oom === 0, oom === 0 ? "guests go first" : `errno ${-oom}`);
+  status = openStatus();
+  leaveHost(layers);
+  must("no_new_privs", libc.setNoNewPrivs());
+  layers.note("noNewPrivs", true, "nothing executed gains a right");
+  must("dumpable", libc.setDumpable(false));
+  layers.note("nonDumpable", true, "closed to others of the same user");
+  must("pdeathsig", libc.setParentDeathSignal(libc.SIGKILL));
+  const landlock = landlockEverything();
+  if (typeof landlock === "string") layers.note("landlock", false, landlock);
+  else layers.note("landlock", true, `ABI ${landlock.abi}: ${landlock.covers}`);
+  prepareStage2();
+  applyFixedRlimits();
+  layers.note("rlimits", true, "memory, CPU time, descriptors, files, locks, queues");
+  measureBase();
+  install(buildZygoteFilter());
+  const first = layers.has("pidns") ? startFirstProcess() : undefined;
+  if (typeof first === "number") throw new IsolationUnavailable("pidns", `clone: errno ${-first}`);
+  layers.note("zygoteSeccomp", true, "forks, waits, kills; opens, connects and executes nothing");
   selfTest(() => lockDown(options));
+  layers.note("seccomp", true, "default deny, proven by a process that tried");
+  layers.note("cgroup", false, "not used: a guest's threads and memory are watched instead");
+  return { layers: layers.all, firstPid: first?.pid ?? 0, lifeline: first?.lifeline ?? -1 };
 }
 
 /** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */

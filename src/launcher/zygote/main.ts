@@ -31,7 +31,8 @@ import {
 import type { PageList } from "../../sandbox/pages.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
-import { lockDown, measureBase, prepareLockDown, proveLockDown } from "./lock-down.js";
+import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
+import type { Prepared } from "./lock-down.js";
 import { rehearseInDress } from "./dress-rehearsal.js";
 import { rehearse } from "./rehearsal.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
@@ -119,12 +120,11 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
-  prepareLockDown();
   const memory = {
     memoryBytes: guestMemoryBytes,
     mostMemoryBytes: vmLimitTable.memoryBytes.most,
   };
-  proveLockDown(memory);
+  const prepared = prepareLockDown(memory);
 
   const grow = (steps: (() => void)[]) =>
     steps.map((step) => () => {
@@ -160,7 +160,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     saved.pages = measured;
     return false;
   };
-  serve({ idleSteps, typeScript, become, measure, saved });
+  serve({ prepared, idleSteps, typeScript, become, measure, saved });
 }
 
 /** One step a huge page, until this Linux gives no more. */
@@ -174,6 +174,7 @@ function textSteps(space: AddressSpace | undefined, moved: () => void): (() => v
 }
 
 interface Service {
+  prepared: Prepared;
   /** Taken one by one whenever there is nothing to do, or much. */
   idleSteps: (() => void)[];
   typeScript: () => void;
@@ -190,7 +191,7 @@ interface Service {
 }
 
 /** Serves the kernel until it is gone. Returns only in a forked guest. */
-function serve({ idleSteps, typeScript, become, measure, saved }: Service): void {
+function serve({ prepared, idleSteps, typeScript, become, measure, saved }: Service): void {
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   const send = (kind: number, a: number, b: number): void => {
@@ -206,7 +207,7 @@ function serve({ idleSteps, typeScript, become, measure, saved }: Service): void
     if (idleSteps.length === 0)
       send(ControlKind.stale, Number(saved.contiguousHeap), saved.hugeTextPages);
   };
-  send(ControlKind.ready, libc.getpid(), 0);
+  announce(send, prepared);
   for (;;) {
     const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
     const readable = libc.pollReadable(controlFd, waitMs);
@@ -235,6 +236,8 @@ function serve({ idleSteps, typeScript, become, measure, saved }: Service): void
         return;
       }
       for (const fd of fds) libc.close(fd);
+      // Without its first process a PID namespace takes no more: the kernel process starts another zygote.
+      if (pid < 0 && lost(prepared.lifeline)) libc._exit(1);
       send(ControlKind.forked, a, pid);
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
@@ -242,12 +245,25 @@ function serve({ idleSteps, typeScript, become, measure, saved }: Service): void
     } else if (kind === ControlKind.measure) {
       if (measure()) return;
       send(ControlKind.measured, saved.pages?.pages ?? 0, 0);
-    } else if (kind === ControlKind.typeScript) typeScript();
+    } else if (kind === ControlKind.ask) send(ControlKind.here, 0, 0);
+    else if (kind === ControlKind.typeScript) typeScript();
     else if (kind === ControlKind.limitMemory) {
       const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
       send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));
     } else if (kind === ControlKind.limitCpu) limitCpu(a, message.readInt32LE(8));
   }
+}
+
+/** Says that it serves, and what its guests are confined by. */
+function announce(send: (kind: number, a: number, b: number) => void, prepared: Prepared): void {
+  const layers = Buffer.from(JSON.stringify(prepared.layers));
+  send(ControlKind.ready, prepared.firstPid, layers.length);
+  if (libc.write(controlFd, layers, 0, layers.length) !== layers.length) libc._exit(0);
+}
+
+/** Whether the process at the other end of the pipe is gone. */
+function lost(lifeline: number): boolean {
+  return lifeline >= 0 && (libc.pollWritable(lifeline, 0) & libc.POLLERR) !== 0;
 }
 
 /**

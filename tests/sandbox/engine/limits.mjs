@@ -34,7 +34,7 @@ const result = {
         data: data.soft === data.hard && Math.abs(data.soft - base - 64 * MiB) < 4 * MiB,
       };
     },
-    { prepare: () => ((globalThis.dataBefore = rlimits.dataBytes()), prepare()) },
+    { prepare: () => ((globalThis.dataBefore = rlimits.ownDataBytes()), prepare()) },
   ),
   under: inGuest(() => allocate(32 * MiB), { prepare }),
   over: inGuest(() => allocate(128 * MiB), { prepare }),

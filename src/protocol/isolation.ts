@@ -1,0 +1,33 @@
+/** Owns the names of the layers between a guest and the machine, and how one is reported. */
+
+/**
+ * In the order in which they matter. The first five are never missing where a
+ * program runs; the others are used where the machine offers them.
+ */
+export const isolationLayers = Object.freeze([
+  "seccomp",
+  "zygoteSeccomp",
+  "noNewPrivs",
+  "rlimits",
+  "nonDumpable",
+  "uid",
+  "userns",
+  "mountns",
+  "pidns",
+  "netns",
+  "ipcns",
+  "utsns",
+  "landlock",
+  "oomScore",
+  "cgroup",
+] as const);
+
+export type IsolationLayer = (typeof isolationLayers)[number];
+
+/** Whether guests that run now have it. */
+export interface IsolationReport {
+  layer: IsolationLayer;
+  active: boolean;
+  /** What it does here, or why it is not there, in a few words. */
+  why: string;
+}

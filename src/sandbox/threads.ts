@@ -1,0 +1,93 @@
+/**
+ * Owns the end of the engine's other threads in a zygote. Node starts two even where nothing is ever
+ * given to them: the scheduler of delayed tasks, which serves an event loop of its own, and a
+ * worker of V8. No forked guest has them, since fork(2) keeps the calling thread alone. Without them
+ * the zygote has nobody who reads a descriptor behind its back, and may enter a user namespace,
+ * which Linux grants to a process of one thread only.
+ *
+ * Invariant: a thread is ended only while it sleeps and waits for work, so it holds no lock that
+ * the rest would wait for. Nothing ever joins it: a zygote leaves by `_exit`.
+ */
+import * as libc from "./libc.js";
+
+/** The exit system call of one thread with code 0, as machine code. */
+const exitThread: Readonly<Record<string, readonly number[]>> = {
+  // xor edi, edi; mov eax, 60; syscall
+  x64: [0x31, 0xff, 0xb8, 0x3c, 0, 0, 0, 0x0f, 0x05],
+  // mov x0, #0; mov x8, #93; svc #0
+  arm64: [0, 0, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4],
+};
+const SYS_TGKILL = process.arch === "x64" ? 234 : 131;
+const SYS_MUNMAP = process.arch === "x64" ? 11 : 215;
+const SYS_GETDENTS64 = process.arch === "x64" ? 217 : 61;
+const PROT_READ_EXEC = 5;
+const bufferBytes = 4096;
+const pageBytes = 4096;
+/** A real-time signal that neither libc nor the engine uses. */
+const signal = 60;
+/** Threads that were just started need a moment to fall asleep, and to end. */
+const patienceMs = 200;
+
+/** The directory's names or the file's text, without the engine's `fs`, which is the guest's own by now. */
+function readProc<T>(path: string, use: (fd: number, buffer: Buffer) => T): T | undefined {
+  const fd = libc.openReadOnly(path);
+  if (fd < 0) return undefined;
+  try {
+    return use(fd, Buffer.alloc(bufferBytes));
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** getdents64(2): length at 16, name from 19. A process of three threads fits in one buffer. */
+function namesIn(fd: number, buffer: Buffer): string[] {
+  const size = libc.syscall(SYS_GETDENTS64, fd, libc.addressOf(buffer), buffer.length);
+  const names: string[] = [];
+  for (let at = 0; at < size; at += buffer.readUInt16LE(at + 16)) {
+    names.push(buffer.toString("latin1", at + 19, buffer.indexOf(0, at + 19)));
+  }
+  return names;
+}
+
+function otherThreads(): number[] {
+  const self = libc.getpid();
+  const names = readProc("/proc/self/task", namesIn) ?? [];
+  return names.map(Number).filter((thread) => thread > 0 && thread !== self);
+}
+
+/** proc_pid_stat(5): the state follows the name in parentheses. A thread that is gone sleeps well. */
+function sleeps(thread: number): boolean {
+  const stat = readProc(`/proc/self/task/${thread}/stat`, (fd, buffer) => {
+    const size = libc.readFromStart(fd, buffer);
+    return size < 0 ? "" : buffer.toString("latin1", 0, size);
+  });
+  if (stat === undefined || stat === "") return true;
+  return stat.slice(stat.lastIndexOf(")") + 2).startsWith("S");
+}
+
+function waitUntil(condition: () => boolean): boolean {
+  for (let waitedMs = 0; !condition(); waitedMs++) {
+    if (waitedMs > patienceMs) return false;
+    libc.poll([], 1);
+  }
+  return true;
+}
+
+/** Ends every thread but this one, which must be the first. Answers why not, or undefined. */
+export function endOtherThreads(): string | undefined {
+  const code = exitThread[process.arch];
+  if (code === undefined) return `no code for ${process.arch}`;
+  if (!waitUntil(() => otherThreads().every(sleeps))) return "a thread of the engine is at work";
+  const page = libc.mapCode(Buffer.from(code), pageBytes);
+  if (typeof page === "number") return `mmap: errno ${-page}`;
+  const protectedAs = libc.protectMemory(page, pageBytes, PROT_READ_EXEC);
+  if (protectedAs < 0) return `mprotect: errno ${-protectedAs}`;
+  libc.setSignalHandler(signal, page);
+  for (const thread of otherThreads()) libc.syscall(SYS_TGKILL, libc.getpid(), thread, signal);
+  const ended = waitUntil(() => otherThreads().length === 0);
+  libc.setSignalHandler(signal, 0n);
+  // Left mapped if a thread may still be on its way there.
+  if (!ended) return "a thread of the engine does not end";
+  libc.syscall(SYS_MUNMAP, page, pageBytes);
+  return undefined;
+}
