@@ -23,6 +23,7 @@ import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
+import { nativeWatch } from "./native-watch.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
@@ -157,6 +158,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.budget.join(this, guest.pid);
+    nativeWatch.join(this, guest.pid, this.vm.limits);
     this.startOptions = options;
     this.#door = this.#openDoor(guest);
     this.#door.tell("start", { options: JSON.stringify(options), source });
@@ -335,6 +337,7 @@ export class Process {
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
     this.budget.leave(this);
+    nativeWatch.leave(this);
     this.watches.close();
     this.descriptors.closeAll();
     this.vm.processEnded(this);
