@@ -7,6 +7,8 @@ import type { OptionValue } from "./engine-options.js";
 
 interface OptionInfo {
   type: number;
+  /** An `EnvSettings` of src/node_options.h. */
+  envVarSettings: number;
 }
 
 export interface OptionTable {
@@ -93,8 +95,12 @@ export function parseCommandLine(
       (inline !== undefined ? table.aliases.get(`${name}=`) : undefined) ??
       (inline === undefined && follows ? table.aliases.get(`${name} <arg>`) : undefined) ??
       table.aliases.get(name);
-    if (alias !== undefined && !(alias.length === 1 && alias[0] === name)) {
-      pending.unshift(...alias, ...(inline === undefined ? [] : [inline]));
+    // One that stands for itself and more, as `--prof-process` does for `--`.
+    if (alias?.[0] === name) pending.unshift(...alias.slice(1));
+    else if (alias !== undefined) {
+      // The value is the first one's: `--inspect=` stands for a port and for --inspect.
+      const [first = "", ...others] = alias;
+      pending.unshift(first, ...(inline === undefined ? [] : [inline]), ...others);
       continue;
     }
     const error = takeOption(name, inline, pending, line, table, types);
@@ -151,4 +157,19 @@ function takeOption(
     line.values.set(name, Math.trunc(Number(value)) || 0);
   else line.values.set(name, value);
   return undefined;
+}
+
+/** The first option of NODE_OPTIONS that belongs on a command line alone, as it was written. */
+export function notForEnvironment(
+  line: CommandLine,
+  table: OptionTable,
+  allowed: number,
+): string | undefined {
+  for (const [name] of line.values)
+    if (table.options.get(name)?.envVarSettings !== allowed) return name;
+  return line.v8.find((flag) => {
+    const name = flag.split("=", 1)[0]!.replaceAll("_", "-");
+    const info = table.options.get(name) ?? table.options.get(name.replace(/^--no-/, "--"));
+    return info?.envVarSettings !== allowed;
+  });
 }

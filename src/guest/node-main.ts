@@ -8,14 +8,17 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { engineOption, inheritFlags, setEngineOption } from "./engine-options.js";
 import { loadEnvFiles } from "./env-file.js";
-import { parseCommandLine, splitNodeOptions } from "./node-cli.js";
+import { notForEnvironment, parseCommandLine, splitNodeOptions } from "./node-cli.js";
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
-import { offerModules } from "./public-modules.js";
+import { offerModules, restrictBuiltins } from "./public-modules.js";
 import { startCoverage } from "./bindings/diagnostics.js";
 import type * as Profilers from "./diagnostics/profilers.js";
 import { atLeaving } from "./diagnostics/leaving-work.js";
+import { prepareStorage } from "./bindings/sqlite.js";
+import { loadLegacyProvider } from "../sandbox/openssl.js";
 import type * as TaskRunner from "./task-runner.js";
+import { refusal } from "./refused-options.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
 
 export interface NodeCommand {
@@ -35,6 +38,7 @@ const rejectionModes = ["warn-with-error-code", "throw", "strict", "warn", "none
 
 /** Variables that src/node.cc reads as options. */
 const environmentFlags: readonly (readonly [variable: string, option: string])[] = [
+  ["NODE_USE_ENV_PROXY", "--use-env-proxy"],
   ["NODE_PENDING_DEPRECATION", "--pending-deprecation"],
   ["NODE_PRESERVE_SYMLINKS", "--preserve-symlinks"],
   ["NODE_PRESERVE_SYMLINKS_MAIN", "--preserve-symlinks-main"],
@@ -63,6 +67,7 @@ const removedGlobals: readonly (readonly [option: string, names: readonly string
 const offeredModules: readonly (readonly [option: string, ids: readonly string[]])[] = [
   ["--experimental-stream-iter", ["stream/iter", "zlib/iter"]],
   ["--experimental-vfs", ["vfs"]],
+  ["--experimental-bench", ["bench", "bench/reporters"]],
 ];
 
 /** Functions of the `report` binding that options call. */
@@ -100,8 +105,15 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   );
   zygotesCiphers = engineOption("--tls-cipher-list");
   const badFlag = line.v8.find((flag) => !table.options.has(flag) && !isV8Flag(flag));
+  const { kAllowedInEnvvar } = internalBinding("options").envSettings;
+  const misplaced =
+    inherited.rest[0] ?? notForEnvironment(inherited, table, kAllowedInEnvvar as number);
   const error =
-    inherited.error ?? line.error ?? (badFlag === undefined ? undefined : `bad option: ${badFlag}`);
+    (misplaced === undefined ? inherited.error : `${misplaced} is not allowed in NODE_OPTIONS`) ??
+    line.error ??
+    (badFlag === undefined ? undefined : `bad option: ${badFlag}`) ??
+    refusal(inherited.values, inherited.v8) ??
+    refusal(line.values, line.v8);
   if (error !== undefined) {
     if (line.missingValue === "--run") process.stderr.write(tasks().listTasks(tools));
     else return refuse(start, error);
@@ -221,6 +233,7 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
     const { loadPreloadModules } = preparation;
     loadPreloadModules();
   }
+  setupProxy(requireBuiltin);
   return entry;
 }
 
@@ -273,6 +286,8 @@ function startDiagnostics(tools: NodeCommand): void {
   if (engineOption("--cpu-prof") === true || engineOption("--heap-prof") === true)
     for (const finish of profilers().startProfiles(tools)) atLeaving("profile", finish);
   if (engineOption("--experimental-test-coverage") !== true) startCoverage(tools);
+  if (engineOption("--localstorage-file")) prepareStorage();
+  if (engineOption("--openssl-legacy-provider") === true) loadLegacyProvider();
 }
 
 /** Modules that read their options when they are loaded, which the zygote did. */
@@ -301,6 +316,17 @@ function offerFeatures(requireBuiltin: (id: string) => any): void {
   for (const [option, ids] of offeredModules) {
     if (engineOption(option) === true) offerModules(ids);
   }
+  if (engineOption("--no-experimental-sqlite") === true)
+    restrictBuiltins(requireBuiltin, (id) => id !== "sqlite");
+  if (engineOption("--no-global-search-paths") === true) {
+    const { Module } = requireBuiltin("module");
+    Module.globalPaths = [];
+  }
+  if (engineOption("--experimental-web-worker") === true)
+    requireBuiltin("internal/util").exposeLazyInterfaces(globalThis, "internal/webworker", [
+      "Worker",
+    ]);
+  disableProto(engineOption("--disable-proto"));
   if (engineOption("--experimental-vm-modules") === true) {
     const { Module, SourceTextModule, SyntheticModule } = requireBuiltin("internal/vm/module");
     Object.assign(requireBuiltin("vm"), { Module, SourceTextModule, SyntheticModule });
@@ -319,6 +345,35 @@ function offerFeatures(requireBuiltin: (id: string) => any): void {
       "DEP0111",
     );
   }
+}
+
+/** InitializePrimordials of src/api/environment.cc does it for a context that begins. */
+function disableProto(mode: unknown): void {
+  if (mode !== "delete" && mode !== "throw") return;
+  if (mode === "delete") return void delete (Object.prototype as any).__proto__;
+  const thrower = (): never => {
+    throw Object.assign(
+      new Error(
+        "Accessing Object.prototype.__proto__ has been disallowed with --disable-proto=throw",
+      ),
+      { code: "ERR_PROTO_ACCESS" },
+    );
+  };
+  Object.defineProperty(Object.prototype, "__proto__", {
+    get: thrower,
+    set: thrower,
+    enumerable: false,
+    configurable: true,
+  });
+}
+
+/** setupHttpProxy of internal/process/pre_execution, for `fetch`; agents look for themselves. */
+function setupProxy(requireBuiltin: (id: string) => any): void {
+  if (engineOption("--use-env-proxy") !== true) return;
+  const names = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
+  if (!names.some((name) => process.env[name])) return;
+  const { setGlobalDispatcher, EnvHttpProxyAgent } = requireBuiltin("internal/deps/undici/undici");
+  setGlobalDispatcher(new EnvHttpProxyAgent());
 }
 
 /** `--experimental-loader` is `module.register` before anything else; the engine's loader exists by now. */

@@ -3,6 +3,8 @@
  * what a hidden module could do, seccomp refuses.
  */
 
+import { unavailable } from "./unavailable.js";
+
 /** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
 export const refusedModules: readonly string[] = Object.freeze([
   "trace_events",
@@ -12,13 +14,37 @@ export const refusedModules: readonly string[] = Object.freeze([
   "dtls",
 ]);
 
+/** What a program reads that asks for one. The others are not in a plain Node of this version either. */
+const reasons: Readonly<Record<string, string>> = {
+  trace_events: "the engine would write its records past the machine's files",
+  sea: "a program of a machine is no single executable application",
+  ffi: "native libraries are not loaded here",
+};
+
 let BuiltinModule: any;
+/** Whether a program can load a module; the engine's own answer. */
+let offered = (id: string): boolean => BuiltinModule.canBeRequiredByUsers(id) as boolean;
 
 /** After this, `require`, `import` and `builtinModules` offer the public modules alone. */
 export function hideInternals(requireBuiltin: (id: string) => any): void {
   BuiltinModule = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
   const refused = new Set(refusedModules);
   restrictBuiltins(requireBuiltin, (id) => !id.startsWith("internal/") && !refused.has(id));
+  refuseByName(refusedModules.filter((id) => id in reasons));
+}
+
+/** They are known to whoever asks for them by name, listed nowhere, and throw when they are loaded. */
+function refuseByName(ids: readonly string[]): void {
+  const { canBeRequiredByUsers, canBeRequiredWithoutScheme } = BuiltinModule;
+  const schemeOnly = new Set<string>(BuiltinModule.getSchemeOnlyModuleNames());
+  offered = canBeRequiredByUsers as (id: string) => boolean;
+  BuiltinModule.canBeRequiredByUsers = (id: string) => offered(id) || ids.includes(id);
+  BuiltinModule.canBeRequiredWithoutScheme = (id: string) =>
+    canBeRequiredWithoutScheme(id) || (ids.includes(id) && !schemeOnly.has(id));
+  for (const id of ids)
+    BuiltinModule.map.get(id).compileForPublicLoader = () => {
+      throw unavailable(`node:${id}`, reasons[id]!);
+    };
 }
 
 /** Leaves those of the modules still offered for which `keep` holds. */
@@ -29,11 +55,11 @@ export function restrictBuiltins(
   // Loaded first: it may be among those that go.
   const module = requireBuiltin("module");
   const ids = [...(BuiltinModule.map.keys() as Iterable<string>)].filter(
-    (id) => BuiltinModule.canBeRequiredByUsers(id) && keep(id),
+    (id) => offered(id) && keep(id),
   );
   BuiltinModule.setRealmAllowRequireByUsers(ids);
   // That takes what Node calls experimental for unknown, which its own start has offered.
-  for (const id of ids) if (!BuiltinModule.canBeRequiredByUsers(id)) offerModules([id]);
+  for (const id of ids) if (!offered(id)) offerModules([id]);
   module.builtinModules = BuiltinModule.getAllBuiltinModuleIds();
 }
 

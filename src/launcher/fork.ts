@@ -15,6 +15,7 @@ import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
+import { Silence } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
@@ -311,6 +312,11 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
+/** How long the zygote may say nothing while something is wanted of it. */
+const zygoteSilenceMs = 5000;
+/** How long a forked guest may take until it is locked down and says so. */
+const readyTimeoutMs = 10_000;
+
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
   /** V8's heap lies together, so that its page tables are few. */
@@ -344,6 +350,9 @@ export class Zygote {
   readonly #guests = new Map<number, Guest>();
   /** Who waits for a limit to be set, by pid. */
   readonly #limiting = new Map<number, (errno: number) => void>();
+  /** Guests that it was told to end. */
+  readonly #dying = new Set<number>();
+  readonly #silence: Silence;
   readonly #lost: (reason: string) => void;
   readonly #reaped: () => void;
   readonly #stale: () => void;
@@ -362,6 +371,11 @@ export class Zygote {
     this.#lost = options.lost;
     this.#reaped = options.reaped;
     this.#stale = options.stale;
+    this.#silence = new Silence({
+      limitMs: zygoteSilenceMs,
+      ask: () => this.#tell(ControlKind.ask, 0),
+      broken: () => this.kill(),
+    });
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
@@ -437,16 +451,26 @@ export class Zygote {
       return;
     }
     this.#pending.set(token, { socket: made.socket, stderr: made.stderr, forked });
+    this.#watch();
   }
 
   end(guest: Guest): void {
     if (this.#gone) return guest.reaped(-1);
+    this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);
+    this.#watch();
+  }
+
+  /** A zygote that does not answer is replaced: nothing would be started or ended any more. */
+  #watch(): void {
+    const waiting = this.#pending.size + this.#limiting.size + this.#dying.size;
+    this.#silence.awaits(!this.#gone && waiting > 0);
   }
 
   limitMemory(pid: number, bytes: number, done: (errno: number) => void): void {
     this.#limiting.set(pid, done);
     this.#tell(ControlKind.limitMemory, pid, Math.floor(bytes / 1024));
+    this.#watch();
   }
 
   limitCpu(pid: number, seconds: number): void {
@@ -484,6 +508,7 @@ export class Zygote {
   }
 
   #data(chunk: Buffer, ready: () => void): void {
+    this.#silence.heard();
     this.#input = Buffer.concat([this.#input, chunk]);
     while (this.#input.length >= controlMessageBytes) {
       const kind = this.#input.readUInt32LE(0);
@@ -511,12 +536,14 @@ export class Zygote {
         this.#measured?.();
       } else if (kind === ControlKind.reaped) {
         this.#limited(a, -Errno.ESRCH);
+        this.#dying.delete(a);
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
         guest?.reaped(b);
         this.#reaped();
       }
     }
+    this.#watch();
   }
 
   #forked(token: number, pid: number): void {
@@ -533,8 +560,11 @@ export class Zygote {
     const settle = (value: Guest | undefined): void => {
       if (settled) return;
       settled = true;
+      clearTimeout(timer);
       fork.forked(value);
     };
+    // One that is stopped, or lost its way, must not take a place among the forks for ever.
+    const timer = setTimeout(() => guest.end(), readyTimeoutMs).unref();
     const guest = new Guest(this, pid, fork.socket, fork.stderr, () => settle(guest));
     guest.attachLoss(() => settle(undefined));
     this.#guests.set(pid, guest);
@@ -543,6 +573,7 @@ export class Zygote {
   #fail(reason: string): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#watch();
     this.#control.destroy();
     if (this.#firstPid !== 0) {
       // It ends by itself when the zygote does; libuv knows nothing of it.

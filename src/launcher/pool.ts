@@ -5,6 +5,7 @@
  * exist beside them; a zygote that is lost is replaced once somebody needs it,
  * and everybody waiting on it is told.
  */
+import type { IsolationReport } from "../protocol/isolation.js";
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings } from "./fork.js";
 import { RoundRobin } from "./round-robin.js";
@@ -27,6 +28,7 @@ export class GuestPool {
   readonly #options: PoolOptions;
   #zygote: Zygote | undefined;
   #zygoteReady = false;
+  #isolation: readonly IsolationReport[] = [];
   #idle: Guest[] = [];
   readonly #waiters = new RoundRobin<Waiter>();
   #forking = 0;
@@ -50,6 +52,11 @@ export class GuestPool {
 
   get idleCount(): number {
     return this.#idle.length;
+  }
+
+  /** What guests are confined by, as the latest zygote that came up says. */
+  get isolation(): IsolationReport[] {
+    return [...this.#isolation];
   }
 
   get savings(): PageSavings | undefined {
@@ -113,6 +120,7 @@ export class GuestPool {
     zygote.ready.then(
       () => {
         this.#zygoteReady = true;
+        this.#isolation = zygote.isolation;
         this.#failures = 0;
         if (this.#typeScript) zygote.warmTypeScript();
         this.#fill();

@@ -40,7 +40,7 @@ const serving: readonly Rule[] = [
       { arg: 1, width: "int", test: "oneOf", values: [SIGKILL] },
     ],
     action: "allow",
-    why: "ends a guest; no group, no other signal",
+    why: "ends a guest; no other signal",
   },
   {
     name: "prlimit64",

@@ -34,6 +34,8 @@ export class KernelProcess {
   readonly #child: ChildProcess;
   readonly #stderr: Socket;
   #holds = 0;
+  /** Told whether anybody waits for the kernel. */
+  onHeld: (held: boolean) => void = () => undefined;
 
   /** Throws ENGINE_MISSING, UNSUPPORTED_PLATFORM or KERNEL_START_FAILED. */
   constructor() {
@@ -91,11 +93,15 @@ export class KernelProcess {
 
   /** Keeps the host's event loop alive until the matching `release`. */
   hold(): void {
-    if (this.#holds++ === 0) this.#setRef(true);
+    if (this.#holds++ > 0) return;
+    this.#setRef(true);
+    this.onHeld(true);
   }
 
   release(): void {
-    if (--this.#holds === 0) this.#setRef(false);
+    if (--this.#holds > 0) return;
+    this.#setRef(false);
+    this.onHeld(false);
   }
 
   kill(): void {

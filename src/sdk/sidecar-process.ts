@@ -5,17 +5,31 @@
  * Untrusted: nothing.
  */
 import { failure } from "./errors.js";
-import { KernelConnection } from "./kernel-connection.js";
+import { KernelConnection, defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
+import { parseSidecarOptions } from "./options.js";
+
+export interface SidecarProcessOptions {
+  /**
+   * Milliseconds that its kernel may say nothing while somebody waits for it; then it is killed
+   * and everything on it rejects with KERNEL_UNRESPONSIVE. 5000 by default, 100 to 2147483647.
+   */
+  heartbeatTimeoutMs?: number;
+}
 
 class KernelSlot {
+  readonly #heartbeatTimeoutMs: number;
   #opening: Promise<KernelConnection> | undefined;
   #current: KernelConnection | undefined;
+
+  constructor(heartbeatTimeoutMs: number = defaultHeartbeatTimeoutMs) {
+    this.#heartbeatTimeoutMs = heartbeatTimeoutMs;
+  }
 
   /** The living connection, or a new one. */
   connection(): Promise<KernelConnection> {
     if (this.#opening) return this.#opening;
     if (this.#current?.alive) return Promise.resolve(this.#current);
-    const opening = KernelConnection.open().then((connection) => {
+    const opening = KernelConnection.open(this.#heartbeatTimeoutMs).then((connection) => {
       this.#current = connection;
       return connection;
     });
@@ -48,7 +62,7 @@ export { connectionOf };
  * runtimes. Whoever made it disposes it; runtimes on it then fail with DISPOSED.
  */
 export class SidecarProcess {
-  readonly #slot = new KernelSlot();
+  readonly #slot: KernelSlot;
   #disposing: Promise<void> | undefined;
 
   static {
@@ -58,14 +72,18 @@ export class SidecarProcess {
         : sidecar.#slot.connection();
   }
 
-  /** Begins to start the kernel; a failure to start is reported by `NodeRuntime.create`. */
-  constructor() {
+  /**
+   * Begins to start the kernel; a failure to start is reported by `NodeRuntime.create`.
+   * Throws INVALID_OPTION.
+   */
+  constructor(options?: SidecarProcessOptions) {
+    this.#slot = new KernelSlot(parseSidecarOptions(options).heartbeatTimeoutMs);
     this.#slot.connection().catch(() => {});
   }
 
-  /** The same as `new SidecarProcess()`. */
-  static spawn(): SidecarProcess {
-    return new SidecarProcess();
+  /** The same as `new SidecarProcess(options)`. */
+  static spawn(options?: SidecarProcessOptions): SidecarProcess {
+    return new SidecarProcess(options);
   }
 
   /** Ends the kernel and with it every machine on it. Idempotent; resolves when its process is gone. */

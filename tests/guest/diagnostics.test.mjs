@@ -292,3 +292,39 @@ test("priorities are kept, handed down and only lowered; execve is refused by na
     stderr,
   );
 });
+
+test("a refused module says why; no public module is just missing", async () => {
+  const { builtinModules } = await import("node:module");
+  const { stdout, stderr } = await node([
+    "--no-warnings",
+    "--input-type=module",
+    "-e",
+    `for (const id of ["node:sea", "node:ffi", "node:trace_events", "node:quic"])
+       console.log(await import(id).catch(({ code, message }) => code + " " + message.split(" ", 1)[0]));
+     const { createRequire, isBuiltin, builtinModules } = await import("node:module");
+     const require = createRequire("/home/user/x.js");
+     try { require("trace_events") } catch ({ code }) { console.log(code) }
+     try { require("sea") } catch ({ code }) { console.log(code) }
+     console.log(isBuiltin("node:sea"), builtinModules.includes("node:sea"));
+     const missing = ${JSON.stringify(builtinModules)}.filter((id) => {
+       try { require(id) } catch ({ code }) { return code === "MODULE_NOT_FOUND" || code === "ERR_UNKNOWN_BUILTIN_MODULE" }
+     });
+     // The five _stream_ modules are gone from the engine itself.
+     console.log(missing.filter((id) => !id.startsWith("_stream_")).join());`,
+  ]);
+  assert.equal(
+    stdout,
+    [
+      "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM node:sea",
+      "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM node:ffi",
+      "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM node:trace_events",
+      "ERR_UNKNOWN_BUILTIN_MODULE No",
+      "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
+      "MODULE_NOT_FOUND",
+      "true false",
+      "",
+      "",
+    ].join("\n"),
+    stderr,
+  );
+});

@@ -7,6 +7,7 @@ import type * as HeapSnapshot from "../diagnostics/heap-snapshot.js";
 import type * as Profilers from "../diagnostics/profilers.js";
 import { atFatalError, atLeaving } from "../diagnostics/leaving-work.js";
 import type { EngineTools } from "../environment.js";
+import { unavailable } from "../unavailable.js";
 
 // Loaded when a program asks for one: few do.
 const heapSnapshots = (): typeof HeapSnapshot => require("../diagnostics/heap-snapshot.js");
@@ -21,13 +22,6 @@ const coverageNames = [
   "stopCoverage",
   "endCoverage",
 ] as const;
-
-/** An error that names what the program asked for and why it is not to be had. */
-export function unavailable(feature: string, why: string): Error {
-  return Object.assign(new Error(`${feature} is not available in this virtual machine: ${why}`), {
-    code: "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM",
-  });
-}
 
 const notAtTheLimit = "a file cannot be written from where the heap has run out";
 

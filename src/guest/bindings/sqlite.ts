@@ -20,8 +20,12 @@ export function installSqlite(env: GuestEnvironment): void {
   binding.backup = function backup(...args: unknown[]): Promise<number> {
     return databases().backup(env, args);
   };
+  prepareStorage = () => databases().prepare(env);
   databaseClasses = { Database: native, Statement: binding.StatementSync };
 }
+
+/** For what else of the engine keeps its data in SQLite: localStorage. */
+export let prepareStorage: () => void;
 
 /** The engine's own, of this thread. */
 export let databaseClasses: { Database: any; Statement: any };

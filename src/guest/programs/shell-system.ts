@@ -90,6 +90,11 @@ export function createShellSystem({
   return {
     pid: start.pid,
     ppid: start.ppid,
+    identity: { uid: start.uid, gid: start.gid, user: start.env.USER ?? "root" },
+    get machine(): string {
+      return requireBuiltin("os").machine();
+    },
+    hostname: () => start.hostname,
     shellCommand: ["/bin/sh"],
     inheritedFds: start.descriptors.flatMap((kind, fd) => (kind === "" ? [] : [fd])),
 

@@ -28,7 +28,7 @@ export function construct(env: GuestEnvironment, args: unknown[], newTarget: Fun
   return database;
 }
 
-function prepare(env: GuestEnvironment): void {
+export function prepare(env: GuestEnvironment): void {
   if (fileSystem !== undefined) return;
   if (failure !== undefined) throw failure;
   const { isMainThread, threadId } = env.internalBinding("worker");

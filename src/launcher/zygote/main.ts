@@ -251,7 +251,8 @@ function serve({ prepared, idleSteps, typeScript, become, measure, saved }: Serv
     } else if (kind === ControlKind.measure) {
       if (measure()) return;
       send(ControlKind.measured, saved.pages?.pages ?? 0, 0);
-    } else if (kind === ControlKind.typeScript) typeScript();
+    } else if (kind === ControlKind.ask) send(ControlKind.here, 0, 0);
+    else if (kind === ControlKind.typeScript) typeScript();
     else if (kind === ControlKind.limitMemory) {
       const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
       send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));

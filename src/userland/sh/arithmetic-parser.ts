@@ -21,6 +21,8 @@ export type Expression =
       readonly operator: string;
       readonly left: Expression;
       readonly right: Expression;
+      /** Where the right operand begins, for bash's error. */
+      readonly at: number;
     }
   | {
       readonly kind: "conditional";
@@ -71,7 +73,8 @@ const token =
 const subscript = /\[((?:[^[\]]|\[[^[\]]*\])*)\]/y;
 const saturated = 2n ** 63n - 1n;
 
-export function parseNumber(text: string): bigint | undefined {
+/** Numbers too large saturate, as in dash, or wrap around, as in bash. */
+export function parseNumber(text: string, wraps = false): bigint | undefined {
   const match = /^(0[xX][0-9a-fA-F]+|(\d+)#([0-9a-zA-Z@_]+)|\d+)$/.exec(text);
   if (match === null) return undefined;
   if (match[2] !== undefined) return inBase(Number(match[2]), match[3]!);
@@ -80,6 +83,7 @@ export function parseNumber(text: string): bigint | undefined {
     if (/[89]/.test(text)) return undefined;
     value = BigInt(`0o${text.slice(1)}`);
   } else value = BigInt(text);
+  if (wraps) return BigInt.asIntN(64, value);
   return value > saturated ? saturated : value;
 }
 
@@ -100,15 +104,21 @@ class ArithmeticParser {
   #token = "";
   #kind: "number" | "name" | "operator" | "other" | "end" = "end";
   #depth = 0;
+  #tokenStart = 0;
+  /** Where the token before this one began: bash's errors often name that. */
+  #lastStart = 0;
 
-  constructor(readonly text: string) {
+  constructor(
+    readonly text: string,
+    readonly bash: boolean,
+  ) {
     this.#advance();
   }
 
   parse(): Expression {
     if (this.#atEnd) return { kind: "number", value: 0n };
     const expression = this.#expression(0);
-    if (!this.#atEnd) this.#fail("expecting EOF");
+    if (!this.#atEnd) this.#fail("expecting EOF", this.#unexpected());
     return expression;
   }
 
@@ -119,19 +129,38 @@ class ArithmeticParser {
   #advance(): void {
     token.lastIndex = this.#position;
     const match = token.exec(this.text);
-    if (match === null) {
+    this.#lastStart = this.#tokenStart;
+    if (match === null || match[0].trim() === "") {
       this.#kind = "end";
       this.#token = "";
+      this.#tokenStart = this.text.length;
       return;
     }
     this.#position = token.lastIndex;
+    this.#tokenStart = this.#position - match[0].trimStart().length;
     this.#kind = match[1] ? "number" : match[2] ? "name" : match[3] ? "operator" : "other";
     this.#token = (match[1] ?? match[2] ?? match[3] ?? match[4])!;
-    if (this.#kind === "other" && /\s/.test(this.#token)) this.#advance();
   }
 
-  #fail(message: string): never {
-    throw new ShellError(`arithmetic expression: ${message}: "${this.text}"`);
+  /** `bash`: its words for the same, and where the token that it names begins. */
+  #fail(
+    message: string,
+    bash: string,
+    at = this.#atEnd ? this.#lastStart : this.#tokenStart,
+  ): never {
+    throw arithmeticError(message, this.text, bash, at);
+  }
+
+  #unexpected(): string {
+    if (this.#kind === "other" || (this.#kind === "operator" && this.#token === "=")) {
+      return this.#kind === "other"
+        ? "syntax error: invalid arithmetic operator"
+        : "attempted assignment to non-variable";
+    }
+    if (this.#kind === "operator" && isAssignment(this.#token)) {
+      return "attempted assignment to non-variable";
+    }
+    return "syntax error in expression";
   }
 
   #isOperator(text: string): boolean {
@@ -140,7 +169,8 @@ class ArithmeticParser {
 
   /** Precedence climbing; assignment and `?:` hang off their level. */
   #expression(level: number): Expression {
-    if (++this.#depth > limits.expressionDepth) this.#fail("nested too deeply");
+    if (++this.#depth > limits.expressionDepth)
+      this.#fail("nested too deeply", "expression recursion level exceeded");
     let left = this.#unary();
     for (;;) {
       const operator = this.#kind === "operator" ? this.#token : "";
@@ -157,8 +187,9 @@ class ArithmeticParser {
       const binds = precedence.get(operator);
       if (binds === undefined || binds < level) break;
       this.#advance();
+      const at = this.#tokenStart;
       const right = this.#expression(binds === POWER_LEVEL ? binds : binds + 1);
-      left = { kind: "binary", operator, left, right };
+      left = { kind: "binary", operator, left, right, at };
     }
     this.#depth -= 1;
     return left;
@@ -167,7 +198,9 @@ class ArithmeticParser {
   #conditional(condition: Expression): Expression {
     this.#advance();
     const yes = this.#expression(0);
-    if (!this.#isOperator(":")) this.#fail("expecting ':'");
+    if (!this.#isOperator(":")) {
+      this.#fail("expecting ':'", "`:' expected for conditional expression");
+    }
     this.#advance();
     const no = this.#expression(ASSIGNMENT_LEVEL);
     return { kind: "conditional", condition, yes, no };
@@ -180,7 +213,9 @@ class ArithmeticParser {
       this.#advance();
     }
     let operand = this.#stepped();
-    if (operators.length > limits.expressionDepth) this.#fail("nested too deeply");
+    if (operators.length > limits.expressionDepth) {
+      this.#fail("nested too deeply", "expression recursion level exceeded");
+    }
     for (const operator of operators.reverse()) operand = { kind: "unary", operator, operand };
     return operand;
   }
@@ -205,14 +240,17 @@ class ArithmeticParser {
   #primary(): Expression {
     const text = this.#token;
     if (this.#kind === "number") {
-      const value = parseNumber(text);
-      if (value === undefined) this.#fail("expecting EOF");
+      const value = parseNumber(text, this.bash);
+      if (value === undefined) this.#fail("expecting EOF", numberFault(text));
       this.#advance();
       return { kind: "number", value: value as bigint };
     }
     if (this.#kind === "name") {
       subscript.lastIndex = this.#position;
       const index = subscript.exec(this.text)?.[1];
+      if (index === undefined && this.bash && this.text[this.#position] === "[") {
+        this.#fail("expecting EOF", "bad array subscript");
+      }
       if (index !== undefined) this.#position = subscript.lastIndex;
       this.#advance();
       return index === undefined
@@ -222,25 +260,53 @@ class ArithmeticParser {
     if (this.#isOperator("(")) {
       this.#advance();
       const inner = this.#expression(0);
-      if (!this.#isOperator(")")) this.#fail("expecting ')'");
+      if (!this.#isOperator(")")) this.#fail("expecting ')'", "missing `)'");
       this.#advance();
       return inner;
     }
-    return this.#fail("expecting primary");
+    const bash =
+      this.#kind === "other"
+        ? "syntax error: invalid arithmetic operator"
+        : "syntax error: operand expected";
+    return this.#fail("expecting primary", bash);
   }
 }
+
+function numberFault(text: string): string {
+  const base = /^(\d+)#/.exec(text)?.[1];
+  if (base !== undefined && (Number(base) < 2 || Number(base) > 64))
+    return "invalid arithmetic base";
+  return "value too great for base";
+}
+
+/** `at`: where the token begins that bash names. */
+export function arithmeticError(
+  message: string,
+  text: string,
+  bash: string,
+  at: number,
+): ArithmeticError {
+  const shown = text.trimStart();
+  return new ArithmeticError(`arithmetic expression: ${message}: "${text}"`, 2, {
+    message: `${shown}: ${bash} (error token is "${text.slice(at)}")`,
+  });
+}
+
+/** An expression that is wrong: `((`, `[[` and `let` put their name in front. */
+export class ArithmeticError extends ShellError {}
 
 function isAssignment(operator: string): boolean {
   return operator.endsWith("=") && !["==", "!=", "<=", ">="].includes(operator);
 }
 
-const cache = new Map<string, Expression>();
+const caches = { bash: new Map<string, Expression>(), dash: new Map<string, Expression>() };
 
 /** The tree of an expression; those of the last few hundred texts are kept, for loops. */
-export function parseArithmetic(text: string): Expression {
+export function parseArithmetic(text: string, bash: boolean): Expression {
+  const cache = bash ? caches.bash : caches.dash;
   let expression = cache.get(text);
   if (expression === undefined) {
-    expression = new ArithmeticParser(text).parse();
+    expression = new ArithmeticParser(text, bash).parse();
     if (cache.size >= 256) cache.clear();
     if (text.length <= 256) cache.set(text, expression);
   }

@@ -1,6 +1,6 @@
 /** Owns the evaluation of arithmetic over the variables of an environment. */
 import type { Expression, VariableExpression } from "./arithmetic-parser.js";
-import { parseArithmetic, parseNumber } from "./arithmetic-parser.js";
+import { arithmeticError, parseArithmetic, parseNumber } from "./arithmetic-parser.js";
 import { ShellError } from "./control.js";
 import { limits } from "./limits.js";
 
@@ -14,12 +14,10 @@ export interface ArithmeticScope {
 }
 
 export function evaluateArithmetic(text: string, scope: ArithmeticScope, depth = 0): bigint {
-  if (depth > limits.expressionDepth) fail("nested too deeply", text);
-  return new Evaluation(text, scope, depth).value(parseArithmetic(text));
-}
-
-function fail(message: string, text: string): never {
-  throw new ShellError(`arithmetic expression: ${message}: "${text}"`);
+  if (depth > limits.expressionDepth) {
+    throw arithmeticError("nested too deeply", text, "expression recursion level exceeded", 0);
+  }
+  return new Evaluation(text, scope, depth).value(parseArithmetic(text, scope.bash));
 }
 
 class Evaluation {
@@ -49,7 +47,9 @@ class Evaluation {
         const { target, operator } = expression;
         const operand = this.value(expression.value);
         const value =
-          operator === "" ? operand : this.#binary(operator, this.#read(target), operand);
+          operator === ""
+            ? operand
+            : this.#binary(operator, this.#read(target), operand, this.text.length - 1);
         this.#write(target, value);
         return value;
       }
@@ -72,7 +72,7 @@ class Evaluation {
         value = value !== 0n && this.value(next.right) !== 0n ? 1n : 0n;
       } else if (next.operator === "||") {
         value = value !== 0n || this.value(next.right) !== 0n ? 1n : 0n;
-      } else value = this.#binary(next.operator, value, this.value(next.right));
+      } else value = this.#binary(next.operator, value, this.value(next.right), next.at);
     }
     return value;
   }
@@ -90,7 +90,7 @@ class Evaluation {
     }
   }
 
-  #binary(operator: string, left: bigint, right: bigint): bigint {
+  #binary(operator: string, left: bigint, right: bigint, at: number): bigint {
     const truth = (condition: boolean): bigint => (condition ? 1n : 0n);
     switch (operator) {
       case "+":
@@ -101,9 +101,13 @@ class Evaluation {
         return BigInt.asIntN(64, left * right);
       case "/":
       case "%":
-        if (right === 0n) fail("division by zero", this.text);
+        if (right === 0n) throw arithmeticError("division by zero", this.text, "division by 0", at);
         return BigInt.asIntN(64, operator === "/" ? left / right : left % right);
       case "**":
+        if (right < 0n) {
+          const words = "exponent less than 0";
+          throw arithmeticError(words, this.text, words, at + 1);
+        }
         return this.#power(left, right);
       case "<<":
         return BigInt.asIntN(64, left << (right & 63n));
@@ -133,7 +137,6 @@ class Evaluation {
   }
 
   #power(base: bigint, exponent: bigint): bigint {
-    if (exponent < 0n) fail("exponent less than 0", this.text);
     let result = 1n;
     let square = base;
     for (let left = exponent; left > 0n; left >>= 1n) {
@@ -152,12 +155,16 @@ class Evaluation {
   #read(target: VariableExpression): bigint {
     const text = this.scope.read(target.name, this.#key(target));
     if (text === undefined && this.scope.nounset) {
-      throw new ShellError(`${target.name}: parameter not set`);
+      throw new ShellError(`${target.name}: parameter not set`, 2, {
+        message: `${target.name}: unbound variable`,
+        ends: "shell",
+      });
     }
     const trimmed = (text ?? "").trim();
     if (trimmed === "") return 0n;
     const negative = trimmed.startsWith("-");
-    const number = parseNumber(negative || trimmed.startsWith("+") ? trimmed.slice(1) : trimmed);
+    const unsigned = negative || trimmed.startsWith("+") ? trimmed.slice(1) : trimmed;
+    const number = parseNumber(unsigned, this.scope.bash);
     if (number !== undefined) return negative ? -number : number;
     if (!this.scope.bash) throw new ShellError(`Illegal number: ${text}`);
     return evaluateArithmetic(trimmed, this.scope, this.depth + 1);

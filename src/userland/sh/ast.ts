@@ -8,9 +8,17 @@ export interface Word {
   readonly parts: readonly WordPart[];
   /** `name=value` where an assignment may stand; `parts` is then empty. */
   readonly assignment?: Assignment;
+  /** As it was written, where something may have to print it. */
+  readonly source?: string;
 }
 
-export type WordPart = TextPart | TildePart | ParameterPart | CommandPart | ArithmeticPart;
+export type WordPart =
+  | TextPart
+  | TildePart
+  | ParameterPart
+  | CommandPart
+  | ArithmeticPart
+  | ProcessPart;
 
 export interface TextPart {
   readonly kind: "text";
@@ -29,6 +37,8 @@ export interface ParameterPart {
   readonly name: string;
   /** `${name[index]}`; `@` and `*` are all elements. */
   readonly index?: Word | "@" | "*";
+  /** `${!name…}`: the value names the parameter that is meant. */
+  readonly indirect?: true;
   readonly operation?: ParameterOperation;
   readonly quoted: boolean;
 }
@@ -37,6 +47,13 @@ export interface CommandPart {
   readonly kind: "command";
   readonly body: Command;
   readonly quoted: boolean;
+}
+
+/** `<(…)` and `>(…)` */
+export interface ProcessPart {
+  readonly kind: "process";
+  readonly direction: "<" | ">";
+  readonly body: Command;
 }
 
 export interface ArithmeticPart {
@@ -66,11 +83,17 @@ export type ParameterOperation =
       readonly replacement: Word;
     }
   | { readonly type: "slice"; readonly offset: Word; readonly length?: Word }
-  | { readonly type: "case"; readonly upper: boolean; readonly all: boolean }
-  /** `${!name}`; with `index`, or a name ending in `*` or `@`, the keys or the matching names. */
-  | { readonly type: "indirect" }
-  | { readonly type: "names" }
-  | { readonly type: "bad" };
+  | {
+      readonly type: "case";
+      readonly change: "upper" | "lower" | "toggle";
+      readonly all: boolean;
+      readonly pattern: Word;
+    }
+  /** `${name@Q}` and its like. */
+  | { readonly type: "transform"; readonly operator: string }
+  /** `${!name[@]}`: the keys; `${!prefix@}`: the matching names. */
+  | { readonly type: "names"; readonly star: boolean }
+  | { readonly type: "bad"; readonly source: string };
 
 export interface Assignment {
   readonly name: string;
@@ -81,6 +104,8 @@ export interface Assignment {
 
 export interface ArrayElement {
   readonly index?: Word;
+  /** `[index]+=` */
+  readonly append?: boolean;
   readonly value: Word;
 }
 
@@ -99,16 +124,26 @@ export type RedirectionOperator =
 
 export interface Redirection {
   readonly fd?: number;
+  /** `{name}>`: the shell chooses the number and leaves it in the variable. */
+  readonly fdVariable?: string;
   readonly operator: RedirectionOperator;
   /** The file, the descriptor or the text of the here-document. */
   readonly target: Word;
+  /** The delimiter of a here-document, as it was written, and whether it was `<<-`. */
+  readonly delimiter?: { readonly source: string; readonly stripTabs: boolean };
 }
 
 export type Command =
   | SimpleCommand
   | { readonly kind: "pipeline"; readonly commands: readonly Command[] }
   | { readonly kind: "not"; readonly command: Command }
-  | { readonly kind: "time"; readonly command: Command }
+  | { readonly kind: "time"; readonly command: Command; readonly posix: boolean }
+  | {
+      readonly kind: "coprocess";
+      readonly name: string;
+      readonly command: Command;
+      readonly text: string;
+    }
   | {
       readonly kind: "and-or";
       readonly first: Command;
@@ -144,6 +179,13 @@ export type Command =
       readonly line: number;
     }
   | {
+      readonly kind: "select";
+      readonly variable: string;
+      readonly words?: readonly Word[];
+      readonly body: Command;
+      readonly line: number;
+    }
+  | {
       readonly kind: "arithmetic-for";
       readonly initial: Word;
       readonly condition: Word;
@@ -157,7 +199,12 @@ export type Command =
       readonly items: readonly CaseItem[];
       readonly line: number;
     }
-  | { readonly kind: "function"; readonly name: string; readonly body: Command }
+  | {
+      readonly kind: "function";
+      readonly name: string;
+      readonly body: Command;
+      readonly line: number;
+    }
   | { readonly kind: "conditional"; readonly expression: Condition; readonly line: number }
   | { readonly kind: "arithmetic"; readonly expression: Word; readonly line: number };
 
@@ -188,6 +235,13 @@ export type Condition =
     };
 
 export const emptyWord: Word = { parts: [] };
+
+/** The file of `$(< file)`, which is the file's text without any command. */
+export function fileOfSubstitution(body: Command): Redirection | undefined {
+  if (body.kind !== "simple" || body.words.length + body.assignments.length > 0) return undefined;
+  const [only, ...others] = body.redirections;
+  return others.length === 0 && only?.operator === "<" && (only.fd ?? 0) === 0 ? only : undefined;
+}
 
 /** The text of a word without expansions, or `undefined`. */
 export function literalText(word: Word): string | undefined {

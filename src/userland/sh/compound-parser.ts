@@ -3,11 +3,13 @@ import type { CaseItem, Command, Word } from "./ast.js";
 import { parseArithmetic } from "./arithmetic-parser.js";
 import { literalText } from "./ast.js";
 import { ConditionParser } from "./condition-parser.js";
-import { limits } from "./limits.js";
 import type { Parser } from "./parser.js";
+import { matchingParenthesis } from "./scanner.js";
 
 const validName = /^[A-Za-z_]\w*$/;
 const functionName = /^[^\s"'$&();<>\\`|=/][^\s"'$&();<>\\`|]*$/;
+
+const bashKeywords = new Set(["select", "coproc"]);
 
 /** Names that dash reserves from functions. */
 const specialBuiltins = new Set(
@@ -31,6 +33,7 @@ export class CompoundParser {
     if (token.kind !== "word" || token.plain === undefined) return undefined;
     const parse = this.#keywords.get(token.plain);
     if (parse === undefined) return undefined;
+    if (!parser.options.bash && bashKeywords.has(token.plain)) return undefined;
     return parser.scanner.nested(() => {
       parser.take();
       return parse(token.line);
@@ -39,20 +42,22 @@ export class CompoundParser {
 
   readonly #keywords: ReadonlyMap<string, (line: number) => Command> = new Map([
     ["{", () => this.#group()],
+    ["select", (line: number) => this.#select(line)],
+    ["coproc", () => this.#coprocess()],
     ["if", () => this.#if()],
     ["while", () => this.#while(false)],
     ["until", () => this.#while(true)],
     ["for", (line: number) => this.#for(line)],
     ["case", (line: number) => this.#case(line)],
     ["[[", (line: number) => new ConditionParser(this.#parser).parse(line)],
-    ["function", () => this.#functionKeyword()],
+    ["function", (line: number) => this.#functionKeyword(line)],
     ...["then", "else", "elif", "fi", "do", "done", "esac", "}", "in"].map(
       (word) => [word, () => this.#stray(word)] as [string, () => Command],
     ),
   ]);
 
   #stray(word: string): never {
-    return this.#parser.scanner.fail(`"${word}" unexpected`);
+    return this.#parser.scanner.fail(`"${word}" unexpected`, word);
   }
 
   #group(): Command {
@@ -65,7 +70,10 @@ export class CompoundParser {
     const parser: Parser = this.#parser;
     const { scanner } = parser;
     parser.take();
-    if (scanner.peek() === "(" && isArithmetic(scanner.text, scanner.position)) {
+    if (
+      scanner.peek() === "(" &&
+      isArithmetic(scanner.text, scanner.position, parser.options.bash)
+    ) {
       scanner.position += 1;
       return { kind: "arithmetic", expression: parser.lexer.words.arithmetic(), line };
     }
@@ -96,9 +104,20 @@ export class CompoundParser {
     const parser: Parser = this.#parser;
     parser.scanner.skipBlanks();
     if (parser.scanner.startsWith("((")) return this.#arithmeticFor(line);
+    return { kind: "for", line, ...this.#variableAndWords() };
+  }
+
+  #select(line: number): Command {
+    return { kind: "select", line, ...this.#variableAndWords() };
+  }
+
+  /** `name [in word…]; do …; done` */
+  #variableAndWords(): { variable: string; words?: readonly Word[]; body: Command } {
+    const parser: Parser = this.#parser;
     const token = parser.peek(false);
-    const variable = token.kind === "word" ? token.plain : undefined;
-    if (variable === undefined || !validName.test(variable)) {
+    const variable = token.kind === "word" ? (token.plain ?? token.word.source) : undefined;
+    // bash finds out when it runs the loop.
+    if (variable === undefined || (!parser.options.bash && !validName.test(variable))) {
       return parser.scanner.fail("Bad for loop variable");
     }
     parser.take();
@@ -113,8 +132,27 @@ export class CompoundParser {
       if (parser.peek().kind !== "newline" && !parser.isOperator(";")) parser.unexpected();
       parser.take();
     } else if (parser.isOperator(";")) parser.take();
-    const body = this.#doGroup();
-    return { kind: "for", variable, body, line, ...(words && { words }) };
+    parser.skipNewlines();
+    const body = parser.options.bash && parser.isWord("{") ? this.#bracedBody() : this.#doGroup();
+    return { variable, body, ...(words && { words }) };
+  }
+
+  /** `coproc [NAME] command`; a name can only stand before a compound command. */
+  #coprocess(): Command {
+    const parser: Parser = this.#parser;
+    const token = parser.peek();
+    const start = parser.lexer.tokenStart;
+    let name = "COPROC";
+    if (token.kind === "word" && token.plain !== undefined && validName.test(token.plain)) {
+      const behind = /^[ \t]+(?:\(|(?:\{|if|while|until|for|case|select|\[\[)(?=[\s;]))/;
+      const { position, text } = parser.scanner;
+      if (behind.test(text.slice(position, position + 80)) && !this.#keywords.has(token.plain)) {
+        name = token.plain;
+        parser.take();
+      }
+    }
+    const command = parser.functionBody();
+    return { kind: "coprocess", name, command, text: parser.sourceFrom(start) };
   }
 
   #arithmeticFor(line: number): Command {
@@ -183,7 +221,7 @@ export class CompoundParser {
   }
 
   /** From the `(` behind the name. */
-  functionDefinition(word: Word): Command {
+  functionDefinition(word: Word, line: number): Command {
     const parser: Parser = this.#parser;
     parser.expectOperator("(");
     if (!parser.isOperator(")")) parser.unexpected(")");
@@ -193,17 +231,17 @@ export class CompoundParser {
     if (name === undefined || special || !functionName.test(name)) {
       return parser.scanner.fail("Bad function name");
     }
-    return { kind: "function", name, body: parser.functionBody() };
+    return { kind: "function", name, body: parser.functionBody(), line };
   }
 
-  #functionKeyword(): Command {
+  #functionKeyword(line: number): Command {
     const parser: Parser = this.#parser;
     const token = parser.peek(false);
     const name = token.kind === "word" ? token.plain : undefined;
     if (name === undefined) parser.unexpected();
     parser.take();
     if (this.#takeOperator("(")) parser.expectOperator(")");
-    return { kind: "function", name, body: parser.functionBody() };
+    return { kind: "function", name, body: parser.functionBody(), line };
   }
 
   #takeIf(word: string): boolean {
@@ -220,43 +258,18 @@ export class CompoundParser {
 }
 
 /** From the second `(` of `((`: do both close together around what could be an expression? */
-function isArithmetic(text: string, from: number): boolean {
+function isArithmetic(text: string, from: number, bash: boolean): boolean {
   const end = matchingParenthesis(text, from);
   if (end === undefined || text[end + 1] !== ")") return false;
+  if (bash) return true;
   try {
     // What expansions stand for is not known yet; a number is as good as any.
     parseArithmetic(
       text.slice(from + 1, end).replace(/\$(?:\{[^}]*\}|\([^)]*\)|\w+|[#?@*])/g, "1"),
+      false,
     );
     return true;
   } catch {
     return false;
   }
-}
-
-/** A flat look ahead, no parsing. */
-function matchingParenthesis(text: string, from: number): number | undefined {
-  let depth = 0;
-  for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
-    switch (text[at]) {
-      case "(":
-        depth += 1;
-        break;
-      case ")":
-        if (--depth === 0) return at;
-        break;
-      case "\\":
-        at += 1;
-        break;
-      case "'":
-      case '"': {
-        const end = text.indexOf(text[at]!, at + 1);
-        if (end < 0) return undefined;
-        at = end;
-        break;
-      }
-      default:
-    }
-  }
-  return undefined;
 }

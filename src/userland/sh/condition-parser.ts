@@ -17,10 +17,17 @@ export class ConditionParser {
 
   /** From behind `[[` to behind `]]`. */
   parse(line: number): Command {
-    const expression = this.#or();
-    if (!this.#isClosing()) this.#parser.unexpected("]]");
-    this.#parser.take();
-    return { kind: "conditional", expression, line };
+    const parser = this.#parser;
+    const outer = parser.inCondition;
+    parser.inCondition = true;
+    try {
+      const expression = this.#or();
+      if (!this.#isClosing()) parser.unexpected("]]");
+      parser.take();
+      return { kind: "conditional", expression, line };
+    } finally {
+      parser.inCondition = outer;
+    }
   }
 
   #or(): Condition {
@@ -84,6 +91,7 @@ export class ConditionParser {
   #expression(): Word {
     const { scanner, lexer } = this.#parser;
     scanner.skipBlanks();
+    const from = scanner.position;
     const builder = new WordBuilder();
     let depth = 0;
     lexer.words.unquoted(builder, (character) => {
@@ -91,7 +99,7 @@ export class ConditionParser {
       else if (character === ")") depth -= 1;
       return depth < 0 || (depth === 0 && /\s/.test(character));
     });
-    return builder.word();
+    return { ...builder.word(), source: scanner.text.slice(from, scanner.position) };
   }
 
   #word(): Word {

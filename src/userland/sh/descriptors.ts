@@ -97,13 +97,16 @@ export class Capture extends Descriptor {
   #length = 0;
   #pipeEnd: number | undefined;
   #pumping: Promise<void> | undefined;
+  #released: () => void = () => {};
+  readonly #unused = new Promise<void>((resolve) => (this.#released = resolve));
 
   constructor(readonly system: ShellSystem) {
     super();
   }
 
-  /** Everything written, once every holder of the pipe is gone. */
+  /** Everything written, once every holder of it and of its pipe is gone. */
   async output(): Promise<Uint8Array> {
+    await this.#unused;
     await this.#pumping;
     return concatBytes(this.#chunks);
   }
@@ -137,6 +140,7 @@ export class Capture extends Descriptor {
 
   protected dispose(): void {
     if (this.#pipeEnd !== undefined) this.system.close(this.#pipeEnd);
+    this.#released();
   }
 
   #append(data: Uint8Array): number {

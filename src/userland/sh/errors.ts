@@ -6,6 +6,7 @@ const texts = new Map<number, string>([
   [Errno.ENOENT, "No such file or directory"],
   [Errno.ESRCH, "No such process"],
   [Errno.EIO, "I/O error"],
+  [Errno.ESPIPE, "Illegal seek"],
   [Errno.E2BIG, "Argument list too long"],
   [Errno.ENOEXEC, "Exec format error"],
   [Errno.EBADF, "Bad file descriptor"],

@@ -69,7 +69,12 @@ export function formatEscape(text: string, at: number, bash: boolean): Escape | 
 }
 
 /** Of `echo` and `%b`: octal is `\0` and up to three digits; `"stop"` is `\c`. */
-export function echoEscape(text: string, at: number, bash: boolean): Escape | "stop" | undefined {
+export function echoEscape(
+  text: string,
+  at: number,
+  bash: boolean,
+  isConversion = false,
+): Escape | "stop" | undefined {
   const character = text[at] ?? "";
   if (character === "c") return "stop";
   if (character === "0") {
@@ -77,5 +82,10 @@ export function echoEscape(text: string, at: number, bash: boolean): Escape | "s
     return { value: Number.parseInt(found, 8) & 0xff, end: at + found.length };
   }
   if (character === "e" || (bash && character === "E")) return { value: "\x1b", end: at + 1 };
+  if (isConversion) {
+    if (character !== "" && "'\"?".includes(character)) return { value: character, end: at + 1 };
+    const number = octal(text, at, /^[0-7]{1,3}/);
+    if (number !== undefined) return number;
+  }
   return simple(text, at) ?? (bash ? hexOrUnicode(text, at) : undefined);
 }

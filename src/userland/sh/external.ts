@@ -3,19 +3,25 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, S_IFREG, X_OK } from "../../abi/fcntl.js";
 import { ShellError } from "./control.js";
 import type { Environment } from "./environment.js";
-import { fileErrorText } from "./errors.js";
+import { errorText, fileErrorText } from "./errors.js";
 import type { Interpreter } from "./interpreter.js";
 import { SIGINT, SIGQUIT, signalNumber } from "./signals.js";
+import { functionText } from "./unparse.js";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Remembered places of commands, as `hash` shows them. Valid for one value of PATH. */
+export interface HashEntry {
+  readonly path: string;
+  hits: number;
+}
+
 export class CommandHash {
   #path = "";
-  readonly #entries = new Map<string, string>();
+  readonly #entries = new Map<string, HashEntry>();
 
   /** The entries, empty when PATH has changed. */
-  for(path: string): Map<string, string> {
+  for(path: string): Map<string, HashEntry> {
     if (path !== this.#path) {
       this.#entries.clear();
       this.#path = path;
@@ -35,7 +41,7 @@ export function findCommand(
   if (name === "" || searchPath === undefined) return -Errno.ENOENT;
   const remembered = shell.hash.for(searchPath);
   const known = remembered.get(name);
-  if (known !== undefined) return known;
+  if (known !== undefined) return known.path;
   let failure = -Errno.ENOENT;
   for (const directory of searchPath.split(":")) {
     const path = directory === "" ? `./${name}` : `${directory}/${name}`;
@@ -46,7 +52,7 @@ export function findCommand(
       continue;
     }
     // What is found relative to the working directory is not there in another one.
-    if (directory.startsWith("/")) remembered.set(name, path);
+    if (directory.startsWith("/")) remembered.set(name, { path, hits: 0 });
     return path;
   }
   return failure;
@@ -54,21 +60,32 @@ export function findCommand(
 
 /** A command that could not be started: 127 when it is not there, 126 otherwise. */
 export class StartFailure extends ShellError {
-  constructor(name: string, result: number) {
+  constructor(name: string, result: number, bash = errorText(-result)) {
     const missing = result === -Errno.ENOENT || result === -Errno.ENOTDIR;
-    super(`${name}: ${fileErrorText(-result, "exec")}`, missing ? 127 : 126);
+    const unknown = result === -Errno.ENOENT && !name.includes("/");
+    super(`${name}: ${fileErrorText(-result, "exec")}`, missing ? 127 : 126, {
+      message: `${name}: ${unknown ? "command not found" : bash}`,
+      status: missing ? 127 : 126,
+    });
   }
+}
+
+export interface StartOptions {
+  readonly background?: boolean;
+  readonly searchPath?: string | undefined;
+  /** `exec -a`: the name the command is told. */
+  readonly calledAs?: string | undefined;
 }
 
 /** The pid of the started command. Throws StartFailure. */
 export async function startCommand(
   shell: Interpreter,
   env: Environment,
-  argv: readonly string[],
-  background = false,
-  searchPath?: string,
+  words: readonly string[],
+  { background = false, calledAs, searchPath }: StartOptions = {},
 ): Promise<number> {
-  const name = argv[0]!;
+  const name = words[0]!;
+  const argv = calledAs === undefined ? words : [calledAs, ...words.slice(1)];
   let path = findCommand(shell, env, name, searchPath);
   if (typeof path === "number") throw new StartFailure(name, path);
   let pid = await spawn(shell, env, path, argv, background);
@@ -83,13 +100,49 @@ export async function startCommand(
     const [file, ...args] = shell.system.shellCommand;
     pid = await spawn(shell, env, file, [file, ...args, path, ...argv.slice(1)], background);
   }
-  if (pid < 0) throw new StartFailure(name, isDirectory(shell, env, path) ? -Errno.EACCES : pid);
+  if (pid < 0) throw startFailure(shell, env, name, path, pid);
+  const entry = shell.hash.for(searchPath ?? env.variables.value("PATH") ?? DEFAULT_PATH).get(name);
+  if (entry !== undefined) entry.hits += 1;
   return pid;
+}
+
+function startFailure(
+  shell: Interpreter,
+  env: Environment,
+  name: string,
+  path: string,
+  result: number,
+): StartFailure {
+  if (isDirectory(shell, env, path)) return new StartFailure(name, -Errno.EACCES, "Is a directory");
+  const exists = typeof shell.system.stat(env.resolve(path)) !== "number";
+  if (shell.bash && result === -Errno.ENOENT && exists) {
+    return new StartFailure(name, -Errno.ENOTDIR, "cannot execute: required file not found");
+  }
+  if (result === -Errno.ENOEXEC) {
+    return new StartFailure(name, result, "cannot execute binary file: Exec format error");
+  }
+  return new StartFailure(name, result);
 }
 
 function isDirectory(shell: Interpreter, env: Environment, path: string): boolean {
   const status = shell.system.stat(env.resolve(path));
   return typeof status !== "number" && (status.mode & S_IFMT) === S_IFDIR;
+}
+
+/** Variables; in bash also functions, and the path of the command as `_`. */
+function childEnvironment(shell: Interpreter, env: Environment, path: string): string[] {
+  const variables = env.variables.exported();
+  if (!shell.bash) return variables;
+  const strings = variables.filter((one) => !one.startsWith("_="));
+  for (const [name, { body, exported }] of env.functions) {
+    if (exported !== true) continue;
+    const text = functionText(name, body)
+      .trimEnd()
+      .slice(name.length + 1);
+    strings.push(`BASH_FUNC_${name}%%=${text.replace("\n{ \n    ", "{  ")}`);
+  }
+  strings.push(`_=${path}`);
+  return strings;
 }
 
 export async function spawn(
@@ -106,14 +159,14 @@ export async function spawn(
   shell.useUmask(env);
   const jobControl = env.options.has("monitor");
   const ignored = [...env.traps]
-    .filter(([, action]) => action === "")
-    .map(([n]) => signalNumber(n));
+    .filter(([name, action]) => action === "" && signalNumber(name) > 0)
+    .map(([name]) => signalNumber(name));
   if (background && !jobControl) ignored.push(SIGINT, SIGQUIT);
   return shell.system.spawn({
     // As it was found: a script meets this name as its $0.
     file: path,
     argv,
-    env: env.variables.exported(),
+    env: childEnvironment(shell, env, path),
     cwd: env.cwd,
     fds,
     newProcessGroup: jobControl,

@@ -62,6 +62,33 @@ export class PatternSink implements Sink {
   separate(): void {}
 }
 
+/** What takes the place of a match: an unquoted `&` is the match. */
+export class ReplacementSink implements Sink {
+  readonly splits = false;
+  #source = "";
+
+  literal(text: string): void {
+    this.#source += text;
+  }
+
+  quoted(text: string): void {
+    this.#source += text.replace(/[&\\]/g, "\\$&");
+  }
+
+  expansion(text: string): void {
+    this.#source += text;
+  }
+
+  separate(): void {}
+
+  replacement(): (match: string) => string {
+    const source = this.#source;
+    if (!/[&\\]/.test(source)) return () => source;
+    return (match) =>
+      source.replace(/\\([&\\])|&/g, (_, literal: string | undefined) => literal ?? match);
+  }
+}
+
 /** The source of a regular expression: quoted text stands for itself. */
 export class ExpressionSink extends PatternSink {
   override quoted(text: string): void {
@@ -114,7 +141,11 @@ export class FieldSink implements Sink {
   #endedBySpace = false;
   #length = 0;
 
-  constructor(readonly separators: Separators) {}
+  constructor(
+    readonly separators: Separators,
+    /** `@(…)` and its like are patterns. */
+    readonly extended = false,
+  ) {}
 
   literal(text: string): void {
     this.#append(text, false);
@@ -163,7 +194,9 @@ export class FieldSink implements Sink {
     if (this.#length > limits.textLength) throw new ShellError("word too long");
     this.#open = true;
     this.#endedBySpace = false;
-    if (!quoted && /[*?[]/.test(text)) this.#hasPattern = true;
+    if (!quoted && (/[*?[]/.test(text) || (this.extended && /[+@!]\(/.test(text)))) {
+      this.#hasPattern = true;
+    }
     this.#segments.push({ text, quoted });
   }
 
@@ -171,7 +204,7 @@ export class FieldSink implements Sink {
     const segments = this.#segments;
     const text = segments.length === 1 ? segments[0]!.text : segments.map((s) => s.text).join("");
     const pattern =
-      this.#hasPattern && hasPatternCharacters(text)
+      this.#hasPattern && hasPatternCharacters(text, this.extended)
         ? segments.map((s) => (s.quoted ? quotePattern(s.text) : s.text)).join("")
         : undefined;
     if (this.fields.length >= limits.expansionCount) throw new ShellError("too many words");

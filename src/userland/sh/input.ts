@@ -4,8 +4,10 @@
  */
 import { Exit, ShellError, SyntaxFailure } from "./control.js";
 import type { Descriptor } from "./descriptors.js";
+import { goOnAfter, report } from "./diagnostics.js";
 import type { Environment } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
+import { expandPrompt } from "./prompt.js";
 import { Parser } from "./parser.js";
 import { decodeText, encodeText } from "./text.js";
 import { countLines } from "./word-scanner.js";
@@ -25,14 +27,19 @@ export class InputScript {
 
   /** The status of the last command. */
   async run(): Promise<number> {
-    const { env, shell } = this;
+    const { env } = this;
     for (;;) {
       try {
         if (!(await this.#command())) return env.status;
       } catch (error) {
-        if (!this.interactive || error instanceof Exit) throw error;
+        if (error instanceof Exit) throw error;
+        if (!this.interactive) {
+          if (error instanceof SyntaxFailure) throw error;
+          await goOnAfter(env, error);
+          continue;
+        }
         if (!(error instanceof ShellError || error instanceof RangeError)) continue;
-        env.status = await shell.report(env, error);
+        env.status = await report(env, error);
       }
     }
   }
@@ -46,8 +53,10 @@ export class InputScript {
       const more = await this.#readUntil(delimiter, text === "");
       text += more.text;
       if (text === "") return false;
-      const aliases = env.aliases;
-      const options = { bash: shell.bash, aliases, final: more.ended, line: this.#line };
+      const aliases = shell.aliasesOf(env);
+      const { shellOptions } = env;
+      const line = this.#line;
+      const options = { bash: shell.bash, aliases, shellOptions, final: more.ended, line };
       try {
         const parser = new Parser(text, options);
         const command = parser.nextCommand();
@@ -73,7 +82,8 @@ export class InputScript {
     let text = "";
     for (;;) {
       if (this.interactive) {
-        const prompt = env.variables.value(first ? "PS1" : "PS2") ?? "";
+        const text = env.variables.value(first ? "PS1" : "PS2") ?? "";
+        const prompt = await expandPrompt(this.shell, env, text);
         await env.descriptors.get(2)?.write(encodeText(prompt));
       }
       const bytes = await this.input.readLine(MAX_LINE_BYTES);

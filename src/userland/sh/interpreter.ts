@@ -4,35 +4,47 @@
  * `return`, `exit` and errors are thrown (control.ts). `tested` is true where a
  * failure is somebody's condition, so that `set -e` must not act on it.
  */
-import type { CaseItem, Command } from "./ast.js";
+import { ArithmeticError } from "./arithmetic-parser.js";
+import type { Command } from "./ast.js";
+import { fileOfSubstitution } from "./ast.js";
 import { evaluateCondition } from "./conditions.js";
-import { Exit, Killed, LoopJump, Return, ShellError, SyntaxFailure } from "./control.js";
+import { Exit, Killed, LoopJump, Return, ShellError } from "./control.js";
+import { runCoprocess } from "./coprocess.js";
 import { Capture } from "./descriptors.js";
+import { complain, report } from "./diagnostics.js";
 import type { Environment } from "./environment.js";
-import { expandArithmetic, expandPattern, expandText, expandWords } from "./expansion.js";
+import { expandArithmetic } from "./expansion.js";
 import { CommandHash } from "./external.js";
 import { limits } from "./limits.js";
-import type { ParameterContext } from "./parameters.js";
-import { compilePattern } from "./pattern.js";
+import { runArithmeticFor, runCase, runFor, runSelect, runWhile } from "./loops.js";
 import { runBackground, runPipeline } from "./pipelines.js";
-import { applyRedirections, expandRedirections } from "./redirections.js";
+import { closeTemporaries } from "./process-substitution.js";
+import { RedirectionError, applyRedirections, expandRedirections } from "./redirections.js";
 import { runSimple } from "./simple-command.js";
 import type { ShellSystem } from "./system.js";
-import { decodeText, encodeText } from "./text.js";
+import { decodeText } from "./text.js";
+import type { TextOptions } from "./texts.js";
 import { runText } from "./texts.js";
 import { timed } from "./time.js";
+import { traceHead } from "./trace.js";
 import { Traps } from "./traps.js";
+import { commandText } from "./unparse.js";
 
 /** Commands between two looks at signals and other work of a loop that never waits. */
 const COMMANDS_PER_BREATH = 128;
+const CHUNK_BYTES = 64 * 1024;
 
-export class Interpreter implements ParameterContext {
+const noAliases: ReadonlyMap<string, string> = new Map();
+
+export class Interpreter {
   readonly hash = new CommandHash();
   readonly traps: Traps;
   readonly startMs: number;
   #umask: number | undefined;
   #subshells = 0;
   #commands = 0;
+  /** Process substitutions that write: the shell does not end before them. */
+  readonly #outliving = new Set<Promise<unknown>>();
 
   constructor(
     readonly system: ShellSystem,
@@ -47,11 +59,14 @@ export class Interpreter implements ParameterContext {
     if (env.options.has("noexec") && !this.interactive) return 0;
     switch (command.kind) {
       case "simple":
-        return this.#checked(env, await runSimple(this, env, command, tested), tested);
+        return this.settle(env, await runSimple(this, env, command, tested), tested);
       case "pipeline":
-        return this.#checked(env, await runPipeline(this, env, command.commands, tested), tested);
-      case "not":
-        return this.#finish(env, (await this.execute(env, command.command, true)) === 0 ? 1 : 0);
+        return this.settle(env, await runPipeline(this, env, command.commands, tested), tested);
+      case "not": {
+        const status = (await this.execute(env, command.command, true)) === 0 ? 1 : 0;
+        env.status = status;
+        return status;
+      }
       case "and-or": {
         let status = await this.execute(env, command.first, true);
         const last = command.rest.at(-1);
@@ -67,17 +82,13 @@ export class Interpreter implements ParameterContext {
         return status;
       }
       case "background":
-        return this.#finish(env, await runBackground(this, env, command));
+        return this.finish(env, await runBackground(this, env, command));
+      case "coprocess":
+        return this.finish(env, await runCoprocess(this, env, command));
       case "group":
         return this.execute(env, command.body, tested);
-      case "subshell": {
-        const clone = env.clone();
-        const status = await this.runSubshell(clone, () =>
-          this.execute(clone, command.body, tested),
-        );
-        env.line = command.line;
-        return this.#checked(env, this.#finish(env, status), tested);
-      }
+      case "subshell":
+        return this.#subshell(env, command, tested);
       case "redirected":
         return this.#redirected(env, command, tested);
       case "if":
@@ -87,42 +98,96 @@ export class Interpreter implements ParameterContext {
           }
         }
         if (command.otherwise !== undefined) return this.execute(env, command.otherwise, tested);
-        return this.#finish(env, 0);
+        return this.finish(env, 0);
       case "while":
-        return this.#while(env, command, tested);
+        return runWhile(this, env, command, tested);
       case "for":
-        return this.#for(env, command, tested);
+        return runFor(this, env, command, tested);
+      case "select":
+        return runSelect(this, env, command, tested);
       case "arithmetic-for":
-        return this.#arithmeticFor(env, command, tested);
+        return runArithmeticFor(this, env, command, tested);
       case "case":
-        return this.#case(env, command, tested);
+        return runCase(this, env, command, tested);
       case "function":
-        env.functions.set(command.name, command.body);
-        return this.#finish(env, 0);
-      case "conditional": {
-        env.line = command.line;
-        const holds = await evaluateCondition(this, env, command.expression);
-        return this.#checked(env, this.#finish(env, holds ? 0 : 1), tested);
-      }
-      case "arithmetic": {
-        env.line = command.line;
-        const value = await expandArithmetic(this, env, command.expression);
-        return this.#checked(env, this.#finish(env, value === 0n ? 1 : 0), tested);
-      }
+        return this.#define(env, command);
+      case "conditional":
+      case "arithmetic":
+        return this.#test(env, command, tested);
       case "time":
-        return timed(this, env, () => this.execute(env, command.command, tested));
+        return timed(this, env, command.posix, () => this.execute(env, command.command, tested));
     }
   }
 
-  #finish(env: Environment, status: number): number {
+  finish(env: Environment, status: number): number {
     env.status = status;
+    env.pipeStatus = [status];
     return status;
   }
 
-  /** `set -e` */
-  #checked(env: Environment, status: number, tested: boolean): number {
-    if (status !== 0 && !tested && env.options.has("errexit")) throw new Exit(status);
+  /** The ERR trap and `set -e`. */
+  async settle(env: Environment, status: number, tested: boolean): Promise<number> {
+    if (status === 0 || tested) return status;
+    if (env.traps.has("ERR")) await this.traps.event(env, "ERR");
+    if (env.options.has("errexit")) throw new Exit(status);
     return status;
+  }
+
+  async #define(
+    env: Environment,
+    { body, line, name }: Extract<Command, { kind: "function" }>,
+  ): Promise<number> {
+    env.line = line;
+    const old = env.functions.get(name);
+    if (old?.readonly === true) {
+      await this.complain(env, `${name}: readonly function`);
+      return this.finish(env, 1);
+    }
+    const source = env.frame?.source ?? "environment";
+    env.functions.set(name, { ...old, body, line, source });
+    return this.finish(env, 0);
+  }
+
+  async #subshell(
+    env: Environment,
+    command: Extract<Command, { kind: "subshell" }>,
+    tested: boolean,
+  ): Promise<number> {
+    if (this.bash && env.activeTrap === undefined) env.commandText = () => commandText(command);
+    const clone = env.clone();
+    const status = await this.runSubshell(clone, () => this.execute(clone, command.body, tested));
+    env.line = command.line;
+    if (env.pendingSignals.length > 0) await this.traps.run(env);
+    return this.settle(env, this.finish(env, status), tested);
+  }
+
+  /** `[[ … ]]` and `(( … ))` */
+  async #test(
+    env: Environment,
+    command: Extract<Command, { kind: "conditional" | "arithmetic" }>,
+    tested: boolean,
+  ): Promise<number> {
+    env.line = command.line;
+    if (this.bash && env.activeTrap === undefined) env.commandText = () => commandText(command);
+    if (env.traps.has("DEBUG") && (await this.traps.before(env))) return env.status;
+    if (this.bash && env.options.has("xtrace")) await traceHead(this, env, command);
+    const mark = env.temporaryDescriptors.length;
+    let status: number;
+    try {
+      const holds =
+        command.kind === "conditional"
+          ? await evaluateCondition(this, env, command.expression)
+          : (await expandArithmetic(this, env, command.expression)) !== 0n;
+      status = holds === undefined ? 2 : holds ? 0 : 1;
+    } catch (error) {
+      if (!this.bash || !(error instanceof ArithmeticError)) throw error;
+      const name = command.kind === "conditional" ? "[[" : "((";
+      await this.complain(env, `${name}: ${error.messageFor(true)}`);
+      status = 1;
+    } finally {
+      closeTemporaries(env, mark);
+    }
+    return this.settle(env, this.finish(env, status), tested);
   }
 
   async #redirected(
@@ -131,134 +196,25 @@ export class Interpreter implements ParameterContext {
     tested: boolean,
   ): Promise<number> {
     env.line = command.line;
-    const expanded = await expandRedirections(this, env, command.redirections);
-    let saved;
+    const mark = env.temporaryDescriptors.length;
     try {
-      saved = applyRedirections(this, env, expanded);
-    } catch (error) {
-      if (!(error instanceof ShellError)) throw error;
-      await this.complain(env, error.message);
-      return this.#checked(env, this.#finish(env, error.status), tested);
-    }
-    try {
-      return await this.execute(env, command.command, tested);
+      let saved;
+      try {
+        const expanded = await expandRedirections(this, env, command.redirections);
+        saved = applyRedirections(this, env, expanded);
+      } catch (error) {
+        if (!(error instanceof RedirectionError)) throw error;
+        await this.complain(env, error.messageFor(this.bash));
+        return await this.settle(env, this.finish(env, error.statusFor(this.bash)), tested);
+      }
+      try {
+        return await this.execute(env, command.command, tested);
+      } finally {
+        saved.restore();
+      }
     } finally {
-      saved.restore();
+      closeTemporaries(env, mark);
     }
-  }
-
-  // --- loops ---------------------------------------------------------------------------------------
-
-  /** Runs a loop's body once. True when the loop is to end. */
-  async #turn(env: Environment, body: () => Promise<unknown>): Promise<boolean> {
-    await this.breathe();
-    try {
-      await body();
-      return false;
-    } catch (jump) {
-      if (!(jump instanceof LoopJump)) throw jump;
-      if (--jump.count > 0) throw jump;
-      return jump.kind === "break";
-    }
-  }
-
-  async #loop(env: Environment, run: () => Promise<void>): Promise<void> {
-    env.loopDepth += 1;
-    try {
-      await run();
-    } finally {
-      env.loopDepth -= 1;
-    }
-  }
-
-  async #while(
-    env: Environment,
-    { condition, body, until }: Extract<Command, { kind: "while" }>,
-    tested: boolean,
-  ): Promise<number> {
-    let status = 0;
-    await this.#loop(env, async () => {
-      for (let ended = false; !ended;) {
-        ended = await this.#turn(env, async () => {
-          const holds = ((await this.execute(env, condition, true)) === 0) !== until;
-          if (!holds) ended = true;
-          else {
-            status = 0;
-            status = await this.execute(env, body, tested);
-          }
-        }).then((jumped) => jumped || ended);
-      }
-    });
-    return this.#finish(env, status);
-  }
-
-  async #for(
-    env: Environment,
-    command: Extract<Command, { kind: "for" }>,
-    tested: boolean,
-  ): Promise<number> {
-    env.line = command.line;
-    const values =
-      command.words === undefined ? env.positional : await expandWords(this, env, command.words);
-    let status = 0;
-    await this.#loop(env, async () => {
-      for (const value of values) {
-        env.assign(command.variable, value);
-        const ended = await this.#turn(env, async () => {
-          status = 0;
-          status = await this.execute(env, command.body, tested);
-        });
-        if (ended) break;
-      }
-    });
-    return this.#finish(env, status);
-  }
-
-  async #arithmeticFor(
-    env: Environment,
-    command: Extract<Command, { kind: "arithmetic-for" }>,
-    tested: boolean,
-  ): Promise<number> {
-    env.line = command.line;
-    const { initial, condition, update } = command;
-    const endless =
-      condition.parts.length === 0 || (await expandText(this, env, condition)).trim() === "";
-    await expandArithmetic(this, env, initial);
-    let status = 0;
-    await this.#loop(env, async () => {
-      while (endless || (await expandArithmetic(this, env, condition)) !== 0n) {
-        const ended = await this.#turn(env, async () => {
-          status = await this.execute(env, command.body, tested);
-        });
-        if (ended) break;
-        await expandArithmetic(this, env, update);
-      }
-    });
-    return this.#finish(env, status);
-  }
-
-  async #case(
-    env: Environment,
-    command: Extract<Command, { kind: "case" }>,
-    tested: boolean,
-  ): Promise<number> {
-    env.line = command.line;
-    const subject = await expandText(this, env, command.subject);
-    const matches = async (item: CaseItem): Promise<boolean> => {
-      for (const word of item.patterns) {
-        if (compilePattern(await expandPattern(this, env, word)).matches(subject)) return true;
-      }
-      return false;
-    };
-    let status = 0;
-    let falling = false;
-    for (const item of command.items) {
-      if (!falling && !(await matches(item))) continue;
-      status = await this.execute(env, item.body, tested);
-      if (item.end === ";;") break;
-      falling = item.end === ";&";
-    }
-    return this.#finish(env, status);
   }
 
   // --- environments inside this process ------------------------------------------------------------
@@ -290,7 +246,7 @@ export class Interpreter implements ParameterContext {
       env.trapStatus = ending.status;
       const before = ending;
       ending = await this.#ending(env, async () => {
-        await this.runText(env, action, false);
+        await this.runText(env, action, { origin: "exit trap: " });
         return before.status;
       });
     }
@@ -308,27 +264,29 @@ export class Interpreter implements ParameterContext {
       if (end instanceof Return) return { status: end.status, trap: true };
       if (end instanceof LoopJump) return { status: 0, trap: true };
       if (end instanceof Killed) return { status: 128 + end.signal, trap: false };
-      const status = await this.report(env, end);
-      return { status, trap: true };
+      const status = await report(env, end);
+      const isParent = this.bash && end instanceof ShellError && end.bash.ends === "shell";
+      return { status: isParent && env.isSubshell ? 1 : status, trap: true };
     }
   }
 
-  /** Prints what ended a command; rethrows what is no error of the script. The status to go on with. */
-  async report(env: Environment, error: unknown): Promise<number> {
-    if (error instanceof SyntaxFailure) env.line = error.line;
-    if (error instanceof ShellError) await this.complain(env, error.message);
-    // Deeper or longer than the engine can hold, in spite of the limits: the script's fault all the same.
-    else if (error instanceof RangeError) await this.complain(env, "out of memory");
-    else throw error;
-    if (!(error instanceof ShellError)) return 2;
-    // bash ends with 1 where dash ends with 2.
-    const asDash = !this.bash || error instanceof SyntaxFailure || error.status !== 2;
-    return asDash ? error.status : 1;
+  /** Something in this process that the shell's end must not cut off, if it `writes`. */
+  outlives(ended: Promise<unknown>, writes: boolean): void {
+    if (!writes) return;
+    this.#outliving.add(ended);
+    void ended.finally(() => this.#outliving.delete(ended));
   }
 
-  async complain(env: Environment, message: string): Promise<void> {
-    const text = `${env.name}: ${env.line}: ${message}\n`;
-    await env.descriptors.get(2)?.write(encodeText(text));
+  get hasOutliving(): boolean {
+    return this.#outliving.size > 0;
+  }
+
+  async untilAllEnded(): Promise<void> {
+    while (this.#outliving.size > 0) await Promise.all(this.#outliving);
+  }
+
+  complain(env: Environment, message: string): Promise<void> {
+    return complain(env, message);
   }
 
   /** The output of a command substitution. */
@@ -337,19 +295,56 @@ export class Interpreter implements ParameterContext {
     const capture = new Capture(this.system);
     clone.descriptors.set(1, capture);
     clone.callDepth += 1;
-    env.substitutionStatus = await this.runSubshell(clone, () => {
+    clone.traceDepth += 1;
+    if (this.bash && !env.shellOptions.has("inherit_errexit") && !env.options.has("posix")) {
+      clone.options.set("errexit", false);
+    }
+    const status = await this.runSubshell(clone, () => {
       this.checkDepth(clone);
-      return this.execute(clone, body, false);
+      return this.bash && fileOfSubstitution(body) !== undefined
+        ? this.#copyFile(clone, body)
+        : this.execute(clone, body, false);
     });
+    env.substitutionStatus = status;
+    if (this.bash) env.status = status;
     const text = decodeText(await capture.output());
     let end = text.length;
     while (end > 0 && text[end - 1] === "\n") end -= 1;
-    return text.slice(0, end).replaceAll("\0", "");
+    const kept = text.slice(0, end);
+    if (!kept.includes("\0")) return kept;
+    if (this.bash) {
+      await this.complain(env, "warning: command substitution: ignored null byte in input");
+    }
+    return kept.replaceAll("\0", "");
+  }
+
+  /** `$(< file)` */
+  async #copyFile(env: Environment, body: Command): Promise<number> {
+    const output = env.descriptors.get(1);
+    try {
+      const only = [fileOfSubstitution(body)!];
+      applyRedirections(this, env, await expandRedirections(this, env, only)).keep();
+    } catch (error) {
+      if (!(error instanceof RedirectionError)) throw error;
+      await this.complain(env, error.messageFor(true));
+      return 1;
+    }
+    for (;;) {
+      const bytes = await env.descriptors.get(0)!.read(CHUNK_BYTES);
+      if (typeof bytes === "number") return 1;
+      if (bytes.length === 0) return 0;
+      if (((await output?.write(bytes)) ?? -1) < 0) return 1;
+    }
   }
 
   /** Runs a script: see texts.ts. */
-  runText(env: Environment, text: string, tested: boolean, last = false): Promise<number> {
-    return runText(this, env, text, tested, last);
+  runText(env: Environment, text: string, options?: TextOptions): Promise<number> {
+    return runText(this, env, text, options);
+  }
+
+  /** bash expands aliases where somebody types, or asks for it. */
+  aliasesOf({ aliases, shellOptions }: Environment): ReadonlyMap<string, string> {
+    return !this.bash || shellOptions.has("expand_aliases") ? aliases : noAliases;
   }
 
   /** Calls inside calls. */

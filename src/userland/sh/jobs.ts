@@ -32,9 +32,13 @@ export function exitStatus(status: WaitStatus): number {
 
 export class JobTable {
   readonly #jobs: Job[] = [];
+  #hidden: readonly Job[] = [];
 
-  forSubshell(): JobTable {
-    return new JobTable();
+  /** In bash a subshell still sees its parent's jobs, though it cannot wait for them. */
+  forSubshell(shows: boolean): JobTable {
+    const table = new JobTable();
+    if (shows) table.#jobs.push(...this.#jobs);
+    return table;
   }
 
   add(pid: number, text: string, ended: Promise<WaitStatus>): Job {
@@ -50,10 +54,23 @@ export class JobTable {
     return job;
   }
 
+  /** A process substitution: `wait` knows its number, `jobs` does not show it. */
+  addHidden(pid: number, ended: Promise<WaitStatus>): void {
+    const job = new Job(0, pid, "", ended);
+    void ended.then((status) => (job.status = status));
+    this.#hidden = [job, ...this.#hidden.slice(0, 15)];
+  }
+
   /** Forgets a job whose end has been told. */
   remove(job: Job): void {
     const index = this.#jobs.indexOf(job);
     if (index >= 0) this.#jobs.splice(index, 1);
+  }
+
+  /** The job is no longer listed, and can still be waited for. */
+  disown(job: Job): void {
+    this.remove(job);
+    this.addHidden(job.pid, job.ended);
   }
 
   clear(): void {
@@ -67,7 +84,8 @@ export class JobTable {
   /** `%n`, `%%`, `%+`, `%-`, `%text`, `%?text`, or a pid. */
   find(text: string): Job | undefined {
     if (!text.startsWith("%")) {
-      return /^\d+$/.test(text) ? this.#jobs.find((job) => job.pid === Number(text)) : undefined;
+      const pid = /^\d+$/.test(text) ? Number(text) : -1;
+      return [...this.#jobs, ...this.#hidden].find((job) => job.pid === pid);
     }
     const name = text.slice(1);
     if (name === "" || name === "%" || name === "+") return this.current();

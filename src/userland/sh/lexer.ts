@@ -17,11 +17,16 @@ export type Token =
     }
   | { readonly kind: "operator"; readonly text: string; readonly line: number }
   | { readonly kind: "number"; readonly fd: number; readonly line: number }
+  /** `{name}` in front of a redirection. */
+  | { readonly kind: "descriptor"; readonly name: string; readonly line: number }
   | { readonly kind: "newline"; readonly line: number }
   | { readonly kind: "end"; readonly line: number };
 
 const operator = /&&|&>>?|&|\|\||\|&|\||;;&|;;|;&|;|<<<|<<-?|<&|<>|<|>>|>&|>\||>|[()]/y;
 const descriptorNumber = /\d{1,9}(?=[<>])/y;
+const bashDescriptorNumber = /\d{1,9}(?=[<>](?!\())/y;
+const descriptorVariable = /\{[A-Za-z_]\w*(?:\[[^\]\n]*\])?\}(?=[<>])/y;
+const processSubstitution = /[<>]\(/y;
 const comment = /#[^\n]*/y;
 
 export const redirectionOperators: ReadonlySet<string> = new Set(
@@ -47,6 +52,8 @@ export class Lexer {
   readonly words: WordScanner;
   #pending: PendingDocument[] = [];
   #aliases: ActiveAlias[] = [];
+  /** What bash remarks without failing. */
+  readonly warnings: { readonly line: number; readonly text: string }[] = [];
   /** Where the last token began. */
   tokenStart = 0;
 
@@ -54,8 +61,9 @@ export class Lexer {
     readonly scanner: Scanner,
     commands: CommandSyntax,
     readonly bash: boolean,
+    extglob: () => boolean,
   ) {
-    this.words = new WordScanner(scanner, commands, bash);
+    this.words = new WordScanner(scanner, commands, bash, extglob);
   }
 
   /** `assignable`: `name=` here is an assignment. */
@@ -73,16 +81,22 @@ export class Lexer {
       this.#readDocuments();
       return { kind: "newline", line };
     }
-    const symbol = scanner.match(operator);
-    if (symbol !== undefined) return { kind: "operator", text: this.#longer(symbol), line };
-    const number = scanner.match(descriptorNumber);
-    if (number !== undefined) return { kind: "number", fd: Number(number), line };
-    if (assignable) {
-      const word = this.words.assignment();
-      if (word !== undefined) return { kind: "word", word, plain: undefined, line };
+    if (!this.bash || !scanner.looksAt(processSubstitution)) {
+      const symbol = scanner.match(operator);
+      if (symbol !== undefined) return { kind: "operator", text: this.#longer(symbol), line };
     }
-    const word = this.words.word();
-    return { kind: "word", word, plain: plainText(word), line };
+    const number = scanner.match(this.bash ? bashDescriptorNumber : descriptorNumber);
+    if (number !== undefined) return { kind: "number", fd: Number(number), line };
+    if (this.bash && character === "{") {
+      const name = scanner.match(descriptorVariable);
+      if (name !== undefined) return { kind: "descriptor", name: name.slice(1, -1), line };
+    }
+    const from = scanner.position;
+    const assigned = assignable ? this.words.assignment() : undefined;
+    const word = assigned ?? this.words.word();
+    const source = scanner.text.slice(from, scanner.position);
+    const plain = assigned === undefined ? plainText(word) : undefined;
+    return { kind: "word", word: { ...word, source }, plain, line };
   }
 
   /** Replaces the word just read by its alias's text, unless that alias is being replaced already. */
@@ -115,10 +129,16 @@ export class Lexer {
     const { scanner } = this;
     scanner.skipBlanks();
     const start = scanner.position;
+    if (scanner.peek() === "#") scanner.fail("redirection unexpected", "newline");
     const word = this.words.word();
-    if (scanner.position === start) scanner.fail("redirection unexpected");
+    if (scanner.position === start) scanner.fail("redirection unexpected", "newline");
     const raw = scanner.text.slice(start, scanner.position);
-    const redirection = { operator: "<<" as const, target: word, ...(fd !== undefined && { fd }) };
+    const redirection = {
+      operator: "<<" as const,
+      target: word,
+      delimiter: { source: raw, stripTabs },
+      ...(fd !== undefined && { fd }),
+    };
     this.#pending.push({ ...delimiterOf(word, raw), stripTabs, redirection });
     return redirection;
   }
@@ -157,7 +177,13 @@ export class Lexer {
       const lines: string[] = [];
       for (;;) {
         if (scanner.position >= scanner.text.length) {
-          if (!scanner.final) scanner.failAtEnd("here-document unterminated", delimiter);
+          if (!scanner.final) {
+            scanner.failAtEnd("here-document unterminated", { awaitedDelimiter: delimiter });
+          }
+          this.warnings.push({
+            line: Math.max(scanner.line - 1, firstLine - 1),
+            text: `here-document at line ${firstLine - 1} delimited by end-of-file (wanted \`${delimiter}')`,
+          });
           break;
         }
         const newline = scanner.text.indexOf("\n", scanner.position);
@@ -170,16 +196,18 @@ export class Lexer {
         lines.push(newline < 0 ? line : line + "\n");
       }
       const body = lines.join("");
-      redirection.target = quoted
+      const target: Word = quoted
         ? { parts: [{ kind: "text", text: body, quoted: true }] }
         : this.#expandable(body, firstLine);
+      redirection.target = { ...target, source: body };
     }
   }
 
   #expandable(body: string, line: number): Word {
     if (!/[\\$`]/.test(body)) return { parts: [{ kind: "text", text: body, quoted: true }] };
     const scanner = new TextScanner(body, line, true, this.scanner.nesting);
-    return new WordScanner(scanner, this.words.commands, this.bash).hereDocument();
+    const { commands, extglob } = this.words;
+    return new WordScanner(scanner, commands, this.bash, extglob).hereDocument();
   }
 }
 

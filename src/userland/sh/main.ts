@@ -1,28 +1,25 @@
 /**
- * The entry of `sh` (and of `bash`, under that name): arguments, the first
- * environment, and where the script comes from.
+ * The entry of `sh` (and of `bash`, under that name): where the script comes from,
+ * and what is read before it.
  */
-import { O_RDONLY } from "../../abi/fcntl.js";
-import { ShellError } from "./control.js";
+import { O_RDONLY, S_IFDIR, S_IFMT } from "../../abi/fcntl.js";
+import { Errno } from "../../abi/errno.js";
+import { Exit, Return, ShellError } from "./control.js";
 import { RealDescriptor } from "./descriptors.js";
-import { Environment } from "./environment.js";
+import { report } from "./diagnostics.js";
+import type { Environment } from "./environment.js";
 import { errorText, fileErrorText } from "./errors.js";
-import { DEFAULT_PATH } from "./external.js";
+import { firstEnvironment } from "./first-environment.js";
 import { InputScript } from "./input.js";
 import { Interpreter } from "./interpreter.js";
-import { isOptionName, optionOfLetter } from "./options.js";
+import type { Invocation } from "./invocation.js";
+import { parseArguments, usage } from "./invocation.js";
+import { expandDoubleQuoted } from "./prompt.js";
 import { restoreState } from "./resume.js";
 import { SIGINT } from "./signals.js";
 import type { ShellSystem } from "./system.js";
 import { concatBytes, decodeText, encodeText } from "./text.js";
-import { ShellArray, validName } from "./variables.js";
-
-interface Invocation {
-  readonly options: ReadonlyMap<string, boolean>;
-  /** `-c` */
-  readonly command: boolean;
-  readonly operands: readonly string[];
-}
+import { versionBanner } from "./version.js";
 
 /** Runs the shell and returns its exit status. `argv[0]` is the name it was called by. */
 export async function main(
@@ -35,61 +32,166 @@ export async function main(
   const bash = /(?:^|\/)-?bash$/.test(called);
   let invocation: Invocation;
   try {
-    invocation = parseArguments(args, bash);
+    invocation = parseArguments(called, args, bash);
   } catch (error) {
     if (!(error instanceof ShellError)) throw error;
-    await system.write(2, encodeText(`${called}: 0: ${error.message}\n`));
+    await system.write(2, encodeText(`${called}: ${bash ? "" : "0: "}${error.message}\n`));
     return error.status;
+  }
+  if (invocation.show !== undefined) {
+    const banner = versionBanner(system.machine ?? "x86_64");
+    await system.write(1, encodeText(invocation.show === "help" ? banner + usage : banner));
+    return 0;
   }
   const { operands, options } = invocation;
   const reads = !invocation.command && (operands.length === 0 || options.get("stdin") === true);
   const interactive = options.get("interactive") ?? (reads && system.isatty(0) && system.isatty(2));
   const shell = new Interpreter(system, bash, interactive);
-  const env = firstEnvironment(system, called, environment);
+  const env = firstEnvironment(shell, called, environment);
   for (const [name, on] of options) env.options.set(name, on);
+  for (const [name, on] of invocation.shellOptions) {
+    if (on) env.shellOptions.add(name);
+    else env.shellOptions.delete(name);
+  }
   if (interactive) env.options.set("interactive", true);
   if (reads) env.options.set("stdin", true);
+  if (invocation.command && bash) env.options.set("command", true);
   // An interrupt is for the command in the foreground.
   if (interactive) system.onSignal(SIGINT, () => {});
   const status = await shell.runToEnd(env, () => runScript(shell, env, invocation, reads));
+  return finish(shell, env, status);
+}
+
+/** Writing process substitutions end before the shell does. */
+async function finish(shell: Interpreter, env: Environment, status: number): Promise<number> {
+  if (shell.hasOutliving) {
+    env.descriptors.closeAll();
+    await shell.untilAllEnded();
+  }
   return status & 0xff;
 }
 
 async function runScript(
   shell: Interpreter,
   env: Environment,
-  { command, operands }: Invocation,
+  invocation: Invocation,
   reads: boolean,
 ): Promise<number> {
+  const { command, operands } = invocation;
   if (command) {
     const [text, name, ...positional] = operands;
-    if (text === undefined) throw new ShellError("-c requires an argument");
+    if (text === undefined) {
+      if (!shell.bash) throw new ShellError("-c requires an argument");
+      await env.descriptors
+        .get(2)
+        ?.write(encodeText(`${env.name}: -c: option requires an argument\n`));
+      return 2;
+    }
     if (name !== undefined) env.name = name;
     env.positional = positional;
-    return shell.runText(env, text, false, !shell.interactive);
+    await startup(shell, env, invocation);
+    return shell.runText(env, text, { last: !shell.interactive, origin: "-c: ", main: true });
   }
   if (reads) {
     env.positional = [...operands];
+    await startup(shell, env, invocation);
     const input = env.descriptors.get(0);
     return input === undefined ? 0 : new InputScript(shell, env, input, shell.interactive).run();
   }
-  const [path, ...positional] = operands;
-  const { system } = shell;
-  const fd = system.open(env.resolve(path!), O_RDONLY, 0);
+  const [path = "", ...positional] = operands;
+  const text = await readScript(shell, env, path);
+  env.name = path;
+  env.positional = positional;
+  await startup(shell, env, invocation);
+  if (shell.bash) {
+    env.frame = { name: "main", source: path, line: 0, isFunction: false, outer: undefined };
+  }
+  return shell.runText(env, text, { main: true });
+}
+
+async function readScript(shell: Interpreter, env: Environment, path: string): Promise<string> {
+  const { bash, system } = shell;
+  let fd = system.open(env.resolve(path), O_RDONLY, 0);
+  if (fd === -Errno.ENOENT && bash && !path.includes("/")) fd = searchScript(env, path);
   if (fd < 0) {
     env.line = 0;
-    throw new ShellError(
-      `cannot open ${path}: ${fileErrorText(-fd, "open")}`,
-      shell.bash ? 127 : 2,
-    );
+    if (!bash) throw new ShellError(`cannot open ${path}: ${fileErrorText(-fd, "open")}`);
+    return failToRead(env, path, errorText(-fd), fd === -Errno.ENOENT ? 127 : 126);
   }
+  const status = system.stat(env.resolve(path));
+  const isDirectory = typeof status !== "number" && (status.mode & S_IFMT) === S_IFDIR;
   const text = await readAll(system, fd);
   system.close(fd);
-  if (typeof text === "number") throw new ShellError(`${path}: ${errorText(-text)}`, 126);
-  env.name = path!;
-  env.positional = positional;
-  if (shell.bash) env.variables.setArray("BASH_SOURCE", new ShellArray(false, [[0, path!]]));
-  return shell.runText(env, decodeText(text), false);
+  if (typeof text !== "number" && !isDirectory) return decodeText(text);
+  const words = errorText(typeof text === "number" ? -text : Errno.EISDIR);
+  if (bash) return failToRead(env, path, words, 126);
+  throw new ShellError(`${path}: ${words}`, 126);
+}
+
+/** A script without a slash that is not here may be in PATH. */
+function searchScript({ shell, variables }: Environment, name: string): number {
+  for (const directory of (variables.value("PATH") ?? "").split(":")) {
+    if (!directory.startsWith("/")) continue;
+    const fd = shell.system.open(`${directory}/${name}`, O_RDONLY, 0);
+    if (fd >= 0) return fd;
+  }
+  return -Errno.ENOENT;
+}
+
+async function failToRead(
+  env: Environment,
+  path: string,
+  words: string,
+  status: number,
+): Promise<never> {
+  await env.descriptors.get(2)?.write(encodeText(`${env.name}: ${path}: ${words}\n`));
+  throw new Exit(status);
+}
+
+/** The files that a shell reads before anything else. */
+async function startup(
+  shell: Interpreter,
+  env: Environment,
+  invocation: Invocation,
+): Promise<void> {
+  const home = env.variables.value("HOME") ?? "";
+  if (invocation.login && !invocation.noprofile) {
+    await readStartup(shell, env, "/etc/profile");
+    const own = shell.bash ? [".bash_profile", ".bash_login", ".profile"] : [".profile"];
+    for (const name of own) if (await readStartup(shell, env, `${home}/${name}`)) break;
+  } else if (shell.interactive && shell.bash && !invocation.norc) {
+    await readStartup(shell, env, invocation.rcfile ?? `${home}/.bashrc`);
+  } else if (shell.interactive && !shell.bash) {
+    const path = env.variables.value("ENV");
+    if (path) await readStartup(shell, env, await expandDoubleQuoted(shell, env, path));
+  }
+  if (shell.interactive || !shell.bash) return;
+  const path = env.variables.value("BASH_ENV");
+  if (path) await readStartup(shell, env, await expandDoubleQuoted(shell, env, path));
+}
+
+async function readStartup(shell: Interpreter, env: Environment, path: string): Promise<boolean> {
+  const { system } = shell;
+  const fd = system.open(env.resolve(path), O_RDONLY, 0);
+  if (fd < 0) return false;
+  const text = await readAll(system, fd);
+  system.close(fd);
+  if (typeof text === "number") return false;
+  const { frame, returnDepth } = env;
+  if (shell.bash) {
+    env.frame = { name: "source", source: path, line: 0, isFunction: false, outer: frame };
+  }
+  env.returnDepth += 1;
+  try {
+    await shell.runText(env, decodeText(text));
+  } catch (error) {
+    if (error instanceof ShellError) await report(env, error);
+    else if (!(error instanceof Return)) throw error;
+  } finally {
+    env.frame = frame;
+    env.returnDepth = returnDepth;
+  }
+  return true;
 }
 
 /** Goes on where another shell could not fork: see resume.ts. */
@@ -99,18 +201,18 @@ async function resume(system: ShellSystem, fd: number): Promise<number> {
   let state;
   try {
     if (typeof bytes === "number") throw new ShellError("no shell state");
-    state = restoreState(decodeText(bytes));
+    state = restoreState(system, decodeText(bytes));
   } catch (error) {
     if (!(error instanceof ShellError)) throw error;
     await system.write(2, encodeText(`sh: 0: ${error.message}\n`));
     return 2;
   }
-  const { bash, command, env } = state;
-  const shell = new Interpreter(system, bash, false);
+  const { command, env, shell } = state;
   for (const inherited of system.inheritedFds) {
     if (inherited !== fd) env.descriptors.set(inherited, new RealDescriptor(system, inherited));
   }
-  return (await shell.runToEnd(env, () => shell.execute(env, command, false))) & 0xff;
+  const status = await shell.runToEnd(env, () => shell.execute(env, command, false));
+  return finish(shell, env, status);
 }
 
 async function readAll(system: ShellSystem, fd: number): Promise<Uint8Array | number> {
@@ -121,75 +223,4 @@ async function readAll(system: ShellSystem, fd: number): Promise<Uint8Array | nu
     if (bytes.length === 0) return concatBytes(chunks);
     chunks.push(bytes.slice());
   }
-}
-
-function parseArguments(args: readonly string[], bash: boolean): Invocation {
-  const options = new Map<string, boolean>();
-  let command = false;
-  let at = 0;
-  for (; at < args.length; at++) {
-    const argument = args[at]!;
-    if (argument === "--" || argument === "-") {
-      at += 1;
-      break;
-    }
-    if (bash && /^--\w/.test(argument)) continue;
-    if (!/^[-+]./.test(argument)) break;
-    const on = argument.startsWith("-");
-    for (const letter of argument.slice(1)) {
-      if (letter === "c") command = true;
-      else if (letter === "o" || (bash && letter === "O")) {
-        const name = args[++at] ?? "";
-        if (letter === "o" && !isOptionName(name))
-          throw new ShellError(`Illegal option -o ${name}`);
-        options.set(name, on);
-      } else if (letter === "l") continue;
-      else {
-        const name = optionOfLetter(letter);
-        if (name === undefined) throw new ShellError(`Illegal option -${letter}`);
-        options.set(name, on);
-      }
-    }
-  }
-  return { options, command, operands: args.slice(at) };
-}
-
-function firstEnvironment(
-  system: ShellSystem,
-  called: string,
-  environment: Readonly<Record<string, string>>,
-): Environment {
-  const env = new Environment();
-  env.name = called;
-  env.shellPid = system.pid;
-  env.umask = system.umask(0o022);
-  system.umask(env.umask);
-  for (const fd of system.inheritedFds) env.descriptors.set(fd, new RealDescriptor(system, fd));
-  const { variables } = env;
-  for (const [name, value] of Object.entries(environment)) {
-    if (!validName.test(name)) continue;
-    variables.set(name, value);
-    variables.setAttributes(name, { exported: true });
-  }
-  variables.set("IFS", " \t\n");
-  variables.set("OPTIND", "1");
-  variables.set("PPID", String(system.ppid));
-  variables.set("PS1", "$ ");
-  variables.set("PS2", "> ");
-  variables.set("PS4", "+ ");
-  if (variables.value("PATH") === undefined) variables.set("PATH", DEFAULT_PATH);
-  env.cwd = startDirectory(system, variables.value("PWD"));
-  variables.set("PWD", env.cwd);
-  return env;
-}
-
-/** PWD, if it truly names the working directory: it may keep the links that led there. */
-function startDirectory(system: ShellSystem, claimed: string | undefined): string {
-  const actual = system.cwd();
-  if (claimed === undefined || !claimed.startsWith("/") || /\/\.\.?(?:\/|$)/.test(claimed))
-    return actual;
-  const a = system.stat(claimed);
-  const b = system.stat(actual);
-  if (typeof a === "number" || typeof b === "number") return actual;
-  return a.dev === b.dev && a.ino === b.ino ? claimed : actual;
 }

@@ -5,40 +5,46 @@ import type { WordScanner } from "./word-scanner.js";
 
 const parameterName = /[A-Za-z_]\w*|[0-9]+|[@*#?$!-]/y;
 const lengthOf = /#(?=(?:[A-Za-z_]\w*|[0-9]+|[@*?$!-]|#(?=\}))[}[])/y;
-const indirectName = /!(?=[A-Za-z_]\w*|[0-9]+[}\]]|#\})/y;
+const indirectName = /!(?=[A-Za-z_]|[0-9]|[#@*]\})/y;
+const transformOperator = /@[UuLQEPAKak](?=\})/y;
 const testOperator = /:?[-=?+]/y;
 
 const tests = { "-": "default", "=": "assign", "?": "error", "+": "alternate" } as const;
+const changes = { "^": "upper", ",": "lower", "~": "toggle" } as const;
 const places = { "/": "all", "#": "prefix", "%": "suffix" } as const;
 
 /** The scanner stands on `{`. */
 export function scanParameter(words: WordScanner, quoted: boolean): ParameterPart {
   const { scanner } = words;
+  const from = scanner.position;
   scanner.position += 1;
   const length = scanner.match(lengthOf) !== undefined;
   const indirect = !length && scanner.match(indirectName) !== undefined;
   const name = scanner.match(parameterName);
-  if (name === undefined) return bad(words, quoted);
+  if (name === undefined) return bad(words, quoted, from);
   const index = scanner.peek() === "[" && /^[A-Za-z_]/.test(name) ? subscript(words) : undefined;
-  const part = { kind: "parameter" as const, name, quoted, ...(index && { index }) };
-  if (scanner.peek() === "") scanner.failAtEnd("Missing '}'");
-  if (length || indirect) {
-    if (indirect) {
-      const keys = typeof index === "string" && scanner.match(/\}/y) !== undefined;
-      if (keys || (index === undefined && scanner.match(/[*@]\}/y) !== undefined)) {
-        return { ...part, operation: { type: "names" } };
-      }
-    }
-    if (scanner.peek() !== "}") return bad(words, quoted);
+  const named = { kind: "parameter" as const, name, quoted, ...(index && { index }) };
+  if (scanner.peek() === "") scanner.failAtEnd("Missing '}'", { quote: "}" });
+  if (length) {
+    if (scanner.peek() !== "}") return bad(words, quoted, from);
     scanner.position += 1;
-    return { ...part, operation: { type: length ? "length" : "indirect" } };
+    return { ...named, operation: { type: "length" } };
   }
+  if (indirect) {
+    const keys = typeof index === "string" && scanner.match(/\}/y) !== undefined;
+    const names = index === undefined ? scanner.match(/[*@]\}/y) : undefined;
+    if (keys || names !== undefined) {
+      const star = index === "*" || names?.[0] === "*";
+      return { ...named, operation: { type: "names", star } };
+    }
+  }
+  const part = indirect ? { ...named, indirect: true as const } : named;
   if (scanner.peek() === "}") {
     scanner.position += 1;
     return part;
   }
   const operation = scanOperation(words, quoted);
-  return operation === undefined ? bad(words, quoted) : { ...part, operation };
+  return operation === undefined ? bad(words, quoted, from) : { ...part, operation };
 }
 
 function subscript(words: WordScanner): Word | "@" | "*" {
@@ -86,16 +92,25 @@ function scanOperation(words: WordScanner, quoted: boolean): ParameterOperation 
     }
     case "^":
     case ",":
-      if (scanner.peek(doubled ? 2 : 1) !== "}") return undefined;
-      scanner.position += doubled ? 3 : 2;
-      return { type: "case", upper: operator === "^", all: doubled };
+    case "~": {
+      scanner.position += doubled ? 2 : 1;
+      const change = changes[operator];
+      return { type: "case", change, all: doubled, pattern: words.closedBy("}", false) };
+    }
+    case "@": {
+      const transform = scanner.match(transformOperator);
+      if (transform === undefined) return undefined;
+      scanner.position += 1;
+      return { type: "transform", operator: transform[1]! };
+    }
     default:
       return undefined;
   }
 }
 
 /** Skips to the matching brace; the error is reported when the word is expanded, as dash does. */
-function bad(words: WordScanner, quoted: boolean): ParameterPart {
+function bad(words: WordScanner, quoted: boolean, from: number): ParameterPart {
   words.closedBy("}", quoted);
-  return { kind: "parameter", name: "", operation: { type: "bad" }, quoted };
+  const source = `$${words.scanner.text.slice(from, words.scanner.position)}`;
+  return { kind: "parameter", name: "", operation: { type: "bad", source }, quoted };
 }

@@ -1,14 +1,11 @@
 /**
- * Owns parameter expansion below the quoting: the values of parameters, and the
- * operators of `${…}` that work on values alone.
+ * Owns the values of parameters: positional, special, variables and elements of
+ * arrays; and arithmetic's view of them.
  */
-import type { ParameterOperation } from "./ast.js";
 import type { ArithmeticScope } from "./arithmetic.js";
 import { evaluateArithmetic } from "./arithmetic.js";
 import { ShellError } from "./control.js";
 import type { Environment } from "./environment.js";
-import { compilePattern } from "./pattern.js";
-import type { ShellSystem } from "./system.js";
 
 /** `$@`, `$*` and their array forms. */
 export interface List {
@@ -19,14 +16,7 @@ export interface List {
 
 export type Value = string | List | undefined;
 
-/** What `$name` needs beside the environment. */
-export interface ParameterContext {
-  readonly system: ShellSystem;
-  readonly bash: boolean;
-  readonly startMs: number;
-}
-
-export function parameterValue(context: ParameterContext, env: Environment, name: string): Value {
+export function parameterValue(env: Environment, name: string): Value {
   const first = name.charCodeAt(0);
   if (first >= 0x30 && first <= 0x39) {
     const position = Number(name);
@@ -46,19 +36,19 @@ export function parameterValue(context: ParameterContext, env: Environment, name
     case "!":
       return env.backgroundPid === undefined ? undefined : String(env.backgroundPid);
     case "-":
-      return env.options.letters;
+      return env.options.letters(env.shell.bash);
     case "LINENO":
-      return String(env.line);
-    case "RANDOM":
-      if (context.bash) return String(Math.floor(Math.random() * 32768));
-      break;
-    case "SECONDS":
-      if (context.bash)
-        return String(Math.floor((context.system.nowMs() - context.startMs) / 1000));
+      if (!env.shell.bash) return String(env.line);
       break;
     default:
   }
-  return env.variables.value(name);
+  const variable = env.variables.get(name);
+  if (variable?.reference !== true) return env.variables.value(name);
+  const element = env.variables.referencedElement(name);
+  if (element === undefined) return undefined;
+  const [, array, key] = element;
+  if (key === "@" || key === "*") return listOfArray(env, array!, key === "*");
+  return elementValue(env, array!, key!);
 }
 
 /** The value of `${name[index]}`. */
@@ -85,15 +75,22 @@ export function arrayKeys(env: Environment, name: string): string[] {
 /** The number that the text between the brackets is; negative ones count from the end. */
 export function arrayIndex(env: Environment, name: string, text: string): number {
   const index = Number(evaluateArithmetic(text, arithmeticScope(env, true)));
-  if (index >= 0) return index;
+  return index >= 0 ? index : indexFromEnd(env, name, index);
+}
+
+function indexFromEnd(env: Environment, name: string, index: number): number {
   const fromEnd = (env.variables.get(name)?.array?.nextIndex() ?? 0) + index;
   if (fromEnd < 0) throw new ShellError(`${name}: bad array subscript`);
   return fromEnd;
 }
 
 export function elementKey(env: Environment, name: string, text: string): string | number {
-  const associative = env.variables.get(name)?.array?.associative === true;
-  return associative ? text : arrayIndex(env, name, text);
+  if (env.variables.get(name)?.array?.associative !== true) {
+    if (text === "@" || text === "*") throw new ShellError(`${name}[${text}]: bad array subscript`);
+    return arrayIndex(env, name, text);
+  }
+  if (text === "") throw new ShellError(`${name}[${text}]: bad array subscript`);
+  return text;
 }
 
 /** Arithmetic over an environment's variables. */
@@ -102,68 +99,24 @@ export function arithmeticScope(env: Environment, bash: boolean): ArithmeticScop
     bash,
     nounset: env.options.has("nounset"),
     read: (name, key) => {
-      if (name === "LINENO") return String(env.line);
-      if (key === undefined) return env.variables.value(name);
+      if (key === undefined) {
+        if (name === "LINENO") return String(env.line);
+        const value = parameterValue(env, name);
+        return typeof value === "string" ? value : undefined;
+      }
+      const index = typeof key === "number" && key < 0 ? indexFromEnd(env, name, key) : key;
       return (
-        env.variables.get(name)?.array?.get(key) ??
-        (key === 0 ? env.variables.value(name) : undefined)
+        env.variables.get(name)?.array?.get(index) ??
+        (index === 0 ? env.variables.value(name) : undefined)
       );
     },
     write: (name, key, value) => {
       if (key === undefined) env.assign(name, value);
-      else env.variables.setElement(name, key, value);
+      else {
+        const index = typeof key === "number" && key < 0 ? indexFromEnd(env, name, key) : key;
+        env.variables.setElement(name, index, value);
+      }
     },
     isAssociative: (name) => env.variables.get(name)?.array?.associative === true,
   };
-}
-
-export function mapValue(value: Value, change: (text: string) => string): Value {
-  if (value === undefined) return undefined;
-  if (typeof value === "string") return change(value);
-  return { items: value.items.map(change), star: value.star };
-}
-
-export function lengthOf(value: string | undefined): string {
-  if (value === undefined) return "0";
-  // Characters, not UTF-16 units.
-  return String(/[\ud800-\udbff]/.test(value) ? Array.from(value).length : value.length);
-}
-
-export function trimValue(
-  value: Value,
-  operation: Extract<ParameterOperation, { type: "trim" }>,
-  pattern: string,
-): Value {
-  const compiled = compilePattern(pattern);
-  return mapValue(value, (text) => compiled.trim(text, operation.side, operation.longest));
-}
-
-export function changeCase(value: Value, upper: boolean, all: boolean): Value {
-  const change = (text: string): string => (upper ? text.toUpperCase() : text.toLowerCase());
-  return mapValue(value, (text) => (all ? change(text) : change(text.slice(0, 1)) + text.slice(1)));
-}
-
-/** `${name:offset:length}`: characters of a text, or elements of a list. */
-export function sliceValue(
-  value: Value,
-  positional: string | undefined,
-  offset: number,
-  length: number | undefined,
-): Value {
-  if (value === undefined) return undefined;
-  if (typeof value === "string") {
-    return cut(Array.from(value), offset, length)?.join("") ?? "";
-  }
-  // `${@:0}` starts at $0.
-  const items = positional === undefined ? value.items : [positional, ...value.items];
-  return { items: cut(items, offset, length) ?? [], star: value.star };
-}
-
-function cut<T>(items: readonly T[], offset: number, length: number | undefined): T[] | undefined {
-  const from = offset < 0 ? items.length + offset : offset;
-  if (from < 0 || from > items.length) return undefined;
-  if (length === undefined) return items.slice(from);
-  const to = length < 0 ? items.length + length : from + length;
-  if (to < from) throw new ShellError(`${length}: substring expression < 0`);
-  return items.slice(from, to);
 }

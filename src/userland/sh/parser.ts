@@ -13,13 +13,15 @@ import type { CommandSyntax, WordScanner } from "./word-scanner.js";
 export interface ParserOptions {
   readonly bash: boolean;
   readonly aliases: ReadonlyMap<string, string>;
+  /** The live set of `shopt` options: `extglob` counts from the next command on. */
+  readonly shellOptions?: ReadonlySet<string>;
   /** False while the text may go on: an unfinished command is then `incomplete`, not wrong. */
   readonly final: boolean;
   readonly line: number;
 }
 
 /** Builtins whose arguments may be assignments, so that `export x=$y` does not split. */
-const declarations = new Set("export readonly local declare typeset".split(" "));
+export const declarations = new Set("export readonly local declare typeset".split(" "));
 const commandPrefixes = new Set(["command", "builtin"]);
 const reserved = new Set(
   "! { } case do done elif else esac fi for if in then until while".split(" "),
@@ -31,6 +33,8 @@ export class Parser implements CommandSyntax {
   readonly lexer: Lexer;
   readonly #compound: CompoundParser;
   #token: Token | undefined;
+  /** Inside `[[ … ]]`, where `@(…)` is always a pattern. */
+  inCondition = false;
 
   constructor(
     text: string,
@@ -41,7 +45,10 @@ export class Parser implements CommandSyntax {
       outer instanceof Scanner
         ? outer
         : new Scanner(text, options.line, options.final, outer?.scanner.nesting ?? new Nesting());
-    this.lexer = new Lexer(scanner, this, options.bash);
+    const { bash, shellOptions } = options;
+    const extglob = (): boolean =>
+      bash && (this.inCondition || shellOptions?.has("extglob") === true);
+    this.lexer = new Lexer(scanner, this, bash, extglob);
     this.#compound = new CompoundParser(this);
   }
 
@@ -99,16 +106,18 @@ export class Parser implements CommandSyntax {
       } else if (character === ")") {
         scanner.position += 1;
         return elements;
-      } else if (scanner.looksAt(/\[(?:[^\]\s]|\][^=+])*\]\+?=/y)) {
+      } else if (character === "[" && words.atSubscript()) {
         scanner.position += 1;
         const index = words.closedBy("]", false);
-        scanner.position += 1;
+        const append = scanner.peek() === "+";
+        scanner.position += append ? 2 : 1;
         const value = words.assignmentValue();
-        elements.push({ index, value: "parts" in value ? value : { parts: [] } });
+        if (!("parts" in value)) return scanner.fail(`"(" unexpected`, "(");
+        elements.push({ index, value, ...(append && { append }) });
       } else {
         const start = scanner.position;
         elements.push({ value: words.word() });
-        if (scanner.position === start) scanner.fail(`"${character}" unexpected`);
+        if (scanner.position === start) scanner.fail(`"${character}" unexpected`, character);
       }
     }
   }
@@ -154,7 +163,7 @@ export class Parser implements CommandSyntax {
     const what = describe(token);
     const message = `${what} unexpected${expected === undefined ? "" : ` (expecting "${expected}")`}`;
     if (token.kind === "end") return this.scanner.failAtEnd(message);
-    return this.scanner.fail(message);
+    return this.scanner.fail(message, tokenText(token));
   }
 
   // --- lists -------------------------------------------------------------------------------------
@@ -230,7 +239,22 @@ export class Parser implements CommandSyntax {
       negated = !negated;
     }
     const timed = this.options.bash && this.isWord("time");
-    if (timed) this.take();
+    let posix = false;
+    if (timed) {
+      this.take();
+      if (this.isWord("-p")) {
+        posix = true;
+        this.take();
+        if (this.isWord("--")) this.take();
+      }
+      while (this.isWord("!")) {
+        this.take();
+        negated = !negated;
+      }
+      if (this.#atEndOfPipeline()) return { kind: "time", command: nothing, posix };
+    } else if (negated && this.options.bash && this.#atEndOfPipeline()) {
+      return { kind: "not", command: nothing };
+    }
     const commands = [this.#command()];
     while (this.isOperator("|") || this.isOperator("|&")) {
       const both = this.isOperator("|&");
@@ -241,8 +265,14 @@ export class Parser implements CommandSyntax {
     }
     let command =
       commands.length === 1 ? commands[0]! : ({ kind: "pipeline", commands } as Command);
-    if (timed) command = { kind: "time", command };
+    if (timed) command = { kind: "time", command, posix };
     return negated ? { kind: "not", command } : command;
+  }
+
+  #atEndOfPipeline(): boolean {
+    const token = this.peek();
+    if (token.kind === "end" || token.kind === "newline") return true;
+    return token.kind === "operator" && [";", "&", ")", "&&", "||"].includes(token.text);
   }
 
   // --- one command -------------------------------------------------------------------------------
@@ -258,6 +288,12 @@ export class Parser implements CommandSyntax {
     }
     if (redirections.length === 0) return compound;
     return { kind: "redirected", command: compound, redirections, line };
+  }
+
+  /** What has been written from `start` up to the token that comes next. */
+  sourceFrom(start: number): string {
+    this.peek();
+    return this.scanner.text.slice(start, this.lexer.tokenStart).trim();
   }
 
   /** The body of a function: any command. */
@@ -293,7 +329,7 @@ export class Parser implements CommandSyntax {
       if (token.kind === "operator" && token.text === "(" && words.length === 1) {
         const name = words[0]!;
         if (assignments.length > 0 || redirections.length > 0) break;
-        return this.#compound.functionDefinition(name);
+        return this.#compound.functionDefinition(name, line);
       }
       if (token.kind !== "word") break;
       this.take();
@@ -321,8 +357,10 @@ export class Parser implements CommandSyntax {
   #redirection(assignable = true): Redirection | undefined {
     let token = this.peek(assignable);
     let fd: number | undefined;
-    if (token.kind === "number") {
-      fd = token.fd;
+    let fdVariable: string | undefined;
+    if (token.kind === "number" || token.kind === "descriptor") {
+      if (token.kind === "number") fd = token.fd;
+      else fdVariable = token.name;
       this.take();
       token = this.peek();
     }
@@ -330,7 +368,8 @@ export class Parser implements CommandSyntax {
     const operator = token.text;
     this.take();
     if (operator === "<<" || operator === "<<-") {
-      return this.lexer.hereDocument(fd, operator === "<<-");
+      const document = this.lexer.hereDocument(fd, operator === "<<-");
+      return fdVariable === undefined ? document : Object.assign(document, { fdVariable });
     }
     const target = this.peek(false);
     if (target.kind !== "word") this.unexpected();
@@ -339,9 +378,13 @@ export class Parser implements CommandSyntax {
       operator: operator as Redirection["operator"],
       target: target.word,
       ...(fd !== undefined && { fd }),
+      ...(fdVariable !== undefined && { fdVariable }),
     };
   }
 }
+
+/** What `time` without a command runs. */
+const nothing: Command = { kind: "list", commands: [] };
 
 function isPrefix(word: Word): boolean {
   const part = word.parts[0];
@@ -354,6 +397,22 @@ function withErrors(command: Command, line: number): Command {
   return { kind: "redirected", command, redirections: [{ fd: 2, operator: ">&", target }], line };
 }
 
+/** The token in bash's error. */
+function tokenText(token: Token): string {
+  switch (token.kind) {
+    case "number":
+      return String(token.fd);
+    case "descriptor":
+      return `{${token.name}}`;
+    case "operator":
+      return token.text;
+    case "word":
+      return token.word.source ?? "word";
+    default:
+      return "newline";
+  }
+}
+
 function describe(token: Token): string {
   switch (token.kind) {
     case "end":
@@ -361,6 +420,7 @@ function describe(token: Token): string {
     case "newline":
       return "newline";
     case "number":
+    case "descriptor":
       return "redirection";
     case "operator":
       return redirectionOperators.has(token.text) ? "redirection" : `"${token.text}"`;

@@ -1,16 +1,24 @@
 /**
- * Owns shell patterns: `*`, `?`, `[…]`, and `\` before what is literal. Matching
- * is by sets of states, never by backtracking over several stars, so that no
- * pattern costs more than its length times the text's.
+ * Owns shell patterns: `*`, `?`, `[…]`, bash's `@(…)` and its like, and `\` before
+ * what is literal. Matching is by sets of states, never by backtracking over several
+ * stars, so that no pattern costs more than its length times the text's; only `!(…)`
+ * costs the text's length once more.
  */
+import { limits } from "./limits.js";
+import { fromBytes, toBytes } from "./locale.js";
 
 type PatternToken =
   | { readonly kind: "character"; readonly character: string }
   | { readonly kind: "any" }
   | { readonly kind: "star" }
+  | {
+      readonly kind: "group";
+      readonly operator: string;
+      readonly alternatives: readonly (readonly PatternToken[])[];
+    }
   | { readonly kind: "set"; readonly negated: boolean; readonly contains: (c: string) => boolean };
 
-const special = /[*?[\]\\!^-]/g;
+const special = /[*?[\]\\!^()|+@-]/g;
 const classes: ReadonlyMap<string, RegExp> = new Map([
   ["alnum", /^[\p{L}\p{Nd}]$/u],
   ["alpha", /^\p{L}$/u],
@@ -32,8 +40,8 @@ export function quotePattern(text: string): string {
 }
 
 /** A lone `[`, the command, is no pattern. */
-export function hasPatternCharacters(text: string): boolean {
-  return /[*?]|\[.+\]/s.test(text);
+export function hasPatternCharacters(text: string, extended = false): boolean {
+  return /[*?]|\[.+\]/s.test(text) || (extended && /[+@!]\(.*\)/s.test(text));
 }
 
 /** What a pattern without special characters stands for. */
@@ -52,20 +60,42 @@ function slice(text: Characters, from: number, to: number): string {
   return typeof text === "string" ? text.slice(from, to) : text.slice(from, to).join("");
 }
 
+export interface PatternOptions {
+  readonly ignoreCase?: boolean;
+  /** `@(…)`, `?(…)`, `*(…)`, `+(…)` and `!(…)` count. */
+  readonly extended?: boolean;
+  /** A character is a byte. */
+  readonly bytes?: boolean;
+}
+
+/** What takes the place of a match, given the match. */
+export type Replacement = (match: string) => string;
+
 export class Pattern {
   readonly #tokens: readonly PatternToken[];
   /** Set when the pattern is plain text. */
   readonly #literal: string | undefined;
+  readonly #bytes: boolean;
+  readonly #grouped: boolean;
 
-  constructor(pattern: string, ignoreCase = false) {
-    this.#tokens = parse(characters(pattern), ignoreCase);
+  constructor(
+    pattern: string,
+    { ignoreCase = false, extended, bytes = false }: PatternOptions = {},
+  ) {
+    const source = bytes ? toBytes(pattern) : pattern;
+    const tokens = parse(characters(source), extended === true);
+    this.#tokens = ignoreCase ? tokens.map(caseless) : tokens;
     this.#literal = ignoreCase ? undefined : literalOf(this.#tokens);
+    this.#bytes = bytes;
+    this.#grouped = tokens.some(({ kind }) => kind === "group");
   }
 
-  matches(text: string): boolean {
+  matches(given: string): boolean {
+    const text = this.#bytes ? toBytes(given) : given;
     if (this.#literal !== undefined) return text === this.#literal;
     const tokens = this.#tokens;
     const subject = characters(text);
+    if (this.#grouped) return endsOf(tokens, subject, [0]).includes(subject.length);
     let token = 0;
     let at = 0;
     let starToken = -1;
@@ -90,6 +120,11 @@ export class Pattern {
 
   /** What is left of `text` without the shortest or longest match at one of its sides. */
   trim(text: string, side: "prefix" | "suffix", longest: boolean): string {
+    if (this.#bytes) return fromBytes(this.#trim(toBytes(text), side, longest));
+    return this.#trim(text, side, longest);
+  }
+
+  #trim(text: string, side: "prefix" | "suffix", longest: boolean): string {
     const literal = this.#literal;
     if (literal !== undefined) {
       if (side === "prefix") return text.startsWith(literal) ? text.slice(literal.length) : text;
@@ -97,51 +132,139 @@ export class Pattern {
     }
     const subject = characters(text);
     const reverse = side === "suffix";
-    const length = matchLength(this.#tokens, subject, 0, reverse, longest);
+    const length = this.#length(subject, 0, reverse, longest);
     if (length < 0) return text;
     if (reverse) return slice(subject, 0, subject.length - length);
     return slice(subject, length, subject.length);
   }
 
   /** Replaces the longest matches. */
-  replace(text: string, where: "first" | "all" | "prefix" | "suffix", replacement: string): string {
+  replace(
+    text: string,
+    where: "first" | "all" | "prefix" | "suffix",
+    replacement: Replacement,
+  ): string {
+    if (!this.#bytes) return this.#replace(text, where, replacement);
+    const local: Replacement = (match) => toBytes(replacement(fromBytes(match)));
+    return fromBytes(this.#replace(toBytes(text), where, local));
+  }
+
+  #replace(
+    text: string,
+    where: "first" | "all" | "prefix" | "suffix",
+    replacement: Replacement,
+  ): string {
     const subject = characters(text);
     if (where === "prefix" || where === "suffix") {
-      const rest = this.trim(text, where, true);
-      const length = matchLength(this.#tokens, subject, 0, where === "suffix", true);
+      const length = this.#length(subject, 0, where === "suffix", true);
       if (length < 0) return text;
-      return where === "prefix" ? replacement + rest : rest + replacement;
+      const cut = where === "prefix" ? length : subject.length - length;
+      const [head, tail] = [slice(subject, 0, cut), slice(subject, cut, subject.length)];
+      return where === "prefix" ? replacement(head) + tail : head + replacement(tail);
     }
     let result = "";
     let kept = 0;
     for (let at = 0; at < subject.length;) {
-      const length = matchLength(this.#tokens, subject, at, false, true);
+      const length = this.#length(subject, at, false, true);
       if (length <= 0) {
         // What a star in front did not find from here is not further on either.
         if (this.#tokens[0]?.kind === "star") break;
         at += 1;
         continue;
       }
-      result += slice(subject, kept, at) + replacement;
+      result += slice(subject, kept, at) + replacement(slice(subject, at, at + length));
       at += length;
       kept = at;
       if (where === "first") break;
     }
     return result + slice(subject, kept, subject.length);
   }
+
+  /** The length of the shortest or longest match at `from`, or backwards from the end; or -1. */
+  #length(subject: Characters, from: number, reverse: boolean, longest: boolean): number {
+    if (!this.#grouped) return matchLength(this.#tokens, subject, from, reverse, longest);
+    if (!reverse) {
+      const ends = endsOf(this.#tokens, subject, [from]);
+      const end = longest ? ends.at(-1) : ends[0];
+      return end === undefined ? -1 : end - from;
+    }
+    const { length } = subject;
+    for (let size = 0; size <= length; size++) {
+      const candidate = longest ? length - size : size;
+      if (endsOf(this.#tokens, subject, [length - candidate]).includes(length)) return candidate;
+    }
+    return -1;
+  }
 }
 
 const cache = new Map<string, Pattern>();
 
 /** A compiled pattern; the last few hundred are kept, for loops. */
-export function compilePattern(pattern: string): Pattern {
-  let compiled = cache.get(pattern);
+export function compilePattern(pattern: string, options: PatternOptions = {}): Pattern {
+  const { bytes, extended, ignoreCase } = options;
+  const key = `${ignoreCase ? "i" : "-"}${extended ? "x" : "-"}${bytes ? "b" : "-"}${pattern}`;
+  let compiled = cache.get(key);
   if (compiled === undefined) {
     if (cache.size >= 256) cache.clear();
-    compiled = new Pattern(pattern);
-    cache.set(pattern, compiled);
+    compiled = new Pattern(pattern, options);
+    cache.set(key, compiled);
   }
   return compiled;
+}
+
+/** Where matches end that begin at one of `starts`, in ascending order. */
+function endsOf(
+  tokens: readonly PatternToken[],
+  subject: Characters,
+  starts: readonly number[],
+): number[] {
+  let ends = [...starts];
+  for (const token of tokens) {
+    if (ends.length === 0) return ends;
+    if (token.kind === "star") {
+      const from = ends[0]!;
+      ends = Array.from({ length: subject.length - from + 1 }, (_, index) => from + index);
+    } else if (token.kind === "group") ends = groupEnds(token, subject, ends);
+    else {
+      ends = ends
+        .filter((at) => at < subject.length && accepts(token, subject[at]!))
+        .map((at) => at + 1);
+    }
+  }
+  return ends;
+}
+
+function groupEnds(
+  { operator, alternatives }: Extract<PatternToken, { kind: "group" }>,
+  subject: Characters,
+  starts: readonly number[],
+): number[] {
+  const once = (from: readonly number[]): number[] => {
+    const found = new Set<number>();
+    for (const one of alternatives) for (const end of endsOf(one, subject, from)) found.add(end);
+    return ascending(found);
+  };
+  if (operator === "!") {
+    const found = new Set<number>();
+    for (const start of starts) {
+      const excluded = new Set(once([start]));
+      for (let end = start; end <= subject.length; end++) if (!excluded.has(end)) found.add(end);
+    }
+    return ascending(found);
+  }
+  const first = once(starts);
+  if (operator === "@") return first;
+  if (operator === "?") return ascending(new Set([...starts, ...first]));
+  const found = new Set(operator === "*" ? [...starts, ...first] : first);
+  for (let fresh = first; fresh.length > 0;) {
+    fresh = once(fresh).filter((end) => !found.has(end));
+    for (const end of fresh) found.add(end);
+  }
+  return ascending(found);
+}
+
+function ascending(found: ReadonlySet<number>): number[] {
+  return [...found].sort((a, b) => a - b);
 }
 
 function accepts(token: PatternToken, character: string): boolean {
@@ -153,6 +276,7 @@ function accepts(token: PatternToken, character: string): boolean {
     case "set":
       return token.contains(character) !== token.negated;
     case "star":
+    case "group":
       return false;
   }
 }
@@ -206,11 +330,18 @@ function literalOf(tokens: readonly PatternToken[]): string | undefined {
   return text;
 }
 
-function parse(pattern: Characters, ignoreCase: boolean): PatternToken[] {
+function parse(pattern: Characters, extended: boolean, depth = 0): PatternToken[] {
   const tokens: PatternToken[] = [];
   for (let at = 0; at < pattern.length; at++) {
     const character = pattern[at]!;
-    if (character === "*") {
+    const group =
+      extended && pattern[at + 1] === "(" && "?*+@!".includes(character)
+        ? parseGroup(pattern, at, depth)
+        : undefined;
+    if (group !== undefined) {
+      tokens.push(group.token);
+      at = group.end;
+    } else if (character === "*") {
       if (tokens.at(-1)?.kind !== "star") tokens.push({ kind: "star" });
     } else if (character === "?") tokens.push({ kind: "any" });
     else if (character === "[") {
@@ -225,10 +356,47 @@ function parse(pattern: Characters, ignoreCase: boolean): PatternToken[] {
       tokens.push({ kind: "character", character: pattern[at]! });
     }
   }
-  return ignoreCase ? tokens.map(caseless) : tokens;
+  return tokens;
+}
+
+/** `@(a|b)` from its `@`; `undefined` when it does not end, so that it is literal. */
+function parseGroup(
+  pattern: Characters,
+  from: number,
+  depth: number,
+): { token: PatternToken; end: number } | undefined {
+  if (depth > limits.expressionDepth) return undefined;
+  const alternatives: PatternToken[][] = [];
+  let start = from + 2;
+  let open = 1;
+  for (let at = start; at < pattern.length; at++) {
+    const character = pattern[at]!;
+    if (character === "\\") at += 1;
+    else if (character === "[") at = parseSet(pattern, at)?.end ?? at;
+    else if (character === "(" && "?*+@!".includes(pattern[at - 1]!)) open += 1;
+    else if (character === ")") open -= 1;
+    if ((character === "|" && open === 1) || open === 0) {
+      alternatives.push(parse(characters(slice(pattern, start, at)), true, depth + 1));
+      start = at + 1;
+    }
+    if (open === 0) {
+      return { token: { kind: "group", operator: pattern[from]!, alternatives }, end: at };
+    }
+  }
+  return undefined;
 }
 
 function caseless(token: PatternToken): PatternToken {
+  if (token.kind === "group") {
+    return { ...token, alternatives: token.alternatives.map((one) => one.map(caseless)) };
+  }
+  if (token.kind === "set") {
+    const { contains } = token;
+    return {
+      ...token,
+      contains: (c) => contains(c) || contains(c.toLowerCase()) || contains(c.toUpperCase()),
+    };
+  }
   if (token.kind !== "character") return token;
   const wanted = token.character.toLowerCase();
   return { kind: "set", negated: false, contains: (c) => c.toLowerCase() === wanted };

@@ -7,17 +7,17 @@
 import { O_RDONLY } from "../../abi/fcntl.js";
 import type { Command, Word } from "./ast.js";
 import { ShellError } from "./control.js";
-import { builtins } from "./builtins/index.js";
+import { builtinOf } from "./builtins/index.js";
 import { RealDescriptor } from "./descriptors.js";
 import type { Environment } from "./environment.js";
 import { errorText } from "./errors.js";
 import { expandWords } from "./expansion.js";
 import { StartFailure, findCommand, spawn, startCommand } from "./external.js";
 import type { Interpreter } from "./interpreter.js";
-import { applyRedirections, expandRedirections } from "./redirections.js";
+import { SavedDescriptors, applyRedirections, expandRedirections } from "./redirections.js";
 import { saveState } from "./resume.js";
 import { encodeText } from "./text.js";
-import { ShellArray } from "./variables.js";
+import { commandText } from "./unparse.js";
 
 export async function runPipeline(
   shell: Interpreter,
@@ -26,9 +26,15 @@ export async function runPipeline(
   tested: boolean,
 ): Promise<number> {
   const { system } = shell;
+  // The last member may be this environment itself.
+  const inside =
+    env.shellOptions.has("lastpipe") && !env.options.has("monitor") && shell.bash
+      ? commands.at(-1)
+      : undefined;
   const members: { env: Environment; command: Command }[] = [];
   let input: RealDescriptor | undefined;
   for (const [index, command] of commands.entries()) {
+    if (command === inside) break;
     const member = env.clone();
     members.push({ env: member, command });
     if (input !== undefined) member.descriptors.set(0, input);
@@ -42,18 +48,43 @@ export async function runPipeline(
     member.descriptors.set(1, new RealDescriptor(system, pipe[1]));
     // Held by the next member from its clone on; until then by nobody else.
   }
-  const statuses = await Promise.all(
-    members.map((member) =>
-      shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
-    ),
-  );
-  if (shell.bash) {
-    env.variables.setArray("PIPESTATUS", new ShellArray(false, statuses.map(String).entries()));
+  if (env.traps.has("DEBUG")) {
+    for (const { command } of members) {
+      if (env.activeTrap === undefined) env.commandText = () => commandText(command);
+      await shell.traps.before(env);
+    }
+  } else if (shell.bash && env.activeTrap === undefined) {
+    env.commandText = () => commandText(commands.at(-1)!);
   }
+  const running = members.map((member) =>
+    shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
+  );
+  if (inside !== undefined) running.push(runInside(shell, env, inside, input!, tested));
+  const statuses = await Promise.all(running);
+  env.pipeStatus = statuses;
+  if (env.pendingSignals.length > 0) await shell.traps.run(env);
   const last = statuses.at(-1)!;
   const failed = statuses.findLast((status) => status !== 0) ?? 0;
   env.status = env.options.has("pipefail") ? failed : last;
   return env.status;
+}
+
+/** `lastpipe`: the last member of a pipeline changes this environment. */
+async function runInside(
+  shell: Interpreter,
+  env: Environment,
+  command: Command,
+  input: RealDescriptor,
+  tested: boolean,
+): Promise<number> {
+  const saved = new SavedDescriptors(env);
+  saved.save(0);
+  env.descriptors.set(0, input);
+  try {
+    return await shell.execute(env, command, tested);
+  } finally {
+    saved.restore();
+  }
 }
 
 /** Starts it and returns 0; `$!` is its pid. */
@@ -63,13 +94,25 @@ export async function runBackground(
   { command, text }: Extract<Command, { kind: "background" }>,
 ): Promise<number> {
   const clone = env.clone();
+  if (!env.options.has("monitor")) {
+    const nothing = shell.system.open("/dev/null", O_RDONLY, 0);
+    if (nothing >= 0) clone.descriptors.set(0, new RealDescriptor(shell.system, nothing));
+  }
+  await startAsynchronous(shell, env, clone, command, text);
+  return 0;
+}
+
+/** Starts a command in its clone of the environment, as a job; its pid. */
+export async function startAsynchronous(
+  shell: Interpreter,
+  env: Environment,
+  clone: Environment,
+  command: Command,
+  text: string,
+): Promise<number> {
   // What the list ignores and catches is a child's business from here on.
   let pid: number;
   try {
-    if (!env.options.has("monitor")) {
-      const nothing = shell.system.open("/dev/null", O_RDONLY, 0);
-      if (nothing >= 0) clone.descriptors.set(0, new RealDescriptor(shell.system, nothing));
-    }
     pid = (await startDirectly(shell, clone, command)) ?? (await startShell(shell, clone, command));
   } finally {
     clone.descriptors.closeAll();
@@ -77,7 +120,7 @@ export async function runBackground(
   env.backgroundPid = pid;
   const job = env.jobs.add(pid, text, shell.system.wait(pid));
   if (shell.interactive) await env.descriptors.get(2)?.write(encodeText(`[${job.id}] ${pid}\n`));
-  return 0;
+  return pid;
 }
 
 /** A command in a file needs no shell around it, if expanding its words runs nothing. */
@@ -92,7 +135,7 @@ async function startDirectly(
   const part = name?.length === 1 ? name[0] : undefined;
   if (!words.every(isQuick) || part?.kind !== "text") return undefined;
   const file = part.text;
-  if (env.functions.has(file) || builtins.has(file)) return undefined;
+  if (env.functions.has(file) || builtinOf(env, file) !== undefined) return undefined;
   if (typeof findCommand(shell, env, file) === "number") return undefined;
   try {
     const argv = await expandWords(shell, env, command.words);
@@ -101,7 +144,7 @@ async function startDirectly(
       env,
       await expandRedirections(shell, env, command.redirections),
     ).keep();
-    return await startCommand(shell, env, argv, true);
+    return await startCommand(shell, env, argv, { background: true });
   } catch (error) {
     // Another shell will meet the same error, report it and have its status.
     if (error instanceof ShellError) return undefined;

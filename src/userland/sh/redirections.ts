@@ -14,19 +14,28 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../../abi/fcntl.js";
-import type { Redirection } from "./ast.js";
+import type { Redirection, Word } from "./ast.js";
+import { literalText } from "./ast.js";
 import { ShellError } from "./control.js";
 import type { Descriptor } from "./descriptors.js";
 import { RealDescriptor, TextSource } from "./descriptors.js";
 import type { Environment } from "./environment.js";
-import { fileErrorText } from "./errors.js";
-import { expandText } from "./expansion.js";
+import { errorText, fileErrorText } from "./errors.js";
+import { expandText, expandWords } from "./expansion.js";
 import type { Interpreter } from "./interpreter.js";
 import { limits } from "./limits.js";
+import { elementValue } from "./parameters.js";
 import { encodeText } from "./text.js";
+import { wordText } from "./unparse.js";
+import { elementName } from "./variables.js";
+
+/** A redirection that failed: the command is not run, and that is all. */
+export class RedirectionError extends ShellError {}
 
 export interface ExpandedRedirection {
   readonly fd: number;
+  /** The variable for the number that the shell is to choose. */
+  readonly fdVariable?: string | undefined;
   readonly operator: Redirection["operator"];
   readonly target: string;
 }
@@ -37,12 +46,30 @@ export async function expandRedirections(
   redirections: readonly Redirection[],
 ): Promise<ExpandedRedirection[]> {
   const expanded: ExpandedRedirection[] = [];
-  for (const { fd, operator, target } of redirections) {
-    const text = await expandText(shell, env, target);
+  for (const { fd, fdVariable, operator, target } of redirections) {
+    const text = await expandTarget(shell, env, operator, target);
     const standard = operator.startsWith("<") ? 0 : 1;
-    expanded.push({ fd: fd ?? standard, operator, target: text });
+    expanded.push({ fd: fd ?? standard, fdVariable, operator, target: text });
   }
   return expanded;
+}
+
+/** In bash, the name of a file is split and matched, and must still be one word. */
+async function expandTarget(
+  shell: Interpreter,
+  env: Environment,
+  operator: Redirection["operator"],
+  target: Word,
+): Promise<string> {
+  const isText = operator === "<<" || operator === "<<<";
+  if (!shell.bash || isText || literalText(target) !== undefined) {
+    const first = target.parts[0];
+    const plain = first?.kind === "text" && !first.quoted ? first.text : "";
+    if (!shell.bash || isText || !/[*?[{]/.test(plain)) return expandText(shell, env, target);
+  }
+  const fields = await expandWords(shell, env, [target]);
+  if (fields.length === 1) return fields[0]!;
+  throw new RedirectionError(`${wordText(target)}: ambiguous redirect`, 1);
 }
 
 /** What the descriptors were before; `restore` or `keep` must be called once. */
@@ -65,6 +92,15 @@ export class SavedDescriptors {
     }
   }
 
+  /** This one is to stay as it is now. */
+  forget(fd: number): void {
+    for (let at = this.#saved.length - 1; at >= 0; at--) {
+      if (this.#saved[at]![0] !== fd) continue;
+      this.#saved[at]![1]?.release();
+      this.#saved.splice(at, 1);
+    }
+  }
+
   keep(): void {
     for (const [, descriptor] of this.#saved.splice(0)) descriptor?.release();
   }
@@ -78,12 +114,43 @@ export function applyRedirections(
 ): SavedDescriptors {
   const saved = new SavedDescriptors(env);
   try {
-    for (const redirection of redirections) applyOne(shell, env, redirection, saved);
+    for (const redirection of redirections) {
+      if (redirection.fdVariable === undefined) applyOne(shell, env, redirection, saved);
+      else applyNamed(shell, env, redirection, redirection.fdVariable, saved);
+    }
   } catch (error) {
     saved.restore();
     throw error;
   }
   return saved;
+}
+
+/** The first number that bash gives to `{name}>`. */
+const FIRST_NAMED = 10;
+
+/** `{name}>file` stays open behind the command; `{name}>&-` closes the number that the variable holds. */
+function applyNamed(
+  shell: Interpreter,
+  env: Environment,
+  redirection: ExpandedRedirection,
+  name: string,
+  saved: SavedDescriptors,
+): void {
+  const element = elementName.exec(name);
+  if (/^[<>]&$/.test(redirection.operator) && redirection.target === "-") {
+    const held =
+      element === null ? env.variables.value(name) : elementValue(env, element[1]!, element[2]!);
+    if (held === undefined || !/^\d{1,9}$/.test(held)) {
+      throw new RedirectionError(`${name}: Bad file descriptor`, 1);
+    }
+    return env.descriptors.close(Number(held));
+  }
+  let fd = FIRST_NAMED;
+  while (env.descriptors.get(fd) !== undefined) fd += 1;
+  applyOne(shell, env, { ...redirection, fd }, saved);
+  saved.forget(fd);
+  if (element === null) env.assign(name, String(fd));
+  else env.assignElement(element[1]!, element[2]!, String(fd));
 }
 
 function applyOne(
@@ -92,7 +159,7 @@ function applyOne(
   { fd, operator, target }: ExpandedRedirection,
   saved: SavedDescriptors,
 ): void {
-  if (fd > limits.descriptor) throw new ShellError(`${fd}: Bad file descriptor`);
+  if (fd > limits.descriptor) throw new RedirectionError(`${fd}: Bad file descriptor`);
   const { descriptors } = env;
   const replace = (number: number, descriptor: Descriptor): void => {
     saved.save(number);
@@ -117,10 +184,23 @@ function applyOne(
       }
       if (/^\d{1,9}$/.test(target)) {
         const source = descriptors.get(Number(target));
-        if (source === undefined) throw new ShellError(`${target}: Bad file descriptor`);
+        if (source === undefined) throw new RedirectionError(`${target}: Bad file descriptor`);
         return replace(fd, source);
       }
-      if (operator === "<&" || fd !== 1) throw new ShellError("Bad fd number");
+      if (shell.bash && /^\d{1,9}-$/.test(target)) {
+        // Moves a descriptor.
+        const number = Number(target.slice(0, -1));
+        const source = descriptors.get(number);
+        if (source === undefined) throw new RedirectionError(`${number}: Bad file descriptor`);
+        replace(fd, source);
+        saved.save(number);
+        return descriptors.close(number);
+      }
+      if (operator === "<&" || fd !== 1) {
+        throw new RedirectionError("Bad fd number", 2, {
+          message: `${target}: ambiguous redirect`,
+        });
+      }
       return applyOne(shell, env, { fd, operator: "&>", target }, saved);
     default:
       return replace(fd, openTarget(shell, env, operator, target));
@@ -137,7 +217,7 @@ const flagsOf = {
 
 const ownDescriptor = /^\/dev\/(?:fd\/(\d{1,4})|(stdin|stdout|stderr))$/;
 
-function openTarget(
+export function openTarget(
   shell: Interpreter,
   env: Environment,
   operator: keyof typeof flagsOf,
@@ -150,12 +230,18 @@ function openTarget(
     const descriptor = env.descriptors.get(Number(number));
     if (descriptor !== undefined) return descriptor;
   }
+  if (shell.bash && /^\/dev\/(?:tcp|udp)\/[^/]+\/[^/]+$/.test(target)) {
+    throw new RedirectionError(
+      `${target}: sockets are not available as redirections in this shell`,
+    );
+  }
   let flags: number = flagsOf[operator];
   const path = env.resolve(target);
   if (operator === ">" && env.options.has("noclobber")) {
     const status = shell.system.stat(path);
     if (typeof status === "number") flags |= O_EXCL;
-    else if ((status.mode & S_IFMT) === S_IFREG) failed(target, -Errno.EEXIST, "create");
+    else if ((status.mode & S_IFMT) === S_IFREG)
+      failed(target, -Errno.EEXIST, "create", "cannot overwrite existing file");
     else flags &= ~O_CREAT;
   }
   shell.useUmask(env);
@@ -164,6 +250,13 @@ function openTarget(
   return new RealDescriptor(shell.system, fd);
 }
 
-function failed(target: string, result: number, tried: "open" | "create"): never {
-  throw new ShellError(`cannot ${tried} ${target}: ${fileErrorText(-result, tried)}`);
+function failed(
+  target: string,
+  result: number,
+  tried: "open" | "create",
+  bash = errorText(-result),
+): never {
+  throw new RedirectionError(`cannot ${tried} ${target}: ${fileErrorText(-result, tried)}`, 2, {
+    message: `${target}: ${bash}`,
+  });
 }

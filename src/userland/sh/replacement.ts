@@ -5,6 +5,7 @@
  */
 import { Exit } from "./control.js";
 import type { Environment } from "./environment.js";
+import type { StartOptions } from "./external.js";
 import { startCommand } from "./external.js";
 import type { Interpreter } from "./interpreter.js";
 import { exitStatus } from "./jobs.js";
@@ -17,10 +18,10 @@ export async function becomeCommand(
   shell: Interpreter,
   env: Environment,
   argv: readonly string[],
-  searchPath?: string,
+  options: StartOptions = {},
 ): Promise<never> {
   const { system } = shell;
-  const pid = await startCommand(shell, env, argv, false, searchPath);
+  const pid = await startCommand(shell, env, argv, options);
   // A subshell shares its process with others; only its own end can stand for the command's.
   if (env.isSubshell) throw new Exit(exitStatus(await system.wait(pid)), false);
   const signals = passedOn.filter((name) => env.traps.get(name) !== "").map(signalNumber);

@@ -5,11 +5,14 @@
  * that it could not say directly.
  */
 import type { Command } from "./ast.js";
+import type { Frame } from "./call-stack.js";
 import { ShellError } from "./control.js";
+import type { ShellFunction } from "./environment.js";
 import { Environment } from "./environment.js";
-import type { Interpreter } from "./interpreter.js";
+import { Interpreter } from "./interpreter.js";
 import { Options } from "./options.js";
-import type { ResourceLimit } from "./system.js";
+import { eventNames } from "./signals.js";
+import type { ResourceLimit, ShellSystem } from "./system.js";
 import type { Variable } from "./variables.js";
 import { ShellArray } from "./variables.js";
 
@@ -22,7 +25,7 @@ interface SavedVariable extends Omit<Variable, "array" | "value"> {
 interface SavedState {
   readonly bash: boolean;
   readonly variables: [string, SavedVariable][];
-  readonly functions: [string, Command][];
+  readonly functions: [string, ShellFunction][];
   readonly aliases: [string, string][];
   readonly options: string[];
   readonly shellOptions: string[];
@@ -38,6 +41,10 @@ interface SavedState {
   readonly line: number;
   readonly inFunction: boolean;
   readonly command: Command;
+  readonly frame?: Frame | undefined;
+  readonly directoryStack: readonly string[];
+  readonly traps: [string, string][];
+  readonly lastArgument: string;
 }
 
 export function saveState(shell: Interpreter, env: Environment, command: Command): string {
@@ -68,25 +75,31 @@ export function saveState(shell: Interpreter, env: Environment, command: Command
     line: env.line,
     inFunction: env.returnDepth > 0,
     command,
+    frame: env.frame,
+    directoryStack: env.directoryStack,
+    // The clone has those that subshells inherit.
+    traps: [...env.traps].filter(([trap]) => eventNames.includes(trap)),
+    lastArgument: env.lastArgument,
   };
   return JSON.stringify(state);
 }
 
 export interface ResumedState {
-  readonly bash: boolean;
+  readonly shell: Interpreter;
   readonly command: Command;
   readonly env: Environment;
 }
 
 /** The descriptors and traps of the environment are the caller's to add. */
-export function restoreState(text: string): ResumedState {
+export function restoreState(system: ShellSystem, text: string): ResumedState {
   let state: SavedState;
   try {
     state = JSON.parse(text) as SavedState;
   } catch {
     throw new ShellError("bad shell state");
   }
-  const env = new Environment();
+  const shell = new Interpreter(system, state.bash, false);
+  const env = new Environment(shell);
   for (const [name, { elements, associative, value, ...rest }] of state.variables) {
     const variable = { ...rest, value };
     env.variables.restore(
@@ -111,6 +124,11 @@ export function restoreState(text: string): ResumedState {
   env.shellPid = state.shellPid;
   env.line = state.line;
   env.returnDepth = state.inFunction ? 1 : 0;
+  for (const [trap, action] of state.traps) env.traps.set(trap, action);
+  env.frame = state.frame;
+  env.directoryStack = state.directoryStack;
+  env.lastArgument = state.lastArgument;
   env.isSubshell = true;
-  return { bash: state.bash, command: state.command, env };
+  env.subshellDepth = 1;
+  return { shell, command: state.command, env };
 }

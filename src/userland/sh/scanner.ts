@@ -54,6 +54,14 @@ export class WordBuilder {
   }
 }
 
+/** Why the text must not end where it does. */
+export interface TextEnd {
+  readonly awaitedDelimiter?: string;
+  /** What bash looks for, and the line from which on. */
+  readonly quote?: string;
+  readonly line?: number;
+}
+
 /** Shared by a script and everything parsed inside it. */
 export class Nesting {
   depth = 0;
@@ -110,14 +118,47 @@ export class Scanner {
     this.line += 1;
   }
 
-  fail(message: string): never {
-    throw new SyntaxFailure(`Syntax error: ${message}`, this.line);
+  /** `token`: the one that bash would name. */
+  fail(message: string, token?: string): never {
+    const { line } = this;
+    const cause =
+      token === undefined
+        ? ({ kind: "other" } as const)
+        : ({ kind: "token", token, text: this.#currentLine() } as const);
+    throw new SyntaxFailure(`Syntax error: ${message}`, line, false, undefined, cause);
   }
 
   /** The text ended inside something. */
-  failAtEnd(message: string, awaitedDelimiter?: string): never {
+  failAtEnd(message: string, end: TextEnd = {}): never {
     const text = `Syntax error: ${message}`;
-    throw new SyntaxFailure(text, this.line, !this.final, awaitedDelimiter);
+    // A text counts as lines, each with its newline; the end is behind the last.
+    const last = this.line + (this.text.endsWith("\n") ? 0 : 1);
+    const cause =
+      end.quote === undefined
+        ? ({ kind: "end", line: last } as const)
+        : ({ kind: "unclosed", quote: end.quote, line: end.line ?? this.line } as const);
+    throw new SyntaxFailure(text, this.line, !this.final, end.awaitedDelimiter, cause);
+  }
+
+  /** Runs `parse` with more to tell about a text that ends before this quote is closed. */
+  quoting<T>(quote: string, parse: () => T): T {
+    const { line } = this;
+    try {
+      return parse();
+    } catch (error) {
+      if (!(error instanceof SyntaxFailure) || error.cause.kind !== "end") throw error;
+      const { message, incomplete, awaitedDelimiter } = error;
+      const cause = { kind: "unclosed", quote, line } as const;
+      throw new SyntaxFailure(message, error.line, incomplete, awaitedDelimiter, cause);
+    }
+  }
+
+  /** The line in which the last token was read. */
+  #currentLine(): string {
+    const before = Math.max(0, this.position - 1);
+    const from = this.text.lastIndexOf("\n", before === 0 ? 0 : before - 1) + 1;
+    const to = this.text.indexOf("\n", Math.max(from, before));
+    return this.text.slice(from, to < 0 ? undefined : to);
   }
 
   nested<T>(parse: () => T): T {
@@ -129,4 +170,31 @@ export class Scanner {
       this.nesting.depth -= 1;
     }
   }
+}
+
+/** The `)` that closes the `(` at `from`: a flat look ahead, no parsing. */
+export function matchingParenthesis(text: string, from: number): number | undefined {
+  let depth = 0;
+  for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
+    switch (text[at]) {
+      case "(":
+        depth += 1;
+        break;
+      case ")":
+        if (--depth === 0) return at;
+        break;
+      case "\\":
+        at += 1;
+        break;
+      case "'":
+      case '"': {
+        const end = text.indexOf(text[at]!, at + 1);
+        if (end < 0) return undefined;
+        at = end;
+        break;
+      }
+      default:
+    }
+  }
+  return undefined;
 }

@@ -7,6 +7,10 @@ const numbers =
 
 /** Without "SIG"; "EXIT" is the end of the shell, 0. */
 export type SignalName = string;
+/** A signal, or one of bash's events. */
+export type TrapName = string;
+
+export const eventNames: readonly TrapName[] = ["DEBUG", "ERR", "RETURN"];
 
 export const signalNames: readonly string[] = ["EXIT", ...numbers];
 
@@ -41,6 +45,18 @@ export function describeSignal(signal: number): string {
     13: "Broken pipe",
     14: "Alarm clock",
     15: "Terminated",
+    7: "Bus error",
+    5: "Trace/breakpoint trap",
+    10: "User defined signal 1",
+    12: "User defined signal 2",
+    16: "Stack fault",
+    24: "CPU time limit exceeded",
+    25: "File size limit exceeded",
+    26: "Virtual timer expired",
+    27: "Profiling timer expired",
+    29: "I/O possible",
+    30: "Power failure",
+    31: "Bad system call",
   };
   return texts[signal] ?? `Signal ${signal}`;
 }

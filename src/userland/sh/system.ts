@@ -61,6 +61,11 @@ export interface ResourceLimit {
 export interface ShellSystem {
   readonly pid: number;
   readonly ppid: number;
+  /** Whose process this is; root of a machine with nobody else where it is left out. */
+  readonly identity?: { readonly uid: number; readonly gid: number; readonly user: string };
+  /** The machine's kind as `uname -m` tells it; "x86_64" where it is left out. */
+  readonly machine?: string;
+  hostname?(): string;
   /** How to start another shell: file, then the arguments that come before the shell's own. */
   readonly shellCommand: readonly [file: string, ...args: string[]];
   /** Descriptors that are open when the shell starts. */

@@ -1,35 +1,89 @@
 /** Owns running a text: it is parsed and executed one complete command after the other. */
 import type { Command } from "./ast.js";
+import { Exit, SyntaxFailure } from "./control.js";
+import { complain, goOnAfter, report } from "./diagnostics.js";
 import type { Environment } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
 import { Parser } from "./parser.js";
 import { runSimple } from "./simple-command.js";
 import { encodeText } from "./text.js";
 
-/** Of `-c`, scripts, `eval`, `.` and traps. Nothing follows the `last`. */
+export interface TextOptions {
+  readonly tested?: boolean;
+  /** Nothing follows: the last command may take the shell's place. */
+  readonly last?: boolean;
+  /** The number of the text's first line. */
+  readonly line?: number;
+  /** What bash says of the text in syntax errors: "-c: ", "eval: ". */
+  readonly origin?: string;
+  /** The shell's own script, which a syntax error ends. */
+  readonly main?: boolean;
+}
+
+/** Of `-c`, scripts, `eval`, `.` and traps. */
 export async function runText(
   shell: Interpreter,
   env: Environment,
   text: string,
-  tested: boolean,
-  last: boolean,
+  options: TextOptions = {},
 ): Promise<number> {
-  const options = { bash: shell.bash, aliases: env.aliases, final: true, line: 1 };
-  const parser = new Parser(text, options);
+  const outer = env.textOrigin;
+  env.textOrigin = options.origin ?? "";
+  try {
+    return await runCommands(shell, env, text, options);
+  } finally {
+    env.textOrigin = outer;
+  }
+}
+
+async function runCommands(
+  shell: Interpreter,
+  env: Environment,
+  text: string,
+  { tested = false, last = false, line = 1, main = false }: TextOptions,
+): Promise<number> {
+  const { shellOptions } = env;
+  const parser = new Parser(text, {
+    bash: shell.bash,
+    aliases: shell.aliasesOf(env),
+    shellOptions,
+    final: true,
+    line,
+  });
   const { scanner } = parser;
   let status = 0;
   for (;;) {
     const from = scanner.position;
-    const command = parser.nextCommand();
-    if (env.options.has("verbose") && !env.isSubshell) {
-      const source = scanner.text.slice(from, scanner.position);
-      await env.descriptors.get(2)?.write(encodeText(source));
+    try {
+      const command = parser.nextCommand();
+      if (env.options.has("verbose") && !env.isSubshell) {
+        const source = scanner.text.slice(from, scanner.position);
+        await env.descriptors.get(2)?.write(encodeText(source));
+      }
+      if (shell.bash) await warn(env, parser);
+      if (command === undefined) return status;
+      if (last && scanner.text.slice(scanner.position).trim() === "") {
+        return await executeLast(shell, env, command);
+      }
+      status = await shell.execute(env, command, tested);
+    } catch (error) {
+      if (error instanceof SyntaxFailure && shell.bash) {
+        status = await report(env, error);
+        if (main) throw new Exit(status);
+        env.status = status;
+        return status;
+      }
+      status = await goOnAfter(env, error);
     }
-    if (command === undefined) return status;
-    if (last && scanner.text.slice(scanner.position).trim() === "") {
-      return executeLast(shell, env, command);
-    }
-    status = await shell.execute(env, command, tested);
+  }
+}
+
+async function warn(env: Environment, parser: Parser): Promise<void> {
+  for (const { line, text } of parser.lexer.warnings.splice(0)) {
+    const before = env.line;
+    env.line = line;
+    await complain(env, `warning: ${text}`);
+    env.line = before;
   }
 }
 
@@ -42,7 +96,7 @@ async function executeLast(
   if (env.options.has("noexec")) return 0;
   switch (command.kind) {
     case "simple":
-      return runSimple(shell, env, command, false, true);
+      return shell.settle(env, await runSimple(shell, env, command, false, true), false);
     case "list": {
       for (const next of command.commands.slice(0, -1)) await shell.execute(env, next, false);
       const final = command.commands.at(-1);

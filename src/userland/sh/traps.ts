@@ -5,7 +5,8 @@
  */
 import type { Environment } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
-import type { SignalName } from "./signals.js";
+import type { TextOptions } from "./texts.js";
+import type { SignalName, TrapName } from "./signals.js";
 import { signalNumber } from "./signals.js";
 
 export class Traps {
@@ -20,7 +21,8 @@ export class Traps {
   }
 
   /** `undefined` is the default again, "" ignores. */
-  set(env: Environment, signal: SignalName, action: string | undefined): void {
+  set(env: Environment, signal: TrapName, action: string | undefined): void {
+    env.inheritedTraps = undefined;
     const number = signalNumber(signal);
     if (number > 0 && !this.#shell.interactive && this.#shell.system.startedIgnored(number)) return;
     if (action === undefined) env.traps.delete(signal);
@@ -54,17 +56,41 @@ export class Traps {
     ) {
       const action = env.traps.get(signal);
       if (action === undefined || action === "") continue;
-      const { status, trapStatus } = env;
-      env.trapStatus = status;
-      env.callDepth += 1;
-      try {
-        this.#shell.checkDepth(env);
-        await this.#shell.runText(env, action, false);
-      } finally {
-        env.callDepth -= 1;
-        env.trapStatus = trapStatus;
-      }
+      await this.#act(env, action, {});
+    }
+  }
+
+  /** Acts on ERR, DEBUG or RETURN; the status of the action's last command. */
+  async event(env: Environment, trap: TrapName): Promise<number> {
+    const action = env.traps.get(trap);
+    if (action === undefined || action === "" || env.activeTrap !== undefined) return 0;
+    env.activeTrap = trap;
+    try {
+      return await this.#act(env, action, { line: env.line });
+    } finally {
+      env.activeTrap = undefined;
+    }
+  }
+
+  /** DEBUG, in front of a command. True when `extdebug` wants the command left out. */
+  async before(env: Environment): Promise<boolean> {
+    const status = await this.event(env, "DEBUG");
+    return status !== 0 && env.shellOptions.has("extdebug");
+  }
+
+  async #act(env: Environment, action: string, options: TextOptions): Promise<number> {
+    const { line, pipeStatus, status, trapStatus } = env;
+    env.trapStatus = status;
+    env.callDepth += 1;
+    try {
+      this.#shell.checkDepth(env);
+      return await this.#shell.runText(env, action, { origin: "trap: ", ...options });
+    } finally {
+      env.callDepth -= 1;
+      env.trapStatus = trapStatus;
       env.status = status;
+      env.pipeStatus = pipeStatus;
+      env.line = line;
     }
   }
 

@@ -7,7 +7,7 @@ import { literalText } from "./ast.js";
 import { ansiCEscape } from "./escapes.js";
 import { scanParameter } from "./parameter-scanner.js";
 import type { Scanner } from "./scanner.js";
-import { WordBuilder } from "./scanner.js";
+import { WordBuilder, matchingParenthesis } from "./scanner.js";
 import { limits } from "./limits.js";
 import { textOfBytes } from "./text.js";
 
@@ -16,7 +16,7 @@ const ordinary = /[^\s\\'"$`;&|<>()[\]{}/:~=^,#%]+/y;
 const ordinaryQuoted = /[^\\$`"{}/:;()[\]\n]+/y;
 const name = /[A-Za-z_]\w*/y;
 const assignmentStart = /[A-Za-z_]\w*(?:\+?=|\[)/y;
-const tildePrefix = /~([A-Za-z_][\w.-]*)?(?=[/:\s;&|<>()}]|$)/y;
+const tildePrefix = /~([A-Za-z_][\w.-]*|[-+]?\d+|[-+])?(?=[/:\s;&|<>()}]|$)/y;
 
 /** Parses what lies inside a substitution. */
 export interface CommandSyntax {
@@ -36,6 +36,8 @@ export class WordScanner {
     readonly scanner: Scanner,
     readonly commands: CommandSyntax,
     readonly bash: boolean,
+    /** Whether `@(…)` and its like are patterns just now. */
+    readonly extglob: () => boolean,
   ) {}
 
   /** A word as the grammar's tokens have it. The scanner stands on its first character. */
@@ -54,7 +56,7 @@ export class WordScanner {
     const variable = scanner.match(name)!;
     let index: Word | undefined;
     if (scanner.peek() === "[") {
-      if (!this.#subscriptOfAssignment()) {
+      if (!this.atSubscript()) {
         scanner.position = position;
         return undefined;
       }
@@ -63,7 +65,10 @@ export class WordScanner {
     }
     const append = scanner.peek() === "+";
     scanner.position += append ? 2 : 1;
-    const value = this.assignmentValue();
+    const from = scanner.position;
+    const parsed = this.assignmentValue();
+    const source = scanner.text.slice(from, scanner.position);
+    const value = "parts" in parsed ? { ...parsed, source } : parsed;
     const assignment = { name: variable, append, value };
     return { parts: [], assignment: index === undefined ? assignment : { ...assignment, index } };
   }
@@ -91,7 +96,7 @@ export class WordScanner {
         this.#tilde(builder);
         this.unquoted(builder, stop);
       }
-      if (scanner.peek() === "") scanner.failAtEnd(`Missing '${stops[0]}'`);
+      if (scanner.peek() === "") scanner.failAtEnd(`Missing '${stops[0]}'`, { quote: stops[0]! });
       return builder.word();
     });
   }
@@ -110,7 +115,16 @@ export class WordScanner {
       const run = scanner.match(ordinary);
       if (run !== undefined) builder.text(run, false);
       const character = scanner.peek();
-      if (character === "" || stop(character)) return;
+      if (character === "") return;
+      if (character === "(" && run !== undefined && /[?*+@!]$/.test(run) && this.extglob()) {
+        this.#alternatives(builder);
+        continue;
+      }
+      if (this.bash && (character === "<" || character === ">") && scanner.peek(1) === "(") {
+        this.#process(builder, character);
+        continue;
+      }
+      if (stop(character)) return;
       switch (character) {
         case "\\":
           if (scanner.peek(1) === "\n") scanner.continueLine();
@@ -150,7 +164,7 @@ export class WordScanner {
   singleQuoted(): string {
     const { scanner } = this;
     const end = scanner.text.indexOf("'", scanner.position + 1);
-    if (end < 0) scanner.failAtEnd("Unterminated quoted string");
+    if (end < 0) scanner.failAtEnd("Unterminated quoted string", { quote: "'" });
     const text = scanner.text.slice(scanner.position + 1, end);
     scanner.line += countLines(text);
     scanner.position = end + 1;
@@ -161,8 +175,11 @@ export class WordScanner {
     const { scanner } = this;
     scanner.position += 1;
     const before = scanner.position;
+    const { line } = scanner;
     scanner.nested(() => this.#quotedRun(builder, (character) => character === '"', false));
-    if (scanner.peek() === "") scanner.failAtEnd("Unterminated quoted string");
+    if (scanner.peek() === "") {
+      scanner.failAtEnd("Unterminated quoted string", { quote: '"', line });
+    }
     // "" is a word although it holds nothing; "$@" with no parameters is none.
     if (scanner.position === before) builder.text("", true);
     scanner.position += 1;
@@ -184,13 +201,13 @@ export class WordScanner {
       for (;;) {
         this.#quotedRun(builder, (character) => '()"'.includes(character), false);
         const character = scanner.peek();
-        if (character === "") scanner.failAtEnd("Missing '))'");
+        if (character === "") scanner.failAtEnd("Missing '))'", { quote: ")" });
         scanner.position += 1;
         if (character === '"') continue;
         if (character === "(") parentheses += 1;
         else if (parentheses > 0) parentheses -= 1;
         else {
-          if (scanner.peek() !== ")") scanner.fail("Missing '))'");
+          if (scanner.peek() !== ")") scanner.fail("Missing '))'", ")");
           scanner.position += 1;
           return;
         }
@@ -235,12 +252,13 @@ export class WordScanner {
     while (scanner.startsWith("\\\n")) scanner.continueLine();
     const character = scanner.peek();
     if (character === "(") {
-      if (scanner.peek(1) === "(") {
-        scanner.position += 2;
-        builder.part({ kind: "arithmetic", expression: this.arithmetic(), quoted });
-      } else {
+      const expression = scanner.peek(1) === "(" ? this.#arithmeticOrNot() : undefined;
+      if (expression !== undefined) builder.part({ kind: "arithmetic", expression, quoted });
+      else {
         scanner.position += 1;
-        const body = scanner.nested(() => this.commands.parenthesized(this));
+        const body = scanner.quoting(")", () =>
+          scanner.nested(() => this.commands.parenthesized(this)),
+        );
         builder.part({ kind: "command", body, quoted });
       }
       return;
@@ -259,13 +277,45 @@ export class WordScanner {
     else builder.part({ kind: "parameter", name: parameter, quoted } satisfies ParameterPart);
   }
 
+  /** `$((…))`; `undefined` and no move where it is a subshell inside `$(…)` after all. */
+  #arithmeticOrNot(): Word | undefined {
+    const { scanner } = this;
+    if (this.bash) {
+      const end = matchingParenthesis(scanner.text, scanner.position + 1);
+      if (end !== undefined && scanner.text[end + 1] !== ")") return undefined;
+    }
+    scanner.position += 2;
+    return this.arithmetic();
+  }
+
+  /** The inside of `@(…)` and its like, up to behind the `)`: a piece of a pattern. */
+  #alternatives(builder: WordBuilder): void {
+    const { scanner } = this;
+    builder.text("(", false);
+    scanner.position += 1;
+    scanner.nested(() => this.unquoted(builder, (character) => character === ")"));
+    if (scanner.peek() === "") scanner.failAtEnd("Missing ')'", { quote: ")" });
+    scanner.position += 1;
+    builder.text(")", false);
+  }
+
+  #process(builder: WordBuilder, direction: "<" | ">"): void {
+    const { scanner } = this;
+    scanner.position += 2;
+    const body = scanner.quoting(")", () =>
+      scanner.nested(() => this.commands.parenthesized(this)),
+    );
+    builder.part({ kind: "process", direction, body });
+  }
+
   #backquoted(builder: WordBuilder, quoted: boolean): void {
     const { scanner } = this;
     const line = scanner.line;
     let text = "";
     for (scanner.position += 1; ; scanner.position += 1) {
       const character = scanner.peek();
-      if (character === "") scanner.failAtEnd("EOF in backquote substitution");
+      if (character === "")
+        scanner.failAtEnd("EOF in backquote substitution", { quote: "`", line });
       if (character === "`") break;
       if (character === "\n") scanner.line += 1;
       const next = scanner.peek(1);
@@ -286,7 +336,7 @@ export class WordScanner {
     let bytes: number[] = [];
     for (scanner.position += 1; ;) {
       const character = scanner.peek();
-      if (character === "") scanner.failAtEnd("Unterminated quoted string");
+      if (character === "") scanner.failAtEnd("Unterminated quoted string", { quote: "'" });
       if (character === "\n") scanner.line += 1;
       const escape =
         character === "\\" ? ansiCEscape(scanner.text, scanner.position + 1) : undefined;
@@ -309,15 +359,19 @@ export class WordScanner {
     if (prefix !== undefined) builder.part({ kind: "tilde", user: prefix.slice(1) });
   }
 
-  /** Looks ahead from `[`: is there a `]=` or `]+=` in the same word? */
-  #subscriptOfAssignment(): boolean {
+  /** Looks ahead from `[`: is there a `]=` or `]+=` behind what it opens? */
+  atSubscript(): boolean {
     const { text } = this.scanner;
     let depth = 0;
     const from = this.scanner.position;
     for (let at = from; at < text.length && at < from + limits.lookAhead; at++) {
       const character = text[at]!;
       if (character === "\n") return false;
-      if (character === "\\") at += 1;
+      if (character === "'" || character === '"') {
+        const end = text.indexOf(character, at + 1);
+        if (end < 0) return false;
+        at = end;
+      } else if (character === "\\") at += 1;
       else if (character === "[") depth += 1;
       else if (character === "]" && --depth === 0) return /^\+?=/.test(text.slice(at + 1, at + 3));
     }

@@ -1,13 +1,18 @@
 /** Owns the interface between the interpreter and its builtins. */
 import { Errno } from "../../../abi/errno.js";
+import type { CompoundValue } from "../assignments.js";
+import type { BashError } from "../control.js";
 import { Killed, ShellError } from "../control.js";
 import type { Environment } from "../environment.js";
+import { errorText } from "../errors.js";
 import type { Interpreter } from "../interpreter.js";
+import { singleQuote } from "../quoting.js";
 import { SIGPIPE } from "../signals.js";
 import { encodeText } from "../text.js";
+import { synopses } from "./synopses.js";
 
 export interface Builtin {
-  /** The exit status. A thrown ShellError is reported; in a special builtin it ends the shell. */
+  /** The exit status. A thrown ShellError is reported; in a special builtin of dash it ends the shell. */
   run(call: BuiltinCall): number | Promise<number>;
   readonly special?: true;
   /** Not there when the shell runs as `sh`, because a script may use the name for a command. */
@@ -22,6 +27,8 @@ export class BuiltinCall {
     readonly name: string,
     readonly args: readonly string[],
     readonly tested: boolean,
+    /** `name=(…)` among the words, by the number of the word: 0 is the builtin's name. */
+    readonly compounds: ReadonlyMap<number, CompoundValue> = new Map(),
   ) {}
 
   /** Writes to standard output; the status to return. */
@@ -31,7 +38,9 @@ export class BuiltinCall {
     if (result >= 0) return 0;
     if (result === -Errno.EPIPE && this.env.traps.get("PIPE") === undefined)
       throw new Killed(SIGPIPE);
-    await this.complain(`${this.name}: I/O error`);
+    await this.complain(
+      this.shell.bash ? `write error: ${errorText(-result)}` : `${this.name}: I/O error`,
+    );
     return 1;
   }
 
@@ -41,22 +50,34 @@ export class BuiltinCall {
     return status;
   }
 
-  fail(message: string, status = 2): never {
-    throw new ShellError(`${this.name}: ${message}`, status);
+  /** `bash`: its words for the same, without the builtin's name. */
+  fail(message: string, status = 2, bash: BashError = {}): never {
+    const words = bash.message === undefined ? {} : { message: `${this.name}: ${bash.message}` };
+    throw new ShellError(`${this.name}: ${message}`, status, { ...bash, ...words });
+  }
+
+  /** What bash says of arguments that are wrong as a whole: the usage, and 2. */
+  async misuse(message?: string): Promise<number> {
+    if (message !== undefined) await this.complain(message);
+    const usage = `${this.name}: usage: ${synopses.get(this.name) ?? this.name}\n`;
+    await this.env.descriptors.get(2)?.write(encodeText(usage));
+    return 2;
   }
 
   /** A non-negative decimal number, as dash takes them. */
-  number(text: string): number {
-    if (!/^\d+$/.test(text)) this.fail(`Illegal number: ${text}`);
+  number(text: string, bash = `${text}: numeric argument required`): number {
+    if (!/^\d+$/.test(text)) {
+      this.fail(`Illegal number: ${text}`, 2, { message: bash });
+    }
     return Math.min(Number(text), 0x7fff_ffff);
   }
 
   /** Splits single-letter options from operands; a letter followed by `:` takes an argument. */
-  options(letters: string): Arguments {
+  options(letters: string, args: readonly string[] = this.args): Arguments {
     const flags = new Map<string, string>();
     let at = 0;
-    for (; at < this.args.length; at++) {
-      const argument = this.args[at]!;
+    for (; at < args.length; at++) {
+      const argument = args[at]!;
       if (argument === "--") {
         at += 1;
         break;
@@ -65,18 +86,30 @@ export class BuiltinCall {
       for (let index = 1; index < argument.length; index++) {
         const letter = argument[index]!;
         const known = letter === ":" ? -1 : letters.indexOf(letter);
-        if (known < 0) this.fail(`Illegal option -${letter}`);
+        if (known < 0) this.#badOption(letter);
         if (letters[known + 1] !== ":") {
           flags.set(letter, "");
           continue;
         }
-        const value = argument.slice(index + 1) || this.args[++at];
-        if (value === undefined) this.fail(`No arg for -${letter} option`);
+        const value = argument.slice(index + 1) || args[++at];
+        if (value === undefined) {
+          this.fail(`No arg for -${letter} option`, 2, {
+            message: `-${letter}: option requires an argument`,
+            status: 2,
+          });
+        }
         flags.set(letter, value as string);
         break;
       }
     }
-    return { flags, operands: this.args.slice(at) };
+    return { flags, operands: args.slice(at) };
+  }
+
+  #badOption(letter: string): never {
+    const synopsis = synopses.get(this.name);
+    const usage = synopsis === undefined ? "" : `\n${this.name}: usage: ${synopsis}`;
+    const message = `-${letter}: invalid option${usage}`;
+    return this.fail(`Illegal option -${letter}`, 2, { message, status: 2 });
   }
 }
 
@@ -85,7 +118,12 @@ export interface Arguments {
   readonly operands: readonly string[];
 }
 
-/** A text in single quotes, as `set`, `export -p`, `trap` and `alias` print it. */
-export function quote(text: string): string {
+/** A text in single quotes, as dash's `set`, `export -p`, `trap` and `alias` print it. */
+export function dashQuote(text: string): string {
   return `'${text.replaceAll("'", `'"'"'`)}'`;
+}
+
+/** A text in single quotes, as the shell that is being played prints it. */
+export function quote({ shell }: BuiltinCall, text: string): string {
+  return shell.bash ? singleQuote(text) : dashQuote(text);
 }

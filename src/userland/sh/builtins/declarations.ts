@@ -1,169 +1,348 @@
-/** Builtins about variables: `export`, `readonly`, `local`, `declare`, `unset`, `shift`, `let`. */
-import { evaluateArithmetic } from "../arithmetic.js";
-import { arithmeticScope, elementKey } from "../parameters.js";
-import type { Variable } from "../variables.js";
-import { validName } from "../variables.js";
+/** `export`, `readonly`, `local`, `declare` and `typeset`. */
+import type { CompoundValue } from "../assignments.js";
+import { assignCompound } from "../assignments.js";
+import { describeVariable } from "../declarations.js";
+import { functionText } from "../unparse.js";
+import type { Attributes } from "../variables.js";
+import { ShellArray, elementName, readonlyError, validName } from "../variables.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
-import { quote } from "./builtin.js";
+import { dashQuote } from "./builtin.js";
 
 interface Declaration {
   readonly name: string;
+  /** `name[key]=value` */
+  readonly key: string | undefined;
   readonly append: boolean;
   readonly value: string | undefined;
+  readonly compound: CompoundValue | undefined;
 }
 
-function parseDeclaration(call: BuiltinCall, text: string): Declaration {
-  const equals = text.indexOf("=");
-  const append = equals > 0 && text[equals - 1] === "+";
-  const name = equals < 0 ? text : text.slice(0, append ? equals - 1 : equals);
-  if (!validName.test(name)) call.fail(`${name}: bad variable name`);
-  return { name, append, value: equals < 0 ? undefined : text.slice(equals + 1) };
+/** `undefined` after a complaint. */
+async function parseDeclaration(
+  call: BuiltinCall,
+  text: string,
+  compound: CompoundValue | undefined,
+): Promise<Declaration | undefined> {
+  const match = /^([^=[+]*|[^=]*?)(\[(?:[^\]]|\](?!\+?=|$))*\])?(\+?=)?([^]*)$/.exec(text);
+  const [, name = "", key, operator, rest = ""] = match ?? [];
+  const whole = operator === undefined ? name + rest : name;
+  if (!validName.test(whole)) {
+    if (!call.shell.bash) call.fail(`${whole}: bad variable name`);
+    await call.complain(`\`${text}': not a valid identifier`);
+    return undefined;
+  }
+  return {
+    name: whole,
+    key: key?.slice(1, -1),
+    append: operator === "+=",
+    value: operator === undefined ? undefined : rest,
+    compound,
+  };
 }
 
-function give(call: BuiltinCall, { name, append, value }: Declaration): void {
-  if (value === undefined) return;
+function give(call: BuiltinCall, { name, key, append, compound, value }: Declaration): void {
   const { env } = call;
-  const old = env.variables.value(name) ?? "";
-  if (env.variables.get(name)?.integer === true) {
-    const text = append ? `(${old}) + (${value})` : value;
-    env.assign(name, evaluateArithmetic(text, arithmeticScope(env, true)).toString());
-  } else env.assign(name, append ? old + value : value);
+  if (compound !== undefined) assignCompound(env, name, compound);
+  else if (value === undefined) return;
+  else if (key !== undefined) env.assignElement(name, key, value, append);
+  else env.assign(name, value, append);
 }
 
 /** `export` and `readonly`. */
 function marker(attribute: "exported" | "readonly") {
   return async (call: BuiltinCall): Promise<number> => {
-    const { env, name } = call;
-    const { flags, operands } = call.options("pnf");
-    if (operands.length === 0) {
-      const lines = [...env.variables.entries()]
-        .filter(([, variable]) => variable[attribute] === true)
-        .map(([variable, { value }]) =>
-          value === undefined ? `${name} ${variable}\n` : `${name} ${variable}=${quote(value)}\n`,
-        );
-      return call.print(lines.sort().join(""));
-    }
-    for (const operand of operands) {
-      const declaration = parseDeclaration(call, operand);
+    const { compounds, env, shell } = call;
+    const { flags, operands } = call.options(shell.bash ? "pnfaA" : "p");
+    if (flags.has("f")) return markFunctions(call, operands, attribute, !flags.has("n"));
+    if (operands.length === 0) return listMarked(call, attribute);
+    let status = 0;
+    const first = call.args.length - operands.length;
+    for (const [index, operand] of operands.entries()) {
+      const compound = compounds.get(first + index + 1);
+      const declaration = await parseDeclaration(call, operand, compound);
+      if (declaration === undefined) {
+        status = 1;
+        continue;
+      }
+      if (flags.has("a") || flags.has("A")) {
+        env.variables.array(declaration.name, flags.has("A"));
+      }
       give(call, declaration);
-      env.variables.setAttributes(declaration.name, { [attribute]: !flags.has("n") });
+      const target = env.variables.target(declaration.name);
+      env.variables.setAttributes(target, { [attribute]: !flags.has("n") });
     }
-    return 0;
+    return status;
   };
 }
 
-function local(call: BuiltinCall): number | Promise<number> {
+async function markFunctions(
+  call: BuiltinCall,
+  names: readonly string[],
+  attribute: "exported" | "readonly",
+  on: boolean,
+): Promise<number> {
+  const { functions } = call.env;
+  if (names.length === 0) {
+    const marked = [...functions].filter(([, one]) => one[attribute] === true).sort();
+    const letter = attribute === "exported" ? "x" : "r";
+    return call.print(
+      marked
+        .map(([name, { body }]) => `${functionText(name, body)}declare -f${letter} ${name}\n`)
+        .join(""),
+    );
+  }
+  let status = 0;
+  for (const name of names) {
+    const known = functions.get(name);
+    if (known === undefined) status = await call.complain(`${name}: not a function`);
+    else functions.set(name, { ...known, [attribute]: on });
+  }
+  return status;
+}
+
+function listMarked(call: BuiltinCall, attribute: "exported" | "readonly"): Promise<number> {
+  const { env, name, shell } = call;
+  const marked = env.variables
+    .names()
+    .map((one) => [one, env.variables.own(one)!] as const)
+    .filter(([, variable]) => variable[attribute] === true);
+  if (shell.bash) {
+    return call.print(marked.map(([one, variable]) => describeVariable(one, variable)).join(""));
+  }
+  const lines = marked.map(([variable, { value }]) =>
+    value === undefined ? `${name} ${variable}\n` : `${name} ${variable}=${dashQuote(value)}\n`,
+  );
+  return call.print(lines.sort().join(""));
+}
+
+async function local(call: BuiltinCall): Promise<number> {
   const { env, shell } = call;
   if (!env.variables.inFunction) {
     return shell.bash
       ? call.complain("can only be used in a function")
       : call.fail("not in a function");
   }
-  if (call.args.some((argument) => /^-[A-Za-z]/.test(argument))) return declare(call);
+  if (shell.bash) return declare(call);
   for (const argument of call.args) {
-    if (argument === "-") continue;
-    const declaration = parseDeclaration(call, argument);
+    if (argument === "-") {
+      env.localOptions ??= env.options.clone();
+      continue;
+    }
+    const declaration = (await parseDeclaration(call, argument, undefined))!;
     env.variables.local(declaration.name);
-    if (shell.bash) env.variables.clearLocal(declaration.name);
     give(call, declaration);
   }
   return 0;
+}
+
+/** Options of `declare` with their sign: `+x` takes an attribute away. */
+function parseOptions(call: BuiltinCall): { flags: Map<string, boolean>; from: number } {
+  const flags = new Map<string, boolean>();
+  const { args } = call;
+  let at = 0;
+  for (; at < args.length; at++) {
+    const argument = args[at]!;
+    if (argument === "--") return { flags, from: at + 1 };
+    if (!/^[-+]./.test(argument)) break;
+    for (const letter of argument.slice(1)) {
+      if (!"aAcfFgiIlnprtux".includes(letter)) call.options("", [`-${letter}`]);
+      flags.set(letter, argument.startsWith("-"));
+    }
+  }
+  return { flags, from: at };
+}
+
+function attributesOf(flags: ReadonlyMap<string, boolean>): Attributes {
+  const letters = { l: "lower", u: "upper", c: "capital" } as const;
+  let changed: Attributes = {};
+  for (const [letter, on] of flags) {
+    if (letter === "x") changed = { ...changed, exported: on };
+    if (letter === "i") changed = { ...changed, integer: on };
+    if (letter === "t") changed = { ...changed, trace: on };
+    if (letter === "n") changed = { ...changed, reference: on };
+    const letterCase = letters[letter as keyof typeof letters];
+    if (letterCase !== undefined) {
+      changed = { ...changed, letters: on ? letterCase : "as-is" };
+    }
+  }
+  return changed;
 }
 
 async function declare(call: BuiltinCall): Promise<number> {
   const { env } = call;
-  const { flags, operands } = call.options("aAfFgilnprtux");
-  if (flags.has("f") || flags.has("F")) {
-    return operands.every((name) => env.functions.has(name)) ? 0 : 1;
-  }
-  if (flags.has("p") || operands.length === 0) return printDeclarations(call, operands);
-  const attributes: Partial<Omit<Variable, "value" | "array">> = {
-    ...(flags.has("x") && { exported: true }),
-    ...(flags.has("i") && { integer: true }),
-    ...(flags.has("l") && { letters: "lower" as const }),
-    ...(flags.has("u") && { letters: "upper" as const }),
-  };
-  for (const operand of operands) {
-    const declaration = parseDeclaration(call, operand);
-    const { name } = declaration;
-    if (env.variables.inFunction && !flags.has("g") && call.name !== "export") {
-      env.variables.local(name);
-      env.variables.clearLocal(name);
-    }
-    if (flags.has("a") || flags.has("A")) env.variables.array(name, flags.has("A"));
-    env.variables.setAttributes(name, attributes);
-    give(call, declaration);
-    if (flags.has("r")) env.variables.setAttributes(name, { readonly: true });
-  }
-  return 0;
-}
-
-async function printDeclarations(call: BuiltinCall, names: readonly string[]): Promise<number> {
-  const { variables } = call.env;
+  const { flags, from } = parseOptions(call);
+  const operands = call.args.slice(from);
+  if (flags.has("I")) call.fail("-I: not available in this shell");
+  if (flags.has("f") || flags.has("F")) return declareFunctions(call, flags, operands);
+  if (flags.has("p") || operands.length === 0) return printDeclarations(call, flags, operands);
   let status = 0;
-  for (const name of names.length > 0 ? names : variables.names()) {
-    const variable = variables.get(name);
-    if (variable === undefined) {
-      status = await call.complain(`${name}: not found`);
+  for (const [index, operand] of operands.entries()) {
+    if (operand === "-" && call.name === "local") {
+      env.localOptions ??= env.options.clone();
       continue;
     }
-    const { array, value } = variable;
-    const letters = [
-      array && (array.associative ? "A" : "a"),
-      variable.integer && "i",
-      variable.letters && variable.letters[0],
-      variable.readonly && "r",
-      variable.exported && "x",
-    ];
-    const flags = letters.filter(Boolean).join("") || "-";
-    const elements = array?.entries().map(([key, text]) => `[${key}]=${double(text)}`);
-    // bash leaves a blank behind the last pair of an associative array.
-    const inside = elements?.join(" ") + (array?.associative ? " " : "");
-    const text =
-      elements !== undefined ? `=(${inside})` : value === undefined ? "" : `=${double(value)}`;
-    await call.print(`declare -${flags} ${name}${text}\n`);
+    const compound = call.compounds.get(from + index + 1);
+    const declaration = await parseDeclaration(call, operand, compound);
+    if (declaration === undefined) status = 1;
+    else status = (await declareOne(call, declaration, flags)) || status;
   }
   return status;
 }
 
-function double(text: string): string {
-  return `"${text.replace(/["\\$`]/g, "\\$&")}"`;
+async function declareOne(
+  call: BuiltinCall,
+  declaration: Declaration,
+  flags: ReadonlyMap<string, boolean>,
+): Promise<number> {
+  const { variables } = call.env;
+  const { name } = declaration;
+  if (flags.get("g") === true) {
+    let status = 0;
+    const rest = new Map([...flags].filter(([letter]) => letter !== "g"));
+    variables.globally(name, () => {
+      status = applyDeclaration(call, declaration, rest);
+    });
+    return status;
+  }
+  const wanted = flags.get("n");
+  const value = declaration.value ?? "";
+  if (wanted === true && declaration.value !== undefined) {
+    if (!validName.test(value) && !elementName.test(value)) {
+      return call.complain(`\`${value}': invalid variable name for name reference`);
+    }
+    if (value === name && !variables.inFunction) {
+      return call.complain(`${name}: nameref variable self references not allowed`);
+    }
+  }
+  if (variables.inFunction && !variables.isLocal(name)) {
+    if (variables.own(name)?.readonly === true) throw readonlyError(name);
+    variables.local(name, true);
+    variables.clearLocal(name);
+  }
+  return applyDeclaration(call, declaration, flags);
 }
 
-function unset(call: BuiltinCall): number {
-  const { env, shell } = call;
-  const { flags, operands } = call.options("fv");
-  for (const operand of operands) {
-    const element = /^([A-Za-z_]\w*)\[(.+)\]$/s.exec(operand);
-    if (flags.has("f")) env.functions.delete(operand);
-    else if (element !== null) {
-      const [, name, key] = element;
-      env.variables.get(name!)?.array?.delete(elementKey(env, name!, key!));
-    } else if (!validName.test(operand)) {
-      if (!shell.bash || !env.functions.delete(operand)) call.fail(`${operand}: bad variable name`);
-    } else if (shell.bash && !flags.has("v") && env.variables.get(operand) === undefined) {
-      env.functions.delete(operand);
-    } else env.variables.unset(operand);
+/** Attributes first, then the value, then what makes it final. */
+function applyDeclaration(
+  call: BuiltinCall,
+  declaration: Declaration,
+  flags: ReadonlyMap<string, boolean>,
+): number {
+  const { env } = call;
+  const { variables } = env;
+  const { name, value } = declaration;
+  const attributes = attributesOf(flags);
+  if (flags.get("n") === true) {
+    variables.restore(name, {
+      ...variables.own(name),
+      value: value ?? variables.own(name)?.value,
+      ...attributes,
+    });
+    return 0;
   }
+  if (flags.get("n") === false) {
+    variables.setAttributes(name, attributes);
+    return 0;
+  }
+  const target = variables.target(name);
+  if (flags.get("r") === false && variables.own(target)?.readonly === true) {
+    call.fail(`${name}: readonly variable`, 1);
+  }
+  const wantsArray = flags.get("a") === true || flags.get("A") === true;
+  if (wantsArray || declaration.compound !== undefined || declaration.key !== undefined) {
+    const old = variables.own(target)?.array;
+    const associative = flags.get("A") === true;
+    if (old !== undefined && wantsArray && old.associative !== associative) {
+      const words = associative ? "indexed to associative" : "associative to indexed";
+      call.fail(`${name}: cannot convert ${words} array`, 1);
+    }
+    if (old === undefined) makeArray(call, target, associative);
+  }
+  if (variables.own(target)?.readonly === true && (value !== undefined || declaration.compound)) {
+    throw readonlyError(name);
+  }
+  variables.setAttributes(target, attributes);
+  give(call, declaration);
+  if (flags.get("r") === true) variables.setAttributes(target, { readonly: true });
   return 0;
 }
 
-function shift(call: BuiltinCall): number {
-  const { args, env, shell } = call;
-  const count = args[0] === undefined ? 1 : call.number(args[0]);
-  if (count > env.positional.length) {
-    if (shell.bash) return 1;
-    call.fail("can't shift that many");
-  }
-  env.positional = env.positional.slice(count);
-  return 0;
+function makeArray({ env }: BuiltinCall, name: string, associative: boolean): void {
+  const { variables } = env;
+  const old = variables.own(name);
+  if (old?.value !== undefined) variables.array(name, associative);
+  else variables.restore(name, { ...old, value: undefined, array: new ShellArray(associative) });
 }
 
-function evaluate(call: BuiltinCall): number {
-  if (call.args.length === 0) call.fail("expression expected");
-  let value = 0n;
-  for (const text of call.args) value = evaluateArithmetic(text, arithmeticScope(call.env, true));
-  return value === 0n ? 1 : 0;
+async function declareFunctions(
+  call: BuiltinCall,
+  flags: ReadonlyMap<string, boolean>,
+  names: readonly string[],
+): Promise<number> {
+  const { functions } = call.env;
+  const changes = {
+    ...(flags.has("x") && { exported: flags.get("x")! }),
+    ...(flags.has("r") && { readonly: flags.get("r")! }),
+    ...(flags.has("t") && { traced: flags.get("t")! }),
+  };
+  let status = 0;
+  for (const name of names.length > 0 ? names : [...functions.keys()].sort()) {
+    const known = functions.get(name);
+    if (known === undefined) {
+      status = 1;
+      continue;
+    }
+    if (names.length > 0 && Object.keys(changes).length > 0) {
+      functions.set(name, { ...known, ...changes });
+    } else if (flags.get("F") === true) {
+      const letters = `${known.readonly ? "r" : ""}${known.traced ? "t" : ""}${known.exported ? "x" : ""}`;
+      const place = call.env.shellOptions.has("extdebug")
+        ? `${name} ${known.line} ${known.source}`
+        : name;
+      await call.print(names.length > 0 ? `${place}\n` : `declare -f${letters} ${name}\n`);
+    } else await call.print(functionText(name, known.body));
+  }
+  return status;
+}
+
+async function printDeclarations(
+  call: BuiltinCall,
+  flags: ReadonlyMap<string, boolean>,
+  names: readonly string[],
+): Promise<number> {
+  const { variables } = call.env;
+  let status = 0;
+  const own = call.name === "local" ? variables.localNames() : variables.names();
+  for (const name of names.length > 0 ? names : own) {
+    const variable = variables.own(name);
+    if (variable === undefined) {
+      if (names.length > 0) status = await call.complain(`${name}: not found`);
+      continue;
+    }
+    if (names.length === 0 && !hasAttributes(variable, flags)) continue;
+    await call.print(describeVariable(name, variable));
+  }
+  return status;
+}
+
+function hasAttributes(
+  variable: NonNullable<ReturnType<BuiltinCall["env"]["variables"]["own"]>>,
+  flags: ReadonlyMap<string, boolean>,
+): boolean {
+  const { array, exported, integer, letters, readonly, reference, trace } = variable;
+  const has: Readonly<Record<string, boolean | undefined>> = {
+    a: array?.associative === false,
+    A: array?.associative === true,
+    c: letters === "capital",
+    i: integer,
+    l: letters === "lower",
+    n: reference,
+    r: readonly,
+    t: trace,
+    u: letters === "upper",
+    x: exported,
+  };
+  return [...flags.keys()].every((letter) => !(letter in has) || has[letter] === true);
 }
 
 export const declarationBuiltins: Record<string, Builtin> = {
@@ -172,7 +351,4 @@ export const declarationBuiltins: Record<string, Builtin> = {
   local: { special: true, run: local },
   declare: { run: declare },
   typeset: { run: declare },
-  unset: { special: true, run: unset },
-  shift: { special: true, run: shift },
-  let: { run: evaluate },
 };

@@ -1,5 +1,7 @@
 /** `cd` and `pwd`. */
 import { S_IFDIR, S_IFMT, X_OK } from "../../../abi/fcntl.js";
+import { Errno } from "../../../abi/errno.js";
+import { errorText } from "../errors.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 
 /** A path without `.`, `..` and doubled slashes, as the names say and not as links lead. */
@@ -15,31 +17,56 @@ export function normalizePath(path: string): string {
 
 async function cd(call: BuiltinCall): Promise<number> {
   const { env, shell } = call;
-  const { flags, operands } = call.options("LPe@");
+  const { flags, operands } = call.options(shell.bash ? "LPe@" : "LP");
   let target = operands[0];
   let announce = false;
+  if (operands.length > 1 && shell.bash) return call.complain("too many arguments");
   if (target === undefined) {
     target = env.variables.value("HOME");
     if (target === undefined) return shell.bash ? call.complain("HOME not set") : 0;
   } else if (target === "-") {
-    target = env.variables.value("OLDPWD") ?? env.cwd;
+    const before = env.variables.value("OLDPWD");
+    if (before === undefined && shell.bash) return call.complain("OLDPWD not set");
+    target = before ?? env.cwd;
     announce = true;
   }
+  return changeDirectory(call, target, { announce, physical: flags.has("P") });
+}
+
+/** Goes to a directory, by way of CDPATH where that applies. */
+export async function changeDirectory(
+  call: BuiltinCall,
+  target: string,
+  { announce = false, physical: wantsPhysical = false } = {},
+): Promise<number> {
+  const { env, shell } = call;
+  const isPhysical = wantsPhysical || (shell.bash && env.options.has("physical"));
   const candidates = searched(call, target);
+  let failure: number = Errno.ENOENT;
   for (const [path, fromSearch] of candidates) {
     const logical = env.resolve(path);
     const status = shell.system.stat(logical);
-    if (typeof status === "number" || (status.mode & S_IFMT) !== S_IFDIR) continue;
-    if (shell.system.access(logical, X_OK) < 0) continue;
-    const physical = flags.has("P") ? shell.system.realpath(logical) : normalizePath(logical);
+    if (typeof status === "number") {
+      failure = -status;
+      continue;
+    }
+    failure = (status.mode & S_IFMT) === S_IFDIR ? Errno.EACCES : Errno.ENOTDIR;
+    if (failure === Errno.ENOTDIR || shell.system.access(logical, X_OK) < 0) continue;
+    const physical = isPhysical ? shell.system.realpath(logical) : normalizePath(logical);
     if (typeof physical === "number") continue;
     env.assign("OLDPWD", env.cwd);
     env.cwd = physical;
     env.assign("PWD", physical);
     return announce || fromSearch ? call.print(`${physical}\n`) : 0;
   }
-  const message = `can't cd to ${target}`;
-  return call.complain(message, shell.bash ? 1 : 2);
+  if (shell.bash) {
+    const named = env.shellOptions.has("cdable_vars") ? env.variables.value(target) : undefined;
+    if (named !== undefined && named !== target) {
+      return changeDirectory(call, named, { announce: true, physical: wantsPhysical });
+    }
+    return call.complain(`${target}: ${errorText(failure)}`);
+  }
+  return call.complain(`can't cd to ${target}`, 2);
 }
 
 /** The directory by way of CDPATH; true when it is to be printed. */
@@ -58,7 +85,8 @@ function searched(call: BuiltinCall, target: string): [path: string, fromSearch:
 function pwd(call: BuiltinCall): Promise<number> {
   const { env, shell } = call;
   const { flags } = call.options("LP");
-  const physical = flags.has("P") ? shell.system.realpath(env.cwd) : env.cwd;
+  const isPhysical = flags.has("P") || (env.options.has("physical") && !flags.has("L"));
+  const physical = isPhysical ? shell.system.realpath(env.cwd) : env.cwd;
   return call.print(`${typeof physical === "number" ? env.cwd : physical}\n`);
 }
 

@@ -4,7 +4,12 @@ import { textOfBytes } from "../text.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 
 /** Text with its escapes replaced, and whether `\c` cut it off. */
-export function unescapeEcho(text: string, bash: boolean): { text: string; stopped: boolean } {
+export function unescapeEcho(
+  text: string,
+  bash: boolean,
+  /** bash's `%b` also takes `\101`, and quotes. */
+  isConversion = false,
+): { text: string; stopped: boolean } {
   if (!text.includes("\\")) return { text, stopped: false };
   let result = "";
   let bytes: number[] = [];
@@ -13,7 +18,7 @@ export function unescapeEcho(text: string, bash: boolean): { text: string; stopp
     bytes = [];
   };
   for (let at = 0; at < text.length;) {
-    const escape = text[at] === "\\" ? echoEscape(text, at + 1, bash) : undefined;
+    const escape = text[at] === "\\" ? echoEscape(text, at + 1, bash, isConversion) : undefined;
     if (escape === "stop") {
       flush();
       return { text: result, stopped: true };
@@ -33,7 +38,7 @@ function echo(call: BuiltinCall): Promise<number> {
   const { bash } = call.shell;
   let args = call.args;
   let newline = true;
-  let escapes = !bash;
+  let escapes = !bash || call.env.shellOptions.has("xpg_echo");
   if (bash) {
     for (; args[0] !== undefined && /^-[neE]+$/.test(args[0]); args = args.slice(1)) {
       for (const letter of args[0].slice(1)) {

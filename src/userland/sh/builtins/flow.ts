@@ -1,14 +1,18 @@
 /** Builtins that steer execution: loops, functions, `eval`, `.`, `exec`, `command`. */
-import { O_RDONLY } from "../../../abi/fcntl.js";
+import { Errno } from "../../../abi/errno.js";
+import { O_RDONLY, S_IFDIR, S_IFMT } from "../../../abi/fcntl.js";
+import type { CompoundValue } from "../assignments.js";
 import { Exit, LoopJump, Return, ShellError } from "../control.js";
+import type { Descriptor } from "../descriptors.js";
 import { RealDescriptor } from "../descriptors.js";
-import { fileErrorText } from "../errors.js";
+import { errorText, fileErrorText } from "../errors.js";
 import { DEFAULT_PATH } from "../external.js";
 import { limits } from "../limits.js";
 import { becomeCommand } from "../replacement.js";
 import { invoke } from "../simple-command.js";
 import { concatBytes, decodeText } from "../text.js";
-import type { Builtin, BuiltinCall } from "./builtin.js";
+import type { Arguments, Builtin, BuiltinCall } from "./builtin.js";
+import { builtinOf } from "./index.js";
 import { describeName } from "./names.js";
 
 /** A text that is parsed anew costs more than a call of a function. */
@@ -26,8 +30,21 @@ async function nested(call: BuiltinCall, run: () => Promise<number>): Promise<nu
 }
 
 function jump(kind: "break" | "continue") {
-  return (call: BuiltinCall): number => {
-    const { args, env } = call;
+  return async (call: BuiltinCall): Promise<number> => {
+    const { args, env, shell } = call;
+    if (shell.bash && env.loopDepth === 0) {
+      return call.complain("only meaningful in a `for', `while', or `until' loop", 0);
+    }
+    if (shell.bash && args[0] !== undefined && !/^[-+]?\d+$/.test(args[0])) {
+      await call.complain(`${args[0]}: numeric argument required`);
+      throw new Exit(128);
+    }
+    const outOfRange = `${args[0]}: loop count out of range`;
+    if (shell.bash && Number(args[0] ?? 1) <= 0) {
+      await call.complain(outOfRange);
+      env.status = 1;
+      throw new LoopJump("break", env.loopDepth);
+    }
     const wanted = args[0] === undefined ? 1 : call.number(args[0]);
     if (wanted === 0) call.fail(`Illegal number: ${args[0]}`);
     const count = Math.min(wanted, env.loopDepth);
@@ -38,16 +55,51 @@ function jump(kind: "break" | "continue") {
 
 /** The status that `exit` and `return` are given: its low byte counts. */
 function statusArgument(call: BuiltinCall, otherwise: number): number {
-  const [text] = call.args;
+  const text = call.args[0] === "--" ? call.args[1] : call.args[0];
   if (text === undefined) return otherwise;
-  return /^-\d+$/.test(text) && call.shell.bash ? Number(text) & 0xff : call.number(text);
+  if (!call.shell.bash) return call.number(text);
+  if (!/^\s*[-+]?\d+\s*$/.test(text)) {
+    call.fail("", 2, { message: `${text}: numeric argument required`, status: 2 });
+  }
+  return Number(BigInt.asUintN(8, BigInt(text.trim().replace("+", ""))));
+}
+
+/** `return`: only where there is something to return from. */
+async function leaveFunction(call: BuiltinCall): Promise<number> {
+  const { env, shell } = call;
+  if (shell.bash && env.returnDepth === 0) {
+    return call.complain("can only `return' from a function or sourced script", 2);
+  }
+  if (shell.bash && call.args.length > 1) await call.complain("too many arguments");
+  let status: number;
+  try {
+    status = statusArgument(call, env.trapStatus ?? env.status);
+  } catch (error) {
+    if (!(error instanceof ShellError) || !shell.bash) throw error;
+    await shell.complain(env, error.messageFor(true));
+    status = 2;
+  }
+  throw new Return(status);
+}
+
+async function exit(call: BuiltinCall): Promise<number> {
+  const { env, shell } = call;
+  if (shell.bash && call.args.length > 1 && call.args[0] !== "--") {
+    return call.complain("too many arguments");
+  }
+  let status: number;
+  try {
+    status = statusArgument(call, env.trapStatus ?? env.status);
+  } catch (error) {
+    if (!(error instanceof ShellError) || !shell.bash) throw error;
+    await shell.complain(env, error.messageFor(true));
+    status = 2;
+  }
+  throw new Exit(status & 0xff);
 }
 
 async function readScript(call: BuiltinCall, path: string): Promise<string> {
-  const { system } = call.shell;
-  const fd = system.open(call.env.resolve(path), O_RDONLY, 0);
-  if (fd < 0) return call.fail(`cannot open ${path}: ${fileErrorText(-fd, "open")}`);
-  const file = new RealDescriptor(system, fd).retain();
+  const file = openScript(call, path).retain();
   try {
     const chunks: Uint8Array[] = [];
     for (let length = 0; ;) {
@@ -63,20 +115,49 @@ async function readScript(call: BuiltinCall, path: string): Promise<string> {
   }
 }
 
+/** A file, or one of this environment's own descriptors by its name under /dev. */
+function openScript(call: BuiltinCall, path: string): Descriptor {
+  const { env, shell } = call;
+  const { system } = shell;
+  const own = /^\/dev\/fd\/(\d{1,4})$/.exec(path);
+  const inherited = own === null ? undefined : env.descriptors.get(Number(own[1]));
+  if (path === "/dev/stdin") return env.descriptors.get(0) ?? call.fail("cannot open /dev/stdin");
+  if (inherited !== undefined) return inherited;
+  const status = shell.bash ? system.stat(env.resolve(path)) : 0;
+  const isDirectory = typeof status !== "number" && (status.mode & S_IFMT) === S_IFDIR;
+  const fd = isDirectory ? -Errno.EISDIR : system.open(env.resolve(path), O_RDONLY, 0);
+  if (fd >= 0) return new RealDescriptor(system, fd);
+  const words = errorText(-fd);
+  if (isDirectory) call.fail(`${path}: is a directory`, 1);
+  throw new ShellError(`${call.name}: cannot open ${path}: ${fileErrorText(-fd, "open")}`, 2, {
+    message: `${path}: ${words}`,
+  });
+}
+
 async function dot(call: BuiltinCall): Promise<number> {
   const { args, env, shell } = call;
   const [name, ...positional] = args[0] === "--" ? args.slice(1) : args;
-  if (name === undefined) return shell.bash ? call.complain("filename argument required", 2) : 0;
-  const text = await readScript(call, findScript(call, name));
+  if (name === undefined) return shell.bash ? call.misuse("filename argument required") : 0;
+  const path = findScript(call, name);
+  const text = await readScript(call, path);
   const outer = env.positional;
+  const { frame, loopDepth } = env;
   if (shell.bash && positional.length > 0) env.positional = positional;
+  if (shell.bash) {
+    env.frame = { name: "source", source: path, line: env.line, isFunction: false, outer: frame };
+  }
   env.returnDepth += 1;
+  const restoreTraps = env.suspendTraps(false);
   try {
-    return await nested(call, () => shell.runText(env, text, call.tested));
+    return await nested(call, () => shell.runText(env, text, { tested: call.tested }));
   } catch (end) {
     if (end instanceof Return) return end.status;
     throw end;
   } finally {
+    restoreTraps();
+    if (env.traps.has("RETURN")) await shell.traps.event(env, "RETURN");
+    env.frame = frame;
+    env.loopDepth = loopDepth;
     env.returnDepth -= 1;
     if (shell.bash && positional.length > 0) env.positional = outer;
   }
@@ -86,6 +167,7 @@ async function dot(call: BuiltinCall): Promise<number> {
 function findScript(call: BuiltinCall, name: string): string {
   const { env, shell } = call;
   if (name.includes("/")) return name;
+  if (shell.bash && !env.shellOptions.has("sourcepath")) return name;
   for (const directory of (env.variables.value("PATH") ?? DEFAULT_PATH).split(":")) {
     const path = `${directory === "" ? "." : directory}/${name}`;
     if (typeof shell.system.stat(env.resolve(path)) !== "number") return path;
@@ -96,14 +178,28 @@ function findScript(call: BuiltinCall, name: string): string {
 
 async function exec(call: BuiltinCall): Promise<number> {
   const { env, shell } = call;
-  const args = call.args[0] === "--" ? call.args.slice(1) : call.args;
+  let args = call.args[0] === "--" ? call.args.slice(1) : call.args;
+  let calledAs: string | undefined;
+  if (shell.bash) {
+    const { flags, operands } = leadingOptions(call, "cla:");
+    args = operands;
+    if (args.length > 0 && (flags.has("a") || flags.has("l"))) {
+      calledAs = `${flags.has("l") ? "-" : ""}${flags.get("a") ?? args[0]}`;
+    }
+    if (flags.has("c")) {
+      for (const name of env.variables.names())
+        env.variables.setAttributes(name, { exported: false });
+    }
+  }
   if (args.length === 0) return 0;
   try {
-    return await becomeCommand(shell, env, args);
+    return await becomeCommand(shell, env, args, { calledAs });
   } catch (error) {
     if (!(error instanceof ShellError)) throw error;
-    await shell.complain(env, `exec: ${error.message}`);
-    throw new Exit(error.status, !env.isSubshell);
+    const words = error.messageFor(shell.bash).replace(/: command not found$/, ": not found");
+    await shell.complain(env, `exec: ${words}`);
+    if (shell.bash && env.shellOptions.has("execfail")) return error.statusFor(true);
+    throw new Exit(error.statusFor(shell.bash), !env.isSubshell);
   }
 }
 
@@ -114,22 +210,27 @@ async function command(call: BuiltinCall): Promise<number> {
   if (flags.has("v") || flags.has("V")) {
     let status = 0;
     for (const name of shell.bash ? operands : operands.slice(0, 1)) {
-      const text = describeName(call, name, flags.has("v") ? "terse" : "verbose");
+      const text = describeName(call, name, flags.has("V") ? "verbose" : "terse");
       if (text !== undefined) await call.print(`${text}\n`);
       else {
-        if (flags.has("V")) await shell.complain(env, `${name}: not found`);
+        if (flags.has("V")) {
+          await shell.complain(env, `${shell.bash ? "command: " : ""}${name}: not found`);
+        }
         status = shell.bash ? 1 : 127;
       }
     }
     return status;
   }
   if (operands.length === 0) return 0;
-  return invoke(shell, env, operands, { tested, functions: false, special: false, searchPath });
+  const compounds = shifted(call.compounds, call.args.length - operands.length + 1);
+  const options = { tested, functions: false, special: false, searchPath, compounds };
+  return invoke(shell, env, operands, options);
 }
 
 /** Options end at the first operand: what follows belongs to the command. */
-function leadingOptions(call: BuiltinCall, letters: string) {
-  const flags = new Set<string>();
+function leadingOptions(call: BuiltinCall, letters: string): Arguments {
+  if (call.shell.bash) return call.options(letters);
+  const flags = new Map<string, string>();
   let at = 0;
   for (; at < call.args.length; at++) {
     const argument = call.args[at]!;
@@ -140,10 +241,44 @@ function leadingOptions(call: BuiltinCall, letters: string) {
     if (!argument.startsWith("-") || argument === "-") break;
     for (const letter of argument.slice(1)) {
       if (!letters.includes(letter)) call.fail(`Illegal option -${letter}`);
-      flags.add(letter);
+      flags.set(letter, "");
     }
   }
   return { flags, operands: call.args.slice(at) };
+}
+
+async function builtin(call: BuiltinCall): Promise<number> {
+  const { env, shell, tested } = call;
+  const args = call.args[0] === "--" ? call.args.slice(1) : call.args;
+  const shift = call.args.length - args.length + 1;
+  if (args.length === 0) return 0;
+  if (shell.bash && builtinOf(env, args[0]!) === undefined) {
+    return call.complain(`${args[0]}: not a shell builtin`);
+  }
+  const compounds = shifted(call.compounds, shift);
+  return invoke(shell, env, args, { tested, functions: false, special: false, compounds });
+}
+
+/** Arrays among the words, counted from the command that follows. */
+function shifted(compounds: BuiltinCall["compounds"], by: number): Map<number, CompoundValue> {
+  return new Map([...compounds].map(([index, value]) => [index - by, value]));
+}
+
+async function evaluateText(call: BuiltinCall): Promise<number> {
+  const { env, shell, tested } = call;
+  const args = call.args[0] === "--" && shell.bash ? call.args.slice(1) : call.args;
+  if (shell.bash && /^-./.test(args[0] ?? "") && call.args[0] !== "--") {
+    call.options("");
+  }
+  const line = shell.bash ? env.line : 1;
+  env.traceDepth += 1;
+  try {
+    return await nested(call, () =>
+      shell.runText(env, args.join(" "), { tested, line, origin: "eval: " }),
+    );
+  } finally {
+    env.traceDepth -= 1;
+  }
 }
 
 export const flowBuiltins: Record<string, Builtin> = {
@@ -152,33 +287,12 @@ export const flowBuiltins: Record<string, Builtin> = {
   false: { run: () => 1 },
   break: { special: true, run: jump("break") },
   continue: { special: true, run: jump("continue") },
-  return: {
-    special: true,
-    run: (call) => {
-      throw new Return(statusArgument(call, call.env.status));
-    },
-  },
-  exit: {
-    special: true,
-    run: (call) => {
-      const status = statusArgument(call, call.env.trapStatus ?? call.env.status);
-      throw new Exit(status & 0xff);
-    },
-  },
-  eval: {
-    special: true,
-    run: (call) =>
-      nested(call, () => call.shell.runText(call.env, call.args.join(" "), call.tested)),
-  },
+  return: { special: true, run: leaveFunction },
+  exit: { special: true, run: exit },
+  eval: { special: true, run: evaluateText },
   ".": { special: true, run: dot },
-  source: { run: dot },
+  source: { run: dot, bashOnly: true },
   exec: { special: true, run: exec },
   command: { run: command },
-  builtin: {
-    run: (call) => {
-      const { args, env, shell, tested } = call;
-      if (args.length === 0) return 0;
-      return invoke(shell, env, args, { tested, functions: false, special: false });
-    },
-  },
+  builtin: { run: builtin },
 };

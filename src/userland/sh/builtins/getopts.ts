@@ -7,9 +7,14 @@ async function getopts(call: BuiltinCall): Promise<number> {
   const { env, args, shell } = call;
   const [letters, variable, ...given] = args;
   if (letters === undefined || variable === undefined) {
+    if (shell.bash) return call.misuse();
     return call.fail("Usage: getopts optstring var [arg]");
   }
-  if (!validName.test(variable)) return call.fail(`${variable}: bad variable name`);
+  if (!validName.test(variable)) {
+    return call.fail(`${variable}: bad variable name`, 2, {
+      message: `\`${variable}': not a valid identifier`,
+    });
+  }
   const words = args.length > 2 ? given : env.positional;
   const silent = letters.startsWith(":");
   const state = env.getopts;
@@ -58,7 +63,7 @@ async function getopts(call: BuiltinCall): Promise<number> {
   }
   if (at < 0) {
     if (silent) return finish("?", letter, 0);
-    await tell(call, `Illegal option -${letter}`);
+    await tell(call, `Illegal option -${letter}`, `illegal option -- ${letter}`);
     return finish("?", undefined, 0);
   }
   if (!wanted) return finish(letter, undefined, 0);
@@ -68,13 +73,15 @@ async function getopts(call: BuiltinCall): Promise<number> {
   }
   if (argument !== undefined) return finish(letter, argument, 0);
   if (silent) return finish(":", letter, 0);
-  await tell(call, `No arg for -${letter} option`);
+  await tell(call, `No arg for -${letter} option`, `option requires an argument -- ${letter}`);
   return finish("?", undefined, 0);
 }
 
 /** Without the shell's name and line: the message is the script's to its user. */
-async function tell(call: BuiltinCall, message: string): Promise<void> {
-  await call.env.descriptors.get(2)?.write(encodeText(`${message}\n`));
+async function tell({ env, shell }: BuiltinCall, message: string, bash: string): Promise<void> {
+  if (shell.bash && env.variables.value("OPTERR") === "0") return;
+  const text = shell.bash ? `${env.name}: ${bash}` : message;
+  await env.descriptors.get(2)?.write(encodeText(`${text}\n`));
 }
 
 export const getoptsBuiltins: Record<string, Builtin> = { getopts: { run: getopts } };

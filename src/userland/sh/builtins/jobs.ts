@@ -22,31 +22,44 @@ async function untilSignal<T>(call: BuiltinCall, ended: Promise<T>): Promise<T |
 async function waitFor(call: BuiltinCall, job: Job): Promise<number> {
   const ended = await untilSignal(call, job.ended);
   if (typeof ended === "number") return ended;
+  job.status = ended;
   job.waited = true;
   return exitStatus(ended);
 }
 
 function findJob(call: BuiltinCall, text: string): Job | undefined {
   const job = call.env.jobs.find(text);
-  if (job === undefined && text.startsWith("%")) call.fail(`No such job: ${text}`);
+  if (job === undefined && text.startsWith("%")) {
+    call.fail(`No such job: ${text}`, 2, { message: `${text}: no such job`, status: 127 });
+  }
   return job;
 }
 
 async function wait(call: BuiltinCall): Promise<number> {
-  const { env } = call;
-  const any = call.args[0] === "-n";
-  const operands = any ? call.args.slice(1) : call.args;
-  if (any) {
+  const { env, shell } = call;
+  const { flags, operands } = shell.bash
+    ? call.options("fnp:")
+    : { flags: new Map<string, string>(), operands: call.args };
+  const variable = flags.get("p");
+  if (variable !== undefined) env.variables.unset(variable);
+  const tell = (job: Job): void => {
+    if (variable !== undefined) env.assign(variable, String(job.pid));
+  };
+  if (flags.has("n")) {
     const jobs =
-      operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : env.jobs.all();
+      operands.length > 0
+        ? operands.flatMap((text) => findJob(call, text) ?? [])
+        : env.jobs.all().filter(({ waited }) => !waited);
     if (jobs.length === 0) return 127;
     const first = await untilSignal(
       call,
       Promise.race(jobs.map((job) => job.ended.then(() => job))),
     );
     if (typeof first === "number") return first;
+    first.status ??= await first.ended;
     env.jobs.remove(first);
-    return exitStatus(first.status!);
+    tell(first);
+    return exitStatus(first.status);
   }
   if (operands.length === 0) {
     const all = Promise.all(env.jobs.all().map((job) => job.ended));
@@ -58,9 +71,16 @@ async function wait(call: BuiltinCall): Promise<number> {
   }
   let status = 0;
   for (const text of operands) {
-    if (!/^(?:%|\d+$)/.test(text)) call.fail(`Illegal number: ${text}`);
+    if (!/^(?:%|\d+$)/.test(text)) {
+      const message = `\`${text}': not a pid or valid job spec`;
+      call.fail(`Illegal number: ${text}`, 2, { message });
+    }
     const job = findJob(call, text);
+    if (job === undefined && shell.bash) {
+      await call.complain(`pid ${text} is not a child of this shell`);
+    }
     status = job === undefined ? 127 : await waitFor(call, job);
+    if (job !== undefined) tell(job);
     if (env.pendingSignals.length > 0) break;
   }
   return status;
@@ -74,28 +94,61 @@ async function jobs(call: BuiltinCall): Promise<number> {
   const all = env.jobs.all();
   const chosen =
     operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : [...all];
+  const running = (job: Job): boolean => job.status === undefined;
+  const shown = chosen.filter((job) => (!flags.has("r") || running(job)) && !flags.has("s"));
   const showText = shell.bash || shell.interactive || env.options.has("monitor");
   // dash shows the youngest first, and what has ended is forgotten as it is shown.
-  for (const job of shell.bash ? [...chosen] : [...chosen].reverse()) {
+  for (const job of shell.bash ? [...shown] : [...shown].reverse()) {
     const mark = job === all.at(-1) ? "+" : job === all.at(-2) ? "-" : " ";
     const text = showText ? job.text : "";
     const pid = flags.has("l") ? `${job.pid} ` : "";
-    const row = `[${job.id}] ${mark} ${pid}${job.state.padEnd(26)} ${text}\n`;
+    const row = shell.bash
+      ? bashRow(job, mark, pid)
+      : `[${job.id}] ${mark} ${pid}${job.state.padEnd(26)} ${text}\n`;
     await call.print(flags.has("p") ? `${job.pid}\n` : row);
     if (job.status !== undefined) env.jobs.remove(job);
   }
   return 0;
 }
 
+function bashRow(job: Job, mark: string, pid: string): string {
+  const runs = job.status === undefined ? `${job.text} &` : job.text;
+  const state = job.state.replace(/^Done\((\d+)\)$/, "Exit $1");
+  return `[${job.id}]${mark} ${pid === "" ? " " : pid}${state.padEnd(23)} ${runs}\n`;
+}
+
+async function disown(call: BuiltinCall): Promise<number> {
+  const { env } = call;
+  const { flags, operands } = call.options("ahr");
+  if (flags.has("a") || flags.has("r")) {
+    const all = env.jobs.all().slice();
+    for (const job of all) {
+      if (flags.has("a") || job.status === undefined) env.jobs.disown(job);
+    }
+    return 0;
+  }
+  let status = 0;
+  const named = operands.length > 0 ? operands : ["current"];
+  for (const text of named) {
+    const job = text === "current" ? env.jobs.current() : env.jobs.find(text);
+    if (job === undefined) status = await call.complain(`${text}: no such job`);
+    else if (!flags.has("h")) env.jobs.disown(job);
+  }
+  return status;
+}
+
 function chosenJob(call: BuiltinCall): Job {
   const [text] = call.args;
   const job = text === undefined ? call.env.jobs.current() : call.env.jobs.find(text);
   if (job !== undefined) return job;
-  return call.fail(text === undefined ? "No current job" : `No such job: ${text}`);
+  return call.fail(text === undefined ? "No current job" : `No such job: ${text}`, 2, {
+    message: `${text ?? "current"}: no such job`,
+  });
 }
 
 /** Without terminals to hand over, the foreground is what the shell waits for. */
 async function foreground(call: BuiltinCall): Promise<number> {
+  if (call.shell.bash && !call.env.options.has("monitor")) return call.complain("no job control");
   const job = chosenJob(call);
   await call.print(`${job.text}\n`);
   call.shell.system.kill(job.pid, SIGCONT);
@@ -105,6 +158,7 @@ async function foreground(call: BuiltinCall): Promise<number> {
 }
 
 async function background(call: BuiltinCall): Promise<number> {
+  if (call.shell.bash && !call.env.options.has("monitor")) return call.complain("no job control");
   const job = chosenJob(call);
   call.shell.system.kill(job.pid, SIGCONT);
   return call.print(`[${job.id}] ${job.text}\n`);
@@ -115,4 +169,5 @@ export const jobBuiltins: Record<string, Builtin> = {
   jobs: { run: jobs },
   fg: { run: foreground },
   bg: { run: background },
+  disown: { run: disown, bashOnly: true },
 };

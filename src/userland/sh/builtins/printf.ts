@@ -1,13 +1,16 @@
 /** `printf`. */
 import { formatEscape } from "../escapes.js";
 import { parseNumber } from "../arithmetic-parser.js";
+import { ShellError } from "../control.js";
 import { limits } from "../limits.js";
-import { elementKey } from "../parameters.js";
+import { backslashQuote } from "../quoting.js";
 import { decodeText, encodeText, textOfBytes } from "../text.js";
+import { formatTime } from "../time.js";
+import { elementName, validName } from "../variables.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 import { unescapeEcho } from "./echo.js";
 
-const conversion = /%([-+ 0#']*)(\*|\d+)?(?:\.(\*|-?\d*))?[hlLjzt]*(.)/suy;
+const conversion = /%([-+ 0#']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:\(([^)]*)\)(?=T)|[hlLjzt]*)(.)/suy;
 const MAX_WIDTH = 1 << 20;
 
 class Formatter {
@@ -24,14 +27,18 @@ class Formatter {
     readonly args: readonly string[],
   ) {}
 
-  /** The whole text: the format is used again while arguments are left. */
-  run(): string {
+  /** What has been made so far. */
+  get text(): string {
+    return this.#output.join("");
+  }
+
+  /** Makes the whole text: the format is used again while arguments are left. */
+  run(): void {
     do {
       const before = this.#next;
       this.#once();
       if (this.#next === before) break;
     } while (this.#next < this.args.length && !this.#stopped);
-    return this.#output.join("");
   }
 
   get complaints(): readonly string[] {
@@ -83,8 +90,11 @@ class Formatter {
     }
     conversion.lastIndex = at;
     const match = conversion.exec(this.format);
-    if (match === null) this.call.fail(`${this.format.slice(at)}: invalid directive`);
-    const [, flags, width, precision, type] = match as unknown as string[];
+    if (match === null) {
+      const message = `\`${this.format.at(-1)}': missing format character`;
+      this.call.fail(`${this.format.slice(at)}: invalid directive`, 2, { message });
+    }
+    const [, flags, width, precision, time, type] = match as unknown as string[];
     let columns = this.#size(width);
     let left = flags!.includes("-");
     if (columns !== undefined && columns < 0) {
@@ -93,11 +103,15 @@ class Formatter {
     }
     const places = precision === undefined ? undefined : (this.#size(precision || "0") ?? 0);
     const digits = places !== undefined && places < 0 ? undefined : places;
-    const text = this.#value(type!, flags!, digits);
+    const text =
+      type === "T" && this.call.shell.bash
+        ? this.#time(time ?? "")
+        : this.#value(type!, flags!, digits);
     const zero = flags!.includes("0") && !left && "diouxXeEfFgGaA".includes(type!);
-    this.#emit(
-      pad(text, columns ?? 0, left, zero && (digits === undefined || !"diouxX".includes(type!))),
-    );
+    const zeros = zero && (digits === undefined || !"diouxX".includes(type!));
+    // bash counts bytes for %s and its like; characters are this shell's idea when it is sh.
+    const length = this.call.shell.bash ? encodeText(text).length : Array.from(text).length;
+    this.#emit(pad(text, (columns ?? 0) - length, left, zeros));
     return conversion.lastIndex;
   }
 
@@ -108,19 +122,38 @@ class Formatter {
     return size;
   }
 
+  /** `%(format)T`: -1 or nothing is now, -2 the start of the shell. */
+  #time(format: string): string {
+    const { system, startMs } = this.call.shell;
+    const given = this.#argument();
+    const seconds = given === undefined ? -1 : Number(this.#integer(given));
+    const milliseconds =
+      seconds === -1 ? system.nowMs() : seconds === -2 ? startMs : seconds * 1000;
+    return formatTime(format === "" ? "%X" : format, new Date(milliseconds));
+  }
+
   #value(type: string, flags: string, digits: number | undefined): string {
     switch (type) {
       case "s":
         return cutBytes(this.#argument() ?? "", digits);
       case "b": {
-        const { text, stopped } = unescapeEcho(this.#argument() ?? "", this.call.shell.bash);
+        const { bash } = this.call.shell;
+        const { text, stopped } = unescapeEcho(this.#argument() ?? "", bash, bash);
         if (stopped) this.#stopped = true;
         return cutBytes(text, digits);
       }
       case "q":
-        return quoteForReuse(this.#argument() ?? "");
+      case "Q":
+        return backslashQuote(this.#argument() ?? "");
       case "c":
-        return (this.#argument() || "\0").slice(0, 1);
+        return this.#character(this.#argument() ?? "");
+      case "n": {
+        const name = this.#argument();
+        if (name !== undefined && this.call.shell.bash) {
+          this.call.env.assign(name, String(this.#length));
+        }
+        return "";
+      }
       case "d":
       case "i": {
         const value = this.#integer(this.#argument() ?? "0");
@@ -140,8 +173,17 @@ class Formatter {
       case "G":
         return formatFloat(this.#float(this.#argument() ?? "0"), type, flags, digits ?? 6);
       default:
-        return this.call.fail(`%${type}: invalid directive`);
+        return this.call.fail(`%${type}: invalid directive`, 2, {
+          message: `\`${type}': invalid format character`,
+        });
     }
+  }
+
+  /** The first one; of bash's the first byte. */
+  #character(text: string): string {
+    const { bash } = this.call.shell;
+    if (text === "") return bash ? "" : "\0";
+    return bash ? decodeText(encodeText(text).subarray(0, 1)) : Array.from(text)[0]!;
   }
 
   #unsigned(type: string, flags: string, digits: number | undefined): string {
@@ -159,14 +201,20 @@ class Formatter {
     const quoted = /^["'](.)/su.exec(text);
     if (quoted !== null) return BigInt(quoted[1]!.codePointAt(0)!);
     const match = /^\s*([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)/.exec(text);
+    const { bash } = this.call.shell;
     if (match === null) {
-      if (text !== "" || !this.call.shell.bash) this.#complain(`${text}: expected numeric value`);
+      if (!bash) this.#complain(`${text}: expected numeric value`);
+      else if (text !== "") this.#complain(`${text}: invalid number`);
       return 0n;
     }
-    if (match[0].length < text.length) this.#complain(`${text}: not completely converted`);
+    if (match[0].length < text.length) {
+      this.#complain(`${text}: ${bash ? "invalid number" : "not completely converted"}`);
+    }
     const value = parseNumber(match[2]!) ?? 0n;
     if (value === 2n ** 63n - 1n && BigInt(octalLiteral(match[2]!)) !== value) {
-      this.#complain(`${text}: Numerical result out of range`);
+      const words = `${text}: Numerical result out of range`;
+      if (bash) this.#complaints.push(`warning: ${words}`);
+      else this.#complain(words);
     }
     return match[1] === "-" ? -value : value;
   }
@@ -178,11 +226,15 @@ class Formatter {
       /^\s*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)/i.exec(
         text,
       );
+    const { bash } = this.call.shell;
     if (match === null) {
-      this.#complain(`${text}: expected numeric value`);
+      if (!bash) this.#complain(`${text}: expected numeric value`);
+      else if (text !== "") this.#complain(`${text}: invalid number`);
       return 0;
     }
-    if (match[0].length < text.length) this.#complain(`${text}: not completely converted`);
+    if (match[0].length < text.length) {
+      this.#complain(`${text}: ${bash ? "invalid number" : "not completely converted"}`);
+    }
     const word = match[0].trim().toLowerCase();
     if (word.includes("inf")) return word.startsWith("-") ? -Infinity : Infinity;
     return Number(word);
@@ -194,8 +246,7 @@ function octalLiteral(text: string): string {
   return /^0[0-7]/.test(text) ? `0o${text.slice(1)}` : text;
 }
 
-function pad(text: string, columns: number, left: boolean, zero: boolean): string {
-  const missing = columns - Array.from(text).length;
+function pad(text: string, missing: number, left: boolean, zero: boolean): string {
   if (missing <= 0) return text;
   if (left) return text + " ".repeat(missing);
   if (!zero) return " ".repeat(missing) + text;
@@ -249,16 +300,6 @@ function general(size: number, digits: number, keepZeros: boolean): string {
       );
 }
 
-function quoteForReuse(text: string): string {
-  if (text === "") return "''";
-  if (/\p{Cc}/u.test(text)) {
-    const octal = (c: string): string => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`;
-    const known = text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
-    return `$'${known.replace(/\p{Cc}/gu, octal)}'`;
-  }
-  return text.replace(/[^\w@%+=:,./\u0080-\uffff-]/g, "\\$&");
-}
-
 async function printf(call: BuiltinCall): Promise<number> {
   let args = call.args;
   let target: string | undefined;
@@ -268,17 +309,30 @@ async function printf(call: BuiltinCall): Promise<number> {
   }
   if (args[0] === "--") args = args.slice(1);
   const [format, ...values] = args;
-  if (format === undefined) return call.fail("usage: printf format [arg ...]");
-  const formatter = new Formatter(call, format, values);
-  const text = formatter.run();
-  for (const complaint of formatter.complaints) await call.complain(complaint);
-  if (target === undefined) return (await call.print(text)) || formatter.status;
-  const element = /^([A-Za-z_]\w*)\[(.+)\]$/s.exec(target);
-  if (element === null) call.env.assign(target, text);
-  else {
-    const [, name, key] = element;
-    call.env.variables.setElement(name!, elementKey(call.env, name!, key!), text);
+  if (format === undefined) {
+    if (call.shell.bash) return call.misuse();
+    return call.fail("usage: printf format [arg ...]");
   }
+  const formatter = new Formatter(call, format, values);
+  let failure: ShellError | undefined;
+  try {
+    formatter.run();
+  } catch (error) {
+    // What stands before a conversion that is wrong is printed all the same.
+    if (!(error instanceof ShellError) || !call.shell.bash) throw error;
+    failure = error;
+  }
+  const { text } = formatter;
+  for (const complaint of formatter.complaints) await call.complain(complaint);
+  if (failure !== undefined) {
+    await call.print(text);
+    throw failure;
+  }
+  if (target === undefined) return (await call.print(text)) || formatter.status;
+  const element = elementName.exec(target);
+  if (element !== null) call.env.assignElement(element[1]!, element[2]!, text);
+  else if (validName.test(target)) call.env.assign(target, text);
+  else return call.complain(`\`${target}': not a valid identifier`, 2);
   return formatter.status;
 }
 

@@ -1,21 +1,26 @@
 /** Builtins about the process: `umask`, `ulimit`, `times`. */
 import { errorText } from "../errors.js";
-import type { Builtin, BuiltinCall } from "./builtin.js";
+import type { Builtin } from "./builtin.js";
+import { BuiltinCall } from "./builtin.js";
 
 async function umask(call: BuiltinCall): Promise<number> {
-  const { env } = call;
-  const { flags, operands } = call.options("S");
+  const { env, shell } = call;
+  const { flags, operands } = call.options(shell.bash ? "Sp" : "S");
   const [text] = operands;
+  const prefix = flags.has("p") ? `umask ${flags.has("S") ? "-S " : ""}` : "";
   if (text === undefined) {
-    if (!flags.has("S")) return call.print(`${env.umask.toString(8).padStart(4, "0")}\n`);
+    if (!flags.has("S")) return call.print(`${prefix}${env.umask.toString(8).padStart(4, "0")}\n`);
     const allowed = (shift: number): string =>
       [..."rwx"].filter((_, bit) => ((env.umask >> shift) & (4 >> bit)) === 0).join("");
-    return call.print(`u=${allowed(6)},g=${allowed(3)},o=${allowed(0)}\n`);
+    return call.print(`${prefix}u=${allowed(6)},g=${allowed(3)},o=${allowed(0)}\n`);
   }
   if (/^[0-7]{1,4}$/.test(text)) env.umask = Number.parseInt(text, 8) & 0o777;
-  else if (/^\d/.test(text)) call.fail(`Illegal number: ${text}`);
-  else env.umask = symbolicMask(call, text, env.umask);
-  return 0;
+  else if (/^\d/.test(text)) {
+    call.fail(`Illegal number: ${text}`, 2, { message: `${text}: octal number out of range` });
+  } else env.umask = symbolicMask(call, text, env.umask);
+  return shell.bash && flags.has("S")
+    ? umask(new BuiltinCall(shell, env, call.name, ["-S"], call.tested))
+    : 0;
 }
 
 /** `u=rwx,g-w` and its like say what is allowed. */
@@ -23,7 +28,11 @@ function symbolicMask(call: BuiltinCall, text: string, mask: number): number {
   let allowed = ~mask & 0o777;
   for (const clause of text.split(",")) {
     const match = /^([ugoa]*)((?:[-+=][rwx]*)+)$/.exec(clause);
-    if (match === null) call.fail(`Illegal mode: ${text}`);
+    if (match === null) {
+      const odd = /[^ugoarwx=+,-]/.exec(text)?.[0] ?? "";
+      const message = `\`${odd}': invalid symbolic mode ${/[-+=]/.test(text) ? "character" : "operator"}`;
+      call.fail(`Illegal mode: ${text}`, 2, { message });
+    }
     const who = match![1] === "" || match![1]!.includes("a") ? "ugo" : match![1]!;
     for (const [, operator, letters] of match![2]!.matchAll(/([-+=])([rwx]*)/g)) {
       const bits = [...letters!].reduce(
@@ -44,6 +53,8 @@ function symbolicMask(call: BuiltinCall, text: string, mask: number): number {
 interface Limit {
   readonly letter: string;
   readonly name: string;
+  /** As bash names the unit. */
+  readonly shownUnit?: string;
   /** RLIMIT_… of Linux. */
   readonly resource: number;
   /** Bytes, seconds or things in one unit of what the user sees. */
@@ -66,9 +77,42 @@ const resourceLimits: readonly Limit[] = [
   { letter: "r", name: "rtprio", resource: 14, unit: 1 },
 ];
 
+/** In bash's order. `resource` is -1 for what Linux has no limit of. */
+const bashLimits: readonly Limit[] = [
+  {
+    letter: "R",
+    name: "real-time non-blocking time",
+    shownUnit: "microseconds",
+    resource: 15,
+    unit: 1,
+  },
+  { letter: "c", name: "core file size", shownUnit: "blocks", resource: 4, unit: 1024 },
+  { letter: "d", name: "data seg size", shownUnit: "kbytes", resource: 2, unit: 1024 },
+  { letter: "e", name: "scheduling priority", resource: 13, unit: 1 },
+  { letter: "f", name: "file size", shownUnit: "blocks", resource: 1, unit: 1024 },
+  { letter: "i", name: "pending signals", resource: 11, unit: 1 },
+  { letter: "l", name: "max locked memory", shownUnit: "kbytes", resource: 8, unit: 1024 },
+  { letter: "m", name: "max memory size", shownUnit: "kbytes", resource: 5, unit: 1024 },
+  { letter: "n", name: "open files", resource: 7, unit: 1 },
+  { letter: "q", name: "POSIX message queues", shownUnit: "bytes", resource: 12, unit: 1 },
+  { letter: "r", name: "real-time priority", resource: 14, unit: 1 },
+  { letter: "s", name: "stack size", shownUnit: "kbytes", resource: 3, unit: 1024 },
+  { letter: "t", name: "cpu time", shownUnit: "seconds", resource: 0, unit: 1 },
+  { letter: "u", name: "max user processes", resource: 6, unit: 1 },
+  { letter: "v", name: "virtual memory", shownUnit: "kbytes", resource: 9, unit: 1024 },
+  { letter: "x", name: "file locks", resource: 10, unit: 1 },
+];
+
+function bashRow({ letter, name, shownUnit }: Limit, value: string): string {
+  const unit = `(${shownUnit === undefined ? "" : `${shownUnit}, `}-${letter})`;
+  // Columns as bash has them: the name, then what is in parentheses, flush right.
+  return `${name}${unit.padStart(Math.max(unit.length + 1, 43 - name.length))} ${value}\n`;
+}
+
 async function ulimit(call: BuiltinCall): Promise<number> {
   const { env, shell } = call;
-  const letters = resourceLimits.map(({ letter }) => letter).join("");
+  const table = shell.bash ? bashLimits : resourceLimits;
+  const letters = table.map(({ letter }) => letter).join("");
   const { flags, operands } = call.options(`HSa${letters}`);
   const shown = (limit: Limit): string => {
     const values = env.resourceLimits.get(limit.resource) ?? shell.system.getrlimit(limit.resource);
@@ -76,14 +120,19 @@ async function ulimit(call: BuiltinCall): Promise<number> {
     const value = flags.has("H") ? values.hard : values.soft;
     return value === Infinity ? "unlimited" : String(Math.floor(value / limit.unit));
   };
-  if (flags.has("a")) {
-    const rows = resourceLimits.map((limit) => `${limit.name.padEnd(20)} ${shown(limit)}\n`);
-    return call.print(rows.join(""));
-  }
-  const chosen = resourceLimits.find(({ letter }) => flags.has(letter)) ?? resourceLimits[1]!;
+  const row = (limit: Limit): string =>
+    shell.bash ? bashRow(limit, shown(limit)) : `${limit.name.padEnd(20)} ${shown(limit)}\n`;
+  if (flags.has("a")) return call.print(table.map(row).join(""));
+  const named = table.filter(({ letter }) => flags.has(letter));
+  const chosen = named[0] ?? table.find(({ letter }) => letter === "f")!;
   const [text] = operands;
+  if (text === undefined && named.length > 1 && shell.bash) {
+    return call.print(named.map(row).join(""));
+  }
   if (text === undefined) return call.print(`${shown(chosen)}\n`);
-  if (text !== "unlimited" && !/^\d+$/.test(text)) call.fail("bad number");
+  if (text !== "unlimited" && !/^\d+$/.test(text)) {
+    call.fail("bad number", 2, { message: `${text}: invalid number` });
+  }
   const value = text === "unlimited" ? Infinity : Number(text) * chosen.unit;
   const { resource } = chosen;
   const old = env.resourceLimits.get(resource) ?? shell.system.getrlimit(resource);
@@ -92,6 +141,9 @@ async function ulimit(call: BuiltinCall): Promise<number> {
   const soft = both || flags.has("S") ? value : old.soft;
   const hard = both || flags.has("H") ? value : old.hard;
   if (hard > old.hard || soft > hard) {
+    if (shell.bash) {
+      return call.complain(`${chosen.name}: cannot modify limit: Operation not permitted`);
+    }
     return call.complain("error setting limit (Operation not permitted)", 2);
   }
   env.resourceLimits = new Map([...env.resourceLimits, [resource, { soft, hard }]]);

@@ -1,5 +1,6 @@
 /** `read`. */
-import { ShellArray, validName } from "../variables.js";
+import { isByteLocale } from "../locale.js";
+import { ShellArray, elementName, validName } from "../variables.js";
 import type { Descriptor } from "../descriptors.js";
 import type { Separators } from "../fields.js";
 import { concatBytes, decodeText, encodeText } from "../text.js";
@@ -19,15 +20,17 @@ type Outcome = {
   readonly end: "delimiter" | "count" | "eof" | "timeout";
 };
 
-interface Input {
+export interface Input {
   readonly from: Descriptor;
   readonly delimiter: number;
   /** Characters, or no limit. */
   readonly count: number | undefined;
   readonly deadlineMs: number | undefined;
+  /** A character is a byte. */
+  readonly bytes?: boolean;
 }
 
-async function readInput(call: BuiltinCall, input: Input): Promise<Outcome> {
+export async function readInput(call: BuiltinCall, input: Input): Promise<Outcome> {
   const { from, delimiter, count, deadlineMs } = input;
   const chunks: Uint8Array[] = [];
   const done = (end: Outcome["end"]): Outcome => ({ bytes: concatBytes(chunks), end });
@@ -45,11 +48,24 @@ async function readInput(call: BuiltinCall, input: Input): Promise<Outcome> {
       return done("delimiter");
     }
     chunks.push(bytes.slice());
-    // Continuation bytes of UTF-8 are no characters of their own.
-    if ((bytes[0]! & 0xc0) !== 0x80) length += 1;
+    // A character counts when its last byte is there.
+    const missing = input.bytes === true ? 0 : continuations(bytes[0]!);
+    for (let left = byLine ? 0 : missing; left > 0; left--) {
+      const next = await from.read(1);
+      if (typeof next === "number" || next.length === 0) return done("eof");
+      chunks.push(next.slice());
+    }
+    length += 1;
     if (length > MAX_LINE_BYTES) break;
   }
   return done("count");
+}
+
+/** How many bytes of UTF-8 follow the first one. */
+function continuations(first: number): number {
+  if (first >= 0xf0) return 3;
+  if (first >= 0xe0) return 2;
+  return first >= 0xc2 ? 1 : 0;
 }
 
 /** Removes backslashes; true when the line goes on. */
@@ -111,32 +127,71 @@ function lastField(
   return textOf(from, end);
 }
 
+/** A file descriptor of `-u`; `undefined` after a complaint. */
+export async function inputOf(
+  call: BuiltinCall,
+  text: string | undefined,
+): Promise<Descriptor | undefined> {
+  if (text !== undefined && !/^\d+$/.test(text)) {
+    await call.complain(`${text}: invalid file descriptor specification`);
+    return undefined;
+  }
+  const from = call.env.descriptors.get(Number(text ?? 0));
+  if (from === undefined && call.shell.bash) {
+    await call.complain(`${text ?? 0}: invalid file descriptor: Bad file descriptor`);
+  }
+  return from;
+}
+
+async function checkNames(call: BuiltinCall, names: readonly string[]): Promise<boolean> {
+  for (const name of names) {
+    if (validName.test(name) || (call.shell.bash && elementName.test(name))) continue;
+    if (!call.shell.bash) call.fail(`${name}: bad variable name`);
+    await call.complain(`\`${name}': not a valid identifier`);
+    return false;
+  }
+  return true;
+}
+
+async function promptFor(call: BuiltinCall, prompt: string | undefined): Promise<void> {
+  const { env, shell } = call;
+  if (prompt === undefined) return;
+  const real = env.descriptors.get(0)?.real() ?? -1;
+  if (real >= 0 && shell.system.isatty(real)) {
+    await env.descriptors.get(2)?.write(encodeText(prompt));
+  }
+}
+
+function secondsOf(call: BuiltinCall, text: string): number {
+  if (!/^(?:\d+\.?\d*|\.\d+)$/.test(text)) {
+    const message = `${text}: invalid timeout specification`;
+    call.fail(`Illegal number: ${text}`, 2, { message });
+  }
+  return Number(text);
+}
+
 async function read(call: BuiltinCall): Promise<number> {
   const { env, shell } = call;
-  const { flags, operands } = call.options("ra:d:n:N:p:t:u:se");
+  const { flags, operands } = call.options(shell.bash ? "ra:d:n:N:p:t:u:sei:" : "rp:");
   if (operands.length === 0 && !flags.has("a") && !shell.bash) call.fail("arg count");
+  const array = flags.get("a");
   const names = operands.length > 0 ? operands : ["REPLY"];
-  for (const name of names) if (!validName.test(name)) call.fail(`${name}: bad variable name`);
-  const from = env.descriptors.get(Number(flags.get("u") ?? 0));
+  if (!(await checkNames(call, array === undefined ? names : [array]))) return 1;
+  const from = await inputOf(call, flags.get("u"));
   if (from === undefined) return 1;
-  const prompt = flags.get("p");
-  if (prompt !== undefined) {
-    const real = env.descriptors.get(0)?.real() ?? -1;
-    if (real >= 0 && shell.system.isatty(real)) {
-      await env.descriptors.get(2)?.write(encodeText(prompt));
-    }
-  }
+  await promptFor(call, flags.get("p"));
   const timeout = flags.get("t");
+  const seconds = timeout === undefined ? undefined : secondsOf(call, timeout);
+  if (seconds === 0) return (await from.readable(0)) ? 0 : 1;
   const countText = flags.get("N") ?? flags.get("n");
+  const delimiter = flags.has("d") ? (encodeText(flags.get("d")!)[0] ?? 0) : NEWLINE;
   const input: Input = {
     from,
-    delimiter: flags.has("N")
-      ? -1
-      : flags.has("d")
-        ? (encodeText(flags.get("d")!)[0] ?? 0)
-        : NEWLINE,
-    count: countText === undefined ? undefined : call.number(countText),
-    deadlineMs: timeout === undefined ? undefined : shell.system.nowMs() + Number(timeout) * 1000,
+    delimiter: flags.has("N") ? -1 : delimiter,
+    count:
+      countText === undefined ? undefined : call.number(countText, `${countText}: invalid number`),
+    deadlineMs: seconds === undefined ? undefined : shell.system.nowMs() + seconds * 1000,
+    bytes: isByteLocale(env),
   };
   const line: Character[] = [];
   let outcome: Outcome;
@@ -146,45 +201,24 @@ async function read(call: BuiltinCall): Promise<number> {
     unescape(decodeText(outcome.bytes).replaceAll("\0", ""), flags.has("r"), line) &&
     outcome.end === "delimiter"
   );
-  const status = outcome.end === "timeout" ? 142 : outcome.end === "eof" ? 1 : 0;
-  const array = flags.get("a");
+  const plain = operands.length === 0 || flags.has("N");
   if (array !== undefined) {
     const fields = splitLine(line, env.separators, Number.MAX_SAFE_INTEGER);
-    env.variables.setArray(array, new ShellArray(false, fields.entries()));
-  } else if (operands.length === 0 || flags.has("N")) {
-    env.assign(names[0]!, line.map(({ text }) => text).join(""));
+    env.variables.setArray(array, ShellArray.of(fields));
+  } else if (plain) {
+    store(call, names[0]!, line.map(({ text }) => text).join(""));
+    for (const name of names.slice(1)) store(call, name, "");
   } else {
     const fields = splitLine(line, env.separators, names.length);
-    for (const [index, name] of names.entries()) env.assign(name, fields[index] ?? "");
+    for (const [index, name] of names.entries()) store(call, name, fields[index] ?? "");
   }
-  return status;
+  return outcome.end === "timeout" ? 142 : outcome.end === "eof" ? 1 : 0;
 }
 
-/** `mapfile`: the lines of the input as an array. */
-async function mapfile(call: BuiltinCall): Promise<number> {
-  const { env } = call;
-  const { flags, operands } = call.options("tn:s:u:d:");
-  const from = env.descriptors.get(Number(flags.get("u") ?? 0));
-  if (from === undefined) return 1;
-  const delimiter = flags.has("d") ? (encodeText(flags.get("d")!)[0] ?? 0) : NEWLINE;
-  const ending = flags.has("t") ? "" : String.fromCharCode(delimiter);
-  const skip = Number(flags.get("s") ?? 0);
-  const most = Number(flags.get("n") ?? 0) || Infinity;
-  const lines = new ShellArray(false);
-  for (let index = 0; lines.size < most; index++) {
-    const input: Input = { from, delimiter, count: undefined, deadlineMs: undefined };
-    const { bytes, end } = await readInput(call, input);
-    if (end === "eof" && bytes.length === 0) break;
-    const text = decodeText(bytes) + (end === "delimiter" ? ending : "");
-    if (index >= skip) lines.set(lines.size, text);
-    if (end === "eof") break;
-  }
-  env.variables.setArray(operands[0] ?? "MAPFILE", lines);
-  return 0;
+function store({ env }: BuiltinCall, name: string, value: string): void {
+  const element = elementName.exec(name);
+  if (element === null) env.assign(name, value);
+  else env.assignElement(element[1]!, element[2]!, value);
 }
 
-export const readBuiltins: Record<string, Builtin> = {
-  read: { run: read },
-  mapfile: { run: mapfile, bashOnly: true },
-  readarray: { run: mapfile, bashOnly: true },
-};
+export const readBuiltins: Record<string, Builtin> = { read: { run: read } };

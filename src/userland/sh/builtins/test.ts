@@ -35,11 +35,16 @@ class Test {
       case 2:
         if (args[0] === "!") return args[1] === "";
         if (this.#isUnary(args[0]!)) return this.#unary(args[0]!, args[1]!);
-        return this.call.fail(`${args[0]}: unexpected operator`);
+        return this.#fail(`${args[0]}: unexpected operator`, `${args[0]}: unary operator expected`);
       case 3:
         if (isBinary(args[1])) return this.#binary(args[0]!, args[1]!, args[2]!);
+        if (args[1] === "-a") return args[0] !== "" && args[2] !== "";
+        if (args[1] === "-o") return args[0] !== "" || args[2] !== "";
         if (args[0] === "!") return !new Test(this.call, args.slice(1)).run();
         if (args[0] === "(" && args[2] === ")") return args[1] !== "";
+        if (this.call.shell.bash) {
+          return this.#fail("", `${args[1]}: binary operator expected`);
+        }
         break;
       case 4:
         if (args[0] === "!") return !new Test(this.call, args.slice(1)).run();
@@ -48,8 +53,14 @@ class Test {
       default:
     }
     const result = this.#or();
-    if (this.#at < args.length) this.call.fail(`${args[this.#at]}: unexpected operator`);
+    if (this.#at < args.length) {
+      this.#fail(`${args[this.#at]}: unexpected operator`, "too many arguments");
+    }
     return result;
+  }
+
+  #fail(message: string, bash: string): never {
+    return this.call.fail(message, 2, { message: bash, status: 2 });
   }
 
   #or(): boolean {
@@ -83,16 +94,18 @@ class Test {
   #plain(): boolean {
     const { args } = this;
     const first = args[this.#at];
-    if (first === undefined) return this.call.fail("argument expected");
+    if (first === undefined) return this.#fail("argument expected", "argument expected");
     if (isBinary(args[this.#at + 1]) && args[this.#at + 2] !== undefined) {
       this.#at += 3;
       return this.#binary(first, args[this.#at - 2]!, args[this.#at - 1]!);
     }
     if (first === "(") {
-      if (++this.#depth > limits.expressionDepth) this.call.fail("nested too deeply");
+      if (++this.#depth > limits.expressionDepth) {
+        this.#fail("nested too deeply", "nested too deeply");
+      }
       this.#at += 1;
       const result = this.#or();
-      if (args[this.#at] !== ")") this.call.fail("closing paren expected");
+      if (args[this.#at] !== ")") this.#fail("closing paren expected", "`)' expected");
       this.#at += 1;
       this.#depth -= 1;
       return result;
@@ -108,6 +121,7 @@ class Test {
 
   #isUnary(text: string): boolean {
     if (!/^-.$/.test(text)) return false;
+    if (text[1] === "R") return this.call.shell.bash;
     return "nz".includes(text[1]!) || "ov".includes(text[1]!) || fileOperators.has(text[1]!);
   }
 
@@ -122,6 +136,8 @@ class Test {
         return env.options.has(operand);
       case "-v":
         return isSet(env, operand);
+      case "-R":
+        return env.variables.own(operand)?.reference === true;
       default:
         return testFile(shell, env, operator[1]!, operand);
     }
@@ -148,7 +164,9 @@ class Test {
 
   #number(text: string): bigint {
     const match = /^\s*([-+]?)(\d+)\s*$/.exec(text);
-    if (match === null) return this.call.fail(`Illegal number: ${text}`);
+    if (match === null) {
+      return this.#fail(`Illegal number: ${text}`, `${text}: integer expression expected`);
+    }
     const value = parseNumber(match[2]!.replace(/^0+(?=\d)/, "")) ?? 0n;
     return match[1] === "-" ? -value : value;
   }
@@ -159,7 +177,9 @@ function test(call: BuiltinCall): number {
 }
 
 function bracket(call: BuiltinCall): number {
-  if (call.args.at(-1) !== "]") call.fail("missing ]");
+  if (call.args.at(-1) !== "]") {
+    call.fail("missing ]", 2, { message: "missing `]'", status: 2 });
+  }
   return new Test(call, call.args.slice(0, -1)).run() ? 0 : 1;
 }
 
