@@ -42,6 +42,7 @@ test("defaults", () => {
         moduleResolution: "node",
         allowedBuiltins: null,
         timing: "normal",
+        nodeVersion: "22.0.0",
       },
     },
   );
