@@ -42,6 +42,11 @@ export type {
   FsPermissionRequest as FsAccessRequest,
   NetworkPermissionRequest as NetworkAccessRequest,
 } from "./sdk/permissions.js";
+export type {
+  IsolationLayer,
+  IsolationOptions,
+  NodeRuntimeIsolationLayer,
+} from "./sdk/isolation.js";
 export type { NodeRuntimeLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
@@ -77,5 +82,6 @@ export type {
   NodeRuntimeDriverFactory,
 } from "./sdk/driver/system-driver.js";
 export { SidecarProcess, SidecarProcess as Sidecar } from "./sdk/sidecar-process.js";
+export type { SidecarProcessOptions } from "./sdk/sidecar-process.js";
 export { SecureExecError } from "./sdk/errors.js";
 export type { ErrorDetails, SecureExecErrorCode } from "./sdk/errors.js";

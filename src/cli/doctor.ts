@@ -6,6 +6,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { engineVersion, findEngine } from "../launcher/engine.js";
+import type { NodeRuntimeIsolationLayer } from "../sdk/isolation.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
 import { NodeRuntime } from "../sdk/runtime.js";
 import { savings } from "../sdk/savings.js";
@@ -68,7 +69,7 @@ function savingRows({ contiguousHeap, hugeTextPages, pagesAhead }: Savings) {
   ];
 }
 
-async function selfTest(): Promise<Savings> {
+async function selfTest(): Promise<{ saved: Savings; layers: NodeRuntimeIsolationLayer[] }> {
   const runtime = await NodeRuntime.create();
   try {
     const { value, exitCode, stderr } = await runtime.run("__return(1 + 1);", {
@@ -76,7 +77,7 @@ async function selfTest(): Promise<Savings> {
     });
     if (value !== 2)
       throw new Error(`expected 2, got ${String(value)} with exit code ${exitCode}\n${stderr}`);
-    return await savings();
+    return { saved: await savings(), layers: await runtime.isolation() };
   } finally {
     await runtime.dispose();
   }
@@ -116,8 +117,10 @@ export async function doctor(): Promise<number> {
   }
 
   try {
-    const saved = await selfTest();
+    const { saved, layers } = await selfTest();
     print("\nself test    passed\n\n");
+    const rows = layers.map(({ layer, active, why }) => [layer, active ? "yes" : "no", why]);
+    print(table([["layer", "around programs", "why"], ...rows]) + "\n");
     print(table([["saving", "here", "what it is"], ...savingRows(saved)]));
   } catch (error) {
     print(`\nself test    failed: ${describe(error)}\n`);

@@ -26,6 +26,11 @@ export const limits = Object.freeze({
   datagramBytes: 4 * 1024 * 1024,
   /** Names looked up whose addresses are remembered. */
   resolvedNames: 1024,
+  /** Questions to the host's name servers under way, per VM; further ones wait. What one try, all tries, and the whole may take. */
+  lookups: 16,
+  lookupTimeoutMs: 2500,
+  lookupTries: 2,
+  lookupDeadlineMs: 10_000,
   /** Sockets of the host that one datagram socket may hear from. */
   datagramPeers: 1024,
   /** Body of one answer to the host's own request. */

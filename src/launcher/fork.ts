@@ -15,6 +15,7 @@ import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
+import { Silence } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
@@ -37,6 +38,7 @@ export const zygoteFlags: readonly string[] = Object.freeze([
 
 /** Guest modules with functions that run in every guest and that the rehearsal cannot run. */
 const eagerModules: readonly string[] = [
+  "guest/first-callback",
   "guest/leaving",
   "launcher/zygote/lock-down",
   "launcher/zygote/main",
@@ -310,6 +312,12 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
+const reapIntervalMs = 20;
+/** How long the zygote may say nothing while something is wanted of it. */
+const zygoteSilenceMs = 5000;
+/** How long a forked guest may take until it is locked down and says so. */
+const readyTimeoutMs = 10_000;
+
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
   /** V8's heap lies together, so that its page tables are few. */
@@ -334,6 +342,11 @@ export interface ZygoteOptions {
   stale: () => void;
 }
 
+/** Waits for a child that is ending, without making anybody else wait: all of its namespace goes first. */
+function reap(pid: number): void {
+  if (libc.waitpid(pid, libc.WNOHANG) === 0) setTimeout(() => reap(pid), reapIntervalMs);
+}
+
 export class Zygote {
   readonly ready: Promise<void>;
   readonly #child: ChildProcess;
@@ -343,6 +356,9 @@ export class Zygote {
   readonly #guests = new Map<number, Guest>();
   /** Who waits for a limit to be set, by pid. */
   readonly #limiting = new Map<number, (errno: number) => void>();
+  /** Guests that it was told to end. */
+  readonly #dying = new Set<number>();
+  readonly #silence: Silence;
   readonly #lost: (reason: string) => void;
   readonly #reaped: () => void;
   readonly #stale: () => void;
@@ -361,6 +377,11 @@ export class Zygote {
     this.#lost = options.lost;
     this.#reaped = options.reaped;
     this.#stale = options.stale;
+    this.#silence = new Silence({
+      limitMs: zygoteSilenceMs,
+      ask: () => this.#tell(ControlKind.ask, 0),
+      broken: () => this.kill(),
+    });
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
@@ -409,6 +430,11 @@ export class Zygote {
     return [...this.#guests.keys()];
   }
 
+  /** Guests that live, are not reaped or are being forked. */
+  get guestCount(): number {
+    return this.#guests.size + this.#pending.size;
+  }
+
   /** What its guests are confined by; empty before it is ready. */
   get isolation(): readonly IsolationReport[] {
     return this.#isolation;
@@ -436,16 +462,26 @@ export class Zygote {
       return;
     }
     this.#pending.set(token, { socket: made.socket, stderr: made.stderr, forked });
+    this.#watch();
   }
 
   end(guest: Guest): void {
     if (this.#gone) return guest.reaped(-1);
+    this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);
+    this.#watch();
+  }
+
+  /** A zygote that does not answer is replaced: nothing would be started or ended any more. */
+  #watch(): void {
+    const waiting = this.#pending.size + this.#limiting.size + this.#dying.size;
+    this.#silence.awaits(!this.#gone && waiting > 0);
   }
 
   limitMemory(pid: number, bytes: number, done: (errno: number) => void): void {
     this.#limiting.set(pid, done);
     this.#tell(ControlKind.limitMemory, pid, Math.floor(bytes / 1024));
+    this.#watch();
   }
 
   limitCpu(pid: number, seconds: number): void {
@@ -483,6 +519,7 @@ export class Zygote {
   }
 
   #data(chunk: Buffer, ready: () => void): void {
+    this.#silence.heard();
     this.#input = Buffer.concat([this.#input, chunk]);
     while (this.#input.length >= controlMessageBytes) {
       const kind = this.#input.readUInt32LE(0);
@@ -510,12 +547,14 @@ export class Zygote {
         this.#measured?.();
       } else if (kind === ControlKind.reaped) {
         this.#limited(a, -Errno.ESRCH);
+        this.#dying.delete(a);
         const guest = this.#guests.get(a);
         this.#guests.delete(a);
         guest?.reaped(b);
         this.#reaped();
       }
     }
+    this.#watch();
   }
 
   #forked(token: number, pid: number): void {
@@ -532,8 +571,11 @@ export class Zygote {
     const settle = (value: Guest | undefined): void => {
       if (settled) return;
       settled = true;
+      clearTimeout(timer);
       fork.forked(value);
     };
+    // One that is stopped, or lost its way, must not take a place among the forks for ever.
+    const timer = setTimeout(() => guest.end(), readyTimeoutMs).unref();
     const guest = new Guest(this, pid, fork.socket, fork.stderr, () => settle(guest));
     guest.attachLoss(() => settle(undefined));
     this.#guests.set(pid, guest);
@@ -542,11 +584,12 @@ export class Zygote {
   #fail(reason: string): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#watch();
     this.#control.destroy();
     if (this.#firstPid !== 0) {
       // It ends by itself when the zygote does; libuv knows nothing of it.
       libc.kill(this.#firstPid, libc.SIGKILL);
-      libc.waitpid(this.#firstPid, 0);
+      reap(this.#firstPid);
     }
     for (const fork of this.#pending.values()) {
       libc.close(fork.socket);

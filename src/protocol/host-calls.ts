@@ -3,6 +3,7 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { IsolationReport } from "./isolation.js";
 import type { VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
@@ -236,6 +237,8 @@ export interface VmAccount {
   kernelBytes: number;
   kernelObjects: number;
   hostDescriptors: number;
+  /** Content of its files. */
+  fileBytes: number;
   counts: Record<string, number>;
 }
 
@@ -255,5 +258,7 @@ export interface KernelStats {
   accounts: Record<number, VmAccount>;
   guestPids: number[];
   /** What a guest is spared of faults and page tables; complete once the zygote is warm. */
+  /** What guests are confined by. */
+  isolation: IsolationReport[];
   savings: { contiguousHeap: boolean; hugeTextPages: number; pagesAhead: number };
 }

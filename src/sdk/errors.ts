@@ -61,6 +61,17 @@ export const errorTable = {
     when: "An option of the documented API is given that this version cannot honour. It is never ignored.",
     remedy: "Leave the option out (details.option).",
   },
+  KERNEL_UNRESPONSIVE: {
+    message: "the kernel process said nothing for {timeout}ms and was ended",
+    when: "The kernel was stopped or stuck while something waited for it. Everything on it is gone; what ran may have run in part.",
+    remedy:
+      "Create the runtime anew; that starts a new kernel. A host that is slow on purpose (a debugger, a mount that hangs) gives a SidecarProcess a longer heartbeatTimeoutMs.",
+  },
+  OUTPUT_HOOK_TIMEOUT: {
+    message: "an output hook did not settle: {why}",
+    when: "The program ended, or was killed at its timeout, and a promise that onStdout or onStderr returned was still pending a second after the timeout.",
+    remedy: "Let the hook settle, or do the slow part elsewhere.",
+  },
   RETURN_VALUE: {
     message: "the value given to __return cannot be handed over: {why}",
     when: "The program succeeded, but its value is not JSON, too large, or nested too deeply.",
@@ -71,6 +82,11 @@ export const errorTable = {
     message: "the program used more memory than it may: {why}",
     when: "Heap, buffers and WebAssembly memory together passed the limit.",
     remedy: "Raise limits.memoryBytes, or let the program hold less in memory at once.",
+  },
+  THREAD_LIMIT: {
+    message: "the program's process had more threads than it may: {why}",
+    when: "Native code of a process started more threads than the engine and its workers account for. It was ended; the result has exit code 137 and this code on stderr.",
+    remedy: "Treat the program as hostile.",
   },
   CPU_TIME_LIMIT: {
     message: "the program used more CPU time than it may: {why}",

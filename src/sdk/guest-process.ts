@@ -18,12 +18,15 @@ const stdinFrameBytes = 64 * 1024;
 /** Stdin that may be with the kernel and not yet with the program; the rest waits here. */
 const stdinWindowBytes = 512 * 1024;
 const killAfterTermMs = 1000;
+/** What output hooks have beyond the program's timeout. */
+const hookGraceMs = 1000;
 const sigkill = 9;
 const sigterm = 15;
 /** Codes that name the program's own end; every other one leaves its outcome unknown. */
 const ownOutcomes: readonly string[] = [
   "ERR_SECURE_EXEC_MEMORY_LIMIT",
   "ERR_SECURE_EXEC_CPU_TIME_LIMIT",
+  "ERR_SECURE_EXEC_THREAD_LIMIT",
   "ERR_SECURE_EXEC_WALL_TIME_LIMIT",
   "ERR_SECURE_EXEC_GUEST_CRASHED",
 ];
@@ -66,6 +69,8 @@ export class GuestProcess implements ProcessSink {
   #stdinWindow = stdinWindowBytes;
   #stdinClosed = false;
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** By the clock of `performance`. */
+  #deadlineMs = Infinity;
   readonly #whenGone: (() => void)[] = [];
 
   /** Throws INVALID_OPTION when the program text is too large. */
@@ -180,7 +185,9 @@ export class GuestProcess implements ProcessSink {
     const drained = [this.stdout.drained(), this.stderr.drained()];
     // Credits of chunks that are still in a hook have no receiver any more.
     this.#leave();
+    let hookTimer: NodeJS.Timeout | undefined;
     const finish = (): void => {
+      clearTimeout(hookTimer);
       this.#exitCode = end.exitCode;
       if (end.errorCode !== undefined && !ownOutcomes.includes(end.errorCode)) {
         const { errorCode, errorMessage = "", exitCode } = end;
@@ -190,7 +197,16 @@ export class GuestProcess implements ProcessSink {
       }
     };
     if (drained.every((busy) => busy === undefined)) finish();
-    else void Promise.all(drained).then(finish);
+    else {
+      void Promise.all(drained).then(finish);
+      const leftMs = this.#deadlineMs - performance.now();
+      const why = `still pending ${hookGraceMs}ms after the timeout`;
+      if (leftMs < Infinity)
+        hookTimer = setTimeout(
+          () => this.fail(failure("OUTPUT_HOOK_TIMEOUT", { why })),
+          Math.max(0, leftMs) + hookGraceMs,
+        );
+    }
   }
 
   residentDone(sequence: number, exitCode: number): void {
@@ -227,6 +243,7 @@ export class GuestProcess implements ProcessSink {
 
   /** Kills it after so many milliseconds. */
   killAfter(timeoutMs: number): void {
+    this.#deadlineMs = performance.now() + timeoutMs;
     this.#after(timeoutMs, () => this.kill(sigkill));
   }
 

@@ -4,7 +4,8 @@
  *
  * Invariants: every call settles exactly once; after the end every call and every
  * attached process has been told so; the host's event loop is kept alive only
- * while a call is pending or a process is attached.
+ * while a call is pending or a process is attached. A kernel that says nothing for
+ * `heartbeatTimeoutMs` meanwhile is killed, whatever it is stuck in.
  * Untrusted: the kernel is trusted to be honest, not to be flawless: a malformed
  * frame ends the connection. Bytes inside frames (output, values) are guest data.
  */
@@ -22,6 +23,7 @@ import type {
 } from "../protocol/host-calls.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import { CallingPort } from "../protocol/port.js";
+import { Silence } from "../protocol/silence.js";
 import type { EventArgs, EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import { failure, invalidOption, kernelError, nameOfCode, printable } from "./errors.js";
@@ -33,6 +35,8 @@ import type { KernelEnd } from "./kernel-process.js";
 export const payloadLimitBytes = 7 * 1024 * 1024;
 
 const startTimeoutMs = 30_000;
+/** How long a kernel may say nothing while somebody waits for it. */
+export const defaultHeartbeatTimeoutMs = 5000;
 
 type Calls = typeof hostCalls;
 type Events = typeof hostEvents;
@@ -100,8 +104,21 @@ export class KernelConnection {
   #lost: SecureExecError | undefined;
   readonly #ended: Promise<void>;
 
-  private constructor() {
+  readonly #silence: Silence;
+
+  private constructor(heartbeatTimeoutMs: number) {
     this.#kernel = new KernelProcess();
+    this.#silence = new Silence({
+      limitMs: heartbeatTimeoutMs,
+      // Waits for nobody: it neither keeps the host alive nor counts as a call.
+      ask: () => {
+        if (!this.#broken) this.#port.call("ping", {}, () => undefined);
+      },
+      broken: () => {
+        this.#closeReason ??= failure("KERNEL_UNRESPONSIVE", { timeout: heartbeatTimeoutMs });
+        this.#breakOff();
+      },
+    });
     this.#port = new CallingPort(hostWire, {
       write: (frame) => this.#write(frame),
       event: (event) => this.#event(event),
@@ -120,8 +137,10 @@ export class KernelConnection {
   }
 
   /** Starts a kernel and awaits its first answer. Rejects with KERNEL_START_FAILED and the engine's errors. */
-  static async open(): Promise<KernelConnection> {
-    const connection = new KernelConnection();
+  static async open(
+    heartbeatTimeoutMs: number = defaultHeartbeatTimeoutMs,
+  ): Promise<KernelConnection> {
+    const connection = new KernelConnection(heartbeatTimeoutMs);
     const timer = setTimeout(() => {
       connection.#malformed = new Error(`no answer within ${startTimeoutMs} ms`);
       connection.#breakOff();
@@ -129,6 +148,8 @@ export class KernelConnection {
     try {
       await connection.call("ping", {});
       connection.#ready = true;
+      // Until then the time of a start counts, which is longer.
+      connection.#kernel.onHeld = (held) => connection.#silence.awaits(held);
       return connection;
     } catch (error) {
       connection.#breakOff();
@@ -236,6 +257,7 @@ export class KernelConnection {
 
   #receive(chunk: Buffer): void {
     if (this.#broken) return;
+    this.#silence.heard();
     try {
       this.#reader.push(chunk, (frame) => this.#port.take(frame));
     } catch (error) {
@@ -278,6 +300,7 @@ export class KernelConnection {
 
   #finish(end: KernelEnd): void {
     this.#broken = true;
+    this.#silence.awaits(false);
     this.#kernel.socket?.destroy();
     const error = this.#closeReason ?? this.#endError(end);
     this.#lost = error;

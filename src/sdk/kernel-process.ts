@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../launcher/engine.js";
 import { failure } from "./errors.js";
@@ -34,6 +34,8 @@ export class KernelProcess {
   readonly #child: ChildProcess;
   readonly #stderr: Socket;
   #holds = 0;
+  /** Told whether anybody waits for the kernel. */
+  onHeld: (held: boolean) => void = () => undefined;
 
   /** Throws ENGINE_MISSING, UNSUPPORTED_PLATFORM or KERNEL_START_FAILED. */
   constructor() {
@@ -84,6 +86,8 @@ export class KernelProcess {
 
   #setRef(on: boolean): void {
     for (const handle of [this.#child, this.#stderr, this.socket]) {
+      // One that is gone would wait for a connection to do it.
+      if (handle instanceof Socket && handle.destroyed) continue;
       if (on) handle?.ref();
       else handle?.unref();
     }
@@ -91,11 +95,15 @@ export class KernelProcess {
 
   /** Keeps the host's event loop alive until the matching `release`. */
   hold(): void {
-    if (this.#holds++ === 0) this.#setRef(true);
+    if (this.#holds++ > 0) return;
+    this.#setRef(true);
+    this.onHeld(true);
   }
 
   release(): void {
-    if (--this.#holds === 0) this.#setRef(false);
+    if (--this.#holds > 0) return;
+    this.#setRef(false);
+    this.onHeld(false);
   }
 
   kill(): void {

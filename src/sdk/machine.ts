@@ -12,6 +12,7 @@ import { RuntimeFiles } from "./files.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { MachineHost } from "./machine-host.js";
+import { requireLayers } from "./isolation.js";
 import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
 
@@ -51,6 +52,7 @@ export class Machine {
       "sidecar_spawn",
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
+    await requireLayers(connection, given.isolation);
     const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const machine = new Machine(connection, given, sink);
     const { vm } = machine;

@@ -20,6 +20,8 @@ import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
+import { isolationOf } from "./isolation.js";
+import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
@@ -357,6 +359,14 @@ export class NodeRuntime {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
     });
+  }
+
+  /**
+   * The layers between this runtime's programs and the machine, each with whether it is active
+   * and why, or why not. docs/isolation.md says what each does.
+   */
+  async isolation(): Promise<NodeRuntimeIsolationLayer[]> {
+    return this.#with(({ connection }) => isolationOf(connection));
   }
 
   /** Earlier and later names of `registerTools`. */

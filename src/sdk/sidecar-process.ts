@@ -4,18 +4,49 @@
  * and again after it was lost.
  * Untrusted: nothing.
  */
-import { failure } from "./errors.js";
-import { KernelConnection } from "./kernel-connection.js";
+import { failure, invalidOption } from "./errors.js";
+import { KernelConnection, defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
+
+export interface SidecarProcessOptions {
+  /**
+   * Milliseconds that its kernel may say nothing while somebody waits for it; then it is killed
+   * and everything on it rejects with KERNEL_UNRESPONSIVE. 5000 by default, 100 to 2147483647.
+   */
+  heartbeatTimeoutMs?: number;
+}
+
+/** Shorter than a collection of garbage may take, it would end kernels that are well. */
+const leastHeartbeatMs = 100;
+const longestHeartbeatMs = 2 ** 31 - 1;
+
+function heartbeatOf(options: SidecarProcessOptions = {}): number {
+  if (typeof options !== "object" || options === null)
+    throw invalidOption("options", "must be an object");
+  const { heartbeatTimeoutMs = defaultHeartbeatTimeoutMs, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw invalidOption(unknown, "is not a known option");
+  if (typeof heartbeatTimeoutMs !== "number" || !(heartbeatTimeoutMs >= leastHeartbeatMs))
+    throw invalidOption(
+      "heartbeatTimeoutMs",
+      `must be a number of milliseconds from ${leastHeartbeatMs} on`,
+    );
+  return Math.min(heartbeatTimeoutMs, longestHeartbeatMs);
+}
 
 class KernelSlot {
+  readonly #heartbeatTimeoutMs: number;
   #opening: Promise<KernelConnection> | undefined;
   #current: KernelConnection | undefined;
+
+  constructor(heartbeatTimeoutMs: number = defaultHeartbeatTimeoutMs) {
+    this.#heartbeatTimeoutMs = heartbeatTimeoutMs;
+  }
 
   /** The living connection, or a new one. */
   connection(): Promise<KernelConnection> {
     if (this.#opening) return this.#opening;
     if (this.#current?.alive) return Promise.resolve(this.#current);
-    const opening = KernelConnection.open().then((connection) => {
+    const opening = KernelConnection.open(this.#heartbeatTimeoutMs).then((connection) => {
       this.#current = connection;
       return connection;
     });
@@ -48,7 +79,7 @@ export { connectionOf };
  * runtimes. Whoever made it disposes it; runtimes on it then fail with DISPOSED.
  */
 export class SidecarProcess {
-  readonly #slot = new KernelSlot();
+  readonly #slot: KernelSlot;
   #disposing: Promise<void> | undefined;
 
   static {
@@ -58,14 +89,18 @@ export class SidecarProcess {
         : sidecar.#slot.connection();
   }
 
-  /** Begins to start the kernel; a failure to start is reported by `NodeRuntime.create`. */
-  constructor() {
+  /**
+   * Begins to start the kernel; a failure to start is reported by `NodeRuntime.create`.
+   * Throws INVALID_OPTION.
+   */
+  constructor(options?: SidecarProcessOptions) {
+    this.#slot = new KernelSlot(heartbeatOf(options));
     this.#slot.connection().catch(() => {});
   }
 
-  /** The same as `new SidecarProcess()`. */
-  static spawn(): SidecarProcess {
-    return new SidecarProcess();
+  /** The same as `new SidecarProcess(options)`. */
+  static spawn(options?: SidecarProcessOptions): SidecarProcess {
+    return new SidecarProcess(options);
   }
 
   /** Ends the kernel and with it every machine on it. Idempotent; resolves when its process is gone. */

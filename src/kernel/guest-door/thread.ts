@@ -20,6 +20,7 @@ import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
+import { accountKinds } from "../machine/account.js";
 import type { Account } from "../machine/account.js";
 import { Denial } from "../policy/decision.js";
 import type { DescriptorTable } from "../process/descriptors.js";
@@ -69,6 +70,8 @@ export class GuestThread implements Source {
   /** Woken when it has read what was there for it. */
   readonly #read = new WaitQueue();
   #unreadBytes = 0;
+  /** The same as what it occupies. */
+  #costBytes = 0;
   #unread = 0;
   #closed = false;
 
@@ -96,7 +99,7 @@ export class GuestThread implements Source {
 
   /** Whether so much waits for it that it gets nothing more for now. */
   get isBehind(): boolean {
-    return this.#unreadBytes > limits.unreadPauseBytes;
+    return this.#costBytes > limits.unreadPauseBytes;
   }
 
   // What comes from the guest.
@@ -260,13 +263,14 @@ export class GuestThread implements Source {
     const bytes = frame.length;
     const { account } = this.#owner;
     if (!account.take("unread", bytes)) {
-      if (this.#unreadBytes > limits.unreadFreeBytes)
+      if (this.#costBytes > limits.unreadFreeBytes)
         return this.#owner.violated("answers and events are not being read");
       account.force("unread", bytes);
     }
     this.#unread++;
     this.#unreadBytes += bytes;
-    if (this.#unreadBytes > limits.unreadBytes)
+    this.#costBytes += bytes + accountKinds.unread.bytes;
+    if (this.#costBytes > limits.unreadBytes)
       this.#owner.violated("answers and events are not being read");
   }
 
@@ -285,6 +289,7 @@ export class GuestThread implements Source {
     for (let other = 1; other < this.#unread; other++) account.give("unread");
     this.#unread = 0;
     this.#unreadBytes = 0;
+    this.#costBytes = 0;
   }
 
   /** The thread has ended, or its process. */

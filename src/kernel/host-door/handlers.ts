@@ -166,12 +166,13 @@ export class HostHandlers {
       rssBytes: process.memoryUsage.rss(),
       ...totalUsage(),
       accounts: Object.fromEntries(
-        Array.from(this.#vms, ([vm, { account }]) => [
+        Array.from(this.#vms, ([vm, { account, fs }]) => [
           vm,
-          { ...account.usage, counts: account.counts },
+          { ...account.usage, fileBytes: fs.usage().bytes, counts: account.counts },
         ]),
       ),
       guestPids: pool.guestPids,
+      isolation: pool.isolation,
       savings: pool.savings ?? { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 },
     };
   }

@@ -45,6 +45,8 @@ const kinds = {
   socket: { bytes: 3 * 1024 },
   /** A connection out of the VM, or from the host into it. */
   outside: { bytes: 24 * 1024, hostDescriptors: 1 },
+  /** A question to the host's name servers, with its sockets. */
+  lookup: { bytes: 16 * 1024, hostDescriptors: 2 },
   /** bytes: the data. */
   datagram: { bytes: 384 },
   /** What a socket is bound to, a listener, a name that was looked up; bytes: its text. */
@@ -60,8 +62,6 @@ const kinds = {
   unread: { bytes: 256 },
   /** Output on its way to the host; bytes: the data. */
   output: { bytes: 256 },
-  /** What `__return` was given; bytes: its JSON. */
-  returned: { bytes: 0 },
 } as const satisfies Record<string, KindSpec>;
 
 export type Kind = keyof typeof kinds;

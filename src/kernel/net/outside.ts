@@ -8,7 +8,6 @@
  */
 import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";
-import { Resolver, lookup, promises as dns } from "node:dns";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { Errno } from "../../abi/errno.js";
@@ -16,34 +15,10 @@ import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
 import type { Account } from "../machine/account.js";
 import type { IpAddress } from "./address.js";
+import { Lookups } from "./lookups.js";
 import { SocketDuplex } from "./socket-duplex.js";
 import type { StreamSocket } from "./stream-socket.js";
 import type { UdpSocket } from "./udp-socket.js";
-
-export interface DnsAnswer {
-  error: string;
-  json: string;
-}
-
-/** A chain of CNAMEs longer than this is no honest one; resolvers give up at about as many. */
-const maxAliases = 8;
-const aliasTimeoutMs = 1500;
-
-const recordTypes = new Set([
-  "A",
-  "AAAA",
-  "ANY",
-  "CAA",
-  "CNAME",
-  "MX",
-  "NAPTR",
-  "NS",
-  "PTR",
-  "SOA",
-  "SRV",
-  "TLSA",
-  "TXT",
-]);
 
 function errnoOf(error: unknown): number {
   const { errno } = error as NodeJS.ErrnoException;
@@ -54,8 +29,11 @@ export class Outside {
   readonly #open = new Set<{ destroy(): void }>();
   readonly #account: Account;
 
+  readonly #lookups: Lookups;
+
   constructor(account: Account) {
     this.#account = account;
+    this.#lookups = new Lookups(account);
   }
 
   /** Connects to `ip`; `join` then makes the VM's end of it, or says why not. */
@@ -123,57 +101,22 @@ export class Outside {
     relay.send(ip, port, Buffer.from(data));
   }
 
-  /** getaddrinfo(3) of the host. */
-  lookup(hostname: string, family: number): Deferred<{ addresses: string[] }> {
-    const deferred = new Deferred<{ addresses: string[] }>();
-    lookup(hostname, { all: true, family, order: "verbatim" }, (error, found) => {
-      if (error !== null) deferred.settle(errnoOf(error));
-      else deferred.settle({ addresses: found.map(({ address }) => address) });
-    });
-    return deferred;
+  // Questions to the host's name servers; `Lookups` says more.
+
+  lookup(hostname: string, family: number): ReturnType<Lookups["lookup"]> {
+    return this.#lookups.lookup(hostname, family);
   }
 
-  /** The names that `name` is an alias of, nearest first; none where the resolver knows of none. */
-  aliases(name: string): Deferred<{ names: string[] }> {
-    const deferred = new Deferred<{ names: string[] }>();
-    const resolver = new Resolver({ timeout: aliasTimeoutMs, tries: 1 });
-    const names: string[] = [];
-    const next = (alias: string): void =>
-      resolver.resolveCname(alias, (error, found) => {
-        const target = error === null ? found[0]?.toLowerCase() : undefined;
-        if (target === undefined || names.includes(target) || names.length === maxAliases)
-          return deferred.settle({ names });
-        names.push(target);
-        next(target);
-      });
-    next(name);
-    deferred.onCancel(() => resolver.cancel());
-    return deferred;
+  aliases(name: string): ReturnType<Lookups["aliases"]> {
+    return this.#lookups.aliases(name);
   }
 
-  query(type: string, name: string): Deferred<DnsAnswer> {
-    const deferred = new Deferred<DnsAnswer>();
-    const answer =
-      type === "REVERSE"
-        ? dns.reverse(name)
-        : !recordTypes.has(type)
-          ? Promise.reject(Object.assign(new Error("type"), { code: "EBADQUERY" }))
-          : type === "A"
-            ? dns.resolve4(name, { ttl: true })
-            : type === "AAAA"
-              ? dns.resolve6(name, { ttl: true })
-              : dns.resolve(name, type);
-    answer.then(
-      (value: unknown) => deferred.settle({ error: "", json: JSON.stringify(value) }),
-      (error: unknown) => {
-        const { code } = error as NodeJS.ErrnoException;
-        deferred.settle({ error: typeof code === "string" ? code : "ESERVFAIL", json: "" });
-      },
-    );
-    return deferred;
+  query(type: string, name: string): ReturnType<Lookups["query"]> {
+    return this.#lookups.query(type, name);
   }
 
   close(): void {
+    this.#lookups.close();
     for (const socket of this.#open) socket.destroy();
     this.#open.clear();
   }

@@ -1,31 +1,34 @@
 /**
- * Owns the door between a guest's system call and its handler: the fs and
- * process scopes are judged here, before the handler runs.
+ * Owns the door between a guest's system call and its handler: what the call's row
+ * demands of the policy is judged here, before the handler runs.
  *
  * Invariants: what is judged is the entry that the call then uses, found by one
  * walk; when the answer took time, the call starts again from the walk; a denied
  * call has no effect.
  * Untrusted: every argument.
  */
-import type { fsCalls } from "../../protocol/fs-calls.js";
-import type { guestCalls } from "../../protocol/guest-calls.js";
-import type { CallArgs, CallResult } from "../../protocol/table.js";
-import { Errno } from "../../abi/errno.js";
+import type { Request } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
-import { Last } from "../fs/index.js";
 import type { Walks } from "../fs/index.js";
-import type { Answer as HandlerAnswer } from "../syscalls/dispatch.js";
 import { Denial, afterwards, denial } from "./decision.js";
-import type { Decision } from "./decision.js";
-import { fsDemands } from "./fs-demands.js";
-import type { Demand } from "./fs-demands.js";
+import type { Answer, Decision } from "./decision.js";
+import type { Demand } from "./demand.js";
 import { laundering, questionOf, sameQuestion } from "./fs-requests.js";
 import type { FsCaller } from "./fs-requests.js";
 
-type Calls = typeof guestCalls;
-type Name = keyof Calls;
-type FsName = keyof typeof fsCalls;
-type Answer<K extends Name> = HandlerAnswer<CallResult<Calls, K>>;
+/** What a call has to be allowed, and what it answers when it is not. `C` is its process. */
+export interface AdmissionRule<C, A, R> {
+  /** Of the fs scope, and of the process scope where a path tells about another process. */
+  demand?(args: A): readonly Demand[];
+  /** Of any other scope: all of one. */
+  requests?(args: A, caller: C): readonly Request[];
+  /** Where an error would be no answer to the guest. */
+  whenDenied?(): R;
+  /** What of the result was covered by the judgement. */
+  whenJudged?(result: R): R;
+  /** For a call that searches: what it found is judged, and is nothing when it is denied. */
+  readonly found?: { demand(result: R): readonly Demand[]; none(): R };
+}
 
 /** How often a path may change while its judgement is awaited. */
 const attempts = 3;
@@ -45,9 +48,9 @@ function walking<R>(caller: FsCaller, walks: Walks, work: () => R): R {
 export function judged<R>(
   caller: FsCaller,
   demands: readonly Demand[],
-  work: () => HandlerAnswer<R>,
+  work: () => Answer<R>,
   left = attempts,
-): HandlerAnswer<R> {
+): Answer<R> {
   const question = questionOf(caller, demands);
   if (question instanceof Denial) return question;
   const laundered = laundering(caller, demands, question);
@@ -69,49 +72,57 @@ export function judged<R>(
   });
 }
 
-const nothing = new Uint8Array(0);
-
-/** What a denied call answers where an error would be no answer. */
-const quiet: { [K in Name]?: () => CallResult<Calls, K> } = {
-  moduleStat: () => ({ kind: -Errno.EACCES, near: nothing }),
-  readPackage: () => ({ found: false, data: new Uint8Array(0) }),
-};
-
 /** Runs `handle` if the policy admits the call, and answers what the guest is to be told. */
-export function admit<K extends Name>(
-  caller: FsCaller,
-  name: K,
-  args: CallArgs<Calls, K>,
-  handle: (args: CallArgs<Calls, K>) => Answer<K>,
-): Answer<K> {
+export function admit<C extends FsCaller, A extends object, R extends object>(
+  caller: C,
+  rule: AdmissionRule<C, A, R>,
+  args: A,
+  handle: (args: A) => Answer<R>,
+): Answer<R> {
   const { policy } = caller;
-  if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
-  if (name === "packageScope")
-    return judgeFound(caller, handle(args) as Answer<"packageScope">) as Answer<K>;
-  const demands = demandsOf(name, args);
-  if (demands === undefined) return handle(args);
   let kept = args;
-  const answer = judged<CallResult<Calls, K>>(caller, demands, () => {
-    const result = handle(kept);
-    // Only the path itself was judged, not its neighbours.
-    if (name === "moduleStat" && typeof result === "object" && "near" in result)
-      return { ...result, near: nothing } as unknown as Answer<K>;
-    return result;
-  });
-  if (answer instanceof Deferred) kept = ownCopy(args);
-  const silent = quiet[name];
-  if (silent === undefined) return answer;
-  if (answer instanceof Denial) return silent() as CallResult<Calls, K>;
-  if (!(answer instanceof Deferred)) return answer;
-  const later = new Deferred<CallResult<Calls, K> | Denial>();
-  later.onCancel(() => answer.cancel());
-  answer.whenSettled((late: CallResult<Calls, K> | Denial | number) =>
-    later.settle(late instanceof Denial ? (silent() as CallResult<Calls, K>) : late),
-  );
+  let answer: Answer<R>;
+  if (rule.requests !== undefined) {
+    const decision = policy.judgeAll(rule.requests(args, caller));
+    answer = afterwards(decision, () => handle(kept));
+  } else if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
+  else if (rule.found !== undefined) return judgedResult(caller, rule.found, handle(args));
+  else if (rule.demand === undefined) return handle(args);
+  else {
+    answer = judged(caller, rule.demand(args), () => {
+      const answered = handle(kept);
+      const result = resultOf(answered);
+      return result === undefined ? answered : (rule.whenJudged?.(result) ?? result);
+    });
+  }
+  // Bytes are views of the frame, which does not last until a late answer.
+  if (lateOf(answer) !== undefined) kept = ownCopy(args);
+  return rule.whenDenied === undefined ? answer : undenied(answer, rule.whenDenied);
+}
+
+/** The answer that is still to come, if it is. */
+function lateOf<R>(answer: Answer<R>): Deferred<R | Denial> | undefined {
+  return answer instanceof Deferred ? (answer as Deferred<R | Denial>) : undefined;
+}
+
+/** The result, if it is one and there. */
+function resultOf<R>(answer: Answer<R>): R | undefined {
+  const other =
+    typeof answer === "number" || answer instanceof Denial || answer instanceof Deferred;
+  return other ? undefined : (answer as R);
+}
+
+/** `answer`, with what `instead` says in place of a denial. */
+function undenied<R>(answer: Answer<R>, instead: () => R): Answer<R> {
+  if (answer instanceof Denial) return instead();
+  const pending = lateOf<R>(answer);
+  if (pending === undefined) return answer;
+  const later = new Deferred<R>();
+  later.onCancel(() => pending.cancel());
+  pending.whenSettled((late) => later.settle(late instanceof Denial ? instead() : late));
   return later;
 }
 
-/** Bytes are views of the frame, which does not last until a late answer. */
 function ownCopy<T extends object>(args: T): T {
   return Object.fromEntries(
     Object.entries(args).map(([key, value]: [string, unknown]) => [
@@ -121,34 +132,15 @@ function ownCopy<T extends object>(args: T): T {
   ) as T;
 }
 
-function demandsOf<K extends Name>(name: K, args: CallArgs<Calls, K>): Demand[] | undefined {
-  if (name === "chdir")
-    return [
-      {
-        operation: "stat",
-        on: { path: (args as CallArgs<Calls, "chdir">).path, last: Last.Follow },
-      },
-    ];
-  if (!Object.hasOwn(fsDemands, name)) return undefined;
-  const row = fsDemands[name as FsName];
-  return row === "opened" ? undefined : (row as (args: unknown) => Demand[])(args);
-}
-
-/** A package.json that may not be read is as good as none. */
-function judgeFound(caller: FsCaller, result: Answer<"packageScope">): Answer<"packageScope"> {
-  if (typeof result === "number" || result instanceof Denial || result instanceof Deferred)
-    return result;
-  if (result.path === "") return result;
-  const none = { path: "", data: nothing };
-  const answer = judged<CallResult<Calls, "packageScope">>(
-    caller,
-    [{ operation: "read", on: { path: result.path, last: Last.Follow } }],
-    () => result,
+function judgedResult<R>(
+  caller: FsCaller,
+  found: NonNullable<AdmissionRule<never, never, R>["found"]>,
+  answer: Answer<R>,
+): Answer<R> {
+  const result = resultOf(answer);
+  if (result === undefined) return answer;
+  return undenied(
+    judged<R>(caller, found.demand(result), () => result),
+    () => found.none(),
   );
-  if (answer instanceof Denial) return none;
-  if (!(answer instanceof Deferred)) return answer;
-  const later = new Deferred<CallResult<Calls, "packageScope"> | Denial>();
-  later.onCancel(() => answer.cancel());
-  answer.whenSettled((late) => later.settle(late instanceof Denial ? none : late));
-  return later;
 }

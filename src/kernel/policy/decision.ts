@@ -6,7 +6,6 @@ import { Errno } from "../../abi/errno.js";
 import { permissionScopes } from "../../protocol/permissions.js";
 import type { Request } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
-import type { Answer } from "../syscalls/dispatch.js";
 
 const resourceLimitChars = 1024;
 const reasonLimitChars = 256;
@@ -20,6 +19,9 @@ export class Denial {
     this.message = message;
   }
 }
+
+/** What the handler of a system call may answer: a result, -errno, a denial, now or later. */
+export type Answer<R> = R | number | Denial | Deferred<R> | Deferred<R | Denial>;
 
 /** 0 when allowed. */
 export type Decision = 0 | Denial;

@@ -11,7 +11,7 @@ import { OpenFile } from "../fs/index.js";
 import type { Credentials, FileSystem, Located, Walks } from "../fs/index.js";
 import { Denial, denial } from "./decision.js";
 import type { Decision } from "./decision.js";
-import type { Demand } from "./fs-demands.js";
+import type { Demand } from "./demand.js";
 import type { Policy } from "./policy.js";
 
 /** What this needs to know of a process. */

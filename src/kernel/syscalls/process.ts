@@ -4,8 +4,31 @@
 import { Errno } from "../../abi/errno.js";
 import * as engineSymbols from "../../launcher/engine-symbols.js";
 import { enter, spawn } from "../process/launch.js";
-import { afterwards } from "../policy/decision.js";
+import type { Request } from "../../protocol/permissions.js";
+import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
+
+/** A process may always signal itself; of all others it has to be allowed. */
+export function killRequests(process: Process, pid: number, signal: number): Request[] {
+  return process.vm.processes
+    .targets(process, pid)
+    .filter((target) => target !== process)
+    .map((target) => ({
+      scope: "process",
+      operation: "kill",
+      pid: target.pid,
+      signal,
+      command: target.argv.join(" "),
+    }));
+}
+
+/** Looking at, or changing, the nice value of somebody else. */
+export function priorityRequests(process: Process, pid: number, nice: number): Request[] {
+  const target = process.vm.processes.get(pid === 0 ? process.pid : pid);
+  if (target === undefined || target === process) return [];
+  const operation = nice >= -20 && nice <= 19 ? "kill" : "inspect";
+  return [{ scope: "process", operation, pid: target.pid, command: target.argv.join(" ") }];
+}
 
 type ProcessCalls =
   | "chdir"
@@ -39,20 +62,8 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
   },
 
   kill(process, { pid, signal }) {
-    const { processes } = process.vm;
-    // A process may always signal itself.
-    const others = processes.targets(process, pid).filter((target) => target !== process);
-    const requests = others.map((target) => ({
-      scope: "process" as const,
-      operation: "kill" as const,
-      pid: target.pid,
-      signal,
-      command: target.argv.join(" "),
-    }));
-    return afterwards(process.policy.judgeAll(requests), () => {
-      const result = processes.kill(process, pid, signal);
-      return result < 0 ? result : {};
-    });
+    const result = process.vm.processes.kill(process, pid, signal);
+    return result < 0 ? result : {};
   },
 
   spawn(process, args) {

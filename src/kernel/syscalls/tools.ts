@@ -1,17 +1,16 @@
 /**
  * Host tools as guests call them: name → policy → the host's handler.
  *
- * Invariant: no input leaves for the host before the tool scope allowed the call.
+ * Invariant: no input leaves for the host before the tool scope allowed the call,
+ * which its row demands.
  * Untrusted: name and input. The host parses and checks the input.
  */
 import { Errno } from "../../abi/errno.js";
 import { toolLimits } from "../../protocol/tools.js";
 import type { ToolFailure } from "../../protocol/tools.js";
+import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs } from "../../protocol/table.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
-import { Deferred } from "../io/deferred.js";
-import { afterwards } from "../policy/decision.js";
-import type { Decision } from "../policy/decision.js";
 import type { Policy } from "../policy/policy.js";
 import type { Vm } from "../machine/vm.js";
 import type { Handlers } from "./dispatch.js";
@@ -27,8 +26,13 @@ function failed(failure: ToolFailure): { ok: boolean; json: Uint8Array } {
   return { ok: false, json: Buffer.from(JSON.stringify(failure)) };
 }
 
-const judge = (process: ToolProcess, name: string): Decision | Deferred<Decision> =>
-  process.policy.judge({ scope: "tool", operation: "invoke", name });
+const invocation = (name: string): Request => ({ scope: "tool", operation: "invoke", name });
+
+/** One that does not exist needs no permission; the handler says so. */
+export function toolRequests(process: ToolProcess, name: string): Request[] {
+  const tool = process.vm.tools.find(name);
+  return tool === undefined ? [] : [invocation(tool.name)];
+}
 
 function callTool(
   process: ToolProcess,
@@ -46,10 +50,7 @@ function callTool(
       code: "ERR_TOOL_LIMIT",
     });
   }
-  const decision = judge(process, tool.name);
-  // The frame the input is a view of does not last until a late decision.
-  const own = decision instanceof Deferred ? Buffer.from(input) : input;
-  return afterwards(decision, () => process.vm.callTool(tool.name, own));
+  return process.vm.callTool(tool.name, input);
 }
 
 function describeTools(
@@ -62,7 +63,7 @@ function describeTools(
   // To a function only calls are put: it may answer differently each time.
   const visible = process.policy.asksHost("tool")
     ? found
-    : found.filter((tool) => judge(process, tool.name) === 0);
+    : found.filter((tool) => process.policy.judge(invocation(tool.name)) === 0);
   const parts: string[] = [];
   let bytes = 2;
   for (const tool of visible) {

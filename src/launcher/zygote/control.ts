@@ -29,6 +29,10 @@ export const ControlKind = Object.freeze({
   measure: 11,
   /** zygote → kernel: it can fork again; a = pages that guests copy ahead. */
   measured: 12,
+  /** kernel → zygote: are you there? */
+  ask: 13,
+  /** zygote → kernel: yes. */
+  here: 14,
 } as const);
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { FileSystem } from "../../../dist/kernel/fs/index.js";
 import { admit } from "../../../dist/kernel/policy/admission.js";
-import { fsHandlers } from "../../../dist/kernel/syscalls/fs.js";
+import { systemCalls } from "../../../dist/kernel/syscalls/table.js";
 import { DescriptorTable } from "../../../dist/kernel/process/descriptors.js";
 import { Deferred } from "../../../dist/kernel/io/deferred.js";
 import { Account } from "../../../dist/kernel/machine/account.js";
@@ -154,7 +154,9 @@ async function run(fs, cwd, name, args) {
       },
     },
   };
-  const answer = admit(caller, name, args, (given) => fsHandlers[name](caller, given));
+  const answer = admit(caller, systemCalls[name], args, (given) =>
+    systemCalls[name].run(caller, given),
+  );
   const result =
     answer instanceof Deferred ? await new Promise((done) => answer.whenSettled(done)) : answer;
   assert.equal(caller.credentials.walks, undefined);

@@ -4,6 +4,7 @@ import { Deferred } from "../../../dist/kernel/io/deferred.js";
 import { admit } from "../../../dist/kernel/policy/admission.js";
 import { Policy } from "../../../dist/kernel/policy/policy.js";
 import { FileSystem } from "../../../dist/kernel/fs/index.js";
+import { systemCalls } from "../../../dist/kernel/syscalls/table.js";
 import { parsePermissions } from "../../../dist/sdk/permissions.js";
 
 /** The policy of an option as users write it. */
@@ -346,7 +347,7 @@ test("what /proc tells of another process is for the process scope", () => {
   const outcome = (permissions, path, operation = "stat") => {
     const { policy } = policyOf(permissions, ({ pid }) => ({ allow: pid === 8 }));
     const caller = { pid: 7, fs: files, credentials: root, descriptors: new Map(), policy };
-    let answer = admit(caller, operation, { path, follow: true }, () => "ran");
+    let answer = admit(caller, systemCalls[operation], { path, follow: true }, () => "ran");
     if (answer instanceof Deferred) {
       const deferred = answer;
       deferred.whenSettled((late) => (answer = late));

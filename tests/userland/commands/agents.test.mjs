@@ -169,3 +169,61 @@ compare("file", [
   ["file missing"],
   ["file -b -", { stdin: "text\n" }],
 ]);
+
+const sides = {
+  files: {
+    a: "1\n2\n3\nsame\n\ttabbed\nlong line that does not fit into half of the width at all\n",
+    b: "1\n2x\n3\nsame\n\ttabbed\n4\nnew\n",
+    noeol: "1\n2\n3",
+    wide: "1\n\u00e9\n",
+  },
+};
+compare("diff side by side", [
+  ["diff -y a b", sides],
+  ["diff -y -W 20 a b", sides],
+  ["diff -y -W 41 -t a b", sides],
+  ["diff -y a a", sides],
+  ["diff -y --suppress-common-lines a b", sides],
+  ["diff -y --left-column a b", sides],
+  ["diff -y a noeol", sides],
+  ["diff -yq a b", sides],
+]);
+
+const jq = (filter, stdout, { stdin = "null", status = 0, stderr = "" } = {}) => [
+  ["jq", "-c", filter],
+  { stdin, expect: { stdout, status, stderr } },
+];
+compare("jq: types, streams and mathematics", [
+  jq("ascii_downcase", "", {
+    stdin: "1",
+    status: 5,
+    stderr: "jq: error (at <stdin>:0): ascii_downcase input must be a string\n",
+  }),
+  jq("explode", "", {
+    stdin: "1",
+    status: 5,
+    stderr: "jq: error (at <stdin>:0): explode input must be a string\n",
+  }),
+  jq("[1114112] | implode", '"\xef\xbf\xbd"\n'),
+  jq("delpaths(1)", "", {
+    status: 5,
+    stderr: "jq: error (at <stdin>:0): Paths must be specified as an array\n",
+  }),
+  jq('try (1 | range("a")) catch .', '"Range bounds must be numeric"\n'),
+  jq("[tostream] | fromstream(.[])", '{"a":[1,{"b":2}]}\n', { stdin: '{"a":[1,{"b":2}]}' }),
+  jq("[1 | truncate_stream([[0],1],[[1,0],2],[[1,0]],[[1]])]", "[[[0],2],[[0]]]\n"),
+  jq("bsearch(2), bsearch(0)", "1\n-1\n", { stdin: "[1,2,3]" }),
+  jq("10 | frexp", "[0.625,4]\n"),
+  jq("[2.5, 3.5, -0.5] | map(rint)", "[2,4,-0]\n"),
+  jq("@base32d", '"a"\n', { stdin: '"ME======"' }),
+  [
+    ["jq", "-c", "--stream", "."],
+    {
+      stdin: '{"a":[1,{"b":2}],"c":[]}',
+      expect: {
+        stdout: '[["a",0],1]\n[["a",1,"b"],2]\n[["a",1,"b"]]\n[["a",1]]\n[["c"],[]]\n[["c"]]\n',
+      },
+    },
+  ],
+  [["jq", "--seq", "-c", "."], { stdin: "1", expect: { stdout: "\x1e1\n" } }],
+]);

@@ -1,0 +1,332 @@
+/**
+ * Owns the table of system calls on the kernel's side: one row per call of the protocol, which says
+ * what runs it, what it demands of the policy first, and how far it is what Linux or Node has.
+ * Names, arguments and results are the protocol's; docs/system-calls.md is made from both.
+ *
+ * Invariant: a call without a row does not compile; one without a demand touches only what its
+ * process holds already, or is judged where the text says.
+ * Untrusted: every argument.
+ */
+import { Errno } from "../../abi/errno.js";
+import { O_CREAT, O_EXCL, O_WRONLY } from "../../abi/fcntl.js";
+import { COPYFILE_EXCL } from "../../protocol/fs-calls.js";
+import type { guestCalls } from "../../protocol/guest-calls.js";
+import type { CallArgs, CallResult } from "../../protocol/table.js";
+import { Last, lastOf, temporaryName } from "../fs/index.js";
+import type { AdmissionRule } from "../policy/admission.js";
+import { at, object, opening } from "../policy/demand.js";
+import type { Process } from "../process/process.js";
+import { descriptorHandlers } from "./descriptors.js";
+import type { Handlers } from "./dispatch.js";
+import { fsHandlers } from "./fs.js";
+import { netHandlers } from "./net.js";
+import { killRequests, priorityRequests, processHandlers } from "./process.js";
+import { toolHandlers, toolRequests } from "./tools.js";
+
+type Calls = typeof guestCalls;
+
+/** How much of it there is. "own": no call of Linux, but what the engine or the SDK needs. */
+export type Support = "full" | "partial" | "own";
+
+export interface Row<K extends keyof Calls> extends AdmissionRule<
+  Process,
+  CallArgs<Calls, K>,
+  CallResult<Calls, K>
+> {
+  /** "door": answered by the thread itself, which it is about. */
+  readonly run: K extends keyof Handlers ? Handlers[K] : "door";
+  /** What it demands of the policy, in words; nothing when left out. */
+  readonly asks?: string;
+  /** Default: "full". */
+  readonly support?: Support;
+  readonly note?: string;
+}
+
+const nothing = new Uint8Array(0);
+
+export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
+  open: {
+    run: fsHandlers.open,
+    demand: ({ path, flags }) => opening(path, flags),
+    asks: "fs `read`, `write` or both, by its flags",
+  },
+  close: { run: fsHandlers.close },
+  read: { run: fsHandlers.read },
+  write: { run: fsHandlers.write },
+  fstat: { run: fsHandlers.fstat },
+  lock: {
+    run: fsHandlers.lock,
+    support: "own",
+    note: "F_OFD_SETLK, several in one call, for the engine's database binding",
+  },
+  locked: { run: fsHandlers.locked, support: "own", note: "F_OFD_GETLK" },
+  fchmod: {
+    run: fsHandlers.fchmod,
+    demand: ({ fd }) => [{ operation: "chmod", on: { fd } }],
+    asks: "fs `chmod` of where the file was opened",
+  },
+  fchown: {
+    run: fsHandlers.fchown,
+    demand: ({ fd }) => [{ operation: "chown", on: { fd } }],
+    asks: "fs `chown` of where the file was opened",
+  },
+  futimes: {
+    run: fsHandlers.futimes,
+    demand: ({ fd }) => [{ operation: "utimes", on: { fd } }],
+    asks: "fs `utimes` of where the file was opened",
+  },
+  ftruncate: {
+    run: fsHandlers.ftruncate,
+    demand: ({ fd }) => [{ operation: "truncate", on: { fd } }],
+    asks: "fs `truncate` of where the file was opened",
+  },
+  fsync: {
+    run: fsHandlers.fsync,
+    support: "partial",
+    note: "memory is never behind; a mount is flushed",
+  },
+  readFd: { run: fsHandlers.readFd },
+  readFile: {
+    run: fsHandlers.readFile,
+    demand: ({ path, flags }) => opening(path, flags),
+    asks: "fs `read`, and `write` by its flags",
+  },
+  writeFile: {
+    run: fsHandlers.writeFile,
+    demand: ({ path, flags }) => opening(path, flags),
+    asks: "fs `write`, and `read` by its flags",
+  },
+  copyFile: {
+    run: fsHandlers.copyFile,
+    demand: ({ from, to, mode }) => [
+      at("read", from, Last.Follow),
+      at("write", to, lastOf(O_WRONLY | O_CREAT | ((mode & COPYFILE_EXCL) !== 0 ? O_EXCL : 0))),
+    ],
+    asks: "fs `read` of `from`, `write` of `to`",
+    support: "partial",
+    note: "a forced clone (FICLONE_FORCE) is EOPNOTSUPP",
+  },
+  stat: {
+    run: fsHandlers.stat,
+    demand: ({ path, follow }) => [at("stat", path, object(follow))],
+    asks: "fs `stat`",
+  },
+  access: {
+    run: fsHandlers.access,
+    demand: ({ path }) => [at("exists", path, Last.Follow)],
+    asks: "fs `exists`",
+  },
+  mkdir: {
+    run: fsHandlers.mkdir,
+    demand: ({ path, recursive }) => [
+      { ...at("mkdir", path, Last.Entry), ...(recursive && { also: "missing" as const }) },
+    ],
+    asks: "fs `mkdir`; recursive, of each directory made",
+  },
+  rmdir: {
+    run: fsHandlers.rmdir,
+    demand: ({ path }) => [at("rm", path, Last.Entry)],
+    asks: "fs `rm`",
+  },
+  unlink: {
+    run: fsHandlers.unlink,
+    demand: ({ path }) => [at("rm", path, Last.Entry)],
+    asks: "fs `rm`",
+  },
+  rm: {
+    run: fsHandlers.rm,
+    demand: ({ path, recursive }) => [
+      { ...at("rm", path, Last.Entry), ...(recursive && { also: "tree" as const }) },
+      // What it is, which the call asks first.
+      at("rm", path, Last.NoFollow),
+    ],
+    asks: "fs `rm`; recursive, of each entry below",
+  },
+  rename: {
+    run: fsHandlers.rename,
+    demand: ({ from, to }) => [
+      { ...at("rename", from, Last.Entry), to, also: "moved" },
+      at("rename", to, Last.Entry),
+    ],
+    asks: "fs `rename` of both and of each entry below",
+  },
+  link: {
+    run: fsHandlers.link,
+    demand: ({ from, to }) => [
+      { ...at("link", from, Last.NoFollow), to, also: "moved" },
+      at("link", to, Last.Entry),
+    ],
+    asks: "fs `link` of both",
+  },
+  symlink: {
+    run: fsHandlers.symlink,
+    demand: ({ target, path }) => [{ ...at("symlink", path, Last.Entry), to: target }],
+    asks: "fs `symlink` of `path`",
+  },
+  readlink: {
+    run: fsHandlers.readlink,
+    demand: ({ path }) => [at("readlink", path, Last.NoFollow)],
+    asks: "fs `readlink`",
+  },
+  realpath: {
+    run: fsHandlers.realpath,
+    demand: ({ path }) => [at("stat", path, Last.Follow)],
+    asks: "fs `stat`",
+  },
+  readdir: {
+    run: fsHandlers.readdir,
+    demand: ({ path }) => [at("readdir", path, Last.Follow)],
+    asks: "fs `readdir`",
+  },
+  chmod: {
+    run: fsHandlers.chmod,
+    demand: ({ path }) => [at("chmod", path, Last.Follow)],
+    asks: "fs `chmod`",
+  },
+  chown: {
+    run: fsHandlers.chown,
+    demand: ({ path, follow }) => [at("chown", path, object(follow))],
+    asks: "fs `chown`",
+  },
+  utimes: {
+    run: fsHandlers.utimes,
+    demand: ({ path, follow }) => [at("utimes", path, object(follow))],
+    asks: "fs `utimes`",
+  },
+  mkdtemp: {
+    run: fsHandlers.mkdtemp,
+    demand: ({ prefix }) => [at("mkdir", prefix && temporaryName(prefix), Last.Entry)],
+    asks: "fs `mkdir` of the name made",
+  },
+  statfs: {
+    run: fsHandlers.statfs,
+    demand: ({ path }) => [at("stat", path, Last.Follow)],
+    asks: "fs `stat`",
+    support: "partial",
+    note: "of the file system in memory or the mount, never of the host",
+  },
+  watch: {
+    run: fsHandlers.watch,
+    demand: ({ path }) => [at("stat", path, Last.Follow), at("readdir", path, Last.Follow)],
+    asks: "fs `stat` and `readdir`",
+    support: "partial",
+    note: "no rename cookies; a mount reports what inotify tells",
+  },
+  unwatch: { run: fsHandlers.unwatch },
+  moduleStat: {
+    run: fsHandlers.moduleStat,
+    demand: ({ path }) => [at("stat", path, Last.Follow)],
+    asks: "fs `stat`",
+    whenDenied: () => ({ kind: -Errno.EACCES, near: nothing }),
+    // Only the path itself was judged, not its neighbours.
+    whenJudged: (result) => ({ ...result, near: nothing }),
+  },
+  packageScope: {
+    run: fsHandlers.packageScope,
+    asks: "fs `read` of what it found",
+    found: {
+      demand: ({ path }) => (path === "" ? [] : [at("read", path, Last.Follow)]),
+      none: () => ({ path: "", data: nothing }),
+    },
+  },
+  readPackage: {
+    run: fsHandlers.readPackage,
+    demand: ({ path }) => [at("read", path, Last.Follow)],
+    asks: "fs `read`",
+    whenDenied: () => ({ found: false, data: nothing }),
+  },
+
+  socket: { run: netHandlers.socket, support: "partial", note: "TCP, UDP and Unix streams" },
+  bind: {
+    run: netHandlers.bind,
+    asks: "fs `write` of a Unix path; network `listen` for datagrams",
+    support: "partial",
+    note: "loopback and unspecified addresses only",
+  },
+  listen: { run: netHandlers.listen, asks: "network `listen`" },
+  accept: { run: netHandlers.accept },
+  connect: {
+    run: netHandlers.connect,
+    asks: "network `http` of the address under each of its names; fs `write` of a Unix path",
+    support: "partial",
+    note: "a datagram socket only remembers its peer",
+  },
+  socketNames: { run: netHandlers.socketNames },
+  resolve: { run: netHandlers.resolve, asks: "network `dns`" },
+  nameOf: { run: netHandlers.nameOf, asks: "network `dns`" },
+  dnsQuery: {
+    run: netHandlers.dnsQuery,
+    asks: "network `dns`",
+    support: "partial",
+    note: "the record types of node:dns",
+  },
+  sendTo: { run: netHandlers.sendTo, asks: "network `http`, as `connect`" },
+  receiveFrom: { run: netHandlers.receiveFrom },
+
+  pipe: { run: descriptorHandlers.pipe },
+  socketpair: { run: descriptorHandlers.socketpair },
+  dup: { run: descriptorHandlers.dup },
+  shutdown: { run: descriptorHandlers.shutdown },
+  describe: { run: descriptorHandlers.describe, support: "own", note: "what a descriptor is" },
+  seek: { run: descriptorHandlers.seek, support: "partial", note: "no SEEK_DATA, no SEEK_HOLE" },
+  readLine: { run: descriptorHandlers.readLine, support: "own", note: "a line in one call" },
+  waitReadable: {
+    run: descriptorHandlers.waitReadable,
+    support: "partial",
+    note: "poll(2) of one descriptor for input",
+  },
+
+  chdir: {
+    run: processHandlers.chdir,
+    demand: ({ path }) => [at("stat", path, Last.Follow)],
+    asks: "fs `stat`",
+  },
+  getcwd: { run: processHandlers.getcwd },
+  umask: { run: processHandlers.umask },
+  kill: {
+    run: processHandlers.kill,
+    requests: ({ pid, signal }, process) => killRequests(process, pid, signal),
+    asks: "process `kill` of each target but the caller",
+  },
+  spawn: {
+    run: processHandlers.spawn,
+    asks: "fs `stat` of the directory and the file; childProcess `spawn` of each file that runs, under each of its names; env of each variable",
+    support: "own",
+    note: "fork and execvp in one",
+  },
+  wait: { run: processHandlers.wait, support: "partial", note: "one child by its pid" },
+  setProcessGroup: { run: processHandlers.setProcessGroup },
+  priority: {
+    run: processHandlers.priority,
+    requests: ({ pid, nice }, process) => priorityRequests(process, pid, nice),
+    asks: "process `inspect` of somebody else, `kill` to change it",
+    support: "partial",
+    note: "kept and reported; nobody is scheduled by it",
+  },
+  sqliteEntry: {
+    run: processHandlers.sqliteEntry,
+    support: "own",
+    note: "for the engine's database binding",
+  },
+  usage: {
+    run: processHandlers.usage,
+    support: "partial",
+    note: "times and resident memory of getrusage(2)",
+  },
+
+  callTool: {
+    run: toolHandlers.callTool,
+    requests: ({ name }, process) => toolRequests(process, name),
+    asks: "tool `invoke`",
+    support: "own",
+    note: "runs in the host",
+  },
+  describeTools: {
+    run: toolHandlers.describeTools,
+    asks: "shows what tool rules let be invoked",
+    support: "own",
+  },
+
+  threadSocket: { run: "door", support: "own", note: "the reply brings a descriptor" },
+  flowShutdown: { run: "door", note: "of a flow, behind what was written" },
+};
