@@ -423,6 +423,11 @@ export class Zygote {
     return [...this.#guests.keys()];
   }
 
+  /** Guests that live, are not reaped or are being forked. */
+  get guestCount(): number {
+    return this.#guests.size + this.#pending.size;
+  }
+
   /** What its guests are confined by; empty before it is ready. */
   get isolation(): readonly IsolationReport[] {
     return this.#isolation;
