@@ -432,16 +432,6 @@ export function parseResidentOptions(value: unknown): void {
   bagOf(value, []);
 }
 
-/** Options of a kernel of its own. */
-export function parseSidecarOptions(value: unknown): { heartbeatTimeoutMs: number | undefined } {
-  const { heartbeatTimeoutMs } = bagOf(value, ["heartbeatTimeoutMs"]);
-  const given = timeoutOf(heartbeatTimeoutMs, "heartbeatTimeoutMs");
-  // Shorter than a collection of garbage may take, it would end kernels that are well.
-  if (given !== undefined && given < 100)
-    throw invalidOption("heartbeatTimeoutMs", "is less than 100");
-  return { heartbeatTimeoutMs: given };
-}
-
 /** Options of one snippet of a resident runner; answers its timeout. */
 export function parseSnippetOptions(value: unknown): number | undefined {
   return timeoutOf(bagOf(value, ["timeout"]).timeout);
