@@ -1,7 +1,11 @@
 // Runs every tests/**/*.test.mjs under node:test; arguments narrow the list by substring.
+// What a host application does runs on the host's own Node; tests that load the kernel's or
+// the launcher's modules themselves run on the engine, as those do.
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -15,17 +19,70 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(", ")}`);
   process.exit(1);
 }
-// The host's own Node: npm puts the engine's package, which brings a `node` of its own, in front of it.
-const hostNode = process.env.npm_node_execpath ?? process.execPath;
-const { status } = spawnSync(
-  hostNode,
-  [
-    "--test",
-    "--test-timeout=300000",
-    "--test-concurrency=2",
-    "--test-reporter=spec",
-    ...files.map((file) => relative(root, join(root, file))),
-  ],
-  { cwd: root, stdio: "inherit" },
+
+const ofEngine = /^dist\/(?:kernel|sandbox|launcher)\/(?!engine\.js$)/;
+/** Whether a file, or what it imports, loads modules that only the engine can. */
+function needsEngine(file, seen = new Set()) {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  const text = readFileSync(join(root, file), "utf8");
+  const imports = [...text.matchAll(/^import\b[^"]*"(\.{1,2}\/[^"]+)"/gm)].map(([, name]) =>
+    relative(root, join(root, dirname(file), name)),
+  );
+  return imports.some(
+    (name) =>
+      ofEngine.test(name) ||
+      (name.startsWith("tests/") && existsSync(join(root, name)) && needsEngine(name, seen)),
+  );
+}
+
+const require = createRequire(import.meta.url);
+const engine = join(
+  dirname(require.resolve(`node-linux-${process.arch}/package.json`)),
+  "bin/node",
 );
-process.exit(status ?? 1);
+// npm puts the engine's package, which brings a `node` of its own, in front of the host's.
+const hostNode = process.env.npm_node_execpath ?? process.execPath;
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const scratch = mkdtempSync(join(tmpdir(), "secure-exec-tests-"));
+
+/** Runs files under one Node; adds to `counts`. Answers its exit code. */
+function run(node, some) {
+  if (some.length === 0) return 0;
+  const summary = join(scratch, "tap");
+  const { status } = spawnSync(
+    node,
+    [
+      "--test",
+      "--test-timeout=300000",
+      "--test-concurrency=2",
+      "--test-reporter=spec",
+      "--test-reporter-destination=stdout",
+      "--test-reporter=tap",
+      `--test-reporter-destination=${summary}`,
+      ...some,
+    ],
+    { cwd: root, stdio: "inherit" },
+  );
+  const said = existsSync(summary) ? readFileSync(summary, "utf8") : "";
+  const number = (name) =>
+    Number(
+      said
+        .match(new RegExp(`^# ${name} (\\d+)$`, "gm"))
+        ?.at(-1)
+        ?.split(" ")[2] ?? 0,
+    );
+  counts.passed += number("pass");
+  counts.failed += number("fail") + number("cancelled");
+  counts.skipped += number("skipped");
+  return status ?? 1;
+}
+
+const [engineFiles, hostFiles] = [
+  files.filter((file) => needsEngine(file)),
+  files.filter((file) => !needsEngine(file)),
+];
+const codes = [run(engine, engineFiles), run(hostNode, hostFiles)];
+rmSync(scratch, { recursive: true, force: true });
+console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(codes.find((code) => code !== 0) ?? (counts.failed > 0 ? 1 : 0));

@@ -92,6 +92,114 @@ test("every file has a rule and imports only what it allows", () => {
   assert.ok(checked > 100);
 });
 
+/** Modules whose values a text needs when it is loaded: what is only a type is no import then. */
+function valueImportsOf(text) {
+  const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  const named = /^\s*(?:import|export)\b([^;"'`]*?)\bfrom\s*["']([^"']+)["']/gm;
+  const bare = /^\s*import\s*["']([^"']+)["']/gm;
+  const onlyTypes = (clause) => {
+    const text = clause.trim();
+    if (/^type\b/.test(text)) return true;
+    const names = /^\{([\s\S]*)\}$/.exec(text);
+    return (
+      names !== null &&
+      names[1]
+        .split(",")
+        .map((name) => name.trim())
+        .every((name) => name === "" || /^type\s/.test(name))
+    );
+  };
+  return [
+    ...[...code.matchAll(named)]
+      .filter(([, clause]) => !onlyTypes(clause))
+      .map((match) => match[2]),
+    ...[...code.matchAll(bare)].map((match) => match[1]),
+  ].filter((name) => name.startsWith("."));
+}
+
+const targetOf = (file, specifier) =>
+  relative(src, join(src, dirname(file), specifier)).replace(/\.js$/, ".ts");
+const valueGraph = new Map(
+  sources.map(({ file, text }) => [
+    file,
+    valueImportsOf(text).map((specifier) => targetOf(file, specifier)),
+  ]),
+);
+
+/** Circles of a graph: its strongly connected components of more than one node; Tarjan. */
+function circlesOf(graph) {
+  const order = new Map();
+  const low = new Map();
+  const stack = [];
+  const circles = [];
+  const visit = (node) => {
+    order.set(node, order.size);
+    low.set(node, order.get(node));
+    stack.push(node);
+    for (const next of graph.get(node) ?? []) {
+      if (!order.has(next)) visit(next);
+      if (stack.includes(next)) low.set(node, Math.min(low.get(node), low.get(next)));
+    }
+    if (low.get(node) !== order.get(node)) return;
+    const circle = stack.splice(stack.indexOf(node));
+    if (circle.length > 1) circles.push(circle.sort());
+  };
+  for (const node of graph.keys()) if (!order.has(node)) visit(node);
+  return circles;
+}
+
+test("circles are found, and types make none", () => {
+  assert.deepEqual(
+    valueImportsOf(
+      'import type { A } from "./a.js";\nimport { type B } from "./b.js";\nimport { type C, d } from "./c.js";\nimport "./e.js";\nexport * from "./f.js";',
+    ).sort(),
+    ["./c.js", "./e.js", "./f.js"],
+  );
+  const graph = new Map([
+    ["a", ["b"]],
+    ["b", ["c"]],
+    ["c", ["b", "d"]],
+    ["d", []],
+  ]);
+  assert.deepEqual(circlesOf(graph), [["b", "c"]]);
+});
+
+test("no file needs itself to be loaded", () => {
+  // The interpreter evaluates what its parts contain, and the parts call it: userland/sh is one thing in many files.
+  const circles = circlesOf(valueGraph).filter(
+    (circle) => !circle.every((file) => file.startsWith("userland/sh/")),
+  );
+  assert.deepEqual(circles, []);
+});
+
+/** Rooms of the kernel, and those whose values each may use; everybody may use limits.ts. */
+const rooms = {
+  // A flow names a descriptor's kind to the guest.
+  io: ["process/describe.ts"],
+  fs: ["io/", "machine/account.ts"],
+  net: ["io/", "fs/", "machine/account.ts"],
+  policy: ["io/", "fs/", "net/"],
+  tools: ["fs/", "machine/"],
+  machine: ["fs/", "io/", "net/", "policy/", "process/", "tools/"],
+  "guest-door": ["io/", "policy/decision.ts", "machine/account.ts"],
+  process: ["io/", "fs/", "policy/", "guest-door/", "machine/identity.ts", "machine/account.ts"],
+  syscalls: ["io/", "fs/", "net/", "policy/", "process/"],
+  "host-door": ["io/", "fs/", "net/", "machine/", "process/", "syscalls/"],
+};
+
+test("every room of the kernel uses only the rooms that it may", () => {
+  const broken = [];
+  for (const [file, targets] of valueGraph) {
+    const room = /^kernel\/([^/]+)\//.exec(file)?.[1];
+    if (room === undefined) continue;
+    const may = [`${room}/`, "limits.ts", ...(rooms[room] ?? [])].map((name) => `kernel/${name}`);
+    for (const target of targets.filter((name) => name.startsWith("kernel/")))
+      if (!may.some((allowed) => target.startsWith(allowed))) broken.push(`${file} uses ${target}`);
+    if (rooms[room] === undefined) broken.push(`${file}: no rule for its room`);
+  }
+  assert.deepEqual(broken, []);
+});
+
 /** Each package has one door. */
 const packages = [/^sdk\/tool-schema\.ts: @cfworker\/json-schema$/];
 

@@ -11,3 +11,6 @@ export const machine = Object.freeze({
   /** `process.execPath`. */
   nodePath: "/usr/local/bin/node",
 });
+
+/** Certificates of the host's choice, in PEM; there when it gave some. */
+export const hostCertificates = "/etc/ssl/certs/host.pem";

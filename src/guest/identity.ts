@@ -4,6 +4,7 @@
  * from the kernel's `StartOptions`, and what is not virtual is shut by seccomp.
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
+import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
 import { unavailable } from "./unavailable.js";
@@ -12,8 +13,8 @@ import type { KernelClient } from "./environment.js";
 /** A nice value that changes none. */
 const unchanged = 127;
 
-/** The version guests see; behaviour reference §6.1. */
-export const guestNodeVersion = "22.0.0";
+/** Before any other takes its place. */
+const engineVersion = process.versions.node;
 export const guestExecPath = machine.nodePath;
 const userName = "user";
 const homeDirectory = "/home/user";
@@ -256,8 +257,21 @@ function installDirectories(
   internalBinding("process_methods").cwd = () => process.cwd();
 }
 
-function installVersions(): void {
-  const versions = { ...process.versions, node: guestNodeVersion };
+const constant = (target: object, name: string, value: unknown): void =>
+  void Object.defineProperty(target, name, {
+    value,
+    writable: false,
+    enumerable: true,
+    configurable: true,
+  });
+
+let shownVersion = "";
+
+/** What the program is told is running: a name, for `engines` of packages; the engine is one. */
+function showVersion(version: string): void {
+  if (version === shownVersion) return;
+  shownVersion = version;
+  const versions = { ...process.versions, node: version };
   for (const name of Object.keys(versions)) {
     Object.defineProperty(versions, name, {
       writable: false,
@@ -265,15 +279,12 @@ function installVersions(): void {
       configurable: false,
     });
   }
-  const constant = (target: object, name: string, value: unknown) =>
-    Object.defineProperty(target, name, {
-      value,
-      writable: false,
-      enumerable: true,
-      configurable: true,
-    });
-  constant(process, "version", `v${guestNodeVersion}`);
+  constant(process, "version", `v${version}`);
   constant(process, "versions", versions);
+}
+
+function installVersions(): void {
+  showVersion(defaultNodeVersion);
   constant(process, "release", { name: "node", sourceUrl: "", headersUrl: "" });
   Object.defineProperty(process, "execPath", {
     value: guestExecPath,
@@ -321,6 +332,8 @@ export function assumeSharedIdentity(shared: SharedIdentity): void {
   start = shared.start;
   startedAtNs = shared.startedAtNs;
   const options = start;
+  const { nodeVersion } = options.jsRuntime;
+  showVersion(nodeVersion === engineNodeVersion ? engineVersion : nodeVersion);
   Object.defineProperty(process, "pid", {
     value: options.pid,
     writable: false,

@@ -3,6 +3,7 @@
  * every main thread forked from it, and that of each worker. Nothing of a program
  * has run in the thread; nothing here protects anything.
  */
+import { installCertificates } from "./bindings/certificates.js";
 import { installCares } from "./bindings/cares.js";
 import { installDiagnostics } from "./bindings/diagnostics.js";
 import { denyBindings } from "./bindings/denied.js";
@@ -92,6 +93,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installReport(environment);
   installDiagnostics(environment);
   installSqlite(environment);
+  installCertificates(environment);
   installEnvFiles(environment);
   denyBindings(internalBinding);
   return {

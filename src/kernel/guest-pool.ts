@@ -28,6 +28,9 @@ export const pool = new GuestPool({
   aheadTarget: 3,
   parallelForks: 2,
   refillDelayMs: 10,
+  // What all guests of one zygote have in common, such as addresses, is in use for no longer.
+  recycleForks: 10_000,
+  recycleMs: 6 * 60 * 60 * 1000,
 });
 // Its failure is reported to whoever awaits the start.
 pool.start().catch(() => undefined);

@@ -38,6 +38,7 @@ export const zygoteFlags: readonly string[] = Object.freeze([
 
 /** Guest modules with functions that run in every guest and that the rehearsal cannot run. */
 const eagerModules: readonly string[] = [
+  "guest/first-callback",
   "guest/leaving",
   "launcher/zygote/lock-down",
   "launcher/zygote/main",
@@ -311,6 +312,7 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
+const reapIntervalMs = 20;
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
 /** How long a forked guest may take until it is locked down and says so. */
@@ -338,6 +340,11 @@ export interface ZygoteOptions {
   reaped: () => void;
   /** Its heap has changed: `measure`, called while it has no guests, makes later forks cheaper. */
   stale: () => void;
+}
+
+/** Waits for a child that is ending, without making anybody else wait: all of its namespace goes first. */
+function reap(pid: number): void {
+  if (libc.waitpid(pid, libc.WNOHANG) === 0) setTimeout(() => reap(pid), reapIntervalMs);
 }
 
 export class Zygote {
@@ -421,6 +428,11 @@ export class Zygote {
 
   get guestPids(): number[] {
     return [...this.#guests.keys()];
+  }
+
+  /** Guests that live, are not reaped or are being forked. */
+  get guestCount(): number {
+    return this.#guests.size + this.#pending.size;
   }
 
   /** What its guests are confined by; empty before it is ready. */
@@ -577,7 +589,7 @@ export class Zygote {
     if (this.#firstPid !== 0) {
       // It ends by itself when the zygote does; libuv knows nothing of it.
       libc.kill(this.#firstPid, libc.SIGKILL);
-      libc.waitpid(this.#firstPid, 0);
+      reap(this.#firstPid);
     }
     for (const fork of this.#pending.values()) {
       libc.close(fork.socket);

@@ -20,6 +20,9 @@ export interface PoolOptions {
   parallelForks: number;
   /** How long a replacement waits for the program to end that took a guest. */
   refillDelayMs: number;
+  /** After so many forks, or so long, a zygote is replaced while it still serves. */
+  recycleForks: number;
+  recycleMs: number;
 }
 
 export type Waiter = (guest: Guest | undefined, reason: string) => void;
@@ -39,6 +42,12 @@ export class GuestPool {
   /** The zygote wants a moment without guests; it has it and is not to be asked for any. */
   #stale = false;
   #measuring = false;
+  /** The next zygote, on its way up. */
+  #successor: Zygote | undefined;
+  /** Former zygotes whose last guest has not ended. */
+  readonly #retired = new Set<Zygote>();
+  #forks = 0;
+  #servesSinceMs = 0;
   /** Guests that were ended for it and are not reaped yet. */
   #dropped = 0;
 
@@ -64,7 +73,8 @@ export class GuestPool {
   }
 
   get guestPids(): number[] {
-    return this.#zygote?.guestPids ?? [];
+    const zygotes = [...this.#retired, ...(this.#zygote === undefined ? [] : [this.#zygote])];
+    return zygotes.flatMap(({ guestPids }) => guestPids);
   }
 
   /** Starts the zygote; resolves when it can fork. */
@@ -104,33 +114,87 @@ export class GuestPool {
 
   #ensureZygote(): Zygote {
     if (this.#zygote !== undefined) return this.#zygote;
-    const zygote = new Zygote({
-      enginePath: this.#options.enginePath,
-      bundlePath: this.#options.bundlePath,
-      programsPath: this.#options.programsPath,
-      lost: (reason) => this.#onLost(zygote, reason),
-      reaped: () => this.#fill(),
-      stale: () => {
-        this.#stale = true;
-        this.#fill();
-      },
-    });
+    const zygote = this.#startZygote();
     this.#zygote = zygote;
     this.#zygoteReady = false;
     zygote.ready.then(
-      () => {
-        this.#zygoteReady = true;
-        this.#isolation = zygote.isolation;
-        this.#failures = 0;
-        if (this.#typeScript) zygote.warmTypeScript();
-        this.#fill();
-      },
+      () => this.#serveFrom(zygote),
       () => undefined,
     );
     return zygote;
   }
 
+  #startZygote(): Zygote {
+    const zygote: Zygote = new Zygote({
+      enginePath: this.#options.enginePath,
+      bundlePath: this.#options.bundlePath,
+      programsPath: this.#options.programsPath,
+      lost: (reason) => this.#onLost(zygote, reason),
+      reaped: () => (this.#retired.has(zygote) ? this.#endRetired(zygote) : this.#fill()),
+      stale: () => {
+        if (this.#zygote !== zygote) return;
+        this.#stale = true;
+        this.#fill();
+      },
+    });
+    return zygote;
+  }
+
+  /** It is ready and the one that forks from now on. */
+  #serveFrom(zygote: Zygote): void {
+    this.#zygoteReady = true;
+    this.#isolation = zygote.isolation;
+    this.#failures = 0;
+    this.#forks = 0;
+    this.#servesSinceMs = performance.now();
+    if (this.#typeScript) zygote.warmTypeScript();
+    this.#fill();
+  }
+
+  /** Starts the next zygote beside the one that has served long enough; that one serves until it is ready. */
+  #recycle(): void {
+    const { recycleForks, recycleMs } = this.#options;
+    const old = performance.now() - this.#servesSinceMs > recycleMs;
+    if (this.#successor !== undefined || (this.#forks < recycleForks && !old)) return;
+    const successor = this.#startZygote();
+    this.#successor = successor;
+    successor.ready.then(
+      () => {
+        if (this.#successor === successor) this.#succeed(successor);
+      },
+      () => undefined,
+    );
+  }
+
+  #succeed(successor: Zygote): void {
+    const former = this.#zygote;
+    this.#successor = undefined;
+    this.#zygote = successor;
+    // What the former still forks comes to nobody; see #onForked.
+    this.#forking = 0;
+    this.#stale = this.#measuring = false;
+    this.#dropped = 0;
+    if (former !== undefined) {
+      this.#retired.add(former);
+      for (const guest of this.#idle.splice(0)) guest.end();
+      this.#endRetired(former);
+    }
+    this.#serveFrom(successor);
+  }
+
+  /** Programs that run go on: their zygote ends with the last of them. */
+  #endRetired(zygote: Zygote): void {
+    if (zygote.guestCount === 0) zygote.kill();
+  }
+
   #onLost(zygote: Zygote, reason: string): void {
+    this.#retired.delete(zygote);
+    if (this.#successor === zygote) {
+      // The one that serves goes on for as long again.
+      this.#successor = undefined;
+      this.#forks = 0;
+      this.#servesSinceMs = performance.now();
+    }
     if (this.#zygote !== zygote) return;
     const started = this.#zygoteReady;
     this.#zygote = undefined;
@@ -157,8 +221,10 @@ export class GuestPool {
       this.#forking + this.#idle.length < this.#waiters.size + this.#options.aheadTarget
     ) {
       this.#forking++;
+      this.#forks++;
       zygote.fork((guest) => this.#onForked(zygote, guest));
     }
+    this.#recycle();
   }
 
   /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
@@ -181,7 +247,11 @@ export class GuestPool {
   }
 
   #onForked(zygote: Zygote, guest: Guest | undefined): void {
-    if (this.#zygote !== zygote) return;
+    if (this.#zygote !== zygote) {
+      guest?.end();
+      if (this.#retired.has(zygote)) this.#endRetired(zygote);
+      return;
+    }
     this.#forking--;
     if (guest === undefined) {
       if (++this.#failures > 8) {

@@ -237,6 +237,8 @@ export interface VmAccount {
   kernelBytes: number;
   kernelObjects: number;
   hostDescriptors: number;
+  /** Content of its files. */
+  fileBytes: number;
   counts: Record<string, number>;
 }
 

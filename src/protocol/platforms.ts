@@ -11,7 +11,14 @@ export type ModuleResolution = (typeof moduleResolutions)[number];
 export const timings = Object.freeze(["normal", "coarse", "frozen"] as const);
 export type Timing = (typeof timings)[number];
 
+/** What `process.version` says unless the host chose; behaviour reference §6.1. */
+export const defaultNodeVersion = "22.0.0";
+/** The version of the engine itself. */
+export const engineNodeVersion = "engine";
+
 export interface JsRuntime {
+  /** "x.y.z", or "engine". */
+  nodeVersion: string;
   platform: Platform;
   moduleResolution: ModuleResolution;
   /** Root names of built-in modules; null for all. Means something on platform node only. */

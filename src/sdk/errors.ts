@@ -83,6 +83,11 @@ export const errorTable = {
     when: "Heap, buffers and WebAssembly memory together passed the limit.",
     remedy: "Raise limits.memoryBytes, or let the program hold less in memory at once.",
   },
+  THREAD_LIMIT: {
+    message: "the program's process had more threads than it may: {why}",
+    when: "Native code of a process started more threads than the engine and its workers account for. It was ended; the result has exit code 137 and this code on stderr.",
+    remedy: "Treat the program as hostile.",
+  },
   CPU_TIME_LIMIT: {
     message: "the program used more CPU time than it may: {why}",
     when: "A program and what it started used more than limits.cpuTimeMs together. They were ended; the result has exit code 137 and this code on stderr.",

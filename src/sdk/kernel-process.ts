@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../launcher/engine.js";
 import { failure } from "./errors.js";
@@ -86,6 +86,8 @@ export class KernelProcess {
 
   #setRef(on: boolean): void {
     for (const handle of [this.#child, this.#stderr, this.socket]) {
+      // One that is gone would wait for a connection to do it.
+      if (handle instanceof Socket && handle.destroyed) continue;
       if (on) handle?.ref();
       else handle?.unref();
     }

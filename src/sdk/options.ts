@@ -6,6 +6,8 @@
  * an option with the value `undefined` counts as not given.
  * Untrusted: callers are trusted, but what they pass may come from elsewhere.
  */
+import { X509Certificate } from "node:crypto";
+import { hostCertificates } from "../abi/machine.js";
 import { parseIsolation } from "./isolation.js";
 import type { IsolationOptions } from "./isolation.js";
 import { failure, invalidOption } from "./errors.js";
@@ -69,6 +71,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Other names for `tools`. */
   bindings?: HostTools;
   hostFunctions?: HostTools;
+  /** Certificates in PEM that every program trusts beside the usual ones, as NODE_EXTRA_CA_CERTS does. */
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
@@ -120,6 +124,7 @@ const createNames = [
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "ca",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -138,6 +143,7 @@ const runNames = [
   "name",
 ];
 const permissionTimeoutMs = 10_000;
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 /** The longest delay a timer of Node takes; about 24.8 days. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
@@ -279,24 +285,52 @@ function toolsOf(given: Bag): ParsedTools {
   return parseTools(name, given[name]);
 }
 
+/** The file that programs find the certificates in; each of them is read once here. */
+function certificatesOf(value: unknown): [path: string, data: Uint8Array] | undefined {
+  if (value === undefined) return undefined;
+  const given: unknown[] = Array.isArray(value) ? value : [value];
+  const texts = given.map((entry, index) => {
+    const option = Array.isArray(value) ? `ca[${index}]` : "ca";
+    const text = Buffer.from(bytesOf(option, entry)).toString("utf8");
+    const found = text.match(pemCertificate) ?? [];
+    if (found.length === 0) throw invalidOption(option, "holds no certificate in PEM");
+    for (const one of found) {
+      try {
+        void new X509Certificate(one);
+      } catch {
+        throw invalidOption(option, "holds a certificate that cannot be read");
+      }
+    }
+    return found.join("\n");
+  });
+  return [hostCertificates, Buffer.from(`${texts.join("\n")}\n`)];
+}
+
 export function parseCreateOptions(value: unknown): CreateOptions {
   const given = bagOf(value, createNames, plannedNames);
   const toolsGiven = toolNames.some((name) => given[name] !== undefined);
   const { files = {}, sidecar } = given;
+  const certificates = certificatesOf(given.ca);
   if (!isRecord(files)) throw invalidOption("files", "must be an object of guest paths");
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
   return {
-    env: envOf(given.env),
+    env: {
+      ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: hostCertificates }),
+      ...envOf(given.env),
+    },
     cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
-    files: Object.entries(files).map(([path, data]) => {
-      const option = `files[${JSON.stringify(path)}]`;
-      const absolute = absolutePathOf(option, path);
-      if (absolute.endsWith("/") || /\/\.\.?$/.test(absolute))
-        throw invalidOption(option, "must name a file");
-      return [absolute, bytesOf(option, data)];
-    }),
+    files: [
+      ...(certificates === undefined ? [] : [certificates]),
+      ...Object.entries(files).map(([path, data]): [string, Uint8Array] => {
+        const option = `files[${JSON.stringify(path)}]`;
+        const absolute = absolutePathOf(option, path);
+        if (absolute.endsWith("/") || /\/\.\.?$/.test(absolute))
+          throw invalidOption(option, "must name a file");
+        return [absolute, bytesOf(option, data)];
+      }),
+    ],
     mounts: mountsOf(given.mounts, given.nodeModules, given.commandsDir),
     sidecar,
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
@@ -396,16 +430,6 @@ export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
 /** Options of a resident runner: none exist yet. */
 export function parseResidentOptions(value: unknown): void {
   bagOf(value, []);
-}
-
-/** Options of a kernel of its own. */
-export function parseSidecarOptions(value: unknown): { heartbeatTimeoutMs: number | undefined } {
-  const { heartbeatTimeoutMs } = bagOf(value, ["heartbeatTimeoutMs"]);
-  const given = timeoutOf(heartbeatTimeoutMs, "heartbeatTimeoutMs");
-  // Shorter than a collection of garbage may take, it would end kernels that are well.
-  if (given !== undefined && given < 100)
-    throw invalidOption("heartbeatTimeoutMs", "is less than 100");
-  return { heartbeatTimeoutMs: given };
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

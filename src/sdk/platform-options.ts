@@ -1,10 +1,16 @@
 /**
  * Owns the options that choose what a program's realm holds: `platform`,
- * `moduleResolution`, `allowedBuiltins`, `timing`; alone or inside `jsRuntime`.
+ * `moduleResolution`, `allowedBuiltins`, `timing`, `nodeVersion`; alone or inside `jsRuntime`.
  * Nothing here is untrusted.
  */
 import { builtinModules } from "node:module";
-import { moduleResolutions, platforms, timings } from "../protocol/platforms.js";
+import {
+  defaultNodeVersion,
+  engineNodeVersion,
+  moduleResolutions,
+  platforms,
+  timings,
+} from "../protocol/platforms.js";
 import type { JsRuntime, ModuleResolution, Platform, Timing } from "../protocol/platforms.js";
 import { invalidOption } from "./errors.js";
 
@@ -17,9 +23,20 @@ export interface JsRuntimeOptions {
   allowedBuiltins?: readonly string[];
   /** How clocks run: normally (default), in steps of a millisecond, or not at all. */
   timing?: Timing;
+  /**
+   * What `process.version` and `process.versions.node` say: "x.y.z", or "engine" for the version that runs, for
+   * packages whose `engines` refuse the default "22.0.0". It is a name only: the engine is the same.
+   */
+  nodeVersion?: string;
 }
 
-export const jsRuntimeKeys = ["platform", "moduleResolution", "allowedBuiltins", "timing"] as const;
+export const jsRuntimeKeys = [
+  "platform",
+  "moduleResolution",
+  "allowedBuiltins",
+  "timing",
+  "nodeVersion",
+] as const;
 
 function oneOf<T extends string>(
   option: string,
@@ -48,7 +65,15 @@ function builtinsOf(option: string, value: unknown): string[] | null {
   });
 }
 
-/** Reads the four keys from `given`, and from its `jsRuntime`, in which they may not be repeated. */
+function versionOf(option: string, value: unknown): string {
+  if (value === undefined) return defaultNodeVersion;
+  if (value === engineNodeVersion) return value;
+  const isVersion = typeof value === "string" && /^\d{1,4}\.\d{1,4}\.\d{1,4}$/.test(value);
+  if (!isVersion) throw invalidOption(option, 'must be "x.y.z" or "engine"');
+  return value;
+}
+
+/** Reads the keys from `given`, and from its `jsRuntime`, in which they may not be repeated. */
 export function parseJsRuntime(given: Readonly<Record<string, unknown>>): JsRuntime {
   const { jsRuntime = {} } = given;
   if (typeof jsRuntime !== "object" || jsRuntime === null || Array.isArray(jsRuntime))
@@ -69,6 +94,7 @@ export function parseJsRuntime(given: Readonly<Record<string, unknown>>): JsRunt
   if (highResolutionTime !== undefined && typeof highResolutionTime !== "boolean")
     throw invalidOption("jsRuntime.highResolutionTime", "must be a boolean");
   return {
+    nodeVersion: versionOf(...pick("nodeVersion")),
     platform: oneOf(...pick("platform"), platforms, "node"),
     moduleResolution: oneOf(...pick("moduleResolution"), moduleResolutions, "node"),
     allowedBuiltins: builtinsOf(...pick("allowedBuiltins")),

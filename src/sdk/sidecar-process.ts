@@ -4,9 +4,8 @@
  * and again after it was lost.
  * Untrusted: nothing.
  */
-import { failure } from "./errors.js";
+import { failure, invalidOption } from "./errors.js";
 import { KernelConnection, defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
-import { parseSidecarOptions } from "./options.js";
 
 export interface SidecarProcessOptions {
   /**
@@ -14,6 +13,24 @@ export interface SidecarProcessOptions {
    * and everything on it rejects with KERNEL_UNRESPONSIVE. 5000 by default, 100 to 2147483647.
    */
   heartbeatTimeoutMs?: number;
+}
+
+/** Shorter than a collection of garbage may take, it would end kernels that are well. */
+const leastHeartbeatMs = 100;
+const longestHeartbeatMs = 2 ** 31 - 1;
+
+function heartbeatOf(options: SidecarProcessOptions = {}): number {
+  if (typeof options !== "object" || options === null)
+    throw invalidOption("options", "must be an object");
+  const { heartbeatTimeoutMs = defaultHeartbeatTimeoutMs, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw invalidOption(unknown, "is not a known option");
+  if (typeof heartbeatTimeoutMs !== "number" || !(heartbeatTimeoutMs >= leastHeartbeatMs))
+    throw invalidOption(
+      "heartbeatTimeoutMs",
+      `must be a number of milliseconds from ${leastHeartbeatMs} on`,
+    );
+  return Math.min(heartbeatTimeoutMs, longestHeartbeatMs);
 }
 
 class KernelSlot {
@@ -77,7 +94,7 @@ export class SidecarProcess {
    * Throws INVALID_OPTION.
    */
   constructor(options?: SidecarProcessOptions) {
-    this.#slot = new KernelSlot(parseSidecarOptions(options).heartbeatTimeoutMs);
+    this.#slot = new KernelSlot(heartbeatOf(options));
     this.#slot.connection().catch(() => {});
   }
 

@@ -10,8 +10,8 @@ const limitMs = 1000;
 const boundMs = 10_000;
 const forever = `console.log("up"); setInterval(() => {}, 1000);`;
 
-async function own() {
-  const sidecar = new SidecarProcess({ heartbeatTimeoutMs: limitMs });
+async function own(heartbeatTimeoutMs = limitMs) {
+  const sidecar = new SidecarProcess({ heartbeatTimeoutMs });
   const rt = await NodeRuntime.create({ sidecar });
   return { sidecar, rt };
 }
@@ -69,7 +69,7 @@ it("a host that is busy for longer than the limit loses no kernel", options, asy
 });
 
 it("a stopped zygote is replaced; a program's timeout holds meanwhile", options, async () => {
-  const { sidecar, rt } = await own();
+  const { sidecar, rt } = await own(5000);
   const { zygote } = tree();
   process.kill(zygote, "SIGSTOP");
   const results = await Promise.allSettled(

@@ -22,6 +22,7 @@ test("defaults", () => {
       mounts: [],
       sidecar: undefined,
       loopbackExemptPorts: [],
+      isolation: [],
       onBootTiming: undefined,
       permissions: {
         policies: {
@@ -42,6 +43,7 @@ test("defaults", () => {
         moduleResolution: "node",
         allowedBuiltins: null,
         timing: "normal",
+        nodeVersion: "22.0.0",
       },
     },
   );

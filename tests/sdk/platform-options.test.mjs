@@ -7,6 +7,7 @@ const defaults = {
   moduleResolution: "node",
   allowedBuiltins: null,
   timing: "normal",
+  nodeVersion: "22.0.0",
 };
 
 test("alone or inside jsRuntime", () => {
@@ -31,6 +32,7 @@ test("what is unknown is refused by name", () => {
     [{ platform: "deno" }, "platform"],
     [{ moduleResolution: "bundler" }, "moduleResolution"],
     [{ timing: "slow" }, "timing"],
+    [{ nodeVersion: "22" }, "nodeVersion"],
     [{ allowedBuiltins: "fs" }, "allowedBuiltins"],
     [{ allowedBuiltins: ["fs", "fz"] }, "allowedBuiltins[1]"],
     [{ allowedBuiltins: ["_http_agent"] }, "allowedBuiltins[0]"],

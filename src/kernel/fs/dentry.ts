@@ -120,7 +120,7 @@ export function addLink(
 /** Enters a name whose quota has been taken. */
 function attach(sb: SuperBlock, parent: MemoryDirectory, name: string, inode: Inode): void {
   const key = detached(name);
-  parent.entries.set(key, inode);
+  parent.enter(key, inode);
   if (inode instanceof Directory) {
     inode.parent = parent;
     inode.name = key;
@@ -135,7 +135,7 @@ export function remove(sb: SuperBlock, parent: Directory, name: string, inode: I
   if (inode.mountRoot) return -Errno.EBUSY;
   if (parent instanceof ExternalDirectory)
     return parent.removeEntry(name, inode instanceof Directory);
-  inMemory(parent).entries.delete(name);
+  inMemory(parent).drop(name);
   sb.quota.giveName();
   if (inode instanceof Directory) {
     inode.nlink = 0;
@@ -159,7 +159,7 @@ export function move(
   newName: string,
   inode: Inode,
 ): void {
-  from.entries.delete(oldName);
+  from.drop(oldName);
   if (inode instanceof Directory) from.nlink--;
   else inode.nlink--;
   sb.watches.renamed(from, oldName);

@@ -219,8 +219,23 @@ export abstract class Directory extends Inode {
   abstract list(): DirectoryEntry[] | Failure;
 }
 
+const noEntries: ReadonlyMap<string, Inode> = new Map();
+
 export class MemoryDirectory extends Directory {
-  readonly entries = new Map<string, Inode>();
+  /** Made with the first name: most directories of a deep tree have none or one. */
+  #entries: Map<string, Inode> | undefined;
+
+  get entries(): ReadonlyMap<string, Inode> {
+    return this.#entries ?? noEntries;
+  }
+
+  enter(name: string, inode: Inode): void {
+    (this.#entries ??= new Map()).set(name, inode);
+  }
+
+  drop(name: string): void {
+    this.#entries?.delete(name);
+  }
 
   lookup(name: string): Inode | undefined {
     return this.entries.get(name);

@@ -166,9 +166,9 @@ export class HostHandlers {
       rssBytes: process.memoryUsage.rss(),
       ...totalUsage(),
       accounts: Object.fromEntries(
-        Array.from(this.#vms, ([vm, { account }]) => [
+        Array.from(this.#vms, ([vm, { account, fs }]) => [
           vm,
-          { ...account.usage, counts: account.counts },
+          { ...account.usage, fileBytes: fs.usage().bytes, counts: account.counts },
         ]),
       ),
       guestPids: pool.guestPids,

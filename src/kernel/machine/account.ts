@@ -62,8 +62,6 @@ const kinds = {
   unread: { bytes: 256 },
   /** Output on its way to the host; bytes: the data. */
   output: { bytes: 256 },
-  /** What `__return` was given; bytes: its JSON. */
-  returned: { bytes: 0 },
 } as const satisfies Record<string, KindSpec>;
 
 export type Kind = keyof typeof kinds;

@@ -408,11 +408,7 @@ export class Network implements SocketTable, UdpTable {
       // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
       // what opens the range. No address: to a policy a loopback address is the VM's own.
       const { address: _own, ...outward } = { ...request, loopback: false };
-      const others = names.filter((name) => name !== "localhost");
-      if (names.length === 0) others.push(plain.address);
-      return this.#judged({ ...outward, hostname: "localhost", names: others }, () =>
-        this.#leave(socket, plain, port),
-      );
+      return this.#judged(outward, () => this.#leave(socket, plain, port));
     }
     return this.#judged(request, () => {
       const found = this.#listenerAt(ip, port);

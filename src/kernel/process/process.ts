@@ -23,6 +23,7 @@ import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { describeDeath } from "./death.js";
+import { nativeWatch } from "./native-watch.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
@@ -69,6 +70,7 @@ export interface ProcessSettings {
 }
 
 const nothing = new Uint8Array(0);
+const noRoomForValue = "the machine holds too much; limits.kernelBytes allows more";
 const zombieNameChars = 256;
 const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
@@ -156,6 +158,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.budget.join(this, guest.pid);
+    nativeWatch.join(this, guest.pid, this.vm.limits);
     this.startOptions = options;
     this.#door = this.#openDoor(guest);
     this.#door.tell("start", { options: JSON.stringify(options), source });
@@ -270,11 +273,12 @@ export class Process {
       case "returnValue":
         if (args.json.byteLength > limits.returnValueBytes)
           throw new MalformedMessage("returned value is too large");
-        this.#value = Buffer.from(args.json);
-        this.#returned = { returned: "json" };
+        this.#returned = this.#keepValue(args.json)
+          ? { returned: "json" }
+          : { returned: "failure", returnPath: "", returnReason: noRoomForValue };
         return;
       case "returnFailure":
-        this.#value = nothing;
+        this.#keepValue(nothing);
         this.#returned = {
           returned: "failure",
           returnPath: args.path.slice(0, 1024),
@@ -317,6 +321,14 @@ export class Process {
     else stream?.write(text);
   }
 
+  /** The last value counts, and only whom the host started has one; false when the machine holds too much. */
+  #keepValue(json: Uint8Array): boolean {
+    this.account.shrink(this.#value.byteLength);
+    const kept = this.#sink !== undefined && this.account.grow(json.byteLength);
+    this.#value = kept ? Buffer.from(json) : nothing;
+    return kept || this.#sink === undefined;
+  }
+
   #finish(end: Ending): void {
     if (this.ended) return;
     this.#used ??= nothingUsed;
@@ -325,10 +337,12 @@ export class Process {
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
     this.budget.leave(this);
+    nativeWatch.leave(this);
     this.watches.close();
     this.descriptors.closeAll();
     this.vm.processEnded(this);
     this.exited.wakeAll();
     this.#sink?.ended({ ...end, ...this.#returned }, this.#value);
+    this.#keepValue(nothing);
   }
 }

@@ -71,7 +71,9 @@ const maxTimeMs = 8.64e15;
 /** Reads up to this size are allocated as announced; larger ones are measured against the file first. */
 const smallReadBytes = 64 * 1024;
 const maxPosition = 2 ** 63;
-const copyChunkBytes = 1024 * 1024;
+const copyChunkBytes = 256 * 1024;
+/** Of all copies: none keeps anything in it from one step to the next. */
+const copyBuffer = Buffer.allocUnsafeSlow(copyChunkBytes);
 
 /** Indexed by Linux' DT_* numbers. */
 const uvDirentOfLinux: readonly number[] = (() => {
@@ -214,14 +216,29 @@ function writeStream(
   return mapped;
 }
 
-/** Up to one transfer from the current position; `more` unless the end was seen. */
-export function readRest(file: OpenFile): { data: Buffer; more: boolean } | number {
+/**
+ * What large reads of guests read into: a reply is made of it before the next call runs. Memory of
+ * their own would be garbage at once, faster than it is collected.
+ */
+let transferMemory: Buffer | undefined;
+
+function transferBuffer(bytes: number): Buffer {
+  if (bytes <= smallReadBytes) return Buffer.allocUnsafeSlow(bytes);
+  transferMemory ??= Buffer.allocUnsafeSlow(fsLimits.transferBytes);
+  return transferMemory.subarray(0, bytes);
+}
+
+/** Up to one transfer from the current position, into what `memory` gives; `more` unless the end was seen. */
+export function readRest(
+  file: OpenFile,
+  memory: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+): { data: Buffer; more: boolean } | number {
   const stat = file.stat();
   if (isDirectory(stat)) return -Errno.EISDIR;
   const rest = stat.size - file.position;
   const sized = isRegular(stat) && rest > 0;
   const wanted = sized ? Math.min(rest, fsLimits.transferBytes) : smallReadBytes;
-  const buffer = Buffer.allocUnsafeSlow(wanted);
+  const buffer = memory(wanted);
   const size = file.read(buffer, -1);
   if (size < 0) return size;
   return { data: buffer.subarray(0, size), more: sized ? size > 0 && size < rest : size > 0 };
@@ -259,14 +276,13 @@ function* piecesOf(source: OpenFile, size: number): Generator<[at: number, bytes
  */
 function* copyContent(source: OpenFile, target: OpenFile, size: number): Steps<0> {
   if (size === 0) return 0;
-  const buffer = Buffer.allocUnsafeSlow(Math.min(copyChunkBytes, size));
-  if (target.isDevice) return Math.min(0, target.write(buffer, -1));
+  if (target.isDevice) return Math.min(0, target.write(copyBuffer.subarray(0, size), -1));
   for (const [at, bytes] of piecesOf(source, size)) {
-    const read = source.read(buffer.subarray(0, bytes), at);
+    const read = source.read(copyBuffer.subarray(0, bytes), at);
     if (read < 0) return read;
     // It has become shorter meanwhile.
     if (read === 0) break;
-    const failure = writeAll(target, buffer.subarray(0, read), at);
+    const failure = writeAll(target, copyBuffer.subarray(0, read), at);
     if (failure < 0) return failure;
     yield;
   }
@@ -385,7 +401,7 @@ export const fsHandlers: FsHandlers = {
       // One byte stays, so that a bad descriptor or a directory still answers with its own error.
       if (isRegular(stat)) wanted = Math.min(wanted, Math.max(1, stat.size - from));
     }
-    const buffer = Buffer.allocUnsafeSlow(wanted);
+    const buffer = transferBuffer(wanted);
     const size = file.read(buffer, position);
     return size < 0 ? size : { data: buffer.subarray(0, size) };
   },
@@ -468,7 +484,7 @@ export const fsHandlers: FsHandlers = {
       }));
     }
     const file = fileOf(process, fd);
-    return typeof file === "number" ? file : readRest(file);
+    return typeof file === "number" ? file : readRest(file, transferBuffer);
   },
 
   readFile(process, { path, flags }) {
@@ -477,7 +493,7 @@ export const fsHandlers: FsHandlers = {
     const file = process.descriptors.file(fd);
     // A stream's content comes when it comes: `readFd` waits for it.
     if (file === undefined) return { data: new Uint8Array(0), more: true, fd };
-    const part = readRest(file);
+    const part = readRest(file, transferBuffer);
     if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
     process.descriptors.close(fd);
     return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };

@@ -6,6 +6,7 @@
  * Invariants: only texts written here run; no random number is drawn; afterwards
  * no handle, descriptor, global or module of a rehearsal is left.
  */
+import { defaultNodeVersion } from "../../protocol/platforms.js";
 import { Channel } from "../../guest/channel.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { guestWire } from "../../protocol/guest-calls.js";
@@ -41,6 +42,7 @@ const options: StartOptions = {
   startedAtMs: 0,
   machineUptimeMs: 0,
   jsRuntime: {
+    nodeVersion: defaultNodeVersion,
     platform: "node",
     moduleResolution: "node",
     allowedBuiltins: null,

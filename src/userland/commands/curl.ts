@@ -1,6 +1,7 @@
 /** Owns `curl`, for http and https over Node's own clients. */
 import * as http from "node:http";
 import * as https from "node:https";
+import { fileURLToPath } from "node:url";
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../command.js";
 import { errorCode, errorText } from "../support/errors.js";
 import { parseOptions, type Options } from "../support/options.js";
@@ -11,7 +12,7 @@ const maxRedirects = 50;
 export const main: Command = async (context) => {
   const options = parseOptions(
     context,
-    "sSfX:d:H:o:OLiIw:u:A:e:kvGm:b:c:T:F:gN#:x:0146r:j",
+    "sSfX:d:D:H:o:OLiIw:u:A:e:kvGm:b:c:T:F:gN#x:0146r:j",
     {
       silent: "s",
       "show-error": "S",
@@ -56,6 +57,21 @@ export const main: Command = async (context) => {
       "progress-bar": "#",
       globoff: "g",
       "range=": "r",
+      "dump-header=": "D",
+      "noproxy=": "noproxy",
+      "proxy=": "x",
+      "cacert=": "cacert",
+      "cookie-jar=": "c",
+      "fail-early": "failEarly",
+      "location-trusted": "L",
+      http1: "h1",
+      "http1.0": "h1",
+      http2: "h2",
+      ipv4: "4",
+      ipv6: "6",
+      "remote-time": "remoteTime",
+      "tlsv1.2": "tls",
+      "proto=": "proto",
     },
     { status: 2 },
   );
@@ -194,6 +210,7 @@ class Transfer {
     } catch {
       return this.#fail(3, "URL using bad/illegal format or missing URL");
     }
+    if (url.protocol === "file:") return this.#local(url);
     if (url.protocol !== "http:" && url.protocol !== "https:") {
       return this.#fail(
         1,
@@ -229,6 +246,7 @@ class Transfer {
         const response = await this.#request(url, method, body);
         const { location } = response.headers;
         const code = response.statusCode ?? 0;
+        this.#dumpHead(response);
         if (options.has("i", "I")) this.#emit(Buffer.from(headerText(response)));
         if (options.has("L") && location !== undefined && code >= 300 && code < 400) {
           response.resume();
@@ -262,6 +280,36 @@ class Transfer {
       if (this.#fd >= 0) this.context.fs.closeSync(this.#fd);
     }
   }
+
+  /** A file of the machine. */
+  #local(url: URL): number {
+    this.#effective = url.href;
+    const path = fileURLToPath(url);
+    try {
+      this.#emit(this.context.fs.readFileSync(path));
+    } catch (error) {
+      errorText(error);
+      return this.#fail(37, `Couldn't open file ${path}`);
+    } finally {
+      if (this.#fd >= 0) this.context.fs.closeSync(this.#fd);
+    }
+    this.#finish(undefined);
+    return 0;
+  }
+
+  /** -D: the head of every answer, also of redirects. */
+  #dumpHead(response: http.IncomingMessage): void {
+    const path = this.options.get("D");
+    if (path === undefined) return;
+    const text = headerText(response);
+    this.#headBytes += text.length;
+    if (path === "-") return this.context.write(text);
+    this.context.fs.writeFileSync(path, text, { flag: this.#dumped ? "a" : "w" });
+    this.#dumped = true;
+  }
+
+  #dumped = false;
+  #headBytes = 0;
 
   #networkFailure(url: URL, error: unknown): number {
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
@@ -303,6 +351,16 @@ class Transfer {
   ): Promise<http.IncomingMessage> {
     const { options, context } = this;
     return new Promise((resolve, reject) => {
+      const file = options.get("cacert");
+      let authorities: Buffer | undefined;
+      try {
+        authorities = file === undefined ? undefined : context.fs.readFileSync(file);
+      } catch {
+        context.writeError(
+          `curl: (77) error setting certificate verify locations:  CAfile: ${file} CApath: none\n`,
+        );
+        throw new CommandExit(77);
+      }
       const client = url.protocol === "https:" ? https : http;
       const headers = this.#headers(body);
       const auth =
@@ -315,6 +373,7 @@ class Transfer {
         agent: false,
         ...(auth === undefined ? {} : { auth }),
         ...(options.has("k") ? { rejectUnauthorized: false } : {}),
+        ...(authorities === undefined ? {} : { ca: authorities }),
       });
       if (options.has("v")) {
         const lines = Object.entries({ Host: url.host, ...headers }).map(
@@ -381,29 +440,55 @@ class Transfer {
     for await (const chunk of response) this.#emit(chunk as Buffer);
   }
 
-  #finish(response: http.IncomingMessage): void {
-    const format = this.options.get("w");
+  #finish(response: http.IncomingMessage | undefined): void {
+    let format = this.options.get("w");
     if (format === undefined) return;
+    if (format.startsWith("@")) {
+      format =
+        format === "@-"
+          ? readAll(standardInput(this.context)).toString("utf8")
+          : this.context.fs.readFileSync(format.slice(1), "utf8");
+    }
     const seconds = ((performance.now() - this.#started) / 1000).toFixed(6);
     const values: Record<string, string> = {
-      http_code: String(response.statusCode).padStart(3, "0"),
-      response_code: String(response.statusCode).padStart(3, "0"),
+      http_code: String(response?.statusCode ?? 0).padStart(3, "0"),
+      response_code: String(response?.statusCode ?? 0).padStart(3, "0"),
       size_download: String(this.#size),
-      content_type: response.headers["content-type"] ?? "",
+      content_type: response?.headers["content-type"] ?? "",
+      size_header: String(
+        response === undefined ? 0 : Math.max(this.#headBytes, headerText(response).length),
+      ),
+      num_headers: String((response?.rawHeaders.length ?? 0) / 2),
+      url: this.#effective,
+      filename_effective: this.target?.value ?? "",
+      speed_download: String(Math.round(this.#size / Math.max(Number(seconds), 1e-6))),
+      time_connect: seconds,
+      time_namelookup: seconds,
+      time_appconnect: "0.000000",
+      time_pretransfer: seconds,
+      time_redirect: "0.000000",
+      remote_ip: response?.socket.remoteAddress ?? "",
+      remote_port: String(response?.socket.remotePort ?? 0),
+      ssl_verify_result: "0",
+      errormsg: "",
       url_effective: this.#effective,
       num_redirects: String(this.#redirects),
       redirect_url:
-        response.headers.location === undefined
+        response?.headers.location === undefined
           ? ""
           : new URL(response.headers.location, this.#effective).href,
       time_total: seconds,
       time_starttransfer: seconds,
-      http_version: response.httpVersion,
+      http_version: response?.httpVersion ?? "0",
       method: this.options.get("X") ?? "GET",
       scheme: new URL(this.#effective).protocol.slice(0, -1).toUpperCase(),
       exitcode: "0",
     };
     const text = format
+      .replace(/%\{json\}/g, () => JSON.stringify(values))
+      .replace(/%header\{([^}]*)\}/g, (_, name: string) =>
+        String(response?.headers[name.toLowerCase()] ?? ""),
+      )
       .replace(/%\{(\w+)\}/g, (_, name: string) => values[name] ?? "")
       .replace(
         /\\([ntr\\])/g,

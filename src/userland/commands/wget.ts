@@ -4,7 +4,7 @@ import { parseOptions } from "../support/options.js";
 import { main as curl } from "./curl.js";
 
 export const main: Command = (context) => {
-  const options = parseOptions(context, "qO:cP:T:t:U:nv", {
+  const options = parseOptions(context, "qO:cP:T:t:U:nvSi:", {
     quiet: "q",
     "output-document=": "O",
     "directory-prefix=": "P",
@@ -16,6 +16,19 @@ export const main: Command = (context) => {
     "no-check-certificate": "k",
     "no-verbose": "q",
     continue: "c",
+    spider: "spider",
+    "server-response": "S",
+    "ca-certificate=": "ca",
+    "content-disposition": "disposition",
+    "show-progress": "progress",
+    "progress=": "progress",
+    "method=": "method",
+    "body-data=": "post",
+    "user=": "user",
+    "password=": "password",
+    "no-proxy": "noProxy",
+    "max-redirect=": "redirects",
+    "input-file=": "i",
   });
   const [url] = options.operands;
   if (url === undefined)
@@ -25,7 +38,15 @@ export const main: Command = (context) => {
     new URL(url.includes("://") ? url : `http://${url}`).pathname.split("/").at(-1) || "index.html";
   const prefix = options.get("P");
   const target = output ?? (prefix === undefined ? name : `${prefix}/${name}`);
-  const argv = ["curl", "-sSfL", "-A", options.get("U") ?? "Wget/1.21", "-o", target];
+  const spider = options.has("spider");
+  const argv = ["curl", "-sSfL", "-A", options.get("U") ?? "Wget/1.21"];
+  // Only whether it is there: its head is asked for and goes nowhere.
+  argv.push(...(spider ? ["-I", "-o", "/dev/null"] : ["-o", target]));
+  if (options.has("ca")) argv.push("--cacert", options.get("ca")!);
+  if (options.has("method")) argv.push("-X", options.get("method")!);
+  if (options.has("redirects")) argv.push("--max-redirs", options.get("redirects")!);
+  if (options.has("user"))
+    argv.push("-u", `${options.get("user")}:${options.get("password") ?? ""}`);
   for (const header of options.all("header")) argv.push("-H", header);
   if (options.has("post")) argv.push("--data-raw", options.get("post")!);
   if (options.has("k")) argv.push("-k");
@@ -38,7 +59,14 @@ export const main: Command = (context) => {
     name: "curl",
     writeError: (text: string) => context.writeError(words(text)),
   };
-  return Promise.resolve(curl(inner)).then((status) =>
-    status === 0 ? 0 : status === 22 ? 8 : status === 6 || status === 7 ? 4 : 1,
-  );
+  return Promise.resolve(curl(inner)).then((status) => {
+    if (spider && !quiet) {
+      context.writeError(
+        status === 0
+          ? "Remote file exists.\n\n"
+          : "Remote file does not exist -- broken link!!!\n\n",
+      );
+    }
+    return status === 0 ? 0 : status === 22 ? 8 : status === 6 || status === 7 ? 4 : 1;
+  });
 };

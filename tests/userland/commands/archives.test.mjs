@@ -163,3 +163,21 @@ compare("compressing as commands", [
   ["unzip missing.zip"],
   ["zip a.zip missing", { stderr: false, expect: { stdout: "", stderr: "x", status: 12 } }],
 ]);
+
+for (const [letter, tool] of [
+  ["J", "xz"],
+  ["j", "bzip2"],
+  ["z", "gzip"],
+]) {
+  test(`tar -${letter}: both ways`, { skip: !has("tar") && "tar is not installed" }, () => {
+    writeFileSync(join(folder, "packed.txt"), text);
+    assert.equal(run(["tar", `c${letter}f`, "ours.tar", "packed.txt"]).status, 0);
+    const real = spawnSync("tar", [`x${letter}Of`, "ours.tar"], { cwd: folder });
+    assert.ok(real.stdout.equals(text), real.stderr.toString());
+    spawnSync("tar", [`c${letter}f`, "theirs.tar", "packed.txt"], { cwd: folder });
+    // The format is told by its first bytes, with the letter or without.
+    for (const words of [`x${letter}Of`, "xOf"]) {
+      assert.equal(run(["tar", words, "theirs.tar"]).stdout, text.toString("latin1"), tool);
+    }
+  });
+}

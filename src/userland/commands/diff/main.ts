@@ -8,8 +8,9 @@ import { parseOptions, type Options } from "../../support/options.js";
 import { strftime } from "../../support/strftime.js";
 import { byteString, toBytes } from "../../support/text.js";
 import { changes, type Hunk } from "./compare.js";
+import { SideBySide } from "./side-by-side.js";
 
-interface Side {
+export interface Side {
   name: string;
   lines: string[];
   /** Whether the last line had its newline. */
@@ -22,7 +23,7 @@ export const main: Command = (context) => {
   const argv = context.argv.map((word) => word.replace(/^(-[a-zA-Z]*)u(\d+)$/, "$1U$2"));
   const options = parseOptions(
     { ...context, argv },
-    "abBcC:eiNnpqrsS:tTuU:wx:yEZ",
+    "abBcC:eiNnpqrsS:tTuU:wW:x:yEZ",
     {
       text: "a",
       "ignore-space-change": "b",
@@ -41,6 +42,11 @@ export const main: Command = (context) => {
       "label=": "label",
       "strip-trailing-cr": "stripCr",
       "color=?": "color",
+      "side-by-side": "y",
+      "width=": "W",
+      "left-column": "leftColumn",
+      "suppress-common-lines": "suppressCommon",
+      "expand-tabs": "t",
       normal: "normal",
       minimal: "minimal",
       "speed-large-files": "minimal",
@@ -191,6 +197,8 @@ class Differ {
           ),
       );
     }
+    const sideBySide = options.has("y") && !options.has("q");
+    if (sideBySide && hunks.length === 0) new SideBySide(context, options).print(a, b, hunks);
     if (hunks.length === 0) {
       if (options.has("s")) context.write(`Files ${first} and ${second} are identical\n`);
       return 0;
@@ -204,6 +212,10 @@ class Differ {
       return 1;
     }
     if (this.#header !== undefined) context.write(`${this.#header}\n`);
+    if (sideBySide) {
+      new SideBySide(context, options).print(a, b, hunks);
+      return 1;
+    }
     const style = options.last("u", "U", "c", "C", "normal");
     const lines = Number(options.get(style ?? "") || 3);
     if (style === "u" || style === "U") this.#unified(a, b, hunks, style === "u" ? 3 : lines);

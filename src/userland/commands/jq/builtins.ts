@@ -11,6 +11,7 @@ import {
   type Json,
   type JsonObject,
 } from "./json.js";
+import { mathematics, number } from "./mathematics.js";
 import {
   binary,
   deletePaths,
@@ -41,6 +42,20 @@ def map_values(f): .[] |= f;
 def to_entries: [keys_unsorted[] as $k | {key: $k, value: .[$k]}];
 def from_entries: reduce .[] as $x ({}; . + {($x | if type == "object" then (if has("key") then .key elif has("k") then .k elif has("name") then .name elif has("Name") then .Name elif has("Key") then .Key else null end) else . end | if type == "string" then . else tojson end): ($x | if has("value") then .value elif has("v") then .v elif has("Value") then .Value else null end)});
 def with_entries(f): to_entries | map(f) | from_entries;
+def combinations(n): . as $dot | [range(n)] | map($dot) | combinations;
+def fromstream(f): {x: null, e: false} as $init | foreach f as $i ($init; if .e then $init else . end | if $i | length == 2 then setpath(["e"]; $i[0] | length == 0) | setpath(["x"] + $i[0]; $i[1]) else setpath(["e"]; $i[0] | length == 1) end; if .e then .x else empty end);
+def truncate_stream(s): . as $n | null | s | . as $input | if (.[0] | length) > $n then setpath([0]; .[0][$n:]) else empty end;
+def JOIN($idx; idx_expr): [.[] | [., $idx[idx_expr]]];
+def JOIN($idx; stream; idx_expr): stream | [., $idx[idx_expr]];
+def JOIN($idx; stream; idx_expr; join_expr): stream | [., $idx[idx_expr]] | join_expr;
+def recurse_down: recurse;
+def scalars_or_empty: select(type != "array" and type != "object");
+def isvalid(f): try (f | true) catch false;
+def isfinite: type == "number" and (isinfinite | not);
+def trimstr($x): ltrimstr($x) | rtrimstr($x);
+def datesub(u; $n): . - $n;
+def date: todate;
+def skip($n; f): if $n > 0 then foreach f as $x ($n; . - 1; if . < 0 then $x else empty end) else f end;
 def first(f): label $out | (f | ., break $out);
 def last(f): reduce f as $x (null; $x);
 def first: .[0];
@@ -52,8 +67,8 @@ def until(c; u): def _u: if c then . else (u | _u) end; _u;
 def while(c; u): def _w: if c then ., (u | _w) else empty end; _w;
 def repeat(f): def _r: ., (f | _r); _r;
 def range($n): range(0; $n);
-def range($a; $b): $a | while(. < $b; . + 1);
-def range($a; $b; $s): if $s > 0 then $a | while(. < $b; . + $s) elif $s < 0 then $a | while(. > $b; . + $s) else empty end;
+def range($a; $b): if ($a | type) != "number" or ($b | type) != "number" then error("Range bounds must be numeric") else $a | while(. < $b; . + 1) end;
+def range($a; $b; $s): if ($a | type) != "number" or ($b | type) != "number" or ($s | type) != "number" then error("Range bounds must be numeric") elif $s > 0 then $a | while(. < $b; . + $s) elif $s < 0 then $a | while(. > $b; . + $s) else empty end;
 def any: reduce .[] as $x (false; . or $x);
 def all: reduce .[] as $x (true; . and $x);
 def any(f): reduce (.[] | f) as $x (false; . or $x);
@@ -121,9 +136,16 @@ function text(value: Json): string {
   return typeof value === "string" ? value : print(value);
 }
 
-function number(value: Json): number {
-  if (typeof value !== "number") throw new JqError(`${described(value)} number required`);
+function string(value: Json, message: string): string {
+  if (typeof value !== "string") throw new JqError(message);
   return value;
+}
+
+/** What `.[]` goes over. */
+function items(value: Json): Json[] {
+  if (value instanceof Map) return [...value.values()];
+  if (Array.isArray(value)) return value;
+  throw new JqError(`Cannot iterate over ${value === null ? "null" : described(value)}`);
 }
 
 function list(value: Json, what: string): Json[] {
@@ -144,12 +166,40 @@ function escapeHtml(value: string): string {
 
 function row(value: Json, kind: string, cell: (item: Json) => string): string[] {
   if (!Array.isArray(value))
-    throw new JqError(`${described(value)} cannot be ${kind}-formatted, only an array can be`);
+    throw new JqError(`${described(value)} cannot be ${kind}-formatted, only array`);
   return value.map((item) => {
     if (typeof item === "object" && item !== null)
-      throw new JqError(`${described(item)} is not valid in a ${kind} row`);
+      throw new JqError(`${described(item)} is not valid in a csv row`);
     return cell(item);
   });
+}
+
+function fromBase64(value: string): string {
+  const digits = value.replace(/=+$/, "");
+  if (/[^A-Za-z0-9+/]/.test(digits)) {
+    throw new JqError(`${described(value)} is not valid base64 data`);
+  }
+  if (digits.length % 4 === 1) throw new JqError(`${described(value)} trailing base64 byte found`);
+  return Buffer.from(digits, "base64").toString("utf8");
+}
+
+const letters32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+function toBase32(value: string): string {
+  const bits = [...Buffer.from(value)].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+  const digits = (bits.match(/.{1,5}/g) ?? []).map(
+    (part) => letters32[parseInt(part.padEnd(5, "0"), 2)]!,
+  );
+  return digits.join("").padEnd(Math.ceil(digits.length / 8) * 8, "=");
+}
+
+function fromBase32(value: string): string {
+  const digits = value.replace(/=+$/, "");
+  if (/[^A-Z2-7]/.test(digits)) throw new JqError(`${described(value)} is not valid base32 data`);
+  const bits = [...digits]
+    .map((char) => letters32.indexOf(char).toString(2).padStart(5, "0"))
+    .join("");
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((part) => parseInt(part, 2))).toString("utf8");
 }
 
 export const formats = new Map<string, (value: Json) => string>([
@@ -165,7 +215,19 @@ export const formats = new Map<string, (value: Json) => string>([
       ),
   ],
   ["@base64", (value) => Buffer.from(text(value)).toString("base64")],
-  ["@base64d", (value) => Buffer.from(text(value), "base64").toString("utf8")],
+  ["@base64d", (value) => fromBase64(text(value))],
+  ["@base32", (value) => toBase32(text(value))],
+  ["@base32d", (value) => fromBase32(text(value))],
+  [
+    "@urid",
+    (value) => {
+      try {
+        return decodeURIComponent(text(value));
+      } catch {
+        throw new JqError(`${described(text(value))} is not a valid uri encoding`);
+      }
+    },
+  ],
   [
     "@csv",
     (value) =>
@@ -294,6 +356,8 @@ function regex(pattern: Json, flags: Json): RegExp {
 function match(input: Json, pattern: Json, flags: Json): Json {
   if (typeof input !== "string")
     throw new JqError(`${described(input)} cannot be matched, as it is not a string`);
+  if (typeof pattern !== "string" && !Array.isArray(pattern))
+    throw new JqError(`${typeOf(pattern)} not a string or array`);
   const [source, more] = Array.isArray(pattern)
     ? [pattern[0] ?? null, pattern[1] ?? flags]
     : [pattern, flags];
@@ -335,7 +399,8 @@ function match(input: Json, pattern: Json, flags: Json): Json {
 }
 
 function parseJson(value: Json): Json {
-  if (typeof value !== "string") throw new JqError(`${described(value)} cannot be parsed as JSON`);
+  if (typeof value !== "string")
+    throw new JqError(`${described(value)} only strings can be parsed`);
   try {
     const reader = new JsonReader(value);
     const first = reader.next();
@@ -364,23 +429,23 @@ function brokenDown(seconds: number): Json[] {
   ];
 }
 
-function secondsOf(value: Json): number {
+function secondsOf(value: Json, wrong = "mktime requires array inputs"): number {
   if (typeof value === "number") return value;
-  if (!Array.isArray(value) || value.some((item) => typeof item !== "number"))
+  if (!Array.isArray(value)) throw new JqError(wrong);
+  if (value.some((item) => typeof item !== "number"))
     throw new JqError("mktime requires array of 6 numbers");
   const [year, month, day, hour, minute, second] = value as number[];
   return Date.UTC(year!, month!, day!, hour ?? 0, minute ?? 0, Math.floor(second ?? 0)) / 1000;
 }
 
-const math =
-  (run: (value: number) => number): Native =>
-  (input) =>
-    run(number(input));
-
 export const natives = new Map<string, Native>([
   ["not/0", (input) => input === null || input === false],
   ["length/0", length],
-  ["utf8bytelength/0", (input) => Buffer.byteLength(text(input))],
+  [
+    "utf8bytelength/0",
+    (input) =>
+      Buffer.byteLength(string(input, `${described(input)} only strings have UTF-8 byte length`)),
+  ],
   ["type/0", (input) => typeOf(input)],
   ["keys/0", keys],
   ["keys_unsorted/0", (input) => (input instanceof Map ? [...input.keys()] : keys(input))],
@@ -398,17 +463,12 @@ export const natives = new Map<string, Native>([
   [
     "add/0",
     (input) => {
-      const items =
-        input instanceof Map
-          ? [...input.values()]
-          : input === null
-            ? []
-            : list(input, "iterated over");
-      if (items.every((item) => typeof item === "string"))
-        return items.length === 0 ? null : items.join("");
-      if (items.every((item) => Array.isArray(item)))
-        return items.length === 0 ? null : (items as Json[][]).flat(1);
-      return items.reduce<Json>((sum, item) => binary("+", sum, item), null);
+      const all = input === null ? [] : items(input);
+      if (all.every((item) => typeof item === "string"))
+        return all.length === 0 ? null : all.join("");
+      if (all.every((item) => Array.isArray(item)))
+        return all.length === 0 ? null : (all as Json[][]).flat(1);
+      return all.reduce<Json>((sum, item) => binary("+", sum, item), null);
     },
   ],
   ["sort/0", (input) => [...list(input, "sorted, as it is not an array")].sort(compareJson)],
@@ -435,16 +495,13 @@ export const natives = new Map<string, Native>([
     "flatten/1",
     (input, depth) => {
       if (number(depth) < 0) throw new JqError("flatten depth must not be negative");
-      return flatten(
-        list(input instanceof Map ? [...input.values()] : input, "flattened"),
-        number(depth),
-      );
+      return flatten(items(input), number(depth));
     },
   ],
   [
     "transpose/0",
     (input) => {
-      const rows = list(input, "transposed") as Json[][];
+      const rows = items(input) as Json[][];
       const width = Math.max(0, ...rows.map((each) => each.length));
       return Array.from({ length: width }, (_, at) => rows.map((each) => each[at] ?? null));
     },
@@ -461,15 +518,40 @@ export const natives = new Map<string, Native>([
   ],
   ["tojson/0", (input) => print(input)],
   ["fromjson/0", parseJson],
-  ["ascii_downcase/0", (input) => text(input).replace(/[A-Z]+/g, (part) => part.toLowerCase())],
-  ["ascii_upcase/0", (input) => text(input).replace(/[a-z]+/g, (part) => part.toUpperCase())],
-  ["explode/0", (input) => [...text(input)].map((char) => char.codePointAt(0)!)],
+  [
+    "ascii_downcase/0",
+    (input) =>
+      string(input, "ascii_downcase input must be a string").replace(/[A-Z]+/g, (part) =>
+        part.toLowerCase(),
+      ),
+  ],
+  [
+    "ascii_upcase/0",
+    (input) =>
+      string(input, "ascii_upcase input must be a string").replace(/[a-z]+/g, (part) =>
+        part.toUpperCase(),
+      ),
+  ],
+  [
+    "explode/0",
+    (input) =>
+      [...string(input, "explode input must be a string")].map((char) => char.codePointAt(0)!),
+  ],
   [
     "implode/0",
-    (input) =>
-      String.fromCodePoint(
-        ...(list(input, "imploded, must be an array of codepoints") as number[]),
-      ),
+    (input) => {
+      if (!Array.isArray(input)) throw new JqError("implode input must be an array");
+      return input
+        .map((code) => {
+          if (typeof code !== "number") {
+            throw new JqError("Unicode codepoint must be numeric");
+          }
+          // What is no character becomes the one that says so.
+          const good = code >= 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+          return good ? String.fromCodePoint(Math.trunc(code)) : "\ufffd";
+        })
+        .join("");
+    },
   ],
   [
     "split/1",
@@ -495,15 +577,14 @@ export const natives = new Map<string, Native>([
   [
     "join/1",
     (input, separator) => {
-      const items = list(input, "joined");
-      if (items.length === 0) return "";
-      return items
-        .map((item) => {
-          if (typeof item === "object" && item !== null)
-            throw new JqError(`${described("," as Json)} and ${described(item)} cannot be added`);
-          return item === null ? "" : text(item);
-        })
-        .join(text(separator));
+      let joined = "";
+      items(input).forEach((item, at) => {
+        const before = at === 0 ? "" : joined + text(separator);
+        if (typeof item === "object" && item !== null)
+          throw new JqError(`${described(before)} and ${described(item)} cannot be added`);
+        joined = before + (item === null ? "" : text(item));
+      });
+      return joined;
     },
   ],
   [
@@ -520,9 +601,9 @@ export const natives = new Map<string, Native>([
         ? input.slice(0, -part.length)
         : input,
   ],
-  ["trim/0", (input) => text(input).trim()],
-  ["ltrim/0", (input) => text(input).trimStart()],
-  ["rtrim/0", (input) => text(input).trimEnd()],
+  ["trim/0", (input) => string(input, "trim input must be a string").trim()],
+  ["ltrim/0", (input) => string(input, "trim input must be a string").trimStart()],
+  ["rtrim/0", (input) => string(input, "trim input must be a string").trimEnd()],
   [
     "startswith/1",
     (input, part) => {
@@ -545,7 +626,9 @@ export const natives = new Map<string, Native>([
       if (input === null) return null;
       if (Array.isArray(input)) return occurrences(input, Array.isArray(part) ? part : [part]);
       if (typeof input !== "string" || typeof part !== "string")
-        throw new JqError(`Cannot determine indices`);
+        throw new JqError(
+          `Cannot index ${typeOf(input)} with ${typeof part === "string" ? `string "${part}"` : typeOf(part)}`,
+        );
       const found: Json[] = [];
       for (let at = input.indexOf(part); at !== -1 && part !== ""; at = input.indexOf(part, at + 1))
         found.push(Array.from(input.slice(0, at)).length);
@@ -554,23 +637,27 @@ export const natives = new Map<string, Native>([
   ],
   ["_match/2", match],
   ["setpath/2", (input, path, value) => setPath(input, path as Path, value)],
-  ["delpaths/1", (input, paths) => deletePaths(input, paths as Path[])],
-  ["floor/0", math(Math.floor)],
-  ["ceil/0", math(Math.ceil)],
-  ["round/0", math((value) => Math.sign(value) * Math.round(Math.abs(value)))],
-  ["trunc/0", math(Math.trunc)],
-  ["fabs/0", math(Math.abs)],
-  ["sqrt/0", math(Math.sqrt)],
-  ["exp/0", math(Math.exp)],
-  ["exp2/0", math((value) => 2 ** value)],
-  ["exp10/0", math((value) => 10 ** value)],
-  ["log/0", math(Math.log)],
-  ["log2/0", math(Math.log2)],
-  ["log10/0", math(Math.log10)],
-  ["sin/0", math(Math.sin)],
-  ["cos/0", math(Math.cos)],
-  ["tan/0", math(Math.tan)],
-  ["pow/2", (_, base, power) => number(base) ** number(power)],
+  ["delpaths/1", (input, paths) => deletePaths(input, pathList(paths))],
+  [
+    "bsearch/1",
+    (input, wanted) => {
+      const sorted = list(input, "searched from");
+      let [low, high] = [0, sorted.length - 1];
+      while (low <= high) {
+        const middle = (low + high) >> 1;
+        const order = compareJson(sorted[middle]!, wanted!);
+        if (order === 0) return middle;
+        if (order < 0) low = middle + 1;
+        else high = middle - 1;
+      }
+      return -1 - low;
+    },
+  ],
+  ["toarray/0", (input) => (Array.isArray(input) ? input : [input])],
+  ["input_line_number/0", () => 0],
+  ["get_search_list/0", () => []],
+  ["builtins/0", () => builtinNames()],
+  ...mathematics,
   ["infinite/0", () => Infinity],
   ["nan/0", () => NaN],
   ["isinfinite/0", (input) => !Number.isFinite(number(input)) && !Number.isNaN(input)],
@@ -581,14 +668,36 @@ export const natives = new Map<string, Native>([
       Number.isFinite(number(input)) && Math.abs(input as number) >= 2.2250738585072014e-308,
   ],
   ["now/0", () => Date.now() / 1000],
-  ["mktime/0", secondsOf],
+  ["mktime/0", (input) => secondsOf(input)],
   ["gmtime/0", (input) => brokenDown(number(input))],
   ["localtime/0", (input) => brokenDown(number(input))],
-  ["strftime/1", (input, format) => strftime(text(format), secondsOf(input) * 1000, true)],
-  ["strflocaltime/1", (input, format) => strftime(text(format), secondsOf(input) * 1000, false)],
-  ["strptime/1", (input) => brokenDown(fromDate(input))],
-  ["fromdate/0", fromDate],
-  ["date/0", (input) => strftime("%Y-%m-%dT%H:%M:%SZ", secondsOf(input) * 1000, true)],
+  [
+    "strftime/1",
+    (input, format) =>
+      strftime(
+        text(format),
+        secondsOf(input, "strftime/1 requires parsed datetime inputs") * 1000,
+        true,
+      ),
+  ],
+  [
+    "strflocaltime/1",
+    (input, format) =>
+      strftime(
+        text(format),
+        secondsOf(input, "strflocaltime/1 requires parsed datetime inputs") * 1000,
+        false,
+      ),
+  ],
+  [
+    "strptime/1",
+    (input, format) => {
+      if (typeof input !== "string" || typeof format !== "string")
+        throw new JqError("strptime/1 requires string inputs and arguments");
+      return brokenDown(fromDate(input, format));
+    },
+  ],
+  ["fromdate/0", (input) => fromDate(input)],
   [
     "halt/0",
     () => {
@@ -601,8 +710,37 @@ export const natives = new Map<string, Native>([
       throw new Halt(number(status), input);
     },
   ],
-  ["ascii/0", (input) => String.fromCharCode(input as number)],
 ]);
+
+function pathList(paths: Json): Path[] {
+  if (!Array.isArray(paths)) throw new JqError("Paths must be specified as an array");
+  for (const path of paths) {
+    if (!Array.isArray(path)) throw new JqError("Path must be specified as an array");
+  }
+  return paths as Path[];
+}
+
+/** By name and number of arguments; names that begin with an underscore are ours. */
+function builtinNames(): Json[] {
+  const names = new Set([...natives.keys(), ...inEvaluator]);
+  for (const [, name, parameters] of prelude.matchAll(/^def (\w+)(?:\(([^)]*)\))?:/gm)) {
+    names.add(`${name}/${parameters === undefined ? 0 : parameters.split(";").length}`);
+  }
+  return [...names].filter((name) => !name.startsWith("_"));
+}
+
+/** Those that touch paths, inputs or other filters. */
+const inEvaluator = [
+  "empty/0",
+  "error/0",
+  "path/1",
+  "getpath/1",
+  "input/0",
+  "inputs/0",
+  "debug/0",
+  "stderr/0",
+  "format/1",
+];
 
 export class Halt extends Error {
   constructor(
@@ -613,9 +751,11 @@ export class Halt extends Error {
   }
 }
 
-function fromDate(input: Json): number {
+function fromDate(input: Json, format: Json = "%Y-%m-%dT%H:%M:%SZ"): number {
+  if (typeof input !== "string")
+    throw new JqError("strptime/1 requires string inputs and arguments");
   const ms = typeof input === "string" ? parseDate(input, new Date(0), true) : undefined;
   if (ms === undefined)
-    throw new JqError(`date "${text(input)}" does not match format "%Y-%m-%dT%H:%M:%SZ"`);
+    throw new JqError(`date "${text(input)}" does not match format "${text(format)}"`);
   return Math.floor(ms / 1000);
 }

@@ -38,6 +38,9 @@ const longFlags: Record<string, string> = {
   "monochrome-output": "M",
   "exit-status": "e",
   unbuffered: "u",
+  stream: "stream",
+  seq: "seq",
+  binary: "b",
 };
 
 export const main: Command = (context) => {
@@ -73,6 +76,7 @@ export const main: Command = (context) => {
   let status = 0;
   const emit = (value: Json) => {
     last = value;
+    if (flags.has("seq")) context.write("\x1e");
     const raw = (flags.has("r") || flags.has("j") || flags.has("0")) && typeof value === "string";
     context.write(
       (raw ? (value as string) : print(value, style)) +
@@ -86,10 +90,11 @@ export const main: Command = (context) => {
       if (!(error instanceof JqError)) throw error;
       status = 5;
       const { value } = error;
-      const text = typeof value === "string" ? value : `${print(value)} (not a string)`;
-      context.writeError(
-        `jq: error (at ${flags.has("n") ? "<unknown>" : `${settings.files[0] ?? "<stdin>"}:${inputs.line()}`}): ${text}\n`,
-      );
+      const place = flags.has("n")
+        ? "<unknown>"
+        : `${settings.files[0] ?? "<stdin>"}:${inputs.line()}`;
+      const text = typeof value === "string" ? `: ${value}` : ` (not a string): ${print(value)}`;
+      context.writeError(`jq: error (at ${place})${text}\n`);
     }
   };
   try {
@@ -192,7 +197,7 @@ function parseArguments(context: CommandContext): Settings {
     const letters = name === "" ? word.slice(1).split("") : [longFlags[name]];
     for (const letter of letters) {
       if (letter === "f") fromFile(take("from-file"));
-      else if (letter === undefined || !"nRscrj0aSCMeu".includes(letter)) {
+      else if (letter === undefined || !["stream", "seq", ..."nRscrj0aSCMeub"].includes(letter)) {
         throw new CommandFailure(
           `Unknown arguments`,
           2,
@@ -226,6 +231,22 @@ function* valuesOf(text: string): Generator<Json> {
   for (let value = reader.next(); value !== undefined; value = reader.next()) yield value;
 }
 
+/** What --stream makes of a value: a path and a leaf each, and a path alone where a container ends. */
+function* eventsOf(value: Json, path: Json[]): Generator<Json> {
+  const entries: [Json, Json][] =
+    value instanceof Map
+      ? [...value]
+      : Array.isArray(value)
+        ? value.map((item, at): [Json, Json] => [at, item])
+        : [];
+  if (entries.length === 0) {
+    yield [path, value];
+    return;
+  }
+  for (const [key, item] of entries) yield* eventsOf(item, [...path, key]);
+  yield [[...path, entries.at(-1)![0]]];
+}
+
 function inputReader(context: CommandContext, settings: Settings) {
   const files = settings.files.length === 0 ? ["-"] : settings.files;
   const { flags } = settings;
@@ -253,7 +274,9 @@ function inputReader(context: CommandContext, settings: Settings) {
       if (flags.has("s")) yield all;
       else if (all !== "") yield* all.replace(/\n$/, "").split("\n");
     } else if (flags.has("s")) yield [...texts()].flatMap((text) => [...valuesOf(text)]);
-    else for (const text of texts()) yield* valuesOf(text);
+    else if (flags.has("stream")) {
+      for (const text of texts()) for (const value of valuesOf(text)) yield* eventsOf(value, []);
+    } else for (const text of texts()) yield* valuesOf(text);
   };
   const generator = values();
   return {

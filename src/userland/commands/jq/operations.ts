@@ -57,12 +57,14 @@ export function binary(operator: string, left: Json, right: Json): Json {
       throw new JqError(`${described(left)} and ${described(right)} cannot be divided`);
     default: {
       if (typeof left !== "number" || typeof right !== "number") {
-        throw new JqError(`${described(left)} and ${described(right)} cannot be divided`);
+        throw new JqError(
+          `${described(left)} and ${described(right)} cannot be divided (remainder)`,
+        );
       }
       const divisor = Math.abs(Math.trunc(right));
       if (divisor === 0)
         throw new JqError(
-          `${described(left)} and ${described(right)} cannot be divided because the divisor is zero`,
+          `${described(left)} and ${described(right)} cannot be divided (remainder) because the divisor is zero`,
         );
       return Math.trunc(left) % divisor;
     }

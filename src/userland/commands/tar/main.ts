@@ -1,10 +1,11 @@
 /** Owns `tar`'s command line. */
 import { createGunzip, gzipSync } from "node:zlib";
 import { CommandFailure, type Command, type CommandContext } from "../../command.js";
+import { codecs, FormatError, type Codec } from "../../support/codecs.js";
 import { errorCode, errorText } from "../../support/errors.js";
 import { modeText, statOrNothing } from "../../support/files.js";
 import { globRegex } from "../../support/glob.js";
-import { LineReader, openInput, type ByteSource } from "../../support/input.js";
+import { LineReader, openInput, readAll, type ByteSource } from "../../support/input.js";
 import { parseOptions, type Options } from "../../support/options.js";
 import { PosixRegex } from "../../support/regex.js";
 import { strftime } from "../../support/strftime.js";
@@ -80,6 +81,9 @@ export const main: Command = async (context) => {
       totals: "totals",
       bzip2: "j",
       xz: "J",
+      lzma: "J",
+      zstd: "zstd",
+      "use-compress-program=": "I",
     },
     { status: 2 },
   );
@@ -98,11 +102,6 @@ export const main: Command = async (context) => {
       "You may not specify more than one '-Acdtrux', '--delete' or  '--test-label' option",
       2,
       "Try 'tar --help' or 'tar --usage' for more information.\n",
-    );
-  if (options.has("j", "J"))
-    throw new CommandFailure(
-      `${options.has("j") ? "bzip2" : "xz"}: Cannot exec: No such file or directory`,
-      2,
     );
   if (mode[0] === "c") return create(context, options);
   return read(context, options, mode[0] === "x");
@@ -160,6 +159,25 @@ function linesOf(context: CommandContext, file: string): string[] {
   return lines;
 }
 
+/** Which of the formats beside gzip is asked for, by an option or by the archive's name with -a. */
+function codecOf(options: Options, archive: string): Codec | undefined {
+  const program = options.get("I")?.split(" ")[0];
+  if (program !== undefined && !Object.hasOwn(codecs, program) && program !== "gzip") {
+    throw new CommandFailure(
+      `${program}: only gzip, bzip2, xz and zstd are compression programs here`,
+      2,
+    );
+  }
+  const auto = options.has("a");
+  if (options.has("J") || program === "xz" || (auto && /\.(?:t?xz|tlz|lzma)$/.test(archive)))
+    return codecs.xz;
+  if (options.has("j") || program === "bzip2" || (auto && /\.(?:tbz2?|bz2|tb2)$/.test(archive)))
+    return codecs.bzip2;
+  const zstd =
+    options.has("zstd") || program === "zstd" || (auto && /\.(?:tzst|zst)$/.test(archive));
+  return zstd ? codecs.zstd : undefined;
+}
+
 function create(context: CommandContext, options: Options): number {
   const archive = options.get("f") ?? "-";
   const names = [
@@ -181,7 +199,10 @@ function create(context: CommandContext, options: Options): number {
       "tar: Error is not recoverable: exiting now\n",
     );
   }
-  const gzip = options.has("z") || (options.has("a") && /\.t?gz$/.test(archive));
+  const gzip =
+    options.has("z") ||
+    options.get("I") === "gzip" ||
+    (options.has("a") && /\.t?gz$/.test(archive));
   let fd = -1;
   if (archive !== "-") {
     try {
@@ -206,9 +227,11 @@ function create(context: CommandContext, options: Options): number {
     pending = [];
     pendingBytes = 0;
   };
+  const codec = codecOf(options, archive);
   let total = 0;
   const write = (data: Uint8Array) => {
     total += data.length;
+    if (codec !== undefined) return void pending.push(Buffer.from(data));
     if (!gzip) return sink(data);
     pending.push(data);
     pendingBytes += data.length;
@@ -235,7 +258,8 @@ function create(context: CommandContext, options: Options): number {
   for (const name of names) good = creator.add(name) && good;
   const end = 1024;
   write(Buffer.alloc(end + ((recordBytes - ((total + end) % recordBytes)) % recordBytes)));
-  compress();
+  if (codec === undefined) compress();
+  else sink(codec.encode(Buffer.concat(pending), codec.levels.usual));
   if (fd >= 0) context.fs.closeSync(fd);
   if (!good) complain("Exiting with failure status due to previous errors");
   return good ? 0 : 2;
@@ -264,7 +288,14 @@ async function archiveBytes(context: CommandContext, options: Options): Promise<
     },
     close: () => source.close(),
   };
+  const head = first;
+  const packed = Object.values(codecs).find((each) => each.matches(head));
+  if (packed !== undefined) return unpacked(whole, packed);
   if (!(first[0] === 0x1f && first[1] === 0x8b)) {
+    const wanted = codecOf(options, "");
+    if (wanted !== undefined && first.length > 0) {
+      throw childFailure(wanted.name, "not in this format");
+    }
     if (options.has("z")) throw gzipFailure("not in gzip format");
     return whole;
   }
@@ -282,6 +313,25 @@ async function archiveBytes(context: CommandContext, options: Options): Promise<
     read: () => parts.shift() ?? Buffer.alloc(0),
     close: () => source.close(),
   };
+}
+
+function childFailure(program: string, message: string): CommandFailure {
+  return new CommandFailure(
+    `${program}: (stdin): ${message}\ntar: Child returned status 1`,
+    2,
+    "tar: Error is not recoverable: exiting now\n",
+  );
+}
+
+function unpacked(source: ByteSource, codec: Codec): ByteSource {
+  const parts: Uint8Array[] = [];
+  try {
+    codec.decode(readAll(source), (data) => parts.push(data));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw childFailure(codec.name, error.message);
+  }
+  return { read: () => parts.shift() ?? new Uint8Array(0), close: () => source.close() };
 }
 
 function gzipFailure(message: string): CommandFailure {

@@ -1,0 +1,327 @@
+// Fault injection: programs run under load while processes of every level are killed or stopped at
+// random, and with too few descriptors, too small files, full memory. Checks: nothing hangs past
+// its deadline, nothing is left over, nothing is invented.
+//   node scripts/faults.mjs [--seconds 20] [--seed N] [--phase kill|descriptors|files|memory]
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
+import { NodeRuntime, SecureExecError } from "../dist/index.js";
+import { alive, tree } from "../tests/support/processes.mjs";
+
+const { values: given } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "20" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    phase: { type: "string" },
+  },
+});
+const seconds = Number(given.seconds);
+
+/** What is left of a call's deadline for finding out, ending processes and a busy machine. */
+const boundMs = 20_000;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** mulberry32: the faults of a seed can be had again, as far as the machine allows. */
+let state = Number(given.seed) >>> 0;
+function random() {
+  state = (state + 0x6d2b79f5) >>> 0;
+  let t = Math.imul(state ^ (state >>> 15), state | 1);
+  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+}
+const below = (count) => Math.floor(random() * count);
+const pick = (list) => list[below(list.length)];
+
+const counts = { calls: 0, answered: 0, refused: 0, kills: 0, stops: 0 };
+const refusals = new Map();
+const problems = [];
+const seen = new Set();
+const problem = (text) => {
+  problems.push(text);
+  console.error(`PROBLEM: ${text}`);
+};
+
+/** Runs one call; it settles in time, with what it should or a coded error. */
+async function call(what, timeoutMs, work, check) {
+  counts.calls++;
+  const hung = Symbol("hung");
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => resolve(hung), timeoutMs + boundMs);
+  });
+  try {
+    const result = await Promise.race([work(), late]);
+    if (result === hung) return problem(`${what} hung for ${timeoutMs + boundMs} ms`);
+    counts.answered++;
+    const wrong = check(result);
+    if (wrong) problem(`${what} invented ${JSON.stringify(wrong)}`);
+  } catch (error) {
+    counts.refused++;
+    const code = error instanceof SecureExecError ? error.code : undefined;
+    refusals.set(code, (refusals.get(code) ?? 0) + 1);
+    if (code === undefined || code === "ERR_SECURE_EXEC_INTERNAL")
+      problem(`${what} failed without a code: ${error?.stack}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const killed = (result) => result.exitCode === 137;
+/** Wrong when it says success and is not what was asked for. */
+const exact = (token) => (result) =>
+  killed(result) || (result.exitCode === 0 && result.value === token)
+    ? undefined
+    : // A child that somebody killed makes its parent fail, which is no invention.
+      result.exitCode !== 0
+      ? undefined
+      : result;
+
+const calls = [
+  (rt, token) =>
+    call("run", 5000, () => rt.run(`__return(${token})`, { timeout: 5000 }), exact(token)),
+  (rt, token) =>
+    call(
+      "a child",
+      5000,
+      () =>
+        rt.run(
+          `import { execFileSync } from "node:child_process"; __return(Number(execFileSync("echo", ["${token}"])))`,
+          { timeout: 5000 },
+        ),
+      exact(token),
+    ),
+  (rt, token) =>
+    call(
+      "a file",
+      5000,
+      () =>
+        rt.run(
+          `import fs from "node:fs"; const f = "/tmp/f${token}"; for (let i = 0; i < 50; i++) fs.writeFileSync(f, String(${token})); const n = Number(fs.readFileSync(f)); fs.rmSync(f); __return(n)`,
+          { timeout: 5000 },
+        ),
+      exact(token),
+    ),
+  (rt, token) =>
+    call(
+      "a tool",
+      5000,
+      () => rt.run(`__return(await callHostTool("echo", ${token}))`, { timeout: 5000 }),
+      exact(token),
+    ),
+  (rt) =>
+    call(
+      "a tool that never answers",
+      2000,
+      () => rt.exec(`await callHostTool("never", {})`, { timeout: 2000 }),
+      (result) => (result.exitCode === 0 ? result : undefined),
+    ),
+  (rt) =>
+    call(
+      "a hook that never settles",
+      1000,
+      () => rt.exec("console.log(1)", { timeout: 1000, onStdout: () => new Promise(() => {}) }),
+      // The program may have been killed before it printed.
+      (result) => (killed(result) || result.exitCode !== 0 ? undefined : result),
+    ),
+  (rt) =>
+    call(
+      "an endless loop",
+      300,
+      () => rt.exec("for (;;);", { timeout: 300 }),
+      (result) => (killed(result) ? undefined : result),
+    ),
+  (rt, token) =>
+    call(
+      "the host's file",
+      5000,
+      async () => {
+        await rt.writeFile(`/tmp/h${token}`, String(token));
+        return Buffer.from(await rt.readFile(`/tmp/h${token}`)).toString();
+      },
+      (text) => (text === String(token) ? undefined : text),
+    ),
+];
+
+const tools = {
+  echo: { handler: (value) => value },
+  never: { handler: () => new Promise(() => {}), timeoutMs: 1000 },
+};
+
+async function client(until, chosen = calls) {
+  while (Date.now() < until) {
+    let rt;
+    await call(
+      "create",
+      30_000,
+      async () => (rt = await NodeRuntime.create({ tools })),
+      () => undefined,
+    );
+    if (rt === undefined) {
+      await pause(50);
+      continue;
+    }
+    for (let i = below(12) + 1; i > 0 && Date.now() < until; i--)
+      await pick(chosen)(rt, below(1e9));
+    await call(
+      "dispose",
+      0,
+      () => rt.dispose(),
+      () => undefined,
+    );
+  }
+}
+
+async function saboteur(until) {
+  while (Date.now() < until) {
+    await pause(100 + below(900));
+    const { kernel, zygote, guests } = tree();
+    for (const pid of [kernel, zygote, ...guests]) if (pid) seen.add(pid);
+    const dice = random();
+    const pid = dice < 0.1 ? kernel : dice < 0.25 ? zygote : pick(guests);
+    if (!pid) continue;
+    const signal = random() < 0.5 ? "SIGKILL" : "SIGSTOP";
+    try {
+      process.kill(pid, signal);
+    } catch {
+      continue;
+    }
+    counts[signal === "SIGKILL" ? "kills" : "stops"]++;
+    // Some go on after a while, some never.
+    if (signal === "SIGSTOP" && random() < 0.5)
+      setTimeout(() => {
+        try {
+          process.kill(pid, "SIGCONT");
+        } catch {
+          // It was ended meanwhile.
+        }
+      }, below(8000));
+  }
+}
+
+const descriptors = () => readdirSync("/proc/self/fd").length;
+
+async function kills() {
+  const until = Date.now() + seconds * 1000;
+  const before = descriptors();
+  const rssBefore = process.memoryUsage.rss();
+  await Promise.all([saboteur(until), ...Array.from({ length: 3 }, () => client(until))]);
+  await nothingLeft(before);
+  const grown = (process.memoryUsage.rss() - rssBefore) / 2 ** 20;
+  // Heap that was not collected is no leak; a minute's worth of kept runs would be more.
+  if (grown > 200) problem(`the host grew by ${Math.round(grown)} MiB`);
+}
+
+/** One runtime still works; then every process but those of the shared kernel is gone. */
+async function nothingLeft(before) {
+  await call(
+    "the last run",
+    60_000,
+    async () => {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          const rt = await NodeRuntime.create();
+          const { value } = await rt.run("__return(7)");
+          await rt.dispose();
+          return value;
+        } catch (error) {
+          // A guest that waited stopped or dead is handed out once.
+          if (attempt === 8) throw error;
+        }
+      }
+    },
+    (value) => (value === 7 ? undefined : value),
+  );
+  const { kernel, zygote } = tree();
+  const deadline = Date.now() + boundMs;
+  let orphans;
+  do {
+    await pause(200);
+    const { guests } = tree();
+    orphans = [...seen].filter(
+      (pid) => alive(pid) && pid !== kernel && pid !== zygote && !guests.includes(pid),
+    );
+  } while (orphans.length > 0 && Date.now() < deadline);
+  if (orphans.length > 0) problem(`left over: processes ${orphans}`);
+  const after = descriptors();
+  // One kernel: its socket, its stderr, its pidfd.
+  if (after > before + 6) problem(`descriptors of the host ${before} → ${after}`);
+}
+
+/** The phase of this name in a process of its own, below the limits that `shell` sets. */
+function limited(phase, shell) {
+  const command = `${shell}; exec "$0" "$@"`;
+  const args = [fileURLToPath(import.meta.url), "--phase", phase, "--seconds", "4"];
+  const { status, stdout, stderr } = spawnSync(
+    "/bin/sh",
+    ["-c", command, process.execPath, ...args],
+    { encoding: "utf8", timeout: 120_000 },
+  );
+  process.stdout.write(stdout.replace(/^/gm, `  ${shell}: `).trimEnd() + "\n");
+  if (status !== 0) problem(`${phase} (${shell}): ${status} ${stderr.slice(-2000)}`);
+}
+
+/** Calls under a limit that this process was started with. */
+async function constrained() {
+  await Promise.all(Array.from({ length: 2 }, () => client(Date.now() + seconds * 1000)));
+}
+
+async function files() {
+  const hostPath = mkdtempSync(join(tmpdir(), "faults-"));
+  try {
+    await call(
+      "a write over the largest file",
+      20_000,
+      async () => {
+        const rt = await NodeRuntime.create({
+          mounts: [{ guestPath: "/m", hostPath, readOnly: false }],
+        });
+        try {
+          return await rt.run(
+            `import fs from "node:fs"; fs.writeFileSync("/m/x", Buffer.alloc(4 << 20)); __return(fs.statSync("/m/x").size)`,
+            { timeout: 20_000 },
+          );
+        } finally {
+          await rt.dispose();
+        }
+      },
+      (result) => (result.exitCode === 0 ? result : undefined),
+    );
+    await constrained();
+  } finally {
+    rmSync(hostPath, { recursive: true });
+  }
+}
+
+async function memory() {
+  const hungry = (rt) =>
+    call(
+      "eating memory",
+      10_000,
+      () =>
+        rt.exec("const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1))", { timeout: 10_000 }),
+      (result) => (result.exitCode === 0 ? result : undefined),
+    );
+  const until = Date.now() + seconds * 1000;
+  await Promise.all([
+    client(until, [hungry]),
+    client(until, [hungry]),
+    client(until, calls.slice(0, 4)),
+  ]);
+}
+
+const phases = { kill: kills, descriptors: constrained, files, memory };
+if (given.phase === undefined) {
+  console.log(`seed ${given.seed}, ${seconds} s`);
+  await kills();
+  await memory();
+  for (const count of [40, 64, 128]) limited("descriptors", `ulimit -n ${count}`);
+  limited("files", "ulimit -f 2048");
+} else await phases[given.phase]();
+
+const codes = [...refusals].map(([code, count]) => `${code} × ${count}`).join(", ");
+console.log(JSON.stringify(counts), codes);
+console.log(problems.length === 0 ? "no problem" : `${problems.length} problems`);
+process.exit(problems.length === 0 ? 0 : 1);

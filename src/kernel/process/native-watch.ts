@@ -1,0 +1,113 @@
+/**
+ * Owns the bounds on what only native code in a guest can take: threads, page tables and resident
+ * memory. No rlimit counts them for one process, so they are looked at, and a guest that is over is
+ * ended. What honest programs use is far below: these are not limits that a host sets.
+ *
+ * Invariants: no timer while no guest runs anything; a look reads one file of a bounded number of
+ * guests, in turn, so that many guests are looked at more rarely rather than at more cost.
+ * Untrusted: nothing is read that a guest can write.
+ */
+import { readFileSync } from "node:fs";
+import type { VmLimits } from "../../protocol/limits.js";
+import type { BudgetMember } from "./run-budget.js";
+
+/** Between two looks, and how many guests one looks at. */
+const pauseMs = 100;
+const guestsPerLook = 16;
+const mebibyte = 1024 * 1024;
+/** The main thread, libuv's pool and what the engine may start for itself. */
+const engineThreads = 64;
+/** Page tables of an honest process are a 512th of what it touches; WebAssembly memories are sparse. */
+const pageTableBytes = 64 * mebibyte;
+const memoryPerPageTables = 128;
+/** The engine's compiled code and stacks, which the memory limit does not count. */
+const uncountedBytes = 128 * mebibyte;
+
+/** What /proc/<pid>/status says of a process. */
+interface NativeUse {
+  threads: number;
+  pageTableBytes: number;
+  anonymousBytes: number;
+}
+
+interface Watched {
+  osPid: number;
+  limits: Pick<VmLimits, "threads" | "memoryBytes">;
+  /** What it shares with its zygote. */
+  baseBytes: number;
+}
+
+function useOf(osPid: number): NativeUse | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${osPid}/status`, "latin1");
+  } catch {
+    return undefined;
+  }
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
+  return {
+    threads: field("Threads"),
+    pageTableBytes: field("VmPTE") * 1024,
+    anonymousBytes: field("RssAnon") * 1024,
+  };
+}
+
+/** Why a process that uses this much is ended: a code and a message; undefined when it is not. */
+function excess({ limits, baseBytes }: Watched, use: NativeUse): [string, string] | undefined {
+  const mostThreads = limits.threads + engineThreads;
+  if (use.threads > mostThreads) {
+    return [
+      "ERR_SECURE_EXEC_THREAD_LIMIT",
+      `the process had ${use.threads} threads, where ${mostThreads} are the most that the engine and limits.threads account for`,
+    ];
+  }
+  const mostTables = pageTableBytes + limits.memoryBytes / memoryPerPageTables;
+  if (use.pageTableBytes > mostTables) {
+    return [
+      "ERR_SECURE_EXEC_MEMORY_LIMIT",
+      `the process had ${use.pageTableBytes} bytes of page tables, where ${mostTables} are the most; limits.memoryBytes allows more`,
+    ];
+  }
+  const mostMemory = limits.memoryBytes + uncountedBytes;
+  if (use.anonymousBytes - baseBytes > mostMemory) {
+    return [
+      "ERR_SECURE_EXEC_MEMORY_LIMIT",
+      `the process had ${use.anonymousBytes - baseBytes} bytes in memory, where ${mostMemory} are the most; limits.memoryBytes allows more`,
+    ];
+  }
+  return undefined;
+}
+
+export class NativeWatch {
+  /** In the order in which they are looked at: who was is last. */
+  readonly #watched = new Map<BudgetMember, Watched>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** The member got its OS process, which has run nothing of its program yet. */
+  join(member: BudgetMember, osPid: number, limits: Watched["limits"]): void {
+    const baseBytes = useOf(osPid)?.anonymousBytes ?? 0;
+    this.#watched.set(member, { osPid, limits, baseBytes });
+    this.#timer ??= setInterval(() => this.#look(), pauseMs).unref();
+  }
+
+  leave(member: BudgetMember): void {
+    this.#watched.delete(member);
+    if (this.#watched.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    for (const [member, watched] of Array.from(this.#watched).slice(0, guestsPerLook)) {
+      this.#watched.delete(member);
+      this.#watched.set(member, watched);
+      const use = useOf(watched.osPid);
+      const over = use === undefined ? undefined : excess(watched, use);
+      if (over !== undefined) member.exceed(...over);
+    }
+  }
+}
+
+/** One for all machines: what it costs is bounded for the kernel process. */
+export const nativeWatch = new NativeWatch();

@@ -1,0 +1,221 @@
+// What drives each system call, and each event of a guest, to its bound: a program per row of the
+// tables. It runs as native code in the guest and has
+//   sys(name, args)   the call, and its result or -errno
+//   post(name, args)  the call, without waiting for its answer
+//   tell(name, args)  the event
+//   fill(make)        calls `make(i)` until it answers a negative errno, at most 20,000 times; how often
+//   wait()            a round trip: everything sent before has been read
+// and may keep what it likes. A row without a program does not pass: tests/kernel/bounds.test.mjs.
+const deepLinks = `
+  const pad = "./".repeat(2030);
+  sys("mkdir", { path: "/tmp/l", mode: 0o755, recursive: true });
+  for (let i = 0; i < 38; i++) sys("symlink", { target: pad + (i ? "l" + (i - 1) : "."), path: "/tmp/l/l" + i });
+  const chain = "/tmp/l/l37", below = chain + "/q".repeat(1900);`;
+const bigDirectory = `
+  sys("mkdir", { path: "/tmp/many", mode: 0o755, recursive: true });
+  fill((i) => sys("mkdir", { path: "/tmp/many/" + "n".repeat(200) + i, mode: 0o755, recursive: false }));`;
+const sparse = `
+  const { fd: hole } = sys("open", { path: "/tmp/hole", flags: O_RDWR | O_CREAT, mode: 0o644 });
+  sys("ftruncate", { fd: hole, length: 2 ** 44 });`;
+const onPath = (name, rest = "") => `${deepLinks}
+  for (let i = 0; i < 5; i++) sys("${name}", { path: below${rest} });`;
+const onTwoPaths = (name) => `${deepLinks}
+  for (let i = 0; i < 5; i++) sys("${name}", { from: below, to: chain + "/x"${name === "copyFile" ? ", mode: 0" : ""} });`;
+const onFile = (name, rest) => `
+  ${sparse}
+  for (let i = 0; i < 50; i++) sys("${name}", { fd: hole${rest} });`;
+const tcp = `
+  const socket = () => sys("socket", { type: 0 });
+  const listener = socket().fd;
+  sys("bind", { fd: listener, address: "127.0.0.1", port: 4000, flags: 0 });
+  sys("listen", { fd: listener, backlog: 4096 });`;
+const udp = `
+  const { fd: receiver } = sys("socket", { type: 2 });
+  sys("bind", { fd: receiver, address: "127.0.0.1", port: 5000, flags: 0 });
+  const { fd: sender } = sys("socket", { type: 2 });`;
+/** Calls that wait for ever, as many as there may be. */
+const waiting = (name, args) => `
+  for (let i = 0; i < 20_000; i++) post("${name}", ${args});
+  wait();`;
+const longName = `"n".repeat(6 * 1024 * 1024)`;
+
+export const callBounds = {
+  open: `fill((i) => sys("open", { path: "/mnt/host/file", flags: 0, mode: 0 }));
+    fill((i) => sys("open", { path: "/proc/self/environ", flags: 0, mode: 0 }));
+    fill((i) => sys("open", { path: "/tmp/" + "n".repeat(200) + i, flags: O_RDWR | O_CREAT, mode: 0o644 }));`,
+  close: `for (let i = 0; i < 20_000; i++) sys("close", { fd: i });`,
+  read: `for (const path of ["/dev/zero", "/dev/urandom"]) {
+      const { fd } = sys("open", { path, flags: 0, mode: 0 });
+      for (let i = 0; i < 8; i++) sys("read", { fd, length: 0xffffffff, position: -1 });
+    }
+    const { reader } = sys("pipe", {});
+    ${waiting("read", `{ fd: reader, length: 0xffffffff, position: -1 }`)}`,
+  write: `fill((i) => {
+      const pair = sys("pipe", {});
+      if (typeof pair === "number") return pair;
+      for (let n = 0; n < 100; n++) post("write", { fd: pair.writer, data: new Uint8Array(1), position: -1 });
+      post("write", { fd: pair.writer, data: new Uint8Array(256 * 1024), position: -1 });
+      return 0;
+    });
+    wait();`,
+  fstat: onFile("fstat", ""),
+  fchmod: onFile("fchmod", ", mode: 0o600"),
+  fchown: onFile("fchown", ", uid: 0xffffffff, gid: 0xffffffff"),
+  futimes: onFile("futimes", ", atimeMs: 1, mtimeMs: 1"),
+  ftruncate: `${sparse}
+    for (let i = 0; i < 300; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 65536 });
+    for (let i = 44; i >= 0; i--) sys("ftruncate", { fd: hole, length: 2 ** i });`,
+  fsync: onFile("fsync", ""),
+  readFd: `const { reader } = sys("pipe", {}); ${waiting("readFd", "{ fd: reader }")}`,
+  readFile: `${sparse}
+    fill((i) => { const part = sys("readFile", { path: "/tmp/hole", flags: 0 }); return typeof part === "number" ? part : i > 30 ? -1 : 0; });`,
+  writeFile: `fill((i) => { const part = sys("writeFile", { path: "/tmp/w" + i, data: new Uint8Array(4 * 1024 * 1024), flags: O_RDWR | O_CREAT, mode: 0o644, more: true });
+      return typeof part === "number" ? part : i > 60 ? -1 : 0; });`,
+  copyFile: `${sparse}
+    for (let i = 0; i < 200; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 2 ** 33 });
+    for (const to of ["/dev/null", "/dev/full", "/tmp/copy"]) sys("copyFile", { from: "/tmp/hole", to, mode: 0 });
+    for (let i = 0; i < 40; i++) post("copyFile", { from: "/tmp/hole", to: "/tmp/copy" + (i % 4), mode: 0 });
+    wait();`,
+  stat: onPath("stat", ", follow: true"),
+  access: onPath("access", ", mode: 0"),
+  mkdir: `${deepLinks}
+    for (let i = 0; i < 5; i++) sys("mkdir", { path: below, mode: 0o755, recursive: true });
+    sys("mkdir", { path: "/tmp" + "/d".repeat(2000), mode: 0o755, recursive: true });
+    ${bigDirectory}`,
+  rmdir: onPath("rmdir"),
+  unlink: onPath("unlink"),
+  rm: `${bigDirectory} sys("rm", { path: "/tmp/many", recursive: true, force: true });`,
+  rename: `${onTwoPaths("rename")}
+    sys("mkdir", { path: "/tmp" + "/d".repeat(2000), mode: 0o755, recursive: true });
+    for (let i = 0; i < 100; i++) sys("rename", { from: "/tmp/d", to: "/tmp/d" + "/d".repeat(1990) + "/x" });`,
+  link: `${onTwoPaths("link")}
+    sys("writeFile", { path: "/tmp/one", data: new Uint8Array(0), flags: O_RDWR | O_CREAT, mode: 0o644, more: false });
+    fill((i) => sys("link", { from: "/tmp/one", to: "/tmp/" + "n".repeat(200) + i }));`,
+  symlink: `fill((i) => sys("symlink", { target: "t".repeat(4000), path: "/tmp/" + "n".repeat(200) + i }));`,
+  readlink: onPath("readlink"),
+  realpath: onPath("realpath"),
+  readdir: `${bigDirectory} for (let i = 0; i < 5; i++) sys("readdir", { path: "/tmp/many", start: 0 });`,
+  chmod: onPath("chmod", ", mode: 0o644"),
+  chown: onPath("chown", ", uid: 0xffffffff, gid: 0xffffffff, follow: true"),
+  utimes: onPath("utimes", ", atimeMs: 1, mtimeMs: 1, follow: true"),
+  mkdtemp: `fill((i) => { const made = sys("mkdtemp", { prefix: "/tmp/" + "n".repeat(200) }); return typeof made === "number" ? made : 0; });`,
+  statfs: onPath("statfs"),
+  watch: `sys("mkdir", { path: "/tmp/w", mode: 0o755, recursive: true });
+    fill(() => sys("watch", { path: "/tmp/w" }));
+    fill(() => sys("watch", { path: "/mnt/host" }));
+    for (let i = 0; i < 20; i++) sys("mkdir", { path: "/tmp/w/" + "n".repeat(200) + i, mode: 0o755, recursive: false });`,
+  unwatch: `for (let i = 0; i < 20_000; i++) sys("unwatch", { watch: i });`,
+  lock: `${sparse}
+    fill((i) => { const done = sys("lock", { fd: hole, steps: Array.from({ length: 16 }, (_, n) => [1, (i * 16 + n) * 4, 1]).flat() });
+      return typeof done === "number" ? done : 0; });`,
+  locked: `${sparse} for (let i = 0; i < 1000; i++) sys("locked", { fd: hole, start: 0, length: 2 ** 40 });`,
+  moduleStat: `${deepLinks} for (let i = 0; i < 5; i++) sys("moduleStat", { path: chain + "/a".repeat(16) + "/node_modules" });`,
+  packageScope: `${deepLinks} for (let i = 0; i < 5; i++) sys("packageScope", { directory: below, root: true });`,
+  readPackage: onPath("readPackage"),
+  flowShutdown: `const [first] = pair(); tell("flowOpen", { flow: 1, fd: first });
+    tell("flowWrite", { flow: 1, data: new Uint8Array(65536) });
+    for (let i = 0; i < 20_000; i++) post("flowShutdown", { flow: 1 });
+    wait();`,
+  socket: `fill(() => sys("socket", { type: 0 })); fill(() => sys("socket", { type: 2 }));`,
+  bind: `fill((i) => { const made = sys("socket", { type: 1 });
+      if (typeof made === "number") return made;
+      sys("bind", { fd: made.fd, address: "\\0" + ${longName} + i, port: 0, flags: 0 });
+      sys("bind", { fd: made.fd, address: "\\0" + "n".repeat(90) + i, port: 0, flags: 0 });
+      return i > 20 ? -1 : 0; });
+    fill((i) => { const made = sys("socket", { type: 1 });
+      return typeof made === "number" ? made : sys("bind", { fd: made.fd, address: "\\0" + "n".repeat(90) + "+" + i, port: 0, flags: 0 }); });`,
+  listen: `fill((i) => { const made = sys("socket", { type: 0 });
+      return typeof made === "number" ? made : sys("listen", { fd: made.fd, backlog: 0xffffffff }); });
+    for (let i = 0; i < 5000; i++) sys("listen", { fd: 5, backlog: i });`,
+  accept: `${tcp} ${waiting("accept", "{ fd: listener }")}`,
+  connect: `${tcp}
+    fill(() => { const made = socket(); if (typeof made === "number") return made;
+      const answer = sys("connect", { fd: made.fd, address: "127.0.0.1", port: 4000 });
+      if (typeof answer === "number") return answer;
+      post("write", { fd: made.fd, data: new Uint8Array(1024 * 1024), position: -1 });
+      return 0; });
+    wait();`,
+  socketNames: `${tcp} for (let i = 0; i < 1000; i++) sys("socketNames", { fd: listener });`,
+  resolve: `for (let i = 0; i < 5; i++) sys("resolve", { hostname: ${longName}, family: 4 });
+    for (let i = 0; i < 1000; i++) sys("resolve", { hostname: "n".repeat(60) + i + ".localhost", family: 0 });`,
+  nameOf: `for (let i = 0; i < 5; i++) sys("nameOf", { address: ${longName}, port: 80 });`,
+  dnsQuery: `for (let i = 0; i < 5; i++) sys("dnsQuery", { type: ${longName}, name: "n" });
+    for (let i = 0; i < 5; i++) sys("dnsQuery", { type: "A", name: ${longName} });`,
+  sendTo: `${udp}
+    for (let i = 0; i < 200; i++) sys("sendTo", { fd: sender, address: "127.0.0.1", port: 5000, data: new Uint8Array(65_507) });
+    for (let i = 0; i < 2000; i++) sys("sendTo", { fd: sender, address: "127.0.0.1", port: 5000, data: new Uint8Array(1) });
+    fill((i) => { const made = sys("socket", { type: 2 }); if (typeof made === "number") return made;
+      sys("bind", { fd: made.fd, address: "127.0.0.1", port: 6000 + i, flags: 0 });
+      for (let n = 0; n < 64; n++) sys("sendTo", { fd: sender, address: "127.0.0.1", port: 6000 + i, data: new Uint8Array(65_507) });
+      return 0; });`,
+  receiveFrom: `${udp} ${waiting("receiveFrom", "{ fd: receiver }")}`,
+  chdir: `${onPath("chdir")}
+    for (let i = 0; i < 200; i++) { sys("mkdir", { path: "n".repeat(200), mode: 0o755, recursive: false }); sys("chdir", { path: "n".repeat(200) }); }
+    for (let i = 0; i < 200; i++) sys("stat", { path: "x", follow: true });`,
+  umask: `for (let i = 0; i < 5000; i++) sys("umask", { mask: i });`,
+  getcwd: `for (let i = 0; i < 5000; i++) sys("getcwd", {});`,
+  threadSocket: `for (let i = 0; i < 200; i++) post("threadSocket", {}); wait();`,
+  kill: `for (let i = 0; i < 20_000; i++) post("kill", { pid: -1, signal: 0 }); wait();`,
+  pipe: `fill(() => sys("pipe", {}));`,
+  socketpair: `fill(() => sys("socketpair", {}));`,
+  dup: `fill(() => sys("dup", { fd: 1, to: -1 }));`,
+  shutdown: `const [first] = pair(); for (let i = 0; i < 5000; i++) sys("shutdown", { fd: first });`,
+  describe: `for (let i = 0; i < 5000; i++) sys("describe", { fd: i });`,
+  seek: onFile("seek", ", offset: 2 ** 50, whence: 2"),
+  readLine: `const { reader } = sys("pipe", {}); ${waiting("readLine", "{ fd: reader, length: 0xffffffff }")}`,
+  waitReadable: `const { reader } = sys("pipe", {}); ${waiting("waitReadable", "{ fd: reader, timeoutMs: 0xffffffff }")}`,
+  spawn: `${deepLinks}
+    const order = (file, argv, env, ignored) => sys("spawn", { file, argv, env, cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored, openFiles: -1 });
+    order("missing", ["x"], ["PATH=" + Array.from({ length: 256 }, () => chain + "/x").join(":")], []);
+    order("missing", Array(60_000).fill(""), [], []);
+    order("missing", [], [], Array(60_000).fill(1));
+    fill((i) => { const made = order("/usr/local/bin/node", ["node", "-e", "setInterval(()=>{},1e9)"], ["E=" + "e".repeat(900_000)], []);
+      return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
+  wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
+    ${waiting("wait", "{ pid }")}`,
+  setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
+  priority: `for (let i = 0; i < 5000; i++) sys("priority", { pid: 0, nice: i % 64 });`,
+  sqliteEntry: `for (let i = 0; i < 2000; i++) sys("sqliteEntry", {});`,
+  usage: `for (let i = 0; i < 2000; i++) sys("usage", {});`,
+  callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
+    ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
+  describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
+    for (let i = 0; i < 5; i++) sys("describeTools", { name: ${longName} });`,
+};
+
+export const eventBounds = {
+  flowOpen: `for (let i = 0; i < 20_000; i++) tell("flowOpen", { flow: i + 10, fd: 9999 });
+    const [first] = pair();
+    for (let i = 0; i < 2000; i++) tell("flowOpen", { flow: i + 100_000, fd: first });
+    wait();`,
+  flowRead: `const [first] = pair(); tell("flowOpen", { flow: 1, fd: first });
+    for (let i = 0; i < 20_000; i++) tell("flowRead", { flow: 1, bytes: 0xffffffff });
+    wait();`,
+  flowWrite: `for (let f = 0; f < 100; f++) {
+      const [first] = pair();
+      if (first === undefined) break;
+      tell("flowOpen", { flow: f, fd: first });
+      for (let i = 0; i < 1000; i++) tell("flowWrite", { flow: f, data: new Uint8Array(1) });
+      tell("flowWrite", { flow: f, data: new Uint8Array(64_000) });
+    }
+    wait();`,
+  flowPass: `const [first, second] = pair(); tell("flowOpen", { flow: 1, fd: second });
+    for (let i = 0; i < 5000; i++) tell("flowPass", { flow: 1, fd: first, data: new Uint8Array(i % 2) });
+    sys("close", { fd: first }); tell("flowClose", { flow: 1, reset: false, unread: false });
+    for (let ring = 2; ring < 20; ring++) {
+      const [one, two] = pair(); tell("flowOpen", { flow: ring, fd: two });
+      tell("flowPass", { flow: ring, fd: one, data: new Uint8Array(1) });
+      for (let i = 0; i < 100; i++) { const { fd } = sys("open", { path: "/mnt/host/file", flags: 0, mode: 0 }); if (fd === undefined) break; tell("flowPass", { flow: ring, fd, data: new Uint8Array(1) }); sys("close", { fd }); }
+      sys("close", { fd: one }); tell("flowClose", { flow: ring, reset: false, unread: false });
+    }
+    wait();`,
+  flowClose: `for (let i = 0; i < 20_000; i++) tell("flowClose", { flow: i, reset: true, unread: true }); wait();`,
+  ready: `tell("ready", {}); wait();`,
+  exit: `tell("exit", { code: 0 });`,
+  output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
+  returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
+    for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
+  returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
+  residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,
+  signalHandler: `for (let i = 0; i < 20_000; i++) tell("signalHandler", { signal: i % 65, handled: i % 2 === 0 }); wait();`,
+};

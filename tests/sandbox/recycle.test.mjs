@@ -1,0 +1,14 @@
+// A zygote is replaced after a bounded number of forks, and nobody who waits for a guest notices.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runPlain } from "./engine.mjs";
+
+test(
+  "a new zygote takes over, and the former ends with its last guest",
+  { timeout: 60_000 },
+  async () => {
+    const { served, ...rest } = await runPlain("recycle.mjs", [], 50_000);
+    assert.ok(served >= 5, `${served} guests`);
+    assert.deepEqual(rest, { differ: true, outlived: true, second: true });
+  },
+);
