@@ -20,6 +20,7 @@ const AF_UNIX = 1;
 const SIGABRT = 6;
 const SIGKILL = 9;
 const SIGSEGV = 11;
+const SIGPROF = 27;
 const RLIMIT_CPU = 0;
 const RLIMIT_DATA = 2;
 
@@ -113,9 +114,9 @@ const serving: readonly Rule[] = [
   {
     name: "tgkill",
     nr: { x64: 234, arm64: 131 },
-    args: [{ arg: 2, width: "int", test: "oneOf", values: [SIGABRT, SIGSEGV] }],
+    args: [{ arg: 2, width: "int", test: "oneOf", values: [SIGABRT, SIGSEGV, SIGPROF] }],
     action: "allow",
-    why: "abort() of a guest, whose pid is not known yet; stage 2 checks it",
+    why: "abort() and the profiler of a guest, whose pid is not known yet; stage 2 checks it",
   },
 ];
 

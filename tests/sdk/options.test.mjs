@@ -22,6 +22,7 @@ test("defaults", () => {
       mounts: [],
       sidecar: undefined,
       loopbackExemptPorts: [],
+      isolation: [],
       onBootTiming: undefined,
       permissions: {
         policies: {
