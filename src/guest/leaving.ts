@@ -3,19 +3,25 @@
  * a fork does not have and would hang, so the process always leaves through
  * libc's _exit, after it told the kernel its code.
  *
- * The report of an uncaught error is written here, with the virtual version,
- * because C++ prints its own only after the exit event.
+ * The code is the one that C++ would read: what `process.exitCode` set, or the
+ * reason's own. The report of an uncaught error is ./fatal-report.ts.
  */
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
-import { engineOption } from "./engine-options.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
+import { engineOption } from "./engine-options.js";
+import { createFatalReport } from "./fatal-report.js";
 
-/** Exit code of an uncaught error; src/node_exit_code.h: kGenericUserError. */
-const genericUserError = 1;
-/** kInvalidFatalExceptionMonkeyPatching there. */
-const invalidFatalExceptionHandler = 6;
-const ownScripts = "node:internal/secure-exec/";
+/** src/node_exit_code.h. */
+const exitCodes = {
+  noFailure: 0,
+  genericUserError: 1,
+  invalidFatalExceptionMonkeyPatching: 6,
+  exceptionInFatalExceptionHandler: 7,
+} as const;
+
+/** Where Node's own JavaScript begins the end of a process. */
+const nodesOwnExits = /^node:internal\/process\/(per_thread|execution)$/;
 
 export interface Leaving {
   leave(code: number): never;
@@ -23,26 +29,22 @@ export interface Leaving {
   report(error: unknown): string;
 }
 
-const versionLine = (): string =>
-  engineOption("--extra-info-on-fatal-exception") === false ? "" : `\nNode.js ${process.version}\n`;
-
 export function installLeaving(
   internalBinding: (name: string) => any,
   requireBuiltin: (id: string) => any,
   channel: () => Channel,
 ): Leaving {
-  const { inspect } = requireBuiltin("util");
-  const { isNativeError } = internalBinding("util");
-  const { getErrorSourcePositions } = internalBinding("errors");
-  const { arrow_message_private_symbol: arrowMessage, decorated_private_symbol: decorated } =
-    internalBinding("util").privateSymbols;
-  let fatal = false;
-  let exiting = false;
-  let emptied = false;
+  const { format } = requireBuiltin("util");
+  const { privateSymbols, constants } = internalBinding("util");
+  const fatal = createFatalReport(internalBinding, requireBuiltin);
+  const exitInfo = (process as any)[privateSymbols.exit_info_private_symbol] as Int32Array;
+  let told = false;
+  /** C++ has emitted `exit` and would shut down once the listeners have returned. */
+  let endsNaturally = false;
 
   const leave = (code: number): never => {
-    if (!emptied) {
-      emptied = true;
+    if (!told) {
+      told = true;
       leavingWork((text) => channel().writeErrorReport(text));
       channel().event("exit", { code: code | 0 });
     }
@@ -50,123 +52,103 @@ export function installLeaving(
     throw new Error("unreachable");
   };
 
-  const exitCode = (fallback: number): number => {
-    const code = Number(process.exitCode ?? fallback);
-    return Number.isInteger(code) ? code : fallback;
+  /** Environment::exit_code of src/env.h. */
+  const exitCode = (otherwise: number): number =>
+    exitInfo[constants.kHasExitCode] === 1 ? exitInfo[constants.kExitCode]! : otherwise;
+
+  (process as any).reallyExit = function reallyExit(code?: number): never {
+    const status = Number(code) | 0;
+    if (engineOption("--trace-exit") === true) traceExit(status);
+    return leave(status);
   };
 
-  (process as any).reallyExit = (code: number) => leave(code ?? 0);
+  const callSites = (): { functionName: string; scriptName: string; [at: string]: unknown }[] =>
+    internalBinding("util").getCallSites(10);
 
-  const exit = process.exit;
-  Object.defineProperty(process, "exit", {
-    value: function exitProcess(code?: number) {
-      exiting = true;
-      try {
-        return exit.call(process, code);
-      } finally {
-        exiting = false;
-      }
-    },
-    writable: true,
-    configurable: true,
-    enumerable: true,
-  });
-  Object.defineProperty(process.exit, "name", { value: "exit" });
+  /** Environment::Exit of src/env.cc. */
+  const traceExit = (code: number): void => {
+    const frames = callSites().map(({ functionName, scriptName, lineNumber, columnNumber }) => {
+      const place = `${scriptName}:${lineNumber}:${columnNumber}`;
+      return `    at ${functionName === "" ? place : `${functionName} (${place})`}\n`;
+    });
+    channel().writeErrorReport(
+      `(node:${process.pid}) WARNING: Exited the environment with code ${code}\n${frames.join("")}\n`,
+    );
+  };
 
   // A natural end of the loop: C++ calls process.emit("exit", code) by name and
   // then shuts down, so the last listener's return is the moment to leave.
-  const emit = process.emit;
-  Object.defineProperty(process, "emit", {
-    value: function emitOnProcess(this: unknown, ...args: [string, ...unknown[]]) {
-      const result = Reflect.apply(emit, this === undefined ? process : this, args) as boolean;
-      if (args[0] === "exit" && !exiting && !fatal && (process as any)._exiting) {
-        leave(exitCode(Number(args[1] ?? 0)));
-      }
-      return result;
+  const { emit } = process;
+  const prototype = Object.getPrototypeOf(process) as { emit?: unknown };
+  const { emitUntilTheEnd } = {
+    emitUntilTheEnd(this: unknown, type: string, ...args: unknown[]): boolean {
+      const natural = type === "exit" && !endsNaturally && exitInfo[constants.kExiting] === 1;
+      if (natural) endsNaturally = true;
+      const heard = Reflect.apply(emit, this ?? process, [type, ...args]) as boolean;
+      if (!natural) return heard;
+      // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.
+      (process as any)._tickCallback();
+      return leave(exitCode(Number(args[0])));
     },
-    writable: true,
-    configurable: true,
-    enumerable: false,
+  };
+  Object.defineProperty(emitUntilTheEnd, "name", { value: "emit", configurable: true });
+  const watchEnd = (): void =>
+    void Object.defineProperty(prototype, "emit", {
+      value: emitUntilTheEnd,
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    });
+  watchEnd();
+  // Where Node's JavaScript says that the process exits, C++ will not.
+  const exiting = Object.getOwnPropertyDescriptor(process, "_exiting")!;
+  Object.defineProperty(process, "_exiting", {
+    ...exiting,
+    set(value: unknown) {
+      exiting.set!.call(process, value);
+      const [caller] = callSites();
+      if (!value) watchEnd();
+      else if (nodesOwnExits.test(String(caller?.scriptName))) delete prototype.emit;
+    },
   });
 
-  const report = (error: unknown): string => {
-    let head = "";
-    let body: string;
-    try {
-      if (
-        isNativeError(error) ||
-        (typeof error === "object" && error !== null && "stack" in error)
-      ) {
-        const e = error as any;
-        if (typeof e[arrowMessage] === "string") {
-          if (e[decorated] !== true) head = `${e[arrowMessage]}\n`;
-        } else {
-          const at = getErrorSourcePositions(e);
-          // An error that was thrown in another thread has no position here; V8 answers this one.
-          const known = at?.sourceLine && !String(at.scriptResourceName).startsWith(ownScripts);
-          if (known && typeof at.scriptResourceName === "string") {
-            const line = String(at.sourceLine);
-            if (line.length <= 512) {
-              head = `${at.scriptResourceName}:${at.lineNumber}\n${line}\n${" ".repeat(Math.max(0, at.startColumn))}^\n\n`;
-            }
-          }
-        }
-        body = inspect(e);
-      } else if ((typeof error === "object" && error !== null) || typeof error === "function") {
-        body = `\n${inspect(error)}\n`;
-      } else {
-        head = "Uncaught:\n";
-        body = `${String(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
-      }
-    } catch {
-      body = "Uncaught error that could not be inspected";
-    }
-    return `${head}${body}\n`;
-  };
-
-  const { format } = requireBuiltin("util");
   // C++ writes it past everything; the kernel puts it where the process's errors go.
   (process as any)._rawDebug = function _rawDebug(...args: unknown[]): void {
     channel().writeErrorReport(`${Reflect.apply(format, null, args)}\n`);
   };
 
-  const fatalException = (process as any)._fatalException as (
-    error: unknown,
-    fromPromise: boolean,
-  ) => boolean;
-  const uncaught = (error: unknown, fromPromise: boolean): boolean => {
-    fatal = true;
-    let handled: boolean;
-    let reported = error;
-    let code = genericUserError;
-    try {
-      handled = fatalException(error, fromPromise);
-    } catch (secondary) {
-      // src/node_exit_code.h: kExceptionInFatalExceptionHandler
-      handled = false;
-      reported = secondary;
-      code = 7;
-      process.exitCode = undefined;
-    }
-    if (handled) {
-      fatal = false;
-      return true;
-    }
-    fatalWork(reported);
-    channel().writeErrorReport(`${report(reported)}${versionLine()}`);
-    return leave(exitCode(code));
-  };
+  /** Has the engine report `error` on its way out, and leaves with `code` before it would shut down. */
+  const die = (error: unknown, code: number): void =>
+    fatal.expect(error, (text) => {
+      fatalWork(error);
+      channel().writeErrorReport(text);
+      leave(code);
+    });
 
-  let handler: unknown = uncaught;
-  // C++ calls it by name; where a program took it away, Node ends with a code of its own.
+  let handler: unknown = (process as any)._fatalException;
+  /** C++ calls it by name. Where a program put a value that is no function, Node has a code for that. */
+  const uncaught = (error: unknown, fromPromise: boolean): boolean => {
+    if (typeof handler !== "function") {
+      die(error, exitCodes.invalidFatalExceptionMonkeyPatching);
+      return false;
+    }
+    let handled: unknown;
+    try {
+      handled = Reflect.apply(handler, process, [error, fromPromise]);
+    } catch (secondary) {
+      // Stacks call it by the property that holds it.
+      Object.defineProperty(process, "_fatalException", { value: handler });
+      die(secondary, exitCodes.exceptionInFatalExceptionHandler);
+      fatal.locate(secondary);
+      throw secondary;
+    }
+    if (handled === false) die(error, exitCode(exitCodes.genericUserError));
+    else if (endsNaturally) leave(exitCode(exitCodes.noFailure));
+    else watchEnd();
+    return handled as boolean;
+  };
   Object.defineProperty(process, "_fatalException", {
-    get: () =>
-      typeof handler === "function"
-        ? handler
-        : (error: unknown) => {
-            channel().writeErrorReport(`${report(error)}${versionLine()}`);
-            return leave(invalidFatalExceptionHandler);
-          },
+    get: () => uncaught,
     set(value: unknown) {
       handler = value;
     },
@@ -174,5 +156,5 @@ export function installLeaving(
     enumerable: true,
   });
 
-  return { leave, report };
+  return { leave, report: fatal.describe };
 }

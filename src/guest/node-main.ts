@@ -33,6 +33,9 @@ const tasks = (): typeof TaskRunner => require("./task-runner.js");
 /** src/node_exit_code.h: kInvalidCommandLineArgument. */
 const invalidArgument = 9;
 
+/** src/node_options.cc, EnvironmentOptions::CheckOptions. */
+const rejectionModes = ["warn-with-error-code", "throw", "strict", "warn", "none"];
+
 /** Variables that src/node.cc reads as options. */
 const environmentFlags: readonly (readonly [variable: string, option: string])[] = [
   ["NODE_USE_ENV_PROXY", "--use-env-proxy"],
@@ -122,6 +125,10 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     if (process.env[variable] === "1") setEngineOption(option, true);
   if (line.values.get("--tls-min-v1.3") === true && line.values.get("--tls-max-v1.2") === true)
     return refuse(start, "either --tls-min-v1.3 or --tls-max-v1.2 can be used, not both");
+  const rejections = inherited.values.get("--unhandled-rejections");
+  for (const mode of [rejections, line.values.get("--unhandled-rejections")])
+    if (mode !== undefined && !rejectionModes.includes(String(mode)))
+      return refuse(start, "invalid value for --unhandled-rejections");
   if (process.env["NODE_REDIRECT_WARNINGS"] !== undefined)
     setEngineOption("--redirect-warnings", process.env["NODE_REDIRECT_WARNINGS"]);
   for (const { values } of [inherited, line]) adopt(values);
@@ -222,7 +229,9 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
   preparation.initializeFrozenIntrinsics();
   if (preload) {
     registerLoaders(requireBuiltin);
-    preparation.loadPreloadModules();
+    // Called as a plain function, for what stacks show.
+    const { loadPreloadModules } = preparation;
+    loadPreloadModules();
   }
   setupProxy(requireBuiltin);
   return entry;

@@ -78,12 +78,7 @@ export function runProgram(
   installHostTools(tools.channel);
   if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
-    try {
-      runNodeCommand(tools, options);
-    } catch (error) {
-      // Nothing of Node's is below this frame that would take it.
-      tools.internalBinding("errors").triggerUncaughtException(error, false);
-    }
+    runNodeCommand(tools, options);
     return Promise.resolve();
   }
   startCoverage(tools);

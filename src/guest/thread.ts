@@ -12,6 +12,7 @@ import { installBindings } from "./install.js";
 import { installHostTools } from "./host-tools.js";
 import { applyPlatformToWorker } from "./platform.js";
 import { hideInternals } from "./public-modules.js";
+import { hideOwnFrames } from "./stack-frames.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
 
@@ -48,6 +49,7 @@ export function startThread(
     ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),
   });
   streams.listen(channel);
+  hideOwnFrames(internalBinding, requireBuiltin);
   shareLedger(start.databases);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];

@@ -38,6 +38,7 @@ export const zygoteFlags: readonly string[] = Object.freeze([
 
 /** Guest modules with functions that run in every guest and that the rehearsal cannot run. */
 const eagerModules: readonly string[] = [
+  "guest/first-callback",
   "guest/leaving",
   "launcher/zygote/lock-down",
   "launcher/zygote/main",

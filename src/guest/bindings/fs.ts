@@ -470,9 +470,9 @@ function patchLoadedModules(
     const file = getValidatedPath(path);
     try {
       return runner.sync(operations.readFile(file, stringToFlags(flag), false));
-    } catch (error) {
-      trimStack(error, readFileSync);
-      throw error;
+    } catch {
+      // It fails again, at the step and with the stack that Node's own has.
+      return apply(nativeReadFileSync, this, [path, options]);
     }
   };
   defineProperty(readFileSync, "name", { value: "readFileSync", configurable: true });

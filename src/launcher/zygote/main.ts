@@ -13,6 +13,8 @@ import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
+import { prepareFirstCallback } from "../../guest/first-callback.js";
+import { hideOwnFrames } from "../../guest/stack-frames.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
@@ -93,11 +95,11 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     ownFlags: inheritedFlags,
   });
   await warmUp(requireBuiltin);
+  hideOwnFrames(internalBinding, requireBuiltin);
   installStdio(requireBuiltin, guestChannel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
 
-  const live = (guest: Channel): Promise<unknown> => {
-    const { options, source } = guest.waitFor("start");
+  const live = (guest: Channel, { options, source } = guest.waitFor("start")): Promise<unknown> => {
     const start = JSON.parse(options) as StartOptions;
     assumeIdentity(start);
     // What was loaded to be warm has not been loaded as far as the program can tell.
@@ -117,6 +119,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     forget: forgetIdentity,
   });
   channel = undefined;
+  const startMain = prepareFirstCallback(internalBinding, requireBuiltin);
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
@@ -149,7 +152,10 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     channel.attach(engineBinding);
     lockDown(memory);
     channel.event("ready", {});
-    void live(channel);
+    const guest = channel;
+    // Awaited here: what the event loop has read already, nobody could wait for.
+    const order = guest.waitFor("start");
+    startMain(() => void live(guest, order));
     return channel;
   };
   const measure = (): boolean => {

@@ -75,7 +75,10 @@ export class CompoundParser {
       isArithmetic(scanner.text, scanner.position, parser.options.bash)
     ) {
       scanner.position += 1;
-      return { kind: "arithmetic", expression: parser.lexer.words.arithmetic(), line };
+      const from = scanner.position;
+      const expression = parser.lexer.words.arithmetic();
+      const source = scanner.text.slice(from, scanner.position - 2);
+      return { kind: "arithmetic", expression: { ...expression, source }, line };
     }
     const body = parser.compoundList();
     parser.expectOperator(")");
@@ -160,9 +163,15 @@ export class CompoundParser {
     const { scanner } = parser;
     const { words } = parser.lexer;
     scanner.position += 2;
-    const initial = words.closedBy(";", true);
-    const condition = words.closedBy(";", true);
-    const update = words.arithmetic();
+    /** What `parse` reads, with its text but for the `closing` characters. */
+    const sourced = (parse: () => Word, closing: number): Word => {
+      const from = scanner.position;
+      const word = parse();
+      return { ...word, source: scanner.text.slice(from, scanner.position - closing) };
+    };
+    const initial = sourced(() => words.closedBy(";", true), 1);
+    const condition = sourced(() => words.closedBy(";", true), 1);
+    const update = sourced(() => words.arithmetic(), 2);
     if (parser.isOperator(";")) parser.take();
     parser.skipNewlines();
     const body = parser.isWord("{") ? this.#bracedBody() : this.#doGroup();

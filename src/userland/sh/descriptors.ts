@@ -239,6 +239,14 @@ export class DescriptorTable {
     return copy;
   }
 
+  /** Closes all but what the process had from its start. */
+  closeOpened(inherited: readonly number[]): void {
+    for (const [fd, descriptor] of this.#entries) {
+      const isInherited = descriptor instanceof RealDescriptor && inherited.includes(descriptor.fd);
+      if (!isInherited) this.close(fd);
+    }
+  }
+
   closeAll(): void {
     for (const descriptor of this.#entries.values()) descriptor.release();
     this.#entries.clear();

@@ -17,7 +17,8 @@ class Walk {
 
   constructor(readonly env: Environment) {
     const { shellOptions, shell } = env;
-    this.#hidden = shellOptions.has("dotglob");
+    const ignores = shell.bash && (env.variables.value("GLOBIGNORE") ?? "") !== "";
+    this.#hidden = shellOptions.has("dotglob") || ignores;
     this.#skipDots = shell.bash && shellOptions.has("globskipdots");
     this.#globstar = shellOptions.has("globstar");
     this.#extended = shell.bash && shellOptions.has("extglob");

@@ -19,7 +19,7 @@ import { limits } from "./limits.js";
 import { runArithmeticFor, runCase, runFor, runSelect, runWhile } from "./loops.js";
 import { runBackground, runPipeline } from "./pipelines.js";
 import { closeTemporaries } from "./process-substitution.js";
-import { RedirectionError, applyRedirections, expandRedirections } from "./redirections.js";
+import { RedirectionError, performRedirections } from "./redirections.js";
 import { runSimple } from "./simple-command.js";
 import type { ShellSystem } from "./system.js";
 import { decodeText } from "./text.js";
@@ -200,11 +200,10 @@ export class Interpreter {
     try {
       let saved;
       try {
-        const expanded = await expandRedirections(this, env, command.redirections);
-        saved = applyRedirections(this, env, expanded);
+        saved = await performRedirections(this, env, command.redirections);
       } catch (error) {
         if (!(error instanceof RedirectionError)) throw error;
-        await this.complain(env, error.messageFor(this.bash));
+        if (!error.told) await this.complain(env, error.messageFor(this.bash));
         return await this.settle(env, this.finish(env, error.statusFor(this.bash)), tested);
       }
       try {
@@ -323,10 +322,9 @@ export class Interpreter {
     const output = env.descriptors.get(1);
     try {
       const only = [fileOfSubstitution(body)!];
-      applyRedirections(this, env, await expandRedirections(this, env, only)).keep();
+      (await performRedirections(this, env, only)).keep();
     } catch (error) {
       if (!(error instanceof RedirectionError)) throw error;
-      await this.complain(env, error.messageFor(true));
       return 1;
     }
     for (;;) {

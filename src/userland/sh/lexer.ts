@@ -25,7 +25,7 @@ export type Token =
 const operator = /&&|&>>?|&|\|\||\|&|\||;;&|;;|;&|;|<<<|<<-?|<&|<>|<|>>|>&|>\||>|[()]/y;
 const descriptorNumber = /\d{1,9}(?=[<>])/y;
 const bashDescriptorNumber = /\d{1,9}(?=[<>](?!\())/y;
-const descriptorVariable = /\{[A-Za-z_]\w*(?:\[[^\]\n]*\])?\}(?=[<>])/y;
+const descriptorVariable = /\{[A-Za-z_]\w*(?:\[[^\]\n]*\])?\}(?=[<>](?!\())/y;
 const processSubstitution = /[<>]\(/y;
 const comment = /#[^\n]*/y;
 

@@ -10,7 +10,7 @@ import { closeTemporaries } from "./process-substitution.js";
 import { selectMenu } from "./select-menu.js";
 import { decodeText, encodeText } from "./text.js";
 import { traceArithmetic, traceHead } from "./trace.js";
-import { headText } from "./unparse.js";
+import { headText, wordText } from "./unparse.js";
 import { validName } from "./variables.js";
 
 type Loop<K extends Command["kind"]> = Extract<Command, { kind: K }>;
@@ -166,7 +166,7 @@ export async function runArithmeticFor(
   /** One of the three expressions; an empty condition holds. */
   const evaluate = async (expression: Word): Promise<bigint> => {
     env.line = command.line;
-    const text = expression.source ?? "";
+    const text = wordText(expression);
     if (shell.bash && env.activeTrap === undefined) env.commandText = () => `((${text.trim()}))`;
     if (expression.parts.length > 0) {
       if (env.traps.has("DEBUG")) await shell.traps.before(env);

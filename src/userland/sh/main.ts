@@ -64,8 +64,9 @@ export async function main(
 
 /** Writing process substitutions end before the shell does. */
 async function finish(shell: Interpreter, env: Environment, status: number): Promise<number> {
+  const { system } = shell;
   if (shell.hasOutliving) {
-    env.descriptors.closeAll();
+    env.descriptors.closeOpened(system.inheritedFds);
     await shell.untilAllEnded();
   }
   return status & 0xff;

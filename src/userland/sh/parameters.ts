@@ -42,8 +42,12 @@ export function parameterValue(env: Environment, name: string): Value {
       break;
     default:
   }
+  // Read once: some variables are another one each time.
   const variable = env.variables.get(name);
-  if (variable?.reference !== true) return env.variables.value(name);
+  if (variable?.reference !== true) {
+    const array = variable?.array;
+    return array === undefined ? variable?.value : array.get(array.associative ? "0" : 0);
+  }
   const element = env.variables.referencedElement(name);
   if (element === undefined) return undefined;
   const [, array, key] = element;

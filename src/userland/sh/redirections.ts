@@ -30,7 +30,40 @@ import { wordText } from "./unparse.js";
 import { elementName } from "./variables.js";
 
 /** A redirection that failed: the command is not run, and that is all. */
-export class RedirectionError extends ShellError {}
+export class RedirectionError extends ShellError {
+  /** It has been reported already, on the standard error of that moment. */
+  told = false;
+}
+
+/**
+ * Expands and applies redirections: in bash one after the other, so that each sees
+ * what the ones before it did, errors included; in dash all are expanded first.
+ * Throws a RedirectionError, with everything put back, when one of them fails.
+ */
+export async function performRedirections(
+  shell: Interpreter,
+  env: Environment,
+  redirections: readonly Redirection[],
+): Promise<SavedDescriptors> {
+  if (!shell.bash) {
+    return applyRedirections(shell, env, await expandRedirections(shell, env, redirections));
+  }
+  const saved = new SavedDescriptors(env);
+  try {
+    for (const redirection of redirections) {
+      const [expanded] = await expandRedirections(shell, env, [redirection]);
+      apply(shell, env, expanded!, saved);
+    }
+  } catch (error) {
+    if (error instanceof RedirectionError) {
+      await shell.complain(env, error.messageFor(true));
+      error.told = true;
+    }
+    saved.restore();
+    throw error;
+  }
+  return saved;
+}
 
 export interface ExpandedRedirection {
   readonly fd: number;
@@ -114,15 +147,23 @@ export function applyRedirections(
 ): SavedDescriptors {
   const saved = new SavedDescriptors(env);
   try {
-    for (const redirection of redirections) {
-      if (redirection.fdVariable === undefined) applyOne(shell, env, redirection, saved);
-      else applyNamed(shell, env, redirection, redirection.fdVariable, saved);
-    }
+    for (const redirection of redirections) apply(shell, env, redirection, saved);
   } catch (error) {
     saved.restore();
     throw error;
   }
   return saved;
+}
+
+function apply(
+  shell: Interpreter,
+  env: Environment,
+  redirection: ExpandedRedirection,
+  saved: SavedDescriptors,
+): void {
+  const { fdVariable } = redirection;
+  if (fdVariable === undefined) applyOne(shell, env, redirection, saved);
+  else applyNamed(shell, env, redirection, fdVariable, saved);
 }
 
 /** The first number that bash gives to `{name}>`. */

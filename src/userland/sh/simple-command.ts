@@ -16,7 +16,7 @@ import { startCommand } from "./external.js";
 import type { Interpreter } from "./interpreter.js";
 import { exitStatus } from "./jobs.js";
 import { closeTemporaries } from "./process-substitution.js";
-import { RedirectionError, applyRedirections, expandRedirections } from "./redirections.js";
+import { RedirectionError, performRedirections } from "./redirections.js";
 import { becomeCommand } from "./replacement.js";
 import type { SavedDescriptors } from "./redirections.js";
 import { SIGINT, SIGPIPE, describeSignal } from "./signals.js";
@@ -64,9 +64,13 @@ async function assignOnly(
 ): Promise<number> {
   const { assignments, redirections } = command;
   if (redirections.length > 0) {
-    const saved = await redirect(shell, env, command, false);
+    // Numbers that the shell chooses would stay open: bash makes them in a subshell.
+    const named = redirections.some(({ fdVariable }) => fdVariable !== undefined);
+    const where = named ? env.clone() : env;
+    const saved = await redirect(shell, where, command, false);
+    saved?.restore();
+    if (named) where.descriptors.closeAll();
     if (saved === undefined) return redirectionStatus(shell);
-    saved.restore();
   }
   for (const assignment of assignments) await assign(shell, env, assignment);
   if (env.options.has("xtrace") && assignments.length > 0) {
@@ -135,11 +139,10 @@ async function redirect(
   special: boolean,
 ): Promise<SavedDescriptors | undefined> {
   try {
-    const expanded = await expandRedirections(shell, env, command.redirections);
-    return applyRedirections(shell, env, expanded);
+    return await performRedirections(shell, env, command.redirections);
   } catch (error) {
     if (!(error instanceof RedirectionError) || (special && !shell.bash)) throw error;
-    await shell.complain(env, error.messageFor(shell.bash));
+    if (!error.told) await shell.complain(env, error.messageFor(shell.bash));
     return undefined;
   }
 }

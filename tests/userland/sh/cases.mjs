@@ -1,5 +1,5 @@
 // The table of shell scripts: scripts/<topic>.sh holds the cases, each under a line "#: name", and
-// expected.json what dash (bash for bash.sh) answered: node cases.mjs records it anew.
+// expected.json what dash (bash for bash*.sh) answered: node cases.mjs records it anew.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ export const cases = readdirSync(scripts)
       return {
         name: `${topic}: ${title.replace(/ \(isolated\)$/, "")}`,
         script: block.slice(end + 1),
-        shell: topic === "bash" ? "bash" : "sh",
+        shell: topic.startsWith("bash") ? "bash" : "sh",
         isolated: title.endsWith("(isolated)") || /\$\$/.test(block),
         ownChildren: topic === "options",
       };

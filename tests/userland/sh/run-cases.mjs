@@ -22,15 +22,17 @@ function collect(args, options, onLine) {
       text += chunk;
       if (onLine === undefined) return;
       for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-        onLine(text.slice(0, end));
+        // The table's last line: everything has arrived, whoever else still holds the pipe.
+        if (onLine(text.slice(0, end)) === "last") resolve({ text: "", status: 0 });
         text = text.slice(end + 1);
       }
     });
     child.on("error", reject);
     // Not "close": a background job of a script may outlive it and hold the pipe.
-    child.on("exit", (code, signal) =>
-      setImmediate(() => resolve({ stdout: text, status: signal ?? code })),
-    );
+    child.on("exit", (code, signal) => {
+      if (onLine !== undefined && code === 0) return;
+      setImmediate(() => resolve({ stdout: text, status: signal ?? code }));
+    });
   });
 }
 
@@ -50,8 +52,10 @@ export async function runCases(cases) {
       [here("table.mjs"), file, directory],
       { timeout: 300_000, killSignal: "SIGKILL" },
       (line) => {
-        const { name, ...answer } = JSON.parse(Buffer.from(line, "latin1").toString("utf8"));
+        const { last, name, ...answer } = JSON.parse(Buffer.from(line, "latin1").toString("utf8"));
+        if (last === true) return "last";
         answers.set(name, answer);
+        return undefined;
       },
     );
   };

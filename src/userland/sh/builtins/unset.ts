@@ -17,7 +17,7 @@ async function unset(call: BuiltinCall): Promise<number> {
     else if (flags.has("n")) env.variables.unsetOwn(operand);
     else if (element !== null) unsetElement(call, element[1]!, element[2]!);
     else if (!validName.test(operand)) {
-      if (shell.bash && !flags.has("v") && env.functions.has(operand)) {
+      if (shell.bash && !flags.has("v")) {
         status = (await unsetFunction(call, operand)) || status;
       } else if (shell.bash) {
         status = await call.complain(`\`${operand}': not a valid identifier`);

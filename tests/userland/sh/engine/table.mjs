@@ -24,6 +24,8 @@ const [out, err] = ["out", "err"].map((name) => join(directory, name));
 
 for (const { name, script, shell, ownChildren } of cases) {
   const cwd = fs.mkdtempSync(join(tmpdir(), "sh-case-"));
+  // A script may have closed them: what is opened next must not take their numbers.
+  for (const fd of [0, 1, 2]) libc.dup2(nothing, fd);
   const files = [out, err].map((path) => fs.openSync(path, "w+"));
   libc.dup2(nothing, 0);
   libc.dup2(files[0], 1);
@@ -47,4 +49,5 @@ for (const { name, script, shell, ownChildren } of cases) {
   fs.writeSync(900, `${JSON.stringify({ name, stdout, stderr, status })}\n`);
 }
 fs.rmSync(directory, { recursive: true });
+fs.writeSync(900, `${JSON.stringify({ last: true })}\n`);
 process.exit(0);
