@@ -8,7 +8,10 @@ export type {
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeCommandOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
   NodeRuntimeSpawnOptions,
+  NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
@@ -57,6 +60,7 @@ export type {
 } from "./sdk/tools.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
+export type { NodeRuntimeShell } from "./sdk/shell.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {
   NodeRuntimeResidentResult,

@@ -197,6 +197,14 @@ export function installStreams(env: GuestEnvironment): Streams {
       return 0;
     }
 
+    /** Gives back what may be read and has not come: it is for whoever reads next. */
+    holdReading(): void {
+      if (!this.#started || this.#closed) return;
+      this.#started = false;
+      this.#consumed = 0;
+      kernel.event("flowHold", { flow: this.#flow });
+    }
+
     onreadstart(): number {
       return this.readStart();
     }

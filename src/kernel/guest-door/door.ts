@@ -46,7 +46,11 @@ export class GuestDoor {
         return owner.ended;
       },
       answer: (call) => owner.answer(call),
+      get paused() {
+        return owner.paused;
+      },
       happened: (event) => owner.happened(event),
+      mayRead: (stream) => owner.mayRead(stream),
       brokenPipe: () => owner.brokenPipe(),
       violated: (reason) => {
         owner.violated(reason);
@@ -85,6 +89,11 @@ export class GuestDoor {
 
   signal(signal: number): void {
     this.#main.signal(signal);
+  }
+
+  /** Stops the OS process, or lets it go on. */
+  stop(stopped: boolean): void {
+    this.#guest.stop(stopped);
   }
 
   /** Ends the OS process; nothing more is heard of it but its end. */

@@ -18,6 +18,7 @@ import type { GuestSocket } from "../../launcher/guest-socket.js";
 import { Deferred } from "../io/deferred.js";
 import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
+import type { Stream } from "../io/stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import { accountKinds } from "../machine/account.js";
@@ -46,7 +47,11 @@ export interface ThreadOwner {
   readonly descriptors: DescriptorTable;
   readonly ended: boolean;
   answer(call: ProcessCall): GuestAnswer;
+  /** While the process is stopped: what is woken when it goes on. */
+  readonly paused: WaitQueue | undefined;
   happened(event: ProcessEvent): void;
+  /** 0, or why a stream must not be read by the process now; -EAGAIN until the stream says so. */
+  mayRead(stream: Stream): number;
   brokenPipe(): void;
   /** Ends the process for what its guest did. */
   violated(reason: string): void;
@@ -87,6 +92,7 @@ export class GuestThread implements Source {
         isEnded: () => owner.ended,
         notifyFlow: (name, args) => this.tell(name, args),
         brokenPipe: () => owner.brokenPipe(),
+        mayRead: (stream) => owner.mayRead(stream),
         unread: () => (this.isBehind ? this.#read : undefined),
       },
       limits.flows,
@@ -106,10 +112,7 @@ export class GuestThread implements Source {
 
   /** Whether a frame may come now; otherwise `proceed` lets them come. */
   ready(): boolean {
-    if (this.isBehind) {
-      this.#read.add(() => this.proceed());
-      return false;
-    }
+    if (this.#waits()) return false;
     return this.#owner.share.admits(this);
   }
 
@@ -117,10 +120,16 @@ export class GuestThread implements Source {
   frame(frame: Frame): boolean {
     const { share } = this.#owner;
     const goesOn = share.serve(this, () => this.#take(frame));
-    if (!this.isBehind) return goesOn;
+    if (!this.isBehind && this.#owner.paused === undefined) return goesOn;
     share.forget(this);
-    this.#read.add(() => this.proceed());
-    return false;
+    return !this.#waits();
+  }
+
+  /** Whether nothing of it is taken now; then it goes on when that is over. */
+  #waits(): boolean {
+    const queue = this.isBehind ? this.#read : this.#owner.paused;
+    queue?.add(() => this.proceed());
+    return queue !== undefined;
   }
 
   proceed(): void {
@@ -192,6 +201,7 @@ export class GuestThread implements Source {
         return this.#output(event.args.fd, event.args.data);
       case "flowOpen":
       case "flowRead":
+      case "flowHold":
       case "flowWrite":
       case "flowPass":
       case "flowClose":

@@ -33,6 +33,8 @@ export interface FlowOwner {
   isEnded(): boolean;
   readonly notifyFlow: Notify;
   brokenPipe(): void;
+  /** As `ThreadOwner.mayRead`. */
+  mayRead(stream: Stream): number;
   /** While the guest leaves too much unread: what is woken when it has read it. */
   unread(): WaitQueue | undefined;
 }
@@ -86,7 +88,8 @@ class Flow {
       if (unread !== undefined) return this.#readAfter(unread);
       const passed = this.stream.takePassed();
       if (passed !== undefined) this.#deliverPassed(passed);
-      const data = this.stream.read(this.#readCredit);
+      const refused = this.#owner.mayRead(this.stream);
+      const data = refused < 0 ? refused : this.stream.read(this.#readCredit);
       if (data === -Errno.EAGAIN) return this.#readAfter(this.stream.readable);
       if (typeof data === "number" || data.byteLength === 0) {
         this.#readEnded = true;
@@ -100,6 +103,13 @@ class Flow {
       this.#readCredit -= data.byteLength;
       this.#owner.notifyFlow("flowData", { flow, data });
     }
+  }
+
+  /** The guest reads no further for now: what comes stays where it is. */
+  hold(): void {
+    this.#readCredit = 0;
+    this.#stopReading?.();
+    this.#stopReading = undefined;
   }
 
   #readAfter(queue: WaitQueue): void {
@@ -255,6 +265,8 @@ export class FlowTable {
         return this.#open(number, args.fd);
       case "flowRead":
         return flow?.grant(args.bytes);
+      case "flowHold":
+        return flow?.hold();
       case "flowWrite":
         return flow?.write(args.data);
       case "flowPass": {
