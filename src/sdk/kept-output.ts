@@ -55,9 +55,7 @@ export class KeptOutput {
   take(): CapturedOutput {
     const rest = this.#takePart();
     const text =
-      this.#decoder === undefined
-        ? rest.toString("utf8")
-        : this.#text + this.#decoder.decode(rest);
+      this.#decoder === undefined ? rest.toString("utf8") : this.#text + this.#decoder.decode(rest);
     const taken = { text, truncated: this.#truncated };
     this.#text = "";
     this.#decoder = undefined;

@@ -27,7 +27,20 @@ function same(text) {
 
 test("texts in many pieces: the value of JSON.parse, or its refusal", () => {
   const token = fc.constantFrom(
-    ...["[", "]", "{", "}", ",", ":", " ", "1", '"a"', '"b":', "null", "\n", "\ufeff", "\u00a0"],
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    " ",
+    "1",
+    '"a"',
+    '"b":',
+    "null",
+    "\n",
+    "\ufeff",
+    "\u00a0",
     filler,
     `${filler},`,
     `"k":${filler},`,
@@ -121,7 +134,7 @@ test("between two yields never more than a piece is parsed, whatever the shape",
       return real(piece);
     };
     try {
-      for (const steps = parseJson(bytes(text), 1000); steps.next().done !== true; ) inStep = 0;
+      for (const steps = parseJson(bytes(text), 1000); steps.next().done !== true;) inStep = 0;
     } finally {
       JSON.parse = real;
     }
