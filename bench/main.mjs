@@ -8,6 +8,7 @@ import { childrenOf, findKernel, meanMemory, rssOf } from "./memory.mjs";
 import { pause, percentile, runPlain, startPlain, summary, timed } from "./measure.mjs";
 import { measureFiles } from "./files.mjs";
 import { measureTools } from "./tools.mjs";
+import { measureFairness } from "./fairness.mjs";
 import { cpu, firstCreate, httpLoopback, small } from "./workloads.mjs";
 
 // Where it is set, every plain Node reads a bundle of certificates; the engine never sees it.
@@ -154,7 +155,11 @@ const speed = await measureCpu(runtime);
 const requests = await measureHttp(runtime);
 const httpRatio = requests.guest / requests.plain;
 await runtime.dispose();
-const toolRows = [...(await measureFiles()), ...(await measureTools())];
+const toolRows = [
+  ...(await measureFiles()),
+  ...(await measureTools()),
+  ...(await measureFairness()),
+];
 
 const hostMs = percentile(times.host, 0.5);
 const engineMs = percentile(times.engine, 0.5);

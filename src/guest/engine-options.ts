@@ -70,6 +70,8 @@ export function adoptEngineOptions(
   }
   if (!Array.isArray(table?.["--require"])) throw new Error("the engine's options were not found");
   for (const [option, value] of Object.entries(zygotesOwn)) setEngineOption(option, value);
+  // What Node gives to children that it starts itself; C++ would answer the zygote's own flags.
+  requireBuiltin("internal/options").getOptionsAsFlagsFromBinding = () => [...inherited.flags];
 }
 
 /** What workers inherit: the flags as the program sees them, and as the engine is to read them. */

@@ -26,6 +26,8 @@ export const limits = Object.freeze({
   datagramBytes: 4 * 1024 * 1024,
   /** Names looked up whose addresses are remembered. */
   resolvedNames: 1024,
+  /** Tool calls of one VM that the host has at a time; further ones wait. */
+  toolCalls: 100,
   /** Questions to the host's name servers under way, per VM; further ones wait. What one try, all tries, and the whole may take. */
   lookups: 16,
   lookupTimeoutMs: 2500,

@@ -205,7 +205,7 @@ export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
   mode: "program" | "resident" | "exec";
   language: "js" | "ts";
-  /** File name of the main program inside /tmp, or an absolute guest path; empty for a fresh one. */
+  /** File of the main program: a name inside /tmp, or an absolute guest path; empty for none. */
   name: string;
   args: string[];
   env: Record<string, string>;

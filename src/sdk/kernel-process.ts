@@ -73,11 +73,12 @@ export class KernelProcess {
         resolve(spawnError === undefined ? base : { ...base, spawnError });
       };
       child.once("error", (error) => end(null, null, error));
+      child.once("exit", () => this.#killGroup());
       child.once("close", (exitCode, signal) => end(exitCode, signal));
       this.socket?.once("close", () => {
         // A kernel without its socket has nothing left to do; do not wait for ever.
         setTimeout(() => {
-          child.kill("SIGKILL");
+          this.kill();
           setTimeout(() => end(child.exitCode, child.signalCode), lingerMs).unref();
         }, lingerMs).unref();
       });
@@ -107,6 +108,20 @@ export class KernelProcess {
   }
 
   kill(): void {
-    this.#child.kill("SIGKILL");
+    this.#killGroup();
+  }
+
+  /**
+   * The kernel leads a group of its own, in which its zygote is. That one ends with the kernel by
+   * itself, but not while it is stopped before it could ask the OS for that.
+   */
+  #killGroup(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // Nobody is left of it.
+    }
   }
 }

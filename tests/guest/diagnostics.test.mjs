@@ -30,6 +30,7 @@ const rt = await machine({
     "/home/user/bare/package.json": "{}",
     "/home/user/lib.js":
       "exports.pick = (a) => {\n  if (a) {\n    return 1;\n  }\n  return 2;\n};\n",
+    "/home/user/pick.test.js": `require("node:test")("x", () => void require("./lib.js").pick(1));`,
     "/home/user/covered.js": `const { Worker, isMainThread } = require("worker_threads");
       require("./lib.js").pick(isMainThread);
       if (isMainThread) new Worker(__filename);`,
@@ -248,6 +249,17 @@ test("coverage of a process and its workers says what ran", async () => {
     { env: { NODE_V8_COVERAGE: "/tmp/taken" } },
   );
   assert.deepEqual([before, afterwards], [1, true]);
+});
+
+test("the test runner's own coverage names the lines that did not run", async () => {
+  const { stdout } = await node([
+    "--test",
+    "--experimental-test-coverage",
+    "--test-reporter=tap",
+    "pick.test.js",
+  ]);
+  assert.match(stdout, /^ok 1 - /m);
+  assert.match(stdout, /# lib\.js +\| +83\.33 \| +66\.67 \| +100\.00 \| 5/);
 });
 
 test("the inspector works in the process and opens no port", async () => {

@@ -186,3 +186,23 @@ test("curl: heads into a file, files of the machine, figures", async () => {
     [8, "", ""],
   ]);
 });
+
+test("a native program is named as one, with what to use instead", async () => {
+  const { stderr, exitCode } = await sh(`
+    mkdir -p /tmp/bin && printf '\\177ELF\\2\\1\\1\\0' > /tmp/bin/esbuild && chmod +x /tmp/bin/esbuild
+    bash -c '/tmp/bin/esbuild; exit $?'`);
+  assert.equal(exitCode, 126);
+  assert.match(stderr, /Exec format error \(a native program.*: use the esbuild-wasm package\)/);
+  const { value } = await rt.run(`
+    import { spawn } from "node:child_process";
+    try {
+      spawn("/tmp/bin/esbuild", []);
+    } catch (error) {
+      __return([error.code, error.message, error.syscall]);
+    }`);
+  assert.equal(value[0], "ENOEXEC");
+  assert.match(value[1], /^spawn .tmp.bin.esbuild ENOEXEC: a native program.*esbuild-wasm/);
+  const unknown = await rt.execCommand("bash", ["-c", "vi x"]);
+  assert.equal(unknown.exitCode, 127);
+  assert.match(unknown.stderr, /vi: command not found/);
+});

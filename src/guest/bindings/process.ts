@@ -2,6 +2,7 @@
  * Owns the `process_wrap` binding: `Process`, the handle under ChildProcess.
  * Children are processes of the VM's kernel; their pipes are its socket pairs.
  */
+import { nativeProgramHint } from "../../protocol/native-programs.js";
 import { Errno } from "../../abi/errno.js";
 import { wireLimits } from "../../protocol/codec.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
@@ -22,7 +23,7 @@ export function signalName(signal: number): string {
 export interface StdioEntry {
   type: "ignore" | "pipe" | "overlapped" | "wrap" | "inherit" | "fd";
   fd?: number;
-  handle?: { open(fd: number): number; fd: number };
+  handle?: { open(fd: number): number; fd: number; close?(): void };
 }
 
 export interface SpawnRequest {
@@ -140,6 +141,7 @@ export function installProcess(env: GuestEnvironment): void {
       });
       if (typeof result === "number") {
         if (kernel.denial !== "") explain(this as unknown as Record<symbol, any>, kernel.denial);
+        if (result === -Errno.ENOEXEC) throw this.#notRunnable(file, stdio);
         // libuv has the pipes by then, and leaves them with nobody at the other end.
         for (const { handle } of stdio) if (handle?.fd === -1) openDeserted(handle);
         return result;
@@ -155,6 +157,14 @@ export function installProcess(env: GuestEnvironment): void {
       });
       if (!this.#referenced) this.#wait.unref();
       return 0;
+    }
+
+    /** Node would throw this error after the same clean-up; here it also says what is wrong. */
+    #notRunnable(file: string, stdio: StdioEntry[]): Error {
+      for (const { type, handle } of stdio) if (type === "pipe") handle?.close?.();
+      this.close();
+      const error = new Error(`spawn ${file} ENOEXEC: ${nativeProgramHint(file)}`);
+      return Object.assign(error, { errno: -Errno.ENOEXEC, code: "ENOEXEC", syscall: "spawn" });
     }
 
     kill(signal: number): number {

@@ -17,8 +17,11 @@ import { Process } from "../process/process.js";
 import { Bill } from "../process/bill.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
-import { hostCredentials, identity } from "../machine/identity.js";
+import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
+
+/** internal/process/execution, getEvalModuleUrl: the first text of a process. */
+const inlineName = "/[eval1]";
 
 /** What the host hears of it. */
 export interface HostListener {
@@ -68,18 +71,16 @@ export class HostProgram {
     const env = { ...vm.env, ...options.env };
 
     let launched: LaunchOptions;
-    let written = "";
     if (options.mode === "exec") {
       const argv = [options.name, ...options.args];
       const image = findImage(vm.fs, credentials, options.name, argv, env["PATH"]);
       if (typeof image === "number") return new StartFailure("execute", options.name, image);
       launched = optionsOf(image, env);
     } else {
-      const path = programPath(vm, options);
-      if (options.mode === "program") {
+      const path = programPath(options, resolved);
+      if (options.mode === "program" && options.name !== "") {
         const result = vm.writeHostFile(path, source);
         if (result < 0) return new StartFailure("write program", path, result);
-        if (options.name === "") written = path;
       }
       launched = {
         mode: options.mode,
@@ -122,7 +123,6 @@ export class HostProgram {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
         ended: (end, value) => {
           for (const output of outputs) output.close();
-          if (written !== "") vm.fs.unlink(hostCredentials, written);
           const [stdout, stderr] = outputs;
           listener.ended(
             { ...end, stdoutTruncated: stdout.truncated, stderrTruncated: stderr.truncated },
@@ -160,8 +160,11 @@ function limitsOf(vm: Vm, { cpuTimeMs }: ProcessOptions): VmLimits {
   return cpuTimeMs > 0 ? { ...vm.limits, cpuTimeMs } : vm.limits;
 }
 
-function programPath(vm: Vm, options: ProcessOptions): string {
-  if (options.name === "")
-    return vm.allocateProgramName(options.language === "ts" ? ".mts" : ".mjs");
-  return options.name.startsWith("/") ? options.name : `/tmp/${options.name}`;
+/**
+ * Where the program is as far as it can tell. One without a name is no file: it is called what
+ * Node calls a text, and its imports start in the working directory.
+ */
+function programPath({ name }: ProcessOptions, cwd: string): string {
+  if (name === "") return cwd === "/" ? inlineName : `${cwd}${inlineName}`;
+  return name.startsWith("/") ? name : `/tmp/${name}`;
 }

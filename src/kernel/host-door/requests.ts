@@ -9,6 +9,7 @@
 import { Errno } from "../../abi/errno.js";
 import type { Answer, Request, Scope } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
+import { limits } from "../limits.js";
 
 /** One question to the host has to fit a frame; a longer one is not put, and so denied. */
 const requestBytes = 4 * 1024 * 1024;
@@ -28,6 +29,8 @@ export class HostRequests {
   readonly #port: HostPort;
   readonly #judgements = new Map<number, Deferred<Answer[]>>();
   readonly #tools = new Map<number, Deferred<ToolOutcome>>();
+  /** Tool calls by VM: how many the host has, and those that wait. */
+  readonly #lines = new Map<number, { running: number; waiting: Set<() => void> }>();
   #lastId = 0;
 
   constructor(port: HostPort) {
@@ -76,15 +79,45 @@ export class HostRequests {
     this.#judgements.get(id)?.settle(answers);
   }
 
+  /** So many of one VM are with the host at a time; the rest waits its turn here, and goes with its caller. */
   callTool(vm: number, name: string, input: Uint8Array): Deferred<ToolOutcome> {
-    const id = this.#newId();
+    const line = this.#lines.get(vm) ?? { running: 0, waiting: new Set<() => void>() };
+    this.#lines.set(vm, line);
     const call = new Deferred<ToolOutcome>();
-    this.#tools.set(id, call);
-    call.onCancel(() => {
-      this.#tools.delete(id);
-      this.#port.toolCancel(vm, id);
-    });
-    this.#port.toolCall(vm, id, name, input);
+    const over = (): void => {
+      line.running--;
+      const [next] = line.waiting;
+      if (next !== undefined) line.waiting.delete(next);
+      next?.();
+      if (line.running === 0) this.#lines.delete(vm);
+    };
+    const start = (): void => {
+      line.running++;
+      const id = this.#newId();
+      const asked = new Deferred<ToolOutcome>();
+      this.#tools.set(id, asked);
+      asked.onCancel(() => {
+        this.#tools.delete(id);
+        this.#port.toolCancel(vm, id);
+      });
+      call.onCancel(() => {
+        asked.cancel();
+        over();
+      });
+      asked.whenSettled((outcome) => {
+        call.settle(outcome);
+        over();
+      });
+      this.#port.toolCall(vm, id, name, input);
+    };
+    if (line.running < limits.toolCalls) {
+      start();
+      return call;
+    }
+    // The frame that the input is a view of does not last until then.
+    input = Buffer.from(input);
+    line.waiting.add(start);
+    call.onCancel(() => line.waiting.delete(start));
     return call;
   }
 

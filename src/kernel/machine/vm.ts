@@ -14,7 +14,7 @@ import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
-import { baseEnvironment, hostCaller, identity } from "./identity.js";
+import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
@@ -30,6 +30,9 @@ import { ToolRegistry } from "../tools/registry.js";
 
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
+
+/** Where `nodeModules` lies unless the host says otherwise. */
+const sharedPackages = "/tmp/node_modules";
 
 type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
 
@@ -66,7 +69,6 @@ export class Vm {
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
-  #nextProgram = 1;
 
   readonly #handle: number;
   readonly #services: VmServices;
@@ -126,7 +128,7 @@ export class Vm {
   #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return;
+    if (result === 0) return this.#sharePackages(guestPath);
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
@@ -192,8 +194,11 @@ export class Vm {
     this.processes.ended(process);
   }
 
-  allocateProgramName(extension: string): string {
-    return `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
+  /** Packages that the host puts below /tmp are found by programs in every directory. */
+  #sharePackages(path: string): void {
+    if (!`${path}/`.startsWith(`${sharedPackages}/`)) return;
+    // One that is there is this link, or a mount of the host's.
+    this.fs.symlink(hostCredentials, sharedPackages.slice(1), "/node_modules");
   }
 
   /** Writes a file for the host, with what is missing on the way. */
@@ -205,6 +210,7 @@ export class Vm {
 
   /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
   makeHostFile(who: Credentials, path: string): number {
+    this.#sharePackages(path);
     const file = this.fs.open(who, path, O_WRONLY, 0);
     if (typeof file !== "number") {
       file.unref();

@@ -1,4 +1,5 @@
 /** Owns the search for commands in PATH and their start as processes. */
+import { nativeProgramHint } from "../../protocol/native-programs.js";
 import { Errno } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, S_IFREG, X_OK } from "../../abi/fcntl.js";
 import { ShellError } from "./control.js";
@@ -96,7 +97,7 @@ export async function startCommand(
     if (typeof path === "number") throw new StartFailure(name, path);
     pid = await spawn(shell, env, path, argv, background);
   }
-  if (pid === -Errno.ENOEXEC) {
+  if (pid === -Errno.ENOEXEC && !(await isBinary(shell, env, path))) {
     const [file, ...args] = shell.system.shellCommand;
     pid = await spawn(shell, env, file, [file, ...args, path, ...argv.slice(1)], background);
   }
@@ -119,9 +120,21 @@ function startFailure(
     return new StartFailure(name, -Errno.ENOTDIR, "cannot execute: required file not found");
   }
   if (result === -Errno.ENOEXEC) {
-    return new StartFailure(name, result, "cannot execute binary file: Exec format error");
+    const reason = `cannot execute binary file: Exec format error (${nativeProgramHint(path)})`;
+    return new StartFailure(name, result, reason);
   }
   return new StartFailure(name, result);
+}
+
+/** As bash tells a program of another system from a script: a zero byte in the first line. */
+async function isBinary(shell: Interpreter, env: Environment, path: string): Promise<boolean> {
+  const fd = shell.system.open(env.resolve(path), 0, 0);
+  if (fd < 0) return false;
+  const head = await shell.system.read(fd, 80);
+  shell.system.close(fd);
+  if (typeof head === "number") return false;
+  const end = head.indexOf(10);
+  return (end === -1 ? head : head.subarray(0, end)).includes(0);
 }
 
 function isDirectory(shell: Interpreter, env: Environment, path: string): boolean {

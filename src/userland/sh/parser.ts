@@ -8,6 +8,7 @@ import { CompoundParser } from "./compound-parser.js";
 import type { Token } from "./lexer.js";
 import { Lexer, redirectionOperators } from "./lexer.js";
 import { Nesting, Scanner } from "./scanner.js";
+import { describe, reserved, tokenText } from "./token-names.js";
 import type { CommandSyntax, WordScanner } from "./word-scanner.js";
 
 export interface ParserOptions {
@@ -23,9 +24,7 @@ export interface ParserOptions {
 /** Builtins whose arguments may be assignments, so that `export x=$y` does not split. */
 export const declarations = new Set("export readonly local declare typeset".split(" "));
 const commandPrefixes = new Set(["command", "builtin"]);
-const reserved = new Set(
-  "! { } case do done elif else esac fi for if in then until while".split(" "),
-);
+
 /** Never the first word of a command. */
 const closing = new Set("} do done elif else esac fi then".split(" "));
 
@@ -395,36 +394,4 @@ function isPrefix(word: Word): boolean {
 function withErrors(command: Command, line: number): Command {
   const target: Word = { parts: [{ kind: "text", text: "1", quoted: false }] };
   return { kind: "redirected", command, redirections: [{ fd: 2, operator: ">&", target }], line };
-}
-
-/** The token in bash's error. */
-function tokenText(token: Token): string {
-  switch (token.kind) {
-    case "number":
-      return String(token.fd);
-    case "descriptor":
-      return `{${token.name}}`;
-    case "operator":
-      return token.text;
-    case "word":
-      return token.word.source ?? "word";
-    default:
-      return "newline";
-  }
-}
-
-function describe(token: Token): string {
-  switch (token.kind) {
-    case "end":
-      return "end of file";
-    case "newline":
-      return "newline";
-    case "number":
-    case "descriptor":
-      return "redirection";
-    case "operator":
-      return redirectionOperators.has(token.text) ? "redirection" : `"${token.text}"`;
-    case "word":
-      return token.plain !== undefined && reserved.has(token.plain) ? `"${token.plain}"` : "word";
-  }
 }

@@ -214,7 +214,7 @@ compare("jq: types, streams and mathematics", [
   jq("[1 | truncate_stream([[0],1],[[1,0],2],[[1,0]],[[1]])]", "[[[0],2],[[0]]]\n"),
   jq("bsearch(2), bsearch(0)", "1\n-1\n", { stdin: "[1,2,3]" }),
   jq("10 | frexp", "[0.625,4]\n"),
-  jq("[2.5, 3.5, -0.5] | map(rint)", "[2,4,-0]\n"),
+  jq("[2.5, 3.5, 0.5] | map(rint)", "[2,4,0]\n"),
   jq("@base32d", '"a"\n', { stdin: '"ME======"' }),
   [
     ["jq", "-c", "--stream", "."],
@@ -226,4 +226,58 @@ compare("jq: types, streams and mathematics", [
     },
   ],
   [["jq", "--seq", "-c", "."], { stdin: "1", expect: { stdout: "\x1e1\n" } }],
+]);
+
+const awk = (program, stdout, options = {}) => [
+  ["awk", program, ...(options.args ?? [])],
+  {
+    stdin: options.stdin ?? "",
+    files: options.files,
+    expect: { stdout, status: options.status ?? 0, stderr: options.stderr ?? "" },
+  },
+];
+const files = { one: "a\nb\n", two: "c\n" };
+compare("awk: what gawk has", [
+  awk(
+    'BEGINFILE { print "<" FILENAME } ENDFILE { print FNR ">" } { print }',
+    "<one\na\nb\n2>\n<two\nc\n1>\n",
+    { files, args: ["one", "two"] },
+  ),
+  awk('BEGINFILE { if (FILENAME == "one") nextfile } 1', "c\n", { files, args: ["one", "two"] }),
+  awk(
+    'BEGIN { PROCINFO["sorted_in"] = "@ind_num_desc"; a[9]; a[10]; a[1]; for (k in a) printf "%s ", k }',
+    "10 9 1 ",
+  ),
+  awk(
+    'BEGIN { PROCINFO["sorted_in"] = "@val_str_asc"; a["x"] = "b"; a["y"] = "a"; for (k in a) printf "%s ", k }',
+    "y x ",
+  ),
+  awk(
+    'function by(i, v, j, w) { return w - v } BEGIN { PROCINFO["sorted_in"] = "by"; a["x"] = 1; a["y"] = 2; for (k in a) printf "%s ", k }',
+    "y x ",
+  ),
+  awk("BEGIN { IGNORECASE = 1 } /ABC/", "xabcx\n", { stdin: "xabcx\ny\n" }),
+  awk('BEGIN { FPAT = "([^,]*)|(\\"[^\\"]+\\")" } { print NF, $2 }', '3 "b,c"\n', {
+    stdin: 'a,"b,c",d\n',
+  }),
+  awk(
+    '{ switch ($1) { case 1: print "one"; break; case "two": print "two"; case /^x/: print "x or fallen"; break; default: print "other" } }',
+    "one\ntwo\nx or fallen\nx or fallen\nother\n",
+    { stdin: "1\ntwo\nxyz\n9\n" },
+  ),
+  awk("{ n = patsplit($0, a, /[0-9]+/); print n, a[2] }", "2 34\n", { stdin: "a12b34\n" }),
+  awk(
+    '{ b[1]; print typeof($1), typeof(u), typeof(b), typeof("x"), typeof(1), isarray(b) }',
+    "strnum untyped array string number 1\n",
+    { stdin: "5\n" },
+  ),
+  awk(
+    'BEGIN { print gensub(/(a)(b)/, "\\\\2\\\\1", "g", "abab"), strftime("%Y", 0, 1) }',
+    "baba 1970\n",
+  ),
+  awk('BEGIN { "date" |& getline x }', "", {
+    status: 2,
+    stderr:
+      "awk: line 1: |& is not supported here: write to a file, or read a command with getline\n",
+  }),
 ]);

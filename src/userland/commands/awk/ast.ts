@@ -44,7 +44,14 @@ export type Statement =
   | { kind: "block"; body: Statement[] }
   | { kind: "next" | "nextfile" | "break" | "continue" }
   | { kind: "exit" | "return"; value?: Expression }
+  | { kind: "switch"; value: Expression; cases: Case[] }
   | { kind: "delete"; array: string; slot: Slot; subscripts?: Expression[] };
+
+/** Without a test it is the default. What follows a body is the next case's, unless it breaks. */
+export interface Case {
+  test?: Expression;
+  body: Statement[];
+}
 
 export interface Rule {
   pattern?: Expression;
@@ -61,6 +68,9 @@ export interface UserFunction {
 
 export interface Program {
   begin: Statement[];
+  /** Around each file of the input. */
+  beginFile: Statement[];
+  endFile: Statement[];
   rules: Rule[];
   end: Statement[];
   functions: Map<string, UserFunction>;

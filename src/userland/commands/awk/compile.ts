@@ -3,7 +3,7 @@ import { CommandFailure } from "../../command.js";
 import { characterCount } from "../../support/characters.js";
 import type { Expression, Program, Slot, Statement, Target, UserFunction } from "./ast.js";
 import { builtin, substitute } from "./builtins.js";
-import { splitFields } from "./records.js";
+import { matchesOf, splitFields } from "./records.js";
 import { Cell, type Runtime } from "./runtime.js";
 import {
   compare,
@@ -156,6 +156,8 @@ export class Compiler {
           return Signal.return;
         };
       }
+      case "switch":
+        return this.#switch(statement);
       case "delete": {
         const array = this.#array(statement.array, statement.slot);
         if (statement.subscripts === undefined) {
@@ -195,12 +197,81 @@ export class Compiler {
     };
   }
 
+  #switch(statement: Extract<Statement, { kind: "switch" }>): Execute {
+    const value = this.expression(statement.value);
+    const cases = statement.cases.map(({ test, body }) => ({
+      matches: test === undefined ? undefined : this.#caseTest(test),
+      body: this.statement({ kind: "block", body }),
+    }));
+    return (frame) => {
+      const given = value(frame);
+      let at = cases.findIndex(({ matches }) => matches?.(frame, given) === true);
+      if (at === -1) at = cases.findIndex(({ matches }) => matches === undefined);
+      if (at === -1) return Signal.none;
+      for (; at < cases.length; at++) {
+        const signal = cases[at]!.body(frame);
+        if (signal === Signal.break) return Signal.none;
+        if (signal !== Signal.none) return signal;
+      }
+      return Signal.none;
+    };
+  }
+
+  /** A regular expression matches; anything else is equal as numbers or as strings. */
+  #caseTest(test: Expression): (frame: Frame, value: Value) => boolean {
+    const { runtime } = this;
+    if (test.kind === "regex") {
+      const regex = this.#regex(test);
+      return (frame, value) => regex(frame).test(runtime.text(value));
+    }
+    const wanted = this.expression(test);
+    return (frame, value) => {
+      const other = wanted(frame);
+      const numbers = typeof other === "number" && typeof value !== "string";
+      return numbers ? toNumber(value) === other : runtime.text(value) === runtime.text(other);
+    };
+  }
+
+  /** The keys in the order that PROCINFO["sorted_in"] asks for. */
+  #ordered(array: AwkArray): string[] {
+    const { runtime } = this;
+    const keys = Array.from(array.keys());
+    const how = runtime.globals.get("PROCINFO")?.array?.get("sorted_in");
+    if (how === undefined) return keys;
+    const name = runtime.text(how);
+    const compared = this.#functions.get(name);
+    if (compared !== undefined) {
+      return keys.sort((a, b) => {
+        const cells = [a, array.get(a), b, array.get(b)].map((value) => new Cell(value));
+        while (cells.length < compared.count) cells.push(new Cell());
+        compared.run(cells);
+        const result = toNumber(this.#returned);
+        this.#returned = undefined;
+        return result;
+      });
+    }
+    const match = /^@(ind|val)_(str|num|type)_(asc|desc)$/.exec(name);
+    if (match === null) return keys;
+    const [, what, kind, direction] = match;
+    const pick = (key: string) => (what === "ind" ? key : array.get(key));
+    const order = (a: string, b: string) => {
+      const [x, y] = [pick(a), pick(b)];
+      if (kind === "num") return toNumber(x) - toNumber(y);
+      if (kind === "str") return compare(runtime.text(x), runtime.text(y), "%.6g");
+      // Numbers come before strings.
+      const rank = (value: Value) => (typeof value === "string" ? 1 : 0);
+      return rank(x) - rank(y) || compare(x, y, "%.6g");
+    };
+    const ties = (a: string, b: string) => order(a, b) || compare(a, b, "%.6g");
+    return keys.sort(direction === "asc" ? ties : (a, b) => ties(b, a));
+  }
+
   #each(statement: Extract<Statement, { kind: "each" }>): Execute {
     const array = this.#array(statement.array, statement.slot);
     const assign = this.#assign(statement.variable);
     const body = this.statement(statement.body);
     return (frame) => {
-      for (const key of Array.from(array(frame).keys())) {
+      for (const key of this.#ordered(array(frame))) {
         assign(frame, fromInput(key));
         const signal = body(frame);
         if (signal === Signal.break) return Signal.none;
@@ -287,8 +358,9 @@ export class Compiler {
   #regex(expression: Expression): (frame: Frame) => ReturnType<Runtime["regex"]> {
     const { runtime } = this;
     if (expression.kind === "regex") {
-      const compiled = runtime.regex(expression.source);
-      return () => compiled;
+      const { source } = expression;
+      const compiled = runtime.regex(source);
+      return () => (truthy(runtime.ignoreCase.value) ? runtime.regex(source) : compiled);
     }
     const source = this.expression(expression);
     return (frame) => runtime.regex(runtime.text(source(frame)));
@@ -303,8 +375,8 @@ export class Compiler {
         return () => value;
       }
       case "regex": {
-        const regex = runtime.regex(expression.source);
-        return () => (regex.test(runtime.record) ? 1 : 0);
+        const regex = this.#regex(expression);
+        return (frame) => (regex(frame).test(runtime.record) ? 1 : 0);
       }
       case "group":
         return this.expression(expression.body);
@@ -554,6 +626,39 @@ export class Compiler {
           target.clear();
           parts.forEach((part, at) => target.set(String(at + 1), fromInput(part)));
           return parts.length;
+        };
+      }
+      case "patsplit": {
+        const [text, into, pattern] = args;
+        if (into?.kind !== "variable" || args.length > 3) throw wrong();
+        const value = this.expression(text!);
+        const array = this.#array(into.name, into.slot);
+        const regex =
+          pattern === undefined
+            ? () => runtime.regex(runtime.text(runtime.fieldPattern.value) || "[^[:space:]]+")
+            : this.#regex(pattern);
+        return (frame) => {
+          const parts = matchesOf(runtime.text(value(frame)), regex(frame));
+          const target = array(frame);
+          target.clear();
+          parts.forEach((part, at) => target.set(String(at + 1), fromInput(part)));
+          return parts.length;
+        };
+      }
+      case "typeof":
+      case "isarray": {
+        const [arg] = args;
+        if (arg === undefined || args.length > 1) throw wrong();
+        const cell =
+          arg.kind === "variable" && arg.name !== "NF" ? this.#cell(arg.name, arg.slot) : undefined;
+        const value = this.expression(arg);
+        return (frame) => {
+          const isArray = cell?.(frame).array !== undefined;
+          if (name === "isarray") return isArray ? 1 : 0;
+          if (isArray) return "array";
+          const found = value(frame);
+          if (found === undefined) return cell === undefined ? "unassigned" : "untyped";
+          return typeof found === "object" ? "strnum" : typeof found;
         };
       }
       case "sub":

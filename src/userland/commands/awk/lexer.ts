@@ -26,6 +26,8 @@ export interface Token {
 const keywords = new Set([
   "BEGIN",
   "END",
+  "BEGINFILE",
+  "ENDFILE",
   "function",
   "func",
   "if",
@@ -85,10 +87,14 @@ export const builtins = new Set([
   "asort",
   "asorti",
   "strtonum",
+  "patsplit",
+  "typeof",
+  "isarray",
 ]);
 
 const operators = [
   "**=",
+  "|&",
   "&&",
   "||",
   "++",
@@ -174,6 +180,11 @@ export class Lexer {
     for (const operator of operators) {
       if (text.startsWith(operator, this.#at)) {
         this.#at += operator.length;
+        if (operator === "|&") {
+          throw this.fail(
+            "|& is not supported here: write to a file, or read a command with getline",
+          );
+        }
         const shown = operator === "**" ? "^" : operator === "**=" ? "^=" : operator;
         return token("operator", shown);
       }

@@ -4,7 +4,7 @@ import { errorText } from "../../support/errors.js";
 import { openInput, readAll } from "../../support/input.js";
 import { parseOptions } from "../../support/options.js";
 import { byteString, toBytes } from "../../support/text.js";
-import type { Rule } from "./ast.js";
+import type { Program, Rule } from "./ast.js";
 import { Compiler, Signal, Unwind } from "./compile.js";
 import { Parser } from "./parser.js";
 import { Runtime } from "./runtime.js";
@@ -60,18 +60,34 @@ export const main: Command = (context) => {
       throw error;
     }
   };
+  runtime.fileHooks = fileHooks(compiler, program, runtime, guarded);
+  const nextRecord = (): string | undefined => {
+    try {
+      return runtime.nextRecord();
+    } catch (error) {
+      if (!(error instanceof Unwind)) throw error;
+      return undefined;
+    }
+  };
   try {
     let exited = begin.some((each) => guarded(() => each([])) === Signal.exit);
-    if (!exited && (rules.length > 0 || end.length > 0)) {
-      for (let record = runtime.nextRecord(); record !== undefined && !exited;) {
+    const reads = rules.length + end.length + program.beginFile.length + program.endFile.length;
+    if (!exited && reads > 0) {
+      for (let record = nextRecord(); record !== undefined && !exited;) {
         runtime.setRecord(record);
         for (const rule of rules) {
           const signal = guarded(rule);
           if (signal === Signal.exit) exited = true;
-          if (signal === Signal.nextFile) runtime.nextFile();
+          if (signal === Signal.nextFile) {
+            const passed = guarded(() => {
+              runtime.nextFile();
+              return Signal.none;
+            });
+            exited ||= passed === Signal.exit;
+          }
           if (signal >= Signal.next) break;
         }
-        if (!exited) record = runtime.nextRecord();
+        if (!exited) record = nextRecord();
       }
     }
     for (const each of end) {
@@ -96,6 +112,27 @@ export const main: Command = (context) => {
     };
   }
 };
+
+/** Undefined when the program does not ask. exit in them ends the input; nextfile passes over the file. */
+function fileHooks(
+  compiler: Compiler,
+  program: Program,
+  runtime: Runtime,
+  guarded: (run: () => Signal) => Signal,
+): Runtime["fileHooks"] {
+  if (program.beginFile.length + program.endFile.length === 0) return undefined;
+  const run = (statements: ReturnType<Compiler["statement"]>[]) => {
+    for (const each of statements) {
+      const signal = guarded(() => each([]));
+      if (signal === Signal.exit) throw new Unwind(signal);
+      if (signal === Signal.nextFile) return runtime.nextFile();
+    }
+  };
+  const [begin, end] = [program.beginFile, program.endFile].map((list) =>
+    list.map((each) => compiler.statement(each)),
+  );
+  return { begin: () => run(begin!), end: () => run(end!) };
+}
 
 function programFile(context: Parameters<Command>[0], file: string): string {
   try {

@@ -1,6 +1,6 @@
 /** Owns awk's grammar. The program text is any text; nesting is limited so that it cannot exhaust the stack. */
 import { builtins, Lexer, type Token } from "./lexer.js";
-import type { Expression, Program, Redirect, Rule, Slot, Statement, Target } from "./ast.js";
+import type { Case, Expression, Program, Redirect, Rule, Slot, Statement, Target } from "./ast.js";
 
 const maxDepth = 400;
 
@@ -18,7 +18,14 @@ export class Parser {
   #token: Token;
   #depth = 0;
   #parameters: string[] = [];
-  readonly #program: Program = { begin: [], rules: [], end: [], functions: new Map() };
+  readonly #program: Program = {
+    begin: [],
+    beginFile: [],
+    endFile: [],
+    rules: [],
+    end: [],
+    functions: new Map(),
+  };
 
   constructor(text: string) {
     this.#lexer = new Lexer(text);
@@ -77,8 +84,15 @@ export class Parser {
 
   #item(): void {
     if (this.#accept("function")) return this.#function();
-    if (this.#is("BEGIN") || this.#is("END")) {
-      const list = this.#advance().text === "BEGIN" ? this.#program.begin : this.#program.end;
+    const lists: Record<string, Statement[]> = {
+      BEGIN: this.#program.begin,
+      END: this.#program.end,
+      BEGINFILE: this.#program.beginFile,
+      ENDFILE: this.#program.endFile,
+    };
+    const list = this.#token.kind === "keyword" ? lists[this.#token.text] : undefined;
+    if (list !== undefined) {
+      this.#advance();
       this.#skipNewlines();
       list.push(this.#block());
       return;
@@ -173,6 +187,8 @@ export class Parser {
         }
         case "for":
           return this.#for();
+        case "switch":
+          return this.#switch();
       }
     }
     const statement = this.#simple();
@@ -237,6 +253,28 @@ export class Parser {
       ...(step && { step }),
       body,
     };
+  }
+
+  #switch(): Statement {
+    this.#advance();
+    const value = this.#parenthesized();
+    this.#skipNewlines();
+    this.#expect("{");
+    const cases: Case[] = [];
+    for (;;) {
+      this.#skipTerminators();
+      if (this.#accept("}")) return { kind: "switch", value, cases };
+      const found: Case = { body: [] };
+      if (this.#accept("case")) found.test = this.#unary({});
+      else this.#expect("default");
+      this.#expect(":");
+      for (;;) {
+        this.#skipTerminators();
+        if (this.#is("case") || this.#is("default") || this.#is("}")) break;
+        found.body.push(this.#statement());
+      }
+      cases.push(found);
+    }
   }
 
   #simple(limits: Limits = {}): Statement {

@@ -1,7 +1,7 @@
 /** Owns cutting input into records and records into fields, as RS and FS say. */
 import type { ByteSource } from "../../support/input.js";
 import { charactersOf } from "../../support/characters.js";
-import { afterCharacter, type RegexCache } from "../../support/regex.js";
+import { afterCharacter, type PosixRegex, type RegexCache } from "../../support/regex.js";
 import { byteString } from "../../support/text.js";
 
 export class RecordReader {
@@ -123,5 +123,21 @@ export function splitFields(
     from = search = match.end;
   }
   fields.push(text.slice(from));
+  return fields;
+}
+
+/** What FPAT describes: the fields themselves. */
+export function matchesOf(text: string, regex: PosixRegex): string[] {
+  const fields: string[] = [];
+  let lastEnd = -1;
+  for (let from = 0; from <= text.length;) {
+    const match = regex.exec(text, from);
+    if (match === undefined) break;
+    const empty = match.end === match.index;
+    // An empty match right behind a field is none.
+    if (!empty || match.index !== lastEnd) fields.push(text.slice(match.index, match.end));
+    lastEnd = match.end;
+    from = empty ? afterCharacter(text, match.end) : match.end;
+  }
   return fields;
 }

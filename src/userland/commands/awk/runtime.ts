@@ -4,8 +4,8 @@ import { errorText } from "../../support/errors.js";
 import { openInput, type ByteSource } from "../../support/input.js";
 import { RegexCache, RegexError, type PosixRegex } from "../../support/regex.js";
 import { bytesOf, fromBytes, readEscape, toBytes } from "../../support/text.js";
-import { RecordReader, splitFields } from "./records.js";
-import { fromInput, toNumber, toText, type AwkArray, type Value } from "./values.js";
+import { matchesOf, RecordReader, splitFields } from "./records.js";
+import { fromInput, toNumber, toText, truthy, type AwkArray, type Value } from "./values.js";
 
 /** A fields' count beyond this is a mistake, and would only fill the memory. */
 const maxFields = 1 << 22;
@@ -25,6 +25,11 @@ interface OutputTarget {
 export class Runtime {
   readonly globals = new Map<string, Cell>();
   readonly regexes = new RegexCache({ extended: true, awk: true });
+  readonly #loose = new RegexCache({ extended: true, awk: true, ignoreCase: true });
+  readonly ignoreCase: Cell;
+  readonly fieldPattern: Cell;
+  /** BEGINFILE and ENDFILE. */
+  fileHooks: { begin(): void; end(): void } | undefined;
   readonly nr: Cell;
   readonly fnr: Cell;
   readonly fs: Cell;
@@ -62,6 +67,8 @@ export class Runtime {
     this.fileName = this.cell("FILENAME", undefined);
     this.rstart = this.cell("RSTART", 0);
     this.rlength = this.cell("RLENGTH", -1);
+    this.ignoreCase = this.cell("IGNORECASE", 0);
+    this.fieldPattern = this.cell("FPAT", undefined);
     const environment = this.array(this.cell("ENVIRON", undefined));
     for (const [name, value] of Object.entries(context.env)) {
       environment.set(toBytes(name), fromInput(toBytes(value ?? "")));
@@ -92,7 +99,7 @@ export class Runtime {
 
   regex(source: string): PosixRegex {
     try {
-      return this.regexes.get(source);
+      return (truthy(this.ignoreCase.value) ? this.#loose : this.regexes).get(source);
     } catch (error) {
       if (!(error instanceof RegexError)) throw error;
       throw new CommandFailure(
@@ -113,6 +120,11 @@ export class Runtime {
   #split(): void {
     if (this.#fieldsValid) return;
     this.#fieldsValid = true;
+    const pattern = this.text(this.fieldPattern.value);
+    if (pattern !== "") {
+      this.#fields = matchesOf(this.#record, this.regex(pattern)).map(fromInput);
+      return;
+    }
     const separator = this.text(this.fs.value);
     const paragraphs = separator !== " " && this.text(this.rs.value) === "";
     this.#fields = splitFields(this.#record, separator, this.regexes, paragraphs);
@@ -164,7 +176,11 @@ export class Runtime {
   /** The next record of the main input; undefined at its end. */
   nextRecord(): string | undefined {
     for (;;) {
-      if (this.#main === undefined && !this.#openNext()) return undefined;
+      if (this.#main === undefined) {
+        if (!this.#openNext()) return undefined;
+        this.fileHooks?.begin();
+        if (this.#main === undefined) continue;
+      }
       let record: string | undefined;
       try {
         record = this.#main!.next(this.text(this.rs.value));
@@ -184,8 +200,10 @@ export class Runtime {
   failed = false;
 
   nextFile(): void {
-    this.#main?.close();
+    if (this.#main === undefined) return;
+    this.#main.close();
     this.#main = undefined;
+    this.fileHooks?.end();
   }
 
   #openNext(): boolean {

@@ -1,5 +1,5 @@
 #: process substitution
-cat <(echo a) <(echo b); while read -r l; do echo "got $l"; done < <(printf '1\n2\n'); echo hi > >(tr a-z A-Z); paste <(seq 2) <(seq 3 4); echo <(true) <(:); mapfile -t a < <(seq 3); echo ${#a[@]}; f() { cat "$1"; }; f <(echo in f); . <(echo echo sourced); x=$(cat <(echo deep)); echo $x; seq 3 | tee >(wc -l) >/dev/null; n=0; while read -r _; do n=$((n+1)); done < <(seq 4); echo $n
+cat <(echo a) <(echo b); while read -r l; do echo "got $l"; done < <(printf '1\n2\n'); x=$(echo hi > >(tr a-z A-Z)); echo $x; paste <(seq 2) <(seq 3 4); echo <(true) <(:); mapfile -t a < <(seq 3); echo ${#a[@]}; f() { cat "$1"; }; f <(echo in f); . <(echo echo sourced); x=$(cat <(echo deep)); echo $x; x=$(seq 3 | tee >(wc -l) >/dev/null); echo $x; n=0; while read -r _; do n=$((n+1)); done < <(seq 4); echo $n
 #: select
 printf '2\n' | { select o in a b c; do echo "chose $o $REPLY"; break; done; } 2>&1; printf '9\n\n1\n' | { PS3='pick '; select o in "x y" z; do echo "[$o]"; [ -n "$o" ] && break; done; } 2>&1; select q in a; do :; done < /dev/null 2>/dev/null; echo $?; set -- p q; echo 1 | { select w; do echo $w; break; done; } 2>/dev/null
 #: coproc

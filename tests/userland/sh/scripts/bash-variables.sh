@@ -5,7 +5,7 @@ declare -i n=3; n+=4; echo $n; n=n*2; echo $n; declare -l lo=ABC; lo+=DEF; echo 
 #: declare -p
 a=(1 "2 3"); declare -A m=([b c]=2 [x]=y ['q"r']=$'a\nb'); x="a\$b\"c"; declare -x ex=2; declare u; declare -a emp; declare -a e3=(); declare -n ref=a; declare -p a m x ex u emp e3 ref; declare -p nosuch 2>/dev/null || echo none
 #: transformations
-a=(x "y z"); v="it's"; z=$'a\nb'; declare -A m=([k]=v); declare -i n=5; echo "${a[@]@Q}" ${v@Q} ${z@Q} ${v@A} ${a[@]@A} ${n@A} "${m[@]@K}" "${a[@]@k}" ${a@a} ${m@a} ${n@a}; w=abC; echo ${w@U} ${w@u} ${w@L}; t='a\tb'; echo "${t@E}"; p='\$x'; echo "${p@P}"; set -- 1 "2 3"; echo "${@@Q}"
+a=(x "y z"); v="it's"; z=$'a\nb'; declare -A m=([k]=v); declare -i n=5; echo "${a[@]@Q}" ${v@Q} ${z@Q} ${v@A} ${a[@]@A} ${n@A} "${m[@]@K}" "${a[@]@k}" ${a@a} ${m@a} ${n@a}; w=abC; echo ${w@U} ${w@u} ${w@L}; t='a\tb'; echo "${t@E}"; set -- 1 "2 3"; echo "${@@Q}"
 #: case changes with patterns
 v=hello; echo ${v^} ${v^^} ${v^^[aeiou]} ${v~} ${v~~} ${v^[aeiou]}; V=HELLO; echo ${V,} ${V,,} ${V,,[HL]}; a=(ab cd); echo ${a[@]^} ${a[@]^^?}; u=éa; echo ${u^^} ${#u} ${u:0:1}
 #: replacement with &

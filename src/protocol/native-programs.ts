@@ -1,0 +1,20 @@
+/** Owns what is said of a native program that somebody tries to run: that it is one, and what does its work here. */
+
+/** Part of its path, and what to use instead. */
+const instead: readonly (readonly [part: RegExp, hint: string])[] = [
+  [/(^|\/)esbuild$|@esbuild\//, "use the esbuild-wasm package"],
+  [/@biomejs\/|(^|\/)biome$/, "use the @biomejs/wasm-nodejs package"],
+  [/@typescript\/|(^|\/)tsgo?$/, "use typescript 5 or 6, which are JavaScript"],
+  [/@rollup\/|(^|\/)rollup$/, "use the @rollup/wasm-node package"],
+  [/@swc\/|(^|\/)swc$/, "use the @swc/wasm package"],
+  [/(^|\/)(?:dart-sass|sass)$|sass-embedded/, "use the sass package"],
+  [/(^|\/)(?:oxlint|oxfmt)$/, "use eslint or prettier"],
+  [/(^|\/)rg$|ripgrep/, "use the machine's own rg"],
+  [/(^|\/)(?:python\d?|python3\.\d+)$/, "use the pyodide package"],
+];
+
+/** For the end of a message: `a native program, and …`. */
+export function nativeProgramHint(path: string): string {
+  const hint = instead.find(([part]) => part.test(path))?.[1];
+  return `a native program, and this machine runs JavaScript and WebAssembly only${hint === undefined ? "" : `: ${hint}`}`;
+}
