@@ -62,6 +62,12 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
   lazy("exports", () => mainModule().exports);
 }
 
+/** A text's name is in its URL as it is, as in Node's getEvalModuleUrl. */
+function programUrl(tools: ProgramTools, path: string): string {
+  const { href } = tools.requireBuiltin("url").pathToFileURL(path) as URL;
+  return href.replace(/%5Beval1%5D$/, "[eval1]");
+}
+
 /** The promise settles when the main program has been evaluated; nobody needs to wait for it. */
 export function runProgram(
   tools: ProgramTools,
@@ -89,8 +95,7 @@ export function runProgram(
     return Promise.resolve();
   }
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
-  const { pathToFileURL } = tools.requireBuiltin("url");
-  const url = pathToFileURL(options.path).href as string;
+  const url = programUrl(tools, options.path);
   return runEntryPointWithESMLoader((loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
     return loader.eval(text, url, true);
@@ -124,8 +129,7 @@ function runResident(tools: ProgramTools, options: StartOptions): void {
   const loader = tools
     .requireBuiltin("internal/modules/esm/loader")
     .getOrInitializeCascadedLoader();
-  const { pathToFileURL } = tools.requireBuiltin("url");
-  const base = pathToFileURL(options.path).href as string;
+  const base = programUrl(tools, options.path);
   channel.ref();
   channel.on("residentExec", ({ sequence, source }) => {
     const url = `${base}?snippet=${sequence}`;

@@ -100,7 +100,7 @@ export interface NodeRuntimeExecOptions {
   args?: string[];
   /** Default: "ts" when `name` ends in .ts or .mts, otherwise "js". */
   language?: "js" | "ts";
-  /** File name of the program inside /tmp, or an absolute guest path. Default: a fresh .mjs file. */
+  /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
 }
 

@@ -10,16 +10,18 @@ import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
-import { baseEnvironment, hostCaller, identity } from "./identity.js";
+import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
+import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
 import type { Process } from "../process/process.js";
 import { ProcessTable } from "../process/table.js";
@@ -28,6 +30,9 @@ import { ToolRegistry } from "../tools/registry.js";
 
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
+
+/** Where `nodeModules` lies unless the host says otherwise. */
+const sharedPackages = "/tmp/node_modules";
 
 type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
 
@@ -41,6 +46,8 @@ export interface VmServices {
   };
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
+  /** A call got its result. */
+  answered(process: Process, call: ProcessCall, result: object): void;
 }
 
 export class Vm {
@@ -58,10 +65,10 @@ export class Vm {
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
+  readonly bill = new Bill();
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
-  #nextProgram = 1;
 
   readonly #handle: number;
   readonly #services: VmServices;
@@ -121,7 +128,7 @@ export class Vm {
   #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return;
+    if (result === 0) return this.#sharePackages(guestPath);
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
@@ -134,6 +141,20 @@ export class Vm {
 
   answer(process: Process, call: ProcessCall): GuestAnswer {
     return this.#services.answer(process, call);
+  }
+
+  answered(process: Process, call: ProcessCall, result: object): void {
+    this.#services.answered(process, call, result);
+  }
+
+  /** What all that ever ran in it has used. */
+  usage(): Usage {
+    let livingMs = 0;
+    for (const process of this.processes.values()) {
+      process.observe();
+      livingMs += process.budget.cpuTimeOf(process);
+    }
+    return this.bill.usage(livingMs);
   }
 
   /** `undo` runs once, at the disposal. */
@@ -149,7 +170,8 @@ export class Vm {
     if (this.disposed) return;
     this.disposed = true;
     this.network.close();
-    for (const process of this.processes.values()) process.signal(constants.signals.SIGKILL);
+    for (const process of this.processes.values())
+      process.signal(constants.signals.SIGKILL, "dispose");
     for (const undo of this.#undo.splice(0)) undo();
     this.account.close();
     this.transit.close();
@@ -172,8 +194,11 @@ export class Vm {
     this.processes.ended(process);
   }
 
-  allocateProgramName(extension: string): string {
-    return `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
+  /** Packages that the host puts below /tmp are found by programs in every directory. */
+  #sharePackages(path: string): void {
+    if (!`${path}/`.startsWith(`${sharedPackages}/`)) return;
+    // One that is there is this link, or a mount of the host's.
+    this.fs.symlink(hostCredentials, sharedPackages.slice(1), "/node_modules");
   }
 
   /** Writes a file for the host, with what is missing on the way. */
@@ -185,6 +210,7 @@ export class Vm {
 
   /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
   makeHostFile(who: Credentials, path: string): number {
+    this.#sharePackages(path);
     const file = this.fs.open(who, path, O_WRONLY, 0);
     if (typeof file !== "number") {
       file.unref();
