@@ -212,6 +212,8 @@ export interface ProcessOptions {
   stdin: boolean;
   /** Processor time of the process, and of each process below it; 0 means no limit. */
   cpuTimeMs: number;
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
   stdoutLimitBytes: number;
   stderrLimitBytes: number;

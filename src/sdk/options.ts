@@ -102,12 +102,23 @@ export interface NodeRuntimeExecOptions {
   language?: "js" | "ts";
   /** File name of the program inside /tmp, or an absolute guest path. Default: a fresh .mjs file. */
   name?: string;
+  /**
+   * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
+   * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
+   */
+  endWhenSettled?: boolean;
 }
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
+/** Options that say what a program is. */
+const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+
 /** Options of one command. */
-export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  (typeof programOnlyNames)[number]
+>;
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
@@ -138,9 +149,7 @@ const runNames = [
   "signal",
   "onStdout",
   "onStderr",
-  "args",
-  "language",
-  "name",
+  ...programOnlyNames,
 ];
 const permissionTimeoutMs = 10_000;
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -362,6 +371,7 @@ export interface RunOptions {
   language: "js" | "ts";
   /** Empty for a fresh one. */
   name: string;
+  endWhenSettled: boolean;
 }
 
 function nameOf(value: unknown): string {
@@ -392,6 +402,9 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  const { endWhenSettled = false } = given;
+  if (typeof endWhenSettled !== "boolean")
+    throw invalidOption("endWhenSettled", "must be a boolean");
   return {
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
@@ -404,6 +417,7 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
     language: languageOf(given.language, name),
     name,
+    endWhenSettled,
   };
 }
 
@@ -421,7 +435,7 @@ export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
   return parseRunOptions(
     bagOf(
       value,
-      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+      runNames.filter((name) => !programOnlyNames.some((only) => only === name)),
     ),
     cwd,
   );

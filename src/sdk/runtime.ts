@@ -495,7 +495,7 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    const { args, cwd, endWhenSettled, env, language, name, onStderr, onStdout, stdin } = given;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
       hook !== undefined ? 0 : how.capture ? Math.max(1, this.#given.limits.outputBytes) : 1;
@@ -508,6 +508,7 @@ export class NodeRuntime {
       cwd,
       stdin: how.stdin || stdin !== undefined,
       cpuTimeMs: given.cpuTimeMs,
+      endWhenSettled,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
     };

@@ -32,7 +32,10 @@ export interface HostToolDefinition {
   handler?: (input: any, context: HostToolContext) => unknown;
   /** Another name for `handler`. */
   execute?: (input: any, context: HostToolContext) => unknown;
-  /** Milliseconds, 30 000 by default and 300 000 at most. */
+  /**
+   * Milliseconds, 30 000 by default and 300 000 at most. 0: no bound, for an answer that a person gives; the call
+   * still ends with the program that made it.
+   */
   timeoutMs?: number;
   /** Another name for `timeoutMs`. */
   timeout?: number;
@@ -86,10 +89,10 @@ function boundedJson(option: string, value: unknown, bytes: number, depth: numbe
 
 function timeoutOf(option: string, value: unknown): number {
   if (value === undefined) return toolLimits.defaultTimeoutMs;
-  if (typeof value !== "number" || !(value > 0) || value > toolLimits.maxTimeoutMs) {
+  if (typeof value !== "number" || !(value >= 0) || value > toolLimits.maxTimeoutMs) {
     throw invalidOption(
       option,
-      `must be a number of milliseconds above 0 and up to ${toolLimits.maxTimeoutMs}`,
+      `must be a number of milliseconds up to ${toolLimits.maxTimeoutMs}, or 0 for no bound`,
     );
   }
   return value;
@@ -263,14 +266,15 @@ export class HostToolbox {
     const decoded = decodeInput(input);
     if ("failure" in decoded) return refuse(decoded.failure);
     const { timeoutMs } = tool.descriptor;
-    const timer = setTimeout(() => {
+    const late = (): void => {
       refuse({
         name: "ToolTimeout",
         message: `the host tool ${name} did not answer within ${timeoutMs}ms`,
         code: "ERR_TOOL_TIMEOUT",
       });
       controller.abort(failure("TOOL_TIMEOUT", { tool: name, timeout: timeoutMs }));
-    }, timeoutMs);
+    };
+    const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs);
     try {
       const checked = await tool.check(decoded.value);
       if ("violation" in checked) {
