@@ -10,6 +10,7 @@ export type {
   NodeRuntimeCommandOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
+export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
   NodeRuntimeListener,

@@ -11,7 +11,7 @@ import { HostDoor } from "./host-door/door.js";
 import { HostHandlers } from "./host-door/handlers.js";
 import { HostRequests } from "./host-door/requests.js";
 import { sayLastWords } from "./last-words.js";
-import { answer } from "./syscalls/dispatch.js";
+import { answer, answered } from "./syscalls/dispatch.js";
 
 const hostFd = 3;
 
@@ -22,7 +22,11 @@ const requests = new HostRequests({
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
 });
-const host = new HostHandlers(pool, { requests, turns: new Turns(), guests: pool, answer }, emit);
+const host = new HostHandlers(
+  pool,
+  { requests, turns: new Turns(), guests: pool, answer, answered },
+  emit,
+);
 
 await pool.start().catch(sayLastWords);
 door.serve(host.calls, host.events, () => process.exit(0));

@@ -9,6 +9,7 @@ import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
+import type { End, Usage } from "./usage.js";
 
 /**
  * File calls of the SDK. Content larger than one message travels in parts.
@@ -93,6 +94,8 @@ export const hostCalls = {
   },
   /** Adds tools or replaces them; `tools` is JSON of `ToolDescriptor[]`. */
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
+  /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
+  usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -231,6 +234,9 @@ export interface ProcessEnd {
   /** Set when the outcome is not the program's own doing; a code of the error table. */
   errorCode?: string;
   errorMessage?: string;
+  cause: End;
+  /** Of the program and all that it started, up to its end. */
+  usage: Usage;
 }
 
 export interface VmAccount {

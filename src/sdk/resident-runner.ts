@@ -6,6 +6,7 @@
  * in time is killed, never reused; output between two snippets belongs to the later.
  * Untrusted: snippets share a realm, so a snippet can forge the outcome of later ones.
  */
+import type { End, Usage } from "../protocol/usage.js";
 import { failure } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
 import type { GuestOutcome, GuestProcess } from "./guest-process.js";
@@ -78,6 +79,16 @@ export class NodeRuntimeResidentRunner {
     });
   }
 
+  /** null while the process runs; afterwards why it ended. */
+  get end(): End | null {
+    return this.#guest.end;
+  }
+
+  /** What the process has used for all snippets so far, or had used when it ended. */
+  usage(): Promise<Usage> {
+    return this.#guest.currentUsage();
+  }
+
   #result(exitCode: number): NodeRuntimeResidentResult {
     const stdout = this.#guest.stdout.take();
     const stderr = this.#guest.stderr.take();
@@ -117,7 +128,7 @@ export class NodeRuntimeResidentRunner {
     const error = failure(
       "RUNNER_ENDED",
       { why: end.errorMessage ?? why },
-      { details: { exitCode: end.exitCode } },
+      { details: { exitCode: end.exitCode, end: end.cause } },
     );
     this.#over ??= error;
     this.#land((flight) => {

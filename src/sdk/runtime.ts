@@ -7,6 +7,7 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { End, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
   NodeRuntimeDriverExecOptions,
@@ -17,7 +18,7 @@ import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { GuestProcess } from "./guest-process.js";
-import type { GuestOutcome } from "./guest-process.js";
+import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { isolationOf } from "./isolation.js";
@@ -51,10 +52,14 @@ import type {
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
-import { decodeReturnValue, returnValueError } from "./return-value.js";
+import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
+/**
+ * `usage` and `end` are there on every result, but not enumerable: they take no part in comparisons,
+ * spreading or JSON.
+ */
 export interface NodeRuntimeExecResult {
   /** Everything the program wrote, decoded as UTF-8, up to `limits.outputBytes` (16 MiB) per stream. */
   stdout: string;
@@ -64,6 +69,10 @@ export interface NodeRuntimeExecResult {
   /** Whether output beyond that was dropped. */
   stdoutTruncated: boolean;
   stderrTruncated: boolean;
+  /** What the program and all it started had used when it ended. */
+  readonly usage: Usage;
+  /** Why it ended. */
+  readonly end: End;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
@@ -77,6 +86,8 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
 
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start = { mode: "program"; source: string } | { mode: "exec" };
+
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
@@ -179,7 +190,7 @@ export class NodeRuntime {
     if (end.returned === "failure") {
       throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
     }
-    return { ...result, value: decodeReturnValue(value) as T };
+    return withAccount({ ...result, value: (await decodeReturnValueInSteps(value)) as T }, end);
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
@@ -355,6 +366,17 @@ export class NodeRuntime {
       const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
       try {
         await connection.call("registerTools", { vm, tools: JSON.stringify(descriptors) });
+      } catch (error) {
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      }
+    });
+  }
+
+  /** What all programs of the machine have used since it was made. */
+  async usage(): Promise<Usage> {
+    return this.#with(async ({ connection, vm }) => {
+      try {
+        return JSON.parse((await connection.call("usage", { vm, process: 0 })).json) as Usage;
       } catch (error) {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
@@ -551,19 +573,31 @@ export class NodeRuntime {
       if (given.onEnd !== undefined) await Promise.all(given.onEnd());
       const stdout = guest.stdout.take();
       const stderr = guest.stderr.take();
-      const result: NodeRuntimeExecResult = {
+      const result: PlainResult = {
         stdout: stdout.text,
         stderr: stderr.text,
         exitCode: outcome.end.exitCode,
         stdoutTruncated: stdout.truncated || outcome.end.stdoutTruncated,
         stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
       };
-      return { result: this.#driver?.resultOf(result, outcome.end) ?? result, outcome };
+      const shown = this.#driver?.resultOf(result, outcome.end) ?? result;
+      return { result: withAccount(shown, outcome.end), outcome };
     } finally {
       stopListening();
       this.#awaited.delete(guest);
     }
   }
+}
+
+/** `result`, with what the program used and why it ended. */
+function withAccount<R extends PlainResult>(
+  result: R,
+  { usage, cause }: ProgramEnd,
+): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
+  return Object.defineProperties(result, {
+    usage: { value: usage },
+    end: { value: cause },
+  }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 
 function listenOnce(signal: AbortSignal | undefined, listener: () => void): () => void {

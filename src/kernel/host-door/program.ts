@@ -8,11 +8,13 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
+import type { VmLimits } from "../../protocol/limits.js";
 import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
 import { findImage } from "../process/image.js";
 import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
 import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
+import { Bill } from "../process/bill.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
 import { identity } from "../machine/identity.js";
@@ -114,10 +116,7 @@ export class HostProgram {
           (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
             ? []
             : ignoredByNode,
-        budget: new RunBudget({
-          cpuTimeMs: options.cpuTimeMs || vm.limits.cpuTimeMs,
-          wallTimeMs: vm.limits.wallTimeMs,
-        }),
+        budget: new RunBudget(limitsOf(vm, options), new Bill(vm.bill)),
         inheritedIgnored: [],
       },
       {
@@ -154,6 +153,11 @@ export class HostProgram {
   credit(stream: number, bytes: number): void {
     if (stream === 1 || stream === 2) this.#outputs[stream - 1]!.credit(bytes);
   }
+}
+
+/** Of the run: whatever the host asks for, no limit is above the VM's. */
+function limitsOf(vm: Vm, { cpuTimeMs }: ProcessOptions): VmLimits {
+  return cpuTimeMs > 0 ? { ...vm.limits, cpuTimeMs } : vm.limits;
 }
 
 /**

@@ -10,6 +10,7 @@ import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
@@ -20,6 +21,7 @@ import type { HostRequests } from "../host-door/requests.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
+import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
 import type { Process } from "../process/process.js";
 import { ProcessTable } from "../process/table.js";
@@ -44,6 +46,8 @@ export interface VmServices {
   };
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
+  /** A call got its result. */
+  answered(process: Process, call: ProcessCall, result: object): void;
 }
 
 export class Vm {
@@ -61,6 +65,7 @@ export class Vm {
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
+  readonly bill = new Bill();
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
@@ -138,6 +143,20 @@ export class Vm {
     return this.#services.answer(process, call);
   }
 
+  answered(process: Process, call: ProcessCall, result: object): void {
+    this.#services.answered(process, call, result);
+  }
+
+  /** What all that ever ran in it has used. */
+  usage(): Usage {
+    let livingMs = 0;
+    for (const process of this.processes.values()) {
+      process.observe();
+      livingMs += process.budget.cpuTimeOf(process);
+    }
+    return this.bill.usage(livingMs);
+  }
+
   /** `undo` runs once, at the disposal. */
   onDispose(undo: () => void): void {
     this.#undo.push(undo);
@@ -151,7 +170,8 @@ export class Vm {
     if (this.disposed) return;
     this.disposed = true;
     this.network.close();
-    for (const process of this.processes.values()) process.signal(constants.signals.SIGKILL);
+    for (const process of this.processes.values())
+      process.signal(constants.signals.SIGKILL, "dispose");
     for (const undo of this.#undo.splice(0)) undo();
     this.account.close();
     this.transit.close();

@@ -74,7 +74,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
         : process.fail(isolationUnavailableCode, unavailable.message);
     }
     const start = (): void => process.start(guest, startOptionsOf(process, options), source);
-    const { cpuTimeMs, memoryBytes } = vm.limits;
+    const { cpuTimeMs, memoryBytes } = process.limits;
     // A second line behind the budget, which is exact.
     if (cpuTimeMs > 0) guest.limitCpu(Math.ceil(cpuTimeMs / 1000) + 1);
     if (memoryBytes === guestMemoryBytes) return start();
@@ -105,9 +105,9 @@ function startOptionsOf(process: Process, options: LaunchOptions): StartOptions 
     umask: credentials.umask,
     hostname: identity.hostname,
     outputWindowBytes: limits.outputWindowBytes,
-    memoryLimitBytes: vm.limits.memoryBytes,
+    memoryLimitBytes: process.limits.memoryBytes,
     openFilesLimit: process.descriptors.limit,
-    processesLimit: vm.limits.processes,
+    processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     startedAtMs: Date.now(),
     machineUptimeMs: Date.now() - vm.startedAtMs,

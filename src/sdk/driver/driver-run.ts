@@ -5,11 +5,11 @@
  *
  * Untrusted: a program's stderr, from which the line for `errorMessage` is taken.
  */
-import type { ProcessEnd } from "../../protocol/host-calls.js";
+import type { ProgramEnd } from "../guest-process.js";
 import { invalidOption, printable } from "../errors.js";
 import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
 import type { CreateOptions, NodeRuntimeExecOptions, RunOptions } from "../options.js";
-import type { NodeRuntimeExecResult } from "../runtime.js";
+import type { PlainResult } from "../runtime.js";
 import { StdioLines } from "./stdio-lines.js";
 import type { StdioHook } from "./stdio-lines.js";
 import { checkDrivers, optionsOf } from "./system-driver.js";
@@ -128,7 +128,7 @@ export class DriverRun {
   }
 
   /** The result with what the older generation's had. */
-  resultOf(result: NodeRuntimeExecResult, end: ProcessEnd): NodeRuntimeExecResult {
+  resultOf(result: PlainResult, end: ProgramEnd): PlainResult {
     const overtime = end.errorCode === "ERR_SECURE_EXEC_CPU_TIME_LIMIT";
     const exitCode = overtime ? cpuLimitCode : result.exitCode;
     const message = overtime
