@@ -157,7 +157,7 @@ export const errorTable = {
   },
   RUNNER_TIMEOUT: {
     message: "resident runner timed out after {timeout}ms",
-    when: "A snippet did not finish in time. Its process was killed.",
+    when: "A snippet did not finish in time. Its process was killed; details has its stdout and stderr until then.",
     remedy: "Create a new runner, and allow more time if the snippet deserves it.",
   },
   NO_LISTENER: {

@@ -54,7 +54,7 @@ import type {
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
-import { decodeReturnValue, returnValueError } from "./return-value.js";
+import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
@@ -195,7 +195,7 @@ export class NodeRuntime {
     if (end.returned === "failure") {
       throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
     }
-    return withAccount({ ...result, value: decodeReturnValue(value) as T }, end);
+    return withAccount({ ...result, value: (await decodeReturnValueInSteps(value)) as T }, end);
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
