@@ -143,6 +143,8 @@ export interface FrameHandlers {
 }
 
 export interface GuestHandlers extends FrameHandlers {
+  /** The process is about to be ended, or has ended and is not reaped yet. */
+  ending(): void;
   /** The socket is gone: the process ended or was ended. `status` is a wait status, or -1. */
   ended(status: number, stderr: string): void;
   /** The guest broke the protocol; `ended` follows. */
@@ -259,6 +261,7 @@ export class Guest {
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#handlers?.ending();
     this.#closeSockets();
     this.#zygote.end(this);
   }
