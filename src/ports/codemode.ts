@@ -123,9 +123,9 @@ async function callConnector({ binding }: ConnectorBinding, method: string, argu
 }
 
 /** The machine's files that make `import("name")` find each module. */
-function moduleFiles(modules: Record<string, string>): Record<string, string> {
+function moduleFiles(modules: Record<string, string>, cwd = "/home/user"): Record<string, string> {
   const files = Object.entries(modules).flatMap(([name, text]) => {
-    const directory = `/tmp/node_modules/${name}`;
+    const directory = `${cwd}/node_modules/${name}`;
     return [
       [`${directory}/package.json`, JSON.stringify({ type: "module", exports: "./index.mjs" })],
       [`${directory}/index.mjs`, text],
@@ -150,7 +150,7 @@ export class SecureExecExecutor implements Executor {
             runtime: {
               moduleResolution: "node",
               ...rest.runtime,
-              files: { ...moduleFiles(modules), ...rest.runtime?.files },
+              files: { ...moduleFiles(modules, rest.runtime?.cwd), ...rest.runtime?.files },
             },
           };
   }
