@@ -7,6 +7,8 @@ export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeLimitWarning,
+  NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
@@ -48,7 +50,7 @@ export type {
   IsolationOptions,
   NodeRuntimeIsolationLayer,
 } from "./sdk/isolation.js";
-export type { NodeRuntimeLimits } from "./sdk/limits.js";
+export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolContext,

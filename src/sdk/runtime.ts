@@ -7,6 +7,7 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { RunLimits } from "../protocol/limits.js";
 import type { End, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
@@ -47,6 +48,7 @@ import type {
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
@@ -159,6 +161,9 @@ export class NodeRuntime {
       this.#machine = await Machine.open(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
+        limitWarning: (warning) =>
+          // What it throws is the host's own, and not for the connection.
+          queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
       return this.#machine;
@@ -222,13 +227,13 @@ export class NodeRuntime {
   #programOf(code: unknown, options: unknown): [Start, RunOptions] {
     const given =
       this.#driver === undefined
-        ? parseRunOptions(options, this.#cwd)
-        : this.#driver.runOptions(options, this.#cwd);
+        ? parseRunOptions(options, this.#cwd, this.#given.limits)
+        : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "program", source: sourceOf(code) }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
-    const given = parseCommandOptions(options, this.#cwd);
+    const given = parseCommandOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "exec" }, { ...given, ...commandOf(command, args) }];
   }
 
@@ -245,12 +250,17 @@ export class NodeRuntime {
   }
 
   /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
-  async createResidentRunner(options?: Record<string, never>): Promise<NodeRuntimeResidentRunner> {
-    parseResidentOptions(options);
-    return this.#with((machine) => this.#startResident(machine));
+  async createResidentRunner(
+    options?: NodeRuntimeResidentOptions,
+  ): Promise<NodeRuntimeResidentRunner> {
+    const limits = parseResidentOptions(options, this.#given.limits);
+    return this.#with((machine) => this.#startResident(machine, limits));
   }
 
-  async #startResident({ connection, vm }: Machine): Promise<NodeRuntimeResidentRunner> {
+  async #startResident(
+    { connection, vm }: Machine,
+    limits: RunLimits,
+  ): Promise<NodeRuntimeResidentRunner> {
     let done: (sequence: number, exitCode: number) => void = () => {};
     const guest = this.#track(
       new GuestProcess({
@@ -258,7 +268,7 @@ export class NodeRuntime {
         vm,
         source: "",
         capture: true,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: limits.outputBytes ?? this.#given.limits.outputBytes,
         options: {
           mode: "resident",
           language: "js",
@@ -267,7 +277,10 @@ export class NodeRuntime {
           env: {},
           cwd: "",
           stdin: false,
-          cpuTimeMs: this.#driver?.cpuTimeMs ?? 0,
+          limits: {
+            ...(this.#driver !== undefined && { cpuTimeMs: this.#driver.cpuTimeMs }),
+            ...limits,
+          },
           // The cap is per snippet, and kept on this side.
           stdoutLimitBytes: 0,
           stderrLimitBytes: 0,
@@ -517,10 +530,12 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    const { args, cwd, endWhenSettled, env, language, name, onStderr, onStdout, stdin } = given;
+    const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
+    const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
-      hook !== undefined ? 0 : how.capture ? Math.max(1, this.#given.limits.outputBytes) : 1;
+      hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
       language,
@@ -529,7 +544,8 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
-      cpuTimeMs: given.cpuTimeMs,
+      endWhenSettled,
+      limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
     };
@@ -541,7 +557,7 @@ export class NodeRuntime {
         options,
         source: start.mode === "program" ? start.source : "",
         capture,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
       }),

@@ -52,6 +52,7 @@ export class GuestDoor {
       answer: (call) => owner.answer(call),
       answered: (call, result) => owner.answered(call, result),
       served: (milliseconds) => owner.served(milliseconds),
+      pauseMs: () => owner.pauseMs(),
       moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
       happened: (event) => owner.happened(event),
       brokenPipe: () => owner.brokenPipe(),

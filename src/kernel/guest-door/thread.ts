@@ -53,6 +53,8 @@ export interface ThreadOwner {
   answered(call: ProcessCall, result: object): void;
   /** One request was served, which took so long. */
   served(milliseconds: number): void;
+  /** How long its next request has to wait. */
+  pauseMs(): number;
   /** Bytes went through a descriptor of this kind. */
   moved(kind: StreamKind, direction: "in" | "out", bytes: number): void;
   happened(event: ProcessEvent): void;
@@ -120,17 +122,24 @@ export class GuestThread implements Source {
       this.#read.add(() => this.proceed());
       return false;
     }
-    return this.#owner.share.admits(this);
+    return !this.#pauses() && this.#owner.share.admits(this);
   }
 
   /** Takes one frame, and answers whether another may come, as `ready`. */
   frame(frame: Frame): boolean {
     const { share } = this.#owner;
     const goesOn = share.serve(this, () => this.#take(frame));
-    if (!this.isBehind) return goesOn;
+    if (!this.isBehind) return goesOn && !this.#pauses();
     share.forget(this);
     this.#read.add(() => this.proceed());
     return false;
+  }
+
+  /** Whether it has asked too often and has to wait; `proceed` goes on after it. */
+  #pauses(): boolean {
+    const pauseMs = this.#owner.pauseMs();
+    if (pauseMs > 0) setTimeout(() => this.proceed(), pauseMs);
+    return pauseMs > 0;
   }
 
   served(milliseconds: number): void {

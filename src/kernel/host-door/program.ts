@@ -8,7 +8,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
-import type { VmLimits } from "../../protocol/limits.js";
+import { lowerLimits } from "../../protocol/limits.js";
 import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
 import { findImage } from "../process/image.js";
 import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
@@ -85,6 +85,7 @@ export class HostProgram {
       launched = {
         mode: options.mode,
         language: options.language,
+        endWhenSettled: options.endWhenSettled === true,
         image: "",
         path,
         argv: [path, ...options.args],
@@ -116,7 +117,7 @@ export class HostProgram {
           (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
             ? []
             : ignoredByNode,
-        budget: new RunBudget(limitsOf(vm, options), new Bill(vm.bill)),
+        budget: new RunBudget(lowerLimits(vm.limits, options.limits), new Bill(vm.bill)),
         inheritedIgnored: [],
       },
       {
@@ -134,6 +135,7 @@ export class HostProgram {
     process.descriptors.add(stdin ?? new NullStream());
     for (const output of outputs) process.descriptors.add(output);
     vm.processes.add(process);
+    vm.lookAtLimits();
     launch(process, launched, source);
     return new HostProgram(process, stdin, outputs);
   }
@@ -153,11 +155,6 @@ export class HostProgram {
   credit(stream: number, bytes: number): void {
     if (stream === 1 || stream === 2) this.#outputs[stream - 1]!.credit(bytes);
   }
-}
-
-/** Of the run: whatever the host asks for, no limit is above the VM's. */
-function limitsOf(vm: Vm, { cpuTimeMs }: ProcessOptions): VmLimits {
-  return cpuTimeMs > 0 ? { ...vm.limits, cpuTimeMs } : vm.limits;
 }
 
 /**

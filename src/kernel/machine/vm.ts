@@ -9,11 +9,14 @@ import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
-import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
+import type { AccountLimits } from "./account.js";
+import { LimitWarnings } from "./limit-warnings.js";
+import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
@@ -48,6 +51,8 @@ export interface VmServices {
   answer(process: Process, call: ProcessCall): GuestAnswer;
   /** A call got its result. */
   answered(process: Process, call: ProcessCall, result: object): void;
+  /** Tells the host that a limit is nearly reached. */
+  warn(handle: number, warning: LimitWarning): void;
 }
 
 export class Vm {
@@ -66,6 +71,7 @@ export class Vm {
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
   readonly bill = new Bill();
+  readonly #warnings: LimitWarnings | undefined;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
@@ -108,6 +114,14 @@ export class Vm {
     for (const mount of options.mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
+    if (options.warnsOfLimits)
+      this.#warnings = new LimitWarnings(
+        (warning) => services.warn(handle, warning),
+        () => ({
+          alive: this.processes.values().some(({ ended }) => !ended),
+          measured: this.#measured(),
+        }),
+      );
   }
 
   #machineView(): MachineView {
@@ -157,6 +171,30 @@ export class Vm {
     return this.bill.usage(livingMs);
   }
 
+  /** Looks whether a limit is nearly reached, if the host wants to know. */
+  lookAtLimits(): void {
+    if (!this.disposed) this.#warnings?.look();
+  }
+
+  *#measured(): Iterable<Measured> {
+    const { account, fs, limits, network, processes } = this;
+    const of = (limit: Measured["limit"], observed: number): Measured => ({
+      limit,
+      observed,
+      capacity: limits[limit],
+    });
+    for (const [name, used] of Object.entries(account.usage) as [keyof AccountLimits, number][])
+      yield of(name, used);
+    const { bytes, inodes } = fs.usage();
+    yield of("fileSystemBytes", bytes);
+    yield of("inodes", inodes);
+    const { sockets, connections } = network.counts;
+    yield of("sockets", sockets);
+    yield of("connections", connections);
+    yield of("processes", processes.size);
+    for (const process of processes.values()) if (!process.ended) yield* process.measured();
+  }
+
   /** `undo` runs once, at the disposal. */
   onDispose(undo: () => void): void {
     this.#undo.push(undo);
@@ -173,6 +211,7 @@ export class Vm {
     for (const process of this.processes.values())
       process.signal(constants.signals.SIGKILL, "dispose");
     for (const undo of this.#undo.splice(0)) undo();
+    this.#warnings?.close();
     this.account.close();
     this.transit.close();
     this.fs.dispose();
@@ -192,6 +231,7 @@ export class Vm {
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
     this.processes.ended(process);
+    this.lookAtLimits();
   }
 
   /** Packages that the host puts below /tmp are found by programs in every directory. */

@@ -41,7 +41,7 @@ const noSource = new Uint8Array(0);
 /** What of `StartOptions` differs from process to process. */
 export type LaunchOptions = Pick<
   StartOptions,
-  "mode" | "language" | "image" | "path" | "argv" | "argv0" | "env"
+  "mode" | "language" | "endWhenSettled" | "image" | "path" | "argv" | "argv0" | "env"
 >;
 
 /**
@@ -230,7 +230,7 @@ function sameFiles(one: Image | number, other: Image | number): boolean {
 
 function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | number {
   const { vm } = parent;
-  if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
+  if (vm.disposed || vm.processes.isFull || parent.budget.isFull) return -Errno.EAGAIN;
   const { credentials, environment, image } = prepared;
   if (typeof image === "number") return image;
   const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
@@ -263,6 +263,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
+  vm.lookAtLimits();
   launch(child, optionsOf(image, environment), noSource, parent.startOptions?.env);
   return { pid, ends: handed.ends };
 }

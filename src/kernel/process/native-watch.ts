@@ -106,7 +106,7 @@ export class NativeWatch {
       this.#watched.delete(member);
       this.#watched.set(member, watched);
       const use = useOf(watched.osPid);
-      if (use !== undefined) member.reached(use.peakBytes);
+      if (use !== undefined) member.reached(use.peakBytes, use.anonymousBytes - watched.baseBytes);
       const over = use === undefined ? undefined : excess(watched, use);
       if (over !== undefined) member.exceed(...over);
     }

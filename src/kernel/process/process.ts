@@ -20,6 +20,7 @@ import type { VmLimits } from "../../protocol/limits.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
+import type { Measured } from "../machine/limit-warnings.js";
 import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
 import type { RunBudget } from "./run-budget.js";
@@ -96,6 +97,8 @@ export class Process {
   /** CPU time of the children it has waited for, and of theirs; times(2). */
   readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
   #used: Usage | undefined;
+  /** Memory that it shares with nobody, at the last look. */
+  ownMemoryBytes = 0;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -146,8 +149,7 @@ export class Process {
     this.#ignored = new Set(settings.ignored);
     this.descriptors = new DescriptorTable(settings.openFilesLimit ?? vm.limits.openFiles);
     this.#sink = sink;
-    this.bill.count("processes");
-    this.bill.count("threads");
+    this.budget.began();
   }
 
   get bill(): Bill {
@@ -159,13 +161,33 @@ export class Process {
     return this.budget.limits;
   }
 
+  /** What it uses of its own limits, and its run of the run's. */
+  *measured(): Iterable<Measured> {
+    const { budget, descriptors, limits, pid } = this;
+    const own = { key: this, pid };
+    yield {
+      limit: "memoryBytes",
+      observed: this.ownMemoryBytes,
+      capacity: limits.memoryBytes,
+      of: own,
+    };
+    yield { limit: "openFiles", observed: descriptors.size, capacity: descriptors.limit, of: own };
+    if (this.#sink === undefined) return;
+    const run = { key: budget, pid };
+    const { cpuTimeMs, wallTimeMs } = limits;
+    if (cpuTimeMs > 0)
+      yield { limit: "cpuTimeMs", observed: budget.cpuTimeMs, capacity: cpuTimeMs, of: run };
+    yield { limit: "wallTimeMs", observed: budget.wallTimeMs, capacity: wallTimeMs, of: run };
+  }
+
   /** Looks at what it uses now. */
   observe(): void {
     if (!this.ended) this.budget.measure(this);
   }
 
-  reached(memoryBytes: number): void {
-    this.bill.reached(memoryBytes);
+  reached(peakBytes: number, ownBytes: number): void {
+    this.bill.reached(peakBytes);
+    this.ownMemoryBytes = Math.max(0, ownBytes);
   }
 
   /** Set once the process has ended; until somebody waits for it, it is a zombie. */
@@ -206,7 +228,11 @@ export class Process {
       },
       answer: (call) => vm.answer(this, call),
       answered: (call, result) => vm.answered(this, call, result),
-      served: (milliseconds) => this.bill.served(milliseconds),
+      served: (milliseconds) => {
+        this.bill.served(milliseconds);
+        this.budget.rate?.served();
+      },
+      pauseMs: () => this.budget.rate?.pauseMs ?? 0,
       moved: (kind, direction, bytes) => this.bill.moved(kind, direction, bytes),
       threadOpened: () => this.bill.count("threads"),
       osEnding: () => this.#measure(),
@@ -374,6 +400,7 @@ export class Process {
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
     this.budget.leave(this);
+    this.budget.finished();
     nativeWatch.leave(this);
     this.watches.close();
     this.descriptors.closeAll();

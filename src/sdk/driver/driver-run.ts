@@ -5,6 +5,7 @@
  *
  * Untrusted: a program's stderr, from which the line for `errorMessage` is taken.
  */
+import type { VmLimits } from "../../protocol/limits.js";
 import type { ProgramEnd } from "../guest-process.js";
 import { invalidOption, printable } from "../errors.js";
 import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
@@ -82,6 +83,7 @@ export class DriverRun {
   /** Options of the machine. */
   readonly create: CreateOptions;
   /** 0 for none. */
+  /** Of every program, unless its own options say otherwise; 0 for none. */
   readonly cpuTimeMs: number;
   readonly #onStdio: StdioHook | undefined;
 
@@ -97,7 +99,7 @@ export class DriverRun {
   }
 
   /** Options of one program; a string is the program's path. */
-  runOptions(value: unknown, cwd: string): RunOptions {
+  runOptions(value: unknown, cwd: string, limits?: VmLimits): RunOptions {
     const options = typeof value === "string" ? { filePath: value } : value;
     const own = ["filePath", "cpuTimeLimitMs", "onStdio"] as const;
     const given: Record<string, unknown> =
@@ -110,7 +112,7 @@ export class DriverRun {
       given.name = filePath;
     }
     const isBag = typeof options === "object" && options !== null && !Array.isArray(options);
-    const run = parseRunOptions(isBag ? given : options, cwd);
+    const run = parseRunOptions(isBag ? given : options, cwd, limits);
     run.cpuTimeMs = timeoutOf(cpuTimeLimitMs, "cpuTimeLimitMs") ?? this.cpuTimeMs;
     const hook = hookOf(onStdio) ?? this.#onStdio;
     if (hook === undefined) return run;
