@@ -7,12 +7,15 @@ export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeLimitWarning,
+  NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeShellOptions,
   NodeRuntimeSpawnCommandOptions,
   NodeRuntimeSpawnOptions,
   NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
+export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
   NodeRuntimeListener,
@@ -50,7 +53,7 @@ export type {
   IsolationOptions,
   NodeRuntimeIsolationLayer,
 } from "./sdk/isolation.js";
-export type { NodeRuntimeLimits } from "./sdk/limits.js";
+export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolContext,

@@ -115,6 +115,8 @@ export const guestEvents = {
   /** The guest is locked down and waits for `start`. */
   ready: { nr: 1, args: {} },
   exit: { nr: 2, args: { code: "i32" } },
+  /** The `exit` that follows is due to an uncaught error. */
+  uncaught: { nr: 7, args: {} },
   /** Bytes written to stdout (1) or stderr (2); spends the window granted by `credit`. */
   output: { nr: 3, args: { fd: "u8", data: "bytes" } },
   /** The value of `__return`, as JSON text. The last one counts. */
@@ -172,6 +174,8 @@ export interface StartOptions {
   /** Name of a command or tool, or path of a WebAssembly module. */
   image: string;
   language: "js" | "ts";
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
   /** Absolute guest path of the main program. */
   path: string;
   /** What follows the name of the engine on the command line. */

@@ -63,6 +63,7 @@ export class Machine {
       jsRuntime,
       loopbackExemptPorts,
       limits,
+      warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,
       tools: machine.host.tools.descriptors(),

@@ -15,18 +15,24 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
-import type { TerminalSize, VmMount } from "../protocol/host-calls.js";
+import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
-import { parseLimits } from "./limits.js";
-import type { NodeRuntimeLimits } from "./limits.js";
-import type { VmLimits } from "../protocol/limits.js";
+import { parseLimits, parseRunLimits } from "./limits.js";
+import type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./limits.js";
+import { completeVmLimits } from "../protocol/limits.js";
+import type { RunLimits, VmLimits } from "../protocol/limits.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
+
+/** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
+export type NodeRuntimeLimitWarning = LimitWarning;
+
+type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
 
 export const defaultCwd = "/home/user";
 
@@ -75,6 +81,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
+  /** Called when something comes to 80 % of its limit; see docs/limits.md. */
+  onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -96,12 +104,19 @@ export interface NodeRuntimeExecOptions {
   /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
   onStdout?: OutputHook;
   onStderr?: OutputHook;
+  /** Lower limits than the machine's, for the program and all it starts; see docs/limits.md. */
+  limits?: NodeRuntimeRunLimits;
   /** `process.argv` from index 2 on. */
   args?: string[];
   /** Default: "ts" when `name` ends in .ts or .mts, otherwise "js". */
   language?: "js" | "ts";
-  /** File name of the program inside /tmp, or an absolute guest path. Default: a fresh .mjs file. */
+  /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
+   * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
+   */
+  endWhenSettled?: boolean;
 }
 
 /** The size of a terminal in characters, each from 1 to 65 535. */
@@ -137,8 +152,14 @@ export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
   signal?: AbortSignal;
 }
 
+/** Options that say what a program is. */
+const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+
 /** Options of one command. */
-export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  (typeof programOnlyNames)[number]
+>;
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
@@ -155,6 +176,7 @@ const createNames = [
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "onLimitWarning",
   "ca",
   "isolation",
   "jsRuntime",
@@ -170,9 +192,8 @@ const runNames = [
   "signal",
   "onStdout",
   "onStderr",
-  "args",
-  "language",
-  "name",
+  "limits",
+  ...programOnlyNames,
 ];
 /** struct winsize has 16 bits for each. */
 const mostCells = 0xffff;
@@ -302,6 +323,7 @@ export interface CreateOptions {
   permissionTimeoutMs: number;
   tools: ParsedTools;
   limits: VmLimits;
+  onLimitWarning?: LimitHook;
   jsRuntime: JsRuntime;
 }
 
@@ -374,6 +396,9 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    ...(given.onLimitWarning !== undefined && {
+      onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
+    }),
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
   };
@@ -387,6 +412,7 @@ export interface RunOptions {
   timeoutMs: number | undefined;
   /** 0 for none. */
   cpuTimeMs: number;
+  limits?: RunLimits;
   signal: AbortSignal | undefined;
   onStdout: OutputHook | undefined;
   onStderr: OutputHook | undefined;
@@ -397,6 +423,7 @@ export interface RunOptions {
   /** Empty for a fresh one. */
   name: string;
   terminal?: TerminalSize;
+  endWhenSettled: boolean;
 }
 
 function nameOf(value: unknown): string {
@@ -456,19 +483,27 @@ export function parseShellOptions(value: unknown, cwd: string): RunOptions {
   };
 }
 
-/** `cwd` is the VM's, which a relative one is relative to. */
-export function parseRunOptions(value: unknown, cwd: string): RunOptions {
+/** `cwd` is the VM's, which a relative one is relative to; `limits` are the VM's, too. */
+export function parseRunOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   const given = bagOf(value, runNames);
   const { args = [] } = given;
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  const { endWhenSettled = false } = given;
+  if (typeof endWhenSettled !== "boolean")
+    throw invalidOption("endWhenSettled", "must be a boolean");
   return {
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
     timeoutMs: timeoutOf(given.timeout),
     cpuTimeMs: 0,
+    ...(given.limits !== undefined && { limits: parseRunLimits(given.limits, limits) }),
     signal: signalOf(given.signal),
     onStdout: functionOf("onStdout", given.onStdout),
     onStderr: functionOf("onStderr", given.onStderr),
@@ -476,6 +511,7 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     language: languageOf(given.language, name),
     name,
     ...terminalOf(given.pty),
+    endWhenSettled,
   };
 }
 
@@ -489,19 +525,29 @@ export function commandOf(name: unknown, args: unknown): { name: string; args: s
 }
 
 /** Options of a command: those of a program that do not say what the program is. */
-export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+export function parseCommandOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   return parseRunOptions(
     bagOf(
       value,
-      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+      runNames.filter((name) => !programOnlyNames.some((only) => only === name)),
     ),
     cwd,
+    limits,
   );
 }
 
-/** Options of a resident runner: none exist yet. */
-export function parseResidentOptions(value: unknown): void {
-  bagOf(value, []);
+/** Options of a resident runner. */
+export interface NodeRuntimeResidentOptions {
+  /** Lower limits than the machine's, for the runner's process and all it starts. */
+  limits?: NodeRuntimeRunLimits;
+}
+
+export function parseResidentOptions(value: unknown, limits: VmLimits): RunLimits {
+  return parseRunLimits(bagOf(value, ["limits"]).limits, limits);
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

@@ -158,7 +158,16 @@ it("readline asks, edits and completes", async () => {
   await screen.until("name?");
   process.writeStdin("al\t");
   await screen.until("name? alpha");
-  process.writeStdin("\x1b[D\x1b[DX\x01>\r");
+  // A key at a time: Node does not redraw for what comes pasted.
+  for (const key of ["\x1b[D", "\x1b[D"]) process.writeStdin(key);
+  await screen.until((_, { cursor }) => cursor[0] === "name? alpha".length - 2);
+  process.writeStdin("X");
+  await screen.until("alpXha");
+  process.writeStdin("\x01");
+  await screen.until((_, { cursor }) => cursor[0] === "name? ".length);
+  process.writeStdin(">");
+  await screen.until(">alpXha");
+  process.writeStdin("\r");
   assert.equal(await process.wait(), 0);
   assert.deepEqual(await screen.lines(), ["name? >alpXha", "you said >alpXha"]);
 });

@@ -57,6 +57,10 @@ export function installTty(env: GuestEnvironment, streams: Streams): void {
       super["close"](done);
     }
 
+    protected get isShared(): boolean {
+      return true;
+    }
+
     readStop(): number {
       this["holdReading"]();
       return super["readStop"]() as number;

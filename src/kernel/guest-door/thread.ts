@@ -18,7 +18,7 @@ import type { GuestSocket } from "../../launcher/guest-socket.js";
 import { Deferred } from "../io/deferred.js";
 import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
-import type { Stream } from "../io/stream.js";
+import type { Stream, StreamKind } from "../io/stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import { accountKinds } from "../machine/account.js";
@@ -36,7 +36,9 @@ export type GuestEvent = EventOf<typeof guestEvents>;
 /** Events that mean something to the process. */
 export type ProcessEvent = Extract<
   GuestEvent,
-  { name: "exit" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler" }
+  {
+    name: "exit" | "uncaught" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler";
+  }
 >;
 export type GuestAnswer = Answer<object>;
 
@@ -49,6 +51,14 @@ export interface ThreadOwner {
   answer(call: ProcessCall): GuestAnswer;
   /** While the process is stopped: what is woken when it goes on. */
   readonly paused: WaitQueue | undefined;
+  /** A call got its result. */
+  answered(call: ProcessCall, result: object): void;
+  /** One request was served, which took so long. */
+  served(milliseconds: number): void;
+  /** How long its next request has to wait. */
+  pauseMs(): number;
+  /** Bytes went through a descriptor of this kind. */
+  moved(kind: StreamKind, direction: "in" | "out", bytes: number): void;
   happened(event: ProcessEvent): void;
   /** 0, or why a stream must not be read by the process now; -EAGAIN until the stream says so. */
   mayRead(stream: Stream): number;
@@ -91,6 +101,7 @@ export class GuestThread implements Source {
         descriptors: owner.descriptors,
         isEnded: () => owner.ended,
         notifyFlow: (name, args) => this.tell(name, args),
+        moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
         brokenPipe: () => owner.brokenPipe(),
         mayRead: (stream) => owner.mayRead(stream),
         unread: () => (this.isBehind ? this.#read : undefined),
@@ -112,15 +123,14 @@ export class GuestThread implements Source {
 
   /** Whether a frame may come now; otherwise `proceed` lets them come. */
   ready(): boolean {
-    if (this.#waits()) return false;
-    return this.#owner.share.admits(this);
+    return !this.#waits() && !this.#pauses() && this.#owner.share.admits(this);
   }
 
   /** Takes one frame, and answers whether another may come, as `ready`. */
   frame(frame: Frame): boolean {
     const { share } = this.#owner;
     const goesOn = share.serve(this, () => this.#take(frame));
-    if (!this.isBehind && this.#owner.paused === undefined) return goesOn;
+    if (!this.isBehind && this.#owner.paused === undefined) return goesOn && !this.#pauses();
     share.forget(this);
     return !this.#waits();
   }
@@ -130,6 +140,17 @@ export class GuestThread implements Source {
     const queue = this.isBehind ? this.#read : this.#owner.paused;
     queue?.add(() => this.proceed());
     return queue !== undefined;
+  }
+
+  /** Whether it has asked too often and has to wait; `proceed` goes on after it. */
+  #pauses(): boolean {
+    const pauseMs = this.#owner.pauseMs();
+    if (pauseMs > 0) setTimeout(() => this.proceed(), pauseMs);
+    return pauseMs > 0;
+  }
+
+  served(milliseconds: number): void {
+    this.#owner.served(milliseconds);
   }
 
   proceed(): void {
@@ -219,6 +240,7 @@ export class GuestThread implements Source {
     const size = data.byteLength;
     this.#window[fd]! -= size;
     if (this.#window[fd]! < 0) throw new MalformedMessage("output beyond the window");
+    this.#owner.moved("host", "out", size);
     const stream = this.#owner.descriptors.stream(fd);
     if (stream instanceof HostOutput) stream.forward(data, (bytes) => this.#grant(fd, bytes));
     else this.#grant(fd, size);
@@ -264,6 +286,8 @@ export class GuestThread implements Source {
       return this.#send(port.failure(call, { errno: -result, message: "" }));
     if (result instanceof Denial)
       return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
+    if (call.name !== "threadSocket" && call.name !== "flowShutdown")
+      this.#owner.answered(call, result);
     this.#send(port.reply(call, result as never));
   }
 

@@ -8,6 +8,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
+import { lowerLimits } from "../../protocol/limits.js";
 import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
 import type { Terminal, WindowSize } from "../io/terminal.js";
 import { takeTerminal } from "../process/job-control.js";
@@ -15,11 +16,15 @@ import { findImage } from "../process/image.js";
 import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
 import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
+import { Bill } from "../process/bill.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
-import { hostCredentials, identity } from "../machine/identity.js";
+import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 import { HostTerminal } from "./terminal.js";
+
+/** internal/process/execution, getEvalModuleUrl: the first text of a process. */
+const inlineName = "/[eval1]";
 
 /** What the host hears of it. */
 export interface HostListener {
@@ -72,22 +77,21 @@ export class HostProgram {
     const env = { ...vm.env, ...options.env };
 
     let launched: LaunchOptions;
-    let written = "";
     if (options.mode === "exec") {
       const argv = [options.name, ...options.args];
       const image = findImage(vm.fs, credentials, options.name, argv, env["PATH"]);
       if (typeof image === "number") return new StartFailure("execute", options.name, image);
       launched = optionsOf(image, env);
     } else {
-      const path = programPath(vm, options);
-      if (options.mode === "program") {
+      const path = programPath(options, resolved);
+      if (options.mode === "program" && options.name !== "") {
         const result = vm.writeHostFile(path, source);
         if (result < 0) return new StartFailure("write program", path, result);
-        if (options.name === "") written = path;
       }
       launched = {
         mode: options.mode,
         language: options.language,
+        endWhenSettled: options.endWhenSettled === true,
         image: "",
         path,
         argv: [path, ...options.args],
@@ -99,7 +103,6 @@ export class HostProgram {
     const terminal =
       options.terminal === undefined ? undefined : vm.terminals.create(options.terminal);
     if (typeof terminal === "number") {
-      if (written !== "") vm.fs.unlink(hostCredentials, written);
       return new StartFailure("open terminal", "/dev/ptmx", terminal);
     }
     const pid = vm.processes.allocatePid();
@@ -126,10 +129,7 @@ export class HostProgram {
           (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
             ? []
             : ignoredByNode,
-        budget: new RunBudget({
-          cpuTimeMs: options.cpuTimeMs || vm.limits.cpuTimeMs,
-          wallTimeMs: vm.limits.wallTimeMs,
-        }),
+        budget: new RunBudget(lowerLimits(vm.limits, options.limits), new Bill(vm.bill)),
         inheritedIgnored: [],
       },
       {
@@ -137,7 +137,6 @@ export class HostProgram {
         ended: (end, value) => {
           hostTerminal?.close();
           for (const output of outputs) output.close();
-          if (written !== "") vm.fs.unlink(hostCredentials, written);
           const [stdout, stderr] = outputs;
           listener.ended(
             { ...end, stdoutTruncated: stdout.truncated, stderrTruncated: stderr.truncated },
@@ -152,6 +151,7 @@ export class HostProgram {
     } else openSlaves(process, terminal);
     const hostTerminal = terminal && new HostTerminal(terminal, stdin!, outputs[0]);
     vm.processes.add(process);
+    vm.lookAtLimits();
     launch(process, launched, source);
     return new HostProgram(process, stdin, outputs, terminal);
   }
@@ -188,8 +188,11 @@ function openSlaves(process: Process, terminal: Terminal): void {
   for (let fd = 0; fd < 3; fd++) process.descriptors.add(slave);
 }
 
-function programPath(vm: Vm, options: ProcessOptions): string {
-  if (options.name === "")
-    return vm.allocateProgramName(options.language === "ts" ? ".mts" : ".mjs");
-  return options.name.startsWith("/") ? options.name : `/tmp/${options.name}`;
+/**
+ * Where the program is as far as it can tell. One without a name is no file: it is called what
+ * Node calls a text, and its imports start in the working directory.
+ */
+function programPath({ name }: ProcessOptions, cwd: string): string {
+  if (name === "") return cwd === "/" ? inlineName : `${cwd}${inlineName}`;
+  return name.startsWith("/") ? name : `/tmp/${name}`;
 }

@@ -40,6 +40,8 @@ function releaseAll(): void {
 
 export abstract class Stream {
   abstract readonly kind: StreamKind;
+  /** Nothing of it is read ahead: what a reader has not asked for is for whoever asks next. */
+  readonly isShared: boolean = false;
   /** Woken when `read` may answer something else than EAGAIN. */
   readonly readable = new WaitQueue();
   /** Woken when `write` may. */

@@ -234,6 +234,7 @@ export class TerminalMaster extends Stream {
 /** One open file description of /dev/pts/N. */
 export class TerminalSlave extends Stream {
   readonly kind = "tty";
+  override readonly isShared = true;
   readonly terminal: Terminal;
   hungUp = false;
   /** When a read with VMIN 0 gives up; a wait has begun. */

@@ -9,11 +9,15 @@ import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
-import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
-import { baseEnvironment, hostCaller, identity } from "./identity.js";
+import type { AccountLimits } from "./account.js";
+import { LimitWarnings } from "./limit-warnings.js";
+import type { Measured } from "./limit-warnings.js";
+import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
@@ -21,6 +25,7 @@ import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
+import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
 import type { Process } from "../process/process.js";
 import { ProcessTable } from "../process/table.js";
@@ -29,6 +34,9 @@ import { ToolRegistry } from "../tools/registry.js";
 
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
+
+/** Where `nodeModules` lies unless the host says otherwise. */
+const sharedPackages = "/tmp/node_modules";
 
 type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
 
@@ -42,6 +50,10 @@ export interface VmServices {
   };
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
+  /** A call got its result. */
+  answered(process: Process, call: ProcessCall, result: object): void;
+  /** Tells the host that a limit is nearly reached. */
+  warn(handle: number, warning: LimitWarning): void;
 }
 
 export class Vm {
@@ -60,10 +72,11 @@ export class Vm {
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
+  readonly bill = new Bill();
+  readonly #warnings: LimitWarnings | undefined;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
-  #nextProgram = 1;
 
   readonly #handle: number;
   readonly #services: VmServices;
@@ -87,7 +100,8 @@ export class Vm {
       account: this.account,
       limit: this.limits.terminals,
       signalGroup: (group, signal) => this.processes.signalGroup(group, signal),
-      signalLeader: (session, signal) => void this.processes.get(session)?.signal(signal),
+      signalLeader: (session, signal) =>
+        void this.processes.get(session)?.signal(signal, "terminal"),
     });
     this.fs = new FileSystem(
       { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
@@ -109,6 +123,14 @@ export class Vm {
     for (const mount of options.mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
+    if (options.warnsOfLimits)
+      this.#warnings = new LimitWarnings(
+        (warning) => services.warn(handle, warning),
+        () => ({
+          alive: this.processes.values().some(({ ended }) => !ended),
+          measured: this.#measured(),
+        }),
+      );
   }
 
   #machineView(): MachineView {
@@ -129,7 +151,7 @@ export class Vm {
   #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return;
+    if (result === 0) return this.#sharePackages(guestPath);
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
@@ -142,6 +164,44 @@ export class Vm {
 
   answer(process: Process, call: ProcessCall): GuestAnswer {
     return this.#services.answer(process, call);
+  }
+
+  answered(process: Process, call: ProcessCall, result: object): void {
+    this.#services.answered(process, call, result);
+  }
+
+  /** What all that ever ran in it has used. */
+  usage(): Usage {
+    let livingMs = 0;
+    for (const process of this.processes.values()) {
+      process.observe();
+      livingMs += process.budget.cpuTimeOf(process);
+    }
+    return this.bill.usage(livingMs);
+  }
+
+  /** Looks whether a limit is nearly reached, if the host wants to know. */
+  lookAtLimits(): void {
+    if (!this.disposed) this.#warnings?.look();
+  }
+
+  *#measured(): Iterable<Measured> {
+    const { account, fs, limits, network, processes } = this;
+    const of = (limit: Measured["limit"], observed: number): Measured => ({
+      limit,
+      observed,
+      capacity: limits[limit],
+    });
+    for (const [name, used] of Object.entries(account.usage) as [keyof AccountLimits, number][])
+      yield of(name, used);
+    const { bytes, inodes } = fs.usage();
+    yield of("fileSystemBytes", bytes);
+    yield of("inodes", inodes);
+    const { sockets, connections } = network.counts;
+    yield of("sockets", sockets);
+    yield of("connections", connections);
+    yield of("processes", processes.size);
+    for (const process of processes.values()) if (!process.ended) yield* process.measured();
   }
 
   /** `undo` runs once, at the disposal. */
@@ -157,8 +217,10 @@ export class Vm {
     if (this.disposed) return;
     this.disposed = true;
     this.network.close();
-    for (const process of this.processes.values()) process.signal(constants.signals.SIGKILL);
+    for (const process of this.processes.values())
+      process.signal(constants.signals.SIGKILL, "dispose");
     for (const undo of this.#undo.splice(0)) undo();
+    this.#warnings?.close();
     this.account.close();
     this.transit.close();
     this.fs.dispose();
@@ -179,10 +241,14 @@ export class Vm {
   processEnded(process: Process): void {
     if (process.session === process.pid) this.terminals.leaderEnded(process.session);
     this.processes.ended(process);
+    this.lookAtLimits();
   }
 
-  allocateProgramName(extension: string): string {
-    return `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
+  /** Packages that the host puts below /tmp are found by programs in every directory. */
+  #sharePackages(path: string): void {
+    if (!`${path}/`.startsWith(`${sharedPackages}/`)) return;
+    // One that is there is this link, or a mount of the host's.
+    this.fs.symlink(hostCredentials, sharedPackages.slice(1), "/node_modules");
   }
 
   /** Writes a file for the host, with what is missing on the way. */
@@ -194,6 +260,7 @@ export class Vm {
 
   /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
   makeHostFile(who: Credentials, path: string): number {
+    this.#sharePackages(path);
     const file = this.fs.open(who, path, O_WRONLY, 0);
     if (typeof file !== "number") {
       file.unref();

@@ -164,15 +164,16 @@ export class ProcessTable {
     if (targets.length === 0) return pid === initPid ? -Errno.EPERM : -Errno.ESRCH;
     let result: number = -Errno.ESRCH;
     for (const target of targets) {
-      const sent = target.signal(signal);
+      const sent = target.signal(signal, sender.pid);
       if (sent === 0) result = 0;
     }
     return result;
   }
 
-  /** Signals a group in the name of the machine. */
+  /** Signals a group in the name of its terminal. */
   signalGroup(group: number, signal: number): void {
-    for (const process of this.values()) if (process.processGroup === group) process.signal(signal);
+    for (const process of this.values())
+      if (process.processGroup === group) process.signal(signal, "terminal");
   }
 
   /** Whom kill(2) means by `pid`. */

@@ -33,6 +33,7 @@ import {
 } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { Bill } from "../process/bill.js";
 import type { WatchList } from "../process/watches.js";
 import { PAGE_BYTES } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
@@ -55,6 +56,7 @@ export interface FsProcess {
   mayWrite(stream: Stream): number;
   /** The terminal that a path names, opened: a stream, or -errno; undefined when it names none. */
   openTerminal(path: string, flags: number): Stream | number | undefined;
+  readonly bill: Bill;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
   readonly descriptors: DescriptorTable;
@@ -326,6 +328,8 @@ function* copyFile(
       if (truncated < 0) return truncated;
       const copied = yield* copyContent(source, target, before.size);
       if (copied < 0) return copied;
+      process.bill.moved("file", "in", before.size);
+      process.bill.moved("file", "out", before.size);
       target.chmod(mode, credentials);
       return {};
     } finally {
