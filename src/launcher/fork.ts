@@ -24,7 +24,7 @@ import { ControlKind, controlMessageBytes } from "./zygote/control.js";
 /** USER_HZ, which is 100 on x64 and arm64. */
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
-export const zygoteFlags: readonly string[] = Object.freeze([
+const zygoteFlags: readonly string[] = Object.freeze([
   "--expose-internals",
   "--single-threaded",
   "--minor-ms",
