@@ -15,7 +15,7 @@ import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
-import { hostCredentials, identity } from "../machine/identity.js";
+import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 
 /** What the host hears of it. */
@@ -76,7 +76,10 @@ export class HostProgram {
       const path = programPath(vm, options);
       if (options.mode === "program") {
         const result = vm.writeHostFile(path, source);
-        if (result < 0) return new StartFailure("write program", path, result);
+        if (result < 0) {
+          if (options.name === "") vm.forgetProgram(path);
+          return new StartFailure("write program", path, result);
+        }
         if (options.name === "") written = path;
       }
       launched = {
@@ -123,7 +126,7 @@ export class HostProgram {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
         ended: (end, value) => {
           for (const output of outputs) output.close();
-          if (written !== "") vm.fs.unlink(hostCredentials, written);
+          if (written !== "") vm.forgetProgram(written);
           const [stdout, stderr] = outputs;
           listener.ended(
             { ...end, stdoutTruncated: stdout.truncated, stderrTruncated: stderr.truncated },

@@ -13,7 +13,7 @@ import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
-import { baseEnvironment, hostCaller, identity } from "./identity.js";
+import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
@@ -62,14 +62,18 @@ export class Vm {
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
   #nextProgram = 1;
+  /** Those that are in its files only while they run. */
+  readonly #programs = new Set<string>();
+  /** What is mounted of the host's. */
+  readonly #mounts: VmMount[] = [];
 
   readonly #handle: number;
   readonly #services: VmServices;
   /** What is undone at its disposal, before its processes end. */
   readonly #undo: (() => void)[] = [];
 
-  /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, services: VmServices) {
+  /** `handle` is the SDK's name for this VM. With `source`, it begins with the files and mounts of that one. */
+  constructor(handle: number, options: VmOptions, services: VmServices, source?: Vm) {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
@@ -81,13 +85,7 @@ export class Vm {
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
-    this.fs = new FileSystem(
-      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
-      Date.now,
-      this.account,
-    );
-    bootLayout(this.fs, identity);
-    installPrograms(this.fs);
+    this.fs = source === undefined ? this.#newFiles() : this.#filesOf(source);
     if (options.tools.length > 0) this.registerTools(options.tools);
     this.network = new Network(
       this.fs,
@@ -98,9 +96,25 @@ export class Vm {
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
-    for (const mount of options.mounts) this.#mount(mount);
+    for (const mount of source === undefined ? options.mounts : source.#mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
+  }
+
+  #newFiles(): FileSystem {
+    const { fileSystemBytes: bytes, inodes } = this.limits;
+    const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    bootLayout(fs, identity);
+    installPrograms(fs);
+    return fs;
+  }
+
+  /** The same files as there, and no program that only runs there. */
+  #filesOf(source: Vm): FileSystem {
+    const fs = source.fs.clone(this.account);
+    this.#nextProgram = source.#nextProgram;
+    for (const path of source.#programs) fs.unlink(hostCredentials, path);
+    return fs;
   }
 
   #machineView(): MachineView {
@@ -118,10 +132,14 @@ export class Vm {
     };
   }
 
-  #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
+  #mount(mount: VmMount): void {
+    const { option, executable = false, guestPath, hostPath, readOnly } = mount;
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return;
+    if (result === 0) {
+      this.#mounts.push(mount);
+      return;
+    }
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
@@ -172,8 +190,16 @@ export class Vm {
     this.processes.ended(process);
   }
 
+  /** A name for a program that is in the files only until `forgetProgram`. */
   allocateProgramName(extension: string): string {
-    return `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
+    const path = `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
+    this.#programs.add(path);
+    return path;
+  }
+
+  forgetProgram(path: string): void {
+    this.#programs.delete(path);
+    this.fs.unlink(hostCredentials, path);
   }
 
   /** Writes a file for the host, with what is missing on the way. */
