@@ -7,9 +7,12 @@ export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeLimitWarning,
+  NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeSpawnOptions,
 } from "./sdk/options.js";
+export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
   NodeRuntimeListener,
@@ -47,7 +50,7 @@ export type {
   IsolationOptions,
   NodeRuntimeIsolationLayer,
 } from "./sdk/isolation.js";
-export type { NodeRuntimeLimits } from "./sdk/limits.js";
+export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolContext,

@@ -201,7 +201,7 @@ test("every room of the kernel uses only the rooms that it may", () => {
 });
 
 /** Each package has one door. */
-const packages = [/^sdk\/tool-schema\.ts: @cfworker\/json-schema$/];
+const packages = [/^sdk\/schema-validation\.ts: @cfworker\/json-schema$/];
 
 test("the source imports no package but through its door, and not itself by name", () => {
   const outside = sources.flatMap(({ file, imports }) =>

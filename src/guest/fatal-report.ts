@@ -54,9 +54,7 @@ export function createFatalReport(
       : `\nNode.js ${process.version}\n`;
 
   const hint = (): string =>
-    engineOption("--trace-uncaught") === true
-      ? ""
-      : `(Use \`${programName()} --trace-uncaught ...\` to show where the exception was thrown)\n`;
+    `(Use \`${programName()} --trace-uncaught ...\` to show where the exception was thrown)\n`;
 
   /** The line of source that C++ found, or undefined when the stack has it already. */
   const arrowOf = (error: any): string | undefined => {

@@ -122,6 +122,7 @@ export function installLeaving(
     fatal.expect(error, (text) => {
       fatalWork(error);
       channel().writeErrorReport(text);
+      channel().event("uncaught", {});
       leave(code);
     });
 

@@ -11,6 +11,7 @@ import { runNodeCommand } from "./node-main.js";
 import { applyPlatform } from "./platform.js";
 import type { PlatformTools } from "./platform.js";
 import { runProgramCommand } from "./programs/run.js";
+import type * as Resident from "./resident.js";
 import type * as ToolCommand from "../userland/tool-command.js";
 import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
@@ -62,6 +63,12 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
   lazy("exports", () => mainModule().exports);
 }
 
+/** A text's name is in its URL as it is, as in Node's getEvalModuleUrl. */
+function programUrl(tools: ProgramTools, path: string): string {
+  const { href } = tools.requireBuiltin("url").pathToFileURL(path) as URL;
+  return href.replace(/%5Beval1%5D$/, "[eval1]");
+}
+
 /** The promise settles when the main program has been evaluated; nobody needs to wait for it. */
 export function runProgram(
   tools: ProgramTools,
@@ -85,12 +92,15 @@ export function runProgram(
   hidden("__return", createReturn(tools.channel));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") {
-    runResident(tools, options);
+    (require("./resident.js") as typeof Resident).runResident(
+      tools,
+      options,
+      programUrl(tools, options.path),
+    );
     return Promise.resolve();
   }
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
-  const { pathToFileURL } = tools.requireBuiltin("url");
-  const url = pathToFileURL(options.path).href as string;
+  const url = programUrl(tools, options.path);
   return runEntryPointWithESMLoader((loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
     return loader.eval(text, url, true);
@@ -116,31 +126,4 @@ async function runTool(tools: ProgramTools, options: StartOptions): Promise<void
 
 function stripTypes(tools: ProgramTools, source: string): string {
   return tools.requireBuiltin("module").stripTypeScriptTypes(source) as string;
-}
-
-/** Each snippet is an ES module of its own; globals are what they share. */
-function runResident(tools: ProgramTools, options: StartOptions): void {
-  const { channel, leaving } = tools;
-  const loader = tools
-    .requireBuiltin("internal/modules/esm/loader")
-    .getOrInitializeCascadedLoader();
-  const { pathToFileURL } = tools.requireBuiltin("url");
-  const base = pathToFileURL(options.path).href as string;
-  channel.ref();
-  channel.on("residentExec", ({ sequence, source }) => {
-    const url = `${base}?snippet=${sequence}`;
-    const finish = (exitCode: number): void => {
-      // Modules of finished snippets must not pile up in the loader's cache.
-      loader.loadCache.delete(url);
-      channel.event("residentDone", { sequence, exitCode });
-    };
-    const text = options.language === "ts" ? stripTypes(tools, source) : source;
-    loader.eval(text, url, false).then(
-      () => finish(0),
-      (error: unknown) => {
-        channel.writeErrorReport(leaving.report(error));
-        finish(1);
-      },
-    );
-  });
 }

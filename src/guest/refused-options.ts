@@ -96,7 +96,6 @@ export const refusedOptions: ReadonlyMap<string, string> = new Map([
     "--trace-env",
     "--trace-env-js-stack",
     "--trace-env-native-stack",
-    "--trace-exit",
     "--trace-promises",
     "--trace-sigint",
     "--trace-sync-io",

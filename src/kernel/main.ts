@@ -5,13 +5,14 @@
  * host is killed. Everything below it dies with it the same way.
  */
 import { Socket } from "node:net";
+import type { LimitWarning } from "../protocol/host-calls.js";
 import { pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
 import { HostHandlers } from "./host-door/handlers.js";
 import { HostRequests } from "./host-door/requests.js";
 import { sayLastWords } from "./last-words.js";
-import { answer } from "./syscalls/dispatch.js";
+import { answer, answered } from "./syscalls/dispatch.js";
 
 const hostFd = 3;
 
@@ -22,7 +23,13 @@ const requests = new HostRequests({
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
 });
-const host = new HostHandlers(pool, { requests, turns: new Turns(), guests: pool, answer }, emit);
+const warn = (vm: number, warning: LimitWarning): void =>
+  emit("limitWarning", { vm, warning: JSON.stringify(warning) });
+const host = new HostHandlers(
+  pool,
+  { requests, turns: new Turns(), guests: pool, answer, answered, warn },
+  emit,
+);
 
 await pool.start().catch(sayLastWords);
 door.serve(host.calls, host.events, () => process.exit(0));

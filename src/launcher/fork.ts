@@ -143,6 +143,8 @@ export interface FrameHandlers {
 }
 
 export interface GuestHandlers extends FrameHandlers {
+  /** The process is about to be ended, or has ended and is not reaped yet. */
+  ending(): void;
   /** The socket is gone: the process ended or was ended. `status` is a wait status, or -1. */
   ended(status: number, stderr: string): void;
   /** The guest broke the protocol; `ended` follows. */
@@ -259,6 +261,7 @@ export class Guest {
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#handlers?.ending();
     this.#closeSockets();
     this.#zygote.end(this);
   }
@@ -336,6 +339,8 @@ export interface ZygoteOptions {
   programsPath: string;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
+  /** A guest ends, or is ended; not told of one that is reaped before anybody noticed. */
+  ending: (guest: Guest) => void;
   /** A guest is gone for good. */
   reaped: () => void;
   /** Its heap has changed: `measure`, called while it has no guests, makes later forks cheaper. */
@@ -360,6 +365,7 @@ export class Zygote {
   readonly #dying = new Set<number>();
   readonly #silence: Silence;
   readonly #lost: (reason: string) => void;
+  readonly #ending: (guest: Guest) => void;
   readonly #reaped: () => void;
   readonly #stale: () => void;
   #measured: (() => void) | undefined;
@@ -375,6 +381,7 @@ export class Zygote {
 
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
+    this.#ending = options.ending;
     this.#reaped = options.reaped;
     this.#stale = options.stale;
     this.#silence = new Silence({
@@ -466,6 +473,7 @@ export class Zygote {
   }
 
   end(guest: Guest): void {
+    this.#ending(guest);
     if (this.#gone) return guest.reaped(-1);
     this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);

@@ -113,6 +113,8 @@ export const guestEvents = {
   /** The guest is locked down and waits for `start`. */
   ready: { nr: 1, args: {} },
   exit: { nr: 2, args: { code: "i32" } },
+  /** The `exit` that follows is due to an uncaught error. */
+  uncaught: { nr: 7, args: {} },
   /** Bytes written to stdout (1) or stderr (2); spends the window granted by `credit`. */
   output: { nr: 3, args: { fd: "u8", data: "bytes" } },
   /** The value of `__return`, as JSON text. The last one counts. */

@@ -4,11 +4,12 @@
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
 import type { IsolationReport } from "./isolation.js";
-import type { VmLimits } from "./limits.js";
+import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
+import type { End, Usage } from "./usage.js";
 
 /**
  * File calls of the SDK. Content larger than one message travels in parts.
@@ -93,6 +94,8 @@ export const hostCalls = {
   },
   /** Adds tools or replaces them; `tools` is JSON of `ToolDescriptor[]`. */
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
+  /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
+  usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -150,6 +153,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** `warning` is JSON of `LimitWarning`. */
+  limitWarning: { nr: 5, args: { vm: "u32", warning: "string" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
   judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
   /** Asks for a tool's handler; `input` is JSON text that a guest wrote. */
@@ -186,6 +191,19 @@ export interface VmOptions {
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   limits: VmLimits;
+  /** Whether the host wants to hear of limits that are nearly reached. */
+  warnsOfLimits: boolean;
+}
+
+/** Something came to 80 % of a limit. */
+export interface LimitWarning {
+  limit: VmLimitName;
+  /** What is used, and what the limit is. */
+  observed: number;
+  capacity: number;
+  fillPercent: number;
+  /** The process in the VM, where the limit is one of a process or a run. */
+  pid?: number;
 }
 
 export interface VmMount {
@@ -204,7 +222,7 @@ export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
   mode: "program" | "resident" | "exec";
   language: "js" | "ts";
-  /** File name of the main program inside /tmp, or an absolute guest path; empty for a fresh one. */
+  /** File of the main program: a name inside /tmp, or an absolute guest path; empty for none. */
   name: string;
   args: string[];
   env: Record<string, string>;
@@ -212,8 +230,8 @@ export interface ProcessOptions {
   cwd: string;
   /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
   stdin: boolean;
-  /** Processor time of the process, and of each process below it; 0 means no limit. */
-  cpuTimeMs: number;
+  /** Lower limits than the VM's, for it and all that it starts together. */
+  limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
   stdoutLimitBytes: number;
   stderrLimitBytes: number;
@@ -233,6 +251,9 @@ export interface ProcessEnd {
   /** Set when the outcome is not the program's own doing; a code of the error table. */
   errorCode?: string;
   errorMessage?: string;
+  cause: End;
+  /** Of the program and all that it started, up to its end. */
+  usage: Usage;
 }
 
 export interface VmAccount {

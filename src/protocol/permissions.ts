@@ -139,6 +139,8 @@ export interface Requests {
     /** Inside the kernel: the other names of the same target, and what they are aliases of. */
     names?: readonly string[];
     aliases?: readonly string[];
+    /** Inside the kernel: the names a function is asked about, when that is not all of them. */
+    asked?: readonly string[];
     address?: string;
     port?: number;
     loopback: boolean;

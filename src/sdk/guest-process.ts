@@ -8,6 +8,7 @@
  * Untrusted: output and the returned value are the guest's; the end's numbers are the kernel's.
  */
 import type { ProcessEnd, ProcessOptions } from "../protocol/host-calls.js";
+import type { End, Usage } from "../protocol/usage.js";
 import { failure, invalidOption, kernelError, SecureExecError } from "./errors.js";
 import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
 import type { KernelConnection, ProcessSink } from "./kernel-connection.js";
@@ -31,8 +32,11 @@ const ownOutcomes: readonly string[] = [
   "ERR_SECURE_EXEC_GUEST_CRASHED",
 ];
 
+/** The kernel's account of an end; `usage` is null where the kernel could give none. */
+export type ProgramEnd = Omit<ProcessEnd, "usage"> & { usage: Usage | null };
+
 export interface GuestOutcome {
-  end: ProcessEnd;
+  end: ProgramEnd;
   /** JSON text of the returned value, when `end.returned` is "json". */
   value: Uint8Array;
 }
@@ -62,6 +66,10 @@ export class GuestProcess implements ProcessSink {
   readonly #setup: GuestSetup;
   #pid = 0;
   #exitCode: number | null = null;
+  #end: End | null = null;
+  #usage: Usage | null = null;
+  /** Why this side had it ended, if it did. */
+  #order: "timeout" | "abort" | undefined;
   #gone = false;
   #waiting: (() => void)[] | undefined = [];
   #settleEnded!: { resolve: (outcome: GuestOutcome) => void; reject: (error: unknown) => void };
@@ -104,6 +112,40 @@ export class GuestProcess implements ProcessSink {
 
   get exitCode(): number | null {
     return this.#exitCode;
+  }
+
+  /** Why it ended, once it has. */
+  get end(): End | null {
+    return this.#end;
+  }
+
+  /** What it had used when it ended. */
+  get usage(): Usage | null {
+    return this.#usage;
+  }
+
+  /** What it has used by now. */
+  async currentUsage(): Promise<Usage> {
+    const { connection, vm } = this.#setup;
+    await this.started;
+    if (this.#usage !== null) return this.#usage;
+    try {
+      const { json } = await connection.call("usage", { vm, process: this.#handle });
+      return JSON.parse(json) as Usage;
+    } catch (error) {
+      // It ended while it was asked; its own account came first.
+      if (this.#usage !== null) return this.#usage;
+      throw error instanceof KernelRefusal ? error.toPublic() : error;
+    }
+  }
+
+  /** The kernel's cause, or what this side asked for when that is what the kernel saw. */
+  #causeOf(cause: End): End {
+    const order = this.#order;
+    const byItself = cause.reason === "exit" || cause.reason === "uncaught error";
+    if (order === undefined || !(cause.by === "host" || (order === "abort" && byItself)))
+      return cause;
+    return { reason: order, ...(cause.signal !== undefined && { signal: cause.signal }) };
   }
 
   /** Whether nothing more can come from it. */
@@ -180,8 +222,11 @@ export class GuestProcess implements ProcessSink {
     (stream === 2 ? this.stderr : this.stdout).push(data);
   }
 
-  exited(end: ProcessEnd, value: Uint8Array): void {
+  exited(given: ProgramEnd, value: Uint8Array): void {
     if (this.#gone) return;
+    const end = { ...given, cause: this.#causeOf(given.cause) };
+    this.#end = end.cause;
+    this.#usage = end.usage;
     const drained = [this.stdout.drained(), this.stderr.drained()];
     // Credits of chunks that are still in a hook have no receiver any more.
     this.#leave();
@@ -191,7 +236,8 @@ export class GuestProcess implements ProcessSink {
       this.#exitCode = end.exitCode;
       if (end.errorCode !== undefined && !ownOutcomes.includes(end.errorCode)) {
         const { errorCode, errorMessage = "", exitCode } = end;
-        this.fail(kernelError(errorCode, errorMessage, { exitCode }));
+        const { cause, usage } = end;
+        this.fail(kernelError(errorCode, errorMessage, { exitCode, end: cause, usage }));
       } else {
         this.#settleEnded.resolve({ end, value });
       }
@@ -214,6 +260,7 @@ export class GuestProcess implements ProcessSink {
   }
 
   lost(error: SecureExecError): void {
+    this.#end = { reason: "lost" };
     this.#leave();
     this.fail(error);
   }
@@ -226,12 +273,14 @@ export class GuestProcess implements ProcessSink {
   /** The machine is gone, and the process with it. */
   vanish(): void {
     if (this.#gone) return;
-    const end: ProcessEnd = {
+    const end: ProgramEnd = {
       exitCode: 128 + sigkill,
       signal: sigkill,
       stdoutTruncated: false,
       stderrTruncated: false,
       returned: "none",
+      cause: { reason: "killed", signal: "SIGKILL", by: "dispose" },
+      usage: null,
     };
     this.exited(end, new Uint8Array(0));
   }
@@ -244,11 +293,15 @@ export class GuestProcess implements ProcessSink {
   /** Kills it after so many milliseconds. */
   killAfter(timeoutMs: number): void {
     this.#deadlineMs = performance.now() + timeoutMs;
-    this.#after(timeoutMs, () => this.kill(sigkill));
+    this.#after(timeoutMs, () => {
+      this.#order ??= "timeout";
+      this.kill(sigkill);
+    });
   }
 
   /** SIGTERM now, SIGKILL a second later if it is still there. */
   terminate(): void {
+    this.#order ??= "abort";
     this.kill(sigterm);
     this.#after(killAfterTermMs, () => this.kill(sigkill));
   }

@@ -3,7 +3,7 @@
  * standard one. Untrusted: everything that comes back.
  */
 import type { HostFetchRequest, HostFetchResponse } from "../protocol/host-calls.js";
-import { invalidOption } from "./errors.js";
+import { failure, invalidOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 
 export interface NodeRuntimeFetchInput {
@@ -73,18 +73,26 @@ export function simpleResponse(
   const joined: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of headers)
     joined[name] = joined[name] === undefined ? value : `${joined[name]}, ${value}`;
+  // A header may have any name; this one would change the prototype of what it is merged into.
+  delete joined.__proto__;
   return { status, statusText, headers: { ...joined }, body: Buffer.from(body).toString("utf8") };
 }
 
 /** Statuses whose Response must not have a body; fetch standard, null body status. */
 const bodiless = new Set([101, 204, 205, 304]);
 
+/** Throws FETCH_FAILED for what HTTP's grammar allows and `Response` does not, as status 999. */
 export function standardResponse(
   { status, statusText, headers }: HostFetchResponse,
   body: Uint8Array,
 ): Response {
-  const list = new Headers();
-  for (const [name, value] of headers) list.append(name, value);
-  const content = bodiless.has(status) ? null : new Uint8Array(body);
-  return new Response(content, { status, statusText, headers: list });
+  try {
+    const list = new Headers();
+    for (const [name, value] of headers) list.append(name, value);
+    const content = bodiless.has(status) ? null : new Uint8Array(body);
+    return new Response(content, { status, statusText, headers: list });
+  } catch (cause) {
+    const why = `the answer is no standard response: ${cause instanceof Error ? cause.message : "?"}`;
+    throw failure("FETCH_FAILED", { why }, { details: { status } });
+  }
 }

@@ -15,6 +15,7 @@ import { hostWire } from "../protocol/host-calls.js";
 import type {
   HostFailure,
   HostTables,
+  LimitWarning,
   ListenerInfo,
   ProcessEnd,
   hostCalls,
@@ -83,6 +84,7 @@ export class KernelRefusal extends Error {
 export interface MachineSink {
   listenerAdded(info: ListenerInfo): void;
   listenerRemoved(id: number): void;
+  limitWarning(warning: LimitWarning): void;
   lost(error: SecureExecError): void;
 }
 
@@ -287,6 +289,8 @@ export class KernelConnection {
           ?.listenerAdded(JSON.parse(args.listener) as ListenerInfo);
       case "listenerRemoved":
         return this.#machines.get(args.vm)?.listenerRemoved(args.id);
+      case "limitWarning":
+        return this.#machines.get(args.vm)?.limitWarning(JSON.parse(args.warning) as LimitWarning);
       case "judge": {
         const requests = JSON.parse(args.requests) as Request[];
         return this.#vms.get(args.vm)?.judge(args.id, args.scope as Scope, requests);

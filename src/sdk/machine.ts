@@ -81,6 +81,7 @@ export class Machine {
       jsRuntime,
       loopbackExemptPorts,
       limits,
+      warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,
       tools: this.host.tools.descriptors(),

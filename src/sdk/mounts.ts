@@ -23,7 +23,7 @@ export interface HostDirectoryMount {
 /** A node_modules directory of the host, always read-only. */
 export interface NodeModulesMount {
   hostPath: string;
-  /** Default: /tmp/node_modules, where programs without a name of their own find it. */
+  /** Default: /tmp/node_modules, to which /node_modules leads, so that every program finds it. */
   guestPath?: string;
 }
 

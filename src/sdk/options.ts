@@ -15,18 +15,24 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
-import type { VmMount } from "../protocol/host-calls.js";
+import type { LimitWarning, VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
-import { parseLimits } from "./limits.js";
-import type { NodeRuntimeLimits } from "./limits.js";
-import type { VmLimits } from "../protocol/limits.js";
+import { parseLimits, parseRunLimits } from "./limits.js";
+import type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./limits.js";
+import { completeVmLimits } from "../protocol/limits.js";
+import type { RunLimits, VmLimits } from "../protocol/limits.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
+
+/** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
+export type NodeRuntimeLimitWarning = LimitWarning;
+
+type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
 
 export const defaultCwd = "/home/user";
 
@@ -75,6 +81,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
+  /** Called when something comes to 80 % of its limit; see docs/limits.md. */
+  onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -96,11 +104,13 @@ export interface NodeRuntimeExecOptions {
   /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
   onStdout?: OutputHook;
   onStderr?: OutputHook;
+  /** Lower limits than the machine's, for the program and all it starts; see docs/limits.md. */
+  limits?: NodeRuntimeRunLimits;
   /** `process.argv` from index 2 on. */
   args?: string[];
   /** Default: "ts" when `name` ends in .ts or .mts, otherwise "js". */
   language?: "js" | "ts";
-  /** File name of the program inside /tmp, or an absolute guest path. Default: a fresh .mjs file. */
+  /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
 }
 
@@ -124,6 +134,7 @@ const createNames = [
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "onLimitWarning",
   "ca",
   "isolation",
   "jsRuntime",
@@ -138,6 +149,7 @@ const runNames = [
   "signal",
   "onStdout",
   "onStderr",
+  "limits",
   "args",
   "language",
   "name",
@@ -268,6 +280,7 @@ export interface CreateOptions {
   permissionTimeoutMs: number;
   tools: ParsedTools;
   limits: VmLimits;
+  onLimitWarning?: LimitHook;
   jsRuntime: JsRuntime;
 }
 
@@ -340,6 +353,9 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    ...(given.onLimitWarning !== undefined && {
+      onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
+    }),
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
   };
@@ -353,6 +369,7 @@ export interface RunOptions {
   timeoutMs: number | undefined;
   /** 0 for none. */
   cpuTimeMs: number;
+  limits?: RunLimits;
   signal: AbortSignal | undefined;
   onStdout: OutputHook | undefined;
   onStderr: OutputHook | undefined;
@@ -385,8 +402,12 @@ function languageOf(value: unknown, name: string): "js" | "ts" {
   throw invalidOption("language", 'must be "js" or "ts"');
 }
 
-/** `cwd` is the VM's, which a relative one is relative to. */
-export function parseRunOptions(value: unknown, cwd: string): RunOptions {
+/** `cwd` is the VM's, which a relative one is relative to; `limits` are the VM's, too. */
+export function parseRunOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   const given = bagOf(value, runNames);
   const { args = [] } = given;
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
@@ -398,6 +419,7 @@ export function parseRunOptions(value: unknown, cwd: string): RunOptions {
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
     timeoutMs: timeoutOf(given.timeout),
     cpuTimeMs: 0,
+    ...(given.limits !== undefined && { limits: parseRunLimits(given.limits, limits) }),
     signal: signalOf(given.signal),
     onStdout: functionOf("onStdout", given.onStdout),
     onStderr: functionOf("onStderr", given.onStderr),
@@ -417,19 +439,29 @@ export function commandOf(name: unknown, args: unknown): { name: string; args: s
 }
 
 /** Options of a command: those of a program that do not say what the program is. */
-export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+export function parseCommandOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   return parseRunOptions(
     bagOf(
       value,
       runNames.filter((name) => !["args", "language", "name"].includes(name)),
     ),
     cwd,
+    limits,
   );
 }
 
-/** Options of a resident runner: none exist yet. */
-export function parseResidentOptions(value: unknown): void {
-  bagOf(value, []);
+/** Options of a resident runner. */
+export interface NodeRuntimeResidentOptions {
+  /** Lower limits than the machine's, for the runner's process and all it starts. */
+  limits?: NodeRuntimeRunLimits;
+}
+
+export function parseResidentOptions(value: unknown, limits: VmLimits): RunLimits {
+  return parseRunLimits(bagOf(value, ["limits"]).limits, limits);
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

@@ -5,16 +5,16 @@
  * Invariants: the hook sees every chunk once, in order, never two at a time; a
  * chunk is credited exactly once, after its hook has settled; at most
  * `captureLimitBytes` are kept; `push` never throws.
- * Untrusted: the bytes, which are only ever copied and decoded as UTF-8.
+ * Untrusted: the bytes, which are only ever copied and decoded as UTF-8. Decoding
+ * follows the bytes as they come, because 16 MiB at once take over 100 ms.
  */
+import { KeptOutput } from "./kept-output.js";
+import type { CapturedOutput } from "./kept-output.js";
+
+export type { CapturedOutput } from "./kept-output.js";
 
 /** Receives output as it is produced. A returned promise holds back further output until it settles. */
 export type OutputHook = (chunk: Uint8Array) => unknown;
-
-export interface CapturedOutput {
-  text: string;
-  truncated: boolean;
-}
 
 export interface OutputChannelOptions {
   /** Whether bytes are kept for `take`. */
@@ -39,20 +39,19 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 export class OutputChannel {
   readonly #options: OutputChannelOptions;
-  #kept: Uint8Array[] = [];
-  #keptBytes = 0;
-  #truncated = false;
+  readonly #kept: KeptOutput;
   #failed = false;
   /** Settles when every chunk pushed so far has been through the hook; undefined when none waits. */
   #busy: Promise<void> | undefined;
 
   constructor(options: OutputChannelOptions) {
     this.#options = options;
+    this.#kept = new KeptOutput(options.captureLimitBytes);
   }
 
   /** Takes a chunk that is only valid during the call. */
   push(chunk: Uint8Array): void {
-    if (this.#options.capture) this.#keep(chunk);
+    if (this.#options.capture) this.#kept.add(chunk);
     if (this.#options.hook === undefined || this.#failed) {
       this.#options.credit(chunk.byteLength);
       return;
@@ -65,15 +64,6 @@ export class OutputChannel {
       if (this.#busy === busy) this.#busy = undefined;
     });
     this.#busy = busy;
-  }
-
-  #keep(chunk: Uint8Array): void {
-    const room = this.#options.captureLimitBytes - this.#keptBytes;
-    if (chunk.byteLength > room) this.#truncated = true;
-    if (room === 0) return;
-    const copy = new Uint8Array(chunk.subarray(0, room));
-    this.#kept.push(copy);
-    this.#keptBytes += copy.byteLength;
   }
 
   #deliver(chunk: Uint8Array): Promise<void> | undefined {
@@ -112,15 +102,8 @@ export class OutputChannel {
     return this.#busy;
   }
 
-  /** What was kept since the last `take`, decoded as UTF-8 in one piece. */
+  /** What was kept since the last `take`. */
   take(): CapturedOutput {
-    const taken = {
-      text: Buffer.concat(this.#kept, this.#keptBytes).toString("utf8"),
-      truncated: this.#truncated,
-    };
-    this.#kept = [];
-    this.#keptBytes = 0;
-    this.#truncated = false;
-    return taken;
+    return this.#kept.take();
   }
 }

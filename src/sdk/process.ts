@@ -3,6 +3,7 @@
  * Invariant: what is asked of an ended program has no effect and is no error.
  * Untrusted: nothing; outcome rules are guest-process.ts's.
  */
+import type { End, Usage } from "../protocol/usage.js";
 import { failure } from "./errors.js";
 import type { GuestProcess } from "./guest-process.js";
 import { bytesOf } from "./options.js";
@@ -26,6 +27,21 @@ export class NodeRuntimeProcess {
   /** null while it runs; afterwards its exit code, or 128 + signal. */
   get exitCode(): number | null {
     return this.#guest.exitCode;
+  }
+
+  /** null while it runs; afterwards why it ended. See docs/usage.md. */
+  get end(): End | null {
+    return this.#guest.end;
+  }
+
+  /** null while it runs; afterwards what it and all it started had used by then. */
+  get usage(): Usage | null {
+    return this.#guest.usage;
+  }
+
+  /** What it and all it started have used by now. */
+  currentUsage(): Promise<Usage> {
+    return this.#guest.currentUsage();
   }
 
   /** Appends to the program's stdin. Throws STDIN_CLOSED after `closeStdin`, INVALID_OPTION for other types. */

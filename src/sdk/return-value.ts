@@ -1,18 +1,17 @@
 /**
  * Owns the step from the JSON text a guest returned to a value the host may hold.
  *
- * Invariants: work is linear in the text, nothing recurses before the depth is
- * known to be bounded, and no object carries an own `__proto__` key, so that
- * merging the value into another object cannot change a prototype.
+ * Invariants: those of json.ts; without own `__proto__` keys, merging the value into
+ * another object cannot change a prototype.
  * Untrusted: every byte of the text.
  */
 import { failure, printable } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
-import { dropProtoKeys, nestingDepth } from "./json.js";
+import { JsonRefused, parseJson } from "./json.js";
+import { atOnce, inSteps } from "./steps.js";
+import type { Steps } from "./steps.js";
 
 export const returnLimits = Object.freeze({ bytes: 8 * 1024 * 1024, depth: 1000 });
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The rejection for a value that could not cross; `path` and `why` may be guest text. */
 export function returnValueError(why: string, path?: string): SecureExecError {
@@ -24,28 +23,33 @@ export function returnValueError(why: string, path?: string): SecureExecError {
   );
 }
 
-/**
- * Decodes JSON text in UTF-8. Throws ERR_SECURE_EXEC_RETURN_VALUE when it is over
- * 8 MiB, nested deeper than 1000 levels, not UTF-8 or not JSON.
- */
-export function decodeReturnValue(bytes: Uint8Array): unknown {
+function* steps(bytes: Uint8Array): Steps<unknown> {
   if (bytes.byteLength > returnLimits.bytes) {
     throw returnValueError(
       `it is ${bytes.byteLength} bytes of JSON, the limit is ${returnLimits.bytes}`,
     );
   }
-  if (nestingDepth(bytes, returnLimits.depth) > returnLimits.depth) {
-    throw returnValueError(`it is nested deeper than ${returnLimits.depth} levels`);
-  }
-  let text: string;
-  let value: unknown;
   try {
-    text = utf8.decode(bytes);
-    value = JSON.parse(text);
-  } catch {
-    throw returnValueError("it is not well-formed JSON");
+    return yield* parseJson(bytes, returnLimits.depth);
+  } catch (error) {
+    if (!(error instanceof JsonRefused)) throw error;
+    throw returnValueError(
+      error.why === "depth"
+        ? `it is nested deeper than ${returnLimits.depth} levels`
+        : "it is not well-formed JSON",
+    );
   }
-  // The key may also be spelt with escapes.
-  if (text.includes("__proto__") || text.includes("\\u")) dropProtoKeys(value);
-  return value;
+}
+
+/**
+ * Decodes JSON text in UTF-8. Throws ERR_SECURE_EXEC_RETURN_VALUE when it is over
+ * 8 MiB, nested deeper than 1000 levels, not UTF-8 or not JSON.
+ */
+export function decodeReturnValue(bytes: Uint8Array): unknown {
+  return atOnce(steps(bytes));
+}
+
+/** The same, while others get their turns: the largest text takes up to a second of work. */
+export function decodeReturnValueInSteps(bytes: Uint8Array): Promise<unknown> {
+  return inSteps(steps(bytes));
 }

@@ -7,6 +7,8 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { RunLimits } from "../protocol/limits.js";
+import type { End, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
   NodeRuntimeDriverExecOptions,
@@ -17,7 +19,7 @@ import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { GuestProcess } from "./guest-process.js";
-import type { GuestOutcome } from "./guest-process.js";
+import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { isolationOf } from "./isolation.js";
@@ -47,15 +49,20 @@ import type {
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
-import { decodeReturnValue, returnValueError } from "./return-value.js";
+import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
+/**
+ * `usage` and `end` are there on every result, but not enumerable: they take no part in comparisons,
+ * spreading or JSON.
+ */
 export interface NodeRuntimeExecResult {
   /** Everything the program wrote, decoded as UTF-8, up to `limits.outputBytes` (16 MiB) per stream. */
   stdout: string;
@@ -65,6 +72,10 @@ export interface NodeRuntimeExecResult {
   /** Whether output beyond that was dropped. */
   stdoutTruncated: boolean;
   stderrTruncated: boolean;
+  /** What the program and all it started had used when it ended. */
+  readonly usage: Usage;
+  /** Why it ended. */
+  readonly end: End;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
@@ -78,6 +89,8 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
 
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start = { mode: "program"; source: string } | { mode: "exec" };
+
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
@@ -177,6 +190,9 @@ export class NodeRuntime {
       this.#machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
+        limitWarning: (warning) =>
+          // What it throws is the host's own, and not for the connection.
+          queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
       return this.#machine;
@@ -208,7 +224,7 @@ export class NodeRuntime {
     if (end.returned === "failure") {
       throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
     }
-    return { ...result, value: decodeReturnValue(value) as T };
+    return withAccount({ ...result, value: (await decodeReturnValueInSteps(value)) as T }, end);
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
@@ -240,13 +256,13 @@ export class NodeRuntime {
   #programOf(code: unknown, options: unknown): [Start, RunOptions] {
     const given =
       this.#driver === undefined
-        ? parseRunOptions(options, this.#cwd)
-        : this.#driver.runOptions(options, this.#cwd);
+        ? parseRunOptions(options, this.#cwd, this.#given.limits)
+        : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "program", source: sourceOf(code) }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
-    const given = parseCommandOptions(options, this.#cwd);
+    const given = parseCommandOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "exec" }, { ...given, ...commandOf(command, args) }];
   }
 
@@ -263,12 +279,17 @@ export class NodeRuntime {
   }
 
   /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
-  async createResidentRunner(options?: Record<string, never>): Promise<NodeRuntimeResidentRunner> {
-    parseResidentOptions(options);
-    return this.#with((machine) => this.#startResident(machine));
+  async createResidentRunner(
+    options?: NodeRuntimeResidentOptions,
+  ): Promise<NodeRuntimeResidentRunner> {
+    const limits = parseResidentOptions(options, this.#given.limits);
+    return this.#with((machine) => this.#startResident(machine, limits));
   }
 
-  async #startResident({ connection, vm }: Machine): Promise<NodeRuntimeResidentRunner> {
+  async #startResident(
+    { connection, vm }: Machine,
+    limits: RunLimits,
+  ): Promise<NodeRuntimeResidentRunner> {
     let done: (sequence: number, exitCode: number) => void = () => {};
     const guest = this.#track(
       new GuestProcess({
@@ -276,7 +297,7 @@ export class NodeRuntime {
         vm,
         source: "",
         capture: true,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: limits.outputBytes ?? this.#given.limits.outputBytes,
         options: {
           mode: "resident",
           language: "js",
@@ -285,7 +306,10 @@ export class NodeRuntime {
           env: {},
           cwd: "",
           stdin: false,
-          cpuTimeMs: this.#driver?.cpuTimeMs ?? 0,
+          limits: {
+            ...(this.#driver !== undefined && { cpuTimeMs: this.#driver.cpuTimeMs }),
+            ...limits,
+          },
           // The cap is per snippet, and kept on this side.
           stdoutLimitBytes: 0,
           stderrLimitBytes: 0,
@@ -384,6 +408,17 @@ export class NodeRuntime {
       const descriptors = [...parsed.values()].map(({ descriptor }) => descriptor);
       try {
         await connection.call("registerTools", { vm, tools: JSON.stringify(descriptors) });
+      } catch (error) {
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      }
+    });
+  }
+
+  /** What all programs of the machine have used since it was made. */
+  async usage(): Promise<Usage> {
+    return this.#with(async ({ connection, vm }) => {
+      try {
+        return JSON.parse((await connection.call("usage", { vm, process: 0 })).json) as Usage;
       } catch (error) {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
@@ -525,9 +560,11 @@ export class NodeRuntime {
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
     const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
+    const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
-      hook !== undefined ? 0 : how.capture ? Math.max(1, this.#given.limits.outputBytes) : 1;
+      hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
       language,
@@ -536,7 +573,7 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
-      cpuTimeMs: given.cpuTimeMs,
+      limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
     };
@@ -548,7 +585,7 @@ export class NodeRuntime {
         options,
         source: start.mode === "program" ? start.source : "",
         capture,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
       }),
@@ -580,19 +617,31 @@ export class NodeRuntime {
       if (given.onEnd !== undefined) await Promise.all(given.onEnd());
       const stdout = guest.stdout.take();
       const stderr = guest.stderr.take();
-      const result: NodeRuntimeExecResult = {
+      const result: PlainResult = {
         stdout: stdout.text,
         stderr: stderr.text,
         exitCode: outcome.end.exitCode,
         stdoutTruncated: stdout.truncated || outcome.end.stdoutTruncated,
         stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
       };
-      return { result: this.#driver?.resultOf(result, outcome.end) ?? result, outcome };
+      const shown = this.#driver?.resultOf(result, outcome.end) ?? result;
+      return { result: withAccount(shown, outcome.end), outcome };
     } finally {
       stopListening();
       this.#awaited.delete(guest);
     }
   }
+}
+
+/** `result`, with what the program used and why it ended. */
+function withAccount<R extends PlainResult>(
+  result: R,
+  { usage, cause }: ProgramEnd,
+): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
+  return Object.defineProperties(result, {
+    usage: { value: usage },
+    end: { value: cause },
+  }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 
 function listenOnce(signal: AbortSignal | undefined, listener: () => void): () => void {

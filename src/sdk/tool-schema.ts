@@ -2,13 +2,17 @@
  * Owns the check of a tool's input against the schema it was registered with:
  * JSON Schema, or any library that speaks Standard Schema.
  *
- * Invariants: what takes more than linear time in the input (patterns, formats,
- * unique items) sees only short strings and lists; a schema that fails to judge
- * refuses. The validator is loaded with the first call that needs it.
+ * Invariants: a JSON Schema whose keywords may take more than linear time, and an
+ * input that is not short, are for a thread that can be ended (schema-judge.ts); a
+ * schema that fails to judge refuses.
  * Untrusted: the input. Schemas are the host's.
  */
-import type { Schema, Validator } from "@cfworker/json-schema";
 import { invalidOption } from "./errors.js";
+import type { SchemaJudge } from "./schema-judge.js";
+import { placeOf, unjudged, validationOf } from "./schema-validation.js";
+import type { Validation, Violation } from "./schema-validation.js";
+
+export type { Violation } from "./schema-validation.js";
 
 /** The part of the Standard Schema interface that is used here. */
 export interface StandardSchema {
@@ -20,18 +24,33 @@ export interface StandardSchema {
   };
 }
 
-export interface Violation {
-  /** As `$.items[0].name`. */
-  path: string;
-  problem: string;
+/** Who judges what may take long, and until when anybody wants to know. */
+export interface Judging {
+  judge: SchemaJudge;
+  signal: AbortSignal;
 }
 
-export type InputCheck = (value: unknown) => Promise<{ value: unknown } | { violation: Violation }>;
+export type InputCheck = (
+  value: unknown,
+  json?: Uint8Array,
+  judging?: Judging,
+) => Promise<{ value: unknown } | { violation: Violation }>;
 
-/** Bounds for schemas with keywords whose cost is more than linear. */
-const costlyStringChars = 8192;
-const costlyListItems = 4096;
-const costlyKeywords = ["pattern", "patternProperties", "format", "uniqueItems"];
+/**
+ * Keywords whose cost may be more than linear in the input: backtracking, every pair
+ * of items, and references, which together with `anyOf` may double the work per level.
+ */
+const costlyKeywords = [
+  "pattern",
+  "patternProperties",
+  "format",
+  "uniqueItems",
+  "$ref",
+  "$dynamicRef",
+  "$recursiveRef",
+];
+/** JSON text of an input that is judged at once, where all keywords are linear: some milliseconds. */
+const quickBytes = 16 * 1024;
 
 type Bag = Readonly<Record<string, unknown>>;
 
@@ -41,20 +60,6 @@ function isBag(value: unknown): value is Bag {
 
 function isResult(value: unknown): value is { issues?: unknown; value?: unknown } {
   return typeof value === "object" && value !== null;
-}
-
-function step(key: string | number): string {
-  if (typeof key === "number" || /^\d+$/.test(key)) return `[${key}]`;
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-}
-
-/** `#/a/0` → `$.a[0]`. */
-function pathOfPointer(pointer: string): string {
-  const keys = pointer
-    .split("/")
-    .slice(1)
-    .map((key) => decodeURIComponent(key).replaceAll("~1", "/").replaceAll("~0", "~"));
-  return `$${keys.map(step).join("")}`;
 }
 
 /** Every keyword anywhere in the schema. Throws INVALID_OPTION for a pattern that is no regular expression. */
@@ -85,68 +90,17 @@ function keywordsOf(option: string, schema: unknown): Set<string> {
   return found;
 }
 
-/** The first string or list below `root` that is too long for a costly schema. */
-function tooLong(root: unknown): Violation | undefined {
-  const todo: { value: unknown; path: string }[] = [{ value: root, path: "$" }];
-  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    const { value, path } = next;
-    if (typeof value === "string" && value.length > costlyStringChars)
-      return { path, problem: `expected at most ${costlyStringChars} characters` };
-    if (Array.isArray(value) && value.length > costlyListItems)
-      return { path, problem: `expected at most ${costlyListItems} items` };
-    if (typeof value !== "object" || value === null) continue;
-    const isList = Array.isArray(value);
-    for (const [key, child] of Object.entries(value)) {
-      if (!isList && key.length > costlyStringChars)
-        return { path, problem: `expected names of at most ${costlyStringChars} characters` };
-      if (typeof child === "string" || (typeof child === "object" && child !== null))
-        todo.push({ value: child, path: path + step(isList ? Number(key) : key) });
-    }
-  }
-  return undefined;
-}
-
-function violationOf(unit: {
-  keyword: string;
-  instanceLocation: string;
-  error: string;
-}): Violation {
-  const path = pathOfPointer(unit.instanceLocation);
-  const quoted = /"((?:[^"\\]|\\.)*)"/.exec(unit.error)?.[1];
-  switch (unit.keyword) {
-    case "required":
-      return { path: path + step(quoted ?? "?"), problem: "missing required property" };
-    case "false":
-      return { path, problem: "unexpected property" };
-    case "type": {
-      const expected = /Expected "(.*)"\.$/.exec(unit.error)?.[1]?.replaceAll('", "', " or ");
-      return { path, problem: `expected ${expected ?? "another type"}` };
-    }
-    default:
-      return { path, problem: unit.error };
-  }
-}
-
+/** `judge` does what may take long; without it everything is judged here and now. `json` is the text of `value`. */
 function jsonSchemaCheck(option: string, schema: Bag): InputCheck {
   const keywords = keywordsOf(option, schema);
   const costly = costlyKeywords.some((keyword) => keywords.has(keyword));
-  let loading: Promise<Validator> | undefined;
-  return async (value) => {
-    const long = costly ? tooLong(value) : undefined;
-    if (long !== undefined) return { violation: long };
-    loading ??= import("@cfworker/json-schema").then(
-      (library) => new library.Validator(schema as Schema, "2020-12", true),
-    );
-    try {
-      const { valid, errors } = (await loading).validate(value);
-      // The last unit is the innermost reason; those before it lead there.
-      const unit = errors.at(-1);
-      if (valid) return { value };
-      if (unit !== undefined) return { violation: violationOf(unit) };
-    } catch {
-      // A schema with a reference to nowhere, say.
-    }
-    return { violation: { path: "$", problem: "the tool's schema could not be applied" } };
+  let loading: Promise<Validation> | undefined;
+  return async (value, json, judging) => {
+    const violation =
+      judging !== undefined && json !== undefined && (costly || json.byteLength > quickBytes)
+        ? await judging.judge.violation(schema, costly, json, judging.signal)
+        : await (loading ??= validationOf(schema, costly)).then((validate) => validate(value));
+    return violation === undefined ? { value } : { violation };
   };
 }
 
@@ -157,7 +111,7 @@ function standardCheck(schema: StandardSchema): InputCheck {
     try {
       result = await validate(value);
     } catch {
-      return { violation: { path: "$", problem: "the tool's schema could not be applied" } };
+      return { violation: unjudged };
     }
     // arktype answers with an array that has `issues`.
     if (!isResult(result))
@@ -170,7 +124,7 @@ function standardCheck(schema: StandardSchema): InputCheck {
     );
     return {
       violation: {
-        path: `$${keys.map((key) => step(typeof key === "number" ? key : String(key))).join("")}`,
+        path: placeOf(keys.map((key) => (typeof key === "number" ? key : String(key)))),
         problem: typeof message === "string" ? message : "not accepted",
       },
     };

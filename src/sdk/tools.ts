@@ -10,7 +10,9 @@
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
 import { kebabCase, toolLimits, toolNamePattern } from "../protocol/tools.js";
 import { failure, invalidOption } from "./errors.js";
-import { dropProtoKeys, nestingDepth } from "./json.js";
+import { dropProtoKeys, JsonRefused, nestingDepth, parseJson } from "./json.js";
+import { SchemaJudge } from "./schema-judge.js";
+import { inSteps } from "./steps.js";
 import { schemaCheck } from "./tool-schema.js";
 import type { InputCheck, StandardSchema } from "./tool-schema.js";
 
@@ -177,6 +179,7 @@ export class HostToolbox {
   /** Name or alias → the tool it stands for. */
   readonly #names = new Map<string, string>();
   readonly #running = new Map<number, AbortController>();
+  readonly #judge = new SchemaJudge();
   readonly #waiting: { id: number; start: () => void }[] = [];
 
   /** Adds tools or replaces those of the same name. Throws INVALID_OPTION, and adds nothing, when a name is taken. */
@@ -243,6 +246,7 @@ export class HostToolbox {
   cancelAll(): void {
     this.#waiting.length = 0;
     for (const id of this.#running.keys()) this.cancel(id);
+    this.#judge.close();
   }
 
   #next(): void {
@@ -264,8 +268,8 @@ export class HostToolbox {
         code: "ERR_TOOL_NOT_FOUND",
       });
     }
-    const decoded = decodeInput(input);
-    if ("failure" in decoded) return refuse(decoded.failure);
+    // The caller may use its memory again.
+    const json = input.byteLength === 0 ? Buffer.from("{}") : new Uint8Array(input);
     const { timeoutMs } = tool.descriptor;
     const timer = setTimeout(() => {
       refuse({
@@ -276,7 +280,13 @@ export class HostToolbox {
       controller.abort(failure("TOOL_TIMEOUT", { tool: name, timeout: timeoutMs }));
     }, timeoutMs);
     try {
-      const checked = await tool.check(decoded.value);
+      const decoded = await decodeInput(json);
+      if ("failure" in decoded) return refuse(decoded.failure);
+      if (controller.signal.aborted) return;
+      const checked = await tool.check(decoded.value, json, {
+        judge: this.#judge,
+        signal: controller.signal,
+      });
       if ("violation" in checked) {
         const { path, problem } = checked.violation;
         return refuse({
@@ -300,9 +310,9 @@ export class HostToolbox {
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function decodeInput(bytes: Uint8Array): { value: unknown } | { failure: ToolFailure } {
+async function decodeInput(
+  bytes: Uint8Array,
+): Promise<{ value: unknown } | { failure: ToolFailure }> {
   const bad = (problem: string): { failure: ToolFailure } => ({
     failure: {
       name: "ToolInputSchemaViolation",
@@ -311,19 +321,16 @@ function decodeInput(bytes: Uint8Array): { value: unknown } | { failure: ToolFai
       path: "$",
     },
   });
-  // Called without an input: what a schema of any object takes.
-  if (bytes.byteLength === 0) return { value: {} };
   if (bytes.byteLength > toolLimits.jsonBytes) return bad("the input is too large");
-  if (nestingDepth(bytes, toolLimits.jsonDepth) > toolLimits.jsonDepth)
-    return bad(`nested deeper than ${toolLimits.jsonDepth} levels`);
   try {
-    const text = utf8.decode(bytes);
-    const value: unknown = JSON.parse(text);
-    // The key may also be spelt with escapes.
-    if (text.includes("__proto__") || text.includes("\\u")) dropProtoKeys(value);
-    return { value };
-  } catch {
-    return bad("not well-formed JSON");
+    return { value: await inSteps(parseJson(bytes, toolLimits.jsonDepth)) };
+  } catch (error) {
+    if (!(error instanceof JsonRefused)) throw error;
+    return bad(
+      error.why === "depth"
+        ? `nested deeper than ${toolLimits.jsonDepth} levels`
+        : "not well-formed JSON",
+    );
   }
 }
 

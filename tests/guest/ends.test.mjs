@@ -250,8 +250,6 @@ const commandLines = {
     "rejection.js",
   ],
   "--unhandled-rejections=nonsense": ["--unhandled-rejections=nonsense", "rejection.js"],
-  "--trace-uncaught": ["--trace-uncaught", "throws-text.js"],
-  "--trace-uncaught with an error": ["--trace-uncaught", "throws.js"],
   "--trace-exit": ["--trace-exit", "exit-3.js"],
   "no such file": ["none.js"],
   "a bad option": ["--no-such-option", "exit.js"],
@@ -336,8 +334,6 @@ const withoutLine = new Set([
   "worker-throws.js",
   "worker-rejects.js",
   "worker-bad-code.js",
-  "--trace-uncaught",
-  "--trace-uncaught with an error",
 ]);
 
 /** Only C++ knows where a module waits for what never comes. */

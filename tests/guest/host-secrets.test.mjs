@@ -98,7 +98,7 @@ async function findNothing(program) {
   // A needle that is the guest's own value proves nothing.
   const wanted = needles.filter((needle) => !["127.0.0.1", "::1"].includes(needle));
   // The haystack must contain a needle of its own, or the search would prove nothing.
-  const own = program === search ? "secure-exec-program" : "[worker eval]";
+  const own = program === search ? "[eval1]" : "[worker eval]";
   const { value, stderr } = await rt.run(program, {
     env: { NEEDLES: JSON.stringify([...wanted, own]) },
   });

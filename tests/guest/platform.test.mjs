@@ -15,7 +15,7 @@ async function machine(options) {
   const key = JSON.stringify(options);
   if (!machines.has(key)) {
     const files = {
-      "/tmp/x.mjs": "export default 'esm';",
+      "/home/user/x.mjs": "export default 'esm';",
       "/tmp/c.cjs": "module.exports = typeof require;",
       "/tmp/node_modules/p/index.js": "module.exports = 'package';",
     };

@@ -231,3 +231,52 @@ it("an exempt port is open on the host while a program listens there", async (t)
   assert.equal(denied.value, "number");
   await assert.rejects(NodeRuntime.create({ loopbackExemptPorts: [0] }), coded("INVALID_OPTION"));
 });
+
+it("hostile status lines, headers and bodies: an answer or a coded error, never anything else", async (t) => {
+  const answers = [
+    "HTTP/1.1 999 Odd\\r\\nContent-Length: 2\\r\\n\\r\\nhi",
+    "HTTP/1.1 000 None\\r\\nContent-Length: 0\\r\\n\\r\\n",
+    "HTTP/1.1 99 Short\\r\\nContent-Length: 0\\r\\n\\r\\n",
+    "HTTP/1.1 -1 Minus\\r\\n\\r\\n",
+    "HTTP/1.1 2147483648 Big\\r\\n\\r\\n",
+    "HTTP/1.1 101 Switching\\r\\nUpgrade: x\\r\\nConnection: upgrade\\r\\n\\r\\n",
+    "HTTP/1.1 100 Continue\\r\\n\\r\\n",
+    "HTTP/1.1 204 None\\r\\nContent-Length: 3\\r\\n\\r\\nabc",
+    "HTTP/1.1 200 \\x01\\x7f\\xff\\r\\nContent-Length: 0\\r\\n\\r\\n",
+    "HTTP/1.1 200 OK\\r\\n__proto__: polluted\\r\\nconstructor: c\\r\\nContent-Length: 0\\r\\n\\r\\n",
+    "HTTP/1.1 200 OK\\r\\nX: \\xff\\xfe\\r\\nContent-Length: 0\\r\\n\\r\\n",
+    "HTTP/1.1 200 OK\\r\\nX: a\\x00b\\r\\nContent-Length: 0\\r\\n\\r\\n",
+    "HTTP/1.1 200 OK\\r\\nX Y: a\\r\\nContent-Length: 0\\r\\n\\r\\n",
+    "HTTP/1.1 200 OK\\r\\nContent-Length: 4\\r\\n\\r\\n\\xff\\xfe\\xed\\xa0",
+    "HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\nfffffffffffffffff\\r\\n",
+    "HTTP/1.1 200 OK\\r\\nContent-Length: 99\\r\\n\\r\\nshort",
+    "HTTP/2.0 200 OK\\r\\n\\r\\n",
+    "",
+  ];
+  const first = 3150;
+  await serve(
+    t,
+    `const answers = [${answers.map((answer) => `"${answer}"`).join()}];
+     process.on("uncaughtException", () => undefined);
+     answers.forEach((answer, at) => net.createServer((socket) => {
+       socket.on("error", () => undefined);
+       socket.end(Buffer.from(answer, "latin1"));
+     }).listen(${first} + at));`,
+  );
+  await rt.waitForListener({ port: first + answers.length - 1 });
+  const ends = { answered: 0, refused: 0 };
+  for (const [at, answer] of answers.entries())
+    for (const input of [{ path: "/" }, new Request("http://x/")])
+      try {
+        const { headers, status } = await rt.fetch(first + at, input);
+        ends.answered++;
+        assert.ok(Number.isInteger(status), answer);
+        if (headers instanceof Headers) continue;
+        assert.equal(Object.hasOwn(headers, "__proto__"), false);
+        assert.equal(Object.assign({}, headers).polluted, undefined);
+      } catch (error) {
+        ends.refused++;
+        coded("FETCH_FAILED")(error);
+      }
+  assert.ok(ends.answered > 8 && ends.refused > 12, JSON.stringify(ends));
+});

@@ -23,6 +23,10 @@ export interface DoorOwner extends Omit<ThreadOwner, "openThread" | "violated"> 
   readonly threadLimit: number;
   /** Its guest broke the rules and is being ended. */
   violated(reason: string): void;
+  /** A worker's thread got its socket. */
+  threadOpened(): void;
+  /** The OS process is about to go: what it used can be read for the last time. */
+  osEnding(): void;
   /** The OS process is gone; `status` is a wait status, or -1. */
   osEnded(status: number, stderr: string): void;
 }
@@ -46,6 +50,10 @@ export class GuestDoor {
         return owner.ended;
       },
       answer: (call) => owner.answer(call),
+      answered: (call, result) => owner.answered(call, result),
+      served: (milliseconds) => owner.served(milliseconds),
+      pauseMs: () => owner.pauseMs(),
+      moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
       happened: (event) => owner.happened(event),
       brokenPipe: () => owner.brokenPipe(),
       violated: (reason) => {
@@ -61,6 +69,7 @@ export class GuestDoor {
       frame: (frame) => this.#main.frame(frame),
       drained: () => this.#main.drained(),
       violation: (reason) => owner.violated(reason),
+      ending: () => owner.osEnding(),
       ended: (status, stderr) => {
         this.close();
         owner.osEnded(status, stderr);
@@ -128,6 +137,7 @@ export class GuestDoor {
       return socket;
     }
     const thread = this.#newThread(socket);
+    this.#owner.threadOpened();
     return 0;
   }
 }

@@ -18,6 +18,7 @@ import type { GuestSocket } from "../../launcher/guest-socket.js";
 import { Deferred } from "../io/deferred.js";
 import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
+import type { StreamKind } from "../io/stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import { accountKinds } from "../machine/account.js";
@@ -35,7 +36,9 @@ export type GuestEvent = EventOf<typeof guestEvents>;
 /** Events that mean something to the process. */
 export type ProcessEvent = Extract<
   GuestEvent,
-  { name: "exit" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler" }
+  {
+    name: "exit" | "uncaught" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler";
+  }
 >;
 export type GuestAnswer = Answer<object>;
 
@@ -46,6 +49,14 @@ export interface ThreadOwner {
   readonly descriptors: DescriptorTable;
   readonly ended: boolean;
   answer(call: ProcessCall): GuestAnswer;
+  /** A call got its result. */
+  answered(call: ProcessCall, result: object): void;
+  /** One request was served, which took so long. */
+  served(milliseconds: number): void;
+  /** How long its next request has to wait. */
+  pauseMs(): number;
+  /** Bytes went through a descriptor of this kind. */
+  moved(kind: StreamKind, direction: "in" | "out", bytes: number): void;
   happened(event: ProcessEvent): void;
   brokenPipe(): void;
   /** Ends the process for what its guest did. */
@@ -86,6 +97,7 @@ export class GuestThread implements Source {
         descriptors: owner.descriptors,
         isEnded: () => owner.ended,
         notifyFlow: (name, args) => this.tell(name, args),
+        moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
         brokenPipe: () => owner.brokenPipe(),
         unread: () => (this.isBehind ? this.#read : undefined),
       },
@@ -110,17 +122,28 @@ export class GuestThread implements Source {
       this.#read.add(() => this.proceed());
       return false;
     }
-    return this.#owner.share.admits(this);
+    return !this.#pauses() && this.#owner.share.admits(this);
   }
 
   /** Takes one frame, and answers whether another may come, as `ready`. */
   frame(frame: Frame): boolean {
     const { share } = this.#owner;
     const goesOn = share.serve(this, () => this.#take(frame));
-    if (!this.isBehind) return goesOn;
+    if (!this.isBehind) return goesOn && !this.#pauses();
     share.forget(this);
     this.#read.add(() => this.proceed());
     return false;
+  }
+
+  /** Whether it has asked too often and has to wait; `proceed` goes on after it. */
+  #pauses(): boolean {
+    const pauseMs = this.#owner.pauseMs();
+    if (pauseMs > 0) setTimeout(() => this.proceed(), pauseMs);
+    return pauseMs > 0;
+  }
+
+  served(milliseconds: number): void {
+    this.#owner.served(milliseconds);
   }
 
   proceed(): void {
@@ -209,6 +232,7 @@ export class GuestThread implements Source {
     const size = data.byteLength;
     this.#window[fd]! -= size;
     if (this.#window[fd]! < 0) throw new MalformedMessage("output beyond the window");
+    this.#owner.moved("host", "out", size);
     const stream = this.#owner.descriptors.stream(fd);
     if (stream instanceof HostOutput) stream.forward(data, (bytes) => this.#grant(fd, bytes));
     else this.#grant(fd, size);
@@ -254,6 +278,8 @@ export class GuestThread implements Source {
       return this.#send(port.failure(call, { errno: -result, message: "" }));
     if (result instanceof Denial)
       return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
+    if (call.name !== "threadSocket" && call.name !== "flowShutdown")
+      this.#owner.answered(call, result);
     this.#send(port.reply(call, result as never));
   }
 

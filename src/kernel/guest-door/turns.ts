@@ -12,6 +12,8 @@ import { limits } from "../limits.js";
 export interface Source {
   /** Serves frames until it is told to stop, by its VM's share or for want of more. */
   proceed(): void;
+  /** One frame of it was served, which took so long. */
+  served(milliseconds: number): void;
 }
 
 export class Turns {
@@ -84,6 +86,7 @@ export class Share {
     const startedAt = performance.now();
     work();
     this.#lastMs = performance.now();
+    source.served(this.#lastMs - startedAt);
     this.#debtMs += this.#lastMs - startedAt;
     if (this.#debtMs < this.#turns.partMs) return true;
     this.#debtMs = Math.min(this.#debtMs, limits.turnDebtMs);

@@ -15,6 +15,7 @@ import type {
   VmOptions,
 } from "../../protocol/host-calls.js";
 import type { Answer } from "../../protocol/permissions.js";
+import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import { totalUsage } from "../machine/account.js";
 import { Vm, VmOptionError } from "../machine/vm.js";
@@ -59,13 +60,14 @@ export class HostHandlers {
     },
     fetch: ({ vm, fetch, port, request, body }) =>
       this.#fetch(vm, fetch, port, JSON.parse(request) as HostFetchRequest, body),
+    usage: ({ vm, process }) => ({ json: JSON.stringify(this.#usage(vm, process)) }),
     stats: () => ({ json: JSON.stringify(this.#stats()) }),
   };
 
   readonly events: EventHandlers = {
     stdin: ({ process, data }) => this.#programs.get(process)?.writeStdin(data),
     closeStdin: ({ process }) => this.#programs.get(process)?.closeStdin(),
-    kill: ({ process, signal }) => void this.#programs.get(process)?.process.signal(signal),
+    kill: ({ process, signal }) => void this.#programs.get(process)?.process.signal(signal, "host"),
     credit: ({ process, stream, bytes }) => this.#programs.get(process)?.credit(stream, bytes),
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
@@ -132,6 +134,14 @@ export class HostHandlers {
     }
     this.#programs.set(handle, program);
     return { pid: program.process.pid };
+  }
+
+  #usage(vmHandle: number, handle: number): Usage {
+    const vm = this.#vmOf(vmHandle);
+    if (handle === 0) return vm.usage();
+    const program = this.#programs.get(handle);
+    if (program === undefined) throw new HostError("ERR_SECURE_EXEC_INTERNAL", "no such program");
+    return program.process.budget.usage();
   }
 
   async #fetch(

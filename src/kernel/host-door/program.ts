@@ -8,15 +8,20 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
+import { lowerLimits } from "../../protocol/limits.js";
 import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
 import { findImage } from "../process/image.js";
 import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
 import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
+import { Bill } from "../process/bill.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
+
+/** internal/process/execution, getEvalModuleUrl: the first text of a process. */
+const inlineName = "/[eval1]";
 
 /** What the host hears of it. */
 export interface HostListener {
@@ -66,21 +71,16 @@ export class HostProgram {
     const env = { ...vm.env, ...options.env };
 
     let launched: LaunchOptions;
-    let written = "";
     if (options.mode === "exec") {
       const argv = [options.name, ...options.args];
       const image = findImage(vm.fs, credentials, options.name, argv, env["PATH"]);
       if (typeof image === "number") return new StartFailure("execute", options.name, image);
       launched = optionsOf(image, env);
     } else {
-      const path = programPath(vm, options);
-      if (options.mode === "program") {
+      const path = programPath(options, resolved);
+      if (options.mode === "program" && options.name !== "") {
         const result = vm.writeHostFile(path, source);
-        if (result < 0) {
-          if (options.name === "") vm.forgetProgram(path);
-          return new StartFailure("write program", path, result);
-        }
-        if (options.name === "") written = path;
+        if (result < 0) return new StartFailure("write program", path, result);
       }
       launched = {
         mode: options.mode,
@@ -116,17 +116,13 @@ export class HostProgram {
           (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
             ? []
             : ignoredByNode,
-        budget: new RunBudget({
-          cpuTimeMs: options.cpuTimeMs || vm.limits.cpuTimeMs,
-          wallTimeMs: vm.limits.wallTimeMs,
-        }),
+        budget: new RunBudget(lowerLimits(vm.limits, options.limits), new Bill(vm.bill)),
         inheritedIgnored: [],
       },
       {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
         ended: (end, value) => {
           for (const output of outputs) output.close();
-          if (written !== "") vm.forgetProgram(written);
           const [stdout, stderr] = outputs;
           listener.ended(
             { ...end, stdoutTruncated: stdout.truncated, stderrTruncated: stderr.truncated },
@@ -138,6 +134,7 @@ export class HostProgram {
     process.descriptors.add(stdin ?? new NullStream());
     for (const output of outputs) process.descriptors.add(output);
     vm.processes.add(process);
+    vm.lookAtLimits();
     launch(process, launched, source);
     return new HostProgram(process, stdin, outputs);
   }
@@ -159,8 +156,11 @@ export class HostProgram {
   }
 }
 
-function programPath(vm: Vm, options: ProcessOptions): string {
-  if (options.name === "")
-    return vm.allocateProgramName(options.language === "ts" ? ".mts" : ".mjs");
-  return options.name.startsWith("/") ? options.name : `/tmp/${options.name}`;
+/**
+ * Where the program is as far as it can tell. One without a name is no file: it is called what
+ * Node calls a text, and its imports start in the working directory.
+ */
+function programPath({ name }: ProcessOptions, cwd: string): string {
+  if (name === "") return cwd === "/" ? inlineName : `${cwd}${inlineName}`;
+  return name.startsWith("/") ? name : `/tmp/${name}`;
 }

@@ -17,7 +17,7 @@ import type { Account } from "../machine/account.js";
 import type { Description, DescriptorTable } from "../process/descriptors.js";
 import { describe } from "../process/describe.js";
 import { Deferred } from "./deferred.js";
-import type { Stream } from "./stream.js";
+import type { Stream, StreamKind } from "./stream.js";
 import type { WaitQueue } from "./wait-queue.js";
 
 type FlowEvents = typeof kernelFlowEvents;
@@ -33,6 +33,7 @@ export interface FlowOwner {
   isEnded(): boolean;
   readonly notifyFlow: Notify;
   brokenPipe(): void;
+  moved(kind: StreamKind, direction: "in" | "out", bytes: number): void;
   /** While the guest leaves too much unread: what is woken when it has read it. */
   unread(): WaitQueue | undefined;
 }
@@ -98,6 +99,7 @@ class Flow {
         return;
       }
       this.#readCredit -= data.byteLength;
+      this.#owner.moved(this.stream.kind, "in", data.byteLength);
       this.#owner.notifyFlow("flowData", { flow, data });
     }
   }
@@ -189,6 +191,7 @@ class Flow {
   /** Credit goes back in large pieces: a guest that waits has spent the whole window. */
   #took(bytes: number): void {
     this.#taken += bytes;
+    this.#owner.moved(this.stream.kind, "out", bytes);
     if (this.#closed || this.#taken < flowWindowBytes / 2) return;
     this.#owner.notifyFlow("flowWritten", { flow: this.#number, bytes: this.#taken });
     this.#spent -= this.#taken;

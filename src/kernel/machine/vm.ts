@@ -9,10 +9,14 @@ import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
-import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
+import type { AccountLimits } from "./account.js";
+import { LimitWarnings } from "./limit-warnings.js";
+import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
@@ -20,6 +24,7 @@ import type { HostRequests } from "../host-door/requests.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
+import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
 import type { Process } from "../process/process.js";
 import { ProcessTable } from "../process/table.js";
@@ -28,6 +33,9 @@ import { ToolRegistry } from "../tools/registry.js";
 
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
+
+/** Where `nodeModules` lies unless the host says otherwise. */
+const sharedPackages = "/tmp/node_modules";
 
 type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
 
@@ -41,6 +49,10 @@ export interface VmServices {
   };
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
+  /** A call got its result. */
+  answered(process: Process, call: ProcessCall, result: object): void;
+  /** Tells the host that a limit is nearly reached. */
+  warn(handle: number, warning: LimitWarning): void;
 }
 
 export class Vm {
@@ -58,12 +70,11 @@ export class Vm {
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
+  readonly bill = new Bill();
+  readonly #warnings: LimitWarnings | undefined;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
-  #nextProgram = 1;
-  /** Those that are in its files only while they run. */
-  readonly #programs = new Set<string>();
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
 
@@ -85,7 +96,7 @@ export class Vm {
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
-    this.fs = source === undefined ? this.#newFiles() : this.#filesOf(source);
+    this.fs = source === undefined ? this.#newFiles() : source.fs.clone(this.account);
     if (options.tools.length > 0) this.registerTools(options.tools);
     this.network = new Network(
       this.fs,
@@ -99,6 +110,14 @@ export class Vm {
     for (const mount of source === undefined ? options.mounts : source.#mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
+    if (options.warnsOfLimits)
+      this.#warnings = new LimitWarnings(
+        (warning) => services.warn(handle, warning),
+        () => ({
+          alive: this.processes.values().some(({ ended }) => !ended),
+          measured: this.#measured(),
+        }),
+      );
   }
 
   #newFiles(): FileSystem {
@@ -106,14 +125,6 @@ export class Vm {
     const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
     bootLayout(fs, identity);
     installPrograms(fs);
-    return fs;
-  }
-
-  /** The same files as there, and no program that only runs there. */
-  #filesOf(source: Vm): FileSystem {
-    const fs = source.fs.clone(this.account);
-    this.#nextProgram = source.#nextProgram;
-    for (const path of source.#programs) fs.unlink(hostCredentials, path);
     return fs;
   }
 
@@ -138,7 +149,7 @@ export class Vm {
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
     if (result === 0) {
       this.#mounts.push(mount);
-      return;
+      return this.#sharePackages(guestPath);
     }
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
@@ -154,6 +165,44 @@ export class Vm {
     return this.#services.answer(process, call);
   }
 
+  answered(process: Process, call: ProcessCall, result: object): void {
+    this.#services.answered(process, call, result);
+  }
+
+  /** What all that ever ran in it has used. */
+  usage(): Usage {
+    let livingMs = 0;
+    for (const process of this.processes.values()) {
+      process.observe();
+      livingMs += process.budget.cpuTimeOf(process);
+    }
+    return this.bill.usage(livingMs);
+  }
+
+  /** Looks whether a limit is nearly reached, if the host wants to know. */
+  lookAtLimits(): void {
+    if (!this.disposed) this.#warnings?.look();
+  }
+
+  *#measured(): Iterable<Measured> {
+    const { account, fs, limits, network, processes } = this;
+    const of = (limit: Measured["limit"], observed: number): Measured => ({
+      limit,
+      observed,
+      capacity: limits[limit],
+    });
+    for (const [name, used] of Object.entries(account.usage) as [keyof AccountLimits, number][])
+      yield of(name, used);
+    const { bytes, inodes } = fs.usage();
+    yield of("fileSystemBytes", bytes);
+    yield of("inodes", inodes);
+    const { sockets, connections } = network.counts;
+    yield of("sockets", sockets);
+    yield of("connections", connections);
+    yield of("processes", processes.size);
+    for (const process of processes.values()) if (!process.ended) yield* process.measured();
+  }
+
   /** `undo` runs once, at the disposal. */
   onDispose(undo: () => void): void {
     this.#undo.push(undo);
@@ -167,8 +216,10 @@ export class Vm {
     if (this.disposed) return;
     this.disposed = true;
     this.network.close();
-    for (const process of this.processes.values()) process.signal(constants.signals.SIGKILL);
+    for (const process of this.processes.values())
+      process.signal(constants.signals.SIGKILL, "dispose");
     for (const undo of this.#undo.splice(0)) undo();
+    this.#warnings?.close();
     this.account.close();
     this.transit.close();
     this.fs.dispose();
@@ -188,18 +239,14 @@ export class Vm {
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
     this.processes.ended(process);
+    this.lookAtLimits();
   }
 
-  /** A name for a program that is in the files only until `forgetProgram`. */
-  allocateProgramName(extension: string): string {
-    const path = `/tmp/secure-exec-program-${this.#nextProgram++}${extension}`;
-    this.#programs.add(path);
-    return path;
-  }
-
-  forgetProgram(path: string): void {
-    this.#programs.delete(path);
-    this.fs.unlink(hostCredentials, path);
+  /** Packages that the host puts below /tmp are found by programs in every directory. */
+  #sharePackages(path: string): void {
+    if (!`${path}/`.startsWith(`${sharedPackages}/`)) return;
+    // One that is there is this link, or a mount of the host's.
+    this.fs.symlink(hostCredentials, sharedPackages.slice(1), "/node_modules");
   }
 
   /** Writes a file for the host, with what is missing on the way. */
@@ -211,6 +258,7 @@ export class Vm {
 
   /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
   makeHostFile(who: Credentials, path: string): number {
+    this.#sharePackages(path);
     const file = this.fs.open(who, path, O_WRONLY, 0);
     if (typeof file !== "number") {
       file.unref();

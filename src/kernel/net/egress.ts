@@ -18,6 +18,8 @@ export interface NetworkRequest {
   names?: readonly string[];
   /** What these names are aliases of (CNAME): denying rules look at them, too. */
   aliases?: readonly string[];
+  /** The names a function is asked about, when that is not all of them. */
+  asked?: readonly string[];
   /** What is really connected to. */
   address?: string;
   port?: number;

@@ -408,7 +408,10 @@ export class Network implements SocketTable, UdpTable {
       // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
       // what opens the range. No address: to a policy a loopback address is the VM's own.
       const { address: _own, ...outward } = { ...request, loopback: false };
-      return this.#judged(outward, () => this.#leave(socket, plain, port));
+      const own = names.length === 0 ? [plain.address] : names;
+      return this.#judged({ ...outward, hostname: "localhost", names: own, asked: own }, () =>
+        this.#leave(socket, plain, port),
+      );
     }
     return this.#judged(request, () => {
       const found = this.#listenerAt(ip, port);

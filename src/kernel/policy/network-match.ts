@@ -28,8 +28,8 @@ loopback.addAddress("::1", "ipv6");
 function namesOf(request: Requests["network"], mode: Mode): string[] {
   const { hostname, names = [], aliases = [], loopback } = request;
   const all = [hostname, ...names];
-  // What stays in the VM, or leaves it by an exempt port, is localhost, however it was written.
-  if (loopback || isLoopbackAddress(hostname)) all.push("localhost");
+  // What stays in the VM is localhost, however it was written.
+  if (loopback) all.push("localhost");
   // Who may reach a name may reach what it is an alias of; a denial of that holds for the alias.
   if (mode === "deny") all.push(...aliases);
   return all.map(normalizeHostname);

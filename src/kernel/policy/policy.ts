@@ -24,9 +24,9 @@ import { compileForRequests, compileNamingRules, deniesNames } from "./rules.js"
 
 /** A function is asked about each name in turn; all of them have to be allowed. */
 function questionsOf(request: NetworkRequest): Request[] {
-  const { names = [], ...rest } = request;
+  const { names = [], asked = [request.hostname, ...names], ...rest } = request;
   delete rest.aliases;
-  return [request.hostname, ...names].map((hostname) => ({ scope: "network", ...rest, hostname }));
+  return asked.map((hostname) => ({ scope: "network", ...rest, hostname }));
 }
 
 /** Puts requests of one scope to the host's function; one answer per request, or -errno. */

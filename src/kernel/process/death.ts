@@ -4,8 +4,44 @@
  * Untrusted: `stderr`, which the guest may have written to.
  */
 import { constants } from "node:os";
-import type { VmLimits } from "../../protocol/limits.js";
+import type { VmLimitName, VmLimits } from "../../protocol/limits.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
+import type { End } from "../../protocol/usage.js";
+
+/** How a process ended, as far as its codes say. */
+type Outcome = Pick<ProcessEnd, "signal" | "errorCode">;
+
+/** Limits by the code of the error that ends whoever is over one. */
+const limitOfCode: Readonly<Record<string, VmLimitName>> = {
+  ERR_SECURE_EXEC_MEMORY_LIMIT: "memoryBytes",
+  ERR_SECURE_EXEC_CPU_TIME_LIMIT: "cpuTimeMs",
+  ERR_SECURE_EXEC_WALL_TIME_LIMIT: "wallTimeMs",
+  ERR_SECURE_EXEC_THREAD_LIMIT: "threads",
+};
+const killerOfCode: Readonly<Record<string, End["by"]>> = {
+  ERR_SECURE_EXEC_GUEST_KILLED: "outside",
+  ERR_SECURE_EXEC_GUEST_CRASHED: "crash",
+  ERR_SECURE_EXEC_PROTOCOL_VIOLATION: "kernel",
+};
+
+/** Why a process ended. `by` sent the signal that it was ended by; `uncaught`: it said that an error ended it. */
+export function causeOf({ signal, errorCode }: Outcome, by: End["by"], uncaught: boolean): End {
+  const named = signal === 0 ? {} : { signal: signalName(signal) };
+  if (errorCode === undefined) {
+    if (signal === 0) return { reason: uncaught ? "uncaught error" : "exit" };
+    return { reason: "killed", ...named, ...(by !== undefined && { by }) };
+  }
+  const limit = limitOfCode[errorCode];
+  if (limit !== undefined) return { reason: "limit", limit, ...named };
+  const killer = killerOfCode[errorCode];
+  if (killer !== undefined) return { reason: "killed", ...named, by: killer };
+  return { reason: "lost", ...named };
+}
+
+function signalName(signal: number): string {
+  const known = Object.entries(constants.signals).find(([, number]) => number === signal);
+  return known?.[0] ?? `signal ${signal}`;
+}
 
 export interface Death {
   end: Pick<ProcessEnd, "exitCode" | "signal" | "errorCode" | "errorMessage">;

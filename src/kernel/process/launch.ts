@@ -74,7 +74,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
         : process.fail(isolationUnavailableCode, unavailable.message);
     }
     const start = (): void => process.start(guest, startOptionsOf(process, options), source);
-    const { cpuTimeMs, memoryBytes } = vm.limits;
+    const { cpuTimeMs, memoryBytes } = process.limits;
     // A second line behind the budget, which is exact.
     if (cpuTimeMs > 0) guest.limitCpu(Math.ceil(cpuTimeMs / 1000) + 1);
     if (memoryBytes === guestMemoryBytes) return start();
@@ -105,9 +105,9 @@ function startOptionsOf(process: Process, options: LaunchOptions): StartOptions 
     umask: credentials.umask,
     hostname: identity.hostname,
     outputWindowBytes: limits.outputWindowBytes,
-    memoryLimitBytes: vm.limits.memoryBytes,
+    memoryLimitBytes: process.limits.memoryBytes,
     openFilesLimit: process.descriptors.limit,
-    processesLimit: vm.limits.processes,
+    processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     startedAtMs: Date.now(),
     machineUptimeMs: Date.now() - vm.startedAtMs,
@@ -230,7 +230,7 @@ function sameFiles(one: Image | number, other: Image | number): boolean {
 
 function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | number {
   const { vm } = parent;
-  if (vm.disposed || vm.processes.isFull) return -Errno.EAGAIN;
+  if (vm.disposed || vm.processes.isFull || parent.budget.isFull) return -Errno.EAGAIN;
   const { credentials, environment, image } = prepared;
   if (typeof image === "number") return image;
   const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
@@ -263,6 +263,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
+  vm.lookAtLimits();
   launch(child, optionsOf(image, environment), noSource, parent.startOptions?.env);
   return { pid, ends: handed.ends };
 }

@@ -28,6 +28,8 @@ interface NativeUse {
   threads: number;
   pageTableBytes: number;
   anonymousBytes: number;
+  /** The most that was resident so far. */
+  peakBytes: number;
 }
 
 interface Watched {
@@ -50,6 +52,7 @@ function useOf(osPid: number): NativeUse | undefined {
     threads: field("Threads"),
     pageTableBytes: field("VmPTE") * 1024,
     anonymousBytes: field("RssAnon") * 1024,
+    peakBytes: field("VmHWM") * 1024,
   };
 }
 
@@ -103,6 +106,7 @@ export class NativeWatch {
       this.#watched.delete(member);
       this.#watched.set(member, watched);
       const use = useOf(watched.osPid);
+      if (use !== undefined) member.reached(use.peakBytes, use.anonymousBytes - watched.baseBytes);
       const over = use === undefined ? undefined : excess(watched, use);
       if (over !== undefined) member.exceed(...over);
     }

@@ -11,18 +11,22 @@ import { Errno } from "../../abi/errno.js";
 import { MalformedMessage } from "../../protocol/codec.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
+import type { End } from "../../protocol/usage.js";
 import type { Guest } from "../../launcher/fork.js";
 import type { Credentials } from "../fs/index.js";
 import { GuestDoor } from "../guest-door/door.js";
 import type { ProcessEvent } from "../guest-door/thread.js";
+import type { VmLimits } from "../../protocol/limits.js";
 import { HostOutput } from "../io/host-stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
+import type { Measured } from "../machine/limit-warnings.js";
 import type { Vm } from "../machine/vm.js";
+import type { Bill } from "./bill.js";
 import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
-import { describeDeath } from "./death.js";
+import { causeOf, describeDeath } from "./death.js";
 import { nativeWatch } from "./native-watch.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
@@ -41,13 +45,15 @@ export interface ExitStatus {
   signal: number;
 }
 
-export type Ending = Pick<ProcessEnd, "exitCode" | "signal" | "errorCode" | "errorMessage">;
-export type Returned = Pick<ProcessEnd, "returned" | "returnPath" | "returnReason">;
+type Ending = Pick<ProcessEnd, "exitCode" | "signal" | "errorCode" | "errorMessage">;
+/** What is known of an ended program of the host, but for its output. */
+export type Ended = Omit<ProcessEnd, "stdoutTruncated" | "stderrTruncated">;
+type Returned = Pick<ProcessEnd, "returned" | "returnPath" | "returnReason">;
 
 /** What the one who started a program from the host wants to know. */
 export interface ProcessSink {
   residentDone(sequence: number, exitCode: number): void;
-  ended(end: Ending & Returned, value: Uint8Array): void;
+  ended(end: Ended, value: Uint8Array): void;
 }
 
 export interface ProcessSettings {
@@ -91,6 +97,8 @@ export class Process {
   /** CPU time of the children it has waited for, and of theirs; times(2). */
   readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
   #used: Usage | undefined;
+  /** Memory that it shares with nobody, at the last look. */
+  ownMemoryBytes = 0;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
@@ -116,6 +124,9 @@ export class Process {
   #cancelStart: (() => void) | undefined;
   #status: ExitStatus | undefined;
   #killedBy = 0;
+  #killer: End["by"];
+  /** It said that an uncaught error ends it; who lies about that lies about itself. */
+  #uncaught = false;
   #violation: string | undefined;
   #returned: Returned = { returned: "none" };
   #value: Uint8Array = nothing;
@@ -138,6 +149,45 @@ export class Process {
     this.#ignored = new Set(settings.ignored);
     this.descriptors = new DescriptorTable(settings.openFilesLimit ?? vm.limits.openFiles);
     this.#sink = sink;
+    this.budget.began();
+  }
+
+  get bill(): Bill {
+    return this.budget.bill;
+  }
+
+  /** Those of its run. */
+  get limits(): VmLimits {
+    return this.budget.limits;
+  }
+
+  /** What it uses of its own limits, and its run of the run's. */
+  *measured(): Iterable<Measured> {
+    const { budget, descriptors, limits, pid } = this;
+    const own = { key: this, pid };
+    yield {
+      limit: "memoryBytes",
+      observed: this.ownMemoryBytes,
+      capacity: limits.memoryBytes,
+      of: own,
+    };
+    yield { limit: "openFiles", observed: descriptors.size, capacity: descriptors.limit, of: own };
+    if (this.#sink === undefined) return;
+    const run = { key: budget, pid };
+    const { cpuTimeMs, wallTimeMs } = limits;
+    if (cpuTimeMs > 0)
+      yield { limit: "cpuTimeMs", observed: budget.cpuTimeMs, capacity: cpuTimeMs, of: run };
+    yield { limit: "wallTimeMs", observed: budget.wallTimeMs, capacity: wallTimeMs, of: run };
+  }
+
+  /** Looks at what it uses now. */
+  observe(): void {
+    if (!this.ended) this.budget.measure(this);
+  }
+
+  reached(peakBytes: number, ownBytes: number): void {
+    this.bill.reached(peakBytes);
+    this.ownMemoryBytes = Math.max(0, ownBytes);
   }
 
   /** Set once the process has ended; until somebody waits for it, it is a zombie. */
@@ -158,7 +208,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.budget.join(this, guest.pid);
-    nativeWatch.join(this, guest.pid, this.vm.limits);
+    nativeWatch.join(this, guest.pid, this.limits);
     this.startOptions = options;
     this.#door = this.#openDoor(guest);
     this.#door.tell("start", { options: JSON.stringify(options), source });
@@ -177,6 +227,15 @@ export class Process {
         return isEnded();
       },
       answer: (call) => vm.answer(this, call),
+      answered: (call, result) => vm.answered(this, call, result),
+      served: (milliseconds) => {
+        this.bill.served(milliseconds);
+        this.budget.rate?.served();
+      },
+      pauseMs: () => this.budget.rate?.pauseMs ?? 0,
+      moved: (kind, direction, bytes) => this.bill.moved(kind, direction, bytes),
+      threadOpened: () => this.bill.count("threads"),
+      osEnding: () => this.#measure(),
       happened: (event) => this.#happened(event),
       brokenPipe: () => this.brokenPipe(),
       violated: (reason) => {
@@ -217,8 +276,8 @@ export class Process {
     else this.#door.tell("residentExec", { sequence, source });
   }
 
-  /** kill(2): a handler in the guest, or the default action. Answers 0 or -errno. */
-  signal(signal: number): number {
+  /** kill(2) by `sender`: a handler in the guest, or the default action. Answers 0 or -errno. */
+  signal(signal: number, sender: End["by"]): number {
     // A zombie takes every signal and does nothing.
     if (this.ended) return 0;
     if (signal === 0) return 0;
@@ -230,20 +289,18 @@ export class Process {
       }
       if (this.#ignored.has(signal) || ignoredByDefault.has(signal)) return 0;
     }
-    this.#killedBy ||= signal;
-    if (this.#door !== undefined) this.#end();
+    if (this.#killedBy === 0) {
+      this.#killedBy = signal;
+      this.#killer = sender;
+    }
+    if (this.#door !== undefined) this.#door.end();
     else this.#finish({ exitCode: 128 + signal, signal });
     return 0;
   }
 
   /** A write met nobody to read it. */
   brokenPipe(): void {
-    this.signal(SIGPIPE);
-  }
-
-  #end(): void {
-    this.#measure();
-    this.#door?.end();
+    this.signal(SIGPIPE, this.pid);
   }
 
   /** What it has used so far, or until it ended. */
@@ -251,9 +308,11 @@ export class Process {
     return this.#used ?? (this.#door === undefined ? nothingUsed : usageOf(this.#door.osPid));
   }
 
-  /** Before its OS process is gone; one that dies of itself has used nothing that anybody knows. */
+  /** Before its OS process is gone. */
   #measure(): void {
-    this.#used ??= this.usage();
+    if (this.#used !== undefined || this.#door === undefined) return;
+    this.#used = usageOf(this.#door.osPid);
+    this.budget.measure(this);
   }
 
   /** It has been waited for: its time and that of its children count as the parent's. */
@@ -265,6 +324,9 @@ export class Process {
 
   #happened({ name, args }: ProcessEvent): void {
     switch (name) {
+      case "uncaught":
+        this.#uncaught = true;
+        return;
       case "exit":
         this.#measure();
         // What the process does after this does not count; the OS process is ended in any case.
@@ -309,7 +371,7 @@ export class Process {
       });
       return;
     }
-    const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes), this.vm.limits);
+    const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes), this.limits);
     if (death.stderr !== "") this.#report(Buffer.from(death.stderr));
     this.#finish(death.end);
   }
@@ -331,18 +393,28 @@ export class Process {
 
   #finish(end: Ending): void {
     if (this.ended) return;
+    this.#measure();
     this.#used ??= nothingUsed;
     this.#cancelStart?.();
     this.#cancelStart = undefined;
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
     this.budget.leave(this);
+    this.budget.finished();
     nativeWatch.leave(this);
     this.watches.close();
     this.descriptors.closeAll();
     this.vm.processEnded(this);
     this.exited.wakeAll();
-    this.#sink?.ended({ ...end, ...this.#returned }, this.#value);
+    this.#sink?.ended(
+      {
+        ...end,
+        ...this.#returned,
+        cause: causeOf(end, this.#killer, this.#uncaught),
+        usage: this.budget.usage(),
+      },
+      this.#value,
+    );
     this.#keepValue(nothing);
   }
 }

@@ -1,14 +1,18 @@
 /**
- * Owns the time that a program of the host and all it starts may use together:
- * CPU time and wall-clock time, `cpuTimeMs` and `wallTimeMs` of the VM's limits.
+ * Owns what a program of the host and all it starts may use together, and what they have used: the
+ * limits of the run, CPU time and wall-clock time held to them, and the run's bill.
  *
  * Invariants: no timer is left once nothing of the run is alive; what ended processes used stays
- * on the account. CPU time is read from the OS, so nothing a guest does or says changes it; how
+ * on the account; no limit of a run is above that of its machine. CPU time is read from the OS, so nothing a guest does or says changes it; how
  * far a run gets over its limit is bounded by the pause between two looks.
  */
 import { availableParallelism } from "node:os";
 import type { VmLimits } from "../../protocol/limits.js";
+import type { Usage } from "../../protocol/usage.js";
 import { processCpuTimeMs } from "../../sandbox/libc.js";
+import type { Bill } from "./bill.js";
+import { RequestRate } from "./request-rate.js";
+import { peakMemoryOf } from "./usage.js";
 
 /** Often enough for a limit of a second, rare enough to cost nothing. */
 const shortestPauseMs = 20;
@@ -19,6 +23,8 @@ const cores = availableParallelism();
 export interface BudgetMember {
   /** Ends it for good. */
   exceed(errorCode: string, errorMessage: string): void;
+  /** It was seen to have had this much in memory at its highest, and has so much of its own now. */
+  reached(peakBytes: number, ownBytes: number): void;
 }
 
 interface Account {
@@ -29,20 +35,51 @@ interface Account {
 }
 
 export class RunBudget {
-  readonly #limits: Pick<VmLimits, "cpuTimeMs" | "wallTimeMs">;
+  /** Of the run: those of the VM, or lower ones. */
+  readonly limits: VmLimits;
+  readonly bill: Bill;
   readonly #accounts = new Map<BudgetMember, Account>();
   #endedMs = 0;
   #startedAtMs: number | undefined;
   #cpuTimer: NodeJS.Timeout | undefined;
   #wallTimer: NodeJS.Timeout | undefined;
 
-  constructor(limits: Pick<VmLimits, "cpuTimeMs" | "wallTimeMs">) {
-    this.#limits = limits;
+  /** How often it may ask the kernel for something, if that is limited. */
+  readonly rate: RequestRate | undefined;
+  #processes = 0;
+
+  constructor(limits: VmLimits, bill: Bill) {
+    this.limits = limits;
+    this.bill = bill;
+    const { systemCallsPerSecond } = limits;
+    this.rate = systemCallsPerSecond > 0 ? new RequestRate(systemCallsPerSecond) : undefined;
+  }
+
+  /** Whether the run has all processes that it may have at one time. */
+  get isFull(): boolean {
+    return this.#processes >= this.limits.processes;
+  }
+
+  /** A process of the run came to be. */
+  began(): void {
+    this.#processes++;
+    this.bill.count("processes");
+    this.bill.count("threads");
+  }
+
+  /** One of them has ended. */
+  finished(): void {
+    this.#processes--;
+  }
+
+  /** How long it has been running. */
+  get wallTimeMs(): number {
+    return this.#startedAtMs === undefined ? 0 : performance.now() - this.#startedAtMs;
   }
 
   /** A process of the run got its OS process. */
   join(member: BudgetMember, osPid: number): void {
-    const { cpuTimeMs, wallTimeMs } = this.#limits;
+    const { cpuTimeMs, wallTimeMs } = this.limits;
     this.#accounts.set(member, { osPid, baseMs: processCpuTimeMs(osPid), usedMs: 0 });
     this.#startedAtMs ??= performance.now();
     if (wallTimeMs > 0 && this.#wallTimer === undefined) {
@@ -63,13 +100,39 @@ export class RunBudget {
   leave(member: BudgetMember): void {
     const account = this.#accounts.get(member);
     if (account === undefined) return;
-    this.#endedMs += this.#read(account);
+    const usedMs = this.#read(account);
+    this.#endedMs += usedMs;
+    this.bill.ended(usedMs);
     this.#accounts.delete(member);
     if (this.#accounts.size > 0) return;
     clearTimeout(this.#cpuTimer);
     clearTimeout(this.#wallTimer);
     this.#cpuTimer = undefined;
     this.#wallTimer = undefined;
+  }
+
+  /** Looks while the OS process of `member` is there for the last time. */
+  measure(member: BudgetMember): void {
+    const account = this.#accounts.get(member);
+    if (account === undefined) return;
+    this.#read(account);
+    this.bill.reached(peakMemoryOf(account.osPid));
+  }
+
+  /** CPU time of one process of the run so far. */
+  cpuTimeOf(member: BudgetMember): number {
+    const account = this.#accounts.get(member);
+    return account === undefined ? 0 : this.#read(account);
+  }
+
+  /** What the run has used so far. */
+  usage(): Usage {
+    let livingMs = 0;
+    for (const account of this.#accounts.values()) {
+      livingMs += this.#read(account);
+      this.bill.reached(peakMemoryOf(account.osPid));
+    }
+    return this.bill.usage(livingMs);
   }
 
   /** CPU time of everything in the run so far. */
@@ -87,7 +150,7 @@ export class RunBudget {
   }
 
   #look(): void {
-    const { cpuTimeMs } = this.#limits;
+    const { cpuTimeMs } = this.limits;
     const left = cpuTimeMs - this.cpuTimeMs;
     if (left <= 0) {
       this.#exceed(

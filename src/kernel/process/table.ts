@@ -96,7 +96,7 @@ export class ProcessTable {
     if (targets.length === 0) return pid === initPid ? -Errno.EPERM : -Errno.ESRCH;
     let result: number = -Errno.ESRCH;
     for (const target of targets) {
-      const sent = target.signal(signal);
+      const sent = target.signal(signal, sender.pid);
       if (sent === 0) result = 0;
     }
     return result;

@@ -42,6 +42,16 @@ export function usageOf(pid: number): Usage {
   }
 }
 
+/** The most memory that a process had resident (VmHWM); 0 once it has let go of it. */
+export function peakMemoryOf(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, "latin1");
+    return Number(/^VmHWM:\s+(\d+)/m.exec(text)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
 /** Ticks hide short lives: the scheduler's own count of the main thread is finer. */
 function refine(pid: number, userUs: number, systemUs: number): CpuTime {
   let totalUs = 0;

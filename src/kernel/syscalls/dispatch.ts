@@ -11,6 +11,7 @@ import type { AdmissionRule } from "../policy/admission.js";
 import type { Answer } from "../policy/decision.js";
 import type { Process } from "../process/process.js";
 import { systemCalls } from "./table.js";
+import type { Moves } from "./table.js";
 
 export type { Answer } from "../policy/decision.js";
 
@@ -23,6 +24,15 @@ export type Handlers = {
     args: CallArgs<Calls, K>,
   ) => Answer<CallResult<Calls, K>>;
 };
+
+/** Puts on the bill what a call that got its result has moved. */
+export function answered(process: Process, { name, args }: ProcessCall, result: object): void {
+  const { moves } = systemCalls[name] as { readonly moves?: Moves<object, object> };
+  if (moves === undefined) return;
+  const { fd } = args as { fd?: number };
+  const kind = fd === undefined ? undefined : process.descriptors.stream(fd)?.kind;
+  process.bill.moved(kind ?? "file", moves.direction, moves.bytes(result, args));
+}
 
 /** Answers a call as it came through the door. */
 export function answer(process: Process, { name, args }: ProcessCall): GuestAnswer {

@@ -33,6 +33,7 @@ import {
 } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import type { Bill } from "../process/bill.js";
 import type { WatchList } from "../process/watches.js";
 import { PAGE_BYTES } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
@@ -50,6 +51,7 @@ export interface FsProcess {
   readonly account: Account;
   readonly credentials: Credentials;
   readonly watches: WatchList;
+  readonly bill: Bill;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
   readonly descriptors: DescriptorTable;
@@ -313,6 +315,8 @@ function* copyFile(
       if (truncated < 0) return truncated;
       const copied = yield* copyContent(source, target, before.size);
       if (copied < 0) return copied;
+      process.bill.moved("file", "in", before.size);
+      process.bill.moved("file", "out", before.size);
       target.chmod(mode, credentials);
       return {};
     } finally {

@@ -25,6 +25,12 @@ import { toolHandlers, toolRequests } from "./tools.js";
 
 type Calls = typeof guestCalls;
 
+/** The bytes of a call that got its result, for the bill. */
+export interface Moves<A, R> {
+  readonly direction: "in" | "out";
+  bytes(result: R, args: A): number;
+}
+
 /** How much of it there is. "own": no call of Linux, but what the engine or the SDK needs. */
 export type Support = "full" | "partial" | "own";
 
@@ -37,12 +43,18 @@ export interface Row<K extends keyof Calls> extends AdmissionRule<
   readonly run: K extends keyof Handlers ? Handlers[K] : "door";
   /** What it demands of the policy, in words; nothing when left out. */
   readonly asks?: string;
+  /** Content that it carries, if it does. */
+  readonly moves?: Moves<CallArgs<Calls, K>, CallResult<Calls, K>>;
   /** Default: "full". */
   readonly support?: Support;
   readonly note?: string;
 }
 
 const nothing = new Uint8Array(0);
+const dataRead = {
+  direction: "in",
+  bytes: ({ data }: { data: Uint8Array }) => data.byteLength,
+} as const;
 
 export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   open: {
@@ -51,8 +63,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     asks: "fs `read`, `write` or both, by its flags",
   },
   close: { run: fsHandlers.close },
-  read: { run: fsHandlers.read },
-  write: { run: fsHandlers.write },
+  read: { run: fsHandlers.read, moves: dataRead },
+  write: {
+    run: fsHandlers.write,
+    moves: { direction: "out", bytes: ({ written }) => written },
+  },
   fstat: { run: fsHandlers.fstat },
   lock: {
     run: fsHandlers.lock,
@@ -85,14 +100,16 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "partial",
     note: "memory is never behind; a mount is flushed",
   },
-  readFd: { run: fsHandlers.readFd },
+  readFd: { run: fsHandlers.readFd, moves: dataRead },
   readFile: {
     run: fsHandlers.readFile,
+    moves: dataRead,
     demand: ({ path, flags }) => opening(path, flags),
     asks: "fs `read`, and `write` by its flags",
   },
   writeFile: {
     run: fsHandlers.writeFile,
+    moves: { direction: "out", bytes: (_result, { data }) => data.byteLength },
     demand: ({ path, flags }) => opening(path, flags),
     asks: "fs `write`, and `read` by its flags",
   },
@@ -223,6 +240,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   packageScope: {
     run: fsHandlers.packageScope,
+    moves: dataRead,
     asks: "fs `read` of what it found",
     found: {
       demand: ({ path }) => (path === "" ? [] : [at("read", path, Last.Follow)]),
@@ -231,6 +249,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   readPackage: {
     run: fsHandlers.readPackage,
+    moves: dataRead,
     demand: ({ path }) => [at("read", path, Last.Follow)],
     asks: "fs `read`",
     whenDenied: () => ({ found: false, data: nothing }),
@@ -260,8 +279,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "partial",
     note: "the record types of node:dns",
   },
-  sendTo: { run: netHandlers.sendTo, asks: "network `http`, as `connect`" },
-  receiveFrom: { run: netHandlers.receiveFrom },
+  sendTo: {
+    run: netHandlers.sendTo,
+    moves: { direction: "out", bytes: ({ denied, sent }) => (denied === "" ? sent : 0) },
+    asks: "network `http`, as `connect`",
+  },
+  receiveFrom: { run: netHandlers.receiveFrom, moves: dataRead },
 
   pipe: { run: descriptorHandlers.pipe },
   socketpair: { run: descriptorHandlers.socketpair },
@@ -269,7 +292,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   shutdown: { run: descriptorHandlers.shutdown },
   describe: { run: descriptorHandlers.describe, support: "own", note: "what a descriptor is" },
   seek: { run: descriptorHandlers.seek, support: "partial", note: "no SEEK_DATA, no SEEK_HOLE" },
-  readLine: { run: descriptorHandlers.readLine, support: "own", note: "a line in one call" },
+  readLine: {
+    run: descriptorHandlers.readLine,
+    moves: dataRead,
+    support: "own",
+    note: "a line in one call",
+  },
   waitReadable: {
     run: descriptorHandlers.waitReadable,
     support: "partial",

@@ -11,13 +11,16 @@ import type { ToolFailure } from "../../protocol/tools.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs } from "../../protocol/table.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
+import type { Bill } from "../process/bill.js";
 import type { Policy } from "../policy/policy.js";
 import type { Vm } from "../machine/vm.js";
+import type { Deferred } from "../io/deferred.js";
 import type { Handlers } from "./dispatch.js";
 
 interface ToolProcess {
   readonly vm: Pick<Vm, "tools" | "callTool">;
   readonly policy: Policy;
+  readonly bill: Bill;
 }
 
 type Calls = typeof guestCalls;
@@ -50,7 +53,23 @@ function callTool(
       code: "ERR_TOOL_LIMIT",
     });
   }
-  return process.vm.callTool(tool.name, input);
+  return billed(process.bill, process.vm.callTool(tool.name, input));
+}
+
+/** The same call, whose time counts until it is over or nobody waits for it any more. */
+function billed<R>(bill: Bill, call: Deferred<R>): Deferred<R> {
+  const startedAtMs = performance.now();
+  const over = (): void => bill.count("toolMs", performance.now() - startedAtMs);
+  bill.count("toolCalls");
+  const made = call.chain<R>((outcome) => {
+    over();
+    return outcome;
+  });
+  made.onCancel(() => {
+    over();
+    call.cancel();
+  });
+  return made;
 }
 
 function describeTools(

@@ -20,9 +20,9 @@ const rounds = 12;
 const options: StartOptions = {
   mode: "program",
   language: "js",
-  path: "/tmp/rehearsal.mjs",
+  path: "/home/user/[eval1]",
   image: "",
-  argv: ["/tmp/rehearsal.mjs"],
+  argv: ["/home/user/[eval1]"],
   argv0: "node",
   ignoredSignals: [],
   descriptors: ["null", "host", "host"],

@@ -5,11 +5,12 @@
  *
  * Untrusted: a program's stderr, from which the line for `errorMessage` is taken.
  */
-import type { ProcessEnd } from "../../protocol/host-calls.js";
+import type { VmLimits } from "../../protocol/limits.js";
+import type { ProgramEnd } from "../guest-process.js";
 import { invalidOption, printable } from "../errors.js";
 import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
 import type { CreateOptions, NodeRuntimeExecOptions, RunOptions } from "../options.js";
-import type { NodeRuntimeExecResult } from "../runtime.js";
+import type { PlainResult } from "../runtime.js";
 import { StdioLines } from "./stdio-lines.js";
 import type { StdioHook } from "./stdio-lines.js";
 import { checkDrivers, optionsOf } from "./system-driver.js";
@@ -82,6 +83,7 @@ export class DriverRun {
   /** Options of the machine. */
   readonly create: CreateOptions;
   /** 0 for none. */
+  /** Of every program, unless its own options say otherwise; 0 for none. */
   readonly cpuTimeMs: number;
   readonly #onStdio: StdioHook | undefined;
 
@@ -97,7 +99,7 @@ export class DriverRun {
   }
 
   /** Options of one program; a string is the program's path. */
-  runOptions(value: unknown, cwd: string): RunOptions {
+  runOptions(value: unknown, cwd: string, limits?: VmLimits): RunOptions {
     const options = typeof value === "string" ? { filePath: value } : value;
     const own = ["filePath", "cpuTimeLimitMs", "onStdio"] as const;
     const given: Record<string, unknown> =
@@ -110,7 +112,7 @@ export class DriverRun {
       given.name = filePath;
     }
     const isBag = typeof options === "object" && options !== null && !Array.isArray(options);
-    const run = parseRunOptions(isBag ? given : options, cwd);
+    const run = parseRunOptions(isBag ? given : options, cwd, limits);
     run.cpuTimeMs = timeoutOf(cpuTimeLimitMs, "cpuTimeLimitMs") ?? this.cpuTimeMs;
     const hook = hookOf(onStdio) ?? this.#onStdio;
     if (hook === undefined) return run;
@@ -128,7 +130,7 @@ export class DriverRun {
   }
 
   /** The result with what the older generation's had. */
-  resultOf(result: NodeRuntimeExecResult, end: ProcessEnd): NodeRuntimeExecResult {
+  resultOf(result: PlainResult, end: ProgramEnd): PlainResult {
     const overtime = end.errorCode === "ERR_SECURE_EXEC_CPU_TIME_LIMIT";
     const exitCode = overtime ? cpuLimitCode : result.exitCode;
     const message = overtime

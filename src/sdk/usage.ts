@@ -1,0 +1,6 @@
+/** Owns the public names of the bill and the end of a program; both are made by the kernel. */
+export type {
+  End as NodeRuntimeEnd,
+  EndReason,
+  Usage as NodeRuntimeUsage,
+} from "../protocol/usage.js";
