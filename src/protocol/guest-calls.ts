@@ -168,6 +168,8 @@ export interface StartOptions {
   /** Name of a command or tool, or path of a WebAssembly module. */
   image: string;
   language: "js" | "ts";
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
   /** Absolute guest path of the main program. */
   path: string;
   /** What follows the name of the engine on the command line. */

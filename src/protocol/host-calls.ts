@@ -230,6 +230,8 @@ export interface ProcessOptions {
   cwd: string;
   /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
   stdin: boolean;
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
   /** Lower limits than the VM's, for it and all that it starts together. */
   limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */

@@ -112,12 +112,23 @@ export interface NodeRuntimeExecOptions {
   language?: "js" | "ts";
   /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
+   * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
+   */
+  endWhenSettled?: boolean;
 }
 
 export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
 
+/** Options that say what a program is. */
+const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+
 /** Options of one command. */
-export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  (typeof programOnlyNames)[number]
+>;
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
@@ -150,9 +161,7 @@ const runNames = [
   "onStdout",
   "onStderr",
   "limits",
-  "args",
-  "language",
-  "name",
+  ...programOnlyNames,
 ];
 const permissionTimeoutMs = 10_000;
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -379,6 +388,7 @@ export interface RunOptions {
   language: "js" | "ts";
   /** Empty for a fresh one. */
   name: string;
+  endWhenSettled: boolean;
 }
 
 function nameOf(value: unknown): string {
@@ -413,6 +423,9 @@ export function parseRunOptions(
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  const { endWhenSettled = false } = given;
+  if (typeof endWhenSettled !== "boolean")
+    throw invalidOption("endWhenSettled", "must be a boolean");
   return {
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
@@ -426,6 +439,7 @@ export function parseRunOptions(
     args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
     language: languageOf(given.language, name),
     name,
+    endWhenSettled,
   };
 }
 
@@ -447,7 +461,7 @@ export function parseCommandOptions(
   return parseRunOptions(
     bagOf(
       value,
-      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+      runNames.filter((name) => !programOnlyNames.some((only) => only === name)),
     ),
     cwd,
     limits,

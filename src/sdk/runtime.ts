@@ -559,7 +559,7 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    const { args, cwd, endWhenSettled, env, language, name, onStderr, onStdout, stdin } = given;
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
     // With a hook the cap is kept on this side, so that the hook sees everything.
@@ -573,6 +573,7 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
+      endWhenSettled,
       limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),

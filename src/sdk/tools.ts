@@ -34,7 +34,10 @@ export interface HostToolDefinition {
   handler?: (input: any, context: HostToolContext) => unknown;
   /** Another name for `handler`. */
   execute?: (input: any, context: HostToolContext) => unknown;
-  /** Milliseconds, 30 000 by default and 300 000 at most. */
+  /**
+   * Milliseconds, 30 000 by default and 300 000 at most. 0: no bound, for an answer that a person gives; the call
+   * still ends with the program that made it.
+   */
   timeoutMs?: number;
   /** Another name for `timeoutMs`. */
   timeout?: number;
@@ -88,10 +91,10 @@ function boundedJson(option: string, value: unknown, bytes: number, depth: numbe
 
 function timeoutOf(option: string, value: unknown): number {
   if (value === undefined) return toolLimits.defaultTimeoutMs;
-  if (typeof value !== "number" || !(value > 0) || value > toolLimits.maxTimeoutMs) {
+  if (typeof value !== "number" || !(value >= 0) || value > toolLimits.maxTimeoutMs) {
     throw invalidOption(
       option,
-      `must be a number of milliseconds above 0 and up to ${toolLimits.maxTimeoutMs}`,
+      `must be a number of milliseconds up to ${toolLimits.maxTimeoutMs}, or 0 for no bound`,
     );
   }
   return value;
@@ -271,14 +274,15 @@ export class HostToolbox {
     // The caller may use its memory again.
     const json = input.byteLength === 0 ? Buffer.from("{}") : new Uint8Array(input);
     const { timeoutMs } = tool.descriptor;
-    const timer = setTimeout(() => {
+    const late = (): void => {
       refuse({
         name: "ToolTimeout",
         message: `the host tool ${name} did not answer within ${timeoutMs}ms`,
         code: "ERR_TOOL_TIMEOUT",
       });
       controller.abort(failure("TOOL_TIMEOUT", { tool: name, timeout: timeoutMs }));
-    }, timeoutMs);
+    };
+    const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs);
     try {
       const decoded = await decodeInput(json);
       if ("failure" in decoded) return refuse(decoded.failure);

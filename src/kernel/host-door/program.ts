@@ -85,6 +85,7 @@ export class HostProgram {
       launched = {
         mode: options.mode,
         language: options.language,
+        endWhenSettled: options.endWhenSettled === true,
         image: "",
         path,
         argv: [path, ...options.args],

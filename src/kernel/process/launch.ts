@@ -41,7 +41,7 @@ const noSource = new Uint8Array(0);
 /** What of `StartOptions` differs from process to process. */
 export type LaunchOptions = Pick<
   StartOptions,
-  "mode" | "language" | "image" | "path" | "argv" | "argv0" | "env"
+  "mode" | "language" | "endWhenSettled" | "image" | "path" | "argv" | "argv0" | "env"
 >;
 
 /**
