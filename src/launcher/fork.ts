@@ -15,7 +15,7 @@ import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
-import { Silence } from "../protocol/silence.js";
+import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
@@ -388,6 +388,7 @@ export class Zygote {
       limitMs: zygoteSilenceMs,
       ask: () => this.#tell(ControlKind.ask, 0),
       broken: () => this.kill(),
+      waitedMs: () => processorWaitMs(this.pid),
     });
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;

@@ -205,6 +205,10 @@ export class HostToolbox {
     for (const [name, tool] of tools) this.#tools.set(name, tool);
   }
 
+  get all(): ParsedTools {
+    return this.#tools;
+  }
+
   descriptors(): ToolDescriptor[] {
     return [...this.#tools.values()].map(({ descriptor }) => descriptor);
   }
