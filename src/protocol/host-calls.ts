@@ -180,6 +180,8 @@ export interface HostFailure {
 }
 
 export interface VmOptions {
+  /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
+  source?: number;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */

@@ -34,7 +34,7 @@ export type NodeRuntimeLimitWarning = LimitWarning;
 
 type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
 
-export const defaultCwd = "/home/user";
+const defaultCwd = "/home/user";
 
 /** A stage of `NodeRuntime.create`, in milliseconds. */
 export interface NodeRuntimeBootTiming {

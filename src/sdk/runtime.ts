@@ -25,6 +25,7 @@ import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fet
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
+import type { MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
@@ -100,15 +101,21 @@ interface Finished {
   outcome: GuestOutcome;
 }
 
-/** What the constructor is given by `NodeRuntime.create`. */
+/** What the constructor is given by `NodeRuntime.create` and by `clone`. */
 class Created {
-  constructor(readonly options: CreateOptions) {}
+  constructor(
+    readonly options: CreateOptions,
+    readonly driver?: DriverRun,
+    /** Makes the machine, if not as the options say. */
+    readonly open: (options: CreateOptions, sink: MachineSink) => Promise<Machine> = Machine.open,
+  ) {}
 }
 
 export class NodeRuntime {
   readonly #given: CreateOptions;
   /** Of a runtime of the older generation. */
   readonly #driver: DriverRun | undefined;
+  readonly #openMachine: Created["open"];
   #machine: Machine | undefined;
   #opening: Promise<Machine> | undefined;
   readonly #processes = new Set<GuestProcess>();
@@ -126,8 +133,15 @@ export class NodeRuntime {
    */
   constructor(options: NodeRuntimeDriverOptions);
   constructor(options: NodeRuntimeDriverOptions | Created) {
-    this.#driver = options instanceof Created ? undefined : new DriverRun(options);
-    this.#given = options instanceof Created ? options.options : this.#driver!.create;
+    if (options instanceof Created) {
+      this.#driver = options.driver;
+      this.#given = options.options;
+      this.#openMachine = options.open;
+    } else {
+      this.#driver = new DriverRun(options);
+      this.#given = this.#driver.create;
+      this.#openMachine = Machine.open;
+    }
   }
 
   /**
@@ -136,6 +150,21 @@ export class NodeRuntime {
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
     const created: unknown = new Created(parseCreateOptions(options));
+    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    await runtime.#with(() => {});
+    return runtime;
+  }
+
+  /**
+   * A second runtime on the same kernel with this one's files as they are, its mounts, environment,
+   * permissions, limits and tools, and none of its processes. What is written in one is not seen in
+   * the other, and neither needs the other any more. Costs the same for any number of files.
+   */
+  async clone(): Promise<NodeRuntime> {
+    const machine = await this.#with((own) => own);
+    const created: unknown = new Created(this.#given, this.#driver, (given, sink) =>
+      machine.clone(given, sink),
+    );
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
     return runtime;
@@ -162,7 +191,7 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await Machine.open(this.#given, {
+      this.#machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
         limitWarning: (warning) =>

@@ -89,7 +89,8 @@ export class HostHandlers {
   #createVm(handle: number, options: VmOptions): Record<never, never> {
     let vm: Vm;
     try {
-      vm = new Vm(handle, options, this.#services);
+      const source = options.source === undefined ? undefined : this.#vmOf(options.source);
+      vm = new Vm(handle, options, this.#services, source);
     } catch (error) {
       if (error instanceof VmOptionError)
         throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);

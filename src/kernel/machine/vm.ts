@@ -77,14 +77,16 @@ export class Vm {
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
+  /** What is mounted of the host's. */
+  readonly #mounts: VmMount[] = [];
 
   readonly #handle: number;
   readonly #services: VmServices;
   /** What is undone at its disposal, before its processes end. */
   readonly #undo: (() => void)[] = [];
 
-  /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, services: VmServices) {
+  /** `handle` is the SDK's name for this VM. With `source`, it begins with the files and mounts of that one. */
+  constructor(handle: number, options: VmOptions, services: VmServices, source?: Vm) {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
@@ -103,13 +105,7 @@ export class Vm {
       signalLeader: (session, signal) =>
         void this.processes.get(session)?.signal(signal, "terminal"),
     });
-    this.fs = new FileSystem(
-      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
-      Date.now,
-      this.account,
-    );
-    bootLayout(this.fs, identity);
-    installPrograms(this.fs);
+    this.fs = source === undefined ? this.#newFiles() : source.fs.clone(this.account);
     if (options.tools.length > 0) this.registerTools(options.tools);
     this.network = new Network(
       this.fs,
@@ -120,7 +116,7 @@ export class Vm {
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
-    for (const mount of options.mounts) this.#mount(mount);
+    for (const mount of source === undefined ? options.mounts : source.#mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
     if (options.warnsOfLimits)
@@ -131,6 +127,14 @@ export class Vm {
           measured: this.#measured(),
         }),
       );
+  }
+
+  #newFiles(): FileSystem {
+    const { fileSystemBytes: bytes, inodes } = this.limits;
+    const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    bootLayout(fs, identity);
+    installPrograms(fs);
+    return fs;
   }
 
   #machineView(): MachineView {
@@ -148,10 +152,14 @@ export class Vm {
     };
   }
 
-  #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
+  #mount(mount: VmMount): void {
+    const { option, executable = false, guestPath, hostPath, readOnly } = mount;
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return this.#sharePackages(guestPath);
+    if (result === 0) {
+      this.#mounts.push(mount);
+      return this.#sharePackages(guestPath);
+    }
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
