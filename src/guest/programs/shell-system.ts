@@ -4,7 +4,9 @@
  */
 import { SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
+import { WaitOptions } from "../../protocol/terminal-calls.js";
 import type { Channel } from "../channel.js";
+import type { ShellTerminal } from "../../userland/sh/terminal.js";
 import type {
   ResourceLimit,
   ShellSystem,
@@ -27,6 +29,35 @@ export interface GuestSystemTools {
 /** A number for a failure, or what `take` makes of the answer. */
 function answer<R extends object, T>(result: R | number, take: (value: R) => T): T | number {
   return typeof result === "number" ? result : take(result);
+}
+
+function createShellTerminal(channel: Channel): ShellTerminal {
+  const done = (result: object | number): number => (typeof result === "number" ? result : 0);
+  return {
+    attributes: (fd) => channel.call("terminalGet", { fd }),
+    setAttributes(fd, { cc, cflag, iflag, lflag, oflag }) {
+      const flags = { cflag, iflag, lflag, oflag };
+      return done(channel.call("terminalSet", { fd, cc, ...flags, flush: false, untilEnd: false }));
+    },
+    size(fd) {
+      const found = channel.call("terminalGet", { fd });
+      return typeof found === "number" ? { rows: 0, columns: 0 } : found;
+    },
+    foreground: (fd) =>
+      answer(channel.call("terminalGet", { fd }), ({ foreground }) => foreground) as number,
+    setForeground: (fd, group) => done(channel.call("terminalForeground", { fd, group })),
+    setProcessGroup: (pid, group) => done(channel.call("setProcessGroup", { pid, group })),
+    waitForChange: (pid) =>
+      new Promise((resolve) =>
+        channel.callAsync("waitState", { pid, options: WaitOptions.stopped }, (result) =>
+          resolve(
+            typeof result === "number"
+              ? { code: 127, signal: 0, stopSignal: 0 }
+              : { code: result.code, signal: result.signal, stopSignal: result.state },
+          ),
+        ),
+      ),
+  };
 }
 
 export function createShellSystem({
@@ -150,6 +181,7 @@ export function createShellSystem({
       return 0;
     },
     isatty: (fd) => start.descriptors[fd] === "tty",
+    terminal: createShellTerminal(channel),
 
     stat: (path) => stat(path, true),
     lstat: (path) => stat(path, false),
@@ -189,7 +221,9 @@ export function createShellSystem({
             env: [...request.env],
             cwd: request.cwd,
             fds,
-            flags: request.newProcessGroup === true ? SpawnFlags.newProcessGroup : 0,
+            flags:
+              (request.newProcessGroup === true ? SpawnFlags.newProcessGroup : 0) |
+              (request.foreground === true ? SpawnFlags.foreground : 0),
             uid: -1,
             gid: -1,
             ignored: [...(request.ignoredSignals ?? [])],

@@ -10,11 +10,12 @@ import { Errno } from "../../abi/errno.js";
 import { WaitOptions } from "../../protocol/terminal-calls.js";
 import type { Account } from "../machine/account.js";
 import { Deferred } from "../io/deferred.js";
+import { isOrphaned } from "./job-control.js";
 import type { ExitStatus, Process } from "./process.js";
 
 export const initPid = 1;
 
-const { SIGCONT } = constants.signals;
+const { SIGCONT, SIGHUP } = constants.signals;
 
 /** What `waitState` tells of a child: `state` is the signal that stopped it, SIGCONT, or 0 when it has ended. */
 export interface ChildState extends ExitStatus {
@@ -72,6 +73,7 @@ export class ProcessTable {
 
   /** Children of `process` go to init; it stays as a zombie when a parent may wait for it. */
   ended(process: Process): void {
+    const stopped = this.values().filter((one) => one.ppid === process.pid && one.stopped);
     this.#account.shrink(process.forgetText());
     for (const other of this.#byPid.values()) {
       if (other.ppid !== process.pid) continue;
@@ -80,6 +82,11 @@ export class ProcessTable {
     }
     const parent = this.#byPid.get(process.ppid);
     if (parent === undefined || parent.ended) this.#remove(process);
+    for (const { processGroup: group } of stopped.filter(isOrphaned)) {
+      // Nobody is left who could continue them; kill_orphaned_pgrp of Linux.
+      this.signalGroup(group, SIGHUP);
+      this.signalGroup(group, SIGCONT);
+    }
   }
 
   /** wait(2) by `parent` for its child `pid`. */

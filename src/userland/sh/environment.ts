@@ -16,6 +16,7 @@ import { Options } from "./options.js";
 import { arithmeticScope, elementKey } from "./parameters.js";
 import type { TrapName } from "./signals.js";
 import type { ResourceLimit } from "./system.js";
+import type { ForegroundJob } from "./terminal.js";
 import type { Variable } from "./variables.js";
 import { VariableStore } from "./variables.js";
 
@@ -53,6 +54,8 @@ export class Environment {
   /** Numbers that process substitutions take while a command runs. */
   readonly temporaryDescriptors: number[] = [];
   jobs = new JobTable();
+  /** The job in the foreground that what this environment starts is part of. */
+  foregroundJob: ForegroundJob | undefined;
   /** The action of a signal; "" ignores it. */
   traps = new Map<TrapName, string>();
   /** What `trap` alone still shows in a subshell that inherited nothing of it. */
@@ -166,6 +169,7 @@ export class Environment {
     copy.activeTrap = this.activeTrap;
     copy.getopts = this.getopts;
     copy.isSubshell = true;
+    copy.foregroundJob = this.foregroundJob;
     return copy;
   }
 

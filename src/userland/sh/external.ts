@@ -175,15 +175,19 @@ export async function spawn(
     .filter(([name, action]) => action === "" && signalNumber(name) > 0)
     .map(([name]) => signalNumber(name));
   if (background && !jobControl) ignored.push(SIGINT, SIGQUIT);
-  return shell.system.spawn({
+  const foreground = background ? undefined : env.foregroundJob;
+  const pid = await shell.system.spawn({
     // As it was found: a script meets this name as its $0.
     file: path,
     argv,
     env: childEnvironment(shell, env, path),
     cwd: env.cwd,
     fds,
-    newProcessGroup: jobControl,
+    newProcessGroup: jobControl && (background || !env.isSubshell || foreground !== undefined),
+    foreground: foreground?.group === 0,
     ignoredSignals: ignored,
     resourceLimits: env.resourceLimits,
   });
+  if (pid > 0 && foreground !== undefined) shell.jobControl?.started(foreground, pid);
+  return pid;
 }

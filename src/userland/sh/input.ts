@@ -2,13 +2,15 @@
  * Owns scripts that come line by line from standard input: a command is run as
  * soon as it is complete, so that what it starts may read the lines behind it.
  */
-import { Exit, ShellError, SyntaxFailure } from "./control.js";
+import { Exit, Killed, ShellError, SyntaxFailure } from "./control.js";
 import type { Descriptor } from "./descriptors.js";
 import { goOnAfter, report } from "./diagnostics.js";
 import type { Environment } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
+import type { LineEditor } from "./line-editor.js";
 import { expandPrompt } from "./prompt.js";
 import { Parser } from "./parser.js";
+import { SIGINT } from "./signals.js";
 import { decodeText, encodeText } from "./text.js";
 import { countLines } from "./word-scanner.js";
 
@@ -29,6 +31,7 @@ export class InputScript {
   async run(): Promise<number> {
     const { env } = this;
     for (;;) {
+      this.shell.interrupted = false;
       try {
         if (!(await this.#command())) return env.status;
       } catch (error) {
@@ -37,6 +40,10 @@ export class InputScript {
           if (error instanceof SyntaxFailure) throw error;
           await goOnAfter(env, error);
           continue;
+        }
+        if (error instanceof Killed) {
+          env.status = 128 + error.signal;
+          if (this.shell.interrupted) await env.descriptors.get(2)?.write(encodeText("\n"));
         }
         if (!(error instanceof ShellError || error instanceof RangeError)) continue;
         env.status = await report(env, error);
@@ -73,6 +80,18 @@ export class InputScript {
     }
   }
 
+  /** A line with its newline, undefined at the end. Throws what ^C means: the command is given up. */
+  async #edit(editor: LineEditor, prompt: string, first: boolean): Promise<string | undefined> {
+    const { text, how } = await editor.read(prompt);
+    if (how === "interrupted") throw new Killed(SIGINT);
+    if (how === "ended") {
+      if (first) await this.env.descriptors.get(2)?.write(encodeText("exit\n"));
+      return undefined;
+    }
+    editor.remember(text);
+    return `${text}\n`;
+  }
+
   /** One line, or all up to the end of a here-document. */
   async #readUntil(
     delimiter: string | undefined,
@@ -80,10 +99,22 @@ export class InputScript {
   ): Promise<{ text: string; ended: boolean }> {
     const { env } = this;
     let text = "";
+    let kept = "";
     for (;;) {
       if (this.interactive) {
-        const text = env.variables.value(first ? "PS1" : "PS2") ?? "";
-        const prompt = await expandPrompt(this.shell, env, text);
+        if (first) await this.shell.jobControl?.notify(env);
+        const shown = env.variables.value(first ? "PS1" : "PS2") ?? "";
+        const prompt = await expandPrompt(this.shell, env, shown);
+        const { editor } = this.shell;
+        if (editor !== undefined && this.input.real() === 0) {
+          const line = await this.#edit(editor, prompt, first);
+          if (line === undefined) return { text: "", ended: true };
+          text = line;
+          if (delimiter === undefined || line.replace(/^\t*|\n$/g, "") === delimiter)
+            return { text: kept + text, ended: false };
+          kept += line;
+          continue;
+        }
         await env.descriptors.get(2)?.write(encodeText(prompt));
       }
       const bytes = await this.input.readLine(MAX_LINE_BYTES);

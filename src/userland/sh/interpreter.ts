@@ -15,11 +15,14 @@ import { complain, report } from "./diagnostics.js";
 import type { Environment } from "./environment.js";
 import { expandArithmetic } from "./expansion.js";
 import { CommandHash } from "./external.js";
+import type { JobControl } from "./job-control.js";
+import type { LineEditor } from "./line-editor.js";
 import { limits } from "./limits.js";
 import { runArithmeticFor, runCase, runFor, runSelect, runWhile } from "./loops.js";
 import { runBackground, runPipeline } from "./pipelines.js";
 import { closeTemporaries } from "./process-substitution.js";
 import { RedirectionError, performRedirections } from "./redirections.js";
+import { SIGINT } from "./signals.js";
 import { runSimple } from "./simple-command.js";
 import type { ShellSystem } from "./system.js";
 import { decodeText } from "./text.js";
@@ -38,6 +41,11 @@ const noAliases: ReadonlyMap<string, string> = new Map();
 
 export class Interpreter {
   readonly hash = new CommandHash();
+  /** At a terminal, where somebody types. */
+  jobControl: JobControl | undefined;
+  editor: LineEditor | undefined;
+  /** ^C while the shell itself was busy. */
+  interrupted = false;
   readonly traps: Traps;
   readonly startMs: number;
   #umask: number | undefined;
@@ -57,6 +65,7 @@ export class Interpreter {
 
   async execute(env: Environment, command: Command, tested: boolean): Promise<number> {
     if (env.options.has("noexec") && !this.interactive) return 0;
+    if (this.interrupted) throw new Killed(SIGINT);
     switch (command.kind) {
       case "simple":
         return this.settle(env, await runSimple(this, env, command, tested), tested);

@@ -2,6 +2,7 @@
  * Owns the asynchronous lists of one environment. A subshell starts with none:
  * only a parent can wait for its children.
  */
+import type { ForegroundJob } from "./terminal.js";
 import type { WaitStatus } from "./system.js";
 import { describeSignal } from "./signals.js";
 
@@ -9,6 +10,12 @@ export class Job {
   status: WaitStatus | undefined;
   /** Its end has been told to the script; its number may go to another. */
   waited = false;
+  /** What may bring it back to the foreground. */
+  foreground: ForegroundJob | undefined;
+  /** A stop of which the user has not been told. */
+  tellStop = false;
+  /** The signal that has stopped it, or 0. */
+  stopSignal = 0;
 
   constructor(
     readonly id: number,
@@ -20,7 +27,8 @@ export class Job {
 
   get state(): string {
     const { status } = this;
-    if (status === undefined) return "Running";
+    if (status === undefined)
+      return this.stopSignal === 0 ? "Running" : describeSignal(this.stopSignal);
     if (status.signal !== 0) return describeSignal(status.signal);
     return status.code === 0 ? "Done" : `Done(${status.code})`;
   }

@@ -16,7 +16,10 @@ import type { Invocation } from "./invocation.js";
 import { parseArguments, usage } from "./invocation.js";
 import { expandDoubleQuoted } from "./prompt.js";
 import { restoreState } from "./resume.js";
-import { SIGINT } from "./signals.js";
+import { JobControl } from "./job-control.js";
+import { LineEditor } from "./line-editor.js";
+import { completeWord } from "./word-completion.js";
+import { SIGINT, SIGTERM } from "./signals.js";
 import type { ShellSystem } from "./system.js";
 import { concatBytes, decodeText, encodeText } from "./text.js";
 import { versionBanner } from "./version.js";
@@ -57,9 +60,25 @@ export async function main(
   if (reads) env.options.set("stdin", true);
   if (invocation.command && bash) env.options.set("command", true);
   // An interrupt is for the command in the foreground.
-  if (interactive) system.onSignal(SIGINT, () => {});
+  if (interactive) {
+    system.onSignal(SIGINT, () => {
+      shell.interrupted = true;
+    });
+    // As bash has it: what is asked of a shell in general is not for one that somebody uses.
+    system.onSignal(SIGTERM, "ignore");
+    atTerminal(shell, env);
+  }
   const status = await shell.runToEnd(env, () => runScript(shell, env, invocation, reads));
   return finish(shell, env, status);
+}
+
+/** Job control and line editing, where there is a terminal for them. */
+function atTerminal(shell: Interpreter, env: Environment): void {
+  const control = JobControl.of(shell);
+  if (control === undefined) return;
+  shell.jobControl = control;
+  env.options.set("monitor", true);
+  shell.editor = new LineEditor(shell.system, control.terminal, (line) => completeWord(env, line));
 }
 
 /** Writing process substitutions end before the shell does. */

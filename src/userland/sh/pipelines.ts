@@ -15,6 +15,10 @@ import { expandWords } from "./expansion.js";
 import { StartFailure, findCommand, spawn, startCommand } from "./external.js";
 import type { Interpreter } from "./interpreter.js";
 import { SavedDescriptors, applyRedirections, expandRedirections } from "./redirections.js";
+import type { Job } from "./jobs.js";
+import { SIGSTOP, SIGTTOU } from "./signals.js";
+import type { WaitStatus } from "./system.js";
+import { ForegroundJob } from "./terminal.js";
 import { saveState } from "./resume.js";
 import { encodeText } from "./text.js";
 import { commandText } from "./unparse.js";
@@ -56,17 +60,34 @@ export async function runPipeline(
   } else if (shell.bash && env.activeTrap === undefined) {
     env.commandText = () => commandText(commands.at(-1)!);
   }
+  const control = shell.jobControl;
+  const job = control?.applies(env) === true && !env.isSubshell ? new ForegroundJob() : undefined;
+  if (job !== undefined) for (const member of members) member.env.foregroundJob = job;
   const running = members.map((member) =>
     shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
   );
   if (inside !== undefined) running.push(runInside(shell, env, inside, input!, tested));
-  const statuses = await Promise.all(running);
+  let statuses: number[];
+  if (job === undefined || control === undefined) statuses = await Promise.all(running);
+  else {
+    const ended = Promise.all(running);
+    const text = commands.map(commandText).join(" | ");
+    const result = await control.foreground(env, job, text, ended.then(statusOf));
+    const isStop = result.signal >= SIGSTOP && result.signal <= SIGTTOU;
+    statuses = isStop ? [128 + result.signal] : await ended;
+  }
   env.pipeStatus = statuses;
   if (env.pendingSignals.length > 0) await shell.traps.run(env);
   const last = statuses.at(-1)!;
   const failed = statuses.findLast((status) => status !== 0) ?? 0;
   env.status = env.options.has("pipefail") ? failed : last;
   return env.status;
+}
+
+/** A pipeline's end as that of a process. */
+function statusOf(statuses: readonly number[]): WaitStatus {
+  const status = statuses.at(-1)!;
+  return status > 128 ? { code: 0, signal: status - 128 } : { code: status, signal: 0 };
 }
 
 /** `lastpipe`: the last member of a pipeline changes this environment. */
@@ -118,9 +139,24 @@ export async function startAsynchronous(
     clone.descriptors.closeAll();
   }
   env.backgroundPid = pid;
-  const job = env.jobs.add(pid, text, shell.system.wait(pid));
+  const control = env.options.has("monitor") ? shell.jobControl : undefined;
+  const foreground = new ForegroundJob();
+  foreground.group = pid;
+  const ended = control?.untilEnd(pid, foreground) ?? shell.system.wait(pid);
+  const job = env.jobs.add(pid, text, ended);
+  if (control !== undefined) watchStops(job, foreground);
   if (shell.interactive) await env.descriptors.get(2)?.write(encodeText(`[${job.id}] ${pid}\n`));
   return pid;
+}
+
+/** What stops in the background is told before the next prompt. */
+function watchStops(job: Job, foreground: ForegroundJob): void {
+  job.foreground = foreground;
+  void foreground.nextStop().then((signal) => {
+    job.stopSignal = signal;
+    job.tellStop = true;
+    if (job.status === undefined) watchStops(job, foreground);
+  });
 }
 
 /** A command in a file needs no shell around it, if expanding its words runs nothing. */

@@ -19,6 +19,10 @@ export const SIGQUIT = 3;
 export const SIGPIPE = 13;
 export const SIGTERM = 15;
 export const SIGCONT = 18;
+export const SIGSTOP = 19;
+export const SIGTSTP = 20;
+export const SIGTTIN = 21;
+export const SIGTTOU = 22;
 
 export function signalNumber(name: SignalName): number {
   return signalNames.indexOf(name);
@@ -45,6 +49,10 @@ export function describeSignal(signal: number): string {
     13: "Broken pipe",
     14: "Alarm clock",
     15: "Terminated",
+    19: "Stopped (signal)",
+    20: "Stopped",
+    21: "Stopped (tty input)",
+    22: "Stopped (tty output)",
     7: "Bus error",
     5: "Trace/breakpoint trap",
     10: "User defined signal 1",

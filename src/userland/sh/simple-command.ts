@@ -19,7 +19,9 @@ import { closeTemporaries } from "./process-substitution.js";
 import { RedirectionError, performRedirections } from "./redirections.js";
 import { becomeCommand } from "./replacement.js";
 import type { SavedDescriptors } from "./redirections.js";
-import { SIGINT, SIGPIPE, describeSignal } from "./signals.js";
+import { SIGINT, SIGPIPE, SIGSTOP, SIGTTOU, describeSignal } from "./signals.js";
+import type { WaitStatus } from "./system.js";
+import { ForegroundJob } from "./terminal.js";
 import { encodeText } from "./text.js";
 import { traceSimple } from "./trace.js";
 import { commandText } from "./unparse.js";
@@ -254,6 +256,21 @@ async function functionStatus(
   }
 }
 
+/** Its end, or its stop when it is a job in the foreground: then the signal that stopped it. */
+function waitForCommand(
+  shell: Interpreter,
+  env: Environment,
+  job: ForegroundJob | undefined,
+  pid: number,
+  text: string,
+): Promise<WaitStatus> {
+  const control = shell.jobControl;
+  if (job === undefined || control === undefined) return shell.system.wait(pid);
+  const ended = control.untilEnd(pid, job);
+  // A member's stop is the pipeline's, which waits for it.
+  return env.isSubshell ? ended : control.foreground(env, job, text, ended);
+}
+
 async function runExternal(
   shell: Interpreter,
   env: Environment,
@@ -261,6 +278,12 @@ async function runExternal(
   { last, searchPath, tested }: InvokeOptions,
 ): Promise<number> {
   let pid: number;
+  // A pipeline's members are part of its job; a command alone is one of its own.
+  const control = shell.jobControl?.applies(env) === true ? shell.jobControl : undefined;
+  const own = control !== undefined && env.foregroundJob === undefined;
+  const job = control === undefined ? undefined : (env.foregroundJob ?? new ForegroundJob());
+  const text = argv.join(" ");
+  if (own) env.foregroundJob = job;
   try {
     if (last && env.traps.size === 0 && !shell.hasOutliving) {
       return await becomeCommand(shell, env, argv, { searchPath });
@@ -279,9 +302,12 @@ async function runExternal(
     }
     await shell.complain(env, error.messageFor(shell.bash));
     return error.statusFor(shell.bash);
+  } finally {
+    if (own) env.foregroundJob = undefined;
   }
-  const status = await shell.system.wait(pid);
-  if (status.signal !== 0 && status.signal !== SIGINT && status.signal !== SIGPIPE) {
+  const status = await waitForCommand(shell, env, job, pid, text);
+  const isStop = own && status.signal >= SIGSTOP && status.signal <= SIGTTOU;
+  if (status.signal !== 0 && status.signal !== SIGINT && status.signal !== SIGPIPE && !isStop) {
     const text = `${describeSignal(status.signal)}\n`;
     if (!env.isSubshell) await env.descriptors.get(2)?.write(encodeText(text));
   }

@@ -9,6 +9,8 @@
  * string survives the round trip.
  */
 
+import type { ShellTerminal } from "./terminal.js";
+
 export interface FileStatus {
   readonly dev: number;
   readonly ino: number;
@@ -37,6 +39,8 @@ export interface SpawnRequest {
   readonly fds: ReadonlyMap<number, number>;
   /** True starts a process group of its own. */
   readonly newProcessGroup?: boolean;
+  /** That group has the terminal from its start. */
+  readonly foreground?: boolean;
   /** Ignored in the child from its start; all others are as they were when the shell started. */
   readonly ignoredSignals?: readonly number[];
   /** Limits of the child that differ from this process's, by the numbers of RLIMIT_…. */
@@ -91,6 +95,8 @@ export interface ShellSystem {
   /** Writes all, or returns `-errno`. A vanished reader is `-EPIPE`; no signal is raised. */
   write(fd: number, data: Uint8Array): Promise<number>;
   isatty(fd: number): boolean;
+  /** What job control and line editing need; left out where there are no terminals. */
+  readonly terminal?: ShellTerminal;
 
   stat(path: string): FileStatus | number;
   lstat(path: string): FileStatus | number;

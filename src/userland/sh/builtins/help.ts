@@ -78,8 +78,18 @@ async function caller(call: BuiltinCall): Promise<number> {
   return call.print(`${frame.line} ${outer.name} ${outer.source}\n`);
 }
 
-/** Of a shell that keeps no history there is nothing to tell. */
+/** What was typed at this shell's terminal; of a shell that keeps no history there is nothing to tell. */
 async function history(call: BuiltinCall): Promise<number> {
+  const typed = call.shell.editor?.history;
+  if (typed !== undefined && call.args.every((word) => word === "-c" || /^\d+$/.test(word))) {
+    if (call.args.includes("-c")) typed.length = 0;
+    const shown = call.args.length > 0 ? Number(call.args.at(-1)) || 0 : typed.length;
+    const first = Math.max(0, typed.length - shown);
+    const rows = typed
+      .slice(first)
+      .map((line, at) => `${String(first + at + 1).padStart(5)}  ${line}\n`);
+    return call.print(rows.join(""));
+  }
   const { flags, operands } = call.options("cd:anrwps");
   if (flags.has("p")) return call.print(operands.map((text) => `${text}\n`).join(""));
   if (flags.has("d")) return call.complain(`${flags.get("d")}: history position out of range`);

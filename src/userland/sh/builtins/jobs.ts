@@ -94,7 +94,7 @@ async function jobs(call: BuiltinCall): Promise<number> {
   const all = env.jobs.all();
   const chosen =
     operands.length > 0 ? operands.flatMap((text) => findJob(call, text) ?? []) : [...all];
-  const running = (job: Job): boolean => job.status === undefined;
+  const running = (job: Job): boolean => job.status === undefined && job.stopSignal === 0;
   const shown = chosen.filter((job) => (!flags.has("r") || running(job)) && !flags.has("s"));
   const showText = shell.bash || shell.interactive || env.options.has("monitor");
   // dash shows the youngest first, and what has ended is forgotten as it is shown.
@@ -112,7 +112,7 @@ async function jobs(call: BuiltinCall): Promise<number> {
 }
 
 function bashRow(job: Job, mark: string, pid: string): string {
-  const runs = job.status === undefined ? `${job.text} &` : job.text;
+  const runs = job.status === undefined && job.stopSignal === 0 ? `${job.text} &` : job.text;
   const state = job.state.replace(/^Done\((\d+)\)$/, "Exit $1");
   return `[${job.id}]${mark} ${pid === "" ? " " : pid}${state.padEnd(23)} ${runs}\n`;
 }
@@ -151,6 +151,8 @@ async function foreground(call: BuiltinCall): Promise<number> {
   if (call.shell.bash && !call.env.options.has("monitor")) return call.complain("no job control");
   const job = chosenJob(call);
   await call.print(`${job.text}\n`);
+  const control = call.shell.jobControl;
+  if (control !== undefined) return control.resume(call.env, job);
   call.shell.system.kill(job.pid, SIGCONT);
   const status = await waitFor(call, job);
   call.env.jobs.remove(job);
@@ -160,8 +162,12 @@ async function foreground(call: BuiltinCall): Promise<number> {
 async function background(call: BuiltinCall): Promise<number> {
   if (call.shell.bash && !call.env.options.has("monitor")) return call.complain("no job control");
   const job = chosenJob(call);
-  call.shell.system.kill(job.pid, SIGCONT);
-  return call.print(`[${job.id}] ${job.text}\n`);
+  const control = call.shell.jobControl;
+  job.stopSignal = 0;
+  call.shell.system.kill(control === undefined ? job.pid : -job.pid, SIGCONT);
+  return call.print(
+    `[${job.id}]${control === undefined ? "" : "+"} ${job.text}${control === undefined ? "" : " &"}\n`,
+  );
 }
 
 export const jobBuiltins: Record<string, Builtin> = {
