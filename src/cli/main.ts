@@ -8,9 +8,12 @@ import { readFileSync } from "node:fs";
 import { printable, SecureExecError } from "../sdk/errors.js";
 import { doctor } from "./doctor.js";
 import { runFile } from "./run.js";
+import { shell } from "./shell.js";
 
 const help = `Usage:
   secure-exec run FILE [args...]   run a JavaScript or TypeScript file in a virtual machine
+  secure-exec shell [COMMAND [args...]]
+                                   open a shell, or a command, in a virtual machine at this terminal
   secure-exec doctor               check what this machine offers, and run a self test
   secure-exec --version
   secure-exec --help
@@ -36,6 +39,12 @@ async function main([command, ...rest]: string[]): Promise<number> {
       if (file === undefined) return usageError("run needs a FILE");
       if (file.startsWith("-")) return usageError(`unknown option ${printable(file)}`);
       return runFile(file, args);
+    }
+    case "shell": {
+      const [program, ...args] = rest;
+      if (program?.startsWith("-") === true)
+        return usageError(`unknown option ${printable(program)}`);
+      return shell(program, args);
     }
     case "doctor":
       return rest.length === 0 ? doctor() : usageError("doctor takes no arguments");

@@ -4,6 +4,7 @@
  * allowed. Text that commands work on is a "byte string": one character
  * (U+0000–U+00FF) per byte, so that any input survives and order is byte order.
  */
+import type { TerminalAttributes } from "../abi/termios.js";
 import type * as nodeFs from "node:fs";
 
 export interface SpawnOptions {
@@ -27,6 +28,14 @@ export interface CaptureOptions extends SpawnOptions {
   capture?: boolean;
 }
 
+/** Numbers are results or `-errno`. */
+export interface CommandTerminal {
+  attributes(fd: number): TerminalAttributes | number;
+  setAttributes(fd: number, attributes: TerminalAttributes): number;
+  size(fd: number): { readonly rows: number; readonly columns: number };
+  resize(fd: number, rows: number, columns: number): number;
+}
+
 export interface CommandContext {
   /** `argv[0]` is the command's name. */
   readonly argv: readonly string[];
@@ -46,6 +55,8 @@ export interface CommandContext {
   writeError(text: string): void;
   cwd(): string;
   isTerminal(fd: number): boolean;
+  /** Where there are terminals to set. */
+  readonly terminal?: CommandTerminal;
   /** Starts another program on our descriptors and waits; signals sent to us are passed on. */
   spawn(file: string, args: readonly string[], options?: SpawnOptions): Promise<SpawnEnd>;
   /** The same, blocking. */

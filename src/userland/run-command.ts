@@ -9,6 +9,7 @@ import {
   CommandFailure,
   type CaptureOptions,
   type CommandContext,
+  type CommandTerminal,
   type SpawnEnd,
   type SpawnOptions,
 } from "./command.js";
@@ -92,7 +93,12 @@ export function endOf(
 /** Moves a descriptor's offset, where it has one. */
 type Seek = (fd: number, offset: number) => void;
 
-function processContext(name: string, argv: readonly string[], seek: Seek): CommandContext {
+function processContext(
+  name: string,
+  argv: readonly string[],
+  seek: Seek,
+  terminal: CommandTerminal | undefined,
+): CommandContext {
   const output = new Output((data) => writeAll(1, data));
   let input: Buffer | undefined;
   let terminalOutput: boolean | undefined;
@@ -124,6 +130,7 @@ function processContext(name: string, argv: readonly string[], seek: Seek): Comm
     },
     cwd: () => process.cwd(),
     isTerminal: (fd) => isatty(fd),
+    ...(terminal !== undefined && { terminal }),
     spawn(file, args, options = {}) {
       output.flush();
       return spawnForwarding(file, args, options, stdioOf(options));
@@ -215,6 +222,7 @@ export function runCommand(
   name: string,
   argv: readonly string[],
   seek: Seek = () => undefined,
+  terminal?: CommandTerminal,
 ): Promise<number> {
-  return runInContext(processContext(name, argv, seek), name);
+  return runInContext(processContext(name, argv, seek, terminal), name);
 }

@@ -33,13 +33,27 @@ export class Screen {
       if (line.isWrapped) lines.push(lines.pop() + text);
       else lines.push(text);
     }
-    while (lines.at(-1) === "") lines.pop();
     return lines;
+  }
+
+  /** With empty lines down to the cursor. */
+  get #toCursor() {
+    const { active } = this.#terminal.buffer;
+    const lines = this.#text;
+    const below = active.length - 1 - (active.baseY + active.cursorY);
+    for (let at = 0; at < below && lines.at(-1) === ""; at++) lines.pop();
+    return lines.join("\n");
   }
 
   /** The lines of the screen and what has scrolled off it, once all that came is shown. */
   lines() {
-    return new Promise((resolve) => this.#terminal.write("", () => resolve(this.#text)));
+    return new Promise((resolve) =>
+      this.#terminal.write("", () => {
+        const lines = this.#text;
+        while (lines.at(-1) === "") lines.pop();
+        resolve(lines);
+      }),
+    );
   }
 
   /** Only what is on the screen now. */
@@ -51,6 +65,12 @@ export class Screen {
     );
   }
 
+  /** The first line on the screen. */
+  get visibleTop() {
+    const { active } = this.#terminal.buffer;
+    return active.getLine(active.baseY).translateToString(true);
+  }
+
   get cursor() {
     const { cursorX, cursorY } = this.#terminal.buffer.active;
     return [cursorX, cursorY];
@@ -59,7 +79,7 @@ export class Screen {
   /** Resolves once the screen shows a text, or satisfies a pattern or function. */
   until(wanted) {
     const there = () => {
-      const text = this.#text.join("\n");
+      const text = this.#toCursor;
       if (typeof wanted === "function") return wanted(text, this);
       return typeof wanted === "string" ? text.includes(wanted) : wanted.test(text);
     };
@@ -74,8 +94,8 @@ export class Screen {
       // A wait that nothing ends would not say what it waited for.
       timer = setTimeout(() => {
         this.#waiting.delete(look);
-        reject(new Error(`no ${String(wanted)} on the screen:\n${this.#text.join("\n")}`));
-      }, 30_000);
+        reject(new Error(`no ${String(wanted)} on the screen:\n${this.#toCursor}`));
+      }, 20_000);
       this.#waiting.add(look);
       look();
     });

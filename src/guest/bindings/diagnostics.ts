@@ -60,6 +60,26 @@ export function installDiagnostics(env: EngineTools): void {
     report.writeReport(message, "Exception", null, error);
   });
   shutInspectorPort(env);
+  dropTimeouts(env);
+}
+
+/**
+ * V8 ends an evaluation that takes too long from a worker thread of its platform. A guest has none, and
+ * V8 ends the process where there is none; the REPL's previews ask for it.
+ */
+function dropTimeouts(env: EngineTools): void {
+  const { Connection } = env.internalBinding("inspector");
+  if (typeof Connection?.prototype?.dispatch !== "function") return;
+  const { dispatch } = Connection.prototype;
+  Connection.prototype.dispatch = function (message: string): unknown {
+    let sent = message;
+    if (/"method":"(?:Runtime|Debugger)\.evaluate/.test(message) && message.includes('"timeout"')) {
+      const request = JSON.parse(message);
+      delete request.params.timeout;
+      sent = JSON.stringify(request);
+    }
+    return Reflect.apply(dispatch, this, [sent]);
+  };
 }
 
 function shutInspectorPort(env: EngineTools): void {

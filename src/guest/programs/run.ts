@@ -27,6 +27,10 @@ export async function runProgramCommand(tools: CommandTools, start: StartOptions
           start.image,
           argv,
           (fd, offset) => void tools.channel.call("seek", { fd, offset, whence: SEEK_CUR }),
+          // Most commands never set a terminal.
+          tools.channel.isTerminal(0) || tools.channel.isTerminal(1)
+            ? (require("./shell-system.js") as typeof ShellHost).createShellTerminal(tools.channel)
+            : undefined,
         );
   tools.leaving.leave(code);
 }

@@ -31,7 +31,8 @@ function answer<R extends object, T>(result: R | number, take: (value: R) => T):
   return typeof result === "number" ? result : take(result);
 }
 
-function createShellTerminal(channel: Channel): ShellTerminal {
+/** A terminal as programs of ours set it. */
+export function createShellTerminal(channel: Channel): ShellTerminal {
   const done = (result: object | number): number => (typeof result === "number" ? result : 0);
   return {
     attributes: (fd) => channel.call("terminalGet", { fd }),
@@ -43,6 +44,7 @@ function createShellTerminal(channel: Channel): ShellTerminal {
       const found = channel.call("terminalGet", { fd });
       return typeof found === "number" ? { rows: 0, columns: 0 } : found;
     },
+    resize: (fd, rows, columns) => done(channel.call("terminalResize", { fd, rows, columns })),
     foreground: (fd) =>
       answer(channel.call("terminalGet", { fd }), ({ foreground }) => foreground) as number,
     setForeground: (fd, group) => done(channel.call("terminalForeground", { fd, group })),

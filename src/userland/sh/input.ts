@@ -32,6 +32,7 @@ export class InputScript {
     const { env } = this;
     for (;;) {
       this.shell.interrupted = false;
+      this.shell.early = 0;
       try {
         if (!(await this.#command())) return env.status;
       } catch (error) {

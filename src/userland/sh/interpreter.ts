@@ -46,6 +46,8 @@ export class Interpreter {
   editor: LineEditor | undefined;
   /** ^C while the shell itself was busy. */
   interrupted = false;
+  /** ^Z while a command was being started: SIGTSTP, otherwise 0. */
+  early = 0;
   readonly traps: Traps;
   readonly startMs: number;
   #umask: number | undefined;

@@ -27,7 +27,8 @@ export class JobControl {
     this.terminal = terminal;
     this.#ownGroup = terminal.foreground(terminalFd);
     this.#remember();
-    for (const signal of [SIGTSTP, SIGTTIN, SIGTTOU]) shell.system.onSignal(signal, "ignore");
+    for (const signal of [SIGTTIN, SIGTTOU]) shell.system.onSignal(signal, "ignore");
+    shell.system.onSignal(SIGTSTP, () => (shell.early = SIGTSTP));
   }
 
   /** For an interactive shell at a terminal, in whose foreground it is; otherwise undefined. */
@@ -54,6 +55,12 @@ export class JobControl {
     if (job.group === 0) job.group = pid;
     else if (this.terminal.setProcessGroup(pid, job.group) < 0) return;
     this.terminal.setForeground(terminalFd, job.group);
+    const signal = this.#shell.interrupted ? SIGINT : this.#shell.early;
+    if (signal === 0) return;
+    // The key came while the command was being started, and meant it.
+    this.#shell.interrupted = false;
+    this.#shell.early = 0;
+    this.#shell.system.kill(-job.group, signal);
   }
 
   /** The end of a process; its stops are told to `job`. */
@@ -117,6 +124,15 @@ export class JobControl {
     if (result.signal === SIGINT) await this.#print(env, "\n");
     env.jobs.remove(job);
     return exitStatus(result);
+  }
+
+  /** Has the stops of a job in the background told before the next prompt. */
+  watch(job: Job): void {
+    void job.foreground?.nextStop().then((signal) => {
+      job.stopSignal = signal;
+      job.tellStop = true;
+      if (job.status === undefined) this.watch(job);
+    });
   }
 
   /** What has ended or stopped in the background since the last prompt. */

@@ -96,7 +96,9 @@ export class LineEditor {
 
   async #edit(): Promise<EditedLine> {
     for (;;) {
-      const key = await this.#key();
+      let key = await this.#key();
+      // What ends a search is done then.
+      if (key === "\x12") key = await this.#search();
       if (key === undefined) return { text: "", how: "ended" };
       if (key === "\n" || key === "\r") {
         this.#cursor = this.#line.length;
@@ -112,8 +114,7 @@ export class LineEditor {
       if (key === "\t") await this.#tab();
       else {
         this.#tabs = 0;
-        if (key === "\x12") await this.#search();
-        else if (key === "\x0c") {
+        if (key === "\x0c") {
           await this.#write("\x1b[H\x1b[2J");
           this.#row = 0;
         } else this.#act(key);
@@ -263,8 +264,8 @@ export class LineEditor {
     this.#cursor = this.#line.length;
   }
 
-  /** ^R: the youngest line that holds what is typed; again for older ones. */
-  async #search(): Promise<void> {
+  /** ^R: the youngest line that holds what is typed; again for older ones. Answers the key that ended it. */
+  async #search(): Promise<string | undefined> {
     let wanted = "";
     let at = this.history.length;
     const prompt = this.#prompt;
@@ -290,9 +291,9 @@ export class LineEditor {
       } else {
         this.#prompt = prompt;
         this.#place = at;
-        if (key === "\x07" || key === "\x03") this.#line = [];
+        if (key === "\x07") this.#line = [];
         this.#cursor = Math.min(this.#cursor, this.#line.length);
-        return;
+        return key;
       }
     }
   }

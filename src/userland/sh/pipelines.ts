@@ -15,7 +15,6 @@ import { expandWords } from "./expansion.js";
 import { StartFailure, findCommand, spawn, startCommand } from "./external.js";
 import type { Interpreter } from "./interpreter.js";
 import { SavedDescriptors, applyRedirections, expandRedirections } from "./redirections.js";
-import type { Job } from "./jobs.js";
 import { SIGSTOP, SIGTTOU } from "./signals.js";
 import type { WaitStatus } from "./system.js";
 import { ForegroundJob } from "./terminal.js";
@@ -144,19 +143,10 @@ export async function startAsynchronous(
   foreground.group = pid;
   const ended = control?.untilEnd(pid, foreground) ?? shell.system.wait(pid);
   const job = env.jobs.add(pid, text, ended);
-  if (control !== undefined) watchStops(job, foreground);
+  job.foreground = foreground;
+  control?.watch(job);
   if (shell.interactive) await env.descriptors.get(2)?.write(encodeText(`[${job.id}] ${pid}\n`));
   return pid;
-}
-
-/** What stops in the background is told before the next prompt. */
-function watchStops(job: Job, foreground: ForegroundJob): void {
-  job.foreground = foreground;
-  void foreground.nextStop().then((signal) => {
-    job.stopSignal = signal;
-    job.tellStop = true;
-    if (job.status === undefined) watchStops(job, foreground);
-  });
 }
 
 /** A command in a file needs no shell around it, if expanding its words runs nothing. */

@@ -16,6 +16,7 @@ export interface ShellTerminal {
   attributes(fd: number): TerminalAttributes | number;
   setAttributes(fd: number, attributes: TerminalAttributes): number;
   size(fd: number): { readonly rows: number; readonly columns: number };
+  resize(fd: number, rows: number, columns: number): number;
   foreground(fd: number): number;
   setForeground(fd: number, group: number): number;
   setProcessGroup(pid: number, group: number): number;

@@ -164,6 +164,7 @@ async function background(call: BuiltinCall): Promise<number> {
   const job = chosenJob(call);
   const control = call.shell.jobControl;
   job.stopSignal = 0;
+  control?.watch(job);
   call.shell.system.kill(control === undefined ? job.pid : -job.pid, SIGCONT);
   return call.print(
     `[${job.id}]${control === undefined ? "" : "+"} ${job.text}${control === undefined ? "" : " &"}\n`,
