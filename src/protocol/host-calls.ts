@@ -77,6 +77,19 @@ export const hostCalls = {
   createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
   ...hostFileCalls,
   disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
+  /**
+   * The archive of a machine's files as they are now, in parts: `snapshot` is 0 for the first one, and
+   * then what the part before answered. `manifest` is the text that the archive begins with.
+   */
+  snapshot: {
+    nr: 50,
+    args: { vm: "u32", snapshot: "u32", manifest: "string" },
+    result: { data: "bytes", more: "bool", snapshot: "u32" },
+  },
+  /** Ends a snapshot before its last part. */
+  abandonSnapshot: { nr: 51, args: { vm: "u32", snapshot: "u32" }, result: {} },
+  /** One part of the archive that a machine was made for with `restores`. */
+  restore: { nr: 52, args: { vm: "u32", data: "bytes", more: "bool" }, result: {} },
   /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
   spawn: {
     nr: 6,
@@ -180,6 +193,8 @@ export interface HostFailure {
 export interface VmOptions {
   /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
   source?: number;
+  /** It has no files at first: an archive of them follows, and nothing runs before its last part. */
+  restores?: boolean;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */

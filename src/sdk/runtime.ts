@@ -6,6 +6,7 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
+import type { Readable } from "node:stream";
 import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
 import type { End, Usage } from "../protocol/usage.js";
@@ -39,6 +40,7 @@ import {
   guestPathOf,
   parseCommandOptions,
   parseCreateOptions,
+  withManifest,
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
@@ -54,6 +56,7 @@ import type {
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
+import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
@@ -145,10 +148,40 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const created: unknown = new Created(parseCreateOptions(options));
+    const created: unknown = await NodeRuntime.#created(options);
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
     return runtime;
+  }
+
+  static async #created(options: NodeRuntimeCreateOptions | undefined): Promise<Created> {
+    const given = parseCreateOptions(options);
+    if (given.snapshot === undefined) return new Created(given);
+    const { manifest, pieces, close } = await openSnapshot(given.snapshot);
+    let complete: CreateOptions;
+    try {
+      complete = { ...withManifest(options!, manifest), snapshot: undefined };
+    } catch (error) {
+      await close();
+      const why = `its settings do not fit: ${error instanceof Error ? error.message : String(error)}`;
+      throw failure("SNAPSHOT_INVALID", { why }, { cause: error });
+    }
+    return new Created(complete, undefined, (all, sink) =>
+      Machine.open(all, sink, pieces).finally(close),
+    );
+  }
+
+  /**
+   * The files of this runtime as they are when the stream is first read, with environment, limits and those
+   * permissions that are data, as a tar archive that `create({ snapshot })` takes on any machine. Sockets,
+   * mounts and processes are not in it. The stream fails with FILE where a path is too long for an archive.
+   */
+  async snapshot(): Promise<Readable> {
+    return this.#with(({ connection, vm }) =>
+      readSnapshot(connection, vm, manifestOf(this.#given), (error) =>
+        error instanceof KernelRefusal ? error.toPublic() : error,
+      ),
+    );
   }
 
   /**

@@ -24,6 +24,7 @@ import { HostFetchError, hostFetch } from "../net/host-http.js";
 import type { CallHandlers, Emit, EventHandlers } from "./door.js";
 import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
+import { createHostSnapshots } from "./snapshots.js";
 import { HostProgram, StartFailure } from "./program.js";
 
 export class HostHandlers {
@@ -36,6 +37,7 @@ export class HostHandlers {
   /** Ways to give up requests of the host, by the SDK's number. */
   readonly #fetches = new Map<number, () => void>();
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
+  readonly #snapshots = createHostSnapshots((handle) => this.#vmOf(handle));
 
   constructor(pool: GuestPool, services: VmServices, emit: Emit) {
     this.#pool = pool;
@@ -52,6 +54,7 @@ export class HostHandlers {
       return {};
     },
     ...this.#files.handlers,
+    ...this.#snapshots.handlers,
     spawn: ({ vm, process, options, source }) =>
       this.#spawn(vm, process, JSON.parse(options) as ProcessOptions, source),
     registerTools: ({ vm, tools }) => {
@@ -101,6 +104,7 @@ export class HostHandlers {
       listenerRemoved: (id) => this.#emit("listenerRemoved", { vm: handle, id }),
     });
     vm.onDispose(() => this.#files.release(vm));
+    vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
     return {};
   }

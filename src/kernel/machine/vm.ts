@@ -26,6 +26,8 @@ import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
+import { ArchiveError } from "../../protocol/tar.js";
+import { Restore } from "./restore.js";
 import type { Process } from "../process/process.js";
 import { ProcessTable } from "../process/table.js";
 import { installToolCommands } from "../tools/commands.js";
@@ -77,6 +79,8 @@ export class Vm {
   disposed = false;
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
+  /** While its files are coming. */
+  #restore: Restore | undefined;
 
   readonly #handle: number;
   readonly #services: VmServices;
@@ -96,8 +100,7 @@ export class Vm {
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
-    this.fs = source === undefined ? this.#newFiles() : source.fs.clone(this.account);
-    if (options.tools.length > 0) this.registerTools(options.tools);
+    this.fs = source === undefined ? this.#newFiles(options) : source.fs.clone(this.account);
     this.network = new Network(
       this.fs,
       identity.hostname,
@@ -106,8 +109,9 @@ export class Vm {
       this.transit,
     );
     this.network.policy = this.policy.network;
-    this.fs.mountProc(this.#machineView());
-    for (const mount of source === undefined ? options.mounts : source.#mounts) this.#mount(mount);
+    const mounts = source === undefined ? options.mounts : source.#mounts;
+    if (options.restores !== true) this.#furnish(options.tools, mounts);
+    else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
     if (options.warnsOfLimits)
@@ -120,12 +124,29 @@ export class Vm {
       );
   }
 
-  #newFiles(): FileSystem {
+  #newFiles({ restores = false }: VmOptions): FileSystem {
     const { fileSystemBytes: bytes, inodes } = this.limits;
     const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    if (restores) return fs;
     bootLayout(fs, identity);
     installPrograms(fs);
     return fs;
+  }
+
+  /** What a machine has beside its own files. */
+  #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+    if (tools.length > 0) this.registerTools(tools);
+    this.fs.mountProc(this.#machineView());
+    for (const mount of mounts) this.#mount(mount);
+  }
+
+  /** One part of the archive of its files. Throws `ArchiveError`, or `VmOptionError` at its end. */
+  restore(data: Buffer, more: boolean): void {
+    if (this.#restore === undefined) throw new ArchiveError("the machine has its files already");
+    this.#restore.push(data);
+    if (more) return;
+    this.#restore.finish();
+    this.#restore = undefined;
   }
 
   #machineView(): MachineView {
