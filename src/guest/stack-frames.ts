@@ -7,7 +7,7 @@
  */
 
 /** Names under which the guest-side modules are compiled; launcher/zygote/loader.ts. */
-export const ownScripts = "node:internal/secure-exec/";
+const ownScripts = "node:internal/secure-exec/";
 
 const { apply } = Reflect;
 

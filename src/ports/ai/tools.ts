@@ -53,6 +53,7 @@ export interface CodeToolOptions extends CodeModeOptions {
   /** Milliseconds for one run. Default 30 000. */
   timeoutMs?: number;
   /** Functions that the code may call by name, with one argument; tools of the AI SDK fit. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- a tool of the package names its input's type
   tools?: Record<string, { description?: string; execute?: (input: any, options: any) => unknown }>;
 }
 
