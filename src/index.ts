@@ -7,8 +7,13 @@ export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeLimitWarning,
+  NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
   NodeRuntimeSpawnOptions,
+  NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
 export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
@@ -48,7 +53,7 @@ export type {
   IsolationOptions,
   NodeRuntimeIsolationLayer,
 } from "./sdk/isolation.js";
-export type { NodeRuntimeLimits } from "./sdk/limits.js";
+export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolContext,
@@ -58,6 +63,7 @@ export type {
 } from "./sdk/tools.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
+export type { NodeRuntimeShell } from "./sdk/shell.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {
   NodeRuntimeResidentResult,

@@ -102,9 +102,13 @@ export function runProgram(
   }
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const url = programUrl(tools, options.path);
-  return runEntryPointWithESMLoader((loader: any) => {
+  // Taken before the program can change it. It reads `process.exitCode` and emits `exit`.
+  const exit = process.exit.bind(process);
+  return runEntryPointWithESMLoader(async (loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
-    return loader.eval(text, url, true);
+    const evaluated = await loader.eval(text, url, true);
+    if (options.endWhenSettled === true) exit();
+    return evaluated;
   });
 }
 

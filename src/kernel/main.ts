@@ -5,6 +5,7 @@
  * host is killed. Everything below it dies with it the same way.
  */
 import { Socket } from "node:net";
+import type { LimitWarning } from "../protocol/host-calls.js";
 import { pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
@@ -22,9 +23,11 @@ const requests = new HostRequests({
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
 });
+const warn = (vm: number, warning: LimitWarning): void =>
+  emit("limitWarning", { vm, warning: JSON.stringify(warning) });
 const host = new HostHandlers(
   pool,
-  { requests, turns: new Turns(), guests: pool, answer, answered },
+  { requests, turns: new Turns(), guests: pool, answer, answered, warn },
   emit,
 );
 

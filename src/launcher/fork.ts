@@ -15,7 +15,7 @@ import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
-import { Silence } from "../protocol/silence.js";
+import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
@@ -24,7 +24,7 @@ import { ControlKind, controlMessageBytes } from "./zygote/control.js";
 /** USER_HZ, which is 100 on x64 and arm64. */
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
-export const zygoteFlags: readonly string[] = Object.freeze([
+const zygoteFlags: readonly string[] = Object.freeze([
   "--expose-internals",
   "--single-threaded",
   "--minor-ms",
@@ -114,6 +114,11 @@ export class Guest {
 
   limitCpu(seconds: number): void {
     if (!this.#ending) this.#zygote.limitCpu(this.pid, seconds);
+  }
+
+  /** Stops its OS process, or lets it go on. */
+  stop(stopped: boolean): void {
+    if (!this.#ending) this.#zygote.stop(this.pid, stopped);
   }
 
   /** Runs `lost` when the guest ends before it was handed out. */
@@ -262,6 +267,8 @@ export interface ZygoteOptions {
   programsPath: string;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
+  /** A guest ends, or is ended; not told of one that is reaped before anybody noticed. */
+  ending: (guest: Guest) => void;
   /** A guest is gone for good. */
   reaped: () => void;
   /** Its heap has changed: `measure`, called while it has no guests, makes later forks cheaper. */
@@ -286,6 +293,7 @@ export class Zygote {
   readonly #dying = new Set<number>();
   readonly #silence: Silence;
   readonly #lost: (reason: string) => void;
+  readonly #ending: (guest: Guest) => void;
   readonly #reaped: () => void;
   readonly #stale: () => void;
   #measured: (() => void) | undefined;
@@ -301,12 +309,14 @@ export class Zygote {
 
   constructor(options: ZygoteOptions) {
     this.#lost = options.lost;
+    this.#ending = options.ending;
     this.#reaped = options.reaped;
     this.#stale = options.stale;
     this.#silence = new Silence({
       limitMs: zygoteSilenceMs,
       ask: () => this.#tell(ControlKind.ask, 0),
       broken: () => this.kill(),
+      waitedMs: () => processorWaitMs(this.pid),
     });
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
     this.#controlFd = mine;
@@ -392,6 +402,7 @@ export class Zygote {
   }
 
   end(guest: Guest): void {
+    this.#ending(guest);
     if (this.#gone) return guest.reaped(-1);
     this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);
@@ -412,6 +423,10 @@ export class Zygote {
 
   limitCpu(pid: number, seconds: number): void {
     this.#tell(ControlKind.limitCpu, pid, seconds);
+  }
+
+  stop(pid: number, stopped: boolean): void {
+    this.#tell(ControlKind.stop, pid, stopped ? 1 : 0);
   }
 
   #tell(kind: number, a: number, b = 0): void {

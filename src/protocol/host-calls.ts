@@ -4,7 +4,7 @@
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
 import type { IsolationReport } from "./isolation.js";
-import type { VmLimits } from "./limits.js";
+import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
@@ -107,6 +107,8 @@ export const hostEvents = {
   kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
+  /** The size of the terminal of `process` is another. */
+  resize: { nr: 21, args: { vm: "u32", process: "u32", rows: "u32", columns: "u32" } },
   /** Gives up a `fetch` of this number. */
   cancelFetch: { nr: 20, args: { vm: "u32", fetch: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
@@ -153,6 +155,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** `warning` is JSON of `LimitWarning`. */
+  limitWarning: { nr: 5, args: { vm: "u32", warning: "string" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
   judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
   /** Asks for a tool's handler; `input` is JSON text that a guest wrote. */
@@ -176,6 +180,8 @@ export interface HostFailure {
 }
 
 export interface VmOptions {
+  /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
+  source?: number;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
@@ -187,6 +193,19 @@ export interface VmOptions {
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   limits: VmLimits;
+  /** Whether the host wants to hear of limits that are nearly reached. */
+  warnsOfLimits: boolean;
+}
+
+/** Something came to 80 % of a limit. */
+export interface LimitWarning {
+  limit: VmLimitName;
+  /** What is used, and what the limit is. */
+  observed: number;
+  capacity: number;
+  fillPercent: number;
+  /** The process in the VM, where the limit is one of a process or a run. */
+  pid?: number;
 }
 
 export interface VmMount {
@@ -201,6 +220,11 @@ export interface VmMount {
   executable?: boolean;
 }
 
+export interface TerminalSize {
+  rows: number;
+  columns: number;
+}
+
 export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
   mode: "program" | "resident" | "exec";
@@ -213,8 +237,12 @@ export interface ProcessOptions {
   cwd: string;
   /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
   stdin: boolean;
-  /** Processor time of the process, and of each process below it; 0 means no limit. */
-  cpuTimeMs: number;
+  /** Its stdin, stdout and stderr are one terminal of this size; output is all on stream 1. */
+  terminal?: TerminalSize;
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
+  /** Lower limits than the VM's, for it and all that it starts together. */
+  limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
   stdoutLimitBytes: number;
   stderrLimitBytes: number;

@@ -56,6 +56,11 @@ export const errorTable = {
     when: "An argument or option is unknown, of the wrong type or out of range. Nothing was run.",
     remedy: "Correct the option that the message names (details.option).",
   },
+  LIMIT_RAISED: {
+    message: "limits.{limit} of a run cannot be {asked}: the machine's is {most}",
+    when: "A run or a resident runner is given a limit that is above the machine's. Nothing was run.",
+    remedy: "Give a lower one, or raise the machine's in NodeRuntime.create.",
+  },
   NOT_IMPLEMENTED: {
     message: "{option} is not implemented in this version",
     when: "An option of the documented API is given that this version cannot honour. It is never ignored.",

@@ -15,12 +15,13 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
-import type { VmMount } from "../protocol/host-calls.js";
+import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
-import { parseLimits } from "./limits.js";
-import type { NodeRuntimeLimits } from "./limits.js";
-import type { VmLimits } from "../protocol/limits.js";
+import { parseLimits, parseRunLimits } from "./limits.js";
+import type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./limits.js";
+import { completeVmLimits } from "../protocol/limits.js";
+import type { RunLimits, VmLimits } from "../protocol/limits.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
@@ -28,7 +29,12 @@ import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
 
-export const defaultCwd = "/home/user";
+/** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
+export type NodeRuntimeLimitWarning = LimitWarning;
+
+type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
+
+const defaultCwd = "/home/user";
 
 /** A stage of `NodeRuntime.create`, in milliseconds. */
 export interface NodeRuntimeBootTiming {
@@ -75,6 +81,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
+  /** Called when something comes to 80 % of its limit; see docs/limits.md. */
+  onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -96,18 +104,62 @@ export interface NodeRuntimeExecOptions {
   /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
   onStdout?: OutputHook;
   onStderr?: OutputHook;
+  /** Lower limits than the machine's, for the program and all it starts; see docs/limits.md. */
+  limits?: NodeRuntimeRunLimits;
   /** `process.argv` from index 2 on. */
   args?: string[];
   /** Default: "ts" when `name` ends in .ts or .mts, otherwise "js". */
   language?: "js" | "ts";
   /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
+   * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
+   */
+  endWhenSettled?: boolean;
 }
 
-export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
+/** The size of a terminal in characters, each from 1 to 65 535. */
+export interface NodeRuntimeTerminalSize {
+  /** Default 80. */
+  cols?: number;
+  /** Default 24. */
+  rows?: number;
+}
+
+interface TerminalOption {
+  /**
+   * The program's stdin, stdout and stderr are one terminal of this size, `true` for 80 by 24. All
+   * output comes to `onStdout`, `writeStdin` types, and `closeStdin` types ^D.
+   */
+  pty?: boolean | NodeRuntimeTerminalSize;
+}
+
+export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions & TerminalOption;
+export type NodeRuntimeSpawnCommandOptions = NodeRuntimeCommandOptions & TerminalOption;
+
+/** Options of a shell, or another command, in a terminal. */
+export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
+  /** Merged over the runtime's environment; TERM is xterm-256color by default. */
+  env?: Record<string, string>;
+  /** Working directory; relative to the runtime's if not absolute. */
+  cwd?: string;
+  /** What runs in the terminal. Default `bash`. */
+  command?: string;
+  /** Its arguments. */
+  args?: string[];
+  /** Aborting ends it. */
+  signal?: AbortSignal;
+}
+
+/** Options that say what a program is. */
+const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
 
 /** Options of one command. */
-export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  (typeof programOnlyNames)[number]
+>;
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
@@ -124,6 +176,7 @@ const createNames = [
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "onLimitWarning",
   "ca",
   "isolation",
   "jsRuntime",
@@ -131,6 +184,7 @@ const createNames = [
 ];
 const plannedNames = ["wasmCommandDirs", "user"];
 const runNames = [
+  "pty",
   "env",
   "cwd",
   "stdin",
@@ -138,10 +192,11 @@ const runNames = [
   "signal",
   "onStdout",
   "onStderr",
-  "args",
-  "language",
-  "name",
+  "limits",
+  ...programOnlyNames,
 ];
+/** struct winsize has 16 bits for each. */
+const mostCells = 0xffff;
 const permissionTimeoutMs = 10_000;
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 /** The longest delay a timer of Node takes; about 24.8 days. */
@@ -268,6 +323,7 @@ export interface CreateOptions {
   permissionTimeoutMs: number;
   tools: ParsedTools;
   limits: VmLimits;
+  onLimitWarning?: LimitHook;
   jsRuntime: JsRuntime;
 }
 
@@ -340,6 +396,9 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    ...(given.onLimitWarning !== undefined && {
+      onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
+    }),
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
   };
@@ -353,6 +412,7 @@ export interface RunOptions {
   timeoutMs: number | undefined;
   /** 0 for none. */
   cpuTimeMs: number;
+  limits?: RunLimits;
   signal: AbortSignal | undefined;
   onStdout: OutputHook | undefined;
   onStderr: OutputHook | undefined;
@@ -362,6 +422,8 @@ export interface RunOptions {
   language: "js" | "ts";
   /** Empty for a fresh one. */
   name: string;
+  terminal?: TerminalSize;
+  endWhenSettled: boolean;
 }
 
 function nameOf(value: unknown): string {
@@ -385,25 +447,71 @@ function languageOf(value: unknown, name: string): "js" | "ts" {
   throw invalidOption("language", 'must be "js" or "ts"');
 }
 
-/** `cwd` is the VM's, which a relative one is relative to. */
-export function parseRunOptions(value: unknown, cwd: string): RunOptions {
+function cellsOf(option: string, value: unknown, initial: number): number {
+  if (value === undefined) return initial;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= mostCells)
+    return value;
+  throw invalidOption(option, `must be an integer from 1 to ${mostCells}`);
+}
+
+/** `columns` and `rows` of what may leave them out. `prefix` names the option in messages. */
+export function terminalSizeOf(
+  { cols, rows }: { readonly cols?: unknown; readonly rows?: unknown },
+  prefix = "",
+): TerminalSize {
+  return { rows: cellsOf(`${prefix}rows`, rows, 24), columns: cellsOf(`${prefix}cols`, cols, 80) };
+}
+
+function terminalOf(value: unknown): { terminal?: TerminalSize } {
+  if (value === undefined || value === false) return {};
+  if (value === true) return { terminal: terminalSizeOf({}) };
+  if (!isRecord(value))
+    throw invalidOption("pty", "must be a boolean or an object of cols and rows");
+  const unknown = Object.keys(value).filter((name) => name !== "cols" && name !== "rows");
+  if (unknown.length > 0) throw invalidOption(`pty.${unknown[0]!}`, "is not a known option");
+  return { terminal: terminalSizeOf(value, "pty.") };
+}
+
+/** What `openShell` is given, as a command in a terminal. */
+export function parseShellOptions(value: unknown, cwd: string): RunOptions {
+  const given = bagOf(value, ["cols", "rows", "env", "cwd", "command", "args", "signal"]);
+  const { args = [], command = "bash", env, signal } = given;
+  return {
+    ...parseCommandOptions({ env, signal, cwd: given.cwd }, cwd),
+    ...commandOf(command, args),
+    terminal: terminalSizeOf(given),
+  };
+}
+
+/** `cwd` is the VM's, which a relative one is relative to; `limits` are the VM's, too. */
+export function parseRunOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   const given = bagOf(value, runNames);
   const { args = [] } = given;
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  const { endWhenSettled = false } = given;
+  if (typeof endWhenSettled !== "boolean")
+    throw invalidOption("endWhenSettled", "must be a boolean");
   return {
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
     timeoutMs: timeoutOf(given.timeout),
     cpuTimeMs: 0,
+    ...(given.limits !== undefined && { limits: parseRunLimits(given.limits, limits) }),
     signal: signalOf(given.signal),
     onStdout: functionOf("onStdout", given.onStdout),
     onStderr: functionOf("onStderr", given.onStderr),
     args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
     language: languageOf(given.language, name),
     name,
+    ...terminalOf(given.pty),
+    endWhenSettled,
   };
 }
 
@@ -417,19 +525,29 @@ export function commandOf(name: unknown, args: unknown): { name: string; args: s
 }
 
 /** Options of a command: those of a program that do not say what the program is. */
-export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+export function parseCommandOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   return parseRunOptions(
     bagOf(
       value,
-      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+      runNames.filter((name) => !programOnlyNames.some((only) => only === name)),
     ),
     cwd,
+    limits,
   );
 }
 
-/** Options of a resident runner: none exist yet. */
-export function parseResidentOptions(value: unknown): void {
-  bagOf(value, []);
+/** Options of a resident runner. */
+export interface NodeRuntimeResidentOptions {
+  /** Lower limits than the machine's, for the runner's process and all it starts. */
+  limits?: NodeRuntimeRunLimits;
+}
+
+export function parseResidentOptions(value: unknown, limits: VmLimits): RunLimits {
+  return parseRunLimits(bagOf(value, ["limits"]).limits, limits);
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

@@ -7,13 +7,14 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { RunLimits } from "../protocol/limits.js";
 import type { End, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
-import { failure, printable } from "./errors.js";
+import { failure, invalidOption, printable } from "./errors.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
@@ -24,6 +25,7 @@ import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fet
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
+import type { MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
@@ -40,6 +42,7 @@ import {
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
+  parseShellOptions,
   sourceOf,
 } from "./options.js";
 import type {
@@ -47,11 +50,15 @@ import type {
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
+  NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
@@ -94,15 +101,21 @@ interface Finished {
   outcome: GuestOutcome;
 }
 
-/** What the constructor is given by `NodeRuntime.create`. */
+/** What the constructor is given by `NodeRuntime.create` and by `clone`. */
 class Created {
-  constructor(readonly options: CreateOptions) {}
+  constructor(
+    readonly options: CreateOptions,
+    readonly driver?: DriverRun,
+    /** Makes the machine, if not as the options say. */
+    readonly open: (options: CreateOptions, sink: MachineSink) => Promise<Machine> = Machine.open,
+  ) {}
 }
 
 export class NodeRuntime {
   readonly #given: CreateOptions;
   /** Of a runtime of the older generation. */
   readonly #driver: DriverRun | undefined;
+  readonly #openMachine: Created["open"];
   #machine: Machine | undefined;
   #opening: Promise<Machine> | undefined;
   readonly #processes = new Set<GuestProcess>();
@@ -120,8 +133,15 @@ export class NodeRuntime {
    */
   constructor(options: NodeRuntimeDriverOptions);
   constructor(options: NodeRuntimeDriverOptions | Created) {
-    this.#driver = options instanceof Created ? undefined : new DriverRun(options);
-    this.#given = options instanceof Created ? options.options : this.#driver!.create;
+    if (options instanceof Created) {
+      this.#driver = options.driver;
+      this.#given = options.options;
+      this.#openMachine = options.open;
+    } else {
+      this.#driver = new DriverRun(options);
+      this.#given = this.#driver.create;
+      this.#openMachine = Machine.open;
+    }
   }
 
   /**
@@ -130,6 +150,21 @@ export class NodeRuntime {
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
     const created: unknown = new Created(parseCreateOptions(options));
+    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    await runtime.#with(() => {});
+    return runtime;
+  }
+
+  /**
+   * A second runtime on the same kernel with this one's files as they are, its mounts, environment,
+   * permissions, limits and tools, and none of its processes. What is written in one is not seen in
+   * the other, and neither needs the other any more. Costs the same for any number of files.
+   */
+  async clone(): Promise<NodeRuntime> {
+    const machine = await this.#with((own) => own);
+    const created: unknown = new Created(this.#given, this.#driver, (given, sink) =>
+      machine.clone(given, sink),
+    );
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
     return runtime;
@@ -156,9 +191,12 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await Machine.open(this.#given, {
+      this.#machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
+        limitWarning: (warning) =>
+          // What it throws is the host's own, and not for the connection.
+          queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
       return this.#machine;
@@ -214,21 +252,44 @@ export class NodeRuntime {
   async spawnCommand(
     command: string,
     args: string[] = [],
-    options?: NodeRuntimeCommandOptions,
+    options?: NodeRuntimeSpawnCommandOptions,
   ): Promise<NodeRuntimeProcess> {
     return this.#spawn(() => this.#commandOf(command, args, options));
+  }
+
+  /**
+   * Opens a terminal with a shell in it, and resolves once that runs. Rejects with INVALID_OPTION,
+   * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
+   */
+  async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
+    const output = new ShellOutput();
+    const given = {
+      ...parseShellOptions(options, this.#cwd),
+      onStdout: (chunk: Uint8Array) => output.push(chunk),
+    };
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      const guest = this.#start(machine, { mode: "exec" }, given, { capture: false, stdin: true });
+      const stopListening = listenOnce(given.signal, () => guest.terminate());
+      guest.onGone(() => {
+        stopListening();
+        output.end();
+      });
+      await guest.started;
+      return new NodeRuntimeShell(guest, output);
+    });
   }
 
   #programOf(code: unknown, options: unknown): [Start, RunOptions] {
     const given =
       this.#driver === undefined
-        ? parseRunOptions(options, this.#cwd)
-        : this.#driver.runOptions(options, this.#cwd);
+        ? parseRunOptions(options, this.#cwd, this.#given.limits)
+        : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "program", source: sourceOf(code) }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
-    const given = parseCommandOptions(options, this.#cwd);
+    const given = parseCommandOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "exec" }, { ...given, ...commandOf(command, args) }];
   }
 
@@ -245,12 +306,17 @@ export class NodeRuntime {
   }
 
   /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
-  async createResidentRunner(options?: Record<string, never>): Promise<NodeRuntimeResidentRunner> {
-    parseResidentOptions(options);
-    return this.#with((machine) => this.#startResident(machine));
+  async createResidentRunner(
+    options?: NodeRuntimeResidentOptions,
+  ): Promise<NodeRuntimeResidentRunner> {
+    const limits = parseResidentOptions(options, this.#given.limits);
+    return this.#with((machine) => this.#startResident(machine, limits));
   }
 
-  async #startResident({ connection, vm }: Machine): Promise<NodeRuntimeResidentRunner> {
+  async #startResident(
+    { connection, vm }: Machine,
+    limits: RunLimits,
+  ): Promise<NodeRuntimeResidentRunner> {
     let done: (sequence: number, exitCode: number) => void = () => {};
     const guest = this.#track(
       new GuestProcess({
@@ -258,7 +324,7 @@ export class NodeRuntime {
         vm,
         source: "",
         capture: true,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: limits.outputBytes ?? this.#given.limits.outputBytes,
         options: {
           mode: "resident",
           language: "js",
@@ -267,7 +333,10 @@ export class NodeRuntime {
           env: {},
           cwd: "",
           stdin: false,
-          cpuTimeMs: this.#driver?.cpuTimeMs ?? 0,
+          limits: {
+            ...(this.#driver !== undefined && { cpuTimeMs: this.#driver.cpuTimeMs }),
+            ...limits,
+          },
           // The cap is per snippet, and kept on this side.
           stdoutLimitBytes: 0,
           stderrLimitBytes: 0,
@@ -517,10 +586,14 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
+      given;
+    const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
+    const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
+    const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
-      hook !== undefined ? 0 : how.capture ? Math.max(1, this.#given.limits.outputBytes) : 1;
+      hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
       language,
@@ -529,7 +602,9 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
-      cpuTimeMs: given.cpuTimeMs,
+      ...(terminal !== undefined && { terminal }),
+      endWhenSettled,
+      limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
     };
@@ -541,7 +616,7 @@ export class NodeRuntime {
         options,
         source: start.mode === "program" ? start.source : "",
         capture,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
       }),
@@ -556,6 +631,8 @@ export class NodeRuntime {
 
   async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
     const [start, given] = parse();
+    if (given.terminal !== undefined)
+      throw invalidOption("pty", "is an option of spawn and spawnCommand");
     return this.#with((machine) => this.#await(machine, start, given));
   }
 

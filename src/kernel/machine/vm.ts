@@ -9,15 +9,19 @@ import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
-import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
+import type { AccountLimits } from "./account.js";
+import { LimitWarnings } from "./limit-warnings.js";
+import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
@@ -48,6 +52,8 @@ export interface VmServices {
   answer(process: Process, call: ProcessCall): GuestAnswer;
   /** A call got its result. */
   answered(process: Process, call: ProcessCall, result: object): void;
+  /** Tells the host that a limit is nearly reached. */
+  warn(handle: number, warning: LimitWarning): void;
 }
 
 export class Vm {
@@ -59,6 +65,7 @@ export class Vm {
   /** Its descriptors that travel in pipes. */
   readonly transit: Transit;
   readonly network: Network;
+  readonly terminals: TerminalTable;
   /** Its part of the kernel's time. */
   readonly share: Share;
   readonly env: Record<string, string>;
@@ -66,17 +73,20 @@ export class Vm {
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
   readonly bill = new Bill();
+  readonly #warnings: LimitWarnings | undefined;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
+  /** What is mounted of the host's. */
+  readonly #mounts: VmMount[] = [];
 
   readonly #handle: number;
   readonly #services: VmServices;
   /** What is undone at its disposal, before its processes end. */
   readonly #undo: (() => void)[] = [];
 
-  /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, services: VmServices) {
+  /** `handle` is the SDK's name for this VM. With `source`, it begins with the files and mounts of that one. */
+  constructor(handle: number, options: VmOptions, services: VmServices, source?: Vm) {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
@@ -88,13 +98,14 @@ export class Vm {
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
-    this.fs = new FileSystem(
-      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
-      Date.now,
-      this.account,
-    );
-    bootLayout(this.fs, identity);
-    installPrograms(this.fs);
+    this.terminals = new TerminalTable({
+      account: this.account,
+      limit: this.limits.terminals,
+      signalGroup: (group, signal) => this.processes.signalGroup(group, signal),
+      signalLeader: (session, signal) =>
+        void this.processes.get(session)?.signal(signal, "terminal"),
+    });
+    this.fs = source === undefined ? this.#newFiles() : source.fs.clone(this.account);
     if (options.tools.length > 0) this.registerTools(options.tools);
     this.network = new Network(
       this.fs,
@@ -105,9 +116,25 @@ export class Vm {
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
-    for (const mount of options.mounts) this.#mount(mount);
+    for (const mount of source === undefined ? options.mounts : source.#mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
+    if (options.warnsOfLimits)
+      this.#warnings = new LimitWarnings(
+        (warning) => services.warn(handle, warning),
+        () => ({
+          alive: this.processes.values().some(({ ended }) => !ended),
+          measured: this.#measured(),
+        }),
+      );
+  }
+
+  #newFiles(): FileSystem {
+    const { fileSystemBytes: bytes, inodes } = this.limits;
+    const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    bootLayout(fs, identity);
+    installPrograms(fs);
+    return fs;
   }
 
   #machineView(): MachineView {
@@ -125,10 +152,14 @@ export class Vm {
     };
   }
 
-  #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
+  #mount(mount: VmMount): void {
+    const { option, executable = false, guestPath, hostPath, readOnly } = mount;
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return this.#sharePackages(guestPath);
+    if (result === 0) {
+      this.#mounts.push(mount);
+      return this.#sharePackages(guestPath);
+    }
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
@@ -157,6 +188,30 @@ export class Vm {
     return this.bill.usage(livingMs);
   }
 
+  /** Looks whether a limit is nearly reached, if the host wants to know. */
+  lookAtLimits(): void {
+    if (!this.disposed) this.#warnings?.look();
+  }
+
+  *#measured(): Iterable<Measured> {
+    const { account, fs, limits, network, processes } = this;
+    const of = (limit: Measured["limit"], observed: number): Measured => ({
+      limit,
+      observed,
+      capacity: limits[limit],
+    });
+    for (const [name, used] of Object.entries(account.usage) as [keyof AccountLimits, number][])
+      yield of(name, used);
+    const { bytes, inodes } = fs.usage();
+    yield of("fileSystemBytes", bytes);
+    yield of("inodes", inodes);
+    const { sockets, connections } = network.counts;
+    yield of("sockets", sockets);
+    yield of("connections", connections);
+    yield of("processes", processes.size);
+    for (const process of processes.values()) if (!process.ended) yield* process.measured();
+  }
+
   /** `undo` runs once, at the disposal. */
   onDispose(undo: () => void): void {
     this.#undo.push(undo);
@@ -173,6 +228,7 @@ export class Vm {
     for (const process of this.processes.values())
       process.signal(constants.signals.SIGKILL, "dispose");
     for (const undo of this.#undo.splice(0)) undo();
+    this.#warnings?.close();
     this.account.close();
     this.transit.close();
     this.fs.dispose();
@@ -191,7 +247,9 @@ export class Vm {
 
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
+    if (process.session === process.pid) this.terminals.leaderEnded(process.session);
     this.processes.ended(process);
+    this.lookAtLimits();
   }
 
   /** Packages that the host puts below /tmp are found by programs in every directory. */
@@ -260,7 +318,7 @@ function viewOf(process: Process): ProcessView {
     env: startOptions?.env ?? {},
     cwd: credentials.cwd,
     exe: startOptions?.mode === "command" ? `/usr/bin/${startOptions.image}` : machine.nodePath,
-    state: process.ended ? "Z" : "S",
+    state: process.ended ? "Z" : process.stopped ? "T" : "S",
     startedAtMs: process.startedAtMs,
     uid: credentials.uid,
     gid: credentials.gid,
@@ -273,6 +331,9 @@ function viewOf(process: Process): ProcessView {
         // Made when it is asked for: a path may be long.
         get target() {
           if (description instanceof OpenFile) return description.path;
+          const terminal = terminalOf(description);
+          if (terminal !== undefined)
+            return description === terminal.master ? "/dev/ptmx" : `/dev/pts/${terminal.number}`;
           const socket = description.kind === "tcp" || description.kind === "udp";
           return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
         },

@@ -5,6 +5,7 @@
  *
  * Untrusted: a program's stderr, from which the line for `errorMessage` is taken.
  */
+import type { VmLimits } from "../../protocol/limits.js";
 import type { ProgramEnd } from "../guest-process.js";
 import { invalidOption, printable } from "../errors.js";
 import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
@@ -18,7 +19,7 @@ import type { NodeDriver, NodeRuntimeDriverFactory } from "./system-driver.js";
 export interface NodeRuntimeDriverOptions {
   systemDriver: NodeDriver;
   runtimeDriverFactory: NodeRuntimeDriverFactory;
-  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 16 to 256. Default 256. */
+  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 32 to 4096. Default 256. */
   memoryLimit?: number;
   /** Processor time of one program, and of each process below it; its code is then 124. */
   cpuTimeLimitMs?: number;
@@ -82,6 +83,7 @@ export class DriverRun {
   /** Options of the machine. */
   readonly create: CreateOptions;
   /** 0 for none. */
+  /** Of every program, unless its own options say otherwise; 0 for none. */
   readonly cpuTimeMs: number;
   readonly #onStdio: StdioHook | undefined;
 
@@ -97,7 +99,7 @@ export class DriverRun {
   }
 
   /** Options of one program; a string is the program's path. */
-  runOptions(value: unknown, cwd: string): RunOptions {
+  runOptions(value: unknown, cwd: string, limits?: VmLimits): RunOptions {
     const options = typeof value === "string" ? { filePath: value } : value;
     const own = ["filePath", "cpuTimeLimitMs", "onStdio"] as const;
     const given: Record<string, unknown> =
@@ -110,7 +112,7 @@ export class DriverRun {
       given.name = filePath;
     }
     const isBag = typeof options === "object" && options !== null && !Array.isArray(options);
-    const run = parseRunOptions(isBag ? given : options, cwd);
+    const run = parseRunOptions(isBag ? given : options, cwd, limits);
     run.cpuTimeMs = timeoutOf(cpuTimeLimitMs, "cpuTimeLimitMs") ?? this.cpuTimeMs;
     const hook = hookOf(onStdio) ?? this.#onStdio;
     if (hook === undefined) return run;
