@@ -19,6 +19,7 @@ import { installSpawnSync } from "./bindings/spawn-sync.js";
 import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
+import { installTty } from "./bindings/tty.js";
 import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
@@ -85,6 +86,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installPipes(environment, streams, SocketHandle);
   installTcp(environment, streams, SocketHandle);
   installUdp(environment, streams);
+  installTty(environment, streams);
   installCares(environment);
   installProcess(environment);
   installSpawnSync(environment, channel);

@@ -193,6 +193,11 @@ export class Guest {
     if (!this.#ending) this.#zygote.limitCpu(this.pid, seconds);
   }
 
+  /** Stops its OS process, or lets it go on. */
+  stop(stopped: boolean): void {
+    if (!this.#ending) this.#zygote.stop(this.pid, stopped);
+  }
+
   /** Runs `lost` when the guest ends before it was handed out. */
   attachLoss(lost: () => void): void {
     this.#loss = lost;
@@ -495,6 +500,10 @@ export class Zygote {
 
   limitCpu(pid: number, seconds: number): void {
     this.#tell(ControlKind.limitCpu, pid, seconds);
+  }
+
+  stop(pid: number, stopped: boolean): void {
+    this.#tell(ControlKind.stop, pid, stopped ? 1 : 0);
   }
 
   #tell(kind: number, a: number, b = 0): void {

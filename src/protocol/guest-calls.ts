@@ -7,6 +7,7 @@ import { flowCalls, guestFlowEvents, kernelFlowEvents } from "./flow-calls.js";
 import { guestFailure } from "./frames.js";
 import { fsCalls } from "./fs-calls.js";
 import { netCalls } from "./net-calls.js";
+import { terminalCalls } from "./terminal-calls.js";
 import { wireOf } from "./port.js";
 import type { JsRuntime } from "./platforms.js";
 
@@ -15,6 +16,7 @@ export const guestCalls = {
   ...fsCalls,
   ...flowCalls,
   ...netCalls,
+  ...terminalCalls,
   /** Changes the working directory; answers its absolute path. */
   chdir: { nr: 1, args: { path: "string" }, result: { cwd: "string" } },
   umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },
@@ -156,6 +158,10 @@ export const SpawnFlags = Object.freeze({
   newSession: 1,
   /** setpgid(0, 0) in the child. */
   newProcessGroup: 2,
+  /** The terminal that its descriptor 0 is becomes that of the new session: TIOCSCTTY. */
+  controllingTerminal: 4,
+  /** Its new group is in the foreground of the caller's terminal from its start. */
+  foreground: 8,
 } as const);
 
 /** What a process is told about itself when it starts. Trusted: the kernel wrote it. */

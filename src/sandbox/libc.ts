@@ -247,6 +247,8 @@ export const O_NONBLOCK = 0x800;
 export const O_CLOEXEC = 0x80000;
 
 export const SIGKILL = 9;
+export const SIGCONT = 18;
+export const SIGSTOP = 19;
 export const SIGTERM = 15;
 
 const AF_UNIX = 1;

@@ -6,7 +6,7 @@
 import type { End, Usage } from "../protocol/usage.js";
 import { failure } from "./errors.js";
 import type { GuestProcess } from "./guest-process.js";
-import { bytesOf } from "./options.js";
+import { bytesOf, terminalSizeOf } from "./options.js";
 import { signalNumber } from "./signals.js";
 
 export class NodeRuntimeProcess {
@@ -49,6 +49,11 @@ export class NodeRuntimeProcess {
     const bytes = bytesOf("data", data);
     if (!this.#stdinOpen) throw failure("STDIN_CLOSED");
     this.#guest.writeStdin(bytes);
+  }
+
+  /** Gives the program's terminal another size; without `pty` there is none, and nothing happens. Throws INVALID_OPTION. */
+  resize(cols: number, rows: number): void {
+    this.#guest.resize(terminalSizeOf({ cols, rows }));
   }
 
   /** Ends the program's stdin. Idempotent. */

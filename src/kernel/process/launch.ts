@@ -18,6 +18,7 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { createSocketPair } from "../io/pipe.js";
+import { terminalOf } from "../io/terminal.js";
 import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
@@ -31,6 +32,7 @@ import type { Description } from "./descriptors.js";
 import { describe } from "./describe.js";
 import { findImage } from "./image.js";
 import type { Image } from "./image.js";
+import { setForeground, takeTerminal } from "./job-control.js";
 import { Process } from "./process.js";
 
 /** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default. */
@@ -263,9 +265,19 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
+  takesTerminal(parent, child, args.flags);
   vm.lookAtLimits();
   launch(child, optionsOf(image, environment), noSource, parent.startOptions?.env);
   return { pid, ends: handed.ends };
+}
+
+/** Before the child runs, so that it never finds itself in the background of its own terminal. */
+function takesTerminal(parent: Process, child: Process, flags: number): void {
+  const own = terminalOf(child.descriptors.get(0));
+  if ((flags & SpawnFlags.controllingTerminal) !== 0 && own !== undefined) takeTerminal(child, own);
+  if ((flags & SpawnFlags.foreground) === 0) return;
+  const terminal = parent.vm.terminals.controlling(parent.session);
+  if (terminal !== undefined) setForeground(parent, terminal, child.processGroup);
 }
 
 /** What the child's descriptors will be, one reference each, and the parent's ends of new pairs. */

@@ -96,7 +96,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   });
   await warmUp(requireBuiltin);
   hideOwnFrames(internalBinding, requireBuiltin);
-  installStdio(requireBuiltin, guestChannel);
+  installStdio(requireBuiltin, () => channel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
 
   const live = (guest: Channel, { options, source } = guest.waitFor("start")): Promise<unknown> => {
@@ -248,6 +248,8 @@ function serve({ prepared, idleSteps, typeScript, become, measure, saved }: Serv
     } else if (kind === ControlKind.end) {
       libc.kill(a, libc.SIGKILL);
       dying.add(a);
+    } else if (kind === ControlKind.stop) {
+      libc.kill(a, message.readInt32LE(8) === 1 ? libc.SIGSTOP : libc.SIGCONT);
     } else if (kind === ControlKind.measure) {
       if (measure()) return;
       send(ControlKind.measured, saved.pages?.pages ?? 0, 0);
