@@ -84,7 +84,8 @@ export function runProgram(
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   applyPlatform(tools, options.jsRuntime);
-  installHostTools(tools.channel);
+  // A program named by the host has them always; a `node` of the machine is plain Node where there are none.
+  if (options.mode !== "node" || options.hostTools) installHostTools(tools.channel);
   if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
     runNodeCommand(tools, options);

@@ -209,6 +209,8 @@ export interface StartOptions {
   processesLimit: number;
   /** Workers that it may have at one time. */
   threads: number;
+  /** Whether the machine has tools of the host. */
+  hostTools: boolean;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

@@ -111,6 +111,7 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     openFilesLimit: process.descriptors.limit,
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
+    hostTools: vm.tools.size > 0,
     startedAtMs: Date.now(),
     machineUptimeMs: Date.now() - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,

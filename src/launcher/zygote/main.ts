@@ -20,7 +20,7 @@ import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
-import type { GuestModules } from "../../guest/bindings/worker.js";
+import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import { closeAllFrom } from "../../sandbox/descriptors.js";
@@ -58,8 +58,8 @@ const callbacksPerThread = 28;
 const guestSocketFd = 3;
 
 /** `preload` loads a module and compiles it to the last function. */
-export function main(modules: GuestModules, preload: (id: string) => void): void {
-  boot(modules, preload).catch((error: unknown) => {
+export function main(sources: Sources, preload: (id: string) => void): void {
+  boot(sources, preload).catch((error: unknown) => {
     const said =
       error instanceof IsolationUnavailable
         ? error.lastWords
@@ -72,7 +72,7 @@ export function main(modules: GuestModules, preload: (id: string) => void): void
   });
 }
 
-async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
+async function boot(sources: Sources, preload: (id: string) => void): Promise<void> {
   const space = AddressSpace.open();
   const saved = {
     contiguousHeap: space !== undefined && makeHeapContiguous(space) > 0,
@@ -93,7 +93,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     requireBuiltin,
     channel: guestChannel,
     slots: ThreadSlots.reserve(),
-    modules,
+    sources,
     ownFlags: inheritedFlags,
   });
   await warmUp(requireBuiltin);
