@@ -14,6 +14,7 @@ export interface ExecuteResult {
   logs?: string[];
 }
 
+// oxlint-disable-next-line typescript/no-explicit-any -- the type of the package that this stands in for
 export type ProviderFunctions = Record<string, (...args: any[]) => Promise<unknown>>;
 
 export interface ResolvedProvider {

@@ -15,7 +15,7 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
-import type { LimitWarning, VmMount } from "../protocol/host-calls.js";
+import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
 import { parseLimits, parseRunLimits } from "./limits.js";
@@ -37,7 +37,7 @@ export type NodeRuntimeLimitWarning = LimitWarning;
 
 type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
 
-export const defaultCwd = "/home/user";
+const defaultCwd = "/home/user";
 
 /** A stage of `NodeRuntime.create`, in milliseconds. */
 export interface NodeRuntimeBootTiming {
@@ -129,7 +129,38 @@ export interface NodeRuntimeExecOptions {
   endWhenSettled?: boolean;
 }
 
-export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
+/** The size of a terminal in characters, each from 1 to 65 535. */
+export interface NodeRuntimeTerminalSize {
+  /** Default 80. */
+  cols?: number;
+  /** Default 24. */
+  rows?: number;
+}
+
+interface TerminalOption {
+  /**
+   * The program's stdin, stdout and stderr are one terminal of this size, `true` for 80 by 24. All
+   * output comes to `onStdout`, `writeStdin` types, and `closeStdin` types ^D.
+   */
+  pty?: boolean | NodeRuntimeTerminalSize;
+}
+
+export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions & TerminalOption;
+export type NodeRuntimeSpawnCommandOptions = NodeRuntimeCommandOptions & TerminalOption;
+
+/** Options of a shell, or another command, in a terminal. */
+export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
+  /** Merged over the runtime's environment; TERM is xterm-256color by default. */
+  env?: Record<string, string>;
+  /** Working directory; relative to the runtime's if not absolute. */
+  cwd?: string;
+  /** What runs in the terminal. Default `bash`. */
+  command?: string;
+  /** Its arguments. */
+  args?: string[];
+  /** Aborting ends it. */
+  signal?: AbortSignal;
+}
 
 /** Options that say what a program is. */
 const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
@@ -165,6 +196,7 @@ const createNames = [
 ];
 const plannedNames = ["wasmCommandDirs", "user"];
 const runNames = [
+  "pty",
   "env",
   "cwd",
   "stdin",
@@ -175,6 +207,8 @@ const runNames = [
   "limits",
   ...programOnlyNames,
 ];
+/** struct winsize has 16 bits for each. */
+const mostCells = 0xffff;
 const permissionTimeoutMs = 10_000;
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 /** The longest delay a timer of Node takes; about 24.8 days. */
@@ -424,6 +458,7 @@ export interface RunOptions {
   language: "js" | "ts";
   /** Empty for a fresh one. */
   name: string;
+  terminal?: TerminalSize;
   endWhenSettled: boolean;
 }
 
@@ -446,6 +481,42 @@ function languageOf(value: unknown, name: string): "js" | "ts" {
   if (value === undefined) return /\.m?ts$/.test(name) ? "ts" : "js";
   if (value === "js" || value === "ts") return value;
   throw invalidOption("language", 'must be "js" or "ts"');
+}
+
+function cellsOf(option: string, value: unknown, initial: number): number {
+  if (value === undefined) return initial;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= mostCells)
+    return value;
+  throw invalidOption(option, `must be an integer from 1 to ${mostCells}`);
+}
+
+/** `columns` and `rows` of what may leave them out. `prefix` names the option in messages. */
+export function terminalSizeOf(
+  { cols, rows }: { readonly cols?: unknown; readonly rows?: unknown },
+  prefix = "",
+): TerminalSize {
+  return { rows: cellsOf(`${prefix}rows`, rows, 24), columns: cellsOf(`${prefix}cols`, cols, 80) };
+}
+
+function terminalOf(value: unknown): { terminal?: TerminalSize } {
+  if (value === undefined || value === false) return {};
+  if (value === true) return { terminal: terminalSizeOf({}) };
+  if (!isRecord(value))
+    throw invalidOption("pty", "must be a boolean or an object of cols and rows");
+  const unknown = Object.keys(value).filter((name) => name !== "cols" && name !== "rows");
+  if (unknown.length > 0) throw invalidOption(`pty.${unknown[0]!}`, "is not a known option");
+  return { terminal: terminalSizeOf(value, "pty.") };
+}
+
+/** What `openShell` is given, as a command in a terminal. */
+export function parseShellOptions(value: unknown, cwd: string): RunOptions {
+  const given = bagOf(value, ["cols", "rows", "env", "cwd", "command", "args", "signal"]);
+  const { args = [], command = "bash", env, signal } = given;
+  return {
+    ...parseCommandOptions({ env, signal, cwd: given.cwd }, cwd),
+    ...commandOf(command, args),
+    terminal: terminalSizeOf(given),
+  };
 }
 
 /** `cwd` is the VM's, which a relative one is relative to; `limits` are the VM's, too. */
@@ -475,6 +546,7 @@ export function parseRunOptions(
     args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
     language: languageOf(given.language, name),
     name,
+    ...terminalOf(given.pty),
     endWhenSettled,
   };
 }

@@ -15,7 +15,7 @@ import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
-import { failure, printable } from "./errors.js";
+import { failure, invalidOption, printable } from "./errors.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
@@ -44,6 +44,7 @@ import {
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
+  parseShellOptions,
   sourceOf,
 } from "./options.js";
 import type {
@@ -51,6 +52,8 @@ import type {
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
   NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
   RunOptions,
@@ -58,6 +61,7 @@ import type {
 import { NodeRuntimeProcess } from "./process.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
@@ -281,9 +285,32 @@ export class NodeRuntime {
   async spawnCommand(
     command: string,
     args: string[] = [],
-    options?: NodeRuntimeCommandOptions,
+    options?: NodeRuntimeSpawnCommandOptions,
   ): Promise<NodeRuntimeProcess> {
     return this.#spawn(() => this.#commandOf(command, args, options));
+  }
+
+  /**
+   * Opens a terminal with a shell in it, and resolves once that runs. Rejects with INVALID_OPTION,
+   * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
+   */
+  async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
+    const output = new ShellOutput();
+    const given = {
+      ...parseShellOptions(options, this.#cwd),
+      onStdout: (chunk: Uint8Array) => output.push(chunk),
+    };
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      const guest = this.#start(machine, { mode: "exec" }, given, { capture: false, stdin: true });
+      const stopListening = listenOnce(given.signal, () => guest.terminate());
+      guest.onGone(() => {
+        stopListening();
+        output.end();
+      });
+      await guest.started;
+      return new NodeRuntimeShell(guest, output);
+    });
   }
 
   #programOf(code: unknown, options: unknown): [Start, RunOptions] {
@@ -592,7 +619,9 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, endWhenSettled, env, language, name, onStderr, onStdout, stdin } = given;
+    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
+      given;
+    const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
     // With a hook the cap is kept on this side, so that the hook sees everything.
@@ -606,6 +635,7 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
+      ...(terminal !== undefined && { terminal }),
       endWhenSettled,
       limits,
       stdoutLimitBytes: limit(onStdout),
@@ -634,6 +664,8 @@ export class NodeRuntime {
 
   async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
     const [start, given] = parse();
+    if (given.terminal !== undefined)
+      throw invalidOption("pty", "is an option of spawn and spawnCommand");
     return this.#with((machine) => this.#await(machine, start, given));
   }
 

@@ -31,8 +31,10 @@ export interface HostToolDefinition {
   /** JSON Schema, or a schema of zod, valibot, arktype and whatever else speaks Standard Schema. Default: any object. */
   inputSchema?: Record<string, unknown> | StandardSchema;
   /** Gets the checked input; what it returns has to be JSON. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- a caller gives its own function, with the parameter types it expects
   handler?: (input: any, context: HostToolContext) => unknown;
   /** Another name for `handler`. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- a caller gives its own function, with the parameter types it expects
   execute?: (input: any, context: HostToolContext) => unknown;
   /**
    * Milliseconds, 30 000 by default and 300 000 at most. 0: no bound, for an answer that a person gives; the call

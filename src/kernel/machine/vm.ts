@@ -21,6 +21,7 @@ import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identi
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
@@ -66,6 +67,7 @@ export class Vm {
   /** Its descriptors that travel in pipes. */
   readonly transit: Transit;
   readonly network: Network;
+  readonly terminals: TerminalTable;
   /** Its part of the kernel's time. */
   readonly share: Share;
   readonly env: Record<string, string>;
@@ -100,6 +102,13 @@ export class Vm {
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
+    this.terminals = new TerminalTable({
+      account: this.account,
+      limit: this.limits.terminals,
+      signalGroup: (group, signal) => this.processes.signalGroup(group, signal),
+      signalLeader: (session, signal) =>
+        void this.processes.get(session)?.signal(signal, "terminal"),
+    });
     this.fs = source === undefined ? this.#newFiles(options) : source.fs.clone(this.account);
     this.network = new Network(
       this.fs,
@@ -259,6 +268,7 @@ export class Vm {
 
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
+    if (process.session === process.pid) this.terminals.leaderEnded(process.session);
     this.processes.ended(process);
     this.lookAtLimits();
   }
@@ -329,7 +339,7 @@ function viewOf(process: Process): ProcessView {
     env: startOptions?.env ?? {},
     cwd: credentials.cwd,
     exe: startOptions?.mode === "command" ? `/usr/bin/${startOptions.image}` : machine.nodePath,
-    state: process.ended ? "Z" : "S",
+    state: process.ended ? "Z" : process.stopped ? "T" : "S",
     startedAtMs: process.startedAtMs,
     uid: credentials.uid,
     gid: credentials.gid,
@@ -342,6 +352,9 @@ function viewOf(process: Process): ProcessView {
         // Made when it is asked for: a path may be long.
         get target() {
           if (description instanceof OpenFile) return description.path;
+          const terminal = terminalOf(description);
+          if (terminal !== undefined)
+            return description === terminal.master ? "/dev/ptmx" : `/dev/pts/${terminal.number}`;
           const socket = description.kind === "tcp" || description.kind === "udp";
           return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
         },

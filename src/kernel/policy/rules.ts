@@ -40,10 +40,7 @@ const compilers: { [S in Scope]: (pattern: string) => Matcher<S> } = {
   tool: (pattern) => nameMatcher<"tool">(pattern),
 };
 
-export function compileRules<S extends Scope>(
-  scope: S,
-  set: RuleSet,
-): (request: Requests[S]) => Mode {
+function compileRules<S extends Scope>(scope: S, set: RuleSet): (request: Requests[S]) => Mode {
   const known = Object.keys(permissionScopes[scope].operations);
   const rules = set.rules.map(({ mode, operations, patterns }) => {
     const unknown = operations?.find((operation) => !known.includes(operation));

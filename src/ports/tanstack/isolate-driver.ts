@@ -12,6 +12,7 @@ export interface ToolBinding {
   description: string;
   inputSchema: Record<string, unknown>;
   outputSchema?: Record<string, unknown> | undefined;
+  // oxlint-disable-next-line typescript/no-explicit-any -- the type of the package that this stands in for
   execute: (args: any, context?: any) => Promise<unknown>;
 }
 
