@@ -109,6 +109,10 @@ export const hostCalls = {
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
   usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
+  /** Shows a directory or file of the host to a machine that runs; `mount` is JSON of `VmMount`. */
+  mount: { nr: 53, args: { vm: "u32", mount: "string" }, result: {} },
+  /** Takes a mount away again. */
+  unmount: { nr: 54, args: { vm: "u32", guestPath: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;

@@ -26,7 +26,7 @@ import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fet
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
-import type { MachineSink } from "./kernel-connection.js";
+import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
@@ -59,6 +59,8 @@ import type {
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
+import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
+import type { HostDirectoryMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { NodeRuntimeShell, ShellOutput } from "./shell.js";
@@ -500,6 +502,37 @@ export class NodeRuntime {
 
   registerHostFunctions(tools: HostTools): Promise<void> {
     return this.registerTools(tools);
+  }
+
+  /**
+   * Shows a directory or file of the host to programs from now on, as the option `mounts` does; read-only
+   * unless said otherwise. Rejects with INVALID_OPTION where one is already, or cannot be.
+   */
+  async mount(mount: HostDirectoryMount): Promise<void> {
+    const parsed = hostDirectoryMount("mount", mount);
+    await this.#ask((connection, vm) =>
+      connection.call("mount", { vm, mount: JSON.stringify(parsed) }),
+    );
+  }
+
+  /**
+   * Takes a mount away, also one of `create`, in use or not: files that are open stay open, other uses fail
+   * with EIO, and the path is what it was before. Rejects with FILE (EINVAL) when nothing is mounted there.
+   */
+  async unmount(guestPath: string): Promise<void> {
+    const path = mountPathOf("guestPath", guestPath);
+    await this.#ask((connection, vm) => connection.call("unmount", { vm, guestPath: path }));
+  }
+
+  /** One call to the kernel about this machine. */
+  async #ask(call: (connection: KernelConnection, vm: number) => Promise<unknown>): Promise<void> {
+    await this.#with(async ({ connection, vm }) => {
+      try {
+        await call(connection, vm);
+      } catch (error) {
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      }
+    });
   }
 
   /**

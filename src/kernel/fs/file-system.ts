@@ -351,6 +351,11 @@ export class FileSystem {
     return this.#mounts.add(this.#sb, options);
   }
 
+  /** Takes such a mount away; see `MountTable.remove`. */
+  unmount(guestPath: string): 0 | Failure {
+    return this.#mounts.remove(guestPath);
+  }
+
   /** Mounts /proc, which shows `view`. */
   mountProc(view: MachineView): 0 | Failure {
     return this.#mounts.addInternal(this.#sb, "/proc", "proc", (device) =>

@@ -12,6 +12,7 @@ import type {
   HostFetchRequest,
   KernelStats,
   ProcessOptions,
+  VmMount,
   VmOptions,
 } from "../../protocol/host-calls.js";
 import type { Answer } from "../../protocol/permissions.js";
@@ -26,6 +27,17 @@ import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
 import { createHostSnapshots } from "./snapshots.js";
 import { HostProgram, StartFailure } from "./program.js";
+
+/** Runs what an option asks for; when it cannot be, that is what the host is told. */
+function asOption<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof VmOptionError)
+      throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+    throw error;
+  }
+}
 
 export class HostHandlers {
   readonly #pool: GuestPool;
@@ -64,6 +76,18 @@ export class HostHandlers {
     fetch: ({ vm, fetch, port, request, body }) =>
       this.#fetch(vm, fetch, port, JSON.parse(request) as HostFetchRequest, body),
     usage: ({ vm, process }) => ({ json: JSON.stringify(this.#usage(vm, process)) }),
+    mount: ({ vm, mount }) => {
+      const to = this.#vmOf(vm);
+      return asOption(() => {
+        to.mount(JSON.parse(mount) as VmMount);
+        return {};
+      });
+    },
+    unmount: ({ vm, guestPath }) => {
+      const result = this.#vmOf(vm).unmount(guestPath);
+      if (result < 0) throw fileError("unmount", guestPath, result);
+      return {};
+    },
     stats: () => ({ json: JSON.stringify(this.#stats()) }),
   };
 
@@ -95,15 +119,8 @@ export class HostHandlers {
   }
 
   #createVm(handle: number, options: VmOptions): Record<never, never> {
-    let vm: Vm;
-    try {
-      const source = options.source === undefined ? undefined : this.#vmOf(options.source);
-      vm = new Vm(handle, options, this.#services, source);
-    } catch (error) {
-      if (error instanceof VmOptionError)
-        throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
-      throw error;
-    }
+    const source = options.source === undefined ? undefined : this.#vmOf(options.source);
+    const vm = asOption(() => new Vm(handle, options, this.#services, source));
     vm.network.announceTo({
       listenerAdded: (info) =>
         this.#emit("listenerAdded", { vm: handle, listener: JSON.stringify(info) }),

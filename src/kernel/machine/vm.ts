@@ -119,7 +119,7 @@ export class Vm {
     );
     this.network.policy = this.policy.network;
     const mounts = source === undefined ? options.mounts : source.#mounts;
-    if (options.restores !== true) this.#furnish(options.tools, mounts);
+    if (options.restores !== true) this.#begin(options.tools, mounts);
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
@@ -142,11 +142,20 @@ export class Vm {
     return fs;
   }
 
+  #begin(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+    try {
+      this.#furnish(tools, mounts);
+    } catch (error) {
+      this.fs.dispose();
+      throw error;
+    }
+  }
+
   /** What a machine has beside its own files. */
   #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
     if (tools.length > 0) this.registerTools(tools);
     this.fs.mountProc(this.#machineView());
-    for (const mount of mounts) this.#mount(mount);
+    for (const mount of mounts) this.mount(mount);
   }
 
   /** One part of the archive of its files. Throws `ArchiveError`, or `VmOptionError` at its end. */
@@ -173,7 +182,16 @@ export class Vm {
     };
   }
 
-  #mount(mount: VmMount): void {
+  /** Takes a mount away, in use or not. Answers 0, or -errno when there is none. */
+  unmount(guestPath: string): number {
+    const result = this.fs.unmount(guestPath);
+    const at = this.#mounts.findIndex((mount) => mount.guestPath === guestPath);
+    if (result === 0) this.#mounts.splice(at, 1);
+    return result;
+  }
+
+  /** Throws `VmOptionError`, and has mounted nothing then. */
+  mount(mount: VmMount): void {
     const { option, executable = false, guestPath, hostPath, readOnly } = mount;
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
@@ -181,7 +199,6 @@ export class Vm {
       this.#mounts.push(mount);
       return this.#sharePackages(guestPath);
     }
-    this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
   }
