@@ -17,6 +17,7 @@ const refused = (problem) => ({ code: "ERR_SECURE_EXEC_INVALID_OPTION", message:
 
 test("a mount is there from then on, for programs that run too, until it is taken away", async () => {
   const rt = await NodeRuntime.create({ files: { "/data/below.txt": "below" } });
+  const waiting = [];
   const program = await rt.spawn(
     `import fs from "node:fs";
     import readline from "node:readline";
@@ -25,7 +26,6 @@ test("a mount is there from then on, for programs that run too, until it is take
     }`,
     { onStdout: (chunk) => waiting.shift()(Buffer.from(chunk).toString().trim()) },
   );
-  const waiting = [];
   const asked = () =>
     new Promise((resolve) => {
       waiting.push(resolve);
@@ -66,6 +66,16 @@ test("a mount of create can be taken away, and a file mounted in a place of its 
 
 test("what is open when a mount goes stays open or fails with EIO, and reaches nothing else", async () => {
   const rt = await NodeRuntime.create({ mounts: [{ guestPath: "/mnt/data", hostPath: data }] });
+  const heard = [];
+  let wake = () => {};
+  const told = (line) => {
+    heard.push(line);
+    wake();
+  };
+  const next = async () => {
+    while (heard.length === 0) await new Promise((resolve) => (wake = resolve));
+    return heard.shift();
+  };
   const program = await rt.spawn(
     `import fs from "node:fs";
     const fd = fs.openSync("/mnt/data/a.txt");
@@ -79,16 +89,6 @@ test("what is open when a mount goes stays open or fails with EIO, and reaches n
     });`,
     { onStdout: (chunk) => told(Buffer.from(chunk).toString().trim()) },
   );
-  const heard = [];
-  let wake = () => {};
-  const told = (line) => {
-    heard.push(line);
-    wake();
-  };
-  const next = async () => {
-    while (heard.length === 0) await new Promise((resolve) => (wake = resolve));
-    return heard.shift();
-  };
   assert.equal(await next(), "ready");
   await rt.unmount("/mnt/data");
   program.writeStdin("go");
