@@ -92,7 +92,6 @@ class HttpServing {
     const body = await bodyOf(request);
     if (body === undefined) return void response.writeHead(413, { connection: "close" }).end();
     await this.#post(body, session, response);
-    await this.#post(message, session, response);
   }
 
   async #post(
