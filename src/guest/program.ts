@@ -19,6 +19,8 @@ import { createReturn } from "./return-value.js";
 export interface ProgramTools extends PlatformTools {
   channel: Channel;
   leaving: Leaving;
+  /** As of an `Order`. */
+  refused?: number | undefined;
 }
 
 function hidden(name: string, value: unknown): void {

@@ -104,7 +104,8 @@ export const hostCalls = {
 export const hostEvents = {
   stdin: { nr: 1, args: { vm: "u32", process: "u32", data: "bytes" } },
   closeStdin: { nr: 2, args: { vm: "u32", process: "u32" } },
-  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8" } },
+  /** `group`: the process group that the process leads, too. */
+  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
   /** The size of the terminal of `process` is another. */

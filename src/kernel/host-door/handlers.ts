@@ -67,7 +67,12 @@ export class HostHandlers {
   readonly events: EventHandlers = {
     stdin: ({ process, data }) => this.#programs.get(process)?.writeStdin(data),
     closeStdin: ({ process }) => this.#programs.get(process)?.closeStdin(),
-    kill: ({ process, signal }) => void this.#programs.get(process)?.process.signal(signal, "host"),
+    kill: ({ process, signal, group }) => {
+      const target = this.#programs.get(process)?.process;
+      if (target === undefined) return;
+      const members = group ? target.vm.processes.targets(target, -target.pid) : [];
+      for (const one of new Set([target, ...members])) one.signal(signal, "host");
+    },
     credit: ({ process, stream, bytes }) => this.#programs.get(process)?.credit(stream, bytes),
     resize: ({ process, rows, columns }) => this.#programs.get(process)?.resize({ rows, columns }),
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
