@@ -70,6 +70,15 @@ export const guestCalls = {
     },
     result: { pid: "u32", ends: "numbers" },
   },
+  /**
+   * execve(2): the process keeps its pid, descriptors, directory, mask and ignored signals. `file` and
+   * `env` are as in `spawn`. `options` is the JSON of the `StartOptions` under which the process goes on.
+   */
+  exec: {
+    nr: 24,
+    args: { file: "string", argv: "strings", env: "strings" },
+    result: { options: "string" },
+  },
   /** waitpid(2) for one child: blocks until it has ended, and reaps it. */
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
   /** setpgid(2). */
@@ -200,6 +209,8 @@ export interface StartOptions {
   processesLimit: number;
   /** Workers that it may have at one time. */
   threads: number;
+  /** Whether the machine has tools of the host. */
+  hostTools: boolean;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

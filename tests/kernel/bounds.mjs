@@ -185,6 +185,10 @@ export const callBounds = {
     order("missing", [], [], Array(60_000).fill(1));
     fill((i) => { const made = order("/usr/local/bin/node", ["node", "-e", "setInterval(()=>{},1e9)"], ["E=" + "e".repeat(900_000)], []);
       return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
+  exec: `const order = (file, argv, env) => sys("exec", { file, argv, env });
+    order("/bin/cat", Array(60_000).fill(""), []);
+    order("/bin/cat", [], Array(60_000).fill("E="));
+    fill((i) => { const made = order("/bin/cat", ["cat"], ["E=" + "e".repeat(900_000)]); return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
   wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
@@ -211,6 +215,7 @@ export const callBounds = {
 };
 
 export const eventBounds = {
+  uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   flowOpen: `for (let i = 0; i < 20_000; i++) tell("flowOpen", { flow: i + 10, fd: 9999 });
     const [first] = pair();
     for (let i = 0; i < 2000; i++) tell("flowOpen", { flow: i + 100_000, fd: first });

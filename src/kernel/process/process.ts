@@ -236,6 +236,21 @@ export class Process {
     if (this.stopped) this.#door.stop(true);
   }
 
+  /** It goes on as another program, in the same OS process; signals that it handled have their default again. */
+  becomes(
+    options: StartOptions,
+    argv: readonly string[],
+    textBytes: number,
+    ignored: readonly number[],
+  ): void {
+    this.startOptions = options;
+    this.argv = argv;
+    this.textBytes = textBytes;
+    this.#handled.clear();
+    this.#ignored.clear();
+    for (const signal of ignored) this.#ignored.add(signal);
+  }
+
   #openDoor(guest: Guest): GuestDoor {
     const { vm, descriptors } = this;
     const isEnded = (): boolean => this.ended;

@@ -323,6 +323,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "fork and execvp in one",
   },
+  exec: {
+    run: processHandlers.exec,
+    asks: "what `spawn` asks for the same file",
+    support: "partial",
+    note: "used by `sh -c` of one simple command; `process.execve` is not offered",
+  },
   wait: { run: processHandlers.wait, support: "partial", note: "one child by its pid" },
   setProcessGroup: { run: processHandlers.setProcessGroup },
   priority: {
