@@ -191,7 +191,7 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await this.#openMachine(this.#given, {
+      const machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
         limitWarning: (warning) =>
@@ -199,7 +199,14 @@ export class NodeRuntime {
           queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
-      return this.#machine;
+      try {
+        await this.#driver?.opened(machine.files);
+      } catch (error) {
+        await machine.close();
+        throw error;
+      }
+      this.#machine = machine;
+      return machine;
     } finally {
       // The next call tries again when this one failed.
       this.#opening = undefined;
