@@ -10,7 +10,9 @@ import { doctor } from "./doctor.js";
 import { runFile } from "./run.js";
 
 const help = `Usage:
-  secure-exec run FILE [args...]   run a JavaScript or TypeScript file in a virtual machine
+  secure-exec run [--audit LOG] FILE [args...]
+                                   run a JavaScript or TypeScript file in a virtual machine;
+                                   LOG gets every decision of its policy, as lines of JSON
   secure-exec doctor               check what this machine offers, and run a self test
   secure-exec --version
   secure-exec --help
@@ -32,10 +34,12 @@ function usageError(problem: string): number {
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case "run": {
-      const [file, ...args] = rest;
+      const audited = rest[0] === "--audit";
+      const [audit] = audited ? rest.slice(1) : [];
+      const [file, ...args] = audited ? rest.slice(2) : rest;
       if (file === undefined) return usageError("run needs a FILE");
       if (file.startsWith("-")) return usageError(`unknown option ${printable(file)}`);
-      return runFile(file, args);
+      return runFile(file, args, audit);
     }
     case "doctor":
       return rest.length === 0 ? doctor() : usageError("doctor takes no arguments");

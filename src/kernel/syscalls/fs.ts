@@ -51,7 +51,8 @@ export interface FsProcess {
   readonly account: Account;
   readonly credentials: Credentials;
   readonly watches: WatchList;
-  readonly bill: Bill;
+  /** Where content that stays in the kernel is counted. */
+  readonly bill?: Bill;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
   readonly descriptors: DescriptorTable;
@@ -315,8 +316,8 @@ function* copyFile(
       if (truncated < 0) return truncated;
       const copied = yield* copyContent(source, target, before.size);
       if (copied < 0) return copied;
-      process.bill.moved("file", "in", before.size);
-      process.bill.moved("file", "out", before.size);
+      process.bill?.moved("file", "in", before.size);
+      process.bill?.moved("file", "out", before.size);
       target.chmod(mode, credentials);
       return {};
     } finally {
