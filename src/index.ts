@@ -15,7 +15,10 @@ export type {
   NodeRuntimeLimitWarning,
   NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
   NodeRuntimeSpawnOptions,
+  NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
 export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
@@ -65,6 +68,7 @@ export type {
 } from "./sdk/tools.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
+export type { NodeRuntimeShell } from "./sdk/shell.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {
   NodeRuntimeResidentResult,

@@ -15,6 +15,8 @@ export const limits = Object.freeze({
   fileLocks: 4096,
   /** Steps of one `lock` call. */
   lockSteps: 8,
+  /** Output that a terminal keeps for its master. */
+  terminalOutputBytes: 16 * 1024,
   /** Sockets per worker that a process may have: that of an ended one closes a moment after it. */
   socketsPerThread: 2,
   /** Descriptors that wait in a pipe for a process to take them. */

@@ -109,9 +109,12 @@ export const hostCalls = {
 export const hostEvents = {
   stdin: { nr: 1, args: { vm: "u32", process: "u32", data: "bytes" } },
   closeStdin: { nr: 2, args: { vm: "u32", process: "u32" } },
-  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8" } },
+  /** `group`: the process group that the process leads, too. */
+  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
+  /** The size of the terminal of `process` is another. */
+  resize: { nr: 21, args: { vm: "u32", process: "u32", rows: "u32", columns: "u32" } },
   /** Gives up a `fetch` of this number. */
   cancelFetch: { nr: 20, args: { vm: "u32", fetch: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
@@ -187,6 +190,8 @@ export interface HostFailure {
 }
 
 export interface VmOptions {
+  /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
+  source?: number;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
@@ -227,6 +232,11 @@ export interface VmMount {
   executable?: boolean;
 }
 
+export interface TerminalSize {
+  rows: number;
+  columns: number;
+}
+
 export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
   mode: "program" | "resident" | "exec";
@@ -239,6 +249,10 @@ export interface ProcessOptions {
   cwd: string;
   /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
   stdin: boolean;
+  /** Its stdin, stdout and stderr are one terminal of this size; output is all on stream 1. */
+  terminal?: TerminalSize;
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
   /** Lower limits than the VM's, for it and all that it starts together. */
   limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */

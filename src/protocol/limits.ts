@@ -83,6 +83,12 @@ const entries = {
     most: 65_536,
     what: "Connections of the machine, those to the outside and from the host included. Further ones fail with ENOBUFS.",
   },
+  terminals: {
+    default: 16,
+    least: 0,
+    most: 256,
+    what: "Pseudo-terminals of the machine at one time, those of openShell and spawn included. Further ones fail with ENOSPC.",
+  },
   fileSystemBytes: {
     default: 256 * MiB,
     least: 0,

@@ -25,7 +25,7 @@ import type {
 import type { DecisionList } from "../protocol/decisions.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import { CallingPort } from "../protocol/port.js";
-import { Silence } from "../protocol/silence.js";
+import { Silence, processorWaitMs } from "../protocol/silence.js";
 import type { EventArgs, EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import { failure, invalidOption, kernelError, nameOfCode, printable } from "./errors.js";
@@ -122,6 +122,7 @@ export class KernelConnection {
         this.#closeReason ??= failure("KERNEL_UNRESPONSIVE", { timeout: heartbeatTimeoutMs });
         this.#breakOff();
       },
+      waitedMs: () => processorWaitMs(this.#kernel.pid),
     });
     this.#port = new CallingPort(hostWire, {
       write: (frame) => this.#write(frame),

@@ -17,6 +17,8 @@ import { requireLayers } from "./isolation.js";
 import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
 
+type Timed = <T>(phase: NodeRuntimeBootTiming["phase"], work: Promise<T>) => Promise<T>;
+
 export class Machine {
   readonly connection: KernelConnection;
   readonly vm: number;
@@ -38,12 +40,17 @@ export class Machine {
     connection.attachVm(vm, this.host);
   }
 
+  /** A second machine with the same files, mounts and tools. */
+  async clone(given: CreateOptions, sink: MachineSink): Promise<Machine> {
+    const clone = new Machine(this.connection, given, sink);
+    clone.host.tools.add(this.host.tools.all, "tools");
+    await clone.#make(given, this.vm);
+    return clone;
+  }
+
   /** Makes a machine and writes its first files. Rejects with the errors of starting the kernel, too. */
   static async open(given: CreateOptions, sink: MachineSink): Promise<Machine> {
-    const timed = async <T>(
-      phase: NodeRuntimeBootTiming["phase"],
-      work: Promise<T>,
-    ): Promise<T> => {
+    const timed: Timed = async (phase, work) => {
       const startedAt = performance.now();
       const result = await work;
       given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
@@ -54,10 +61,21 @@ export class Machine {
       given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
     );
     await requireLayers(connection, given.isolation);
-    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const machine = new Machine(connection, given, sink);
-    const { vm } = machine;
+    await machine.#make(given, undefined, timed);
+    return machine;
+  }
+
+  /** The kernel's part; of a machine that cannot be made nothing is left. */
+  async #make(
+    given: CreateOptions,
+    source: number | undefined,
+    timed: Timed = (_phase, work) => work,
+  ): Promise<void> {
+    const { vm, connection } = this;
+    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const options = JSON.stringify({
+      ...(source !== undefined && { source }),
       env,
       cwd,
       mounts,
@@ -73,16 +91,15 @@ export class Machine {
         all: given.audit?.all ?? false,
         stream: given.audit?.onDecision !== undefined,
       },
-      tools: machine.host.tools.descriptors(),
+      tools: this.host.tools.descriptors(),
     } satisfies VmOptions);
     try {
       await timed("vm_create", connection.call("createVm", { vm, options }));
-      await timed("vm_configure", machine.#seed(given.files));
+      if (source === undefined) await timed("vm_configure", this.#seed(given.files));
     } catch (error) {
-      await machine.close().catch(() => {});
+      await this.close().catch(() => {});
       throw error instanceof KernelRefusal ? error.toPublic() : error;
     }
-    return machine;
   }
 
   async #seed(files: CreateOptions["files"]): Promise<void> {

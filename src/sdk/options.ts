@@ -17,7 +17,7 @@ import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
-import type { LimitWarning, VmMount } from "../protocol/host-calls.js";
+import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
 import { parseLimits, parseRunLimits } from "./limits.js";
@@ -40,7 +40,7 @@ type DecisionHook = (decision: NodeRuntimeDecision) => void;
 
 type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
 
-export const defaultCwd = "/home/user";
+const defaultCwd = "/home/user";
 
 /** A stage of `NodeRuntime.create`, in milliseconds. */
 export interface NodeRuntimeBootTiming {
@@ -125,12 +125,54 @@ export interface NodeRuntimeExecOptions {
   language?: "js" | "ts";
   /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
+   * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
+   */
+  endWhenSettled?: boolean;
 }
 
-export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
+/** The size of a terminal in characters, each from 1 to 65 535. */
+export interface NodeRuntimeTerminalSize {
+  /** Default 80. */
+  cols?: number;
+  /** Default 24. */
+  rows?: number;
+}
+
+interface TerminalOption {
+  /**
+   * The program's stdin, stdout and stderr are one terminal of this size, `true` for 80 by 24. All
+   * output comes to `onStdout`, `writeStdin` types, and `closeStdin` types ^D.
+   */
+  pty?: boolean | NodeRuntimeTerminalSize;
+}
+
+export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions & TerminalOption;
+export type NodeRuntimeSpawnCommandOptions = NodeRuntimeCommandOptions & TerminalOption;
+
+/** Options of a shell, or another command, in a terminal. */
+export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
+  /** Merged over the runtime's environment; TERM is xterm-256color by default. */
+  env?: Record<string, string>;
+  /** Working directory; relative to the runtime's if not absolute. */
+  cwd?: string;
+  /** What runs in the terminal. Default `bash`. */
+  command?: string;
+  /** Its arguments. */
+  args?: string[];
+  /** Aborting ends it. */
+  signal?: AbortSignal;
+}
+
+/** Options that say what a program is. */
+const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
 
 /** Options of one command. */
-export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  (typeof programOnlyNames)[number]
+>;
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
@@ -157,6 +199,7 @@ const createNames = [
 ];
 const plannedNames = ["wasmCommandDirs", "user"];
 const runNames = [
+  "pty",
   "env",
   "cwd",
   "stdin",
@@ -165,10 +208,10 @@ const runNames = [
   "onStdout",
   "onStderr",
   "limits",
-  "args",
-  "language",
-  "name",
+  ...programOnlyNames,
 ];
+/** struct winsize has 16 bits for each. */
+const mostCells = 0xffff;
 const permissionTimeoutMs = 10_000;
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 /** The longest delay a timer of Node takes; about 24.8 days. */
@@ -415,6 +458,8 @@ export interface RunOptions {
   language: "js" | "ts";
   /** Empty for a fresh one. */
   name: string;
+  terminal?: TerminalSize;
+  endWhenSettled: boolean;
 }
 
 function nameOf(value: unknown): string {
@@ -438,6 +483,42 @@ function languageOf(value: unknown, name: string): "js" | "ts" {
   throw invalidOption("language", 'must be "js" or "ts"');
 }
 
+function cellsOf(option: string, value: unknown, initial: number): number {
+  if (value === undefined) return initial;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= mostCells)
+    return value;
+  throw invalidOption(option, `must be an integer from 1 to ${mostCells}`);
+}
+
+/** `columns` and `rows` of what may leave them out. `prefix` names the option in messages. */
+export function terminalSizeOf(
+  { cols, rows }: { readonly cols?: unknown; readonly rows?: unknown },
+  prefix = "",
+): TerminalSize {
+  return { rows: cellsOf(`${prefix}rows`, rows, 24), columns: cellsOf(`${prefix}cols`, cols, 80) };
+}
+
+function terminalOf(value: unknown): { terminal?: TerminalSize } {
+  if (value === undefined || value === false) return {};
+  if (value === true) return { terminal: terminalSizeOf({}) };
+  if (!isRecord(value))
+    throw invalidOption("pty", "must be a boolean or an object of cols and rows");
+  const unknown = Object.keys(value).filter((name) => name !== "cols" && name !== "rows");
+  if (unknown.length > 0) throw invalidOption(`pty.${unknown[0]!}`, "is not a known option");
+  return { terminal: terminalSizeOf(value, "pty.") };
+}
+
+/** What `openShell` is given, as a command in a terminal. */
+export function parseShellOptions(value: unknown, cwd: string): RunOptions {
+  const given = bagOf(value, ["cols", "rows", "env", "cwd", "command", "args", "signal"]);
+  const { args = [], command = "bash", env, signal } = given;
+  return {
+    ...parseCommandOptions({ env, signal, cwd: given.cwd }, cwd),
+    ...commandOf(command, args),
+    terminal: terminalSizeOf(given),
+  };
+}
+
 /** `cwd` is the VM's, which a relative one is relative to; `limits` are the VM's, too. */
 export function parseRunOptions(
   value: unknown,
@@ -449,6 +530,9 @@ export function parseRunOptions(
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  const { endWhenSettled = false } = given;
+  if (typeof endWhenSettled !== "boolean")
+    throw invalidOption("endWhenSettled", "must be a boolean");
   return {
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
@@ -462,6 +546,8 @@ export function parseRunOptions(
     args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
     language: languageOf(given.language, name),
     name,
+    ...terminalOf(given.pty),
+    endWhenSettled,
   };
 }
 
@@ -483,7 +569,7 @@ export function parseCommandOptions(
   return parseRunOptions(
     bagOf(
       value,
-      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+      runNames.filter((name) => !programOnlyNames.some((only) => only === name)),
     ),
     cwd,
     limits,

@@ -75,6 +75,9 @@ export interface Permissions {
   process?: Permission<ProcessPermissionRequest> | undefined;
   env?: Permission<EnvPermissionRequest> | undefined;
   tool?: Permission<ToolPermissionRequest> | undefined;
+  /** Other names of `tool`; give one of the three. */
+  binding?: Permission<ToolPermissionRequest> | undefined;
+  hostFunction?: Permission<ToolPermissionRequest> | undefined;
 }
 
 export type PermissionFunctions = ReadonlyMap<Scope, PermissionCheck<never>>;

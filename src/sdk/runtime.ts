@@ -29,6 +29,7 @@ import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fet
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
+import type { MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
@@ -45,6 +46,7 @@ import {
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
+  parseShellOptions,
   sourceOf,
 } from "./options.js";
 import type {
@@ -53,12 +55,15 @@ import type {
   NodeRuntimeCreateOptions,
   NodeRuntimeDecision,
   NodeRuntimeExecOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
   NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
@@ -112,15 +117,21 @@ interface Finished {
   outcome: GuestOutcome;
 }
 
-/** What the constructor is given by `NodeRuntime.create`. */
+/** What the constructor is given by `NodeRuntime.create` and by `clone`. */
 class Created {
-  constructor(readonly options: CreateOptions) {}
+  constructor(
+    readonly options: CreateOptions,
+    readonly driver?: DriverRun,
+    /** Makes the machine, if not as the options say. */
+    readonly open: (options: CreateOptions, sink: MachineSink) => Promise<Machine> = Machine.open,
+  ) {}
 }
 
 export class NodeRuntime {
   readonly #given: CreateOptions;
   /** Of a runtime of the older generation. */
   readonly #driver: DriverRun | undefined;
+  readonly #openMachine: Created["open"];
   #machine: Machine | undefined;
   #opening: Promise<Machine> | undefined;
   readonly #processes = new Set<GuestProcess>();
@@ -138,8 +149,15 @@ export class NodeRuntime {
    */
   constructor(options: NodeRuntimeDriverOptions);
   constructor(options: NodeRuntimeDriverOptions | Created) {
-    this.#driver = options instanceof Created ? undefined : new DriverRun(options);
-    this.#given = options instanceof Created ? options.options : this.#driver!.create;
+    if (options instanceof Created) {
+      this.#driver = options.driver;
+      this.#given = options.options;
+      this.#openMachine = options.open;
+    } else {
+      this.#driver = new DriverRun(options);
+      this.#given = this.#driver.create;
+      this.#openMachine = Machine.open;
+    }
   }
 
   /**
@@ -148,6 +166,21 @@ export class NodeRuntime {
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
     const created: unknown = new Created(parseCreateOptions(options));
+    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    await runtime.#with(() => {});
+    return runtime;
+  }
+
+  /**
+   * A second runtime on the same kernel with this one's files as they are, its mounts, environment,
+   * permissions, limits and tools, and none of its processes. What is written in one is not seen in
+   * the other, and neither needs the other any more. Costs the same for any number of files.
+   */
+  async clone(): Promise<NodeRuntime> {
+    const machine = await this.#with((own) => own);
+    const created: unknown = new Created(this.#given, this.#driver, (given, sink) =>
+      machine.clone(given, sink),
+    );
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
     return runtime;
@@ -174,7 +207,7 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await Machine.open(this.#given, {
+      this.#machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
         decided: ({ decisions }) => {
@@ -238,9 +271,32 @@ export class NodeRuntime {
   async spawnCommand(
     command: string,
     args: string[] = [],
-    options?: NodeRuntimeCommandOptions,
+    options?: NodeRuntimeSpawnCommandOptions,
   ): Promise<NodeRuntimeProcess> {
     return this.#spawn(() => this.#commandOf(command, args, options));
+  }
+
+  /**
+   * Opens a terminal with a shell in it, and resolves once that runs. Rejects with INVALID_OPTION,
+   * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
+   */
+  async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
+    const output = new ShellOutput();
+    const given = {
+      ...parseShellOptions(options, this.#cwd),
+      onStdout: (chunk: Uint8Array) => output.push(chunk),
+    };
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      const guest = this.#start(machine, { mode: "exec" }, given, { capture: false, stdin: true });
+      const stopListening = listenOnce(given.signal, () => guest.terminate());
+      guest.onGone(() => {
+        stopListening();
+        output.end();
+      });
+      await guest.started;
+      return new NodeRuntimeShell(guest, output);
+    });
   }
 
   #programOf(code: unknown, options: unknown): [Start, RunOptions] {
@@ -585,7 +641,9 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
+      given;
+    const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
     // With a hook the cap is kept on this side, so that the hook sees everything.
@@ -599,6 +657,8 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
+      ...(terminal !== undefined && { terminal }),
+      endWhenSettled,
       limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
@@ -626,6 +686,8 @@ export class NodeRuntime {
 
   async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
     const [start, given] = parse();
+    if (given.terminal !== undefined)
+      throw invalidOption("pty", "is an option of spawn and spawnCommand");
     return this.#with((machine) => this.#await(machine, start, given));
   }
 

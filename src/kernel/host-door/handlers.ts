@@ -77,8 +77,14 @@ export class HostHandlers {
   readonly events: EventHandlers = {
     stdin: ({ process, data }) => this.#programs.get(process)?.writeStdin(data),
     closeStdin: ({ process }) => this.#programs.get(process)?.closeStdin(),
-    kill: ({ process, signal }) => void this.#programs.get(process)?.process.signal(signal, "host"),
+    kill: ({ process, signal, group }) => {
+      const target = this.#programs.get(process)?.process;
+      if (target === undefined) return;
+      const members = group ? target.vm.processes.targets(target, -target.pid) : [];
+      for (const one of new Set([target, ...members])) one.signal(signal, "host");
+    },
     credit: ({ process, stream, bytes }) => this.#programs.get(process)?.credit(stream, bytes),
+    resize: ({ process, rows, columns }) => this.#programs.get(process)?.resize({ rows, columns }),
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
       this.#programs.get(process)?.process.residentExec(sequence, source),
@@ -99,7 +105,8 @@ export class HostHandlers {
   #createVm(handle: number, options: VmOptions): Record<never, never> {
     let vm: Vm;
     try {
-      vm = new Vm(handle, options, this.#services);
+      const source = options.source === undefined ? undefined : this.#vmOf(options.source);
+      vm = new Vm(handle, options, this.#services, source);
     } catch (error) {
       if (error instanceof VmOptionError)
         throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
@@ -137,6 +144,11 @@ export class HostHandlers {
       },
     });
     if (program instanceof StartFailure) {
+      if (program.errno === -Errno.ENOSPC && program.operation === "open terminal")
+        throw new HostError(
+          "ERR_SECURE_EXEC_PROCESS_LIMIT",
+          `the VM has ${vm.limits.terminals} terminals already; limits.terminals allows more`,
+        );
       if (program.errno !== -Errno.EAGAIN)
         throw fileError(program.operation, program.path, program.errno);
       throw new HostError(

@@ -23,6 +23,7 @@ import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identi
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
@@ -68,6 +69,7 @@ export class Vm {
   /** Its descriptors that travel in pipes. */
   readonly transit: Transit;
   readonly network: Network;
+  readonly terminals: TerminalTable;
   /** Its part of the kernel's time. */
   readonly share: Share;
   readonly env: Record<string, string>;
@@ -80,14 +82,16 @@ export class Vm {
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
+  /** What is mounted of the host's. */
+  readonly #mounts: VmMount[] = [];
 
   readonly #handle: number;
   readonly #services: VmServices;
   /** What is undone at its disposal, before its processes end. */
   readonly #undo: (() => void)[] = [];
 
-  /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, services: VmServices) {
+  /** `handle` is the SDK's name for this VM. With `source`, it begins with the files and mounts of that one. */
+  constructor(handle: number, options: VmOptions, services: VmServices, source?: Vm) {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
@@ -103,13 +107,14 @@ export class Vm {
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
-    this.fs = new FileSystem(
-      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
-      Date.now,
-      this.account,
-    );
-    bootLayout(this.fs, identity);
-    installPrograms(this.fs);
+    this.terminals = new TerminalTable({
+      account: this.account,
+      limit: this.limits.terminals,
+      signalGroup: (group, signal) => this.processes.signalGroup(group, signal),
+      signalLeader: (session, signal) =>
+        void this.processes.get(session)?.signal(signal, "terminal"),
+    });
+    this.fs = source === undefined ? this.#newFiles() : source.fs.clone(this.account);
     if (options.tools.length > 0) this.registerTools(options.tools);
     this.network = new Network(
       this.fs,
@@ -120,7 +125,7 @@ export class Vm {
     );
     this.network.policy = this.policy.network;
     this.fs.mountProc(this.#machineView());
-    for (const mount of options.mounts) this.#mount(mount);
+    for (const mount of source === undefined ? options.mounts : source.#mounts) this.#mount(mount);
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
     if (options.warnsOfLimits)
@@ -131,6 +136,14 @@ export class Vm {
           measured: this.#measured(),
         }),
       );
+  }
+
+  #newFiles(): FileSystem {
+    const { fileSystemBytes: bytes, inodes } = this.limits;
+    const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    bootLayout(fs, identity);
+    installPrograms(fs);
+    return fs;
   }
 
   #machineView(): MachineView {
@@ -148,10 +161,14 @@ export class Vm {
     };
   }
 
-  #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
+  #mount(mount: VmMount): void {
+    const { option, executable = false, guestPath, hostPath, readOnly } = mount;
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return this.#sharePackages(guestPath);
+    if (result === 0) {
+      this.#mounts.push(mount);
+      return this.#sharePackages(guestPath);
+    }
     this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
@@ -239,6 +256,7 @@ export class Vm {
 
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
+    if (process.session === process.pid) this.terminals.leaderEnded(process.session);
     this.processes.ended(process);
     this.lookAtLimits();
   }
@@ -309,7 +327,7 @@ function viewOf(process: Process): ProcessView {
     env: startOptions?.env ?? {},
     cwd: credentials.cwd,
     exe: startOptions?.mode === "command" ? `/usr/bin/${startOptions.image}` : machine.nodePath,
-    state: process.ended ? "Z" : "S",
+    state: process.ended ? "Z" : process.stopped ? "T" : "S",
     startedAtMs: process.startedAtMs,
     uid: credentials.uid,
     gid: credentials.gid,
@@ -322,6 +340,9 @@ function viewOf(process: Process): ProcessView {
         // Made when it is asked for: a path may be long.
         get target() {
           if (description instanceof OpenFile) return description.path;
+          const terminal = terminalOf(description);
+          if (terminal !== undefined)
+            return description === terminal.master ? "/dev/ptmx" : `/dev/pts/${terminal.number}`;
           const socket = description.kind === "tcp" || description.kind === "udp";
           return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
         },

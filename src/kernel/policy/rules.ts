@@ -44,7 +44,7 @@ const compilers: { [S in Scope]: (pattern: string) => Matcher<S> } = {
 export const byDefault = -1;
 
 /** Which rule decides a request: its index, or `byDefault`. */
-export function compileFirstMatch<S extends Scope>(
+function compileFirstMatch<S extends Scope>(
   scope: S,
   set: RuleSet,
 ): (request: Requests[S]) => number {

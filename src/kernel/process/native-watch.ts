@@ -82,7 +82,7 @@ function excess({ limits, baseBytes }: Watched, use: NativeUse): [string, string
   return undefined;
 }
 
-export class NativeWatch {
+class NativeWatch {
   /** In the order in which they are looked at: who was is last. */
   readonly #watched = new Map<BudgetMember, Watched>();
   #timer: NodeJS.Timeout | undefined;

@@ -19,7 +19,7 @@ import type { NodeDriver, NodeRuntimeDriverFactory } from "./system-driver.js";
 export interface NodeRuntimeDriverOptions {
   systemDriver: NodeDriver;
   runtimeDriverFactory: NodeRuntimeDriverFactory;
-  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 16 to 256. Default 256. */
+  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 32 to 4096. Default 256. */
   memoryLimit?: number;
   /** Processor time of one program, and of each process below it; its code is then 124. */
   cpuTimeLimitMs?: number;

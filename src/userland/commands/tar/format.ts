@@ -64,7 +64,7 @@ export function headerBlocks(entry: Entry): Buffer {
   ]);
 }
 
-export function padded(data: Buffer): Buffer {
+function padded(data: Buffer): Buffer {
   const rest = data.length % blockBytes;
   return rest === 0 ? data : Buffer.concat([data, Buffer.alloc(blockBytes - rest)]);
 }
