@@ -33,6 +33,7 @@ export type {
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
 } from "./sdk/files.js";
+export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,

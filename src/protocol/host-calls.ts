@@ -78,6 +78,19 @@ export const hostCalls = {
   createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
   ...hostFileCalls,
   disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
+  /**
+   * The archive of a machine's files as they are now, in parts: `snapshot` is 0 for the first one, and
+   * then what the part before answered. `manifest` is the text that the archive begins with.
+   */
+  snapshot: {
+    nr: 50,
+    args: { vm: "u32", snapshot: "u32", manifest: "string" },
+    result: { data: "bytes", more: "bool", snapshot: "u32" },
+  },
+  /** Ends a snapshot before its last part. */
+  abandonSnapshot: { nr: 51, args: { vm: "u32", snapshot: "u32" }, result: {} },
+  /** One part of the archive that a machine was made for with `restores`. */
+  restore: { nr: 52, args: { vm: "u32", data: "bytes", more: "bool" }, result: {} },
   /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
   spawn: {
     nr: 6,
@@ -101,6 +114,10 @@ export const hostCalls = {
   audit: { nr: 41, args: { vm: "u32" }, result: { list: "string" } },
   /** What the VM's programs were found to need; JSON of `LearnedList`. */
   learned: { nr: 42, args: { vm: "u32" }, result: { list: "string" } },
+  /** Shows a directory or file of the host to a machine that runs; `mount` is JSON of `VmMount`. */
+  mount: { nr: 53, args: { vm: "u32", mount: "string" }, result: {} },
+  /** Takes a mount away again. */
+  unmount: { nr: 54, args: { vm: "u32", guestPath: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -192,6 +209,8 @@ export interface HostFailure {
 export interface VmOptions {
   /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
   source?: number;
+  /** It has no files at first: an archive of them follows, and nothing runs before its last part. */
+  restores?: boolean;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */

@@ -87,6 +87,12 @@ export const errorTable = {
     when: "The program ended, or was killed at its timeout, and a promise that onStdout or onStderr returned was still pending a second after the timeout.",
     remedy: "Let the hook settle, or do the slow part elsewhere.",
   },
+  SNAPSHOT_INVALID: {
+    message: "the snapshot cannot be restored: {why}",
+    when: "What create() was given as a snapshot is damaged, cut off, of another format, larger than the machine may be, or was not made by snapshot(). No runtime was made.",
+    remedy:
+      "Take the snapshot again. Where its files do not fit, limits.fileSystemBytes and limits.inodes allow more.",
+  },
   RETURN_VALUE: {
     message: "the value given to __return cannot be handed over: {why}",
     when: "The program succeeded, but its value is not JSON, too large, or nested too deeply.",

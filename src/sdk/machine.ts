@@ -16,8 +16,16 @@ import { MachineHost } from "./machine-host.js";
 import { requireLayers } from "./isolation.js";
 import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { restoreSnapshot } from "./snapshot.js";
 
 type Timed = <T>(phase: NodeRuntimeBootTiming["phase"], work: Promise<T>) => Promise<T>;
+
+/** What a machine begins with, if not with what every new one has. */
+interface Beginning {
+  /** The number of another one. */
+  source?: number;
+  snapshot?: AsyncIterable<Buffer> | undefined;
+}
 
 export class Machine {
   readonly connection: KernelConnection;
@@ -44,12 +52,16 @@ export class Machine {
   async clone(given: CreateOptions, sink: MachineSink): Promise<Machine> {
     const clone = new Machine(this.connection, given, sink);
     clone.host.tools.add(this.host.tools.all, "tools");
-    await clone.#make(given, this.vm);
+    await clone.#make(given, { source: this.vm });
     return clone;
   }
 
   /** Makes a machine and writes its first files. Rejects with the errors of starting the kernel, too. */
-  static async open(given: CreateOptions, sink: MachineSink): Promise<Machine> {
+  static async open(
+    given: CreateOptions,
+    sink: MachineSink,
+    snapshot?: AsyncIterable<Buffer>,
+  ): Promise<Machine> {
     const timed: Timed = async (phase, work) => {
       const startedAt = performance.now();
       const result = await work;
@@ -62,20 +74,21 @@ export class Machine {
     );
     await requireLayers(connection, given.isolation);
     const machine = new Machine(connection, given, sink);
-    await machine.#make(given, undefined, timed);
+    await machine.#make(given, { snapshot }, timed);
     return machine;
   }
 
   /** The kernel's part; of a machine that cannot be made nothing is left. */
   async #make(
     given: CreateOptions,
-    source: number | undefined,
+    { source, snapshot }: Beginning,
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
     const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
+      ...(snapshot !== undefined && { restores: true }),
       env,
       cwd,
       mounts,
@@ -95,6 +108,7 @@ export class Machine {
     } satisfies VmOptions);
     try {
       await timed("vm_create", connection.call("createVm", { vm, options }));
+      if (snapshot !== undefined) await restoreSnapshot(connection, vm, snapshot);
       if (source === undefined) await timed("vm_configure", this.#seed(given.files));
     } catch (error) {
       await this.close().catch(() => {});

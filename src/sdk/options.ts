@@ -24,9 +24,12 @@ import { parseLimits, parseRunLimits } from "./limits.js";
 import type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./limits.js";
 import { completeVmLimits } from "../protocol/limits.js";
 import type { RunLimits, VmLimits } from "../protocol/limits.js";
+import type { SnapshotManifest } from "../protocol/snapshot.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { snapshotSourceOf } from "./snapshot.js";
+import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
@@ -49,6 +52,13 @@ export interface NodeRuntimeBootTiming {
 }
 
 export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
+  /**
+   * What `snapshot()` gave, as the path of a file, bytes or a stream: its files, and its environment and
+   * working directory where none is given here. `files` are written over them.
+   */
+  snapshot?: NodeRuntimeSnapshotSource;
+  /** Takes limits and permissions from the snapshot too, where none are given here. Default: false. */
+  trustSnapshot?: boolean;
   /** Environment of every program, over the machine's base environment. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */
@@ -176,6 +186,8 @@ export type NodeRuntimeCommandOptions = Omit<
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
+  "snapshot",
+  "trustSnapshot",
   "env",
   "cwd",
   "files",
@@ -325,6 +337,7 @@ function signalOf(value: unknown): AbortSignal | undefined {
 }
 
 export interface CreateOptions {
+  snapshot: NodeRuntimeSnapshotSource | undefined;
   env: Record<string, string>;
   cwd: string;
   files: [path: string, data: Uint8Array][];
@@ -397,6 +410,26 @@ function certificatesOf(value: unknown): [path: string, data: Uint8Array] | unde
   return [hostCertificates, Buffer.from(`${texts.join("\n")}\n`)];
 }
 
+/**
+ * The options of a runtime that is made from a snapshot: what the snapshot says where they say nothing.
+ * Throws INVALID_OPTION for values of the snapshot, too.
+ */
+export function withManifest(
+  value: NodeRuntimeCreateOptions,
+  { env, cwd, limits, permissions }: SnapshotManifest,
+): CreateOptions {
+  const trusted = value.trustSnapshot === true;
+  return parseCreateOptions({
+    ...value,
+    env: { ...env, ...value.env },
+    cwd: value.cwd ?? cwd,
+    ...(trusted && {
+      limits: { ...limits, ...value.limits },
+      permissions: { ...permissions, ...value.permissions },
+    }),
+  });
+}
+
 export function parseCreateOptions(value: unknown): CreateOptions {
   const given = bagOf(value, createNames, plannedNames);
   const toolsGiven = toolNames.some((name) => given[name] !== undefined);
@@ -406,7 +439,10 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const { trustSnapshot = false } = given;
+  if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
   return {
+    snapshot: snapshotSourceOf(given.snapshot),
     env: {
       ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: hostCertificates }),
       ...envOf(given.env),

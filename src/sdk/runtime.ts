@@ -6,6 +6,7 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
+import type { Readable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
@@ -29,7 +30,7 @@ import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fet
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
-import type { MachineSink } from "./kernel-connection.js";
+import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
@@ -43,6 +44,7 @@ import {
   guestPathOf,
   parseCommandOptions,
   parseCreateOptions,
+  withManifest,
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
@@ -62,6 +64,9 @@ import type {
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
+import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
+import type { HostDirectoryMount } from "./mounts.js";
+import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
@@ -165,10 +170,40 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const created: unknown = new Created(parseCreateOptions(options));
+    const created: unknown = await NodeRuntime.#created(options);
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
     return runtime;
+  }
+
+  static async #created(options: NodeRuntimeCreateOptions | undefined): Promise<Created> {
+    const given = parseCreateOptions(options);
+    if (given.snapshot === undefined) return new Created(given);
+    const { manifest, pieces, close } = await openSnapshot(given.snapshot);
+    let complete: CreateOptions;
+    try {
+      complete = { ...withManifest(options!, manifest), snapshot: undefined };
+    } catch (error) {
+      await close();
+      const why = `its settings do not fit: ${error instanceof Error ? error.message : String(error)}`;
+      throw failure("SNAPSHOT_INVALID", { why }, { cause: error });
+    }
+    return new Created(complete, undefined, (all, sink) =>
+      Machine.open(all, sink, pieces).finally(close),
+    );
+  }
+
+  /**
+   * The files of this runtime as they are when the stream is first read, with environment, limits and those
+   * permissions that are data, as a tar archive that `create({ snapshot })` takes on any machine. Sockets,
+   * mounts and processes are not in it. The stream fails with FILE where a path is too long for an archive.
+   */
+  async snapshot(): Promise<Readable> {
+    return this.#with(({ connection, vm }) =>
+      readSnapshot(connection, vm, manifestOf(this.#given), (error) =>
+        error instanceof KernelRefusal ? error.toPublic() : error,
+      ),
+    );
   }
 
   /**
@@ -522,6 +557,37 @@ export class NodeRuntime {
 
   registerHostFunctions(tools: HostTools): Promise<void> {
     return this.registerTools(tools);
+  }
+
+  /**
+   * Shows a directory or file of the host to programs from now on, as the option `mounts` does; read-only
+   * unless said otherwise. Rejects with INVALID_OPTION where one is already, or cannot be.
+   */
+  async mount(mount: HostDirectoryMount): Promise<void> {
+    const parsed = hostDirectoryMount("mount", mount);
+    await this.#ask((connection, vm) =>
+      connection.call("mount", { vm, mount: JSON.stringify(parsed) }),
+    );
+  }
+
+  /**
+   * Takes a mount away, also one of `create`, in use or not: files that are open stay open, other uses fail
+   * with EIO, and the path is what it was before. Rejects with FILE (EINVAL) when nothing is mounted there.
+   */
+  async unmount(guestPath: string): Promise<void> {
+    const path = mountPathOf("guestPath", guestPath);
+    await this.#ask((connection, vm) => connection.call("unmount", { vm, guestPath: path }));
+  }
+
+  /** One call to the kernel about this machine. */
+  async #ask(call: (connection: KernelConnection, vm: number) => Promise<unknown>): Promise<void> {
+    await this.#with(async ({ connection, vm }) => {
+      try {
+        await call(connection, vm);
+      } catch (error) {
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      }
+    });
   }
 
   /**
