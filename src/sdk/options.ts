@@ -425,9 +425,14 @@ export function withManifest(
     cwd: value.cwd ?? cwd,
     ...(trusted && {
       limits: { ...limits, ...value.limits },
-      permissions: { ...permissions, ...value.permissions },
+      permissions: { ...permissions, ...permissionsBag(value.permissions) },
     }),
   });
+}
+
+/** The form with scopes, of either form. */
+export function permissionsBag(given: NodeRuntimeCreateOptions["permissions"]): Permissions {
+  return typeof given === "string" ? { mode: given } : { ...given };
 }
 
 export function parseCreateOptions(value: unknown): CreateOptions {

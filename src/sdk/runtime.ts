@@ -503,7 +503,7 @@ export class NodeRuntime {
   audit(options: { format: "jsonl" }): Promise<string>;
   async audit(options?: { format?: "list" | "jsonl" }): Promise<NodeRuntimeAudit | string> {
     const format = formatOf(options);
-    const list = await this.#ask("audit");
+    const { list } = await this.#ask((connection, vm) => connection.call("audit", { vm }));
     const { decisions, dropped } = JSON.parse(list) as DecisionList;
     if (format === "jsonl") return jsonLines(decisions);
     return Object.defineProperty(decisions, "dropped", { value: dropped }) as NodeRuntimeAudit;
@@ -517,29 +517,17 @@ export class NodeRuntime {
     const { generalize } = parseFlags(options, { generalize: false });
     if (this.#given.permissions.mode !== "learn")
       throw invalidOption("permissions", 'must be "learn" for that');
-    const permissions = permissionsOf(JSON.parse(await this.#ask("learned")) as LearnedList);
+    const { list } = await this.#ask((connection, vm) => connection.call("learned", { vm }));
+    const permissions = permissionsOf(JSON.parse(list) as LearnedList);
     return generalize ? generalizePermissions(permissions) : permissions;
-  }
-
-  async #ask(name: "audit" | "learned"): Promise<string> {
-    return this.#with(async ({ connection, vm }) => {
-      try {
-        return (await connection.call(name, { vm })).list;
-      } catch (error) {
-        throw error instanceof KernelRefusal ? error.toPublic() : error;
-      }
-    });
   }
 
   /** What all programs of the machine have used since it was made. */
   async usage(): Promise<Usage> {
-    return this.#with(async ({ connection, vm }) => {
-      try {
-        return JSON.parse((await connection.call("usage", { vm, process: 0 })).json) as Usage;
-      } catch (error) {
-        throw error instanceof KernelRefusal ? error.toPublic() : error;
-      }
-    });
+    const { json } = await this.#ask((connection, vm) =>
+      connection.call("usage", { vm, process: 0 }),
+    );
+    return JSON.parse(json) as Usage;
   }
 
   /**
@@ -580,10 +568,10 @@ export class NodeRuntime {
   }
 
   /** One call to the kernel about this machine. */
-  async #ask(call: (connection: KernelConnection, vm: number) => Promise<unknown>): Promise<void> {
-    await this.#with(async ({ connection, vm }) => {
+  async #ask<R>(call: (connection: KernelConnection, vm: number) => Promise<R>): Promise<R> {
+    return this.#with<Promise<R>>(async ({ connection, vm }): Promise<R> => {
       try {
-        await call(connection, vm);
+        return await call(connection, vm);
       } catch (error) {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
