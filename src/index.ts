@@ -2,11 +2,16 @@
  * Owns what users import. Everything exported here is public and documented.
  */
 export { NodeRuntime } from "./sdk/runtime.js";
-export type { NodeRuntimeExecResult, NodeRuntimeRunResult } from "./sdk/runtime.js";
+export type {
+  NodeRuntimeAudit,
+  NodeRuntimeExecResult,
+  NodeRuntimeRunResult,
+} from "./sdk/runtime.js";
 export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeDecision,
   NodeRuntimeLimitWarning,
   NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
@@ -104,5 +109,7 @@ export type {
 } from "./sdk/driver/system-driver.js";
 export { SidecarProcess, SidecarProcess as Sidecar } from "./sdk/sidecar-process.js";
 export type { SidecarProcessOptions } from "./sdk/sidecar-process.js";
+export { generalizePermissions } from "./sdk/learned-permissions.js";
+export type { LearnedPermissions } from "./sdk/learned-permissions.js";
 export { SecureExecError } from "./sdk/errors.js";
 export type { ErrorDetails, SecureExecErrorCode } from "./sdk/errors.js";
