@@ -110,6 +110,8 @@ export const hostCalls = {
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
   usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
+  /** Narrows a VM: `permissions` is JSON of a part of `Policies`. Answers once what is open was judged anew. */
+  setPermissions: { nr: 43, args: { vm: "u32", permissions: "string" }, result: {} },
   /** The decisions that the VM keeps; JSON of `DecisionList`. */
   audit: { nr: 41, args: { vm: "u32" }, result: { list: "string" } },
   /** What the VM's programs were found to need; JSON of `LearnedList`. */

@@ -18,6 +18,8 @@ import type {
 } from "./driver/driver-run.js";
 import { failure, invalidOption, printable } from "./errors.js";
 import { formatOf, jsonLines } from "./audit.js";
+import { parseNarrowing } from "./permissions.js";
+import type { Narrowing, Permissions } from "./permissions.js";
 import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
@@ -144,6 +146,8 @@ export class NodeRuntime {
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   readonly #listeners = new Listeners();
+  /** What `setPermissions` was given: a clone begins with it. */
+  readonly #narrowings: Narrowing[] = [];
   /** How to end waits for listeners that can come no more. */
   readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
@@ -218,6 +222,7 @@ export class NodeRuntime {
     );
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
+    for (const narrowing of this.#narrowings) await runtime.#narrow(narrowing);
     return runtime;
   }
 
@@ -507,6 +512,34 @@ export class NodeRuntime {
     const { decisions, dropped } = JSON.parse(list) as DecisionList;
     if (format === "jsonl") return jsonLines(decisions);
     return Object.defineProperty(decisions, "dropped", { value: dropped }) as NodeRuntimeAudit;
+  }
+
+  /**
+   * Narrows what the programs of the machine may do, those that run included: the scopes that are given
+   * have to allow as well from now on, the others stay. What that closes is closed when this resolves:
+   * open files, sockets, watches, children. Rejects with PERMISSIONS_WIDENED for what would allow more.
+   */
+  async setPermissions(permissions: Omit<Permissions, "mode">): Promise<void> {
+    const narrowing = parseNarrowing(permissions);
+    if (this.#given.permissions.mode !== undefined)
+      throw invalidOption("permissions", "cannot change where nothing is denied");
+    await this.#narrow(narrowing);
+  }
+
+  async #narrow(narrowing: Narrowing): Promise<void> {
+    const { policies, functions } = narrowing;
+    await this.#with(async ({ host }) => {
+      const takeBack = host.addFunctions(functions);
+      try {
+        await this.#ask((connection, vm) =>
+          connection.call("setPermissions", { vm, permissions: JSON.stringify(policies) }),
+        );
+        this.#narrowings.push(narrowing);
+      } catch (error) {
+        takeBack();
+        throw error;
+      }
+    });
   }
 
   /**
