@@ -6,7 +6,7 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
 import type { End, Usage } from "../protocol/usage.js";
@@ -15,7 +15,10 @@ import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
+import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
+import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { readStream, writeStream } from "./file-streams.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
@@ -554,6 +557,48 @@ export class NodeRuntime {
     const bytes = bytesOf("data", data);
     const { followLinks } = parseFlags(options, linksUnfollowed);
     await this.#file(path, (files, full) => files.write(full, bytes, followLinks));
+  }
+
+  /** The content of a file as a stream of bytes, read as fast as it is taken. */
+  createReadStream(path: string, options?: NodeRuntimeFileOptions): Readable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return readStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /** Writes a file from its beginning, creating its directories; finishes once all of it is there. */
+  createWriteStream(path: string, options?: NodeRuntimeFileOptions): Writable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return writeStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /**
+   * Copies a file or directory of the host into the machine, over what is there. Links are copied as text and
+   * never followed. Rejects with Node's own errors of the host's side and with FILE of the machine's;
+   * what was copied until then stays.
+   */
+  async copyIn(
+    hostPath: string,
+    guestPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const from = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyIn(files, from, full, given));
+  }
+
+  /** Copies a file or directory of the machine to the host, as `copyIn` does; links only with `links: true`. */
+  async copyOut(
+    guestPath: string,
+    hostPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const to = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyOut(files, full, to, given));
   }
 
   /** The names in a directory, sorted. */
