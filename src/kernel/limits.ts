@@ -5,6 +5,12 @@
 export const limits = Object.freeze({
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
+  /** Text of the decisions that are kept of one VM, and of the requests that it learned from; how many of these. */
+  auditChars: 1_000_000,
+  decisionTextChars: 1024,
+  learnedRequests: 20_000,
+  /** Changes of one VM's permissions. */
+  permissionChanges: 64,
   /** Byte-range locks held in one file system; F_OFD_SETLK answers ENOLCK beyond. */
   fileLocks: 4096,
   /** Steps of one `lock` call. */

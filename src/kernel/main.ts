@@ -5,6 +5,7 @@
  * host is killed. Everything below it dies with it the same way.
  */
 import { Socket } from "node:net";
+import type { DecisionList } from "../protocol/decisions.js";
 import type { LimitWarning } from "../protocol/host-calls.js";
 import { pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
@@ -25,9 +26,11 @@ const requests = new HostRequests({
 });
 const warn = (vm: number, warning: LimitWarning): void =>
   emit("limitWarning", { vm, warning: JSON.stringify(warning) });
+const decided = (vm: number, list: DecisionList): void =>
+  emit("decisions", { vm, list: JSON.stringify(list) });
 const host = new HostHandlers(
   pool,
-  { requests, turns: new Turns(), guests: pool, answer, answered, warn },
+  { requests, turns: new Turns(), guests: pool, answer, answered, warn, decided },
   emit,
 );
 

@@ -7,6 +7,7 @@
  * Untrusted: nothing; what programs produce is runtime.ts's matter.
  */
 import { performance } from "node:perf_hooks";
+import { auditDefaults } from "../protocol/decisions.js";
 import type { VmOptions } from "../protocol/host-calls.js";
 import { RuntimeFiles } from "./files.js";
 import { KernelRefusal } from "./kernel-connection.js";
@@ -97,6 +98,12 @@ export class Machine {
       warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,
+      policyMode: given.permissions.mode ?? "enforce",
+      audit: {
+        entries: given.audit?.entries ?? auditDefaults.entries,
+        all: given.audit?.all ?? false,
+        stream: given.audit?.onDecision !== undefined,
+      },
       tools: this.host.tools.descriptors(),
     } satisfies VmOptions);
     try {

@@ -7,7 +7,8 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import type { Readable, Writable } from "node:stream";
-import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { DecisionList } from "../protocol/decisions.js";
+import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
 import type { End, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
@@ -19,6 +20,9 @@ import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
 import { readStream, writeStream } from "./file-streams.js";
+import { formatOf, jsonLines } from "./audit.js";
+import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
+import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
@@ -54,6 +58,7 @@ import type {
   CreateOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
+  NodeRuntimeDecision,
   NodeRuntimeExecOptions,
   NodeRuntimeShellOptions,
   NodeRuntimeSpawnCommandOptions,
@@ -72,7 +77,7 @@ import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
 /**
- * `usage` and `end` are there on every result, but not enumerable: they take no part in comparisons,
+ * `usage`, `end` and `policy` are there on results, but not enumerable: they take no part in comparisons,
  * spreading or JSON.
  */
 export interface NodeRuntimeExecResult {
@@ -88,11 +93,22 @@ export interface NodeRuntimeExecResult {
   readonly usage: Usage;
   /** Why it ended. */
   readonly end: End;
+  /**
+   * Only in learn mode: the least permissions under which the program, and all it started, may do what
+   * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
+   */
+  readonly policy?: LearnedPermissions;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
   errorMessage?: string;
 }
+
+/** What `audit()` answers: decisions in the order in which they were made. */
+export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
+  /** How many earlier ones are not kept any more. */
+  readonly dropped: number;
+};
 
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
   /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
@@ -102,7 +118,7 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start = { mode: "program"; source: string } | { mode: "exec" };
 
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end">;
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
@@ -229,15 +245,25 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await this.#openMachine(this.#given, {
+      const machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
-        limitWarning: (warning) =>
+        decided: ({ decisions }) => {
+          const onDecision = this.#given.audit?.onDecision;
           // What it throws is the host's own, and not for the connection.
-          queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
+          for (const decision of decisions) queueMicrotask(() => onDecision?.(decision));
+        },
+        limitWarning: (warning) => queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
-      return this.#machine;
+      try {
+        await this.#driver?.opened(machine.files);
+      } catch (error) {
+        await machine.close();
+        throw error;
+      }
+      this.#machine = machine;
+      return machine;
     } finally {
       // The next call tries again when this one failed.
       this.#opening = undefined;
@@ -479,15 +505,39 @@ export class NodeRuntime {
     });
   }
 
+  /**
+   * The last decisions of the machine's policy, or with `format: "jsonl"` the same as text, one in JSON
+   * per line. Which are kept, the `audit` option says.
+   */
+  audit(options?: { format?: "list" }): Promise<NodeRuntimeAudit>;
+  audit(options: { format: "jsonl" }): Promise<string>;
+  async audit(options?: { format?: "list" | "jsonl" }): Promise<NodeRuntimeAudit | string> {
+    const format = formatOf(options);
+    const { list } = await this.#ask((connection, vm) => connection.call("audit", { vm }));
+    const { decisions, dropped } = JSON.parse(list) as DecisionList;
+    if (format === "jsonl") return jsonLines(decisions);
+    return Object.defineProperty(decisions, "dropped", { value: dropped }) as NodeRuntimeAudit;
+  }
+
+  /**
+   * In learn mode: the least permissions under which all programs of the machine may do what they did.
+   * With `generalize` fewer and wider ones; see docs/audit.md. Rejects with LEARNED_TOO_MUCH.
+   */
+  async learnedPermissions(options?: { generalize?: boolean }): Promise<LearnedPermissions> {
+    const { generalize } = parseFlags(options, { generalize: false });
+    if (this.#given.permissions.mode !== "learn")
+      throw invalidOption("permissions", 'must be "learn" for that');
+    const { list } = await this.#ask((connection, vm) => connection.call("learned", { vm }));
+    const permissions = permissionsOf(JSON.parse(list) as LearnedList);
+    return generalize ? generalizePermissions(permissions) : permissions;
+  }
+
   /** What all programs of the machine have used since it was made. */
   async usage(): Promise<Usage> {
-    return this.#with(async ({ connection, vm }) => {
-      try {
-        return JSON.parse((await connection.call("usage", { vm, process: 0 })).json) as Usage;
-      } catch (error) {
-        throw error instanceof KernelRefusal ? error.toPublic() : error;
-      }
-    });
+    const { json } = await this.#ask((connection, vm) =>
+      connection.call("usage", { vm, process: 0 }),
+    );
+    return JSON.parse(json) as Usage;
   }
 
   /**
@@ -528,10 +578,10 @@ export class NodeRuntime {
   }
 
   /** One call to the kernel about this machine. */
-  async #ask(call: (connection: KernelConnection, vm: number) => Promise<unknown>): Promise<void> {
-    await this.#with(async ({ connection, vm }) => {
+  async #ask<R>(call: (connection: KernelConnection, vm: number) => Promise<R>): Promise<R> {
+    return this.#with<Promise<R>>(async ({ connection, vm }): Promise<R> => {
       try {
-        await call(connection, vm);
+        return await call(connection, vm);
       } catch (error) {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
@@ -780,11 +830,14 @@ export class NodeRuntime {
 /** `result`, with what the program used and why it ended. */
 function withAccount<R extends PlainResult>(
   result: R,
-  { usage, cause }: ProgramEnd,
+  { usage, cause, learned }: ProgramEnd,
 ): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
   return Object.defineProperties(result, {
     usage: { value: usage },
     end: { value: cause },
+    ...(learned !== undefined && {
+      policy: { get: () => permissionsOf(learned) },
+    }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 

@@ -11,6 +11,7 @@ import type { GuestPool } from "../../launcher/pool.js";
 import type {
   HostFetchRequest,
   KernelStats,
+  LearnedList,
   ProcessOptions,
   VmMount,
   VmOptions,
@@ -76,6 +77,15 @@ export class HostHandlers {
     fetch: ({ vm, fetch, port, request, body }) =>
       this.#fetch(vm, fetch, port, JSON.parse(request) as HostFetchRequest, body),
     usage: ({ vm, process }) => ({ json: JSON.stringify(this.#usage(vm, process)) }),
+    audit: ({ vm }) => ({ list: JSON.stringify(this.#vmOf(vm).observer.audit.read()) }),
+    learned: ({ vm }) => {
+      const { learnedRequests } = this.#vmOf(vm).observer;
+      const list: LearnedList = {
+        list: learnedRequests.list(),
+        incomplete: learnedRequests.incomplete,
+      };
+      return { list: JSON.stringify(list) };
+    },
     mount: ({ vm, mount }) => {
       const to = this.#vmOf(vm);
       return asOption(() => {
@@ -105,6 +115,7 @@ export class HostHandlers {
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
       this.#programs.get(process)?.process.residentExec(sequence, source),
+    decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
     toolDone: ({ id, ok, json }) =>
@@ -148,6 +159,8 @@ export class HostHandlers {
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
       ended: (end, value) => {
         this.#programs.delete(handle);
+        // Whoever hears of the end has heard of what was decided before it.
+        vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
       },
     });

@@ -10,11 +10,13 @@ import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
+import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
 import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
@@ -54,6 +56,8 @@ export interface VmServices {
   answer(process: Process, call: ProcessCall): GuestAnswer;
   /** A call got its result. */
   answered(process: Process, call: ProcessCall, result: object): void;
+  /** Tells the host of decisions. */
+  decided(handle: number, list: DecisionList): void;
   /** Tells the host that a limit is nearly reached. */
   warn(handle: number, warning: LimitWarning): void;
 }
@@ -74,6 +78,7 @@ export class Vm {
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
+  readonly observer: MachineObserver;
   readonly bill = new Bill();
   readonly #warnings: LimitWarnings | undefined;
   readonly tools = new ToolRegistry();
@@ -94,8 +99,12 @@ export class Vm {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
-    this.policy = new Policy(options.permissions, (scope, asked) =>
-      services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+    const { audit, policyMode: mode } = options;
+    this.observer = new MachineObserver(audit, mode, (list) => services.decided(handle, list));
+    this.policy = new Policy(
+      options.permissions,
+      (scope, asked) => services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+      { mode, observer: this.observer },
     );
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
