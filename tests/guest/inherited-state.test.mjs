@@ -88,8 +88,10 @@ const starts = {
   deprecations: { flags: ["--no-deprecation", "--pending-deprecation", "--throw-deprecation"] },
   network: {
     flags: [
-      ...["--insecure-http-parser", "--dns-result-order=ipv4first"],
-      ...["--no-network-family-autoselection", "--tls-min-v1.3"],
+      "--insecure-http-parser",
+      "--dns-result-order=ipv4first",
+      "--no-network-family-autoselection",
+      "--tls-min-v1.3",
       "--network-family-autoselection-attempt-timeout=300",
     ],
   },
