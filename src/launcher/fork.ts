@@ -139,6 +139,7 @@ main({ sources, makeLoader: String(makeLoader) }, preload);
 export interface FrameHandlers {
   ready(): boolean;
   frame(frame: Frame): boolean;
+  occupies(bytes: number): boolean;
   drained(): void;
 }
 
@@ -177,6 +178,7 @@ export class Guest {
     this.socket = new GuestSocket(socketFd, {
       ready: () => this.#handlers === undefined || this.#handlers.ready(),
       frame: (frame) => this.#frame(frame),
+      occupies: (bytes) => this.#handlers === undefined || this.#handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => this.#handlers?.drained(),
       closed: () => this.end(),
@@ -241,6 +243,7 @@ export class Guest {
     const socket = new GuestSocket(pair[0], {
       ready: () => handlers.ready(),
       frame: (frame) => !this.#ending && handlers.frame(frame),
+      occupies: (bytes) => handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => handlers.drained(),
       closed: () => {
