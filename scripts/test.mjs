@@ -2,7 +2,7 @@
 // What a host application does runs on the host's own Node; tests that load the kernel's or
 // the launcher's modules themselves run on the engine, as those do.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -18,6 +18,29 @@ const files = readdirSync(join(root, "tests"), { recursive: true })
 if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(", ")}`);
   process.exit(1);
+}
+
+/** Newest change below a folder, of its files and of the folder's own entries. */
+const newest = (folder) =>
+  Math.max(
+    ...[".", ...readdirSync(join(root, folder), { recursive: true })].map(
+      (name) => statSync(join(root, folder, String(name))).mtimeMs,
+    ),
+  );
+/** The last thing that a build writes. */
+const built = join(root, "dist/programs.json");
+const sources = Math.max(
+  newest("src"),
+  ...["tsconfig.json", "tsconfig.base.json", "tsconfig.guest.json", "scripts/build.mjs"].map(
+    (name) => statSync(join(root, name)).mtimeMs,
+  ),
+);
+if (!existsSync(built) || statSync(built).mtimeMs < sources) {
+  console.log("src/ is newer than dist/: building");
+  const { status } = spawnSync(process.execPath, [join(root, "scripts/build.mjs")], {
+    stdio: "inherit",
+  });
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 const ofEngine = /^dist\/(?:kernel|sandbox|launcher)\/(?!engine\.js$)/;

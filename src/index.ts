@@ -2,13 +2,23 @@
  * Owns what users import. Everything exported here is public and documented.
  */
 export { NodeRuntime } from "./sdk/runtime.js";
-export type { NodeRuntimeExecResult, NodeRuntimeRunResult } from "./sdk/runtime.js";
+export type {
+  NodeRuntimeAudit,
+  NodeRuntimeExecResult,
+  NodeRuntimeRunResult,
+} from "./sdk/runtime.js";
 export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeDecision,
+  NodeRuntimeLimitWarning,
+  NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
   NodeRuntimeSpawnOptions,
+  NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
 export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
@@ -23,6 +33,7 @@ export type {
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
 } from "./sdk/files.js";
+export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
@@ -48,7 +59,7 @@ export type {
   IsolationOptions,
   NodeRuntimeIsolationLayer,
 } from "./sdk/isolation.js";
-export type { NodeRuntimeLimits } from "./sdk/limits.js";
+export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolContext,
@@ -58,6 +69,7 @@ export type {
 } from "./sdk/tools.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
+export type { NodeRuntimeShell } from "./sdk/shell.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
 export type {
   NodeRuntimeResidentResult,
@@ -76,6 +88,19 @@ export type {
   NodeRuntimeDriverOptions,
 } from "./sdk/driver/driver-run.js";
 export type { StdioEvent, StdioHook } from "./sdk/driver/stdio-lines.js";
+export { createInMemoryFileSystem } from "./sdk/driver/virtual-file-system.js";
+export type {
+  InMemoryFileSystem,
+  VirtualDirEntry,
+  VirtualFileSystem,
+  VirtualStat,
+} from "./sdk/driver/virtual-file-system.js";
+export { createDefaultNetworkAdapter, createNodeV8Runtime } from "./sdk/driver/older-parts.js";
+export type {
+  CommandExecutor,
+  DefaultNetworkAdapter,
+  NodeV8Runtime,
+} from "./sdk/driver/older-parts.js";
 export { createNodeDriver, createNodeRuntimeDriverFactory } from "./sdk/driver/system-driver.js";
 export type {
   NodeDriver,
@@ -84,5 +109,7 @@ export type {
 } from "./sdk/driver/system-driver.js";
 export { SidecarProcess, SidecarProcess as Sidecar } from "./sdk/sidecar-process.js";
 export type { SidecarProcessOptions } from "./sdk/sidecar-process.js";
+export { generalizePermissions } from "./sdk/learned-permissions.js";
+export type { LearnedPermissions } from "./sdk/learned-permissions.js";
 export { SecureExecError } from "./sdk/errors.js";
 export type { ErrorDetails, SecureExecErrorCode } from "./sdk/errors.js";

@@ -76,6 +76,7 @@ export class Channel implements KernelClient {
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];
+  #descriptors: readonly string[] = [];
   /** What the answers to calls under way may come to. */
   #expectedBytes = 0;
   readonly #setImmediate: typeof setImmediate;
@@ -257,9 +258,15 @@ export class Channel implements KernelClient {
 
   /** `bytes` may be written ahead to each of 1 and 2 that lies with the host. */
   setOutputs(bytes: number, descriptors: readonly string[]): void {
+    this.#descriptors = descriptors;
     this.#window[1] = bytes;
     this.#window[2] = bytes;
     this.#hostOutputs = descriptors.map((kind, fd) => kind === "host" && (fd === 1 || fd === 2));
+  }
+
+  /** Whether a descriptor was a terminal at the start. */
+  isTerminal(fd: number): boolean {
+    return this.#descriptors[fd] === "tty";
   }
 
   /** Whether `writeOutput` is the way to this descriptor. */

@@ -11,6 +11,7 @@ import { runNodeCommand } from "./node-main.js";
 import { applyPlatform } from "./platform.js";
 import type { PlatformTools } from "./platform.js";
 import { runProgramCommand } from "./programs/run.js";
+import type * as Resident from "./resident.js";
 import type * as ToolCommand from "../userland/tool-command.js";
 import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
@@ -18,6 +19,8 @@ import { createReturn } from "./return-value.js";
 export interface ProgramTools extends PlatformTools {
   channel: Channel;
   leaving: Leaving;
+  /** As of an `Order`. */
+  refused?: number | undefined;
 }
 
 function hidden(name: string, value: unknown): void {
@@ -81,7 +84,8 @@ export function runProgram(
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   applyPlatform(tools, options.jsRuntime);
-  installHostTools(tools.channel);
+  // A program named by the host has them always; a `node` of the machine is plain Node where there are none.
+  if (options.mode !== "node" || options.hostTools) installHostTools(tools.channel);
   if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
     runNodeCommand(tools, options);
@@ -91,14 +95,22 @@ export function runProgram(
   hidden("__return", createReturn(tools.channel));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") {
-    runResident(tools, options);
+    (require("./resident.js") as typeof Resident).runResident(
+      tools,
+      options,
+      programUrl(tools, options.path),
+    );
     return Promise.resolve();
   }
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const url = programUrl(tools, options.path);
-  return runEntryPointWithESMLoader((loader: any) => {
+  // Taken before the program can change it. It reads `process.exitCode` and emits `exit`.
+  const exit = process.exit.bind(process);
+  return runEntryPointWithESMLoader(async (loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
-    return loader.eval(text, url, true);
+    const evaluated = await loader.eval(text, url, true);
+    if (options.endWhenSettled === true) exit();
+    return evaluated;
   });
 }
 
@@ -121,30 +133,4 @@ async function runTool(tools: ProgramTools, options: StartOptions): Promise<void
 
 function stripTypes(tools: ProgramTools, source: string): string {
   return tools.requireBuiltin("module").stripTypeScriptTypes(source) as string;
-}
-
-/** Each snippet is an ES module of its own; globals are what they share. */
-function runResident(tools: ProgramTools, options: StartOptions): void {
-  const { channel, leaving } = tools;
-  const loader = tools
-    .requireBuiltin("internal/modules/esm/loader")
-    .getOrInitializeCascadedLoader();
-  const base = programUrl(tools, options.path);
-  channel.ref();
-  channel.on("residentExec", ({ sequence, source }) => {
-    const url = `${base}?snippet=${sequence}`;
-    const finish = (exitCode: number): void => {
-      // Modules of finished snippets must not pile up in the loader's cache.
-      loader.loadCache.delete(url);
-      channel.event("residentDone", { sequence, exitCode });
-    };
-    const text = options.language === "ts" ? stripTypes(tools, source) : source;
-    loader.eval(text, url, false).then(
-      () => finish(0),
-      (error: unknown) => {
-        channel.writeErrorReport(leaving.report(error));
-        finish(1);
-      },
-    );
-  });
 }

@@ -1,5 +1,5 @@
 /**
- * Owns process.stdin, stdout and stderr of a guest. Output goes through Node's
+ * Owns process.stdin, stdout and stderr of a guest. A terminal is Node's own stream of one. Other output goes through Node's
  * own SyncWriteStream over the virtual `fs` binding (descriptors 1 and 2), as
  * Node does for files and, in effect, for pipes; stdin is a Readable over read(2).
  */
@@ -9,18 +9,63 @@ import type { PendingCall } from "./environment.js";
 
 const readBytes = 64 * 1024;
 
-export function installStdio(requireBuiltin: (id: string) => any, channel: () => Channel): void {
+export function installStdio(
+  requireBuiltin: (id: string) => any,
+  channel: () => Channel | undefined,
+): void {
   const { Readable } = requireBuiltin("stream");
   const SyncWriteStream = requireBuiltin("internal/fs/sync_write_stream");
   const lazy = (name: "stdin" | "stdout" | "stderr", make: () => unknown) => {
     let stream: unknown;
+    let madeFor: Channel | undefined;
     Object.defineProperty(process, name, {
-      get: () => (stream ??= make()),
+      get() {
+        // What modules that are loaded ahead ask for is not the program's: that may have a terminal.
+        const current = channel();
+        if (stream === undefined || madeFor !== current) {
+          madeFor = current;
+          stream = make();
+        }
+        return stream;
+      },
       configurable: true,
       enumerable: true,
     });
   };
+  /** As createWritableStdioStream and getStdout of Node's is_main_thread.js. */
+  const terminalOutput = (fd: number) => {
+    const stream = new (requireBuiltin("tty").WriteStream)(fd);
+    stream._type = "tty";
+    stream.fd = fd;
+    stream._isStdio = true;
+    stream.destroySoon = stream.destroy;
+    stream._destroy = function (error: unknown, done: (error: unknown) => void) {
+      done(error);
+      this._undestroy();
+      if (!this._writableState.emitClose) process.nextTick(() => this.emit("close"));
+    };
+    process.on("SIGWINCH", () => stream._refreshSize());
+    return stream;
+  };
+  /** As getStdin there. */
+  const terminalInput = () => {
+    const stream = new (requireBuiltin("tty").ReadStream)(0);
+    stream.fd = 0;
+    const stop = (): void => {
+      stream._handle.reading = false;
+      stream._readableState.reading = false;
+      stream._handle.readStop();
+    };
+    stop();
+    stream.on("pause", () =>
+      process.nextTick(() => {
+        if (stream._handle?.reading && !stream.readableFlowing) stop();
+      }),
+    );
+    return stream;
+  };
   const output = (fd: number) => () => {
+    if (channel()?.isTerminal(fd)) return terminalOutput(fd);
     const stream = new SyncWriteStream(fd, { autoClose: false });
     stream._type = "fs";
     stream._isStdio = true;
@@ -34,8 +79,15 @@ export function installStdio(requireBuiltin: (id: string) => any, channel: () =>
   lazy("stdout", output(1));
   lazy("stderr", output(2));
   lazy("stdin", () => {
+    if (channel()?.isTerminal(0)) return terminalInput();
     let pending: PendingCall | undefined;
     let closed = false;
+    /** What the program said last; it counts for a read that begins later, too. */
+    let wanted = true;
+    /** A paused stdin must not keep the program alive. */
+    const idle = (): boolean =>
+      stream.readableFlowing === false && stream.listenerCount("readable") === 0;
+    const keep = (): void => (wanted && !idle() ? pending?.ref() : pending?.unref());
     const take = (result: { data: Uint8Array } | number): void => {
       pending = undefined;
       if (closed) return;
@@ -45,8 +97,8 @@ export function installStdio(requireBuiltin: (id: string) => any, channel: () =>
     const stream = new Readable({
       highWaterMark: readBytes,
       read() {
-        if (pending !== undefined) return pending.ref();
-        pending = channel().callAsync("read", { fd: 0, length: readBytes, position: -1 }, take);
+        pending ??= channel()!.callAsync("read", { fd: 0, length: readBytes, position: -1 }, take);
+        keep();
       },
       destroy(error: unknown, done: (error: unknown) => void) {
         closed = true;
@@ -55,15 +107,10 @@ export function installStdio(requireBuiltin: (id: string) => any, channel: () =>
       },
     });
     stream.fd = 0;
-    stream.ref = () => (pending?.ref(), stream);
-    stream.unref = () => (pending?.unref(), stream);
-    // A paused stdin must not keep the program alive.
-    stream.on("pause", () =>
-      process.nextTick(() => {
-        if (stream.readableFlowing === false) pending?.unref();
-      }),
-    );
-    stream.on("resume", () => pending?.ref());
+    stream.ref = () => ((wanted = true), keep(), stream);
+    stream.unref = () => ((wanted = false), keep(), stream);
+    stream.on("pause", () => process.nextTick(keep));
+    stream.on("resume", keep);
     return stream;
   });
 }

@@ -2,6 +2,7 @@
  * Owns the kernel's guests: locks this process down as far as guests must inherit
  * it and starts their zygote, both as soon as this module is loaded.
  */
+import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { GuestPool } from "../launcher/pool.js";
 import { disownInherited } from "../sandbox/descriptors.js";
@@ -11,6 +12,20 @@ import { sayLastWords } from "./last-words.js";
 
 /** The socket to the SDK is the last that this process was handed. */
 const lastHandedFd = 3;
+
+/** What a guest that waits has for itself: 0.75 MB that it wrote, what it copied ahead, its page tables. */
+const idleGuestBytes = 4 * 1024 * 1024;
+/** Guests that wait have at most this share of the memory that there is, and the least number in any case. */
+const aheadMemoryShare = 1 / 64;
+const fewAhead = 3;
+const mostAhead = 32;
+
+function mostGuestsAhead(): number {
+  // 0 or a number beyond all memory when no cgroup says less.
+  const memoryBytes = Math.min(process.constrainedMemory() || Infinity, totalmem());
+  const most = Math.floor((memoryBytes * aheadMemoryShare) / idleGuestBytes);
+  return Math.max(fewAhead, Math.min(mostAhead, most));
+}
 
 disownInherited(lastHandedFd + 1);
 libc.setParentDeathSignal(libc.SIGKILL);
@@ -25,8 +40,9 @@ export const pool = new GuestPool({
   enginePath: process.execPath,
   bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
   programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
-  aheadTarget: 3,
-  parallelForks: 2,
+  demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
+  // The zygote forks one after the other; what a guest does before it is ready goes on beside that.
+  parallelForks: Math.max(2, Math.min(8, availableParallelism())),
   refillDelayMs: 10,
   // What all guests of one zygote have in common, such as addresses, is in use for no longer.
   recycleForks: 10_000,

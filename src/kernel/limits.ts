@@ -5,10 +5,18 @@
 export const limits = Object.freeze({
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
+  /** Text of the decisions that are kept of one VM, and of the requests that it learned from; how many of these. */
+  auditChars: 1_000_000,
+  decisionTextChars: 1024,
+  learnedRequests: 20_000,
+  /** Changes of one VM's permissions. */
+  permissionChanges: 64,
   /** Byte-range locks held in one file system; F_OFD_SETLK answers ENOLCK beyond. */
   fileLocks: 4096,
   /** Steps of one `lock` call. */
   lockSteps: 8,
+  /** Output that a terminal keeps for its master. */
+  terminalOutputBytes: 16 * 1024,
   /** Sockets per worker that a process may have: that of an ended one closes a moment after it. */
   socketsPerThread: 2,
   /** Descriptors that wait in a pipe for a process to take them. */

@@ -5,6 +5,8 @@
  * host is killed. Everything below it dies with it the same way.
  */
 import { Socket } from "node:net";
+import type { DecisionList } from "../protocol/decisions.js";
+import type { LimitWarning } from "../protocol/host-calls.js";
 import { pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
@@ -23,9 +25,13 @@ const requests = new HostRequests({
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
   isBehind: () => door.isBehind,
 });
+const warn = (vm: number, warning: LimitWarning): void =>
+  emit("limitWarning", { vm, warning: JSON.stringify(warning) });
+const decided = (vm: number, list: DecisionList): void =>
+  emit("decisions", { vm, list: JSON.stringify(list) });
 const host = new HostHandlers(
   pool,
-  { requests, turns: new Turns(), guests: pool, answer, answered },
+  { requests, turns: new Turns(), guests: pool, answer, answered, warn, decided },
   emit,
 );
 

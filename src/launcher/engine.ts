@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 export const engineVersion = "26.10.0";
 
 /** Environment variable of the host that replaces the binary's path. */
-export const engineOverrideVariable = "SECURE_EXEC_ENGINE";
+const engineOverrideVariable = "SECURE_EXEC_ENGINE";
 
 /** `problem` is a name in the SDK's error table, `why` one sentence for its message. */
 export type EngineSearch =

@@ -1,11 +1,13 @@
 /**
  * Owns the guests that were forked ahead and the queue of those who wait for one.
  *
- * Invariants: owners of waiters are served in turn, each owner's in order; at most `aheadTarget` blank guests
- * exist beside them; a zygote that is lost is replaced once somebody needs it,
- * and everybody waiting on it is told.
+ * Invariants: owners of waiters are served in turn, each owner's in order; as many blank guests as
+ * demand.ts says exist beside them, or fewer; a zygote that is lost is replaced once somebody
+ * needs it, and everybody waiting on it is told.
  */
 import type { IsolationReport } from "../protocol/isolation.js";
+import { Demand } from "./demand.js";
+import type { Asked, DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings } from "./fork.js";
 import { RoundRobin } from "./round-robin.js";
@@ -14,9 +16,9 @@ export interface PoolOptions {
   enginePath: string;
   bundlePath: string;
   programsPath: string;
-  /** Blank guests kept ready. */
-  aheadTarget: number;
-  /** Forks under way at once; more would only take turns on the CPU. */
+  /** How many blank guests are kept ready. */
+  demand: DemandOptions;
+  /** Forks under way at once while somebody waits; more would only take turns on the CPU. */
   parallelForks: number;
   /** How long a replacement waits for the program to end that took a guest. */
   refillDelayMs: number;
@@ -27,18 +29,27 @@ export interface PoolOptions {
 
 export type Waiter = (guest: Guest | undefined, reason: string) => void;
 
+interface Waiting {
+  readonly waiter: Waiter;
+  readonly asked: Asked;
+}
+
 export class GuestPool {
   readonly #options: PoolOptions;
   #zygote: Zygote | undefined;
   #zygoteReady = false;
   #isolation: readonly IsolationReport[] = [];
   #idle: Guest[] = [];
-  readonly #waiters = new RoundRobin<Waiter>();
+  readonly #waiters = new RoundRobin<Waiting>();
+  readonly #demand: Demand;
+  /** What each guest in use was asked for by. */
+  readonly #asked = new WeakMap<Guest, Asked>();
   #forking = 0;
   #lastLoss = "";
   #failures = 0;
   #typeScript = false;
   #refill: NodeJS.Timeout | undefined;
+  #fall: NodeJS.Timeout | undefined;
   /** The zygote wants a moment without guests; it has it and is not to be asked for any. */
   #stale = false;
   #measuring = false;
@@ -53,6 +64,7 @@ export class GuestPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#demand = new Demand(options.demand);
   }
 
   get zygotePid(): number {
@@ -94,17 +106,53 @@ export class GuestPool {
    * several owners each gets one after the other. Answers how to wait no longer.
    */
   take(owner: object, waiter: Waiter): () => void {
+    const waiting = { waiter, asked: this.#demand.begins(performance.now()) };
+    this.#fallLater();
     const guest = this.#idle.shift();
     if (guest === undefined) {
-      this.#waiters.push(owner, waiter);
+      this.#waiters.push(owner, waiting);
       this.#fill();
-      return () => void this.#waiters.delete(owner, waiter);
+      return () => {
+        if (this.#waiters.delete(owner, waiting)) this.#demand.ends(waiting.asked);
+      };
     }
-    waiter(guest, "");
+    this.#hand(guest, waiting);
     // The program that was just handed its guest goes first: forking now would take its CPU.
     if (this.#idle.length > 0) this.#fillLater();
     else this.#fill();
     return () => undefined;
+  }
+
+  #hand(guest: Guest, { waiter, asked }: Waiting): void {
+    this.#asked.set(guest, asked);
+    waiter(guest, "");
+  }
+
+  /** Ends guests that wait for nobody once demand has fallen. */
+  #fallLater(): void {
+    const inMs = this.#demand.fallsInMs(performance.now());
+    if (inMs === undefined || this.#fall !== undefined) return;
+    this.#fall = setTimeout(() => {
+      this.#fall = undefined;
+      this.#end(this.#idle.length - this.#demand.ahead(performance.now()));
+      this.#fallLater();
+    }, inMs).unref();
+  }
+
+  /** Ends that many of the guests that wait, the ones that were forked last. */
+  #end(count: number): void {
+    if (count <= 0) return;
+    const surplus = this.#idle.splice(-count);
+    this.#dropped += surplus.length;
+    for (const guest of surplus) guest.end();
+  }
+
+  /** Fails everybody who waits. */
+  #refuse(reason: string): void {
+    for (const { waiter, asked } of this.#waiters.drain()) {
+      this.#demand.ends(asked);
+      waiter(undefined, reason);
+    }
   }
 
   /** Fills once a guest has ended, or after a moment. */
@@ -130,6 +178,10 @@ export class GuestPool {
       bundlePath: this.#options.bundlePath,
       programsPath: this.#options.programsPath,
       lost: (reason) => this.#onLost(zygote, reason),
+      ending: (guest) => {
+        const asked = this.#asked.get(guest);
+        if (asked !== undefined) this.#demand.ends(asked);
+      },
       reaped: () => (this.#retired.has(zygote) ? this.#endRetired(zygote) : this.#fill()),
       stale: () => {
         if (this.#zygote !== zygote) return;
@@ -206,7 +258,7 @@ export class GuestPool {
     this.#lastLoss = reason;
     // One that never came up fails its waiters; one that was killed is simply replaced.
     if (!started || ++this.#failures > 3) {
-      for (const waiter of this.#waiters.drain()) waiter(undefined, reason);
+      this.#refuse(reason);
     } else this.#fill();
   }
 
@@ -216,10 +268,11 @@ export class GuestPool {
     if (this.#waiters.size === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
     if (!this.#zygoteReady || this.#measure(zygote)) return;
-    while (
-      this.#forking < this.#options.parallelForks &&
-      this.#forking + this.#idle.length < this.#waiters.size + this.#options.aheadTarget
-    ) {
+    const wanted = this.#waiters.size + this.#demand.ahead(performance.now());
+    // Those that nobody waits for leave the CPU to the programs that run.
+    const parallel = (): number =>
+      this.#waiters.size > this.#forking ? this.#options.parallelForks : 1;
+    while (this.#forking < parallel() && this.#forking + this.#idle.length < wanted) {
       this.#forking++;
       this.#forks++;
       zygote.fork((guest) => this.#onForked(zygote, guest));
@@ -234,8 +287,7 @@ export class GuestPool {
     const living = zygote.guestPids.length;
     if (living > this.#idle.length + this.#dropped) return false;
     // Those that wait would hide what they have not written yet. Their ends come back here.
-    this.#dropped += this.#idle.length;
-    for (const guest of this.#idle.splice(0)) guest.end();
+    this.#end(this.#idle.length);
     if (living > 0) return true;
     this.#stale = false;
     this.#measuring = true;
@@ -256,9 +308,7 @@ export class GuestPool {
     if (guest === undefined) {
       if (++this.#failures > 8) {
         this.#failures = 0;
-        for (const waiter of this.#waiters.drain()) {
-          waiter(undefined, this.#lastLoss || "no guest could be forked");
-        }
+        this.#refuse(this.#lastLoss || "no guest could be forked");
         return;
       }
     } else {
@@ -268,8 +318,8 @@ export class GuestPool {
         if (kept.length === this.#idle.length) this.#dropped--;
         this.#idle = kept;
       });
-      const waiter = this.#waiters.shift();
-      if (waiter !== undefined) waiter(guest, "");
+      const waiting = this.#waiters.shift();
+      if (waiting !== undefined) this.#hand(guest, waiting);
       else this.#idle.push(guest);
     }
     this.#fill();

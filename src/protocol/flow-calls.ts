@@ -29,6 +29,8 @@ export const guestFlowEvents = {
   flowClose: { nr: 23, args: { flow: "u32", reset: "bool", unread: "bool" } },
   /** Like `flowWrite`, with a copy of descriptor `fd` that travels with the first byte. */
   flowPass: { nr: 24, args: { flow: "u32", fd: "i32", data: "bytes" } },
+  /** Takes back what `flowRead` granted: what can be read is for whoever reads next. */
+  flowHold: { nr: 25, args: { flow: "u32" } },
 } as const;
 
 export const kernelFlowEvents = {

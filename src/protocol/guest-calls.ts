@@ -7,6 +7,7 @@ import { flowCalls, guestFlowEvents, kernelFlowEvents } from "./flow-calls.js";
 import { guestFailure } from "./frames.js";
 import { fsCalls } from "./fs-calls.js";
 import { netCalls } from "./net-calls.js";
+import { terminalCalls } from "./terminal-calls.js";
 import { wireOf } from "./port.js";
 import type { JsRuntime } from "./platforms.js";
 
@@ -15,6 +16,7 @@ export const guestCalls = {
   ...fsCalls,
   ...flowCalls,
   ...netCalls,
+  ...terminalCalls,
   /** Changes the working directory; answers its absolute path. */
   chdir: { nr: 1, args: { path: "string" }, result: { cwd: "string" } },
   umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },
@@ -68,6 +70,15 @@ export const guestCalls = {
     },
     result: { pid: "u32", ends: "numbers" },
     large: true,
+  },
+  /**
+   * execve(2): the process keeps its pid, descriptors, directory, mask and ignored signals. `file` and
+   * `env` are as in `spawn`. `options` is the JSON of the `StartOptions` under which the process goes on.
+   */
+  exec: {
+    nr: 24,
+    args: { file: "string", argv: "strings", env: "strings" },
+    result: { options: "string" },
   },
   /** waitpid(2) for one child: blocks until it has ended, and reaps it. */
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
@@ -158,6 +169,10 @@ export const SpawnFlags = Object.freeze({
   newSession: 1,
   /** setpgid(0, 0) in the child. */
   newProcessGroup: 2,
+  /** The terminal that its descriptor 0 is becomes that of the new session: TIOCSCTTY. */
+  controllingTerminal: 4,
+  /** Its new group is in the foreground of the caller's terminal from its start. */
+  foreground: 8,
 } as const);
 
 /** What a process is told about itself when it starts. Trusted: the kernel wrote it. */
@@ -170,6 +185,8 @@ export interface StartOptions {
   /** Name of a command or tool, or path of a WebAssembly module. */
   image: string;
   language: "js" | "ts";
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
   /** Absolute guest path of the main program. */
   path: string;
   /** What follows the name of the engine on the command line. */
@@ -194,6 +211,8 @@ export interface StartOptions {
   processesLimit: number;
   /** Workers that it may have at one time. */
   threads: number;
+  /** Whether the machine has tools of the host. */
+  hostTools: boolean;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

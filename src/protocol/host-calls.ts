@@ -3,8 +3,9 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
-import type { VmLimits } from "./limits.js";
+import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
@@ -77,6 +78,19 @@ export const hostCalls = {
   createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
   ...hostFileCalls,
   disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
+  /**
+   * The archive of a machine's files as they are now, in parts: `snapshot` is 0 for the first one, and
+   * then what the part before answered. `manifest` is the text that the archive begins with.
+   */
+  snapshot: {
+    nr: 50,
+    args: { vm: "u32", snapshot: "u32", manifest: "string" },
+    result: { data: "bytes", more: "bool", snapshot: "u32" },
+  },
+  /** Ends a snapshot before its last part. */
+  abandonSnapshot: { nr: 51, args: { vm: "u32", snapshot: "u32" }, result: {} },
+  /** One part of the archive that a machine was made for with `restores`. */
+  restore: { nr: 52, args: { vm: "u32", data: "bytes", more: "bool" }, result: {} },
   /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
   spawn: {
     nr: 6,
@@ -96,6 +110,14 @@ export const hostCalls = {
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
   usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
+  /** The decisions that the VM keeps; JSON of `DecisionList`. */
+  audit: { nr: 41, args: { vm: "u32" }, result: { list: "string" } },
+  /** What the VM's programs were found to need; JSON of `LearnedList`. */
+  learned: { nr: 42, args: { vm: "u32" }, result: { list: "string" } },
+  /** Shows a directory or file of the host to a machine that runs; `mount` is JSON of `VmMount`. */
+  mount: { nr: 53, args: { vm: "u32", mount: "string" }, result: {} },
+  /** Takes a mount away again. */
+  unmount: { nr: 54, args: { vm: "u32", guestPath: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -104,12 +126,17 @@ export const hostCalls = {
 export const hostEvents = {
   stdin: { nr: 1, args: { vm: "u32", process: "u32", data: "bytes" } },
   closeStdin: { nr: 2, args: { vm: "u32", process: "u32" } },
-  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8" } },
+  /** `group`: the process group that the process leads, too. */
+  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
+  /** The size of the terminal of `process` is another. */
+  resize: { nr: 21, args: { vm: "u32", process: "u32", rows: "u32", columns: "u32" } },
   /** Gives up a `fetch` of this number. */
   cancelFetch: { nr: 20, args: { vm: "u32", fetch: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
+  /** The host has taken the last `decisions`. */
+  decisionsTaken: { nr: 42, args: { vm: "u32" } },
   /** Answers `judge`; `answers` is JSON of `Answer[]`. */
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
@@ -153,6 +180,10 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** Decisions since the last ones, which were taken; JSON of `DecisionList`. */
+  decisions: { nr: 43, args: { vm: "u32", list: "string" } },
+  /** `warning` is JSON of `LimitWarning`. */
+  limitWarning: { nr: 5, args: { vm: "u32", warning: "string" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
   judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
   /** Asks for a tool's handler; `input` is JSON text that a guest wrote. */
@@ -176,6 +207,10 @@ export interface HostFailure {
 }
 
 export interface VmOptions {
+  /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
+  source?: number;
+  /** It has no files at first: an archive of them follows, and nothing runs before its last part. */
+  restores?: boolean;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
@@ -184,9 +219,24 @@ export interface VmOptions {
   permissions: Policies;
   /** How long a policy function may take; a later answer is a denial. */
   permissionTimeoutMs: number;
+  policyMode: PolicyMode;
+  audit: AuditOptions;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   limits: VmLimits;
+  /** Whether the host wants to hear of limits that are nearly reached. */
+  warnsOfLimits: boolean;
+}
+
+/** Something came to 80 % of a limit. */
+export interface LimitWarning {
+  limit: VmLimitName;
+  /** What is used, and what the limit is. */
+  observed: number;
+  capacity: number;
+  fillPercent: number;
+  /** The process in the VM, where the limit is one of a process or a run. */
+  pid?: number;
 }
 
 export interface VmMount {
@@ -201,6 +251,11 @@ export interface VmMount {
   executable?: boolean;
 }
 
+export interface TerminalSize {
+  rows: number;
+  columns: number;
+}
+
 export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
   mode: "program" | "resident" | "exec";
@@ -213,8 +268,12 @@ export interface ProcessOptions {
   cwd: string;
   /** Whether stdin stays open for `stdin` events; otherwise it is at end of file from the start. */
   stdin: boolean;
-  /** Processor time of the process, and of each process below it; 0 means no limit. */
-  cpuTimeMs: number;
+  /** Its stdin, stdout and stderr are one terminal of this size; output is all on stream 1. */
+  terminal?: TerminalSize;
+  /** Whether a program ends when its main module has been evaluated, whatever still waits. */
+  endWhenSettled?: boolean;
+  /** Lower limits than the VM's, for it and all that it starts together. */
+  limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
   stdoutLimitBytes: number;
   stderrLimitBytes: number;
@@ -237,6 +296,14 @@ export interface ProcessEnd {
   cause: End;
   /** Of the program and all that it started, up to its end. */
   usage: Usage;
+  /** In learn mode: what they were found to need. */
+  learned?: LearnedList;
+}
+
+export interface LearnedList {
+  list: Learned[];
+  /** Whether there was more than the kernel keeps. */
+  incomplete: boolean;
 }
 
 export interface VmAccount {

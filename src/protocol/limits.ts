@@ -8,6 +8,8 @@ export interface LimitEntry {
   readonly default: number;
   readonly least: number;
   readonly most: number;
+  /** Set where 0 means that there is no limit. */
+  readonly zeroIsNone?: true;
   /** Whose the limit is, and what a program meets when it is reached. */
   readonly what: string;
 }
@@ -28,13 +30,22 @@ const entries = {
     default: 0,
     least: 0,
     most: longestMs,
+    zeroIsNone: true,
     what: "CPU time of a program and all it starts, together; 0 means no limit. All of them end with 137.",
   },
   wallTimeMs: {
     default: 0,
     least: 0,
     most: longestMs,
+    zeroIsNone: true,
     what: "Time from a program's start to its end and that of all it starts; 0 means no limit. All of them end with 137.",
+  },
+  systemCallsPerSecond: {
+    default: 0,
+    least: 0,
+    most: 10_000_000,
+    zeroIsNone: true,
+    what: "Requests to the kernel of a program and all it starts, together; 0 means no limit. Further ones wait, after a burst of a tenth of a second's.",
   },
   processes: {
     default: 256,
@@ -71,6 +82,12 @@ const entries = {
     least: 0,
     most: 65_536,
     what: "Connections of the machine, those to the outside and from the host included. Further ones fail with ENOBUFS.",
+  },
+  terminals: {
+    default: 16,
+    least: 0,
+    most: 256,
+    what: "Pseudo-terminals of the machine at one time, those of openShell and spawn included. Further ones fail with ENOSPC.",
   },
   fileSystemBytes: {
     default: 256 * MiB,
@@ -121,6 +138,33 @@ export type VmLimits = { readonly [Name in VmLimitName]: number };
 
 export const vmLimitTable: Readonly<Record<VmLimitName, LimitEntry>> = Object.freeze(entries);
 export const vmLimitNames = Object.freeze(Object.keys(entries) as VmLimitName[]);
+
+/** Limits that a single run may have lower than its VM. */
+export const runLimitNames = Object.freeze([
+  "memoryBytes",
+  "cpuTimeMs",
+  "wallTimeMs",
+  "outputBytes",
+  "processes",
+  "systemCallsPerSecond",
+] as const satisfies VmLimitName[]);
+export type RunLimitName = (typeof runLimitNames)[number];
+export type RunLimits = { readonly [Name in RunLimitName]?: number };
+
+/** Whether `asked` is more than `limit` allows. */
+export function isAbove(name: VmLimitName, asked: number, limit: number): boolean {
+  const entry: LimitEntry = vmLimitTable[name];
+  if (entry.zeroIsNone !== true) return asked > limit;
+  return limit !== 0 && (asked === 0 || asked > limit);
+}
+
+/** `asked` where it is lower than `limits`. */
+export function lowerLimits(limits: VmLimits, asked: RunLimits): VmLimits {
+  const lower = Object.entries(asked) as [RunLimitName, number][];
+  if (lower.length === 0) return limits;
+  const kept = lower.filter(([name, value]) => !isAbove(name, value, limits[name]));
+  return Object.freeze({ ...limits, ...Object.fromEntries(kept) });
+}
 
 /** `given` over the defaults. */
 export function completeVmLimits(given: Partial<VmLimits> = {}): VmLimits {

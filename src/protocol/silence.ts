@@ -3,11 +3,28 @@
  *
  * Invariants: only time in which this process could have heard something counts, so a pause of
  * this process itself (a blocked event loop, SIGSTOP, a suspended machine) is no silence of the
- * other; `broken` runs at most once; nothing here keeps a process alive.
+ * other; nor is time in which the other waited for a processor, but for a part, so that the end
+ * comes on the busiest machine, too; `broken` runs at most once; nothing here keeps a process alive.
  */
+import { readFileSync } from "node:fs";
 
 /** How often it is looked, per allowed silence. */
 const looks = 10;
+/** Of the time in which the other waits for a processor, this part counts. */
+const waitingCounts = 1 / 6;
+
+/**
+ * How long the main thread of a process has been ready to run and was not run, in milliseconds;
+ * the second number of /proc/<pid>/schedstat, Documentation/scheduler/sched-stats.rst. 0 where
+ * the machine does not say.
+ */
+export function processorWaitMs(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "latin1").split(" ")[1] ?? 0) / 1e6;
+  } catch {
+    return 0;
+  }
+}
 
 export interface SilenceOptions {
   limitMs: number;
@@ -15,6 +32,8 @@ export interface SilenceOptions {
   ask(): void;
   /** It has said nothing for `limitMs`. */
   broken(): void;
+  /** How long it has waited for a processor so far, in milliseconds. */
+  waitedMs?(): number;
 }
 
 export class Silence {
@@ -22,6 +41,7 @@ export class Silence {
   readonly #everyMs: number;
   #timer: NodeJS.Timeout | undefined;
   #lookedAtMs = 0;
+  #waitedMs = 0;
   #silentMs = 0;
   #asked = false;
   #broken = false;
@@ -51,12 +71,15 @@ export class Silence {
 
   #lookLater(): void {
     this.#lookedAtMs = performance.now();
+    this.#waitedMs = this.#options.waitedMs?.() ?? 0;
     this.#timer = setTimeout(() => this.#look(), this.#everyMs).unref();
   }
 
   #look(): void {
     // Timers run before what has arrived is read: one look counts for one look's time at most.
-    this.#silentMs += Math.min(performance.now() - this.#lookedAtMs, this.#everyMs * 1.5);
+    const passedMs = Math.min(performance.now() - this.#lookedAtMs, this.#everyMs * 1.5);
+    const waitedMs = (this.#options.waitedMs?.() ?? 0) - this.#waitedMs;
+    this.#silentMs += Math.max(passedMs - Math.max(waitedMs, 0), passedMs * waitingCounts);
     if (this.#silentMs >= this.#options.limitMs) {
       this.#broken = true;
       this.#timer = undefined;

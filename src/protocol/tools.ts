@@ -56,7 +56,7 @@ export interface ToolFailure {
   path?: string;
 }
 
-export const toolErrorCodes = Object.freeze([
+const toolErrorCodes = Object.freeze([
   "ERR_TOOL_NOT_FOUND",
   "ERR_TOOL_INPUT",
   "ERR_TOOL_RESULT",

@@ -53,7 +53,7 @@ export interface End {
   /**
    * Who sent the signal: the host's `kill`, the disposal of the runtime, a change of permissions, the
    * kernel because the process broke the protocol, something outside this library, or the CPU because
-   * the process crashed; a number is the pid of a process in the machine.
+   * the process crashed, or its terminal, by a key or its end; a number is the pid of a process in the machine.
    */
-  by?: "host" | "dispose" | "permissions" | "kernel" | "outside" | "crash" | number;
+  by?: "host" | "dispose" | "permissions" | "kernel" | "outside" | "crash" | "terminal" | number;
 }

@@ -239,7 +239,6 @@ export const POLLNVAL = 0x20;
 export const WNOHANG = 1;
 
 export const SOCK_STREAM = 1;
-export const SOCK_DGRAM = 2;
 export const SOCK_SEQPACKET = 5;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
@@ -248,6 +247,8 @@ export const O_NONBLOCK = 0x800;
 export const O_CLOEXEC = 0x80000;
 
 export const SIGKILL = 9;
+export const SIGCONT = 18;
+export const SIGSTOP = 19;
 export const SIGTERM = 15;
 
 const AF_UNIX = 1;
@@ -273,7 +274,6 @@ const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
 const PR_GET_SECCOMP = 21;
-const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_GET_NO_NEW_PRIVS = 39;
 
@@ -318,11 +318,6 @@ export function waitpid(pid: number, flags: number): Waited | number {
   const got = nWaitpid(pid, scratchPointer, flags);
   if (got <= 0) return got < 0 ? -errnoView[0]! : 0;
   return { pid: got, status: scratch32[0]! };
-}
-
-/** Any child that has ended. */
-export function waitpidNoHang(): Waited | number {
-  return waitpid(-1, WNOHANG);
 }
 
 /** The exit code in a wait status, or undefined after a signal. */
@@ -579,17 +574,6 @@ export function setParentDeathSignal(signal: number): number {
 /** Off closes /proc/<pid>/{mem,environ,fd} to processes of the same uid, and core dumps. */
 export function setDumpable(on: boolean): number {
   return checked(nPrctl(PR_SET_DUMPABLE, on ? 1n : 0n, 0n, 0n, 0n));
-}
-
-/** Empties the capability bounding set; the first failure as `-errno`. Needs CAP_SETPCAP. */
-export function dropBoundingSet(): number {
-  for (let capability = 0n; capability < 64n; capability++) {
-    if (nPrctl(PR_CAPBSET_DROP, capability, 0n, 0n, 0n) < 0) {
-      // EINVAL is the end of the kernel's list.
-      return errnoView[0] === EINVAL && capability > 0n ? 0 : -errnoView[0]!;
-    }
-  }
-  return 0;
 }
 
 export function setgroups(groups: readonly number[]): number {

@@ -7,7 +7,7 @@
  * spawn call or after its exit; no method of the sink throws.
  * Untrusted: output and the returned value are the guest's; the end's numbers are the kernel's.
  */
-import type { ProcessEnd, ProcessOptions } from "../protocol/host-calls.js";
+import type { ProcessEnd, ProcessOptions, TerminalSize } from "../protocol/host-calls.js";
 import type { End, Usage } from "../protocol/usage.js";
 import { failure, invalidOption, kernelError, SecureExecError } from "./errors.js";
 import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
@@ -285,9 +285,10 @@ export class GuestProcess implements ProcessSink {
     this.exited(end, new Uint8Array(0));
   }
 
-  kill(signal: number): void {
+  /** With `group`, what it has started, too, as far as that did not make groups of its own. */
+  kill(signal: number, group = false): void {
     const { connection, vm } = this.#setup;
-    this.#once(() => connection.send("kill", { vm, process: this.#handle, signal }));
+    this.#once(() => connection.send("kill", { vm, process: this.#handle, signal, group }));
   }
 
   /** Kills it after so many milliseconds. */
@@ -312,6 +313,11 @@ export class GuestProcess implements ProcessSink {
     // The attached process keeps the event loop alive; the timer need not.
     timer.unref();
     this.#timers.add(timer);
+  }
+
+  resize({ rows, columns }: TerminalSize): void {
+    const { connection, vm } = this.#setup;
+    this.#once(() => connection.send("resize", { vm, process: this.#handle, rows, columns }));
   }
 
   writeStdin(data: Uint8Array): void {

@@ -15,15 +15,17 @@ import { hostWire } from "../protocol/host-calls.js";
 import type {
   HostFailure,
   HostTables,
+  LimitWarning,
   ListenerInfo,
   ProcessEnd,
   hostCalls,
   hostEvents,
   kernelHostEvents,
 } from "../protocol/host-calls.js";
+import type { DecisionList } from "../protocol/decisions.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import { CallingPort } from "../protocol/port.js";
-import { Silence } from "../protocol/silence.js";
+import { Silence, processorWaitMs } from "../protocol/silence.js";
 import type { EventArgs, EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import { failure, invalidOption, kernelError, nameOfCode, printable } from "./errors.js";
@@ -83,6 +85,8 @@ export class KernelRefusal extends Error {
 export interface MachineSink {
   listenerAdded(info: ListenerInfo): void;
   listenerRemoved(id: number): void;
+  limitWarning(warning: LimitWarning): void;
+  decided(list: DecisionList): void;
   lost(error: SecureExecError): void;
 }
 
@@ -118,6 +122,7 @@ export class KernelConnection {
         this.#closeReason ??= failure("KERNEL_UNRESPONSIVE", { timeout: heartbeatTimeoutMs });
         this.#breakOff();
       },
+      waitedMs: () => processorWaitMs(this.#kernel.pid),
     });
     this.#port = new CallingPort(hostWire, {
       write: (frame) => this.#write(frame),
@@ -287,6 +292,11 @@ export class KernelConnection {
           ?.listenerAdded(JSON.parse(args.listener) as ListenerInfo);
       case "listenerRemoved":
         return this.#machines.get(args.vm)?.listenerRemoved(args.id);
+      case "limitWarning":
+        return this.#machines.get(args.vm)?.limitWarning(JSON.parse(args.warning) as LimitWarning);
+      case "decisions":
+        this.#machines.get(args.vm)?.decided(JSON.parse(args.list) as DecisionList);
+        return this.send("decisionsTaken", { vm: args.vm });
       case "judge": {
         const requests = JSON.parse(args.requests) as Request[];
         return this.#vms.get(args.vm)?.judge(args.id, args.scope as Scope, requests);

@@ -44,6 +44,11 @@ export class KernelProcess {
   onHeld: (held: boolean) => void = () => undefined;
 
   /** Throws ENGINE_MISSING, UNSUPPORTED_PLATFORM or KERNEL_START_FAILED. */
+  /** 0 when it could not be started. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   constructor() {
     const engine = findEngine();
     if ("problem" in engine) throw failure(engine.problem, { why: engine.why });

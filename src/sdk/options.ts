@@ -15,20 +15,35 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
-import type { VmMount } from "../protocol/host-calls.js";
+import { auditDefaults } from "../protocol/decisions.js";
+import type { AuditOptions, Decision } from "../protocol/decisions.js";
+import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
-import { parseLimits } from "./limits.js";
-import type { NodeRuntimeLimits } from "./limits.js";
-import type { VmLimits } from "../protocol/limits.js";
+import { parseLimits, parseRunLimits } from "./limits.js";
+import type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./limits.js";
+import { completeVmLimits } from "../protocol/limits.js";
+import type { RunLimits, VmLimits } from "../protocol/limits.js";
+import type { SnapshotManifest } from "../protocol/snapshot.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { snapshotSourceOf } from "./snapshot.js";
+import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
 
-export const defaultCwd = "/home/user";
+/** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
+export type NodeRuntimeLimitWarning = LimitWarning;
+
+/** What the policy decided about one request. */
+export type NodeRuntimeDecision = Decision;
+type DecisionHook = (decision: NodeRuntimeDecision) => void;
+
+type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
+
+const defaultCwd = "/home/user";
 
 /** A stage of `NodeRuntime.create`, in milliseconds. */
 export interface NodeRuntimeBootTiming {
@@ -37,6 +52,13 @@ export interface NodeRuntimeBootTiming {
 }
 
 export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
+  /**
+   * What `snapshot()` gave, as the path of a file, bytes or a stream: its files, and its environment and
+   * working directory where none is given here. `files` are written over them.
+   */
+  snapshot?: NodeRuntimeSnapshotSource;
+  /** Takes limits and permissions from the snapshot too, where none are given here. Default: false. */
+  trustSnapshot?: boolean;
   /** Environment of every program, over the machine's base environment. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */
@@ -63,7 +85,14 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Called once per stage of starting up. */
   onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
   /** What programs may do, merged per scope over the defaults; see docs/permissions.md. */
-  permissions?: Permissions;
+  permissions?: Permissions | "dry-run" | "learn";
+  /** Called for every decision of the policy, once it was made; see docs/audit.md. */
+  onDecision?: (decision: NodeRuntimeDecision) => void;
+  /**
+   * What `audit()` keeps: the last `entries` decisions (1000 by default, 10 000 at most). With `true` or
+   * `all` also those of scopes that allow everything; with `onDecision` this is the default.
+   */
+  audit?: boolean | { entries?: number; all?: boolean };
   /** How long a permission function may take before its request is denied. Default 10 000. */
   permissionTimeoutMs?: number;
   /** Functions of the host that programs may call by name; see docs/tools.md. */
@@ -75,6 +104,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
+  /** Called when something comes to 80 % of its limit; see docs/limits.md. */
+  onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -96,21 +127,67 @@ export interface NodeRuntimeExecOptions {
   /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
   onStdout?: OutputHook;
   onStderr?: OutputHook;
+  /** Lower limits than the machine's, for the program and all it starts; see docs/limits.md. */
+  limits?: NodeRuntimeRunLimits;
   /** `process.argv` from index 2 on. */
   args?: string[];
   /** Default: "ts" when `name` ends in .ts or .mts, otherwise "js". */
   language?: "js" | "ts";
   /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
+   * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
+   */
+  endWhenSettled?: boolean;
 }
 
-export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions;
+/** The size of a terminal in characters, each from 1 to 65 535. */
+export interface NodeRuntimeTerminalSize {
+  /** Default 80. */
+  cols?: number;
+  /** Default 24. */
+  rows?: number;
+}
+
+interface TerminalOption {
+  /**
+   * The program's stdin, stdout and stderr are one terminal of this size, `true` for 80 by 24. All
+   * output comes to `onStdout`, `writeStdin` types, and `closeStdin` types ^D.
+   */
+  pty?: boolean | NodeRuntimeTerminalSize;
+}
+
+export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions & TerminalOption;
+export type NodeRuntimeSpawnCommandOptions = NodeRuntimeCommandOptions & TerminalOption;
+
+/** Options of a shell, or another command, in a terminal. */
+export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
+  /** Merged over the runtime's environment; TERM is xterm-256color by default. */
+  env?: Record<string, string>;
+  /** Working directory; relative to the runtime's if not absolute. */
+  cwd?: string;
+  /** What runs in the terminal. Default `bash`. */
+  command?: string;
+  /** Its arguments. */
+  args?: string[];
+  /** Aborting ends it. */
+  signal?: AbortSignal;
+}
+
+/** Options that say what a program is. */
+const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
 
 /** Options of one command. */
-export type NodeRuntimeCommandOptions = Omit<NodeRuntimeExecOptions, "args" | "language" | "name">;
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  (typeof programOnlyNames)[number]
+>;
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
+  "snapshot",
+  "trustSnapshot",
   "env",
   "cwd",
   "files",
@@ -121,9 +198,12 @@ const createNames = [
   "onBootTiming",
   "permissions",
   "permissionTimeoutMs",
+  "onDecision",
+  "audit",
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "onLimitWarning",
   "ca",
   "isolation",
   "jsRuntime",
@@ -131,6 +211,7 @@ const createNames = [
 ];
 const plannedNames = ["wasmCommandDirs", "user"];
 const runNames = [
+  "pty",
   "env",
   "cwd",
   "stdin",
@@ -138,10 +219,11 @@ const runNames = [
   "signal",
   "onStdout",
   "onStderr",
-  "args",
-  "language",
-  "name",
+  "limits",
+  ...programOnlyNames,
 ];
+/** struct winsize has 16 bits for each. */
+const mostCells = 0xffff;
 const permissionTimeoutMs = 10_000;
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 /** The longest delay a timer of Node takes; about 24.8 days. */
@@ -255,6 +337,7 @@ function signalOf(value: unknown): AbortSignal | undefined {
 }
 
 export interface CreateOptions {
+  snapshot: NodeRuntimeSnapshotSource | undefined;
   env: Record<string, string>;
   cwd: string;
   files: [path: string, data: Uint8Array][];
@@ -268,6 +351,9 @@ export interface CreateOptions {
   permissionTimeoutMs: number;
   tools: ParsedTools;
   limits: VmLimits;
+  onLimitWarning?: LimitHook;
+  /** Given only where something of it was. */
+  audit?: ParsedAudit;
   jsRuntime: JsRuntime;
 }
 
@@ -283,6 +369,24 @@ function toolsOf(given: Bag): ParsedTools {
   const [name = "tools", second] = toolNames.filter((key) => given[key] !== undefined);
   if (second !== undefined) throw invalidOption(second, `means the same as ${name}; give one`);
   return parseTools(name, given[name]);
+}
+
+export type ParsedAudit = Omit<AuditOptions, "stream"> & { onDecision: DecisionHook | undefined };
+
+function auditOf(value: unknown, hook: unknown): { audit?: ParsedAudit } {
+  const onDecision = functionOf<DecisionHook>("onDecision", hook);
+  if (value === undefined && onDecision === undefined) return {};
+  const { entries: byDefault, mostEntries } = auditDefaults;
+  if (typeof value === "boolean") return { audit: { entries: byDefault, all: value, onDecision } };
+  if (value !== undefined && !isRecord(value))
+    throw invalidOption("audit", "must be a boolean or an object");
+  const { entries = byDefault, all = onDecision !== undefined, ...rest } = value ?? {};
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw invalidOption(`audit.${unknown}`, "is not a known option");
+  if (typeof all !== "boolean") throw invalidOption("audit.all", "must be a boolean");
+  if (typeof entries !== "number" || !(entries >= 1 && entries <= mostEntries) || entries % 1 !== 0)
+    throw invalidOption("audit.entries", `must be a whole number from 1 to ${mostEntries}`);
+  return { audit: { entries, all, onDecision } };
 }
 
 /** The file that programs find the certificates in; each of them is read once here. */
@@ -306,6 +410,31 @@ function certificatesOf(value: unknown): [path: string, data: Uint8Array] | unde
   return [hostCertificates, Buffer.from(`${texts.join("\n")}\n`)];
 }
 
+/**
+ * The options of a runtime that is made from a snapshot: what the snapshot says where they say nothing.
+ * Throws INVALID_OPTION for values of the snapshot, too.
+ */
+export function withManifest(
+  value: NodeRuntimeCreateOptions,
+  { env, cwd, limits, permissions }: SnapshotManifest,
+): CreateOptions {
+  const trusted = value.trustSnapshot === true;
+  return parseCreateOptions({
+    ...value,
+    env: { ...env, ...value.env },
+    cwd: value.cwd ?? cwd,
+    ...(trusted && {
+      limits: { ...limits, ...value.limits },
+      permissions: { ...permissions, ...permissionsBag(value.permissions) },
+    }),
+  });
+}
+
+/** The form with scopes, of either form. */
+export function permissionsBag(given: NodeRuntimeCreateOptions["permissions"]): Permissions {
+  return typeof given === "string" ? { mode: given } : { ...given };
+}
+
 export function parseCreateOptions(value: unknown): CreateOptions {
   const given = bagOf(value, createNames, plannedNames);
   const toolsGiven = toolNames.some((name) => given[name] !== undefined);
@@ -315,7 +444,10 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const { trustSnapshot = false } = given;
+  if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
   return {
+    snapshot: snapshotSourceOf(given.snapshot),
     env: {
       ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: hostCertificates }),
       ...envOf(given.env),
@@ -340,6 +472,10 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    ...auditOf(given.audit, given.onDecision),
+    ...(given.onLimitWarning !== undefined && {
+      onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
+    }),
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
   };
@@ -353,6 +489,7 @@ export interface RunOptions {
   timeoutMs: number | undefined;
   /** 0 for none. */
   cpuTimeMs: number;
+  limits?: RunLimits;
   signal: AbortSignal | undefined;
   onStdout: OutputHook | undefined;
   onStderr: OutputHook | undefined;
@@ -362,6 +499,8 @@ export interface RunOptions {
   language: "js" | "ts";
   /** Empty for a fresh one. */
   name: string;
+  terminal?: TerminalSize;
+  endWhenSettled: boolean;
 }
 
 function nameOf(value: unknown): string {
@@ -385,25 +524,71 @@ function languageOf(value: unknown, name: string): "js" | "ts" {
   throw invalidOption("language", 'must be "js" or "ts"');
 }
 
-/** `cwd` is the VM's, which a relative one is relative to. */
-export function parseRunOptions(value: unknown, cwd: string): RunOptions {
+function cellsOf(option: string, value: unknown, initial: number): number {
+  if (value === undefined) return initial;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= mostCells)
+    return value;
+  throw invalidOption(option, `must be an integer from 1 to ${mostCells}`);
+}
+
+/** `columns` and `rows` of what may leave them out. `prefix` names the option in messages. */
+export function terminalSizeOf(
+  { cols, rows }: { readonly cols?: unknown; readonly rows?: unknown },
+  prefix = "",
+): TerminalSize {
+  return { rows: cellsOf(`${prefix}rows`, rows, 24), columns: cellsOf(`${prefix}cols`, cols, 80) };
+}
+
+function terminalOf(value: unknown): { terminal?: TerminalSize } {
+  if (value === undefined || value === false) return {};
+  if (value === true) return { terminal: terminalSizeOf({}) };
+  if (!isRecord(value))
+    throw invalidOption("pty", "must be a boolean or an object of cols and rows");
+  const unknown = Object.keys(value).filter((name) => name !== "cols" && name !== "rows");
+  if (unknown.length > 0) throw invalidOption(`pty.${unknown[0]!}`, "is not a known option");
+  return { terminal: terminalSizeOf(value, "pty.") };
+}
+
+/** What `openShell` is given, as a command in a terminal. */
+export function parseShellOptions(value: unknown, cwd: string): RunOptions {
+  const given = bagOf(value, ["cols", "rows", "env", "cwd", "command", "args", "signal"]);
+  const { args = [], command = "bash", env, signal } = given;
+  return {
+    ...parseCommandOptions({ env, signal, cwd: given.cwd }, cwd),
+    ...commandOf(command, args),
+    terminal: terminalSizeOf(given),
+  };
+}
+
+/** `cwd` is the VM's, which a relative one is relative to; `limits` are the VM's, too. */
+export function parseRunOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   const given = bagOf(value, runNames);
   const { args = [] } = given;
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  const { endWhenSettled = false } = given;
+  if (typeof endWhenSettled !== "boolean")
+    throw invalidOption("endWhenSettled", "must be a boolean");
   return {
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
     timeoutMs: timeoutOf(given.timeout),
     cpuTimeMs: 0,
+    ...(given.limits !== undefined && { limits: parseRunLimits(given.limits, limits) }),
     signal: signalOf(given.signal),
     onStdout: functionOf("onStdout", given.onStdout),
     onStderr: functionOf("onStderr", given.onStderr),
     args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
     language: languageOf(given.language, name),
     name,
+    ...terminalOf(given.pty),
+    endWhenSettled,
   };
 }
 
@@ -417,19 +602,29 @@ export function commandOf(name: unknown, args: unknown): { name: string; args: s
 }
 
 /** Options of a command: those of a program that do not say what the program is. */
-export function parseCommandOptions(value: unknown, cwd: string): RunOptions {
+export function parseCommandOptions(
+  value: unknown,
+  cwd: string,
+  limits: VmLimits = completeVmLimits(),
+): RunOptions {
   return parseRunOptions(
     bagOf(
       value,
-      runNames.filter((name) => !["args", "language", "name"].includes(name)),
+      runNames.filter((name) => !programOnlyNames.some((only) => only === name)),
     ),
     cwd,
+    limits,
   );
 }
 
-/** Options of a resident runner: none exist yet. */
-export function parseResidentOptions(value: unknown): void {
-  bagOf(value, []);
+/** Options of a resident runner. */
+export interface NodeRuntimeResidentOptions {
+  /** Lower limits than the machine's, for the runner's process and all it starts. */
+  limits?: NodeRuntimeRunLimits;
+}
+
+export function parseResidentOptions(value: unknown, limits: VmLimits): RunLimits {
+  return parseRunLimits(bagOf(value, ["limits"]).limits, limits);
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

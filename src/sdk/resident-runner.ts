@@ -36,6 +36,8 @@ export class NodeRuntimeResidentRunner {
   #flight: Flight | undefined;
   /** What later calls are refused with. */
   #over: SecureExecError | undefined;
+  /** Set once the snippet in flight was not answered in time. */
+  #expiredAfterMs: number | undefined;
 
   /** Made by `NodeRuntime.createResidentRunner`; `listen` takes the receiver of the process's answers. */
   constructor(
@@ -44,7 +46,7 @@ export class NodeRuntimeResidentRunner {
   ) {
     this.#guest = guest;
     listen((sequence, exitCode) => {
-      if (this.#flight?.sequence === sequence)
+      if (this.#flight?.sequence === sequence && this.#expiredAfterMs === undefined)
         this.#land((flight) => flight.resolve(this.#result(exitCode)));
     });
     guest.ended.then(
@@ -58,8 +60,10 @@ export class NodeRuntimeResidentRunner {
 
   /**
    * Evaluates a snippet. `timeout` is in milliseconds. When the snippet ends its
-   * process, resolves with the exit code; later calls are refused. Rejects with
-   * RUNNER_BUSY, RUNNER_TIMEOUT (the process is killed), RUNNER_ENDED or DISPOSED.
+   * process, resolves with the exit code; later calls are refused. An error that it leaves
+   * unhandled makes the exit code 1, and the runner lives on. Rejects with RUNNER_BUSY,
+   * RUNNER_TIMEOUT (the process is killed; `details` has the `stdout` and `stderr` so far),
+   * RUNNER_ENDED or DISPOSED.
    */
   async exec(code: string, options?: { timeout?: number }): Promise<NodeRuntimeResidentResult> {
     const source = sourceOf(code);
@@ -107,11 +111,19 @@ export class NodeRuntimeResidentRunner {
 
   #expired(timeoutMs: number): void {
     this.#over ??= failure("RUNNER_ENDED", { why: `a snippet timed out after ${timeoutMs}ms` });
+    this.#expiredAfterMs = timeoutMs;
+    // All that it wrote is here once it has ended.
     this.#guest.kill(sigkill);
-    this.#land((flight) => flight.reject(failure("RUNNER_TIMEOUT", { timeout: timeoutMs })));
+  }
+
+  #timedOut(timeoutMs: number): void {
+    const { exitCode: _, ...written } = this.#result(0);
+    const error = failure("RUNNER_TIMEOUT", { timeout: timeoutMs }, { details: written });
+    this.#land((flight) => flight.reject(error));
   }
 
   #ended({ end }: GuestOutcome): void {
+    if (this.#expiredAfterMs !== undefined) return this.#timedOut(this.#expiredAfterMs);
     const why = end.signal === 0 ? `exit code ${end.exitCode}` : `signal ${end.signal}`;
     const error = failure(
       "RUNNER_ENDED",

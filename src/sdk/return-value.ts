@@ -11,7 +11,7 @@ import { JsonRefused, parseJson } from "./json.js";
 import { atOnce, inSteps } from "./steps.js";
 import type { Steps } from "./steps.js";
 
-export const returnLimits = Object.freeze({ bytes: 8 * 1024 * 1024, depth: 1000 });
+const returnLimits = Object.freeze({ bytes: 8 * 1024 * 1024, depth: 1000 });
 
 /** The rejection for a value that could not cross; `path` and `why` may be guest text. */
 export function returnValueError(why: string, path?: string): SecureExecError {

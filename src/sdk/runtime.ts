@@ -6,14 +6,20 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
-import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { Readable } from "node:stream";
+import type { DecisionList } from "../protocol/decisions.js";
+import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
+import type { RunLimits } from "../protocol/limits.js";
 import type { End, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
-import { failure, printable } from "./errors.js";
+import { failure, invalidOption, printable } from "./errors.js";
+import { formatOf, jsonLines } from "./audit.js";
+import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
+import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
@@ -24,6 +30,7 @@ import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fet
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
+import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
@@ -37,27 +44,37 @@ import {
   guestPathOf,
   parseCommandOptions,
   parseCreateOptions,
+  withManifest,
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
+  parseShellOptions,
   sourceOf,
 } from "./options.js";
 import type {
   CreateOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
+  NodeRuntimeDecision,
   NodeRuntimeExecOptions,
+  NodeRuntimeShellOptions,
+  NodeRuntimeSpawnCommandOptions,
+  NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
+import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
+import type { HostDirectoryMount } from "./mounts.js";
+import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
 /**
- * `usage` and `end` are there on every result, but not enumerable: they take no part in comparisons,
+ * `usage`, `end` and `policy` are there on results, but not enumerable: they take no part in comparisons,
  * spreading or JSON.
  */
 export interface NodeRuntimeExecResult {
@@ -73,11 +90,22 @@ export interface NodeRuntimeExecResult {
   readonly usage: Usage;
   /** Why it ended. */
   readonly end: End;
+  /**
+   * Only in learn mode: the least permissions under which the program, and all it started, may do what
+   * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
+   */
+  readonly policy?: LearnedPermissions;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
   errorMessage?: string;
 }
+
+/** What `audit()` answers: decisions in the order in which they were made. */
+export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
+  /** How many earlier ones are not kept any more. */
+  readonly dropped: number;
+};
 
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
   /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
@@ -87,22 +115,28 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start = { mode: "program"; source: string } | { mode: "exec" };
 
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end">;
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
   outcome: GuestOutcome;
 }
 
-/** What the constructor is given by `NodeRuntime.create`. */
+/** What the constructor is given by `NodeRuntime.create` and by `clone`. */
 class Created {
-  constructor(readonly options: CreateOptions) {}
+  constructor(
+    readonly options: CreateOptions,
+    readonly driver?: DriverRun,
+    /** Makes the machine, if not as the options say. */
+    readonly open: (options: CreateOptions, sink: MachineSink) => Promise<Machine> = Machine.open,
+  ) {}
 }
 
 export class NodeRuntime {
   readonly #given: CreateOptions;
   /** Of a runtime of the older generation. */
   readonly #driver: DriverRun | undefined;
+  readonly #openMachine: Created["open"];
   #machine: Machine | undefined;
   #opening: Promise<Machine> | undefined;
   readonly #processes = new Set<GuestProcess>();
@@ -120,8 +154,15 @@ export class NodeRuntime {
    */
   constructor(options: NodeRuntimeDriverOptions);
   constructor(options: NodeRuntimeDriverOptions | Created) {
-    this.#driver = options instanceof Created ? undefined : new DriverRun(options);
-    this.#given = options instanceof Created ? options.options : this.#driver!.create;
+    if (options instanceof Created) {
+      this.#driver = options.driver;
+      this.#given = options.options;
+      this.#openMachine = options.open;
+    } else {
+      this.#driver = new DriverRun(options);
+      this.#given = this.#driver.create;
+      this.#openMachine = Machine.open;
+    }
   }
 
   /**
@@ -129,7 +170,52 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const created: unknown = new Created(parseCreateOptions(options));
+    const created: unknown = await NodeRuntime.#created(options);
+    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    await runtime.#with(() => {});
+    return runtime;
+  }
+
+  static async #created(options: NodeRuntimeCreateOptions | undefined): Promise<Created> {
+    const given = parseCreateOptions(options);
+    if (given.snapshot === undefined) return new Created(given);
+    const { manifest, pieces, close } = await openSnapshot(given.snapshot);
+    let complete: CreateOptions;
+    try {
+      complete = { ...withManifest(options!, manifest), snapshot: undefined };
+    } catch (error) {
+      await close();
+      const why = `its settings do not fit: ${error instanceof Error ? error.message : String(error)}`;
+      throw failure("SNAPSHOT_INVALID", { why }, { cause: error });
+    }
+    return new Created(complete, undefined, (all, sink) =>
+      Machine.open(all, sink, pieces).finally(close),
+    );
+  }
+
+  /**
+   * The files of this runtime as they are when the stream is first read, with environment, limits and those
+   * permissions that are data, as a tar archive that `create({ snapshot })` takes on any machine. Sockets,
+   * mounts and processes are not in it. The stream fails with FILE where a path is too long for an archive.
+   */
+  async snapshot(): Promise<Readable> {
+    return this.#with(({ connection, vm }) =>
+      readSnapshot(connection, vm, manifestOf(this.#given), (error) =>
+        error instanceof KernelRefusal ? error.toPublic() : error,
+      ),
+    );
+  }
+
+  /**
+   * A second runtime on the same kernel with this one's files as they are, its mounts, environment,
+   * permissions, limits and tools, and none of its processes. What is written in one is not seen in
+   * the other, and neither needs the other any more. Costs the same for any number of files.
+   */
+  async clone(): Promise<NodeRuntime> {
+    const machine = await this.#with((own) => own);
+    const created: unknown = new Created(this.#given, this.#driver, (given, sink) =>
+      machine.clone(given, sink),
+    );
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
     return runtime;
@@ -156,12 +242,25 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await Machine.open(this.#given, {
+      const machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
+        decided: ({ decisions }) => {
+          const onDecision = this.#given.audit?.onDecision;
+          // What it throws is the host's own, and not for the connection.
+          for (const decision of decisions) queueMicrotask(() => onDecision?.(decision));
+        },
+        limitWarning: (warning) => queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
-      return this.#machine;
+      try {
+        await this.#driver?.opened(machine.files);
+      } catch (error) {
+        await machine.close();
+        throw error;
+      }
+      this.#machine = machine;
+      return machine;
     } finally {
       // The next call tries again when this one failed.
       this.#opening = undefined;
@@ -214,21 +313,44 @@ export class NodeRuntime {
   async spawnCommand(
     command: string,
     args: string[] = [],
-    options?: NodeRuntimeCommandOptions,
+    options?: NodeRuntimeSpawnCommandOptions,
   ): Promise<NodeRuntimeProcess> {
     return this.#spawn(() => this.#commandOf(command, args, options));
+  }
+
+  /**
+   * Opens a terminal with a shell in it, and resolves once that runs. Rejects with INVALID_OPTION,
+   * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
+   */
+  async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
+    const output = new ShellOutput();
+    const given = {
+      ...parseShellOptions(options, this.#cwd),
+      onStdout: (chunk: Uint8Array) => output.push(chunk),
+    };
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      const guest = this.#start(machine, { mode: "exec" }, given, { capture: false, stdin: true });
+      const stopListening = listenOnce(given.signal, () => guest.terminate());
+      guest.onGone(() => {
+        stopListening();
+        output.end();
+      });
+      await guest.started;
+      return new NodeRuntimeShell(guest, output);
+    });
   }
 
   #programOf(code: unknown, options: unknown): [Start, RunOptions] {
     const given =
       this.#driver === undefined
-        ? parseRunOptions(options, this.#cwd)
-        : this.#driver.runOptions(options, this.#cwd);
+        ? parseRunOptions(options, this.#cwd, this.#given.limits)
+        : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "program", source: sourceOf(code) }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
-    const given = parseCommandOptions(options, this.#cwd);
+    const given = parseCommandOptions(options, this.#cwd, this.#given.limits);
     return [{ mode: "exec" }, { ...given, ...commandOf(command, args) }];
   }
 
@@ -245,12 +367,17 @@ export class NodeRuntime {
   }
 
   /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
-  async createResidentRunner(options?: Record<string, never>): Promise<NodeRuntimeResidentRunner> {
-    parseResidentOptions(options);
-    return this.#with((machine) => this.#startResident(machine));
+  async createResidentRunner(
+    options?: NodeRuntimeResidentOptions,
+  ): Promise<NodeRuntimeResidentRunner> {
+    const limits = parseResidentOptions(options, this.#given.limits);
+    return this.#with((machine) => this.#startResident(machine, limits));
   }
 
-  async #startResident({ connection, vm }: Machine): Promise<NodeRuntimeResidentRunner> {
+  async #startResident(
+    { connection, vm }: Machine,
+    limits: RunLimits,
+  ): Promise<NodeRuntimeResidentRunner> {
     let done: (sequence: number, exitCode: number) => void = () => {};
     const guest = this.#track(
       new GuestProcess({
@@ -258,7 +385,7 @@ export class NodeRuntime {
         vm,
         source: "",
         capture: true,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: limits.outputBytes ?? this.#given.limits.outputBytes,
         options: {
           mode: "resident",
           language: "js",
@@ -267,7 +394,10 @@ export class NodeRuntime {
           env: {},
           cwd: "",
           stdin: false,
-          cpuTimeMs: this.#driver?.cpuTimeMs ?? 0,
+          limits: {
+            ...(this.#driver !== undefined && { cpuTimeMs: this.#driver.cpuTimeMs }),
+            ...limits,
+          },
           // The cap is per snippet, and kept on this side.
           stdoutLimitBytes: 0,
           stderrLimitBytes: 0,
@@ -372,15 +502,39 @@ export class NodeRuntime {
     });
   }
 
+  /**
+   * The last decisions of the machine's policy, or with `format: "jsonl"` the same as text, one in JSON
+   * per line. Which are kept, the `audit` option says.
+   */
+  audit(options?: { format?: "list" }): Promise<NodeRuntimeAudit>;
+  audit(options: { format: "jsonl" }): Promise<string>;
+  async audit(options?: { format?: "list" | "jsonl" }): Promise<NodeRuntimeAudit | string> {
+    const format = formatOf(options);
+    const { list } = await this.#ask((connection, vm) => connection.call("audit", { vm }));
+    const { decisions, dropped } = JSON.parse(list) as DecisionList;
+    if (format === "jsonl") return jsonLines(decisions);
+    return Object.defineProperty(decisions, "dropped", { value: dropped }) as NodeRuntimeAudit;
+  }
+
+  /**
+   * In learn mode: the least permissions under which all programs of the machine may do what they did.
+   * With `generalize` fewer and wider ones; see docs/audit.md. Rejects with LEARNED_TOO_MUCH.
+   */
+  async learnedPermissions(options?: { generalize?: boolean }): Promise<LearnedPermissions> {
+    const { generalize } = parseFlags(options, { generalize: false });
+    if (this.#given.permissions.mode !== "learn")
+      throw invalidOption("permissions", 'must be "learn" for that');
+    const { list } = await this.#ask((connection, vm) => connection.call("learned", { vm }));
+    const permissions = permissionsOf(JSON.parse(list) as LearnedList);
+    return generalize ? generalizePermissions(permissions) : permissions;
+  }
+
   /** What all programs of the machine have used since it was made. */
   async usage(): Promise<Usage> {
-    return this.#with(async ({ connection, vm }) => {
-      try {
-        return JSON.parse((await connection.call("usage", { vm, process: 0 })).json) as Usage;
-      } catch (error) {
-        throw error instanceof KernelRefusal ? error.toPublic() : error;
-      }
-    });
+    const { json } = await this.#ask((connection, vm) =>
+      connection.call("usage", { vm, process: 0 }),
+    );
+    return JSON.parse(json) as Usage;
   }
 
   /**
@@ -398,6 +552,37 @@ export class NodeRuntime {
 
   registerHostFunctions(tools: HostTools): Promise<void> {
     return this.registerTools(tools);
+  }
+
+  /**
+   * Shows a directory or file of the host to programs from now on, as the option `mounts` does; read-only
+   * unless said otherwise. Rejects with INVALID_OPTION where one is already, or cannot be.
+   */
+  async mount(mount: HostDirectoryMount): Promise<void> {
+    const parsed = hostDirectoryMount("mount", mount);
+    await this.#ask((connection, vm) =>
+      connection.call("mount", { vm, mount: JSON.stringify(parsed) }),
+    );
+  }
+
+  /**
+   * Takes a mount away, also one of `create`, in use or not: files that are open stay open, other uses fail
+   * with EIO, and the path is what it was before. Rejects with FILE (EINVAL) when nothing is mounted there.
+   */
+  async unmount(guestPath: string): Promise<void> {
+    const path = mountPathOf("guestPath", guestPath);
+    await this.#ask((connection, vm) => connection.call("unmount", { vm, guestPath: path }));
+  }
+
+  /** One call to the kernel about this machine. */
+  async #ask<R>(call: (connection: KernelConnection, vm: number) => Promise<R>): Promise<R> {
+    return this.#with<Promise<R>>(async ({ connection, vm }): Promise<R> => {
+      try {
+        return await call(connection, vm);
+      } catch (error) {
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      }
+    });
   }
 
   /**
@@ -517,10 +702,14 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, env, language, name, onStderr, onStdout, stdin } = given;
+    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
+      given;
+    const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
+    const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
+    const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
     // With a hook the cap is kept on this side, so that the hook sees everything.
     const limit = (hook: unknown): number =>
-      hook !== undefined ? 0 : how.capture ? Math.max(1, this.#given.limits.outputBytes) : 1;
+      hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
       language,
@@ -529,7 +718,9 @@ export class NodeRuntime {
       env,
       cwd,
       stdin: how.stdin || stdin !== undefined,
-      cpuTimeMs: given.cpuTimeMs,
+      ...(terminal !== undefined && { terminal }),
+      endWhenSettled,
+      limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
     };
@@ -541,7 +732,7 @@ export class NodeRuntime {
         options,
         source: start.mode === "program" ? start.source : "",
         capture,
-        captureLimitBytes: this.#given.limits.outputBytes,
+        captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
       }),
@@ -556,6 +747,8 @@ export class NodeRuntime {
 
   async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
     const [start, given] = parse();
+    if (given.terminal !== undefined)
+      throw invalidOption("pty", "is an option of spawn and spawnCommand");
     return this.#with((machine) => this.#await(machine, start, given));
   }
 
@@ -592,11 +785,14 @@ export class NodeRuntime {
 /** `result`, with what the program used and why it ended. */
 function withAccount<R extends PlainResult>(
   result: R,
-  { usage, cause }: ProgramEnd,
+  { usage, cause, learned }: ProgramEnd,
 ): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
   return Object.defineProperties(result, {
     usage: { value: usage },
     end: { value: cause },
+    ...(learned !== undefined && {
+      policy: { get: () => permissionsOf(learned) },
+    }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 

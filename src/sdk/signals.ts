@@ -8,7 +8,7 @@ const names =
   "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
 
 /** `SIGTERM` → 15 and so on, 1 to 31. */
-export const signalNumbers: ReadonlyMap<string, number> = new Map(
+const signalNumbers: ReadonlyMap<string, number> = new Map(
   names.split(" ").map((name, index) => [`SIG${name}`, index + 1]),
 );
 

@@ -31,10 +31,15 @@ export interface HostToolDefinition {
   /** JSON Schema, or a schema of zod, valibot, arktype and whatever else speaks Standard Schema. Default: any object. */
   inputSchema?: Record<string, unknown> | StandardSchema;
   /** Gets the checked input; what it returns has to be JSON. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- a caller gives its own function, with the parameter types it expects
   handler?: (input: any, context: HostToolContext) => unknown;
   /** Another name for `handler`. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- a caller gives its own function, with the parameter types it expects
   execute?: (input: any, context: HostToolContext) => unknown;
-  /** Milliseconds, 30 000 by default and 300 000 at most. */
+  /**
+   * Milliseconds, 30 000 by default and 300 000 at most. 0: no bound, for an answer that a person gives; the call
+   * still ends with the program that made it.
+   */
   timeoutMs?: number;
   /** Another name for `timeoutMs`. */
   timeout?: number;
@@ -88,10 +93,10 @@ function boundedJson(option: string, value: unknown, bytes: number, depth: numbe
 
 function timeoutOf(option: string, value: unknown): number {
   if (value === undefined) return toolLimits.defaultTimeoutMs;
-  if (typeof value !== "number" || !(value > 0) || value > toolLimits.maxTimeoutMs) {
+  if (typeof value !== "number" || !(value >= 0) || value > toolLimits.maxTimeoutMs) {
     throw invalidOption(
       option,
-      `must be a number of milliseconds above 0 and up to ${toolLimits.maxTimeoutMs}`,
+      `must be a number of milliseconds up to ${toolLimits.maxTimeoutMs}, or 0 for no bound`,
     );
   }
   return value;
@@ -200,6 +205,10 @@ export class HostToolbox {
     for (const [name, tool] of tools) this.#tools.set(name, tool);
   }
 
+  get all(): ParsedTools {
+    return this.#tools;
+  }
+
   descriptors(): ToolDescriptor[] {
     return [...this.#tools.values()].map(({ descriptor }) => descriptor);
   }
@@ -267,14 +276,15 @@ export class HostToolbox {
     // The caller may use its memory again.
     const json = input.byteLength === 0 ? Buffer.from("{}") : new Uint8Array(input);
     const { timeoutMs } = tool.descriptor;
-    const timer = setTimeout(() => {
+    const late = (): void => {
       refuse({
         name: "ToolTimeout",
         message: `the host tool ${name} did not answer within ${timeoutMs}ms`,
         code: "ERR_TOOL_TIMEOUT",
       });
       controller.abort(failure("TOOL_TIMEOUT", { tool: name, timeout: timeoutMs }));
-    }, timeoutMs);
+    };
+    const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs);
     try {
       const decoded = await decodeInput(json);
       if ("failure" in decoded) return refuse(decoded.failure);

@@ -57,6 +57,15 @@ const expected = {
   ],
   "permission-types.ts": ["fs network childProcess env"],
   "plugin-host-tools.ts": ["looked-up user: Ada Lovelace"],
+  "port-ai.ts": ['{"value":8,"logs":[]}', '{"stdout":"HELLO\\n","stderr":"","exitCode":0}', "2"],
+  "port-machines.ts": [
+    '[{"path":"/work/a.md","line":1,"text":"# Title"}]',
+    "a.txt",
+    "/workspace",
+    "hello world",
+  ],
+  "port-codemode.ts": ['{"result":{"city":"Lisbon","degrees":19},"logs":["asked about 2 cities"]}'],
+  "port-tanstack-isolate.ts": ['true {"bolt":12,"nut":0}'],
   "plugin-systems.ts": [
     "guest stdout: running plugin: title-case",
     "exit code: 0",

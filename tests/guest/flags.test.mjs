@@ -162,6 +162,10 @@ const effects = {
   "--throw-deprecation": [["--throw-deprecation", "-p", "process.throwDeprecation"], /^true\n$/],
   "--title": [["--title=mine", "-p", "process.title"], /^mine\n$/],
   "--trace-deprecation": [["--trace-deprecation", "-p", "process.traceDeprecation"], /^true\n$/],
+  "--trace-exit": [
+    ["--trace-exit", "-e", "process.exit(0)"],
+    /^\(node:\d+\) WARNING: Exited the environment with code 0\n/,
+  ],
   "--trace-warnings": [["--trace-warnings", "-p", "process.traceProcessWarnings"], /^true\n$/],
   "--use-env-proxy": [
     [

@@ -37,6 +37,20 @@ const udp = `
 const waiting = (name, args) => `
   for (let i = 0; i < 20_000; i++) post("${name}", ${args});
   wait();`;
+/** Every terminal that there may be, full in both directions, each opened as often as may be. */
+const terminals = `
+  const masters = [];
+  fill(() => {
+    const made = sys("open", { path: "/dev/ptmx", flags: O_RDWR, mode: 0 });
+    if (typeof made === "number") return made;
+    masters.push(made.fd);
+    const { number } = sys("terminalGet", { fd: made.fd });
+    const slave = sys("open", { path: "/dev/pts/" + number, flags: O_RDWR, mode: 0 });
+    post("write", { fd: made.fd, data: new Uint8Array(100_000).fill(10), position: -1 });
+    if (typeof slave !== "number") post("write", { fd: slave.fd, data: new Uint8Array(100_000).fill(10), position: -1 });
+    return 0;
+  });
+  fill(() => sys("open", { path: "/dev/pts/0", flags: O_RDWR, mode: 0 }));`;
 const longName = `"n".repeat(6 * 1024 * 1024)`;
 
 export const callBounds = {
@@ -171,11 +185,28 @@ export const callBounds = {
     order("missing", [], [], Array(60_000).fill(1));
     fill((i) => { const made = order("/usr/local/bin/node", ["node", "-e", "setInterval(()=>{},1e9)"], ["E=" + "e".repeat(900_000)], []);
       return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
+  exec: `const order = (file, argv, env) => sys("exec", { file, argv, env });
+    order("/bin/cat", Array(60_000).fill(""), []);
+    order("/bin/cat", [], Array(60_000).fill("E="));
+    fill((i) => { const made = order("/bin/cat", ["cat"], ["E=" + "e".repeat(900_000)]); return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
   wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
   priority: `for (let i = 0; i < 5000; i++) sys("priority", { pid: 0, nice: i % 64 });`,
   sqliteEntry: `for (let i = 0; i < 2000; i++) sys("sqliteEntry", {});`,
+  waitState: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
+    for (let i = 0; i < 2000; i++) sys("waitState", { pid: i - 1000, options: i % 256 | 1 });
+    ${waiting("waitState", "{ pid, options: 10 }")}`,
+  terminalGet: `${terminals} for (let i = 0; i < 5000; i++) sys("terminalGet", { fd: masters[0] });`,
+  terminalSet: `${terminals}
+    for (const fd of masters) for (let i = 0; i < 500; i++) {
+      sys("terminalSet", { fd, iflag: i * 7919, oflag: i * 104729, cflag: 0xffffffff, lflag: i * 611953, cc: new Uint8Array(19).fill(i), flush: i % 9 === 0, untilEnd: i % 2 === 0 });
+      post("write", { fd, data: new Uint8Array(9000).fill(i % 256), position: -1 });
+    }
+    wait();
+    sys("terminalSet", { fd: masters[0], iflag: 0, oflag: 0, cflag: 0, lflag: 0, cc: new Uint8Array(1e6), flush: false, untilEnd: true });`,
+  terminalResize: `${terminals} for (let i = 0; i < 5000; i++) sys("terminalResize", { fd: masters[0], rows: i * 99, columns: 0xffffffff });`,
+  terminalForeground: `${terminals} for (let i = 0; i < 2000; i++) sys("terminalForeground", { fd: masters[0], group: i });`,
   usage: `for (let i = 0; i < 2000; i++) sys("usage", {});`,
   callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
@@ -184,12 +215,16 @@ export const callBounds = {
 };
 
 export const eventBounds = {
+  uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   flowOpen: `for (let i = 0; i < 20_000; i++) tell("flowOpen", { flow: i + 10, fd: 9999 });
     const [first] = pair();
     for (let i = 0; i < 2000; i++) tell("flowOpen", { flow: i + 100_000, fd: first });
     wait();`,
   flowRead: `const [first] = pair(); tell("flowOpen", { flow: 1, fd: first });
     for (let i = 0; i < 20_000; i++) tell("flowRead", { flow: 1, bytes: 0xffffffff });
+    wait();`,
+  flowHold: `const [first] = pair(); tell("flowOpen", { flow: 1, fd: first });
+    for (let i = 0; i < 20_000; i++) { tell("flowRead", { flow: 1, bytes: 9 }); tell("flowHold", { flow: i % 3 }); }
     wait();`,
   flowWrite: `for (let f = 0; f < 100; f++) {
       const [first] = pair();

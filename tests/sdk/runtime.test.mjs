@@ -555,3 +555,30 @@ it("the example prints what its page shows", async () => {
     stderr: "",
   });
 });
+
+it("endWhenSettled: a program ends with its module, whatever it left behind", async () => {
+  const runtime = await NodeRuntime.create({
+    tools: { never: { handler: () => new Promise(() => {}), timeoutMs: 0 } },
+  });
+  try {
+    const left = "callHostTool('never'); setInterval(() => {}, 1000);";
+    const options = { endWhenSettled: true };
+    const good = await runtime.run(`${left} console.log("a"); await 1; __return(2);`, options);
+    assert.deepEqual(good, result({ stdout: "a\n", value: 2 }));
+    const code = await runtime.exec(`${left} process.exitCode = 3;`, options);
+    assert.equal(code.exitCode, 3);
+    const bad = await runtime.exec(`${left} throw new RangeError("late");`, options);
+    assert.equal(bad.exitCode, 1);
+    assert.match(bad.stderr, /RangeError: late/);
+    // It is a choice: without it the interval goes on.
+    const killed = await runtime.exec(left, { timeout: 500 });
+    assert.equal(killed.exitCode, 137);
+    await assert.rejects(
+      runtime.exec("1", { endWhenSettled: 1 }),
+      coded("INVALID_OPTION", /endWhenSettled must be a boolean/),
+    );
+    await assert.rejects(runtime.execCommand("true", [], options), coded("INVALID_OPTION"));
+  } finally {
+    await runtime.dispose();
+  }
+});

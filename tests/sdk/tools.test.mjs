@@ -44,7 +44,7 @@ test("definitions are checked, with the place of what is wrong", () => {
     [{ a: { handler, inputSchema: 1 } }, "tools.a.inputSchema"],
     [{ a: { handler, inputSchema: deep } }, "tools.a.inputSchema"],
     [{ a: { handler, inputSchema: { x: "y".repeat(70_000) } } }, "tools.a.inputSchema"],
-    [{ a: { handler, timeoutMs: 0 } }, "tools.a.timeoutMs"],
+    [{ a: { handler, timeoutMs: -1 } }, "tools.a.timeoutMs"],
     [{ a: { handler, timeoutMs: 300_001 } }, "tools.a.timeoutMs"],
     [{ a: { handler, timeoutMs: "1" } }, "tools.a.timeoutMs"],
     [{ a: { handler, commandAliases: "b" } }, "tools.a.commandAliases"],

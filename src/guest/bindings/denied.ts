@@ -14,9 +14,7 @@ interface Refusal {
   syscall: string;
 }
 
-export const refusals: readonly Refusal[] = Object.freeze([
-  { binding: "tty_wrap", name: "TTY", kind: "class", syscall: "open" },
-] as const);
+export const refusals: readonly Refusal[] = Object.freeze([]);
 
 function refusal(syscall: string): Error {
   return Object.assign(new Error(`EPERM: operation not permitted, ${syscall}`), {

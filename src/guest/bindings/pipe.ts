@@ -4,6 +4,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
+import { ptySlaveMajor } from "../../abi/termios.js";
 import { SocketType } from "../../protocol/net-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import type { SocketHandleClass } from "./socket-handle.js";
@@ -19,6 +20,7 @@ function installHandleTypes(env: GuestEnvironment): void {
     if (typeof stat === "number") return "INVALID";
     const type = stat.values[1]! & S_IFMT;
     if (type === S_IFIFO || type === S_IFSOCK) return "PIPE";
+    if (type === S_IFCHR && stat.values[5]! >> 8 === ptySlaveMajor) return "TTY";
     return type === S_IFREG || type === S_IFCHR ? "FILE" : "UNKNOWN";
   };
 }

@@ -83,6 +83,8 @@ export function installStreams(env: GuestEnvironment): Streams {
     #consumed = 0;
     #reading = false;
     #started = false;
+    /** The piece that was asked for has not come. */
+    #asked = false;
     #closed = false;
     #referenced = true;
     #holding = false;
@@ -188,6 +190,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     #start(): void {
       if (this.#started || !this.#reading || this.#closed) return;
       this.#started = true;
+      this.#asked = true;
       kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
     }
 
@@ -195,6 +198,15 @@ export function installStreams(env: GuestEnvironment): Streams {
       this.#reading = false;
       this.#updateHold();
       return 0;
+    }
+
+    /** Gives back what may be read and has not come: it is for whoever reads next. */
+    holdReading(): void {
+      if (!this.#started || this.#closed) return;
+      this.#started = false;
+      this.#asked = false;
+      this.#consumed = 0;
+      kernel.event("flowHold", { flow: this.#flow });
     }
 
     onreadstart(): number {
@@ -214,7 +226,21 @@ export function installStreams(env: GuestEnvironment): Streams {
       super["useUserBuffer"](buffer);
     }
 
+    /** Whether the kernel gives one piece at a time, as it does of what others may read as well. */
+    protected get isShared(): boolean {
+      return false;
+    }
+
     #topUp(): void {
+      if (this.isShared) {
+        // Not before the reader is done: it may have had enough.
+        setImmediate(() => {
+          if (!this.#reading || this.#closed || !this.#started || this.#asked) return;
+          this.#asked = true;
+          kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
+        });
+        return;
+      }
       if (this.#consumed < flowWindowBytes / 2) return;
       kernel.event("flowRead", { flow: this.#flow, bytes: this.#consumed });
       this.#consumed = 0;
@@ -246,6 +272,7 @@ export function installStreams(env: GuestEnvironment): Streams {
 
     received(item: Incoming): void {
       if (this.#closed) return;
+      this.#asked = false;
       this.#inbox.push(item);
       this.#drain();
     }

@@ -97,7 +97,7 @@ export function changeLength(
   if (!Number.isInteger(length) || length < 0) return -Errno.EINVAL;
   if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
   if (length > sb.limits.fileBytes) return -Errno.EFBIG;
-  inode.pages.resize(length);
+  inode.resize(length);
   if (who.uid !== 0) dropPrivileges(inode, who);
   inode.modified(sb.now());
   return 0;

@@ -180,6 +180,6 @@ export function removeDirectoryAt(
   const refused = mayDelete(parent, victim, who, true);
   if (refused !== 0) return refused;
   if (victim.mountRoot) return -Errno.EBUSY;
-  if (victim instanceof MemoryDirectory && victim.entries.size > 0) return -Errno.ENOTEMPTY;
+  if (victim instanceof MemoryDirectory && !victim.isEmpty) return -Errno.ENOTEMPTY;
   return remove(sb, parent, name, victim);
 }

@@ -11,6 +11,7 @@
 import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
 import type { Credentials } from "./credentials.js";
+import type { Lineage } from "./lineage.js";
 import type { PageCache } from "./page-cache.js";
 
 export interface FileStat {
@@ -53,6 +54,8 @@ export interface InodeAttributes {
   uid: number;
   gid: number;
   now: number;
+  /** Of an inode in memory, which may have clones. */
+  lineage?: Lineage;
 }
 
 /** Device number of the memory file system, an anonymous one (major 0) as tmpfs has. */
@@ -80,29 +83,112 @@ export interface OpenContent {
 
 export abstract class Inode {
   ino: number;
-  mode: number;
-  uid: number;
-  gid: number;
-  nlink = 0;
+  #mode: number;
+  #uid: number;
+  #gid: number;
+  #nlink = 0;
+  #atimeMs: number;
+  #mtimeMs: number;
+  #ctimeMs: number;
+  #birthtimeMs: number;
   opens = 0;
   evicted = false;
-  atimeMs: number;
-  mtimeMs: number;
-  ctimeMs: number;
-  birthtimeMs: number;
   /** Root of the file system mounted over this inode, which hides it. */
   covered: Inode | undefined = undefined;
   /** How attributes are changed when the inode only stands for a file somewhere else. */
   external: ExternalChanges | undefined = undefined;
   /** Whether this is such a root: its name can neither be removed nor moved. */
   mountRoot = false;
+  readonly lineage: Lineage | undefined;
+  /** Of its lineage, when its clones were last given what it is. */
+  #age = 0;
 
   constructor(format: number, attributes: InodeAttributes) {
     this.ino = attributes.ino;
-    this.mode = format | (attributes.permissions & 0o7777);
-    this.uid = attributes.uid;
-    this.gid = attributes.gid;
-    this.atimeMs = this.mtimeMs = this.ctimeMs = this.birthtimeMs = attributes.now;
+    this.#mode = format | (attributes.permissions & 0o7777);
+    this.#uid = attributes.uid;
+    this.#gid = attributes.gid;
+    this.#atimeMs = this.#mtimeMs = this.#ctimeMs = this.#birthtimeMs = attributes.now;
+    this.lineage = attributes.lineage;
+    this.#age = this.lineage?.age ?? 0;
+  }
+
+  /** Before every change: clones that have not copied it yet do now. */
+  keep(): void {
+    const { lineage } = this;
+    if (lineage === undefined || lineage.age === this.#age) return;
+    const age = this.#age;
+    this.#age = lineage.age;
+    lineage.keep(this, age);
+  }
+
+  /** It is a copy of something that its file system had from the start. */
+  existedBefore(): void {
+    this.#age = 0;
+  }
+
+  get mode(): number {
+    return this.#mode;
+  }
+  set mode(value: number) {
+    this.keep();
+    this.#mode = value;
+  }
+
+  get uid(): number {
+    return this.#uid;
+  }
+  set uid(value: number) {
+    this.keep();
+    this.#uid = value;
+  }
+
+  get gid(): number {
+    return this.#gid;
+  }
+  set gid(value: number) {
+    this.keep();
+    this.#gid = value;
+  }
+
+  get nlink(): number {
+    return this.#nlink;
+  }
+  set nlink(value: number) {
+    this.keep();
+    this.#nlink = value;
+  }
+
+  get atimeMs(): number {
+    return this.#atimeMs;
+  }
+  set atimeMs(value: number) {
+    this.keep();
+    this.#atimeMs = value;
+  }
+
+  get mtimeMs(): number {
+    return this.#mtimeMs;
+  }
+  set mtimeMs(value: number) {
+    this.keep();
+    this.#mtimeMs = value;
+  }
+
+  get ctimeMs(): number {
+    return this.#ctimeMs;
+  }
+  set ctimeMs(value: number) {
+    this.keep();
+    this.#ctimeMs = value;
+  }
+
+  get birthtimeMs(): number {
+    return this.#birthtimeMs;
+  }
+  set birthtimeMs(value: number) {
+    this.keep();
+    this.#birthtimeMs = value;
   }
 
   abstract get size(): number;
@@ -192,6 +278,17 @@ export class RegularFile extends Inode {
   override get stored(): number {
     return this.pages.occupied;
   }
+
+  /** As of its pages, which change in no other way. */
+  write(source: Uint8Array, position: number): number {
+    this.keep();
+    return this.pages.write(source, position);
+  }
+
+  resize(size: number): void {
+    this.keep();
+    this.pages.resize(size);
+  }
 }
 
 /** What holds names, in any file system. */
@@ -219,33 +316,64 @@ export abstract class Directory extends Inode {
   abstract list(): DirectoryEntry[] | Failure;
 }
 
-const noEntries: ReadonlyMap<string, Inode> = new Map();
-
 export class MemoryDirectory extends Directory {
-  /** Made with the first name: most directories of a deep tree have none or one. */
+  /**
+   * Made with the first name: most directories of a deep tree have none or one. In a clone some
+   * may be of its source still, and are copied when somebody comes by.
+   */
   #entries: Map<string, Inode> | undefined;
 
-  get entries(): ReadonlyMap<string, Inode> {
-    return this.#entries ?? noEntries;
+  get isEmpty(): boolean {
+    return this.#entries === undefined || this.#entries.size === 0;
   }
 
   enter(name: string, inode: Inode): void {
+    this.keep();
     (this.#entries ??= new Map()).set(name, inode);
   }
 
   drop(name: string): void {
+    this.keep();
     this.#entries?.delete(name);
   }
 
   lookup(name: string): Inode | undefined {
-    return this.entries.get(name);
+    const inode = this.#entries?.get(name);
+    return inode === undefined || inode.lineage === this.lineage ? inode : this.#adopt(name, inode);
   }
 
   list(): DirectoryEntry[] {
-    return Array.from(this.entries, ([name, inode]) => ({
+    return Array.from(this.#entries ?? [], ([name, inode]) => ({
       name,
-      type: (inode.covered ?? inode).type,
+      // What its source has mounted there is not here.
+      type: ((inode.lineage === this.lineage ? inode.covered : undefined) ?? inode).type,
     }));
+  }
+
+  /** The same names for a clone. */
+  copy(attributes: InodeAttributes): MemoryDirectory {
+    const made = new MemoryDirectory(attributes);
+    if (!this.isEmpty) made.#entries = new Map(this.#entries);
+    return made;
+  }
+
+  /** All inodes, copied where they were not. */
+  *adoptAll(): Iterable<Inode> {
+    for (const name of Array.from(this.#entries?.keys() ?? [])) {
+      const inode = this.lookup(name);
+      if (inode !== undefined) yield inode;
+    }
+  }
+
+  #adopt(name: string, foreign: Inode): Inode {
+    const inode = this.lineage!.origin!.copy(foreign);
+    // A copy of what is known already; no change of the directory.
+    this.#entries!.set(name, inode);
+    if (inode instanceof Directory) {
+      inode.parent = this;
+      inode.name = name;
+    }
+    return inode;
   }
 }
 

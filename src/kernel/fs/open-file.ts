@@ -138,7 +138,7 @@ export class OpenFile {
     const at = (this.flags & O_APPEND) !== 0 ? inode.size : given;
     const room = this.#sb.limits.fileBytes - at;
     if (room <= 0) return -Errno.EFBIG;
-    const count = inode.pages.write(room < source.length ? source.subarray(0, room) : source, at);
+    const count = inode.write(room < source.length ? source.subarray(0, room) : source, at);
     if (count === 0) return -Errno.ENOSPC;
     if (this.#opener.uid !== 0) dropPrivileges(inode, this.#opener);
     inode.modified(this.#sb.now());

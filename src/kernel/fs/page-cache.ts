@@ -4,7 +4,8 @@
  * Owns: the pages of a file and their share of the byte quota.
  * Invariants: a page that was never written is absent and reads as zeros; bytes
  * past the end of file inside a stored page are zero, so growing a file never
- * shows old data; the quota is charged for exactly the pages that are held.
+ * shows old data; the quota is charged for exactly the pages that are held, shared
+ * ones in full; a page that is shared with a clone is copied before it is written to.
  * Pages are 64 KiB. Only the first may be shorter, so that small files are cheap.
  * Untrusted: positions and lengths come from the guest; the caller has made them
  * whole numbers within the file size limit.
@@ -25,6 +26,8 @@ export class PageCache {
   #written: Map<number, number> | undefined;
   #blocks = 0;
   #size = 0;
+  /** Pages that are in no other file; undefined while all are. */
+  #own: Set<number> | undefined;
 
   constructor(quota: Quota) {
     this.#quota = quota;
@@ -37,6 +40,42 @@ export class PageCache {
   /** Bytes of blocks that were written: what the file is said to occupy, not what memory it takes. */
   get occupied(): number {
     return this.#blocks * BLOCK_BYTES;
+  }
+
+  /** What of the quota it has taken. */
+  get charged(): number {
+    return (this.#first?.length ?? 0) + (this.#others?.size ?? 0) * PAGE_BYTES;
+  }
+
+  /** The same content in a file of another quota, which has been charged for it. */
+  share(quota: Quota): PageCache {
+    const other = new PageCache(quota);
+    other.#first = this.#first;
+    if (this.#others !== undefined) other.#others = new Map(this.#others);
+    if (this.#written !== undefined) other.#written = new Map(this.#written);
+    other.#blocks = this.#blocks;
+    other.#size = this.#size;
+    for (const side of [this, other])
+      side.#own = this.#first || this.#others ? new Set() : undefined;
+    return other;
+  }
+
+  /** The ranges that were written, in order and apart from each other; everything else is zeros. */
+  *extents(): Iterable<readonly [start: number, end: number]> {
+    let [start, end] = [0, 0];
+    for (const number of [...(this.#written?.keys() ?? [])].sort((a, b) => a - b)) {
+      const bits = this.#written!.get(number)!;
+      for (let block = 0; block < PAGE_BYTES / BLOCK_BYTES; block++) {
+        if ((bits & (1 << block)) === 0) continue;
+        const at = number * PAGE_BYTES + block * BLOCK_BYTES;
+        if (at !== end) {
+          if (end > start) yield [start, Math.min(end, this.#size)];
+          start = at;
+        }
+        end = at + BLOCK_BYTES;
+      }
+    }
+    if (end > start) yield [start, Math.min(end, this.#size)];
   }
 
   /** Which pages are stored, in order. */
@@ -93,6 +132,7 @@ export class PageCache {
         for (const [number, page] of this.#others) {
           if (number < kept) continue;
           this.#others.delete(number);
+          this.#own?.delete(number);
           this.#drop(page);
         }
         if (this.#others.size === 0) this.#others = undefined;
@@ -103,14 +143,15 @@ export class PageCache {
         else if (number === kept - 1 && offset > 0)
           this.#keep(number, bits, bits & ((1 << Math.ceil(offset / BLOCK_BYTES)) - 1));
       }
-      if (offset > 0) this.#page(kept - 1)?.fill(0, offset);
+      if (offset > 0) this.#ownPage(kept - 1)?.fill(0, offset);
     }
     this.#size = size;
   }
 
   /** At once, however much there is. */
   #clear(): void {
-    this.#quota.giveBytes((this.#first?.length ?? 0) + (this.#others?.size ?? 0) * PAGE_BYTES);
+    this.#quota.giveBytes(this.charged);
+    this.#own = undefined;
     this.#first = undefined;
     this.#others = undefined;
     this.#written = undefined;
@@ -135,6 +176,17 @@ export class PageCache {
     return number === 0 ? this.#first : this.#others?.get(number);
   }
 
+  /** The page, of which no other file knows afterwards. */
+  #ownPage(number: number): Uint8Array | undefined {
+    const page = this.#page(number);
+    if (page === undefined || this.#own === undefined || this.#own.has(number)) return page;
+    const copy = new Uint8Array(page);
+    if (number === 0) this.#first = copy;
+    else this.#others!.set(number, copy);
+    this.#own.add(number);
+    return copy;
+  }
+
   #drop(page: Uint8Array | undefined): void {
     if (page === undefined) return;
     this.#quota.giveBytes(page.length);
@@ -142,22 +194,25 @@ export class PageCache {
 
   #pageForWriting(number: number, needed: number): Uint8Array | undefined {
     if (number === 0) return this.#growFirst(needed);
-    const present = this.#others?.get(number);
+    const present = this.#ownPage(number);
     if (present !== undefined) return present;
     const page = this.#allocate(PAGE_BYTES);
-    if (page !== undefined) (this.#others ??= new Map()).set(number, page);
+    if (page === undefined) return undefined;
+    (this.#others ??= new Map()).set(number, page);
+    this.#own?.add(number);
     return page;
   }
 
   #growFirst(needed: number): Uint8Array | undefined {
     const old = this.#first;
     const had = old?.length ?? 0;
-    if (old !== undefined && had >= needed) return old;
+    if (old !== undefined && had >= needed) return this.#ownPage(0);
     const exact = Math.ceil(needed / SMALLEST_ALLOCATION) * SMALLEST_ALLOCATION;
     const roomy = Math.min(Math.max(exact, had * 2), PAGE_BYTES);
     const page = this.#allocate(roomy, had) ?? this.#allocate(exact, had);
     if (page === undefined) return undefined;
     if (old !== undefined) page.set(old);
+    this.#own?.add(0);
     this.#first = page;
     return page;
   }

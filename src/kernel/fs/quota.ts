@@ -56,6 +56,15 @@ export class Quota {
     this.limits = limits;
   }
 
+  /** An account of its own with the same in it. */
+  copy(limits: FileSystemLimits): Quota {
+    const other = new Quota(limits);
+    other.#bytes = this.#bytes;
+    other.#inodes = this.#inodes;
+    other.#names = this.#names;
+    return other;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }

@@ -44,7 +44,7 @@ export function rename(sb: SuperBlock, who: Credentials, from: string, to: strin
     return -Errno.EACCES;
   if (source.parent instanceof ExternalDirectory)
     return source.parent.moveEntry(source.name, target.parent, target.name);
-  if (replaced instanceof MemoryDirectory && replaced.entries.size > 0) return -Errno.ENOTEMPTY;
+  if (replaced instanceof MemoryDirectory && !replaced.isEmpty) return -Errno.ENOTEMPTY;
 
   if (replaced !== undefined) remove(sb, target.parent, target.name, replaced);
   const [oldParent, newParent] = [inMemory(source.parent), inMemory(target.parent)];

@@ -10,6 +10,7 @@
 import { S_ISGID } from "../../abi/fcntl.js";
 import type { Account, Kind } from "../machine/account.js";
 import type { Identity } from "./credentials.js";
+import { Origin, settle } from "./clone.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
 import {
   type Directory,
@@ -21,6 +22,7 @@ import {
   SocketFile,
   SymbolicLink,
 } from "./inode.js";
+import { Lineage } from "./lineage.js";
 import { FileLocks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
 import { WatchTable } from "./watch.js";
@@ -40,17 +42,62 @@ export class SuperBlock {
   readonly account: Account;
   /** Components that the call in hand may still look at behind links: see path-walk.ts. */
   stepsLeft = Infinity;
+  readonly lineage: Lineage;
+  readonly #origin: Origin | undefined;
+  /** Without a name, but open: nobody who has only this file system's names can reach them. */
+  readonly #orphans = new Set<Inode>();
   #lastInode = 1;
 
-  constructor(limits: FileSystemLimits, now: () => number, account: Account) {
+  /** With `source`, a clone of that: the same names, and nothing that is open there. Costs the same for any number of files. */
+  constructor(limits: FileSystemLimits, now: () => number, account: Account, source?: SuperBlock) {
     this.limits = limits;
     this.account = account;
     this.watches = new WatchTable(account);
-    this.quota = new Quota(limits);
     this.now = now;
+    this.quota = source === undefined ? new Quota(limits) : source.#quotaOfNames(limits);
+    if (source !== undefined) {
+      this.#origin = new Origin(source.lineage, this.quota);
+      this.lineage = this.#origin.lineage;
+      this.#lastInode = source.#lastInode;
+      this.root = this.#origin.copy(source.root) as MemoryDirectory;
+      return;
+    }
+    this.lineage = new Lineage();
     if (!this.quota.takeInode()) throw new RangeError("file system limit inodes: no room for /");
     const ino = ++this.#lastInode;
-    this.root = new MemoryDirectory({ ino, permissions: 0o755, uid: 0, gid: 0, now: now() });
+    const { lineage } = this;
+    this.root = new MemoryDirectory({
+      ino,
+      permissions: 0o755,
+      uid: 0,
+      gid: 0,
+      now: now(),
+      lineage,
+    });
+  }
+
+  /** What is charged for everything that has a name. */
+  #quotaOfNames(limits: FileSystemLimits): Quota {
+    const quota = this.quota.copy(limits);
+    for (const inode of this.#orphans) {
+      quota.giveBytes(chargeOf(inode));
+      quota.giveInode();
+    }
+    return quota;
+  }
+
+  /** It is going. Clones of it get what they have not come by yet, since nobody else will keep it. */
+  dispose(): void {
+    const roots: MemoryDirectory[] = [];
+    const collect = (lineage: Lineage, root: Inode): void => {
+      for (const clone of lineage.clones) {
+        const own = clone.copy(root);
+        roots.push(own as MemoryDirectory);
+        collect(clone.lineage, own);
+      }
+    };
+    collect(this.lineage, this.root);
+    settle(roots, () => this.#origin?.release());
   }
 
   /** Counts one `kind` for `who`. Root, who is the host, is never refused. */
@@ -95,9 +142,11 @@ export class SuperBlock {
   /** Releases the inode if this was its last name or description. */
   evictIfUnused(inode: Inode): void {
     if (inode.device !== MEMORY_DEVICE) return;
-    if (inode.nlink > 0 || inode.opens > 0 || inode.evicted) return;
+    if (inode.nlink > 0 || inode.evicted) return;
+    if (inode.opens > 0) return void this.#orphans.add(inode);
+    this.#orphans.delete(inode);
     inode.evicted = true;
-    if (inode instanceof RegularFile) inode.pages.resize(0);
+    if (inode instanceof RegularFile) inode.resize(0);
     if (inode instanceof SymbolicLink) this.quota.giveBytes(targetCharge(inode.targetBytes));
     this.quota.giveInode();
   }
@@ -105,8 +154,15 @@ export class SuperBlock {
   #attributes(who: Identity, parent: Directory, permissions: number): InodeAttributes | undefined {
     if (!this.quota.takeInode()) return undefined;
     const gid = (parent.mode & S_ISGID) !== 0 ? parent.gid : who.gid;
-    return { ino: ++this.#lastInode, permissions, uid: who.uid, gid, now: this.now() };
+    const { lineage } = this;
+    return { ino: ++this.#lastInode, permissions, uid: who.uid, gid, now: this.now(), lineage };
   }
+}
+
+/** Of the bytes that an inode is charged with. */
+function chargeOf(inode: Inode): number {
+  if (inode instanceof RegularFile) return inode.pages.charged;
+  return inode instanceof SymbolicLink ? targetCharge(inode.targetBytes) : 0;
 }
 
 function targetCharge(bytes: number): number {

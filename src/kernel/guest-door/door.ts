@@ -50,10 +50,15 @@ export class GuestDoor {
         return owner.ended;
       },
       answer: (call) => owner.answer(call),
+      get paused() {
+        return owner.paused;
+      },
       answered: (call, result) => owner.answered(call, result),
       served: (milliseconds) => owner.served(milliseconds),
+      pauseMs: () => owner.pauseMs(),
       moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
       happened: (event) => owner.happened(event),
+      mayRead: (stream) => owner.mayRead(stream),
       brokenPipe: () => owner.brokenPipe(),
       violated: (reason) => {
         owner.violated(reason);
@@ -94,6 +99,11 @@ export class GuestDoor {
 
   signal(signal: number): void {
     this.#main.signal(signal);
+  }
+
+  /** Stops the OS process, or lets it go on. */
+  stop(stopped: boolean): void {
+    this.#guest.stop(stopped);
   }
 
   /** Ends the OS process; nothing more is heard of it but its end. */

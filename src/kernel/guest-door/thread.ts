@@ -18,7 +18,7 @@ import type { GuestSocket } from "../../launcher/guest-socket.js";
 import { Deferred } from "../io/deferred.js";
 import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
-import type { StreamKind } from "../io/stream.js";
+import type { Stream, StreamKind } from "../io/stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import { accountKinds } from "../machine/account.js";
@@ -49,13 +49,19 @@ export interface ThreadOwner {
   readonly descriptors: DescriptorTable;
   readonly ended: boolean;
   answer(call: ProcessCall): GuestAnswer;
+  /** While the process is stopped: what is woken when it goes on. */
+  readonly paused: WaitQueue | undefined;
   /** A call got its result. */
   answered(call: ProcessCall, result: object): void;
   /** One request was served, which took so long. */
   served(milliseconds: number): void;
+  /** How long its next request has to wait. */
+  pauseMs(): number;
   /** Bytes went through a descriptor of this kind. */
   moved(kind: StreamKind, direction: "in" | "out", bytes: number): void;
   happened(event: ProcessEvent): void;
+  /** 0, or why a stream must not be read by the process now; -EAGAIN until the stream says so. */
+  mayRead(stream: Stream): number;
   brokenPipe(): void;
   /** Ends the process for what its guest did. */
   violated(reason: string): void;
@@ -100,6 +106,7 @@ export class GuestThread implements Source {
         notifyFlow: (name, args) => this.tell(name, args),
         moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
         brokenPipe: () => owner.brokenPipe(),
+        mayRead: (stream) => owner.mayRead(stream),
         unread: () => (this.isBehind ? this.#read : undefined),
       },
       limits.flows,
@@ -119,21 +126,30 @@ export class GuestThread implements Source {
 
   /** Whether a frame may come now; otherwise `proceed` lets them come. */
   ready(): boolean {
-    if (this.isBehind) {
-      this.#read.add(() => this.proceed());
-      return false;
-    }
-    return this.#owner.share.admits(this);
+    return !this.#waits() && !this.#pauses() && this.#owner.share.admits(this);
   }
 
   /** Takes one frame, and answers whether another may come, as `ready`. */
   frame(frame: Frame): boolean {
     const { share } = this.#owner;
     const goesOn = share.serve(this, () => this.#take(frame));
-    if (!this.isBehind) return goesOn;
+    if (!this.isBehind && this.#owner.paused === undefined) return goesOn && !this.#pauses();
     share.forget(this);
-    this.#read.add(() => this.proceed());
-    return false;
+    return !this.#waits();
+  }
+
+  /** Whether nothing of it is taken now; then it goes on when that is over. */
+  #waits(): boolean {
+    const queue = this.isBehind ? this.#read : this.#owner.paused;
+    queue?.add(() => this.proceed());
+    return queue !== undefined;
+  }
+
+  /** Whether it has asked too often and has to wait; `proceed` goes on after it. */
+  #pauses(): boolean {
+    const pauseMs = this.#owner.pauseMs();
+    if (pauseMs > 0) setTimeout(() => this.proceed(), pauseMs);
+    return pauseMs > 0;
   }
 
   served(milliseconds: number): void {
@@ -233,6 +249,7 @@ export class GuestThread implements Source {
         return this.#output(event.args.fd, event.args.data);
       case "flowOpen":
       case "flowRead":
+      case "flowHold":
       case "flowWrite":
       case "flowPass":
       case "flowClose":

@@ -8,8 +8,10 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
-import type { VmLimits } from "../../protocol/limits.js";
+import { lowerLimits } from "../../protocol/limits.js";
 import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
+import type { Terminal, WindowSize } from "../io/terminal.js";
+import { takeTerminal } from "../process/job-control.js";
 import { findImage } from "../process/image.js";
 import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
 import type { LaunchOptions } from "../process/launch.js";
@@ -19,6 +21,7 @@ import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
+import { HostTerminal } from "./terminal.js";
 
 /** internal/process/execution, getEvalModuleUrl: the first text of a process. */
 const inlineName = "/[eval1]";
@@ -45,15 +48,18 @@ export class HostProgram {
   readonly process: Process;
   readonly #stdin: HostInput | undefined;
   readonly #outputs: readonly [HostOutput, HostOutput];
+  readonly #terminal: Terminal | undefined;
 
   private constructor(
     process: Process,
     stdin: HostInput | undefined,
     outputs: readonly [HostOutput, HostOutput],
+    terminal: Terminal | undefined,
   ) {
     this.process = process;
     this.#stdin = stdin;
     this.#outputs = outputs;
+    this.#terminal = terminal;
   }
 
   static start(
@@ -85,6 +91,7 @@ export class HostProgram {
       launched = {
         mode: options.mode,
         language: options.language,
+        endWhenSettled: options.endWhenSettled === true,
         image: "",
         path,
         argv: [path, ...options.args],
@@ -93,12 +100,18 @@ export class HostProgram {
       };
     }
 
+    const terminal =
+      options.terminal === undefined ? undefined : vm.terminals.create(options.terminal);
+    if (typeof terminal === "number") {
+      return new StartFailure("open terminal", "/dev/ptmx", terminal);
+    }
     const pid = vm.processes.allocatePid();
-    const stdin = options.stdin
-      ? new HostInput(vm.account, (bytes) => {
-          if (bytes > 0) listener.stdinTaken(bytes);
-        })
-      : undefined;
+    const stdin =
+      options.stdin || terminal !== undefined
+        ? new HostInput(vm.account, (bytes) => {
+            if (bytes > 0) listener.stdinTaken(bytes);
+          })
+        : undefined;
     const outputs = [
       new HostOutput((data) => listener.output(1, data), options.stdoutLimitBytes),
       new HostOutput((data) => listener.output(2, data), options.stderrLimitBytes),
@@ -116,12 +129,17 @@ export class HostProgram {
           (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
             ? []
             : ignoredByNode,
-        budget: new RunBudget(limitsOf(vm, options), new Bill(vm.bill)),
+        budget: new RunBudget(
+          lowerLimits(vm.limits, options.limits),
+          new Bill(vm.bill),
+          vm.policy.mode === "learn",
+        ),
         inheritedIgnored: [],
       },
       {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
         ended: (end, value) => {
+          hostTerminal?.close();
           for (const output of outputs) output.close();
           const [stdout, stderr] = outputs;
           listener.ended(
@@ -131,11 +149,15 @@ export class HostProgram {
         },
       },
     );
-    process.descriptors.add(stdin ?? new NullStream());
-    for (const output of outputs) process.descriptors.add(output);
+    if (terminal === undefined) {
+      process.descriptors.add(stdin ?? new NullStream());
+      for (const output of outputs) process.descriptors.add(output);
+    } else openSlaves(process, terminal);
+    const hostTerminal = terminal && new HostTerminal(terminal, stdin!, outputs[0]);
     vm.processes.add(process);
+    vm.lookAtLimits();
     launch(process, launched, source);
-    return new HostProgram(process, stdin, outputs);
+    return new HostProgram(process, stdin, outputs, terminal);
   }
 
   writeStdin(data: Uint8Array): void {
@@ -143,6 +165,10 @@ export class HostProgram {
     if (this.#stdin?.push(data) === false) {
       this.process.fail("ERR_SECURE_EXEC_STDIN_LIMIT", "more stdin was sent than was granted");
     }
+  }
+
+  resize(size: WindowSize): void {
+    this.#terminal?.resize(size);
   }
 
   closeStdin(): void {
@@ -155,9 +181,15 @@ export class HostProgram {
   }
 }
 
-/** Of the run: whatever the host asks for, no limit is above the VM's. */
-function limitsOf(vm: Vm, { cpuTimeMs }: ProcessOptions): VmLimits {
-  return cpuTimeMs > 0 ? { ...vm.limits, cpuTimeMs } : vm.limits;
+/** Descriptors 0 to 2 are one open file description of the slave, which becomes its terminal. */
+function openSlaves(process: Process, terminal: Terminal): void {
+  const slave = terminal.openSlave();
+  // Its master is there: it was made just now.
+  if (typeof slave === "number") throw new Error(`a new terminal answers ${slave}`);
+  takeTerminal(process, terminal);
+  slave.ref();
+  slave.ref();
+  for (let fd = 0; fd < 3; fd++) process.descriptors.add(slave);
 }
 
 /**

@@ -33,6 +33,8 @@ export interface FlowOwner {
   isEnded(): boolean;
   readonly notifyFlow: Notify;
   brokenPipe(): void;
+  /** As `ThreadOwner.mayRead`. */
+  mayRead(stream: Stream): number;
   moved(kind: StreamKind, direction: "in" | "out", bytes: number): void;
   /** While the guest leaves too much unread: what is woken when it has read it. */
   unread(): WaitQueue | undefined;
@@ -87,7 +89,8 @@ class Flow {
       if (unread !== undefined) return this.#readAfter(unread);
       const passed = this.stream.takePassed();
       if (passed !== undefined) this.#deliverPassed(passed);
-      const data = this.stream.read(this.#readCredit);
+      const refused = this.#owner.mayRead(this.stream);
+      const data = refused < 0 ? refused : this.stream.read(this.#readCredit);
       if (data === -Errno.EAGAIN) return this.#readAfter(this.stream.readable);
       if (typeof data === "number" || data.byteLength === 0) {
         this.#readEnded = true;
@@ -98,10 +101,17 @@ class Flow {
         });
         return;
       }
-      this.#readCredit -= data.byteLength;
+      this.#readCredit = this.stream.isShared ? 0 : this.#readCredit - data.byteLength;
       this.#owner.moved(this.stream.kind, "in", data.byteLength);
       this.#owner.notifyFlow("flowData", { flow, data });
     }
+  }
+
+  /** The guest reads no further for now: what comes stays where it is. */
+  hold(): void {
+    this.#readCredit = 0;
+    this.#stopReading?.();
+    this.#stopReading = undefined;
   }
 
   #readAfter(queue: WaitQueue): void {
@@ -258,6 +268,8 @@ export class FlowTable {
         return this.#open(number, args.fd);
       case "flowRead":
         return flow?.grant(args.bytes);
+      case "flowHold":
+        return flow?.hold();
       case "flowWrite":
         return flow?.write(args.data);
       case "flowPass": {

@@ -52,6 +52,11 @@ export class HostOutput extends Stream {
     if (part.byteLength < data.byteLength) taken(data.byteLength - part.byteLength);
   }
 
+  /** What may be in flight beside what is. */
+  get room(): number {
+    return limits.outputWindowBytes - this.#inFlightBytes;
+  }
+
   /** The host took `bytes`. */
   credit(bytes: number): void {
     let left = Math.min(bytes, this.#inFlightBytes);

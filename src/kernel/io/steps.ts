@@ -50,13 +50,6 @@ function turn(): void {
   if (tasks.size > 0) queues.set(owner, tasks);
 }
 
-/** How many tasks are not done. */
-export function pendingTasks(): number {
-  let count = 0;
-  for (const tasks of queues.values()) count += tasks.size;
-  return count;
-}
-
 /** Works until the time is over; the result when there is one. */
 function work<R>(steps: Steps<R>, forMs: number): IteratorResult<void, R | number> {
   const until = performance.now() + forMs;

@@ -40,6 +40,8 @@ function releaseAll(): void {
 
 export abstract class Stream {
   abstract readonly kind: StreamKind;
+  /** Nothing of it is read ahead: what a reader has not asked for is for whoever asks next. */
+  readonly isShared: boolean = false;
   /** Woken when `read` may answer something else than EAGAIN. */
   readonly readable = new WaitQueue();
   /** Woken when `write` may. */
@@ -113,27 +115,41 @@ export abstract class Stream {
   protected abstract released(): void;
 }
 
-/** read(2) that blocks: the bytes, an errno, or a wait for them. */
+/** read(2) that blocks: the bytes, an errno, or a wait for them. `may` refuses with -errno; -EAGAIN waits as well. */
 export function readWhenReady(
   stream: Stream,
   maxBytes: number,
   how: "read" | "readLine" = "read",
+  may: () => number = () => 0,
 ): Uint8Array | number | Deferred<Uint8Array> {
   let waits = false;
   return whenReady<Uint8Array>(
     // Whoever closed it while this waits reads nothing of it.
-    () => (waits && stream.isReleased ? -Errno.EBADF : stream[how](maxBytes)),
+    () => {
+      if (waits && stream.isReleased) return -Errno.EBADF;
+      const refused = may();
+      return refused < 0 ? refused : stream[how](maxBytes);
+    },
     () => stream.readable,
     () => (waits = true),
   );
 }
 
-/** write(2) that blocks until every byte is taken: their number, an errno, or a wait. */
-export function writeFully(stream: Stream, data: Uint8Array): number | Deferred<number> {
+/** write(2) that blocks until every byte is taken: their number, an errno, or a wait. `may` as for reading. */
+export function writeFully(
+  stream: Stream,
+  data: Uint8Array,
+  may: () => number = () => 0,
+): number | Deferred<number> {
   let written = 0;
   const advance = (): number => {
     while (written < data.byteLength) {
-      const result = stream.isReleased ? -Errno.EBADF : stream.write(data.subarray(written));
+      const refused = may();
+      const result = stream.isReleased
+        ? -Errno.EBADF
+        : refused < 0
+          ? refused
+          : stream.write(data.subarray(written));
       if (result < 0) return result === -Errno.EAGAIN || written === 0 ? result : written;
       written += result;
     }

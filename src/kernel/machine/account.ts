@@ -36,6 +36,8 @@ const kinds = {
   conduit: { bytes: 2 * 1024 },
   /** What waits in pipes, sockets and stdin; bytes: room taken, not its filling. */
   buffer: { bytes: 0 },
+  /** A terminal with both its sides; bytes: the input it keeps. */
+  terminal: { bytes: 4 * 1024 },
   /** A descriptor on its way in a pipe. */
   passed: { bytes: 256 },
   /** A descriptor whose bytes travel as events. */

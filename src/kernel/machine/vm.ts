@@ -9,20 +9,28 @@ import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
-import type { VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
+import type { AccountLimits } from "./account.js";
+import { MachineObserver } from "./observer.js";
+import { LimitWarnings } from "./limit-warnings.js";
+import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
+import { ArchiveError } from "../../protocol/tar.js";
+import { Restore } from "./restore.js";
 import type { Process } from "../process/process.js";
 import { ProcessTable } from "../process/table.js";
 import { installToolCommands } from "../tools/commands.js";
@@ -48,6 +56,10 @@ export interface VmServices {
   answer(process: Process, call: ProcessCall): GuestAnswer;
   /** A call got its result. */
   answered(process: Process, call: ProcessCall, result: object): void;
+  /** Tells the host of decisions. */
+  decided(handle: number, list: DecisionList): void;
+  /** Tells the host that a limit is nearly reached. */
+  warn(handle: number, warning: LimitWarning): void;
 }
 
 export class Vm {
@@ -59,43 +71,54 @@ export class Vm {
   /** Its descriptors that travel in pipes. */
   readonly transit: Transit;
   readonly network: Network;
+  readonly terminals: TerminalTable;
   /** Its part of the kernel's time. */
   readonly share: Share;
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
+  readonly observer: MachineObserver;
   readonly bill = new Bill();
+  readonly #warnings: LimitWarnings | undefined;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   disposed = false;
+  /** What is mounted of the host's. */
+  readonly #mounts: VmMount[] = [];
+  /** While its files are coming. */
+  #restore: Restore | undefined;
 
   readonly #handle: number;
   readonly #services: VmServices;
   /** What is undone at its disposal, before its processes end. */
   readonly #undo: (() => void)[] = [];
 
-  /** `handle` is the SDK's name for this VM. */
-  constructor(handle: number, options: VmOptions, services: VmServices) {
+  /** `handle` is the SDK's name for this VM. With `source`, it begins with the files and mounts of that one. */
+  constructor(handle: number, options: VmOptions, services: VmServices, source?: Vm) {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
-    this.policy = new Policy(options.permissions, (scope, asked) =>
-      services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+    const { audit, policyMode: mode } = options;
+    this.observer = new MachineObserver(audit, mode, (list) => services.decided(handle, list));
+    this.policy = new Policy(
+      options.permissions,
+      (scope, asked) => services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+      { mode, observer: this.observer },
     );
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
-    this.fs = new FileSystem(
-      { bytes: this.limits.fileSystemBytes, inodes: this.limits.inodes },
-      Date.now,
-      this.account,
-    );
-    bootLayout(this.fs, identity);
-    installPrograms(this.fs);
-    if (options.tools.length > 0) this.registerTools(options.tools);
+    this.terminals = new TerminalTable({
+      account: this.account,
+      limit: this.limits.terminals,
+      signalGroup: (group, signal) => this.processes.signalGroup(group, signal),
+      signalLeader: (session, signal) =>
+        void this.processes.get(session)?.signal(signal, "terminal"),
+    });
+    this.fs = source === undefined ? this.#newFiles(options) : source.fs.clone(this.account);
     this.network = new Network(
       this.fs,
       identity.hostname,
@@ -104,10 +127,53 @@ export class Vm {
       this.transit,
     );
     this.network.policy = this.policy.network;
-    this.fs.mountProc(this.#machineView());
-    for (const mount of options.mounts) this.#mount(mount);
+    const mounts = source === undefined ? options.mounts : source.#mounts;
+    if (options.restores !== true) this.#begin(options.tools, mounts);
+    else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
+    if (options.warnsOfLimits)
+      this.#warnings = new LimitWarnings(
+        (warning) => services.warn(handle, warning),
+        () => ({
+          alive: this.processes.values().some(({ ended }) => !ended),
+          measured: this.#measured(),
+        }),
+      );
+  }
+
+  #newFiles({ restores = false }: VmOptions): FileSystem {
+    const { fileSystemBytes: bytes, inodes } = this.limits;
+    const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    if (restores) return fs;
+    bootLayout(fs, identity);
+    installPrograms(fs);
+    return fs;
+  }
+
+  #begin(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+    try {
+      this.#furnish(tools, mounts);
+    } catch (error) {
+      this.fs.dispose();
+      throw error;
+    }
+  }
+
+  /** What a machine has beside its own files. */
+  #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+    if (tools.length > 0) this.registerTools(tools);
+    this.fs.mountProc(this.#machineView());
+    for (const mount of mounts) this.mount(mount);
+  }
+
+  /** One part of the archive of its files. Throws `ArchiveError`, or `VmOptionError` at its end. */
+  restore(data: Buffer, more: boolean): void {
+    if (this.#restore === undefined) throw new ArchiveError("the machine has its files already");
+    this.#restore.push(data);
+    if (more) return;
+    this.#restore.finish();
+    this.#restore = undefined;
   }
 
   #machineView(): MachineView {
@@ -125,11 +191,23 @@ export class Vm {
     };
   }
 
-  #mount({ option, executable = false, guestPath, hostPath, readOnly }: VmMount): void {
+  /** Takes a mount away, in use or not. Answers 0, or -errno when there is none. */
+  unmount(guestPath: string): number {
+    const result = this.fs.unmount(guestPath);
+    const at = this.#mounts.findIndex((mount) => mount.guestPath === guestPath);
+    if (result === 0) this.#mounts.splice(at, 1);
+    return result;
+  }
+
+  /** Throws `VmOptionError`, and has mounted nothing then. */
+  mount(mount: VmMount): void {
+    const { option, executable = false, guestPath, hostPath, readOnly } = mount;
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
-    if (result === 0) return this.#sharePackages(guestPath);
-    this.fs.dispose();
+    if (result === 0) {
+      this.#mounts.push(mount);
+      return this.#sharePackages(guestPath);
+    }
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
   }
@@ -157,6 +235,30 @@ export class Vm {
     return this.bill.usage(livingMs);
   }
 
+  /** Looks whether a limit is nearly reached, if the host wants to know. */
+  lookAtLimits(): void {
+    if (!this.disposed) this.#warnings?.look();
+  }
+
+  *#measured(): Iterable<Measured> {
+    const { account, fs, limits, network, processes } = this;
+    const of = (limit: Measured["limit"], observed: number): Measured => ({
+      limit,
+      observed,
+      capacity: limits[limit],
+    });
+    for (const [name, used] of Object.entries(account.usage) as [keyof AccountLimits, number][])
+      yield of(name, used);
+    const { bytes, inodes } = fs.usage();
+    yield of("fileSystemBytes", bytes);
+    yield of("inodes", inodes);
+    const { sockets, connections } = network.counts;
+    yield of("sockets", sockets);
+    yield of("connections", connections);
+    yield of("processes", processes.size);
+    for (const process of processes.values()) if (!process.ended) yield* process.measured();
+  }
+
   /** `undo` runs once, at the disposal. */
   onDispose(undo: () => void): void {
     this.#undo.push(undo);
@@ -173,6 +275,7 @@ export class Vm {
     for (const process of this.processes.values())
       process.signal(constants.signals.SIGKILL, "dispose");
     for (const undo of this.#undo.splice(0)) undo();
+    this.#warnings?.close();
     this.account.close();
     this.transit.close();
     this.fs.dispose();
@@ -191,7 +294,9 @@ export class Vm {
 
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
+    if (process.session === process.pid) this.terminals.leaderEnded(process.session);
     this.processes.ended(process);
+    this.lookAtLimits();
   }
 
   /** Packages that the host puts below /tmp are found by programs in every directory. */
@@ -260,7 +365,7 @@ function viewOf(process: Process): ProcessView {
     env: startOptions?.env ?? {},
     cwd: credentials.cwd,
     exe: startOptions?.mode === "command" ? `/usr/bin/${startOptions.image}` : machine.nodePath,
-    state: process.ended ? "Z" : "S",
+    state: process.ended ? "Z" : process.stopped ? "T" : "S",
     startedAtMs: process.startedAtMs,
     uid: credentials.uid,
     gid: credentials.gid,
@@ -273,6 +378,9 @@ function viewOf(process: Process): ProcessView {
         // Made when it is asked for: a path may be long.
         get target() {
           if (description instanceof OpenFile) return description.path;
+          const terminal = terminalOf(description);
+          if (terminal !== undefined)
+            return description === terminal.master ? "/dev/ptmx" : `/dev/pts/${terminal.number}`;
           const socket = description.kind === "tcp" || description.kind === "udp";
           return `${socket ? "socket" : "pipe"}:[${pid * 256 + fd}]`;
         },

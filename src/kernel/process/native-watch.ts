@@ -82,7 +82,7 @@ function excess({ limits, baseBytes }: Watched, use: NativeUse): [string, string
   return undefined;
 }
 
-export class NativeWatch {
+class NativeWatch {
   /** In the order in which they are looked at: who was is last. */
   readonly #watched = new Map<BudgetMember, Watched>();
   #timer: NodeJS.Timeout | undefined;
@@ -106,7 +106,7 @@ export class NativeWatch {
       this.#watched.delete(member);
       this.#watched.set(member, watched);
       const use = useOf(watched.osPid);
-      if (use !== undefined) member.reached(use.peakBytes);
+      if (use !== undefined) member.reached(use.peakBytes, use.anonymousBytes - watched.baseBytes);
       const over = use === undefined ? undefined : excess(watched, use);
       if (over !== undefined) member.exceed(...over);
     }

@@ -16,21 +16,32 @@ import type { Guest } from "../../launcher/fork.js";
 import type { Credentials } from "../fs/index.js";
 import { GuestDoor } from "../guest-door/door.js";
 import type { ProcessEvent } from "../guest-door/thread.js";
+import { LocalFlag } from "../../abi/termios.js";
+import type { TerminalAttributes } from "../../abi/termios.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import { HostOutput } from "../io/host-stream.js";
+import type { Stream } from "../io/stream.js";
+import { TerminalSlave } from "../io/terminal.js";
+import type { Terminal } from "../io/terminal.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
+import type { Measured } from "../machine/limit-warnings.js";
 import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
 import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import { WatchList } from "./watches.js";
 import { causeOf, describeDeath } from "./death.js";
+import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
 import { nativeWatch } from "./native-watch.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
-const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT } = constants.signals;
+const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP } =
+  constants.signals;
+const { SIGTTIN, SIGTTOU } = constants.signals;
+/** Signals whose default action is to stop; signal(7). */
+const stopping = new Set<number>([SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU]);
 /** Signals whose default action is to do nothing; signal(7). */
 const ignoredByDefault = new Set<number>([SIGCHLD, SIGURG, SIGWINCH, SIGCONT]);
 /** SIGRTMAX; signal(7). */
@@ -79,6 +90,12 @@ const noRoomForValue = "the machine holds too much; limits.kernelBytes allows mo
 const zombieNameChars = 256;
 const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
+/** What a run was found to need, if its machine learns. */
+function learnedBy({ learned }: RunBudget): Pick<ProcessEnd, "learned"> {
+  if (learned === undefined) return {};
+  return { learned: { list: learned.list(), incomplete: learned.incomplete } };
+}
+
 export class Process {
   readonly vm: Vm;
   readonly pid: number;
@@ -96,11 +113,23 @@ export class Process {
   /** CPU time of the children it has waited for, and of theirs; times(2). */
   readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
   #used: Usage | undefined;
+  /** Memory that it shares with nobody, at the last look. */
+  ownMemoryBytes = 0;
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
+  /** Woken when it has stopped or goes on. */
+  readonly stateChanged = new WaitQueue();
+  /** Set while it is stopped: what is woken when it goes on. */
+  #stopped: WaitQueue | undefined;
+  /** The signal of a stop, or SIGCONT, that its parent has not been told of; 0 for none. */
+  unreportedState = 0;
+  /** Terminals that it has changed until its end, as they were before; at most as many as there are. */
+  readonly #terminalsBefore = new Map<Terminal, TerminalAttributes>();
+  /** Signals that wait for it to go on. */
+  readonly #heldSignals = new Map<number, End["by"]>();
   get account(): Vm["account"] {
     return this.vm.account;
   }
@@ -146,8 +175,7 @@ export class Process {
     this.#ignored = new Set(settings.ignored);
     this.descriptors = new DescriptorTable(settings.openFilesLimit ?? vm.limits.openFiles);
     this.#sink = sink;
-    this.bill.count("processes");
-    this.bill.count("threads");
+    this.budget.began();
   }
 
   get bill(): Bill {
@@ -159,13 +187,33 @@ export class Process {
     return this.budget.limits;
   }
 
+  /** What it uses of its own limits, and its run of the run's. */
+  *measured(): Iterable<Measured> {
+    const { budget, descriptors, limits, pid } = this;
+    const own = { key: this, pid };
+    yield {
+      limit: "memoryBytes",
+      observed: this.ownMemoryBytes,
+      capacity: limits.memoryBytes,
+      of: own,
+    };
+    yield { limit: "openFiles", observed: descriptors.size, capacity: descriptors.limit, of: own };
+    if (this.#sink === undefined) return;
+    const run = { key: budget, pid };
+    const { cpuTimeMs, wallTimeMs } = limits;
+    if (cpuTimeMs > 0)
+      yield { limit: "cpuTimeMs", observed: budget.cpuTimeMs, capacity: cpuTimeMs, of: run };
+    yield { limit: "wallTimeMs", observed: budget.wallTimeMs, capacity: wallTimeMs, of: run };
+  }
+
   /** Looks at what it uses now. */
   observe(): void {
     if (!this.ended) this.budget.measure(this);
   }
 
-  reached(memoryBytes: number): void {
-    this.bill.reached(memoryBytes);
+  reached(peakBytes: number, ownBytes: number): void {
+    this.bill.reached(peakBytes);
+    this.ownMemoryBytes = Math.max(0, ownBytes);
   }
 
   /** Set once the process has ended; until somebody waits for it, it is a zombie. */
@@ -191,11 +239,28 @@ export class Process {
     this.#door = this.#openDoor(guest);
     this.#door.tell("start", { options: JSON.stringify(options), source });
     for (const snippet of this.#snippets.splice(0)) this.#door.tell("residentExec", snippet);
+    if (this.stopped) this.#door.stop(true);
+  }
+
+  /** It goes on as another program, in the same OS process; signals that it handled have their default again. */
+  becomes(
+    options: StartOptions,
+    argv: readonly string[],
+    textBytes: number,
+    ignored: readonly number[],
+  ): void {
+    this.startOptions = options;
+    this.argv = argv;
+    this.textBytes = textBytes;
+    this.#handled.clear();
+    this.#ignored.clear();
+    for (const signal of ignored) this.#ignored.add(signal);
   }
 
   #openDoor(guest: Guest): GuestDoor {
     const { vm, descriptors } = this;
     const isEnded = (): boolean => this.ended;
+    const paused = (): WaitQueue | undefined => this.#stopped;
     return new GuestDoor(guest, {
       account: vm.account,
       share: vm.share,
@@ -204,9 +269,17 @@ export class Process {
       get ended() {
         return isEnded();
       },
+      get paused() {
+        return paused();
+      },
+      mayRead: (stream) => this.mayRead(stream),
       answer: (call) => vm.answer(this, call),
       answered: (call, result) => vm.answered(this, call, result),
-      served: (milliseconds) => this.bill.served(milliseconds),
+      served: (milliseconds) => {
+        this.bill.served(milliseconds);
+        this.budget.rate?.served();
+      },
+      pauseMs: () => this.budget.rate?.pauseMs ?? 0,
       moved: (kind, direction, bytes) => this.bill.moved(kind, direction, bytes),
       threadOpened: () => this.bill.count("threads"),
       osEnding: () => this.#measure(),
@@ -244,6 +317,67 @@ export class Process {
     return freed;
   }
 
+  /** Whether a signal has stopped it. */
+  get stopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** Whether a signal of this number does nothing to it. */
+  ignores(signal: number): boolean {
+    return this.#ignored.has(signal) && !this.#handled.has(signal);
+  }
+
+  /** Whether it has said what to do about a signal. */
+  handlesOrIgnores(signal: number): boolean {
+    return this.#ignored.has(signal) || this.#handled.has(signal);
+  }
+
+  #stop(signal: number): void {
+    if (this.#stopped !== undefined) return;
+    this.#stopped = new WaitQueue();
+    this.#door?.stop(true);
+    this.unreportedState = signal;
+    this.stateChanged.wakeAll();
+  }
+
+  #goOn(): void {
+    const stopped = this.#stopped;
+    if (stopped === undefined) return;
+    this.#stopped = undefined;
+    this.#door?.stop(false);
+    this.unreportedState = SIGCONT;
+    this.stateChanged.wakeAll();
+    stopped.wakeAll();
+    for (const [signal, sender] of this.#heldSignals) {
+      this.#heldSignals.delete(signal);
+      this.signal(signal, sender);
+    }
+    this.vm.terminals.recheck();
+  }
+
+  /** What it is about to change on a terminal is put back at its end, if it asks for that. */
+  rememberTerminal(terminal: Terminal, untilEnd: boolean): void {
+    if (!untilEnd) this.#terminalsBefore.delete(terminal);
+    else if (!this.#terminalsBefore.has(terminal))
+      this.#terminalsBefore.set(terminal, terminal.discipline.attributes);
+  }
+
+  mayRead(stream: Stream): number {
+    const terminal = stream instanceof TerminalSlave ? stream.terminal : undefined;
+    return terminal === undefined ? 0 : mayUse(this, terminal, SIGTTIN);
+  }
+
+  mayWrite(stream: Stream): number {
+    if (!(stream instanceof TerminalSlave)) return 0;
+    const { terminal } = stream;
+    const held = (terminal.discipline.attributes.lflag & LocalFlag.TOSTOP) !== 0;
+    return held ? mayUse(this, terminal, SIGTTOU) : 0;
+  }
+
+  openTerminal(path: string, flags: number): Stream | number | undefined {
+    return openTerminal(this, path, flags);
+  }
+
   residentExec(sequence: number, source: string): void {
     // Before its guest exists the snippet waits.
     if (this.#door === undefined) this.#snippets.push({ sequence, source });
@@ -256,7 +390,21 @@ export class Process {
     if (this.ended) return 0;
     if (signal === 0) return 0;
     if (signal < 0 || signal > lastSignal) return -Errno.EINVAL;
+    if (signal === SIGCONT) this.#goOn();
+    if (signal === SIGSTOP) {
+      this.#stop(signal);
+      return 0;
+    }
     if (signal !== SIGKILL) {
+      if (stopping.has(signal) && !this.#handled.has(signal) && !this.#ignored.has(signal)) {
+        // Nobody would ever continue it.
+        if (!isOrphaned(this)) this.#stop(signal);
+        return 0;
+      }
+      if (this.#stopped !== undefined && !this.#ignored.has(signal)) {
+        this.#heldSignals.set(signal, sender);
+        return 0;
+      }
       if (this.#handled.has(signal)) {
         this.#door?.signal(signal);
         return 0;
@@ -374,8 +522,11 @@ export class Process {
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
     this.budget.leave(this);
+    this.budget.finished();
     nativeWatch.leave(this);
     this.watches.close();
+    for (const [terminal, before] of this.#terminalsBefore) terminal.discipline.attributes = before;
+    this.#terminalsBefore.clear();
     this.descriptors.closeAll();
     this.vm.processEnded(this);
     this.exited.wakeAll();
@@ -385,6 +536,7 @@ export class Process {
         ...this.#returned,
         cause: causeOf(end, this.#killer, this.#uncaught),
         usage: this.budget.usage(),
+        ...learnedBy(this.budget),
       },
       this.#value,
     );

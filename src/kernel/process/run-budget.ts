@@ -10,7 +10,9 @@ import { availableParallelism } from "node:os";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { Usage } from "../../protocol/usage.js";
 import { processCpuTimeMs } from "../../sandbox/libc.js";
+import { LearnedRequests } from "../policy/learned.js";
 import type { Bill } from "./bill.js";
+import { RequestRate } from "./request-rate.js";
 import { peakMemoryOf } from "./usage.js";
 
 /** Often enough for a limit of a second, rare enough to cost nothing. */
@@ -22,8 +24,8 @@ const cores = availableParallelism();
 export interface BudgetMember {
   /** Ends it for good. */
   exceed(errorCode: string, errorMessage: string): void;
-  /** It was seen to have this much in memory at its highest. */
-  reached(memoryBytes: number): void;
+  /** It was seen to have had this much in memory at its highest, and has so much of its own now. */
+  reached(peakBytes: number, ownBytes: number): void;
 }
 
 interface Account {
@@ -43,9 +45,40 @@ export class RunBudget {
   #cpuTimer: NodeJS.Timeout | undefined;
   #wallTimer: NodeJS.Timeout | undefined;
 
-  constructor(limits: VmLimits, bill: Bill) {
+  /** How often it may ask the kernel for something, if that is limited. */
+  readonly rate: RequestRate | undefined;
+  /** What it was found to need, where the machine learns. */
+  readonly learned: LearnedRequests | undefined;
+  #processes = 0;
+
+  constructor(limits: VmLimits, bill: Bill, learns = false) {
     this.limits = limits;
     this.bill = bill;
+    this.learned = learns ? new LearnedRequests() : undefined;
+    const { systemCallsPerSecond } = limits;
+    this.rate = systemCallsPerSecond > 0 ? new RequestRate(systemCallsPerSecond) : undefined;
+  }
+
+  /** Whether the run has all processes that it may have at one time. */
+  get isFull(): boolean {
+    return this.#processes >= this.limits.processes;
+  }
+
+  /** A process of the run came to be. */
+  began(): void {
+    this.#processes++;
+    this.bill.count("processes");
+    this.bill.count("threads");
+  }
+
+  /** One of them has ended. */
+  finished(): void {
+    this.#processes--;
+  }
+
+  /** How long it has been running. */
+  get wallTimeMs(): number {
+    return this.#startedAtMs === undefined ? 0 : performance.now() - this.#startedAtMs;
   }
 
   /** A process of the run got its OS process. */

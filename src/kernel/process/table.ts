@@ -5,12 +5,24 @@
  * that has ended stays until its parent has waited for it or has ended itself;
  * pids count up and are not used again; each process is on the account as long as it has a pid.
  */
+import { constants } from "node:os";
 import { Errno } from "../../abi/errno.js";
+import { WaitOptions } from "../../protocol/terminal-calls.js";
 import type { Account } from "../machine/account.js";
 import { Deferred } from "../io/deferred.js";
 import type { ExitStatus, Process } from "./process.js";
 
 export const initPid = 1;
+
+const { SIGCONT } = constants.signals;
+
+/** What `waitState` tells of a child: `state` is the signal that stopped it, SIGCONT, or 0 when it has ended. */
+export interface ChildState extends ExitStatus {
+  pid: number;
+  state: number;
+}
+
+type Answer = Deferred<ChildState> | ChildState | number;
 
 export class ProcessTable {
   readonly #byPid = new Map<number, Process>();
@@ -89,6 +101,62 @@ export class ProcessTable {
     return deferred;
   }
 
+  /**
+   * waitpid(2) for children that have ended or, as `options` asks, stopped or gone on. `pid` is one of
+   * them, any (-1), those of the caller's group (0) or of a group (negative).
+   */
+  waitState(parent: Process, pid: number, options: number): Answer {
+    const isMine = (child: Process): boolean => {
+      if (child.ppid !== parent.pid) return false;
+      if (pid > 0) return child.pid === pid;
+      return pid === -1 || child.processGroup === (pid === 0 ? parent.processGroup : -pid);
+    };
+    const attempt = (): ChildState | number => {
+      const children = this.values().filter(isMine);
+      if (children.length === 0) return -Errno.ECHILD;
+      for (const child of children) {
+        if (child.ended) {
+          this.#remove(child);
+          child.countFor(parent);
+          return { pid: child.pid, ...child.status!, state: 0 };
+        }
+        const { unreportedState: state } = child;
+        const wanted = state === SIGCONT ? WaitOptions.continued : WaitOptions.stopped;
+        if (state === 0 || (options & wanted) === 0) continue;
+        child.unreportedState = 0;
+        return { pid: child.pid, code: 0, signal: 0, state };
+      }
+      return (options & WaitOptions.noHang) === 0
+        ? -Errno.EAGAIN
+        : { pid: 0, code: 0, signal: 0, state: 0 };
+    };
+    const first = attempt();
+    if (first !== -Errno.EAGAIN) return first;
+    const deferred = new Deferred<ChildState>();
+    let stops: (() => void)[] = [];
+    const again = (): void => {
+      for (const stop of stops) stop();
+      stops = [];
+      // What its streams had to say comes first; see the end of a flow.
+      queueMicrotask(() => {
+        if (deferred.settled) return;
+        const result = attempt();
+        if (result === -Errno.EAGAIN) listen();
+        else deferred.settle(result);
+      });
+    };
+    const listen = (): void => {
+      stops = this.values()
+        .filter(isMine)
+        .flatMap((child) => [child.exited.add(again), child.stateChanged.add(again)]);
+    };
+    listen();
+    deferred.onCancel(() => {
+      for (const stop of stops) stop();
+    });
+    return deferred;
+  }
+
   /** kill(2). `pid` may name one process, a group (negative), the caller's group (0) or all (-1). */
   kill(sender: Process, pid: number, signal: number): number {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
@@ -100,6 +168,12 @@ export class ProcessTable {
       if (sent === 0) result = 0;
     }
     return result;
+  }
+
+  /** Signals a group in the name of its terminal. */
+  signalGroup(group: number, signal: number): void {
+    for (const process of this.values())
+      if (process.processGroup === group) process.signal(signal, "terminal");
   }
 
   /** Whom kill(2) means by `pid`. */

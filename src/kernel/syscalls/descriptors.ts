@@ -51,6 +51,14 @@ function readFileLine(file: OpenFile, length: number): Uint8Array | number {
   return buffer.subarray(0, end + 1);
 }
 
+function readLineOf(
+  process: Process,
+  stream: Stream,
+  most: number,
+): ReturnType<typeof readWhenReady> {
+  return readWhenReady(stream, most, "readLine", () => process.mayRead(stream));
+}
+
 export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
   pipe(process) {
     const made = createPipe(process.vm.transit);
@@ -108,7 +116,7 @@ export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
     const file = process.descriptors.file(fd);
     const answer =
       file === undefined
-        ? readWhenReady(process.descriptors.stream(fd)!, most, "readLine")
+        ? readLineOf(process, process.descriptors.stream(fd)!, most)
         : readFileLine(file, most);
     return mapAnswer(answer, (data) => ({ data }));
   },

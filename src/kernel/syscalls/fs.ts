@@ -51,7 +51,13 @@ export interface FsProcess {
   readonly account: Account;
   readonly credentials: Credentials;
   readonly watches: WatchList;
-  readonly bill: Bill;
+  /** Job control: 0, or why a stream must not be used now; -EAGAIN waits for the stream. */
+  mayRead(stream: Stream): number;
+  mayWrite(stream: Stream): number;
+  /** The terminal that a path names, opened: a stream, or -errno; undefined when it names none. */
+  openTerminal(path: string, flags: number): Stream | number | undefined;
+  /** Where content that stays in the kernel is counted. */
+  readonly bill?: Bill;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
   readonly descriptors: DescriptorTable;
@@ -184,6 +190,9 @@ function openFd(process: FsProcess, path: string, flags: number, mode: number): 
     stream.ref();
     return process.descriptors.add(stream);
   }
+  const terminal = process.openTerminal(path, flags);
+  if (terminal !== undefined)
+    return typeof terminal === "number" ? terminal : process.descriptors.add(terminal);
   const file = process.fs.open(process.credentials, path, flags, mode & modeBits);
   return typeof file === "number" ? file : process.descriptors.add(file);
 }
@@ -195,8 +204,13 @@ function fileOf(process: FsProcess, fd: number): OpenFile | number {
   return description instanceof Stream ? -Errno.EINVAL : description;
 }
 
-function readStream(stream: Stream, length: number): Uint8Array | number | Deferred<Uint8Array> {
-  return length === 0 ? new Uint8Array(0) : readWhenReady(stream, length);
+function readStream(
+  process: FsProcess,
+  stream: Stream,
+  length: number,
+): Uint8Array | number | Deferred<Uint8Array> {
+  if (length === 0) return new Uint8Array(0);
+  return readWhenReady(stream, length, "read", () => process.mayRead(stream));
 }
 
 function writeStream(
@@ -204,7 +218,7 @@ function writeStream(
   stream: Stream,
   data: Uint8Array,
 ): { written: number } | number | Deferred<{ written: number }> {
-  const answer = writeFully(stream, data);
+  const answer = writeFully(stream, data, () => process.mayWrite(stream));
   if (typeof answer === "number") {
     if (answer === -Errno.EPIPE) process.brokenPipe();
     return answer < 0 ? answer : { written: answer };
@@ -315,8 +329,8 @@ function* copyFile(
       if (truncated < 0) return truncated;
       const copied = yield* copyContent(source, target, before.size);
       if (copied < 0) return copied;
-      process.bill.moved("file", "in", before.size);
-      process.bill.moved("file", "out", before.size);
+      process.bill?.moved("file", "in", before.size);
+      process.bill?.moved("file", "out", before.size);
       target.chmod(mode, credentials);
       return {};
     } finally {
@@ -390,9 +404,10 @@ export const fsHandlers: FsHandlers = {
     const stream = process.descriptors.stream(fd);
     if (stream !== undefined) {
       if (given !== -1) return -Errno.ESPIPE;
-      return mapAnswer(readStream(stream, Math.min(length, fsLimits.transferBytes)), (data) => ({
-        data,
-      }));
+      return mapAnswer(
+        readStream(process, stream, Math.min(length, fsLimits.transferBytes)),
+        (data) => ({ data }),
+      );
     }
     const file = fileOf(process, fd);
     if (typeof file === "number") return file;

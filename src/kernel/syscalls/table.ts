@@ -21,6 +21,7 @@ import type { Handlers } from "./dispatch.js";
 import { fsHandlers } from "./fs.js";
 import { netHandlers } from "./net.js";
 import { killRequests, priorityRequests, processHandlers } from "./process.js";
+import { terminalHandlers } from "./terminal.js";
 import { toolHandlers, toolRequests } from "./tools.js";
 
 type Calls = typeof guestCalls;
@@ -235,6 +236,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     demand: ({ path }) => [at("stat", path, Last.Follow)],
     asks: "fs `stat`",
     whenDenied: () => ({ kind: -Errno.EACCES, near: nothing }),
+    foundNothing: ({ kind }) => kind < 0,
     // Only the path itself was judged, not its neighbours.
     whenJudged: (result) => ({ ...result, near: nothing }),
   },
@@ -253,6 +255,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     demand: ({ path }) => [at("read", path, Last.Follow)],
     asks: "fs `read`",
     whenDenied: () => ({ found: false, data: nothing }),
+    foundNothing: ({ found }) => !found,
   },
 
   socket: { run: netHandlers.socket, support: "partial", note: "TCP, UDP and Unix streams" },
@@ -322,6 +325,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "fork and execvp in one",
   },
+  exec: {
+    run: processHandlers.exec,
+    asks: "what `spawn` asks for the same file",
+    support: "partial",
+    note: "used by `sh -c` of one simple command; `process.execve` is not offered",
+  },
   wait: { run: processHandlers.wait, support: "partial", note: "one child by its pid" },
   setProcessGroup: { run: processHandlers.setProcessGroup },
   priority: {
@@ -341,6 +350,24 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "partial",
     note: "times and resident memory of getrusage(2)",
   },
+
+  waitState: {
+    run: terminalHandlers.waitState,
+    support: "partial",
+    note: "waitpid(2) of one child, of a group or of all; no WNOWAIT",
+  },
+  terminalGet: {
+    run: terminalHandlers.terminalGet,
+    support: "own",
+    note: "tcgetattr, tcgetpgrp, tcgetsid, TIOCGWINSZ and TIOCGPTN in one",
+  },
+  terminalSet: {
+    run: terminalHandlers.terminalSet,
+    support: "partial",
+    note: "at once, never after output has drained",
+  },
+  terminalResize: { run: terminalHandlers.terminalResize },
+  terminalForeground: { run: terminalHandlers.terminalForeground },
 
   callTool: {
     run: toolHandlers.callTool,

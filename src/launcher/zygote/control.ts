@@ -33,6 +33,8 @@ export const ControlKind = Object.freeze({
   ask: 13,
   /** zygote → kernel: yes. */
   here: 14,
+  /** kernel → zygote: SIGSTOP (b = 1) or SIGCONT (b = 0); a = pid of a guest that it was not told to end. Not answered. */
+  stop: 15,
 } as const);
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */

@@ -5,6 +5,7 @@
  *
  * Untrusted: a program's stderr, from which the line for `errorMessage` is taken.
  */
+import type { VmLimits } from "../../protocol/limits.js";
 import type { ProgramEnd } from "../guest-process.js";
 import { invalidOption, printable } from "../errors.js";
 import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
@@ -14,11 +15,14 @@ import { StdioLines } from "./stdio-lines.js";
 import type { StdioHook } from "./stdio-lines.js";
 import { checkDrivers, optionsOf } from "./system-driver.js";
 import type { NodeDriver, NodeRuntimeDriverFactory } from "./system-driver.js";
+import type { RuntimeFiles } from "../files.js";
+import { connectFileSystem, takeDraft } from "./virtual-file-system.js";
+import type { InMemoryFileSystem } from "./virtual-file-system.js";
 
 export interface NodeRuntimeDriverOptions {
   systemDriver: NodeDriver;
   runtimeDriverFactory: NodeRuntimeDriverFactory;
-  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 16 to 256. Default 256. */
+  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 32 to 4096. Default 256. */
   memoryLimit?: number;
   /** Processor time of one program, and of each process below it; its code is then 124. */
   cpuTimeLimitMs?: number;
@@ -82,12 +86,16 @@ export class DriverRun {
   /** Options of the machine. */
   readonly create: CreateOptions;
   /** 0 for none. */
+  /** Of every program, unless its own options say otherwise; 0 for none. */
   readonly cpuTimeMs: number;
   readonly #onStdio: StdioHook | undefined;
+  /** The caller's view of the machine's files. */
+  readonly #filesystem: InMemoryFileSystem | undefined;
 
   constructor(options: unknown) {
     const given = bagOf(options, names, plannedNames);
     const driver = checkDrivers(given.systemDriver, given.runtimeDriverFactory);
+    this.#filesystem = driver.filesystem;
     this.cpuTimeMs = timeoutOf(given.cpuTimeLimitMs, "cpuTimeLimitMs") ?? 0;
     this.#onStdio = hookOf(given.onStdio);
     const timing = timingOf(given.timingMitigation);
@@ -96,8 +104,18 @@ export class DriverRun {
     this.create = { ...create, limits: { ...create.limits, memoryBytes } };
   }
 
+  /** Puts what was written to the caller's file system into the machine, which it shows from then on. */
+  async opened(files: RuntimeFiles): Promise<void> {
+    if (this.#filesystem === undefined) return;
+    const draft = takeDraft(this.#filesystem, this);
+    if (draft === undefined) return;
+    for (const path of draft.directories) await files.mkdir(path, true, false);
+    for (const [path, data] of draft.files) await files.write(path, data, false);
+    connectFileSystem(this.#filesystem, files);
+  }
+
   /** Options of one program; a string is the program's path. */
-  runOptions(value: unknown, cwd: string): RunOptions {
+  runOptions(value: unknown, cwd: string, limits?: VmLimits): RunOptions {
     const options = typeof value === "string" ? { filePath: value } : value;
     const own = ["filePath", "cpuTimeLimitMs", "onStdio"] as const;
     const given: Record<string, unknown> =
@@ -110,7 +128,7 @@ export class DriverRun {
       given.name = filePath;
     }
     const isBag = typeof options === "object" && options !== null && !Array.isArray(options);
-    const run = parseRunOptions(isBag ? given : options, cwd);
+    const run = parseRunOptions(isBag ? given : options, cwd, limits);
     run.cpuTimeMs = timeoutOf(cpuTimeLimitMs, "cpuTimeLimitMs") ?? this.cpuTimeMs;
     const hook = hookOf(onStdio) ?? this.#onStdio;
     if (hook === undefined) return run;

@@ -15,9 +15,6 @@ export interface Frame {
   readonly outer: Frame | undefined;
 }
 
-/** What bash says of a function that no file defined. */
-export const NO_FILE = "environment";
-
 /** Innermost first. */
 export function stackOf(frame: Frame | undefined): Frame[] {
   const frames: Frame[] = [];

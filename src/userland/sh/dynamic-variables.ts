@@ -60,7 +60,7 @@ function numberOf({ env }: DynamicContext, text: string): number {
 }
 
 /** bash's generator (lib/sh/random.c): the minimal standard of Park and Miller. */
-export function nextRandom(seed: number): number {
+function nextRandom(seed: number): number {
   const last = seed === 0 ? 123459876 : seed;
   const next = 16807 * (last % 127773) - 2836 * Math.floor(last / 127773);
   return (next < 0 ? next + 0x7fffffff : next) >>> 0;

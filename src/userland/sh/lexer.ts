@@ -6,7 +6,7 @@ import type { Redirection, Word } from "./ast.js";
 import type { Scanner } from "./scanner.js";
 import { Scanner as TextScanner } from "./scanner.js";
 import type { CommandSyntax } from "./word-scanner.js";
-import { countLines, delimiterOf, WordScanner } from "./word-scanner.js";
+import { delimiterOf, WordScanner } from "./word-scanner.js";
 
 export type Token =
   | {
@@ -216,5 +216,3 @@ function plainText(word: Word): string | undefined {
   if (word.parts.length !== 1 || part?.kind !== "text" || part.quoted) return undefined;
   return part.text;
 }
-
-export { countLines };

@@ -77,7 +77,7 @@ export function arrayKeys(env: Environment, name: string): string[] {
 }
 
 /** The number that the text between the brackets is; negative ones count from the end. */
-export function arrayIndex(env: Environment, name: string, text: string): number {
+function arrayIndex(env: Environment, name: string, text: string): number {
   const index = Number(evaluateArithmetic(text, arithmeticScope(env, true)));
   return index >= 0 ? index : indexFromEnd(env, name, index);
 }

@@ -22,7 +22,7 @@ export interface ParserOptions {
 }
 
 /** Builtins whose arguments may be assignments, so that `export x=$y` does not split. */
-export const declarations = new Set("export readonly local declare typeset".split(" "));
+const declarations = new Set("export readonly local declare typeset".split(" "));
 const commandPrefixes = new Set(["command", "builtin"]);
 
 /** Never the first word of a command. */

@@ -10,7 +10,7 @@ export function singleQuote(text: string): string {
 }
 
 /** `$'…'`: for texts with control characters and bytes that are no characters. */
-export function ansiQuote(text: string): string {
+function ansiQuote(text: string): string {
   const known: Readonly<Record<string, string>> = {
     "\u0007": "\\a",
     "\b": "\\b",

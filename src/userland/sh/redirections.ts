@@ -258,7 +258,7 @@ const flagsOf = {
 
 const ownDescriptor = /^\/dev\/(?:fd\/(\d{1,4})|(stdin|stdout|stderr))$/;
 
-export function openTarget(
+function openTarget(
   shell: Interpreter,
   env: Environment,
   operator: keyof typeof flagsOf,

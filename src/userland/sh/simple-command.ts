@@ -178,7 +178,7 @@ export async function invoke(
   return runExternal(shell, env, argv, options);
 }
 
-export async function runBuiltin(
+async function runBuiltin(
   shell: Interpreter,
   env: Environment,
   builtin: Builtin,

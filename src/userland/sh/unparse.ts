@@ -80,7 +80,7 @@ function documentText(target: Word): string {
   return literalText(target) ?? "";
 }
 
-export function conditionText(condition: Condition): string {
+function conditionText(condition: Condition): string {
   switch (condition.kind) {
     case "not":
       return `! ${conditionText(condition.operand)}`;

@@ -276,7 +276,7 @@ export class VariableStore {
   }
 }
 
-export function cased({ letters }: Variable, value: string): string {
+function cased({ letters }: Variable, value: string): string {
   switch (letters) {
     case "lower":
       return value.toLowerCase();

@@ -85,7 +85,7 @@ export function characterCount(text: string): number {
 }
 
 /** The byte offset of character number `index`, at most the text's length. */
-export function offsetOf(text: string, index: number, from = 0): number {
+function offsetOf(text: string, index: number, from = 0): number {
   if (!hasWide(text)) return Math.min(from + index, text.length);
   let at = from;
   for (let left = index; left > 0 && at < text.length; left--) at += sizeAt(text, at);

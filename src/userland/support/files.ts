@@ -2,7 +2,7 @@
 import type { Stats } from "node:fs";
 import type { CommandContext } from "../command.js";
 
-export const typeMask = 0o170000;
+const typeMask = 0o170000;
 const typeLetters = new Map([
   [0o040000, "d"],
   [0o120000, "l"],

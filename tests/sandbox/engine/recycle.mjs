@@ -12,7 +12,7 @@ const pool = new GuestPool({
   enginePath: process.execPath,
   bundlePath: dist("guest.json"),
   programsPath: dist("programs.json"),
-  aheadTarget: 2,
+  demand: { few: 2, most: 2, youngMs: 250, fallMs: 20_000 },
   parallelForks: 2,
   refillDelayMs: 1,
   recycleForks: 12,

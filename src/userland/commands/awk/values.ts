@@ -3,7 +3,7 @@ import { isMultibyte, sliceCharacters } from "../../support/characters.js";
 import { toBytes } from "../../support/text.js";
 import { formatFloat, formatInteger, formatText, limitedWidth } from "../../support/printf.js";
 
-export class NumericText {
+class NumericText {
   constructor(
     readonly text: string,
     readonly number: number,
@@ -33,7 +33,7 @@ export function toNumber(value: Value): number {
   return match === null ? 0 : Number(match[1]);
 }
 
-export function integerText(value: number): string {
+function integerText(value: number): string {
   return Math.abs(value) < 1e21 ? String(value === 0 ? 0 : value) : BigInt(value).toString();
 }
 

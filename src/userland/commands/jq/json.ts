@@ -148,7 +148,7 @@ export const compact: PrintStyle = {
   color: false,
 };
 
-export function numberText(value: number): string {
+function numberText(value: number): string {
   if (Number.isNaN(value)) return "null";
   if (!Number.isFinite(value))
     return value > 0 ? "1.7976931348623157e+308" : "-1.7976931348623157e+308";
@@ -158,7 +158,7 @@ export function numberText(value: number): string {
   return text.replace(/e([-+])(\d)$/, "e$10$2");
 }
 
-export function stringText(text: string, ascii = false): string {
+function stringText(text: string, ascii = false): string {
   const quoted = JSON.stringify(text).replaceAll("\x7f", "\\u007f");
   if (!ascii) return quoted;
   return quoted.replace(
@@ -219,7 +219,7 @@ export function sortedKeys(object: JsonObject): string[] {
 }
 
 /** By code points, which UTF-16 does not keep. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   if (a === b) return 0;
   const [x, y] = [[...a], [...b]];
   for (let at = 0; at < Math.min(x.length, y.length); at++) {

@@ -28,7 +28,7 @@ export function ignoreRule(line: string, ignoreCase = false): Rule | undefined {
 }
 
 /** `**` stands for any folders. */
-export function pathGlob(pattern: string, ignoreCase: boolean): RegExp {
+function pathGlob(pattern: string, ignoreCase: boolean): RegExp {
   const marked = pattern
     .split(/(\*\*\/|\/\*\*$|\*\*|\{[^{}]*\})/)
     .map((part) => {

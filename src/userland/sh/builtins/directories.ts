@@ -5,7 +5,7 @@ import { errorText } from "../errors.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 
 /** A path without `.`, `..` and doubled slashes, as the names say and not as links lead. */
-export function normalizePath(path: string): string {
+function normalizePath(path: string): string {
   const components: string[] = [];
   for (const component of path.split("/")) {
     if (component === "..") components.pop();

@@ -80,11 +80,7 @@ function unescape(text: string, raw: boolean, into: Character[]): boolean {
 }
 
 /** Splits a line over `count` names: the last takes what is left. */
-export function splitLine(
-  line: readonly Character[],
-  separators: Separators,
-  count: number,
-): string[] {
+function splitLine(line: readonly Character[], separators: Separators, count: number): string[] {
   const isSpace = (c: Character | undefined): boolean =>
     c !== undefined && !c.escaped && separators.isWhitespace(c.text);
   const isOther = (c: Character | undefined): boolean =>

@@ -12,3 +12,16 @@ test(
     assert.deepEqual(rest, { differ: true, outlived: true, second: true });
   },
 );
+
+test(
+  "after a burst as many guests wait as it took, until no other comes",
+  { timeout: 60_000 },
+  async () => {
+    assert.deepEqual(await runPlain("demand.mjs", [], 50_000), {
+      before: 1,
+      served: true,
+      kept: true,
+      left: 1,
+    });
+  },
+);

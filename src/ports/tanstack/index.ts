@@ -1,0 +1,10 @@
+/** Owns `secure-exec/tanstack`: what is public of the ports to TanStack AI. */
+export { createIsolateDriver } from "./isolate-driver.js";
+export type {
+  ExecutionResult,
+  IsolateConfig,
+  IsolateContext,
+  IsolateDriver,
+  IsolateDriverOptions,
+  ToolBinding,
+} from "./isolate-driver.js";
