@@ -215,7 +215,6 @@ export const callBounds = {
 };
 
 export const eventBounds = {
-  uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   flowOpen: `for (let i = 0; i < 20_000; i++) tell("flowOpen", { flow: i + 10, fd: 9999 });
     const [first] = pair();
     for (let i = 0; i < 2000; i++) tell("flowOpen", { flow: i + 100_000, fd: first });
