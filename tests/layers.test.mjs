@@ -25,7 +25,7 @@ const rules = [
   ["launcher/", ["launcher/", "protocol/", "abi/", "sandbox/"]],
   ["kernel/", ["kernel/", "launcher/", "protocol/", "abi/", "sandbox/"]],
   ["sdk/", ["sdk/", "protocol/", "abi/", "launcher/engine.ts"]],
-  ["cli/", ["cli/", "sdk/", "index.ts", "launcher/engine.ts"]],
+  ["cli/", ["cli/", "ports/", "sdk/", "index.ts", "launcher/engine.ts"]],
   // Adapters to other packages: they know what users know.
   ["ports/", ["ports/", "index.ts"]],
   ["index.ts", ["sdk/"]],

@@ -7,10 +7,15 @@
 import { readFileSync } from "node:fs";
 import { printable, SecureExecError } from "../sdk/errors.js";
 import { doctor } from "./doctor.js";
+import { mcp } from "./mcp.js";
 import { runFile } from "./run.js";
 
 const help = `Usage:
-  secure-exec run FILE [args...]   run a JavaScript or TypeScript file in a virtual machine
+  secure-exec run [--audit LOG] FILE [args...]
+                                   run a JavaScript or TypeScript file in a virtual machine;
+                                   LOG gets every decision of its policy, as lines of JSON
+  secure-exec mcp [--http [PORT]]  serve the Model Context Protocol on stdin and stdout, or on a port
+                                   of 127.0.0.1; SECURE_EXEC_MCP_TOKEN is the token for the port
   secure-exec doctor               check what this machine offers, and run a self test
   secure-exec --version
   secure-exec --help
@@ -32,11 +37,15 @@ function usageError(problem: string): number {
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case "run": {
-      const [file, ...args] = rest;
+      const audited = rest[0] === "--audit";
+      const [audit] = audited ? rest.slice(1) : [];
+      const [file, ...args] = audited ? rest.slice(2) : rest;
       if (file === undefined) return usageError("run needs a FILE");
       if (file.startsWith("-")) return usageError(`unknown option ${printable(file)}`);
-      return runFile(file, args);
+      return runFile(file, args, audit);
     }
+    case "mcp":
+      return (await mcp(rest)) ?? usageError("mcp takes nothing, or --http and a port");
     case "doctor":
       return rest.length === 0 ? doctor() : usageError("doctor takes no arguments");
     case "--version":

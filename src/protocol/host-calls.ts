@@ -3,6 +3,7 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
@@ -77,6 +78,19 @@ export const hostCalls = {
   createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
   ...hostFileCalls,
   disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
+  /**
+   * The archive of a machine's files as they are now, in parts: `snapshot` is 0 for the first one, and
+   * then what the part before answered. `manifest` is the text that the archive begins with.
+   */
+  snapshot: {
+    nr: 50,
+    args: { vm: "u32", snapshot: "u32", manifest: "string" },
+    result: { data: "bytes", more: "bool", snapshot: "u32" },
+  },
+  /** Ends a snapshot before its last part. */
+  abandonSnapshot: { nr: 51, args: { vm: "u32", snapshot: "u32" }, result: {} },
+  /** One part of the archive that a machine was made for with `restores`. */
+  restore: { nr: 52, args: { vm: "u32", data: "bytes", more: "bool" }, result: {} },
   /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
   spawn: {
     nr: 6,
@@ -96,6 +110,14 @@ export const hostCalls = {
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
   usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
+  /** The decisions that the VM keeps; JSON of `DecisionList`. */
+  audit: { nr: 41, args: { vm: "u32" }, result: { list: "string" } },
+  /** What the VM's programs were found to need; JSON of `LearnedList`. */
+  learned: { nr: 42, args: { vm: "u32" }, result: { list: "string" } },
+  /** Shows a directory or file of the host to a machine that runs; `mount` is JSON of `VmMount`. */
+  mount: { nr: 53, args: { vm: "u32", mount: "string" }, result: {} },
+  /** Takes a mount away again. */
+  unmount: { nr: 54, args: { vm: "u32", guestPath: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -113,6 +135,8 @@ export const hostEvents = {
   /** Gives up a `fetch` of this number. */
   cancelFetch: { nr: 20, args: { vm: "u32", fetch: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
+  /** The host has taken the last `decisions`. */
+  decisionsTaken: { nr: 42, args: { vm: "u32" } },
   /** Answers `judge`; `answers` is JSON of `Answer[]`. */
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
@@ -156,6 +180,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** Decisions since the last ones, which were taken; JSON of `DecisionList`. */
+  decisions: { nr: 43, args: { vm: "u32", list: "string" } },
   /** `warning` is JSON of `LimitWarning`. */
   limitWarning: { nr: 5, args: { vm: "u32", warning: "string" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
@@ -183,6 +209,8 @@ export interface HostFailure {
 export interface VmOptions {
   /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
   source?: number;
+  /** It has no files at first: an archive of them follows, and nothing runs before its last part. */
+  restores?: boolean;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
@@ -191,6 +219,8 @@ export interface VmOptions {
   permissions: Policies;
   /** How long a policy function may take; a later answer is a denial. */
   permissionTimeoutMs: number;
+  policyMode: PolicyMode;
+  audit: AuditOptions;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   limits: VmLimits;
@@ -266,6 +296,14 @@ export interface ProcessEnd {
   cause: End;
   /** Of the program and all that it started, up to its end. */
   usage: Usage;
+  /** In learn mode: what they were found to need. */
+  learned?: LearnedList;
+}
+
+export interface LearnedList {
+  list: Learned[];
+  /** Whether there was more than the kernel keeps. */
+  incomplete: boolean;
 }
 
 export interface VmAccount {

@@ -17,4 +17,5 @@ export { Last, type Located } from "./path-walk.js";
 export { type DescriptorView, type MachineView, mountLines, type ProcessView } from "./proc.js";
 export type { FileSystemLimits } from "./quota.js";
 export { temporaryName } from "./tree.js";
+export { archiveEnd, PathTooLong, type TreeImport } from "./tree-archive.js";
 export type { Failure } from "../../abi/errno.js";

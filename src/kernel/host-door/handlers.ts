@@ -11,7 +11,9 @@ import type { GuestPool } from "../../launcher/pool.js";
 import type {
   HostFetchRequest,
   KernelStats,
+  LearnedList,
   ProcessOptions,
+  VmMount,
   VmOptions,
 } from "../../protocol/host-calls.js";
 import type { Answer } from "../../protocol/permissions.js";
@@ -24,7 +26,19 @@ import { HostFetchError, hostFetch } from "../net/host-http.js";
 import type { CallHandlers, Emit, EventHandlers } from "./door.js";
 import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
+import { createHostSnapshots } from "./snapshots.js";
 import { HostProgram, StartFailure } from "./program.js";
+
+/** Runs what an option asks for; when it cannot be, that is what the host is told. */
+function asOption<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof VmOptionError)
+      throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+    throw error;
+  }
+}
 
 export class HostHandlers {
   readonly #pool: GuestPool;
@@ -36,6 +50,7 @@ export class HostHandlers {
   /** Ways to give up requests of the host, by the SDK's number. */
   readonly #fetches = new Map<number, () => void>();
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
+  readonly #snapshots = createHostSnapshots((handle) => this.#vmOf(handle));
 
   constructor(pool: GuestPool, services: VmServices, emit: Emit) {
     this.#pool = pool;
@@ -52,6 +67,7 @@ export class HostHandlers {
       return {};
     },
     ...this.#files.handlers,
+    ...this.#snapshots.handlers,
     spawn: ({ vm, process, options, source }) =>
       this.#spawn(vm, process, JSON.parse(options) as ProcessOptions, source),
     registerTools: ({ vm, tools }) => {
@@ -61,6 +77,27 @@ export class HostHandlers {
     fetch: ({ vm, fetch, port, request, body }) =>
       this.#fetch(vm, fetch, port, JSON.parse(request) as HostFetchRequest, body),
     usage: ({ vm, process }) => ({ json: JSON.stringify(this.#usage(vm, process)) }),
+    audit: ({ vm }) => ({ list: JSON.stringify(this.#vmOf(vm).observer.audit.read()) }),
+    learned: ({ vm }) => {
+      const { learnedRequests } = this.#vmOf(vm).observer;
+      const list: LearnedList = {
+        list: learnedRequests.list(),
+        incomplete: learnedRequests.incomplete,
+      };
+      return { list: JSON.stringify(list) };
+    },
+    mount: ({ vm, mount }) => {
+      const to = this.#vmOf(vm);
+      return asOption(() => {
+        to.mount(JSON.parse(mount) as VmMount);
+        return {};
+      });
+    },
+    unmount: ({ vm, guestPath }) => {
+      const result = this.#vmOf(vm).unmount(guestPath);
+      if (result < 0) throw fileError("unmount", guestPath, result);
+      return {};
+    },
     stats: () => ({ json: JSON.stringify(this.#stats()) }),
   };
 
@@ -78,6 +115,7 @@ export class HostHandlers {
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
       this.#programs.get(process)?.process.residentExec(sequence, source),
+    decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
     toolDone: ({ id, ok, json }) =>
@@ -92,21 +130,15 @@ export class HostHandlers {
   }
 
   #createVm(handle: number, options: VmOptions): Record<never, never> {
-    let vm: Vm;
-    try {
-      const source = options.source === undefined ? undefined : this.#vmOf(options.source);
-      vm = new Vm(handle, options, this.#services, source);
-    } catch (error) {
-      if (error instanceof VmOptionError)
-        throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
-      throw error;
-    }
+    const source = options.source === undefined ? undefined : this.#vmOf(options.source);
+    const vm = asOption(() => new Vm(handle, options, this.#services, source));
     vm.network.announceTo({
       listenerAdded: (info) =>
         this.#emit("listenerAdded", { vm: handle, listener: JSON.stringify(info) }),
       listenerRemoved: (id) => this.#emit("listenerRemoved", { vm: handle, id }),
     });
     vm.onDispose(() => this.#files.release(vm));
+    vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
     return {};
   }
@@ -127,6 +159,8 @@ export class HostHandlers {
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
       ended: (end, value) => {
         this.#programs.delete(handle);
+        // Whoever hears of the end has heard of what was decided before it.
+        vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
       },
     });

@@ -56,7 +56,7 @@ export function launch(
   source: Uint8Array,
   inherited: Readonly<Record<string, string>> = options.env,
 ): void {
-  const env = process.policy.filterEnv(options.env, inherited);
+  const env = process.policy.filterEnv(options.env, inherited, process);
   if (env instanceof Deferred) {
     env.whenSettled((kept) =>
       begin(process, { ...options, env: typeof kept === "number" ? {} : kept }, source),
@@ -159,8 +159,9 @@ export function judged<R>(
     policy.judgeAll(
       files,
       files.map(() => args.file),
+      parent,
     ),
-    () => policy.judgeAll(requests),
+    () => policy.judgeAll(requests, [], parent),
   ) as Decision | Deferred<Decision>;
   if (!(decision instanceof Deferred)) return decision === 0 ? work(prepared) : decision;
   return afterwards(decision, () => {

@@ -90,6 +90,12 @@ const noRoomForValue = "the machine holds too much; limits.kernelBytes allows mo
 const zombieNameChars = 256;
 const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
+/** What a run was found to need, if its machine learns. */
+function learnedBy({ learned }: RunBudget): Pick<ProcessEnd, "learned"> {
+  if (learned === undefined) return {};
+  return { learned: { list: learned.list(), incomplete: learned.incomplete } };
+}
+
 export class Process {
   readonly vm: Vm;
   readonly pid: number;
@@ -530,6 +536,7 @@ export class Process {
         ...this.#returned,
         cause: causeOf(end, this.#killer, this.#uncaught),
         usage: this.budget.usage(),
+        ...learnedBy(this.budget),
       },
       this.#value,
     );

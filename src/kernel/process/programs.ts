@@ -15,6 +15,17 @@ export function installPrograms(fs: FileSystem): void {
   install(fs, "/usr/bin", "command", [...shellNames, ...commandNames]);
 }
 
+/** The programs that a machine of another version was not made with, where nothing else has their names. */
+export function installNewPrograms(fs: FileSystem, known: readonly string[]): void {
+  const had = new Set(known);
+  const text = Buffer.from(`${programMagic}command\n`);
+  for (const name of [...shellNames, ...commandNames]) {
+    // One that does not fit is missing, as in the machine that was taken.
+    if (!had.has(name))
+      fs.writeFile(root, `/usr/bin/${name}`, text, O_WRONLY | O_CREAT | O_EXCL, 0o755);
+  }
+}
+
 /** Makes `names` in `directory` executables of one kind: hard links of one file. */
 export function install(
   fs: FileSystem,

@@ -34,7 +34,7 @@ export function replace(
     openFiles: -1,
   };
   return judged(process, args, (prepared) => {
-    const kept = process.policy.filterEnv(prepared.environment, process.startOptions?.env);
+    const kept = process.policy.filterEnv(prepared.environment, process.startOptions?.env, process);
     if (!(kept instanceof Deferred)) return become(process, args, prepared, kept);
     return kept.chain<Replaced>((later) =>
       become(process, args, prepared, typeof later === "number" ? {} : later),

@@ -236,6 +236,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     demand: ({ path }) => [at("stat", path, Last.Follow)],
     asks: "fs `stat`",
     whenDenied: () => ({ kind: -Errno.EACCES, near: nothing }),
+    foundNothing: ({ kind }) => kind < 0,
     // Only the path itself was judged, not its neighbours.
     whenJudged: (result) => ({ ...result, near: nothing }),
   },
@@ -254,6 +255,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     demand: ({ path }) => [at("read", path, Last.Follow)],
     asks: "fs `read`",
     whenDenied: () => ({ found: false, data: nothing }),
+    foundNothing: ({ found }) => !found,
   },
 
   socket: { run: netHandlers.socket, support: "partial", note: "TCP, UDP and Unix streams" },
