@@ -68,7 +68,7 @@ export class ToolDispatcher {}`,
 export const probeIsolatedVm = () => ({ compatible: true });`,
     },
     peers: [],
-    expected: 0,
+    expected: 56,
   },
   {
     name: "ai-session",
@@ -147,6 +147,28 @@ runProviderTestSuite({
 });`,
     },
     peers: ["@computesdk/provider"],
+    expected: 19,
+  },
+  {
+    name: "driver-api",
+    repo: "computesdk/computesdk",
+    files: {
+      "packages/test-utils/src/provider-test-suite.ts": "provider-test-suite.ts",
+      // A dependent of the older generation, unchanged but for where the package lies.
+      "packages/secure-exec/src/index.ts": "provider.ts",
+    },
+    edits: [["} from 'secure-exec';", `} from ${JSON.stringify(join(root, "dist/index.js"))};`]],
+    own: {
+      "secure-exec.test.ts": `import { secureExec } from "./provider";
+import { runProviderTestSuite } from "./provider-test-suite";
+runProviderTestSuite({
+  name: "secure-exec",
+  provider: secureExec({}),
+  supportsFilesystem: true,
+  supportsGetUrl: false,
+});`,
+    },
+    peers: ["@computesdk/provider", "nanoid"],
     expected: 0,
   },
 ];

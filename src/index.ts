@@ -33,6 +33,11 @@ export type {
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
 } from "./sdk/files.js";
+export type {
+  NodeRuntimeCopyOptions,
+  NodeRuntimeCopyProgress,
+  NodeRuntimeCopyResult,
+} from "./sdk/copy.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
@@ -88,6 +93,19 @@ export type {
   NodeRuntimeDriverOptions,
 } from "./sdk/driver/driver-run.js";
 export type { StdioEvent, StdioHook } from "./sdk/driver/stdio-lines.js";
+export { createInMemoryFileSystem } from "./sdk/driver/virtual-file-system.js";
+export type {
+  InMemoryFileSystem,
+  VirtualDirEntry,
+  VirtualFileSystem,
+  VirtualStat,
+} from "./sdk/driver/virtual-file-system.js";
+export { createDefaultNetworkAdapter, createNodeV8Runtime } from "./sdk/driver/older-parts.js";
+export type {
+  CommandExecutor,
+  DefaultNetworkAdapter,
+  NodeV8Runtime,
+} from "./sdk/driver/older-parts.js";
 export { createNodeDriver, createNodeRuntimeDriverFactory } from "./sdk/driver/system-driver.js";
 export type {
   NodeDriver,

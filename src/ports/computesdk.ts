@@ -133,6 +133,7 @@ export function sandboxMethods() {
       await sessions.destroy(id);
     },
     runCommand,
+    streamCommand: runCommand,
     getInfo: async ({ session, metadata, timeoutMs }: Instance) => ({
       id: session.id,
       provider: "secure-exec",

@@ -64,6 +64,23 @@ export const hostFileCalls = {
     args: { vm: "u32", path: "string", recursive: "bool", force: "bool", followLinks: "bool" },
     result: {},
   },
+  readlink: {
+    nr: 28,
+    args: { vm: "u32", path: "string", followLinks: "bool" },
+    result: { target: "string" },
+  },
+  /** A link of the guest's, in the place of one that is there. */
+  symlink: {
+    nr: 29,
+    args: { vm: "u32", target: "string", path: "string", followLinks: "bool" },
+    result: {},
+  },
+  /** Permission bits, and the time of access and change. */
+  setAttributes: {
+    nr: 31,
+    args: { vm: "u32", path: "string", mode: "u32", mtimeMs: "f64", followLinks: "bool" },
+    result: {},
+  },
   rename: {
     nr: 27,
     args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },

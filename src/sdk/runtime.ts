@@ -6,7 +6,7 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
@@ -16,7 +16,10 @@ import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
+import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
+import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseNarrowing } from "./permissions.js";
 import type { Narrowing, Permissions } from "./permissions.js";
@@ -247,7 +250,7 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await this.#openMachine(this.#given, {
+      const machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
         decided: ({ decisions }) => {
@@ -258,7 +261,14 @@ export class NodeRuntime {
         limitWarning: (warning) => queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
-      return this.#machine;
+      try {
+        await this.#driver?.opened(machine.files);
+      } catch (error) {
+        await machine.close();
+        throw error;
+      }
+      this.#machine = machine;
+      return machine;
     } finally {
       // The next call tries again when this one failed.
       this.#opening = undefined;
@@ -630,6 +640,48 @@ export class NodeRuntime {
     const bytes = bytesOf("data", data);
     const { followLinks } = parseFlags(options, linksUnfollowed);
     await this.#file(path, (files, full) => files.write(full, bytes, followLinks));
+  }
+
+  /** The content of a file as a stream of bytes, read as fast as it is taken. */
+  createReadStream(path: string, options?: NodeRuntimeFileOptions): Readable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return readStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /** Writes a file from its beginning, creating its directories; finishes once all of it is there. */
+  createWriteStream(path: string, options?: NodeRuntimeFileOptions): Writable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return writeStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /**
+   * Copies a file or directory of the host into the machine, over what is there. Links are copied as text and
+   * never followed. Rejects with Node's own errors of the host's side and with FILE of the machine's;
+   * what was copied until then stays.
+   */
+  async copyIn(
+    hostPath: string,
+    guestPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const from = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyIn(files, from, full, given));
+  }
+
+  /** Copies a file or directory of the machine to the host, as `copyIn` does; links only with `links: true`. */
+  async copyOut(
+    guestPath: string,
+    hostPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const to = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyOut(files, full, to, given));
   }
 
   /** The names in a directory, sorted. */

@@ -186,7 +186,7 @@ export async function restoreSnapshot(
   }
 }
 
-export function snapshotError(error: unknown): unknown {
+function snapshotError(error: unknown): unknown {
   if (!(error instanceof ArchiveError)) return error;
   return failure("SNAPSHOT_INVALID", { why: error.message }, { cause: error });
 }

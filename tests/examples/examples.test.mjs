@@ -72,6 +72,8 @@ const expected = {
     "/workspace",
     "hello world",
   ],
+  "port-mcp.ts": ["[ 1, 4, 9 ]"],
+  "port-openai.ts": ['[["2",{"type":"exit","exitCode":0}],["",{"type":"exit","exitCode":3}]]'],
   "port-codemode.ts": ['{"result":{"city":"Lisbon","degrees":19},"logs":["asked about 2 cities"]}'],
   "port-tanstack-isolate.ts": ['true {"bolt":12,"nut":0}'],
   "plugin-systems.ts": [

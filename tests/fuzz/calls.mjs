@@ -34,7 +34,7 @@ const program = (seed) => `
     [
       ...Object.entries(guestCalls).map(([name, { args }]) => [true, name, args]),
       ...Object.entries(guestEvents).map(([name, { args }]) => [false, name, args]),
-    ].filter(([, name]) => !left.has(name)),
+    ].filter(([, name]) => !left.has(String(name))),
   )};
   for (let at = 0; at < ${callsPerGuest}; at++) {
     const [isCall, name, schema] = random.pick(rows);

@@ -75,6 +75,7 @@ function frames(random) {
       for (const chunk of chunks)
         reader.push(Buffer.from(chunk), ({ kind, id, number, payload }) => {
           const spec = tables[kind]?.get(number)?.spec;
+          /** @type {unknown} */
           let value = "unknown";
           try {
             if (spec !== undefined) value = new Decoder(payload).message(spec.args);
@@ -171,9 +172,10 @@ function globs(random) {
         [parseNameGlob, matchesName],
         [parsePathGlob, matchesPath],
       ]) {
+        /** @type {any} */
         let parsed;
         try {
-          parsed = parse(odd);
+          parsed = /** @type {any} */ (parse)(odd);
         } catch {
           continue;
         }

@@ -517,14 +517,12 @@ export class Network implements SocketTable, UdpTable {
     }
     const target = ip;
     if (!isLoopback(target)) {
-      const copy = Buffer.from(data);
       return this.#judgedOutside("udp", target, to.port, () => {
-        if (!socket.isReleased) this.#outside.send(socket, target, to.port, copy);
+        if (!socket.isReleased) this.#outside.send(socket, target, to.port, data);
         return { denied: "" };
       });
     }
     const plain = unmapped(target);
-    const copy = Buffer.from(data);
     return this.#judged(
       {
         operation: "http",
@@ -536,7 +534,7 @@ export class Network implements SocketTable, UdpTable {
         loopback: true,
       },
       () => {
-        this.#deliver(socket, target, to.port, copy);
+        this.#deliver(socket, target, to.port, data);
         return { denied: "" };
       },
     );

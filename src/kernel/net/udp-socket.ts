@@ -68,7 +68,8 @@ export class UdpSocket extends Stream {
     )
       return;
     if (!this.#account.take("datagram", datagram.data.byteLength)) return;
-    this.#queue.push(datagram);
+    // Copied only now: of what does not fit, nothing is left over.
+    this.#queue.push({ from: datagram.from, data: Buffer.from(datagram.data) });
     this.#queuedBytes += datagram.data.byteLength;
     this.readable.wakeAll();
   }
