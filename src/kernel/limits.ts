@@ -36,6 +36,8 @@ export const limits = Object.freeze({
   resolvedNames: 1024,
   /** Tool calls of one VM that the host has at a time; further ones wait. */
   toolCalls: 100,
+  /** What the host may leave unread before a VM's tool calls wait for it. */
+  hostUnreadBytes: 1024 * 1024,
   /** Questions to the host's name servers under way, per VM; further ones wait. What one try, all tries, and the whole may take. */
   lookups: 16,
   lookupTimeoutMs: 2500,
@@ -61,6 +63,9 @@ export const limits = Object.freeze({
   unreadBytes: 16 * 1024 * 1024,
   /** What a thread may leave unread while its VM's account is full. */
   unreadFreeBytes: 64 * 1024,
+  /** What a thread's frames that are not whole, or wait, may occupy while its VM's account is full, and when it asks again. */
+  partialFreeBytes: 128 * 1024,
+  partialRetryMs: 10,
   /** Time of the kernel's thread that VMs share per turn of its event loop, the least part of one VM, and how much over it is remembered. */
   turnMs: 2,
   leastPartMs: 0.1,

@@ -23,6 +23,7 @@ const requests = new HostRequests({
   judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+  isBehind: () => door.isBehind,
 });
 const warn = (vm: number, warning: LimitWarning): void =>
   emit("limitWarning", { vm, warning: JSON.stringify(warning) });
@@ -35,4 +36,7 @@ const host = new HostHandlers(
 );
 
 await pool.start().catch(sayLastWords);
-door.serve(host.calls, host.events, () => process.exit(0));
+door.serve(host.calls, host.events, {
+  closed: () => process.exit(0),
+  drained: () => requests.drained(),
+});

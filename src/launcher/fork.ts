@@ -29,6 +29,7 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--single-threaded",
   "--minor-ms",
   "--min-semi-space-size=16",
+  "--heap-growing-percent=300",
   "--no-maglev",
   "--v8-pool-size=0",
   "--no-memory-pool-share-memory-on-teardown",
@@ -62,6 +63,7 @@ const bootstrap = `{
 export interface FrameHandlers {
   ready(): boolean;
   frame(frame: Frame): boolean;
+  occupies(bytes: number): boolean;
   drained(): void;
 }
 
@@ -100,6 +102,7 @@ export class Guest {
     this.socket = new GuestSocket(socketFd, {
       ready: () => this.#handlers === undefined || this.#handlers.ready(),
       frame: (frame) => this.#frame(frame),
+      occupies: (bytes) => this.#handlers === undefined || this.#handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => this.#handlers?.drained(),
       closed: () => this.end(),
@@ -169,6 +172,7 @@ export class Guest {
     const socket = new GuestSocket(pair[0], {
       ready: () => handlers.ready(),
       frame: (frame) => !this.#ending && handlers.frame(frame),
+      occupies: (bytes) => handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => handlers.drained(),
       closed: () => {

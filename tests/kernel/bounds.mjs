@@ -83,8 +83,8 @@ export const callBounds = {
   readFd: `const { reader } = sys("pipe", {}); ${waiting("readFd", "{ fd: reader }")}`,
   readFile: `${sparse}
     fill((i) => { const part = sys("readFile", { path: "/tmp/hole", flags: 0 }); return typeof part === "number" ? part : i > 30 ? -1 : 0; });`,
-  writeFile: `fill((i) => { const part = sys("writeFile", { path: "/tmp/w" + i, data: new Uint8Array(4 * 1024 * 1024), flags: O_RDWR | O_CREAT, mode: 0o644, more: true });
-      return typeof part === "number" ? part : i > 60 ? -1 : 0; });`,
+  writeFile: `fill((i) => { const part = sys("writeFile", { path: "/tmp/w" + i, data: new Uint8Array(960 * 1024), flags: O_RDWR | O_CREAT, mode: 0o644, more: true });
+      return typeof part === "number" ? part : i > 250 ? -1 : 0; });`,
   copyFile: `${sparse}
     for (let i = 0; i < 200; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 2 ** 33 });
     for (const to of ["/dev/null", "/dev/full", "/tmp/copy"]) sys("copyFile", { from: "/tmp/hole", to, mode: 0 });
@@ -215,7 +215,6 @@ export const callBounds = {
 };
 
 export const eventBounds = {
-  uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   flowOpen: `for (let i = 0; i < 20_000; i++) tell("flowOpen", { flow: i + 10, fd: 9999 });
     const [first] = pair();
     for (let i = 0; i < 2000; i++) tell("flowOpen", { flow: i + 100_000, fd: first });
@@ -247,6 +246,7 @@ export const eventBounds = {
   flowClose: `for (let i = 0; i < 20_000; i++) tell("flowClose", { flow: i, reset: true, unread: true }); wait();`,
   ready: `tell("ready", {}); wait();`,
   exit: `tell("exit", { code: 0 });`,
+  uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
   returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
     for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
