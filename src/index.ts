@@ -2,11 +2,16 @@
  * Owns what users import. Everything exported here is public and documented.
  */
 export { NodeRuntime } from "./sdk/runtime.js";
-export type { NodeRuntimeExecResult, NodeRuntimeRunResult } from "./sdk/runtime.js";
+export type {
+  NodeRuntimeAudit,
+  NodeRuntimeExecResult,
+  NodeRuntimeRunResult,
+} from "./sdk/runtime.js";
 export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
+  NodeRuntimeDecision,
   NodeRuntimeLimitWarning,
   NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
@@ -28,6 +33,12 @@ export type {
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
 } from "./sdk/files.js";
+export type {
+  NodeRuntimeCopyOptions,
+  NodeRuntimeCopyProgress,
+  NodeRuntimeCopyResult,
+} from "./sdk/copy.js";
+export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
@@ -82,6 +93,19 @@ export type {
   NodeRuntimeDriverOptions,
 } from "./sdk/driver/driver-run.js";
 export type { StdioEvent, StdioHook } from "./sdk/driver/stdio-lines.js";
+export { createInMemoryFileSystem } from "./sdk/driver/virtual-file-system.js";
+export type {
+  InMemoryFileSystem,
+  VirtualDirEntry,
+  VirtualFileSystem,
+  VirtualStat,
+} from "./sdk/driver/virtual-file-system.js";
+export { createDefaultNetworkAdapter, createNodeV8Runtime } from "./sdk/driver/older-parts.js";
+export type {
+  CommandExecutor,
+  DefaultNetworkAdapter,
+  NodeV8Runtime,
+} from "./sdk/driver/older-parts.js";
 export { createNodeDriver, createNodeRuntimeDriverFactory } from "./sdk/driver/system-driver.js";
 export type {
   NodeDriver,
@@ -90,5 +114,7 @@ export type {
 } from "./sdk/driver/system-driver.js";
 export { SidecarProcess, SidecarProcess as Sidecar } from "./sdk/sidecar-process.js";
 export type { SidecarProcessOptions } from "./sdk/sidecar-process.js";
+export { generalizePermissions } from "./sdk/learned-permissions.js";
+export type { LearnedPermissions } from "./sdk/learned-permissions.js";
 export { SecureExecError } from "./sdk/errors.js";
 export type { ErrorDetails, SecureExecErrorCode } from "./sdk/errors.js";

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (name) => readFileSync(join(root, name), "utf8");
 
-/** Promises as [number, holders]. */
+/** Promises as [number, holders]. @returns {[number, string[]][]} */
 const promisesOf = (text) =>
   [...text.matchAll(/^\| (\d+) \|.* \| (.*) \|$/gm)].map(([, number, holders]) => [
     Number(number),

@@ -7,11 +7,16 @@
 import { readFileSync } from "node:fs";
 import { printable, SecureExecError } from "../sdk/errors.js";
 import { doctor } from "./doctor.js";
+import { mcp } from "./mcp.js";
 import { runFile } from "./run.js";
 import { shell } from "./shell.js";
 
 const help = `Usage:
-  secure-exec run FILE [args...]   run a JavaScript or TypeScript file in a virtual machine
+  secure-exec run [--audit LOG] FILE [args...]
+                                   run a JavaScript or TypeScript file in a virtual machine;
+                                   LOG gets every decision of its policy, as lines of JSON
+  secure-exec mcp [--http [PORT]]  serve the Model Context Protocol on stdin and stdout, or on a port
+                                   of 127.0.0.1; SECURE_EXEC_MCP_TOKEN is the token for the port
   secure-exec shell [COMMAND [args...]]
                                    open a shell, or a command, in a virtual machine at this terminal
   secure-exec doctor               check what this machine offers, and run a self test
@@ -35,10 +40,12 @@ function usageError(problem: string): number {
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case "run": {
-      const [file, ...args] = rest;
+      const audited = rest[0] === "--audit";
+      const [audit] = audited ? rest.slice(1) : [];
+      const [file, ...args] = audited ? rest.slice(2) : rest;
       if (file === undefined) return usageError("run needs a FILE");
       if (file.startsWith("-")) return usageError(`unknown option ${printable(file)}`);
-      return runFile(file, args);
+      return runFile(file, args, audit);
     }
     case "shell": {
       const [program, ...args] = rest;
@@ -46,6 +53,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
         return usageError(`unknown option ${printable(program)}`);
       return shell(program, args);
     }
+    case "mcp":
+      return (await mcp(rest)) ?? usageError("mcp takes nothing, or --http and a port");
     case "doctor":
       return rest.length === 0 ? doctor() : usageError("doctor takes no arguments");
     case "--version":

@@ -4,9 +4,10 @@
  * Invariant: of the file's host path only the last part enters the machine.
  * Untrusted: the program, and so its output, which is copied as bytes.
  */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { basename } from "node:path";
 import type { Writable } from "node:stream";
+import { jsonLines } from "../sdk/audit.js";
 import type { NodeRuntimeProcess } from "../sdk/process.js";
 import { NodeRuntime } from "../sdk/runtime.js";
 
@@ -38,10 +39,16 @@ function connectStdin(guest: NodeRuntimeProcess): void {
   process.stdin.on("error", end);
 }
 
-/** Runs FILE and resolves with the exit code for this process. Rejects when the file cannot be read. */
-export async function runFile(file: string, args: string[]): Promise<number> {
+/**
+ * Runs FILE and resolves with the exit code for this process. Rejects when the file cannot be read, or
+ * the one for the decisions cannot be written.
+ */
+export async function runFile(file: string, args: string[], audit?: string): Promise<number> {
   const source = readFileSync(file, "utf8");
-  const runtime = await NodeRuntime.create();
+  const log = audit === undefined ? undefined : openSync(audit, "w", 0o600);
+  const runtime = await NodeRuntime.create(
+    log === undefined ? {} : { onDecision: (decision) => writeSync(log, jsonLines([decision])) },
+  );
   try {
     let brokenPipe = false;
     let guest: NodeRuntimeProcess | undefined;
@@ -72,5 +79,6 @@ export async function runFile(file: string, args: string[]): Promise<number> {
     return brokenPipe ? brokenPipeCode : code;
   } finally {
     await runtime.dispose();
+    if (log !== undefined) closeSync(log);
   }
 }

@@ -23,13 +23,13 @@ import { installTty } from "./bindings/tty.js";
 import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
-import type { GuestModules } from "./bindings/worker.js";
 import { onCall } from "./channel.js";
 import type { Channel } from "./channel.js";
 import type { InheritedFlags } from "./engine-options.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installEnvFiles } from "./env-file.js";
 import { installIdentity } from "./identity.js";
+import type { Sources } from "./loader.js";
 import * as libc from "../sandbox/libc.js";
 import type { ThreadSlots } from "./thread-slots.js";
 
@@ -39,7 +39,8 @@ export interface ThreadTools {
   /** The thread's socket; the zygote has none, and its forks each have their own. */
   channel(): Channel;
   slots: ThreadSlots;
-  modules: GuestModules;
+  /** For its workers. */
+  sources: Sources;
   /** What workers of this thread inherit. */
   ownFlags(): InheritedFlags;
 }
@@ -90,7 +91,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installCares(environment);
   installProcess(environment);
   installSpawnSync(environment, channel);
-  installWorker(environment, tools.slots, tools.modules, () => tools.ownFlags());
+  installWorker(environment, tools.slots, tools.sources, () => tools.ownFlags());
   installWasi(internalBinding, requireBuiltin, channel);
   installReport(environment);
   installDiagnostics(environment);

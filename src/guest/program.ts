@@ -19,6 +19,8 @@ import { createReturn } from "./return-value.js";
 export interface ProgramTools extends PlatformTools {
   channel: Channel;
   leaving: Leaving;
+  /** As of an `Order`. */
+  refused?: number | undefined;
 }
 
 function hidden(name: string, value: unknown): void {
@@ -82,7 +84,8 @@ export function runProgram(
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   applyPlatform(tools, options.jsRuntime);
-  installHostTools(tools.channel);
+  // A program named by the host has them always; a `node` of the machine is plain Node where there are none.
+  if (options.mode !== "node" || options.hostTools) installHostTools(tools.channel);
   if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
     runNodeCommand(tools, options);

@@ -5,9 +5,7 @@
  *
  * It hides nothing of worth; whoever looks for the frames in their own thread may find them.
  */
-
-/** Names under which the guest-side modules are compiled; launcher/zygote/loader.ts. */
-const ownScripts = "node:internal/secure-exec/";
+import { ownScripts } from "./loader.js";
 
 const { apply } = Reflect;
 

@@ -82,6 +82,12 @@ export function installStdio(
     if (channel()?.isTerminal(0)) return terminalInput();
     let pending: PendingCall | undefined;
     let closed = false;
+    /** What the program said last; it counts for a read that begins later, too. */
+    let wanted = true;
+    /** A paused stdin must not keep the program alive. */
+    const idle = (): boolean =>
+      stream.readableFlowing === false && stream.listenerCount("readable") === 0;
+    const keep = (): void => (wanted && !idle() ? pending?.ref() : pending?.unref());
     const take = (result: { data: Uint8Array } | number): void => {
       pending = undefined;
       if (closed) return;
@@ -91,8 +97,8 @@ export function installStdio(
     const stream = new Readable({
       highWaterMark: readBytes,
       read() {
-        if (pending !== undefined) return pending.ref();
-        pending = channel()!.callAsync("read", { fd: 0, length: readBytes, position: -1 }, take);
+        pending ??= channel()!.callAsync("read", { fd: 0, length: readBytes, position: -1 }, take);
+        keep();
       },
       destroy(error: unknown, done: (error: unknown) => void) {
         closed = true;
@@ -101,15 +107,10 @@ export function installStdio(
       },
     });
     stream.fd = 0;
-    stream.ref = () => (pending?.ref(), stream);
-    stream.unref = () => (pending?.unref(), stream);
-    // A paused stdin must not keep the program alive.
-    stream.on("pause", () =>
-      process.nextTick(() => {
-        if (stream.readableFlowing === false) pending?.unref();
-      }),
-    );
-    stream.on("resume", () => pending?.ref());
+    stream.ref = () => ((wanted = true), keep(), stream);
+    stream.unref = () => ((wanted = false), keep(), stream);
+    stream.on("pause", () => process.nextTick(keep));
+    stream.on("resume", keep);
     return stream;
   });
 }

@@ -10,6 +10,7 @@ import { Channel } from "./channel.js";
 import { assumeSharedIdentity, guestExecPath } from "./identity.js";
 import { installBindings } from "./install.js";
 import { installHostTools } from "./host-tools.js";
+import type { Loader } from "./loader.js";
 import { applyPlatformToWorker } from "./platform.js";
 import { hideInternals } from "./public-modules.js";
 import { hideOwnFrames } from "./stack-frames.js";
@@ -22,7 +23,12 @@ const loadedTooEarly = ["internal/worker", "worker_threads", "internal/webworker
 /** What Node leaves on the global object and the process for a script given as text. */
 const globalTraces = ["require", "module", "exports", "__filename", "__dirname"];
 
-export function startThread(
+/** Called by ./loader.ts, once. */
+export function start({ tools: { internalBinding, requireBuiltin } }: Loader): void {
+  startThread(requireBuiltin("worker_threads").workerData, internalBinding, requireBuiltin);
+}
+
+function startThread(
   start: ThreadStart,
   internalBinding: (name: string) => any,
   requireBuiltin: (id: string) => any,
@@ -45,7 +51,7 @@ export function startThread(
     requireBuiltin,
     channel: () => channel,
     slots,
-    modules: start.modules,
+    sources: start.sources,
     ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),
   });
   streams.listen(channel);
@@ -64,7 +70,8 @@ export function startThread(
   startCoverageOfThread({ internalBinding, requireBuiltin });
   hideInternals(requireBuiltin);
   applyPlatformToWorker(requireBuiltin, start.identity.start.jsRuntime);
-  installHostTools(channel);
+  const { mode, hostTools } = start.identity.start;
+  if (mode !== "node" || hostTools) installHostTools(channel);
   for (const name of globalTraces) delete (globalThis as Record<string, unknown>)[name];
 }
 

@@ -5,6 +5,12 @@
 export const limits = Object.freeze({
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
+  /** Text of the decisions that are kept of one VM, and of the requests that it learned from; how many of these. */
+  auditChars: 1_000_000,
+  decisionTextChars: 1024,
+  learnedRequests: 20_000,
+  /** Changes of one VM's permissions. */
+  permissionChanges: 64,
   /** Byte-range locks held in one file system; F_OFD_SETLK answers ENOLCK beyond. */
   fileLocks: 4096,
   /** Steps of one `lock` call. */
@@ -30,6 +36,8 @@ export const limits = Object.freeze({
   resolvedNames: 1024,
   /** Tool calls of one VM that the host has at a time; further ones wait. */
   toolCalls: 100,
+  /** What the host may leave unread before a VM's tool calls wait for it. */
+  hostUnreadBytes: 1024 * 1024,
   /** Questions to the host's name servers under way, per VM; further ones wait. What one try, all tries, and the whole may take. */
   lookups: 16,
   lookupTimeoutMs: 2500,
@@ -55,6 +63,9 @@ export const limits = Object.freeze({
   unreadBytes: 16 * 1024 * 1024,
   /** What a thread may leave unread while its VM's account is full. */
   unreadFreeBytes: 64 * 1024,
+  /** What a thread's frames that are not whole, or wait, may occupy while its VM's account is full, and when it asks again. */
+  partialFreeBytes: 128 * 1024,
+  partialRetryMs: 10,
   /** Time of the kernel's thread that VMs share per turn of its event loop, the least part of one VM, and how much over it is remembered. */
   turnMs: 2,
   leastPartMs: 0.1,

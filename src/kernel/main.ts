@@ -5,6 +5,7 @@
  * host is killed. Everything below it dies with it the same way.
  */
 import { Socket } from "node:net";
+import type { DecisionList } from "../protocol/decisions.js";
 import type { LimitWarning } from "../protocol/host-calls.js";
 import { pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
@@ -22,14 +23,20 @@ const requests = new HostRequests({
   judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+  isBehind: () => door.isBehind,
 });
 const warn = (vm: number, warning: LimitWarning): void =>
   emit("limitWarning", { vm, warning: JSON.stringify(warning) });
+const decided = (vm: number, list: DecisionList): void =>
+  emit("decisions", { vm, list: JSON.stringify(list) });
 const host = new HostHandlers(
   pool,
-  { requests, turns: new Turns(), guests: pool, answer, answered, warn },
+  { requests, turns: new Turns(), guests: pool, answer, answered, warn, decided },
   emit,
 );
 
 await pool.start().catch(sayLastWords);
-door.serve(host.calls, host.events, () => process.exit(0));
+door.serve(host.calls, host.events, {
+  closed: () => process.exit(0),
+  drained: () => requests.drained(),
+});

@@ -29,6 +29,7 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--single-threaded",
   "--minor-ms",
   "--min-semi-space-size=16",
+  "--heap-growing-percent=300",
   "--no-maglev",
   "--v8-pool-size=0",
   "--no-memory-pool-share-memory-on-teardown",
@@ -36,109 +37,33 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--no-warnings",
 ]);
 
-/** Guest modules with functions that run in every guest and that the rehearsal cannot run. */
-const eagerModules: readonly string[] = [
-  "guest/first-callback",
-  "guest/leaving",
-  "launcher/zygote/lock-down",
-  "launcher/zygote/main",
-  "sandbox/libc",
-  "sandbox/rlimits",
-  "sandbox/seccomp",
-];
-
 /**
- * The text given to `node -e`. It reads the guest-side modules from a descriptor and
- * compiles them under names of their own, so no host path enters the process.
+ * The text given to `node -e`: reads the guest-side modules from descriptors, so that no host
+ * path enters the process, and lets ../guest/loader.ts go on. It declares nothing that a guest
+ * could find: what is declared in a block is not the global scope's.
  */
-const bootstrap = `
-const { internalBinding } = require("internal/test/binding");
-const vm = require("vm");
-const { setFlagsFromString } = require("node:v8");
-// Compiled to the last function, or every guest would compile its own start and end.
-const eager = new Set(${JSON.stringify(eagerModules)});
-const sources = JSON.parse(require("fs").readFileSync(4, "utf8"));
-require("fs").closeSync(4);
-// The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
-let programs = require("fs").readFileSync(5);
-require("fs").closeSync(5);
-const sourceOf = (id) => {
-  if (sources[id] !== undefined) return sources[id];
-  if (Buffer.isBuffer(programs)) programs = JSON.parse(programs.toString("utf8"));
-  return programs[id];
-};
-// Spelled apart: a program that names it makes \`node -e\` replace the web global.
-const webName = "cry" + "pto";
-const hostRequire = require;
-const builtins = new Map();
-const BuiltinModule = hostRequire("internal/modules/helpers").loadBuiltinModule("fs").constructor;
-// Modules stay loadable here after they are hidden from everybody else.
-const requireBuiltin = (id) => {
-  if (!builtins.has(id)) {
-    const own = BuiltinModule.map.has(id) && (id.startsWith("internal/") || !BuiltinModule.canBeRequiredByUsers(id));
-    builtins.set(id, own ? BuiltinModule.map.get(id).compileForInternalLoader() : hostRequire(id));
-  }
-  return builtins.get(id);
-};
-// Its text goes to workers, which load the same modules; guest/bindings/worker.ts.
-const makeLoader = (sourceOf, vm, internalBinding, requireBuiltin) => {
-  // Globals that a platform may take from the program, but not from these modules.
-  const own = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder };
-  const names = ["exports", "require", "module", "internalBinding", "requireBuiltin", ...Object.keys(own)];
-  const loaded = new Map();
-  const load = (id) => {
-    if (loaded.has(id)) return loaded.get(id).exports;
-    const source = sourceOf(id);
-    if (source === undefined) throw new Error("no guest module " + id);
-    const module = { exports: {} };
-    loaded.set(id, module);
-    const localRequire = (name) => {
-      if (!name.startsWith(".")) return requireBuiltin(name);
-      const parts = id.split("/").slice(0, -1);
-      for (const part of name.replace(/\\.js$/, "").split("/")) {
-        if (part === "..") parts.pop();
-        else if (part !== ".") parts.push(part);
-      }
-      return load(parts.join("/"));
-    };
-    const run = vm.compileFunction(source, names, { filename: "node:internal/secure-exec/" + id });
-    run(module.exports, localRequire, module, internalBinding, requireBuiltin, ...Object.values(own));
-    return module.exports;
-  };
-  return load;
-};
-let preloading = false;
-// Only around the compilation: built-in modules must find the flags of their code cache.
-const compiler = {
-  compileFunction(source, names, options) {
-    const wanted = preloading || eager.has(options.filename.slice("node:internal/secure-exec/".length));
-    if (wanted) setFlagsFromString("--no-lazy");
-    const run = vm.compileFunction(source, names, options);
-    if (wanted) setFlagsFromString("--lazy");
-    return run;
-  },
-};
-const load = makeLoader(sourceOf, compiler, internalBinding, requireBuiltin);
-const { main } = load("launcher/zygote/main");
-// What \`node -e\` puts on the global object and a script does not have.
-for (const id of requireBuiltin("module").builtinModules) {
-  if (id === "process" || id === "console" || id === webName) continue;
-  const descriptor = Object.getOwnPropertyDescriptor(globalThis, id);
-  if (descriptor !== undefined && !descriptor.enumerable && descriptor.configurable) delete globalThis[id];
-}
-for (const name of ["require", "module", "exports", "__filename", "__dirname"]) delete globalThis[name];
-const preload = (id) => {
-  preloading = true;
-  load(id);
-  preloading = false;
-};
-main({ sources, makeLoader: String(makeLoader) }, preload);
-`;
+const bootstrap = `{
+  const { closeSync, readFileSync } = require("fs");
+  const [guest, other] = [4, 5].map((fd) => {
+    const bytes = readFileSync(fd);
+    closeSync(fd);
+    return bytes;
+  });
+  const sources = JSON.parse(guest);
+  // The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
+  let programs;
+  const program = (id) => (programs ??= JSON.parse(other))[id];
+  const id = "guest/loader", exports = {};
+  const filename = "node:internal/secure-exec/" + id;
+  require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
+  exports.begin("launcher/zygote/start", require, sources, program);
+}`;
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
   ready(): boolean;
   frame(frame: Frame): boolean;
+  occupies(bytes: number): boolean;
   drained(): void;
 }
 
@@ -177,6 +102,7 @@ export class Guest {
     this.socket = new GuestSocket(socketFd, {
       ready: () => this.#handlers === undefined || this.#handlers.ready(),
       frame: (frame) => this.#frame(frame),
+      occupies: (bytes) => this.#handlers === undefined || this.#handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => this.#handlers?.drained(),
       closed: () => this.end(),
@@ -246,6 +172,7 @@ export class Guest {
     const socket = new GuestSocket(pair[0], {
       ready: () => handlers.ready(),
       frame: (frame) => !this.#ending && handlers.frame(frame),
+      occupies: (bytes) => handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => handlers.drained(),
       closed: () => {

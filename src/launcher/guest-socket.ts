@@ -7,9 +7,13 @@
  * Untrusted: every byte that arrives.
  */
 import { Socket } from "node:net";
+import type { OnReadOpts, SocketConstructorOpts } from "node:net";
 import { Errno } from "../abi/errno.js";
+import { wireLimits } from "../protocol/codec.js";
 import { FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
+import { guestWire } from "../protocol/guest-calls.js";
+import { rowLimitOf } from "../protocol/port.js";
 import { giveBuffer } from "../protocol/spare-buffer.js";
 import * as libc from "../sandbox/libc.js";
 
@@ -21,6 +25,8 @@ export interface SocketHandlers {
    * Throwing is a violation.
    */
   frame(frame: Frame): boolean;
+  /** Frames that are not whole, or wait, occupy so much now; false: nothing more is read until `proceed`. */
+  occupies(bytes: number): boolean;
   /** The guest broke the protocol. */
   violation(reason: string): void;
   /** Everything that waited for the guest to read is gone from here. */
@@ -36,13 +42,20 @@ interface ReadHandle {
   readStop(): number;
 }
 
+const rowLimit = rowLimitOf(guestWire);
+/** Node takes `onread` here as well; its types know it of `connect` only. */
+type SocketOptions = SocketConstructorOpts & { onread: OnReadOpts };
+
+/** What every socket is read into, one after the other: nothing of it lasts longer than its handler. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
 /** Waiting frames that go out in one piece. */
 const pieceBytes = 256 * 1024;
 
 export class GuestSocket {
   readonly #socket: Socket;
   readonly #fd: number;
-  readonly #reader = new FrameReader();
+  readonly #reader: FrameReader;
   readonly #handlers: SocketHandlers;
   readonly #take: (frame: Frame) => boolean;
   /** Frames that the guest's end had no room for. */
@@ -59,9 +72,23 @@ export class GuestSocket {
   constructor(fd: number, handlers: SocketHandlers) {
     this.#fd = fd;
     this.#handlers = handlers;
+    this.#reader = new FrameReader(wireLimits.frameBytes, rowLimit);
     this.#take = (frame) => !this.#destroyed && handlers.frame(frame);
-    this.#socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-    this.#socket.on("data", (chunk: Buffer) => this.#data(chunk));
+    const options: SocketOptions = {
+      fd,
+      readable: true,
+      writable: true,
+      allowHalfOpen: true,
+      onread: {
+        buffer: readBuffer,
+        callback: (size) => {
+          this.#data(readBuffer.subarray(0, size));
+          // `#read` has stopped already what is to stop.
+          return true;
+        },
+      },
+    };
+    this.#socket = new Socket(options);
     this.#socket.on("error", () => undefined);
     this.#socket.on("end", () => this.#end());
     this.#socket.on("close", () => {
@@ -83,7 +110,7 @@ export class GuestSocket {
     if (this.#destroyed) return;
     this.#cut(() => {
       if (this.#reader.isHeld || !this.#handlers.ready()) this.#reader.hold(chunk);
-      else this.#reader.push(chunk, this.#take);
+      else this.#reader.push(chunk, this.#take, false);
     });
   }
 
@@ -102,8 +129,9 @@ export class GuestSocket {
       this.#handlers.violation(error instanceof Error ? error.message : String(error));
       this.destroy();
     }
+    const room = this.#destroyed || this.#handlers.occupies(this.#reader.occupiedBytes);
     if (this.#ended) this.#end();
-    else this.#read(!this.#reader.isHeld);
+    else this.#read(room && !this.#reader.isHeld);
   }
 
   /**

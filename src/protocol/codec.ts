@@ -9,7 +9,7 @@
  * Untrusted: every byte given to `Decoder`.
  */
 
-import { giveBuffer, takeBuffer } from "./spare-buffer.js";
+import { giveBuffer, takeBuffer, takeSmallBuffer } from "./spare-buffer.js";
 
 export class MalformedMessage extends Error {
   override name = "MalformedMessage";
@@ -45,8 +45,8 @@ export class Encoder {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(initialBytes = 256) {
-    this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+  constructor() {
+    this.#buffer = takeSmallBuffer();
   }
 
   #reserve(bytes: number): number {

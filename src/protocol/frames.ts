@@ -8,7 +8,7 @@
  */
 import { Encoder, MalformedMessage, wireLimits } from "./codec.js";
 import type { Message, Schema } from "./codec.js";
-import { giveBuffer, takeBuffer } from "./spare-buffer.js";
+import { giveBuffer, spareBytes, takeBuffer } from "./spare-buffer.js";
 
 export const FrameKind = Object.freeze({
   /** Asks for exactly one `reply` or `failure` with the same id. */
@@ -29,11 +29,18 @@ export interface Frame {
   kind: number;
   id: number;
   number: number;
-  /** A view of the reader's memory. */
+  /** A view of the reader's memory, or of the chunk it came in. */
   payload: Buffer;
+  /** The payload is overwritten once the handler has returned. */
+  passing?: true;
+  /** It is longer than its row allows: the payload is empty, and what came of it is dropped. */
+  tooLong?: true;
   /** Set by a handler that kept no view of the payload: its memory is used again. */
   released?: boolean;
 }
+
+/** The longest frame of a kind and number, header included. */
+export type RowLimit = (kind: number, number: number) => number;
 
 /** Takes one frame; false when no further one may come before `FrameReader.next`. */
 export type TakeFrame = (frame: Frame) => boolean | void;
@@ -45,7 +52,7 @@ export function encodeFrame<S extends Schema>(
   schema: S,
   value: Message<S>,
 ): Buffer {
-  const encoder = new Encoder(frameHeaderBytes + 64);
+  const encoder = new Encoder();
   encoder.u32(0);
   encoder.u8(kind);
   encoder.u32(id);
@@ -61,6 +68,15 @@ export function encodeFrame<S extends Schema>(
   return encoder.finish();
 }
 
+const nothing = Buffer.alloc(0);
+
+/** In memory of its own, not in a part of the pool's. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
 /** Cuts a byte stream into frames. After `MalformedMessage` the stream has no meaning any more. */
 export class FrameReader {
   /** The start of a frame that is not whole; has room for more. */
@@ -69,10 +85,15 @@ export class FrameReader {
   #need = 4;
   /** What came behind the frame that the handler stopped at. */
   #held: Buffer | undefined;
+  /** Bytes of a frame that was too long which are still to come. */
+  #skip = 0;
   readonly #limitBytes: number;
+  readonly #rowLimit: RowLimit | undefined;
 
-  constructor(limitBytes: number = wireLimits.frameBytes) {
+  /** Longer frames than `limitBytes` throw; those longer than `rowLimit` are handed on as `tooLong`. */
+  constructor(limitBytes: number = wireLimits.frameBytes, rowLimit?: RowLimit) {
     this.#limitBytes = limitBytes;
+    this.#rowLimit = rowLimit;
   }
 
   /** Whether frames wait for `next`. */
@@ -80,23 +101,40 @@ export class FrameReader {
     return this.#held !== undefined;
   }
 
-  /** Calls `handle` for each complete frame in order, until it says no. `chunk` must last while it is held. */
-  push(chunk: Buffer, handle: TakeFrame): void {
-    if (this.#held !== undefined) return this.hold(chunk);
-    if (this.#buffered === 0) return void this.#cut(chunk, handle);
-    this.#keep(chunk);
-    if (this.#buffered < this.#need) return;
-    const whole = this.#partial!;
-    const size = this.#buffered;
-    this.#partial = undefined;
-    this.#buffered = 0;
-    if (this.#cut(whole.subarray(0, size), handle)) giveBuffer(whole);
+  /**
+   * Calls `handle` for each complete frame in order, until it says no. Unless `lasts`, `chunk` is the
+   * caller's again afterwards: what is held of it is copied.
+   */
+  push(chunk: Buffer, handle: TakeFrame, lasts = true): void {
+    let at = 0;
+    // Only what its frame lacks joins a partial one: the rest is cut where it lies.
+    while (this.#buffered > 0 && at < chunk.length && this.#held === undefined) {
+      const end = Math.min(chunk.length, at + this.#need - this.#buffered);
+      this.#keep(chunk.subarray(at, end));
+      at = end;
+      if (this.#buffered < this.#need) return;
+      const whole = this.#partial!;
+      const size = this.#buffered;
+      this.#partial = undefined;
+      this.#buffered = 0;
+      if (this.#cut(whole.subarray(0, size), handle, true)) giveBuffer(whole);
+    }
+    const rest = at === 0 ? chunk : chunk.subarray(at);
+    if (this.#held !== undefined) this.hold(rest);
+    else if (rest.length > 0) this.#cut(rest, handle, lasts);
   }
 
-  /** Keeps `chunk`, which must last, for `next`. */
+  /** Memory that partial and held frames occupy. */
+  get occupiedBytes(): number {
+    const partial = this.#partial?.buffer.byteLength ?? 0;
+    return partial + (this.#held?.buffer.byteLength ?? 0);
+  }
+
+  /** Keeps a copy of `chunk` for `next`. */
   hold(chunk: Buffer): void {
-    if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
-    else if (this.#buffered === 0) this.#held = chunk;
+    if (this.#held !== undefined && this.#held.length > 0)
+      this.#held = Buffer.concat([this.#held, chunk]);
+    else if (this.#buffered === 0) this.#held = copyOf(chunk);
     else {
       this.#keep(chunk);
       this.#held = this.#partial!.subarray(0, this.#buffered);
@@ -109,7 +147,7 @@ export class FrameReader {
   next(handle: TakeFrame): void {
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined) this.#cut(held, handle);
+    if (held !== undefined) this.#cut(held, handle, true);
   }
 
   /** Copied: the caller may reuse `chunk` as its read buffer before the frame is whole. */
@@ -118,7 +156,9 @@ export class FrameReader {
     const before = this.#partial;
     if (before === undefined || before.length < size) {
       // Not for all that is announced, but for what came and as much again.
-      const room = takeBuffer(Math.max(size, Math.min(this.#need, 2 * size)));
+      const wanted = Math.max(size, Math.min(this.#need, 2 * size));
+      // A few bytes do not take the spare one from others.
+      const room = wanted < spareBytes ? Buffer.allocUnsafeSlow(wanted) : takeBuffer(wanted);
       before?.copy(room, 0, 0, this.#buffered);
       if (before !== undefined) giveBuffer(before);
       this.#partial = room;
@@ -128,32 +168,50 @@ export class FrameReader {
   }
 
   /** Answers whether nobody needs `bytes` any more. */
-  #cut(bytes: Buffer, handle: TakeFrame): boolean {
+  #cut(bytes: Buffer, handle: TakeFrame, lasts: boolean): boolean {
     let released = true;
     let at = 0;
     this.#need = 4;
-    while (bytes.length - at >= 4) {
+    while (true) {
+      if (this.#skip > 0) {
+        const dropped = Math.min(this.#skip, bytes.length - at);
+        this.#skip -= dropped;
+        at += dropped;
+      }
+      if (bytes.length - at < 4) break;
       const length = bytes.readUInt32LE(at);
       if (length < frameHeaderBytes - 4 || length + 4 > this.#limitBytes) {
         throw new MalformedMessage(`frame length ${length} is out of range`);
       }
-      if (bytes.length - at < length + 4) {
+      if (bytes.length - at < frameHeaderBytes) {
+        this.#need = frameHeaderBytes;
+        break;
+      }
+      const kind = bytes[at + 4]!;
+      const number = bytes.readUInt16LE(at + 9);
+      const tooLong = this.#rowLimit !== undefined && length + 4 > this.#rowLimit(kind, number);
+      if (!tooLong && bytes.length - at < length + 4) {
         this.#need = length + 4;
         break;
       }
+      const start = at + frameHeaderBytes;
       const end = at + 4 + length;
       const frame: Frame = {
-        kind: bytes[at + 4]!,
+        kind,
         id: bytes.readUInt32LE(at + 5),
-        number: bytes.readUInt16LE(at + 9),
-        payload: bytes.subarray(at + frameHeaderBytes, end),
+        number,
+        payload: bytes.subarray(start, tooLong ? start : end),
       };
-      at = end;
+      if (tooLong) frame.tooLong = true;
+      if (!lasts) frame.passing = true;
+      this.#skip = Math.max(0, end - bytes.length);
+      at = Math.min(end, bytes.length);
       const goOn = handle(frame);
       released &&= frame.released === true;
       if (goOn === false) {
         // Even when nothing is behind it: what comes next is held as well.
-        this.#held = bytes.subarray(at);
+        const rest = bytes.subarray(at);
+        this.#held = rest.length === 0 ? nothing : lasts ? rest : copyOf(rest);
         return released && at === bytes.length;
       }
     }

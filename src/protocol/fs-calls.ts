@@ -6,8 +6,8 @@
  * so both sides loop over bigger ones. Lists are cut at `fsLimits.entries`.
  */
 export const fsLimits = Object.freeze({
-  /** File content in one call, either direction; leaves room for a header in the frame limit of the wire. */
-  transferBytes: 4 * 1024 * 1024,
+  /** File content in one call, either direction; leaves room for a path and a header in a row's frame. */
+  transferBytes: 960 * 1024,
   /** Names in one `readdir` answer. */
   entries: 16_384,
   /** Bytes of names in one `readdir` answer. */

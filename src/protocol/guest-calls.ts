@@ -69,6 +69,16 @@ export const guestCalls = {
       openFiles: "i32",
     },
     result: { pid: "u32", ends: "numbers" },
+    large: true,
+  },
+  /**
+   * execve(2): the process keeps its pid, descriptors, directory, mask and ignored signals. `file` and
+   * `env` are as in `spawn`. `options` is the JSON of the `StartOptions` under which the process goes on.
+   */
+  exec: {
+    nr: 24,
+    args: { file: "string", argv: "strings", env: "strings" },
+    result: { options: "string" },
   },
   /** waitpid(2) for one child: blocks until it has ended, and reaps it. */
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
@@ -104,6 +114,7 @@ export const guestCalls = {
     nr: 40,
     args: { name: "string", input: "bytes" },
     result: { ok: "bool", json: "bytes" },
+    large: true,
   },
   /** JSON of the `ToolDescriptor`s of the tools the caller may call, or of the one with that name or alias. */
   describeTools: { nr: 41, args: { name: "string" }, result: { json: "bytes" } },
@@ -120,7 +131,7 @@ export const guestEvents = {
   /** Bytes written to stdout (1) or stderr (2); spends the window granted by `credit`. */
   output: { nr: 3, args: { fd: "u8", data: "bytes" } },
   /** The value of `__return`, as JSON text. The last one counts. */
-  returnValue: { nr: 4, args: { json: "bytes" } },
+  returnValue: { nr: 4, args: { json: "bytes" }, large: true },
   /** `__return` was given something JSON cannot carry. */
   returnFailure: { nr: 5, args: { path: "string", reason: "string" } },
   residentDone: { nr: 6, args: { sequence: "u32", exitCode: "i32" } },
@@ -200,6 +211,8 @@ export interface StartOptions {
   processesLimit: number;
   /** Workers that it may have at one time. */
   threads: number;
+  /** Whether the machine has tools of the host. */
+  hostTools: boolean;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

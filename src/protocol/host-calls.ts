@@ -3,6 +3,7 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
@@ -63,6 +64,23 @@ export const hostFileCalls = {
     args: { vm: "u32", path: "string", recursive: "bool", force: "bool", followLinks: "bool" },
     result: {},
   },
+  readlink: {
+    nr: 28,
+    args: { vm: "u32", path: "string", followLinks: "bool" },
+    result: { target: "string" },
+  },
+  /** A link of the guest's, in the place of one that is there. */
+  symlink: {
+    nr: 29,
+    args: { vm: "u32", target: "string", path: "string", followLinks: "bool" },
+    result: {},
+  },
+  /** Permission bits, and the time of access and change. */
+  setAttributes: {
+    nr: 31,
+    args: { vm: "u32", path: "string", mode: "u32", mtimeMs: "f64", followLinks: "bool" },
+    result: {},
+  },
   rename: {
     nr: 27,
     args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
@@ -77,6 +95,19 @@ export const hostCalls = {
   createVm: { nr: 2, args: { vm: "u32", options: "string" }, result: {} },
   ...hostFileCalls,
   disposeVm: { nr: 3, args: { vm: "u32" }, result: {} },
+  /**
+   * The archive of a machine's files as they are now, in parts: `snapshot` is 0 for the first one, and
+   * then what the part before answered. `manifest` is the text that the archive begins with.
+   */
+  snapshot: {
+    nr: 50,
+    args: { vm: "u32", snapshot: "u32", manifest: "string" },
+    result: { data: "bytes", more: "bool", snapshot: "u32" },
+  },
+  /** Ends a snapshot before its last part. */
+  abandonSnapshot: { nr: 51, args: { vm: "u32", snapshot: "u32" }, result: {} },
+  /** One part of the archive that a machine was made for with `restores`. */
+  restore: { nr: 52, args: { vm: "u32", data: "bytes", more: "bool" }, result: {} },
   /** Starts a program; `options` is JSON of `ProcessOptions`. Answers once it has a pid. */
   spawn: {
     nr: 6,
@@ -96,6 +127,16 @@ export const hostCalls = {
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
   usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
+  /** Narrows a VM: `permissions` is JSON of a part of `Policies`. Answers once what is open was judged anew. */
+  setPermissions: { nr: 43, args: { vm: "u32", permissions: "string" }, result: {} },
+  /** The decisions that the VM keeps; JSON of `DecisionList`. */
+  audit: { nr: 41, args: { vm: "u32" }, result: { list: "string" } },
+  /** What the VM's programs were found to need; JSON of `LearnedList`. */
+  learned: { nr: 42, args: { vm: "u32" }, result: { list: "string" } },
+  /** Shows a directory or file of the host to a machine that runs; `mount` is JSON of `VmMount`. */
+  mount: { nr: 53, args: { vm: "u32", mount: "string" }, result: {} },
+  /** Takes a mount away again. */
+  unmount: { nr: 54, args: { vm: "u32", guestPath: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
 } as const;
@@ -104,7 +145,8 @@ export const hostCalls = {
 export const hostEvents = {
   stdin: { nr: 1, args: { vm: "u32", process: "u32", data: "bytes" } },
   closeStdin: { nr: 2, args: { vm: "u32", process: "u32" } },
-  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8" } },
+  /** `group`: the process group that the process leads, too. */
+  kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
   /** The size of the terminal of `process` is another. */
@@ -112,6 +154,8 @@ export const hostEvents = {
   /** Gives up a `fetch` of this number. */
   cancelFetch: { nr: 20, args: { vm: "u32", fetch: "u32" } },
   residentExec: { nr: 5, args: { vm: "u32", process: "u32", sequence: "u32", source: "string" } },
+  /** The host has taken the last `decisions`. */
+  decisionsTaken: { nr: 42, args: { vm: "u32" } },
   /** Answers `judge`; `answers` is JSON of `Answer[]`. */
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
@@ -155,6 +199,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** Decisions since the last ones, which were taken; JSON of `DecisionList`. */
+  decisions: { nr: 43, args: { vm: "u32", list: "string" } },
   /** `warning` is JSON of `LimitWarning`. */
   limitWarning: { nr: 5, args: { vm: "u32", warning: "string" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
@@ -182,6 +228,8 @@ export interface HostFailure {
 export interface VmOptions {
   /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
   source?: number;
+  /** It has no files at first: an archive of them follows, and nothing runs before its last part. */
+  restores?: boolean;
   env: Record<string, string>;
   cwd: string;
   /** Ports of the host's loopback that guests may reach, and under which the host reaches guests. */
@@ -190,6 +238,8 @@ export interface VmOptions {
   permissions: Policies;
   /** How long a policy function may take; a later answer is a denial. */
   permissionTimeoutMs: number;
+  policyMode: PolicyMode;
+  audit: AuditOptions;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   limits: VmLimits;
@@ -265,6 +315,14 @@ export interface ProcessEnd {
   cause: End;
   /** Of the program and all that it started, up to its end. */
   usage: Usage;
+  /** In learn mode: what they were found to need. */
+  learned?: LearnedList;
+}
+
+export interface LearnedList {
+  list: Learned[];
+  /** Whether there was more than the kernel keeps. */
+  incomplete: boolean;
 }
 
 export interface VmAccount {

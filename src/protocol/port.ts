@@ -9,9 +9,9 @@
  */
 import { Decoder, MalformedMessage } from "./codec.js";
 import type { Message, Schema } from "./codec.js";
-import { FrameKind, encodeFrame } from "./frames.js";
-import type { Frame } from "./frames.js";
-import { byNumber } from "./table.js";
+import { FrameKind, encodeFrame, frameHeaderBytes } from "./frames.js";
+import type { Frame, RowLimit } from "./frames.js";
+import { byNumber, rowBytes } from "./table.js";
 import type { CallArgs, CallResult, CallSpec, CallTable, EventSpec, EventTable } from "./table.js";
 
 /** What is said on one socket. */
@@ -28,6 +28,12 @@ export interface Tables {
 interface Entry<S> {
   readonly name: string;
   readonly spec: S;
+}
+
+/** A call, as far as its header tells. */
+export interface CallHead<C extends CallTable> {
+  readonly name: keyof C & string;
+  readonly id: number;
 }
 
 /** Tables with their rows by number; made once per process, by `wireOf`. */
@@ -47,6 +53,16 @@ export function wireOf<T extends Tables>(tables: T): Wire<T> {
   };
 }
 
+/** For the `FrameReader` of the end that serves; a call over it goes to `refuse` of `take`. */
+export function rowLimitOf(wire: Wire<Tables>): RowLimit {
+  return (kind, number) => {
+    const rows = kind === FrameKind.event ? wire.callerEvents : wire.calls;
+    const entry = rows.get(number);
+    // Nothing is kept for what does not exist.
+    return entry === undefined ? frameHeaderBytes : rowBytes(entry.spec);
+  };
+}
+
 export type EventArgs<E extends EventTable, K extends keyof E> = Message<E[K]["args"]>;
 
 /** An event as it arrived; `name` tells the type of `args`. */
@@ -54,7 +70,7 @@ export type EventOf<E extends EventTable> = {
   [K in keyof E & string]: { readonly name: K; readonly args: EventArgs<E, K> };
 }[keyof E & string];
 
-/** A call as it arrived; `name` tells the type of `args`, whose bytes are views of the frame. */
+/** A call as it arrived; `name` tells the type of `args`, whose bytes are views of the frame or of copies. */
 export type CallOf<C extends CallTable> = {
   [K in keyof C & string]: {
     readonly name: K;
@@ -91,6 +107,13 @@ function heard<E extends EventTable>(
   return { name: entry.name, args } as EventOf<E>;
 }
 
+/** A call may wait with its arguments for longer than its frame is there. */
+function ownBytes(args: Record<string, unknown>, schema: Schema): void {
+  for (const name in schema) {
+    if (schema[name] === "bytes") args[name] = Uint8Array.prototype.slice.call(args[name]);
+  }
+}
+
 /** The end that serves calls. */
 export class ServingPort<T extends Tables> {
   readonly #wire: Wire<T>;
@@ -104,8 +127,10 @@ export class ServingPort<T extends Tables> {
     frame: Frame,
     call: (call: CallOf<T["calls"]>) => void,
     happened: (event: EventOf<T["callerEvents"]>) => void,
+    refuse?: (call: CallHead<T["calls"]>) => void,
   ): void {
     if (frame.kind === FrameKind.event) {
+      if (frame.tooLong === true) throw new MalformedMessage(`event ${frame.number} is too long`);
       const known = heard<T["callerEvents"]>(this.#wire.callerEvents, frame);
       if (known === undefined) throw new MalformedMessage(`event ${frame.number} does not exist`);
       return happened(known);
@@ -113,9 +138,12 @@ export class ServingPort<T extends Tables> {
     if (frame.kind !== FrameKind.call) throw new MalformedMessage(`frame kind ${frame.kind}`);
     const entry = this.#wire.calls.get(frame.number);
     if (entry === undefined) throw new MalformedMessage(`call ${frame.number} does not exist`);
+    if (frame.tooLong === true) return refuse?.({ name: entry.name, id: frame.id });
+    const args: Record<string, unknown> = new Decoder(frame.payload).message(entry.spec.args);
+    if (frame.passing === true) ownBytes(args, entry.spec.args);
     call({
       name: entry.name,
-      args: new Decoder(frame.payload).message(entry.spec.args),
+      args,
       id: frame.id,
       argumentBytes: frame.payload.length,
     } as CallOf<T["calls"]>);

@@ -1,14 +1,25 @@
 /**
- * Owns one large buffer that nobody uses at the moment. Messages of many kilobytes
- * come one after the other; with a new buffer for each, most of their time would go
- * into pages that the OS hands out and takes back.
+ * Owns one large and one small buffer that nobody uses at the moment. Messages come one after the
+ * other; with a new buffer for each, most of their time would go into pages that the OS hands out
+ * and takes back, and a flood of them would leave more garbage than the heap shows its collector.
  *
  * Invariant: whoever took the buffer has it alone until giving it back.
  */
-const minBytes = 64 * 1024;
+export const spareBytes = 64 * 1024;
 const maxBytes = 1024 * 1024;
 
+/** Holds most messages without content. */
+const smallBytes = 256;
+
 let spare: Buffer | undefined;
+let small: Buffer | undefined;
+
+/** `smallBytes` long; otherwise as `takeBuffer`. */
+export function takeSmallBuffer(): Buffer {
+  const taken = small ?? Buffer.allocUnsafeSlow(smallBytes);
+  small = undefined;
+  return taken;
+}
 
 /** At least `bytes` long; what it holds is left over from earlier messages of this process. */
 export function takeBuffer(bytes: number): Buffer {
@@ -17,13 +28,23 @@ export function takeBuffer(bytes: number): Buffer {
     spare = undefined;
     return taken;
   }
-  return Buffer.allocUnsafeSlow(bytes < minBytes ? bytes : 2 ** Math.ceil(Math.log2(bytes)));
+  const rounds = bytes >= spareBytes && bytes <= maxBytes;
+  return Buffer.allocUnsafeSlow(rounds ? 2 ** Math.ceil(Math.log2(bytes)) : bytes);
 }
 
-/** `buffer`, or a view of its start, is used no more. */
+/** `buffer`, or a view of its start, is used no more, and neither is any other view of its memory. */
 export function giveBuffer(buffer: Buffer): void {
   const { buffer: memory, byteOffset } = buffer;
   const size = memory.byteLength;
-  if (byteOffset !== 0 || size < minBytes || size > maxBytes) return;
-  if (spare === undefined || spare.length < size) spare = Buffer.from(memory as ArrayBuffer);
+  if (byteOffset !== 0) return;
+  if (size === smallBytes) small ??= Buffer.from(memory as ArrayBuffer);
+  if (size < spareBytes) return;
+  if (size <= maxBytes && (spare === undefined || spare.length < size))
+    spare = Buffer.from(memory as ArrayBuffer);
+  else free(memory);
+}
+
+/** At once, where the engine can: several frames of many megabytes would wait for the collector. */
+function free(memory: ArrayBufferLike & { transfer?: (bytes: number) => ArrayBuffer }): void {
+  memory.transfer?.(0);
 }

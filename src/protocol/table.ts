@@ -2,18 +2,37 @@
  * The shape every call table has. A table is data: name → number, argument
  * schema, result schema. Stubs, dispatch, codec and docs derive from it.
  */
-import type { Message, Schema } from "./codec.js";
+import { wireLimits } from "./codec.js";
+import type { FieldType, Message, Schema } from "./codec.js";
 
 export interface CallSpec {
   readonly nr: number;
   readonly args: Schema;
   readonly result: Schema;
+  /** Its frame may be as long as the wire's longest; see `rowBytes`. */
+  readonly large?: true;
 }
 
 export interface EventSpec {
   readonly nr: number;
   readonly args: Schema;
+  readonly large?: true;
 }
+
+/** Frames of numbers and names; PATH_MAX is far below. */
+const plainRowBytes = 64 * 1024;
+/** Frames with content, which is sent in parts. */
+const contentRowBytes = 1024 * 1024;
+
+/** The longest frame that a row's arguments may come in. */
+export function rowBytes({ args, large }: EventSpec): number {
+  if (large === true) return wireLimits.frameBytes;
+  const types = Object.values(args);
+  const plain = types.every((type) => !listTypes.has(type));
+  return plain ? plainRowBytes : contentRowBytes;
+}
+
+const listTypes: ReadonlySet<FieldType> = new Set(["bytes", "strings", "numbers"]);
 
 export type CallTable = Readonly<Record<string, CallSpec>>;
 export type EventTable = Readonly<Record<string, EventSpec>>;

@@ -6,17 +6,17 @@
 import { close, getrlimit, openReadOnly, readFromStart, setrlimit } from "./libc.js";
 import { IsolationUnavailable } from "./unavailable.js";
 
-const RLIMIT_CPU = 0;
-const RLIMIT_FSIZE = 1;
+export const RLIMIT_CPU = 0;
+export const RLIMIT_FSIZE = 1;
 export const RLIMIT_DATA = 2;
 export const RLIMIT_STACK = 3;
-const RLIMIT_CORE = 4;
-const RLIMIT_NOFILE = 7;
-const RLIMIT_MEMLOCK = 8;
-const RLIMIT_SIGPENDING = 11;
-const RLIMIT_MSGQUEUE = 12;
-const RLIMIT_NICE = 13;
-const RLIMIT_RTPRIO = 14;
+export const RLIMIT_CORE = 4;
+export const RLIMIT_NOFILE = 7;
+export const RLIMIT_MEMLOCK = 8;
+export const RLIMIT_SIGPENDING = 11;
+export const RLIMIT_MSGQUEUE = 12;
+export const RLIMIT_NICE = 13;
+export const RLIMIT_RTPRIO = 14;
 
 export interface LockDownRow {
   readonly name: string;

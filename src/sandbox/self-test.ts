@@ -14,6 +14,7 @@ import {
   openReadOnly,
   pipe2,
   read,
+  signalOf,
   syscall,
   waitpid,
   write,
@@ -21,6 +22,7 @@ import {
 import { IsolationUnavailable } from "./unavailable.js";
 
 const [EPERM, ENOENT, EACCES] = [1, 2, 13];
+const SIGKILL = 9;
 const AF_INET = 2;
 const SOCK_STREAM = 1;
 const refused = "all refused";
@@ -86,8 +88,11 @@ export function selfTest(lockDown: () => void): void {
   const buffer = Buffer.alloc(1024);
   const size = pid < 0 ? pid : read(pipe[0], buffer, 0, buffer.length);
   close(pipe[0]);
-  if (pid > 0) waitpid(pid, 0);
+  const ended = pid > 0 ? waitpid(pid, 0) : 0;
   const said = size > 0 ? buffer.toString("utf8", 0, size) : "a locked-down process says nothing";
   if (said === refused) return;
+  // Somebody's kill, or the machine's want of memory, tells nothing of the lock-down: a filter kills by SIGSYS.
+  if (typeof ended === "object" && signalOf(ended.status) === SIGKILL)
+    throw new Error("the self-test was killed");
   throw IsolationUnavailable.from(said) ?? new IsolationUnavailable("seccomp", said);
 }

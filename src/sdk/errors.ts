@@ -61,6 +61,16 @@ export const errorTable = {
     when: "A run or a resident runner is given a limit that is above the machine's. Nothing was run.",
     remedy: "Give a lower one, or raise the machine's in NodeRuntime.create.",
   },
+  LEARNED_TOO_MUCH: {
+    message: "what the programs did is more than a machine learns from",
+    when: "In learn mode, a program did more different things than the kernel keeps. The permissions would not be whole.",
+    remedy: "Learn from less at once, in several machines.",
+  },
+  PERMISSIONS_WIDENED: {
+    message: "{option} would allow what the machine does not: {why}",
+    when: "setPermissions is given something wider than what the machine has. Nothing was changed.",
+    remedy: "Make another runtime; a living one can only be narrowed.",
+  },
   NOT_IMPLEMENTED: {
     message: "{option} is not implemented in this version",
     when: "An option of the documented API is given that this version cannot honour. It is never ignored.",
@@ -76,6 +86,12 @@ export const errorTable = {
     message: "an output hook did not settle: {why}",
     when: "The program ended, or was killed at its timeout, and a promise that onStdout or onStderr returned was still pending a second after the timeout.",
     remedy: "Let the hook settle, or do the slow part elsewhere.",
+  },
+  SNAPSHOT_INVALID: {
+    message: "the snapshot cannot be restored: {why}",
+    when: "What create() was given as a snapshot is damaged, cut off, of another format, larger than the machine may be, or was not made by snapshot(). No runtime was made.",
+    remedy:
+      "Take the snapshot again. Where its files do not fit, limits.fileSystemBytes and limits.inodes allow more.",
   },
   RETURN_VALUE: {
     message: "the value given to __return cannot be handed over: {why}",

@@ -285,9 +285,10 @@ export class GuestProcess implements ProcessSink {
     this.exited(end, new Uint8Array(0));
   }
 
-  kill(signal: number): void {
+  /** With `group`, what it has started, too, as far as that did not make groups of its own. */
+  kill(signal: number, group = false): void {
     const { connection, vm } = this.#setup;
-    this.#once(() => connection.send("kill", { vm, process: this.#handle, signal }));
+    this.#once(() => connection.send("kill", { vm, process: this.#handle, signal, group }));
   }
 
   /** Kills it after so many milliseconds. */

@@ -22,6 +22,7 @@ import type {
   hostEvents,
   kernelHostEvents,
 } from "../protocol/host-calls.js";
+import type { DecisionList } from "../protocol/decisions.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import { CallingPort } from "../protocol/port.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
@@ -85,6 +86,7 @@ export interface MachineSink {
   listenerAdded(info: ListenerInfo): void;
   listenerRemoved(id: number): void;
   limitWarning(warning: LimitWarning): void;
+  decided(list: DecisionList): void;
   lost(error: SecureExecError): void;
 }
 
@@ -292,6 +294,9 @@ export class KernelConnection {
         return this.#machines.get(args.vm)?.listenerRemoved(args.id);
       case "limitWarning":
         return this.#machines.get(args.vm)?.limitWarning(JSON.parse(args.warning) as LimitWarning);
+      case "decisions":
+        this.#machines.get(args.vm)?.decided(JSON.parse(args.list) as DecisionList);
+        return this.send("decisionsTaken", { vm: args.vm });
       case "judge": {
         const requests = JSON.parse(args.requests) as Request[];
         return this.#vms.get(args.vm)?.judge(args.id, args.scope as Scope, requests);

@@ -7,6 +7,7 @@
  * Untrusted: nothing; what programs produce is runtime.ts's matter.
  */
 import { performance } from "node:perf_hooks";
+import { auditDefaults } from "../protocol/decisions.js";
 import type { VmOptions } from "../protocol/host-calls.js";
 import { RuntimeFiles } from "./files.js";
 import { KernelRefusal } from "./kernel-connection.js";
@@ -15,8 +16,16 @@ import { MachineHost } from "./machine-host.js";
 import { requireLayers } from "./isolation.js";
 import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
 import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { restoreSnapshot } from "./snapshot.js";
 
 type Timed = <T>(phase: NodeRuntimeBootTiming["phase"], work: Promise<T>) => Promise<T>;
+
+/** What a machine begins with, if not with what every new one has. */
+interface Beginning {
+  /** The number of another one. */
+  source?: number;
+  snapshot?: AsyncIterable<Buffer> | undefined;
+}
 
 export class Machine {
   readonly connection: KernelConnection;
@@ -43,12 +52,16 @@ export class Machine {
   async clone(given: CreateOptions, sink: MachineSink): Promise<Machine> {
     const clone = new Machine(this.connection, given, sink);
     clone.host.tools.add(this.host.tools.all, "tools");
-    await clone.#make(given, this.vm);
+    await clone.#make(given, { source: this.vm });
     return clone;
   }
 
   /** Makes a machine and writes its first files. Rejects with the errors of starting the kernel, too. */
-  static async open(given: CreateOptions, sink: MachineSink): Promise<Machine> {
+  static async open(
+    given: CreateOptions,
+    sink: MachineSink,
+    snapshot?: AsyncIterable<Buffer>,
+  ): Promise<Machine> {
     const timed: Timed = async (phase, work) => {
       const startedAt = performance.now();
       const result = await work;
@@ -61,20 +74,21 @@ export class Machine {
     );
     await requireLayers(connection, given.isolation);
     const machine = new Machine(connection, given, sink);
-    await machine.#make(given, undefined, timed);
+    await machine.#make(given, { snapshot }, timed);
     return machine;
   }
 
   /** The kernel's part; of a machine that cannot be made nothing is left. */
   async #make(
     given: CreateOptions,
-    source: number | undefined,
+    { source, snapshot }: Beginning,
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
     const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
+      ...(snapshot !== undefined && { restores: true }),
       env,
       cwd,
       mounts,
@@ -84,10 +98,17 @@ export class Machine {
       warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,
+      policyMode: given.permissions.mode ?? "enforce",
+      audit: {
+        entries: given.audit?.entries ?? auditDefaults.entries,
+        all: given.audit?.all ?? false,
+        stream: given.audit?.onDecision !== undefined,
+      },
       tools: this.host.tools.descriptors(),
     } satisfies VmOptions);
     try {
       await timed("vm_create", connection.call("createVm", { vm, options }));
+      if (snapshot !== undefined) await restoreSnapshot(connection, vm, snapshot);
       if (source === undefined) await timed("vm_configure", this.#seed(given.files));
     } catch (error) {
       await this.close().catch(() => {});

@@ -55,7 +55,8 @@ function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
 }
 
-function guestPathOf(option: string, value: unknown): string {
+/** A place where a mount can be, in the form in which it is known. */
+export function guestPathOf(option: string, value: unknown): string {
   const given = textOf(option, value);
   if (!given.startsWith("/")) throw invalidOption(option, "must be an absolute path of the guest");
   if (given.split("/").includes("..")) throw invalidOption(option, 'must not contain ".."');
@@ -76,7 +77,7 @@ function hostPathOf(option: string, value: unknown, directoryOnly: boolean): str
   return path;
 }
 
-function hostDirectoryMount(option: string, value: unknown): VmMount {
+export function hostDirectoryMount(option: string, value: unknown): VmMount {
   const given = bagOf(option, value, ["guestPath", "hostPath", "readOnly"]);
   const { readOnly = true } = given;
   if (typeof readOnly !== "boolean") throw invalidOption(`${option}.readOnly`, "must be a boolean");

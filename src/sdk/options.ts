@@ -15,6 +15,8 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import { auditDefaults } from "../protocol/decisions.js";
+import type { AuditOptions, Decision } from "../protocol/decisions.js";
 import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
@@ -22,15 +24,22 @@ import { parseLimits, parseRunLimits } from "./limits.js";
 import type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./limits.js";
 import { completeVmLimits } from "../protocol/limits.js";
 import type { RunLimits, VmLimits } from "../protocol/limits.js";
+import type { SnapshotManifest } from "../protocol/snapshot.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { snapshotSourceOf } from "./snapshot.js";
+import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
 
 /** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
 export type NodeRuntimeLimitWarning = LimitWarning;
+
+/** What the policy decided about one request. */
+export type NodeRuntimeDecision = Decision;
+type DecisionHook = (decision: NodeRuntimeDecision) => void;
 
 type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
 
@@ -43,6 +52,13 @@ export interface NodeRuntimeBootTiming {
 }
 
 export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
+  /**
+   * What `snapshot()` gave, as the path of a file, bytes or a stream: its files, and its environment and
+   * working directory where none is given here. `files` are written over them.
+   */
+  snapshot?: NodeRuntimeSnapshotSource;
+  /** Takes limits and permissions from the snapshot too, where none are given here. Default: false. */
+  trustSnapshot?: boolean;
   /** Environment of every program, over the machine's base environment. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */
@@ -69,7 +85,14 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Called once per stage of starting up. */
   onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
   /** What programs may do, merged per scope over the defaults; see docs/permissions.md. */
-  permissions?: Permissions;
+  permissions?: Permissions | "dry-run" | "learn";
+  /** Called for every decision of the policy, once it was made; see docs/audit.md. */
+  onDecision?: (decision: NodeRuntimeDecision) => void;
+  /**
+   * What `audit()` keeps: the last `entries` decisions (1000 by default, 10 000 at most). With `true` or
+   * `all` also those of scopes that allow everything; with `onDecision` this is the default.
+   */
+  audit?: boolean | { entries?: number; all?: boolean };
   /** How long a permission function may take before its request is denied. Default 10 000. */
   permissionTimeoutMs?: number;
   /** Functions of the host that programs may call by name; see docs/tools.md. */
@@ -163,6 +186,8 @@ export type NodeRuntimeCommandOptions = Omit<
 
 const toolNames = ["tools", "bindings", "hostFunctions"] as const;
 const createNames = [
+  "snapshot",
+  "trustSnapshot",
   "env",
   "cwd",
   "files",
@@ -173,6 +198,8 @@ const createNames = [
   "onBootTiming",
   "permissions",
   "permissionTimeoutMs",
+  "onDecision",
+  "audit",
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
@@ -310,6 +337,7 @@ function signalOf(value: unknown): AbortSignal | undefined {
 }
 
 export interface CreateOptions {
+  snapshot: NodeRuntimeSnapshotSource | undefined;
   env: Record<string, string>;
   cwd: string;
   files: [path: string, data: Uint8Array][];
@@ -324,6 +352,8 @@ export interface CreateOptions {
   tools: ParsedTools;
   limits: VmLimits;
   onLimitWarning?: LimitHook;
+  /** Given only where something of it was. */
+  audit?: ParsedAudit;
   jsRuntime: JsRuntime;
 }
 
@@ -339,6 +369,24 @@ function toolsOf(given: Bag): ParsedTools {
   const [name = "tools", second] = toolNames.filter((key) => given[key] !== undefined);
   if (second !== undefined) throw invalidOption(second, `means the same as ${name}; give one`);
   return parseTools(name, given[name]);
+}
+
+export type ParsedAudit = Omit<AuditOptions, "stream"> & { onDecision: DecisionHook | undefined };
+
+function auditOf(value: unknown, hook: unknown): { audit?: ParsedAudit } {
+  const onDecision = functionOf<DecisionHook>("onDecision", hook);
+  if (value === undefined && onDecision === undefined) return {};
+  const { entries: byDefault, mostEntries } = auditDefaults;
+  if (typeof value === "boolean") return { audit: { entries: byDefault, all: value, onDecision } };
+  if (value !== undefined && !isRecord(value))
+    throw invalidOption("audit", "must be a boolean or an object");
+  const { entries = byDefault, all = onDecision !== undefined, ...rest } = value ?? {};
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw invalidOption(`audit.${unknown}`, "is not a known option");
+  if (typeof all !== "boolean") throw invalidOption("audit.all", "must be a boolean");
+  if (typeof entries !== "number" || !(entries >= 1 && entries <= mostEntries) || entries % 1 !== 0)
+    throw invalidOption("audit.entries", `must be a whole number from 1 to ${mostEntries}`);
+  return { audit: { entries, all, onDecision } };
 }
 
 /** The file that programs find the certificates in; each of them is read once here. */
@@ -362,6 +410,31 @@ function certificatesOf(value: unknown): [path: string, data: Uint8Array] | unde
   return [hostCertificates, Buffer.from(`${texts.join("\n")}\n`)];
 }
 
+/**
+ * The options of a runtime that is made from a snapshot: what the snapshot says where they say nothing.
+ * Throws INVALID_OPTION for values of the snapshot, too.
+ */
+export function withManifest(
+  value: NodeRuntimeCreateOptions,
+  { env, cwd, limits, permissions }: SnapshotManifest,
+): CreateOptions {
+  const trusted = value.trustSnapshot === true;
+  return parseCreateOptions({
+    ...value,
+    env: { ...env, ...value.env },
+    cwd: value.cwd ?? cwd,
+    ...(trusted && {
+      limits: { ...limits, ...value.limits },
+      permissions: { ...permissions, ...permissionsBag(value.permissions) },
+    }),
+  });
+}
+
+/** The form with scopes, of either form. */
+function permissionsBag(given: NodeRuntimeCreateOptions["permissions"]): Permissions {
+  return typeof given === "string" ? { mode: given } : { ...given };
+}
+
 export function parseCreateOptions(value: unknown): CreateOptions {
   const given = bagOf(value, createNames, plannedNames);
   const toolsGiven = toolNames.some((name) => given[name] !== undefined);
@@ -371,7 +444,10 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const { trustSnapshot = false } = given;
+  if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
   return {
+    snapshot: snapshotSourceOf(given.snapshot),
     env: {
       ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: hostCertificates }),
       ...envOf(given.env),
@@ -396,6 +472,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    ...auditOf(given.audit, given.onDecision),
     ...(given.onLimitWarning !== undefined && {
       onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
     }),

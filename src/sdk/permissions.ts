@@ -13,6 +13,7 @@ import {
   parseNetworkPattern,
   parsePathGlob,
 } from "../protocol/permission-patterns.js";
+import type { PolicyMode } from "../protocol/decisions.js";
 import { operationOf, permissionScopes, scopeNames, scopeOf } from "../protocol/permissions.js";
 import type {
   Answer,
@@ -63,6 +64,11 @@ export type PermissionCheck<T> = (request: T) => PermissionAnswer | Promise<Perm
 export type Permission<T> = Mode | boolean | PermissionRules | PermissionCheck<T>;
 
 export interface Permissions {
+  /**
+   * "enforce" (the default); "dry-run" denies nothing and reports what it would; "learn" denies nothing
+   * and finds out what is needed. The last two are for code that is trusted.
+   */
+  mode?: PolicyMode | undefined;
   fs?: Permission<FsPermissionRequest> | undefined;
   network?: Permission<NetworkPermissionRequest> | undefined;
   childProcess?: Permission<ChildProcessPermissionRequest> | undefined;
@@ -77,6 +83,8 @@ export interface Permissions {
 export type PermissionFunctions = ReadonlyMap<Scope, PermissionCheck<never>>;
 
 export interface ParsedPermissions {
+  /** Default: "enforce". */
+  mode?: PolicyMode;
   policies: Policies;
   functions: PermissionFunctions;
 }
@@ -166,13 +174,43 @@ function isAllowAll(check: object, scope: Scope): boolean {
 
 /** Merges what is given, per scope, over the defaults. `toolsGiven`: tools were passed along, too. */
 export function parsePermissions(value: unknown, toolsGiven: boolean): ParsedPermissions {
+  if (value === "dry-run" || value === "learn")
+    return { ...parsePermissions(undefined, toolsGiven), mode: value };
   const policies = Object.fromEntries(
     scopeNames.map((scope) => [scope, permissionScopes[scope].byDefault]),
   ) as Record<Scope, ScopePolicy>;
   if (toolsGiven) policies.tool = "allow";
   const functions = new Map<Scope, PermissionCheck<never>>();
   if (value === undefined) return { policies, functions };
+  if (!isBag(value)) throw invalidOption("permissions", 'must be an object, "dry-run" or "learn"');
+  const { mode, ...scopes } = value;
+  if (mode !== undefined && mode !== "enforce" && mode !== "dry-run" && mode !== "learn")
+    throw invalidOption("permissions.mode", 'must be "enforce", "dry-run" or "learn"');
+  parseScopes(scopes, policies, functions);
+  return { policies, functions, ...(mode !== undefined && mode !== "enforce" && { mode }) };
+}
+
+/** What a living machine is narrowed by: only the scopes that are given. */
+export interface Narrowing {
+  policies: Partial<Policies>;
+  functions: PermissionFunctions;
+}
+
+export function parseNarrowing(value: unknown): Narrowing {
   if (!isBag(value)) throw invalidOption("permissions", "must be an object");
+  if ("mode" in value)
+    throw invalidOption("permissions.mode", "cannot be changed while the machine lives");
+  const policies: Partial<Record<Scope, ScopePolicy>> = {};
+  const functions = new Map<Scope, PermissionCheck<never>>();
+  parseScopes(value, policies, functions);
+  return { policies, functions };
+}
+
+function parseScopes(
+  value: Bag,
+  policies: Partial<Record<Scope, ScopePolicy>>,
+  functions: Map<Scope, PermissionCheck<never>>,
+): void {
   const named = new Set<Scope>();
   for (const [name, policy] of Object.entries(value)) {
     if (policy === undefined) continue;
@@ -191,7 +229,6 @@ export function parsePermissions(value: unknown, toolsGiven: boolean): ParsedPer
     } else if (isBag(policy)) policies[scope] = rulesOf(scope, option, policy);
     else throw invalidOption(option, 'must be "allow", "deny", a rule set or a function');
   }
-  return { policies, functions };
 }
 
 /** A request with every field that a function of any generation may look at. */

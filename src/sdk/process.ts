@@ -6,7 +6,7 @@
 import type { End, Usage } from "../protocol/usage.js";
 import { failure } from "./errors.js";
 import type { GuestProcess } from "./guest-process.js";
-import { bytesOf, terminalSizeOf } from "./options.js";
+import { bytesOf, parseFlags, terminalSizeOf } from "./options.js";
 import { signalNumber } from "./signals.js";
 
 export class NodeRuntimeProcess {
@@ -63,9 +63,13 @@ export class NodeRuntimeProcess {
     this.#guest.closeStdin();
   }
 
-  /** Sends a signal by name or number, SIGTERM by default. Throws INVALID_OPTION for an unknown one. */
-  kill(signal: string | number = "SIGTERM"): void {
-    this.#guest.kill(signalNumber(signal));
+  /**
+   * Sends a signal by name or number, SIGTERM by default; with `group: true` (default false) also to what
+   * the program has started and what is still in its process group. Throws INVALID_OPTION for an unknown one.
+   */
+  kill(signal: string | number = "SIGTERM", options?: { group?: boolean }): void {
+    const { group } = parseFlags(options, { group: false });
+    this.#guest.kill(signalNumber(signal), group);
   }
 
   /** The exit code, once the program has ended. Rejects when its outcome is unknown or an output hook failed. */

@@ -6,7 +6,9 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
-import type { HostFetchResponse, ProcessOptions } from "../protocol/host-calls.js";
+import type { Readable, Writable } from "node:stream";
+import type { DecisionList } from "../protocol/decisions.js";
+import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
 import type { End, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
@@ -14,7 +16,15 @@ import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
+import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
+import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { readStream, writeStream } from "./file-streams.js";
+import { formatOf, jsonLines } from "./audit.js";
+import { parseNarrowing } from "./permissions.js";
+import type { Narrowing, Permissions } from "./permissions.js";
+import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
+import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
@@ -25,7 +35,7 @@ import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fet
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
-import type { MachineSink } from "./kernel-connection.js";
+import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
@@ -39,6 +49,7 @@ import {
   guestPathOf,
   parseCommandOptions,
   parseCreateOptions,
+  withManifest,
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
@@ -49,6 +60,7 @@ import type {
   CreateOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
+  NodeRuntimeDecision,
   NodeRuntimeExecOptions,
   NodeRuntimeShellOptions,
   NodeRuntimeSpawnCommandOptions,
@@ -57,6 +69,9 @@ import type {
   RunOptions,
 } from "./options.js";
 import { NodeRuntimeProcess } from "./process.js";
+import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
+import type { HostDirectoryMount } from "./mounts.js";
+import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
@@ -64,7 +79,7 @@ import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
 /**
- * `usage` and `end` are there on every result, but not enumerable: they take no part in comparisons,
+ * `usage`, `end` and `policy` are there on results, but not enumerable: they take no part in comparisons,
  * spreading or JSON.
  */
 export interface NodeRuntimeExecResult {
@@ -80,11 +95,22 @@ export interface NodeRuntimeExecResult {
   readonly usage: Usage;
   /** Why it ended. */
   readonly end: End;
+  /**
+   * Only in learn mode: the least permissions under which the program, and all it started, may do what
+   * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
+   */
+  readonly policy?: LearnedPermissions;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
   errorMessage?: string;
 }
+
+/** What `audit()` answers: decisions in the order in which they were made. */
+export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
+  /** How many earlier ones are not kept any more. */
+  readonly dropped: number;
+};
 
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
   /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
@@ -94,7 +120,7 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start = { mode: "program"; source: string } | { mode: "exec" };
 
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end">;
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
@@ -123,6 +149,8 @@ export class NodeRuntime {
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   readonly #listeners = new Listeners();
+  /** What `setPermissions` was given: a clone begins with it. */
+  readonly #narrowings: Narrowing[] = [];
   /** How to end waits for listeners that can come no more. */
   readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
@@ -149,10 +177,40 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const created: unknown = new Created(parseCreateOptions(options));
+    const created: unknown = await NodeRuntime.#created(options);
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
     return runtime;
+  }
+
+  static async #created(options: NodeRuntimeCreateOptions | undefined): Promise<Created> {
+    const given = parseCreateOptions(options);
+    if (given.snapshot === undefined) return new Created(given);
+    const { manifest, pieces, close } = await openSnapshot(given.snapshot);
+    let complete: CreateOptions;
+    try {
+      complete = { ...withManifest(options!, manifest), snapshot: undefined };
+    } catch (error) {
+      await close();
+      const why = `its settings do not fit: ${error instanceof Error ? error.message : String(error)}`;
+      throw failure("SNAPSHOT_INVALID", { why }, { cause: error });
+    }
+    return new Created(complete, undefined, (all, sink) =>
+      Machine.open(all, sink, pieces).finally(close),
+    );
+  }
+
+  /**
+   * The files of this runtime as they are when the stream is first read, with environment, limits and those
+   * permissions that are data, as a tar archive that `create({ snapshot })` takes on any machine. Sockets,
+   * mounts and processes are not in it. The stream fails with FILE where a path is too long for an archive.
+   */
+  async snapshot(): Promise<Readable> {
+    return this.#with(({ connection, vm }) =>
+      readSnapshot(connection, vm, manifestOf(this.#given), (error) =>
+        error instanceof KernelRefusal ? error.toPublic() : error,
+      ),
+    );
   }
 
   /**
@@ -167,6 +225,7 @@ export class NodeRuntime {
     );
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
+    for (const narrowing of this.#narrowings) await runtime.#narrow(narrowing);
     return runtime;
   }
 
@@ -191,15 +250,25 @@ export class NodeRuntime {
 
   async #open(): Promise<Machine> {
     try {
-      this.#machine = await this.#openMachine(this.#given, {
+      const machine = await this.#openMachine(this.#given, {
         listenerAdded: (info) => this.#listeners.added(info),
         listenerRemoved: (id) => this.#listeners.removed(id),
-        limitWarning: (warning) =>
+        decided: ({ decisions }) => {
+          const onDecision = this.#given.audit?.onDecision;
           // What it throws is the host's own, and not for the connection.
-          queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
+          for (const decision of decisions) queueMicrotask(() => onDecision?.(decision));
+        },
+        limitWarning: (warning) => queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
         lost: (error) => this.#endWaits(error),
       });
-      return this.#machine;
+      try {
+        await this.#driver?.opened(machine.files);
+      } catch (error) {
+        await machine.close();
+        throw error;
+      }
+      this.#machine = machine;
+      return machine;
     } finally {
       // The next call tries again when this one failed.
       this.#opening = undefined;
@@ -441,15 +510,67 @@ export class NodeRuntime {
     });
   }
 
-  /** What all programs of the machine have used since it was made. */
-  async usage(): Promise<Usage> {
-    return this.#with(async ({ connection, vm }) => {
+  /**
+   * The last decisions of the machine's policy, or with `format: "jsonl"` the same as text, one in JSON
+   * per line. Which are kept, the `audit` option says.
+   */
+  audit(options?: { format?: "list" }): Promise<NodeRuntimeAudit>;
+  audit(options: { format: "jsonl" }): Promise<string>;
+  async audit(options?: { format?: "list" | "jsonl" }): Promise<NodeRuntimeAudit | string> {
+    const format = formatOf(options);
+    const { list } = await this.#ask((connection, vm) => connection.call("audit", { vm }));
+    const { decisions, dropped } = JSON.parse(list) as DecisionList;
+    if (format === "jsonl") return jsonLines(decisions);
+    return Object.defineProperty(decisions, "dropped", { value: dropped }) as NodeRuntimeAudit;
+  }
+
+  /**
+   * Narrows what the programs of the machine may do, those that run included: the scopes that are given
+   * have to allow as well from now on, the others stay. What that closes is closed when this resolves:
+   * open files, sockets, watches, children. Rejects with PERMISSIONS_WIDENED for what would allow more.
+   */
+  async setPermissions(permissions: Omit<Permissions, "mode">): Promise<void> {
+    const narrowing = parseNarrowing(permissions);
+    if (this.#given.permissions.mode !== undefined)
+      throw invalidOption("permissions", "cannot change where nothing is denied");
+    await this.#narrow(narrowing);
+  }
+
+  async #narrow(narrowing: Narrowing): Promise<void> {
+    const { policies, functions } = narrowing;
+    await this.#with(async ({ host }) => {
+      const takeBack = host.addFunctions(functions);
       try {
-        return JSON.parse((await connection.call("usage", { vm, process: 0 })).json) as Usage;
+        await this.#ask((connection, vm) =>
+          connection.call("setPermissions", { vm, permissions: JSON.stringify(policies) }),
+        );
+        this.#narrowings.push(narrowing);
       } catch (error) {
-        throw error instanceof KernelRefusal ? error.toPublic() : error;
+        takeBack();
+        throw error;
       }
     });
+  }
+
+  /**
+   * In learn mode: the least permissions under which all programs of the machine may do what they did.
+   * With `generalize` fewer and wider ones; see docs/audit.md. Rejects with LEARNED_TOO_MUCH.
+   */
+  async learnedPermissions(options?: { generalize?: boolean }): Promise<LearnedPermissions> {
+    const { generalize } = parseFlags(options, { generalize: false });
+    if (this.#given.permissions.mode !== "learn")
+      throw invalidOption("permissions", 'must be "learn" for that');
+    const { list } = await this.#ask((connection, vm) => connection.call("learned", { vm }));
+    const permissions = permissionsOf(JSON.parse(list) as LearnedList);
+    return generalize ? generalizePermissions(permissions) : permissions;
+  }
+
+  /** What all programs of the machine have used since it was made. */
+  async usage(): Promise<Usage> {
+    const { json } = await this.#ask((connection, vm) =>
+      connection.call("usage", { vm, process: 0 }),
+    );
+    return JSON.parse(json) as Usage;
   }
 
   /**
@@ -467,6 +588,37 @@ export class NodeRuntime {
 
   registerHostFunctions(tools: HostTools): Promise<void> {
     return this.registerTools(tools);
+  }
+
+  /**
+   * Shows a directory or file of the host to programs from now on, as the option `mounts` does; read-only
+   * unless said otherwise. Rejects with INVALID_OPTION where one is already, or cannot be.
+   */
+  async mount(mount: HostDirectoryMount): Promise<void> {
+    const parsed = hostDirectoryMount("mount", mount);
+    await this.#ask((connection, vm) =>
+      connection.call("mount", { vm, mount: JSON.stringify(parsed) }),
+    );
+  }
+
+  /**
+   * Takes a mount away, also one of `create`, in use or not: files that are open stay open, other uses fail
+   * with EIO, and the path is what it was before. Rejects with FILE (EINVAL) when nothing is mounted there.
+   */
+  async unmount(guestPath: string): Promise<void> {
+    const path = mountPathOf("guestPath", guestPath);
+    await this.#ask((connection, vm) => connection.call("unmount", { vm, guestPath: path }));
+  }
+
+  /** One call to the kernel about this machine. */
+  async #ask<R>(call: (connection: KernelConnection, vm: number) => Promise<R>): Promise<R> {
+    return this.#with<Promise<R>>(async ({ connection, vm }): Promise<R> => {
+      try {
+        return await call(connection, vm);
+      } catch (error) {
+        throw error instanceof KernelRefusal ? error.toPublic() : error;
+      }
+    });
   }
 
   /**
@@ -488,6 +640,48 @@ export class NodeRuntime {
     const bytes = bytesOf("data", data);
     const { followLinks } = parseFlags(options, linksUnfollowed);
     await this.#file(path, (files, full) => files.write(full, bytes, followLinks));
+  }
+
+  /** The content of a file as a stream of bytes, read as fast as it is taken. */
+  createReadStream(path: string, options?: NodeRuntimeFileOptions): Readable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return readStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /** Writes a file from its beginning, creating its directories; finishes once all of it is there. */
+  createWriteStream(path: string, options?: NodeRuntimeFileOptions): Writable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return writeStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /**
+   * Copies a file or directory of the host into the machine, over what is there. Links are copied as text and
+   * never followed. Rejects with Node's own errors of the host's side and with FILE of the machine's;
+   * what was copied until then stays.
+   */
+  async copyIn(
+    hostPath: string,
+    guestPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const from = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyIn(files, from, full, given));
+  }
+
+  /** Copies a file or directory of the machine to the host, as `copyIn` does; links only with `links: true`. */
+  async copyOut(
+    guestPath: string,
+    hostPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const to = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyOut(files, full, to, given));
   }
 
   /** The names in a directory, sorted. */
@@ -669,11 +863,14 @@ export class NodeRuntime {
 /** `result`, with what the program used and why it ended. */
 function withAccount<R extends PlainResult>(
   result: R,
-  { usage, cause }: ProgramEnd,
+  { usage, cause, learned }: ProgramEnd,
 ): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
   return Object.defineProperties(result, {
     usage: { value: usage },
     end: { value: cause },
+    ...(learned !== undefined && {
+      policy: { get: () => permissionsOf(learned) },
+    }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 

@@ -83,8 +83,8 @@ export const callBounds = {
   readFd: `const { reader } = sys("pipe", {}); ${waiting("readFd", "{ fd: reader }")}`,
   readFile: `${sparse}
     fill((i) => { const part = sys("readFile", { path: "/tmp/hole", flags: 0 }); return typeof part === "number" ? part : i > 30 ? -1 : 0; });`,
-  writeFile: `fill((i) => { const part = sys("writeFile", { path: "/tmp/w" + i, data: new Uint8Array(4 * 1024 * 1024), flags: O_RDWR | O_CREAT, mode: 0o644, more: true });
-      return typeof part === "number" ? part : i > 60 ? -1 : 0; });`,
+  writeFile: `fill((i) => { const part = sys("writeFile", { path: "/tmp/w" + i, data: new Uint8Array(960 * 1024), flags: O_RDWR | O_CREAT, mode: 0o644, more: true });
+      return typeof part === "number" ? part : i > 250 ? -1 : 0; });`,
   copyFile: `${sparse}
     for (let i = 0; i < 200; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 2 ** 33 });
     for (const to of ["/dev/null", "/dev/full", "/tmp/copy"]) sys("copyFile", { from: "/tmp/hole", to, mode: 0 });
@@ -185,6 +185,10 @@ export const callBounds = {
     order("missing", [], [], Array(60_000).fill(1));
     fill((i) => { const made = order("/usr/local/bin/node", ["node", "-e", "setInterval(()=>{},1e9)"], ["E=" + "e".repeat(900_000)], []);
       return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
+  exec: `const order = (file, argv, env) => sys("exec", { file, argv, env });
+    order("/bin/cat", Array(60_000).fill(""), []);
+    order("/bin/cat", [], Array(60_000).fill("E="));
+    fill((i) => { const made = order("/bin/cat", ["cat"], ["E=" + "e".repeat(900_000)]); return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
   wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
@@ -242,6 +246,7 @@ export const eventBounds = {
   flowClose: `for (let i = 0; i < 20_000; i++) tell("flowClose", { flow: i, reset: true, unread: true }); wait();`,
   ready: `tell("ready", {}); wait();`,
   exit: `tell("exit", { code: 0 });`,
+  uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
   returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
     for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,

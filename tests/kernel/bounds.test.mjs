@@ -15,8 +15,8 @@ import { callBounds, eventBounds } from "./bounds.mjs";
 const MiB = 1024 * 1024;
 /** What one machine may make the kernel grow by, content of its files aside. */
 const growthMiB = 32;
-/** Garbage that large frames leave until it is collected: the same after ten of them as after a thousand. */
-const slackMiB = 32;
+/** Garbage that is not collected yet: the same after ten large frames as after a thousand. */
+const slackMiB = 16;
 /** The host's calls are answered meanwhile; a busy machine's own pauses are in it. */
 const longestPauseMs = 2000;
 const nothing = { kernelBytes: 0, kernelObjects: 0, hostDescriptors: 0 };
@@ -54,11 +54,27 @@ const prelude = `
     head.writeUInt32LE(body.length + 7); head[4] = kind; head.writeUInt32LE(id, 5); head.writeUInt16LE(nr, 9);
     return Buffer.concat([head, body]);
   };
+  const POLLIN = 1, POLLOUT = 4, EAGAIN = 11;
+  const ready = (events) => {
+    const found = libc.poll([{ fd: 3, events }], 20_000);
+    if (typeof found === "number") throw new Error("the kernel neither reads nor writes: " + found);
+    return found[0];
+  };
+  // What it has not read is bounded, and then nothing more is taken: whole frames, up to the end of one.
+  const drain = () => {
+    for (let rest = Buffer.alloc(0), first = true; first || rest.length > 0; first = false) {
+      const chunk = Buffer.alloc(65536);
+      ready(POLLIN);
+      rest = Buffer.concat([rest, chunk.subarray(0, Math.max(0, libc.read(3, chunk, 0, chunk.length)))]);
+      while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32LE()) rest = rest.subarray(4 + rest.readUInt32LE());
+    }
+  };
   const put = (bytes) => {
     for (let at = 0; at < bytes.length;) {
       const sent = libc.write(3, bytes, at, bytes.length - at);
       if (sent > 0) at += sent;
-      else if (sent !== -11 || libc.poll([{ fd: 3, events: 4 }], 20_000) <= 0) throw new Error("the kernel does not read: " + sent);
+      else if (sent !== -EAGAIN) throw new Error("the kernel does not read: " + sent);
+      else if ((ready(POLLIN | POLLOUT) & POLLOUT) === 0) drain();
     }
   };
   let waitingBytes = [], waitingSize = 0;

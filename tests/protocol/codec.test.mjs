@@ -266,6 +266,70 @@ test("frames are the same when the caller reuses its read buffer", () => {
   );
 });
 
+test("frames that were held are the same when the caller reuses its read buffer", () => {
+  fc.assert(
+    fc.property(randomFrames, sizes, fc.integer({ min: 1, max: 3 }), (frames, chunkSizes, stop) => {
+      const seen = [];
+      const take = collect(seen);
+      const reader = new FrameReader();
+      const memory = Buffer.alloc(90);
+      const handle = (frame) => {
+        const { passing, ...rest } = frame;
+        if (passing === true) assert.equal(frame.payload.buffer, memory.buffer);
+        take(rest);
+        return seen.length % stop !== 0;
+      };
+      for (const chunk of cut(wireOf(frames), chunkSizes)) {
+        memory.fill(0xee);
+        memory.set(chunk);
+        reader.push(memory.subarray(0, chunk.length), handle, false);
+        // Not at once: what comes meanwhile is held as well.
+        if (chunk.length % 2 === 0) reader.next(handle);
+      }
+      while (reader.isHeld) reader.next(handle);
+      assert.deepEqual(seen, expected(frames));
+      assert.equal(reader.occupiedBytes, 0);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("a frame that is too long for its row is told and dropped, however the stream is cut", () => {
+  fc.assert(
+    fc.property(randomFrames, sizes, (frames, chunkSizes) => {
+      const seen = [];
+      const most = frameHeaderBytes + 20;
+      let occupied = 0;
+      const reader = new FrameReader(wireLimits.frameBytes, (kind, number) =>
+        number % 2 === 0 ? most : wireLimits.frameBytes,
+      );
+      for (const chunk of cut(wireOf(frames), chunkSizes)) {
+        reader.push(Buffer.from(chunk), ({ kind, id, number, payload, tooLong = false }) => {
+          seen.push({ kind, id, number, payload: Buffer.from(payload), tooLong });
+        });
+        occupied = Math.max(occupied, reader.occupiedBytes);
+      }
+      const right = expected(frames).map((frame) => {
+        const tooLong = frame.number % 2 === 0 && frame.payload.length > 20;
+        return { ...frame, payload: tooLong ? Buffer.alloc(0) : frame.payload, tooLong };
+      });
+      assert.deepEqual(seen, right);
+      const odd = frames.filter(({ number }) => number % 2 === 1);
+      if (odd.length === 0) assert.ok(occupied <= 2 * most, `${occupied} bytes`);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("what a part of a frame occupies follows what came, not what was announced", () => {
+  const reader = new FrameReader();
+  reader.push(u32(wireLimits.frameBytes - 4), () => assert.fail("no frame was sent"));
+  for (const size of [7, 100, 5000, 70_000]) {
+    reader.push(Buffer.alloc(size), () => assert.fail("no frame was sent"));
+    assert.ok(reader.occupiedBytes <= 4 * (size + 4) + 65_536, `${reader.occupiedBytes}`);
+  }
+});
+
 test("only the memory of released frames is used again", () => {
   const kept = [];
   const reader = new FrameReader();

@@ -108,6 +108,7 @@ test("depth is counted over pieces, and __proto__ is no key in any of them", () 
   const nested = (depth) => `${"[".repeat(depth)}${filler},1${"]".repeat(depth)}`;
   parse(nested(50), 50);
   assert.throws(() => parse(nested(51), 50), refusal("depth"));
+  /** @type {any} */
   const value = parse(
     `{"__proto__":[${filler},1],"a":{"\\u005f_proto__":{"x":${filler},"y":1}},"b":[{"__proto__":1},${filler},2]}`,
   );

@@ -9,9 +9,10 @@ const judge = new SchemaJudge();
 after(() => judge.close());
 const never = new AbortController().signal;
 
+/** @returns {Promise<any>} */
 function ask(schema, value, signal = never, by = judge) {
   const json = Buffer.from(JSON.stringify(value));
-  return schemaCheck("s", schema).check(JSON.parse(json), json, { judge: by, signal });
+  return schemaCheck("s", schema).check(JSON.parse(json.toString()), json, { judge: by, signal });
 }
 
 const backtracking = { type: "string", pattern: "^([a-z]+)+$" };

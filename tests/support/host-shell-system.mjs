@@ -164,7 +164,7 @@ async function waitFor(pid) {
   await wait(pidfd, libc.POLLIN);
   // Signals that came before the end are in libuv's pipe: one turn of its loop brings them.
   await new Promise((resolve) => setImmediate(resolve));
-  const { status } = libc.waitpid(pid, 0);
+  const { status } = /** @type {{ status: number }} */ (libc.waitpid(pid, 0));
   pidfds.delete(pid);
   libc.close(pidfd);
   return { code: libc.exitCodeOf(status) ?? 0, signal: libc.signalOf(status) ?? 0 };

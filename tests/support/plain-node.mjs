@@ -6,7 +6,8 @@ const env = { HOME: "/home/user", PATH: "/usr/local/bin:/usr/bin" };
 
 /** Answers what `spawnSync` does, with text. */
 export function plainNode(args, options = {}) {
-  return spawnSync(findEngine().path, args, {
+  const { path } = /** @type {{ path: string }} */ (findEngine());
+  return spawnSync(path, args, {
     env,
     timeout: 20_000,
     encoding: "utf8",

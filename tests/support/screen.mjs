@@ -89,7 +89,7 @@ export class Screen {
         if (!there()) return;
         clearTimeout(timer);
         this.#waiting.delete(look);
-        resolve();
+        resolve(undefined);
       };
       // A wait that nothing ends would not say what it waited for.
       timer = setTimeout(() => {

@@ -58,6 +58,7 @@ export function wasm({
     ...imports.map(([, , parameters, results]) => [parameters, results]),
     [[], []],
   ];
+  /** @param {number[]} bounds one or two */
   const limits = ([min, max]) =>
     max === undefined ? [0, ...unsigned(min)] : [1, ...unsigned(min), ...unsigned(max)];
   const ownIndex = imports.length;

@@ -9,6 +9,7 @@
  */
 import type { GuestEnvironment } from "../environment.js";
 import type { InheritedFlags } from "../engine-options.js";
+import type { Sources } from "../loader.js";
 import { sharedIdentity } from "../identity.js";
 import type { SharedIdentity } from "../identity.js";
 import { newLedger, usesDatabases } from "./sqlite.js";
@@ -16,15 +17,9 @@ import type * as Ledger from "../sqlite/thread-ledger.js";
 import { codeRangeMiB } from "../thread-slots.js";
 import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
 
-/** The guest-side modules and the text of the function that loads them; launcher/fork.ts. */
-export interface GuestModules {
-  sources: Readonly<Record<string, string>>;
-  makeLoader: string;
-}
-
 /** What ../thread.ts gets. */
 export interface ThreadStart {
-  modules: GuestModules;
+  sources: Sources;
   identity: SharedIdentity;
   slots: SharedSlots;
   slot: number;
@@ -53,21 +48,12 @@ const { defineProperty } = Object;
 const { apply } = Reflect;
 
 /** Run by Node as if it were `new Worker(text, { eval: true })`; global names are as there. */
-const threadText = (makeLoader: string): string => `{
-  const hostRequire = require;
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  const { internalBinding } = hostRequire("internal/test/binding");
-  const requireFrom = require;
-  const builtins = new Map();
-  const requireBuiltin = (id) => {
-    if (!builtins.has(id)) builtins.set(id, requireFrom(id));
-    return builtins.get(id);
-  };
-  const start = requireBuiltin("worker_threads").workerData;
-  const load = (${makeLoader})((id) => start.modules.sources[id], requireBuiltin("vm"), internalBinding, requireBuiltin);
-  load("guest/thread").startThread(start, internalBinding, requireBuiltin);
-  process.emitWarning = emitWarning;
+const threadText = `{
+  const { compileFunction } = require("vm");
+  const { sources } = require("worker_threads").workerData;
+  const id = "guest/loader", exports = {};
+  compileFunction(sources[id], ["exports"], { filename: "node:internal/secure-exec/" + id })(exports);
+  exports.begin("guest/thread", require, sources);
 }`;
 
 /**
@@ -122,7 +108,7 @@ function own(target: object, name: string, value: unknown): void {
 export function installWorker(
   env: GuestEnvironment,
   slots: ThreadSlots,
-  modules: GuestModules,
+  sources: Sources,
   /** Flags of the engine that this thread was started with, as the program sees them. */
   ownFlags: () => InheritedFlags,
 ): void {
@@ -131,7 +117,6 @@ export function installWorker(
   const { Worker: NativeWorker, threadId } = binding;
   const { setImmediate } = env.requireBuiltin("timers");
   const { MessageChannel } = env.internalBinding("messaging");
-  const text = threadText(modules.makeLoader);
   const { setFlagsFromString } = env.requireBuiltin("v8");
 
   /** Where a thread's V8 would have computed its limits from the machine's memory, it uses this one's. */
@@ -160,7 +145,7 @@ export function installWorker(
       {
         type: LOAD_SCRIPT,
         doEval: "classic",
-        filename: text,
+        filename: threadText,
         workerData: { ...start, slot, socket } satisfies ThreadStart,
         hasStdin: true,
         mainThreadPort: port2,
@@ -283,7 +268,7 @@ export function installWorker(
     if (handle.messagePort === undefined) return handle;
     const codeRangeSizeMb = Math.max(0, asked[kCodeRangeSizeMb]!);
     adapt(handle, late.esmText, {
-      modules,
+      sources,
       identity,
       slots: slots.shared,
       execArgv,

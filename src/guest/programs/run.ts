@@ -15,6 +15,7 @@ export interface CommandTools {
   requireBuiltin(id: string): any;
   channel: Channel;
   leaving: Leaving;
+  refused?: number | undefined;
 }
 
 export async function runProgramCommand(tools: CommandTools, start: StartOptions): Promise<void> {

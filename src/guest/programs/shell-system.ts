@@ -24,6 +24,8 @@ export interface GuestSystemTools {
   channel: Channel;
   start: StartOptions;
   requireBuiltin(id: string): any;
+  /** What the first spawn comes to: the kernel was asked before, for the same command. */
+  refused?: number | undefined;
 }
 
 /** A number for a failure, or what `take` makes of the answer. */
@@ -66,7 +68,9 @@ export function createShellSystem({
   channel,
   start,
   requireBuiltin,
+  refused,
 }: GuestSystemTools): ShellSystem {
+  let knownRefusal = refused;
   const { setTimeout, setImmediate } = requireBuiltin("timers");
   const signals = new Map<number, SignalDisposition>();
   const startedIgnored = new Set(start.ignoredSignals);
@@ -208,6 +212,11 @@ export function createShellSystem({
     },
 
     spawn(request: SpawnRequest) {
+      if (knownRefusal !== undefined) {
+        const known = knownRefusal;
+        knownRefusal = undefined;
+        return known;
+      }
       settleMask();
       const fds: number[] = [];
       for (const [child, mine] of request.fds) {

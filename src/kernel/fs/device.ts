@@ -21,6 +21,11 @@ const numbers = {
 export type DeviceName = keyof typeof numbers;
 export const deviceNames = Object.keys(numbers) as DeviceName[];
 
+/** The one of these numbers, if there is one. */
+export function deviceOf(major: number, minor: number): DeviceName | undefined {
+  return deviceNames.find((name) => numbers[name][0] === major && numbers[name][1] === minor);
+}
+
 /** MAX_RW_COUNT of Linux. */
 const TRANSFER_BYTES = 0x7fff_f000;
 

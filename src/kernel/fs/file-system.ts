@@ -60,6 +60,7 @@ import { type MachineView, makeProc } from "./proc.js";
 import { rename } from "./rename.js";
 import type { WatchListener } from "./watch.js";
 import { SuperBlock } from "./superblock.js";
+import { exportTree, TreeImport } from "./tree-archive.js";
 import { makeDirectoryIn, mkdirTree, mkdtemp, pathsBelow, planTree, removeTree } from "./tree.js";
 
 const SLASH = 47;
@@ -86,6 +87,24 @@ export class FileSystem {
    */
   clone(account: Account = new Account()): FileSystem {
     return new FileSystem(this.#sb.limits, this.#sb.now, account, this);
+  }
+
+  /**
+   * Everything in memory as a tar archive, without its end. Of the moment at which it is begun:
+   * what changes meanwhile is not in it. `return` it if it is not read to its end.
+   */
+  *archive(): Generator<Buffer> {
+    const still = this.clone();
+    try {
+      yield* exportTree(still.#sb.root, this.limits.pathBytes);
+    } finally {
+      still.dispose();
+    }
+  }
+
+  /** Fills a file system in which there is nothing yet. */
+  beginImport(): TreeImport {
+    return new TreeImport(this.#sb);
   }
 
   get limits(): FileSystemLimits {
@@ -330,6 +349,11 @@ export class FileSystem {
   /** Shows a directory or file of the host at an absolute path; makes the place for it. */
   mount(options: MountRequest): 0 | Failure {
     return this.#mounts.add(this.#sb, options);
+  }
+
+  /** Takes such a mount away; see `MountTable.remove`. */
+  unmount(guestPath: string): 0 | Failure {
+    return this.#mounts.remove(guestPath);
   }
 
   /** Mounts /proc, which shows `view`. */

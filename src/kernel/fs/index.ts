@@ -6,6 +6,7 @@
  * Untrusted: see file-system.ts.
  */
 export { type BootIdentity, bootLayout } from "./boot-layout.js";
+export { kernelCredentials } from "./credentials.js";
 export type { Credentials, Identity, Walks } from "./credentials.js";
 export { FileSystem } from "./file-system.js";
 export { type DirectoryEntry, type FileStat, type FileSystemStat, MEMORY_DEVICE } from "./inode.js";
@@ -17,4 +18,5 @@ export { Last, type Located } from "./path-walk.js";
 export { type DescriptorView, type MachineView, mountLines, type ProcessView } from "./proc.js";
 export type { FileSystemLimits } from "./quota.js";
 export { temporaryName } from "./tree.js";
+export { archiveEnd, PathTooLong, type TreeImport } from "./tree-archive.js";
 export type { Failure } from "../../abi/errno.js";

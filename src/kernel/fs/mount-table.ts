@@ -48,6 +48,8 @@ export interface MountEntry {
 
 interface HostEntry extends MountEntry {
   readonly mount: HostMount;
+  /** What it hides. */
+  readonly point: Inode;
   /** The host path as given, and without links. */
   readonly hostPaths: readonly string[];
 }
@@ -59,7 +61,7 @@ function isBelow(path: string, directory: string): boolean {
 }
 
 export class MountTable {
-  readonly #hosts: HostEntry[] = [];
+  #hosts: HostEntry[] = [];
   readonly #others: MountEntry[] = [];
   #lastDevice = MEMORY_DEVICE;
 
@@ -106,12 +108,13 @@ export class MountTable {
     };
     const mount = HostMount.open(options, isDirectory);
     if (isFailure(mount)) return mount;
-    const failed = cover(sb, guestPath, mount.root, { uid, gid });
-    if (failed !== 0) {
+    const point = cover(sb, guestPath, mount.root, { uid, gid });
+    if (isFailure(point)) {
       mount.close();
-      return failed;
+      return point;
     }
     this.#hosts.push({
+      point,
       guestPath,
       readOnly,
       type: "host",
@@ -119,6 +122,19 @@ export class MountTable {
       mount,
       hostPaths: [...new Set([hostPath, given])],
     });
+    return 0;
+  }
+
+  /**
+   * Takes a mount of the host's away, in use or not: its open files stay open, everything else that
+   * was reached through it answers EIO from then on. EINVAL when nothing is mounted there.
+   */
+  remove(guestPath: string): 0 | Failure {
+    const entry = this.#hosts.find((one) => one.guestPath === guestPath);
+    if (entry === undefined) return -Errno.EINVAL;
+    this.#hosts = this.#hosts.filter((one) => one !== entry);
+    entry.point.covered = undefined;
+    entry.mount.close();
     return 0;
   }
 
@@ -132,9 +148,10 @@ export class MountTable {
     const device = this.nextDevice();
     const directory = make(device);
     directory.mountRoot = true;
-    const failed = cover(sb, guestPath, directory, { uid: 0, gid: 0 });
-    if (failed === 0) this.#others.push({ guestPath, readOnly: true, type, device });
-    return failed;
+    const point = cover(sb, guestPath, directory, { uid: 0, gid: 0 });
+    if (isFailure(point)) return point;
+    this.#others.push({ guestPath, readOnly: true, type, device });
+    return 0;
   }
 
   statfs(device: number): FileSystemStat | Failure | undefined {
@@ -165,13 +182,13 @@ export class MountTable {
   }
 }
 
-/** Puts `covering` at `path`, making the mount point and, as `owner`, what leads to it. */
+/** Puts `covering` at `path`, making the mount point and, as `owner`, what leads to it; answers the point. */
 function cover(
   sb: SuperBlock,
   path: string,
   covering: Inode,
   owner: { uid: number; gid: number },
-): 0 | Failure {
+): Inode | Failure {
   const slash = path.lastIndexOf("/");
   const made = mkdirTree(sb, root, path.slice(0, slash) || "/", 0o755);
   if (isFailure(made) && made !== 0) return made;
@@ -198,13 +215,13 @@ function cover(
   return attach(point, present.parent, present.name, covering);
 }
 
-function attach(point: Inode, parent: Directory, name: string, covering: Inode): 0 {
+function attach(point: Inode, parent: Directory, name: string, covering: Inode): Inode {
   point.covered = covering;
   if (covering instanceof Directory) {
     covering.parent = parent;
     covering.name = name;
   }
-  return 0;
+  return point;
 }
 
 /** Gives the directories from `first` on, but not `path` itself, to the guest's user. */

@@ -60,6 +60,24 @@ export class PageCache {
     return other;
   }
 
+  /** The ranges that were written, in order and apart from each other; everything else is zeros. */
+  *extents(): Iterable<readonly [start: number, end: number]> {
+    let [start, end] = [0, 0];
+    for (const number of [...(this.#written?.keys() ?? [])].sort((a, b) => a - b)) {
+      const bits = this.#written!.get(number)!;
+      for (let block = 0; block < PAGE_BYTES / BLOCK_BYTES; block++) {
+        if ((bits & (1 << block)) === 0) continue;
+        const at = number * PAGE_BYTES + block * BLOCK_BYTES;
+        if (at !== end) {
+          if (end > start) yield [start, Math.min(end, this.#size)];
+          start = at;
+        }
+        end = at + BLOCK_BYTES;
+      }
+    }
+    if (end > start) yield [start, Math.min(end, this.#size)];
+  }
+
   /** Which pages are stored, in order. */
   numbers(): number[] {
     const numbers = [...(this.#others?.keys() ?? [])];

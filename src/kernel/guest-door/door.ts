@@ -71,6 +71,7 @@ export class GuestDoor {
     guest.attach({
       ready: () => this.#main.ready(),
       frame: (frame) => this.#main.frame(frame),
+      occupies: (bytes) => this.#main.occupies(bytes),
       drained: () => this.#main.drained(),
       violation: (reason) => owner.violated(reason),
       ending: () => owner.osEnding(),
@@ -138,6 +139,7 @@ export class GuestDoor {
     const socket = this.#guest.openThread(via.socket, announcement, {
       ready: () => thread.ready(),
       frame: (frame) => thread.frame(frame),
+      occupies: (bytes) => thread.occupies(bytes),
       drained: () => thread.drained(),
       closed: () => this.#closeThread(thread),
     });

@@ -88,6 +88,9 @@ export class GuestThread implements Source {
   /** The same as what it occupies. */
   #costBytes = 0;
   #unread = 0;
+  /** Frames that are not whole, or wait. */
+  #occupiedBytes = 0;
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(owner: ThreadOwner, socket: GuestSocket) {
@@ -157,32 +160,56 @@ export class GuestThread implements Source {
     if (!this.#closed) this.#socket.proceed();
   }
 
+  /** Its frames that are not whole, or wait, occupy so much; answers whether more may come. */
+  occupies(bytes: number): boolean {
+    if (this.#closed) return false;
+    const { account } = this.#owner;
+    account.shrink(this.#occupiedBytes - bytes);
+    this.#occupiedBytes = bytes;
+    if (bytes <= limits.partialFreeBytes || !account.isOver) return true;
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.proceed();
+    }, limits.partialRetryMs);
+    return false;
+  }
+
+  /** What is kept of a frame are copies, but by calls that wait. */
   #take(frame: Frame): void {
     port.take(
       frame,
       (call) => {
-        this.#call(call);
-        frame.released = call.name === "write" && this.#copies(call.args.fd);
+        const waits = this.#call(call);
+        frame.released = !waits || (call.name === "write" && this.#copies(call.args.fd));
       },
-      (event) => this.#happened(event),
+      (event) => {
+        this.#happened(event);
+        frame.released = true;
+      },
+      (call) => this.#send(port.failure(call, { errno: Errno.ENAMETOOLONG, message: "" })),
     );
   }
 
-  #call(call: GuestCall): void {
+  /** Answers whether the call waits. */
+  #call(call: GuestCall): boolean {
     if (call.name === "threadSocket") {
       const opened = this.#owner.ended
         ? -Errno.ESRCH
         : this.#owner.openThread(this, port.reply(call, {}));
       // Otherwise the reply went out with the descriptor.
       if (opened < 0) this.#reply(call, opened);
-      return;
+      return false;
     }
     const answer: GuestAnswer =
       call.name === "flowShutdown"
         ? this.#flows.shutdown(call.args.flow)
         : this.#owner.answer(call);
-    if (answer instanceof Deferred) this.#await(call, answer);
-    else this.#reply(call, answer);
+    if (answer instanceof Deferred) {
+      this.#await(call, answer);
+      return true;
+    }
+    this.#reply(call, answer);
+    return false;
   }
 
   #await(call: GuestCall, answer: Deferred<object> | Deferred<object | Denial>): void {
@@ -335,5 +362,8 @@ export class GuestThread implements Source {
     this.#flows.closeAll();
     this.#owner.share.forget(this);
     this.#giveBack();
+    clearTimeout(this.#retry);
+    this.#owner.account.shrink(this.#occupiedBytes);
+    this.#occupiedBytes = 0;
   }
 }

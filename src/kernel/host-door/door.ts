@@ -12,6 +12,7 @@ import type { HostTables, hostEvents, kernelHostEvents } from "../../protocol/ho
 import { ServingPort } from "../../protocol/port.js";
 import type { CallOf, EventArgs, EventOf } from "../../protocol/port.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import { limits } from "../limits.js";
 import { HostError } from "./error.js";
 
 type Calls = HostTables["calls"];
@@ -37,8 +38,18 @@ export class HostDoor {
 
   readonly emit: Emit = (name, args) => void this.#socket.write(this.#port.event(name, args));
 
-  /** Answers calls from now on; `closed` runs when the SDK is gone. */
-  serve(calls: CallHandlers, events: EventHandlers, closed: () => void): void {
+  /** Whether the host leaves unread more than a little; `drained` of `serve` runs when it has read all. */
+  get isBehind(): boolean {
+    return this.#socket.writableNeedDrain && this.#socket.writableLength > limits.hostUnreadBytes;
+  }
+
+  /** Answers calls from now on; `closed` runs when the SDK is gone, `drained` when it has read everything that waited. */
+  serve(
+    calls: CallHandlers,
+    events: EventHandlers,
+    { closed, drained }: { closed(): void; drained(): void },
+  ): void {
+    this.#socket.on("drain", drained);
     const reader = new FrameReader();
     this.#socket.on("data", (chunk: Buffer) =>
       reader.push(chunk, (frame) =>

@@ -11,20 +11,34 @@ import type { GuestPool } from "../../launcher/pool.js";
 import type {
   HostFetchRequest,
   KernelStats,
+  LearnedList,
   ProcessOptions,
+  VmMount,
   VmOptions,
 } from "../../protocol/host-calls.js";
-import type { Answer } from "../../protocol/permissions.js";
+import type { Answer, Policies } from "../../protocol/permissions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import { totalUsage } from "../machine/account.js";
-import { Vm, VmOptionError } from "../machine/vm.js";
+import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
 import type { CallHandlers, Emit, EventHandlers } from "./door.js";
 import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
+import { createHostSnapshots } from "./snapshots.js";
 import { HostProgram, StartFailure } from "./program.js";
+
+/** Runs what an option asks for; when it cannot be, that is what the host is told. */
+function asOption<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof VmOptionError)
+      throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+    throw error;
+  }
+}
 
 export class HostHandlers {
   readonly #pool: GuestPool;
@@ -36,6 +50,7 @@ export class HostHandlers {
   /** Ways to give up requests of the host, by the SDK's number. */
   readonly #fetches = new Map<number, () => void>();
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
+  readonly #snapshots = createHostSnapshots((handle) => this.#vmOf(handle));
 
   constructor(pool: GuestPool, services: VmServices, emit: Emit) {
     this.#pool = pool;
@@ -52,6 +67,7 @@ export class HostHandlers {
       return {};
     },
     ...this.#files.handlers,
+    ...this.#snapshots.handlers,
     spawn: ({ vm, process, options, source }) =>
       this.#spawn(vm, process, JSON.parse(options) as ProcessOptions, source),
     registerTools: ({ vm, tools }) => {
@@ -61,18 +77,47 @@ export class HostHandlers {
     fetch: ({ vm, fetch, port, request, body }) =>
       this.#fetch(vm, fetch, port, JSON.parse(request) as HostFetchRequest, body),
     usage: ({ vm, process }) => ({ json: JSON.stringify(this.#usage(vm, process)) }),
+    setPermissions: ({ vm, permissions }) =>
+      this.#setPermissions(vm, JSON.parse(permissions) as Partial<Policies>),
+    audit: ({ vm }) => ({ list: JSON.stringify(this.#vmOf(vm).observer.audit.read()) }),
+    learned: ({ vm }) => {
+      const { learnedRequests } = this.#vmOf(vm).observer;
+      const list: LearnedList = {
+        list: learnedRequests.list(),
+        incomplete: learnedRequests.incomplete,
+      };
+      return { list: JSON.stringify(list) };
+    },
+    mount: ({ vm, mount }) => {
+      const to = this.#vmOf(vm);
+      return asOption(() => {
+        to.mount(JSON.parse(mount) as VmMount);
+        return {};
+      });
+    },
+    unmount: ({ vm, guestPath }) => {
+      const result = this.#vmOf(vm).unmount(guestPath);
+      if (result < 0) throw fileError("unmount", guestPath, result);
+      return {};
+    },
     stats: () => ({ json: JSON.stringify(this.#stats()) }),
   };
 
   readonly events: EventHandlers = {
     stdin: ({ process, data }) => this.#programs.get(process)?.writeStdin(data),
     closeStdin: ({ process }) => this.#programs.get(process)?.closeStdin(),
-    kill: ({ process, signal }) => void this.#programs.get(process)?.process.signal(signal, "host"),
+    kill: ({ process, signal, group }) => {
+      const target = this.#programs.get(process)?.process;
+      if (target === undefined) return;
+      const members = group ? target.vm.processes.targets(target, -target.pid) : [];
+      for (const one of new Set([target, ...members])) one.signal(signal, "host");
+    },
     credit: ({ process, stream, bytes }) => this.#programs.get(process)?.credit(stream, bytes),
     resize: ({ process, rows, columns }) => this.#programs.get(process)?.resize({ rows, columns }),
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
       this.#programs.get(process)?.process.residentExec(sequence, source),
+    decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
     toolDone: ({ id, ok, json }) =>
@@ -87,21 +132,15 @@ export class HostHandlers {
   }
 
   #createVm(handle: number, options: VmOptions): Record<never, never> {
-    let vm: Vm;
-    try {
-      const source = options.source === undefined ? undefined : this.#vmOf(options.source);
-      vm = new Vm(handle, options, this.#services, source);
-    } catch (error) {
-      if (error instanceof VmOptionError)
-        throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
-      throw error;
-    }
+    const source = options.source === undefined ? undefined : this.#vmOf(options.source);
+    const vm = asOption(() => new Vm(handle, options, this.#services, source));
     vm.network.announceTo({
       listenerAdded: (info) =>
         this.#emit("listenerAdded", { vm: handle, listener: JSON.stringify(info) }),
       listenerRemoved: (id) => this.#emit("listenerRemoved", { vm: handle, id }),
     });
     vm.onDispose(() => this.#files.release(vm));
+    vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
     return {};
   }
@@ -122,6 +161,8 @@ export class HostHandlers {
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
       ended: (end, value) => {
         this.#programs.delete(handle);
+        // Whoever hears of the end has heard of what was decided before it.
+        vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
       },
     });
@@ -140,6 +181,22 @@ export class HostHandlers {
     }
     this.#programs.set(handle, program);
     return { pid: program.process.pid };
+  }
+
+  async #setPermissions(
+    handle: number,
+    policies: Partial<Policies>,
+  ): Promise<Record<never, never>> {
+    try {
+      await this.#vmOf(handle).narrow(policies);
+      return {};
+    } catch (error) {
+      if (error instanceof PermissionsWidened)
+        throw new HostError("ERR_SECURE_EXEC_PERMISSIONS_WIDENED", error.message);
+      if (error instanceof VmOptionError)
+        throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+      throw error;
+    }
   }
 
   #usage(vmHandle: number, handle: number): Usage {

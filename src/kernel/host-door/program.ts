@@ -129,7 +129,11 @@ export class HostProgram {
           (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
             ? []
             : ignoredByNode,
-        budget: new RunBudget(lowerLimits(vm.limits, options.limits), new Bill(vm.bill)),
+        budget: new RunBudget(
+          lowerLimits(vm.limits, options.limits),
+          new Bill(vm.bill),
+          vm.policy.mode === "learn",
+        ),
         inheritedIgnored: [],
       },
       {

@@ -18,6 +18,14 @@ export interface HostPort {
   judge(vm: number, id: number, scope: Scope, requests: string): void;
   toolCall(vm: number, id: number, name: string, input: Uint8Array): void;
   toolCancel(vm: number, id: number): void;
+  /** Whether the host has not read what was sent before: another input would lie here twice. */
+  isBehind(): boolean;
+}
+
+/** Tool calls of one VM: how many the host has, and those that wait. */
+interface Line {
+  running: number;
+  readonly waiting: Set<() => void>;
 }
 
 export interface ToolOutcome {
@@ -29,8 +37,7 @@ export class HostRequests {
   readonly #port: HostPort;
   readonly #judgements = new Map<number, Deferred<Answer[]>>();
   readonly #tools = new Map<number, Deferred<ToolOutcome>>();
-  /** Tool calls by VM: how many the host has, and those that wait. */
-  readonly #lines = new Map<number, { running: number; waiting: Set<() => void> }>();
+  readonly #lines = new Map<number, Line>();
   #lastId = 0;
 
   constructor(port: HostPort) {
@@ -79,17 +86,14 @@ export class HostRequests {
     this.#judgements.get(id)?.settle(answers);
   }
 
-  /** So many of one VM are with the host at a time; the rest waits its turn here, and goes with its caller. */
+  /** `input` lasts as long as the call waits. So many of one VM are with the host at a time; the rest waits its turn here, and goes with its caller. */
   callTool(vm: number, name: string, input: Uint8Array): Deferred<ToolOutcome> {
-    const line = this.#lines.get(vm) ?? { running: 0, waiting: new Set<() => void>() };
+    const line: Line = this.#lines.get(vm) ?? { running: 0, waiting: new Set() };
     this.#lines.set(vm, line);
     const call = new Deferred<ToolOutcome>();
     const over = (): void => {
       line.running--;
-      const [next] = line.waiting;
-      if (next !== undefined) line.waiting.delete(next);
-      next?.();
-      if (line.running === 0) this.#lines.delete(vm);
+      this.#advance(vm, line);
     };
     const start = (): void => {
       line.running++;
@@ -110,15 +114,33 @@ export class HostRequests {
       });
       this.#port.toolCall(vm, id, name, input);
     };
-    if (line.running < limits.toolCalls) {
-      start();
-      return call;
-    }
-    // The frame that the input is a view of does not last until then.
-    input = Buffer.from(input);
     line.waiting.add(start);
-    call.onCancel(() => line.waiting.delete(start));
+    call.onCancel(() => {
+      if (line.waiting.delete(start)) this.#advance(vm, line);
+    });
+    this.#advance(vm, line);
     return call;
+  }
+
+  /** The host has read what was sent: one call of each VM after the other goes on. */
+  drained(): void {
+    for (const [vm, line] of this.#lines) this.#advance(vm, line, 1);
+    const rest = [...this.#lines.values()].some((line) => this.#mayStart(line));
+    if (rest) setImmediate(() => this.drained());
+  }
+
+  #mayStart({ running, waiting }: Line): boolean {
+    return waiting.size > 0 && running < limits.toolCalls && !this.#port.isBehind();
+  }
+
+  /** Starts those that wait and may, at most `most`. */
+  #advance(vm: number, line: Line, most: number = limits.toolCalls): void {
+    for (const start of line.waiting) {
+      if (most-- === 0 || !this.#mayStart(line)) break;
+      line.waiting.delete(start);
+      start();
+    }
+    if (line.running === 0 && line.waiting.size === 0) this.#lines.delete(vm);
   }
 
   toolDone(id: number, outcome: ToolOutcome): void {

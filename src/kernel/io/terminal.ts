@@ -199,7 +199,7 @@ export class Terminal {
 }
 
 /** The side of whoever shows the terminal and types. */
-export class TerminalMaster extends Stream {
+class TerminalMaster extends Stream {
   readonly kind = "tty";
   readonly terminal: Terminal;
 

@@ -147,6 +147,11 @@ export class Account {
     all.kernelBytes -= bytes;
   }
 
+  /** Whether more is held than may be, by what could not be refused. */
+  get isOver(): boolean {
+    return this.#used.kernelBytes > this.limits.kernelBytes;
+  }
+
   /** At disposal: from now on nothing can be taken. */
   close(): void {
     this.#closed = true;

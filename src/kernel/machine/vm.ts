@@ -10,11 +10,15 @@ import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { Policies, Scope } from "../../protocol/permissions.js";
+import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
+import { revokeDenied } from "./revocation.js";
+import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
 import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
@@ -27,6 +31,8 @@ import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
+import { ArchiveError } from "../../protocol/tar.js";
+import { Restore } from "./restore.js";
 import type { Process } from "../process/process.js";
 import { ProcessTable } from "../process/table.js";
 import { installToolCommands } from "../tools/commands.js";
@@ -34,6 +40,13 @@ import { ToolRegistry } from "../tools/registry.js";
 
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
+
+/** Permissions that are to narrow a machine would not. */
+export class PermissionsWidened extends Error {
+  constructor(scope: Scope, why: string) {
+    super(`permissions.${scope} would allow what the machine does not: ${why}`);
+  }
+}
 
 /** Where `nodeModules` lies unless the host says otherwise. */
 const sharedPackages = "/tmp/node_modules";
@@ -52,6 +65,8 @@ export interface VmServices {
   answer(process: Process, call: ProcessCall): GuestAnswer;
   /** A call got its result. */
   answered(process: Process, call: ProcessCall, result: object): void;
+  /** Tells the host of decisions. */
+  decided(handle: number, list: DecisionList): void;
   /** Tells the host that a limit is nearly reached. */
   warn(handle: number, warning: LimitWarning): void;
 }
@@ -72,6 +87,7 @@ export class Vm {
   readonly cwd: string;
   readonly startedAtMs = Date.now();
   readonly policy: Policy;
+  readonly observer: MachineObserver;
   readonly bill = new Bill();
   readonly #warnings: LimitWarnings | undefined;
   readonly tools = new ToolRegistry();
@@ -79,6 +95,8 @@ export class Vm {
   disposed = false;
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
+  /** While its files are coming. */
+  #restore: Restore | undefined;
 
   readonly #handle: number;
   readonly #services: VmServices;
@@ -90,8 +108,12 @@ export class Vm {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
-    this.policy = new Policy(options.permissions, (scope, asked) =>
-      services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+    const { audit, policyMode: mode } = options;
+    this.observer = new MachineObserver(audit, mode, (list) => services.decided(handle, list));
+    this.policy = new Policy(
+      options.permissions,
+      (scope, asked) => services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+      { mode, observer: this.observer },
     );
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
@@ -105,8 +127,7 @@ export class Vm {
       signalLeader: (session, signal) =>
         void this.processes.get(session)?.signal(signal, "terminal"),
     });
-    this.fs = source === undefined ? this.#newFiles() : source.fs.clone(this.account);
-    if (options.tools.length > 0) this.registerTools(options.tools);
+    this.fs = source === undefined ? this.#newFiles(options) : source.fs.clone(this.account);
     this.network = new Network(
       this.fs,
       identity.hostname,
@@ -115,8 +136,9 @@ export class Vm {
       this.transit,
     );
     this.network.policy = this.policy.network;
-    this.fs.mountProc(this.#machineView());
-    for (const mount of source === undefined ? options.mounts : source.#mounts) this.#mount(mount);
+    const mounts = source === undefined ? options.mounts : source.#mounts;
+    if (options.restores !== true) this.#begin(options.tools, mounts);
+    else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
     if (options.warnsOfLimits)
@@ -129,12 +151,38 @@ export class Vm {
       );
   }
 
-  #newFiles(): FileSystem {
+  #newFiles({ restores = false }: VmOptions): FileSystem {
     const { fileSystemBytes: bytes, inodes } = this.limits;
     const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    if (restores) return fs;
     bootLayout(fs, identity);
     installPrograms(fs);
     return fs;
+  }
+
+  #begin(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+    try {
+      this.#furnish(tools, mounts);
+    } catch (error) {
+      this.fs.dispose();
+      throw error;
+    }
+  }
+
+  /** What a machine has beside its own files. */
+  #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+    if (tools.length > 0) this.registerTools(tools);
+    this.fs.mountProc(this.#machineView());
+    for (const mount of mounts) this.mount(mount);
+  }
+
+  /** One part of the archive of its files. Throws `ArchiveError`, or `VmOptionError` at its end. */
+  restore(data: Buffer, more: boolean): void {
+    if (this.#restore === undefined) throw new ArchiveError("the machine has its files already");
+    this.#restore.push(data);
+    if (more) return;
+    this.#restore.finish();
+    this.#restore = undefined;
   }
 
   #machineView(): MachineView {
@@ -152,7 +200,16 @@ export class Vm {
     };
   }
 
-  #mount(mount: VmMount): void {
+  /** Takes a mount away, in use or not. Answers 0, or -errno when there is none. */
+  unmount(guestPath: string): number {
+    const result = this.fs.unmount(guestPath);
+    const at = this.#mounts.findIndex((mount) => mount.guestPath === guestPath);
+    if (result === 0) this.#mounts.splice(at, 1);
+    return result;
+  }
+
+  /** Throws `VmOptionError`, and has mounted nothing then. */
+  mount(mount: VmMount): void {
     const { option, executable = false, guestPath, hostPath, readOnly } = mount;
     const { uid, gid } = identity;
     const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
@@ -160,7 +217,6 @@ export class Vm {
       this.#mounts.push(mount);
       return this.#sharePackages(guestPath);
     }
-    this.fs.dispose();
     const why = errnoName(-result) ?? `errno ${-result}`;
     throw new VmOptionError(`${option} cannot be mounted at ${guestPath}: ${why}`);
   }
@@ -176,6 +232,18 @@ export class Vm {
 
   answered(process: Process, call: ProcessCall, result: object): void {
     this.#services.answered(process, call, result);
+  }
+
+  /**
+   * From now on `policies` have to allow as well. Throws `VmOptionError` when they would be wider than what
+   * holds, or come too often; resolves when what is open was judged by them.
+   */
+  async narrow(policies: Partial<Policies>): Promise<void> {
+    const wider = this.policy.widening(policies);
+    if (wider !== undefined) throw new PermissionsWidened(wider.scope, wider.why);
+    if (!this.policy.narrow(policies))
+      throw new VmOptionError("permissions have changed too often");
+    await revokeDenied(this, new Set(Object.keys(policies) as Scope[]));
   }
 
   /** What all that ever ran in it has used. */

@@ -25,6 +25,8 @@ export interface NetworkRequest {
   port?: number;
   /** Whether it stays inside the VM. */
   loopback: boolean;
+  /** Whose call it is about: the policy's, which keeps it here over what takes time. */
+  subject?: object | undefined;
 }
 
 /** 0, or why not, in the words that the guest gets. */
@@ -37,6 +39,8 @@ export interface NetworkPolicy {
    * or with "host" the exact host name, so that what is shut otherwise opens.
    */
   names?(request: NetworkRequest, by?: "address" | "host"): boolean;
+  /** Told of a denial that stands whatever rules say; answers what holds. */
+  refused?(request: NetworkRequest, decision: NetworkDecision): NetworkDecision;
   /** Whether rules deny by name, so that it matters what a name is an alias of. */
   readonly deniesNames?: boolean;
 }
@@ -62,11 +66,15 @@ export function judgeRange(
   request: NetworkRequest,
   ip: IpAddress,
 ): NetworkDecision {
+  const refuse = (reason: string): NetworkDecision => {
+    const decision = denied(request, reason);
+    return policy.refused?.(request, decision) ?? decision;
+  };
   if (isForbidden(ip)) {
     if (policy.names?.(request, "address") === true) return 0;
-    return denied(request, `: ${ip.address} is not a public address`);
+    return refuse(`: ${ip.address} is not a public address`);
   }
   // Behind its public address the host's own services answer as behind its loopback.
   if (!isHostAddress(ip) || policy.names?.(request, "host") === true) return 0;
-  return denied(request, `: ${ip.address} is an address of the host itself`);
+  return refuse(`: ${ip.address} is an address of the host itself`);
 }

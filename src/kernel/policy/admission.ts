@@ -26,6 +26,8 @@ export interface AdmissionRule<C, A, R> {
   whenDenied?(): R;
   /** What of the result was covered by the judgement. */
   whenJudged?(result: R): R;
+  /** Whether a denial would have been as good as this result: what was looked for is not there. */
+  foundNothing?(result: R): boolean;
   /** For a call that searches: what it found is judged, and is nothing when it is denied. */
   readonly found?: { demand(result: R): readonly Demand[]; none(): R };
 }
@@ -57,8 +59,8 @@ export function judged<R>(
   if (laundered !== 0) return laundered;
   const { policy } = caller;
   const { requests, resources, inspections, walks } = question;
-  const decision = afterwards(policy.judgeAll(requests, resources), () =>
-    policy.judgeAll(inspections),
+  const decision = afterwards(policy.judgeAll(requests, resources, caller), () =>
+    policy.judgeAll(inspections, [], caller),
   ) as Decision | Deferred<Decision>;
   if (!(decision instanceof Deferred))
     return decision === 0 ? walking(caller, walks, work) : decision;
@@ -79,11 +81,28 @@ export function admit<C extends FsCaller, A extends object, R extends object>(
   args: A,
   handle: (args: A) => Answer<R>,
 ): Answer<R> {
+  if (rule.foundNothing === undefined || caller.policy.mode !== "learn")
+    return admitted(caller, rule, args, handle);
+  return caller.policy.trial(
+    () => admitted(caller, rule, args, handle),
+    (answer) => {
+      const result = resultOf(answer);
+      return result === undefined || rule.foundNothing?.(result) !== true;
+    },
+  );
+}
+
+function admitted<C extends FsCaller, A extends object, R extends object>(
+  caller: C,
+  rule: AdmissionRule<C, A, R>,
+  args: A,
+  handle: (args: A) => Answer<R>,
+): Answer<R> {
   const { policy } = caller;
   let kept = args;
   let answer: Answer<R>;
   if (rule.requests !== undefined) {
-    const decision = policy.judgeAll(rule.requests(args, caller));
+    const decision = policy.judgeAll(rule.requests(args, caller), [], caller);
     answer = afterwards(decision, () => handle(kept));
   } else if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
   else if (rule.found !== undefined) return judgedResult(caller, rule.found, handle(args));

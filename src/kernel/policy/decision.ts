@@ -32,7 +32,7 @@ function withPort(host: string, port: number | undefined): string {
 }
 
 /** What a request is about, as denials name it. */
-function resourceOf(request: Request): string {
+export function resourceOf(request: Request): string {
   switch (request.scope) {
     case "fs":
       return request.path;

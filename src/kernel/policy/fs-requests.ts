@@ -17,6 +17,7 @@ import type { Policy } from "./policy.js";
 /** What this needs to know of a process. */
 export interface FsCaller {
   readonly pid: number;
+  readonly argv: readonly string[];
   readonly fs: FileSystem;
   readonly credentials: Credentials;
   readonly descriptors: { get(fd: number): object | undefined };

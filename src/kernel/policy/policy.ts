@@ -1,123 +1,238 @@
 /**
- * Owns what one VM's processes may do: a policy per scope, and the one place
+ * Owns what one VM's processes may do: a judge per scope, and the one place
  * where a request is decided.
  *
  * Invariants: a decision is made before anything is touched; no answer of the
- * host's function in time, or anything but a clear yes, is a denial.
+ * host's function in time, or anything but a clear yes, is a denial; every decision is told to the
+ * observer once, with who asked. Only a machine in dry-run or learn mode lets through what is denied.
  * Untrusted: every request. Trusted: policies and the host's answers.
  */
+import type { Decision as DecisionRecord, PolicyMode } from "../../protocol/decisions.js";
 import { scopeNames } from "../../protocol/permissions.js";
-import type {
-  Answer,
-  Mode,
-  Policies,
-  Request,
-  Scope,
-  ScopePolicy,
-} from "../../protocol/permissions.js";
+import type { Answer, Policies, Request, Scope } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
-import type { NetworkPolicy, NetworkRequest } from "../net/egress.js";
+import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "../net/egress.js";
 import { denial } from "./decision.js";
 import type { Decision } from "./decision.js";
-import { isLoopbackAddress } from "./network-match.js";
-import { compileForRequests, compileNamingRules, deniesNames } from "./rules.js";
+import { limits } from "../limits.js";
+import { ScopeJudge } from "./scope-judge.js";
+import { wideningOf } from "./widening.js";
 
 /** A function is asked about each name in turn; all of them have to be allowed. */
 function questionsOf(request: NetworkRequest): Request[] {
   const { names = [], asked = [request.hostname, ...names], ...rest } = request;
   delete rest.aliases;
+  delete rest.subject;
   return asked.map((hostname) => ({ scope: "network", ...rest, hostname }));
 }
 
 /** Puts requests of one scope to the host's function; one answer per request, or -errno. */
 export type Ask = (scope: Scope, requests: readonly Request[]) => Deferred<Answer[]>;
 
-type Judge = Mode | "ask" | ((request: Request) => Mode);
+/** Who asks for something. */
+export interface Subject {
+  readonly pid: number;
+  readonly argv: readonly string[];
+}
+
+/** What was decided about one request. */
+export interface Decided {
+  readonly request: Request;
+  /** How a denial names it, if not by itself. */
+  readonly resource: string | undefined;
+  readonly mode: "allow" | "deny";
+  readonly rule: DecisionRecord["rule"];
+  readonly reason: string | undefined;
+  readonly subject: Subject | undefined;
+}
+
+/** Hears of decisions. */
+export interface PolicyObserver {
+  /** Whether it wants those of scopes that allow everything, too. */
+  readonly wantsAll: boolean;
+  decided(decided: Decided): void;
+  /** In learn mode: something was needed. */
+  learned(request: Request, subject: Subject | undefined): void;
+}
+
+export interface PolicyOptions {
+  /** Default: "enforce". */
+  readonly mode?: PolicyMode;
+  readonly observer?: PolicyObserver;
+}
 
 export class Policy {
-  readonly #judges = new Map<Scope, Judge>();
+  readonly #judges = new Map<Scope, ScopeJudge>();
   readonly #ask: Ask;
+  readonly #observer: PolicyObserver | undefined;
+  readonly mode: PolicyMode;
+  /** Whose call is being served: who asks, where nobody says otherwise. */
+  subject: Subject | undefined;
+  /** What a call was found to need in learn mode, while it is not known whether it got anything. */
+  #trial: [Request, Subject | undefined][] | undefined;
 
-  constructor(policies: Policies, ask: Ask) {
+  constructor(policies: Policies, ask: Ask, { mode = "enforce", observer }: PolicyOptions = {}) {
     this.#ask = ask;
-    this.network = this.#networkOf(policies.network);
+    this.#observer = observer;
+    this.mode = mode;
+    for (const scope of scopeNames) this.#judges.set(scope, new ScopeJudge(scope, policies[scope]));
+    this.network = this.#networkPolicy();
+  }
+
+  #judge(scope: Scope): ScopeJudge {
+    return this.#judges.get(scope)!;
+  }
+
+  /** Why `policies` would be wider than what holds: the scope, and what they would allow. */
+  widening(policies: Partial<Policies>): { scope: Scope; why: string } | undefined {
     for (const scope of scopeNames) {
       const policy = policies[scope];
-      this.#judges.set(
-        scope,
-        typeof policy === "string" ? policy : compileForRequests(scope, policy),
-      );
+      const judge = this.#judge(scope);
+      const why = policy && wideningOf(scope, judge, judge.policies, policy);
+      if (why !== undefined) return { scope, why };
+    }
+    return undefined;
+  }
+
+  /**
+   * From now on `policies` have to allow as well; those of other scopes stay. False when there were
+   * too many changes already.
+   */
+  narrow(policies: Partial<Policies>): boolean {
+    const given = scopeNames.filter((scope) => policies[scope] !== undefined);
+    if (given.some((scope) => this.#judge(scope).policies.length > limits.permissionChanges))
+      return false;
+    for (const scope of given) this.#judge(scope).add(policies[scope]!);
+    return true;
+  }
+
+  /** Runs `work` for `subject`, so that decisions are known to be about it. */
+  servedFor<R>(subject: Subject, work: () => R): R {
+    const before = this.subject;
+    this.subject = subject;
+    try {
+      return work();
+    } finally {
+      this.subject = before;
     }
   }
 
-  /** Whether nothing in the scope is ever denied, so that callers need not even ask. */
+  /** Whether nothing in the scope is ever denied and nobody wants to know, so that callers need not even ask. */
   allowsAll(scope: Scope): boolean {
-    return this.#judges.get(scope) === "allow";
+    if (this.mode === "learn" || this.#observer?.wantsAll === true) return false;
+    return this.#judge(scope).allowsAll;
   }
 
   /** Whether a function of the host decides in the scope. */
   asksHost(scope: Scope): boolean {
-    return this.#judges.get(scope) === "ask";
+    return this.mode !== "learn" && this.#judge(scope).asksHost;
   }
 
   /** Whether rules, which answer at once, decide in the scope. */
   hasRules(scope: Scope): boolean {
-    return typeof this.#judges.get(scope) === "function";
+    const judge = this.#judge(scope);
+    return this.mode === "enforce" && judge.hasRules && !judge.asksHost;
+  }
+
+  /** In learn mode: runs a call, and learns of it only if `fruitful` says that it got something. */
+  trial<R>(work: () => R, fruitful: (answer: R) => boolean): R {
+    const tried: [Request, Subject | undefined][] = [];
+    this.#trial = tried;
+    let answer: R;
+    try {
+      answer = work();
+    } finally {
+      this.#trial = undefined;
+    }
+    if (fruitful(answer))
+      for (const [request, subject] of tried) this.#observer?.learned(request, subject);
+    return answer;
   }
 
   /** Decides one request. `resource` is how a denial names it, if not by itself. */
-  judge(request: Request, resource?: string): Decision | Deferred<Decision> {
-    const judge = this.#judges.get(request.scope)!;
-    if (judge !== "ask") return this.#decide(judge, request, resource);
-    return this.#defer(request.scope, [request], ([decision]) => decision!, [resource]);
+  judge(
+    request: Request,
+    resource?: string,
+    subject: Subject | undefined = this.subject,
+  ): Decision | Deferred<Decision> {
+    return this.judgeAll([request], [resource], subject);
   }
 
   /** The network scope by itself, as the network asks it. */
   readonly network: NetworkPolicy;
 
-  #networkOf(policy: ScopePolicy): NetworkPolicy {
-    const rules = typeof policy === "string" ? undefined : policy;
-    const naming = rules && {
-      address: compileNamingRules(rules, "address"),
-      host: compileNamingRules(rules, "host"),
-    };
+  #networkPolicy(): NetworkPolicy {
+    const judge = this.#judge("network");
     return {
-      judge: (request) =>
-        this.asksHost("network")
-          ? this.judgeAll(questionsOf(request))
-          : this.judge({ scope: "network", ...request }),
-      names: (request, by = "address") => naming?.[by](request) ?? false,
-      deniesNames: rules !== undefined && deniesNames(rules),
+      judge: (request) => {
+        // The answer to a look-up may bring the same request once more, when nobody's call is served.
+        request.subject ??= this.subject;
+        const { subject, ...plain } = request;
+        return this.asksHost("network")
+          ? this.judgeAll(questionsOf(request), [], subject as Subject)
+          : this.judge({ scope: "network", ...plain }, undefined, subject as Subject);
+      },
+      names: (request, by = "address") => this.mode === "learn" || judge.names(request, by),
+      refused: (request, decision) => this.#rangeRefused(request, decision),
+      get deniesNames() {
+        return judge.deniesNames;
+      },
     };
+  }
+
+  /** The address is shut whatever the rules say about its name. */
+  #rangeRefused(request: NetworkRequest, decision: NetworkDecision): NetworkDecision {
+    const { subject, ...plain } = request;
+    this.#observer?.decided({
+      request: { scope: "network", ...plain },
+      resource: undefined,
+      mode: "deny",
+      rule: "address",
+      reason: undefined,
+      subject: subject as Subject | undefined,
+    });
+    return this.mode === "enforce" ? decision : 0;
   }
 
   /** Decides several requests of one scope: 0 when all are allowed, otherwise the first denial. */
   judgeAll(
     requests: readonly Request[],
     resources: readonly (string | undefined)[] = [],
+    subject: Subject | undefined = this.subject,
   ): Decision | Deferred<Decision> {
     const first = requests[0];
     if (first === undefined) return 0;
-    const judge = this.#judges.get(first.scope)!;
-    if (judge === "ask") {
-      return this.#defer(
-        first.scope,
-        requests,
-        (decisions) => decisions.find((decision) => decision !== 0) ?? 0,
-        resources,
-      );
-    }
+    if (this.#learns(requests, subject)) return 0;
+    const judge = this.#judge(first.scope);
     for (let at = 0; at < requests.length; at++) {
-      const decision = this.#decide(judge, requests[at]!, resources[at]);
+      const decision = this.#decide(judge, requests[at]!, resources[at], subject);
       if (decision !== 0) return decision;
     }
-    return 0;
+    if (!judge.asksHost) return 0;
+    return this.#defer(
+      first.scope,
+      requests,
+      (decisions) => decisions.find((decision) => decision !== 0) ?? 0,
+      resources,
+      subject,
+    );
   }
 
-  /** What rules or a mode say; only for scopes without a function. */
+  /** In learn mode everything is allowed, and noted. */
+  #learns(requests: readonly Request[], subject: Subject | undefined): boolean {
+    if (this.mode !== "learn") return false;
+    for (const request of requests) {
+      if (this.#trial !== undefined) this.#trial.push([request, subject]);
+      else this.#observer?.learned(request, subject);
+    }
+    return true;
+  }
+
+  /** What rules or a mode say; only for scopes without a function, and told to nobody. */
   permits(request: Request): boolean {
-    const judge = this.#judges.get(request.scope)!;
-    return judge !== "ask" && this.#decide(judge, request, undefined) === 0;
+    if (this.mode !== "enforce") return true;
+    const judge = this.#judge(request.scope);
+    return !judge.asksHost && judge.verdict(request).mode === "allow";
   }
 
   /**
@@ -127,6 +242,7 @@ export class Policy {
   filterEnv(
     env: Readonly<Record<string, string>>,
     inherited: Readonly<Record<string, string>> = env,
+    subject: Subject | undefined = this.subject,
   ): Record<string, string> | Deferred<Record<string, string>> {
     if (this.allowsAll("env")) return { ...env };
     const names = Object.keys(env);
@@ -135,40 +251,43 @@ export class Policy {
       if (inherited[name] !== env[name])
         requests.push({ scope: "env", operation: "write", name, value: env[name]! });
     }
+    if (this.#learns(requests, subject)) return { ...env };
+    const judge = this.#judge("env");
+    const decided = requests.map((request) => this.#decide(judge, request, undefined, subject));
     const keep = (decisions: readonly Decision[]): Record<string, string> => {
       const denied = new Set(
         requests
-          .filter((_, at) => decisions[at] !== 0)
+          .filter((_, at) => decided[at] !== 0 || decisions[at] !== 0)
           .map((request) => (request as { name: string }).name),
       );
       const kept = Object.create(null) as Record<string, string>;
       for (const name of names) if (!denied.has(name)) kept[name] = env[name]!;
       return kept;
     };
-    const judge = this.#judges.get("env")!;
-    if (judge === "ask") return this.#defer("env", requests, keep);
-    return keep(requests.map((request) => this.#decide(judge, request, undefined)));
+    if (judge.asksHost) return this.#defer("env", requests, keep, [], subject);
+    return keep(decided);
   }
 
-  #decide(judge: Exclude<Judge, "ask">, request: Request, resource: string | undefined): Decision {
-    if (judge === "allow") return 0;
-    if (judge === "deny") {
-      // Without a rule that says otherwise, what stays inside the VM is no network access.
-      const inside =
-        request.scope === "network" &&
-        (request.operation === "listen" ||
-          request.loopback ||
-          (request.address !== undefined && isLoopbackAddress(request.address)));
-      return inside ? 0 : denial(request, resource);
-    }
-    return judge(request) === "allow" ? 0 : denial(request, resource);
+  /** What rules and modes say. What they allow is told here only where no function has a say. */
+  #decide(
+    judge: ScopeJudge,
+    request: Request,
+    resource: string | undefined,
+    subject: Subject | undefined,
+  ): Decision {
+    const { mode, rule } = judge.verdict(request);
+    const wanted = !judge.allowsAll || this.#observer?.wantsAll === true;
+    if (mode === "deny" || (wanted && !judge.asksHost))
+      this.#observer?.decided({ request, resource, mode, rule, reason: undefined, subject });
+    return mode === "allow" || this.mode !== "enforce" ? 0 : denial(request, resource);
   }
 
   #defer<R>(
     scope: Scope,
     requests: readonly Request[],
     combine: (decisions: Decision[]) => R,
-    resources: readonly (string | undefined)[] = [],
+    resources: readonly (string | undefined)[],
+    subject: Subject | undefined,
   ): Deferred<R> {
     const result = new Deferred<R>();
     const asked = this.#ask(scope, requests);
@@ -179,8 +298,11 @@ export class Policy {
           typeof answers === "number"
             ? { allow: false, reason: "no answer from the policy" }
             : answers[at];
-        if (answer?.allow === true) return 0;
-        return denial(request, resources[at], answer?.reason);
+        const mode = answer?.allow === true ? "allow" : "deny";
+        const resource = resources[at];
+        const reason = answer?.reason;
+        this.#observer?.decided({ request, resource, mode, rule: "function", reason, subject });
+        return mode === "allow" || this.mode !== "enforce" ? 0 : denial(request, resource, reason);
       });
       result.settle(combine(decisions));
     });

@@ -40,7 +40,14 @@ const compilers: { [S in Scope]: (pattern: string) => Matcher<S> } = {
   tool: (pattern) => nameMatcher<"tool">(pattern),
 };
 
-function compileRules<S extends Scope>(scope: S, set: RuleSet): (request: Requests[S]) => Mode {
+/** No rule matches: the default of the set decides. */
+export const byDefault = -1;
+
+/** Which rule decides a request: its index, or `byDefault`. */
+function compileFirstMatch<S extends Scope>(
+  scope: S,
+  set: RuleSet,
+): (request: Requests[S]) => number {
   const known = Object.keys(permissionScopes[scope].operations);
   const rules = set.rules.map(({ mode, operations, patterns }) => {
     const unknown = operations?.find((operation) => !known.includes(operation));
@@ -52,12 +59,23 @@ function compileRules<S extends Scope>(scope: S, set: RuleSet): (request: Reques
     };
   });
   return (request) => {
-    for (const { mode, operations, matchers } of rules) {
+    for (let at = 0; at < rules.length; at++) {
+      const { mode, operations, matchers } = rules[at]!;
       if (operations !== undefined && !operations.has(request.operation)) continue;
-      if (matchers === undefined || matchers.some((matches) => matches(request, mode))) return mode;
+      if (matchers === undefined || matchers.some((matches) => matches(request, mode))) return at;
     }
-    return set.default;
+    return byDefault;
   };
+}
+
+/** What the rule of that index, or the default, says. */
+export function modeOf(set: RuleSet, rule: number): Mode {
+  return set.rules[rule]?.mode ?? set.default;
+}
+
+function compileRules<S extends Scope>(scope: S, set: RuleSet): (request: Requests[S]) => Mode {
+  const first = compileFirstMatch(scope, set);
+  return (request) => modeOf(set, first(request));
 }
 
 /**
@@ -99,6 +117,6 @@ export function deniesNames({ rules }: RuleSet): boolean {
 }
 
 /** For `judge`, which has the scope inside the request. */
-export function compileForRequests(scope: Scope, set: RuleSet): (request: Request) => Mode {
-  return compileRules(scope, set) as (request: Request) => Mode;
+export function compileForRequests(scope: Scope, set: RuleSet): (request: Request) => number {
+  return compileFirstMatch(scope, set) as (request: Request) => number;
 }

@@ -56,7 +56,7 @@ export function launch(
   source: Uint8Array,
   inherited: Readonly<Record<string, string>> = options.env,
 ): void {
-  const env = process.policy.filterEnv(options.env, inherited);
+  const env = process.policy.filterEnv(options.env, inherited, process);
   if (env instanceof Deferred) {
     env.whenSettled((kept) =>
       begin(process, { ...options, env: typeof kept === "number" ? {} : kept }, source),
@@ -93,7 +93,7 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
   process.startsUnless(cancel);
 }
 
-function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
+export function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
   const { vm, credentials } = process;
   return {
     ...options,
@@ -111,6 +111,7 @@ function startOptionsOf(process: Process, options: LaunchOptions): StartOptions 
     openFilesLimit: process.descriptors.limit,
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
+    hostTools: vm.tools.size > 0,
     startedAtMs: Date.now(),
     machineUptimeMs: Date.now() - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
@@ -128,10 +129,10 @@ function describeAll(process: Process): string[] {
 
 type Spawned = CallResult<typeof guestCalls, "spawn">;
 
-type SpawnArgs = CallArgs<typeof guestCalls, "spawn">;
+export type SpawnArgs = CallArgs<typeof guestCalls, "spawn">;
 
 /** What a spawn comes to, checked and looked up but not begun. */
-interface Prepared {
+export interface Prepared {
   credentials: Credentials;
   environment: Record<string, string>;
   /** Or why there is none. */
@@ -140,6 +141,15 @@ interface Prepared {
 
 /** spawn of the table: the child's pid and the ends of new socket pairs, or -errno; judged first. */
 export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
+  return judged(parent, args, (prepared) => start(parent, args, prepared));
+}
+
+/** Does `work` with what `args` come to, once the policy allows that `parent` has it executed. */
+export function judged<R>(
+  parent: Process,
+  args: SpawnArgs,
+  work: (prepared: Prepared) => Answer<R>,
+): Answer<R> {
   const prepared = prepare(parent, args);
   if (typeof prepared === "number") return prepared;
   const { policy } = parent;
@@ -149,17 +159,17 @@ export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
     policy.judgeAll(
       files,
       files.map(() => args.file),
+      parent,
     ),
-    () => policy.judgeAll(requests),
+    () => policy.judgeAll(requests, [], parent),
   ) as Decision | Deferred<Decision>;
-  if (!(decision instanceof Deferred))
-    return decision === 0 ? start(parent, args, prepared) : decision;
+  if (!(decision instanceof Deferred)) return decision === 0 ? work(prepared) : decision;
   return afterwards(decision, () => {
     // What the name stands for may have changed while the answer was awaited.
     const now = parent.fs.bounded(() => prepare(parent, args));
     if (typeof now === "number") return now;
     return sameFiles(prepared.image, now.image) && prepared.credentials.cwd === now.credentials.cwd
-      ? start(parent, args, now)
+      ? work(now)
       : denial(requests[0]!);
   });
 }
@@ -251,15 +261,13 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     processGroup: group ? pid : parent.processGroup,
     session: session ? pid : parent.session,
     argv: image.argv,
-    ignored: [
-      ...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []),
-      ...inheritedIgnored,
-    ],
+    ignored: ignoredFrom(image, inheritedIgnored),
     budget: parent.budget,
     inheritedIgnored,
     textBytes,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
+  child.executedAs = executedNames(args.file, image.files);
   child.nice = parent.nice;
   vm.processes.add(child);
   handed.descriptions.forEach((description, fd) => {
@@ -269,6 +277,11 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   vm.lookAtLimits();
   launch(child, optionsOf(image, environment), noSource, parent.startOptions?.env);
   return { pid, ends: handed.ends };
+}
+
+/** Signals that a process ignores from the start of `image`. */
+export function ignoredFrom(image: Image, inherited: readonly number[]): number[] {
+  return [...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []), ...inherited];
 }
 
 /** Before the child runs, so that it never finds itself in the background of its own terminal. */
@@ -356,7 +369,7 @@ function parseEnvironment(entries: readonly string[]): Record<string, string> {
 const textOverhead = 96;
 
 /** Twice the text: what the process is started with is kept as it is and as what goes to the guest. */
-function occupiedBy(texts: readonly string[]): number {
+export function occupiedBy(texts: readonly string[]): number {
   return 2 * bytesOf(texts) + texts.length * textOverhead;
 }
 

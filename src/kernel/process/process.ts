@@ -30,6 +30,7 @@ import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
 import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
+import type { ExecutedName } from "../policy/commands.js";
 import { WatchList } from "./watches.js";
 import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
@@ -90,6 +91,12 @@ const noRoomForValue = "the machine holds too much; limits.kernelBytes allows mo
 const zombieNameChars = 256;
 const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
+/** What a run was found to need, if its machine learns. */
+function learnedBy({ learned }: RunBudget): Pick<ProcessEnd, "learned"> {
+  if (learned === undefined) return {};
+  return { learned: { list: learned.list(), incomplete: learned.incomplete } };
+}
+
 export class Process {
   readonly vm: Vm;
   readonly pid: number;
@@ -99,6 +106,8 @@ export class Process {
   /** -20 to 19, as getpriority(2) tells it. Only kept and handed down: guests share the host's CPUs evenly. */
   nice = 0;
   argv: readonly string[];
+  /** As what its program was judged; nothing for one that the host started. */
+  executedAs: readonly ExecutedName[] | undefined;
   /** What is on the account for its arguments and environment. */
   textBytes: number;
   readonly startedAtMs = Date.now();
@@ -234,6 +243,21 @@ export class Process {
     this.#door.tell("start", { options: JSON.stringify(options), source });
     for (const snippet of this.#snippets.splice(0)) this.#door.tell("residentExec", snippet);
     if (this.stopped) this.#door.stop(true);
+  }
+
+  /** It goes on as another program, in the same OS process; signals that it handled have their default again. */
+  becomes(
+    options: StartOptions,
+    argv: readonly string[],
+    textBytes: number,
+    ignored: readonly number[],
+  ): void {
+    this.startOptions = options;
+    this.argv = argv;
+    this.textBytes = textBytes;
+    this.#handled.clear();
+    this.#ignored.clear();
+    for (const signal of ignored) this.#ignored.add(signal);
   }
 
   #openDoor(guest: Guest): GuestDoor {
@@ -515,6 +539,7 @@ export class Process {
         ...this.#returned,
         cause: causeOf(end, this.#killer, this.#uncaught),
         usage: this.budget.usage(),
+        ...learnedBy(this.budget),
       },
       this.#value,
     );

@@ -6,13 +6,23 @@ import { O_CREAT, O_EXCL, O_WRONLY } from "../../abi/fcntl.js";
 import { errnoName } from "../../abi/errno.js";
 import { commandNames, programMagic, shellNames } from "../../protocol/programs.js";
 import type { ProgramKind } from "../../protocol/programs.js";
-import type { Credentials, FileSystem } from "../fs/index.js";
-
-const root: Credentials = { uid: 0, gid: 0, umask: 0, cwd: "/" };
+import { kernelCredentials as root } from "../fs/index.js";
+import type { FileSystem } from "../fs/index.js";
 
 export function installPrograms(fs: FileSystem): void {
   install(fs, "/usr/local/bin", "node", ["node"]);
   install(fs, "/usr/bin", "command", [...shellNames, ...commandNames]);
+}
+
+/** The programs that a machine of another version was not made with, where nothing else has their names. */
+export function installNewPrograms(fs: FileSystem, known: readonly string[]): void {
+  const had = new Set(known);
+  const text = Buffer.from(`${programMagic}command\n`);
+  for (const name of [...shellNames, ...commandNames]) {
+    // One that does not fit is missing, as in the machine that was taken.
+    if (!had.has(name))
+      fs.writeFile(root, `/usr/bin/${name}`, text, O_WRONLY | O_CREAT | O_EXCL, 0o755);
+  }
 }
 
 /** Makes `names` in `directory` executables of one kind: hard links of one file. */

@@ -10,6 +10,7 @@ import { availableParallelism } from "node:os";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { Usage } from "../../protocol/usage.js";
 import { processCpuTimeMs } from "../../sandbox/libc.js";
+import { LearnedRequests } from "../policy/learned.js";
 import type { Bill } from "./bill.js";
 import { RequestRate } from "./request-rate.js";
 import { peakMemoryOf } from "./usage.js";
@@ -46,11 +47,14 @@ export class RunBudget {
 
   /** How often it may ask the kernel for something, if that is limited. */
   readonly rate: RequestRate | undefined;
+  /** What it was found to need, where the machine learns. */
+  readonly learned: LearnedRequests | undefined;
   #processes = 0;
 
-  constructor(limits: VmLimits, bill: Bill) {
+  constructor(limits: VmLimits, bill: Bill, learns = false) {
     this.limits = limits;
     this.bill = bill;
+    this.learned = learns ? new LearnedRequests() : undefined;
     const { systemCallsPerSecond } = limits;
     this.rate = systemCallsPerSecond > 0 ? new RequestRate(systemCallsPerSecond) : undefined;
   }

@@ -41,7 +41,9 @@ export function answer(process: Process, { name, args }: ProcessCall): GuestAnsw
   const row = systemCalls[name] as AdmissionRule<Process, object, object> & {
     run(process: Process, args: object): GuestAnswer;
   };
-  return fs.bounded(() =>
-    admit(process, row, args, (admitted) => fs.bounded(() => row.run(process, admitted))),
+  return process.policy.servedFor(process, () =>
+    fs.bounded(() =>
+      admit(process, row, args, (admitted) => fs.bounded(() => row.run(process, admitted))),
+    ),
   );
 }

@@ -56,7 +56,8 @@ export interface FsProcess {
   mayWrite(stream: Stream): number;
   /** The terminal that a path names, opened: a stream, or -errno; undefined when it names none. */
   openTerminal(path: string, flags: number): Stream | number | undefined;
-  readonly bill: Bill;
+  /** Where content that stays in the kernel is counted. */
+  readonly bill?: Bill;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
   readonly descriptors: DescriptorTable;
@@ -328,8 +329,8 @@ function* copyFile(
       if (truncated < 0) return truncated;
       const copied = yield* copyContent(source, target, before.size);
       if (copied < 0) return copied;
-      process.bill.moved("file", "in", before.size);
-      process.bill.moved("file", "out", before.size);
+      process.bill?.moved("file", "in", before.size);
+      process.bill?.moved("file", "out", before.size);
       target.chmod(mode, credentials);
       return {};
     } finally {
@@ -672,8 +673,10 @@ export const fsHandlers: FsHandlers = {
   watch(process, { path }) {
     const bad = checkPath(path);
     if (bad < 0) return bad;
-    const watch = process.watches.add((listener) =>
-      process.fs.watch(process.credentials, path, listener),
+    const real = process.fs.realpath(process.credentials, path);
+    const watch = process.watches.add(
+      (listener) => process.fs.watch(process.credentials, path, listener),
+      typeof real === "number" ? path : real,
     );
     return watch < 0 ? watch : { watch };
   },

@@ -4,6 +4,7 @@
 import { Errno } from "../../abi/errno.js";
 import * as engineSymbols from "../../launcher/engine-symbols.js";
 import { enter, spawn } from "../process/launch.js";
+import { replace } from "../process/replace.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
@@ -36,6 +37,7 @@ type ProcessCalls =
   | "umask"
   | "kill"
   | "spawn"
+  | "exec"
   | "wait"
   | "setProcessGroup"
   | "priority"
@@ -68,6 +70,10 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
 
   spawn(process, args) {
     return spawn(process, args);
+  },
+
+  exec(process, args) {
+    return replace(process, args);
   },
 
   wait(process, { pid }) {

@@ -236,6 +236,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     demand: ({ path }) => [at("stat", path, Last.Follow)],
     asks: "fs `stat`",
     whenDenied: () => ({ kind: -Errno.EACCES, near: nothing }),
+    foundNothing: ({ kind }) => kind < 0,
     // Only the path itself was judged, not its neighbours.
     whenJudged: (result) => ({ ...result, near: nothing }),
   },
@@ -254,6 +255,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     demand: ({ path }) => [at("read", path, Last.Follow)],
     asks: "fs `read`",
     whenDenied: () => ({ found: false, data: nothing }),
+    foundNothing: ({ found }) => !found,
   },
 
   socket: { run: netHandlers.socket, support: "partial", note: "TCP, UDP and Unix streams" },
@@ -322,6 +324,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     asks: "fs `stat` of the directory and the file; childProcess `spawn` of each file that runs, under each of its names; env of each variable",
     support: "own",
     note: "fork and execvp in one",
+  },
+  exec: {
+    run: processHandlers.exec,
+    asks: "what `spawn` asks for the same file",
+    support: "partial",
+    note: "used by `sh -c` of one simple command; `process.execve` is not offered",
   },
   wait: { run: processHandlers.wait, support: "partial", note: "one child by its pid" },
   setProcessGroup: { run: processHandlers.setProcessGroup },

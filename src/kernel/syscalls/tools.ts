@@ -82,7 +82,7 @@ function describeTools(
   // To a function only calls are put: it may answer differently each time.
   const visible = process.policy.asksHost("tool")
     ? found
-    : found.filter((tool) => process.policy.judge(invocation(tool.name)) === 0);
+    : found.filter((tool) => process.policy.permits(invocation(tool.name)));
   const parts: string[] = [];
   let bytes = 2;
   for (const tool of visible) {

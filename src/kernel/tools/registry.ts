@@ -12,6 +12,10 @@ export class ToolRegistry {
   readonly #tools = new Map<string, ToolDescriptor>();
   readonly #aliases = new Map<string, string>();
 
+  get size(): number {
+    return this.#tools.size;
+  }
+
   register(descriptors: readonly ToolDescriptor[]): void {
     for (const descriptor of descriptors) {
       this.#tools.set(descriptor.name, descriptor);

@@ -15,10 +15,12 @@ import { hideInternals } from "../../guest/public-modules.js";
 import { runProgram } from "../../guest/program.js";
 import { prepareFirstCallback } from "../../guest/first-callback.js";
 import { hideOwnFrames } from "../../guest/stack-frames.js";
+import { resolveOrder } from "../../guest/programs/sole-command.js";
+import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
-import type { GuestModules } from "../../guest/bindings/worker.js";
+import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import { closeAllFrom } from "../../sandbox/descriptors.js";
@@ -56,8 +58,8 @@ const callbacksPerThread = 28;
 const guestSocketFd = 3;
 
 /** `preload` loads a module and compiles it to the last function. */
-export function main(modules: GuestModules, preload: (id: string) => void): void {
-  boot(modules, preload).catch((error: unknown) => {
+export function main(sources: Sources, preload: (id: string) => void): void {
+  boot(sources, preload).catch((error: unknown) => {
     const said =
       error instanceof IsolationUnavailable
         ? error.lastWords
@@ -70,7 +72,7 @@ export function main(modules: GuestModules, preload: (id: string) => void): void
   });
 }
 
-async function boot(modules: GuestModules, preload: (id: string) => void): Promise<void> {
+async function boot(sources: Sources, preload: (id: string) => void): Promise<void> {
   const space = AddressSpace.open();
   const saved = {
     contiguousHeap: space !== undefined && makeHeapContiguous(space) > 0,
@@ -91,7 +93,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     requireBuiltin,
     channel: guestChannel,
     slots: ThreadSlots.reserve(),
-    modules,
+    sources,
     ownFlags: inheritedFlags,
   });
   await warmUp(requireBuiltin);
@@ -99,16 +101,21 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
   installStdio(requireBuiltin, () => channel);
   const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
 
-  const live = (guest: Channel, { options, source } = guest.waitFor("start")): Promise<unknown> => {
-    const start = JSON.parse(options) as StartOptions;
+  const ordered = (guest: Channel): Order => {
+    const { options, source } = guest.waitFor("start");
+    return { start: JSON.parse(options) as StartOptions, source: source as Buffer };
+  };
+  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> => {
+    const { start, source, refused } = order;
     assumeIdentity(start);
     // What was loaded to be warm has not been loaded as far as the program can tell.
     moduleLoadList.length = loadedByNode;
     guest.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(guest);
     streams.listen(guest);
-    const text = (source as Buffer).toString("utf8");
-    return runProgram({ requireBuiltin, internalBinding, channel: guest, leaving }, start, text);
+    const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused };
+    return runProgram(tools, start, text);
   };
 
   await rehearse({
@@ -154,7 +161,7 @@ async function boot(modules: GuestModules, preload: (id: string) => void): Promi
     channel.event("ready", {});
     const guest = channel;
     // Awaited here: what the event loop has read already, nobody could wait for.
-    const order = guest.waitFor("start");
+    const order = resolveOrder({ channel: guest, requireBuiltin }, ordered(guest));
     startMain(() => void live(guest, order));
     return channel;
   };

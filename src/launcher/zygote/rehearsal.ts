@@ -39,6 +39,7 @@ const options: StartOptions = {
   openFilesLimit: 256,
   processesLimit: 256,
   threads: 12,
+  hostTools: false,
   startedAtMs: 0,
   machineUptimeMs: 0,
   jsRuntime: {

@@ -57,7 +57,7 @@ const programSteps: readonly (readonly string[])[] = [
   ["sh/lexer", "sh/word-scanner", "sh/parser"],
   ["sh/expansion", "sh/arithmetic", "sh/variables", "sh/redirections"],
   ["sh/interpreter"],
-  ["sh/main", "run-command", "../guest/programs/shell-system"],
+  ["sh/main", "run-command", "sh/sole-command", "../guest/programs/shell-system"],
   ["commands/cat", "commands/ls", "commands/head", "commands/tail", "commands/wc"],
   ["commands/grep", "commands/sort", "commands/uniq", "commands/tr", "commands/cut"],
   ["commands/sed/main", "commands/true", "commands/false", "commands/sleep", "commands/env"],

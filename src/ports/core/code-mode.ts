@@ -83,11 +83,11 @@ const toolName = "codeModeCall";
 /** 128 + SIGKILL. */
 const killedCode = 137;
 
-const machineDefaults: NodeRuntimeCreateOptions = {
+const machineDefaults = {
   platform: "neutral",
   moduleResolution: "none",
   permissions: { network: "deny", childProcess: "deny", tool: "allow" },
-};
+} as const satisfies NodeRuntimeCreateOptions;
 
 function text(value: unknown, otherwise: string): string {
   return typeof value === "string" ? value : otherwise;
@@ -123,10 +123,14 @@ export class CodeMode {
   static async create(options: CodeModeOptions = {}): Promise<CodeMode> {
     const { runtime = {}, logBytes = defaultLogBytes } = options;
     const runs = new Map<string, Run>();
+    const { permissions } = runtime;
     const made = await NodeRuntime.create({
       ...machineDefaults,
       ...runtime,
-      permissions: { ...machineDefaults.permissions, ...runtime.permissions },
+      permissions: {
+        ...machineDefaults.permissions,
+        ...(typeof permissions === "string" ? { mode: permissions } : permissions),
+      },
       tools: {
         ...runtime.tools,
         [toolName]: {
@@ -167,6 +171,11 @@ export class CodeMode {
       return { ...answerOf(result, late ? timeoutMs : undefined), logs };
     } catch (error) {
       if (signal?.aborted) return failed({ name: "AbortError", message: "the run was aborted" });
+      if (this.#disposed)
+        return failed({
+          name: "DisposedError",
+          message: "the machine was disposed during the run",
+        });
       return failed(errorOf(error));
     } finally {
       this.#runs.delete(id);

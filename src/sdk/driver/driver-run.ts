@@ -15,6 +15,9 @@ import { StdioLines } from "./stdio-lines.js";
 import type { StdioHook } from "./stdio-lines.js";
 import { checkDrivers, optionsOf } from "./system-driver.js";
 import type { NodeDriver, NodeRuntimeDriverFactory } from "./system-driver.js";
+import type { RuntimeFiles } from "../files.js";
+import { connectFileSystem, takeDraft } from "./virtual-file-system.js";
+import type { InMemoryFileSystem } from "./virtual-file-system.js";
 
 export interface NodeRuntimeDriverOptions {
   systemDriver: NodeDriver;
@@ -86,16 +89,29 @@ export class DriverRun {
   /** Of every program, unless its own options say otherwise; 0 for none. */
   readonly cpuTimeMs: number;
   readonly #onStdio: StdioHook | undefined;
+  /** The caller's view of the machine's files. */
+  readonly #filesystem: InMemoryFileSystem | undefined;
 
   constructor(options: unknown) {
     const given = bagOf(options, names, plannedNames);
     const driver = checkDrivers(given.systemDriver, given.runtimeDriverFactory);
+    this.#filesystem = driver.filesystem;
     this.cpuTimeMs = timeoutOf(given.cpuTimeLimitMs, "cpuTimeLimitMs") ?? 0;
     this.#onStdio = hookOf(given.onStdio);
     const timing = timingOf(given.timingMitigation);
     const create = optionsOf(driver, { timing });
     const memoryBytes = memoryOf(given.memoryLimit) || create.limits.memoryBytes;
     this.create = { ...create, limits: { ...create.limits, memoryBytes } };
+  }
+
+  /** Puts what was written to the caller's file system into the machine, which it shows from then on. */
+  async opened(files: RuntimeFiles): Promise<void> {
+    if (this.#filesystem === undefined) return;
+    const draft = takeDraft(this.#filesystem, this);
+    if (draft === undefined) return;
+    for (const path of draft.directories) await files.mkdir(path, true, false);
+    for (const [path, data] of draft.files) await files.write(path, data, false);
+    connectFileSystem(this.#filesystem, files);
   }
 
   /** Options of one program; a string is the program's path. */

@@ -8,13 +8,16 @@
  * serve any number of runtimes, each with a machine of its own.
  */
 import { resolve } from "node:path";
-import { invalidOption } from "../errors.js";
+import { failure, invalidOption } from "../errors.js";
 import type { HostDirectoryMount, NodeModulesMount } from "../mounts.js";
 import { bagOf, parseCreateOptions } from "../options.js";
 import type { Bag, CreateOptions } from "../options.js";
 import { scopeNames, scopeOf } from "../../protocol/permissions.js";
 import type { Permissions } from "../permissions.js";
 import type { HostTools } from "../tools.js";
+import { checkCommandExecutor, DefaultNetworkAdapter, NodeV8Runtime } from "./older-parts.js";
+import type { CommandExecutor } from "./older-parts.js";
+import { InMemoryFileSystem } from "./virtual-file-system.js";
 
 export interface NodeDriverOptions {
   /** What programs may do. A scope that is left out is denied. */
@@ -33,6 +36,17 @@ export interface NodeDriverOptions {
   tools?: HostTools;
   /** `cwd` is a directory of the host; its node_modules is shown read-only at /root/node_modules. */
   moduleAccess?: { cwd?: string };
+  /** The same as `cwd` and `env`. */
+  processConfig?: { cwd?: string; env?: Record<string, string> };
+  /** Made by `createInMemoryFileSystem()`: the caller's view of the machine's files, before and after it is made. */
+  filesystem?: InMemoryFileSystem;
+  /** Made by `createDefaultNetworkAdapter()`; it opens nothing that the permissions do not. */
+  networkAdapter?: DefaultNetworkAdapter;
+  /**
+   * Accepted, and never called: commands that programs start are the machine's own, as far as
+   * `permissions.childProcess` allows them. Nothing is started on the host.
+   */
+  commandExecutor?: CommandExecutor;
 }
 
 const passedOn = [
@@ -46,9 +60,16 @@ const passedOn = [
   "commandsDir",
   "tools",
 ] as const;
-const driverNames = [...passedOn, "permissions", "useDefaultNetwork", "moduleAccess"];
-/** Objects of the caller's that would act as the machine's own parts. */
-const plannedNames = ["filesystem", "networkAdapter", "commandExecutor"];
+const driverNames = [
+  ...passedOn,
+  "permissions",
+  "useDefaultNetwork",
+  "moduleAccess",
+  "processConfig",
+  "filesystem",
+  "networkAdapter",
+  "commandExecutor",
+];
 const modulesPath = "/root/node_modules";
 
 /** Adds a denial for each scope that is not named. */
@@ -73,6 +94,32 @@ function denyByDefault(given: Bag, useDefaultNetwork: boolean, toolsGiven: boole
   return complete;
 }
 
+/** `cwd` and `env`, wherever they were given. */
+function processOf(given: Bag): Bag {
+  const config = bagOf(given.processConfig, ["cwd", "env"]);
+  for (const name of Object.keys(config))
+    if (given[name] !== undefined)
+      throw invalidOption(`processConfig.${name}`, `means the same as ${name}; give one`);
+  return config;
+}
+
+/** Throws for parts that would have to act as the machine's own. */
+function checkParts({ filesystem, networkAdapter, commandExecutor }: Bag): void {
+  if (filesystem !== undefined && !(filesystem instanceof InMemoryFileSystem))
+    throw failure(
+      "NOT_IMPLEMENTED",
+      { option: "filesystem, but for one of createInMemoryFileSystem()," },
+      { details: { option: "filesystem" } },
+    );
+  if (networkAdapter !== undefined && !(networkAdapter instanceof DefaultNetworkAdapter))
+    throw failure(
+      "NOT_IMPLEMENTED",
+      { option: "networkAdapter, but for one of createDefaultNetworkAdapter()," },
+      { details: { option: "networkAdapter" } },
+    );
+  if (commandExecutor !== undefined) checkCommandExecutor(commandExecutor);
+}
+
 function modulesOf(value: unknown): NodeModulesMount {
   const { cwd = process.cwd() } = bagOf(value, ["cwd"]);
   if (typeof cwd !== "string") throw invalidOption("moduleAccess.cwd", "must be a string");
@@ -85,6 +132,7 @@ export { optionsOf };
 /** The options of machines; made by `createNodeDriver`. */
 export class NodeDriver {
   readonly #given: Bag;
+  readonly filesystem: InMemoryFileSystem | undefined;
 
   static {
     optionsOf = (driver, more) => parseCreateOptions({ ...driver.#given, ...more });
@@ -92,7 +140,9 @@ export class NodeDriver {
 
   /** Throws INVALID_OPTION, or NOT_IMPLEMENTED for parts that the caller would have to provide. */
   constructor(options?: NodeDriverOptions) {
-    const given = bagOf(options, driverNames, plannedNames);
+    const given = bagOf(options, driverNames);
+    checkParts(given);
+    this.filesystem = given.filesystem as InMemoryFileSystem | undefined;
     const { moduleAccess, nodeModules, permissions = {}, useDefaultNetwork = true } = given;
     if (typeof useDefaultNetwork !== "boolean")
       throw invalidOption("useDefaultNetwork", "must be a boolean");
@@ -105,6 +155,7 @@ export class NodeDriver {
       ...Object.fromEntries(passedOn.map((name) => [name, given[name]])),
       permissions: denyByDefault(permissions as Bag, useDefaultNetwork, toolsGiven),
       ...(moduleAccess !== undefined && { nodeModules: modulesOf(moduleAccess) }),
+      ...processOf(given),
     };
     parseCreateOptions(this.#given);
   }
@@ -117,10 +168,12 @@ export function createNodeDriver(options?: NodeDriverOptions): NodeDriver {
 /** Says how programs are run, of which there is one way: in OS processes of their own. */
 export class NodeRuntimeDriverFactory {}
 
-export function createNodeRuntimeDriverFactory(
-  options?: Record<string, never>,
-): NodeRuntimeDriverFactory {
-  bagOf(options, []);
+export function createNodeRuntimeDriverFactory(options?: {
+  v8Runtime?: NodeV8Runtime;
+}): NodeRuntimeDriverFactory {
+  const { v8Runtime } = bagOf(options, ["v8Runtime"]);
+  if (v8Runtime !== undefined && !(v8Runtime instanceof NodeV8Runtime))
+    throw invalidOption("v8Runtime", "must be made by createNodeV8Runtime()");
   return Object.freeze(new NodeRuntimeDriverFactory());
 }
 

@@ -143,7 +143,7 @@ function isDirectory(shell: Interpreter, env: Environment, path: string): boolea
 }
 
 /** Variables; in bash also functions, and the path of the command as `_`. */
-function childEnvironment(shell: Interpreter, env: Environment, path: string): string[] {
+export function childEnvironment(shell: Interpreter, env: Environment, path: string): string[] {
   const variables = env.variables.exported();
   if (!shell.bash) return variables;
   const strings = variables.filter((one) => !one.startsWith("_="));

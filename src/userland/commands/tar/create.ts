@@ -3,7 +3,7 @@ import type { Stats } from "node:fs";
 import type { CommandContext } from "../../command.js";
 import { errorText } from "../../support/errors.js";
 import { joinPath, nameTable, sortedNames } from "../../support/files.js";
-import { blockBytes, headerBlocks, type Entry } from "./format.js";
+import { blockBytes, headerBlocks, type Entry } from "../../../protocol/tar.js";
 
 export interface CreateOptions {
   write(data: Uint8Array): void;

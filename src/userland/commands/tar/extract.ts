@@ -2,7 +2,7 @@
 import type { CommandContext } from "../../command.js";
 import { errorCode, errorText } from "../../support/errors.js";
 import { joinPath, statOrNothing } from "../../support/files.js";
-import type { Entry } from "./format.js";
+import type { Entry } from "../../../protocol/tar.js";
 
 export interface ExtractOptions {
   directory: string;

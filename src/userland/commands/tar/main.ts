@@ -13,7 +13,7 @@ import { bytesOf, fromBytes, toBytes } from "../../support/text.js";
 import { throughTransform } from "../../support/transform.js";
 import { Creator } from "./create.js";
 import { Extractor } from "./extract.js";
-import { ArchiveError, type Entry } from "./format.js";
+import { ArchiveError, type Entry } from "../../../protocol/tar.js";
 import { ArchiveReader } from "./read.js";
 
 const recordBytes = 10240;

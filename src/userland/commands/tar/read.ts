@@ -1,6 +1,12 @@
 /** Owns reading an archive: entries one after the other out of a stream of bytes. */
 import type { ByteSource } from "../../support/input.js";
-import { ArchiveError, blockBytes, parseHeader, parsePax, type Entry } from "./format.js";
+import {
+  ArchiveError,
+  blockBytes,
+  parseHeader,
+  parsePax,
+  type Entry,
+} from "../../../protocol/tar.js";
 
 /** Names and attributes of one entry; an archive with more has not been made by tar. */
 const maxExtraBytes = 1 << 20;

@@ -15,6 +15,10 @@ export interface Entry {
   link: string;
   user: string;
   group: string;
+  /** Of a device: major and minor number. */
+  device?: readonly [number, number];
+  /** Further pax records, whose keys begin with the name of who understands them. */
+  records?: Readonly<Record<string, string>>;
 }
 
 export class ArchiveError extends Error {}
@@ -41,6 +45,8 @@ export function headerBlocks(entry: Entry): Buffer {
   const records: string[] = [];
   const name = Buffer.from(entry.name);
   const link = Buffer.from(entry.link);
+  for (const [key, value] of Object.entries(entry.records ?? {}))
+    records.push(paxRecord(key, value));
   const parts = splitName(name);
   if (parts === undefined) records.push(paxRecord("path", entry.name));
   if (link.length > 100) records.push(paxRecord("linkpath", entry.link));
@@ -64,7 +70,7 @@ export function headerBlocks(entry: Entry): Buffer {
   ]);
 }
 
-function padded(data: Buffer): Buffer {
+export function padded(data: Buffer): Buffer {
   const rest = data.length % blockBytes;
   return rest === 0 ? data : Buffer.concat([data, Buffer.alloc(blockBytes - rest)]);
 }
@@ -92,10 +98,12 @@ function header(entry: Entry, parts: { prefix: Buffer; rest: Buffer }, link: Buf
   block.write("ustar\x0000", 257);
   block.write(entry.user.slice(0, 31), 265);
   block.write(entry.group.slice(0, 31), 297);
-  block.write(octal(0, 8), 329);
-  block.write(octal(0, 8), 337);
+  const [major, minor] = entry.device ?? [0, 0];
+  block.write(octal(major, 8), 329);
+  block.write(octal(minor, 8), 337);
   parts.prefix.copy(block, 345);
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of block) sum += byte;
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
   return block;
 }
@@ -127,6 +135,7 @@ export function parseHeader(block: Buffer): Entry | undefined {
     throw new ArchiveError("This does not look like a tar archive");
   const prefix = block.toString("latin1", 257, 263) === "ustar\0" ? field(block, 345, 155) : "";
   const name = field(block, 0, 100);
+  const isDevice = block[156] === 51 || block[156] === 52;
   return {
     name: prefix === "" ? name : `${prefix}/${name}`,
     mode: number(block, 100, 8),
@@ -138,6 +147,7 @@ export function parseHeader(block: Buffer): Entry | undefined {
     link: field(block, 157, 100),
     user: field(block, 265, 32),
     group: field(block, 297, 32),
+    ...(isDevice && { device: [number(block, 329, 8), number(block, 337, 8)] }),
   };
 }
 

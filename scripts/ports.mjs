@@ -1,0 +1,269 @@
+// Runs the public test suites of other packages against our ports and prints what passes.
+// Suites come from the packages' repositories and peers from npm, both into a folder outside this
+// repository; nothing of them is kept here. Usage:
+//   node scripts/ports.mjs [part of a suite's name...]
+// SECURE_EXEC_PORT_SOURCES: a folder with git directories named owner+name or owner+name/repo, instead of
+// GitHub. SECURE_EXEC_PORT_FOLDER: where suites and peers are put; what is there is used again.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = process.env.SECURE_EXEC_PORT_FOLDER ?? join(tmpdir(), "secure-exec-port-suites");
+const sources = process.env.SECURE_EXEC_PORT_SOURCES;
+const wanted = process.argv.slice(2);
+const engine = join(
+  dirname(createRequire(import.meta.url).resolve(`node-linux-${process.arch}/package.json`)),
+  "bin/node",
+);
+const port = (name) => JSON.stringify(join(root, "dist/ports", name));
+const suiteTimeoutMs = 15 * 60_000;
+
+/**
+ * `files`: what is taken of the repository, path there → path here; a folder is taken whole.
+ * `edits`: texts of the taken files that name the implementation under test.
+ * `own`: files that stand in for it. `expected`: what has to pass; a failure beyond it is ours.
+ */
+const suites = [
+  {
+    name: "codemode",
+    repo: "cloudflare/agents",
+    files: { "packages/codemode/src/tests/executor.test.ts": "executor.test.ts" },
+    edits: [
+      ['from "../executor"', 'from "./ours"'],
+      ['import { env } from "cloudflare:workers";', "const env = { LOADER: 0 };"],
+    ],
+    own: {
+      "ours.ts": `import { SecureExecExecutor } from ${port("codemode.js")};
+export class DynamicWorkerExecutor extends SecureExecExecutor {
+  constructor({ loader, ...options }) { super(options); }
+}
+export class ToolDispatcher {}`,
+    },
+    peers: [],
+    expected: 33,
+  },
+  {
+    name: "tanstack-isolate",
+    repo: "TanStack/ai",
+    files: {
+      "packages/ai-isolate-node/tests/isolate-driver.test.ts": "node-driver.test.ts",
+      "packages/ai-isolate-node/tests/escape-attempts.test.ts": "node-escape.test.ts",
+      "packages/ai-isolate-quickjs/tests/isolate-driver.test.ts": "quickjs-driver.test.ts",
+      "packages/ai-isolate-quickjs/tests/escape-attempts.test.ts": "quickjs-escape.test.ts",
+      "packages/ai-isolate-quickjs/src/error-normalizer.ts": "error-normalizer.ts",
+    },
+    edits: [
+      ["'../src/isolate-driver'", "'./ours'"],
+      ["'../src/error-normalizer'", "'./error-normalizer'"],
+    ],
+    own: {
+      "ours.ts": `export {
+  createIsolateDriver as createNodeIsolateDriver,
+  createIsolateDriver as createQuickJSIsolateDriver,
+} from ${port("tanstack/index.js")};
+export const probeIsolatedVm = () => ({ compatible: true });`,
+    },
+    peers: [],
+    expected: 56,
+  },
+  {
+    name: "ai-session",
+    repo: "vercel/ai",
+    files: {
+      "packages/sandbox-just-bash/src/just-bash-sandbox-session.test.ts": "session.test.ts",
+      "packages/sandbox-just-bash/src/just-bash-network-sandbox-session.test.ts": "network.test.ts",
+    },
+    edits: [
+      ["from 'just-bash'", "from './ours'"],
+      ["from './just-bash-sandbox-session'", "from './ours'"],
+      ["from './just-bash-network-sandbox-session'", "from './ours'"],
+    ],
+    own: {
+      "ours.ts": `import { Session, SecureExecNetworkSandboxSession } from ${port("ai/index.js")};
+export { SecureExecSandboxSession as JustBashSandboxSession } from ${port("ai/index.js")};
+export const Sandbox = Session;
+export class JustBashNetworkSandboxSession extends SecureExecNetworkSandboxSession {
+  constructor({ sandbox }) { super(sandbox, () => sandbox.dispose()); }
+}`,
+    },
+    peers: ["@ai-sdk/harness"],
+    expected: 15,
+  },
+  {
+    name: "deepagents",
+    repo: "langchain-ai/deepagentsjs",
+    files: { "libs/standard-tests/src": "src" },
+    edits: [],
+    own: {
+      "secure-exec.test.ts": `import { sandboxStandardTests } from "./src/vitest.js";
+import { SecureExecBackend } from ${port("deepagents.js")};
+sandboxStandardTests({
+  name: "secure-exec",
+  createSandbox: (options) => SecureExecBackend.create({ initialFiles: options?.initialFiles ?? {} }),
+  createUninitializedSandbox: () => new SecureExecBackend(),
+  closeSandbox: (sandbox) => sandbox.close(),
+  resolvePath: (path) => "/tmp/" + path,
+});`,
+    },
+    peers: ["deepagents", "langchain", "@langchain/core", "@langchain/langgraph"],
+    expected: 93,
+  },
+  {
+    name: "bash-tool",
+    repo: "vercel-labs/bash-tool",
+    files: { src: "src" },
+    only: /^(?!.*\.test\.ts$)|tool\.integration\.test\.ts$/,
+    edits: [
+      ['import { createBashTool } from "./tool.js"', 'import { createBashTool } from "../ours.js"'],
+    ],
+    own: {
+      "ours.ts": `import { createBashTool as create } from "./src/tool.js";
+import { createSandbox } from ${port("bash-tool.js")};
+export const createBashTool = async (options = {}) =>
+  create(options.sandbox ? options : { destination: "/workspace", ...options, sandbox: await createSandbox() });`,
+    },
+    peers: ["ai", "zod", "just-bash"],
+    expected: 16,
+  },
+  {
+    name: "computesdk",
+    repo: "computesdk/computesdk",
+    files: { "packages/test-utils/src/provider-test-suite.ts": "provider-test-suite.ts" },
+    edits: [],
+    own: {
+      "secure-exec.test.ts": `import { defineProvider } from "@computesdk/provider";
+import { secureExec } from ${port("computesdk.js")};
+import { runProviderTestSuite } from "./provider-test-suite";
+runProviderTestSuite({
+  name: "secure-exec",
+  provider: secureExec(defineProvider)({}),
+  supportsFilesystem: true,
+  supportsStreaming: true,
+  ports: [38471, 38472],
+});`,
+    },
+    peers: ["@computesdk/provider"],
+    expected: 19,
+  },
+  {
+    name: "driver-api",
+    repo: "computesdk/computesdk",
+    files: {
+      "packages/test-utils/src/provider-test-suite.ts": "provider-test-suite.ts",
+      // A dependent of the older generation, unchanged but for where the package lies.
+      "packages/secure-exec/src/index.ts": "provider.ts",
+    },
+    edits: [["} from 'secure-exec';", `} from ${JSON.stringify(join(root, "dist/index.js"))};`]],
+    own: {
+      "secure-exec.test.ts": `import { secureExec } from "./provider";
+import { runProviderTestSuite } from "./provider-test-suite";
+runProviderTestSuite({
+  name: "secure-exec",
+  provider: secureExec({}),
+  supportsFilesystem: true,
+  supportsGetUrl: false,
+});`,
+    },
+    peers: ["@computesdk/provider", "nanoid"],
+    expected: 0,
+  },
+];
+
+/** The git directory of a repository, cloned where no folder has it. */
+function repository(repo) {
+  const plain = repo.replace("/", "+");
+  for (const path of sources === undefined
+    ? []
+    : [join(sources, plain, "repo"), join(sources, plain)])
+    if (existsSync(path)) return path;
+  const clone = join(folder, "repositories", plain);
+  if (!existsSync(clone))
+    execFileSync("git", [
+      "clone",
+      "-q",
+      "--bare",
+      "--depth",
+      "1",
+      `https://github.com/${repo}`,
+      clone,
+    ]);
+  return clone;
+}
+
+/** Puts a suite's files into its folder; answers the commit that they are of. */
+function take(suite) {
+  const git = repository(suite.repo);
+  const run = (...args) =>
+    execFileSync("git", ["-C", git, ...args], { encoding: "utf8", maxBuffer: 2 ** 28 });
+  const place = join(folder, "suites", suite.name);
+  for (const [from, to] of Object.entries(suite.files)) {
+    for (const path of run("ls-tree", "-r", "--name-only", "HEAD", from).trim().split("\n")) {
+      if (suite.only !== undefined && !suite.only.test(path)) continue;
+      const file = join(place, to, path.slice(from.length + 1));
+      let text = run("show", `HEAD:${path}`);
+      for (const [old, ours] of suite.edits) text = text.replaceAll(old, ours);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
+  }
+  for (const [name, text] of Object.entries(suite.own)) writeFileSync(join(place, name), text);
+  return run("rev-parse", "--short=10", "HEAD").trim();
+}
+
+function installPeers(chosen) {
+  const peers = ["vitest@3", ...new Set(chosen.flatMap((suite) => suite.peers))];
+  mkdirSync(folder, { recursive: true });
+  const manifest = join(folder, "package.json");
+  if (!existsSync(manifest)) writeFileSync(manifest, '{"private":true,"type":"module"}');
+  const missing = peers.filter(
+    (name) => !existsSync(join(folder, "node_modules", name.replace(/(.)@.*/, "$1"))),
+  );
+  if (missing.length === 0) return;
+  const flags = ["--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"];
+  execFileSync("npm", ["install", ...flags, ...missing], { cwd: folder, stdio: "inherit" });
+}
+
+/** Runs one suite; answers its tests as vitest's JSON has them. */
+function run(suite) {
+  const report = join(folder, `${suite.name}.json`);
+  const { stdout, stderr } = spawnSync(
+    engine,
+    [
+      join(folder, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--root",
+      join(folder, "suites", suite.name),
+      "--no-file-parallelism",
+      "--testTimeout=60000",
+      "--reporter=json",
+      `--outputFile=${report}`,
+    ],
+    { cwd: folder, encoding: "utf8", timeout: suiteTimeoutMs },
+  );
+  if (!existsSync(report)) throw new Error(`${suite.name} did not run\n${stdout}\n${stderr}`);
+  const { testResults } = JSON.parse(readFileSync(report, "utf8"));
+  for (const { name, message, assertionResults } of testResults)
+    if (assertionResults.length === 0) console.log(`  ${name}: ${message}`);
+  return testResults.flatMap(({ assertionResults }) => assertionResults);
+}
+
+const chosen = suites.filter(
+  ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
+);
+installPeers(chosen);
+let short = false;
+for (const suite of chosen) {
+  const commit = take(suite);
+  const tests = run(suite);
+  const passed = tests.filter(({ status }) => status === "passed");
+  console.log(`${suite.name}: ${passed.length} of ${tests.length} (${suite.repo} ${commit})`);
+  for (const { fullName, status, failureMessages } of tests)
+    if (status !== "passed")
+      console.log(`  ${status}: ${fullName}: ${failureMessages[0]?.split("\n")[0] ?? ""}`);
+  if (passed.length < suite.expected) short = true;
+}
+process.exit(short ? 1 : 0);

@@ -1,0 +1,107 @@
+/**
+ * Owns loading the guest-side modules from their texts: in the zygote, whose forks have
+ * them by then, and again in each worker's isolate. The engine's own loaders, global
+ * names and module lists know nothing of them.
+ *
+ * It is compiled alone, before there is a loader: it imports nothing.
+ */
+
+/** Under which names the modules are compiled; stacks of programs do not show them. */
+export const ownScripts = "node:internal/secure-exec/";
+
+/** Texts by module name, as dist/guest.json has them. */
+export type Sources = Readonly<Record<string, string>>;
+
+type Compiled = (...values: unknown[]) => void;
+export type Compile = (source: string, id: string, parameters: readonly string[]) => Compiled;
+
+export interface LoaderTools {
+  internalBinding(name: string): any;
+  /** Loads a built-in module, internal ones included, also after they are hidden from everybody else. */
+  requireBuiltin(id: string): any;
+}
+
+/** Taken before a platform takes them from the program: these modules keep them. */
+const kept = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder };
+const moduleNames = ["exports", "require", "module", "internalBinding", "requireBuiltin"] as const;
+const parameters = [...moduleNames, ...Object.keys(kept)];
+
+export class Loader {
+  readonly tools: LoaderTools;
+  /** How a text becomes a function; the zygote has wishes. */
+  compile: Compile;
+  readonly #sourceOf: (id: string) => string | undefined;
+  readonly #loaded = new Map<string, { exports: unknown }>();
+
+  constructor(tools: LoaderTools, sourceOf: (id: string) => string | undefined) {
+    const { compileFunction } = tools.requireBuiltin("vm");
+    this.tools = tools;
+    this.#sourceOf = sourceOf;
+    this.compile = (source, id, names) =>
+      compileFunction(source, names, { filename: ownScripts + id });
+  }
+
+  load(id: string): any {
+    const known = this.#loaded.get(id);
+    if (known !== undefined) return known.exports;
+    const source = this.#sourceOf(id);
+    if (source === undefined) throw new Error(`no guest module ${id}`);
+    const module = { exports: {} };
+    this.#loaded.set(id, module);
+    const { internalBinding, requireBuiltin } = this.tools;
+    const values = [module.exports, this.#requireOf(id), module, internalBinding, requireBuiltin];
+    this.compile(source, id, parameters)(...values, ...Object.values(kept));
+    return module.exports;
+  }
+
+  #requireOf(id: string): (name: string) => unknown {
+    return (name) => {
+      if (!name.startsWith(".")) return this.tools.requireBuiltin(name);
+      const parts = id.split("/").slice(0, -1);
+      for (const part of name.replace(/\.js$/, "").split("/")) {
+        if (part === "..") parts.pop();
+        else if (part !== ".") parts.push(part);
+      }
+      return this.load(parts.join("/"));
+    };
+  }
+}
+
+/** What an engine started with --expose-internals offers to its first script. */
+function toolsOf(engineRequire: (id: string) => any): LoaderTools {
+  const { internalBinding } = engineRequire("internal/test/binding");
+  const { loadBuiltinModule } = engineRequire("internal/modules/helpers");
+  const BuiltinModule = loadBuiltinModule("fs").constructor;
+  const builtins = new Map<string, unknown>();
+  const requireBuiltin = (id: string): any => {
+    if (!builtins.has(id)) {
+      const own =
+        BuiltinModule.map.has(id) &&
+        (id.startsWith("internal/") || !BuiltinModule.canBeRequiredByUsers(id));
+      builtins.set(
+        id,
+        own ? BuiltinModule.map.get(id).compileForInternalLoader() : engineRequire(id),
+      );
+    }
+    return builtins.get(id);
+  };
+  return { internalBinding, requireBuiltin };
+}
+
+/**
+ * Run by the first script of a process or thread: loads `entry` and calls its `start` with the
+ * loader. `more` answers the text of a module that is not in `sources`.
+ */
+export function begin(
+  entry: string,
+  engineRequire: (id: string) => any,
+  sources: Sources,
+  more: (id: string) => string | undefined = () => undefined,
+): void {
+  const { emitWarning } = process;
+  // What is loaded here warns that it is experimental, or for tests: no concern of a program's.
+  process.emitWarning = () => {};
+  const loader = new Loader(toolsOf(engineRequire), (id) => sources[id] ?? more(id));
+  loader.load(entry).start(loader, sources);
+  process.emitWarning = emitWarning;
+}

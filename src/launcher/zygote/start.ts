@@ -1,0 +1,69 @@
+/**
+ * Owns the first steps of a zygote: how its modules are compiled, and that nothing of the
+ * script that started it is left on the global object.
+ */
+import type { Compile, Loader, Sources } from "../../guest/loader.js";
+import type * as Main from "./main.js";
+
+/** Modules with functions that run in every guest and that the rehearsal cannot run. */
+const eagerModules: ReadonlySet<string> = new Set([
+  "guest/first-callback",
+  "guest/leaving",
+  "launcher/zygote/lock-down",
+  "launcher/zygote/main",
+  "sandbox/libc",
+  "sandbox/rlimits",
+  "sandbox/seccomp",
+]);
+
+/** On the global object of a script given as text, and of no other. */
+const globalTraces = ["require", "module", "exports", "__filename", "__dirname"];
+/** Public modules whose names are globals everywhere. */
+const globalsEverywhere = ["process", "console", "crypto"];
+
+/** Called by guest/loader.ts, once. */
+export function start(loader: Loader, sources: Sources): void {
+  const { requireBuiltin } = loader.tools;
+  let preloading = false;
+  loader.compile = eagerly(
+    loader.compile,
+    (id) => preloading || eagerModules.has(id),
+    requireBuiltin("v8").setFlagsFromString,
+  );
+  const { main } = loader.load("launcher/zygote/main") as typeof Main;
+  clearGlobals(requireBuiltin("module").builtinModules);
+  main(sources, (id) => {
+    preloading = true;
+    loader.load(id);
+    preloading = false;
+  });
+}
+
+/** Compiles to the last function what is `wanted`: otherwise every guest would do it for itself. */
+function eagerly(
+  compile: Compile,
+  wanted: (id: string) => boolean,
+  setFlags: (flags: string) => void,
+): Compile {
+  return (source, id, names) => {
+    if (!wanted(id)) return compile(source, id, names);
+    // Only around the compilation: built-in modules must find the flags of their code cache.
+    setFlags("--no-lazy");
+    try {
+      return compile(source, id, names);
+    } finally {
+      setFlags("--lazy");
+    }
+  };
+}
+
+function clearGlobals(builtinModules: readonly string[]): void {
+  const all = globalThis as Record<string, unknown>;
+  for (const id of builtinModules) {
+    if (globalsEverywhere.includes(id)) continue;
+    const descriptor = Object.getOwnPropertyDescriptor(all, id);
+    if (descriptor !== undefined && !descriptor.enumerable && descriptor.configurable)
+      delete all[id];
+  }
+  for (const name of globalTraces) delete all[name];
+}

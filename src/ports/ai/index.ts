@@ -1,0 +1,13 @@
+/** Owns `secure-exec/ai`: what is public of the ports to the AI SDK. */
+export { Session } from "../core/session.js";
+export type { SessionOptions } from "../core/session.js";
+export { SecureExecSandboxSession } from "./session.js";
+export type { PathOptions, ProcessOptions, SandboxFileStat, SandboxProcess } from "./session.js";
+export {
+  SecureExecNetworkSandboxSession,
+  SecureExecSandboxProvider,
+  createSecureExecSandbox,
+} from "./harness.js";
+export type { CreateSessionOptions } from "./harness.js";
+export { codeTool, commandTool } from "./tools.js";
+export type { CodeToolOptions, CommandToolOptions } from "./tools.js";

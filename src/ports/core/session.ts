@@ -1,0 +1,360 @@
+/**
+ * Owns a session: a machine as agents use one — command lines, files below a working directory,
+ * ports, and an end. Every port that gives an agent a machine is a thin translation to this.
+ *
+ * Invariants: a command that is aborted, or over its time, is killed with all of its process
+ * group; an exit code is the command's own, and an unknown outcome rejects; relative paths start
+ * at `cwd`.
+ * Untrusted: output, file names and content.
+ */
+import { randomUUID } from "node:crypto";
+import { posix } from "node:path";
+import { NodeRuntime, SecureExecError } from "../../index.js";
+import type {
+  NodeRuntimeCreateOptions,
+  NodeRuntimeDirectoryEntry,
+  NodeRuntimeFileStat,
+  NodeRuntimeProcess,
+} from "../../index.js";
+import { OutputStream } from "./output-stream.js";
+
+export interface SessionOptions {
+  /** How the machine is made; see `NodeRuntime.create`. */
+  runtime?: NodeRuntimeCreateOptions;
+  /** Where commands run and relative paths start, absolute; it is made. Default /home/user. */
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Ports of the machine that the host reaches at 127.0.0.1. */
+  ports?: readonly number[];
+  /** Default: a random one. */
+  id?: string;
+}
+
+export interface CommandOptions {
+  /** Relative to the session's. */
+  cwd?: string | undefined;
+  env?: Record<string, string> | undefined;
+  /** Aborting kills the command; `exec` and `wait` reject with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds after which the command is killed; without it, or with 0, there is no bound. */
+  timeoutMs?: number | undefined;
+}
+
+export interface ExecOptions extends CommandOptions {
+  /** Given to the command, followed by end of file. Default: empty. */
+  stdin?: string | Uint8Array | undefined;
+  onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
+  onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
+  /** Bytes kept per stream. Default 16 MiB. */
+  outputBytes?: number | undefined;
+}
+
+export interface CommandResult {
+  stdout: string;
+  stderr: string;
+  /** Of both streams, in the order in which it came. */
+  output: string;
+  /** The command's own, or 128 + the signal that ended it. */
+  exitCode: number;
+  /** Whether output beyond `outputBytes` was dropped. */
+  truncated: boolean;
+  timedOut: boolean;
+}
+
+/** One file below a directory, with its facts. */
+export interface WalkEntry {
+  path: string;
+  stat: NodeRuntimeFileStat;
+}
+
+const defaultCwd = "/home/user";
+const defaultOutputBytes = 16 * 1024 * 1024;
+const shell = "bash";
+/** Trees of the kernel's own; a walk does not enter them. */
+const kernelTrees = new Set(["/proc", "/dev", "/sys"]);
+
+/** Chunks up to a bound, as text. */
+class Kept {
+  #left: number;
+  readonly #chunks: Buffer[] = [];
+  truncated = false;
+
+  constructor(limitBytes: number) {
+    this.#left = limitBytes;
+  }
+
+  add(chunk: Uint8Array): void {
+    const kept = chunk.subarray(0, this.#left);
+    if (kept.byteLength < chunk.byteLength) this.truncated = true;
+    this.#left -= kept.byteLength;
+    if (kept.byteLength > 0) this.#chunks.push(Buffer.from(kept));
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString("utf8");
+  }
+}
+
+/** A command that runs. */
+export class SessionProcess {
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly #process: NodeRuntimeProcess;
+  readonly #outputs: readonly OutputStream[];
+  readonly #ended: Promise<number>;
+  readonly #signal: AbortSignal | undefined;
+  #timedOut = false;
+
+  constructor(
+    process: NodeRuntimeProcess,
+    outputs: readonly [OutputStream, OutputStream],
+    options: CommandOptions,
+  ) {
+    this.#process = process;
+    this.#outputs = outputs;
+    this.stdout = outputs[0].stream;
+    this.stderr = outputs[1].stream;
+    const { signal, timeoutMs = 0 } = options;
+    this.#signal = signal;
+    const abort = (): void => this.kill("SIGKILL");
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    const late = (): void => {
+      this.#timedOut = true;
+      abort();
+    };
+    const timer = timeoutMs > 0 ? setTimeout(late, timeoutMs) : undefined;
+    this.#ended = process.wait().finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    });
+    this.#ended.then(
+      () => outputs.forEach((output) => output.end()),
+      (error: unknown) => outputs.forEach((output) => output.end(error)),
+    );
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** null while it runs. */
+  get exitCode(): number | null {
+    return this.#process.exitCode;
+  }
+
+  get timedOut(): boolean {
+    return this.#timedOut;
+  }
+
+  writeStdin(data: string | Uint8Array): void {
+    this.#process.writeStdin(data);
+  }
+
+  closeStdin(): void {
+    this.#process.closeStdin();
+  }
+
+  /** Signals the command and what it has started. */
+  kill(signal: string | number = "SIGKILL"): void {
+    this.#process.kill(signal, { group: true });
+    // A killed program's last output has no claim to be read.
+    for (const output of this.#outputs) output.release();
+  }
+
+  /** The exit code. Rejects when the command was aborted, with the signal's reason, or its outcome is unknown. */
+  async wait(): Promise<number> {
+    for (const output of this.#outputs) output.release();
+    const exitCode = await this.#ended;
+    this.#signal?.throwIfAborted();
+    return exitCode;
+  }
+}
+
+export class Session {
+  readonly id: string;
+  readonly cwd: string;
+  readonly ports: readonly number[];
+  readonly createdAt = new Date();
+  readonly runtime: NodeRuntime;
+  readonly #env: Record<string, string>;
+  #running = true;
+
+  private constructor(runtime: NodeRuntime, id: string, options: SessionOptions) {
+    this.runtime = runtime;
+    this.id = id;
+    this.cwd = options.cwd ?? defaultCwd;
+    this.ports = [...(options.ports ?? [])];
+    this.#env = { ...options.env };
+  }
+
+  /** Makes the machine. Rejects with the errors of `NodeRuntime.create`. */
+  static async create(options: SessionOptions = {}): Promise<Session> {
+    const { runtime: given = {}, cwd = defaultCwd, ports = [], id = randomUUID() } = options;
+    const runtime = await NodeRuntime.create({
+      ...given,
+      loopbackExemptPorts: [...(given.loopbackExemptPorts ?? []), ...ports],
+    });
+    try {
+      await runtime.mkdir(cwd, { recursive: true });
+      return new Session(runtime, id, options);
+    } catch (error) {
+      await runtime.dispose();
+      throw error;
+    }
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** The absolute path of the machine that `path` means. */
+  resolve(path: string): string {
+    return posix.resolve(this.cwd, path);
+  }
+
+  /** Starts a command line. Its stdin is open. */
+  async spawn(command: string, options: CommandOptions = {}): Promise<SessionProcess> {
+    const outputs = [new OutputStream(), new OutputStream()] as const;
+    return this.#start(command, options, outputs, outputs[0].hook, outputs[1].hook);
+  }
+
+  async #start(
+    command: string,
+    options: CommandOptions,
+    outputs: readonly [OutputStream, OutputStream],
+    onStdout: (chunk: Uint8Array) => unknown,
+    onStderr: (chunk: Uint8Array) => unknown,
+  ): Promise<SessionProcess> {
+    options.signal?.throwIfAborted();
+    const process = await this.runtime.spawnCommand(shell, ["-c", command], {
+      cwd: this.resolve(options.cwd ?? "."),
+      env: { ...this.#env, ...options.env },
+      onStdout,
+      onStderr,
+    });
+    return new SessionProcess(process, outputs, options);
+  }
+
+  /** Runs a command line to its end. */
+  async exec(command: string, options: ExecOptions = {}): Promise<CommandResult> {
+    const { stdin, onStdout, onStderr, outputBytes = defaultOutputBytes } = options;
+    const [stdout, stderr, both] = [
+      new Kept(outputBytes),
+      new Kept(outputBytes),
+      new Kept(2 * outputBytes),
+    ];
+    const taker =
+      (kept: Kept, hook: ExecOptions["onStdout"]) =>
+      (chunk: Uint8Array): unknown => {
+        kept.add(chunk);
+        both.add(chunk);
+        return hook?.(chunk);
+      };
+    // Nothing is put into these: the hooks take all.
+    const none = [new OutputStream(), new OutputStream()] as const;
+    const hooks = [taker(stdout, onStdout), taker(stderr, onStderr)] as const;
+    const process = await this.#start(command, options, none, ...hooks);
+    if (stdin !== undefined) process.writeStdin(stdin);
+    process.closeStdin();
+    const exitCode = await process.wait();
+    return {
+      stdout: stdout.text,
+      stderr: stderr.text,
+      output: both.text,
+      exitCode,
+      truncated: stdout.truncated || stderr.truncated,
+      timedOut: process.timedOut,
+    };
+  }
+
+  /** The bytes of a file; undefined where there is none. */
+  async readFile(path: string): Promise<Uint8Array | undefined> {
+    return orMissing(this.runtime.readFile(this.resolve(path)));
+  }
+
+  /** Writes a file, and makes its directories. */
+  async writeFile(path: string, data: string | Uint8Array): Promise<void> {
+    await this.runtime.writeFile(this.resolve(path), data);
+  }
+
+  /** Facts about a file; undefined where there is none. */
+  async stat(
+    path: string,
+    options: { follow?: boolean } = {},
+  ): Promise<NodeRuntimeFileStat | undefined> {
+    return orMissing(this.runtime.stat(this.resolve(path), options));
+  }
+
+  /** Names and types in a directory, sorted; undefined where there is none. */
+  async list(path: string): Promise<NodeRuntimeDirectoryEntry[] | undefined> {
+    return orMissing(this.runtime.readDirWithTypes(this.resolve(path)));
+  }
+
+  async mkdir(path: string, options: { recursive?: boolean } = {}): Promise<void> {
+    await this.runtime.mkdir(this.resolve(path), options);
+  }
+
+  /** Removes a file, or a directory and all in it. Whether there was one. */
+  async remove(path: string): Promise<boolean> {
+    const full = this.resolve(path);
+    const removed = this.runtime.rm(full, { recursive: true }).then(() => true);
+    return (await orMissing(removed)) ?? false;
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.runtime.rename(this.resolve(from), this.resolve(to));
+  }
+
+  /** Files and directories below a directory, by their names; links are not followed. At most `limit`. */
+  async *walk(path: string, limit = 50_000): AsyncGenerator<WalkEntry> {
+    const directories = [this.resolve(path)];
+    let left = limit;
+    for (let at = directories.shift(); at !== undefined; at = directories.shift()) {
+      for (const { name } of (await this.list(at)) ?? []) {
+        const full = posix.join(at, name);
+        const stat = await this.stat(full, { follow: false });
+        if (stat === undefined) continue;
+        if (left-- <= 0) return;
+        yield { path: full, stat };
+        if (stat.type === "directory" && !kernelTrees.has(full)) directories.push(full);
+      }
+    }
+  }
+
+  /** Where the host reaches a port of the machine. Throws for one that `ports` does not have. */
+  portUrl(port: number, protocol = "http"): string {
+    if (!this.ports.includes(port))
+      throw new RangeError(`port ${port} is not open to the host; the option ports opens it`);
+    return `${protocol}://127.0.0.1:${port}`;
+  }
+
+  /** Ends the machine and all in it. Idempotent. */
+  async dispose(): Promise<void> {
+    this.#running = false;
+    await this.runtime.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+/** undefined for a file that does not exist. */
+async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    const { code, details } = SecureExecError.isSecureExecError(error) ? error : {};
+    if (code === "ERR_SECURE_EXEC_NO_SUCH_FILE" || details?.errno === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Lines `first` to `last`, counted from 1, without the ends of the others. */
+export function linesOf(text: string, first?: number, last?: number): string {
+  if (first === undefined && last === undefined) return text;
+  const end = /\r\n|\n|\r/.exec(text)?.[0] ?? "\n";
+  const lines = text.split(end);
+  return lines.slice(Math.max(1, first ?? 1) - 1, last ?? lines.length).join(end);
+}

@@ -1,0 +1,8 @@
+/** Owns `secure-exec/mcp`: what is public of the port to the Model Context Protocol. */
+export { McpServer } from "./server.js";
+export type { McpMessage, McpServerOptions } from "./server.js";
+export { serveStdio } from "./stdio.js";
+export { serveMcpHttp } from "./http.js";
+export type { McpHttpOptions, McpHttpServer } from "./http.js";
+export { mcpTools } from "./client-tools.js";
+export type { McpClient, McpToolsOptions } from "./client-tools.js";

@@ -1,0 +1,125 @@
+/**
+ * Owns reading a tar archive that comes in pieces of any size.
+ *
+ * Invariants: every header is checked before it is used; what is held is bounded by `mostHeaderBytes`
+ * and one piece; an entry's content comes right after it and is as long as it says.
+ * Untrusted: every byte. Anything that tar would not have written throws `ArchiveError`.
+ */
+import { ArchiveError, blockBytes, parseHeader, parsePax } from "./tar.js";
+import type { Entry } from "./tar.js";
+
+/** Pax records of one entry. */
+const mostHeaderBytes = 16 * 1024 * 1024;
+const knownTypes = new Set(["0", "1", "2", "3", "5"]);
+const nothing = new Map<string, string>();
+
+export type ArchiveEvent =
+  | { entry: Entry; records: ReadonlyMap<string, string> }
+  /** Of the last entry. A view of the piece that was pushed. */
+  | { content: Buffer };
+
+export class ArchiveParser {
+  /** What does not make a whole header yet. */
+  #held: Buffer = Buffer.alloc(0);
+  #contentLeft = 0;
+  #paddingLeft = 0;
+  /** Pax records that are being read, and those for the next entry. */
+  #pax: { parts: Buffer[]; left: number } | undefined;
+  #records: ReadonlyMap<string, string> = nothing;
+  #ended = false;
+
+  /** What this piece brings. */
+  *push(piece: Buffer): Generator<ArchiveEvent, void, void> {
+    let rest = this.#held.length === 0 ? piece : Buffer.concat([this.#held, piece]);
+    this.#held = Buffer.alloc(0);
+    while (rest.length > 0) {
+      // After the end anything may follow: tar fills up its last record.
+      if (this.#ended) return;
+      if (this.#contentLeft > 0) {
+        const content = rest.subarray(0, this.#contentLeft);
+        rest = rest.subarray(content.length);
+        this.#contentLeft -= content.length;
+        yield { content };
+      } else if (this.#pax !== undefined && this.#pax.left > 0) {
+        const part = Buffer.from(rest.subarray(0, this.#pax.left));
+        rest = rest.subarray(part.length);
+        this.#pax.left -= part.length;
+        this.#pax.parts.push(part);
+        if (this.#pax.left === 0) this.#records = recordsOf(Buffer.concat(this.#pax.parts));
+      } else if (this.#paddingLeft > 0) {
+        const skipped = Math.min(this.#paddingLeft, rest.length);
+        rest = rest.subarray(skipped);
+        this.#paddingLeft -= skipped;
+      } else if (rest.length < blockBytes) {
+        this.#held = Buffer.from(rest);
+        return;
+      } else {
+        const event = this.#header(rest.subarray(0, blockBytes));
+        rest = rest.subarray(blockBytes);
+        if (event !== undefined) yield event;
+      }
+    }
+  }
+
+  /** Nothing more comes. Throws when something is missing. */
+  finish(): void {
+    if (!this.#ended) throw new ArchiveError("the archive ends too early");
+  }
+
+  #header(block: Buffer): ArchiveEvent | undefined {
+    const entry = parseHeader(block);
+    if (entry === undefined) {
+      if (this.#records !== nothing) throw new ArchiveError("pax records for no entry");
+      this.#ended = true;
+      return undefined;
+    }
+    if (entry.type === "x") {
+      if (this.#records !== nothing) throw new ArchiveError("pax records after pax records");
+      if (entry.size === 0 || entry.size > mostHeaderBytes)
+        throw new ArchiveError(`pax records of ${entry.size} bytes`);
+      this.#pax = { parts: [], left: entry.size };
+      this.#paddingLeft = paddingOf(entry.size);
+      return undefined;
+    }
+    if (!knownTypes.has(entry.type))
+      throw new ArchiveError(`an entry of type ${JSON.stringify(entry.type)}`);
+    const records = this.#records;
+    this.#records = nothing;
+    this.#pax = undefined;
+    entry.name = records.get("path") ?? entry.name;
+    entry.link = records.get("linkpath") ?? entry.link;
+    if (records.has("size")) entry.size = wholeNumber(records.get("size")!);
+    if (entry.type !== "0" && entry.size !== 0)
+      throw new ArchiveError(`${entry.name} is no file and has content`);
+    this.#contentLeft = entry.size;
+    this.#paddingLeft = paddingOf(entry.size);
+    return { entry, records };
+  }
+}
+
+function paddingOf(size: number): number {
+  return (blockBytes - (size % blockBytes)) % blockBytes;
+}
+
+/** Throws for anything but the digits of a safe integer. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
+    throw new ArchiveError(`${JSON.stringify(text.slice(0, 40))} is no number of bytes`);
+  return value;
+}
+
+/** All of them, or an exception: a record that is not one ends the list for tar. */
+function recordsOf(data: Buffer): ReadonlyMap<string, string> {
+  const records = parsePax(data);
+  let bytes = 0;
+  for (const [key, value] of records) {
+    const body = Buffer.byteLength(key) + Buffer.byteLength(value) + 3;
+    // A length counts its own digits.
+    let length = body + String(body).length;
+    length = body + String(length).length;
+    bytes += length;
+  }
+  if (bytes !== data.length) throw new ArchiveError("pax records that are none");
+  return records;
+}

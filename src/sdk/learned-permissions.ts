@@ -1,0 +1,131 @@
+/**
+ * Owns the way from what programs were seen to need to the permissions that allow exactly that, in
+ * the form that the `permissions` option takes; and making such permissions shorter and wider.
+ *
+ * Invariants: what is on two rules of one scope is never the same operation on the same pattern, so
+ * that no rule can be left out; the same needs give the same text.
+ */
+import { basename, dirname, extname } from "node:path/posix";
+import type { Learned } from "../protocol/decisions.js";
+import type { LearnedList } from "../protocol/host-calls.js";
+import { permissionScopes, scopeNames } from "../protocol/permissions.js";
+import type { Scope } from "../protocol/permissions.js";
+import { failure } from "./errors.js";
+import type { PermissionRule, PermissionRules, Permissions } from "./permissions.js";
+
+/** Permissions that are only modes and rules: JSON. */
+export type LearnedPermissions = { [S in Scope]: "allow" | "deny" | PermissionRules };
+
+/** Operations by pattern. */
+type Needs = Map<string, Set<string>>;
+
+function needsOf(learned: readonly Learned[]): Needs {
+  const needs: Needs = new Map();
+  for (const { operation, pattern } of learned) {
+    const operations = needs.get(pattern);
+    if (operations === undefined) needs.set(pattern, new Set([operation]));
+    else operations.add(operation);
+  }
+  return needs;
+}
+
+/** One rule for all patterns that need the same operations. */
+function rulesOf(scope: Scope, needs: Needs): PermissionRule[] {
+  const order = Object.keys(permissionScopes[scope].operations);
+  const groups = new Map<string, { operations: string[]; patterns: string[] }>();
+  for (const [pattern, wanted] of needs) {
+    const operations = order.filter((operation) => wanted.has(operation));
+    const key = operations.join(" ");
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { operations, patterns: [pattern] });
+    else group.patterns.push(pattern);
+  }
+  return [...groups.values()]
+    .map(({ operations, patterns }) => ({
+      mode: "allow" as const,
+      operations,
+      [permissionScopes[scope].patterns]: patterns.sort(),
+    }))
+    .sort((one, other) => (one.operations.join() < other.operations.join() ? -1 : 1));
+}
+
+/** Host of a pattern such as `udp://api.example.com:443`. */
+function hostOf(pattern: string): string {
+  const bare = pattern.replace(/^[a-z]+:\/\//, "");
+  return bare.startsWith("[") ? bare.slice(1, bare.indexOf("]")) : bare.replace(/:\d+$/, "");
+}
+
+/** Who may connect to a name may look it up: such look-ups need no patterns of their own. */
+function networkNeeds(learned: readonly Learned[]): Needs {
+  // What stays inside the machine is free as long as no rule judges it.
+  if (learned.every(({ inside }) => inside)) return new Map();
+  const needs = needsOf(learned.filter(({ operation }) => operation !== "dns"));
+  for (const { operation, pattern } of learned) {
+    if (operation !== "dns") continue;
+    const host = hostOf(pattern);
+    const connecting = [...needs].filter(
+      ([other, operations]) => operations.has("http") && hostOf(other) === host,
+    );
+    for (const [, operations] of connecting) operations.add("dns");
+    if (connecting.length === 0) needs.set(pattern, new Set(["dns"]));
+  }
+  return needs;
+}
+
+/** The least permissions under which a program may do what it did. Throws LEARNED_TOO_MUCH. */
+export function permissionsOf({ list, incomplete }: LearnedList): LearnedPermissions {
+  if (incomplete) throw failure("LEARNED_TOO_MUCH");
+  const entries = scopeNames.map((scope): [Scope, "deny" | PermissionRules] => {
+    const own = list.filter((learned) => learned.scope === scope);
+    const needs = scope === "network" ? networkNeeds(own) : needsOf(own);
+    return [scope, needs.size === 0 ? "deny" : { default: "deny", rules: rulesOf(scope, needs) }];
+  });
+  return Object.fromEntries(entries) as LearnedPermissions;
+}
+
+/** Operations that change nothing. */
+const reading: ReadonlySet<string> = new Set(["read", "readdir", "stat", "exists", "readlink"]);
+const packages = "/node_modules/";
+
+/** The pattern that stands for `path` and what is like it. */
+function widened(path: string, operations: ReadonlySet<string>): string {
+  const at = path.indexOf(packages);
+  if (at >= 0 && [...operations].every((operation) => reading.has(operation)))
+    return `${path.slice(0, at)}${packages}**`;
+  const directory = dirname(path);
+  const suffix = extname(basename(path));
+  // Nothing tells what the names of a root or of names without an ending have in common.
+  if (directory === "/" || suffix === "" || /[\\*?]/.test(suffix)) return path;
+  return `${directory}/*${suffix}`;
+}
+
+/**
+ * The same permissions with fewer and wider paths: several files of one directory with one ending and
+ * the same operations become `/a/*.txt`, and what is only read of packages `…/node_modules/**`.
+ */
+export function generalizePermissions<P extends Permissions>(permissions: P): P {
+  const { fs } = permissions;
+  if (typeof fs !== "object") return permissions;
+  const needs: Needs = new Map();
+  const rest: PermissionRule[] = [];
+  for (const rule of fs.rules) {
+    const { mode, operations, paths } = rule;
+    if (mode !== "allow" || operations === undefined || paths === undefined) rest.push(rule);
+    else for (const path of paths) needs.set(path, new Set(operations));
+  }
+  const groups = new Map<string, string[]>();
+  for (const [path, operations] of needs) {
+    const wide = widened(path, operations);
+    // What is read of packages is one need, whichever way.
+    const key = wide.endsWith(`${packages}**`) ? wide : `${[...operations].join()} ${wide}`;
+    groups.set(key, [...(groups.get(key) ?? []), path]);
+  }
+  const wider: Needs = new Map();
+  for (const paths of groups.values()) {
+    const [first = ""] = paths;
+    const name = paths.length === 1 ? first : widened(first, needs.get(first)!);
+    const operations = paths.flatMap((path) => [...needs.get(path)!]);
+    wider.set(name, new Set([...(wider.get(name) ?? []), ...operations]));
+  }
+  return { ...permissions, fs: { ...fs, rules: [...rest, ...rulesOf("fs", wider)] } };
+}

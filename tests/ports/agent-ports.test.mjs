@@ -1,0 +1,236 @@
+// The adapters that give an agent a machine: AI SDK, deepagents, bash-tool, ComputeSDK.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  Session,
+  SecureExecSandboxSession,
+  codeTool,
+  commandTool,
+  createSecureExecSandbox,
+} from "secure-exec/ai";
+import { createSandbox } from "secure-exec/bash-tool";
+import { secureExec } from "secure-exec/computesdk";
+import { SecureExecBackend } from "secure-exec/deepagents";
+import { createAgentMachine } from "secure-exec/openai";
+
+const it = (name, body) => test(name, { timeout: 120_000 }, body);
+const read = async (stream) => {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+};
+
+it("ai: a sandbox session runs commands and reads and writes files", async (t) => {
+  const session = await Session.create({ cwd: "/work" });
+  t.after(() => session.dispose());
+  const sandbox = new SecureExecSandboxSession(session);
+  assert.match(sandbox.description, /Current working directory: \/work/);
+  assert.deepEqual(await sandbox.run({ command: "cat; echo err >&2; exit 2", stdin: "in" }), {
+    exitCode: 2,
+    stdout: "in",
+    stderr: "err\n",
+  });
+  const content = new ReadableStream({
+    start(controller) {
+      controller.enqueue(Buffer.from("one\n"));
+      controller.enqueue(Buffer.from("two\nthree"));
+      controller.close();
+    },
+  });
+  await sandbox.writeFile({ path: "a.txt", content });
+  assert.equal(await sandbox.readTextFile({ path: "a.txt", startLine: 2, endLine: 2 }), "two");
+  assert.equal(await read(await sandbox.readFile({ path: "/work/a.txt" })), "one\ntwo\nthree");
+  assert.equal(await sandbox.readFile({ path: "none" }), null);
+  assert.deepEqual(await sandbox.listDirectory({ path: "." }), [{ name: "a.txt", type: "file" }]);
+  assert.equal((await sandbox.stat({ path: "a.txt" })).isFile, true);
+  assert.equal(await sandbox.deleteFile({ path: "a.txt" }), true);
+  assert.equal(await sandbox.deleteFile({ path: "a.txt" }), false);
+  const live = await sandbox.spawn({ command: "cat" });
+  const writer = live.stdin.getWriter();
+  await writer.write(Buffer.from("typed"));
+  await writer.close();
+  assert.equal(await read(live.stdout), "typed");
+  assert.deepEqual(await live.wait(), { exitCode: 0 });
+  const aborted = AbortSignal.abort(new Error("no"));
+  await assert.rejects(sandbox.run({ command: "true", abortSignal: aborted }), /no/);
+  await assert.rejects(sandbox.readFile({ path: "a", abortSignal: aborted }), /no/);
+});
+
+it("ai: a harness provider makes, resumes and ends sessions", async () => {
+  const provider = createSecureExecSandbox({ ports: [4319] });
+  assert.equal(provider.specificationVersion, "harness-sandbox-v1");
+  const session = await provider.createSession({
+    sessionId: "s1",
+    onFirstCreate: (made) => made.writeTextFile({ path: "set-up", content: "yes" }),
+  });
+  const resumed = await provider.resumeSession({ sessionId: "s1" });
+  assert.equal(await resumed.restricted().readTextFile({ path: "set-up" }), "yes");
+  assert.equal(resumed.restricted().stop, undefined);
+  assert.deepEqual(await session.getPortEndpoint({ port: 4319, protocol: "ws" }), {
+    url: "ws://127.0.0.1:4319",
+  });
+  await assert.rejects(session.getPortUrl({ port: 80 }), RangeError);
+  await session.destroy();
+  await assert.rejects(provider.resumeSession({ sessionId: "s1" }), /no session "s1"/);
+  const failing = provider.createSession({
+    sessionId: "s2",
+    onFirstCreate: () => Promise.reject(new Error("set-up failed")),
+  });
+  await assert.rejects(failing, /set-up failed/);
+  await assert.rejects(provider.resumeSession({ sessionId: "s2" }), /no session/);
+});
+
+it("ai: ready-made tools", async (t) => {
+  const lookup = { description: "a name by id", execute: async ({ id }) => `name-${id}` };
+  const code = codeTool({ tools: { lookup } });
+  t.after(() => code.dispose());
+  assert.match(code.description, /await lookup\(input\): a name by id/);
+  assert.deepEqual(await code.execute({ code: "console.log(1); return lookup({ id: 2 })" }), {
+    value: "name-2",
+    logs: ["1"],
+  });
+  assert.deepEqual(await code.execute({ code: "throw new TypeError('no')" }), {
+    error: "TypeError: no",
+    logs: [],
+  });
+  assert.equal(code.inputSchema.validate({ code: 1 }).success, false);
+  const command = commandTool({ timeoutMs: 1500 });
+  t.after(() => command.dispose());
+  await command.execute({ command: "echo kept > file" });
+  assert.equal((await command.execute({ command: "cat file" })).stdout, "kept\n");
+  const late = await command.execute({ command: "sleep 60" });
+  assert.deepEqual([late.exitCode, late.stderr], [137, "killed after 1500 ms\n"]);
+});
+
+it("bash-tool: commands and files of one machine", async (t) => {
+  const sandbox = await createSandbox();
+  t.after(() => sandbox.stop());
+  await sandbox.writeFiles([{ path: "src/a.txt", content: "text" }]);
+  assert.deepEqual(await sandbox.executeCommand("pwd; cat src/a.txt; exit 4"), {
+    stdout: "/workspace\ntext",
+    stderr: "",
+    exitCode: 4,
+  });
+  assert.equal(await sandbox.readFile("/workspace/src/a.txt"), "text");
+  await assert.rejects(sandbox.readFile("none"), { code: "ERR_SECURE_EXEC_NO_SUCH_FILE" });
+});
+
+it("deepagents: files are read, searched and edited natively", async (t) => {
+  const backend = new SecureExecBackend({ initialFiles: { "/w/a.txt": "one\ntwo\none\n" } });
+  t.after(() => backend.close());
+  assert.equal(backend.isRunning, false);
+  assert.equal((await backend.read("/w/a.txt", 1, 1)).content, "     2\ttwo");
+  assert.equal(backend.isRunning, true);
+  assert.match((await backend.read("/w/none")).error, /not found/);
+  assert.deepEqual((await backend.grep("one", "/w")).matches, [
+    { path: "/w/a.txt", line: 1, text: "one" },
+    { path: "/w/a.txt", line: 3, text: "one" },
+  ]);
+  const capped = await backend.grep("one", "/w", "*.txt", 1);
+  assert.deepEqual([capped.matches.length, capped.truncated], [1, true]);
+  assert.deepEqual((await backend.grep("one", "/w", "*.md")).matches, []);
+  assert.match((await backend.edit("/w/a.txt", "one", "1")).error, /Multiple occurrences \(2\)/);
+  assert.equal((await backend.edit("/w/a.txt", "one", "$&", true)).occurrences, 2);
+  assert.equal((await backend.readRaw("/w/a.txt")).data.content, "$&\ntwo\n$&\n");
+  assert.deepEqual(
+    (await backend.glob("**/*.txt", "/w")).files.map(({ path, is_dir }) => [path, is_dir]),
+    [["a.txt", false]],
+  );
+  assert.deepEqual(
+    await backend
+      .uploadFiles([
+        ["/w/b.png", new Uint8Array([1, 2])],
+        ["/proc/x", new Uint8Array(1)],
+      ])
+      .then((all) => all.map(({ error }) => error === null)),
+    [true, false],
+  );
+  assert.deepEqual((await backend.read("/w/b.png")).content, new Uint8Array([1, 2]));
+  const downloads = await backend.downloadFiles(["/w/b.png", "/w/none", "/w"]);
+  assert.deepEqual(
+    downloads.map(({ error }) => error),
+    [null, "file_not_found", "is_directory"],
+  );
+  assert.deepEqual(await backend.execute("echo out; echo err >&2; exit 3"), {
+    output: "out\nerr\n",
+    exitCode: 3,
+    truncated: false,
+  });
+  assert.equal((await backend.delete("/w/a.txt")).path, "/w/a.txt");
+  assert.match((await backend.delete("/w/a.txt")).error, /not found/);
+});
+
+it("computesdk: the methods of a provider", async (t) => {
+  const provider = secureExec(({ name, methods }) => ({ name, ...methods.sandbox }));
+  assert.equal(provider.name, "secure-exec");
+  const { sandbox, sandboxId } = await provider.create(
+    {},
+    { envs: { A: "1" }, metadata: { m: 1 } },
+  );
+  t.after(() => provider.destroy({}, sandboxId));
+  const texts = [];
+  const onStdout = (text) => texts.push(text);
+  const result = await provider.runCommand(sandbox, "echo $A; exit 5", { onStdout });
+  assert.deepEqual([result.stdout, result.exitCode, texts.join("")], ["1\n", 5, "1\n"]);
+  assert.equal((await provider.runCommand(sandbox, "sleep 60", { background: true })).exitCode, 0);
+  assert.equal((await provider.runCommand(sandbox, "sleep 60", { timeout: 500 })).exitCode, 137);
+  const files = provider.filesystem;
+  await files.mkdir(sandbox, "/d/e");
+  await files.writeFile(sandbox, "/d/f.txt", "text");
+  assert.equal(await files.readFile(sandbox, "/d/f.txt"), "text");
+  assert.deepEqual(
+    (await files.readdir(sandbox, "/d")).map(({ name, type }) => [name, type]),
+    [
+      ["e", "directory"],
+      ["f.txt", "file"],
+    ],
+  );
+  await files.remove(sandbox, "/d");
+  assert.equal(await files.exists(sandbox, "/d"), false);
+  await assert.rejects(files.remove(sandbox, "/d"));
+  const info = await provider.getInfo(sandbox);
+  assert.deepEqual([info.id, info.status, info.metadata], [sandboxId, "running", { m: 1 }]);
+  assert.equal((await provider.list({})).length, 1);
+  await provider.destroy({}, sandboxId);
+  assert.equal(await provider.getById({}, sandboxId), null);
+});
+
+it("openai: a shell's actions and an editor's patches", async (t) => {
+  const applyDiff = (input, diff, mode) => {
+    if (diff === "bad") throw new Error("the diff does not apply");
+    return mode === "create" ? diff : `${input}${diff}`;
+  };
+  const machine = await createAgentMachine({ applyDiff });
+  t.after(() => machine.dispose());
+  const { shell, editor } = machine;
+  assert.deepEqual(
+    await shell.run({ commands: ["echo abcdef; exit 3", "pwd >&2"], maxOutputLength: 4 }),
+    {
+      output: [
+        { stdout: "abcd", stderr: "", outcome: { type: "exit", exitCode: 3 } },
+        { stdout: "", stderr: "/wor", outcome: { type: "exit", exitCode: 0 } },
+      ],
+      maxOutputLength: 4,
+    },
+  );
+  const late = await shell.run({ commands: ["sleep 60", "echo never"], timeoutMs: 800 });
+  assert.deepEqual(
+    late.output.map(({ outcome }) => outcome),
+    [{ type: "timeout" }],
+  );
+  const status = async (answer) => (await answer).status;
+  assert.equal(await status(editor.createFile({ path: "a.txt", diff: "one" })), "completed");
+  assert.equal(await status(editor.createFile({ path: "a.txt", diff: "one" })), "failed");
+  assert.equal(await status(editor.updateFile({ path: "a.txt", diff: "two" })), "completed");
+  assert.deepEqual(await editor.updateFile({ path: "a.txt", diff: "bad" }), {
+    status: "failed",
+    output: "the diff does not apply",
+  });
+  assert.equal(await status(editor.updateFile({ path: "none", diff: "" })), "failed");
+  const moved = { path: "a.txt", diff: "!", moveTo: "d/b.txt" };
+  assert.equal(await status(editor.updateFile(moved)), "completed");
+  const { output } = await shell.run({ commands: ["ls; cat d/b.txt"] });
+  assert.equal(output[0].stdout, "d\nonetwo!");
+  assert.equal(await status(editor.deleteFile({ path: "d" })), "failed");
+  assert.equal(await status(editor.deleteFile({ path: "d/b.txt" })), "completed");
+});
