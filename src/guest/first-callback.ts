@@ -6,6 +6,8 @@
  *
  * The engine calls a function of JavaScript for all immediates; for one call it is another.
  */
+import { loopStarts } from "./identity.js";
+
 export type StartMain = (main: () => void) => void;
 
 const noop = (): void => {};
@@ -34,6 +36,7 @@ export function prepareFirstCallback(
       main();
       // Not in a `finally`: an uncaught error is reported in the script's own context.
       ids[constants.kExecutionAsyncId] = 0;
+      loopStarts();
     }, processTimers);
   };
 }

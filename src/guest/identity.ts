@@ -189,20 +189,23 @@ export function installIdentity(
     execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
   };
   for (const [name, value] of Object.entries(processFunctions)) {
+    const { length = 0 } = ((process as any)[name] ?? {}) as { length?: number };
     Object.defineProperty(process, name, {
       value,
       writable: true,
       configurable: true,
-      enumerable: !name.startsWith("_"),
+      enumerable: true,
     });
-    if (typeof value === "function" && name !== "memoryUsage")
-      Object.defineProperty(value, "name", { value: name });
+    if (typeof value !== "function") continue;
+    Object.defineProperty(value, "name", { value: name, configurable: true });
+    Object.defineProperty(value, "length", { value: length, configurable: true });
   }
 
   if (ownsProcess) installDirectories(internalBinding, requireBuiltin, kernel);
   else installReadOnlyDirectories(internalBinding, kernel);
   installVersions();
   installClock();
+  if (ownsProcess) adoptMilestones(internalBinding);
 }
 
 /** A worker can read the process's directory and mask, and not change them. */
@@ -249,7 +252,7 @@ function installDirectories(
     }
     cwd = result.cwd;
   };
-  process.umask = function umask(mask?: number | string) {
+  process.umask = function wrappedUmask(mask?: number | string) {
     const wanted = mask === undefined ? -1 : (parseFileMode(mask, "mask") as number);
     const result = kernel().call("umask", { mask: wanted });
     return typeof result === "number" ? 0o022 : result.previous;
@@ -320,9 +323,42 @@ function installClock(): void {
   });
 }
 
+/** Says in `performance.nodeTiming` that the process starts now, or that its event loop does. */
+let milestone = { started: (): void => {}, looping: (): void => {} };
+
+/** The engine's record of its own start, which was the zygote's: a guest could tell how old that is. */
+function adoptMilestones(internalBinding: (name: string) => any): void {
+  const { milestones, constants } = internalBinding("performance") as {
+    milestones: Float64Array;
+    constants: Record<string, number>;
+  };
+  const set = (name: string, value: number): void => {
+    milestones[constants[`NODE_PERFORMANCE_MILESTONE_${name}`]!] = value;
+  };
+  milestone = {
+    started() {
+      const nowNs = Number(startedAtNs);
+      for (const name of ["TIME_ORIGIN", "NODE_START", "V8_START", "ENVIRONMENT"]) set(name, nowNs);
+      set("TIME_ORIGIN_TIMESTAMP", startOptions().startedAtMs * 1000);
+      set("BOOTSTRAP_COMPLETE", Number(process.hrtime.bigint()));
+      set("LOOP_START", -1);
+    },
+    looping: () => set("LOOP_START", Number(process.hrtime.bigint())),
+  };
+  Object.defineProperty((performance as any).nodeTiming, "duration", {
+    get: () => performance.now(),
+    enumerable: true,
+    configurable: true,
+  });
+}
+
+/** The main script has returned. */
+export const loopStarts = (): void => milestone.looping();
+
 /** Makes this process the one the kernel started. */
 export function assumeIdentity(options: StartOptions): void {
   assumeSharedIdentity({ start: options, startedAtNs: process.hrtime.bigint() });
+  milestone.started();
   process.argv = [guestExecPath, ...options.argv];
   for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
 }
@@ -342,7 +378,7 @@ export function assumeSharedIdentity(shared: SharedIdentity): void {
   });
   Object.defineProperty(process, "ppid", {
     value: options.ppid,
-    writable: false,
+    writable: true,
     enumerable: true,
     configurable: true,
   });

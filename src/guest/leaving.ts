@@ -56,7 +56,7 @@ export function installLeaving(
   const exitCode = (otherwise: number): number =>
     exitInfo[constants.kHasExitCode] === 1 ? exitInfo[constants.kExitCode]! : otherwise;
 
-  (process as any).reallyExit = function reallyExit(code?: number): never {
+  (process as any).reallyExit = function reallyExit(...[code]: [code?: number]): never {
     const status = Number(code) | 0;
     if (engineOption("--trace-exit") === true) traceExit(status);
     return leave(status);

@@ -29,6 +29,7 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--single-threaded",
   "--minor-ms",
   "--min-semi-space-size=16",
+  "--heap-growing-percent=300",
   "--no-maglev",
   "--v8-pool-size=0",
   "--no-memory-pool-share-memory-on-teardown",

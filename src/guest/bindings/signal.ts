@@ -80,6 +80,7 @@ export function installSignals(
     }
     return typeof result === "number" ? result : 0;
   };
+  Object.defineProperties(kill, { name: { value: "_kill" }, length: { value: 0 } });
   Object.defineProperty(process, "_kill", {
     value: kill,
     writable: true,
