@@ -71,7 +71,7 @@ const withCharacters = (
   return { ...from, cc };
 };
 
-const { ECHO, ECHOCTL, ECHOE, ECHOK, ECHOKE, ICANON, IEXTEN, ISIG } = LocalFlag;
+const { ECHOCTL, ECHOE, ECHOKE, ICANON, ISIG } = LocalFlag;
 const { BRKINT, ICRNL, IGNCR, IGNPAR, INLCR, INPCK, ISTRIP, IXON } = InputFlag;
 const { OCRNL, ONLCR, ONLRET, OPOST } = OutputFlag;
 const { VMIN, VTIME } = ControlCharacter;

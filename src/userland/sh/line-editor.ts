@@ -275,7 +275,7 @@ export class LineEditor {
         if (found < 0) continue;
         at = place;
         this.#line = [...this.history[place]!];
-        this.#cursor = [...this.history[place]!.slice(0, found)].length;
+        this.#cursor = Array.from(this.history[place]!.slice(0, found)).length;
         return;
       }
     };
@@ -307,7 +307,7 @@ export class LineEditor {
     const common = words.reduce((one, { text }) => commonStart(one, text), words[0]!.text);
     if (words.length === 1 || common.length > typed.length) {
       const only = words.length === 1 ? words[0]! : undefined;
-      const from = [...before.slice(0, start)].length;
+      const from = Array.from(before.slice(0, start)).length;
       this.#line.splice(from, this.#cursor - from);
       this.#cursor = from;
       this.#insert([...(only === undefined ? common : only.text + only.end)]);
