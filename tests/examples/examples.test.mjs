@@ -56,6 +56,14 @@ const expected = {
     "commands: childProcess env",
   ],
   "permission-types.ts": ["fs network childProcess env"],
+  "usage-and-audit.ts": [
+    '{"default":"deny","rules":[{"mode":"allow","operations":["read"],"paths":["/data/*.txt"]}]}',
+    "3 exit 1 true",
+    "denied: fs.stat /etc/passwd",
+    "uncaught error",
+    "denied: fs.read /data/one.txt",
+    "1",
+  ],
   "plugin-host-tools.ts": ["looked-up user: Ada Lovelace"],
   "port-ai.ts": ['{"value":8,"logs":[]}', '{"stdout":"HELLO\\n","stderr":"","exitCode":0}', "2"],
   "port-machines.ts": [
@@ -64,6 +72,8 @@ const expected = {
     "/workspace",
     "hello world",
   ],
+  "port-mcp.ts": ["[ 1, 4, 9 ]"],
+  "port-openai.ts": ['[["2",{"type":"exit","exitCode":0}],["",{"type":"exit","exitCode":3}]]'],
   "port-codemode.ts": ['{"result":{"city":"Lisbon","degrees":19},"logs":["asked about 2 cities"]}'],
   "port-tanstack-isolate.ts": ['true {"bolt":12,"nut":0}'],
   "plugin-systems.ts": [

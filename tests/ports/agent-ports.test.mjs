@@ -11,6 +11,7 @@ import {
 import { createSandbox } from "secure-exec/bash-tool";
 import { secureExec } from "secure-exec/computesdk";
 import { SecureExecBackend } from "secure-exec/deepagents";
+import { createAgentMachine } from "secure-exec/openai";
 
 const it = (name, body) => test(name, { timeout: 120_000 }, body);
 const read = async (stream) => {
@@ -192,4 +193,44 @@ it("computesdk: the methods of a provider", async (t) => {
   assert.equal((await provider.list({})).length, 1);
   await provider.destroy({}, sandboxId);
   assert.equal(await provider.getById({}, sandboxId), null);
+});
+
+it("openai: a shell's actions and an editor's patches", async (t) => {
+  const applyDiff = (input, diff, mode) => {
+    if (diff === "bad") throw new Error("the diff does not apply");
+    return mode === "create" ? diff : `${input}${diff}`;
+  };
+  const machine = await createAgentMachine({ applyDiff });
+  t.after(() => machine.dispose());
+  const { shell, editor } = machine;
+  assert.deepEqual(
+    await shell.run({ commands: ["echo abcdef; exit 3", "pwd >&2"], maxOutputLength: 4 }),
+    {
+      output: [
+        { stdout: "abcd", stderr: "", outcome: { type: "exit", exitCode: 3 } },
+        { stdout: "", stderr: "/wor", outcome: { type: "exit", exitCode: 0 } },
+      ],
+      maxOutputLength: 4,
+    },
+  );
+  const late = await shell.run({ commands: ["sleep 60", "echo never"], timeoutMs: 800 });
+  assert.deepEqual(
+    late.output.map(({ outcome }) => outcome),
+    [{ type: "timeout" }],
+  );
+  const status = async (answer) => (await answer).status;
+  assert.equal(await status(editor.createFile({ path: "a.txt", diff: "one" })), "completed");
+  assert.equal(await status(editor.createFile({ path: "a.txt", diff: "one" })), "failed");
+  assert.equal(await status(editor.updateFile({ path: "a.txt", diff: "two" })), "completed");
+  assert.deepEqual(await editor.updateFile({ path: "a.txt", diff: "bad" }), {
+    status: "failed",
+    output: "the diff does not apply",
+  });
+  assert.equal(await status(editor.updateFile({ path: "none", diff: "" })), "failed");
+  const moved = { path: "a.txt", diff: "!", moveTo: "d/b.txt" };
+  assert.equal(await status(editor.updateFile(moved)), "completed");
+  const { output } = await shell.run({ commands: ["ls; cat d/b.txt"] });
+  assert.equal(output[0].stdout, "d\nonetwo!");
+  assert.equal(await status(editor.deleteFile({ path: "d" })), "failed");
+  assert.equal(await status(editor.deleteFile({ path: "d/b.txt" })), "completed");
 });

@@ -179,6 +179,12 @@ it("runs share files and nothing else; a disposed machine runs nothing", async (
   await code.run({ code: "globalThis.left = 1; Object.prototype.left = 1" });
   const { value } = await code.run({ code: "return [typeof left, typeof {}.left]" });
   assert.deepEqual(value, ["undefined", "undefined"]);
+  const during = code.run({
+    code: "await tell(); for (;;) {}",
+    functions: ["tell"],
+    call: () => void code.dispose(),
+  });
+  assert.equal((await during).error.name, "DisposedError");
   await code.dispose();
   const outcome = await code.run({ code: "return 1" });
   assert.equal(outcome.error.name, "DisposedError");

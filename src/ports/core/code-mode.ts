@@ -171,6 +171,11 @@ export class CodeMode {
       return { ...answerOf(result, late ? timeoutMs : undefined), logs };
     } catch (error) {
       if (signal?.aborted) return failed({ name: "AbortError", message: "the run was aborted" });
+      if (this.#disposed)
+        return failed({
+          name: "DisposedError",
+          message: "the machine was disposed during the run",
+        });
       return failed(errorOf(error));
     } finally {
       this.#runs.delete(id);
