@@ -33,6 +33,11 @@ export type {
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
 } from "./sdk/files.js";
+export type {
+  NodeRuntimeCopyOptions,
+  NodeRuntimeCopyProgress,
+  NodeRuntimeCopyResult,
+} from "./sdk/copy.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {

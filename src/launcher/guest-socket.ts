@@ -49,6 +49,9 @@ type SocketOptions = SocketConstructorOpts & { onread: OnReadOpts };
 /** What every socket is read into, one after the other: nothing of it lasts longer than its handler. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
+/** Of a socket that has come to its end; more than its buffer holds. */
+const restReads = 64;
+
 /** Waiting frames that go out in one piece. */
 const pieceBytes = 256 * 1024;
 
@@ -89,12 +92,29 @@ export class GuestSocket {
       },
     };
     this.#socket = new Socket(options);
+    const destroyStream = this.#socket._destroy.bind(this.#socket);
+    this.#socket._destroy = (error, done) => {
+      this.#readRest();
+      destroyStream(error, done);
+    };
     this.#socket.on("error", () => undefined);
     this.#socket.on("end", () => this.#end());
     this.#socket.on("close", () => {
       this.#open = false;
       this.#end();
     });
+  }
+
+  /**
+   * A write failed, as the guest has ended: what it said before, its exit among it, is there still
+   * if it was not read meanwhile.
+   */
+  #readRest(): void {
+    for (let reads = 0; reads < restReads && !this.#destroyed; reads++) {
+      const size = libc.read(this.#fd, readBuffer, 0, readBuffer.length);
+      if (size <= 0 && size !== -Errno.EINTR) return;
+      if (size > 0) this.#data(readBuffer.subarray(0, size));
+    }
   }
 
   /** Nothing more comes: it is over once every frame was taken. */

@@ -64,6 +64,23 @@ export const hostFileCalls = {
     args: { vm: "u32", path: "string", recursive: "bool", force: "bool", followLinks: "bool" },
     result: {},
   },
+  readlink: {
+    nr: 28,
+    args: { vm: "u32", path: "string", followLinks: "bool" },
+    result: { target: "string" },
+  },
+  /** A link of the guest's, in the place of one that is there. */
+  symlink: {
+    nr: 29,
+    args: { vm: "u32", target: "string", path: "string", followLinks: "bool" },
+    result: {},
+  },
+  /** Permission bits, and the time of access and change. */
+  setAttributes: {
+    nr: 31,
+    args: { vm: "u32", path: "string", mode: "u32", mtimeMs: "f64", followLinks: "bool" },
+    result: {},
+  },
   rename: {
     nr: 27,
     args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
@@ -110,6 +127,8 @@ export const hostCalls = {
   registerTools: { nr: 40, args: { vm: "u32", tools: "string" }, result: {} },
   /** What a program and all it started has used so far, or with `process` 0 the VM; JSON of `Usage`. */
   usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
+  /** Narrows a VM: `permissions` is JSON of a part of `Policies`. Answers once what is open was judged anew. */
+  setPermissions: { nr: 43, args: { vm: "u32", permissions: "string" }, result: {} },
   /** The decisions that the VM keeps; JSON of `DecisionList`. */
   audit: { nr: 41, args: { vm: "u32" }, result: { list: "string" } },
   /** What the VM's programs were found to need; JSON of `LearnedList`. */

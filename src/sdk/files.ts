@@ -81,6 +81,31 @@ export const linksUnfollowed = Object.freeze({ followLinks: false });
 
 type Calls = typeof hostFileCalls;
 
+/** Keeps one part back, since the last one has to be sent as such. */
+export class FileWriter {
+  readonly #send: (data: Uint8Array, more: boolean) => Promise<void>;
+  /** Lets go of a file that is not written to its end. */
+  readonly abandon: () => void;
+  #held: Uint8Array | undefined;
+
+  constructor(send: (data: Uint8Array, more: boolean) => Promise<void>, abandon: () => void) {
+    this.#send = send;
+    this.abandon = abandon;
+  }
+
+  async write(data: Uint8Array): Promise<void> {
+    for (let at = 0; at < data.byteLength; at += partBytes) {
+      const held = this.#held;
+      this.#held = data.subarray(at, at + partBytes);
+      if (held !== undefined) await this.#send(held, true);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#send(this.#held ?? new Uint8Array(0), false);
+  }
+}
+
 export class RuntimeFiles {
   readonly #connection: KernelConnection;
   readonly #vm: number;
@@ -91,14 +116,78 @@ export class RuntimeFiles {
   }
 
   async read(path: string, followLinks: boolean): Promise<Uint8Array> {
-    let part = await this.#call("readFile", { path, followLinks }, "read", path);
-    if (!part.more) return part.data;
-    const parts = [part.data];
-    while (part.more) {
-      part = await this.#call("readMore", { file: part.file }, "read", path);
-      parts.push(part.data);
+    const parts: Uint8Array[] = [];
+    for await (const part of this.parts(path, followLinks)) parts.push(part);
+    return parts.length === 1 ? parts[0]! : new Uint8Array(Buffer.concat(parts));
+  }
+
+  /** The content of a file, in parts of some megabytes. */
+  async *parts(path: string, followLinks: boolean): AsyncGenerator<Uint8Array, void, void> {
+    let file = 0;
+    try {
+      let part = await this.#call("readFile", { path, followLinks }, "read", path);
+      for (;;) {
+        file = part.more ? part.file : 0;
+        yield part.data;
+        if (file === 0) return;
+        part = await this.#call("readMore", { file }, "read", path);
+      }
+    } finally {
+      // Whoever reads stopped early.
+      if (file !== 0) this.#abandon(file);
     }
-    return new Uint8Array(Buffer.concat(parts));
+  }
+
+  #abandon(file: number): void {
+    this.#connection.call("abandon", { vm: this.#vm, file }).catch(() => undefined);
+  }
+
+  /** Writes a file part by part, from its beginning; its directories are made. */
+  writer(path: string, followLinks: boolean): FileWriter {
+    let file = 0;
+    let begun = false;
+    return new FileWriter(
+      async (data, more) => {
+        const sent = begun
+          ? this.#call("writeMore", { file, data, more }, "write", path)
+          : this.#call("writeFile", { path, data, more, followLinks }, "write", path);
+        begun = true;
+        file = 0;
+        ({ file } = await sent);
+      },
+      () => {
+        if (file !== 0) this.#abandon(file);
+      },
+    );
+  }
+
+  /** Writes what comes. */
+  async writeParts(
+    path: string,
+    parts: AsyncIterable<Uint8Array>,
+    followLinks: boolean,
+  ): Promise<void> {
+    const writer = this.writer(path, followLinks);
+    try {
+      for await (const part of parts) await writer.write(part);
+      await writer.end();
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+  }
+
+  async readlink(path: string): Promise<string> {
+    const args = { path, followLinks: false };
+    return (await this.#call("readlink", args, "readlink", path)).target;
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    await this.#call("symlink", { target, path, followLinks: false }, "symlink", path);
+  }
+
+  async setAttributes(path: string, mode: number, mtimeMs: number): Promise<void> {
+    await this.#call("setAttributes", { path, mode, mtimeMs, followLinks: false }, "chmod", path);
   }
 
   async write(path: string, data: Uint8Array, followLinks: boolean): Promise<void> {

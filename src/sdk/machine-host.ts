@@ -16,20 +16,38 @@ export interface MachineHostPort {
   toolDone(id: number, ok: boolean, json: Uint8Array): void;
 }
 
+/** Of several answers to one request: the first that does not allow it. Nobody's is a denial. */
+function strictest(answers: readonly (Answer | undefined)[]): Answer {
+  const [first = { allow: false }] = answers;
+  return answers.find((answer) => answer?.allow !== true) ?? first;
+}
+
 export class MachineHost {
   readonly tools = new HostToolbox();
-  readonly #functions: PermissionFunctions;
+  /** Those of the machine's making, and those it was narrowed by: all that a scope has are asked. */
+  readonly #functions: PermissionFunctions[];
   readonly #port: MachineHostPort;
 
   constructor(functions: PermissionFunctions, port: MachineHostPort) {
-    this.#functions = functions;
+    this.#functions = [functions];
     this.#port = port;
   }
 
   judge(id: number, scope: Scope, requests: Request[]): void {
-    void askFunction(this.#functions, scope, requests).then((answers) =>
-      this.#port.judged(id, answers),
+    const asked = this.#functions.filter((functions) => functions.has(scope));
+    void Promise.all(asked.map((functions) => askFunction(functions, scope, requests))).then(
+      (all) =>
+        this.#port.judged(
+          id,
+          requests.map((_, at) => strictest(all.map((one) => one[at]))),
+        ),
     );
+  }
+
+  /** From now on these are asked as well; answers how to take that back. */
+  addFunctions(functions: PermissionFunctions): () => void {
+    this.#functions.push(functions);
+    return () => void this.#functions.splice(this.#functions.indexOf(functions), 1);
   }
 
   toolCall(id: number, name: string, input: Uint8Array): void {

@@ -431,7 +431,7 @@ export function withManifest(
 }
 
 /** The form with scopes, of either form. */
-export function permissionsBag(given: NodeRuntimeCreateOptions["permissions"]): Permissions {
+function permissionsBag(given: NodeRuntimeCreateOptions["permissions"]): Permissions {
   return typeof given === "string" ? { mode: given } : { ...given };
 }
 

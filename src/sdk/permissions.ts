@@ -191,10 +191,12 @@ export function parsePermissions(value: unknown, toolsGiven: boolean): ParsedPer
 }
 
 /** What a living machine is narrowed by: only the scopes that are given. */
-export function parseNarrowing(value: unknown): {
+export interface Narrowing {
   policies: Partial<Policies>;
   functions: PermissionFunctions;
-} {
+}
+
+export function parseNarrowing(value: unknown): Narrowing {
   if (!isBag(value)) throw invalidOption("permissions", "must be an object");
   if ("mode" in value)
     throw invalidOption("permissions.mode", "cannot be changed while the machine lives");

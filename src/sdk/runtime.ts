@@ -6,7 +6,7 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
@@ -16,8 +16,13 @@ import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
+import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
+import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
+import { parseNarrowing } from "./permissions.js";
+import type { Narrowing, Permissions } from "./permissions.js";
 import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
@@ -144,6 +149,8 @@ export class NodeRuntime {
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   readonly #listeners = new Listeners();
+  /** What `setPermissions` was given: a clone begins with it. */
+  readonly #narrowings: Narrowing[] = [];
   /** How to end waits for listeners that can come no more. */
   readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
@@ -218,6 +225,7 @@ export class NodeRuntime {
     );
     const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
     await runtime.#with(() => {});
+    for (const narrowing of this.#narrowings) await runtime.#narrow(narrowing);
     return runtime;
   }
 
@@ -517,6 +525,34 @@ export class NodeRuntime {
   }
 
   /**
+   * Narrows what the programs of the machine may do, those that run included: the scopes that are given
+   * have to allow as well from now on, the others stay. What that closes is closed when this resolves:
+   * open files, sockets, watches, children. Rejects with PERMISSIONS_WIDENED for what would allow more.
+   */
+  async setPermissions(permissions: Omit<Permissions, "mode">): Promise<void> {
+    const narrowing = parseNarrowing(permissions);
+    if (this.#given.permissions.mode !== undefined)
+      throw invalidOption("permissions", "cannot change where nothing is denied");
+    await this.#narrow(narrowing);
+  }
+
+  async #narrow(narrowing: Narrowing): Promise<void> {
+    const { policies, functions } = narrowing;
+    await this.#with(async ({ host }) => {
+      const takeBack = host.addFunctions(functions);
+      try {
+        await this.#ask((connection, vm) =>
+          connection.call("setPermissions", { vm, permissions: JSON.stringify(policies) }),
+        );
+        this.#narrowings.push(narrowing);
+      } catch (error) {
+        takeBack();
+        throw error;
+      }
+    });
+  }
+
+  /**
    * In learn mode: the least permissions under which all programs of the machine may do what they did.
    * With `generalize` fewer and wider ones; see docs/audit.md. Rejects with LEARNED_TOO_MUCH.
    */
@@ -604,6 +640,48 @@ export class NodeRuntime {
     const bytes = bytesOf("data", data);
     const { followLinks } = parseFlags(options, linksUnfollowed);
     await this.#file(path, (files, full) => files.write(full, bytes, followLinks));
+  }
+
+  /** The content of a file as a stream of bytes, read as fast as it is taken. */
+  createReadStream(path: string, options?: NodeRuntimeFileOptions): Readable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return readStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /** Writes a file from its beginning, creating its directories; finishes once all of it is there. */
+  createWriteStream(path: string, options?: NodeRuntimeFileOptions): Writable {
+    const { followLinks } = parseFlags(options, linksUnfollowed);
+    const full = guestPathOf(path, this.#cwd);
+    this.#checkUsable();
+    return writeStream(() => this.#with(({ files }) => files), full, followLinks);
+  }
+
+  /**
+   * Copies a file or directory of the host into the machine, over what is there. Links are copied as text and
+   * never followed. Rejects with Node's own errors of the host's side and with FILE of the machine's;
+   * what was copied until then stays.
+   */
+  async copyIn(
+    hostPath: string,
+    guestPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const from = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyIn(files, from, full, given));
+  }
+
+  /** Copies a file or directory of the machine to the host, as `copyIn` does; links only with `links: true`. */
+  async copyOut(
+    guestPath: string,
+    hostPath: string,
+    options?: NodeRuntimeCopyOptions,
+  ): Promise<NodeRuntimeCopyResult> {
+    const to = hostPathOf(hostPath);
+    const given = parseCopyOptions(options);
+    return this.#file(guestPath, (files, full) => copyOut(files, full, to, given));
   }
 
   /** The names in a directory, sorted. */

@@ -56,6 +56,14 @@ const expected = {
     "commands: childProcess env",
   ],
   "permission-types.ts": ["fs network childProcess env"],
+  "usage-and-audit.ts": [
+    '{"default":"deny","rules":[{"mode":"allow","operations":["read"],"paths":["/data/*.txt"]}]}',
+    "3 exit 1 true",
+    "denied: fs.stat /etc/passwd",
+    "uncaught error",
+    "denied: fs.read /data/one.txt",
+    "1",
+  ],
   "plugin-host-tools.ts": ["looked-up user: Ada Lovelace"],
   "port-ai.ts": ['{"value":8,"logs":[]}', '{"stdout":"HELLO\\n","stderr":"","exitCode":0}', "2"],
   "port-machines.ts": [

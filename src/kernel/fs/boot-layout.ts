@@ -8,7 +8,7 @@
  */
 import { errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_EXCL, O_WRONLY } from "../../abi/fcntl.js";
-import type { Credentials } from "./credentials.js";
+import { kernelCredentials as boot } from "./credentials.js";
 import { deviceNames } from "./device.js";
 import type { FileSystem } from "./file-system.js";
 
@@ -19,8 +19,6 @@ export interface BootIdentity {
   home: string;
   hostname: string;
 }
-
-const boot: Credentials = { uid: 0, gid: 0, umask: 0, cwd: "/" };
 
 const directories = `/dev /dev/pts /etc /home /media /mnt /opt /run /srv
   /usr /usr/bin /usr/sbin /usr/lib /usr/share /usr/local /usr/local/bin /usr/local/sbin /usr/local/lib

@@ -6,6 +6,7 @@
  * Untrusted: see file-system.ts.
  */
 export { type BootIdentity, bootLayout } from "./boot-layout.js";
+export { kernelCredentials } from "./credentials.js";
 export type { Credentials, Identity, Walks } from "./credentials.js";
 export { FileSystem } from "./file-system.js";
 export { type DirectoryEntry, type FileStat, type FileSystemStat, MEMORY_DEVICE } from "./inode.js";

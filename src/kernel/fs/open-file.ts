@@ -34,6 +34,9 @@ export class OpenFile {
   readonly #origin: { readonly parent: Directory; readonly name: string };
   readonly #content: OpenContent | undefined;
   #references = 1;
+  /** What may not be done with it any more. */
+  #noReading = false;
+  #noWriting = false;
   /** The file as its locks know it, once there was one. */
   #lockKey: string | undefined;
 
@@ -82,6 +85,12 @@ export class OpenFile {
     return this.#inode instanceof CharacterDevice;
   }
 
+  /** For all who hold it: no more reading, no more changes. */
+  revoke(reading: boolean, writing: boolean): void {
+    this.#noReading ||= reading;
+    this.#noWriting ||= writing;
+  }
+
   ref(): void {
     if (this.#references > 0) this.#references++;
   }
@@ -100,6 +109,7 @@ export class OpenFile {
   read(target: Uint8Array, position: number): number | Failure {
     const mode = this.flags & O_ACCMODE;
     if (this.#references === 0 || !(mode === O_RDONLY || mode === O_RDWR)) return -Errno.EBADF;
+    if (this.#noReading) return -Errno.EACCES;
     const inode = this.#inode;
     if (inode instanceof Directory) return -Errno.EISDIR;
     const at = this.#resolve(position);
@@ -122,6 +132,7 @@ export class OpenFile {
   write(source: Uint8Array, position: number): number | Failure {
     const mode = this.flags & O_ACCMODE;
     if (this.#references === 0 || !(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EBADF;
+    if (this.#noWriting) return -Errno.EACCES;
     const inode = this.#inode;
     const given = this.#resolve(position);
     if (given < 0) return given;
@@ -156,6 +167,7 @@ export class OpenFile {
     if (this.#references === 0) return -Errno.EBADF;
     const mode = this.flags & O_ACCMODE;
     if (!(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EINVAL;
+    if (this.#noWriting) return -Errno.EACCES;
     if (this.#content !== undefined) {
       if (!Number.isSafeInteger(length) || length < 0) return -Errno.EINVAL;
       return this.#content.truncate(length);

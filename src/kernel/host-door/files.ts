@@ -16,7 +16,7 @@ import { type Credentials, MEMORY_DEVICE, type OpenFile } from "../fs/index.js";
 import { readRest, statValues, uvDirentOf, writeAll } from "../syscalls/fs.js";
 import { HostError } from "./error.js";
 import type { Vm } from "../machine/vm.js";
-import { hostCaller } from "../machine/identity.js";
+import { hostCaller, identity } from "../machine/identity.js";
 
 type Calls = typeof hostFileCalls;
 export type HostFileHandlers = {
@@ -174,6 +174,29 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
       const isDirectory = (checked(stat, "rm", path, who).mode & S_IFMT) === S_IFDIR;
       const result = isDirectory && recursive ? fs.removeTree(who, path) : fs.unlink(who, path);
       checked(result, "rm", path, who);
+      return {};
+    },
+    readlink({ vm, path, followLinks }) {
+      const who = hostCaller(followLinks);
+      return { target: checked(vmOf(vm).fs.readlink(who, path), "readlink", path, who) };
+    },
+    symlink({ vm, target, path, followLinks }) {
+      const { fs } = vmOf(vm);
+      const who = hostCaller(followLinks);
+      let made = fs.symlink(who, target, path);
+      if (made === -Errno.EEXIST && typeof fs.readlink(who, path) === "string") {
+        checked(fs.unlink(who, path), "symlink", path, who);
+        made = fs.symlink(who, target, path);
+      }
+      checked(made, "symlink", path, who);
+      fs.chown(who, path, identity.uid, identity.gid, false);
+      return {};
+    },
+    setAttributes({ vm, path, mode, mtimeMs, followLinks }) {
+      const { fs } = vmOf(vm);
+      const who = hostCaller(followLinks);
+      checked(fs.chmod(who, path, mode), "chmod", path, who);
+      checked(fs.utimes(who, path, mtimeMs, mtimeMs, true), "utimes", path, who);
       return {};
     },
     rename({ vm, from, to, followLinks }) {

@@ -16,11 +16,11 @@ import type {
   VmMount,
   VmOptions,
 } from "../../protocol/host-calls.js";
-import type { Answer } from "../../protocol/permissions.js";
+import type { Answer, Policies } from "../../protocol/permissions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import { totalUsage } from "../machine/account.js";
-import { Vm, VmOptionError } from "../machine/vm.js";
+import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
 import type { CallHandlers, Emit, EventHandlers } from "./door.js";
@@ -77,6 +77,8 @@ export class HostHandlers {
     fetch: ({ vm, fetch, port, request, body }) =>
       this.#fetch(vm, fetch, port, JSON.parse(request) as HostFetchRequest, body),
     usage: ({ vm, process }) => ({ json: JSON.stringify(this.#usage(vm, process)) }),
+    setPermissions: ({ vm, permissions }) =>
+      this.#setPermissions(vm, JSON.parse(permissions) as Partial<Policies>),
     audit: ({ vm }) => ({ list: JSON.stringify(this.#vmOf(vm).observer.audit.read()) }),
     learned: ({ vm }) => {
       const { learnedRequests } = this.#vmOf(vm).observer;
@@ -179,6 +181,22 @@ export class HostHandlers {
     }
     this.#programs.set(handle, program);
     return { pid: program.process.pid };
+  }
+
+  async #setPermissions(
+    handle: number,
+    policies: Partial<Policies>,
+  ): Promise<Record<never, never>> {
+    try {
+      await this.#vmOf(handle).narrow(policies);
+      return {};
+    } catch (error) {
+      if (error instanceof PermissionsWidened)
+        throw new HostError("ERR_SECURE_EXEC_PERMISSIONS_WIDENED", error.message);
+      if (error instanceof VmOptionError)
+        throw new HostError("ERR_SECURE_EXEC_INVALID_OPTION", error.message);
+      throw error;
+    }
   }
 
   #usage(vmHandle: number, handle: number): Usage {

@@ -60,6 +60,13 @@ export class Conduit implements Carrier {
     );
   }
 
+  /** Files on their way here. */
+  get passedFiles(): Exclude<Passable, Stream>[] {
+    return this.#passed.flatMap(({ description }) =>
+      description instanceof Stream ? [] : [description],
+    );
+  }
+
   dropPassed(): void {
     for (const { description } of this.#passed.splice(0)) {
       this.#transit.arrive(this, description, true);
@@ -149,6 +156,10 @@ abstract class ConduitReader extends Stream {
 
   override holds(): Stream[] {
     return this.incoming?.passedStreams ?? [];
+  }
+
+  override heldFiles(): Exclude<Passable, Stream>[] {
+    return this.incoming?.passedFiles ?? [];
   }
 
   override letGo(): void {

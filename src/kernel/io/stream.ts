@@ -77,6 +77,11 @@ export abstract class Stream {
     return [];
   }
 
+  /** Files that are on their way in them. */
+  heldFiles(): OpenFile[] {
+    return [];
+  }
+
   /** Empties those queues: nobody will read them. */
   letGo(): void {}
 

@@ -10,12 +10,14 @@ import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
+import type { Policies, Scope } from "../../protocol/permissions.js";
 import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { Guest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
+import { revokeDenied } from "./revocation.js";
 import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
 import type { Measured } from "./limit-warnings.js";
@@ -38,6 +40,13 @@ import { ToolRegistry } from "../tools/registry.js";
 
 /** The machine cannot be made as asked. */
 export class VmOptionError extends Error {}
+
+/** Permissions that are to narrow a machine would not. */
+export class PermissionsWidened extends Error {
+  constructor(scope: Scope, why: string) {
+    super(`permissions.${scope} would allow what the machine does not: ${why}`);
+  }
+}
 
 /** Where `nodeModules` lies unless the host says otherwise. */
 const sharedPackages = "/tmp/node_modules";
@@ -223,6 +232,18 @@ export class Vm {
 
   answered(process: Process, call: ProcessCall, result: object): void {
     this.#services.answered(process, call, result);
+  }
+
+  /**
+   * From now on `policies` have to allow as well. Throws `VmOptionError` when they would be wider than what
+   * holds, or come too often; resolves when what is open was judged by them.
+   */
+  async narrow(policies: Partial<Policies>): Promise<void> {
+    const wider = this.policy.widening(policies);
+    if (wider !== undefined) throw new PermissionsWidened(wider.scope, wider.why);
+    if (!this.policy.narrow(policies))
+      throw new VmOptionError("permissions have changed too often");
+    await revokeDenied(this, new Set(Object.keys(policies) as Scope[]));
   }
 
   /** What all that ever ran in it has used. */

@@ -244,7 +244,9 @@ export class Network implements SocketTable, UdpTable {
   }
 
   bindUdp(socket: UdpSocket, address: string, port: number, flags: number): Result<Denied> {
-    return this.#judged(this.#listenRequest("udp", address, port), () => {
+    const request = this.#listenRequest("udp", address, port);
+    return this.#judged(request, () => {
+      socket.judgedAs = request;
       const placed = this.#place(socket, address, port, flags);
       return typeof placed === "number" ? placed : { denied: "" };
     });
@@ -272,7 +274,9 @@ export class Network implements SocketTable, UdpTable {
     }
     if (socket.state !== "bound") return -Errno.EINVAL;
     const { address, port } = socket.local;
-    return this.#judged(this.#listenRequest("tcp", address, port), () => {
+    const request = this.#listenRequest("tcp", address, port);
+    return this.#judged(request, () => {
+      socket.judgedAs = request;
       for (const other of this.#tcp.get(port) ?? []) {
         if (other === socket || !other.isListening || (other.reuse && socket.reuse)) continue;
         if (this.#conflicts(socket, other)) return -Errno.EADDRINUSE;
@@ -331,6 +335,7 @@ export class Network implements SocketTable, UdpTable {
         return joined;
       }
       socket.peer = peer;
+      accepted.judgedAs = listener.judgedAs;
       // A dual-stack listener sees IPv4 peers in an IPv6 coat.
       const coat = listener.domain === "tcp" && listener.local.address.includes(":");
       const shown = ({ address, port }: Endpoint): Endpoint =>
@@ -409,19 +414,25 @@ export class Network implements SocketTable, UdpTable {
       // what opens the range. No address: to a policy a loopback address is the VM's own.
       const { address: _own, ...outward } = { ...request, loopback: false };
       const own = names.length === 0 ? [plain.address] : names;
-      return this.#judged({ ...outward, hostname: "localhost", names: own, asked: own }, () =>
-        this.#leave(socket, plain, port),
-      );
+      const named = { ...outward, hostname: "localhost", names: own, asked: own };
+      return this.#judged(named, () => {
+        socket.judgedAs = named;
+        return this.#leave(socket, plain, port);
+      });
     }
     return this.#judged(request, () => {
       const found = this.#listenerAt(ip, port);
       if (found === undefined || port === 0) return -Errno.ECONNREFUSED;
+      socket.judgedAs = request;
       return this.#enter(socket, found, { address: ip.address, port });
     });
   }
 
   #connectOutside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
-    return this.#judgedOutside("tcp", ip, port, () => this.#leave(socket, ip, port));
+    return this.#judgedOutside("tcp", ip, port, (request) => {
+      socket.judgedAs = request;
+      return this.#leave(socket, ip, port);
+    });
   }
 
   #leave(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
@@ -429,6 +440,7 @@ export class Network implements SocketTable, UdpTable {
     this.#connections++;
     let joined = false;
     const connected = this.#outside.connect(ip, port, () => {
+      if (socket.isRevoked) return -Errno.EACCES;
       if (!this.#account.take("socket")) return -Errno.ENOBUFS;
       const outer = new StreamSocket(this, "tcp", false);
       const result = StreamSocket.join(socket, outer);
@@ -706,7 +718,7 @@ export class Network implements SocketTable, UdpTable {
     protocol: "tcp" | "udp",
     ip: IpAddress,
     port: number,
-    work: () => Result<Denied>,
+    work: (request: NetworkRequest) => Result<Denied>,
   ): Result<Denied> {
     const address = unmapped(ip).address;
     const { names, aliases } = this.#names.of(ip);
@@ -723,7 +735,7 @@ export class Network implements SocketTable, UdpTable {
     };
     return this.#judged(request, () => {
       const range = judgeRange(this.policy, request, ip);
-      return range === 0 ? work() : { denied: range.message };
+      return range === 0 ? work(request) : { denied: range.message };
     });
   }
 }

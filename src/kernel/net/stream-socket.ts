@@ -9,6 +9,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { S_IFSOCK } from "../../abi/fcntl.js";
+import type { NetworkRequest } from "./egress.js";
 import type { FileStat } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { makeConduits } from "../io/pipe.js";
@@ -49,6 +50,9 @@ export class StreamSocket extends Stream {
   peer: Endpoint = noEndpoint;
   /** Where its network knows a Unix socket by. */
   boundKey = "";
+  /** What its network was asked before it connected, listened or was accepted. */
+  judgedAs: NetworkRequest | undefined;
+  #revoked = false;
   ipv6Only = false;
   reuse = false;
   /** Connections that wait to be accepted. */
@@ -73,6 +77,26 @@ export class StreamSocket extends Stream {
     this.domain = domain;
     this.kind = domain === "tcp" ? "tcp" : "pipe";
     this.#counted = counted;
+  }
+
+  get isRevoked(): boolean {
+    return this.#revoked;
+  }
+
+  /** Closed for all who hold it: nothing goes in or out any more. */
+  revoke(): void {
+    if (this.#revoked) return;
+    this.#revoked = true;
+    if (this.isListening) {
+      this.#table.leave(this);
+      this.state = "idle";
+      this.#dropBacklog();
+      this.#acceptable.wakeAll();
+      this.#room.wakeAll();
+    }
+    this.#disconnect(true);
+    this.readable.wakeAll();
+    this.writable.wakeAll();
   }
 
   get isListening(): boolean {
@@ -147,6 +171,7 @@ export class StreamSocket extends Stream {
   }
 
   read(maxBytes: number): Uint8Array | number {
+    if (this.#revoked) return -Errno.EACCES;
     const incoming = this.#incoming;
     if (incoming === undefined) return -Errno.ENOTCONN;
     if (incoming.buffer.length > 0 || this.#error === 0) return incoming.read(maxBytes);
@@ -156,6 +181,7 @@ export class StreamSocket extends Stream {
   }
 
   write(data: Uint8Array): number {
+    if (this.#revoked) return -Errno.EACCES;
     const outgoing = this.#outgoing;
     if (outgoing === undefined) return -Errno.ENOTCONN;
     if (this.#shutdown) return -Errno.EPIPE;
@@ -189,6 +215,10 @@ export class StreamSocket extends Stream {
 
   override holds(): Stream[] {
     return [...this.#backlog, ...(this.#incoming?.passedStreams ?? [])];
+  }
+
+  override heldFiles(): Exclude<Passable, Stream>[] {
+    return this.#incoming?.passedFiles ?? [];
   }
 
   override letGo(): void {

@@ -6,6 +6,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { S_IFSOCK } from "../../abi/fcntl.js";
+import type { NetworkRequest } from "./egress.js";
 import type { FileStat } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { Stream, streamStat } from "../io/stream.js";
@@ -31,6 +32,9 @@ export class UdpSocket extends Stream {
   peer: Endpoint = noEndpoint;
   ipv6Only = false;
   reuse = false;
+  /** What its network was asked before it was bound. */
+  judgedAs: NetworkRequest | undefined;
+  #revoked = false;
   readonly #queue: Datagram[] = [];
   #queuedBytes = 0;
   /** What a socket outside the VM sends for this one, if the policy let it. */
@@ -42,8 +46,20 @@ export class UdpSocket extends Stream {
     this.#account = account;
   }
 
+  /** Nothing comes in any more. */
+  revoke(): void {
+    this.#revoked = true;
+    this.forgetPeers();
+  }
+
+  /** What answers to datagrams it has sent is not for it any more. */
+  forgetPeers(): void {
+    this.outside?.close();
+    this.outside = undefined;
+  }
+
   deliver(datagram: Datagram): void {
-    if (this.isReleased || this.#queue.length >= limits.datagrams) return;
+    if (this.#revoked || this.isReleased || this.#queue.length >= limits.datagrams) return;
     if (this.#queuedBytes + datagram.data.byteLength > limits.datagramBytes) return;
     const { peer } = this;
     if (

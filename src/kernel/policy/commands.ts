@@ -28,7 +28,7 @@ export function isMachineCommand(path: string): boolean {
   return commandDirectories.has(dirname(path));
 }
 
-type Name = Pick<Requests["childProcess"], "command" | "path" | "program">;
+export type ExecutedName = Pick<Requests["childProcess"], "command" | "path" | "program">;
 
 /**
  * The names to be judged for the execution of `command`: as it was written, under the file's own
@@ -37,8 +37,8 @@ type Name = Pick<Requests["childProcess"], "command" | "path" | "program">;
 export function executedNames(
   command: string,
   files: readonly { path: string; program: string }[],
-): Name[] {
-  const names: Name[] = [];
+): ExecutedName[] {
+  const names: ExecutedName[] = [];
   for (const [at, { path, program }] of files.entries()) {
     const more = { path, ...(program !== "" && { program }) };
     if (at === 0) names.push({ command, ...more });

@@ -14,14 +14,16 @@ import { Deferred } from "../io/deferred.js";
 import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "../net/egress.js";
 import { denial } from "./decision.js";
 import type { Decision } from "./decision.js";
+import { limits } from "../limits.js";
 import { ScopeJudge } from "./scope-judge.js";
+import { wideningOf } from "./widening.js";
 
 /** A function is asked about each name in turn; all of them have to be allowed. */
 function questionsOf(request: NetworkRequest): Request[] {
-  const { names = [], ...rest } = request;
+  const { names = [], asked = [request.hostname, ...names], ...rest } = request;
   delete rest.aliases;
   delete rest.subject;
-  return [request.hostname, ...names].map((hostname) => ({ scope: "network", ...rest, hostname }));
+  return asked.map((hostname) => ({ scope: "network", ...rest, hostname }));
 }
 
 /** Puts requests of one scope to the host's function; one answer per request, or -errno. */
@@ -81,12 +83,27 @@ export class Policy {
     return this.#judges.get(scope)!;
   }
 
-  /** From now on `policies` have to allow as well; those of other scopes stay. */
-  narrow(policies: Partial<Policies>): void {
+  /** Why `policies` would be wider than what holds: the scope, and what they would allow. */
+  widening(policies: Partial<Policies>): { scope: Scope; why: string } | undefined {
     for (const scope of scopeNames) {
       const policy = policies[scope];
-      if (policy !== undefined) this.#judge(scope).add(policy);
+      const judge = this.#judge(scope);
+      const why = policy && wideningOf(scope, judge, judge.policies, policy);
+      if (why !== undefined) return { scope, why };
     }
+    return undefined;
+  }
+
+  /**
+   * From now on `policies` have to allow as well; those of other scopes stay. False when there were
+   * too many changes already.
+   */
+  narrow(policies: Partial<Policies>): boolean {
+    const given = scopeNames.filter((scope) => policies[scope] !== undefined);
+    if (given.some((scope) => this.#judge(scope).policies.length > limits.permissionChanges))
+      return false;
+    for (const scope of given) this.#judge(scope).add(policies[scope]!);
+    return true;
   }
 
   /** Runs `work` for `subject`, so that decisions are known to be about it. */

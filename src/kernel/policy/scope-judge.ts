@@ -44,6 +44,7 @@ function staysInside(request: Request): boolean {
 export class ScopeJudge {
   readonly #scope: Scope;
   readonly #layers: Layer[] = [];
+  readonly #policies: ScopePolicy[] = [];
   /** Of the layers that are rules about the network: whether they name what is shut otherwise. */
   readonly #naming: {
     address: (request: NetworkRequest) => boolean;
@@ -61,7 +62,13 @@ export class ScopeJudge {
     this.add(policy);
   }
 
+  /** What it is made of, the first one first. */
+  get policies(): readonly ScopePolicy[] {
+    return this.#policies;
+  }
+
   add(policy: ScopePolicy): void {
+    this.#policies.push(policy);
     if (policy !== "allow") this.allowsAll = false;
     if (policy === "ask") {
       this.asksHost = true;

@@ -10,6 +10,7 @@ import { Errno } from "../../abi/errno.js";
 import { O_RDONLY, S_IFMT, S_IFREG, X_OK } from "../../abi/fcntl.js";
 import { programKinds, programMagic, shellNames } from "../../protocol/programs.js";
 import type { ProgramKind } from "../../protocol/programs.js";
+import { kernelCredentials } from "../fs/index.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
 
 /** One file of those that an execution comes to: the one named, then the interpreters of scripts. */
@@ -125,7 +126,7 @@ function openImage(
 
 /** The start of a file, one character per byte. Execution needs no read permission. */
 function readHead(fs: FileSystem, who: Credentials, path: string): string | number {
-  const file = fs.open({ uid: 0, gid: 0, umask: 0, cwd: who.cwd }, path, O_RDONLY, 0);
+  const file = fs.open({ ...kernelCredentials, cwd: who.cwd }, path, O_RDONLY, 0);
   if (typeof file === "number") return file;
   const buffer = Buffer.alloc(headBytes);
   const size = file.read(buffer, 0);

@@ -267,6 +267,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     textBytes,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
   });
+  child.executedAs = executedNames(args.file, image.files);
   child.nice = parent.nice;
   vm.processes.add(child);
   handed.descriptions.forEach((description, fd) => {

@@ -30,6 +30,7 @@ import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
 import type { RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
+import type { ExecutedName } from "../policy/commands.js";
 import { WatchList } from "./watches.js";
 import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
@@ -105,6 +106,8 @@ export class Process {
   /** -20 to 19, as getpriority(2) tells it. Only kept and handed down: guests share the host's CPUs evenly. */
   nice = 0;
   argv: readonly string[];
+  /** As what its program was judged; nothing for one that the host started. */
+  executedAs: readonly ExecutedName[] | undefined;
   /** What is on the account for its arguments and environment. */
   textBytes: number;
   readonly startedAtMs = Date.now();

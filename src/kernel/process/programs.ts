@@ -6,9 +6,8 @@ import { O_CREAT, O_EXCL, O_WRONLY } from "../../abi/fcntl.js";
 import { errnoName } from "../../abi/errno.js";
 import { commandNames, programMagic, shellNames } from "../../protocol/programs.js";
 import type { ProgramKind } from "../../protocol/programs.js";
-import type { Credentials, FileSystem } from "../fs/index.js";
-
-const root: Credentials = { uid: 0, gid: 0, umask: 0, cwd: "/" };
+import { kernelCredentials as root } from "../fs/index.js";
+import type { FileSystem } from "../fs/index.js";
 
 export function installPrograms(fs: FileSystem): void {
   install(fs, "/usr/local/bin", "node", ["node"]);

@@ -13,6 +13,7 @@ import { Deferred } from "../io/deferred.js";
 import type { Answer } from "../syscalls/dispatch.js";
 import { ignoredFrom, judged, occupiedBy, optionsOf, startOptionsOf } from "./launch.js";
 import type { Prepared, SpawnArgs } from "./launch.js";
+import { executedNames } from "../policy/commands.js";
 import type { Process } from "./process.js";
 
 type Replaced = CallResult<typeof guestCalls, "exec">;
@@ -52,6 +53,7 @@ function become(
   const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
   if (process.ended || !process.account.grow(textBytes - process.textBytes)) return -Errno.EAGAIN;
   const options = startOptionsOf(process, optionsOf(image, environment));
+  process.executedAs = executedNames(args.file, image.files);
   process.becomes(options, image.argv, textBytes, ignoredFrom(image, process.inheritedIgnored));
   return { options: JSON.stringify(options) };
 }

@@ -18,6 +18,8 @@ export interface FileEvent {
 
 export class WatchList {
   readonly #stops = new Map<number, () => void>();
+  /** What each watches, without links. */
+  readonly #paths = new Map<number, string>();
   readonly #send: (event: FileEvent) => void;
   readonly #limit: number;
   readonly #account: Account;
@@ -34,12 +36,14 @@ export class WatchList {
   /** `start` begins the watch with the listener it is given, and answers how to stop or -errno. */
   add(
     start: (listener: (renamed: boolean, name: string) => void) => (() => void) | number,
+    path = "",
   ): number {
     if (this.#stops.size >= this.#limit) return -Errno.ENOSPC;
     const watch = ++this.#last;
     const stop = start((renamed, name) => this.#push({ watch, renamed, name }));
     if (typeof stop === "number") return stop;
     this.#stops.set(watch, stop);
+    this.#paths.set(watch, path);
     return watch;
   }
 
@@ -47,13 +51,19 @@ export class WatchList {
     const stop = this.#stops.get(watch);
     if (stop === undefined) return -Errno.EINVAL;
     this.#stops.delete(watch);
+    this.#paths.delete(watch);
     stop();
     return 0;
+  }
+
+  paths(): [watch: number, path: string][] {
+    return [...this.#paths];
   }
 
   close(): void {
     for (const stop of this.#stops.values()) stop();
     this.#stops.clear();
+    this.#paths.clear();
     this.#take();
   }
 

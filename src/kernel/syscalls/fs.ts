@@ -673,8 +673,10 @@ export const fsHandlers: FsHandlers = {
   watch(process, { path }) {
     const bad = checkPath(path);
     if (bad < 0) return bad;
-    const watch = process.watches.add((listener) =>
-      process.fs.watch(process.credentials, path, listener),
+    const real = process.fs.realpath(process.credentials, path);
+    const watch = process.watches.add(
+      (listener) => process.fs.watch(process.credentials, path, listener),
+      typeof real === "number" ? path : real,
     );
     return watch < 0 ? watch : { watch };
   },

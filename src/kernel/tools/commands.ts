@@ -8,9 +8,9 @@
 import { O_CREAT, O_EXCL, O_WRONLY } from "../../abi/fcntl.js";
 import { programMagic } from "../../protocol/programs.js";
 import { toolListCommand } from "../../protocol/tools.js";
-import type { Credentials, FileSystem } from "../fs/index.js";
+import { kernelCredentials as root } from "../fs/index.js";
+import type { FileSystem } from "../fs/index.js";
 
-const root: Credentials = { uid: 0, gid: 0, umask: 0, cwd: "/" };
 const directories = ["/usr/local/bin", "/usr/bin"] as const;
 const original = `/usr/local/bin/${toolListCommand}`;
 
