@@ -242,7 +242,7 @@ function archives(random) {
   const { decodeXz, encodeXz } = loadGuestModule("userland/support/xz");
   const { contentOf, readDirectory, ZipWriter } = loadGuestModule("userland/support/zip");
   const { FormatError } = loadGuestModule("userland/support/lzma");
-  const { ArchiveError, parseHeader, parsePax } = loadGuestModule("userland/commands/tar/format");
+  const { ArchiveError, parseHeader, parsePax } = loadGuestModule("protocol/tar");
   const text = Buffer.from("the quick brown fox jumps over the lazy dog\n".repeat(40));
   const writer = new ZipWriter();
   for (const [name, level] of [

@@ -145,6 +145,7 @@ async function run(fs, cwd, name, args) {
     credentials: { ...root, cwd },
     account: new Account(),
     descriptors: new DescriptorTable(16),
+    openTerminal: () => undefined,
     policy: {
       allowsAll: () => false,
       hasRules: () => false,
