@@ -55,6 +55,9 @@ function replyBytes(name: keyof GuestCalls, args: { length?: number }): number {
   return name === "readFile" || name === "readFd" ? wholeFileBytes : smallReplyBytes;
 }
 
+/** Nobody asks for more before a handler is there; what a program never listens to is dropped. */
+const mostUnheard = 64;
+
 export class Channel implements KernelClient {
   readonly #fd: number;
   readonly #reader = new FrameReader();
@@ -62,6 +65,8 @@ export class Channel implements KernelClient {
   readonly #port: CallingPort<GuestTables>;
   /** By name; `on` put each where its arguments are the right ones. */
   readonly #handlers = new Map<string, (args: never) => void>();
+  /** Events that came before anybody was there for them: the loop reads before the main script runs. */
+  #unheard: EventOf<KernelEvents>[] = [];
   readonly #queue: (() => void)[] = [];
   readonly #window = [0, 0, 0];
   /** What came in while room for a write was awaited inside `#feed`. */
@@ -136,6 +141,10 @@ export class Channel implements KernelClient {
     handler: (args: Message<KernelEvents[K]["args"]>) => void,
   ): void {
     this.#handlers.set(name, handler);
+    const unheard = this.#unheard.filter((event) => event.name === name);
+    if (unheard.length === 0) return;
+    this.#unheard = this.#unheard.filter((event) => event.name !== name);
+    for (const { args } of unheard) this.#enqueue(() => handler(args as never));
   }
 
   onCall(listener: (name: keyof GuestCalls) => void): void {
@@ -396,7 +405,13 @@ export class Channel implements KernelClient {
       args.source = Buffer.from(args.source);
     // A blocking read's buffer is used again; the one of the event loop is not.
     if (this.#blocking && "data" in args) args.data = Buffer.from(args.data);
-    this.#enqueue(() => this.#handlers.get(name)?.(args as never));
+    this.#enqueue(() => this.#deliver({ name, args } as EventOf<KernelEvents>));
+  }
+
+  #deliver(event: EventOf<KernelEvents>): void {
+    const handler = this.#handlers.get(event.name);
+    if (handler !== undefined) handler(event.args as never);
+    else if (this.#unheard.length < mostUnheard) this.#unheard.push(event);
   }
 
   #enqueue(job: () => void): void {

@@ -24,7 +24,7 @@ export interface EditedLine {
 }
 
 /** Columns of a text without its escape sequences. */
-export function columnsOf(text: string): number {
+function columnsOf(text: string): number {
   let columns = 0;
   // oxlint-disable-next-line no-control-regex
   for (const character of text.replace(/\x1b(?:\[[0-9;?]*[@-~]|\][^\x07]*\x07|[@-_])/g, ""))

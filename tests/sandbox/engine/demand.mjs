@@ -23,7 +23,7 @@ const take = () =>
     pool.take(pool, (guest, reason) => (guest ? resolve(guest) : reject(new Error(reason)))),
   );
 const end = async (guests) => {
-  for (const guest of guests) guest.attach({ frame() {}, violation() {}, ended() {} });
+  for (const guest of guests) guest.attach({ frame() {}, violation() {}, ending() {}, ended() {} });
   for (const guest of guests) guest.end();
   await until(() => guests.every(({ pid }) => !pool.guestPids.includes(pid)));
 };

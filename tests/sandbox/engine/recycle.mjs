@@ -24,7 +24,12 @@ const take = () =>
   );
 const ended = new EventEmitter();
 const attach = (guest) =>
-  guest.attach({ frame() {}, violation() {}, ended: () => ended.emit(String(guest.pid)) });
+  guest.attach({
+    frame() {},
+    violation() {},
+    ending() {},
+    ended: () => ended.emit(String(guest.pid)),
+  });
 
 await pool.start();
 const first = pool.zygotePid;
