@@ -21,6 +21,7 @@ test("defaults", () => {
       files: [],
       mounts: [],
       sidecar: undefined,
+      snapshot: undefined,
       loopbackExemptPorts: [],
       isolation: [],
       onBootTiming: undefined,
