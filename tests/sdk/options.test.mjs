@@ -60,6 +60,7 @@ test("defaults", () => {
       onStdout: undefined,
       onStderr: undefined,
       args: [],
+      endWhenSettled: false,
       language: "js",
       name: "",
     },
