@@ -1,5 +1,5 @@
 // Runs under the pinned engine: reads cases as JSON from standard input, runs each with our commands
-// from dist/programs.json in a folder of its own, and prints the results as JSON. With arguments it is
+// from dist/programs.json, and what they share with guests from dist/guest.json, in a folder of its own, and prints the results as JSON. With arguments it is
 // one command on this process's own descriptors instead.
 const fs = require("node:fs");
 const { compileFunction } = require("node:vm");
@@ -7,7 +7,11 @@ const childProcess = require("node:child_process");
 
 const bundle = process.env.COMMANDS_BUNDLE;
 delete process.env.COMMANDS_BUNDLE;
-const sources = JSON.parse(fs.readFileSync(bundle, "utf8"));
+const { dirname, join } = require("node:path");
+const sources = Object.assign(
+  JSON.parse(fs.readFileSync(join(dirname(bundle), "guest.json"), "utf8")),
+  JSON.parse(fs.readFileSync(bundle, "utf8")),
+);
 const loaded = new Map();
 function load(id) {
   if (loaded.has(id)) return loaded.get(id).exports;
