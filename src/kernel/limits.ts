@@ -66,6 +66,8 @@ export const limits = Object.freeze({
   /** What a thread's frames that are not whole, or wait, may occupy while its VM's account is full, and when it asks again. */
   partialFreeBytes: 128 * 1024,
   partialRetryMs: 10,
+  /** How often; then the frame, which is bounded, is read to its end. */
+  partialRetries: 20,
   /** Time of the kernel's thread that VMs share per turn of its event loop, the least part of one VM, and how much over it is remembered. */
   turnMs: 2,
   leastPartMs: 0.1,

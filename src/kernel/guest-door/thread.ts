@@ -91,6 +91,7 @@ export class GuestThread implements Source {
   /** Frames that are not whole, or wait. */
   #occupiedBytes = 0;
   #retry: NodeJS.Timeout | undefined;
+  #retries = 0;
   #closed = false;
 
   constructor(owner: ThreadOwner, socket: GuestSocket) {
@@ -166,9 +167,15 @@ export class GuestThread implements Source {
     const { account } = this.#owner;
     account.shrink(this.#occupiedBytes - bytes);
     this.#occupiedBytes = bytes;
-    if (bytes <= limits.partialFreeBytes || !account.isOver) return true;
+    if (bytes <= limits.partialFreeBytes || !account.isOver) {
+      this.#retries = 0;
+      return true;
+    }
+    // The rest of this frame may be what makes room: a guest must not wait for itself for ever.
+    if (this.#retries >= limits.partialRetries) return true;
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;
+      this.#retries++;
       this.proceed();
     }, limits.partialRetryMs);
     return false;
