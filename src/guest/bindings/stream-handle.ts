@@ -21,6 +21,17 @@ const UV_EOF = -4095;
 /** Bytes, a descriptor that comes with the next ones, or the end as uv_read_cb knows it. */
 type Incoming = Uint8Array | number | { fd: number; kind: string };
 
+/** What `writev` of src/stream_base.cc is given: buffers alone, or chunks and their encodings in turn. */
+export function chunksOf(chunks: any[], allBuffers: boolean): Uint8Array[] {
+  if (allBuffers) return [...chunks];
+  const list: Uint8Array[] = [];
+  for (let at = 0; at < chunks.length; at += 2) {
+    const chunk = chunks[at];
+    list.push(typeof chunk === "string" ? Buffer.from(chunk, chunks[at + 1]) : chunk);
+  }
+  return list;
+}
+
 interface Outgoing {
   chunks: Uint8Array[];
   bytes: number;
@@ -330,14 +341,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     }
 
     writev(req: any, chunks: any[], allBuffers: boolean): unknown {
-      const list: Uint8Array[] = [];
-      if (allBuffers) list.push(...chunks);
-      else {
-        for (let at = 0; at < chunks.length; at += 2) {
-          const chunk = chunks[at];
-          list.push(typeof chunk === "string" ? Buffer.from(chunk, chunks[at + 1]) : chunk);
-        }
-      }
+      const list = chunksOf(chunks, allBuffers);
       return this.#write(req, list, -1);
     }
 

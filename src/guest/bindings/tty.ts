@@ -7,7 +7,7 @@ import { Errno } from "../../abi/errno.js";
 import { rawAttributes } from "../../abi/termios.js";
 import type { TerminalAttributes } from "../../abi/termios.js";
 import type { GuestEnvironment } from "../environment.js";
-import { bytesOf } from "./stream-handle.js";
+import { bytesOf, chunksOf } from "./stream-handle.js";
 import type { Streams } from "./stream-handle.js";
 
 /** One write call carries at most this. */
@@ -128,14 +128,7 @@ export function installTty(env: GuestEnvironment, streams: Streams): void {
     }
 
     writev(_req: unknown, chunks: any[], allBuffers: boolean): number {
-      const list: Uint8Array[] = [];
-      if (allBuffers) list.push(...chunks);
-      else {
-        for (let at = 0; at < chunks.length; at += 2) {
-          const chunk = chunks[at];
-          list.push(typeof chunk === "string" ? Buffer.from(chunk, chunks[at + 1]) : chunk);
-        }
-      }
+      const list = chunksOf(chunks, allBuffers);
       return this.#write(list);
     }
   }
