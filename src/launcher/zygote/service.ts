@@ -16,7 +16,7 @@ const idleMs = 20;
 const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
-export const controlFd = 3;
+const controlFd = 3;
 
 export interface Service {
   prepared: Prepared;
