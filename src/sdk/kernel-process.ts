@@ -12,6 +12,7 @@ import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../launcher/engine.js";
+import { debug } from "./debug.js";
 import { failure } from "./errors.js";
 
 const stderrTailBytes = 8 * 1024;
@@ -64,6 +65,7 @@ export class KernelProcess {
     } catch (cause) {
       throw failure("KERNEL_START_FAILED", { why: String(cause) }, { cause });
     }
+    debug("kernel", () => `started ${this.pid} (${engine.path} ${engine.version})`);
     this.#stderr = this.#child.stderr as Socket;
     this.socket = this.#child.stdio[3] as unknown as Socket;
     this.ended = this.#watch();
@@ -80,6 +82,7 @@ export class KernelProcess {
     this.#stderr?.on("error", () => {});
     return new Promise((resolve) => {
       const end = (exitCode: number | null, signal: string | null, spawnError?: Error): void => {
+        debug("kernel", () => `${this.pid} ended: ${signal ?? exitCode ?? "unknown"}`);
         const base = { exitCode, signal, stderr: tail.toString("utf8") };
         resolve(spawnError === undefined ? base : { ...base, spawnError });
       };

@@ -4,7 +4,7 @@
  * and again after it was lost.
  * Untrusted: nothing.
  */
-import { failure, invalidOption } from "./errors.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
 import { KernelConnection, defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
 
 export interface SidecarProcessOptions {
@@ -24,7 +24,7 @@ function heartbeatOf(options: SidecarProcessOptions = {}): number {
     throw invalidOption("options", "must be an object");
   const { heartbeatTimeoutMs = defaultHeartbeatTimeoutMs, ...others } = options;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalidOption(unknown, "is not a known option");
+  if (unknown !== undefined) throw unknownOption([unknown], ["heartbeatTimeoutMs"]);
   if (typeof heartbeatTimeoutMs !== "number" || !(heartbeatTimeoutMs >= leastHeartbeatMs))
     throw invalidOption(
       "heartbeatTimeoutMs",
