@@ -42,7 +42,8 @@ export async function results(rt: NodeRuntime): Promise<void> {
   same<typeof text, string>(true);
   const bytes = await rt.fs.readFile("a");
   same<typeof bytes, Buffer>(true);
-  same<Awaited<ReturnType<typeof rt.sh>>, NodeRuntimeExecResult>(true);
+  const listed = await rt.sh`ls`;
+  same<typeof listed, NodeRuntimeExecResult>(true);
   rt.on("processEnd", ({ exitCode }) => same<typeof exitCode, number | null>(true));
   // @ts-expect-error -- no such event
   rt.on("exit", () => {});

@@ -1,0 +1,143 @@
+/**
+ * Owns the table of commands: what each is called and takes, what its help says, and what it does. Help
+ * texts, completion and the man page are made from it.
+ */
+import type { Arguments, Flag } from "./arguments.js";
+import { audit, auditFlags } from "./audit.js";
+import { doctor } from "./doctor.js";
+import { machineFlags } from "./machine-options.js";
+import { mcp, mcpFlags } from "./mcp.js";
+import { exec, programFlags, run, runFlags } from "./run.js";
+import { shell } from "./shell.js";
+import { snapshot, snapshotFlags } from "./snapshot.js";
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Lines after the name of the program. */
+  readonly usage: readonly string[];
+  readonly description: string;
+  readonly flags: readonly Flag[];
+  /** Whether it makes a machine, and so takes the options of one. */
+  readonly makesMachine: boolean;
+  /** What comes after its first argument belongs to a program. */
+  readonly stopsAtFirst: boolean;
+  /** Examples, each with what it does. */
+  readonly examples: readonly (readonly [command: string, what: string])[];
+  readonly perform: (given: Arguments) => Promise<number>;
+}
+
+export const commands: readonly Command[] = [
+  {
+    name: "run",
+    summary: "run a JavaScript or TypeScript file in a machine of its own",
+    usage: [
+      "run [options] FILE [args…]",
+      "run [options] - [args…]",
+      "run [options] --eval CODE [args…]",
+    ],
+    description:
+      "The program sees only the machine: nothing of the host is there but what an option shows. Its stdin, stdout, stderr and exit code are this command's, signals are passed on, and at a terminal it has a terminal. TypeScript is stripped of its types.",
+    flags: [...programFlags, ...runFlags],
+    makesMachine: true,
+    stopsAtFirst: true,
+    examples: [
+      ["run script.mjs --verbose", "a file with an argument"],
+      ["run --project . src/main.ts", "a file with what is beside it, read-only"],
+      [
+        "run --allow-net=api.example.com:443 --timeout 30s bot.mjs",
+        "one host of the network, half a minute",
+      ],
+      ["run --json --eval '__return(6 * 7)'", "the value, output and bill as JSON"],
+    ],
+    perform: run,
+  },
+  {
+    name: "exec",
+    summary: "run a command of the machine",
+    usage: ["exec [options] [--] COMMAND [args…]"],
+    description:
+      "COMMAND is an executable file of the machine, looked for in its PATH: sh, node, and about 170 others. Exit code 127 where there is none, 126 where it cannot be run.",
+    flags: runFlags,
+    makesMachine: true,
+    stopsAtFirst: true,
+    examples: [
+      ["exec -- sh -c 'ls /usr/bin | wc -l'", "a command line"],
+      ["exec -v ~/data:/data -- grep -rn TODO /data", "over files of the host, read-only"],
+    ],
+    perform: exec,
+  },
+  {
+    name: "shell",
+    summary: "open a shell in a machine, at this terminal",
+    usage: ["shell [options] [COMMAND [args…]]"],
+    description:
+      "bash, or COMMAND, in a terminal of the machine that is this one. ^D or exit ends it.",
+    flags: [],
+    makesMachine: true,
+    stopsAtFirst: true,
+    examples: [["shell --project .", "look around with the files of this directory at /app"]],
+    perform: shell,
+  },
+  {
+    name: "audit",
+    summary: "run a program and print what it asked for, or the least permissions it needs",
+    usage: ["audit [options] FILE [args…]", "audit [options] -- COMMAND [args…]"],
+    description:
+      "Without permissions nothing is denied, and the report says what would be. The program's output goes to stderr, the report to stdout.",
+    flags: auditFlags,
+    makesMachine: true,
+    stopsAtFirst: true,
+    examples: [
+      ["audit script.mjs", "every request, and the rule that decided it"],
+      ["audit --learn script.mjs > needs.json", "permissions for `run --permissions needs.json`"],
+    ],
+    perform: audit,
+  },
+  {
+    name: "snapshot",
+    summary: "write the files of a machine to an archive that --snapshot takes",
+    usage: ["snapshot [options] --output FILE [-- COMMAND [args…]]"],
+    description:
+      "Makes a machine, copies what --copy names into it, runs COMMAND in it if there is one, and writes its files. Nothing is written when the command fails.",
+    flags: snapshotFlags,
+    makesMachine: true,
+    stopsAtFirst: false,
+    examples: [
+      [
+        "snapshot -o base.tar --copy ./site:/srv/site -- sh -c 'cd /srv/site && node build.mjs'",
+        "a machine with a built site",
+      ],
+      ["exec --snapshot base.tar -- ls /srv/site", "one that begins with it"],
+    ],
+    perform: snapshot,
+  },
+  {
+    name: "mcp",
+    summary: "serve the Model Context Protocol on stdin and stdout, or on a port of loopback",
+    usage: ["mcp [options]", "mcp [options] --http [PORT]"],
+    description:
+      "Tools run_code, run_command, read_file, write_file, list_files, in machines with these options. SECURE_EXEC_MCP_TOKEN is the token that clients of the port have to send.",
+    flags: mcpFlags,
+    makesMachine: true,
+    stopsAtFirst: false,
+    examples: [["mcp --allow-net --memory 1g", "for a client that starts its servers"]],
+    perform: mcp,
+  },
+  {
+    name: "doctor",
+    summary: "check what this host offers, and run a self test",
+    usage: ["doctor [--json]"],
+    description:
+      "Prints each layer of isolation and whether it is there, the engine or the command that installs it, and runs a program. Exit code 1 where something required is missing.",
+    flags: [{ name: "json", help: "print the report as JSON" }],
+    makesMachine: false,
+    stopsAtFirst: false,
+    examples: [],
+    perform: doctor,
+  },
+];
+
+/** Every option of a command. */
+export const flagsOf = ({ flags, makesMachine }: Command): readonly Flag[] =>
+  makesMachine ? [...flags, ...machineFlags] : flags;
