@@ -60,7 +60,12 @@ function ageOf(milliseconds: number): string {
 function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
     .join("\n");
 }
 
@@ -82,7 +87,11 @@ async function status(args: readonly string[]): Promise<number> {
       `${Math.round(worker.freeBytes / mebibyte)}/${Math.round(worker.totalBytes / mebibyte)} MiB`,
       worker.load.toFixed(2),
       ageOf(worker.ageMs),
-      printable(Object.entries(worker.labels).map((pair) => pair.join("=")).join(",")),
+      printable(
+        Object.entries(worker.labels)
+          .map((pair) => pair.join("="))
+          .join(","),
+      ),
     ]);
     const head = ["WORKER", "ID", "STATE", "MACHINES", "FREE MEMORY", "LOAD", "AGE", "LABELS"];
     process.stdout.write(`${table([head, ...rows])}\n`);

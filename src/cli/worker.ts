@@ -86,7 +86,8 @@ function metricsOf(worker: Worker): Server {
 export async function worker(args: readonly string[]): Promise<number> {
   const given = parseArguments(args, { values, flags: ["loopback-ports"] });
   const drainMs =
-    1000 * countOf("--drain-timeout", given.value("drain-timeout") ?? `${defaultDrainSeconds}`, 0, 86_400);
+    1000 *
+    countOf("--drain-timeout", given.value("drain-timeout") ?? `${defaultDrainSeconds}`, 0, 86_400);
   const log = logTo((line) => process.stderr.write(line));
   const name = given.value("name");
   if (name !== undefined && (name === "" || name.length > fleetLimits.nameChars))

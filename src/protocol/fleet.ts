@@ -35,7 +35,7 @@ const tokenPattern = /^[A-Za-z0-9_-]{8,64}$/;
 const prefixPattern = /^[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,7}$/;
 export const defaultSubjectPrefix = "secure-exec";
 
-export function isToken(value: unknown): value is string {
+function isToken(value: unknown): value is string {
   return typeof value === "string" && tokenPattern.test(value);
 }
 

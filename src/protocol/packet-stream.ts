@@ -218,8 +218,7 @@ export class PacketStream {
     this.#silence.heard();
     clearInterval(this.#probe);
     this.#probe = undefined;
-    if (kind === PacketKind.end)
-      return this.#finish({ by: "peer", reason: parseReason(body) });
+    if (kind === PacketKind.end) return this.#finish({ by: "peer", reason: parseReason(body) });
     this.#acknowledge(taken);
     if (kind === PacketKind.data) this.#data(at, body);
     else if (kind === PacketKind.again) this.#sendAgainSoon();

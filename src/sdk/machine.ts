@@ -74,10 +74,7 @@ export class Machine {
       given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
       return result;
     };
-    const connection = await timed(
-      "sidecar_spawn",
-      connectionFor(given),
-    );
+    const connection = await timed("sidecar_spawn", connectionFor(given));
     const machine = new Machine(connection, given, sink);
     await machine.#make(given, { snapshot }, timed);
     return machine;

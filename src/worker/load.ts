@@ -81,6 +81,8 @@ export class Load {
 
   /** How late a request is answered, so that those who have a choice find another worker. */
   delayMs(): number {
-    return this.state() === "busy" ? mostDelayMs * Math.min(1, this.#taken / this.capacity.slots) : 0;
+    return this.state() === "busy"
+      ? mostDelayMs * Math.min(1, this.#taken / this.capacity.slots)
+      : 0;
   }
 }

@@ -39,7 +39,10 @@ export class WorkerMetrics {
   }
 
   refused(why: string): void {
-    add(this.#refusals, /^(is draining|runs|is out of memory|cannot start)/.exec(why)?.[0] ?? "malformed");
+    add(
+      this.#refusals,
+      /^(is draining|runs|is out of memory|cannot start)/.exec(why)?.[0] ?? "malformed",
+    );
   }
 
   fenced(): void {
@@ -96,11 +99,18 @@ export class WorkerMetrics {
       "Requests that were refused, by reason.",
       by("reason", this.#refusals),
     );
-    metric("sessions_over_total", "counter", "Sessions that ended, by who or what.", by("by", this.#over));
+    metric(
+      "sessions_over_total",
+      "counter",
+      "Sessions that ended, by who or what.",
+      by("by", this.#over),
+    );
     metric("fenced_total", "counter", "Messages for sessions that are not held here.", [
       ["", this.#fenced],
     ]);
-    metric("memory_available_bytes", "gauge", "Memory of the host that is left.", [["", freeBytes]]);
+    metric("memory_available_bytes", "gauge", "Memory of the host that is left.", [
+      ["", freeBytes],
+    ]);
     metric("memory_bytes", "gauge", "Memory of the host.", [["", totalBytes]]);
     metric("load", "gauge", "Processes that run or wait, per processor.", [["", load]]);
     metric("draining", "gauge", "1 while no new machine is taken.", [

@@ -430,7 +430,7 @@ export class Session implements MachineOwner {
   }
 
   #finish(end: StreamEnd): void {
-    for (const machine of [...this.#byKernel.values()])
+    for (const machine of this.#byKernel.values())
       // Without a kernel there is nothing left to dispose.
       void this.#dispose(machine).catch(() => undefined);
     if (this.#reserved) this.#services.giveSlot();
@@ -457,7 +457,8 @@ function checkNumbers(event: CallerEvent): void {
       ? args.signal >= 1 && args.signal <= bounds.signal
       : name === "credit"
         ? args.stream === 1 || args.stream === 2
-        : name !== "resize" || (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
+        : name !== "resize" ||
+          (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
   if (!holds) throw new MalformedMessage(`${name} out of range`);
 }
 

@@ -50,7 +50,12 @@ export function parsed(what: string, text: string): unknown {
 }
 
 /** With these keys and no others; those in `optional` may be missing. */
-function bagOf(what: string, value: unknown, keys: readonly string[], optional: readonly string[] = []): Bag {
+function bagOf(
+  what: string,
+  value: unknown,
+  keys: readonly string[],
+  optional: readonly string[] = [],
+): Bag {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(what);
   const has = Object.keys(value);
   const known = has.every((key) => keys.includes(key) || optional.includes(key));
@@ -204,7 +209,8 @@ function portsOf(value: unknown, { loopback }: WorkerRules): number[] {
   if (value.length > 0 && !loopback)
     throw refused("loopbackExemptPorts need the worker's --loopback-ports");
   return value.map((port) => {
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw malformed("loopbackExemptPorts");
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw malformed("loopbackExemptPorts");
     return port as number;
   });
 }

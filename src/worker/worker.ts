@@ -66,7 +66,8 @@ export class Worker {
     this.load = new Load(options.capacity);
     this.metrics = new WorkerMetrics(this.load, () => this.#sessions.size);
     this.#subjects = subjectsOf(options.servers.subject);
-    const forbidden = (error: Error): void => options.log.error("subject refused", { why: error.message });
+    const forbidden = (error: Error): void =>
+      options.log.error("subject refused", { why: error.message });
     broker.subscribe(this.#subjects.hello, ({ reply }) => this.#advertise(reply), forbidden);
     broker.subscribe(this.#subjects.open(this.id), (message) => this.#open(message), forbidden);
     broker.subscribe(
@@ -236,7 +237,7 @@ export class Worker {
       clearTimeout(timer);
     }
     const left = this.#sessions.size;
-    for (const session of [...this.#sessions.values()]) session.end(drained);
+    for (const session of this.#sessions.values()) session.end(drained);
     await this.close();
     return left;
   }
@@ -244,7 +245,7 @@ export class Worker {
   async close(): Promise<void> {
     clearInterval(this.#advertising);
     clearTimeout(this.#soon);
-    for (const session of [...this.#sessions.values()]) session.end(drained);
+    for (const session of this.#sessions.values()) session.end(drained);
     await this.#kernels.close(failure("DISPOSED", { what: "worker" }));
     await this.#broker.close();
   }

@@ -135,10 +135,7 @@ export class Fleet {
           leave();
           reject(error);
         },
-        timer: setTimeout(
-          () => waiter.failed(this.#full(wanted)),
-          wanted.timeoutMs,
-        ),
+        timer: setTimeout(() => waiter.failed(this.#full(wanted)), wanted.timeoutMs),
       };
       line.add(waiter);
       if (this.#waiters++ === 0) {
@@ -179,7 +176,7 @@ export class Fleet {
   #serve(): void {
     if (this.#waiters === 0) return;
     this.#forget();
-    for (const line of [...this.#waiting.values()]) {
+    for (const line of this.#waiting.values()) {
       for (const waiter of line) {
         if (this.#asking.has(waiter)) continue;
         const worker = this.#best(waiter.wanted);

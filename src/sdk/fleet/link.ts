@@ -81,7 +81,10 @@ export class FleetLink implements KernelLink {
   }
 
   close(): void {
-    this.#stream.end({ code: "ERR_SECURE_EXEC_DISPOSED", message: "the caller has no more use for it" });
+    this.#stream.end({
+      code: "ERR_SECURE_EXEC_DISPOSED",
+      message: "the caller has no more use for it",
+    });
   }
 
   kill(): void {

@@ -3,7 +3,12 @@
  * Nothing here is untrusted; credentials stay in memory and are in no message.
  */
 import { readFileSync } from "node:fs";
-import { defaultSubjectPrefix, fleetLimits, isLabels, isSubjectPrefix } from "../../protocol/fleet.js";
+import {
+  defaultSubjectPrefix,
+  fleetLimits,
+  isLabels,
+  isSubjectPrefix,
+} from "../../protocol/fleet.js";
 import { invalidOption } from "../errors.js";
 
 /** How this process proves to the NATS server who it is: one of them. */
