@@ -97,7 +97,7 @@ export async function worker(url, ...args) {
 export function status(url, ...args) {
   const { stdout } = spawnSync(
     process.execPath,
-    [cli, "fleet", "status", "--nats", url, "--json", ...args],
+    [cli, "fleet", "status", "--nats", url, "--json", "--wait", "500", ...args],
     { encoding: "utf8" },
   );
   return JSON.parse(stdout);

@@ -10,7 +10,7 @@ import { natsServer, noServer, status, worker } from "../../support/fleets.mjs";
 const skip = noServer;
 const lost = { code: "ERR_SECURE_EXEC_WORKER_LOST" };
 const entry = fileURLToPath(new URL("../../../dist/index.js", import.meta.url));
-const leaseMs = 1000;
+const leaseMs = 4000;
 
 /** A machine whose program has called `began` once, and then waits for ever. */
 async function busy(fleet) {
