@@ -4,6 +4,7 @@
  */
 import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
+import { zygoteSpawner } from "../launcher/fork.js";
 import { GuestPool } from "../launcher/pool.js";
 import { disownInherited } from "../sandbox/descriptors.js";
 import * as libc from "../sandbox/libc.js";
@@ -37,9 +38,11 @@ try {
 }
 
 export const pool = new GuestPool({
-  enginePath: process.execPath,
-  bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
-  programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
+  spawner: zygoteSpawner({
+    enginePath: process.execPath,
+    bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
+    programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
+  }),
   demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
   // The zygote forks one after the other; what a guest does before it is ready goes on beside that.
   parallelForks: Math.max(2, Math.min(8, availableParallelism())),

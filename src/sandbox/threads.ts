@@ -18,7 +18,6 @@ const exitThread: Readonly<Record<string, readonly number[]>> = {
   arm64: [0, 0, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4],
 };
 const SYS_TGKILL = process.arch === "x64" ? 234 : 131;
-const SYS_MUNMAP = process.arch === "x64" ? 11 : 215;
 const SYS_GETDENTS64 = process.arch === "x64" ? 217 : 61;
 const PROT_READ_EXEC = 5;
 const bufferBytes = 4096;
@@ -88,6 +87,6 @@ export function endOtherThreads(): string | undefined {
   libc.setSignalHandler(signal, 0n);
   // Left mapped if a thread may still be on its way there.
   if (!ended) return "a thread of the engine does not end";
-  libc.syscall(SYS_MUNMAP, page, pageBytes);
+  libc.unmapMemory(page, pageBytes);
   return undefined;
 }
