@@ -9,6 +9,7 @@ import { GuestPool } from "../launcher/pool.js";
 import { disownInherited } from "../sandbox/descriptors.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
+import { confineSignals } from "./lock-down.js";
 import { sayLastWords } from "./last-words.js";
 
 /** The socket to the SDK is the last that this process was handed. */
@@ -33,6 +34,7 @@ libc.setParentDeathSignal(libc.SIGKILL);
 libc.setNoNewPrivs();
 try {
   install(buildStage1());
+  confineSignals();
 } catch (error) {
   sayLastWords(error);
 }

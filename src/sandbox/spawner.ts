@@ -78,7 +78,7 @@ const controlBytes = 24;
 const AT_FDCWD = -100;
 const O_RDWR = 2;
 
-/** Opened for each that is started: nobody shares them. */
+/** Null devices, opened for each that is started and for the spawner: nobody shares them. */
 const standardStreams = [0, 1];
 /** Where whoever is started finds what it is given: two descriptors of the asker's, then the files. */
 const firstGiven = 2;
@@ -205,18 +205,27 @@ function program(memory: Memory, base: bigint, socket: number, options: SpawnerO
   const nothing = memory.text("/dev/null");
   const fileEnd = firstFile + options.files.length;
   const inherited = readdirSync("/proc/self/fd").map(Number);
+  // Each takes the lowest number that is free, which is the one just closed.
+  const fresh = standardStreams.flatMap((fd): Row[] => [
+    { call: "close", args: [fd] },
+    { call: "openat", args: [AT_FDCWD, nothing, O_RDWR], negative: "leave" },
+  ]);
   const rows: Row[] = [
     { call: "prctl", args: [PR_SET_PDEATHSIG, libc.SIGKILL] },
-    ...options.files.map(
-      (fd, i): Row => ({ call: "dup3", args: [fd, firstFile + i, 0], negative: "leave" }),
-    ),
+    ...fresh,
+    ...options.files.map((fd, i): Row => ({
+      call: "dup3",
+      args: [fd, firstFile + i, 0],
+      negative: "leave",
+    })),
     { call: "dup3", args: [socket, fileEnd, libc.O_CLOEXEC], negative: "leave" },
     ...inherited
       .filter((fd) => fd > fileEnd || (fd >= firstGiven && fd < firstFile))
       .map((fd): Row => ({ call: "close", args: [fd] })),
-    ...everythingBut(base, base + BigInt(codeBytes + dataBytes)).map(
-      ([from, to]): Row => ({ call: "munmap", args: [from, to - from] }),
-    ),
+    ...everythingBut(base, base + BigInt(codeBytes + dataBytes)).map(([from, to]): Row => ({
+      call: "munmap",
+      args: [from, to - from],
+    })),
     {
       name: "wait",
       call: "recvmsg",
@@ -232,22 +241,15 @@ function program(memory: Memory, base: bigint, socket: number, options: SpawnerO
       zero: "succeed",
     },
     { call: "write", args: [fileEnd, pid, pidBytes] },
-    ...standardStreams.map((fd): Row => ({ call: "close", args: [fd] })),
-    // The lowest numbers that are free, one after the other.
-    ...standardStreams.map(
-      (): Row => ({ call: "openat", args: [AT_FDCWD, nothing, O_RDWR], negative: "leave" }),
-    ),
+    ...fresh,
     { call: "execve", args: [path, argv, environment] },
     { name: "leave", call: "exit_group", args: [1] },
     { name: "succeed", call: "prctl", args: [PR_SET_PDEATHSIG, libc.SIGKILL] },
-    ...Array.from(
-      { length: givenCount },
-      (_, i): Row => ({
-        call: "close",
-        args: [firstGiven + i],
-        ...(i === givenCount - 1 && { negative: "wait", zero: "wait", positive: "wait" }),
-      }),
-    ),
+    ...Array.from({ length: givenCount }, (_, i): Row => ({
+      call: "close",
+      args: [firstGiven + i],
+      ...(i === givenCount - 1 && { negative: "wait", zero: "wait", positive: "wait" }),
+    })),
     // exit_group does not return; this is where its row would go on.
     { call: "exit_group", args: [1], negative: "leave", zero: "leave", positive: "leave" },
   ];
