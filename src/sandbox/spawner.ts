@@ -63,6 +63,8 @@ const interpreter: Readonly<Record<string, readonly (readonly number[])[]>> = {
 /** Code, then data with the stack at its end; no page is larger on arm64. */
 const codeBytes = 64 * 1024;
 const dataBytes = 64 * 1024;
+/** More than libc has for a thread, on either side of its errno; a multiple of any page. */
+const threadBytes = 64n * 1024n;
 const wordsPerRow = 12;
 const PROT_READ_EXEC = 5;
 
@@ -169,6 +171,13 @@ function layRows(memory: Memory, rows: readonly Row[]): bigint {
   return addresses[0]!;
 }
 
+/** What of a mapping lies near an address, in whole pages. */
+function around(address: bigint, from: bigint, to: bigint): [bigint, bigint] {
+  const middle = address - (address % threadBytes);
+  const [low, high] = [middle - threadBytes, middle + 2n * threadBytes];
+  return [low > from ? low : from, high < to ? high : to];
+}
+
 /**
  * Everything that is mapped but the spawner's own memory, as ranges for munmap(2), and but the thread's
  * (errno is in it): Linux writes there whenever it goes on with the thread (rseq(2)).
@@ -182,7 +191,7 @@ function everythingBut(first: bigint, end: bigint): [bigint, bigint][] {
     const range = /^([0-9a-f]+)-([0-9a-f]+) (?!.*\[vsyscall\])/.exec(line);
     if (range === null) continue;
     const [from, to] = [BigInt(`0x${range[1]}`), BigInt(`0x${range[2]}`)];
-    if (from <= thread && thread < to) kept.push([from, to]);
+    if (from <= thread && thread < to) kept.push(around(thread, from, to));
     if (to > last) last = to;
   }
   kept.sort(([a], [b]) => (a < b ? -1 : 1));
