@@ -94,11 +94,14 @@ export async function worker(url, ...args) {
 }
 
 /** The workers as `secure-exec fleet status` lists them. */
-export function status(url, ...args) {
-  const { stdout } = spawnSync(
+export async function status(url, ...args) {
+  const child = spawn(
     process.execPath,
     [cli, "fleet", "status", "--nats", url, "--json", "--wait", "500", ...args],
-    { encoding: "utf8" },
+    { stdio: ["ignore", "pipe", "inherit"] },
   );
-  return JSON.parse(stdout);
+  let text = "";
+  child.stdout.on("data", (chunk) => (text += chunk));
+  await once(child, "close");
+  return JSON.parse(text);
 }
