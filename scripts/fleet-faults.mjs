@@ -179,7 +179,10 @@ async function passage(port) {
     url: `nats://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`,
     freeze(on) {
       frozen = on;
-      for (const socket of sockets) on ? socket.pause() : socket.resume();
+      for (const socket of sockets) {
+        if (on) socket.pause();
+        else socket.resume();
+      }
     },
     cut() {
       for (const socket of sockets) socket.destroy();
@@ -216,6 +219,9 @@ async function supervise() {
   const workers = new Set();
   const callers = new Set();
   const kernels = new Set();
+  process.once("exit", () => {
+    for (const { child } of callers) child.kill("SIGKILL");
+  });
   let longestMs = 0;
 
   async function startWorker() {
@@ -238,7 +244,6 @@ async function supervise() {
     );
     const one = { child, way };
     callers.add(one);
-    process.once("exit", () => child.kill("SIGKILL"));
     createInterface({ input: child.stdout }).on("line", (text) => {
       let said;
       try {
