@@ -82,6 +82,17 @@ export const errorTable = {
     remedy:
       "Create the runtime anew; that starts a new kernel. A host that is slow on purpose (a debugger, a mount that hangs) gives a SidecarProcess a longer heartbeatTimeoutMs.",
   },
+  DETERMINISTIC: {
+    message: "a deterministic runtime cannot do that: {why}",
+    when: "A runtime with the option deterministic is asked for what would make its runs differ: a second program beside one that runs, a resident runner, a request to a program's server. In a program, spawning a process fails with EACCES and this code in its message.",
+    remedy: "Run one program at a time, or leave the option out.",
+  },
+  REPLAY: {
+    message: "the run is not the one that was recorded: {why}",
+    when: "replay() came to a difference. details has what was recorded and what came instead; everything before is equal.",
+    remedy:
+      "Look at details.recorded and details.replayed; a program that was changed has to be recorded anew.",
+  },
   OUTPUT_HOOK_TIMEOUT: {
     message: "an output hook did not settle: {why}",
     when: "The program ended, or was killed at its timeout, and a promise that onStdout or onStderr returned was still pending a second after the timeout.",

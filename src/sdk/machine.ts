@@ -85,7 +85,7 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { deterministic, env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -95,6 +95,7 @@ export class Machine {
       jsRuntime,
       loopbackExemptPorts,
       limits,
+      ...(deterministic !== undefined && { deterministic }),
       warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

@@ -60,6 +60,14 @@ export const closedPolicy: NetworkPolicy = Object.freeze({
   judge: (request: NetworkRequest) => (request.loopback ? 0 : denied(request)),
 });
 
+/** Lets nothing out, whatever `policy` says: what comes back, and when, would be the outside's to decide. */
+export function withoutOutside(policy: NetworkPolicy): NetworkPolicy {
+  const why = ": a deterministic machine has no outside (ERR_SECURE_EXEC_DETERMINISTIC)";
+  return {
+    judge: (request) => (request.loopback ? policy.judge(request) : denied(request, why)),
+  };
+}
+
 /** A denial for the address itself, whatever the rules say about its name. */
 export function judgeRange(
   policy: NetworkPolicy,

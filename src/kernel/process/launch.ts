@@ -22,7 +22,7 @@ import { terminalOf } from "../io/terminal.js";
 import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
-import { afterwards, denial } from "../policy/decision.js";
+import { Denial, afterwards, denial } from "../policy/decision.js";
 import { executedNames, isMachineCommand } from "../policy/commands.js";
 import type { Decision } from "../policy/decision.js";
 import type { Answer } from "../syscalls/dispatch.js";
@@ -38,6 +38,9 @@ import { Process } from "./process.js";
 /** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default. */
 export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
 
+const onlyProcess = new Denial(
+  "EACCES: permission denied, spawn: a deterministic machine has one process (ERR_SECURE_EXEC_DETERMINISTIC)",
+);
 const noSource = new Uint8Array(0);
 
 /** What of `StartOptions` differs from process to process. */
@@ -112,9 +115,10 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     hostTools: vm.tools.size > 0,
-    startedAtMs: Date.now(),
-    machineUptimeMs: Date.now() - vm.startedAtMs,
+    startedAtMs: vm.clock.nowMs,
+    machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
+    ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   };
 }
 
@@ -141,6 +145,7 @@ export interface Prepared {
 
 /** spawn of the table: the child's pid and the ends of new socket pairs, or -errno; judged first. */
 export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
+  if (parent.vm.deterministic !== undefined) return onlyProcess;
   return judged(parent, args, (prepared) => start(parent, args, prepared));
 }
 
