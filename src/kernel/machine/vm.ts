@@ -28,7 +28,6 @@ import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
-import { withoutOutside } from "../net/egress.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
 import { Bill } from "../process/bill.js";
@@ -121,7 +120,7 @@ export class Vm {
     this.policy = new Policy(
       options.permissions,
       (scope, asked) => services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
-      { mode, observer: this.observer },
+      { mode, observer: this.observer, alone: options.deterministic !== undefined },
     );
     this.jsRuntime = options.jsRuntime;
     this.limits = options.limits;
@@ -146,11 +145,7 @@ export class Vm {
       options.loopbackExemptPorts ?? [],
       this.transit,
     );
-    this.network.policy = this.policy.network;
-    if (this.deterministic !== undefined) {
-      this.network.choose = () => 0;
-      this.network.policy = withoutOutside(this.policy.network);
-    }
+    if (this.deterministic !== undefined) this.network.choose = () => 0;
     const mounts = source === undefined ? options.mounts : source.#mounts;
     if (options.restores !== true) this.#begin(options.tools, mounts);
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
