@@ -17,11 +17,10 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
+import { openReservation } from "../sandbox/early-reservation.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
-
-/** USER_HZ, which is 100 on x64 and arm64. */
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 const zygoteFlags: readonly string[] = Object.freeze([
@@ -44,6 +43,11 @@ const zygoteFlags: readonly string[] = Object.freeze([
  */
 const bootstrap = `{
   const { closeSync, readFileSync } = require("fs");
+  // The loader has read it; see sandbox/early-reservation.ts.
+  if (process.env.LD_PRELOAD) {
+    delete process.env.LD_PRELOAD;
+    closeSync(6);
+  }
   const [guest, other] = [4, 5].map((fd) => {
     const bytes = readFileSync(fd);
     closeSync(fd);
@@ -58,6 +62,9 @@ const bootstrap = `{
   require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
   exports.begin("launcher/zygote/start", require, sources, program);
 }`;
+
+/** The seventh descriptor, as the zygote's loader finds it. */
+const reservationPath = "/proc/self/fd/6";
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -327,15 +334,21 @@ export class Zygote {
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
     const bundle = openSync(options.bundlePath, "r");
     const programs = openSync(options.programsPath, "r");
+    const reservation = openReservation();
+    const reserves = reservation >= 0;
     const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, bundle, programs],
-      env: {},
+      stdio: [
+        ...(["ignore", "ignore", "pipe", theirs, bundle, programs] as const),
+        ...(reserves ? [reservation] : []),
+      ],
+      env: reserves ? { LD_PRELOAD: reservationPath } : {},
       argv0: "node",
       cwd: "/",
     });
     libc.close(theirs);
     closeSync(bundle);
     closeSync(programs);
+    if (reserves) libc.close(reservation);
     this.#child = child;
     child.stderr!.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
