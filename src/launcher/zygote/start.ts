@@ -9,6 +9,7 @@ import type * as Main from "./main.js";
 const eagerModules: ReadonlySet<string> = new Set([
   "guest/first-callback",
   "guest/leaving",
+  "launcher/zygote/guest-life",
   "launcher/zygote/lock-down",
   "launcher/zygote/main",
   "sandbox/libc",
