@@ -51,7 +51,7 @@ const at = { symbols: 0x140, strings: 0x158, hash: 0x160, init: 0x180, dynamic: 
 const dynamicBytes = 7 * 16;
 
 /** The library as a file. */
-export function reservationLibrary(): Buffer {
+function reservationLibrary(): Buffer {
   const file = Buffer.alloc(at.dynamic + dynamicBytes);
   const word = (offset: number, value: number): unknown =>
     file.writeBigUInt64LE(BigInt(value), offset);
