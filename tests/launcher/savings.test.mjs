@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { sharedConnection } from "../../dist/sdk/sidecar-process.js";
+import { sharedConnection } from "../../dist/sdk/kernel-group.js";
 import { machine } from "../support/machines.mjs";
 
 async function savings() {
