@@ -13,8 +13,11 @@ import { addressOf, cString, close, syscall, write } from "./libc.js";
 
 /** An engine elsewhere starts without: nobody has run such code on arm64 yet. */
 const SYS_MEMFD_CREATE: Readonly<Record<string, number>> = { x64: 319 };
-/** include/uapi/linux/memfd.h */
-const MFD_CLOEXEC = 1;
+const SYS_FCNTL = 72;
+/** include/uapi/linux/memfd.h, fcntl.h: nobody who has the descriptor can write to it or change its seals. */
+const MFD_CLOEXEC_ALLOW_SEALING = 3;
+const F_ADD_SEALS = 1033;
+const EVERY_SEAL = 0xf;
 
 /**
  * From 64 GiB and up to 2 MiB behind the end of the C heap, which grows there, to 64 TiB:
@@ -108,10 +111,11 @@ export function openReservation(): number {
   const number = SYS_MEMFD_CREATE[process.arch];
   if (number === undefined) return -Errno.ENOSYS;
   const name = cString("secure-exec");
-  const fd = syscall(number, addressOf(name), MFD_CLOEXEC);
+  const fd = syscall(number, addressOf(name), MFD_CLOEXEC_ALLOW_SEALING);
   if (fd < 0) return fd;
   const file = reservationLibrary();
-  if (write(fd, file, 0, file.length) === file.length) return fd;
+  const written = write(fd, file, 0, file.length) === file.length;
+  if (written && syscall(SYS_FCNTL, fd, F_ADD_SEALS, EVERY_SEAL) === 0) return fd;
   close(fd);
   return -Errno.EIO;
 }
