@@ -18,6 +18,7 @@ import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
+import { later } from "./turns.js";
 import type { GuestCalls, KernelClient, PendingCall } from "./environment.js";
 
 type KernelEvents = typeof kernelEvents;
@@ -84,14 +85,12 @@ export class Channel implements KernelClient {
   #descriptors: readonly string[] = [];
   /** What the answers to calls under way may come to. */
   #expectedBytes = 0;
-  readonly #setImmediate: typeof setImmediate;
   readonly #closed: () => never;
 
   /** `closed` runs when the kernel is gone; it must not return. */
   constructor(fd: number, closed: () => never) {
     this.#fd = fd;
     this.#closed = closed;
-    this.#setImmediate = setImmediate;
     this.#port = new CallingPort(guestWire, {
       write: (frame) => this.#write(frame),
       event: (event) => this.#event(event),
@@ -114,6 +113,9 @@ export class Channel implements KernelClient {
     const readBytesOrError = streamWrap.kReadBytesOrError as number;
     const pipe = new Pipe(constants.SOCKET);
     pipe.open(this.#fd);
+    // No resource of the program's: with id 0 the engine calls no async hooks around what comes
+    // in; InternalCallbackScope in src/api/callback.cc.
+    pipe.asyncReset(pipe, 0);
     pipe.onread = (buffer: ArrayBuffer | undefined) => {
       const size = this.#streamState[readBytesOrError] as number;
       if (size < 0 || buffer === undefined) {
@@ -423,7 +425,7 @@ export class Channel implements KernelClient {
   #scheduleDrain(): void {
     if (this.#drainScheduled || this.#pipe === undefined) return;
     this.#drainScheduled = true;
-    this.#setImmediate(() => {
+    later(() => {
       this.#drainScheduled = false;
       this.#drain();
     });

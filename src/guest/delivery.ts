@@ -6,6 +6,7 @@
  * completions arrive together, each gets a turn of its own for that.
  */
 import type { GuestEnvironment } from "./environment.js";
+import { later } from "./turns.js";
 
 /** `frame` is the async context to run in; `resource` an AsyncWrap, or undefined. */
 export type Delivery = (frame: unknown, resource: any, run: () => void) => void;
@@ -21,13 +22,12 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   const { enqueueMicrotask } = env.internalBinding("task_queue") as {
     enqueueMicrotask(run: () => void): void;
   };
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   /** Set from a delivery until the microtasks behind it have run. */
   let unsettled = false;
   const settled = (): void => {
     unsettled = false;
   };
-  /** Deliveries that wait for a turn of their own, each with an immediate under way. */
+  /** Deliveries that wait for a turn of their own, each with a turn under way. */
   const waiting: (() => void)[] = [];
   const deliverNext = (): void => {
     waiting.shift()!();
@@ -59,7 +59,7 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   shared = (frame, resource, run) => {
     if (delivering || unsettled || waiting.length > 0) {
       waiting.push(() => deliverNow(frame, resource, run));
-      setImmediate(deliverNext);
+      later(deliverNext);
     } else deliverNow(frame, resource, run);
   };
   return shared;

@@ -10,6 +10,7 @@ import { createDnsClient } from "./dns-client.js";
 import { recordTypes } from "./dns-message.js";
 import type { DnsRecord } from "./dns-message.js";
 import { denialError } from "./socket-handle.js";
+import { later } from "../turns.js";
 
 /** Methods of ChannelWrap and the record type each asks for. */
 const queries: Readonly<Record<string, string>> = Object.freeze({
@@ -51,7 +52,6 @@ export function installCares(env: GuestEnvironment): void {
   const { DNS_ORDER_IPV4_FIRST, DNS_ORDER_IPV6_FIRST, AI_V4MAPPED } = binding;
   const frames = env.requireBuiltin("internal/async_context_frame");
   const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
 
   /** Hands an error of our own to whoever waits for `req`. */
@@ -149,7 +149,7 @@ export function installCares(env: GuestEnvironment): void {
     cancel(): void {
       for (const end of this.#pending) {
         this.#pending.delete(end);
-        setImmediate(() => end("ECANCELLED"));
+        later(() => end("ECANCELLED"));
       }
     }
 

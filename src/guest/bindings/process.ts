@@ -7,6 +7,7 @@ import { Errno } from "../../abi/errno.js";
 import { wireLimits } from "../../protocol/codec.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { GuestEnvironment, PendingCall } from "../environment.js";
+import { later } from "../turns.js";
 
 /** src/process_wrap.cc: kProcessFlagDetached. */
 const flagDetached = 1 << 0;
@@ -84,7 +85,6 @@ export function spawnProcess(
 
 export function installProcess(env: GuestEnvironment): void {
   const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
-  const { setImmediate } = env.requireBuiltin("timers");
   const { kernel } = env;
   const { signals } = env.internalBinding("constants").os as { signals: Record<string, number> };
   for (const [name, number] of Object.entries(signals)) {
@@ -177,7 +177,7 @@ export function installProcess(env: GuestEnvironment): void {
       if (this.#closed) return;
       this.#closed = true;
       this.#wait?.unref();
-      if (done !== undefined) setImmediate(() => done.call(this));
+      if (done !== undefined) later(() => done.call(this));
     }
 
     ref(): void {

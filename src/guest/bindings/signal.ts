@@ -4,6 +4,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { Channel } from "../channel.js";
+import { later } from "../turns.js";
 
 const handlers = new Map<number, Set<SignalHandle>>();
 let channelOf: () => Channel;
@@ -39,7 +40,7 @@ class SignalHandle {
 
   close(done?: () => void): void {
     this.stop();
-    if (done) setImmediate(() => done.call(this));
+    if (done) later(() => done.call(this));
   }
 
   ref(): void {
@@ -92,6 +93,7 @@ export function installSignals(
 
 export function listenForSignals(channel: Channel): void {
   channel.on("signal", ({ signal }) => {
-    for (const handle of handlers.get(signal) ?? []) handle.onsignal?.(signal);
+    // Those that were there when it came: a listener may add others.
+    for (const handle of [...(handlers.get(signal) ?? [])]) handle.onsignal?.(signal);
   });
 }

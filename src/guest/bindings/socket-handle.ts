@@ -8,6 +8,7 @@ import { SocketType } from "../../protocol/net-calls.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
 import type { Streams } from "./stream-handle.js";
+import { later } from "../turns.js";
 
 export interface SocketNames {
   localAddress: string;
@@ -52,7 +53,6 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
   const { kernel } = env;
   const frames = env.requireBuiltin("internal/async_context_frame");
   const { owner_symbol: ownerSymbol } = env.requireBuiltin("internal/async_hooks").symbols;
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
 
   class SocketHandle extends streams.StreamHandle {
@@ -145,7 +145,7 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
         deliver(frame, req, () => req.oncomplete?.(status, this, req, true, true));
       if (this.#delayedError !== 0) {
         const error = this.#delayedError;
-        setImmediate(() => finish(error));
+        later(() => finish(error));
         return 0;
       }
       kernel.callAsync("connect", { fd: this["fd"], address, port }, (result) => {

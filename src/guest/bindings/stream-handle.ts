@@ -13,6 +13,7 @@ import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
+import { later } from "../turns.js";
 
 /** Chunks of one write up to this size share a frame. */
 const joinBytes = 16 * 1024;
@@ -72,7 +73,6 @@ export function installStreams(env: GuestEnvironment): Streams {
   const { enqueueMicrotask } = env.internalBinding("task_queue") as {
     enqueueMicrotask(run: () => void): void;
   };
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
   const handles = new Map<number, StreamHandle>();
   const adopters = new Map<string, (fd: number) => unknown>();
@@ -245,7 +245,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     #topUp(): void {
       if (this.isShared) {
         // Not before the reader is done: it may have had enough.
-        setImmediate(() => {
+        later(() => {
           if (!this.#reading || this.#closed || !this.#started || this.#asked) return;
           this.#asked = true;
           kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
@@ -261,7 +261,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     #scheduleDrain(): void {
       if (this.#drainScheduled) return;
       this.#drainScheduled = true;
-      setImmediate(() => {
+      later(() => {
         this.#drainScheduled = false;
         this.#drain();
       });
@@ -449,7 +449,7 @@ export function installStreams(env: GuestEnvironment): Streams {
       this.#completions.push({ req, status, native });
       if (this.#completions.length > 1) return;
       // The loop stays alive: an immediate is referenced.
-      setImmediate(() => this.#runCompletions());
+      later(() => this.#runCompletions());
     }
 
     #runCompletions(): void {
@@ -499,7 +499,7 @@ export function installStreams(env: GuestEnvironment): Streams {
         kernel.event("flowClose", { flow: this.#flow, reset, unread });
       } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
       const frame = frames.current();
-      setImmediate(() => {
+      later(() => {
         if (shutdown !== undefined)
           deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
         if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));

@@ -7,6 +7,7 @@ import { denialError, explainNext } from "./socket-handle.js";
 import { bytesOf } from "./stream-handle.js";
 import type { Streams } from "./stream-handle.js";
 import { familyOf } from "./tcp.js";
+import { later } from "../turns.js";
 
 const bufferBytes = 212_992;
 
@@ -17,7 +18,6 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
   const frames = env.requireBuiltin("internal/async_context_frame");
   const { newAsyncId, symbols } = env.requireBuiltin("internal/async_hooks");
   const { owner_symbol: ownerSymbol } = symbols;
-  const { setImmediate } = env.requireBuiltin("timers");
   const deliver = createDelivery(env);
 
   class UDP {
@@ -191,7 +191,7 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
       if (typeof done !== "function") return;
       const frame = frames.current();
-      setImmediate(() => deliver(frame, this, () => Reflect.apply(done, this, [])));
+      later(() => deliver(frame, this, () => Reflect.apply(done, this, [])));
     }
 
     #name(out: any, peer: boolean): number {
