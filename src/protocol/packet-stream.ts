@@ -83,7 +83,7 @@ export class PacketStream {
 
   /** Bytes that were written and are not with the other end. */
   get pendingBytes(): number {
-    return this.#waitingBytes + this.#sent - this.#acknowledged;
+    return this.#over ? 0 : this.#waitingBytes + this.#sent - this.#acknowledged;
   }
 
   /** `bytes` is not changed afterwards. */

@@ -40,6 +40,9 @@ const startTimeoutMs = 30_000;
 /** How long a kernel may say nothing while somebody waits for it. */
 export const defaultHeartbeatTimeoutMs = 5000;
 
+/** After its last machine, how long a link waits for answers about it. */
+const lastAnswersMs = 1000;
+
 type Calls = typeof hostCalls;
 type Events = typeof hostEvents;
 
@@ -214,6 +217,7 @@ export class KernelConnection {
             refusal === undefined ? {} : (JSON.parse(refusal.json) as Partial<HostFailure>);
           this.#calls.delete(reject);
           this.#kernel.release();
+          if (this.#calls.size === 0) this.#leave();
           if (result !== undefined) resolve(result);
           else reject(new KernelRefusal(String(why.code), String(why.message)));
         }),
@@ -250,8 +254,15 @@ export class KernelConnection {
 
   detachMachine(vm: number): void {
     this.#machines.delete(vm);
-    if (!this.#kernel.shared && this.#machines.size === 0)
-      void this.close(failure("DISPOSED", { what: "runtime" }));
+    this.#leave();
+    // Whatever is not answered by then will not be.
+    if (!this.#kernel.shared) setTimeout(() => this.#leave(true), lastAnswersMs).unref();
+  }
+
+  /** Ends a link that is for its machines only, once they are gone and what was asked of them is answered. */
+  #leave(atOnce = false): void {
+    if (this.#kernel.shared || this.#machines.size > 0) return;
+    if (atOnce || this.#calls.size === 0) void this.close(failure("DISPOSED", { what: "runtime" }));
   }
 
   /** Keeps the event loop alive until the answer is called. */

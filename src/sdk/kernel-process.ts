@@ -20,11 +20,15 @@ const stderrTailBytes = 8 * 1024;
 /** How long the socket may be closed before the process behind it is taken to be ending anyway. */
 const lingerMs = 1000;
 
-/**
- * V8 lets twice the young generation lie in buffers that are garbage before it collects them. Most of
- * what the kernel handles is dead at once, so a small one is collected quickly.
- */
-const kernelFlags = ["--no-warnings", "--expose-internals", "--max-semi-space-size=4"];
+const kernelFlags = [
+  "--no-warnings",
+  "--expose-internals",
+  // V8 lets twice the young generation lie in buffers that are garbage before it collects them. Most of
+  // what the kernel handles is dead at once, so a small one is collected quickly.
+  "--max-semi-space-size=4",
+  // No inspector by signal, and no thread for it that follows no other signal.
+  "--disable-sigusr1",
+];
 
 export class KernelProcess implements KernelLink {
   readonly shared = true;

@@ -99,6 +99,8 @@ export class Session implements MachineOwner {
   #calls = 0;
   #large = 0;
   readonly #largeWaiting: (() => void)[] = [];
+  /** What goes on when nothing waits to be sent. */
+  readonly #whenRead: (() => void)[] = [];
   /** The slot that its first machine takes. */
   #reserved = true;
 
@@ -113,7 +115,8 @@ export class Session implements MachineOwner {
       ...wire,
       receive: (bytes) => this.#reader.push(bytes, (frame) => this.#frame(frame)),
       drained: () => {
-        if (this.#stream.pendingBytes < bounds.unreadBytes) this.#stream.hold(false);
+        for (const go of this.#whenRead.splice(0)) go();
+        this.#stream.hold(false);
       },
       over: (end) => this.#finish(end),
     });
@@ -164,23 +167,30 @@ export class Session implements MachineOwner {
     if (this.#calls >= bounds.calls)
       return fail(refused(`a session has at most ${bounds.calls} calls without an answer`));
     this.#calls++;
-    const work = largeAnswers.has(call.name) ? this.#inTurn(call) : this.#answer(call);
-    work
-      .then((result) => this.#write(this.#port.reply(call, result as never)))
-      .catch(fail)
-      .finally(() => this.#calls--);
+    const done = largeAnswers.has(call.name) ? this.#replyInTurn(call) : this.#reply(call);
+    done.catch(fail).finally(() => this.#calls--);
   }
 
-  /** A few at a time. */
-  async #inTurn(call: Call): Promise<unknown> {
+  async #reply(call: Call): Promise<void> {
+    const result = await this.#answer(call);
+    this.#write(this.#port.reply(call, result as never));
+  }
+
+  /** A few at a time, and the next one when the caller has read most of what it was sent. */
+  async #replyInTurn(call: Call): Promise<void> {
     if (this.#large >= bounds.largeAnswers)
       await new Promise<void>((resolve) => this.#largeWaiting.push(resolve));
-    this.#large++;
+    else this.#large++;
     try {
-      return await this.#answer(call);
+      await this.#reply(call);
     } finally {
-      this.#large--;
-      this.#largeWaiting.shift()?.();
+      const next = (): void => {
+        const waiting = this.#largeWaiting.shift();
+        if (waiting === undefined) this.#large--;
+        else waiting();
+      };
+      if (this.#stream.pendingBytes > bounds.unreadBytes) this.#whenRead.push(next);
+      else next();
     }
   }
 

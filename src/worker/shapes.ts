@@ -6,7 +6,7 @@
  * Untrusted: every text given.
  */
 import { isAbsolute, normalize } from "node:path";
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, PolicyMode } from "../protocol/decisions.js";
 import type {
@@ -27,9 +27,10 @@ import { operationOf, scopeNames } from "../protocol/permissions.js";
 import type { Answer, Policies, Rule, Scope, ScopePolicy } from "../protocol/permissions.js";
 import { toolLimits, toolNamePattern } from "../protocol/tools.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
+import { printable } from "../sdk/errors.js";
 import { parseLimits, parseRunLimits } from "../sdk/limits.js";
 import { parseJsRuntime } from "../sdk/platform-options.js";
-import { malformed, refused } from "./refusal.js";
+import { Refusal, malformed, refused } from "./refusal.js";
 
 /** What the worker's owner allows beyond what stays inside a machine. */
 export interface WorkerRules {
@@ -179,6 +180,24 @@ function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
 }
 
+/** Options whose mounts hold programs. */
+const directoriesOnly: readonly string[] = ["nodeModules", "commandsDir"];
+
+/** The path without links. What the SDK looks at on its own host, it cannot look at here. */
+function whatExists(option: string, path: string): string {
+  const invalid = (problem: string): Refusal =>
+    new Refusal("ERR_SECURE_EXEC_INVALID_OPTION", `${printable(option, 100)} ${problem}`);
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) return realpathSync(path);
+    if (directoriesOnly.includes(option)) throw invalid("must be a directory of the worker");
+    if (!stat.isFile()) throw invalid("must be a directory or a regular file");
+    return realpathSync(path);
+  } catch (error) {
+    throw error instanceof Refusal ? error : invalid("does not exist on the worker");
+  }
+}
+
 /** One that the worker's owner allows; the path is looked at without its links. */
 export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
   const keys = ["option", "guestPath", "hostPath", "readOnly"];
@@ -187,16 +206,12 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
   if (!isAbsolute(hostPath) || normalize(hostPath) !== hostPath) throw malformed("a mount");
   if (!mounts.some((directory) => isBelow(hostPath, directory)))
     throw refused(`mounts of ${hostPath} are not among those of the worker's --mounts`);
-  let real: string;
-  try {
-    real = realpathSync(hostPath);
-  } catch {
-    throw refused(`${hostPath} does not exist on the worker`);
-  }
+  const option = textOf("a mount", given.option, 256);
+  const real = whatExists(option, hostPath);
   if (!mounts.some((directory) => isBelow(real, directory)))
     throw refused(`${hostPath} leads out of the worker's --mounts`);
   return {
-    option: textOf("a mount", given.option, 256),
+    option,
     guestPath: textOf("a mount", given.guestPath, 4095),
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),

@@ -41,7 +41,11 @@ async function started(command, args, until) {
   const found = await said;
   const pipe = /** @type {import("node:net").Socket} */ (child.stderr);
   pipe.unref();
-  return { child, exited, lines, found };
+  const ended = () => {
+    child.ref();
+    return exited;
+  };
+  return { child, ended, lines, found };
 }
 
 /** A server on a free port, or on `port`; `config` is text of its configuration file. */
@@ -50,7 +54,7 @@ export async function natsServer({ port = -1, config = "" } = {}) {
   folders.add(folder);
   const file = join(folder, "nats.conf");
   writeFileSync(file, `host: "127.0.0.1"\nport: ${port}\n${config}`);
-  const { child, exited, found } = await started(
+  const { child, ended, found } = await started(
     "nats-server",
     ["-c", file],
     (line) => /Listening for client connections on 127\.0\.0\.1:(\d+)/.exec(line)?.[1],
@@ -61,14 +65,14 @@ export async function natsServer({ port = -1, config = "" } = {}) {
     pid: child.pid,
     async stop(signal = /** @type {NodeJS.Signals} */ ("SIGKILL")) {
       child.kill(signal);
-      await exited;
+      await ended();
     },
   };
 }
 
 /** A worker, once it is ready. `args` come behind `--nats`. */
 export async function worker(url, ...args) {
-  const { child, exited, lines, found } = await started(
+  const { child, ended, lines, found } = await started(
     process.execPath,
     [cli, "worker", "--nats", url, ...args],
     (line) => (line.includes('"event":"ready"') ? JSON.parse(line) : undefined),
@@ -79,11 +83,12 @@ export async function worker(url, ...args) {
     pid: child.pid,
     /** Its log, a line of JSON each. */
     lines,
-    exited,
+    /** Resolves with its exit code and signal. */
+    ended,
     kill: (signal) => child.kill(signal),
     async stop(signal = /** @type {NodeJS.Signals} */ ("SIGKILL")) {
       child.kill(signal);
-      return exited;
+      return ended();
     },
   };
 }
@@ -92,7 +97,7 @@ export async function worker(url, ...args) {
 export function status(url, ...args) {
   const { stdout } = spawnSync(
     process.execPath,
-    [cli, "fleet", "status", "--nats", url, "--json", ...args],
+    [cli, "fleet", "status", "--nats", url, "--json", "--wait", "500", ...args],
     { encoding: "utf8" },
   );
   return JSON.parse(stdout);

@@ -77,6 +77,9 @@ test("files larger than a message of the broker, both ways", { skip: noServer },
   const content = randomBytes(18 * 1024 * 1024);
   await runtime.writeFile("/tmp/large", content);
   assert.ok(content.equals(await runtime.readFile("/tmp/large")));
+  // More at a time than a worker keeps for a caller.
+  const copies = await Promise.all(Array.from({ length: 6 }, () => runtime.readFile("/tmp/large")));
+  assert.ok(copies.every((copy) => content.equals(copy)));
   await assert.rejects(runtime.readFile("/tmp/none"), { code: "ERR_SECURE_EXEC_NO_SUCH_FILE" });
 });
 
