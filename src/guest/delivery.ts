@@ -5,6 +5,7 @@
  * Ticks and microtasks run from C++ afterwards, with a clean stack; when several
  * completions arrive together, each gets a turn of its own for that.
  */
+import { asyncIdsOf, endRequest } from "./async-resources.js";
 import type { GuestEnvironment } from "./environment.js";
 import { later } from "./turns.js";
 
@@ -39,11 +40,14 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   const deliverNow: Delivery = (frame, resource, run) => {
     delivering = true;
     const outer = frames.exchange(frame);
-    const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
+    const ids = asyncIdsOf(resource);
     try {
-      if (id > 0) asyncHooks.emitBefore(id, id, resource);
+      if (ids !== undefined) asyncHooks.emitBefore(ids.id, ids.trigger, resource);
       run();
-      if (id > 0) asyncHooks.emitAfter(id);
+      if (ids !== undefined) {
+        asyncHooks.emitAfter(ids.id);
+        endRequest(ids, resource);
+      }
     } catch (error) {
       triggerUncaughtException(error, false);
     } finally {

@@ -20,6 +20,7 @@ import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
 import { installTty } from "./bindings/tty.js";
+import { installAsyncResources } from "./async-resources.js";
 import { installTurns } from "./turns.js";
 import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
@@ -77,8 +78,9 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     closeSocket: (fd) => void libc.close(fd),
   };
   installTurns(internalBinding, requireBuiltin);
+  installAsyncResources(internalBinding, requireBuiltin);
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
-  installSignals(internalBinding, requireBuiltin, channel);
+  installSignals(environment, channel);
   installFs(environment);
   installFileHandleTransfer(environment);
   installModules(environment);

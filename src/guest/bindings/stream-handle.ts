@@ -13,6 +13,8 @@ import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
+import { beginEngineHandle, beginRequest, endHandle, quietly } from "../async-resources.js";
+import type { Provider } from "../async-resources.js";
 import { later } from "../turns.js";
 
 /** Chunks of one write up to this size share a frame. */
@@ -44,7 +46,7 @@ interface Outgoing {
 }
 
 export interface StreamHandleClass {
-  new (): any;
+  new (provider: Provider): any;
   readonly prototype: any;
 }
 
@@ -87,7 +89,14 @@ export function installStreams(env: GuestEnvironment): Streams {
     return result;
   };
 
-  class StreamHandle extends (JSStream as new () => any) {
+  /** The engine's own, without a word to async hooks: what it is to them its subclass says. */
+  const QuietStream = function (this: object): object {
+    return quietly(() => Reflect.construct(JSStream, [], new.target!));
+  } as unknown as new () => any;
+  Object.setPrototypeOf(QuietStream, JSStream);
+  QuietStream.prototype = JSStream.prototype;
+
+  class StreamHandle extends QuietStream {
     #flow = 0;
     #fd = -1;
     #window = flowWindowBytes;
@@ -114,6 +123,11 @@ export function installStreams(env: GuestEnvironment): Streams {
     #frame: unknown;
     /** Size of the buffer that the reader gave, or 0. */
     #userBufferBytes = 0;
+
+    constructor(provider: Provider) {
+      super();
+      beginEngineHandle(provider, this as never);
+    }
 
     /** Takes over an open descriptor. Answers 0 or a negative errno. */
     open(fd: number): number {
@@ -385,6 +399,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     }
 
     #queue(outgoing: Outgoing): void {
+      if (!outgoing.native) beginRequest("WRITEWRAP", outgoing.req);
       this.#outbox.push(outgoing);
       this.#outboxBytes += outgoing.bytes;
       kernel.ref();
@@ -503,6 +518,7 @@ export function installStreams(env: GuestEnvironment): Streams {
         if (shutdown !== undefined)
           deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
         if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
+        later(() => endHandle(this as never));
       });
     }
   }
