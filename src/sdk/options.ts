@@ -27,6 +27,8 @@ import type { RunLimits, VmLimits } from "../protocol/limits.js";
 import type { SnapshotManifest } from "../protocol/snapshot.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
+import { parseKernels } from "./kernel-group.js";
+import type { Kernels } from "./kernel-group.js";
 import { SidecarProcess } from "./sidecar-process.js";
 import { parseFleet } from "./fleet/options.js";
 import type { NodeRuntimeFleetOptions, ParsedFleet } from "./fleet/options.js";
@@ -78,6 +80,13 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   commandsDir?: string;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
+  /**
+   * How many kernel processes the host's machines may be spread over. With a number, the machine goes to the
+   * one of that many that has the fewest, which is started if need be; 1 to 64. With `"auto"`, the default, there
+   * is one for each 6 processors, and a further one is started beside, for machines to come, when each has 4.
+   * A machine is on one for life, as are its clones; what happens to another's kernel is none of its concern.
+   */
+  kernels?: "auto" | number;
   /** Makes the machine on a worker of a fleet instead of on this host; see docs/fleet.md. */
   fleet?: NodeRuntimeFleetOptions;
   /**
@@ -199,6 +208,7 @@ const createNames = [
   "nodeModules",
   "commandsDir",
   "sidecar",
+  "kernels",
   "fleet",
   "onBootTiming",
   "permissions",
@@ -348,6 +358,7 @@ export interface CreateOptions {
   files: [path: string, data: Uint8Array][];
   mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
+  kernels: Kernels;
   /** Given only where it was. */
   fleet?: ParsedFleet;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
@@ -454,6 +465,12 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   const fleet = parseFleet(given.fleet);
   if (fleet !== undefined && sidecar !== undefined)
     throw invalidOption("sidecar", "is a process of this host; a machine of a fleet has none");
+  const elsewhere = fleet === undefined ? sidecar && "sidecar" : "fleet";
+  if (given.kernels !== undefined && elsewhere !== undefined)
+    throw invalidOption(
+      "kernels",
+      `is for machines of the host's own kernels; ${elsewhere} names another`,
+    );
   const { trustSnapshot = false } = given;
   if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
   return {
@@ -480,6 +497,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       fleet === undefined ? "host" : "worker",
     ),
     sidecar,
+    kernels: parseKernels(given.kernels),
     ...(fleet !== undefined && { fleet }),
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
     loopbackExemptPorts: portsOf("loopbackExemptPorts", given.loopbackExemptPorts),
