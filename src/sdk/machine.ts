@@ -88,7 +88,7 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { deterministic, env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -98,6 +98,7 @@ export class Machine {
       jsRuntime,
       loopbackExemptPorts,
       limits,
+      ...(deterministic !== undefined && { deterministic }),
       warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

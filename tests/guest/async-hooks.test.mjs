@@ -31,9 +31,11 @@ const programs = {
     ordered: true,
     text: `Promise.resolve(5).then(() => {}); (async () => { await 1; })();`,
   },
+  // When it hears of an end is the loop's affair.
   timers: {
     ordered: true,
-    text: `setTimeout(() => setImmediate(() => {}), 1); process.nextTick(() => {});`,
+    family: /^(?!destroy)/,
+    text: `setImmediate(() => setImmediate(() => {})); process.nextTick(() => {});`,
   },
   "a file": { ordered: true, text: `fs.readFile(__filename, () => note("read"));` },
   "a signal": {
