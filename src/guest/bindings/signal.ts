@@ -106,7 +106,7 @@ export function installSignals(env: GuestEnvironment, channel: () => Channel): v
 export function listenForSignals(channel: Channel): void {
   channel.on("signal", ({ signal }) => {
     // Those that were there when it came: a listener may add others.
-    for (const handle of [...(handlers.get(signal) ?? [])])
-      deliver(undefined, handle, () => handle.onsignal?.(signal));
+    const listening = Array.from(handlers.get(signal) ?? []);
+    for (const handle of listening) deliver(undefined, handle, () => handle.onsignal?.(signal));
   });
 }
