@@ -9,7 +9,6 @@
 import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";
 import { connect } from "node:net";
-import type { Socket } from "node:net";
 import { Errno } from "../../abi/errno.js";
 import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
