@@ -12,6 +12,7 @@ export type {
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeDecision,
+  NodeRuntimeDeterministic,
   NodeRuntimeLimitWarning,
   NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
@@ -20,6 +21,12 @@ export type {
   NodeRuntimeSpawnOptions,
   NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
+export type {
+  NodeRuntimeFleetCredentials,
+  NodeRuntimeFleetOptions,
+  NodeRuntimeFleetPlacement,
+  NodeRuntimeFleetTls,
+} from "./sdk/fleet/options.js";
 export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
@@ -38,6 +45,7 @@ export type {
   NodeRuntimeCopyProgress,
   NodeRuntimeCopyResult,
 } from "./sdk/copy.js";
+export type { NodeRuntimeRecording } from "./sdk/recording.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
@@ -67,6 +75,8 @@ export type {
 export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
+  HostToolApproval,
+  HostToolCall,
   HostToolContext,
   HostToolDefinition,
   HostToolExample,

@@ -27,6 +27,8 @@ export type Given = ReadonlyMap<string, readonly string[]>;
 
 export interface Arguments {
   readonly given: Given;
+  /** All words, as they were. */
+  readonly words: readonly string[];
   /** What is no option, and all that comes after `--` or after the first that is none. */
   readonly rest: readonly string[];
   /** Where in `rest` the words after `--` begin, if it was there. */
@@ -47,9 +49,10 @@ export function readArguments(
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!;
     if (word === "--")
-      return { given, rest: [...rest, ...words.slice(at + 1)], dashes: rest.length };
+      return { given, words, rest: [...rest, ...words.slice(at + 1)], dashes: rest.length };
     if (word === "-" || !word.startsWith("-")) {
-      if (stopsAtFirst) return { given, rest: [...rest, ...words.slice(at)], dashes: undefined };
+      if (stopsAtFirst)
+        return { given, words, rest: [...rest, ...words.slice(at)], dashes: undefined };
       rest.push(word);
       continue;
     }
@@ -67,7 +70,7 @@ export function readArguments(
       throw new UsageError(`${shown} is given twice`);
     given.set(flag.name, [...(before ?? []), value ?? ""]);
   }
-  return { given, rest, dashes: undefined };
+  return { given, words, rest, dashes: undefined };
 }
 
 function flagOf(word: string, flags: readonly Flag[]): [Flag, string | undefined] {

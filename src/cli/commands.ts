@@ -9,7 +9,20 @@ import { machineFlags } from "./machine-options.js";
 import { mcp, mcpFlags } from "./mcp.js";
 import { exec, programFlags, run, runFlags } from "./run.js";
 import { shell } from "./shell.js";
+import { fleet } from "./fleet.js";
+import { worker } from "./worker.js";
 import { snapshot, snapshotFlags } from "./snapshot.js";
+
+/** Options that say where the broker is and who asks. */
+const brokerFlags: readonly Flag[] = [
+  { name: "nats", value: "URL[,URL…]", repeated: true, help: "the servers of the broker (needed)" },
+  { name: "credentials", value: "FILE", help: "who asks" },
+  { name: "tls-ca", value: "FILE", help: "certificates that the broker's is checked by" },
+  { name: "tls-cert", value: "FILE", help: "the certificate of who asks, with --tls-key" },
+  { name: "tls-key", value: "FILE", help: "its key" },
+  { name: "subject", value: "PREFIX", help: "what the fleet's subjects begin with" },
+  { name: "inbox-prefix", value: "PREFIX", help: "what answers' subjects begin with" },
+];
 
 export interface Command {
   readonly name: string;
@@ -123,6 +136,66 @@ export const commands: readonly Command[] = [
     stopsAtFirst: false,
     examples: [["mcp --allow-net --memory 1g", "for a client that starts its servers"]],
     perform: mcp,
+  },
+  {
+    name: "worker",
+    summary: "serve machines of a fleet from this host, until SIGTERM",
+    usage: ["worker --nats URL[,URL…] [options]"],
+    description:
+      "Makes machines for hosts that ask over the broker; see docs/fleet.md. SIGTERM lets what runs end first.",
+    flags: [
+      ...brokerFlags,
+      {
+        name: "capacity",
+        value: "machines=N,reserve=SIZE",
+        repeated: true,
+        help: "how many machines, and memory left alone",
+      },
+      { name: "labels", value: "NAME=VALUE,…", repeated: true, help: "what hosts may ask for" },
+      { name: "name", value: "NAME", help: "how it is called in lists" },
+      {
+        name: "metrics",
+        value: "[HOST:]PORT",
+        help: "metrics over HTTP, on loopback unless HOST says otherwise",
+      },
+      {
+        name: "drain-timeout",
+        value: "SECONDS",
+        help: "how long SIGTERM waits for programs; 30 by default",
+      },
+      {
+        name: "mounts",
+        value: "DIRECTORY",
+        repeated: true,
+        help: "machines may mount what is below it",
+      },
+      { name: "loopback-ports", help: "machines may open ports of this host's loopback" },
+    ],
+    makesMachine: false,
+    stopsAtFirst: false,
+    examples: [
+      ["worker --nats nats://broker:4222 --capacity machines=20", "twenty machines for a fleet"],
+    ],
+    perform: ({ words }) => worker([...words]),
+  },
+  {
+    name: "fleet",
+    summary: "list the workers of a fleet",
+    usage: ["fleet status --nats URL [options]"],
+    description: "Exit code 1 when no worker is there; see docs/fleet.md.",
+    flags: [
+      ...brokerFlags,
+      {
+        name: "wait",
+        value: "MILLISECONDS",
+        help: "how long to listen for workers; 1200 by default",
+      },
+      { name: "json", help: "print the list as JSON" },
+    ],
+    makesMachine: false,
+    stopsAtFirst: false,
+    examples: [["fleet status --nats nats://broker:4222", "who is there, and what is free"]],
+    perform: ({ words }) => fleet(words),
   },
   {
     name: "doctor",

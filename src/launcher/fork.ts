@@ -6,10 +6,9 @@
  * zygote, which has not reaped it yet; descriptors are closed exactly once.
  * Untrusted: everything that arrives on a guest's socket and its stderr pipe.
  */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
+import { constants } from "node:os";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
@@ -17,11 +16,17 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
+import { openReservation } from "../sandbox/early-reservation.js";
+import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
+import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
-import { ControlKind, controlMessageBytes } from "./zygote/control.js";
-
-/** USER_HZ, which is 100 on x64 and arm64. */
+import {
+  ControlKind,
+  controlMessageBytes,
+  decodeControl,
+  encodeControl,
+} from "./zygote/control.js";
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 const zygoteFlags: readonly string[] = Object.freeze([
@@ -43,9 +48,16 @@ const zygoteFlags: readonly string[] = Object.freeze([
  * could find: what is declared in a block is not the global scope's.
  */
 const bootstrap = `{
-  const { closeSync, readFileSync } = require("fs");
+  const { closeSync, fstatSync, readSync } = require("fs");
+  // The loader has read it; see sandbox/early-reservation.ts.
+  if (process.env.LD_PRELOAD) {
+    delete process.env.LD_PRELOAD;
+    closeSync(6);
+  }
+  // At a position: other zygotes read the same open files.
   const [guest, other] = [4, 5].map((fd) => {
-    const bytes = readFileSync(fd);
+    const bytes = Buffer.alloc(fstatSync(fd).size);
+    for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
     closeSync(fd);
     return bytes;
   });
@@ -58,6 +70,9 @@ const bootstrap = `{
   require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
   exports.begin("launcher/zygote/start", require, sources, program);
 }`;
+
+/** The seventh descriptor, as the zygote's loader finds it. */
+const reservationPath = "/proc/self/fd/6";
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -202,6 +217,7 @@ export class Guest {
   reaped(status: number): void {
     if (this.#reaped) return;
     this.#reaped = true;
+    if (!this.#ending) this.#zygote.ends(this);
     this.#ending = true;
     this.#closeSockets();
     let stderr = "";
@@ -247,7 +263,6 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
-const reapIntervalMs = 20;
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
 /** How long a forked guest may take until it is locked down and says so. */
@@ -263,15 +278,35 @@ export interface PageSavings {
   pagesAhead: number;
 }
 
-export interface ZygoteOptions {
+export interface ZygoteSpawnerOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
   bundlePath: string;
   /** The same of the programs of a VM; dist/programs.json. */
   programsPath: string;
+}
+
+/** What starts zygotes once this process must not execute anything any more. */
+export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
+  // Open files, not pipes: a zygote need not wait for this process's event loop.
+  const files = [options.bundlePath, options.programsPath].map((path) => openSync(path, "r"));
+  const reservation = openReservation();
+  const reserves = reservation >= 0;
+  if (reserves) files.push(reservation);
+  try {
+    const argv = ["node", ...zygoteFlags, "-e", bootstrap];
+    const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
+    return Spawner.start({ path: options.enginePath, argv, environment, files });
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+}
+
+export interface ZygoteOptions {
+  spawner: Spawner;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
-  /** A guest ends, or is ended; not told of one that is reaped before anybody noticed. */
+  /** A guest ends, is ended, or was reaped before anybody noticed; once for each. */
   ending: (guest: Guest) => void;
   /** A guest is gone for good. */
   reaped: () => void;
@@ -279,14 +314,18 @@ export interface ZygoteOptions {
   stale: () => void;
 }
 
-/** Waits for a child that is ending, without making anybody else wait: all of its namespace goes first. */
-function reap(pid: number): void {
-  if (libc.waitpid(pid, libc.WNOHANG) === 0) setTimeout(() => reap(pid), reapIntervalMs);
+/** As waitpid(2) says it. */
+function describeEnd(status: number): string {
+  const signal = libc.signalOf(status);
+  if (signal === undefined) return `code ${libc.exitCodeOf(status) ?? status}`;
+  const names = Object.entries(constants.signals);
+  return names.find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }
 
 export class Zygote {
   readonly ready: Promise<void>;
-  readonly #child: ChildProcess;
+  /** A child of this process, which is nobody else's to reap. */
+  readonly pid: number;
   readonly #control: Socket;
   readonly #controlFd: number;
   readonly #pending = new Map<number, PendingFork>();
@@ -306,6 +345,8 @@ export class Zygote {
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
+  /** Reaped: its pid is somebody else's by now. */
+  #ended = false;
   #stderr = "";
   #isolation: IsolationReport[] = [];
   /** The first process of the guests' PID namespace: a child of this process, not of the zygote's. */
@@ -323,47 +364,39 @@ export class Zygote {
       waitedMs: () => processorWaitMs(this.pid),
     });
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
+    const [words, stderr] = libc.pipe2(libc.O_CLOEXEC) as [number, number];
     this.#controlFd = mine;
-    // An open file, not a pipe: the zygote need not wait for this process's event loop.
-    const bundle = openSync(options.bundlePath, "r");
-    const programs = openSync(options.programsPath, "r");
-    const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, bundle, programs],
-      env: {},
-      argv0: "node",
-      cwd: "/",
-    });
-    libc.close(theirs);
-    closeSync(bundle);
-    closeSync(programs);
-    this.#child = child;
-    child.stderr!.on("data", (chunk: Buffer) => {
+    try {
+      this.pid = options.spawner.spawn([stderr, theirs]);
+    } finally {
+      libc.close(theirs);
+      libc.close(stderr);
+    }
+    const said = new Socket({ fd: words, readable: true, writable: false });
+    said.on("error", () => undefined);
+    said.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
     });
+    const silent = new Promise<void>((resolve) => void said.once("close", () => resolve()));
     this.#control = new Socket({ fd: mine, readable: true, writable: true });
     this.#control.on("error", () => undefined);
     this.ready = new Promise((resolve, reject) => {
       this.#control.on("data", (chunk: Buffer) => this.#data(chunk, resolve));
-      child.on("error", (error) => {
-        reject(error);
-        this.#fail(error.message);
-      });
-      child.on("close", (code, signal) => {
-        const unavailable = IsolationUnavailable.from(this.#stderr);
-        if (unavailable !== undefined) {
-          reject(unavailable);
-          return this.#fail(unavailable.lastWords);
-        }
-        const reason = `the zygote ended (${signal ?? `code ${code}`})${this.#stderr ? `: ${this.#stderr}` : ""}`;
-        reject(new Error(reason));
-        this.#fail(reason);
+      whenEnded(this.pid, (status) => {
+        this.#ended = true;
+        void silent.then(() => reject(this.#over(status)));
       });
     });
     this.ready.catch(() => undefined);
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
+  /** It has ended and all that it said is here: tells everybody, and answers why. */
+  #over(status: number): Error {
+    const unavailable = IsolationUnavailable.from(this.#stderr);
+    const said = this.#stderr === "" ? "" : `: ${this.#stderr}`;
+    const reason = unavailable?.lastWords ?? `the zygote ended (${describeEnd(status)})${said}`;
+    this.#fail(reason);
+    return unavailable ?? new Error(reason);
   }
 
   get guestPids(): number[] {
@@ -388,9 +421,7 @@ export class Zygote {
       return;
     }
     const token = this.#nextToken++;
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(ControlKind.fork, 0);
-    message.writeInt32LE(token, 4);
+    const message = encodeControl(ControlKind.fork, token);
     const sent = libc.sendFds(this.#controlFd, message, made.theirs);
     for (const fd of made.theirs) libc.close(fd);
     if (sent < 0) {
@@ -405,8 +436,13 @@ export class Zygote {
     this.#watch();
   }
 
-  end(guest: Guest): void {
+  /** It is known that the guest has ended, or will. Once for each. */
+  ends(guest: Guest): void {
     this.#ending(guest);
+  }
+
+  end(guest: Guest): void {
+    this.ends(guest);
     if (this.#gone) return guest.reaped(-1);
     this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);
@@ -434,10 +470,7 @@ export class Zygote {
   }
 
   #tell(kind: number, a: number, b = 0): void {
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(kind, 0);
-    message.writeInt32LE(a, 4);
-    message.writeInt32LE(b, 8);
+    const message = encodeControl(kind, a, b);
     this.#control.write(message);
   }
 
@@ -460,16 +493,14 @@ export class Zygote {
 
   /** Ends the zygote and with it every guest. */
   kill(): void {
-    this.#child.kill("SIGKILL");
+    if (!this.#ended) libc.kill(this.pid, libc.SIGKILL);
   }
 
   #data(chunk: Buffer, ready: () => void): void {
     this.#silence.heard();
     this.#input = Buffer.concat([this.#input, chunk]);
     while (this.#input.length >= controlMessageBytes) {
-      const kind = this.#input.readUInt32LE(0);
-      const a = this.#input.readInt32LE(4);
-      const b = this.#input.readInt32LE(8);
+      const { kind, a, b } = decodeControl(this.#input);
       if (kind === ControlKind.ready) {
         const end = controlMessageBytes + b;
         if (this.#input.length < end) return;
@@ -532,9 +563,9 @@ export class Zygote {
     this.#watch();
     this.#control.destroy();
     if (this.#firstPid !== 0) {
-      // It ends by itself when the zygote does; libuv knows nothing of it.
+      // It ends by itself when the zygote does.
       libc.kill(this.#firstPid, libc.SIGKILL);
-      reap(this.#firstPid);
+      whenEnded(this.#firstPid, () => undefined);
     }
     for (const fork of this.#pending.values()) {
       libc.close(fork.socket);

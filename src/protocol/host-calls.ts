@@ -212,6 +212,8 @@ export const hostEvents = {
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
   toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
+  /** The call waits for somebody's approval, and others need not wait for it. */
+  toolParked: { nr: 43, args: { vm: "u32", id: "u32" } },
 } as const;
 
 export interface HostFetchRequest {
@@ -295,6 +297,8 @@ export interface VmOptions {
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   limits: VmLimits;
+  /** One process of one thread at a time, whose time begins there. */
+  deterministic?: { seed: string; startTimeMs: number };
   /** Whether the host wants to hear of limits that are nearly reached. */
   warnsOfLimits: boolean;
 }

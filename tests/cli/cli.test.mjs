@@ -318,7 +318,17 @@ it("help of every command, completion scripts and the man page come from one tab
   const names = [...stdout.split("Exit codes")[0].matchAll(/^ {2}([a-z]+) {2,}/gm)].map(
     ([, name]) => name,
   );
-  assert.deepEqual(names, ["run", "exec", "shell", "audit", "snapshot", "mcp", "doctor"]);
+  assert.deepEqual(names, [
+    "run",
+    "exec",
+    "shell",
+    "audit",
+    "snapshot",
+    "mcp",
+    "worker",
+    "fleet",
+    "doctor",
+  ]);
   const page = readFileSync(new URL("../../docs/secure-exec.1", import.meta.url), "utf8");
   for (const name of names) {
     const own = await se([name, "--help"]);

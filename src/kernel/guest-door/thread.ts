@@ -24,8 +24,8 @@ import { limits } from "../limits.js";
 import { accountKinds } from "../machine/account.js";
 import type { Account } from "../machine/account.js";
 import { Denial } from "../policy/decision.js";
+import type { Answer } from "../policy/decision.js";
 import type { DescriptorTable } from "../process/descriptors.js";
-import type { Answer } from "../syscalls/dispatch.js";
 import type { Share, Source } from "./turns.js";
 
 type Calls = GuestTables["calls"];
@@ -37,7 +37,14 @@ export type GuestEvent = EventOf<typeof guestEvents>;
 export type ProcessEvent = Extract<
   GuestEvent,
   {
-    name: "exit" | "uncaught" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler";
+    name:
+      | "exit"
+      | "uncaught"
+      | "returnValue"
+      | "returnFailure"
+      | "residentDone"
+      | "signalHandler"
+      | "clock";
   }
 >;
 export type GuestAnswer = Answer<object>;

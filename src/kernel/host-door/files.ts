@@ -81,13 +81,17 @@ function changed(
   first: number,
   second: number,
 ): 0 | Failure {
+  // A caller over a fleet may send any.
+  if (!Number.isFinite(first) || !Number.isFinite(second)) return -Errno.EINVAL;
   switch (change) {
     case FileChange.mode:
       return fs.chmod(who, path, first & 0o7777);
     case FileChange.times:
       return fs.utimes(who, path, first, second, true);
     case FileChange.length:
-      return fs.truncate(who, path, first);
+      return Number.isSafeInteger(first) && first >= 0
+        ? fs.truncate(who, path, first)
+        : -Errno.EINVAL;
     case FileChange.removeDirectory:
       return fs.rmdir(who, path);
     default:

@@ -17,15 +17,14 @@ import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
+import { Plan } from "../io/plan.js";
+import type { Outcome } from "../io/plan.js";
 import { createSocketPair } from "../io/pipe.js";
 import { terminalOf } from "../io/terminal.js";
 import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
-import { afterwards, denial } from "../policy/decision.js";
 import { executedNames, isMachineCommand } from "../policy/commands.js";
-import type { Decision } from "../policy/decision.js";
-import type { Answer } from "../syscalls/dispatch.js";
 import { Last } from "../fs/index.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
@@ -34,9 +33,6 @@ import { findImage } from "./image.js";
 import type { Image } from "./image.js";
 import { setForeground, takeTerminal } from "./job-control.js";
 import { Process } from "./process.js";
-
-/** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default. */
-export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
 
 const noSource = new Uint8Array(0);
 
@@ -112,9 +108,10 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     hostTools: vm.tools.size > 0,
-    startedAtMs: Date.now(),
-    machineUptimeMs: Date.now() - vm.startedAtMs,
+    startedAtMs: vm.clock.nowMs,
+    machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
+    ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   };
 }
 
@@ -139,39 +136,32 @@ export interface Prepared {
   image: Image | number;
 }
 
-/** spawn of the table: the child's pid and the ends of new socket pairs, or -errno; judged first. */
-export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
-  return judged(parent, args, (prepared) => start(parent, args, prepared));
+/** spawn of the table: the child's pid and the ends of new socket pairs. */
+export function spawn(parent: Process, args: SpawnArgs): Plan<Spawned> | number {
+  return execution(parent, args, (prepared) => start(parent, args, prepared));
 }
 
-/** Does `work` with what `args` come to, once the policy allows that `parent` has it executed. */
-export function judged<R>(
+/** The plan of `work` with what `args` come to, for which `parent` has to be allowed to have it executed. */
+export function execution<R>(
   parent: Process,
   args: SpawnArgs,
-  work: (prepared: Prepared) => Answer<R>,
-): Answer<R> {
+  work: (prepared: Prepared) => Outcome<R>,
+): Plan<R> | number {
   const prepared = prepare(parent, args);
   if (typeof prepared === "number") return prepared;
-  const { policy } = parent;
   const files = fileRequests(parent, args, prepared);
-  const requests = spawnRequests(args, prepared);
-  const decision = afterwards(
-    policy.judgeAll(
-      files,
-      files.map(() => args.file),
-      parent,
-    ),
-    () => policy.judgeAll(requests, [], parent),
-  ) as Decision | Deferred<Decision>;
-  if (!(decision instanceof Deferred)) return decision === 0 ? work(prepared) : decision;
-  return afterwards(decision, () => {
-    // What the name stands for may have changed while the answer was awaited.
-    const now = parent.fs.bounded(() => prepare(parent, args));
-    if (typeof now === "number") return now;
-    return sameFiles(prepared.image, now.image) && prepared.credentials.cwd === now.credentials.cwd
-      ? work(now)
-      : denial(requests[0]!);
+  const requests = [...files, ...spawnRequests(args, prepared)];
+  return new Plan<R>(requests, () => work(prepared), {
+    resources: files.map(() => args.file),
+    about: foundBy(prepared),
+    again: () => parent.fs.bounded(() => execution(parent, args, work)),
   });
+}
+
+/** What the names of an execution stand for. */
+function foundBy({ image, credentials }: Prepared): string[] {
+  const files = typeof image === "number" ? [] : image.files;
+  return [credentials.cwd, ...files.flatMap(({ path, program }) => [path, program ?? ""])];
 }
 
 /** Checks what a guest asks for and looks up what it names, and changes nothing. */
@@ -229,17 +219,6 @@ function spawnRequests(args: SpawnArgs, { credentials, environment, image }: Pre
   return executedNames(args.file, image.files).map((name) => ({ ...common, ...name }));
 }
 
-function sameFiles(one: Image | number, other: Image | number): boolean {
-  if (typeof one === "number" || typeof other === "number") return typeof one === typeof other;
-  return (
-    one.files.length === other.files.length &&
-    one.files.every(
-      ({ path, program }, at) =>
-        path === other.files[at]!.path && program === other.files[at]!.program,
-    )
-  );
-}
-
 function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | number {
   const { vm } = parent;
   if (vm.disposed || vm.processes.isFull || parent.budget.isFull) return -Errno.EAGAIN;
@@ -263,7 +242,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     processGroup: group ? pid : parent.processGroup,
     session: session ? pid : parent.session,
     argv: image.argv,
-    ignored: ignoredFrom(image, inheritedIgnored),
+    ignored: ignoredFrom(image.kind, image.name, inheritedIgnored),
     budget: parent.budget,
     inheritedIgnored,
     textBytes,
@@ -285,9 +264,18 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   return { pid, ends: handed.ends };
 }
 
-/** Signals that a process ignores from the start of `image`. */
-export function ignoredFrom(image: Image, inherited: readonly number[]): number[] {
-  return [...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []), ...inherited];
+/**
+ * Signals that a process ignores from its start, beside those that it inherits: a Node process
+ * SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default,
+ * whoever starts them.
+ */
+export function ignoredFrom(
+  mode: StartOptions["mode"],
+  image: string,
+  inherited: readonly number[] = [],
+): number[] {
+  const command = mode === "command" || mode === "tool" || mode === "wasm";
+  return [...(command && image !== "sh" ? [] : [constants.signals.SIGPIPE]), ...inherited];
 }
 
 /** Before the child runs, so that it never finds itself in the background of its own terminal. */

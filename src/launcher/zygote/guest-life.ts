@@ -3,7 +3,7 @@
  * virtual, streams, a way out, and how it lives once it is told what to be. A zygote prepares it
  * for its forks, an engine of a guest's own for itself.
  */
-import type { Channel } from "../../guest/channel.js";
+import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
 import { assumeIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
@@ -14,6 +14,7 @@ import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
+import type * as Deterministic from "../../guest/deterministic/index.js";
 import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { reserveCallbacks } from "../../sandbox/callbacks.js";
@@ -31,12 +32,14 @@ export const guestSocketFd = 3;
 export interface GuestLife {
   /** Bindings as the engine has them. */
   engineBinding(name: string): any;
+  /** What every channel tells of its calls. */
+  readonly callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */
   use(channel: Channel | undefined): void;
   /** Waits for what the guest is to be. */
   ordered(guest: Channel): Order;
   /** Runs the program of the order. */
-  live(guest: Channel, order?: Order): Promise<unknown>;
+  live(guest: Channel, order?: Order): Promise<unknown> | undefined;
 }
 
 /** `warm` loads what is wanted ahead, once the bindings are virtual. */
@@ -53,10 +56,12 @@ export async function prepareLife(
     if (channel === undefined) throw new Error("no guest has started");
     return channel;
   };
+  const callListeners: CallListeners = [];
   const { streams, engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
     channel: guestChannel,
+    callListeners,
     slots: ThreadSlots.reserve(),
     sources,
     ownFlags: inheritedFlags,
@@ -70,8 +75,16 @@ export async function prepareLife(
     const { options, source } = guest.waitFor("start");
     return { start: JSON.parse(options) as StartOptions, source: source as Buffer };
   };
-  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> => {
+  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> | undefined => {
     const { start, source, refused } = order;
+    const loop =
+      start.deterministic &&
+      // Loaded here, as few guests need it.
+      (require("../../guest/deterministic/index.js") as typeof Deterministic).beginDeterministic(
+        { internalBinding, requireBuiltin },
+        guest,
+        start.deterministic,
+      );
     assumeIdentity(start);
     // What was loaded to be warm has not been loaded as far as the program can tell.
     moduleLoadList.length = loadedByNode;
@@ -80,9 +93,11 @@ export async function prepareLife(
     streams.listen(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
     const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused };
-    return runProgram(tools, start, text);
+    const program = runProgram(tools, start, text);
+    loop?.endTurn();
+    return program;
   };
-  return { engineBinding, use: (next) => (channel = next), ordered, live };
+  return { engineBinding, callListeners, use: (next) => (channel = next), ordered, live };
 }
 
 /** Runs the start of a process of ours; one that fails says why, and ends. */

@@ -45,17 +45,18 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     pages: undefined as PageList | undefined,
   };
   const life = await prepareLife(sources, () => warmUp(requireBuiltin));
-  const { engineBinding, live, ordered, use } = life;
+  const { callListeners, engineBinding, live, ordered, use } = life;
 
   await rehearse({
     internalBinding: engineBinding,
     requireBuiltin,
+    callListeners,
     use,
     live,
     forget: forgetIdentity,
   });
   use(undefined);
-  const startMain = prepareFirstCallback(internalBinding, requireBuiltin);
+  const startMain = prepareFirstCallback(internalBinding);
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
@@ -70,18 +71,22 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
       step();
       measureBase();
     });
-  const idleSteps = grow(furtherWarmUp(requireBuiltin, preload));
+  const idleSteps = grow([
+    ...furtherWarmUp(requireBuiltin, preload),
+    ...textSteps(space, () => saved.hugeTextPages++),
+    // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
+    () => collectGarbage(requireBuiltin, "last-resort"),
+  ]);
   const typeScript = () => {
     const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
     // At once: until then, every guest that needs it takes the same time.
     load!();
     idleSteps.push(...rest);
   };
-  idleSteps.push(...textSteps(space, () => saved.hugeTextPages++));
   const become = (fds: readonly number[]): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
-    const guest = new Channel(guestSocketFd, () => {
+    const guest = new Channel(guestSocketFd, callListeners, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
