@@ -198,7 +198,7 @@ export const hostEvents = {
   /** `group`: the process group that the process leads, too. */
   kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
   /** Sends the decisions of the machine's policy, or the warnings of its limits, from now on. */
-  observe: { nr: 43, args: { vm: "u32", decisions: "bool", limits: "bool" } },
+  observe: { nr: 45, args: { vm: "u32", decisions: "bool", limits: "bool" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
   /** The size of the terminal of `process` is another. */
