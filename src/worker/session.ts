@@ -54,6 +54,31 @@ const bounds = Object.freeze({
   /** Highest signal. */
   signal: 64,
 });
+/**
+ * Calls that name a machine and nothing else of the worker's: a new call does not compile before somebody has
+ * looked at what it names.
+ */
+const ofMachine = Object.freeze({
+  readFile: true,
+  writeFile: true,
+  readMore: true,
+  writeMore: true,
+  abandon: true,
+  readDir: true,
+  stat: true,
+  mkdir: true,
+  rm: true,
+  readlink: true,
+  symlink: true,
+  setAttributes: true,
+  rename: true,
+  snapshot: true,
+  abandonSnapshot: true,
+  restore: true,
+  audit: true,
+  learned: true,
+  unmount: true,
+});
 const largeAnswers: ReadonlySet<string> = new Set(["readFile", "readMore", "snapshot"]);
 
 export interface SessionServices {
@@ -230,12 +255,15 @@ export class Session implements MachineOwner {
         const { vm } = this.#machineOf(call.args.vm);
         return this.#kernel.call("mount", { vm, mount: JSON.stringify(mount) });
       }
-      default: {
-        // The rest names a machine and nothing else of the worker's; the kernel holds transfers to it.
-        const args = { ...call.args, vm: this.#machineOf(call.args.vm).vm };
-        return this.#kernel.call(call.name, args as never);
-      }
+      default:
+        return this.#pass(call);
     }
+  }
+
+  /** The call as it is, about the caller's machine. The kernel holds transfers to the machine they are of. */
+  #pass({ name, args }: Extract<Call, { name: keyof typeof ofMachine }>): Promise<unknown> {
+    const own = { ...args, vm: this.#machineOf(args.vm).vm };
+    return this.#kernel.call(name, own as never);
   }
 
   #machineOf(named: number): Machine {
@@ -380,7 +408,12 @@ export class Session implements MachineOwner {
       }
       case "decisionsTaken":
         return this.#kernel.send("decisionsTaken", { vm });
-      default: {
+      case "stdin":
+      case "closeStdin":
+      case "kill":
+      case "credit":
+      case "resize":
+      case "residentExec": {
         const process = this.#processes.get(event.args.process);
         if (process === undefined) return;
         checkNumbers(event);
@@ -430,7 +463,10 @@ export class Session implements MachineOwner {
       case "toolCancel":
         machine.questions.delete(event.args.id);
         return this.#say(event, { ...event.args, vm });
-      default:
+      case "listenerAdded":
+      case "listenerRemoved":
+      case "decisions":
+      case "limitWarning":
         return this.#say(event, { ...event.args, vm });
     }
   }
