@@ -8,7 +8,6 @@
  * Untrusted: everything from the caller. What breaks the protocol ends the session, what breaks a rule
  * is refused.
  */
-import { MalformedMessage } from "../protocol/codec.js";
 import { FrameReader } from "../protocol/frames.js";
 import type { Reason } from "../protocol/fleet.js";
 import { hostWire } from "../protocol/host-calls.js";
@@ -17,14 +16,12 @@ import { PacketStream } from "../protocol/packet-stream.js";
 import type { PacketStreamOptions, StreamEnd } from "../protocol/packet-stream.js";
 import { ServingPort } from "../protocol/port.js";
 import type { CallOf, EventOf } from "../protocol/port.js";
-import { toolLimits } from "../protocol/tools.js";
-import { SecureExecError } from "../sdk/errors.js";
-import { KernelRefusal } from "../sdk/kernel-connection.js";
+import type { SecureExecError } from "../sdk/errors.js";
 import type { KernelConnection, KernelEvent } from "../sdk/kernel-connection.js";
 import type { KernelRoom, MachineOwner } from "./kernel-room.js";
 import { Refusal, malformed, refused } from "./refusal.js";
+import { answersTextOf, checkNumbers, checkResult, failureOf } from "./session-checks.js";
 import {
-  answersOf,
   fetchRequestOf,
   mountOf,
   parsed,
@@ -51,8 +48,6 @@ const bounds = Object.freeze({
   mostUnreadBytes: 64 * 1024 * 1024,
   /** Questions of the kernel that the caller has not answered. */
   questions: 65_536,
-  /** Highest signal. */
-  signal: 64,
 });
 /**
  * Calls that name a machine and nothing else of the worker's: a new call does not compile before somebody has
@@ -393,7 +388,10 @@ export class Session implements MachineOwner {
       case "toolDone": {
         const { id } = event.args;
         if (!machine.questions.delete(id)) return;
-        if (event.name === "toolDone") return this.#toolDone({ ...event.args, vm });
+        if (event.name === "toolDone") {
+          checkResult(event.args.json);
+          return this.#kernel.send("toolDone", { ...event.args, vm });
+        }
         return this.#kernel.send("judged", { vm, id, answers: answersTextOf(event.args.answers) });
       }
       case "toolParked": {
@@ -421,18 +419,6 @@ export class Session implements MachineOwner {
         return this.#kernel.send(event.name, args as never);
       }
     }
-  }
-
-  #toolDone(args: { vm: number; id: number; ok: boolean; json: Uint8Array }): void {
-    // A little more than a result may have, for the error that says so.
-    if (args.json.byteLength > toolLimits.jsonBytes + toolLimits.errorMessageChars * 4)
-      throw new MalformedMessage("a tool's result over the limit");
-    try {
-      JSON.parse(Buffer.from(args.json).toString("utf8"));
-    } catch {
-      throw new MalformedMessage("a tool's result that is no JSON");
-    }
-    this.#kernel.send("toolDone", args);
   }
 
   /** Something of one of the session's machines. */
@@ -491,35 +477,3 @@ export class Session implements MachineOwner {
 }
 
 type CallOfName<K extends keyof Calls> = Extract<Call, { name: K }>["args"];
-
-function answersTextOf(text: string): string {
-  try {
-    return JSON.stringify(answersOf(text));
-  } catch (error) {
-    throw new MalformedMessage(error instanceof Error ? error.message : "answers");
-  }
-}
-
-/** Ranges that the kernel takes for granted. */
-function checkNumbers(event: CallerEvent): void {
-  const { name, args } = event;
-  const holds =
-    name === "kill"
-      ? args.signal >= 1 && args.signal <= bounds.signal
-      : name === "credit"
-        ? args.stream === 1 || args.stream === 2
-        : name !== "resize" ||
-          (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
-  if (!holds) throw new MalformedMessage(`${name} out of range`);
-}
-
-/** An error as a caller may see it. */
-function failureOf(error: unknown): { json: string } {
-  const known =
-    error instanceof Refusal ||
-    error instanceof KernelRefusal ||
-    SecureExecError.isSecureExecError(error);
-  const code = known ? error.code : "ERR_SECURE_EXEC_INTERNAL";
-  const message = known ? error.message : "the worker failed";
-  return { json: JSON.stringify({ code, message }) };
-}
