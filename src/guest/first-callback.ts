@@ -12,10 +12,14 @@ export type StartMain = (main: () => void) => void;
 
 const noop = (): void => {};
 
-/** In the zygote: the way to run a function once the loop runs. */
+/**
+ * In the zygote: the way to run a function once the loop runs. Unless it is the first of all in its process,
+ * the count of asynchronous resources goes on.
+ */
 export function prepareFirstCallback(
   internalBinding: (name: string) => any,
   requireBuiltin: (id: string) => any,
+  firstOfAll: boolean,
 ): StartMain {
   const { setupTimers } = internalBinding("timers");
   const { setImmediate, clearImmediate } = requireBuiltin("timers");
@@ -31,7 +35,7 @@ export function prepareFirstCallback(
     setupTimers(() => {
       setupTimers(processImmediate, processTimers);
       clearImmediate(woken);
-      ids[constants.kAsyncIdCounter] = mainAsyncId;
+      if (firstOfAll) ids[constants.kAsyncIdCounter] = mainAsyncId;
       ids[constants.kExecutionAsyncId] = mainAsyncId;
       main();
       // Not in a `finally`: an uncaught error is reported in the script's own context.

@@ -51,6 +51,7 @@ export interface ProcessSink {
   /** The program took `bytes` of its stdin. */
   stdinTaken(bytes: number): void;
   residentDone(sequence: number, exitCode: number): void;
+  templateReady(): void;
   lost(error: SecureExecError): void;
 }
 
@@ -284,6 +285,8 @@ export class KernelConnection {
       }
       case "stdinCredit":
         return this.#sinks.get(args.process)?.stdinTaken(args.bytes);
+      case "templateReady":
+        return this.#sinks.get(args.process)?.templateReady();
       case "residentDone":
         return this.#sinks.get(args.process)?.residentDone(args.sequence, args.exitCode);
       case "listenerAdded":

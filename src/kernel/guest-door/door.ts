@@ -64,6 +64,7 @@ export class GuestDoor {
         owner.violated(reason);
         this.end();
       },
+      awaitsFork: (errno, give) => owner.awaitsFork(errno, give),
       openThread: (via, announcement) => this.#openThread(via, announcement),
     };
     owner.account.force("guest");

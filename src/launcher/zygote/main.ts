@@ -8,12 +8,14 @@
  */
 import { Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
-import { assumeIdentity, forgetIdentity } from "../../guest/identity.js";
+import { assumeIdentity, forgetIdentity, reassumeIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { hideInternals } from "../../guest/public-modules.js";
-import { runProgram } from "../../guest/program.js";
+import { runCopiedProgram, runProgram } from "../../guest/program.js";
+import { renewEntropy } from "../../guest/entropy.js";
 import { prepareFirstCallback } from "../../guest/first-callback.js";
+import type { StartMain } from "../../guest/first-callback.js";
 import { hideOwnFrames } from "../../guest/stack-frames.js";
 import { resolveOrder } from "../../guest/programs/sole-command.js";
 import type { Order } from "../../guest/programs/sole-command.js";
@@ -35,7 +37,7 @@ import {
 import type { PageList } from "../../sandbox/pages.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
-import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
+import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock-down.js";
 import type { Prepared } from "./lock-down.js";
 import { rehearseInDress } from "./dress-rehearsal.js";
 import { rehearse } from "./rehearsal.js";
@@ -56,6 +58,9 @@ const controlFd = 3;
 const callbacksPerThread = 28;
 /** Where a guest finds its socket after the fork. */
 const guestSocketFd = 3;
+/** What each guest is sent; one that may become a template gets one more. */
+const guestDescriptorCount = 3;
+const handoverFd = 4;
 
 /** `preload` loads a module and compiles it to the last function. */
 export function main(sources: Sources, preload: (id: string) => void): void {
@@ -114,9 +119,19 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     listenForSignals(guest);
     streams.listen(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
-    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused };
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, beginCopy };
     return runProgram(tools, start, text);
   };
+  let startCopy: StartMain = () => {};
+  const beginCopy = (start: StartOptions, source: Uint8Array): void =>
+    startCopy(() => {
+      const guest = guestChannel();
+      reassumeIdentity(start);
+      guest.setOutputs(start.outputWindowBytes, start.descriptors);
+      const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+      const tools = { requireBuiltin, internalBinding, channel: guest, leaving, beginCopy };
+      void runCopiedProgram(tools, start, text.toString("utf8"));
+    });
 
   await rehearse({
     internalBinding: engineBinding,
@@ -126,7 +141,8 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     forget: forgetIdentity,
   });
   channel = undefined;
-  const startMain = prepareFirstCallback(internalBinding, requireBuiltin);
+  const startMain = prepareFirstCallback(internalBinding, requireBuiltin, true);
+  startCopy = prepareFirstCallback(internalBinding, requireBuiltin, false);
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
@@ -152,12 +168,14 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
   const become = (fds: readonly number[]): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
+    const mayBeTemplate = fds.length > guestDescriptorCount;
     channel = new Channel(guestSocketFd, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
     channel.attach(engineBinding);
-    lockDown(memory);
+    if (mayBeTemplate) lockDownTemplate(memory, handoverFd);
+    else lockDown(memory);
     channel.event("ready", {});
     const guest = channel;
     // Awaited here: what the event loop has read already, nobody could wait for.
@@ -241,7 +259,7 @@ function serve({ prepared, idleSteps, typeScript, become, measure, saved }: Serv
     const { fds } = received as { bytes: number; fds: number[] };
     const kind = message.readUInt32LE(0);
     const a = message.readInt32LE(4);
-    if (kind === ControlKind.fork) {
+    if (kind === ControlKind.fork || kind === ControlKind.forkTemplate) {
       forks++;
       const pid = libc.fork();
       if (pid === 0) {
@@ -260,10 +278,10 @@ function serve({ prepared, idleSteps, typeScript, become, measure, saved }: Serv
     } else if (kind === ControlKind.measure) {
       if (measure()) return;
       send(ControlKind.measured, saved.pages?.pages ?? 0, 0);
-    } else if (kind === ControlKind.ask) send(ControlKind.here, 0, 0);
+    } else if (kind === ControlKind.ask) send(ControlKind.here, a, 0);
     else if (kind === ControlKind.typeScript) typeScript();
     else if (kind === ControlKind.limitMemory) {
-      const changeBytes = message.readInt32LE(8) * 1024 - guestMemoryBytes;
+      const changeBytes = message.readInt32LE(8) * 1024;
       send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));
     } else if (kind === ControlKind.limitCpu) limitCpu(a, message.readInt32LE(8));
   }
@@ -283,20 +301,19 @@ function lost(lifeline: number): boolean {
 
 /**
  * First steps after the fork: no descriptor, entropy or loop state of the zygote survives.
- * `fds` are what the kernel process sent for this guest alone: its socket, its stderr, a null device.
+ * `fds` are what the kernel process sent for this guest alone: its socket, its stderr, a null device, and
+ * for one that may become a template the socket that its listener goes over.
  */
 function becomeGuest(fds: readonly number[]): void {
-  const [socket, stderr, nothing] = fds;
+  const [socket, stderr, nothing, handover] = fds;
   libc.setParentDeathSignal(libc.SIGKILL);
   libc.dup2(nothing!, 0);
   libc.dup2(nothing!, 1);
   libc.dup2(stderr!, 2);
   libc.dup2(socket!, guestSocketFd);
+  if (handover !== undefined) libc.dup2(handover, handoverFd);
   // The zygote's loops, its other threads' and the copies above; the loop then makes its own anew.
-  closeAllFrom(guestSocketFd + 1);
+  closeAllFrom((handover === undefined ? guestSocketFd : handoverFd) + 1);
   libc.uvLoopFork();
-  libc.randPoll();
-  requireBuiltin("v8").setFlagsFromString(
-    `--random-seed=${libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1}`,
-  );
+  renewEntropy(requireBuiltin);
 }
