@@ -5,6 +5,7 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import { startCoverage } from "./bindings/diagnostics.js";
+import { installTemplateRandom } from "./entropy.js";
 import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
 import type { Leaving } from "./leaving.js";
 import { runNodeCommand } from "./node-main.js";
@@ -126,6 +127,7 @@ export function runCopiedProgram(
 function evaluate(tools: ProgramTools, options: StartOptions, source: string): Promise<unknown> {
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const url = programUrl(tools, options.path);
+  if (options.mode === "template") installTemplateRandom(tools.requireBuiltin);
   // Taken before the program can change it. It reads `process.exitCode` and emits `exit`.
   const exit = process.exit.bind(process);
   const { setImmediate } = tools.requireBuiltin("timers");

@@ -7,11 +7,10 @@
  * is, the kernel process sees to (launcher/template.ts).
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
-import { closeAllFrom } from "../sandbox/descriptors.js";
 import * as libc from "../sandbox/libc.js";
-import { forkSibling } from "../sandbox/sibling.js";
+import { forkSibling, settleSibling } from "../sandbox/sibling.js";
 import type { Channel } from "./channel.js";
-import { renewEntropy } from "./entropy.js";
+import { renewEntropy, spendEntropy } from "./entropy.js";
 import type { EngineTools } from "./environment.js";
 
 /** Where every guest has its socket. */
@@ -37,8 +36,9 @@ function pendingIn(channel: Channel): string[] {
 export function becomeTemplate(tools: TemplateTools): void {
   const { channel } = tools;
   const pending = pendingIn(channel);
+  spendEntropy(tools);
   channel.event("templateReady", { pending });
-  for (let errno = 0; ; ) {
+  for (let errno = 0; ;) {
     const fds = channel.awaitFork(errno);
     const pid = forkSibling();
     errno = Math.max(0, -pid);
@@ -47,14 +47,16 @@ export function becomeTemplate(tools: TemplateTools): void {
   }
 }
 
-function becomeCopy({ channel, begin, requireBuiltin }: TemplateTools, fds: readonly number[]): void {
+function becomeCopy(
+  { channel, begin, requireBuiltin }: TemplateTools,
+  fds: readonly number[],
+): void {
   const [socket, stderr, nothing] = fds;
   libc.dup2(nothing!, 0);
   libc.dup2(nothing!, 1);
   libc.dup2(stderr!, 2);
   libc.dup2(socket!, socketFd);
-  closeAllFrom(socketFd + 1);
-  libc.uvLoopFork();
+  settleSibling(socketFd);
   renewEntropy(requireBuiltin);
   channel.begins();
   channel.event("ready", {});

@@ -165,8 +165,7 @@ class Family {
     if (order === undefined || tid === 0) return Errno.EPERM;
     if (nr === calls.clone) {
       const asOrdered = args[0] === BigInt(cloneSibling) && args[1] === 0n;
-      if (order.state !== "ordered" || tid !== order.template.pid || !asOrdered)
-        return Errno.EPERM;
+      if (order.state !== "ordered" || tid !== order.template.pid || !asOrdered) return Errno.EPERM;
       order.state = "forking";
       return "go on";
     }
@@ -199,11 +198,7 @@ export class Template {
   #over: string | undefined;
   #refill: NodeJS.Timeout | undefined;
 
-  private constructor(
-    family: Family,
-    guest: Guest,
-    lent: (guest: Guest, lent: boolean) => void,
-  ) {
+  private constructor(family: Family, guest: Guest, lent: (guest: Guest, lent: boolean) => void) {
     this.#family = family;
     this.guest = guest;
     this.#lent = lent;

@@ -129,8 +129,7 @@ export class QuestionSource {
     const verdict = this.#judge(asked);
     this.#response.fill(0);
     this.#question.copy(this.#response, response.id, question.id, question.id + 8);
-    if (verdict === "go on")
-      this.#response.writeUInt32LE(USER_NOTIF_FLAG_CONTINUE, response.flags);
+    if (verdict === "go on") this.#response.writeUInt32LE(USER_NOTIF_FLAG_CONTINUE, response.flags);
     else this.#response.writeInt32LE(-(verdict || Errno.EPERM), response.error);
     ioctl(this.#fd, NOTIF_SEND, ffi.getRawPointer(this.#response));
   }

@@ -21,7 +21,7 @@ import { ZYGOTE } from "./zygote-policy.js";
 
 export const SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
 export const SECCOMP_RET_ERRNO = 0x0005_0000;
-export const SECCOMP_RET_USER_NOTIF = 0x7fc0_0000;
+const SECCOMP_RET_USER_NOTIF = 0x7fc0_0000;
 export const SECCOMP_RET_ALLOW = 0x7fff_0000;
 
 const AUDIT_ARCH: Readonly<Record<Arch, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };

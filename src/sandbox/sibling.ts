@@ -6,6 +6,7 @@
  * when it is needed.
  */
 import { Errno } from "../abi/errno.js";
+import { closeAllFrom } from "./descriptors.js";
 import * as libc from "./libc.js";
 import { clone, cloneSibling, prSetParentDeathSignal, prctl, sigkill } from "./template-policy.js";
 
@@ -31,7 +32,17 @@ export function forkSibling(): number {
   const pointers = arch === "x64" ? [tidAddress, 0n] : [0n, tidAddress];
   const pid = libc.syscall(clone[arch], cloneSibling, 0, 0, ...pointers);
   if (pid !== 0) return pid;
-  libc.fork();
   // The question by which the kernel process learns who it is.
   return libc.syscall(prctl[arch], prSetParentDeathSignal, sigkill) < 0 ? libc._exit(1) : 0;
+}
+
+/**
+ * In the copy, once it holds no descriptor but 0 to `last`: puts libc and libuv in order. libuv closes the numbers of
+ * descriptors that its fork handler made in an earlier copy, which may be anything's by now, and makes new ones.
+ */
+export function settleSibling(last: number): void {
+  closeAllFrom(last + 1);
+  libc.fork();
+  closeAllFrom(last + 1);
+  libc.uvLoopFork();
 }

@@ -32,7 +32,14 @@ const serving: readonly Rule[] = [
   {
     name: "clone",
     nr: { x64: 56, arm64: 220 },
-    args: [{ arg: 0, width: "long", test: "oneOf", values: [CLONE_FORK, CLONE_SIBLING, CLONE_FIRST_PROCESS] }],
+    args: [
+      {
+        arg: 0,
+        width: "long",
+        test: "oneOf",
+        values: [CLONE_FORK, CLONE_SIBLING, CLONE_FIRST_PROCESS],
+      },
+    ],
     action: "allow",
     why: "forks a guest, or the first process of the guests' PID namespace; a template's copies, which another filter asks about; no namespace can be asked for",
   },

@@ -436,12 +436,8 @@ export class NodeRuntime {
       let settle = (): void => {};
       const ready = new Promise<void>((resolve) => (settle = resolve));
       const start: Start = { mode: "template", source, from };
-      const guest = this.#start(
-        machine,
-        start,
-        given,
-        { capture: true, stdin: false },
-        () => settle(),
+      const guest = this.#start(machine, start, given, { capture: true, stdin: false }, () =>
+        settle(),
       );
       this.#awaited.add(guest);
       const stopListening = listenOnce(given.signal, () => {

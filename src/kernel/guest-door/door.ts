@@ -88,6 +88,11 @@ export class GuestDoor {
     return this.#guest.pid;
   }
 
+  /** How many sockets it has: one a thread. */
+  get threads(): number {
+    return this.#threads.size;
+  }
+
   /** Tells the main thread. */
   tell<K extends keyof Events>(name: K, args: EventArgs<Events, K>): void {
     this.#main.tell(name, args);

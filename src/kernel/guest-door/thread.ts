@@ -225,7 +225,9 @@ export class GuestThread implements Source {
       const reply = port.reply(call, {});
       const give = (fds: readonly number[]): number =>
         this.#closed ? -Errno.EPIPE : this.#socket.sendDescriptors(reply, fds);
-      const awaits = this.#owner.ended ? -Errno.ESRCH : this.#owner.awaitsFork(call.args.errno, give);
+      const awaits = this.#owner.ended
+        ? -Errno.ESRCH
+        : this.#owner.awaitsFork(call.args.errno, give);
       if (awaits < 0) this.#reply(call, awaits);
       return false;
     }

@@ -151,7 +151,7 @@ export class HostHandlers {
     handle: number,
     options: ProcessOptions,
     source: Uint8Array,
-  ): { pid: number } {
+  ): { pid: number } | Promise<{ pid: number }> {
     if (options.language === "ts") this.#pool.expectTypeScript();
     const to = { vm: vmHandle, process: handle };
     const emit = this.#emit;
@@ -187,7 +187,10 @@ export class HostHandlers {
       );
     }
     this.#programs.set(handle, program);
-    return { pid: program.process.pid };
+    const begun = { pid: program.process.pid };
+    if (from === undefined) return begun;
+    // The template may be disposed of from then on.
+    return new Promise((resolve) => program.process.whenBegun(() => resolve(begun)));
   }
 
   async #setPermissions(

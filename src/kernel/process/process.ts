@@ -150,6 +150,7 @@ export class Process {
   readonly inheritedIgnored: readonly number[];
   readonly budget: RunBudget;
   readonly #ignored: Set<number>;
+  #begun: (() => void) | undefined;
   readonly #copies = new Map<Guest, BudgetMember>();
   readonly #snippets: { sequence: number; source: string }[] = [];
   #door: GuestDoor | undefined;
@@ -241,9 +242,16 @@ export class Process {
     if (this.#door === undefined && !this.ended) this.#cancelStart = cancel;
   }
 
+  /** Runs `begun` once it has its OS process, or has ended without. */
+  whenBegun(begun: () => void): void {
+    if (this.#door !== undefined || this.ended) begun();
+    else this.#begun = begun;
+  }
+
   /** Gives the process its OS process and starts it. */
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
+    this.#begun?.();
     this.budget.join(this, guest.pid);
     nativeWatch.join(this, guest.pid, this.limits);
     this.startOptions = options;
@@ -538,6 +546,8 @@ export class Process {
   #setUpEnded(pending: readonly string[]): void {
     if (this.#template === undefined || this.#templateReady)
       throw new MalformedMessage("no template is awaited");
+    const threads = (this.#door?.threads ?? 1) - 1;
+    if (threads > 0) pending = [...pending, `Worker (${threads})`];
     if (pending.length > 0) {
       const names = pending.slice(0, mostPendingNames).map((name) => name.slice(0, 64));
       return this.fail(
@@ -591,6 +601,7 @@ export class Process {
     this.#used ??= nothingUsed;
     this.#cancelStart?.();
     this.#cancelStart = undefined;
+    this.#begun?.();
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
     this.#template?.close("the template has ended");
