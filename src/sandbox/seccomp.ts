@@ -16,6 +16,7 @@ import {
   STAGE2,
 } from "./policy.js";
 import { QUESTIONS, TEMPLATE } from "./template-policy.js";
+import { KERNEL } from "./kernel-policy.js";
 import { IsolationUnavailable } from "./unavailable.js";
 import { ZYGOTE } from "./zygote-policy.js";
 
@@ -213,6 +214,11 @@ export function buildTemplateStage2(): Buffer {
 /** Puts the filter that asks on this thread, the only one: its listener, or `-errno`. */
 export function installQuestions(): number {
   return seccompListen(compile(QUESTIONS, nativeArch(), "compat").bytes);
+}
+
+/** For the kernel process, once it has its spawner. */
+export function buildKernelFilter(): Buffer {
+  return compile(KERNEL, nativeArch(), "compat").bytes;
 }
 
 export interface Stage2Options {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { KERNEL } from "../../dist/sandbox/kernel-policy.js";
 import { STAGE1, STAGE2 } from "../../dist/sandbox/policy.js";
 import { QUESTIONS, TEMPLATE } from "../../dist/sandbox/template-policy.js";
 import { ZYGOTE } from "../../dist/sandbox/zygote-policy.js";
@@ -66,6 +67,7 @@ const copying = {
 };
 const policies = {
   "stage 1": STAGE1,
+  "kernel process": KERNEL,
   zygote: serving,
   "stage 2": STAGE2,
   questions: QUESTIONS,
@@ -87,7 +89,7 @@ else {
   it("docs/isolation.md lists exactly the policy", () => {
     const text = readFileSync(page, "utf8");
     assert.equal(text, filled(text));
-    for (const { why } of [STAGE1, ZYGOTE, STAGE2, QUESTIONS, TEMPLATE].flatMap(
+    for (const { why } of [STAGE1, KERNEL, ZYGOTE, STAGE2, QUESTIONS, TEMPLATE].flatMap(
       ({ rules }) => rules,
     ))
       assert.ok(why.length > 0);

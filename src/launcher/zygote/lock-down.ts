@@ -7,10 +7,10 @@
 import { Errno } from "../../abi/errno.js";
 import { isolationLayers } from "../../protocol/isolation.js";
 import type { IsolationLayer, IsolationReport } from "../../protocol/isolation.js";
+import { dropCapabilities } from "../../sandbox/capabilities.js";
 import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
 import {
-  dropCapabilities,
   emptyRoot,
   otherNamespaces,
   startFirstProcess,

@@ -10,6 +10,7 @@ const eagerModules: ReadonlySet<string> = new Set([
   "guest/entropy",
   "guest/first-callback",
   "guest/leaving",
+  "launcher/zygote/guest-life",
   "launcher/zygote/lock-down",
   "launcher/zygote/main",
   "sandbox/libc",

@@ -1,0 +1,120 @@
+/**
+ * Owns what every process that is to be a guest has before its program comes: bindings that are
+ * virtual, streams, a way out, and how it lives once it is told what to be. A zygote prepares it
+ * for its forks, an engine of a guest's own for itself.
+ */
+import type { Channel } from "../../guest/channel.js";
+import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
+import type { StartMain } from "../../guest/first-callback.js";
+import { assumeIdentity, reassumeIdentity } from "../../guest/identity.js";
+import { installBindings } from "../../guest/install.js";
+import { installLeaving } from "../../guest/leaving.js";
+import { runCopiedProgram, runProgram } from "../../guest/program.js";
+import { hideOwnFrames } from "../../guest/stack-frames.js";
+import type { Order } from "../../guest/programs/sole-command.js";
+import { installStdio } from "../../guest/stdio.js";
+import { listenForSignals } from "../../guest/bindings/signal.js";
+import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
+import type { Sources } from "../../guest/loader.js";
+import type { StartOptions } from "../../protocol/guest-calls.js";
+import { reserveCallbacks } from "../../sandbox/callbacks.js";
+import * as libc from "../../sandbox/libc.js";
+import { IsolationUnavailable } from "../../sandbox/unavailable.js";
+
+declare const internalBinding: (name: string) => any;
+declare const requireBuiltin: (id: string) => any;
+
+/** What sandbox/sqlite-vfs.ts registers in a thread that opens a database, and some more. */
+const callbacksPerThread = 28;
+/** Where a guest finds its socket. */
+export const guestSocketFd = 3;
+
+export interface GuestLife {
+  /** Bindings as the engine has them. */
+  engineBinding(name: string): any;
+  /** Makes `channel` the one that bindings use. */
+  use(channel: Channel | undefined): void;
+  /** Waits for what the guest is to be. */
+  ordered(guest: Channel): Order;
+  /** How a copy of the guest, once it is a template, has its program begin. */
+  startCopiesWith(start: StartMain): void;
+  /** Runs the program of the order. */
+  live(guest: Channel, order?: Order): Promise<unknown>;
+}
+
+/** `warm` loads what is wanted ahead, once the bindings are virtual. */
+export async function prepareLife(
+  sources: Sources,
+  warm: () => Promise<void> | void,
+): Promise<GuestLife> {
+  adoptEngineOptions(internalBinding, requireBuiltin);
+  reserveCallbacks((1 + threadSlots) * callbacksPerThread);
+  const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
+  const loadedByNode = moduleLoadList.length;
+  let channel: Channel | undefined;
+  const guestChannel = (): Channel => {
+    if (channel === undefined) throw new Error("no guest has started");
+    return channel;
+  };
+  const { streams, engineBinding } = installBindings({
+    internalBinding,
+    requireBuiltin,
+    channel: guestChannel,
+    slots: ThreadSlots.reserve(),
+    sources,
+    ownFlags: inheritedFlags,
+  });
+  await warm();
+  hideOwnFrames(internalBinding, requireBuiltin);
+  installStdio(requireBuiltin, () => channel);
+  const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
+
+  const ordered = (guest: Channel): Order => {
+    const { options, source } = guest.waitFor("start");
+    return { start: JSON.parse(options) as StartOptions, source: source as Buffer };
+  };
+  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> => {
+    const { start, source, refused } = order;
+    assumeIdentity(start);
+    // What was loaded to be warm has not been loaded as far as the program can tell.
+    moduleLoadList.length = loadedByNode;
+    guest.setOutputs(start.outputWindowBytes, start.descriptors);
+    listenForSignals(guest);
+    streams.listen(guest);
+    const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, beginCopy };
+    return runProgram(tools, start, text);
+  };
+  let startCopy: StartMain = (main) => main();
+  const beginCopy = (start: StartOptions, source: Uint8Array): void =>
+    startCopy(() => {
+      const guest = guestChannel();
+      reassumeIdentity(start);
+      guest.setOutputs(start.outputWindowBytes, start.descriptors);
+      const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+      const tools = { requireBuiltin, internalBinding, channel: guest, leaving, beginCopy };
+      void runCopiedProgram(tools, start, text.toString("utf8"));
+    });
+  return {
+    engineBinding,
+    use: (next) => (channel = next),
+    ordered,
+    live,
+    startCopiesWith: (start) => (startCopy = start),
+  };
+}
+
+/** Runs the start of a process of ours; one that fails says why, and ends. */
+export function begin(boot: () => Promise<void>): void {
+  boot().catch((error: unknown) => {
+    const said =
+      error instanceof IsolationUnavailable
+        ? error.lastWords
+        : error instanceof Error
+          ? error.stack
+          : String(error);
+    const text = Buffer.from(`${said}\n`);
+    libc.write(2, text, 0, text.length);
+    libc._exit(1);
+  });
+}
