@@ -16,6 +16,7 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
+import { openReservation } from "../sandbox/early-reservation.js";
 import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { whenEnded } from "./ends.js";
@@ -43,6 +44,11 @@ const zygoteFlags: readonly string[] = Object.freeze([
  */
 const bootstrap = `{
   const { closeSync, fstatSync, readSync } = require("fs");
+  // The loader has read it; see sandbox/early-reservation.ts.
+  if (process.env.LD_PRELOAD) {
+    delete process.env.LD_PRELOAD;
+    closeSync(6);
+  }
   // At a position: other zygotes read the same open files.
   const [guest, other] = [4, 5].map((fd) => {
     const bytes = Buffer.alloc(fstatSync(fd).size);
@@ -59,6 +65,9 @@ const bootstrap = `{
   require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
   exports.begin("launcher/zygote/start", require, sources, program);
 }`;
+
+/** The seventh descriptor, as the zygote's loader finds it. */
+const reservationPath = "/proc/self/fd/6";
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -226,6 +235,7 @@ export class Guest {
   reaped(status: number): void {
     if (this.#reaped) return;
     this.#reaped = true;
+    if (!this.#ending) this.zygote.ends(this);
     this.#ending = true;
     this.#closeSockets();
     let stderr = "";
@@ -306,9 +316,13 @@ export interface ZygoteSpawnerOptions {
 export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
   // Open files, not pipes: a zygote need not wait for this process's event loop.
   const files = [options.bundlePath, options.programsPath].map((path) => openSync(path, "r"));
+  const reservation = openReservation();
+  const reserves = reservation >= 0;
+  if (reserves) files.push(reservation);
   try {
     const argv = ["node", ...zygoteFlags, "-e", bootstrap];
-    return Spawner.start({ path: options.enginePath, argv, files });
+    const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
+    return Spawner.start({ path: options.enginePath, argv, environment, files });
   } finally {
     for (const file of files) closeSync(file);
   }
@@ -318,7 +332,7 @@ export interface ZygoteOptions {
   spawner: Spawner;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
-  /** A guest ends, or is ended; not told of one that is reaped before anybody noticed. */
+  /** A guest ends, is ended, or was reaped before anybody noticed; once for each. */
   ending: (guest: Guest) => void;
   /** A guest is gone for good. */
   reaped: () => void;
@@ -477,8 +491,13 @@ export class Zygote {
     this.#watch();
   }
 
-  end(guest: Guest): void {
+  /** It is known that the guest has ended, or will. Once for each. */
+  ends(guest: Guest): void {
     this.#ending(guest);
+  }
+
+  end(guest: Guest): void {
+    this.ends(guest);
     if (this.#gone) return guest.reaped(-1);
     this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);

@@ -55,10 +55,21 @@ function isOwnProcess(tid: number, tgid: number): boolean {
 
 /** Children of `parent` that `known` does not name. */
 function unknownChildren(parent: number, known: ReadonlySet<number>): number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => pid > 0 && !known.has(pid))
-    .filter((pid) => Number(/^PPid:\s(\d+)$/m.exec(statusOf(pid))?.[1]) === parent);
+  return childrenOf(parent).filter((pid) => !known.has(pid));
+}
+
+function childrenOf(parent: number): number[] {
+  try {
+    return readFileSync(`/proc/${parent}/task/${parent}/children`, "latin1")
+      .split(" ")
+      .filter((pid) => pid !== "")
+      .map(Number);
+  } catch {
+    // A Linux without CONFIG_PROC_CHILDREN.
+    return readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => Number(/^PPid:\s(\d+)$/m.exec(statusOf(pid))?.[1]) === parent);
+  }
 }
 
 /** What is kept for a fork that is under way. */

@@ -141,9 +141,11 @@ export const guestEvents = {
   returnFailure: { nr: 5, args: { path: "string", reason: "string" } },
   residentDone: { nr: 6, args: { sequence: "u32", exitCode: "i32" } },
   /** The set-up of a template has ended; `pending` names what it left under way, of which there must be nothing. */
-  templateReady: { nr: 9, args: { pending: "strings" } },
+  templateReady: { nr: 10, args: { pending: "strings" } },
   /** Whether the guest handles a signal itself (true) or leaves it to the default action. */
   signalHandler: { nr: 8, args: { signal: "u8", handled: "bool" } },
+  /** In a deterministic machine: what time it is for the program, in milliseconds since the epoch. */
+  clock: { nr: 9, args: { nowMs: "f64" } },
 } as const;
 
 /** One-way messages from kernel to guest. */
@@ -226,4 +228,6 @@ export interface StartOptions {
   /** Milliseconds since the VM was made: the machine's uptime. */
   machineUptimeMs: number;
   jsRuntime: JsRuntime;
+  /** That the run's clock, order and randomness are decided by these alone. */
+  deterministic?: { seed: string; startTimeMs: number };
 }

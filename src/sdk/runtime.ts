@@ -19,6 +19,8 @@ import type {
 import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { Player, Recorder, parseRecording } from "./recording.js";
+import type { NodeRuntimeRecording, Tape } from "./recording.js";
 import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseNarrowing } from "./permissions.js";
@@ -75,6 +77,7 @@ import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
 import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
+import { signalNumber } from "./signals.js";
 import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
@@ -102,6 +105,8 @@ export interface NodeRuntimeExecResult {
    * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
    */
   readonly policy?: LearnedPermissions;
+  /** Only with `record`: what `replay` takes. JSON carries it. */
+  readonly recording?: NodeRuntimeRecording;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
@@ -119,17 +124,22 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
   value?: T;
 }
 
-const sigkill = 9;
+/** The program of one call, and what listens to it. */
+interface Recorded {
+  recorder?: Recorder;
+  tape?: Tape;
+}
 
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start =
   | { mode: "program" | "template"; source: string; from?: GuestProcess | undefined }
   | { mode: "exec" };
 
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy">;
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy" | "recording">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
+  recorder?: Recorder | undefined;
   outcome: GuestOutcome;
 }
 
@@ -313,13 +323,46 @@ export class NodeRuntime {
     options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string | undefined,
     from?: GuestProcess,
   ): Promise<NodeRuntimeRunResult<T>> {
-    const { result, outcome } = await this.#finish(() => this.#programOf(code, options, from));
-    const { end, value } = outcome;
-    if (end.exitCode !== 0 || end.returned === "none") return result;
-    if (end.returned === "failure") {
-      throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
-    }
-    return withAccount({ ...result, value: (await decodeReturnValueInSteps(value)) as T }, end);
+    return withValue<T>(await this.#finish(() => this.#programOf(code, options, from)));
+  }
+
+  /**
+   * Runs a recorded program again, with the answers that were recorded in the host's place. Resolves to the
+   * same result, or rejects with REPLAY at the first byte that differs. The runtime has to be one
+   * of the same options with the same files as the recorded one had; handlers of tools are not called.
+   */
+  async replay<T = unknown>(recording: NodeRuntimeRecording): Promise<NodeRuntimeRunResult<T>> {
+    const recorded = parseRecording(recording);
+    const { seed, startTimeMs } = this.#given.deterministic ?? {};
+    const made = recorded.deterministic;
+    if (seed !== made.seed || startTimeMs !== made.startTimeMs)
+      throw invalidOption(
+        "deterministic",
+        `must be of seed ${printable(made.seed)} and startTimeMs ${made.startTimeMs}, as it was recorded`,
+      );
+    const { mode, source, stdin, ...program } = recorded.program;
+    const given: RunOptions = {
+      ...program,
+      stdin: stdin === undefined ? undefined : Buffer.from(stdin, "base64"),
+      timeoutMs: undefined,
+      cpuTimeMs: 0,
+      signal: undefined,
+      onStdout: undefined,
+      onStderr: undefined,
+    };
+    const start: Start = mode === "exec" ? { mode } : { mode: "program", source };
+    return this.#with(async (machine) => {
+      let differed: (error: unknown) => void = () => {};
+      const tape = new Player(recorded, (error) => differed(error));
+      const finished = await this.#await(machine, start, given, { tape }, (guest) => {
+        differed = (error) => {
+          // Only then may the next program run.
+          guest.onGone(() => guest.fail(error));
+          guest.kill(signalNumber("SIGKILL"));
+        };
+      });
+      return withValue<T>(finished);
+    });
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
@@ -427,6 +470,7 @@ export class NodeRuntime {
     from?: GuestProcess,
   ): Promise<NodeRuntimeTemplate> {
     const { files, ...rest } = parseTemplateOptions(options, this.#cwd);
+    this.#refuseIfDeterministic("a template outlives its program");
     const [, given] = this.#programOf(setup, rest);
     const source = sourceOf(setup);
     return this.#with(async (machine) => {
@@ -441,7 +485,7 @@ export class NodeRuntime {
       );
       this.#awaited.add(guest);
       const stopListening = listenOnce(given.signal, () => {
-        guest.kill(sigkill);
+        guest.kill(signalNumber("SIGKILL"));
         guest.fail(given.signal!.reason);
       });
       try {
@@ -460,6 +504,7 @@ export class NodeRuntime {
     options?: NodeRuntimeResidentOptions,
   ): Promise<NodeRuntimeResidentRunner> {
     const limits = parseResidentOptions(options, this.#given.limits);
+    this.#refuseIfDeterministic("a resident runner would be told when to do what");
     return this.#with((machine) => this.#startResident(machine, limits));
   }
 
@@ -518,6 +563,7 @@ export class NodeRuntime {
     const standard = typeof Request === "function" && input instanceof Request;
     const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
     const signal = standard ? input.signal : undefined;
+    this.#refuseIfDeterministic("a request would come at a time of its own");
     return this.#with(async ({ connection, vm }) => {
       signal?.throwIfAborted();
       const fetch = connection.newHandle();
@@ -542,6 +588,10 @@ export class NodeRuntime {
         stopListening();
       }
     });
+  }
+
+  #refuseIfDeterministic(why: string): void {
+    if (this.#given.deterministic !== undefined) throw failure("DETERMINISTIC", { why });
   }
 
   /** Who listens there right now, or null. */
@@ -860,7 +910,7 @@ export class NodeRuntime {
     { connection, vm }: Machine,
     start: Start,
     given: RunOptions,
-    how: { capture: boolean; stdin: boolean },
+    how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
     onTemplateReady?: () => void,
   ): GuestProcess {
     const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
@@ -898,6 +948,7 @@ export class NodeRuntime {
         onStdout,
         onStderr,
         ...(onTemplateReady !== undefined && { onTemplateReady }),
+        ...(how.tape !== undefined && { tape: how.tape }),
       }),
     );
     if (stdin !== undefined) {
@@ -912,13 +963,42 @@ export class NodeRuntime {
     const [start, given] = parse();
     if (given.terminal !== undefined)
       throw invalidOption("pty", "is an option of spawn and spawnCommand");
-    return this.#with((machine) => this.#await(machine, start, given));
+    return this.#with((machine) => this.#await(machine, start, given, this.#record(start, given)));
   }
 
-  async #await(machine: Machine, start: Start, given: RunOptions): Promise<Finished> {
+  #record(start: Start, given: RunOptions): Recorded {
+    const { deterministic, record } = this.#given;
+    if (record !== true || deterministic === undefined) return {};
+    const { args, cwd, endWhenSettled, env, language, name, stdin } = given;
+    const recorder = new Recorder({
+      deterministic,
+      program: {
+        mode: start.mode,
+        source: start.mode === "program" ? start.source : "",
+        args,
+        cwd,
+        endWhenSettled,
+        env,
+        language,
+        name,
+        ...(stdin !== undefined && { stdin: Buffer.from(stdin).toString("base64") }),
+      },
+    });
+    return { recorder, tape: recorder };
+  }
+
+  async #await(
+    machine: Machine,
+    start: Start,
+    given: RunOptions,
+    { recorder, tape }: Recorded = {},
+    started: (guest: GuestProcess) => void = () => {},
+  ): Promise<Finished> {
     const { signal } = given;
     signal?.throwIfAborted();
-    const guest = this.#start(machine, start, given, { capture: true, stdin: false });
+    const guest = this.#start(machine, start, given, { capture: true, stdin: false, tape });
+    machine.host.tape = tape;
+    started(guest);
     this.#awaited.add(guest);
     const stopListening = listenOnce(signal, () => {
       guest.terminate();
@@ -937,7 +1017,7 @@ export class NodeRuntime {
         stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
       };
       const shown = this.#driver?.resultOf(result, outcome.end) ?? result;
-      return { result: withAccount(shown, outcome.end), outcome };
+      return { result: withAccount(shown, outcome.end, recorder), outcome, recorder };
     } finally {
       stopListening();
       this.#awaited.delete(guest);
@@ -955,10 +1035,26 @@ function setUpFailed(guest: GuestProcess, { end }: GuestOutcome): never {
   throw failure("TEMPLATE_SETUP_FAILED", { why }, { details });
 }
 
+/** The result of `run`. Throws RETURN_VALUE. */
+async function withValue<T>({
+  result,
+  outcome,
+  recorder,
+}: Finished): Promise<NodeRuntimeRunResult<T>> {
+  const { end, value } = outcome;
+  if (end.exitCode !== 0 || end.returned === "none") return result;
+  if (end.returned === "failure") {
+    throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
+  }
+  const decoded = (await decodeReturnValueInSteps(value)) as T;
+  return withAccount({ ...result, value: decoded }, end, recorder);
+}
+
 /** `result`, with what the program used and why it ended. */
 function withAccount<R extends PlainResult>(
   result: R,
   { usage, cause, learned }: ProgramEnd,
+  recorder?: Recorder,
 ): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
   return Object.defineProperties(result, {
     usage: { value: usage },
@@ -966,6 +1062,7 @@ function withAccount<R extends PlainResult>(
     ...(learned !== undefined && {
       policy: { get: () => permissionsOf(learned) },
     }),
+    ...(recorder !== undefined && { recording: { get: () => recorder.recording } }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 

@@ -45,7 +45,8 @@ export type ProcessEvent = Extract<
       | "returnFailure"
       | "residentDone"
       | "signalHandler"
-      | "templateReady";
+      | "templateReady"
+      | "clock";
   }
 >;
 export type GuestAnswer = Answer<object>;

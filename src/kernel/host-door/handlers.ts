@@ -166,6 +166,11 @@ export class HostHandlers {
     const to = { vm: vmHandle, process: handle };
     const emit = this.#emit;
     const vm = this.#vmOf(vmHandle);
+    if (!vm.readyForProgram())
+      throw new HostError(
+        "ERR_SECURE_EXEC_DETERMINISTIC",
+        "a deterministic machine runs one program at a time, and there is one",
+      );
     const from = options.template === undefined ? undefined : this.#programs.get(options.template);
     if (options.template !== undefined && from?.process.template === undefined)
       throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");

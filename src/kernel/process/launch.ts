@@ -153,9 +153,10 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     hostTools: vm.tools.size > 0,
-    startedAtMs: Date.now(),
-    machineUptimeMs: Date.now() - vm.startedAtMs,
+    startedAtMs: vm.clock.nowMs,
+    machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
+    ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   };
 }
 
