@@ -18,6 +18,7 @@ import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
+import { later } from "./turns.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 
 type KernelEvents = typeof kernelEvents;
@@ -30,12 +31,8 @@ const [POLLIN, POLLOUT] = [1, 4];
 const { bigint: nanoseconds } = process.hrtime;
 const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
 
-/** Told of every call before it is sent, whichever channel it takes. */
-const callListeners: ((name: keyof GuestCalls) => void)[] = [];
-
-export function onCall(listener: (name: keyof GuestCalls) => void): void {
-  callListeners.push(listener);
-}
+/** Told of every call before it is sent. One list per thread: it is there before the thread's channel. */
+export type CallListeners = ((name: keyof GuestCalls) => void)[];
 
 /** Answers that may be on their way; half of what the kernel keeps for a socket (its replyBacklogBytes). */
 const replyWindowBytes = 8 * 1024 * 1024;
@@ -98,14 +95,14 @@ export class Channel implements KernelClient {
   #onReferenced = (): void => {};
   #timeOf: (() => number) | undefined;
   #toldMs = -1;
-  readonly #setImmediate: typeof setImmediate;
+  readonly #callListeners: CallListeners;
   readonly #closed: () => never;
 
   /** `closed` runs when the kernel is gone; it must not return. */
-  constructor(fd: number, closed: () => never) {
+  constructor(fd: number, callListeners: CallListeners, closed: () => never) {
     this.#fd = fd;
+    this.#callListeners = callListeners;
     this.#closed = closed;
-    this.#setImmediate = setImmediate;
     this.#port = new CallingPort(guestWire, {
       write: (frame) => this.#write(frame),
       event: (event) => this.#event(event),
@@ -124,6 +121,9 @@ export class Channel implements KernelClient {
     const readBytesOrError = streamWrap.kReadBytesOrError as number;
     const pipe = new Pipe(constants.SOCKET);
     pipe.open(this.#fd);
+    // No resource of the program's: with id 0 the engine calls no async hooks around what comes
+    // in; InternalCallbackScope in src/api/callback.cc.
+    pipe.asyncReset(pipe, 0);
     pipe.onread = (buffer: ArrayBuffer | undefined) => {
       const size = this.#streamState[readBytesOrError] as number;
       if (size < 0 || buffer === undefined) {
@@ -207,7 +207,7 @@ export class Channel implements KernelClient {
   }
 
   onCall(listener: (name: keyof GuestCalls) => void): void {
-    onCall(listener);
+    this.#callListeners.push(listener);
   }
 
   ref(): void {
@@ -404,7 +404,8 @@ export class Channel implements KernelClient {
     done: Answered<K>,
     blocking: boolean,
   ): void {
-    for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
+    const listeners = this.#callListeners;
+    for (let at = 0; at < listeners.length; at++) listeners[at]!(name);
     this.#tellTime();
     const deliver = blocking || this.#asked === undefined ? undefined : this.#ask(name, args);
     // A blocking caller takes its answer at once; others are answered from the event loop.
@@ -528,7 +529,7 @@ export class Channel implements KernelClient {
   #scheduleDrain(): void {
     if (this.#drainScheduled || this.#pipe === undefined || this.#asked !== undefined) return;
     this.#drainScheduled = true;
-    this.#setImmediate(() => {
+    later(() => {
       this.#drainScheduled = false;
       this.#drain();
     });

@@ -3,7 +3,7 @@
  * virtual, streams, a way out, and how it lives once it is told what to be. A zygote prepares it
  * for its forks, an engine of a guest's own for itself.
  */
-import type { Channel } from "../../guest/channel.js";
+import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
 import type { StartMain } from "../../guest/first-callback.js";
 import { assumeIdentity, reassumeIdentity } from "../../guest/identity.js";
@@ -33,6 +33,8 @@ export const guestSocketFd = 3;
 export interface GuestLife {
   /** Bindings as the engine has them. */
   engineBinding(name: string): any;
+  /** What every channel tells of its calls. */
+  readonly callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */
   use(channel: Channel | undefined): void;
   /** Waits for what the guest is to be. */
@@ -40,7 +42,7 @@ export interface GuestLife {
   /** How a copy of the guest, once it is a template, has its program begin. */
   startCopiesWith(start: StartMain): void;
   /** Runs the program of the order. */
-  live(guest: Channel, order?: Order): Promise<unknown>;
+  live(guest: Channel, order?: Order): Promise<unknown> | undefined;
 }
 
 /** `warm` loads what is wanted ahead, once the bindings are virtual. */
@@ -57,10 +59,12 @@ export async function prepareLife(
     if (channel === undefined) throw new Error("no guest has started");
     return channel;
   };
+  const callListeners: CallListeners = [];
   const { streams, engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
     channel: guestChannel,
+    callListeners,
     slots: ThreadSlots.reserve(),
     sources,
     ownFlags: inheritedFlags,
@@ -74,7 +78,7 @@ export async function prepareLife(
     const { options, source } = guest.waitFor("start");
     return { start: JSON.parse(options) as StartOptions, source: source as Buffer };
   };
-  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> => {
+  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> | undefined => {
     const { start, source, refused } = order;
     const loop =
       start.deterministic &&
@@ -108,6 +112,7 @@ export async function prepareLife(
     });
   return {
     engineBinding,
+    callListeners,
     use: (next) => (channel = next),
     ordered,
     live,

@@ -50,18 +50,19 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     pages: undefined as PageList | undefined,
   };
   const life = await prepareLife(sources, () => warmUp(requireBuiltin));
-  const { engineBinding, live, ordered, use } = life;
+  const { callListeners, engineBinding, live, ordered, use } = life;
 
   await rehearse({
     internalBinding: engineBinding,
     requireBuiltin,
+    callListeners,
     use,
     live,
     forget: forgetIdentity,
   });
   use(undefined);
-  const startMain = prepareFirstCallback(internalBinding, requireBuiltin, true);
-  life.startCopiesWith(prepareFirstCallback(internalBinding, requireBuiltin, false));
+  const startMain = prepareFirstCallback(internalBinding, true);
+  life.startCopiesWith(prepareFirstCallback(internalBinding, false));
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
@@ -91,7 +92,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
   const become = (fds: readonly number[]): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
-    const guest = new Channel(guestSocketFd, () => {
+    const guest = new Channel(guestSocketFd, callListeners, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
