@@ -14,7 +14,7 @@ import type { Policies, Scope } from "../../protocol/permissions.js";
 import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
-import type { Guest } from "../../launcher/fork.js";
+import type { Guest, TemplateGuest } from "../../launcher/fork.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
 import { MachineClock } from "./clock.js";
@@ -61,6 +61,7 @@ export interface VmServices {
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
     take(owner: object, waiter: GuestWaiter): () => void;
+    takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void;
   };
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
@@ -235,6 +236,11 @@ export class Vm {
   /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
   takeGuest(waiter: GuestWaiter): () => void {
     return this.#services.guests.take(this, waiter);
+  }
+
+  /** The same with a guest that may become a template. */
+  takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void {
+    return this.#services.guests.takeForTemplate(waiter);
   }
 
   /**
