@@ -19,9 +19,8 @@ import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { GuestSocket } from "./guest-socket.js";
+import { bootstrap } from "./zygote/bootstrap.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
-
-/** USER_HZ, which is 100 on x64 and arm64. */
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 const zygoteFlags: readonly string[] = Object.freeze([
@@ -36,28 +35,6 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--disable-sigusr1",
   "--no-warnings",
 ]);
-
-/**
- * The text given to `node -e`: reads the guest-side modules from descriptors, so that no host
- * path enters the process, and lets ../guest/loader.ts go on. It declares nothing that a guest
- * could find: what is declared in a block is not the global scope's.
- */
-const bootstrap = `{
-  const { closeSync, readFileSync } = require("fs");
-  const [guest, other] = [4, 5].map((fd) => {
-    const bytes = readFileSync(fd);
-    closeSync(fd);
-    return bytes;
-  });
-  const sources = JSON.parse(guest);
-  // The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
-  let programs;
-  const program = (id) => (programs ??= JSON.parse(other))[id];
-  const id = "guest/loader", exports = {};
-  const filename = "node:internal/secure-exec/" + id;
-  require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
-  exports.begin("launcher/zygote/start", require, sources, program);
-}`;
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -89,7 +66,7 @@ export class Guest {
   readonly #stderr: number;
   #handlers: GuestHandlers | undefined;
   #ready: (() => void) | undefined;
-  #loss: (() => void) | undefined;
+  #loss: ((status: number, stderr: string) => void) | undefined;
   #ending = false;
   #reaped = false;
   isReady = false;
@@ -124,8 +101,8 @@ export class Guest {
     if (!this.#ending) this.#zygote.stop(this.pid, stopped);
   }
 
-  /** Runs `lost` when the guest ends before it was handed out. */
-  attachLoss(lost: () => void): void {
+  /** Runs `lost` when the guest ends before it was handed out, as `ended` would. */
+  attachLoss(lost: (status: number, stderr: string) => void): void {
     this.#loss = lost;
   }
 
@@ -213,14 +190,17 @@ export class Guest {
     libc.close(this.#stderr);
     this.#ready = undefined;
     if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
-    else this.#loss?.();
+    else this.#loss?.(status, stderr);
   }
 }
+
+/** Gets a guest that is locked down, or why there is none: a wait status, or -1, and its last words. */
+type Forked = (guest: Guest | undefined, status: number, stderr: string) => void;
 
 interface PendingFork {
   socket: number;
   stderr: number;
-  forked: (guest: Guest | undefined) => void;
+  forked: Forked;
 }
 
 interface GuestDescriptors {
@@ -250,8 +230,12 @@ function guestDescriptors(): GuestDescriptors | number {
 const reapIntervalMs = 20;
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
-/** How long a forked guest may take until it is locked down and says so. */
-const readyTimeoutMs = 10_000;
+/** How long a guest may take until it is locked down and says so: a fork, and an engine that begins anew. */
+const readyTimeoutMs = { zygote: 10_000, starter: 60_000 };
+/** The module that each kind of process begins with. */
+const entries = { zygote: "launcher/zygote/start", starter: "launcher/zygote/starter" };
+/** What a message of the kernel's brings beside its 12 bytes, at most: it has to fit a socket's buffer. */
+const orderBytes = 32 * 1024;
 
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
@@ -264,6 +248,8 @@ export interface PageSavings {
 }
 
 export interface ZygoteOptions {
+  /** "starter": its children execute an engine of their own. */
+  kind: "zygote" | "starter";
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
   bundlePath: string;
@@ -296,6 +282,7 @@ export class Zygote {
   /** Guests that it was told to end. */
   readonly #dying = new Set<number>();
   readonly #silence: Silence;
+  readonly #kind: ZygoteOptions["kind"];
   readonly #lost: (reason: string) => void;
   readonly #ending: (guest: Guest) => void;
   readonly #reaped: () => void;
@@ -312,6 +299,7 @@ export class Zygote {
   #firstPid = 0;
 
   constructor(options: ZygoteOptions) {
+    this.#kind = options.kind;
     this.#lost = options.lost;
     this.#ending = options.ending;
     this.#reaped = options.reaped;
@@ -327,7 +315,8 @@ export class Zygote {
     // An open file, not a pipe: the zygote need not wait for this process's event loop.
     const bundle = openSync(options.bundlePath, "r");
     const programs = openSync(options.programsPath, "r");
-    const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
+    const text = bootstrap(entries[options.kind], options.kind === "starter");
+    const child = spawn(options.enginePath, [...zygoteFlags, "-e", text], {
       stdio: ["ignore", "ignore", "pipe", theirs, bundle, programs],
       env: {},
       argv0: "node",
@@ -380,25 +369,28 @@ export class Zygote {
     return this.#isolation;
   }
 
-  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
-  fork(forked: (guest: Guest | undefined) => void): void {
-    const made = this.#gone ? -Errno.ESRCH : guestDescriptors();
+  /** Makes one guest, of which a starter is told `order`. */
+  fork(forked: Forked, order = ""): void {
+    const text = Buffer.from(order);
+    const made = this.#gone || text.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
     if (typeof made === "number") {
-      setImmediate(() => forked(undefined));
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
     const token = this.#nextToken++;
-    const message = Buffer.alloc(controlMessageBytes);
+    const message = Buffer.alloc(controlMessageBytes + text.length);
     message.writeUInt32LE(ControlKind.fork, 0);
     message.writeInt32LE(token, 4);
+    message.writeInt32LE(text.length, 8);
+    text.copy(message, controlMessageBytes);
     const sent = libc.sendFds(this.#controlFd, message, made.theirs);
     for (const fd of made.theirs) libc.close(fd);
-    if (sent < 0) {
+    if (sent !== message.length) {
       libc.close(made.socket);
       libc.close(made.stderr);
       // The zygote does not take messages any more: its end is only not reported yet.
       this.kill();
-      setImmediate(() => forked(undefined));
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
     this.#pending.set(token, { socket: made.socket, stderr: made.stderr, forked });
@@ -509,20 +501,20 @@ export class Zygote {
     if (pid < 0) {
       libc.close(fork.socket);
       libc.close(fork.stderr);
-      fork.forked(undefined);
+      fork.forked(undefined, -1, "");
       return;
     }
     let settled = false;
-    const settle = (value: Guest | undefined): void => {
+    const settle = (value: Guest | undefined, status = -1, stderr = ""): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
-      fork.forked(value);
+      fork.forked(value, status, stderr);
     };
     // One that is stopped, or lost its way, must not take a place among the forks for ever.
-    const timer = setTimeout(() => guest.end(), readyTimeoutMs).unref();
+    const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
     const guest = new Guest(this, pid, fork.socket, fork.stderr, () => settle(guest));
-    guest.attachLoss(() => settle(undefined));
+    guest.attachLoss((status, stderr) => settle(undefined, status, stderr));
     this.#guests.set(pid, guest);
   }
 
@@ -539,7 +531,7 @@ export class Zygote {
     for (const fork of this.#pending.values()) {
       libc.close(fork.socket);
       libc.close(fork.stderr);
-      fork.forked(undefined);
+      fork.forked(undefined, -1, "");
     }
     this.#pending.clear();
     for (const pid of Array.from(this.#limiting.keys())) this.#limited(pid, -Errno.ESRCH);

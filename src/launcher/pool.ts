@@ -174,6 +174,7 @@ export class GuestPool {
 
   #startZygote(): Zygote {
     const zygote: Zygote = new Zygote({
+      kind: "zygote",
       enginePath: this.#options.enginePath,
       bundlePath: this.#options.bundlePath,
       programsPath: this.#options.programsPath,

@@ -6,10 +6,14 @@
 import * as libc from "./libc.js";
 
 const SYS_CREATE_RULESET = 444;
+const SYS_ADD_RULE = 445;
 const SYS_RESTRICT_SELF = 446;
 
 /** include/uapi/linux/landlock.h: how many of the rights exist in an ABI. */
 const fileRights = [0, 13, 14, 15, 15, 16];
+/** LANDLOCK_RULE_PATH_BENEATH, LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE */
+const rulePathBeneath = 1;
+const executeAndRead = 5n;
 const networkRights = 2;
 const networkSinceAbi = 4;
 /** LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, LANDLOCK_SCOPE_SIGNAL */
@@ -23,8 +27,11 @@ export interface Landlocked {
   readonly covers: string;
 }
 
-/** Restricts this process, its children to come and nothing else. Needs no_new_privs. Answers why not as text. */
-export function landlockEverything(): Landlocked | string {
+/**
+ * Restricts this process, its children to come and nothing else; `files` may be read and executed still.
+ * Needs no_new_privs. Answers why not as text.
+ */
+export function landlockEverything(files: readonly string[] = []): Landlocked | string {
   const abi = libc.landlockAbi();
   if (abi <= 0) return `landlock_create_ruleset: errno ${-abi}`;
   const attributes = new BigUint64Array(3);
@@ -39,11 +46,24 @@ export function landlockEverything(): Landlocked | string {
     0,
   );
   if (ruleset < 0) return `landlock_create_ruleset: errno ${-ruleset}`;
-  const result = libc.syscall(SYS_RESTRICT_SELF, ruleset, 0);
+  const missed = files.map((path) => allowFile(ruleset, path)).find((failed) => failed < 0);
+  const result = missed ?? libc.syscall(SYS_RESTRICT_SELF, ruleset, 0);
   libc.close(ruleset);
   if (result < 0) return `landlock_restrict_self: errno ${-result}`;
   const covers = ["files"];
   if (abi >= networkSinceAbi) covers.push("TCP");
   if (abi >= scopesSinceAbi) covers.push("signals", "abstract sockets");
   return { abi, covers: covers.join(", ") };
+}
+
+function allowFile(ruleset: number, path: string): number {
+  const fd = libc.openReadOnly(path);
+  if (fd < 0) return fd;
+  // struct landlock_path_beneath_attr, packed: u64 allowed_access, s32 parent_fd.
+  const rule = Buffer.alloc(12);
+  rule.writeBigUInt64LE(executeAndRead, 0);
+  rule.writeInt32LE(fd, 8);
+  const result = libc.syscall(SYS_ADD_RULE, ruleset, rulePathBeneath, libc.addressOf(rule), 0);
+  libc.close(fd);
+  return result;
 }

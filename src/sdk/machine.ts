@@ -85,7 +85,7 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -93,6 +93,7 @@ export class Machine {
       cwd,
       mounts,
       jsRuntime,
+      engine,
       loopbackExemptPorts,
       limits,
       warnsOfLimits: given.onLimitWarning !== undefined,

@@ -780,8 +780,18 @@ export class NodeRuntime {
     given: RunOptions,
     how: { capture: boolean; stdin: boolean },
   ): GuestProcess {
-    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
-      given;
+    const {
+      args,
+      cwd,
+      endWhenSettled,
+      engine,
+      language,
+      name,
+      onStderr,
+      onStdout,
+      stdin,
+      terminal,
+    } = given;
     const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
@@ -798,6 +808,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),

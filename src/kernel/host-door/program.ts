@@ -26,6 +26,9 @@ import { HostTerminal } from "./terminal.js";
 /** internal/process/execution, getEvalModuleUrl: the first text of a process. */
 const inlineName = "/[eval1]";
 
+/** Without flags of the program's. */
+const ownEngine = { engineFlags: [] };
+
 /** What the host hears of it. */
 export interface HostListener {
   output(stream: number, data: Uint8Array): void;
@@ -156,7 +159,8 @@ export class HostProgram {
     const hostTerminal = terminal && new HostTerminal(terminal, stdin!, outputs[0]);
     vm.processes.add(process);
     vm.lookAtLimits();
-    launch(process, launched, source);
+    const engine = options.engine ?? vm.engine;
+    launch(process, { ...launched, ...(engine === "dedicated" && ownEngine) }, source);
     return new HostProgram(process, stdin, outputs, terminal);
   }
 

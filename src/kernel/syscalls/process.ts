@@ -3,7 +3,8 @@
  */
 import { Errno } from "../../abi/errno.js";
 import * as engineSymbols from "../../launcher/engine-symbols.js";
-import { enter, spawn } from "../process/launch.js";
+import { Deferred } from "../io/deferred.js";
+import { enter, mayRestartInEngine, restartInEngine, spawn } from "../process/launch.js";
 import { replace } from "../process/replace.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { Process } from "../process/process.js";
@@ -38,6 +39,7 @@ type ProcessCalls =
   | "kill"
   | "spawn"
   | "exec"
+  | "ownEngine"
   | "wait"
   | "setProcessGroup"
   | "priority"
@@ -74,6 +76,14 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
 
   exec(process, args) {
     return replace(process, args);
+  },
+
+  ownEngine(process, { flags }) {
+    const result = mayRestartInEngine(process, flags);
+    if (result < 0) return result;
+    // Not while the guest that goes is heard; the call ends with it.
+    setImmediate(() => restartInEngine(process, flags));
+    return new Deferred();
   },
 
   wait(process, { pid }) {
