@@ -45,6 +45,7 @@ const files = {
 
 export const engines = new EnginePool({
   ...files,
+  isolation: () => pool.isolation,
   parallelStarts: Math.max(2, Math.min(8, availableParallelism())),
   idleMs: 60_000,
 });

@@ -7,6 +7,8 @@
  * everybody waiting on it is told.
  */
 import type { EngineOrder } from "../protocol/engine-start.js";
+import type { IsolationReport } from "../protocol/isolation.js";
+import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { Zygote } from "./fork.js";
 import type { Guest } from "./fork.js";
 import { RoundRobin } from "./round-robin.js";
@@ -20,9 +22,14 @@ export interface EngineOptions {
   programsPath: string;
   /** Engines that begin at once; more would only take turns on the CPU. */
   parallelStarts: number;
+  /** Layers that forked guests have; without one of them no engine is started. */
+  isolation(): readonly IsolationReport[];
   /** The starter ends when it had no guest for so long. */
   idleMs: number;
 }
+
+/** Of what an engine printed before it ended. */
+const reasonChars = 1024;
 
 interface Waiting {
   readonly order: EngineOrder;
@@ -71,7 +78,7 @@ export class EnginePool {
       this.#starting++;
       const begun = (guest: Guest | undefined, status: number, stderr: string): void => {
         this.#starting--;
-        const reason = stderr.trim() || "the engine could not be started";
+        const reason = stderr.trim().slice(0, reasonChars) || "the engine could not be started";
         waiting.waiter(guest, reason, status);
         // Later: a starter that is being lost fails all that it was making first.
         setImmediate(() => this.#serve());
@@ -98,12 +105,33 @@ export class EnginePool {
     });
     starter.ready.then(
       () => {
-        this.#ready = true;
-        this.#serve();
+        const lacking = this.#lacking(starter);
+        if (lacking === undefined) this.#ready = true;
+        else this.#refuse(lacking.lastWords);
+        if (lacking === undefined) this.#serve();
+        else starter.kill();
       },
       () => undefined,
     );
     return starter;
+  }
+
+  /** What a zygote's guests have and this one's would not. */
+  #lacking(starter: Zygote): IsolationUnavailable | undefined {
+    const has = (name: string): IsolationReport | undefined =>
+      starter.isolation.find(({ layer }) => layer === name);
+    for (const { active, layer } of this.#options.isolation()) {
+      if (!active || layer === "zygoteSeccomp" || has(layer)?.active === true) continue;
+      return new IsolationUnavailable(
+        layer,
+        `not for a dedicated engine: ${has(layer)?.why ?? ""}`,
+      );
+    }
+    return undefined;
+  }
+
+  #refuse(reason: string): void {
+    for (const { waiter } of this.#waiters.drain()) waiter(undefined, reason, -1);
   }
 
   #lost(reason: string): void {
@@ -111,7 +139,7 @@ export class EnginePool {
     this.#starter = undefined;
     this.#ready = false;
     // One that never came up would not come up for the next, either.
-    if (!served) for (const { waiter } of this.#waiters.drain()) waiter(undefined, reason, -1);
+    if (!served) this.#refuse(reason);
     this.#serve();
   }
 }

@@ -24,7 +24,7 @@ export interface EngineFiles {
 }
 
 /** How the root calls the engine. */
-export const engineName = "/bin/node";
+const engineName = "/bin/node";
 /** Where every dynamic linker looks, and where programs name it. */
 const libraryFolder = "/lib";
 const libraryAliases = ["/lib64", "/usr/lib", "/usr/lib64"];

@@ -24,6 +24,7 @@ test("defaults", () => {
       snapshot: undefined,
       loopbackExemptPorts: [],
       isolation: [],
+      engine: "forked",
       onBootTiming: undefined,
       permissions: {
         policies: {

@@ -202,9 +202,14 @@ export function prepareStarter(): { prepared: Prepared; files: EngineFiles } {
   measureBase();
   const holds = "its root holds the engine and its libraries, read-only";
   confine(layers, { fill: (bind) => fillEngineRoot(files, bind), holds });
+  const abi = libc.landlockAbi();
+  const why = abi > 0 ? `ABI ${abi}: but the engine's own files` : `errno ${-abi}`;
+  layers.note("landlock", abi > 0, why);
   applyFixedRlimits();
+  layers.note("rlimits", true, "as a forked guest's");
   const first = firstProcess(layers);
   selfTest(() => lockDown({ memoryBytes: guestMemoryBytes, mostMemoryBytes: guestMemoryBytes }));
+  layers.note("seccomp", true, "on every thread, tried by each engine itself");
   const prepared = { layers: layers.all, ...first };
   return { prepared, files: layers.has("mountns") ? filesInRoot(files) : files };
 }

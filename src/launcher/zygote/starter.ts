@@ -14,6 +14,7 @@ import { execute } from "../../sandbox/engine-root.js";
 import type { EngineFiles } from "../../sandbox/engine-root.js";
 import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
+import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 import { begin, bootstrap, bundleFd, programsFd, statusFd } from "./bootstrap.js";
 import { prepareStarter } from "./lock-down.js";
 import { serve } from "./service.js";
@@ -34,15 +35,19 @@ function boot(): void {
   const proc = libc.openReadOnly("/proc");
   const { prepared, files } = prepareStarter();
   const text = bootstrap("launcher/zygote/own-engine", false);
+  const landlocked = prepared.layers.some(({ layer, active }) => layer === "landlock" && active);
+  const kit = { files, landlocked, proc, text };
   serve({
     prepared,
     idleSteps: [],
     saved: { contiguousHeap: false, hugeTextPages: 0, pages: undefined },
-    become: (fds, order) => become(fds, JSON.parse(order) as EngineOrder, { proc, files, text }),
+    become: (fds, order) => become(fds, JSON.parse(order) as EngineOrder, kit),
   });
 }
 
 interface Kit {
+  /** Whether this Linux has landlock. */
+  readonly landlocked: boolean;
   /** The host's /proc, opened before this process left it. */
   readonly proc: number;
   readonly files: EngineFiles;
@@ -51,16 +56,19 @@ interface Kit {
 }
 
 /** In the child: it becomes the engine, or says why not and ends. */
-function become(fds: readonly number[], order: EngineOrder, { proc, files, text }: Kit): never {
+function become(fds: readonly number[], order: EngineOrder, kit: Kit): never {
+  const { files, landlocked, proc, text } = kit;
   libc.setParentDeathSignal(libc.SIGKILL);
   const status = libc.openReadOnlyAt(proc, "self/status");
   const engine = libc.openReadOnly(files.engine);
-  landlockEverything([files.engine, ...files.libraries]);
+  const locked = landlockEverything([files.engine, ...files.libraries]);
   const [socket, stderr, nothing] = fds;
   place([nothing!, nothing!, stderr!, socket!, bundleFd, programsFd, status, engine]);
   const argv = ["node", ...engineFlags, ...order.flags, "-e", text, String(order.memoryBytes)];
-  const failed = status < 0 ? status : execute(engineFd, argv);
   begin(() => {
+    if (landlocked && typeof locked === "string")
+      throw new IsolationUnavailable("landlock", locked);
+    const failed = status < 0 ? status : execute(engineFd, argv);
     throw new Error(`the engine could not be executed: errno ${-failed}`);
   });
   return libc._exit(1);
