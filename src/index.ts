@@ -20,6 +20,12 @@ export type {
   NodeRuntimeSpawnOptions,
   NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
+export type {
+  NodeRuntimeFleetCredentials,
+  NodeRuntimeFleetOptions,
+  NodeRuntimeFleetPlacement,
+  NodeRuntimeFleetTls,
+} from "./sdk/fleet/options.js";
 export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {

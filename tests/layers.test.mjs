@@ -25,7 +25,11 @@ const rules = [
   ["launcher/", ["launcher/", "protocol/", "abi/", "sandbox/"]],
   ["kernel/", ["kernel/", "launcher/", "protocol/", "abi/", "sandbox/"]],
   ["sdk/", ["sdk/", "protocol/", "abi/", "launcher/engine.ts"]],
-  ["cli/", ["cli/", "ports/", "sdk/", "index.ts", "launcher/engine.ts"]],
+  ["worker/", ["worker/", "sdk/", "protocol/", "abi/"]],
+  [
+    "cli/",
+    ["cli/", "ports/", "sdk/", "worker/", "index.ts", "launcher/engine.ts", "protocol/fleet.ts"],
+  ],
   // Adapters to other packages: they know what users know.
   ["ports/", ["ports/", "index.ts"]],
   ["index.ts", ["sdk/"]],
@@ -203,7 +207,10 @@ test("every room of the kernel uses only the rooms that it may", () => {
 });
 
 /** Each package has one door. */
-const packages = [/^sdk\/schema-validation\.ts: @cfworker\/json-schema$/];
+const packages = [
+  /^sdk\/schema-validation\.ts: @cfworker\/json-schema$/,
+  /^sdk\/fleet\/broker\.ts: @nats-io\/transport-node$/,
+];
 
 test("the source imports no package but through its door, and not itself by name", () => {
   const outside = sources.flatMap(({ file, imports }) =>

@@ -7,9 +7,12 @@
 import { readFileSync } from "node:fs";
 import { printable, SecureExecError } from "../sdk/errors.js";
 import { doctor } from "./doctor.js";
+import { fleet } from "./fleet.js";
 import { mcp } from "./mcp.js";
 import { runFile } from "./run.js";
 import { shell } from "./shell.js";
+import { UsageError } from "./options.js";
+import { worker } from "./worker.js";
 
 const help = `Usage:
   secure-exec run [--audit LOG] FILE [args...]
@@ -19,6 +22,13 @@ const help = `Usage:
                                    of 127.0.0.1; SECURE_EXEC_MCP_TOKEN is the token for the port
   secure-exec shell [COMMAND [args...]]
                                    open a shell, or a command, in a virtual machine at this terminal
+  secure-exec worker --nats URL[,URL...] [--credentials FILE] [--capacity machines=N,reserve=SIZE]
+                     [--labels a=b,...] [--name NAME] [--metrics [HOST:]PORT] [--drain-timeout SECONDS]
+                     [--mounts DIRECTORY]... [--loopback-ports] [--subject PREFIX]
+                     [--tls-ca FILE] [--tls-cert FILE --tls-key FILE]
+                                   serve machines of a fleet from this machine until SIGTERM; docs/fleet.md
+  secure-exec fleet status --nats URL [--json] [--credentials FILE] ...
+                                   list the workers of a fleet
   secure-exec doctor               check what this machine offers, and run a self test
   secure-exec --version
   secure-exec --help
@@ -55,6 +65,10 @@ async function main([command, ...rest]: string[]): Promise<number> {
     }
     case "mcp":
       return (await mcp(rest)) ?? usageError("mcp takes nothing, or --http and a port");
+    case "worker":
+      return worker(rest);
+    case "fleet":
+      return fleet(rest);
     case "doctor":
       return rest.length === 0 ? doctor() : usageError("doctor takes no arguments");
     case "--version":
@@ -76,6 +90,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {
+    if (error instanceof UsageError) process.exit(usageError(printable(error.message)));
     const known = SecureExecError.isSecureExecError(error);
     process.stderr.write(
       `secure-exec: ${known ? `${error.message} [${error.code}]` : String(error)}\n`,

@@ -8,6 +8,7 @@
  */
 import type { EngineOrder } from "../protocol/engine-start.js";
 import type { IsolationReport } from "../protocol/isolation.js";
+import type { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { Zygote } from "./fork.js";
 import type { Guest } from "./fork.js";
@@ -17,9 +18,8 @@ import { RoundRobin } from "./round-robin.js";
 export type EngineWaiter = (guest: Guest | undefined, reason: string, status: number) => void;
 
 export interface EngineOptions {
-  enginePath: string;
-  bundlePath: string;
-  programsPath: string;
+  /** Starts the starter. */
+  spawner: Spawner;
   /** Engines that begin at once; more would only take turns on the CPU. */
   parallelStarts: number;
   /** Layers that forked guests have; without one of them no engine is started. */
@@ -92,12 +92,9 @@ export class EnginePool {
   }
 
   #start(): Zygote {
-    const { enginePath, bundlePath, programsPath } = this.#options;
     const starter = new Zygote({
       kind: "starter",
-      enginePath,
-      bundlePath,
-      programsPath,
+      spawner: this.#options.spawner,
       lost: (reason) => this.#lost(reason),
       ending: () => undefined,
       reaped: () => this.#serve(),

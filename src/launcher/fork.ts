@@ -6,10 +6,9 @@
  * zygote, which has not reaped it yet; descriptors are closed exactly once.
  * Untrusted: everything that arrives on a guest's socket and its stderr pipe.
  */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
+import { constants } from "node:os";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
@@ -17,9 +16,11 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
+import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
+import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
-import { bootstrap } from "./zygote/bootstrap.js";
+import { anyBootstrap, kinds } from "./zygote/bootstrap.js";
 import { ControlKind, controlMessageBytes } from "./zygote/control.js";
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
@@ -227,13 +228,10 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
-const reapIntervalMs = 20;
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
 /** How long a guest may take until it is locked down and says so: a fork, and an engine that begins anew. */
 const readyTimeoutMs = { zygote: 10_000, starter: 60_000 };
-/** The module that each kind of process begins with. */
-const entries = { zygote: "launcher/zygote/start", starter: "launcher/zygote/starter" };
 /** What a message of the kernel's brings beside its 12 bytes, at most: it has to fit a socket's buffer. */
 const orderBytes = 32 * 1024;
 
@@ -247,14 +245,30 @@ export interface PageSavings {
   pagesAhead: number;
 }
 
-export interface ZygoteOptions {
-  /** "starter": its children execute an engine of their own. */
-  kind: "zygote" | "starter";
+export interface ZygoteSpawnerOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
   bundlePath: string;
   /** The same of the programs of a VM; dist/programs.json. */
   programsPath: string;
+}
+
+/** What starts zygotes once this process must not execute anything any more. */
+export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
+  // Open files, not pipes: a zygote need not wait for this process's event loop.
+  const files = [options.bundlePath, options.programsPath].map((path) => openSync(path, "r"));
+  try {
+    const argv = ["node", ...zygoteFlags, "-e", anyBootstrap];
+    return Spawner.start({ path: options.enginePath, argv, files });
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+}
+
+export interface ZygoteOptions {
+  /** "starter": its children execute an engine of their own. */
+  kind: keyof typeof kinds;
+  spawner: Spawner;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
   /** A guest ends, or is ended; not told of one that is reaped before anybody noticed. */
@@ -265,14 +279,18 @@ export interface ZygoteOptions {
   stale: () => void;
 }
 
-/** Waits for a child that is ending, without making anybody else wait: all of its namespace goes first. */
-function reap(pid: number): void {
-  if (libc.waitpid(pid, libc.WNOHANG) === 0) setTimeout(() => reap(pid), reapIntervalMs);
+/** As waitpid(2) says it. */
+function describeEnd(status: number): string {
+  const signal = libc.signalOf(status);
+  if (signal === undefined) return `code ${libc.exitCodeOf(status) ?? status}`;
+  const names = Object.entries(constants.signals);
+  return names.find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }
 
 export class Zygote {
   readonly ready: Promise<void>;
-  readonly #child: ChildProcess;
+  /** A child of this process, which is nobody else's to reap. */
+  readonly pid: number;
   readonly #control: Socket;
   readonly #controlFd: number;
   readonly #pending = new Map<number, PendingFork>();
@@ -293,6 +311,8 @@ export class Zygote {
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
+  /** Reaped: its pid is somebody else's by now. */
+  #ended = false;
   #stderr = "";
   #isolation: IsolationReport[] = [];
   /** The first process of the guests' PID namespace: a child of this process, not of the zygote's. */
@@ -311,48 +331,41 @@ export class Zygote {
       waitedMs: () => processorWaitMs(this.pid),
     });
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
+    const [words, stderr] = libc.pipe2(libc.O_CLOEXEC) as [number, number];
     this.#controlFd = mine;
-    // An open file, not a pipe: the zygote need not wait for this process's event loop.
-    const bundle = openSync(options.bundlePath, "r");
-    const programs = openSync(options.programsPath, "r");
-    const text = bootstrap(entries[options.kind], options.kind === "starter");
-    const child = spawn(options.enginePath, [...zygoteFlags, "-e", text], {
-      stdio: ["ignore", "ignore", "pipe", theirs, bundle, programs],
-      env: {},
-      argv0: "node",
-      cwd: "/",
-    });
-    libc.close(theirs);
-    closeSync(bundle);
-    closeSync(programs);
-    this.#child = child;
-    child.stderr!.on("data", (chunk: Buffer) => {
+    try {
+      this.pid = options.spawner.spawn([stderr, theirs]);
+    } finally {
+      libc.close(theirs);
+      libc.close(stderr);
+    }
+    const kind = Buffer.of(kinds[options.kind]);
+    libc.write(mine, kind, 0, kind.length);
+    const said = new Socket({ fd: words, readable: true, writable: false });
+    said.on("error", () => undefined);
+    said.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
     });
+    const silent = new Promise<void>((resolve) => void said.once("close", () => resolve()));
     this.#control = new Socket({ fd: mine, readable: true, writable: true });
     this.#control.on("error", () => undefined);
     this.ready = new Promise((resolve, reject) => {
       this.#control.on("data", (chunk: Buffer) => this.#data(chunk, resolve));
-      child.on("error", (error) => {
-        reject(error);
-        this.#fail(error.message);
-      });
-      child.on("close", (code, signal) => {
-        const unavailable = IsolationUnavailable.from(this.#stderr);
-        if (unavailable !== undefined) {
-          reject(unavailable);
-          return this.#fail(unavailable.lastWords);
-        }
-        const reason = `the zygote ended (${signal ?? `code ${code}`})${this.#stderr ? `: ${this.#stderr}` : ""}`;
-        reject(new Error(reason));
-        this.#fail(reason);
+      whenEnded(this.pid, (status) => {
+        this.#ended = true;
+        void silent.then(() => reject(this.#over(status)));
       });
     });
     this.ready.catch(() => undefined);
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
+  /** It has ended and all that it said is here: tells everybody, and answers why. */
+  #over(status: number): Error {
+    const unavailable = IsolationUnavailable.from(this.#stderr);
+    const said = this.#stderr === "" ? "" : `: ${this.#stderr}`;
+    const reason = unavailable?.lastWords ?? `the zygote ended (${describeEnd(status)})${said}`;
+    this.#fail(reason);
+    return unavailable ?? new Error(reason);
   }
 
   get guestPids(): number[] {
@@ -452,7 +465,7 @@ export class Zygote {
 
   /** Ends the zygote and with it every guest. */
   kill(): void {
-    this.#child.kill("SIGKILL");
+    if (!this.#ended) libc.kill(this.pid, libc.SIGKILL);
   }
 
   #data(chunk: Buffer, ready: () => void): void {
@@ -524,9 +537,9 @@ export class Zygote {
     this.#watch();
     this.#control.destroy();
     if (this.#firstPid !== 0) {
-      // It ends by itself when the zygote does; libuv knows nothing of it.
+      // It ends by itself when the zygote does.
       libc.kill(this.#firstPid, libc.SIGKILL);
-      reap(this.#firstPid);
+      whenEnded(this.#firstPid, () => undefined);
     }
     for (const fork of this.#pending.values()) {
       libc.close(fork.socket);

@@ -6,6 +6,7 @@
  * needs it, and everybody waiting on it is told.
  */
 import type { IsolationReport } from "../protocol/isolation.js";
+import type { Spawner } from "../sandbox/spawner.js";
 import { Demand } from "./demand.js";
 import type { Asked, DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
@@ -13,9 +14,8 @@ import type { Guest, PageSavings } from "./fork.js";
 import { RoundRobin } from "./round-robin.js";
 
 export interface PoolOptions {
-  enginePath: string;
-  bundlePath: string;
-  programsPath: string;
+  /** What starts zygotes. */
+  spawner: Spawner;
   /** How many blank guests are kept ready. */
   demand: DemandOptions;
   /** Forks under way at once while somebody waits; more would only take turns on the CPU. */
@@ -175,9 +175,7 @@ export class GuestPool {
   #startZygote(): Zygote {
     const zygote: Zygote = new Zygote({
       kind: "zygote",
-      enginePath: this.#options.enginePath,
-      bundlePath: this.#options.bundlePath,
-      programsPath: this.#options.programsPath,
+      spawner: this.#options.spawner,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {
         const asked = this.#asked.get(guest);

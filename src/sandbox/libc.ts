@@ -193,6 +193,7 @@ const x64 = process.arch === "x64";
 /** Numbers of the few calls libc has no wrapper for everywhere. */
 const SYS_SECCOMP = x64 ? 317n : 277n;
 const SYS_OPENAT = x64 ? 257 : 56;
+const SYS_MUNMAP = x64 ? 11 : 215;
 const SYS_CLOSE_RANGE = 436n;
 /** include/uapi/linux/close_range.h; since Linux 5.11. */
 const CLOSE_RANGE_CLOEXEC = 4n;
@@ -264,6 +265,7 @@ const EMSGSIZE = 90;
 const EINVAL = 22;
 const EIO = 5;
 
+const F_DUPFD_CLOEXEC = 1030;
 const F_GETFD = 1;
 const F_SETFD = 2;
 const F_GETFL = 3;
@@ -451,6 +453,11 @@ export function pipe2(flags: number): [number, number] | number {
 export function socketpair(type: number, flags: number): [number, number] | number {
   if (nSocketpair(AF_UNIX, type | flags, 0, scratchPointer) < 0) return -errnoView[0]!;
   return [scratch32[0]!, scratch32[1]!];
+}
+
+/** A copy with the lowest free number from `least` on, closed by exec. */
+export function duplicateFrom(fd: number, least: number): number {
+  return checked(nFcntl(fd, F_DUPFD_CLOEXEC, BigInt(least)));
 }
 
 /** The copy has no close-on-exec flag. */
@@ -670,12 +677,21 @@ export function reserveMemory(bytes: number): bigint | number {
   return address === -1n ? -errnoView[0]! : address;
 }
 
+/** Copies `content` to writable memory of this process's own. */
+export function fillMemory(address: bigint, content: Uint8Array): void {
+  new Uint8Array(ffi.toArrayBuffer(address, content.byteLength, false)).set(content);
+}
+
 /** A page that begins with `code`, writable until it is protected: its address, or `-errno`. */
 export function mapCode(code: Uint8Array, bytes: number): bigint | number {
   const address = reserveMemory(bytes);
   if (typeof address === "number") return address;
-  new Uint8Array(ffi.toArrayBuffer(address, bytes, false)).set(code);
+  fillMemory(address, code);
   return address;
+}
+
+export function unmapMemory(address: bigint, bytes: number): number {
+  return syscall(SYS_MUNMAP, address, bytes);
 }
 
 /** RLIMIT_DATA counts what is writable, touched or not. */

@@ -31,7 +31,6 @@ const SYS_UNSHARE = x64 ? 272 : 97;
 const SYS_MOUNT = x64 ? 165 : 40;
 const SYS_UMOUNT2 = x64 ? 166 : 39;
 const SYS_PIVOT_ROOT = x64 ? 155 : 41;
-const SYS_CAPSET = x64 ? 126 : 91;
 
 /** include/uapi/linux/mount.h */
 const MS_RDONLY = 1;
@@ -49,8 +48,6 @@ const mostInodes = 64;
 
 /** CLONE_VM | CLONE_PARENT | SIGCHLD; zygote-policy.ts lets a zygote ask for it. */
 const CLONE_FIRST_PROCESS = 0x8111;
-/** _LINUX_CAPABILITY_VERSION_3, and pid 0 for the caller. */
-const capabilityHeader = Uint32Array.of(0x2008_0522, 0);
 
 /** 0 or `-errno`. */
 export function unshare(namespace: Namespace): number {
@@ -120,12 +117,6 @@ export function mapOwnIds(uid: number, gid: number): number {
   if (result < 0) return result;
   put("setgroups", "deny\n");
   return put("gid_map", `${gid} ${gid} 1\n`);
-}
-
-/** Gives up all capabilities, those in a user namespace of our own included. 0 or `-errno`. */
-export function dropCapabilities(): number {
-  const none = new Uint32Array(6);
-  return libc.syscall(SYS_CAPSET, libc.addressOf(capabilityHeader), libc.addressOf(none));
 }
 
 /** The first process of a PID namespace. */

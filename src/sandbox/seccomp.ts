@@ -15,6 +15,7 @@ import {
   STAGE1,
   STAGE2,
 } from "./policy.js";
+import { KERNEL } from "./kernel-policy.js";
 import { IsolationUnavailable } from "./unavailable.js";
 import { ZYGOTE } from "./zygote-policy.js";
 
@@ -200,6 +201,11 @@ export function buildStage1(): Buffer {
 /** For a zygote; its guests are under it as well. */
 export function buildZygoteFilter(): Buffer {
   return compile(ZYGOTE, nativeArch(), "compat").bytes;
+}
+
+/** For the kernel process, once it has its spawner. */
+export function buildKernelFilter(): Buffer {
+  return compile(KERNEL, nativeArch(), "compat").bytes;
 }
 
 export interface Stage2Options {

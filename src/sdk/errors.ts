@@ -82,6 +82,33 @@ export const errorTable = {
     remedy:
       "Create the runtime anew; that starts a new kernel. A host that is slow on purpose (a debugger, a mount that hangs) gives a SidecarProcess a longer heartbeatTimeoutMs.",
   },
+  WORKER_LOST: {
+    message: "the worker {worker} is lost: {why}",
+    when: "A machine is on a fleet, and its worker ended, was drained, or could not be reached for the lease. The machine is gone; what ran on it may have run in part, and is not run again.",
+    remedy:
+      "Check the effects of what ran, and create a new runtime; it is placed on another worker. details.worker names the lost one.",
+  },
+  FLEET_FULL: {
+    message: "no worker of the fleet had room within {timeout}ms: {why}",
+    when: "Every worker that has the labels asked for was full, draining or silent for as long as fleet.placement.timeoutMs. Nothing was run.",
+    remedy:
+      "Start more workers or raise their --capacity; details.workers says what each lacks. fleet.placement.timeoutMs waits longer.",
+  },
+  FLEET_UNREACHABLE: {
+    message: "the fleet's NATS server cannot be reached: {why}",
+    when: "No connection to fleet.servers could be made with the credentials given.",
+    remedy: "Check fleet.servers, fleet.credentials and fleet.tls.",
+  },
+  FLEET_CLIENT_MISSING: {
+    message: "the package @nats-io/transport-node, which fleets need, is not installed",
+    when: "The fleet option or `secure-exec worker` is used without the optional peer dependency.",
+    remedy: "npm install @nats-io/transport-node@3.3.1",
+  },
+  FLEET_REFUSED: {
+    message: "the worker does not do that: {why}",
+    when: "A machine of a fleet is asked for what only its worker's owner can allow, such as a directory of the worker, or for more at once than a worker keeps.",
+    remedy: "Start the worker with the option that the message names, or leave it out.",
+  },
   OUTPUT_HOOK_TIMEOUT: {
     message: "an output hook did not settle: {why}",
     when: "The program ended, or was killed at its timeout, and a promise that onStdout or onStderr returned was still pending a second after the timeout.",

@@ -9,6 +9,7 @@
 import { performance } from "node:perf_hooks";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { VmOptions } from "../protocol/host-calls.js";
+import { placeMachine } from "./fleet/place.js";
 import { RuntimeFiles } from "./files.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection, MachineSink } from "./kernel-connection.js";
@@ -25,6 +26,11 @@ interface Beginning {
   /** The number of another one. */
   source?: number;
   snapshot?: AsyncIterable<Buffer> | undefined;
+}
+
+function connectionFor({ fleet, sidecar }: CreateOptions): Promise<KernelConnection> {
+  if (fleet !== undefined) return placeMachine(fleet);
+  return sidecar === undefined ? sharedConnection() : connectionOf(sidecar);
 }
 
 export class Machine {
@@ -68,11 +74,7 @@ export class Machine {
       given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
       return result;
     };
-    const connection = await timed(
-      "sidecar_spawn",
-      given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
-    );
-    await requireLayers(connection, given.isolation);
+    const connection = await timed("sidecar_spawn", connectionFor(given));
     const machine = new Machine(connection, given, sink);
     await machine.#make(given, { snapshot }, timed);
     return machine;
@@ -108,6 +110,7 @@ export class Machine {
       tools: this.host.tools.descriptors(),
     } satisfies VmOptions);
     try {
+      if (source === undefined) await requireLayers(connection, given.isolation);
       await timed("vm_create", connection.call("createVm", { vm, options }));
       if (snapshot !== undefined) await restoreSnapshot(connection, vm, snapshot);
       if (source === undefined) await timed("vm_configure", this.#seed(given.files));

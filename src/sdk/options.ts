@@ -29,6 +29,8 @@ import type { SnapshotManifest } from "../protocol/snapshot.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { parseFleet } from "./fleet/options.js";
+import type { NodeRuntimeFleetOptions, ParsedFleet } from "./fleet/options.js";
 import { snapshotSourceOf } from "./snapshot.js";
 import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseTools } from "./tools.js";
@@ -77,6 +79,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   commandsDir?: string;
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
+  /** Makes the machine on a worker of a fleet instead of on this host; see docs/fleet.md. */
+  fleet?: NodeRuntimeFleetOptions;
   /**
    * Ports open in both directions: a program's listener there is reachable at the host's
    * 127.0.0.1 too, and where no program listens, a program's connection to localhost reaches
@@ -204,6 +208,7 @@ const createNames = [
   "nodeModules",
   "commandsDir",
   "sidecar",
+  "fleet",
   "onBootTiming",
   "permissions",
   "permissionTimeoutMs",
@@ -354,6 +359,8 @@ export interface CreateOptions {
   files: [path: string, data: Uint8Array][];
   mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
+  /** Given only where it was. */
+  fleet?: ParsedFleet;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
   /** Names of layers. */
   isolation: readonly string[];
@@ -456,6 +463,9 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const fleet = parseFleet(given.fleet);
+  if (fleet !== undefined && sidecar !== undefined)
+    throw invalidOption("sidecar", "is a process of this host; a machine of a fleet has none");
   const { trustSnapshot = false } = given;
   if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
   return {
@@ -475,8 +485,14 @@ export function parseCreateOptions(value: unknown): CreateOptions {
         return [absolute, bytesOf(option, data)];
       }),
     ],
-    mounts: mountsOf(given.mounts, given.nodeModules, given.commandsDir),
+    mounts: mountsOf(
+      given.mounts,
+      given.nodeModules,
+      given.commandsDir,
+      fleet === undefined ? "host" : "worker",
+    ),
     sidecar,
+    ...(fleet !== undefined && { fleet }),
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
     loopbackExemptPorts: portsOf("loopbackExemptPorts", given.loopbackExemptPorts),
     permissions: parsePermissions(given.permissions, toolsGiven),

@@ -595,7 +595,8 @@ export class NodeRuntime {
    * unless said otherwise. Rejects with INVALID_OPTION where one is already, or cannot be.
    */
   async mount(mount: HostDirectoryMount): Promise<void> {
-    const parsed = hostDirectoryMount("mount", mount);
+    const owner = this.#given.fleet === undefined ? "host" : "worker";
+    const parsed = hostDirectoryMount("mount", mount, owner);
     await this.#ask((connection, vm) =>
       connection.call("mount", { vm, mount: JSON.stringify(parsed) }),
     );

@@ -46,10 +46,12 @@ class KernelSlot {
   connection(): Promise<KernelConnection> {
     if (this.#opening) return this.#opening;
     if (this.#current?.alive) return Promise.resolve(this.#current);
-    const opening = KernelConnection.open(this.#heartbeatTimeoutMs).then((connection) => {
-      this.#current = connection;
-      return connection;
-    });
+    const opening = KernelConnection.open({ heartbeatTimeoutMs: this.#heartbeatTimeoutMs }).then(
+      (connection) => {
+        this.#current = connection;
+        return connection;
+      },
+    );
     this.#opening = opening;
     const forget = (): void => {
       this.#opening = undefined;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { KERNEL } from "../../dist/sandbox/kernel-policy.js";
 import { STAGE1, STAGE2 } from "../../dist/sandbox/policy.js";
 import { ZYGOTE } from "../../dist/sandbox/zygote-policy.js";
 
@@ -58,7 +59,12 @@ const serving = {
     ZYGOTE.rules.findIndex(({ name }) => name === STAGE2.rules[0].name),
   ),
 };
-const policies = { "stage 1": STAGE1, zygote: serving, "stage 2": STAGE2 };
+const policies = {
+  "stage 1": STAGE1,
+  "kernel process": KERNEL,
+  zygote: serving,
+  "stage 2": STAGE2,
+};
 
 function filled(text) {
   let result = text;
@@ -75,7 +81,7 @@ else {
   it("docs/isolation.md lists exactly the policy", () => {
     const text = readFileSync(page, "utf8");
     assert.equal(text, filled(text));
-    for (const { why } of [...STAGE1.rules, ...ZYGOTE.rules, ...STAGE2.rules])
+    for (const { why } of [...STAGE1.rules, ...KERNEL.rules, ...ZYGOTE.rules, ...STAGE2.rules])
       assert.ok(why.length > 0);
   });
 }

@@ -37,7 +37,7 @@ it("a shell prompts, runs, tells its status and ends", async () => {
   await keys("echo one; false\r", /^one\n> $/m);
   await keys("echo $? $-\r", /^1 .*i.*m/m);
   await keys("if true\r", /^> if true\n> $/m);
-  await keys("then echo inside; fi\r", /^inside$/m);
+  await keys("then echo inside; fi\r", /^inside\n> $/m);
   await keys("exit 7\r");
   assert.equal(await shell.wait(), 7);
   assert.equal(shell.exitCode, 7);
@@ -69,16 +69,16 @@ it("keys edit the line: words, ends, kill and yank, history and search", async (
   await keys("", /> $/);
   await keys("cho hello wurld", "hello wurld");
   await keys("\x01e\x05\x17world", "> echo hello world");
-  await keys("\r", /^hello world$/m);
-  await keys("echo secönd x\x7f\x7f\r", /^secönd$/m);
+  await keys("\r", /^hello world\n> $/m);
+  await keys("echo secönd x\x7f\x7f\r", /^secönd\n> $/m);
   await keys("\x1b[A\x1b[A", /> echo hello world$/);
   await keys("\x1b[B", /> echo secönd$/);
   await keys("\x15echo b\x02\x0b\x01\x19\x15", /> $/);
   await keys("\x12hel", /\(reverse-i-search\)`hel': echo hello world/);
   await keys("\r", /hello world\n(?:.*\n)*.*hello world\n> $/);
-  await keys("echo ab\x1b[Dx\x1b[3~y\r", /^axy$/m);
-  await keys("history 2\r", /^ +\d+ {2}echo axy\n +\d+ {2}history 2$/m);
-  await keys("\x0c", (_, { cursor }) => cursor[1] === 0);
+  await keys("echo ab\x1b[Dx\x1b[3~y\r", /^axy\n> $/m);
+  await keys("history 2\r", /^ +\d+ {2}echo axy\n +\d+ {2}history 2\n> $/m);
+  await keys("\x0c", (_, { cursor: [x, y] }) => x === 2 && y === 0);
   assert.equal((await screen.visible())[0].trimEnd(), ">");
   shell.kill("SIGKILL");
   assert.equal(await shell.wait(), 137);
@@ -92,10 +92,10 @@ it("a line longer than the screen is drawn in rows, and redrawn after a resize",
   await keys("\x01", (_, { cursor }) => cursor[0] === 2 && cursor[1] === 0);
   await keys("\x05\x7f\x7fAB", `> ${long.slice(0, -2)}AB`);
   assert.deepEqual(screen.cursor, [15, 1]);
-  await keys("\r", /^34567890123456789012345678AB$/m);
+  await keys("\r", /^34567890123456789012345678AB\n> $/m);
   screen.resize(40, 24);
   shell.resize(40, 24);
-  await keys("stty size\r", /^24 40$/m);
+  await keys("stty size\r", /^24 40\n> $/m);
   shell.kill("SIGKILL");
   await shell.wait();
 });
@@ -108,7 +108,7 @@ it("tab completes commands, files with blanks, directories and variables", async
   await keys("\t\t", /alpha-one +alpha-two\n> ls alpha-$/);
   await keys("t\t", /> ls alpha-two $/);
   await keys("\x15ls b\t", "> ls beta\\ dir/");
-  await keys("\r", /^x$/m);
+  await keys("\r", /^x\n> $/m);
   await keys("echo $HOM\t", "> echo $HOME ");
   shell.kill("SIGKILL");
   await shell.wait();
@@ -121,11 +121,12 @@ it("^Z stops, jobs tells, bg and fg go on, the end in the background is told", a
   await keys("echo go; cat\r", /^go\n$/m);
   await keys("one\r", /one\none/);
   await keys("\x1a", /\^Z\n\[1\]\+ {2}Stopped +cat\n> $/);
-  await keys("ps -o stat=,args= | grep -c '^T.*cat'\r", /^1$/m);
+  await keys("ps -o stat=,args= | grep -c '^T.*cat'\r", /^1\n> $/m);
   await keys("jobs\r", /> jobs\n\[1\]\+ {2}Stopped +cat\n> $/);
-  await keys("bg\r", /> bg\n\[1\]\+ cat &/);
+  const told = String.raw`\[1\]\+ {2}Stopped \(tty input\) +cat\n`;
+  await keys("bg\r", new RegExp(`> bg\\n\\[1\\]\\+ cat &\\n(?:${told})?> $`));
   // In the background it may not read: SIGTTIN.
-  await keys("sleep 0.1\r", /\[1\]\+ {2}Stopped \(tty input\) +cat\n> $/);
+  await keys("sleep 0.1\r", new RegExp(`${told}> (?:sleep 0\\.1\\n> )?$`));
   await keys("fg\r", /> fg\ncat\n$/);
   await keys("two\r", /two\ntwo/);
   await keys("\x04", /two\n> $/);
@@ -149,7 +150,7 @@ it("^C ends what runs in the foreground, loops of the shell as well, and not the
   await keys("echo status $?\r", /^status 130\n> $/m);
   await keys("echo go; while :; do :; done\r", /^go\n$/m);
   await keys("\x03", /go\n\^C\n> $/);
-  await keys("echo alive\r", /^alive$/m);
+  await keys("echo alive\r", /^alive\n> $/m);
   shell.kill("SIGKILL");
   await shell.wait();
 });
@@ -158,12 +159,12 @@ it("stty shows and sets, a program that leaves it raw does not spoil the prompt"
   const { shell, keys } = await sit();
   await keys("", /> $/);
   await keys("stty -a | tail -1\r", /^isig icanon echo echoe echok /m);
-  await keys("stty -echo; stty | tail -1; stty sane; stty -g | cut -c1-4\r", /^-echo\n4500$/m);
-  await keys("stty intr ^X; stty -a | grep -o 'intr = ..'; stty sane\r", /^intr = \^X$/m);
-  await keys("stty rows 30 cols 90; stty size; stty rows 24 cols 80\r", /^30 90$/m);
+  await keys("stty -echo; stty | tail -1; stty sane; stty -g | cut -c1-4\r", /^-echo\n4500\n> $/m);
+  await keys("stty intr ^X; stty -a | grep -o 'intr = ..'; stty sane\r", /^intr = \^X\n> $/m);
+  await keys("stty rows 30 cols 90; stty size; stty rows 24 cols 80\r", /^30 90\n> $/m);
   await keys(
     "node -e 'process.stdin.setRawMode(true); process.kill(process.pid, \"SIGKILL\")'\r",
-    /Killed/,
+    /Killed\n> $/,
   );
   await keys("stty -a | tail -1\r", /Killed\n> stty -a \| tail -1\n^isig icanon echo /m);
   await keys("stty bogus\r", /invalid argument 'bogus'/);
@@ -203,7 +204,7 @@ it("the REPL evaluates, edits, completes and leaves", async () => {
   await keys("\r", /> answer\n42\n> $/);
   await keys("\x1b[A\x1b[A", /> const answer = 6 \* 7/);
   await keys("\x15.exit\r", /\.exit\n> $/);
-  await keys("echo back\r", /^back$/m);
+  await keys("echo back\r", /^back\n> $/m);
   shell.kill("SIGKILL");
   await shell.wait();
 });

@@ -23,6 +23,8 @@ import { totalUsage } from "../machine/account.js";
 import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
+import { isolationLayers } from "../../protocol/isolation.js";
+import type { IsolationReport } from "../../protocol/isolation.js";
 import type { CallHandlers, Emit, EventHandlers } from "./door.js";
 import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
@@ -42,6 +44,7 @@ function asOption<T>(work: () => T): T {
 
 export class HostHandlers {
   readonly #pool: GuestPool;
+  readonly #isolation: readonly IsolationReport[];
   readonly #services: VmServices;
   readonly #emit: Emit;
   readonly #vms = new Map<number, Vm>();
@@ -52,8 +55,15 @@ export class HostHandlers {
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
   readonly #snapshots = createHostSnapshots((handle) => this.#vmOf(handle));
 
-  constructor(pool: GuestPool, services: VmServices, emit: Emit) {
+  /** `isolation` says what the kernel process gave up itself. */
+  constructor(
+    pool: GuestPool,
+    services: VmServices,
+    emit: Emit,
+    isolation: readonly IsolationReport[],
+  ) {
     this.#pool = pool;
+    this.#isolation = isolation;
     this.#services = services;
     this.#emit = emit;
   }
@@ -246,7 +256,9 @@ export class HostHandlers {
         ]),
       ),
       guestPids: pool.guestPids,
-      isolation: pool.isolation,
+      isolation: isolationLayers.flatMap(
+        (layer) => [...pool.isolation, ...this.#isolation].find((one) => one.layer === layer) ?? [],
+      ),
       savings: pool.savings ?? { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 },
     };
   }

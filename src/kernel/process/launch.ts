@@ -305,6 +305,8 @@ function sameFiles(one: Image | number, other: Image | number): boolean {
 function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | number {
   const { vm } = parent;
   if (vm.disposed || vm.processes.isFull || parent.budget.isFull) return -Errno.EAGAIN;
+  // A signal pending before fork ends the fork; copy_process in kernel/fork.c.
+  if (parent.dying) return -Errno.EINTR;
   const { credentials, environment, image } = prepared;
   if (typeof image === "number") return image;
   const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
@@ -340,6 +342,10 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   const options = optionsOf(image, environment);
   const engine = vm.engine === "dedicated" && { engineFlags: [] };
   launch(child, { ...options, ...engine }, noSource, parent.startOptions?.env);
+  // The stop of its group came while this call was on its way, and is the child's as well.
+  if (parent.stopped && child.processGroup === parent.processGroup) {
+    child.signal(parent.stopSignal, "terminal");
+  }
   return { pid, ends: handed.ends };
 }
 

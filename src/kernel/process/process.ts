@@ -155,6 +155,8 @@ export class Process {
   #cancelStart: (() => void) | undefined;
   #status: ExitStatus | undefined;
   #killedBy = 0;
+  /** What stopped it, or 0 while it runs. */
+  stopSignal = 0;
   #killer: End["by"];
   /** It said that an uncaught error ends it; who lies about that lies about itself. */
   #uncaught = false;
@@ -344,6 +346,11 @@ export class Process {
     return freed;
   }
 
+  /** A signal ends it; its OS process may still say something. */
+  get dying(): boolean {
+    return this.#killedBy !== 0;
+  }
+
   /** Whether a signal has stopped it. */
   get stopped(): boolean {
     return this.#stopped !== undefined;
@@ -362,6 +369,7 @@ export class Process {
   #stop(signal: number): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = new WaitQueue();
+    this.stopSignal = signal;
     this.#door?.stop(true);
     this.unreportedState = signal;
     this.stateChanged.wakeAll();
@@ -371,14 +379,16 @@ export class Process {
     const stopped = this.#stopped;
     if (stopped === undefined) return;
     this.#stopped = undefined;
-    this.#door?.stop(false);
+    this.stopSignal = 0;
     this.unreportedState = SIGCONT;
     this.stateChanged.wakeAll();
-    stopped.wakeAll();
+    // Before anything of it goes on: one that ends it leaves it no step.
     for (const [signal, sender] of this.#heldSignals) {
       this.#heldSignals.delete(signal);
       this.signal(signal, sender);
     }
+    stopped.wakeAll();
+    this.#door?.stop(false);
     this.vm.terminals.recheck();
   }
 

@@ -13,16 +13,20 @@ const startFailed = 1;
 export const bundleFd = 4;
 export const programsFd = 5;
 
-/** With `keeps` it leaves the descriptors open, for those that it starts. */
-export function bootstrap(entry: string, keeps: boolean): string {
-  return `{
+/** Where a process that serves the kernel process is told what to do. */
+export const controlFd = 3;
+/** What the first byte on the control socket says a process is to become. */
+export const kinds = Object.freeze({ zygote: 1, starter: 2 } as const);
+
+/** `entry` is an expression for the name of the first module; `keeps`, one for whether the descriptors stay open. */
+const text = (entry: string, keeps: string): string => `{
   const { closeSync, fstatSync, readSync } = require("fs");
-  // By position: the open file is one for all that have it.
+  const entry = ${entry};
+  // At a position: other processes read the same open files.
   const [guest, other] = [${bundleFd}, ${programsFd}].map((fd) => {
     const bytes = Buffer.allocUnsafeSlow(fstatSync(fd).size);
-    for (let at = 0, size = 1; at < bytes.length && size > 0; at += size)
-      size = readSync(fd, bytes, at, bytes.length - at, at);
-    ${keeps ? "" : "closeSync(fd);"}
+    for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
+    if (!${keeps}) closeSync(fd);
     return bytes;
   });
   const sources = JSON.parse(guest);
@@ -32,9 +36,20 @@ export function bootstrap(entry: string, keeps: boolean): string {
   const id = "guest/loader", exports = {};
   const filename = "node:internal/secure-exec/" + id;
   require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
-  exports.begin(${JSON.stringify(entry)}, require, sources, program);
+  exports.begin(entry, require, sources, program);
 }`;
-}
+
+/** Of a process that serves the kernel process. A starter's descriptors are for those that it starts. */
+export const anyBootstrap = text(
+  `((kind) => {
+    readSync(${controlFd}, kind, 0, 1, null);
+    return "launcher/zygote/" + (kind[0] === ${kinds.starter} ? "starter" : "start");
+  })(Buffer.alloc(1))`,
+  `entry.endsWith("starter")`,
+);
+
+/** Of an engine that is one guest's own. */
+export const ownBootstrap = text(`"launcher/zygote/own-engine"`, "false");
 
 /** Where a guest finds its socket. */
 export const guestSocketFd = 3;

@@ -6,12 +6,12 @@
  */
 import { isolationLayers } from "../../protocol/isolation.js";
 import type { IsolationLayer, IsolationReport } from "../../protocol/isolation.js";
+import { dropCapabilities } from "../../sandbox/capabilities.js";
 import { engineFiles, fillEngineRoot, filesInRoot } from "../../sandbox/engine-root.js";
 import type { EngineFiles } from "../../sandbox/engine-root.js";
 import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
 import {
-  dropCapabilities,
   mapOwnIds,
   otherNamespaces,
   replaceRoot,

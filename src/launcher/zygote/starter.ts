@@ -15,7 +15,7 @@ import type { EngineFiles } from "../../sandbox/engine-root.js";
 import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
-import { begin, bootstrap, bundleFd, programsFd, statusFd } from "./bootstrap.js";
+import { begin, bundleFd, ownBootstrap, programsFd, statusFd } from "./bootstrap.js";
 import { prepareStarter } from "./lock-down.js";
 import { serve } from "./service.js";
 
@@ -34,9 +34,8 @@ export function start(_loader: Loader): void {
 function boot(): void {
   const proc = libc.openReadOnly("/proc");
   const { prepared, files } = prepareStarter();
-  const text = bootstrap("launcher/zygote/own-engine", false);
   const landlocked = prepared.layers.some(({ layer, active }) => layer === "landlock" && active);
-  const kit = { files, landlocked, proc, text };
+  const kit = { files, landlocked, proc };
   serve({
     prepared,
     idleSteps: [],
@@ -51,20 +50,25 @@ interface Kit {
   /** The host's /proc, opened before this process left it. */
   readonly proc: number;
   readonly files: EngineFiles;
-  /** What the engine evaluates. */
-  readonly text: string;
 }
 
 /** In the child: it becomes the engine, or says why not and ends. */
 function become(fds: readonly number[], order: EngineOrder, kit: Kit): never {
-  const { files, landlocked, proc, text } = kit;
+  const { files, landlocked, proc } = kit;
   libc.setParentDeathSignal(libc.SIGKILL);
   const status = libc.openReadOnlyAt(proc, "self/status");
   const engine = libc.openReadOnly(files.engine);
   const locked = landlockEverything([files.engine, ...files.libraries]);
   const [socket, stderr, nothing] = fds;
   place([nothing!, nothing!, stderr!, socket!, bundleFd, programsFd, status, engine]);
-  const argv = ["node", ...engineFlags, ...order.flags, "-e", text, String(order.memoryBytes)];
+  const argv = [
+    "node",
+    ...engineFlags,
+    ...order.flags,
+    "-e",
+    ownBootstrap,
+    String(order.memoryBytes),
+  ];
   begin(() => {
     if (landlocked && typeof locked === "string")
       throw new IsolationUnavailable("landlock", locked);

@@ -82,7 +82,7 @@ export class LineEditor {
     await this.#write(lines.map((line) => `${line}\n`).join(""));
     try {
       await this.#draw();
-      return await this.#edit();
+      return await this.#edit(before);
     } finally {
       this.#terminal.setAttributes(terminalFd, before);
     }
@@ -94,7 +94,7 @@ export class LineEditor {
     if (this.history.length > mostHistory) this.history.shift();
   }
 
-  async #edit(): Promise<EditedLine> {
+  async #edit(before: TerminalAttributes): Promise<EditedLine> {
     for (;;) {
       let key = await this.#key();
       // What ends a search is done then.
@@ -103,6 +103,8 @@ export class LineEditor {
       if (key === "\n" || key === "\r") {
         this.#cursor = this.#line.length;
         await this.#draw();
+        // Whoever sees the line ended may type ^C at what it starts: a signal again by then.
+        this.#terminal.setAttributes(terminalFd, before);
         await this.#write("\n");
         return { text: this.#line.join(""), how: "line" };
       }
