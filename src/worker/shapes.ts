@@ -253,7 +253,6 @@ const vmKeys = [
   "cwd",
   "mounts",
   "jsRuntime",
-  "engine",
   "loopbackExemptPorts",
   "limits",
   "warnsOfLimits",
@@ -267,7 +266,7 @@ const longestTimerMs = 2 ** 31 - 1;
 
 /** `source` is as the caller gave it. Throws `Refusal` and errors of the SDK. */
 export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
-  const given = bagOf("options", parsed("options", text), vmKeys, ["source", "restores"]);
+  const given = bagOf("options", parsed("options", text), vmKeys, ["source", "restores", "engine"]);
   const { source, mounts } = given;
   if (!Array.isArray(mounts)) throw malformed("mounts");
   const permissions = policiesOf(given.permissions);
@@ -282,7 +281,7 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
     cwd,
     mounts: mounts.map((mount) => mountOf(mount, rules)),
     jsRuntime: jsRuntimeOf(given.jsRuntime),
-    engine: oneOf("engine", given.engine, engines),
+    engine: oneOf("engine", given.engine ?? "forked", engines),
     loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
     limits: parseLimits(given.limits),
     warnsOfLimits: flagOf("warnsOfLimits", given.warnsOfLimits),
