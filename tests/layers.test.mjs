@@ -206,6 +206,19 @@ test("every room of the kernel uses only the rooms that it may", () => {
   assert.deepEqual(broken, []);
 });
 
+test("system calls are judged by their admission alone", () => {
+  // What is held already is judged anew when permissions change.
+  const allowed = /^kernel\/(?:policy\/|machine\/revocation\.ts)/;
+  const asking = sources
+    .filter(({ text }) => /\bpolicy\.judge(?:All)?\(/.test(text))
+    .map(({ file }) => file);
+  assert.ok(asking.includes("kernel/policy/admission.ts"));
+  assert.deepEqual(
+    asking.filter((file) => !allowed.test(file)),
+    [],
+  );
+});
+
 /** Each package has one door. */
 const packages = [
   /^sdk\/schema-validation\.ts: @cfworker\/json-schema$/,

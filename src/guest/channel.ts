@@ -18,14 +18,9 @@ import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
-import type { GuestCalls, KernelClient, PendingCall } from "./environment.js";
+import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 
 type KernelEvents = typeof kernelEvents;
-/** What an answer comes to: the result or a negative errno, and the kernel's own text for it or "". */
-type Done<K extends keyof GuestCalls> = (
-  result: CallResult<GuestCalls, K> | number,
-  denial: string,
-) => void;
 
 /** One write to the socket carries at most this much output, so the kernel's reads stay small. */
 const outputChunkBytes = 64 * 1024;
@@ -77,7 +72,6 @@ export class Channel implements KernelClient {
   #references = 0;
   /** Filled instead of closed while a call waits for a descriptor. */
   #received: number[] | undefined;
-  #denial = "";
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];
@@ -100,10 +94,6 @@ export class Channel implements KernelClient {
       // An answer that native code of the program asked for, past this object.
       unknown: () => undefined,
     });
-  }
-
-  get denial(): string {
-    return this.#denial;
   }
 
   /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
@@ -162,14 +152,15 @@ export class Channel implements KernelClient {
   call<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
+    explain?: (words: string) => void,
   ): CallResult<GuestCalls, K> | number {
     let answer: CallResult<GuestCalls, K> | number | undefined;
     this.#send(
       name,
       args,
-      (result, denial) => {
+      (result, words) => {
         answer = result;
-        this.#denial = denial;
+        if (words !== "") explain?.(words);
       },
       true,
     );
@@ -193,7 +184,7 @@ export class Channel implements KernelClient {
   callAsync<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
-    done: (result: CallResult<GuestCalls, K> | number) => void,
+    done: Answered<K>,
   ): PendingCall {
     let holds = true;
     let answered = false;
@@ -207,11 +198,10 @@ export class Channel implements KernelClient {
     this.#send(
       name,
       args,
-      (result, denial) => {
+      (result, words) => {
         hold(false);
         answered = true;
-        this.#denial = denial;
-        done(result);
+        done(result, words);
       },
       false,
     );
@@ -313,7 +303,7 @@ export class Channel implements KernelClient {
   #send<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
-    done: Done<K>,
+    done: Answered<K>,
     blocking: boolean,
   ): void {
     for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
@@ -321,10 +311,10 @@ export class Channel implements KernelClient {
     const expected = blocking ? 0 : replyBytes(name, args);
     this.#port.call(name, args, (result, failure) => {
       this.#expectedBytes -= expected;
-      const denial = failure?.message ?? "";
+      const words = failure?.message ?? "";
       const answer = result ?? -failure!.errno;
-      if (blocking) done(answer, denial);
-      else this.#enqueue(() => done(answer, denial));
+      if (blocking) done(answer, words);
+      else this.#enqueue(() => done(answer, words));
     });
     this.#expectedBytes += expected;
     // Taken in here: the program may not turn its event loop for long, and the kernel does not

@@ -240,14 +240,17 @@ function installDirectories(
   };
   process.chdir = function chdir(directory: string) {
     validateString(directory, "directory");
-    const result = kernel().call("chdir", { path: directory });
+    let words = "";
+    const result = kernel().call("chdir", { path: directory }, (said) => {
+      words = said;
+    });
     if (typeof result === "number") {
       throw new UVException({
         errno: result,
         syscall: "chdir",
         path: process.cwd(),
         dest: directory,
-        ...(kernel().denial !== "" && { message: kernel().denial.replace(/^EACCES: /, "") }),
+        ...(words !== "" && { message: words.replace(/^EACCES: /, "") }),
       });
     }
     cwd = result.cwd;

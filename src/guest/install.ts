@@ -58,16 +58,13 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     internalBinding,
     requireBuiltin,
     kernel: {
-      call: (name, args) => channel().call(name, args),
+      call: (name, args, explain) => channel().call(name, args, explain),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
       event: (name, args) => channel().event(name, args),
       on: (name, handler) => channel().on(name, handler),
       onCall,
       ref: () => channel().ref(),
       unref: () => channel().unref(),
-      get denial() {
-        return channel().denial;
-      },
     },
     writeOutput: (fd, data) => channel().writeOutput(fd, data),
     isHostOutput: (fd) => channel().isHostOutput(fd),

@@ -180,6 +180,7 @@ export class Guest {
   reaped(status: number): void {
     if (this.#reaped) return;
     this.#reaped = true;
+    if (!this.#ending) this.#zygote.ends(this);
     this.#ending = true;
     this.#closeSockets();
     let stderr = "";
@@ -271,7 +272,7 @@ export interface ZygoteOptions {
   spawner: Spawner;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
-  /** A guest ends, or is ended; not told of one that is reaped before anybody noticed. */
+  /** A guest ends, is ended, or was reaped before anybody noticed; once for each. */
   ending: (guest: Guest) => void;
   /** A guest is gone for good. */
   reaped: () => void;
@@ -410,8 +411,13 @@ export class Zygote {
     this.#watch();
   }
 
-  end(guest: Guest): void {
+  /** It is known that the guest has ended, or will. Once for each. */
+  ends(guest: Guest): void {
     this.#ending(guest);
+  }
+
+  end(guest: Guest): void {
+    this.ends(guest);
     if (this.#gone) return guest.reaped(-1);
     this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);

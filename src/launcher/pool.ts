@@ -1,17 +1,19 @@
 /**
  * Owns the guests that were forked ahead and the queue of those who wait for one.
  *
- * Invariants: owners of waiters are served in turn, each owner's in order; as many blank guests as
+ * Invariants: every other guest goes to the owner who has the fewest, the others to owners in turn, each
+ * owner's waiters in order: who asks for one at a time does not wait for those who ask for hundreds,
+ * and nobody waits for ever; as many blank guests as
  * demand.ts says exist beside them, or fewer; a zygote that is lost is replaced once somebody
  * needs it, and everybody waiting on it is told.
  */
 import type { IsolationReport } from "../protocol/isolation.js";
+import { RoundRobin } from "../protocol/round-robin.js";
 import type { Spawner } from "../sandbox/spawner.js";
 import { Demand } from "./demand.js";
 import type { Asked, DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings } from "./fork.js";
-import { RoundRobin } from "./round-robin.js";
 
 export interface PoolOptions {
   /** What starts zygotes. */
@@ -30,6 +32,7 @@ export interface PoolOptions {
 export type Waiter = (guest: Guest | undefined, reason: string) => void;
 
 interface Waiting {
+  readonly owner: object;
   readonly waiter: Waiter;
   readonly asked: Asked;
 }
@@ -43,7 +46,10 @@ export class GuestPool {
   readonly #waiters = new RoundRobin<Waiting>();
   readonly #demand: Demand;
   /** What each guest in use was asked for by. */
-  readonly #asked = new WeakMap<Guest, Asked>();
+  readonly #asked = new WeakMap<Guest, Waiting>();
+  /** How many guests each owner has in use. */
+  readonly #inUse = new WeakMap<object, number>();
+  #servesFewest = false;
   #forking = 0;
   #lastLoss = "";
   #failures = 0;
@@ -106,7 +112,7 @@ export class GuestPool {
    * several owners each gets one after the other. Answers how to wait no longer.
    */
   take(owner: object, waiter: Waiter): () => void {
-    const waiting = { waiter, asked: this.#demand.begins(performance.now()) };
+    const waiting = { owner, waiter, asked: this.#demand.begins(performance.now()) };
     this.#fallLater();
     const guest = this.#idle.shift();
     if (guest === undefined) {
@@ -123,9 +129,21 @@ export class GuestPool {
     return () => undefined;
   }
 
-  #hand(guest: Guest, { waiter, asked }: Waiting): void {
-    this.#asked.set(guest, asked);
-    waiter(guest, "");
+  #hand(guest: Guest, waiting: Waiting): void {
+    this.#asked.set(guest, waiting);
+    this.#uses(waiting.owner, 1);
+    waiting.waiter(guest, "");
+  }
+
+  #uses(owner: object, more: number): void {
+    this.#inUse.set(owner, (this.#inUse.get(owner) ?? 0) + more);
+  }
+
+  /** Whose turn it is to get a guest. */
+  #nextWaiting(): Waiting | undefined {
+    this.#servesFewest = !this.#servesFewest;
+    if (!this.#servesFewest) return this.#waiters.shift();
+    return this.#waiters.shiftLowest((owner) => this.#inUse.get(owner) ?? 0);
   }
 
   /** Ends guests that wait for nobody once demand has fallen. */
@@ -178,8 +196,10 @@ export class GuestPool {
       spawner: this.#options.spawner,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {
-        const asked = this.#asked.get(guest);
-        if (asked !== undefined) this.#demand.ends(asked);
+        const waiting = this.#asked.get(guest);
+        if (waiting === undefined) return;
+        this.#demand.ends(waiting.asked);
+        this.#uses(waiting.owner, -1);
       },
       reaped: () => (this.#retired.has(zygote) ? this.#endRetired(zygote) : this.#fill()),
       stale: () => {
@@ -317,7 +337,7 @@ export class GuestPool {
         if (kept.length === this.#idle.length) this.#dropped--;
         this.#idle = kept;
       });
-      const waiting = this.#waiters.shift();
+      const waiting = this.#nextWaiting();
       if (waiting !== undefined) this.#hand(guest, waiting);
       else this.#idle.push(guest);
     }

@@ -13,6 +13,7 @@ import { failure, invalidOption } from "./errors.js";
 import { dropProtoKeys, JsonRefused, nestingDepth, parseJson } from "./json.js";
 import { SchemaJudge } from "./schema-judge.js";
 import { inSteps } from "./steps.js";
+import { toolTurns } from "./tool-turns.js";
 import { schemaCheck } from "./tool-schema.js";
 import type { InputCheck, StandardSchema } from "./tool-schema.js";
 
@@ -186,6 +187,8 @@ export class HostToolbox {
   readonly #running = new Map<number, AbortController>();
   readonly #judge = new SchemaJudge();
   readonly #waiting: { id: number; start: () => void }[] = [];
+  /** Those whose turn of the event loop has not come, and how they wait no longer. */
+  readonly #entered = new Map<number, () => void>();
 
   /** Adds tools or replaces those of the same name. Throws INVALID_OPTION, and adds nothing, when a name is taken. */
   add(tools: ParsedTools, option: string): void {
@@ -220,7 +223,8 @@ export class HostToolbox {
     input: Uint8Array,
     done: (ok: boolean, json: Uint8Array) => void,
   ): void {
-    const start = (): void => {
+    const begin = (): void => {
+      this.#entered.delete(id);
       const controller = new AbortController();
       this.#running.set(id, controller);
       const finish = (ok: boolean, json: Uint8Array): void => {
@@ -233,14 +237,26 @@ export class HostToolbox {
         finish(false, encodeFailure(handlerFailure(error))),
       );
     };
-    if (this.#running.size < toolLimits.concurrentCalls) start();
+    const start = (): void => {
+      // Set first: it may begin at once.
+      this.#entered.set(id, () => undefined);
+      const leave = toolTurns.enter(this, begin);
+      if (this.#entered.has(id)) this.#entered.set(id, leave);
+    };
+    if (this.#hasPlace) start();
     else this.#waiting.push({ id, start });
+  }
+
+  get #hasPlace(): boolean {
+    return this.#running.size + this.#entered.size < toolLimits.concurrentCalls;
   }
 
   /** Nobody waits for the call any more. */
   cancel(id: number): void {
     const waiting = this.#waiting.findIndex((call) => call.id === id);
     if (waiting !== -1) this.#waiting.splice(waiting, 1);
+    this.#entered.get(id)?.();
+    if (this.#entered.delete(id)) return this.#next();
     const controller = this.#running.get(id);
     if (controller === undefined) return;
     this.#running.delete(id);
@@ -250,12 +266,12 @@ export class HostToolbox {
 
   cancelAll(): void {
     this.#waiting.length = 0;
-    for (const id of this.#running.keys()) this.cancel(id);
+    for (const id of [...this.#entered.keys(), ...this.#running.keys()]) this.cancel(id);
     this.#judge.close();
   }
 
   #next(): void {
-    if (this.#running.size < toolLimits.concurrentCalls) this.#waiting.shift()?.start();
+    if (this.#hasPlace) this.#waiting.shift()?.start();
   }
 
   async #run(

@@ -69,11 +69,10 @@ export function installCares(env: GuestEnvironment): void {
     order: number,
   ): number {
     const frame = frames.current();
-    kernel.callAsync("resolve", { hostname, family }, (result) => {
+    kernel.callAsync("resolve", { hostname, family }, (result, words) => {
       deliver(frame, req, () => {
+        if (words !== "") return refuse(req, denialError(words, "getaddrinfo", { hostname }));
         if (typeof result === "number") return req.oncomplete?.(result);
-        if (result.denied !== "")
-          return refuse(req, denialError(result.denied, "getaddrinfo", { hostname }));
         req.oncomplete?.(0, sorted(result.addresses, order));
       });
     });
@@ -90,10 +89,10 @@ export function installCares(env: GuestEnvironment): void {
 
   binding.getnameinfo = function getnameinfo(req: any, address: string, port: number): number {
     const frame = frames.current();
-    kernel.callAsync("nameOf", { address, port }, (result) => {
+    kernel.callAsync("nameOf", { address, port }, (result, words) => {
       deliver(frame, req, () => {
+        if (words !== "") return refuse(req, denialError(words, "getnameinfo"));
         if (typeof result === "number") return req.oncomplete?.(result);
-        if (result.denied !== "") return refuse(req, denialError(result.denied, "getnameinfo"));
         req.oncomplete?.(null, result.hostname, result.service);
       });
     });
@@ -167,8 +166,8 @@ export function installCares(env: GuestEnvironment): void {
         finish(() => req.oncomplete?.(code));
         giveUp?.();
       };
-      const refused = (denied: string): void =>
-        refuse(req, denialError(denied, String(req.bindingName), { hostname: name }));
+      const refused = (words: string): void =>
+        refuse(req, denialError(words, String(req.bindingName), { hostname: name }));
       this.#pending.add(end);
       if (this.#own) {
         const question = {
@@ -178,9 +177,9 @@ export function installCares(env: GuestEnvironment): void {
           timeoutMs: this.#timeoutMs,
           tries: this.#tries,
         };
-        giveUp = askServers(question, (code, records, denied) =>
+        giveUp = askServers(question, (code, records, words) =>
           finish(() => {
-            if (denied !== "") return refused(denied);
+            if (words !== "") return refused(words);
             if (code !== "") return req.oncomplete?.(code);
             if (type === "ANY") return req.oncomplete?.(null, records.flatMap(anyRecord));
             req.oncomplete?.(
@@ -192,10 +191,10 @@ export function installCares(env: GuestEnvironment): void {
         );
         return 0;
       }
-      kernel.callAsync("dnsQuery", { type, name }, (result) =>
+      kernel.callAsync("dnsQuery", { type, name }, (result, words) =>
         finish(() => {
+          if (words !== "") return refused(words);
           if (typeof result === "number") return req.oncomplete?.("ESERVFAIL");
-          if (result.denied !== "") return refused(result.denied);
           if (result.error !== "") return req.oncomplete?.(result.error);
           const records = JSON.parse(result.json) as any[];
           if (type !== "A" && type !== "AAAA") return req.oncomplete?.(null, records);

@@ -15,8 +15,8 @@ export interface DnsQuestion {
   tries: number;
 }
 
-/** `code` is empty, or an error as node:dns has it; `denied` what the kernel refused. */
-export type DnsDone = (code: string, records: readonly DnsRecord[], denied: string) => void;
+/** `code` is empty, or an error as node:dns has it; `words` are the kernel's, for what it denied. */
+export type DnsDone = (code: string, records: readonly DnsRecord[], words: string) => void;
 
 export type AskServers = (question: DnsQuestion, done: DnsDone) => () => void;
 
@@ -35,12 +35,12 @@ export function createDnsClient(env: GuestEnvironment): AskServers {
     let finished = false;
     let timer: unknown;
     let attempt = 0;
-    const finish = (code: string, records: readonly DnsRecord[] = [], denied = ""): void => {
+    const finish = (code: string, records: readonly DnsRecord[] = [], words = ""): void => {
       if (finished) return;
       finished = true;
       clearTimeout(timer);
       if (fd >= 0) kernel.callAsync("close", { fd }, () => undefined);
-      done(code, records, denied);
+      done(code, records, words);
     };
     const cancel = (): void => finish("ECANCELLED");
     const socket = packet === undefined ? -1 : kernel.call("socket", { type: SocketType.udp });
@@ -76,9 +76,9 @@ export function createDnsClient(env: GuestEnvironment): AskServers {
     const send = (): void => {
       if (attempt >= tries * servers.length) return finish("ETIMEOUT");
       const [address, port] = servers[attempt++ % servers.length]!;
-      kernel.callAsync("sendTo", { fd, address, port, data: packet }, (result) => {
-        if (typeof result === "number") finish("ECONNREFUSED");
-        else if (result.denied !== "") finish("EACCES", [], result.denied);
+      kernel.callAsync("sendTo", { fd, address, port, data: packet }, (result, words) => {
+        if (words !== "") finish("EACCES", [], words);
+        else if (typeof result === "number") finish("ECONNREFUSED");
       });
       timer = setTimeout(send, timeoutMs);
     };

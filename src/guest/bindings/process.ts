@@ -63,12 +63,13 @@ function fitsOneCall(texts: readonly string[]): boolean {
 export function spawnProcess(
   env: GuestEnvironment,
   request: SpawnRequest,
+  explain?: (words: string) => void,
 ): { pid: number; ends: number[] } | number {
   const pairs =
     request.envPairs ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   const argv = request.args === undefined ? [request.file] : request.args.map(String);
   if (!fitsOneCall(argv) || !fitsOneCall(pairs)) return -Errno.E2BIG;
-  return env.kernel.call("spawn", {
+  const args = {
     file: request.file,
     argv,
     env: [...pairs],
@@ -79,7 +80,8 @@ export function spawnProcess(
     gid: request.gid ?? -1,
     ignored: [],
     openFiles: -1,
-  });
+  };
+  return env.kernel.call("spawn", args, explain);
 }
 
 export function installProcess(env: GuestEnvironment): void {
@@ -100,12 +102,12 @@ export function installProcess(env: GuestEnvironment): void {
   const { owner_symbol: owner } = env.requireBuiltin("internal/async_hooks").symbols;
 
   /** Node words the error of a failed spawn by its errno alone; the kernel has said more. */
-  function explain(handle: Record<symbol, any>, denial: string): void {
+  function explain(handle: Record<symbol, any>, words: string): void {
     const child = handle[owner];
     const { emit } = child;
     child.emit = function (type: string, ...args: any[]): unknown {
       delete child.emit;
-      if (type === "error") args[0].message = denial;
+      if (type === "error") args[0].message = words;
       return Reflect.apply(emit, this, [type, ...args]);
     };
   }
@@ -129,7 +131,7 @@ export function installProcess(env: GuestEnvironment): void {
       uid: number | undefined,
       gid: number | undefined,
     ): number {
-      const result = spawnProcess(env, {
+      const request = {
         file,
         args,
         cwd,
@@ -138,9 +140,11 @@ export function installProcess(env: GuestEnvironment): void {
         detached: (flags & flagDetached) !== 0,
         uid,
         gid,
-      });
+      };
+      const result = spawnProcess(env, request, (words) =>
+        explain(this as unknown as Record<symbol, any>, words),
+      );
       if (typeof result === "number") {
-        if (kernel.denial !== "") explain(this as unknown as Record<symbol, any>, kernel.denial);
         if (result === -Errno.ENOEXEC) throw this.#notRunnable(file, stdio);
         // libuv has the pipes by then, and leaves them with nobody at the other end.
         for (const { handle } of stdio) if (handle?.fd === -1) openDeserted(handle);

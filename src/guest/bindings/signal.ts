@@ -71,11 +71,13 @@ export function installSignals(
   const { UVException } = requireBuiltin("internal/errors");
   const kill = (pid: number, signal: number): number => {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
-    const result = channel().call("kill", { pid, signal });
-    const { denial } = channel();
-    if (typeof result === "number" && denial !== "") {
+    let words = "";
+    const result = channel().call("kill", { pid, signal }, (said) => {
+      words = said;
+    });
+    if (typeof result === "number" && words !== "") {
       const error = new UVException({ errno: result, syscall: "kill" });
-      error.message = denial;
+      error.message = words;
       throw error;
     }
     return typeof result === "number" ? result : 0;

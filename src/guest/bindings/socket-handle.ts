@@ -87,7 +87,7 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
       if (made < 0) return made;
       const result = kernel.call("bind", { fd: this["fd"], address, port, flags });
       if (result === -Errno.EADDRINUSE && this.#type === SocketType.tcp) {
-        this.#delayedError = result;
+        this.#delayedError = -Errno.EADDRINUSE;
         return 0;
       }
       return typeof result === "number" ? result : 0;
@@ -97,12 +97,9 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
       if (this.#delayedError !== 0) return this.#delayedError;
       const made = this.#ensure();
       if (made < 0) return made;
-      const result = kernel.call("listen", { fd: this["fd"], backlog: Math.max(0, backlog) });
+      const args = { fd: this["fd"], backlog: Math.max(0, backlog) };
+      const result = kernel.call("listen", args, (words) => explainNext(this[ownerSymbol], words));
       if (typeof result === "number") return result;
-      if (result.denied !== "") {
-        explainNext(this[ownerSymbol], result.denied);
-        return -Errno.EACCES;
-      }
       this.#frame = frames.current();
       this["active"] = true;
       if (!this.#accepting) this.#accept();
@@ -148,16 +145,16 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
         setImmediate(() => finish(error));
         return 0;
       }
-      kernel.callAsync("connect", { fd: this["fd"], address, port }, (result) => {
+      kernel.callAsync("connect", { fd: this["fd"], address, port }, (result, words) => {
         if (!this["isOpen"]) return finish(-Errno.ECANCELED);
-        if (typeof result === "number") return finish(result);
-        if (result.denied === "") {
+        if (typeof result !== "number") {
           this.#names = result;
           return finish(0);
         }
         const owner = this[ownerSymbol];
-        if (typeof owner?.destroy !== "function") return finish(-Errno.EACCES);
-        const error = denialError(result.denied, "connect", { address, port });
+        if (words === "" || typeof owner?.destroy !== "function") return finish(result);
+        const where = this.#type === SocketType.tcp ? { address, port } : { address };
+        const error = denialError(words, "connect", where);
         deliver(frame, req, () => {
           owner.connecting = false;
           owner.destroy(error);

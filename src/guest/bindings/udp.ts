@@ -66,11 +66,9 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       let wanted = 0;
       if ((flags & UV_UDP_IPV6ONLY) !== 0) wanted |= BindFlags.ipv6Only;
       if ((flags & (UV_UDP_REUSEADDR | UV_UDP_REUSEPORT)) !== 0) wanted |= BindFlags.reuse;
-      const result = kernel.call("bind", { fd: this.#fd, address, port, flags: wanted });
-      if (typeof result === "number") return result;
-      if (result.denied === "") return 0;
-      explainNext(this[ownerSymbol], result.denied);
-      return -Errno.EACCES;
+      const args = { fd: this.#fd, address, port, flags: wanted };
+      const result = kernel.call("bind", args, (words) => explainNext(this[ownerSymbol], words));
+      return typeof result === "number" ? result : 0;
     }
 
     bind6(address: string, port: number, flags: number): number {
@@ -110,16 +108,15 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       const frame = frames.current();
       this.#sending++;
       this.#sendingBytes += data.byteLength;
-      kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result) => {
+      kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result, words) => {
         this.#sending--;
         this.#sendingBytes -= data.byteLength;
         if (!callback) return;
         deliver(frame, req, () => {
-          if (typeof result === "number") req.oncomplete?.(result, 0);
-          else if (result.denied === "") req.oncomplete?.(0, result.sent);
-          else if (typeof req.callback === "function")
-            req.callback(denialError(result.denied, "send", to));
-          else req.oncomplete?.(-Errno.EACCES, 0);
+          if (typeof result !== "number") req.oncomplete?.(0, result.sent);
+          else if (words !== "" && typeof req.callback === "function")
+            req.callback(denialError(words, "send", to));
+          else req.oncomplete?.(result, 0);
         });
       });
       return 0;

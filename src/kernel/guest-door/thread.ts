@@ -24,8 +24,8 @@ import { limits } from "../limits.js";
 import { accountKinds } from "../machine/account.js";
 import type { Account } from "../machine/account.js";
 import { Denial } from "../policy/decision.js";
+import type { Answer } from "../policy/decision.js";
 import type { DescriptorTable } from "../process/descriptors.js";
-import type { Answer } from "../syscalls/dispatch.js";
 import type { Share, Source } from "./turns.js";
 
 type Calls = GuestTables["calls"];

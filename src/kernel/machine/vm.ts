@@ -146,7 +146,6 @@ export class Vm {
       options.loopbackExemptPorts ?? [],
       this.transit,
     );
-    this.network.policy = this.policy.network;
     const mounts = source === undefined ? options.mounts : source.#mounts;
     if (options.restores !== true) this.#begin(options.tools, mounts);
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));

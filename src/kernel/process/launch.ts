@@ -20,15 +20,14 @@ import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
+import { Plan } from "../io/plan.js";
+import type { Outcome } from "../io/plan.js";
 import { createSocketPair } from "../io/pipe.js";
 import { terminalOf } from "../io/terminal.js";
 import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
-import { afterwards, denial } from "../policy/decision.js";
 import { executedNames, isMachineCommand } from "../policy/commands.js";
-import type { Decision } from "../policy/decision.js";
-import type { Answer } from "../syscalls/dispatch.js";
 import { Last } from "../fs/index.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
@@ -201,39 +200,32 @@ export interface Prepared {
   image: Image | number;
 }
 
-/** spawn of the table: the child's pid and the ends of new socket pairs, or -errno; judged first. */
-export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
-  return judged(parent, args, (prepared) => start(parent, args, prepared));
+/** spawn of the table: the child's pid and the ends of new socket pairs. */
+export function spawn(parent: Process, args: SpawnArgs): Plan<Spawned> | number {
+  return execution(parent, args, (prepared) => start(parent, args, prepared));
 }
 
-/** Does `work` with what `args` come to, once the policy allows that `parent` has it executed. */
-export function judged<R>(
+/** The plan of `work` with what `args` come to, for which `parent` has to be allowed to have it executed. */
+export function execution<R>(
   parent: Process,
   args: SpawnArgs,
-  work: (prepared: Prepared) => Answer<R>,
-): Answer<R> {
+  work: (prepared: Prepared) => Outcome<R>,
+): Plan<R> | number {
   const prepared = prepare(parent, args);
   if (typeof prepared === "number") return prepared;
-  const { policy } = parent;
   const files = fileRequests(parent, args, prepared);
-  const requests = spawnRequests(args, prepared);
-  const decision = afterwards(
-    policy.judgeAll(
-      files,
-      files.map(() => args.file),
-      parent,
-    ),
-    () => policy.judgeAll(requests, [], parent),
-  ) as Decision | Deferred<Decision>;
-  if (!(decision instanceof Deferred)) return decision === 0 ? work(prepared) : decision;
-  return afterwards(decision, () => {
-    // What the name stands for may have changed while the answer was awaited.
-    const now = parent.fs.bounded(() => prepare(parent, args));
-    if (typeof now === "number") return now;
-    return sameFiles(prepared.image, now.image) && prepared.credentials.cwd === now.credentials.cwd
-      ? work(now)
-      : denial(requests[0]!);
+  const requests = [...files, ...spawnRequests(args, prepared)];
+  return new Plan<R>(requests, () => work(prepared), {
+    resources: files.map(() => args.file),
+    about: foundBy(prepared),
+    again: () => parent.fs.bounded(() => execution(parent, args, work)),
   });
+}
+
+/** What the names of an execution stand for. */
+function foundBy({ image, credentials }: Prepared): string[] {
+  const files = typeof image === "number" ? [] : image.files;
+  return [credentials.cwd, ...files.flatMap(({ path, program }) => [path, program ?? ""])];
 }
 
 /** Checks what a guest asks for and looks up what it names, and changes nothing. */
@@ -289,17 +281,6 @@ function spawnRequests(args: SpawnArgs, { credentials, environment, image }: Pre
   } as const;
   if (typeof image === "number") return [{ ...common, command: args.file }];
   return executedNames(args.file, image.files).map((name) => ({ ...common, ...name }));
-}
-
-function sameFiles(one: Image | number, other: Image | number): boolean {
-  if (typeof one === "number" || typeof other === "number") return typeof one === typeof other;
-  return (
-    one.files.length === other.files.length &&
-    one.files.every(
-      ({ path, program }, at) =>
-        path === other.files[at]!.path && program === other.files[at]!.program,
-    )
-  );
 }
 
 function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | number {

@@ -284,7 +284,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   sendTo: {
     run: netHandlers.sendTo,
-    moves: { direction: "out", bytes: ({ denied, sent }) => (denied === "" ? sent : 0) },
+    moves: { direction: "out", bytes: ({ sent }) => sent },
     asks: "network `http`, as `connect`",
   },
   receiveFrom: { run: netHandlers.receiveFrom, moves: dataRead },
