@@ -12,7 +12,7 @@ import type { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { Zygote } from "./fork.js";
 import type { Guest } from "./fork.js";
-import { RoundRobin } from "./round-robin.js";
+import { RoundRobin } from "../protocol/round-robin.js";
 
 /** Gets a locked-down guest, or why there is none: what was wrong, and the wait status of an engine that ended. */
 export type EngineWaiter = (guest: Guest | undefined, reason: string, status: number) => void;
