@@ -12,6 +12,7 @@ export type {
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeDecision,
+  NodeRuntimeDeterministic,
   NodeRuntimeLimitWarning,
   NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
@@ -44,6 +45,7 @@ export type {
   NodeRuntimeCopyProgress,
   NodeRuntimeCopyResult,
 } from "./sdk/copy.js";
+export type { NodeRuntimeRecording } from "./sdk/recording.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {

@@ -50,6 +50,18 @@ function replyBytes(name: keyof GuestCalls, args: { length?: number }): number {
   return name === "readFile" || name === "readFd" ? wholeFileBytes : smallReplyBytes;
 }
 
+/** Calls that wait for somebody else to do something, however much time that takes. */
+const patient: ReadonlySet<string> = new Set(["accept", "receiveFrom", "wait", "waitState"]);
+
+/** Whether a call waits for what is typed or sent to the process. */
+const isInput = (name: string, args: { fd?: number }): boolean =>
+  name === "readLine" || (name === "read" && args.fd === 0);
+
+/** A call of which a held channel keeps the answer back until those before it have theirs. */
+interface Asked {
+  answer: (() => void) | undefined;
+}
+
 /** Nobody asks for more before a handler is there; what a program never listens to is dropped. */
 const mostUnheard = 64;
 
@@ -78,6 +90,14 @@ export class Channel implements KernelClient {
   #descriptors: readonly string[] = [];
   /** What the answers to calls under way may come to. */
   #expectedBytes = 0;
+  /** Set on a held channel: calls whose turn to be answered has not come, oldest first. */
+  #asked: Asked[] | undefined;
+  readonly #answers: (() => void)[] = [];
+  #inputs = 0;
+  /** Told when something keeps the process alive that did not. */
+  #onReferenced = (): void => {};
+  #timeOf: (() => number) | undefined;
+  #toldMs = -1;
   readonly #setImmediate: typeof setImmediate;
   readonly #closed: () => never;
 
@@ -126,6 +146,55 @@ export class Channel implements KernelClient {
     });
   }
 
+  /**
+   * From now on the event loop takes nothing from the socket and hands nothing on: whoever holds the channel
+   * does, by the functions below. `referenced` is told of the first thing that keeps the process alive.
+   */
+  hold(referenced: () => void): void {
+    this.#pipe.readStop();
+    this.#asked = [];
+    this.#onReferenced = referenced;
+  }
+
+  get isReferenced(): boolean {
+    return this.#references > 0;
+  }
+
+  /** Whether the program waits for its stdin. */
+  get readsInput(): boolean {
+    return this.#inputs > 0;
+  }
+
+  /** Blocks until every call made so far has its answer, but for patient ones; answers whether there are any. */
+  settle(): boolean {
+    const asked = this.#asked!;
+    while (asked.some(({ answer }) => answer === undefined)) this.#pump();
+    for (const { answer } of asked.splice(0)) this.#answers.push(answer!);
+    return this.#answers.length > 0;
+  }
+
+  /** What the program is to be told next. */
+  next(which: "answers" | "events"): (() => void) | undefined {
+    return (which === "answers" ? this.#answers : this.#queue).shift();
+  }
+
+  /** Blocks until there is something to tell the program that it did not ask for just now. */
+  waitForEvent(): void {
+    while (this.#queue.length === 0) this.#pump();
+  }
+
+  /** Before every message, the kernel is told what time it is for the program, when that has changed. */
+  tellsTime(timeOf: () => number): void {
+    this.#timeOf = timeOf;
+  }
+
+  #tellTime(): void {
+    const nowMs = this.#timeOf?.();
+    if (nowMs === undefined || nowMs === this.#toldMs) return;
+    this.#toldMs = nowMs;
+    this.#port.send("clock", { nowMs });
+  }
+
   on<K extends keyof KernelEvents>(
     name: K,
     handler: (args: Message<KernelEvents[K]["args"]>) => void,
@@ -142,7 +211,9 @@ export class Channel implements KernelClient {
   }
 
   ref(): void {
-    if (this.#references++ === 0) this.#pipe?.ref();
+    if (this.#references++ > 0) return;
+    this.#pipe?.ref();
+    this.#onReferenced();
   }
 
   unref(): void {
@@ -232,6 +303,7 @@ export class Channel implements KernelClient {
     name: K,
     args: Message<(typeof guestEvents)[K]["args"]>,
   ): void {
+    this.#tellTime();
     this.#port.send(name, args);
   }
 
@@ -307,6 +379,8 @@ export class Channel implements KernelClient {
     blocking: boolean,
   ): void {
     for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
+    this.#tellTime();
+    const deliver = blocking || this.#asked === undefined ? undefined : this.#ask(name, args);
     // A blocking caller takes its answer at once; others are answered from the event loop.
     const expected = blocking ? 0 : replyBytes(name, args);
     this.#port.call(name, args, (result, failure) => {
@@ -314,6 +388,7 @@ export class Channel implements KernelClient {
       const words = failure?.message ?? "";
       const answer = result ?? -failure!.errno;
       if (blocking) done(answer, words);
+      else if (deliver !== undefined) deliver(() => done(answer, words));
       else this.#enqueue(() => done(answer, words));
     });
     this.#expectedBytes += expected;
@@ -322,6 +397,20 @@ export class Channel implements KernelClient {
     while (!blocking && this.#expectedBytes > replyWindowBytes && !this.#blocking) {
       if (!this.#pump(replyWaitMs)) break;
     }
+  }
+
+  /** On a held channel: how the answer of a call becomes one that the program may be told. */
+  #ask(name: string, args: { fd?: number }): (answer: () => void) => void {
+    const input = isInput(name, args);
+    if (input) this.#inputs++;
+    if (input || patient.has(name))
+      return (answer) => {
+        if (input) this.#inputs--;
+        this.#enqueue(answer);
+      };
+    const asked: Asked = { answer: undefined };
+    this.#asked!.push(asked);
+    return (answer) => void (asked.answer = answer);
   }
 
   #write(frame: Buffer): void {
@@ -411,7 +500,7 @@ export class Channel implements KernelClient {
   }
 
   #scheduleDrain(): void {
-    if (this.#drainScheduled || this.#pipe === undefined) return;
+    if (this.#drainScheduled || this.#pipe === undefined || this.#asked !== undefined) return;
     this.#drainScheduled = true;
     this.#setImmediate(() => {
       this.#drainScheduled = false;

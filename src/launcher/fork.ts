@@ -16,6 +16,7 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
+import { openReservation } from "../sandbox/early-reservation.js";
 import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { whenEnded } from "./ends.js";
@@ -36,6 +37,9 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--disable-sigusr1",
   "--no-warnings",
 ]);
+
+/** The seventh descriptor, as the zygote's loader finds it. */
+const reservationPath = "/proc/self/fd/6";
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -258,9 +262,13 @@ export interface ZygoteSpawnerOptions {
 export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
   // Open files, not pipes: a zygote need not wait for this process's event loop.
   const files = [options.bundlePath, options.programsPath].map((path) => openSync(path, "r"));
+  const reservation = openReservation();
+  const reserves = reservation >= 0;
+  if (reserves) files.push(reservation);
   try {
     const argv = ["node", ...zygoteFlags, "-e", anyBootstrap];
-    return Spawner.start({ path: options.enginePath, argv, files });
+    const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
+    return Spawner.start({ path: options.enginePath, argv, environment, files });
   } finally {
     for (const file of files) closeSync(file);
   }

@@ -142,6 +142,8 @@ export const guestEvents = {
   residentDone: { nr: 6, args: { sequence: "u32", exitCode: "i32" } },
   /** Whether the guest handles a signal itself (true) or leaves it to the default action. */
   signalHandler: { nr: 8, args: { signal: "u8", handled: "bool" } },
+  /** In a deterministic machine: what time it is for the program, in milliseconds since the epoch. */
+  clock: { nr: 9, args: { nowMs: "f64" } },
 } as const;
 
 /** One-way messages from kernel to guest. */
@@ -225,4 +227,6 @@ export interface StartOptions {
   /** Milliseconds since the VM was made: the machine's uptime. */
   machineUptimeMs: number;
   jsRuntime: JsRuntime;
+  /** That the run's clock, order and randomness are decided by these alone. */
+  deterministic?: { seed: string; startTimeMs: number };
 }

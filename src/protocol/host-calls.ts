@@ -245,6 +245,8 @@ export interface VmOptions {
   jsRuntime: JsRuntime;
   engine: EngineKind;
   limits: VmLimits;
+  /** One process of one thread at a time, whose time begins there. */
+  deterministic?: { seed: string; startTimeMs: number };
   /** Whether the host wants to hear of limits that are nearly reached. */
   warnsOfLimits: boolean;
 }

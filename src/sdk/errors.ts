@@ -82,6 +82,17 @@ export const errorTable = {
     remedy:
       "Create the runtime anew; that starts a new kernel. A host that is slow on purpose (a debugger, a mount that hangs) gives a SidecarProcess a longer heartbeatTimeoutMs.",
   },
+  DETERMINISTIC: {
+    message: "a deterministic runtime cannot do that: {why}",
+    when: "A runtime with the option deterministic is asked for what would make its runs differ: a second program beside one that runs, a resident runner, a request to a program's server. In a program, spawning a process fails with EACCES and this code in its message.",
+    remedy: "Run one program at a time, or leave the option out.",
+  },
+  REPLAY: {
+    message: "the run is not the one that was recorded: {why}",
+    when: "replay() came to a difference. details has what was recorded and what came instead; everything before is equal.",
+    remedy:
+      "Look at details.recorded and details.replayed; a program that was changed has to be recorded anew.",
+  },
   WORKER_LOST: {
     message: "the worker {worker} is lost: {why}",
     when: "A machine is on a fleet, and its worker ended, was drained, or could not be reached for the lease. The machine is gone; what ran on it may have run in part, and is not run again.",

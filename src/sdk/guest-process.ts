@@ -12,6 +12,7 @@ import type { End, Usage } from "../protocol/usage.js";
 import { failure, invalidOption, kernelError, SecureExecError } from "./errors.js";
 import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
 import type { KernelConnection, ProcessSink } from "./kernel-connection.js";
+import type { Tape } from "./recording.js";
 import { OutputChannel } from "./output-channel.js";
 import type { OutputHook } from "./output-channel.js";
 
@@ -53,6 +54,8 @@ export interface GuestSetup {
   onStdout?: OutputHook | undefined;
   onStderr?: OutputHook | undefined;
   onResidentDone?: (sequence: number, exitCode: number) => void;
+  /** Records the run, or compares it with a recorded one. */
+  tape?: Tape;
 }
 
 export class GuestProcess implements ProcessSink {
@@ -219,11 +222,13 @@ export class GuestProcess implements ProcessSink {
   }
 
   output(stream: number, data: Uint8Array): void {
+    this.#setup.tape?.output(stream, data);
     (stream === 2 ? this.stderr : this.stdout).push(data);
   }
 
   exited(given: ProgramEnd, value: Uint8Array): void {
     if (this.#gone) return;
+    this.#setup.tape?.ended(given.exitCode, value);
     const end = { ...given, cause: this.#causeOf(given.cause) };
     this.#end = end.cause;
     this.#usage = end.usage;

@@ -201,6 +201,11 @@ export class KernelConnection {
     return !this.#broken;
   }
 
+  /** How many machines are on this kernel. */
+  get machines(): number {
+    return this.#machines.size;
+  }
+
   /** A fresh handle for a VM or a process. */
   newHandle(): number {
     return ++this.#lastHandle;

@@ -16,7 +16,8 @@ import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { MachineHost } from "./machine-host.js";
 import { requireLayers } from "./isolation.js";
 import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
-import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { placeOnHost } from "./kernel-group.js";
+import { connectionOf } from "./sidecar-process.js";
 import { restoreSnapshot } from "./snapshot.js";
 
 type Timed = <T>(phase: NodeRuntimeBootTiming["phase"], work: Promise<T>) => Promise<T>;
@@ -28,9 +29,9 @@ interface Beginning {
   snapshot?: AsyncIterable<Buffer> | undefined;
 }
 
-function connectionFor({ fleet, sidecar }: CreateOptions): Promise<KernelConnection> {
+function connectionFor({ fleet, sidecar, kernels }: CreateOptions): Promise<KernelConnection> {
   if (fleet !== undefined) return placeMachine(fleet);
-  return sidecar === undefined ? sharedConnection() : connectionOf(sidecar);
+  return sidecar === undefined ? placeOnHost(kernels) : connectionOf(sidecar);
 }
 
 export class Machine {
@@ -87,7 +88,8 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { deterministic, env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } =
+      given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -98,6 +100,7 @@ export class Machine {
       engine,
       loopbackExemptPorts,
       limits,
+      ...(deterministic !== undefined && { deterministic }),
       warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

@@ -19,6 +19,8 @@ import type {
 import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { Player, Recorder, parseRecording } from "./recording.js";
+import type { NodeRuntimeRecording, Tape } from "./recording.js";
 import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseNarrowing } from "./permissions.js";
@@ -73,6 +75,7 @@ import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
 import type { HostDirectoryMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { signalNumber } from "./signals.js";
 import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { parseTools } from "./tools.js";
@@ -100,6 +103,8 @@ export interface NodeRuntimeExecResult {
    * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
    */
   readonly policy?: LearnedPermissions;
+  /** Only with `record`: what `replay` takes. JSON carries it. */
+  readonly recording?: NodeRuntimeRecording;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
@@ -117,13 +122,20 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
   value?: T;
 }
 
+/** The program of one call, and what listens to it. */
+interface Recorded {
+  recorder?: Recorder;
+  tape?: Tape;
+}
+
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start = { mode: "program"; source: string } | { mode: "exec" };
 
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy">;
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy" | "recording">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
+  recorder?: Recorder | undefined;
   outcome: GuestOutcome;
 }
 
@@ -291,13 +303,46 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string,
   ): Promise<NodeRuntimeRunResult<T>> {
-    const { result, outcome } = await this.#finish(() => this.#programOf(code, options));
-    const { end, value } = outcome;
-    if (end.exitCode !== 0 || end.returned === "none") return result;
-    if (end.returned === "failure") {
-      throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
-    }
-    return withAccount({ ...result, value: (await decodeReturnValueInSteps(value)) as T }, end);
+    return withValue<T>(await this.#finish(() => this.#programOf(code, options)));
+  }
+
+  /**
+   * Runs a recorded program again, with the answers that were recorded in the host's place. Resolves to the
+   * same result, or rejects with REPLAY at the first byte that differs. The runtime has to be one
+   * of the same options with the same files as the recorded one had; handlers of tools are not called.
+   */
+  async replay<T = unknown>(recording: NodeRuntimeRecording): Promise<NodeRuntimeRunResult<T>> {
+    const recorded = parseRecording(recording);
+    const { seed, startTimeMs } = this.#given.deterministic ?? {};
+    const made = recorded.deterministic;
+    if (seed !== made.seed || startTimeMs !== made.startTimeMs)
+      throw invalidOption(
+        "deterministic",
+        `must be of seed ${printable(made.seed)} and startTimeMs ${made.startTimeMs}, as it was recorded`,
+      );
+    const { mode, source, stdin, ...program } = recorded.program;
+    const given: RunOptions = {
+      ...program,
+      stdin: stdin === undefined ? undefined : Buffer.from(stdin, "base64"),
+      timeoutMs: undefined,
+      cpuTimeMs: 0,
+      signal: undefined,
+      onStdout: undefined,
+      onStderr: undefined,
+    };
+    const start: Start = mode === "exec" ? { mode } : { mode: "program", source };
+    return this.#with(async (machine) => {
+      let differed: (error: unknown) => void = () => {};
+      const tape = new Player(recorded, (error) => differed(error));
+      const finished = await this.#await(machine, start, given, { tape }, (guest) => {
+        differed = (error) => {
+          // Only then may the next program run.
+          guest.onGone(() => guest.fail(error));
+          guest.kill(signalNumber("SIGKILL"));
+        };
+      });
+      return withValue<T>(finished);
+    });
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
@@ -379,6 +424,7 @@ export class NodeRuntime {
     options?: NodeRuntimeResidentOptions,
   ): Promise<NodeRuntimeResidentRunner> {
     const limits = parseResidentOptions(options, this.#given.limits);
+    this.#refuseIfDeterministic("a resident runner would be told when to do what");
     return this.#with((machine) => this.#startResident(machine, limits));
   }
 
@@ -437,6 +483,7 @@ export class NodeRuntime {
     const standard = typeof Request === "function" && input instanceof Request;
     const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
     const signal = standard ? input.signal : undefined;
+    this.#refuseIfDeterministic("a request would come at a time of its own");
     return this.#with(async ({ connection, vm }) => {
       signal?.throwIfAborted();
       const fetch = connection.newHandle();
@@ -461,6 +508,10 @@ export class NodeRuntime {
         stopListening();
       }
     });
+  }
+
+  #refuseIfDeterministic(why: string): void {
+    if (this.#given.deterministic !== undefined) throw failure("DETERMINISTIC", { why });
   }
 
   /** Who listens there right now, or null. */
@@ -779,7 +830,7 @@ export class NodeRuntime {
     { connection, vm }: Machine,
     start: Start,
     given: RunOptions,
-    how: { capture: boolean; stdin: boolean },
+    how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
   ): GuestProcess {
     const {
       args,
@@ -793,6 +844,8 @@ export class NodeRuntime {
       stdin,
       terminal,
     } = given;
+    if (engine === "dedicated" && this.#given.deterministic !== undefined)
+      throw invalidOption("engine", 'must be "forked" in a deterministic machine');
     const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
@@ -825,6 +878,7 @@ export class NodeRuntime {
         captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
+        ...(how.tape !== undefined && { tape: how.tape }),
       }),
     );
     if (stdin !== undefined) {
@@ -839,13 +893,42 @@ export class NodeRuntime {
     const [start, given] = parse();
     if (given.terminal !== undefined)
       throw invalidOption("pty", "is an option of spawn and spawnCommand");
-    return this.#with((machine) => this.#await(machine, start, given));
+    return this.#with((machine) => this.#await(machine, start, given, this.#record(start, given)));
   }
 
-  async #await(machine: Machine, start: Start, given: RunOptions): Promise<Finished> {
+  #record(start: Start, given: RunOptions): Recorded {
+    const { deterministic, record } = this.#given;
+    if (record !== true || deterministic === undefined) return {};
+    const { args, cwd, endWhenSettled, env, language, name, stdin } = given;
+    const recorder = new Recorder({
+      deterministic,
+      program: {
+        mode: start.mode,
+        source: start.mode === "program" ? start.source : "",
+        args,
+        cwd,
+        endWhenSettled,
+        env,
+        language,
+        name,
+        ...(stdin !== undefined && { stdin: Buffer.from(stdin).toString("base64") }),
+      },
+    });
+    return { recorder, tape: recorder };
+  }
+
+  async #await(
+    machine: Machine,
+    start: Start,
+    given: RunOptions,
+    { recorder, tape }: Recorded = {},
+    started: (guest: GuestProcess) => void = () => {},
+  ): Promise<Finished> {
     const { signal } = given;
     signal?.throwIfAborted();
-    const guest = this.#start(machine, start, given, { capture: true, stdin: false });
+    const guest = this.#start(machine, start, given, { capture: true, stdin: false, tape });
+    machine.host.tape = tape;
+    started(guest);
     this.#awaited.add(guest);
     const stopListening = listenOnce(signal, () => {
       guest.terminate();
@@ -864,7 +947,7 @@ export class NodeRuntime {
         stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
       };
       const shown = this.#driver?.resultOf(result, outcome.end) ?? result;
-      return { result: withAccount(shown, outcome.end), outcome };
+      return { result: withAccount(shown, outcome.end, recorder), outcome, recorder };
     } finally {
       stopListening();
       this.#awaited.delete(guest);
@@ -872,10 +955,26 @@ export class NodeRuntime {
   }
 }
 
+/** The result of `run`. Throws RETURN_VALUE. */
+async function withValue<T>({
+  result,
+  outcome,
+  recorder,
+}: Finished): Promise<NodeRuntimeRunResult<T>> {
+  const { end, value } = outcome;
+  if (end.exitCode !== 0 || end.returned === "none") return result;
+  if (end.returned === "failure") {
+    throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
+  }
+  const decoded = (await decodeReturnValueInSteps(value)) as T;
+  return withAccount({ ...result, value: decoded }, end, recorder);
+}
+
 /** `result`, with what the program used and why it ended. */
 function withAccount<R extends PlainResult>(
   result: R,
   { usage, cause, learned }: ProgramEnd,
+  recorder?: Recorder,
 ): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
   return Object.defineProperties(result, {
     usage: { value: usage },
@@ -883,6 +982,7 @@ function withAccount<R extends PlainResult>(
     ...(learned !== undefined && {
       policy: { get: () => permissionsOf(learned) },
     }),
+    ...(recorder !== undefined && { recording: { get: () => recorder.recording } }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 

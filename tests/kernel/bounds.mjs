@@ -253,5 +253,6 @@ export const eventBounds = {
     for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
   returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,
+  clock: `for (let i = 0; i < 20_000; i++) tell("clock", { nowMs: i % 7 === 0 ? NaN : i * 1e12 }); wait();`,
   signalHandler: `for (let i = 0; i < 20_000; i++) tell("signalHandler", { signal: i % 65, handled: i % 2 === 0 }); wait();`,
 };

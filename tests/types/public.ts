@@ -43,6 +43,8 @@ export async function results(rt: NodeRuntime): Promise<void> {
 export async function options(): Promise<void> {
   const permissions: Permissions = { fs: "allow", network: "deny" };
   const given: NodeRuntimeCreateOptions = { permissions, files: { "/tmp/a": "text" } };
+  await NodeRuntime.create({ kernels: 2 });
+  await NodeRuntime.create({ kernels: "auto" });
   await NodeRuntime.create(given);
   // @ts-expect-error -- no such option
   await NodeRuntime.create({ unknown: true });

@@ -37,7 +37,14 @@ export type GuestEvent = EventOf<typeof guestEvents>;
 export type ProcessEvent = Extract<
   GuestEvent,
   {
-    name: "exit" | "uncaught" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler";
+    name:
+      | "exit"
+      | "uncaught"
+      | "returnValue"
+      | "returnFailure"
+      | "residentDone"
+      | "signalHandler"
+      | "clock";
   }
 >;
 export type GuestAnswer = Answer<object>;

@@ -165,6 +165,11 @@ export class HostHandlers {
     const to = { vm: vmHandle, process: handle };
     const emit = this.#emit;
     const vm = this.#vmOf(vmHandle);
+    if (!vm.readyForProgram())
+      throw new HostError(
+        "ERR_SECURE_EXEC_DETERMINISTIC",
+        "a deterministic machine runs one program at a time, and there is one",
+      );
     const program = HostProgram.start(vm, options, Buffer.from(source), {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),

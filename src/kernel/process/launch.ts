@@ -141,6 +141,8 @@ export function mayRestartInEngine(process: Process, flags: readonly string[]): 
   const { restarted, startOptions } = process;
   if (startOptions === undefined || process.ended) return -Errno.ESRCH;
   if (restarted || startOptions.mode !== "node") return -Errno.EPERM;
+  // V8's threads decide nothing that a program sees, but for when.
+  if (process.vm.deterministic !== undefined) return -Errno.EPERM;
   if (badEngineFlag(flags) !== undefined) return -Errno.EINVAL;
   process.restarted = true;
   return 0;
@@ -173,9 +175,10 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     hostTools: vm.tools.size > 0,
-    startedAtMs: Date.now(),
-    machineUptimeMs: Date.now() - vm.startedAtMs,
+    startedAtMs: vm.clock.nowMs,
+    machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
+    ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   };
 }
 

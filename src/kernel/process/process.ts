@@ -110,7 +110,7 @@ export class Process {
   executedAs: readonly ExecutedName[] | undefined;
   /** What is on the account for its arguments and environment. */
   textBytes: number;
-  readonly startedAtMs = Date.now();
+  readonly startedAtMs: number;
   readonly credentials: Credentials;
   readonly descriptors: DescriptorTable;
   /** CPU time of the children it has waited for, and of theirs; times(2). */
@@ -167,6 +167,7 @@ export class Process {
   /** `sink` is there for programs that the host started. */
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
+    this.startedAtMs = vm.clock.nowMs;
     this.watches = new WatchList(vm.limits.watches, vm.account, (event) =>
       this.#door?.tellAll("fileEvent", event),
     );
@@ -289,7 +290,7 @@ export class Process {
     const door: GuestDoor = new GuestDoor(guest, {
       account: vm.account,
       share: vm.share,
-      threadLimit: vm.limits.threads,
+      threadLimit: vm.deterministic === undefined ? vm.limits.threads : 0,
       descriptors,
       get ended() {
         return isEnded();
@@ -508,6 +509,8 @@ export class Process {
         return;
       case "residentDone":
         return this.#sink?.residentDone(args.sequence, args.exitCode);
+      case "clock":
+        return this.vm.clock.set(args.nowMs);
       case "signalHandler":
         if (args.signal > lastSignal) throw new MalformedMessage("signal number");
         if (args.handled) this.#handled.add(args.signal);

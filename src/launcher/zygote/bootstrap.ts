@@ -21,6 +21,11 @@ export const kinds = Object.freeze({ zygote: 1, starter: 2 } as const);
 /** `entry` is an expression for the name of the first module; `keeps`, one for whether the descriptors stay open. */
 const text = (entry: string, keeps: string): string => `{
   const { closeSync, fstatSync, readSync } = require("fs");
+  // The loader has read it; see ../../sandbox/early-reservation.ts.
+  if (process.env.LD_PRELOAD) {
+    delete process.env.LD_PRELOAD;
+    closeSync(6);
+  }
   const entry = ${entry};
   // At a position: other processes read the same open files.
   const [guest, other] = [${bundleFd}, ${programsFd}].map((fd) => {

@@ -14,6 +14,7 @@ import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
+import type * as Deterministic from "../../guest/deterministic/index.js";
 import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { reserveCallbacks } from "../../sandbox/callbacks.js";
@@ -68,6 +69,14 @@ export async function prepareLife(
   };
   const live = (guest: Channel, order = ordered(guest)): Promise<unknown> => {
     const { start, source, refused } = order;
+    const loop =
+      start.deterministic &&
+      // Loaded here, as few guests need it.
+      (require("../../guest/deterministic/index.js") as typeof Deterministic).beginDeterministic(
+        { internalBinding, requireBuiltin },
+        guest,
+        start.deterministic,
+      );
     assumeIdentity(start);
     // What was loaded to be warm has not been loaded as far as the program can tell.
     moduleLoadList.length = loadedByNode;
@@ -76,7 +85,9 @@ export async function prepareLife(
     streams.listen(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
     const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused };
-    return runProgram(tools, start, text);
+    const program = runProgram(tools, start, text);
+    loop?.endTurn();
+    return program;
   };
   return { engineBinding, use: (next) => (channel = next), ordered, live };
 }

@@ -71,14 +71,18 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
       step();
       measureBase();
     });
-  const idleSteps = grow(furtherWarmUp(requireBuiltin, preload));
+  const idleSteps = grow([
+    ...furtherWarmUp(requireBuiltin, preload),
+    ...textSteps(space, () => saved.hugeTextPages++),
+    // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
+    () => collectGarbage(requireBuiltin, "last-resort"),
+  ]);
   const typeScript = () => {
     const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
     // At once: until then, every guest that needs it takes the same time.
     load!();
     idleSteps.push(...rest);
   };
-  idleSteps.push(...textSteps(space, () => saved.hugeTextPages++));
   const become = (fds: readonly number[]): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
