@@ -30,12 +30,8 @@ const [POLLIN, POLLOUT] = [1, 4];
 const { bigint: nanoseconds } = process.hrtime;
 const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
 
-/** Told of every call before it is sent, whichever channel it takes. */
-const callListeners: ((name: keyof GuestCalls) => void)[] = [];
-
-export function onCall(listener: (name: keyof GuestCalls) => void): void {
-  callListeners.push(listener);
-}
+/** Told of every call before it is sent. One list per thread: it is there before the thread's channel. */
+export type CallListeners = ((name: keyof GuestCalls) => void)[];
 
 /** Answers that may be on their way; half of what the kernel keeps for a socket (its replyBacklogBytes). */
 const replyWindowBytes = 8 * 1024 * 1024;
@@ -99,11 +95,13 @@ export class Channel implements KernelClient {
   #timeOf: (() => number) | undefined;
   #toldMs = -1;
   readonly #setImmediate: typeof setImmediate;
+  readonly #callListeners: CallListeners;
   readonly #closed: () => never;
 
   /** `closed` runs when the kernel is gone; it must not return. */
-  constructor(fd: number, closed: () => never) {
+  constructor(fd: number, callListeners: CallListeners, closed: () => never) {
     this.#fd = fd;
+    this.#callListeners = callListeners;
     this.#closed = closed;
     this.#setImmediate = setImmediate;
     this.#port = new CallingPort(guestWire, {
@@ -207,7 +205,7 @@ export class Channel implements KernelClient {
   }
 
   onCall(listener: (name: keyof GuestCalls) => void): void {
-    onCall(listener);
+    this.#callListeners.push(listener);
   }
 
   ref(): void {
@@ -378,7 +376,8 @@ export class Channel implements KernelClient {
     done: Answered<K>,
     blocking: boolean,
   ): void {
-    for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
+    const listeners = this.#callListeners;
+    for (let at = 0; at < listeners.length; at++) listeners[at]!(name);
     this.#tellTime();
     const deliver = blocking || this.#asked === undefined ? undefined : this.#ask(name, args);
     // A blocking caller takes its answer at once; others are answered from the event loop.

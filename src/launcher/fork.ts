@@ -22,7 +22,12 @@ import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
 import { anyBootstrap, kinds } from "./zygote/bootstrap.js";
-import { ControlKind, controlMessageBytes } from "./zygote/control.js";
+import {
+  ControlKind,
+  controlMessageBytes,
+  decodeControl,
+  encodeControl,
+} from "./zygote/control.js";
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 const zygoteFlags: readonly string[] = Object.freeze([
@@ -400,11 +405,7 @@ export class Zygote {
       return;
     }
     const token = this.#nextToken++;
-    const message = Buffer.alloc(controlMessageBytes + text.length);
-    message.writeUInt32LE(ControlKind.fork, 0);
-    message.writeInt32LE(token, 4);
-    message.writeInt32LE(text.length, 8);
-    text.copy(message, controlMessageBytes);
+    const message = Buffer.concat([encodeControl(ControlKind.fork, token, text.length), text]);
     const sent = libc.sendFds(this.#controlFd, message, made.theirs);
     for (const fd of made.theirs) libc.close(fd);
     if (sent !== message.length) {
@@ -453,10 +454,7 @@ export class Zygote {
   }
 
   #tell(kind: number, a: number, b = 0): void {
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(kind, 0);
-    message.writeInt32LE(a, 4);
-    message.writeInt32LE(b, 8);
+    const message = encodeControl(kind, a, b);
     this.#control.write(message);
   }
 
@@ -486,9 +484,7 @@ export class Zygote {
     this.#silence.heard();
     this.#input = Buffer.concat([this.#input, chunk]);
     while (this.#input.length >= controlMessageBytes) {
-      const kind = this.#input.readUInt32LE(0);
-      const a = this.#input.readInt32LE(4);
-      const b = this.#input.readInt32LE(8);
+      const { kind, a, b } = decodeControl(this.#input);
       if (kind === ControlKind.ready) {
         const end = controlMessageBytes + b;
         if (this.#input.length < end) return;

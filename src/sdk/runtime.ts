@@ -25,7 +25,7 @@ import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseNarrowing } from "./permissions.js";
 import type { Narrowing, Permissions } from "./permissions.js";
-import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
+import { generalizePermissions, learnedPermissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
@@ -139,7 +139,10 @@ interface Finished {
   outcome: GuestOutcome;
 }
 
-/** What the constructor is given by `NodeRuntime.create` and by `clone`. */
+/**
+ * What the constructor is given by `NodeRuntime.create` and by `clone`.
+ * @internal
+ */
 class Created {
   constructor(
     readonly options: CreateOptions,
@@ -172,6 +175,8 @@ export class NodeRuntime {
    * allow, and the machine is made when it is first used. Throws INVALID_OPTION and NOT_IMPLEMENTED.
    */
   constructor(options: NodeRuntimeDriverOptions);
+  /** @internal */
+  constructor(created: Created);
   constructor(options: NodeRuntimeDriverOptions | Created) {
     if (options instanceof Created) {
       this.#driver = options.driver;
@@ -189,8 +194,7 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const created: unknown = await NodeRuntime.#created(options);
-    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    const runtime = new NodeRuntime(await NodeRuntime.#created(options));
     await runtime.#with(() => {});
     return runtime;
   }
@@ -232,10 +236,10 @@ export class NodeRuntime {
    */
   async clone(): Promise<NodeRuntime> {
     const machine = await this.#with((own) => own);
-    const created: unknown = new Created(this.#given, this.#driver, (given, sink) =>
+    const created = new Created(this.#given, this.#driver, (given, sink) =>
       machine.clone(given, sink),
     );
-    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    const runtime = new NodeRuntime(created);
     await runtime.#with(() => {});
     for (const narrowing of this.#narrowings) await runtime.#narrow(narrowing);
     return runtime;
@@ -612,7 +616,7 @@ export class NodeRuntime {
     if (this.#given.permissions.mode !== "learn")
       throw invalidOption("permissions", 'must be "learn" for that');
     const { list } = await this.#ask((connection, vm) => connection.call("learned", { vm }));
-    const permissions = permissionsOf(JSON.parse(list) as LearnedList);
+    const permissions = learnedPermissionsOf(JSON.parse(list) as LearnedList);
     return generalize ? generalizePermissions(permissions) : permissions;
   }
 
@@ -980,7 +984,7 @@ function withAccount<R extends PlainResult>(
     usage: { value: usage },
     end: { value: cause },
     ...(learned !== undefined && {
-      policy: { get: () => permissionsOf(learned) },
+      policy: { get: () => learnedPermissionsOf(learned) },
     }),
     ...(recorder !== undefined && { recording: { get: () => recorder.recording } }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;

@@ -13,7 +13,7 @@ import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
 import type { Terminal, WindowSize } from "../io/terminal.js";
 import { takeTerminal } from "../process/job-control.js";
 import { findImage } from "../process/image.js";
-import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
+import { ignoredFrom, launch, optionsOf } from "../process/launch.js";
 import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
 import { Bill } from "../process/bill.js";
@@ -128,10 +128,7 @@ export class HostProgram {
         processGroup: pid,
         session: pid,
         argv: [launched.argv0, ...launched.argv],
-        ignored:
-          (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
-            ? []
-            : ignoredByNode,
+        ignored: ignoredFrom(launched.mode, launched.image),
         budget: new RunBudget(
           lowerLimits(vm.limits, options.limits),
           new Bill(vm.bill),

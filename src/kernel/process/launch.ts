@@ -37,9 +37,6 @@ import type { Image } from "./image.js";
 import { setForeground, takeTerminal } from "./job-control.js";
 import { Process } from "./process.js";
 
-/** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default. */
-export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
-
 const noSource = new Uint8Array(0);
 
 /** What of `StartOptions` differs from process to process. */
@@ -309,7 +306,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     processGroup: group ? pid : parent.processGroup,
     session: session ? pid : parent.session,
     argv: image.argv,
-    ignored: ignoredFrom(image, inheritedIgnored),
+    ignored: ignoredFrom(image.kind, image.name, inheritedIgnored),
     budget: parent.budget,
     inheritedIgnored,
     textBytes,
@@ -333,9 +330,18 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   return { pid, ends: handed.ends };
 }
 
-/** Signals that a process ignores from the start of `image`. */
-export function ignoredFrom(image: Image, inherited: readonly number[]): number[] {
-  return [...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []), ...inherited];
+/**
+ * Signals that a process ignores from its start, beside those that it inherits: a Node process
+ * SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default,
+ * whoever starts them.
+ */
+export function ignoredFrom(
+  mode: StartOptions["mode"],
+  image: string,
+  inherited: readonly number[] = [],
+): number[] {
+  const command = mode === "command" || mode === "tool" || mode === "wasm";
+  return [...(command && image !== "sh" ? [] : [constants.signals.SIGPIPE]), ...inherited];
 }
 
 /** Before the child runs, so that it never finds itself in the background of its own terminal. */

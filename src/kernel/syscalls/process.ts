@@ -32,21 +32,7 @@ export function priorityRequests(process: Process, pid: number, nice: number): R
   return [{ scope: "process", operation, pid: target.pid, command: target.argv.join(" ") }];
 }
 
-type ProcessCalls =
-  | "chdir"
-  | "getcwd"
-  | "umask"
-  | "kill"
-  | "spawn"
-  | "exec"
-  | "ownEngine"
-  | "wait"
-  | "setProcessGroup"
-  | "priority"
-  | "sqliteEntry"
-  | "usage";
-
-export const processHandlers: Pick<Handlers, ProcessCalls> = {
+export const processHandlers = {
   chdir(process, { path }) {
     const who = process.credentials;
     const cwd = enter(process.vm, who, path);
@@ -116,4 +102,4 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     const { userUs: childUserUs, systemUs: childSystemUs } = process.childTime;
     return { ...process.usage(), childUserUs, childSystemUs };
   },
-};
+} satisfies Partial<Handlers>;

@@ -41,3 +41,17 @@ export const ControlKind = Object.freeze({
 export const guestMemoryBytes = vmLimitTable.memoryBytes.default;
 
 export const controlMessageBytes = 12;
+
+/** A message of fixed size: its kind and two numbers. */
+export function encodeControl(kind: number, a: number, b = 0): Buffer {
+  const message = Buffer.alloc(controlMessageBytes);
+  message.writeUInt32LE(kind, 0);
+  message.writeInt32LE(a, 4);
+  message.writeInt32LE(b, 8);
+  return message;
+}
+
+/** The message that `bytes` begin with. */
+export function decodeControl(bytes: Buffer): { kind: number; a: number; b: number } {
+  return { kind: bytes.readUInt32LE(0), a: bytes.readInt32LE(4), b: bytes.readInt32LE(8) };
+}

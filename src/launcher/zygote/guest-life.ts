@@ -3,7 +3,7 @@
  * virtual, streams, a way out, and how it lives once it is told what to be. A zygote prepares it
  * for its forks, an engine of a guest's own for itself.
  */
-import type { Channel } from "../../guest/channel.js";
+import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
 import { assumeIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
@@ -28,6 +28,8 @@ const callbacksPerThread = 28;
 export interface GuestLife {
   /** Bindings as the engine has them. */
   engineBinding(name: string): any;
+  /** What every channel tells of its calls. */
+  readonly callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */
   use(channel: Channel | undefined): void;
   /** Waits for what the guest is to be. */
@@ -50,10 +52,12 @@ export async function prepareLife(
     if (channel === undefined) throw new Error("no guest has started");
     return channel;
   };
+  const callListeners: CallListeners = [];
   const { streams, engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
     channel: guestChannel,
+    callListeners,
     slots: ThreadSlots.reserve(),
     sources,
     ownFlags: inheritedFlags,
@@ -89,5 +93,5 @@ export async function prepareLife(
     loop?.endTurn();
     return program;
   };
-  return { engineBinding, use: (next) => (channel = next), ordered, live };
+  return { engineBinding, callListeners, use: (next) => (channel = next), ordered, live };
 }

@@ -46,11 +46,12 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     pages: undefined as PageList | undefined,
   };
   const life = await prepareLife(sources, () => warmUp(requireBuiltin));
-  const { engineBinding, live, ordered, use } = life;
+  const { callListeners, engineBinding, live, ordered, use } = life;
 
   await rehearse({
     internalBinding: engineBinding,
     requireBuiltin,
+    callListeners,
     use,
     live,
     forget: forgetIdentity,
@@ -86,7 +87,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
   const become = (fds: readonly number[]): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
-    const guest = new Channel(guestSocketFd, () => {
+    const guest = new Channel(guestSocketFd, callListeners, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });

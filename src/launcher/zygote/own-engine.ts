@@ -32,7 +32,7 @@ async function boot(sources: Sources, memoryBytes: number): Promise<void> {
   const life = await prepareLife(sources, () => undefined);
   const startMain = prepareFirstCallback(internalBinding, requireBuiltin);
   hideInternals(requireBuiltin);
-  const guest = new Channel(guestSocketFd, () => {
+  const guest = new Channel(guestSocketFd, life.callListeners, () => {
     libc._exit(1);
     throw new Error("unreachable");
   });

@@ -8,7 +8,13 @@
 import * as libc from "../../sandbox/libc.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
 import { controlFd } from "./bootstrap.js";
-import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
+import {
+  ControlKind,
+  controlMessageBytes,
+  decodeControl,
+  encodeControl,
+  guestMemoryBytes,
+} from "./control.js";
 import type { Prepared } from "./lock-down.js";
 
 /** One without requests for this long has time for itself. */
@@ -36,10 +42,7 @@ export interface Service {
 }
 
 function send(kind: number, a: number, b: number): void {
-  const out = Buffer.alloc(controlMessageBytes);
-  out.writeUInt32LE(kind, 0);
-  out.writeInt32LE(a, 4);
-  out.writeInt32LE(b, 8);
+  const out = encodeControl(kind, a, b);
   if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
 }
 
@@ -73,9 +76,7 @@ export function serve(service: Service): void {
     const received = libc.recvFds(controlFd, message);
     if (typeof received === "number" || received.bytes === 0) libc._exit(0);
     const { fds } = received as { bytes: number; fds: number[] };
-    const kind = message.readUInt32LE(0);
-    const a = message.readInt32LE(4);
-    const b = message.readInt32LE(8);
+    const { kind, a, b } = decodeControl(message);
     if (kind === ControlKind.fork) {
       const order = readText(b);
       forks++;
