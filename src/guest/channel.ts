@@ -18,6 +18,7 @@ import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
+import { later } from "./turns.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 
 type KernelEvents = typeof kernelEvents;
@@ -94,7 +95,6 @@ export class Channel implements KernelClient {
   #onReferenced = (): void => {};
   #timeOf: (() => number) | undefined;
   #toldMs = -1;
-  readonly #setImmediate: typeof setImmediate;
   readonly #callListeners: CallListeners;
   readonly #closed: () => never;
 
@@ -103,7 +103,6 @@ export class Channel implements KernelClient {
     this.#fd = fd;
     this.#callListeners = callListeners;
     this.#closed = closed;
-    this.#setImmediate = setImmediate;
     this.#port = new CallingPort(guestWire, {
       write: (frame) => this.#write(frame),
       event: (event) => this.#event(event),
@@ -122,6 +121,9 @@ export class Channel implements KernelClient {
     const readBytesOrError = streamWrap.kReadBytesOrError as number;
     const pipe = new Pipe(constants.SOCKET);
     pipe.open(this.#fd);
+    // No resource of the program's: with id 0 the engine calls no async hooks around what comes
+    // in; InternalCallbackScope in src/api/callback.cc.
+    pipe.asyncReset(pipe, 0);
     pipe.onread = (buffer: ArrayBuffer | undefined) => {
       const size = this.#streamState[readBytesOrError] as number;
       if (size < 0 || buffer === undefined) {
@@ -501,7 +503,7 @@ export class Channel implements KernelClient {
   #scheduleDrain(): void {
     if (this.#drainScheduled || this.#pipe === undefined || this.#asked !== undefined) return;
     this.#drainScheduled = true;
-    this.#setImmediate(() => {
+    later(() => {
       this.#drainScheduled = false;
       this.#drain();
     });

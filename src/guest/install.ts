@@ -20,6 +20,8 @@ import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
 import { installTty } from "./bindings/tty.js";
+import { installAsyncResources } from "./async-resources.js";
+import { installTurns } from "./turns.js";
 import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
@@ -73,8 +75,10 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     openThreadSocket: () => channel().callForDescriptor("threadSocket"),
     closeSocket: (fd) => void libc.close(fd),
   };
+  installTurns(internalBinding, requireBuiltin);
+  installAsyncResources(internalBinding, requireBuiltin);
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
-  installSignals(internalBinding, requireBuiltin, channel);
+  installSignals(environment, channel);
   installFs(environment);
   installFileHandleTransfer(environment);
   installModules(environment);

@@ -403,13 +403,18 @@ function disableProto(mode: unknown): void {
   });
 }
 
-/** setupHttpProxy of internal/process/pre_execution, for `fetch`; agents look for themselves. */
+/** setupHttpProxy of internal/process/pre_execution; the global agents are older than the program's options. */
 function setupProxy(requireBuiltin: (id: string) => any): void {
   if (engineOption("--use-env-proxy") !== true) return;
   const names = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
   if (!names.some((name) => process.env[name])) return;
   const { setGlobalDispatcher, EnvHttpProxyAgent } = requireBuiltin("internal/deps/undici/undici");
   setGlobalDispatcher(new EnvHttpProxyAgent());
+  const { getGlobalAgent } = requireBuiltin("internal/http");
+  for (const id of ["http", "https"]) {
+    const module = requireBuiltin(id);
+    module.globalAgent = getGlobalAgent(process.env, module.Agent);
+  }
 }
 
 /** `--experimental-loader` is `module.register` before anything else; the engine's loader exists by now. */

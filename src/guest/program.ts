@@ -76,7 +76,7 @@ export function runProgram(
   tools: ProgramTools,
   options: StartOptions,
   source: string,
-): Promise<unknown> {
+): Promise<unknown> | undefined {
   // Loaded here, so that the zygote's start does not pay for what few processes are.
   if (options.mode === "wasm")
     return (require("./programs/wasi.js") as typeof Wasm).runWasm(tools, options);
@@ -89,7 +89,7 @@ export function runProgram(
   if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
     runNodeCommand(tools, options);
-    return Promise.resolve();
+    return undefined;
   }
   startCoverage(tools);
   hidden("__return", createReturn(tools.channel));
@@ -100,7 +100,7 @@ export function runProgram(
       options,
       programUrl(tools, options.path),
     );
-    return Promise.resolve();
+    return undefined;
   }
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const url = programUrl(tools, options.path);

@@ -35,7 +35,7 @@ export interface GuestLife {
   /** Waits for what the guest is to be. */
   ordered(guest: Channel): Order;
   /** Runs the program of the order. */
-  live(guest: Channel, order?: Order): Promise<unknown>;
+  live(guest: Channel, order?: Order): Promise<unknown> | undefined;
 }
 
 /** `warm` loads what is wanted ahead, once the bindings are virtual. */
@@ -71,7 +71,7 @@ export async function prepareLife(
     const { options, source } = guest.waitFor("start");
     return { start: JSON.parse(options) as StartOptions, source: source as Buffer };
   };
-  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> => {
+  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> | undefined => {
     const { start, source, refused } = order;
     const loop =
       start.deterministic &&

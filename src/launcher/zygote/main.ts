@@ -57,7 +57,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     forget: forgetIdentity,
   });
   use(undefined);
-  const startMain = prepareFirstCallback(internalBinding, requireBuiltin);
+  const startMain = prepareFirstCallback(internalBinding);
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);

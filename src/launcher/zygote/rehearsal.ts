@@ -75,7 +75,7 @@ export interface RehearsalTools {
   /** Makes `channel` the one that bindings use. */
   use(channel: Channel): void;
   /** What a forked guest does with its channel: waits for `start` and runs the program. */
-  live(channel: Channel): Promise<unknown>;
+  live(channel: Channel): Promise<unknown> | undefined;
   /** Takes back what `live` made of the process. */
   forget(): void;
 }
