@@ -75,6 +75,8 @@ export type {
 export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
+  HostToolApproval,
+  HostToolCall,
   HostToolContext,
   HostToolDefinition,
   HostToolExample,

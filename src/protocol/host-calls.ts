@@ -161,6 +161,8 @@ export const hostEvents = {
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
   toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
+  /** The call waits for somebody's approval, and others need not wait for it. */
+  toolParked: { nr: 43, args: { vm: "u32", id: "u32" } },
 } as const;
 
 export interface HostFetchRequest {

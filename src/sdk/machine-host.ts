@@ -15,6 +15,7 @@ import { HostToolbox } from "./tools.js";
 export interface MachineHostPort {
   judged(id: number, answers: Answer[]): void;
   toolDone(id: number, ok: boolean, json: Uint8Array): void;
+  toolParked(id: number): void;
 }
 
 /** Of several answers to one request: the first that does not allow it. Nobody's is a denial. */
@@ -63,10 +64,11 @@ export class MachineHost {
     if (taped === "ended") return;
     if (taped?.answer !== undefined)
       return this.#port.toolDone(id, taped.answer.ok, Buffer.from(taped.answer.text));
-    this.tools.call(id, name, input, (ok, json) => {
+    const done = (ok: boolean, json: Uint8Array): void => {
       taped?.keep({ ok, text: Buffer.from(json).toString() });
       this.#port.toolDone(id, ok, json);
-    });
+    };
+    this.tools.call(id, name, input, done, () => this.#port.toolParked(id));
   }
 
   toolCancel(id: number): void {

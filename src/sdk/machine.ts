@@ -49,6 +49,7 @@ export class Machine {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+      toolParked: (id) => connection.send("toolParked", { vm, id }),
     });
     this.host.tools.add(given.tools, "tools");
     connection.attachMachine(vm, sink);

@@ -78,6 +78,7 @@ import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { signalNumber } from "./signals.js";
 import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
+import { toolTypes } from "./tool-types.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
@@ -563,6 +564,14 @@ export class NodeRuntime {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
     });
+  }
+
+  /**
+   * The tools of the machine as a text of TypeScript, for the prompt of a model or for a type checker: one
+   * declaration of `callHostTool` per tool, with its input. Of the tools that are there now.
+   */
+  async toolTypes(): Promise<string> {
+    return this.#with(({ host }) => toolTypes(host.tools.descriptors()));
   }
 
   /**

@@ -130,6 +130,7 @@ export class HostHandlers {
     decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
+    toolParked: ({ id }) => this.#services.requests.toolParked(id),
     toolDone: ({ id, ok, json }) =>
       this.#services.requests.toolDone(id, { ok, json: Buffer.from(json) }),
   };
