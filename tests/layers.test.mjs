@@ -228,7 +228,8 @@ test("the source imports no package but through its door, and not itself by name
       .map((name) => `${file}: ${name}`),
   );
   // The texts of a process of ours and a worker run inside the engine, where built-in names have no prefix.
-  const engine = /^(launcher\/zygote\/bootstrap|guest\/bindings\/worker)\.ts: (vm|fs|worker_threads)$/;
+  const engine =
+    /^(launcher\/zygote\/bootstrap|guest\/bindings\/worker)\.ts: (vm|fs|worker_threads)$/;
   assert.deepEqual(
     outside
       .filter((line) => !packages.some((door) => door.test(line)))
