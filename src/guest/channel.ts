@@ -241,15 +241,41 @@ export class Channel implements KernelClient {
 
   /** A blocking call whose reply brings a descriptor: that, or -errno. */
   callForDescriptor(name: "threadSocket"): number {
+    const received = this.#callForDescriptors(name, {});
+    return typeof received === "number" ? received : received[0]!;
+  }
+
+  /** A template's wait for an order: the descriptors of its copy. `errno` is why the last one failed, or 0. */
+  awaitFork(errno: number): number[] {
+    const received = this.#callForDescriptors("awaitFork", { errno });
+    return typeof received === "number" ? this.#closed() : received;
+  }
+
+  #callForDescriptors<K extends "threadSocket" | "awaitFork">(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+  ): number[] | number {
     const received: number[] = [];
     for (;;) {
       this.#received = received;
-      const result = this.call(name, {});
+      const result: object | number = this.call(name, args);
       this.#received = undefined;
       // The kernel's end was full; taking this answer has emptied it.
       if (result === -Errno.EAGAIN) continue;
-      return typeof result === "number" ? result : received[0]!;
+      return typeof result === "number" ? result : received;
     }
+  }
+
+  /** Names of calls without an answer yet. */
+  get pendingCalls(): string[] {
+    return this.#port.pendingNames;
+  }
+
+  /** The socket is another one by now, and nothing of what the former carried is left. */
+  begins(): void {
+    this.#queue.length = 0;
+    this.#unheard = [];
+    this.#expectedBytes = 0;
   }
 
   callAsync<K extends keyof GuestCalls>(

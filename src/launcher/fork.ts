@@ -27,6 +27,7 @@ import {
   controlMessageBytes,
   decodeControl,
   encodeControl,
+  guestMemoryBytes,
 } from "./zygote/control.js";
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
@@ -71,7 +72,10 @@ export interface ThreadHandlers extends FrameHandlers {
 export class Guest {
   readonly pid: number;
   readonly socket: GuestSocket;
-  readonly #zygote: Zygote;
+  readonly zygote: Zygote;
+  /** What it may have in memory. */
+  memoryBytes: number;
+  readonly #goneListeners: (() => void)[] = [];
   readonly #threads = new Set<GuestSocket>();
   readonly #stderr: number;
   #handlers: GuestHandlers | undefined;
@@ -81,9 +85,16 @@ export class Guest {
   #reaped = false;
   isReady = false;
 
-  constructor(zygote: Zygote, pid: number, socketFd: number, stderr: number, ready: () => void) {
-    this.#zygote = zygote;
+  constructor(
+    zygote: Zygote,
+    pid: number,
+    { socket: socketFd, stderr }: Pick<GuestDescriptors, "socket" | "stderr">,
+    memoryBytes: number,
+    ready: () => void,
+  ) {
+    this.zygote = zygote;
     this.pid = pid;
+    this.memoryBytes = memoryBytes;
     this.#stderr = stderr;
     this.#ready = ready;
     this.socket = new GuestSocket(socketFd, {
@@ -99,16 +110,24 @@ export class Guest {
   /** Before its start: what it may have in memory. `done` gets 0 or -errno. */
   limitMemory(bytes: number, done: (errno: number) => void): void {
     if (this.#ending) setImmediate(() => done(-Errno.ESRCH));
-    else this.#zygote.limitMemory(this.pid, bytes, done);
+    else {
+      this.zygote.limitMemory(this.pid, bytes - this.memoryBytes, done);
+      this.memoryBytes = bytes;
+    }
+  }
+
+  /** Runs `gone` when its process is about to be ended, or has ended. */
+  onGone(gone: () => void): void {
+    this.#goneListeners.push(gone);
   }
 
   limitCpu(seconds: number): void {
-    if (!this.#ending) this.#zygote.limitCpu(this.pid, seconds);
+    if (!this.#ending) this.zygote.limitCpu(this.pid, seconds);
   }
 
   /** Stops its OS process, or lets it go on. */
   stop(stopped: boolean): void {
-    if (!this.#ending) this.#zygote.stop(this.pid, stopped);
+    if (!this.#ending) this.zygote.stop(this.pid, stopped);
   }
 
   /** Runs `lost` when the guest ends before it was handed out, as `ended` would. */
@@ -150,7 +169,7 @@ export class Guest {
   ): GuestSocket | number {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
     if (typeof pair === "number") return pair;
-    const sent = this.#ending ? -Errno.EPIPE : via.sendDescriptor(announcement, pair[1]);
+    const sent = this.#ending ? -Errno.EPIPE : via.sendDescriptors(announcement, [pair[1]]);
     libc.close(pair[1]);
     if (sent < 0) {
       libc.close(pair[0]);
@@ -182,14 +201,19 @@ export class Guest {
     this.#ending = true;
     this.#handlers?.ending();
     this.#closeSockets();
-    this.#zygote.end(this);
+    this.zygote.end(this);
+    this.#tellGone();
+  }
+
+  #tellGone(): void {
+    for (const gone of this.#goneListeners.splice(0)) gone();
   }
 
   /** Called by the zygote's handle when the process is reaped or lost. */
   reaped(status: number): void {
     if (this.#reaped) return;
     this.#reaped = true;
-    if (!this.#ending) this.#zygote.ends(this);
+    if (!this.#ending) this.zygote.ends(this);
     this.#ending = true;
     this.#closeSockets();
     let stderr = "";
@@ -202,6 +226,7 @@ export class Guest {
     this.#ready = undefined;
     if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
     else this.#loss?.(status, stderr);
+    this.#tellGone();
   }
 }
 
@@ -209,12 +234,17 @@ export class Guest {
 type Forked = (guest: Guest | undefined, status: number, stderr: string) => void;
 
 interface PendingFork {
-  socket: number;
-  stderr: number;
+  made: GuestDescriptors;
   forked: Forked;
 }
 
-interface GuestDescriptors {
+/** A guest that may become a template, and the listener of its questions. */
+export interface TemplateGuest {
+  guest: Guest;
+  listener: number;
+}
+
+export interface GuestDescriptors {
   /** This process's ends. */
   socket: number;
   stderr: number;
@@ -226,7 +256,7 @@ interface GuestDescriptors {
  * What one guest is given, or -errno. The null device is opened for each: a common one would be
  * a place where guests of different machines see each other's file status flags.
  */
-function guestDescriptors(): GuestDescriptors | number {
+export function guestDescriptors(): GuestDescriptors | number {
   const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
   if (typeof pair === "number") return pair;
   const pipe = libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
@@ -244,6 +274,8 @@ const zygoteSilenceMs = 5000;
 const readyTimeoutMs = { zygote: 10_000, starter: 60_000 };
 /** What a message of the kernel's brings beside its 12 bytes, at most: it has to fit a socket's buffer. */
 const orderBytes = 32 * 1024;
+/** An `ask` that is not about silence. */
+const afterReportsAsk = 1;
 
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
@@ -313,6 +345,7 @@ export class Zygote {
   readonly #limiting = new Map<number, (errno: number) => void>();
   /** Guests that it was told to end. */
   readonly #dying = new Set<number>();
+  readonly #awaitingReports: (() => void)[] = [];
   readonly #silence: Silence;
   readonly #kind: ZygoteOptions["kind"];
   readonly #lost: (reason: string) => void;
@@ -398,14 +431,39 @@ export class Zygote {
 
   /** Makes one guest, of which a starter is told `order`. */
   fork(forked: Forked, order = ""): void {
-    const text = Buffer.from(order);
-    const made = this.#gone || text.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
+    this.#fork(ControlKind.fork, [], forked, Buffer.from(order));
+  }
+
+  /** Forks one that may become a template; `forked` gets it, or the reason why there is none. */
+  forkTemplate(forked: (made: TemplateGuest | string) => void): void {
+    const handover = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
+    if (typeof handover === "number")
+      return void setImmediate(() => forked(`socketpair: errno ${-handover}`));
+    const [mine, theirs] = handover;
+    this.#fork(ControlKind.forkTemplate, [theirs], (guest) => {
+      // It has sent before it said that it is ready.
+      const text = Buffer.alloc(256);
+      const received = guest === undefined ? -Errno.ESRCH : libc.recvFds(mine, text);
+      libc.close(mine);
+      if (guest === undefined) return forked("it ended before it was ready");
+      const listener = typeof received === "number" ? undefined : received.fds[0];
+      if (listener !== undefined) return forked({ guest, listener });
+      guest.end();
+      const bytes = typeof received === "number" ? 0 : received.bytes;
+      forked(text.toString("utf8", 0, bytes).trim() || "no listener came");
+    });
+  }
+
+  #fork(kind: number, further: number[], forked: Forked, order = Buffer.alloc(0)): void {
+    const made = this.#gone || order.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
     if (typeof made === "number") {
+      for (const fd of further) libc.close(fd);
       setImmediate(() => forked(undefined, -1, ""));
       return;
     }
+    made.theirs.push(...further);
     const token = this.#nextToken++;
-    const message = Buffer.concat([encodeControl(ControlKind.fork, token, text.length), text]);
+    const message = Buffer.concat([encodeControl(kind, token, order.length), order]);
     const sent = libc.sendFds(this.#controlFd, message, made.theirs);
     for (const fd of made.theirs) libc.close(fd);
     if (sent !== message.length) {
@@ -416,7 +474,7 @@ export class Zygote {
       setImmediate(() => forked(undefined, -1, ""));
       return;
     }
-    this.#pending.set(token, { socket: made.socket, stderr: made.stderr, forked });
+    this.#pending.set(token, { made, forked });
     this.#watch();
   }
 
@@ -435,13 +493,15 @@ export class Zygote {
 
   /** A zygote that does not answer is replaced: nothing would be started or ended any more. */
   #watch(): void {
-    const waiting = this.#pending.size + this.#limiting.size + this.#dying.size;
+    const waiting =
+      this.#pending.size + this.#limiting.size + this.#dying.size + this.#awaitingReports.length;
     this.#silence.awaits(!this.#gone && waiting > 0);
   }
 
-  limitMemory(pid: number, bytes: number, done: (errno: number) => void): void {
+  /** Raises or lowers what a guest may have in memory. */
+  limitMemory(pid: number, changeBytes: number, done: (errno: number) => void): void {
     this.#limiting.set(pid, done);
-    this.#tell(ControlKind.limitMemory, pid, Math.floor(bytes / 1024));
+    this.#tell(ControlKind.limitMemory, pid, Math.floor(changeBytes / 1024));
     this.#watch();
   }
 
@@ -498,6 +558,7 @@ export class Zygote {
       this.#input = this.#input.subarray(controlMessageBytes);
       if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
+      else if (kind === ControlKind.here && a === afterReportsAsk) this.#reportsCame();
       else if (kind === ControlKind.stale) {
         this.savings.contiguousHeap = a === 1;
         this.savings.hugeTextPages = b;
@@ -522,23 +583,58 @@ export class Zygote {
     if (fork === undefined) return;
     this.#pending.delete(token);
     if (pid < 0) {
-      libc.close(fork.socket);
-      libc.close(fork.stderr);
+      libc.close(fork.made.socket);
+      libc.close(fork.made.stderr);
       fork.forked(undefined, -1, "");
       return;
     }
+    this.adopt(pid, fork.made, guestMemoryBytes, fork.forked);
+  }
+
+  /** Takes a new guest as its own, whoever forked it; `forked` gets it once it is ready, or `undefined`. */
+  adopt(
+    pid: number,
+    made: Pick<GuestDescriptors, "socket" | "stderr">,
+    memoryBytes: number,
+    forked: Forked,
+  ): Guest {
     let settled = false;
     const settle = (value: Guest | undefined, status = -1, stderr = ""): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
-      fork.forked(value, status, stderr);
+      forked(value, status, stderr);
     };
     // One that is stopped, or lost its way, must not take a place among the forks for ever.
     const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
-    const guest = new Guest(this, pid, fork.socket, fork.stderr, () => settle(guest));
+    const guest = new Guest(this, pid, made, memoryBytes, () => settle(guest));
     guest.attachLoss((status, stderr) => settle(undefined, status, stderr));
     this.#guests.set(pid, guest);
+    return guest;
+  }
+
+  knows(pid: number): boolean {
+    return this.#guests.has(pid);
+  }
+
+  /** Ends a child that is none of its guests. */
+  endStray(pid: number): void {
+    if (this.#gone) return;
+    this.#dying.add(pid);
+    this.#tell(ControlKind.end, pid);
+    this.#watch();
+  }
+
+  /** Runs `then` once every fork that it was asked for by now has been reported, or it is gone. */
+  afterReports(then: () => void): void {
+    if (this.#gone) return void setImmediate(then);
+    this.#awaitingReports.push(then);
+    this.#tell(ControlKind.ask, afterReportsAsk);
+    this.#watch();
+  }
+
+  #reportsCame(): void {
+    this.#awaitingReports.shift()?.();
   }
 
   #fail(reason: string): void {
@@ -552,14 +648,15 @@ export class Zygote {
       whenEnded(this.#firstPid, () => undefined);
     }
     for (const fork of this.#pending.values()) {
-      libc.close(fork.socket);
-      libc.close(fork.stderr);
+      libc.close(fork.made.socket);
+      libc.close(fork.made.stderr);
       fork.forked(undefined, -1, "");
     }
     this.#pending.clear();
     for (const pid of Array.from(this.#limiting.keys())) this.#limited(pid, -Errno.ESRCH);
     for (const guest of this.#guests.values()) guest.reaped(-1);
     this.#guests.clear();
+    for (const then of this.#awaitingReports.splice(0)) then();
     this.#lost(reason);
   }
 }

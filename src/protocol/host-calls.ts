@@ -202,6 +202,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** The set-up of a template has ended well; other programs may name it from now on. */
+  templateReady: { nr: 6, args: { vm: "u32", process: "u32" } },
   /** Decisions since the last ones, which were taken; JSON of `DecisionList`. */
   decisions: { nr: 43, args: { vm: "u32", list: "string" } },
   /** `warning` is JSON of `LimitWarning`. */
@@ -283,7 +285,9 @@ export interface TerminalSize {
 
 export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
-  mode: "program" | "resident" | "exec";
+  mode: "program" | "template" | "resident" | "exec";
+  /** The program of mode "template" that the process is copied from, by its handle; not for "exec". */
+  template?: number;
   language: "js" | "ts";
   /** File of the main program: a name inside /tmp, or an absolute guest path; empty for none. */
   name: string;

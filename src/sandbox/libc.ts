@@ -284,6 +284,7 @@ const PR_GET_NO_NEW_PRIVS = 39;
 const SECCOMP_SET_MODE_FILTER = 1n;
 const SECCOMP_GET_ACTION_AVAIL = 2n;
 const SECCOMP_FILTER_FLAG_TSYNC = 1n;
+const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8n;
 const LANDLOCK_CREATE_RULESET_VERSION = 1n;
 
 function checkRange(buffer: Uint8Array, offset: number, length: number): void {
@@ -759,6 +760,15 @@ export function seccompSetFilter(program: Uint8Array, everyThread: boolean): num
   scratch64[0] = BigInt(program.byteLength / 8);
   scratch64[1] = ffi.getRawPointer(program);
   const flags = everyThread ? SECCOMP_FILTER_FLAG_TSYNC : 0n;
+  const result = nSyscall(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, flags, scratchPointer, 0n, 0n, 0n);
+  return result < 0n ? -(errnoView[0] || EIO) : Number(result);
+}
+
+/** Installs a filter on this thread and answers the descriptor that its questions come to, or `-errno`. */
+export function seccompListen(program: Uint8Array): number {
+  scratch64[0] = BigInt(program.byteLength / 8);
+  scratch64[1] = ffi.getRawPointer(program);
+  const flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
   const result = nSyscall(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, flags, scratchPointer, 0n, 0n, 0n);
   return result < 0n ? -(errnoView[0] || EIO) : Number(result);
 }

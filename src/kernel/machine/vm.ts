@@ -15,7 +15,7 @@ import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { EngineWaiter } from "../../launcher/engines.js";
-import type { Guest } from "../../launcher/fork.js";
+import type { Guest, TemplateGuest } from "../../launcher/fork.js";
 import type { EngineKind, EngineOrder } from "../../protocol/engine-start.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
@@ -63,6 +63,7 @@ export interface VmServices {
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
     take(owner: object, waiter: GuestWaiter): () => void;
+    takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void;
   };
   /** The same with an engine of their own, begun as the order says. */
   readonly engines: {
@@ -251,6 +252,11 @@ export class Vm {
   /** As `takeGuest`, of a guest with an engine of its own. */
   takeEngine(order: EngineOrder, waiter: EngineWaiter): () => void {
     return this.#services.engines.take(this, order, waiter);
+  }
+
+  /** The same with a guest that may become a template. */
+  takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void {
+    return this.#services.guests.takeForTemplate(waiter);
   }
 
   /**

@@ -10,7 +10,7 @@ import { constants } from "node:os";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
 import type { Guest } from "../../launcher/fork.js";
-import { guestMemoryBytes } from "../../launcher/zygote/control.js";
+import type { Template } from "../../launcher/template.js";
 import { IsolationUnavailable, isolationUnavailableCode } from "../../sandbox/unavailable.js";
 import { exitCodeOf } from "../../sandbox/libc.js";
 import { badEngineFlag } from "../../protocol/engine-start.js";
@@ -64,29 +64,70 @@ export function launch(
   process: Process,
   options: LaunchOptions,
   source: Uint8Array,
-  inherited: Readonly<Record<string, string>> = options.env,
+  { inherited = options.env, template }: LaunchContext = {},
 ): void {
   const env = process.policy.filterEnv(options.env, inherited, process);
   if (env instanceof Deferred) {
     env.whenSettled((kept) =>
-      begin(process, { ...options, env: typeof kept === "number" ? {} : kept }, source),
+      begin(process, { ...options, env: typeof kept === "number" ? {} : kept }, source, template),
     );
-  } else begin(process, { ...options, env }, source);
+  } else begin(process, { ...options, env }, source, template);
 }
 
-function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
+export interface LaunchContext {
+  inherited?: Readonly<Record<string, string>> | undefined;
+  /** What the OS process is copied from; otherwise it is a blank one. */
+  template?: Template | undefined;
+}
+
+type Take = (waiter: (guest: Guest | undefined, reason: string) => void) => () => void;
+
+/** How `process` gets its OS process. */
+function takeFor(process: Process, mode: LaunchOptions["mode"], template?: Template): Take {
   const { vm } = process;
+  if (template !== undefined)
+    return (waiter) =>
+      template.take((guest, reason) => {
+        if (mode === "template" && guest !== undefined && !process.ended)
+          process.becomesFurtherTemplate(template, guest);
+        if (guest !== undefined) return waiter(guest, reason);
+        process.fail("ERR_SECURE_EXEC_TEMPLATE_ENDED", `no copy could be made: ${reason}`);
+      });
+  if (mode !== "template") return (waiter) => vm.takeGuest(waiter);
+  return (waiter) =>
+    vm.takeForTemplate((made) => {
+      if (typeof made !== "string") {
+        process.becomesTemplate(made);
+        return waiter(made.guest, "");
+      }
+      process.fail(
+        "ERR_SECURE_EXEC_TEMPLATE_UNAVAILABLE",
+        `this machine cannot copy processes: ${made}`,
+      );
+    });
+}
+
+function begin(
+  process: Process,
+  options: LaunchOptions,
+  source: Uint8Array,
+  template: Template | undefined,
+): void {
   // It may have been killed while the policy was asked.
   if (process.ended) return;
   const { engineFlags: flags, mode } = options;
   if (flags !== undefined && engineModes.includes(mode))
     return beginInEngine(process, { ...options, engineFlags: flags }, source);
-  const cancel = vm.takeGuest((guest, reason) => {
+  const cancel = takeFor(
+    process,
+    options.mode,
+    template,
+  )((guest, reason) => {
     if (guest === undefined) return failToStart(process, reason);
     const start = (): void => process.start(guest, startOptionsOf(process, options), source);
     const { memoryBytes } = process.limits;
     limitCpu(process, guest);
-    if (memoryBytes === guestMemoryBytes) return start();
+    if (memoryBytes === guest.memoryBytes) return start();
     guest.limitMemory(memoryBytes, (errno) => {
       if (errno === 0) return start();
       guest.end();
@@ -322,7 +363,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   vm.lookAtLimits();
   const options = optionsOf(image, environment);
   const engine = vm.engine === "dedicated" && { engineFlags: [] };
-  launch(child, { ...options, ...engine }, noSource, parent.startOptions?.env);
+  launch(child, { ...options, ...engine }, noSource, { inherited: parent.startOptions?.env });
   // The stop of its group came while this call was on its way, and is the child's as well.
   if (parent.stopped && child.processGroup === parent.processGroup) {
     child.signal(parent.stopSignal, "terminal");

@@ -388,5 +388,6 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
 
   threadSocket: { run: "door", support: "own", note: "the reply brings a descriptor" },
+  awaitFork: { run: "door", support: "own", note: "the reply brings three descriptors" },
   flowShutdown: { run: "door", note: "of a flow, behind what was written" },
 };

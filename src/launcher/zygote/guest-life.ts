@@ -5,10 +5,11 @@
  */
 import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
-import { assumeIdentity } from "../../guest/identity.js";
+import type { StartMain } from "../../guest/first-callback.js";
+import { assumeIdentity, reassumeIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
-import { runProgram } from "../../guest/program.js";
+import { runCopiedProgram, runProgram } from "../../guest/program.js";
 import { hideOwnFrames } from "../../guest/stack-frames.js";
 import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
@@ -34,6 +35,8 @@ export interface GuestLife {
   use(channel: Channel | undefined): void;
   /** Waits for what the guest is to be. */
   ordered(guest: Channel): Order;
+  /** How a copy of the guest, once it is a template, has its program begin. */
+  startCopiesWith(start: StartMain): void;
   /** Runs the program of the order. */
   live(guest: Channel, order?: Order): Promise<unknown> | undefined;
 }
@@ -88,10 +91,27 @@ export async function prepareLife(
     listenForSignals(guest);
     streams.listen(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
-    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused };
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, beginCopy };
     const program = runProgram(tools, start, text);
     loop?.endTurn();
     return program;
   };
-  return { engineBinding, callListeners, use: (next) => (channel = next), ordered, live };
+  let startCopy: StartMain = (main) => main();
+  const beginCopy = (start: StartOptions, source: Uint8Array): void =>
+    startCopy(() => {
+      const guest = guestChannel();
+      reassumeIdentity(start);
+      guest.setOutputs(start.outputWindowBytes, start.descriptors);
+      const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+      const tools = { requireBuiltin, internalBinding, channel: guest, leaving, beginCopy };
+      void runCopiedProgram(tools, start, text.toString("utf8"));
+    });
+  return {
+    engineBinding,
+    callListeners,
+    use: (next) => (channel = next),
+    ordered,
+    live,
+    startCopiesWith: (start) => (startCopy = start),
+  };
 }

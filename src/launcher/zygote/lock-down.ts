@@ -4,6 +4,7 @@
  * guest could have chosen. A required step that fails ends the process; of the
  * others it is noted why they are not there.
  */
+import { Errno } from "../../abi/errno.js";
 import { isolationLayers } from "../../protocol/isolation.js";
 import type { IsolationLayer, IsolationReport } from "../../protocol/isolation.js";
 import { dropCapabilities } from "../../sandbox/capabilities.js";
@@ -20,7 +21,15 @@ import {
 } from "../../sandbox/namespaces.js";
 import type { OtherNamespace } from "../../sandbox/namespaces.js";
 import { applyFixedRlimits, dataBytes, limitData, openStatus } from "../../sandbox/rlimits.js";
-import { buildStage2, buildZygoteFilter, install, prepareStage2 } from "../../sandbox/seccomp.js";
+import {
+  buildStage2,
+  buildTemplateStage2,
+  buildZygoteFilter,
+  install,
+  installQuestions,
+  prepareStage2,
+} from "../../sandbox/seccomp.js";
+import { prepareSiblings } from "../../sandbox/sibling.js";
 import { attemptAll, selfTest } from "../../sandbox/self-test.js";
 import { endOtherThreads } from "../../sandbox/threads.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
@@ -43,6 +52,8 @@ function must(step: string, result: number): void {
 let baseBytes = 0;
 /** Its own /proc/self/status. */
 let status = -1;
+/** Whether a guest could make a copy of itself. */
+let siblings = false;
 
 /** In the zygote, whenever it has grown. */
 export function measureBase(): void {
@@ -182,6 +193,7 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   if (typeof landlock === "string") layers.note("landlock", false, landlock);
   else layers.note("landlock", true, `ABI ${landlock.abi}: ${landlock.covers}`);
   prepareStage2();
+  siblings = prepareSiblings();
   applyFixedRlimits();
   layers.note("rlimits", true, "memory, CPU time, descriptors, files, locks, queues");
   measureBase();
@@ -231,4 +243,18 @@ export function lockDownEngine(memoryBytes: number, statusFd: number): void {
   lockDown({ memoryBytes, mostMemoryBytes: memoryBytes });
   const failed = attemptAll();
   if (failed !== undefined) throw new IsolationUnavailable("seccomp", failed);
+}
+
+/**
+ * The same for a guest that may become a template, which is asked about its forks: over `handover` goes the
+ * listener of its questions, or the reason why there is none, as text.
+ */
+export function lockDownTemplate(options: LockDownOptions, handover: number): void {
+  limitData(options.memoryBytes, baseBytes, options.mostMemoryBytes);
+  const listener = siblings ? installQuestions() : -Errno.ENOSYS;
+  const why = listener < 0 ? `seccomp user notification: errno ${-listener}` : "";
+  libc.sendFds(handover, Buffer.from(`${why}\n`), listener < 0 ? [] : [listener]);
+  if (listener >= 0) libc.close(listener);
+  libc.close(handover);
+  install(buildTemplateStage2());
 }

@@ -7,6 +7,7 @@ import type * as Main from "./main.js";
 
 /** Modules with functions that run in every guest and that the rehearsal cannot run. */
 const eagerModules: ReadonlySet<string> = new Set([
+  "guest/entropy",
   "guest/first-callback",
   "guest/leaving",
   "launcher/zygote/guest-life",

@@ -1,0 +1,65 @@
+/**
+ * Owns a guest's life as a template: when its set-up has ended it waits for orders, and each makes one copy of the
+ * process, which goes on from here as the process of another program.
+ *
+ * What a copy has of its own before its program is there: socket, stderr, event loop, thread pool, entropy, pid,
+ * clocks, output window. Nothing here protects anything: that a copy is one that was ordered, and who it
+ * is, the kernel process sees to (launcher/template.ts).
+ */
+import type { StartOptions } from "../protocol/guest-calls.js";
+import * as libc from "../sandbox/libc.js";
+import { forkSibling, settleSibling } from "../sandbox/sibling.js";
+import type { Channel } from "./channel.js";
+import { renewEntropy, spendEntropy } from "./entropy.js";
+import type { EngineTools } from "./environment.js";
+
+/** Where every guest has its socket. */
+const socketFd = 3;
+
+/** What may be there when a set-up has ended: this file's own, and what a copy can go on with. */
+const harmless: ReadonlySet<string> = new Set(["Immediate", "TickObject"]);
+
+export interface TemplateTools extends EngineTools {
+  channel: Channel;
+  /** In a copy: has `main` run as the main script of a process that begins now. */
+  begin(start: StartOptions, source: Uint8Array): void;
+}
+
+/** What a copy could not go on with. */
+function pendingIn(channel: Channel): string[] {
+  const { getActiveResourcesInfo } = process as unknown as { getActiveResourcesInfo(): string[] };
+  const resources = getActiveResourcesInfo().filter((name) => !harmless.has(name));
+  return [...resources, ...channel.pendingCalls.map((name) => `${name} (system call)`)];
+}
+
+/** Called once the main module of the set-up has been evaluated. Does not return before the process is a copy, if ever. */
+export function becomeTemplate(tools: TemplateTools): void {
+  const { channel } = tools;
+  const pending = pendingIn(channel);
+  spendEntropy(tools);
+  channel.event("templateReady", { pending });
+  for (let errno = 0; ;) {
+    const fds = channel.awaitFork(errno);
+    const pid = forkSibling();
+    errno = Math.max(0, -pid);
+    if (pid === 0) return becomeCopy(tools, fds);
+    for (const fd of fds) libc.close(fd);
+  }
+}
+
+function becomeCopy(
+  { channel, begin, requireBuiltin }: TemplateTools,
+  fds: readonly number[],
+): void {
+  const [socket, stderr, nothing] = fds;
+  libc.dup2(nothing!, 0);
+  libc.dup2(nothing!, 1);
+  libc.dup2(stderr!, 2);
+  libc.dup2(socket!, socketFd);
+  settleSibling(socketFd);
+  renewEntropy(requireBuiltin);
+  channel.begins();
+  channel.event("ready", {});
+  const { options, source } = channel.waitFor("start");
+  begin(JSON.parse(options) as StartOptions, source);
+}
