@@ -19,16 +19,12 @@ import type * as Deterministic from "../../guest/deterministic/index.js";
 import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { reserveCallbacks } from "../../sandbox/callbacks.js";
-import * as libc from "../../sandbox/libc.js";
-import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
 /** What sandbox/sqlite-vfs.ts registers in a thread that opens a database, and some more. */
 const callbacksPerThread = 28;
-/** Where a guest finds its socket. */
-export const guestSocketFd = 3;
 
 export interface GuestLife {
   /** Bindings as the engine has them. */
@@ -123,19 +119,4 @@ export async function prepareLife(
       populate = ahead;
     },
   };
-}
-
-/** Runs the start of a process of ours; one that fails says why, and ends. */
-export function begin(boot: () => Promise<void>): void {
-  boot().catch((error: unknown) => {
-    const said =
-      error instanceof IsolationUnavailable
-        ? error.lastWords
-        : error instanceof Error
-          ? error.stack
-          : String(error);
-    const text = Buffer.from(`${said}\n`);
-    libc.write(2, text, 0, text.length);
-    libc._exit(1);
-  });
 }

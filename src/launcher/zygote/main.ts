@@ -24,7 +24,8 @@ import {
 import type { PageList } from "../../sandbox/pages.js";
 import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearseInDress } from "./dress-rehearsal.js";
-import { begin, guestSocketFd, prepareLife } from "./guest-life.js";
+import { begin, guestSocketFd } from "./bootstrap.js";
+import { prepareLife } from "./guest-life.js";
 import { rehearse } from "./rehearsal.js";
 import { serve } from "./service.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
