@@ -21,6 +21,7 @@ import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
+import { anyBootstrap, kinds } from "./zygote/bootstrap.js";
 import {
   ControlKind,
   controlMessageBytes,
@@ -42,35 +43,6 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--disable-sigusr1",
   "--no-warnings",
 ]);
-
-/**
- * The text given to `node -e`: reads the guest-side modules from descriptors, so that no host
- * path enters the process, and lets ../guest/loader.ts go on. It declares nothing that a guest
- * could find: what is declared in a block is not the global scope's.
- */
-const bootstrap = `{
-  const { closeSync, fstatSync, readSync } = require("fs");
-  // The loader has read it; see sandbox/early-reservation.ts.
-  if (process.env.LD_PRELOAD) {
-    delete process.env.LD_PRELOAD;
-    closeSync(6);
-  }
-  // At a position: other zygotes read the same open files.
-  const [guest, other] = [4, 5].map((fd) => {
-    const bytes = Buffer.alloc(fstatSync(fd).size);
-    for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
-    closeSync(fd);
-    return bytes;
-  });
-  const sources = JSON.parse(guest);
-  // The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
-  let programs;
-  const program = (id) => (programs ??= JSON.parse(other))[id];
-  const id = "guest/loader", exports = {};
-  const filename = "node:internal/secure-exec/" + id;
-  require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
-  exports.begin("launcher/zygote/start", require, sources, program);
-}`;
 
 /** The seventh descriptor, as the zygote's loader finds it. */
 const reservationPath = "/proc/self/fd/6";
@@ -108,7 +80,7 @@ export class Guest {
   readonly #stderr: number;
   #handlers: GuestHandlers | undefined;
   #ready: (() => void) | undefined;
-  #loss: (() => void) | undefined;
+  #loss: ((status: number, stderr: string) => void) | undefined;
   #ending = false;
   #reaped = false;
   isReady = false;
@@ -158,8 +130,8 @@ export class Guest {
     if (!this.#ending) this.zygote.stop(this.pid, stopped);
   }
 
-  /** Runs `lost` when the guest ends before it was handed out. */
-  attachLoss(lost: () => void): void {
+  /** Runs `lost` when the guest ends before it was handed out, as `ended` would. */
+  attachLoss(lost: (status: number, stderr: string) => void): void {
     this.#loss = lost;
   }
 
@@ -253,14 +225,17 @@ export class Guest {
     libc.close(this.#stderr);
     this.#ready = undefined;
     if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
-    else this.#loss?.();
+    else this.#loss?.(status, stderr);
     this.#tellGone();
   }
 }
 
+/** Gets a guest that is locked down, or why there is none: a wait status, or -1, and its last words. */
+type Forked = (guest: Guest | undefined, status: number, stderr: string) => void;
+
 interface PendingFork {
   made: GuestDescriptors;
-  forked: (guest: Guest | undefined) => void;
+  forked: Forked;
 }
 
 /** A guest that may become a template, and the listener of its questions. */
@@ -295,10 +270,12 @@ export function guestDescriptors(): GuestDescriptors | number {
 
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
+/** How long a guest may take until it is locked down and says so: a fork, and an engine that begins anew. */
+const readyTimeoutMs = { zygote: 10_000, starter: 60_000 };
+/** What a message of the kernel's brings beside its 12 bytes, at most: it has to fit a socket's buffer. */
+const orderBytes = 32 * 1024;
 /** An `ask` that is not about silence. */
 const afterReportsAsk = 1;
-/** How long a forked guest may take until it is locked down and says so. */
-const readyTimeoutMs = 10_000;
 
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
@@ -326,7 +303,7 @@ export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
   const reserves = reservation >= 0;
   if (reserves) files.push(reservation);
   try {
-    const argv = ["node", ...zygoteFlags, "-e", bootstrap];
+    const argv = ["node", ...zygoteFlags, "-e", anyBootstrap];
     const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
     return Spawner.start({ path: options.enginePath, argv, environment, files });
   } finally {
@@ -335,6 +312,8 @@ export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
 }
 
 export interface ZygoteOptions {
+  /** "starter": its children execute an engine of their own. */
+  kind: keyof typeof kinds;
   spawner: Spawner;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
@@ -368,6 +347,7 @@ export class Zygote {
   readonly #dying = new Set<number>();
   readonly #awaitingReports: (() => void)[] = [];
   readonly #silence: Silence;
+  readonly #kind: ZygoteOptions["kind"];
   readonly #lost: (reason: string) => void;
   readonly #ending: (guest: Guest) => void;
   readonly #reaped: () => void;
@@ -386,6 +366,7 @@ export class Zygote {
   #firstPid = 0;
 
   constructor(options: ZygoteOptions) {
+    this.#kind = options.kind;
     this.#lost = options.lost;
     this.#ending = options.ending;
     this.#reaped = options.reaped;
@@ -405,6 +386,8 @@ export class Zygote {
       libc.close(theirs);
       libc.close(stderr);
     }
+    const kind = Buffer.of(kinds[options.kind]);
+    libc.write(mine, kind, 0, kind.length);
     const said = new Socket({ fd: words, readable: true, writable: false });
     said.on("error", () => undefined);
     said.on("data", (chunk: Buffer) => {
@@ -446,9 +429,9 @@ export class Zygote {
     return this.#isolation;
   }
 
-  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
-  fork(forked: (guest: Guest | undefined) => void): void {
-    this.#fork(ControlKind.fork, [], forked);
+  /** Makes one guest, of which a starter is told `order`. */
+  fork(forked: Forked, order = ""): void {
+    this.#fork(ControlKind.fork, [], forked, Buffer.from(order));
   }
 
   /** Forks one that may become a template; `forked` gets it, or the reason why there is none. */
@@ -471,24 +454,24 @@ export class Zygote {
     });
   }
 
-  #fork(kind: number, further: number[], forked: (guest: Guest | undefined) => void): void {
-    const made = this.#gone ? -Errno.ESRCH : guestDescriptors();
+  #fork(kind: number, further: number[], forked: Forked, order = Buffer.alloc(0)): void {
+    const made = this.#gone || order.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
     if (typeof made === "number") {
       for (const fd of further) libc.close(fd);
-      setImmediate(() => forked(undefined));
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
     made.theirs.push(...further);
     const token = this.#nextToken++;
-    const message = encodeControl(kind, token);
+    const message = Buffer.concat([encodeControl(kind, token, order.length), order]);
     const sent = libc.sendFds(this.#controlFd, message, made.theirs);
     for (const fd of made.theirs) libc.close(fd);
-    if (sent < 0) {
+    if (sent !== message.length) {
       libc.close(made.socket);
       libc.close(made.stderr);
       // The zygote does not take messages any more: its end is only not reported yet.
       this.kill();
-      setImmediate(() => forked(undefined));
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
     this.#pending.set(token, { made, forked });
@@ -602,7 +585,7 @@ export class Zygote {
     if (pid < 0) {
       libc.close(fork.made.socket);
       libc.close(fork.made.stderr);
-      fork.forked(undefined);
+      fork.forked(undefined, -1, "");
       return;
     }
     this.adopt(pid, fork.made, guestMemoryBytes, fork.forked);
@@ -613,19 +596,19 @@ export class Zygote {
     pid: number,
     made: Pick<GuestDescriptors, "socket" | "stderr">,
     memoryBytes: number,
-    forked: (guest: Guest | undefined) => void,
+    forked: Forked,
   ): Guest {
     let settled = false;
-    const settle = (value: Guest | undefined): void => {
+    const settle = (value: Guest | undefined, status = -1, stderr = ""): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
-      forked(value);
+      forked(value, status, stderr);
     };
     // One that is stopped, or lost its way, must not take a place among the forks for ever.
-    const timer = setTimeout(() => guest.end(), readyTimeoutMs).unref();
+    const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
     const guest = new Guest(this, pid, made, memoryBytes, () => settle(guest));
-    guest.attachLoss(() => settle(undefined));
+    guest.attachLoss((status, stderr) => settle(undefined, status, stderr));
     this.#guests.set(pid, guest);
     return guest;
   }
@@ -667,7 +650,7 @@ export class Zygote {
     for (const fork of this.#pending.values()) {
       libc.close(fork.made.socket);
       libc.close(fork.made.stderr);
-      fork.forked(undefined);
+      fork.forked(undefined, -1, "");
     }
     this.#pending.clear();
     for (const pid of Array.from(this.#limiting.keys())) this.#limited(pid, -Errno.ESRCH);

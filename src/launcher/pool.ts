@@ -213,6 +213,7 @@ export class GuestPool {
 
   #startZygote(): Zygote {
     const zygote: Zygote = new Zygote({
+      kind: "zygote",
       spawner: this.#options.spawner,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {

@@ -85,6 +85,11 @@ export const guestCalls = {
     args: { file: "string", argv: "strings", env: "strings" },
     result: { options: "string" },
   },
+  /**
+   * The process begins anew in an engine of its own that is started with `flags`; see engine-start.ts. Not
+   * answered then. EINVAL for other flags, EPERM for who has one already.
+   */
+  ownEngine: { nr: 27, args: { flags: "strings" }, result: {} },
   /** waitpid(2) for one child: blocks until it has ended, and reaps it. */
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
   /** setpgid(2). */
@@ -197,6 +202,8 @@ export interface StartOptions {
   language: "js" | "ts";
   /** Whether a program ends when its main module has been evaluated, whatever still waits. */
   endWhenSettled?: boolean;
+  /** The flags that its own engine was started with; nothing for a forked one. */
+  engineFlags?: readonly string[];
   /** Absolute guest path of the main program. */
   path: string;
   /** What follows the name of the engine on the command line. */

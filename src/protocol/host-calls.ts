@@ -7,6 +7,7 @@ import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
+import type { EngineKind } from "./engine-start.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
@@ -246,6 +247,7 @@ export interface VmOptions {
   audit: AuditOptions;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
+  engine: EngineKind;
   limits: VmLimits;
   /** One process of one thread at a time, whose time begins there. */
   deterministic?: { seed: string; startTimeMs: number };
@@ -299,6 +301,8 @@ export interface ProcessOptions {
   terminal?: TerminalSize;
   /** Whether a program ends when its main module has been evaluated, whatever still waits. */
   endWhenSettled?: boolean;
+  /** Default: the VM's. */
+  engine?: EngineKind;
   /** Lower limits than the VM's, for it and all that it starts together. */
   limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */

@@ -151,6 +151,7 @@ const nUmask = bind<[number], number>(library, "umask", ["u32"], "u32");
 const nGetpid = bind<[], number>(library, "getpid", [], "i32");
 const nGetppid = bind<[], number>(library, "getppid", [], "i32");
 const nGeteuid = bind<[], number>(library, "geteuid", [], "u32");
+const nGetegid = bind<[], number>(library, "getegid", [], "u32");
 const nOpen = bind<[Uint8Array, number, number], number>(
   library,
   "open",
@@ -191,6 +192,7 @@ const x64 = process.arch === "x64";
 
 /** Numbers of the few calls libc has no wrapper for everywhere. */
 const SYS_SECCOMP = x64 ? 317n : 277n;
+const SYS_OPENAT = x64 ? 257 : 56;
 const SYS_MUNMAP = x64 ? 11 : 215;
 const SYS_CLOSE_RANGE = 436n;
 /** include/uapi/linux/close_range.h; since Linux 5.11. */
@@ -355,6 +357,10 @@ export function geteuid(): number {
   return nGeteuid();
 }
 
+export function getegid(): number {
+  return nGetegid();
+}
+
 // --- descriptors ---------------------------------------------------------------------------------
 
 export interface PollRequest {
@@ -481,6 +487,12 @@ export function setCloseOnExec(fd: number, on: boolean): number {
 /** For files of our own choosing under /proc: `path` is never a guest's. */
 export function openReadOnly(path: string): number {
   return checked(nOpen(cString(path), O_CLOEXEC, 0));
+}
+
+/** `path` below an open directory; likewise never a guest's. */
+export function openReadOnlyAt(directory: number, path: string): number {
+  const name = cString(path);
+  return syscall(SYS_OPENAT, directory, ffi.getRawPointer(name), O_CLOEXEC, 0);
 }
 
 export function openReadWrite(path: string): number {

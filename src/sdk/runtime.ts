@@ -926,8 +926,20 @@ export class NodeRuntime {
     how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
     onTemplateReady?: () => void,
   ): GuestProcess {
-    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
-      given;
+    const {
+      args,
+      cwd,
+      endWhenSettled,
+      engine,
+      language,
+      name,
+      onStderr,
+      onStdout,
+      stdin,
+      terminal,
+    } = given;
+    if (engine === "dedicated" && this.#given.deterministic !== undefined)
+      throw invalidOption("engine", 'must be "forked" in a deterministic machine');
     const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
@@ -945,6 +957,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),

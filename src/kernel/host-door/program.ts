@@ -26,6 +26,9 @@ import { HostTerminal } from "./terminal.js";
 /** internal/process/execution, getEvalModuleUrl: the first text of a process. */
 const inlineName = "/[eval1]";
 
+/** Without flags of the program's. */
+const ownEngine = { engineFlags: [] };
+
 /** What the host hears of it. */
 export interface HostListener {
   output(stream: number, data: Uint8Array): void;
@@ -159,7 +162,11 @@ export class HostProgram {
     vm.processes.add(process);
     vm.lookAtLimits();
     from?.bequeath(process);
-    launch(process, launched, source, { template: from?.template });
+    // A copy has the engine of what it is a copy of.
+    const dedicated = from === undefined && (options.engine ?? vm.engine) === "dedicated";
+    launch(process, { ...launched, ...(dedicated && ownEngine) }, source, {
+      template: from?.template,
+    });
     return new HostProgram(process, stdin, outputs, terminal);
   }
 

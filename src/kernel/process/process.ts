@@ -124,6 +124,8 @@ export class Process {
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
+  /** Whether it has begun anew in an engine of its own; once in its life. */
+  restarted = false;
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
   /** Woken when it has stopped or goes on. */
@@ -264,6 +266,24 @@ export class Process {
     if (this.stopped) this.#door.stop(true);
   }
 
+  /** Lets go of its OS process without an end of its own; another one is asked for. */
+  leaveGuest(): void {
+    const door = this.#door;
+    this.#door = undefined;
+    this.#handled.clear();
+    this.budget.leave(this);
+    nativeWatch.leave(this);
+    door?.close();
+    door?.end();
+  }
+
+  /** Its engine did not take the flags that it was to have. */
+  refuse(text: string, exitCode: number): void {
+    if (this.ended) return;
+    this.#report(Buffer.from(text));
+    this.#finish({ exitCode, signal: 0 });
+  }
+
   /** It goes on as another program, in the same OS process; signals that it handled have their default again. */
   becomes(
     options: StartOptions,
@@ -283,7 +303,7 @@ export class Process {
     const { vm, descriptors } = this;
     const isEnded = (): boolean => this.ended;
     const paused = (): WaitQueue | undefined => this.#stopped;
-    return new GuestDoor(guest, {
+    const door: GuestDoor = new GuestDoor(guest, {
       account: vm.account,
       share: vm.share,
       threadLimit: vm.deterministic === undefined ? vm.limits.threads : 0,
@@ -312,10 +332,14 @@ export class Process {
           ? this.#template.awaits(errno, give)
           : -Errno.EPERM,
       violated: (reason) => {
-        this.#violation ??= reason;
+        if (this.#door === door) this.#violation ??= reason;
       },
-      osEnded: (status, stderr) => this.#osEnded(status, stderr),
+      // Not of one that it has left.
+      osEnded: (status, stderr) => {
+        if (this.#door === door) this.#osEnded(status, stderr);
+      },
     });
+    return door;
   }
 
   /** Its guest is one that may be copied; `parent` is the template that it is a copy of itself. */

@@ -4,7 +4,7 @@ import { vmLimitTable } from "../../protocol/limits.js";
 export const ControlKind = Object.freeze({
   /** zygote → kernel: it serves; a = the first process of its PID namespace or 0, b = bytes of JSON that follow: `IsolationReport[]`. */
   ready: 1,
-  /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token. */
+  /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token, b = bytes of an order that follow. */
   fork: 2,
   /** zygote → kernel: a = token, b = pid or -errno. */
   forked: 3,

@@ -24,7 +24,8 @@ import {
 import type { PageList } from "../../sandbox/pages.js";
 import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearseInDress } from "./dress-rehearsal.js";
-import { begin, guestSocketFd, prepareLife } from "./guest-life.js";
+import { begin, guestSocketFd } from "./bootstrap.js";
+import { prepareLife } from "./guest-life.js";
 import { rehearse } from "./rehearsal.js";
 import { serve } from "./service.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
@@ -62,7 +63,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
   });
   use(undefined);
   const startMain = prepareFirstCallback(internalBinding, true);
-  life.startCopiesWith(prepareFirstCallback(internalBinding, false));
+  life.prepareCopies(prepareFirstCallback(internalBinding, false), () => saved.pages?.populate());
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);

@@ -7,6 +7,7 @@
  */
 import * as libc from "../../sandbox/libc.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
+import { controlFd } from "./bootstrap.js";
 import { ControlKind, controlMessageBytes, decodeControl, encodeControl } from "./control.js";
 import type { Prepared } from "./lock-down.js";
 
@@ -16,7 +17,6 @@ const idleMs = 20;
 const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
-const controlFd = 3;
 
 export interface Service {
   prepared: Prepared;

@@ -59,7 +59,8 @@ function eagerly(
   };
 }
 
-function clearGlobals(builtinModules: readonly string[]): void {
+/** Leaves nothing of the script that a process of ours was started with. */
+export function clearGlobals(builtinModules: readonly string[]): void {
   const all = globalThis as Record<string, unknown>;
   for (const id of builtinModules) {
     if (globalsEverywhere.includes(id)) continue;
