@@ -86,6 +86,7 @@ export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeShell } from "./sdk/shell.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
+export type { NodeRuntimeTemplate, NodeRuntimeTemplateOptions } from "./sdk/template.js";
 export type {
   NodeRuntimeResidentResult,
   NodeRuntimeResidentRunner,

@@ -324,7 +324,8 @@ export class Session implements MachineOwner {
   async #spawn({ vm, process: named, options, source }: CallOfName<"spawn">): Promise<object> {
     const machine = this.#machineOf(vm);
     if (this.#processes.has(named)) throw malformed("the number of a program");
-    const checked = JSON.stringify(processOptionsOf(options));
+    const given = processOptionsOf(options);
+    const checked = JSON.stringify({ ...given, ...this.#templateOf(machine, given.template) });
     const process = this.#kernel.newHandle();
     this.#processes.set(named, process);
     this.#programs.set(process, { named, vm: machine.vm, startedMs: performance.now() });
@@ -340,6 +341,15 @@ export class Session implements MachineOwner {
       this.#processes.delete(named);
       throw error;
     }
+  }
+
+  /** The kernel's number of a program that another one of the machine is to be copied from. */
+  #templateOf(machine: Machine, named: number | undefined): { template?: number } {
+    if (named === undefined) return {};
+    const process = this.#processes.get(named);
+    if (process !== undefined && this.#programs.get(process)?.vm === machine.vm)
+      return { template: process };
+    throw new Refusal("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
   }
 
   async #fetch({ vm, fetch: named, port, request, body }: CallOfName<"fetch">): Promise<object> {
@@ -430,7 +440,8 @@ export class Session implements MachineOwner {
       case "output":
       case "exit":
       case "stdinCredit":
-      case "residentDone": {
+      case "residentDone":
+      case "templateReady": {
         const program = this.#programs.get(event.args.process);
         if (program === undefined) return;
         if (event.name === "exit") {

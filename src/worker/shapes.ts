@@ -8,6 +8,7 @@
 import { isAbsolute, normalize } from "node:path";
 import { realpathSync, statSync } from "node:fs";
 import { auditDefaults } from "../protocol/decisions.js";
+import type { EngineKind } from "../protocol/engine-start.js";
 import type { AuditOptions, PolicyMode } from "../protocol/decisions.js";
 import type {
   HostFetchRequest,
@@ -296,6 +297,7 @@ function jsRuntimeOf(value: unknown): JsRuntime {
   return parseJsRuntime({ ...rest, ...(allowedBuiltins !== null && { allowedBuiltins }) });
 }
 
+const engines: readonly EngineKind[] = ["forked", "dedicated"];
 const policyModes: readonly PolicyMode[] = ["enforce", "dry-run", "learn"];
 const vmKeys: KeysOf<VmOptions> = {
   source: "optional",
@@ -304,6 +306,7 @@ const vmKeys: KeysOf<VmOptions> = {
   cwd: "needed",
   mounts: "needed",
   jsRuntime: "needed",
+  engine: "needed",
   loopbackExemptPorts: "optional",
   limits: "needed",
   deterministic: "optional",
@@ -349,6 +352,7 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
     cwd,
     mounts: mounts.map((mount) => mountOf(mount, rules)),
     jsRuntime: jsRuntimeOf(given.jsRuntime),
+    engine: oneOf("engine", given.engine ?? "forked", engines),
     loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
     limits: parseLimits(given.limits),
     ...(deterministic !== undefined && { deterministic: deterministicOf(deterministic) }),
@@ -363,6 +367,7 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
 
 const processKeys: KeysOf<ProcessOptions> = {
   mode: "needed",
+  template: "optional",
   language: "needed",
   name: "needed",
   args: "needed",
@@ -371,6 +376,7 @@ const processKeys: KeysOf<ProcessOptions> = {
   stdin: "needed",
   terminal: "optional",
   endWhenSettled: "optional",
+  engine: "optional",
   limits: "needed",
   stdoutLimitBytes: "needed",
   stderrLimitBytes: "needed",
@@ -397,11 +403,14 @@ function terminalOf(value: unknown): TerminalSize {
   };
 }
 
+/** `template` is as the caller gave it. */
 export function processOptionsOf(text: string): ProcessOptions {
   const given = bagOf<ProcessOptions>("options", parsed("options", text), processKeys);
-  const { terminal, endWhenSettled } = given;
+  const { terminal, endWhenSettled, engine, template } = given;
   return {
-    mode: oneOf("mode", given.mode, ["program", "resident", "exec"]),
+    ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
+    mode: oneOf("mode", given.mode, ["program", "template", "resident", "exec"]),
+    ...(template !== undefined && { template: countOf("template", template) }),
     language: oneOf("language", given.language, ["js", "ts"]),
     name: textOf("name", given.name),
     args: textsOf("args", given.args),
