@@ -366,6 +366,20 @@ export function assumeIdentity(options: StartOptions): void {
   for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
 }
 
+/**
+ * The same for a copy of a process that had an identity. Variables that the other had from its start stay what
+ * they became there.
+ */
+export function reassumeIdentity(options: StartOptions): void {
+  const former = startOptions().env;
+  const env = Object.fromEntries(
+    Object.entries(options.env).filter(([name, value]) => former[name] !== value),
+  );
+  cwd = undefined;
+  assumeIdentity({ ...options, env });
+  start = options;
+}
+
 /** Makes this thread one of that process. */
 export function assumeSharedIdentity(shared: SharedIdentity): void {
   start = shared.start;

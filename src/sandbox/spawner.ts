@@ -93,8 +93,10 @@ const answerMs = 5000;
 export interface SpawnerOptions {
   /** An absolute path. */
   readonly path: string;
-  /** The first is the program's name for itself. It gets no environment. */
+  /** The first is the program's name for itself. */
   readonly argv: readonly string[];
+  /** All of its environment, as `NAME=value`. Default: none. */
+  readonly environment?: readonly string[];
   /** Open files that everybody started shares, from descriptor 4 on: to be read at a position. */
   readonly files: readonly number[];
 }
@@ -210,7 +212,8 @@ function program(memory: Memory, base: bigint, socket: number, options: SpawnerO
   const controlLength = message + BigInt(messageWords.controlLength * 8);
   const path = memory.text(options.path);
   const argv = memory.words(...options.argv.map((text) => memory.text(text)), 0);
-  const environment = memory.words(0);
+  const variables = options.environment ?? [];
+  const environment = memory.words(...variables.map((text) => memory.text(text)), 0);
   const nothing = memory.text("/dev/null");
   const fileEnd = firstFile + options.files.length;
   const inherited = readdirSync("/proc/self/fd").map(Number);

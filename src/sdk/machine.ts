@@ -16,7 +16,8 @@ import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { MachineHost } from "./machine-host.js";
 import { requireLayers } from "./isolation.js";
 import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
-import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { placeOnHost } from "./kernel-group.js";
+import { connectionOf } from "./sidecar-process.js";
 import { restoreSnapshot } from "./snapshot.js";
 
 type Timed = <T>(phase: NodeRuntimeBootTiming["phase"], work: Promise<T>) => Promise<T>;
@@ -28,9 +29,9 @@ interface Beginning {
   snapshot?: AsyncIterable<Buffer> | undefined;
 }
 
-function connectionFor({ fleet, sidecar }: CreateOptions): Promise<KernelConnection> {
+function connectionFor({ fleet, sidecar, kernels }: CreateOptions): Promise<KernelConnection> {
   if (fleet !== undefined) return placeMachine(fleet);
-  return sidecar === undefined ? sharedConnection() : connectionOf(sidecar);
+  return sidecar === undefined ? placeOnHost(kernels) : connectionOf(sidecar);
 }
 
 export class Machine {
@@ -48,6 +49,7 @@ export class Machine {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+      toolParked: (id) => connection.send("toolParked", { vm, id }),
     });
     this.host.tools.add(given.tools, "tools");
     connection.attachMachine(vm, sink);
@@ -87,7 +89,8 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { deterministic, env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } =
+      given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -95,8 +98,10 @@ export class Machine {
       cwd,
       mounts,
       jsRuntime,
+      engine,
       loopbackExemptPorts,
       limits,
+      ...(deterministic !== undefined && { deterministic }),
       warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

@@ -26,7 +26,7 @@ const nothing = { kernelBytes: 0, kernelObjects: 0, hostDescriptors: 0 };
 
 const entry = buildWithNatives();
 const { NodeRuntime } = await import(entry);
-const { sharedConnection } = await import(new URL("sdk/sidecar-process.js", entry).href);
+const { sharedConnection } = await import(new URL("sdk/kernel-group.js", entry).href);
 const host = mkdtempSync(join(tmpdir(), "bounds-"));
 writeFileSync(join(host, "file"), "x");
 after(() => rmSync(host, { recursive: true }));

@@ -38,11 +38,18 @@ export async function results(rt: NodeRuntime): Promise<void> {
   same<typeof simple.body, string>(true);
   const standard = await rt.fetch(80, new Request("http://x/"));
   same<typeof standard, Response>(true);
+  if (ran.recording !== undefined) {
+    const again = await rt.replay<{ sum: number }>(ran.recording);
+    same<typeof again, NodeRuntimeRunResult<{ sum: number }>>(true);
+  }
+  same<Awaited<ReturnType<typeof rt.toolTypes>>, string>(true);
 }
 
 export async function options(): Promise<void> {
   const permissions: Permissions = { fs: "allow", network: "deny" };
   const given: NodeRuntimeCreateOptions = { permissions, files: { "/tmp/a": "text" } };
+  await NodeRuntime.create({ kernels: 2 });
+  await NodeRuntime.create({ kernels: "auto" });
   await NodeRuntime.create(given);
   // @ts-expect-error -- no such option
   await NodeRuntime.create({ unknown: true });
