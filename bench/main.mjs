@@ -9,6 +9,7 @@ import { pause, percentile, runPlain, startPlain, summary, timed } from "./measu
 import { measureFiles } from "./files.mjs";
 import { measureTools } from "./tools.mjs";
 import { measureFairness } from "./fairness.mjs";
+import { measureTemplates } from "./templates.mjs";
 import { cpu, firstCreate, httpLoopback, small } from "./workloads.mjs";
 
 // Where it is set, every plain Node reads a bundle of certificates; the engine never sees it.
@@ -168,6 +169,7 @@ const toolRows = [
   ...(await measureFiles()),
   ...(await measureTools()),
   ...(await measureFairness()),
+  ...(await measureTemplates()),
 ];
 
 const hostMs = percentile(times.host, 0.5);

@@ -15,14 +15,15 @@ import { runProgramCommand } from "./programs/run.js";
 import type * as Resident from "./resident.js";
 import type * as ToolCommand from "../userland/tool-command.js";
 import type * as TemplateModule from "./template.js";
+import type { CopyTools } from "./template.js";
 import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools extends PlatformTools {
   channel: Channel;
   leaving: Leaving;
-  /** In a copy of this process: what its program begins with. */
-  beginCopy: (start: StartOptions, source: Uint8Array) => void;
+  /** Of a template. */
+  copies: CopyTools;
   /** As of an `Order`. */
   refused?: number | undefined;
 }
@@ -140,9 +141,7 @@ function evaluate(tools: ProgramTools, options: StartOptions, source: string): P
   if (options.mode !== "template") return evaluated;
   const { becomeTemplate } = require("./template.js") as typeof TemplateModule;
   // What its last turn has begun is seen, and nothing of the module is on the stack of a copy.
-  return evaluated.then(() =>
-    setImmediate(() => becomeTemplate({ ...tools, begin: tools.beginCopy })),
-  );
+  return evaluated.then(() => setImmediate(() => becomeTemplate({ ...tools, ...tools.copies })));
 }
 
 /** The command of a host tool, over the virtual file system as every command. */

@@ -19,10 +19,15 @@ const socketFd = 3;
 /** What may be there when a set-up has ended: this file's own, and what a copy can go on with. */
 const harmless: ReadonlySet<string> = new Set(["Immediate", "TickObject"]);
 
-export interface TemplateTools extends EngineTools {
-  channel: Channel;
+export interface CopyTools {
   /** In a copy: has `main` run as the main script of a process that begins now. */
   begin(start: StartOptions, source: Uint8Array): void;
+  /** In a copy: makes those pages its own at once that it will write. */
+  populate(): void;
+}
+
+export interface TemplateTools extends EngineTools, CopyTools {
+  channel: Channel;
 }
 
 /** What a copy could not go on with. */
@@ -32,11 +37,23 @@ function pendingIn(channel: Channel): string[] {
   return [...resources, ...channel.pendingCalls.map((name) => `${name} (system call)`)];
 }
 
+/** What the set-up left is not for each copy to look through: a copy of a page costs more than a look. */
+function collectGarbage(requireBuiltin: (id: string) => any): void {
+  const { setFlagsFromString } = requireBuiltin("v8");
+  setFlagsFromString("--expose-gc");
+  // The flag adds `gc` to contexts made from now on; the program's own does not get it.
+  const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
+  setFlagsFromString("--no-expose-gc");
+  gc({ type: "major", execution: "sync", flavor: "regular" });
+  libc.sealHeap();
+}
+
 /** Called once the main module of the set-up has been evaluated. Does not return before the process is a copy, if ever. */
 export function becomeTemplate(tools: TemplateTools): void {
   const { channel } = tools;
   const pending = pendingIn(channel);
   spendEntropy(tools);
+  if (pending.length === 0) collectGarbage(tools.requireBuiltin);
   channel.event("templateReady", { pending });
   for (let errno = 0; ;) {
     const fds = channel.awaitFork(errno);
@@ -48,9 +65,10 @@ export function becomeTemplate(tools: TemplateTools): void {
 }
 
 function becomeCopy(
-  { channel, begin, requireBuiltin }: TemplateTools,
+  { channel, begin, populate, requireBuiltin }: TemplateTools,
   fds: readonly number[],
 ): void {
+  populate();
   const [socket, stderr, nothing] = fds;
   libc.dup2(nothing!, 0);
   libc.dup2(nothing!, 1);

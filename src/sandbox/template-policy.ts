@@ -17,6 +17,8 @@ const CLONE_FORK = 0x0120_0011;
 export const cloneSibling = 0x0120_8011;
 /** include/uapi/linux/prctl.h */
 export const prSetParentDeathSignal = 1;
+/** include/uapi/asm-generic/mman-common.h */
+const MADV_POPULATE_WRITE = 23;
 const SIGABRT = 6;
 export const sigkill = 9;
 const SIGSEGV = 11;
@@ -88,6 +90,13 @@ const becoming: readonly Rule[] = [
     nr: { x64: 292, arm64: 24 },
     action: "allow",
     why: "what dup2() is where the call of that name does not exist",
+  },
+  {
+    name: "madvise",
+    nr: { x64: 28, arm64: 233 },
+    args: [{ arg: 2, width: "int", test: "oneOf", values: [MADV_POPULATE_WRITE] }],
+    action: "allow",
+    why: "a copy makes pages its own at once that it will write; no other memory than by writing",
   },
   {
     name: "close_range",

@@ -35,8 +35,8 @@ export interface GuestLife {
   use(channel: Channel | undefined): void;
   /** Waits for what the guest is to be. */
   ordered(guest: Channel): Order;
-  /** How a copy of the guest, once it is a template, has its program begin. */
-  startCopiesWith(start: StartMain): void;
+  /** How a copy of the guest, once it is a template, has its program begin, and what it does first of all. */
+  prepareCopies(start: StartMain, populate: () => void): void;
   /** Runs the program of the order. */
   live(guest: Channel, order?: Order): Promise<unknown> | undefined;
 }
@@ -91,27 +91,32 @@ export async function prepareLife(
     listenForSignals(guest);
     streams.listen(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
-    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, beginCopy };
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, copies };
     const program = runProgram(tools, start, text);
     loop?.endTurn();
     return program;
   };
   let startCopy: StartMain = (main) => main();
-  const beginCopy = (start: StartOptions, source: Uint8Array): void =>
+  let populate = (): void => {};
+  const begin = (start: StartOptions, source: Uint8Array): void =>
     startCopy(() => {
       const guest = guestChannel();
       reassumeIdentity(start);
       guest.setOutputs(start.outputWindowBytes, start.descriptors);
       const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-      const tools = { requireBuiltin, internalBinding, channel: guest, leaving, beginCopy };
+      const tools = { requireBuiltin, internalBinding, channel: guest, leaving, copies };
       void runCopiedProgram(tools, start, text.toString("utf8"));
     });
+  const copies = { begin, populate: () => populate() };
   return {
     engineBinding,
     callListeners,
     use: (next) => (channel = next),
     ordered,
     live,
-    startCopiesWith: (start) => (startCopy = start),
+    prepareCopies: (start, ahead) => {
+      startCopy = start;
+      populate = ahead;
+    },
   };
 }

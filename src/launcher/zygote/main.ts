@@ -63,7 +63,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
   });
   use(undefined);
   const startMain = prepareFirstCallback(internalBinding, true);
-  life.startCopiesWith(prepareFirstCallback(internalBinding, false));
+  life.prepareCopies(prepareFirstCallback(internalBinding, false), () => saved.pages?.populate());
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
