@@ -99,6 +99,7 @@ export type {
   NodeRuntimeStats,
 } from "./sdk/guest-fs.js";
 export type { NodeRuntimeSh, NodeRuntimeShellCommand, ShellValue } from "./sdk/shell-template.js";
+export type { NodeRuntimeTemplate, NodeRuntimeTemplateOptions } from "./sdk/template.js";
 export type {
   NodeRuntimeResidentResult,
   NodeRuntimeResidentRunner,

@@ -20,6 +20,7 @@ import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
 import { later } from "./turns.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
+import { HeldAnswers } from "./held-answers.js";
 
 type KernelEvents = typeof kernelEvents;
 
@@ -45,18 +46,6 @@ const smallReplyBytes = 1024;
 function replyBytes(name: keyof GuestCalls, args: { length?: number }): number {
   if (name === "read") return Math.min(args.length!, wholeFileBytes) + smallReplyBytes;
   return name === "readFile" || name === "readFd" ? wholeFileBytes : smallReplyBytes;
-}
-
-/** Calls that wait for somebody else to do something, however much time that takes. */
-const patient: ReadonlySet<string> = new Set(["accept", "receiveFrom", "wait", "waitState"]);
-
-/** Whether a call waits for what is typed or sent to the process. */
-const isInput = (name: string, args: { fd?: number }): boolean =>
-  name === "readLine" || (name === "read" && args.fd === 0);
-
-/** A call of which a held channel keeps the answer back until those before it have theirs. */
-interface Asked {
-  answer: (() => void) | undefined;
 }
 
 /** Nobody asks for more before a handler is there; what a program never listens to is dropped. */
@@ -87,10 +76,9 @@ export class Channel implements KernelClient {
   #descriptors: readonly string[] = [];
   /** What the answers to calls under way may come to. */
   #expectedBytes = 0;
-  /** Set on a held channel: calls whose turn to be answered has not come, oldest first. */
-  #asked: Asked[] | undefined;
+  /** Set on a held channel. */
+  #held: HeldAnswers | undefined;
   readonly #answers: (() => void)[] = [];
-  #inputs = 0;
   /** Told when something keeps the process alive that did not. */
   #onReferenced = (): void => {};
   #timeOf: (() => number) | undefined;
@@ -152,7 +140,7 @@ export class Channel implements KernelClient {
    */
   hold(referenced: () => void): void {
     this.#pipe.readStop();
-    this.#asked = [];
+    this.#held = new HeldAnswers();
     this.#onReferenced = referenced;
   }
 
@@ -162,14 +150,14 @@ export class Channel implements KernelClient {
 
   /** Whether the program waits for its stdin. */
   get readsInput(): boolean {
-    return this.#inputs > 0;
+    return this.#held?.readsInput === true;
   }
 
   /** Blocks until every call made so far has its answer, but for patient ones; answers whether there are any. */
   settle(): boolean {
-    const asked = this.#asked!;
-    while (asked.some(({ answer }) => answer === undefined)) this.#pump();
-    for (const { answer } of asked.splice(0)) this.#answers.push(answer!);
+    const held = this.#held!;
+    while (held.awaitsAny) this.#pump();
+    for (const answer of held.take()) this.#answers.push(answer);
     return this.#answers.length > 0;
   }
 
@@ -241,15 +229,41 @@ export class Channel implements KernelClient {
 
   /** A blocking call whose reply brings a descriptor: that, or -errno. */
   callForDescriptor(name: "threadSocket"): number {
+    const received = this.#callForDescriptors(name, {});
+    return typeof received === "number" ? received : received[0]!;
+  }
+
+  /** A template's wait for an order: the descriptors of its copy. `errno` is why the last one failed, or 0. */
+  awaitFork(errno: number): number[] {
+    const received = this.#callForDescriptors("awaitFork", { errno });
+    return typeof received === "number" ? this.#closed() : received;
+  }
+
+  #callForDescriptors<K extends "threadSocket" | "awaitFork">(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+  ): number[] | number {
     const received: number[] = [];
     for (;;) {
       this.#received = received;
-      const result = this.call(name, {});
+      const result: object | number = this.call(name, args);
       this.#received = undefined;
       // The kernel's end was full; taking this answer has emptied it.
       if (result === -Errno.EAGAIN) continue;
-      return typeof result === "number" ? result : received[0]!;
+      return typeof result === "number" ? result : received;
     }
+  }
+
+  /** Names of calls without an answer yet. */
+  get pendingCalls(): string[] {
+    return this.#port.pendingNames;
+  }
+
+  /** The socket is another one by now, and nothing of what the former carried is left. */
+  begins(): void {
+    this.#queue.length = 0;
+    this.#unheard = [];
+    this.#expectedBytes = 0;
   }
 
   callAsync<K extends keyof GuestCalls>(
@@ -381,7 +395,9 @@ export class Channel implements KernelClient {
     const listeners = this.#callListeners;
     for (let at = 0; at < listeners.length; at++) listeners[at]!(name);
     this.#tellTime();
-    const deliver = blocking || this.#asked === undefined ? undefined : this.#ask(name, args);
+    const deliver = blocking
+      ? undefined
+      : this.#held?.ask(name, args, (answer) => this.#enqueue(answer));
     // A blocking caller takes its answer at once; others are answered from the event loop.
     const expected = blocking ? 0 : replyBytes(name, args);
     this.#port.call(name, args, (result, failure) => {
@@ -398,20 +414,6 @@ export class Channel implements KernelClient {
     while (!blocking && this.#expectedBytes > replyWindowBytes && !this.#blocking) {
       if (!this.#pump(replyWaitMs)) break;
     }
-  }
-
-  /** On a held channel: how the answer of a call becomes one that the program may be told. */
-  #ask(name: string, args: { fd?: number }): (answer: () => void) => void {
-    const input = isInput(name, args);
-    if (input) this.#inputs++;
-    if (input || patient.has(name))
-      return (answer) => {
-        if (input) this.#inputs--;
-        this.#enqueue(answer);
-      };
-    const asked: Asked = { answer: undefined };
-    this.#asked!.push(asked);
-    return (answer) => void (asked.answer = answer);
   }
 
   #write(frame: Buffer): void {
@@ -501,7 +503,7 @@ export class Channel implements KernelClient {
   }
 
   #scheduleDrain(): void {
-    if (this.#drainScheduled || this.#pipe === undefined || this.#asked !== undefined) return;
+    if (this.#drainScheduled || this.#pipe === undefined || this.#held !== undefined) return;
     this.#drainScheduled = true;
     later(() => {
       this.#drainScheduled = false;

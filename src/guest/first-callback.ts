@@ -9,14 +9,20 @@ import { insteadOfTurns } from "./turns.js";
 
 export type StartMain = (main: () => void) => void;
 
-/** In the zygote: the way to run a function once the loop runs. */
-export function prepareFirstCallback(internalBinding: (name: string) => any): StartMain {
+/**
+ * In the zygote: the way to run a function once the loop runs. Unless it is the first of all in its process,
+ * the count of asynchronous resources goes on.
+ */
+export function prepareFirstCallback(
+  internalBinding: (name: string) => any,
+  firstOfAll: boolean,
+): StartMain {
   const { async_id_fields: ids, constants } = internalBinding("async_wrap");
   /** What a main script runs in, and where plain Node's count stands by then; src/api/environment.cc. */
   const mainAsyncId = 1;
   return (main) => {
     insteadOfTurns(() => {
-      ids[constants.kAsyncIdCounter] = mainAsyncId;
+      if (firstOfAll) ids[constants.kAsyncIdCounter] = mainAsyncId;
       ids[constants.kExecutionAsyncId] = mainAsyncId;
       main();
       // Not in a `finally`: an uncaught error is reported in the script's own context.

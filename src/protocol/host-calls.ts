@@ -7,6 +7,7 @@ import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
+import type { EngineKind } from "./engine-start.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
@@ -253,6 +254,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** The set-up of a template has ended well; other programs may name it from now on. */
+  templateReady: { nr: 6, args: { vm: "u32", process: "u32" } },
   /** Decisions since the last ones, which were taken; JSON of `DecisionList`. */
   decisions: { nr: 43, args: { vm: "u32", list: "string" } },
   /** `warning` is JSON of `LimitWarning`. */
@@ -296,6 +299,7 @@ export interface VmOptions {
   audit: AuditOptions;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
+  engine: EngineKind;
   limits: VmLimits;
   /** One process of one thread at a time, whose time begins there. */
   deterministic?: { seed: string; startTimeMs: number };
@@ -333,7 +337,9 @@ export interface TerminalSize {
 
 export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
-  mode: "program" | "resident" | "exec";
+  mode: "program" | "template" | "resident" | "exec";
+  /** The program of mode "template" that the process is copied from, by its handle; not for "exec". */
+  template?: number;
   language: "js" | "ts";
   /** File of the main program: a name inside /tmp, or an absolute guest path; empty for none. */
   name: string;
@@ -347,6 +353,8 @@ export interface ProcessOptions {
   terminal?: TerminalSize;
   /** Whether a program ends when its main module has been evaluated, whatever still waits. */
   endWhenSettled?: boolean;
+  /** Default: the VM's. */
+  engine?: EngineKind;
   /** Lower limits than the VM's, for it and all that it starts together. */
   limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */

@@ -199,6 +199,26 @@ export const errorTable = {
     when: "writeStdin is called after closeStdin, or although the stdin option was given.",
     remedy: "Write before closing.",
   },
+  TEMPLATE_UNAVAILABLE: {
+    message: "this machine cannot copy processes: {why}",
+    when: "template() is called where Linux lacks seccomp user notification (5.5), or something above this process listens to its system calls already. Everything else works.",
+    remedy: "Run the set-up in each run, or use a resident runner.",
+  },
+  TEMPLATE_SETUP_FAILED: {
+    message: "the set-up of the template failed: {why}",
+    when: "The program given to template() ended instead of settling; details has its exitCode, stdout and stderr.",
+    remedy: "Correct the set-up. It must neither exit nor throw.",
+  },
+  TEMPLATE_PENDING: {
+    message: "the set-up left something under way: {why}",
+    when: "When the module of the set-up had been evaluated, a timer, a request, a worker or a system call was still pending; the message names it. A copy could not go on with it.",
+    remedy: "Await it or clear it at the end of the set-up.",
+  },
+  TEMPLATE_ENDED: {
+    message: "the template has ended: {why}",
+    when: "A template is used after its disposal or that of its machine, or its process was killed, crashed or did not make a copy in time.",
+    remedy: "Make the template again. Programs that were copied from it before go on.",
+  },
   RUNNER_BUSY: {
     message: "resident runner supports one in-flight exec",
     when: "A second exec is called before the first has settled.",

@@ -53,6 +53,7 @@ export interface GuestSetup {
   captureLimitBytes: number;
   onStdout?: OutputHook | undefined;
   onStderr?: OutputHook | undefined;
+  onTemplateReady?: () => void;
   onResidentDone?: (sequence: number, exitCode: number) => void;
   /** Records the run, or compares it with a recorded one. */
   tape?: Tape;
@@ -260,6 +261,15 @@ export class GuestProcess implements ProcessSink {
     }
   }
 
+  /** By which the kernel knows it. */
+  get handle(): number {
+    return this.#handle;
+  }
+
+  templateReady(): void {
+    this.#setup.onTemplateReady?.();
+  }
+
   residentDone(sequence: number, exitCode: number): void {
     this.#setup.onResidentDone?.(sequence, exitCode);
   }
@@ -303,6 +313,13 @@ export class GuestProcess implements ProcessSink {
       this.#order ??= "timeout";
       this.kill(sigkill);
     });
+  }
+
+  /** Nothing ends it for its time any more. */
+  cancelTimers(): void {
+    this.#deadlineMs = Infinity;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
   }
 
   /** SIGTERM now, SIGKILL a second later if it is still there. */

@@ -92,7 +92,8 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { deterministic, env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { deterministic, env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } =
+      given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -100,6 +101,7 @@ export class Machine {
       cwd,
       mounts,
       jsRuntime,
+      engine,
       loopbackExemptPorts,
       limits,
       ...(deterministic !== undefined && { deterministic }),

@@ -17,6 +17,7 @@ import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
+import type { EngineKind } from "../protocol/engine-start.js";
 import type { LimitWarning, TerminalSize, VmMount, VmOptions } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
@@ -137,6 +138,8 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   limits?: NodeRuntimeLimits;
   /** Called when something comes to 80 % of its limit; see docs/limits.md. */
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
+  /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
+  engine?: "forked" | "dedicated";
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -168,6 +171,12 @@ export interface NodeRuntimeExecOptions {
   language?: "js" | "ts";
   /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * "forked": from an engine that is warm, within milliseconds. "dedicated": an engine that starts for this
+   * program alone, with the threads with which V8 compiles and collects garbage beside it: slower to
+   * start, as fast as plain Node afterwards. Default: the runtime's.
+   */
+  engine?: "forked" | "dedicated";
   /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
@@ -242,6 +251,7 @@ const createNames = [
   "record",
   "onLimitWarning",
   "ca",
+  "engine",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -258,6 +268,7 @@ const runNames = [
   "onStdout",
   "onStderr",
   "limits",
+  "engine",
   ...programOnlyNames,
 ];
 /** struct winsize has 16 bits for each. */
@@ -398,6 +409,7 @@ export interface CreateOptions {
   /** Given only where something of it was. */
   audit?: ParsedAudit;
   jsRuntime: JsRuntime;
+  engine: EngineKind;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -575,6 +587,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     }),
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
+    engine: engineOf(given.engine ?? "forked", given.deterministic !== undefined),
   };
 }
 
@@ -598,6 +611,8 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  /** Default: the VM's. */
+  engine?: EngineKind;
 }
 
 function nameOf(value: unknown): string {
@@ -688,7 +703,15 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
+}
+
+function engineOf(value: unknown, deterministic = false): EngineKind {
+  if (value === "dedicated" && deterministic)
+    throw invalidOption("engine", 'must be "forked" in a deterministic machine');
+  if (value === "forked" || value === "dedicated") return value;
+  throw invalidOption("engine", 'must be "forked" or "dedicated"');
 }
 
 /** The name of a command and its arguments. */

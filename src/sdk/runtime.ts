@@ -83,6 +83,8 @@ import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { NodeRuntimeShell } from "./shell.js";
 import { shellTemplate } from "./shell-template.js";
 import type { NodeRuntimeSh } from "./shell-template.js";
+import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
+import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
 import { signalNumber } from "./signals.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { toolTypes } from "./tool-types.js";
@@ -137,7 +139,9 @@ interface Recorded {
 }
 
 /** What is started: the text of a program, or a command with its arguments in the options. */
-type Start = { mode: "program"; source: string } | { mode: "exec" };
+type Start =
+  | { mode: "program" | "template"; source: string; from?: GuestProcess | undefined }
+  | { mode: "exec" };
 
 export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy" | "recording">;
 
@@ -361,7 +365,15 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions,
   ): Promise<NodeRuntimeExecResult> {
-    return (await this.#finish(() => this.#programOf(code, options))).result;
+    return this.#exec(code, options);
+  }
+
+  async #exec(
+    code: string,
+    options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeExecResult> {
+    return (await this.#finish(() => this.#programOf(code, options, from))).result;
   }
 
   /**
@@ -372,7 +384,15 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string,
   ): Promise<NodeRuntimeRunResult<T>> {
-    return withValue<T>(await this.#finish(() => this.#programOf(code, options)));
+    return this.#run<T>(code, options);
+  }
+
+  async #run<T>(
+    code: string,
+    options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeRunResult<T>> {
+    return withValue<T>(await this.#finish(() => this.#programOf(code, options, from)));
   }
 
   /**
@@ -467,12 +487,12 @@ export class NodeRuntime {
     });
   }
 
-  #programOf(code: unknown, options: unknown): [Start, RunOptions] {
+  #programOf(code: unknown, options: unknown, from?: GuestProcess): [Start, RunOptions] {
     const given =
       this.#driver === undefined
         ? parseRunOptions(options, this.#cwd, this.#given.limits)
         : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
-    return [{ mode: "program", source: sourceOf(code) }, given];
+    return [{ mode: "program", source: sourceOf(code), from }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
@@ -492,6 +512,66 @@ export class NodeRuntime {
       guest.onGone(stopListening);
       await guest.started;
       return new NodeRuntimeProcess(guest, given.stdin === undefined, output);
+    });
+  }
+
+  /**
+   * Runs `setup`, an ES module, to the end of its evaluation and keeps its process: what the template runs
+   * begins in a copy of it, with modules loaded, globals set and code compiled. See docs/templates.md. Rejects
+   * with TEMPLATE_SETUP_FAILED, TEMPLATE_PENDING or TEMPLATE_UNAVAILABLE.
+   */
+  async template(
+    setup: string,
+    options?: NodeRuntimeTemplateOptions,
+  ): Promise<NodeRuntimeTemplate> {
+    return this.#makeTemplate(setup, options);
+  }
+
+  readonly #templateRuns: TemplateRuns = {
+    exec: (from, code, options) => this.#exec(code, options, from),
+    run: (from, code, options) => this.#run(code, options, from),
+    spawn: (from, code, options) =>
+      this.#spawn(() => {
+        const [start, given] = this.#programOf(code, options, from);
+        if (given.terminal !== undefined)
+          throw invalidOption("pty", "is not possible in a copy of a template");
+        return [start, given];
+      }),
+    template: (from, setup, options) => this.#makeTemplate(setup, options, from),
+  };
+
+  async #makeTemplate(
+    setup: string,
+    options: NodeRuntimeTemplateOptions | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeTemplate> {
+    const { files, ...rest } = parseTemplateOptions(options, this.#cwd);
+    this.#refuseIfDeterministic("a template outlives its program");
+    const [, given] = this.#programOf(setup, rest);
+    const source = sourceOf(setup);
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      for (const [path, data] of files) await machine.files.write(path, data, false);
+      given.signal?.throwIfAborted();
+      let settle = (): void => {};
+      const ready = new Promise<void>((resolve) => (settle = resolve));
+      const start: Start = { mode: "template", source, from };
+      const guest = this.#start(machine, start, given, { capture: true, stdin: false }, () =>
+        settle(),
+      );
+      this.#awaited.add(guest);
+      const stopListening = listenOnce(given.signal, () => {
+        guest.kill(signalNumber("SIGKILL"));
+        guest.fail(given.signal!.reason);
+      });
+      try {
+        await Promise.race([ready, guest.ended.then((outcome) => setUpFailed(guest, outcome))]);
+      } finally {
+        stopListening();
+        this.#awaited.delete(guest);
+      }
+      guest.cancelTimers();
+      return new NodeRuntimeTemplate(guest, this.#templateRuns);
     });
   }
 
@@ -924,9 +1004,22 @@ export class NodeRuntime {
     start: Start,
     given: RunOptions,
     how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
+    onTemplateReady?: () => void,
   ): GuestProcess {
-    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
-      given;
+    const {
+      args,
+      cwd,
+      endWhenSettled,
+      engine,
+      language,
+      name,
+      onStderr,
+      onStdout,
+      stdin,
+      terminal,
+    } = given;
+    if (engine === "dedicated" && this.#given.deterministic !== undefined)
+      throw invalidOption("engine", 'must be "forked" in a deterministic machine');
     const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
@@ -935,6 +1028,7 @@ export class NodeRuntime {
       hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
+      ...(start.mode !== "exec" && start.from !== undefined && { template: start.from.handle }),
       language,
       name,
       args,
@@ -943,6 +1037,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
@@ -953,15 +1048,16 @@ export class NodeRuntime {
         connection,
         vm,
         options,
-        source: start.mode === "program" ? start.source : "",
+        source: start.mode === "exec" ? "" : start.source,
         capture,
         captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
+        ...(onTemplateReady !== undefined && { onTemplateReady }),
         ...(how.tape !== undefined && { tape: how.tape }),
       }),
     );
-    this.#events.follow(guest, start.mode === "program" ? "node" : name, args);
+    this.#events.follow(guest, start.mode === "exec" ? name : "node", args);
     if (stdin !== undefined) {
       guest.writeStdin(stdin);
       guest.closeStdin();
@@ -1034,6 +1130,16 @@ export class NodeRuntime {
       this.#awaited.delete(guest);
     }
   }
+}
+
+/** The set-up of a template ended its process. */
+function setUpFailed(guest: GuestProcess, { end }: GuestOutcome): never {
+  const { exitCode, cause } = end;
+  const [stdout, stderr] = [guest.stdout.take().text, guest.stderr.take().text];
+  const lastLine = stderr.trim().split("\n").at(-1) ?? "";
+  const why = `it ended with exit code ${exitCode}${lastLine === "" ? "" : `: ${lastLine}`}`;
+  const details = { exitCode, stdout, stderr, end: cause };
+  throw failure("TEMPLATE_SETUP_FAILED", { why }, { details });
 }
 
 /** The result of `run`. Throws RETURN_VALUE. */

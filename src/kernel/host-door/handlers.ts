@@ -30,6 +30,7 @@ import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
 import { createHostSnapshots } from "./snapshots.js";
 import { HostProgram, StartFailure } from "./program.js";
+import type { HostListener } from "./program.js";
 
 /** Runs what an option asks for; when it cannot be, that is what the host is told. */
 function asOption<T>(work: () => T): T {
@@ -162,7 +163,7 @@ export class HostHandlers {
     handle: number,
     options: ProcessOptions,
     source: Uint8Array,
-  ): { pid: number } {
+  ): { pid: number } | Promise<{ pid: number }> {
     if (options.language === "ts") this.#pool.expectTypeScript();
     const to = { vm: vmHandle, process: handle };
     const emit = this.#emit;
@@ -172,17 +173,23 @@ export class HostHandlers {
         "ERR_SECURE_EXEC_DETERMINISTIC",
         "a deterministic machine runs one program at a time, and there is one",
       );
-    const program = HostProgram.start(vm, options, Buffer.from(source), {
+    const from = options.template === undefined ? undefined : this.#programs.get(options.template);
+    if (options.template !== undefined && from?.process.template === undefined)
+      throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
+    const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
+      templateReady: () => emit("templateReady", to),
       ended: (end, value) => {
         this.#programs.delete(handle);
         // Whoever hears of the end has heard of what was decided before it.
         vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
       },
-    });
+    };
+    const text = Buffer.from(source);
+    const program = HostProgram.start(vm, options, text, listener, from?.process);
     if (program instanceof StartFailure) {
       if (program.errno === -Errno.ENOSPC && program.operation === "open terminal")
         throw new HostError(
@@ -197,7 +204,10 @@ export class HostHandlers {
       );
     }
     this.#programs.set(handle, program);
-    return { pid: program.process.pid };
+    const begun = { pid: program.process.pid };
+    if (from === undefined) return begun;
+    // The template may be disposed of from then on.
+    return new Promise((resolve) => program.process.whenBegun(() => resolve(begun)));
   }
 
   async #setPermissions(

@@ -14,7 +14,9 @@ import type { Policies, Scope } from "../../protocol/permissions.js";
 import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
-import type { Guest } from "../../launcher/fork.js";
+import type { EngineWaiter } from "../../launcher/engines.js";
+import type { Guest, TemplateGuest } from "../../launcher/fork.js";
+import type { EngineKind, EngineOrder } from "../../protocol/engine-start.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
 import { MachineClock } from "./clock.js";
@@ -61,6 +63,13 @@ export interface VmServices {
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
     take(owner: object, waiter: GuestWaiter): () => void;
+    takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void;
+  };
+  /** The same with an engine of their own, begun as the order says. */
+  readonly engines: {
+    readonly guestPids: number[];
+    readonly starterPid: number;
+    take(owner: object, order: EngineOrder, waiter: EngineWaiter): () => void;
   };
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
@@ -97,6 +106,8 @@ export class Vm {
   readonly #warn: (warning: LimitWarning) => void;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
+  /** What its programs run in unless they say otherwise. */
+  readonly engine: EngineKind;
   disposed = false;
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
@@ -124,6 +135,7 @@ export class Vm {
       { mode, observer: this.observer, alone: options.deterministic !== undefined },
     );
     this.jsRuntime = options.jsRuntime;
+    this.engine = options.engine;
     this.limits = options.limits;
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
@@ -245,6 +257,16 @@ export class Vm {
   /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
   takeGuest(waiter: GuestWaiter): () => void {
     return this.#services.guests.take(this, waiter);
+  }
+
+  /** As `takeGuest`, of a guest with an engine of its own. */
+  takeEngine(order: EngineOrder, waiter: EngineWaiter): () => void {
+    return this.#services.engines.take(this, order, waiter);
+  }
+
+  /** The same with a guest that may become a template. */
+  takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void {
+    return this.#services.guests.takeForTemplate(waiter);
   }
 
   /**

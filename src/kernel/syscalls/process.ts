@@ -3,7 +3,8 @@
  */
 import { Errno } from "../../abi/errno.js";
 import * as engineSymbols from "../../launcher/engine-symbols.js";
-import { enter, spawn } from "../process/launch.js";
+import { Deferred } from "../io/deferred.js";
+import { enter, mayRestartInEngine, restartInEngine, spawn } from "../process/launch.js";
 import { replace } from "../process/replace.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { Process } from "../process/process.js";
@@ -61,6 +62,14 @@ export const processHandlers = {
 
   exec(process, args) {
     return replace(process, args);
+  },
+
+  ownEngine(process, { flags }) {
+    const result = mayRestartInEngine(process, flags);
+    if (result < 0) return result;
+    // Not while the guest that goes is heard; the call ends with it.
+    setImmediate(() => restartInEngine(process, flags));
+    return new Deferred();
   },
 
   wait(process, { pid }) {

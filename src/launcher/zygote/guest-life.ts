@@ -5,10 +5,11 @@
  */
 import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
-import { assumeIdentity } from "../../guest/identity.js";
+import type { StartMain } from "../../guest/first-callback.js";
+import { assumeIdentity, reassumeIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
-import { runProgram } from "../../guest/program.js";
+import { runCopiedProgram, runProgram } from "../../guest/program.js";
 import { hideOwnFrames } from "../../guest/stack-frames.js";
 import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
@@ -18,16 +19,12 @@ import type * as Deterministic from "../../guest/deterministic/index.js";
 import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { reserveCallbacks } from "../../sandbox/callbacks.js";
-import * as libc from "../../sandbox/libc.js";
-import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
 /** What sandbox/sqlite-vfs.ts registers in a thread that opens a database, and some more. */
 const callbacksPerThread = 28;
-/** Where a guest finds its socket. */
-export const guestSocketFd = 3;
 
 export interface GuestLife {
   /** Bindings as the engine has them. */
@@ -38,6 +35,8 @@ export interface GuestLife {
   use(channel: Channel | undefined): void;
   /** Waits for what the guest is to be. */
   ordered(guest: Channel): Order;
+  /** How a copy of the guest, once it is a template, has its program begin, and what it does first of all. */
+  prepareCopies(start: StartMain, populate: () => void): void;
   /** Runs the program of the order. */
   live(guest: Channel, order?: Order): Promise<unknown> | undefined;
 }
@@ -92,25 +91,32 @@ export async function prepareLife(
     listenForSignals(guest);
     streams.listen(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
-    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused };
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, copies };
     const program = runProgram(tools, start, text);
     loop?.endTurn();
     return program;
   };
-  return { engineBinding, callListeners, use: (next) => (channel = next), ordered, live };
-}
-
-/** Runs the start of a process of ours; one that fails says why, and ends. */
-export function begin(boot: () => Promise<void>): void {
-  boot().catch((error: unknown) => {
-    const said =
-      error instanceof IsolationUnavailable
-        ? error.lastWords
-        : error instanceof Error
-          ? error.stack
-          : String(error);
-    const text = Buffer.from(`${said}\n`);
-    libc.write(2, text, 0, text.length);
-    libc._exit(1);
-  });
+  let startCopy: StartMain = (main) => main();
+  let populate = (): void => {};
+  const begin = (start: StartOptions, source: Uint8Array): void =>
+    startCopy(() => {
+      const guest = guestChannel();
+      reassumeIdentity(start);
+      guest.setOutputs(start.outputWindowBytes, start.descriptors);
+      const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+      const tools = { requireBuiltin, internalBinding, channel: guest, leaving, copies };
+      void runCopiedProgram(tools, start, text.toString("utf8"));
+    });
+  const copies = { begin, populate: () => populate() };
+  return {
+    engineBinding,
+    callListeners,
+    use: (next) => (channel = next),
+    ordered,
+    live,
+    prepareCopies: (start, ahead) => {
+      startCopy = start;
+      populate = ahead;
+    },
+  };
 }
