@@ -7,6 +7,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
+import { refuseAddon } from "./native-addons.js";
 import { unavailable } from "./unavailable.js";
 import type { KernelClient } from "./environment.js";
 
@@ -181,11 +182,7 @@ export function installIdentity(
       _debugProcess: () => notPermitted("kill"),
       _debugEnd: () => undefined,
     }),
-    dlopen: () => {
-      throw Object.assign(new Error("Native addons are not supported in this virtual machine"), {
-        code: "ERR_DLOPEN_FAILED",
-      });
-    },
+    dlopen: refuseAddon,
     execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
   };
   for (const [name, value] of Object.entries(processFunctions)) {
