@@ -8,11 +8,11 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, posix, resolve } from "node:path";
-import { vmLimitTable } from "../protocol/limits.js";
-import { permissionScopes, scopeNames, scopeOf } from "../protocol/permissions.js";
 import { meantBy, printable } from "../sdk/errors.js";
 import type { HostDirectoryMount } from "../sdk/mounts.js";
 import type { NodeRuntimeCreateOptions } from "../sdk/options.js";
+import { limitNames } from "../sdk/limits.js";
+import { permissionScopes, scopeNames, scopeOf } from "../sdk/permissions.js";
 import type { Permissions } from "../sdk/permissions.js";
 import { durationOf, sizeOf, UsageError } from "./arguments.js";
 import type { Flag, Given } from "./arguments.js";
@@ -185,9 +185,8 @@ function limitsOf(given: Given): Record<string, number> {
   const limits: Record<string, number> = {};
   for (const text of given.get("limit") ?? []) {
     const [name, value] = splitOnce(text, "=");
-    const known = Object.keys(vmLimitTable);
-    if (!known.includes(name)) {
-      const meant = meantBy(name, known);
+    if (!limitNames.includes(name)) {
+      const meant = meantBy(name, limitNames);
       const hint = meant === undefined ? "see docs/limits.md" : `did you mean ${meant}?`;
       throw new UsageError(`--limit: ${printable(name)} is no limit; ${hint}`);
     }

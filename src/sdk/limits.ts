@@ -3,6 +3,9 @@ import { completeVmLimits, isAbove, runLimitNames, vmLimitTable } from "../proto
 import type { RunLimitName, RunLimits, VmLimitName, VmLimits } from "../protocol/limits.js";
 import { failure, invalidOption, unknownOption } from "./errors.js";
 
+/** Every name that `limits` knows. */
+export const limitNames: readonly string[] = Object.keys(vmLimitTable);
+
 /** Bounds on one virtual machine; what each means, its default and range: docs/limits.md. */
 export type NodeRuntimeLimits = { -readonly [Name in VmLimitName]?: number };
 

@@ -29,6 +29,8 @@ import type {
 import { invalidOption, meantBy } from "./errors.js";
 
 /** `paths` in the fs scope, `patterns` in every other one. */
+export { permissionScopes, scopeNames, scopeOf };
+
 export interface PermissionRule {
   mode: Mode;
   /** Without it, or with "*", every operation. */
