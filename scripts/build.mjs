@@ -28,6 +28,11 @@ for (const entry of readdirSync(guestRoot, { recursive: true, withFileTypes: tru
   const name = relative(guestRoot, file).replace(/\.js$/, "");
   (isProgram(name) ? programs : modules)[name] = readFileSync(file, "utf8");
 }
+// The one library among the programs; its licence goes with it, and it looks for a global that Node does not have.
+const library = join(root, "node_modules/isomorphic-git");
+programs["userland/vendor/isomorphic-git"] =
+  `/*\n${readFileSync(join(library, "LICENSE.md"), "utf8").replaceAll("*/", "* /")}\n*/\nconst self = globalThis;\n` +
+  readFileSync(join(library, "index.umd.min.js"), "utf8");
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(join(root, "dist/guest.json"), JSON.stringify(modules));
 writeFileSync(join(root, "dist/programs.json"), JSON.stringify(programs));

@@ -57,6 +57,7 @@ export const commands: ReadonlyMap<string, () => CommandModule> = new Map([
   ["getconf", (): CommandModule => require("./getconf.js")],
   ["getent", (): CommandModule => require("./getent.js")],
   ["getopt", (): CommandModule => require("./getopt.js")],
+  ["git", (): CommandModule => require("./git/main.js")],
   ["grep", (): CommandModule => require("./grep.js")],
   ["groups", (): CommandModule => require("./id.js")],
   ["gunzip", (): CommandModule => require("./gzip.js")],

@@ -1,0 +1,99 @@
+/** Owns `git`: options before the subcommand, the table of subcommands, and the words of failures. */
+import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
+import { errorText } from "../../support/errors.js";
+import * as changes from "./changes.js";
+import * as history from "./history.js";
+import { library } from "./library.js";
+import * as remotes from "./remotes.js";
+import { Repository } from "./repository.js";
+import { status } from "./status.js";
+
+type Subcommand = (repository: Repository, context: CommandContext) => Promise<number>;
+
+/** Those that need a repository. */
+const subcommands: ReadonlyMap<string, Subcommand> = new Map([
+  ["add", changes.add],
+  ["branch", changes.branch],
+  ["cat-file", history.catFile],
+  ["checkout", changes.checkout],
+  ["commit", changes.commit],
+  ["diff", history.diff],
+  ["fetch", remotes.fetch],
+  ["log", history.log],
+  ["ls-files", history.lsFiles],
+  ["merge", changes.merge],
+  ["mv", changes.move],
+  ["pull", remotes.pull],
+  ["push", remotes.push],
+  ["remote", remotes.remote],
+  ["reset", changes.reset],
+  ["restore", changes.restore],
+  ["rev-parse", history.revParse],
+  ["rm", changes.remove],
+  ["show", history.show],
+  ["status", status],
+  ["switch", changes.checkout],
+  ["tag", changes.tag],
+]);
+
+const usage =
+  "usage: git [--version] [-C <path>] [-c <name>=<value>] [--no-pager] <command> [<args>]\n";
+
+/** git's exit code for wrong usage of a subcommand is 129, of itself 1. */
+async function run(context: CommandContext): Promise<number> {
+  const words = context.argv.slice(1);
+  const overrides = new Map<string, string>();
+  let directory = context.cwd();
+  while (words[0]?.startsWith("-")) {
+    const word = words.shift()!;
+    if (word === "--version" || word === "-v") {
+      context.write(`git version 2.39.0 (isomorphic-git ${library().version()})\n`);
+      return 0;
+    }
+    if (word === "-C") {
+      process.chdir(words.shift() ?? ".");
+      directory = process.cwd();
+    } else if (word === "-c") {
+      const [name = "", ...value] = (words.shift() ?? "").split("=");
+      overrides.set(name.toLowerCase(), value.length === 0 ? "true" : value.join("="));
+    } else if (word === "--help" || word === "-h") {
+      context.write(usage);
+      return 0;
+    } else if (word !== "--no-pager") {
+      context.writeError(`unknown option: ${word}\n${usage}`);
+      return 129;
+    }
+  }
+  const [name] = words;
+  if (name === undefined) {
+    context.write(usage);
+    return 1;
+  }
+  const inner: CommandContext = { ...context, argv: words, name, cwd: () => directory };
+  if (name === "init") return remotes.init(inner);
+  if (name === "clone") return remotes.clone(inner);
+  if (name === "config") return remotes.config(inner, overrides);
+  const subcommand = subcommands.get(name);
+  if (subcommand === undefined) {
+    context.writeError(`git: '${name}' is not a git command. See 'git --help'.\n`);
+    return 1;
+  }
+  return subcommand(Repository.find(inner, directory, overrides), inner);
+}
+
+export const main: Command = async (context) => {
+  try {
+    return await run(context);
+  } catch (error) {
+    if (error instanceof CommandExit) throw error;
+    if (error instanceof CommandFailure) {
+      // Git's own words begin with what kind of failure it is, not with the command's name.
+      context.flush();
+      context.writeError(`${error.message}\n${error.hint}`);
+      return error.status;
+    }
+    context.flush();
+    context.writeError(`fatal: ${errorText(error)}\n`);
+    return 128;
+  }
+};

@@ -1,0 +1,199 @@
+/** Owns one repository as the subcommands of `git` see it: where it is, names of revisions, trees and the index. */
+import { CommandFailure, type CommandContext } from "../../command.js";
+import { statOrNothing } from "../../support/files.js";
+import { byteString, compareBytes } from "../../support/text.js";
+import { library, type Git } from "./library.js";
+
+/** Exit code of what git calls fatal. */
+const fatalStatus = 128;
+
+export function fatal(message: string): CommandFailure {
+  return new CommandFailure(`fatal: ${message}`, fatalStatus);
+}
+
+/** A path's state: what HEAD, the work tree and the index hold, as numbers of isomorphic-git's status matrix. */
+export interface Row {
+  path: string;
+  /** 0 absent, 1 there. */
+  head: number;
+  /** 0 absent, 1 as in HEAD, 2 different. */
+  work: number;
+  /** 0 absent, 1 as in HEAD, 2 as in the work tree, 3 different from both. */
+  stage: number;
+}
+
+export class Repository {
+  readonly git: Git = library();
+  readonly cache = {};
+
+  constructor(
+    readonly context: CommandContext,
+    readonly dir: string,
+    /** Options of `-c name=value`. */
+    readonly overrides: ReadonlyMap<string, string>,
+  ) {}
+
+  static find(
+    context: CommandContext,
+    from: string,
+    overrides: ReadonlyMap<string, string>,
+  ): Repository {
+    for (let at = from; ; at = at.slice(0, at.lastIndexOf("/")) || "/") {
+      if (statOrNothing(context, `${at === "/" ? "" : at}/.git`, true) !== undefined)
+        return new Repository(context, at, overrides);
+      if (at === "/") throw fatal("not a git repository (or any of the parent directories): .git");
+    }
+  }
+
+  /** What every call of the library takes. */
+  get base() {
+    return { fs: this.context.fs, dir: this.dir, cache: this.cache };
+  }
+
+  async config(name: string): Promise<string | undefined> {
+    const own = this.overrides.get(name);
+    if (own !== undefined) return own;
+    const value: unknown = await this.git.getConfig({ ...this.base, path: name });
+    return value === undefined || value === null
+      ? globalConfig(this.context).get(name)
+      : String(value);
+  }
+
+  /** A path of the command line, as the repository names it; "." is all of it. */
+  pathOf(word: string): string {
+    const { context, dir } = this;
+    const full = new URL(
+      word.startsWith("/") ? word : `${context.cwd()}/${word}`.replace(/%/g, "%25"),
+      "file:///",
+    );
+    const path = decodeURIComponent(full.pathname).replace(/\/+$/, "") || "/";
+    if (path === dir) return ".";
+    const prefix = dir === "/" ? "/" : `${dir}/`;
+    if (!path.startsWith(prefix))
+      throw fatal(`${word}: '${word}' is outside repository at '${dir}'`);
+    return path.slice(prefix.length);
+  }
+
+  async branch(): Promise<string | undefined> {
+    return (await this.git.currentBranch({ ...this.base })) ?? undefined;
+  }
+
+  /** The commit or other object that a name stands for, with `~n` and `^n`. */
+  async resolve(name: string): Promise<string | undefined> {
+    const { git, base } = this;
+    const [, first = "", steps = ""] = /^(.*?)((?:[~^]\d*)*)$/.exec(name)!;
+    const stem = first === "@" || first === "" ? "HEAD" : first;
+    let oid: string | undefined;
+    try {
+      oid = await git.resolveRef({ ...base, ref: stem });
+    } catch {
+      if (/^[0-9a-f]{4,40}$/.test(stem))
+        oid = await git.expandOid({ ...base, oid: stem }).catch(() => undefined);
+    }
+    for (const [, kind, digits] of steps.matchAll(/([~^])(\d*)/g)) {
+      if (oid === undefined) return undefined;
+      const count = digits === "" ? 1 : Number(digits);
+      const parents = async (of: string) =>
+        (await git.readCommit({ ...base, oid: of })).commit.parent;
+      if (kind === "^") oid = count === 0 ? oid : (await parents(oid))[count - 1];
+      else
+        for (let step = 0; step < count && oid !== undefined; step++) oid = (await parents(oid))[0];
+    }
+    return oid;
+  }
+
+  async need(name: string): Promise<string> {
+    const oid = await this.resolve(name);
+    if (oid !== undefined) return oid;
+    throw fatal(
+      `ambiguous argument '${name}': unknown revision or path not in the working tree.\n` +
+        `Use '--' to separate paths from revisions, like this:\n'git <command> [<revision>...] -- [<file>...]'`,
+    );
+  }
+
+  /** Rows whose paths are named, or lie below what is named; in byte order. */
+  async rows(paths: readonly string[] = ["."]): Promise<Row[]> {
+    const filepaths = paths.map((path) => path);
+    const matrix = await this.git.statusMatrix({ ...this.base, filepaths });
+    return matrix
+      .map(([path, head, work, stage]) => ({ path, head, work, stage }))
+      .sort((a, b) => compareBytes(a.path, b.path));
+  }
+
+  /** Who writes a commit, from the environment and the configuration, as git reads them. */
+  async person(kind: "AUTHOR" | "COMMITTER") {
+    const { env } = this.context;
+    const name = env[`GIT_${kind}_NAME`] ?? (await this.config("user.name"));
+    const email = env[`GIT_${kind}_EMAIL`] ?? (await this.config("user.email"));
+    if (name === undefined || email === undefined) {
+      const { context } = this;
+      context.writeError(
+        `${kind === "AUTHOR" ? "Author" : "Committer"} identity unknown\n\n*** Please tell me who you are.\n\nRun\n\n` +
+          `  git config --global user.email "you@example.com"\n  git config --global user.name "Your Name"\n\n` +
+          `to set your account's default identity.\nOmit --global to set the identity only in this repository.\n\n`,
+      );
+      throw fatal("unable to auto-detect email address");
+    }
+    return { name, email, ...dateOf(env[`GIT_${kind}_DATE`]) };
+  }
+
+  /** A file at an object, as a byte string; "" when there is none. */
+  async blob(oid: string | undefined): Promise<string> {
+    if (oid === undefined) return "";
+    return byteString((await this.git.readBlob({ ...this.base, oid })).blob);
+  }
+}
+
+/** `seconds +hhmm`, or what Date reads. */
+function dateOf(text: string | undefined): { timestamp: number; timezoneOffset: number } {
+  const raw = text === undefined ? null : /^@?(\d+)(?:\s+([+-])(\d\d)(\d\d))?$/.exec(text.trim());
+  if (raw !== null) {
+    const minutes = Number(raw[3] ?? 0) * 60 + Number(raw[4] ?? 0);
+    return { timestamp: Number(raw[1]), timezoneOffset: raw[2] === "-" ? minutes : 0 - minutes };
+  }
+  const date = text === undefined ? new Date() : new Date(text);
+  if (Number.isNaN(date.getTime())) throw fatal(`invalid date format: ${text}`);
+  const zone = text === undefined ? null : /([+-])(\d\d):?(\d\d)$/.exec(text);
+  const minutes = zone === null ? 0 : Number(zone[2]) * 60 + Number(zone[3]);
+  return {
+    timestamp: Math.floor(date.getTime() / 1000),
+    timezoneOffset:
+      zone === null
+        ? text?.endsWith("Z")
+          ? 0
+          : date.getTimezoneOffset()
+        : zone[1] === "-"
+          ? minutes
+          : 0 - minutes,
+  };
+}
+
+export function globalConfigPath(context: CommandContext): string {
+  return context.env["GIT_CONFIG_GLOBAL"] ?? `${context.env["HOME"] ?? "/root"}/.gitconfig`;
+}
+
+/** `section.name` → value of the user's own file; the last one counts. */
+export function globalConfig(context: CommandContext): Map<string, string> {
+  const values = new Map<string, string>();
+  let text = "";
+  try {
+    text = context.fs.readFileSync(globalConfigPath(context), "utf8");
+  } catch {
+    return values;
+  }
+  let section = "";
+  for (const line of text.split("\n")) {
+    const head = /^\s*\[\s*([\w.-]+)(?:\s+"(.*)")?\s*\]/.exec(line);
+    if (head !== null) {
+      section = head[1]!.toLowerCase() + (head[2] === undefined ? "" : `.${head[2]}`);
+      continue;
+    }
+    const pair = /^\s*([A-Za-z][\w-]*)\s*(?:=\s*(.*?))?\s*$/.exec(line);
+    if (pair !== null)
+      values.set(
+        `${section}.${pair[1]!.toLowerCase()}`,
+        (pair[2] ?? "true").replace(/^"(.*)"$/, "$1"),
+      );
+  }
+  return values;
+}
