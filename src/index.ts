@@ -12,6 +12,7 @@ export type {
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeDecision,
+  NodeRuntimeDeterministic,
   NodeRuntimeLimitWarning,
   NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
@@ -44,6 +45,7 @@ export type {
   NodeRuntimeCopyProgress,
   NodeRuntimeCopyResult,
 } from "./sdk/copy.js";
+export type { NodeRuntimeRecording } from "./sdk/recording.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
@@ -73,6 +75,8 @@ export type {
 export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
+  HostToolApproval,
+  HostToolCall,
   HostToolContext,
   HostToolDefinition,
   HostToolExample,
@@ -82,6 +86,7 @@ export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeShell } from "./sdk/shell.js";
 export type { NodeRuntimeProcess } from "./sdk/process.js";
+export type { NodeRuntimeTemplate, NodeRuntimeTemplateOptions } from "./sdk/template.js";
 export type {
   NodeRuntimeResidentResult,
   NodeRuntimeResidentRunner,

@@ -6,9 +6,9 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import { realpathSync } from "node:fs";
-import { totalmem } from "node:os";
 import { fleetLimits } from "../protocol/fleet.js";
 import { labelsOf } from "../sdk/fleet/options.js";
+import { memoryOfHost } from "../worker/load.js";
 import type { Capacity } from "../worker/load.js";
 import { logTo } from "../worker/log.js";
 import { Worker } from "../worker/worker.js";
@@ -34,9 +34,10 @@ function capacityOf(texts: readonly string[]): Capacity {
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     throw new UsageError(`--capacity knows machines and reserve, not ${unknown}`);
+  const { totalBytes } = memoryOfHost();
   const reserveBytes =
-    reserve === undefined ? totalmem() / 16 : bytesOf("--capacity reserve", reserve);
-  const fit = Math.floor((totalmem() - reserveBytes) / bytesPerMachine);
+    reserve === undefined ? totalBytes / 16 : bytesOf("--capacity reserve", reserve);
+  const fit = Math.floor((totalBytes - reserveBytes) / bytesPerMachine);
   const slots =
     machines === undefined
       ? Math.max(1, Math.min(fit, mostSlots))

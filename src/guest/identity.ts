@@ -7,6 +7,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
+import { refuseAddon } from "./native-addons.js";
 import { unavailable } from "./unavailable.js";
 import type { KernelClient } from "./environment.js";
 
@@ -181,11 +182,7 @@ export function installIdentity(
       _debugProcess: () => notPermitted("kill"),
       _debugEnd: () => undefined,
     }),
-    dlopen: () => {
-      throw Object.assign(new Error("Native addons are not supported in this virtual machine"), {
-        code: "ERR_DLOPEN_FAILED",
-      });
-    },
+    dlopen: refuseAddon,
     execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
   };
   for (const [name, value] of Object.entries(processFunctions)) {
@@ -364,6 +361,20 @@ export function assumeIdentity(options: StartOptions): void {
   milestone.started();
   process.argv = [guestExecPath, ...options.argv];
   for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
+}
+
+/**
+ * The same for a copy of a process that had an identity. Variables that the other had from its start stay what
+ * they became there.
+ */
+export function reassumeIdentity(options: StartOptions): void {
+  const former = startOptions().env;
+  const env = Object.fromEntries(
+    Object.entries(options.env).filter(([name, value]) => former[name] !== value),
+  );
+  cwd = undefined;
+  assumeIdentity({ ...options, env });
+  start = options;
 }
 
 /** Makes this thread one of that process. */

@@ -4,6 +4,7 @@
  */
 import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
+import { EnginePool } from "../launcher/engines.js";
 import { zygoteSpawner } from "../launcher/fork.js";
 import { GuestPool } from "../launcher/pool.js";
 import { disownInherited } from "../sandbox/descriptors.js";
@@ -39,12 +40,21 @@ try {
   sayLastWords(error);
 }
 
+const spawner = zygoteSpawner({
+  enginePath: process.execPath,
+  bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
+  programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
+});
+
+export const engines = new EnginePool({
+  spawner,
+  isolation: () => pool.isolation,
+  parallelStarts: Math.max(2, Math.min(8, availableParallelism())),
+  idleMs: 60_000,
+});
+
 export const pool = new GuestPool({
-  spawner: zygoteSpawner({
-    enginePath: process.execPath,
-    bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
-    programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
-  }),
+  spawner,
   demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
   // The zygote forks one after the other; what a guest does before it is ready goes on beside that.
   parallelForks: Math.max(2, Math.min(8, availableParallelism())),

@@ -8,7 +8,7 @@ import { Socket } from "node:net";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { LimitWarning } from "../protocol/host-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
-import { pool } from "./guest-pool.js";
+import { engines, pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
 import { HostHandlers } from "./host-door/handlers.js";
@@ -43,7 +43,7 @@ const decided = (vm: number, list: DecisionList): void =>
   emit("decisions", { vm, list: JSON.stringify(list) });
 const host = new HostHandlers(
   pool,
-  { requests, turns: new Turns(), guests: pool, answer, answered, warn, decided },
+  { requests, turns: new Turns(), guests: pool, engines, answer, answered, warn, decided },
   emit,
   isolation,
 );

@@ -21,7 +21,14 @@ import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
-import { ControlKind, controlMessageBytes } from "./zygote/control.js";
+import { anyBootstrap, kinds } from "./zygote/bootstrap.js";
+import {
+  ControlKind,
+  controlMessageBytes,
+  decodeControl,
+  encodeControl,
+  guestMemoryBytes,
+} from "./zygote/control.js";
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 const zygoteFlags: readonly string[] = Object.freeze([
@@ -36,35 +43,6 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--disable-sigusr1",
   "--no-warnings",
 ]);
-
-/**
- * The text given to `node -e`: reads the guest-side modules from descriptors, so that no host
- * path enters the process, and lets ../guest/loader.ts go on. It declares nothing that a guest
- * could find: what is declared in a block is not the global scope's.
- */
-const bootstrap = `{
-  const { closeSync, fstatSync, readSync } = require("fs");
-  // The loader has read it; see sandbox/early-reservation.ts.
-  if (process.env.LD_PRELOAD) {
-    delete process.env.LD_PRELOAD;
-    closeSync(6);
-  }
-  // At a position: other zygotes read the same open files.
-  const [guest, other] = [4, 5].map((fd) => {
-    const bytes = Buffer.alloc(fstatSync(fd).size);
-    for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
-    closeSync(fd);
-    return bytes;
-  });
-  const sources = JSON.parse(guest);
-  // The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
-  let programs;
-  const program = (id) => (programs ??= JSON.parse(other))[id];
-  const id = "guest/loader", exports = {};
-  const filename = "node:internal/secure-exec/" + id;
-  require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
-  exports.begin("launcher/zygote/start", require, sources, program);
-}`;
 
 /** The seventh descriptor, as the zygote's loader finds it. */
 const reservationPath = "/proc/self/fd/6";
@@ -94,19 +72,29 @@ export interface ThreadHandlers extends FrameHandlers {
 export class Guest {
   readonly pid: number;
   readonly socket: GuestSocket;
-  readonly #zygote: Zygote;
+  readonly zygote: Zygote;
+  /** What it may have in memory. */
+  memoryBytes: number;
+  readonly #goneListeners: (() => void)[] = [];
   readonly #threads = new Set<GuestSocket>();
   readonly #stderr: number;
   #handlers: GuestHandlers | undefined;
   #ready: (() => void) | undefined;
-  #loss: (() => void) | undefined;
+  #loss: ((status: number, stderr: string) => void) | undefined;
   #ending = false;
   #reaped = false;
   isReady = false;
 
-  constructor(zygote: Zygote, pid: number, socketFd: number, stderr: number, ready: () => void) {
-    this.#zygote = zygote;
+  constructor(
+    zygote: Zygote,
+    pid: number,
+    { socket: socketFd, stderr }: Pick<GuestDescriptors, "socket" | "stderr">,
+    memoryBytes: number,
+    ready: () => void,
+  ) {
+    this.zygote = zygote;
     this.pid = pid;
+    this.memoryBytes = memoryBytes;
     this.#stderr = stderr;
     this.#ready = ready;
     this.socket = new GuestSocket(socketFd, {
@@ -122,20 +110,28 @@ export class Guest {
   /** Before its start: what it may have in memory. `done` gets 0 or -errno. */
   limitMemory(bytes: number, done: (errno: number) => void): void {
     if (this.#ending) setImmediate(() => done(-Errno.ESRCH));
-    else this.#zygote.limitMemory(this.pid, bytes, done);
+    else {
+      this.zygote.limitMemory(this.pid, bytes - this.memoryBytes, done);
+      this.memoryBytes = bytes;
+    }
+  }
+
+  /** Runs `gone` when its process is about to be ended, or has ended. */
+  onGone(gone: () => void): void {
+    this.#goneListeners.push(gone);
   }
 
   limitCpu(seconds: number): void {
-    if (!this.#ending) this.#zygote.limitCpu(this.pid, seconds);
+    if (!this.#ending) this.zygote.limitCpu(this.pid, seconds);
   }
 
   /** Stops its OS process, or lets it go on. */
   stop(stopped: boolean): void {
-    if (!this.#ending) this.#zygote.stop(this.pid, stopped);
+    if (!this.#ending) this.zygote.stop(this.pid, stopped);
   }
 
-  /** Runs `lost` when the guest ends before it was handed out. */
-  attachLoss(lost: () => void): void {
+  /** Runs `lost` when the guest ends before it was handed out, as `ended` would. */
+  attachLoss(lost: (status: number, stderr: string) => void): void {
     this.#loss = lost;
   }
 
@@ -173,7 +169,7 @@ export class Guest {
   ): GuestSocket | number {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
     if (typeof pair === "number") return pair;
-    const sent = this.#ending ? -Errno.EPIPE : via.sendDescriptor(announcement, pair[1]);
+    const sent = this.#ending ? -Errno.EPIPE : via.sendDescriptors(announcement, [pair[1]]);
     libc.close(pair[1]);
     if (sent < 0) {
       libc.close(pair[0]);
@@ -205,14 +201,19 @@ export class Guest {
     this.#ending = true;
     this.#handlers?.ending();
     this.#closeSockets();
-    this.#zygote.end(this);
+    this.zygote.end(this);
+    this.#tellGone();
+  }
+
+  #tellGone(): void {
+    for (const gone of this.#goneListeners.splice(0)) gone();
   }
 
   /** Called by the zygote's handle when the process is reaped or lost. */
   reaped(status: number): void {
     if (this.#reaped) return;
     this.#reaped = true;
-    if (!this.#ending) this.#zygote.ends(this);
+    if (!this.#ending) this.zygote.ends(this);
     this.#ending = true;
     this.#closeSockets();
     let stderr = "";
@@ -224,17 +225,26 @@ export class Guest {
     libc.close(this.#stderr);
     this.#ready = undefined;
     if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
-    else this.#loss?.();
+    else this.#loss?.(status, stderr);
+    this.#tellGone();
   }
 }
 
+/** Gets a guest that is locked down, or why there is none: a wait status, or -1, and its last words. */
+type Forked = (guest: Guest | undefined, status: number, stderr: string) => void;
+
 interface PendingFork {
-  socket: number;
-  stderr: number;
-  forked: (guest: Guest | undefined) => void;
+  made: GuestDescriptors;
+  forked: Forked;
 }
 
-interface GuestDescriptors {
+/** A guest that may become a template, and the listener of its questions. */
+export interface TemplateGuest {
+  guest: Guest;
+  listener: number;
+}
+
+export interface GuestDescriptors {
   /** This process's ends. */
   socket: number;
   stderr: number;
@@ -246,7 +256,7 @@ interface GuestDescriptors {
  * What one guest is given, or -errno. The null device is opened for each: a common one would be
  * a place where guests of different machines see each other's file status flags.
  */
-function guestDescriptors(): GuestDescriptors | number {
+export function guestDescriptors(): GuestDescriptors | number {
   const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
   if (typeof pair === "number") return pair;
   const pipe = libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
@@ -260,8 +270,12 @@ function guestDescriptors(): GuestDescriptors | number {
 
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
-/** How long a forked guest may take until it is locked down and says so. */
-const readyTimeoutMs = 10_000;
+/** How long a guest may take until it is locked down and says so: a fork, and an engine that begins anew. */
+const readyTimeoutMs = { zygote: 10_000, starter: 60_000 };
+/** What a message of the kernel's brings beside its 12 bytes, at most: it has to fit a socket's buffer. */
+const orderBytes = 32 * 1024;
+/** An `ask` that is not about silence. */
+const afterReportsAsk = 1;
 
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
@@ -289,7 +303,7 @@ export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
   const reserves = reservation >= 0;
   if (reserves) files.push(reservation);
   try {
-    const argv = ["node", ...zygoteFlags, "-e", bootstrap];
+    const argv = ["node", ...zygoteFlags, "-e", anyBootstrap];
     const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
     return Spawner.start({ path: options.enginePath, argv, environment, files });
   } finally {
@@ -298,6 +312,8 @@ export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
 }
 
 export interface ZygoteOptions {
+  /** "starter": its children execute an engine of their own. */
+  kind: keyof typeof kinds;
   spawner: Spawner;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
@@ -329,7 +345,9 @@ export class Zygote {
   readonly #limiting = new Map<number, (errno: number) => void>();
   /** Guests that it was told to end. */
   readonly #dying = new Set<number>();
+  readonly #awaitingReports: (() => void)[] = [];
   readonly #silence: Silence;
+  readonly #kind: ZygoteOptions["kind"];
   readonly #lost: (reason: string) => void;
   readonly #ending: (guest: Guest) => void;
   readonly #reaped: () => void;
@@ -348,6 +366,7 @@ export class Zygote {
   #firstPid = 0;
 
   constructor(options: ZygoteOptions) {
+    this.#kind = options.kind;
     this.#lost = options.lost;
     this.#ending = options.ending;
     this.#reaped = options.reaped;
@@ -367,6 +386,8 @@ export class Zygote {
       libc.close(theirs);
       libc.close(stderr);
     }
+    const kind = Buffer.of(kinds[options.kind]);
+    libc.write(mine, kind, 0, kind.length);
     const said = new Socket({ fd: words, readable: true, writable: false });
     said.on("error", () => undefined);
     said.on("data", (chunk: Buffer) => {
@@ -408,28 +429,52 @@ export class Zygote {
     return this.#isolation;
   }
 
-  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
-  fork(forked: (guest: Guest | undefined) => void): void {
-    const made = this.#gone ? -Errno.ESRCH : guestDescriptors();
+  /** Makes one guest, of which a starter is told `order`. */
+  fork(forked: Forked, order = ""): void {
+    this.#fork(ControlKind.fork, [], forked, Buffer.from(order));
+  }
+
+  /** Forks one that may become a template; `forked` gets it, or the reason why there is none. */
+  forkTemplate(forked: (made: TemplateGuest | string) => void): void {
+    const handover = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
+    if (typeof handover === "number")
+      return void setImmediate(() => forked(`socketpair: errno ${-handover}`));
+    const [mine, theirs] = handover;
+    this.#fork(ControlKind.forkTemplate, [theirs], (guest) => {
+      // It has sent before it said that it is ready.
+      const text = Buffer.alloc(256);
+      const received = guest === undefined ? -Errno.ESRCH : libc.recvFds(mine, text);
+      libc.close(mine);
+      if (guest === undefined) return forked("it ended before it was ready");
+      const listener = typeof received === "number" ? undefined : received.fds[0];
+      if (listener !== undefined) return forked({ guest, listener });
+      guest.end();
+      const bytes = typeof received === "number" ? 0 : received.bytes;
+      forked(text.toString("utf8", 0, bytes).trim() || "no listener came");
+    });
+  }
+
+  #fork(kind: number, further: number[], forked: Forked, order = Buffer.alloc(0)): void {
+    const made = this.#gone || order.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
     if (typeof made === "number") {
-      setImmediate(() => forked(undefined));
+      for (const fd of further) libc.close(fd);
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
+    made.theirs.push(...further);
     const token = this.#nextToken++;
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(ControlKind.fork, 0);
-    message.writeInt32LE(token, 4);
+    const message = Buffer.concat([encodeControl(kind, token, order.length), order]);
     const sent = libc.sendFds(this.#controlFd, message, made.theirs);
     for (const fd of made.theirs) libc.close(fd);
-    if (sent < 0) {
+    if (sent !== message.length) {
       libc.close(made.socket);
       libc.close(made.stderr);
       // The zygote does not take messages any more: its end is only not reported yet.
       this.kill();
-      setImmediate(() => forked(undefined));
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
-    this.#pending.set(token, { socket: made.socket, stderr: made.stderr, forked });
+    this.#pending.set(token, { made, forked });
     this.#watch();
   }
 
@@ -448,13 +493,15 @@ export class Zygote {
 
   /** A zygote that does not answer is replaced: nothing would be started or ended any more. */
   #watch(): void {
-    const waiting = this.#pending.size + this.#limiting.size + this.#dying.size;
+    const waiting =
+      this.#pending.size + this.#limiting.size + this.#dying.size + this.#awaitingReports.length;
     this.#silence.awaits(!this.#gone && waiting > 0);
   }
 
-  limitMemory(pid: number, bytes: number, done: (errno: number) => void): void {
+  /** Raises or lowers what a guest may have in memory. */
+  limitMemory(pid: number, changeBytes: number, done: (errno: number) => void): void {
     this.#limiting.set(pid, done);
-    this.#tell(ControlKind.limitMemory, pid, Math.floor(bytes / 1024));
+    this.#tell(ControlKind.limitMemory, pid, Math.floor(changeBytes / 1024));
     this.#watch();
   }
 
@@ -467,10 +514,7 @@ export class Zygote {
   }
 
   #tell(kind: number, a: number, b = 0): void {
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(kind, 0);
-    message.writeInt32LE(a, 4);
-    message.writeInt32LE(b, 8);
+    const message = encodeControl(kind, a, b);
     this.#control.write(message);
   }
 
@@ -500,9 +544,7 @@ export class Zygote {
     this.#silence.heard();
     this.#input = Buffer.concat([this.#input, chunk]);
     while (this.#input.length >= controlMessageBytes) {
-      const kind = this.#input.readUInt32LE(0);
-      const a = this.#input.readInt32LE(4);
-      const b = this.#input.readInt32LE(8);
+      const { kind, a, b } = decodeControl(this.#input);
       if (kind === ControlKind.ready) {
         const end = controlMessageBytes + b;
         if (this.#input.length < end) return;
@@ -516,6 +558,7 @@ export class Zygote {
       this.#input = this.#input.subarray(controlMessageBytes);
       if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
+      else if (kind === ControlKind.here && a === afterReportsAsk) this.#reportsCame();
       else if (kind === ControlKind.stale) {
         this.savings.contiguousHeap = a === 1;
         this.savings.hugeTextPages = b;
@@ -540,23 +583,58 @@ export class Zygote {
     if (fork === undefined) return;
     this.#pending.delete(token);
     if (pid < 0) {
-      libc.close(fork.socket);
-      libc.close(fork.stderr);
-      fork.forked(undefined);
+      libc.close(fork.made.socket);
+      libc.close(fork.made.stderr);
+      fork.forked(undefined, -1, "");
       return;
     }
+    this.adopt(pid, fork.made, guestMemoryBytes, fork.forked);
+  }
+
+  /** Takes a new guest as its own, whoever forked it; `forked` gets it once it is ready, or `undefined`. */
+  adopt(
+    pid: number,
+    made: Pick<GuestDescriptors, "socket" | "stderr">,
+    memoryBytes: number,
+    forked: Forked,
+  ): Guest {
     let settled = false;
-    const settle = (value: Guest | undefined): void => {
+    const settle = (value: Guest | undefined, status = -1, stderr = ""): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
-      fork.forked(value);
+      forked(value, status, stderr);
     };
     // One that is stopped, or lost its way, must not take a place among the forks for ever.
-    const timer = setTimeout(() => guest.end(), readyTimeoutMs).unref();
-    const guest = new Guest(this, pid, fork.socket, fork.stderr, () => settle(guest));
-    guest.attachLoss(() => settle(undefined));
+    const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
+    const guest = new Guest(this, pid, made, memoryBytes, () => settle(guest));
+    guest.attachLoss((status, stderr) => settle(undefined, status, stderr));
     this.#guests.set(pid, guest);
+    return guest;
+  }
+
+  knows(pid: number): boolean {
+    return this.#guests.has(pid);
+  }
+
+  /** Ends a child that is none of its guests. */
+  endStray(pid: number): void {
+    if (this.#gone) return;
+    this.#dying.add(pid);
+    this.#tell(ControlKind.end, pid);
+    this.#watch();
+  }
+
+  /** Runs `then` once every fork that it was asked for by now has been reported, or it is gone. */
+  afterReports(then: () => void): void {
+    if (this.#gone) return void setImmediate(then);
+    this.#awaitingReports.push(then);
+    this.#tell(ControlKind.ask, afterReportsAsk);
+    this.#watch();
+  }
+
+  #reportsCame(): void {
+    this.#awaitingReports.shift()?.();
   }
 
   #fail(reason: string): void {
@@ -570,14 +648,15 @@ export class Zygote {
       whenEnded(this.#firstPid, () => undefined);
     }
     for (const fork of this.#pending.values()) {
-      libc.close(fork.socket);
-      libc.close(fork.stderr);
-      fork.forked(undefined);
+      libc.close(fork.made.socket);
+      libc.close(fork.made.stderr);
+      fork.forked(undefined, -1, "");
     }
     this.#pending.clear();
     for (const pid of Array.from(this.#limiting.keys())) this.#limited(pid, -Errno.ESRCH);
     for (const guest of this.#guests.values()) guest.reaped(-1);
     this.#guests.clear();
+    for (const then of this.#awaitingReports.splice(0)) then();
     this.#lost(reason);
   }
 }

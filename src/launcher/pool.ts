@@ -13,7 +13,7 @@ import type { Spawner } from "../sandbox/spawner.js";
 import { Demand } from "./demand.js";
 import type { Asked, DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
-import type { Guest, PageSavings } from "./fork.js";
+import type { Guest, PageSavings, TemplateGuest } from "./fork.js";
 
 export interface PoolOptions {
   /** What starts zygotes. */
@@ -31,6 +31,8 @@ export interface PoolOptions {
 
 export type Waiter = (guest: Guest | undefined, reason: string) => void;
 
+export type TemplateGuestWaiter = (made: TemplateGuest | string) => void;
+
 interface Waiting {
   readonly owner: object;
   readonly waiter: Waiter;
@@ -44,6 +46,8 @@ export class GuestPool {
   #isolation: readonly IsolationReport[] = [];
   #idle: Guest[] = [];
   readonly #waiters = new RoundRobin<Waiting>();
+  /** Who wants a guest that may become a template; those are forked when they are wanted. */
+  readonly #templateWaiters = new Set<TemplateGuestWaiter>();
   readonly #demand: Demand;
   /** What each guest in use was asked for by. */
   readonly #asked = new WeakMap<Guest, Waiting>();
@@ -129,6 +133,21 @@ export class GuestPool {
     return () => undefined;
   }
 
+  /** The same with a guest that may become a template, or the reason why there is none. */
+  takeForTemplate(waiter: TemplateGuestWaiter): () => void {
+    this.#templateWaiters.add(waiter);
+    this.#fill();
+    return () => this.#templateWaiters.delete(waiter);
+  }
+
+  #forkForTemplates(zygote: Zygote): void {
+    for (const waiter of this.#templateWaiters) {
+      this.#templateWaiters.delete(waiter);
+      this.#forks++;
+      zygote.forkTemplate(waiter);
+    }
+  }
+
   #hand(guest: Guest, waiting: Waiting): void {
     this.#asked.set(guest, waiting);
     this.#uses(waiting.owner, 1);
@@ -171,6 +190,8 @@ export class GuestPool {
       this.#demand.ends(asked);
       waiter(undefined, reason);
     }
+    for (const waiter of this.#templateWaiters) waiter(reason);
+    this.#templateWaiters.clear();
   }
 
   /** Fills once a guest has ended, or after a moment. */
@@ -192,6 +213,7 @@ export class GuestPool {
 
   #startZygote(): Zygote {
     const zygote: Zygote = new Zygote({
+      kind: "zygote",
       spawner: this.#options.spawner,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {
@@ -283,9 +305,11 @@ export class GuestPool {
   #fill(): void {
     clearTimeout(this.#refill);
     this.#refill = undefined;
-    if (this.#waiters.size === 0 && this.#zygote === undefined) return;
+    const wantedNow = this.#waiters.size + this.#templateWaiters.size;
+    if (wantedNow === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
     if (!this.#zygoteReady || this.#measure(zygote)) return;
+    this.#forkForTemplates(zygote);
     const wanted = this.#waiters.size + this.#demand.ahead(performance.now());
     // Those that nobody waits for leave the CPU to the programs that run.
     const parallel = (): number =>
@@ -301,8 +325,9 @@ export class GuestPool {
   /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
   #measure(zygote: Zygote): boolean {
     if (this.#measuring) return true;
-    if (!this.#stale || this.#forking > 0 || this.#waiters.size > 0) return false;
-    const living = zygote.guestPids.length;
+    const wantedNow = this.#waiters.size + this.#templateWaiters.size;
+    if (!this.#stale || this.#forking > 0 || wantedNow > 0) return false;
+    const living = zygote.guestCount;
     if (living > this.#idle.length + this.#dropped) return false;
     // Those that wait would hide what they have not written yet. Their ends come back here.
     this.#end(this.#idle.length);

@@ -7,6 +7,7 @@ import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
+import type { EngineKind } from "./engine-start.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
@@ -160,6 +161,8 @@ export const hostEvents = {
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
   toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
+  /** The call waits for somebody's approval, and others need not wait for it. */
+  toolParked: { nr: 43, args: { vm: "u32", id: "u32" } },
 } as const;
 
 export interface HostFetchRequest {
@@ -199,6 +202,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** The set-up of a template has ended well; other programs may name it from now on. */
+  templateReady: { nr: 6, args: { vm: "u32", process: "u32" } },
   /** Decisions since the last ones, which were taken; JSON of `DecisionList`. */
   decisions: { nr: 43, args: { vm: "u32", list: "string" } },
   /** `warning` is JSON of `LimitWarning`. */
@@ -242,7 +247,10 @@ export interface VmOptions {
   audit: AuditOptions;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
+  engine: EngineKind;
   limits: VmLimits;
+  /** One process of one thread at a time, whose time begins there. */
+  deterministic?: { seed: string; startTimeMs: number };
   /** Whether the host wants to hear of limits that are nearly reached. */
   warnsOfLimits: boolean;
 }
@@ -277,7 +285,9 @@ export interface TerminalSize {
 
 export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
-  mode: "program" | "resident" | "exec";
+  mode: "program" | "template" | "resident" | "exec";
+  /** The program of mode "template" that the process is copied from, by its handle; not for "exec". */
+  template?: number;
   language: "js" | "ts";
   /** File of the main program: a name inside /tmp, or an absolute guest path; empty for none. */
   name: string;
@@ -291,6 +301,8 @@ export interface ProcessOptions {
   terminal?: TerminalSize;
   /** Whether a program ends when its main module has been evaluated, whatever still waits. */
   endWhenSettled?: boolean;
+  /** Default: the VM's. */
+  engine?: EngineKind;
   /** Lower limits than the VM's, for it and all that it starts together. */
   limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */

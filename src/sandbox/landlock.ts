@@ -7,6 +7,7 @@
  * But with any domain at all Linux refuses it to look into a process that is not in the same one: the host
  * process, its environment and its memory.
  */
+import { Errno } from "../abi/errno.js";
 import * as libc from "./libc.js";
 import { onEveryThread } from "./threads.js";
 
@@ -16,8 +17,8 @@ const SYS_RESTRICT_SELF = 446;
 
 /** include/uapi/linux/landlock.h: how many of the rights exist in an ABI. */
 const fileRights = [0, 13, 14, 15, 15, 16];
-/** LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_REFER */
-const right = { execute: 1 << 0, refer: 1 << 13 } as const;
+/** LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_REFER */
+const right = { execute: 1 << 0, readFile: 1 << 2, refer: 1 << 13 } as const;
 /** Before it, every ruleset forbade to rename a file from one directory into another. */
 const referSinceAbi = 2;
 const networkRights = 2;
@@ -51,23 +52,25 @@ function createRuleset({ files = 0n, network = 0n, scoped = 0n }: Ruleset): numb
 }
 
 /** Restricts this thread, and so its children to come. Needs no_new_privs. Answers why not as text. */
-function restrict(ruleset: Ruleset): string | undefined {
+function restrict(ruleset: Ruleset, readable: readonly string[] = []): string | undefined {
   const fd = createRuleset(ruleset);
   if (fd < 0) return `landlock_create_ruleset: errno ${-fd}`;
-  const result = libc.syscall(SYS_RESTRICT_SELF, fd, 0);
+  const missed = readable.find((path) => allow(fd, path, right.execute | right.readFile) < 0);
+  const result = missed === undefined ? libc.syscall(SYS_RESTRICT_SELF, fd, 0) : -Errno.ENOENT;
   libc.close(fd);
   return result < 0 ? `landlock_restrict_self: errno ${-result}` : undefined;
 }
 
-/** In a zygote, which has one thread: takes all there is. */
-export function landlockEverything(): Landlocked | string {
+/** In a zygote, which has one thread: takes all there is but to read and execute the `readable` files. */
+export function landlockEverything(readable: readonly string[] = []): Landlocked | string {
   const abi = libc.landlockAbi();
   if (abi <= 0) return `landlock_create_ruleset: errno ${-abi}`;
-  const failed = restrict({
+  const everything = {
     files: rightsOf(abi),
     ...(abi >= networkSinceAbi && { network: allBits(networkRights) }),
     ...(abi >= scopesSinceAbi && { scoped: abstractSockets | signals }),
-  });
+  };
+  const failed = restrict(everything, readable);
   if (failed !== undefined) return failed;
   const covers = ["files"];
   if (abi >= networkSinceAbi) covers.push("TCP");
@@ -110,19 +113,25 @@ export function landlockKernel(abi = libc.landlockAbi()): Landlocked | string {
 
 /** Everywhere: a ruleset for files forbids it unless a rule allows it. */
 function allowRenaming(ruleset: number): string | undefined {
-  const root = libc.openReadOnly("/");
-  if (root < 0) return `open: errno ${-root}`;
+  const result = allow(ruleset, "/", right.refer);
+  return result < 0 ? `landlock_add_rule: errno ${-result}` : undefined;
+}
+
+/** Adds rights to a file, or to all below a directory: 0 or `-errno`. */
+function allow(ruleset: number, path: string, rights: number): number {
+  const fd = libc.openReadOnly(path);
+  if (fd < 0) return fd;
   // struct landlock_path_beneath_attr, packed: u64 allowed_access, s32 parent_fd.
   const attribute = Buffer.alloc(12);
-  attribute.writeBigUInt64LE(BigInt(right.refer), 0);
-  attribute.writeInt32LE(root, 8);
-  const added = libc.syscall(
+  attribute.writeBigUInt64LE(BigInt(rights), 0);
+  attribute.writeInt32LE(fd, 8);
+  const result = libc.syscall(
     SYS_ADD_RULE,
     ruleset,
     LANDLOCK_RULE_PATH_BENEATH,
     libc.addressOf(attribute),
     0,
   );
-  libc.close(root);
-  return added < 0 ? `landlock_add_rule: errno ${-added}` : undefined;
+  libc.close(fd);
+  return result;
 }

@@ -82,6 +82,17 @@ export const errorTable = {
     remedy:
       "Create the runtime anew; that starts a new kernel. A host that is slow on purpose (a debugger, a mount that hangs) gives a SidecarProcess a longer heartbeatTimeoutMs.",
   },
+  DETERMINISTIC: {
+    message: "a deterministic runtime cannot do that: {why}",
+    when: "A runtime with the option deterministic is asked for what would make its runs differ: a second program beside one that runs, a resident runner, a request to a program's server. In a program, spawning a process fails with EACCES and this code in its message.",
+    remedy: "Run one program at a time, or leave the option out.",
+  },
+  REPLAY: {
+    message: "the run is not the one that was recorded: {why}",
+    when: "replay() came to a difference. details has what was recorded and what came instead; everything before is equal.",
+    remedy:
+      "Look at details.recorded and details.replayed; a program that was changed has to be recorded anew.",
+  },
   WORKER_LOST: {
     message: "the worker {worker} is lost: {why}",
     when: "A machine is on a fleet, and its worker ended, was drained, or could not be reached for the lease. The machine is gone; what ran on it may have run in part, and is not run again.",
@@ -187,6 +198,26 @@ export const errorTable = {
     message: "stdin of the program is closed",
     when: "writeStdin is called after closeStdin, or although the stdin option was given.",
     remedy: "Write before closing.",
+  },
+  TEMPLATE_UNAVAILABLE: {
+    message: "this machine cannot copy processes: {why}",
+    when: "template() is called where Linux lacks seccomp user notification (5.5), or something above this process listens to its system calls already. Everything else works.",
+    remedy: "Run the set-up in each run, or use a resident runner.",
+  },
+  TEMPLATE_SETUP_FAILED: {
+    message: "the set-up of the template failed: {why}",
+    when: "The program given to template() ended instead of settling; details has its exitCode, stdout and stderr.",
+    remedy: "Correct the set-up. It must neither exit nor throw.",
+  },
+  TEMPLATE_PENDING: {
+    message: "the set-up left something under way: {why}",
+    when: "When the module of the set-up had been evaluated, a timer, a request, a worker or a system call was still pending; the message names it. A copy could not go on with it.",
+    remedy: "Await it or clear it at the end of the set-up.",
+  },
+  TEMPLATE_ENDED: {
+    message: "the template has ended: {why}",
+    when: "A template is used after its disposal or that of its machine, or its process was killed, crashed or did not make a copy in time.",
+    remedy: "Make the template again. Programs that were copied from it before go on.",
   },
   RUNNER_BUSY: {
     message: "resident runner supports one in-flight exec",

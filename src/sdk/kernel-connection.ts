@@ -54,6 +54,7 @@ export interface ProcessSink {
   /** The program took `bytes` of its stdin. */
   stdinTaken(bytes: number): void;
   residentDone(sequence: number, exitCode: number): void;
+  templateReady(): void;
   lost(error: SecureExecError): void;
 }
 
@@ -332,6 +333,8 @@ export class KernelConnection {
       }
       case "stdinCredit":
         return this.#sinks.get(args.process)?.stdinTaken(args.bytes);
+      case "templateReady":
+        return this.#sinks.get(args.process)?.templateReady();
       case "residentDone":
         return this.#sinks.get(args.process)?.residentDone(args.sequence, args.exitCode);
       case "listenerAdded":

@@ -49,6 +49,7 @@ export class Machine {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+      toolParked: (id) => connection.send("toolParked", { vm, id }),
     });
     this.host.tools.add(given.tools, "tools");
     connection.attachMachine(vm, sink);
@@ -88,7 +89,8 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { deterministic, env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } =
+      given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -96,8 +98,10 @@ export class Machine {
       cwd,
       mounts,
       jsRuntime,
+      engine,
       loopbackExemptPorts,
       limits,
+      ...(deterministic !== undefined && { deterministic }),
       warnsOfLimits: given.onLimitWarning !== undefined,
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

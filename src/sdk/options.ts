@@ -17,7 +17,8 @@ import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
-import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
+import type { EngineKind } from "../protocol/engine-start.js";
+import type { LimitWarning, TerminalSize, VmMount, VmOptions } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
 import { parseLimits, parseRunLimits } from "./limits.js";
@@ -53,6 +54,14 @@ const defaultCwd = "/home/user";
 export interface NodeRuntimeBootTiming {
   phase: "sidecar_spawn" | "vm_create" | "vm_configure";
   durationMs: number;
+}
+
+/** What decides a run. */
+export interface NodeRuntimeDeterministic {
+  /** Of everything random. */
+  seed: number | string;
+  /** What `Date.now()` says when a program begins, in milliseconds since the epoch. Default: 2024-01-01T00:00:00Z. */
+  startTimeMs?: number;
 }
 
 export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
@@ -115,10 +124,22 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   hostFunctions?: HostTools;
   /** Certificates in PEM that every program trusts beside the usual ones, as NODE_EXTRA_CA_CERTS does. */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
+  /**
+   * Makes two runs of a program alike to the last byte: time, randomness and the order of what happens come from
+   * these alone. One program of one process and one thread at a time; see docs/deterministic.md.
+   */
+  deterministic?: NodeRuntimeDeterministic;
+  /**
+   * Keeps of every `run`, `exec` and `execCommand` what was asked of the host and answered, and what came out:
+   * the result's `recording`, which `replay` takes. Only with `deterministic`, and without directories of the host.
+   */
+  record?: boolean;
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
   /** Called when something comes to 80 % of its limit; see docs/limits.md. */
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
+  /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
+  engine?: "forked" | "dedicated";
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -148,6 +169,12 @@ export interface NodeRuntimeExecOptions {
   language?: "js" | "ts";
   /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * "forked": from an engine that is warm, within milliseconds. "dedicated": an engine that starts for this
+   * program alone, with the threads with which V8 compiles and collects garbage beside it: slower to
+   * start, as fast as plain Node afterwards. Default: the runtime's.
+   */
+  engine?: "forked" | "dedicated";
   /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
@@ -218,8 +245,11 @@ const createNames = [
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "deterministic",
+  "record",
   "onLimitWarning",
   "ca",
+  "engine",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -235,6 +265,7 @@ const runNames = [
   "onStdout",
   "onStderr",
   "limits",
+  "engine",
   ...programOnlyNames,
 ];
 /** struct winsize has 16 bits for each. */
@@ -369,10 +400,13 @@ export interface CreateOptions {
   permissionTimeoutMs: number;
   tools: ParsedTools;
   limits: VmLimits;
+  deterministic?: NonNullable<VmOptions["deterministic"]>;
+  record?: boolean;
   onLimitWarning?: LimitHook;
   /** Given only where something of it was. */
   audit?: ParsedAudit;
   jsRuntime: JsRuntime;
+  engine: EngineKind;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -405,6 +439,40 @@ function auditOf(value: unknown, hook: unknown): { audit?: ParsedAudit } {
   if (typeof entries !== "number" || !(entries >= 1 && entries <= mostEntries) || entries % 1 !== 0)
     throw invalidOption("audit.entries", `must be a whole number from 1 to ${mostEntries}`);
   return { audit: { entries, all, onDecision } };
+}
+
+const defaultStartTimeMs = Date.UTC(2024, 0, 1);
+/** ECMA-262, 21.4.1.1; a run may last some years of its own time. */
+const latestStartTimeMs = 8e15;
+
+function deterministicOf(value: unknown): NonNullable<VmOptions["deterministic"]> {
+  const option = "deterministic";
+  if (!isRecord(value)) throw invalidOption(option, "must be an object with a seed");
+  const { seed, startTimeMs = defaultStartTimeMs, ...rest } = value;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw invalidOption(`${option}.${unknown}`, "is not a known option");
+  if (!Number.isSafeInteger(seed) && (typeof seed !== "string" || seed.length > 1024))
+    throw invalidOption(
+      `${option}.seed`,
+      "must be a whole number or a string of up to 1024 characters",
+    );
+  if (typeof startTimeMs !== "number" || !(startTimeMs >= 0 && startTimeMs <= latestStartTimeMs))
+    throw invalidOption(`${option}.startTimeMs`, "must be milliseconds since the epoch");
+  return { seed: String(seed), startTimeMs: Math.floor(startTimeMs) };
+}
+
+function recordOf(given: Bag): { record?: boolean } {
+  const { record, deterministic, mounts, nodeModules, commandsDir } = given;
+  if (record === undefined) return {};
+  if (typeof record !== "boolean") throw invalidOption("record", "must be a boolean");
+  if (record && deterministic === undefined)
+    throw invalidOption("record", "needs the option deterministic");
+  if (record && [mounts, nodeModules, commandsDir].some((value) => value !== undefined))
+    throw invalidOption(
+      "record",
+      "is not possible with directories of the host; give copies as files",
+    );
+  return { record };
 }
 
 /** The file that programs find the certificates in; each of them is read once here. */
@@ -506,12 +574,17 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    ...(given.deterministic !== undefined && {
+      deterministic: deterministicOf(given.deterministic),
+    }),
+    ...recordOf(given),
     ...auditOf(given.audit, given.onDecision),
     ...(given.onLimitWarning !== undefined && {
       onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
     }),
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
+    engine: engineOf(given.engine ?? "forked", given.deterministic !== undefined),
   };
 }
 
@@ -535,6 +608,8 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  /** Default: the VM's. */
+  engine?: EngineKind;
 }
 
 function nameOf(value: unknown): string {
@@ -623,7 +698,15 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
+}
+
+function engineOf(value: unknown, deterministic = false): EngineKind {
+  if (value === "dedicated" && deterministic)
+    throw invalidOption("engine", 'must be "forked" in a deterministic machine');
+  if (value === "forked" || value === "dedicated") return value;
+  throw invalidOption("engine", 'must be "forked" or "dedicated"');
 }
 
 /** The name of a command and its arguments. */

@@ -19,11 +19,13 @@ import type {
 import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { Player, Recorder, parseRecording } from "./recording.js";
+import type { NodeRuntimeRecording, Tape } from "./recording.js";
 import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseNarrowing } from "./permissions.js";
 import type { Narrowing, Permissions } from "./permissions.js";
-import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
+import { generalizePermissions, learnedPermissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
@@ -73,8 +75,12 @@ import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
 import type { HostDirectoryMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
+import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
+import { signalNumber } from "./signals.js";
 import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
+import { toolTypes } from "./tool-types.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
@@ -100,6 +106,8 @@ export interface NodeRuntimeExecResult {
    * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
    */
   readonly policy?: LearnedPermissions;
+  /** Only with `record`: what `replay` takes. JSON carries it. */
+  readonly recording?: NodeRuntimeRecording;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
@@ -117,17 +125,29 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
   value?: T;
 }
 
-/** What is started: the text of a program, or a command with its arguments in the options. */
-type Start = { mode: "program"; source: string } | { mode: "exec" };
+/** The program of one call, and what listens to it. */
+interface Recorded {
+  recorder?: Recorder;
+  tape?: Tape;
+}
 
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy">;
+/** What is started: the text of a program, or a command with its arguments in the options. */
+type Start =
+  | { mode: "program" | "template"; source: string; from?: GuestProcess | undefined }
+  | { mode: "exec" };
+
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy" | "recording">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
+  recorder?: Recorder | undefined;
   outcome: GuestOutcome;
 }
 
-/** What the constructor is given by `NodeRuntime.create` and by `clone`. */
+/**
+ * What the constructor is given by `NodeRuntime.create` and by `clone`.
+ * @internal
+ */
 class Created {
   constructor(
     readonly options: CreateOptions,
@@ -160,6 +180,8 @@ export class NodeRuntime {
    * allow, and the machine is made when it is first used. Throws INVALID_OPTION and NOT_IMPLEMENTED.
    */
   constructor(options: NodeRuntimeDriverOptions);
+  /** @internal */
+  constructor(created: Created);
   constructor(options: NodeRuntimeDriverOptions | Created) {
     if (options instanceof Created) {
       this.#driver = options.driver;
@@ -177,8 +199,7 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const created: unknown = await NodeRuntime.#created(options);
-    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    const runtime = new NodeRuntime(await NodeRuntime.#created(options));
     await runtime.#with(() => {});
     return runtime;
   }
@@ -220,10 +241,10 @@ export class NodeRuntime {
    */
   async clone(): Promise<NodeRuntime> {
     const machine = await this.#with((own) => own);
-    const created: unknown = new Created(this.#given, this.#driver, (given, sink) =>
+    const created = new Created(this.#given, this.#driver, (given, sink) =>
       machine.clone(given, sink),
     );
-    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    const runtime = new NodeRuntime(created);
     await runtime.#with(() => {});
     for (const narrowing of this.#narrowings) await runtime.#narrow(narrowing);
     return runtime;
@@ -280,7 +301,15 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions,
   ): Promise<NodeRuntimeExecResult> {
-    return (await this.#finish(() => this.#programOf(code, options))).result;
+    return this.#exec(code, options);
+  }
+
+  async #exec(
+    code: string,
+    options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeExecResult> {
+    return (await this.#finish(() => this.#programOf(code, options, from))).result;
   }
 
   /**
@@ -291,13 +320,54 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string,
   ): Promise<NodeRuntimeRunResult<T>> {
-    const { result, outcome } = await this.#finish(() => this.#programOf(code, options));
-    const { end, value } = outcome;
-    if (end.exitCode !== 0 || end.returned === "none") return result;
-    if (end.returned === "failure") {
-      throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
-    }
-    return withAccount({ ...result, value: (await decodeReturnValueInSteps(value)) as T }, end);
+    return this.#run<T>(code, options);
+  }
+
+  async #run<T>(
+    code: string,
+    options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeRunResult<T>> {
+    return withValue<T>(await this.#finish(() => this.#programOf(code, options, from)));
+  }
+
+  /**
+   * Runs a recorded program again, with the answers that were recorded in the host's place. Resolves to the
+   * same result, or rejects with REPLAY at the first byte that differs. The runtime has to be one
+   * of the same options with the same files as the recorded one had; handlers of tools are not called.
+   */
+  async replay<T = unknown>(recording: NodeRuntimeRecording): Promise<NodeRuntimeRunResult<T>> {
+    const recorded = parseRecording(recording);
+    const { seed, startTimeMs } = this.#given.deterministic ?? {};
+    const made = recorded.deterministic;
+    if (seed !== made.seed || startTimeMs !== made.startTimeMs)
+      throw invalidOption(
+        "deterministic",
+        `must be of seed ${printable(made.seed)} and startTimeMs ${made.startTimeMs}, as it was recorded`,
+      );
+    const { mode, source, stdin, ...program } = recorded.program;
+    const given: RunOptions = {
+      ...program,
+      stdin: stdin === undefined ? undefined : Buffer.from(stdin, "base64"),
+      timeoutMs: undefined,
+      cpuTimeMs: 0,
+      signal: undefined,
+      onStdout: undefined,
+      onStderr: undefined,
+    };
+    const start: Start = mode === "exec" ? { mode } : { mode: "program", source };
+    return this.#with(async (machine) => {
+      let differed: (error: unknown) => void = () => {};
+      const tape = new Player(recorded, (error) => differed(error));
+      const finished = await this.#await(machine, start, given, { tape }, (guest) => {
+        differed = (error) => {
+          // Only then may the next program run.
+          guest.onGone(() => guest.fail(error));
+          guest.kill(signalNumber("SIGKILL"));
+        };
+      });
+      return withValue<T>(finished);
+    });
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
@@ -349,12 +419,12 @@ export class NodeRuntime {
     });
   }
 
-  #programOf(code: unknown, options: unknown): [Start, RunOptions] {
+  #programOf(code: unknown, options: unknown, from?: GuestProcess): [Start, RunOptions] {
     const given =
       this.#driver === undefined
         ? parseRunOptions(options, this.#cwd, this.#given.limits)
         : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
-    return [{ mode: "program", source: sourceOf(code) }, given];
+    return [{ mode: "program", source: sourceOf(code), from }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
@@ -374,11 +444,72 @@ export class NodeRuntime {
     });
   }
 
+  /**
+   * Runs `setup`, an ES module, to the end of its evaluation and keeps its process: what the template runs
+   * begins in a copy of it, with modules loaded, globals set and code compiled. See docs/templates.md. Rejects
+   * with TEMPLATE_SETUP_FAILED, TEMPLATE_PENDING or TEMPLATE_UNAVAILABLE.
+   */
+  async template(
+    setup: string,
+    options?: NodeRuntimeTemplateOptions,
+  ): Promise<NodeRuntimeTemplate> {
+    return this.#makeTemplate(setup, options);
+  }
+
+  readonly #templateRuns: TemplateRuns = {
+    exec: (from, code, options) => this.#exec(code, options, from),
+    run: (from, code, options) => this.#run(code, options, from),
+    spawn: (from, code, options) =>
+      this.#spawn(() => {
+        const [start, given] = this.#programOf(code, options, from);
+        if (given.terminal !== undefined)
+          throw invalidOption("pty", "is not possible in a copy of a template");
+        return [start, given];
+      }),
+    template: (from, setup, options) => this.#makeTemplate(setup, options, from),
+  };
+
+  async #makeTemplate(
+    setup: string,
+    options: NodeRuntimeTemplateOptions | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeTemplate> {
+    const { files, ...rest } = parseTemplateOptions(options, this.#cwd);
+    this.#refuseIfDeterministic("a template outlives its program");
+    const [, given] = this.#programOf(setup, rest);
+    const source = sourceOf(setup);
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      for (const [path, data] of files) await machine.files.write(path, data, false);
+      given.signal?.throwIfAborted();
+      let settle = (): void => {};
+      const ready = new Promise<void>((resolve) => (settle = resolve));
+      const start: Start = { mode: "template", source, from };
+      const guest = this.#start(machine, start, given, { capture: true, stdin: false }, () =>
+        settle(),
+      );
+      this.#awaited.add(guest);
+      const stopListening = listenOnce(given.signal, () => {
+        guest.kill(signalNumber("SIGKILL"));
+        guest.fail(given.signal!.reason);
+      });
+      try {
+        await Promise.race([ready, guest.ended.then((outcome) => setUpFailed(guest, outcome))]);
+      } finally {
+        stopListening();
+        this.#awaited.delete(guest);
+      }
+      guest.cancelTimers();
+      return new NodeRuntimeTemplate(guest, this.#templateRuns);
+    });
+  }
+
   /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
   async createResidentRunner(
     options?: NodeRuntimeResidentOptions,
   ): Promise<NodeRuntimeResidentRunner> {
     const limits = parseResidentOptions(options, this.#given.limits);
+    this.#refuseIfDeterministic("a resident runner would be told when to do what");
     return this.#with((machine) => this.#startResident(machine, limits));
   }
 
@@ -437,6 +568,7 @@ export class NodeRuntime {
     const standard = typeof Request === "function" && input instanceof Request;
     const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
     const signal = standard ? input.signal : undefined;
+    this.#refuseIfDeterministic("a request would come at a time of its own");
     return this.#with(async ({ connection, vm }) => {
       signal?.throwIfAborted();
       const fetch = connection.newHandle();
@@ -461,6 +593,10 @@ export class NodeRuntime {
         stopListening();
       }
     });
+  }
+
+  #refuseIfDeterministic(why: string): void {
+    if (this.#given.deterministic !== undefined) throw failure("DETERMINISTIC", { why });
   }
 
   /** Who listens there right now, or null. */
@@ -508,6 +644,14 @@ export class NodeRuntime {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
     });
+  }
+
+  /**
+   * The tools of the machine as a text of TypeScript, for the prompt of a model or for a type checker: one
+   * declaration of `callHostTool` per tool, with its input. Of the tools that are there now.
+   */
+  async toolTypes(): Promise<string> {
+    return this.#with(({ host }) => toolTypes(host.tools.descriptors()));
   }
 
   /**
@@ -561,7 +705,7 @@ export class NodeRuntime {
     if (this.#given.permissions.mode !== "learn")
       throw invalidOption("permissions", 'must be "learn" for that');
     const { list } = await this.#ask((connection, vm) => connection.call("learned", { vm }));
-    const permissions = permissionsOf(JSON.parse(list) as LearnedList);
+    const permissions = learnedPermissionsOf(JSON.parse(list) as LearnedList);
     return generalize ? generalizePermissions(permissions) : permissions;
   }
 
@@ -779,10 +923,23 @@ export class NodeRuntime {
     { connection, vm }: Machine,
     start: Start,
     given: RunOptions,
-    how: { capture: boolean; stdin: boolean },
+    how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
+    onTemplateReady?: () => void,
   ): GuestProcess {
-    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
-      given;
+    const {
+      args,
+      cwd,
+      endWhenSettled,
+      engine,
+      language,
+      name,
+      onStderr,
+      onStdout,
+      stdin,
+      terminal,
+    } = given;
+    if (engine === "dedicated" && this.#given.deterministic !== undefined)
+      throw invalidOption("engine", 'must be "forked" in a deterministic machine');
     const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
@@ -791,6 +948,7 @@ export class NodeRuntime {
       hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
+      ...(start.mode !== "exec" && start.from !== undefined && { template: start.from.handle }),
       language,
       name,
       args,
@@ -799,6 +957,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
@@ -809,11 +968,13 @@ export class NodeRuntime {
         connection,
         vm,
         options,
-        source: start.mode === "program" ? start.source : "",
+        source: start.mode === "exec" ? "" : start.source,
         capture,
         captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
+        ...(onTemplateReady !== undefined && { onTemplateReady }),
+        ...(how.tape !== undefined && { tape: how.tape }),
       }),
     );
     if (stdin !== undefined) {
@@ -828,13 +989,42 @@ export class NodeRuntime {
     const [start, given] = parse();
     if (given.terminal !== undefined)
       throw invalidOption("pty", "is an option of spawn and spawnCommand");
-    return this.#with((machine) => this.#await(machine, start, given));
+    return this.#with((machine) => this.#await(machine, start, given, this.#record(start, given)));
   }
 
-  async #await(machine: Machine, start: Start, given: RunOptions): Promise<Finished> {
+  #record(start: Start, given: RunOptions): Recorded {
+    const { deterministic, record } = this.#given;
+    if (record !== true || deterministic === undefined) return {};
+    const { args, cwd, endWhenSettled, env, language, name, stdin } = given;
+    const recorder = new Recorder({
+      deterministic,
+      program: {
+        mode: start.mode,
+        source: start.mode === "program" ? start.source : "",
+        args,
+        cwd,
+        endWhenSettled,
+        env,
+        language,
+        name,
+        ...(stdin !== undefined && { stdin: Buffer.from(stdin).toString("base64") }),
+      },
+    });
+    return { recorder, tape: recorder };
+  }
+
+  async #await(
+    machine: Machine,
+    start: Start,
+    given: RunOptions,
+    { recorder, tape }: Recorded = {},
+    started: (guest: GuestProcess) => void = () => {},
+  ): Promise<Finished> {
     const { signal } = given;
     signal?.throwIfAborted();
-    const guest = this.#start(machine, start, given, { capture: true, stdin: false });
+    const guest = this.#start(machine, start, given, { capture: true, stdin: false, tape });
+    machine.host.tape = tape;
+    started(guest);
     this.#awaited.add(guest);
     const stopListening = listenOnce(signal, () => {
       guest.terminate();
@@ -853,7 +1043,7 @@ export class NodeRuntime {
         stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
       };
       const shown = this.#driver?.resultOf(result, outcome.end) ?? result;
-      return { result: withAccount(shown, outcome.end), outcome };
+      return { result: withAccount(shown, outcome.end, recorder), outcome, recorder };
     } finally {
       stopListening();
       this.#awaited.delete(guest);
@@ -861,17 +1051,44 @@ export class NodeRuntime {
   }
 }
 
+/** The set-up of a template ended its process. */
+function setUpFailed(guest: GuestProcess, { end }: GuestOutcome): never {
+  const { exitCode, cause } = end;
+  const [stdout, stderr] = [guest.stdout.take().text, guest.stderr.take().text];
+  const lastLine = stderr.trim().split("\n").at(-1) ?? "";
+  const why = `it ended with exit code ${exitCode}${lastLine === "" ? "" : `: ${lastLine}`}`;
+  const details = { exitCode, stdout, stderr, end: cause };
+  throw failure("TEMPLATE_SETUP_FAILED", { why }, { details });
+}
+
+/** The result of `run`. Throws RETURN_VALUE. */
+async function withValue<T>({
+  result,
+  outcome,
+  recorder,
+}: Finished): Promise<NodeRuntimeRunResult<T>> {
+  const { end, value } = outcome;
+  if (end.exitCode !== 0 || end.returned === "none") return result;
+  if (end.returned === "failure") {
+    throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
+  }
+  const decoded = (await decodeReturnValueInSteps(value)) as T;
+  return withAccount({ ...result, value: decoded }, end, recorder);
+}
+
 /** `result`, with what the program used and why it ended. */
 function withAccount<R extends PlainResult>(
   result: R,
   { usage, cause, learned }: ProgramEnd,
+  recorder?: Recorder,
 ): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
   return Object.defineProperties(result, {
     usage: { value: usage },
     end: { value: cause },
     ...(learned !== undefined && {
-      policy: { get: () => permissionsOf(learned) },
+      policy: { get: () => learnedPermissionsOf(learned) },
     }),
+    ...(recorder !== undefined && { recording: { get: () => recorder.recording } }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 

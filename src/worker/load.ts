@@ -24,7 +24,7 @@ const softReserve = 2;
 const mostDelayMs = 200;
 
 /** MemAvailable of /proc/meminfo: what programs may still have without swapping; else what is unused. */
-function availableBytes(): number {
+function hostAvailableBytes(): number {
   try {
     const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "latin1"));
     if (kilobytes !== null) return Number(kilobytes[1]) * 1024;
@@ -32,6 +32,15 @@ function availableBytes(): number {
     // Not there: no Linux, or no /proc.
   }
   return freemem();
+}
+
+/** Memory of the host, or of the control group that this process is in where that allows less. */
+export function memoryOfHost(): { freeBytes: number; totalBytes: number } {
+  const limit = process.constrainedMemory();
+  const totalBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  // Node 20.13 and later; it looks at the group's own account.
+  const own = process.availableMemory?.() ?? Infinity;
+  return { freeBytes: Math.min(hostAvailableBytes(), own), totalBytes };
 }
 
 export class Load {
@@ -58,7 +67,7 @@ export class Load {
   }
 
   get memory(): { freeBytes: number; totalBytes: number } {
-    return { freeBytes: availableBytes(), totalBytes: totalmem() };
+    return memoryOfHost();
   }
 
   /** Processes that run or wait, per processor, over the last minute. */

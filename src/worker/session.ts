@@ -368,6 +368,11 @@ export class Session implements MachineOwner {
         if (event.name === "toolDone") return this.#toolDone({ ...event.args, vm });
         return this.#kernel.send("judged", { vm, id, answers: answersTextOf(event.args.answers) });
       }
+      case "toolParked": {
+        const { id } = event.args;
+        if (machine.questions.has(id)) this.#kernel.send("toolParked", { vm, id });
+        return;
+      }
       case "cancelFetch": {
         const fetch = this.#fetches.get(event.args.fetch);
         if (fetch !== undefined) this.#kernel.send("cancelFetch", { vm, fetch });

@@ -8,6 +8,7 @@
 import { isAbsolute, normalize } from "node:path";
 import { realpathSync, statSync } from "node:fs";
 import { auditDefaults } from "../protocol/decisions.js";
+import type { EngineKind } from "../protocol/engine-start.js";
 import type { AuditOptions, PolicyMode } from "../protocol/decisions.js";
 import type {
   HostFetchRequest,
@@ -245,6 +246,7 @@ function jsRuntimeOf(value: unknown): VmOptions["jsRuntime"] {
   return parseJsRuntime({ ...rest, ...(allowedBuiltins !== null && { allowedBuiltins }) });
 }
 
+const engines: readonly EngineKind[] = ["forked", "dedicated"];
 const policyModes: readonly PolicyMode[] = ["enforce", "dry-run", "learn"];
 const vmKeys = [
   "env",
@@ -264,7 +266,7 @@ const longestTimerMs = 2 ** 31 - 1;
 
 /** `source` is as the caller gave it. Throws `Refusal` and errors of the SDK. */
 export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
-  const given = bagOf("options", parsed("options", text), vmKeys, ["source", "restores"]);
+  const given = bagOf("options", parsed("options", text), vmKeys, ["source", "restores", "engine"]);
   const { source, mounts } = given;
   if (!Array.isArray(mounts)) throw malformed("mounts");
   const permissions = policiesOf(given.permissions);
@@ -279,6 +281,7 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
     cwd,
     mounts: mounts.map((mount) => mountOf(mount, rules)),
     jsRuntime: jsRuntimeOf(given.jsRuntime),
+    engine: oneOf("engine", given.engine ?? "forked", engines),
     loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
     limits: parseLimits(given.limits),
     warnsOfLimits: flagOf("warnsOfLimits", given.warnsOfLimits),
@@ -322,10 +325,11 @@ function terminalOf(value: unknown): TerminalSize {
 }
 
 export function processOptionsOf(text: string): ProcessOptions {
-  const optional = ["terminal", "endWhenSettled"];
+  const optional = ["terminal", "endWhenSettled", "engine"];
   const given = bagOf("options", parsed("options", text), processKeys, optional);
-  const { terminal, endWhenSettled } = given;
+  const { terminal, endWhenSettled, engine } = given;
   return {
+    ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
     mode: oneOf("mode", given.mode, ["program", "resident", "exec"]),
     language: oneOf("language", given.language, ["js", "ts"]),
     name: textOf("name", given.name),

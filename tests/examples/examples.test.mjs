@@ -36,6 +36,7 @@ const expected = {
   "ai-agent-code-exec.ts": fibonacci,
   // Denied, it would be EACCES.
   "ai-agent-network.ts": /^(ENOTFOUND|EAI_AGAIN)\n$/,
+  "deterministic.ts": ["true true 2"],
   "dev-server.ts": ["3000 200 ok 143"],
   "executing-code.ts": ["platform: linux", " 0"],
   "executing-code-options.ts": ["0 PIPED THROUGH STDIN"],

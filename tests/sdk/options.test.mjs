@@ -25,6 +25,7 @@ test("defaults", () => {
       snapshot: undefined,
       loopbackExemptPorts: [],
       isolation: [],
+      engine: "forked",
       onBootTiming: undefined,
       permissions: {
         policies: {

@@ -36,9 +36,9 @@ async function started(command, args, until) {
     exited.then(() => reject(new Error(`${command} ended: ${lines.join("\n")}`)), reject);
   });
   said.catch(() => {});
-  // Neither the child nor its pipe keeps a test file alive.
-  child.unref();
   const found = await said;
+  // From now on neither the child nor its pipe keeps a test file alive.
+  child.unref();
   const pipe = /** @type {import("node:net").Socket} */ (child.stderr);
   pipe.unref();
   const ended = () => {
@@ -71,11 +71,14 @@ export async function natsServer({ port = -1, config = "" } = {}) {
 }
 
 /** A worker, once it is ready. `args` come behind `--nats`. */
-export async function worker(url, ...args) {
-  const { child, ended, lines, found } = await started(
-    process.execPath,
-    [cli, "worker", "--nats", url, ...args],
-    (line) => (line.includes('"event":"ready"') ? JSON.parse(line) : undefined),
+export function worker(url, ...args) {
+  return workerBy(process.execPath, [cli, "worker", "--nats", url, ...args]);
+}
+
+/** A worker that a command line of any kind starts. */
+export async function workerBy(command, args) {
+  const { child, ended, lines, found } = await started(command, args, (line) =>
+    line.includes('"event":"ready"') ? JSON.parse(line) : undefined,
   );
   return {
     id: found.worker,
@@ -94,11 +97,14 @@ export async function worker(url, ...args) {
 }
 
 /** The workers as `secure-exec fleet status` lists them. */
-export function status(url, ...args) {
-  const { stdout } = spawnSync(
+export async function status(url, ...args) {
+  const child = spawn(
     process.execPath,
     [cli, "fleet", "status", "--nats", url, "--json", "--wait", "500", ...args],
-    { encoding: "utf8" },
+    { stdio: ["ignore", "pipe", "inherit"] },
   );
-  return JSON.parse(stdout);
+  let text = "";
+  child.stdout.on("data", (chunk) => (text += chunk));
+  await once(child, "close");
+  return JSON.parse(text);
 }

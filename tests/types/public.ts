@@ -38,6 +38,11 @@ export async function results(rt: NodeRuntime): Promise<void> {
   same<typeof simple.body, string>(true);
   const standard = await rt.fetch(80, new Request("http://x/"));
   same<typeof standard, Response>(true);
+  if (ran.recording !== undefined) {
+    const again = await rt.replay<{ sum: number }>(ran.recording);
+    same<typeof again, NodeRuntimeRunResult<{ sum: number }>>(true);
+  }
+  same<Awaited<ReturnType<typeof rt.toolTypes>>, string>(true);
 }
 
 export async function options(): Promise<void> {

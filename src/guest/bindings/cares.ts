@@ -10,6 +10,8 @@ import { createDnsClient } from "./dns-client.js";
 import { recordTypes } from "./dns-message.js";
 import type { DnsRecord } from "./dns-message.js";
 import { denialError } from "./socket-handle.js";
+import { asyncIdsOf, beginHandle, beginRequest } from "../async-resources.js";
+import { later } from "../turns.js";
 
 /** Methods of ChannelWrap and the record type each asks for. */
 const queries: Readonly<Record<string, string>> = Object.freeze({
@@ -50,8 +52,6 @@ export function installCares(env: GuestEnvironment): void {
   const binding = env.internalBinding("cares_wrap");
   const { DNS_ORDER_IPV4_FIRST, DNS_ORDER_IPV6_FIRST, AI_V4MAPPED } = binding;
   const frames = env.requireBuiltin("internal/async_context_frame");
-  const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
 
   /** Hands an error of our own to whoever waits for `req`. */
@@ -69,6 +69,7 @@ export function installCares(env: GuestEnvironment): void {
     order: number,
   ): number {
     const frame = frames.current();
+    beginRequest("GETADDRINFOREQWRAP", req);
     kernel.callAsync("resolve", { hostname, family }, (result, words) => {
       deliver(frame, req, () => {
         if (words !== "") return refuse(req, denialError(words, "getaddrinfo", { hostname }));
@@ -89,6 +90,7 @@ export function installCares(env: GuestEnvironment): void {
 
   binding.getnameinfo = function getnameinfo(req: any, address: string, port: number): number {
     const frame = frames.current();
+    beginRequest("GETNAMEINFOREQWRAP", req);
     kernel.callAsync("nameOf", { address, port }, (result, words) => {
       deliver(frame, req, () => {
         if (words !== "") return refuse(req, denialError(words, "getnameinfo"));
@@ -110,15 +112,15 @@ export function installCares(env: GuestEnvironment): void {
     readonly #timeoutMs: number;
     readonly #tries: number;
     readonly #pending = new Set<(code: string) => void>();
-    readonly #asyncId: number = newAsyncId();
 
     constructor(timeoutMs: number, tries: number) {
       this.#timeoutMs = timeoutMs > 0 ? timeoutMs : defaultTimeoutMs;
       this.#tries = tries > 0 ? tries : defaultTries;
+      beginHandle("DNSCHANNEL", this);
     }
 
     getAsyncId(): number {
-      return this.#asyncId;
+      return asyncIdsOf(this)!.id;
     }
 
     getServers(): [string, number][] {
@@ -148,12 +150,13 @@ export function installCares(env: GuestEnvironment): void {
     cancel(): void {
       for (const end of this.#pending) {
         this.#pending.delete(end);
-        setImmediate(() => end("ECANCELLED"));
+        later(() => end("ECANCELLED"));
       }
     }
 
     ask(type: string, req: any, name: string): number {
       const frame = frames.current();
+      beginRequest("QUERYWRAP", req);
       let giveUp: (() => void) | undefined;
       let over = false;
       const finish = (run: () => void): void => {

@@ -6,6 +6,7 @@ import { SocketType } from "../../protocol/net-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import { decodeAnswer, encodeQuestion, recordTypes, reverseName } from "./dns-message.js";
 import type { DnsRecord } from "./dns-message.js";
+import { later } from "../turns.js";
 
 export interface DnsQuestion {
   type: string;
@@ -23,7 +24,6 @@ export type AskServers = (question: DnsQuestion, done: DnsDone) => () => void;
 export function createDnsClient(env: GuestEnvironment): AskServers {
   const { kernel } = env;
   const { setTimeout, clearTimeout } = env.requireBuiltin("timers");
-  const { setImmediate } = env.requireBuiltin("timers");
   const random = Math.random;
 
   return ({ type, name, servers, timeoutMs, tries }, done) => {
@@ -45,7 +45,7 @@ export function createDnsClient(env: GuestEnvironment): AskServers {
     const cancel = (): void => finish("ECANCELLED");
     const socket = packet === undefined ? -1 : kernel.call("socket", { type: SocketType.udp });
     if (packet === undefined || typeof socket === "number") {
-      setImmediate(() => finish(packet === undefined ? "EBADNAME" : "ENOMEM"));
+      later(() => finish(packet === undefined ? "EBADNAME" : "ENOMEM"));
       return cancel;
     }
     fd = socket.fd;

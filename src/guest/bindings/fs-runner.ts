@@ -9,6 +9,7 @@
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestCalls, GuestEnvironment } from "../environment.js";
+import { later } from "../turns.js";
 
 type Name = keyof GuestCalls;
 /** Something other than a kernel call to wait for. */
@@ -127,7 +128,6 @@ export function createRunner(env: GuestEnvironment): Runner {
   const { kernel } = env;
   uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
   const frames = env.requireBuiltin("internal/async_context_frame");
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
 
   function sync<T>(operation: Operation<T>): T {
@@ -157,7 +157,7 @@ export function createRunner(env: GuestEnvironment): Runner {
     const finish = (error: unknown, value: T | undefined): void => {
       const run = () => deliver(frame, resource, () => settle(error, value));
       if (asked) run();
-      else setImmediate(run);
+      else later(run);
     };
     const advance = (answer: unknown): void => {
       let state: IteratorResult<Step, T>;

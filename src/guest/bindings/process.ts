@@ -7,6 +7,9 @@ import { Errno } from "../../abi/errno.js";
 import { wireLimits } from "../../protocol/codec.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { GuestEnvironment, PendingCall } from "../environment.js";
+import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
+import { createDelivery } from "../delivery.js";
+import { later } from "../turns.js";
 
 /** src/process_wrap.cc: kProcessFlagDetached. */
 const flagDetached = 1 << 0;
@@ -85,8 +88,8 @@ export function spawnProcess(
 }
 
 export function installProcess(env: GuestEnvironment): void {
-  const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
-  const { setImmediate } = env.requireBuiltin("timers");
+  const frames = env.requireBuiltin("internal/async_context_frame");
+  const deliver = createDelivery(env);
   const { kernel } = env;
   const { signals } = env.internalBinding("constants").os as { signals: Record<string, number> };
   for (const [name, number] of Object.entries(signals)) {
@@ -119,7 +122,11 @@ export function installProcess(env: GuestEnvironment): void {
     #wait: PendingCall | undefined;
     #closed = false;
     #referenced = true;
-    readonly #asyncId: number = newAsyncId();
+    readonly #frame: unknown = frames.current();
+
+    constructor() {
+      beginHandle("PROCESSWRAP", this);
+    }
 
     spawn(
       file: string,
@@ -155,9 +162,11 @@ export function installProcess(env: GuestEnvironment): void {
         if (fd >= 0) stdio[index]?.handle?.open(fd);
       });
       this.#wait = kernel.callAsync("wait", { pid: result.pid }, (status) => {
-        if (this.#closed) return;
-        if (typeof status === "number") this.onexit?.(1, "");
-        else this.onexit?.(status.code, signalName(status.signal));
+        deliver(this.#frame, this, () => {
+          if (this.#closed) return;
+          if (typeof status === "number") this.onexit?.(1, "");
+          else this.onexit?.(status.code, signalName(status.signal));
+        });
       });
       if (!this.#referenced) this.#wait.unref();
       return 0;
@@ -181,7 +190,10 @@ export function installProcess(env: GuestEnvironment): void {
       if (this.#closed) return;
       this.#closed = true;
       this.#wait?.unref();
-      if (done !== undefined) setImmediate(() => done.call(this));
+      later(() => {
+        done?.call(this);
+        endHandle(this);
+      });
     }
 
     ref(): void {
@@ -199,7 +211,7 @@ export function installProcess(env: GuestEnvironment): void {
     }
 
     getAsyncId(): number {
-      return this.#asyncId;
+      return asyncIdsOf(this)!.id;
     }
 
     getProviderType(): number {

@@ -30,6 +30,7 @@ import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
 import { createHostSnapshots } from "./snapshots.js";
 import { HostProgram, StartFailure } from "./program.js";
+import type { HostListener } from "./program.js";
 
 /** Runs what an option asks for; when it cannot be, that is what the host is told. */
 function asOption<T>(work: () => T): T {
@@ -130,6 +131,7 @@ export class HostHandlers {
     decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
+    toolParked: ({ id }) => this.#services.requests.toolParked(id),
     toolDone: ({ id, ok, json }) =>
       this.#services.requests.toolDone(id, { ok, json: Buffer.from(json) }),
   };
@@ -160,22 +162,33 @@ export class HostHandlers {
     handle: number,
     options: ProcessOptions,
     source: Uint8Array,
-  ): { pid: number } {
+  ): { pid: number } | Promise<{ pid: number }> {
     if (options.language === "ts") this.#pool.expectTypeScript();
     const to = { vm: vmHandle, process: handle };
     const emit = this.#emit;
     const vm = this.#vmOf(vmHandle);
-    const program = HostProgram.start(vm, options, Buffer.from(source), {
+    if (!vm.readyForProgram())
+      throw new HostError(
+        "ERR_SECURE_EXEC_DETERMINISTIC",
+        "a deterministic machine runs one program at a time, and there is one",
+      );
+    const from = options.template === undefined ? undefined : this.#programs.get(options.template);
+    if (options.template !== undefined && from?.process.template === undefined)
+      throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
+    const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
+      templateReady: () => emit("templateReady", to),
       ended: (end, value) => {
         this.#programs.delete(handle);
         // Whoever hears of the end has heard of what was decided before it.
         vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
       },
-    });
+    };
+    const text = Buffer.from(source);
+    const program = HostProgram.start(vm, options, text, listener, from?.process);
     if (program instanceof StartFailure) {
       if (program.errno === -Errno.ENOSPC && program.operation === "open terminal")
         throw new HostError(
@@ -190,7 +203,10 @@ export class HostHandlers {
       );
     }
     this.#programs.set(handle, program);
-    return { pid: program.process.pid };
+    const begun = { pid: program.process.pid };
+    if (from === undefined) return begun;
+    // The template may be disposed of from then on.
+    return new Promise((resolve) => program.process.whenBegun(() => resolve(begun)));
   }
 
   async #setPermissions(

@@ -82,6 +82,8 @@ export class Network implements SocketTable, UdpTable {
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
   readonly #names: KnownNames;
+  /** Where to begin to look for a free port, from 0 to below `count`. */
+  choose: (count: number) => number = randomInt;
   #sockets = 0;
   #connections = 0;
   #nextListener = 1;
@@ -206,7 +208,7 @@ export class Network implements SocketTable, UdpTable {
     let chosen = port;
     if (port === 0) {
       const count = ephemeralLast - ephemeralFirst + 1;
-      const start = randomInt(count);
+      const start = this.choose(count);
       let tried = 0;
       do chosen = ephemeralFirst + ((start + tried) % count);
       while (!free(chosen) && ++tried < count);
@@ -489,7 +491,7 @@ export class Network implements SocketTable, UdpTable {
     if (listener.backlogRoom !== true) return -Errno.EAGAIN;
     this.#account.force("socket");
     const socket = new StreamSocket(this, "tcp", false);
-    socket.local = { address: "127.0.0.1", port: ephemeralFirst + randomInt(16_384) };
+    socket.local = { address: "127.0.0.1", port: ephemeralFirst + this.choose(16_384) };
     const entered = this.#enter(socket, listener, { address: "127.0.0.1", port });
     if (typeof entered === "number") {
       socket.unref();

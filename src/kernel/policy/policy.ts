@@ -60,19 +60,33 @@ export interface PolicyOptions {
   /** Default: "enforce". */
   readonly mode?: PolicyMode;
   readonly observer?: PolicyObserver;
+  /** Of a deterministic machine: it has one process and no outside, whatever rules and modes say. */
+  readonly alone?: boolean;
+}
+
+/** What a deterministic machine does not have; what comes back, and when, would be others' to decide. */
+function lackedBy(request: Request): string | undefined {
+  const { scope } = request;
+  const outward = scope === "network" && !request.loopback;
+  if (scope !== "childProcess" && !outward) return undefined;
+  const what = outward ? "no outside" : "one process";
+  return `a deterministic machine has ${what} (ERR_SECURE_EXEC_DETERMINISTIC)`;
 }
 
 export class Policy {
   readonly #judges = new Map<Scope, ScopeJudge>();
   readonly #ask: Ask;
   readonly #observer: PolicyObserver | undefined;
+  readonly #alone: boolean;
   readonly mode: PolicyMode;
   /** Whose call is being served: who asks, where nobody says otherwise. */
   subject: Subject | undefined;
   /** What a call was found to need in learn mode, while it is not known whether it got anything. */
   #trial: [Request, Subject | undefined][] | undefined;
 
-  constructor(policies: Policies, ask: Ask, { mode = "enforce", observer }: PolicyOptions = {}) {
+  constructor(policies: Policies, ask: Ask, options: PolicyOptions = {}) {
+    const { mode = "enforce", observer, alone = false } = options;
+    this.#alone = alone;
     this.#ask = ask;
     this.#observer = observer;
     this.mode = mode;
@@ -179,6 +193,8 @@ export class Policy {
   ): Decision | Deferred<Decision> {
     const first = requests[0];
     if (first === undefined) return 0;
+    const lacked = this.#alone ? lackedBy(first) : undefined;
+    if (lacked !== undefined) return denial(first, resources[0], lacked);
     if (this.#learns(requests, subject)) return 0;
     const judge = this.#judge(first.scope);
     if (first.scope !== "network") return this.#judgeEach(judge, requests, resources, subject);

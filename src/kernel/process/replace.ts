@@ -54,6 +54,11 @@ function become(
   if (process.ended || !process.account.grow(textBytes - process.textBytes)) return -Errno.EAGAIN;
   const options = startOptionsOf(process, optionsOf(image, environment));
   process.executedAs = executedNames(args.file, image.files);
-  process.becomes(options, image.argv, textBytes, ignoredFrom(image, process.inheritedIgnored));
+  process.becomes(
+    options,
+    image.argv,
+    textBytes,
+    ignoredFrom(image.kind, image.name, process.inheritedIgnored),
+  );
   return { options: JSON.stringify(options) };
 }

@@ -15,7 +15,7 @@ import type { Moves } from "./table.js";
 
 type Calls = typeof guestCalls;
 /** Answered at the door, by the thread that asks. */
-type AtTheDoor = "threadSocket" | "flowShutdown";
+type AtTheDoor = "threadSocket" | "flowShutdown" | "awaitFork";
 export type Handlers = {
   readonly [K in Exclude<keyof Calls, AtTheDoor>]: (
     process: Process,

@@ -331,6 +331,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "partial",
     note: "used by `sh -c` of one simple command; `process.execve` is not offered",
   },
+  ownEngine: {
+    run: processHandlers.ownEngine,
+    support: "own",
+    note: "for options of `node` that an engine reads at its start alone; once per process",
+  },
   wait: { run: processHandlers.wait, support: "partial", note: "one child by its pid" },
   setProcessGroup: { run: processHandlers.setProcessGroup },
   priority: {
@@ -383,5 +388,6 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
 
   threadSocket: { run: "door", support: "own", note: "the reply brings a descriptor" },
+  awaitFork: { run: "door", support: "own", note: "the reply brings three descriptors" },
   flowShutdown: { run: "door", note: "of a flow, behind what was written" },
 };

@@ -42,9 +42,9 @@ async function busy(fleet) {
 }
 
 /** Looks until the workers of the fleet are there, and none has a machine. */
-function empty(url) {
+async function empty(url) {
   let workers = [];
-  while (workers.length === 0 || workers.some(({ vms }) => vms > 0)) workers = status(url);
+  while (workers.length === 0 || workers.some(({ vms }) => vms > 0)) workers = await status(url);
 }
 
 test(
@@ -79,7 +79,7 @@ test(
     await assert.rejects(run, lost);
     await runtime.dispose();
     stopped.kill("SIGCONT");
-    empty(url);
+    await empty(url);
   },
 );
 
@@ -98,11 +98,11 @@ test("a killed caller: its machines are ended after the lease", { skip }, async 
   });
   await once(caller.stdout, "data");
   assert.deepEqual(
-    status(url).map(({ vms }) => vms),
+    (await status(url)).map(({ vms }) => vms),
     [1],
   );
   caller.kill("SIGKILL");
-  empty(url);
+  await empty(url);
 });
 
 test(
@@ -122,7 +122,7 @@ test(
     caller.stdout.on("data", (data) => (said += data));
     const [code] = await once(caller, "close");
     assert.deepEqual([code, said], [0, "3\n"]);
-    empty(url);
+    await empty(url);
   },
 );
 
@@ -169,9 +169,9 @@ test(
     const { runtime, run } = await busy({ servers: url });
     draining.kill("SIGTERM");
     await worker(url, "--name", "new");
-    while (status(url).some(({ name, state }) => name === "old" && state !== "draining"));
+    while ((await status(url)).some(({ name, state }) => name === "old" && state !== "draining"));
     const next = await NodeRuntime.create({ fleet: { servers: url } });
-    assert.equal(status(url).find(({ name }) => name === "new").vms, 1);
+    assert.equal((await status(url)).find(({ name }) => name === "new").vms, 1);
     // The old machine goes on until its caller is done with it.
     await runtime.writeFile("/tmp/still", "there");
     await Promise.all([

@@ -17,7 +17,7 @@ test("labels choose the worker, and full ones are left out", { skip }, async () 
   const west = await create({ zone: "west" });
   const east = [await create({}), await create({ zone: "east" })];
   const taken = Object.fromEntries(
-    status(url).map(({ name, vms, slots, state }) => [name, [vms, slots, state]]),
+    (await status(url)).map(({ name, vms, slots, state }) => [name, [vms, slots, state]]),
   );
   assert.deepEqual(taken, { east: [2, 2, "full"], west: [1, 1, "full"] });
 
@@ -40,7 +40,7 @@ test("labels choose the worker, and full ones are left out", { skip }, async () 
   assert.equal((await second.run("__return(1)")).value, 1);
   await Promise.all([second, ...east].map((runtime) => runtime.dispose()));
   assert.deepEqual(
-    status(url).map(({ vms }) => vms),
+    (await status(url)).map(({ vms }) => vms),
     [0, 0],
   );
 });
@@ -109,7 +109,7 @@ test(
     );
     assert.ok(most <= 6, `${most} at one time`);
     assert.deepEqual(
-      status(url).map(({ vms }) => vms),
+      (await status(url)).map(({ vms }) => vms),
       [0, 0],
     );
   },
