@@ -93,7 +93,10 @@ export class NodeRuntimeTemplate {
         const why = end.errorMessage ?? (end.signal === 0 ? "it exited" : `signal ${end.signal}`);
         this.#over ??= failure("TEMPLATE_ENDED", { why }, { details: { end: end.cause } });
       },
-      (error: SecureExecError) => (this.#over ??= error),
+      (error: Error) => {
+        const why = error.message;
+        this.#over ??= failure("TEMPLATE_ENDED", { why }, { cause: error });
+      },
     );
   }
 

@@ -82,6 +82,30 @@ it("a killed host takes everything with it", options, async () => {
   await until(() => [kernel, zygote, ...guests].every((pid) => !alive(pid)));
 });
 
+it("a killed host takes a zygote with it that is stopped while it starts", options, async () => {
+  const script = `
+    import { NodeRuntime } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    import { children, commandLine, tree } from ${JSON.stringify(new URL("../support/processes.mjs", import.meta.url).href)};
+    NodeRuntime.create().catch(() => {});
+    const look = () => {
+      const { kernel } = tree();
+      const zygote = kernel === undefined ? undefined : children(kernel)[0];
+      // From its first instruction on; what makes it needs one for itself.
+      if (zygote === undefined || !commandLine(zygote).startsWith("node")) return setImmediate(look);
+      process.kill(zygote, "SIGSTOP");
+      console.log(JSON.stringify([kernel, ...children(kernel)]));
+    };
+    look();`;
+  const host = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const said = await new Promise((resolve) => host.stdout.once("data", resolve));
+  const processes = JSON.parse(said);
+  assert.ok(processes.length >= 2);
+  host.kill("SIGKILL");
+  await until(() => processes.every((pid) => !alive(pid)));
+});
+
 /** A template, and a program of it that runs. */
 async function copied(rt) {
   const template = await rt.template(`globalThis.ready = "up"`);
