@@ -8,7 +8,6 @@
  * Untrusted: everything from the caller. What breaks the protocol ends the session, what breaks a rule
  * is refused.
  */
-import { MalformedMessage } from "../protocol/codec.js";
 import { FrameReader } from "../protocol/frames.js";
 import type { Reason } from "../protocol/fleet.js";
 import { hostWire } from "../protocol/host-calls.js";
@@ -17,14 +16,12 @@ import { PacketStream } from "../protocol/packet-stream.js";
 import type { PacketStreamOptions, StreamEnd } from "../protocol/packet-stream.js";
 import { ServingPort } from "../protocol/port.js";
 import type { CallOf, EventOf } from "../protocol/port.js";
-import { toolLimits } from "../protocol/tools.js";
-import { SecureExecError } from "../sdk/errors.js";
-import { KernelRefusal } from "../sdk/kernel-connection.js";
+import type { SecureExecError } from "../sdk/errors.js";
 import type { KernelConnection, KernelEvent } from "../sdk/kernel-connection.js";
 import type { KernelRoom, MachineOwner } from "./kernel-room.js";
 import { Refusal, malformed, refused } from "./refusal.js";
+import { answersTextOf, checkNumbers, checkResult, failureOf } from "./session-checks.js";
 import {
-  answersOf,
   fetchRequestOf,
   mountOf,
   parsed,
@@ -51,8 +48,35 @@ const bounds = Object.freeze({
   mostUnreadBytes: 64 * 1024 * 1024,
   /** Questions of the kernel that the caller has not answered. */
   questions: 65_536,
-  /** Highest signal. */
-  signal: 64,
+});
+/**
+ * Calls that name a machine and nothing else of the worker's: a new call does not compile before somebody has
+ * looked at what it names.
+ */
+const ofMachine = Object.freeze({
+  readFile: true,
+  writeFile: true,
+  readMore: true,
+  writeMore: true,
+  abandon: true,
+  readDir: true,
+  stat: true,
+  mkdir: true,
+  rm: true,
+  readlink: true,
+  symlink: true,
+  setAttributes: true,
+  rename: true,
+  openWrite: true,
+  changeFile: true,
+  link: true,
+  realpath: true,
+  snapshot: true,
+  abandonSnapshot: true,
+  restore: true,
+  audit: true,
+  learned: true,
+  unmount: true,
 });
 const largeAnswers: ReadonlySet<string> = new Set(["readFile", "readMore", "snapshot"]);
 
@@ -230,12 +254,15 @@ export class Session implements MachineOwner {
         const { vm } = this.#machineOf(call.args.vm);
         return this.#kernel.call("mount", { vm, mount: JSON.stringify(mount) });
       }
-      default: {
-        // The rest names a machine and nothing else of the worker's; the kernel holds transfers to it.
-        const args = { ...call.args, vm: this.#machineOf(call.args.vm).vm };
-        return this.#kernel.call(call.name, args as never);
-      }
+      default:
+        return this.#pass(call);
     }
+  }
+
+  /** The call as it is, about the caller's machine. The kernel holds transfers to the machine they are of. */
+  #pass({ name, args }: Extract<Call, { name: keyof typeof ofMachine }>): Promise<unknown> {
+    const own = { ...args, vm: this.#machineOf(args.vm).vm };
+    return this.#kernel.call(name, own as never);
   }
 
   #machineOf(named: number): Machine {
@@ -301,7 +328,8 @@ export class Session implements MachineOwner {
   async #spawn({ vm, process: named, options, source }: CallOfName<"spawn">): Promise<object> {
     const machine = this.#machineOf(vm);
     if (this.#processes.has(named)) throw malformed("the number of a program");
-    const checked = JSON.stringify(processOptionsOf(options));
+    const given = processOptionsOf(options);
+    const checked = JSON.stringify({ ...given, ...this.#templateOf(machine, given.template) });
     const process = this.#kernel.newHandle();
     this.#processes.set(named, process);
     this.#programs.set(process, { named, vm: machine.vm, startedMs: performance.now() });
@@ -317,6 +345,15 @@ export class Session implements MachineOwner {
       this.#processes.delete(named);
       throw error;
     }
+  }
+
+  /** The kernel's number of a program that another one of the machine is to be copied from. */
+  #templateOf(machine: Machine, named: number | undefined): { template?: number } {
+    if (named === undefined) return {};
+    const process = this.#processes.get(named);
+    if (process !== undefined && this.#programs.get(process)?.vm === machine.vm)
+      return { template: process };
+    throw new Refusal("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
   }
 
   async #fetch({ vm, fetch: named, port, request, body }: CallOfName<"fetch">): Promise<object> {
@@ -365,7 +402,10 @@ export class Session implements MachineOwner {
       case "toolDone": {
         const { id } = event.args;
         if (!machine.questions.delete(id)) return;
-        if (event.name === "toolDone") return this.#toolDone({ ...event.args, vm });
+        if (event.name === "toolDone") {
+          checkResult(event.args.json);
+          return this.#kernel.send("toolDone", { ...event.args, vm });
+        }
         return this.#kernel.send("judged", { vm, id, answers: answersTextOf(event.args.answers) });
       }
       case "toolParked": {
@@ -380,7 +420,14 @@ export class Session implements MachineOwner {
       }
       case "decisionsTaken":
         return this.#kernel.send("decisionsTaken", { vm });
-      default: {
+      case "observe":
+        return this.#kernel.send("observe", { ...event.args, vm });
+      case "stdin":
+      case "closeStdin":
+      case "kill":
+      case "credit":
+      case "resize":
+      case "residentExec": {
         const process = this.#processes.get(event.args.process);
         if (process === undefined) return;
         checkNumbers(event);
@@ -388,18 +435,6 @@ export class Session implements MachineOwner {
         return this.#kernel.send(event.name, args as never);
       }
     }
-  }
-
-  #toolDone(args: { vm: number; id: number; ok: boolean; json: Uint8Array }): void {
-    // A little more than a result may have, for the error that says so.
-    if (args.json.byteLength > toolLimits.jsonBytes + toolLimits.errorMessageChars * 4)
-      throw new MalformedMessage("a tool's result over the limit");
-    try {
-      JSON.parse(Buffer.from(args.json).toString("utf8"));
-    } catch {
-      throw new MalformedMessage("a tool's result that is no JSON");
-    }
-    this.#kernel.send("toolDone", args);
   }
 
   /** Something of one of the session's machines. */
@@ -411,7 +446,8 @@ export class Session implements MachineOwner {
       case "output":
       case "exit":
       case "stdinCredit":
-      case "residentDone": {
+      case "residentDone":
+      case "templateReady": {
         const program = this.#programs.get(event.args.process);
         if (program === undefined) return;
         if (event.name === "exit") {
@@ -430,7 +466,10 @@ export class Session implements MachineOwner {
       case "toolCancel":
         machine.questions.delete(event.args.id);
         return this.#say(event, { ...event.args, vm });
-      default:
+      case "listenerAdded":
+      case "listenerRemoved":
+      case "decisions":
+      case "limitWarning":
         return this.#say(event, { ...event.args, vm });
     }
   }
@@ -455,35 +494,3 @@ export class Session implements MachineOwner {
 }
 
 type CallOfName<K extends keyof Calls> = Extract<Call, { name: K }>["args"];
-
-function answersTextOf(text: string): string {
-  try {
-    return JSON.stringify(answersOf(text));
-  } catch (error) {
-    throw new MalformedMessage(error instanceof Error ? error.message : "answers");
-  }
-}
-
-/** Ranges that the kernel takes for granted. */
-function checkNumbers(event: CallerEvent): void {
-  const { name, args } = event;
-  const holds =
-    name === "kill"
-      ? args.signal >= 1 && args.signal <= bounds.signal
-      : name === "credit"
-        ? args.stream === 1 || args.stream === 2
-        : name !== "resize" ||
-          (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
-  if (!holds) throw new MalformedMessage(`${name} out of range`);
-}
-
-/** An error as a caller may see it. */
-function failureOf(error: unknown): { json: string } {
-  const known =
-    error instanceof Refusal ||
-    error instanceof KernelRefusal ||
-    SecureExecError.isSecureExecError(error);
-  const code = known ? error.code : "ERR_SECURE_EXEC_INTERNAL";
-  const message = known ? error.message : "the worker failed";
-  return { json: JSON.stringify({ code, message }) };
-}

@@ -25,7 +25,15 @@ import {
   parsePathGlob,
 } from "../protocol/permission-patterns.js";
 import { operationOf, scopeNames } from "../protocol/permissions.js";
-import type { Answer, Policies, Rule, Scope, ScopePolicy } from "../protocol/permissions.js";
+import type {
+  Answer,
+  Policies,
+  Rule,
+  RuleSet,
+  Scope,
+  ScopePolicy,
+} from "../protocol/permissions.js";
+import type { JsRuntime } from "../protocol/platforms.js";
 import { toolLimits, toolNamePattern } from "../protocol/tools.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
 import { printable } from "../sdk/errors.js";
@@ -41,8 +49,6 @@ export interface WorkerRules {
   readonly loopback: boolean;
 }
 
-type Bag = Readonly<Record<string, unknown>>;
-
 export function parsed(what: string, text: string): unknown {
   try {
     return JSON.parse(text);
@@ -51,18 +57,27 @@ export function parsed(what: string, text: string): unknown {
   }
 }
 
-/** With these keys and no others; those in `optional` may be missing. */
-function bagOf(
+/**
+ * Which keys a type has, as a table that does not compile when the type gets another one: what the SDK comes to
+ * send is not refused here, nor let through without a look.
+ */
+type KeysOf<T> = {
+  readonly [K in keyof T]-?: object extends Pick<T, K> ? "optional" : "needed";
+};
+
+/** With these keys and no others. */
+function bagOf<T>(
   what: string,
   value: unknown,
-  keys: readonly string[],
-  optional: readonly string[] = [],
-): Bag {
+  keys: KeysOf<T>,
+): Readonly<Record<keyof T, unknown>> {
+  const presence: Readonly<Record<string, string>> = keys;
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(what);
-  const has = Object.keys(value);
-  const known = has.every((key) => keys.includes(key) || optional.includes(key));
-  if (!known || !keys.every((key) => has.includes(key))) throw malformed(what);
-  return value as Bag;
+  const given = value as Readonly<Record<string, unknown>>;
+  if (!Object.keys(given).every((key) => Object.hasOwn(presence, key))) throw malformed(what);
+  for (const [key, need] of Object.entries(presence))
+    if (need === "needed" && !Object.hasOwn(given, key)) throw malformed(what);
+  return given as Readonly<Record<keyof T, unknown>>;
 }
 
 function textOf(what: string, value: unknown, mostChars = Infinity): string {
@@ -110,7 +125,11 @@ function patternCheck(scope: Scope, pattern: string): void {
 }
 
 function ruleOf(scope: Scope, value: unknown): Rule {
-  const given = bagOf("a rule", value, ["mode"], ["operations", "patterns"]);
+  const given = bagOf<Rule>("a rule", value, {
+    mode: "needed",
+    operations: "optional",
+    patterns: "optional",
+  });
   const rule: Rule = { mode: oneOf("a rule", given.mode, modes) };
   if (given.operations !== undefined) {
     rule.operations = textsOf("a rule", given.operations);
@@ -130,7 +149,7 @@ function ruleOf(scope: Scope, value: unknown): Rule {
 
 function policyOf(scope: Scope, value: unknown): ScopePolicy {
   if (typeof value === "string") return oneOf("a policy", value, ["allow", "deny", "ask"] as const);
-  const given = bagOf("a policy", value, ["default", "rules"]);
+  const given = bagOf<RuleSet>("a policy", value, { default: "needed", rules: "needed" });
   if (!Array.isArray(given.rules)) throw malformed("a policy");
   return {
     default: oneOf("a policy", given.default, modes),
@@ -140,7 +159,12 @@ function policyOf(scope: Scope, value: unknown): ScopePolicy {
 
 /** A part of the policies. */
 export function policiesOf(value: unknown): Partial<Policies> {
-  const given = bagOf("permissions", value, [], scopeNames);
+  const optional = scopeNames.map((scope) => [scope, "optional"] as const);
+  const given = bagOf<Partial<Policies>>(
+    "permissions",
+    value,
+    Object.fromEntries(optional) as KeysOf<Partial<Policies>>,
+  );
   const entries = Object.entries(given).map(([scope, policy]) => [
     scope,
     policyOf(scope as Scope, policy),
@@ -148,11 +172,20 @@ export function policiesOf(value: unknown): Partial<Policies> {
   return Object.fromEntries(entries) as Partial<Policies>;
 }
 
+/** JSON leaves an input out that is undefined. */
+type Example = { description: string; input?: unknown };
+
 export function toolsOf(value: unknown): ToolDescriptor[] {
   if (!Array.isArray(value) || value.length > toolLimits.toolsPerVm) throw malformed("tools");
   return value.map((entry) => {
-    const keys = ["name", "aliases", "description", "inputSchema", "examples", "timeoutMs"];
-    const given = bagOf("a tool", entry, keys);
+    const given = bagOf<ToolDescriptor>("a tool", entry, {
+      name: "needed",
+      aliases: "needed",
+      description: "needed",
+      inputSchema: "needed",
+      examples: "needed",
+      timeoutMs: "needed",
+    });
     const { inputSchema, examples } = given;
     if (typeof inputSchema !== "object" || inputSchema === null) throw malformed("a tool");
     if (!Array.isArray(examples) || examples.length > toolLimits.examples)
@@ -167,7 +200,10 @@ export function toolsOf(value: unknown): ToolDescriptor[] {
       description: textOf("a tool", given.description, toolLimits.descriptionChars),
       inputSchema: inputSchema as Record<string, unknown>,
       examples: examples.map((example: unknown) => {
-        const { description, input } = bagOf("a tool", example, ["description"], ["input"]);
+        const { description, input } = bagOf<Example>("a tool", example, {
+          description: "needed",
+          input: "optional",
+        });
         if ((JSON.stringify(input) ?? "").length > toolLimits.exampleBytes)
           throw malformed("a tool");
         return { description: textOf("a tool", description, toolLimits.descriptionChars), input };
@@ -201,8 +237,13 @@ function whatExists(option: string, path: string): string {
 
 /** One that the worker's owner allows; the path is looked at without its links. */
 export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
-  const keys = ["option", "guestPath", "hostPath", "readOnly"];
-  const given = bagOf("a mount", value, keys, ["executable"]);
+  const given = bagOf<VmMount>("a mount", value, {
+    option: "needed",
+    guestPath: "needed",
+    hostPath: "needed",
+    readOnly: "needed",
+    executable: "optional",
+  });
   const hostPath = textOf("a mount", given.hostPath, 4095);
   if (!isAbsolute(hostPath) || normalize(hostPath) !== hostPath) throw malformed("a mount");
   if (!mounts.some((directory) => isBelow(hostPath, directory)))
@@ -221,6 +262,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
 }
 
 function portsOf(value: unknown, { loopback }: WorkerRules): number[] {
+  if (value === undefined) return [];
   if (!Array.isArray(value)) throw malformed("loopbackExemptPorts");
   if (value.length > 0 && !loopback)
     throw refused("loopbackExemptPorts need the worker's --loopback-ports");
@@ -232,7 +274,11 @@ function portsOf(value: unknown, { loopback }: WorkerRules): number[] {
 }
 
 function auditOf(value: unknown): AuditOptions {
-  const given = bagOf("audit", value, ["entries", "all", "stream"]);
+  const given = bagOf<AuditOptions>("audit", value, {
+    entries: "needed",
+    all: "needed",
+    stream: "needed",
+  });
   return {
     entries: countOf("audit", given.entries, auditDefaults.mostEntries),
     all: flagOf("audit", given.all),
@@ -240,34 +286,59 @@ function auditOf(value: unknown): AuditOptions {
   };
 }
 
-function jsRuntimeOf(value: unknown): VmOptions["jsRuntime"] {
-  const keys = ["nodeVersion", "platform", "moduleResolution", "allowedBuiltins", "timing"];
-  const { allowedBuiltins, ...rest } = bagOf("jsRuntime", value, keys);
+function jsRuntimeOf(value: unknown): JsRuntime {
+  const { allowedBuiltins, ...rest } = bagOf<JsRuntime>("jsRuntime", value, {
+    nodeVersion: "needed",
+    platform: "needed",
+    moduleResolution: "needed",
+    allowedBuiltins: "needed",
+    timing: "needed",
+  });
   return parseJsRuntime({ ...rest, ...(allowedBuiltins !== null && { allowedBuiltins }) });
 }
 
 const engines: readonly EngineKind[] = ["forked", "dedicated"];
 const policyModes: readonly PolicyMode[] = ["enforce", "dry-run", "learn"];
-const vmKeys = [
-  "env",
-  "cwd",
-  "mounts",
-  "jsRuntime",
-  "loopbackExemptPorts",
-  "limits",
-  "warnsOfLimits",
-  "permissions",
-  "permissionTimeoutMs",
-  "policyMode",
-  "audit",
-  "tools",
-];
+const vmKeys: KeysOf<VmOptions> = {
+  source: "optional",
+  restores: "optional",
+  env: "needed",
+  cwd: "needed",
+  mounts: "needed",
+  jsRuntime: "needed",
+  engine: "needed",
+  loopbackExemptPorts: "optional",
+  limits: "needed",
+  deterministic: "optional",
+  warnsOfLimits: "needed",
+  permissions: "needed",
+  permissionTimeoutMs: "needed",
+  policyMode: "needed",
+  audit: "needed",
+  tools: "needed",
+};
 const longestTimerMs = 2 ** 31 - 1;
+const mostSeedChars = 1024;
+/** ECMA-262, Time Values and Time Range. */
+const latestTimeMs = 8.64e15;
+
+type Deterministic = NonNullable<VmOptions["deterministic"]>;
+
+function deterministicOf(value: unknown): Deterministic {
+  const given = bagOf<Deterministic>("deterministic", value, {
+    seed: "needed",
+    startTimeMs: "needed",
+  });
+  return {
+    seed: textOf("deterministic", given.seed, mostSeedChars),
+    startTimeMs: countOf("deterministic", given.startTimeMs, latestTimeMs),
+  };
+}
 
 /** `source` is as the caller gave it. Throws `Refusal` and errors of the SDK. */
 export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
-  const given = bagOf("options", parsed("options", text), vmKeys, ["source", "restores", "engine"]);
-  const { source, mounts } = given;
+  const given = bagOf<VmOptions>("options", parsed("options", text), vmKeys);
+  const { source, mounts, deterministic } = given;
   if (!Array.isArray(mounts)) throw malformed("mounts");
   const permissions = policiesOf(given.permissions);
   if (!scopeNames.every((scope) => permissions[scope] !== undefined))
@@ -284,6 +355,7 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
     engine: oneOf("engine", given.engine ?? "forked", engines),
     loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
     limits: parseLimits(given.limits),
+    ...(deterministic !== undefined && { deterministic: deterministicOf(deterministic) }),
     warnsOfLimits: flagOf("warnsOfLimits", given.warnsOfLimits),
     permissions: permissions as Policies,
     permissionTimeoutMs: countOf("permissionTimeoutMs", given.permissionTimeoutMs, longestTimerMs),
@@ -293,44 +365,52 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
   };
 }
 
-const processKeys = [
-  "mode",
-  "language",
-  "name",
-  "args",
-  "env",
-  "cwd",
-  "stdin",
-  "limits",
-  "stdoutLimitBytes",
-  "stderrLimitBytes",
-];
+const processKeys: KeysOf<ProcessOptions> = {
+  mode: "needed",
+  template: "optional",
+  language: "needed",
+  name: "needed",
+  args: "needed",
+  env: "needed",
+  cwd: "needed",
+  stdin: "needed",
+  terminal: "optional",
+  endWhenSettled: "optional",
+  engine: "optional",
+  limits: "needed",
+  stdoutLimitBytes: "needed",
+  stderrLimitBytes: "needed",
+};
 const mostLimits = completeVmLimits();
 /** struct winsize has 16 bits for each. */
 const mostCells = 0xffff;
 
 /** A run's limits are held below its machine's by the kernel itself; here only their shape counts. */
 function runLimitsOf(value: unknown): RunLimits {
-  const names = bagOf("limits", value, [], Object.keys(mostLimits));
+  if (typeof value !== "object" || value === null) throw malformed("limits");
   // Compared with what the caller asks itself, nothing is above.
-  return parseRunLimits(value, { ...mostLimits, ...(names as typeof mostLimits) });
+  return parseRunLimits(value, { ...mostLimits, ...(value as RunLimits) });
 }
 
 function terminalOf(value: unknown): TerminalSize {
-  const { rows, columns } = bagOf("terminal", value, ["rows", "columns"]);
+  const { rows, columns } = bagOf<TerminalSize>("terminal", value, {
+    rows: "needed",
+    columns: "needed",
+  });
   return {
     rows: countOf("terminal", rows, mostCells),
     columns: countOf("terminal", columns, mostCells),
   };
 }
 
+/** `template` is as the caller gave it. */
 export function processOptionsOf(text: string): ProcessOptions {
-  const optional = ["terminal", "endWhenSettled", "engine"];
-  const given = bagOf("options", parsed("options", text), processKeys, optional);
-  const { terminal, endWhenSettled, engine } = given;
+  const given = bagOf<ProcessOptions>("options", parsed("options", text), processKeys);
+  const { terminal, endWhenSettled, engine, template } = given;
   return {
     ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
-    mode: oneOf("mode", given.mode, ["program", "resident", "exec"]),
+    mode: oneOf("mode", given.mode, ["program", "template", "resident", "exec"]),
+    ...(template !== undefined && { template: countOf("template", template) }),
     language: oneOf("language", given.language, ["js", "ts"]),
     name: textOf("name", given.name),
     args: textsOf("args", given.args),
@@ -348,7 +428,11 @@ export function processOptionsOf(text: string): ProcessOptions {
 }
 
 export function fetchRequestOf(text: string): HostFetchRequest {
-  const given = bagOf("request", parsed("request", text), ["method", "path", "headers"]);
+  const given = bagOf<HostFetchRequest>("request", parsed("request", text), {
+    method: "needed",
+    path: "needed",
+    headers: "needed",
+  });
   return {
     method: textOf("request", given.method),
     path: textOf("request", given.path),
@@ -360,7 +444,10 @@ export function answersOf(text: string): Answer[] {
   const given = parsed("answers", text);
   if (!Array.isArray(given)) throw malformed("answers");
   return given.map((entry) => {
-    const { allow, reason } = bagOf("answers", entry, ["allow"], ["reason"]);
+    const { allow, reason } = bagOf<Answer>("answers", entry, {
+      allow: "needed",
+      reason: "optional",
+    });
     return {
       allow: flagOf("answers", allow),
       ...(reason !== undefined && { reason: String(reason) }),

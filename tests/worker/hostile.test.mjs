@@ -107,6 +107,7 @@ const policies = {
   tool: "deny",
 };
 const vmOptions = {
+  engine: "forked",
   env: {},
   cwd: "/home/user",
   mounts: [],
@@ -174,6 +175,15 @@ test("numbers of other sessions' machines and programs mean nothing", { skip }, 
   });
   for (let process = 0; process < 40; process++)
     own.port.send("kill", { vm: 1, process, signal: 9, group: true });
+  for (let template = 0; template < 40; template++) {
+    const copy = own.call("spawn", {
+      vm: 1,
+      process: 100 + template,
+      options: json({ ...processOptions, template }),
+      source: Buffer.from("1"),
+    });
+    await assert.rejects(copy, { code: "ERR_SECURE_EXEC_TEMPLATE_ENDED" });
+  }
   await own.call("ping", {});
   assert.equal(JSON.parse((await other.call("stats", {})).json).processes, 1);
   const stats = JSON.parse((await own.call("stats", {})).json);

@@ -2,7 +2,7 @@
  * Owns the order in which a deterministic run does what it does. Node's event loop asks once per turn,
  * in the phase of immediates, and everything that may happen is done from here, one kind at a time:
  *
- * 1. immediates of the program;
+ * 1. what has completed (guest/turns.ts), and immediates of the program;
  * 2. answers of the kernel, in the order in which they were asked for, once all of a turn's are there;
  * 3. timers that are due by the run's clock;
  * 4. what the kernel says unasked (bytes of sockets, of stdin), once nothing of the above is left;
@@ -16,6 +16,7 @@
  */
 import type { Channel } from "../channel.js";
 import type { EngineTools } from "../environment.js";
+import { turnCallbacks } from "../turns.js";
 import type { RunClock } from "./clock.js";
 import type { OtherThreads } from "./other-threads.js";
 
@@ -41,7 +42,7 @@ export class RunLoop {
   readonly #threads: OtherThreads;
   readonly #tick: () => void;
   readonly #immediates: () => void;
-  readonly #timers: (now: number) => number;
+  readonly #timers: (now: number) => unknown;
   readonly #queue: { peek(): { expiry: number } | undefined };
   readonly #fields: { kCount: number; kRefCount: number };
   readonly #toggleImmediateRef: (referenced: boolean) => void;
@@ -56,7 +57,7 @@ export class RunLoop {
     this.#channel = channel;
     this.#threads = threads;
     this.#tick = (process as unknown as { _tickCallback: () => void })._tickCallback;
-    const { processImmediate, processTimers } = timers.getTimerCallbacks(this.#tick);
+    const { processImmediate, processTimers } = turnCallbacks();
     this.#immediates = processImmediate;
     this.#timers = processTimers;
     this.#queue = timers.timerListQueue;

@@ -2,7 +2,7 @@
  * Owns the connection to a NATS server: the one door to the client's package.
  *
  * Invariants: messages are bytes; a broker that goes away is waited for, for ever, and what is lost
- * meanwhile is for the packet streams to notice; the host's event loop is kept alive only while
+ * meanwhile is for the packet streams to notice, as long as anybody has a session or waits; the host's event loop is kept alive only while
  * somebody holds the connection.
  * Untrusted: every message that comes. The server is trusted to keep accounts apart.
  */
@@ -35,6 +35,9 @@ const noResponders = 503;
 export class Broker {
   readonly #nats: NatsConnection;
   #holds = 0;
+  /** Sessions over it, which a broker that comes back goes on with. */
+  #sessions = 0;
+  #isConnected = true;
   readonly #reconnected = new Set<() => void>();
 
   private constructor(nats: NatsConnection) {
@@ -119,7 +122,23 @@ export class Broker {
   }
 
   release(): void {
-    if (--this.#holds === 0) this.#setRef(false);
+    if (--this.#holds > 0) return;
+    this.#setRef(false);
+    this.#closeUnused();
+  }
+
+  join(): void {
+    this.#sessions++;
+  }
+
+  leave(): void {
+    this.#sessions--;
+    this.#closeUnused();
+  }
+
+  /** To come back to a server is work that keeps the host alive: nobody does it for nobody. */
+  #closeUnused(): void {
+    if (!this.#isConnected && this.#holds <= 0 && this.#sessions === 0) void this.#nats.close();
   }
 
   async close(): Promise<void> {
@@ -141,6 +160,9 @@ export class Broker {
 
   async #watch(): Promise<void> {
     for await (const { type } of this.#nats.status()) {
+      if (type === "disconnect") this.#isConnected = false;
+      if (type === "reconnect") this.#isConnected = true;
+      this.#closeUnused();
       this.#setRef(this.#holds > 0);
       if (type === "reconnect") for (const listener of this.#reconnected) listener();
     }

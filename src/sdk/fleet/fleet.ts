@@ -91,11 +91,14 @@ export class Fleet {
   }
 
   /** The connection that all runtimes of this process with the same servers and credentials use. */
-  static of(options: ParsedFleetServers): Promise<Fleet> {
+  static async of(options: ParsedFleetServers): Promise<Fleet> {
     const { servers, credentials, tls, subject, inboxPrefix } = options;
     const key = JSON.stringify([servers, credentials, tls, subject, inboxPrefix]);
-    const known = fleets.get(key);
-    if (known !== undefined) return known;
+    const known = await fleets.get(key);
+    if (known !== undefined && !known.broker.isClosed) return known;
+    // Others may have found the same while this one waited.
+    const other = fleets.get(key);
+    if (other !== undefined && (known === undefined || (await other) !== known)) return other;
     const opening = Broker.connect(options, "secure-exec caller").then(
       (broker) => new Fleet(broker, options),
     );

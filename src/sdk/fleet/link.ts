@@ -34,6 +34,7 @@ export class FleetLink implements KernelLink {
     this.ended = new Promise((resolve) => {
       settle = resolve;
     });
+    broker.join();
     const forget = broker.onReconnect(() => this.#stream.beat());
     this.#stream = new PacketStream({
       leaseMs,
@@ -45,6 +46,7 @@ export class FleetLink implements KernelLink {
         address.close();
         if (this.#holds > 0) broker.release();
         this.#holds = -Infinity;
+        broker.leave();
         this.#closed();
         settle({ exitCode: null, signal: null, stderr: "", error: this.#errorOf(end) });
       },

@@ -159,6 +159,15 @@ test("clone, snapshot and a machine made from it", { skip: noServer }, async () 
   assert.equal(Buffer.from(await moved.readFile("/home/user/a")).toString(), "changed");
 });
 
+test("a deterministic machine is one there, too", { skip: noServer }, async () => {
+  const values = [];
+  for (let time = 0; time < 2; time++) {
+    const runtime = await machine({ deterministic: { seed: 5 } });
+    values.push((await runtime.run("__return([Math.random(), Date.now()])")).value);
+  }
+  assert.deepEqual(values[0], values[1]);
+});
+
 test(
   "after dispose everything rejects, and the worker's owner decides about its own host",
   { skip: noServer },
