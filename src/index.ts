@@ -85,7 +85,20 @@ export type {
 export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeShell } from "./sdk/shell.js";
-export type { NodeRuntimeProcess } from "./sdk/process.js";
+export type { NodeRuntimeProcess, NodeRuntimeProcessEvents } from "./sdk/process.js";
+export type { NodeRuntimeOutput } from "./sdk/output.js";
+export type {
+  NodeRuntimeEvents,
+  NodeRuntimeProcessEnd,
+  NodeRuntimeProcessStart,
+} from "./sdk/runtime-events.js";
+export type {
+  NodeRuntimeDirent,
+  NodeRuntimeFs,
+  NodeRuntimeFsError,
+  NodeRuntimeStats,
+} from "./sdk/guest-fs.js";
+export type { NodeRuntimeSh, NodeRuntimeShellCommand, ShellValue } from "./sdk/shell-template.js";
 export type { NodeRuntimeTemplate, NodeRuntimeTemplateOptions } from "./sdk/template.js";
 export type {
   NodeRuntimeResidentResult,

@@ -6,6 +6,7 @@ import { credentialsFromFile, parseFleetServers, textOfFile } from "../sdk/fleet
 import type { ParsedFleetServers } from "../sdk/fleet/options.js";
 import { UsageError, countOf, parseArguments } from "./options.js";
 import type { Arguments } from "./options.js";
+import { table } from "./table.js";
 
 /** Options that say where the broker is and who asks. */
 export const serverOptions = [
@@ -57,18 +58,6 @@ function ageOf(milliseconds: number): string {
   return shown.map(([count, unit]) => `${count}${unit}`).join("");
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
 async function status(args: readonly string[]): Promise<number> {
   const given = parseArguments(args, { values: [...serverOptions, "wait"], flags: ["json"] });
   const waitMs = countOf("--wait", given.value("wait") ?? "1200", 0, 60_000);
@@ -94,7 +83,7 @@ async function status(args: readonly string[]): Promise<number> {
       ),
     ]);
     const head = ["WORKER", "ID", "STATE", "MACHINES", "FREE MEMORY", "LOAD", "AGE", "LABELS"];
-    process.stdout.write(`${table([head, ...rows])}\n`);
+    process.stdout.write(table([head, ...rows]));
   }
   return workers.length > 0 ? 0 : 1;
 }

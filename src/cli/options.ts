@@ -1,5 +1,7 @@
 /** Owns how the command line's longer commands are read: `--name value`, `--name=value`, flags, and nothing unknown. */
-export class UsageError extends Error {}
+import { UsageError } from "./arguments.js";
+
+export { UsageError };
 
 export interface ArgumentSpec {
   /** Options that take a value. */

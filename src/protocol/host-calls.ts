@@ -87,7 +87,57 @@ export const hostFileCalls = {
     args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
     result: {},
   },
+  /** Writes a file as Node's `open` flags say, in a directory that is there; goes on as `writeFile` does. */
+  openWrite: {
+    nr: 60,
+    args: {
+      vm: "u32",
+      path: "string",
+      flags: "u32",
+      mode: "u32",
+      data: "bytes",
+      more: "bool",
+      followLinks: "bool",
+    },
+    result: { file: "u32" },
+  },
+  /** One change of a file, as `FileChange` says; numbers that it does not need are 0. */
+  changeFile: {
+    nr: 61,
+    args: {
+      vm: "u32",
+      path: "string",
+      change: "u8",
+      first: "f64",
+      second: "f64",
+      followLinks: "bool",
+    },
+    result: {},
+  },
+  /** Another name of a file. */
+  link: {
+    nr: 62,
+    args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
+    result: {},
+  },
+  realpath: {
+    nr: 63,
+    args: { vm: "u32", path: "string", followLinks: "bool" },
+    result: { path: "string" },
+  },
 } as const;
+
+/** What `changeFile` does. */
+export const FileChange = Object.freeze({
+  /** Permission bits: `first`. */
+  mode: 1,
+  /** Milliseconds since the epoch: of access `first`, of change `second`. */
+  times: 2,
+  /** Bytes: `first`. */
+  length: 3,
+  /** Removes an empty directory. */
+  removeDirectory: 4,
+});
 
 /** Calls of the SDK; each gets one reply, or a failure with JSON of `HostFailure`. */
 export const hostCalls = {
@@ -148,6 +198,8 @@ export const hostEvents = {
   closeStdin: { nr: 2, args: { vm: "u32", process: "u32" } },
   /** `group`: the process group that the process leads, too. */
   kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
+  /** Sends the decisions of the machine's policy, or the warnings of its limits, from now on. */
+  observe: { nr: 45, args: { vm: "u32", decisions: "bool", limits: "bool" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
   /** The size of the terminal of `process` is another. */

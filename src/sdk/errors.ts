@@ -234,6 +234,18 @@ export const errorTable = {
     when: "A snippet did not finish in time. Its process was killed; details has its stdout and stderr until then.",
     remedy: "Create a new runner, and allow more time if the snippet deserves it.",
   },
+  OUTPUT_DROPPED: {
+    message:
+      "{dropped} bytes of output came after the first {kept} and before anybody read, and were dropped",
+    when: "stdout or stderr of a spawned program is read for the first time after more had come than is kept.",
+    remedy:
+      "Touch proc.stdout (or stderr) as soon as spawn has resolved, or give spawn an onStdout hook.",
+  },
+  COMMAND_FAILED: {
+    message: "the command failed with exit code {exitCode}: {line}: {said}",
+    when: "A command of rt.sh ended with an exit code other than 0; details has its exitCode, stdout and stderr.",
+    remedy: "See details.stderr, or add .nothrow() where such an end is no error.",
+  },
   NO_LISTENER: {
     message: "no program listens there: {why}",
     when: "fetch names a port on which no program of this machine listens. Nothing else was tried.",
@@ -319,6 +331,8 @@ export class SecureExecError extends Error {
   readonly code: SecureExecErrorCode;
   /** Facts about this one failure; which ones depends on the code. */
   declare readonly details?: ErrorDetails;
+  /** What to do about it, as docs/errors.md has it for the code. */
+  readonly remedy: string;
   readonly [brand] = true;
 
   constructor(
@@ -328,6 +342,7 @@ export class SecureExecError extends Error {
   ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;
+    this.remedy = errorTable[code.slice(prefix.length) as ErrorName]?.remedy ?? "";
     if (options.details !== undefined) this.details = options.details;
     Object.defineProperty(this, brand, { enumerable: false });
     Object.defineProperty(this, "name", { enumerable: false });
@@ -359,6 +374,49 @@ export function failure(
 export function invalidOption(option: string, problem: string): SecureExecError {
   const name = printable(option, 100);
   return failure("INVALID_OPTION", { option: name, problem }, { details: { option: name } });
+}
+
+/** How many letters apart two words are, up to 3: letters put in, left out, changed or swapped with the next. */
+function lettersApart(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, at) => at)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const other = a[i - 1] === b[j - 1] ? 0 : 1;
+      let least = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + other);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, before[j - 2]! + 1);
+      row.push(least);
+    }
+    [before, last] = [last, row];
+  }
+  return Math.min(3, last[b.length]!);
+}
+
+/** What a word that is unknown was probably meant to be. */
+export function meantBy(word: string, known: readonly string[]): string | undefined {
+  const given = word.slice(0, 64).toLowerCase();
+  const judged = known.map((name) => ({ name, apart: lettersApart(given, name.toLowerCase()) }));
+  const within = judged.filter(({ name }) =>
+    [`${given}ms`, `${given}s`, `on${given}`].includes(name.toLowerCase()),
+  );
+  const best = judged.sort((a, b) => a.apart - b.apart)[0];
+  if (within[0] !== undefined) return within[0].name;
+  return best !== undefined && best.apart < Math.min(3, given.length) ? best.name : undefined;
+}
+
+/** The error for options that there are not; `prefix` is what they are in, such as `audit.`. */
+export function unknownOption(
+  names: readonly string[],
+  known: readonly string[],
+  prefix = "",
+): SecureExecError {
+  const meant = names.length === 1 ? meantBy(names[0]!, known) : undefined;
+  return invalidOption(
+    names.map((name) => prefix + name).join(", "),
+    `is not a known option${meant === undefined ? "" : `; did you mean ${prefix}${meant}?`}`,
+  );
 }
 
 function isErrorName(name: string): name is ErrorName {

@@ -337,6 +337,15 @@ export class GuestProcess implements ProcessSink {
     this.#timers.add(timer);
   }
 
+  /** SIGKILL for it and what is in its group; resolves when it is gone, however it ended. */
+  async destroy(): Promise<void> {
+    if (!this.#gone) this.kill(sigkill, true);
+    await this.ended.then(
+      () => {},
+      () => {},
+    );
+  }
+
   resize({ rows, columns }: TerminalSize): void {
     const { connection, vm } = this.#setup;
     this.#once(() => connection.send("resize", { vm, process: this.#handle, rows, columns }));

@@ -12,6 +12,7 @@ import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../launcher/engine.js";
+import { debug } from "./debug.js";
 import { processorWaitMs } from "../protocol/silence.js";
 import { failure } from "./errors.js";
 import type { KernelEnd, KernelLink } from "./kernel-link.js";
@@ -79,6 +80,10 @@ export class KernelProcess implements KernelLink {
     } catch (cause) {
       throw failure("KERNEL_START_FAILED", { why: String(cause) }, { cause });
     }
+    debug(
+      "kernel",
+      () => `started ${this.#child.pid ?? "without a pid"} (${engine.path} ${engine.version})`,
+    );
     this.#stderr = this.#child.stderr as Socket;
     this.#socket = this.#child.stdio[3] as unknown as Socket;
     this.ended = this.#watch();
@@ -95,6 +100,10 @@ export class KernelProcess implements KernelLink {
     this.#stderr?.on("error", () => {});
     return new Promise((resolve) => {
       const end = (exitCode: number | null, signal: string | null, spawnError?: Error): void => {
+        debug(
+          "kernel",
+          () => `${child.pid ?? "without a pid"} ended: ${signal ?? exitCode ?? "unknown"}`,
+        );
         const base = { exitCode, signal, stderr: tail.toString("utf8") };
         resolve(spawnError === undefined ? base : { ...base, spawnError });
       };

@@ -9,6 +9,7 @@
 import { performance } from "node:perf_hooks";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { VmOptions } from "../protocol/host-calls.js";
+import { debug, debugging } from "./debug.js";
 import { placeMachine } from "./fleet/place.js";
 import { RuntimeFiles } from "./files.js";
 import { KernelRefusal } from "./kernel-connection.js";
@@ -73,7 +74,9 @@ export class Machine {
     const timed: Timed = async (phase, work) => {
       const startedAt = performance.now();
       const result = await work;
-      given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
+      const durationMs = performance.now() - startedAt;
+      debug("machine", () => `${phase}: ${durationMs.toFixed(1)} ms`);
+      given.onBootTiming?.({ phase, durationMs });
       return result;
     };
     const connection = await timed("sidecar_spawn", connectionFor(given));
@@ -102,14 +105,14 @@ export class Machine {
       loopbackExemptPorts,
       limits,
       ...(deterministic !== undefined && { deterministic }),
-      warnsOfLimits: given.onLimitWarning !== undefined,
+      warnsOfLimits: given.onLimitWarning !== undefined || debugging("limit"),
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,
       policyMode: given.permissions.mode ?? "enforce",
       audit: {
         entries: given.audit?.entries ?? auditDefaults.entries,
-        all: given.audit?.all ?? false,
-        stream: given.audit?.onDecision !== undefined,
+        all: given.audit?.all ?? debugging("decision"),
+        stream: given.audit?.onDecision !== undefined || debugging("decision"),
       },
       tools: this.host.tools.descriptors(),
     } satisfies VmOptions);

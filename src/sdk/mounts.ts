@@ -8,7 +8,7 @@
 import { statSync } from "node:fs";
 import { posix, resolve } from "node:path";
 import type { VmMount } from "../protocol/host-calls.js";
-import { invalidOption } from "./errors.js";
+import { invalidOption, unknownOption } from "./errors.js";
 
 /** A directory or file of the host, shown at a path of the guest. */
 export interface HostDirectoryMount {
@@ -39,7 +39,7 @@ function bagOf(option: string, value: unknown, known: readonly string[]): Bag {
     throw invalidOption(option, "must be an object");
   const given = Object.entries(value).filter(([, entry]) => entry !== undefined);
   for (const [name] of given) {
-    if (!known.includes(name)) throw invalidOption(`${option}.${name}`, "is not a known option");
+    if (!known.includes(name)) throw unknownOption([name], known, `${option}.`);
   }
   return Object.fromEntries(given);
 }
@@ -81,7 +81,7 @@ function hostPathOf(
   if (owner === "worker") throw invalidOption(option, "must be an absolute path of the worker");
   const path = resolve(given);
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw invalidOption(option, "does not exist on the host");
+  if (stat === undefined) throw invalidOption(option, `does not exist on the host: ${path}`);
   if (stat.isDirectory()) return path;
   if (directoryOnly) throw invalidOption(option, "must be a directory of the host");
   if (!stat.isFile()) throw invalidOption(option, "must be a directory or a regular file");

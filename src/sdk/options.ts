@@ -10,7 +10,7 @@ import { X509Certificate } from "node:crypto";
 import { hostCertificates } from "../abi/machine.js";
 import { parseIsolation } from "./isolation.js";
 import type { IsolationOptions } from "./isolation.js";
-import { failure, invalidOption } from "./errors.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
@@ -154,8 +154,10 @@ export interface NodeRuntimeExecOptions {
   cwd?: string;
   /** Given to the program as stdin, followed by end of file. */
   stdin?: string | Uint8Array;
-  /** Milliseconds after which the program is killed; its exit code is then 137. */
+  /** Milliseconds after which the program is killed; its exit code is then 137. Default: never. */
   timeout?: number;
+  /** The same as `timeout`. */
+  timeoutMs?: number;
   /** Aborting rejects the call with the signal's reason and ends the program. */
   signal?: AbortSignal;
   /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
@@ -261,6 +263,7 @@ const runNames = [
   "cwd",
   "stdin",
   "timeout",
+  "timeoutMs",
   "signal",
   "onStdout",
   "onStderr",
@@ -299,7 +302,7 @@ export function bagOf(
   const planning = unknown.find((name) => planned.includes(name));
   if (planning !== undefined)
     throw failure("NOT_IMPLEMENTED", { option: planning }, { details: { option: planning } });
-  if (unknown.length > 0) throw invalidOption(unknown.join(", "), "is not a known option");
+  if (unknown.length > 0) throw unknownOption(unknown, known);
   return Object.fromEntries(given);
 }
 
@@ -434,7 +437,7 @@ function auditOf(value: unknown, hook: unknown): { audit?: ParsedAudit } {
     throw invalidOption("audit", "must be a boolean or an object");
   const { entries = byDefault, all = onDecision !== undefined, ...rest } = value ?? {};
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw invalidOption(`audit.${unknown}`, "is not a known option");
+  if (unknown !== undefined) throw unknownOption([unknown], ["entries", "all"], "audit.");
   if (typeof all !== "boolean") throw invalidOption("audit.all", "must be a boolean");
   if (typeof entries !== "number" || !(entries >= 1 && entries <= mostEntries) || entries % 1 !== 0)
     throw invalidOption("audit.entries", `must be a whole number from 1 to ${mostEntries}`);
@@ -654,7 +657,7 @@ function terminalOf(value: unknown): { terminal?: TerminalSize } {
   if (!isRecord(value))
     throw invalidOption("pty", "must be a boolean or an object of cols and rows");
   const unknown = Object.keys(value).filter((name) => name !== "cols" && name !== "rows");
-  if (unknown.length > 0) throw invalidOption(`pty.${unknown[0]!}`, "is not a known option");
+  if (unknown.length > 0) throw unknownOption([unknown[0]!], ["cols", "rows"], "pty.");
   return { terminal: terminalSizeOf(value, "pty.") };
 }
 
@@ -680,6 +683,8 @@ export function parseRunOptions(
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  if (given.timeout !== undefined && given.timeoutMs !== undefined)
+    throw invalidOption("timeoutMs", "means the same as timeout; give one");
   const { endWhenSettled = false } = given;
   if (typeof endWhenSettled !== "boolean")
     throw invalidOption("endWhenSettled", "must be a boolean");
@@ -687,7 +692,7 @@ export function parseRunOptions(
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
-    timeoutMs: timeoutOf(given.timeout),
+    timeoutMs: timeoutOf(given.timeout) ?? timeoutOf(given.timeoutMs, "timeoutMs"),
     cpuTimeMs: 0,
     ...(given.limits !== undefined && { limits: parseRunLimits(given.limits, limits) }),
     signal: signalOf(given.signal),

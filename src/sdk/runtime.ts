@@ -18,6 +18,7 @@ import type {
 } from "./driver/driver-run.js";
 import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
+import { debug } from "./debug.js";
 import { failure, invalidOption, printable } from "./errors.js";
 import { Player, Recorder, parseRecording } from "./recording.js";
 import type { NodeRuntimeRecording, Tape } from "./recording.js";
@@ -30,6 +31,7 @@ import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
+import { NodeRuntimeFs } from "./guest-fs.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
@@ -70,15 +72,20 @@ import type {
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
-import { NodeRuntimeProcess } from "./process.js";
+import { HeldOutput } from "./output.js";
+import { NodeRuntimeProcess, SpawnedOutput } from "./process.js";
+import { RuntimeEvents } from "./runtime-events.js";
+import type { NodeRuntimeEvents } from "./runtime-events.js";
 import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
 import type { HostDirectoryMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
+import { NodeRuntimeShell } from "./shell.js";
+import { shellTemplate } from "./shell-template.js";
+import type { NodeRuntimeSh } from "./shell-template.js";
 import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
 import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
 import { signalNumber } from "./signals.js";
-import { NodeRuntimeShell, ShellOutput } from "./shell.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { toolTypes } from "./tool-types.js";
 import { parseTools } from "./tools.js";
@@ -169,11 +176,13 @@ export class NodeRuntime {
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   readonly #listeners = new Listeners();
+  readonly #events = new RuntimeEvents(() => this.#observe());
   /** What `setPermissions` was given: a clone begins with it. */
   readonly #narrowings: Narrowing[] = [];
   /** How to end waits for listeners that can come no more. */
   readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
+  #fs: NodeRuntimeFs | undefined;
 
   /**
    * The older way to a runtime, see docs/driver-api.md: everything is denied that the driver does not
@@ -272,15 +281,27 @@ export class NodeRuntime {
   async #open(): Promise<Machine> {
     try {
       const machine = await this.#openMachine(this.#given, {
-        listenerAdded: (info) => this.#listeners.added(info),
-        listenerRemoved: (id) => this.#listeners.removed(id),
+        listenerAdded: (info) => this.#events.listening(this.#listeners.added(info), true),
+        listenerRemoved: (id) => {
+          const listener = this.#listeners.removed(id);
+          if (listener !== undefined) this.#events.listening(listener, false);
+        },
         decided: ({ decisions }) => {
           const onDecision = this.#given.audit?.onDecision;
           // What it throws is the host's own, and not for the connection.
-          for (const decision of decisions) queueMicrotask(() => onDecision?.(decision));
+          for (const decision of decisions) {
+            queueMicrotask(() => onDecision?.(decision));
+            this.#events.decided(decision);
+          }
         },
-        limitWarning: (warning) => queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
-        lost: (error) => this.#endWaits(error),
+        limitWarning: (warning) => {
+          queueMicrotask(() => this.#given.onLimitWarning?.(warning));
+          this.#events.warned(warning);
+        },
+        lost: (error) => {
+          this.#events.lost(error);
+          this.#endWaits(error);
+        },
       });
       try {
         await this.#driver?.opened(machine.files);
@@ -289,11 +310,54 @@ export class NodeRuntime {
         throw error;
       }
       this.#machine = machine;
+      this.#observe();
       return machine;
     } finally {
       // The next call tries again when this one failed.
       this.#opening = undefined;
     }
+  }
+
+  /**
+   * Calls `listener` at each such event, in a turn of its own. Throws INVALID_OPTION for an event that there
+   * is not. Listeners of "decision" and "limitWarning" make the kernel send them, from then on.
+   */
+  on<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
+    this.#events.add(event, listener, false);
+    return this;
+  }
+
+  /** As `on`, for the next one only. */
+  once<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
+    this.#events.add(event, listener, true);
+    return this;
+  }
+
+  off<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
+    this.#events.remove(event, listener);
+    return this;
+  }
+
+  /** Has the kernel send what is listened to. */
+  #observe(): void {
+    const { decisions, limits } = this.#events.wanted;
+    const machine = this.#machine;
+    if (machine === undefined || !(decisions || limits)) return;
+    machine.connection.send("observe", { vm: machine.vm, decisions, limits });
+  }
+
+  /** The machine's files in the shape of `node:fs/promises`, errors included; paths are relative to `cwd`. */
+  get fs(): NodeRuntimeFs {
+    this.#fs ??= new NodeRuntimeFs(() => this.#with(({ files }) => files), this.#cwd, false);
+    return this.#fs;
+  }
+
+  /**
+   * Runs a command line of bash: ``await rt.sh`grep ${pattern} ${files}` ``. Each value is one word whatever it
+   * holds, a list as many as it has entries. Rejects with COMMAND_FAILED for an exit code other than 0.
+   */
+  get sh(): NodeRuntimeSh {
+    return shellTemplate((line, options) => this.execCommand("bash", ["-c", line], options));
   }
 
   /** Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. */
@@ -401,7 +465,7 @@ export class NodeRuntime {
    * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
    */
   async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
-    const output = new ShellOutput();
+    const output = new HeldOutput(true);
     const given = {
       ...parseShellOptions(options, this.#cwd),
       onStdout: (chunk: Uint8Array) => output.push(chunk),
@@ -412,8 +476,12 @@ export class NodeRuntime {
       const stopListening = listenOnce(given.signal, () => guest.terminate());
       guest.onGone(() => {
         stopListening();
-        output.end();
+        output.release();
       });
+      void guest.ended.then(
+        () => output.end(),
+        () => output.end(),
+      );
       await guest.started;
       return new NodeRuntimeShell(guest, output);
     });
@@ -436,11 +504,14 @@ export class NodeRuntime {
     const [start, given] = parse();
     return this.#with(async (machine) => {
       given.signal?.throwIfAborted();
-      const guest = this.#start(machine, start, given, { capture: false, stdin: true });
+      const output = new SpawnedOutput();
+      const hooked = output.hooked(given);
+      const guest = this.#start(machine, start, hooked, { capture: false, stdin: true });
+      output.follow(guest);
       const stopListening = listenOnce(given.signal, () => guest.terminate());
       guest.onGone(stopListening);
       await guest.started;
-      return new NodeRuntimeProcess(guest, given.stdin === undefined);
+      return new NodeRuntimeProcess(guest, given.stdin === undefined, output);
     });
   }
 
@@ -769,11 +840,18 @@ export class NodeRuntime {
   /**
    * The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do, and
    * with LINK_LEADS_OUT where a link that a program may have made leads out of its directory;
-   * `followLinks: true` (all file calls take it, default false) follows it.
+   * `followLinks: true` (all file calls take it, default false) follows it. With "utf8" its text.
    */
-  async readFile(path: string, options?: NodeRuntimeFileOptions): Promise<Uint8Array> {
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    return this.#file(path, (files, full) => files.read(full, followLinks));
+  readFile(path: string, options?: NodeRuntimeFileOptions): Promise<Uint8Array>;
+  readFile(path: string, encoding: "utf8" | "utf-8"): Promise<string>;
+  async readFile(
+    path: string,
+    options?: NodeRuntimeFileOptions | "utf8" | "utf-8",
+  ): Promise<Uint8Array | string> {
+    const isText = options === "utf8" || options === "utf-8";
+    const { followLinks } = parseFlags(isText ? undefined : options, linksUnfollowed);
+    const bytes = await this.#file(path, (files, full) => files.read(full, followLinks));
+    return isText ? Buffer.from(bytes).toString("utf8") : bytes;
   }
 
   /** Writes a file of the machine, creating its directories. */
@@ -911,6 +989,8 @@ export class NodeRuntime {
       for (const guest of this.#processes) guest.vanish();
     });
     await Promise.all(runners);
+    this.#events.emit("dispose");
+    debug("machine", () => "disposed");
   }
 
   #track(guest: GuestProcess): GuestProcess {
@@ -977,6 +1057,7 @@ export class NodeRuntime {
         ...(how.tape !== undefined && { tape: how.tape }),
       }),
     );
+    this.#events.follow(guest, start.mode === "exec" ? name : "node", args);
     if (stdin !== undefined) {
       guest.writeStdin(stdin);
       guest.closeStdin();

@@ -2,7 +2,7 @@
  * Owns the kernel that a host keeps for runtimes of its choice, behind a `SidecarProcess`.
  * Untrusted: nothing.
  */
-import { failure, invalidOption } from "./errors.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
 import { defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
 import { KernelSlot } from "./kernel-slot.js";
@@ -24,7 +24,7 @@ function heartbeatOf(options: SidecarProcessOptions = {}): number {
     throw invalidOption("options", "must be an object");
   const { heartbeatTimeoutMs = defaultHeartbeatTimeoutMs, ...others } = options;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalidOption(unknown, "is not a known option");
+  if (unknown !== undefined) throw unknownOption([unknown], ["heartbeatTimeoutMs"]);
   if (typeof heartbeatTimeoutMs !== "number" || !(heartbeatTimeoutMs >= leastHeartbeatMs))
     throw invalidOption(
       "heartbeatTimeoutMs",

@@ -9,6 +9,7 @@
  */
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
 import { kebabCase, toolLimits, toolNamePattern } from "../protocol/tools.js";
+import { debug } from "./debug.js";
 import { failure, invalidOption } from "./errors.js";
 import { dropProtoKeys, JsonRefused, nestingDepth, parseJson } from "./json.js";
 import { SchemaJudge } from "./schema-judge.js";
@@ -255,8 +256,15 @@ export class HostToolbox {
       this.#entered.delete(id);
       const controller = new AbortController();
       this.#running.set(id, controller);
+      const startedMs = performance.now();
+      debug("tool", () => `${name}: called with ${input.byteLength} bytes`);
       const finish = (ok: boolean, json: Uint8Array): void => {
         if (this.#running.get(id) !== controller) return;
+        const tookMs = performance.now() - startedMs;
+        debug(
+          "tool",
+          () => `${name}: ${ok ? "answered" : "failed"} after ${Math.round(tookMs)} ms`,
+        );
         this.#leave(id);
         done(ok, json);
       };

@@ -67,6 +67,10 @@ const ofMachine = Object.freeze({
   symlink: true,
   setAttributes: true,
   rename: true,
+  openWrite: true,
+  changeFile: true,
+  link: true,
+  realpath: true,
   snapshot: true,
   abandonSnapshot: true,
   restore: true,
@@ -416,6 +420,8 @@ export class Session implements MachineOwner {
       }
       case "decisionsTaken":
         return this.#kernel.send("decisionsTaken", { vm });
+      case "observe":
+        return this.#kernel.send("observe", { ...event.args, vm });
       case "stdin":
       case "closeStdin":
       case "kill":

@@ -66,6 +66,15 @@ const expected = {
     "1",
   ],
   "plugin-host-tools.ts": ["looked-up user: Ada Lovelace"],
+  "sdk-tour.ts": [
+    "line one",
+    "line two",
+    "[ 'a', 'b' ]",
+    `[ "it's here.txt" ]`,
+    "event: exit code 3",
+    "ERR_SECURE_EXEC_COMMAND_FAILED 3",
+    "ENOENT",
+  ],
   "port-ai.ts": ['{"value":8,"logs":[]}', '{"stdout":"HELLO\\n","stderr":"","exitCode":0}', "2"],
   "port-machines.ts": [
     '[{"path":"/work/a.md","line":1,"text":"# Title"}]',

@@ -95,7 +95,7 @@ for (const [args, message] of [
   [["worker", "--nats", "localhost", "--capacity", "rooms=1"], /--capacity knows/],
   [["worker", "--nats", "localhost", "--labels", "zone"], /--labels takes pairs/],
   [["worker", "--nats", "localhost", "--mounts", "/none"], /--mounts \/none does not exist/],
-  [["worker", "--nats", "localhost", "--nonsense"], /unknown argument --nonsense/],
+  [["worker", "--nats", "localhost", "--nonsense"], /unknown option --nonsense/],
   [["worker", "--nats"], /--nats needs a value/],
   [["fleet", "start"], /fleet knows one command/],
   [["fleet", "status", "--nats", "x", "--wait", "soon"], /--wait takes a whole number/],

@@ -128,6 +128,7 @@ export class HostHandlers {
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
       this.#programs.get(process)?.process.residentExec(sequence, source),
+    observe: ({ vm, decisions, limits }) => this.#vms.get(vm)?.observe(decisions, limits),
     decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),

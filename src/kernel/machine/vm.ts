@@ -102,7 +102,8 @@ export class Vm {
   readonly policy: Policy;
   readonly observer: MachineObserver;
   readonly bill = new Bill();
-  readonly #warnings: LimitWarnings | undefined;
+  #warnings: LimitWarnings | undefined;
+  readonly #warn: (warning: LimitWarning) => void;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
   /** What its programs run in unless they say otherwise. */
@@ -163,14 +164,23 @@ export class Vm {
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
-    if (options.warnsOfLimits)
-      this.#warnings = new LimitWarnings(
-        (warning) => services.warn(handle, warning),
-        () => ({
-          alive: this.processes.values().some(({ ended }) => !ended),
-          measured: this.#measured(),
-        }),
-      );
+    this.#warn = (warning) => services.warn(handle, warning);
+    if (options.warnsOfLimits) this.#warnings = this.#newWarnings();
+  }
+
+  #newWarnings(): LimitWarnings {
+    return new LimitWarnings(this.#warn, () => ({
+      alive: this.processes.values().some(({ ended }) => !ended),
+      measured: this.#measured(),
+    }));
+  }
+
+  /** Tells the host of decisions, or of limits that come near, from now on. */
+  observe(decisions: boolean, limits: boolean): void {
+    if (decisions) this.observer.audit.stream();
+    if (!limits || this.#warnings !== undefined) return;
+    this.#warnings = this.#newWarnings();
+    if (!this.disposed) this.#warnings.look();
   }
 
   #newFiles({ restores = false }: VmOptions): FileSystem {
