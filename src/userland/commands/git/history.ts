@@ -113,9 +113,9 @@ interface Version {
   text: string;
 }
 
-export type Files = Map<string, () => Promise<Version>>;
+type Files = Map<string, () => Promise<Version>>;
 
-export async function filesOf(repository: Repository, oid: string | undefined): Promise<Files> {
+async function filesOf(repository: Repository, oid: string | undefined): Promise<Files> {
   const files: Files = new Map();
   if (oid === undefined) return files;
   const { git, base } = repository;

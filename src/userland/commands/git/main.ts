@@ -1,6 +1,5 @@
 /** Owns `git`: options before the subcommand, the table of subcommands, and the words of failures. */
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
-import { errorText } from "../../support/errors.js";
 import * as changes from "./changes.js";
 import * as history from "./history.js";
 import { library } from "./library.js";
@@ -93,7 +92,7 @@ export const main: Command = async (context) => {
       return error.status;
     }
     context.flush();
-    context.writeError(`fatal: ${errorText(error)}\n`);
+    context.writeError(`fatal: ${error instanceof Error ? error.message : String(error)}\n`);
     return 128;
   }
 };
