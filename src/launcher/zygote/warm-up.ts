@@ -5,7 +5,6 @@
  */
 import { collectGarbage } from "../../guest/collect-garbage.js";
 import { refusedModules } from "../../guest/public-modules.js";
-import * as libc from "../../sandbox/libc.js";
 
 /** Internal modules that guest-side code asks for after internals are hidden. */
 const keptInternals = [
