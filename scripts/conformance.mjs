@@ -65,7 +65,23 @@ const families = {
   tls: /^parallel\/test-tls[-.]/,
   dgram: /^parallel\/test-dgram[-.]/,
   dns: /^parallel\/test-dns[-.]/,
+  "async-hooks": /^(async-hooks\/|parallel\/test-async[-.])/,
+  "test-runner": /^(test-runner\/|parallel\/test-runner[-.])/,
+  "client-proxy": /^client-proxy\//,
+  wasi: /^(wasi\/|parallel\/test-wasi[-.])/,
+  sequential: /^sequential\//,
+  other: /^parallel\//,
 };
+const directories = [
+  "parallel",
+  "es-module",
+  "module-hooks",
+  "async-hooks",
+  "test-runner",
+  "client-proxy",
+  "wasi",
+  "sequential",
+];
 
 /** Classes that say nothing about a guest, first match wins; the rest is public. */
 const excluded = [
@@ -147,7 +163,7 @@ function select() {
   }
   const list = given.list && new Set(readFileSync(given.list, "utf8").split(/\s+/).filter(Boolean));
   const match = given.match && new RegExp(given.match);
-  const names = ["parallel", "es-module", "module-hooks"]
+  const names = directories
     .flatMap((directory) =>
       existsSync(join(root, directory))
         ? readdirSync(join(root, directory)).map((file) => `${directory}/${file}`)
