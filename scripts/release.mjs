@@ -27,6 +27,18 @@ const stray = names.filter((name) => /^(?:src|tests|build|node_modules)\//.test(
 if (stray.length > 0) throw new Error(`the package holds ${stray.join(", ")}`);
 console.log(`${filename}: ${names.length} files, ${Math.round(size / 1024)} KiB`);
 
+// Types and entry points as each kind of resolution finds them. Pinned here rather than installed: only a release needs it.
+run(
+  root,
+  "npx",
+  "--yes",
+  "@arethetypeswrong/cli@0.18.5",
+  join(scratch, filename),
+  "--profile",
+  "esm-only",
+);
+console.log("types resolve from ESM and in bundlers");
+
 /** The first example of the README, and what it says it prints. */
 const example = /```ts\n([^]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8"))[1];
 const program = example.replace(/<\{[^>]*\}>/, "");

@@ -1,7 +1,8 @@
 // Runs every tests/**/*.test.mjs under node:test; arguments narrow the list by substring.
 // What a host application does runs on the host's own Node; tests that load the kernel's or
 // the launcher's modules themselves run on the engine, as those do.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -69,11 +70,28 @@ const hostNode = process.env.npm_node_execpath ?? process.execPath;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const scratch = mkdtempSync(join(tmpdir(), "secure-exec-tests-"));
 
+/**
+ * With SECURE_EXEC_TEST_FLEET, machines of tests are those of two workers on this host, which may mount what
+ * the host has; see tests/support/over-fleet.mjs.
+ */
+async function fleetEnvironment() {
+  if (process.env.SECURE_EXEC_TEST_FLEET === undefined) return {};
+  const { natsServer, noServer, worker } = await import("../tests/support/fleets.mjs");
+  if (noServer !== false) throw new Error(noServer);
+  const { url } = await natsServer();
+  const capacity = ["--capacity", "machines=1000,reserve=256M"];
+  await Promise.all(
+    [1, 2].map(() => worker(url, ...capacity, "--mounts", "/", "--loopback-ports")),
+  );
+  const preload = new URL("../tests/support/over-fleet.mjs", import.meta.url).href;
+  return { SECURE_EXEC_TEST_FLEET_SERVERS: url, NODE_OPTIONS: `--import=${preload}` };
+}
+
 /** Runs files under one Node; adds to `counts`. Answers its exit code. */
-function run(node, some) {
+async function run(node, some) {
   if (some.length === 0) return 0;
   const summary = join(scratch, "tap");
-  const { status } = spawnSync(
+  const child = spawn(
     node,
     [
       "--test",
@@ -85,8 +103,9 @@ function run(node, some) {
       `--test-reporter-destination=${summary}`,
       ...some,
     ],
-    { cwd: root, stdio: "inherit" },
+    { cwd: root, stdio: "inherit", env: { ...process.env, ...fleet } },
   );
+  const [status] = await once(child, "exit");
   const said = existsSync(summary) ? readFileSync(summary, "utf8") : "";
   const number = (name) =>
     Number(
@@ -101,11 +120,12 @@ function run(node, some) {
   return status ?? 1;
 }
 
+const fleet = await fleetEnvironment();
 const [engineFiles, hostFiles] = [
   files.filter((file) => needsEngine(file)),
   files.filter((file) => !needsEngine(file)),
 ];
-const codes = [run(engine, engineFiles), run(hostNode, hostFiles)];
+const codes = [await run(engine, engineFiles), await run(hostNode, hostFiles)];
 rmSync(scratch, { recursive: true, force: true });
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(codes.find((code) => code !== 0) ?? (counts.failed > 0 ? 1 : 0));

@@ -12,6 +12,7 @@ export type {
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeDecision,
+  NodeRuntimeDeterministic,
   NodeRuntimeLimitWarning,
   NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
@@ -20,6 +21,12 @@ export type {
   NodeRuntimeSpawnOptions,
   NodeRuntimeTerminalSize,
 } from "./sdk/options.js";
+export type {
+  NodeRuntimeFleetCredentials,
+  NodeRuntimeFleetOptions,
+  NodeRuntimeFleetPlacement,
+  NodeRuntimeFleetTls,
+} from "./sdk/fleet/options.js";
 export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
@@ -38,6 +45,7 @@ export type {
   NodeRuntimeCopyProgress,
   NodeRuntimeCopyResult,
 } from "./sdk/copy.js";
+export type { NodeRuntimeRecording } from "./sdk/recording.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
 export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
@@ -67,6 +75,8 @@ export type {
 export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
+  HostToolApproval,
+  HostToolCall,
   HostToolContext,
   HostToolDefinition,
   HostToolExample,
@@ -75,7 +85,21 @@ export type {
 export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeShell } from "./sdk/shell.js";
-export type { NodeRuntimeProcess } from "./sdk/process.js";
+export type { NodeRuntimeProcess, NodeRuntimeProcessEvents } from "./sdk/process.js";
+export type { NodeRuntimeOutput } from "./sdk/output.js";
+export type {
+  NodeRuntimeEvents,
+  NodeRuntimeProcessEnd,
+  NodeRuntimeProcessStart,
+} from "./sdk/runtime-events.js";
+export type {
+  NodeRuntimeDirent,
+  NodeRuntimeFs,
+  NodeRuntimeFsError,
+  NodeRuntimeStats,
+} from "./sdk/guest-fs.js";
+export type { NodeRuntimeSh, NodeRuntimeShellCommand, ShellValue } from "./sdk/shell-template.js";
+export type { NodeRuntimeTemplate, NodeRuntimeTemplateOptions } from "./sdk/template.js";
 export type {
   NodeRuntimeResidentResult,
   NodeRuntimeResidentRunner,

@@ -9,6 +9,9 @@ import { engineVersion, findEngine } from "../launcher/engine.js";
 import type { NodeRuntimeIsolationLayer } from "../sdk/isolation.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
 import { NodeRuntime } from "../sdk/runtime.js";
+import { UsageError } from "./arguments.js";
+import type { Arguments } from "./arguments.js";
+import { table } from "./table.js";
 import { savings } from "../sdk/savings.js";
 import type { Savings } from "../sdk/savings.js";
 
@@ -33,19 +36,6 @@ console.log(JSON.stringify(probeIsolation()));`;
     { env: {}, timeout: probeTimeoutMs, encoding: "utf8" },
   );
   return JSON.parse(stdout) as LayerReport[];
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map(
-      (row) =>
-        row
-          .map((cell, column) => cell.padEnd(widths[column]!))
-          .join("  ")
-          .trimEnd() + "\n",
-    )
-    .join("");
 }
 
 function describe(error: unknown): string {
@@ -83,48 +73,95 @@ async function selfTest(): Promise<{ saved: Savings; layers: NodeRuntimeIsolatio
   }
 }
 
-/** Prints the report; resolves with the exit code. */
-export async function doctor(): Promise<number> {
-  const print = (text: string): boolean => process.stdout.write(text);
-  print(`host node    ${process.version} (${process.platform} ${process.arch})\n`);
+interface Report {
+  healthy: boolean;
+  host: { version: string; platform: string; arch: string };
+  engine: { path: string; version: string; overridden: boolean } | { problem: string };
+  /** The command that repairs the installation, where one does. */
+  repair?: string;
+  layers: (LayerReport & { required: boolean })[];
+  selfTest?: { passed: true; layers: NodeRuntimeIsolationLayer[]; savings: Savings };
+  problems: string[];
+}
+
+async function examine(): Promise<Report> {
+  const { version, platform, arch } = process;
+  const report: Report = {
+    healthy: false,
+    host: { version, platform, arch },
+    engine: { problem: "" },
+    layers: [],
+    problems: [],
+  };
   const engine = findEngine();
   if ("problem" in engine) {
-    print(`engine       missing: ${describe(failure(engine.problem, { why: engine.why }))}\n`);
-    return 1;
+    const problem = describe(failure(engine.problem, { why: engine.why }));
+    const { repair } = engine;
+    return {
+      ...report,
+      engine: { problem },
+      problems: [problem],
+      ...(repair !== undefined && { repair }),
+    };
   }
-  const version = engine.overridden ? `overridden, wanted ${engineVersion}` : engine.version;
-  print(`engine       ${engine.path} (${version})\n\n`);
-
-  let healthy = true;
+  report.engine = engine;
   try {
-    const layers = await probe(engine.path);
-    const rows = layers.map(({ layer, available, why }) => [
-      layer,
-      available ? "yes" : "no",
-      requiredLayers.includes(layer) ? "required" : "optional",
-      why,
-    ]);
-    print(table([["LAYER", "AVAILABLE", "NEED", "WHY"], ...rows]));
-    const present = new Set(layers.filter(({ available }) => available).map(({ layer }) => layer));
+    report.layers = (await probe(engine.path)).map((layer) => ({
+      ...layer,
+      required: requiredLayers.includes(layer.layer),
+    }));
+    const present = new Set(
+      report.layers.filter(({ available }) => available).map(({ layer }) => layer),
+    );
     const missing = requiredLayers.filter((layer) => !present.has(layer));
-    if (missing.length > 0) {
-      print(`\nMissing and required: ${missing.join(", ")}. Programs will not be run.\n`);
-      healthy = false;
-    }
+    if (missing.length > 0)
+      report.problems.push(
+        `Missing and required: ${missing.join(", ")}. Programs will not be run.`,
+      );
   } catch (error) {
-    print(`The isolation probe failed: ${describe(error)}\n`);
-    healthy = false;
+    report.problems.push(`The isolation probe failed: ${describe(error)}`);
   }
-
   try {
     const { saved, layers } = await selfTest();
-    print("\nself test    passed\n\n");
-    const rows = layers.map(({ layer, active, why }) => [layer, active ? "yes" : "no", why]);
-    print(table([["layer", "around programs", "why"], ...rows]) + "\n");
-    print(table([["saving", "here", "what it is"], ...savingRows(saved)]));
+    report.selfTest = { passed: true, layers, savings: saved };
   } catch (error) {
-    print(`\nself test    failed: ${describe(error)}\n`);
-    healthy = false;
+    report.problems.push(`self test    failed: ${describe(error)}`);
   }
-  return healthy ? 0 : 1;
+  return { ...report, healthy: report.problems.length === 0 };
+}
+
+function textOf(report: Report): string {
+  const { host, engine, layers, selfTest: passed, problems, repair } = report;
+  const lines = [`host node    ${host.version} (${host.platform} ${host.arch})\n`];
+  if ("problem" in engine) lines.push(`engine       missing: ${engine.problem}\n`);
+  else {
+    const version = engine.overridden ? `overridden, wanted ${engineVersion}` : engine.version;
+    lines.push(`engine       ${engine.path} (${version})\n\n`);
+    if (layers.length > 0) {
+      const rows = layers.map(({ layer, available, required, why }) => [
+        layer,
+        available ? "yes" : "no",
+        required ? "required" : "optional",
+        why,
+      ]);
+      lines.push(table([["LAYER", "AVAILABLE", "NEED", "WHY"], ...rows]));
+    }
+    lines.push(...problems.map((problem) => `\n${problem}\n`));
+  }
+  if (repair !== undefined) lines.push(`repair       ${repair}\n`);
+  if (passed !== undefined) {
+    lines.push("\nself test    passed\n\n");
+    const rows = passed.layers.map(({ layer, active, why }) => [layer, active ? "yes" : "no", why]);
+    lines.push(table([["layer", "around programs", "why"], ...rows]), "\n");
+    lines.push(table([["saving", "here", "what it is"], ...savingRows(passed.savings)]));
+  }
+  return lines.join("");
+}
+
+/** Prints the report, as JSON if asked; resolves with the exit code. */
+export async function doctor({ given, rest }: Arguments): Promise<number> {
+  if (rest.length > 0) throw new UsageError("doctor takes no arguments");
+  const report = await examine();
+  process.stdout.write(given.has("json") ? `${JSON.stringify(report, null, 2)}\n` : textOf(report));
+  return report.healthy ? 0 : 1;
 }

@@ -1,87 +1,81 @@
 #!/usr/bin/env node
 /**
  * Owns the command line: which command is meant, and the process's exit code.
- * Exit codes: the guest's for `run`, 1 when something failed, 2 for wrong usage.
- * Untrusted: nothing; FILE's text is only ever handed to a virtual machine.
+ * Exit codes: the program's for what runs one, 1 when something failed, 2 for wrong usage.
+ * Untrusted: nothing; a program's text is only ever handed to a virtual machine.
  */
 import { readFileSync } from "node:fs";
-import { printable, SecureExecError } from "../sdk/errors.js";
-import { doctor } from "./doctor.js";
-import { mcp } from "./mcp.js";
-import { runFile } from "./run.js";
-import { shell } from "./shell.js";
+import { meantBy, printable, SecureExecError } from "../sdk/errors.js";
+import { readArguments, UsageError } from "./arguments.js";
+import { commands, flagsOf } from "./commands.js";
+import { completionOf, helpOf, overview } from "./help.js";
 
-const help = `Usage:
-  secure-exec run [--audit LOG] FILE [args...]
-                                   run a JavaScript or TypeScript file in a virtual machine;
-                                   LOG gets every decision of its policy, as lines of JSON
-  secure-exec mcp [--http [PORT]]  serve the Model Context Protocol on stdin and stdout, or on a port
-                                   of 127.0.0.1; SECURE_EXEC_MCP_TOKEN is the token for the port
-  secure-exec shell [COMMAND [args...]]
-                                   open a shell, or a command, in a virtual machine at this terminal
-  secure-exec doctor               check what this machine offers, and run a self test
-  secure-exec --version
-  secure-exec --help
-
-The program sees only the virtual machine. Its stdin, stdout, stderr and exit
-code are connected to this command's; SIGINT, SIGTERM and SIGHUP are passed on.
-`;
+/** Texts that are no command of the table. */
+const others = ["completion", "help", "--help", "--version"];
 
 function version(): string {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-function usageError(problem: string): number {
-  process.stderr.write(`secure-exec: ${problem}\n\n${help}`);
-  return 2;
+function say(text: string): number {
+  process.stdout.write(text);
+  return 0;
 }
 
-async function main([command, ...rest]: string[]): Promise<number> {
-  switch (command) {
-    case "run": {
-      const audited = rest[0] === "--audit";
-      const [audit] = audited ? rest.slice(1) : [];
-      const [file, ...args] = audited ? rest.slice(2) : rest;
-      if (file === undefined) return usageError("run needs a FILE");
-      if (file.startsWith("-")) return usageError(`unknown option ${printable(file)}`);
-      return runFile(file, args, audit);
-    }
-    case "shell": {
-      const [program, ...args] = rest;
-      if (program?.startsWith("-") === true)
-        return usageError(`unknown option ${printable(program)}`);
-      return shell(program, args);
-    }
-    case "mcp":
-      return (await mcp(rest)) ?? usageError("mcp takes nothing, or --http and a port");
-    case "doctor":
-      return rest.length === 0 ? doctor() : usageError("doctor takes no arguments");
+function commandOf(name: string): (typeof commands)[number] {
+  const command = commands.find((one) => one.name === name);
+  if (command !== undefined) return command;
+  const meant = meantBy(name, [...commands.map((one) => one.name), ...others]);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  throw new UsageError(`unknown command ${printable(name)}${hint}`);
+}
+
+async function main([name, ...words]: string[]): Promise<number> {
+  switch (name) {
     case "--version":
     case "-v":
-      process.stdout.write(`${version()}\n`);
-      return 0;
+      return say(`${version()}\n`);
     case "--help":
     case "-h":
+      return say(overview());
     case "help":
-      process.stdout.write(help);
-      return 0;
+      return say(words[0] === undefined ? overview() : helpOf(commandOf(words[0])));
+    case "completion": {
+      const script = completionOf(words[0] ?? "");
+      if (script === undefined) throw new UsageError("completion needs bash, zsh or fish");
+      return say(script);
+    }
     case undefined:
-      return usageError("a command is missing");
-    default:
-      return usageError(`unknown command ${printable(command)}`);
+      throw new UsageError("a command is missing");
   }
+  const command = commandOf(name);
+  const help = { name: "help", short: "h", help: "this text" };
+  const given = readArguments(words, [...flagsOf(command), help], command.stopsAtFirst);
+  return given.given.has("help") ? say(helpOf(command)) : command.perform(given);
 }
 
+function report(error: unknown, name: string | undefined): number {
+  const print = (text: string): boolean => process.stderr.write(`${text}\n`);
+  if (error instanceof UsageError) {
+    print(`secure-exec: ${error.message}`);
+    const known = commands.some((one) => one.name === name);
+    print(`Try: secure-exec ${known ? `${name} ` : ""}--help`);
+    return 2;
+  }
+  if (!SecureExecError.isSecureExecError(error)) {
+    print(`secure-exec: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+  print(`secure-exec: ${error.message} [${error.code}]`);
+  const stderr = error.details?.stderr;
+  if (typeof stderr === "string" && stderr !== "") print(stderr.trimEnd());
+  if (error.remedy !== "") print(`secure-exec: ${error.remedy}`);
+  return error.code === "ERR_SECURE_EXEC_INVALID_OPTION" ? 2 : 1;
+}
+
+const [name] = process.argv.slice(2);
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
-  (error: unknown) => {
-    const known = SecureExecError.isSecureExecError(error);
-    process.stderr.write(
-      `secure-exec: ${known ? `${error.message} [${error.code}]` : String(error)}\n`,
-    );
-    const stderr = known ? error.details?.stderr : undefined;
-    if (typeof stderr === "string" && stderr !== "") process.stderr.write(`${stderr.trimEnd()}\n`);
-    process.exit(1);
-  },
+  (error: unknown) => process.exit(report(error, name)),
 );

@@ -1,84 +1,171 @@
 /**
- * Owns `secure-exec run`: one program of the host's disk in a fresh virtual
- * machine, with this process's streams and signals connected to it.
- * Invariant: of the file's host path only the last part enters the machine.
- * Untrusted: the program, and so its output, which is copied as bytes.
+ * Owns `secure-exec run` and `secure-exec exec`: one program, or one command, in a fresh machine.
+ *
+ * Invariant: of the file's host path only the last part enters the machine, or with --project what is
+ * below the project.
+ * Untrusted: the program.
  */
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
-import { basename } from "node:path";
-import type { Writable } from "node:stream";
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { buffer } from "node:stream/consumers";
 import { jsonLines } from "../sdk/audit.js";
+import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "../sdk/options.js";
 import type { NodeRuntimeProcess } from "../sdk/process.js";
 import { NodeRuntime } from "../sdk/runtime.js";
+import type { NodeRuntimeRunResult } from "../sdk/runtime.js";
+import { durationOf, UsageError } from "./arguments.js";
+import type { Arguments, Flag, Given } from "./arguments.js";
+import { attach, explanationOf, isAtTerminal } from "./attach.js";
+import { machineOptionsOf, programOf } from "./machine-options.js";
 
-const forwardedSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** What a shell reports for a program that wrote into a closed pipe. */
-const brokenPipeCode = 141;
+export const runFlags: readonly Flag[] = [
+  {
+    name: "timeout",
+    value: "TIME",
+    help: "kill it after this time, such as 30s; it ends with 137",
+  },
+  {
+    name: "tty",
+    short: "t",
+    help: "give it a terminal; the default where all three streams are one",
+  },
+  { name: "no-tty", help: "give it pipes" },
+  {
+    name: "json",
+    help: "print one line of JSON at its end: exitCode, stdout, stderr, value, end, usage",
+  },
+  {
+    name: "audit",
+    value: "LOG",
+    help: "write every decision of the policy to LOG, as lines of JSON",
+  },
+  {
+    name: "learn",
+    value: "FILE",
+    help: "allow everything, and write the least permissions it needs",
+  },
+];
 
-/** Writes a chunk; the promise, if any, settles when `stream` wants more. */
-function copyTo(stream: Writable): (chunk: Uint8Array) => Promise<void> | undefined {
-  return (chunk) => {
-    if (stream.destroyed || stream.write(chunk)) return undefined;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        stream.off("drain", done);
-        stream.off("close", done);
-        resolve();
-      };
-      stream.on("drain", done);
-      stream.on("close", done);
+export const programFlags: readonly Flag[] = [
+  { name: "eval", short: "e", value: "CODE", help: "run CODE instead of a FILE" },
+  { name: "ts", help: "the program is TypeScript, whatever its name" },
+];
+
+type Attachable = Omit<NodeRuntimeSpawnOptions, "args" | "language" | "name">;
+
+/** What is run: started by `spawn`, or run to its end by `finish`. */
+interface Job {
+  /** Reads what is to be run, once the options are known to be right. */
+  prepare?(): void;
+  spawn(rt: NodeRuntime, options: Attachable): Promise<NodeRuntimeProcess>;
+  finish(rt: NodeRuntime, options: NodeRuntimeExecOptions): Promise<NodeRuntimeRunResult>;
+}
+
+/** A machine for one job, with its log of decisions and what it learns. */
+async function inMachine(
+  given: Given,
+  { prepare }: Job,
+  work: (rt: NodeRuntime) => Promise<number>,
+): Promise<number> {
+  const [audit] = given.get("audit") ?? [];
+  const [learn] = given.get("learn") ?? [];
+  const options = machineOptionsOf(given);
+  if (learn !== undefined && options.permissions !== undefined)
+    throw new UsageError("--learn allows everything; it cannot be combined with permissions");
+  prepare?.();
+  const log = audit === undefined ? undefined : openSync(audit, "w", 0o600);
+  try {
+    const rt = await NodeRuntime.create({
+      ...options,
+      ...(learn !== undefined && { permissions: "learn" as const }),
+      ...(log !== undefined && {
+        onDecision: (decision) => void writeSync(log, jsonLines([decision])),
+      }),
     });
+    try {
+      const code = await work(rt);
+      if (learn !== undefined)
+        writeFileSync(learn, `${JSON.stringify(await rt.learnedPermissions(), null, 2)}\n`);
+      return code;
+    } finally {
+      await rt.dispose();
+    }
+  } finally {
+    if (log !== undefined) closeSync(log);
+  }
+}
+
+function ttyOf(given: Given): boolean {
+  if (given.has("tty") && given.has("no-tty")) throw new UsageError("--tty and --no-tty differ");
+  if (given.has("tty") && !isAtTerminal()) throw new UsageError("--tty needs a terminal");
+  return given.has("tty") || (!given.has("no-tty") && !given.has("json") && isAtTerminal());
+}
+
+async function perform(given: Given, job: Job): Promise<number> {
+  const [timeout] = given.get("timeout") ?? [];
+  const timeoutMs = timeout === undefined ? undefined : durationOf("--timeout", timeout);
+  const bound = timeoutMs === undefined ? {} : { timeout: timeoutMs };
+  const tty = ttyOf(given);
+  return inMachine(given, job, async (rt) => {
+    if (!given.has("json"))
+      return attach((attached) => job.spawn(rt, { ...bound, ...attached }), {
+        tty,
+        explain: explanationOf,
+      });
+    const stdin = process.stdin.isTTY === true ? undefined : await buffer(process.stdin);
+    const result = await job.finish(rt, { ...bound, ...(stdin !== undefined && { stdin }) });
+    const { end, usage, ...rest } = { ...result, end: result.end, usage: result.usage };
+    process.stdout.write(`${JSON.stringify({ ...rest, end, usage })}\n`);
+    return result.exitCode;
+  });
+}
+
+/** `run FILE [args]`, `run -`, `run --eval CODE [args]`. */
+export async function run({ given, rest }: Arguments): Promise<number> {
+  const [code] = given.get("eval") ?? [];
+  const [file, ...more] = rest;
+  if (code === undefined && file === undefined)
+    throw new UsageError("run needs a FILE, - for stdin, or --eval CODE");
+  const args = code === undefined ? more : [...rest];
+  const language = given.has("ts") ? { language: "ts" as const } : {};
+  if (code !== undefined || file === "-") {
+    const source = code ?? (await buffer(process.stdin)).toString("utf8");
+    return perform(
+      given,
+      programJob(() => source, { args, ...language }),
+    );
+  }
+  const { name, inProject } = programOf(file!, given);
+  if (!inProject)
+    return perform(
+      given,
+      programJob(() => readFileSync(file!, "utf8"), { args, name, ...language }),
+    );
+  const node = [...(given.has("ts") ? ["--experimental-strip-types"] : []), name, ...args];
+  return perform(given, commandJob("node", node));
+}
+
+function programJob(
+  text: () => string,
+  what: Pick<NodeRuntimeExecOptions, "args" | "name" | "language">,
+): Job {
+  let source = "";
+  return {
+    prepare: () => void (source = text()),
+    spawn: (rt, options) => rt.spawn(source, { ...options, ...what }),
+    finish: (rt, options) => rt.run(source, { ...options, ...what }),
   };
 }
 
-function connectStdin(guest: NodeRuntimeProcess): void {
-  const end = (): void => guest.closeStdin();
-  process.stdin.on("data", (chunk: Buffer) => guest.writeStdin(chunk));
-  process.stdin.on("end", end);
-  // A stdin that cannot be read, such as a directory, is an empty one.
-  process.stdin.on("error", end);
+function commandJob(command: string, args: string[]): Job {
+  return {
+    spawn: (rt, options) => rt.spawnCommand(command, args, options),
+    finish: (rt, options) => rt.execCommand(command, args, options),
+  };
 }
 
-/**
- * Runs FILE and resolves with the exit code for this process. Rejects when the file cannot be read, or
- * the one for the decisions cannot be written.
- */
-export async function runFile(file: string, args: string[], audit?: string): Promise<number> {
-  const source = readFileSync(file, "utf8");
-  const log = audit === undefined ? undefined : openSync(audit, "w", 0o600);
-  const runtime = await NodeRuntime.create(
-    log === undefined ? {} : { onDecision: (decision) => writeSync(log, jsonLines([decision])) },
-  );
-  try {
-    let brokenPipe = false;
-    let guest: NodeRuntimeProcess | undefined;
-    const pipeBroke = (): void => {
-      brokenPipe = true;
-      guest?.kill("SIGKILL");
-    };
-    process.stdout.on("error", pipeBroke);
-    process.stderr.on("error", pipeBroke);
-    // Listened to before there is a program: its first output may already bring a signal.
-    let early: (typeof forwardedSignals)[number] | undefined;
-    for (const signal of forwardedSignals) {
-      process.on(signal, () => {
-        if (guest === undefined) early = signal;
-        else guest.kill(signal);
-      });
-    }
-    guest = await runtime.spawn(source, {
-      args,
-      name: basename(file),
-      onStdout: copyTo(process.stdout),
-      onStderr: copyTo(process.stderr),
-    });
-    const running = guest;
-    if (early !== undefined) running.kill(early);
-    connectStdin(running);
-    const code = await running.wait();
-    return brokenPipe ? brokenPipeCode : code;
-  } finally {
-    await runtime.dispose();
-    if (log !== undefined) closeSync(log);
-  }
+/** `exec -- COMMAND [args]`. */
+export async function exec({ given, rest }: Arguments): Promise<number> {
+  const [command, ...args] = rest;
+  if (command === undefined) throw new UsageError("exec needs a COMMAND");
+  return perform(given, commandJob(command, args));
 }

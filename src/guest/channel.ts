@@ -18,14 +18,11 @@ import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
-import type { GuestCalls, KernelClient, PendingCall } from "./environment.js";
+import { later } from "./turns.js";
+import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
+import { HeldAnswers } from "./held-answers.js";
 
 type KernelEvents = typeof kernelEvents;
-/** What an answer comes to: the result or a negative errno, and the kernel's own text for it or "". */
-type Done<K extends keyof GuestCalls> = (
-  result: CallResult<GuestCalls, K> | number,
-  denial: string,
-) => void;
 
 /** One write to the socket carries at most this much output, so the kernel's reads stay small. */
 const outputChunkBytes = 64 * 1024;
@@ -35,12 +32,8 @@ const [POLLIN, POLLOUT] = [1, 4];
 const { bigint: nanoseconds } = process.hrtime;
 const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
 
-/** Told of every call before it is sent, whichever channel it takes. */
-const callListeners: ((name: keyof GuestCalls) => void)[] = [];
-
-export function onCall(listener: (name: keyof GuestCalls) => void): void {
-  callListeners.push(listener);
-}
+/** Told of every call before it is sent. One list per thread: it is there before the thread's channel. */
+export type CallListeners = ((name: keyof GuestCalls) => void)[];
 
 /** Answers that may be on their way; half of what the kernel keeps for a socket (its replyBacklogBytes). */
 const replyWindowBytes = 8 * 1024 * 1024;
@@ -77,21 +70,27 @@ export class Channel implements KernelClient {
   #references = 0;
   /** Filled instead of closed while a call waits for a descriptor. */
   #received: number[] | undefined;
-  #denial = "";
   #blocking = false;
   #drainScheduled = false;
   #hostOutputs: readonly boolean[] = [];
   #descriptors: readonly string[] = [];
   /** What the answers to calls under way may come to. */
   #expectedBytes = 0;
-  readonly #setImmediate: typeof setImmediate;
+  /** Set on a held channel. */
+  #held: HeldAnswers | undefined;
+  readonly #answers: (() => void)[] = [];
+  /** Told when something keeps the process alive that did not. */
+  #onReferenced = (): void => {};
+  #timeOf: (() => number) | undefined;
+  #toldMs = -1;
+  readonly #callListeners: CallListeners;
   readonly #closed: () => never;
 
   /** `closed` runs when the kernel is gone; it must not return. */
-  constructor(fd: number, closed: () => never) {
+  constructor(fd: number, callListeners: CallListeners, closed: () => never) {
     this.#fd = fd;
+    this.#callListeners = callListeners;
     this.#closed = closed;
-    this.#setImmediate = setImmediate;
     this.#port = new CallingPort(guestWire, {
       write: (frame) => this.#write(frame),
       event: (event) => this.#event(event),
@@ -102,10 +101,6 @@ export class Channel implements KernelClient {
     });
   }
 
-  get denial(): string {
-    return this.#denial;
-  }
-
   /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
   attach(internalBinding: (name: string) => any): void {
     const { Pipe, constants } = internalBinding("pipe_wrap");
@@ -114,6 +109,9 @@ export class Channel implements KernelClient {
     const readBytesOrError = streamWrap.kReadBytesOrError as number;
     const pipe = new Pipe(constants.SOCKET);
     pipe.open(this.#fd);
+    // No resource of the program's: with id 0 the engine calls no async hooks around what comes
+    // in; InternalCallbackScope in src/api/callback.cc.
+    pipe.asyncReset(pipe, 0);
     pipe.onread = (buffer: ArrayBuffer | undefined) => {
       const size = this.#streamState[readBytesOrError] as number;
       if (size < 0 || buffer === undefined) {
@@ -136,6 +134,55 @@ export class Channel implements KernelClient {
     });
   }
 
+  /**
+   * From now on the event loop takes nothing from the socket and hands nothing on: whoever holds the channel
+   * does, by the functions below. `referenced` is told of the first thing that keeps the process alive.
+   */
+  hold(referenced: () => void): void {
+    this.#pipe.readStop();
+    this.#held = new HeldAnswers();
+    this.#onReferenced = referenced;
+  }
+
+  get isReferenced(): boolean {
+    return this.#references > 0;
+  }
+
+  /** Whether the program waits for its stdin. */
+  get readsInput(): boolean {
+    return this.#held?.readsInput === true;
+  }
+
+  /** Blocks until every call made so far has its answer, but for patient ones; answers whether there are any. */
+  settle(): boolean {
+    const held = this.#held!;
+    while (held.awaitsAny) this.#pump();
+    for (const answer of held.take()) this.#answers.push(answer);
+    return this.#answers.length > 0;
+  }
+
+  /** What the program is to be told next. */
+  next(which: "answers" | "events"): (() => void) | undefined {
+    return (which === "answers" ? this.#answers : this.#queue).shift();
+  }
+
+  /** Blocks until there is something to tell the program that it did not ask for just now. */
+  waitForEvent(): void {
+    while (this.#queue.length === 0) this.#pump();
+  }
+
+  /** Before every message, the kernel is told what time it is for the program, when that has changed. */
+  tellsTime(timeOf: () => number): void {
+    this.#timeOf = timeOf;
+  }
+
+  #tellTime(): void {
+    const nowMs = this.#timeOf?.();
+    if (nowMs === undefined || nowMs === this.#toldMs) return;
+    this.#toldMs = nowMs;
+    this.#port.send("clock", { nowMs });
+  }
+
   on<K extends keyof KernelEvents>(
     name: K,
     handler: (args: Message<KernelEvents[K]["args"]>) => void,
@@ -148,11 +195,13 @@ export class Channel implements KernelClient {
   }
 
   onCall(listener: (name: keyof GuestCalls) => void): void {
-    onCall(listener);
+    this.#callListeners.push(listener);
   }
 
   ref(): void {
-    if (this.#references++ === 0) this.#pipe?.ref();
+    if (this.#references++ > 0) return;
+    this.#pipe?.ref();
+    this.#onReferenced();
   }
 
   unref(): void {
@@ -162,14 +211,15 @@ export class Channel implements KernelClient {
   call<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
+    explain?: (words: string) => void,
   ): CallResult<GuestCalls, K> | number {
     let answer: CallResult<GuestCalls, K> | number | undefined;
     this.#send(
       name,
       args,
-      (result, denial) => {
+      (result, words) => {
         answer = result;
-        this.#denial = denial;
+        if (words !== "") explain?.(words);
       },
       true,
     );
@@ -179,21 +229,47 @@ export class Channel implements KernelClient {
 
   /** A blocking call whose reply brings a descriptor: that, or -errno. */
   callForDescriptor(name: "threadSocket"): number {
+    const received = this.#callForDescriptors(name, {});
+    return typeof received === "number" ? received : received[0]!;
+  }
+
+  /** A template's wait for an order: the descriptors of its copy. `errno` is why the last one failed, or 0. */
+  awaitFork(errno: number): number[] {
+    const received = this.#callForDescriptors("awaitFork", { errno });
+    return typeof received === "number" ? this.#closed() : received;
+  }
+
+  #callForDescriptors<K extends "threadSocket" | "awaitFork">(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+  ): number[] | number {
     const received: number[] = [];
     for (;;) {
       this.#received = received;
-      const result = this.call(name, {});
+      const result: object | number = this.call(name, args);
       this.#received = undefined;
       // The kernel's end was full; taking this answer has emptied it.
       if (result === -Errno.EAGAIN) continue;
-      return typeof result === "number" ? result : received[0]!;
+      return typeof result === "number" ? result : received;
     }
+  }
+
+  /** Names of calls without an answer yet. */
+  get pendingCalls(): string[] {
+    return this.#port.pendingNames;
+  }
+
+  /** The socket is another one by now, and nothing of what the former carried is left. */
+  begins(): void {
+    this.#queue.length = 0;
+    this.#unheard = [];
+    this.#expectedBytes = 0;
   }
 
   callAsync<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
-    done: (result: CallResult<GuestCalls, K> | number) => void,
+    done: Answered<K>,
   ): PendingCall {
     let holds = true;
     let answered = false;
@@ -207,11 +283,10 @@ export class Channel implements KernelClient {
     this.#send(
       name,
       args,
-      (result, denial) => {
+      (result, words) => {
         hold(false);
         answered = true;
-        this.#denial = denial;
-        done(result);
+        done(result, words);
       },
       false,
     );
@@ -242,6 +317,7 @@ export class Channel implements KernelClient {
     name: K,
     args: Message<(typeof guestEvents)[K]["args"]>,
   ): void {
+    this.#tellTime();
     this.#port.send(name, args);
   }
 
@@ -313,18 +389,24 @@ export class Channel implements KernelClient {
   #send<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
-    done: Done<K>,
+    done: Answered<K>,
     blocking: boolean,
   ): void {
-    for (let at = 0; at < callListeners.length; at++) callListeners[at]!(name);
+    const listeners = this.#callListeners;
+    for (let at = 0; at < listeners.length; at++) listeners[at]!(name);
+    this.#tellTime();
+    const deliver = blocking
+      ? undefined
+      : this.#held?.ask(name, args, (answer) => this.#enqueue(answer));
     // A blocking caller takes its answer at once; others are answered from the event loop.
     const expected = blocking ? 0 : replyBytes(name, args);
     this.#port.call(name, args, (result, failure) => {
       this.#expectedBytes -= expected;
-      const denial = failure?.message ?? "";
+      const words = failure?.message ?? "";
       const answer = result ?? -failure!.errno;
-      if (blocking) done(answer, denial);
-      else this.#enqueue(() => done(answer, denial));
+      if (blocking) done(answer, words);
+      else if (deliver !== undefined) deliver(() => done(answer, words));
+      else this.#enqueue(() => done(answer, words));
     });
     this.#expectedBytes += expected;
     // Taken in here: the program may not turn its event loop for long, and the kernel does not
@@ -421,9 +503,9 @@ export class Channel implements KernelClient {
   }
 
   #scheduleDrain(): void {
-    if (this.#drainScheduled || this.#pipe === undefined) return;
+    if (this.#drainScheduled || this.#pipe === undefined || this.#held !== undefined) return;
     this.#drainScheduled = true;
-    this.#setImmediate(() => {
+    later(() => {
       this.#drainScheduled = false;
       this.#drain();
     });

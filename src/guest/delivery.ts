@@ -5,7 +5,9 @@
  * Ticks and microtasks run from C++ afterwards, with a clean stack; when several
  * completions arrive together, each gets a turn of its own for that.
  */
+import { asyncIdsOf, endRequest } from "./async-resources.js";
 import type { GuestEnvironment } from "./environment.js";
+import { later } from "./turns.js";
 
 /** `frame` is the async context to run in; `resource` an AsyncWrap, or undefined. */
 export type Delivery = (frame: unknown, resource: any, run: () => void) => void;
@@ -21,13 +23,12 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   const { enqueueMicrotask } = env.internalBinding("task_queue") as {
     enqueueMicrotask(run: () => void): void;
   };
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   /** Set from a delivery until the microtasks behind it have run. */
   let unsettled = false;
   const settled = (): void => {
     unsettled = false;
   };
-  /** Deliveries that wait for a turn of their own, each with an immediate under way. */
+  /** Deliveries that wait for a turn of their own, each with a turn under way. */
   const waiting: (() => void)[] = [];
   const deliverNext = (): void => {
     waiting.shift()!();
@@ -39,11 +40,14 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   const deliverNow: Delivery = (frame, resource, run) => {
     delivering = true;
     const outer = frames.exchange(frame);
-    const id: number = typeof resource?.getAsyncId === "function" ? resource.getAsyncId() : 0;
+    const ids = asyncIdsOf(resource);
     try {
-      if (id > 0) asyncHooks.emitBefore(id, id, resource);
+      if (ids !== undefined) asyncHooks.emitBefore(ids.id, ids.trigger, resource);
       run();
-      if (id > 0) asyncHooks.emitAfter(id);
+      if (ids !== undefined) {
+        asyncHooks.emitAfter(ids.id);
+        endRequest(ids, resource);
+      }
     } catch (error) {
       triggerUncaughtException(error, false);
     } finally {
@@ -59,7 +63,7 @@ export function createDelivery(env: GuestEnvironment): Delivery {
   shared = (frame, resource, run) => {
     if (delivering || unsettled || waiting.length > 0) {
       waiting.push(() => deliverNow(frame, resource, run));
-      setImmediate(deliverNext);
+      later(deliverNext);
     } else deliverNow(frame, resource, run);
   };
   return shared;

@@ -9,17 +9,24 @@ import type { CallArgs, CallResult } from "../protocol/table.js";
 export type GuestCalls = typeof guestCalls;
 export type GuestEvents = typeof guestEvents;
 
+/** `words`: the kernel's own text for a failure, or empty when the errno says it all. */
+export type Answered<K extends keyof GuestCalls> = (
+  result: CallResult<GuestCalls, K> | number,
+  words: string,
+) => void;
+
 export interface KernelClient {
-  /** Blocks until the reply: the result, or a negative errno. */
+  /** Blocks until the reply: the result, or a negative errno. `explain` hears the kernel's own words for one. */
   call<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
+    explain?: (words: string) => void,
   ): CallResult<GuestCalls, K> | number;
   /** The same without blocking; keeps the event loop alive until `done` has run. */
   callAsync<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
-    done: (result: CallResult<GuestCalls, K> | number) => void,
+    done: Answered<K>,
   ): PendingCall;
   /** A one-way message. */
   event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
@@ -33,11 +40,6 @@ export interface KernelClient {
   /** Keep the event loop alive, counted. */
   ref(): void;
   unref(): void;
-  /**
-   * The kernel's own text for the failure just answered, or empty when the errno says it all.
-   * Holds until the next answer: from `call`, or while `done` runs.
-   */
-  readonly denial: string;
 }
 
 /** A call under way. Referenced ones keep the event loop alive. */

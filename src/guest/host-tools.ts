@@ -46,8 +46,8 @@ export function createCallTool(kernel: KernelClient): CallTool {
   return function callHostTool(name: string, input?: unknown): Promise<unknown> {
     return new NativePromise((resolve, reject) => {
       if (typeof name !== "string") throw new TypeError("the name of a host tool must be a string");
-      kernel.callAsync("callTool", { name, input: encode(input) }, (result) => {
-        if (typeof result === "number") reject(refusal(result, kernel.denial));
+      kernel.callAsync("callTool", { name, input: encode(input) }, (result, words) => {
+        if (typeof result === "number") reject(refusal(result, words));
         else if (!result.ok) reject(failureOf(result.json));
         else if (result.json.byteLength === 0) resolve(undefined);
         else resolve(parse(Buffer.from(result.json).toString("utf8")));

@@ -7,6 +7,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
+import { refuseAddon } from "./native-addons.js";
 import { unavailable } from "./unavailable.js";
 import type { KernelClient } from "./environment.js";
 
@@ -181,11 +182,7 @@ export function installIdentity(
       _debugProcess: () => notPermitted("kill"),
       _debugEnd: () => undefined,
     }),
-    dlopen: () => {
-      throw Object.assign(new Error("Native addons are not supported in this virtual machine"), {
-        code: "ERR_DLOPEN_FAILED",
-      });
-    },
+    dlopen: refuseAddon,
     execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
   };
   for (const [name, value] of Object.entries(processFunctions)) {
@@ -240,14 +237,17 @@ function installDirectories(
   };
   process.chdir = function chdir(directory: string) {
     validateString(directory, "directory");
-    const result = kernel().call("chdir", { path: directory });
+    let words = "";
+    const result = kernel().call("chdir", { path: directory }, (said) => {
+      words = said;
+    });
     if (typeof result === "number") {
       throw new UVException({
         errno: result,
         syscall: "chdir",
         path: process.cwd(),
         dest: directory,
-        ...(kernel().denial !== "" && { message: kernel().denial.replace(/^EACCES: /, "") }),
+        ...(words !== "" && { message: words.replace(/^EACCES: /, "") }),
       });
     }
     cwd = result.cwd;
@@ -361,6 +361,20 @@ export function assumeIdentity(options: StartOptions): void {
   milestone.started();
   process.argv = [guestExecPath, ...options.argv];
   for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
+}
+
+/**
+ * The same for a copy of a process that had an identity. Variables that the other had from its start stay what
+ * they became there.
+ */
+export function reassumeIdentity(options: StartOptions): void {
+  const former = startOptions().env;
+  const env = Object.fromEntries(
+    Object.entries(options.env).filter(([name, value]) => former[name] !== value),
+  );
+  cwd = undefined;
+  assumeIdentity({ ...options, env });
+  start = options;
 }
 
 /** Makes this thread one of that process. */

@@ -20,11 +20,12 @@ import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
 import { installTty } from "./bindings/tty.js";
+import { installAsyncResources } from "./async-resources.js";
+import { installTurns } from "./turns.js";
 import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
-import { onCall } from "./channel.js";
-import type { Channel } from "./channel.js";
+import type { CallListeners, Channel } from "./channel.js";
 import type { InheritedFlags } from "./engine-options.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installEnvFiles } from "./env-file.js";
@@ -38,6 +39,8 @@ export interface ThreadTools {
   requireBuiltin(id: string): any;
   /** The thread's socket; the zygote has none, and its forks each have their own. */
   channel(): Channel;
+  /** What its channels tell of their calls. */
+  callListeners: CallListeners;
   slots: ThreadSlots;
   /** For its workers. */
   sources: Sources;
@@ -58,16 +61,13 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     internalBinding,
     requireBuiltin,
     kernel: {
-      call: (name, args) => channel().call(name, args),
+      call: (name, args, explain) => channel().call(name, args, explain),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
       event: (name, args) => channel().event(name, args),
       on: (name, handler) => channel().on(name, handler),
-      onCall,
+      onCall: (listener) => void tools.callListeners.push(listener),
       ref: () => channel().ref(),
       unref: () => channel().unref(),
-      get denial() {
-        return channel().denial;
-      },
     },
     writeOutput: (fd, data) => channel().writeOutput(fd, data),
     isHostOutput: (fd) => channel().isHostOutput(fd),
@@ -75,8 +75,10 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     openThreadSocket: () => channel().callForDescriptor("threadSocket"),
     closeSocket: (fd) => void libc.close(fd),
   };
+  installTurns(internalBinding, requireBuiltin);
+  installAsyncResources(internalBinding, requireBuiltin);
   installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
-  installSignals(internalBinding, requireBuiltin, channel);
+  installSignals(environment, channel);
   installFs(environment);
   installFileHandleTransfer(environment);
   installModules(environment);

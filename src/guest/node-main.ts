@@ -19,9 +19,12 @@ import { prepareStorage } from "./bindings/sqlite.js";
 import { loadLegacyProvider } from "../sandbox/openssl.js";
 import type * as TaskRunner from "./task-runner.js";
 import { refusal } from "./refused-options.js";
+import type { Channel } from "./channel.js";
+import { badEngineFlag, isNodeStartOption, isV8StartFlag } from "../protocol/engine-start.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
 
 export interface NodeCommand {
+  channel: Channel;
   requireBuiltin(id: string): any;
   internalBinding(name: string): any;
 }
@@ -104,16 +107,18 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     types,
   );
   zygotesCiphers = engineOption("--tls-cipher-list");
+  const ownEngine = engineFlags(inherited, line, table, types);
   const badFlag = line.v8.find((flag) => !table.options.has(flag) && !isV8Flag(flag));
   const { kAllowedInEnvvar } = internalBinding("options").envSettings;
   const misplaced =
     inherited.rest[0] ?? notForEnvironment(inherited, table, kAllowedInEnvvar as number);
-  const error =
+  const wrong =
     (misplaced === undefined ? inherited.error : `${misplaced} is not allowed in NODE_OPTIONS`) ??
     line.error ??
-    (badFlag === undefined ? undefined : `bad option: ${badFlag}`) ??
-    refusal(inherited.values, inherited.v8) ??
-    refusal(line.values, line.v8);
+    (badFlag === undefined ? undefined : `bad option: ${badFlag}`);
+  if (wrong === undefined && ownEngine.length > 0 && start.engineFlags?.length !== ownEngine.length)
+    return askForEngine(tools, start, ownEngine);
+  const error = wrong ?? refusal(inherited.values, inherited.v8) ?? refusal(line.values, line.v8);
   if (error !== undefined) {
     if (line.missingValue === "--run") process.stderr.write(tasks().listTasks(tools));
     else return refuse(start, error);
@@ -151,6 +156,37 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   const task = line.values.get("--run");
   if (typeof task === "string") return tasks().runTask(tools, task, line.operands);
   runMain(tools, mainScript(tools, line, evaluates));
+}
+
+/** The options that an engine has to be started with, each as one text. */
+function engineFlags(
+  inherited: CommandLine,
+  line: CommandLine,
+  table: OptionTable,
+  types: Types,
+): string[] {
+  const flags: string[] = [];
+  for (const { values, v8 } of [inherited, line]) {
+    for (const [name, value] of values) {
+      if (!isNodeStartOption(name) || Array.isArray(value) || typeof value === "object") continue;
+      const isSwitch = table.options.get(name)?.type === types.kBoolean;
+      if (!isSwitch) flags.push(`${name}=${value}`);
+      else flags.push(value === true ? name : `--no-${name.slice(2)}`);
+    }
+    flags.push(...v8.filter(isV8StartFlag));
+  }
+  return flags;
+}
+
+/** This process ends here; what follows happens in another engine, to the same process of the machine. */
+function askForEngine(tools: NodeCommand, start: StartOptions, flags: string[]): never {
+  const bad = badEngineFlag(flags);
+  if (bad !== undefined) return refuse(start, `${bad}: invalid value`);
+  const result = tools.channel.call("ownEngine", { flags });
+  return refuse(
+    start,
+    `no engine could be started with ${flags.join(" ")} (${JSON.stringify(result)})`,
+  );
 }
 
 const profileOptions = (line: CommandLine): boolean =>
@@ -367,13 +403,18 @@ function disableProto(mode: unknown): void {
   });
 }
 
-/** setupHttpProxy of internal/process/pre_execution, for `fetch`; agents look for themselves. */
+/** setupHttpProxy of internal/process/pre_execution; the global agents are older than the program's options. */
 function setupProxy(requireBuiltin: (id: string) => any): void {
   if (engineOption("--use-env-proxy") !== true) return;
   const names = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
   if (!names.some((name) => process.env[name])) return;
   const { setGlobalDispatcher, EnvHttpProxyAgent } = requireBuiltin("internal/deps/undici/undici");
   setGlobalDispatcher(new EnvHttpProxyAgent());
+  const { getGlobalAgent } = requireBuiltin("internal/http");
+  for (const id of ["http", "https"]) {
+    const module = requireBuiltin(id);
+    module.globalAgent = getGlobalAgent(process.env, module.Agent);
+  }
 }
 
 /** `--experimental-loader` is `module.register` before anything else; the engine's loader exists by now. */

@@ -5,6 +5,7 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import { startCoverage } from "./bindings/diagnostics.js";
+import { installTemplateRandom } from "./entropy.js";
 import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
 import type { Leaving } from "./leaving.js";
 import { runNodeCommand } from "./node-main.js";
@@ -13,12 +14,16 @@ import type { PlatformTools } from "./platform.js";
 import { runProgramCommand } from "./programs/run.js";
 import type * as Resident from "./resident.js";
 import type * as ToolCommand from "../userland/tool-command.js";
+import type * as TemplateModule from "./template.js";
+import type { CopyTools } from "./template.js";
 import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
 
 export interface ProgramTools extends PlatformTools {
   channel: Channel;
   leaving: Leaving;
+  /** Of a template. */
+  copies: CopyTools;
   /** As of an `Order`. */
   refused?: number | undefined;
 }
@@ -76,7 +81,7 @@ export function runProgram(
   tools: ProgramTools,
   options: StartOptions,
   source: string,
-): Promise<unknown> {
+): Promise<unknown> | undefined {
   // Loaded here, so that the zygote's start does not pay for what few processes are.
   if (options.mode === "wasm")
     return (require("./programs/wasi.js") as typeof Wasm).runWasm(tools, options);
@@ -89,7 +94,7 @@ export function runProgram(
   if (options.mode === "tool") return runTool(tools, options);
   if (options.mode === "node") {
     runNodeCommand(tools, options);
-    return Promise.resolve();
+    return undefined;
   }
   startCoverage(tools);
   hidden("__return", createReturn(tools.channel));
@@ -100,18 +105,43 @@ export function runProgram(
       options,
       programUrl(tools, options.path),
     );
-    return Promise.resolve();
+    return undefined;
   }
+  return evaluate(tools, options, source);
+}
+
+/** The same in a copy of a process that has run a set-up: everything that is once per process is there. */
+export function runCopiedProgram(
+  tools: ProgramTools,
+  options: StartOptions,
+  source: string,
+): Promise<unknown> {
+  if (options.hostTools && !("callHostTool" in globalThis)) installHostTools(tools.channel);
+  hidden("__return", createReturn(tools.channel));
+  if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
+  // The set-up may have had the same name.
+  const loader = tools.requireBuiltin("internal/modules/esm/loader");
+  loader.getOrInitializeCascadedLoader().loadCache.delete(programUrl(tools, options.path));
+  return evaluate(tools, options, source);
+}
+
+function evaluate(tools: ProgramTools, options: StartOptions, source: string): Promise<unknown> {
   const { runEntryPointWithESMLoader } = tools.requireBuiltin("internal/modules/run_main");
   const url = programUrl(tools, options.path);
+  if (options.mode === "template") installTemplateRandom(tools.requireBuiltin);
   // Taken before the program can change it. It reads `process.exitCode` and emits `exit`.
   const exit = process.exit.bind(process);
-  return runEntryPointWithESMLoader(async (loader: any) => {
+  const { setImmediate } = tools.requireBuiltin("timers");
+  const evaluated = runEntryPointWithESMLoader(async (loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
-    const evaluated = await loader.eval(text, url, true);
+    const module = await loader.eval(text, url, true);
     if (options.endWhenSettled === true) exit();
-    return evaluated;
-  });
+    return module;
+  }) as Promise<unknown>;
+  if (options.mode !== "template") return evaluated;
+  const { becomeTemplate } = require("./template.js") as typeof TemplateModule;
+  // What its last turn has begun is seen, and nothing of the module is on the stack of a copy.
+  return evaluated.then(() => setImmediate(() => becomeTemplate({ ...tools, ...tools.copies })));
 }
 
 /** The command of a host tool, over the virtual file system as every command. */

@@ -59,26 +59,16 @@ export const refusedOptions: ReadonlyMap<string, string> = new Map([
     "--force-fips",
     "--openssl-config",
     "--openssl-shared-config",
-    "--secure-heap",
-    "--secure-heap-min",
     "--use-openssl-ca",
     "--use-system-ca",
   ].map((name) => [name, crypto] as const),
   ...[
-    "--abort-on-uncaught-exception",
-    "--debug-arraybuffer-allocations",
-    "--disallow-code-generation-from-strings",
     "--experimental-config-file",
-    "--experimental-shadow-realm",
     "--expose-internals",
-    "--harmony-shadow-realm",
     "--icu-data-dir",
-    "--jitless",
     "--security-revert",
     "--tls-keylog",
-    "--track-heap-objects",
     "--v8-options",
-    "--zero-fill-buffers",
   ].map((name) => [name, start] as const),
   ...[
     "--heapsnapshot-near-heap-limit",
@@ -108,11 +98,6 @@ export const refusedOptions: ReadonlyMap<string, string> = new Map([
   ["--vfs-mount", "the program is looked up in the machine's own files"],
 ]);
 
-/** Refused when they are turned off. */
-export const refusedNegations: ReadonlyMap<string, string> = new Map([
-  ["--async-context-frame", start],
-]);
-
 const hint = "speed or room only; the machine's own limits hold";
 const nothingToDo = "concerns what a machine does not have";
 
@@ -120,17 +105,9 @@ const nothingToDo = "concerns what a machine does not have";
 export const acceptedHints: ReadonlyMap<string, string> = new Map([
   ...[
     "--disable-wasm-trap-handler",
-    "--force-async-hooks-checks",
-    "--interpreted-frames-native-stack",
-    "--max-heap-size",
-    "--max-old-space-size",
-    "--max-old-space-size-percentage",
-    "--max-semi-space-size",
     "--node-snapshot",
     "--test-udp-no-try-send",
     "--use-largepages",
-    "--v8-pool-size",
-    "--verify-base-objects",
     "--worker-snapshot",
   ].map((name) => [name, hint] as const),
   ...[
@@ -154,10 +131,8 @@ export function refusal(
     given.push([name, true]);
   }
   for (const [name, value] of given) {
-    const table = value === false ? refusedNegations : refusedOptions;
-    const why = table.get(name);
-    const written = value === false ? `--no-${name.slice(2)}` : name;
-    if (why !== undefined) return `${written} is not available in this virtual machine: ${why}`;
+    const why = value === false ? undefined : refusedOptions.get(name);
+    if (why !== undefined) return `${name} is not available in this virtual machine: ${why}`;
   }
   return undefined;
 }

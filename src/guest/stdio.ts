@@ -4,7 +4,7 @@
  * Node does for files and, in effect, for pipes; stdin is a Readable over read(2).
  */
 import type { Channel } from "./channel.js";
-import { failure } from "./bindings/fs-runner.js";
+import { systemError } from "./bindings/fs-runner.js";
 import type { PendingCall } from "./environment.js";
 
 const readBytes = 64 * 1024;
@@ -88,10 +88,10 @@ export function installStdio(
     const idle = (): boolean =>
       stream.readableFlowing === false && stream.listenerCount("readable") === 0;
     const keep = (): void => (wanted && !idle() ? pending?.ref() : pending?.unref());
-    const take = (result: { data: Uint8Array } | number): void => {
+    const take = (result: { data: Uint8Array } | number, words: string): void => {
       pending = undefined;
       if (closed) return;
-      if (typeof result === "number") stream.destroy(failure(result, "read"));
+      if (typeof result === "number") stream.destroy(systemError(words, result, "read"));
       else stream.push(result.data.byteLength === 0 ? null : Buffer.from(result.data));
     };
     const stream = new Readable({

@@ -7,6 +7,7 @@ import { shareLedger } from "./bindings/sqlite.js";
 import type { ThreadStart } from "./bindings/worker.js";
 import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
+import type { CallListeners } from "./channel.js";
 import { assumeSharedIdentity, guestExecPath } from "./identity.js";
 import { installBindings } from "./install.js";
 import { installHostTools } from "./host-tools.js";
@@ -36,7 +37,8 @@ function startThread(
   const binding = internalBinding("worker");
   const threadId = binding.threadId as number;
   const slots = new ThreadSlots(start.slots);
-  const channel = new Channel(start.socket, () => {
+  const callListeners: CallListeners = [];
+  const channel = new Channel(start.socket, callListeners, () => {
     libc._exit(1);
     throw new Error("unreachable");
   });
@@ -50,6 +52,7 @@ function startThread(
     internalBinding,
     requireBuiltin,
     channel: () => channel,
+    callListeners,
     slots,
     sources: start.sources,
     ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),

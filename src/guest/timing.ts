@@ -1,6 +1,6 @@
 /**
- * Owns coarse and frozen clocks: every way JavaScript has of asking for the time
- * answers in steps of a millisecond, or always the same. Timers keep running.
+ * Owns every way JavaScript has of asking for the time: what they answer when the host chose coarse or
+ * frozen clocks (steps of a millisecond, or always the same; timers keep running), or a clock of ours.
  *
  * It makes timing attacks harder, and protects nothing: a program can count.
  */
@@ -8,24 +8,64 @@ import type { Timing } from "../protocol/platforms.js";
 
 const { apply, construct } = Reflect;
 
-export function installTiming(timing: Exclude<Timing, "normal">): void {
-  const NativeDate = Date;
-  const nativeNow = Date.now;
-  const { performance } = globalThis;
-  const prototype = Object.getPrototypeOf(performance) as { now(): number };
-  const nativeElapsed = prototype.now;
-  const nativeBigint = process.hrtime.bigint;
-
-  const frozen = timing === "frozen";
-  const frozenNow = nativeNow();
-  const frozenElapsed = Math.floor(apply(nativeElapsed, performance, []) as number);
-  const inMilliseconds = (exact: bigint): bigint => exact - (exact % 1_000_000n);
-  const frozenNs = inMilliseconds(nativeBigint());
-
+/** Where the time comes from. */
+export interface Clocks {
   /** Milliseconds since the epoch. */
-  const now = (): number => (frozen ? frozenNow : nativeNow());
+  now(): number;
+  /** Milliseconds since the process started. */
+  elapsedMs(): number;
   /** Nanoseconds of the monotonic clock. */
-  const nanoseconds = (): bigint => (frozen ? frozenNs : inMilliseconds(nativeBigint()));
+  nanoseconds(): bigint;
+  /** Since the process started. */
+  uptimeSeconds(): number;
+}
+
+export function installTiming(timing: Exclude<Timing, "normal">): void {
+  replaceClocks(timing === "frozen" ? frozenClocks() : coarseClocks());
+}
+
+const inMilliseconds = (exact: bigint): bigint => exact - (exact % 1_000_000n);
+
+function nativeClocks(): Clocks {
+  const { performance } = globalThis;
+  const { now: elapsed } = Object.getPrototypeOf(performance) as { now(): number };
+  const { uptime } = process;
+  return {
+    now: Date.now,
+    elapsedMs: () => apply(elapsed, performance, []) as number,
+    nanoseconds: process.hrtime.bigint,
+    uptimeSeconds: () => uptime.call(process),
+  };
+}
+
+function coarseClocks(): Clocks {
+  const native = nativeClocks();
+  return {
+    now: native.now,
+    elapsedMs: () => Math.floor(native.elapsedMs()),
+    nanoseconds: () => inMilliseconds(native.nanoseconds()),
+    uptimeSeconds: () => Math.floor(native.uptimeSeconds() * 1000) / 1000,
+  };
+}
+
+function frozenClocks(): Clocks {
+  const coarse = coarseClocks();
+  const now = coarse.now();
+  const elapsedMs = coarse.elapsedMs();
+  const nanoseconds = coarse.nanoseconds();
+  const uptimeSeconds = coarse.uptimeSeconds();
+  return {
+    now: () => now,
+    elapsedMs: () => elapsedMs,
+    nanoseconds: () => nanoseconds,
+    uptimeSeconds: () => uptimeSeconds,
+  };
+}
+
+export function replaceClocks(clocks: Clocks): void {
+  const NativeDate = Date;
+  const prototype = Object.getPrototypeOf(globalThis.performance) as { now(): number };
+  const now = (): number => clocks.now();
   const replace = (target: object, name: string, value: Function): void => {
     Object.defineProperty(value, "name", { value: name, configurable: true });
     Object.defineProperty(target, name, {
@@ -52,12 +92,10 @@ export function installTiming(timing: Exclude<Timing, "normal">): void {
     enumerable: false,
   });
 
-  replace(prototype, "now", function (this: unknown): number {
-    return frozen ? frozenElapsed : Math.floor(apply(nativeElapsed, this, []) as number);
-  });
+  replace(prototype, "now", () => clocks.elapsedMs());
   const hrtime = Object.assign(
     (previous?: [number, number]): [number, number] => {
-      const time = nanoseconds();
+      const time = clocks.nanoseconds();
       let seconds = Number(time / 1_000_000_000n);
       let rest = Number(time % 1_000_000_000n);
       if (previous !== undefined) {
@@ -70,14 +108,10 @@ export function installTiming(timing: Exclude<Timing, "normal">): void {
       }
       return [seconds, rest];
     },
-    { bigint: nanoseconds },
+    { bigint: () => clocks.nanoseconds() },
   );
   replace(process, "hrtime", hrtime);
-  const uptime = process.uptime;
-  const frozenUptime = Math.floor(uptime() * 1000) / 1000;
-  replace(process, "uptime", () =>
-    frozen ? frozenUptime : Math.floor(uptime.call(process) * 1000) / 1000,
-  );
+  replace(process, "uptime", () => clocks.uptimeSeconds());
   replaceTemporal(now, replace);
 }
 

@@ -4,10 +4,13 @@
  */
 import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
+import { EnginePool } from "../launcher/engines.js";
+import { zygoteSpawner } from "../launcher/fork.js";
 import { GuestPool } from "../launcher/pool.js";
 import { disownInherited } from "../sandbox/descriptors.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
+import { confineSignals } from "./lock-down.js";
 import { sayLastWords } from "./last-words.js";
 
 /** The socket to the SDK is the last that this process was handed. */
@@ -32,14 +35,26 @@ libc.setParentDeathSignal(libc.SIGKILL);
 libc.setNoNewPrivs();
 try {
   install(buildStage1());
+  confineSignals();
 } catch (error) {
   sayLastWords(error);
 }
 
-export const pool = new GuestPool({
+const spawner = zygoteSpawner({
   enginePath: process.execPath,
   bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
   programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
+});
+
+export const engines = new EnginePool({
+  spawner,
+  isolation: () => pool.isolation,
+  parallelStarts: Math.max(2, Math.min(8, availableParallelism())),
+  idleMs: 60_000,
+});
+
+export const pool = new GuestPool({
+  spawner,
   demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
   // The zygote forks one after the other; what a guest does before it is ready goes on beside that.
   parallelForks: Math.max(2, Math.min(8, availableParallelism())),

@@ -69,7 +69,7 @@ export const limits = Object.freeze({
   /** How often; then the frame, which is bounded, is read to its end. */
   partialRetries: 20,
   /** Time of the kernel's thread that VMs share per turn of its event loop, the least part of one VM, and how much over it is remembered. */
-  turnMs: 2,
+  turnMs: 1,
   leastPartMs: 0.1,
   turnDebtMs: 100,
   /** Calls of one process that wait for an answer, and the bytes of all such calls of a VM. */

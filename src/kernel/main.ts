@@ -7,15 +7,27 @@
 import { Socket } from "node:net";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { LimitWarning } from "../protocol/host-calls.js";
-import { pool } from "./guest-pool.js";
+import type { IsolationReport } from "../protocol/isolation.js";
+import { engines, pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
 import { HostHandlers } from "./host-door/handlers.js";
 import { HostRequests } from "./host-door/requests.js";
+import { lockKernelDown } from "./lock-down.js";
 import { sayLastWords } from "./last-words.js";
 import { answer, answered } from "./syscalls/dispatch.js";
 
 const hostFd = 3;
+
+function lockedDown(): IsolationReport[] {
+  try {
+    return lockKernelDown();
+  } catch (error) {
+    return sayLastWords(error);
+  }
+}
+
+const isolation = lockedDown();
 
 const door = new HostDoor(new Socket({ fd: hostFd, readable: true, writable: true }));
 const { emit } = door;
@@ -31,8 +43,9 @@ const decided = (vm: number, list: DecisionList): void =>
   emit("decisions", { vm, list: JSON.stringify(list) });
 const host = new HostHandlers(
   pool,
-  { requests, turns: new Turns(), guests: pool, answer, answered, warn, decided },
+  { requests, turns: new Turns(), guests: pool, engines, answer, answered, warn, decided },
   emit,
+  isolation,
 );
 
 await pool.start().catch(sayLastWords);

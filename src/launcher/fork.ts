@@ -6,10 +6,9 @@
  * zygote, which has not reaped it yet; descriptors are closed exactly once.
  * Untrusted: everything that arrives on a guest's socket and its stderr pipe.
  */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
+import { constants } from "node:os";
 import { Errno } from "../abi/errno.js";
 import { FrameKind } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
@@ -17,11 +16,19 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
+import { openReservation } from "../sandbox/early-reservation.js";
+import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
+import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
-import { ControlKind, controlMessageBytes } from "./zygote/control.js";
-
-/** USER_HZ, which is 100 on x64 and arm64. */
+import { anyBootstrap, kinds } from "./zygote/bootstrap.js";
+import {
+  ControlKind,
+  controlMessageBytes,
+  decodeControl,
+  encodeControl,
+  guestMemoryBytes,
+} from "./zygote/control.js";
 
 /** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
 const zygoteFlags: readonly string[] = Object.freeze([
@@ -37,27 +44,8 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--no-warnings",
 ]);
 
-/**
- * The text given to `node -e`: reads the guest-side modules from descriptors, so that no host
- * path enters the process, and lets ../guest/loader.ts go on. It declares nothing that a guest
- * could find: what is declared in a block is not the global scope's.
- */
-const bootstrap = `{
-  const { closeSync, readFileSync } = require("fs");
-  const [guest, other] = [4, 5].map((fd) => {
-    const bytes = readFileSync(fd);
-    closeSync(fd);
-    return bytes;
-  });
-  const sources = JSON.parse(guest);
-  // The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
-  let programs;
-  const program = (id) => (programs ??= JSON.parse(other))[id];
-  const id = "guest/loader", exports = {};
-  const filename = "node:internal/secure-exec/" + id;
-  require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
-  exports.begin("launcher/zygote/start", require, sources, program);
-}`;
+/** The seventh descriptor, as the zygote's loader finds it. */
+const reservationPath = "/proc/self/fd/6";
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -84,19 +72,29 @@ export interface ThreadHandlers extends FrameHandlers {
 export class Guest {
   readonly pid: number;
   readonly socket: GuestSocket;
-  readonly #zygote: Zygote;
+  readonly zygote: Zygote;
+  /** What it may have in memory. */
+  memoryBytes: number;
+  readonly #goneListeners: (() => void)[] = [];
   readonly #threads = new Set<GuestSocket>();
   readonly #stderr: number;
   #handlers: GuestHandlers | undefined;
   #ready: (() => void) | undefined;
-  #loss: (() => void) | undefined;
+  #loss: ((status: number, stderr: string) => void) | undefined;
   #ending = false;
   #reaped = false;
   isReady = false;
 
-  constructor(zygote: Zygote, pid: number, socketFd: number, stderr: number, ready: () => void) {
-    this.#zygote = zygote;
+  constructor(
+    zygote: Zygote,
+    pid: number,
+    { socket: socketFd, stderr }: Pick<GuestDescriptors, "socket" | "stderr">,
+    memoryBytes: number,
+    ready: () => void,
+  ) {
+    this.zygote = zygote;
     this.pid = pid;
+    this.memoryBytes = memoryBytes;
     this.#stderr = stderr;
     this.#ready = ready;
     this.socket = new GuestSocket(socketFd, {
@@ -112,20 +110,28 @@ export class Guest {
   /** Before its start: what it may have in memory. `done` gets 0 or -errno. */
   limitMemory(bytes: number, done: (errno: number) => void): void {
     if (this.#ending) setImmediate(() => done(-Errno.ESRCH));
-    else this.#zygote.limitMemory(this.pid, bytes, done);
+    else {
+      this.zygote.limitMemory(this.pid, bytes - this.memoryBytes, done);
+      this.memoryBytes = bytes;
+    }
+  }
+
+  /** Runs `gone` when its process is about to be ended, or has ended. */
+  onGone(gone: () => void): void {
+    this.#goneListeners.push(gone);
   }
 
   limitCpu(seconds: number): void {
-    if (!this.#ending) this.#zygote.limitCpu(this.pid, seconds);
+    if (!this.#ending) this.zygote.limitCpu(this.pid, seconds);
   }
 
   /** Stops its OS process, or lets it go on. */
   stop(stopped: boolean): void {
-    if (!this.#ending) this.#zygote.stop(this.pid, stopped);
+    if (!this.#ending) this.zygote.stop(this.pid, stopped);
   }
 
-  /** Runs `lost` when the guest ends before it was handed out. */
-  attachLoss(lost: () => void): void {
+  /** Runs `lost` when the guest ends before it was handed out, as `ended` would. */
+  attachLoss(lost: (status: number, stderr: string) => void): void {
     this.#loss = lost;
   }
 
@@ -163,7 +169,7 @@ export class Guest {
   ): GuestSocket | number {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
     if (typeof pair === "number") return pair;
-    const sent = this.#ending ? -Errno.EPIPE : via.sendDescriptor(announcement, pair[1]);
+    const sent = this.#ending ? -Errno.EPIPE : via.sendDescriptors(announcement, [pair[1]]);
     libc.close(pair[1]);
     if (sent < 0) {
       libc.close(pair[0]);
@@ -195,13 +201,19 @@ export class Guest {
     this.#ending = true;
     this.#handlers?.ending();
     this.#closeSockets();
-    this.#zygote.end(this);
+    this.zygote.end(this);
+    this.#tellGone();
+  }
+
+  #tellGone(): void {
+    for (const gone of this.#goneListeners.splice(0)) gone();
   }
 
   /** Called by the zygote's handle when the process is reaped or lost. */
   reaped(status: number): void {
     if (this.#reaped) return;
     this.#reaped = true;
+    if (!this.#ending) this.zygote.ends(this);
     this.#ending = true;
     this.#closeSockets();
     let stderr = "";
@@ -213,17 +225,26 @@ export class Guest {
     libc.close(this.#stderr);
     this.#ready = undefined;
     if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
-    else this.#loss?.();
+    else this.#loss?.(status, stderr);
+    this.#tellGone();
   }
 }
 
+/** Gets a guest that is locked down, or why there is none: a wait status, or -1, and its last words. */
+type Forked = (guest: Guest | undefined, status: number, stderr: string) => void;
+
 interface PendingFork {
-  socket: number;
-  stderr: number;
-  forked: (guest: Guest | undefined) => void;
+  made: GuestDescriptors;
+  forked: Forked;
 }
 
-interface GuestDescriptors {
+/** A guest that may become a template, and the listener of its questions. */
+export interface TemplateGuest {
+  guest: Guest;
+  listener: number;
+}
+
+export interface GuestDescriptors {
   /** This process's ends. */
   socket: number;
   stderr: number;
@@ -235,7 +256,7 @@ interface GuestDescriptors {
  * What one guest is given, or -errno. The null device is opened for each: a common one would be
  * a place where guests of different machines see each other's file status flags.
  */
-function guestDescriptors(): GuestDescriptors | number {
+export function guestDescriptors(): GuestDescriptors | number {
   const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
   if (typeof pair === "number") return pair;
   const pipe = libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
@@ -247,11 +268,14 @@ function guestDescriptors(): GuestDescriptors | number {
   return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
 }
 
-const reapIntervalMs = 20;
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
-/** How long a forked guest may take until it is locked down and says so. */
-const readyTimeoutMs = 10_000;
+/** How long a guest may take until it is locked down and says so: a fork, and an engine that begins anew. */
+const readyTimeoutMs = { zygote: 10_000, starter: 60_000 };
+/** What a message of the kernel's brings beside its 12 bytes, at most: it has to fit a socket's buffer. */
+const orderBytes = 32 * 1024;
+/** An `ask` that is not about silence. */
+const afterReportsAsk = 1;
 
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
@@ -263,15 +287,37 @@ export interface PageSavings {
   pagesAhead: number;
 }
 
-export interface ZygoteOptions {
+export interface ZygoteSpawnerOptions {
   enginePath: string;
   /** JSON of module name → source; dist/guest.json. */
   bundlePath: string;
   /** The same of the programs of a VM; dist/programs.json. */
   programsPath: string;
+}
+
+/** What starts zygotes once this process must not execute anything any more. */
+export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
+  // Open files, not pipes: a zygote need not wait for this process's event loop.
+  const files = [options.bundlePath, options.programsPath].map((path) => openSync(path, "r"));
+  const reservation = openReservation();
+  const reserves = reservation >= 0;
+  if (reserves) files.push(reservation);
+  try {
+    const argv = ["node", ...zygoteFlags, "-e", anyBootstrap];
+    const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
+    return Spawner.start({ path: options.enginePath, argv, environment, files });
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+}
+
+export interface ZygoteOptions {
+  /** "starter": its children execute an engine of their own. */
+  kind: keyof typeof kinds;
+  spawner: Spawner;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
-  /** A guest ends, or is ended; not told of one that is reaped before anybody noticed. */
+  /** A guest ends, is ended, or was reaped before anybody noticed; once for each. */
   ending: (guest: Guest) => void;
   /** A guest is gone for good. */
   reaped: () => void;
@@ -279,14 +325,18 @@ export interface ZygoteOptions {
   stale: () => void;
 }
 
-/** Waits for a child that is ending, without making anybody else wait: all of its namespace goes first. */
-function reap(pid: number): void {
-  if (libc.waitpid(pid, libc.WNOHANG) === 0) setTimeout(() => reap(pid), reapIntervalMs);
+/** As waitpid(2) says it. */
+function describeEnd(status: number): string {
+  const signal = libc.signalOf(status);
+  if (signal === undefined) return `code ${libc.exitCodeOf(status) ?? status}`;
+  const names = Object.entries(constants.signals);
+  return names.find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
 }
 
 export class Zygote {
   readonly ready: Promise<void>;
-  readonly #child: ChildProcess;
+  /** A child of this process, which is nobody else's to reap. */
+  readonly pid: number;
   readonly #control: Socket;
   readonly #controlFd: number;
   readonly #pending = new Map<number, PendingFork>();
@@ -295,7 +345,9 @@ export class Zygote {
   readonly #limiting = new Map<number, (errno: number) => void>();
   /** Guests that it was told to end. */
   readonly #dying = new Set<number>();
+  readonly #awaitingReports: (() => void)[] = [];
   readonly #silence: Silence;
+  readonly #kind: ZygoteOptions["kind"];
   readonly #lost: (reason: string) => void;
   readonly #ending: (guest: Guest) => void;
   readonly #reaped: () => void;
@@ -306,12 +358,15 @@ export class Zygote {
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
+  /** Reaped: its pid is somebody else's by now. */
+  #ended = false;
   #stderr = "";
   #isolation: IsolationReport[] = [];
   /** The first process of the guests' PID namespace: a child of this process, not of the zygote's. */
   #firstPid = 0;
 
   constructor(options: ZygoteOptions) {
+    this.#kind = options.kind;
     this.#lost = options.lost;
     this.#ending = options.ending;
     this.#reaped = options.reaped;
@@ -323,47 +378,41 @@ export class Zygote {
       waitedMs: () => processorWaitMs(this.pid),
     });
     const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
+    const [words, stderr] = libc.pipe2(libc.O_CLOEXEC) as [number, number];
     this.#controlFd = mine;
-    // An open file, not a pipe: the zygote need not wait for this process's event loop.
-    const bundle = openSync(options.bundlePath, "r");
-    const programs = openSync(options.programsPath, "r");
-    const child = spawn(options.enginePath, [...zygoteFlags, "-e", bootstrap], {
-      stdio: ["ignore", "ignore", "pipe", theirs, bundle, programs],
-      env: {},
-      argv0: "node",
-      cwd: "/",
-    });
-    libc.close(theirs);
-    closeSync(bundle);
-    closeSync(programs);
-    this.#child = child;
-    child.stderr!.on("data", (chunk: Buffer) => {
+    try {
+      this.pid = options.spawner.spawn([stderr, theirs]);
+    } finally {
+      libc.close(theirs);
+      libc.close(stderr);
+    }
+    const kind = Buffer.of(kinds[options.kind]);
+    libc.write(mine, kind, 0, kind.length);
+    const said = new Socket({ fd: words, readable: true, writable: false });
+    said.on("error", () => undefined);
+    said.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
     });
+    const silent = new Promise<void>((resolve) => void said.once("close", () => resolve()));
     this.#control = new Socket({ fd: mine, readable: true, writable: true });
     this.#control.on("error", () => undefined);
     this.ready = new Promise((resolve, reject) => {
       this.#control.on("data", (chunk: Buffer) => this.#data(chunk, resolve));
-      child.on("error", (error) => {
-        reject(error);
-        this.#fail(error.message);
-      });
-      child.on("close", (code, signal) => {
-        const unavailable = IsolationUnavailable.from(this.#stderr);
-        if (unavailable !== undefined) {
-          reject(unavailable);
-          return this.#fail(unavailable.lastWords);
-        }
-        const reason = `the zygote ended (${signal ?? `code ${code}`})${this.#stderr ? `: ${this.#stderr}` : ""}`;
-        reject(new Error(reason));
-        this.#fail(reason);
+      whenEnded(this.pid, (status) => {
+        this.#ended = true;
+        void silent.then(() => reject(this.#over(status)));
       });
     });
     this.ready.catch(() => undefined);
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
+  /** It has ended and all that it said is here: tells everybody, and answers why. */
+  #over(status: number): Error {
+    const unavailable = IsolationUnavailable.from(this.#stderr);
+    const said = this.#stderr === "" ? "" : `: ${this.#stderr}`;
+    const reason = unavailable?.lastWords ?? `the zygote ended (${describeEnd(status)})${said}`;
+    this.#fail(reason);
+    return unavailable ?? new Error(reason);
   }
 
   get guestPids(): number[] {
@@ -380,33 +429,62 @@ export class Zygote {
     return this.#isolation;
   }
 
-  /** Forks one guest; `forked` gets it once it is locked down, or `undefined` when that failed. */
-  fork(forked: (guest: Guest | undefined) => void): void {
-    const made = this.#gone ? -Errno.ESRCH : guestDescriptors();
+  /** Makes one guest, of which a starter is told `order`. */
+  fork(forked: Forked, order = ""): void {
+    this.#fork(ControlKind.fork, [], forked, Buffer.from(order));
+  }
+
+  /** Forks one that may become a template; `forked` gets it, or the reason why there is none. */
+  forkTemplate(forked: (made: TemplateGuest | string) => void): void {
+    const handover = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
+    if (typeof handover === "number")
+      return void setImmediate(() => forked(`socketpair: errno ${-handover}`));
+    const [mine, theirs] = handover;
+    this.#fork(ControlKind.forkTemplate, [theirs], (guest) => {
+      // It has sent before it said that it is ready.
+      const text = Buffer.alloc(256);
+      const received = guest === undefined ? -Errno.ESRCH : libc.recvFds(mine, text);
+      libc.close(mine);
+      if (guest === undefined) return forked("it ended before it was ready");
+      const listener = typeof received === "number" ? undefined : received.fds[0];
+      if (listener !== undefined) return forked({ guest, listener });
+      guest.end();
+      const bytes = typeof received === "number" ? 0 : received.bytes;
+      forked(text.toString("utf8", 0, bytes).trim() || "no listener came");
+    });
+  }
+
+  #fork(kind: number, further: number[], forked: Forked, order = Buffer.alloc(0)): void {
+    const made = this.#gone || order.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
     if (typeof made === "number") {
-      setImmediate(() => forked(undefined));
+      for (const fd of further) libc.close(fd);
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
+    made.theirs.push(...further);
     const token = this.#nextToken++;
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(ControlKind.fork, 0);
-    message.writeInt32LE(token, 4);
+    const message = Buffer.concat([encodeControl(kind, token, order.length), order]);
     const sent = libc.sendFds(this.#controlFd, message, made.theirs);
     for (const fd of made.theirs) libc.close(fd);
-    if (sent < 0) {
+    if (sent !== message.length) {
       libc.close(made.socket);
       libc.close(made.stderr);
       // The zygote does not take messages any more: its end is only not reported yet.
       this.kill();
-      setImmediate(() => forked(undefined));
+      setImmediate(() => forked(undefined, -1, ""));
       return;
     }
-    this.#pending.set(token, { socket: made.socket, stderr: made.stderr, forked });
+    this.#pending.set(token, { made, forked });
     this.#watch();
   }
 
-  end(guest: Guest): void {
+  /** It is known that the guest has ended, or will. Once for each. */
+  ends(guest: Guest): void {
     this.#ending(guest);
+  }
+
+  end(guest: Guest): void {
+    this.ends(guest);
     if (this.#gone) return guest.reaped(-1);
     this.#dying.add(guest.pid);
     this.#tell(ControlKind.end, guest.pid);
@@ -415,13 +493,15 @@ export class Zygote {
 
   /** A zygote that does not answer is replaced: nothing would be started or ended any more. */
   #watch(): void {
-    const waiting = this.#pending.size + this.#limiting.size + this.#dying.size;
+    const waiting =
+      this.#pending.size + this.#limiting.size + this.#dying.size + this.#awaitingReports.length;
     this.#silence.awaits(!this.#gone && waiting > 0);
   }
 
-  limitMemory(pid: number, bytes: number, done: (errno: number) => void): void {
+  /** Raises or lowers what a guest may have in memory. */
+  limitMemory(pid: number, changeBytes: number, done: (errno: number) => void): void {
     this.#limiting.set(pid, done);
-    this.#tell(ControlKind.limitMemory, pid, Math.floor(bytes / 1024));
+    this.#tell(ControlKind.limitMemory, pid, Math.floor(changeBytes / 1024));
     this.#watch();
   }
 
@@ -434,10 +514,7 @@ export class Zygote {
   }
 
   #tell(kind: number, a: number, b = 0): void {
-    const message = Buffer.alloc(controlMessageBytes);
-    message.writeUInt32LE(kind, 0);
-    message.writeInt32LE(a, 4);
-    message.writeInt32LE(b, 8);
+    const message = encodeControl(kind, a, b);
     this.#control.write(message);
   }
 
@@ -460,16 +537,14 @@ export class Zygote {
 
   /** Ends the zygote and with it every guest. */
   kill(): void {
-    this.#child.kill("SIGKILL");
+    if (!this.#ended) libc.kill(this.pid, libc.SIGKILL);
   }
 
   #data(chunk: Buffer, ready: () => void): void {
     this.#silence.heard();
     this.#input = Buffer.concat([this.#input, chunk]);
     while (this.#input.length >= controlMessageBytes) {
-      const kind = this.#input.readUInt32LE(0);
-      const a = this.#input.readInt32LE(4);
-      const b = this.#input.readInt32LE(8);
+      const { kind, a, b } = decodeControl(this.#input);
       if (kind === ControlKind.ready) {
         const end = controlMessageBytes + b;
         if (this.#input.length < end) return;
@@ -483,6 +558,7 @@ export class Zygote {
       this.#input = this.#input.subarray(controlMessageBytes);
       if (kind === ControlKind.forked) this.#forked(a, b);
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
+      else if (kind === ControlKind.here && a === afterReportsAsk) this.#reportsCame();
       else if (kind === ControlKind.stale) {
         this.savings.contiguousHeap = a === 1;
         this.savings.hugeTextPages = b;
@@ -507,23 +583,58 @@ export class Zygote {
     if (fork === undefined) return;
     this.#pending.delete(token);
     if (pid < 0) {
-      libc.close(fork.socket);
-      libc.close(fork.stderr);
-      fork.forked(undefined);
+      libc.close(fork.made.socket);
+      libc.close(fork.made.stderr);
+      fork.forked(undefined, -1, "");
       return;
     }
+    this.adopt(pid, fork.made, guestMemoryBytes, fork.forked);
+  }
+
+  /** Takes a new guest as its own, whoever forked it; `forked` gets it once it is ready, or `undefined`. */
+  adopt(
+    pid: number,
+    made: Pick<GuestDescriptors, "socket" | "stderr">,
+    memoryBytes: number,
+    forked: Forked,
+  ): Guest {
     let settled = false;
-    const settle = (value: Guest | undefined): void => {
+    const settle = (value: Guest | undefined, status = -1, stderr = ""): void => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
-      fork.forked(value);
+      forked(value, status, stderr);
     };
     // One that is stopped, or lost its way, must not take a place among the forks for ever.
-    const timer = setTimeout(() => guest.end(), readyTimeoutMs).unref();
-    const guest = new Guest(this, pid, fork.socket, fork.stderr, () => settle(guest));
-    guest.attachLoss(() => settle(undefined));
+    const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
+    const guest = new Guest(this, pid, made, memoryBytes, () => settle(guest));
+    guest.attachLoss((status, stderr) => settle(undefined, status, stderr));
     this.#guests.set(pid, guest);
+    return guest;
+  }
+
+  knows(pid: number): boolean {
+    return this.#guests.has(pid);
+  }
+
+  /** Ends a child that is none of its guests. */
+  endStray(pid: number): void {
+    if (this.#gone) return;
+    this.#dying.add(pid);
+    this.#tell(ControlKind.end, pid);
+    this.#watch();
+  }
+
+  /** Runs `then` once every fork that it was asked for by now has been reported, or it is gone. */
+  afterReports(then: () => void): void {
+    if (this.#gone) return void setImmediate(then);
+    this.#awaitingReports.push(then);
+    this.#tell(ControlKind.ask, afterReportsAsk);
+    this.#watch();
+  }
+
+  #reportsCame(): void {
+    this.#awaitingReports.shift()?.();
   }
 
   #fail(reason: string): void {
@@ -532,19 +643,20 @@ export class Zygote {
     this.#watch();
     this.#control.destroy();
     if (this.#firstPid !== 0) {
-      // It ends by itself when the zygote does; libuv knows nothing of it.
+      // It ends by itself when the zygote does.
       libc.kill(this.#firstPid, libc.SIGKILL);
-      reap(this.#firstPid);
+      whenEnded(this.#firstPid, () => undefined);
     }
     for (const fork of this.#pending.values()) {
-      libc.close(fork.socket);
-      libc.close(fork.stderr);
-      fork.forked(undefined);
+      libc.close(fork.made.socket);
+      libc.close(fork.made.stderr);
+      fork.forked(undefined, -1, "");
     }
     this.#pending.clear();
     for (const pid of Array.from(this.#limiting.keys())) this.#limited(pid, -Errno.ESRCH);
     for (const guest of this.#guests.values()) guest.reaped(-1);
     this.#guests.clear();
+    for (const then of this.#awaitingReports.splice(0)) then();
     this.#lost(reason);
   }
 }

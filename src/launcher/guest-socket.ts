@@ -209,13 +209,13 @@ export class GuestSocket {
   }
 
   /**
-   * Sends a small frame and a descriptor with it, now or not at all: 0, or -errno.
+   * Sends a small frame and descriptors with it, now or not at all: 0, or -errno.
    * A frame of a few bytes fits a stream socket's buffer whole or is refused.
    */
-  sendDescriptor(frame: Buffer, fd: number): number {
+  sendDescriptors(frame: Buffer, fds: readonly number[]): number {
     if (this.#destroyed || !this.#open) return -Errno.EPIPE;
     if (this.#writing) return -Errno.EAGAIN;
-    const sent = libc.sendFds(this.#fd, frame, [fd]);
+    const sent = libc.sendFds(this.#fd, frame, fds);
     if (sent >= 0 && sent !== frame.length) throw new Error("a descriptor's frame was cut");
     return Math.min(sent, 0);
   }

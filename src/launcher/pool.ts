@@ -1,21 +1,23 @@
 /**
  * Owns the guests that were forked ahead and the queue of those who wait for one.
  *
- * Invariants: owners of waiters are served in turn, each owner's in order; as many blank guests as
+ * Invariants: every other guest goes to the owner who has the fewest, the others to owners in turn, each
+ * owner's waiters in order: who asks for one at a time does not wait for those who ask for hundreds,
+ * and nobody waits for ever; as many blank guests as
  * demand.ts says exist beside them, or fewer; a zygote that is lost is replaced once somebody
  * needs it, and everybody waiting on it is told.
  */
 import type { IsolationReport } from "../protocol/isolation.js";
+import { RoundRobin } from "../protocol/round-robin.js";
+import type { Spawner } from "../sandbox/spawner.js";
 import { Demand } from "./demand.js";
 import type { Asked, DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
-import type { Guest, PageSavings } from "./fork.js";
-import { RoundRobin } from "./round-robin.js";
+import type { Guest, PageSavings, TemplateGuest } from "./fork.js";
 
 export interface PoolOptions {
-  enginePath: string;
-  bundlePath: string;
-  programsPath: string;
+  /** What starts zygotes. */
+  spawner: Spawner;
   /** How many blank guests are kept ready. */
   demand: DemandOptions;
   /** Forks under way at once while somebody waits; more would only take turns on the CPU. */
@@ -29,7 +31,10 @@ export interface PoolOptions {
 
 export type Waiter = (guest: Guest | undefined, reason: string) => void;
 
+export type TemplateGuestWaiter = (made: TemplateGuest | string) => void;
+
 interface Waiting {
+  readonly owner: object;
   readonly waiter: Waiter;
   readonly asked: Asked;
 }
@@ -41,9 +46,14 @@ export class GuestPool {
   #isolation: readonly IsolationReport[] = [];
   #idle: Guest[] = [];
   readonly #waiters = new RoundRobin<Waiting>();
+  /** Who wants a guest that may become a template; those are forked when they are wanted. */
+  readonly #templateWaiters = new Set<TemplateGuestWaiter>();
   readonly #demand: Demand;
   /** What each guest in use was asked for by. */
-  readonly #asked = new WeakMap<Guest, Asked>();
+  readonly #asked = new WeakMap<Guest, Waiting>();
+  /** How many guests each owner has in use. */
+  readonly #inUse = new WeakMap<object, number>();
+  #servesFewest = false;
   #forking = 0;
   #lastLoss = "";
   #failures = 0;
@@ -106,7 +116,7 @@ export class GuestPool {
    * several owners each gets one after the other. Answers how to wait no longer.
    */
   take(owner: object, waiter: Waiter): () => void {
-    const waiting = { waiter, asked: this.#demand.begins(performance.now()) };
+    const waiting = { owner, waiter, asked: this.#demand.begins(performance.now()) };
     this.#fallLater();
     const guest = this.#idle.shift();
     if (guest === undefined) {
@@ -123,9 +133,36 @@ export class GuestPool {
     return () => undefined;
   }
 
-  #hand(guest: Guest, { waiter, asked }: Waiting): void {
-    this.#asked.set(guest, asked);
-    waiter(guest, "");
+  /** The same with a guest that may become a template, or the reason why there is none. */
+  takeForTemplate(waiter: TemplateGuestWaiter): () => void {
+    this.#templateWaiters.add(waiter);
+    this.#fill();
+    return () => this.#templateWaiters.delete(waiter);
+  }
+
+  #forkForTemplates(zygote: Zygote): void {
+    for (const waiter of this.#templateWaiters) {
+      this.#templateWaiters.delete(waiter);
+      this.#forks++;
+      zygote.forkTemplate(waiter);
+    }
+  }
+
+  #hand(guest: Guest, waiting: Waiting): void {
+    this.#asked.set(guest, waiting);
+    this.#uses(waiting.owner, 1);
+    waiting.waiter(guest, "");
+  }
+
+  #uses(owner: object, more: number): void {
+    this.#inUse.set(owner, (this.#inUse.get(owner) ?? 0) + more);
+  }
+
+  /** Whose turn it is to get a guest. */
+  #nextWaiting(): Waiting | undefined {
+    this.#servesFewest = !this.#servesFewest;
+    if (!this.#servesFewest) return this.#waiters.shift();
+    return this.#waiters.shiftLowest((owner) => this.#inUse.get(owner) ?? 0);
   }
 
   /** Ends guests that wait for nobody once demand has fallen. */
@@ -153,6 +190,8 @@ export class GuestPool {
       this.#demand.ends(asked);
       waiter(undefined, reason);
     }
+    for (const waiter of this.#templateWaiters) waiter(reason);
+    this.#templateWaiters.clear();
   }
 
   /** Fills once a guest has ended, or after a moment. */
@@ -174,13 +213,14 @@ export class GuestPool {
 
   #startZygote(): Zygote {
     const zygote: Zygote = new Zygote({
-      enginePath: this.#options.enginePath,
-      bundlePath: this.#options.bundlePath,
-      programsPath: this.#options.programsPath,
+      kind: "zygote",
+      spawner: this.#options.spawner,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {
-        const asked = this.#asked.get(guest);
-        if (asked !== undefined) this.#demand.ends(asked);
+        const waiting = this.#asked.get(guest);
+        if (waiting === undefined) return;
+        this.#demand.ends(waiting.asked);
+        this.#uses(waiting.owner, -1);
       },
       reaped: () => (this.#retired.has(zygote) ? this.#endRetired(zygote) : this.#fill()),
       stale: () => {
@@ -265,9 +305,11 @@ export class GuestPool {
   #fill(): void {
     clearTimeout(this.#refill);
     this.#refill = undefined;
-    if (this.#waiters.size === 0 && this.#zygote === undefined) return;
+    const wantedNow = this.#waiters.size + this.#templateWaiters.size;
+    if (wantedNow === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
     if (!this.#zygoteReady || this.#measure(zygote)) return;
+    this.#forkForTemplates(zygote);
     const wanted = this.#waiters.size + this.#demand.ahead(performance.now());
     // Those that nobody waits for leave the CPU to the programs that run.
     const parallel = (): number =>
@@ -283,8 +325,9 @@ export class GuestPool {
   /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
   #measure(zygote: Zygote): boolean {
     if (this.#measuring) return true;
-    if (!this.#stale || this.#forking > 0 || this.#waiters.size > 0) return false;
-    const living = zygote.guestPids.length;
+    const wantedNow = this.#waiters.size + this.#templateWaiters.size;
+    if (!this.#stale || this.#forking > 0 || wantedNow > 0) return false;
+    const living = zygote.guestCount;
     if (living > this.#idle.length + this.#dropped) return false;
     // Those that wait would hide what they have not written yet. Their ends come back here.
     this.#end(this.#idle.length);
@@ -318,7 +361,7 @@ export class GuestPool {
         if (kept.length === this.#idle.length) this.#dropped--;
         this.#idle = kept;
       });
-      const waiting = this.#waiters.shift();
+      const waiting = this.#nextWaiting();
       if (waiting !== undefined) this.#hand(guest, waiting);
       else this.#idle.push(guest);
     }

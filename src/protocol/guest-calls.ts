@@ -24,6 +24,11 @@ export const guestCalls = {
   getcwd: { nr: 5, args: {}, result: { cwd: "string" } },
   /** A socket of its own for a new thread; the reply brings its descriptor (SCM_RIGHTS). */
   threadSocket: { nr: 6, args: {}, result: {} },
+  /**
+   * Of a template: waits for the order to make a copy of itself. The reply brings three descriptors for the
+   * copy (SCM_RIGHTS): its socket, its stderr, a null device. `errno` is why the last order failed, or 0.
+   */
+  awaitFork: { nr: 7, args: { errno: "i32" }, result: {} },
   /** kill(2) within the VM. */
   kill: { nr: 4, args: { pid: "i32", signal: "u8" }, result: {} },
   /** pipe2(2): reading and writing end. */
@@ -80,6 +85,11 @@ export const guestCalls = {
     args: { file: "string", argv: "strings", env: "strings" },
     result: { options: "string" },
   },
+  /**
+   * The process begins anew in an engine of its own that is started with `flags`; see engine-start.ts. Not
+   * answered then. EINVAL for other flags, EPERM for who has one already.
+   */
+  ownEngine: { nr: 27, args: { flags: "strings" }, result: {} },
   /** waitpid(2) for one child: blocks until it has ended, and reaps it. */
   wait: { nr: 21, args: { pid: "u32" }, result: { code: "i32", signal: "u8" } },
   /** setpgid(2). */
@@ -135,8 +145,12 @@ export const guestEvents = {
   /** `__return` was given something JSON cannot carry. */
   returnFailure: { nr: 5, args: { path: "string", reason: "string" } },
   residentDone: { nr: 6, args: { sequence: "u32", exitCode: "i32" } },
+  /** The set-up of a template has ended; `pending` names what it left under way, of which there must be nothing. */
+  templateReady: { nr: 10, args: { pending: "strings" } },
   /** Whether the guest handles a signal itself (true) or leaves it to the default action. */
   signalHandler: { nr: 8, args: { signal: "u8", handled: "bool" } },
+  /** In a deterministic machine: what time it is for the program, in milliseconds since the epoch. */
+  clock: { nr: 9, args: { nowMs: "f64" } },
 } as const;
 
 /** One-way messages from kernel to guest. */
@@ -179,14 +193,17 @@ export const SpawnFlags = Object.freeze({
 export interface StartOptions {
   /**
    * "program" and "resident": the text in `source`, for the host. "node": a command line as
-   * a user types it. "command", "tool", "wasm": the program that `image` names.
+   * a user types it. "command", "tool", "wasm": the program that `image` names. "template": a
+   * program after whose end the process is copied for others.
    */
-  mode: "program" | "resident" | "node" | "command" | "tool" | "wasm";
+  mode: "program" | "template" | "resident" | "node" | "command" | "tool" | "wasm";
   /** Name of a command or tool, or path of a WebAssembly module. */
   image: string;
   language: "js" | "ts";
   /** Whether a program ends when its main module has been evaluated, whatever still waits. */
   endWhenSettled?: boolean;
+  /** The flags that its own engine was started with; nothing for a forked one. */
+  engineFlags?: readonly string[];
   /** Absolute guest path of the main program. */
   path: string;
   /** What follows the name of the engine on the command line. */
@@ -218,4 +235,6 @@ export interface StartOptions {
   /** Milliseconds since the VM was made: the machine's uptime. */
   machineUptimeMs: number;
   jsRuntime: JsRuntime;
+  /** That the run's clock, order and randomness are decided by these alone. */
+  deterministic?: { seed: string; startTimeMs: number };
 }

@@ -7,6 +7,7 @@ import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
+import type { EngineKind } from "./engine-start.js";
 import type { JsRuntime } from "./platforms.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
@@ -86,7 +87,57 @@ export const hostFileCalls = {
     args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
     result: {},
   },
+  /** Writes a file as Node's `open` flags say, in a directory that is there; goes on as `writeFile` does. */
+  openWrite: {
+    nr: 60,
+    args: {
+      vm: "u32",
+      path: "string",
+      flags: "u32",
+      mode: "u32",
+      data: "bytes",
+      more: "bool",
+      followLinks: "bool",
+    },
+    result: { file: "u32" },
+  },
+  /** One change of a file, as `FileChange` says; numbers that it does not need are 0. */
+  changeFile: {
+    nr: 61,
+    args: {
+      vm: "u32",
+      path: "string",
+      change: "u8",
+      first: "f64",
+      second: "f64",
+      followLinks: "bool",
+    },
+    result: {},
+  },
+  /** Another name of a file. */
+  link: {
+    nr: 62,
+    args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
+    result: {},
+  },
+  realpath: {
+    nr: 63,
+    args: { vm: "u32", path: "string", followLinks: "bool" },
+    result: { path: "string" },
+  },
 } as const;
+
+/** What `changeFile` does. */
+export const FileChange = Object.freeze({
+  /** Permission bits: `first`. */
+  mode: 1,
+  /** Milliseconds since the epoch: of access `first`, of change `second`. */
+  times: 2,
+  /** Bytes: `first`. */
+  length: 3,
+  /** Removes an empty directory. */
+  removeDirectory: 4,
+});
 
 /** Calls of the SDK; each gets one reply, or a failure with JSON of `HostFailure`. */
 export const hostCalls = {
@@ -147,6 +198,8 @@ export const hostEvents = {
   closeStdin: { nr: 2, args: { vm: "u32", process: "u32" } },
   /** `group`: the process group that the process leads, too. */
   kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
+  /** Sends the decisions of the machine's policy, or the warnings of its limits, from now on. */
+  observe: { nr: 45, args: { vm: "u32", decisions: "bool", limits: "bool" } },
   /** The host consumed output; `stream` is 1 or 2. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
   /** The size of the terminal of `process` is another. */
@@ -160,6 +213,8 @@ export const hostEvents = {
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
   toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
+  /** The call waits for somebody's approval, and others need not wait for it. */
+  toolParked: { nr: 43, args: { vm: "u32", id: "u32" } },
 } as const;
 
 export interface HostFetchRequest {
@@ -199,6 +254,8 @@ export const kernelHostEvents = {
   listenerRemoved: { nr: 21, args: { vm: "u32", id: "u32" } },
   /** Every byte the snippet wrote was sent before this. */
   residentDone: { nr: 3, args: { vm: "u32", process: "u32", sequence: "u32", exitCode: "i32" } },
+  /** The set-up of a template has ended well; other programs may name it from now on. */
+  templateReady: { nr: 6, args: { vm: "u32", process: "u32" } },
   /** Decisions since the last ones, which were taken; JSON of `DecisionList`. */
   decisions: { nr: 43, args: { vm: "u32", list: "string" } },
   /** `warning` is JSON of `LimitWarning`. */
@@ -242,7 +299,10 @@ export interface VmOptions {
   audit: AuditOptions;
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
+  engine: EngineKind;
   limits: VmLimits;
+  /** One process of one thread at a time, whose time begins there. */
+  deterministic?: { seed: string; startTimeMs: number };
   /** Whether the host wants to hear of limits that are nearly reached. */
   warnsOfLimits: boolean;
 }
@@ -277,7 +337,9 @@ export interface TerminalSize {
 
 export interface ProcessOptions {
   /** "exec" runs the program file `name`, searched in PATH, with `args`; the others run `source`. */
-  mode: "program" | "resident" | "exec";
+  mode: "program" | "template" | "resident" | "exec";
+  /** The program of mode "template" that the process is copied from, by its handle; not for "exec". */
+  template?: number;
   language: "js" | "ts";
   /** File of the main program: a name inside /tmp, or an absolute guest path; empty for none. */
   name: string;
@@ -291,6 +353,8 @@ export interface ProcessOptions {
   terminal?: TerminalSize;
   /** Whether a program ends when its main module has been evaluated, whatever still waits. */
   endWhenSettled?: boolean;
+  /** Default: the VM's. */
+  engine?: EngineKind;
   /** Lower limits than the VM's, for it and all that it starts together. */
   limits: RunLimits;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */

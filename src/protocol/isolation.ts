@@ -1,12 +1,13 @@
 /** Owns the names of the layers between a guest and the machine, and how one is reported. */
 
 /**
- * In the order in which they matter. The first five are never missing where a
+ * In the order in which they matter. The first six are never missing where a
  * program runs; the others are used where the machine offers them.
  */
 export const isolationLayers = Object.freeze([
   "seccomp",
   "zygoteSeccomp",
+  "kernelSeccomp",
   "noNewPrivs",
   "rlimits",
   "nonDumpable",
@@ -18,6 +19,7 @@ export const isolationLayers = Object.freeze([
   "ipcns",
   "utsns",
   "landlock",
+  "kernelLandlock",
   "oomScore",
   "cgroup",
 ] as const);

@@ -3,8 +3,7 @@
  * sockets travel as flows (flow-calls.ts), not here.
  *
  * An endpoint is `address` and `port`; a Unix socket's is its path in `address`,
- * with a leading NUL for an abstract name. `denied` is empty, or says what the
- * policy refused; the other fields mean nothing then.
+ * with a leading NUL for an abstract name.
  */
 
 /** How a socket is made. */
@@ -33,16 +32,16 @@ export const netCalls = {
   bind: {
     nr: 211,
     args: { fd: "i32", address: "string", port: "u32", flags: "u32" },
-    result: { denied: "string" },
+    result: {},
   },
-  listen: { nr: 212, args: { fd: "i32", backlog: "u32" }, result: { denied: "string" } },
+  listen: { nr: 212, args: { fd: "i32", backlog: "u32" }, result: {} },
   /** Waits for a connection. `kind` as in `describe`. */
   accept: { nr: 213, args: { fd: "i32" }, result: { fd: "i32", ...endpoints } },
   /** Waits until connected. A datagram socket only remembers the peer; an empty address forgets it. */
   connect: {
     nr: 214,
     args: { fd: "i32", address: "string", port: "u32" },
-    result: { denied: "string", ...endpoints },
+    result: { ...endpoints },
   },
   /** Both names of a socket; an empty address stands for none. */
   socketNames: { nr: 215, args: { fd: "i32" }, result: { ...endpoints } },
@@ -50,13 +49,13 @@ export const netCalls = {
   resolve: {
     nr: 220,
     args: { hostname: "string", family: "u8" },
-    result: { denied: "string", addresses: "strings" },
+    result: { addresses: "strings" },
   },
   /** The name of an address and the service of a port. */
   nameOf: {
     nr: 221,
     args: { address: "string", port: "u32" },
-    result: { denied: "string", hostname: "string", service: "string" },
+    result: { hostname: "string", service: "string" },
   },
   /**
    * One DNS question, `type` as in "A" or "MX". `error` is a code as node:dns has it, or empty;
@@ -65,13 +64,13 @@ export const netCalls = {
   dnsQuery: {
     nr: 222,
     args: { type: "string", name: "string" },
-    result: { denied: "string", error: "string", json: "string" },
+    result: { error: "string", json: "string" },
   },
   /** An empty address sends to the connected peer. */
   sendTo: {
     nr: 230,
     args: { fd: "i32", address: "string", port: "u32", data: "bytes" },
-    result: { denied: "string", sent: "u32" },
+    result: { sent: "u32" },
   },
   /** Waits for a datagram. */
   receiveFrom: {

@@ -169,6 +169,7 @@ export class ServingPort<T extends Tables> {
 }
 
 interface Pending {
+  readonly name: string;
   readonly result: Schema;
   readonly done: (result: unknown, failure: unknown) => void;
 }
@@ -205,13 +206,21 @@ export class CallingPort<T extends Tables> {
     return this.#pending.size;
   }
 
+  get pendingNames(): string[] {
+    return Array.from(this.#pending.values(), ({ name }) => name);
+  }
+
   /** Sends a call; `done` hears its answer. Throws RangeError when the arguments fit no frame. */
   call<K extends keyof T["calls"]>(name: K, args: CallArgs<T["calls"], K>, done: Done<T, K>): void {
     const spec = this.#wire.tables.calls[name as string]!;
     do this.#lastId = (this.#lastId + 1) >>> 0;
     while (this.#lastId === 0 || this.#pending.has(this.#lastId));
     const frame = encodeFrame(FrameKind.call, this.#lastId, spec.nr, spec.args, args);
-    this.#pending.set(this.#lastId, { result: spec.result, done: done as Pending["done"] });
+    this.#pending.set(this.#lastId, {
+      name: name as string,
+      result: spec.result,
+      done: done as Pending["done"],
+    });
     this.#handlers.write(frame);
   }
 

@@ -62,5 +62,6 @@ const toolErrorCodes = Object.freeze([
   "ERR_TOOL_RESULT",
   "ERR_TOOL_TIMEOUT",
   "ERR_TOOL_LIMIT",
+  "ERR_TOOL_REFUSED",
 ] as const);
 export type ToolErrorCode = (typeof toolErrorCodes)[number];

@@ -11,7 +11,7 @@
  * are refused here, whatever the caller checked.
  */
 import { Errno } from "../abi/errno.js";
-import { bind, checked, close, errnoView, openLibrary } from "./libc.js";
+import { bind, cString, checked, close, errnoView, openLibrary } from "./libc.js";
 
 const library = openLibrary();
 const libraryAgain = openLibrary();
@@ -202,7 +202,7 @@ export function pathAt(directory: number, name: string): number {
 /** An O_PATH descriptor of a directory by its path on the host, which the host's user chose. */
 export function openRoot(path: string): number {
   if (path.includes("\0")) return -Errno.EINVAL;
-  const bytes = Buffer.from(`${path}\0`, "utf8");
+  const bytes = cString(path);
   return checked(nOpenat(AT_FDCWD, bytes, O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
 }
 
@@ -218,7 +218,7 @@ export function openBeneath(root: number, path: string): number {
     howBuffer.fill(0);
     howBuffer.writeBigUInt64LE(BigInt(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0);
     howBuffer.writeBigUInt64LE(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
-    const text = Buffer.from(`${path}\0`, "utf8");
+    const text = cString(path);
     const result = Number(nSyscall(SYS_OPENAT2, BigInt(root), text, howBuffer, 24n));
     if (result >= 0) return result;
     const errno = errnoView[0]!;
@@ -311,7 +311,7 @@ export function linkAt(from: number, oldName: string, to: number, newName: strin
 
 export function symlinkAt(target: string, directory: number, name: string): number {
   if (target.includes("\0")) return -Errno.EINVAL;
-  const text = Buffer.from(`${target}\0`, "utf8");
+  const text = cString(target);
   return putName(nameBuffer, name) || checked(nSymlinkat(text, directory, nameBuffer));
 }
 
@@ -341,5 +341,5 @@ export function utimesAt(
 
 /** chmod(2) of what an O_PATH descriptor refers to, which must not be a link. */
 export function chmodOf(fd: number, mode: number): number {
-  return checked(nChmod(Buffer.from(`/proc/self/fd/${fd}\0`), mode));
+  return checked(nChmod(cString(`/proc/self/fd/${fd}`), mode));
 }

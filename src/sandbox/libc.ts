@@ -151,6 +151,7 @@ const nUmask = bind<[number], number>(library, "umask", ["u32"], "u32");
 const nGetpid = bind<[], number>(library, "getpid", [], "i32");
 const nGetppid = bind<[], number>(library, "getppid", [], "i32");
 const nGeteuid = bind<[], number>(library, "geteuid", [], "u32");
+const nGetegid = bind<[], number>(library, "getegid", [], "u32");
 const nOpen = bind<[Uint8Array, number, number], number>(
   library,
   "open",
@@ -191,6 +192,8 @@ const x64 = process.arch === "x64";
 
 /** Numbers of the few calls libc has no wrapper for everywhere. */
 const SYS_SECCOMP = x64 ? 317n : 277n;
+const SYS_OPENAT = x64 ? 257 : 56;
+const SYS_MUNMAP = x64 ? 11 : 215;
 const SYS_CLOSE_RANGE = 436n;
 /** include/uapi/linux/close_range.h; since Linux 5.11. */
 const CLOSE_RANGE_CLOEXEC = 4n;
@@ -262,6 +265,7 @@ const EMSGSIZE = 90;
 const EINVAL = 22;
 const EIO = 5;
 
+const F_DUPFD_CLOEXEC = 1030;
 const F_GETFD = 1;
 const F_SETFD = 2;
 const F_GETFL = 3;
@@ -280,6 +284,7 @@ const PR_GET_NO_NEW_PRIVS = 39;
 const SECCOMP_SET_MODE_FILTER = 1n;
 const SECCOMP_GET_ACTION_AVAIL = 2n;
 const SECCOMP_FILTER_FLAG_TSYNC = 1n;
+const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8n;
 const LANDLOCK_CREATE_RULESET_VERSION = 1n;
 
 function checkRange(buffer: Uint8Array, offset: number, length: number): void {
@@ -350,6 +355,10 @@ export function getppid(): number {
 
 export function geteuid(): number {
   return nGeteuid();
+}
+
+export function getegid(): number {
+  return nGetegid();
 }
 
 // --- descriptors ---------------------------------------------------------------------------------
@@ -447,6 +456,11 @@ export function socketpair(type: number, flags: number): [number, number] | numb
   return [scratch32[0]!, scratch32[1]!];
 }
 
+/** A copy with the lowest free number from `least` on, closed by exec. */
+export function duplicateFrom(fd: number, least: number): number {
+  return checked(nFcntl(fd, F_DUPFD_CLOEXEC, BigInt(least)));
+}
+
 /** The copy has no close-on-exec flag. */
 export function dup2(from: number, to: number): number {
   return checked(nDup2(from, to));
@@ -473,6 +487,12 @@ export function setCloseOnExec(fd: number, on: boolean): number {
 /** For files of our own choosing under /proc: `path` is never a guest's. */
 export function openReadOnly(path: string): number {
   return checked(nOpen(cString(path), O_CLOEXEC, 0));
+}
+
+/** `path` below an open directory; likewise never a guest's. */
+export function openReadOnlyAt(directory: number, path: string): number {
+  const name = cString(path);
+  return syscall(SYS_OPENAT, directory, ffi.getRawPointer(name), O_CLOEXEC, 0);
 }
 
 export function openReadWrite(path: string): number {
@@ -658,12 +678,21 @@ export function reserveMemory(bytes: number): bigint | number {
   return address === -1n ? -errnoView[0]! : address;
 }
 
+/** Copies `content` to writable memory of this process's own. */
+export function fillMemory(address: bigint, content: Uint8Array): void {
+  new Uint8Array(ffi.toArrayBuffer(address, content.byteLength, false)).set(content);
+}
+
 /** A page that begins with `code`, writable until it is protected: its address, or `-errno`. */
 export function mapCode(code: Uint8Array, bytes: number): bigint | number {
   const address = reserveMemory(bytes);
   if (typeof address === "number") return address;
-  new Uint8Array(ffi.toArrayBuffer(address, bytes, false)).set(code);
+  fillMemory(address, code);
   return address;
+}
+
+export function unmapMemory(address: bigint, bytes: number): number {
+  return syscall(SYS_MUNMAP, address, bytes);
 }
 
 /** RLIMIT_DATA counts what is writable, touched or not. */
@@ -731,6 +760,15 @@ export function seccompSetFilter(program: Uint8Array, everyThread: boolean): num
   scratch64[0] = BigInt(program.byteLength / 8);
   scratch64[1] = ffi.getRawPointer(program);
   const flags = everyThread ? SECCOMP_FILTER_FLAG_TSYNC : 0n;
+  const result = nSyscall(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, flags, scratchPointer, 0n, 0n, 0n);
+  return result < 0n ? -(errnoView[0] || EIO) : Number(result);
+}
+
+/** Installs a filter on this thread and answers the descriptor that its questions come to, or `-errno`. */
+export function seccompListen(program: Uint8Array): number {
+  scratch64[0] = BigInt(program.byteLength / 8);
+  scratch64[1] = ffi.getRawPointer(program);
+  const flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
   const result = nSyscall(SYS_SECCOMP, SECCOMP_SET_MODE_FILTER, flags, scratchPointer, 0n, 0n, 0n);
   return result < 0n ? -(errnoView[0] || EIO) : Number(result);
 }

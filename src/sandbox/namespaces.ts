@@ -31,7 +31,6 @@ const SYS_UNSHARE = x64 ? 272 : 97;
 const SYS_MOUNT = x64 ? 165 : 40;
 const SYS_UMOUNT2 = x64 ? 166 : 39;
 const SYS_PIVOT_ROOT = x64 ? 155 : 41;
-const SYS_CAPSET = x64 ? 126 : 91;
 
 /** include/uapi/linux/mount.h */
 const MS_RDONLY = 1;
@@ -44,10 +43,11 @@ const MS_REC = 0x4000;
 const MS_PRIVATE = 0x4_0000;
 const MNT_DETACH = 2;
 
+/** The root's own, and what an engine's root has beside it. */
+const mostInodes = 64;
+
 /** CLONE_VM | CLONE_PARENT | SIGCHLD; zygote-policy.ts lets a zygote ask for it. */
 const CLONE_FIRST_PROCESS = 0x8111;
-/** _LINUX_CAPABILITY_VERSION_3, and pid 0 for the caller. */
-const capabilityHeader = Uint32Array.of(0x2008_0522, 0);
 
 /** 0 or `-errno`. */
 export function unshare(namespace: Namespace): number {
@@ -55,10 +55,13 @@ export function unshare(namespace: Namespace): number {
 }
 
 /**
- * Makes the root an empty, read-only file system and lets go of every other mount. Needs a mount
- * namespace of this process's own. Answers the step that failed, or undefined.
+ * Makes the root a small, read-only file system with what `fill` makes in it, and lets go of every other
+ * mount. `fill` runs in the new root's directory, and may bind files of the old one. Needs a mount namespace
+ * of this process's own. Answers the step that failed, or undefined.
  */
-export function emptyRoot(): string | undefined {
+export function replaceRoot(
+  fill: (bind: (from: string, to: string) => number) => string | undefined = () => undefined,
+): string | undefined {
   const text = (value: string): bigint => {
     const bytes = libc.cString(value);
     kept.push(bytes);
@@ -70,11 +73,20 @@ export function emptyRoot(): string | undefined {
     libc.syscall(SYS_MOUNT, source, text(target), type, how, data);
   // Any directory that is certainly there.
   const at = "/proc";
-  const content = text("size=4k,nr_inodes=1,mode=555");
+  const content = text(`size=64k,nr_inodes=${mostInodes},mode=555`);
+  // A file that is shown as it is, and cannot be changed through here: one call binds, another says how.
+  const bind = (from: string, to: string): number => {
+    const bound = mount(text(from), to, 0n, MS_BIND, 0n);
+    return bound < 0
+      ? bound
+      : mount(0n, to, 0n, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, 0n);
+  };
+  let unfilled: string | undefined;
   const steps: readonly (readonly [string, () => number])[] = [
     ["make private", () => mount(0n, "/", 0n, MS_REC | MS_PRIVATE, 0n)],
     ["mount", () => mount(text("none"), at, text("tmpfs"), quiet, content)],
     ["chdir", () => libc.chdir(at)],
+    ["fill", () => ((unfilled = fill(bind)) === undefined ? 0 : -Errno.EIO)],
     // Onto each other: the old root lies on top of the new one and is taken off (pivot_root(2)).
     ["pivot_root", () => libc.syscall(SYS_PIVOT_ROOT, text("."), text("."))],
     ["umount", () => libc.syscall(SYS_UMOUNT2, text("."), MNT_DETACH)],
@@ -83,15 +95,28 @@ export function emptyRoot(): string | undefined {
   ];
   for (const [name, step] of steps) {
     const result = step();
-    if (result < 0) return `${name}: errno ${-result}`;
+    if (result < 0) return unfilled ?? `${name}: errno ${-result}`;
   }
   return undefined;
 }
 
-/** Gives up all capabilities, those in a user namespace of our own included. 0 or `-errno`. */
-export function dropCapabilities(): number {
-  const none = new Uint32Array(6);
-  return libc.syscall(SYS_CAPSET, libc.addressOf(capabilityHeader), libc.addressOf(none));
+/**
+ * Has this process's user and group exist in the user namespace that it just made, under their own
+ * numbers: nobody else could own a file of a mount there. Answers 0 or -errno.
+ */
+export function mapOwnIds(uid: number, gid: number): number {
+  const put = (file: string, content: string): number => {
+    const fd = libc.openReadWrite(`/proc/self/${file}`);
+    if (fd < 0) return fd;
+    const bytes = Buffer.from(content, "latin1");
+    const result = libc.write(fd, bytes, 0, bytes.length);
+    libc.close(fd);
+    return Math.min(result, 0);
+  };
+  const result = put("uid_map", `${uid} ${uid} 1\n`);
+  if (result < 0) return result;
+  put("setgroups", "deny\n");
+  return put("gid_map", `${gid} ${gid} 1\n`);
 }
 
 /** The first process of a PID namespace. */

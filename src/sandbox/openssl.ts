@@ -3,7 +3,7 @@
  * engine's binary: nothing is read from a file.
  */
 import * as ffi from "node:ffi";
-import { bind } from "./libc.js";
+import { bind, cString } from "./libc.js";
 
 /** MD4, RC4 and their like, beside the default algorithms; answers whether they are there. */
 export function loadLegacyProvider(): boolean {
@@ -16,7 +16,7 @@ export function loadLegacyProvider(): boolean {
   );
   // The default one is loaded by itself only while no other is.
   return ["default", "legacy"].every((name) => {
-    const text = Buffer.from(`${name}\0`);
+    const text = cString(name);
     return load(0n, ffi.getRawPointer(text)) !== 0n;
   });
 }

@@ -28,8 +28,11 @@ export type Matcher = {
   | { readonly test: "ownPid" }
 );
 
-/** `{ errno: 0 }` answers success without running the call. */
-export type Action = "allow" | { readonly errno: number };
+/**
+ * `{ errno: 0 }` answers success without running the call. "ask": the holder of the filter's listener
+ * answers, see template-policy.ts.
+ */
+export type Action = "allow" | "ask" | { readonly errno: number };
 
 export interface Rule {
   readonly name: string;

@@ -3,7 +3,7 @@
  * stage 2 is kept; for each guest only its own pid is written into a copy.
  */
 import { Assembler, type Label, NEXT, type Program } from "./bpf.js";
-import { seccompSetFilter, setNoNewPrivs } from "./libc.js";
+import { seccompListen, seccompSetFilter, setNoNewPrivs } from "./libc.js";
 import {
   type Action,
   type Arch,
@@ -15,11 +15,14 @@ import {
   STAGE1,
   STAGE2,
 } from "./policy.js";
+import { QUESTIONS, TEMPLATE } from "./template-policy.js";
+import { KERNEL } from "./kernel-policy.js";
 import { IsolationUnavailable } from "./unavailable.js";
 import { ZYGOTE } from "./zygote-policy.js";
 
 export const SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
 export const SECCOMP_RET_ERRNO = 0x0005_0000;
+const SECCOMP_RET_USER_NOTIF = 0x7fc0_0000;
 export const SECCOMP_RET_ALLOW = 0x7fff_0000;
 
 const AUDIT_ARCH: Readonly<Record<Arch, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };
@@ -45,7 +48,8 @@ function nativeArch(): Arch {
 }
 
 function resultOf(action: Action): number {
-  return action === "allow" ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | action.errno;
+  if (action === "allow") return SECCOMP_RET_ALLOW;
+  return action === "ask" ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | action.errno;
 }
 
 function forArch(value: PerArch, arch: Arch): number {
@@ -200,6 +204,21 @@ export function buildStage1(): Buffer {
 /** For a zygote; its guests are under it as well. */
 export function buildZygoteFilter(): Buffer {
   return compile(ZYGOTE, nativeArch(), "compat").bytes;
+}
+
+/** For a guest that may become a template, and what is forked from it. */
+export function buildTemplateStage2(): Buffer {
+  return compile(TEMPLATE, nativeArch(), "compat").bytes;
+}
+
+/** Puts the filter that asks on this thread, the only one: its listener, or `-errno`. */
+export function installQuestions(): number {
+  return seccompListen(compile(QUESTIONS, nativeArch(), "compat").bytes);
+}
+
+/** For the kernel process, once it has its spawner. */
+export function buildKernelFilter(): Buffer {
+  return compile(KERNEL, nativeArch(), "compat").bytes;
 }
 
 export interface Stage2Options {

@@ -1,5 +1,5 @@
 /**
- * Owns the end of the engine's other threads in a zygote. Node starts two even where nothing is ever
+ * Owns what this process's other threads are made to do, and their end in a zygote. Node starts two even where nothing is ever
  * given to them: the scheduler of delayed tasks, which serves an event loop of its own, and a
  * worker of V8. No forked guest has them, since fork(2) keeps the calling thread alone. Without them
  * the zygote has nobody who reads a descriptor behind its back, and may enter a user namespace,
@@ -18,7 +18,6 @@ const exitThread: Readonly<Record<string, readonly number[]>> = {
   arm64: [0, 0, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4],
 };
 const SYS_TGKILL = process.arch === "x64" ? 234 : 131;
-const SYS_MUNMAP = process.arch === "x64" ? 11 : 215;
 const SYS_GETDENTS64 = process.arch === "x64" ? 217 : 61;
 const PROT_READ_EXEC = 5;
 const bufferBytes = 4096;
@@ -73,21 +72,84 @@ function waitUntil(condition: () => boolean): boolean {
   return true;
 }
 
-/** Ends every thread but this one, which must be the first. Answers why not, or undefined. */
-export function endOtherThreads(): string | undefined {
-  const code = exitThread[process.arch];
-  if (code === undefined) return `no code for ${process.arch}`;
-  if (!waitUntil(() => otherThreads().every(sleeps))) return "a thread of the engine is at work";
-  const page = libc.mapCode(Buffer.from(code), pageBytes);
+/**
+ * Has every thread but this one, which must be the first, run `code` as a signal handler, until `done`
+ * with their ids. Answers why not, or undefined.
+ */
+function onOtherThreads(
+  code: Uint8Array,
+  done: (threads: readonly number[]) => boolean,
+): string | undefined {
+  const page = libc.mapCode(code, pageBytes);
   if (typeof page === "number") return `mmap: errno ${-page}`;
   const protectedAs = libc.protectMemory(page, pageBytes, PROT_READ_EXEC);
   if (protectedAs < 0) return `mprotect: errno ${-protectedAs}`;
   libc.setSignalHandler(signal, page);
-  for (const thread of otherThreads()) libc.syscall(SYS_TGKILL, libc.getpid(), thread, signal);
-  const ended = waitUntil(() => otherThreads().length === 0);
+  const threads = otherThreads();
+  for (const thread of threads) libc.syscall(SYS_TGKILL, libc.getpid(), thread, signal);
+  const followed = waitUntil(() => done(threads));
   libc.setSignalHandler(signal, 0n);
   // Left mapped if a thread may still be on its way there.
-  if (!ended) return "a thread of the engine does not end";
-  libc.syscall(SYS_MUNMAP, page, pageBytes);
+  if (!followed) return "a thread of the engine does not follow";
+  libc.unmapMemory(page, pageBytes);
   return undefined;
+}
+
+/** A system call with two arguments, as machine code that counts where it succeeded: number, arguments, counter. */
+const callAndCount: Readonly<
+  Record<string, { code: readonly (readonly number[])[]; values: readonly number[] }>
+> = {
+  x64: {
+    code: [
+      [0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0], // movabs rax, number
+      [0x48, 0xbf, 0, 0, 0, 0, 0, 0, 0, 0], // movabs rdi, first
+      [0x48, 0xbe, 0, 0, 0, 0, 0, 0, 0, 0], // movabs rsi, second
+      [0x48, 0xb9, 0, 0, 0, 0, 0, 0, 0, 0], // movabs rcx, counter
+      [0x49, 0x89, 0xc8, 0x0f, 0x05], // mov r8, rcx; syscall
+      [0x48, 0x85, 0xc0, 0x78, 0x04], // test rax, rax; js out
+      [0xf0, 0x41, 0xff, 0x00, 0xc3], // lock inc dword [r8]; out: ret
+    ],
+    values: [2, 12, 22, 32],
+  },
+  arm64: {
+    code: [
+      [0x88, 0x01, 0x00, 0x58, 0xa0, 0x01, 0x00, 0x58], // ldr x8, number; ldr x0, first
+      [0xc1, 0x01, 0x00, 0x58, 0x01, 0x00, 0x00, 0xd4], // ldr x1, second; svc #0
+      [0xc0, 0x00, 0xf8, 0xb7, 0xa9, 0x01, 0x00, 0x58], // tbnz x0, #63, out; ldr x9, counter
+      [0x2a, 0xfd, 0x5f, 0x88, 0x4a, 0x05, 0x00, 0x11], // again: ldaxr w10, [x9]; add w10, w10, #1
+      [0x2a, 0xfd, 0x0b, 0x88, 0xab, 0xff, 0xff, 0x35], // stlxr w11, w10, [x9]; cbnz w11, again
+      [0xc0, 0x03, 0x5f, 0xd6, 0x1f, 0x20, 0x03, 0xd5], // out: ret; nop
+      Array.from({ length: 32 }, () => 0), // the four values
+    ],
+    values: [48, 56, 64, 72],
+  },
+};
+
+/**
+ * Makes a system call in this thread, which must be the first, and in every other: for those that Linux
+ * lets each thread make for itself alone. Threads that are started later inherit what it did.
+ */
+export function onEveryThread(
+  number: number,
+  first: number | bigint,
+  second: number | bigint,
+): string | undefined {
+  const own = libc.syscall(number, first, second);
+  if (own < 0) return `system call ${number}: errno ${-own}`;
+  const parts = callAndCount[process.arch];
+  if (parts === undefined) return `no code for ${process.arch}`;
+  const count = new Int32Array(1);
+  const bytes = Buffer.from(parts.code.flat());
+  [number, first, second, libc.addressOf(count)].forEach((value, i) =>
+    bytes.writeBigUInt64LE(BigInt(value), parts.values[i]!),
+  );
+  return onOtherThreads(bytes, (threads) => Atomics.load(count, 0) === threads.length);
+}
+
+/** Ends every thread but this one. Answers why not, or undefined. */
+export function endOtherThreads(): string | undefined {
+  const code = exitThread[process.arch];
+  if (code === undefined) return `no code for ${process.arch}`;
+  if (!waitUntil(() => otherThreads().every(sleeps))) return "a thread of the engine is at work";
+  return onOtherThreads(Buffer.from(code), () => otherThreads().length === 0);
 }

@@ -14,6 +14,8 @@ const PR_SET_NO_NEW_PRIVS = 38;
 const SECCOMP_SET_MODE_FILTER = 1;
 /** What glibc's fork() asks of clone: SIGCHLD, CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID. */
 const CLONE_FORK = 0x0120_0011;
+/** The same beside whoever asks: CLONE_PARENT; sandbox/template-policy.ts. */
+const CLONE_SIBLING = 0x0120_8011;
 /** CLONE_VM | CLONE_PARENT | SIGCHLD; namespaces.ts. */
 const CLONE_FIRST_PROCESS = 0x8111;
 const AF_UNIX = 1;
@@ -30,9 +32,16 @@ const serving: readonly Rule[] = [
   {
     name: "clone",
     nr: { x64: 56, arm64: 220 },
-    args: [{ arg: 0, width: "long", test: "oneOf", values: [CLONE_FORK, CLONE_FIRST_PROCESS] }],
+    args: [
+      {
+        arg: 0,
+        width: "long",
+        test: "oneOf",
+        values: [CLONE_FORK, CLONE_SIBLING, CLONE_FIRST_PROCESS],
+      },
+    ],
     action: "allow",
-    why: "forks a guest, or the first process of the guests' PID namespace; no namespace can be asked for",
+    why: "forks a guest, or the first process of the guests' PID namespace; a template's copies, which another filter asks about; no namespace can be asked for",
   },
   { name: "wait4", nr: { x64: 61, arm64: 260 }, action: "allow", why: "reaps guests" },
   {
@@ -58,6 +67,12 @@ const serving: readonly Rule[] = [
     action: "allow",
     hot: true,
     why: "requests of the kernel process, with a guest's descriptors",
+  },
+  {
+    name: "sendmsg",
+    nr: { x64: 46, arm64: 211 },
+    action: "allow",
+    why: "hands the kernel process the listener of a guest that may become a template; stage 2 refuses it",
   },
   {
     name: "pread64",

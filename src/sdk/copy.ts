@@ -10,7 +10,7 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, readlink, symlink, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, basename, resolve } from "node:path";
-import { failure, invalidOption } from "./errors.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
 import type { NodeRuntimeFileType, RuntimeFiles } from "./files.js";
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
@@ -52,7 +52,7 @@ export function parseCopyOptions(value: unknown): NodeRuntimeCopyOptions {
   if (typeof value !== "object" || value === null)
     throw invalidOption("options", "must be an object");
   for (const [name, option] of Object.entries(value)) {
-    if (!optionNames.includes(name)) throw invalidOption(name, "is not a known option");
+    if (!optionNames.includes(name)) throw unknownOption([name], optionNames);
     const type = name === "links" ? "boolean" : "function";
     if (option !== undefined && typeof option !== type)
       throw invalidOption(name, `must be a ${type}`);

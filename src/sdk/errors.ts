@@ -82,6 +82,44 @@ export const errorTable = {
     remedy:
       "Create the runtime anew; that starts a new kernel. A host that is slow on purpose (a debugger, a mount that hangs) gives a SidecarProcess a longer heartbeatTimeoutMs.",
   },
+  DETERMINISTIC: {
+    message: "a deterministic runtime cannot do that: {why}",
+    when: "A runtime with the option deterministic is asked for what would make its runs differ: a second program beside one that runs, a resident runner, a request to a program's server. In a program, spawning a process fails with EACCES and this code in its message.",
+    remedy: "Run one program at a time, or leave the option out.",
+  },
+  REPLAY: {
+    message: "the run is not the one that was recorded: {why}",
+    when: "replay() came to a difference. details has what was recorded and what came instead; everything before is equal.",
+    remedy:
+      "Look at details.recorded and details.replayed; a program that was changed has to be recorded anew.",
+  },
+  WORKER_LOST: {
+    message: "the worker {worker} is lost: {why}",
+    when: "A machine is on a fleet, and its worker ended, was drained, or could not be reached for the lease. The machine is gone; what ran on it may have run in part, and is not run again.",
+    remedy:
+      "Check the effects of what ran, and create a new runtime; it is placed on another worker. details.worker names the lost one.",
+  },
+  FLEET_FULL: {
+    message: "no worker of the fleet had room within {timeout}ms: {why}",
+    when: "Every worker that has the labels asked for was full, draining or silent for as long as fleet.placement.timeoutMs. Nothing was run.",
+    remedy:
+      "Start more workers or raise their --capacity; details.workers says what each lacks. fleet.placement.timeoutMs waits longer.",
+  },
+  FLEET_UNREACHABLE: {
+    message: "the fleet's NATS server cannot be reached: {why}",
+    when: "No connection to fleet.servers could be made with the credentials given.",
+    remedy: "Check fleet.servers, fleet.credentials and fleet.tls.",
+  },
+  FLEET_CLIENT_MISSING: {
+    message: "the package @nats-io/transport-node, which fleets need, is not installed",
+    when: "The fleet option or `secure-exec worker` is used without the optional peer dependency.",
+    remedy: "npm install @nats-io/transport-node@3.3.1",
+  },
+  FLEET_REFUSED: {
+    message: "the worker does not do that: {why}",
+    when: "A machine of a fleet is asked for what only its worker's owner can allow, such as a directory of the worker, or for more at once than a worker keeps.",
+    remedy: "Start the worker with the option that the message names, or leave it out.",
+  },
   OUTPUT_HOOK_TIMEOUT: {
     message: "an output hook did not settle: {why}",
     when: "The program ended, or was killed at its timeout, and a promise that onStdout or onStderr returned was still pending a second after the timeout.",
@@ -161,6 +199,26 @@ export const errorTable = {
     when: "writeStdin is called after closeStdin, or although the stdin option was given.",
     remedy: "Write before closing.",
   },
+  TEMPLATE_UNAVAILABLE: {
+    message: "this machine cannot copy processes: {why}",
+    when: "template() is called where Linux lacks seccomp user notification (5.5), or something above this process listens to its system calls already. Everything else works.",
+    remedy: "Run the set-up in each run, or use a resident runner.",
+  },
+  TEMPLATE_SETUP_FAILED: {
+    message: "the set-up of the template failed: {why}",
+    when: "The program given to template() ended instead of settling; details has its exitCode, stdout and stderr.",
+    remedy: "Correct the set-up. It must neither exit nor throw.",
+  },
+  TEMPLATE_PENDING: {
+    message: "the set-up left something under way: {why}",
+    when: "When the module of the set-up had been evaluated, a timer, a request, a worker or a system call was still pending; the message names it. A copy could not go on with it.",
+    remedy: "Await it or clear it at the end of the set-up.",
+  },
+  TEMPLATE_ENDED: {
+    message: "the template has ended: {why}",
+    when: "A template is used after its disposal or that of its machine, or its process was killed, crashed or did not make a copy in time.",
+    remedy: "Make the template again. Programs that were copied from it before go on.",
+  },
   RUNNER_BUSY: {
     message: "resident runner supports one in-flight exec",
     when: "A second exec is called before the first has settled.",
@@ -175,6 +233,18 @@ export const errorTable = {
     message: "resident runner timed out after {timeout}ms",
     when: "A snippet did not finish in time. Its process was killed; details has its stdout and stderr until then.",
     remedy: "Create a new runner, and allow more time if the snippet deserves it.",
+  },
+  OUTPUT_DROPPED: {
+    message:
+      "{dropped} bytes of output came after the first {kept} and before anybody read, and were dropped",
+    when: "stdout or stderr of a spawned program is read for the first time after more had come than is kept.",
+    remedy:
+      "Touch proc.stdout (or stderr) as soon as spawn has resolved, or give spawn an onStdout hook.",
+  },
+  COMMAND_FAILED: {
+    message: "the command failed with exit code {exitCode}: {line}: {said}",
+    when: "A command of rt.sh ended with an exit code other than 0; details has its exitCode, stdout and stderr.",
+    remedy: "See details.stderr, or add .nothrow() where such an end is no error.",
   },
   NO_LISTENER: {
     message: "no program listens there: {why}",
@@ -261,6 +331,8 @@ export class SecureExecError extends Error {
   readonly code: SecureExecErrorCode;
   /** Facts about this one failure; which ones depends on the code. */
   declare readonly details?: ErrorDetails;
+  /** What to do about it, as docs/errors.md has it for the code. */
+  readonly remedy: string;
   readonly [brand] = true;
 
   constructor(
@@ -270,6 +342,7 @@ export class SecureExecError extends Error {
   ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;
+    this.remedy = errorTable[code.slice(prefix.length) as ErrorName]?.remedy ?? "";
     if (options.details !== undefined) this.details = options.details;
     Object.defineProperty(this, brand, { enumerable: false });
     Object.defineProperty(this, "name", { enumerable: false });
@@ -301,6 +374,49 @@ export function failure(
 export function invalidOption(option: string, problem: string): SecureExecError {
   const name = printable(option, 100);
   return failure("INVALID_OPTION", { option: name, problem }, { details: { option: name } });
+}
+
+/** How many letters apart two words are, up to 3: letters put in, left out, changed or swapped with the next. */
+function lettersApart(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, at) => at)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const other = a[i - 1] === b[j - 1] ? 0 : 1;
+      let least = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + other);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, before[j - 2]! + 1);
+      row.push(least);
+    }
+    [before, last] = [last, row];
+  }
+  return Math.min(3, last[b.length]!);
+}
+
+/** What a word that is unknown was probably meant to be. */
+export function meantBy(word: string, known: readonly string[]): string | undefined {
+  const given = word.slice(0, 64).toLowerCase();
+  const judged = known.map((name) => ({ name, apart: lettersApart(given, name.toLowerCase()) }));
+  const within = judged.filter(({ name }) =>
+    [`${given}ms`, `${given}s`, `on${given}`].includes(name.toLowerCase()),
+  );
+  const best = judged.sort((a, b) => a.apart - b.apart)[0];
+  if (within[0] !== undefined) return within[0].name;
+  return best !== undefined && best.apart < Math.min(3, given.length) ? best.name : undefined;
+}
+
+/** The error for options that there are not; `prefix` is what they are in, such as `audit.`. */
+export function unknownOption(
+  names: readonly string[],
+  known: readonly string[],
+  prefix = "",
+): SecureExecError {
+  const meant = names.length === 1 ? meantBy(names[0]!, known) : undefined;
+  return invalidOption(
+    names.map((name) => prefix + name).join(", "),
+    `is not a known option${meant === undefined ? "" : `; did you mean ${prefix}${meant}?`}`,
+  );
 }
 
 function isErrorName(name: string): name is ErrorName {

@@ -261,6 +261,42 @@ export class RuntimeFiles {
     await this.#call("rename", { from, to, followLinks }, "rename", from);
   }
 
+  /** Writes as Node's `open` flags say; no directories are made. */
+  async openWrite(
+    path: string,
+    data: Uint8Array,
+    { flags, mode, followLinks }: { flags: number; mode: number; followLinks: boolean },
+  ): Promise<void> {
+    let at = Math.min(data.byteLength, partBytes);
+    const first = { path, flags, mode, data: data.subarray(0, at), followLinks };
+    const more = at < data.byteLength;
+    let { file } = await this.#call("openWrite", { ...first, more }, "open", path);
+    while (at < data.byteLength) {
+      const next = data.subarray(at, at + partBytes);
+      at += next.byteLength;
+      const last = at >= data.byteLength;
+      ({ file } = await this.#call("writeMore", { file, data: next, more: !last }, "write", path));
+    }
+  }
+
+  async change(
+    operation: string,
+    path: string,
+    change: number,
+    [first = 0, second = 0]: readonly number[],
+    followLinks: boolean,
+  ): Promise<void> {
+    await this.#call("changeFile", { path, change, first, second, followLinks }, operation, path);
+  }
+
+  async link(from: string, to: string, followLinks: boolean): Promise<void> {
+    await this.#call("link", { from, to, followLinks }, "link", from);
+  }
+
+  async realpath(path: string, followLinks: boolean): Promise<string> {
+    return (await this.#call("realpath", { path, followLinks }, "realpath", path)).path;
+  }
+
   async #call<K extends keyof Calls>(
     name: K,
     args: Omit<CallArgs<Calls, K>, "vm">,

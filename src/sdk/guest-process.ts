@@ -12,6 +12,7 @@ import type { End, Usage } from "../protocol/usage.js";
 import { failure, invalidOption, kernelError, SecureExecError } from "./errors.js";
 import { KernelRefusal, payloadLimitBytes } from "./kernel-connection.js";
 import type { KernelConnection, ProcessSink } from "./kernel-connection.js";
+import type { Tape } from "./recording.js";
 import { OutputChannel } from "./output-channel.js";
 import type { OutputHook } from "./output-channel.js";
 
@@ -52,7 +53,10 @@ export interface GuestSetup {
   captureLimitBytes: number;
   onStdout?: OutputHook | undefined;
   onStderr?: OutputHook | undefined;
+  onTemplateReady?: () => void;
   onResidentDone?: (sequence: number, exitCode: number) => void;
+  /** Records the run, or compares it with a recorded one. */
+  tape?: Tape;
 }
 
 export class GuestProcess implements ProcessSink {
@@ -219,11 +223,13 @@ export class GuestProcess implements ProcessSink {
   }
 
   output(stream: number, data: Uint8Array): void {
+    this.#setup.tape?.output(stream, data);
     (stream === 2 ? this.stderr : this.stdout).push(data);
   }
 
   exited(given: ProgramEnd, value: Uint8Array): void {
     if (this.#gone) return;
+    this.#setup.tape?.ended(given.exitCode, value);
     const end = { ...given, cause: this.#causeOf(given.cause) };
     this.#end = end.cause;
     this.#usage = end.usage;
@@ -253,6 +259,15 @@ export class GuestProcess implements ProcessSink {
           Math.max(0, leftMs) + hookGraceMs,
         );
     }
+  }
+
+  /** By which the kernel knows it. */
+  get handle(): number {
+    return this.#handle;
+  }
+
+  templateReady(): void {
+    this.#setup.onTemplateReady?.();
   }
 
   residentDone(sequence: number, exitCode: number): void {
@@ -300,6 +315,13 @@ export class GuestProcess implements ProcessSink {
     });
   }
 
+  /** Nothing ends it for its time any more. */
+  cancelTimers(): void {
+    this.#deadlineMs = Infinity;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
   /** SIGTERM now, SIGKILL a second later if it is still there. */
   terminate(): void {
     this.#order ??= "abort";
@@ -313,6 +335,15 @@ export class GuestProcess implements ProcessSink {
     // The attached process keeps the event loop alive; the timer need not.
     timer.unref();
     this.#timers.add(timer);
+  }
+
+  /** SIGKILL for it and what is in its group; resolves when it is gone, however it ended. */
+  async destroy(): Promise<void> {
+    if (!this.#gone) this.kill(sigkill, true);
+    await this.ended.then(
+      () => {},
+      () => {},
+    );
   }
 
   resize({ rows, columns }: TerminalSize): void {

@@ -25,13 +25,13 @@ import type {
 import type { DecisionList } from "../protocol/decisions.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import { CallingPort } from "../protocol/port.js";
-import { Silence, processorWaitMs } from "../protocol/silence.js";
+import { Silence } from "../protocol/silence.js";
 import type { EventArgs, EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import { failure, invalidOption, kernelError, nameOfCode, printable } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
 import { KernelProcess } from "./kernel-process.js";
-import type { KernelEnd } from "./kernel-process.js";
+import type { KernelEnd, KernelLink } from "./kernel-link.js";
 
 /** The most bytes of program text or file content one call carries; the rest of a frame is for its other fields. */
 export const payloadLimitBytes = 7 * 1024 * 1024;
@@ -39,6 +39,9 @@ export const payloadLimitBytes = 7 * 1024 * 1024;
 const startTimeoutMs = 30_000;
 /** How long a kernel may say nothing while somebody waits for it. */
 export const defaultHeartbeatTimeoutMs = 5000;
+
+/** After its last machine, how long a link waits for answers about it. */
+const lastAnswersMs = 1000;
 
 type Calls = typeof hostCalls;
 type Events = typeof hostEvents;
@@ -51,6 +54,7 @@ export interface ProcessSink {
   /** The program took `bytes` of its stdin. */
   stdinTaken(bytes: number): void;
   residentDone(sequence: number, exitCode: number): void;
+  templateReady(): void;
   lost(error: SecureExecError): void;
 }
 
@@ -90,8 +94,19 @@ export interface MachineSink {
   lost(error: SecureExecError): void;
 }
 
+export type KernelEvent = EventOf<typeof kernelHostEvents>;
+
+export interface ConnectionOptions {
+  /** Default: a kernel process of this host. */
+  link?: KernelLink;
+  /** How long the kernel may say nothing while somebody waits for it; 0: the link looks after that. */
+  heartbeatTimeoutMs?: number;
+  /** Gets every event as it came, and nothing is routed. */
+  events?: (event: KernelEvent) => void;
+}
+
 export class KernelConnection {
-  readonly #kernel: KernelProcess;
+  readonly #kernel: KernelLink;
   readonly #reader = new FrameReader();
   readonly #port: CallingPort<HostTables>;
   /** How to fail each call that has no answer yet. */
@@ -108,11 +123,29 @@ export class KernelConnection {
   #lost: SecureExecError | undefined;
   readonly #ended: Promise<void>;
 
-  readonly #silence: Silence;
+  readonly #silence: Silence | undefined;
+  readonly #events: ConnectionOptions["events"];
 
-  private constructor(heartbeatTimeoutMs: number) {
-    this.#kernel = new KernelProcess();
-    this.#silence = new Silence({
+  private constructor({
+    link = new KernelProcess(),
+    heartbeatTimeoutMs = defaultHeartbeatTimeoutMs,
+    events,
+  }: ConnectionOptions) {
+    this.#kernel = link;
+    this.#events = events;
+    if (heartbeatTimeoutMs > 0) this.#silence = this.#listenFor(heartbeatTimeoutMs);
+    this.#port = this.#newPort();
+    link.listen(
+      (chunk) => this.#receive(chunk),
+      () => {
+        this.#broken = true;
+      },
+    );
+    this.#ended = link.ended.then((end) => this.#finish(end));
+  }
+
+  #listenFor(heartbeatTimeoutMs: number): Silence {
+    return new Silence({
       limitMs: heartbeatTimeoutMs,
       // Waits for nobody: it neither keeps the host alive nor counts as a call.
       ask: () => {
@@ -122,9 +155,12 @@ export class KernelConnection {
         this.#closeReason ??= failure("KERNEL_UNRESPONSIVE", { timeout: heartbeatTimeoutMs });
         this.#breakOff();
       },
-      waitedMs: () => processorWaitMs(this.#kernel.pid),
+      waitedMs: () => this.#kernel.waitedMs(),
     });
-    this.#port = new CallingPort(hostWire, {
+  }
+
+  #newPort(): CallingPort<HostTables> {
+    return new CallingPort(hostWire, {
       write: (frame) => this.#write(frame),
       event: (event) => this.#event(event),
       own: (view) => new Uint8Array(view),
@@ -132,20 +168,11 @@ export class KernelConnection {
         throw new MalformedMessage(what);
       },
     });
-    const { socket } = this.#kernel;
-    socket?.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket?.on("error", () => {});
-    socket?.on("close", () => {
-      this.#broken = true;
-    });
-    this.#ended = this.#kernel.ended.then((end) => this.#finish(end));
   }
 
   /** Starts a kernel and awaits its first answer. Rejects with KERNEL_START_FAILED and the engine's errors. */
-  static async open(
-    heartbeatTimeoutMs: number = defaultHeartbeatTimeoutMs,
-  ): Promise<KernelConnection> {
-    const connection = new KernelConnection(heartbeatTimeoutMs);
+  static async open(options: ConnectionOptions = {}): Promise<KernelConnection> {
+    const connection = new KernelConnection(options);
     const timer = setTimeout(() => {
       connection.#malformed = new Error(`no answer within ${startTimeoutMs} ms`);
       connection.#breakOff();
@@ -154,7 +181,7 @@ export class KernelConnection {
       await connection.call("ping", {});
       connection.#ready = true;
       // Until then the time of a start counts, which is longer.
-      connection.#kernel.onHeld = (held) => connection.#silence.awaits(held);
+      connection.#kernel.onHeld = (held) => connection.#silence?.awaits(held);
       return connection;
     } catch (error) {
       connection.#breakOff();
@@ -164,8 +191,20 @@ export class KernelConnection {
     }
   }
 
+  /** Over a way on which somebody else has awaited a kernel already. */
+  static over(link: KernelLink): KernelConnection {
+    const connection = new KernelConnection({ link, heartbeatTimeoutMs: 0 });
+    connection.#ready = true;
+    return connection;
+  }
+
   get alive(): boolean {
     return !this.#broken;
+  }
+
+  /** How many machines are on this kernel. */
+  get machines(): number {
+    return this.#machines.size;
   }
 
   /** A fresh handle for a VM or a process. */
@@ -184,6 +223,7 @@ export class KernelConnection {
             refusal === undefined ? {} : (JSON.parse(refusal.json) as Partial<HostFailure>);
           this.#calls.delete(reject);
           this.#kernel.release();
+          if (this.#calls.size === 0) this.#leave();
           if (result !== undefined) resolve(result);
           else reject(new KernelRefusal(String(why.code), String(why.message)));
         }),
@@ -200,7 +240,7 @@ export class KernelConnection {
 
   #write(frame: Buffer): void {
     // A write into a closed socket only errs; the end itself is noticed elsewhere.
-    if (!this.#broken) this.#kernel.socket.write(frame);
+    if (!this.#broken) this.#kernel.write(frame);
   }
 
   /** Routes what concerns `handle` to `sink` until `detach`, and keeps the event loop alive meanwhile. */
@@ -220,6 +260,15 @@ export class KernelConnection {
 
   detachMachine(vm: number): void {
     this.#machines.delete(vm);
+    this.#leave();
+    // Whatever is not answered by then will not be.
+    if (!this.#kernel.shared) setTimeout(() => this.#leave(true), lastAnswersMs).unref();
+  }
+
+  /** Ends a link that is for its machines only, once they are gone and what was asked of them is answered. */
+  #leave(atOnce = false): void {
+    if (this.#kernel.shared || this.#machines.size > 0) return;
+    if (atOnce || this.#calls.size === 0) void this.close(failure("DISPOSED", { what: "runtime" }));
   }
 
   /** Keeps the event loop alive until the answer is called. */
@@ -248,21 +297,20 @@ export class KernelConnection {
     if (!this.#broken) {
       this.#broken = true;
       this.#kernel.hold();
-      // End of file is the kernel's order to stop; what does not stop is killed a second later.
-      this.#kernel.socket.destroy();
+      this.#kernel.close();
     }
     return this.#ended;
   }
 
   #breakOff(): void {
     this.#broken = true;
-    this.#kernel.socket?.destroy();
+    this.#kernel.close();
     this.#kernel.kill();
   }
 
   #receive(chunk: Buffer): void {
     if (this.#broken) return;
-    this.#silence.heard();
+    this.#silence?.heard();
     try {
       this.#reader.push(chunk, (frame) => this.#port.take(frame));
     } catch (error) {
@@ -271,7 +319,8 @@ export class KernelConnection {
     }
   }
 
-  #event(event: EventOf<typeof kernelHostEvents>): void {
+  #event(event: KernelEvent): void {
+    if (this.#events !== undefined) return this.#events(event);
     const { name, args } = event;
     switch (name) {
       case "output":
@@ -284,6 +333,8 @@ export class KernelConnection {
       }
       case "stdinCredit":
         return this.#sinks.get(args.process)?.stdinTaken(args.bytes);
+      case "templateReady":
+        return this.#sinks.get(args.process)?.templateReady();
       case "residentDone":
         return this.#sinks.get(args.process)?.residentDone(args.sequence, args.exitCode);
       case "listenerAdded":
@@ -310,8 +361,8 @@ export class KernelConnection {
 
   #finish(end: KernelEnd): void {
     this.#broken = true;
-    this.#silence.awaits(false);
-    this.#kernel.socket?.destroy();
+    this.#silence?.awaits(false);
+    this.#kernel.close();
     const error = this.#closeReason ?? this.#endError(end);
     this.#lost = error;
     this.#port.abandon();
@@ -330,6 +381,7 @@ export class KernelConnection {
   }
 
   #endError(end: KernelEnd): SecureExecError {
+    if (end.error !== undefined) return end.error;
     // A kernel that knows why it cannot go on says so in its last words: `<code>: <message>`.
     const said = /^(ERR_SECURE_EXEC_[A-Z_]+): (.*)$/m.exec(end.stderr);
     const details = { stderr: end.stderr, exitCode: end.exitCode, signal: end.signal };

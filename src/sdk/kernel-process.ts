@@ -12,29 +12,28 @@ import type { ChildProcess } from "node:child_process";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../launcher/engine.js";
+import { debug } from "./debug.js";
+import { processorWaitMs } from "../protocol/silence.js";
 import { failure } from "./errors.js";
+import type { KernelEnd, KernelLink } from "./kernel-link.js";
 
 const stderrTailBytes = 8 * 1024;
 /** How long the socket may be closed before the process behind it is taken to be ending anyway. */
 const lingerMs = 1000;
 
-export interface KernelEnd {
-  exitCode: number | null;
-  signal: string | null;
-  /** Set when there never was a process. */
-  spawnError?: Error;
-  /** The last 8 KiB of what it wrote to stderr. */
-  stderr: string;
-}
+const kernelFlags = [
+  "--no-warnings",
+  "--expose-internals",
+  // V8 lets twice the young generation lie in buffers that are garbage before it collects them. Most of
+  // what the kernel handles is dead at once, so a small one is collected quickly.
+  "--max-semi-space-size=4",
+  // No inspector by signal, and no thread for it that follows no other signal.
+  "--disable-sigusr1",
+];
 
-/**
- * V8 lets twice the young generation lie in buffers that are garbage before it collects them. Most of
- * what the kernel handles is dead at once, so a small one is collected quickly.
- */
-const kernelFlags = ["--no-warnings", "--expose-internals", "--max-semi-space-size=4"];
-
-export class KernelProcess {
-  readonly socket: Socket;
+export class KernelProcess implements KernelLink {
+  readonly shared = true;
+  readonly #socket: Socket;
   /** Resolves once, never rejects. */
   readonly ended: Promise<KernelEnd>;
   readonly #child: ChildProcess;
@@ -43,11 +42,28 @@ export class KernelProcess {
   /** Told whether anybody waits for the kernel. */
   onHeld: (held: boolean) => void = () => undefined;
 
-  /** Throws ENGINE_MISSING, UNSUPPORTED_PLATFORM or KERNEL_START_FAILED. */
-  /** 0 when it could not be started. */
-  get pid(): number {
-    return this.#child?.pid ?? 0;
+  /** How long it has waited for a processor. */
+  waitedMs(): number {
+    return processorWaitMs(this.#child?.pid ?? 0);
   }
+
+  listen(data: (chunk: Buffer) => void, closed: () => void): void {
+    // Without a process there is no socket either.
+    this.#socket?.on("data", data);
+    this.#socket?.on("error", () => {});
+    this.#socket?.on("close", closed);
+  }
+
+  write(frame: Buffer): void {
+    this.#socket.write(frame);
+  }
+
+  /** End of file is the kernel's order to stop; what does not stop is killed a second later. */
+  close(): void {
+    this.#socket?.destroy();
+  }
+
+  /** Throws ENGINE_MISSING, UNSUPPORTED_PLATFORM or KERNEL_START_FAILED. */
 
   constructor() {
     const engine = findEngine();
@@ -64,8 +80,12 @@ export class KernelProcess {
     } catch (cause) {
       throw failure("KERNEL_START_FAILED", { why: String(cause) }, { cause });
     }
+    debug(
+      "kernel",
+      () => `started ${this.#child.pid ?? "without a pid"} (${engine.path} ${engine.version})`,
+    );
     this.#stderr = this.#child.stderr as Socket;
-    this.socket = this.#child.stdio[3] as unknown as Socket;
+    this.#socket = this.#child.stdio[3] as unknown as Socket;
     this.ended = this.#watch();
     this.#setRef(false);
   }
@@ -80,13 +100,17 @@ export class KernelProcess {
     this.#stderr?.on("error", () => {});
     return new Promise((resolve) => {
       const end = (exitCode: number | null, signal: string | null, spawnError?: Error): void => {
+        debug(
+          "kernel",
+          () => `${child.pid ?? "without a pid"} ended: ${signal ?? exitCode ?? "unknown"}`,
+        );
         const base = { exitCode, signal, stderr: tail.toString("utf8") };
         resolve(spawnError === undefined ? base : { ...base, spawnError });
       };
       child.once("error", (error) => end(null, null, error));
       child.once("exit", () => this.#killGroup());
       child.once("close", (exitCode, signal) => end(exitCode, signal));
-      this.socket?.once("close", () => {
+      this.#socket?.once("close", () => {
         // A kernel without its socket has nothing left to do; do not wait for ever.
         setTimeout(() => {
           this.kill();
@@ -97,7 +121,7 @@ export class KernelProcess {
   }
 
   #setRef(on: boolean): void {
-    for (const handle of [this.#child, this.#stderr, this.socket]) {
+    for (const handle of [this.#child, this.#stderr, this.#socket]) {
       // One that is gone would wait for a connection to do it.
       if (handle instanceof Socket && handle.destroyed) continue;
       if (on) handle?.ref();

@@ -73,7 +73,7 @@ function networkNeeds(learned: readonly Learned[]): Needs {
 }
 
 /** The least permissions under which a program may do what it did. Throws LEARNED_TOO_MUCH. */
-export function permissionsOf({ list, incomplete }: LearnedList): LearnedPermissions {
+export function learnedPermissionsOf({ list, incomplete }: LearnedList): LearnedPermissions {
   if (incomplete) throw failure("LEARNED_TOO_MUCH");
   const entries = scopeNames.map((scope): [Scope, "deny" | PermissionRules] => {
     const own = list.filter((learned) => learned.scope === scope);

@@ -1,7 +1,10 @@
 /** Owns the `limits` option: its type and its checks, both after the one table in protocol/limits.ts. */
 import { completeVmLimits, isAbove, runLimitNames, vmLimitTable } from "../protocol/limits.js";
 import type { RunLimitName, RunLimits, VmLimitName, VmLimits } from "../protocol/limits.js";
-import { failure, invalidOption } from "./errors.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
+
+/** Every name that `limits` knows. */
+export const limitNames: readonly string[] = Object.keys(vmLimitTable);
 
 /** Bounds on one virtual machine; what each means, its default and range: docs/limits.md. */
 export type NodeRuntimeLimits = { -readonly [Name in VmLimitName]?: number };
@@ -20,7 +23,7 @@ function limitsOf(value: unknown, known: readonly string[]): Partial<Record<VmLi
     const option = `limits.${name}`;
     if (!known.includes(name) && Object.hasOwn(vmLimitTable, name))
       throw invalidOption(option, `is a limit of the machine; a run has ${known.join(", ")}`);
-    if (!known.includes(name)) throw invalidOption(option, "is not a known limit");
+    if (!known.includes(name)) throw unknownOption([name], known, "limits.");
     const { least, most } = vmLimitTable[name as VmLimitName];
     if (!Number.isSafeInteger(limit) || limit < least || limit > most)
       throw invalidOption(option, `must be a whole number from ${least} to ${most}`);

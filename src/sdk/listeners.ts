@@ -6,7 +6,7 @@
  * otherwise. Untrusted: host and path, which guests chose.
  */
 import type { ListenerInfo } from "../protocol/host-calls.js";
-import { failure, invalidOption } from "./errors.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
 
 export interface NodeRuntimeListenerQuery {
   port?: number;
@@ -26,6 +26,8 @@ export interface NodeRuntimeListener {
 export interface NodeRuntimeWaitOptions {
   /** Default 10000. */
   timeoutMs?: number;
+  /** The same as `timeoutMs`. */
+  timeout?: number;
   signal?: AbortSignal;
   /** Accepted for compatibility: nothing is polled. */
   pollIntervalMs?: number;
@@ -34,6 +36,7 @@ export interface NodeRuntimeWaitOptions {
 const wildcards = new Set(["0.0.0.0", "::"]);
 const loopbackNames = new Set(["localhost", "127.0.0.1", "::1"]);
 const defaultTimeoutMs = 10_000;
+const waitNames = ["timeoutMs", "timeout", "signal", "pollIntervalMs"];
 const longestTimeoutMs = 2 ** 31 - 1;
 
 export function parseQuery(value: unknown): NodeRuntimeListenerQuery {
@@ -81,13 +84,17 @@ export class Listeners {
   readonly #known = new Map<number, ListenerInfo>();
   readonly #waiters = new Set<() => void>();
 
-  added(info: ListenerInfo): void {
+  added(info: ListenerInfo): NodeRuntimeListener {
     this.#known.set(info.id, info);
     for (const waiter of this.#waiters) waiter();
+    return publicForm(info);
   }
 
-  removed(id: number): void {
+  /** The listener that is no more, if it was known. */
+  removed(id: number): NodeRuntimeListener | undefined {
+    const info = this.#known.get(id);
     this.#known.delete(id);
+    return info && publicForm(info);
   }
 
   find(query: NodeRuntimeListenerQuery): NodeRuntimeListener | null {
@@ -106,7 +113,11 @@ export class Listeners {
     options: NodeRuntimeWaitOptions = {},
     closed: (fail: (error: unknown) => void) => () => void,
   ): Promise<NodeRuntimeListener> {
-    const { timeoutMs = defaultTimeoutMs, signal } = options;
+    const unknown = Object.keys(options).filter((name) => !waitNames.includes(name));
+    if (unknown.length > 0) throw unknownOption(unknown, waitNames);
+    if (options.timeout !== undefined && options.timeoutMs !== undefined)
+      throw invalidOption("timeout", "means the same as timeoutMs; give one");
+    const { signal, timeoutMs = options.timeout ?? defaultTimeoutMs } = options;
     if (typeof timeoutMs !== "number" || !(timeoutMs >= 0) || timeoutMs > longestTimeoutMs)
       throw invalidOption("timeoutMs", "must be a number of milliseconds");
     if (signal !== undefined && !(signal instanceof AbortSignal))

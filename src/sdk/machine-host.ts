@@ -9,11 +9,13 @@
 import type { Answer, Request, Scope } from "../protocol/permissions.js";
 import { askFunction } from "./permissions.js";
 import type { PermissionFunctions } from "./permissions.js";
+import type { Tape } from "./recording.js";
 import { HostToolbox } from "./tools.js";
 
 export interface MachineHostPort {
   judged(id: number, answers: Answer[]): void;
   toolDone(id: number, ok: boolean, json: Uint8Array): void;
+  toolParked(id: number): void;
 }
 
 /** Of several answers to one request: the first that does not allow it. Nobody's is a denial. */
@@ -27,6 +29,8 @@ export class MachineHost {
   /** Those of the machine's making, and those it was narrowed by: all that a scope has are asked. */
   readonly #functions: PermissionFunctions[];
   readonly #port: MachineHostPort;
+  /** Of the program that runs, where it is recorded or replayed. */
+  tape: Tape | undefined;
 
   constructor(functions: PermissionFunctions, port: MachineHostPort) {
     this.#functions = [functions];
@@ -34,13 +38,18 @@ export class MachineHost {
   }
 
   judge(id: number, scope: Scope, requests: Request[]): void {
+    const input = JSON.stringify(requests);
+    const taped = this.tape?.ask({ kind: "policy", name: scope, input });
+    if (taped === "ended") return;
+    if (taped?.answer !== undefined)
+      return this.#port.judged(id, JSON.parse(taped.answer.text) as Answer[]);
     const asked = this.#functions.filter((functions) => functions.has(scope));
     void Promise.all(asked.map((functions) => askFunction(functions, scope, requests))).then(
-      (all) =>
-        this.#port.judged(
-          id,
-          requests.map((_, at) => strictest(all.map((one) => one[at]))),
-        ),
+      (all) => {
+        const answers = requests.map((_, at) => strictest(all.map((one) => one[at])));
+        taped?.keep({ ok: true, text: JSON.stringify(answers) });
+        this.#port.judged(id, answers);
+      },
     );
   }
 
@@ -51,7 +60,15 @@ export class MachineHost {
   }
 
   toolCall(id: number, name: string, input: Uint8Array): void {
-    this.tools.call(id, name, input, (ok, json) => this.#port.toolDone(id, ok, json));
+    const taped = this.tape?.ask({ kind: "tool", name, input: Buffer.from(input).toString() });
+    if (taped === "ended") return;
+    if (taped?.answer !== undefined)
+      return this.#port.toolDone(id, taped.answer.ok, Buffer.from(taped.answer.text));
+    const done = (ok: boolean, json: Uint8Array): void => {
+      taped?.keep({ ok, text: Buffer.from(json).toString() });
+      this.#port.toolDone(id, ok, json);
+    };
+    this.tools.call(id, name, input, done, () => this.#port.toolParked(id));
   }
 
   toolCancel(id: number): void {

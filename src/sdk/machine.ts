@@ -9,13 +9,16 @@
 import { performance } from "node:perf_hooks";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { VmOptions } from "../protocol/host-calls.js";
+import { debug, debugging } from "./debug.js";
+import { placeMachine } from "./fleet/place.js";
 import { RuntimeFiles } from "./files.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { MachineHost } from "./machine-host.js";
 import { requireLayers } from "./isolation.js";
 import type { CreateOptions, NodeRuntimeBootTiming } from "./options.js";
-import { connectionOf, sharedConnection } from "./sidecar-process.js";
+import { placeOnHost } from "./kernel-group.js";
+import { connectionOf } from "./sidecar-process.js";
 import { restoreSnapshot } from "./snapshot.js";
 
 type Timed = <T>(phase: NodeRuntimeBootTiming["phase"], work: Promise<T>) => Promise<T>;
@@ -25,6 +28,11 @@ interface Beginning {
   /** The number of another one. */
   source?: number;
   snapshot?: AsyncIterable<Buffer> | undefined;
+}
+
+function connectionFor({ fleet, sidecar, kernels }: CreateOptions): Promise<KernelConnection> {
+  if (fleet !== undefined) return placeMachine(fleet);
+  return sidecar === undefined ? placeOnHost(kernels) : connectionOf(sidecar);
 }
 
 export class Machine {
@@ -42,6 +50,7 @@ export class Machine {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
+      toolParked: (id) => connection.send("toolParked", { vm, id }),
     });
     this.host.tools.add(given.tools, "tools");
     connection.attachMachine(vm, sink);
@@ -65,14 +74,12 @@ export class Machine {
     const timed: Timed = async (phase, work) => {
       const startedAt = performance.now();
       const result = await work;
-      given.onBootTiming?.({ phase, durationMs: performance.now() - startedAt });
+      const durationMs = performance.now() - startedAt;
+      debug("machine", () => `${phase}: ${durationMs.toFixed(1)} ms`);
+      given.onBootTiming?.({ phase, durationMs });
       return result;
     };
-    const connection = await timed(
-      "sidecar_spawn",
-      given.sidecar === undefined ? sharedConnection() : connectionOf(given.sidecar),
-    );
-    await requireLayers(connection, given.isolation);
+    const connection = await timed("sidecar_spawn", connectionFor(given));
     const machine = new Machine(connection, given, sink);
     await machine.#make(given, { snapshot }, timed);
     return machine;
@@ -85,7 +92,8 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { env, cwd, jsRuntime, loopbackExemptPorts, limits, mounts } = given;
+    const { deterministic, env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } =
+      given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -93,20 +101,23 @@ export class Machine {
       cwd,
       mounts,
       jsRuntime,
+      engine,
       loopbackExemptPorts,
       limits,
-      warnsOfLimits: given.onLimitWarning !== undefined,
+      ...(deterministic !== undefined && { deterministic }),
+      warnsOfLimits: given.onLimitWarning !== undefined || debugging("limit"),
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,
       policyMode: given.permissions.mode ?? "enforce",
       audit: {
         entries: given.audit?.entries ?? auditDefaults.entries,
-        all: given.audit?.all ?? false,
-        stream: given.audit?.onDecision !== undefined,
+        all: given.audit?.all ?? debugging("decision"),
+        stream: given.audit?.onDecision !== undefined || debugging("decision"),
       },
       tools: this.host.tools.descriptors(),
     } satisfies VmOptions);
     try {
+      if (source === undefined) await requireLayers(connection, given.isolation);
       await timed("vm_create", connection.call("createVm", { vm, options }));
       if (snapshot !== undefined) await restoreSnapshot(connection, vm, snapshot);
       if (source === undefined) await timed("vm_configure", this.#seed(given.files));

@@ -8,7 +8,7 @@
 import { statSync } from "node:fs";
 import { posix, resolve } from "node:path";
 import type { VmMount } from "../protocol/host-calls.js";
-import { invalidOption } from "./errors.js";
+import { invalidOption, unknownOption } from "./errors.js";
 
 /** A directory or file of the host, shown at a path of the guest. */
 export interface HostDirectoryMount {
@@ -39,7 +39,7 @@ function bagOf(option: string, value: unknown, known: readonly string[]): Bag {
     throw invalidOption(option, "must be an object");
   const given = Object.entries(value).filter(([, entry]) => entry !== undefined);
   for (const [name] of given) {
-    if (!known.includes(name)) throw invalidOption(`${option}.${name}`, "is not a known option");
+    if (!known.includes(name)) throw unknownOption([name], known, `${option}.`);
   }
   return Object.fromEntries(given);
 }
@@ -67,32 +67,47 @@ export function guestPathOf(option: string, value: unknown): string {
   return path;
 }
 
-function hostPathOf(option: string, value: unknown, directoryOnly: boolean): string {
-  const path = resolve(textOf(option, value));
+/** Whose directories a mount names: this host's, or those of a fleet's worker, which looks for itself. */
+export type MountOwner = "host" | "worker";
+
+function hostPathOf(
+  option: string,
+  value: unknown,
+  directoryOnly: boolean,
+  owner: MountOwner,
+): string {
+  const given = textOf(option, value);
+  if (owner === "worker" && given.startsWith("/")) return posix.normalize(given);
+  if (owner === "worker") throw invalidOption(option, "must be an absolute path of the worker");
+  const path = resolve(given);
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw invalidOption(option, "does not exist on the host");
+  if (stat === undefined) throw invalidOption(option, `does not exist on the host: ${path}`);
   if (stat.isDirectory()) return path;
   if (directoryOnly) throw invalidOption(option, "must be a directory of the host");
   if (!stat.isFile()) throw invalidOption(option, "must be a directory or a regular file");
   return path;
 }
 
-export function hostDirectoryMount(option: string, value: unknown): VmMount {
+export function hostDirectoryMount(
+  option: string,
+  value: unknown,
+  owner: MountOwner = "host",
+): VmMount {
   const given = bagOf(option, value, ["guestPath", "hostPath", "readOnly"]);
   const { readOnly = true } = given;
   if (typeof readOnly !== "boolean") throw invalidOption(`${option}.readOnly`, "must be a boolean");
   return {
     option,
     guestPath: guestPathOf(`${option}.guestPath`, given.guestPath),
-    hostPath: hostPathOf(`${option}.hostPath`, given.hostPath, false),
+    hostPath: hostPathOf(`${option}.hostPath`, given.hostPath, false, owner),
     readOnly,
   };
 }
 
-function nodeModulesMount(value: unknown): VmMount {
+function nodeModulesMount(value: unknown, owner: MountOwner): VmMount {
   const option = "nodeModules";
   if (typeof value === "string") {
-    const hostPath = hostPathOf(option, value, true);
+    const hostPath = hostPathOf(option, value, true, owner);
     return { option, guestPath: defaultNodeModulesPath, hostPath, readOnly: true };
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
@@ -102,7 +117,7 @@ function nodeModulesMount(value: unknown): VmMount {
   return {
     option,
     guestPath: guestPathOf(`${option}.guestPath`, guestPath),
-    hostPath: hostPathOf(`${option}.hostPath`, given.hostPath, true),
+    hostPath: hostPathOf(`${option}.hostPath`, given.hostPath, true, owner),
     readOnly: true,
   };
 }
@@ -112,23 +127,29 @@ const commandsPath = "/usr/local/sbin";
 const commandsVariable = "SECURE_EXEC_WASM_COMMANDS_DIR";
 
 /** The directory of commands: the option, or else the host's environment. */
-function commandsMount(value: unknown): VmMount | undefined {
+function commandsMount(value: unknown, owner: MountOwner): VmMount | undefined {
   const option = value === undefined ? commandsVariable : "commandsDir";
-  const given = value ?? (process.env[commandsVariable] || undefined);
+  const byDefault = owner === "host" ? process.env[commandsVariable] : undefined;
+  const given = value ?? (byDefault || undefined);
   if (given === undefined) return undefined;
-  const hostPath = hostPathOf(option, given, true);
+  const hostPath = hostPathOf(option, given, true, owner);
   return { option, guestPath: commandsPath, hostPath, readOnly: true, executable: true };
 }
 
 /** Every mount that the three options ask for. */
-export function mountsOf(mounts: unknown, nodeModules: unknown, commandsDir?: unknown): VmMount[] {
+export function mountsOf(
+  mounts: unknown,
+  nodeModules: unknown,
+  commandsDir?: unknown,
+  owner: MountOwner = "host",
+): VmMount[] {
   if (mounts !== undefined && !Array.isArray(mounts))
     throw invalidOption("mounts", "must be an array");
   const all = ((mounts ?? []) as unknown[]).map((mount, index) =>
-    hostDirectoryMount(`mounts[${index}]`, mount),
+    hostDirectoryMount(`mounts[${index}]`, mount, owner),
   );
-  if (nodeModules !== undefined) all.push(nodeModulesMount(nodeModules));
-  const commands = commandsMount(commandsDir);
+  if (nodeModules !== undefined) all.push(nodeModulesMount(nodeModules, owner));
+  const commands = commandsMount(commandsDir, owner);
   if (commands !== undefined) all.push(commands);
   all.forEach((mount, index) => {
     for (const other of all.slice(0, index)) {

@@ -10,14 +10,15 @@ import { X509Certificate } from "node:crypto";
 import { hostCertificates } from "../abi/machine.js";
 import { parseIsolation } from "./isolation.js";
 import type { IsolationOptions } from "./isolation.js";
-import { failure, invalidOption } from "./errors.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import { mountsOf } from "./mounts.js";
 import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
-import type { LimitWarning, TerminalSize, VmMount } from "../protocol/host-calls.js";
+import type { EngineKind } from "../protocol/engine-start.js";
+import type { LimitWarning, TerminalSize, VmMount, VmOptions } from "../protocol/host-calls.js";
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
 import { parseLimits, parseRunLimits } from "./limits.js";
@@ -27,7 +28,11 @@ import type { RunLimits, VmLimits } from "../protocol/limits.js";
 import type { SnapshotManifest } from "../protocol/snapshot.js";
 import { jsRuntimeKeys, parseJsRuntime } from "./platform-options.js";
 import type { JsRuntimeOptions } from "./platform-options.js";
+import { parseKernels } from "./kernel-group.js";
+import type { Kernels } from "./kernel-group.js";
 import { SidecarProcess } from "./sidecar-process.js";
+import { parseFleet } from "./fleet/options.js";
+import type { NodeRuntimeFleetOptions, ParsedFleet } from "./fleet/options.js";
 import { snapshotSourceOf } from "./snapshot.js";
 import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseTools } from "./tools.js";
@@ -49,6 +54,14 @@ const defaultCwd = "/home/user";
 export interface NodeRuntimeBootTiming {
   phase: "sidecar_spawn" | "vm_create" | "vm_configure";
   durationMs: number;
+}
+
+/** What decides a run. */
+export interface NodeRuntimeDeterministic {
+  /** Of everything random. */
+  seed: number | string;
+  /** What `Date.now()` says when a program begins, in milliseconds since the epoch. Default: 2024-01-01T00:00:00Z. */
+  startTimeMs?: number;
 }
 
 export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
@@ -77,6 +90,15 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Uses this kernel process instead of the shared one. It outlives the runtime. */
   sidecar?: SidecarProcess;
   /**
+   * How many kernel processes the host's machines may be spread over. With a number, the machine goes to the
+   * one of that many that has the fewest, which is started if need be; 1 to 64. With `"auto"`, the default, there
+   * is one for each 6 processors, and a further one is started beside, for machines to come, when each has 4.
+   * A machine is on one for life, as are its clones; what happens to another's kernel is none of its concern.
+   */
+  kernels?: "auto" | number;
+  /** Makes the machine on a worker of a fleet instead of on this host; see docs/fleet.md. */
+  fleet?: NodeRuntimeFleetOptions;
+  /**
    * Ports open in both directions: a program's listener there is reachable at the host's
    * 127.0.0.1 too, and where no program listens, a program's connection to localhost reaches
    * the host's, if the network policy allows it.
@@ -102,10 +124,22 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   hostFunctions?: HostTools;
   /** Certificates in PEM that every program trusts beside the usual ones, as NODE_EXTRA_CA_CERTS does. */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
+  /**
+   * Makes two runs of a program alike to the last byte: time, randomness and the order of what happens come from
+   * these alone. One program of one process and one thread at a time; see docs/deterministic.md.
+   */
+  deterministic?: NodeRuntimeDeterministic;
+  /**
+   * Keeps of every `run`, `exec` and `execCommand` what was asked of the host and answered, and what came out:
+   * the result's `recording`, which `replay` takes. Only with `deterministic`, and without directories of the host.
+   */
+  record?: boolean;
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
   /** Called when something comes to 80 % of its limit; see docs/limits.md. */
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
+  /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
+  engine?: "forked" | "dedicated";
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -120,8 +154,10 @@ export interface NodeRuntimeExecOptions {
   cwd?: string;
   /** Given to the program as stdin, followed by end of file. */
   stdin?: string | Uint8Array;
-  /** Milliseconds after which the program is killed; its exit code is then 137. */
+  /** Milliseconds after which the program is killed; its exit code is then 137. Default: never. */
   timeout?: number;
+  /** The same as `timeout`. */
+  timeoutMs?: number;
   /** Aborting rejects the call with the signal's reason and ends the program. */
   signal?: AbortSignal;
   /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
@@ -135,6 +171,12 @@ export interface NodeRuntimeExecOptions {
   language?: "js" | "ts";
   /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
   name?: string;
+  /**
+   * "forked": from an engine that is warm, within milliseconds. "dedicated": an engine that starts for this
+   * program alone, with the threads with which V8 compiles and collects garbage beside it: slower to
+   * start, as fast as plain Node afterwards. Default: the runtime's.
+   */
+  engine?: "forked" | "dedicated";
   /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
@@ -195,6 +237,8 @@ const createNames = [
   "nodeModules",
   "commandsDir",
   "sidecar",
+  "kernels",
+  "fleet",
   "onBootTiming",
   "permissions",
   "permissionTimeoutMs",
@@ -203,8 +247,11 @@ const createNames = [
   "loopbackExemptPorts",
   ...toolNames,
   "limits",
+  "deterministic",
+  "record",
   "onLimitWarning",
   "ca",
+  "engine",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -216,10 +263,12 @@ const runNames = [
   "cwd",
   "stdin",
   "timeout",
+  "timeoutMs",
   "signal",
   "onStdout",
   "onStderr",
   "limits",
+  "engine",
   ...programOnlyNames,
 ];
 /** struct winsize has 16 bits for each. */
@@ -253,7 +302,7 @@ export function bagOf(
   const planning = unknown.find((name) => planned.includes(name));
   if (planning !== undefined)
     throw failure("NOT_IMPLEMENTED", { option: planning }, { details: { option: planning } });
-  if (unknown.length > 0) throw invalidOption(unknown.join(", "), "is not a known option");
+  if (unknown.length > 0) throw unknownOption(unknown, known);
   return Object.fromEntries(given);
 }
 
@@ -343,6 +392,9 @@ export interface CreateOptions {
   files: [path: string, data: Uint8Array][];
   mounts: VmMount[];
   sidecar: SidecarProcess | undefined;
+  kernels: Kernels;
+  /** Given only where it was. */
+  fleet?: ParsedFleet;
   onBootTiming: ((timing: NodeRuntimeBootTiming) => void) | undefined;
   /** Names of layers. */
   isolation: readonly string[];
@@ -351,10 +403,13 @@ export interface CreateOptions {
   permissionTimeoutMs: number;
   tools: ParsedTools;
   limits: VmLimits;
+  deterministic?: NonNullable<VmOptions["deterministic"]>;
+  record?: boolean;
   onLimitWarning?: LimitHook;
   /** Given only where something of it was. */
   audit?: ParsedAudit;
   jsRuntime: JsRuntime;
+  engine: EngineKind;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -382,11 +437,45 @@ function auditOf(value: unknown, hook: unknown): { audit?: ParsedAudit } {
     throw invalidOption("audit", "must be a boolean or an object");
   const { entries = byDefault, all = onDecision !== undefined, ...rest } = value ?? {};
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw invalidOption(`audit.${unknown}`, "is not a known option");
+  if (unknown !== undefined) throw unknownOption([unknown], ["entries", "all"], "audit.");
   if (typeof all !== "boolean") throw invalidOption("audit.all", "must be a boolean");
   if (typeof entries !== "number" || !(entries >= 1 && entries <= mostEntries) || entries % 1 !== 0)
     throw invalidOption("audit.entries", `must be a whole number from 1 to ${mostEntries}`);
   return { audit: { entries, all, onDecision } };
+}
+
+const defaultStartTimeMs = Date.UTC(2024, 0, 1);
+/** ECMA-262, 21.4.1.1; a run may last some years of its own time. */
+const latestStartTimeMs = 8e15;
+
+function deterministicOf(value: unknown): NonNullable<VmOptions["deterministic"]> {
+  const option = "deterministic";
+  if (!isRecord(value)) throw invalidOption(option, "must be an object with a seed");
+  const { seed, startTimeMs = defaultStartTimeMs, ...rest } = value;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw invalidOption(`${option}.${unknown}`, "is not a known option");
+  if (!Number.isSafeInteger(seed) && (typeof seed !== "string" || seed.length > 1024))
+    throw invalidOption(
+      `${option}.seed`,
+      "must be a whole number or a string of up to 1024 characters",
+    );
+  if (typeof startTimeMs !== "number" || !(startTimeMs >= 0 && startTimeMs <= latestStartTimeMs))
+    throw invalidOption(`${option}.startTimeMs`, "must be milliseconds since the epoch");
+  return { seed: String(seed), startTimeMs: Math.floor(startTimeMs) };
+}
+
+function recordOf(given: Bag): { record?: boolean } {
+  const { record, deterministic, mounts, nodeModules, commandsDir } = given;
+  if (record === undefined) return {};
+  if (typeof record !== "boolean") throw invalidOption("record", "must be a boolean");
+  if (record && deterministic === undefined)
+    throw invalidOption("record", "needs the option deterministic");
+  if (record && [mounts, nodeModules, commandsDir].some((value) => value !== undefined))
+    throw invalidOption(
+      "record",
+      "is not possible with directories of the host; give copies as files",
+    );
+  return { record };
 }
 
 /** The file that programs find the certificates in; each of them is read once here. */
@@ -444,6 +533,15 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const fleet = parseFleet(given.fleet);
+  if (fleet !== undefined && sidecar !== undefined)
+    throw invalidOption("sidecar", "is a process of this host; a machine of a fleet has none");
+  const elsewhere = fleet === undefined ? sidecar && "sidecar" : "fleet";
+  if (given.kernels !== undefined && elsewhere !== undefined)
+    throw invalidOption(
+      "kernels",
+      `is for machines of the host's own kernels; ${elsewhere} names another`,
+    );
   const { trustSnapshot = false } = given;
   if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
   return {
@@ -463,8 +561,15 @@ export function parseCreateOptions(value: unknown): CreateOptions {
         return [absolute, bytesOf(option, data)];
       }),
     ],
-    mounts: mountsOf(given.mounts, given.nodeModules, given.commandsDir),
+    mounts: mountsOf(
+      given.mounts,
+      given.nodeModules,
+      given.commandsDir,
+      fleet === undefined ? "host" : "worker",
+    ),
     sidecar,
+    kernels: parseKernels(given.kernels),
+    ...(fleet !== undefined && { fleet }),
     onBootTiming: functionOf("onBootTiming", given.onBootTiming),
     loopbackExemptPorts: portsOf("loopbackExemptPorts", given.loopbackExemptPorts),
     permissions: parsePermissions(given.permissions, toolsGiven),
@@ -472,12 +577,17 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       timeoutOf(given.permissionTimeoutMs, "permissionTimeoutMs") ?? permissionTimeoutMs,
     tools: toolsOf(given),
     limits: parseLimits(given.limits),
+    ...(given.deterministic !== undefined && {
+      deterministic: deterministicOf(given.deterministic),
+    }),
+    ...recordOf(given),
     ...auditOf(given.audit, given.onDecision),
     ...(given.onLimitWarning !== undefined && {
       onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
     }),
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
+    engine: engineOf(given.engine ?? "forked", given.deterministic !== undefined),
   };
 }
 
@@ -501,6 +611,8 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  /** Default: the VM's. */
+  engine?: EngineKind;
 }
 
 function nameOf(value: unknown): string {
@@ -545,7 +657,7 @@ function terminalOf(value: unknown): { terminal?: TerminalSize } {
   if (!isRecord(value))
     throw invalidOption("pty", "must be a boolean or an object of cols and rows");
   const unknown = Object.keys(value).filter((name) => name !== "cols" && name !== "rows");
-  if (unknown.length > 0) throw invalidOption(`pty.${unknown[0]!}`, "is not a known option");
+  if (unknown.length > 0) throw unknownOption([unknown[0]!], ["cols", "rows"], "pty.");
   return { terminal: terminalSizeOf(value, "pty.") };
 }
 
@@ -571,6 +683,8 @@ export function parseRunOptions(
   if (!Array.isArray(args)) throw invalidOption("args", "must be an array of strings");
   const name = nameOf(given.name);
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
+  if (given.timeout !== undefined && given.timeoutMs !== undefined)
+    throw invalidOption("timeoutMs", "means the same as timeout; give one");
   const { endWhenSettled = false } = given;
   if (typeof endWhenSettled !== "boolean")
     throw invalidOption("endWhenSettled", "must be a boolean");
@@ -578,7 +692,7 @@ export function parseRunOptions(
     env: envOf(given.env),
     cwd: own === "" || own.startsWith("/") ? own : `${cwd}/${own}`,
     stdin: given.stdin === undefined ? undefined : bytesOf("stdin", given.stdin),
-    timeoutMs: timeoutOf(given.timeout),
+    timeoutMs: timeoutOf(given.timeout) ?? timeoutOf(given.timeoutMs, "timeoutMs"),
     cpuTimeMs: 0,
     ...(given.limits !== undefined && { limits: parseRunLimits(given.limits, limits) }),
     signal: signalOf(given.signal),
@@ -589,7 +703,15 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
+}
+
+function engineOf(value: unknown, deterministic = false): EngineKind {
+  if (value === "dedicated" && deterministic)
+    throw invalidOption("engine", 'must be "forked" in a deterministic machine');
+  if (value === "forked" || value === "dedicated") return value;
+  throw invalidOption("engine", 'must be "forked" or "dedicated"');
 }
 
 /** The name of a command and its arguments. */

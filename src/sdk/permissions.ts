@@ -26,9 +26,11 @@ import type {
   Scope,
   ScopePolicy,
 } from "../protocol/permissions.js";
-import { invalidOption } from "./errors.js";
+import { invalidOption, meantBy } from "./errors.js";
 
 /** `paths` in the fs scope, `patterns` in every other one. */
+export { permissionScopes, scopeNames, scopeOf };
+
 export interface PermissionRule {
   mode: Mode;
   /** Without it, or with "*", every operation. */
@@ -206,6 +208,11 @@ export function parseNarrowing(value: unknown): Narrowing {
   return { policies, functions };
 }
 
+function notAScope(name: string): string {
+  const meant = meantBy(name, scopeNames);
+  return `is not a known scope; ${meant === undefined ? "" : `did you mean ${meant}? `}known are ${scopeNames.join(", ")}`;
+}
+
 function parseScopes(
   value: Bag,
   policies: Partial<Record<Scope, ScopePolicy>>,
@@ -216,8 +223,7 @@ function parseScopes(
     if (policy === undefined) continue;
     const option = `permissions.${name}`;
     const scope = scopeOf(name);
-    if (scope === undefined)
-      throw invalidOption(option, `is not a known scope; known are ${scopeNames.join(", ")}`);
+    if (scope === undefined) throw invalidOption(option, notAScope(name));
     if (named.has(scope)) throw invalidOption(option, `names the scope ${scope} a second time`);
     named.add(scope);
     if (typeof policy === "boolean") policies[scope] = policy ? "allow" : "deny";

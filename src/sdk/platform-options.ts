@@ -12,7 +12,7 @@ import {
   timings,
 } from "../protocol/platforms.js";
 import type { JsRuntime, ModuleResolution, Platform, Timing } from "../protocol/platforms.js";
-import { invalidOption } from "./errors.js";
+import { invalidOption, unknownOption } from "./errors.js";
 
 export interface JsRuntimeOptions {
   /** What a program finds: all of Node (default), a browser's globals, console and timers only, or the bare language. */
@@ -83,7 +83,7 @@ export function parseJsRuntime(given: Readonly<Record<string, unknown>>): JsRunt
   const unknown = Object.keys(nested).find(
     (key) => nested[key] !== undefined && !known.includes(key),
   );
-  if (unknown !== undefined) throw invalidOption(`jsRuntime.${unknown}`, "is not a known option");
+  if (unknown !== undefined) throw unknownOption([unknown], known, "jsRuntime.");
   const pick = (key: (typeof jsRuntimeKeys)[number]): [option: string, value: unknown] => {
     if (nested[key] === undefined) return [key, given[key]];
     if (given[key] !== undefined)

@@ -4,19 +4,120 @@
  * Untrusted: nothing; outcome rules are guest-process.ts's.
  */
 import type { End, Usage } from "../protocol/usage.js";
-import { failure } from "./errors.js";
+import { failure, invalidOption } from "./errors.js";
 import type { GuestProcess } from "./guest-process.js";
+import { Emitter } from "./events.js";
+import { HeldOutput, NodeRuntimeOutput } from "./output.js";
+import type { OutputHook } from "./output-channel.js";
+import type { RunOptions } from "./options.js";
 import { bytesOf, parseFlags, terminalSizeOf } from "./options.js";
 import { signalNumber } from "./signals.js";
 
+/** The output of a spawned program that no hook takes. */
+export class SpawnedOutput {
+  readonly #held: Partial<Record<"stdout" | "stderr", HeldOutput>> = {};
+
+  /** `given`, with hooks for the streams that have none. */
+  hooked(given: RunOptions): RunOptions {
+    const { onStdout, onStderr } = given;
+    const hook = (name: "stdout" | "stderr"): OutputHook => {
+      const held = new HeldOutput(false);
+      this.#held[name] = held;
+      return (chunk) => held.push(chunk);
+    };
+    return { ...given, onStdout: onStdout ?? hook("stdout"), onStderr: onStderr ?? hook("stderr") };
+  }
+
+  /** Ends the streams with the program. */
+  follow(guest: GuestProcess): void {
+    const all = Object.values(this.#held);
+    guest.onGone(() => all.forEach((held) => held.release()));
+    void guest.ended.then(
+      () => all.forEach((held) => held.end()),
+      (error: unknown) => all.forEach((held) => held.end(error)),
+    );
+  }
+
+  of(name: "stdout" | "stderr"): NodeRuntimeOutput {
+    const held = this.#held[name];
+    const hook = name === "stdout" ? "onStdout" : "onStderr";
+    if (held === undefined)
+      throw invalidOption(hook, `takes all output of ${name}; leave it out to read ${name}`);
+    held.want();
+    return new NodeRuntimeOutput(held);
+  }
+}
+
+/** What `proc.on(name, listener)` listens to. */
+// oxlint-disable-next-line typescript/consistent-type-definitions -- the emitter asks for an index
+export type NodeRuntimeProcessEvents = {
+  /** The program has ended, and all its output was handed over; who listens later is told as well. */
+  exit: (exitCode: number, end: End) => void;
+  /** Its outcome is not known, or an output hook failed; what `wait()` rejects with. */
+  error: (error: unknown) => void;
+};
+
 export class NodeRuntimeProcess {
   readonly #guest: GuestProcess;
+  readonly #output: SpawnedOutput;
+  readonly #events = new Emitter<NodeRuntimeProcessEvents>(["exit", "error"]);
   #stdinOpen: boolean;
 
   /** Made by `NodeRuntime.spawn`. */
-  constructor(guest: GuestProcess, stdinOpen: boolean) {
+  constructor(guest: GuestProcess, stdinOpen: boolean, output: SpawnedOutput) {
     this.#guest = guest;
     this.#stdinOpen = stdinOpen;
+    this.#output = output;
+    void guest.ended.then(
+      ({ end }) => this.#events.emitLast("exit", end.exitCode, end.cause),
+      (error: unknown) => this.#events.emitLast("error", error),
+    );
+  }
+
+  /**
+   * Its output as it comes: `for await (const chunk of proc.stdout)`, `proc.stdout.text()`. What comes before
+   * somebody first touches this is kept up to 1 MiB, from then on the program waits for a slow reader. Throws
+   * INVALID_OPTION when `onStdout` was given, which takes all of it.
+   */
+  get stdout(): NodeRuntimeOutput {
+    return this.#output.of("stdout");
+  }
+
+  /** As `stdout`; nothing comes here from a terminal. */
+  get stderr(): NodeRuntimeOutput {
+    return this.#output.of("stderr");
+  }
+
+  /** The lines of its stdout, or of the stream that is named, as they come. */
+  lines(stream: "stdout" | "stderr" = "stdout"): AsyncGenerator<string, void> {
+    if (stream !== "stdout" && stream !== "stderr")
+      throw invalidOption("stream", 'must be "stdout" or "stderr"');
+    return this.#output.of(stream).lines();
+  }
+
+  /** Calls `listener` at that event, each in a turn of its own. Throws INVALID_OPTION for an unknown one. */
+  on<K extends keyof NodeRuntimeProcessEvents>(
+    event: K,
+    listener: NodeRuntimeProcessEvents[K],
+  ): this {
+    this.#events.add(event, listener, false);
+    return this;
+  }
+
+  once<K extends keyof NodeRuntimeProcessEvents>(
+    event: K,
+    listener: NodeRuntimeProcessEvents[K],
+  ): this {
+    this.#events.add(event, listener, true);
+    return this;
+  }
+
+  off<K extends keyof NodeRuntimeProcessEvents>(
+    event: K,
+    listener: NodeRuntimeProcessEvents[K],
+  ): this {
+    this.#events.remove(event, listener);
+    return this;
   }
 
   /** The pid inside the virtual machine. */
@@ -75,5 +176,10 @@ export class NodeRuntimeProcess {
   /** The exit code, once the program has ended. Rejects when its outcome is unknown or an output hook failed. */
   async wait(): Promise<number> {
     return (await this.#guest.ended).end.exitCode;
+  }
+
+  /** Ends it and what is in its process group, as SIGKILL does; resolves when it is gone. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#guest.destroy();
   }
 }

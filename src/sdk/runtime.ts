@@ -18,16 +18,20 @@ import type {
 } from "./driver/driver-run.js";
 import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
+import { debug } from "./debug.js";
 import { failure, invalidOption, printable } from "./errors.js";
+import { Player, Recorder, parseRecording } from "./recording.js";
+import type { NodeRuntimeRecording, Tape } from "./recording.js";
 import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseNarrowing } from "./permissions.js";
 import type { Narrowing, Permissions } from "./permissions.js";
-import { generalizePermissions, permissionsOf } from "./learned-permissions.js";
+import { generalizePermissions, learnedPermissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
 import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
+import { NodeRuntimeFs } from "./guest-fs.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
@@ -68,13 +72,22 @@ import type {
   NodeRuntimeSpawnOptions,
   RunOptions,
 } from "./options.js";
-import { NodeRuntimeProcess } from "./process.js";
+import { HeldOutput } from "./output.js";
+import { NodeRuntimeProcess, SpawnedOutput } from "./process.js";
+import { RuntimeEvents } from "./runtime-events.js";
+import type { NodeRuntimeEvents } from "./runtime-events.js";
 import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
 import type { HostDirectoryMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
-import { NodeRuntimeShell, ShellOutput } from "./shell.js";
+import { NodeRuntimeShell } from "./shell.js";
+import { shellTemplate } from "./shell-template.js";
+import type { NodeRuntimeSh } from "./shell-template.js";
+import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
+import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
+import { signalNumber } from "./signals.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
+import { toolTypes } from "./tool-types.js";
 import { parseTools } from "./tools.js";
 import type { HostTools } from "./tools.js";
 
@@ -100,6 +113,8 @@ export interface NodeRuntimeExecResult {
    * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
    */
   readonly policy?: LearnedPermissions;
+  /** Only with `record`: what `replay` takes. JSON carries it. */
+  readonly recording?: NodeRuntimeRecording;
   /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
   code?: number;
   /** Only of a runtime made with `new`: what made the program fail, in one line. */
@@ -117,17 +132,29 @@ export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult
   value?: T;
 }
 
-/** What is started: the text of a program, or a command with its arguments in the options. */
-type Start = { mode: "program"; source: string } | { mode: "exec" };
+/** The program of one call, and what listens to it. */
+interface Recorded {
+  recorder?: Recorder;
+  tape?: Tape;
+}
 
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy">;
+/** What is started: the text of a program, or a command with its arguments in the options. */
+type Start =
+  | { mode: "program" | "template"; source: string; from?: GuestProcess | undefined }
+  | { mode: "exec" };
+
+export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy" | "recording">;
 
 interface Finished {
   result: NodeRuntimeExecResult;
+  recorder?: Recorder | undefined;
   outcome: GuestOutcome;
 }
 
-/** What the constructor is given by `NodeRuntime.create` and by `clone`. */
+/**
+ * What the constructor is given by `NodeRuntime.create` and by `clone`.
+ * @internal
+ */
 class Created {
   constructor(
     readonly options: CreateOptions,
@@ -149,17 +176,21 @@ export class NodeRuntime {
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
   readonly #listeners = new Listeners();
+  readonly #events = new RuntimeEvents(() => this.#observe());
   /** What `setPermissions` was given: a clone begins with it. */
   readonly #narrowings: Narrowing[] = [];
   /** How to end waits for listeners that can come no more. */
   readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
+  #fs: NodeRuntimeFs | undefined;
 
   /**
    * The older way to a runtime, see docs/driver-api.md: everything is denied that the driver does not
    * allow, and the machine is made when it is first used. Throws INVALID_OPTION and NOT_IMPLEMENTED.
    */
   constructor(options: NodeRuntimeDriverOptions);
+  /** @internal */
+  constructor(created: Created);
   constructor(options: NodeRuntimeDriverOptions | Created) {
     if (options instanceof Created) {
       this.#driver = options.driver;
@@ -177,8 +208,7 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
-    const created: unknown = await NodeRuntime.#created(options);
-    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    const runtime = new NodeRuntime(await NodeRuntime.#created(options));
     await runtime.#with(() => {});
     return runtime;
   }
@@ -220,10 +250,10 @@ export class NodeRuntime {
    */
   async clone(): Promise<NodeRuntime> {
     const machine = await this.#with((own) => own);
-    const created: unknown = new Created(this.#given, this.#driver, (given, sink) =>
+    const created = new Created(this.#given, this.#driver, (given, sink) =>
       machine.clone(given, sink),
     );
-    const runtime = new NodeRuntime(created as NodeRuntimeDriverOptions);
+    const runtime = new NodeRuntime(created);
     await runtime.#with(() => {});
     for (const narrowing of this.#narrowings) await runtime.#narrow(narrowing);
     return runtime;
@@ -251,15 +281,27 @@ export class NodeRuntime {
   async #open(): Promise<Machine> {
     try {
       const machine = await this.#openMachine(this.#given, {
-        listenerAdded: (info) => this.#listeners.added(info),
-        listenerRemoved: (id) => this.#listeners.removed(id),
+        listenerAdded: (info) => this.#events.listening(this.#listeners.added(info), true),
+        listenerRemoved: (id) => {
+          const listener = this.#listeners.removed(id);
+          if (listener !== undefined) this.#events.listening(listener, false);
+        },
         decided: ({ decisions }) => {
           const onDecision = this.#given.audit?.onDecision;
           // What it throws is the host's own, and not for the connection.
-          for (const decision of decisions) queueMicrotask(() => onDecision?.(decision));
+          for (const decision of decisions) {
+            queueMicrotask(() => onDecision?.(decision));
+            this.#events.decided(decision);
+          }
         },
-        limitWarning: (warning) => queueMicrotask(() => this.#given.onLimitWarning?.(warning)),
-        lost: (error) => this.#endWaits(error),
+        limitWarning: (warning) => {
+          queueMicrotask(() => this.#given.onLimitWarning?.(warning));
+          this.#events.warned(warning);
+        },
+        lost: (error) => {
+          this.#events.lost(error);
+          this.#endWaits(error);
+        },
       });
       try {
         await this.#driver?.opened(machine.files);
@@ -268,6 +310,7 @@ export class NodeRuntime {
         throw error;
       }
       this.#machine = machine;
+      this.#observe();
       return machine;
     } finally {
       // The next call tries again when this one failed.
@@ -275,12 +318,62 @@ export class NodeRuntime {
     }
   }
 
+  /**
+   * Calls `listener` at each such event, in a turn of its own. Throws INVALID_OPTION for an event that there
+   * is not. Listeners of "decision" and "limitWarning" make the kernel send them, from then on.
+   */
+  on<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
+    this.#events.add(event, listener, false);
+    return this;
+  }
+
+  /** As `on`, for the next one only. */
+  once<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
+    this.#events.add(event, listener, true);
+    return this;
+  }
+
+  off<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
+    this.#events.remove(event, listener);
+    return this;
+  }
+
+  /** Has the kernel send what is listened to. */
+  #observe(): void {
+    const { decisions, limits } = this.#events.wanted;
+    const machine = this.#machine;
+    if (machine === undefined || !(decisions || limits)) return;
+    machine.connection.send("observe", { vm: machine.vm, decisions, limits });
+  }
+
+  /** The machine's files in the shape of `node:fs/promises`, errors included; paths are relative to `cwd`. */
+  get fs(): NodeRuntimeFs {
+    this.#fs ??= new NodeRuntimeFs(() => this.#with(({ files }) => files), this.#cwd, false);
+    return this.#fs;
+  }
+
+  /**
+   * Runs a command line of bash: ``await rt.sh`grep ${pattern} ${files}` ``. Each value is one word whatever it
+   * holds, a list as many as it has entries. Rejects with COMMAND_FAILED for an exit code other than 0.
+   */
+  get sh(): NodeRuntimeSh {
+    return shellTemplate((line, options) => this.execCommand("bash", ["-c", line], options));
+  }
+
   /** Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. */
   async exec(
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions,
   ): Promise<NodeRuntimeExecResult> {
-    return (await this.#finish(() => this.#programOf(code, options))).result;
+    return this.#exec(code, options);
+  }
+
+  async #exec(
+    code: string,
+    options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeExecResult> {
+    return (await this.#finish(() => this.#programOf(code, options, from))).result;
   }
 
   /**
@@ -291,13 +384,54 @@ export class NodeRuntime {
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string,
   ): Promise<NodeRuntimeRunResult<T>> {
-    const { result, outcome } = await this.#finish(() => this.#programOf(code, options));
-    const { end, value } = outcome;
-    if (end.exitCode !== 0 || end.returned === "none") return result;
-    if (end.returned === "failure") {
-      throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
-    }
-    return withAccount({ ...result, value: (await decodeReturnValueInSteps(value)) as T }, end);
+    return this.#run<T>(code, options);
+  }
+
+  async #run<T>(
+    code: string,
+    options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeRunResult<T>> {
+    return withValue<T>(await this.#finish(() => this.#programOf(code, options, from)));
+  }
+
+  /**
+   * Runs a recorded program again, with the answers that were recorded in the host's place. Resolves to the
+   * same result, or rejects with REPLAY at the first byte that differs. The runtime has to be one
+   * of the same options with the same files as the recorded one had; handlers of tools are not called.
+   */
+  async replay<T = unknown>(recording: NodeRuntimeRecording): Promise<NodeRuntimeRunResult<T>> {
+    const recorded = parseRecording(recording);
+    const { seed, startTimeMs } = this.#given.deterministic ?? {};
+    const made = recorded.deterministic;
+    if (seed !== made.seed || startTimeMs !== made.startTimeMs)
+      throw invalidOption(
+        "deterministic",
+        `must be of seed ${printable(made.seed)} and startTimeMs ${made.startTimeMs}, as it was recorded`,
+      );
+    const { mode, source, stdin, ...program } = recorded.program;
+    const given: RunOptions = {
+      ...program,
+      stdin: stdin === undefined ? undefined : Buffer.from(stdin, "base64"),
+      timeoutMs: undefined,
+      cpuTimeMs: 0,
+      signal: undefined,
+      onStdout: undefined,
+      onStderr: undefined,
+    };
+    const start: Start = mode === "exec" ? { mode } : { mode: "program", source };
+    return this.#with(async (machine) => {
+      let differed: (error: unknown) => void = () => {};
+      const tape = new Player(recorded, (error) => differed(error));
+      const finished = await this.#await(machine, start, given, { tape }, (guest) => {
+        differed = (error) => {
+          // Only then may the next program run.
+          guest.onGone(() => guest.fail(error));
+          guest.kill(signalNumber("SIGKILL"));
+        };
+      });
+      return withValue<T>(finished);
+    });
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
@@ -331,7 +465,7 @@ export class NodeRuntime {
    * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
    */
   async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
-    const output = new ShellOutput();
+    const output = new HeldOutput(true);
     const given = {
       ...parseShellOptions(options, this.#cwd),
       onStdout: (chunk: Uint8Array) => output.push(chunk),
@@ -342,19 +476,23 @@ export class NodeRuntime {
       const stopListening = listenOnce(given.signal, () => guest.terminate());
       guest.onGone(() => {
         stopListening();
-        output.end();
+        output.release();
       });
+      void guest.ended.then(
+        () => output.end(),
+        () => output.end(),
+      );
       await guest.started;
       return new NodeRuntimeShell(guest, output);
     });
   }
 
-  #programOf(code: unknown, options: unknown): [Start, RunOptions] {
+  #programOf(code: unknown, options: unknown, from?: GuestProcess): [Start, RunOptions] {
     const given =
       this.#driver === undefined
         ? parseRunOptions(options, this.#cwd, this.#given.limits)
         : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
-    return [{ mode: "program", source: sourceOf(code) }, given];
+    return [{ mode: "program", source: sourceOf(code), from }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
@@ -366,11 +504,74 @@ export class NodeRuntime {
     const [start, given] = parse();
     return this.#with(async (machine) => {
       given.signal?.throwIfAborted();
-      const guest = this.#start(machine, start, given, { capture: false, stdin: true });
+      const output = new SpawnedOutput();
+      const hooked = output.hooked(given);
+      const guest = this.#start(machine, start, hooked, { capture: false, stdin: true });
+      output.follow(guest);
       const stopListening = listenOnce(given.signal, () => guest.terminate());
       guest.onGone(stopListening);
       await guest.started;
-      return new NodeRuntimeProcess(guest, given.stdin === undefined);
+      return new NodeRuntimeProcess(guest, given.stdin === undefined, output);
+    });
+  }
+
+  /**
+   * Runs `setup`, an ES module, to the end of its evaluation and keeps its process: what the template runs
+   * begins in a copy of it, with modules loaded, globals set and code compiled. See docs/templates.md. Rejects
+   * with TEMPLATE_SETUP_FAILED, TEMPLATE_PENDING or TEMPLATE_UNAVAILABLE.
+   */
+  async template(
+    setup: string,
+    options?: NodeRuntimeTemplateOptions,
+  ): Promise<NodeRuntimeTemplate> {
+    return this.#makeTemplate(setup, options);
+  }
+
+  readonly #templateRuns: TemplateRuns = {
+    exec: (from, code, options) => this.#exec(code, options, from),
+    run: (from, code, options) => this.#run(code, options, from),
+    spawn: (from, code, options) =>
+      this.#spawn(() => {
+        const [start, given] = this.#programOf(code, options, from);
+        if (given.terminal !== undefined)
+          throw invalidOption("pty", "is not possible in a copy of a template");
+        return [start, given];
+      }),
+    template: (from, setup, options) => this.#makeTemplate(setup, options, from),
+  };
+
+  async #makeTemplate(
+    setup: string,
+    options: NodeRuntimeTemplateOptions | undefined,
+    from?: GuestProcess,
+  ): Promise<NodeRuntimeTemplate> {
+    const { files, ...rest } = parseTemplateOptions(options, this.#cwd);
+    this.#refuseIfDeterministic("a template outlives its program");
+    const [, given] = this.#programOf(setup, rest);
+    const source = sourceOf(setup);
+    return this.#with(async (machine) => {
+      given.signal?.throwIfAborted();
+      for (const [path, data] of files) await machine.files.write(path, data, false);
+      given.signal?.throwIfAborted();
+      let settle = (): void => {};
+      const ready = new Promise<void>((resolve) => (settle = resolve));
+      const start: Start = { mode: "template", source, from };
+      const guest = this.#start(machine, start, given, { capture: true, stdin: false }, () =>
+        settle(),
+      );
+      this.#awaited.add(guest);
+      const stopListening = listenOnce(given.signal, () => {
+        guest.kill(signalNumber("SIGKILL"));
+        guest.fail(given.signal!.reason);
+      });
+      try {
+        await Promise.race([ready, guest.ended.then((outcome) => setUpFailed(guest, outcome))]);
+      } finally {
+        stopListening();
+        this.#awaited.delete(guest);
+      }
+      guest.cancelTimers();
+      return new NodeRuntimeTemplate(guest, this.#templateRuns);
     });
   }
 
@@ -379,6 +580,7 @@ export class NodeRuntime {
     options?: NodeRuntimeResidentOptions,
   ): Promise<NodeRuntimeResidentRunner> {
     const limits = parseResidentOptions(options, this.#given.limits);
+    this.#refuseIfDeterministic("a resident runner would be told when to do what");
     return this.#with((machine) => this.#startResident(machine, limits));
   }
 
@@ -437,6 +639,7 @@ export class NodeRuntime {
     const standard = typeof Request === "function" && input instanceof Request;
     const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
     const signal = standard ? input.signal : undefined;
+    this.#refuseIfDeterministic("a request would come at a time of its own");
     return this.#with(async ({ connection, vm }) => {
       signal?.throwIfAborted();
       const fetch = connection.newHandle();
@@ -461,6 +664,10 @@ export class NodeRuntime {
         stopListening();
       }
     });
+  }
+
+  #refuseIfDeterministic(why: string): void {
+    if (this.#given.deterministic !== undefined) throw failure("DETERMINISTIC", { why });
   }
 
   /** Who listens there right now, or null. */
@@ -508,6 +715,14 @@ export class NodeRuntime {
         throw error instanceof KernelRefusal ? error.toPublic() : error;
       }
     });
+  }
+
+  /**
+   * The tools of the machine as a text of TypeScript, for the prompt of a model or for a type checker: one
+   * declaration of `callHostTool` per tool, with its input. Of the tools that are there now.
+   */
+  async toolTypes(): Promise<string> {
+    return this.#with(({ host }) => toolTypes(host.tools.descriptors()));
   }
 
   /**
@@ -561,7 +776,7 @@ export class NodeRuntime {
     if (this.#given.permissions.mode !== "learn")
       throw invalidOption("permissions", 'must be "learn" for that');
     const { list } = await this.#ask((connection, vm) => connection.call("learned", { vm }));
-    const permissions = permissionsOf(JSON.parse(list) as LearnedList);
+    const permissions = learnedPermissionsOf(JSON.parse(list) as LearnedList);
     return generalize ? generalizePermissions(permissions) : permissions;
   }
 
@@ -595,7 +810,8 @@ export class NodeRuntime {
    * unless said otherwise. Rejects with INVALID_OPTION where one is already, or cannot be.
    */
   async mount(mount: HostDirectoryMount): Promise<void> {
-    const parsed = hostDirectoryMount("mount", mount);
+    const owner = this.#given.fleet === undefined ? "host" : "worker";
+    const parsed = hostDirectoryMount("mount", mount, owner);
     await this.#ask((connection, vm) =>
       connection.call("mount", { vm, mount: JSON.stringify(parsed) }),
     );
@@ -624,11 +840,18 @@ export class NodeRuntime {
   /**
    * The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do, and
    * with LINK_LEADS_OUT where a link that a program may have made leads out of its directory;
-   * `followLinks: true` (all file calls take it, default false) follows it.
+   * `followLinks: true` (all file calls take it, default false) follows it. With "utf8" its text.
    */
-  async readFile(path: string, options?: NodeRuntimeFileOptions): Promise<Uint8Array> {
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    return this.#file(path, (files, full) => files.read(full, followLinks));
+  readFile(path: string, options?: NodeRuntimeFileOptions): Promise<Uint8Array>;
+  readFile(path: string, encoding: "utf8" | "utf-8"): Promise<string>;
+  async readFile(
+    path: string,
+    options?: NodeRuntimeFileOptions | "utf8" | "utf-8",
+  ): Promise<Uint8Array | string> {
+    const isText = options === "utf8" || options === "utf-8";
+    const { followLinks } = parseFlags(isText ? undefined : options, linksUnfollowed);
+    const bytes = await this.#file(path, (files, full) => files.read(full, followLinks));
+    return isText ? Buffer.from(bytes).toString("utf8") : bytes;
   }
 
   /** Writes a file of the machine, creating its directories. */
@@ -766,6 +989,8 @@ export class NodeRuntime {
       for (const guest of this.#processes) guest.vanish();
     });
     await Promise.all(runners);
+    this.#events.emit("dispose");
+    debug("machine", () => "disposed");
   }
 
   #track(guest: GuestProcess): GuestProcess {
@@ -778,10 +1003,23 @@ export class NodeRuntime {
     { connection, vm }: Machine,
     start: Start,
     given: RunOptions,
-    how: { capture: boolean; stdin: boolean },
+    how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
+    onTemplateReady?: () => void,
   ): GuestProcess {
-    const { args, cwd, endWhenSettled, language, name, onStderr, onStdout, stdin, terminal } =
-      given;
+    const {
+      args,
+      cwd,
+      endWhenSettled,
+      engine,
+      language,
+      name,
+      onStderr,
+      onStdout,
+      stdin,
+      terminal,
+    } = given;
+    if (engine === "dedicated" && this.#given.deterministic !== undefined)
+      throw invalidOption("engine", 'must be "forked" in a deterministic machine');
     const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
     const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
     const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
@@ -790,6 +1028,7 @@ export class NodeRuntime {
       hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
     const options: ProcessOptions = {
       mode: start.mode,
+      ...(start.mode !== "exec" && start.from !== undefined && { template: start.from.handle }),
       language,
       name,
       args,
@@ -798,6 +1037,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
       stderrLimitBytes: limit(onStderr),
@@ -808,13 +1048,16 @@ export class NodeRuntime {
         connection,
         vm,
         options,
-        source: start.mode === "program" ? start.source : "",
+        source: start.mode === "exec" ? "" : start.source,
         capture,
         captureLimitBytes: outputBytes,
         onStdout,
         onStderr,
+        ...(onTemplateReady !== undefined && { onTemplateReady }),
+        ...(how.tape !== undefined && { tape: how.tape }),
       }),
     );
+    this.#events.follow(guest, start.mode === "exec" ? name : "node", args);
     if (stdin !== undefined) {
       guest.writeStdin(stdin);
       guest.closeStdin();
@@ -827,13 +1070,42 @@ export class NodeRuntime {
     const [start, given] = parse();
     if (given.terminal !== undefined)
       throw invalidOption("pty", "is an option of spawn and spawnCommand");
-    return this.#with((machine) => this.#await(machine, start, given));
+    return this.#with((machine) => this.#await(machine, start, given, this.#record(start, given)));
   }
 
-  async #await(machine: Machine, start: Start, given: RunOptions): Promise<Finished> {
+  #record(start: Start, given: RunOptions): Recorded {
+    const { deterministic, record } = this.#given;
+    if (record !== true || deterministic === undefined) return {};
+    const { args, cwd, endWhenSettled, env, language, name, stdin } = given;
+    const recorder = new Recorder({
+      deterministic,
+      program: {
+        mode: start.mode,
+        source: start.mode === "program" ? start.source : "",
+        args,
+        cwd,
+        endWhenSettled,
+        env,
+        language,
+        name,
+        ...(stdin !== undefined && { stdin: Buffer.from(stdin).toString("base64") }),
+      },
+    });
+    return { recorder, tape: recorder };
+  }
+
+  async #await(
+    machine: Machine,
+    start: Start,
+    given: RunOptions,
+    { recorder, tape }: Recorded = {},
+    started: (guest: GuestProcess) => void = () => {},
+  ): Promise<Finished> {
     const { signal } = given;
     signal?.throwIfAborted();
-    const guest = this.#start(machine, start, given, { capture: true, stdin: false });
+    const guest = this.#start(machine, start, given, { capture: true, stdin: false, tape });
+    machine.host.tape = tape;
+    started(guest);
     this.#awaited.add(guest);
     const stopListening = listenOnce(signal, () => {
       guest.terminate();
@@ -852,7 +1124,7 @@ export class NodeRuntime {
         stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
       };
       const shown = this.#driver?.resultOf(result, outcome.end) ?? result;
-      return { result: withAccount(shown, outcome.end), outcome };
+      return { result: withAccount(shown, outcome.end, recorder), outcome, recorder };
     } finally {
       stopListening();
       this.#awaited.delete(guest);
@@ -860,17 +1132,44 @@ export class NodeRuntime {
   }
 }
 
+/** The set-up of a template ended its process. */
+function setUpFailed(guest: GuestProcess, { end }: GuestOutcome): never {
+  const { exitCode, cause } = end;
+  const [stdout, stderr] = [guest.stdout.take().text, guest.stderr.take().text];
+  const lastLine = stderr.trim().split("\n").at(-1) ?? "";
+  const why = `it ended with exit code ${exitCode}${lastLine === "" ? "" : `: ${lastLine}`}`;
+  const details = { exitCode, stdout, stderr, end: cause };
+  throw failure("TEMPLATE_SETUP_FAILED", { why }, { details });
+}
+
+/** The result of `run`. Throws RETURN_VALUE. */
+async function withValue<T>({
+  result,
+  outcome,
+  recorder,
+}: Finished): Promise<NodeRuntimeRunResult<T>> {
+  const { end, value } = outcome;
+  if (end.exitCode !== 0 || end.returned === "none") return result;
+  if (end.returned === "failure") {
+    throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
+  }
+  const decoded = (await decodeReturnValueInSteps(value)) as T;
+  return withAccount({ ...result, value: decoded }, end, recorder);
+}
+
 /** `result`, with what the program used and why it ended. */
 function withAccount<R extends PlainResult>(
   result: R,
   { usage, cause, learned }: ProgramEnd,
+  recorder?: Recorder,
 ): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
   return Object.defineProperties(result, {
     usage: { value: usage },
     end: { value: cause },
     ...(learned !== undefined && {
-      policy: { get: () => permissionsOf(learned) },
+      policy: { get: () => learnedPermissionsOf(learned) },
     }),
+    ...(recorder !== undefined && { recording: { get: () => recorder.recording } }),
   }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
 }
 

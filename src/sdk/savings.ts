@@ -3,7 +3,7 @@
  * What is missing costs time, never safety.
  */
 import type { KernelStats } from "../protocol/host-calls.js";
-import { sharedConnection } from "./sidecar-process.js";
+import { sharedConnection } from "./kernel-group.js";
 
 export type Savings = KernelStats["savings"];
 
@@ -11,7 +11,7 @@ export type Savings = KernelStats["savings"];
 const warmTimeoutMs = 10_000;
 const warmPollMs = 100;
 
-/** Those of the shared kernel, once its zygote is warm. */
+/** Those of the first kernel, once its zygote is warm. */
 export async function savings(): Promise<Savings> {
   const connection = await sharedConnection();
   const until = Date.now() + warmTimeoutMs;

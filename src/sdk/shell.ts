@@ -6,74 +6,16 @@
  * Untrusted: output, which is bytes for a terminal and may be any.
  */
 import type { GuestProcess } from "./guest-process.js";
+import type { HeldOutput } from "./output.js";
 import { bytesOf, terminalSizeOf } from "./options.js";
 import { signalNumber } from "./signals.js";
 
-/** Output that waits for somebody to take it. */
-const keptBytes = 1024 * 1024;
-
-/** What is kept of a terminal's output for whoever asks next. */
-export class ShellOutput {
-  readonly #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  readonly #listeners = new Set<(data: Uint8Array) => void>();
-  #wake: (() => void)[] = [];
-  #room: (() => void) | undefined;
-  #ended = false;
-
-  /** As an `OutputHook`. */
-  push(chunk: Uint8Array): Promise<void> | undefined {
-    if (this.#listeners.size > 0) {
-      for (const listener of this.#listeners) listener(chunk);
-      return undefined;
-    }
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.byteLength;
-    this.#wakeAll();
-    if (this.#bytes < keptBytes || this.#ended) return undefined;
-    return new Promise((resolve) => (this.#room = resolve));
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#room?.();
-    this.#wakeAll();
-  }
-
-  listen(listener: (data: Uint8Array) => void): () => void {
-    this.#listeners.add(listener);
-    for (let chunk = this.#take(); chunk !== undefined; chunk = this.#take()) listener(chunk);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  async *read(): AsyncGenerator<Uint8Array, void> {
-    for (;;) {
-      const chunk = this.#take();
-      if (chunk !== undefined) yield chunk;
-      else if (this.#ended) return;
-      else await new Promise<void>((resolve) => this.#wake.push(resolve));
-    }
-  }
-
-  #take(): Uint8Array | undefined {
-    const chunk = this.#chunks.shift();
-    if (chunk === undefined) return undefined;
-    this.#bytes -= chunk.byteLength;
-    if (this.#bytes < keptBytes) this.#room?.();
-    return chunk;
-  }
-
-  #wakeAll(): void {
-    for (const wake of this.#wake.splice(0)) wake();
-  }
-}
-
 export class NodeRuntimeShell implements AsyncIterable<Uint8Array> {
   readonly #guest: GuestProcess;
-  readonly #output: ShellOutput;
+  readonly #output: HeldOutput;
 
   /** Made by `NodeRuntime.openShell`. */
-  constructor(guest: GuestProcess, output: ShellOutput) {
+  constructor(guest: GuestProcess, output: HeldOutput) {
     this.#guest = guest;
     this.#output = output;
   }
@@ -116,5 +58,10 @@ export class NodeRuntimeShell implements AsyncIterable<Uint8Array> {
   /** The exit code, once the shell has ended. Rejects when its outcome is unknown. */
   async wait(): Promise<number> {
     return (await this.#guest.ended).end.exitCode;
+  }
+
+  /** Ends the shell and what runs in its group, as SIGKILL does; resolves when it is gone. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#guest.destroy();
   }
 }

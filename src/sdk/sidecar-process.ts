@@ -1,11 +1,11 @@
 /**
- * Owns which kernel a runtime uses: the one shared by the host process, or a
- * private one behind a `SidecarProcess`. A kernel is started when first needed
- * and again after it was lost.
+ * Owns the kernel that a host keeps for runtimes of its choice, behind a `SidecarProcess`.
  * Untrusted: nothing.
  */
-import { failure, invalidOption } from "./errors.js";
-import { KernelConnection, defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
+import { failure, invalidOption, unknownOption } from "./errors.js";
+import { defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
+import type { KernelConnection } from "./kernel-connection.js";
+import { KernelSlot } from "./kernel-slot.js";
 
 export interface SidecarProcessOptions {
   /**
@@ -24,51 +24,13 @@ function heartbeatOf(options: SidecarProcessOptions = {}): number {
     throw invalidOption("options", "must be an object");
   const { heartbeatTimeoutMs = defaultHeartbeatTimeoutMs, ...others } = options;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw invalidOption(unknown, "is not a known option");
+  if (unknown !== undefined) throw unknownOption([unknown], ["heartbeatTimeoutMs"]);
   if (typeof heartbeatTimeoutMs !== "number" || !(heartbeatTimeoutMs >= leastHeartbeatMs))
     throw invalidOption(
       "heartbeatTimeoutMs",
       `must be a number of milliseconds from ${leastHeartbeatMs} on`,
     );
   return Math.min(heartbeatTimeoutMs, longestHeartbeatMs);
-}
-
-class KernelSlot {
-  readonly #heartbeatTimeoutMs: number;
-  #opening: Promise<KernelConnection> | undefined;
-  #current: KernelConnection | undefined;
-
-  constructor(heartbeatTimeoutMs: number = defaultHeartbeatTimeoutMs) {
-    this.#heartbeatTimeoutMs = heartbeatTimeoutMs;
-  }
-
-  /** The living connection, or a new one. */
-  connection(): Promise<KernelConnection> {
-    if (this.#opening) return this.#opening;
-    if (this.#current?.alive) return Promise.resolve(this.#current);
-    const opening = KernelConnection.open(this.#heartbeatTimeoutMs).then((connection) => {
-      this.#current = connection;
-      return connection;
-    });
-    this.#opening = opening;
-    const forget = (): void => {
-      this.#opening = undefined;
-    };
-    opening.then(forget, forget);
-    return opening;
-  }
-
-  async close(): Promise<void> {
-    const connection = (await this.#opening?.catch(() => undefined)) ?? this.#current;
-    await connection?.close(failure("DISPOSED", { what: "sidecar" }));
-  }
-}
-
-const shared = new KernelSlot();
-
-/** The connection every runtime uses that names no sidecar. */
-export function sharedConnection(): Promise<KernelConnection> {
-  return shared.connection();
 }
 
 let connectionOf: (sidecar: SidecarProcess) => Promise<KernelConnection>;

@@ -36,13 +36,13 @@ export function manifestOf({ env, cwd, limits, permissions }: CreateOptions): Sn
     env,
     cwd,
     limits,
-    permissions: permissionsOf(permissions.policies),
+    permissions: portablePermissions(permissions.policies),
     programs: [...shellNames, ...commandNames],
   };
 }
 
 /** As the option is written. What a function decided is denied where there is no function. */
-function permissionsOf(policies: Policies): Record<string, unknown> {
+function portablePermissions(policies: Policies): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(policies).map(([scope, policy]) => {
       if (policy === "ask") return [scope, "deny"];

@@ -9,10 +9,12 @@
  */
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
 import { kebabCase, toolLimits, toolNamePattern } from "../protocol/tools.js";
+import { debug } from "./debug.js";
 import { failure, invalidOption } from "./errors.js";
 import { dropProtoKeys, JsonRefused, nestingDepth, parseJson } from "./json.js";
 import { SchemaJudge } from "./schema-judge.js";
 import { inSteps } from "./steps.js";
+import { toolTurns } from "./tool-turns.js";
 import { schemaCheck } from "./tool-schema.js";
 import type { InputCheck, StandardSchema } from "./tool-schema.js";
 
@@ -25,6 +27,18 @@ export interface HostToolContext {
   /** Aborted when the call has timed out or the program that made it is gone. */
   signal: AbortSignal;
 }
+
+/** A call that waits for approval. */
+export interface HostToolCall {
+  tool: string;
+  /** Checked against the schema. */
+  input: unknown;
+  /** Aborted when the program that made the call is gone. */
+  signal: AbortSignal;
+}
+
+/** What an approval comes to; the reason of a refusal is told to the program. */
+export type HostToolApproval = boolean | { approve: boolean; reason?: string };
 
 export interface HostToolDefinition {
   description?: string;
@@ -43,6 +57,11 @@ export interface HostToolDefinition {
   timeoutMs?: number;
   /** Another name for `timeoutMs`. */
   timeout?: number;
+  /**
+   * Asked before the handler runs, for as long as it takes: the program waits, and its call takes no turn of
+   * others and no time of `timeoutMs` meanwhile. What throws, or is no approval, refuses.
+   */
+  approval?: (call: HostToolCall) => HostToolApproval | Promise<HostToolApproval>;
   examples?: HostToolExample[];
   /** More names for the tool. Its name in kebab-case is one anyway. */
   commandAliases?: string[];
@@ -54,6 +73,7 @@ interface Tool {
   descriptor: ToolDescriptor;
   check: InputCheck;
   handler: (input: unknown, context: HostToolContext) => unknown;
+  approval: NonNullable<HostToolDefinition["approval"]> | undefined;
 }
 
 export type ParsedTools = ReadonlyMap<string, Tool>;
@@ -69,6 +89,7 @@ const definitionKeys = [
   "timeout",
   "examples",
   "commandAliases",
+  "approval",
 ];
 
 function isBag(value: unknown): value is Bag {
@@ -137,7 +158,9 @@ function toolOf(option: string, name: string, value: unknown): Tool {
   const unknown = Object.keys(value).find((key) => !definitionKeys.includes(key));
   if (unknown !== undefined)
     throw invalidOption(`${option}.${unknown}`, "is not a known part of a tool");
-  const { description = "", inputSchema } = value;
+  const { approval, description = "", inputSchema } = value;
+  if (approval !== undefined && typeof approval !== "function")
+    throw invalidOption(`${option}.approval`, "must be a function");
   const handler = value.handler ?? value.execute;
   if (typeof handler !== "function") throw invalidOption(`${option}.handler`, "must be a function");
   if (typeof description !== "string" || description.length > toolLimits.descriptionChars) {
@@ -156,6 +179,7 @@ function toolOf(option: string, name: string, value: unknown): Tool {
   return {
     check,
     handler: handler as Tool["handler"],
+    approval: approval as Tool["approval"],
     descriptor: {
       name,
       aliases: aliasesOf(`${option}.commandAliases`, name, value.commandAliases),
@@ -184,8 +208,12 @@ export class HostToolbox {
   /** Name or alias → the tool it stands for. */
   readonly #names = new Map<string, string>();
   readonly #running = new Map<number, AbortController>();
+  /** Calls among them that wait for approval, and take no turn. */
+  readonly #parked = new Set<number>();
   readonly #judge = new SchemaJudge();
   readonly #waiting: { id: number; start: () => void }[] = [];
+  /** Those whose turn of the event loop has not come, and how they wait no longer. */
+  readonly #entered = new Map<number, () => void>();
 
   /** Adds tools or replaces those of the same name. Throws INVALID_OPTION, and adds nothing, when a name is taken. */
   add(tools: ParsedTools, option: string): void {
@@ -213,106 +241,209 @@ export class HostToolbox {
     return [...this.#tools.values()].map(({ descriptor }) => descriptor);
   }
 
-  /** Runs a call when its turn comes and hands the outcome to `done`, unless it was cancelled. */
+  /**
+   * Runs a call when its turn comes and hands the outcome to `done`, unless it was cancelled; `parks` is told of
+   * one that waits for approval.
+   */
   call(
     id: number,
     name: string,
     input: Uint8Array,
     done: (ok: boolean, json: Uint8Array) => void,
+    parks: () => void = () => {},
   ): void {
-    const start = (): void => {
+    const begin = (): void => {
+      this.#entered.delete(id);
       const controller = new AbortController();
       this.#running.set(id, controller);
+      const startedMs = performance.now();
+      debug("tool", () => `${name}: called with ${input.byteLength} bytes`);
       const finish = (ok: boolean, json: Uint8Array): void => {
         if (this.#running.get(id) !== controller) return;
-        this.#running.delete(id);
-        this.#next();
+        const tookMs = performance.now() - startedMs;
+        debug(
+          "tool",
+          () => `${name}: ${ok ? "answered" : "failed"} after ${Math.round(tookMs)} ms`,
+        );
+        this.#leave(id);
         done(ok, json);
       };
-      this.#run(name, input, controller, finish).catch((error: unknown) =>
+      this.#run({ id, name, input, controller, finish, parks, usedMs: 0 }).catch((error: unknown) =>
         finish(false, encodeFailure(handlerFailure(error))),
       );
     };
-    if (this.#running.size < toolLimits.concurrentCalls) start();
+    const start = (): void => {
+      // Set first: it may begin at once.
+      this.#entered.set(id, () => undefined);
+      const leave = toolTurns.enter(this, begin);
+      if (this.#entered.has(id)) this.#entered.set(id, leave);
+    };
+    this.#whenFree(id, start);
+  }
+
+  #whenFree(id: number, start: () => void): void {
+    if (this.#hasPlace) start();
     else this.#waiting.push({ id, start });
+  }
+
+  get #hasPlace(): boolean {
+    const running = this.#running.size - this.#parked.size;
+    return running + this.#entered.size < toolLimits.concurrentCalls;
+  }
+
+  #leave(id: number): void {
+    this.#running.delete(id);
+    this.#parked.delete(id);
+    this.#next();
   }
 
   /** Nobody waits for the call any more. */
   cancel(id: number): void {
     const waiting = this.#waiting.findIndex((call) => call.id === id);
     if (waiting !== -1) this.#waiting.splice(waiting, 1);
+    this.#entered.get(id)?.();
+    if (this.#entered.delete(id)) return this.#next();
     const controller = this.#running.get(id);
     if (controller === undefined) return;
-    this.#running.delete(id);
-    this.#next();
+    this.#leave(id);
     controller.abort(failure("TOOL_CANCELLED"));
   }
 
   cancelAll(): void {
     this.#waiting.length = 0;
-    for (const id of this.#running.keys()) this.cancel(id);
+    for (const id of [...this.#entered.keys(), ...this.#running.keys()]) this.cancel(id);
     this.#judge.close();
   }
 
   #next(): void {
-    if (this.#running.size < toolLimits.concurrentCalls) this.#waiting.shift()?.start();
+    if (this.#hasPlace) this.#waiting.shift()?.start();
   }
 
-  async #run(
-    name: string,
-    input: Uint8Array,
-    controller: AbortController,
-    finish: (ok: boolean, json: Uint8Array) => void,
-  ): Promise<void> {
-    const refuse = (refused: ToolFailure): void => finish(false, encodeFailure(refused));
+  async #run(call: RunningCall): Promise<void> {
+    const { name, controller, finish } = call;
     const tool = this.#tools.get(name);
     if (tool === undefined) {
-      return refuse({
-        name: "ToolNotFound",
-        message: `there is no host tool named ${JSON.stringify(name)}`,
-        code: "ERR_TOOL_NOT_FOUND",
-      });
+      return finish(
+        false,
+        encodeFailure({
+          name: "ToolNotFound",
+          message: `there is no host tool named ${JSON.stringify(name)}`,
+          code: "ERR_TOOL_NOT_FOUND",
+        }),
+      );
     }
     // The caller may use its memory again.
-    const json = input.byteLength === 0 ? Buffer.from("{}") : new Uint8Array(input);
-    const { timeoutMs } = tool.descriptor;
-    const late = (): void => {
-      refuse({
-        name: "ToolTimeout",
-        message: `the host tool ${name} did not answer within ${timeoutMs}ms`,
-        code: "ERR_TOOL_TIMEOUT",
-      });
-      controller.abort(failure("TOOL_TIMEOUT", { tool: name, timeout: timeoutMs }));
-    };
-    const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs);
-    try {
-      const decoded = await decodeInput(json);
-      if ("failure" in decoded) return refuse(decoded.failure);
-      if (controller.signal.aborted) return;
-      const checked = await tool.check(decoded.value, json, {
-        judge: this.#judge,
-        signal: controller.signal,
-      });
-      if ("violation" in checked) {
-        const { path, problem } = checked.violation;
-        return refuse({
-          name: "ToolInputSchemaViolation",
-          message: `ToolInputSchemaViolation at ${path}: ${problem}`.slice(
-            0,
-            toolLimits.errorMessageChars,
-          ),
-          code: "ERR_TOOL_INPUT",
-          path: path.slice(0, 1024),
-        });
-      }
-      if (controller.signal.aborted) return;
+    const json = call.input.byteLength === 0 ? Buffer.from("{}") : new Uint8Array(call.input);
+    const checked = await withinTime(tool, call, () => this.#check(tool, json, call));
+    if (checked === undefined || controller.signal.aborted) return;
+    if (tool.approval !== undefined && !(await this.#approved(tool, checked.value, call))) return;
+    await withinTime(tool, call, async () => {
       const result = await tool.handler(checked.value, { signal: controller.signal });
       const encoded = encodeResult(name, result);
-      if ("failure" in encoded) return refuse(encoded.failure);
+      if ("failure" in encoded) return finish(false, encodeFailure(encoded.failure));
       finish(true, encoded.json);
-    } finally {
-      clearTimeout(timer);
+    });
+  }
+
+  /** The input as the handler gets it; undefined when the call was refused. */
+  async #check(
+    tool: Tool,
+    json: Uint8Array,
+    { controller: { signal }, finish }: RunningCall,
+  ): Promise<{ value: unknown } | undefined> {
+    const refuse = (refused: ToolFailure): undefined => void finish(false, encodeFailure(refused));
+    const decoded = await decodeInput(json);
+    if ("failure" in decoded) return refuse(decoded.failure);
+    if (signal.aborted) return undefined;
+    const checked = await tool.check(decoded.value, json, { judge: this.#judge, signal });
+    if (!("violation" in checked)) return checked;
+    const { path, problem } = checked.violation;
+    const message = `ToolInputSchemaViolation at ${path}: ${problem}`;
+    return refuse({
+      name: "ToolInputSchemaViolation",
+      message: message.slice(0, toolLimits.errorMessageChars),
+      code: "ERR_TOOL_INPUT",
+      path: path.slice(0, 1024),
+    });
+  }
+
+  /** Parks the call until it is approved and has a turn again; answers whether it may run. */
+  async #approved(tool: Tool, input: unknown, call: RunningCall): Promise<boolean> {
+    const { id, name, controller, finish } = call;
+    const { signal } = controller;
+    this.#parked.add(id);
+    call.parks();
+    this.#next();
+    const answer = await approvalOf(() => tool.approval!({ tool: name, input, signal }));
+    if (signal.aborted) return false;
+    if (answer.approve) {
+      await new Promise<void>((resolve) =>
+        this.#whenFree(id, () => {
+          this.#parked.delete(id);
+          resolve();
+        }),
+      );
+      return !signal.aborted;
     }
+    const why = answer.reason === undefined ? "" : `: ${answer.reason}`;
+    const message = `the call of ${name} was not approved${why}`;
+    finish(
+      false,
+      encodeFailure({
+        name: "ToolRefused",
+        message: message.slice(0, toolLimits.errorMessageChars),
+        code: "ERR_TOOL_REFUSED",
+      }),
+    );
+    return false;
+  }
+}
+
+interface RunningCall {
+  readonly id: number;
+  readonly name: string;
+  readonly input: Uint8Array;
+  readonly controller: AbortController;
+  readonly finish: (ok: boolean, json: Uint8Array) => void;
+  readonly parks: () => void;
+  /** Of the tool's time. */
+  usedMs: number;
+}
+
+/** Does part of a call; one that takes longer than the tool may ends the call. */
+async function withinTime<R>(
+  { descriptor: { timeoutMs } }: Tool,
+  call: RunningCall,
+  work: () => Promise<R>,
+): Promise<R> {
+  const { name, controller, finish } = call;
+  const late = (): void => {
+    const message = `the host tool ${name} did not answer within ${timeoutMs}ms`;
+    finish(false, encodeFailure({ name: "ToolTimeout", message, code: "ERR_TOOL_TIMEOUT" }));
+    controller.abort(failure("TOOL_TIMEOUT", { tool: name, timeout: timeoutMs }));
+  };
+  const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs - call.usedMs);
+  const startedAtMs = performance.now();
+  try {
+    return await work();
+  } finally {
+    clearTimeout(timer);
+    call.usedMs += performance.now() - startedAtMs;
+  }
+}
+
+/** What the host's function says; one that throws, or says something else, refuses. */
+async function approvalOf(ask: () => unknown): Promise<{ approve: boolean; reason?: string }> {
+  try {
+    const answer = await ask();
+    if (typeof answer === "boolean") return { approve: answer };
+    const { approve, reason } = answer as { approve?: unknown; reason?: unknown };
+    return {
+      approve: approve === true,
+      ...(typeof reason === "string" && reason !== "" && { reason }),
+    };
+  } catch {
+    return { approve: false };
   }
 }
 

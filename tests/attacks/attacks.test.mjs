@@ -82,7 +82,8 @@ describe("contained", () => {
     it(name, { timeout: 60_000 }, async () => {
       const before = connections;
       const rt = await machine({
-        limits,
+        // What has to come to its own end is not measured in time: other tests run beside it.
+        limits: ends === true ? limits : { ...limits, cpuTimeMs: 0, wallTimeMs: 0 },
         mounts:
           mounts === true
             ? ["rw", "ro"].map((mount) => ({

@@ -36,6 +36,7 @@ const expected = {
   "ai-agent-code-exec.ts": fibonacci,
   // Denied, it would be EACCES.
   "ai-agent-network.ts": /^(ENOTFOUND|EAI_AGAIN)\n$/,
+  "deterministic.ts": ["true true 2"],
   "dev-server.ts": ["3000 200 ok 143"],
   "executing-code.ts": ["platform: linux", " 0"],
   "executing-code-options.ts": ["0 PIPED THROUGH STDIN"],
@@ -65,6 +66,15 @@ const expected = {
     "1",
   ],
   "plugin-host-tools.ts": ["looked-up user: Ada Lovelace"],
+  "sdk-tour.ts": [
+    "line one",
+    "line two",
+    "[ 'a', 'b' ]",
+    `[ "it's here.txt" ]`,
+    "event: exit code 3",
+    "ERR_SECURE_EXEC_COMMAND_FAILED 3",
+    "ENOENT",
+  ],
   "port-ai.ts": ['{"value":8,"logs":[]}', '{"stdout":"HELLO\\n","stderr":"","exitCode":0}', "2"],
   "port-machines.ts": [
     '[{"path":"/work/a.md","line":1,"text":"# Title"}]',

@@ -19,6 +19,7 @@ const left = new Set([
   "returnValue",
   "returnFailure",
   "threadSocket",
+  "awaitFork",
 ]);
 const residentMiB = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))[1]) / 1024;

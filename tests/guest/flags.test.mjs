@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { isNodeStartOption, isV8StartFlag } from "../../dist/protocol/engine-start.js";
 import { findEngine } from "../../dist/launcher/engine.js";
 import { machine } from "../support/machines.mjs";
 import { loadGuestModule } from "../support/guest-modules.mjs";
 
-const { refusedOptions, refusedNegations, acceptedHints } =
-  loadGuestModule("guest/refused-options");
+const { refusedOptions, acceptedHints } = loadGuestModule("guest/refused-options");
 
 /** The engine's own table, and for each option whether its JavaScript asks for it. */
 const listing = `
@@ -188,13 +188,14 @@ test("every option of the engine is in one class", () => {
         refusedOptions.has(name),
         acceptedHints.has(name) || kind === "kNoOp",
         name in effects,
+        isNodeStartOption(name) || isV8StartFlag(name),
       ].filter(Boolean).length;
       return classes > 1 || (classes === 0 && !asked);
     })
     .map(({ name }) => name);
   assert.deepEqual(unknown, []);
   const known = new Set(options.map(({ name }) => name));
-  const listed = [...refusedOptions.keys(), ...refusedNegations.keys(), ...acceptedHints.keys()];
+  const listed = [...refusedOptions.keys(), ...acceptedHints.keys()];
   assert.deepEqual(
     [...listed, ...Object.keys(effects)].filter((name) => !known.has(name)),
     [],
@@ -222,13 +223,6 @@ test("what is refused is refused by its name, on the command line and in NODE_OP
     if (!environment) continue;
     const inherited = await run(["-p", "1"], { NODE_OPTIONS: flag });
     assert.deepEqual([inherited.exitCode, inherited.stderr], [9, stderr], flag);
-  }
-  for (const name of refusedNegations.keys()) {
-    const flag = `--no-${name.slice(2)}`;
-    assert.match(
-      (await run([flag, "-p", "1"])).stderr,
-      new RegExp(`^node: ${flag} is not available`),
-    );
   }
 });
 

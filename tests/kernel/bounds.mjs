@@ -168,6 +168,7 @@ export const callBounds = {
     for (let i = 0; i < 200; i++) sys("stat", { path: "x", follow: true });`,
   umask: `for (let i = 0; i < 5000; i++) sys("umask", { mask: i });`,
   getcwd: `for (let i = 0; i < 5000; i++) sys("getcwd", {});`,
+  awaitFork: `for (let i = 0; i < 20_000; i++) post("awaitFork", { errno: 0 }); wait();`,
   threadSocket: `for (let i = 0; i < 200; i++) post("threadSocket", {}); wait();`,
   kill: `for (let i = 0; i < 20_000; i++) post("kill", { pid: -1, signal: 0 }); wait();`,
   pipe: `fill(() => sys("pipe", {}));`,
@@ -189,6 +190,7 @@ export const callBounds = {
     order("/bin/cat", Array(60_000).fill(""), []);
     order("/bin/cat", [], Array(60_000).fill("E="));
     fill((i) => { const made = order("/bin/cat", ["cat"], ["E=" + "e".repeat(900_000)]); return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
+  ownEngine: `for (let i = 0; i < 40; i++) sys("ownEngine", { flags: Array(i % 2 ? 20_000 : 60).fill("--jitless") });`,
   wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
@@ -251,6 +253,8 @@ export const eventBounds = {
   returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
     for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
   returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
+  templateReady: `tell("templateReady", { pending: Array.from({ length: 1000 }, () => "x".repeat(500)) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,
+  clock: `for (let i = 0; i < 20_000; i++) tell("clock", { nowMs: i % 7 === 0 ? NaN : i * 1e12 }); wait();`,
   signalHandler: `for (let i = 0; i < 20_000; i++) tell("signalHandler", { signal: i % 65, handled: i % 2 === 0 }); wait();`,
 };

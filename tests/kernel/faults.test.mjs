@@ -81,3 +81,79 @@ it("a killed host takes everything with it", options, async () => {
   host.kill("SIGKILL");
   await until(() => [kernel, zygote, ...guests].every((pid) => !alive(pid)));
 });
+
+it("a killed host takes a zygote with it that is stopped while it starts", options, async () => {
+  const script = `
+    import { NodeRuntime } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    import { children, commandLine, tree } from ${JSON.stringify(new URL("../support/processes.mjs", import.meta.url).href)};
+    NodeRuntime.create().catch(() => {});
+    const look = () => {
+      const { kernel } = tree();
+      const zygote = kernel === undefined ? undefined : children(kernel)[0];
+      // From its first instruction on; what makes it needs one for itself.
+      if (zygote === undefined || !commandLine(zygote).startsWith("node")) return setImmediate(look);
+      process.kill(zygote, "SIGSTOP");
+      console.log(JSON.stringify([kernel, ...children(kernel)]));
+    };
+    look();`;
+  const host = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const said = await new Promise((resolve) => host.stdout.once("data", resolve));
+  const processes = JSON.parse(said);
+  assert.ok(processes.length >= 2);
+  host.kill("SIGKILL");
+  await until(() => processes.every((pid) => !alive(pid)));
+});
+
+/** A template, and a program of it that runs. */
+async function copied(rt) {
+  const template = await rt.template(`globalThis.ready = "up"`);
+  let up;
+  const isUp = new Promise((resolve) => (up = resolve));
+  const result = template.exec(`console.log(ready); setInterval(() => {}, 1000);`, {
+    onStdout: () => up(),
+  });
+  result.catch(() => undefined);
+  await isUp;
+  return { template, result };
+}
+
+const codeOfOurs = { code: /^ERR_SECURE_EXEC_/ };
+
+it(
+  "killed templates and copies reject what runs, with codes, and the machine goes on",
+  options,
+  async () => {
+    const rt = await machine({});
+    const { template, result } = await copied(rt);
+    const { zygote } = tree();
+    for (const pid of children(zygote)) process.kill(pid, "SIGKILL");
+    await assert.rejects(result, { code: "ERR_SECURE_EXEC_GUEST_KILLED" });
+    await assert.rejects(template.run("0"), codeOfOurs);
+    const again = await copied(rt);
+    await again.template.dispose();
+  },
+);
+
+it("a killed zygote takes its templates and their copies along", options, async () => {
+  const rt = await machine({});
+  const { template, result } = await copied(rt);
+  const { zygote, guests } = tree();
+  process.kill(zygote, "SIGKILL");
+  await assert.rejects(result, { code: "ERR_SECURE_EXEC_ZYGOTE_LOST" });
+  await assert.rejects(template.run("0"), codeOfOurs);
+  await until(() => guests.every((pid) => !alive(pid)));
+  const again = await copied(rt);
+  assert.equal((await again.template.run("__return(ready)")).value, "up");
+});
+
+it("a killed kernel leaves no template and no copy behind", options, async () => {
+  const rt = await machine({});
+  const { template, result } = await copied(rt);
+  const { kernel, zygote, guests } = tree();
+  process.kill(kernel, "SIGKILL");
+  await assert.rejects(result, { code: "ERR_SECURE_EXEC_KERNEL_LOST" });
+  await assert.rejects(template.run("0"), codeOfOurs);
+  await until(() => [zygote, ...guests].every((pid) => !alive(pid)));
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { accessSync, constants } from "node:fs";
 import { test } from "node:test";
-import { sharedConnection } from "../../dist/sdk/sidecar-process.js";
+import { sharedConnection } from "../../dist/sdk/kernel-group.js";
 import { until } from "../support/processes.mjs";
 import { machine } from "../support/machines.mjs";
 

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { KERNEL } from "../../dist/sandbox/kernel-policy.js";
 import { STAGE1, STAGE2 } from "../../dist/sandbox/policy.js";
+import { QUESTIONS, TEMPLATE } from "../../dist/sandbox/template-policy.js";
 import { ZYGOTE } from "../../dist/sandbox/zygote-policy.js";
 
 const page = fileURLToPath(new URL("../../docs/isolation.md", import.meta.url));
@@ -39,6 +41,7 @@ function condition({ arg, test, values, mask }) {
 
 function answer(action) {
   if (action === "allow") return "allowed";
+  if (action === "ask") return "the kernel process is asked";
   return action.errno === 0 ? "does nothing, says 0" : errnoNames[action.errno];
 }
 
@@ -58,7 +61,18 @@ const serving = {
     ZYGOTE.rules.findIndex(({ name }) => name === STAGE2.rules[0].name),
   ),
 };
-const policies = { "stage 1": STAGE1, zygote: serving, "stage 2": STAGE2 };
+const copying = {
+  ...TEMPLATE,
+  rules: TEMPLATE.rules.filter((rule) => !STAGE2.rules.includes(rule)),
+};
+const policies = {
+  "stage 1": STAGE1,
+  "kernel process": KERNEL,
+  zygote: serving,
+  "stage 2": STAGE2,
+  questions: QUESTIONS,
+  template: copying,
+};
 
 function filled(text) {
   let result = text;
@@ -75,7 +89,9 @@ else {
   it("docs/isolation.md lists exactly the policy", () => {
     const text = readFileSync(page, "utf8");
     assert.equal(text, filled(text));
-    for (const { why } of [...STAGE1.rules, ...ZYGOTE.rules, ...STAGE2.rules])
+    for (const { why } of [STAGE1, KERNEL, ZYGOTE, STAGE2, QUESTIONS, TEMPLATE].flatMap(
+      ({ rules }) => rules,
+    ))
       assert.ok(why.length > 0);
   });
 }

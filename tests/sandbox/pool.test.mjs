@@ -25,3 +25,17 @@ test(
     });
   },
 );
+
+test(
+  "who has no guest is served before those who have some, and these go on getting theirs",
+  { timeout: 60_000 },
+  async () => {
+    const { flooding, after } = await runPlain("shares.mjs", [], 50_000);
+    assert.equal(flooding.length, 13);
+    // Six were asked first, twice each; in turn it would be the seventh at best. One waits ahead, one is on its way.
+    assert.ok(flooding.indexOf("late") <= 3, flooding.join(" "));
+    for (const name of ["a", "b", "c", "d", "e", "f"])
+      assert.equal(flooding.filter((one) => one === name).length, 2, flooding.join(" "));
+    assert.ok(after.indexOf("a") <= 3, after.join(" "));
+  },
+);

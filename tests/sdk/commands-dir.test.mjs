@@ -69,7 +69,7 @@ it("the host's environment names it where the option does not", async (t) => {
   process.env[name] = join(base, "none");
   await assert.rejects(NodeRuntime.create(), {
     code: "ERR_SECURE_EXEC_INVALID_OPTION",
-    message: `${name} does not exist on the host`,
+    message: `${name} does not exist on the host: ${join(base, "none")}`,
   });
   const given = await machine(t, { commandsDir: commands });
   assert.equal((await given.execCommand("ls")).stdout, "not the usual ls\n");

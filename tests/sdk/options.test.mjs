@@ -21,9 +21,11 @@ test("defaults", () => {
       files: [],
       mounts: [],
       sidecar: undefined,
+      kernels: "auto",
       snapshot: undefined,
       loopbackExemptPorts: [],
       isolation: [],
+      engine: "forked",
       onBootTiming: undefined,
       permissions: {
         policies: {
@@ -107,6 +109,10 @@ test("create options of the wrong type name themselves", () => {
     [{ loopbackExemptPorts: [0] }, /^loopbackExemptPorts must be an array of ports/],
     [{ loopbackExemptPorts: 80 }, /^loopbackExemptPorts must be an array of ports/],
     [{ sidecar: {} }, /^sidecar must be a SidecarProcess/],
+    ...[0, 65, 1.5, "2", "all", null].map((kernels) => [
+      { kernels },
+      /^kernels must be "auto" or an integer from 1 to 64/,
+    ]),
     [{ onBootTiming: 1 }, /^onBootTiming must be a function/],
   ]) {
     assert.throws(() => parseCreateOptions(options), coded("INVALID_OPTION", pattern));

@@ -45,17 +45,22 @@ function patched(modules) {
   };
 }
 
-/**
- * The path of such a build's entry. It is removed when this process ends.
- * `dist` may be given to start from another one.
- */
-export function buildWithNatives(dist = join(project, "dist")) {
-  const directory = mkdtempSync(join(tmpdir(), "natives-"));
+/** A copy of the build, removed when this process ends: its directory, in which `dist` is. */
+export function copyBuild(dist = join(project, "dist")) {
+  const directory = mkdtempSync(join(tmpdir(), "build-"));
   process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
   chmodSync(directory, 0o755);
   cpSync(dist, join(directory, "dist"), { recursive: true });
   cpSync(join(project, "package.json"), join(directory, "package.json"));
   symlinkSync(join(project, "node_modules"), join(directory, "node_modules"));
+  return directory;
+}
+
+/**
+ * The path of such a build's entry. `dist` may be given to start from another one.
+ */
+export function buildWithNatives(dist) {
+  const directory = copyBuild(dist);
   const bundle = join(directory, "dist/guest.json");
   writeFileSync(bundle, JSON.stringify(patched(JSON.parse(readFileSync(bundle, "utf8")))));
   return pathToFileURL(join(directory, "dist/index.js")).href;

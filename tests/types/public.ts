@@ -34,15 +34,35 @@ export async function results(rt: NodeRuntime): Promise<void> {
   // @ts-expect-error -- exec has no value
   void executed.value;
   same<Awaited<ReturnType<typeof rt.spawn>>, NodeRuntimeProcess>(true);
+  const proc = await rt.spawn("1");
+  for await (const chunk of proc.stdout) same<typeof chunk, Uint8Array>(true);
+  for await (const line of proc.lines()) same<typeof line, string>(true);
+  same<Awaited<ReturnType<typeof proc.stderr.text>>, string>(true);
+  const text = await rt.fs.readFile("a", "utf8");
+  same<typeof text, string>(true);
+  const bytes = await rt.fs.readFile("a");
+  same<typeof bytes, Buffer>(true);
+  const listed = await rt.sh`ls`;
+  same<typeof listed, NodeRuntimeExecResult>(true);
+  rt.on("processEnd", ({ exitCode }) => same<typeof exitCode, number | null>(true));
+  // @ts-expect-error -- no such event
+  rt.on("exit", () => {});
   const simple = await rt.fetch(80, { path: "/" });
   same<typeof simple.body, string>(true);
   const standard = await rt.fetch(80, new Request("http://x/"));
   same<typeof standard, Response>(true);
+  if (ran.recording !== undefined) {
+    const again = await rt.replay<{ sum: number }>(ran.recording);
+    same<typeof again, NodeRuntimeRunResult<{ sum: number }>>(true);
+  }
+  same<Awaited<ReturnType<typeof rt.toolTypes>>, string>(true);
 }
 
 export async function options(): Promise<void> {
   const permissions: Permissions = { fs: "allow", network: "deny" };
   const given: NodeRuntimeCreateOptions = { permissions, files: { "/tmp/a": "text" } };
+  await NodeRuntime.create({ kernels: 2 });
+  await NodeRuntime.create({ kernels: "auto" });
   await NodeRuntime.create(given);
   // @ts-expect-error -- no such option
   await NodeRuntime.create({ unknown: true });

@@ -10,6 +10,8 @@ import { createDnsClient } from "./dns-client.js";
 import { recordTypes } from "./dns-message.js";
 import type { DnsRecord } from "./dns-message.js";
 import { denialError } from "./socket-handle.js";
+import { asyncIdsOf, beginHandle, beginRequest } from "../async-resources.js";
+import { later } from "../turns.js";
 
 /** Methods of ChannelWrap and the record type each asks for. */
 const queries: Readonly<Record<string, string>> = Object.freeze({
@@ -50,8 +52,6 @@ export function installCares(env: GuestEnvironment): void {
   const binding = env.internalBinding("cares_wrap");
   const { DNS_ORDER_IPV4_FIRST, DNS_ORDER_IPV6_FIRST, AI_V4MAPPED } = binding;
   const frames = env.requireBuiltin("internal/async_context_frame");
-  const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
 
   /** Hands an error of our own to whoever waits for `req`. */
@@ -69,11 +69,11 @@ export function installCares(env: GuestEnvironment): void {
     order: number,
   ): number {
     const frame = frames.current();
-    kernel.callAsync("resolve", { hostname, family }, (result) => {
+    beginRequest("GETADDRINFOREQWRAP", req);
+    kernel.callAsync("resolve", { hostname, family }, (result, words) => {
       deliver(frame, req, () => {
+        if (words !== "") return refuse(req, denialError(words, "getaddrinfo", { hostname }));
         if (typeof result === "number") return req.oncomplete?.(result);
-        if (result.denied !== "")
-          return refuse(req, denialError(result.denied, "getaddrinfo", { hostname }));
         req.oncomplete?.(0, sorted(result.addresses, order));
       });
     });
@@ -90,10 +90,11 @@ export function installCares(env: GuestEnvironment): void {
 
   binding.getnameinfo = function getnameinfo(req: any, address: string, port: number): number {
     const frame = frames.current();
-    kernel.callAsync("nameOf", { address, port }, (result) => {
+    beginRequest("GETNAMEINFOREQWRAP", req);
+    kernel.callAsync("nameOf", { address, port }, (result, words) => {
       deliver(frame, req, () => {
+        if (words !== "") return refuse(req, denialError(words, "getnameinfo"));
         if (typeof result === "number") return req.oncomplete?.(result);
-        if (result.denied !== "") return refuse(req, denialError(result.denied, "getnameinfo"));
         req.oncomplete?.(null, result.hostname, result.service);
       });
     });
@@ -111,15 +112,15 @@ export function installCares(env: GuestEnvironment): void {
     readonly #timeoutMs: number;
     readonly #tries: number;
     readonly #pending = new Set<(code: string) => void>();
-    readonly #asyncId: number = newAsyncId();
 
     constructor(timeoutMs: number, tries: number) {
       this.#timeoutMs = timeoutMs > 0 ? timeoutMs : defaultTimeoutMs;
       this.#tries = tries > 0 ? tries : defaultTries;
+      beginHandle("DNSCHANNEL", this);
     }
 
     getAsyncId(): number {
-      return this.#asyncId;
+      return asyncIdsOf(this)!.id;
     }
 
     getServers(): [string, number][] {
@@ -149,12 +150,13 @@ export function installCares(env: GuestEnvironment): void {
     cancel(): void {
       for (const end of this.#pending) {
         this.#pending.delete(end);
-        setImmediate(() => end("ECANCELLED"));
+        later(() => end("ECANCELLED"));
       }
     }
 
     ask(type: string, req: any, name: string): number {
       const frame = frames.current();
+      beginRequest("QUERYWRAP", req);
       let giveUp: (() => void) | undefined;
       let over = false;
       const finish = (run: () => void): void => {
@@ -167,8 +169,8 @@ export function installCares(env: GuestEnvironment): void {
         finish(() => req.oncomplete?.(code));
         giveUp?.();
       };
-      const refused = (denied: string): void =>
-        refuse(req, denialError(denied, String(req.bindingName), { hostname: name }));
+      const refused = (words: string): void =>
+        refuse(req, denialError(words, String(req.bindingName), { hostname: name }));
       this.#pending.add(end);
       if (this.#own) {
         const question = {
@@ -178,9 +180,9 @@ export function installCares(env: GuestEnvironment): void {
           timeoutMs: this.#timeoutMs,
           tries: this.#tries,
         };
-        giveUp = askServers(question, (code, records, denied) =>
+        giveUp = askServers(question, (code, records, words) =>
           finish(() => {
-            if (denied !== "") return refused(denied);
+            if (words !== "") return refused(words);
             if (code !== "") return req.oncomplete?.(code);
             if (type === "ANY") return req.oncomplete?.(null, records.flatMap(anyRecord));
             req.oncomplete?.(
@@ -192,10 +194,10 @@ export function installCares(env: GuestEnvironment): void {
         );
         return 0;
       }
-      kernel.callAsync("dnsQuery", { type, name }, (result) =>
+      kernel.callAsync("dnsQuery", { type, name }, (result, words) =>
         finish(() => {
+          if (words !== "") return refused(words);
           if (typeof result === "number") return req.oncomplete?.("ESERVFAIL");
-          if (result.denied !== "") return refused(result.denied);
           if (result.error !== "") return req.oncomplete?.(result.error);
           const records = JSON.parse(result.json) as any[];
           if (type !== "A" && type !== "AAAA") return req.oncomplete?.(null, records);

@@ -6,6 +6,7 @@ import { SocketType } from "../../protocol/net-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import { decodeAnswer, encodeQuestion, recordTypes, reverseName } from "./dns-message.js";
 import type { DnsRecord } from "./dns-message.js";
+import { later } from "../turns.js";
 
 export interface DnsQuestion {
   type: string;
@@ -15,15 +16,14 @@ export interface DnsQuestion {
   tries: number;
 }
 
-/** `code` is empty, or an error as node:dns has it; `denied` what the kernel refused. */
-export type DnsDone = (code: string, records: readonly DnsRecord[], denied: string) => void;
+/** `code` is empty, or an error as node:dns has it; `words` are the kernel's, for what it denied. */
+export type DnsDone = (code: string, records: readonly DnsRecord[], words: string) => void;
 
 export type AskServers = (question: DnsQuestion, done: DnsDone) => () => void;
 
 export function createDnsClient(env: GuestEnvironment): AskServers {
   const { kernel } = env;
   const { setTimeout, clearTimeout } = env.requireBuiltin("timers");
-  const { setImmediate } = env.requireBuiltin("timers");
   const random = Math.random;
 
   return ({ type, name, servers, timeoutMs, tries }, done) => {
@@ -35,17 +35,17 @@ export function createDnsClient(env: GuestEnvironment): AskServers {
     let finished = false;
     let timer: unknown;
     let attempt = 0;
-    const finish = (code: string, records: readonly DnsRecord[] = [], denied = ""): void => {
+    const finish = (code: string, records: readonly DnsRecord[] = [], words = ""): void => {
       if (finished) return;
       finished = true;
       clearTimeout(timer);
       if (fd >= 0) kernel.callAsync("close", { fd }, () => undefined);
-      done(code, records, denied);
+      done(code, records, words);
     };
     const cancel = (): void => finish("ECANCELLED");
     const socket = packet === undefined ? -1 : kernel.call("socket", { type: SocketType.udp });
     if (packet === undefined || typeof socket === "number") {
-      setImmediate(() => finish(packet === undefined ? "EBADNAME" : "ENOMEM"));
+      later(() => finish(packet === undefined ? "EBADNAME" : "ENOMEM"));
       return cancel;
     }
     fd = socket.fd;
@@ -76,9 +76,9 @@ export function createDnsClient(env: GuestEnvironment): AskServers {
     const send = (): void => {
       if (attempt >= tries * servers.length) return finish("ETIMEOUT");
       const [address, port] = servers[attempt++ % servers.length]!;
-      kernel.callAsync("sendTo", { fd, address, port, data: packet }, (result) => {
-        if (typeof result === "number") finish("ECONNREFUSED");
-        else if (result.denied !== "") finish("EACCES", [], result.denied);
+      kernel.callAsync("sendTo", { fd, address, port, data: packet }, (result, words) => {
+        if (words !== "") finish("EACCES", [], words);
+        else if (typeof result === "number") finish("ECONNREFUSED");
       });
       timer = setTimeout(send, timeoutMs);
     };

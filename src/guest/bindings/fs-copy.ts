@@ -58,7 +58,7 @@ export function createCopies(operations: Operations, path: PathModule) {
     const result = yield* ask("stat", { path: name, follow });
     if (typeof result !== "number") return result.values;
     if (result === -Errno.ENOENT || result === -Errno.ENOTDIR) return undefined;
-    throw failure(result, follow ? "stat" : "lstat", name);
+    throw yield* failure(result, follow ? "stat" : "lstat", name);
   }
 
   function isInside(parent: string, child: string): boolean {
@@ -76,7 +76,8 @@ export function createCopies(operations: Operations, path: PathModule) {
     const source = toPath(sourceArgument);
     const target = toPath(targetArgument);
     const before = yield* stat(source, dereference);
-    if (before === undefined) throw failure(-Errno.ENOENT, dereference ? "stat" : "lstat", source);
+    if (before === undefined)
+      throw yield* failure(-Errno.ENOENT, dereference ? "stat" : "lstat", source);
     const after = yield* stat(target, dereference);
     const directory = isType(before, S_IFDIR);
     if (after !== undefined) {
@@ -131,7 +132,7 @@ export function createCopies(operations: Operations, path: PathModule) {
 
   function* copyTimes(source: string, target: string): Operation<undefined> {
     const values = yield* stat(source, true);
-    if (values === undefined) throw failure(-Errno.ENOENT, "stat", source);
+    if (values === undefined) throw yield* failure(-Errno.ENOENT, "stat", source);
     const atime = values[ATIME]! + values[ATIME + 1]! / 1e9;
     const mtime = values[MTIME]! + values[MTIME + 1]! / 1e9;
     return yield* operations.utimes(target, atime, mtime, true);
@@ -217,7 +218,7 @@ export function createCopies(operations: Operations, path: PathModule) {
     const source = toPath(sourceArgument);
     const target = toPath(targetArgument);
     const before = yield* stat(source, true);
-    if (before === undefined) throw failure(-Errno.ENOENT, "cp", source);
+    if (before === undefined) throw yield* failure(-Errno.ENOENT, "cp", source);
     const made = (yield* stat(target, true)) === undefined;
     if (made) yield* operations.mkdir(target, 0o777, true);
     const { names, types } = yield* operations.list(source, "opendir");
@@ -227,7 +228,7 @@ export function createCopies(operations: Operations, path: PathModule) {
       let type = types[at]!;
       if (type === UvDirent.link && options.dereference) {
         const followed = yield* stat(from, true);
-        if (followed === undefined) throw failure(-Errno.ENOENT, "stat", from);
+        if (followed === undefined) throw yield* failure(-Errno.ENOENT, "stat", from);
         if (isType(followed, S_IFDIR)) type = UvDirent.directory;
         else if (isType(followed, S_IFREG)) type = UvDirent.file;
       }

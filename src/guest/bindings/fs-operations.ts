@@ -139,14 +139,14 @@ export function createOperations(env: GuestEnvironment) {
     dest?: string,
   ): Operation<undefined> {
     const result = yield* ask(call, args);
-    if (typeof result === "number") throw failure(result, syscall, path, dest);
+    if (typeof result === "number") throw yield* failure(result, syscall, path, dest);
     return undefined;
   }
 
   function* open(pathArgument: PathArgument, flags: number, mode: number): Operation<number> {
     const path = toPath(pathArgument);
     const result = yield* ask("open", { path, flags, mode });
-    if (typeof result === "number") throw failure(result, openSyscall, path);
+    if (typeof result === "number") throw yield* failure(result, openSyscall, path);
     return result.fd;
   }
 
@@ -167,7 +167,7 @@ export function createOperations(env: GuestEnvironment) {
       });
       if (typeof result === "number") {
         if (total > 0) return total;
-        throw failure(result, "read");
+        throw yield* failure(result, "read");
       }
       target.set(result.data, total);
       total += result.data.byteLength;
@@ -219,7 +219,7 @@ export function createOperations(env: GuestEnvironment) {
       });
       if (typeof result === "number") {
         if (total > 0) return total;
-        throw failure(result, "write");
+        throw yield* failure(result, "write");
       }
       total += result.written;
       if (result.written < part.byteLength) break;
@@ -282,7 +282,7 @@ export function createOperations(env: GuestEnvironment) {
     const parts = start;
     for (;;) {
       const result = yield* ask("readFd", { fd });
-      if (typeof result === "number") throw failure(result, syscall, path);
+      if (typeof result === "number") throw yield* failure(result, syscall, path);
       parts[parts.length] = result.data;
       if (!result.more) break;
     }
@@ -294,8 +294,8 @@ export function createOperations(env: GuestEnvironment) {
     const path = toPath(pathArgument);
     const result = yield* ask("readFile", { path, flags });
     if (typeof result === "number") {
-      if (result === -Errno.EISDIR) throw failure(result, "read", named ? path : undefined);
-      throw failure(result, openSyscall, path);
+      if (result === -Errno.EISDIR) throw yield* failure(result, "read", named ? path : undefined);
+      throw yield* failure(result, openSyscall, path);
     }
     if (!result.more) return result.data as Buffer;
     try {
@@ -332,7 +332,7 @@ export function createOperations(env: GuestEnvironment) {
     });
     if (typeof result === "number") {
       const full = result === -Errno.ENOSPC || result === -Errno.EFBIG || result === -Errno.EBADF;
-      throw failure(result, full ? "write" : openSyscall, full ? undefined : path);
+      throw yield* failure(result, full ? "write" : openSyscall, full ? undefined : path);
     }
     if (!more) return undefined;
     try {
@@ -381,14 +381,14 @@ export function createOperations(env: GuestEnvironment) {
     const result = yield* ask("stat", { path, follow });
     if (typeof result === "number") {
       if (!mustExist && (result === -Errno.ENOENT || result === -Errno.ENOTDIR)) return undefined;
-      throw failure(result, follow ? "stat" : "lstat", path);
+      throw yield* failure(result, follow ? "stat" : "lstat", path);
     }
     return toStats(result.values, bigint, target);
   }
 
   function* fstat(fd: number, bigint: boolean, target?: StatArray): Operation<StatArray> {
     const result = yield* ask("fstat", { fd });
-    if (typeof result === "number") throw failure(result, "fstat");
+    if (typeof result === "number") throw yield* failure(result, "fstat");
     return toStats(result.values, bigint, target);
   }
 
@@ -398,7 +398,7 @@ export function createOperations(env: GuestEnvironment) {
   ): Operation<Float64Array | BigInt64Array> {
     const path = toPath(pathArgument);
     const result = yield* ask("statfs", { path });
-    if (typeof result === "number") throw failure(result, "statfs", path);
+    if (typeof result === "number") throw yield* failure(result, "statfs", path);
     const [type = 0, bsize = 0, ...rest] = result.values;
     // Node tells fragment and block size apart; ours are one.
     const values = [type, bsize, bsize, ...rest];
@@ -412,7 +412,8 @@ export function createOperations(env: GuestEnvironment) {
     const types: number[] = [];
     for (;;) {
       const result = yield* ask("readdir", { path, start: names.length });
-      if (typeof result === "number") throw failure(result, syscall, named ? path : undefined);
+      if (typeof result === "number")
+        throw yield* failure(result, syscall, named ? path : undefined);
       for (let at = 0; at < result.names.length; at++) {
         names[names.length] = result.names[at]!;
         types[types.length] = result.types[at]!;
@@ -483,7 +484,7 @@ export function createOperations(env: GuestEnvironment) {
   ): Operation<string | undefined> {
     const path = toPath(pathArgument);
     const result = yield* ask("mkdir", { path, mode, recursive: recursive === true });
-    if (typeof result === "number") throw failure(result, "mkdir", path);
+    if (typeof result === "number") throw yield* failure(result, "mkdir", path);
     return result.first === "" ? undefined : result.first;
   }
 
@@ -493,7 +494,7 @@ export function createOperations(env: GuestEnvironment) {
     if (typeof result !== "number") return undefined;
     if (result === -Errno.EISDIR && !recursive)
       throw codedError("ERR_FS_EISDIR", `Path is a directory: ${path}`);
-    throw failure(result, "rm", path);
+    throw yield* failure(result, "rm", path);
   }
 
   function* onePath(call: "rmdir" | "unlink", pathArgument: PathArgument): Operation<undefined> {
@@ -523,14 +524,14 @@ export function createOperations(env: GuestEnvironment) {
   function* readlink(pathArgument: PathArgument, encoding: unknown): Operation<string | Buffer> {
     const path = toPath(pathArgument);
     const result = yield* ask("readlink", { path });
-    if (typeof result === "number") throw failure(result, "readlink", path);
+    if (typeof result === "number") throw yield* failure(result, "readlink", path);
     return encodeName(result.target, encoding);
   }
 
   function* realpath(pathArgument: PathArgument, encoding: unknown): Operation<string | Buffer> {
     const path = toPath(pathArgument);
     const result = yield* ask("realpath", { path });
-    if (typeof result === "number") throw failure(result, "realpath", path);
+    if (typeof result === "number") throw yield* failure(result, "realpath", path);
     return encodeName(result.path, encoding);
   }
 
@@ -579,7 +580,7 @@ export function createOperations(env: GuestEnvironment) {
   function* mkdtemp(prefixArgument: PathArgument, encoding: unknown): Operation<string | Buffer> {
     const prefix = toPath(prefixArgument);
     const result = yield* ask("mkdtemp", { prefix });
-    if (typeof result === "number") throw failure(result, "mkdtemp", `${prefix}XXXXXX`);
+    if (typeof result === "number") throw yield* failure(result, "mkdtemp", `${prefix}XXXXXX`);
     return encodeName(result.path, encoding);
   }
 

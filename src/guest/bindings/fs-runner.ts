@@ -9,6 +9,7 @@
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestCalls, GuestEnvironment } from "../environment.js";
+import { later } from "../turns.js";
 
 type Name = keyof GuestCalls;
 /** Something other than a kernel call to wait for. */
@@ -18,7 +19,9 @@ export interface Wait<T> {
   wait(done: (value: T) => void): void;
 }
 type Call = { [K in Name]: readonly [name: K, args: CallArgs<GuestCalls, K>] }[Name];
-export type Step = Call | Wait<any>;
+/** Answered with the kernel's own words for the failure that the last call of this operation met, or "". */
+const words: unique symbol = Symbol("words");
+export type Step = Call | Wait<any> | typeof words;
 export type Operation<T> = Generator<Step, T, any>;
 
 const { captureStackTrace } = Error;
@@ -41,16 +44,32 @@ export function* waitFor<T>(wait: Wait<T>): Operation<T> {
 /** Error names and texts of libuv, by negative errno; filled by `installRunner`. */
 let uvErrors: ReadonlyMap<number, readonly [code: string, message: string]> = new Map();
 
-/** The kernel's text for the failure at hand, if it has one. */
-let kernelWords = (): string => "";
+/** The error of an operation's failed call; what the kernel has said of it is the text. */
+export function* failure(
+  errno: number,
+  syscall: string,
+  path?: string,
+  dest?: string,
+): Operation<Error> {
+  return systemError((yield words) as string, errno, syscall, path, dest);
+}
 
-/** What C++ throws for a failed system call: the same text, the same properties in the same order. */
-export function failure(errno: number, syscall: string, path?: string, dest?: string): Error {
+/**
+ * What C++ throws for a failed system call: the same text, unless `said` has another one, and the
+ * same properties in the same order.
+ */
+export function systemError(
+  said: string,
+  errno: number,
+  syscall: string,
+  path?: string,
+  dest?: string,
+): Error {
   const [code, text] = uvErrors.get(errno) ?? ["UNKNOWN", "unknown error"];
   let message = `${code}: ${text}, ${syscall}`;
   if (path !== undefined) message += ` '${path}'`;
   if (dest !== undefined) message += ` -> '${dest}'`;
-  if (kernelWords() !== "") message = kernelWords();
+  if (said !== "") message = said;
   const error = new NativeError(message) as NodeJS.ErrnoException & { dest?: string };
   error.errno = errno;
   error.code = code;
@@ -107,18 +126,23 @@ function withoutFrames(error: unknown): unknown {
 
 export function createRunner(env: GuestEnvironment): Runner {
   const { kernel } = env;
-  kernelWords = () => kernel.denial;
   uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
   const frames = env.requireBuiltin("internal/async_context_frame");
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
 
   function sync<T>(operation: Operation<T>): T {
+    let said = "";
+    const explain = (text: string): void => {
+      said = text;
+    };
+    const take = (step: Step): unknown => {
+      if (step === words) return said;
+      if ("block" in step) return step.block();
+      said = "";
+      return kernel.call(step[0], step[1] as any, explain);
+    };
     let state = operation.next();
-    while (state.done !== true) {
-      const step = state.value;
-      state = operation.next("block" in step ? step.block() : kernel.call(step[0], step[1] as any));
-    }
+    while (state.done !== true) state = operation.next(take(state.value));
     return state.value;
   }
 
@@ -129,10 +153,11 @@ export function createRunner(env: GuestEnvironment): Runner {
   ): void {
     const frame = frames.current();
     let asked = false;
+    let said = "";
     const finish = (error: unknown, value: T | undefined): void => {
       const run = () => deliver(frame, resource, () => settle(error, value));
       if (asked) run();
-      else setImmediate(run);
+      else later(run);
     };
     const advance = (answer: unknown): void => {
       let state: IteratorResult<Step, T>;
@@ -147,8 +172,10 @@ export function createRunner(env: GuestEnvironment): Runner {
         return;
       }
       const step = state.value;
-      const answered = (result: unknown): void => {
+      if (step === words) return advance(said);
+      const answered = (result: unknown, text = ""): void => {
         asked = true;
+        said = text;
         advance(result);
       };
       if ("wait" in step) step.wait(answered);

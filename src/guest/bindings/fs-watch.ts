@@ -8,6 +8,9 @@
 import { Errno } from "../../abi/errno.js";
 import { statSlots } from "../../protocol/fs-calls.js";
 import type { GuestEnvironment } from "../environment.js";
+import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
+import type { Provider } from "../async-resources.js";
+import { later } from "../turns.js";
 import { encodeName, toPath, toStats } from "./fs-operations.js";
 import type { Operations, PathArgument, StatArray } from "./fs-operations.js";
 import type { Runner } from "./fs-runner.js";
@@ -16,7 +19,6 @@ const { defineProperty } = Reflect;
 
 export function createWatchers(env: GuestEnvironment, operations: Operations, runner: Runner) {
   const { kernel } = env;
-  const { newAsyncId } = env.requireBuiltin("internal/async_hooks") as { newAsyncId(): number };
   const { setTimeout, clearTimeout } = env.requireBuiltin("timers") as {
     setTimeout(run: () => void, delayMs: number): NodeJS.Timeout;
     clearTimeout(timer: NodeJS.Timeout | undefined): void;
@@ -27,9 +29,11 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
 
   /** What both classes have of a native handle. */
   class Handle {
-    #asyncId = 0;
+    constructor(type: Provider) {
+      beginHandle(type, this);
+    }
     getAsyncId(): number {
-      return (this.#asyncId ||= newAsyncId());
+      return asyncIdsOf(this)!.id;
     }
     getProviderType(): number {
       return 0;
@@ -40,6 +44,10 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
     declare onchange: (status: number, eventType: string, filename: unknown) => void;
     #watch = 0;
     #referenced = false;
+
+    constructor() {
+      super("FSEVENTWRAP");
+    }
 
     get initialized(): boolean {
       return this.#watch > 0;
@@ -77,6 +85,7 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
       watches.delete(this.#watch);
       kernel.call("unwatch", { watch: this.#watch });
       this.#watch = 0;
+      later(() => endHandle(this));
     }
 
     ref(): void {
@@ -109,7 +118,7 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
     #frame: unknown;
 
     constructor(bigint: boolean) {
-      super();
+      super("STATWATCHER");
       this.#bigint = bigint === true;
     }
 
@@ -167,6 +176,7 @@ export function createWatchers(env: GuestEnvironment, operations: Operations, ru
     }
 
     close(): void {
+      if (this.#path !== undefined) later(() => endHandle(this));
       this.#path = undefined;
       clearTimeout(this.#timer);
       this.#timer = undefined;

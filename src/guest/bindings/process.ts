@@ -7,6 +7,9 @@ import { Errno } from "../../abi/errno.js";
 import { wireLimits } from "../../protocol/codec.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { GuestEnvironment, PendingCall } from "../environment.js";
+import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
+import { createDelivery } from "../delivery.js";
+import { later } from "../turns.js";
 
 /** src/process_wrap.cc: kProcessFlagDetached. */
 const flagDetached = 1 << 0;
@@ -63,12 +66,13 @@ function fitsOneCall(texts: readonly string[]): boolean {
 export function spawnProcess(
   env: GuestEnvironment,
   request: SpawnRequest,
+  explain?: (words: string) => void,
 ): { pid: number; ends: number[] } | number {
   const pairs =
     request.envPairs ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   const argv = request.args === undefined ? [request.file] : request.args.map(String);
   if (!fitsOneCall(argv) || !fitsOneCall(pairs)) return -Errno.E2BIG;
-  return env.kernel.call("spawn", {
+  const args = {
     file: request.file,
     argv,
     env: [...pairs],
@@ -79,12 +83,13 @@ export function spawnProcess(
     gid: request.gid ?? -1,
     ignored: [],
     openFiles: -1,
-  });
+  };
+  return env.kernel.call("spawn", args, explain);
 }
 
 export function installProcess(env: GuestEnvironment): void {
-  const { newAsyncId } = env.requireBuiltin("internal/async_hooks");
-  const { setImmediate } = env.requireBuiltin("timers");
+  const frames = env.requireBuiltin("internal/async_context_frame");
+  const deliver = createDelivery(env);
   const { kernel } = env;
   const { signals } = env.internalBinding("constants").os as { signals: Record<string, number> };
   for (const [name, number] of Object.entries(signals)) {
@@ -100,12 +105,12 @@ export function installProcess(env: GuestEnvironment): void {
   const { owner_symbol: owner } = env.requireBuiltin("internal/async_hooks").symbols;
 
   /** Node words the error of a failed spawn by its errno alone; the kernel has said more. */
-  function explain(handle: Record<symbol, any>, denial: string): void {
+  function explain(handle: Record<symbol, any>, words: string): void {
     const child = handle[owner];
     const { emit } = child;
     child.emit = function (type: string, ...args: any[]): unknown {
       delete child.emit;
-      if (type === "error") args[0].message = denial;
+      if (type === "error") args[0].message = words;
       return Reflect.apply(emit, this, [type, ...args]);
     };
   }
@@ -117,7 +122,11 @@ export function installProcess(env: GuestEnvironment): void {
     #wait: PendingCall | undefined;
     #closed = false;
     #referenced = true;
-    readonly #asyncId: number = newAsyncId();
+    readonly #frame: unknown = frames.current();
+
+    constructor() {
+      beginHandle("PROCESSWRAP", this);
+    }
 
     spawn(
       file: string,
@@ -129,7 +138,7 @@ export function installProcess(env: GuestEnvironment): void {
       uid: number | undefined,
       gid: number | undefined,
     ): number {
-      const result = spawnProcess(env, {
+      const request = {
         file,
         args,
         cwd,
@@ -138,9 +147,11 @@ export function installProcess(env: GuestEnvironment): void {
         detached: (flags & flagDetached) !== 0,
         uid,
         gid,
-      });
+      };
+      const result = spawnProcess(env, request, (words) =>
+        explain(this as unknown as Record<symbol, any>, words),
+      );
       if (typeof result === "number") {
-        if (kernel.denial !== "") explain(this as unknown as Record<symbol, any>, kernel.denial);
         if (result === -Errno.ENOEXEC) throw this.#notRunnable(file, stdio);
         // libuv has the pipes by then, and leaves them with nobody at the other end.
         for (const { handle } of stdio) if (handle?.fd === -1) openDeserted(handle);
@@ -151,9 +162,11 @@ export function installProcess(env: GuestEnvironment): void {
         if (fd >= 0) stdio[index]?.handle?.open(fd);
       });
       this.#wait = kernel.callAsync("wait", { pid: result.pid }, (status) => {
-        if (this.#closed) return;
-        if (typeof status === "number") this.onexit?.(1, "");
-        else this.onexit?.(status.code, signalName(status.signal));
+        deliver(this.#frame, this, () => {
+          if (this.#closed) return;
+          if (typeof status === "number") this.onexit?.(1, "");
+          else this.onexit?.(status.code, signalName(status.signal));
+        });
       });
       if (!this.#referenced) this.#wait.unref();
       return 0;
@@ -177,7 +190,10 @@ export function installProcess(env: GuestEnvironment): void {
       if (this.#closed) return;
       this.#closed = true;
       this.#wait?.unref();
-      if (done !== undefined) setImmediate(() => done.call(this));
+      later(() => {
+        done?.call(this);
+        endHandle(this);
+      });
     }
 
     ref(): void {
@@ -195,7 +211,7 @@ export function installProcess(env: GuestEnvironment): void {
     }
 
     getAsyncId(): number {
-      return this.#asyncId;
+      return asyncIdsOf(this)!.id;
     }
 
     getProviderType(): number {

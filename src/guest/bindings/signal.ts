@@ -4,14 +4,24 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { Channel } from "../channel.js";
+import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
+import { createDelivery } from "../delivery.js";
+import type { Delivery } from "../delivery.js";
+import type { GuestEnvironment } from "../environment.js";
+import { later } from "../turns.js";
 
 const handlers = new Map<number, Set<SignalHandle>>();
 let channelOf: () => Channel;
+let deliver: Delivery;
 
 class SignalHandle {
   onsignal: ((signal: number) => void) | undefined;
   #signal = 0;
   #referenced = true;
+
+  constructor() {
+    beginHandle("SIGNALWRAP", this);
+  }
 
   start(signal: number): number {
     this.stop();
@@ -39,7 +49,10 @@ class SignalHandle {
 
   close(done?: () => void): void {
     this.stop();
-    if (done) setImmediate(() => done.call(this));
+    later(() => {
+      done?.call(this);
+      endHandle(this);
+    });
   }
 
   ref(): void {
@@ -57,25 +70,25 @@ class SignalHandle {
   }
 
   getAsyncId(): number {
-    return 0;
+    return asyncIdsOf(this)!.id;
   }
 }
 
-export function installSignals(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
-  channel: () => Channel,
-): void {
+export function installSignals(env: GuestEnvironment, channel: () => Channel): void {
+  const { internalBinding, requireBuiltin } = env;
   channelOf = channel;
+  deliver = createDelivery(env);
   internalBinding("signal_wrap").Signal = SignalHandle;
   const { UVException } = requireBuiltin("internal/errors");
   const kill = (pid: number, signal: number): number => {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
-    const result = channel().call("kill", { pid, signal });
-    const { denial } = channel();
-    if (typeof result === "number" && denial !== "") {
+    let words = "";
+    const result = channel().call("kill", { pid, signal }, (said) => {
+      words = said;
+    });
+    if (typeof result === "number" && words !== "") {
       const error = new UVException({ errno: result, syscall: "kill" });
-      error.message = denial;
+      error.message = words;
       throw error;
     }
     return typeof result === "number" ? result : 0;
@@ -92,6 +105,8 @@ export function installSignals(
 
 export function listenForSignals(channel: Channel): void {
   channel.on("signal", ({ signal }) => {
-    for (const handle of handlers.get(signal) ?? []) handle.onsignal?.(signal);
+    // Those that were there when it came: a listener may add others.
+    const listening = Array.from(handlers.get(signal) ?? []);
+    for (const handle of listening) deliver(undefined, handle, () => handle.onsignal?.(signal));
   });
 }

@@ -8,6 +8,8 @@ import { SocketType } from "../../protocol/net-calls.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
 import type { Streams } from "./stream-handle.js";
+import { beginRequest } from "../async-resources.js";
+import { later } from "../turns.js";
 
 export interface SocketNames {
   localAddress: string;
@@ -15,6 +17,11 @@ export interface SocketNames {
   peerAddress: string;
   peerPort: number;
 }
+
+const providers = {
+  tcp: { socket: "TCPWRAP", server: "TCPSERVERWRAP", connect: "TCPCONNECTWRAP" },
+  unix: { socket: "PIPEWRAP", server: "PIPESERVERWRAP", connect: "PIPECONNECTWRAP" },
+} as const;
 
 export interface SocketHandleClass {
   new (type: number, server: boolean): any;
@@ -52,7 +59,6 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
   const { kernel } = env;
   const frames = env.requireBuiltin("internal/async_context_frame");
   const { owner_symbol: ownerSymbol } = env.requireBuiltin("internal/async_hooks").symbols;
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
 
   class SocketHandle extends streams.StreamHandle {
@@ -64,7 +70,7 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
     #frame: unknown;
 
     constructor(type: number, server: boolean) {
-      super();
+      super(providers[type === SocketType.unix ? "unix" : "tcp"][server ? "server" : "socket"]);
       this.#type = type;
       this["isServer"] = server;
     }
@@ -87,7 +93,7 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
       if (made < 0) return made;
       const result = kernel.call("bind", { fd: this["fd"], address, port, flags });
       if (result === -Errno.EADDRINUSE && this.#type === SocketType.tcp) {
-        this.#delayedError = result;
+        this.#delayedError = -Errno.EADDRINUSE;
         return 0;
       }
       return typeof result === "number" ? result : 0;
@@ -97,12 +103,9 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
       if (this.#delayedError !== 0) return this.#delayedError;
       const made = this.#ensure();
       if (made < 0) return made;
-      const result = kernel.call("listen", { fd: this["fd"], backlog: Math.max(0, backlog) });
+      const args = { fd: this["fd"], backlog: Math.max(0, backlog) };
+      const result = kernel.call("listen", args, (words) => explainNext(this[ownerSymbol], words));
       if (typeof result === "number") return result;
-      if (result.denied !== "") {
-        explainNext(this[ownerSymbol], result.denied);
-        return -Errno.EACCES;
-      }
       this.#frame = frames.current();
       this["active"] = true;
       if (!this.#accepting) this.#accept();
@@ -141,23 +144,24 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
       const made = this.#ensure();
       if (made < 0) return made;
       const frame = frames.current();
+      beginRequest(providers[this.#type === SocketType.unix ? "unix" : "tcp"].connect, req);
       const finish = (status: number): void =>
         deliver(frame, req, () => req.oncomplete?.(status, this, req, true, true));
       if (this.#delayedError !== 0) {
         const error = this.#delayedError;
-        setImmediate(() => finish(error));
+        later(() => finish(error));
         return 0;
       }
-      kernel.callAsync("connect", { fd: this["fd"], address, port }, (result) => {
+      kernel.callAsync("connect", { fd: this["fd"], address, port }, (result, words) => {
         if (!this["isOpen"]) return finish(-Errno.ECANCELED);
-        if (typeof result === "number") return finish(result);
-        if (result.denied === "") {
+        if (typeof result !== "number") {
           this.#names = result;
           return finish(0);
         }
         const owner = this[ownerSymbol];
-        if (typeof owner?.destroy !== "function") return finish(-Errno.EACCES);
-        const error = denialError(result.denied, "connect", { address, port });
+        if (words === "" || typeof owner?.destroy !== "function") return finish(result);
+        const where = this.#type === SocketType.tcp ? { address, port } : { address };
+        const error = denialError(words, "connect", where);
         deliver(frame, req, () => {
           owner.connecting = false;
           owner.destroy(error);

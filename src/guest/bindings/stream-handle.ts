@@ -13,6 +13,9 @@ import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
 import { createDelivery } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
+import { beginEngineHandle, beginRequest, endHandle, quietly } from "../async-resources.js";
+import type { Provider } from "../async-resources.js";
+import { later } from "../turns.js";
 
 /** Chunks of one write up to this size share a frame. */
 const joinBytes = 16 * 1024;
@@ -43,7 +46,7 @@ interface Outgoing {
 }
 
 export interface StreamHandleClass {
-  new (): any;
+  new (provider: Provider): any;
   readonly prototype: any;
 }
 
@@ -72,7 +75,6 @@ export function installStreams(env: GuestEnvironment): Streams {
   const { enqueueMicrotask } = env.internalBinding("task_queue") as {
     enqueueMicrotask(run: () => void): void;
   };
-  const { setImmediate } = env.requireBuiltin("timers") as { setImmediate(run: () => void): void };
   const deliver = createDelivery(env);
   const handles = new Map<number, StreamHandle>();
   const adopters = new Map<string, (fd: number) => unknown>();
@@ -87,7 +89,14 @@ export function installStreams(env: GuestEnvironment): Streams {
     return result;
   };
 
-  class StreamHandle extends (JSStream as new () => any) {
+  /** The engine's own, without a word to async hooks: what it is to them its subclass says. */
+  const QuietStream = function (this: object): object {
+    return quietly(() => Reflect.construct(JSStream, [], new.target!));
+  } as unknown as new () => any;
+  Object.setPrototypeOf(QuietStream, JSStream);
+  QuietStream.prototype = JSStream.prototype;
+
+  class StreamHandle extends QuietStream {
     #flow = 0;
     #fd = -1;
     #window = flowWindowBytes;
@@ -114,6 +123,11 @@ export function installStreams(env: GuestEnvironment): Streams {
     #frame: unknown;
     /** Size of the buffer that the reader gave, or 0. */
     #userBufferBytes = 0;
+
+    constructor(provider: Provider) {
+      super();
+      beginEngineHandle(provider, this as never);
+    }
 
     /** Takes over an open descriptor. Answers 0 or a negative errno. */
     open(fd: number): number {
@@ -245,7 +259,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     #topUp(): void {
       if (this.isShared) {
         // Not before the reader is done: it may have had enough.
-        setImmediate(() => {
+        later(() => {
           if (!this.#reading || this.#closed || !this.#started || this.#asked) return;
           this.#asked = true;
           kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
@@ -261,7 +275,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     #scheduleDrain(): void {
       if (this.#drainScheduled) return;
       this.#drainScheduled = true;
-      setImmediate(() => {
+      later(() => {
         this.#drainScheduled = false;
         this.#drain();
       });
@@ -385,6 +399,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     }
 
     #queue(outgoing: Outgoing): void {
+      if (!outgoing.native) beginRequest("WRITEWRAP", outgoing.req);
       this.#outbox.push(outgoing);
       this.#outboxBytes += outgoing.bytes;
       kernel.ref();
@@ -449,7 +464,7 @@ export function installStreams(env: GuestEnvironment): Streams {
       this.#completions.push({ req, status, native });
       if (this.#completions.length > 1) return;
       // The loop stays alive: an immediate is referenced.
-      setImmediate(() => this.#runCompletions());
+      later(() => this.#runCompletions());
     }
 
     #runCompletions(): void {
@@ -499,10 +514,11 @@ export function installStreams(env: GuestEnvironment): Streams {
         kernel.event("flowClose", { flow: this.#flow, reset, unread });
       } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
       const frame = frames.current();
-      setImmediate(() => {
+      later(() => {
         if (shutdown !== undefined)
           deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
         if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
+        later(() => endHandle(this as never));
       });
     }
   }

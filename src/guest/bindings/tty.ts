@@ -37,7 +37,7 @@ export function installTty(env: GuestEnvironment, streams: Streams): void {
       fd: number,
       context: { errno?: number; code?: string; message?: string; syscall?: string },
     ) {
-      super();
+      super("TTYWRAP");
       this.#terminalFd = fd;
       const found = kernel.call("terminalGet", { fd });
       if (typeof found === "number") {

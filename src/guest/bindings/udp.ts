@@ -7,6 +7,8 @@ import { denialError, explainNext } from "./socket-handle.js";
 import { bytesOf } from "./stream-handle.js";
 import type { Streams } from "./stream-handle.js";
 import { familyOf } from "./tcp.js";
+import { asyncIdsOf, beginHandle, beginRequest, endHandle } from "../async-resources.js";
+import { later } from "../turns.js";
 
 const bufferBytes = 212_992;
 
@@ -15,9 +17,8 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
   const binding = env.internalBinding("udp_wrap");
   const { UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } = binding.constants;
   const frames = env.requireBuiltin("internal/async_context_frame");
-  const { newAsyncId, symbols } = env.requireBuiltin("internal/async_hooks");
+  const { symbols } = env.requireBuiltin("internal/async_hooks");
   const { owner_symbol: ownerSymbol } = symbols;
-  const { setImmediate } = env.requireBuiltin("timers");
   const deliver = createDelivery(env);
 
   class UDP {
@@ -33,14 +34,17 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
     #frame: unknown;
     #sending = 0;
     #sendingBytes = 0;
-    readonly #asyncId: number = newAsyncId();
+
+    constructor() {
+      beginHandle("UDPWRAP", this);
+    }
 
     get fd(): number {
       return this.#closed ? -1 : this.#fd;
     }
 
     getAsyncId(): number {
-      return this.#asyncId;
+      return asyncIdsOf(this)!.id;
     }
 
     getProviderType(): number {
@@ -66,11 +70,9 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       let wanted = 0;
       if ((flags & UV_UDP_IPV6ONLY) !== 0) wanted |= BindFlags.ipv6Only;
       if ((flags & (UV_UDP_REUSEADDR | UV_UDP_REUSEPORT)) !== 0) wanted |= BindFlags.reuse;
-      const result = kernel.call("bind", { fd: this.#fd, address, port, flags: wanted });
-      if (typeof result === "number") return result;
-      if (result.denied === "") return 0;
-      explainNext(this[ownerSymbol], result.denied);
-      return -Errno.EACCES;
+      const args = { fd: this.#fd, address, port, flags: wanted };
+      const result = kernel.call("bind", args, (words) => explainNext(this[ownerSymbol], words));
+      return typeof result === "number" ? result : 0;
     }
 
     bind6(address: string, port: number, flags: number): number {
@@ -108,18 +110,18 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       const data = Buffer.concat(list.slice(0, count).map(bytesOf));
       const to = connected ? { address: "", port: 0 } : { address: address ?? "", port };
       const frame = frames.current();
+      if (callback) beginRequest("UDPSENDWRAP", req);
       this.#sending++;
       this.#sendingBytes += data.byteLength;
-      kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result) => {
+      kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result, words) => {
         this.#sending--;
         this.#sendingBytes -= data.byteLength;
         if (!callback) return;
         deliver(frame, req, () => {
-          if (typeof result === "number") req.oncomplete?.(result, 0);
-          else if (result.denied === "") req.oncomplete?.(0, result.sent);
-          else if (typeof req.callback === "function")
-            req.callback(denialError(result.denied, "send", to));
-          else req.oncomplete?.(-Errno.EACCES, 0);
+          if (typeof result !== "number") req.oncomplete?.(0, result.sent);
+          else if (words !== "" && typeof req.callback === "function")
+            req.callback(denialError(words, "send", to));
+          else req.oncomplete?.(result, 0);
         });
       });
       return 0;
@@ -189,9 +191,11 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       this.#receiving = false;
       this.#updateHold();
       if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
-      if (typeof done !== "function") return;
       const frame = frames.current();
-      setImmediate(() => deliver(frame, this, () => Reflect.apply(done, this, [])));
+      later(() => {
+        if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
+        later(() => endHandle(this));
+      });
     }
 
     #name(out: any, peer: boolean): number {

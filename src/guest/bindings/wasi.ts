@@ -11,6 +11,7 @@ import type * as Imports from "../../userland/wasi/imports.js";
 import type { WasiContext, WasiSettings } from "../../userland/wasi/context.js";
 import type { Channel } from "../channel.js";
 
+/** Not there in an engine without a compiler. */
 declare const WebAssembly: any;
 
 // Loaded when a program makes a WASI: few do, and the zygote's start would pay.
@@ -20,10 +21,10 @@ const imports = (): typeof Imports => require("../../userland/wasi/imports.js");
 
 const { apply } = Reflect;
 /** Throws for what is no WebAssembly.Memory. */
-const bufferOf: () => unknown = Object.getOwnPropertyDescriptor(
-  WebAssembly.Memory.prototype,
-  "buffer",
-)!.get!;
+const bufferOf: (() => unknown) | undefined =
+  typeof WebAssembly === "undefined"
+    ? undefined
+    : Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, "buffer")!.get;
 
 type Method = (...args: any[]) => unknown;
 
@@ -97,7 +98,7 @@ export function installWasi(
       this["_setMemory"] = (memory: any) => {
         // Also of another context; instanceof would say no.
         try {
-          apply(bufferOf, memory, []);
+          apply(bufferOf!, memory, []);
         } catch {
           throw Object.assign(
             new TypeError('"instance.exports.memory" property must be a WebAssembly.Memory object'),

@@ -16,6 +16,7 @@ import { newLedger, usesDatabases } from "./sqlite.js";
 import type * as Ledger from "../sqlite/thread-ledger.js";
 import { codeRangeMiB } from "../thread-slots.js";
 import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
+import { later } from "../turns.js";
 
 /** What ../thread.ts gets. */
 export interface ThreadStart {
@@ -115,7 +116,6 @@ export function installWorker(
   const binding = env.internalBinding("worker");
   const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
   const { Worker: NativeWorker, threadId } = binding;
-  const { setImmediate } = env.requireBuiltin("timers");
   const { MessageChannel } = env.internalBinding("messaging");
   const { setFlagsFromString } = env.requireBuiltin("v8");
 
@@ -194,8 +194,7 @@ export function installWorker(
     const { startThread } = handle;
     own(handle, "startThread", () => {
       // As Node reports a thread whose event loop could not be made.
-      if (slot < 0)
-        return setImmediate(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
+      if (slot < 0) return later(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
       try {
         return apply(startThread, handle, []);
       } catch (error) {

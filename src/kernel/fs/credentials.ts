@@ -26,7 +26,8 @@ export interface Credentials {
 }
 
 /** The kernel itself: what it does for no process. */
-export const kernelCredentials: Credentials = Object.freeze({ uid: 0, gid: 0, umask: 0, cwd: "/" });
+export const rootOwner = Object.freeze({ uid: 0, gid: 0 });
+export const kernelCredentials: Credentials = Object.freeze({ ...rootOwner, umask: 0, cwd: "/" });
 
 /** The walks of one system call, made before the policy was asked about where they lead. */
 export type Walks = readonly {

@@ -85,8 +85,8 @@ export class FileSystem {
    * A second file system with the same names, neither mounted nor open anything: what is written in one
    * is not seen in the other. Costs the same for any number of files.
    */
-  clone(account: Account = new Account()): FileSystem {
-    return new FileSystem(this.#sb.limits, this.#sb.now, account, this);
+  clone(account: Account = new Account(), now = this.#sb.now): FileSystem {
+    return new FileSystem(this.#sb.limits, now, account, this);
   }
 
   /**

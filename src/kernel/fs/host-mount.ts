@@ -13,6 +13,7 @@
  * Untrusted: guests choose names, link targets, modes and times; the host's files
  * may have been put there by anybody.
  */
+import { rootOwner } from "./credentials.js";
 import {
   fstatSync,
   fsyncSync,
@@ -221,7 +222,7 @@ export class HostMount {
 
   owner(stat: HostStat): { uid: number; gid: number } {
     const { readOnly, uid, gid } = this.options;
-    return !readOnly && this.#isOurs(stat) ? { uid, gid } : { uid: 0, gid: 0 };
+    return !readOnly && this.#isOurs(stat) ? { uid, gid } : rootOwner;
   }
 
   #isOurs(stat: HostStat): boolean {

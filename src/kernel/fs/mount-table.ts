@@ -8,6 +8,7 @@
  * paths need no table. No mount lies inside another.
  * Untrusted: link targets on the host, which are only ever turned into guest paths.
  */
+import { rootOwner } from "./credentials.js";
 import { realpathSync, statSync } from "node:fs";
 import { posix, resolve as resolveHost } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
@@ -54,7 +55,7 @@ interface HostEntry extends MountEntry {
   readonly hostPaths: readonly string[];
 }
 
-const root: Credentials = { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
+const root: Credentials = { ...rootOwner, umask: 0o022, cwd: "/" };
 
 function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
@@ -148,7 +149,7 @@ export class MountTable {
     const device = this.nextDevice();
     const directory = make(device);
     directory.mountRoot = true;
-    const point = cover(sb, guestPath, directory, { uid: 0, gid: 0 });
+    const point = cover(sb, guestPath, directory, rootOwner);
     if (isFailure(point)) return point;
     this.#others.push({ guestPath, readOnly: true, type, device });
     return 0;

@@ -47,6 +47,7 @@ export interface ProcessView {
 export interface MachineView {
   readonly hostname: string;
   readonly startedAtMs: number;
+  nowMs(): number;
   readonly memoryBytes: number;
   process(pid: number): ProcessView | undefined;
   processes(): Iterable<ProcessView>;
@@ -155,7 +156,7 @@ function processNodes(view: MachineView): Readonly<Record<string, Node<ProcessVi
 }
 
 function machineNodes(view: MachineView): Readonly<Record<string, Node<MachineView>>> {
-  const uptimeSeconds = (): number => Math.max(0, (Date.now() - view.startedAtMs) / 1000);
+  const uptimeSeconds = (): number => Math.max(0, (view.nowMs() - view.startedAtMs) / 1000);
   const count = (): number => [...view.processes()].length;
   return {
     cpuinfo: {

@@ -7,6 +7,7 @@
  * until evicted, and evicted exactly once, when it has no name and no open description.
  * Untrusted: modes and owners arrive masked; link targets are charged by length.
  */
+import { rootOwner } from "./credentials.js";
 import { S_ISGID } from "../../abi/fcntl.js";
 import type { Account, Kind } from "../machine/account.js";
 import type { Identity } from "./credentials.js";
@@ -135,7 +136,7 @@ export class SuperBlock {
   }
 
   makeDevice(parent: Directory, device: DeviceName): CharacterDevice | undefined {
-    const attributes = this.#attributes({ uid: 0, gid: 0 }, parent, 0o666);
+    const attributes = this.#attributes(rootOwner, parent, 0o666);
     return attributes && new CharacterDevice(attributes, device);
   }
 

@@ -7,6 +7,7 @@
  * get their times last.
  * Untrusted: everything in an archive that is read.
  */
+import { rootOwner } from "./credentials.js";
 import { Errno, errnoName, type Failure } from "../../abi/errno.js";
 import { filesPrefix, recordKeys } from "../../protocol/snapshot.js";
 import { wholeNumber } from "../../protocol/archive-parser.js";
@@ -26,7 +27,6 @@ import type { SuperBlock } from "./superblock.js";
 
 /** Content in one piece. */
 const pieceBytes = 256 * 1024;
-const root = { uid: 0, gid: 0 };
 const farthestMs = 8.64e15;
 const mostId = 0xffff_fffe;
 
@@ -215,13 +215,13 @@ export class TreeImport {
   #make(entry: Entry, parent: MemoryDirectory, name: string): Inode {
     const sb = this.#sb;
     const make = (): Inode | undefined => {
-      if (entry.type === "5") return sb.makeDirectory(root, parent, 0o755);
-      if (entry.type === "0") return sb.makeFile(root, parent, 0o644);
+      if (entry.type === "5") return sb.makeDirectory(rootOwner, parent, 0o755);
+      if (entry.type === "0") return sb.makeFile(rootOwner, parent, 0o644);
       if (entry.type === "2") {
         const bytes = Buffer.byteLength(entry.link);
         if (bytes === 0 || bytes >= sb.limits.pathBytes || entry.link.includes("\0"))
           throw new ArchiveError(`${entry.name} leads to no path`);
-        return sb.makeSymbolicLink(root, parent, entry.link);
+        return sb.makeSymbolicLink(rootOwner, parent, entry.link);
       }
       const device = deviceOf(...(entry.device ?? [0, 0]));
       if (device === undefined) throw new ArchiveError(`${entry.name} is no device of a machine`);

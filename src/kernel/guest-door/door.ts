@@ -64,6 +64,7 @@ export class GuestDoor {
         owner.violated(reason);
         this.end();
       },
+      awaitsFork: (errno, give) => owner.awaitsFork(errno, give),
       openThread: (via, announcement) => this.#openThread(via, announcement),
     };
     owner.account.force("guest");
@@ -85,6 +86,11 @@ export class GuestDoor {
   /** Of the OS process. */
   get osPid(): number {
     return this.#guest.pid;
+  }
+
+  /** How many sockets it has: one a thread. */
+  get threads(): number {
+    return this.#threads.size;
   }
 
   /** Tells the main thread. */

@@ -24,20 +24,29 @@ import { limits } from "../limits.js";
 import { accountKinds } from "../machine/account.js";
 import type { Account } from "../machine/account.js";
 import { Denial } from "../policy/decision.js";
+import type { Answer } from "../policy/decision.js";
 import type { DescriptorTable } from "../process/descriptors.js";
-import type { Answer } from "../syscalls/dispatch.js";
 import type { Share, Source } from "./turns.js";
 
 type Calls = GuestTables["calls"];
 export type GuestCall = CallOf<Calls>;
+type CallAtTheDoor = "threadSocket" | "flowShutdown" | "awaitFork";
 /** Calls that the process answers; the others are about the door itself. */
-export type ProcessCall = Exclude<GuestCall, { name: "threadSocket" | "flowShutdown" }>;
+export type ProcessCall = Exclude<GuestCall, { name: CallAtTheDoor }>;
 export type GuestEvent = EventOf<typeof guestEvents>;
 /** Events that mean something to the process. */
 export type ProcessEvent = Extract<
   GuestEvent,
   {
-    name: "exit" | "uncaught" | "returnValue" | "returnFailure" | "residentDone" | "signalHandler";
+    name:
+      | "exit"
+      | "uncaught"
+      | "returnValue"
+      | "returnFailure"
+      | "residentDone"
+      | "signalHandler"
+      | "templateReady"
+      | "clock";
   }
 >;
 export type GuestAnswer = Answer<object>;
@@ -65,11 +74,17 @@ export interface ThreadOwner {
   brokenPipe(): void;
   /** Ends the process for what its guest did. */
   violated(reason: string): void;
+  /** The process, whose last fork failed with `errno` or did not, waits for the order to fork, which `give` brings: 0, or -errno. */
+  awaitsFork(errno: number, give: (fds: readonly number[]) => number): number;
   /** Opens a socket for one more thread and says so over this one's: 0, or -errno. */
   openThread(via: GuestThread, announcement: Buffer): number;
 }
 
 const port = new ServingPort(guestWire);
+
+function isAtTheDoor(call: GuestCall): call is Extract<GuestCall, { name: CallAtTheDoor }> {
+  return call.name === "threadSocket" || call.name === "flowShutdown" || call.name === "awaitFork";
+}
 
 export class GuestThread implements Source {
   readonly #owner: ThreadOwner;
@@ -207,6 +222,16 @@ export class GuestThread implements Source {
       if (opened < 0) this.#reply(call, opened);
       return false;
     }
+    if (call.name === "awaitFork") {
+      const reply = port.reply(call, {});
+      const give = (fds: readonly number[]): number =>
+        this.#closed ? -Errno.EPIPE : this.#socket.sendDescriptors(reply, fds);
+      const awaits = this.#owner.ended
+        ? -Errno.ESRCH
+        : this.#owner.awaitsFork(call.args.errno, give);
+      if (awaits < 0) this.#reply(call, awaits);
+      return false;
+    }
     const answer: GuestAnswer =
       call.name === "flowShutdown"
         ? this.#flows.shutdown(call.args.flow)
@@ -320,8 +345,7 @@ export class GuestThread implements Source {
       return this.#send(port.failure(call, { errno: -result, message: "" }));
     if (result instanceof Denial)
       return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
-    if (call.name !== "threadSocket" && call.name !== "flowShutdown")
-      this.#owner.answered(call, result);
+    if (!isAtTheDoor(call)) this.#owner.answered(call, result);
     this.#send(port.reply(call, result as never));
   }
 

@@ -8,8 +8,19 @@
  * Untrusted: nothing but file content; the host's SDK is trusted.
  */
 import { Errno, type Failure, errnoName } from "../../abi/errno.js";
-import { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, S_IFCHR, S_IFDIR, S_IFMT } from "../../abi/fcntl.js";
+import {
+  O_APPEND,
+  O_CREAT,
+  O_EXCL,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFMT,
+} from "../../abi/fcntl.js";
 import { fsLimits } from "../../protocol/fs-calls.js";
+import { FileChange } from "../../protocol/host-calls.js";
 import type { hostFileCalls } from "../../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { type Credentials, MEMORY_DEVICE, type OpenFile } from "../fs/index.js";
@@ -57,6 +68,35 @@ function unbounded(file: OpenFile, quotaBytes: number): 0 | Failure {
   if (format === S_IFCHR) return file.read(Buffer.alloc(1), -1) === 0 ? 0 : -Errno.EFBIG;
   const limit = dev === MEMORY_DEVICE ? Math.min(quotaBytes, READ_FILE_BYTES) : READ_FILE_BYTES;
   return size > limit ? -Errno.EFBIG : 0;
+}
+
+/** What the host may ask of `openWrite` beside writing. */
+const openFlags = O_CREAT | O_TRUNC | O_EXCL | O_APPEND;
+
+function changed(
+  fs: Vm["fs"],
+  who: Credentials,
+  path: string,
+  change: number,
+  first: number,
+  second: number,
+): 0 | Failure {
+  // A caller over a fleet may send any.
+  if (!Number.isFinite(first) || !Number.isFinite(second)) return -Errno.EINVAL;
+  switch (change) {
+    case FileChange.mode:
+      return fs.chmod(who, path, first & 0o7777);
+    case FileChange.times:
+      return fs.utimes(who, path, first, second, true);
+    case FileChange.length:
+      return Number.isSafeInteger(first) && first >= 0
+        ? fs.truncate(who, path, first)
+        : -Errno.EINVAL;
+    case FileChange.removeDirectory:
+      return fs.rmdir(who, path);
+    default:
+      return -Errno.EINVAL;
+  }
 }
 
 /** The handlers, for the VMs that `vmOf` finds. */
@@ -203,6 +243,35 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
       const who = hostCaller(followLinks);
       checked(vmOf(vm).fs.rename(who, from, to), "rename", from, who);
       return {};
+    },
+    openWrite({ vm: handle, path, flags, mode, data, more, followLinks }) {
+      const vm = vmOf(handle);
+      const who = hostCaller(followLinks);
+      const isNew = vm.fs.stat(who, path, true) === -Errno.ENOENT;
+      const file = checked(
+        vm.fs.open(who, path, O_WRONLY | (flags & openFlags), mode & 0o7777),
+        "open",
+        path,
+        who,
+      );
+      if (isNew) file.chown(identity.uid, identity.gid, who);
+      return { file: writePart({ vm, file, path }, 0, data, more) };
+    },
+    changeFile({ vm, path, change, first, second, followLinks }) {
+      const { fs } = vmOf(vm);
+      const who = hostCaller(followLinks);
+      const operation = Object.entries(FileChange).find(([, number]) => number === change)?.[0];
+      checked(changed(fs, who, path, change, first, second), operation ?? "change", path, who);
+      return {};
+    },
+    link({ vm, from, to, followLinks }) {
+      const who = hostCaller(followLinks);
+      checked(vmOf(vm).fs.link(who, from, to), "link", from, who);
+      return {};
+    },
+    realpath({ vm, path, followLinks }) {
+      const who = hostCaller(followLinks);
+      return { path: checked(vmOf(vm).fs.realpath(who, path), "realpath", path, who) };
     },
   };
 

@@ -23,11 +23,14 @@ import { totalUsage } from "../machine/account.js";
 import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
+import { isolationLayers } from "../../protocol/isolation.js";
+import type { IsolationReport } from "../../protocol/isolation.js";
 import type { CallHandlers, Emit, EventHandlers } from "./door.js";
 import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
 import { createHostSnapshots } from "./snapshots.js";
 import { HostProgram, StartFailure } from "./program.js";
+import type { HostListener } from "./program.js";
 
 /** Runs what an option asks for; when it cannot be, that is what the host is told. */
 function asOption<T>(work: () => T): T {
@@ -42,6 +45,7 @@ function asOption<T>(work: () => T): T {
 
 export class HostHandlers {
   readonly #pool: GuestPool;
+  readonly #isolation: readonly IsolationReport[];
   readonly #services: VmServices;
   readonly #emit: Emit;
   readonly #vms = new Map<number, Vm>();
@@ -52,8 +56,15 @@ export class HostHandlers {
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
   readonly #snapshots = createHostSnapshots((handle) => this.#vmOf(handle));
 
-  constructor(pool: GuestPool, services: VmServices, emit: Emit) {
+  /** `isolation` says what the kernel process gave up itself. */
+  constructor(
+    pool: GuestPool,
+    services: VmServices,
+    emit: Emit,
+    isolation: readonly IsolationReport[],
+  ) {
     this.#pool = pool;
+    this.#isolation = isolation;
     this.#services = services;
     this.#emit = emit;
   }
@@ -117,9 +128,11 @@ export class HostHandlers {
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
       this.#programs.get(process)?.process.residentExec(sequence, source),
+    observe: ({ vm, decisions, limits }) => this.#vms.get(vm)?.observe(decisions, limits),
     decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
+    toolParked: ({ id }) => this.#services.requests.toolParked(id),
     toolDone: ({ id, ok, json }) =>
       this.#services.requests.toolDone(id, { ok, json: Buffer.from(json) }),
   };
@@ -150,22 +163,33 @@ export class HostHandlers {
     handle: number,
     options: ProcessOptions,
     source: Uint8Array,
-  ): { pid: number } {
+  ): { pid: number } | Promise<{ pid: number }> {
     if (options.language === "ts") this.#pool.expectTypeScript();
     const to = { vm: vmHandle, process: handle };
     const emit = this.#emit;
     const vm = this.#vmOf(vmHandle);
-    const program = HostProgram.start(vm, options, Buffer.from(source), {
+    if (!vm.readyForProgram())
+      throw new HostError(
+        "ERR_SECURE_EXEC_DETERMINISTIC",
+        "a deterministic machine runs one program at a time, and there is one",
+      );
+    const from = options.template === undefined ? undefined : this.#programs.get(options.template);
+    if (options.template !== undefined && from?.process.template === undefined)
+      throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
+    const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
+      templateReady: () => emit("templateReady", to),
       ended: (end, value) => {
         this.#programs.delete(handle);
         // Whoever hears of the end has heard of what was decided before it.
         vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
       },
-    });
+    };
+    const text = Buffer.from(source);
+    const program = HostProgram.start(vm, options, text, listener, from?.process);
     if (program instanceof StartFailure) {
       if (program.errno === -Errno.ENOSPC && program.operation === "open terminal")
         throw new HostError(
@@ -180,7 +204,10 @@ export class HostHandlers {
       );
     }
     this.#programs.set(handle, program);
-    return { pid: program.process.pid };
+    const begun = { pid: program.process.pid };
+    if (from === undefined) return begun;
+    // The template may be disposed of from then on.
+    return new Promise((resolve) => program.process.whenBegun(() => resolve(begun)));
   }
 
   async #setPermissions(
@@ -246,7 +273,9 @@ export class HostHandlers {
         ]),
       ),
       guestPids: pool.guestPids,
-      isolation: pool.isolation,
+      isolation: isolationLayers.flatMap(
+        (layer) => [...pool.isolation, ...this.#isolation].find((one) => one.layer === layer) ?? [],
+      ),
       savings: pool.savings ?? { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 },
     };
   }

@@ -13,7 +13,7 @@ import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
 import type { Terminal, WindowSize } from "../io/terminal.js";
 import { takeTerminal } from "../process/job-control.js";
 import { findImage } from "../process/image.js";
-import { ignoredByNode, launch, optionsOf } from "../process/launch.js";
+import { ignoredFrom, launch, optionsOf } from "../process/launch.js";
 import type { LaunchOptions } from "../process/launch.js";
 import { Process } from "../process/process.js";
 import { Bill } from "../process/bill.js";
@@ -26,12 +26,16 @@ import { HostTerminal } from "./terminal.js";
 /** internal/process/execution, getEvalModuleUrl: the first text of a process. */
 const inlineName = "/[eval1]";
 
+/** Without flags of the program's. */
+const ownEngine = { engineFlags: [] };
+
 /** What the host hears of it. */
 export interface HostListener {
   output(stream: number, data: Uint8Array): void;
   /** The program took bytes of its stdin. */
   stdinTaken(bytes: number): void;
   residentDone(sequence: number, exitCode: number): void;
+  templateReady(): void;
   ended(end: ProcessEnd, value: Uint8Array): void;
 }
 
@@ -62,19 +66,22 @@ export class HostProgram {
     this.#terminal = terminal;
   }
 
+  /** `from` is the template that it is a copy of. */
   static start(
     vm: Vm,
     options: ProcessOptions,
     source: Uint8Array,
     listener: HostListener,
+    from?: Process,
   ): HostProgram | StartFailure {
     if (vm.processes.isFull) return new StartFailure("fork", options.name, -Errno.EAGAIN);
-    const cwd = options.cwd || vm.cwd;
-    const credentials = { uid: identity.uid, gid: identity.gid, umask: 0o022, cwd };
+    const cwd = options.cwd || (from?.credentials.cwd ?? vm.cwd);
+    const umask = from?.credentials.umask ?? 0o022;
+    const credentials = { uid: identity.uid, gid: identity.gid, umask, cwd };
     const resolved = vm.fs.realpath(credentials, cwd);
     if (typeof resolved === "number") return new StartFailure("change directory to", cwd, resolved);
     credentials.cwd = resolved;
-    const env = { ...vm.env, ...options.env };
+    const env = { ...(from?.startOptions?.env ?? vm.env), ...options.env };
 
     let launched: LaunchOptions;
     if (options.mode === "exec") {
@@ -125,10 +132,7 @@ export class HostProgram {
         processGroup: pid,
         session: pid,
         argv: [launched.argv0, ...launched.argv],
-        ignored:
-          (launched.mode === "command" && launched.image !== "sh") || launched.mode === "wasm"
-            ? []
-            : ignoredByNode,
+        ignored: ignoredFrom(launched.mode, launched.image),
         budget: new RunBudget(
           lowerLimits(vm.limits, options.limits),
           new Bill(vm.bill),
@@ -138,6 +142,7 @@ export class HostProgram {
       },
       {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
+        templateReady: () => listener.templateReady(),
         ended: (end, value) => {
           hostTerminal?.close();
           for (const output of outputs) output.close();
@@ -156,7 +161,12 @@ export class HostProgram {
     const hostTerminal = terminal && new HostTerminal(terminal, stdin!, outputs[0]);
     vm.processes.add(process);
     vm.lookAtLimits();
-    launch(process, launched, source);
+    from?.bequeath(process);
+    // A copy has the engine of what it is a copy of.
+    const dedicated = from === undefined && (options.engine ?? vm.engine) === "dedicated";
+    launch(process, { ...launched, ...(dedicated && ownEngine) }, source, {
+      template: from?.template,
+    });
     return new HostProgram(process, stdin, outputs, terminal);
   }
 

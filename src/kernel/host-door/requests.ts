@@ -36,7 +36,8 @@ export interface ToolOutcome {
 export class HostRequests {
   readonly #port: HostPort;
   readonly #judgements = new Map<number, Deferred<Answer[]>>();
-  readonly #tools = new Map<number, Deferred<ToolOutcome>>();
+  /** Calls that are with the host; `leave` gives the next one its turn. */
+  readonly #tools = new Map<number, { asked: Deferred<ToolOutcome>; leave: () => void }>();
   readonly #lines = new Map<number, Line>();
   #lastId = 0;
 
@@ -99,18 +100,23 @@ export class HostRequests {
       line.running++;
       const id = this.#newId();
       const asked = new Deferred<ToolOutcome>();
-      this.#tools.set(id, asked);
+      let counts = true;
+      const leave = (): void => {
+        if (counts) over();
+        counts = false;
+      };
+      this.#tools.set(id, { asked, leave });
       asked.onCancel(() => {
         this.#tools.delete(id);
         this.#port.toolCancel(vm, id);
       });
       call.onCancel(() => {
         asked.cancel();
-        over();
+        leave();
       });
       asked.whenSettled((outcome) => {
         call.settle(outcome);
-        over();
+        leave();
       });
       this.#port.toolCall(vm, id, name, input);
     };
@@ -146,6 +152,11 @@ export class HostRequests {
   toolDone(id: number, outcome: ToolOutcome): void {
     const call = this.#tools.get(id);
     this.#tools.delete(id);
-    call?.settle(outcome);
+    call?.asked.settle(outcome);
+  }
+
+  /** A person is asked: the next call may be with the host meanwhile. */
+  toolParked(id: number): void {
+    this.#tools.get(id)?.leave();
   }
 }

@@ -84,7 +84,7 @@ class Revocation {
     if (!(socket instanceof StreamSocket || socket instanceof UdpSocket)) return;
     const { judgedAs } = socket;
     if (judgedAs !== undefined) {
-      const decision = this.#vm.network.policy.judge({ ...judgedAs, subject: process });
+      const decision = this.#vm.policy.judge(judgedAs, undefined, process);
       this.#unless(decision, () => socket.revoke());
     }
     // Every datagram is judged when it is sent; what answers to earlier ones comes no more.

@@ -14,9 +14,12 @@ import type { Policies, Scope } from "../../protocol/permissions.js";
 import type { DecisionList } from "../../protocol/decisions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
-import type { Guest } from "../../launcher/fork.js";
+import type { EngineWaiter } from "../../launcher/engines.js";
+import type { Guest, TemplateGuest } from "../../launcher/fork.js";
+import type { EngineKind, EngineOrder } from "../../protocol/engine-start.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
+import { MachineClock } from "./clock.js";
 import { revokeDenied } from "./revocation.js";
 import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
@@ -60,6 +63,13 @@ export interface VmServices {
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
     take(owner: object, waiter: GuestWaiter): () => void;
+    takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void;
+  };
+  /** The same with an engine of their own, begun as the order says. */
+  readonly engines: {
+    readonly guestPids: number[];
+    readonly starterPid: number;
+    take(owner: object, order: EngineOrder, waiter: EngineWaiter): () => void;
   };
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
@@ -85,13 +95,19 @@ export class Vm {
   readonly share: Share;
   readonly env: Record<string, string>;
   readonly cwd: string;
-  readonly startedAtMs = Date.now();
+  readonly clock: MachineClock;
+  readonly startedAtMs: number;
+  /** One process of one thread at a time, whose time is its own. */
+  readonly deterministic: VmOptions["deterministic"];
   readonly policy: Policy;
   readonly observer: MachineObserver;
   readonly bill = new Bill();
-  readonly #warnings: LimitWarnings | undefined;
+  #warnings: LimitWarnings | undefined;
+  readonly #warn: (warning: LimitWarning) => void;
   readonly tools = new ToolRegistry();
   readonly jsRuntime: VmOptions["jsRuntime"];
+  /** What its programs run in unless they say otherwise. */
+  readonly engine: EngineKind;
   disposed = false;
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
@@ -108,14 +124,18 @@ export class Vm {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
+    this.deterministic = options.deterministic;
+    this.clock = new MachineClock(options.deterministic?.startTimeMs);
+    this.startedAtMs = this.clock.nowMs;
     const { audit, policyMode: mode } = options;
     this.observer = new MachineObserver(audit, mode, (list) => services.decided(handle, list));
     this.policy = new Policy(
       options.permissions,
       (scope, asked) => services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
-      { mode, observer: this.observer },
+      { mode, observer: this.observer, alone: options.deterministic !== undefined },
     );
     this.jsRuntime = options.jsRuntime;
+    this.engine = options.engine;
     this.limits = options.limits;
     this.account = new Account(options.limits);
     this.transit = new Transit(this.account);
@@ -127,7 +147,10 @@ export class Vm {
       signalLeader: (session, signal) =>
         void this.processes.get(session)?.signal(signal, "terminal"),
     });
-    this.fs = source === undefined ? this.#newFiles(options) : source.fs.clone(this.account);
+    this.fs =
+      source === undefined
+        ? this.#newFiles(options)
+        : source.fs.clone(this.account, () => this.clock.nowMs);
     this.network = new Network(
       this.fs,
       identity.hostname,
@@ -135,25 +158,34 @@ export class Vm {
       options.loopbackExemptPorts ?? [],
       this.transit,
     );
-    this.network.policy = this.policy.network;
+    if (this.deterministic !== undefined) this.network.choose = () => 0;
     const mounts = source === undefined ? options.mounts : source.#mounts;
     if (options.restores !== true) this.#begin(options.tools, mounts);
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
-    if (options.warnsOfLimits)
-      this.#warnings = new LimitWarnings(
-        (warning) => services.warn(handle, warning),
-        () => ({
-          alive: this.processes.values().some(({ ended }) => !ended),
-          measured: this.#measured(),
-        }),
-      );
+    this.#warn = (warning) => services.warn(handle, warning);
+    if (options.warnsOfLimits) this.#warnings = this.#newWarnings();
+  }
+
+  #newWarnings(): LimitWarnings {
+    return new LimitWarnings(this.#warn, () => ({
+      alive: this.processes.values().some(({ ended }) => !ended),
+      measured: this.#measured(),
+    }));
+  }
+
+  /** Tells the host of decisions, or of limits that come near, from now on. */
+  observe(decisions: boolean, limits: boolean): void {
+    if (decisions) this.observer.audit.stream();
+    if (!limits || this.#warnings !== undefined) return;
+    this.#warnings = this.#newWarnings();
+    if (!this.disposed) this.#warnings.look();
   }
 
   #newFiles({ restores = false }: VmOptions): FileSystem {
     const { fileSystemBytes: bytes, inodes } = this.limits;
-    const fs = new FileSystem({ bytes, inodes }, Date.now, this.account);
+    const fs = new FileSystem({ bytes, inodes }, () => this.clock.nowMs, this.account);
     if (restores) return fs;
     bootLayout(fs, identity);
     installPrograms(fs);
@@ -186,10 +218,11 @@ export class Vm {
   }
 
   #machineView(): MachineView {
-    const { fs, limits, processes, startedAtMs } = this;
+    const { clock, fs, limits, processes, startedAtMs } = this;
     return {
       hostname: identity.hostname,
       startedAtMs,
+      nowMs: () => clock.nowMs,
       memoryBytes: limits.memoryBytes,
       process: (pid) => {
         const process = processes.get(pid);
@@ -224,6 +257,28 @@ export class Vm {
   /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
   takeGuest(waiter: GuestWaiter): () => void {
     return this.#services.guests.take(this, waiter);
+  }
+
+  /** As `takeGuest`, of a guest with an engine of its own. */
+  takeEngine(order: EngineOrder, waiter: EngineWaiter): () => void {
+    return this.#services.engines.take(this, order, waiter);
+  }
+
+  /** The same with a guest that may become a template. */
+  takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void {
+    return this.#services.guests.takeForTemplate(waiter);
+  }
+
+  /**
+   * Before a program of the host starts: answers whether one may. Each of a deterministic machine is alone in
+   * it, and begins at the same time under the same number.
+   */
+  readyForProgram(): boolean {
+    if (this.deterministic === undefined) return true;
+    if (this.processes.size > 0) return false;
+    this.processes.restart();
+    this.clock.set(this.deterministic.startTimeMs);
+    return true;
   }
 
   answer(process: Process, call: ProcessCall): GuestAnswer {

@@ -4,7 +4,7 @@
  *
  * Invariants: two sockets never listen at the same place; loopback never leaves
  * the VM but for the exempt ports; every connection, datagram, look-up and
- * listener is judged before anything happens, on the address that is then used.
+ * listener is a plan that says what has to be allowed, on the address that is then used.
  * Untrusted: addresses, ports, names, data.
  */
 import { randomInt } from "node:crypto";
@@ -12,17 +12,18 @@ import { Errno } from "../../abi/errno.js";
 import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
 import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
-import { Deferred, mapAnswer } from "../io/deferred.js";
+import { Deferred } from "../io/deferred.js";
+import { Plan } from "../io/plan.js";
+import type { Outcome } from "../io/plan.js";
 import { Transit } from "../io/transit.js";
 import { Account } from "../machine/account.js";
 import type { VmLimits } from "../../protocol/limits.js";
+import type { Request } from "../../protocol/permissions.js";
 import { limits } from "../limits.js";
 import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js";
 import type { IpAddress } from "./address.js";
 import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
-import { closedPolicy, judgeRange } from "./egress.js";
-import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "./egress.js";
 import { KnownNames } from "./known-names.js";
 import { Outside } from "./outside.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
@@ -55,15 +56,17 @@ export interface ListenerSink {
   removed(id: number): void;
 }
 
-export type Denied = { denied: string };
+type NetworkRequest = Extract<Request, { scope: "network" }>;
+/** Of a call that has no more to tell. */
+type Done = Record<never, never>;
 type Result<R> = R | number | Deferred<R>;
+type Planned<R> = Plan<R> | number;
 
 type Bound = StreamSocket | UdpSocket;
 
 export type NetworkLimits = Pick<VmLimits, "sockets" | "connections">;
 
 export class Network implements SocketTable, UdpTable {
-  policy: NetworkPolicy = closedPolicy;
   #announcer: Announcer | undefined;
   /** Ports of the host's loopback that a guest reaches where nobody in the VM listens. */
   readonly exemptPorts: ReadonlySet<number>;
@@ -79,6 +82,8 @@ export class Network implements SocketTable, UdpTable {
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
   readonly #names: KnownNames;
+  /** Where to begin to look for a free port, from 0 to below `count`. */
+  choose: (count: number) => number = randomInt;
   #sockets = 0;
   #connections = 0;
   #nextListener = 1;
@@ -203,7 +208,7 @@ export class Network implements SocketTable, UdpTable {
     let chosen = port;
     if (port === 0) {
       const count = ephemeralLast - ephemeralFirst + 1;
-      const start = randomInt(count);
+      const start = this.choose(count);
       let tried = 0;
       do chosen = ephemeralFirst + ((start + tried) % count);
       while (!free(chosen) && ++tried < count);
@@ -243,30 +248,31 @@ export class Network implements SocketTable, UdpTable {
     return 0;
   }
 
-  bindUdp(socket: UdpSocket, address: string, port: number, flags: number): Result<Denied> {
+  bindUdp(socket: UdpSocket, address: string, port: number, flags: number): Plan<Done> {
     const request = this.#listenRequest("udp", address, port);
-    return this.#judged(request, () => {
+    return new Plan<Done>([request], () => {
       socket.judgedAs = request;
       const placed = this.#place(socket, address, port, flags);
-      return typeof placed === "number" ? placed : { denied: "" };
+      return typeof placed === "number" ? placed : {};
     });
   }
 
   #listenRequest(protocol: "tcp" | "udp", address: string, port: number): NetworkRequest {
     const ip = parseAddress(address);
     const hostname = ip === undefined || isUnspecified(ip) ? "127.0.0.1" : ip.address;
-    return { operation: "listen", protocol, hostname, address: hostname, port, loopback: true };
+    const where = { hostname, address: hostname, port, loopback: true };
+    return { scope: "network", operation: "listen", protocol, ...where };
   }
 
-  listen(socket: StreamSocket, pid: number, backlog: number): Result<Denied> {
+  listen(socket: StreamSocket, pid: number, backlog: number): Done | Planned<Done> {
     if (socket.isListening) {
       socket.listen(backlog);
-      return { denied: "" };
+      return {};
     }
     if (socket.domain === "unix") {
       if (socket.state !== "bound") return -Errno.EINVAL;
       const listening = this.#listening(socket, pid, backlog);
-      return listening < 0 ? listening : { denied: "" };
+      return listening < 0 ? listening : {};
     }
     if (socket.state === "idle") {
       const bound = this.bindTcp(socket, "::", 0, 0);
@@ -275,14 +281,14 @@ export class Network implements SocketTable, UdpTable {
     if (socket.state !== "bound") return -Errno.EINVAL;
     const { address, port } = socket.local;
     const request = this.#listenRequest("tcp", address, port);
-    return this.#judged(request, () => {
+    return new Plan<Done>([request], () => {
       socket.judgedAs = request;
       for (const other of this.#tcp.get(port) ?? []) {
         if (other === socket || !other.isListening || (other.reuse && socket.reuse)) continue;
         if (this.#conflicts(socket, other)) return -Errno.EADDRINUSE;
       }
       const listening = this.#listening(socket, pid, backlog);
-      return listening < 0 ? listening : { denied: "" };
+      return listening < 0 ? listening : {};
     });
   }
 
@@ -320,7 +326,7 @@ export class Network implements SocketTable, UdpTable {
     return wild;
   }
 
-  #enter(socket: StreamSocket, listener: StreamSocket, peer: Endpoint): Result<Denied> {
+  #enter(socket: StreamSocket, listener: StreamSocket, peer: Endpoint): Result<Done> {
     const attempt = (): boolean | number => {
       if (!listener.isListening) return -Errno.ECONNREFUSED;
       if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
@@ -347,13 +353,13 @@ export class Network implements SocketTable, UdpTable {
     };
     const first = attempt();
     if (typeof first === "number") return first;
-    if (first) return { denied: "" };
-    const deferred = new Deferred<Denied>();
+    if (first) return {};
+    const deferred = new Deferred<Done>();
     let stop = (): void => undefined;
     const again = (): void => {
       const result = socket.isReleased ? -Errno.EBADF : attempt();
       if (typeof result === "number") deferred.settle(result);
-      else if (result) deferred.settle({ denied: "" });
+      else if (result) deferred.settle({});
       else stop = (listener.backlogRoom as { add(wake: () => void): () => void }).add(again);
     };
     again();
@@ -361,7 +367,7 @@ export class Network implements SocketTable, UdpTable {
     return deferred;
   }
 
-  connectTcp(socket: StreamSocket, address: string, port: number): Result<Denied> {
+  connectTcp(socket: StreamSocket, address: string, port: number): Planned<Done> {
     if (socket.state === "connected") return -Errno.EISCONN;
     if (socket.state === "connecting") return -Errno.EALREADY;
     if (socket.isListening) return -Errno.EINVAL;
@@ -374,32 +380,21 @@ export class Network implements SocketTable, UdpTable {
       const bound = this.bindTcp(socket, isLoopback(ip) ? local : "0.0.0.0", 0, 0);
       if (bound < 0) return bound;
     }
-    const target = ip;
     const before = socket.state;
     socket.state = "connecting";
-    const answer = isLoopback(target)
-      ? this.#connectInside(socket, target, port)
-      : this.#connectOutside(socket, target, port);
-    const failed = (): void => {
+    const over = (): void => {
       if (socket.state === "connecting") socket.state = before;
     };
-    if (!(answer instanceof Deferred)) {
-      failed();
-      return answer;
-    }
-    const watched = new Deferred<Denied>();
-    watched.onCancel(() => answer.cancel());
-    answer.whenSettled((result) => {
-      failed();
-      watched.settle(result);
-    });
-    return watched;
+    return isLoopback(ip)
+      ? this.#connectInside(socket, ip, port, over)
+      : this.#connectOutside(socket, ip, port, over);
   }
 
-  #connectInside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
+  #connectInside(socket: StreamSocket, ip: IpAddress, port: number, over: () => void): Plan<Done> {
     const plain = unmapped(ip);
     const { names } = this.#names.of(plain);
     const request: NetworkRequest = {
+      scope: "network",
       operation: "http",
       protocol: "tcp",
       hostname: plain.address,
@@ -415,27 +410,31 @@ export class Network implements SocketTable, UdpTable {
       const { address: _own, ...outward } = { ...request, loopback: false };
       const own = names.length === 0 ? [plain.address] : names;
       const named = { ...outward, hostname: "localhost", names: own, asked: own };
-      return this.#judged(named, () => {
+      const leave = (): Deferred<Done> | number => {
         socket.judgedAs = named;
         return this.#leave(socket, plain, port);
-      });
+      };
+      return new Plan<Done>([named], leave, { over });
     }
-    return this.#judged(request, () => {
+    const enter = (): Result<Done> => {
       const found = this.#listenerAt(ip, port);
       if (found === undefined || port === 0) return -Errno.ECONNREFUSED;
       socket.judgedAs = request;
       return this.#enter(socket, found, { address: ip.address, port });
-    });
+    };
+    return new Plan<Done>([request], enter, { over });
   }
 
-  #connectOutside(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
-    return this.#judgedOutside("tcp", ip, port, (request) => {
+  #connectOutside(socket: StreamSocket, ip: IpAddress, port: number, over: () => void): Plan<Done> {
+    const request = this.#outwardRequest("tcp", ip, port);
+    const leave = (): Deferred<Done> | number => {
       socket.judgedAs = request;
       return this.#leave(socket, ip, port);
-    });
+    };
+    return new Plan<Done>([request], leave, { over });
   }
 
-  #leave(socket: StreamSocket, ip: IpAddress, port: number): Result<Denied> {
+  #leave(socket: StreamSocket, ip: IpAddress, port: number): Deferred<Done> | number {
     if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     this.#connections++;
     let joined = false;
@@ -452,19 +451,19 @@ export class Network implements SocketTable, UdpTable {
       socket.peer = { address: ip.address, port };
       return outer;
     });
-    const answer = new Deferred<Denied>();
+    const answer = new Deferred<Done>();
     answer.onCancel(() => {
       connected.cancel();
       if (!joined) this.#connections--;
     });
     connected.whenSettled((result) => {
       if (typeof result === "number" && !joined) this.#connections--;
-      answer.settle(typeof result === "number" ? result : { denied: "" });
+      answer.settle(typeof result === "number" ? result : {});
     });
     return answer;
   }
 
-  connectUnix(socket: StreamSocket, who: Credentials, path: string): Result<Denied> {
+  connectUnix(socket: StreamSocket, who: Credentials, path: string): Result<Done> {
     if (socket.state === "connected") return -Errno.EISCONN;
     if (path === "" || tooLong(path)) return -Errno.EINVAL;
     let key = path;
@@ -492,7 +491,7 @@ export class Network implements SocketTable, UdpTable {
     if (listener.backlogRoom !== true) return -Errno.EAGAIN;
     this.#account.force("socket");
     const socket = new StreamSocket(this, "tcp", false);
-    socket.local = { address: "127.0.0.1", port: ephemeralFirst + randomInt(16_384) };
+    socket.local = { address: "127.0.0.1", port: ephemeralFirst + this.choose(16_384) };
     const entered = this.#enter(socket, listener, { address: "127.0.0.1", port });
     if (typeof entered === "number") {
       socket.unref();
@@ -503,7 +502,7 @@ export class Network implements SocketTable, UdpTable {
 
   // Datagrams.
 
-  send(socket: UdpSocket, address: string, port: number, data: Uint8Array): Result<Denied> {
+  send(socket: UdpSocket, address: string, port: number, data: Uint8Array): Planned<Done> {
     const to = address === "" ? socket.peer : { address, port };
     if (to === noEndpoint) return -Errno.EDESTADDRREQ;
     let ip = parseAddress(to.address);
@@ -517,27 +516,26 @@ export class Network implements SocketTable, UdpTable {
     }
     const target = ip;
     if (!isLoopback(target)) {
-      return this.#judgedOutside("udp", target, to.port, () => {
+      return new Plan<Done>([this.#outwardRequest("udp", target, to.port)], () => {
         if (!socket.isReleased) this.#outside.send(socket, target, to.port, data);
-        return { denied: "" };
+        return {};
       });
     }
     const plain = unmapped(target);
-    return this.#judged(
-      {
-        operation: "http",
-        protocol: "udp",
-        hostname: plain.address,
-        names: this.#names.of(plain).names,
-        address: plain.address,
-        port: to.port,
-        loopback: true,
-      },
-      () => {
-        this.#deliver(socket, target, to.port, data);
-        return { denied: "" };
-      },
-    );
+    const request: NetworkRequest = {
+      scope: "network",
+      operation: "http",
+      protocol: "udp",
+      hostname: plain.address,
+      names: this.#names.of(plain).names,
+      address: plain.address,
+      port: to.port,
+      loopback: true,
+    };
+    return new Plan<Done>([request], () => {
+      this.#deliver(socket, target, to.port, data);
+      return {};
+    });
   }
 
   /** Remembers the peer of a datagram socket, or forgets it. Answers 0 or -errno. */
@@ -579,86 +577,60 @@ export class Network implements SocketTable, UdpTable {
 
   // Names.
 
-  resolve(hostname: string, family: number): Result<{ denied: string; addresses: string[] }> {
+  /**
+   * `aliased`: where rules deny by name, what the name is an alias of is found out, and has to be
+   * allowed, too.
+   */
+  resolve(
+    hostname: string,
+    family: number,
+    aliased: boolean,
+  ): { addresses: string[] } | Planned<{ addresses: string[] }> {
     const literal = parseAddress(hostname);
     const wanted = (ip: IpAddress): boolean => family === 0 || ip.family === family;
-    if (literal !== undefined) {
-      return wanted(literal) ? { denied: "", addresses: [hostname] } : unknownName;
-    }
+    if (literal !== undefined) return wanted(literal) ? { addresses: [hostname] } : unknownName;
     const name = normalName(hostname);
     // No resolver knows it, so there is nothing to judge.
     if (!isHostname(name)) return unknownName;
-    const request: NetworkRequest = {
-      operation: "dns",
-      protocol: "dns",
-      hostname: name,
-      loopback: this.#isOwnName(name),
-    };
-    const refuse = (denied: string) => ({ denied, addresses: [] as string[] });
-    return this.#judged(
-      request,
-      () => {
-        if (request.loopback) {
-          const addresses =
-            family === 4 ? ["127.0.0.1"] : family === 6 ? ["::1"] : ["127.0.0.1", "::1"];
-          return this.#names.remember(addresses, name, [])
-            ? { denied: "", addresses }
-            : -Errno.ENOBUFS;
-        }
-        return this.#withAliases(
-          request,
-          this.#outside.lookup(name, family),
-          refuse,
-          (result, aliases) => {
-            const { addresses } = result;
-            return this.#names.remember(addresses, name, aliases)
-              ? { denied: "", addresses }
-              : -Errno.ENOBUFS;
-          },
+    const request = dnsRequest(name, this.#isOwnName(name));
+    const remembered = (addresses: string[], aliases: readonly string[]) =>
+      this.#names.remember(addresses, name, aliases) ? { addresses } : -Errno.ENOBUFS;
+    return new Plan<{ addresses: string[] }>([request], () => {
+      if (request.loopback)
+        return remembered(
+          ["127.0.0.1", "::1"].filter((address) => wanted(parseAddress(address)!)),
+          [],
         );
-      },
-      refuse,
-    );
+      return this.#withAliases(
+        request,
+        aliased,
+        this.#outside.lookup(name, family),
+        ({ addresses }, aliases) => remembered(addresses, aliases),
+      );
+    });
   }
 
-  query(type: string, asked: string): Result<{ denied: string; error: string; json: string }> {
+  /** `aliased` as for `resolve`. */
+  query(type: string, asked: string, aliased: boolean): DnsAnswer | Plan<DnsAnswer> {
     // RFC 1035: no name is longer, with a dot at its end.
-    if (asked.length > 254) return { denied: "", error: "EBADNAME", json: "" };
-    const name = type === "REVERSE" ? asked : normalName(asked);
-    const own =
-      type === "REVERSE"
-        ? (() => {
-            const ip = parseAddress(asked);
-            return ip !== undefined && isLoopback(ip);
-          })()
-        : this.#isOwnName(name);
-    const request: NetworkRequest = {
-      operation: "dns",
-      protocol: "dns",
-      hostname: name,
-      loopback: own,
-    };
-    const refuse = (denied: string) => ({ denied, error: "", json: "" });
-    return this.#judged(
-      request,
-      () => {
-        if (own) return ownRecord(type);
-        return this.#withAliases(
-          request,
-          this.#outside.query(type, name),
-          refuse,
-          (result, aliases) => {
-            if (result.json !== "" && (type === "A" || type === "AAAA")) {
-              const records = JSON.parse(result.json) as { address: string }[];
-              const addresses = records.map(({ address }) => address);
-              if (!this.#names.remember(addresses, name, aliases)) return -Errno.ENOBUFS;
-            }
-            return { denied: "", ...result };
-          },
-        );
-      },
-      refuse,
-    );
+    if (asked.length > 254) return { error: "EBADNAME", json: "" };
+    const reverse = type === "REVERSE";
+    const name = reverse ? asked : normalName(asked);
+    const ip = reverse ? parseAddress(asked) : undefined;
+    const own = reverse ? ip !== undefined && isLoopback(ip) : this.#isOwnName(name);
+    const request = dnsRequest(name, own);
+    return new Plan<DnsAnswer>([request], () => {
+      if (own) return ownRecord(type);
+      const found = this.#outside.query(type, name);
+      return this.#withAliases(request, aliased, found, (result, aliases) => {
+        if (result.json !== "" && (type === "A" || type === "AAAA")) {
+          const records = JSON.parse(result.json) as { address: string }[];
+          const addresses = records.map(({ address }) => address);
+          if (!this.#names.remember(addresses, name, aliases)) return -Errno.ENOBUFS;
+        }
+        return result;
+      });
+    });
   }
 
   #isOwnName(name: string): boolean {
@@ -671,59 +643,30 @@ export class Network implements SocketTable, UdpTable {
     );
   }
 
-  /**
-   * What a look-up found, made into an answer; where rules deny by name, only after what the name
-   * is an alias of has been found out and judged, too.
-   */
-  #withAliases<F, R extends Denied>(
+  /** What a look-up found, made into an answer; `aliased`, after its aliases were allowed as well. */
+  #withAliases<F, R>(
     request: NetworkRequest,
+    aliased: boolean,
     found: Deferred<F>,
-    refuse: (denied: string) => R,
     answer: (result: F, aliases: readonly string[]) => R | number,
-  ): Deferred<R> {
-    const later = new Deferred<R>();
-    if (this.policy.deniesNames !== true) {
-      later.follow(mapAnswer(found, (result) => answer(result, [])));
-      return later;
-    }
-    later.onCancel(() => found.cancel());
-    found.whenSettled((result) => {
-      if (typeof result === "number") return later.settle(result);
-      const asked = this.#outside.aliases(request.hostname);
-      later.onCancel(() => asked.cancel());
-      asked.whenSettled((known) => {
+  ): Outcome<R> {
+    if (!aliased) return found.map<R>((result) => answer(result, []));
+    return found.chain<Plan<R>>((result) => {
+      if (typeof result === "number") return result;
+      return this.#outside.aliases(request.hostname).chain<Plan<R>>((known) => {
         const aliases = typeof known === "number" ? [] : known.names;
-        later.follow(
-          this.#judged<R>({ ...request, aliases }, () => answer(result, aliases), refuse),
-        );
+        return new Plan<R>([{ ...request, aliases }], () => answer(result, aliases));
       });
     });
-    return later;
-  }
-
-  // Judging.
-
-  #judged<R extends Denied>(
-    request: NetworkRequest,
-    work: () => Result<R>,
-    refuse: (denied: string) => R = (denied) => ({ denied }) as R,
-  ): Result<R> {
-    return afterDecision(this.policy.judge(request), (decision) =>
-      decision === 0 ? work() : refuse(decision.message),
-    );
   }
 
   /** Judged under every name that led to the address, and under the address. */
-  #judgedOutside(
-    protocol: "tcp" | "udp",
-    ip: IpAddress,
-    port: number,
-    work: (request: NetworkRequest) => Result<Denied>,
-  ): Result<Denied> {
+  #outwardRequest(protocol: "tcp" | "udp", ip: IpAddress, port: number): NetworkRequest {
     const address = unmapped(ip).address;
     const { names, aliases } = this.#names.of(ip);
     const [hostname = address, ...others] = names;
-    const request: NetworkRequest = {
+    return {
+      scope: "network",
       operation: "http",
       protocol,
       hostname,
@@ -733,26 +676,11 @@ export class Network implements SocketTable, UdpTable {
       port,
       loopback: false,
     };
-    return this.#judged(request, () => {
-      const range = judgeRange(this.policy, request, ip);
-      return range === 0 ? work(request) : { denied: range.message };
-    });
   }
 }
 
-/** Goes on with `next` once the decision is there. */
-function afterDecision<R>(
-  decision: NetworkDecision | Deferred<NetworkDecision>,
-  next: (decision: NetworkDecision) => Result<R>,
-): Result<R> {
-  if (!(decision instanceof Deferred)) return next(decision);
-  const answer = new Deferred<R>();
-  answer.onCancel(() => decision.cancel());
-  decision.whenSettled((late) => {
-    if (typeof late === "number" && late !== 0) return answer.settle(late);
-    answer.follow(next(late as NetworkDecision));
-  });
-  return answer;
+function dnsRequest(hostname: string, loopback: boolean): NetworkRequest {
+  return { scope: "network", operation: "dns", protocol: "dns", hostname, loopback };
 }
 
 function normalName(hostname: string): string {
@@ -766,7 +694,13 @@ function isHostname(name: string): boolean {
   return name.split(".").every((label) => label.length > 0 && label.length <= 63);
 }
 
-function ownRecord(type: string): { denied: string; error: string; json: string } {
+/** An answer as node:dns has it, or an error's code. */
+interface DnsAnswer {
+  error: string;
+  json: string;
+}
+
+function ownRecord(type: string): DnsAnswer {
   const records: Record<string, unknown> = {
     A: [{ address: "127.0.0.1", ttl: 0 }],
     AAAA: [{ address: "::1", ttl: 0 }],
@@ -774,6 +708,6 @@ function ownRecord(type: string): { denied: string; error: string; json: string 
   };
   const record = Object.hasOwn(records, type) ? records[type] : undefined;
   return record === undefined
-    ? { denied: "", error: "ENODATA", json: "" }
-    : { denied: "", error: "", json: JSON.stringify(record) };
+    ? { error: "ENODATA", json: "" }
+    : { error: "", json: JSON.stringify(record) };
 }

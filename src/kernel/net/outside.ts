@@ -9,14 +9,13 @@
 import { createSocket } from "node:dgram";
 import type { Socket as DatagramSocket } from "node:dgram";
 import { connect } from "node:net";
-import type { Socket } from "node:net";
 import { Errno } from "../../abi/errno.js";
 import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
 import type { Account } from "../machine/account.js";
 import type { IpAddress } from "./address.js";
 import { Lookups } from "./lookups.js";
-import { SocketDuplex } from "./socket-duplex.js";
+import { SocketDuplex, bridge } from "./socket-duplex.js";
 import type { StreamSocket } from "./stream-socket.js";
 import type { UdpSocket } from "./udp-socket.js";
 
@@ -70,24 +69,11 @@ export class Outside {
         return deferred.settle(inner);
       }
       socket.removeAllListeners("error");
-      this.#bridge(new SocketDuplex(inner), socket);
+      bridge(new SocketDuplex(inner), socket);
       deferred.settle({ local: `${socket.localAddress} ${socket.localPort}` });
     });
     deferred.onCancel(() => socket.destroy());
     return deferred;
-  }
-
-  #bridge(inner: SocketDuplex, socket: Socket): void {
-    inner.on("error", () => socket.resetAndDestroy());
-    inner.on("close", () => {
-      if (!socket.writableFinished) socket.destroy();
-    });
-    socket.on("error", (error) => inner.destroy(error));
-    socket.on("close", () => {
-      if (!inner.writableFinished) inner.destroy();
-    });
-    inner.pipe(socket);
-    socket.pipe(inner);
   }
 
   /** Sends a datagram from the host for `from`; answers come in through it. */

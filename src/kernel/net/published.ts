@@ -7,7 +7,7 @@
 import { createServer } from "node:net";
 import type { Server } from "node:net";
 import type { Network } from "./network.js";
-import { SocketDuplex } from "./socket-duplex.js";
+import { SocketDuplex, bridge } from "./socket-duplex.js";
 
 export class PublishedPorts {
   readonly #network: Network;
@@ -26,14 +26,7 @@ export class PublishedPorts {
         outer.resetAndDestroy();
         return;
       }
-      const inner = new SocketDuplex(socket);
-      inner.on("error", () => outer.resetAndDestroy());
-      outer.on("error", (error) => inner.destroy(error));
-      outer.on("close", () => {
-        if (!inner.writableFinished) inner.destroy();
-      });
-      inner.pipe(outer);
-      outer.pipe(inner);
+      bridge(new SocketDuplex(socket), outer);
     });
     this.#servers.set(port, server);
     server.once("error", (error: NodeJS.ErrnoException) => {

@@ -4,6 +4,7 @@
  *
  * Invariant: the socket is released exactly once; an error resets the connection.
  */
+import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { Errno } from "../../abi/errno.js";
 import type { Deferred } from "../io/deferred.js";
@@ -83,4 +84,18 @@ export class SocketDuplex extends Duplex {
   unref(): this {
     return this;
   }
+}
+
+/** Joins a socket of a VM with one of the host: bytes, ends and resets go both ways, and neither outlives the other. */
+export function bridge(inner: SocketDuplex, outer: Socket): void {
+  inner.on("error", () => outer.resetAndDestroy());
+  inner.on("close", () => {
+    if (!outer.writableFinished) outer.destroy();
+  });
+  outer.on("error", (error) => inner.destroy(error));
+  outer.on("close", () => {
+    if (!inner.writableFinished) inner.destroy();
+  });
+  inner.pipe(outer);
+  outer.pipe(inner);
 }

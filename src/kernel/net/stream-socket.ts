@@ -9,7 +9,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { S_IFSOCK } from "../../abi/fcntl.js";
-import type { NetworkRequest } from "./egress.js";
+import type { Request } from "../../protocol/permissions.js";
 import type { FileStat } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { makeConduits } from "../io/pipe.js";
@@ -51,7 +51,7 @@ export class StreamSocket extends Stream {
   /** Where its network knows a Unix socket by. */
   boundKey = "";
   /** What its network was asked before it connected, listened or was accepted. */
-  judgedAs: NetworkRequest | undefined;
+  judgedAs: Request | undefined;
   #revoked = false;
   ipv6Only = false;
   reuse = false;

@@ -6,7 +6,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { S_IFSOCK } from "../../abi/fcntl.js";
-import type { NetworkRequest } from "./egress.js";
+import type { Request } from "../../protocol/permissions.js";
 import type { FileStat } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { Stream, streamStat } from "../io/stream.js";
@@ -33,7 +33,7 @@ export class UdpSocket extends Stream {
   ipv6Only = false;
   reuse = false;
   /** What its network was asked before it was bound. */
-  judgedAs: NetworkRequest | undefined;
+  judgedAs: Request | undefined;
   #revoked = false;
   readonly #queue: Datagram[] = [];
   #queuedBytes = 0;

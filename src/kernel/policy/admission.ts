@@ -4,17 +4,21 @@
  *
  * Invariants: what is judged is the entry that the call then uses, found by one
  * walk; when the answer took time, the call starts again from the walk; a denied
- * call has no effect.
+ * call has no effect. Nothing else asks a policy about a system call: a handler that has to look
+ * something up first answers a plan.
  * Untrusted: every argument.
  */
 import type { Request } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
+import { Plan } from "../io/plan.js";
+import type { Outcome } from "../io/plan.js";
 import type { Walks } from "../fs/index.js";
 import { Denial, afterwards, denial } from "./decision.js";
 import type { Answer, Decision } from "./decision.js";
 import type { Demand } from "./demand.js";
 import { laundering, questionOf, sameQuestion } from "./fs-requests.js";
 import type { FsCaller } from "./fs-requests.js";
+import type { Policy, Subject } from "./policy.js";
 
 /** What a call has to be allowed, and what it answers when it is not. `C` is its process. */
 export interface AdmissionRule<C, A, R> {
@@ -47,7 +51,7 @@ function walking<R>(caller: FsCaller, walks: Walks, work: () => R): R {
 }
 
 /** Runs `work` once all that `demands` come to is allowed; `refused` says what is answered otherwise. */
-export function judged<R>(
+function judged<R>(
   caller: FsCaller,
   demands: readonly Demand[],
   work: () => Answer<R>,
@@ -74,13 +78,85 @@ export function judged<R>(
   });
 }
 
+/** The requests of a plan, which may be of several scopes, in turn. */
+function decided(
+  policy: Policy,
+  requests: readonly Request[],
+  resources: readonly (string | undefined)[],
+  subject: Subject,
+): Decision | Deferred<Decision> {
+  const scope = requests[0]?.scope;
+  const end = requests.findIndex((request) => request.scope !== scope);
+  if (end < 0) return policy.judgeAll(requests, resources, subject);
+  return afterwards(policy.judgeAll(requests.slice(0, end), resources.slice(0, end), subject), () =>
+    decided(policy, requests.slice(end), resources.slice(end), subject),
+  ) as Decision | Deferred<Decision>;
+}
+
+/** Does what a plan is for, once all that it asks for is allowed. Any other outcome is an answer as it is. */
+export function carryOut<R>(caller: FsCaller, outcome: Outcome<R>): Answer<R> {
+  if (!(outcome instanceof Plan)) return outcome as Answer<R>;
+  const { requests, details, run } = outcome;
+  const { over } = details;
+  const begin = (): Answer<R> => arrived(caller, run());
+  let answer: Answer<R>;
+  if (details.demands !== undefined) answer = judged(caller, details.demands, begin);
+  else {
+    const decision = decided(caller.policy, requests, details.resources ?? [], caller);
+    answer = afterwards(decision, () =>
+      decision instanceof Deferred ? late(caller, outcome, begin) : begin(),
+    );
+  }
+  return over === undefined ? answer : watched(answer, over);
+}
+
+/** After a decision that took time. */
+function late<R>(caller: FsCaller, plan: Plan<R>, begin: () => Answer<R>): Answer<R> {
+  const { again, about = [] } = plan.details;
+  if (again === undefined) return begin();
+  const now = again();
+  if (typeof now === "number") return now;
+  const found = now.details.about ?? [];
+  const same = about.length === found.length && about.every((name, at) => name === found[at]);
+  return same ? arrived(caller, now.run()) : denial(plan.requests[0]!);
+}
+
+/** What a plan came to may be another one, now or later. */
+function arrived<R>(caller: FsCaller, outcome: Outcome<R>): Answer<R> {
+  if (!(outcome instanceof Deferred)) return carryOut(caller, outcome);
+  type Late = R | number | Deferred<R>;
+  return (outcome as Deferred<R | Plan<R>>).chain<R>((result) =>
+    result instanceof Plan ? (carryOut(caller, result as Plan<R>) as Late) : result,
+  );
+}
+
+/** `answer`, after which `over` runs, or when nobody waits for it any more. */
+function watched<R>(answer: Answer<R>, over: () => void): Answer<R> {
+  const pending = lateOf(answer);
+  if (pending === undefined) {
+    over();
+    return answer;
+  }
+  const later = new Deferred<R | Denial>();
+  later.onCancel(() => {
+    pending.cancel();
+    over();
+  });
+  pending.whenSettled((result) => {
+    over();
+    later.settle(result);
+  });
+  return later;
+}
+
 /** Runs `handle` if the policy admits the call, and answers what the guest is to be told. */
 export function admit<C extends FsCaller, A extends object, R extends object>(
   caller: C,
   rule: AdmissionRule<C, A, R>,
   args: A,
-  handle: (args: A) => Answer<R>,
+  handler: (args: A) => Outcome<R>,
 ): Answer<R> {
+  const handle = (given: A): Answer<R> => carryOut(caller, handler(given));
   if (rule.foundNothing === undefined || caller.policy.mode !== "learn")
     return admitted(caller, rule, args, handle);
   return caller.policy.trial(

@@ -55,16 +55,23 @@ function charsOf({ resource, reason = "", process }: Decision): number {
 
 export class Audit {
   readonly #kept: Ring;
-  readonly #outgoing: Ring | undefined;
+  readonly #entries: number;
+  #outgoing: Ring | undefined;
   readonly #send: (list: DecisionList) => void;
   #scheduled = false;
   /** The host works on what it was sent last. */
   #busy = false;
 
   constructor(options: AuditOptions, send: (list: DecisionList) => void) {
+    this.#entries = options.entries;
     this.#kept = new Ring(options.entries);
-    this.#outgoing = options.stream ? new Ring(options.entries) : undefined;
+    if (options.stream) this.stream();
     this.#send = send;
+  }
+
+  /** Sends decisions from now on. */
+  stream(): void {
+    this.#outgoing ??= new Ring(this.#entries);
   }
 
   add(decision: Decision): void {

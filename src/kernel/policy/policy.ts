@@ -11,19 +11,20 @@ import type { Decision as DecisionRecord, PolicyMode } from "../../protocol/deci
 import { scopeNames } from "../../protocol/permissions.js";
 import type { Answer, Policies, Request, Scope } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
-import type { NetworkDecision, NetworkPolicy, NetworkRequest } from "../net/egress.js";
-import { denial } from "./decision.js";
+import { whyShut } from "./address-range.js";
+import { afterwards, denial } from "./decision.js";
 import type { Decision } from "./decision.js";
 import { limits } from "../limits.js";
 import { ScopeJudge } from "./scope-judge.js";
 import { wideningOf } from "./widening.js";
 
+type NetworkRequest = Extract<Request, { scope: "network" }>;
+
 /** A function is asked about each name in turn; all of them have to be allowed. */
 function questionsOf(request: NetworkRequest): Request[] {
   const { names = [], asked = [request.hostname, ...names], ...rest } = request;
   delete rest.aliases;
-  delete rest.subject;
-  return asked.map((hostname) => ({ scope: "network", ...rest, hostname }));
+  return asked.map((hostname) => ({ ...rest, hostname }));
 }
 
 /** Puts requests of one scope to the host's function; one answer per request, or -errno. */
@@ -59,24 +60,37 @@ export interface PolicyOptions {
   /** Default: "enforce". */
   readonly mode?: PolicyMode;
   readonly observer?: PolicyObserver;
+  /** Of a deterministic machine: it has one process and no outside, whatever rules and modes say. */
+  readonly alone?: boolean;
+}
+
+/** What a deterministic machine does not have; what comes back, and when, would be others' to decide. */
+function lackedBy(request: Request): string | undefined {
+  const { scope } = request;
+  const outward = scope === "network" && !request.loopback;
+  if (scope !== "childProcess" && !outward) return undefined;
+  const what = outward ? "no outside" : "one process";
+  return `a deterministic machine has ${what} (ERR_SECURE_EXEC_DETERMINISTIC)`;
 }
 
 export class Policy {
   readonly #judges = new Map<Scope, ScopeJudge>();
   readonly #ask: Ask;
   readonly #observer: PolicyObserver | undefined;
+  readonly #alone: boolean;
   readonly mode: PolicyMode;
   /** Whose call is being served: who asks, where nobody says otherwise. */
   subject: Subject | undefined;
   /** What a call was found to need in learn mode, while it is not known whether it got anything. */
   #trial: [Request, Subject | undefined][] | undefined;
 
-  constructor(policies: Policies, ask: Ask, { mode = "enforce", observer }: PolicyOptions = {}) {
+  constructor(policies: Policies, ask: Ask, options: PolicyOptions = {}) {
+    const { mode = "enforce", observer, alone = false } = options;
+    this.#alone = alone;
     this.#ask = ask;
     this.#observer = observer;
     this.mode = mode;
     for (const scope of scopeNames) this.#judges.set(scope, new ScopeJudge(scope, policies[scope]));
-    this.network = this.#networkPolicy();
   }
 
   #judge(scope: Scope): ScopeJudge {
@@ -158,40 +172,17 @@ export class Policy {
     return this.judgeAll([request], [resource], subject);
   }
 
-  /** The network scope by itself, as the network asks it. */
-  readonly network: NetworkPolicy;
-
-  #networkPolicy(): NetworkPolicy {
-    const judge = this.#judge("network");
-    return {
-      judge: (request) => {
-        // The answer to a look-up may bring the same request once more, when nobody's call is served.
-        request.subject ??= this.subject;
-        const { subject, ...plain } = request;
-        return this.asksHost("network")
-          ? this.judgeAll(questionsOf(request), [], subject as Subject)
-          : this.judge({ scope: "network", ...plain }, undefined, subject as Subject);
-      },
-      names: (request, by = "address") => this.mode === "learn" || judge.names(request, by),
-      refused: (request, decision) => this.#rangeRefused(request, decision),
-      get deniesNames() {
-        return judge.deniesNames;
-      },
-    };
+  /**
+   * Whether an allowing rule names this very address or a narrow range around it (the default),
+   * or with "host" the exact host name, so that what is shut otherwise opens.
+   */
+  names(request: NetworkRequest, by: "address" | "host" = "address"): boolean {
+    return this.#judge("network").names(request, by);
   }
 
-  /** The address is shut whatever the rules say about its name. */
-  #rangeRefused(request: NetworkRequest, decision: NetworkDecision): NetworkDecision {
-    const { subject, ...plain } = request;
-    this.#observer?.decided({
-      request: { scope: "network", ...plain },
-      resource: undefined,
-      mode: "deny",
-      rule: "address",
-      reason: undefined,
-      subject: subject as Subject | undefined,
-    });
-    return this.mode === "enforce" ? decision : 0;
+  /** Whether rules deny by name, so that it matters what a name is an alias of. */
+  get deniesNames(): boolean {
+    return this.#judge("network").deniesNames;
   }
 
   /** Decides several requests of one scope: 0 when all are allowed, otherwise the first denial. */
@@ -202,15 +193,43 @@ export class Policy {
   ): Decision | Deferred<Decision> {
     const first = requests[0];
     if (first === undefined) return 0;
+    const lacked = this.#alone ? lackedBy(first) : undefined;
+    if (lacked !== undefined) return denial(first, resources[0], lacked);
     if (this.#learns(requests, subject)) return 0;
     const judge = this.#judge(first.scope);
+    if (first.scope !== "network") return this.#judgeEach(judge, requests, resources, subject);
+    const connections = requests as readonly NetworkRequest[];
+    const asked = judge.asksHost ? connections.flatMap(questionsOf) : connections;
+    return afterwards(this.#judgeEach(judge, asked, resources, subject), () =>
+      this.#rangesShut(connections, subject),
+    ) as Decision | Deferred<Decision>;
+  }
+
+  /** Some addresses are shut whatever the rules say about their names. */
+  #rangesShut(requests: readonly NetworkRequest[], subject: Subject | undefined): Decision {
+    for (const request of requests) {
+      const why = whyShut(request, (by) => this.names(request, by));
+      if (why === undefined) continue;
+      const decided = { resource: undefined, reason: undefined, subject } as const;
+      this.#observer?.decided({ request, mode: "deny", rule: "address", ...decided });
+      if (this.mode === "enforce") return denial(request, undefined, why);
+    }
+    return 0;
+  }
+
+  #judgeEach(
+    judge: ScopeJudge,
+    requests: readonly Request[],
+    resources: readonly (string | undefined)[],
+    subject: Subject | undefined,
+  ): Decision | Deferred<Decision> {
     for (let at = 0; at < requests.length; at++) {
       const decision = this.#decide(judge, requests[at]!, resources[at], subject);
       if (decision !== 0) return decision;
     }
     if (!judge.asksHost) return 0;
     return this.#defer(
-      first.scope,
+      judge.scope,
       requests,
       (decisions) => decisions.find((decision) => decision !== 0) ?? 0,
       resources,

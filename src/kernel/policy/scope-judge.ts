@@ -6,10 +6,18 @@
  * Untrusted: the request.
  */
 import type { Decision as DecisionRecord } from "../../protocol/decisions.js";
-import type { Mode, Request, RuleSet, Scope, ScopePolicy } from "../../protocol/permissions.js";
+import type {
+  Mode,
+  Request,
+  Requests,
+  RuleSet,
+  Scope,
+  ScopePolicy,
+} from "../../protocol/permissions.js";
 import { isLoopbackAddress } from "./network-match.js";
 import { byDefault, compileForRequests, compileNamingRules, deniesNames, modeOf } from "./rules.js";
-import type { NetworkRequest } from "../net/egress.js";
+
+type NetworkRequest = Requests["network"];
 
 export interface Verdict {
   readonly mode: Mode;
@@ -42,7 +50,7 @@ function staysInside(request: Request): boolean {
 }
 
 export class ScopeJudge {
-  readonly #scope: Scope;
+  readonly scope: Scope;
   readonly #layers: Layer[] = [];
   readonly #policies: ScopePolicy[] = [];
   /** Of the layers that are rules about the network: whether they name what is shut otherwise. */
@@ -58,7 +66,7 @@ export class ScopeJudge {
   allowsAll = true;
 
   constructor(scope: Scope, policy: ScopePolicy) {
-    this.#scope = scope;
+    this.scope = scope;
     this.add(policy);
   }
 
@@ -74,10 +82,10 @@ export class ScopeJudge {
       this.asksHost = true;
       return;
     }
-    this.#layers.push(layerOf(this.#scope, policy));
+    this.#layers.push(layerOf(this.scope, policy));
     if (typeof policy === "string") return;
     this.hasRules = true;
-    if (this.#scope !== "network") return;
+    if (this.scope !== "network") return;
     this.deniesNames ||= deniesNames(policy);
     this.#naming.push({
       address: compileNamingRules(policy, "address"),

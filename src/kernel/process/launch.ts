@@ -9,23 +9,25 @@
 import { constants } from "node:os";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
-import { guestMemoryBytes } from "../../launcher/zygote/control.js";
+import type { Guest } from "../../launcher/fork.js";
+import type { Template } from "../../launcher/template.js";
 import { IsolationUnavailable, isolationUnavailableCode } from "../../sandbox/unavailable.js";
+import { exitCodeOf } from "../../sandbox/libc.js";
+import { badEngineFlag } from "../../protocol/engine-start.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
+import { Plan } from "../io/plan.js";
+import type { Outcome } from "../io/plan.js";
 import { createSocketPair } from "../io/pipe.js";
 import { terminalOf } from "../io/terminal.js";
 import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
-import { afterwards, denial } from "../policy/decision.js";
 import { executedNames, isMachineCommand } from "../policy/commands.js";
-import type { Decision } from "../policy/decision.js";
-import type { Answer } from "../syscalls/dispatch.js";
 import { Last } from "../fs/index.js";
 import type { Credentials } from "../fs/index.js";
 import type { Description } from "./descriptors.js";
@@ -35,16 +37,24 @@ import type { Image } from "./image.js";
 import { setForeground, takeTerminal } from "./job-control.js";
 import { Process } from "./process.js";
 
-/** A Node process ignores SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default. */
-export const ignoredByNode: readonly number[] = Object.freeze([constants.signals.SIGPIPE]);
-
 const noSource = new Uint8Array(0);
 
 /** What of `StartOptions` differs from process to process. */
 export type LaunchOptions = Pick<
   StartOptions,
-  "mode" | "language" | "endWhenSettled" | "image" | "path" | "argv" | "argv0" | "env"
+  | "mode"
+  | "language"
+  | "endWhenSettled"
+  | "engineFlags"
+  | "image"
+  | "path"
+  | "argv"
+  | "argv0"
+  | "env"
 >;
+
+/** Programs that run in an engine; the machine's own commands have no use for one of their own. */
+const engineModes: readonly StartOptions["mode"][] = ["program", "resident", "node", "wasm"];
 
 /**
  * Asks for an OS process and starts `process` in it, with what the policy leaves of its
@@ -54,32 +64,70 @@ export function launch(
   process: Process,
   options: LaunchOptions,
   source: Uint8Array,
-  inherited: Readonly<Record<string, string>> = options.env,
+  { inherited = options.env, template }: LaunchContext = {},
 ): void {
   const env = process.policy.filterEnv(options.env, inherited, process);
   if (env instanceof Deferred) {
     env.whenSettled((kept) =>
-      begin(process, { ...options, env: typeof kept === "number" ? {} : kept }, source),
+      begin(process, { ...options, env: typeof kept === "number" ? {} : kept }, source, template),
     );
-  } else begin(process, { ...options, env }, source);
+  } else begin(process, { ...options, env }, source, template);
 }
 
-function begin(process: Process, options: LaunchOptions, source: Uint8Array): void {
+export interface LaunchContext {
+  inherited?: Readonly<Record<string, string>> | undefined;
+  /** What the OS process is copied from; otherwise it is a blank one. */
+  template?: Template | undefined;
+}
+
+type Take = (waiter: (guest: Guest | undefined, reason: string) => void) => () => void;
+
+/** How `process` gets its OS process. */
+function takeFor(process: Process, mode: LaunchOptions["mode"], template?: Template): Take {
   const { vm } = process;
+  if (template !== undefined)
+    return (waiter) =>
+      template.take((guest, reason) => {
+        if (mode === "template" && guest !== undefined && !process.ended)
+          process.becomesFurtherTemplate(template, guest);
+        if (guest !== undefined) return waiter(guest, reason);
+        process.fail("ERR_SECURE_EXEC_TEMPLATE_ENDED", `no copy could be made: ${reason}`);
+      });
+  if (mode !== "template") return (waiter) => vm.takeGuest(waiter);
+  return (waiter) =>
+    vm.takeForTemplate((made) => {
+      if (typeof made !== "string") {
+        process.becomesTemplate(made);
+        return waiter(made.guest, "");
+      }
+      process.fail(
+        "ERR_SECURE_EXEC_TEMPLATE_UNAVAILABLE",
+        `this machine cannot copy processes: ${made}`,
+      );
+    });
+}
+
+function begin(
+  process: Process,
+  options: LaunchOptions,
+  source: Uint8Array,
+  template: Template | undefined,
+): void {
   // It may have been killed while the policy was asked.
   if (process.ended) return;
-  const cancel = vm.takeGuest((guest, reason) => {
-    if (guest === undefined) {
-      const unavailable = IsolationUnavailable.from(reason);
-      return unavailable === undefined
-        ? process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason)
-        : process.fail(isolationUnavailableCode, unavailable.message);
-    }
+  const { engineFlags: flags, mode } = options;
+  if (flags !== undefined && engineModes.includes(mode))
+    return beginInEngine(process, { ...options, engineFlags: flags }, source);
+  const cancel = takeFor(
+    process,
+    options.mode,
+    template,
+  )((guest, reason) => {
+    if (guest === undefined) return failToStart(process, reason);
     const start = (): void => process.start(guest, startOptionsOf(process, options), source);
-    const { cpuTimeMs, memoryBytes } = process.limits;
-    // A second line behind the budget, which is exact.
-    if (cpuTimeMs > 0) guest.limitCpu(Math.ceil(cpuTimeMs / 1000) + 1);
-    if (memoryBytes === guestMemoryBytes) return start();
+    const { memoryBytes } = process.limits;
+    limitCpu(process, guest);
+    if (memoryBytes === guest.memoryBytes) return start();
     guest.limitMemory(memoryBytes, (errno) => {
       if (errno === 0) return start();
       guest.end();
@@ -91,6 +139,59 @@ function begin(process: Process, options: LaunchOptions, source: Uint8Array): vo
     });
   });
   process.startsUnless(cancel);
+}
+
+type EngineOptions = LaunchOptions & Required<Pick<LaunchOptions, "engineFlags">>;
+
+/** The same with an engine of its own, which sets its limit of memory itself before it hears of the program. */
+function beginInEngine(process: Process, options: EngineOptions, source: Uint8Array): void {
+  const { memoryBytes } = process.limits;
+  const order = { flags: options.engineFlags, memoryBytes };
+  const cancel = process.vm.takeEngine(order, (guest, reason, status) => {
+    if (guest !== undefined) {
+      limitCpu(process, guest);
+      return process.start(guest, startOptionsOf(process, options), source);
+    }
+    // Its own flags were refused, as plain Node refuses them.
+    if (exitCodeOf(status) === invalidArgument) process.refuse(`${reason}\n`, invalidArgument);
+    else failToStart(process, reason);
+  });
+  process.startsUnless(cancel);
+}
+
+/** src/node_exit_code.h: kInvalidCommandLineArgument. */
+const invalidArgument = 9;
+
+/** A second line behind the budget, which is exact. */
+function limitCpu(process: Process, guest: Guest): void {
+  const { cpuTimeMs } = process.limits;
+  if (cpuTimeMs > 0) guest.limitCpu(Math.ceil(cpuTimeMs / 1000) + 1);
+}
+
+function failToStart(process: Process, reason: string): void {
+  const unavailable = IsolationUnavailable.from(reason);
+  if (unavailable === undefined) process.fail("ERR_SECURE_EXEC_ZYGOTE_LOST", reason);
+  else process.fail(isolationUnavailableCode, unavailable.message);
+}
+
+/** Whether a process may begin anew in an engine of its own, started with `flags`: 0 or -errno. */
+export function mayRestartInEngine(process: Process, flags: readonly string[]): number {
+  const { restarted, startOptions } = process;
+  if (startOptions === undefined || process.ended) return -Errno.ESRCH;
+  if (restarted || startOptions.mode !== "node") return -Errno.EPERM;
+  // V8's threads decide nothing that a program sees, but for when.
+  if (process.vm.deterministic !== undefined) return -Errno.EPERM;
+  if (badEngineFlag(flags) !== undefined) return -Errno.EINVAL;
+  process.restarted = true;
+  return 0;
+}
+
+/** Gives it the engine: to all others the process is what it was. */
+export function restartInEngine(process: Process, flags: readonly string[]): void {
+  const options = process.startOptions;
+  if (options === undefined || process.ended) return;
+  process.leaveGuest();
+  beginInEngine(process, { ...options, engineFlags: [...flags] }, noSource);
 }
 
 export function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
@@ -112,9 +213,10 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     hostTools: vm.tools.size > 0,
-    startedAtMs: Date.now(),
-    machineUptimeMs: Date.now() - vm.startedAtMs,
+    startedAtMs: vm.clock.nowMs,
+    machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
+    ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   };
 }
 
@@ -139,39 +241,32 @@ export interface Prepared {
   image: Image | number;
 }
 
-/** spawn of the table: the child's pid and the ends of new socket pairs, or -errno; judged first. */
-export function spawn(parent: Process, args: SpawnArgs): Answer<Spawned> {
-  return judged(parent, args, (prepared) => start(parent, args, prepared));
+/** spawn of the table: the child's pid and the ends of new socket pairs. */
+export function spawn(parent: Process, args: SpawnArgs): Plan<Spawned> | number {
+  return execution(parent, args, (prepared) => start(parent, args, prepared));
 }
 
-/** Does `work` with what `args` come to, once the policy allows that `parent` has it executed. */
-export function judged<R>(
+/** The plan of `work` with what `args` come to, for which `parent` has to be allowed to have it executed. */
+export function execution<R>(
   parent: Process,
   args: SpawnArgs,
-  work: (prepared: Prepared) => Answer<R>,
-): Answer<R> {
+  work: (prepared: Prepared) => Outcome<R>,
+): Plan<R> | number {
   const prepared = prepare(parent, args);
   if (typeof prepared === "number") return prepared;
-  const { policy } = parent;
   const files = fileRequests(parent, args, prepared);
-  const requests = spawnRequests(args, prepared);
-  const decision = afterwards(
-    policy.judgeAll(
-      files,
-      files.map(() => args.file),
-      parent,
-    ),
-    () => policy.judgeAll(requests, [], parent),
-  ) as Decision | Deferred<Decision>;
-  if (!(decision instanceof Deferred)) return decision === 0 ? work(prepared) : decision;
-  return afterwards(decision, () => {
-    // What the name stands for may have changed while the answer was awaited.
-    const now = parent.fs.bounded(() => prepare(parent, args));
-    if (typeof now === "number") return now;
-    return sameFiles(prepared.image, now.image) && prepared.credentials.cwd === now.credentials.cwd
-      ? work(now)
-      : denial(requests[0]!);
+  const requests = [...files, ...spawnRequests(args, prepared)];
+  return new Plan<R>(requests, () => work(prepared), {
+    resources: files.map(() => args.file),
+    about: foundBy(prepared),
+    again: () => parent.fs.bounded(() => execution(parent, args, work)),
   });
+}
+
+/** What the names of an execution stand for. */
+function foundBy({ image, credentials }: Prepared): string[] {
+  const files = typeof image === "number" ? [] : image.files;
+  return [credentials.cwd, ...files.flatMap(({ path, program }) => [path, program ?? ""])];
 }
 
 /** Checks what a guest asks for and looks up what it names, and changes nothing. */
@@ -229,17 +324,6 @@ function spawnRequests(args: SpawnArgs, { credentials, environment, image }: Pre
   return executedNames(args.file, image.files).map((name) => ({ ...common, ...name }));
 }
 
-function sameFiles(one: Image | number, other: Image | number): boolean {
-  if (typeof one === "number" || typeof other === "number") return typeof one === typeof other;
-  return (
-    one.files.length === other.files.length &&
-    one.files.every(
-      ({ path, program }, at) =>
-        path === other.files[at]!.path && program === other.files[at]!.program,
-    )
-  );
-}
-
 function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | number {
   const { vm } = parent;
   if (vm.disposed || vm.processes.isFull || parent.budget.isFull) return -Errno.EAGAIN;
@@ -263,7 +347,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     processGroup: group ? pid : parent.processGroup,
     session: session ? pid : parent.session,
     argv: image.argv,
-    ignored: ignoredFrom(image, inheritedIgnored),
+    ignored: ignoredFrom(image.kind, image.name, inheritedIgnored),
     budget: parent.budget,
     inheritedIgnored,
     textBytes,
@@ -277,7 +361,9 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   });
   takesTerminal(parent, child, args.flags);
   vm.lookAtLimits();
-  launch(child, optionsOf(image, environment), noSource, parent.startOptions?.env);
+  const options = optionsOf(image, environment);
+  const engine = vm.engine === "dedicated" && { engineFlags: [] };
+  launch(child, { ...options, ...engine }, noSource, { inherited: parent.startOptions?.env });
   // The stop of its group came while this call was on its way, and is the child's as well.
   if (parent.stopped && child.processGroup === parent.processGroup) {
     child.signal(parent.stopSignal, "terminal");
@@ -285,9 +371,18 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   return { pid, ends: handed.ends };
 }
 
-/** Signals that a process ignores from the start of `image`. */
-export function ignoredFrom(image: Image, inherited: readonly number[]): number[] {
-  return [...(image.kind === "node" || image.name === "sh" ? ignoredByNode : []), ...inherited];
+/**
+ * Signals that a process ignores from its start, beside those that it inherits: a Node process
+ * SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default,
+ * whoever starts them.
+ */
+export function ignoredFrom(
+  mode: StartOptions["mode"],
+  image: string,
+  inherited: readonly number[] = [],
+): number[] {
+  const command = mode === "command" || mode === "tool" || mode === "wasm";
+  return [...(command && image !== "sh" ? [] : [constants.signals.SIGPIPE]), ...inherited];
 }
 
 /** Before the child runs, so that it never finds itself in the background of its own terminal. */

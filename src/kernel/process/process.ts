@@ -12,7 +12,8 @@ import { MalformedMessage } from "../../protocol/codec.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
 import type { End } from "../../protocol/usage.js";
-import type { Guest } from "../../launcher/fork.js";
+import type { Guest, TemplateGuest } from "../../launcher/fork.js";
+import { Template } from "../../launcher/template.js";
 import type { Credentials } from "../fs/index.js";
 import { GuestDoor } from "../guest-door/door.js";
 import type { ProcessEvent } from "../guest-door/thread.js";
@@ -28,7 +29,7 @@ import { limits } from "../limits.js";
 import type { Measured } from "../machine/limit-warnings.js";
 import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
-import type { RunBudget } from "./run-budget.js";
+import type { BudgetMember, RunBudget } from "./run-budget.js";
 import { DescriptorTable } from "./descriptors.js";
 import type { ExecutedName } from "../policy/commands.js";
 import { WatchList } from "./watches.js";
@@ -64,6 +65,7 @@ type Returned = Pick<ProcessEnd, "returned" | "returnPath" | "returnReason">;
 /** What the one who started a program from the host wants to know. */
 export interface ProcessSink {
   residentDone(sequence: number, exitCode: number): void;
+  templateReady(): void;
   ended(end: Ended, value: Uint8Array): void;
 }
 
@@ -89,6 +91,7 @@ export interface ProcessSettings {
 const nothing = new Uint8Array(0);
 const noRoomForValue = "the machine holds too much; limits.kernelBytes allows more";
 const zombieNameChars = 256;
+const mostPendingNames = 20;
 const nothingUsed: Usage = Object.freeze({ userUs: 0, systemUs: 0, rssBytes: 0 });
 
 /** What a run was found to need, if its machine learns. */
@@ -110,7 +113,7 @@ export class Process {
   executedAs: readonly ExecutedName[] | undefined;
   /** What is on the account for its arguments and environment. */
   textBytes: number;
-  readonly startedAtMs = Date.now();
+  readonly startedAtMs: number;
   readonly credentials: Credentials;
   readonly descriptors: DescriptorTable;
   /** CPU time of the children it has waited for, and of theirs; times(2). */
@@ -121,6 +124,8 @@ export class Process {
   get policy(): Vm["policy"] {
     return this.vm.policy;
   }
+  /** Whether it has begun anew in an engine of its own; once in its life. */
+  restarted = false;
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
   /** Woken when it has stopped or goes on. */
@@ -147,6 +152,8 @@ export class Process {
   readonly inheritedIgnored: readonly number[];
   readonly budget: RunBudget;
   readonly #ignored: Set<number>;
+  #begun: (() => void) | undefined;
+  readonly #copies = new Map<Guest, BudgetMember>();
   readonly #snippets: { sequence: number; source: string }[] = [];
   #door: GuestDoor | undefined;
   /** Ends the wait for an OS process. */
@@ -159,12 +166,17 @@ export class Process {
   /** It said that an uncaught error ends it; who lies about that lies about itself. */
   #uncaught = false;
   #violation: string | undefined;
+  /** Where its copies come from, if it is there to be copied. */
+  #template: Template | undefined;
+  /** Whether its set-up has ended, so that it may be. */
+  #templateReady = false;
   #returned: Returned = { returned: "none" };
   #value: Uint8Array = nothing;
 
   /** `sink` is there for programs that the host started. */
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
     this.vm = vm;
+    this.startedAtMs = vm.clock.nowMs;
     this.watches = new WatchList(vm.limits.watches, vm.account, (event) =>
       this.#door?.tellAll("fileEvent", event),
     );
@@ -235,9 +247,16 @@ export class Process {
     if (this.#door === undefined && !this.ended) this.#cancelStart = cancel;
   }
 
+  /** Runs `begun` once it has its OS process, or has ended without. */
+  whenBegun(begun: () => void): void {
+    if (this.#door !== undefined || this.ended) begun();
+    else this.#begun = begun;
+  }
+
   /** Gives the process its OS process and starts it. */
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
+    this.#begun?.();
     this.budget.join(this, guest.pid);
     nativeWatch.join(this, guest.pid, this.limits);
     this.startOptions = options;
@@ -245,6 +264,24 @@ export class Process {
     this.#door.tell("start", { options: JSON.stringify(options), source });
     for (const snippet of this.#snippets.splice(0)) this.#door.tell("residentExec", snippet);
     if (this.stopped) this.#door.stop(true);
+  }
+
+  /** Lets go of its OS process without an end of its own; another one is asked for. */
+  leaveGuest(): void {
+    const door = this.#door;
+    this.#door = undefined;
+    this.#handled.clear();
+    this.budget.leave(this);
+    nativeWatch.leave(this);
+    door?.close();
+    door?.end();
+  }
+
+  /** Its engine did not take the flags that it was to have. */
+  refuse(text: string, exitCode: number): void {
+    if (this.ended) return;
+    this.#report(Buffer.from(text));
+    this.#finish({ exitCode, signal: 0 });
   }
 
   /** It goes on as another program, in the same OS process; signals that it handled have their default again. */
@@ -266,10 +303,10 @@ export class Process {
     const { vm, descriptors } = this;
     const isEnded = (): boolean => this.ended;
     const paused = (): WaitQueue | undefined => this.#stopped;
-    return new GuestDoor(guest, {
+    const door: GuestDoor = new GuestDoor(guest, {
       account: vm.account,
       share: vm.share,
-      threadLimit: vm.limits.threads,
+      threadLimit: vm.deterministic === undefined ? vm.limits.threads : 0,
       descriptors,
       get ended() {
         return isEnded();
@@ -290,11 +327,59 @@ export class Process {
       osEnding: () => this.#measure(),
       happened: (event) => this.#happened(event),
       brokenPipe: () => this.brokenPipe(),
+      awaitsFork: (errno, give) =>
+        this.#templateReady && this.#template !== undefined
+          ? this.#template.awaits(errno, give)
+          : -Errno.EPERM,
       violated: (reason) => {
-        this.#violation ??= reason;
+        if (this.#door === door) this.#violation ??= reason;
       },
-      osEnded: (status, stderr) => this.#osEnded(status, stderr),
+      // Not of one that it has left.
+      osEnded: (status, stderr) => {
+        if (this.#door === door) this.#osEnded(status, stderr);
+      },
     });
+    return door;
+  }
+
+  /** Its guest is one that may be copied; `parent` is the template that it is a copy of itself. */
+  becomesTemplate({ guest, listener }: TemplateGuest): void {
+    this.#template = Template.first(guest, listener, (copy, lent) => this.#lent(copy, lent));
+  }
+
+  becomesFurtherTemplate(of: Template, guest: Guest): void {
+    this.#template = of.further(guest, (copy, lent) => this.#lent(copy, lent));
+  }
+
+  /** Copies of it, once its set-up has ended and as long as it lives. */
+  get template(): Template | undefined {
+    return this.#templateReady && !this.ended ? this.#template : undefined;
+  }
+
+  /** A copy that waits for its program is this process's to answer for. */
+  #lent(copy: Guest, lent: boolean): void {
+    const member = this.#copies.get(copy);
+    if (lent && member === undefined && !this.ended) {
+      const added: BudgetMember = {
+        exceed: (code, message) => this.exceed(code, message),
+        reached: () => undefined,
+      };
+      this.#copies.set(copy, added);
+      this.budget.join(added, copy.pid);
+    } else if (!lent && member !== undefined) {
+      this.#copies.delete(copy);
+      this.budget.leave(member);
+    }
+  }
+
+  /** As fork(2): what it has open beyond its stdio, and the signals that it handles, are the copy's as well. */
+  bequeath(copy: Process): void {
+    for (const [fd, description] of this.descriptors.entries()) {
+      if (fd <= 2) continue;
+      description.ref();
+      copy.descriptors.put(fd, description);
+    }
+    for (const signal of this.#handled) copy.#handled.add(signal);
   }
 
   /** No OS process could be had, or the host broke the rules for it. */
@@ -482,13 +567,34 @@ export class Process {
           returnReason: args.reason.slice(0, 256),
         };
         return;
+      case "templateReady":
+        return this.#setUpEnded(args.pending);
       case "residentDone":
         return this.#sink?.residentDone(args.sequence, args.exitCode);
+      case "clock":
+        return this.vm.clock.set(args.nowMs);
       case "signalHandler":
         if (args.signal > lastSignal) throw new MalformedMessage("signal number");
         if (args.handled) this.#handled.add(args.signal);
         else this.#handled.delete(args.signal);
     }
+  }
+
+  #setUpEnded(pending: readonly string[]): void {
+    if (this.#template === undefined || this.#templateReady)
+      throw new MalformedMessage("no template is awaited");
+    const threads = (this.#door?.threads ?? 1) - 1;
+    if (threads > 0) pending = [...pending, `Worker (${threads})`];
+    if (pending.length > 0) {
+      const names = pending.slice(0, mostPendingNames).map((name) => name.slice(0, 64));
+      return this.fail(
+        "ERR_SECURE_EXEC_TEMPLATE_PENDING",
+        `the set-up left something under way that a copy could not go on with: ${names.join(", ")}`,
+      );
+    }
+    this.#templateReady = true;
+    this.budget.rests();
+    this.#sink?.templateReady();
   }
 
   #osEnded(status: number, stderr: string): void {
@@ -532,8 +638,10 @@ export class Process {
     this.#used ??= nothingUsed;
     this.#cancelStart?.();
     this.#cancelStart = undefined;
+    this.#begun?.();
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
+    this.#template?.close("the template has ended");
     this.budget.leave(this);
     this.budget.finished();
     nativeWatch.leave(this);

@@ -10,8 +10,8 @@ import { Errno } from "../../abi/errno.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { Deferred } from "../io/deferred.js";
-import type { Answer } from "../syscalls/dispatch.js";
-import { ignoredFrom, judged, occupiedBy, optionsOf, startOptionsOf } from "./launch.js";
+import type { Plan } from "../io/plan.js";
+import { execution, ignoredFrom, occupiedBy, optionsOf, startOptionsOf } from "./launch.js";
 import type { Prepared, SpawnArgs } from "./launch.js";
 import { executedNames } from "../policy/commands.js";
 import type { Process } from "./process.js";
@@ -21,7 +21,7 @@ type Replaced = CallResult<typeof guestCalls, "exec">;
 export function replace(
   process: Process,
   { file, argv, env }: CallArgs<typeof guestCalls, "exec">,
-): Answer<Replaced> {
+): Plan<Replaced> | number {
   const args: SpawnArgs = {
     file,
     argv,
@@ -34,7 +34,7 @@ export function replace(
     ignored: [],
     openFiles: -1,
   };
-  return judged(process, args, (prepared) => {
+  return execution(process, args, (prepared) => {
     const kept = process.policy.filterEnv(prepared.environment, process.startOptions?.env, process);
     if (!(kept instanceof Deferred)) return become(process, args, prepared, kept);
     return kept.chain<Replaced>((later) =>
@@ -54,6 +54,11 @@ function become(
   if (process.ended || !process.account.grow(textBytes - process.textBytes)) return -Errno.EAGAIN;
   const options = startOptionsOf(process, optionsOf(image, environment));
   process.executedAs = executedNames(args.file, image.files);
-  process.becomes(options, image.argv, textBytes, ignoredFrom(image, process.inheritedIgnored));
+  process.becomes(
+    options,
+    image.argv,
+    textBytes,
+    ignoredFrom(image.kind, image.name, process.inheritedIgnored),
+  );
   return { options: JSON.stringify(options) };
 }

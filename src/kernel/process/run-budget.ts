@@ -42,6 +42,7 @@ export class RunBudget {
   readonly #accounts = new Map<BudgetMember, Account>();
   #endedMs = 0;
   #startedAtMs: number | undefined;
+  #resting = false;
   #cpuTimer: NodeJS.Timeout | undefined;
   #wallTimer: NodeJS.Timeout | undefined;
 
@@ -76,9 +77,16 @@ export class RunBudget {
     this.#processes--;
   }
 
+  /** What is left of the run only waits to be used: wall-clock time does not count any more. */
+  rests(): void {
+    clearTimeout(this.#wallTimer);
+    this.#resting = true;
+  }
+
   /** How long it has been running. */
   get wallTimeMs(): number {
-    return this.#startedAtMs === undefined ? 0 : performance.now() - this.#startedAtMs;
+    if (this.#startedAtMs === undefined || this.#resting) return 0;
+    return performance.now() - this.#startedAtMs;
   }
 
   /** A process of the run got its OS process. */
@@ -86,7 +94,7 @@ export class RunBudget {
     const { cpuTimeMs, wallTimeMs } = this.limits;
     this.#accounts.set(member, { osPid, baseMs: processCpuTimeMs(osPid), usedMs: 0 });
     this.#startedAtMs ??= performance.now();
-    if (wallTimeMs > 0 && this.#wallTimer === undefined) {
+    if (wallTimeMs > 0 && this.#wallTimer === undefined && !this.#resting) {
       const left = this.#startedAtMs + wallTimeMs - performance.now();
       this.#wallTimer = setTimeout(
         () =>

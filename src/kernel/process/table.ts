@@ -14,6 +14,7 @@ import { isOrphaned } from "./job-control.js";
 import type { ExitStatus, Process } from "./process.js";
 
 export const initPid = 1;
+const firstPid = 2;
 
 const { SIGCONT, SIGHUP } = constants.signals;
 
@@ -29,7 +30,7 @@ export class ProcessTable {
   readonly #byPid = new Map<number, Process>();
   readonly #limit: number;
   readonly #account: Account;
-  #nextPid = 2;
+  #nextPid = firstPid;
 
   constructor(limit: number, account: Account) {
     this.#limit = limit;
@@ -52,6 +53,11 @@ export class ProcessTable {
 
   allocatePid(): number {
     return this.#nextPid++;
+  }
+
+  /** Numbers begin anew, as on a machine that has just started; for one without processes. */
+  restart(): void {
+    if (this.#byPid.size === 0) this.#nextPid = firstPid;
   }
 
   add(process: Process): void {

@@ -13,16 +13,6 @@ import { describe } from "../process/describe.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
 
-type DescriptorCalls =
-  | "pipe"
-  | "socketpair"
-  | "dup"
-  | "shutdown"
-  | "describe"
-  | "seek"
-  | "readLine"
-  | "waitReadable";
-
 /** include/uapi/linux/fs.h */
 const [SEEK_SET, SEEK_CUR, SEEK_END] = [0, 1, 2];
 /** setTimeout takes no more. */
@@ -59,7 +49,7 @@ function readLineOf(
   return readWhenReady(stream, most, "readLine", () => process.mayRead(stream));
 }
 
-export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
+export const descriptorHandlers = {
   pipe(process) {
     const made = createPipe(process.vm.transit);
     if (typeof made === "number") return made;
@@ -150,4 +140,4 @@ export const descriptorHandlers: Pick<Handlers, DescriptorCalls> = {
     });
     return deferred;
   },
-};
+} satisfies Partial<Handlers>;

@@ -8,21 +8,19 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import { admit } from "../policy/admission.js";
 import type { AdmissionRule } from "../policy/admission.js";
-import type { Answer } from "../policy/decision.js";
+import type { Outcome } from "../io/plan.js";
 import type { Process } from "../process/process.js";
 import { systemCalls } from "./table.js";
 import type { Moves } from "./table.js";
 
-export type { Answer } from "../policy/decision.js";
-
 type Calls = typeof guestCalls;
 /** Answered at the door, by the thread that asks. */
-type AtTheDoor = "threadSocket" | "flowShutdown";
+type AtTheDoor = "threadSocket" | "flowShutdown" | "awaitFork";
 export type Handlers = {
   readonly [K in Exclude<keyof Calls, AtTheDoor>]: (
     process: Process,
     args: CallArgs<Calls, K>,
-  ) => Answer<CallResult<Calls, K>>;
+  ) => Outcome<CallResult<Calls, K>>;
 };
 
 /** Puts on the bill what a call that got its result has moved. */
@@ -39,7 +37,7 @@ export function answer(process: Process, { name, args }: ProcessCall): GuestAnsw
   const { fs } = process;
   // Name and arguments are of one row; the type cannot say so for all rows at once.
   const row = systemCalls[name] as AdmissionRule<Process, object, object> & {
-    run(process: Process, args: object): GuestAnswer;
+    run(process: Process, args: object): Outcome<object>;
   };
   return process.policy.servedFor(process, () =>
     fs.bounded(() =>

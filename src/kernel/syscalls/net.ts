@@ -1,18 +1,17 @@
 /**
  * Network calls of a guest: decode → call → encode. What may be connected to,
- * looked up or listened on is decided in the network. Untrusted: every field of `args`.
+ * looked up or listened on, the network says in plans. Untrusted: every field of `args`.
  */
 import { Errno } from "../../abi/errno.js";
 import { SocketType, maxDatagramBytes } from "../../protocol/net-calls.js";
 import type { netCalls } from "../../protocol/net-calls.js";
 import { mapAnswer } from "../io/deferred.js";
-import type { Deferred } from "../io/deferred.js";
+import { Plan, mapOutcome } from "../io/plan.js";
+import type { Outcome } from "../io/plan.js";
 import { Last } from "../fs/index.js";
 import { StreamSocket } from "../net/stream-socket.js";
 import { UdpSocket } from "../net/udp-socket.js";
 import type { Process } from "../process/process.js";
-import { judged } from "../policy/admission.js";
-import type { Denial } from "../policy/decision.js";
 import type { Handlers } from "./dispatch.js";
 
 const servicesByPort = new Map([
@@ -40,14 +39,9 @@ function anySocket(process: Process, fd: number): StreamSocket | UdpSocket | num
 }
 
 /** A Unix socket's file is made by binding and written to by connecting; the fs scope says who may. */
-function withFile<R>(
-  process: Process,
-  path: string,
-  last: Last,
-  work: () => R | number | Deferred<R>,
-): R | number | Denial | Deferred<R> | Deferred<R | Denial> {
+function withFile<R>(path: string, last: Last, work: () => Outcome<R>): Outcome<R> {
   if (path === "" || path.includes("\0")) return path.startsWith("\0") ? work() : -Errno.EINVAL;
-  return judged(process, [{ operation: "write", on: { path, last } }], work);
+  return new Plan<R>([], work, { demands: [{ operation: "write", on: { path, last } }] });
 }
 
 function namesOf(socket: StreamSocket | UdpSocket): {
@@ -85,9 +79,9 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     const socket = anySocket(process, fd);
     if (typeof socket === "number") return socket;
     if (socket instanceof UdpSocket) return network.bindUdp(socket, address, port, flags);
-    const bound = (result: number) => (result < 0 ? result : { denied: "" });
+    const bound = (result: number) => (result < 0 ? result : {});
     if (socket.domain === "tcp") return bound(network.bindTcp(socket, address, port, flags));
-    return withFile(process, address, Last.Entry, () =>
+    return withFile(address, Last.Entry, () =>
       bound(network.bindUnix(socket, process.credentials, address)),
     );
   },
@@ -117,14 +111,15 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     if (typeof socket === "number") return socket;
     if (socket instanceof UdpSocket) {
       const result = network.connectUdp(socket, address, port);
-      return result < 0 ? result : { denied: "", ...namesOf(socket) };
+      return result < 0 ? result : namesOf(socket);
     }
-    const connect = (answer: { denied: string } | number | Deferred<{ denied: string }>) =>
-      mapAnswer(answer, ({ denied }) => ({ denied, ...namesOf(socket) }));
-    if (socket.domain === "tcp") return connect(network.connectTcp(socket, address, port));
-    return withFile(process, address, Last.Follow, () =>
-      connect(network.connectUnix(socket, process.credentials, address)),
-    );
+    const connect =
+      socket.domain === "tcp"
+        ? network.connectTcp(socket, address, port)
+        : withFile(address, Last.Follow, () =>
+            network.connectUnix(socket, process.credentials, address),
+          );
+    return mapOutcome(connect, () => namesOf(socket));
   },
 
   socketNames(process, { fd }) {
@@ -134,19 +129,20 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
 
   resolve(process, { hostname, family }) {
     if (family !== 0 && family !== 4 && family !== 6) return -Errno.EINVAL;
-    return process.vm.network.resolve(hostname, family);
+    return process.vm.network.resolve(hostname, family, process.policy.deniesNames);
   },
 
   nameOf(process, { address, port }) {
     const service = servicesByPort.get(port) ?? String(port);
-    return mapAnswer(process.vm.network.query("REVERSE", address), ({ denied, error, json }) => {
+    const found = process.vm.network.query("REVERSE", address, process.policy.deniesNames);
+    return mapOutcome(found, ({ error, json }) => {
       const names = error === "" && json !== "" ? (JSON.parse(json) as string[]) : [];
-      return { denied, hostname: names[0] ?? address, service };
+      return { hostname: names[0] ?? address, service };
     });
   },
 
   dnsQuery(process, { type, name }) {
-    return process.vm.network.query(type, name);
+    return process.vm.network.query(type, name, process.policy.deniesNames);
   },
 
   sendTo(process, { fd, address, port, data }) {
@@ -155,10 +151,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     if (!(socket instanceof UdpSocket)) return -Errno.EOPNOTSUPP;
     const sent = data.byteLength;
     if (sent > maxDatagramBytes) return -Errno.EMSGSIZE;
-    return mapAnswer(process.vm.network.send(socket, address, port, data), ({ denied }) => ({
-      denied,
-      sent,
-    }));
+    return mapOutcome(process.vm.network.send(socket, address, port, data), () => ({ sent }));
   },
 
   receiveFrom(process, { fd }) {

@@ -3,7 +3,8 @@
  */
 import { Errno } from "../../abi/errno.js";
 import * as engineSymbols from "../../launcher/engine-symbols.js";
-import { enter, spawn } from "../process/launch.js";
+import { Deferred } from "../io/deferred.js";
+import { enter, mayRestartInEngine, restartInEngine, spawn } from "../process/launch.js";
 import { replace } from "../process/replace.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { Process } from "../process/process.js";
@@ -31,20 +32,7 @@ export function priorityRequests(process: Process, pid: number, nice: number): R
   return [{ scope: "process", operation, pid: target.pid, command: target.argv.join(" ") }];
 }
 
-type ProcessCalls =
-  | "chdir"
-  | "getcwd"
-  | "umask"
-  | "kill"
-  | "spawn"
-  | "exec"
-  | "wait"
-  | "setProcessGroup"
-  | "priority"
-  | "sqliteEntry"
-  | "usage";
-
-export const processHandlers: Pick<Handlers, ProcessCalls> = {
+export const processHandlers = {
   chdir(process, { path }) {
     const who = process.credentials;
     const cwd = enter(process.vm, who, path);
@@ -74,6 +62,14 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
 
   exec(process, args) {
     return replace(process, args);
+  },
+
+  ownEngine(process, { flags }) {
+    const result = mayRestartInEngine(process, flags);
+    if (result < 0) return result;
+    // Not while the guest that goes is heard; the call ends with it.
+    setImmediate(() => restartInEngine(process, flags));
+    return new Deferred();
   },
 
   wait(process, { pid }) {
@@ -106,4 +102,4 @@ export const processHandlers: Pick<Handlers, ProcessCalls> = {
     const { userUs: childUserUs, systemUs: childSystemUs } = process.childTime;
     return { ...process.usage(), childUserUs, childSystemUs };
   },
-};
+} satisfies Partial<Handlers>;

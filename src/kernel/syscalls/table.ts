@@ -284,7 +284,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   sendTo: {
     run: netHandlers.sendTo,
-    moves: { direction: "out", bytes: ({ denied, sent }) => (denied === "" ? sent : 0) },
+    moves: { direction: "out", bytes: ({ sent }) => sent },
     asks: "network `http`, as `connect`",
   },
   receiveFrom: { run: netHandlers.receiveFrom, moves: dataRead },
@@ -330,6 +330,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     asks: "what `spawn` asks for the same file",
     support: "partial",
     note: "used by `sh -c` of one simple command; `process.execve` is not offered",
+  },
+  ownEngine: {
+    run: processHandlers.ownEngine,
+    support: "own",
+    note: "for options of `node` that an engine reads at its start alone; once per process",
   },
   wait: { run: processHandlers.wait, support: "partial", note: "one child by its pid" },
   setProcessGroup: { run: processHandlers.setProcessGroup },
@@ -383,5 +388,6 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
 
   threadSocket: { run: "door", support: "own", note: "the reply brings a descriptor" },
+  awaitFork: { run: "door", support: "own", note: "the reply brings three descriptors" },
   flowShutdown: { run: "door", note: "of a flow, behind what was written" },
 };

@@ -4,7 +4,7 @@ import { vmLimitTable } from "../../protocol/limits.js";
 export const ControlKind = Object.freeze({
   /** zygote → kernel: it serves; a = the first process of its PID namespace or 0, b = bytes of JSON that follow: `IsolationReport[]`. */
   ready: 1,
-  /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token. */
+  /** kernel → zygote, with three descriptors (socket, stderr, null device): fork; a = token, b = bytes of an order that follow. */
   fork: 2,
   /** zygote → kernel: a = token, b = pid or -errno. */
   forked: 3,
@@ -14,7 +14,7 @@ export const ControlKind = Object.freeze({
   reaped: 5,
   /** kernel → zygote: TypeScript is in use, guests to come should find its compiler loaded. */
   typeScript: 6,
-  /** kernel → zygote: the memory of a guest that has not started; a = pid, b = KiB. */
+  /** kernel → zygote: raises or lowers the memory of a guest that has not started; a = pid, b = KiB. */
   limitMemory: 7,
   /** zygote → kernel: it is set; a = pid, b = 0 or -errno. */
   memoryLimited: 8,
@@ -29,15 +29,31 @@ export const ControlKind = Object.freeze({
   measure: 11,
   /** zygote → kernel: it can fork again; a = pages that guests copy ahead. */
   measured: 12,
-  /** kernel → zygote: are you there? */
+  /** kernel → zygote: are you there? a comes back. */
   ask: 13,
-  /** zygote → kernel: yes. */
+  /** zygote → kernel: yes, and everything that was asked before is done; a as asked. */
   here: 14,
   /** kernel → zygote: SIGSTOP (b = 1) or SIGCONT (b = 0); a = pid of a guest that it was not told to end. Not answered. */
   stop: 15,
+  /** kernel → zygote, with four descriptors (as `fork`, and one that its listener is sent over): fork a guest that may become a template; a = token. Answered as `fork`. */
+  forkTemplate: 16,
 } as const);
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */
 export const guestMemoryBytes = vmLimitTable.memoryBytes.default;
 
 export const controlMessageBytes = 12;
+
+/** A message of fixed size: its kind and two numbers. */
+export function encodeControl(kind: number, a: number, b = 0): Buffer {
+  const message = Buffer.alloc(controlMessageBytes);
+  message.writeUInt32LE(kind, 0);
+  message.writeInt32LE(a, 4);
+  message.writeInt32LE(b, 8);
+  return message;
+}
+
+/** The message that `bytes` begin with. */
+export function decodeControl(bytes: Buffer): { kind: number; a: number; b: number } {
+  return { kind: bytes.readUInt32LE(0), a: bytes.readInt32LE(4), b: bytes.readInt32LE(8) };
+}

@@ -3,40 +3,42 @@
  * virtual, streams, a way out, and how it lives once it is told what to be. A zygote prepares it
  * for its forks, an engine of a guest's own for itself.
  */
-import type { Channel } from "../../guest/channel.js";
+import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
-import { assumeIdentity } from "../../guest/identity.js";
+import type { StartMain } from "../../guest/first-callback.js";
+import { assumeIdentity, reassumeIdentity } from "../../guest/identity.js";
 import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
-import { runProgram } from "../../guest/program.js";
+import { runCopiedProgram, runProgram } from "../../guest/program.js";
 import { hideOwnFrames } from "../../guest/stack-frames.js";
 import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
+import type * as Deterministic from "../../guest/deterministic/index.js";
 import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { reserveCallbacks } from "../../sandbox/callbacks.js";
-import * as libc from "../../sandbox/libc.js";
-import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
 
 /** What sandbox/sqlite-vfs.ts registers in a thread that opens a database, and some more. */
 const callbacksPerThread = 28;
-/** Where a guest finds its socket. */
-export const guestSocketFd = 3;
 
 export interface GuestLife {
   /** Bindings as the engine has them. */
   engineBinding(name: string): any;
+  /** What every channel tells of its calls. */
+  readonly callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */
   use(channel: Channel | undefined): void;
   /** Waits for what the guest is to be. */
   ordered(guest: Channel): Order;
+  /** How a copy of the guest, once it is a template, has its program begin, and what it does first of all. */
+  prepareCopies(start: StartMain, populate: () => void): void;
   /** Runs the program of the order. */
-  live(guest: Channel, order?: Order): Promise<unknown>;
+  live(guest: Channel, order?: Order): Promise<unknown> | undefined;
 }
 
 /** `warm` loads what is wanted ahead, once the bindings are virtual. */
@@ -53,10 +55,12 @@ export async function prepareLife(
     if (channel === undefined) throw new Error("no guest has started");
     return channel;
   };
+  const callListeners: CallListeners = [];
   const { streams, engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
     channel: guestChannel,
+    callListeners,
     slots: ThreadSlots.reserve(),
     sources,
     ownFlags: inheritedFlags,
@@ -70,8 +74,16 @@ export async function prepareLife(
     const { options, source } = guest.waitFor("start");
     return { start: JSON.parse(options) as StartOptions, source: source as Buffer };
   };
-  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> => {
+  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> | undefined => {
     const { start, source, refused } = order;
+    const loop =
+      start.deterministic &&
+      // Loaded here, as few guests need it.
+      (require("../../guest/deterministic/index.js") as typeof Deterministic).beginDeterministic(
+        { internalBinding, requireBuiltin },
+        guest,
+        start.deterministic,
+      );
     assumeIdentity(start);
     // What was loaded to be warm has not been loaded as far as the program can tell.
     moduleLoadList.length = loadedByNode;
@@ -79,23 +91,32 @@ export async function prepareLife(
     listenForSignals(guest);
     streams.listen(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
-    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused };
-    return runProgram(tools, start, text);
+    const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, copies };
+    const program = runProgram(tools, start, text);
+    loop?.endTurn();
+    return program;
   };
-  return { engineBinding, use: (next) => (channel = next), ordered, live };
-}
-
-/** Runs the start of a process of ours; one that fails says why, and ends. */
-export function begin(boot: () => Promise<void>): void {
-  boot().catch((error: unknown) => {
-    const said =
-      error instanceof IsolationUnavailable
-        ? error.lastWords
-        : error instanceof Error
-          ? error.stack
-          : String(error);
-    const text = Buffer.from(`${said}\n`);
-    libc.write(2, text, 0, text.length);
-    libc._exit(1);
-  });
+  let startCopy: StartMain = (main) => main();
+  let populate = (): void => {};
+  const begin = (start: StartOptions, source: Uint8Array): void =>
+    startCopy(() => {
+      const guest = guestChannel();
+      reassumeIdentity(start);
+      guest.setOutputs(start.outputWindowBytes, start.descriptors);
+      const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+      const tools = { requireBuiltin, internalBinding, channel: guest, leaving, copies };
+      void runCopiedProgram(tools, start, text.toString("utf8"));
+    });
+  const copies = { begin, populate: () => populate() };
+  return {
+    engineBinding,
+    callListeners,
+    use: (next) => (channel = next),
+    ordered,
+    live,
+    prepareCopies: (start, ahead) => {
+      startCopy = start;
+      populate = ahead;
+    },
+  };
 }

@@ -4,23 +4,36 @@
  * guest could have chosen. A required step that fails ends the process; of the
  * others it is noted why they are not there.
  */
+import { Errno } from "../../abi/errno.js";
 import { isolationLayers } from "../../protocol/isolation.js";
 import type { IsolationLayer, IsolationReport } from "../../protocol/isolation.js";
+import { dropCapabilities } from "../../sandbox/capabilities.js";
+import { engineFiles, fillEngineRoot, filesInRoot } from "../../sandbox/engine-root.js";
+import type { EngineFiles } from "../../sandbox/engine-root.js";
 import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
 import {
-  dropCapabilities,
-  emptyRoot,
+  mapOwnIds,
   otherNamespaces,
+  replaceRoot,
   startFirstProcess,
   unshare,
 } from "../../sandbox/namespaces.js";
 import type { OtherNamespace } from "../../sandbox/namespaces.js";
 import { applyFixedRlimits, dataBytes, limitData, openStatus } from "../../sandbox/rlimits.js";
-import { buildStage2, buildZygoteFilter, install, prepareStage2 } from "../../sandbox/seccomp.js";
-import { selfTest } from "../../sandbox/self-test.js";
+import {
+  buildStage2,
+  buildTemplateStage2,
+  buildZygoteFilter,
+  install,
+  installQuestions,
+  prepareStage2,
+} from "../../sandbox/seccomp.js";
+import { prepareSiblings } from "../../sandbox/sibling.js";
+import { attemptAll, selfTest } from "../../sandbox/self-test.js";
 import { endOtherThreads } from "../../sandbox/threads.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
+import { guestMemoryBytes } from "./control.js";
 
 /** The overflow uid and gid, which own nothing; Documentation/admin-guide/sysctl/fs.rst. */
 const nobody = 65534;
@@ -39,6 +52,8 @@ function must(step: string, result: number): void {
 let baseBytes = 0;
 /** Its own /proc/self/status. */
 let status = -1;
+/** Whether a guest could make a copy of itself. */
+let siblings = false;
 
 /** In the zygote, whenever it has grown. */
 export function measureBase(): void {
@@ -70,8 +85,16 @@ const contents: Readonly<Record<OtherNamespace, string>> = {
   utsns: "a host name of its own",
 };
 
+/** What a process has for its guests in place of the host's files. */
+interface Root {
+  /** Fills it, as for `replaceRoot`. */
+  readonly fill?: Parameters<typeof replaceRoot>[0];
+  readonly holds: string;
+}
+const nothing: Root = { holds: contents.mountns };
+
 /** Enters those namespaces that are missing. Needs root's rights or those in a user namespace of our own. */
-function enterNamespaces(layers: Layers): void {
+function enterNamespaces(layers: Layers, root: Root): void {
   for (const name of otherNamespaces) {
     if (layers.has(name)) continue;
     // Its first process must be able to let go of this one's descriptors.
@@ -82,22 +105,30 @@ function enterNamespaces(layers: Layers): void {
     }
     const result = unshare(name);
     const failed =
-      result < 0 ? `unshare: errno ${-result}` : name === "mountns" ? emptyRoot() : undefined;
-    layers.note(name, failed === undefined, failed ?? contents[name]);
+      result < 0
+        ? `unshare: errno ${-result}`
+        : name === "mountns"
+          ? replaceRoot(root.fill)
+          : undefined;
+    const holds = name === "mountns" ? root.holds : contents[name];
+    layers.note(name, failed === undefined, failed ?? holds);
   }
 }
 
 /** Gives up root, if this is root, and whatever the host has beside this process's own descriptors. */
-function leaveHost(layers: Layers): void {
+function leaveHost(layers: Layers, root = nothing): void {
   const busy = endOtherThreads();
-  const root = libc.geteuid() === 0;
-  if (root) enterNamespaces(layers);
-  if (root) dropRoot(layers);
-  else layers.note("uid", false, `started by uid ${libc.geteuid()}, not by root`);
+  const [uid, gid] = [libc.geteuid(), libc.getegid()];
+  if (uid === 0) enterNamespaces(layers, root);
+  if (uid === 0) dropRoot(layers);
+  else layers.note("uid", false, `started by uid ${uid}, not by root`);
   const alone = unshare("userns");
   const why = busy ?? `unshare: errno ${-alone}`;
+  const needsIds = root.fill !== undefined && !layers.has("mountns");
   layers.note("userns", alone === 0, alone === 0 ? "in which nobody is mapped" : why);
-  if (alone === 0) enterNamespaces(layers);
+  if (alone === 0 && needsIds && mapOwnIds(uid, gid) === 0)
+    layers.note("userns", true, "in which only its own ids are mapped");
+  if (alone === 0) enterNamespaces(layers, root);
   must("chdir", libc.chdir("/"));
   must("capset", dropCapabilities());
 }
@@ -132,40 +163,98 @@ export interface LockDownOptions {
   mostMemoryBytes: number;
 }
 
+/** What every process that serves has for itself and those that it makes. */
+function confine(layers: Layers, root?: Root): void {
+  const oom = libc.setOomScoreAdj(oomScore);
+  layers.note("oomScore", oom === 0, oom === 0 ? "guests go first" : `errno ${-oom}`);
+  leaveHost(layers, root);
+  must("no_new_privs", libc.setNoNewPrivs());
+  layers.note("noNewPrivs", true, "nothing executed gains a right");
+  must("dumpable", libc.setDumpable(false));
+  layers.note("nonDumpable", true, "closed to others of the same user");
+  must("pdeathsig", libc.setParentDeathSignal(libc.SIGKILL));
+}
+
+function firstProcess(layers: Layers): Pick<Prepared, "firstPid" | "lifeline"> {
+  const first = layers.has("pidns") ? startFirstProcess() : undefined;
+  if (typeof first === "number") throw new IsolationUnavailable("pidns", `clone: errno ${-first}`);
+  return { firstPid: first?.pid ?? 0, lifeline: first?.lifeline ?? -1 };
+}
+
 /**
  * In the zygote, once it needs no file any more: leaves the host, sets what every child inherits and
  * proves that a guest will be locked in. Throws otherwise.
  */
 export function prepareLockDown(options: LockDownOptions): Prepared {
   const layers = new Layers();
-  const oom = libc.setOomScoreAdj(oomScore);
-  layers.note("oomScore", oom === 0, oom === 0 ? "guests go first" : `errno ${-oom}`);
   status = openStatus();
-  leaveHost(layers);
-  must("no_new_privs", libc.setNoNewPrivs());
-  layers.note("noNewPrivs", true, "nothing executed gains a right");
-  must("dumpable", libc.setDumpable(false));
-  layers.note("nonDumpable", true, "closed to others of the same user");
-  must("pdeathsig", libc.setParentDeathSignal(libc.SIGKILL));
+  confine(layers);
   const landlock = landlockEverything();
   if (typeof landlock === "string") layers.note("landlock", false, landlock);
   else layers.note("landlock", true, `ABI ${landlock.abi}: ${landlock.covers}`);
   prepareStage2();
+  siblings = prepareSiblings();
   applyFixedRlimits();
   layers.note("rlimits", true, "memory, CPU time, descriptors, files, locks, queues");
   measureBase();
   install(buildZygoteFilter());
-  const first = layers.has("pidns") ? startFirstProcess() : undefined;
-  if (typeof first === "number") throw new IsolationUnavailable("pidns", `clone: errno ${-first}`);
+  const first = firstProcess(layers);
   layers.note("zygoteSeccomp", true, "forks, waits, kills; opens, connects and executes nothing");
   selfTest(() => lockDown(options));
   layers.note("seccomp", true, "default deny, proven by a process that tried");
   layers.note("cgroup", false, "not used: a guest's threads and memory are watched instead");
-  return { layers: layers.all, firstPid: first?.pid ?? 0, lifeline: first?.lifeline ?? -1 };
+  return { layers: layers.all, ...first };
+}
+
+/** As `prepareLockDown` for a process whose children execute engines of their own; answers what those see of files. */
+export function prepareStarter(): { prepared: Prepared; files: EngineFiles } {
+  const layers = new Layers();
+  const files = engineFiles();
+  status = openStatus();
+  measureBase();
+  const holds = "its root holds the engine and its libraries, read-only";
+  confine(layers, { fill: (bind) => fillEngineRoot(files, bind), holds });
+  const abi = libc.landlockAbi();
+  const why = abi > 0 ? `ABI ${abi}: but the engine's own files` : `errno ${-abi}`;
+  layers.note("landlock", abi > 0, why);
+  applyFixedRlimits();
+  layers.note("rlimits", true, "as a forked guest's");
+  const first = firstProcess(layers);
+  selfTest(() => lockDown({ memoryBytes: guestMemoryBytes, mostMemoryBytes: guestMemoryBytes }));
+  layers.note("seccomp", true, "on every thread, tried by each engine itself");
+  const prepared = { layers: layers.all, ...first };
+  return { prepared, files: layers.has("mountns") ? filesInRoot(files) : files };
 }
 
 /** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */
 export function lockDown(options: LockDownOptions): void {
   limitData(options.memoryBytes, baseBytes, options.mostMemoryBytes);
   install(buildStage2({ pid: libc.getpid() }));
+}
+
+/**
+ * In an engine of a guest's own, on all of its threads. `statusFd` is its /proc/self/status, which is
+ * closed; the budget comes on top of what it has in use now. Proves the lock-down by trying.
+ */
+export function lockDownEngine(memoryBytes: number, statusFd: number): void {
+  prepareStage2();
+  baseBytes = dataBytes(statusFd);
+  libc.close(statusFd);
+  lockDown({ memoryBytes, mostMemoryBytes: memoryBytes });
+  const failed = attemptAll();
+  if (failed !== undefined) throw new IsolationUnavailable("seccomp", failed);
+}
+
+/**
+ * The same for a guest that may become a template, which is asked about its forks: over `handover` goes the
+ * listener of its questions, or the reason why there is none, as text.
+ */
+export function lockDownTemplate(options: LockDownOptions, handover: number): void {
+  limitData(options.memoryBytes, baseBytes, options.mostMemoryBytes);
+  const listener = siblings ? installQuestions() : -Errno.ENOSYS;
+  const why = listener < 0 ? `seccomp user notification: errno ${-listener}` : "";
+  libc.sendFds(handover, Buffer.from(`${why}\n`), listener < 0 ? [] : [listener]);
+  if (listener >= 0) libc.close(listener);
+  libc.close(handover);
+  install(buildTemplateStage2());
 }

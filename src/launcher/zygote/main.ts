@@ -8,6 +8,7 @@
 import { Channel } from "../../guest/channel.js";
 import { forgetIdentity } from "../../guest/identity.js";
 import { hideInternals } from "../../guest/public-modules.js";
+import { renewEntropy } from "../../guest/entropy.js";
 import { prepareFirstCallback } from "../../guest/first-callback.js";
 import { resolveOrder } from "../../guest/programs/sole-command.js";
 import type { Sources } from "../../guest/loader.js";
@@ -21,9 +22,10 @@ import {
   textRegions,
 } from "../../sandbox/pages.js";
 import type { PageList } from "../../sandbox/pages.js";
-import { lockDown, measureBase, prepareLockDown } from "./lock-down.js";
+import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearseInDress } from "./dress-rehearsal.js";
-import { begin, guestSocketFd, prepareLife } from "./guest-life.js";
+import { begin, guestSocketFd } from "./bootstrap.js";
+import { prepareLife } from "./guest-life.js";
 import { rehearse } from "./rehearsal.js";
 import { serve } from "./service.js";
 import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
@@ -31,6 +33,10 @@ import { guestMemoryBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
+
+/** What each guest is sent; one that may become a template gets one more. */
+const guestDescriptorCount = 3;
+const handoverFd = 4;
 
 /** `preload` loads a module and compiles it to the last function. */
 export function main(sources: Sources, preload: (id: string) => void): void {
@@ -45,17 +51,19 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     pages: undefined as PageList | undefined,
   };
   const life = await prepareLife(sources, () => warmUp(requireBuiltin));
-  const { engineBinding, live, ordered, use } = life;
+  const { callListeners, engineBinding, live, ordered, use } = life;
 
   await rehearse({
     internalBinding: engineBinding,
     requireBuiltin,
+    callListeners,
     use,
     live,
     forget: forgetIdentity,
   });
   use(undefined);
-  const startMain = prepareFirstCallback(internalBinding, requireBuiltin);
+  const startMain = prepareFirstCallback(internalBinding, true);
+  life.prepareCopies(prepareFirstCallback(internalBinding, false), () => saved.pages?.populate());
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
   collectGarbage(requireBuiltin);
@@ -70,24 +78,29 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
       step();
       measureBase();
     });
-  const idleSteps = grow(furtherWarmUp(requireBuiltin, preload));
+  const idleSteps = grow([
+    ...furtherWarmUp(requireBuiltin, preload),
+    ...textSteps(space, () => saved.hugeTextPages++),
+    // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
+    () => collectGarbage(requireBuiltin, "last-resort"),
+  ]);
   const typeScript = () => {
     const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
     // At once: until then, every guest that needs it takes the same time.
     load!();
     idleSteps.push(...rest);
   };
-  idleSteps.push(...textSteps(space, () => saved.hugeTextPages++));
   const become = (fds: readonly number[]): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
-    const guest = new Channel(guestSocketFd, () => {
+    const guest = new Channel(guestSocketFd, callListeners, () => {
       libc._exit(1);
       throw new Error("unreachable");
     });
     use(guest);
     guest.attach(engineBinding);
-    lockDown(memory);
+    if (fds.length > guestDescriptorCount) lockDownTemplate(memory, handoverFd);
+    else lockDown(memory);
     guest.event("ready", {});
     // Awaited here: what the event loop has read already, nobody could wait for.
     const order = resolveOrder({ channel: guest, requireBuiltin }, ordered(guest));
@@ -117,20 +130,19 @@ function textSteps(space: AddressSpace | undefined, moved: () => void): (() => v
 
 /**
  * First steps after the fork: no descriptor, entropy or loop state of the zygote survives.
- * `fds` are what the kernel process sent for this guest alone: its socket, its stderr, a null device.
+ * `fds` are what the kernel process sent for this guest alone: its socket, its stderr, a null device, and
+ * for one that may become a template the socket that its listener goes over.
  */
 function becomeGuest(fds: readonly number[]): void {
-  const [socket, stderr, nothing] = fds;
+  const [socket, stderr, nothing, handover] = fds;
   libc.setParentDeathSignal(libc.SIGKILL);
   libc.dup2(nothing!, 0);
   libc.dup2(nothing!, 1);
   libc.dup2(stderr!, 2);
   libc.dup2(socket!, guestSocketFd);
+  if (handover !== undefined) libc.dup2(handover, handoverFd);
   // The zygote's loops, its other threads' and the copies above; the loop then makes its own anew.
-  closeAllFrom(guestSocketFd + 1);
+  closeAllFrom((handover === undefined ? guestSocketFd : handoverFd) + 1);
   libc.uvLoopFork();
-  libc.randPoll();
-  requireBuiltin("v8").setFlagsFromString(
-    `--random-seed=${libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1}`,
-  );
+  renewEntropy(requireBuiltin);
 }

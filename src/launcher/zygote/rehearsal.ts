@@ -8,6 +8,7 @@
  */
 import { defaultNodeVersion } from "../../protocol/platforms.js";
 import { Channel } from "../../guest/channel.js";
+import type { CallListeners } from "../../guest/channel.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { guestWire } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
@@ -70,10 +71,11 @@ export function startFrame(): Buffer {
 export interface RehearsalTools {
   internalBinding: (name: string) => any;
   requireBuiltin: (id: string) => any;
+  callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */
   use(channel: Channel): void;
   /** What a forked guest does with its channel: waits for `start` and runs the program. */
-  live(channel: Channel): Promise<unknown>;
+  live(channel: Channel): Promise<unknown> | undefined;
   /** Takes back what `live` made of the process. */
   forget(): void;
 }
@@ -90,7 +92,7 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof pair === "number") throw new Error(`rehearsal: socketpair: errno ${-pair}`);
     const [guestEnd, kernelEnd] = pair;
-    const channel = new Channel(guestEnd, () => {
+    const channel = new Channel(guestEnd, tools.callListeners, () => {
       throw new Error("rehearsal: the channel closed");
     });
     tools.use(channel);

@@ -7,7 +7,8 @@
  */
 import * as libc from "../../sandbox/libc.js";
 import { changeDataLimit, limitCpu } from "../../sandbox/rlimits.js";
-import { ControlKind, controlMessageBytes, guestMemoryBytes } from "./control.js";
+import { controlFd } from "./bootstrap.js";
+import { ControlKind, controlMessageBytes, decodeControl, encodeControl } from "./control.js";
 import type { Prepared } from "./lock-down.js";
 
 /** One without requests for this long has time for itself. */
@@ -16,7 +17,6 @@ const idleMs = 20;
 const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
-const controlFd = 3;
 
 export interface Service {
   prepared: Prepared;
@@ -36,10 +36,7 @@ export interface Service {
 }
 
 function send(kind: number, a: number, b: number): void {
-  const out = Buffer.alloc(controlMessageBytes);
-  out.writeUInt32LE(kind, 0);
-  out.writeInt32LE(a, 4);
-  out.writeInt32LE(b, 8);
+  const out = encodeControl(kind, a, b);
   if (libc.write(controlFd, out, 0, out.length) !== out.length) libc._exit(0);
 }
 
@@ -73,10 +70,8 @@ export function serve(service: Service): void {
     const received = libc.recvFds(controlFd, message);
     if (typeof received === "number" || received.bytes === 0) libc._exit(0);
     const { fds } = received as { bytes: number; fds: number[] };
-    const kind = message.readUInt32LE(0);
-    const a = message.readInt32LE(4);
-    const b = message.readInt32LE(8);
-    if (kind === ControlKind.fork) {
+    const { kind, a, b } = decodeControl(message);
+    if (kind === ControlKind.fork || kind === ControlKind.forkTemplate) {
       const order = readText(b);
       forks++;
       const pid = libc.fork();
@@ -96,11 +91,10 @@ export function serve(service: Service): void {
     } else if (kind === ControlKind.measure) {
       if (service.measure?.() === true) return;
       send(ControlKind.measured, saved.pages?.pages ?? 0, 0);
-    } else if (kind === ControlKind.ask) send(ControlKind.here, 0, 0);
+    } else if (kind === ControlKind.ask) send(ControlKind.here, a, 0);
     else if (kind === ControlKind.typeScript) service.typeScript?.();
     else if (kind === ControlKind.limitMemory) {
-      const changeBytes = b * 1024 - guestMemoryBytes;
-      send(ControlKind.memoryLimited, a, changeDataLimit(a, changeBytes));
+      send(ControlKind.memoryLimited, a, changeDataLimit(a, b * 1024));
     } else if (kind === ControlKind.limitCpu) limitCpu(a, b);
   }
 }

@@ -7,6 +7,7 @@ import type * as Main from "./main.js";
 
 /** Modules with functions that run in every guest and that the rehearsal cannot run. */
 const eagerModules: ReadonlySet<string> = new Set([
+  "guest/entropy",
   "guest/first-callback",
   "guest/leaving",
   "launcher/zygote/guest-life",
@@ -58,7 +59,8 @@ function eagerly(
   };
 }
 
-function clearGlobals(builtinModules: readonly string[]): void {
+/** Leaves nothing of the script that a process of ours was started with. */
+export function clearGlobals(builtinModules: readonly string[]): void {
   const all = globalThis as Record<string, unknown>;
   for (const id of builtinModules) {
     if (globalsEverywhere.includes(id)) continue;

@@ -91,7 +91,7 @@ export async function warmUp(requireBuiltin: (id: string) => any): Promise<void>
   requireBuiltin("dns").setServers(["127.0.0.1"]);
 }
 
-/** What is left, in steps of some milliseconds each, the last one a collection of garbage. */
+/** What is left, in steps of some milliseconds each; garbage is collected after them. */
 export function furtherWarmUp(
   requireBuiltin: (id: string) => any,
   preload: (id: string) => void,
@@ -109,7 +109,6 @@ export function furtherWarmUp(
       ),
     () => void [globalThis.crypto, globalThis.fetch, globalThis.Response, globalThis.WebSocket],
     () => void new Intl.DateTimeFormat("en").format(0),
-    () => collectGarbage(requireBuiltin, "last-resort"),
   ];
 }
 

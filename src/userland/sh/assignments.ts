@@ -1,40 +1,11 @@
 /** Owns assignments: scalars, elements, and whole arrays, which are expanded before they are stored. */
-import type { ArrayElement, Assignment } from "./ast.js";
+import type { Assignment } from "./ast.js";
 import type { Environment } from "./environment.js";
-import { expandText, expandWords } from "./expansion.js";
+import { expandCompound, expandText } from "./expansion.js";
+import type { CompoundValue } from "./expansion.js";
 import type { Interpreter } from "./interpreter.js";
 import { elementKey } from "./parameters.js";
 import { ShellArray } from "./variables.js";
-
-/** The inside of `name=(…)`, expanded. What the keys mean is known when the name is. */
-export interface CompoundValue {
-  /** `name+=(…)` */
-  readonly append: boolean;
-  readonly elements: readonly {
-    readonly key?: string;
-    readonly value: string;
-    readonly append?: boolean;
-  }[];
-}
-
-export async function expandCompound(
-  shell: Interpreter,
-  env: Environment,
-  given: readonly ArrayElement[],
-  append: boolean,
-): Promise<CompoundValue> {
-  const elements: { key?: string; value: string; append?: boolean }[] = [];
-  for (const { index, append: adds, value } of given) {
-    if (index === undefined) {
-      for (const field of await expandWords(shell, env, [value])) elements.push({ value: field });
-    } else {
-      const key = await expandText(shell, env, index);
-      const text = await expandText(shell, env, value);
-      elements.push({ key, value: text, ...(adds && { append: true }) });
-    }
-  }
-  return { append, elements };
-}
 
 /** `name=(…)` and `name+=(…)` */
 export function assignCompound(env: Environment, name: string, compound: CompoundValue): void {

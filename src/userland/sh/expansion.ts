@@ -3,10 +3,8 @@
  * Asynchronous because of command substitution; a word without expansions never
  * waits.
  */
-import type { Word, WordPart } from "./ast.js";
+import type { ArrayElement, Word, WordPart } from "./ast.js";
 import { evaluateArithmetic } from "./arithmetic.js";
-import type { CompoundValue } from "./assignments.js";
-import { expandCompound } from "./assignments.js";
 import { expandBraces, hasBraces } from "./braces.js";
 import { ShellError } from "./control.js";
 import type { Environment } from "./environment.js";
@@ -20,6 +18,17 @@ import { arithmeticScope, elementKey } from "./parameters.js";
 import { hasPatternCharacters } from "./pattern.js";
 import { substituteProcess } from "./process-substitution.js";
 import { homeOf } from "./users.js";
+
+/** The inside of `name=(…)`, expanded. What the keys mean is known when the name is. */
+export interface CompoundValue {
+  /** `name+=(…)` */
+  readonly append: boolean;
+  readonly elements: readonly {
+    readonly key?: string;
+    readonly value: string;
+    readonly append?: boolean;
+  }[];
+}
 
 /** Arrays among the words of a declaration, by the number of the word they follow. */
 export type Compounds = Map<number, CompoundValue>;
@@ -63,6 +72,26 @@ async function assignmentField(shell: Interpreter, env: Environment, word: Word)
   if (!("parts" in value)) return name;
   const key = index === undefined ? "" : `[${await expandText(shell, env, index)}]`;
   return `${name}${key}${append ? "+" : ""}=${await expandText(shell, env, value)}`;
+}
+
+/** The inside of `name=(…)`. */
+export async function expandCompound(
+  shell: Interpreter,
+  env: Environment,
+  given: readonly ArrayElement[],
+  append: boolean,
+): Promise<CompoundValue> {
+  const elements: { key?: string; value: string; append?: boolean }[] = [];
+  for (const { index, append: adds, value } of given) {
+    if (index === undefined) {
+      for (const field of await expandWords(shell, env, [value])) elements.push({ value: field });
+    } else {
+      const key = await expandText(shell, env, index);
+      const text = await expandText(shell, env, value);
+      elements.push({ key, value: text, ...(adds && { append: true }) });
+    }
+  }
+  return { append, elements };
 }
 
 async function expandFields(
@@ -124,7 +153,7 @@ export async function expandExpression(
 }
 
 /** What takes the place of a match: `&` is the match where `patsub_replacement` is on. */
-export async function expandReplacement(
+async function expandReplacement(
   shell: Interpreter,
   env: Environment,
   word: Word,
@@ -147,7 +176,7 @@ export async function expandArithmetic(
 }
 
 /** The key of `name[index]`, for arrays of either kind. */
-export async function expandKey(
+async function expandKey(
   shell: Interpreter,
   env: Environment,
   name: string,
@@ -191,6 +220,28 @@ export class Expansion {
         }
       }
     }
+  }
+
+  // What stands inside an expansion, expanded by itself.
+
+  text(word: Word): Promise<string> {
+    return expandText(this.shell, this.env, word);
+  }
+
+  pattern(word: Word): Promise<string> {
+    return expandPattern(this.shell, this.env, word);
+  }
+
+  replacement(word: Word): Promise<(match: string) => string> {
+    return expandReplacement(this.shell, this.env, word);
+  }
+
+  arithmetic(word: Word): Promise<bigint> {
+    return expandArithmetic(this.shell, this.env, word);
+  }
+
+  key(name: string, index: Word): Promise<string | number> {
+    return expandKey(this.shell, this.env, name, index);
   }
 
   async #home(user: string): Promise<string> {

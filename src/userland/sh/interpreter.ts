@@ -4,6 +4,8 @@
  * `return`, `exit` and errors are thrown (control.ts). `tested` is true where a
  * failure is somebody's condition, so that `set -e` must not act on it.
  */
+import { builtins } from "./builtins/index.js";
+import { expandPrompt } from "./prompt.js";
 import { ArithmeticError } from "./arithmetic-parser.js";
 import type { Command } from "./ast.js";
 import { fileOfSubstitution } from "./ast.js";
@@ -23,7 +25,8 @@ import { runBackground, runPipeline } from "./pipelines.js";
 import { closeTemporaries } from "./process-substitution.js";
 import { RedirectionError, performRedirections } from "./redirections.js";
 import { SIGINT } from "./signals.js";
-import { runSimple } from "./simple-command.js";
+import { callFunction, invoke, runSimple } from "./simple-command.js";
+import type { InvokeOptions } from "./simple-command.js";
 import type { ShellSystem } from "./system.js";
 import { decodeText } from "./text.js";
 import type { TextOptions } from "./texts.js";
@@ -40,6 +43,8 @@ const CHUNK_BYTES = 64 * 1024;
 const noAliases: ReadonlyMap<string, string> = new Map();
 
 export class Interpreter {
+  /** Reached through the shell by those who are in the table themselves. */
+  readonly builtins = builtins;
   readonly hash = new CommandHash();
   /** At a terminal, where somebody types. */
   jobControl: JobControl | undefined;
@@ -63,6 +68,25 @@ export class Interpreter {
   ) {
     this.traps = new Traps(this);
     this.startMs = system.nowMs();
+  }
+
+  // The parts of the shell call each other through it, so that none needs another to be loaded.
+
+  invoke(env: Environment, argv: readonly string[], options: InvokeOptions): Promise<number> {
+    return invoke(this, env, argv, options);
+  }
+
+  callFunction(
+    env: Environment,
+    name: string,
+    args: readonly string[],
+    tested: boolean,
+  ): Promise<number> {
+    return callFunction(this, env, name, args, tested);
+  }
+
+  prompt(env: Environment, text: string): Promise<string> {
+    return expandPrompt(this, env, text);
   }
 
   async execute(env: Environment, command: Command, tested: boolean): Promise<number> {

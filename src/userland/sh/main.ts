@@ -15,7 +15,7 @@ import { Interpreter } from "./interpreter.js";
 import type { Invocation } from "./invocation.js";
 import { parseArguments, usage } from "./invocation.js";
 import { expandDoubleQuoted } from "./prompt.js";
-import { restoreState } from "./resume.js";
+import { restoreState } from "./restore.js";
 import { JobControl } from "./job-control.js";
 import { LineEditor } from "./line-editor.js";
 import { completeWord } from "./word-completion.js";

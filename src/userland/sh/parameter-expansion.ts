@@ -3,13 +3,6 @@ import type { ParameterOperation, ParameterPart } from "./ast.js";
 import { ShellError } from "./control.js";
 import type { Environment } from "./environment.js";
 import type { Expansion } from "./expansion.js";
-import {
-  expandArithmetic,
-  expandKey,
-  expandPattern,
-  expandReplacement,
-  expandText,
-} from "./expansion.js";
 import type { Interpreter } from "./interpreter.js";
 import { patternOf } from "./matching.js";
 import {
@@ -81,7 +74,7 @@ export class ParameterExpansion {
     const { index, name } = this.part;
     if (index === undefined) return parameterValue(env, name);
     if (index === "@" || index === "*") return listOfArray(env, name, index === "*");
-    return elementValue(env, name, await expandText(this.#shell, env, index));
+    return elementValue(env, name, await this.expansion.text(index));
   }
 
   async #operate(value: Value): Promise<Value> {
@@ -95,22 +88,22 @@ export class ParameterExpansion {
         if (shell.bash || index !== undefined) return String(value.items.length);
         return lengthOf(env, value.items.join(env.joiner));
       case "trim": {
-        const pattern = patternOf(env, await expandPattern(shell, env, operation.pattern));
+        const pattern = patternOf(env, await this.expansion.pattern(operation.pattern));
         return trimValue(value, operation, pattern);
       }
       case "replace": {
-        const pattern = patternOf(env, await expandPattern(shell, env, operation.pattern));
-        const replacement = await expandReplacement(shell, env, operation.replacement);
+        const pattern = patternOf(env, await this.expansion.pattern(operation.pattern));
+        const replacement = await this.expansion.replacement(operation.replacement);
         return replaceValue(value, operation.where, pattern, replacement);
       }
       case "slice": {
-        const offset = Number(await expandArithmetic(shell, env, operation.offset));
+        const offset = Number(await this.expansion.arithmetic(operation.offset));
         const length =
-          operation.length && Number(await expandArithmetic(shell, env, operation.length));
+          operation.length && Number(await this.expansion.arithmetic(operation.length));
         return this.#slice(value, offset, length);
       }
       case "case": {
-        const source = await expandPattern(shell, env, operation.pattern);
+        const source = await this.expansion.pattern(operation.pattern);
         return changeCase(
           env,
           value,
@@ -214,7 +207,7 @@ export class ParameterExpansion {
 
   async #error({ colon, word }: TestOperation): Promise<ShellError> {
     const { name } = this.part;
-    const given = await expandText(this.#shell, this.#env, word);
+    const given = await this.expansion.text(word);
     const standard = colon ? "parameter not set or null" : "parameter not set";
     const bash = colon ? "parameter null or not set" : "parameter not set";
     return new ShellError(`${name}: ${given === "" ? standard : given}`, 2, {
@@ -232,9 +225,9 @@ export class ParameterExpansion {
         message: `$${name}: cannot assign in this way`,
       });
     }
-    const text = await expandText(this.#shell, env, word);
+    const text = await this.expansion.text(word);
     if (index !== undefined && typeof index !== "string") {
-      const key = await expandKey(this.#shell, env, name, index);
+      const key = await this.expansion.key(name, index);
       env.variables.setElement(name, key, text);
     } else env.assign(name, text);
     return text;

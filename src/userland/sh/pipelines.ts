@@ -7,7 +7,7 @@
 import { O_RDONLY } from "../../abi/fcntl.js";
 import type { Command, Word } from "./ast.js";
 import { ShellError } from "./control.js";
-import { builtinOf } from "./builtins/index.js";
+import { builtinOf } from "./builtins/builtin.js";
 import { RealDescriptor } from "./descriptors.js";
 import type { Environment } from "./environment.js";
 import { errorText } from "./errors.js";

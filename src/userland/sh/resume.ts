@@ -6,15 +6,11 @@
  */
 import type { Command } from "./ast.js";
 import type { Frame } from "./call-stack.js";
-import { ShellError } from "./control.js";
-import type { ShellFunction } from "./environment.js";
-import { Environment } from "./environment.js";
-import { Interpreter } from "./interpreter.js";
-import { Options } from "./options.js";
+import type { Environment, ShellFunction } from "./environment.js";
+import type { Interpreter } from "./interpreter.js";
 import { eventNames } from "./signals.js";
-import type { ResourceLimit, ShellSystem } from "./system.js";
+import type { ResourceLimit } from "./system.js";
 import type { Variable } from "./variables.js";
-import { ShellArray } from "./variables.js";
 
 interface SavedVariable extends Omit<Variable, "array" | "value"> {
   readonly value?: string | undefined;
@@ -22,7 +18,8 @@ interface SavedVariable extends Omit<Variable, "array" | "value"> {
   readonly associative?: boolean | undefined;
 }
 
-interface SavedState {
+/** What travels; `restore.ts` makes a shell of it again. */
+export interface SavedState {
   readonly bash: boolean;
   readonly variables: [string, SavedVariable][];
   readonly functions: [string, ShellFunction][];
@@ -82,53 +79,4 @@ export function saveState(shell: Interpreter, env: Environment, command: Command
     lastArgument: env.lastArgument,
   };
   return JSON.stringify(state);
-}
-
-export interface ResumedState {
-  readonly shell: Interpreter;
-  readonly command: Command;
-  readonly env: Environment;
-}
-
-/** The descriptors and traps of the environment are the caller's to add. */
-export function restoreState(system: ShellSystem, text: string): ResumedState {
-  let state: SavedState;
-  try {
-    state = JSON.parse(text) as SavedState;
-  } catch {
-    throw new ShellError("bad shell state");
-  }
-  const shell = new Interpreter(system, state.bash, false);
-  const env = new Environment(shell);
-  for (const [name, { elements, associative, value, ...rest }] of state.variables) {
-    const variable = { ...rest, value };
-    env.variables.restore(
-      name,
-      elements === undefined
-        ? variable
-        : { ...variable, array: new ShellArray(associative === true, elements) },
-    );
-  }
-  env.functions = new Map(state.functions);
-  env.aliases = new Map(state.aliases);
-  env.options = new Options(state.options);
-  env.shellOptions = new Set(state.shellOptions);
-  for (const signal of state.ignored) env.traps.set(signal, "");
-  env.positional = state.positional;
-  env.name = state.name;
-  env.cwd = state.cwd;
-  env.umask = state.umask;
-  env.resourceLimits = new Map(state.resourceLimits);
-  env.status = state.status;
-  env.backgroundPid = state.backgroundPid;
-  env.shellPid = state.shellPid;
-  env.line = state.line;
-  env.returnDepth = state.inFunction ? 1 : 0;
-  for (const [trap, action] of state.traps) env.traps.set(trap, action);
-  env.frame = state.frame;
-  env.directoryStack = state.directoryStack;
-  env.lastArgument = state.lastArgument;
-  env.isSubshell = true;
-  env.subshellDepth = 1;
-  return { shell, command: state.command, env };
 }

@@ -7,7 +7,7 @@ import type { Assignment, SimpleCommand } from "./ast.js";
 import { assign } from "./assignments.js";
 import type { Builtin } from "./builtins/builtin.js";
 import { BuiltinCall } from "./builtins/builtin.js";
-import { builtinOf } from "./builtins/index.js";
+import { builtinOf } from "./builtins/builtin.js";
 import { Return, ShellError } from "./control.js";
 import type { Environment } from "./environment.js";
 import type { Compounds } from "./expansion.js";

@@ -6,7 +6,7 @@
  * expansion, a redirection, an assignment, an option, a start-up file, or a message that something is wrong.
  */
 import type { SimpleCommand, Word } from "./ast.js";
-import { builtinOf } from "./builtins/index.js";
+import { builtinOf } from "./builtins/builtin.js";
 import type { Environment } from "./environment.js";
 import { childEnvironment, findCommand } from "./external.js";
 import { firstEnvironment } from "./first-environment.js";

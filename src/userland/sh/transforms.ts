@@ -6,7 +6,6 @@ import { ansiCEscape } from "./escapes.js";
 import type { Interpreter } from "./interpreter.js";
 import { mapValue } from "./parameter-operations.js";
 import type { Value } from "./parameters.js";
-import { expandPrompt } from "./prompt.js";
 import { doubleQuote, quoteAlways, quoteKey } from "./quoting.js";
 import { textOfBytes } from "./text.js";
 import type { Variable } from "./variables.js";
@@ -69,9 +68,9 @@ function unescape(text: string): string {
 
 async function promptOf(shell: Interpreter, env: Environment, value: Value): Promise<Value> {
   if (value === undefined) return undefined;
-  if (typeof value === "string") return expandPrompt(shell, env, value);
+  if (typeof value === "string") return shell.prompt(env, value);
   const items: string[] = [];
-  for (const item of value.items) items.push(await expandPrompt(shell, env, item));
+  for (const item of value.items) items.push(await shell.prompt(env, item));
   return { items, star: value.star };
 }
 

@@ -1,6 +1,6 @@
 /** Owns what a word at a prompt may be completed to: commands, files and variables. */
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
-import { builtinOf, builtins } from "./builtins/index.js";
+import { builtinOf } from "./builtins/builtin.js";
 import type { Environment } from "./environment.js";
 
 export interface Completion {
@@ -43,7 +43,7 @@ function unique(names: readonly string[]): string[] {
 function commands(env: Environment, word: string): Completion[] {
   const { system } = env.shell;
   const names = [
-    ...[...builtins.keys()].filter((name) => builtinOf(env, name) !== undefined),
+    ...[...env.shell.builtins.keys()].filter((name) => builtinOf(env, name) !== undefined),
     ...env.functions.keys(),
     ...env.aliases.keys(),
   ];

@@ -8,29 +8,33 @@ import { test } from "node:test";
 import { Errno } from "../../../dist/abi/errno.js";
 import { Deferred } from "../../../dist/kernel/io/deferred.js";
 import { limits } from "../../../dist/kernel/limits.js";
-import { denied } from "../../../dist/kernel/net/egress.js";
-import { Network } from "../../../dist/kernel/net/network.js";
 import { SocketDuplex } from "../../../dist/kernel/net/socket-duplex.js";
+import { Policy } from "../../../dist/kernel/policy/policy.js";
+import { denial } from "../../../dist/kernel/policy/decision.js";
+import { parsePermissions } from "../../../dist/sdk/permissions.js";
+import { GovernedNetwork } from "./governed-network.mjs";
 
 const limit = { timeout: 30_000 };
 // The file system, which only Unix sockets by path need, does not load in every Node.
 const make = (exempt = []) =>
-  new Network({}, "secure-exec", { sockets: 256, connections: 256 }, exempt);
+  new GovernedNetwork({}, "secure-exec", { sockets: 256, connections: 256 }, exempt);
 const settled = (answer) =>
   answer instanceof Deferred
     ? new Promise((resolve) => answer.whenSettled(resolve))
     : Promise.resolve(answer);
-const allowAll = (seen = []) => ({
-  judge: (request) => {
-    seen.push(request);
-    return 0;
-  },
-});
+const policyOf = (network, seen = []) =>
+  new Policy(parsePermissions({ network }, false).policies, undefined, {
+    observer: { wantsAll: true, decided: ({ request }) => seen.push(request), learned() {} },
+  });
+const allowAll = (seen) => policyOf("allow", seen);
+/** A rule opens what is shut to "allow". */
+const opening = (address, seen) =>
+  policyOf({ rules: [{ mode: "allow", patterns: [address] }] }, seen);
 function listen(network, address, port) {
   const socket = network.streamSocket("tcp");
   assert.equal(network.bindTcp(socket, address, port, 0), 0);
   const answer = network.listen(socket, 2, 16);
-  assert.deepEqual(answer, { denied: "" });
+  assert.deepEqual(answer, {});
   return socket;
 }
 
@@ -75,13 +79,13 @@ test(
       const refused =
         answer === -Errno.ECONNREFUSED ||
         answer === -Errno.EINVAL ||
-        /^EACCES: permission denied, tcp:.*is not a public address$/.test(answer.denied);
+        /^EACCES: permission denied, tcp:.*is not a public address$/.test(answer.message);
       assert.equal(refused, true, `${address}: ${JSON.stringify(answer)}`);
       socket.unref();
       const datagrams = network.udpSocket();
       const sent = await settled(network.send(datagrams, address, port, Buffer.from("x")));
       assert.equal(
-        typeof sent === "number" || sent.denied !== "" || /^(127|0\.|::)/.test(address),
+        typeof sent === "number" || sent.message !== undefined || /^(127|0\.|::)/.test(address),
         true,
       );
       datagrams.unref();
@@ -112,10 +116,10 @@ test(
     await once(host, "listening");
     const network = make();
     const seen = [];
-    network.policy = { ...allowAll(seen), names: () => true };
+    network.policy = opening(own.address, seen);
     const socket = network.streamSocket("tcp");
     const answer = await settled(network.connectTcp(socket, own.address, host.address().port));
-    assert.deepEqual(answer, { denied: "" });
+    assert.deepEqual(answer, {});
     assert.equal(seen.at(-1).address, own.address);
     const stream = new SocketDuplex(socket);
     stream.end("hello");
@@ -140,7 +144,7 @@ test("datagrams out: only who was written to may answer", limit, async (t) => {
   await once(peer, "listening");
   const stranger = createSocket("udp4");
   const network = make();
-  network.policy = { ...allowAll(), names: () => true };
+  network.policy = opening(own.address);
   const socket = network.udpSocket();
   network.send(socket, own.address, peer.address().port, Buffer.from("ask"));
   const [message, from] = await once(peer, "message");
@@ -168,9 +172,9 @@ test(
     const connect = async () => {
       const socket = network.streamSocket("tcp");
       const answer = await settled(network.connectTcp(socket, "127.0.0.1", port));
-      if (answer.denied !== "") {
+      if (answer.message !== undefined) {
         socket.unref();
-        return answer.denied;
+        return answer.message;
       }
       let text = "";
       for await (const part of new SocketDuplex(socket)) text += part;
@@ -186,7 +190,7 @@ test(
     assert.equal(seen[0].loopback, false);
     const inside = listen(network, "127.0.0.1", port);
     const socket = network.streamSocket("tcp");
-    assert.deepEqual(await settled(network.connectTcp(socket, "127.0.0.1", port)), { denied: "" });
+    assert.deepEqual(await settled(network.connectTcp(socket, "127.0.0.1", port)), {});
     assert.notEqual(await settled(inside.accept()), undefined);
     socket.unref();
     inside.unref();
@@ -199,35 +203,35 @@ test("rules see every listener, look-up and loopback connection", limit, async (
   const network = make();
   const seen = [];
   network.policy = {
-    judge: (request) => {
+    judgeAll: ([request]) => {
       seen.push(
         `${request.operation} ${request.protocol} ${request.hostname}:${request.port ?? ""}`,
       );
-      return denied(request);
+      return denial(request);
     },
   };
   const server = network.streamSocket("tcp");
   network.bindTcp(server, "0.0.0.0", 8080, 0);
   assert.match(
-    network.listen(server, 2, 1).denied,
+    network.listen(server, 2, 1).message,
     /tcp:\/\/127\.0\.0\.1:8080: blocked by network\.listen policy$/,
   );
   const client = network.streamSocket("tcp");
   assert.match(
-    network.connectTcp(client, "::1", 8080).denied,
+    network.connectTcp(client, "::1", 8080).message,
     /tcp:\/\/\[::1\]:8080: blocked by network\.http/,
   );
   assert.match(
-    network.resolve("LOCALHOST.", 0).denied,
+    network.resolve("LOCALHOST.", 0).message,
     /dns:\/\/localhost: blocked by network\.dns/,
   );
   assert.match(
-    network.query("A", "example.com").denied,
+    network.query("A", "example.com").message,
     /dns:\/\/example\.com: blocked by network\.dns/,
   );
   const datagrams = network.udpSocket();
   assert.match(
-    network.bindUdp(datagrams, "127.0.0.1", 53, 0).denied,
+    network.bindUdp(datagrams, "127.0.0.1", 53, 0).message,
     /udp:\/\/127\.0\.0\.1:53: blocked by network\.listen/,
   );
   assert.deepEqual(seen, [
@@ -245,13 +249,13 @@ test("a decision that comes late, or never for one who has gone", limit, async (
   const network = make();
   const decision = new Deferred();
   const server = listen(network, "127.0.0.1", 9000);
-  network.policy = { judge: () => decision };
+  network.policy = { judgeAll: () => decision };
   const client = network.streamSocket("tcp");
   const answer = network.connectTcp(client, "127.0.0.1", 9000);
   assert.equal(client.state, "connecting");
   assert.equal(network.connectTcp(client, "127.0.0.1", 9000), -Errno.EALREADY);
   decision.settle(0);
-  assert.deepEqual(await settled(answer), { denied: "" });
+  assert.deepEqual(await settled(answer), {});
   assert.equal(client.state, "connected");
   for (const socket of [client, server]) socket.unref();
 
@@ -260,7 +264,7 @@ test("a decision that comes late, or never for one who has gone", limit, async (
   forgotten.onCancel(() => {
     cancelled = true;
   });
-  network.policy = { judge: () => forgotten };
+  network.policy = { judgeAll: () => forgotten };
   const gone = network.streamSocket("tcp");
   const waiting = network.connectTcp(gone, "127.0.0.1", 9000);
   waiting.cancel();
@@ -276,10 +280,10 @@ test("a full backlog makes clients wait, and closing refuses those who wait", li
   network.listen(server, 2, 1);
   const clients = [0, 1, 2].map(() => network.streamSocket("tcp"));
   const answers = clients.map((client) => network.connectTcp(client, "127.0.0.1", 9001));
-  assert.deepEqual(answers[0], { denied: "" });
+  assert.deepEqual(answers[0], {});
   assert.ok(answers[1] instanceof Deferred && answers[2] instanceof Deferred);
   const accepted = server.accept();
-  assert.deepEqual(await settled(answers[1]), { denied: "" });
+  assert.deepEqual(await settled(answers[1]), {});
   server.unref();
   assert.equal(await settled(answers[2]), -Errno.ECONNREFUSED);
   // Never accepted, so reset.
@@ -378,7 +382,7 @@ test("names that are no names never reach the resolver", limit, () => {
     "a..b",
   ])
     assert.equal(network.resolve(name, 0), -3008, JSON.stringify(name));
-  assert.deepEqual(network.resolve("localhost", 4), { denied: "", addresses: ["127.0.0.1"] });
-  assert.deepEqual(network.resolve("a.b.localhost", 6), { denied: "", addresses: ["::1"] });
+  assert.deepEqual(network.resolve("localhost", 4), { addresses: ["127.0.0.1"] });
+  assert.deepEqual(network.resolve("a.b.localhost", 6), { addresses: ["::1"] });
   assert.deepEqual(network.resolve("::1", 4), -3008);
 });

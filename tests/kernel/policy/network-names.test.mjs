@@ -8,9 +8,9 @@ import { Transit } from "../../../dist/kernel/io/transit.js";
 import { Account } from "../../../dist/kernel/machine/account.js";
 import { parseAddress } from "../../../dist/kernel/net/address.js";
 import { isHostAddress } from "../../../dist/kernel/net/host-addresses.js";
-import { Network } from "../../../dist/kernel/net/network.js";
 import { Policy } from "../../../dist/kernel/policy/policy.js";
 import { parsePermissions } from "../../../dist/sdk/permissions.js";
+import { GovernedNetwork } from "../net/governed-network.mjs";
 
 const evil = "93.184.216.34";
 const addresses = {
@@ -67,7 +67,7 @@ function networkOf(network) {
     return deferred;
   });
   const outside = makeOutside();
-  const made = new Network(
+  const made = new GovernedNetwork(
     {},
     "secure-exec",
     { sockets: 64, connections: 64 },
@@ -75,14 +75,13 @@ function networkOf(network) {
     new Transit(new Account()),
     outside,
   );
-  made.policy = policy.network;
+  made.policy = policy;
   return { network: made, outside };
 }
 
 const settled = (answer) =>
   answer instanceof Deferred ? new Promise((resolve) => answer.whenSettled(resolve)) : answer;
-const isDenied = (answer) =>
-  typeof answer === "object" && /EACCES/.test(answer.denied ?? answer.message);
+const isDenied = (answer) => typeof answer === "object" && /EACCES/.test(answer.message);
 
 /** Looks `host` up as a guest does and goes to each address; whether anything was let out. */
 async function reaches({ network, outside }, protocol, host, port) {

@@ -144,7 +144,7 @@ test("network patterns, allowed and denied", () => {
 
 test("only a rule that names an address opens what is shut to all others", () => {
   const names = (patterns, request, mode = "allow") =>
-    policyOf({ network: { default: "allow", rules: [{ mode, patterns }] } }).policy.network.names({
+    policyOf({ network: { default: "allow", rules: [{ mode, patterns }] } }).policy.names({
       operation: "http",
       protocol: "tcp",
       loopback: false,
@@ -161,7 +161,7 @@ test("only a rule that names an address opens what is shut to all others", () =>
   assert.equal(names(["10.0.0.0/8"], inside, "deny"), false);
   assert.equal(names(["fd00::/8"], { hostname: "x", address: "fd00::1", port: 1 }), true);
   for (const network of ["allow", "deny", () => true])
-    assert.equal(policyOf({ network }).policy.network.names(inside), false);
+    assert.equal(policyOf({ network }).policy.names(inside), false);
   const shadowed = policyOf({
     network: {
       rules: [
@@ -170,10 +170,7 @@ test("only a rule that names an address opens what is shut to all others", () =>
       ],
     },
   });
-  assert.equal(
-    shadowed.policy.network.names({ operation: "http", protocol: "tcp", ...inside }),
-    false,
-  );
+  assert.equal(shadowed.policy.names({ operation: "http", protocol: "tcp", ...inside }), false);
 });
 
 test("commands by name, which an allowing rule trusts only in the system's directories", () => {

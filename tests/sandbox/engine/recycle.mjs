@@ -2,6 +2,7 @@
 // zygotes served, and whether the first outlived its replacement for the guest it still had.
 import { once, EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
+import { zygoteSpawner } from "../../../dist/launcher/fork.js";
 import { GuestPool } from "../../../dist/launcher/pool.js";
 import { buildStage1, install } from "../../../dist/sandbox/seccomp.js";
 import { alive, until } from "../../support/processes.mjs";
@@ -9,9 +10,11 @@ import { alive, until } from "../../support/processes.mjs";
 install(buildStage1());
 const dist = (name) => fileURLToPath(new URL(`../../../dist/${name}`, import.meta.url));
 const pool = new GuestPool({
-  enginePath: process.execPath,
-  bundlePath: dist("guest.json"),
-  programsPath: dist("programs.json"),
+  spawner: zygoteSpawner({
+    enginePath: process.execPath,
+    bundlePath: dist("guest.json"),
+    programsPath: dist("programs.json"),
+  }),
   demand: { few: 2, most: 2, youngMs: 250, fallMs: 20_000 },
   parallelForks: 2,
   refillDelayMs: 1,

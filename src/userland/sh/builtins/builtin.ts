@@ -1,6 +1,6 @@
 /** Owns the interface between the interpreter and its builtins. */
 import { Errno } from "../../../abi/errno.js";
-import type { CompoundValue } from "../assignments.js";
+import type { CompoundValue } from "../expansion.js";
 import type { BashError } from "../control.js";
 import { Killed, ShellError } from "../control.js";
 import type { Environment } from "../environment.js";
@@ -126,4 +126,11 @@ export function dashQuote(text: string): string {
 /** A text in single quotes, as the shell that is being played prints it. */
 export function quote({ shell }: BuiltinCall, text: string): string {
   return shell.bash ? singleQuote(text) : dashQuote(text);
+}
+
+/** The builtin of that name in this shell, if it is there and not switched off. */
+export function builtinOf(env: Environment, name: string): Builtin | undefined {
+  const builtin = env.shell.builtins.get(name);
+  if (builtin === undefined || env.disabledBuiltins.has(name)) return undefined;
+  return builtin.bashOnly === true && !env.shell.bash ? undefined : builtin;
 }

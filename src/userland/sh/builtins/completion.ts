@@ -5,14 +5,11 @@ import type { Environment } from "../environment.js";
 import { expandPathnames } from "../glob.js";
 import { bashOptionNames } from "../options.js";
 import { patternOf } from "../matching.js";
-import { expandPrompt } from "../prompt.js";
 import { shoptNames } from "../shell-options.js";
 import { eventNames, signalNames } from "../signals.js";
-import { callFunction } from "../simple-command.js";
 import { userNames } from "../users.js";
 import { ShellArray } from "../variables.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
-import { builtins } from "./index.js";
 
 const keywords =
   "if then else elif fi case esac for select while until do done in function time { } ! [[ ]] coproc".split(
@@ -43,9 +40,11 @@ async function candidates(call: BuiltinCall, action: string, word: string): Prom
       return env.variables.names().filter((name) => env.variables.own(name)?.array !== undefined);
     case "builtin":
     case "helptopic":
-      return [...builtins.keys()].sort((a, b) => (a < b ? -1 : 1));
+      return [...env.shell.builtins.keys()].sort((a, b) => (a < b ? -1 : 1));
     case "enabled":
-      return [...builtins.keys()].filter((name) => !env.disabledBuiltins.has(name)).sort();
+      return [...env.shell.builtins.keys()]
+        .filter((name) => !env.disabledBuiltins.has(name))
+        .sort();
     case "disabled":
       return [...env.disabledBuiltins].sort();
     case "command":
@@ -53,7 +52,7 @@ async function candidates(call: BuiltinCall, action: string, word: string): Prom
         ...env.aliases.keys(),
         ...keywords,
         ...env.functions.keys(),
-        ...builtins.keys(),
+        ...env.shell.builtins.keys(),
         ...commandFiles(env),
       ];
     case "directory":
@@ -115,7 +114,7 @@ function paths(env: Environment, word: string, directoriesOnly: boolean): string
 /** The words of `-W`, split by IFS after expansion. */
 async function wordList(call: BuiltinCall, text: string): Promise<string[]> {
   const { env, shell } = call;
-  const expanded = await expandPrompt(shell, env, text.replaceAll("\\", "\\\\"));
+  const expanded = await shell.prompt(env, text.replaceAll("\\", "\\\\"));
   const { separators } = env;
   const words: string[] = [];
   let word = "";
@@ -149,7 +148,7 @@ async function fromFunction(call: BuiltinCall, name: string, word: string): Prom
     throw new ShellError(`completion: function \`${name}' not found`, 1);
   }
   env.variables.setArray("COMPREPLY", new ShellArray(false, []));
-  await callFunction(shell, env, name, ["compgen", word, ""], true);
+  await shell.callFunction(env, name, ["compgen", word, ""], true);
   return env.variables.get("COMPREPLY")?.array?.values() ?? [];
 }
 

@@ -1,5 +1,5 @@
 /** `export`, `readonly`, `local`, `declare` and `typeset`. */
-import type { CompoundValue } from "../assignments.js";
+import type { CompoundValue } from "../expansion.js";
 import { assignCompound } from "../assignments.js";
 import { describeVariable } from "../declarations.js";
 import { functionText } from "../unparse.js";

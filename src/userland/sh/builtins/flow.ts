@@ -1,7 +1,7 @@
 /** Builtins that steer execution: loops, functions, `eval`, `.`, `exec`, `command`. */
 import { Errno } from "../../../abi/errno.js";
 import { O_RDONLY, S_IFDIR, S_IFMT } from "../../../abi/fcntl.js";
-import type { CompoundValue } from "../assignments.js";
+import type { CompoundValue } from "../expansion.js";
 import { Exit, LoopJump, Return, ShellError } from "../control.js";
 import type { Descriptor } from "../descriptors.js";
 import { RealDescriptor } from "../descriptors.js";
@@ -9,10 +9,9 @@ import { errorText, fileErrorText } from "../errors.js";
 import { DEFAULT_PATH } from "../external.js";
 import { limits } from "../limits.js";
 import { becomeCommand } from "../replacement.js";
-import { invoke } from "../simple-command.js";
 import { concatBytes, decodeText } from "../text.js";
 import type { Arguments, Builtin, BuiltinCall } from "./builtin.js";
-import { builtinOf } from "./index.js";
+import { builtinOf } from "./builtin.js";
 import { describeName } from "./names.js";
 
 /** A text that is parsed anew costs more than a call of a function. */
@@ -224,7 +223,7 @@ async function command(call: BuiltinCall): Promise<number> {
   if (operands.length === 0) return 0;
   const compounds = shifted(call.compounds, call.args.length - operands.length + 1);
   const options = { tested, functions: false, special: false, searchPath, compounds };
-  return invoke(shell, env, operands, options);
+  return shell.invoke(env, operands, options);
 }
 
 /** Options end at the first operand: what follows belongs to the command. */
@@ -256,7 +255,7 @@ async function builtin(call: BuiltinCall): Promise<number> {
     return call.complain(`${args[0]}: not a shell builtin`);
   }
   const compounds = shifted(call.compounds, shift);
-  return invoke(shell, env, args, { tested, functions: false, special: false, compounds });
+  return shell.invoke(env, args, { tested, functions: false, special: false, compounds });
 }
 
 /** Arrays among the words, counted from the command that follows. */

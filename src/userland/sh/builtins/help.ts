@@ -3,7 +3,6 @@ import { stackOf } from "../call-stack.js";
 import { compilePattern } from "../pattern.js";
 import { versionBanner } from "../version.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
-import { builtins } from "./index.js";
 import { synopses } from "./synopses.js";
 
 const names = (): string[] => [...synopses.keys()].sort((a, b) => (a < b ? -1 : 1));
@@ -45,9 +44,9 @@ async function enable(call: BuiltinCall): Promise<number> {
   }
   const { disabledBuiltins } = env;
   if (operands.length === 0 || flags.has("p")) {
-    const chosen = [...builtins.keys()]
+    const chosen = [...call.shell.builtins.keys()]
       .sort((a, b) => (a < b ? -1 : 1))
-      .filter((name) => !flags.has("s") || builtins.get(name)?.special === true)
+      .filter((name) => !flags.has("s") || call.shell.builtins.get(name)?.special === true)
       .filter((name) => flags.has("a") || disabledBuiltins.has(name) === flags.has("n"));
     const lines = chosen.map(
       (name) => `enable ${disabledBuiltins.has(name) ? "-n " : ""}${name}\n`,
@@ -56,7 +55,8 @@ async function enable(call: BuiltinCall): Promise<number> {
   }
   let status = 0;
   for (const name of operands) {
-    if (!builtins.has(name)) status = await call.complain(`${name}: not a shell builtin`);
+    if (!call.shell.builtins.has(name))
+      status = await call.complain(`${name}: not a shell builtin`);
     else if (flags.has("n")) disabledBuiltins.add(name);
     else disabledBuiltins.delete(name);
   }

@@ -1,5 +1,4 @@
 /** The table of builtins. */
-import type { Environment } from "../environment.js";
 import type { Builtin } from "./builtin.js";
 import { completionBuiltins } from "./completion.js";
 import { declarationBuiltins } from "./declarations.js";
@@ -44,10 +43,3 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
     processBuiltins,
   ].flatMap((group) => Object.entries(group)),
 );
-
-/** The builtin of that name in this shell, if it is there and not switched off. */
-export function builtinOf(env: Environment, name: string): Builtin | undefined {
-  const builtin = builtins.get(name);
-  if (builtin === undefined || env.disabledBuiltins.has(name)) return undefined;
-  return builtin.bashOnly === true && !env.shell.bash ? undefined : builtin;
-}

@@ -4,7 +4,7 @@ import { DEFAULT_PATH, findCommand } from "../external.js";
 import { functionText } from "../unparse.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 import { quote } from "./builtin.js";
-import { builtinOf } from "./index.js";
+import { builtinOf } from "./builtin.js";
 
 const keywords = new Set(
   "! { } case coproc do done elif else esac fi for function if in select then time until while [[ ]]".split(

@@ -40,6 +40,19 @@ export class RoundRobin<T> {
     return undefined;
   }
 
+  /** The next item of the owner whom `rank` puts lowest; of equals, of the one whose turn it is. */
+  shiftLowest(rank: (owner: object) => number): T | undefined {
+    let lowest: object | undefined;
+    let least = Infinity;
+    for (const owner of this.#lines.keys()) {
+      const value = rank(owner);
+      if (value >= least) continue;
+      least = value;
+      lowest = owner;
+    }
+    return this.shift((owner) => owner === lowest);
+  }
+
   /** Takes an item out again; false when it is not there any more. */
   delete(owner: object, item: T): boolean {
     const line = this.#lines.get(owner);

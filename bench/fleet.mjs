@@ -1,0 +1,131 @@
+/**
+ * Owns the rows about fleets: a run beside a local one and a round trip of the broker, runs per second over
+ * one to three workers, many machines at once, and a queue of creates. Without nats-server there are none.
+ */
+import { NodeRuntime } from "../dist/index.js";
+import { connect } from "@nats-io/transport-node";
+import { natsServer, noServer, worker } from "../tests/support/fleets.mjs";
+import { percentile, timed } from "./measure.mjs";
+import { small } from "./workloads.mjs";
+
+const rounds = 200;
+const inFlight = 8;
+const seconds = 5;
+const fleetSizes = Object.freeze({ machines: 1000, creates: 10_000, workers: 3 });
+
+async function p50(count, work) {
+  const times = [];
+  for (let round = 0; round < count; round++) times.push(await timed(work));
+  return percentile(times, 0.5);
+}
+
+/** In turn, so that what the machine does meanwhile meets all of them. */
+async function measureRun(servers) {
+  const [local, far] = [
+    await NodeRuntime.create(),
+    await NodeRuntime.create({ fleet: { servers } }),
+  ];
+  const asks = await connect({ servers });
+  const answers = await connect({ servers });
+  answers.subscribe("bench.echo", { callback: (_error, message) => message.respond(message.data) });
+  await answers.flush();
+  const work = {
+    local: () => local.run(small),
+    fleet: () => far.run(small),
+    trip: () => asks.request("bench.echo", "x"),
+  };
+  const times = { local: [], fleet: [], trip: [] };
+  for (const run of Object.values(work)) await p50(20, run);
+  for (let round = 0; round < rounds; round++)
+    for (const [name, run] of Object.entries(work)) times[name].push(await timed(run));
+  await Promise.all([local.dispose(), far.dispose(), asks.close(), answers.close()]);
+  return Object.fromEntries(
+    Object.entries(times).map(([name, list]) => [name, percentile(list, 0.5)]),
+  );
+}
+
+/** Runs per second of machines over so many workers. */
+async function measureRate(servers) {
+  const machines = await Promise.all(
+    Array.from({ length: inFlight }, () => NodeRuntime.create({ fleet: { servers } })),
+  );
+  const until = performance.now() + seconds * 1000;
+  let runs = 0;
+  await Promise.all(
+    machines.map(async (machine) => {
+      for (; performance.now() < until; runs++) await machine.run(small);
+    }),
+  );
+  await Promise.all(machines.map((machine) => machine.dispose()));
+  return runs / seconds;
+}
+
+/** So many machines at once, each of which answers; the seconds that it took. */
+async function measureMachines(servers, count) {
+  const startedMs = performance.now();
+  const machines = await Promise.all(
+    Array.from({ length: count }, () =>
+      NodeRuntime.create({ fleet: { servers, placement: { timeoutMs: 600_000 } } }),
+    ),
+  );
+  const createdMs = performance.now() - startedMs;
+  for (const machine of machines) {
+    const { value } = await machine.run(small);
+    if (value !== 2) throw new Error(`a machine answered ${value}`);
+  }
+  await Promise.all(machines.map((machine) => machine.dispose()));
+  return { createdMs, allMs: performance.now() - startedMs };
+}
+
+/** Creates that wait for room, each disposed as soon as it is there: none lost, none made twice. */
+async function measureQueue(servers, count) {
+  const startedMs = performance.now();
+  let made = 0;
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      const machine = await NodeRuntime.create({
+        fleet: { servers, placement: { timeoutMs: 2 ** 31 - 1 } },
+      });
+      made++;
+      await machine.dispose();
+    }),
+  );
+  if (made !== count) throw new Error(`${made} machines of ${count}`);
+  return performance.now() - startedMs;
+}
+
+if (noServer !== false) {
+  console.log(noServer);
+  process.exit(0);
+}
+const row = (name, text) => console.log(`${name}: ${text}`);
+const ms = (value) => `${value.toFixed(2)} ms`;
+const { url } = await natsServer();
+const { machines, creates, workers: mostWorkers } = fleetSizes;
+const slots = 400;
+const capacity = ["--capacity", `machines=${slots},reserve=64M`];
+const workers = [await worker(url, ...capacity)];
+const { local, fleet, trip } = await measureRun(url);
+row(
+  "run over a fleet, p50",
+  `${ms(fleet)}; local ${ms(local)}; a round trip of the broker ${ms(trip)}, the difference is ${((fleet - local) / trip).toFixed(1)} of them`,
+);
+const rates = [];
+for (;;) {
+  rates.push((await measureRate(url)).toFixed(0));
+  if (workers.length === mostWorkers) break;
+  workers.push(await worker(url, ...capacity));
+}
+row(`runs per second over 1 to ${mostWorkers} workers of this machine`, rates.join(", "));
+const { createdMs, allMs } = await measureMachines(url, machines);
+row(
+  `${machines} machines over ${mostWorkers} workers`,
+  `made in ${(createdMs / 1000).toFixed(1)} s; each has run, and is disposed, after ${(allMs / 1000).toFixed(1)} s`,
+);
+const queueMs = await measureQueue(url, creates);
+row(
+  `${creates} creates at once for ${slots * mostWorkers} places`,
+  `${(queueMs / 1000).toFixed(1)} s, ${ms(queueMs / creates)} each`,
+);
+await Promise.all(workers.map((one) => one.stop("SIGTERM")));
+process.exit(0);

@@ -1,0 +1,13 @@
+/** Owns tables for a terminal: columns as wide as their widest cell, two blanks between. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map(
+      (row) =>
+        row
+          .map((cell, column) => cell.padEnd(widths[column]!))
+          .join("  ")
+          .trimEnd() + "\n",
+    )
+    .join("");
+}

@@ -1,0 +1,82 @@
+/**
+ * Owns the text given to `node -e` in every process of ours that loads guest-side modules: it reads them
+ * from descriptors, so that no host path enters the process, and lets ../../guest/loader.ts go on. It
+ * declares nothing that a guest could find: what is declared in a block is not the global scope's.
+ */
+import * as libc from "../../sandbox/libc.js";
+import { IsolationUnavailable } from "../../sandbox/unavailable.js";
+
+/** The exit code of a process of ours that could not start. */
+const startFailed = 1;
+
+/** Where such a process finds dist/guest.json and dist/programs.json. */
+export const bundleFd = 4;
+export const programsFd = 5;
+
+/** Where a process that serves the kernel process is told what to do. */
+export const controlFd = 3;
+/** What the first byte on the control socket says a process is to become. */
+export const kinds = Object.freeze({ zygote: 1, starter: 2 } as const);
+
+/** `entry` is an expression for the name of the first module; `keeps`, one for whether the descriptors stay open. */
+const text = (entry: string, keeps: string): string => `{
+  const { closeSync, fstatSync, readSync } = require("fs");
+  // The loader has read it; see ../../sandbox/early-reservation.ts.
+  if (process.env.LD_PRELOAD) {
+    delete process.env.LD_PRELOAD;
+    closeSync(6);
+  }
+  const entry = ${entry};
+  // At a position: other processes read the same open files.
+  const [guest, other] = [${bundleFd}, ${programsFd}].map((fd) => {
+    const bytes = Buffer.allocUnsafeSlow(fstatSync(fd).size);
+    for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
+    if (!${keeps}) closeSync(fd);
+    return bytes;
+  });
+  const sources = JSON.parse(guest);
+  // The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
+  let programs;
+  const program = (id) => (programs ??= JSON.parse(other))[id];
+  const id = "guest/loader", exports = {};
+  const filename = "node:internal/secure-exec/" + id;
+  require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
+  exports.begin(entry, require, sources, program);
+}`;
+
+/** Of a process that serves the kernel process. A starter's descriptors are for those that it starts. */
+export const anyBootstrap = text(
+  `((kind) => {
+    readSync(${controlFd}, kind, 0, 1, null);
+    return "launcher/zygote/" + (kind[0] === ${kinds.starter} ? "starter" : "start");
+  })(Buffer.alloc(1))`,
+  `entry.endsWith("starter")`,
+);
+
+/** Of an engine that is one guest's own. */
+export const ownBootstrap = text(`"launcher/zygote/own-engine"`, "false");
+
+/** Where a guest finds its socket. */
+export const guestSocketFd = 3;
+/** Where an engine of a guest's own finds its /proc/self/status. */
+export const statusFd = 6;
+
+/** Runs the start of a process of ours; one that fails says why, and ends. */
+export function begin(boot: () => Promise<void> | void): void {
+  const failed = (error: unknown): void => {
+    const said =
+      error instanceof IsolationUnavailable
+        ? error.lastWords
+        : error instanceof Error
+          ? error.stack
+          : String(error);
+    const text = Buffer.from(`${said}\n`);
+    libc.write(2, text, 0, text.length);
+    libc._exit(startFailed);
+  };
+  try {
+    boot()?.catch(failed);
+  } catch (error) {
+    failed(error);
+  }
+}

@@ -1,0 +1,523 @@
+/**
+ * Owns `rt.fs`: the machine's files in the shape of `node:fs/promises`.
+ *
+ * Invariants: errors are Node's in shape (`code`, `errno`, `syscall`, `path`, `dest`) with the SDK's as their
+ * `cause`; what Node has and this has not is missing, never ignored; links that a program planted are followed no
+ * further than by the SDK's other file calls.
+ * Untrusted: content, names and links are the programs'.
+ */
+import { constants } from "node:fs";
+import { posix } from "node:path";
+import { randomBytes } from "node:crypto";
+import { constants as osConstants } from "node:os";
+import { O_APPEND, O_CREAT, O_EXCL, O_TRUNC } from "../abi/fcntl.js";
+import { FileChange } from "../protocol/host-calls.js";
+import { failure, invalidOption, SecureExecError } from "./errors.js";
+import type { NodeRuntimeFileStat, NodeRuntimeFileType, RuntimeFiles } from "./files.js";
+import { bagOf, bytesOf, guestPathOf } from "./options.js";
+import type { Bag } from "./options.js";
+
+/** Those of Node's `open` that write a file from its beginning or its end. */
+const flagBits: Readonly<Record<string, number>> = {
+  w: O_CREAT | O_TRUNC,
+  wx: O_CREAT | O_TRUNC | O_EXCL,
+  a: O_CREAT | O_APPEND,
+  ax: O_CREAT | O_APPEND | O_EXCL,
+};
+/** A tree this deep is refused, whoever made it. */
+const deepestLevels = 1000;
+const temporaryLetters = 6;
+const errnoOf: Readonly<Record<string, number>> = osConstants.errno;
+
+type Encoding = BufferEncoding;
+interface EncodingOption {
+  encoding?: Encoding | null;
+  signal?: AbortSignal;
+}
+interface WriteOptions extends EncodingOption {
+  /** Default 0o666, less the machine's umask. */
+  mode?: number;
+  /** "w" (default), "wx", "a" or "ax". */
+  flag?: string;
+  signal?: AbortSignal;
+}
+
+/** Facts about a file, as `fs.Stats` has them. */
+export class NodeRuntimeStats {
+  readonly mode: number;
+  readonly size: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly nlink: number;
+  readonly ino: number;
+  readonly atimeMs: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly birthtimeMs: number;
+  readonly #type: NodeRuntimeFileType;
+
+  constructor({ type, ...facts }: NodeRuntimeFileStat) {
+    this.#type = type;
+    this.mode = facts.mode;
+    this.size = facts.size;
+    this.uid = facts.uid;
+    this.gid = facts.gid;
+    this.nlink = facts.nlink;
+    this.ino = facts.ino;
+    this.atimeMs = facts.atimeMs;
+    this.mtimeMs = facts.mtimeMs;
+    this.ctimeMs = facts.ctimeMs;
+    this.birthtimeMs = facts.birthtimeMs;
+  }
+
+  get atime(): Date {
+    return new Date(this.atimeMs);
+  }
+  get mtime(): Date {
+    return new Date(this.mtimeMs);
+  }
+  get ctime(): Date {
+    return new Date(this.ctimeMs);
+  }
+  get birthtime(): Date {
+    return new Date(this.birthtimeMs);
+  }
+  isFile(): boolean {
+    return this.#type === "file";
+  }
+  isDirectory(): boolean {
+    return this.#type === "directory";
+  }
+  isSymbolicLink(): boolean {
+    return this.#type === "symlink";
+  }
+  isFIFO(): boolean {
+    return this.#type === "fifo";
+  }
+  isSocket(): boolean {
+    return this.#type === "socket";
+  }
+  isCharacterDevice(): boolean {
+    return this.#type === "character-device";
+  }
+  isBlockDevice(): boolean {
+    return this.#type === "block-device";
+  }
+}
+
+/** An entry of a directory, as `fs.Dirent`. */
+export class NodeRuntimeDirent {
+  readonly name: string;
+  /** The directory it is in. */
+  readonly parentPath: string;
+  readonly #type: NodeRuntimeFileType;
+
+  constructor(name: string, parentPath: string, type: NodeRuntimeFileType) {
+    this.name = name;
+    this.parentPath = parentPath;
+    this.#type = type;
+  }
+
+  isFile(): boolean {
+    return this.#type === "file";
+  }
+  isDirectory(): boolean {
+    return this.#type === "directory";
+  }
+  isSymbolicLink(): boolean {
+    return this.#type === "symlink";
+  }
+  isFIFO(): boolean {
+    return this.#type === "fifo";
+  }
+  isSocket(): boolean {
+    return this.#type === "socket";
+  }
+  isCharacterDevice(): boolean {
+    return this.#type === "character-device";
+  }
+  isBlockDevice(): boolean {
+    return this.#type === "block-device";
+  }
+}
+
+/** What Node's file calls reject with. */
+export interface NodeRuntimeFsError extends Error {
+  /** As `ENOENT`; `ERR_SECURE_EXEC_LINK_LEADS_OUT` where a program's link was not followed. */
+  code: string;
+  errno?: number;
+  syscall: string;
+  path: string;
+  dest?: string;
+}
+
+/** `error` in Node's shape; others, such as DISPOSED, as they are. */
+function shaped(error: unknown, syscall: string, path: string, dest?: string): unknown {
+  if (!(error instanceof SecureExecError)) return error;
+  const errno = error.details?.errno;
+  const leadsOut = error.code === "ERR_SECURE_EXEC_LINK_LEADS_OUT";
+  if (typeof errno !== "string" && !leadsOut) return error;
+  const code = typeof errno === "string" ? errno : error.code;
+  const target = dest === undefined ? "" : ` -> '${dest}'`;
+  const text = leadsOut ? error.message : `${code}: ${syscall} '${path}'${target}`;
+  const number = errnoOf[code];
+  return Object.assign(new Error(text, { cause: error }), {
+    code,
+    ...(number !== undefined && { errno: -number }),
+    syscall,
+    path,
+    ...(dest !== undefined && { dest }),
+  });
+}
+
+function refused(errno: string, syscall: string, path: string, dest?: string): unknown {
+  const details = { path, errno };
+  return shaped(
+    failure("FILE", { operation: syscall, path, why: errno }, { details }),
+    syscall,
+    path,
+    dest,
+  );
+}
+
+/** A bag of options, or the encoding alone. */
+function optionsOf(value: unknown, known: readonly string[]): Bag {
+  const bag = typeof value === "string" ? { encoding: value } : value === null ? {} : value;
+  return bagOf(bag, known);
+}
+
+function encodingOf(value: unknown): Encoding | undefined {
+  if (value === undefined || value === null || value === "buffer") return undefined;
+  if (typeof value === "string" && Buffer.isEncoding(value)) return value;
+  throw invalidOption("encoding", "must be an encoding of Buffer");
+}
+
+function integerOf(option: string, value: unknown): number {
+  const number = typeof value === "string" ? Number.parseInt(value, 8) : value;
+  if (typeof number !== "number" || !Number.isInteger(number) || number < 0)
+    throw invalidOption(option, "must be a whole number");
+  return number;
+}
+
+function msOf(option: string, value: unknown): number {
+  const ms = value instanceof Date ? value.getTime() : Number(value) * 1000;
+  if (!Number.isFinite(ms)) throw invalidOption(option, "must be a Date or seconds");
+  return ms;
+}
+
+export class NodeRuntimeFs {
+  readonly #files: () => RuntimeFiles | Promise<RuntimeFiles>;
+  readonly #cwd: string;
+  readonly #followLinks: boolean;
+
+  /** Made by `NodeRuntime`. */
+  constructor(
+    files: () => RuntimeFiles | Promise<RuntimeFiles>,
+    cwd: string,
+    followLinks: boolean,
+  ) {
+    this.#files = files;
+    this.#cwd = cwd;
+    this.#followLinks = followLinks;
+  }
+
+  /** The same calls, which follow links that a program may have made wherever they lead. */
+  followingLinks(): NodeRuntimeFs {
+    return new NodeRuntimeFs(this.#files, this.#cwd, true);
+  }
+
+  async #call<T>(
+    syscall: string,
+    path: unknown,
+    call: (files: RuntimeFiles, full: string) => Promise<T>,
+    dest?: string,
+  ): Promise<T> {
+    const full = guestPathOf(path, this.#cwd);
+    try {
+      return await call(await this.#files(), full);
+    } catch (error) {
+      throw shaped(error, syscall, String(path), dest);
+    }
+  }
+
+  /** Bytes, or with an encoding text. */
+  readFile(
+    path: string,
+    options?: { encoding?: null; signal?: AbortSignal } | null,
+  ): Promise<Buffer>;
+  readFile(
+    path: string,
+    options: Encoding | (EncodingOption & { encoding: Encoding }),
+  ): Promise<string>;
+  async readFile(
+    path: string,
+    options?: EncodingOption | Encoding | null,
+  ): Promise<Buffer | string> {
+    const given = optionsOf(options, ["encoding", "signal"]);
+    const encoding = encodingOf(given.encoding);
+    (given.signal as AbortSignal | undefined)?.throwIfAborted();
+    const bytes = await this.#call("open", path, (files, full) =>
+      files.read(full, this.#followLinks),
+    );
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return encoding === undefined ? buffer : buffer.toString(encoding);
+  }
+
+  /** Unlike `rt.writeFile` it makes no directories. */
+  async writeFile(
+    path: string,
+    data: string | Uint8Array,
+    options?: WriteOptions | Encoding | null,
+  ): Promise<void> {
+    await this.#write(path, data, optionsOf(options, ["encoding", "mode", "flag", "signal"]), "w");
+  }
+
+  async appendFile(
+    path: string,
+    data: string | Uint8Array,
+    options?: WriteOptions | Encoding | null,
+  ): Promise<void> {
+    await this.#write(path, data, optionsOf(options, ["encoding", "mode", "flag", "signal"]), "a");
+  }
+
+  async #write(path: string, data: unknown, given: Bag, byDefault: string): Promise<void> {
+    const encoding = encodingOf(given.encoding);
+    const bytes =
+      typeof data === "string" && encoding !== undefined
+        ? Buffer.from(data, encoding)
+        : bytesOf("data", data);
+    const flags = flagBits[String(given.flag ?? byDefault)];
+    if (flags === undefined)
+      throw invalidOption("flag", `must be one of ${Object.keys(flagBits).join(", ")}`);
+    const mode = given.mode === undefined ? 0o666 : integerOf("mode", given.mode);
+    (given.signal as AbortSignal | undefined)?.throwIfAborted();
+    await this.#call("open", path, (files, full) =>
+      files.openWrite(full, bytes, { flags, mode, followLinks: this.#followLinks }),
+    );
+  }
+
+  /** With `recursive` its parents, too; answers the first directory that was made then. */
+  async mkdir(
+    path: string,
+    options?: { recursive?: boolean; mode?: number } | number,
+  ): Promise<string | undefined> {
+    const given = bagOf(typeof options === "number" ? { mode: options } : options, [
+      "recursive",
+      "mode",
+    ]);
+    const recursive = given.recursive === true;
+    return this.#call("mkdir", path, async (files, full) => {
+      const first = recursive ? await this.#firstMissing(files, full) : undefined;
+      await files.mkdir(full, recursive, this.#followLinks);
+      if (given.mode !== undefined)
+        await this.#change("chmod", path, FileChange.mode, [integerOf("mode", given.mode)]);
+      return first;
+    });
+  }
+
+  async #firstMissing(files: RuntimeFiles, full: string): Promise<string | undefined> {
+    let first: string | undefined;
+    for (let path = posix.normalize(full); path !== "/"; path = posix.dirname(path)) {
+      if (await files.exists(path, this.#followLinks)) break;
+      first = path;
+    }
+    return first;
+  }
+
+  readdir(
+    path: string,
+    options?: { withFileTypes?: false; recursive?: boolean } | Encoding | null,
+  ): Promise<string[]>;
+  readdir(
+    path: string,
+    options: { withFileTypes: true; recursive?: boolean },
+  ): Promise<NodeRuntimeDirent[]>;
+  async readdir(
+    path: string,
+    options?: { withFileTypes?: boolean; recursive?: boolean } | Encoding | null,
+  ): Promise<string[] | NodeRuntimeDirent[]> {
+    const given = optionsOf(options, ["encoding", "withFileTypes", "recursive"]);
+    const found: NodeRuntimeDirent[] = [];
+    await this.#call("scandir", path, async (files, full) => {
+      const waiting = [{ full, shown: path, level: 0 }];
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        if (next.level > deepestLevels) throw refused("ENAMETOOLONG", "scandir", next.shown);
+        for (const { name, type } of await files.list(next.full, this.#followLinks)) {
+          found.push(new NodeRuntimeDirent(name, next.shown, type));
+          if (given.recursive === true && type === "directory")
+            waiting.push({
+              full: `${next.full}/${name}`,
+              shown: posix.join(next.shown, name),
+              level: next.level + 1,
+            });
+        }
+      }
+    });
+    if (given.withFileTypes === true) return found;
+    return found.map(({ name, parentPath }) => posix.relative(path, posix.join(parentPath, name)));
+  }
+
+  async stat(path: string): Promise<NodeRuntimeStats> {
+    return new NodeRuntimeStats(
+      await this.#call("stat", path, (files, full) => files.stat(full, true, this.#followLinks)),
+    );
+  }
+
+  async lstat(path: string): Promise<NodeRuntimeStats> {
+    return new NodeRuntimeStats(
+      await this.#call("lstat", path, (files, full) => files.stat(full, false, this.#followLinks)),
+    );
+  }
+
+  /** Whether it is there; `mode` asks for what the machine's user may do, by the permission bits. */
+  async access(path: string, mode: number = constants.F_OK): Promise<void> {
+    const { mode: bits } = await this.#call("access", path, (files, full) =>
+      files.stat(full, true, this.#followLinks),
+    );
+    if (((bits >> 6) & mode) !== mode) throw refused("EACCES", "access", path);
+  }
+
+  async rm(path: string, options?: { recursive?: boolean; force?: boolean }): Promise<void> {
+    const { recursive = false, force = false } = bagOf(options, ["recursive", "force"]);
+    const flags = {
+      recursive: recursive === true,
+      force: force === true,
+      followLinks: this.#followLinks,
+    };
+    await this.#call("rm", path, (files, full) => files.rm(full, flags));
+  }
+
+  async unlink(path: string): Promise<void> {
+    const flags = { recursive: false, force: false, followLinks: this.#followLinks };
+    await this.#call("unlink", path, (files, full) => files.rm(full, flags));
+  }
+
+  async rmdir(path: string): Promise<void> {
+    await this.#change("rmdir", path, FileChange.removeDirectory, []);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const target = guestPathOf(to, this.#cwd);
+    await this.#call(
+      "rename",
+      from,
+      (files, full) => files.rename(full, target, this.#followLinks),
+      to,
+    );
+  }
+
+  /** Copies the content and the permission bits of a file; `COPYFILE_EXCL` refuses one that is there. */
+  async copyFile(from: string, to: string, mode = 0): Promise<void> {
+    const target = guestPathOf(to, this.#cwd);
+    const exclusive = (mode & constants.COPYFILE_EXCL) === 0 ? 0 : O_EXCL;
+    const followLinks = this.#followLinks;
+    await this.#call(
+      "copyfile",
+      from,
+      async (files, full) => {
+        const { type, mode: bits } = await files.stat(full, true, followLinks);
+        if (type === "directory") throw refused("EISDIR", "copyfile", from, to);
+        await files.openWrite(target, await files.read(full, followLinks), {
+          flags: O_CREAT | O_TRUNC | exclusive,
+          mode: bits & 0o777,
+          followLinks,
+        });
+      },
+      to,
+    );
+  }
+
+  /**
+   * Copies a file, or with `recursive` a directory with all that is in it; links as the text that they are,
+   * as Node does with `verbatimSymlinks`.
+   */
+  async cp(
+    from: string,
+    to: string,
+    options?: { recursive?: boolean; verbatimSymlinks?: true },
+  ): Promise<void> {
+    const { recursive = false, verbatimSymlinks = true } = bagOf(options, [
+      "recursive",
+      "verbatimSymlinks",
+    ]);
+    if (verbatimSymlinks !== true) throw invalidOption("verbatimSymlinks", "must be true");
+    const stat = await this.lstat(from);
+    if (stat.isSymbolicLink()) return this.symlink(await this.readlink(from), to);
+    if (!stat.isDirectory()) return this.copyFile(from, to);
+    if (recursive !== true) throw refused("EISDIR", "cp", from, to);
+    const entries = await this.readdir(from, { withFileTypes: true, recursive: true });
+    await this.mkdir(to, { recursive: true });
+    for (const entry of entries) {
+      const source = posix.join(entry.parentPath, entry.name);
+      const target = posix.join(to, posix.relative(from, source));
+      if (entry.isDirectory()) await this.mkdir(target, { recursive: true });
+      else if (entry.isSymbolicLink()) await this.symlink(await this.readlink(source), target);
+      else if (entry.isFile()) await this.copyFile(source, target);
+    }
+  }
+
+  async readlink(path: string): Promise<string> {
+    return this.#call("readlink", path, (files, full) => files.readlink(full));
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    await this.#call(
+      "symlink",
+      path,
+      async (files, full) => {
+        const there = await files.stat(full, false, this.#followLinks).catch(() => undefined);
+        if (there !== undefined) throw refused("EEXIST", "symlink", target, path);
+        await files.symlink(target, full);
+      },
+      path,
+    );
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    const target = guestPathOf(to, this.#cwd);
+    await this.#call(
+      "link",
+      from,
+      (files, full) => files.link(full, target, this.#followLinks),
+      to,
+    );
+  }
+
+  async realpath(path: string): Promise<string> {
+    return this.#call("realpath", path, (files, full) => files.realpath(full, this.#followLinks));
+  }
+
+  async chmod(path: string, mode: number | string): Promise<void> {
+    await this.#change("chmod", path, FileChange.mode, [integerOf("mode", mode)]);
+  }
+
+  /** Times are Dates, or seconds since the epoch as in Node. */
+  async utimes(path: string, atime: Date | number, mtime: Date | number): Promise<void> {
+    const times = [msOf("atime", atime), msOf("mtime", mtime)];
+    await this.#change("utime", path, FileChange.times, times);
+  }
+
+  /** To `length` bytes, 0 by default; what is added are zeros. */
+  async truncate(path: string, length = 0): Promise<void> {
+    await this.#change("ftruncate", path, FileChange.length, [integerOf("length", length)]);
+  }
+
+  async #change(
+    syscall: string,
+    path: string,
+    change: number,
+    numbers: readonly number[],
+  ): Promise<void> {
+    await this.#call(syscall, path, (files, full) =>
+      files.change(syscall, full, change, numbers, this.#followLinks),
+    );
+  }
+
+  /** Makes a directory whose name begins with `prefix`; answers its path. */
+  async mkdtemp(prefix: string): Promise<string> {
+    const path = `${prefix}${randomBytes(temporaryLetters).toString("hex").slice(0, temporaryLetters)}`;
+    await this.#call("mkdtemp", path, (files, full) => files.mkdir(full, false, this.#followLinks));
+    await this.chmod(path, 0o700);
+    return path;
+  }
+}

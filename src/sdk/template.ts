@@ -1,0 +1,155 @@
+/**
+ * Owns the public handle of a template: a process of the machine that has run a set-up, and whose memory
+ * programs begin with. What runs is the runtime's own; this keeps which process it begins from, and its end.
+ *
+ * Invariants: nothing begins from a template that has ended; `dispose` ends the template alone, not
+ * what runs.
+ */
+import type { Usage } from "../protocol/usage.js";
+import { failure, invalidOption } from "./errors.js";
+import type { SecureExecError } from "./errors.js";
+import type { GuestProcess } from "./guest-process.js";
+import { bagOf, bytesOf, guestPathOf } from "./options.js";
+import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "./options.js";
+import type { NodeRuntimeProcess } from "./process.js";
+import type { NodeRuntimeExecResult, NodeRuntimeRunResult } from "./runtime.js";
+
+const sigkill = 9;
+
+/** Options of a template: those of a program that say how its set-up runs. */
+export type NodeRuntimeTemplateOptions = Pick<
+  NodeRuntimeExecOptions,
+  "args" | "cwd" | "env" | "language" | "limits" | "name" | "signal" | "timeout"
+> & {
+  /** Files to write before the set-up runs: their paths, relative to `cwd`, and content. */
+  files?: Record<string, string | Uint8Array>;
+};
+
+const optionNames = [
+  "args",
+  "cwd",
+  "env",
+  "files",
+  "language",
+  "limits",
+  "name",
+  "signal",
+  "timeout",
+] as const;
+
+/** The options of the program, and the files to write first by their absolute paths. */
+export function parseTemplateOptions(
+  value: unknown,
+  cwd: string,
+): { files: [path: string, data: Uint8Array][] } & Omit<NodeRuntimeTemplateOptions, "files"> {
+  const { files = {}, ...rest } = bagOf(value, optionNames);
+  if (typeof files !== "object" || files === null || Array.isArray(files))
+    throw invalidOption("files", "must be an object of paths and content");
+  const own = typeof rest.cwd === "string" ? guestPathOf(rest.cwd, cwd) : cwd;
+  return {
+    ...(rest as NodeRuntimeTemplateOptions),
+    files: Object.entries(files).map(([path, data]) => [
+      guestPathOf(path, own),
+      bytesOf(`files[${path}]`, data),
+    ]),
+  };
+}
+
+/** What the runtime does for a template: the same as its own methods, from that process. */
+export interface TemplateRuns {
+  exec(
+    from: GuestProcess,
+    code: string,
+    options?: NodeRuntimeExecOptions,
+  ): Promise<NodeRuntimeExecResult>;
+  run<T>(
+    from: GuestProcess,
+    code: string,
+    options?: NodeRuntimeExecOptions,
+  ): Promise<NodeRuntimeRunResult<T>>;
+  spawn(
+    from: GuestProcess,
+    code: string,
+    options?: NodeRuntimeSpawnOptions,
+  ): Promise<NodeRuntimeProcess>;
+  template(
+    from: GuestProcess,
+    setup: string,
+    options?: NodeRuntimeTemplateOptions,
+  ): Promise<NodeRuntimeTemplate>;
+}
+
+export class NodeRuntimeTemplate {
+  readonly #guest: GuestProcess;
+  readonly #runs: TemplateRuns;
+  #over: SecureExecError | undefined;
+
+  /** Made by `NodeRuntime.template`. */
+  constructor(guest: GuestProcess, runs: TemplateRuns) {
+    this.#guest = guest;
+    this.#runs = runs;
+    guest.ended.then(
+      ({ end }) => {
+        const why = end.errorMessage ?? (end.signal === 0 ? "it exited" : `signal ${end.signal}`);
+        this.#over ??= failure("TEMPLATE_ENDED", { why }, { details: { end: end.cause } });
+      },
+      (error: Error) => {
+        const why = error.message;
+        this.#over ??= failure("TEMPLATE_ENDED", { why }, { cause: error });
+      },
+    );
+  }
+
+  #process(): GuestProcess {
+    if (this.#over !== undefined) throw this.#over;
+    return this.#guest;
+  }
+
+  /**
+   * As `NodeRuntime.exec`, in a fresh process that begins with the template's memory as it was when the set-up
+   * ended. Rejects with TEMPLATE_ENDED when the template is gone.
+   */
+  async exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult> {
+    return this.#runs.exec(this.#process(), code, options);
+  }
+
+  /** As `NodeRuntime.run`, in such a process. */
+  async run<T = unknown>(
+    code: string,
+    options?: NodeRuntimeExecOptions,
+  ): Promise<NodeRuntimeRunResult<T>> {
+    return this.#runs.run<T>(this.#process(), code, options);
+  }
+
+  /** As `NodeRuntime.spawn`, in such a process. A terminal (`pty`) is not possible. */
+  async spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess> {
+    return this.#runs.spawn(this.#process(), code, options);
+  }
+
+  /** A template whose set-up begins where this one's ended. Neither needs the other afterwards. */
+  async template(
+    setup: string,
+    options?: NodeRuntimeTemplateOptions,
+  ): Promise<NodeRuntimeTemplate> {
+    return this.#runs.template(this.#process(), setup, options);
+  }
+
+  /** What the set-up used, and the template since. */
+  usage(): Promise<Usage> {
+    return this.#guest.currentUsage();
+  }
+
+  /** Ends the template's process. Idempotent. Programs that began from it go on. */
+  async dispose(): Promise<void> {
+    this.#over ??= failure("TEMPLATE_ENDED", { why: "it was disposed" });
+    this.#guest.kill(sigkill);
+    await this.#guest.ended.then(
+      () => {},
+      () => {},
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

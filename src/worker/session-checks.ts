@@ -1,0 +1,59 @@
+/**
+ * Owns what is looked at in a caller's one-way messages, and how an error is told to a caller.
+ *
+ * Invariant: what breaks a rule here throws `MalformedMessage`, and so ends the session: the SDK sends none of it.
+ * Untrusted: everything given.
+ */
+import { MalformedMessage } from "../protocol/codec.js";
+import type { HostTables } from "../protocol/host-calls.js";
+import type { EventOf } from "../protocol/port.js";
+import { toolLimits } from "../protocol/tools.js";
+import { SecureExecError } from "../sdk/errors.js";
+import { KernelRefusal } from "../sdk/kernel-connection.js";
+import { Refusal } from "./refusal.js";
+import { answersOf } from "./shapes.js";
+
+const highestSignal = 64;
+
+/** A tool's result: JSON, and little more than one may have, for the error that says so. */
+export function checkResult(json: Uint8Array): void {
+  if (json.byteLength > toolLimits.jsonBytes + toolLimits.errorMessageChars * 4)
+    throw new MalformedMessage("a tool's result over the limit");
+  try {
+    JSON.parse(Buffer.from(json).toString("utf8"));
+  } catch {
+    throw new MalformedMessage("a tool's result that is no JSON");
+  }
+}
+
+export function answersTextOf(text: string): string {
+  try {
+    return JSON.stringify(answersOf(text));
+  } catch (error) {
+    throw new MalformedMessage(error instanceof Error ? error.message : "answers");
+  }
+}
+
+/** Ranges that the kernel takes for granted. */
+export function checkNumbers(event: EventOf<HostTables["callerEvents"]>): void {
+  const { name, args } = event;
+  const holds =
+    name === "kill"
+      ? args.signal >= 1 && args.signal <= highestSignal
+      : name === "credit"
+        ? args.stream === 1 || args.stream === 2
+        : name !== "resize" ||
+          (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
+  if (!holds) throw new MalformedMessage(`${name} out of range`);
+}
+
+/** An error as a caller may see it. */
+export function failureOf(error: unknown): { json: string } {
+  const known =
+    error instanceof Refusal ||
+    error instanceof KernelRefusal ||
+    SecureExecError.isSecureExecError(error);
+  const code = known ? error.code : "ERR_SECURE_EXEC_INTERNAL";
+  const message = known ? error.message : "the worker failed";
+  return { json: JSON.stringify({ code, message }) };
+}

@@ -1,0 +1,456 @@
+/**
+ * Owns the check of JSON inside a caller's calls. A kernel trusts its SDK; a worker's caller is
+ * another machine, so everything the kernel would take for granted is looked at here first.
+ *
+ * Invariant: what passes has the shape of its type, known names only, and sizes the SDK would allow.
+ * Untrusted: every text given.
+ */
+import { isAbsolute, normalize } from "node:path";
+import { realpathSync, statSync } from "node:fs";
+import { auditDefaults } from "../protocol/decisions.js";
+import type { EngineKind } from "../protocol/engine-start.js";
+import type { AuditOptions, PolicyMode } from "../protocol/decisions.js";
+import type {
+  HostFetchRequest,
+  ProcessOptions,
+  TerminalSize,
+  VmMount,
+  VmOptions,
+} from "../protocol/host-calls.js";
+import { completeVmLimits } from "../protocol/limits.js";
+import type { RunLimits } from "../protocol/limits.js";
+import {
+  parseNameGlob,
+  parseNetworkPattern,
+  parsePathGlob,
+} from "../protocol/permission-patterns.js";
+import { operationOf, scopeNames } from "../protocol/permissions.js";
+import type {
+  Answer,
+  Policies,
+  Rule,
+  RuleSet,
+  Scope,
+  ScopePolicy,
+} from "../protocol/permissions.js";
+import type { JsRuntime } from "../protocol/platforms.js";
+import { toolLimits, toolNamePattern } from "../protocol/tools.js";
+import type { ToolDescriptor } from "../protocol/tools.js";
+import { printable } from "../sdk/errors.js";
+import { parseLimits, parseRunLimits } from "../sdk/limits.js";
+import { parseJsRuntime } from "../sdk/platform-options.js";
+import { Refusal, malformed, refused } from "./refusal.js";
+
+/** What the worker's owner allows beyond what stays inside a machine. */
+export interface WorkerRules {
+  /** Directories of this host below which machines may mount. */
+  readonly mounts: readonly string[];
+  /** Whether machines may be reached under ports of this host's loopback, and reach it. */
+  readonly loopback: boolean;
+}
+
+export function parsed(what: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw malformed(what);
+  }
+}
+
+/**
+ * Which keys a type has, as a table that does not compile when the type gets another one: what the SDK comes to
+ * send is not refused here, nor let through without a look.
+ */
+type KeysOf<T> = {
+  readonly [K in keyof T]-?: object extends Pick<T, K> ? "optional" : "needed";
+};
+
+/** With these keys and no others. */
+function bagOf<T>(
+  what: string,
+  value: unknown,
+  keys: KeysOf<T>,
+): Readonly<Record<keyof T, unknown>> {
+  const presence: Readonly<Record<string, string>> = keys;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(what);
+  const given = value as Readonly<Record<string, unknown>>;
+  if (!Object.keys(given).every((key) => Object.hasOwn(presence, key))) throw malformed(what);
+  for (const [key, need] of Object.entries(presence))
+    if (need === "needed" && !Object.hasOwn(given, key)) throw malformed(what);
+  return given as Readonly<Record<keyof T, unknown>>;
+}
+
+function textOf(what: string, value: unknown, mostChars = Infinity): string {
+  if (typeof value !== "string" || value.length > mostChars || value.includes("\0"))
+    throw malformed(what);
+  return value;
+}
+
+function textsOf(what: string, value: unknown): string[] {
+  if (!Array.isArray(value)) throw malformed(what);
+  return value.map((entry) => textOf(what, entry));
+}
+
+function mapOf(what: string, value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(what);
+  const entries = Object.entries(value).map(([name, text]) => {
+    if (name === "" || name.includes("\0")) throw malformed(what);
+    return [name, textOf(what, text)];
+  });
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function flagOf(what: string, value: unknown): boolean {
+  if (typeof value !== "boolean") throw malformed(what);
+  return value;
+}
+
+function countOf(what: string, value: unknown, most: number = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== "number" || !(value >= 0) || value > most) throw malformed(what);
+  return value;
+}
+
+function oneOf<T extends string>(what: string, value: unknown, known: readonly T[]): T {
+  const found = known.find((name) => name === value);
+  if (found === undefined) throw malformed(what);
+  return found;
+}
+
+const modes = ["allow", "deny"] as const;
+
+function patternCheck(scope: Scope, pattern: string): void {
+  if (scope === "fs" || (scope === "childProcess" && pattern.includes("/"))) parsePathGlob(pattern);
+  else if (scope === "network") parseNetworkPattern(pattern);
+  else parseNameGlob(pattern);
+}
+
+function ruleOf(scope: Scope, value: unknown): Rule {
+  const given = bagOf<Rule>("a rule", value, {
+    mode: "needed",
+    operations: "optional",
+    patterns: "optional",
+  });
+  const rule: Rule = { mode: oneOf("a rule", given.mode, modes) };
+  if (given.operations !== undefined) {
+    rule.operations = textsOf("a rule", given.operations);
+    if (!rule.operations.every((name) => operationOf(scope, name) === name))
+      throw malformed("a rule");
+  }
+  if (given.patterns !== undefined) {
+    rule.patterns = textsOf("a rule", given.patterns);
+    try {
+      for (const pattern of rule.patterns) patternCheck(scope, pattern);
+    } catch {
+      throw malformed("a rule's pattern");
+    }
+  }
+  return rule;
+}
+
+function policyOf(scope: Scope, value: unknown): ScopePolicy {
+  if (typeof value === "string") return oneOf("a policy", value, ["allow", "deny", "ask"] as const);
+  const given = bagOf<RuleSet>("a policy", value, { default: "needed", rules: "needed" });
+  if (!Array.isArray(given.rules)) throw malformed("a policy");
+  return {
+    default: oneOf("a policy", given.default, modes),
+    rules: given.rules.map((rule) => ruleOf(scope, rule)),
+  };
+}
+
+/** A part of the policies. */
+export function policiesOf(value: unknown): Partial<Policies> {
+  const optional = scopeNames.map((scope) => [scope, "optional"] as const);
+  const given = bagOf<Partial<Policies>>(
+    "permissions",
+    value,
+    Object.fromEntries(optional) as KeysOf<Partial<Policies>>,
+  );
+  const entries = Object.entries(given).map(([scope, policy]) => [
+    scope,
+    policyOf(scope as Scope, policy),
+  ]);
+  return Object.fromEntries(entries) as Partial<Policies>;
+}
+
+/** JSON leaves an input out that is undefined. */
+type Example = { description: string; input?: unknown };
+
+export function toolsOf(value: unknown): ToolDescriptor[] {
+  if (!Array.isArray(value) || value.length > toolLimits.toolsPerVm) throw malformed("tools");
+  return value.map((entry) => {
+    const given = bagOf<ToolDescriptor>("a tool", entry, {
+      name: "needed",
+      aliases: "needed",
+      description: "needed",
+      inputSchema: "needed",
+      examples: "needed",
+      timeoutMs: "needed",
+    });
+    const { inputSchema, examples } = given;
+    if (typeof inputSchema !== "object" || inputSchema === null) throw malformed("a tool");
+    if (!Array.isArray(examples) || examples.length > toolLimits.examples)
+      throw malformed("a tool");
+    if (JSON.stringify(inputSchema).length > toolLimits.schemaBytes) throw malformed("a tool");
+    const name = textOf("a tool", given.name);
+    const aliases = textsOf("a tool", given.aliases);
+    if (![name, ...aliases].every((one) => toolNamePattern.test(one))) throw malformed("a tool");
+    return {
+      name,
+      aliases,
+      description: textOf("a tool", given.description, toolLimits.descriptionChars),
+      inputSchema: inputSchema as Record<string, unknown>,
+      examples: examples.map((example: unknown) => {
+        const { description, input } = bagOf<Example>("a tool", example, {
+          description: "needed",
+          input: "optional",
+        });
+        if ((JSON.stringify(input) ?? "").length > toolLimits.exampleBytes)
+          throw malformed("a tool");
+        return { description: textOf("a tool", description, toolLimits.descriptionChars), input };
+      }),
+      timeoutMs: countOf("a tool", given.timeoutMs, toolLimits.maxTimeoutMs),
+    };
+  });
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+/** Options whose mounts hold programs. */
+const directoriesOnly: readonly string[] = ["nodeModules", "commandsDir"];
+
+/** The path without links. What the SDK looks at on its own host, it cannot look at here. */
+function whatExists(option: string, path: string): string {
+  const invalid = (problem: string): Refusal =>
+    new Refusal("ERR_SECURE_EXEC_INVALID_OPTION", `${printable(option, 100)} ${problem}`);
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) return realpathSync(path);
+    if (directoriesOnly.includes(option)) throw invalid("must be a directory of the worker");
+    if (!stat.isFile()) throw invalid("must be a directory or a regular file");
+    return realpathSync(path);
+  } catch (error) {
+    throw error instanceof Refusal ? error : invalid("does not exist on the worker");
+  }
+}
+
+/** One that the worker's owner allows; the path is looked at without its links. */
+export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
+  const given = bagOf<VmMount>("a mount", value, {
+    option: "needed",
+    guestPath: "needed",
+    hostPath: "needed",
+    readOnly: "needed",
+    executable: "optional",
+  });
+  const hostPath = textOf("a mount", given.hostPath, 4095);
+  if (!isAbsolute(hostPath) || normalize(hostPath) !== hostPath) throw malformed("a mount");
+  if (!mounts.some((directory) => isBelow(hostPath, directory)))
+    throw refused(`mounts of ${hostPath} are not among those of the worker's --mounts`);
+  const option = textOf("a mount", given.option, 256);
+  const real = whatExists(option, hostPath);
+  if (!mounts.some((directory) => isBelow(real, directory)))
+    throw refused(`${hostPath} leads out of the worker's --mounts`);
+  return {
+    option,
+    guestPath: textOf("a mount", given.guestPath, 4095),
+    hostPath: real,
+    readOnly: flagOf("a mount", given.readOnly),
+    ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
+  };
+}
+
+function portsOf(value: unknown, { loopback }: WorkerRules): number[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw malformed("loopbackExemptPorts");
+  if (value.length > 0 && !loopback)
+    throw refused("loopbackExemptPorts need the worker's --loopback-ports");
+  return value.map((port) => {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw malformed("loopbackExemptPorts");
+    return port as number;
+  });
+}
+
+function auditOf(value: unknown): AuditOptions {
+  const given = bagOf<AuditOptions>("audit", value, {
+    entries: "needed",
+    all: "needed",
+    stream: "needed",
+  });
+  return {
+    entries: countOf("audit", given.entries, auditDefaults.mostEntries),
+    all: flagOf("audit", given.all),
+    stream: flagOf("audit", given.stream),
+  };
+}
+
+function jsRuntimeOf(value: unknown): JsRuntime {
+  const { allowedBuiltins, ...rest } = bagOf<JsRuntime>("jsRuntime", value, {
+    nodeVersion: "needed",
+    platform: "needed",
+    moduleResolution: "needed",
+    allowedBuiltins: "needed",
+    timing: "needed",
+  });
+  return parseJsRuntime({ ...rest, ...(allowedBuiltins !== null && { allowedBuiltins }) });
+}
+
+const engines: readonly EngineKind[] = ["forked", "dedicated"];
+const policyModes: readonly PolicyMode[] = ["enforce", "dry-run", "learn"];
+const vmKeys: KeysOf<VmOptions> = {
+  source: "optional",
+  restores: "optional",
+  env: "needed",
+  cwd: "needed",
+  mounts: "needed",
+  jsRuntime: "needed",
+  engine: "needed",
+  loopbackExemptPorts: "optional",
+  limits: "needed",
+  deterministic: "optional",
+  warnsOfLimits: "needed",
+  permissions: "needed",
+  permissionTimeoutMs: "needed",
+  policyMode: "needed",
+  audit: "needed",
+  tools: "needed",
+};
+const longestTimerMs = 2 ** 31 - 1;
+const mostSeedChars = 1024;
+/** ECMA-262, Time Values and Time Range. */
+const latestTimeMs = 8.64e15;
+
+type Deterministic = NonNullable<VmOptions["deterministic"]>;
+
+function deterministicOf(value: unknown): Deterministic {
+  const given = bagOf<Deterministic>("deterministic", value, {
+    seed: "needed",
+    startTimeMs: "needed",
+  });
+  return {
+    seed: textOf("deterministic", given.seed, mostSeedChars),
+    startTimeMs: countOf("deterministic", given.startTimeMs, latestTimeMs),
+  };
+}
+
+/** `source` is as the caller gave it. Throws `Refusal` and errors of the SDK. */
+export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
+  const given = bagOf<VmOptions>("options", parsed("options", text), vmKeys);
+  const { source, mounts, deterministic } = given;
+  if (!Array.isArray(mounts)) throw malformed("mounts");
+  const permissions = policiesOf(given.permissions);
+  if (!scopeNames.every((scope) => permissions[scope] !== undefined))
+    throw malformed("permissions");
+  const cwd = textOf("cwd", given.cwd);
+  if (!cwd.startsWith("/")) throw malformed("cwd");
+  return {
+    ...(source !== undefined && { source: countOf("source", source) }),
+    ...(given.restores !== undefined && { restores: flagOf("restores", given.restores) }),
+    env: mapOf("env", given.env),
+    cwd,
+    mounts: mounts.map((mount) => mountOf(mount, rules)),
+    jsRuntime: jsRuntimeOf(given.jsRuntime),
+    engine: oneOf("engine", given.engine ?? "forked", engines),
+    loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
+    limits: parseLimits(given.limits),
+    ...(deterministic !== undefined && { deterministic: deterministicOf(deterministic) }),
+    warnsOfLimits: flagOf("warnsOfLimits", given.warnsOfLimits),
+    permissions: permissions as Policies,
+    permissionTimeoutMs: countOf("permissionTimeoutMs", given.permissionTimeoutMs, longestTimerMs),
+    policyMode: oneOf("policyMode", given.policyMode, policyModes),
+    audit: auditOf(given.audit),
+    tools: toolsOf(given.tools),
+  };
+}
+
+const processKeys: KeysOf<ProcessOptions> = {
+  mode: "needed",
+  template: "optional",
+  language: "needed",
+  name: "needed",
+  args: "needed",
+  env: "needed",
+  cwd: "needed",
+  stdin: "needed",
+  terminal: "optional",
+  endWhenSettled: "optional",
+  engine: "optional",
+  limits: "needed",
+  stdoutLimitBytes: "needed",
+  stderrLimitBytes: "needed",
+};
+const mostLimits = completeVmLimits();
+/** struct winsize has 16 bits for each. */
+const mostCells = 0xffff;
+
+/** A run's limits are held below its machine's by the kernel itself; here only their shape counts. */
+function runLimitsOf(value: unknown): RunLimits {
+  if (typeof value !== "object" || value === null) throw malformed("limits");
+  // Compared with what the caller asks itself, nothing is above.
+  return parseRunLimits(value, { ...mostLimits, ...(value as RunLimits) });
+}
+
+function terminalOf(value: unknown): TerminalSize {
+  const { rows, columns } = bagOf<TerminalSize>("terminal", value, {
+    rows: "needed",
+    columns: "needed",
+  });
+  return {
+    rows: countOf("terminal", rows, mostCells),
+    columns: countOf("terminal", columns, mostCells),
+  };
+}
+
+/** `template` is as the caller gave it. */
+export function processOptionsOf(text: string): ProcessOptions {
+  const given = bagOf<ProcessOptions>("options", parsed("options", text), processKeys);
+  const { terminal, endWhenSettled, engine, template } = given;
+  return {
+    ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
+    mode: oneOf("mode", given.mode, ["program", "template", "resident", "exec"]),
+    ...(template !== undefined && { template: countOf("template", template) }),
+    language: oneOf("language", given.language, ["js", "ts"]),
+    name: textOf("name", given.name),
+    args: textsOf("args", given.args),
+    env: mapOf("env", given.env),
+    cwd: textOf("cwd", given.cwd),
+    stdin: flagOf("stdin", given.stdin),
+    ...(terminal !== undefined && { terminal: terminalOf(terminal) }),
+    ...(endWhenSettled !== undefined && {
+      endWhenSettled: flagOf("endWhenSettled", endWhenSettled),
+    }),
+    limits: runLimitsOf(given.limits),
+    stdoutLimitBytes: countOf("stdoutLimitBytes", given.stdoutLimitBytes),
+    stderrLimitBytes: countOf("stderrLimitBytes", given.stderrLimitBytes),
+  };
+}
+
+export function fetchRequestOf(text: string): HostFetchRequest {
+  const given = bagOf<HostFetchRequest>("request", parsed("request", text), {
+    method: "needed",
+    path: "needed",
+    headers: "needed",
+  });
+  return {
+    method: textOf("request", given.method),
+    path: textOf("request", given.path),
+    headers: mapOf("request", given.headers),
+  };
+}
+
+export function answersOf(text: string): Answer[] {
+  const given = parsed("answers", text);
+  if (!Array.isArray(given)) throw malformed("answers");
+  return given.map((entry) => {
+    const { allow, reason } = bagOf<Answer>("answers", entry, {
+      allow: "needed",
+      reason: "optional",
+    });
+    return {
+      allow: flagOf("answers", allow),
+      ...(reason !== undefined && { reason: String(reason) }),
+    };
+  });
+}

@@ -1,0 +1,192 @@
+/** rt.template(): programs that begin in a copy of a process which has run a set-up. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { machine } from "../support/machines.mjs";
+
+const code = (name) => ({ code: `ERR_SECURE_EXEC_${name}` });
+
+test("each run begins with the set-up's memory as it was, and sees nothing of another run", async () => {
+  const rt = await machine({ files: { "/app/lib.mjs": "export const count = { value: 0 };" } });
+  await withResource(
+    await rt.template(
+      `import { count } from "/app/lib.mjs";
+       globalThis.data = { list: [1, 2, 3] };
+       globalThis.bump = () => ++count.value;
+       bump();`,
+    ),
+    async (tpl) => {
+      const program = `
+        import { count } from "/app/lib.mjs";
+        data.list.push(4);
+        __return({ list: data.list, value: bump(), same: count.value, pid: process.pid });`;
+      const results = [await tpl.run(program), await tpl.run(program)];
+      results.push(...(await Promise.all([tpl.run(program), tpl.run(program)])));
+      for (const { value, exitCode } of results) {
+        assert.equal(exitCode, 0);
+        assert.deepEqual({ ...value, pid: 0 }, { list: [1, 2, 3, 4], value: 2, same: 2, pid: 0 });
+      }
+      assert.equal(new Set(results.map(({ value }) => value.pid)).size, 4);
+    },
+  );
+});
+
+/** Node 20 has no `await using`. */
+async function withResource(resource, use) {
+  try {
+    return await use(resource);
+  } finally {
+    await resource[Symbol.asyncDispose]();
+  }
+}
+
+test("a copy is a process of its own: exit code, output, arguments, environment, directory, stdin", async () => {
+  const rt = await machine({ env: { FROM: "runtime" } });
+  await rt.mkdir("/work/deep", { recursive: true });
+  const tpl = await rt.template(
+    `process.env.MADE = "by the set-up"; process.chdir("/work"); console.log("only once");`,
+    { env: { OWN: "template" } },
+  );
+  const result = await tpl.run(
+    `console.log("out"); console.error("err");
+     let input = ""; for await (const chunk of process.stdin) input += chunk;
+     const { FROM, MADE, OWN, MORE } = process.env;
+     __return({ env: { FROM, MADE, OWN, MORE }, cwd: process.cwd(), argv: process.argv.slice(2), input });`,
+    { env: { MORE: "run" }, args: ["x"], stdin: "typed" },
+  );
+  assert.equal(result.stdout, "out\n");
+  assert.equal(result.stderr, "err\n");
+  assert.deepEqual(result.value, {
+    env: { FROM: "runtime", MADE: "by the set-up", OWN: "template", MORE: "run" },
+    cwd: "/work",
+    argv: ["x"],
+    input: "typed",
+  });
+  assert.equal((await tpl.exec("process.exit(7)")).exitCode, 7);
+  const failed = await tpl.exec(`throw new Error("mine")`);
+  assert.equal(failed.exitCode, 1);
+  assert.match(failed.stderr, /Error: mine/);
+  const child = await tpl.spawn(`process.stdin.once("data", (data) => process.exit(data.length))`);
+  child.writeStdin("12345");
+  assert.equal(await child.wait(), 5);
+});
+
+test("timers, promises, files, crypto, workers and children work in a copy", async () => {
+  const rt = await machine();
+  const tpl = await rt.template(
+    `import crypto from "node:crypto";
+     import zlib from "node:zlib";
+     // Its threads are not there in a copy.
+     await new Promise((resolve) => crypto.pbkdf2("a", "b", 1, 8, "sha256", resolve));
+     globalThis.packed = zlib.gzipSync("packed in the set-up");`,
+  );
+  const { value, stderr } = await tpl.run(`
+    import crypto from "node:crypto";
+    import zlib from "node:zlib";
+    import { promisify } from "node:util";
+    import { writeFile, readFile } from "node:fs/promises";
+    import { execFileSync } from "node:child_process";
+    import { Worker } from "node:worker_threads";
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    await writeFile("/tmp/x", "written");
+    const worker = new Worker("require('worker_threads').parentPort.postMessage(21 * 2)", { eval: true });
+    __return({
+      file: await readFile("/tmp/x", "utf8"),
+      key: (await promisify(crypto.pbkdf2)("a", "b", 1, 8, "sha256")).length,
+      text: String(await promisify(zlib.gunzip)(packed)),
+      child: execFileSync("echo", ["child"], { encoding: "utf8" }),
+      worker: await new Promise((resolve, reject) => worker.on("message", resolve).on("error", reject)),
+    });`);
+  assert.equal(stderr, "");
+  assert.deepEqual(value, {
+    file: "written",
+    key: 8,
+    text: "packed in the set-up",
+    child: "child\n",
+    worker: 42,
+  });
+});
+
+test("no random number of a copy is its sibling's", async () => {
+  const rt = await machine();
+  const tpl = await rt.template(`
+    import crypto from "node:crypto";
+    for (let i = 0; i < 3; i++) [Math.random(), crypto.randomUUID(), crypto.randomInt(9), crypto.randomBytes(4)];
+    globalThis.kept = Math.random;
+    globalThis.secret = crypto.randomUUID();`);
+  const second = await tpl.template(`Math.random(); crypto.randomUUID();`);
+  const program = `
+    import crypto from "node:crypto";
+    __return([
+      Math.random(), kept(), crypto.randomUUID(), globalThis.crypto.randomUUID(), crypto.randomInt(2 ** 47),
+      crypto.randomBytes(8).toString("hex"), String(globalThis.crypto.getRandomValues(new Uint8Array(8))), secret,
+    ]);`;
+  const runs = await Promise.all([tpl, tpl, second, second].map((from) => from.run(program)));
+  const values = runs.map(({ value }) => value);
+  // What the set-up drew itself is in all of them.
+  assert.equal(new Set(values.map((value) => value.pop())).size, 1);
+  const all = values.flat();
+  assert.equal(new Set(all).size, all.length);
+});
+
+test("a set-up that leaves something under way, throws or exits is refused", async () => {
+  const rt = await machine();
+  await assert.rejects(rt.template(`setTimeout(() => {}, 60_000)`), {
+    ...code("TEMPLATE_PENDING"),
+    message: /Timeout/,
+  });
+  await assert.rejects(
+    rt.template(
+      `new (await import("node:worker_threads")).Worker("setInterval(() => {}, 1000)", { eval: true })`,
+    ),
+    {
+      ...code("TEMPLATE_PENDING"),
+      message: /Worker|threadSocket|MessagePort/,
+    },
+  );
+  await assert.rejects(
+    rt.template(`console.log("so far"); throw new Error("broken")`),
+    ({ code: is, details, message }) => {
+      assert.equal(is, "ERR_SECURE_EXEC_TEMPLATE_SETUP_FAILED");
+      assert.equal(details.exitCode, 1);
+      assert.equal(details.stdout, "so far\n");
+      assert.match(details.stderr, /Error: broken/);
+      assert.match(message, /exit code 1/);
+      return true;
+    },
+  );
+  await assert.rejects(rt.template(`process.exit(0)`), code("TEMPLATE_SETUP_FAILED"));
+  await assert.rejects(rt.template(`await new Promise(() => {})`), code("TEMPLATE_SETUP_FAILED"));
+  await assert.rejects(rt.template("0", { pty: true }), code("INVALID_OPTION"));
+  // And the machine is as it was.
+  assert.equal((await rt.run("__return(1)")).value, 1);
+});
+
+test("a template of a template", async () => {
+  const rt = await machine();
+  const first = await rt.template(`globalThis.steps = ["first"]`);
+  const second = await first.template(`steps.push("second")`, {
+    files: { "/tmp/second.txt": "file of the second" },
+  });
+  await first.dispose();
+  const { value } = await second.run(
+    `import { readFileSync } from "node:fs"; __return([...steps, readFileSync("/tmp/second.txt", "utf8")])`,
+  );
+  assert.deepEqual(value, ["first", "second", "file of the second"]);
+  await assert.rejects(first.run("0"), code("TEMPLATE_ENDED"));
+  await second.dispose();
+  await second.dispose();
+});
+
+test("disposal ends the template, not what began from it; the machine's ends both", async () => {
+  const rt = await machine();
+  const tpl = await rt.template(`globalThis.x = 1`);
+  const program = await tpl.spawn(`process.stdin.once("data", () => process.exit(x))`);
+  await tpl.dispose();
+  await assert.rejects(tpl.run("0"), code("TEMPLATE_ENDED"));
+  program.writeStdin("go");
+  assert.equal(await program.wait(), 1);
+  const other = await rt.template(`0`);
+  const running = assert.rejects(other.run(`setInterval(() => {}, 1000)`), code("DISPOSED"));
+  await rt.dispose();
+  await running;
+});

@@ -1,0 +1,19 @@
+// Tests that say something about a kernel process of this host, and so nothing about a fleet.
+// A file by the end of its path; a title as it begins, or "" for all of the file.
+const exceptions = [
+  [
+    "sdk/commands-dir.test.mjs",
+    "the host's environment names it",
+    "the variable of the host names a directory of the host, not of the worker",
+  ],
+  [
+    "sdk/runtime.test.mjs",
+    "a killed kernel rejects what runs",
+    "the kernel is no child of the caller; tests/sdk/fleet/lost.test.mjs kills the worker's",
+  ],
+];
+
+/** Why a test is not for fleets, or undefined. */
+export function exceptionOf(file, title) {
+  return exceptions.find(([end, begin]) => file.endsWith(end) && title.startsWith(begin))?.[2];
+}
