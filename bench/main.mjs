@@ -9,6 +9,7 @@ import { pause, percentile, runPlain, startPlain, summary, timed } from "./measu
 import { measureFiles } from "./files.mjs";
 import { measureTools } from "./tools.mjs";
 import { measureFairness } from "./fairness.mjs";
+import { measureRunCost } from "./run-cost.mjs";
 import { measureTemplates } from "./templates.mjs";
 import { cpu, firstCreate, httpLoopback, small } from "./workloads.mjs";
 
@@ -165,6 +166,7 @@ const speed = await measureCpu(runtime);
 const requests = await measureHttp(runtime);
 const httpRatio = requests.guest / requests.plain;
 await runtime.dispose();
+const costRows = await measureRunCost(engine);
 const toolRows = [
   ...(await measureFiles()),
   ...(await measureTools()),
@@ -218,6 +220,7 @@ const rows = [
   valueRow("100 at once, correct", throughput.correct, "", "100", throughput.correct === 100),
   valueRow("100 at once, until the last", throughput.concurrentMs, "ms"),
   timeRow(`${burstSize} at once from idle, until the last`, throughput.burst),
+  ...costRows,
   valueRow(`idle VM, kernel RSS (of ${vmCount})`, perVm, "MB", "≤ 0.5 MB", perVm <= 0.5),
   valueRow(`idle guest, PSS (${ahead.guests} alone)`, ahead.pss, "MB"),
   valueRow(

@@ -3,7 +3,7 @@
 // The same, smaller, is tests/kernel/machines.test.mjs.
 import { readFileSync, readdirSync } from "node:fs";
 import { NodeRuntime } from "../dist/index.js";
-import { sharedConnection } from "../dist/sdk/sidecar-process.js";
+import { sharedConnection } from "../dist/sdk/kernel-group.js";
 
 export async function kernelState() {
   const connection = await sharedConnection();

@@ -50,12 +50,14 @@ const nPread = bind<[number, Uint8Array, bigint, bigint], bigint>(
 
 /** include/uapi/asm-generic/mman-common.h, include/uapi/linux/mman.h */
 const PROT_NONE = 0;
+const PROT_READ = 1;
 const PROT_READ_WRITE = 3;
 const PROT_READ_EXEC = 5;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_NORESERVE = 0x4000;
 const MAP_FIXED_NOREPLACE = 0x10_0000;
 const MREMAP_MAYMOVE_FIXED = 3;
+const MADV_DONTNEED = 4;
 const MADV_HUGEPAGE = 14;
 const MADV_POPULATE_WRITE = 23;
 
@@ -165,27 +167,75 @@ export function makeHeapContiguous(space: AddressSpace): number {
 
 // --- the engine's text ---------------------------------------------------------------------------
 
-/** The whole huge pages of the engine's text, lowest first. */
-export function textRegions(space: AddressSpace): bigint[] {
-  const text = space
-    .mappings()
-    .find(
-      ({ access, name, to, from }) =>
-        access === "r-xp" && name.startsWith("/") && to - from > 16n * hugeBytes,
-    );
+/** The mapping of the engine's text. */
+function textOf(mappings: readonly Mapping[]): Mapping | undefined {
+  return mappings.find(
+    ({ access, name, to, from }) =>
+      access === "r-xp" && name.startsWith("/") && to - from > 16n * hugeBytes,
+  );
+}
+
+/** The whole huge pages of a mapping, lowest first. */
+function wholeRegions({ from, to }: Mapping): bigint[] {
   const regions: bigint[] = [];
-  if (text === undefined) return regions;
-  let at = (text.from + hugeBytes - 1n) & -hugeBytes;
-  for (; at + hugeBytes <= text.to; at += hugeBytes) regions.push(at);
+  let at = (from + hugeBytes - 1n) & -hugeBytes;
+  for (; at + hugeBytes <= to; at += hugeBytes) regions.push(at);
   return regions;
 }
 
+/** The whole huge pages of the engine's text, lowest first. */
+export function textRegions(space: AddressSpace): bigint[] {
+  const text = textOf(space.mappings());
+  return text === undefined ? [] : wholeRegions(text);
+}
+
+/** What lies behind the text in the same file: constants, exception tables, ICU's data. Nobody writes there. */
+export class EngineData {
+  readonly #space: AddressSpace;
+  readonly #mapping: Mapping | undefined;
+
+  /** Before any text is moved. */
+  constructor(space: AddressSpace) {
+    this.#space = space;
+    const mappings = space.mappings();
+    const text = textOf(mappings);
+    const data = mappings.find(({ from, access }) => from === text?.to && access === "r--p");
+    // With a page of its own, its content would be lost by `forget`.
+    const shared = data?.name === text?.name && space.pageMap.filePages(data!.from, data!.to) >= 0;
+    this.#mapping = shared ? data : undefined;
+  }
+
+  /** From here on `usedRegions` counts: the pages are the file's, and come back when they are read. */
+  forget(): void {
+    if (this.#mapping === undefined) return;
+    const { from, to } = this.#mapping;
+    nMadvise(from, to - from, MADV_DONTNEED);
+  }
+
+  /** Those of its whole huge pages of which more than a few small ones were read since. */
+  usedRegions(): bigint[] {
+    if (this.#mapping === undefined) return [];
+    const { pageMap } = this.#space;
+    return wholeRegions(this.#mapping).filter(
+      (at) => pageMap.filePages(at, at + hugeBytes) >= fewPages,
+    );
+  }
+}
+
+/** A fault maps up to 16 pages around; fewer than some faults are not worth 2 MiB. */
+const fewPages = 48;
+
 /**
- * Moves 2 MiB of the engine's text to a huge page, which all guests share and none faults in:
- * a copy, made executable and put where the text was in one step. Answers whether it was moved;
- * where this Linux gives no huge page, or no executable anonymous memory, the text stays.
+ * Moves 2 MiB of the engine's text or data to a huge page, which all guests share and none faults in:
+ * a copy, made executable or readable alone and put where the file's was in one step. Answers whether it was
+ * moved; where this Linux gives no huge page, or no executable anonymous memory, all stays.
  */
-export function moveToHugePage(space: AddressSpace, region: bigint): boolean {
+export function moveToHugePage(
+  space: AddressSpace,
+  region: bigint,
+  kind: "text" | "data",
+): boolean {
+  const protection = kind === "text" ? PROT_READ_EXEC : PROT_READ;
   const roomBytes = 2n * hugeBytes;
   const room = nMmap(0n, roomBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n);
   if (room === -1n) return false;
@@ -199,7 +249,7 @@ export function moveToHugePage(space: AddressSpace, region: bigint): boolean {
   if (nMadvise(copy, hugeBytes, MADV_HUGEPAGE) < 0) return giveUp();
   nMemcpy(copy, region, hugeBytes);
   // Small pages would cost a fork more than the file's do.
-  if (nMprotect(copy, hugeBytes, PROT_READ_EXEC) < 0 || !space.isHuge(copy)) return giveUp();
+  if (nMprotect(copy, hugeBytes, protection) < 0 || !space.isHuge(copy)) return giveUp();
   const moved = nMremap(copy, hugeBytes, hugeBytes, MREMAP_MAYMOVE_FIXED, region);
   return moved === region || giveUp();
 }
@@ -228,6 +278,24 @@ class PageMap {
 
   constructor(fd: number) {
     this.#fd = fd;
+  }
+
+  /** How many pages from one address to another are mapped, all of them a file's; -1 when one is not, or none can be told. */
+  filePages(from: bigint, to: bigint): number {
+    const end = to / pageBytes;
+    let mapped = 0;
+    for (let at = from / pageBytes; at < end; at += BigInt(entriesPerRead)) {
+      const entries = Math.min(entriesPerRead, Number(end - at));
+      const bytes = BigInt(entries * entryBytes);
+      if (nPread(this.#fd, this.#buffer, bytes, at * BigInt(entryBytes)) !== bytes) return -1;
+      for (let i = 0; i < entries; i++) {
+        const high = this.#halves[2 * i + 1]!;
+        if (high >= 0) continue;
+        if ((high & FILE_OR_SHARED) === 0) return -1;
+        mapped++;
+      }
+    }
+    return mapped;
   }
 
   /**

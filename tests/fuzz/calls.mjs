@@ -20,6 +20,8 @@ const left = new Set([
   "returnFailure",
   "threadSocket",
   "awaitFork",
+  "ownEngine",
+  "templateReady",
 ]);
 const residentMiB = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))[1]) / 1024;

@@ -29,11 +29,10 @@ it("1000 runs leak nothing", { timeout: 600_000 }, async () => {
   const beforeKib = [residentKib(kernel), residentKib(zygote)];
   await batch(1000);
   await until(settled);
-  const after = [openDescriptors(kernel), openDescriptors(zygote), openDescriptors(process.pid)];
-  assert.ok(
-    after.every((count, i) => count <= before[i] + 4),
-    `descriptors ${before} → ${after}`,
-  );
+  // The pool keeps more guests waiting for a while after so many.
+  const kept = () =>
+    [kernel, zygote, process.pid].every((pid, i) => openDescriptors(pid) <= before[i] + 4);
+  await until(kept);
   const afterKib = [residentKib(kernel), residentKib(zygote)];
   // Garbage that has not been collected yet is not a leak; 1000 runs that each kept 64 KiB would be.
   assert.ok(

@@ -17,6 +17,7 @@ import { closeAllFrom } from "../../sandbox/descriptors.js";
 import * as libc from "../../sandbox/libc.js";
 import {
   AddressSpace,
+  EngineData,
   makeHeapContiguous,
   moveToHugePage,
   textRegions,
@@ -53,6 +54,8 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
   const life = await prepareLife(sources, () => warmUp(requireBuiltin));
   const { callListeners, engineBinding, live, ordered, use } = life;
 
+  const data = space && new EngineData(space);
+  data?.forget();
   await rehearse({
     internalBinding: engineBinding,
     requireBuiltin,
@@ -62,6 +65,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     forget: forgetIdentity,
   });
   use(undefined);
+  const usedData = data?.usedRegions() ?? [];
   const startMain = prepareFirstCallback(internalBinding, true);
   life.prepareCopies(prepareFirstCallback(internalBinding, false), () => saved.pages?.populate());
   libc.prepareRandPoll();
@@ -80,7 +84,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     });
   const idleSteps = grow([
     ...furtherWarmUp(requireBuiltin, preload),
-    ...textSteps(space, () => saved.hugeTextPages++),
+    ...hugePageSteps(space, usedData, () => saved.hugeTextPages++),
     // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
     () => collectGarbage(requireBuiltin, "last-resort"),
   ]);
@@ -119,13 +123,21 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
 }
 
 /** One step a huge page, until this Linux gives no more. */
-function textSteps(space: AddressSpace | undefined, moved: () => void): (() => void)[] {
+function hugePageSteps(
+  space: AddressSpace | undefined,
+  data: readonly bigint[],
+  movedText: () => void,
+): (() => void)[] {
   if (space === undefined) return [];
   let given = true;
-  return textRegions(space).map((region) => () => {
-    given &&= moveToHugePage(space, region);
-    if (given) moved();
+  const text = textRegions(space).map((region) => () => {
+    given &&= moveToHugePage(space, region, "text");
+    if (given) movedText();
   });
+  const rest = data.map((region) => () => {
+    given &&= moveToHugePage(space, region, "data");
+  });
+  return [...text, ...rest];
 }
 
 /**
