@@ -11,7 +11,7 @@ import { exec, programFlags, run, runFlags } from "./run.js";
 import { shell } from "./shell.js";
 import { fleet } from "./fleet.js";
 import { worker } from "./worker.js";
-import { snapshot, snapshotFlags } from "./snapshot.js";
+import { restore, restoreFlags, snapshot, snapshotFlags } from "./snapshot.js";
 
 /** Options that say where the broker is and who asks. */
 const brokerFlags: readonly Flag[] = [
@@ -124,6 +124,21 @@ export const commands: readonly Command[] = [
       ["exec --snapshot base.tar -- ls /srv/site", "one that begins with it"],
     ],
     perform: snapshot,
+  },
+  {
+    name: "restore",
+    summary: "make a machine of an archive, run a command in it, copy files out of it",
+    usage: ["restore [options] ARCHIVE [[--] COMMAND [args…]]"],
+    description:
+      "ARCHIVE is what `snapshot` wrote, on any host. COMMAND runs in a machine with its files, and then what --copy names is copied to the host; nothing is when the command fails. One that is damaged or cut off is refused as a whole. The archive is not changed.",
+    flags: restoreFlags,
+    makesMachine: true,
+    stopsAtFirst: true,
+    examples: [
+      ["restore base.tar -- sh -c 'ls -l /srv/site'", "a command over the files of an archive"],
+      ["restore --copy /srv/site:./out base.tar", "files of an archive, on the host"],
+    ],
+    perform: restore,
   },
   {
     name: "mcp",

@@ -232,6 +232,51 @@ it("snapshot: a machine that was prepared, and one that begins with it", async (
   assert.equal(existsSync(join(folder, "none.tar.part")), false);
 });
 
+it("restore: a command over an archive, files out of it, and what is refused", async () => {
+  const archive = join(folder, "made.tar");
+  const made = ["sh", "-c", "mkdir -p /tmp/tree/deep && echo first > /tmp/tree/deep/file"];
+  const wrote = await se(["snapshot", "-o", archive, "--deny", "fs=/etc/passwd", "--", ...made]);
+  assert.equal(wrote.code, 0, wrote.stderr);
+  const before = readFileSync(archive);
+
+  const change = ["--", "sh", "-c", "cat /tmp/tree/deep/file; echo second > /tmp/tree/more"];
+  const out = join(folder, "restored");
+  const ran = await se(["restore", "--copy", `/tmp/tree:${out}`, archive, ...change]);
+  assert.deepEqual([ran.code, ran.stdout], [0, "first\n"], ran.stderr);
+  assert.equal(readFileSync(join(out, "deep/file"), "utf8"), "first\n");
+  assert.equal(readFileSync(join(out, "more"), "utf8"), "second\n");
+  assert.deepEqual(readFileSync(archive), before);
+
+  const nothing = join(folder, "nothing");
+  const failed = await se([
+    "restore",
+    "--copy",
+    `/tmp/tree:${nothing}`,
+    archive,
+    "sh",
+    "-c",
+    "exit 3",
+  ]);
+  assert.equal(failed.code, 3);
+  assert.match(failed.stderr, /ended with 3; nothing was copied/);
+  assert.equal(existsSync(nothing), false);
+
+  // Only who trusts an archive is bound by its permissions.
+  const trusted = await se(["restore", "--trust", archive, "--", "cat", "/etc/passwd"]);
+  assert.deepEqual([trusted.code, trusted.stdout], [1, ""]);
+  assert.match(trusted.stderr, /Permission denied/);
+  const untrusted = await se(["restore", archive, "--", "cat", "/etc/passwd"]);
+  assert.equal(untrusted.code, 0, untrusted.stderr);
+
+  file("cut.tar", before.subarray(0, before.length / 2));
+  const cut = await se(["restore", "cut.tar", "true"]);
+  assert.equal(cut.code, 1);
+  assert.match(cut.stderr, /ERR_SECURE_EXEC_SNAPSHOT_INVALID/);
+  for (const wrong of [[], [archive], ["--snapshot", archive, archive, "true"]])
+    assert.equal((await se(["restore", ...wrong])).code, 2, wrong.join(" "));
+  assert.equal((await se(["restore", "--copy", "srv:out", archive])).code, 2);
+});
+
 it("signals reach the program, and a reader that is gone ends it", async () => {
   const trap =
     "process.on('SIGINT', () => process.exit(12)); console.log('up'); setInterval(() => {}, 1000)";
@@ -324,6 +369,7 @@ it("help of every command, completion scripts and the man page come from one tab
     "shell",
     "audit",
     "snapshot",
+    "restore",
     "mcp",
     "worker",
     "fleet",
