@@ -65,7 +65,23 @@ const families = {
   tls: /^parallel\/test-tls[-.]/,
   dgram: /^parallel\/test-dgram[-.]/,
   dns: /^parallel\/test-dns[-.]/,
+  "async-hooks": /^(async-hooks\/|parallel\/test-async[-.])/,
+  "test-runner": /^(test-runner\/|parallel\/test-runner[-.])/,
+  "client-proxy": /^client-proxy\//,
+  wasi: /^(wasi\/|parallel\/test-wasi[-.])/,
+  sequential: /^sequential\//,
+  other: /^parallel\//,
 };
+const directories = [
+  "parallel",
+  "es-module",
+  "module-hooks",
+  "async-hooks",
+  "test-runner",
+  "client-proxy",
+  "wasi",
+  "sequential",
+];
 
 /** Classes that say nothing about a guest, first match wins; the rest is public. */
 const excluded = [
@@ -115,13 +131,14 @@ const environmentOf = (text) =>
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
-const sharedEnvironment = {
+const sharedEnvironment = (name) => ({
   TEST_SERIAL_ID: "1",
   TEST_THREAD_ID: "1",
-  TEST_PARALLEL: "1",
+  // With it `common.PORT` throws, which those of `sequential` use.
+  ...(name.startsWith("sequential/") ? {} : { TEST_PARALLEL: "1" }),
   LANG: "C.UTF-8",
   TERM: "xterm",
-};
+});
 
 const baseline = new Map();
 for (const file of given.baseline) {
@@ -147,7 +164,7 @@ function select() {
   }
   const list = given.list && new Set(readFileSync(given.list, "utf8").split(/\s+/).filter(Boolean));
   const match = given.match && new RegExp(given.match);
-  const names = ["parallel", "es-module", "module-hooks"]
+  const names = directories
     .flatMap((directory) =>
       existsSync(join(root, directory))
         ? readdirSync(join(root, directory)).map((file) => `${directory}/${file}`)
@@ -177,7 +194,11 @@ const nativeTemporary = mkdtempSync(join(tmpdir(), "conformance-"));
 function runNatively(name, worker) {
   const text = sourceOf(name);
   return new Promise((done) => {
-    const env = { ...sharedEnvironment, NODE_TEST_DIR: nativeTemporary, HOME: nativeTemporary };
+    const env = {
+      ...sharedEnvironment(name),
+      NODE_TEST_DIR: nativeTemporary,
+      HOME: nativeTemporary,
+    };
     const child = spawn(engine, [...flagsOf(text), join(root, name)], {
       cwd: resolve(root, ".."),
       env: { ...env, PATH: process.env.PATH, ...environmentOf(text), TEST_SERIAL_ID: `${worker}` },
@@ -220,7 +241,7 @@ async function runInVm(name) {
     const args = [...preload, ...flagsOf(text), `/node/test/${name}`];
     const result = await runtime.execCommand("node", args, {
       cwd: "/node",
-      env: { ...sharedEnvironment, NODE_TEST_DIR: "/tmp", ...environmentOf(text) },
+      env: { ...sharedEnvironment(name), NODE_TEST_DIR: "/tmp", ...environmentOf(text) },
       timeout,
     });
     const ms = Math.round(performance.now() - startedAt);

@@ -4,6 +4,8 @@
  * around a callback are those of ./delivery.ts.
  */
 
+import { later } from "./turns.js";
+
 /** Names of providers; NODE_ASYNC_PROVIDER_TYPES in src/async_wrap.h. */
 export type Provider =
   | "DNSCHANNEL"
@@ -97,10 +99,28 @@ export function endHandle(handle: EngineWrap): void {
   end(handle, ours.get(handle)!.id);
 }
 
+/** A turn is under way behind which the engine has run the `destroy` hooks. */
+let destroying = false;
+
+/**
+ * The engine runs `destroy` hooks before the immediates of a round and does not wait for them.
+ * What ends during the immediates, where C++ would end it before, has one round more for that.
+ */
+function awaitDestroyHooks(): void {
+  if (destroying) return;
+  destroying = true;
+  later(() => {
+    destroying = false;
+  });
+}
+
 function end(resource: EngineWrap, id: number): void {
   if (hookCounts[constants.kDestroy] === 0) return;
+  awaitDestroyHooks();
   // Told by the engine, which with id 0 has nothing to tell when it deletes the object.
-  if (resource.asyncReset !== undefined) quietly(() => resource.asyncReset!(resource, 0));
+  // Most requests have the engine's class and no object of the engine's behind them.
+  const engines = resource.asyncReset !== undefined && resource.getAsyncId!() > 0;
+  if (engines) quietly(() => resource.asyncReset!(resource, 0));
   else hooks.emitDestroy(id);
 }
 

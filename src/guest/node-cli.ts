@@ -21,6 +21,8 @@ export interface CommandLine {
   execArgv: string[];
   /** Canonical name → value; a list for options that may be repeated. */
   values: Map<string, OptionValue>;
+  /** Canonical name → how the program wrote it, without a value. */
+  written: Map<string, string>;
   v8: string[];
   /** The script and what follows, or what follows the options when there is no script. */
   rest: string[];
@@ -73,7 +75,16 @@ export function parseCommandLine(
   table: OptionTable,
   types: Types,
 ): CommandLine {
-  const line: CommandLine = { execArgv: [], values: new Map(), v8: [], rest: [], operands: [] };
+  const line: CommandLine = {
+    execArgv: [],
+    values: new Map(),
+    written: new Map(),
+    v8: [],
+    rest: [],
+    operands: [],
+  };
+  /** What an alias was, for the option that comes next in its place: messages name that. */
+  let aliased: string | undefined;
   const pending = [...argv];
   for (let steps = 0; pending.length > 0; steps++) {
     if (steps > argv.length * 8 + 8) return { ...line, error: "too many options" };
@@ -101,9 +112,17 @@ export function parseCommandLine(
       // The value is the first one's: `--inspect=` stands for a port and for --inspect.
       const [first = "", ...others] = alias;
       pending.unshift(first, ...(inline === undefined ? [] : [inline]), ...others);
+      aliased ??= name;
       continue;
     }
-    const error = takeOption(name, inline, pending, line, table, types);
+    const error = takeOption(
+      { name, inline, asTyped: aliased ?? name },
+      pending,
+      line,
+      table,
+      types,
+    );
+    aliased = undefined;
     if (error !== undefined) return { ...line, error };
   }
   line.rest = pending;
@@ -116,10 +135,18 @@ function missing(line: CommandLine, name: string, written: string): string {
   return `${written} requires an argument`;
 }
 
+interface WrittenOption {
+  /** Canonical. */
+  name: string;
+  /** What stands behind its `=`. */
+  inline: string | undefined;
+  /** The alias that the program used, or `name`. */
+  asTyped: string;
+}
+
 /** Records one canonical option; takes its value from the front of `pending`. Answers what is wrong. */
 function takeOption(
-  written: string,
-  inline: string | undefined,
+  { name: written, inline, asTyped }: WrittenOption,
   pending: string[],
   line: CommandLine,
   table: OptionTable,
@@ -135,18 +162,20 @@ function takeOption(
     line.v8.push(text);
     return undefined;
   }
+  line.written.set(name, asTyped);
   if (info.type === types.kNoOp || info.type === types.kBoolean) {
     if (inline !== undefined && info.type === types.kBoolean)
       return `${written} does not take an argument`;
     line.values.set(name, !negated);
     return undefined;
   }
+  if (negated) return `${asTyped} is an invalid negation because it is not a boolean option`;
   let value = inline;
-  if (value === "" && name === "--run") return missing(line, name, written);
+  if (value === "" && name === "--run") return missing(line, name, asTyped);
   if (value === undefined) {
     const next = pending[0];
     if (next === undefined || (next.startsWith("-") && next.length > 1))
-      return missing(line, name, written);
+      return missing(line, name, asTyped);
     value = pending.shift()!;
   }
   if (info.type === types.kStringList) {
@@ -166,7 +195,7 @@ export function notForEnvironment(
   allowed: number,
 ): string | undefined {
   for (const [name] of line.values)
-    if (table.options.get(name)?.envVarSettings !== allowed) return name;
+    if (table.options.get(name)?.envVarSettings !== allowed) return line.written.get(name) ?? name;
   return line.v8.find((flag) => {
     const name = flag.split("=", 1)[0]!.replaceAll("_", "-");
     const info = table.options.get(name) ?? table.options.get(name.replace(/^--no-/, "--"));

@@ -38,6 +38,11 @@ const programs = {
     text: `setImmediate(() => setImmediate(() => {})); process.nextTick(() => {});`,
   },
   "a file": { ordered: true, text: `fs.readFile(__filename, () => note("read"));` },
+  "a request's end, which nothing else waits for": {
+    family: /destroyed|found/,
+    text: `require("node:async_hooks").createHook({ destroy() { note("destroyed"); } }).enable();
+      require("node:dns").lookup("localhost", { family: 4 }, () => note("found"));`,
+  },
   "a signal": {
     text: `const got = () => { note("got"); process.off("SIGUSR2", got); };
       process.on("SIGUSR2", got); process.kill(process.pid, "SIGUSR2"); setTimeout(() => {}, 50);`,

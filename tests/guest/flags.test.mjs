@@ -1,6 +1,6 @@
 // Every option of the engine, by its own list: in effect, taken as a hint, or refused by name.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isNodeStartOption, isV8StartFlag } from "../../dist/protocol/engine-start.js";
@@ -247,6 +247,14 @@ test("what no JavaScript of Node's asks for takes effect all the same", async ()
   }
 });
 
+test("a wrong option is named as it was written, as the engine names it", async () => {
+  for (const args of [["-e"], ["--eval"], ["-pe"], ["--no-max-http-header-size"]]) {
+    const plain = spawnSync(findEngine().path, args, { argv0: "node", encoding: "utf8" });
+    const { exitCode, stderr } = await run(args);
+    assert.deepEqual([exitCode, stderr], [plain.status, plain.stderr]);
+  }
+});
+
 test("NODE_OPTIONS takes what the engine lets it take", async () => {
   for (const { name, kind, environment } of options) {
     if (environment || kind === "kNoOp") continue;
@@ -256,6 +264,8 @@ test("NODE_OPTIONS takes what the engine lets it take", async () => {
     assert.deepEqual([exitCode, stderr], [9, `node: ${name} is not allowed in NODE_OPTIONS\n`]);
   }
   assert.equal((await run(["-p", "1"], { NODE_OPTIONS: "x.js" })).exitCode, 9);
+  const short = await run(["-p", "1"], { NODE_OPTIONS: "-v" });
+  assert.equal(short.stderr, "node: -v is not allowed in NODE_OPTIONS\n");
   assert.equal(
     (await run(["-p", "1"], { NODE_OPTIONS: "--max-old-space-size=200" })).stdout,
     "1\n",

@@ -481,12 +481,18 @@ function patchLoadedModules(
   // A blob over a file is native; here it holds what the file held when it was made. fs.js asks for this late.
   const { Blob } = env.requireBuiltin("buffer");
   const { lazyDOMException } = env.requireBuiltin("internal/util");
+  const { kClone } = env.requireBuiltin("internal/worker/js_transferable");
+  const { ERR_INVALID_STATE } = env.requireBuiltin("internal/errors").codes;
+  const refuseClone = (): never => {
+    throw new ERR_INVALID_STATE("File-backed Blobs are not cloneable");
+  };
   env.requireBuiltin("internal/blob").createBlobFromFilePath = (
     path: PathArgument,
     options?: { type?: string },
   ): unknown => {
     try {
-      return new Blob([runner.sync(operations.readFile(path, 0, true))], options);
+      const blob = new Blob([runner.sync(operations.readFile(path, 0, true))], options);
+      return Object.defineProperty(blob, kClone, { value: refuseClone });
     } catch {
       return lazyDOMException("The blob could not be read", "NotReadableError");
     }

@@ -365,7 +365,8 @@ export async function answers(root) {
     },
     async "blobs over files"() {
       const blob = await fs.openAsBlob(put("blob", "blob's text"), { type: "text/plain" });
-      return [blob.size, blob.type, await blob.slice(0, 4).text()];
+      const clone = codeOf(() => structuredClone(blob));
+      return [blob.size, blob.type, await blob.slice(0, 4).text(), clone];
     },
     "vectors at positions"() {
       return using(at("vector"), "w+", (fd) => {
