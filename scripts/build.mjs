@@ -18,7 +18,7 @@ for (const project of ["tsconfig.json", "tsconfig.guest.json"]) {
 const modules = {};
 const programs = {};
 const isProgram = (name) =>
-  /^(?:userland\/(?:(?:sh|commands|support)\/|(?:run-)?command$)|guest\/programs\/shell-system$)/.test(
+  /^(?:userland\/(?:(?:sh|commands|support|vendor)\/|(?:run-)?command$)|guest\/programs\/shell-system$)/.test(
     name,
   );
 const guestRoot = join(root, "build/guest");

@@ -218,6 +218,7 @@ test("system calls are judged by their admission alone", () => {
 /** Each package has one door. */
 const packages = [
   /^sdk\/schema-validation\.ts: @cfworker\/json-schema$/,
+  /^userland\/vendor\/isomorphic-git\.ts: isomorphic-git$/,
   /^sdk\/fleet\/broker\.ts: @nats-io\/transport-node$/,
 ];
 

@@ -4,7 +4,7 @@
  */
 import * as http from "node:http";
 import * as https from "node:https";
-import type * as Library from "isomorphic-git";
+import type * as Library from "../../vendor/isomorphic-git.js";
 
 export type Git = typeof Library;
 
