@@ -303,6 +303,35 @@ export async function reset(repository: Repository, context: CommandContext): Pr
   return 0;
 }
 
+/** A new branch at a revision, or in place of one that has no commit yet; HEAD names it then. */
+async function createBranch(repository: Repository, created: string, name: string): Promise<void> {
+  const { git, base } = repository;
+  if ((await repository.resolve(`refs/heads/${created}`)) !== undefined)
+    throw fatal(`a branch named '${created}' already exists`);
+  const head = await repository.resolve("HEAD");
+  if (head === undefined)
+    await git.writeRef({
+      ...base,
+      ref: "HEAD",
+      value: `refs/heads/${created}`,
+      symbolic: true,
+      force: true,
+    });
+  else {
+    const object = await repository.need(name);
+    await git.branch({ ...base, ref: created, object });
+    if (object === head)
+      await git.writeRef({
+        ...base,
+        ref: "HEAD",
+        value: `refs/heads/${created}`,
+        symbolic: true,
+        force: true,
+      });
+    else await git.checkout({ ...base, ref: created });
+  }
+}
+
 export async function checkout(repository: Repository, context: CommandContext): Promise<number> {
   const end = context.argv.indexOf("--");
   const argv = end === -1 ? context.argv : context.argv.slice(0, end);
@@ -345,30 +374,7 @@ export async function checkout(repository: Repository, context: CommandContext):
   }
   const say = (text: string) => (options.has("q") ? undefined : context.writeError(text));
   if (created !== undefined) {
-    if ((await repository.resolve(`refs/heads/${created}`)) !== undefined)
-      throw fatal(`a branch named '${created}' already exists`);
-    const head = await repository.resolve("HEAD");
-    if (head === undefined)
-      await git.writeRef({
-        ...base,
-        ref: "HEAD",
-        value: `refs/heads/${created}`,
-        symbolic: true,
-        force: true,
-      });
-    else {
-      const object = await repository.need(name);
-      await git.branch({ ...base, ref: created, object });
-      if (object === head)
-        await git.writeRef({
-          ...base,
-          ref: "HEAD",
-          value: `refs/heads/${created}`,
-          symbolic: true,
-          force: true,
-        });
-      else await git.checkout({ ...base, ref: created });
-    }
+    await createBranch(repository, created, name);
     say(`Switched to a new branch '${created}'\n`);
     return 0;
   }
