@@ -10,6 +10,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
 import { forkSibling, settleSibling } from "../sandbox/sibling.js";
 import type { Channel } from "./channel.js";
+import { collectGarbage } from "./collect-garbage.js";
 import { renewEntropy, spendEntropy } from "./entropy.js";
 import type { EngineTools } from "./environment.js";
 
@@ -37,22 +38,12 @@ function pendingIn(channel: Channel): string[] {
   return [...resources, ...channel.pendingCalls.map((name) => `${name} (system call)`)];
 }
 
-/** What the set-up left is not for each copy to look through: a copy of a page costs more than a look. */
-function collectGarbage(requireBuiltin: (id: string) => any): void {
-  const { setFlagsFromString } = requireBuiltin("v8");
-  setFlagsFromString("--expose-gc");
-  // The flag adds `gc` to contexts made from now on; the program's own does not get it.
-  const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
-  setFlagsFromString("--no-expose-gc");
-  gc({ type: "major", execution: "sync", flavor: "regular" });
-  libc.sealHeap();
-}
-
 /** Called once the main module of the set-up has been evaluated. Does not return before the process is a copy, if ever. */
 export function becomeTemplate(tools: TemplateTools): void {
   const { channel } = tools;
   const pending = pendingIn(channel);
   spendEntropy(tools);
+  // What the set-up left is not for each copy to look through: a copy of a page costs more than a look.
   if (pending.length === 0) collectGarbage(tools.requireBuiltin);
   channel.event("templateReady", { pending });
   for (let errno = 0; ;) {

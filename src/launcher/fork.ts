@@ -37,6 +37,7 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--minor-ms",
   "--min-semi-space-size=16",
   "--heap-growing-percent=300",
+  "--no-incremental-marking",
   "--no-maglev",
   "--v8-pool-size=0",
   "--no-memory-pool-share-memory-on-teardown",

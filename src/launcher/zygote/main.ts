@@ -6,6 +6,7 @@
  * and after it runs in the guest's own process.
  */
 import { Channel } from "../../guest/channel.js";
+import { collectGarbage } from "../../guest/collect-garbage.js";
 import { forgetIdentity } from "../../guest/identity.js";
 import { hideInternals } from "../../guest/public-modules.js";
 import { renewEntropy } from "../../guest/entropy.js";
@@ -29,7 +30,7 @@ import { begin, guestSocketFd } from "./bootstrap.js";
 import { prepareLife } from "./guest-life.js";
 import { rehearse } from "./rehearsal.js";
 import { serve } from "./service.js";
-import { collectGarbage, furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
+import { furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { guestMemoryBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;

@@ -3,8 +3,8 @@
  * everything compiled.
  * Must draw no random numbers: every guest would draw the same ones.
  */
+import { collectGarbage } from "../../guest/collect-garbage.js";
 import { refusedModules } from "../../guest/public-modules.js";
-import * as libc from "../../sandbox/libc.js";
 
 /** Internal modules that guest-side code asks for after internals are hidden. */
 const keptInternals = [
@@ -124,18 +124,4 @@ export function warmUpTypeScript(requireBuiltin: (id: string) => any): (() => vo
     },
     () => collectGarbage(requireBuiltin, "last-resort"),
   ];
-}
-
-/** A compact heap makes for fewer pages that each guest copies; the last resort takes three times as long. */
-export function collectGarbage(
-  requireBuiltin: (id: string) => any,
-  flavor: "regular" | "last-resort" = "regular",
-): void {
-  const v8 = requireBuiltin("v8");
-  v8.setFlagsFromString("--expose-gc");
-  // The flag adds `gc` to contexts made from now on; the guest's own does not get it.
-  const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
-  v8.setFlagsFromString("--no-expose-gc");
-  gc({ type: "major", execution: "sync", flavor });
-  libc.sealHeap();
 }
