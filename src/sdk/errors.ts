@@ -331,8 +331,6 @@ export class SecureExecError extends Error {
   readonly code: SecureExecErrorCode;
   /** Facts about this one failure; which ones depends on the code. */
   declare readonly details?: ErrorDetails;
-  /** What to do about it, as docs/errors.md has it for the code. */
-  readonly remedy: string;
   readonly [brand] = true;
 
   constructor(
@@ -342,10 +340,14 @@ export class SecureExecError extends Error {
   ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;
-    this.remedy = errorTable[code.slice(prefix.length) as ErrorName]?.remedy ?? "";
     if (options.details !== undefined) this.details = options.details;
     Object.defineProperty(this, brand, { enumerable: false });
     Object.defineProperty(this, "name", { enumerable: false });
+  }
+
+  /** What to do about it, as docs/errors.md has it for the code. */
+  get remedy(): string {
+    return errorTable[this.code.slice(prefix.length) as ErrorName]?.remedy ?? "";
   }
 
   /** Whether `value` is such an error, made by any copy of this package. */
