@@ -1,6 +1,7 @@
 /** Owns what changes a repository: add, rm, commit, reset, restore, branch, checkout, switch, merge, tag. */
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { codeText, errorCode } from "../../support/errors.js";
+import { globRegex } from "../../support/glob.js";
 import { parseOptions } from "../../support/options.js";
 import { short } from "./history.js";
 import { fatal, type Repository } from "./repository.js";
@@ -110,7 +111,10 @@ export async function commit(repository: Repository, context: CommandContext): P
   const amend = options.has("amend");
   if (amend && head === undefined) throw fatal("You have nothing to amend.");
   const staged = stagedChanges(options.has("a") ? await repository.rows() : rows);
-  if (staged.length === 0 && !amend && !options.has("empty")) {
+  const merging = mergeUnderWay(repository);
+  if (merging !== undefined && amend)
+    throw fatal("You are in the middle of a merge -- cannot amend.");
+  if (staged.length === 0 && !amend && merging === undefined && !options.has("empty")) {
     await status(repository, { ...context, argv: ["status"] }, "Initial commit");
     return 1;
   }
@@ -120,7 +124,8 @@ export async function commit(repository: Repository, context: CommandContext): P
   const file = options.get("F");
   if (file !== undefined) message = context.fs.readFileSync(file === "-" ? 0 : file, "utf8");
   const old = amend ? (await git.readCommit({ ...base, oid: head! })).commit : undefined;
-  if (!options.has("m", "F")) {
+  if (!options.has("m", "F") && merging !== undefined) message = merging.message;
+  else if (!options.has("m", "F")) {
     if (old === undefined) throw fatal("no editor here: give the message with -m or -F");
     message = old.message;
   }
@@ -138,12 +143,20 @@ export async function commit(repository: Repository, context: CommandContext): P
     author: old?.author ?? author,
     committer,
     amend,
+    ...(merging !== undefined && { parent: [head!, merging.theirs] }),
   });
+  endMerge(repository);
   if (!options.has("q")) {
     const where = `${branch ?? "detached HEAD"}${head === undefined ? " (root-commit)" : ""}`;
     context.write(`[${where} ${short(oid)}] ${message.split("\n", 1)[0]!}\n`);
   }
   return 0;
+}
+
+/** What `--list` shows: names that a pattern matches, or all. */
+function matching(patterns: readonly string[]): (name: string) => boolean {
+  const wanted = patterns.map((pattern) => globRegex(pattern));
+  return (name) => wanted.length === 0 || wanted.some((one) => one.test(name));
 }
 
 export async function branch(repository: Repository, context: CommandContext): Promise<number> {
@@ -188,7 +201,8 @@ export async function branch(repository: Repository, context: CommandContext): P
   } else {
     if (current === undefined)
       context.write(`* (HEAD detached at ${short(await repository.need("HEAD"))})\n`);
-    for (const each of (await git.listBranches({ ...base })).sort())
+    const listed = matching(options.operands);
+    for (const each of (await git.listBranches({ ...base })).filter(listed).sort())
       context.write(`${each === current ? "*" : " "} ${each}\n`);
     if (options.has("a"))
       for (const remote of await git.listRemotes({ ...base }))
@@ -287,6 +301,7 @@ export async function reset(repository: Repository, context: CommandContext): Pr
     force: true,
   });
   if (options.has("soft")) return 0;
+  endMerge(repository);
   if (options.has("hard")) {
     await git.checkout({ ...base, ref: name ?? oid, force: true });
     for (const { path, head, stage } of await repository.rows())
@@ -378,13 +393,14 @@ export async function checkout(repository: Repository, context: CommandContext):
     say(`Switched to a new branch '${created}'\n`);
     return 0;
   }
-  if (name === (await repository.branch())) {
+  const detach = options.has("d");
+  if (name === (await repository.branch()) && !detach) {
     say(`Already on '${name}'\n`);
     return 0;
   }
   await git.checkout({
     ...base,
-    ref: isBranch ? name : ((await repository.resolve(name)) ?? name),
+    ref: isBranch && !detach ? name : ((await repository.resolve(name)) ?? name),
     force: options.has("f"),
   });
   if ((await repository.branch()) !== undefined) say(`Switched to branch '${name}'\n`);
@@ -396,6 +412,27 @@ export async function checkout(repository: Repository, context: CommandContext):
   return 0;
 }
 
+/** What a merge with conflicts leaves for the commit that ends it; gitrepository-layout(5). */
+const mergeFiles = ["MERGE_HEAD", "MERGE_MSG", "MERGE_MODE"] as const;
+
+function mergeUnderWay({
+  context,
+  dir,
+}: Repository): { theirs: string; message: string } | undefined {
+  const read = (name: string): string | undefined =>
+    context.fs.existsSync(`${dir}/.git/${name}`)
+      ? context.fs.readFileSync(`${dir}/.git/${name}`, "utf8")
+      : undefined;
+  const theirs = read("MERGE_HEAD")?.trim();
+  if (theirs === undefined) return undefined;
+  const lines = (read("MERGE_MSG") ?? "").split("\n");
+  return { theirs, message: lines.filter((line) => !line.startsWith("#")).join("\n") };
+}
+
+function endMerge({ context, dir }: Repository): void {
+  for (const name of mergeFiles) context.fs.rmSync(`${dir}/.git/${name}`, { force: true });
+}
+
 export async function merge(repository: Repository, context: CommandContext): Promise<number> {
   const options = parseOptions(
     context,
@@ -404,10 +441,18 @@ export async function merge(repository: Repository, context: CommandContext): Pr
     { status: 129 },
   );
   const { git, base } = repository;
-  if (options.has("abort")) throw fatal("merge --abort is not there: use git reset --hard");
+  const merging = mergeUnderWay(repository);
+  if (options.has("abort")) {
+    if (merging === undefined) throw fatal("There is no merge to abort (MERGE_HEAD missing).");
+    return reset(repository, { ...context, argv: ["reset", "-q", "--hard", "HEAD"] });
+  }
+  if (merging !== undefined)
+    throw fatal(
+      "You have not concluded your merge (MERGE_HEAD exists).\nPlease, commit your changes before you merge.",
+    );
   const [name, extra] = options.operands;
   if (name === undefined || extra !== undefined) throw fatal("merge takes one branch here");
-  await repository.need(name);
+  const theirs = await repository.need(name);
   const ours = await repository.branch();
   const head = await repository.need("HEAD");
   if (
@@ -418,6 +463,9 @@ export async function merge(repository: Repository, context: CommandContext): Pr
     throw new CommandFailure(
       "error: Your local changes would be overwritten by merge.\nPlease commit your changes or stash them before you merge.",
     );
+  const message =
+    options.get("m") ??
+    `Merge branch '${name}'${ours === "main" || ours === "master" || ours === undefined ? "" : ` into ${ours}`}`;
   let result;
   try {
     result = await git.merge({
@@ -427,7 +475,7 @@ export async function merge(repository: Repository, context: CommandContext): Pr
       fastForward: !options.has("noff"),
       fastForwardOnly: options.has("ffonly"),
       abortOnConflict: false,
-      message: `${options.get("m") ?? `Merge branch '${name}'${ours === "main" || ours === "master" || ours === undefined ? "" : ` into ${ours}`}`}\n`,
+      message: `${message}\n`,
       author: await repository.person("AUTHOR"),
       committer: await repository.person("COMMITTER"),
     });
@@ -436,7 +484,12 @@ export async function merge(repository: Repository, context: CommandContext): Pr
       throw fatal("Not possible to fast-forward, aborting.");
     if (errorCode(error) !== "MergeConflictError") throw error;
     const { data } = error as { data?: { filepaths?: string[] } };
-    for (const path of data?.filepaths ?? [])
+    const paths = data?.filepaths ?? [];
+    const conflicts = paths.map((path) => `#\t${path}\n`).join("");
+    const own = `${repository.dir}/.git`;
+    context.fs.writeFileSync(`${own}/MERGE_HEAD`, `${theirs}\n`);
+    context.fs.writeFileSync(`${own}/MERGE_MSG`, `${message}\n\n# Conflicts:\n${conflicts}`);
+    for (const path of paths)
       context.write(`Auto-merging ${path}\nCONFLICT (content): Merge conflict in ${path}\n`);
     context.write("Automatic merge failed; fix conflicts and then commit the result.\n");
     return 1;
@@ -463,8 +516,10 @@ export async function tag(repository: Repository, context: CommandContext): Prom
   );
   const { git, base } = repository;
   const [name, target] = options.operands;
-  if (name === undefined) {
-    for (const each of (await git.listTags({ ...base })).sort()) context.write(`${each}\n`);
+  if (name === undefined || options.has("l")) {
+    const listed = matching(options.operands);
+    for (const each of (await git.listTags({ ...base })).sort())
+      if (listed(each)) context.write(`${each}\n`);
     return 0;
   }
   const old = await repository.resolve(`refs/tags/${name}`);
