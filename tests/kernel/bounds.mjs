@@ -142,11 +142,11 @@ export const callBounds = {
       return typeof made === "number" ? made : sys("listen", { fd: made.fd, backlog: 0xffffffff }); });
     for (let i = 0; i < 5000; i++) sys("listen", { fd: 5, backlog: i });`,
   accept: `${tcp} ${waiting("accept", "{ fd: listener }")}`,
-  connect: `${tcp}
+  connect: `${tcp} const MiB = new Uint8Array(1024 * 1024);
     fill(() => { const made = socket(); if (typeof made === "number") return made;
       const answer = sys("connect", { fd: made.fd, address: "127.0.0.1", port: 4000 });
       if (typeof answer === "number") return answer;
-      post("write", { fd: made.fd, data: new Uint8Array(1024 * 1024), position: -1 });
+      post("write", { fd: made.fd, data: MiB, position: -1 });
       return 0; });
     wait();`,
   socketNames: `${tcp} for (let i = 0; i < 1000; i++) sys("socketNames", { fd: listener });`,

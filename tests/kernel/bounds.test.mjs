@@ -99,6 +99,8 @@ const prelude = `
 async function drive(program) {
   const rt = await NodeRuntime.create({
     mounts: [{ guestPath: "/mnt/host", hostPath: host }],
+    // What a row makes for its frames is garbage of the guest's own, and is not what is measured.
+    limits: { memoryBytes: 512 * MiB },
     tools: { never: { description: "Never answers", handler: () => new Promise(() => {}) } },
   });
   const { kernel } = tree();
