@@ -324,7 +324,10 @@ async function createBranch(repository: Repository, created: string, name: strin
   if ((await repository.resolve(`refs/heads/${created}`)) !== undefined)
     throw fatal(`a branch named '${created}' already exists`);
   const head = await repository.resolve("HEAD");
-  if (head === undefined)
+  const object = head === undefined ? undefined : await repository.need(name);
+  if (object !== undefined) await git.branch({ ...base, ref: created, object });
+  // Nothing of the work tree changes: HEAD alone gets another name.
+  if (object === head)
     await git.writeRef({
       ...base,
       ref: "HEAD",
@@ -332,19 +335,7 @@ async function createBranch(repository: Repository, created: string, name: strin
       symbolic: true,
       force: true,
     });
-  else {
-    const object = await repository.need(name);
-    await git.branch({ ...base, ref: created, object });
-    if (object === head)
-      await git.writeRef({
-        ...base,
-        ref: "HEAD",
-        value: `refs/heads/${created}`,
-        symbolic: true,
-        force: true,
-      });
-    else await git.checkout({ ...base, ref: created });
-  }
+  else await git.checkout({ ...base, ref: created });
 }
 
 export async function checkout(repository: Repository, context: CommandContext): Promise<number> {
