@@ -35,6 +35,7 @@ const requests = new HostRequests({
   judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+  outward: (vm, id, request) => emit("outward", { vm, id, request }),
   isBehind: () => door.isBehind,
 });
 const warn = (vm: number, warning: LimitWarning): void =>

@@ -20,7 +20,13 @@ import type { SecureExecError } from "../sdk/errors.js";
 import type { KernelConnection, KernelEvent } from "../sdk/kernel-connection.js";
 import type { KernelRoom, MachineOwner } from "./kernel-room.js";
 import { Refusal, malformed, refused } from "./refusal.js";
-import { answersTextOf, checkNumbers, checkResult, failureOf } from "./session-checks.js";
+import {
+  additionTextOf,
+  answersTextOf,
+  checkNumbers,
+  checkResult,
+  failureOf,
+} from "./session-checks.js";
 import {
   fetchRequestOf,
   mountOf,
@@ -408,6 +414,12 @@ export class Session implements MachineOwner {
         }
         return this.#kernel.send("judged", { vm, id, answers: answersTextOf(event.args.answers) });
       }
+      case "outwardReady": {
+        const { id, ok } = event.args;
+        if (!machine.questions.delete(id)) return;
+        const added = ok ? additionTextOf(event.args.added) : "";
+        return this.#kernel.send("outwardReady", { vm, id, ok, added });
+      }
       case "toolParked": {
         const { id } = event.args;
         if (machine.questions.has(id)) this.#kernel.send("toolParked", { vm, id });
@@ -458,6 +470,7 @@ export class Session implements MachineOwner {
         return this.#say(event, { ...event.args, vm, process: program.named });
       }
       case "judge":
+      case "outward":
       case "toolCall":
         if (machine.questions.size >= bounds.questions)
           machine.questions.delete(machine.questions.values().next().value!);
