@@ -115,10 +115,8 @@ export class NodeExecutionDriver {
 
   /** Throws INVALID_OPTION. */
   constructor(options: NodeExecutionDriverOptions) {
-    const known = [
-      ...["system", "runtime", "bindings"],
-      ...["memoryLimit", "cpuTimeLimitMs", "onStdio", "timingMitigation"],
-    ];
+    const limits = ["memoryLimit", "cpuTimeLimitMs", "onStdio", "timingMitigation"];
+    const known = ["system", "runtime", "bindings", ...limits];
     const { system, runtime, bindings = {}, ...rest } = bagOf(options, known);
     if (!(system instanceof NodeDriver))
       throw invalidOption("system", "must be made by createNodeDriver()");

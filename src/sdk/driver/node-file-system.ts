@@ -17,7 +17,14 @@ function statOf(stats: Exclude<Stats, BigIntStats>): VirtualStat {
     size,
     isDirectory: stats.isDirectory(),
     isSymbolicLink: stats.isSymbolicLink(),
-    ...{ atimeMs, mtimeMs, ctimeMs, birthtimeMs, ino, nlink, uid, gid },
+    atimeMs,
+    mtimeMs,
+    ctimeMs,
+    birthtimeMs,
+    ino,
+    nlink,
+    uid,
+    gid,
   };
 }
 
