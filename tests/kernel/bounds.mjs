@@ -228,6 +228,8 @@ export const callBounds = {
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
     for (let i = 0; i < 5; i++) sys("describeTools", { name: ${longName} });`,
+  hostCommand: `for (let i = 0; i < 200; i++) post("hostCommand", { step: i % 5, data: new Uint8Array(100_000) });
+    for (let step = 0; step < 4; step++) if (sys("hostCommand", { step, data: text("x") }) !== -1) throw new Error("it was run");`,
 };
 
 export const eventBounds = {

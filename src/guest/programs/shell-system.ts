@@ -133,6 +133,7 @@ export function createShellSystem({
     get machine(): string {
       return requireBuiltin("os").machine();
     },
+    hostCommands: start.hostCommands,
     hostname: () => start.hostname,
     shellCommand: ["/bin/sh"],
     inheritedFds: start.descriptors.flatMap((kind, fd) => (kind === "" ? [] : [fd])),

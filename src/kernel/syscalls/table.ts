@@ -393,6 +393,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     asks: "shows what tool rules let be invoked",
     support: "own",
   },
+  hostCommand: {
+    run: toolHandlers.hostCommand,
+    asks: "what the spawn of its process asked",
+    support: "own",
+    note: "only for a process that stands for a command of the host's executor",
+  },
 
   threadSocket: { run: "door", support: "own", note: "the reply brings a descriptor" },
   awaitFork: { run: "door", support: "own", note: "the reply brings three descriptors" },

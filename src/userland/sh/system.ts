@@ -69,6 +69,8 @@ export interface ShellSystem {
   readonly identity?: { readonly uid: number; readonly gid: number; readonly user: string };
   /** The machine's kind as `uname -m` tells it; "x86_64" where it is left out. */
   readonly machine?: string;
+  /** Whether `spawn` knows commands, named without a slash, that no file stands for. */
+  readonly hostCommands?: boolean;
   hostname?(): string;
   /** How to start another shell: file, then the arguments that come before the shell's own. */
   readonly shellCommand: readonly [file: string, ...args: string[]];
