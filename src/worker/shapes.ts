@@ -36,6 +36,7 @@ import type {
 import { providerLimits, providerOperations } from "../protocol/provider.js";
 import type { ProviderMountOptions } from "../protocol/provider.js";
 import type { JsRuntime } from "../protocol/platforms.js";
+import { executorTool } from "../protocol/host-commands.js";
 import { toolLimits, toolNamePattern } from "../protocol/tools.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
 import { printable } from "../sdk/errors.js";
@@ -195,7 +196,8 @@ export function toolsOf(value: unknown): ToolDescriptor[] {
     if (JSON.stringify(inputSchema).length > toolLimits.schemaBytes) throw malformed("a tool");
     const name = textOf("a tool", given.name);
     const aliases = textsOf("a tool", given.aliases);
-    if (![name, ...aliases].every((one) => toolNamePattern.test(one))) throw malformed("a tool");
+    const mayBe = (one: string): boolean => toolNamePattern.test(one) || one === executorTool;
+    if (![name, ...aliases].every(mayBe)) throw malformed("a tool");
     return {
       name,
       aliases,

@@ -29,6 +29,7 @@ import {
   UvDirent,
   fsLimits,
   nearModulePaths,
+  openWithoutWait,
   statSlots,
 } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
@@ -39,6 +40,7 @@ import { PAGE_BYTES, writeAll } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
+import { openFifo } from "../io/fifo.js";
 import { inSteps, settled, step } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import type { Account } from "../machine/account.js";
@@ -181,13 +183,13 @@ function namedStream(process: FsProcess, path: string): Stream | undefined {
   return process.descriptors.stream(number);
 }
 
-/** What a path names, opened, with one reference. */
+/** What a path names, opened, with one reference; -errno, or a wait for a fifo's other side. */
 function opened(
   process: FsProcess,
   path: string,
   flags: number,
   mode: number,
-): OpenFile | Stream | number {
+): OpenFile | Stream | number | Deferred<Stream> {
   const bad = checkPath(path);
   if (bad < 0) return bad;
   if (process.descriptors.isFull) return -Errno.EMFILE;
@@ -196,15 +198,34 @@ function opened(
     stream.ref();
     return stream;
   }
-  return (
-    process.openTerminal(path, flags) ??
-    process.fs.open(process.credentials, path, flags, mode & modeBits)
+  const terminal = process.openTerminal(path, flags);
+  if (terminal !== undefined) return terminal;
+  const file = process.fs.open(
+    process.credentials,
+    path,
+    flags & ~openWithoutWait,
+    mode & modeBits,
   );
+  if (typeof file === "number") return file;
+  const { fifo } = file;
+  if (fifo === undefined) return file;
+  return openFifo(file, fifo, process.account, (flags & openWithoutWait) !== 0);
 }
 
-function openFd(process: FsProcess, path: string, flags: number, mode: number): number {
-  const description = opened(process, path, flags, mode);
-  return typeof description === "number" ? description : process.descriptors.add(description);
+/** The descriptor, -errno, or a wait. */
+function openFd(
+  process: FsProcess,
+  path: string,
+  flags: number,
+  mode: number,
+): { fd: number } | number | Deferred<{ fd: number }> {
+  return mapAnswer<OpenFile | Stream, { fd: number }>(
+    opened(process, path, flags, mode) as OpenFile | number | Deferred<OpenFile | Stream>,
+    (description) => {
+      const fd = process.descriptors.add(description);
+      return fd < 0 ? fd : { fd };
+    },
+  );
 }
 
 /** Stores what a file has to store, and closes it whatever comes of that. */
@@ -233,11 +254,31 @@ function holding<R>(file: OpenFile, work: () => R): R {
   }
 }
 
+/** `writeFile` to what has just been opened and is no file. */
+function writeToStream(
+  process: FsProcess,
+  stream: Stream,
+  data: Uint8Array,
+  more: boolean,
+): { fd: number } | number | Deferred<{ fd: number }> {
+  const fd = process.descriptors.add(stream);
+  if (fd < 0) return fd;
+  const close = (): number => process.descriptors.close(fd);
+  const answer = writeStream(process, stream, data);
+  if (typeof answer === "number") close();
+  return mapAnswer(answer, () => ({ fd: more ? fd : close() - 1 }));
+}
+
 /** The file behind a descriptor, or why it is none. */
 function fileOf(process: FsProcess, fd: number): OpenFile | number {
   const description = process.descriptors.get(fd);
   if (description === undefined) return -Errno.EBADF;
   return description instanceof Stream ? -Errno.EINVAL : description;
+}
+
+/** As `fileOf`, for what may be done to a fifo as well: it has a name, an owner and a mode. */
+function namedFileOf(process: FsProcess, fd: number): OpenFile | number {
+  return process.descriptors.stream(fd)?.file ?? fileOf(process, fd);
 }
 
 function readStream(
@@ -345,10 +386,13 @@ function* copyFile(
   try {
     const before = source.stat();
     if (isDirectory(before)) return -Errno.EISDIR;
+    // Its content comes when it comes, which a copy by the kernel does not wait for.
+    if (source.fifo !== undefined) return -Errno.EINVAL;
     const mode = before.mode & modeBits;
     const target = fs.open(credentials, to, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0), mode);
     if (typeof target === "number") return target;
     try {
+      if (target.fifo !== undefined) return -Errno.EINVAL;
       const after = target.stat();
       if (after.dev === before.dev && after.ino === before.ino) return {};
       // Truncated only now: opening with O_TRUNC would empty a file that is copied onto itself.
@@ -422,8 +466,7 @@ function nearKinds(process: FsProcess, paths: readonly string[]): number[] {
 
 export const fsHandlers: FsHandlers = {
   open(process, { path, flags, mode }) {
-    const fd = openFd(process, path, flags, mode);
-    return fd < 0 ? fd : { fd };
+    return openFd(process, path, flags, mode);
   },
 
   close(process, { fd }) {
@@ -476,19 +519,19 @@ export const fsHandlers: FsHandlers = {
   },
 
   fchmod(process, { fd, mode }) {
-    const file = fileOf(process, fd);
+    const file = namedFileOf(process, fd);
     return typeof file === "number" ? file : done(file.chmod(mode & modeBits, process.credentials));
   },
 
   fchown(process, { fd, uid, gid }) {
-    const file = fileOf(process, fd);
+    const file = namedFileOf(process, fd);
     return typeof file === "number"
       ? file
       : done(file.chown(ownerId(uid), ownerId(gid), process.credentials));
   },
 
   futimes(process, { fd, atimeMs, mtimeMs }) {
-    const file = fileOf(process, fd);
+    const file = namedFileOf(process, fd);
     if (typeof file === "number") return file;
     return isTime(atimeMs) && isTime(mtimeMs) ? done(file.utimes(atimeMs, mtimeMs)) : -Errno.EINVAL;
   },
@@ -542,8 +585,12 @@ export const fsHandlers: FsHandlers = {
     const file = opened(process, path, flags, 0o666);
     if (typeof file === "number") return file;
     // A stream's content comes when it comes: `readFd` waits for it.
-    if (file instanceof Stream)
-      return { data: new Uint8Array(0), more: true, fd: process.descriptors.add(file) };
+    const later = (stream: Stream): { data: Uint8Array; more: boolean; fd: number } | number => {
+      const fd = process.descriptors.add(stream);
+      return fd < 0 ? fd : { data: new Uint8Array(0), more: true, fd };
+    };
+    if (file instanceof Deferred) return file.map(later);
+    if (file instanceof Stream) return later(file);
     const part = holding(file, () => readRest(file, transferBuffer));
     if (typeof part !== "number" && part.more)
       return { data: part.data, more: true, fd: process.descriptors.add(file) };
@@ -554,13 +601,14 @@ export const fsHandlers: FsHandlers = {
   writeFile(process, { path, data, flags, mode, more }) {
     const file = opened(process, path, flags, mode);
     if (typeof file === "number") return file;
-    if (file instanceof Stream) {
-      const fd = process.descriptors.add(file);
-      const close = (): number => process.descriptors.close(fd);
-      const answer = writeStream(process, file, data);
-      if (typeof answer === "number") close();
-      return mapAnswer(answer, () => ({ fd: more ? fd : close() - 1 }));
+    if (file instanceof Deferred) {
+      // The frame that carried it is gone by then.
+      const kept = Buffer.from(data);
+      return file.chain((late) =>
+        typeof late === "number" ? late : writeToStream(process, late, kept, more),
+      );
     }
+    if (file instanceof Stream) return writeToStream(process, file, data, more);
     const failure = holding(file, () => writeAll(file, data));
     if (failure === 0 && more) return { fd: process.descriptors.add(file) };
     return onceStored(closeFile(file), () => (failure < 0 ? failure : { fd: -1 }));
@@ -606,6 +654,10 @@ export const fsHandlers: FsHandlers = {
     }
     const made = process.fs.mkdir(process.credentials, path, mode & modeBits);
     return made < 0 ? made : { first: "" };
+  },
+
+  makeFifo(process, { path, mode }) {
+    return done(checkPath(path) || process.fs.makeFifo(process.credentials, path, mode & modeBits));
   },
 
   rmdir(process, { path }) {
