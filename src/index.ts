@@ -53,7 +53,12 @@ export type {
 } from "./sdk/copy.js";
 export type { NodeRuntimeRecording } from "./sdk/recording.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
-export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
+export type {
+  NodeRuntimeFileProvider,
+  NodeRuntimeProvidedEntry,
+  NodeRuntimeProvidedStat,
+} from "./sdk/provider.js";
+export type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
   EnvPermissionRequest,

@@ -65,6 +65,9 @@ export interface VmSink {
   toolCall(id: number, name: string, input: Uint8Array): void;
   toolCancel(id: number): void;
   outward(id: number, request: OutwardRequest): void;
+  /** `data` is valid during the call only. */
+  provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void;
+  provideCancel(id: number): void;
   close(): void;
 }
 
@@ -360,6 +363,12 @@ export class KernelConnection {
         return this.#vms.get(args.vm)?.outward(args.id, JSON.parse(args.request) as OutwardRequest);
       case "toolCancel":
         return this.#vms.get(args.vm)?.toolCancel(args.id);
+      case "provide": {
+        const { id, provider, question, data, more } = args;
+        return this.#vms.get(args.vm)?.provide(id, provider, question, data, more);
+      }
+      case "provideCancel":
+        return this.#vms.get(args.vm)?.provideCancel(args.id);
     }
   }
 

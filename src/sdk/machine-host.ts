@@ -1,6 +1,6 @@
 /**
- * Owns what the kernel may ask the host about one VM: its policy functions, its tools, and what its
- * requests get on their way out. The other end of kernel/host-requests.ts.
+ * Owns what the kernel may ask the host about one VM: its policy functions, its tools and file systems,
+ * and what its requests get on their way out. The other end of kernel/host-requests.ts.
  *
  * Invariant: every question gets one answer, however the host's code behaves,
  * unless the kernel takes it back first.
@@ -12,6 +12,7 @@ import type { Addition } from "./network-options.js";
 import { additionTo } from "./outward.js";
 import { askFunction } from "./permissions.js";
 import type { PermissionFunctions } from "./permissions.js";
+import { HostProviders } from "./provider.js";
 import type { Tape } from "./recording.js";
 import { HostToolbox } from "./tools.js";
 
@@ -20,6 +21,7 @@ export interface MachineHostPort {
   toolDone(id: number, ok: boolean, json: Uint8Array): void;
   toolParked(id: number): void;
   outwardReady(id: number, ok: boolean, added: string): void;
+  provided(id: number, answer: string, data: Uint8Array, more: boolean): void;
 }
 
 /** What of a runtime's options is answered with here. */
@@ -36,6 +38,7 @@ function strictest(answers: readonly (Answer | undefined)[]): Answer {
 
 export class MachineHost {
   readonly tools = new HostToolbox();
+  readonly providers: HostProviders;
   /** Those of the machine's making, and those it was narrowed by: all that a scope has are asked. */
   readonly #functions: PermissionFunctions[];
   readonly #port: MachineHostPort;
@@ -48,6 +51,7 @@ export class MachineHost {
     this.#functions = [permissions.functions];
     this.#additions = network?.additions ?? [];
     this.#port = port;
+    this.providers = new HostProviders((...answer) => port.provided(...answer));
   }
 
   judge(id: number, scope: Scope, requests: Request[]): void {
@@ -97,8 +101,17 @@ export class MachineHost {
     this.tools.cancel(id);
   }
 
+  provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void {
+    this.providers.ask(id, provider, question, data, more);
+  }
+
+  provideCancel(id: number): void {
+    this.providers.cancel(id);
+  }
+
   /** The machine or its kernel is gone. */
   close(): void {
+    this.providers.close();
     this.tools.cancelAll();
   }
 }
