@@ -47,7 +47,12 @@ export type {
 } from "./sdk/copy.js";
 export type { NodeRuntimeRecording } from "./sdk/recording.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
-export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
+export type {
+  NodeRuntimeFileProvider,
+  NodeRuntimeProvidedEntry,
+  NodeRuntimeProvidedStat,
+} from "./sdk/provider.js";
+export type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
   EnvPermissionRequest,
@@ -125,11 +130,20 @@ export type {
   VirtualStat,
 } from "./sdk/driver/virtual-file-system.js";
 export { createDefaultNetworkAdapter, createNodeV8Runtime } from "./sdk/driver/older-parts.js";
+export type { DefaultNetworkAdapter, NodeV8Runtime } from "./sdk/driver/older-parts.js";
+export { createNodeHostCommandExecutor } from "./sdk/driver/host-commands.js";
 export type {
   CommandExecutor,
-  DefaultNetworkAdapter,
-  NodeV8Runtime,
-} from "./sdk/driver/older-parts.js";
+  NodeHostCommandExecutorOptions,
+} from "./sdk/driver/host-commands.js";
+export { NodeFileSystem } from "./sdk/driver/node-file-system.js";
+export { NodeExecutionDriver } from "./sdk/driver/execution-driver.js";
+export type {
+  BindingFunction,
+  BindingTree,
+  NodeExecutionDriverOptions,
+  NodeExecutionDriverResult,
+} from "./sdk/driver/execution-driver.js";
 export { createNodeDriver, createNodeRuntimeDriverFactory } from "./sdk/driver/system-driver.js";
 export type {
   NodeDriver,

@@ -26,9 +26,21 @@ const rules = [
   ["kernel/", ["kernel/", "launcher/", "protocol/", "abi/", "sandbox/"]],
   ["sdk/", ["sdk/", "protocol/", "abi/", "launcher/engine.ts"]],
   ["worker/", ["worker/", "sdk/", "protocol/", "abi/"]],
+  // What a browser loads. Its server knows what users know.
+  ["playground/page/", ["playground/page/", "playground/messages.ts"]],
+  ["playground/", ["playground/", "index.ts"]],
   [
     "cli/",
-    ["cli/", "ports/", "sdk/", "worker/", "index.ts", "launcher/engine.ts", "protocol/fleet.ts"],
+    [
+      "cli/",
+      "playground/",
+      "ports/",
+      "sdk/",
+      "worker/",
+      "index.ts",
+      "launcher/engine.ts",
+      "protocol/fleet.ts",
+    ],
   ],
   // Adapters to other packages: they know what users know.
   ["ports/", ["ports/", "index.ts"]],
@@ -219,6 +231,7 @@ test("system calls are judged by their admission alone", () => {
 const packages = [
   /^sdk\/schema-validation\.ts: @cfworker\/json-schema$/,
   /^userland\/vendor\/isomorphic-git\.ts: isomorphic-git$/,
+  /^playground\/page\/vendor\/xterm\.ts: @xterm\/xterm$/,
   /^sdk\/fleet\/broker\.ts: @nats-io\/transport-node$/,
 ];
 

@@ -34,6 +34,14 @@ export const limits = Object.freeze({
   datagramBytes: 4 * 1024 * 1024,
   /** Names looked up whose addresses are remembered. */
   resolvedNames: 1024,
+  /** What one system call may ask code of the host, or its policy meanwhile; more is EIO. */
+  questionsOfCall: 2000,
+  /** Calls of one provider of files that the host has at a time; further ones wait. */
+  providerCalls: 32,
+  /** Attributes, lists and links that are kept of one provider of files that lets itself be cached. */
+  providerAnswers: 10_000,
+  /** Names in one directory of such a file system. */
+  providerEntries: 100_000,
   /** Tool calls of one VM that the host has at a time; further ones wait. */
   toolCalls: 100,
   /** What the host may leave unread before a VM's tool calls wait for it. */

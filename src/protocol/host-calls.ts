@@ -9,6 +9,7 @@ import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { EngineKind } from "./engine-start.js";
 import type { JsRuntime } from "./platforms.js";
+import type { ProviderMountOptions } from "./provider.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
 import type { End, Usage } from "./usage.js";
@@ -213,6 +214,14 @@ export const hostEvents = {
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
   toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
+  /**
+   * Answers `provide`, in one message or more: all but the last have `more` and bytes only. `answer` is JSON of
+   * `ProviderAnswer`.
+   */
+  provided: {
+    nr: 44,
+    args: { vm: "u32", id: "u32", answer: "string", data: "bytes", more: "bool" },
+  },
   /** The call waits for somebody's approval, and others need not wait for it. */
   toolParked: { nr: 43, args: { vm: "u32", id: "u32" } },
 } as const;
@@ -266,6 +275,23 @@ export const kernelHostEvents = {
   toolCall: { nr: 41, args: { vm: "u32", id: "u32", name: "string", input: "bytes" } },
   /** Nobody waits for that call any more. */
   toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
+  /**
+   * Asks a provider of files, in one message or more: all but the last have `more` and bytes only. `question`
+   * is JSON of `ProviderQuestion`, `provider` the SDK's number.
+   */
+  provide: {
+    nr: 44,
+    args: {
+      vm: "u32",
+      id: "u32",
+      provider: "u32",
+      question: "string",
+      data: "bytes",
+      more: "bool",
+    },
+  },
+  /** Nobody waits for that answer any more. */
+  provideCancel: { nr: 45, args: { vm: "u32", id: "u32" } },
 } as const;
 
 /** All that the SDK's socket carries. A failure is JSON of `HostFailure`. */
@@ -323,8 +349,10 @@ export interface VmMount {
   option: string;
   /** Absolute, without "." and "..". */
   guestPath: string;
-  /** Absolute. */
-  hostPath: string;
+  /** Absolute; of a mount of the host's files. */
+  hostPath?: string;
+  /** Of one that code of the host serves. */
+  provider?: ProviderMountOptions;
   readOnly: boolean;
   /** Its files are shown as executable: commands that were unpacked without their modes. */
   executable?: boolean;

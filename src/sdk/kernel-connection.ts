@@ -63,6 +63,9 @@ export interface VmSink {
   judge(id: number, scope: Scope, requests: Request[]): void;
   toolCall(id: number, name: string, input: Uint8Array): void;
   toolCancel(id: number): void;
+  /** `data` is valid during the call only. */
+  provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void;
+  provideCancel(id: number): void;
   close(): void;
 }
 
@@ -356,6 +359,12 @@ export class KernelConnection {
         return this.#vms.get(args.vm)?.toolCall(args.id, args.name, new Uint8Array(args.input));
       case "toolCancel":
         return this.#vms.get(args.vm)?.toolCancel(args.id);
+      case "provide": {
+        const { id, provider, question, data, more } = args;
+        return this.#vms.get(args.vm)?.provide(id, provider, question, data, more);
+      }
+      case "provideCancel":
+        return this.#vms.get(args.vm)?.provideCancel(args.id);
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * Owns what the kernel may ask the host about one VM: its policy functions and
- * its tools. The other end of kernel/host-requests.ts.
+ * Owns what the kernel may ask the host about one VM: its policy functions,
+ * its tools and file systems. The other end of kernel/host-requests.ts.
  *
  * Invariant: every question gets one answer, however the host's code behaves,
  * unless the kernel takes it back first.
@@ -9,6 +9,7 @@
 import type { Answer, Request, Scope } from "../protocol/permissions.js";
 import { askFunction } from "./permissions.js";
 import type { PermissionFunctions } from "./permissions.js";
+import { HostProviders } from "./provider.js";
 import type { Tape } from "./recording.js";
 import { HostToolbox } from "./tools.js";
 
@@ -16,6 +17,7 @@ export interface MachineHostPort {
   judged(id: number, answers: Answer[]): void;
   toolDone(id: number, ok: boolean, json: Uint8Array): void;
   toolParked(id: number): void;
+  provided(id: number, answer: string, data: Uint8Array, more: boolean): void;
 }
 
 /** Of several answers to one request: the first that does not allow it. Nobody's is a denial. */
@@ -26,6 +28,7 @@ function strictest(answers: readonly (Answer | undefined)[]): Answer {
 
 export class MachineHost {
   readonly tools = new HostToolbox();
+  readonly providers: HostProviders;
   /** Those of the machine's making, and those it was narrowed by: all that a scope has are asked. */
   readonly #functions: PermissionFunctions[];
   readonly #port: MachineHostPort;
@@ -35,6 +38,7 @@ export class MachineHost {
   constructor(functions: PermissionFunctions, port: MachineHostPort) {
     this.#functions = [functions];
     this.#port = port;
+    this.providers = new HostProviders((...answer) => port.provided(...answer));
   }
 
   judge(id: number, scope: Scope, requests: Request[]): void {
@@ -75,8 +79,17 @@ export class MachineHost {
     this.tools.cancel(id);
   }
 
+  provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void {
+    this.providers.ask(id, provider, question, data, more);
+  }
+
+  provideCancel(id: number): void {
+    this.providers.cancel(id);
+  }
+
   /** The machine or its kernel is gone. */
   close(): void {
+    this.providers.close();
     this.tools.cancelAll();
   }
 }

@@ -51,7 +51,10 @@ export class Machine {
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
       toolParked: (id) => connection.send("toolParked", { vm, id }),
+      provided: (id, answer, data, more) =>
+        connection.send("provided", { vm, id, answer, data, more }),
     });
+    this.host.providers.add(given.providers);
     this.host.tools.add(given.tools, "tools");
     connection.attachMachine(vm, sink);
     connection.attachVm(vm, this.host);
@@ -61,6 +64,7 @@ export class Machine {
   async clone(given: CreateOptions, sink: MachineSink): Promise<Machine> {
     const clone = new Machine(this.connection, given, sink);
     clone.host.tools.add(this.host.tools.all, "tools");
+    clone.host.providers.add(this.host.providers.all);
     await clone.#make(given, { source: this.vm });
     return clone;
   }

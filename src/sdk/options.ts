@@ -13,8 +13,9 @@ import type { IsolationOptions } from "./isolation.js";
 import { failure, invalidOption, unknownOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
+import type { FileProvider } from "./provider.js";
 import { mountsOf } from "./mounts.js";
-import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
@@ -79,7 +80,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
   /** Directories or files of the host that programs see; read-only unless said otherwise. */
-  mounts?: HostDirectoryMount[];
+  mounts?: (HostDirectoryMount | FileProviderMount)[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
   /**
@@ -391,6 +392,8 @@ export interface CreateOptions {
   cwd: string;
   files: [path: string, data: Uint8Array][];
   mounts: VmMount[];
+  /** Those of the mounts, by the numbers that name them there. */
+  providers: ReadonlyMap<number, FileProvider>;
   sidecar: SidecarProcess | undefined;
   kernels: Kernels;
   /** Given only where it was. */
@@ -544,6 +547,13 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     );
   const { trustSnapshot = false } = given;
   if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
+  const owner = fleet === undefined ? "host" : "worker";
+  const mounted = mountsOf(given.mounts, given.nodeModules, given.commandsDir, owner);
+  if (given.deterministic !== undefined && mounted.providers.size > 0)
+    throw invalidOption(
+      "deterministic",
+      "is not possible with file systems that code of the host serves",
+    );
   return {
     snapshot: snapshotSourceOf(given.snapshot),
     env: {
@@ -561,12 +571,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
         return [absolute, bytesOf(option, data)];
       }),
     ],
-    mounts: mountsOf(
-      given.mounts,
-      given.nodeModules,
-      given.commandsDir,
-      fleet === undefined ? "host" : "worker",
-    ),
+    ...mounted,
     sidecar,
     kernels: parseKernels(given.kernels),
     ...(fleet !== undefined && { fleet }),

@@ -408,6 +408,12 @@ export class Session implements MachineOwner {
         }
         return this.#kernel.send("judged", { vm, id, answers: answersTextOf(event.args.answers) });
       }
+      case "provided": {
+        const { id, more } = event.args;
+        if (!machine.questions.has(id)) return;
+        if (!more) machine.questions.delete(id);
+        return this.#kernel.send("provided", { ...event.args, vm });
+      }
       case "toolParked": {
         const { id } = event.args;
         if (machine.questions.has(id)) this.#kernel.send("toolParked", { vm, id });
@@ -459,11 +465,13 @@ export class Session implements MachineOwner {
       }
       case "judge":
       case "toolCall":
+      case "provide":
         if (machine.questions.size >= bounds.questions)
           machine.questions.delete(machine.questions.values().next().value!);
         machine.questions.add(event.args.id);
         return this.#say(event, { ...event.args, vm });
       case "toolCancel":
+      case "provideCancel":
         machine.questions.delete(event.args.id);
         return this.#say(event, { ...event.args, vm });
       case "listenerAdded":

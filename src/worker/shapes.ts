@@ -33,7 +33,10 @@ import type {
   Scope,
   ScopePolicy,
 } from "../protocol/permissions.js";
+import { providerLimits, providerOperations } from "../protocol/provider.js";
+import type { ProviderMountOptions } from "../protocol/provider.js";
 import type { JsRuntime } from "../protocol/platforms.js";
+import { executorTool } from "../protocol/host-commands.js";
 import { toolLimits, toolNamePattern } from "../protocol/tools.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
 import { printable } from "../sdk/errors.js";
@@ -193,7 +196,8 @@ export function toolsOf(value: unknown): ToolDescriptor[] {
     if (JSON.stringify(inputSchema).length > toolLimits.schemaBytes) throw malformed("a tool");
     const name = textOf("a tool", given.name);
     const aliases = textsOf("a tool", given.aliases);
-    if (![name, ...aliases].every((one) => toolNamePattern.test(one))) throw malformed("a tool");
+    const mayBe = (one: string): boolean => toolNamePattern.test(one) || one === executorTool;
+    if (![name, ...aliases].every(mayBe)) throw malformed("a tool");
     return {
       name,
       aliases,
@@ -240,10 +244,18 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
   const given = bagOf<VmMount>("a mount", value, {
     option: "needed",
     guestPath: "needed",
-    hostPath: "needed",
+    hostPath: "optional",
+    provider: "optional",
     readOnly: "needed",
     executable: "optional",
   });
+  if (given.provider !== undefined)
+    return {
+      option: textOf("a mount", given.option, 256),
+      guestPath: textOf("a mount", given.guestPath, 4095),
+      provider: providerOf(given.provider),
+      readOnly: flagOf("a mount", given.readOnly),
+    };
   const hostPath = textOf("a mount", given.hostPath, 4095);
   if (!isAbsolute(hostPath) || normalize(hostPath) !== hostPath) throw malformed("a mount");
   if (!mounts.some((directory) => isBelow(hostPath, directory)))
@@ -258,6 +270,26 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),
     ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
+  };
+}
+
+/** The provider itself is the caller's; its answers are checked by the kernel, wherever it is. */
+function providerOf(value: unknown): ProviderMountOptions {
+  const given = bagOf<ProviderMountOptions>("a provider", value, {
+    id: "needed",
+    operations: "needed",
+    timeoutMs: "needed",
+    cacheMs: "needed",
+    maxFileBytes: "needed",
+  });
+  return {
+    id: countOf("a provider", given.id, 2 ** 32 - 1),
+    operations: textsOf("a provider", given.operations).map((operation) =>
+      oneOf("a provider", operation, providerOperations),
+    ),
+    timeoutMs: countOf("a provider", given.timeoutMs, longestTimerMs),
+    cacheMs: countOf("a provider", given.cacheMs, longestTimerMs),
+    maxFileBytes: countOf("a provider", given.maxFileBytes, providerLimits.maxFileBytes),
   };
 }
 

@@ -19,6 +19,7 @@ import type {
 import type { Answer, Policies } from "../../protocol/permissions.js";
 import type { Usage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
+import { attemptedForHost } from "../io/attempt.js";
 import { totalUsage } from "../machine/account.js";
 import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
@@ -51,6 +52,8 @@ export class HostHandlers {
   readonly #vms = new Map<number, Vm>();
   /** Programs by the SDK's handle, which is unique per connection. */
   readonly #programs = new Map<number, HostProgram>();
+  /** What is to be done with programs that wait for their start. */
+  readonly #starting = new Map<number, ((program: HostProgram) => void)[]>();
   /** Ways to give up requests of the host, by the SDK's number. */
   readonly #fetches = new Map<number, () => void>();
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
@@ -115,23 +118,29 @@ export class HostHandlers {
   };
 
   readonly events: EventHandlers = {
-    stdin: ({ process, data }) => this.#programs.get(process)?.writeStdin(data),
-    closeStdin: ({ process }) => this.#programs.get(process)?.closeStdin(),
-    kill: ({ process, signal, group }) => {
-      const target = this.#programs.get(process)?.process;
-      if (target === undefined) return;
-      const members = group ? target.vm.processes.targets(target, -target.pid) : [];
-      for (const one of new Set([target, ...members])) one.signal(signal, "host");
+    stdin: ({ process, data }) => {
+      const bytes = this.#programs.has(process) ? data : Buffer.from(data);
+      this.#with(process, (program) => program.writeStdin(bytes));
     },
-    credit: ({ process, stream, bytes }) => this.#programs.get(process)?.credit(stream, bytes),
-    resize: ({ process, rows, columns }) => this.#programs.get(process)?.resize({ rows, columns }),
+    closeStdin: ({ process }) => this.#with(process, (program) => program.closeStdin()),
+    kill: ({ process, signal, group }) =>
+      this.#with(process, ({ process: target }) => {
+        const members = group ? target.vm.processes.targets(target, -target.pid) : [];
+        for (const one of new Set([target, ...members])) one.signal(signal, "host");
+      }),
+    credit: ({ process, stream, bytes }) =>
+      this.#with(process, (program) => program.credit(stream, bytes)),
+    resize: ({ process, rows, columns }) =>
+      this.#with(process, (program) => program.resize({ rows, columns })),
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
-      this.#programs.get(process)?.process.residentExec(sequence, source),
+      this.#with(process, (program) => program.process.residentExec(sequence, source)),
     observe: ({ vm, decisions, limits }) => this.#vms.get(vm)?.observe(decisions, limits),
     decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
+    provided: ({ vm, id, answer, data, more }) =>
+      this.#services.providers.provided(vm, id, answer, data, more),
     toolParked: ({ id }) => this.#services.requests.toolParked(id),
     toolDone: ({ id, ok, json }) =>
       this.#services.requests.toolDone(id, { ok, json: Buffer.from(json) }),
@@ -152,6 +161,7 @@ export class HostHandlers {
         this.#emit("listenerAdded", { vm: handle, listener: JSON.stringify(info) }),
       listenerRemoved: (id) => this.#emit("listenerRemoved", { vm: handle, id }),
     });
+    vm.onDispose(() => this.#services.providers.release(handle));
     vm.onDispose(() => this.#files.release(vm));
     vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
@@ -174,8 +184,6 @@ export class HostHandlers {
         "a deterministic machine runs one program at a time, and there is one",
       );
     const from = options.template === undefined ? undefined : this.#programs.get(options.template);
-    if (options.template !== undefined && from?.process.template === undefined)
-      throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
     const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
@@ -189,7 +197,37 @@ export class HostHandlers {
       },
     };
     const text = Buffer.from(source);
-    const program = HostProgram.start(vm, options, text, listener, from?.process);
+    const isCopy = options.template !== undefined;
+    const started = attemptedForHost(() => {
+      if (isCopy && from?.process.template === undefined)
+        throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
+      return HostProgram.start(vm, options, text, listener, from?.process);
+    });
+    if (!(started instanceof Promise)) return this.#started(vm, handle, started, isCopy);
+    const waiting: ((program: HostProgram) => void)[] = [];
+    this.#starting.set(handle, waiting);
+    return started
+      .finally(() => this.#starting.delete(handle))
+      .then((program) => {
+        const begun = this.#started(vm, handle, program, isCopy);
+        for (const use of waiting) this.#with(handle, use);
+        return begun;
+      });
+  }
+
+  /** Uses a program now, or once it has been started. */
+  #with(handle: number, use: (program: HostProgram) => void): void {
+    const program = this.#programs.get(handle);
+    if (program === undefined) this.#starting.get(handle)?.push(use);
+    else use(program);
+  }
+
+  #started(
+    vm: Vm,
+    handle: number,
+    program: HostProgram | StartFailure,
+    isCopy: boolean,
+  ): { pid: number } | Promise<{ pid: number }> {
     if (program instanceof StartFailure) {
       if (program.errno === -Errno.ENOSPC && program.operation === "open terminal")
         throw new HostError(
@@ -205,7 +243,7 @@ export class HostHandlers {
     }
     this.#programs.set(handle, program);
     const begun = { pid: program.process.pid };
-    if (from === undefined) return begun;
+    if (!isCopy) return begun;
     // The template may be disposed of from then on.
     return new Promise((resolve) => program.process.whenBegun(() => resolve(begun)));
   }
