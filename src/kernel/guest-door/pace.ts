@@ -20,7 +20,7 @@ declare global {
   }
 }
 
-export function threadCpuMs(): number {
+function threadCpuMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
 }
