@@ -150,6 +150,51 @@ runProviderTestSuite({
     expected: 19,
   },
   {
+    name: "openai-sandbox",
+    repo: "openai/openai-agents-js",
+    files: { "packages/agents-core/test/sandboxes/unixLocal.test.ts": "sandbox.test.ts" },
+    edits: [
+      ["'../../src/sandbox/local'", "'./ours'"],
+      ["'../../src/sandbox/internal'", "'./internal'"],
+      ["'../../src/sandbox/sandboxes/shared/localWorkspace'", "'./workspace'"],
+    ],
+    own: {
+      "internal.ts": `export * from "../../node_modules/@openai/agents-core/dist/sandbox/internal.mjs";`,
+      "workspace.ts": `export * from "../../node_modules/@openai/agents-core/dist/sandbox/sandboxes/shared/localWorkspace.mjs";`,
+      // The suite looks at its workspaces on the host: they are, as mounts.
+      "ours.ts": `import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { applyDiff } from "@openai/agents-core";
+import { Manifest } from "@openai/agents-core/sandbox/local";
+import { SecureExecSandboxClient } from ${port("openai/index.js")};
+export * from "@openai/agents-core/sandbox/local";
+export class UnixLocalSandboxClient extends SecureExecSandboxClient {
+  constructor({ workspaceBaseDir = tmpdir(), ...options } = {}) {
+    super({ Manifest, applyDiff, ...options });
+    this.place = workspaceBaseDir;
+    this.given = options;
+    this.inner = new Map();
+  }
+  async create(args = {}, options = {}) {
+    const root = (args.root ?? args.manifest?.root ?? "/workspace");
+    const hostPath = await mkdtemp(join(this.place, "workspace-"));
+    const runtime = { mounts: [{ guestPath: root, hostPath, readOnly: false }] };
+    const client = new SecureExecSandboxClient({ Manifest, applyDiff, ...this.given, runtime });
+    const session = await client.create(args, options);
+    session.state.workspaceRootPath = hostPath;
+    this.inner.set(session.state.sessionId, client);
+    return session;
+  }
+  of(state) { return this.inner.get(state.sessionId) ?? [...this.inner.values()][0]; }
+  serializeSessionState(state) { return this.of(state).serializeSessionState(state); }
+  resume(state, options) { return this.of(state).resume(state, options); }
+}`,
+    },
+    peers: ["@openai/agents-core@0.20"],
+    expected: 31,
+  },
+  {
     name: "driver-api",
     repo: "computesdk/computesdk",
     files: {
