@@ -408,6 +408,21 @@ export class FileSystem {
     return isFailure(made) ? made : made.stat();
   }
 
+  /** mknod(2) of a fifo. `mode`: permissions, from which the mask is taken. */
+  makeFifo(who: Credentials, path: string, mode: number): 0 | Failure {
+    const at = walkToNew(this.#sb, who, path, false);
+    if (isFailure(at)) return at;
+    const refused = mayCreate(at.parent, who);
+    if (refused !== 0) return refused;
+    // mknod(2): the file system has no such nodes.
+    if (at.parent instanceof ExternalDirectory) return -Errno.EPERM;
+    const parent = inMemory(at.parent);
+    const permissions = mode & 0o7777 & ~who.umask;
+    return zero(
+      create(this.#sb, parent, at.name, () => this.#sb.makeFifo(who, parent, permissions)),
+    );
+  }
+
   /** For the boot layout: a device node of mode 0666, owned by root. */
   makeDevice(who: Credentials, path: string, device: DeviceName): 0 | Failure {
     const at = walkToNew(this.#sb, who, path, false);

@@ -17,7 +17,14 @@ import {
 } from "./attributes.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice } from "./device.js";
-import { Directory, type FileStat, type Inode, type OpenContent, RegularFile } from "./inode.js";
+import {
+  Directory,
+  Fifo,
+  type FileStat,
+  type Inode,
+  type OpenContent,
+  RegularFile,
+} from "./inode.js";
 import { LockKind } from "./locks.js";
 import { childPath, pathOf } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
@@ -85,6 +92,19 @@ export class OpenFile {
     return this.#inode instanceof CharacterDevice;
   }
 
+  /** The pipe's name that it was opened by, for who goes on to the pipe itself. */
+  get fifo(): Fifo | undefined {
+    return this.#inode instanceof Fifo ? this.#inode : undefined;
+  }
+
+  get mayStillRead(): boolean {
+    return !this.#noReading;
+  }
+
+  get mayStillWrite(): boolean {
+    return !this.#noWriting;
+  }
+
   /** For all who hold it: no more reading, no more changes. */
   revoke(reading: boolean, writing: boolean): void {
     this.#noReading ||= reading;
@@ -112,6 +132,8 @@ export class OpenFile {
     if (this.#noReading) return -Errno.EACCES;
     const inode = this.#inode;
     if (inode instanceof Directory) return -Errno.EISDIR;
+    // Who has come here could not wait for anybody: the host.
+    if (inode instanceof Fifo) return -Errno.ENXIO;
     const at = this.#resolve(position);
     if (at < 0) return at;
     if (inode instanceof CharacterDevice) return inode.read(target);
@@ -134,6 +156,7 @@ export class OpenFile {
     if (this.#references === 0 || !(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EBADF;
     if (this.#noWriting) return -Errno.EACCES;
     const inode = this.#inode;
+    if (inode instanceof Fifo) return -Errno.ENXIO;
     const given = this.#resolve(position);
     if (given < 0) return given;
     if (inode instanceof CharacterDevice) return inode.write(source);

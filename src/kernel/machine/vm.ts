@@ -454,6 +454,7 @@ function viewOf(process: Process): ProcessView {
         // Made when it is asked for: a path may be long.
         get target() {
           if (description instanceof OpenFile) return description.path;
+          if (description.file !== undefined) return description.file.path;
           const terminal = terminalOf(description);
           if (terminal !== undefined)
             return description === terminal.master ? "/dev/ptmx" : `/dev/pts/${terminal.number}`;

@@ -22,7 +22,7 @@ import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { Plan } from "../io/plan.js";
 import type { Outcome } from "../io/plan.js";
-import { createSocketPair } from "../io/pipe.js";
+import { createSocketPair } from "../io/conduit.js";
 import { terminalOf } from "../io/terminal.js";
 import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";

@@ -29,6 +29,7 @@ import {
   UvDirent,
   fsLimits,
   nearModulePaths,
+  openWithoutWait,
   statSlots,
 } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
@@ -39,6 +40,7 @@ import { PAGE_BYTES } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
+import { openFifo } from "../io/fifo.js";
 import { inSteps } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import type { Account } from "../machine/account.js";
@@ -181,20 +183,51 @@ function namedStream(process: FsProcess, path: string): Stream | undefined {
   return process.descriptors.stream(number);
 }
 
-function openFd(process: FsProcess, path: string, flags: number, mode: number): number {
+/** The descriptor, -errno, or a wait: for a terminal's or a fifo's other side. */
+function openFd(
+  process: FsProcess,
+  path: string,
+  flags: number,
+  mode: number,
+): { fd: number } | number | Deferred<{ fd: number }> {
+  const added = (description: OpenFile | Stream): { fd: number } | number => {
+    const fd = process.descriptors.add(description);
+    return fd < 0 ? fd : { fd };
+  };
   const bad = checkPath(path);
   if (bad < 0) return bad;
   if (process.descriptors.isFull) return -Errno.EMFILE;
   const stream = namedStream(process, path);
   if (stream !== undefined) {
     stream.ref();
-    return process.descriptors.add(stream);
+    return added(stream);
   }
   const terminal = process.openTerminal(path, flags);
-  if (terminal !== undefined)
-    return typeof terminal === "number" ? terminal : process.descriptors.add(terminal);
-  const file = process.fs.open(process.credentials, path, flags, mode & modeBits);
-  return typeof file === "number" ? file : process.descriptors.add(file);
+  if (terminal !== undefined) return typeof terminal === "number" ? terminal : added(terminal);
+  const file = process.fs.open(
+    process.credentials,
+    path,
+    flags & ~openWithoutWait,
+    mode & modeBits,
+  );
+  if (typeof file === "number") return file;
+  const { fifo } = file;
+  if (fifo === undefined) return added(file);
+  const now = (flags & openWithoutWait) !== 0;
+  return mapAnswer(openFifo(file, fifo, process.account, now), added);
+}
+
+/** `writeFile` to what has just been opened and is no file. */
+function writeToStream(
+  process: FsProcess,
+  fd: number,
+  data: Uint8Array,
+  more: boolean,
+): { fd: number } | number | Deferred<{ fd: number }> {
+  const close = (): number => process.descriptors.close(fd);
+  const answer = writeStream(process, process.descriptors.stream(fd)!, data);
+  if (typeof answer === "number") close();
+  return mapAnswer(answer, () => ({ fd: more ? fd : close() - 1 }));
 }
 
 /** The file behind a descriptor, or why it is none. */
@@ -202,6 +235,11 @@ function fileOf(process: FsProcess, fd: number): OpenFile | number {
   const description = process.descriptors.get(fd);
   if (description === undefined) return -Errno.EBADF;
   return description instanceof Stream ? -Errno.EINVAL : description;
+}
+
+/** As `fileOf`, for what may be done to a fifo as well: it has a name, an owner and a mode. */
+function namedFileOf(process: FsProcess, fd: number): OpenFile | number {
+  return process.descriptors.stream(fd)?.file ?? fileOf(process, fd);
 }
 
 function readStream(
@@ -318,10 +356,13 @@ function* copyFile(
   try {
     const before = source.stat();
     if (isDirectory(before)) return -Errno.EISDIR;
+    // Its content comes when it comes, which a copy by the kernel does not wait for.
+    if (source.fifo !== undefined) return -Errno.EINVAL;
     const mode = before.mode & modeBits;
     const target = fs.open(credentials, to, O_WRONLY | O_CREAT | (exclusive ? O_EXCL : 0), mode);
     if (typeof target === "number") return target;
     try {
+      if (target.fifo !== undefined) return -Errno.EINVAL;
       const after = target.stat();
       if (after.dev === before.dev && after.ino === before.ino) return {};
       // Truncated only now: opening with O_TRUNC would empty a file that is copied onto itself.
@@ -392,8 +433,7 @@ function nearKinds(process: FsProcess, paths: readonly string[]): number[] {
 
 export const fsHandlers: FsHandlers = {
   open(process, { path, flags, mode }) {
-    const fd = openFd(process, path, flags, mode);
-    return fd < 0 ? fd : { fd };
+    return openFd(process, path, flags, mode);
   },
 
   close(process, { fd }) {
@@ -444,19 +484,19 @@ export const fsHandlers: FsHandlers = {
   },
 
   fchmod(process, { fd, mode }) {
-    const file = fileOf(process, fd);
+    const file = namedFileOf(process, fd);
     return typeof file === "number" ? file : done(file.chmod(mode & modeBits, process.credentials));
   },
 
   fchown(process, { fd, uid, gid }) {
-    const file = fileOf(process, fd);
+    const file = namedFileOf(process, fd);
     return typeof file === "number"
       ? file
       : done(file.chown(ownerId(uid), ownerId(gid), process.credentials));
   },
 
   futimes(process, { fd, atimeMs, mtimeMs }) {
-    const file = fileOf(process, fd);
+    const file = namedFileOf(process, fd);
     if (typeof file === "number") return file;
     return isTime(atimeMs) && isTime(mtimeMs) ? done(file.utimes(atimeMs, mtimeMs)) : -Errno.EINVAL;
   },
@@ -507,27 +547,30 @@ export const fsHandlers: FsHandlers = {
   },
 
   readFile(process, { path, flags }) {
-    const fd = openFd(process, path, flags, 0o666);
-    if (fd < 0) return fd;
-    const file = process.descriptors.file(fd);
-    // A stream's content comes when it comes: `readFd` waits for it.
-    if (file === undefined) return { data: new Uint8Array(0), more: true, fd };
-    const part = readRest(file, transferBuffer);
-    if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
-    process.descriptors.close(fd);
-    return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
+    type Result = CallResult<FsCalls, "readFile">;
+    return mapAnswer<{ fd: number }, Result>(openFd(process, path, flags, 0o666), ({ fd }) => {
+      const file = process.descriptors.file(fd);
+      // A stream's content comes when it comes: `readFd` waits for it.
+      if (file === undefined) return { data: new Uint8Array(0), more: true, fd };
+      const part = readRest(file, transferBuffer);
+      if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
+      process.descriptors.close(fd);
+      return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
+    });
   },
 
   writeFile(process, { path, data, flags, mode, more }) {
-    const fd = openFd(process, path, flags, mode);
-    if (fd < 0) return fd;
-    const stream = process.descriptors.stream(fd);
-    if (stream !== undefined) {
-      const close = (): number => process.descriptors.close(fd);
-      const answer = writeStream(process, stream, data);
-      if (typeof answer === "number") close();
-      return mapAnswer(answer, () => ({ fd: more ? fd : close() - 1 }));
+    const opened = openFd(process, path, flags, mode);
+    if (typeof opened === "number") return opened;
+    if (opened instanceof Deferred) {
+      // The frame that carried it is gone by then.
+      const kept = Buffer.from(data);
+      return opened.chain((late) =>
+        typeof late === "number" ? late : writeToStream(process, late.fd, kept, more),
+      );
     }
+    const { fd } = opened;
+    if (process.descriptors.stream(fd) !== undefined) return writeToStream(process, fd, data, more);
     const failure = writeAll(process.descriptors.file(fd)!, data);
     if (failure === 0 && more) return { fd };
     process.descriptors.close(fd);
@@ -574,6 +617,10 @@ export const fsHandlers: FsHandlers = {
     }
     const made = process.fs.mkdir(process.credentials, path, mode & modeBits);
     return made < 0 ? made : { first: "" };
+  },
+
+  makeFifo(process, { path, mode }) {
+    return done(checkPath(path) || process.fs.makeFifo(process.credentials, path, mode & modeBits));
   },
 
   rmdir(process, { path }) {

@@ -141,6 +141,13 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     ],
     asks: "fs `mkdir`; recursive, of each directory made",
   },
+  makeFifo: {
+    run: fsHandlers.makeFifo,
+    demand: ({ path }) => [at("write", path, Last.Entry)],
+    asks: "fs `write`",
+    support: "partial",
+    note: "mknod(2) of a fifo; nobody may make another kind",
+  },
   rmdir: {
     run: fsHandlers.rmdir,
     demand: ({ path }) => [at("rm", path, Last.Entry)],

@@ -140,7 +140,7 @@ function startFailure(
 
 /** As bash tells a program of another system from a script: a zero byte in the first line. */
 async function isBinary(shell: Interpreter, env: Environment, path: string): Promise<boolean> {
-  const fd = shell.system.open(env.resolve(path), 0, 0);
+  const fd = await shell.system.open(env.resolve(path), 0, 0);
   if (fd < 0) return false;
   const head = await shell.system.read(fd, 80);
   shell.system.close(fd);

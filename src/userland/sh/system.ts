@@ -79,7 +79,8 @@ export interface ShellSystem {
 
   /** Both ends are close-on-exec: children get only what `spawn` maps. */
   pipe(): readonly [read: number, write: number] | number;
-  open(path: string, flags: number, mode: number): number;
+  /** A promise where it has to wait: a fifo without anybody on its other side. */
+  open(path: string, flags: number, mode: number): number | Promise<number>;
   close(fd: number): number;
   dup(fd: number): number;
   /** Empty at the end of file. */
