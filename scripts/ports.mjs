@@ -71,6 +71,30 @@ export const probeIsolatedVm = () => ({ compatible: true });`,
     expected: 56,
   },
   {
+    name: "tanstack-sandbox",
+    repo: "TanStack/ai",
+    files: {
+      ...Object.fromEntries(
+        ["local-process", "journal.conformance", "reaper.conformance", "takeover.conformance"].map(
+          (name) => [`packages/ai-sandbox-local-process/tests/${name}.test.ts`, `${name}.test.ts`],
+        ),
+      ),
+      // The published package is older than its test kit.
+      "packages/ai-sandbox/src": "ai-sandbox",
+    },
+    edits: [
+      ["'../src/index'", "'./ours'"],
+      ["'@tanstack/ai-sandbox/testkit'", "'./ai-sandbox/testkit/conformance'"],
+      ["'@tanstack/ai-sandbox'", "'./ai-sandbox/index'"],
+    ],
+    own: {
+      "ours.ts": `import { secureExecSandbox } from ${port("tanstack/index.js")};
+export const localProcessSandbox = () => secureExecSandbox();`,
+    },
+    peers: ["@tanstack/ai"],
+    expected: 40,
+  },
+  {
     name: "ai-session",
     repo: "vercel/ai",
     files: {

@@ -83,6 +83,8 @@ const expected = {
     "hello world",
   ],
   "port-mcp.ts": ["[ 1, 4, 9 ]"],
+  "port-mastra.ts": ["hello world", "42"],
+  "port-tanstack-sandbox.ts": ["3 true false"],
   "port-openai.ts": [
     '[["2",{"type":"exit","exitCode":0}],["",{"type":"exit","exitCode":3}]]',
     String.raw`0 "count to three\n1\n2\n3\n"`,

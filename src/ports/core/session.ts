@@ -349,11 +349,20 @@ export class Session {
     await this.runtime.rename(this.resolve(from), this.resolve(to));
   }
 
+  async chmod(path: string, mode: number): Promise<void> {
+    await this.runtime.fs.chmod(this.resolve(path), mode);
+  }
+
   /** Files and directories below a directory, by their names; links are not followed. At most `limit`. */
-  async *walk(path: string, limit = 50_000): AsyncGenerator<WalkEntry> {
+  async *walk(
+    path: string,
+    { limit = 50_000, depth = Infinity }: { limit?: number; depth?: number } = {},
+  ): AsyncGenerator<WalkEntry> {
     const directories = [this.resolve(path)];
+    const deepest = directories[0]!.split("/").filter(Boolean).length + depth - 1;
     let left = limit;
     for (let at = directories.shift(); at !== undefined; at = directories.shift()) {
+      if (at.split("/").filter(Boolean).length > deepest) continue;
       for (const { name } of (await this.list(at)) ?? []) {
         const full = posix.join(at, name);
         const stat = await this.stat(full, { follow: false });
@@ -370,6 +379,19 @@ export class Session {
     if (!this.ports.includes(port))
       throw new RangeError(`port ${port} is not open to the host; the option ports opens it`);
     return `${protocol}://127.0.0.1:${port}`;
+  }
+
+  /** The machine's files with its environment and limits, as `NodeRuntime.create({ snapshot })` takes them. */
+  async snapshot(): Promise<Uint8Array> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of await this.runtime.snapshot()) chunks.push(chunk as Buffer);
+    return new Uint8Array(Buffer.concat(chunks));
+  }
+
+  /** A session of a machine of its own with this one's files as they are. */
+  async fork(id: string = randomUUID()): Promise<Session> {
+    const { cwd, ports } = this;
+    return new Session(await this.runtime.clone(), id, { cwd, ports, env: this.#env });
   }
 
   /** Ends the machine and all in it. Idempotent. */
