@@ -57,6 +57,7 @@ const expected = {
     "commands: childProcess env",
   ],
   "permission-types.ts": ["fs network childProcess env"],
+  "secrets-outside.ts": ["200 hello from /v1/users", "403", "1"],
   "usage-and-audit.ts": [
     '{"default":"deny","rules":[{"mode":"allow","operations":["read"],"paths":["/data/*.txt"]}]}',
     "3 exit 1 true",
