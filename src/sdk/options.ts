@@ -186,6 +186,11 @@ export interface NodeRuntimeExecOptions {
    */
   engine?: "forked" | "dedicated";
   /**
+   * How the value of `__return` comes to `run`: as JSON, or "structured" with Map, Set, Date, BigInt, errors, buffers,
+   * typed arrays, cycles and undefined, too. Default: "json".
+   */
+  encoding?: "json" | "structured";
+  /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
    */
@@ -226,7 +231,7 @@ export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
 }
 
 /** Options that say what a program is. */
-const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+const programOnlyNames = ["args", "language", "name", "encoding", "endWhenSettled"] as const;
 
 /** Options of one command. */
 export type NodeRuntimeCommandOptions = Omit<
@@ -629,6 +634,7 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  encoding?: "json" | "structured";
   /** Default: the VM's. */
   engine?: EngineKind;
 }
@@ -703,7 +709,9 @@ export function parseRunOptions(
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
   if (given.timeout !== undefined && given.timeoutMs !== undefined)
     throw invalidOption("timeoutMs", "means the same as timeout; give one");
-  const { endWhenSettled = false } = given;
+  const { encoding, endWhenSettled = false } = given;
+  if (encoding !== undefined && encoding !== "json" && encoding !== "structured")
+    throw invalidOption("encoding", 'must be "json" or "structured"');
   if (typeof endWhenSettled !== "boolean")
     throw invalidOption("endWhenSettled", "must be a boolean");
   return {
@@ -721,6 +729,7 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(encoding !== undefined && { encoding }),
     ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
 }

@@ -128,7 +128,7 @@ export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
 };
 
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
-  /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
+  /** What the program passed to `__return`, as `encoding` says; undefined without it, or when the exit code is not 0. */
   value?: T;
 }
 
@@ -1017,6 +1017,7 @@ export class NodeRuntime {
     const {
       args,
       cwd,
+      encoding,
       endWhenSettled,
       engine,
       language,
@@ -1045,6 +1046,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(encoding !== undefined && { encoding }),
       ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
@@ -1084,7 +1086,7 @@ export class NodeRuntime {
   #record(start: Start, given: RunOptions): Recorded {
     const { deterministic, record } = this.#given;
     if (record !== true || deterministic === undefined) return {};
-    const { args, cwd, endWhenSettled, env, language, name, stdin } = given;
+    const { args, cwd, encoding, endWhenSettled, env, language, name, stdin } = given;
     const recorder = new Recorder({
       deterministic,
       program: {
@@ -1093,6 +1095,7 @@ export class NodeRuntime {
         args,
         cwd,
         endWhenSettled,
+        ...(encoding !== undefined && { encoding }),
         env,
         language,
         name,
@@ -1161,7 +1164,7 @@ async function withValue<T>({
   if (end.returned === "failure") {
     throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
   }
-  const decoded = (await decodeReturnValueInSteps(value)) as T;
+  const decoded = (await decodeReturnValueInSteps(value, end.returned)) as T;
   return withAccount({ ...result, value: decoded }, end, recorder);
 }
 

@@ -462,6 +462,7 @@ export class Session implements MachineOwner {
     const vm = machine.named;
     switch (event.name) {
       case "output":
+      case "value":
       case "exit":
       case "stdinCredit":
       case "residentDone":
