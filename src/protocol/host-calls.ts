@@ -3,6 +3,7 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { BorderOptions } from "./border.js";
 import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
@@ -236,6 +237,8 @@ export const hostEvents = {
   },
   /** The call waits for somebody's approval, and others need not wait for it. */
   toolParked: { nr: 43, args: { vm: "u32", id: "u32" } },
+  /** Answers `outward`; `added` is JSON of `OutwardAddition`, or empty where there is none to give. */
+  outwardReady: { nr: 46, args: { vm: "u32", id: "u32", ok: "bool", added: "string" } },
 } as const;
 
 export interface HostFetchRequest {
@@ -287,6 +290,8 @@ export const kernelHostEvents = {
   toolCall: { nr: 41, args: { vm: "u32", id: "u32", name: "string", input: "bytes" } },
   /** Nobody waits for that call any more. */
   toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
+  /** Asks what a request that leaves gets added; JSON of `OutwardRequest`, which a guest has written. */
+  outward: { nr: 46, args: { vm: "u32", id: "u32", request: "string" } },
   /**
    * Asks a provider of files, in one message or more: all but the last have `more` and bytes only. `question`
    * is JSON of `ProviderQuestion`, `provider` the SDK's number.
@@ -339,6 +344,8 @@ export interface VmOptions {
   jsRuntime: JsRuntime;
   engine: EngineKind;
   limits: VmLimits;
+  /** Whose requests are looked into on their way out. */
+  border?: BorderOptions;
   /** One process of one thread at a time, whose time begins there. */
   deterministic?: { seed: string; startTimeMs: number };
   /** Whether the host wants to hear of limits that are nearly reached. */

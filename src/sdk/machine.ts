@@ -46,11 +46,12 @@ export class Machine {
     const vm = connection.newHandle();
     this.vm = vm;
     this.files = new RuntimeFiles(connection, vm);
-    this.host = new MachineHost(given.permissions.functions, {
+    this.host = new MachineHost(given, {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
       toolParked: (id) => connection.send("toolParked", { vm, id }),
+      outwardReady: (id, ok, added) => connection.send("outwardReady", { vm, id, ok, added }),
       provided: (id, answer, data, more) =>
         connection.send("provided", { vm, id, answer, data, more }),
     });
@@ -109,6 +110,7 @@ export class Machine {
       loopbackExemptPorts,
       limits,
       ...(deterministic !== undefined && { deterministic }),
+      ...(given.network !== undefined && { border: given.network.border }),
       warnsOfLimits: given.onLimitWarning !== undefined || debugging("limit"),
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

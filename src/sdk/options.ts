@@ -41,6 +41,8 @@ import { parseFleet } from "./fleet/options.js";
 import type { NodeRuntimeFleetOptions, ParsedFleet } from "./fleet/options.js";
 import { snapshotSourceOf } from "./snapshot.js";
 import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
+import { parseNetwork } from "./network-options.js";
+import type { NodeRuntimeNetworkOptions, ParsedNetwork } from "./network-options.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
@@ -140,6 +142,11 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
    * the result's `recording`, which `replay` takes. Only with `deterministic`, and without directories of the host.
    */
   record?: boolean;
+  /**
+   * Requests to certain hosts: which of them may leave, and what is added to them outside of the machine, a
+   * secret say, that its programs never hold. Where they may connect at all, `permissions.network` says; see docs/secrets.md.
+   */
+  network?: NodeRuntimeNetworkOptions;
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
   /** Called when something comes to 80 % of its limit; see docs/limits.md. */
@@ -257,6 +264,7 @@ const createNames = [
   "record",
   "onLimitWarning",
   "ca",
+  "network",
   "engine",
   "isolation",
   "jsRuntime",
@@ -413,6 +421,7 @@ export interface CreateOptions {
   limits: VmLimits;
   deterministic?: NonNullable<VmOptions["deterministic"]>;
   record?: boolean;
+  network?: ParsedNetwork;
   onLimitWarning?: LimitHook;
   /** Given only where something of it was. */
   audit?: ParsedAudit;
@@ -486,11 +495,11 @@ function recordOf(given: Bag): { record?: boolean } {
   return { record };
 }
 
-/** The file that programs find the certificates in; each of them is read once here. */
-function certificatesOf(value: unknown): [path: string, data: Uint8Array] | undefined {
-  if (value === undefined) return undefined;
+/** The texts of the certificates given; each of them is read once here. */
+function certificatesOf(value: unknown): string[] {
+  if (value === undefined) return [];
   const given: unknown[] = Array.isArray(value) ? value : [value];
-  const texts = given.map((entry, index) => {
+  return given.flatMap((entry, index) => {
     const option = Array.isArray(value) ? `ca[${index}]` : "ca";
     const text = Buffer.from(bytesOf(option, entry)).toString("utf8");
     const found = text.match(pemCertificate) ?? [];
@@ -502,9 +511,8 @@ function certificatesOf(value: unknown): [path: string, data: Uint8Array] | unde
         throw invalidOption(option, "holds a certificate that cannot be read");
       }
     }
-    return found.join("\n");
+    return found;
   });
-  return [hostCertificates, Buffer.from(`${texts.join("\n")}\n`)];
 }
 
 /**
@@ -541,6 +549,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const network = parseNetwork(given.network, certificates);
   const fleet = parseFleet(given.fleet);
   if (fleet !== undefined && sidecar !== undefined)
     throw invalidOption("sidecar", "is a process of this host; a machine of a fleet has none");
@@ -562,12 +571,15 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   return {
     snapshot: snapshotSourceOf(given.snapshot),
     env: {
-      ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: hostCertificates }),
+      ...(certificates.length > 0 && { NODE_EXTRA_CA_CERTS: hostCertificates }),
       ...envOf(given.env),
     },
     cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
     files: [
-      ...(certificates === undefined ? [] : [certificates]),
+      // Where programs find them.
+      ...(certificates.length === 0
+        ? []
+        : [[hostCertificates, Buffer.from(`${certificates.join("\n")}\n`)] as [string, Buffer]]),
       ...Object.entries(files).map(([path, data]): [string, Uint8Array] => {
         const option = `files[${JSON.stringify(path)}]`;
         const absolute = absolutePathOf(option, path);
@@ -591,6 +603,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       deterministic: deterministicOf(given.deterministic),
     }),
     ...recordOf(given),
+    ...(network !== undefined && { network }),
     ...auditOf(given.audit, given.onDecision),
     ...(given.onLimitWarning !== undefined && {
       onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,

@@ -10,7 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
-import type { End, Usage } from "../protocol/usage.js";
+import type { End, MachineUsage, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
   NodeRuntimeDriverExecOptions,
@@ -780,12 +780,15 @@ export class NodeRuntime {
     return generalize ? generalizePermissions(permissions) : permissions;
   }
 
-  /** What all programs of the machine have used since it was made. */
-  async usage(): Promise<Usage> {
+  /**
+   * What all programs of the machine have used since it was made; with the option `network` also what went to
+   * each of its hosts, in `hosts`.
+   */
+  async usage(): Promise<MachineUsage> {
     const { json } = await this.#ask((connection, vm) =>
       connection.call("usage", { vm, process: 0 }),
     );
-    return JSON.parse(json) as Usage;
+    return JSON.parse(json) as MachineUsage;
   }
 
   /**

@@ -3,7 +3,7 @@
  * Nothing in it is shared with another VM.
  */
 import { constants } from "node:os";
-import { machine } from "../../abi/machine.js";
+import { borderCertificate, machine } from "../../abi/machine.js";
 import { FileSystem, OpenFile, bootLayout, mountLines, writeAll } from "../fs/index.js";
 import type { AskProvider, Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
@@ -12,7 +12,7 @@ import type { VmLimits } from "../../protocol/limits.js";
 import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { Policies, Scope } from "../../protocol/permissions.js";
 import type { DecisionList } from "../../protocol/decisions.js";
-import type { Usage } from "../../protocol/usage.js";
+import type { HostUsage, MachineUsage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { EngineWaiter } from "../../launcher/engines.js";
 import type { Guest, TemplateGuest } from "../../launcher/fork.js";
@@ -56,6 +56,12 @@ export class PermissionsWidened extends Error {
 const sharedPackages = "/tmp/node_modules";
 
 type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
+
+/** What a machine asks of its border. */
+interface MachineBorder {
+  usage(): Record<string, HostUsage>;
+  readonly authority: { readonly certificate: string };
+}
 
 /** What every VM of a kernel uses. */
 export interface VmServices {
@@ -111,6 +117,8 @@ export class Vm {
   /** What its programs run in unless they say otherwise. */
   readonly engine: EngineKind;
   disposed = false;
+  /** Where its requests to certain hosts are read, if they are. */
+  #border: MachineBorder | undefined;
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
   /** While its files are coming. */
@@ -203,11 +211,25 @@ export class Vm {
     }
   }
 
+  /** Before anything runs in it. Its programs trust the border's authority from then on. */
+  set border(border: MachineBorder) {
+    this.#border = border;
+    if (this.#restore === undefined) this.#trustBorder();
+  }
+
+  /** That of another machine, whose files these were, is none of this one's. */
+  #trustBorder(): void {
+    const certificate = this.#border?.authority.certificate;
+    if (certificate !== undefined) this.writeHostFile(borderCertificate, Buffer.from(certificate));
+    else if (this.#restore !== undefined) this.fs.unlink(hostCredentials, borderCertificate);
+  }
+
   /** What a machine has beside its own files. */
   #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[], source?: Vm): void {
     if (tools.length > 0) this.registerTools(tools);
     this.fs.mountProc(this.#machineView());
     for (const mount of mounts) this.mount(mount, source?.fs);
+    this.#trustBorder();
   }
 
   /** One part of the archive of its files. Throws `ArchiveError`, or `VmOptionError` at its end. */
@@ -315,13 +337,14 @@ export class Vm {
   }
 
   /** What all that ever ran in it has used. */
-  usage(): Usage {
+  usage(): MachineUsage {
     let livingMs = 0;
     for (const process of this.processes.values()) {
       process.observe();
       livingMs += process.budget.cpuTimeOf(process);
     }
-    return this.bill.usage(livingMs);
+    const hosts = this.#border?.usage();
+    return { ...this.bill.usage(livingMs), ...(hosts !== undefined && { hosts }) };
   }
 
   /** Looks whether a limit is nearly reached, if the host wants to know. */
