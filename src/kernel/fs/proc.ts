@@ -53,6 +53,8 @@ export interface MachineView {
   processes(): Iterable<ProcessView>;
   /** One line per mount, as in /proc/mounts. */
   mounts(): string;
+  /** The text of /proc/net/<table>. */
+  sockets(table: "tcp" | "tcp6" | "udp" | "udp6"): string;
 }
 
 const DT_DIR = 4;
@@ -196,6 +198,15 @@ function machineNodes(view: MachineView): Readonly<Record<string, Node<MachineVi
       },
     },
     mounts: { link: () => "self/mounts" },
+    net: {
+      directory: {
+        if_inet6: { file: () => lines("00000000000000000000000000000001 01 80 10 80       lo") },
+        tcp: { file: () => view.sockets("tcp") },
+        tcp6: { file: () => view.sockets("tcp6") },
+        udp: { file: () => view.sockets("udp") },
+        udp6: { file: () => view.sockets("udp6") },
+      },
+    },
     stat: {
       file: () => {
         const idle = Math.round(uptimeSeconds() * TICKS_PER_SECOND);

@@ -31,6 +31,7 @@ import type { HostRequests } from "../host-door/requests.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
+import { socketTable } from "../net/socket-table.js";
 import { Policy } from "../policy/policy.js";
 import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
@@ -230,6 +231,12 @@ export class Vm {
       },
       processes: () => Array.from(processes.values(), viewOf),
       mounts: () => mountLines(fs.mounts),
+      sockets: (table) =>
+        socketTable(
+          table,
+          this.network.socketRows(table.startsWith("tcp") ? "tcp" : "udp"),
+          identity.uid,
+        ),
     };
   }
 
