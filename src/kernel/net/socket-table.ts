@@ -43,7 +43,7 @@ function place({ address, port }: Endpoint, family: 4 | 6): string {
   return `${text}:${hex(port, 4)}`;
 }
 
-export type SocketTableName = keyof typeof heads;
+type SocketTableName = keyof typeof heads;
 
 export function socketTable(name: SocketTableName, rows: Iterable<SocketRow>, uid: number): string {
   const family = name.endsWith("6") ? 6 : 4;
