@@ -300,6 +300,8 @@ export interface VmOptions {
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   engine: EngineKind;
+  /** Whether programs may load native addons of the machine's files. */
+  nativeAddons: boolean;
   limits: VmLimits;
   /** One process of one thread at a time, whose time begins there. */
   deterministic?: { seed: string; startTimeMs: number };

@@ -28,10 +28,12 @@ import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identi
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { canLoadImages } from "../../sandbox/image-loader.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
+import { ImageRoom } from "../process/images.js";
 import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
 import { ArchiveError } from "../../protocol/tar.js";
@@ -62,8 +64,9 @@ export interface VmServices {
   readonly turns: Turns;
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
-    take(owner: object, waiter: GuestWaiter): () => void;
-    takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void;
+    take(owner: object, waiter: GuestWaiter, addons: boolean): () => void;
+    takeForTemplate(waiter: (made: TemplateGuest | string) => void, addons: boolean): () => void;
+    expectAddons(): void;
   };
   /** The same with an engine of their own, begun as the order says. */
   readonly engines: {
@@ -108,6 +111,10 @@ export class Vm {
   readonly jsRuntime: VmOptions["jsRuntime"];
   /** What its programs run in unless they say otherwise. */
   readonly engine: EngineKind;
+  /** Whether its programs may load native addons. */
+  readonly nativeAddons: boolean;
+  /** What those are loaded from. */
+  readonly images: ImageRoom;
   disposed = false;
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
@@ -136,8 +143,13 @@ export class Vm {
     );
     this.jsRuntime = options.jsRuntime;
     this.engine = options.engine;
+    this.nativeAddons = options.nativeAddons;
+    if (this.nativeAddons && !canLoadImages)
+      throw new VmOptionError(`nativeAddons must be false on ${process.arch}`);
+    if (this.nativeAddons) services.guests.expectAddons();
     this.limits = options.limits;
     this.account = new Account(options.limits);
+    this.images = new ImageRoom(this.account, options.limits.memoryBytes);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
     this.terminals = new TerminalTable({
@@ -256,7 +268,7 @@ export class Vm {
 
   /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
   takeGuest(waiter: GuestWaiter): () => void {
-    return this.#services.guests.take(this, waiter);
+    return this.#services.guests.take(this, waiter, this.nativeAddons);
   }
 
   /** As `takeGuest`, of a guest with an engine of its own. */
@@ -266,7 +278,7 @@ export class Vm {
 
   /** The same with a guest that may become a template. */
   takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void {
-    return this.#services.guests.takeForTemplate(waiter);
+    return this.#services.guests.takeForTemplate(waiter, this.nativeAddons);
   }
 
   /**

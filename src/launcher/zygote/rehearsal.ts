@@ -43,6 +43,7 @@ const options: StartOptions = {
   hostTools: false,
   startedAtMs: 0,
   machineUptimeMs: 0,
+  nativeAddons: false,
   jsRuntime: {
     nodeVersion: defaultNodeVersion,
     platform: "node",
