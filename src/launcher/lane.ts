@@ -26,11 +26,27 @@ export class Lane {
   idle: Guest[] = [];
   /** Guests of this kind that are being forked. */
   forking = 0;
+  /** How many there are whose programs come from here. */
+  #expected = 0;
   #servesFewest = false;
 
   constructor(addons: boolean, demand: DemandOptions) {
     this.addons = addons;
-    this.demand = new Demand(demand);
+    // Somebody always may want one of the others.
+    const few = (): number => (!addons || this.#expected > 0 ? demand.few : 0);
+    this.demand = new Demand({
+      ...demand,
+      get few() {
+        return few();
+      },
+    });
+  }
+
+  /** From now on a few guests wait, until what this answers is called for everybody who called it. */
+  expect(): () => void {
+    this.#expected++;
+    this.demand.ends(this.demand.begins(performance.now()));
+    return () => void this.#expected--;
   }
 
   /** Whose turn it is to get a guest. */

@@ -35,7 +35,7 @@ export class GuestPool {
   #zygoteReady = false;
   #isolation: readonly IsolationReport[] = [];
   readonly #plain: Lane;
-  /** Its guests wait ahead for as long as there is a demand, and no longer. */
+  /** Its guests wait ahead while there are machines that take them, or a demand. */
   readonly #addons: Lane;
   readonly #lanes: readonly Lane[];
   /** Who wants a guest that may become a template, with native addons or without; those are forked when they are wanted. */
@@ -64,7 +64,7 @@ export class GuestPool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#plain = new Lane(false, options.demand);
-    this.#addons = new Lane(true, { ...options.demand, few: 0 });
+    this.#addons = new Lane(true, options.demand);
     this.#lanes = [this.#plain, this.#addons];
   }
 
@@ -110,12 +110,14 @@ export class GuestPool {
     if (this.#zygoteReady) this.#zygote?.warmTypeScript();
   }
 
-  /** Programs that may load native addons will come: one guest for them waits from now on. */
-  expectAddons(): void {
-    const { demand } = this.#addons;
-    demand.ends(demand.begins(performance.now()));
-    this.#fallLater();
+  /** Programs that may load native addons will come, until what this answers is called: guests for them wait. */
+  expectAddons(): () => void {
+    const over = this.#addons.expect();
     this.#fillLater();
+    return () => {
+      over();
+      this.#fallLater();
+    };
   }
 
   /**

@@ -66,7 +66,7 @@ export interface VmServices {
   readonly guests: {
     take(owner: object, waiter: GuestWaiter, addons: boolean): () => void;
     takeForTemplate(waiter: (made: TemplateGuest | string) => void, addons: boolean): () => void;
-    expectAddons(): void;
+    expectAddons(): () => void;
   };
   /** The same with an engine of their own, begun as the order says. */
   readonly engines: {
@@ -146,7 +146,6 @@ export class Vm {
     this.nativeAddons = options.nativeAddons;
     if (this.nativeAddons && !canLoadImages)
       throw new VmOptionError(`nativeAddons must be false on ${process.arch}`);
-    if (this.nativeAddons) services.guests.expectAddons();
     this.limits = options.limits;
     this.account = new Account(options.limits);
     this.images = new ImageRoom(this.account, options.limits.memoryBytes);
@@ -178,6 +177,7 @@ export class Vm {
     this.cwd = options.cwd || identity.home;
     this.#warn = (warning) => services.warn(handle, warning);
     if (options.warnsOfLimits) this.#warnings = this.#newWarnings();
+    if (this.nativeAddons) this.#undo.push(services.guests.expectAddons());
   }
 
   #newWarnings(): LimitWarnings {
