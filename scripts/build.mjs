@@ -1,9 +1,17 @@
 // Compiles the host side to dist/ and the guest side to dist/guest.json and
 // dist/programs.json, maps of module name → CommonJS source that the kernel hands
 // to each zygote, so that no file of the host is ever opened there. The second
-// one holds the shell and the commands, which no guest needs at its start.
+// one holds the shell and the commands, which no guest needs at its start. The page of the playground is compiled for browsers.
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,7 +19,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 for (const folder of ["dist", "build/guest"])
   rmSync(join(root, folder), { recursive: true, force: true });
-for (const project of ["tsconfig.json", "tsconfig.guest.json"]) {
+for (const project of ["tsconfig.json", "tsconfig.guest.json", "tsconfig.page.json"]) {
   execFileSync(process.execPath, [tsc, "-p", join(root, project)], { stdio: "inherit" });
 }
 
@@ -33,6 +41,23 @@ const library = join(root, "node_modules/isomorphic-git");
 programs["userland/vendor/isomorphic-git"] =
   `/*\n${readFileSync(join(library, "LICENSE.md"), "utf8").replaceAll("*/", "* /")}\n*/\nconst self = globalThis;\n` +
   readFileSync(join(library, "index.umd.min.js"), "utf8");
+// The page of the playground, and the library that draws its terminal, which a browser loads from beside it.
+const page = join(root, "dist/playground/page");
+for (const name of ["index.html", "style.css", "icon.svg"])
+  copyFileSync(join(root, "src/playground/page", name), join(page, name));
+const terminal = join(root, "node_modules/@xterm/xterm");
+for (const [file, name] of [
+  ["lib/xterm.mjs", "xterm.js"],
+  ["css/xterm.css", "xterm.css"],
+]) {
+  const licence = readFileSync(join(terminal, "LICENSE"), "utf8").replaceAll("*/", "* /");
+  // Its map of the source is not in the package.
+  const text = readFileSync(join(terminal, file), "utf8").replace(
+    /^\/\/# sourceMappingURL=.*$/m,
+    "",
+  );
+  writeFileSync(join(page, "vendor", name), `/*\n${licence}\n*/\n${text}`);
+}
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(join(root, "dist/guest.json"), JSON.stringify(modules));
 writeFileSync(join(root, "dist/programs.json"), JSON.stringify(programs));

@@ -32,9 +32,13 @@ const newest = (folder) =>
 const built = join(root, "dist/programs.json");
 const sources = Math.max(
   newest("src"),
-  ...["tsconfig.json", "tsconfig.base.json", "tsconfig.guest.json", "scripts/build.mjs"].map(
-    (name) => statSync(join(root, name)).mtimeMs,
-  ),
+  ...[
+    "tsconfig.json",
+    "tsconfig.base.json",
+    "tsconfig.guest.json",
+    "tsconfig.page.json",
+    "scripts/build.mjs",
+  ].map((name) => statSync(join(root, name)).mtimeMs),
 );
 if (!existsSync(built) || statSync(built).mtimeMs < sources) {
   console.log("src/ is newer than dist/: building");

@@ -23,12 +23,27 @@ const rules = [
     ["launcher/zygote/", "guest/", "userland/", "protocol/", "abi/", "sandbox/"],
   ],
   ["launcher/", ["launcher/", "protocol/", "abi/", "sandbox/"]],
+  // Runs in a machine; what makes certificates the kernel uses, too.
+  ["border/", ["border/"]],
+  ["kernel/border/", ["kernel/", "border/certificates.ts", "protocol/", "abi/"]],
   ["kernel/", ["kernel/", "launcher/", "protocol/", "abi/", "sandbox/"]],
   ["sdk/", ["sdk/", "protocol/", "abi/", "launcher/engine.ts"]],
   ["worker/", ["worker/", "sdk/", "protocol/", "abi/"]],
+  // What a browser loads. Its server knows what users know.
+  ["playground/page/", ["playground/page/", "playground/messages.ts"]],
+  ["playground/", ["playground/", "index.ts"]],
   [
     "cli/",
-    ["cli/", "ports/", "sdk/", "worker/", "index.ts", "launcher/engine.ts", "protocol/fleet.ts"],
+    [
+      "cli/",
+      "playground/",
+      "ports/",
+      "sdk/",
+      "worker/",
+      "index.ts",
+      "launcher/engine.ts",
+      "protocol/fleet.ts",
+    ],
   ],
   // Adapters to other packages: they know what users know.
   ["ports/", ["ports/", "index.ts"]],
@@ -186,7 +201,9 @@ const rooms = {
   "guest-door": ["io/", "policy/decision.ts", "machine/account.ts"],
   process: ["io/", "fs/", "policy/", "guest-door/", "machine/identity.ts", "machine/account.ts"],
   syscalls: ["io/", "fs/", "net/", "policy/", "process/"],
-  "host-door": ["io/", "fs/", "net/", "machine/", "process/", "syscalls/"],
+  // Starts a program as the host does, and judges by the globs of the policy.
+  border: ["io/", "net/", "policy/glob.ts", "host-door/program.ts"],
+  "host-door": ["border/border.ts", "io/", "fs/", "net/", "machine/", "process/", "syscalls/"],
 };
 
 test("every room of the kernel uses only the rooms that it may", () => {
@@ -219,6 +236,7 @@ test("system calls are judged by their admission alone", () => {
 const packages = [
   /^sdk\/schema-validation\.ts: @cfworker\/json-schema$/,
   /^userland\/vendor\/isomorphic-git\.ts: isomorphic-git$/,
+  /^playground\/page\/vendor\/xterm\.ts: @xterm\/xterm$/,
   /^sdk\/fleet\/broker\.ts: @nats-io\/transport-node$/,
 ];
 

@@ -31,3 +31,6 @@ export const F_OK = 0;
 export const X_OK = 1;
 export const W_OK = 2;
 export const R_OK = 4;
+
+/** A write(2) to a pipe of at most this much is never divided; include/uapi/linux/limits.h. */
+export const PIPE_BUF = 4096;

@@ -7,6 +7,7 @@ import { audit, auditFlags } from "./audit.js";
 import { doctor } from "./doctor.js";
 import { machineFlags } from "./machine-options.js";
 import { mcp, mcpFlags } from "./mcp.js";
+import { playground, playgroundFlags } from "./playground.js";
 import { exec, programFlags, run, runFlags } from "./run.js";
 import { shell } from "./shell.js";
 import { fleet } from "./fleet.js";
@@ -151,6 +152,20 @@ export const commands: readonly Command[] = [
     stopsAtFirst: false,
     examples: [["mcp --allow-net --memory 1g", "for a client that starts its servers"]],
     perform: mcp,
+  },
+  {
+    name: "playground",
+    summary: "serve a page with an editor, a terminal and the machine's insides, on loopback",
+    usage: ["playground [options] [FILE]"],
+    description:
+      "Prints an address with a secret in it; the page is there for whoever knows that, until a signal comes. FILE is what the editor begins with. The machine has these options; the page can change its permissions.",
+    flags: playgroundFlags,
+    makesMachine: true,
+    stopsAtFirst: false,
+    examples: [
+      ["playground --project . src/main.ts", "try a program with what is beside it, read-only"],
+    ],
+    perform: playground,
   },
   {
     name: "worker",

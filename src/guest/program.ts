@@ -16,6 +16,7 @@ import type * as Resident from "./resident.js";
 import type * as ToolCommand from "../userland/tool-command.js";
 import type * as TemplateModule from "./template.js";
 import type { CopyTools } from "./template.js";
+import type * as HostCommand from "./programs/host-command.js";
 import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
 
@@ -86,6 +87,8 @@ export function runProgram(
   if (options.mode === "wasm")
     return (require("./programs/wasi.js") as typeof Wasm).runWasm(tools, options);
   if (options.mode === "command") return runProgramCommand(tools, options);
+  if (options.mode === "host")
+    return (require("./programs/host-command.js") as typeof HostCommand).runHostCommand(tools);
   // The engine derived these from its own place on the host.
   tools.requireBuiltin("module").Module._initPaths();
   applyPlatform(tools, options.jsRuntime);

@@ -10,7 +10,7 @@ import type { Entry } from "./tar.js";
 
 /** Pax records of one entry. */
 const mostHeaderBytes = 16 * 1024 * 1024;
-const knownTypes = new Set(["0", "1", "2", "3", "5"]);
+const knownTypes = new Set(["0", "1", "2", "3", "5", "6"]);
 const nothing = new Map<string, string>();
 
 export type ArchiveEvent =

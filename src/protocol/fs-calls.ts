@@ -21,6 +21,9 @@ export const COPYFILE_EXCL = 1;
 export const COPYFILE_FICLONE = 2;
 export const COPYFILE_FICLONE_FORCE = 4;
 
+/** A flag of `open` that Linux has no meaning for: where it would wait for a fifo's other side, it answers EAGAIN. */
+export const openWithoutWait = 1 << 30;
+
 /** How many values `stat` and `fstat` answer. */
 export const statSlots = 18;
 
@@ -128,6 +131,9 @@ export const fsCalls = {
     args: { fd: "i32", start: "f64", length: "f64" },
     result: { locked: "bool" },
   },
+
+  /** mkfifo(3). */
+  makeFifo: { nr: 151, args: { path: "string", mode: "u32" }, result: {} },
 
   // What the module loaders ask.
   /** 0 for a file, 1 for a directory, negative for neither. Never fails. */

@@ -135,6 +135,15 @@ export const guestCalls = {
   },
   /** JSON of the `ToolDescriptor`s of the tools the caller may call, or of the one with that name or alias. */
   describeTools: { nr: 41, args: { name: "string" }, result: { json: "bytes" } },
+  /**
+   * For a process that stands for a command of the host's executor (mode "host"): a step of it, answered as a
+   * tool's call. EPERM for all others. What is run is what the kernel admitted; only stdin comes from here.
+   */
+  hostCommand: {
+    nr: 42,
+    args: { step: "u8", data: "bytes" },
+    result: { ok: "bool", json: "bytes" },
+  },
 } as const;
 
 /** One-way messages from guest to kernel. */
@@ -201,9 +210,10 @@ export interface StartOptions {
   /**
    * "program" and "resident": the text in `source`, for the host. "node": a command line as
    * a user types it. "command", "tool", "wasm": the program that `image` names. "template": a
-   * program after whose end the process is copied for others.
+   * program after whose end the process is copied for others. "host": stands for the command `image` that the
+   * host's executor runs.
    */
-  mode: "program" | "template" | "resident" | "node" | "command" | "tool" | "wasm";
+  mode: "program" | "template" | "resident" | "node" | "command" | "tool" | "wasm" | "host";
   /** Name of a command or tool, or path of a WebAssembly module. */
   image: string;
   language: "js" | "ts";
@@ -237,6 +247,8 @@ export interface StartOptions {
   threads: number;
   /** Whether the machine has tools of the host. */
   hostTools: boolean;
+  /** Whether commands that the machine has not may be the host's. */
+  hostCommands: boolean;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;
   /** Milliseconds since the VM was made: the machine's uptime. */

@@ -5,6 +5,7 @@
  * Invariants: whatever a schema says, the text is well-formed: names that are no identifiers are quoted,
  * texts cannot end a comment. What a schema says beyond types (patterns, bounds) is left to the check of the input.
  */
+import { executorTool } from "../protocol/host-commands.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -128,7 +129,8 @@ const needsNothing = ({ required, type }: Schema): boolean =>
 
 /** The declaration; one signature per tool, in the order of their names. */
 export function toolTypes(tools: readonly ToolDescriptor[]): string {
-  const sorted = [...tools].sort((one, other) => (one.name < other.name ? -1 : 1));
+  const named = tools.filter(({ name }) => name !== executorTool);
+  const sorted = named.sort((one, other) => (one.name < other.name ? -1 : 1));
   return sorted
     .map(({ name, description, inputSchema }) => {
       const input = new Writer(inputSchema).type(inputSchema);

@@ -55,6 +55,8 @@ export interface CommandContext {
   writeError(text: string): void;
   cwd(): string;
   isTerminal(fd: number): boolean;
+  /** mkfifo(3), with a mode that the mask is taken from; 0 or `-errno`. */
+  makeFifo(path: string, mode: number): number;
   /** Where there are terminals to set. */
   readonly terminal?: CommandTerminal;
   /** Starts another program on our descriptors and waits; signals sent to us are passed on. */

@@ -90,14 +90,18 @@ export function endOf(
   return { code: signal === null ? (status ?? 1) : 128 + signalNumber(signal), signal };
 }
 
-/** Moves a descriptor's offset, where it has one. */
-type Seek = (fd: number, offset: number) => void;
+/** What commands ask of the machine that Node has no function for. */
+export interface CommandMachine {
+  /** Moves a descriptor's offset, where it has one. */
+  seek(fd: number, offset: number): void;
+  makeFifo(path: string, mode: number): number;
+  readonly terminal?: CommandTerminal | undefined;
+}
 
 function processContext(
   name: string,
   argv: readonly string[],
-  seek: Seek,
-  terminal: CommandTerminal | undefined,
+  { seek, makeFifo, terminal }: CommandMachine,
 ): CommandContext {
   const output = new Output((data) => writeAll(1, data));
   let input: Buffer | undefined;
@@ -130,6 +134,7 @@ function processContext(
     },
     cwd: () => process.cwd(),
     isTerminal: (fd) => isatty(fd),
+    makeFifo,
     ...(terminal !== undefined && { terminal }),
     spawn(file, args, options = {}) {
       output.flush();
@@ -221,8 +226,7 @@ export async function runInContext(context: CommandContext, command: string): Pr
 export function runCommand(
   name: string,
   argv: readonly string[],
-  seek: Seek = () => undefined,
-  terminal?: CommandTerminal,
+  machine: CommandMachine,
 ): Promise<number> {
-  return runInContext(processContext(name, argv, seek, terminal), name);
+  return runInContext(processContext(name, argv, machine), name);
 }

@@ -358,6 +358,40 @@ it("wrong usage is 2, and says what was meant", async () => {
   );
 });
 
+it("playground: the address on stdout, a file in the editor, tools of a module, until a signal", async () => {
+  const program = file("shown.ts", "const shown: number = 1;");
+  const tools = file("tools.mjs", "export const tools = { twice: { handler: ({ n }) => n * 2 } };");
+  const child = spawn(process.execPath, [cli, "playground", "--tools", tools, program]);
+  const ended = once(child, "close");
+  const [line] = await once(child.stdout.setEncoding("utf8"), "data");
+  const url = line.trim();
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/$/);
+  const ask = async (name, body) => {
+    const headers = { "content-type": "application/json" };
+    const sent = { method: "POST", headers, body: JSON.stringify(body) };
+    return (await fetch(url + name, sent)).json();
+  };
+  assert.deepEqual(await ask("example", {}), {
+    name: "shown.ts",
+    source: "const shown: number = 1;",
+  });
+  const source = "__return(await callHostTool('twice', { n: 21 }))";
+  assert.deepEqual(await ask("run", { source, language: "js", stdin: "", timeoutMs: 60_000 }), {
+    run: 1,
+  });
+  const events = await fetch(`${url}events`);
+  let text = "";
+  for await (const chunk of events.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes('"kind":"ended"')) break;
+  }
+  assert.match(text, /"value":"42"/);
+  child.kill("SIGTERM");
+  assert.deepEqual(await ended, [0, null]);
+  const wrong = await se(["playground", "--http", "70000"]);
+  assert.equal(wrong.code, 2);
+});
+
 it("help of every command, completion scripts and the man page come from one table", async () => {
   const { stdout } = await se(["--help"]);
   const names = [...stdout.split("Exit codes")[0].matchAll(/^ {2}([a-z]+) {2,}/gm)].map(
@@ -371,6 +405,7 @@ it("help of every command, completion scripts and the man page come from one tab
     "snapshot",
     "restore",
     "mcp",
+    "playground",
     "worker",
     "fleet",
     "doctor",

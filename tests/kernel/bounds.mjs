@@ -96,6 +96,20 @@ export const callBounds = {
     for (let i = 0; i < 5; i++) sys("mkdir", { path: below, mode: 0o755, recursive: true });
     sys("mkdir", { path: "/tmp" + "/d".repeat(2000), mode: 0o755, recursive: true });
     ${bigDirectory}`,
+  makeFifo: `${deepLinks}
+    for (let i = 0; i < 5; i++) sys("makeFifo", { path: below, mode: 0o644 });
+    // Each filled, and opened as often as may be; and then calls that wait for the other side of one.
+    fill((i) => {
+      const made = sys("makeFifo", { path: "/tmp/" + "n".repeat(200) + i, mode: 0o644 });
+      if (typeof made === "number") return made;
+      const end = sys("open", { path: "/tmp/" + "n".repeat(200) + i, flags: O_RDWR, mode: 0 });
+      if (typeof end === "number") return end;
+      post("write", { fd: end.fd, data: new Uint8Array(100_000), position: -1 });
+      return 0;
+    });
+    sys("makeFifo", { path: "/tmp/waits", mode: 0o644 });
+    for (let i = 0; i < 20_000; i++) post("open", { path: "/tmp/waits", flags: 0, mode: 0 });
+    wait();`,
   rmdir: onPath("rmdir"),
   unlink: onPath("unlink"),
   rm: `${bigDirectory} sys("rm", { path: "/tmp/many", recursive: true, force: true });`,
@@ -215,6 +229,8 @@ export const callBounds = {
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
     for (let i = 0; i < 5; i++) sys("describeTools", { name: ${longName} });`,
+  hostCommand: `for (let i = 0; i < 200; i++) post("hostCommand", { step: i % 5, data: new Uint8Array(100_000) });
+    for (let step = 0; step < 4; step++) if (sys("hostCommand", { step, data: text("x") }) !== -1) throw new Error("it was run");`,
 };
 
 export const eventBounds = {

@@ -1,7 +1,8 @@
 // Pipes and descriptors in flight: room on the account, small writes, rings that only refer to themselves.
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createPipe, createSocketPair } from "../../dist/kernel/io/pipe.js";
+import { createSocketPair } from "../../dist/kernel/io/conduit.js";
+import { createPipe } from "../../dist/kernel/io/pipe.js";
 import { Transit } from "../../dist/kernel/io/transit.js";
 import { Account } from "../../dist/kernel/machine/account.js";
 

@@ -1,7 +1,13 @@
 // The older generation's parts: a file system that becomes the machine's, and those that mean little.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import {
+  NodeExecutionDriver,
+  NodeFileSystem,
   NodeRuntime,
   allowAllChildProcess,
   allowAllEnv,
@@ -9,6 +15,7 @@ import {
   createDefaultNetworkAdapter,
   createInMemoryFileSystem,
   createNodeDriver,
+  createNodeHostCommandExecutor,
   createNodeRuntimeDriverFactory,
   createNodeV8Runtime,
 } from "../../dist/index.js";
@@ -16,6 +23,29 @@ import {
 const it = (name, body) => test(name, { timeout: 60_000 }, body);
 const refused = (name, pattern) => (error) =>
   error.code === `ERR_SECURE_EXEC_${name}` && pattern.test(error.message);
+
+/** A file system whose paths start below a directory, with the codes of the machine's for errors. */
+function prefixed(fs, root) {
+  const codes = { ENOENT: "NO_SUCH_FILE" };
+  const call = async (name, path, ...rest) => {
+    const args = name === "rename" ? [join(root, rest[0])] : rest;
+    try {
+      return await fs[name](join(root, path), ...args);
+    } catch (error) {
+      const code = `ERR_SECURE_EXEC_${codes[error.code] ?? "FILE"}`;
+      throw Object.assign(new Error(error.message), { code });
+    }
+  };
+  return new Proxy(
+    {},
+    {
+      get:
+        (_target, name) =>
+        (...args) =>
+          call(name, ...args),
+    },
+  );
+}
 
 /** The same calls with the same answers, whoever answers them. */
 async function exercise(fs) {
@@ -94,7 +124,7 @@ it("it serves one runtime, and clones of it leave it alone", async (t) => {
   assert.equal(await filesystem.readTextFile("/a"), "one");
 });
 
-it("an executor is never called: commands are the machine's", async (t) => {
+it("an executor is not called for commands that the machine has", async (t) => {
   const commandExecutor = { spawn: () => assert.fail("started on the host") };
   const runtime = new NodeRuntime({
     systemDriver: createNodeDriver({
@@ -111,6 +141,212 @@ it("an executor is never called: commands are the machine's", async (t) => {
     `console.log(require("child_process").execSync("hostname", { encoding: "utf8" }))`,
   );
   assert.equal(stdout, "secure-exec\n\n");
+});
+
+function driverRuntime(t, options) {
+  const runtime = new NodeRuntime({
+    systemDriver: createNodeDriver({ permissions, ...options }),
+    runtimeDriverFactory: createNodeRuntimeDriverFactory(),
+  });
+  t.after(() => runtime.dispose());
+  return runtime;
+}
+
+/** An executor whose commands are functions of a handle. */
+function executorOf(commands, calls = []) {
+  return {
+    spawn(command, args, options) {
+      calls.push([command, args, options.cwd, options.env?.A]);
+      if (!(command in commands)) throw new Error(`${command} is not in the list`);
+      const handle = { ...options, input: [], killed: undefined };
+      const ended = new Promise((resolve) => {
+        handle.exit = resolve;
+        handle.closed = new Promise((close) => (handle.close = close));
+      });
+      queueMicrotask(() => commands[command](handle));
+      return {
+        writeStdin: (data) => void handle.input.push(Buffer.from(data)),
+        closeStdin: () => handle.close(),
+        kill: (signal) => {
+          handle.killed = signal;
+          handle.exit(128 + signal);
+        },
+        wait: () => ended,
+      };
+    },
+  };
+}
+
+it("an executor runs the commands that the machine has not", async (t) => {
+  const calls = [];
+  const commandExecutor = executorOf(
+    {
+      async shout({ closed, input, onStdout, onStderr, exit }) {
+        await closed;
+        onStderr(Buffer.from("heard\n"));
+        onStdout(Buffer.from(Buffer.concat(input).toString().toUpperCase()));
+        exit(3);
+      },
+    },
+    calls,
+  );
+  const runtime = driverRuntime(t, { commandExecutor, cwd: "/tmp", env: { A: "1" } });
+  const { stdout, stderr, code } = await runtime.exec(`
+    const { spawnSync, execSync } = require("child_process");
+    const options = { encoding: "utf8", input: "quiet" };
+    const { status, stdout, stderr } = spawnSync("shout", ["-x", "two words"], options);
+    console.log(JSON.stringify([status, stdout, stderr]));
+    console.log(execSync("echo from sh | shout; echo $?; missing; echo $?", { encoding: "utf8" }));
+  `);
+  assert.equal(stdout, '[3,"QUIET","heard\\n"]\nFROM SH\n3\n126\n\n', stderr);
+  assert.match(stderr, /missing: missing is not in the list/);
+  assert.equal(code, 0);
+  assert.deepEqual(calls[0], ["shout", ["-x", "two words"], "/tmp", "1"]);
+  assert.deepEqual(
+    calls.map(([command]) => command),
+    ["shout", "shout", "missing"],
+  );
+});
+
+it("an executor is asked for nothing that the policy denies, or that another process names", async (t) => {
+  const calls = [];
+  const commandExecutor = executorOf({ allowed: ({ exit }) => exit(0) }, calls);
+  const childProcess = { default: "deny", rules: [{ mode: "allow", patterns: ["allowed", "sh"] }] };
+  const runtime = driverRuntime(t, {
+    commandExecutor,
+    permissions: { ...permissions, childProcess },
+  });
+  const { stdout } = await runtime.exec(`
+    const fs = require("fs");
+    const { spawnSync } = require("child_process");
+    const run = (...args) => { const { error, status } = spawnSync(...args); return error?.code ?? status; };
+    fs.mkdirSync("/tmp/own");
+    fs.copyFileSync("/bin/cat", "/tmp/own/allowed");
+    console.log(run("allowed"), run("other"), run("/tmp/own/allowed"), run("./allowed"), run("sh", ["-c", "other"]));
+    console.log(typeof callHostTool, await callHostTool("#commands", { step: 0, id: "x", command: "other" }).catch((error) => error.code));
+  `);
+  assert.equal(stdout, "0 EACCES EACCES EACCES 126\nfunction ERR_TOOL_NOT_FOUND\n");
+  assert.deepEqual(
+    calls.map(([command]) => command),
+    ["allowed"],
+  );
+});
+
+it("a command ends with its process, and with output that nobody takes", async (t) => {
+  let endless;
+  const idle = new Promise((resolve) => {
+    endless = resolve;
+  });
+  const commandExecutor = executorOf({
+    idle: (handle) => {
+      handle.onStdout(Buffer.from("up\n"));
+      endless(handle);
+    },
+    flood: ({ onStdout }) => {
+      for (let i = 0; i < 40; i++) onStdout(new Uint8Array(1024 * 1024));
+    },
+  });
+  const runtime = driverRuntime(t, { commandExecutor });
+  const { stdout, stderr } = await runtime.exec(`
+    const { spawn } = require("child_process");
+    const { once } = require("events");
+    const idle = spawn("idle", { stdio: ["pipe", "pipe", "inherit"] });
+    await once(idle.stdout, "data");
+    idle.kill();
+    console.log((await once(idle, "exit"))[1]);
+    const flood = spawn("flood", { stdio: ["ignore", "ignore", "inherit"] });
+    console.log((await once(flood, "exit"))[0]);
+  `);
+  assert.equal(stdout, "SIGTERM\n137\n");
+  assert.match(stderr, /killed: more than 16777216 bytes of output waited/);
+  const { killed } = await idle;
+  assert.equal(killed, 9);
+});
+
+it("createNodeHostCommandExecutor runs programs of the host, by name and without the program's variables", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "executor-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const script = '#!/bin/sh\necho "$1 $A$B in $(basename "$PWD")"; cat; exit 5\n';
+  writeFileSync(join(folder, "greet-host"), script, { mode: 0o755 });
+  const env = { PATH: `${folder}:/usr/bin:/bin` };
+  const runtime = driverRuntime(t, {
+    commandExecutor: createNodeHostCommandExecutor({ cwd: folder, env, passEnv: ["B"] }),
+    env: { A: "a", B: "b" },
+  });
+  const { stdout } = await runtime.exec(`
+    const { spawnSync } = require("child_process");
+    const greeted = spawnSync("greet-host", ["hello"], { encoding: "utf8", input: "typed" });
+    console.log(JSON.stringify([greeted.status, greeted.stdout]), spawnSync("not-anywhere").status);
+  `);
+  assert.equal(stdout, `[5,"hello b in ${basename(folder)}\\ntyped"] 127\n`);
+});
+
+it("NodeFileSystem shows one directory of the host at its own path", async (t) => {
+  const root = mkdtempSync(join(homedir(), ".node-file-system-"));
+  t.after(() => rmSync(root, { recursive: true }));
+  const filesystem = new NodeFileSystem({ root });
+  await exercise(prefixed(filesystem, root));
+  await filesystem.writeFile(join(root, "in.txt"), "from outside");
+  const runtime = driverRuntime(t, { filesystem });
+  const { stdout } = await runtime.exec(`
+    const fs = require("fs");
+    console.log(process.cwd(), fs.readFileSync("in.txt", "utf8"), fs.existsSync(${JSON.stringify(fileURLToPath(import.meta.url))}));
+    fs.writeFileSync("out.txt", "from inside");
+  `);
+  assert.equal(stdout, `${root} from outside false\n`);
+  assert.equal(await filesystem.readTextFile(join(root, "out.txt")), "from inside");
+  assert.throws(() => createNodeDriver({ filesystem: new NodeFileSystem({ root: "/" }) }), {
+    code: "ERR_SECURE_EXEC_INVALID_OPTION",
+  });
+});
+
+it("NodeExecutionDriver: bindings of the host, and a program's exports", async (t) => {
+  const system = createNodeDriver({ permissions: { fs: () => ({ allow: false }) } });
+  const driver = new NodeExecutionDriver({
+    system,
+    runtime: { process: { ...system.runtime.process, cwd: "/root" }, os: { homedir: "/root" } },
+    memoryLimit: 64,
+    cpuTimeLimitMs: 30_000,
+    bindings: {
+      callTool: async (name, args) => ({ name, args }),
+      math: {
+        double: (n) => n * 2,
+        fail: () => {
+          throw new RangeError("too much");
+        },
+      },
+    },
+  });
+  t.after(() => driver.terminate());
+  const module = await driver.run(
+    `const { callTool, math } = SecureExec.bindings;
+     export default [await callTool("t", { q: 1 }), await math.double(21)];
+     export const failed = await math.fail().catch((error) => error.name + ": " + error.message);`,
+    "/entry.mjs",
+  );
+  assert.deepEqual(
+    [module.code, module.exports],
+    [0, { default: [{ name: "t", args: { q: 1 } }, 42], failed: "RangeError: too much" }],
+  );
+  const script = await driver.run("module.exports = require('path').join('a', __filename);");
+  assert.deepEqual([script.code, script.exports], [0, "a/entry.js"]);
+  const thrown = await driver.run("throw new TypeError('no')");
+  assert.deepEqual(
+    [thrown.code, thrown.errorMessage, thrown.exports],
+    [1, "TypeError: no", undefined],
+  );
+  const { stdout } = await driver.exec("console.log(await SecureExec.bindings.math.double(4))");
+  assert.equal(stdout, "8\n");
+  for (const bindings of [
+    { "not-a-name": () => 1 },
+    { a: { b: { c: { d: { e: () => 1 } } } } },
+    { a: 1 },
+  ])
+    assert.throws(() => new NodeExecutionDriver({ system, bindings }), {
+      code: "ERR_SECURE_EXEC_INVALID_OPTION",
+    });
+  const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`f${i}`, () => i]));
+  assert.throws(() => new NodeExecutionDriver({ system, bindings: many }), /the limit is 64/);
 });
 
 it("other objects are refused", () => {

@@ -67,6 +67,25 @@ it(
   },
 );
 
+it("a fifo is closed as other files are", options, async () => {
+  const rt = await machine({ files: { "/data/a": "abcdef" } });
+  await rt.execCommand("mkfifo", ["/data/p"]);
+  const { program, said } = await running(
+    rt,
+    `import fs from "node:fs"; import { once } from "node:events"; ${code}
+    const a = fs.openSync("/data/p", fs.constants.O_RDWR); fs.writeSync(a, "before"); console.log("open");
+    await once(process.stdin, "data");
+    console.log("read", why(() => fs.readSync(a, Buffer.alloc(1))), "write", why(() => fs.writeSync(a, "x")));
+    console.log("over"); process.exit();`,
+  );
+  await said("open");
+  await rt.setPermissions({
+    fs: { default: "allow", rules: [{ mode: "deny", paths: ["/data/**"] }] },
+  });
+  program.writeStdin("go\n");
+  assert.match(await said("over"), /read EACCES write EACCES\n/);
+});
+
 it("only writing may be taken away", options, async () => {
   const rt = await machine({ files: { "/data/a": "abcdef" } });
   const { program, said } = await running(

@@ -21,19 +21,25 @@ export interface CommandTools {
 export async function runProgramCommand(tools: CommandTools, start: StartOptions): Promise<void> {
   const argv = [start.argv0, ...start.argv];
   const code =
-    start.image === "sh"
-      ? await runShell(tools, start, argv)
-      : // Loaded here, so that a process pays for the program it is.
-        await (require("../../userland/run-command.js") as typeof Runner).runCommand(
-          start.image,
-          argv,
-          (fd, offset) => void tools.channel.call("seek", { fd, offset, whence: SEEK_CUR }),
-          // Most commands never set a terminal.
-          tools.channel.isTerminal(0) || tools.channel.isTerminal(1)
-            ? (require("./shell-system.js") as typeof ShellHost).createShellTerminal(tools.channel)
-            : undefined,
-        );
+    start.image === "sh" ? await runShell(tools, start, argv) : await runOther(tools, start, argv);
   tools.leaving.leave(code);
+}
+
+function runOther({ channel }: CommandTools, start: StartOptions, argv: string[]): Promise<number> {
+  // Loaded here, so that a process pays for the program it is.
+  const { runCommand } = require("../../userland/run-command.js") as typeof Runner;
+  return runCommand(start.image, argv, {
+    seek: (fd, offset) => void channel.call("seek", { fd, offset, whence: SEEK_CUR }),
+    makeFifo(path, mode) {
+      const made = channel.call("makeFifo", { path, mode });
+      return typeof made === "number" ? made : 0;
+    },
+    // Most commands never set a terminal.
+    terminal:
+      channel.isTerminal(0) || channel.isTerminal(1)
+        ? (require("./shell-system.js") as typeof ShellHost).createShellTerminal(channel)
+        : undefined,
+  });
 }
 
 function runShell(tools: CommandTools, start: StartOptions, argv: string[]): Promise<number> {

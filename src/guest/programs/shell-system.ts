@@ -2,6 +2,8 @@
  * The shell's system inside a VM: every operation is a system call of this
  * process. It decides nothing; the kernel judges each call.
  */
+import { Errno } from "../../abi/errno.js";
+import { openWithoutWait } from "../../protocol/fs-calls.js";
 import { SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { WaitOptions } from "../../protocol/terminal-calls.js";
@@ -131,6 +133,7 @@ export function createShellSystem({
     get machine(): string {
       return requireBuiltin("os").machine();
     },
+    hostCommands: start.hostCommands,
     hostname: () => start.hostname,
     shellCommand: ["/bin/sh"],
     inheritedFds: start.descriptors.flatMap((kind, fd) => (kind === "" ? [] : [fd])),
@@ -138,7 +141,15 @@ export function createShellSystem({
     pipe: () => answer(channel.call("pipe", {}), ({ reader, writer }) => [reader, writer] as const),
     open(path, flags, mode) {
       settleMask();
-      return answer(channel.call("open", { path, flags, mode }), ({ fd }) => fd) as number;
+      const now = { path, flags: flags | openWithoutWait, mode };
+      const opened = answer(channel.call("open", now), ({ fd }) => fd) as number;
+      if (opened !== -Errno.EAGAIN) return opened;
+      // Whoever it waits for may be part of this shell.
+      return new Promise((resolve) =>
+        channel.callAsync("open", { path, flags, mode }, (result) =>
+          resolve(answer(result, ({ fd }) => fd) as number),
+        ),
+      );
     },
     close(fd) {
       channel.forgetOutput(fd);

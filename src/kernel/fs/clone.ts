@@ -8,6 +8,7 @@
  */
 import { CharacterDevice } from "./device.js";
 import {
+  Fifo,
   type Inode,
   type InodeAttributes,
   MemoryDirectory,
@@ -72,6 +73,7 @@ function copyOf(inode: Inode, attributes: InodeAttributes, quota: Quota): Inode 
   if (inode instanceof MemoryDirectory) return inode.copy(attributes);
   if (inode instanceof SymbolicLink) return new SymbolicLink(attributes, inode.target);
   if (inode instanceof SocketFile) return new SocketFile(attributes);
+  if (inode instanceof Fifo) return new Fifo(attributes);
   if (inode instanceof CharacterDevice) return new CharacterDevice(attributes, inode.kind);
   throw new TypeError(`inode ${inode.ino} of device ${inode.device} is not in memory`);
 }

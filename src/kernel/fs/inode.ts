@@ -9,7 +9,8 @@
  * Untrusted: entry names, hence a Map; link targets, which are only ever text to walk.
  */
 import { Errno, type Failure } from "../../abi/errno.js";
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
+import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
+import type { Deferred } from "../io/deferred.js";
 import type { Credentials } from "./credentials.js";
 import type { Lineage } from "./lineage.js";
 import type { PageCache } from "./page-cache.js";
@@ -76,7 +77,9 @@ export interface OpenContent {
   /** A position of -1 appends. */
   write(source: Uint8Array, position: number): number | Failure;
   truncate(length: number): 0 | Failure;
-  sync(): 0 | Failure;
+  sync(): 0 | Failure | Deferred<0>;
+  /** What has to be stored before whoever closes it may be told that all is well; nothing by default. */
+  flush?(): 0 | Failure | Deferred<0>;
   stat(): FileStat;
   close(): void;
 }
@@ -431,6 +434,17 @@ export class SymbolicLink extends Inode {
 export class SocketFile extends Inode {
   constructor(attributes: InodeAttributes) {
     super(S_IFSOCK, attributes);
+  }
+
+  get size(): number {
+    return 0;
+  }
+}
+
+/** The name of a pipe. What is in it is of those who have it open: see io/fifo.ts. */
+export class Fifo extends Inode {
+  constructor(attributes: InodeAttributes) {
+    super(S_IFIFO, attributes);
   }
 
   get size(): number {

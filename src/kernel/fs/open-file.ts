@@ -15,9 +15,17 @@ import {
   changeTimes,
   dropPrivileges,
 } from "./attributes.js";
+import type { Deferred } from "../io/deferred.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice } from "./device.js";
-import { Directory, type FileStat, type Inode, type OpenContent, RegularFile } from "./inode.js";
+import {
+  Directory,
+  Fifo,
+  type FileStat,
+  type Inode,
+  type OpenContent,
+  RegularFile,
+} from "./inode.js";
 import { LockKind } from "./locks.js";
 import { childPath, pathOf } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
@@ -85,6 +93,19 @@ export class OpenFile {
     return this.#inode instanceof CharacterDevice;
   }
 
+  /** The pipe's name that it was opened by, for who goes on to the pipe itself. */
+  get fifo(): Fifo | undefined {
+    return this.#inode instanceof Fifo ? this.#inode : undefined;
+  }
+
+  get mayStillRead(): boolean {
+    return !this.#noReading;
+  }
+
+  get mayStillWrite(): boolean {
+    return !this.#noWriting;
+  }
+
   /** For all who hold it: no more reading, no more changes. */
   revoke(reading: boolean, writing: boolean): void {
     this.#noReading ||= reading;
@@ -112,6 +133,8 @@ export class OpenFile {
     if (this.#noReading) return -Errno.EACCES;
     const inode = this.#inode;
     if (inode instanceof Directory) return -Errno.EISDIR;
+    // Who has come here could not wait for anybody: the host.
+    if (inode instanceof Fifo) return -Errno.ENXIO;
     const at = this.#resolve(position);
     if (at < 0) return at;
     if (inode instanceof CharacterDevice) return inode.read(target);
@@ -134,6 +157,7 @@ export class OpenFile {
     if (this.#references === 0 || !(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EBADF;
     if (this.#noWriting) return -Errno.EACCES;
     const inode = this.#inode;
+    if (inode instanceof Fifo) return -Errno.ENXIO;
     const given = this.#resolve(position);
     if (given < 0) return given;
     if (inode instanceof CharacterDevice) return inode.write(source);
@@ -192,8 +216,13 @@ export class OpenFile {
   }
 
   /** fsync: there is nothing more durable than memory, unless the content is elsewhere. */
-  sync(): 0 | Failure {
+  sync(): 0 | Failure | Deferred<0> {
     return this.#references > 0 && this.#content !== undefined ? this.#content.sync() : 0;
+  }
+
+  /** Before a close: stores what is to be stored elsewhere, and says whether that went well. */
+  flush(): 0 | Failure | Deferred<0> {
+    return this.#references > 0 ? (this.#content?.flush?.() ?? 0) : 0;
   }
 
   /**
@@ -230,4 +259,15 @@ export class OpenFile {
     const at = position === CURRENT ? this.position : position;
     return Number.isSafeInteger(at) && at >= 0 ? at : -Errno.EINVAL;
   }
+}
+
+/** Writes all of `data` at `position`, the current one by default, or says why not. */
+export function writeAll(file: OpenFile, data: Uint8Array, position = -1): number {
+  for (let at = 0; at < data.byteLength;) {
+    const written = file.write(data.subarray(at), position < 0 ? position : position + at);
+    if (written < 0) return written;
+    if (written === 0) return -Errno.EIO;
+    at += written;
+  }
+  return 0;
 }

@@ -15,6 +15,7 @@ import { Origin, settle } from "./clone.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
 import {
   type Directory,
+  Fifo,
   type Inode,
   type InodeAttributes,
   MEMORY_DEVICE,
@@ -133,6 +134,11 @@ export class SuperBlock {
   makeSocket(who: Identity, parent: Directory, mode: number): SocketFile | undefined {
     const attributes = this.#attributes(who, parent, mode);
     return attributes && new SocketFile(attributes);
+  }
+
+  makeFifo(who: Identity, parent: Directory, mode: number): Fifo | undefined {
+    const attributes = this.#attributes(who, parent, mode);
+    return attributes && new Fifo(attributes);
   }
 
   makeDevice(parent: Directory, device: DeviceName): CharacterDevice | undefined {

@@ -17,6 +17,7 @@ import { addLink, create } from "./dentry.js";
 import { CharacterDevice, deviceOf } from "./device.js";
 import {
   type Directory,
+  Fifo,
   type Inode,
   MemoryDirectory,
   RegularFile,
@@ -62,6 +63,7 @@ export function* exportTree(top: MemoryDirectory, pathBytes: number): Generator<
     if (inode instanceof RegularFile) yield* exportFile(inode, path);
     else if (inode instanceof SymbolicLink)
       yield headerBlocks({ ...entryOf(inode, path, "2"), link: inode.target });
+    else if (inode instanceof Fifo) yield headerBlocks(entryOf(inode, path, "6"));
     else if (inode instanceof CharacterDevice)
       yield headerBlocks({
         ...entryOf(inode, path, "3"),
@@ -223,6 +225,7 @@ export class TreeImport {
           throw new ArchiveError(`${entry.name} leads to no path`);
         return sb.makeSymbolicLink(rootOwner, parent, entry.link);
       }
+      if (entry.type === "6") return sb.makeFifo(rootOwner, parent, 0o644);
       const device = deviceOf(...(entry.device ?? [0, 0]));
       if (device === undefined) throw new ArchiveError(`${entry.name} is no device of a machine`);
       return sb.makeDevice(parent, device);

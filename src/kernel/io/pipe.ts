@@ -1,104 +1,120 @@
 /**
- * Owns pipes, and pairs of connected sockets made of two of them: a bounded
- * buffer between a writing and a reading end.
+ * Owns pipes, with a name (fifos) and without: a bounded buffer between those who read
+ * and those who write.
  *
- * Invariants: at most `capacityBytes` are buffered; bytes arrive in order; an end
- * that lost its peer says so: end of file to the reader, EPIPE to the writer. A conduit is on
- * its VM's account until both ends are closed.
+ * Invariants: at most `pipeBytes` are buffered; bytes arrive in order; a write of at most PIPE_BUF is
+ * never divided; who has lost the other side is told: end of file to readers, EPIPE to writers. A pipe
+ * is on its VM's account until its last end is closed, and what is in it is gone then.
  * Untrusted: data and sizes.
  */
 import { Errno } from "../../abi/errno.js";
-import { S_IFIFO, S_IFSOCK } from "../../abi/fcntl.js";
-import type { FileStat } from "../fs/index.js";
+import { PIPE_BUF, S_IFIFO } from "../../abi/fcntl.js";
+import type { FileStat, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
+import type { Account } from "../machine/account.js";
 import { ByteBuffer, reserveBytes } from "./byte-buffer.js";
 import { Stream, streamStat } from "./stream.js";
-import type { Passable } from "./stream.js";
-import type { Carrier, Transit } from "./transit.js";
-import type { WaitQueue } from "./wait-queue.js";
+import type { Transit } from "./transit.js";
+import { WaitQueue } from "./wait-queue.js";
 
-/** One direction: its buffer, and whether each side still exists. */
-export class Conduit implements Carrier {
+/** What the ends of one pipe share; `pipe_inode_info` of Linux. */
+export class Pipe {
   readonly buffer: ByteBuffer;
-  writerOpen = true;
-  readerOpen = true;
-  readers: WaitQueue | undefined;
-  writers: WaitQueue | undefined;
-  /** Bytes that have ever been taken out. */
-  #position = 0;
-  /** Descriptors on their way, each with the position of the byte it came with. */
-  readonly #passed: { position: number; description: Passable }[] = [];
-  readonly #transit: Transit;
-  #counted = true;
+  readonly readable = new WaitQueue();
+  readonly writable = new WaitQueue();
+  /** Woken when an end is opened. */
+  readonly opened = new WaitQueue();
+  readers = 0;
+  writers = 0;
+  /** How many there have ever been: a partner may come and go while somebody waits for one. */
+  readersEver = 0;
+  writersEver = 0;
+  readonly #account: Account;
+  readonly #gone: (() => void) | undefined;
 
-  private constructor(capacityBytes: number, transit: Transit) {
-    this.#transit = transit;
-    this.buffer = new ByteBuffer(capacityBytes, transit.account);
+  private constructor(account: Account, gone: (() => void) | undefined) {
+    this.#account = account;
+    this.#gone = gone;
+    this.buffer = new ByteBuffer(limits.pipeBytes, account);
   }
 
-  /** Undefined when the VM may have no more of them. */
-  static make(capacityBytes: number, transit: Transit): Conduit | undefined {
-    return transit.account.take("conduit", reserveBytes)
-      ? new Conduit(capacityBytes, transit)
-      : undefined;
+  /** Undefined when the VM may have no more of them. `gone` runs behind the last end. */
+  static make(account: Account, gone?: () => void): Pipe | undefined {
+    return account.take("conduit", reserveBytes) ? new Pipe(account, gone) : undefined;
   }
 
-  pass(description: Passable): void {
-    if (
-      !this.readerOpen ||
-      this.#passed.length >= limits.passedDescriptors ||
-      !this.#transit.depart(this, description)
-    )
-      return description.unref();
-    this.#passed.push({ position: this.#position + this.buffer.length, description });
-  }
-
-  /** Streams on their way here. */
-  get passedStreams(): Stream[] {
-    return this.#passed.flatMap(({ description }) =>
-      description instanceof Stream ? [description] : [],
-    );
-  }
-
-  /** Files on their way here. */
-  get passedFiles(): Exclude<Passable, Stream>[] {
-    return this.#passed.flatMap(({ description }) =>
-      description instanceof Stream ? [] : [description],
-    );
-  }
-
-  dropPassed(): void {
-    for (const { description } of this.#passed.splice(0)) {
-      this.#transit.arrive(this, description, true);
-      description.unref();
+  join(reads: boolean, writes: boolean): void {
+    if (reads) {
+      this.readers++;
+      this.readersEver++;
+      this.writable.wakeAll();
     }
+    if (writes) {
+      this.writers++;
+      this.writersEver++;
+    }
+    this.opened.wakeAll();
   }
 
-  #closed(): void {
-    if (this.writerOpen || this.readerOpen || !this.#counted) return;
-    this.#counted = false;
-    this.#transit.account.give("conduit", reserveBytes);
+  leave(reads: boolean, writes: boolean): void {
+    if (reads) this.readers--;
+    if (writes) this.writers--;
+    if (this.readers === 0 && this.writers === 0) {
+      this.buffer.clear();
+      this.#account.give("conduit", reserveBytes);
+      this.#gone?.();
+    }
+    if (this.readers === 0) this.writable.wakeAll();
+    if (this.writers === 0) this.readable.wakeAll();
   }
+}
 
-  takePassed(): Passable | undefined {
-    const first = this.#passed[0];
-    if (this.buffer.length === 0 || first === undefined || first.position > this.#position)
-      return undefined;
-    this.#passed.shift();
-    this.#transit.arrive(this, first.description, this.#passed.length === 0);
-    return first.description;
+/** How an end was opened. */
+export interface PipeEndOptions {
+  readonly reads: boolean;
+  readonly writes: boolean;
+  readonly nonBlocking?: boolean;
+  /** Of a fifo: the name it was opened by; the end takes over the reference. */
+  readonly file?: OpenFile;
+}
+
+export class PipeEnd extends Stream {
+  readonly kind = "pipe";
+  override readonly readable: WaitQueue;
+  override readonly writable: WaitQueue;
+  override readonly nonBlocking: boolean;
+  override readonly file: OpenFile | undefined;
+  readonly pipe: Pipe;
+  readonly #reads: boolean;
+  readonly #writes: boolean;
+  /** Who reads without having waited for a writer is not told of an end until there was one. */
+  readonly #writersBefore: number;
+
+  constructor(pipe: Pipe, { reads, writes, nonBlocking = false, file }: PipeEndOptions) {
+    super();
+    this.pipe = pipe;
+    this.readable = pipe.readable;
+    this.writable = pipe.writable;
+    this.nonBlocking = nonBlocking;
+    this.file = file;
+    this.#reads = reads;
+    this.#writes = writes;
+    this.#writersBefore = nonBlocking ? pipe.writersEver : -1;
+    pipe.join(reads, writes);
   }
 
   read(maxBytes: number): Uint8Array | number {
-    if (this.buffer.length === 0) return this.writerOpen ? -Errno.EAGAIN : new Uint8Array(0);
+    if (!this.#reads) return -Errno.EBADF;
+    if (this.file?.mayStillRead === false) return -Errno.EACCES;
+    const { buffer, writers } = this.pipe;
+    if (buffer.length === 0) return writers > 0 ? -Errno.EAGAIN : new Uint8Array(0);
     const first = this.#take(maxBytes);
-    if (first.byteLength >= maxBytes || this.buffer.length === 0) return first;
+    if (first.byteLength >= maxBytes || buffer.length === 0) return first;
     // Writers that waited for room have filled the buffer again: a long read takes that too.
     const parts = [first];
     let size = first.byteLength;
-    while (size < maxBytes && this.buffer.length > 0 && this.#passed.length === 0) {
+    while (size < maxBytes && buffer.length > 0) {
       const part = this.#take(maxBytes - size);
-      if (part.byteLength === 0) break;
       parts.push(part);
       size += part.byteLength;
     }
@@ -106,170 +122,52 @@ export class Conduit implements Carrier {
   }
 
   #take(maxBytes: number): Uint8Array {
-    // One read never runs past the byte that the next descriptor came with; unix(7).
-    const next = this.#passed.find(({ position }) => position > this.#position);
-    const most = next === undefined ? maxBytes : Math.min(maxBytes, next.position - this.#position);
-    const data = this.buffer.take(most);
-    this.#position += data.byteLength;
-    this.writers?.wakeAll();
+    const data = this.pipe.buffer.take(maxBytes);
+    this.writable.wakeAll();
     return data;
   }
 
-  write(data: Uint8Array): number {
-    if (!this.readerOpen) return -Errno.EPIPE;
-    if (data.byteLength === 0) return 0;
-    const size = this.buffer.push(data);
-    if (size === 0) return -Errno.EAGAIN;
-    this.readers?.wakeAll();
-    return size;
-  }
-
-  closeWriter(): void {
-    this.writerOpen = false;
-    this.#closed();
-    this.readers?.wakeAll();
-  }
-
-  closeReader(): void {
-    this.readerOpen = false;
-    this.#position += this.buffer.length;
-    this.buffer.clear();
-    this.dropPassed();
-    this.#closed();
-    this.writers?.wakeAll();
-  }
-}
-
-/** The reading side of a conduit, which pipe ends and socket pairs share. */
-abstract class ConduitReader extends Stream {
-  protected abstract readonly incoming: Conduit | undefined;
-
   override readLine(maxBytes: number): Uint8Array | number {
-    const length = this.incoming?.buffer.lineLength() ?? 0;
+    const length = this.pipe.buffer.lineLength();
     return this.read(length === 0 ? maxBytes : Math.min(maxBytes, length));
   }
 
   override hasInput(): boolean {
-    const { incoming } = this;
-    return incoming === undefined || incoming.buffer.length > 0 || !incoming.writerOpen;
-  }
-
-  override holds(): Stream[] {
-    return this.incoming?.passedStreams ?? [];
-  }
-
-  override heldFiles(): Exclude<Passable, Stream>[] {
-    return this.incoming?.passedFiles ?? [];
-  }
-
-  override letGo(): void {
-    this.incoming?.dropPassed();
-  }
-}
-
-class PipeEnd extends ConduitReader {
-  readonly kind = "pipe";
-  readonly #conduit: Conduit;
-  readonly #writes: boolean;
-  protected readonly incoming: Conduit | undefined;
-
-  constructor(conduit: Conduit, writes: boolean) {
-    super();
-    this.#conduit = conduit;
-    this.#writes = writes;
-    this.incoming = writes ? undefined : conduit;
-    if (writes) conduit.writers = this.writable;
-    else conduit.readers = this.readable;
-  }
-
-  read(maxBytes: number): Uint8Array | number {
-    return this.#writes ? -Errno.EBADF : this.#conduit.read(maxBytes);
+    if (!this.#reads) return true;
+    const { buffer, writers, writersEver } = this.pipe;
+    return buffer.length > 0 || (writers === 0 && writersEver !== this.#writersBefore);
   }
 
   write(data: Uint8Array): number {
-    return this.#writes ? this.#conduit.write(data) : -Errno.EBADF;
+    if (!this.#writes) return -Errno.EBADF;
+    if (this.file?.mayStillWrite === false) return -Errno.EACCES;
+    const { buffer, readers } = this.pipe;
+    if (readers === 0) return -Errno.EPIPE;
+    if (data.byteLength === 0) return 0;
+    const room = buffer.capacityBytes - buffer.length;
+    if (data.byteLength <= PIPE_BUF && data.byteLength > room) return -Errno.EAGAIN;
+    const size = buffer.push(data);
+    if (size === 0) return -Errno.EAGAIN;
+    this.readable.wakeAll();
+    return size;
   }
 
   stat(): FileStat {
-    return streamStat(S_IFIFO, this.#conduit.buffer.length);
+    return this.file?.stat() ?? streamStat(S_IFIFO, this.pipe.buffer.length);
   }
 
   protected released(): void {
-    if (this.#writes) this.#conduit.closeWriter();
-    else this.#conduit.closeReader();
-  }
-}
-
-/** One end of a connected pair: reads one conduit, writes the other. */
-class SocketPairEnd extends ConduitReader {
-  readonly kind = "pipe";
-  protected readonly incoming: Conduit;
-  readonly #outgoing: Conduit;
-
-  constructor(incoming: Conduit, outgoing: Conduit) {
-    super();
-    this.incoming = incoming;
-    this.#outgoing = outgoing;
-    incoming.readers = this.readable;
-    outgoing.writers = this.writable;
-  }
-
-  read(maxBytes: number): Uint8Array | number {
-    return this.incoming.read(maxBytes);
-  }
-
-  write(data: Uint8Array): number {
-    return this.#outgoing.writerOpen ? this.#outgoing.write(data) : -Errno.EPIPE;
-  }
-
-  override shutdown(): number {
-    this.#outgoing.closeWriter();
-    return 0;
-  }
-
-  override pass(description: Passable): void {
-    this.#outgoing.pass(description);
-  }
-
-  override takePassed(): Passable | undefined {
-    return this.incoming.takePassed();
-  }
-
-  stat(): FileStat {
-    return streamStat(S_IFSOCK);
-  }
-
-  protected released(): void {
-    this.#outgoing.closeWriter();
-    this.incoming.closeReader();
+    this.pipe.leave(this.#reads, this.#writes);
+    this.file?.unref();
   }
 }
 
 /** pipe(2): the reading and the writing end, or -ENFILE. */
 export function createPipe(transit: Transit): { reader: Stream; writer: Stream } | number {
-  const conduit = Conduit.make(limits.pipeBytes, transit);
-  if (conduit === undefined) return -Errno.ENFILE;
-  return { reader: new PipeEnd(conduit, false), writer: new PipeEnd(conduit, true) };
-}
-
-/** The two directions of a connection, or undefined when there is no room for both. */
-export function makeConduits(
-  capacityBytes: number,
-  transit: Transit,
-): [forth: Conduit, back: Conduit] | undefined {
-  const forth = Conduit.make(capacityBytes, transit);
-  if (forth === undefined) return undefined;
-  const back = Conduit.make(capacityBytes, transit);
-  if (back !== undefined) return [forth, back];
-  forth.closeWriter();
-  forth.closeReader();
-  return undefined;
-}
-
-/** socketpair(2) for AF_UNIX streams, or -ENFILE. */
-export function createSocketPair(transit: Transit): [Stream, Stream] | number {
-  const conduits = makeConduits(limits.pipeBytes, transit);
-  if (conduits === undefined) return -Errno.ENFILE;
-  const [forth, back] = conduits;
-  return [new SocketPairEnd(back, forth), new SocketPairEnd(forth, back)];
+  const pipe = Pipe.make(transit.account);
+  if (pipe === undefined) return -Errno.ENFILE;
+  return {
+    reader: new PipeEnd(pipe, { reads: true, writes: false }),
+    writer: new PipeEnd(pipe, { reads: false, writes: true }),
+  };
 }

@@ -46,6 +46,10 @@ export abstract class Stream {
   readonly readable = new WaitQueue();
   /** Woken when `write` may. */
   readonly writable = new WaitQueue();
+  /** O_NONBLOCK: a call that would wait answers EAGAIN. */
+  readonly nonBlocking: boolean = false;
+  /** What it was opened as, when a name in the file system led to it. */
+  readonly file: OpenFile | undefined = undefined;
   /** Set while a reference to it travels in a queue. */
   transit: InTransit | undefined;
   #references = 1;
@@ -127,6 +131,10 @@ export function readWhenReady(
   how: "read" | "readLine" = "read",
   may: () => number = () => 0,
 ): Uint8Array | number | Deferred<Uint8Array> {
+  if (stream.nonBlocking) {
+    const refused = may();
+    return refused < 0 ? refused : stream[how](maxBytes);
+  }
   let waits = false;
   return whenReady<Uint8Array>(
     // Whoever closed it while this waits reads nothing of it.
@@ -155,11 +163,13 @@ export function writeFully(
         : refused < 0
           ? refused
           : stream.write(data.subarray(written));
-      if (result < 0) return result === -Errno.EAGAIN || written === 0 ? result : written;
+      if (result < 0)
+        return written > 0 && (stream.nonBlocking || result !== -Errno.EAGAIN) ? written : result;
       written += result;
     }
     return written;
   };
+  if (stream.nonBlocking) return advance();
   return whenReady<number>(
     advance,
     () => stream.writable,

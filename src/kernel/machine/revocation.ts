@@ -47,6 +47,8 @@ class Revocation {
       for (const held of heldBy(process, seen)) {
         if (held instanceof OpenFile) {
           if (scopes.has("fs")) this.#file(process, held);
+        } else if (held.file !== undefined) {
+          if (scopes.has("fs")) this.#file(process, held.file);
         } else if (scopes.has("network")) this.#socket(process, held);
       }
       if (scopes.has("fs")) this.#watches(process);

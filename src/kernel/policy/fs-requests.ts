@@ -9,6 +9,7 @@
 import type { Request } from "../../protocol/permissions.js";
 import { OpenFile } from "../fs/index.js";
 import type { Credentials, FileSystem, Located, Walks } from "../fs/index.js";
+import { Stream } from "../io/stream.js";
 import { Denial, denial } from "./decision.js";
 import type { Decision } from "./decision.js";
 import type { Demand } from "./demand.js";
@@ -59,7 +60,8 @@ export function questionOf(caller: FsCaller, demands: readonly Demand[]): FsQues
     const { on, operation, also } = demand;
     if ("fd" in on) {
       // Anything else than a file has nothing to change; the handler says so.
-      const file = caller.descriptors.get(on.fd);
+      const description = caller.descriptors.get(on.fd);
+      const file = description instanceof Stream ? description.file : description;
       if (!(file instanceof OpenFile)) continue;
       const path = file.openedAt;
       if (typeof path === "number")

@@ -22,8 +22,9 @@ export interface ExecutedFile {
 }
 
 export interface Image {
-  kind: ProgramKind | "wasm";
-  /** Command or tool name; the path of a WebAssembly module; empty for Node. */
+  /** "host": a command that the host's executor runs; no file says so. */
+  kind: ProgramKind | "wasm" | "host";
+  /** Name of a command or tool; the path of a WebAssembly module; empty for Node. */
   name: string;
   /** With argv[0]. */
   argv: string[];

@@ -22,7 +22,7 @@ import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { Plan } from "../io/plan.js";
 import type { Outcome } from "../io/plan.js";
-import { createSocketPair } from "../io/pipe.js";
+import { createSocketPair } from "../io/conduit.js";
 import { terminalOf } from "../io/terminal.js";
 import { limits } from "../limits.js";
 import { identity } from "../machine/identity.js";
@@ -214,6 +214,7 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     hostTools: vm.tools.size > 0,
+    hostCommands: vm.tools.executor,
     startedAtMs: vm.clock.nowMs,
     machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
@@ -265,6 +266,11 @@ export function execution<R>(
   });
 }
 
+/** A command that the machine has not, for the host's executor. */
+function hostImage(name: string, argv: readonly string[]): Image {
+  return { kind: "host", name, argv: [...argv], files: [{ path: name, program: "" }] };
+}
+
 /** What the names of an execution stand for. */
 function foundBy({ image, credentials }: Prepared): string[] {
   const files = typeof image === "number" ? [] : image.files;
@@ -292,7 +298,9 @@ function prepare(parent: Process, args: SpawnArgs): Prepared | number {
   if (args.uid !== -1 && args.uid !== credentials.uid) return -Errno.EPERM;
   if (args.gid !== -1 && args.gid !== credentials.gid) return -Errno.EPERM;
   const environment = parseEnvironment(env);
-  const image = findImage(vm.fs, credentials, args.file, argv, environment["PATH"]);
+  const found = findImage(vm.fs, credentials, args.file, argv, environment["PATH"]);
+  const isForHost = found === -Errno.ENOENT && vm.tools.executor && !args.file.includes("/");
+  const image = isForHost && args.file !== "" ? hostImage(args.file, argv) : found;
   return { credentials, environment, image };
 }
 
@@ -302,11 +310,11 @@ function fileRequests(parent: Process, args: SpawnArgs, prepared: Prepared): Req
   if (policy.allowsAll("fs")) return [];
   const { credentials, image } = prepared;
   const paths = args.cwd === "" ? [] : [credentials.cwd];
-  if (typeof image !== "number") {
+  if (typeof image !== "number" && image.kind !== "host") {
     const { path } = image.files[0];
     // What PATH finds among the machine's own commands is no secret.
     if (args.file.includes("/") || !isMachineCommand(path)) paths.push(path);
-  } else if (args.file.includes("/")) {
+  } else if (typeof image === "number" && args.file.includes("/")) {
     const located = vm.fs.locate(credentials, args.file, Last.Follow);
     if (typeof located !== "number") paths.push(located.path);
   }
@@ -322,7 +330,9 @@ function spawnRequests(args: SpawnArgs, { credentials, environment, image }: Pre
     cwd: args.cwd === "" ? credentials.cwd : args.cwd,
     env: environment,
   } as const;
-  if (typeof image === "number") return [{ ...common, command: args.file }];
+  // Of the host's commands the machine knows no more than the name.
+  if (typeof image === "number" || image.kind === "host")
+    return [{ ...common, command: args.file }];
   return executedNames(args.file, image.files).map((name) => ({ ...common, ...name }));
 }
 
@@ -383,7 +393,7 @@ export function ignoredFrom(
   image: string,
   inherited: readonly number[] = [],
 ): number[] {
-  const command = mode === "command" || mode === "tool" || mode === "wasm";
+  const command = mode === "command" || mode === "tool" || mode === "wasm" || mode === "host";
   return [...(command && image !== "sh" ? [] : [constants.signals.SIGPIPE]), ...inherited];
 }
 

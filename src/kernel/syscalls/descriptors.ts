@@ -5,7 +5,8 @@
 import { Errno } from "../../abi/errno.js";
 import { fsLimits } from "../../protocol/fs-calls.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
-import { createPipe, createSocketPair } from "../io/pipe.js";
+import { createSocketPair } from "../io/conduit.js";
+import { createPipe } from "../io/pipe.js";
 import { readWhenReady } from "../io/stream.js";
 import type { Stream } from "../io/stream.js";
 import type { OpenFile } from "../fs/index.js";

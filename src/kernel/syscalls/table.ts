@@ -141,6 +141,13 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     ],
     asks: "fs `mkdir`; recursive, of each directory made",
   },
+  makeFifo: {
+    run: fsHandlers.makeFifo,
+    demand: ({ path }) => [at("write", path, Last.Entry)],
+    asks: "fs `write`",
+    support: "partial",
+    note: "mknod(2) of a fifo; nobody may make another kind",
+  },
   rmdir: {
     run: fsHandlers.rmdir,
     demand: ({ path }) => [at("rm", path, Last.Entry)],
@@ -390,6 +397,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     run: toolHandlers.describeTools,
     asks: "shows what tool rules let be invoked",
     support: "own",
+  },
+  hostCommand: {
+    run: toolHandlers.hostCommand,
+    asks: "what the spawn of its process asked",
+    support: "own",
+    note: "only for a process that stands for a command of the host's executor",
   },
 
   threadSocket: { run: "door", support: "own", note: "the reply brings a descriptor" },

@@ -5,12 +5,15 @@
  * which its row demands.
  * Untrusted: name and input. The host parses and checks the input.
  */
+import { randomUUID } from "node:crypto";
 import { Errno } from "../../abi/errno.js";
+import { executorTool, hostCommandLimits, HostCommandStep } from "../../protocol/host-commands.js";
+import type { HostCommandOrder } from "../../protocol/host-commands.js";
 import { toolLimits } from "../../protocol/tools.js";
 import type { ToolFailure } from "../../protocol/tools.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs } from "../../protocol/table.js";
-import type { guestCalls } from "../../protocol/guest-calls.js";
+import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { Bill } from "../process/bill.js";
 import type { Policy } from "../policy/policy.js";
 import type { Vm } from "../machine/vm.js";
@@ -94,7 +97,38 @@ function describeTools(
   return { json: Buffer.from(`[${parts.join(",")}]`) };
 }
 
-export const toolHandlers: Pick<Handlers, "callTool" | "describeTools"> = {
+/** Names of processes for the host: machines that share an executor have the same pids. */
+const commandIds = new WeakMap<object, string>();
+
+interface CommandProcess extends ToolProcess {
+  readonly startOptions: StartOptions | undefined;
+}
+
+/**
+ * One step of the command that the process stands for. Which one it is, its arguments and its environment are
+ * those that the policy admitted when the process was made; a guest chooses the bytes of stdin alone.
+ */
+function hostCommand(
+  process: CommandProcess,
+  { step, data }: CallArgs<Calls, "hostCommand">,
+): ReturnType<Handlers["hostCommand"]> {
+  const { startOptions: start, vm } = process;
+  if (start?.mode !== "host" || !vm.tools.executor) return -Errno.EPERM;
+  if (step > HostCommandStep.close || data.byteLength > hostCommandLimits.pieceBytes)
+    return -Errno.EINVAL;
+  const id = commandIds.get(process) ?? randomUUID();
+  commandIds.set(process, id);
+  const order: HostCommandOrder = { step, id };
+  if (step === HostCommandStep.run) {
+    const { image: command, argv: args, cwd, env } = start;
+    Object.assign(order, { command, args, cwd, env });
+  } else if (step === HostCommandStep.write) order.data = Buffer.from(data).toString("base64");
+  const json = Buffer.from(JSON.stringify(order));
+  return json.byteLength > toolLimits.jsonBytes ? -Errno.E2BIG : vm.callTool(executorTool, json);
+}
+
+export const toolHandlers: Pick<Handlers, "callTool" | "describeTools" | "hostCommand"> = {
   callTool,
   describeTools,
+  hostCommand,
 };

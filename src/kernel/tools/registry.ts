@@ -6,11 +6,15 @@
  * the host registers that tool again.
  * Untrusted: names that guests ask for. Trusted: descriptors, which the SDK has checked.
  */
+import { executorTool } from "../../protocol/host-commands.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 
 export class ToolRegistry {
   readonly #tools = new Map<string, ToolDescriptor>();
   readonly #aliases = new Map<string, string>();
+
+  /** Whether the host runs commands that the machine has not. */
+  executor = false;
 
   get size(): number {
     return this.#tools.size;
@@ -18,6 +22,10 @@ export class ToolRegistry {
 
   register(descriptors: readonly ToolDescriptor[]): void {
     for (const descriptor of descriptors) {
+      if (descriptor.name === executorTool) {
+        this.executor = true;
+        continue;
+      }
       this.#tools.set(descriptor.name, descriptor);
       for (const alias of descriptor.aliases) this.#aliases.set(alias, descriptor.name);
     }

@@ -41,6 +41,7 @@ const options: StartOptions = {
   processesLimit: 256,
   threads: 12,
   hostTools: false,
+  hostCommands: false,
   startedAtMs: 0,
   machineUptimeMs: 0,
   nativeAddons: false,

@@ -15,8 +15,10 @@ import type { Bag, CreateOptions } from "../options.js";
 import { scopeNames, scopeOf } from "../../protocol/permissions.js";
 import type { Permissions } from "../permissions.js";
 import type { HostTools } from "../tools.js";
-import { checkCommandExecutor, DefaultNetworkAdapter, NodeV8Runtime } from "./older-parts.js";
-import type { CommandExecutor } from "./older-parts.js";
+import { DefaultNetworkAdapter, NodeV8Runtime } from "./older-parts.js";
+import { checkCommandExecutor, executorTools } from "./host-commands.js";
+import type { CommandExecutor } from "./host-commands.js";
+import { NodeFileSystem } from "./node-file-system.js";
 import { InMemoryFileSystem } from "./virtual-file-system.js";
 
 export interface NodeDriverOptions {
@@ -38,13 +40,17 @@ export interface NodeDriverOptions {
   moduleAccess?: { cwd?: string };
   /** The same as `cwd` and `env`. */
   processConfig?: { cwd?: string; env?: Record<string, string> };
-  /** Made by `createInMemoryFileSystem()`: the caller's view of the machine's files, before and after it is made. */
-  filesystem?: InMemoryFileSystem;
+  /**
+   * `createInMemoryFileSystem()`: the caller's view of the machine's files, before and after it is made.
+   * `new NodeFileSystem({ root })`: a directory of the host at its own path, writable as far as `permissions.fs`
+   * says; without `root`, the one of `cwd`.
+   */
+  filesystem?: InMemoryFileSystem | NodeFileSystem;
   /** Made by `createDefaultNetworkAdapter()`; it opens nothing that the permissions do not. */
   networkAdapter?: DefaultNetworkAdapter;
   /**
-   * Accepted, and never called: commands that programs start are the machine's own, as far as
-   * `permissions.childProcess` allows them. Nothing is started on the host.
+   * Runs the commands that programs start and the machine has not (`git` is the machine's own, `make` is not), as far
+   * as `permissions.childProcess` allows them by name. See `createNodeHostCommandExecutor`.
    */
   commandExecutor?: CommandExecutor;
 }
@@ -105,10 +111,11 @@ function processOf(given: Bag): Bag {
 
 /** Throws for parts that would have to act as the machine's own. */
 function checkParts({ filesystem, networkAdapter, commandExecutor }: Bag): void {
-  if (filesystem !== undefined && !(filesystem instanceof InMemoryFileSystem))
+  const isKnown = filesystem instanceof InMemoryFileSystem || filesystem instanceof NodeFileSystem;
+  if (filesystem !== undefined && !isKnown)
     throw failure(
       "NOT_IMPLEMENTED",
-      { option: "filesystem, but for one of createInMemoryFileSystem()," },
+      { option: "filesystem, but for createInMemoryFileSystem() and NodeFileSystem," },
       { details: { option: "filesystem" } },
     );
   if (networkAdapter !== undefined && !(networkAdapter instanceof DefaultNetworkAdapter))
@@ -118,6 +125,14 @@ function checkParts({ filesystem, networkAdapter, commandExecutor }: Bag): void 
       { details: { option: "networkAdapter" } },
     );
   if (commandExecutor !== undefined) checkCommandExecutor(commandExecutor);
+}
+
+/** The host's directory at its own path. Its files are real ones: what `permissions.fs` allows, programs change. */
+function shown({ root }: NodeFileSystem, given: Bag): Bag {
+  const { cwd, mounts } = given as { cwd?: string; mounts?: HostDirectoryMount[] };
+  const path = root ?? resolve(cwd ?? ".");
+  const mount = { guestPath: path, hostPath: path, readOnly: false };
+  return { cwd: cwd ?? path, mounts: [...(mounts ?? []), mount] };
 }
 
 function modulesOf(value: unknown): NodeModulesMount {
@@ -133,16 +148,27 @@ export { optionsOf };
 export class NodeDriver {
   readonly #given: Bag;
   readonly filesystem: InMemoryFileSystem | undefined;
+  readonly commandExecutor: CommandExecutor | undefined;
 
   static {
-    optionsOf = (driver, more) => parseCreateOptions({ ...driver.#given, ...more });
+    optionsOf = (driver, more) => {
+      const options = parseCreateOptions({ ...driver.#given, ...more });
+      const { commandExecutor } = driver;
+      if (commandExecutor === undefined) return options;
+      return { ...options, tools: new Map([...options.tools, ...executorTools(commandExecutor)]) };
+    };
   }
+
+  readonly #options: NodeDriverOptions;
 
   /** Throws INVALID_OPTION, or NOT_IMPLEMENTED for parts that the caller would have to provide. */
   constructor(options?: NodeDriverOptions) {
+    this.#options = { ...options };
     const given = bagOf(options, driverNames);
     checkParts(given);
-    this.filesystem = given.filesystem as InMemoryFileSystem | undefined;
+    const { filesystem } = given;
+    this.filesystem = filesystem instanceof InMemoryFileSystem ? filesystem : undefined;
+    this.commandExecutor = given.commandExecutor as CommandExecutor | undefined;
     const { moduleAccess, nodeModules, permissions = {}, useDefaultNetwork = true } = given;
     if (typeof useDefaultNetwork !== "boolean")
       throw invalidOption("useDefaultNetwork", "must be a boolean");
@@ -157,7 +183,29 @@ export class NodeDriver {
       ...(moduleAccess !== undefined && { nodeModules: modulesOf(moduleAccess) }),
       ...processOf(given),
     };
+    if (filesystem instanceof NodeFileSystem)
+      this.#given = { ...this.#given, ...shown(filesystem, this.#given) };
     parseCreateOptions(this.#given);
+  }
+
+  /** What a `NodeExecutionDriver` is given as `runtime`. */
+  get runtime(): { process: { cwd?: string; env?: Record<string, string> }; os: object } {
+    const { cwd, env } = this.#given as { cwd?: string; env?: Record<string, string> };
+    return {
+      process: { ...(cwd !== undefined && { cwd }), ...(env !== undefined && { env }) },
+      os: {},
+    };
+  }
+
+  /** The same driver with other options, which replace its own. */
+  with(options: Pick<NodeDriverOptions, "cwd" | "env" | "tools">): NodeDriver {
+    const { processConfig, tools, ...own } = this.#options;
+    return new NodeDriver({
+      ...own,
+      ...processConfig,
+      ...options,
+      ...((tools ?? options.tools) !== undefined && { tools: { ...tools, ...options.tools } }),
+    });
   }
 }
 

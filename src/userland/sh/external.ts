@@ -78,6 +78,18 @@ export interface StartOptions {
   readonly calledAs?: string | undefined;
 }
 
+/** As `findCommand`; what PATH has not is left to the system where that may know it. */
+function fileToStart(
+  shell: Interpreter,
+  env: Environment,
+  name: string,
+  searchPath: string | undefined,
+): string | number {
+  const path = findCommand(shell, env, name, searchPath);
+  const isLeft = path === -Errno.ENOENT && name !== "" && shell.system.hostCommands === true;
+  return isLeft ? name : path;
+}
+
 /** The pid of the started command. Throws StartFailure. */
 export async function startCommand(
   shell: Interpreter,
@@ -87,13 +99,13 @@ export async function startCommand(
 ): Promise<number> {
   const name = words[0]!;
   const argv = calledAs === undefined ? words : [calledAs, ...words.slice(1)];
-  let path = findCommand(shell, env, name, searchPath);
+  let path = fileToStart(shell, env, name, searchPath);
   if (typeof path === "number") throw new StartFailure(name, path);
   let pid = await spawn(shell, env, path, argv, background);
   if (pid === -Errno.ENOENT && path !== name) {
     // Remembered, but gone.
     shell.hash.for(searchPath ?? env.variables.value("PATH") ?? DEFAULT_PATH).delete(name);
-    path = findCommand(shell, env, name, searchPath);
+    path = fileToStart(shell, env, name, searchPath);
     if (typeof path === "number") throw new StartFailure(name, path);
     pid = await spawn(shell, env, path, argv, background);
   }
@@ -128,7 +140,7 @@ function startFailure(
 
 /** As bash tells a program of another system from a script: a zero byte in the first line. */
 async function isBinary(shell: Interpreter, env: Environment, path: string): Promise<boolean> {
-  const fd = shell.system.open(env.resolve(path), 0, 0);
+  const fd = await shell.system.open(env.resolve(path), 0, 0);
   if (fd < 0) return false;
   const head = await shell.system.read(fd, 80);
   shell.system.close(fd);

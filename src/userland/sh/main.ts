@@ -131,8 +131,8 @@ async function runScript(
 
 async function readScript(shell: Interpreter, env: Environment, path: string): Promise<string> {
   const { bash, system } = shell;
-  let fd = system.open(env.resolve(path), O_RDONLY, 0);
-  if (fd === -Errno.ENOENT && bash && !path.includes("/")) fd = searchScript(env, path);
+  let fd = await system.open(env.resolve(path), O_RDONLY, 0);
+  if (fd === -Errno.ENOENT && bash && !path.includes("/")) fd = await searchScript(env, path);
   if (fd < 0) {
     env.line = 0;
     if (!bash) throw new ShellError(`cannot open ${path}: ${fileErrorText(-fd, "open")}`);
@@ -149,10 +149,10 @@ async function readScript(shell: Interpreter, env: Environment, path: string): P
 }
 
 /** A script without a slash that is not here may be in PATH. */
-function searchScript({ shell, variables }: Environment, name: string): number {
+async function searchScript({ shell, variables }: Environment, name: string): Promise<number> {
   for (const directory of (variables.value("PATH") ?? "").split(":")) {
     if (!directory.startsWith("/")) continue;
-    const fd = shell.system.open(`${directory}/${name}`, O_RDONLY, 0);
+    const fd = await shell.system.open(`${directory}/${name}`, O_RDONLY, 0);
     if (fd >= 0) return fd;
   }
   return -Errno.ENOENT;
@@ -192,7 +192,7 @@ async function startup(
 
 async function readStartup(shell: Interpreter, env: Environment, path: string): Promise<boolean> {
   const { system } = shell;
-  const fd = system.open(env.resolve(path), O_RDONLY, 0);
+  const fd = await system.open(env.resolve(path), O_RDONLY, 0);
   if (fd < 0) return false;
   const text = await readAll(system, fd);
   system.close(fd);

@@ -4,7 +4,7 @@
  * processes of their own. An asynchronous list is always a process: the command
  * itself if it is one, else another shell that goes on with this one's state.
  */
-import { O_RDONLY } from "../../abi/fcntl.js";
+import { O_RDONLY, S_IFIFO, S_IFMT } from "../../abi/fcntl.js";
 import type { Command, Word } from "./ast.js";
 import { ShellError } from "./control.js";
 import { builtinOf } from "./builtins/builtin.js";
@@ -115,7 +115,7 @@ export async function runBackground(
 ): Promise<number> {
   const clone = env.clone();
   if (!env.options.has("monitor")) {
-    const nothing = shell.system.open("/dev/null", O_RDONLY, 0);
+    const nothing = await shell.system.open("/dev/null", O_RDONLY, 0);
     if (nothing >= 0) clone.descriptors.set(0, new RealDescriptor(shell.system, nothing));
   }
   await startAsynchronous(shell, env, clone, command, text);
@@ -165,17 +165,22 @@ async function startDirectly(
   if (typeof findCommand(shell, env, file) === "number") return undefined;
   try {
     const argv = await expandWords(shell, env, command.words);
-    applyRedirections(
-      shell,
-      env,
-      await expandRedirections(shell, env, command.redirections),
-    ).keep();
+    const redirections = await expandRedirections(shell, env, command.redirections);
+    const files = redirections.filter(({ operator }) => !/^<<|^[<>]&$/.test(operator));
+    if (files.some(({ target }) => isFifo(shell, env, target))) return undefined;
+    (await applyRedirections(shell, env, redirections)).keep();
     return await startCommand(shell, env, argv, { background: true });
   } catch (error) {
     // Another shell will meet the same error, report it and have its status.
     if (error instanceof ShellError) return undefined;
     throw error;
   }
+}
+
+/** Opening one may wait, which is a child's to do. */
+function isFifo({ system }: Interpreter, env: Environment, target: string): boolean {
+  const status = system.stat(env.resolve(target));
+  return typeof status !== "number" && (status.mode & S_IFMT) === S_IFIFO;
 }
 
 function isQuick(word: Word): boolean {

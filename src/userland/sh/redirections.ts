@@ -52,7 +52,7 @@ export async function performRedirections(
   try {
     for (const redirection of redirections) {
       const [expanded] = await expandRedirections(shell, env, [redirection]);
-      apply(shell, env, expanded!, saved);
+      await apply(shell, env, expanded!, saved);
     }
   } catch (error) {
     if (error instanceof RedirectionError) {
@@ -140,14 +140,14 @@ export class SavedDescriptors {
 }
 
 /** Throws a ShellError, with everything put back, when one of them fails. */
-export function applyRedirections(
+export async function applyRedirections(
   shell: Interpreter,
   env: Environment,
   redirections: readonly ExpandedRedirection[],
-): SavedDescriptors {
+): Promise<SavedDescriptors> {
   const saved = new SavedDescriptors(env);
   try {
-    for (const redirection of redirections) apply(shell, env, redirection, saved);
+    for (const redirection of redirections) await apply(shell, env, redirection, saved);
   } catch (error) {
     saved.restore();
     throw error;
@@ -155,28 +155,28 @@ export function applyRedirections(
   return saved;
 }
 
-function apply(
+async function apply(
   shell: Interpreter,
   env: Environment,
   redirection: ExpandedRedirection,
   saved: SavedDescriptors,
-): void {
+): Promise<void> {
   const { fdVariable } = redirection;
-  if (fdVariable === undefined) applyOne(shell, env, redirection, saved);
-  else applyNamed(shell, env, redirection, fdVariable, saved);
+  if (fdVariable === undefined) await applyOne(shell, env, redirection, saved);
+  else await applyNamed(shell, env, redirection, fdVariable, saved);
 }
 
 /** The first number that bash gives to `{name}>`. */
 const FIRST_NAMED = 10;
 
 /** `{name}>file` stays open behind the command; `{name}>&-` closes the number that the variable holds. */
-function applyNamed(
+async function applyNamed(
   shell: Interpreter,
   env: Environment,
   redirection: ExpandedRedirection,
   name: string,
   saved: SavedDescriptors,
-): void {
+): Promise<void> {
   const element = elementName.exec(name);
   if (/^[<>]&$/.test(redirection.operator) && redirection.target === "-") {
     const held =
@@ -188,18 +188,18 @@ function applyNamed(
   }
   let fd = FIRST_NAMED;
   while (env.descriptors.get(fd) !== undefined) fd += 1;
-  applyOne(shell, env, { ...redirection, fd }, saved);
+  await applyOne(shell, env, { ...redirection, fd }, saved);
   saved.forget(fd);
   if (element === null) env.assign(name, String(fd));
   else env.assignElement(element[1]!, element[2]!, String(fd));
 }
 
-function applyOne(
+async function applyOne(
   shell: Interpreter,
   env: Environment,
   { fd, operator, target }: ExpandedRedirection,
   saved: SavedDescriptors,
-): void {
+): Promise<void> {
   if (fd > limits.descriptor) throw new RedirectionError(`${fd}: Bad file descriptor`);
   const { descriptors } = env;
   const replace = (number: number, descriptor: Descriptor): void => {
@@ -213,7 +213,7 @@ function applyOne(
       return replace(fd, new TextSource(shell.system, encodeText(`${target}\n`)));
     case "&>":
     case "&>>": {
-      const file = openTarget(shell, env, operator === "&>" ? ">" : ">>", target);
+      const file = await openTarget(shell, env, operator === "&>" ? ">" : ">>", target);
       replace(1, file);
       return replace(2, file);
     }
@@ -244,7 +244,7 @@ function applyOne(
       }
       return applyOne(shell, env, { fd, operator: "&>", target }, saved);
     default:
-      return replace(fd, openTarget(shell, env, operator, target));
+      return replace(fd, await openTarget(shell, env, operator, target));
   }
 }
 
@@ -258,12 +258,12 @@ const flagsOf = {
 
 const ownDescriptor = /^\/dev\/(?:fd\/(\d{1,4})|(stdin|stdout|stderr))$/;
 
-function openTarget(
+async function openTarget(
   shell: Interpreter,
   env: Environment,
   operator: keyof typeof flagsOf,
   target: string,
-): Descriptor {
+): Promise<Descriptor> {
   // The numbers under /dev/fd are this environment's, which the system does not know.
   const own = ownDescriptor.exec(target);
   if (own !== null) {
@@ -286,7 +286,7 @@ function openTarget(
     else flags &= ~O_CREAT;
   }
   shell.useUmask(env);
-  const fd = target === "" ? -Errno.ENOENT : shell.system.open(path, flags, 0o666);
+  const fd = target === "" ? -Errno.ENOENT : await shell.system.open(path, flags, 0o666);
   if (fd < 0) failed(target, fd, operator === "<" ? "open" : "create");
   return new RealDescriptor(shell.system, fd);
 }

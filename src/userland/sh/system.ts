@@ -69,6 +69,8 @@ export interface ShellSystem {
   readonly identity?: { readonly uid: number; readonly gid: number; readonly user: string };
   /** The machine's kind as `uname -m` tells it; "x86_64" where it is left out. */
   readonly machine?: string;
+  /** Whether `spawn` knows commands, named without a slash, that no file stands for. */
+  readonly hostCommands?: boolean;
   hostname?(): string;
   /** How to start another shell: file, then the arguments that come before the shell's own. */
   readonly shellCommand: readonly [file: string, ...args: string[]];
@@ -77,7 +79,8 @@ export interface ShellSystem {
 
   /** Both ends are close-on-exec: children get only what `spawn` maps. */
   pipe(): readonly [read: number, write: number] | number;
-  open(path: string, flags: number, mode: number): number;
+  /** A promise where it has to wait: a fifo without anybody on its other side. */
+  open(path: string, flags: number, mode: number): number | Promise<number>;
   close(fd: number): number;
   dup(fd: number): number;
   /** Empty at the end of file. */

@@ -6,7 +6,7 @@ import { decodeText } from "./text.js";
 const MAX_BYTES = 1 << 20;
 
 async function rows(system: ShellSystem): Promise<string[][]> {
-  const fd = system.open("/etc/passwd", O_RDONLY, 0);
+  const fd = await system.open("/etc/passwd", O_RDONLY, 0);
   if (fd < 0) return [];
   let text = "";
   while (text.length < MAX_BYTES) {

@@ -2,6 +2,7 @@
 import type { Stats } from "node:fs";
 import type { CommandContext } from "../command.js";
 import { errorText } from "./errors.js";
+import { makeFifo } from "./fifo.js";
 import {
   confirmed,
   joinPath,
@@ -111,7 +112,10 @@ export class Copier {
       replace();
       return fs.symlinkSync(fs.readlinkSync(source), target);
     }
-    if (stats.isFile() && (existing === undefined || existing.isFile())) {
+    if (stats.isFIFO() && options.recursive) {
+      replace();
+      makeFifo(this.context, target, stats.mode & 0o777);
+    } else if (stats.isFile() && (existing === undefined || existing.isFile())) {
       try {
         copyContent(this.context, source, target, stats.mode & 0o777);
       } catch (error) {

@@ -157,7 +157,7 @@ test("archives that nobody made are refused", () => {
     "an empty symbolic link": [top, entry("2", "files/a")],
     "a device of the host": [top, entry("3", "files/a", { device: [8, 0] })],
     "a block device": [top, entry("4", "files/a", { device: [1, 3] })],
-    "a fifo": [top, entry("6", "files/a")],
+    "a fifo with content": [top, entry("6", "files/a", { size: 512 }), fill(512)],
     "a GNU long name": [top, entry("L", "files/a", { size: 1 }), fill(512)],
     "a directory with content": [top, entry("5", "files/a/", { size: 512 }), fill(512)],
     "no times": [top, entry("0", "files/a", { records: {} })],
@@ -198,6 +198,7 @@ test("archives that nobody made are refused", () => {
   }
   // They would do without what is wrong with them.
   assert.ok(restored(Buffer.concat([top, entry("0", "files/a"), archiveEnd])));
+  assert.ok(restored(Buffer.concat([top, entry("6", "files/a"), archiveEnd])));
 });
 
 test("an archive that is cut off or damaged anywhere is refused or harmless", () => {

@@ -34,6 +34,18 @@ function load(id) {
 
 const { Output, endOf, runCommand, runInContext } = load("userland/run-command");
 
+/** By the system's own tool, as Node has no function for it. */
+function makeFifo(path, mode) {
+  const octal = mode.toString(8);
+  const { status } = childProcess.spawnSync("sh", [
+    "-c",
+    `mkfifo "$1" && chmod ${octal} "$1"`,
+    "sh",
+    path,
+  ]);
+  return status === 0 ? 0 : fs.existsSync(path) ? -17 : -2;
+}
+
 function memoryContext(argv, { stdin = "", env = {} }) {
   const out = [];
   const err = [];
@@ -62,6 +74,7 @@ function memoryContext(argv, { stdin = "", env = {} }) {
     },
     cwd: () => process.cwd(),
     isTerminal: () => false,
+    makeFifo,
     spawn: (file, args, options) => Promise.resolve(context.spawnSync(file, args, options)),
     spawnSync(file, args, options = {}) {
       output.flush();
@@ -96,5 +109,7 @@ async function main() {
 
 if (process.argv.length > 2) {
   const [name, ...args] = process.argv.slice(2);
-  runCommand(name, [name, ...args]).then((status) => process.exit(status));
+  runCommand(name, [name, ...args], { seek: () => undefined, makeFifo }).then((status) =>
+    process.exit(status),
+  );
 } else main();

@@ -1,6 +1,7 @@
 /** Owns taking entries out of an archive. What it writes stays below the target folder. */
 import type { CommandContext } from "../../command.js";
 import { errorCode, errorText } from "../../support/errors.js";
+import { makeFifo } from "../../support/fifo.js";
 import { joinPath, statOrNothing } from "../../support/files.js";
 import type { Entry } from "../../../protocol/tar.js";
 
@@ -91,7 +92,9 @@ export class Extractor {
             ? `Cannot hard link to '${entry.link}'`
             : entry.type === "5"
               ? "Cannot mkdir"
-              : "Cannot open";
+              : entry.type === "6"
+                ? "Cannot mkfifo"
+                : "Cannot open";
       options.complain(`${entry.name}: ${what}: ${errorText(error)}`);
       return false;
     }
@@ -127,6 +130,12 @@ export class Extractor {
       const from = this.#target(entry.link);
       if (from === undefined) return false;
       fs.linkSync(from, path);
+      return true;
+    }
+    if (entry.type === "6") {
+      makeFifo(this.context, path, mode);
+      fs.chmodSync(path, mode);
+      if (!options.touch) fs.utimesSync(path, entry.mtimeSeconds, entry.mtimeSeconds);
       return true;
     }
     if (entry.type !== "0" && entry.type !== "7") {

@@ -98,7 +98,7 @@ async function exit(call: BuiltinCall): Promise<number> {
 }
 
 async function readScript(call: BuiltinCall, path: string): Promise<string> {
-  const file = openScript(call, path).retain();
+  const file = (await openScript(call, path)).retain();
   try {
     const chunks: Uint8Array[] = [];
     for (let length = 0; ;) {
@@ -115,7 +115,7 @@ async function readScript(call: BuiltinCall, path: string): Promise<string> {
 }
 
 /** A file, or one of this environment's own descriptors by its name under /dev. */
-function openScript(call: BuiltinCall, path: string): Descriptor {
+async function openScript(call: BuiltinCall, path: string): Promise<Descriptor> {
   const { env, shell } = call;
   const { system } = shell;
   const own = /^\/dev\/fd\/(\d{1,4})$/.exec(path);
@@ -124,7 +124,7 @@ function openScript(call: BuiltinCall, path: string): Descriptor {
   if (inherited !== undefined) return inherited;
   const status = shell.bash ? system.stat(env.resolve(path)) : 0;
   const isDirectory = typeof status !== "number" && (status.mode & S_IFMT) === S_IFDIR;
-  const fd = isDirectory ? -Errno.EISDIR : system.open(env.resolve(path), O_RDONLY, 0);
+  const fd = isDirectory ? -Errno.EISDIR : await system.open(env.resolve(path), O_RDONLY, 0);
   if (fd >= 0) return new RealDescriptor(system, fd);
   const words = errorText(-fd);
   if (isDirectory) call.fail(`${path}: is a directory`, 1);
