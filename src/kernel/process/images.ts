@@ -14,7 +14,7 @@ import * as libc from "../../sandbox/libc.js";
 import { SealedFile } from "../../sandbox/sealed-file.js";
 import type { OpenFile } from "../fs/index.js";
 import type { Deferred } from "../io/deferred.js";
-import { inSteps } from "../io/steps.js";
+import { inSteps, step } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import type { Account } from "../machine/account.js";
 import { systemLibrary } from "../machine/system-libraries.js";
@@ -80,61 +80,58 @@ export function imageOf(
   if (!vm.nativeAddons) return -Errno.EPERM;
   if (library !== "") {
     const bytes = systemLibrary(library);
-    return typeof bytes === "number"
-      ? bytes
-      : inSteps(account, filled(vm.images, bytes.byteLength, ofBytes(bytes)));
+    if (typeof bytes === "number") return bytes;
+    return inSteps(account, filled(vm.images, bytes.byteLength, ofBytes(bytes)));
   }
   const file = descriptors.get(fd);
   if (file === undefined) return -Errno.EBADF;
   if (file instanceof Stream) return -Errno.EINVAL;
-  const { mode, size } = file.stat();
-  if ((mode & S_IFMT) !== S_IFREG) return -Errno.EACCES;
+  return inSteps(account, ofFile(vm.images, file));
+}
+
+/** What it holds when it is looked at, and no more. */
+function* ofFile(room: ImageRoom, file: OpenFile): Steps<Image> {
   file.ref();
-  return inSteps(account, filled(vm.images, size, ofFile(file, size)));
-}
-
-type Pieces = Generator<Uint8Array, number, void>;
-
-function* ofBytes(bytes: Uint8Array): Pieces {
-  yield bytes;
-  return 0;
-}
-
-/** What it held when it was looked at, and no more. */
-function* ofFile(file: OpenFile, size: number): Pieces {
   try {
-    for (let at = 0; at < size;) {
-      const read = file.read(piece.subarray(0, Math.min(pieceBytes, size - at)), at);
-      if (read <= 0) return read;
-      yield piece.subarray(0, read);
-      at += read;
-    }
-    return 0;
+    const stat = yield* step(() => file.stat());
+    if (typeof stat === "number") return stat;
+    const { mode, size } = stat;
+    if ((mode & S_IFMT) !== S_IFREG) return -Errno.EACCES;
+    return yield* filled(room, size, (sealed, at) => {
+      const bytes = file.read(piece.subarray(0, Math.min(pieceBytes, size - at)), at);
+      const failed = bytes > 0 ? sealed.write(piece.subarray(0, bytes)) : 0;
+      return failed < 0 ? failed : bytes;
+    });
   } finally {
     file.unref();
   }
 }
 
+/** Writes the next piece, that from `at` on: how many bytes, none at the end, or -errno. */
+type Fill = (sealed: SealedFile, at: number) => number;
+
+const ofBytes =
+  (bytes: Uint8Array): Fill =>
+  (sealed, at) =>
+    at > 0 ? 0 : sealed.write(bytes) || bytes.byteLength;
+
 /** Takes its room first; gives it back when the image is closed or never comes to be. */
-function* filled(room: ImageRoom, size: number, pieces: Pieces): Steps<Image> {
-  let sealed: SealedFile | number = -Errno.ENOMEM;
+function* filled(room: ImageRoom, size: number, fill: Fill): Steps<Image> {
+  if (!room.take(size)) return -Errno.ENOMEM;
+  const sealed = SealedFile.make();
   let made: Image | undefined;
-  const taken = room.take(size);
   const giveBack = (): void => {
     if (typeof sealed !== "number") sealed.close();
-    if (taken) room.give(size);
+    room.give(size);
   };
   try {
-    if (taken) sealed = SealedFile.make();
     if (typeof sealed === "number") return sealed;
-    for (;;) {
-      const next = pieces.next();
-      if (next.done === true) {
-        if (next.value < 0) return next.value;
-        break;
-      }
-      const written = sealed.write(next.value);
-      if (written < 0) return written;
+    for (let at = 0; at < size;) {
+      const from = at;
+      const bytes = yield* step(() => fill(sealed, from));
+      if (bytes < 0) return bytes;
+      if (bytes === 0) break;
+      at += bytes;
       yield;
     }
     const fd = sealed.seal();
@@ -145,7 +142,6 @@ function* filled(room: ImageRoom, size: number, pieces: Pieces): Steps<Image> {
     });
     return made;
   } finally {
-    pieces.return(0);
     if (made === undefined) giveBack();
   }
 }
