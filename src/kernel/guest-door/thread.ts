@@ -26,7 +26,7 @@ import { accountKinds } from "../machine/account.js";
 import type { Account } from "../machine/account.js";
 import { Denial } from "../policy/decision.js";
 import type { Answer } from "../policy/decision.js";
-import { Image } from "../process/images.js";
+import { Image } from "../io/images.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 import type { Share, Source } from "./turns.js";
 

@@ -34,7 +34,7 @@ import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
 import { Policy } from "../policy/policy.js";
-import { ImageRoom } from "../process/images.js";
+import { ImageRoom } from "../io/images.js";
 import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
 import { ArchiveError } from "../../protocol/tar.js";

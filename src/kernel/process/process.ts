@@ -36,7 +36,7 @@ import { WatchList } from "./watches.js";
 import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
 import { nativeWatch } from "./native-watch.js";
-import { imageOf } from "./images.js";
+import { imageOf } from "../io/images.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 

@@ -13,13 +13,13 @@ import type { CallArgs } from "../../protocol/table.js";
 import * as libc from "../../sandbox/libc.js";
 import { SealedFile } from "../../sandbox/sealed-file.js";
 import type { OpenFile } from "../fs/index.js";
-import type { Deferred } from "../io/deferred.js";
-import { inSteps, step } from "../io/steps.js";
-import type { Steps } from "../io/steps.js";
+import type { Deferred } from "./deferred.js";
+import { inSteps, step } from "./steps.js";
+import type { Steps } from "./steps.js";
 import type { Account } from "../machine/account.js";
-import { systemLibrary } from "../machine/system-libraries.js";
-import { Stream } from "../io/stream.js";
-import type { DescriptorTable } from "./descriptors.js";
+import { systemLibrary } from "./system-libraries.js";
+import { Stream } from "./stream.js";
+import type { DescriptorTable } from "../process/descriptors.js";
 
 const pieceBytes = 256 * 1024;
 /** Of all copies: none keeps anything in it from one step to the next. */
