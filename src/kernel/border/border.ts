@@ -201,6 +201,7 @@ export class Border implements Gate {
         stdinTaken: () => undefined,
         residentDone: () => undefined,
         templateReady: () => undefined,
+        value: () => undefined,
         ended: () => this.#ended(running),
       },
     );
