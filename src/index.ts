@@ -27,7 +27,13 @@ export type {
   NodeRuntimeFleetPlacement,
   NodeRuntimeFleetTls,
 } from "./sdk/fleet/options.js";
-export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
+export type {
+  EndReason,
+  NodeRuntimeEnd,
+  NodeRuntimeHostUsage,
+  NodeRuntimeMachineUsage,
+  NodeRuntimeUsage,
+} from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
   NodeRuntimeListener,
@@ -39,6 +45,7 @@ export type {
   NodeRuntimeFileOptions,
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
+  NodeRuntimeChange,
 } from "./sdk/files.js";
 export type {
   NodeRuntimeCopyOptions,
@@ -52,7 +59,12 @@ export type {
   NodeRuntimeProvidedEntry,
   NodeRuntimeProvidedStat,
 } from "./sdk/provider.js";
-export type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
+export type {
+  FileProviderMount,
+  HostDirectoryMount,
+  NodeModulesMount,
+  OverlayMount,
+} from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
   EnvPermissionRequest,
@@ -77,6 +89,15 @@ export type {
   IsolationOptions,
   NodeRuntimeIsolationLayer,
 } from "./sdk/isolation.js";
+export type {
+  NodeRuntimeInjection,
+  NodeRuntimeNetworkOptions,
+  NodeRuntimePairMatcher,
+  NodeRuntimeRequestRule,
+  NodeRuntimeRequestTransformation,
+  NodeRuntimeSecret,
+  NodeRuntimeTextMatcher,
+} from "./sdk/network-options.js";
 export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {

@@ -36,6 +36,7 @@ const requests = new HostRequests({
   judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+  outward: (vm, id, request) => emit("outward", { vm, id, request }),
   isBehind: () => door.isBehind,
 });
 const providers = new ProviderRequests({
@@ -65,11 +66,12 @@ const host = new HostHandlers(
   isolation,
 );
 
-await pool.start().catch(sayLastWords);
-door.serve(host.calls, host.events, {
-  closed: () => process.exit(0),
-  drained: () => {
-    requests.drained();
-    providers.drained();
-  },
-});
+void pool.start().then(() => {
+  door.serve(host.calls, host.events, {
+    closed: () => process.exit(0),
+    drained: () => {
+      requests.drained();
+      providers.drained();
+    },
+  });
+}, sayLastWords);

@@ -23,6 +23,7 @@ import type {
   kernelHostEvents,
 } from "../protocol/host-calls.js";
 import type { DecisionList } from "../protocol/decisions.js";
+import type { OutwardRequest } from "../protocol/border.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import { CallingPort } from "../protocol/port.js";
 import { Silence } from "../protocol/silence.js";
@@ -53,6 +54,8 @@ export interface ProcessSink {
   exited(end: ProcessEnd, value: Uint8Array): void;
   /** The program took `bytes` of its stdin. */
   stdinTaken(bytes: number): void;
+  /** Part of the value that it returns, valid during the call only. */
+  value(first: boolean, data: Uint8Array): void;
   residentDone(sequence: number, exitCode: number): void;
   templateReady(): void;
   lost(error: SecureExecError): void;
@@ -63,6 +66,7 @@ export interface VmSink {
   judge(id: number, scope: Scope, requests: Request[]): void;
   toolCall(id: number, name: string, input: Uint8Array): void;
   toolCancel(id: number): void;
+  outward(id: number, request: OutwardRequest): void;
   /** `data` is valid during the call only. */
   provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void;
   provideCancel(id: number): void;
@@ -334,6 +338,8 @@ export class KernelConnection {
           throw new MalformedMessage("end of a process without an exit code");
         return this.#sinks.get(args.process)?.exited(end, new Uint8Array(args.value));
       }
+      case "value":
+        return this.#sinks.get(args.process)?.value(args.first, args.data);
       case "stdinCredit":
         return this.#sinks.get(args.process)?.stdinTaken(args.bytes);
       case "templateReady":
@@ -357,6 +363,8 @@ export class KernelConnection {
       }
       case "toolCall":
         return this.#vms.get(args.vm)?.toolCall(args.id, args.name, new Uint8Array(args.input));
+      case "outward":
+        return this.#vms.get(args.vm)?.outward(args.id, JSON.parse(args.request) as OutwardRequest);
       case "toolCancel":
         return this.#vms.get(args.vm)?.toolCancel(args.id);
       case "provide": {

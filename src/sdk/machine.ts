@@ -46,11 +46,12 @@ export class Machine {
     const vm = connection.newHandle();
     this.vm = vm;
     this.files = new RuntimeFiles(connection, vm);
-    this.host = new MachineHost(given.permissions.functions, {
+    this.host = new MachineHost(given, {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
       toolParked: (id) => connection.send("toolParked", { vm, id }),
+      outwardReady: (id, ok, added) => connection.send("outwardReady", { vm, id, ok, added }),
       provided: (id, answer, data, more) =>
         connection.send("provided", { vm, id, answer, data, more }),
     });
@@ -96,8 +97,7 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { deterministic, env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } =
-      given;
+    const { deterministic, env, cwd, engine, jsRuntime, limits, mounts, nativeAddons } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -106,9 +106,11 @@ export class Machine {
       mounts,
       jsRuntime,
       engine,
-      loopbackExemptPorts,
+      nativeAddons,
+      loopbackExemptPorts: given.loopbackExemptPorts,
       limits,
       ...(deterministic !== undefined && { deterministic }),
+      ...(given.network !== undefined && { border: given.network.border }),
       warnsOfLimits: given.onLimitWarning !== undefined || debugging("limit"),
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

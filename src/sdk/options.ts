@@ -15,7 +15,12 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import type { FileProvider } from "./provider.js";
 import { mountsOf } from "./mounts.js";
-import type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type {
+  FileProviderMount,
+  HostDirectoryMount,
+  NodeModulesMount,
+  OverlayMount,
+} from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
@@ -36,6 +41,8 @@ import { parseFleet } from "./fleet/options.js";
 import type { NodeRuntimeFleetOptions, ParsedFleet } from "./fleet/options.js";
 import { snapshotSourceOf } from "./snapshot.js";
 import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
+import { parseNetwork } from "./network-options.js";
+import type { NodeRuntimeNetworkOptions, ParsedNetwork } from "./network-options.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
@@ -80,7 +87,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
   /** Directories or files of the host that programs see; read-only unless said otherwise. */
-  mounts?: (HostDirectoryMount | FileProviderMount)[];
+  mounts?: (HostDirectoryMount | OverlayMount | FileProviderMount)[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
   /**
@@ -135,12 +142,23 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
    * the result's `recording`, which `replay` takes. Only with `deterministic`, and without directories of the host.
    */
   record?: boolean;
+  /**
+   * Requests to certain hosts: which of them may leave, and what is added to them outside of the machine, a
+   * secret say, that its programs never hold. Where they may connect at all, `permissions.network` says; see docs/secrets.md.
+   */
+  network?: NodeRuntimeNetworkOptions;
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
   /** Called when something comes to 80 % of its limit; see docs/limits.md. */
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
   engine?: "forked" | "dedicated";
+  /**
+   * Whether programs may load native addons: Node-API modules among the machine's files, and the libraries that
+   * those need. They run in the program's process, behind the same walls. Linux on x64 only. Default: false; see
+   * docs/native-addons.md.
+   */
+  nativeAddons?: boolean;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -178,6 +196,11 @@ export interface NodeRuntimeExecOptions {
    * start, as fast as plain Node afterwards. Default: the runtime's.
    */
   engine?: "forked" | "dedicated";
+  /**
+   * How the value of `__return` comes to `run`: as JSON, or "structured" with Map, Set, Date, BigInt, errors, buffers,
+   * typed arrays, cycles and undefined, too. Default: "json".
+   */
+  encoding?: "json" | "structured";
   /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
@@ -219,7 +242,7 @@ export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
 }
 
 /** Options that say what a program is. */
-const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+const programOnlyNames = ["args", "language", "name", "encoding", "endWhenSettled"] as const;
 
 /** Options of one command. */
 export type NodeRuntimeCommandOptions = Omit<
@@ -252,7 +275,9 @@ const createNames = [
   "record",
   "onLimitWarning",
   "ca",
+  "network",
   "engine",
+  "nativeAddons",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -408,11 +433,13 @@ export interface CreateOptions {
   limits: VmLimits;
   deterministic?: NonNullable<VmOptions["deterministic"]>;
   record?: boolean;
+  network?: ParsedNetwork;
   onLimitWarning?: LimitHook;
   /** Given only where something of it was. */
   audit?: ParsedAudit;
   jsRuntime: JsRuntime;
   engine: EngineKind;
+  nativeAddons: boolean;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -481,11 +508,11 @@ function recordOf(given: Bag): { record?: boolean } {
   return { record };
 }
 
-/** The file that programs find the certificates in; each of them is read once here. */
-function certificatesOf(value: unknown): [path: string, data: Uint8Array] | undefined {
-  if (value === undefined) return undefined;
+/** The texts of the certificates given; each of them is read once here. */
+function certificatesOf(value: unknown): string[] {
+  if (value === undefined) return [];
   const given: unknown[] = Array.isArray(value) ? value : [value];
-  const texts = given.map((entry, index) => {
+  return given.flatMap((entry, index) => {
     const option = Array.isArray(value) ? `ca[${index}]` : "ca";
     const text = Buffer.from(bytesOf(option, entry)).toString("utf8");
     const found = text.match(pemCertificate) ?? [];
@@ -497,9 +524,8 @@ function certificatesOf(value: unknown): [path: string, data: Uint8Array] | unde
         throw invalidOption(option, "holds a certificate that cannot be read");
       }
     }
-    return found.join("\n");
+    return found;
   });
-  return [hostCertificates, Buffer.from(`${texts.join("\n")}\n`)];
 }
 
 /**
@@ -536,6 +562,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const network = parseNetwork(given.network, certificates);
   const fleet = parseFleet(given.fleet);
   if (fleet !== undefined && sidecar !== undefined)
     throw invalidOption("sidecar", "is a process of this host; a machine of a fleet has none");
@@ -557,12 +584,15 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   return {
     snapshot: snapshotSourceOf(given.snapshot),
     env: {
-      ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: hostCertificates }),
+      ...(certificates.length > 0 && { NODE_EXTRA_CA_CERTS: hostCertificates }),
       ...envOf(given.env),
     },
     cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
     files: [
-      ...(certificates === undefined ? [] : [certificates]),
+      // Where programs find them.
+      ...(certificates.length === 0
+        ? []
+        : [[hostCertificates, Buffer.from(`${certificates.join("\n")}\n`)] as [string, Buffer]]),
       ...Object.entries(files).map(([path, data]): [string, Uint8Array] => {
         const option = `files[${JSON.stringify(path)}]`;
         const absolute = absolutePathOf(option, path);
@@ -586,6 +616,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       deterministic: deterministicOf(given.deterministic),
     }),
     ...recordOf(given),
+    ...(network !== undefined && { network }),
     ...auditOf(given.audit, given.onDecision),
     ...(given.onLimitWarning !== undefined && {
       onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,
@@ -593,6 +624,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
     engine: engineOf(given.engine ?? "forked", given.deterministic !== undefined),
+    nativeAddons: nativeAddonsOf(given.nativeAddons ?? false, given.deterministic !== undefined),
   };
 }
 
@@ -616,6 +648,7 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  encoding?: "json" | "structured";
   /** Default: the VM's. */
   engine?: EngineKind;
 }
@@ -690,7 +723,9 @@ export function parseRunOptions(
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
   if (given.timeout !== undefined && given.timeoutMs !== undefined)
     throw invalidOption("timeoutMs", "means the same as timeout; give one");
-  const { endWhenSettled = false } = given;
+  const { encoding, endWhenSettled = false } = given;
+  if (encoding !== undefined && encoding !== "json" && encoding !== "structured")
+    throw invalidOption("encoding", 'must be "json" or "structured"');
   if (typeof endWhenSettled !== "boolean")
     throw invalidOption("endWhenSettled", "must be a boolean");
   return {
@@ -708,6 +743,7 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(encoding !== undefined && { encoding }),
     ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
 }
@@ -717,6 +753,14 @@ function engineOf(value: unknown, deterministic = false): EngineKind {
     throw invalidOption("engine", 'must be "forked" in a deterministic machine');
   if (value === "forked" || value === "dedicated") return value;
   throw invalidOption("engine", 'must be "forked" or "dedicated"');
+}
+
+function nativeAddonsOf(value: unknown, deterministic: boolean): boolean {
+  if (typeof value !== "boolean") throw invalidOption("nativeAddons", "must be a boolean");
+  // Native code has clocks and threads that are nobody's to order.
+  if (value && deterministic)
+    throw invalidOption("nativeAddons", "must be false in a deterministic machine");
+  return value;
 }
 
 /** The name of a command and its arguments. */

@@ -11,7 +11,7 @@ import { toolLimits } from "../protocol/tools.js";
 import { SecureExecError } from "../sdk/errors.js";
 import { KernelRefusal } from "../sdk/kernel-connection.js";
 import { Refusal } from "./refusal.js";
-import { answersOf } from "./shapes.js";
+import { additionOf, answersOf } from "./shapes.js";
 
 const highestSignal = 64;
 
@@ -34,6 +34,14 @@ export function answersTextOf(text: string): string {
   }
 }
 
+export function additionTextOf(text: string): string {
+  try {
+    return JSON.stringify(additionOf(text));
+  } catch (error) {
+    throw new MalformedMessage(error instanceof Error ? error.message : "an addition");
+  }
+}
+
 /** Ranges that the kernel takes for granted. */
 export function checkNumbers(event: EventOf<HostTables["callerEvents"]>): void {
   const { name, args } = event;
@@ -41,7 +49,7 @@ export function checkNumbers(event: EventOf<HostTables["callerEvents"]>): void {
     name === "kill"
       ? args.signal >= 1 && args.signal <= highestSignal
       : name === "credit"
-        ? args.stream === 1 || args.stream === 2
+        ? args.stream >= 1 && args.stream <= 3
         : name !== "resize" ||
           (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
   if (!holds) throw new MalformedMessage(`${name} out of range`);

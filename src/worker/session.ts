@@ -20,7 +20,13 @@ import type { SecureExecError } from "../sdk/errors.js";
 import type { KernelConnection, KernelEvent } from "../sdk/kernel-connection.js";
 import type { KernelRoom, MachineOwner } from "./kernel-room.js";
 import { Refusal, malformed, refused } from "./refusal.js";
-import { answersTextOf, checkNumbers, checkResult, failureOf } from "./session-checks.js";
+import {
+  additionTextOf,
+  answersTextOf,
+  checkNumbers,
+  checkResult,
+  failureOf,
+} from "./session-checks.js";
 import {
   fetchRequestOf,
   mountOf,
@@ -71,6 +77,7 @@ const ofMachine = Object.freeze({
   changeFile: true,
   link: true,
   realpath: true,
+  diff: true,
   snapshot: true,
   abandonSnapshot: true,
   restore: true,
@@ -408,6 +415,12 @@ export class Session implements MachineOwner {
         }
         return this.#kernel.send("judged", { vm, id, answers: answersTextOf(event.args.answers) });
       }
+      case "outwardReady": {
+        const { id, ok } = event.args;
+        if (!machine.questions.delete(id)) return;
+        const added = ok ? additionTextOf(event.args.added) : "";
+        return this.#kernel.send("outwardReady", { vm, id, ok, added });
+      }
       case "provided": {
         const { id, more } = event.args;
         if (!machine.questions.has(id)) return;
@@ -450,6 +463,7 @@ export class Session implements MachineOwner {
     const vm = machine.named;
     switch (event.name) {
       case "output":
+      case "value":
       case "exit":
       case "stdinCredit":
       case "residentDone":
@@ -464,6 +478,7 @@ export class Session implements MachineOwner {
         return this.#say(event, { ...event.args, vm, process: program.named });
       }
       case "judge":
+      case "outward":
       case "toolCall":
       case "provide":
         if (machine.questions.size >= bounds.questions)

@@ -7,6 +7,8 @@
  */
 import { isAbsolute, normalize } from "node:path";
 import { realpathSync, statSync } from "node:fs";
+import { borderLimits } from "../protocol/border.js";
+import type { BorderOptions, OutwardAddition, RequestRule } from "../protocol/border.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
 import type { AuditOptions, PolicyMode } from "../protocol/decisions.js";
@@ -17,6 +19,7 @@ import type {
   VmMount,
   VmOptions,
 } from "../protocol/host-calls.js";
+import { HostPattern } from "../protocol/host-pattern.js";
 import { completeVmLimits } from "../protocol/limits.js";
 import type { RunLimits } from "../protocol/limits.js";
 import {
@@ -245,6 +248,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     option: "needed",
     guestPath: "needed",
     hostPath: "optional",
+    overlay: "optional",
     provider: "optional",
     readOnly: "needed",
     executable: "optional",
@@ -269,6 +273,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     guestPath: textOf("a mount", given.guestPath, 4095),
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),
+    ...(given.overlay !== undefined && { overlay: flagOf("a mount", given.overlay) }),
     ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
   };
 }
@@ -339,9 +344,11 @@ const vmKeys: KeysOf<VmOptions> = {
   mounts: "needed",
   jsRuntime: "needed",
   engine: "needed",
+  nativeAddons: "needed",
   loopbackExemptPorts: "optional",
   limits: "needed",
   deterministic: "optional",
+  border: "optional",
   warnsOfLimits: "needed",
   permissions: "needed",
   permissionTimeoutMs: "needed",
@@ -367,10 +374,65 @@ function deterministicOf(value: unknown): Deterministic {
   };
 }
 
+function requestRuleOf(value: unknown): RequestRule {
+  const given = bagOf<RequestRule>("a rule of network", value, {
+    host: "needed",
+    methods: "optional",
+    paths: "optional",
+  });
+  const paths = given.paths === undefined ? [] : textsOf("a rule of network", given.paths);
+  for (const path of paths) parsePathGlob(path);
+  return {
+    host: new HostPattern(textOf("a rule of network", given.host)).text,
+    ...(given.methods !== undefined && { methods: textsOf("a rule of network", given.methods) }),
+    ...(given.paths !== undefined && { paths }),
+  };
+}
+
+function borderOf(value: unknown): BorderOptions {
+  const given = bagOf<BorderOptions>("network", value, {
+    hosts: "needed",
+    rules: "needed",
+    asks: "needed",
+    ca: "needed",
+  });
+  const hosts = textsOf("network", given.hosts);
+  if (!Array.isArray(given.rules) || hosts.length > borderLimits.hosts) throw malformed("network");
+  try {
+    return {
+      hosts: hosts.map((host) => new HostPattern(host).text),
+      rules: given.rules.map(requestRuleOf),
+      asks: flagOf("network", given.asks),
+      ca: textsOf("network", given.ca),
+    };
+  } catch {
+    throw malformed("network");
+  }
+}
+
+function namedValuesOf(value: unknown): [string, string][] {
+  if (!Array.isArray(value)) throw malformed("an addition");
+  return value.map((entry: unknown) => {
+    const [name, text, more] = textsOf("an addition", entry);
+    if (name === undefined || text === undefined || more !== undefined)
+      throw malformed("an addition");
+    return [name, text];
+  });
+}
+
+export function additionOf(text: string): OutwardAddition {
+  if (text.length > borderLimits.additionBytes) throw malformed("an addition");
+  const given = bagOf<OutwardAddition>("an addition", parsed("an addition", text), {
+    headers: "needed",
+    query: "needed",
+  });
+  return { headers: namedValuesOf(given.headers), query: namedValuesOf(given.query) };
+}
+
 /** `source` is as the caller gave it. Throws `Refusal` and errors of the SDK. */
 export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
   const given = bagOf<VmOptions>("options", parsed("options", text), vmKeys);
-  const { source, mounts, deterministic } = given;
+  const { source, mounts, deterministic, border } = given;
   if (!Array.isArray(mounts)) throw malformed("mounts");
   const permissions = policiesOf(given.permissions);
   if (!scopeNames.every((scope) => permissions[scope] !== undefined))
@@ -385,9 +447,11 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
     mounts: mounts.map((mount) => mountOf(mount, rules)),
     jsRuntime: jsRuntimeOf(given.jsRuntime),
     engine: oneOf("engine", given.engine ?? "forked", engines),
+    nativeAddons: flagOf("nativeAddons", given.nativeAddons ?? false),
     loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
     limits: parseLimits(given.limits),
     ...(deterministic !== undefined && { deterministic: deterministicOf(deterministic) }),
+    ...(border !== undefined && { border: borderOf(border) }),
     warnsOfLimits: flagOf("warnsOfLimits", given.warnsOfLimits),
     permissions: permissions as Policies,
     permissionTimeoutMs: countOf("permissionTimeoutMs", given.permissionTimeoutMs, longestTimerMs),
@@ -408,6 +472,7 @@ const processKeys: KeysOf<ProcessOptions> = {
   stdin: "needed",
   terminal: "optional",
   endWhenSettled: "optional",
+  encoding: "optional",
   engine: "optional",
   limits: "needed",
   stdoutLimitBytes: "needed",
@@ -438,7 +503,7 @@ function terminalOf(value: unknown): TerminalSize {
 /** `template` is as the caller gave it. */
 export function processOptionsOf(text: string): ProcessOptions {
   const given = bagOf<ProcessOptions>("options", parsed("options", text), processKeys);
-  const { terminal, endWhenSettled, engine, template } = given;
+  const { terminal, encoding, endWhenSettled, engine, template } = given;
   return {
     ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
     mode: oneOf("mode", given.mode, ["program", "template", "resident", "exec"]),
@@ -452,6 +517,9 @@ export function processOptionsOf(text: string): ProcessOptions {
     ...(terminal !== undefined && { terminal: terminalOf(terminal) }),
     ...(endWhenSettled !== undefined && {
       endWhenSettled: flagOf("endWhenSettled", endWhenSettled),
+    }),
+    ...(encoding !== undefined && {
+      encoding: oneOf("encoding", encoding, ["json", "structured"] as const),
     }),
     limits: runLimitsOf(given.limits),
     stdoutLimitBytes: countOf("stdoutLimitBytes", given.stdoutLimitBytes),

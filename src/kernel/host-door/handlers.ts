@@ -16,11 +16,13 @@ import type {
   VmMount,
   VmOptions,
 } from "../../protocol/host-calls.js";
+import type { BorderOptions } from "../../protocol/border.js";
 import type { Answer, Policies } from "../../protocol/permissions.js";
-import type { Usage } from "../../protocol/usage.js";
+import type { MachineUsage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import { attemptedForHost } from "../io/attempt.js";
 import { totalUsage } from "../machine/account.js";
+import { Border } from "../border/border.js";
 import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
@@ -139,6 +141,7 @@ export class HostHandlers {
     decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
+    outwardReady: ({ id, ok, added }) => this.#services.requests.outwardReady(id, ok, added),
     provided: ({ vm, id, answer, data, more }) =>
       this.#services.providers.provided(vm, id, answer, data, more),
     toolParked: ({ id }) => this.#services.requests.toolParked(id),
@@ -156,6 +159,7 @@ export class HostHandlers {
   #createVm(handle: number, options: VmOptions): Record<never, never> {
     const source = options.source === undefined ? undefined : this.#vmOf(options.source);
     const vm = asOption(() => new Vm(handle, options, this.#services, source));
+    if (options.border !== undefined) this.#guard(vm, handle, options.border);
     vm.network.announceTo({
       listenerAdded: (info) =>
         this.#emit("listenerAdded", { vm: handle, listener: JSON.stringify(info) }),
@@ -166,6 +170,14 @@ export class HostHandlers {
     vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
     return {};
+  }
+
+  /** Its requests to certain hosts go through a process of their own. */
+  #guard(vm: Vm, handle: number, options: BorderOptions): void {
+    vm.border = new Border(vm, options, {
+      newMachine: (given) => new Vm(handle, given, this.#services),
+      ask: (request) => this.#services.requests.outward(handle, request),
+    });
   }
 
   #spawn(
@@ -189,6 +201,7 @@ export class HostHandlers {
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
       templateReady: () => emit("templateReady", to),
+      value: (first, data) => emit("value", { ...to, first, data }),
       ended: (end, value) => {
         this.#programs.delete(handle);
         // Whoever hears of the end has heard of what was decided before it.
@@ -264,7 +277,7 @@ export class HostHandlers {
     }
   }
 
-  #usage(vmHandle: number, handle: number): Usage {
+  #usage(vmHandle: number, handle: number): MachineUsage {
     const vm = this.#vmOf(vmHandle);
     if (handle === 0) return vm.usage();
     const program = this.#programs.get(handle);

@@ -24,8 +24,13 @@ import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js"
 import type { IpAddress } from "./address.js";
 import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
+import type { Gate } from "./gate.js";
 import { KnownNames } from "./known-names.js";
+import { Memberships, isMulticast } from "./multicast.js";
 import { Outside } from "./outside.js";
+import { TcpState } from "./socket-table.js";
+import type { SocketRow } from "./socket-table.js";
+import type { Joined } from "./outside.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
 import type { Endpoint, SocketTable } from "./stream-socket.js";
 import { UdpSocket } from "./udp-socket.js";
@@ -35,6 +40,8 @@ import type { UdpTable } from "./udp-socket.js";
 const ephemeralFirst = 32_768;
 const ephemeralLast = 60_999;
 const maxPort = 65_535;
+/** In a question about a name alone. */
+const anyPort = 0;
 /** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
 const unknownName = -3008;
 
@@ -82,6 +89,9 @@ export class Network implements SocketTable, UdpTable {
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
   readonly #names: KnownNames;
+  readonly #memberships: Memberships;
+  /** What connections to certain hosts go through. */
+  #gate: Gate | undefined;
   /** Where to begin to look for a free port, from 0 to below `count`. */
   choose: (count: number) => number = randomInt;
   #sockets = 0;
@@ -101,6 +111,7 @@ export class Network implements SocketTable, UdpTable {
     this.transit = transit;
     this.#account = transit.account;
     this.#names = new KnownNames(transit.account);
+    this.#memberships = new Memberships(transit.account);
     this.#fs = fs;
     this.#hostname = hostname;
     this.exemptPorts = new Set(exemptPorts);
@@ -113,6 +124,12 @@ export class Network implements SocketTable, UdpTable {
   /** From now on the host hears of every listener. */
   announceTo(ear: HostEar): void {
     this.#announcer = new Announcer(this, ear);
+  }
+
+  /** From now on; before any process of the machine exists. */
+  guardBy(gate: Gate): void {
+    this.#gate = gate;
+    this.#names.keep = (name) => gate.guards([name], anyPort);
   }
 
   close(): void {
@@ -165,6 +182,7 @@ export class Network implements SocketTable, UdpTable {
 
   leaveUdp(socket: UdpSocket): void {
     this.socketEnded(true);
+    this.#memberships.leave(socket);
     const { port } = socket.local;
     const bound = this.#udp.get(port);
     if (bound?.delete(socket) === true && bound.size === 0) this.#udp.delete(port);
@@ -187,7 +205,8 @@ export class Network implements SocketTable, UdpTable {
   #place(socket: Bound, address: string, port: number, flags: number): Endpoint | number {
     const ip = parseAddress(address);
     if (ip === undefined || port > maxPort) return -Errno.EINVAL;
-    if (!isLoopback(ip) && !isUnspecified(ip)) return -Errno.EADDRNOTAVAIL;
+    const ofGroup = socket instanceof UdpSocket && isMulticast(ip);
+    if (!isLoopback(ip) && !isUnspecified(ip) && !ofGroup) return -Errno.EADDRNOTAVAIL;
     if (socket.local !== noEndpoint) return -Errno.EINVAL;
     socket.ipv6Only = (flags & BindFlags.ipv6Only) !== 0;
     socket.reuse = (flags & BindFlags.reuse) !== 0;
@@ -344,8 +363,11 @@ export class Network implements SocketTable, UdpTable {
       accepted.judgedAs = listener.judgedAs;
       // A dual-stack listener sees IPv4 peers in an IPv6 coat.
       const coat = listener.domain === "tcp" && listener.local.address.includes(":");
-      const shown = ({ address, port }: Endpoint): Endpoint =>
-        coat && !address.includes(":") ? { address: `::ffff:${address}`, port } : { address, port };
+      const shown = ({ address, port }: Endpoint): Endpoint => {
+        const plain = unmapped({ family: address.includes(":") ? 6 : 4, address });
+        const mapped = coat && plain.family === 4;
+        return { address: mapped ? `::ffff:${plain.address}` : plain.address, port };
+      };
       accepted.local = shown(peer);
       accepted.peer = shown(socket.local);
       listener.offer(accepted);
@@ -373,10 +395,9 @@ export class Network implements SocketTable, UdpTable {
     if (socket.isListening) return -Errno.EINVAL;
     let ip = parseAddress(address);
     if (ip === undefined || port > maxPort) return -Errno.EINVAL;
-    if (isUnspecified(ip))
-      ip = { family: ip.family, address: ip.family === 4 ? "127.0.0.1" : "::1" };
+    if (isUnspecified(ip)) ip = { family: ip.family, address: loopbackOf(ip) };
     if (socket.local === noEndpoint) {
-      const local = ip.family === 4 ? "127.0.0.1" : "::1";
+      const local = loopbackOf(ip);
       const bound = this.bindTcp(socket, isLoopback(ip) ? local : "0.0.0.0", 0, 0);
       if (bound < 0) return bound;
     }
@@ -412,7 +433,7 @@ export class Network implements SocketTable, UdpTable {
       const named = { ...outward, hostname: "localhost", names: own, asked: own };
       const leave = (): Deferred<Done> | number => {
         socket.judgedAs = named;
-        return this.#leave(socket, plain, port);
+        return this.#leave(socket, plain, port, [...new Set([...own, plain.address])]);
       };
       return new Plan<Done>([named], leave, { over });
     }
@@ -429,28 +450,73 @@ export class Network implements SocketTable, UdpTable {
     const request = this.#outwardRequest("tcp", ip, port);
     const leave = (): Deferred<Done> | number => {
       socket.judgedAs = request;
-      return this.#leave(socket, ip, port);
+      return this.#leave(socket, ip, port, everyNameOf(request));
     };
     return new Plan<Done>([request], leave, { over });
   }
 
-  #leave(socket: StreamSocket, ip: IpAddress, port: number): Deferred<Done> | number {
+  /** Both ends of a connection that leaves, or -errno. */
+  #joinOutside(socket: StreamSocket): Joined | number {
+    if (!this.#account.take("socket")) return -Errno.ENOBUFS;
+    const outer = new StreamSocket(this, "tcp", false);
+    const result = StreamSocket.join(socket, outer);
+    if (result === 0) return { socket: outer };
+    outer.unref();
+    return result;
+  }
+
+  /**
+   * Makes a connection whose one end is `socket`, of another machine, which counts it, or else a new one. Its
+   * other end is for `offer`.
+   */
+  admit(socket: StreamSocket | undefined): { own: StreamSocket; accepted: StreamSocket } | number {
+    if (!this.#account.take("socket")) return -Errno.ENOBUFS;
+    const accepted = new StreamSocket(this, "tcp", false);
+    if (socket === undefined) {
+      this.#account.force("socket");
+      this.#connections++;
+    }
+    const own = socket ?? new StreamSocket(this, "tcp", false);
+    const result = StreamSocket.join(own, accepted);
+    if (result === 0) return { own, accepted };
+    if (socket === undefined) {
+      this.#connections--;
+      own.unref();
+    }
+    accepted.unref();
+    return result;
+  }
+
+  /** Hands an end of a connection to the listener at `port`, whatever waits there already. */
+  offer(accepted: StreamSocket, port: number): void {
+    const listener = this.#listenerAt({ family: 4, address: "127.0.0.1" }, port);
+    accepted.local = { address: "127.0.0.1", port };
+    accepted.peer = { address: "127.0.0.1", port: ephemeralFirst };
+    if (listener !== undefined) return listener.offer(accepted);
+    accepted.reset();
+    accepted.unref();
+  }
+
+  /** `names`: all under which `ip` is known, or itself. */
+  #leave(
+    socket: StreamSocket,
+    ip: IpAddress,
+    port: number,
+    names: readonly string[],
+  ): Deferred<Done> | number {
     if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     this.#connections++;
     let joined = false;
-    const connected = this.#outside.connect(ip, port, () => {
+    const gate = this.#gate?.guards(names, port) === true ? this.#gate : undefined;
+    const join = (): Joined | number => {
       if (socket.isRevoked) return -Errno.EACCES;
-      if (!this.#account.take("socket")) return -Errno.ENOBUFS;
-      const outer = new StreamSocket(this, "tcp", false);
-      const result = StreamSocket.join(socket, outer);
-      if (result < 0) {
-        outer.unref();
-        return result;
-      }
+      const outer = gate === undefined ? this.#joinOutside(socket) : gate.join(socket, names, port);
+      if (typeof outer === "number") return outer;
       joined = true;
       socket.peer = { address: ip.address, port };
       return outer;
-    });
+    };
+    const connected = this.#outside.connect(ip, port, join);
     const answer = new Deferred<Done>();
     answer.onCancel(() => {
       connected.cancel();
@@ -507,16 +573,19 @@ export class Network implements SocketTable, UdpTable {
     if (to === noEndpoint) return -Errno.EDESTADDRREQ;
     let ip = parseAddress(to.address);
     if (ip === undefined || to.port === 0 || to.port > maxPort) return -Errno.EINVAL;
-    if (isUnspecified(ip))
-      ip = { family: ip.family, address: ip.family === 4 ? "127.0.0.1" : "::1" };
+    if (isUnspecified(ip)) ip = { family: ip.family, address: loopbackOf(ip) };
     if (socket.local === noEndpoint) {
       const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
       const placed = this.#place(socket, wildcard, 0, 0);
       if (typeof placed === "number") return placed;
     }
     const target = ip;
+    if (isMulticast(unmapped(target))) return this.#sendToGroup(socket, target, to.port, data);
     if (!isLoopback(target)) {
-      return new Plan<Done>([this.#outwardRequest("udp", target, to.port)], () => {
+      const request = this.#outwardRequest("udp", target, to.port);
+      // What it would say there cannot be looked into.
+      if (this.#gate?.guards(everyNameOf(request), to.port) === true) return -Errno.EACCES;
+      return new Plan<Done>([request], () => {
         if (!socket.isReleased) this.#outside.send(socket, target, to.port, data);
         return {};
       });
@@ -543,19 +612,115 @@ export class Network implements SocketTable, UdpTable {
     if (address === "") {
       if (socket.peer === noEndpoint) return -Errno.ENOTCONN;
       socket.peer = noEndpoint;
+      socket.local = socket.unconnected ?? socket.local;
+      socket.unconnected = undefined;
       return 0;
     }
     const ip = parseAddress(address);
     if (ip === undefined || port === 0 || port > maxPort) return -Errno.EINVAL;
     const inside = isLoopback(ip) || isUnspecified(ip);
-    const loopback = ip.family === 4 ? "127.0.0.1" : "::1";
+    const loopback = loopbackOf(ip);
     if (socket.local === noEndpoint) {
       const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
       const placed = this.#place(socket, inside ? loopback : wildcard, 0, 0);
       if (typeof placed === "number") return placed;
     }
     socket.peer = { address: isUnspecified(ip) ? loopback : ip.address, port };
+    // The way to the peer decides the address that was left open.
+    const open = socket.unconnected ?? socket.local;
+    if (inside && isUnspecified(parseAddress(open.address)!)) {
+      socket.unconnected = open;
+      socket.local = { address: loopback, port: open.port };
+    }
     return 0;
+  }
+
+  /** To everybody in the VM who hears the group; it goes nowhere else. */
+  #sendToGroup(from: UdpSocket, group: IpAddress, port: number, data: Uint8Array): Plan<Done> {
+    const plain = unmapped(group);
+    const { address } = plain;
+    const request: NetworkRequest = {
+      scope: "network",
+      operation: "http",
+      protocol: "udp",
+      hostname: address,
+      names: this.#names.of(plain).names,
+      address,
+      port,
+      loopback: true,
+    };
+    return new Plan<Done>([request], () => {
+      const own = unmapped(parseAddress(from.local.address)!);
+      const source =
+        isLoopback(own) && own.family === plain.family ? own : parseAddress(loopbackOf(plain))!;
+      const datagram = { data: Buffer.from(data), owned: true };
+      for (const socket of this.#udp.get(port) ?? []) {
+        const local = unmapped(parseAddress(socket.local.address)!);
+        const fits =
+          local.address === address ||
+          (isUnspecified(local) &&
+            (local.family === plain.family || (local.family === 6 && !socket.ipv6Only)));
+        if (!fits || !this.#memberships.hears(socket, address, source.address)) continue;
+        const mapped = local.family === 6 && plain.family === 4;
+        const shown = mapped ? `::ffff:${source.address}` : source.address;
+        socket.deliver({ ...datagram, from: { address: shown, port: from.local.port } });
+      }
+      return {};
+    });
+  }
+
+  /**
+   * Joins or leaves a multicast group, of one source unless that is empty. `via` is an address of the
+   * interface, or empty; the machine has its loopback. Answers 0 or -errno.
+   */
+  membership(
+    socket: UdpSocket,
+    group: string,
+    source: string,
+    via: string,
+    joins: boolean,
+  ): number {
+    const ip = parseAddress(group);
+    if (ip === undefined || !isMulticast(ip)) return -Errno.EINVAL;
+    const from = source === "" ? undefined : parseAddress(source);
+    if (source !== "" && from?.family !== ip.family) return -Errno.EINVAL;
+    if (via !== "") {
+      const where = parseAddress(via);
+      if (where?.family !== ip.family) return -Errno.EINVAL;
+      if (!isLoopback(where) && !isUnspecified(where)) return -Errno.ENODEV;
+    }
+    const act = joins ? "join" : "drop";
+    return this.#memberships[act](socket, ip.address, from?.address ?? "");
+  }
+
+  /** Rows of /proc/net/tcp and tcp6, or of udp and udp6. */
+  *socketRows(kind: "tcp" | "udp"): Iterable<SocketRow> {
+    if (kind === "udp") {
+      for (const sockets of this.#udp.values())
+        for (const { local, peer, unreadBytes } of sockets) {
+          const state = peer === noEndpoint ? TcpState.close : TcpState.established;
+          yield { local, peer, state, unreadBytes };
+        }
+      return;
+    }
+    for (const sockets of this.#tcp.values())
+      for (const socket of sockets) {
+        const { isListening, local, peer, state, unreadBytes } = socket;
+        if (isListening) yield { local, peer: noEndpoint, state: TcpState.listen, unreadBytes: 0 };
+        else if (state === "connecting")
+          yield { local, peer, state: TcpState.synSent, unreadBytes };
+        else if (state === "connected")
+          yield { local, peer, state: TcpState.established, unreadBytes };
+        // Who was accepted is bound to nothing of its own.
+        const other = state === "connected" ? socket.otherEnd : undefined;
+        if (other !== undefined && other.local !== noEndpoint)
+          yield {
+            local: other.local,
+            peer: other.peer,
+            state: TcpState.established,
+            unreadBytes: other.unreadBytes,
+          };
+      }
   }
 
   #deliver(from: UdpSocket, ip: IpAddress, port: number, data: Uint8Array): void {
@@ -677,6 +842,17 @@ export class Network implements SocketTable, UdpTable {
       loopback: false,
     };
   }
+}
+
+/** The machine's own address, in the form in which `ip` is written. */
+function loopbackOf(ip: IpAddress): string {
+  if (ip.family === 4) return "127.0.0.1";
+  return unmapped(ip).family === 4 ? "::ffff:127.0.0.1" : "::1";
+}
+
+/** The names of a connection that leaves, and its address. */
+function everyNameOf({ hostname, names = [], address = hostname }: NetworkRequest): string[] {
+  return [...new Set([hostname, ...names, address])];
 }
 
 function dnsRequest(hostname: string, loopback: boolean): NetworkRequest {

@@ -113,6 +113,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
       const result = network.connectUdp(socket, address, port);
       return result < 0 ? result : namesOf(socket);
     }
+    socket.openedBy = { pid: process.pid, argv0: process.argv[0] ?? "" };
     const connect =
       socket.domain === "tcp"
         ? network.connectTcp(socket, address, port)
@@ -152,6 +153,14 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     const sent = data.byteLength;
     if (sent > maxDatagramBytes) return -Errno.EMSGSIZE;
     return mapOutcome(process.vm.network.send(socket, address, port, data), () => ({ sent }));
+  },
+
+  membership(process, { fd, group, source, via, joins }) {
+    const socket = anySocket(process, fd);
+    if (typeof socket === "number") return socket;
+    if (!(socket instanceof UdpSocket)) return -Errno.ENOPROTOOPT;
+    const result = process.vm.network.membership(socket, group, source, via, joins);
+    return result < 0 ? result : {};
   },
 
   receiveFrom(process, { fd }) {

@@ -11,6 +11,8 @@ interface Style {
   /** Which of the differences are reported. */
   report: "none" | "first" | "all";
   printBytes: boolean;
+  /** What a position counts, in words. */
+  unit: "byte" | "char";
 }
 
 export const main: Command = (context) => {
@@ -27,6 +29,8 @@ export const main: Command = (context) => {
     },
     { status: 2 },
   );
+  const { env } = context;
+  const inC = /^(?:|C|POSIX)$/.test(env["LC_ALL"] || env["LC_MESSAGES"] || env["LANG"] || "");
   const [first, second = "-"] = options.operands;
   if (first === undefined) throw usageFailure(context, "missing operand after 'cmp'", 2);
   const [skipA, skipB = skipA] = (options.get("i") ?? options.operands[2] ?? "0")
@@ -38,6 +42,7 @@ export const main: Command = (context) => {
   const comparison = new Comparison(context, left, right, {
     report: options.has("s") ? "none" : options.has("l") ? "all" : "first",
     printBytes: options.has("b"),
+    unit: options.has("b") || !inC ? "byte" : "char",
   });
   return comparison.run(limitBytes) ? 0 : 1;
 };
@@ -129,7 +134,7 @@ class Comparison {
     }
     const bytes = style.printBytes ? ` is ${octal(a)} ${shown(a)} ${octal(b)} ${shown(b)}` : "";
     context.write(
-      `${this.left.name} ${this.right.name} differ: ${style.printBytes ? "byte" : "char"} ${byte}, line ${this.#line}${bytes}\n`,
+      `${this.left.name} ${this.right.name} differ: ${style.unit} ${byte}, line ${this.#line}${bytes}\n`,
     );
   }
 
