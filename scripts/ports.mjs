@@ -71,6 +71,30 @@ export const probeIsolatedVm = () => ({ compatible: true });`,
     expected: 56,
   },
   {
+    name: "tanstack-sandbox",
+    repo: "TanStack/ai",
+    files: {
+      ...Object.fromEntries(
+        ["local-process", "journal.conformance", "reaper.conformance", "takeover.conformance"].map(
+          (name) => [`packages/ai-sandbox-local-process/tests/${name}.test.ts`, `${name}.test.ts`],
+        ),
+      ),
+      // The published package is older than its test kit.
+      "packages/ai-sandbox/src": "ai-sandbox",
+    },
+    edits: [
+      ["'../src/index'", "'./ours'"],
+      ["'@tanstack/ai-sandbox/testkit'", "'./ai-sandbox/testkit/conformance'"],
+      ["'@tanstack/ai-sandbox'", "'./ai-sandbox/index'"],
+    ],
+    own: {
+      "ours.ts": `import { secureExecSandbox } from ${port("tanstack/index.js")};
+export const localProcessSandbox = () => secureExecSandbox();`,
+    },
+    peers: ["@tanstack/ai"],
+    expected: 40,
+  },
+  {
     name: "ai-session",
     repo: "vercel/ai",
     files: {
@@ -148,6 +172,51 @@ runProviderTestSuite({
     },
     peers: ["@computesdk/provider"],
     expected: 19,
+  },
+  {
+    name: "openai-sandbox",
+    repo: "openai/openai-agents-js",
+    files: { "packages/agents-core/test/sandboxes/unixLocal.test.ts": "sandbox.test.ts" },
+    edits: [
+      ["'../../src/sandbox/local'", "'./ours'"],
+      ["'../../src/sandbox/internal'", "'./internal'"],
+      ["'../../src/sandbox/sandboxes/shared/localWorkspace'", "'./workspace'"],
+    ],
+    own: {
+      "internal.ts": `export * from "../../node_modules/@openai/agents-core/dist/sandbox/internal.mjs";`,
+      "workspace.ts": `export * from "../../node_modules/@openai/agents-core/dist/sandbox/sandboxes/shared/localWorkspace.mjs";`,
+      // The suite looks at its workspaces on the host: they are, as mounts.
+      "ours.ts": `import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { applyDiff } from "@openai/agents-core";
+import { Manifest } from "@openai/agents-core/sandbox/local";
+import { SecureExecSandboxClient } from ${port("openai/index.js")};
+export * from "@openai/agents-core/sandbox/local";
+export class UnixLocalSandboxClient extends SecureExecSandboxClient {
+  constructor({ workspaceBaseDir = tmpdir(), ...options } = {}) {
+    super({ Manifest, applyDiff, ...options });
+    this.place = workspaceBaseDir;
+    this.given = options;
+    this.inner = new Map();
+  }
+  async create(args = {}, options = {}) {
+    const root = (args.root ?? args.manifest?.root ?? "/workspace");
+    const hostPath = await mkdtemp(join(this.place, "workspace-"));
+    const runtime = { mounts: [{ guestPath: root, hostPath, readOnly: false }] };
+    const client = new SecureExecSandboxClient({ Manifest, applyDiff, ...this.given, runtime });
+    const session = await client.create(args, options);
+    session.state.workspaceRootPath = hostPath;
+    this.inner.set(session.state.sessionId, client);
+    return session;
+  }
+  of(state) { return this.inner.get(state.sessionId) ?? [...this.inner.values()][0]; }
+  serializeSessionState(state) { return this.of(state).serializeSessionState(state); }
+  resume(state, options) { return this.of(state).resume(state, options); }
+}`,
+    },
+    peers: ["@openai/agents-core@0.20"],
+    expected: 31,
   },
   {
     name: "driver-api",

@@ -27,7 +27,13 @@ export type {
   NodeRuntimeFleetPlacement,
   NodeRuntimeFleetTls,
 } from "./sdk/fleet/options.js";
-export type { EndReason, NodeRuntimeEnd, NodeRuntimeUsage } from "./sdk/usage.js";
+export type {
+  EndReason,
+  NodeRuntimeEnd,
+  NodeRuntimeHostUsage,
+  NodeRuntimeMachineUsage,
+  NodeRuntimeUsage,
+} from "./sdk/usage.js";
 export type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./sdk/host-fetch.js";
 export type {
   NodeRuntimeListener,
@@ -47,7 +53,12 @@ export type {
 } from "./sdk/copy.js";
 export type { NodeRuntimeRecording } from "./sdk/recording.js";
 export type { NodeRuntimeSnapshotSource } from "./sdk/snapshot.js";
-export type { HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
+export type {
+  NodeRuntimeFileProvider,
+  NodeRuntimeProvidedEntry,
+  NodeRuntimeProvidedStat,
+} from "./sdk/provider.js";
+export type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
   EnvPermissionRequest,
@@ -72,6 +83,15 @@ export type {
   IsolationOptions,
   NodeRuntimeIsolationLayer,
 } from "./sdk/isolation.js";
+export type {
+  NodeRuntimeInjection,
+  NodeRuntimeNetworkOptions,
+  NodeRuntimePairMatcher,
+  NodeRuntimeRequestRule,
+  NodeRuntimeRequestTransformation,
+  NodeRuntimeSecret,
+  NodeRuntimeTextMatcher,
+} from "./sdk/network-options.js";
 export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {

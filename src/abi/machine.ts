@@ -14,3 +14,6 @@ export const machine = Object.freeze({
 
 /** Certificates of the host's choice, in PEM; there when it gave some. */
 export const hostCertificates = "/etc/ssl/certs/host.pem";
+
+/** The authority of the machine's border, in PEM; there when it has one. */
+export const borderCertificate = "/etc/ssl/certs/secure-exec-border.pem";

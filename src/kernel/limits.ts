@@ -34,6 +34,14 @@ export const limits = Object.freeze({
   datagramBytes: 4 * 1024 * 1024,
   /** Names looked up whose addresses are remembered. */
   resolvedNames: 1024,
+  /** What one system call may ask code of the host, or its policy meanwhile; more is EIO. */
+  questionsOfCall: 2000,
+  /** Calls of one provider of files that the host has at a time; further ones wait. */
+  providerCalls: 32,
+  /** Attributes, lists and links that are kept of one provider of files that lets itself be cached. */
+  providerAnswers: 10_000,
+  /** Names in one directory of such a file system. */
+  providerEntries: 100_000,
   /** Tool calls of one VM that the host has at a time; further ones wait. */
   toolCalls: 100,
   /** What the host may leave unread before a VM's tool calls wait for it. */
@@ -72,6 +80,15 @@ export const limits = Object.freeze({
   turnMs: 1,
   leastPartMs: 0.1,
   turnDebtMs: 100,
+  /** How much a VM may be over its part before it has its turns at the kernel's pace, and what coming to a frame costs at least. */
+  turnBurstMs: 8,
+  frameMs: 0.002,
+  /** How often the pace is set, the parts of its busy time that the thread was kept from a processor for a slower and a faster one, the longest pause between turns, and how much of the number of active VMs stays for the next time. */
+  paceMs: 10,
+  paceSlower: 0.2,
+  paceFaster: 0.1,
+  pauseMs: 2,
+  paceMemory: 0.9,
   /** Calls of one process that wait for an answer, and the bytes of all such calls of a VM. */
   pendingCalls: 4096,
   pendingCallBytes: 64 * 1024 * 1024,

@@ -12,6 +12,7 @@ import { engines, pool } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
 import { HostHandlers } from "./host-door/handlers.js";
+import { ProviderRequests } from "./host-door/provider-requests.js";
 import { HostRequests } from "./host-door/requests.js";
 import { lockKernelDown } from "./lock-down.js";
 import { sayLastWords } from "./last-words.js";
@@ -35,6 +36,13 @@ const requests = new HostRequests({
   judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
+  outward: (vm, id, request) => emit("outward", { vm, id, request }),
+  isBehind: () => door.isBehind,
+});
+const providers = new ProviderRequests({
+  provide: (vm, id, provider, question, data, more) =>
+    emit("provide", { vm, id, provider, question, data, more }),
+  provideCancel: (vm, id) => emit("provideCancel", { vm, id }),
   isBehind: () => door.isBehind,
 });
 const warn = (vm: number, warning: LimitWarning): void =>
@@ -43,7 +51,17 @@ const decided = (vm: number, list: DecisionList): void =>
   emit("decisions", { vm, list: JSON.stringify(list) });
 const host = new HostHandlers(
   pool,
-  { requests, turns: new Turns(), guests: pool, engines, answer, answered, warn, decided },
+  {
+    requests,
+    providers,
+    turns: new Turns(),
+    guests: pool,
+    engines,
+    answer,
+    answered,
+    warn,
+    decided,
+  },
   emit,
   isolation,
 );
@@ -51,5 +69,8 @@ const host = new HostHandlers(
 await pool.start().catch(sayLastWords);
 door.serve(host.calls, host.events, {
   closed: () => process.exit(0),
-  drained: () => requests.drained(),
+  drained: () => {
+    requests.drained();
+    providers.drained();
+  },
 });

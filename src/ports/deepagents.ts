@@ -321,7 +321,7 @@ export class SecureExecBackend {
       const files: FileInfo[] = [];
       const limit = 50_000;
       let seen = 0;
-      for await (const entry of session.walk(base, limit)) {
+      for await (const entry of session.walk(base, { limit })) {
         seen += 1;
         const name = posix.relative(base, entry.path);
         if (wanted(name)) files.push(infoOf(name, entry.stat));

@@ -3,12 +3,14 @@
  * sides are trusted, but values inside (program text, results, output) are not.
  * `vm` and `process` are handles chosen by the SDK, unique per connection.
  */
+import type { BorderOptions } from "./border.js";
 import type { AuditOptions, Learned, PolicyMode } from "./decisions.js";
 import type { IsolationReport } from "./isolation.js";
 import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { EngineKind } from "./engine-start.js";
 import type { JsRuntime } from "./platforms.js";
+import type { ProviderMountOptions } from "./provider.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
 import type { End, Usage } from "./usage.js";
@@ -213,8 +215,18 @@ export const hostEvents = {
   judged: { nr: 40, args: { vm: "u32", id: "u32", answers: "string" } },
   /** Answers `toolCall`; `json` is the result, or a `ToolFailure`. */
   toolDone: { nr: 41, args: { vm: "u32", id: "u32", ok: "bool", json: "bytes" } },
+  /**
+   * Answers `provide`, in one message or more: all but the last have `more` and bytes only. `answer` is JSON of
+   * `ProviderAnswer`.
+   */
+  provided: {
+    nr: 44,
+    args: { vm: "u32", id: "u32", answer: "string", data: "bytes", more: "bool" },
+  },
   /** The call waits for somebody's approval, and others need not wait for it. */
   toolParked: { nr: 43, args: { vm: "u32", id: "u32" } },
+  /** Answers `outward`; `added` is JSON of `OutwardAddition`, or empty where there is none to give. */
+  outwardReady: { nr: 46, args: { vm: "u32", id: "u32", ok: "bool", added: "string" } },
 } as const;
 
 export interface HostFetchRequest {
@@ -266,6 +278,25 @@ export const kernelHostEvents = {
   toolCall: { nr: 41, args: { vm: "u32", id: "u32", name: "string", input: "bytes" } },
   /** Nobody waits for that call any more. */
   toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
+  /** Asks what a request that leaves gets added; JSON of `OutwardRequest`, which a guest has written. */
+  outward: { nr: 46, args: { vm: "u32", id: "u32", request: "string" } },
+  /**
+   * Asks a provider of files, in one message or more: all but the last have `more` and bytes only. `question`
+   * is JSON of `ProviderQuestion`, `provider` the SDK's number.
+   */
+  provide: {
+    nr: 44,
+    args: {
+      vm: "u32",
+      id: "u32",
+      provider: "u32",
+      question: "string",
+      data: "bytes",
+      more: "bool",
+    },
+  },
+  /** Nobody waits for that answer any more. */
+  provideCancel: { nr: 45, args: { vm: "u32", id: "u32" } },
 } as const;
 
 /** All that the SDK's socket carries. A failure is JSON of `HostFailure`. */
@@ -301,6 +332,8 @@ export interface VmOptions {
   jsRuntime: JsRuntime;
   engine: EngineKind;
   limits: VmLimits;
+  /** Whose requests are looked into on their way out. */
+  border?: BorderOptions;
   /** One process of one thread at a time, whose time begins there. */
   deterministic?: { seed: string; startTimeMs: number };
   /** Whether the host wants to hear of limits that are nearly reached. */
@@ -323,8 +356,10 @@ export interface VmMount {
   option: string;
   /** Absolute, without "." and "..". */
   guestPath: string;
-  /** Absolute. */
-  hostPath: string;
+  /** Absolute; of a mount of the host's files. */
+  hostPath?: string;
+  /** Of one that code of the host serves. */
+  provider?: ProviderMountOptions;
   readOnly: boolean;
   /** Its files are shown as executable: commands that were unpacked without their modes. */
   executable?: boolean;

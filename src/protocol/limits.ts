@@ -119,6 +119,20 @@ const entries = {
     most: 2 ** 20,
     what: "Descriptors of the host that the machine holds: open files of mounts, connections out of it, two for each process. Further ones fail with ENFILE or EAGAIN.",
   },
+  requestsPerHost: {
+    default: 0,
+    least: 0,
+    most: 2 ** 40,
+    zeroIsNone: true,
+    what: "Requests to each host that `network` names, in the machine's life; 0 means no limit. Further ones are answered with status 429.",
+  },
+  bytesPerHost: {
+    default: 0,
+    least: 0,
+    most: 2 ** 50,
+    zeroIsNone: true,
+    what: "Bytes to and from each such host together; 0 means no limit. Connections that go over it are reset, further requests answered with status 429.",
+  },
   argumentBytes: {
     default: MiB,
     least: 4096,

@@ -30,6 +30,18 @@ export interface Usage {
   toolMs: number;
 }
 
+/** What went through a machine's border to one host. */
+export interface HostUsage {
+  /** Those that were allowed. */
+  requests: number;
+  /** Over the connections to it, TLS included. */
+  bytesSent: number;
+  bytesReceived: number;
+}
+
+/** Of a machine, with what went to the hosts that its border looks into, by their patterns. */
+export type MachineUsage = Usage & { hosts?: Record<string, HostUsage> };
+
 export type EndReason =
   | "exit"
   | "uncaught error"

@@ -9,7 +9,15 @@
 import { printable } from "./errors.js";
 
 /** What can be turned on, as `secure-exec:NAME`. */
-export type DebugName = "kernel" | "machine" | "launch" | "decision" | "limit" | "listen" | "tool";
+export type DebugName =
+  | "kernel"
+  | "machine"
+  | "launch"
+  | "decision"
+  | "limit"
+  | "listen"
+  | "tool"
+  | "provider";
 
 const longestChars = 1000;
 let lastMs: number | undefined;

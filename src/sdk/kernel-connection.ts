@@ -23,6 +23,7 @@ import type {
   kernelHostEvents,
 } from "../protocol/host-calls.js";
 import type { DecisionList } from "../protocol/decisions.js";
+import type { OutwardRequest } from "../protocol/border.js";
 import type { Request, Scope } from "../protocol/permissions.js";
 import { CallingPort } from "../protocol/port.js";
 import { Silence } from "../protocol/silence.js";
@@ -63,6 +64,10 @@ export interface VmSink {
   judge(id: number, scope: Scope, requests: Request[]): void;
   toolCall(id: number, name: string, input: Uint8Array): void;
   toolCancel(id: number): void;
+  outward(id: number, request: OutwardRequest): void;
+  /** `data` is valid during the call only. */
+  provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void;
+  provideCancel(id: number): void;
   close(): void;
 }
 
@@ -354,8 +359,16 @@ export class KernelConnection {
       }
       case "toolCall":
         return this.#vms.get(args.vm)?.toolCall(args.id, args.name, new Uint8Array(args.input));
+      case "outward":
+        return this.#vms.get(args.vm)?.outward(args.id, JSON.parse(args.request) as OutwardRequest);
       case "toolCancel":
         return this.#vms.get(args.vm)?.toolCancel(args.id);
+      case "provide": {
+        const { id, provider, question, data, more } = args;
+        return this.#vms.get(args.vm)?.provide(id, provider, question, data, more);
+      }
+      case "provideCancel":
+        return this.#vms.get(args.vm)?.provideCancel(args.id);
     }
   }
 

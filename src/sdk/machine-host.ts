@@ -1,14 +1,18 @@
 /**
- * Owns what the kernel may ask the host about one VM: its policy functions and
- * its tools. The other end of kernel/host-requests.ts.
+ * Owns what the kernel may ask the host about one VM: its policy functions, its tools and file systems,
+ * and what its requests get on their way out. The other end of kernel/host-requests.ts.
  *
  * Invariant: every question gets one answer, however the host's code behaves,
  * unless the kernel takes it back first.
  * Untrusted: requests and inputs, which guests have caused.
  */
+import type { OutwardRequest } from "../protocol/border.js";
 import type { Answer, Request, Scope } from "../protocol/permissions.js";
+import type { Addition } from "./network-options.js";
+import { additionTo } from "./outward.js";
 import { askFunction } from "./permissions.js";
 import type { PermissionFunctions } from "./permissions.js";
+import { HostProviders } from "./provider.js";
 import type { Tape } from "./recording.js";
 import { HostToolbox } from "./tools.js";
 
@@ -16,6 +20,14 @@ export interface MachineHostPort {
   judged(id: number, answers: Answer[]): void;
   toolDone(id: number, ok: boolean, json: Uint8Array): void;
   toolParked(id: number): void;
+  outwardReady(id: number, ok: boolean, added: string): void;
+  provided(id: number, answer: string, data: Uint8Array, more: boolean): void;
+}
+
+/** What of a runtime's options is answered with here. */
+interface MachineHostOptions {
+  readonly permissions: { readonly functions: PermissionFunctions };
+  readonly network?: { readonly additions: readonly Addition[] };
 }
 
 /** Of several answers to one request: the first that does not allow it. Nobody's is a denial. */
@@ -26,15 +38,20 @@ function strictest(answers: readonly (Answer | undefined)[]): Answer {
 
 export class MachineHost {
   readonly tools = new HostToolbox();
+  readonly providers: HostProviders;
   /** Those of the machine's making, and those it was narrowed by: all that a scope has are asked. */
   readonly #functions: PermissionFunctions[];
   readonly #port: MachineHostPort;
   /** Of the program that runs, where it is recorded or replayed. */
   tape: Tape | undefined;
 
-  constructor(functions: PermissionFunctions, port: MachineHostPort) {
-    this.#functions = [functions];
+  readonly #additions: readonly Addition[];
+
+  constructor({ permissions, network }: MachineHostOptions, port: MachineHostPort) {
+    this.#functions = [permissions.functions];
+    this.#additions = network?.additions ?? [];
     this.#port = port;
+    this.providers = new HostProviders((...answer) => port.provided(...answer));
   }
 
   judge(id: number, scope: Scope, requests: Request[]): void {
@@ -71,12 +88,30 @@ export class MachineHost {
     this.tools.call(id, name, input, done, () => this.#port.toolParked(id));
   }
 
+  /** A request is on its way out of the machine. */
+  outward(id: number, request: OutwardRequest): void {
+    void additionTo(request, this.#additions).then(
+      (added) => this.#port.outwardReady(id, true, JSON.stringify(added)),
+      // What it threw may hold what the host keeps to itself.
+      () => this.#port.outwardReady(id, false, ""),
+    );
+  }
+
   toolCancel(id: number): void {
     this.tools.cancel(id);
   }
 
+  provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void {
+    this.providers.ask(id, provider, question, data, more);
+  }
+
+  provideCancel(id: number): void {
+    this.providers.cancel(id);
+  }
+
   /** The machine or its kernel is gone. */
   close(): void {
+    this.providers.close();
     this.tools.cancelAll();
   }
 }

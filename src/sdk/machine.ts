@@ -46,12 +46,16 @@ export class Machine {
     const vm = connection.newHandle();
     this.vm = vm;
     this.files = new RuntimeFiles(connection, vm);
-    this.host = new MachineHost(given.permissions.functions, {
+    this.host = new MachineHost(given, {
       judged: (id, answers) =>
         connection.send("judged", { vm, id, answers: JSON.stringify(answers) }),
       toolDone: (id, ok, json) => connection.send("toolDone", { vm, id, ok, json }),
       toolParked: (id) => connection.send("toolParked", { vm, id }),
+      outwardReady: (id, ok, added) => connection.send("outwardReady", { vm, id, ok, added }),
+      provided: (id, answer, data, more) =>
+        connection.send("provided", { vm, id, answer, data, more }),
     });
+    this.host.providers.add(given.providers);
     this.host.tools.add(given.tools, "tools");
     connection.attachMachine(vm, sink);
     connection.attachVm(vm, this.host);
@@ -61,6 +65,7 @@ export class Machine {
   async clone(given: CreateOptions, sink: MachineSink): Promise<Machine> {
     const clone = new Machine(this.connection, given, sink);
     clone.host.tools.add(this.host.tools.all, "tools");
+    clone.host.providers.add(this.host.providers.all);
     await clone.#make(given, { source: this.vm });
     return clone;
   }
@@ -105,6 +110,7 @@ export class Machine {
       loopbackExemptPorts,
       limits,
       ...(deterministic !== undefined && { deterministic }),
+      ...(given.network !== undefined && { border: given.network.border }),
       warnsOfLimits: given.onLimitWarning !== undefined || debugging("limit"),
       permissions: given.permissions.policies,
       permissionTimeoutMs: given.permissionTimeoutMs,

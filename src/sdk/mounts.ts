@@ -1,14 +1,17 @@
 /**
  * Owns the `mounts`, `nodeModules` and `commandsDir` options: their types and their checks.
  *
- * Invariants: what passes names an existing directory or file of the host and a
+ * Invariants: what passes names an existing directory or file of the host, or an object that serves files, and a
  * place in the guest where a mount can be; no two mounts share a place or contain
  * one another. The kernel confines a mount to its host path; nothing here does.
  */
 import { statSync } from "node:fs";
 import { posix, resolve } from "node:path";
 import type { VmMount } from "../protocol/host-calls.js";
+import { providerLimits } from "../protocol/provider.js";
 import { invalidOption, unknownOption } from "./errors.js";
+import { FileProvider } from "./provider.js";
+import type { NodeRuntimeFileProvider } from "./provider.js";
 
 /** A directory or file of the host, shown at a path of the guest. */
 export interface HostDirectoryMount {
@@ -18,6 +21,24 @@ export interface HostDirectoryMount {
   hostPath: string;
   /** Default: true. */
   readOnly?: boolean;
+}
+
+/** A file system that code of the host serves. */
+export interface FileProviderMount {
+  /** Absolute path in the guest. */
+  guestPath: string;
+  provider: NodeRuntimeFileProvider;
+  /** Refuses every change, whatever the provider can do. Default: false. */
+  readOnly?: boolean;
+  /** How long one question to the provider may take, in milliseconds; ETIMEDOUT then. Default: 10,000. */
+  timeoutMs?: number;
+  /**
+   * How long attributes, lists and links may be answered again without asking, in milliseconds. What programs of
+   * the machine change is never old. Default: what the provider says, or 0.
+   */
+  cacheMs?: number;
+  /** The largest file that is read or written; EFBIG beyond. Default: 64 MiB. */
+  maxFileBytes?: number;
 }
 
 /** A node_modules directory of the host, always read-only. */
@@ -88,11 +109,7 @@ function hostPathOf(
   return path;
 }
 
-export function hostDirectoryMount(
-  option: string,
-  value: unknown,
-  owner: MountOwner = "host",
-): VmMount {
+function hostDirectoryMount(option: string, value: unknown, owner: MountOwner): VmMount {
   const given = bagOf(option, value, ["guestPath", "hostPath", "readOnly"]);
   const { readOnly = true } = given;
   if (typeof readOnly !== "boolean") throw invalidOption(`${option}.readOnly`, "must be a boolean");
@@ -102,6 +119,62 @@ export function hostDirectoryMount(
     hostPath: hostPathOf(`${option}.hostPath`, given.hostPath, false, owner),
     readOnly,
   };
+}
+
+const defaultProviderTimeoutMs = 10_000;
+const defaultMaxFileBytes = 64 * 1024 * 1024;
+/** setTimeout's, and most of a day and a half more than anybody waits. */
+const longestMs = 2 ** 31 - 1;
+
+/** A mount as it is parsed, and what serves it. */
+export interface ParsedMount {
+  mount: VmMount;
+  provider?: FileProvider;
+}
+
+let lastProvider = 0;
+
+function numberOf(option: string, value: unknown, least: number, most: number): number {
+  if (typeof value !== "number" || !(value >= least && value <= most))
+    throw invalidOption(option, `must be a number from ${least} to ${most}`);
+  return value;
+}
+
+function providerMount(option: string, value: unknown): ParsedMount {
+  const given = bagOf(option, value, [
+    "guestPath",
+    "provider",
+    "readOnly",
+    "timeoutMs",
+    "cacheMs",
+    "maxFileBytes",
+  ]);
+  const { provider: object, readOnly = false } = given;
+  if (typeof readOnly !== "boolean") throw invalidOption(`${option}.readOnly`, "must be a boolean");
+  if (typeof object !== "object" || object === null)
+    throw invalidOption(`${option}.provider`, "must be an object of functions");
+  const provider = new FileProvider(object);
+  if (!provider.operations.includes("stat"))
+    throw invalidOption(`${option}.provider`, "must have a method stat or lstat");
+  const { cacheMs = (object as NodeRuntimeFileProvider).cacheMs ?? 0 } = given;
+  const { timeoutMs = defaultProviderTimeoutMs, maxFileBytes = defaultMaxFileBytes } = given;
+  lastProvider = (lastProvider + 1) >>> 0;
+  const settings = {
+    id: lastProvider,
+    operations: provider.operations,
+    timeoutMs: numberOf(`${option}.timeoutMs`, timeoutMs, 1, longestMs),
+    cacheMs: numberOf(`${option}.cacheMs`, cacheMs, 0, longestMs),
+    maxFileBytes: numberOf(`${option}.maxFileBytes`, maxFileBytes, 1, providerLimits.maxFileBytes),
+  };
+  const guestPath = guestPathOf(`${option}.guestPath`, given.guestPath);
+  return { mount: { option, guestPath, provider: settings, readOnly }, provider };
+}
+
+/** A mount of the option `mounts`, or of `NodeRuntime.mount`. */
+export function mountOf(option: string, value: unknown, owner: MountOwner = "host"): ParsedMount {
+  if (typeof value === "object" && value !== null && "provider" in value)
+    return providerMount(option, value);
+  return { mount: hostDirectoryMount(option, value, owner) };
 }
 
 function nodeModulesMount(value: unknown, owner: MountOwner): VmMount {
@@ -142,12 +215,16 @@ export function mountsOf(
   nodeModules: unknown,
   commandsDir?: unknown,
   owner: MountOwner = "host",
-): VmMount[] {
+): { mounts: VmMount[]; providers: ReadonlyMap<number, FileProvider> } {
   if (mounts !== undefined && !Array.isArray(mounts))
     throw invalidOption("mounts", "must be an array");
-  const all = ((mounts ?? []) as unknown[]).map((mount, index) =>
-    hostDirectoryMount(`mounts[${index}]`, mount, owner),
+  const parsed = ((mounts ?? []) as unknown[]).map((mount, index) =>
+    mountOf(`mounts[${index}]`, mount, owner),
   );
+  const providers = parsed.flatMap(({ mount, provider }): [number, FileProvider][] =>
+    provider === undefined ? [] : [[mount.provider!.id, provider]],
+  );
+  const all = parsed.map(({ mount }) => mount);
   if (nodeModules !== undefined) all.push(nodeModulesMount(nodeModules, owner));
   const commands = commandsMount(commandsDir, owner);
   if (commands !== undefined) all.push(commands);
@@ -163,5 +240,5 @@ export function mountsOf(
       );
     }
   });
-  return all;
+  return { mounts: all, providers: new Map(providers) };
 }

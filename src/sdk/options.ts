@@ -13,8 +13,9 @@ import type { IsolationOptions } from "./isolation.js";
 import { failure, invalidOption, unknownOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
+import type { FileProvider } from "./provider.js";
 import { mountsOf } from "./mounts.js";
-import type { HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
@@ -35,6 +36,8 @@ import { parseFleet } from "./fleet/options.js";
 import type { NodeRuntimeFleetOptions, ParsedFleet } from "./fleet/options.js";
 import { snapshotSourceOf } from "./snapshot.js";
 import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
+import { parseNetwork } from "./network-options.js";
+import type { NodeRuntimeNetworkOptions, ParsedNetwork } from "./network-options.js";
 import { parseTools } from "./tools.js";
 import type { HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
@@ -79,7 +82,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
   /** Directories or files of the host that programs see; read-only unless said otherwise. */
-  mounts?: HostDirectoryMount[];
+  mounts?: (HostDirectoryMount | FileProviderMount)[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
   /**
@@ -134,6 +137,11 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
    * the result's `recording`, which `replay` takes. Only with `deterministic`, and without directories of the host.
    */
   record?: boolean;
+  /**
+   * Requests to certain hosts: which of them may leave, and what is added to them outside of the machine, a
+   * secret say, that its programs never hold. Where they may connect at all, `permissions.network` says; see docs/secrets.md.
+   */
+  network?: NodeRuntimeNetworkOptions;
   /** Bounds on what the machine may use; see docs/limits.md. */
   limits?: NodeRuntimeLimits;
   /** Called when something comes to 80 % of its limit; see docs/limits.md. */
@@ -251,6 +259,7 @@ const createNames = [
   "record",
   "onLimitWarning",
   "ca",
+  "network",
   "engine",
   "isolation",
   "jsRuntime",
@@ -391,6 +400,8 @@ export interface CreateOptions {
   cwd: string;
   files: [path: string, data: Uint8Array][];
   mounts: VmMount[];
+  /** Those of the mounts, by the numbers that name them there. */
+  providers: ReadonlyMap<number, FileProvider>;
   sidecar: SidecarProcess | undefined;
   kernels: Kernels;
   /** Given only where it was. */
@@ -405,6 +416,7 @@ export interface CreateOptions {
   limits: VmLimits;
   deterministic?: NonNullable<VmOptions["deterministic"]>;
   record?: boolean;
+  network?: ParsedNetwork;
   onLimitWarning?: LimitHook;
   /** Given only where something of it was. */
   audit?: ParsedAudit;
@@ -478,11 +490,11 @@ function recordOf(given: Bag): { record?: boolean } {
   return { record };
 }
 
-/** The file that programs find the certificates in; each of them is read once here. */
-function certificatesOf(value: unknown): [path: string, data: Uint8Array] | undefined {
-  if (value === undefined) return undefined;
+/** The texts of the certificates given; each of them is read once here. */
+function certificatesOf(value: unknown): string[] {
+  if (value === undefined) return [];
   const given: unknown[] = Array.isArray(value) ? value : [value];
-  const texts = given.map((entry, index) => {
+  return given.flatMap((entry, index) => {
     const option = Array.isArray(value) ? `ca[${index}]` : "ca";
     const text = Buffer.from(bytesOf(option, entry)).toString("utf8");
     const found = text.match(pemCertificate) ?? [];
@@ -494,9 +506,8 @@ function certificatesOf(value: unknown): [path: string, data: Uint8Array] | unde
         throw invalidOption(option, "holds a certificate that cannot be read");
       }
     }
-    return found.join("\n");
+    return found;
   });
-  return [hostCertificates, Buffer.from(`${texts.join("\n")}\n`)];
 }
 
 /**
@@ -533,6 +544,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
   if (sidecar !== undefined && !(sidecar instanceof SidecarProcess)) {
     throw invalidOption("sidecar", "must be a SidecarProcess");
   }
+  const network = parseNetwork(given.network, certificates);
   const fleet = parseFleet(given.fleet);
   if (fleet !== undefined && sidecar !== undefined)
     throw invalidOption("sidecar", "is a process of this host; a machine of a fleet has none");
@@ -544,15 +556,25 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     );
   const { trustSnapshot = false } = given;
   if (typeof trustSnapshot !== "boolean") throw invalidOption("trustSnapshot", "must be a boolean");
+  const owner = fleet === undefined ? "host" : "worker";
+  const mounted = mountsOf(given.mounts, given.nodeModules, given.commandsDir, owner);
+  if (given.deterministic !== undefined && mounted.providers.size > 0)
+    throw invalidOption(
+      "deterministic",
+      "is not possible with file systems that code of the host serves",
+    );
   return {
     snapshot: snapshotSourceOf(given.snapshot),
     env: {
-      ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: hostCertificates }),
+      ...(certificates.length > 0 && { NODE_EXTRA_CA_CERTS: hostCertificates }),
       ...envOf(given.env),
     },
     cwd: given.cwd === undefined ? defaultCwd : absolutePathOf("cwd", given.cwd),
     files: [
-      ...(certificates === undefined ? [] : [certificates]),
+      // Where programs find them.
+      ...(certificates.length === 0
+        ? []
+        : [[hostCertificates, Buffer.from(`${certificates.join("\n")}\n`)] as [string, Buffer]]),
       ...Object.entries(files).map(([path, data]): [string, Uint8Array] => {
         const option = `files[${JSON.stringify(path)}]`;
         const absolute = absolutePathOf(option, path);
@@ -561,12 +583,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
         return [absolute, bytesOf(option, data)];
       }),
     ],
-    mounts: mountsOf(
-      given.mounts,
-      given.nodeModules,
-      given.commandsDir,
-      fleet === undefined ? "host" : "worker",
-    ),
+    ...mounted,
     sidecar,
     kernels: parseKernels(given.kernels),
     ...(fleet !== undefined && { fleet }),
@@ -581,6 +598,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
       deterministic: deterministicOf(given.deterministic),
     }),
     ...recordOf(given),
+    ...(network !== undefined && { network }),
     ...auditOf(given.audit, given.onDecision),
     ...(given.onLimitWarning !== undefined && {
       onLimitWarning: functionOf<LimitHook>("onLimitWarning", given.onLimitWarning)!,

@@ -10,7 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
-import type { End, Usage } from "../protocol/usage.js";
+import type { End, MachineUsage, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
   NodeRuntimeDriverExecOptions,
@@ -76,8 +76,8 @@ import { HeldOutput } from "./output.js";
 import { NodeRuntimeProcess, SpawnedOutput } from "./process.js";
 import { RuntimeEvents } from "./runtime-events.js";
 import type { NodeRuntimeEvents } from "./runtime-events.js";
-import { guestPathOf as mountPathOf, hostDirectoryMount } from "./mounts.js";
-import type { HostDirectoryMount } from "./mounts.js";
+import { guestPathOf as mountPathOf, mountOf } from "./mounts.js";
+import type { FileProviderMount, HostDirectoryMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { NodeRuntimeShell } from "./shell.js";
@@ -780,12 +780,15 @@ export class NodeRuntime {
     return generalize ? generalizePermissions(permissions) : permissions;
   }
 
-  /** What all programs of the machine have used since it was made. */
-  async usage(): Promise<Usage> {
+  /**
+   * What all programs of the machine have used since it was made; with the option `network` also what went to
+   * each of its hosts, in `hosts`.
+   */
+  async usage(): Promise<MachineUsage> {
     const { json } = await this.#ask((connection, vm) =>
       connection.call("usage", { vm, process: 0 }),
     );
-    return JSON.parse(json) as Usage;
+    return JSON.parse(json) as MachineUsage;
   }
 
   /**
@@ -806,14 +809,19 @@ export class NodeRuntime {
   }
 
   /**
-   * Shows a directory or file of the host to programs from now on, as the option `mounts` does; read-only
-   * unless said otherwise. Rejects with INVALID_OPTION where one is already, or cannot be.
+   * Shows a directory or file of the host, or a file system that code of the host serves, to programs from now
+   * on, as the option `mounts` does. Rejects with INVALID_OPTION where one is already, or cannot be.
    */
-  async mount(mount: HostDirectoryMount): Promise<void> {
+  async mount(mount: HostDirectoryMount | FileProviderMount): Promise<void> {
     const owner = this.#given.fleet === undefined ? "host" : "worker";
-    const parsed = hostDirectoryMount("mount", mount, owner);
+    const parsed = mountOf("mount", mount, owner);
+    const { provider } = parsed;
+    if (provider !== undefined) this.#refuseIfDeterministic("its files would come from outside");
+    await this.#with(({ host }) => {
+      if (provider !== undefined) host.providers.add([[parsed.mount.provider!.id, provider]]);
+    });
     await this.#ask((connection, vm) =>
-      connection.call("mount", { vm, mount: JSON.stringify(parsed) }),
+      connection.call("mount", { vm, mount: JSON.stringify(parsed.mount) }),
     );
   }
 

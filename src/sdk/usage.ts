@@ -2,5 +2,7 @@
 export type {
   End as NodeRuntimeEnd,
   EndReason,
+  HostUsage as NodeRuntimeHostUsage,
+  MachineUsage as NodeRuntimeMachineUsage,
   Usage as NodeRuntimeUsage,
 } from "../protocol/usage.js";

@@ -11,7 +11,7 @@ import { toolLimits } from "../protocol/tools.js";
 import { SecureExecError } from "../sdk/errors.js";
 import { KernelRefusal } from "../sdk/kernel-connection.js";
 import { Refusal } from "./refusal.js";
-import { answersOf } from "./shapes.js";
+import { additionOf, answersOf } from "./shapes.js";
 
 const highestSignal = 64;
 
@@ -31,6 +31,14 @@ export function answersTextOf(text: string): string {
     return JSON.stringify(answersOf(text));
   } catch (error) {
     throw new MalformedMessage(error instanceof Error ? error.message : "answers");
+  }
+}
+
+export function additionTextOf(text: string): string {
+  try {
+    return JSON.stringify(additionOf(text));
+  } catch (error) {
+    throw new MalformedMessage(error instanceof Error ? error.message : "an addition");
   }
 }
 

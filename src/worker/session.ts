@@ -20,7 +20,13 @@ import type { SecureExecError } from "../sdk/errors.js";
 import type { KernelConnection, KernelEvent } from "../sdk/kernel-connection.js";
 import type { KernelRoom, MachineOwner } from "./kernel-room.js";
 import { Refusal, malformed, refused } from "./refusal.js";
-import { answersTextOf, checkNumbers, checkResult, failureOf } from "./session-checks.js";
+import {
+  additionTextOf,
+  answersTextOf,
+  checkNumbers,
+  checkResult,
+  failureOf,
+} from "./session-checks.js";
 import {
   fetchRequestOf,
   mountOf,
@@ -408,6 +414,18 @@ export class Session implements MachineOwner {
         }
         return this.#kernel.send("judged", { vm, id, answers: answersTextOf(event.args.answers) });
       }
+      case "outwardReady": {
+        const { id, ok } = event.args;
+        if (!machine.questions.delete(id)) return;
+        const added = ok ? additionTextOf(event.args.added) : "";
+        return this.#kernel.send("outwardReady", { vm, id, ok, added });
+      }
+      case "provided": {
+        const { id, more } = event.args;
+        if (!machine.questions.has(id)) return;
+        if (!more) machine.questions.delete(id);
+        return this.#kernel.send("provided", { ...event.args, vm });
+      }
       case "toolParked": {
         const { id } = event.args;
         if (machine.questions.has(id)) this.#kernel.send("toolParked", { vm, id });
@@ -458,12 +476,15 @@ export class Session implements MachineOwner {
         return this.#say(event, { ...event.args, vm, process: program.named });
       }
       case "judge":
+      case "outward":
       case "toolCall":
+      case "provide":
         if (machine.questions.size >= bounds.questions)
           machine.questions.delete(machine.questions.values().next().value!);
         machine.questions.add(event.args.id);
         return this.#say(event, { ...event.args, vm });
       case "toolCancel":
+      case "provideCancel":
         machine.questions.delete(event.args.id);
         return this.#say(event, { ...event.args, vm });
       case "listenerAdded":

@@ -7,6 +7,8 @@
  */
 import { isAbsolute, normalize } from "node:path";
 import { realpathSync, statSync } from "node:fs";
+import { borderLimits } from "../protocol/border.js";
+import type { BorderOptions, OutwardAddition, RequestRule } from "../protocol/border.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
 import type { AuditOptions, PolicyMode } from "../protocol/decisions.js";
@@ -17,6 +19,7 @@ import type {
   VmMount,
   VmOptions,
 } from "../protocol/host-calls.js";
+import { HostPattern } from "../protocol/host-pattern.js";
 import { completeVmLimits } from "../protocol/limits.js";
 import type { RunLimits } from "../protocol/limits.js";
 import {
@@ -33,6 +36,8 @@ import type {
   Scope,
   ScopePolicy,
 } from "../protocol/permissions.js";
+import { providerLimits, providerOperations } from "../protocol/provider.js";
+import type { ProviderMountOptions } from "../protocol/provider.js";
 import type { JsRuntime } from "../protocol/platforms.js";
 import { executorTool } from "../protocol/host-commands.js";
 import { toolLimits, toolNamePattern } from "../protocol/tools.js";
@@ -242,10 +247,18 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
   const given = bagOf<VmMount>("a mount", value, {
     option: "needed",
     guestPath: "needed",
-    hostPath: "needed",
+    hostPath: "optional",
+    provider: "optional",
     readOnly: "needed",
     executable: "optional",
   });
+  if (given.provider !== undefined)
+    return {
+      option: textOf("a mount", given.option, 256),
+      guestPath: textOf("a mount", given.guestPath, 4095),
+      provider: providerOf(given.provider),
+      readOnly: flagOf("a mount", given.readOnly),
+    };
   const hostPath = textOf("a mount", given.hostPath, 4095);
   if (!isAbsolute(hostPath) || normalize(hostPath) !== hostPath) throw malformed("a mount");
   if (!mounts.some((directory) => isBelow(hostPath, directory)))
@@ -260,6 +273,26 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),
     ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
+  };
+}
+
+/** The provider itself is the caller's; its answers are checked by the kernel, wherever it is. */
+function providerOf(value: unknown): ProviderMountOptions {
+  const given = bagOf<ProviderMountOptions>("a provider", value, {
+    id: "needed",
+    operations: "needed",
+    timeoutMs: "needed",
+    cacheMs: "needed",
+    maxFileBytes: "needed",
+  });
+  return {
+    id: countOf("a provider", given.id, 2 ** 32 - 1),
+    operations: textsOf("a provider", given.operations).map((operation) =>
+      oneOf("a provider", operation, providerOperations),
+    ),
+    timeoutMs: countOf("a provider", given.timeoutMs, longestTimerMs),
+    cacheMs: countOf("a provider", given.cacheMs, longestTimerMs),
+    maxFileBytes: countOf("a provider", given.maxFileBytes, providerLimits.maxFileBytes),
   };
 }
 
@@ -312,6 +345,7 @@ const vmKeys: KeysOf<VmOptions> = {
   loopbackExemptPorts: "optional",
   limits: "needed",
   deterministic: "optional",
+  border: "optional",
   warnsOfLimits: "needed",
   permissions: "needed",
   permissionTimeoutMs: "needed",
@@ -337,10 +371,65 @@ function deterministicOf(value: unknown): Deterministic {
   };
 }
 
+function requestRuleOf(value: unknown): RequestRule {
+  const given = bagOf<RequestRule>("a rule of network", value, {
+    host: "needed",
+    methods: "optional",
+    paths: "optional",
+  });
+  const paths = given.paths === undefined ? [] : textsOf("a rule of network", given.paths);
+  for (const path of paths) parsePathGlob(path);
+  return {
+    host: new HostPattern(textOf("a rule of network", given.host)).text,
+    ...(given.methods !== undefined && { methods: textsOf("a rule of network", given.methods) }),
+    ...(given.paths !== undefined && { paths }),
+  };
+}
+
+function borderOf(value: unknown): BorderOptions {
+  const given = bagOf<BorderOptions>("network", value, {
+    hosts: "needed",
+    rules: "needed",
+    asks: "needed",
+    ca: "needed",
+  });
+  const hosts = textsOf("network", given.hosts);
+  if (!Array.isArray(given.rules) || hosts.length > borderLimits.hosts) throw malformed("network");
+  try {
+    return {
+      hosts: hosts.map((host) => new HostPattern(host).text),
+      rules: given.rules.map(requestRuleOf),
+      asks: flagOf("network", given.asks),
+      ca: textsOf("network", given.ca),
+    };
+  } catch {
+    throw malformed("network");
+  }
+}
+
+function namedValuesOf(value: unknown): [string, string][] {
+  if (!Array.isArray(value)) throw malformed("an addition");
+  return value.map((entry: unknown) => {
+    const [name, text, more] = textsOf("an addition", entry);
+    if (name === undefined || text === undefined || more !== undefined)
+      throw malformed("an addition");
+    return [name, text];
+  });
+}
+
+export function additionOf(text: string): OutwardAddition {
+  if (text.length > borderLimits.additionBytes) throw malformed("an addition");
+  const given = bagOf<OutwardAddition>("an addition", parsed("an addition", text), {
+    headers: "needed",
+    query: "needed",
+  });
+  return { headers: namedValuesOf(given.headers), query: namedValuesOf(given.query) };
+}
+
 /** `source` is as the caller gave it. Throws `Refusal` and errors of the SDK. */
 export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
   const given = bagOf<VmOptions>("options", parsed("options", text), vmKeys);
-  const { source, mounts, deterministic } = given;
+  const { source, mounts, deterministic, border } = given;
   if (!Array.isArray(mounts)) throw malformed("mounts");
   const permissions = policiesOf(given.permissions);
   if (!scopeNames.every((scope) => permissions[scope] !== undefined))
@@ -358,6 +447,7 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
     loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
     limits: parseLimits(given.limits),
     ...(deterministic !== undefined && { deterministic: deterministicOf(deterministic) }),
+    ...(border !== undefined && { border: borderOf(border) }),
     warnsOfLimits: flagOf("warnsOfLimits", given.warnsOfLimits),
     permissions: permissions as Policies,
     permissionTimeoutMs: countOf("permissionTimeoutMs", given.permissionTimeoutMs, longestTimerMs),

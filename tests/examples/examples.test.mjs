@@ -57,6 +57,7 @@ const expected = {
     "commands: childProcess env",
   ],
   "permission-types.ts": ["fs network childProcess env"],
+  "secrets-outside.ts": ["200 hello from /v1/users", "403", "1"],
   "usage-and-audit.ts": [
     '{"default":"deny","rules":[{"mode":"allow","operations":["read"],"paths":["/data/*.txt"]}]}',
     "3 exit 1 true",
@@ -83,7 +84,12 @@ const expected = {
     "hello world",
   ],
   "port-mcp.ts": ["[ 1, 4, 9 ]"],
-  "port-openai.ts": ['[["2",{"type":"exit","exitCode":0}],["",{"type":"exit","exitCode":3}]]'],
+  "port-mastra.ts": ["hello world", "42"],
+  "port-tanstack-sandbox.ts": ["3 true false"],
+  "port-openai.ts": [
+    '[["2",{"type":"exit","exitCode":0}],["",{"type":"exit","exitCode":3}]]',
+    String.raw`0 "count to three\n1\n2\n3\n"`,
+  ],
   "port-codemode.ts": ['{"result":{"city":"Lisbon","degrees":19},"logs":["asked about 2 cities"]}'],
   "port-tanstack-isolate.ts": ['true {"bolt":12,"nut":0}'],
   "plugin-systems.ts": [

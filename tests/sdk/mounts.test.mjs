@@ -105,8 +105,8 @@ test("bad mounts are refused by name before anything starts", async () => {
 });
 
 test("what is left out has its default", () => {
-  assert.deepEqual(mountsOf(undefined, undefined), []);
-  assert.deepEqual(mountsOf([{ guestPath: "//mnt//x/", hostPath: data }], data), [
+  assert.deepEqual(mountsOf(undefined, undefined).mounts, []);
+  assert.deepEqual(mountsOf([{ guestPath: "//mnt//x/", hostPath: data }], data).mounts, [
     { option: "mounts[0]", guestPath: "/mnt/x", hostPath: data, readOnly: true },
     { option: "nodeModules", guestPath: "/tmp/node_modules", hostPath: data, readOnly: true },
   ]);

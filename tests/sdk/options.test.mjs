@@ -20,6 +20,7 @@ test("defaults", () => {
       cwd: "/home/user",
       files: [],
       mounts: [],
+      providers: new Map(),
       sidecar: undefined,
       kernels: "auto",
       snapshot: undefined,

@@ -1,10 +1,10 @@
 /**
  * Owns the certificates that the programs of a machine trust beside the engine's own: those of the
- * host (the `ca` option) and of the file that NODE_EXTRA_CA_CERTS names, which C++ would have read
+ * host (the `ca` option), of the machine's border where it has one, and of the file that NODE_EXTRA_CA_CERTS names, which C++ would have read
  * past the machine's files, at a start that was long before. It protects nothing: whom a program
  * may talk to is the kernel's to say.
  */
-import { hostCertificates } from "../../abi/machine.js";
+import { borderCertificate, hostCertificates } from "../../abi/machine.js";
 import type { EngineTools } from "../environment.js";
 
 const readOnly = 0;
@@ -19,7 +19,7 @@ export function installCertificates(env: EngineTools): void {
   const extra = (): readonly string[] => {
     if (known !== undefined) return known;
     const named = process.env["NODE_EXTRA_CA_CERTS"];
-    const found = new Set(read(hostCertificates) ?? []);
+    const found = new Set([...(read(hostCertificates) ?? []), ...(read(borderCertificate) ?? [])]);
     if (named !== undefined && named !== "" && named !== hostCertificates) {
       const given = read(named);
       if (given === undefined || given.length === 0)

@@ -8,6 +8,7 @@
  */
 import { Errno, type Failure } from "../../abi/errno.js";
 import { O_RDONLY, O_WRONLY, R_OK, S_IFMT, S_IFREG, W_OK, X_OK } from "../../abi/fcntl.js";
+import type { Deferred } from "../io/deferred.js";
 import { atOnce } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import { Account } from "../machine/account.js";
@@ -40,6 +41,7 @@ import {
 import { open } from "./open.js";
 import type { OpenFile } from "./open-file.js";
 import { HostDirectory, HostFile } from "./host-mount.js";
+import { ProviderDirectory, ProviderFile } from "./provider-mount.js";
 import { type MountEntry, type MountRequest, MountTable } from "./mount-table.js";
 import {
   checkPath,
@@ -153,9 +155,10 @@ export class FileSystem {
     return isFailure(inode) ? inode : inode.stat();
   }
 
-  /** The types (S_IF*) that the names in one directory lead to, 0 for what is not there or not to be seen. */
-  typesIn(who: Credentials, path: string, names: readonly string[]): number[] {
+  /** The types (S_IF*) that the names in one directory lead to, 0 for what is not there or not to be seen; undefined where each has to be asked for. */
+  typesIn(who: Credentials, path: string, names: readonly string[]): number[] | undefined {
     const directory = walkToInode(this.#sb, who, path, true);
+    if (directory instanceof ProviderDirectory) return undefined;
     if (!(directory instanceof Directory) || !permits(directory, who, X_OK))
       return names.map(() => 0);
     return names.map((name) => {
@@ -270,7 +273,7 @@ export class FileSystem {
     );
   }
 
-  truncate(who: Credentials, path: string, length: number): 0 | Failure {
+  truncate(who: Credentials, path: string, length: number): 0 | Failure | Deferred<0> {
     if (!Number.isInteger(length) || length < 0) return -Errno.EINVAL;
     const inode = walkToInode(this.#sb, who, path, true);
     if (isFailure(inode)) return inode;
@@ -279,8 +282,9 @@ export class FileSystem {
       const file = this.open(who, path, O_WRONLY, 0);
       if (isFailure(file)) return file;
       const result = file.truncate(length);
+      const stored = result === 0 ? file.flush() : result;
       file.unref();
-      return result;
+      return stored;
     }
     if (!(inode instanceof RegularFile)) return -Errno.EINVAL;
     if (!permits(inode, who, W_OK)) return -Errno.EACCES;
@@ -308,6 +312,7 @@ export class FileSystem {
     const { inode } = at;
     if (inode === undefined) return -Errno.ENOENT;
     if (!permits(inode, who, R_OK)) return -Errno.EACCES;
+    if (inode instanceof ProviderDirectory || inode instanceof ProviderFile) return -Errno.ENOSYS;
     const name = at.kind === "name" ? at.name : "";
     if (inode instanceof HostDirectory || inode instanceof HostFile)
       return inode.watch(name, listener);
@@ -346,7 +351,7 @@ export class FileSystem {
     return inode instanceof Directory ? pathsBelow(who, inode, path, most) : [];
   }
 
-  /** Shows a directory or file of the host at an absolute path; makes the place for it. */
+  /** Shows a directory or file of the host, or a provider's files, at an absolute path; makes the place for it. */
   mount(options: MountRequest): 0 | Failure {
     return this.#mounts.add(this.#sb, options);
   }

@@ -16,13 +16,16 @@ export {
   type FileSystemStat,
   MEMORY_DEVICE,
 } from "./inode.js";
+export { providerAnswerOf } from "./provider-answers.js";
+export type { Provided } from "./provider-answers.js";
+export type { AskProvider } from "./provider-mount.js";
 export type { MountEntry, MountRequest } from "./mount-table.js";
 export { PAGE_BYTES } from "./page-cache.js";
 export { lastOf } from "./open.js";
-export { OpenFile } from "./open-file.js";
+export { OpenFile, writeAll } from "./open-file.js";
 export { Last, type Located } from "./path-walk.js";
 export { type DescriptorView, type MachineView, mountLines, type ProcessView } from "./proc.js";
-export type { FileSystemLimits } from "./quota.js";
+export type { FileSystemLimits, Quota } from "./quota.js";
 export { temporaryName } from "./tree.js";
 export { archiveEnd, PathTooLong, type TreeImport } from "./tree-archive.js";
 export type { Failure } from "../../abi/errno.js";

@@ -10,6 +10,7 @@
  */
 import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
+import type { Deferred } from "../io/deferred.js";
 import type { Credentials } from "./credentials.js";
 import type { Lineage } from "./lineage.js";
 import type { PageCache } from "./page-cache.js";
@@ -76,7 +77,9 @@ export interface OpenContent {
   /** A position of -1 appends. */
   write(source: Uint8Array, position: number): number | Failure;
   truncate(length: number): 0 | Failure;
-  sync(): 0 | Failure;
+  sync(): 0 | Failure | Deferred<0>;
+  /** What has to be stored before whoever closes it may be told that all is well; nothing by default. */
+  flush?(): 0 | Failure | Deferred<0>;
   stat(): FileStat;
   close(): void;
 }

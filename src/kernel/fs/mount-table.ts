@@ -23,6 +23,8 @@ import {
   MemoryDirectory,
 } from "./inode.js";
 import { isFailure, Last, walk } from "./path-walk.js";
+import { ProviderMount } from "./provider-mount.js";
+import type { ProviderPlace } from "./provider-mount.js";
 import type { SuperBlock } from "./superblock.js";
 import { mkdirTree } from "./tree.js";
 
@@ -30,7 +32,9 @@ export interface MountRequest {
   /** Absolute and normal. */
   guestPath: string;
   /** Absolute path of a directory or regular file of the host. */
-  hostPath: string;
+  hostPath?: string;
+  /** What is mounted where there is no such path. */
+  provided?: ProviderSource;
   readOnly: boolean;
   /** Shows every file as executable. */
   executable?: boolean;
@@ -47,12 +51,19 @@ export interface MountEntry {
   readonly device: number;
 }
 
-interface HostEntry extends MountEntry {
-  readonly mount: HostMount;
+type ProviderSource = Pick<ProviderPlace, "provider" | "ask">;
+
+/** What a mount of the host's can do beside being looked at. */
+interface Mounted {
+  readonly mount: { readonly root: Inode; statfs(): FileSystemStat | Failure; close(): void };
+  /** Of a mount of the host's files: the path as given, and without links. */
+  readonly hostPaths: readonly string[];
+  readonly type: string;
+}
+
+interface HostEntry extends MountEntry, Mounted {
   /** What it hides. */
   readonly point: Inode;
-  /** The host path as given, and without links. */
-  readonly hostPaths: readonly string[];
 }
 
 const root: Credentials = { ...rootOwner, umask: 0o022, cwd: "/" };
@@ -76,14 +87,31 @@ export class MountTable {
   }
 
   add(sb: SuperBlock, request: MountRequest): 0 | Failure {
-    const { executable = false, guestPath, readOnly, uid, gid } = request;
+    const { guestPath, hostPath, readOnly, uid, gid } = request;
     if (
       this.entries.some(
         (one) => isBelow(guestPath, one.guestPath) || isBelow(one.guestPath, guestPath),
       )
     )
       return -Errno.EBUSY;
-    const given = resolveHost(request.hostPath);
+    const device = this.nextDevice();
+    const mounted =
+      hostPath === undefined
+        ? provided(sb, request, device)
+        : this.#host(sb, hostPath, request, device);
+    if (isFailure(mounted)) return mounted;
+    const point = cover(sb, guestPath, mounted.mount.root, { uid, gid });
+    if (isFailure(point)) {
+      mounted.mount.close();
+      return point;
+    }
+    this.#hosts.push({ ...mounted, point, guestPath, readOnly, device });
+    return 0;
+  }
+
+  #host(sb: SuperBlock, path: string, request: MountRequest, device: number): Mounted | Failure {
+    const { executable = false, readOnly, uid, gid } = request;
+    const given = resolveHost(path);
     let hostPath: string;
     let isDirectory: boolean;
     try {
@@ -94,7 +122,6 @@ export class MountTable {
     } catch (error) {
       return (error as NodeJS.ErrnoException).errno ?? -Errno.EIO;
     }
-    const device = this.nextDevice();
     const linkTarget = (directory: string, target: string): string =>
       this.#linkTarget(hostPath, directory, target);
     const options = {
@@ -109,21 +136,7 @@ export class MountTable {
     };
     const mount = HostMount.open(options, isDirectory);
     if (isFailure(mount)) return mount;
-    const point = cover(sb, guestPath, mount.root, { uid, gid });
-    if (isFailure(point)) {
-      mount.close();
-      return point;
-    }
-    this.#hosts.push({
-      point,
-      guestPath,
-      readOnly,
-      type: "host",
-      device,
-      mount,
-      hostPaths: [...new Set([hostPath, given])],
-    });
-    return 0;
+    return { mount, type: "host", hostPaths: [...new Set([hostPath, given])] };
   }
 
   /**
@@ -181,6 +194,16 @@ export class MountTable {
     }
     return target;
   }
+}
+
+function provided(
+  sb: SuperBlock,
+  { provided: source, readOnly, uid, gid }: MountRequest,
+  device: number,
+): Mounted | Failure {
+  if (source === undefined) return -Errno.ENODEV;
+  const place = { ...source, readOnly, device, uid, gid, superblock: sb };
+  return { mount: new ProviderMount(place), type: "provider", hostPaths: [] };
 }
 
 /** Puts `covering` at `path`, making the mount point and, as `owner`, what leads to it; answers the point. */

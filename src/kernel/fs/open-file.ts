@@ -15,6 +15,7 @@ import {
   changeTimes,
   dropPrivileges,
 } from "./attributes.js";
+import type { Deferred } from "../io/deferred.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice } from "./device.js";
 import {
@@ -215,8 +216,13 @@ export class OpenFile {
   }
 
   /** fsync: there is nothing more durable than memory, unless the content is elsewhere. */
-  sync(): 0 | Failure {
+  sync(): 0 | Failure | Deferred<0> {
     return this.#references > 0 && this.#content !== undefined ? this.#content.sync() : 0;
+  }
+
+  /** Before a close: stores what is to be stored elsewhere, and says whether that went well. */
+  flush(): 0 | Failure | Deferred<0> {
+    return this.#references > 0 ? (this.#content?.flush?.() ?? 0) : 0;
   }
 
   /**
@@ -253,4 +259,15 @@ export class OpenFile {
     const at = position === CURRENT ? this.position : position;
     return Number.isSafeInteger(at) && at >= 0 ? at : -Errno.EINVAL;
   }
+}
+
+/** Writes all of `data` at `position`, the current one by default, or says why not. */
+export function writeAll(file: OpenFile, data: Uint8Array, position = -1): number {
+  for (let at = 0; at < data.byteLength;) {
+    const written = file.write(data.subarray(at), position < 0 ? position : position + at);
+    if (written < 0) return written;
+    if (written === 0) return -Errno.EIO;
+    at += written;
+  }
+  return 0;
 }

@@ -58,8 +58,13 @@ export function open(
 ): OpenFile | Failure {
   // As Linux has it: the file before the walk.
   if (!sb.admit(who, "file")) return -Errno.ENFILE;
-  const opened = openCounted(sb, who, path, flags, mode);
-  if (isFailure(opened)) sb.account.give("file");
+  let opened: OpenFile | Failure = -Errno.EIO;
+  try {
+    opened = openCounted(sb, who, path, flags, mode);
+  } finally {
+    // Suspended, too.
+    if (isFailure(opened)) sb.account.give("file");
+  }
   return opened;
 }
 

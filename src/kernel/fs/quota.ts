@@ -49,6 +49,8 @@ export function completeLimits(given: Partial<FileSystemLimits> = {}): FileSyste
 export class Quota {
   readonly limits: FileSystemLimits;
   #bytes = 0;
+  /** Content of files elsewhere, as long as they are open: no clone has it. */
+  #openBytes = 0;
   #inodes = 0;
   #names = 0;
 
@@ -66,7 +68,7 @@ export class Quota {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#openBytes;
   }
 
   get inodes(): number {
@@ -74,13 +76,23 @@ export class Quota {
   }
 
   takeBytes(count: number): boolean {
-    if (this.#bytes + count > this.limits.bytes) return false;
+    if (this.bytes + count > this.limits.bytes) return false;
     this.#bytes += count;
     return true;
   }
 
   giveBytes(count: number): void {
     this.#bytes -= count;
+  }
+
+  takeOpenBytes(count: number): boolean {
+    if (this.bytes + count > this.limits.bytes) return false;
+    this.#openBytes += count;
+    return true;
+  }
+
+  giveOpenBytes(count: number): void {
+    this.#openBytes -= count;
   }
 
   takeInode(): boolean {

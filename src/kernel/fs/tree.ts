@@ -10,6 +10,7 @@
 import { randomInt } from "node:crypto";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { R_OK } from "../../abi/fcntl.js";
+import { step } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import { isUnsigned } from "./attributes.js";
 import { type Credentials, permits } from "./credentials.js";
@@ -70,7 +71,7 @@ export function* removeTree(sb: SuperBlock, who: Credentials, path: string): Ste
   };
   let failure = descend(at.inode);
   while (failure === 0) {
-    yield;
+    yield undefined;
     const level = levels.at(-1);
     if (level === undefined) return 0;
     const { directory, parent, name: own } = level;
@@ -79,17 +80,17 @@ export function* removeTree(sb: SuperBlock, who: Credentials, path: string): Ste
     const entry = level.rest.next();
     if (entry.done === true) {
       levels.pop();
-      failure = removeDirectoryAt(sb, who, parent, own, directory);
+      failure = yield* step(() => removeDirectoryAt(sb, who, parent, own, directory));
       continue;
     }
     const { name } = entry.value;
-    const inode = directory.lookup(name, who);
+    const inode = yield* step(() => directory.lookup(name, who));
     // Gone meanwhile, which only something outside can have done.
     if (inode === undefined) continue;
     if (isFailure(inode)) return inode;
     if (inode.covered !== undefined) return -Errno.EBUSY;
-    if (inode instanceof Directory) failure = descend(inode);
-    else failure = removeEntry(sb, who, directory, name, inode);
+    if (inode instanceof Directory) failure = yield* step(() => descend(inode));
+    else failure = yield* step(() => removeEntry(sb, who, directory, name, inode));
   }
   return failure;
 }

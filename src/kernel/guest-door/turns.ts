@@ -1,12 +1,14 @@
 /**
  * Owns how the kernel's one thread is shared between VMs: what a guest sent is served until its
  * VM has had its part of the turn; the rest waits, and each VM that waits goes on in the next turn.
+ * A VM that is over its part for longer has its turns at the kernel's pace.
  *
- * Invariants: a VM that waits is served every turn of the event loop, for about its part; time
- * over it counts against its next turns; a VM alone is never kept waiting for longer than a turn.
+ * Invariants: a VM that waits is served every turn, for about its part; time over it counts against
+ * its next turns; a VM that asks for little is not kept waiting for those who ask for much.
  * Untrusted: how much guests send, and what their calls cost.
  */
 import { limits } from "../limits.js";
+import { Pace } from "./pace.js";
 
 /** Something with frames to serve. */
 export interface Source {
@@ -17,8 +19,12 @@ export interface Source {
 }
 
 export class Turns {
+  readonly pace = new Pace();
   readonly #waiting = new Set<Share>();
-  #scheduled = false;
+  #immediate: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** When those who are over their part have the next turn. */
+  #pacedAt = 0;
 
   share(): Share {
     return new Share(this);
@@ -31,24 +37,36 @@ export class Turns {
 
   enter(share: Share): void {
     this.#waiting.add(share);
-    this.#schedule();
+    this.#schedule(share.isOver);
   }
 
   leave(share: Share): void {
     this.#waiting.delete(share);
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      const { partMs } = this;
-      // Whoever still waits afterwards has entered anew, behind the others.
-      const waiting = [...this.#waiting];
-      this.#waiting.clear();
-      for (const share of waiting) share.turn(partMs);
-    });
+  #schedule(isOver: boolean): void {
+    if (this.#immediate !== undefined) return;
+    const pauseMs = isOver ? this.#pacedAt - performance.now() : 0;
+    if (pauseMs <= 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#immediate = setImmediate(() => this.#round());
+    } else this.#timer ??= setTimeout(() => this.#round(), pauseMs);
+  }
+
+  #round(): void {
+    this.#immediate = this.#timer = undefined;
+    const now = performance.now();
+    this.pace.sample(now);
+    const paced = now >= this.#pacedAt;
+    const { partMs } = this;
+    // Whoever still waits afterwards has entered anew, behind the others.
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const share of waiting)
+      if (paced || !share.isOver) share.turn(partMs);
+      else this.enter(share);
+    if (paced) this.#pacedAt = performance.now() + this.pace.pauseMs;
   }
 }
 
@@ -58,7 +76,10 @@ export class Share {
   readonly #sources = new Set<Source>();
   /** Time used beyond what turns and pauses have given. */
   #debtMs = 0;
+  /** Time used since it was admitted, or its turn began. */
+  #usedMs = 0;
   #lastMs = 0;
+  #period = -1;
   #inTurn = false;
   #closed = false;
 
@@ -66,16 +87,24 @@ export class Share {
     this.#turns = turns;
   }
 
+  /** Whether it has used so much more than its part that it goes on at the kernel's pace. */
+  get isOver(): boolean {
+    return this.#debtMs >= limits.turnBurstMs;
+  }
+
   /** Whether `source` may serve a frame now. If not, its `proceed` is called when it may. */
   admits(source: Source): boolean {
     if (this.#closed) return false;
-    // Who comes while others wait is served behind them.
-    if (this.#inTurn || this.#sources.size === 0) {
-      const now = performance.now();
-      // What the VM did not use of the time since, it has not taken from anybody.
-      this.#debtMs = Math.max(0, this.#debtMs - (now - this.#lastMs));
+    const now = performance.now();
+    if (this.#inTurn) {
       this.#lastMs = now;
-      if (this.#debtMs < this.#turns.partMs) return true;
+      if (this.#mayGoOn) return true;
+      // Who comes while others wait is served behind them.
+    } else if (this.#sources.size === 0) {
+      this.#turns.pace.sample(now);
+      this.#settle(now);
+      this.#usedMs = 0;
+      if (!this.isOver) return true;
     }
     this.#wait(source);
     return false;
@@ -83,13 +112,18 @@ export class Share {
 
   /** Serves one frame, and answers whether `source` may serve another; if not, as `admits`. */
   serve(source: Source, work: () => void): boolean {
-    const startedAt = performance.now();
     work();
-    this.#lastMs = performance.now();
-    source.served(this.#lastMs - startedAt);
-    this.#debtMs += this.#lastMs - startedAt;
-    if (this.#debtMs < this.#turns.partMs) return true;
-    this.#debtMs = Math.min(this.#debtMs, limits.turnDebtMs);
+    // With what it took to come to this frame.
+    const now = performance.now();
+    const tookMs = now - this.#lastMs;
+    this.#lastMs = now;
+    source.served(tookMs);
+    const { pace } = this.#turns;
+    const costMs = limits.frameMs + pace.worked(tookMs);
+    this.#usedMs += tookMs;
+    this.#debtMs = Math.min(this.#debtMs + costMs, limits.turnDebtMs);
+    this.#period = pace.mark(this.#period);
+    if (this.#mayGoOn) return true;
     this.#wait(source);
     return false;
   }
@@ -105,6 +139,16 @@ export class Share {
     this.#turns.leave(this);
   }
 
+  get #mayGoOn(): boolean {
+    return this.#usedMs < this.#turns.partMs && !this.isOver;
+  }
+
+  /** What the VM did not use of its part of the time since, it has not taken from anybody. */
+  #settle(now: number): void {
+    this.#debtMs = Math.max(0, this.#debtMs - (now - this.#lastMs) * this.#turns.pace.rate);
+    this.#lastMs = now;
+  }
+
   #wait(source: Source): void {
     if (this.#closed) return;
     this.#sources.add(source);
@@ -113,11 +157,15 @@ export class Share {
 
   /** Its turn has come. */
   turn(partMs: number): void {
-    this.#debtMs = Math.max(0, this.#debtMs - partMs);
+    const now = performance.now();
+    if (this.isOver) this.#debtMs -= partMs;
+    else this.#settle(now);
+    this.#lastMs = now;
+    this.#usedMs = 0;
     this.#inTurn = true;
     // Not those who come to wait again meanwhile.
     for (const source of Array.from(this.#sources)) {
-      if (this.#debtMs >= partMs) break;
+      if (!this.#mayGoOn) break;
       if (this.#sources.delete(source)) source.proceed();
     }
     this.#inTurn = false;

@@ -23,15 +23,19 @@ import { fsLimits } from "../../protocol/fs-calls.js";
 import { FileChange } from "../../protocol/host-calls.js";
 import type { hostFileCalls } from "../../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
-import { type Credentials, MEMORY_DEVICE, type OpenFile } from "../fs/index.js";
-import { readRest, statValues, uvDirentOf, writeAll } from "../syscalls/fs.js";
+import { type Credentials, MEMORY_DEVICE, type OpenFile, writeAll } from "../fs/index.js";
+import { readRest, statValues, uvDirentOf } from "../syscalls/fs.js";
+import { attemptedForHost } from "../io/attempt.js";
+import { Deferred } from "../io/deferred.js";
+import { atOnceOrLater } from "../io/steps.js";
 import { HostError } from "./error.js";
 import type { Vm } from "../machine/vm.js";
 import { hostCaller, identity } from "../machine/identity.js";
 
 type Calls = typeof hostFileCalls;
+type Later<R> = R | Promise<R>;
 export type HostFileHandlers = {
-  [K in keyof Calls]: (args: CallArgs<Calls, K>) => CallResult<Calls, K>;
+  [K in keyof Calls]: (args: CallArgs<Calls, K>) => Later<CallResult<Calls, K>>;
 };
 
 interface Transfer {
@@ -80,7 +84,7 @@ function changed(
   change: number,
   first: number,
   second: number,
-): 0 | Failure {
+): 0 | Failure | Deferred<0> {
   // A caller over a fleet may send any.
   if (!Number.isFinite(first) || !Number.isFinite(second)) return -Errno.EINVAL;
   switch (change) {
@@ -133,12 +137,40 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
       throw new HostError("ERR_SECURE_EXEC_INTERNAL", "the file is not in transfer");
     return transfer;
   };
+  /** What is stored elsewhere is waited for. */
+  const storedThen = <R>(
+    stored: number | Deferred<0>,
+    operation: string,
+    path: string,
+    result: () => R,
+    who?: Credentials,
+  ): Later<R> => {
+    const finish = (late: number): R => {
+      checked(late, operation, path, who);
+      return result();
+    };
+    if (!(stored instanceof Deferred)) return finish(stored);
+    return new Promise<number>((resolve) => stored.whenSettled(resolve)).then(finish);
+  };
+  const close = ({ file }: Transfer, id: number): number | Deferred<0> => {
+    const stored = file.flush();
+    if (id === 0) file.unref();
+    else end(id);
+    return stored;
+  };
   /** The next part of a file; the transfer ends with the last one. */
   const nextPart = (
     transfer: Transfer,
     id: number,
   ): { data: Buffer; more: boolean; file: number } => {
-    const part = readRest(transfer.file);
+    let part: ReturnType<typeof readRest>;
+    try {
+      part = readRest(transfer.file);
+    } catch (error) {
+      // It is opened again when the call is run again.
+      if (id === 0) transfer.file.unref();
+      throw error;
+    }
     const more = typeof part !== "number" && part.more;
     if (!more) {
       if (id === 0) transfer.file.unref();
@@ -147,13 +179,16 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
     const { data } = checked(part, "read", transfer.path);
     return { data, more, file: more ? id || begin(transfer) : 0 };
   };
-  const writePart = (transfer: Transfer, id: number, data: Uint8Array, more: boolean): number => {
+  const writePart = (
+    transfer: Transfer,
+    id: number,
+    data: Uint8Array,
+    more: boolean,
+  ): Later<{ file: number }> => {
     const failure = writeAll(transfer.file, data);
-    if (failure === 0 && more) return id || begin(transfer);
-    if (id === 0) transfer.file.unref();
-    else end(id);
-    checked(failure, "write", transfer.path);
-    return 0;
+    if (failure === 0 && more) return { file: id || begin(transfer) };
+    const stored = close(transfer, id);
+    return storedThen(failure || stored, "write", transfer.path, () => ({ file: 0 }));
   };
 
   const handlers: HostFileHandlers = {
@@ -172,13 +207,11 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
     writeFile({ vm: handle, path, data, more, followLinks }) {
       const vm = vmOf(handle);
       const who = hostCaller(followLinks);
-      checked(vm.makeHostFile(who, path), "write", path, who);
-      const flags = O_WRONLY | O_CREAT | O_TRUNC;
-      const file = checked(vm.fs.open(who, path, flags, 0o644), "write", path, who);
-      return { file: writePart({ vm, file, path }, 0, data, more) };
+      const file = checked(vm.openHostFile(who, path), "write", path, who);
+      return writePart({ vm, file, path }, 0, data, more);
     },
     writeMore({ vm, file, data, more }) {
-      return { file: writePart(transferOf(file, vm), file, data, more) };
+      return writePart(transferOf(file, vm), file, data, more);
     },
     abandon({ vm, file }) {
       if (transfers.get(file)?.vm === vmOf(vm)) end(file);
@@ -207,14 +240,16 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
       return {};
     },
     rm({ vm, path, recursive, force, followLinks }) {
-      const { fs } = vmOf(vm);
+      const { account, fs } = vmOf(vm);
       const who = hostCaller(followLinks);
       const stat = fs.stat(who, path, false);
       if (stat === -Errno.ENOENT && force) return {};
       const isDirectory = (checked(stat, "rm", path, who).mode & S_IFMT) === S_IFDIR;
-      const result = isDirectory && recursive ? fs.removeTree(who, path) : fs.unlink(who, path);
-      checked(result, "rm", path, who);
-      return {};
+      const result =
+        isDirectory && recursive
+          ? atOnceOrLater(account, fs.removeTreeInSteps(who, path))
+          : fs.unlink(who, path);
+      return storedThen(result, "rm", path, () => ({}), who);
     },
     readlink({ vm, path, followLinks }) {
       const who = hostCaller(followLinks);
@@ -255,14 +290,14 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
         who,
       );
       if (isNew) file.chown(identity.uid, identity.gid, who);
-      return { file: writePart({ vm, file, path }, 0, data, more) };
+      return writePart({ vm, file, path }, 0, data, more);
     },
     changeFile({ vm, path, change, first, second, followLinks }) {
       const { fs } = vmOf(vm);
       const who = hostCaller(followLinks);
       const operation = Object.entries(FileChange).find(([, number]) => number === change)?.[0];
-      checked(changed(fs, who, path, change, first, second), operation ?? "change", path, who);
-      return {};
+      const result = changed(fs, who, path, change, first, second);
+      return storedThen(result, operation ?? "change", path, () => ({}), who);
     },
     link({ vm, from, to, followLinks }) {
       const who = hostCaller(followLinks);
@@ -276,9 +311,19 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
   };
 
   return {
-    handlers,
+    handlers: restartable(handlers),
     release(vm) {
       for (const [id, transfer] of transfers) if (transfer.vm === vm) end(id);
     },
   };
+}
+
+/** The handlers, run again where they have to ask outside of the kernel process. */
+function restartable(handlers: HostFileHandlers): HostFileHandlers {
+  return Object.fromEntries(
+    // Name and arguments are of one row; the type cannot say so for all rows at once.
+    Object.entries(handlers as Record<string, (args: object) => Later<object>>).map(
+      ([name, run]) => [name, (args: object) => attemptedForHost(() => run(args))],
+    ),
+  ) as unknown as HostFileHandlers;
 }

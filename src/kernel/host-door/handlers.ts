@@ -16,10 +16,13 @@ import type {
   VmMount,
   VmOptions,
 } from "../../protocol/host-calls.js";
+import type { BorderOptions } from "../../protocol/border.js";
 import type { Answer, Policies } from "../../protocol/permissions.js";
-import type { Usage } from "../../protocol/usage.js";
+import type { MachineUsage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
+import { attemptedForHost } from "../io/attempt.js";
 import { totalUsage } from "../machine/account.js";
+import { Border } from "../border/border.js";
 import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
@@ -51,6 +54,8 @@ export class HostHandlers {
   readonly #vms = new Map<number, Vm>();
   /** Programs by the SDK's handle, which is unique per connection. */
   readonly #programs = new Map<number, HostProgram>();
+  /** What is to be done with programs that wait for their start. */
+  readonly #starting = new Map<number, ((program: HostProgram) => void)[]>();
   /** Ways to give up requests of the host, by the SDK's number. */
   readonly #fetches = new Map<number, () => void>();
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
@@ -115,23 +120,30 @@ export class HostHandlers {
   };
 
   readonly events: EventHandlers = {
-    stdin: ({ process, data }) => this.#programs.get(process)?.writeStdin(data),
-    closeStdin: ({ process }) => this.#programs.get(process)?.closeStdin(),
-    kill: ({ process, signal, group }) => {
-      const target = this.#programs.get(process)?.process;
-      if (target === undefined) return;
-      const members = group ? target.vm.processes.targets(target, -target.pid) : [];
-      for (const one of new Set([target, ...members])) one.signal(signal, "host");
+    stdin: ({ process, data }) => {
+      const bytes = this.#programs.has(process) ? data : Buffer.from(data);
+      this.#with(process, (program) => program.writeStdin(bytes));
     },
-    credit: ({ process, stream, bytes }) => this.#programs.get(process)?.credit(stream, bytes),
-    resize: ({ process, rows, columns }) => this.#programs.get(process)?.resize({ rows, columns }),
+    closeStdin: ({ process }) => this.#with(process, (program) => program.closeStdin()),
+    kill: ({ process, signal, group }) =>
+      this.#with(process, ({ process: target }) => {
+        const members = group ? target.vm.processes.targets(target, -target.pid) : [];
+        for (const one of new Set([target, ...members])) one.signal(signal, "host");
+      }),
+    credit: ({ process, stream, bytes }) =>
+      this.#with(process, (program) => program.credit(stream, bytes)),
+    resize: ({ process, rows, columns }) =>
+      this.#with(process, (program) => program.resize({ rows, columns })),
     cancelFetch: ({ fetch }) => this.#fetches.get(fetch)?.(),
     residentExec: ({ process, sequence, source }) =>
-      this.#programs.get(process)?.process.residentExec(sequence, source),
+      this.#with(process, (program) => program.process.residentExec(sequence, source)),
     observe: ({ vm, decisions, limits }) => this.#vms.get(vm)?.observe(decisions, limits),
     decisionsTaken: ({ vm }) => this.#vms.get(vm)?.observer.audit.taken(),
     judged: ({ id, answers }) =>
       this.#services.requests.judged(id, JSON.parse(answers) as Answer[]),
+    outwardReady: ({ id, ok, added }) => this.#services.requests.outwardReady(id, ok, added),
+    provided: ({ vm, id, answer, data, more }) =>
+      this.#services.providers.provided(vm, id, answer, data, more),
     toolParked: ({ id }) => this.#services.requests.toolParked(id),
     toolDone: ({ id, ok, json }) =>
       this.#services.requests.toolDone(id, { ok, json: Buffer.from(json) }),
@@ -147,15 +159,25 @@ export class HostHandlers {
   #createVm(handle: number, options: VmOptions): Record<never, never> {
     const source = options.source === undefined ? undefined : this.#vmOf(options.source);
     const vm = asOption(() => new Vm(handle, options, this.#services, source));
+    if (options.border !== undefined) this.#guard(vm, handle, options.border);
     vm.network.announceTo({
       listenerAdded: (info) =>
         this.#emit("listenerAdded", { vm: handle, listener: JSON.stringify(info) }),
       listenerRemoved: (id) => this.#emit("listenerRemoved", { vm: handle, id }),
     });
+    vm.onDispose(() => this.#services.providers.release(handle));
     vm.onDispose(() => this.#files.release(vm));
     vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
     return {};
+  }
+
+  /** Its requests to certain hosts go through a process of their own. */
+  #guard(vm: Vm, handle: number, options: BorderOptions): void {
+    vm.border = new Border(vm, options, {
+      newMachine: (given) => new Vm(handle, given, this.#services),
+      ask: (request) => this.#services.requests.outward(handle, request),
+    });
   }
 
   #spawn(
@@ -174,8 +196,6 @@ export class HostHandlers {
         "a deterministic machine runs one program at a time, and there is one",
       );
     const from = options.template === undefined ? undefined : this.#programs.get(options.template);
-    if (options.template !== undefined && from?.process.template === undefined)
-      throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
     const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
@@ -189,7 +209,37 @@ export class HostHandlers {
       },
     };
     const text = Buffer.from(source);
-    const program = HostProgram.start(vm, options, text, listener, from?.process);
+    const isCopy = options.template !== undefined;
+    const started = attemptedForHost(() => {
+      if (isCopy && from?.process.template === undefined)
+        throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
+      return HostProgram.start(vm, options, text, listener, from?.process);
+    });
+    if (!(started instanceof Promise)) return this.#started(vm, handle, started, isCopy);
+    const waiting: ((program: HostProgram) => void)[] = [];
+    this.#starting.set(handle, waiting);
+    return started
+      .finally(() => this.#starting.delete(handle))
+      .then((program) => {
+        const begun = this.#started(vm, handle, program, isCopy);
+        for (const use of waiting) this.#with(handle, use);
+        return begun;
+      });
+  }
+
+  /** Uses a program now, or once it has been started. */
+  #with(handle: number, use: (program: HostProgram) => void): void {
+    const program = this.#programs.get(handle);
+    if (program === undefined) this.#starting.get(handle)?.push(use);
+    else use(program);
+  }
+
+  #started(
+    vm: Vm,
+    handle: number,
+    program: HostProgram | StartFailure,
+    isCopy: boolean,
+  ): { pid: number } | Promise<{ pid: number }> {
     if (program instanceof StartFailure) {
       if (program.errno === -Errno.ENOSPC && program.operation === "open terminal")
         throw new HostError(
@@ -205,7 +255,7 @@ export class HostHandlers {
     }
     this.#programs.set(handle, program);
     const begun = { pid: program.process.pid };
-    if (from === undefined) return begun;
+    if (!isCopy) return begun;
     // The template may be disposed of from then on.
     return new Promise((resolve) => program.process.whenBegun(() => resolve(begun)));
   }
@@ -226,7 +276,7 @@ export class HostHandlers {
     }
   }
 
-  #usage(vmHandle: number, handle: number): Usage {
+  #usage(vmHandle: number, handle: number): MachineUsage {
     const vm = this.#vmOf(vmHandle);
     if (handle === 0) return vm.usage();
     const program = this.#programs.get(handle);

@@ -7,6 +7,8 @@
  * Untrusted: what is inside requests and answers; who answers is trusted.
  */
 import { Errno } from "../../abi/errno.js";
+import { borderLimits } from "../../protocol/border.js";
+import type { OutwardRequest } from "../../protocol/border.js";
 import type { Answer, Request, Scope } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
@@ -18,6 +20,7 @@ export interface HostPort {
   judge(vm: number, id: number, scope: Scope, requests: string): void;
   toolCall(vm: number, id: number, name: string, input: Uint8Array): void;
   toolCancel(vm: number, id: number): void;
+  outward(vm: number, id: number, request: string): void;
   /** Whether the host has not read what was sent before: another input would lie here twice. */
   isBehind(): boolean;
 }
@@ -39,6 +42,7 @@ export class HostRequests {
   /** Calls that are with the host; `leave` gives the next one its turn. */
   readonly #tools = new Map<number, { asked: Deferred<ToolOutcome>; leave: () => void }>();
   readonly #lines = new Map<number, Line>();
+  readonly #outward = new Map<number, Deferred<{ added: string }>>();
   #lastId = 0;
 
   constructor(port: HostPort) {
@@ -46,12 +50,12 @@ export class HostRequests {
   }
 
   get pending(): number {
-    return this.#judgements.size + this.#tools.size;
+    return this.#judgements.size + this.#tools.size + this.#outward.size;
   }
 
   #newId(): number {
     do this.#lastId = (this.#lastId + 1) >>> 0;
-    while (this.#judgements.has(this.#lastId) || this.#tools.has(this.#lastId));
+    while ([this.#judgements, this.#tools, this.#outward].some((map) => map.has(this.#lastId)));
     return this.#lastId;
   }
 
@@ -81,6 +85,28 @@ export class HostRequests {
       over();
       return answers;
     });
+  }
+
+  /** What a request gets on its way out: JSON that the host has made, or -errno when it has nothing to say. */
+  outward(vm: number, request: OutwardRequest): Deferred<{ added: string }> {
+    const id = this.#newId();
+    const asked = new Deferred<{ added: string }>();
+    this.#outward.set(id, asked);
+    const timer = setTimeout(() => asked.settle(-Errno.ETIMEDOUT), borderLimits.answerMs);
+    const over = (): void => {
+      clearTimeout(timer);
+      this.#outward.delete(id);
+    };
+    asked.onCancel(over);
+    this.#port.outward(vm, id, JSON.stringify(request));
+    return asked.chain((answer) => {
+      over();
+      return answer;
+    });
+  }
+
+  outwardReady(id: number, ok: boolean, added: string): void {
+    this.#outward.get(id)?.settle(ok ? { added } : -Errno.EACCES);
   }
 
   judged(id: number, answers: Answer[]): void {

@@ -30,6 +30,8 @@ const kinds = {
   file: { bytes: 512 },
   /** One of a mount. */
   hostFile: { bytes: 1024, hostDescriptors: 1 },
+  /** An open file of a provider of the host, or the bytes of one for all who have it open; bytes: read ahead. */
+  provided: { bytes: 1024 },
   /** A file of /proc as it was when it was opened; bytes: its text. */
   rendered: { bytes: 512 },
   /** Both ends of a pipe, or one of two in a socket pair; bytes: the room that it always has. */

@@ -47,6 +47,27 @@ export class MachineObserver implements PolicyObserver {
     this.audit.add(decision);
   }
 
+  /** A request on its way out of the machine; answers whether it goes. */
+  outward(
+    resource: string,
+    rule: number | "allow" | "deny",
+    { pid, argv0 }: Decision["process"],
+  ): boolean {
+    const { decisionTextChars: longest } = limits;
+    const enforced = rule !== "deny" || this.#mode === "enforce";
+    this.audit.add({
+      time: Date.now(),
+      scope: "network",
+      operation: "request",
+      resource: resource.slice(0, longest),
+      decision: rule === "deny" && enforced ? "deny" : "allow",
+      rule: rule === "deny" ? "default" : rule,
+      ...(!enforced && { wouldDeny: true }),
+      process: { pid, argv0: argv0.slice(0, longest) },
+    });
+    return rule !== "deny" || !enforced;
+  }
+
   learned(request: Request, subject: RunSubject | undefined): void {
     this.learnedRequests.add(request);
     subject?.budget?.learned?.add(request);

@@ -3,16 +3,16 @@
  * Nothing in it is shared with another VM.
  */
 import { constants } from "node:os";
-import { machine } from "../../abi/machine.js";
-import { FileSystem, OpenFile, bootLayout, mountLines } from "../fs/index.js";
-import type { Credentials, MachineView, ProcessView } from "../fs/index.js";
+import { borderCertificate, machine } from "../../abi/machine.js";
+import { FileSystem, OpenFile, bootLayout, mountLines, writeAll } from "../fs/index.js";
+import type { AskProvider, Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { LimitWarning, VmMount, VmOptions } from "../../protocol/host-calls.js";
 import type { Policies, Scope } from "../../protocol/permissions.js";
 import type { DecisionList } from "../../protocol/decisions.js";
-import type { Usage } from "../../protocol/usage.js";
+import type { HostUsage, MachineUsage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { EngineWaiter } from "../../launcher/engines.js";
 import type { Guest, TemplateGuest } from "../../launcher/fork.js";
@@ -27,6 +27,7 @@ import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
+import type { ProviderRequests } from "../host-door/provider-requests.js";
 import type { HostRequests } from "../host-door/requests.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
@@ -56,9 +57,16 @@ const sharedPackages = "/tmp/node_modules";
 
 type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
 
+/** What a machine asks of its border. */
+interface MachineBorder {
+  usage(): Record<string, HostUsage>;
+  readonly authority: { readonly certificate: string };
+}
+
 /** What every VM of a kernel uses. */
 export interface VmServices {
   readonly requests: HostRequests;
+  readonly providers: ProviderRequests;
   readonly turns: Turns;
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
@@ -109,6 +117,8 @@ export class Vm {
   /** What its programs run in unless they say otherwise. */
   readonly engine: EngineKind;
   disposed = false;
+  /** Where its requests to certain hosts are read, if they are. */
+  #border: MachineBorder | undefined;
   /** What is mounted of the host's. */
   readonly #mounts: VmMount[] = [];
   /** While its files are coming. */
@@ -201,11 +211,25 @@ export class Vm {
     }
   }
 
+  /** Before anything runs in it. Its programs trust the border's authority from then on. */
+  set border(border: MachineBorder) {
+    this.#border = border;
+    if (this.#restore === undefined) this.#trustBorder();
+  }
+
+  /** That of another machine, whose files these were, is none of this one's. */
+  #trustBorder(): void {
+    const certificate = this.#border?.authority.certificate;
+    if (certificate !== undefined) this.writeHostFile(borderCertificate, Buffer.from(certificate));
+    else if (this.#restore !== undefined) this.fs.unlink(hostCredentials, borderCertificate);
+  }
+
   /** What a machine has beside its own files. */
   #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
     if (tools.length > 0) this.registerTools(tools);
     this.fs.mountProc(this.#machineView());
     for (const mount of mounts) this.mount(mount);
+    this.#trustBorder();
   }
 
   /** One part of the archive of its files. Throws `ArchiveError`, or `VmOptionError` at its end. */
@@ -243,9 +267,13 @@ export class Vm {
 
   /** Throws `VmOptionError`, and has mounted nothing then. */
   mount(mount: VmMount): void {
-    const { option, executable = false, guestPath, hostPath, readOnly } = mount;
+    const { option, provider, executable = false, ...place } = mount;
+    const { guestPath } = place;
+    const ask: AskProvider = (options, room, question, data) =>
+      this.#services.providers.ask({ vm: this.#handle, room }, options, question, data);
     const { uid, gid } = identity;
-    const result = this.fs.mount({ guestPath, hostPath, readOnly, executable, uid, gid });
+    const provided = provider && { provided: { provider, ask } };
+    const result = this.fs.mount({ ...place, ...provided, executable, uid, gid });
     if (result === 0) {
       this.#mounts.push(mount);
       return this.#sharePackages(guestPath);
@@ -302,13 +330,14 @@ export class Vm {
   }
 
   /** What all that ever ran in it has used. */
-  usage(): Usage {
+  usage(): MachineUsage {
     let livingMs = 0;
     for (const process of this.processes.values()) {
       process.observe();
       livingMs += process.budget.cpuTimeOf(process);
     }
-    return this.bill.usage(livingMs);
+    const hosts = this.#border?.usage();
+    return { ...this.bill.usage(livingMs), ...(hosts !== undefined && { hosts }) };
   }
 
   /** Looks whether a limit is nearly reached, if the host wants to know. */
@@ -384,28 +413,24 @@ export class Vm {
 
   /** Writes a file for the host, with what is missing on the way. */
   writeHostFile(path: string, data: Uint8Array): number {
-    const who = hostCaller(false);
-    const made = this.makeHostFile(who, path);
-    return made < 0 ? made : this.fs.writeFile(who, path, data, O_WRONLY | O_TRUNC, 0);
+    const file = this.openHostFile(hostCaller(false), path);
+    if (typeof file === "number") return file;
+    const failure = writeAll(file, data);
+    file.unref();
+    return failure;
   }
 
-  /** Makes sure that a file is there; one that was not is empty and the guest's. Answers 0 or -errno. */
-  makeHostFile(who: Credentials, path: string): number {
+  /** A file for the host to write from its beginning; one that was not there is the guest's. Answers it or -errno. */
+  openHostFile(who: Credentials, path: string): OpenFile | number {
     this.#sharePackages(path);
-    const file = this.fs.open(who, path, O_WRONLY, 0);
-    if (typeof file !== "number") {
-      file.unref();
-      return 0;
-    }
+    const file = this.fs.open(who, path, O_WRONLY | O_TRUNC, 0);
     if (file !== -Errno.ENOENT) return file;
     const slash = path.lastIndexOf("/");
     const parents = slash > 0 ? this.makeHostDirectories(who, path.slice(0, slash)) : 0;
     if (parents < 0) return parents;
     const made = this.fs.open(who, path, O_WRONLY | O_CREAT, 0o644);
-    if (typeof made === "number") return made;
-    made.chown(identity.uid, identity.gid, who);
-    made.unref();
-    return 0;
+    if (typeof made !== "number") made.chown(identity.uid, identity.gid, who);
+    return made;
   }
 
   /** mkdir -p for the host. Answers 0 or -errno. */

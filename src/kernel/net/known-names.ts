@@ -33,6 +33,8 @@ function costOf(names: Known["names"]): number {
 export class KnownNames {
   readonly #account: Account;
   readonly #known = new Map<string, Known>();
+  /** Names that no other name of the same address displaces. */
+  keep: (name: string) => boolean = () => false;
 
   constructor(account: Account) {
     this.#account = account;
@@ -50,16 +52,23 @@ export class KnownNames {
     const names = new Map(this.#known.get(address)?.names);
     names.delete(name);
     names.set(name, aliases);
-    if (names.size > namesPerAddress) names.delete(names.keys().next().value!);
+    if (names.size > namesPerAddress) {
+      const all = [...names.keys()];
+      names.delete(all.find((one) => !this.keep(one)) ?? all[0]!);
+    }
     const bytes = costOf(names);
     if (!this.#account.take("name", bytes)) return false;
     this.#forget(address);
     this.#known.set(address, { names, bytes });
-    if (this.#known.size > limits.resolvedNames) {
-      const [oldest] = this.#known.keys();
-      this.#forget(oldest!);
-    }
+    if (this.#known.size > limits.resolvedNames) this.#forget(this.#leastNeeded());
     return true;
+  }
+
+  /** The oldest address, but for those with a name that is kept. */
+  #leastNeeded(): string {
+    for (const [address, { names }] of this.#known)
+      if (![...names.keys()].some((name) => this.keep(name))) return address;
+    return this.#known.keys().next().value!;
   }
 
   clear(): void {

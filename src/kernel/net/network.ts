@@ -24,8 +24,10 @@ import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js"
 import type { IpAddress } from "./address.js";
 import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
+import type { Gate } from "./gate.js";
 import { KnownNames } from "./known-names.js";
 import { Outside } from "./outside.js";
+import type { Joined } from "./outside.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
 import type { Endpoint, SocketTable } from "./stream-socket.js";
 import { UdpSocket } from "./udp-socket.js";
@@ -35,6 +37,8 @@ import type { UdpTable } from "./udp-socket.js";
 const ephemeralFirst = 32_768;
 const ephemeralLast = 60_999;
 const maxPort = 65_535;
+/** In a question about a name alone. */
+const anyPort = 0;
 /** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
 const unknownName = -3008;
 
@@ -82,6 +86,8 @@ export class Network implements SocketTable, UdpTable {
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
   readonly #names: KnownNames;
+  /** What connections to certain hosts go through. */
+  #gate: Gate | undefined;
   /** Where to begin to look for a free port, from 0 to below `count`. */
   choose: (count: number) => number = randomInt;
   #sockets = 0;
@@ -113,6 +119,12 @@ export class Network implements SocketTable, UdpTable {
   /** From now on the host hears of every listener. */
   announceTo(ear: HostEar): void {
     this.#announcer = new Announcer(this, ear);
+  }
+
+  /** From now on; before any process of the machine exists. */
+  guardBy(gate: Gate): void {
+    this.#gate = gate;
+    this.#names.keep = (name) => gate.guards([name], anyPort);
   }
 
   close(): void {
@@ -412,7 +424,7 @@ export class Network implements SocketTable, UdpTable {
       const named = { ...outward, hostname: "localhost", names: own, asked: own };
       const leave = (): Deferred<Done> | number => {
         socket.judgedAs = named;
-        return this.#leave(socket, plain, port);
+        return this.#leave(socket, plain, port, [...new Set([...own, plain.address])]);
       };
       return new Plan<Done>([named], leave, { over });
     }
@@ -429,28 +441,73 @@ export class Network implements SocketTable, UdpTable {
     const request = this.#outwardRequest("tcp", ip, port);
     const leave = (): Deferred<Done> | number => {
       socket.judgedAs = request;
-      return this.#leave(socket, ip, port);
+      return this.#leave(socket, ip, port, everyNameOf(request));
     };
     return new Plan<Done>([request], leave, { over });
   }
 
-  #leave(socket: StreamSocket, ip: IpAddress, port: number): Deferred<Done> | number {
+  /** Both ends of a connection that leaves, or -errno. */
+  #joinOutside(socket: StreamSocket): Joined | number {
+    if (!this.#account.take("socket")) return -Errno.ENOBUFS;
+    const outer = new StreamSocket(this, "tcp", false);
+    const result = StreamSocket.join(socket, outer);
+    if (result === 0) return { socket: outer };
+    outer.unref();
+    return result;
+  }
+
+  /**
+   * Makes a connection whose one end is `socket`, of another machine, which counts it, or else a new one. Its
+   * other end is for `offer`.
+   */
+  admit(socket: StreamSocket | undefined): { own: StreamSocket; accepted: StreamSocket } | number {
+    if (!this.#account.take("socket")) return -Errno.ENOBUFS;
+    const accepted = new StreamSocket(this, "tcp", false);
+    if (socket === undefined) {
+      this.#account.force("socket");
+      this.#connections++;
+    }
+    const own = socket ?? new StreamSocket(this, "tcp", false);
+    const result = StreamSocket.join(own, accepted);
+    if (result === 0) return { own, accepted };
+    if (socket === undefined) {
+      this.#connections--;
+      own.unref();
+    }
+    accepted.unref();
+    return result;
+  }
+
+  /** Hands an end of a connection to the listener at `port`, whatever waits there already. */
+  offer(accepted: StreamSocket, port: number): void {
+    const listener = this.#listenerAt({ family: 4, address: "127.0.0.1" }, port);
+    accepted.local = { address: "127.0.0.1", port };
+    accepted.peer = { address: "127.0.0.1", port: ephemeralFirst };
+    if (listener !== undefined) return listener.offer(accepted);
+    accepted.reset();
+    accepted.unref();
+  }
+
+  /** `names`: all under which `ip` is known, or itself. */
+  #leave(
+    socket: StreamSocket,
+    ip: IpAddress,
+    port: number,
+    names: readonly string[],
+  ): Deferred<Done> | number {
     if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     this.#connections++;
     let joined = false;
-    const connected = this.#outside.connect(ip, port, () => {
+    const gate = this.#gate?.guards(names, port) === true ? this.#gate : undefined;
+    const join = (): Joined | number => {
       if (socket.isRevoked) return -Errno.EACCES;
-      if (!this.#account.take("socket")) return -Errno.ENOBUFS;
-      const outer = new StreamSocket(this, "tcp", false);
-      const result = StreamSocket.join(socket, outer);
-      if (result < 0) {
-        outer.unref();
-        return result;
-      }
+      const outer = gate === undefined ? this.#joinOutside(socket) : gate.join(socket, names, port);
+      if (typeof outer === "number") return outer;
       joined = true;
       socket.peer = { address: ip.address, port };
       return outer;
-    });
+    };
+    const connected = this.#outside.connect(ip, port, join);
     const answer = new Deferred<Done>();
     answer.onCancel(() => {
       connected.cancel();
@@ -516,7 +573,10 @@ export class Network implements SocketTable, UdpTable {
     }
     const target = ip;
     if (!isLoopback(target)) {
-      return new Plan<Done>([this.#outwardRequest("udp", target, to.port)], () => {
+      const request = this.#outwardRequest("udp", target, to.port);
+      // What it would say there cannot be looked into.
+      if (this.#gate?.guards(everyNameOf(request), to.port) === true) return -Errno.EACCES;
+      return new Plan<Done>([request], () => {
         if (!socket.isReleased) this.#outside.send(socket, target, to.port, data);
         return {};
       });
@@ -677,6 +737,11 @@ export class Network implements SocketTable, UdpTable {
       loopback: false,
     };
   }
+}
+
+/** The names of a connection that leaves, and its address. */
+function everyNameOf({ hostname, names = [], address = hostname }: NetworkRequest): string[] {
+  return [...new Set([hostname, ...names, address])];
 }
 
 function dnsRequest(hostname: string, loopback: boolean): NetworkRequest {

@@ -16,12 +16,19 @@ import type { Account } from "../machine/account.js";
 import type { IpAddress } from "./address.js";
 import { Lookups } from "./lookups.js";
 import { SocketDuplex, bridge } from "./socket-duplex.js";
+import type { Meter } from "./socket-duplex.js";
 import type { StreamSocket } from "./stream-socket.js";
 import type { UdpSocket } from "./udp-socket.js";
 
 function errnoOf(error: unknown): number {
   const { errno } = error as NodeJS.ErrnoException;
   return typeof errno === "number" && errno < 0 ? errno : -Errno.EIO;
+}
+
+/** The VM's end of a connection that leaves it, and who counts what passes. */
+export interface Joined {
+  readonly socket: StreamSocket;
+  readonly meter?: Meter;
 }
 
 export class Outside {
@@ -36,11 +43,7 @@ export class Outside {
   }
 
   /** Connects to `ip`; `join` then makes the VM's end of it, or says why not. */
-  connect(
-    ip: IpAddress,
-    port: number,
-    join: () => StreamSocket | number,
-  ): Deferred<{ local: string }> {
+  connect(ip: IpAddress, port: number, join: () => Joined | number): Deferred<{ local: string }> {
     const deferred = new Deferred<{ local: string }>();
     if (!this.#account.take("outside")) {
       deferred.settle(-Errno.ENOBUFS);
@@ -69,7 +72,7 @@ export class Outside {
         return deferred.settle(inner);
       }
       socket.removeAllListeners("error");
-      bridge(new SocketDuplex(inner), socket);
+      bridge(new SocketDuplex(inner.socket, inner.meter), socket);
       deferred.settle({ local: `${socket.localAddress} ${socket.localPort}` });
     });
     deferred.onCancel(() => socket.destroy());

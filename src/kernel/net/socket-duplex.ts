@@ -18,14 +18,23 @@ function socketError(errno: number): Error {
   return Object.assign(new Error(name), { code: name, errno });
 }
 
+/** Counts what passes; false ends the connection. */
+export interface Meter {
+  count(direction: "sent" | "received", bytes: number): boolean;
+  /** Nothing passes any more. */
+  ended(): void;
+}
+
 export class SocketDuplex extends Duplex {
   readonly #socket: StreamSocket;
+  readonly #meter: Meter | undefined;
   #stopReading: (() => void) | undefined;
   #writing: Deferred<number> | undefined;
 
-  constructor(socket: StreamSocket) {
+  constructor(socket: StreamSocket, meter?: Meter) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
+    this.#meter = meter;
   }
 
   override _read(): void {
@@ -37,10 +46,14 @@ export class SocketDuplex extends Duplex {
         this._read();
       });
     } else if (typeof data === "number") this.destroy(socketError(data));
+    else if (this.#meter?.count("sent", data.byteLength) === false)
+      this.destroy(socketError(-Errno.ECONNRESET));
     else this.push(data.byteLength === 0 ? null : Buffer.from(data));
   }
 
   override _write(data: Buffer, _encoding: string, done: (error?: Error) => void): void {
+    if (this.#meter?.count("received", data.length) === false)
+      return done(socketError(-Errno.ECONNRESET));
     const answer = writeFully(this.#socket, data);
     if (typeof answer === "number") return done(answer < 0 ? socketError(answer) : undefined);
     this.#writing = answer;
@@ -59,6 +72,7 @@ export class SocketDuplex extends Duplex {
     this.#stopReading?.();
     this.#stopReading = undefined;
     this.#writing?.cancel();
+    this.#meter?.ended();
     if (error !== null || !this.writableFinished) this.#socket.reset();
     this.#socket.unref();
     done(error);

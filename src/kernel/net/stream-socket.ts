@@ -37,6 +37,12 @@ export interface SocketTable {
   socketEnded(counted: boolean): void;
 }
 
+/** Counted in one table, whichever end goes last. */
+interface Connection {
+  ends: number;
+  readonly table: SocketTable;
+}
+
 type State = "idle" | "bound" | "listening" | "connecting" | "connected";
 
 export class StreamSocket extends Stream {
@@ -52,6 +58,8 @@ export class StreamSocket extends Stream {
   boundKey = "";
   /** What its network was asked before it connected, listened or was accepted. */
   judgedAs: Request | undefined;
+  /** Who connects it, for the record of what is asked over it. */
+  openedBy: { readonly pid: number; readonly argv0: string } | undefined;
   #revoked = false;
   ipv6Only = false;
   reuse = false;
@@ -69,7 +77,7 @@ export class StreamSocket extends Stream {
   #shutdown = false;
   /** A first write after the peer has gone is lost without a word. */
   #lostWrite = false;
-  #connection: { ends: number } | undefined;
+  #connection: Connection | undefined;
 
   constructor(table: SocketTable, domain: "tcp" | "unix", counted: boolean) {
     super();
@@ -142,12 +150,12 @@ export class StreamSocket extends Stream {
     return deferred;
   }
 
-  /** Connects two sockets with each other: 0, or -ENOBUFS. */
+  /** Connects two sockets with each other, on the first one's account: 0, or -ENOBUFS. */
   static join(one: StreamSocket, two: StreamSocket): number {
     const conduits = makeConduits(limits.socketBufferBytes, one.#table.transit);
     if (conduits === undefined) return -Errno.ENOBUFS;
     const [forth, back] = conduits;
-    const connection = { ends: 2 };
+    const connection = { ends: 2, table: one.#table };
     one.#connect(two, back, forth, connection);
     two.#connect(one, forth, back, connection);
     return 0;
@@ -157,7 +165,7 @@ export class StreamSocket extends Stream {
     other: StreamSocket,
     incoming: Conduit,
     outgoing: Conduit,
-    connection: { ends: number },
+    connection: Connection,
   ): void {
     this.state = "connected";
     this.#other = other;
@@ -242,7 +250,7 @@ export class StreamSocket extends Stream {
     this.#outgoing!.closeWriter();
     this.#incoming!.closeReader();
     const connection = this.#connection!;
-    if (--connection.ends === 0) this.#table.connectionEnded();
+    if (--connection.ends === 0) connection.table.connectionEnded();
   }
 
   stat(): FileStat {

@@ -9,6 +9,7 @@
  * Untrusted: every argument.
  */
 import type { Request } from "../../protocol/permissions.js";
+import { attempted } from "../io/attempt.js";
 import { Deferred } from "../io/deferred.js";
 import { Plan } from "../io/plan.js";
 import type { Outcome } from "../io/plan.js";
@@ -68,14 +69,21 @@ function judged<R>(
   ) as Decision | Deferred<Decision>;
   if (!(decision instanceof Deferred))
     return decision === 0 ? walking(caller, walks, work) : decision;
-  return afterwards(decision, () => {
-    // What was asked about may be something else by now.
-    const now = questionOf(caller, demands);
-    if (now instanceof Denial) return now;
-    if (sameQuestion(question, now)) return walking(caller, now.walks, work);
-    if (left === 0) return denial(requests[0]!, resources[0]);
-    return judged(caller, demands, work, left - 1);
-  });
+  return afterwards(decision, () =>
+    attemptedLate(() => {
+      // What was asked about may be something else by now.
+      const now = questionOf(caller, demands);
+      if (now instanceof Denial) return now;
+      if (sameQuestion(question, now)) return walking(caller, now.walks, work);
+      if (left === 0) return denial(requests[0]!, resources[0]);
+      return judged(caller, demands, work, left - 1);
+    }),
+  );
+}
+
+/** What comes after a decision that took time is no part of the call's own run any more. */
+function attemptedLate<R>(work: () => Answer<R>): Answer<R> {
+  return attempted(work) as Answer<R>;
 }
 
 /** The requests of a plan, which may be of several scopes, in turn. */
@@ -104,7 +112,7 @@ export function carryOut<R>(caller: FsCaller, outcome: Outcome<R>): Answer<R> {
   else {
     const decision = decided(caller.policy, requests, details.resources ?? [], caller);
     answer = afterwards(decision, () =>
-      decision instanceof Deferred ? late(caller, outcome, begin) : begin(),
+      decision instanceof Deferred ? attemptedLate(() => late(caller, outcome, begin)) : begin(),
     );
   }
   return over === undefined ? answer : watched(answer, over);
@@ -179,7 +187,9 @@ function admitted<C extends FsCaller, A extends object, R extends object>(
   let answer: Answer<R>;
   if (rule.requests !== undefined) {
     const decision = policy.judgeAll(rule.requests(args, caller), [], caller);
-    answer = afterwards(decision, () => handle(kept));
+    answer = afterwards(decision, () =>
+      decision instanceof Deferred ? attemptedLate(() => handle(kept)) : handle(kept),
+    );
   } else if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
   else if (rule.found !== undefined) return judgedResult(caller, rule.found, handle(args));
   else if (rule.demand === undefined) return handle(args);

@@ -10,6 +10,7 @@
 import type { Decision as DecisionRecord, PolicyMode } from "../../protocol/decisions.js";
 import { scopeNames } from "../../protocol/permissions.js";
 import type { Answer, Policies, Request, Scope } from "../../protocol/permissions.js";
+import { decidedOnce } from "../io/attempt.js";
 import { Deferred } from "../io/deferred.js";
 import { whyShut } from "./address-range.js";
 import { afterwards, denial } from "./decision.js";
@@ -191,8 +192,20 @@ export class Policy {
     resources: readonly (string | undefined)[] = [],
     subject: Subject | undefined = this.subject,
   ): Decision | Deferred<Decision> {
-    const first = requests[0];
-    if (first === undefined) return 0;
+    if (requests.length === 0) return 0;
+    const decide = (): Decision | Deferred<Decision> =>
+      this.#judgeAll(requests, resources, subject);
+    // What is learned of a call, the run of it that gets to its end has to say.
+    if (this.mode === "learn") return decide();
+    return decidedOnce(() => `judge ${JSON.stringify(requests)}`, decide);
+  }
+
+  #judgeAll(
+    requests: readonly Request[],
+    resources: readonly (string | undefined)[],
+    subject: Subject | undefined,
+  ): Decision | Deferred<Decision> {
+    const first = requests[0]!;
     const lacked = this.#alone ? lackedBy(first) : undefined;
     if (lacked !== undefined) return denial(first, resources[0], lacked);
     if (this.#learns(requests, subject)) return 0;

@@ -8,6 +8,7 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import { admit } from "../policy/admission.js";
 import type { AdmissionRule } from "../policy/admission.js";
+import { attempted } from "../io/attempt.js";
 import type { Outcome } from "../io/plan.js";
 import type { Process } from "../process/process.js";
 import { systemCalls } from "./table.js";
@@ -39,9 +40,11 @@ export function answer(process: Process, { name, args }: ProcessCall): GuestAnsw
   const row = systemCalls[name] as AdmissionRule<Process, object, object> & {
     run(process: Process, args: object): Outcome<object>;
   };
-  return process.policy.servedFor(process, () =>
-    fs.bounded(() =>
-      admit(process, row, args, (admitted) => fs.bounded(() => row.run(process, admitted))),
+  return attempted(() =>
+    process.policy.servedFor(process, () =>
+      fs.bounded(() =>
+        admit(process, row, args, (admitted) => fs.bounded(() => row.run(process, admitted))),
+      ),
     ),
-  );
+  ) as GuestAnswer;
 }

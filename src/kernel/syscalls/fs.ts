@@ -36,12 +36,12 @@ import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { Bill } from "../process/bill.js";
 import type { WatchList } from "../process/watches.js";
-import { PAGE_BYTES } from "../fs/index.js";
+import { PAGE_BYTES, writeAll } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
 import { openFifo } from "../io/fifo.js";
-import { inSteps } from "../io/steps.js";
+import { inSteps, settled, step } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import type { Account } from "../machine/account.js";
 import { Stream, readWhenReady, writeFully } from "../io/stream.js";
@@ -183,27 +183,23 @@ function namedStream(process: FsProcess, path: string): Stream | undefined {
   return process.descriptors.stream(number);
 }
 
-/** The descriptor, -errno, or a wait: for a terminal's or a fifo's other side. */
-function openFd(
+/** What a path names, opened, with one reference; -errno, or a wait for a fifo's other side. */
+function opened(
   process: FsProcess,
   path: string,
   flags: number,
   mode: number,
-): { fd: number } | number | Deferred<{ fd: number }> {
-  const added = (description: OpenFile | Stream): { fd: number } | number => {
-    const fd = process.descriptors.add(description);
-    return fd < 0 ? fd : { fd };
-  };
+): OpenFile | Stream | number | Deferred<Stream> {
   const bad = checkPath(path);
   if (bad < 0) return bad;
   if (process.descriptors.isFull) return -Errno.EMFILE;
   const stream = namedStream(process, path);
   if (stream !== undefined) {
     stream.ref();
-    return added(stream);
+    return stream;
   }
   const terminal = process.openTerminal(path, flags);
-  if (terminal !== undefined) return typeof terminal === "number" ? terminal : added(terminal);
+  if (terminal !== undefined) return terminal;
   const file = process.fs.open(
     process.credentials,
     path,
@@ -212,20 +208,63 @@ function openFd(
   );
   if (typeof file === "number") return file;
   const { fifo } = file;
-  if (fifo === undefined) return added(file);
-  const now = (flags & openWithoutWait) !== 0;
-  return mapAnswer(openFifo(file, fifo, process.account, now), added);
+  if (fifo === undefined) return file;
+  return openFifo(file, fifo, process.account, (flags & openWithoutWait) !== 0);
+}
+
+/** The descriptor, -errno, or a wait. */
+function openFd(
+  process: FsProcess,
+  path: string,
+  flags: number,
+  mode: number,
+): { fd: number } | number | Deferred<{ fd: number }> {
+  return mapAnswer<OpenFile | Stream, { fd: number }>(
+    opened(process, path, flags, mode) as OpenFile | number | Deferred<OpenFile | Stream>,
+    (description) => {
+      const fd = process.descriptors.add(description);
+      return fd < 0 ? fd : { fd };
+    },
+  );
+}
+
+/** Stores what a file has to store, and closes it whatever comes of that. */
+function closeFile(file: OpenFile): number | Deferred<0> {
+  const stored = file.flush();
+  file.unref();
+  return stored;
+}
+
+/** The result, once what it needs to be true is stored, or why that failed. */
+function onceStored<R>(
+  stored: number | Deferred<0>,
+  result: () => R | number,
+): R | number | Deferred<R> {
+  if (typeof stored === "number") return stored < 0 ? stored : result();
+  return stored.chain((late) => (late < 0 ? late : result()));
+}
+
+/** Work with an open file that is closed if the call has to be run again. */
+function holding<R>(file: OpenFile, work: () => R): R {
+  try {
+    return work();
+  } catch (error) {
+    file.unref();
+    throw error;
+  }
 }
 
 /** `writeFile` to what has just been opened and is no file. */
 function writeToStream(
   process: FsProcess,
-  fd: number,
+  stream: Stream,
   data: Uint8Array,
   more: boolean,
 ): { fd: number } | number | Deferred<{ fd: number }> {
+  const fd = process.descriptors.add(stream);
+  if (fd < 0) return fd;
   const close = (): number => process.descriptors.close(fd);
-  const answer = writeStream(process, process.descriptors.stream(fd)!, data);
+  const answer = writeStream(process, stream, data);
   if (typeof answer === "number") close();
   return mapAnswer(answer, () => ({ fd: more ? fd : close() - 1 }));
 }
@@ -298,17 +337,6 @@ export function readRest(
   return { data: buffer.subarray(0, size), more: sized ? size > 0 && size < rest : size > 0 };
 }
 
-/** Writes all of `data` at `position`, the current one by default, or says why not. */
-export function writeAll(file: OpenFile, data: Uint8Array, position = -1): number {
-  for (let at = 0; at < data.byteLength;) {
-    const written = file.write(data.subarray(at), position < 0 ? position : position + at);
-    if (written < 0) return written;
-    if (written === 0) return -Errno.EIO;
-    at += written;
-  }
-  return 0;
-}
-
 /** Pieces of a file of which something is stored, or all of it where that is not known. */
 function* piecesOf(source: OpenFile, size: number): Generator<[at: number, bytes: number]> {
   const stored = source.storedPages;
@@ -332,13 +360,15 @@ function* copyContent(source: OpenFile, target: OpenFile, size: number): Steps<0
   if (size === 0) return 0;
   if (target.isDevice) return Math.min(0, target.write(copyBuffer.subarray(0, size), -1));
   for (const [at, bytes] of piecesOf(source, size)) {
-    const read = source.read(copyBuffer.subarray(0, bytes), at);
-    if (read < 0) return read;
+    const moved = yield* step(() => {
+      const read = source.read(copyBuffer.subarray(0, bytes), at);
+      const failure = read > 0 ? writeAll(target, copyBuffer.subarray(0, read), at) : 0;
+      return failure < 0 ? failure : read;
+    });
+    if (moved < 0) return moved;
     // It has become shorter meanwhile.
-    if (read === 0) break;
-    const failure = writeAll(target, copyBuffer.subarray(0, read), at);
-    if (failure < 0) return failure;
-    yield;
+    if (moved === 0) break;
+    yield undefined;
   }
   const end = Math.min(size, source.stat().size);
   return target.stat().size < end ? target.truncate(end) : 0;
@@ -372,8 +402,9 @@ function* copyFile(
       if (copied < 0) return copied;
       process.bill?.moved("file", "in", before.size);
       process.bill?.moved("file", "out", before.size);
-      target.chmod(mode, credentials);
-      return {};
+      yield* step(() => target.chmod(mode, credentials));
+      const stored = yield* settled(target.flush());
+      return stored < 0 ? stored : {};
     } finally {
       target.unref();
     }
@@ -423,6 +454,8 @@ function nearKinds(process: FsProcess, paths: readonly string[]): number[] {
       checkPath(`${directory}/${names[0]!}`) < 0
         ? names.map(() => 0)
         : process.fs.typesIn(process.credentials, directory, names);
+    // It would cost more to find out than to be asked.
+    if (types === undefined) return [];
     for (const type of types) {
       if (type === 0) kinds.push(ModuleKind.absent);
       else kinds.push(type === S_IFDIR ? ModuleKind.directory : ModuleKind.file);
@@ -437,7 +470,9 @@ export const fsHandlers: FsHandlers = {
   },
 
   close(process, { fd }) {
-    return done(process.descriptors.close(fd));
+    const stored = process.descriptors.file(fd)?.flush() ?? 0;
+    const closed = process.descriptors.close(fd);
+    return closed < 0 ? closed : onceStored(stored, () => ({}));
   },
 
   read(process, { fd, length, position: given }) {
@@ -511,7 +546,7 @@ export const fsHandlers: FsHandlers = {
 
   fsync(process, { fd }) {
     const file = fileOf(process, fd);
-    return typeof file === "number" ? file : done(file.sync());
+    return typeof file === "number" ? file : onceStored(file.sync(), () => ({}));
   },
 
   lock(process, { fd, steps }) {
@@ -547,34 +582,36 @@ export const fsHandlers: FsHandlers = {
   },
 
   readFile(process, { path, flags }) {
-    type Result = CallResult<FsCalls, "readFile">;
-    return mapAnswer<{ fd: number }, Result>(openFd(process, path, flags, 0o666), ({ fd }) => {
-      const file = process.descriptors.file(fd);
-      // A stream's content comes when it comes: `readFd` waits for it.
-      if (file === undefined) return { data: new Uint8Array(0), more: true, fd };
-      const part = readRest(file, transferBuffer);
-      if (typeof part !== "number" && part.more) return { data: part.data, more: true, fd };
-      process.descriptors.close(fd);
-      return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
-    });
+    const file = opened(process, path, flags, 0o666);
+    if (typeof file === "number") return file;
+    // A stream's content comes when it comes: `readFd` waits for it.
+    const later = (stream: Stream): { data: Uint8Array; more: boolean; fd: number } | number => {
+      const fd = process.descriptors.add(stream);
+      return fd < 0 ? fd : { data: new Uint8Array(0), more: true, fd };
+    };
+    if (file instanceof Deferred) return file.map(later);
+    if (file instanceof Stream) return later(file);
+    const part = holding(file, () => readRest(file, transferBuffer));
+    if (typeof part !== "number" && part.more)
+      return { data: part.data, more: true, fd: process.descriptors.add(file) };
+    file.unref();
+    return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
   },
 
   writeFile(process, { path, data, flags, mode, more }) {
-    const opened = openFd(process, path, flags, mode);
-    if (typeof opened === "number") return opened;
-    if (opened instanceof Deferred) {
+    const file = opened(process, path, flags, mode);
+    if (typeof file === "number") return file;
+    if (file instanceof Deferred) {
       // The frame that carried it is gone by then.
       const kept = Buffer.from(data);
-      return opened.chain((late) =>
-        typeof late === "number" ? late : writeToStream(process, late.fd, kept, more),
+      return file.chain((late) =>
+        typeof late === "number" ? late : writeToStream(process, late, kept, more),
       );
     }
-    const { fd } = opened;
-    if (process.descriptors.stream(fd) !== undefined) return writeToStream(process, fd, data, more);
-    const failure = writeAll(process.descriptors.file(fd)!, data);
-    if (failure === 0 && more) return { fd };
-    process.descriptors.close(fd);
-    return failure < 0 ? failure : { fd: -1 };
+    if (file instanceof Stream) return writeToStream(process, file, data, more);
+    const failure = holding(file, () => writeAll(file, data));
+    if (failure === 0 && more) return { fd: process.descriptors.add(file) };
+    return onceStored(closeFile(file), () => (failure < 0 ? failure : { fd: -1 }));
   },
 
   copyFile(process, { from, to, mode }) {

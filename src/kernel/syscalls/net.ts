@@ -113,6 +113,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
       const result = network.connectUdp(socket, address, port);
       return result < 0 ? result : namesOf(socket);
     }
+    socket.openedBy = { pid: process.pid, argv0: process.argv[0] ?? "" };
     const connect =
       socket.domain === "tcp"
         ? network.connectTcp(socket, address, port)

@@ -21,6 +21,13 @@ export class SessionRegistry {
     return session;
   }
 
+  /** A fork of a session, under an id of its own. */
+  async fork(session: Session): Promise<Session> {
+    const fork = await session.fork();
+    this.#sessions.set(fork.id, fork);
+    return fork;
+  }
+
   /** undefined for one that is not there, or no longer. */
   find(id: string): Session | undefined {
     const session = this.#sessions.get(id);

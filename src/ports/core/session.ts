@@ -15,6 +15,7 @@ import type {
   NodeRuntimeDirectoryEntry,
   NodeRuntimeFileStat,
   NodeRuntimeProcess,
+  NodeRuntimeShell,
 } from "../../index.js";
 import { OutputStream } from "./output-stream.js";
 
@@ -40,11 +41,20 @@ export interface CommandOptions {
   timeoutMs?: number | undefined;
 }
 
-export interface ExecOptions extends CommandOptions {
-  /** Given to the command, followed by end of file. Default: empty. */
-  stdin?: string | Uint8Array | undefined;
+/** Where output goes instead of into the streams of a process; a promise that is returned holds the command back. */
+export interface OutputHooks {
   onStdout?: ((chunk: Uint8Array) => unknown) | undefined;
   onStderr?: ((chunk: Uint8Array) => unknown) | undefined;
+}
+
+export interface TerminalOptions extends CommandOptions {
+  cols?: number | undefined;
+  rows?: number | undefined;
+}
+
+export interface ExecOptions extends CommandOptions, OutputHooks {
+  /** Given to the command, followed by end of file. Default: empty. */
+  stdin?: string | Uint8Array | undefined;
   /** Bytes kept per stream. Default 16 MiB. */
   outputBytes?: number | undefined;
 }
@@ -213,10 +223,43 @@ export class Session {
     return posix.resolve(this.cwd, path);
   }
 
-  /** Starts a command line. Its stdin is open. */
-  async spawn(command: string, options: CommandOptions = {}): Promise<SessionProcess> {
+  /** Starts a command line. Its stdin is open. A stream that has a hook is empty. */
+  async spawn(
+    command: string,
+    options: CommandOptions & OutputHooks = {},
+  ): Promise<SessionProcess> {
     const outputs = [new OutputStream(), new OutputStream()] as const;
-    return this.#start(command, options, outputs, outputs[0].hook, outputs[1].hook);
+    const { onStdout = outputs[0].hook, onStderr = outputs[1].hook } = options;
+    return this.#start(command, options, outputs, onStdout, onStderr);
+  }
+
+  /** A command line in a terminal, an interactive shell without one. Ends with `signal`, and after `timeoutMs`. */
+  async openTerminal(
+    command: string | undefined,
+    options: TerminalOptions = {},
+  ): Promise<NodeRuntimeShell> {
+    const { cols, rows, cwd = ".", env, signal, timeoutMs = 0 } = options;
+    signal?.throwIfAborted();
+    const terminal = await this.runtime.openShell({
+      command: shell,
+      args: command === undefined ? ["-i"] : ["-c", command],
+      cwd: this.resolve(cwd),
+      env: { ...this.#env, ...env },
+      ...(cols !== undefined && { cols }),
+      ...(rows !== undefined && { rows }),
+      ...(signal !== undefined && { signal }),
+    });
+    if (timeoutMs > 0) {
+      const timer = setTimeout(() => terminal.kill("SIGKILL"), timeoutMs);
+      const over = (): void => clearTimeout(timer);
+      terminal.wait().then(over, over);
+    }
+    return terminal;
+  }
+
+  /** Variables of every command from now on, beside those it has. */
+  setEnvironment(env: Record<string, string>): void {
+    Object.assign(this.#env, env);
   }
 
   async #start(
@@ -306,11 +349,20 @@ export class Session {
     await this.runtime.rename(this.resolve(from), this.resolve(to));
   }
 
+  async chmod(path: string, mode: number): Promise<void> {
+    await this.runtime.fs.chmod(this.resolve(path), mode);
+  }
+
   /** Files and directories below a directory, by their names; links are not followed. At most `limit`. */
-  async *walk(path: string, limit = 50_000): AsyncGenerator<WalkEntry> {
+  async *walk(
+    path: string,
+    { limit = 50_000, depth = Infinity }: { limit?: number; depth?: number } = {},
+  ): AsyncGenerator<WalkEntry> {
     const directories = [this.resolve(path)];
+    const deepest = directories[0]!.split("/").filter(Boolean).length + depth - 1;
     let left = limit;
     for (let at = directories.shift(); at !== undefined; at = directories.shift()) {
+      if (at.split("/").filter(Boolean).length > deepest) continue;
       for (const { name } of (await this.list(at)) ?? []) {
         const full = posix.join(at, name);
         const stat = await this.stat(full, { follow: false });
@@ -327,6 +379,19 @@ export class Session {
     if (!this.ports.includes(port))
       throw new RangeError(`port ${port} is not open to the host; the option ports opens it`);
     return `${protocol}://127.0.0.1:${port}`;
+  }
+
+  /** The machine's files with its environment and limits, as `NodeRuntime.create({ snapshot })` takes them. */
+  async snapshot(): Promise<Uint8Array> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of await this.runtime.snapshot()) chunks.push(chunk as Buffer);
+    return new Uint8Array(Buffer.concat(chunks));
+  }
+
+  /** A session of a machine of its own with this one's files as they are. */
+  async fork(id: string = randomUUID()): Promise<Session> {
+    const { cwd, ports } = this;
+    return new Session(await this.runtime.clone(), id, { cwd, ports, env: this.#env });
   }
 
   /** Ends the machine and all in it. Idempotent. */

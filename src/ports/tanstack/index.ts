@@ -8,3 +8,12 @@ export type {
   IsolateDriverOptions,
   ToolBinding,
 } from "./isolate-driver.js";
+export { SecureExecSandboxHandle, secureExecSandbox } from "./sandbox-provider.js";
+export type {
+  ProcessOptions,
+  SandboxCapabilities,
+  SandboxCreateInput,
+  SandboxFsStat,
+  SecureExecSandboxOptions,
+} from "./sandbox-provider.js";
+export type { SandboxGit } from "./sandbox-git.js";

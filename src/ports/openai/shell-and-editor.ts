@@ -1,12 +1,12 @@
 /**
- * Owns `secure-exec/openai`: the shell and the editor of the OpenAI Agents SDK over core/session.ts, for
- * `shellTool({ shell })` and `applyPatchTool({ editor })`.
+ * Owns the shell and the editor of the OpenAI Agents SDK over core/session.ts, for `shellTool({ shell })` and
+ * `applyPatchTool({ editor })`.
  *
  * Types are written after the interfaces that `@openai/agents-core` declares; nothing is imported from
  * it. Untrusted: commands, paths and diffs are the model's, output and files the machine's.
  */
-import { Session } from "./core/session.js";
-import type { SessionOptions } from "./core/session.js";
+import { Session } from "../core/session.js";
+import type { SessionOptions } from "../core/session.js";
 
 export interface ShellAction {
   commands: string[];
@@ -69,53 +69,69 @@ export class SecureExecShell {
   }
 }
 
-/** Applies an agent's patches to a machine's files. What fails is an answer. */
+export interface EditorOptions {
+  /** Whether what fails rejects, as an editor of a sandbox session does. Default: it is an answer. */
+  rejects?: boolean;
+  /** What a path means; throws for one that may not be edited. Default: it starts at the session's `cwd`. */
+  resolve?: (path: string) => string;
+}
+
+/** Applies an agent's patches to a machine's files. */
 export class SecureExecEditor {
   readonly #session: Session;
   readonly #applyDiff: ApplyDiff;
+  readonly #rejects: boolean;
+  readonly #resolve: (path: string) => string;
 
-  constructor(session: Session, applyDiff: ApplyDiff) {
+  constructor(session: Session, applyDiff: ApplyDiff, options: EditorOptions = {}) {
     this.#session = session;
     this.#applyDiff = applyDiff;
+    const { rejects = false, resolve = (path) => session.resolve(path) } = options;
+    this.#rejects = rejects;
+    this.#resolve = resolve;
+  }
+
+  async #answered(output: string, work: () => Promise<void>): Promise<PatchResult> {
+    try {
+      await work();
+      return { status: "completed", output };
+    } catch (error) {
+      if (this.#rejects) throw error;
+      return { status: "failed", output: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   /** Fails for a file that is there. */
   createFile({ path, diff }: { path: string; diff: string }): Promise<PatchResult> {
-    return answered(`created ${path}`, async () => {
-      if ((await this.#session.stat(path)) !== undefined) throw new Error(`${path} exists`);
-      await this.#session.writeFile(path, this.#applyDiff("", diff, "create"));
+    return this.#answered(`created ${path}`, async () => {
+      const full = this.#resolve(path);
+      if ((await this.#session.stat(full, { follow: false })) !== undefined)
+        throw new Error(`${path}: file already exists`);
+      await this.#session.writeFile(full, this.#applyDiff("", diff, "create"));
     });
   }
 
   /** With `moveTo`, the file has that path afterwards. */
   updateFile(operation: { path: string; diff: string; moveTo?: string }): Promise<PatchResult> {
     const { path, diff, moveTo = path } = operation;
-    return answered(`updated ${moveTo}`, async () => {
-      const bytes = await this.#session.readFile(path);
+    return this.#answered(`updated ${moveTo}`, async () => {
+      const [full, target] = [this.#resolve(path), this.#resolve(moveTo)];
+      const bytes = await this.#session.readFile(full);
       if (bytes === undefined) throw new Error(`there is no file ${path}`);
       const text = Buffer.from(bytes).toString("utf8");
-      await this.#session.writeFile(moveTo, this.#applyDiff(text, diff));
-      if (this.#session.resolve(moveTo) !== this.#session.resolve(path))
-        await this.#session.remove(path);
+      await this.#session.writeFile(target, this.#applyDiff(text, diff));
+      if (target !== full) await this.#session.remove(full);
     });
   }
 
   deleteFile({ path }: { path: string }): Promise<PatchResult> {
-    return answered(`deleted ${path}`, async () => {
-      const stat = await this.#session.stat(path, { follow: false });
+    return this.#answered(`deleted ${path}`, async () => {
+      const full = this.#resolve(path);
+      const stat = await this.#session.stat(full, { follow: false });
       if (stat === undefined || stat.type === "directory")
         throw new Error(`there is no file ${path}`);
-      await this.#session.remove(path);
+      await this.#session.remove(full);
     });
-  }
-}
-
-async function answered(output: string, work: () => Promise<void>): Promise<PatchResult> {
-  try {
-    await work();
-    return { status: "completed", output };
-  } catch (error) {
-    return { status: "failed", output: error instanceof Error ? error.message : String(error) };
   }
 }
 

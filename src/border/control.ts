@@ -1,0 +1,96 @@
+/**
+ * Owns the border's conversation with the kernel: lines of JSON over one connection. Each request is put
+ * to the kernel before a byte of it leaves, and goes only with what the kernel answers.
+ *
+ * Untrusted: nothing; the kernel is at the other end. What is asked holds what programs wrote.
+ */
+import type { Socket } from "node:net";
+import { createInterface } from "node:readline";
+
+/** What a connection is about; the first line on each of its two halves, written by the kernel. */
+export interface Facts {
+  /** Both halves of one connection have the same. */
+  pair: number;
+  /** "inside" leads to the program, "outside" to the server. */
+  side: "inside" | "outside";
+  /** Names, or the address, whose requests are looked into. */
+  guarded: string[];
+  /** Other names under which the machine knows the address. */
+  others: string[];
+  port: number;
+}
+
+export interface Question {
+  pair: number;
+  host: string;
+  secure: boolean;
+  method: string;
+  path: string;
+  /** Name and value in turn, as the program wrote them. */
+  headers: string[];
+}
+
+/** What a request gets on its way, or why it does not go. */
+export type Verdict =
+  | {
+      allow: true;
+      headers: [name: string, value: string][];
+      query: [name: string, value: string][];
+    }
+  | { allow: false; status: number; text: string };
+
+export interface Setting {
+  authority: { certificate: string; key: string };
+  /** Certificates in PEM that count beside the engine's own when servers are verified. */
+  ca: string[];
+}
+
+type Line = { setting: Setting } | ({ answer: number } & Verdict);
+
+const newline = 0x0a;
+
+/** The first line; what follows it is put back, and the socket is paused. */
+export function readFirstLine(socket: Socket, take: (line: string) => void): void {
+  let held = Buffer.alloc(0);
+  const onData = (chunk: Buffer): void => {
+    held = Buffer.concat([held, chunk]);
+    const end = held.indexOf(newline);
+    if (end === -1) return;
+    socket.off("data", onData);
+    socket.pause();
+    if (end + 1 < held.length) socket.unshift(held.subarray(end + 1));
+    take(held.toString("utf8", 0, end));
+  };
+  socket.on("data", onData);
+}
+
+export class Control {
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, (verdict: Verdict) => void>();
+  #last = 0;
+  readonly setting: Promise<Setting>;
+
+  /** `socket` gives lines; without the kernel there is nothing left to do. */
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("close", () => process.exit(1));
+    let settle: (setting: Setting) => void = () => {};
+    this.setting = new Promise((resolve) => (settle = resolve));
+    createInterface({ input: socket }).on("line", (line) => {
+      const said = JSON.parse(line) as Line;
+      if ("setting" in said) settle(said.setting);
+      else {
+        this.#waiting.get(said.answer)?.(said);
+        this.#waiting.delete(said.answer);
+      }
+    });
+  }
+
+  ask(question: Question): Promise<Verdict> {
+    const ask = ++this.#last;
+    return new Promise((resolve) => {
+      this.#waiting.set(ask, resolve);
+      this.#socket.write(`${JSON.stringify({ ask, ...question })}\n`);
+    });
+  }
+}

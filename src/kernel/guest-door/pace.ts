@@ -1,0 +1,87 @@
+/**
+ * Owns how much of its thread's time the kernel gives to those VMs who ask for more than their part.
+ *
+ * Where nobody else wants the processors, that is all of it. Where the thread is kept from them in the
+ * middle of its work, those who keep it busy are what others wait for, and no order of service helps:
+ * the kernel then takes their work more slowly, their processes wait for answers, and leave the
+ * processors to those who ask for little.
+ *
+ * Invariants: the pause is 0 unless several VMs are active; it is never more than `limits.pauseMs`.
+ */
+import { performance } from "node:perf_hooks";
+import { limits } from "../limits.js";
+
+/** Of the engine's version, which the types of the host's are older than; microseconds. */
+declare global {
+  namespace NodeJS {
+    interface Process {
+      threadCpuUsage(since?: NodeJS.CpuUsage): NodeJS.CpuUsage;
+    }
+  }
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+export class Pace {
+  /** Between two turns of those who are over their part. */
+  pauseMs = 0;
+  #sampledAt = 0;
+  #activeMs = 0;
+  #cpuMs = 0;
+  #seenCpuMs = 0;
+  /** VMs that were served in this period, and in the one before. */
+  #served = 0;
+  #servedBefore = 0;
+  #period = 0;
+
+  /** Marks a VM whose last mark was `period` as served; answers the mark. */
+  mark(period: number): number {
+    if (period !== this.#period) this.#served++;
+    return this.#period;
+  }
+
+  /**
+   * How much of `tookMs` the thread worked at most: a VM does not pay for the time that others took the
+   * processor from the kernel. What is short is not asked for.
+   */
+  worked(tookMs: number): number {
+    if (tookMs < limits.turnMs) return tookMs;
+    const cpuMs = threadCpuMs();
+    const workedMs = cpuMs - this.#seenCpuMs;
+    this.#seenCpuMs = cpuMs;
+    return Math.min(tookMs, workedMs);
+  }
+
+  /** VMs that share the thread. */
+  get active(): number {
+    return Math.max(this.#served, this.#servedBefore, 1);
+  }
+
+  /** Part of the time that goes by which one VM has for itself. */
+  get rate(): number {
+    return limits.turnMs / (limits.turnMs + this.pauseMs) / this.active;
+  }
+
+  sample(now: number): void {
+    if (now - this.#sampledAt < limits.paceMs) return;
+    const { active: activeMs } = performance.eventLoopUtilization();
+    const cpuMs = threadCpuMs();
+    const busyMs = activeMs - this.#activeMs;
+    const usedMs = cpuMs - this.#cpuMs;
+    // The part of its busy time that the thread was kept from a processor.
+    const kept = busyMs < limits.paceMs / 4 ? 0 : 1 - usedMs / busyMs;
+    this.#servedBefore = Math.max(this.#served, this.#servedBefore * limits.paceMemory);
+    this.#served = 0;
+    this.#period++;
+    if (this.#servedBefore < 2) this.pauseMs = 0;
+    else if (kept > limits.paceSlower)
+      this.pauseMs = Math.min(limits.pauseMs, this.pauseMs * 2 || 1);
+    else if (kept < limits.paceFaster) this.pauseMs = Math.max(0, this.pauseMs - 0.25);
+    this.#sampledAt = now;
+    this.#activeMs = activeMs;
+    this.#cpuMs = this.#seenCpuMs = cpuMs;
+  }
+}

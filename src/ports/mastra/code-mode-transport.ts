@@ -1,0 +1,78 @@
+/**
+ * Owns the code mode transport of `@mastra/core` over core/code-mode.ts: each program runs in a machine of its own,
+ * and no sandbox is needed.
+ *
+ * Invariant: `run` never rejects. Types are written after the interface that the package declares; nothing is
+ * imported from it. Untrusted: the program, and what it calls tools with.
+ */
+import { logLines, runCodeOnce } from "../core/code-mode.js";
+import type { CodeModeCall, CodeModeOptions } from "../core/code-mode.js";
+
+export interface CodeModeRun {
+  /** The body of an async function, without types. */
+  program: string;
+  toolIds: readonly string[];
+  dispatch: (tool: string, args: unknown) => Promise<unknown>;
+  /** Milliseconds. */
+  timeout: number;
+  abortSignal?: AbortSignal | undefined;
+  onExternalCall?: ((tool: string, args: unknown) => void) | undefined;
+  onExternalResult?: ((tool: string, durationMs: number, error?: unknown) => void) | undefined;
+  [more: string]: unknown;
+}
+
+export interface CodeModeToolResult {
+  success: boolean;
+  result?: unknown;
+  logs?: string[];
+  error?: { message: string; name?: string; line?: number };
+}
+
+const prefix = "external_";
+
+/** As the package names a tool's function: what may not stand in an identifier is "_". */
+const functionOf = (toolId: string): string => {
+  const plain = toolId.replace(/[^A-Za-z0-9_$]/g, "_");
+  return `${prefix}${/^\d/.test(plain) ? "_" : ""}${plain}`;
+};
+
+export class SecureExecCodeModeTransport {
+  readonly requiresSandbox = false;
+  readonly #options: CodeModeOptions;
+
+  constructor(options: CodeModeOptions = {}) {
+    this.#options = options;
+  }
+
+  async run(run: CodeModeRun): Promise<CodeModeToolResult> {
+    const { program, toolIds, dispatch, timeout, abortSignal } = run;
+    const tools = new Map(toolIds.map((id) => [functionOf(id), id]));
+    const call = async ({ name, args }: CodeModeCall): Promise<unknown> => {
+      const tool = tools.get(name);
+      if (tool === undefined) throw new Error(`there is no tool named ${JSON.stringify(name)}`);
+      run.onExternalCall?.(tool, args[0]);
+      const startedMs = performance.now();
+      const over = (error?: unknown): void =>
+        run.onExternalResult?.(tool, performance.now() - startedMs, error);
+      try {
+        const result = await dispatch(tool, args[0]);
+        over();
+        return result;
+      } catch (error) {
+        over(error);
+        throw error;
+      }
+    };
+    const outcome = await runCodeOnce(this.#options, {
+      code: program,
+      functions: [...tools.keys()],
+      call,
+      timeoutMs: timeout,
+      signal: abortSignal,
+    });
+    const logs = logLines(outcome.logs);
+    if (outcome.ok) return { success: true, result: outcome.value, logs };
+    const { name, message } = outcome.error;
+    return { success: false, error: { name, message }, logs };
+  }
+}

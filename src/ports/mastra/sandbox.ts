@@ -1,0 +1,212 @@
+/**
+ * Owns a workspace sandbox of `@mastra/core` over core/session.ts: a machine that is made when it is first needed.
+ *
+ * Invariants: one machine from `start` to `stop`; a stopped one may be started again, with nothing of the last.
+ * It has what the package's `MastraSandbox` has, without being of that class. Types are written after the interface
+ * that the package declares; nothing is imported from it. Untrusted: output.
+ */
+import { randomUUID } from "node:crypto";
+import { Session } from "../core/session.js";
+import type { SessionOptions } from "../core/session.js";
+import { SecureExecFilesystem } from "./filesystem.js";
+import type { SecureExecFilesystemOptions } from "./filesystem.js";
+import { definedOf, SecureExecProcessManager } from "./processes.js";
+import type { CommandOptions, CommandResult } from "./processes.js";
+
+type Status = "pending" | "starting" | "running" | "stopping" | "stopped" | "destroyed" | "error";
+type Environment = Record<string, string | undefined>;
+type Hook = (args: { sandbox: SecureExecSandbox; outcome?: "created" }) => void | Promise<void>;
+
+export interface SecureExecSandboxOptions extends Omit<SessionOptions, "cwd" | "env"> {
+  /** Where commands run, absolute. Default /workspace. */
+  workingDirectory?: string;
+  env?: Environment;
+  /** Milliseconds for a command that has none. Default 0: no bound. */
+  timeout?: number;
+  instructions?: string;
+  onStart?: Hook;
+  onStop?: Hook;
+  onDestroy?: Hook;
+}
+
+const defaultDirectory = "/workspace";
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+export class SecureExecSandbox {
+  readonly id: string;
+  readonly name = "SecureExecSandbox";
+  readonly provider = "secure-exec";
+  readonly supportsCheckpoints = false;
+  readonly workingDirectory: string;
+  readonly processes: SecureExecProcessManager;
+  status: Status = "pending";
+  error?: string;
+  readonly #options: SecureExecSandboxOptions;
+  #env: Environment;
+  #onStart: Hook | undefined;
+  #session: Promise<Session> | undefined;
+  #createdAt = new Date();
+
+  constructor(options: SecureExecSandboxOptions = {}) {
+    this.#options = options;
+    this.id = options.id ?? randomUUID();
+    this.workingDirectory = options.workingDirectory ?? defaultDirectory;
+    this.#env = { ...options.env };
+    this.#onStart = options.onStart;
+    this.processes = new SecureExecProcessManager({
+      open: () => this.#open(),
+      env: () => this.#env,
+    });
+  }
+
+  /** Makes the machine; together with others, once. */
+  async start(): Promise<{ outcome: "created" | "connected" }> {
+    const outcome = this.#session === undefined ? "created" : "connected";
+    await this.#open();
+    return { outcome };
+  }
+
+  #open(): Promise<Session> {
+    this.#session ??= this.#begin();
+    return this.#session;
+  }
+
+  async #begin(): Promise<Session> {
+    if (this.status === "destroyed") throw new Error(`the sandbox ${this.id} has been destroyed`);
+    this.status = "starting";
+    const { runtime, ports } = this.#options;
+    try {
+      const session = await Session.create({
+        cwd: this.workingDirectory,
+        ...(runtime !== undefined && { runtime }),
+        ...(ports !== undefined && { ports }),
+      });
+      this.#createdAt = session.createdAt;
+      this.status = "running";
+      await this.#onStart?.({ sandbox: this, outcome: "created" });
+      return session;
+    } catch (error) {
+      this.status = "error";
+      this.error = error instanceof Error ? error.message : String(error);
+      this.#session = undefined;
+      throw error;
+    }
+  }
+
+  async ensureRunning(): Promise<void> {
+    await this.#open();
+  }
+
+  /** Ends the machine; its files are gone. */
+  async stop(): Promise<void> {
+    await this.#end("stopped", this.#options.onStop);
+  }
+
+  async destroy(): Promise<void> {
+    if (this.status === "destroyed") return;
+    await this.#end("destroyed", this.#options.onDestroy);
+  }
+
+  async #end(status: "stopped" | "destroyed", hook: Hook | undefined): Promise<void> {
+    const session = await this.#session?.catch(() => undefined);
+    if (session !== undefined) {
+      this.status = "stopping";
+      await hook?.({ sandbox: this });
+      await this.processes.killAll();
+      await session.dispose();
+    }
+    this.#session = undefined;
+    this.status = status;
+  }
+
+  /** There are no checkpoints of a stopped machine; a running one's files are in it. */
+  async snapshot(): Promise<void> {}
+
+  isReady(): boolean {
+    return this.status === "running";
+  }
+
+  getInfo() {
+    const { id, name, provider, status } = this;
+    return { id, name, provider, status, createdAt: this.#createdAt };
+  }
+
+  getInstructions(): string {
+    return (
+      this.#options.instructions ??
+      `An isolated Linux-like machine with Node.js and a bash-compatible shell. Commands run in ${this.workingDirectory}.`
+    );
+  }
+
+  setEnv(update: (env: Environment) => Environment): void {
+    this.#env = { ...update({ ...this.#env }) };
+  }
+
+  getEnv(): Environment {
+    return { ...this.#env };
+  }
+
+  setOnStart(update: (previous: Hook | undefined) => Hook): void {
+    this.#onStart = update(this.#onStart);
+  }
+
+  /** For the package's logger, which gets nothing from here: see `DEBUG=secure-exec*`. */
+  __setLogger(): void {}
+
+  /** Runs a command to its end; with `args`, as one word each. */
+  async executeCommand(
+    command: string,
+    args: string[] = [],
+    options: CommandOptions = {},
+  ): Promise<CommandResult> {
+    const line = [command, ...args.map(quoted)].join(" ");
+    const { timeout = this.#options.timeout } = options;
+    const handle = await this.processes.spawn(line, { ...options, timeout, stdinMode: "ignore" });
+    const result = await handle.wait();
+    this.processes.release(handle.pid);
+    return { ...result, command, args };
+  }
+
+  async writeFiles(
+    files: { path: string; content: string | Uint8Array; mode?: number }[],
+    { abortSignal }: { abortSignal?: AbortSignal } = {},
+  ): Promise<void> {
+    const session = await this.#open();
+    for (const { path, content, mode } of files) {
+      abortSignal?.throwIfAborted();
+      await session.writeFile(path, content);
+      if (mode !== undefined) await session.chmod(path, mode);
+    }
+  }
+
+  readonly networking = {
+    /** null for a port that `ports` does not have. */
+    getPortUrl: async (port: number): Promise<string | null> => {
+      const session = await this.#open();
+      return session.ports.includes(port) ? session.portUrl(port) : null;
+    },
+  };
+
+  /** The machine's files for `new Workspace({ filesystem, sandbox })`. */
+  async filesystem(options?: SecureExecFilesystemOptions): Promise<SecureExecFilesystem> {
+    return new SecureExecFilesystem(await this.#open(), options);
+  }
+
+  /** A sandbox that is to be made like this one, with other variables or another id. */
+  clone(
+    options: { id?: string; env?: Environment; workingDirectory?: string } = {},
+  ): SecureExecSandbox {
+    const { id, env, workingDirectory = this.workingDirectory } = options;
+    const { id: _own, ...rest } = this.#options;
+    return new SecureExecSandbox({
+      ...rest,
+      workingDirectory,
+      env: definedOf({ ...this.#env, ...env }),
+      ...(id !== undefined && { id }),
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.destroy();
+  }
+}

@@ -1,0 +1,349 @@
+/**
+ * Owns the `SandboxSession` of `@openai/agents-core` over core/session.ts: commands that may go on after their
+ * call, with or without a terminal, files, images, patches, manifests, archives and ports.
+ *
+ * Types are written after the interface that the package declares; nothing is imported from it.
+ * Untrusted: commands and paths are the model's, output and files the machine's.
+ */
+import { posix } from "node:path";
+import { RunningCommand, RunningCommands } from "../core/running-commands.js";
+import type { Session } from "../core/session.js";
+import { archiveOf, restoreArchive } from "../core/workspace-archive.js";
+import { imageTypeOf, mostImageBytes } from "./images.js";
+import {
+  checkEntry,
+  environmentOf,
+  ephemeralPaths,
+  materialize,
+  materializeMounts,
+  merged,
+  only,
+} from "./manifest.js";
+import type { Manifest, ManifestEntry } from "./manifest.js";
+import { execText, truncated } from "./output-text.js";
+import { SecureExecEditor } from "./shell-and-editor.js";
+import type { ApplyDiff } from "./shell-and-editor.js";
+
+/** Where a workspace is kept: nowhere, as a file of this host, or with a store of the package's interface. */
+export type SnapshotSpec =
+  | { type: "noop" }
+  /** `baseDir`: default ~/.cache/secure-exec/workspaces. */
+  | { type: "local"; baseDir?: string }
+  | {
+      type: "remote";
+      id?: string;
+      store: {
+        save(args: { id?: string; data: Uint8Array }): Promise<{ id: string }>;
+        load(args: { id: string }): Promise<{ data: Uint8Array }>;
+      };
+    };
+
+export interface PortEndpoint {
+  host: string;
+  port: number;
+  tls: boolean;
+  query: string;
+}
+
+/** What is told of a session; plain data but for the manifest, which is of the package's class. */
+export interface SandboxState {
+  manifest: Manifest;
+  environment: Record<string, string>;
+  sessionId: string;
+  workspaceReady: boolean;
+  configuredExposedPorts: number[];
+  exposedPorts?: Record<string, PortEndpoint>;
+  snapshotSpec: SnapshotSpec | null;
+  snapshot?: { id: string; type: string; [more: string]: unknown } | null;
+  [more: string]: unknown;
+}
+
+export interface ArchiveLimits {
+  maxInputBytes?: number | null;
+  maxExtractedBytes?: number | null;
+  maxMembers?: number | null;
+}
+
+export interface ExecArgs {
+  cmd: string;
+  workdir?: string;
+  /** "/bin/sh" and "/bin/bash" are the machine's one shell. */
+  shell?: string;
+  login?: boolean;
+  tty?: boolean;
+  /** Milliseconds after which a command that still runs is left running. Default 10 000. */
+  yieldTimeMs?: number;
+  maxOutputTokens?: number;
+  runAs?: string;
+}
+
+export interface ExecResult {
+  output: string;
+  stdout: string;
+  stderr: string;
+  wallTimeSeconds: number;
+  exitCode?: number;
+  /** Of a command that still runs, for `writeStdin`. */
+  sessionId?: number;
+  originalTokenCount?: number;
+}
+
+const defaultExecMs = 10_000;
+const defaultWriteMs = 250;
+const interrupt = "\u0003";
+
+export interface SessionParts {
+  session: Session;
+  state: SandboxState;
+  applyDiff: ApplyDiff;
+  sourceDirectory: string;
+  archiveLimits: ArchiveLimits | null | undefined;
+  /** Ends the machine. */
+  end: () => Promise<void>;
+}
+
+function refuseOther(runAs: string | undefined): void {
+  if (runAs !== undefined && runAs !== "")
+    throw new Error(
+      `secure-exec has one user in a machine; runAs ${JSON.stringify(runAs)} is not it`,
+    );
+}
+
+export class SecureExecSandboxSession {
+  readonly state: SandboxState;
+  readonly #session: Session;
+  readonly #applyDiff: ApplyDiff;
+  readonly #sourceDirectory: string;
+  readonly #end: () => Promise<void>;
+  readonly #commands = new RunningCommands();
+  readonly #preStop = new Set<() => Promise<void> | void>();
+  #archiveLimits: ArchiveLimits | null | undefined;
+
+  constructor({ session, state, applyDiff, sourceDirectory, archiveLimits, end }: SessionParts) {
+    this.#session = session;
+    this.state = state;
+    this.#applyDiff = applyDiff;
+    this.#sourceDirectory = sourceDirectory;
+    this.#archiveLimits = archiveLimits;
+    this.#end = end;
+  }
+
+  /** The machine, for what the interface has no word for. */
+  get session(): Session {
+    return this.#session;
+  }
+
+  async running(): Promise<boolean> {
+    return this.#session.running;
+  }
+
+  supportsPty(): boolean {
+    return true;
+  }
+
+  /** The absolute path that is meant; throws for one outside of the workspace that no grant of the manifest has. */
+  #path(path: string, runAs?: string): string {
+    refuseOther(runAs);
+    const { root, extraPathGrants } = this.state.manifest;
+    const full = posix.resolve(root, path);
+    const allowed = [root, ...extraPathGrants.map((grant) => grant.path)];
+    if (allowed.some((one) => full === one || full.startsWith(one === "/" ? one : `${one}/`)))
+      return full;
+    throw new RangeError(`Sandbox path ${JSON.stringify(path)} escapes the workspace root ${root}`);
+  }
+
+  /** A command's result after `yieldTimeMs`, or its end; a model reads `execCommand`. */
+  async exec(args: ExecArgs): Promise<ExecResult> {
+    refuseOther(args.runAs);
+    const startedMs = performance.now();
+    const command = await RunningCommand.start(this.#session, args.cmd, {
+      cwd: this.#path(args.workdir ?? "."),
+      env: this.state.environment,
+      terminal: args.tty,
+    });
+    await command.settled(args.yieldTimeMs ?? defaultExecMs);
+    const { exitCode } = command;
+    const taken = command.take();
+    const { text, originalTokenCount } = truncated(taken.output, args.maxOutputTokens);
+    return {
+      ...taken,
+      output: text,
+      wallTimeSeconds: (performance.now() - startedMs) / 1000,
+      ...(exitCode === undefined ? { sessionId: this.#commands.add(command) } : { exitCode }),
+      ...(originalTokenCount !== undefined && { originalTokenCount }),
+    };
+  }
+
+  async execCommand(args: ExecArgs): Promise<string> {
+    return execText(await this.exec(args));
+  }
+
+  /** Types to a command that runs; Ctrl-C without a terminal is SIGINT. Answers what it has said since. */
+  async writeStdin(args: {
+    sessionId: number;
+    chars?: string;
+    yieldTimeMs?: number;
+    maxOutputTokens?: number;
+  }): Promise<string> {
+    const { sessionId, chars = "", yieldTimeMs = defaultWriteMs, maxOutputTokens } = args;
+    const command = this.#commands.find(sessionId);
+    if (command === undefined) {
+      const output = `write_stdin failed: session not found: ${sessionId}`;
+      return execText({ output, wallTimeSeconds: 0, exitCode: 1 });
+    }
+    const startedMs = performance.now();
+    if (!command.terminal && chars.includes(interrupt)) command.kill("SIGINT");
+    const typed = command.terminal ? chars : chars.replaceAll(interrupt, "");
+    if (typed !== "") command.write(typed);
+    await command.settled(yieldTimeMs);
+    const { exitCode } = command;
+    if (exitCode !== undefined) this.#commands.forget(sessionId);
+    const { text, originalTokenCount } = truncated(command.take().output, maxOutputTokens);
+    return execText({
+      output: text,
+      wallTimeSeconds: (performance.now() - startedMs) / 1000,
+      ...(exitCode === undefined ? { sessionId } : { exitCode }),
+      originalTokenCount,
+    });
+  }
+
+  async readFile(args: { path: string; runAs?: string; maxBytes?: number }): Promise<Uint8Array> {
+    const bytes = await this.#session.runtime.readFile(this.#path(args.path, args.runAs));
+    return bytes.subarray(0, args.maxBytes);
+  }
+
+  async listDir(args: {
+    path: string;
+    runAs?: string;
+  }): Promise<{ name: string; path: string; type: "file" | "dir" | "other" }[]> {
+    const full = this.#path(args.path, args.runAs);
+    const entries = await this.#session.runtime.readDirWithTypes(full);
+    const below = posix.relative(this.state.manifest.root, full);
+    return entries.map(({ name, type }) => ({
+      name,
+      path: posix.join(below, name),
+      type: type === "directory" ? "dir" : type === "file" ? "file" : "other",
+    }));
+  }
+
+  async pathExists(path: string, runAs?: string): Promise<boolean> {
+    return (await this.#session.stat(this.#path(path, runAs))) !== undefined;
+  }
+
+  async directoryExists(path: string, runAs?: string): Promise<boolean> {
+    return (await this.#session.stat(this.#path(path, runAs)))?.type === "directory";
+  }
+
+  /** An image file as a tool's output. Rejects for other files, and over 10 MiB. */
+  async viewImage({ path, runAs }: { path: string; runAs?: string }) {
+    const full = this.#path(path, runAs);
+    const stat = await this.#session.stat(full);
+    if (stat === undefined) throw new Error(`Image file not found: ${path}`);
+    if (stat.type !== "file") throw new Error(`Image path is not a file: ${path}`);
+    if (stat.size > mostImageBytes) throw new Error(`Image file exceeds the 10 MB limit: ${path}`);
+    const data = await this.#session.runtime.readFile(full);
+    const mediaType = imageTypeOf(data, path);
+    if (mediaType === undefined)
+      throw new Error(`Unsupported image format for view_image: ${path}`);
+    return { type: "image" as const, image: { data, mediaType } };
+  }
+
+  createEditor(runAs?: string): SecureExecEditor {
+    refuseOther(runAs);
+    return new SecureExecEditor(this.#session, this.#applyDiff, {
+      rejects: true,
+      resolve: (path) => this.#path(path),
+    });
+  }
+
+  async materializeEntry(args: {
+    path: string;
+    entry: ManifestEntry;
+    runAs?: string;
+  }): Promise<void> {
+    const path = posix.relative(this.state.manifest.root, this.#path(args.path, args.runAs));
+    checkEntry(path, args.entry);
+    await this.applyManifest(only(this.state.manifest, { [path]: args.entry }));
+  }
+
+  /** Makes what the manifest has, and adds it to the session's own. */
+  async applyManifest(manifest: Manifest, runAs?: string): Promise<void> {
+    refuseOther(runAs);
+    const next = merged(this.state.manifest, manifest);
+    await materialize(this.#session, manifest, { sourceDirectory: this.#sourceDirectory });
+    Object.assign(this.state.environment, await environmentOf(manifest));
+    this.state.manifest = next;
+  }
+
+  /** The workspace as a tar archive, without what is ephemeral. */
+  persistWorkspace(): Promise<Uint8Array> {
+    const { manifest } = this.state;
+    return archiveOf(this.#session, manifest.root, ephemeralPaths(manifest));
+  }
+
+  /** The workspace becomes what the archive has. */
+  async hydrateWorkspace(
+    data: string | ArrayBuffer | Uint8Array,
+    options: { archiveLimits?: ArchiveLimits | null } = {},
+  ): Promise<void> {
+    const { archiveLimits = this.#archiveLimits } = options;
+    const { maxInputBytes, maxExtractedBytes, maxMembers } = archiveLimits ?? {};
+    const bytes = typeof data === "string" ? Buffer.from(data, "base64") : new Uint8Array(data);
+    const { manifest } = this.state;
+    await restoreArchive(this.#session, manifest.root, bytes, {
+      inputBytes: maxInputBytes ?? undefined,
+      extractedBytes: maxExtractedBytes ?? undefined,
+      members: maxMembers ?? undefined,
+    });
+    await materializeMounts(this.#session, manifest);
+  }
+
+  setArchiveLimits(limits?: ArchiveLimits | null): void {
+    this.#archiveLimits = limits;
+  }
+
+  /** Where the host reaches a port. Rejects for one that `exposedPorts` does not have. */
+  async resolveExposedPort(port: number): Promise<PortEndpoint> {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw new RangeError("Exposed ports must be integers between 1 and 65535.");
+    if (!this.state.configuredExposedPorts.includes(port))
+      throw new RangeError(
+        `secure-exec was not configured to expose port ${port}; the option exposedPorts opens it`,
+      );
+    const endpoint = { host: "127.0.0.1", port, tls: false, query: "" };
+    this.state.exposedPorts = { ...this.state.exposedPorts, [port]: endpoint };
+    return endpoint;
+  }
+
+  registerPreStopHook(hook: () => Promise<void> | void): () => void {
+    this.#preStop.add(hook);
+    return () => this.#preStop.delete(hook);
+  }
+
+  async runPreStopHooks(): Promise<void> {
+    for (const hook of this.#preStop) await hook();
+  }
+
+  /** Ends the commands that run; files stay. */
+  stop(): Promise<void> {
+    return this.#commands.stop();
+  }
+
+  /** Ends the machine. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#session.running) await this.stop();
+    await this.#end();
+  }
+
+  shutdown(): Promise<void> {
+    return this.close();
+  }
+
+  delete(): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
