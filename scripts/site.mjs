@@ -15,7 +15,7 @@ import {
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { pageFiles, titleOf, withoutFences } from "./pages.mjs";
-import { groups } from "../site/pages.mjs";
+import { groupsWith } from "../site/pages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 // Below site/, where its packages are found.
@@ -50,7 +50,7 @@ export function linkOf(file, link, pages) {
   return `${repository}/${kind}/main/${target}${anchor}`;
 }
 
-function stage(pages) {
+function stage(pages, groups) {
   const folder = join(build, "pages");
   for (const file of pages) {
     const text = readFileSync(join(root, file), "utf8");
@@ -95,7 +95,7 @@ function firstSentence(text) {
 }
 
 /** What llmstxt.org describes: the pages with a line each, and everything in one file. */
-function writeForModels(folder) {
+function writeForModels(folder, groups) {
   const about =
     "Run untrusted Node.js code in a virtual machine of its own: a genuine Node process that the operating system has locked in.";
   const lines = groups.map(
@@ -130,7 +130,9 @@ function main() {
     });
   rmSync(build, { recursive: true, force: true });
   mkdirSync(build, { recursive: true });
-  const config = stage(pageFiles());
+  const pages = pageFiles();
+  const groups = groupsWith(pages);
+  const config = stage(pages, groups);
   execFileSync(
     process.execPath,
     [join(site, "node_modules/vitepress/bin/vitepress.js"), "build", site],
@@ -141,7 +143,7 @@ function main() {
     },
   );
   // Behind the build: VitePress would make pages of them.
-  writeForModels(join(build, "out"));
+  writeForModels(join(build, "out"), groups);
   console.log(`the site is in ${join(build, "out")}`);
 }
 

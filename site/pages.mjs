@@ -1,6 +1,6 @@
-// Which pages the site has, in which order: each group with its pages, as paths in the repository. Every page of
-// docs/ is here once; tests/docs/links.test.mjs holds it.
-export const groups = [
+// Which pages the site has, in which order: each group with its pages, as paths in the repository. A page of docs/ that is not
+// here comes last.
+const groups = [
   {
     title: "Start",
     pages: ["docs/start.md", "docs/use-cases.md", "docs/playground.md", "docs/command-line.md"],
@@ -25,6 +25,7 @@ export const groups = [
       "docs/permissions-cookbook.md",
       "docs/audit.md",
       "docs/tools.md",
+      "docs/secrets.md",
       "docs/limits.md",
       "docs/usage.md",
     ],
@@ -59,6 +60,7 @@ export const groups = [
       "docs/ports/codemode.md",
       "docs/ports/computesdk.md",
       "docs/ports/deepagents.md",
+      "docs/ports/mastra.md",
       "docs/ports/mcp.md",
       "docs/ports/openai.md",
       "docs/ports/tanstack.md",
@@ -85,3 +87,12 @@ export const groups = [
 
 /** Pages of docs/ that no list leads to, because another page does. */
 export const beside = /^docs\/decisions\/\d{4}-/;
+
+/** The groups, with those of `pages` that are in none. */
+export function groupsWith(pages) {
+  const listed = new Set(groups.flatMap((group) => group.pages));
+  const others = pages.filter(
+    (file) => file.startsWith("docs/") && !beside.test(file) && !listed.has(file),
+  );
+  return others.length === 0 ? groups : [...groups, { title: "More", pages: others }];
+}
