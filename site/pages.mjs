@@ -13,6 +13,7 @@ const groups = [
       "docs/options.md",
       "docs/templates.md",
       "docs/snapshots.md",
+      "docs/typescript.md",
       "docs/terminals.md",
       "docs/deterministic.md",
       "docs/platforms.md",

@@ -15,7 +15,12 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import type { FileProvider } from "./provider.js";
 import { mountsOf } from "./mounts.js";
-import type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type {
+  FileProviderMount,
+  HostDirectoryMount,
+  NodeModulesMount,
+  OverlayMount,
+} from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
@@ -82,7 +87,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
   /** Directories or files of the host that programs see; read-only unless said otherwise. */
-  mounts?: (HostDirectoryMount | FileProviderMount)[];
+  mounts?: (HostDirectoryMount | OverlayMount | FileProviderMount)[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
   /**
@@ -186,6 +191,11 @@ export interface NodeRuntimeExecOptions {
    */
   engine?: "forked" | "dedicated";
   /**
+   * How the value of `__return` comes to `run`: as JSON, or "structured" with Map, Set, Date, BigInt, errors, buffers,
+   * typed arrays, cycles and undefined, too. Default: "json".
+   */
+  encoding?: "json" | "structured";
+  /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
    */
@@ -226,7 +236,7 @@ export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
 }
 
 /** Options that say what a program is. */
-const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+const programOnlyNames = ["args", "language", "name", "encoding", "endWhenSettled"] as const;
 
 /** Options of one command. */
 export type NodeRuntimeCommandOptions = Omit<
@@ -629,6 +639,7 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  encoding?: "json" | "structured";
   /** Default: the VM's. */
   engine?: EngineKind;
 }
@@ -703,7 +714,9 @@ export function parseRunOptions(
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
   if (given.timeout !== undefined && given.timeoutMs !== undefined)
     throw invalidOption("timeoutMs", "means the same as timeout; give one");
-  const { endWhenSettled = false } = given;
+  const { encoding, endWhenSettled = false } = given;
+  if (encoding !== undefined && encoding !== "json" && encoding !== "structured")
+    throw invalidOption("encoding", 'must be "json" or "structured"');
   if (typeof endWhenSettled !== "boolean")
     throw invalidOption("endWhenSettled", "must be a boolean");
   return {
@@ -721,6 +734,7 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(encoding !== undefined && { encoding }),
     ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
 }

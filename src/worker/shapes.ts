@@ -248,6 +248,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     option: "needed",
     guestPath: "needed",
     hostPath: "optional",
+    overlay: "optional",
     provider: "optional",
     readOnly: "needed",
     executable: "optional",
@@ -272,6 +273,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     guestPath: textOf("a mount", given.guestPath, 4095),
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),
+    ...(given.overlay !== undefined && { overlay: flagOf("a mount", given.overlay) }),
     ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
   };
 }
@@ -468,6 +470,7 @@ const processKeys: KeysOf<ProcessOptions> = {
   stdin: "needed",
   terminal: "optional",
   endWhenSettled: "optional",
+  encoding: "optional",
   engine: "optional",
   limits: "needed",
   stdoutLimitBytes: "needed",
@@ -498,7 +501,7 @@ function terminalOf(value: unknown): TerminalSize {
 /** `template` is as the caller gave it. */
 export function processOptionsOf(text: string): ProcessOptions {
   const given = bagOf<ProcessOptions>("options", parsed("options", text), processKeys);
-  const { terminal, endWhenSettled, engine, template } = given;
+  const { terminal, encoding, endWhenSettled, engine, template } = given;
   return {
     ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
     mode: oneOf("mode", given.mode, ["program", "template", "resident", "exec"]),
@@ -512,6 +515,9 @@ export function processOptionsOf(text: string): ProcessOptions {
     ...(terminal !== undefined && { terminal: terminalOf(terminal) }),
     ...(endWhenSettled !== undefined && {
       endWhenSettled: flagOf("endWhenSettled", endWhenSettled),
+    }),
+    ...(encoding !== undefined && {
+      encoding: oneOf("encoding", encoding, ["json", "structured"] as const),
     }),
     limits: runLimitsOf(given.limits),
     stdoutLimitBytes: countOf("stdoutLimitBytes", given.stdoutLimitBytes),

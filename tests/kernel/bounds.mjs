@@ -224,6 +224,9 @@ export const callBounds = {
   terminalResize: `${terminals} for (let i = 0; i < 5000; i++) sys("terminalResize", { fd: masters[0], rows: i * 99, columns: 0xffffffff });`,
   terminalForeground: `${terminals} for (let i = 0; i < 2000; i++) sys("terminalForeground", { fd: masters[0], group: i });`,
   usage: `for (let i = 0; i < 2000; i++) sys("usage", {});`,
+  valuePart: `const data = text("r".repeat(900 * 1024));
+    for (let i = 0; i < 64; i++) sys("valuePart", { first: i % 4 === 0, data });
+    for (let i = 0; i < 32; i++) sys("valuePart", { first: i === 0, data });`,
   callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
@@ -266,8 +269,8 @@ export const eventBounds = {
   exit: `tell("exit", { code: 0 });`,
   uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
-  returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
-    for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
+  returnValue: `const data = text(JSON.stringify("r".repeat(900 * 1024)));
+    for (let i = 0; i < 64; i++) { tell("returnValue", { encoding: 0, continued: false, data }); wait(); } wait();`,
   returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
   templateReady: `tell("templateReady", { pending: Array.from({ length: 1000 }, () => "x".repeat(500)) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,

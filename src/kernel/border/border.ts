@@ -200,6 +200,7 @@ export class Border implements Gate {
         stdinTaken: () => undefined,
         residentDone: () => undefined,
         templateReady: () => undefined,
+        value: () => undefined,
         ended: () => this.#ended(running),
       },
     );

@@ -40,18 +40,19 @@ import { Process } from "./process.js";
 const noSource = new Uint8Array(0);
 
 /** What of `StartOptions` differs from process to process. */
-export type LaunchOptions = Pick<
-  StartOptions,
-  | "mode"
-  | "language"
-  | "endWhenSettled"
-  | "engineFlags"
-  | "image"
-  | "path"
-  | "argv"
-  | "argv0"
-  | "env"
->;
+export type LaunchOptions = Partial<Pick<StartOptions, "encoding">> &
+  Pick<
+    StartOptions,
+    | "mode"
+    | "language"
+    | "endWhenSettled"
+    | "engineFlags"
+    | "image"
+    | "path"
+    | "argv"
+    | "argv0"
+    | "env"
+  >;
 
 /** Programs that run in an engine; the machine's own commands have no use for one of their own. */
 const engineModes: readonly StartOptions["mode"][] = ["program", "resident", "node", "wasm"];
@@ -212,6 +213,8 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     openFilesLimit: process.descriptors.limit,
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
+    encoding: options.encoding ?? "json",
+    valueBytes: vm.limits.valueBytes,
     hostTools: vm.tools.size > 0,
     hostCommands: vm.tools.executor,
     startedAtMs: vm.clock.nowMs,

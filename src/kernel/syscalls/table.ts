@@ -357,6 +357,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "for the engine's database binding",
   },
+  valuePart: { run: processHandlers.valuePart, support: "own", note: "for `__return`" },
   usage: {
     run: processHandlers.usage,
     support: "partial",
