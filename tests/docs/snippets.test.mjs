@@ -1,5 +1,6 @@
-// Code in the documentation does what it says. A block that imports secure-exec is a whole program: it runs as it stands, and
-// a block of text right behind it is what it prints. Every other block is checked by the compiler, with the names of `names`.
+// Code in the documentation does what it says. A block that imports secure-exec and takes no name for granted is a whole
+// program: it runs as it stands, and a block of text right behind it is what it prints. Every block is checked by the
+// compiler, fragments with the names of `names`.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -30,34 +31,75 @@ const blocks = pageFiles().flatMap((file) =>
     .filter(() => file !== "docs/api.md")
     .map((block) => ({ ...block, file, name: `${file}:${block.line}` })),
 );
-const isProgram = ({ text }) => /from "secure-exec/.test(text);
+const imports = ({ text }) => /^import\b.* from "secure-exec/m.test(text);
+
+/** What the compiler finds wrong with modules of `folder`, a line each. */
+function faultsOf(files) {
+  const { stdout, error } = spawnSync(
+    process.execPath,
+    [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "--ignoreConfig",
+      "--noEmit",
+      "--strict",
+      "--exactOptionalPropertyTypes",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2023",
+      "--lib",
+      "es2023,esnext.disposable",
+      "--types",
+      "node",
+      ...files.map((name) => join(folder, name)),
+    ],
+    { cwd: root, encoding: "utf8", timeout: 120_000 },
+  );
+  if (error !== undefined) throw error;
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+/** "Cannot find name", and no other that was meant. */
+const isFreeName = (line) => /error TS2304:/.test(line);
+const moduleName = ({ name }) => `${name.replace(/\W/g, "-")}.mts`;
+
+/** The blocks that import secure-exec, without those that take names for granted. */
+function wholePrograms() {
+  const candidates = blocks.filter(imports);
+  for (const block of candidates) writeFileSync(join(folder, moduleName(block)), block.text);
+  const free = faultsOf(candidates.map(moduleName)).filter(isFreeName);
+  return candidates.filter((block) => !free.some((line) => line.includes(moduleName(block))));
+}
+const programs = wholePrograms();
 
 test("the split sees programs, what they print, and fragments", () => {
   const [program, text, fragment] = blocksOf(
     '```ts\nimport { a } from "secure-exec";\n```\n\n```text\nout\n```\nWords.\n```js\nb();\n```\n',
   );
   assert.deepEqual(
-    [isProgram(program), program.next.text, text.next, fragment.language, fragment.line],
+    [imports(program), program.next.text, text.next, fragment.language, fragment.line],
     [true, "out\n", undefined, "js", 10],
   );
 });
 
-for (const { file, name, text, next } of blocks.filter(isProgram))
-  test(`${name} runs`, { timeout: 120_000, skip: notRun[file] ?? false }, async () => {
-    const program = join(folder, `${name.replace(/\W/g, "-")}.mts`);
-    writeFileSync(program, text);
-    const child = spawn(engine.path, [program], { stdio: ["ignore", "pipe", "pipe"] });
+test("most blocks that look like programs are", () => assert.ok(programs.length > 12));
+
+for (const block of programs)
+  test(`${block.name} runs`, { timeout: 120_000, skip: notRun[block.file] ?? false }, async () => {
+    const child = spawn(engine.path, [join(folder, moduleName(block))], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const said = { stdout: "", stderr: "" };
     for (const stream of /** @type {const} */ (["stdout", "stderr"]))
       child[stream].setEncoding("utf8").on("data", (part) => (said[stream] += part));
     const [code] = await once(child, "close");
     assert.equal(said.stderr, "");
-    if (next?.language === "text") assert.equal(said.stdout, next.text);
+    if (block.next?.language === "text") assert.equal(said.stdout, block.next.text);
     assert.equal(code, 0);
   });
 
-test("what is not run has a page, and a reason", () => {
-  const withPrograms = new Set(blocks.filter(isProgram).map(({ file }) => file));
+test("what is not run has a program, and a reason", () => {
+  const withPrograms = new Set(programs.map(({ file }) => file));
   for (const file of Object.keys(notRun)) assert.ok(withPrograms.has(file), file);
 });
 
@@ -91,43 +133,23 @@ export type { HostToolCall, NodeRuntimeShell, NodeRuntimeCreateOptions };
 `;
 
 /** A fragment as a module: statements in a function, or a part of the options that it belongs to. */
-function moduleOf(text) {
+function moduleOf({ text }) {
+  if (/^import /m.test(text)) return text;
   if (!/^\w+: /.test(text)) return `export async function shown() {\n${text}\n}\n`;
   const kind = text.startsWith("permissions: ") ? "NodeRuntimeCreateOptions" : "HostTools";
   return `import type { ${kind} } from "secure-exec";\nexport const shown: ${kind} = {\n${text}\n};\n`;
 }
 
-test("every fragment compiles, and so does every program", () => {
+test("every block compiles", () => {
   writeFileSync(join(folder, "names.d.mts"), names);
   const files = blocks.map((block) => {
-    const file = join(folder, `checked-${block.name.replace(/\W/g, "-")}.mts`);
-    writeFileSync(file, isProgram(block) ? block.text : moduleOf(block.text));
+    const file = `checked-${moduleName(block)}`;
+    writeFileSync(join(folder, file), moduleOf(block));
     return file;
   });
   assert.ok(files.length > 20);
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "--ignoreConfig",
-      "--noEmit",
-      "--strict",
-      "--exactOptionalPropertyTypes",
-      "--module",
-      "nodenext",
-      "--target",
-      "es2023",
-      "--lib",
-      "es2023,esnext.disposable",
-      "--types",
-      "node",
-      join(folder, "names.d.mts"),
-      ...files,
-    ],
-    { cwd: root, encoding: "utf8", timeout: 120_000 },
+  assert.deepEqual(
+    faultsOf(["names.d.mts", ...files]).filter((line) => !isFreeName(line)),
+    [],
   );
-  // A fragment may take a name for granted that is nowhere else: "Cannot find name", without one that was meant.
-  const faults = stdout.split("\n").filter((line) => line !== "" && !/error TS2304:/.test(line));
-  assert.deepEqual(faults, []);
-  assert.ok(status === 0 || stdout !== "");
 });
