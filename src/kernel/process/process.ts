@@ -317,9 +317,9 @@ export class Process {
       mayRead: (stream) => this.mayRead(stream),
       answer: (call) => vm.answer(this, call),
       answered: (call, result) => vm.answered(this, call, result),
-      served: (milliseconds) => {
-        this.bill.served(milliseconds);
-        this.budget.rate?.served();
+      served: (milliseconds, more) => {
+        this.bill.served(milliseconds, more ? 0 : 1);
+        if (!more) this.budget.rate?.served();
       },
       pauseMs: () => this.budget.rate?.pauseMs ?? 0,
       moved: (kind, direction, bytes) => this.bill.moved(kind, direction, bytes),
