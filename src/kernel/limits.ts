@@ -65,8 +65,6 @@ export const limits = Object.freeze({
   arguments: 16_384,
   /** Twice what the SDK sends ahead. */
   stdinBufferBytes: 1024 * 1024,
-  /** JSON of one `__return`. */
-  returnValueBytes: 7 * 1024 * 1024,
   /** Answers and events that a thread has not read before the kernel takes no further call of it. */
   unreadPauseBytes: 256 * 1024,
   /** The same before its process is ended: calls that waited are answered whether it reads or not. */

@@ -222,6 +222,7 @@ export const callBounds = {
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
   priority: `for (let i = 0; i < 5000; i++) sys("priority", { pid: 0, nice: i % 64 });`,
+  image: `for (let i = 0; i < 2000; i++) sys("image", { fd: 0, library: i % 2 ? "" : "librt.so.1" });`,
   sqliteEntry: `for (let i = 0; i < 2000; i++) sys("sqliteEntry", {});`,
   waitState: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     for (let i = 0; i < 2000; i++) sys("waitState", { pid: i - 1000, options: i % 256 | 1 });
@@ -237,6 +238,9 @@ export const callBounds = {
   terminalResize: `${terminals} for (let i = 0; i < 5000; i++) sys("terminalResize", { fd: masters[0], rows: i * 99, columns: 0xffffffff });`,
   terminalForeground: `${terminals} for (let i = 0; i < 2000; i++) sys("terminalForeground", { fd: masters[0], group: i });`,
   usage: `for (let i = 0; i < 2000; i++) sys("usage", {});`,
+  valuePart: `const data = text("r".repeat(900 * 1024));
+    for (let i = 0; i < 64; i++) sys("valuePart", { first: i % 4 === 0, data });
+    for (let i = 0; i < 32; i++) sys("valuePart", { first: i === 0, data });`,
   callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
@@ -279,8 +283,8 @@ export const eventBounds = {
   exit: `tell("exit", { code: 0 });`,
   uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
-  returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
-    for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
+  returnValue: `const data = text(JSON.stringify("r".repeat(900 * 1024)));
+    for (let i = 0; i < 64; i++) { tell("returnValue", { encoding: 0, continued: false, data }); wait(); } wait();`,
   returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
   templateReady: `tell("templateReady", { pending: Array.from({ length: 1000 }, () => "x".repeat(500)) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,
