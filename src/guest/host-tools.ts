@@ -157,7 +157,8 @@ function search(kernel: KernelClient, text: unknown, limit = 10): object[] {
   const words = String(text)
     .toLowerCase()
     .split(/[^\p{L}\p{N}]+/u)
-    .filter(Boolean);
+    // Shorter ones are in everything.
+    .filter((word) => word.length > 2);
   const scored = describeTools(kernel, "").map(({ name, description }) => {
     const [inName, inText] = [name.toLowerCase(), description.toLowerCase()];
     const score = words.reduce(
