@@ -123,12 +123,24 @@ export const hostFileCalls = {
     args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
     result: {},
   },
+  /**
+   * What was changed in the overlay at `guestPath`, or in all for "", from entry `start` on, by path; `changes` are
+   * indices of `changeNames`, `types` as in `readDir`.
+   */
+  diff: {
+    nr: 64,
+    args: { vm: "u32", guestPath: "string", start: "u32" },
+    result: { paths: "strings", changes: "bytes", types: "bytes", more: "bool" },
+  },
   realpath: {
     nr: 63,
     args: { vm: "u32", path: "string", followLinks: "bool" },
     result: { path: "string" },
   },
 } as const;
+
+/** What happened to an entry of an overlay. */
+export const changeNames = ["added", "changed", "removed"] as const;
 
 /** What `changeFile` does. */
 export const FileChange = Object.freeze({
@@ -363,6 +375,8 @@ export interface VmMount {
   guestPath: string;
   /** Absolute; of a mount of the host's files. */
   hostPath?: string;
+  /** Changes of that stay in memory. */
+  overlay?: boolean;
   /** Of one that code of the host serves. */
   provider?: ProviderMountOptions;
   readOnly: boolean;

@@ -15,7 +15,12 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import type { FileProvider } from "./provider.js";
 import { mountsOf } from "./mounts.js";
-import type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type {
+  FileProviderMount,
+  HostDirectoryMount,
+  NodeModulesMount,
+  OverlayMount,
+} from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
@@ -82,7 +87,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
   /** Directories or files of the host that programs see; read-only unless said otherwise. */
-  mounts?: (HostDirectoryMount | FileProviderMount)[];
+  mounts?: (HostDirectoryMount | OverlayMount | FileProviderMount)[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
   /**

@@ -77,6 +77,7 @@ const ofMachine = Object.freeze({
   changeFile: true,
   link: true,
   realpath: true,
+  diff: true,
   snapshot: true,
   abandonSnapshot: true,
   restore: true,

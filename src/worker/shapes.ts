@@ -248,6 +248,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     option: "needed",
     guestPath: "needed",
     hostPath: "optional",
+    overlay: "optional",
     provider: "optional",
     readOnly: "needed",
     executable: "optional",
@@ -272,6 +273,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     guestPath: textOf("a mount", given.guestPath, 4095),
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),
+    ...(given.overlay !== undefined && { overlay: flagOf("a mount", given.overlay) }),
     ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
   };
 }

@@ -170,7 +170,7 @@ export class Vm {
     );
     if (this.deterministic !== undefined) this.network.choose = () => 0;
     const mounts = source === undefined ? options.mounts : source.#mounts;
-    if (options.restores !== true) this.#begin(options.tools, mounts);
+    if (options.restores !== true) this.#begin(options.tools, mounts, source);
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
@@ -202,9 +202,9 @@ export class Vm {
     return fs;
   }
 
-  #begin(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+  #begin(tools: readonly ToolDescriptor[], mounts: readonly VmMount[], source?: Vm): void {
     try {
-      this.#furnish(tools, mounts);
+      this.#furnish(tools, mounts, source);
     } catch (error) {
       this.fs.dispose();
       throw error;
@@ -225,10 +225,10 @@ export class Vm {
   }
 
   /** What a machine has beside its own files. */
-  #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+  #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[], source?: Vm): void {
     if (tools.length > 0) this.registerTools(tools);
     this.fs.mountProc(this.#machineView());
-    for (const mount of mounts) this.mount(mount);
+    for (const mount of mounts) this.mount(mount, source?.fs);
     this.#trustBorder();
   }
 
@@ -265,15 +265,22 @@ export class Vm {
     return result;
   }
 
-  /** Throws `VmOptionError`, and has mounted nothing then. */
-  mount(mount: VmMount): void {
+  /** Throws `VmOptionError`, and has mounted nothing then. `source`: the files that this machine's were cloned from. */
+  mount(mount: VmMount, source?: FileSystem): void {
     const { option, provider, executable = false, ...place } = mount;
     const { guestPath } = place;
     const ask: AskProvider = (options, room, question, data) =>
       this.#services.providers.ask({ vm: this.#handle, room }, options, question, data);
     const { uid, gid } = identity;
     const provided = provider && { provided: { provider, ask } };
-    const result = this.fs.mount({ ...place, ...provided, executable, uid, gid });
+    const result = this.fs.mount({
+      ...place,
+      ...provided,
+      ...(source !== undefined && { source }),
+      executable,
+      uid,
+      gid,
+    });
     if (result === 0) {
       this.#mounts.push(mount);
       return this.#sharePackages(guestPath);
