@@ -89,7 +89,7 @@ function streamOf(kernel: KernelClient, stream: number): AsyncIterableIterator<u
         else resolve(result);
       });
     });
-  const next = async (): Promise<IteratorResult<unknown>> => {
+  const advance = async (): Promise<IteratorResult<unknown>> => {
     if (over) return { done: true, value: undefined };
     const result = await ask(false);
     if (typeof result === "number" || !result.ok) {
@@ -102,7 +102,7 @@ function streamOf(kernel: KernelClient, stream: number): AsyncIterableIterator<u
   };
   return {
     next() {
-      const turn = last.then(next);
+      const turn = last.then(() => advance());
       last = turn.then(undefined, () => undefined);
       return turn;
     },
