@@ -105,6 +105,13 @@ export const guestCalls = {
    * `sqlite3_vfs_register`. ENOSYS when this engine does not name it.
    */
   sqliteEntry: { nr: 25, args: {}, result: { distance: "f64" } },
+  /**
+   * What the dynamic linker is to load: the reply brings a descriptor (SCM_RIGHTS) of a sealed copy in memory of the
+   * regular file `fd`, or, where `library` is not empty, of a part of the libc that engines are linked with, by a name of
+   * a fixed list. It is empty again after the thread's next message. EPERM in a machine without native addons, ENOMEM
+   * where its images have as much as a process may have.
+   */
+  image: { nr: 34, args: { fd: "i32", library: "string" }, result: {} },
   /** What the calling process, and the children it has waited for, have used: microseconds of CPU, bytes of memory. */
   usage: {
     nr: 3,
@@ -259,6 +266,8 @@ export interface StartOptions {
   /** Milliseconds since the VM was made: the machine's uptime. */
   machineUptimeMs: number;
   jsRuntime: JsRuntime;
+  /** Whether it may load native addons. */
+  nativeAddons: boolean;
   /** That the run's clock, order and randomness are decided by these alone. */
   deterministic?: { seed: string; startTimeMs: number };
 }

@@ -348,6 +348,8 @@ export interface VmOptions {
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   engine: EngineKind;
+  /** Whether programs may load native addons of the machine's files. */
+  nativeAddons: boolean;
   limits: VmLimits;
   /** Whose requests are looked into on their way out. */
   border?: BorderOptions;

@@ -153,6 +153,12 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
   engine?: "forked" | "dedicated";
+  /**
+   * Whether programs may load native addons: Node-API modules among the machine's files, and the libraries that
+   * those need. They run in the program's process, behind the same walls. Linux on x64 only. Default: false; see
+   * docs/native-addons.md.
+   */
+  nativeAddons?: boolean;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -271,6 +277,7 @@ const createNames = [
   "ca",
   "network",
   "engine",
+  "nativeAddons",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -432,6 +439,7 @@ export interface CreateOptions {
   audit?: ParsedAudit;
   jsRuntime: JsRuntime;
   engine: EngineKind;
+  nativeAddons: boolean;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -616,6 +624,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
     engine: engineOf(given.engine ?? "forked", given.deterministic !== undefined),
+    nativeAddons: nativeAddonsOf(given.nativeAddons ?? false, given.deterministic !== undefined),
   };
 }
 
@@ -744,6 +753,14 @@ function engineOf(value: unknown, deterministic = false): EngineKind {
     throw invalidOption("engine", 'must be "forked" in a deterministic machine');
   if (value === "forked" || value === "dedicated") return value;
   throw invalidOption("engine", 'must be "forked" or "dedicated"');
+}
+
+function nativeAddonsOf(value: unknown, deterministic: boolean): boolean {
+  if (typeof value !== "boolean") throw invalidOption("nativeAddons", "must be a boolean");
+  // Native code has clocks and threads that are nobody's to order.
+  if (value && deterministic)
+    throw invalidOption("nativeAddons", "must be false in a deterministic machine");
+  return value;
 }
 
 /** The name of a command and its arguments. */

@@ -209,6 +209,7 @@ export const callBounds = {
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
   priority: `for (let i = 0; i < 5000; i++) sys("priority", { pid: 0, nice: i % 64 });`,
+  image: `for (let i = 0; i < 2000; i++) sys("image", { fd: 0, library: i % 2 ? "" : "librt.so.1" });`,
   sqliteEntry: `for (let i = 0; i < 2000; i++) sys("sqliteEntry", {});`,
   waitState: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     for (let i = 0; i < 2000; i++) sys("waitState", { pid: i - 1000, options: i % 256 | 1 });

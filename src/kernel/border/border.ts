@@ -75,6 +75,7 @@ const machineOptions: VmOptions = {
     timing: "normal",
   },
   engine: "forked",
+  nativeAddons: false,
   warnsOfLimits: false,
   limits: completeVmLimits({
     memoryBytes: 192 * MiB,

@@ -147,7 +147,8 @@ type EngineOptions = LaunchOptions & Required<Pick<LaunchOptions, "engineFlags">
 /** The same with an engine of its own, which sets its limit of memory itself before it hears of the program. */
 function beginInEngine(process: Process, options: EngineOptions, source: Uint8Array): void {
   const { memoryBytes } = process.limits;
-  const order = { flags: options.engineFlags, memoryBytes };
+  const { nativeAddons } = process.vm;
+  const order = { flags: options.engineFlags, memoryBytes, nativeAddons };
   const cancel = process.vm.takeEngine(order, (guest, reason, status) => {
     if (guest !== undefined) {
       limitCpu(process, guest);
@@ -220,6 +221,7 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     startedAtMs: vm.clock.nowMs,
     machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
+    nativeAddons: vm.nativeAddons,
     ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   };
 }

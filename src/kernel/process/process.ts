@@ -38,6 +38,7 @@ import { WatchList } from "./watches.js";
 import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
 import { nativeWatch } from "./native-watch.js";
+import { imageOf } from "../io/images.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
@@ -340,6 +341,7 @@ export class Process {
         this.#templateReady && this.#template !== undefined
           ? this.#template.awaits(errno, give)
           : -Errno.EPERM,
+      image: (args) => imageOf(this, args),
       violated: (reason) => {
         if (this.#door === door) this.#violation ??= reason;
       },

@@ -357,6 +357,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "for the engine's database binding",
   },
+  image: {
+    run: "door",
+    support: "own",
+    note: "what a native addon is loaded from: the reply brings a descriptor of a sealed copy in memory of what the process has open, or of a part of the libc",
+  },
   valuePart: { run: processHandlers.valuePart, support: "own", note: "for `__return`" },
   usage: {
     run: processHandlers.usage,

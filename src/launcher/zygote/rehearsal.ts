@@ -46,6 +46,7 @@ const options: StartOptions = {
   hostCommands: false,
   startedAtMs: 0,
   machineUptimeMs: 0,
+  nativeAddons: false,
   jsRuntime: {
     nodeVersion: defaultNodeVersion,
     platform: "node",
