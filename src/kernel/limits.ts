@@ -32,6 +32,8 @@ export const limits = Object.freeze({
   /** Datagrams that wait to be received, per socket. */
   datagrams: 1024,
   datagramBytes: 4 * 1024 * 1024,
+  /** Multicast groups of one socket, and sources of one group; net.ipv4.igmp_max_memberships. */
+  memberships: 20,
   /** Names looked up whose addresses are remembered. */
   resolvedNames: 1024,
   /** What one system call may ask code of the host, or its policy meanwhile; more is EIO. */

@@ -33,6 +33,7 @@ import { canLoadImages } from "../../sandbox/image-loader.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
+import { socketTable } from "../net/socket-table.js";
 import { Policy } from "../policy/policy.js";
 import { ImageRoom } from "../io/images.js";
 import { Bill } from "../process/bill.js";
@@ -266,6 +267,12 @@ export class Vm {
       },
       processes: () => Array.from(processes.values(), viewOf),
       mounts: () => mountLines(fs.mounts),
+      sockets: (table) =>
+        socketTable(
+          table,
+          this.network.socketRows(table.startsWith("tcp") ? "tcp" : "udp"),
+          identity.uid,
+        ),
     };
   }
 
