@@ -176,6 +176,19 @@ export const callBounds = {
       sys("bind", { fd: made.fd, address: "127.0.0.1", port: 6000 + i, flags: 0 });
       for (let n = 0; n < 64; n++) sys("sendTo", { fd: sender, address: "127.0.0.1", port: 6000 + i, data: new Uint8Array(65_507) });
       return 0; });`,
+  membership: `${udp}
+    const members = [];
+    fill((i) => {
+      const made = sys("socket", { type: 2 });
+      if (typeof made === "number") return made;
+      sys("bind", { fd: made.fd, address: "0.0.0.0", port: 7000, flags: 2 });
+      fill((n) => sys("membership", { fd: made.fd, group: "239.1." + (i & 255) + "." + n, source: "", via: "", joins: true }));
+      sys("membership", { fd: made.fd, group: "224.0.0.9", source: "", via: "", joins: false });
+      return 0;
+    });
+    // Each of these goes to all of them.
+    for (let n = 0; n < 100; n++) sys("sendTo", { fd: sender, address: "239.1.0.1", port: 7000, data: new Uint8Array(65_507) });
+    for (let n = 0; n < 20_000; n++) sys("membership", { fd: receiver, group: "232.0.0.1", source: "127.0.0." + n, via: "", joins: true });`,
   receiveFrom: `${udp} ${waiting("receiveFrom", "{ fd: receiver }")}`,
   chdir: `${onPath("chdir")}
     for (let i = 0; i < 200; i++) { sys("mkdir", { path: "n".repeat(200), mode: 0o755, recursive: false }); sys("chdir", { path: "n".repeat(200) }); }
@@ -230,6 +243,7 @@ export const callBounds = {
     for (let i = 0; i < 32; i++) sys("valuePart", { first: i === 0, data });`,
   callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
+  toolNext: `for (let i = 0; i < 2000; i++) sys("toolNext", { stream: i, stop: i % 2 === 0 });`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
     for (let i = 0; i < 5; i++) sys("describeTools", { name: ${longName} });`,
   hostCommand: `for (let i = 0; i < 200; i++) post("hostCommand", { step: i % 5, data: new Uint8Array(100_000) });

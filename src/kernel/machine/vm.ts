@@ -33,6 +33,7 @@ import { canLoadImages } from "../../sandbox/image-loader.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
+import { socketTable } from "../net/socket-table.js";
 import { Policy } from "../policy/policy.js";
 import { ImageRoom } from "../io/images.js";
 import { Bill } from "../process/bill.js";
@@ -266,6 +267,12 @@ export class Vm {
       },
       processes: () => Array.from(processes.values(), viewOf),
       mounts: () => mountLines(fs.mounts),
+      sockets: (table) =>
+        socketTable(
+          table,
+          this.network.socketRows(table.startsWith("tcp") ? "tcp" : "udp"),
+          identity.uid,
+        ),
     };
   }
 
@@ -414,6 +421,15 @@ export class Vm {
   /** Asks the host to run a tool's handler. */
   callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
     return this.#services.requests.callTool(this.#handle, name, input);
+  }
+
+  /** The next value of a stream of a tool, or its end. */
+  nextOfTool(stream: number, stop: boolean): ReturnType<HostRequests["nextOfTool"]> {
+    return this.#services.requests.nextOfTool(this.#handle, stream, stop);
+  }
+
+  endOfTool(stream: number): void {
+    this.#services.requests.endOfTool(this.#handle, stream);
   }
 
   /** Called by a process that has ended, once. */

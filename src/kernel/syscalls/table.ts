@@ -294,6 +294,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     moves: { direction: "out", bytes: ({ sent }) => sent },
     asks: "network `http`, as `connect`",
   },
+  membership: {
+    run: netHandlers.membership,
+    support: "partial",
+    note: "groups inside the VM, on its loopback",
+  },
   receiveFrom: { run: netHandlers.receiveFrom, moves: dataRead },
 
   pipe: { run: descriptorHandlers.pipe },
@@ -394,6 +399,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "runs in the host",
   },
+  toolNext: { run: toolHandlers.toolNext, support: "own", note: "for host tools" },
   describeTools: {
     run: toolHandlers.describeTools,
     asks: "shows what tool rules let be invoked",
