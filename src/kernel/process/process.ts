@@ -176,6 +176,8 @@ export class Process {
   /** Whether its set-up has ended, so that it may be. */
   #templateReady = false;
   #returned: Returned = { returned: "none" };
+  /** Streams of host tools that it reads. */
+  readonly toolStreams = new Set<number>();
   #value: Uint8Array = nothing;
   /** Of the value whose parts come, and who waits until the host has them. */
   #sentValueBytes = 0;
@@ -683,6 +685,8 @@ export class Process {
     this.budget.leave(this);
     this.budget.finished();
     nativeWatch.leave(this);
+    for (const stream of this.toolStreams) this.vm.endOfTool(stream);
+    this.toolStreams.clear();
     this.watches.close();
     for (const [terminal, before] of this.#terminalsBefore) terminal.discipline.attributes = before;
     this.#terminalsBefore.clear();
