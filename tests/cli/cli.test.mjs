@@ -250,6 +250,7 @@ it("restore: a command over an archive, files out of it, and what is refused", a
   const nothing = join(folder, "nothing");
   const failed = await se([
     "restore",
+    "typecheck",
     "--copy",
     `/tmp/tree:${nothing}`,
     archive,
@@ -404,6 +405,7 @@ it("help of every command, completion scripts and the man page come from one tab
     "audit",
     "snapshot",
     "restore",
+    "typecheck",
     "mcp",
     "playground",
     "worker",
