@@ -32,6 +32,8 @@ export const limits = Object.freeze({
   /** Datagrams that wait to be received, per socket. */
   datagrams: 1024,
   datagramBytes: 4 * 1024 * 1024,
+  /** Multicast groups of one socket, and sources of one group; net.ipv4.igmp_max_memberships. */
+  memberships: 20,
   /** Names looked up whose addresses are remembered. */
   resolvedNames: 1024,
   /** What one system call may ask code of the host, or its policy meanwhile; more is EIO. */
@@ -44,6 +46,8 @@ export const limits = Object.freeze({
   providerEntries: 100_000,
   /** Tool calls of one VM that the host has at a time; further ones wait. */
   toolCalls: 100,
+  /** Streams of tools that one process reads at a time. */
+  toolStreams: 64,
   /** What the host may leave unread before a VM's tool calls wait for it. */
   hostUnreadBytes: 1024 * 1024,
   /** Questions to the host's name servers under way, per VM; further ones wait. What one try, all tries, and the whole may take. */
@@ -63,8 +67,6 @@ export const limits = Object.freeze({
   arguments: 16_384,
   /** Twice what the SDK sends ahead. */
   stdinBufferBytes: 1024 * 1024,
-  /** JSON of one `__return`. */
-  returnValueBytes: 7 * 1024 * 1024,
   /** Answers and events that a thread has not read before the kernel takes no further call of it. */
   unreadPauseBytes: 256 * 1024,
   /** The same before its process is ended: calls that waited are answered whether it reads or not. */

@@ -27,6 +27,7 @@ import {
   controlMessageBytes,
   decodeControl,
   encodeControl,
+  addonsOrder,
   guestMemoryBytes,
 } from "./zygote/control.js";
 
@@ -52,6 +53,7 @@ const reservationPath = "/proc/self/fd/6";
 export interface FrameHandlers {
   ready(): boolean;
   frame(frame: Frame): boolean;
+  rested?(): void;
   occupies(bytes: number): boolean;
   drained(): void;
 }
@@ -101,6 +103,7 @@ export class Guest {
     this.socket = new GuestSocket(socketFd, {
       ready: () => this.#handlers === undefined || this.#handlers.ready(),
       frame: (frame) => this.#frame(frame),
+      rested: () => this.#handlers?.rested?.(),
       occupies: (bytes) => this.#handlers === undefined || this.#handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => this.#handlers?.drained(),
@@ -179,6 +182,7 @@ export class Guest {
     const socket = new GuestSocket(pair[0], {
       ready: () => handlers.ready(),
       frame: (frame) => !this.#ending && handlers.frame(frame),
+      rested: () => handlers.rested?.(),
       occupies: (bytes) => handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => handlers.drained(),
@@ -430,18 +434,24 @@ export class Zygote {
     return this.#isolation;
   }
 
-  /** Makes one guest, of which a starter is told `order`. */
-  fork(forked: Forked, order = ""): void {
+  /** Has a starter make one guest, of which it is told `order`. */
+  start(forked: Forked, order: string): void {
     this.#fork(ControlKind.fork, [], forked, Buffer.from(order));
   }
 
+  /** Makes one guest; with `addons` it may load native addons. */
+  fork(addons: boolean, forked: Forked): void {
+    this.#fork(ControlKind.fork, [], forked, Buffer.from(addons ? addonsOrder : ""));
+  }
+
   /** Forks one that may become a template; `forked` gets it, or the reason why there is none. */
-  forkTemplate(forked: (made: TemplateGuest | string) => void): void {
+  forkTemplate(addons: boolean, forked: (made: TemplateGuest | string) => void): void {
     const handover = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof handover === "number")
       return void setImmediate(() => forked(`socketpair: errno ${-handover}`));
     const [mine, theirs] = handover;
-    this.#fork(ControlKind.forkTemplate, [theirs], (guest) => {
+    const order = Buffer.from(addons ? addonsOrder : "");
+    const handed: Forked = (guest) => {
       // It has sent before it said that it is ready.
       const text = Buffer.alloc(256);
       const received = guest === undefined ? -Errno.ESRCH : libc.recvFds(mine, text);
@@ -452,10 +462,11 @@ export class Zygote {
       guest.end();
       const bytes = typeof received === "number" ? 0 : received.bytes;
       forked(text.toString("utf8", 0, bytes).trim() || "no listener came");
-    });
+    };
+    this.#fork(ControlKind.forkTemplate, [theirs], handed, order);
   }
 
-  #fork(kind: number, further: number[], forked: Forked, order = Buffer.alloc(0)): void {
+  #fork(kind: number, further: number[], forked: Forked, order: Buffer): void {
     const made = this.#gone || order.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
     if (typeof made === "number") {
       for (const fd of further) libc.close(fd);

@@ -24,7 +24,7 @@ const entries = {
     default: 256 * MiB,
     least: 32 * MiB,
     most: 4 * GiB,
-    what: "Heap, buffers and WebAssembly of one process together. The process ends with 134, ERR_SECURE_EXEC_MEMORY_LIMIT on its stderr; an allocation that can fail does so instead.",
+    what: "Heap, buffers and WebAssembly of one process together. The process ends with 134, ERR_SECURE_EXEC_MEMORY_LIMIT on its stderr; an allocation that can fail does so instead. With nativeAddons, the files that are being loaded have as much again, for the machine.",
   },
   cpuTimeMs: {
     default: 0,
@@ -138,6 +138,12 @@ const entries = {
     least: 4096,
     most: 4 * MiB,
     what: "Arguments and environment of a new process together. More fails with E2BIG.",
+  },
+  valueBytes: {
+    default: 16 * MiB,
+    least: 1024,
+    most: 256 * MiB,
+    what: "One value of `__return`, as it travels. A larger one is ERR_SECURE_EXEC_RETURN_VALUE.",
   },
   outputBytes: {
     default: 16 * MiB,

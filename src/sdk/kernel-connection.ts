@@ -54,6 +54,8 @@ export interface ProcessSink {
   exited(end: ProcessEnd, value: Uint8Array): void;
   /** The program took `bytes` of its stdin. */
   stdinTaken(bytes: number): void;
+  /** Part of the value that it returns, valid during the call only. */
+  value(first: boolean, data: Uint8Array): void;
   residentDone(sequence: number, exitCode: number): void;
   templateReady(): void;
   lost(error: SecureExecError): void;
@@ -63,6 +65,7 @@ export interface ProcessSink {
 export interface VmSink {
   judge(id: number, scope: Scope, requests: Request[]): void;
   toolCall(id: number, name: string, input: Uint8Array): void;
+  toolNext(id: number, stream: number, stop: boolean): void;
   toolCancel(id: number): void;
   outward(id: number, request: OutwardRequest): void;
   /** `data` is valid during the call only. */
@@ -336,6 +339,8 @@ export class KernelConnection {
           throw new MalformedMessage("end of a process without an exit code");
         return this.#sinks.get(args.process)?.exited(end, new Uint8Array(args.value));
       }
+      case "value":
+        return this.#sinks.get(args.process)?.value(args.first, args.data);
       case "stdinCredit":
         return this.#sinks.get(args.process)?.stdinTaken(args.bytes);
       case "templateReady":
@@ -361,6 +366,8 @@ export class KernelConnection {
         return this.#vms.get(args.vm)?.toolCall(args.id, args.name, new Uint8Array(args.input));
       case "outward":
         return this.#vms.get(args.vm)?.outward(args.id, JSON.parse(args.request) as OutwardRequest);
+      case "toolNext":
+        return this.#vms.get(args.vm)?.toolNext(args.id, args.stream, args.stop);
       case "toolCancel":
         return this.#vms.get(args.vm)?.toolCancel(args.id);
       case "provide": {

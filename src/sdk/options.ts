@@ -44,7 +44,7 @@ import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseNetwork } from "./network-options.js";
 import type { NodeRuntimeNetworkOptions, ParsedNetwork } from "./network-options.js";
 import { parseTools } from "./tools.js";
-import type { HostTools, ParsedTools } from "./tools.js";
+import type { HostToolNamespaces, HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
 
 /** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
@@ -126,10 +126,10 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** How long a permission function may take before its request is denied. Default 10 000. */
   permissionTimeoutMs?: number;
   /** Functions of the host that programs may call by name; see docs/tools.md. */
-  tools?: HostTools;
+  tools?: HostTools | HostToolNamespaces;
   /** Other names for `tools`. */
-  bindings?: HostTools;
-  hostFunctions?: HostTools;
+  bindings?: HostTools | HostToolNamespaces;
+  hostFunctions?: HostTools | HostToolNamespaces;
   /** Certificates in PEM that every program trusts beside the usual ones, as NODE_EXTRA_CA_CERTS does. */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /**
@@ -153,6 +153,12 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
   engine?: "forked" | "dedicated";
+  /**
+   * Whether programs may load native addons: Node-API modules among the machine's files, and the libraries that
+   * those need. They run in the program's process, behind the same walls. Linux on x64 only. Default: false; see
+   * docs/native-addons.md.
+   */
+  nativeAddons?: boolean;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -190,6 +196,11 @@ export interface NodeRuntimeExecOptions {
    * start, as fast as plain Node afterwards. Default: the runtime's.
    */
   engine?: "forked" | "dedicated";
+  /**
+   * How the value of `__return` comes to `run`: as JSON, or "structured" with Map, Set, Date, BigInt, errors, buffers,
+   * typed arrays, cycles and undefined, too. Default: "json".
+   */
+  encoding?: "json" | "structured";
   /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
@@ -231,7 +242,7 @@ export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
 }
 
 /** Options that say what a program is. */
-const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+const programOnlyNames = ["args", "language", "name", "encoding", "endWhenSettled"] as const;
 
 /** Options of one command. */
 export type NodeRuntimeCommandOptions = Omit<
@@ -266,6 +277,7 @@ const createNames = [
   "ca",
   "network",
   "engine",
+  "nativeAddons",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -427,6 +439,7 @@ export interface CreateOptions {
   audit?: ParsedAudit;
   jsRuntime: JsRuntime;
   engine: EngineKind;
+  nativeAddons: boolean;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -611,6 +624,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
     engine: engineOf(given.engine ?? "forked", given.deterministic !== undefined),
+    nativeAddons: nativeAddonsOf(given.nativeAddons ?? false, given.deterministic !== undefined),
   };
 }
 
@@ -634,6 +648,7 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  encoding?: "json" | "structured";
   /** Default: the VM's. */
   engine?: EngineKind;
 }
@@ -708,7 +723,9 @@ export function parseRunOptions(
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
   if (given.timeout !== undefined && given.timeoutMs !== undefined)
     throw invalidOption("timeoutMs", "means the same as timeout; give one");
-  const { endWhenSettled = false } = given;
+  const { encoding, endWhenSettled = false } = given;
+  if (encoding !== undefined && encoding !== "json" && encoding !== "structured")
+    throw invalidOption("encoding", 'must be "json" or "structured"');
   if (typeof endWhenSettled !== "boolean")
     throw invalidOption("endWhenSettled", "must be a boolean");
   return {
@@ -726,6 +743,7 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(encoding !== undefined && { encoding }),
     ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
 }
@@ -735,6 +753,14 @@ function engineOf(value: unknown, deterministic = false): EngineKind {
     throw invalidOption("engine", 'must be "forked" in a deterministic machine');
   if (value === "forked" || value === "dedicated") return value;
   throw invalidOption("engine", 'must be "forked" or "dedicated"');
+}
+
+function nativeAddonsOf(value: unknown, deterministic: boolean): boolean {
+  if (typeof value !== "boolean") throw invalidOption("nativeAddons", "must be a boolean");
+  // Native code has clocks and threads that are nobody's to order.
+  if (value && deterministic)
+    throw invalidOption("nativeAddons", "must be false in a deterministic machine");
+  return value;
 }
 
 /** The name of a command and its arguments. */

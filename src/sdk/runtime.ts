@@ -89,7 +89,7 @@ import { signalNumber } from "./signals.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { toolTypes } from "./tool-types.js";
 import { parseTools } from "./tools.js";
-import type { HostTools } from "./tools.js";
+import type { HostToolNamespaces, HostTools } from "./tools.js";
 
 /**
  * `usage`, `end` and `policy` are there on results, but not enumerable: they take no part in comparisons,
@@ -128,7 +128,7 @@ export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
 };
 
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
-  /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
+  /** What the program passed to `__return`, as `encoding` says; undefined without it, or when the exit code is not 0. */
   value?: T;
 }
 
@@ -704,7 +704,7 @@ export class NodeRuntime {
    * Adds host tools, or replaces those of the same name. Whether programs may call them is for
    * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
    */
-  async registerTools(tools: HostTools): Promise<void> {
+  async registerTools(tools: HostTools | HostToolNamespaces): Promise<void> {
     const parsed = parseTools("tools", tools);
     await this.#with(async ({ connection, host, vm }) => {
       host.tools.add(parsed, "tools");
@@ -800,11 +800,11 @@ export class NodeRuntime {
   }
 
   /** Earlier and later names of `registerTools`. */
-  registerBindings(tools: HostTools): Promise<void> {
+  registerBindings(tools: HostTools | HostToolNamespaces): Promise<void> {
     return this.registerTools(tools);
   }
 
-  registerHostFunctions(tools: HostTools): Promise<void> {
+  registerHostFunctions(tools: HostTools | HostToolNamespaces): Promise<void> {
     return this.registerTools(tools);
   }
 
@@ -1026,6 +1026,7 @@ export class NodeRuntime {
     const {
       args,
       cwd,
+      encoding,
       endWhenSettled,
       engine,
       language,
@@ -1054,6 +1055,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(encoding !== undefined && { encoding }),
       ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
@@ -1093,7 +1095,7 @@ export class NodeRuntime {
   #record(start: Start, given: RunOptions): Recorded {
     const { deterministic, record } = this.#given;
     if (record !== true || deterministic === undefined) return {};
-    const { args, cwd, endWhenSettled, env, language, name, stdin } = given;
+    const { args, cwd, encoding, endWhenSettled, env, language, name, stdin } = given;
     const recorder = new Recorder({
       deterministic,
       program: {
@@ -1102,6 +1104,7 @@ export class NodeRuntime {
         args,
         cwd,
         endWhenSettled,
+        ...(encoding !== undefined && { encoding }),
         env,
         language,
         name,
@@ -1170,7 +1173,7 @@ async function withValue<T>({
   if (end.returned === "failure") {
     throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
   }
-  const decoded = (await decodeReturnValueInSteps(value)) as T;
+  const decoded = (await decodeReturnValueInSteps(value, end.returned)) as T;
   return withAccount({ ...result, value: decoded }, end, recorder);
 }
 

@@ -7,6 +7,7 @@
 import { MalformedMessage } from "../protocol/codec.js";
 import type { HostTables } from "../protocol/host-calls.js";
 import type { EventOf } from "../protocol/port.js";
+import { ToolForm } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";
 import { SecureExecError } from "../sdk/errors.js";
 import { KernelRefusal } from "../sdk/kernel-connection.js";
@@ -19,6 +20,10 @@ const highestSignal = 64;
 export function checkResult(json: Uint8Array): void {
   if (json.byteLength > toolLimits.jsonBytes + toolLimits.errorMessageChars * 4)
     throw new MalformedMessage("a tool's result over the limit");
+  const [form] = json;
+  // Its bytes are for the guest to look at.
+  if (form === ToolForm.structured) return;
+  if (json.byteLength === 1 && (form === ToolForm.stream || form === ToolForm.ended)) return;
   try {
     JSON.parse(Buffer.from(json).toString("utf8"));
   } catch {
@@ -49,7 +54,7 @@ export function checkNumbers(event: EventOf<HostTables["callerEvents"]>): void {
     name === "kill"
       ? args.signal >= 1 && args.signal <= highestSignal
       : name === "credit"
-        ? args.stream === 1 || args.stream === 2
+        ? args.stream >= 1 && args.stream <= 3
         : name !== "resize" ||
           (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
   if (!holds) throw new MalformedMessage(`${name} out of range`);

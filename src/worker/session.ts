@@ -463,6 +463,7 @@ export class Session implements MachineOwner {
     const vm = machine.named;
     switch (event.name) {
       case "output":
+      case "value":
       case "exit":
       case "stdinCredit":
       case "residentDone":
@@ -479,6 +480,7 @@ export class Session implements MachineOwner {
       case "judge":
       case "outward":
       case "toolCall":
+      case "toolNext":
       case "provide":
         if (machine.questions.size >= bounds.questions)
           machine.questions.delete(machine.questions.values().next().value!);

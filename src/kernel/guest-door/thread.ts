@@ -14,10 +14,13 @@ import { guestWire } from "../../protocol/guest-calls.js";
 import type { GuestTables, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
 import type { CallOf, EventArgs, EventOf } from "../../protocol/port.js";
+import type { CallArgs } from "../../protocol/table.js";
 import type { GuestSocket } from "../../launcher/guest-socket.js";
 import { Deferred } from "../io/deferred.js";
 import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
+import { addOutput, flushOutput } from "../io/output-batch.js";
+import type { OutputTarget } from "../io/output-batch.js";
 import type { Stream, StreamKind } from "../io/stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
@@ -25,12 +28,14 @@ import { accountKinds } from "../machine/account.js";
 import type { Account } from "../machine/account.js";
 import { Denial } from "../policy/decision.js";
 import type { Answer } from "../policy/decision.js";
+import { Image } from "../io/images.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 import type { Share, Source } from "./turns.js";
 
 type Calls = GuestTables["calls"];
 export type GuestCall = CallOf<Calls>;
-type CallAtTheDoor = "threadSocket" | "flowShutdown" | "awaitFork";
+const atTheDoor = ["threadSocket", "flowShutdown", "awaitFork", "image"] as const;
+export type CallAtTheDoor = (typeof atTheDoor)[number];
 /** Calls that the process answers; the others are about the door itself. */
 export type ProcessCall = Exclude<GuestCall, { name: CallAtTheDoor }>;
 export type GuestEvent = EventOf<typeof guestEvents>;
@@ -62,8 +67,8 @@ export interface ThreadOwner {
   readonly paused: WaitQueue | undefined;
   /** A call got its result. */
   answered(call: ProcessCall, result: object): void;
-  /** One request was served, which took so long. */
-  served(milliseconds: number): void;
+  /** One request was served, which took so long; `more`: another part of the one before. */
+  served(milliseconds: number, more: boolean): void;
   /** How long its next request has to wait. */
   pauseMs(): number;
   /** Bytes went through a descriptor of this kind. */
@@ -76,6 +81,8 @@ export interface ThreadOwner {
   violated(reason: string): void;
   /** The process, whose last fork failed with `errno` or did not, waits for the order to fork, which `give` brings: 0, or -errno. */
   awaitsFork(errno: number, give: (fds: readonly number[]) => number): number;
+  /** What the dynamic linker is to load. */
+  image(args: CallArgs<Calls, "image">): Image | number | Deferred<Image>;
   /** Opens a socket for one more thread and says so over this one's: 0, or -errno. */
   openThread(via: GuestThread, announcement: Buffer): number;
 }
@@ -83,7 +90,7 @@ export interface ThreadOwner {
 const port = new ServingPort(guestWire);
 
 function isAtTheDoor(call: GuestCall): call is Extract<GuestCall, { name: CallAtTheDoor }> {
-  return call.name === "threadSocket" || call.name === "flowShutdown" || call.name === "awaitFork";
+  return (atTheDoor as readonly string[]).includes(call.name);
 }
 
 export class GuestThread implements Source {
@@ -95,6 +102,10 @@ export class GuestThread implements Source {
   /** Output it may still send, per descriptor, and what of its credit it has not been told. */
   readonly #window: number[];
   readonly #credit = [0, 0, 0];
+  /** Where its output goes, per descriptor. */
+  readonly #targets: (OutputTarget | undefined)[] = [];
+  /** The frame in hand is output that goes on with output. */
+  #joins = false;
   /** Signals that it is told of as soon as it reads again; once each, as in signal(7). */
   readonly #signals = new Set<number>();
   /** Woken when it has read what was there for it. */
@@ -105,6 +116,10 @@ export class GuestThread implements Source {
   #unread = 0;
   /** Frames that are not whole, or wait. */
   #occupiedBytes = 0;
+  /** What it was given to load, until its next message. */
+  #image: Image | undefined;
+  /** Whether an image's descriptor may be on its way to it. */
+  #sentImage = false;
   #retry: NodeJS.Timeout | undefined;
   #retries = 0;
   #closed = false;
@@ -169,11 +184,16 @@ export class GuestThread implements Source {
   }
 
   served(milliseconds: number): void {
-    this.#owner.served(milliseconds);
+    this.#owner.served(milliseconds, this.#joins);
   }
 
   proceed(): void {
     if (!this.#closed) this.#socket.proceed();
+  }
+
+  /** What has come was taken, for now. */
+  rested(): void {
+    flushOutput();
   }
 
   /** Its frames that are not whole, or wait, occupy so much; answers whether more may come. */
@@ -198,9 +218,12 @@ export class GuestThread implements Source {
 
   /** What is kept of a frame are copies, but by calls that wait. */
   #take(frame: Frame): void {
+    this.#joins = false;
+    this.#dropImage();
     port.take(
       frame,
       (call) => {
+        flushOutput();
         const waits = this.#call(call);
         frame.released = !waits || (call.name === "write" && this.#copies(call.args.fd));
       },
@@ -232,16 +255,51 @@ export class GuestThread implements Source {
       if (awaits < 0) this.#reply(call, awaits);
       return false;
     }
+    if (call.name === "image" && !this.#mayBeSent()) {
+      this.#reply(call, -Errno.EAGAIN);
+      return false;
+    }
     const answer: GuestAnswer =
       call.name === "flowShutdown"
         ? this.#flows.shutdown(call.args.flow)
-        : this.#owner.answer(call);
+        : call.name === "image"
+          ? this.#owner.image(call.args)
+          : this.#owner.answer(call);
     if (answer instanceof Deferred) {
       this.#await(call, answer);
       return true;
     }
     this.#reply(call, answer);
     return false;
+  }
+
+  /**
+   * Descriptors on their way count against all that this process sends: of images a thread has one, and gets
+   * no other before it has read what came with that. Asking again helps, as the thread reads to hear of it.
+   */
+  #mayBeSent(): boolean {
+    if (this.#sentImage && this.#socket.isRead) this.#sentImage = false;
+    return !this.#sentImage;
+  }
+
+  /** Answers with an image, which is this thread's until its next message. */
+  #give(call: GuestCall, image: Image): void {
+    const reply = port.reply(call, {} as never);
+    const sent = this.#mayBeSent()
+      ? this.#socket.sendDescriptors(reply, [image.fd])
+      : -Errno.EAGAIN;
+    if (sent < 0) {
+      image.close();
+      return this.#reply(call, sent);
+    }
+    this.#dropImage();
+    this.#image = image;
+    this.#sentImage = true;
+  }
+
+  #dropImage(): void {
+    this.#image?.close();
+    this.#image = undefined;
   }
 
   #await(call: GuestCall, answer: Deferred<object> | Deferred<object | Denial>): void {
@@ -259,7 +317,10 @@ export class GuestThread implements Source {
     answer.whenSettled((result: object | number) => {
       this.#calls.delete(cancel);
       account.give("call", argumentBytes);
-      if (this.#owner.ended) return;
+      if (this.#owner.ended) {
+        if (result instanceof Image) result.close();
+        return;
+      }
       try {
         this.#reply(call, result);
       } catch (error) {
@@ -276,6 +337,7 @@ export class GuestThread implements Source {
   }
 
   #happened(event: GuestEvent): void {
+    if (event.name !== "output") flushOutput();
     switch (event.name) {
       case "output":
         return this.#output(event.args.fd, event.args.data);
@@ -301,8 +363,13 @@ export class GuestThread implements Source {
     if (this.#window[fd]! < 0) throw new MalformedMessage("output beyond the window");
     this.#owner.moved("host", "out", size);
     const stream = this.#owner.descriptors.stream(fd);
-    if (stream instanceof HostOutput) stream.forward(data, (bytes) => this.#grant(fd, bytes));
-    else this.#grant(fd, size);
+    if (!(stream instanceof HostOutput)) return this.#grant(fd, size);
+    let target = this.#targets[fd];
+    if (target?.stream !== stream) {
+      target = { stream, taken: (bytes) => this.#grant(fd, bytes) };
+      this.#targets[fd] = target;
+    }
+    this.#joins = addOutput(target, data);
   }
 
   #grant(fd: number, bytes: number): void {
@@ -345,6 +412,7 @@ export class GuestThread implements Source {
       return this.#send(port.failure(call, { errno: -result, message: "" }));
     if (result instanceof Denial)
       return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
+    if (result instanceof Image) return this.#give(call, result);
     if (!isAtTheDoor(call)) this.#owner.answered(call, result);
     this.#send(port.reply(call, result as never));
   }
@@ -390,6 +458,7 @@ export class GuestThread implements Source {
     this.#closed = true;
     for (const cancel of this.#calls) cancel();
     this.#calls.clear();
+    this.#dropImage();
     this.#flows.closeAll();
     this.#owner.share.forget(this);
     this.#giveBack();
