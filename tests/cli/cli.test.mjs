@@ -250,7 +250,6 @@ it("restore: a command over an archive, files out of it, and what is refused", a
   const nothing = join(folder, "nothing");
   const failed = await se([
     "restore",
-    "typecheck",
     "--copy",
     `/tmp/tree:${nothing}`,
     archive,
