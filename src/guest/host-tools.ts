@@ -143,6 +143,8 @@ export function createCallTool(kernel: KernelClient): CallTool {
 function namespace(call: CallTool, path: string, own: Readonly<Record<string, unknown>>): unknown {
   const target = (input?: unknown, options?: CallOptions): Promise<unknown> =>
     call(path, input, options);
+  // Whoever looks through everything there is must find no names here: each would lead to another function.
+  for (const name of Reflect.ownKeys(target)) Reflect.deleteProperty(target, name);
   return new Proxy(target, {
     get: (_, name) => {
       if (typeof name !== "string" || name === "then") return undefined;

@@ -87,9 +87,10 @@ const starts = {
   "no options": { flags: [] },
   limits: { flags: ["--max-http-header-size=99", "--stack-trace-limit=3"] },
   deprecations: { flags: ["--no-deprecation", "--pending-deprecation", "--throw-deprecation"] },
+  // It gets an engine of its own.
+  parser: { flags: ["--insecure-http-parser"] },
   network: {
     flags: [
-      "--insecure-http-parser",
       "--dns-result-order=ipv4first",
       "--no-network-family-autoselection",
       "--tls-min-v1.3",
