@@ -223,7 +223,7 @@ export class UnixLocalSandboxClient extends SecureExecSandboxClient {
     repo: "e2b-dev/E2B",
     files: { "packages/js-sdk/src": "src", "packages/js-sdk/tests": "tests" },
     only: /\/src\/|tests\/(?:setup|template|cmdHelper|foreignPlatformObjects)\.ts$|tests\/sandbox\/(?:commands|files|pty)\//,
-    edits: [],
+    edits: [["sandboxTest.override(", "sandboxTest.scoped("]],
     own: {
       "vitest.config.ts": `export default { test: { globalSetup: "./serve.ts" } };`,
       // The SDK is the published one's source, unchanged: it is pointed here by its variables.
@@ -236,7 +236,7 @@ export default async () => {
       "package.json": `{ "type": "module", "version": "2.51.0", "name": "e2b" }`,
     },
     peers: ["e2b@2.51", "error-stack-parser-es"],
-    expected: 0,
+    expected: 111,
   },
   {
     name: "driver-api",

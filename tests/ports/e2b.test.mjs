@@ -212,6 +212,15 @@ it("commands: events, exit codes, variables, input, signals, time", async (t) =>
   assert.equal((await run(shell("pgrep -x sleep"))).end.exitCode, 1);
 });
 
+it("the end of a sandbox cuts what follows its commands, and is no end of theirs", async (t) => {
+  const { make, daemon, control } = await clientOf(t);
+  const sandbox = await make();
+  const events = daemon(sandbox).stream("process.Process/Start", shell("sleep 60"));
+  await events.next();
+  await control("DELETE", `/sandboxes/${sandbox.sandboxID}`);
+  await assert.rejects(finished(events), /terminated|aborted|closed/);
+});
+
 it("terminals have a size and take input", async (t) => {
   const { make, daemon } = await clientOf(t);
   const { call, stream } = daemon(await make());
@@ -290,7 +299,7 @@ it("files: services, uploads, downloads, metadata and signatures", async (t) => 
     [await names(1), await names(2)],
     [
       ["deep", "one.txt"],
-      ["deep", "one.txt", "deep/er"],
+      ["deep", "deep/er", "one.txt"],
     ],
   );
   assert.equal((await fs("ListDir", { path: "a/one.txt" })).code, "invalid_argument");

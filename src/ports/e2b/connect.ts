@@ -155,6 +155,12 @@ export class EventStream {
     this.#response.end();
   }
 
+  /** Cuts the connection, as the end of a whole sandbox does. */
+  cut(): void {
+    this.#open = false;
+    this.#response.destroy();
+  }
+
   #write(flags: number, message: object): Promise<void> | undefined {
     if (!this.#open) return undefined;
     const text = Buffer.from(JSON.stringify(message));

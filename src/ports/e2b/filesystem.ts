@@ -8,7 +8,7 @@
 import { randomUUID } from "node:crypto";
 import { posix } from "node:path";
 import type { NodeRuntimeFileStat } from "../../index.js";
-import type { Session } from "../core/session.js";
+import type { Session, WalkEntry } from "../core/session.js";
 import { watchDirectory } from "../core/watch.js";
 import type { Watch, WatchEvent } from "../core/watch.js";
 import { ConnectError } from "./connect.js";
@@ -119,10 +119,14 @@ export class FilesystemService {
       throw new ConnectError("invalid_argument", `path is not a directory: ${full}`);
     if (typeof depth !== "number" || depth < 0)
       throw new ConnectError("invalid_argument", "depth must be a number from 1 on");
-    const entries: object[] = [];
+    const found: WalkEntry[] = [];
     const bounds = { limit: mostEntries, depth: Math.max(1, depth) };
-    for await (const found of this.#session.walk(full, bounds))
-      entries.push(await this.#entry(found.path, found.stat));
+    for await (const entry of this.#session.walk(full, bounds)) found.push(entry);
+    // A directory's content follows it.
+    const keyOf = (entry: WalkEntry): string => entry.path.replaceAll("/", "\0");
+    found.sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+    const entries: object[] = [];
+    for (const entry of found) entries.push(await this.#entry(entry.path, entry.stat));
     return { entries };
   }
 

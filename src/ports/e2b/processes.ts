@@ -265,6 +265,14 @@ export class ProcessService {
     return {};
   }
 
+  /** The sandbox ends: nobody is told an end of a command, which there was not. */
+  dispose(): void {
+    for (const { followers } of this.#entries.values()) {
+      for (const follower of followers) follower.cut();
+      followers.clear();
+    }
+  }
+
   #kill(entry: Entry, signal: string): void {
     entry.signal = signal;
     entry.running.kill(signal);

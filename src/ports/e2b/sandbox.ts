@@ -47,6 +47,7 @@ export class E2bSandbox {
 
   dispose(): void {
     clearTimeout(this.#timer);
+    this.processes.dispose();
   }
 
   /** As the answer to a creation has it. */
