@@ -1,7 +1,8 @@
 // Compiles the host side to dist/ and the guest side to dist/guest.json and
 // dist/programs.json, maps of module name → CommonJS source that the kernel hands
 // to each zygote, so that no file of the host is ever opened there. The second
-// one holds the shell and the commands, which no guest needs at its start. The page of the playground is compiled for browsers.
+// one holds the shell and the commands, which no guest needs at its start. What the kernel process runs is one script
+// as well (see kernel-modules.mjs); the same modules as files are what tests look at. The page of the playground is compiled for browsers.
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -14,12 +15,18 @@ import {
 } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeKernelModules } from "./kernel-modules.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tsc = join(root, "node_modules/typescript/bin/tsc");
-for (const folder of ["dist", "build/guest"])
+for (const folder of ["dist", "build/guest", "build/kernel"])
   rmSync(join(root, folder), { recursive: true, force: true });
-for (const project of ["tsconfig.json", "tsconfig.guest.json", "tsconfig.page.json"]) {
+for (const project of [
+  "tsconfig.json",
+  "tsconfig.guest.json",
+  "tsconfig.kernel.json",
+  "tsconfig.page.json",
+]) {
   execFileSync(process.execPath, [tsc, "-p", join(root, project)], { stdio: "inherit" });
 }
 
@@ -61,4 +68,5 @@ for (const [file, name] of [
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(join(root, "dist/guest.json"), JSON.stringify(modules));
 writeFileSync(join(root, "dist/programs.json"), JSON.stringify(programs));
+await writeKernelModules(join(root, "build/kernel"), join(root, "dist"));
 chmodSync(join(root, "dist/cli/main.js"), 0o755);

@@ -6,12 +6,25 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const packages = { express: "5.3.0", lodash: "4.18.1", typescript: "5.9.3", zod: "4.6.7" };
+/** Packages with native parts; docs/native-addons.md. */
+const addonPackages = {
+  "@swc/core": "1.13.5",
+  bcrypt: "6.0.0",
+  lightningcss: "1.33.0",
+  rollup: "4.68.8",
+  sharp: "0.35.5",
+  "tree-sitter": "0.21.1",
+  "tree-sitter-javascript": "0.21.4",
+};
 const root = fileURLToPath(new URL("..", import.meta.url));
-const directory = join(root, "build/fixtures");
 
 /** The directory that holds the packages' node_modules; installs them when they are not there. */
-export function fixtures() {
-  const manifest = `${JSON.stringify({ private: true, dependencies: packages }, null, 2)}\n`;
+export const fixtures = () => installed("build/fixtures", packages);
+export const addonFixtures = () => installed("build/addon-fixtures", addonPackages);
+
+function installed(name, dependencies) {
+  const directory = join(root, name);
+  const manifest = `${JSON.stringify({ private: true, dependencies }, null, 2)}\n`;
   const present = join(directory, "package.json");
   if (existsSync(present) && readFileSync(present, "utf8") === manifest) return directory;
   // Made aside and moved into place, so that two runs at once do not disturb each other.

@@ -45,6 +45,7 @@ export type {
   NodeRuntimeFileOptions,
   NodeRuntimeFileStat,
   NodeRuntimeFileType,
+  NodeRuntimeChange,
 } from "./sdk/files.js";
 export type {
   NodeRuntimeCopyOptions,
@@ -58,7 +59,12 @@ export type {
   NodeRuntimeProvidedEntry,
   NodeRuntimeProvidedStat,
 } from "./sdk/provider.js";
-export type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./sdk/mounts.js";
+export type {
+  FileProviderMount,
+  HostDirectoryMount,
+  NodeModulesMount,
+  OverlayMount,
+} from "./sdk/mounts.js";
 export type {
   ChildProcessPermissionRequest,
   EnvPermissionRequest,

@@ -11,6 +11,7 @@ import { playground, playgroundFlags } from "./playground.js";
 import { exec, programFlags, run, runFlags } from "./run.js";
 import { serve, serveFlags } from "./serve.js";
 import { shell } from "./shell.js";
+import { typecheck, typecheckFlags } from "./typecheck.js";
 import { fleet } from "./fleet.js";
 import { worker } from "./worker.js";
 import { restore, restoreFlags, snapshot, snapshotFlags } from "./snapshot.js";
@@ -52,7 +53,7 @@ export const commands: readonly Command[] = [
       "run [options] --eval CODE [args…]",
     ],
     description:
-      "The program sees only the machine: nothing of the host is there but what an option shows. Its stdin, stdout, stderr and exit code are this command's, signals are passed on, and at a terminal it has a terminal. TypeScript is stripped of its types.",
+      "The program sees only the machine: nothing of the host is there but what an option shows. Its stdin, stdout, stderr and exit code are this command's, signals are passed on, and at a terminal it has a terminal. TypeScript is stripped of its types, or compiled where it has enums and the like.",
     flags: [...programFlags, ...runFlags],
     makesMachine: true,
     stopsAtFirst: true,
@@ -156,6 +157,21 @@ export const commands: readonly Command[] = [
       ["serve --e2b --allow-net=registry.npmjs.org", "sandboxes that reach one host"],
     ],
     perform: serve,
+  },
+  {
+    name: "typecheck",
+    summary: "check TypeScript with the installed compiler, in a machine",
+    usage: ["typecheck [options] [DIR]", "typecheck [options] FILE…"],
+    description:
+      "Checks a project by its tsconfig.json, read-only, or files each by itself. The compiler is the package typescript (5.x or 6.x) of the working directory; neither it nor the code sees anything else of the host. Prints what tsc prints; the exit code is 1 when there are errors.",
+    flags: typecheckFlags,
+    makesMachine: false,
+    stopsAtFirst: false,
+    examples: [
+      ["typecheck plugins/", "a project"],
+      ["typecheck upload.ts", "a file that somebody has sent"],
+    ],
+    perform: typecheck,
   },
   {
     name: "mcp",

@@ -9,7 +9,10 @@ const indentChars = 34;
 
 const exitCodes: readonly (readonly [string, string])[] = [
   ["0–255", "the program's own; 128 + n when signal n ended it, 137 at --timeout or a limit"],
-  ["1", "secure-exec itself failed: the last line of stderr says why, with a code"],
+  [
+    "1",
+    "secure-exec itself failed: the last line of stderr says why, with a code; typecheck: there are errors",
+  ],
   ["2", "wrong usage"],
   ["126, 127", "exec: the command cannot be run, or is not there"],
 ];

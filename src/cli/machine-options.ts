@@ -82,6 +82,7 @@ export const machineFlags: readonly Flag[] = [
     value: "VERSION",
     help: "the version that process.version says; `engine` is the real one",
   },
+  { name: "native-addons", help: "programs may load native addons of the machine's files" },
   { name: "ca", value: "FILE", repeated: true, help: "certificates in PEM that programs trust" },
   {
     name: "snapshot",
@@ -227,6 +228,7 @@ export function machineOptionsOf(given: Given): NodeRuntimeCreateOptions {
     ...(cwd !== undefined && { cwd }),
     ...(nodeModules !== undefined && { nodeModules: hostPath(nodeModules) }),
     ...(nodeVersion !== undefined && { nodeVersion }),
+    ...(given.has("native-addons") && { nativeAddons: true }),
     ...(snapshot !== undefined && { snapshot }),
     ...(ca.length > 0 && { ca }),
     ...(permissions !== undefined && { permissions }),

@@ -228,8 +228,11 @@ export class Channel implements KernelClient {
   }
 
   /** A blocking call whose reply brings a descriptor: that, or -errno. */
-  callForDescriptor(name: "threadSocket"): number {
-    const received = this.#callForDescriptors(name, {});
+  callForDescriptor<K extends "threadSocket" | "image">(
+    name: K,
+    args: CallArgs<GuestCalls, K>,
+  ): number {
+    const received = this.#callForDescriptors(name, args);
     return typeof received === "number" ? received : received[0]!;
   }
 
@@ -239,7 +242,7 @@ export class Channel implements KernelClient {
     return typeof received === "number" ? this.#closed() : received;
   }
 
-  #callForDescriptors<K extends "threadSocket" | "awaitFork">(
+  #callForDescriptors<K extends "threadSocket" | "awaitFork" | "image">(
     name: K,
     args: CallArgs<GuestCalls, K>,
   ): number[] | number {

@@ -63,6 +63,8 @@ export interface GuestEnvironment extends EngineTools {
   writeOutput(fd: number, data: Uint8Array): void;
   /** `fd` was closed: what gets its number next is something else. */
   forgetOutput(fd: number): void;
+  /** What the linker is to load, of the file `fd` or a part of the libc: a descriptor, or -errno. Empty after the next call. */
+  openImage(fd: number, library: string): number;
   /** A socket to the kernel for a new thread: its descriptor, or -errno. */
   openThreadSocket(): number;
   /** Closes one that no thread took over. */

@@ -7,9 +7,10 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
-import { refuseAddon } from "./native-addons.js";
+import { AddonLoader, refuseAddon } from "./native-addons.js";
+import type { Dlopen } from "./native-addons.js";
 import { unavailable } from "./unavailable.js";
-import type { KernelClient } from "./environment.js";
+import type { GuestEnvironment, KernelClient } from "./environment.js";
 
 /** A nice value that changes none. */
 const unchanged = 127;
@@ -58,6 +59,17 @@ function refuseExecve(requireBuiltin: (id: string) => any, args: unknown[]): nev
   throw unavailable(`process.execve(${path as string})`, "start a child process instead");
 }
 
+/** Of a thread; `process.dlopen` is the engine's own when it is called. */
+function dlopenOf(environment: GuestEnvironment): Dlopen {
+  const engine = process.dlopen.bind(process) as Dlopen;
+  return (module, ...rest) => {
+    // The engine's own words.
+    if (rest.length === 0) return engine(module, ...(rest as [unknown]));
+    if (!startOptions().nativeAddons) return refuseAddon(rest[0]);
+    return new AddonLoader(environment, engine).load(module, ...(rest as [unknown]));
+  };
+}
+
 function machineUptimeSeconds(): number {
   return (
     startOptions().machineUptimeMs / 1000 + Number(process.hrtime.bigint() - startedAtNs) / 1e9
@@ -73,11 +85,9 @@ export interface SharedIdentity {
 export const sharedIdentity = (): SharedIdentity => ({ start: startOptions(), startedAtNs });
 
 /** Replaces the functions once per thread, before `node:os` and friends load: in the zygote, and in each worker. */
-export function installIdentity(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
-  kernel: () => KernelClient,
-): void {
+export function installIdentity(environment: GuestEnvironment): void {
+  const { internalBinding, requireBuiltin } = environment;
+  const kernel = (): KernelClient => environment.kernel;
   const { UVException } = requireBuiltin("internal/errors");
   const ownsProcess = internalBinding("worker").ownsProcessState as boolean;
   const notPermitted = (syscall: string): never => {
@@ -136,6 +146,13 @@ export function installIdentity(
       "00:00:00:00:00:00",
       true,
       -1,
+      "lo",
+      "::1",
+      "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+      "IPv6",
+      "00:00:00:00:00:00",
+      true,
+      0,
     ],
     getLoadAvg: (into: Float64Array) => into.fill(0),
     getTotalMem: () => startOptions().memoryLimitBytes,
@@ -182,7 +199,7 @@ export function installIdentity(
       _debugProcess: () => notPermitted("kill"),
       _debugEnd: () => undefined,
     }),
-    dlopen: refuseAddon,
+    dlopen: dlopenOf(environment),
     execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
   };
   for (const [name, value] of Object.entries(processFunctions)) {

@@ -72,12 +72,13 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     writeOutput: (fd, data) => channel().writeOutput(fd, data),
     isHostOutput: (fd) => channel().isHostOutput(fd),
     forgetOutput: (fd) => channel().forgetOutput(fd),
-    openThreadSocket: () => channel().callForDescriptor("threadSocket"),
+    openImage: (fd, library) => channel().callForDescriptor("image", { fd, library }),
+    openThreadSocket: () => channel().callForDescriptor("threadSocket", {}),
     closeSocket: (fd) => void libc.close(fd),
   };
   installTurns(internalBinding, requireBuiltin);
   installAsyncResources(internalBinding, requireBuiltin);
-  installIdentity(internalBinding, requireBuiltin, () => environment.kernel);
+  installIdentity(environment);
   installSignals(environment, channel);
   installFs(environment);
   installFileHandleTransfer(environment);

@@ -100,7 +100,7 @@ export function runProgram(
     return undefined;
   }
   startCoverage(tools);
-  hidden("__return", createReturn(tools.channel));
+  hidden("__return", createReturn(tools.channel, options));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") {
     (require("./resident.js") as typeof Resident).runResident(
@@ -120,7 +120,7 @@ export function runCopiedProgram(
   source: string,
 ): Promise<unknown> {
   if (options.hostTools && !("callHostTool" in globalThis)) installHostTools(tools.channel);
-  hidden("__return", createReturn(tools.channel));
+  hidden("__return", createReturn(tools.channel, options));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   // The set-up may have had the same name.
   const loader = tools.requireBuiltin("internal/modules/esm/loader");
@@ -164,6 +164,16 @@ async function runTool(tools: ProgramTools, options: StartOptions): Promise<void
   leaving.leave(code);
 }
 
+/**
+ * Takes the types out, so that all else stays where it was; a text with enums, namespaces or parameter properties, which
+ * stand for something, is compiled instead by the same parser.
+ */
 function stripTypes(tools: ProgramTools, source: string): string {
-  return tools.requireBuiltin("module").stripTypeScriptTypes(source) as string;
+  try {
+    return tools.requireBuiltin("module").stripTypeScriptTypes(source) as string;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") throw error;
+    const { transformSync } = tools.requireBuiltin("internal/deps/amaro/dist/index");
+    return transformSync(source, { mode: "transform", sourceMap: false }).code as string;
+  }
 }

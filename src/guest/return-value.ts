@@ -1,11 +1,18 @@
 /**
- * Owns the guest's side of `__return`: JSON text, or the path of the first value
- * that JSON cannot carry. The host decodes the text again; nothing here is trusted.
+ * Owns the guest's side of `__return`: the value as JSON text or structured, or the path of the first one
+ * that cannot be carried so. The host decodes the text again; nothing here is trusted.
  */
+import type { StartOptions } from "../protocol/guest-calls.js";
+import {
+  NotStructured,
+  ValueEncoding,
+  encodeStructured,
+  structuredBounds,
+} from "../protocol/structured.js";
 import type { Channel } from "./channel.js";
 
-/** Longest text sent to the host; the frame limit leaves room for the header. */
-const valueLimitBytes = 7 * 1024 * 1024;
+const { stringify } = JSON;
+const bufferFrom = Buffer.from.bind(Buffer);
 
 /** Where in `value` JSON.stringify gives up; follows its own rules for toJSON. */
 function findUnserializable(value: unknown): { path: string; reason: string } {
@@ -41,35 +48,64 @@ function findUnserializable(value: unknown): { path: string; reason: string } {
   return failure ?? { path: "$", reason: "a value whose conversion throws" };
 }
 
-export function createReturn(channel: Channel): (value: unknown) => void {
-  const { stringify } = JSON;
-  return function __return(value: unknown): void {
-    let json: string | undefined;
+type ReturnOptions = Pick<StartOptions, "encoding" | "valueBytes">;
+
+/** Larger values go in such parts, each when the host has the one before. */
+const partBytes = 512 * 1024;
+
+/** What JSON makes of it, or why it cannot. */
+function asJson(value: unknown): Uint8Array | { path: string; reason: string } {
+  if (typeof value === "function" || typeof value === "symbol")
+    return { path: "$", reason: `a ${typeof value}` };
+  try {
+    return bufferFrom(stringify(value) ?? "null", "utf8");
+  } catch (error) {
+    let found = { path: "$", reason: "a value whose conversion throws" };
     try {
-      if (typeof value === "function" || typeof value === "symbol") {
-        channel.event("returnFailure", { path: "$", reason: `a ${typeof value}` });
+      found = findUnserializable(value);
+    } catch {
+      // A getter threw again: the general reason stands.
+    }
+    if (error instanceof RangeError) found = { path: "$", reason: "nested too deeply" };
+    return found;
+  }
+}
+
+function asStructured(value: unknown, most: number): Uint8Array | { path: string; reason: string } {
+  try {
+    return encodeStructured(value, most, structuredBounds.depth);
+  } catch (error) {
+    if (error instanceof NotStructured) return { path: error.path, reason: error.message };
+    return { path: "$", reason: "a value whose conversion throws" };
+  }
+}
+
+export function createReturn(
+  channel: Channel,
+  { encoding, valueBytes }: ReturnOptions,
+): (value: unknown) => void {
+  return function __return(value: unknown): void {
+    const made = encoding === "structured" ? asStructured(value, valueBytes) : asJson(value);
+    if (!(made instanceof Uint8Array)) {
+      channel.event("returnFailure", { path: made.path.slice(0, 1024), reason: made.reason });
+      return;
+    }
+    const { byteLength } = made;
+    if (byteLength > valueBytes) {
+      const reason = `${byteLength} bytes, over limits.valueBytes (${valueBytes})`;
+      channel.event("returnFailure", { path: "$", reason });
+      return;
+    }
+    let at = 0;
+    for (; byteLength - at > partBytes; at += partBytes) {
+      const data = made.subarray(at, at + partBytes);
+      const sent = channel.call("valuePart", { first: at === 0, data });
+      if (typeof sent === "number") {
+        channel.event("returnFailure", { path: "$", reason: "a value that nobody takes" });
         return;
       }
-      json = stringify(value) ?? "null";
-    } catch (error) {
-      let found = { path: "$", reason: "a value whose conversion throws" };
-      try {
-        found = findUnserializable(value);
-      } catch {
-        // A getter threw again: the general reason stands.
-      }
-      if (error instanceof RangeError) found = { path: "$", reason: "nested too deeply" };
-      channel.event("returnFailure", { path: found.path.slice(0, 1024), reason: found.reason });
-      return;
     }
-    const bytes = Buffer.from(json, "utf8");
-    if (bytes.length > valueLimitBytes) {
-      channel.event("returnFailure", {
-        path: "$",
-        reason: `${bytes.length} bytes of JSON, over the limit of ${valueLimitBytes}`,
-      });
-      return;
-    }
-    channel.event("returnValue", { json: bytes });
+    const rest = { continued: at > 0, data: made.subarray(at) };
+    channel.event("returnValue", { encoding: ValueEncoding[encoding], ...rest });
   };
 }

@@ -15,6 +15,7 @@ import type { Loader } from "./loader.js";
 import { applyPlatformToWorker } from "./platform.js";
 import { hideInternals } from "./public-modules.js";
 import { hideOwnFrames } from "./stack-frames.js";
+import { adoptImageLoader } from "../sandbox/image-loader.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
 
@@ -44,6 +45,8 @@ function startThread(
   });
   channel.attach(internalBinding);
   slots.claimSocket(start.slot);
+  // The main thread has the first slot.
+  adoptImageLoader(start.imageLoader, start.slot + 1);
   // No output goes the quick way: the main thread's exit travels on another socket and must not
   // overtake it, and only that thread hears when a standard descriptor becomes something else.
   slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));

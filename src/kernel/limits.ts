@@ -32,6 +32,8 @@ export const limits = Object.freeze({
   /** Datagrams that wait to be received, per socket. */
   datagrams: 1024,
   datagramBytes: 4 * 1024 * 1024,
+  /** Multicast groups of one socket, and sources of one group; net.ipv4.igmp_max_memberships. */
+  memberships: 20,
   /** Names looked up whose addresses are remembered. */
   resolvedNames: 1024,
   /** What one system call may ask code of the host, or its policy meanwhile; more is EIO. */
@@ -63,8 +65,6 @@ export const limits = Object.freeze({
   arguments: 16_384,
   /** Twice what the SDK sends ahead. */
   stdinBufferBytes: 1024 * 1024,
-  /** JSON of one `__return`. */
-  returnValueBytes: 7 * 1024 * 1024,
   /** Answers and events that a thread has not read before the kernel takes no further call of it. */
   unreadPauseBytes: 256 * 1024,
   /** The same before its process is ended: calls that waited are answered whether it reads or not. */

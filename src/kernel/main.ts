@@ -66,11 +66,12 @@ const host = new HostHandlers(
   isolation,
 );
 
-await pool.start().catch(sayLastWords);
-door.serve(host.calls, host.events, {
-  closed: () => process.exit(0),
-  drained: () => {
-    requests.drained();
-    providers.drained();
-  },
-});
+void pool.start().then(() => {
+  door.serve(host.calls, host.events, {
+    closed: () => process.exit(0),
+    drained: () => {
+      requests.drained();
+      providers.drained();
+    },
+  });
+}, sayLastWords);

@@ -83,7 +83,7 @@ export class EnginePool {
         // Later: a starter that is being lost fails all that it was making first.
         setImmediate(() => this.#serve());
       };
-      starter.fork(begun, JSON.stringify(waiting.order));
+      starter.start(begun, JSON.stringify(waiting.order));
     }
   }
 

@@ -27,6 +27,7 @@ import {
   controlMessageBytes,
   decodeControl,
   encodeControl,
+  addonsOrder,
   guestMemoryBytes,
 } from "./zygote/control.js";
 
@@ -430,18 +431,24 @@ export class Zygote {
     return this.#isolation;
   }
 
-  /** Makes one guest, of which a starter is told `order`. */
-  fork(forked: Forked, order = ""): void {
+  /** Has a starter make one guest, of which it is told `order`. */
+  start(forked: Forked, order: string): void {
     this.#fork(ControlKind.fork, [], forked, Buffer.from(order));
   }
 
+  /** Makes one guest; with `addons` it may load native addons. */
+  fork(addons: boolean, forked: Forked): void {
+    this.#fork(ControlKind.fork, [], forked, Buffer.from(addons ? addonsOrder : ""));
+  }
+
   /** Forks one that may become a template; `forked` gets it, or the reason why there is none. */
-  forkTemplate(forked: (made: TemplateGuest | string) => void): void {
+  forkTemplate(addons: boolean, forked: (made: TemplateGuest | string) => void): void {
     const handover = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof handover === "number")
       return void setImmediate(() => forked(`socketpair: errno ${-handover}`));
     const [mine, theirs] = handover;
-    this.#fork(ControlKind.forkTemplate, [theirs], (guest) => {
+    const order = Buffer.from(addons ? addonsOrder : "");
+    const handed: Forked = (guest) => {
       // It has sent before it said that it is ready.
       const text = Buffer.alloc(256);
       const received = guest === undefined ? -Errno.ESRCH : libc.recvFds(mine, text);
@@ -452,10 +459,11 @@ export class Zygote {
       guest.end();
       const bytes = typeof received === "number" ? 0 : received.bytes;
       forked(text.toString("utf8", 0, bytes).trim() || "no listener came");
-    });
+    };
+    this.#fork(ControlKind.forkTemplate, [theirs], handed, order);
   }
 
-  #fork(kind: number, further: number[], forked: Forked, order = Buffer.alloc(0)): void {
+  #fork(kind: number, further: number[], forked: Forked, order: Buffer): void {
     const made = this.#gone || order.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
     if (typeof made === "number") {
       for (const fd of further) libc.close(fd);

@@ -208,6 +208,11 @@ export class GuestSocket {
     });
   }
 
+  /** Whether the guest has taken all that was sent. */
+  get isRead(): boolean {
+    return !this.#open || (!this.#writing && libc.unreadBytes(this.#fd) <= 0);
+  }
+
   /**
    * Sends a small frame and descriptors with it, now or not at all: 0, or -errno.
    * A frame of a few bytes fits a stream socket's buffer whole or is refused.

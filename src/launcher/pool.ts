@@ -1,19 +1,17 @@
 /**
- * Owns the guests that were forked ahead and the queue of those who wait for one.
+ * Owns the zygote and the lanes of guests that come from it: those that may load native addons and those that may not.
  *
- * Invariants: every other guest goes to the owner who has the fewest, the others to owners in turn, each
- * owner's waiters in order: who asks for one at a time does not wait for those who ask for hundreds,
- * and nobody waits for ever; as many blank guests as
- * demand.ts says exist beside them, or fewer; a zygote that is lost is replaced once somebody
+ * Invariants: who asks for one guest at a time does not wait for those who ask for hundreds, and nobody waits
+ * for ever (lane.ts); as many blank guests as demand.ts says exist beside them, or fewer; a zygote that is lost is replaced once somebody
  * needs it, and everybody waiting on it is told.
  */
 import type { IsolationReport } from "../protocol/isolation.js";
-import { RoundRobin } from "../protocol/round-robin.js";
 import type { Spawner } from "../sandbox/spawner.js";
-import { Demand } from "./demand.js";
-import type { Asked, DemandOptions } from "./demand.js";
+import type { DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings, TemplateGuest } from "./fork.js";
+import { Lane } from "./lane.js";
+import type { Waiter, Waiting } from "./lane.js";
 
 export interface PoolOptions {
   /** What starts zygotes. */
@@ -29,32 +27,23 @@ export interface PoolOptions {
   recycleMs: number;
 }
 
-export type Waiter = (guest: Guest | undefined, reason: string) => void;
-
 export type TemplateGuestWaiter = (made: TemplateGuest | string) => void;
-
-interface Waiting {
-  readonly owner: object;
-  readonly waiter: Waiter;
-  readonly asked: Asked;
-}
 
 export class GuestPool {
   readonly #options: PoolOptions;
   #zygote: Zygote | undefined;
   #zygoteReady = false;
   #isolation: readonly IsolationReport[] = [];
-  #idle: Guest[] = [];
-  readonly #waiters = new RoundRobin<Waiting>();
-  /** Who wants a guest that may become a template; those are forked when they are wanted. */
-  readonly #templateWaiters = new Set<TemplateGuestWaiter>();
-  readonly #demand: Demand;
-  /** What each guest in use was asked for by. */
-  readonly #asked = new WeakMap<Guest, Waiting>();
+  readonly #plain: Lane;
+  /** Its guests wait ahead while there are machines that take them, or a demand. */
+  readonly #addons: Lane;
+  readonly #lanes: readonly Lane[];
+  /** Who wants a guest that may become a template, with native addons or without; those are forked when they are wanted. */
+  readonly #templateWaiters = new Map<TemplateGuestWaiter, boolean>();
+  /** What each guest in use was asked for by, and where. */
+  readonly #asked = new WeakMap<Guest, { waiting: Waiting; lane: Lane }>();
   /** How many guests each owner has in use. */
   readonly #inUse = new WeakMap<object, number>();
-  #servesFewest = false;
-  #forking = 0;
   #lastLoss = "";
   #failures = 0;
   #typeScript = false;
@@ -74,7 +63,9 @@ export class GuestPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#demand = new Demand(options.demand);
+    this.#plain = new Lane(false, options.demand);
+    this.#addons = new Lane(true, options.demand);
+    this.#lanes = [this.#plain, this.#addons];
   }
 
   get zygotePid(): number {
@@ -82,7 +73,15 @@ export class GuestPool {
   }
 
   get idleCount(): number {
-    return this.#idle.length;
+    return this.#lanes.reduce((sum, { idle }) => sum + idle.length, 0);
+  }
+
+  get #forking(): number {
+    return this.#lanes.reduce((sum, { forking }) => sum + forking, 0);
+  }
+
+  get #wantedNow(): number {
+    return this.#lanes.reduce((sum, { waiters }) => sum + waiters.size, this.#templateWaiters.size);
   }
 
   /** What guests are confined by, as the latest zygote that came up says. */
@@ -111,45 +110,56 @@ export class GuestPool {
     if (this.#zygoteReady) this.#zygote?.warmTypeScript();
   }
 
+  /** Programs that may load native addons will come, until what this answers is called: guests for them wait. */
+  expectAddons(): () => void {
+    const over = this.#addons.expect();
+    this.#fillLater();
+    return () => {
+      over();
+      this.#fallLater();
+    };
+  }
+
   /**
    * Gives `waiter` a locked-down blank guest, now or later, or `undefined` and the reason. Of
    * several owners each gets one after the other. Answers how to wait no longer.
    */
-  take(owner: object, waiter: Waiter): () => void {
-    const waiting = { owner, waiter, asked: this.#demand.begins(performance.now()) };
+  take(owner: object, waiter: Waiter, addons = false): () => void {
+    const lane = addons ? this.#addons : this.#plain;
+    const waiting = { owner, waiter, asked: lane.demand.begins(performance.now()) };
     this.#fallLater();
-    const guest = this.#idle.shift();
+    const guest = lane.idle.shift();
     if (guest === undefined) {
-      this.#waiters.push(owner, waiting);
+      lane.waiters.push(owner, waiting);
       this.#fill();
       return () => {
-        if (this.#waiters.delete(owner, waiting)) this.#demand.ends(waiting.asked);
+        if (lane.waiters.delete(owner, waiting)) lane.demand.ends(waiting.asked);
       };
     }
-    this.#hand(guest, waiting);
+    this.#hand(guest, waiting, lane);
     // The program that was just handed its guest goes first: forking now would take its CPU.
-    if (this.#idle.length > 0) this.#fillLater();
+    if (lane.idle.length > 0) this.#fillLater();
     else this.#fill();
     return () => undefined;
   }
 
   /** The same with a guest that may become a template, or the reason why there is none. */
-  takeForTemplate(waiter: TemplateGuestWaiter): () => void {
-    this.#templateWaiters.add(waiter);
+  takeForTemplate(waiter: TemplateGuestWaiter, addons = false): () => void {
+    this.#templateWaiters.set(waiter, addons);
     this.#fill();
     return () => this.#templateWaiters.delete(waiter);
   }
 
   #forkForTemplates(zygote: Zygote): void {
-    for (const waiter of this.#templateWaiters) {
+    for (const [waiter, addons] of this.#templateWaiters) {
       this.#templateWaiters.delete(waiter);
       this.#forks++;
-      zygote.forkTemplate(waiter);
+      zygote.forkTemplate(addons, waiter);
     }
   }
 
-  #hand(guest: Guest, waiting: Waiting): void {
-    this.#asked.set(guest, waiting);
+  #hand(guest: Guest, waiting: Waiting, lane: Lane): void {
+    this.#asked.set(guest, { waiting, lane });
     this.#uses(waiting.owner, 1);
     waiting.waiter(guest, "");
   }
@@ -158,39 +168,32 @@ export class GuestPool {
     this.#inUse.set(owner, (this.#inUse.get(owner) ?? 0) + more);
   }
 
-  /** Whose turn it is to get a guest. */
-  #nextWaiting(): Waiting | undefined {
-    this.#servesFewest = !this.#servesFewest;
-    if (!this.#servesFewest) return this.#waiters.shift();
-    return this.#waiters.shiftLowest((owner) => this.#inUse.get(owner) ?? 0);
-  }
-
   /** Ends guests that wait for nobody once demand has fallen. */
   #fallLater(): void {
-    const inMs = this.#demand.fallsInMs(performance.now());
-    if (inMs === undefined || this.#fall !== undefined) return;
+    const nowMs = performance.now();
+    const falls = this.#lanes.map(({ demand }) => demand.fallsInMs(nowMs) ?? Infinity);
+    const inMs = Math.min(...falls);
+    if (inMs === Infinity || this.#fall !== undefined) return;
     this.#fall = setTimeout(() => {
       this.#fall = undefined;
-      this.#end(this.#idle.length - this.#demand.ahead(performance.now()));
+      for (const lane of this.#lanes)
+        this.#end(lane, lane.idle.length - lane.demand.ahead(performance.now()));
       this.#fallLater();
     }, inMs).unref();
   }
 
-  /** Ends that many of the guests that wait, the ones that were forked last. */
-  #end(count: number): void {
+  /** Ends that many of the lane's guests that wait, the ones that were forked last. */
+  #end(lane: Lane, count: number): void {
     if (count <= 0) return;
-    const surplus = this.#idle.splice(-count);
+    const surplus = lane.idle.splice(-count);
     this.#dropped += surplus.length;
     for (const guest of surplus) guest.end();
   }
 
   /** Fails everybody who waits. */
   #refuse(reason: string): void {
-    for (const { waiter, asked } of this.#waiters.drain()) {
-      this.#demand.ends(asked);
-      waiter(undefined, reason);
-    }
-    for (const waiter of this.#templateWaiters) waiter(reason);
+    for (const lane of this.#lanes) lane.refuse(reason);
+    for (const waiter of this.#templateWaiters.keys()) waiter(reason);
     this.#templateWaiters.clear();
   }
 
@@ -217,10 +220,10 @@ export class GuestPool {
       spawner: this.#options.spawner,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {
-        const waiting = this.#asked.get(guest);
-        if (waiting === undefined) return;
-        this.#demand.ends(waiting.asked);
-        this.#uses(waiting.owner, -1);
+        const asked = this.#asked.get(guest);
+        if (asked === undefined) return;
+        asked.lane.demand.ends(asked.waiting.asked);
+        this.#uses(asked.waiting.owner, -1);
       },
       reaped: () => (this.#retired.has(zygote) ? this.#endRetired(zygote) : this.#fill()),
       stale: () => {
@@ -263,12 +266,12 @@ export class GuestPool {
     this.#successor = undefined;
     this.#zygote = successor;
     // What the former still forks comes to nobody; see #onForked.
-    this.#forking = 0;
+    for (const lane of this.#lanes) lane.forking = 0;
     this.#stale = this.#measuring = false;
     this.#dropped = 0;
     if (former !== undefined) {
       this.#retired.add(former);
-      for (const guest of this.#idle.splice(0)) guest.end();
+      for (const lane of this.#lanes) for (const guest of lane.idle.splice(0)) guest.end();
       this.#endRetired(former);
     }
     this.#serveFrom(successor);
@@ -292,9 +295,11 @@ export class GuestPool {
     this.#zygote = undefined;
     this.#zygoteReady = false;
     this.#stale = this.#measuring = false;
-    this.#idle = [];
+    for (const lane of this.#lanes) {
+      lane.idle = [];
+      lane.forking = 0;
+    }
     this.#dropped = 0;
-    this.#forking = 0;
     this.#lastLoss = reason;
     // One that never came up fails its waiters; one that was killed is simply replaced.
     if (!started || ++this.#failures > 3) {
@@ -305,32 +310,41 @@ export class GuestPool {
   #fill(): void {
     clearTimeout(this.#refill);
     this.#refill = undefined;
-    const wantedNow = this.#waiters.size + this.#templateWaiters.size;
-    if (wantedNow === 0 && this.#zygote === undefined) return;
+    if (this.#wantedNow === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
     if (!this.#zygoteReady || this.#measure(zygote)) return;
     this.#forkForTemplates(zygote);
-    const wanted = this.#waiters.size + this.#demand.ahead(performance.now());
-    // Those that nobody waits for leave the CPU to the programs that run.
-    const parallel = (): number =>
-      this.#waiters.size > this.#forking ? this.#options.parallelForks : 1;
-    while (this.#forking < parallel() && this.#forking + this.#idle.length < wanted) {
-      this.#forking++;
+    for (;;) {
+      const lane = this.#nextLane();
+      if (lane === undefined) break;
+      lane.forking++;
       this.#forks++;
-      zygote.fork((guest) => this.#onForked(zygote, guest));
+      zygote.fork(lane.addons, (guest) => this.#onForked(zygote, lane, guest));
     }
     this.#recycle();
+  }
+
+  /** What is forked next: guests that somebody waits for, then those ahead, which leave the CPU to the programs that run. */
+  #nextLane(): Lane | undefined {
+    const forking = this.#forking;
+    if (forking >= this.#options.parallelForks) return undefined;
+    // The lane with the fewest under way: neither waits for the other's rush to be over.
+    const [awaited] = this.#lanes
+      .filter((lane) => lane.waiters.size > lane.forking)
+      .sort((one, other) => one.forking - other.forking);
+    if (awaited !== undefined || forking > 0) return awaited;
+    const nowMs = performance.now();
+    return this.#lanes.find((lane) => lane.forking + lane.idle.length < lane.wanted(nowMs));
   }
 
   /** Gives a stale zygote its moment, once every guest is one that nobody has taken; true while it lasts. */
   #measure(zygote: Zygote): boolean {
     if (this.#measuring) return true;
-    const wantedNow = this.#waiters.size + this.#templateWaiters.size;
-    if (!this.#stale || this.#forking > 0 || wantedNow > 0) return false;
+    if (!this.#stale || this.#forking > 0 || this.#wantedNow > 0) return false;
     const living = zygote.guestCount;
-    if (living > this.#idle.length + this.#dropped) return false;
+    if (living > this.idleCount + this.#dropped) return false;
     // Those that wait would hide what they have not written yet. Their ends come back here.
-    this.#end(this.#idle.length);
+    for (const lane of this.#lanes) this.#end(lane, lane.idle.length);
     if (living > 0) return true;
     this.#stale = false;
     this.#measuring = true;
@@ -341,13 +355,13 @@ export class GuestPool {
     return true;
   }
 
-  #onForked(zygote: Zygote, guest: Guest | undefined): void {
+  #onForked(zygote: Zygote, lane: Lane, guest: Guest | undefined): void {
     if (this.#zygote !== zygote) {
       guest?.end();
       if (this.#retired.has(zygote)) this.#endRetired(zygote);
       return;
     }
-    this.#forking--;
+    lane.forking--;
     if (guest === undefined) {
       if (++this.#failures > 8) {
         this.#failures = 0;
@@ -357,13 +371,11 @@ export class GuestPool {
     } else {
       this.#failures = 0;
       guest.attachLoss(() => {
-        const kept = this.#idle.filter((other) => other !== guest);
-        if (kept.length === this.#idle.length) this.#dropped--;
-        this.#idle = kept;
+        if (!lane.loses(guest)) this.#dropped--;
       });
-      const waiting = this.#nextWaiting();
-      if (waiting !== undefined) this.#hand(guest, waiting);
-      else this.#idle.push(guest);
+      const waiting = lane.nextWaiting((owner) => this.#inUse.get(owner) ?? 0);
+      if (waiting !== undefined) this.#hand(guest, waiting, lane);
+      else lane.idle.push(guest);
     }
     this.#fill();
   }

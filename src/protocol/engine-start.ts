@@ -18,6 +18,8 @@ export interface EngineOrder {
   readonly flags: readonly string[];
   /** What its guest may have in memory. */
   readonly memoryBytes: number;
+  /** Whether its guest may load native addons. */
+  readonly nativeAddons: boolean;
 }
 
 /** "switch": given or negated; "number": with a whole number. */

@@ -10,6 +10,7 @@ import { netCalls } from "./net-calls.js";
 import { terminalCalls } from "./terminal-calls.js";
 import { wireOf } from "./port.js";
 import type { JsRuntime } from "./platforms.js";
+import type { EncodingName } from "./structured.js";
 
 /** Calls a guest makes; each gets one reply or an errno. */
 export const guestCalls = {
@@ -104,6 +105,13 @@ export const guestCalls = {
    * `sqlite3_vfs_register`. ENOSYS when this engine does not name it.
    */
   sqliteEntry: { nr: 25, args: {}, result: { distance: "f64" } },
+  /**
+   * What the dynamic linker is to load: the reply brings a descriptor (SCM_RIGHTS) of a sealed copy in memory of the
+   * regular file `fd`, or, where `library` is not empty, of a part of the libc that engines are linked with, by a name of
+   * a fixed list. It is empty again after the thread's next message. EPERM in a machine without native addons, ENOMEM
+   * where its images have as much as a process may have.
+   */
+  image: { nr: 34, args: { fd: "i32", library: "string" }, result: {} },
   /** What the calling process, and the children it has waited for, have used: microseconds of CPU, bytes of memory. */
   usage: {
     nr: 3,
@@ -126,6 +134,8 @@ export const guestCalls = {
     result: { ok: "bool", json: "bytes" },
     large: true,
   },
+  /** Part of a value for `returnValue`, the first or a further one; answered when the host has taken it. E2BIG over `limits.valueBytes`. */
+  valuePart: { nr: 46, args: { first: "bool", data: "bytes" }, result: {} },
   /** JSON of the `ToolDescriptor`s of the tools the caller may call, or of the one with that name or alias. */
   describeTools: { nr: 41, args: { name: "string" }, result: { json: "bytes" } },
   /**
@@ -149,8 +159,8 @@ export const guestEvents = {
   uncaught: { nr: 7, args: {} },
   /** Bytes written to stdout (1) or stderr (2); spends the window granted by `credit`. */
   output: { nr: 3, args: { fd: "u8", data: "bytes" } },
-  /** The value of `__return`, as JSON text. The last one counts. */
-  returnValue: { nr: 4, args: { json: "bytes" }, large: true },
+  /** The value of `__return`, or the rest of one that `valuePart` has begun. The last one counts; `encoding` as `ValueEncoding`. */
+  returnValue: { nr: 4, args: { encoding: "u8", continued: "bool", data: "bytes" } },
   /** `__return` was given something JSON cannot carry. */
   returnFailure: { nr: 5, args: { path: "string", reason: "string" } },
   residentDone: { nr: 6, args: { sequence: "u32", exitCode: "i32" } },
@@ -238,6 +248,9 @@ export interface StartOptions {
   processesLimit: number;
   /** Workers that it may have at one time. */
   threads: number;
+  /** How `__return` sends its value, and the most bytes of one. */
+  encoding: EncodingName;
+  valueBytes: number;
   /** Whether the machine has tools of the host. */
   hostTools: boolean;
   /** Whether commands that the machine has not may be the host's. */
@@ -247,6 +260,8 @@ export interface StartOptions {
   /** Milliseconds since the VM was made: the machine's uptime. */
   machineUptimeMs: number;
   jsRuntime: JsRuntime;
+  /** Whether it may load native addons. */
+  nativeAddons: boolean;
   /** That the run's clock, order and randomness are decided by these alone. */
   deterministic?: { seed: string; startTimeMs: number };
 }

@@ -10,6 +10,7 @@ import type { RunLimits, VmLimitName, VmLimits } from "./limits.js";
 import type { Policies } from "./permissions.js";
 import type { EngineKind } from "./engine-start.js";
 import type { JsRuntime } from "./platforms.js";
+import type { EncodingName } from "./structured.js";
 import type { ProviderMountOptions } from "./provider.js";
 import { wireOf } from "./port.js";
 import type { ToolDescriptor } from "./tools.js";
@@ -122,12 +123,24 @@ export const hostFileCalls = {
     args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
     result: {},
   },
+  /**
+   * What was changed in the overlay at `guestPath`, or in all for "", from entry `start` on, by path; `changes` are
+   * indices of `changeNames`, `types` as in `readDir`.
+   */
+  diff: {
+    nr: 64,
+    args: { vm: "u32", guestPath: "string", start: "u32" },
+    result: { paths: "strings", changes: "bytes", types: "bytes", more: "bool" },
+  },
   realpath: {
     nr: 63,
     args: { vm: "u32", path: "string", followLinks: "bool" },
     result: { path: "string" },
   },
 } as const;
+
+/** What happened to an entry of an overlay. */
+export const changeNames = ["added", "changed", "removed"] as const;
 
 /** What `changeFile` does. */
 export const FileChange = Object.freeze({
@@ -202,7 +215,7 @@ export const hostEvents = {
   kill: { nr: 3, args: { vm: "u32", process: "u32", signal: "u8", group: "bool" } },
   /** Sends the decisions of the machine's policy, or the warnings of its limits, from now on. */
   observe: { nr: 45, args: { vm: "u32", decisions: "bool", limits: "bool" } },
-  /** The host consumed output; `stream` is 1 or 2. */
+  /** The host consumed output; `stream` is 1 or 2, or 3 for parts of the value. */
   credit: { nr: 4, args: { vm: "u32", process: "u32", stream: "u8", bytes: "u32" } },
   /** The size of the terminal of `process` is another. */
   resize: { nr: 21, args: { vm: "u32", process: "u32", rows: "u32", columns: "u32" } },
@@ -257,6 +270,8 @@ export interface ListenerInfo {
 /** One-way messages from the kernel to the SDK. */
 export const kernelHostEvents = {
   output: { nr: 1, args: { vm: "u32", process: "u32", stream: "u8", data: "bytes" } },
+  /** Part of the value that a program returns, the first or a further one; `credit` of stream 3 asks for the next. */
+  value: { nr: 7, args: { vm: "u32", process: "u32", first: "bool", data: "bytes" } },
   /** After this nothing more comes for `process`. `end` is JSON of `ProcessEnd`. */
   exit: { nr: 2, args: { vm: "u32", process: "u32", end: "string", value: "bytes" } },
   /** The program, or one that shares its stdin, took this many bytes of it. */
@@ -331,6 +346,8 @@ export interface VmOptions {
   tools: ToolDescriptor[];
   jsRuntime: JsRuntime;
   engine: EngineKind;
+  /** Whether programs may load native addons of the machine's files. */
+  nativeAddons: boolean;
   limits: VmLimits;
   /** Whose requests are looked into on their way out. */
   border?: BorderOptions;
@@ -358,6 +375,8 @@ export interface VmMount {
   guestPath: string;
   /** Absolute; of a mount of the host's files. */
   hostPath?: string;
+  /** Changes of that stay in memory. */
+  overlay?: boolean;
   /** Of one that code of the host serves. */
   provider?: ProviderMountOptions;
   readOnly: boolean;
@@ -388,6 +407,8 @@ export interface ProcessOptions {
   terminal?: TerminalSize;
   /** Whether a program ends when its main module has been evaluated, whatever still waits. */
   endWhenSettled?: boolean;
+  /** How its value travels. Default: "json". */
+  encoding?: EncodingName;
   /** Default: the VM's. */
   engine?: EngineKind;
   /** Lower limits than the VM's, for it and all that it starts together. */
@@ -404,8 +425,10 @@ export interface ProcessEnd {
   signal: number;
   stdoutTruncated: boolean;
   stderrTruncated: boolean;
-  /** "none": no `__return`; "json": `value` holds the text; "failure": see `returnPath`. */
-  returned: "none" | "json" | "failure";
+  /** "none": no `__return`; "failure": see `returnPath`; otherwise how the value is encoded. */
+  returned: "none" | EncodingName | "failure";
+  /** Set when the value is the parts that have come, and `value` their last. */
+  valueContinued?: true;
   returnPath?: string;
   returnReason?: string;
   /** Set when the outcome is not the program's own doing; a code of the error table. */

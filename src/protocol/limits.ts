@@ -139,6 +139,12 @@ const entries = {
     most: 4 * MiB,
     what: "Arguments and environment of a new process together. More fails with E2BIG.",
   },
+  valueBytes: {
+    default: 16 * MiB,
+    least: 1024,
+    most: 256 * MiB,
+    what: "One value of `__return`, as it travels. A larger one is ERR_SECURE_EXEC_RETURN_VALUE.",
+  },
   outputBytes: {
     default: 16 * MiB,
     least: 0,

@@ -72,6 +72,15 @@ export const netCalls = {
     args: { fd: "i32", address: "string", port: "u32", data: "bytes" },
     result: { sent: "u32" },
   },
+  /**
+   * IP_ADD_MEMBERSHIP and its like: joins a multicast group, or leaves it; with `source`, of that one only.
+   * `via` is an address of the interface, or empty.
+   */
+  membership: {
+    nr: 232,
+    args: { fd: "i32", group: "string", source: "string", via: "string", joins: "bool" },
+    result: {},
+  },
   /** Waits for a datagram. */
   receiveFrom: {
     nr: 231,

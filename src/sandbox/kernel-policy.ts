@@ -6,6 +6,7 @@
  *
  * It is for the day on which somebody runs code in the kernel process; nothing of ours meets a row.
  */
+import { memfdFlags } from "./sealed-file.js";
 import type { Action, Arch, Matcher, Policy, Rule } from "./policy.js";
 
 const EPERM = 1;
@@ -66,6 +67,11 @@ const programs: readonly Rule[] = [
   rule("clone3", [435, 435], {
     action: { errno: ENOSYS },
     why: "its flags are out of a filter's sight; libc falls back to clone",
+  }),
+  rule("memfd_create", [319, 279], {
+    args: [int(1, memfdFlags.notExecutable, memfdFlags.sealing)],
+    action: "allow",
+    why: "a sealed copy of what a native addon is loaded from; nothing is executed here",
   }),
   ...refused("a file without a name, to execute", {
     memfd_create: [319, 279],

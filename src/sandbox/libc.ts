@@ -56,6 +56,12 @@ const nPread = bind<[number, Uint8Array, bigint, bigint], number>(
   ["i32", "buffer", "u64", "i64"],
   "i32",
 );
+const nIoctl = bind<[number, bigint, bigint], number>(
+  library,
+  "ioctl",
+  ["i32", "u64", "pointer"],
+  "i32",
+);
 const nSignal = bind<[number, bigint], bigint>(library, "signal", ["i32", "pointer"], "pointer");
 const nReadAt = bind<[number, bigint, bigint], number>(
   libraryAgain,
@@ -264,6 +270,9 @@ const MSG_CMSG_CLOEXEC = 0x4000_0000;
 const EMSGSIZE = 90;
 const EINVAL = 22;
 const EIO = 5;
+
+/** include/uapi/linux/sockios.h */
+const SIOCOUTQ = 0x5411n;
 
 const F_DUPFD_CLOEXEC = 1030;
 const F_GETFD = 1;
@@ -502,6 +511,17 @@ export function openReadWrite(path: string): number {
 /** Bytes of an open file from its start, or `-errno`. */
 export function readFromStart(fd: number, buffer: Uint8Array): number {
   return checked(nPread(fd, buffer, BigInt(buffer.byteLength), 0n));
+}
+
+/** Bytes of an open file from `position` on, or `-errno`. */
+export function readAt(fd: number, buffer: Uint8Array, position: number): number {
+  return checked(nPread(fd, buffer, BigInt(buffer.byteLength), BigInt(position)));
+}
+
+/** What the other end of a socket has not taken yet, as memory, or `-errno`. */
+export function unreadBytes(socket: number): number {
+  if (nIoctl(socket, SIOCOUTQ, scratchPointer) < 0) return -errnoView[0]!;
+  return scratch32[0]!;
 }
 
 /** NUL-terminated, for a native call; throws on a NUL inside. */

@@ -30,9 +30,10 @@ export type Matcher = {
 
 /**
  * `{ errno: 0 }` answers success without running the call. "ask": the holder of the filter's listener
- * answers, see template-policy.ts.
+ * answers, see template-policy.ts. "signal": the caller answers itself, by its handler of SIGSYS; the
+ * call is not made, see addon-policy.ts.
  */
-export type Action = "allow" | "ask" | { readonly errno: number };
+export type Action = "allow" | "ask" | "signal" | { readonly errno: number };
 
 export interface Rule {
   readonly name: string;

@@ -2,6 +2,7 @@
  * Compiles the policy to seccomp programs and installs them. The compiled
  * stage 2 is kept; for each guest only its own pid is written into a copy.
  */
+import { ADDONS, TEMPLATE_ADDONS } from "./addon-policy.js";
 import { Assembler, type Label, NEXT, type Program } from "./bpf.js";
 import { seccompListen, seccompSetFilter, setNoNewPrivs } from "./libc.js";
 import {
@@ -21,6 +22,7 @@ import { IsolationUnavailable } from "./unavailable.js";
 import { ZYGOTE } from "./zygote-policy.js";
 
 export const SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
+const SECCOMP_RET_TRAP = 0x0003_0000;
 export const SECCOMP_RET_ERRNO = 0x0005_0000;
 const SECCOMP_RET_USER_NOTIF = 0x7fc0_0000;
 export const SECCOMP_RET_ALLOW = 0x7fff_0000;
@@ -49,7 +51,8 @@ function nativeArch(): Arch {
 
 function resultOf(action: Action): number {
   if (action === "allow") return SECCOMP_RET_ALLOW;
-  return action === "ask" ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | action.errno;
+  if (action === "ask") return SECCOMP_RET_USER_NOTIF;
+  return action === "signal" ? SECCOMP_RET_TRAP : SECCOMP_RET_ERRNO | action.errno;
 }
 
 function forArch(value: PerArch, arch: Arch): number {
@@ -184,14 +187,15 @@ export function compile(policy: Policy, arch: Arch, mode: Mode): Program {
   return asm.finish();
 }
 
-const compiled = new Map<Mode, Program>();
+const compiled = new Map<string, Program>();
 
 /** Compiles ahead of the first fork, so that a child only copies. */
-export function prepareStage2(mode: Mode = "compat"): Program {
-  let program = compiled.get(mode);
+export function prepareStage2(mode: Mode = "compat", addons = false): Program {
+  const key = `${mode} ${addons}`;
+  let program = compiled.get(key);
   if (program === undefined) {
-    program = compile(STAGE2, nativeArch(), mode);
-    compiled.set(mode, program);
+    program = compile(addons ? ADDONS : STAGE2, nativeArch(), mode);
+    compiled.set(key, program);
   }
   return program;
 }
@@ -207,8 +211,8 @@ export function buildZygoteFilter(): Buffer {
 }
 
 /** For a guest that may become a template, and what is forked from it. */
-export function buildTemplateStage2(): Buffer {
-  return compile(TEMPLATE, nativeArch(), "compat").bytes;
+export function buildTemplateStage2(addons = false): Buffer {
+  return compile(addons ? TEMPLATE_ADDONS : TEMPLATE, nativeArch(), "compat").bytes;
 }
 
 /** Puts the filter that asks on this thread, the only one: its listener, or `-errno`. */
@@ -226,11 +230,13 @@ export interface Stage2Options {
   readonly pid: number;
   /** Death instead of EPERM for calls outside the table. */
   readonly strict?: boolean;
+  /** Whether the guest may load native addons. */
+  readonly addons?: boolean;
 }
 
-export function buildStage2({ pid, strict = false }: Stage2Options): Buffer {
+export function buildStage2({ pid, strict = false, addons = false }: Stage2Options): Buffer {
   if (!Number.isInteger(pid) || pid <= 0) throw new RangeError(`pid ${pid}`);
-  const program = prepareStage2(strict ? "strict" : "compat");
+  const program = prepareStage2(strict ? "strict" : "compat", addons);
   const bytes = Buffer.from(program.bytes);
   for (const offset of program.marks.get(OWN_PID) ?? []) bytes.writeUInt32LE(pid, offset);
   return bytes;

@@ -24,6 +24,7 @@ const SIGKILL = 9;
 const SIGCONT = 18;
 const SIGSTOP = 19;
 const SIGSEGV = 11;
+const SIGSYS = 31;
 const SIGPROF = 27;
 const RLIMIT_CPU = 0;
 const RLIMIT_DATA = 2;
@@ -134,6 +135,13 @@ const serving: readonly Rule[] = [
     args: [{ arg: 2, width: "int", test: "oneOf", values: [SIGABRT, SIGSEGV, SIGPROF] }],
     action: "allow",
     why: "abort() and the profiler of a guest, whose pid is not known yet; stage 2 checks it",
+  },
+  {
+    name: "rt_sigaction",
+    nr: { x64: 13, arm64: 134 },
+    args: [{ arg: 0, width: "int", test: "oneOf", values: [SIGSYS] }],
+    action: "allow",
+    why: "a guest that may load native addons answers its own dynamic linker; see Native addons",
   },
 ];
 

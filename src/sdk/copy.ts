@@ -9,7 +9,7 @@
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, readlink, symlink, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { dirname, basename, resolve } from "node:path";
+import { dirname, basename, posix, resolve } from "node:path";
 import { failure, invalidOption, unknownOption } from "./errors.js";
 import type { NodeRuntimeFileType, RuntimeFiles } from "./files.js";
 
@@ -34,6 +34,11 @@ export interface NodeRuntimeCopyOptions {
    * they would lead where a program chose. `copyIn` always copies them. Default: false.
    */
   links?: boolean;
+  /**
+   * Of `copyOut` only: copies what was added or changed in an overlay, and answers what was removed from it.
+   * Default: false.
+   */
+  changesOnly?: boolean;
 }
 
 export interface NodeRuntimeCopyResult {
@@ -43,9 +48,11 @@ export interface NodeRuntimeCopyResult {
   bytes: number;
   /** Relative paths of what was left out, without what `filter` left out. */
   skipped: string[];
+  /** Only with `changesOnly`: relative paths of what was removed; they stay on the host. */
+  removed?: string[];
 }
 
-const optionNames = ["filter", "onProgress", "links"];
+const optionNames = ["filter", "onProgress", "links", "changesOnly"];
 
 export function parseCopyOptions(value: unknown): NodeRuntimeCopyOptions {
   if (value === undefined) return {};
@@ -53,7 +60,7 @@ export function parseCopyOptions(value: unknown): NodeRuntimeCopyOptions {
     throw invalidOption("options", "must be an object");
   for (const [name, option] of Object.entries(value)) {
     if (!optionNames.includes(name)) throw unknownOption([name], optionNames);
-    const type = name === "links" ? "boolean" : "function";
+    const type = name === "links" || name === "changesOnly" ? "boolean" : "function";
     if (option !== undefined && typeof option !== type)
       throw invalidOption(name, `must be a ${type}`);
   }
@@ -84,7 +91,11 @@ class Copy {
     this.options = options;
   }
 
+  /** Only these, and what leads to them. */
+  only: ReadonlySet<string> | undefined;
+
   async wants(path: string, type: NodeRuntimeFileType): Promise<boolean> {
+    if (this.only?.has(path) === false) return false;
     return this.options.filter === undefined || (await this.options.filter(path, type));
   }
 
@@ -175,6 +186,7 @@ export async function copyOut(
   options: NodeRuntimeCopyOptions,
 ): Promise<NodeRuntimeCopyResult> {
   const copy = new Copy(files, options);
+  if (options.changesOnly === true) await chooseChanges(copy, guestPath);
   const parent = await open(dirname(hostPath), O_RDONLY | O_DIRECTORY);
   try {
     await outward(copy, guestPath, parent, basename(hostPath) || ".", "");
@@ -182,6 +194,20 @@ export async function copyOut(
     await parent.close();
   }
   return copy.result;
+}
+
+async function chooseChanges(copy: Copy, guestPath: string): Promise<void> {
+  const top = guestPath.replace(/(.)\/+$/, "$1");
+  const only = new Set([""]);
+  const removed: string[] = [];
+  for (const { path, change } of await copy.files.diff("")) {
+    if (!path.startsWith(`${top}/`)) continue;
+    const relative = path.slice(top.length + 1);
+    if (change === "removed") removed.push(relative);
+    else for (let at = relative; at !== "."; at = posix.dirname(at)) only.add(at);
+  }
+  copy.only = only;
+  copy.result.removed = removed;
 }
 
 async function outward(

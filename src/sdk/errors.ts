@@ -135,7 +135,7 @@ export const errorTable = {
     message: "the value given to __return cannot be handed over: {why}",
     when: "The program succeeded, but its value is not JSON, too large, or nested too deeply.",
     remedy:
-      "Return plain JSON of at most 8 MiB and 1000 levels. details.path names the offending place, if known.",
+      'Return plain JSON of at most limits.valueBytes (16 MiB) and 1000 levels, or run with encoding: "structured". details.path names the offending place, if known.',
   },
   MEMORY_LIMIT: {
     message: "the program used more memory than it may: {why}",

@@ -7,6 +7,7 @@
  * Untrusted: file content and names are the guest's; here they are bytes and text.
  */
 import { statSlots, UvDirent } from "../protocol/fs-calls.js";
+import { changeNames } from "../protocol/host-calls.js";
 import type { hostFileCalls } from "../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import { failure } from "./errors.js";
@@ -15,6 +16,14 @@ import type { KernelConnection } from "./kernel-connection.js";
 
 /** Content in one message; the kernel's parts have the same order of size. */
 const partBytes = 4 * 1024 * 1024;
+
+export interface NodeRuntimeChange {
+  /** Absolute. */
+  path: string;
+  change: "added" | "changed" | "removed";
+  /** What is there, or was, where it is removed. */
+  type: NodeRuntimeFileType;
+}
 
 export type NodeRuntimeFileType =
   | "file"
@@ -175,6 +184,21 @@ export class RuntimeFiles {
       writer.abandon();
       throw error;
     }
+  }
+
+  /** What was changed in the overlay at that path, or in all for "". */
+  async diff(guestPath: string): Promise<NodeRuntimeChange[]> {
+    const changes: NodeRuntimeChange[] = [];
+    for (let more = true; more;) {
+      const args = { guestPath, start: changes.length };
+      const page = await this.#call("diff", args, "diff", guestPath);
+      page.paths.forEach((path, at) => {
+        const type = typeOfDirent[page.types[at]!] ?? "unknown";
+        changes.push({ path, change: changeNames[page.changes[at]!] ?? "changed", type });
+      });
+      ({ more } = page);
+    }
+    return changes;
   }
 
   async readlink(path: string): Promise<string> {

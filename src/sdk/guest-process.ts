@@ -38,7 +38,7 @@ export type ProgramEnd = Omit<ProcessEnd, "usage"> & { usage: Usage | null };
 
 export interface GuestOutcome {
   end: ProgramEnd;
-  /** JSON text of the returned value, when `end.returned` is "json". */
+  /** The returned value as `end.returned` says. */
   value: Uint8Array;
 }
 
@@ -59,6 +59,9 @@ export interface GuestSetup {
   tape?: Tape;
 }
 
+/** Its parts are asked for as output of a third stream. */
+const valueStream = 3;
+
 export class GuestProcess implements ProcessSink {
   /** Rejects when the outcome is unknown, when a hook failed, and with what `fail` was given. */
   readonly ended: Promise<GuestOutcome>;
@@ -77,6 +80,8 @@ export class GuestProcess implements ProcessSink {
   #gone = false;
   #waiting: (() => void)[] | undefined = [];
   #settleEnded!: { resolve: (outcome: GuestOutcome) => void; reject: (error: unknown) => void };
+  /** Of the value that it returns, as far as they have come. */
+  readonly #valueParts: Uint8Array[] = [];
   readonly #stdin: Uint8Array[] = [];
   #stdinWindow = stdinWindowBytes;
   #stdinClosed = false;
@@ -227,9 +232,21 @@ export class GuestProcess implements ProcessSink {
     (stream === 2 ? this.stderr : this.stdout).push(data);
   }
 
-  exited(given: ProgramEnd, value: Uint8Array): void {
+  value(first: boolean, data: Uint8Array): void {
+    if (first) this.#valueParts.length = 0;
+    this.#valueParts.push(new Uint8Array(data));
+    const { connection, vm } = this.#setup;
+    const bytes = data.byteLength;
+    connection.send("credit", { vm, process: this.#handle, stream: valueStream, bytes });
+  }
+
+  exited(given: ProgramEnd, rest: Uint8Array): void {
     if (this.#gone) return;
-    this.#setup.tape?.ended(given.exitCode, value);
+    const parts = given.valueContinued === true ? this.#valueParts : [];
+    const value = parts.length === 0 ? rest : Buffer.concat([...parts, rest]);
+    this.#valueParts.length = 0;
+    const text = given.returned === "structured" ? "base64" : "utf8";
+    this.#setup.tape?.ended(given.exitCode, Buffer.from(value).toString(text));
     const end = { ...given, cause: this.#causeOf(given.cause) };
     this.#end = end.cause;
     this.#usage = end.usage;

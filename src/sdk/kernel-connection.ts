@@ -54,6 +54,8 @@ export interface ProcessSink {
   exited(end: ProcessEnd, value: Uint8Array): void;
   /** The program took `bytes` of its stdin. */
   stdinTaken(bytes: number): void;
+  /** Part of the value that it returns, valid during the call only. */
+  value(first: boolean, data: Uint8Array): void;
   residentDone(sequence: number, exitCode: number): void;
   templateReady(): void;
   lost(error: SecureExecError): void;
@@ -336,6 +338,8 @@ export class KernelConnection {
           throw new MalformedMessage("end of a process without an exit code");
         return this.#sinks.get(args.process)?.exited(end, new Uint8Array(args.value));
       }
+      case "value":
+        return this.#sinks.get(args.process)?.value(args.first, args.data);
       case "stdinCredit":
         return this.#sinks.get(args.process)?.stdinTaken(args.bytes);
       case "templateReady":

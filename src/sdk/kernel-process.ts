@@ -21,7 +21,7 @@ const stderrTailBytes = 8 * 1024;
 /** How long the socket may be closed before the process behind it is taken to be ending anyway. */
 const lingerMs = 1000;
 
-const kernelFlags = [
+export const kernelFlags = [
   "--no-warnings",
   "--expose-internals",
   // V8 lets twice the young generation lie in buffers that are garbage before it collects them. Most of
@@ -68,7 +68,7 @@ export class KernelProcess implements KernelLink {
   constructor() {
     const engine = findEngine();
     if ("problem" in engine) throw failure(engine.problem, { why: engine.why });
-    const main = fileURLToPath(new URL("../kernel/boot.js", import.meta.url));
+    const main = fileURLToPath(new URL("../kernel/boot.cjs", import.meta.url));
     try {
       this.#child = spawn(engine.path, [...kernelFlags, main], {
         argv0: "secure-exec-kernel",

@@ -97,8 +97,7 @@ export class Machine {
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
-    const { deterministic, env, cwd, engine, jsRuntime, loopbackExemptPorts, limits, mounts } =
-      given;
+    const { deterministic, env, cwd, engine, jsRuntime, limits, mounts, nativeAddons } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
       ...(snapshot !== undefined && { restores: true }),
@@ -107,7 +106,8 @@ export class Machine {
       mounts,
       jsRuntime,
       engine,
-      loopbackExemptPorts,
+      nativeAddons,
+      loopbackExemptPorts: given.loopbackExemptPorts,
       limits,
       ...(deterministic !== undefined && { deterministic }),
       ...(given.network !== undefined && { border: given.network.border }),

@@ -23,6 +23,16 @@ export interface HostDirectoryMount {
   readOnly?: boolean;
 }
 
+/** A directory of the host of which a machine changes a copy of its own: what is changed stays in memory. */
+export interface OverlayMount {
+  /** Absolute path in the guest. */
+  guestPath: string;
+  overlay: {
+    /** Directory of the host, which is only read; a relative path starts at the host's working directory. */
+    lower: string;
+  };
+}
+
 /** A file system that code of the host serves. */
 export interface FileProviderMount {
   /** Absolute path in the guest. */
@@ -170,10 +180,24 @@ function providerMount(option: string, value: unknown): ParsedMount {
   return { mount: { option, guestPath, provider: settings, readOnly }, provider };
 }
 
+function overlayMount(option: string, value: unknown, owner: MountOwner): VmMount {
+  const { guestPath, overlay } = bagOf(option, value, ["guestPath", "overlay"]);
+  const { lower } = bagOf(`${option}.overlay`, overlay, ["lower"]);
+  return {
+    option,
+    guestPath: guestPathOf(`${option}.guestPath`, guestPath),
+    hostPath: hostPathOf(`${option}.overlay.lower`, lower, true, owner),
+    overlay: true,
+    readOnly: false,
+  };
+}
+
 /** A mount of the option `mounts`, or of `NodeRuntime.mount`. */
 export function mountOf(option: string, value: unknown, owner: MountOwner = "host"): ParsedMount {
   if (typeof value === "object" && value !== null && "provider" in value)
     return providerMount(option, value);
+  if (typeof value === "object" && value !== null && "overlay" in value)
+    return { mount: overlayMount(option, value, owner) };
   return { mount: hostDirectoryMount(option, value, owner) };
 }
 

@@ -15,7 +15,12 @@ import { isPort } from "./listeners.js";
 import type { OutputHook } from "./output-channel.js";
 import type { FileProvider } from "./provider.js";
 import { mountsOf } from "./mounts.js";
-import type { FileProviderMount, HostDirectoryMount, NodeModulesMount } from "./mounts.js";
+import type {
+  FileProviderMount,
+  HostDirectoryMount,
+  NodeModulesMount,
+  OverlayMount,
+} from "./mounts.js";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { AuditOptions, Decision } from "../protocol/decisions.js";
 import type { EngineKind } from "../protocol/engine-start.js";
@@ -82,7 +87,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
   /** Directories or files of the host that programs see; read-only unless said otherwise. */
-  mounts?: (HostDirectoryMount | FileProviderMount)[];
+  mounts?: (HostDirectoryMount | OverlayMount | FileProviderMount)[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
   /**
@@ -148,6 +153,12 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
   /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
   engine?: "forked" | "dedicated";
+  /**
+   * Whether programs may load native addons: Node-API modules among the machine's files, and the libraries that
+   * those need. They run in the program's process, behind the same walls. Linux on x64 only. Default: false; see
+   * docs/native-addons.md.
+   */
+  nativeAddons?: boolean;
   /** Layers between programs and the machine that must be there; see docs/isolation.md. */
   isolation?: IsolationOptions;
   /** The options of the platform in one object; see docs/platforms.md. */
@@ -185,6 +196,11 @@ export interface NodeRuntimeExecOptions {
    * start, as fast as plain Node afterwards. Default: the runtime's.
    */
   engine?: "forked" | "dedicated";
+  /**
+   * How the value of `__return` comes to `run`: as JSON, or "structured" with Map, Set, Date, BigInt, errors, buffers,
+   * typed arrays, cycles and undefined, too. Default: "json".
+   */
+  encoding?: "json" | "structured";
   /**
    * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
    * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
@@ -226,7 +242,7 @@ export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
 }
 
 /** Options that say what a program is. */
-const programOnlyNames = ["args", "language", "name", "endWhenSettled"] as const;
+const programOnlyNames = ["args", "language", "name", "encoding", "endWhenSettled"] as const;
 
 /** Options of one command. */
 export type NodeRuntimeCommandOptions = Omit<
@@ -261,6 +277,7 @@ const createNames = [
   "ca",
   "network",
   "engine",
+  "nativeAddons",
   "isolation",
   "jsRuntime",
   ...jsRuntimeKeys,
@@ -422,6 +439,7 @@ export interface CreateOptions {
   audit?: ParsedAudit;
   jsRuntime: JsRuntime;
   engine: EngineKind;
+  nativeAddons: boolean;
 }
 
 function portsOf(option: string, value: unknown): number[] {
@@ -606,6 +624,7 @@ export function parseCreateOptions(value: unknown): CreateOptions {
     isolation: parseIsolation(given.isolation),
     jsRuntime: parseJsRuntime(given),
     engine: engineOf(given.engine ?? "forked", given.deterministic !== undefined),
+    nativeAddons: nativeAddonsOf(given.nativeAddons ?? false, given.deterministic !== undefined),
   };
 }
 
@@ -629,6 +648,7 @@ export interface RunOptions {
   name: string;
   terminal?: TerminalSize;
   endWhenSettled: boolean;
+  encoding?: "json" | "structured";
   /** Default: the VM's. */
   engine?: EngineKind;
 }
@@ -703,7 +723,9 @@ export function parseRunOptions(
   const own = given.cwd === undefined ? "" : pathOf("cwd", given.cwd);
   if (given.timeout !== undefined && given.timeoutMs !== undefined)
     throw invalidOption("timeoutMs", "means the same as timeout; give one");
-  const { endWhenSettled = false } = given;
+  const { encoding, endWhenSettled = false } = given;
+  if (encoding !== undefined && encoding !== "json" && encoding !== "structured")
+    throw invalidOption("encoding", 'must be "json" or "structured"');
   if (typeof endWhenSettled !== "boolean")
     throw invalidOption("endWhenSettled", "must be a boolean");
   return {
@@ -721,6 +743,7 @@ export function parseRunOptions(
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
+    ...(encoding !== undefined && { encoding }),
     ...(given.engine !== undefined && { engine: engineOf(given.engine) }),
   };
 }
@@ -730,6 +753,14 @@ function engineOf(value: unknown, deterministic = false): EngineKind {
     throw invalidOption("engine", 'must be "forked" in a deterministic machine');
   if (value === "forked" || value === "dedicated") return value;
   throw invalidOption("engine", 'must be "forked" or "dedicated"');
+}
+
+function nativeAddonsOf(value: unknown, deterministic: boolean): boolean {
+  if (typeof value !== "boolean") throw invalidOption("nativeAddons", "must be a boolean");
+  // Native code has clocks and threads that are nobody's to order.
+  if (value && deterministic)
+    throw invalidOption("nativeAddons", "must be false in a deterministic machine");
+  return value;
 }
 
 /** The name of a command and its arguments. */

@@ -33,13 +33,14 @@ export interface NodeRuntimeRecording {
   /** What was run. `stdin` and `output` are base64. */
   program: Pick<ProcessOptions, "mode" | "language" | "name" | "args" | "env" | "cwd"> & {
     endWhenSettled: boolean;
+    encoding?: "json" | "structured";
     source: string;
     stdin?: string;
   };
   answers: (Question & { answer?: Answered })[];
   output: { stdout: string; stderr: string };
   exitCode: number;
-  /** JSON text of what was passed to `__return`. */
+  /** JSON text of what was passed to `__return`, or base64 of it where the run's `encoding` is "structured". */
   value: string;
 }
 
@@ -48,7 +49,7 @@ export interface Tape {
   /** With an answer where there is one; otherwise `keep` takes it once the host has given it. */
   ask(question: Question): { answer?: Answered; keep(answer: Answered): void } | "ended";
   output(stream: number, data: Uint8Array): void;
-  ended(exitCode: number, value: Uint8Array): void;
+  ended(exitCode: number, value: string): void;
 }
 
 type Head = Pick<NodeRuntimeRecording, "deterministic" | "program">;
@@ -73,8 +74,8 @@ export class Recorder implements Tape {
     this.#output[stream === 2 ? 1 : 0].push(Uint8Array.from(data));
   }
 
-  ended(exitCode: number, value: Uint8Array): void {
-    this.#end = { exitCode, value: Buffer.from(value).toString("utf8") };
+  ended(exitCode: number, value: string): void {
+    this.#end = { exitCode, value };
   }
 
   get recording(): NodeRuntimeRecording {
@@ -160,7 +161,7 @@ export class Player implements Tape {
     );
   }
 
-  ended(exitCode: number, value: Uint8Array): void {
+  ended(exitCode: number, given: string): void {
     for (const which of [0, 1] as const) {
       const left = this.#output[which].subarray(this.#at[which]);
       const where = `the end of ${which === 1 ? "stderr" : "stdout"}`;
@@ -170,7 +171,6 @@ export class Player implements Tape {
     const asked = answers.length - this.#left.length;
     if (this.#left.length > 0)
       this.#differ("the number of questions to the host", `${answers.length}`, `${asked}`);
-    const given = Buffer.from(value).toString("utf8");
     if (given !== recordedValue) this.#differ("the value of __return", recordedValue, given);
     if (exitCode !== this.#recorded.exitCode)
       this.#differ("the exit code", `${this.#recorded.exitCode}`, `${exitCode}`);
@@ -205,11 +205,13 @@ export function parseRecording(value: unknown): NodeRuntimeRecording {
   if (!isText(deterministic["seed"]) || typeof deterministic["startTimeMs"] !== "number")
     throw bad("deterministic");
   const { mode, language, name, args, env, cwd, source, stdin, endWhenSettled } = program;
+  const { encoding = "json" } = program;
   const texts = [name, cwd, source, stdin ?? "", ...(Array.isArray(args) ? args : [0])];
   if (
     (mode !== "program" && mode !== "exec") ||
     (language !== "js" && language !== "ts") ||
     typeof endWhenSettled !== "boolean" ||
+    (encoding !== "json" && encoding !== "structured") ||
     !texts.every(isText) ||
     typeof env !== "object" ||
     env === null ||

@@ -5,6 +5,8 @@
  * another object cannot change a prototype.
  * Untrusted: every byte of the text.
  */
+import { StructuredRefused, decodeStructured, structuredBounds } from "../protocol/structured.js";
+import type { EncodingName } from "../protocol/structured.js";
 import { failure, printable } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
 import { JsonRefused, parseJson } from "./json.js";
@@ -23,11 +25,9 @@ export function returnValueError(why: string, path?: string): SecureExecError {
   );
 }
 
-function* steps(bytes: Uint8Array): Steps<unknown> {
-  if (bytes.byteLength > returnLimits.bytes) {
-    throw returnValueError(
-      `it is ${bytes.byteLength} bytes of JSON, the limit is ${returnLimits.bytes}`,
-    );
+function* steps(bytes: Uint8Array, limitBytes = returnLimits.bytes): Steps<unknown> {
+  if (bytes.byteLength > limitBytes) {
+    throw returnValueError(`it is ${bytes.byteLength} bytes of JSON, the limit is ${limitBytes}`);
   }
   try {
     return yield* parseJson(bytes, returnLimits.depth);
@@ -49,7 +49,25 @@ export function decodeReturnValue(bytes: Uint8Array): unknown {
   return atOnce(steps(bytes));
 }
 
-/** The same, while others get their turns: the largest text takes up to a second of work. */
-export function decodeReturnValueInSteps(bytes: Uint8Array): Promise<unknown> {
-  return inSteps(steps(bytes));
+function* structuredSteps(bytes: Uint8Array): Steps<unknown> {
+  try {
+    return yield* decodeStructured(bytes, structuredBounds);
+  } catch (error) {
+    if (!(error instanceof StructuredRefused)) throw error;
+    throw returnValueError(
+      error.why === "depth"
+        ? `it is nested deeper than ${structuredBounds.depth} levels`
+        : error.why === "values"
+          ? `it has more than ${structuredBounds.values} parts`
+          : "it is not well-formed",
+    );
+  }
+}
+
+/** The same of as many bytes as the kernel let through, while others get their turns: a large one takes a second of work. */
+export function decodeReturnValueInSteps(
+  bytes: Uint8Array,
+  encoding: EncodingName = "json",
+): Promise<unknown> {
+  return inSteps(encoding === "json" ? steps(bytes, Infinity) : structuredSteps(bytes));
 }

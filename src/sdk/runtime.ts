@@ -30,7 +30,7 @@ import { generalizePermissions, learnedPermissionsOf } from "./learned-permissio
 import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
 import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
-import type { NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
+import type { NodeRuntimeChange, NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
 import { NodeRuntimeFs } from "./guest-fs.js";
 import { GuestProcess } from "./guest-process.js";
 import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
@@ -77,7 +77,7 @@ import { NodeRuntimeProcess, SpawnedOutput } from "./process.js";
 import { RuntimeEvents } from "./runtime-events.js";
 import type { NodeRuntimeEvents } from "./runtime-events.js";
 import { guestPathOf as mountPathOf, mountOf } from "./mounts.js";
-import type { FileProviderMount, HostDirectoryMount } from "./mounts.js";
+import type { FileProviderMount, HostDirectoryMount, OverlayMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
 import { NodeRuntimeResidentRunner } from "./resident-runner.js";
 import { NodeRuntimeShell } from "./shell.js";
@@ -128,7 +128,7 @@ export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
 };
 
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
-  /** What the program passed to `__return`, through JSON; undefined without it, or when the exit code is not 0. */
+  /** What the program passed to `__return`, as `encoding` says; undefined without it, or when the exit code is not 0. */
   value?: T;
 }
 
@@ -809,10 +809,10 @@ export class NodeRuntime {
   }
 
   /**
-   * Shows a directory or file of the host, or a file system that code of the host serves, to programs from now
-   * on, as the option `mounts` does. Rejects with INVALID_OPTION where one is already, or cannot be.
+   * Shows a directory or file of the host, an overlay, or a file system that code of the host serves, to programs from
+   * now on, as the option `mounts` does. Rejects with INVALID_OPTION where one is already, or cannot be.
    */
-  async mount(mount: HostDirectoryMount | FileProviderMount): Promise<void> {
+  async mount(mount: HostDirectoryMount | OverlayMount | FileProviderMount): Promise<void> {
     const owner = this.#given.fleet === undefined ? "host" : "worker";
     const parsed = mountOf("mount", mount, owner);
     const { provider } = parsed;
@@ -832,6 +832,15 @@ export class NodeRuntime {
   async unmount(guestPath: string): Promise<void> {
     const path = mountPathOf("guestPath", guestPath);
     await this.#ask((connection, vm) => connection.call("unmount", { vm, guestPath: path }));
+  }
+
+  /**
+   * What was changed in the overlay at `guestPath`, or in all of the machine, by path. Of a directory that was added all
+   * that is in it, too; of one that was removed only itself. Rejects with FILE (EINVAL) where there is no overlay.
+   */
+  async diff(guestPath?: string): Promise<NodeRuntimeChange[]> {
+    const path = guestPath === undefined ? "" : mountPathOf("guestPath", guestPath);
+    return this.#with(({ files }) => files.diff(path));
   }
 
   /** One call to the kernel about this machine. */
@@ -1017,6 +1026,7 @@ export class NodeRuntime {
     const {
       args,
       cwd,
+      encoding,
       endWhenSettled,
       engine,
       language,
@@ -1045,6 +1055,7 @@ export class NodeRuntime {
       stdin: how.stdin || stdin !== undefined,
       ...(terminal !== undefined && { terminal }),
       endWhenSettled,
+      ...(encoding !== undefined && { encoding }),
       ...(engine !== undefined && { engine }),
       limits,
       stdoutLimitBytes: limit(onStdout),
@@ -1084,7 +1095,7 @@ export class NodeRuntime {
   #record(start: Start, given: RunOptions): Recorded {
     const { deterministic, record } = this.#given;
     if (record !== true || deterministic === undefined) return {};
-    const { args, cwd, endWhenSettled, env, language, name, stdin } = given;
+    const { args, cwd, encoding, endWhenSettled, env, language, name, stdin } = given;
     const recorder = new Recorder({
       deterministic,
       program: {
@@ -1093,6 +1104,7 @@ export class NodeRuntime {
         args,
         cwd,
         endWhenSettled,
+        ...(encoding !== undefined && { encoding }),
         env,
         language,
         name,
@@ -1161,7 +1173,7 @@ async function withValue<T>({
   if (end.returned === "failure") {
     throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
   }
-  const decoded = (await decodeReturnValueInSteps(value)) as T;
+  const decoded = (await decodeReturnValueInSteps(value, end.returned)) as T;
   return withAccount({ ...result, value: decoded }, end, recorder);
 }
 

@@ -53,6 +53,8 @@ export interface CommandContext {
   flush(): void;
   /** Flushes output first, so that the order on a terminal is the order of the calls. */
   writeError(text: string): void;
+  /** In front of output that is still buffered, unless that goes to a terminal. */
+  writeErrorFirst(text: string): void;
   cwd(): string;
   isTerminal(fd: number): boolean;
   /** mkfifo(3), with a mode that the mask is taken from; 0 or `-errno`. */

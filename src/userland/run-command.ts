@@ -132,6 +132,11 @@ function processContext(
       output.flush();
       writeAll(2, Buffer.from(text));
     },
+    writeErrorFirst(text) {
+      terminalOutput ??= isatty(1);
+      if (terminalOutput) output.flush();
+      writeAll(2, Buffer.from(text));
+    },
     cwd: () => process.cwd(),
     isTerminal: (fd) => isatty(fd),
     makeFifo,

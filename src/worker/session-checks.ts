@@ -49,7 +49,7 @@ export function checkNumbers(event: EventOf<HostTables["callerEvents"]>): void {
     name === "kill"
       ? args.signal >= 1 && args.signal <= highestSignal
       : name === "credit"
-        ? args.stream === 1 || args.stream === 2
+        ? args.stream >= 1 && args.stream <= 3
         : name !== "resize" ||
           (args.rows >= 1 && args.columns >= 1 && (args.rows | args.columns) <= 0xffff);
   if (!holds) throw new MalformedMessage(`${name} out of range`);

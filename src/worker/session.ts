@@ -77,6 +77,7 @@ const ofMachine = Object.freeze({
   changeFile: true,
   link: true,
   realpath: true,
+  diff: true,
   snapshot: true,
   abandonSnapshot: true,
   restore: true,
@@ -462,6 +463,7 @@ export class Session implements MachineOwner {
     const vm = machine.named;
     switch (event.name) {
       case "output":
+      case "value":
       case "exit":
       case "stdinCredit":
       case "residentDone":

@@ -248,6 +248,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     option: "needed",
     guestPath: "needed",
     hostPath: "optional",
+    overlay: "optional",
     provider: "optional",
     readOnly: "needed",
     executable: "optional",
@@ -272,6 +273,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     guestPath: textOf("a mount", given.guestPath, 4095),
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),
+    ...(given.overlay !== undefined && { overlay: flagOf("a mount", given.overlay) }),
     ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
   };
 }
@@ -342,6 +344,7 @@ const vmKeys: KeysOf<VmOptions> = {
   mounts: "needed",
   jsRuntime: "needed",
   engine: "needed",
+  nativeAddons: "needed",
   loopbackExemptPorts: "optional",
   limits: "needed",
   deterministic: "optional",
@@ -444,6 +447,7 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
     mounts: mounts.map((mount) => mountOf(mount, rules)),
     jsRuntime: jsRuntimeOf(given.jsRuntime),
     engine: oneOf("engine", given.engine ?? "forked", engines),
+    nativeAddons: flagOf("nativeAddons", given.nativeAddons ?? false),
     loopbackExemptPorts: portsOf(given.loopbackExemptPorts, rules),
     limits: parseLimits(given.limits),
     ...(deterministic !== undefined && { deterministic: deterministicOf(deterministic) }),
@@ -468,6 +472,7 @@ const processKeys: KeysOf<ProcessOptions> = {
   stdin: "needed",
   terminal: "optional",
   endWhenSettled: "optional",
+  encoding: "optional",
   engine: "optional",
   limits: "needed",
   stdoutLimitBytes: "needed",
@@ -498,7 +503,7 @@ function terminalOf(value: unknown): TerminalSize {
 /** `template` is as the caller gave it. */
 export function processOptionsOf(text: string): ProcessOptions {
   const given = bagOf<ProcessOptions>("options", parsed("options", text), processKeys);
-  const { terminal, endWhenSettled, engine, template } = given;
+  const { terminal, encoding, endWhenSettled, engine, template } = given;
   return {
     ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
     mode: oneOf("mode", given.mode, ["program", "template", "resident", "exec"]),
@@ -512,6 +517,9 @@ export function processOptionsOf(text: string): ProcessOptions {
     ...(terminal !== undefined && { terminal: terminalOf(terminal) }),
     ...(endWhenSettled !== undefined && {
       endWhenSettled: flagOf("endWhenSettled", endWhenSettled),
+    }),
+    ...(encoding !== undefined && {
+      encoding: oneOf("encoding", encoding, ["json", "structured"] as const),
     }),
     limits: runLimitsOf(given.limits),
     stdoutLimitBytes: countOf("stdoutLimitBytes", given.stdoutLimitBytes),

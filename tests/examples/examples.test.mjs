@@ -13,6 +13,7 @@ import {
   createNodeDriver,
   createNodeRuntimeDriverFactory,
 } from "../../dist/index.js";
+import { noCompiler } from "../support/compiler.mjs";
 import { findEngine } from "../../dist/launcher/engine.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -93,6 +94,10 @@ const expected = {
   ],
   "port-codemode.ts": ['{"result":{"city":"Lisbon","degrees":19},"logs":["asked about 2 cities"]}'],
   "port-tanstack-isolate.ts": ['true {"bolt":12,"nut":0}'],
+  "plugin-typecheck.ts": [
+    "shout: HELLO!",
+    "count.ts refused: line 2, TS2322: Type 'number' is not assignable to type 'string'.",
+  ],
   "plugin-systems.ts": [
     "guest stdout: running plugin: title-case",
     "exit code: 0",
@@ -165,6 +170,7 @@ it("there is an expectation for every example", () => {
 
 for (const [name, lines] of Object.entries(expected)) {
   it(name, async (t) => {
+    if (name === "plugin-typecheck.ts" && noCompiler) return t.skip(noCompiler);
     const file = join(root, "examples", name);
     const result = await output(name === "runtime-options.ts" ? withDirectories(t, file) : file);
     assert.equal(result.stderr, errors[name] ?? "");

@@ -176,6 +176,19 @@ export const callBounds = {
       sys("bind", { fd: made.fd, address: "127.0.0.1", port: 6000 + i, flags: 0 });
       for (let n = 0; n < 64; n++) sys("sendTo", { fd: sender, address: "127.0.0.1", port: 6000 + i, data: new Uint8Array(65_507) });
       return 0; });`,
+  membership: `${udp}
+    const members = [];
+    fill((i) => {
+      const made = sys("socket", { type: 2 });
+      if (typeof made === "number") return made;
+      sys("bind", { fd: made.fd, address: "0.0.0.0", port: 7000, flags: 2 });
+      fill((n) => sys("membership", { fd: made.fd, group: "239.1." + (i & 255) + "." + n, source: "", via: "", joins: true }));
+      sys("membership", { fd: made.fd, group: "224.0.0.9", source: "", via: "", joins: false });
+      return 0;
+    });
+    // Each of these goes to all of them.
+    for (let n = 0; n < 100; n++) sys("sendTo", { fd: sender, address: "239.1.0.1", port: 7000, data: new Uint8Array(65_507) });
+    for (let n = 0; n < 20_000; n++) sys("membership", { fd: receiver, group: "232.0.0.1", source: "127.0.0." + n, via: "", joins: true });`,
   receiveFrom: `${udp} ${waiting("receiveFrom", "{ fd: receiver }")}`,
   chdir: `${onPath("chdir")}
     for (let i = 0; i < 200; i++) { sys("mkdir", { path: "n".repeat(200), mode: 0o755, recursive: false }); sys("chdir", { path: "n".repeat(200) }); }
@@ -209,6 +222,7 @@ export const callBounds = {
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
   priority: `for (let i = 0; i < 5000; i++) sys("priority", { pid: 0, nice: i % 64 });`,
+  image: `for (let i = 0; i < 2000; i++) sys("image", { fd: 0, library: i % 2 ? "" : "librt.so.1" });`,
   sqliteEntry: `for (let i = 0; i < 2000; i++) sys("sqliteEntry", {});`,
   waitState: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     for (let i = 0; i < 2000; i++) sys("waitState", { pid: i - 1000, options: i % 256 | 1 });
@@ -224,6 +238,9 @@ export const callBounds = {
   terminalResize: `${terminals} for (let i = 0; i < 5000; i++) sys("terminalResize", { fd: masters[0], rows: i * 99, columns: 0xffffffff });`,
   terminalForeground: `${terminals} for (let i = 0; i < 2000; i++) sys("terminalForeground", { fd: masters[0], group: i });`,
   usage: `for (let i = 0; i < 2000; i++) sys("usage", {});`,
+  valuePart: `const data = text("r".repeat(900 * 1024));
+    for (let i = 0; i < 64; i++) sys("valuePart", { first: i % 4 === 0, data });
+    for (let i = 0; i < 32; i++) sys("valuePart", { first: i === 0, data });`,
   callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
@@ -266,8 +283,8 @@ export const eventBounds = {
   exit: `tell("exit", { code: 0 });`,
   uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
   output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
-  returnValue: `const json = text(JSON.stringify("r".repeat(6 * 1024 * 1024)));
-    for (let i = 0; i < 8; i++) { tell("returnValue", { json }); wait(); } wait();`,
+  returnValue: `const data = text(JSON.stringify("r".repeat(900 * 1024)));
+    for (let i = 0; i < 64; i++) { tell("returnValue", { encoding: 0, continued: false, data }); wait(); } wait();`,
   returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
   templateReady: `tell("templateReady", { pending: Array.from({ length: 1000 }, () => "x".repeat(500)) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,

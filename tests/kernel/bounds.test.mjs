@@ -18,7 +18,7 @@ const growthMiB = 32;
 /** Garbage that is not collected yet: the same after ten large frames as after a thousand. */
 const slackMiB = 16;
 /** Rows whose frames may be 8 MiB: several of them are garbage for a moment. Seen: 51 MiB in all. */
-const largeFrames = new Set(["returnValue", "callTool", "spawn", "exec"]);
+const largeFrames = new Set(["callTool", "spawn", "exec"]);
 const largeFrameSlackMiB = 32;
 /** The host's calls are answered meanwhile; a busy machine's own pauses are in it. */
 const longestPauseMs = 2000;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ADDONS, TEMPLATE_ADDONS } from "../../dist/sandbox/addon-policy.js";
 import { KERNEL } from "../../dist/sandbox/kernel-policy.js";
 import { STAGE1, STAGE2 } from "../../dist/sandbox/policy.js";
 import { QUESTIONS, TEMPLATE } from "../../dist/sandbox/template-policy.js";
@@ -42,6 +43,7 @@ function condition({ arg, test, values, mask }) {
 function answer(action) {
   if (action === "allow") return "allowed";
   if (action === "ask") return "the kernel process is asked";
+  if (action === "signal") return "SIGSYS; not made";
   return action.errno === 0 ? "does nothing, says 0" : errnoNames[action.errno];
 }
 
@@ -65,6 +67,10 @@ const copying = {
   ...TEMPLATE,
   rules: TEMPLATE.rules.filter((rule) => !STAGE2.rules.includes(rule)),
 };
+const linking = {
+  ...ADDONS,
+  rules: ADDONS.rules.filter((rule) => !STAGE2.rules.includes(rule)),
+};
 const policies = {
   "stage 1": STAGE1,
   "kernel process": KERNEL,
@@ -72,6 +78,7 @@ const policies = {
   "stage 2": STAGE2,
   questions: QUESTIONS,
   template: copying,
+  "native addons": linking,
 };
 
 function filled(text) {
@@ -88,8 +95,13 @@ if (process.argv.includes("--write")) writeFileSync(page, filled(readFileSync(pa
 else {
   it("docs/isolation.md lists exactly the policy", () => {
     const text = readFileSync(page, "utf8");
+    // Of a template the same.
+    assert.deepEqual(
+      TEMPLATE_ADDONS.rules.filter((rule) => !TEMPLATE.rules.includes(rule)),
+      linking.rules,
+    );
     assert.equal(text, filled(text));
-    for (const { why } of [STAGE1, KERNEL, ZYGOTE, STAGE2, QUESTIONS, TEMPLATE].flatMap(
+    for (const { why } of [STAGE1, KERNEL, ZYGOTE, STAGE2, QUESTIONS, TEMPLATE, ADDONS].flatMap(
       ({ rules }) => rules,
     ))
       assert.ok(why.length > 0);

@@ -239,6 +239,44 @@ for (const arch of ["x64", "arm64"]) {
   });
 }
 
+test("native addons: the linker's calls signal, one may read at a position, and the rest is stage 2", () => {
+  const SIGNAL = 0x00030000;
+  const AT_FDCWD = -100;
+  const { "x64 addons": addons, "x64 compat": stage2 } = data.programs;
+  const words = [0, 1, 2, 3, 4, 5, 7, 0x22, 0x32, 0x802, 0x812, 0x1000, 0x80000, 0x3d0f00, -1];
+  const answers = (nr, args) =>
+    [addons, stage2].map((program) => evaluate(program, ARCH.x64, nr, args).action);
+  const differs = new Set();
+  let random = 1;
+  const word = () => words[(random = (random * 48_271) % 2_147_483_647) % words.length];
+  for (let nr = 0; nr < 600; nr++)
+    for (let round = 0; round < 60; round++) {
+      const [one, other] = answers(nr, Array.from({ length: 6 }, word));
+      if (one === other) continue;
+      differs.add(nr);
+      // Nothing that was refused is allowed, but for the one.
+      assert.equal(one === ALLOW, nr === 17, `${nr}`);
+    }
+  // fstat, mmap, pread64, newfstatat; openat and getrandom want certain words.
+  assert.deepEqual(
+    [...differs].filter((nr) => nr !== 318),
+    [5, 9, 17, 262],
+  );
+  const is = (expected, nr, ...args) => assert.equal(answers(nr, args)[0], expected, `${nr}`);
+  is(SIGNAL, 257, AT_FDCWD, 0, 0x80000, 0);
+  is(ERRNO | 2, 257, AT_FDCWD, 0, 0, 0);
+  is(ERRNO | 2, 257, AT_FDCWD, 0, 0x80002, 0);
+  is(ERRNO | 2, 257, 3, 0, 0x80000, 0);
+  is(SIGNAL, 262, 3, 0, 0, 0x1000);
+  is(ERRNO | 2, 262, 3, 0, 0, 0);
+  for (const flags of [0x1, 0x2, 0x12, 0x802, 0x812]) is(SIGNAL, 9, 0, 4096, 5, flags, 3, 0);
+  for (const flags of [0x21, 0x20]) is(ERRNO | 1, 9, 0, 4096, 3, flags, -1, 0);
+  is(ERRNO | 1, 9, 0, 4096, 7, 0x22, -1, 0);
+  is(ERRNO | 22, 318, 0, 16, 4);
+  for (const flags of [0, 1]) is(ALLOW, 318, 0, 16, flags);
+  is(ERRNO | 1, 318, 0, 16, 2);
+});
+
 test(
   "only the own pid is patched, and nonsense pids are refused",
   { skip: process.arch !== "x64" },

@@ -27,6 +27,7 @@ test("defaults", () => {
       loopbackExemptPorts: [],
       isolation: [],
       engine: "forked",
+      nativeAddons: false,
       onBootTiming: undefined,
       permissions: {
         policies: {

@@ -11,7 +11,7 @@ test("one table of commands on both sides", () => {
 });
 
 /** What cannot be here, or not without a mount, says so. */
-const refused = ["npm", "npx", "perl", "python3"];
+const refused = ["npm", "npx", "perl", "python3", "scp", "sftp", "ssh"];
 
 test("every command is found, and compiles, in a machine", async () => {
   const rt = await NodeRuntime.create();

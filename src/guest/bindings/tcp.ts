@@ -25,10 +25,12 @@ export function installTcp(
     }
 
     bind(address: string, port: number, flags = 0): number {
+      if (address.includes(":")) return -Errno.EINVAL;
       return this["bindTo"](address, port, flags);
     }
 
     bind6(address: string, port: number, flags = 0): number {
+      if (!address.includes(":")) return -Errno.EINVAL;
       return this["bindTo"](address, port, flags);
     }
 

@@ -12,10 +12,20 @@ import { later } from "../turns.js";
 
 const bufferBytes = 212_992;
 
+type SendArguments = [
+  req: any,
+  list: Uint8Array[],
+  count: number,
+  port: number | boolean,
+  address?: string,
+  hasCallback?: boolean,
+];
+
 export function installUdp(env: GuestEnvironment, streams: Streams): void {
   const { kernel } = env;
   const binding = env.internalBinding("udp_wrap");
   const { UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } = binding.constants;
+  const { isIP } = env.requireBuiltin("internal/net");
   const frames = env.requireBuiltin("internal/async_context_frame");
   const { symbols } = env.requireBuiltin("internal/async_hooks");
   const { owner_symbol: ownerSymbol } = symbols;
@@ -32,6 +42,8 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
     #holding = false;
     #buffers = [bufferBytes, bufferBytes];
     #frame: unknown;
+    /** 4 or 6 once something has made it one. */
+    #family = 0;
     #sending = 0;
     #sendingBytes = 0;
 
@@ -65,6 +77,16 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
     }
 
     bind(address: string, port: number, flags: number): number {
+      return this.#bindTo(4, address, port, flags);
+    }
+
+    bind6(address: string, port: number, flags: number): number {
+      return this.#bindTo(6, address, port, flags);
+    }
+
+    #bindTo(family: 4 | 6, address: string, port: number, flags: number): number {
+      if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
+      this.#family = family;
       const made = this.#ensure();
       if (made < 0) return made;
       let wanted = 0;
@@ -75,19 +97,21 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       return typeof result === "number" ? result : 0;
     }
 
-    bind6(address: string, port: number, flags: number): number {
-      return UDP.prototype.bind.call(this, address, port, flags);
+    connect(address: string, port: number): number {
+      return this.#connectTo(4, address, port);
     }
 
-    connect(address: string, port: number): number {
+    connect6(address: string, port: number): number {
+      return this.#connectTo(6, address, port);
+    }
+
+    #connectTo(family: 4 | 6, address: string, port: number): number {
+      if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
+      this.#family ||= family;
       const made = this.#ensure();
       if (made < 0) return made;
       const result = kernel.call("connect", { fd: this.#fd, address, port });
       return typeof result === "number" ? result : 0;
-    }
-
-    connect6(address: string, port: number): number {
-      return UDP.prototype.connect.call(this, address, port);
     }
 
     disconnect(): number {
@@ -95,14 +119,22 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       return typeof result === "number" ? result : 0;
     }
 
-    send(
-      req: any,
-      list: Uint8Array[],
-      count: number,
-      port: number | boolean,
-      address?: string,
-      hasCallback?: boolean,
+    send(...args: SendArguments): number {
+      return this.#sendTo(4, ...args);
+    }
+
+    send6(...args: SendArguments): number {
+      return this.#sendTo(6, ...args);
+    }
+
+    #sendTo(
+      family: 4 | 6,
+      ...[req, list, count, port, address, hasCallback]: SendArguments
     ): number {
+      if (address !== undefined && typeof port !== "boolean") {
+        if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
+      }
+      this.#family ||= family;
       const made = this.#ensure();
       if (made < 0) return made;
       const connected = typeof port === "boolean";
@@ -125,10 +157,6 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
         });
       });
       return 0;
-    }
-
-    send6(...args: Parameters<UDP["send"]>): number {
-      return UDP.prototype.send.apply(this, args);
     }
 
     recvStart(): number {
@@ -204,7 +232,7 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       if (typeof names === "number") return names;
       const address = peer ? names.peerAddress : names.localAddress;
       if (peer && address === "") return -Errno.ENOTCONN;
-      out.address = address === "" ? "0.0.0.0" : address;
+      out.address = address === "" ? (this.#family === 6 ? "::" : "0.0.0.0") : address;
       out.family = familyOf(out.address);
       out.port = peer ? names.peerPort : names.localPort;
       return 0;
@@ -261,25 +289,46 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
       return this.#option();
     }
 
-    setMulticastInterface(): number {
-      return -Errno.EADDRNOTAVAIL;
+    /** The machine has one interface, so there is nothing to choose; what libuv and Linux say of others. */
+    setMulticastInterface(address: string): number {
+      if (this.fd < 0) return -Errno.EBADF;
+      const [bare = ""] = address.split("%");
+      const family = isIP(bare);
+      if (family === 0) return -Errno.EINVAL;
+      if (family === 6) return this.#family === 4 ? -Errno.ENOPROTOOPT : 0;
+      return bare === "0.0.0.0" || bare.startsWith("127.") ? 0 : -Errno.EADDRNOTAVAIL;
     }
 
-    // The machine has one interface, loopback, and that takes no part in multicast.
-    addMembership(): number {
-      return -Errno.ENODEV;
+    #membership(group: string, source: string, via: string | undefined, joins: boolean): number {
+      if (this.#closed) return -Errno.EBADF;
+      const [bare = ""] = group.split("%");
+      const family = isIP(bare);
+      if (family === 0) return -Errno.EINVAL;
+      if (this.#fd < 0) {
+        // As libuv does for who is not bound yet.
+        const bound = family === 6 ? this.bind6("::", 0, 0) : this.bind("0.0.0.0", 0, 0);
+        if (bound < 0) return bound;
+      }
+      if (family === 6 && this.#family === 4) return -Errno.ENOPROTOOPT;
+      const args = { fd: this.#fd, group: bare, source, via: via ?? "", joins };
+      const result = kernel.call("membership", args);
+      return typeof result === "number" ? result : 0;
     }
 
-    dropMembership(): number {
-      return -Errno.EADDRNOTAVAIL;
+    addMembership(group: string, via?: string): number {
+      return this.#membership(group, "", via, true);
     }
 
-    addSourceSpecificMembership(): number {
-      return -Errno.ENODEV;
+    dropMembership(group: string, via?: string): number {
+      return this.#membership(group, "", via, false);
     }
 
-    dropSourceSpecificMembership(): number {
-      return -Errno.EADDRNOTAVAIL;
+    addSourceSpecificMembership(source: string, group: string, via?: string): number {
+      return this.#membership(group, source, via, true);
+    }
+
+    dropSourceSpecificMembership(source: string, group: string, via?: string): number {
+      return this.#membership(group, source, via, false);
     }
   }
 

@@ -14,6 +14,7 @@ import { sharedIdentity } from "../identity.js";
 import type { SharedIdentity } from "../identity.js";
 import { newLedger, usesDatabases } from "./sqlite.js";
 import type * as Ledger from "../sqlite/thread-ledger.js";
+import { sharedImageLoader } from "../../sandbox/image-loader.js";
 import { codeRangeMiB } from "../thread-slots.js";
 import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
 import { later } from "../turns.js";
@@ -24,6 +25,8 @@ export interface ThreadStart {
   identity: SharedIdentity;
   slots: SharedSlots;
   slot: number;
+  /** What loads native addons, where the process may. */
+  imageLoader: bigint | undefined;
   socket: number;
   execArgv: string[];
   /** The variable of this name, where it was shortened while the thread was made. */
@@ -270,6 +273,7 @@ export function installWorker(
       sources,
       identity,
       slots: slots.shared,
+      imageLoader: sharedImageLoader(),
       execArgv,
       nodeOptions,
       preloads: [...preloads, ...late.preloads],

@@ -75,6 +75,7 @@ const machineOptions: VmOptions = {
     timing: "normal",
   },
   engine: "forked",
+  nativeAddons: false,
   warnsOfLimits: false,
   limits: completeVmLimits({
     memoryBytes: 192 * MiB,
@@ -200,6 +201,7 @@ export class Border implements Gate {
         stdinTaken: () => undefined,
         residentDone: () => undefined,
         templateReady: () => undefined,
+        value: () => undefined,
         ended: () => this.#ended(running),
       },
     );

@@ -20,10 +20,12 @@ export function isUnsigned(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff;
 }
 
-export function changeMode(sb: SuperBlock, inode: Inode, who: Identity, mode: number): 0 | Failure {
+export function changeMode(sb: SuperBlock, found: Inode, who: Identity, mode: number): 0 | Failure {
   if (!isUnsigned(mode)) return -Errno.EINVAL;
-  if (inode.readOnly) return -Errno.EROFS;
-  if (!owns(inode, who)) return -Errno.EPERM;
+  if (found.readOnly) return -Errno.EROFS;
+  if (!owns(found, who)) return -Errno.EPERM;
+  const inode = found.forChange();
+  if (typeof inode === "number") return inode;
   if (inode.external !== undefined) return inode.external.setMode(mode & 0o7777);
   const outsider = who.uid !== 0 && who.gid !== inode.gid;
   const permissions = mode & 0o7777 & (outsider ? ~S_ISGID : ~0);
@@ -35,21 +37,23 @@ export function changeMode(sb: SuperBlock, inode: Inode, who: Identity, mode: nu
 /** -1, also written as 0xffffffff, leaves an id as it is. */
 export function changeOwner(
   sb: SuperBlock,
-  inode: Inode,
+  found: Inode,
   who: Identity,
   uid: number,
   gid: number,
 ): 0 | Failure {
   if (!(uid === -1 || isUnsigned(uid)) || !(gid === -1 || isUnsigned(gid))) return -Errno.EINVAL;
-  if (inode.readOnly) return -Errno.EROFS;
+  if (found.readOnly) return -Errno.EROFS;
   const newUid = uid === -1 || uid === UNCHANGED ? undefined : uid;
   const newGid = gid === -1 || gid === UNCHANGED ? undefined : gid;
   if (who.uid !== 0) {
-    const isOwner = who.uid === inode.uid;
-    if (newUid !== undefined && !(isOwner && newUid === inode.uid)) return -Errno.EPERM;
-    const member = newGid === inode.gid || newGid === who.gid;
+    const isOwner = who.uid === found.uid;
+    if (newUid !== undefined && !(isOwner && newUid === found.uid)) return -Errno.EPERM;
+    const member = newGid === found.gid || newGid === who.gid;
     if (newGid !== undefined && !(isOwner && member)) return -Errno.EPERM;
   }
+  const inode = found.forChange();
+  if (typeof inode === "number") return inode;
   if (inode.external !== undefined) return inode.external.setOwner(newUid, newGid);
   if (!(inode instanceof Directory)) dropPrivileges(inode, who);
   inode.uid = newUid ?? inode.uid;
@@ -68,14 +72,16 @@ export function dropPrivileges(inode: Inode, who: Identity): void {
 
 export function changeTimes(
   sb: SuperBlock,
-  inode: Inode,
+  found: Inode,
   who: Identity,
   atimeMs: number,
   mtimeMs: number,
 ): 0 | Failure {
   if (!isTime(atimeMs) || !isTime(mtimeMs)) return -Errno.EINVAL;
-  if (inode.readOnly) return -Errno.EROFS;
-  if (!owns(inode, who)) return -Errno.EPERM;
+  if (found.readOnly) return -Errno.EROFS;
+  if (!owns(found, who)) return -Errno.EPERM;
+  const inode = found.forChange();
+  if (typeof inode === "number") return inode;
   if (inode.external !== undefined) return inode.external.setTimes(atimeMs, mtimeMs);
   inode.atimeMs = atimeMs;
   inode.mtimeMs = mtimeMs;

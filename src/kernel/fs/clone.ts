@@ -50,8 +50,8 @@ export class Origin implements Copies {
   }
 
   #make(inode: Inode): Inode {
-    const { ino, mode, uid, gid, birthtimeMs } = inode;
-    const attributes = { ino, permissions: mode, uid, gid, now: birthtimeMs };
+    const { ino, mode, uid, gid, birthtimeMs, device } = inode;
+    const attributes = { ino, permissions: mode, uid, gid, now: birthtimeMs, device };
     const made = copyOf(inode, { ...attributes, lineage: this.lineage }, this.#quota);
     made.nlink = inode.nlink;
     made.atimeMs = inode.atimeMs;

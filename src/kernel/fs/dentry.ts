@@ -64,6 +64,8 @@ export function create<T extends Inode>(
   name: string,
   make: () => T | undefined,
 ): T | Failure {
+  const unready = parent.prepare();
+  if (unready !== 0) return unready;
   if (!sb.quota.takeName()) return -Errno.ENOSPC;
   const inode = make();
   if (inode === undefined) {
@@ -107,9 +109,13 @@ export function addLink(
   sb: SuperBlock,
   parent: Directory,
   name: string,
-  inode: Inode,
+  found: Inode,
 ): 0 | Failure {
-  if (parent instanceof ExternalDirectory) return parent.addLink(name, inode);
+  if (parent instanceof ExternalDirectory) return parent.addLink(name, found);
+  const unready = inMemory(parent).prepare();
+  if (unready !== 0) return unready;
+  const inode = found.forChange();
+  if (typeof inode === "number") return inode;
   if (inode.nlink >= sb.limits.links) return -Errno.EMLINK;
   if (!sb.quota.takeName()) return -Errno.ENOSPC;
   attach(sb, inMemory(parent), name, inode);
@@ -135,18 +141,24 @@ export function remove(sb: SuperBlock, parent: Directory, name: string, inode: I
   if (inode.mountRoot) return -Errno.EBUSY;
   if (parent instanceof ExternalDirectory)
     return parent.removeEntry(name, inode instanceof Directory);
-  inMemory(parent).drop(name);
-  sb.quota.giveName();
+  const directory = inMemory(parent);
+  const unready = directory.prepare() || directory.hide(name);
+  if (unready !== 0) return unready;
+  const isOwn = directory.holds(name);
+  if (isOwn) {
+    directory.drop(name);
+    sb.quota.giveName();
+  }
   if (inode instanceof Directory) {
     inode.nlink = 0;
-    parent.nlink--;
-  } else inode.nlink--;
+    if (isOwn) parent.nlink--;
+  } else if (isOwn) inode.nlink--;
   const now = sb.now();
   inode.changed(now);
   parent.modified(now);
   sb.watches.renamed(parent, name);
   if (inode.nlink === 0) sb.watches.moved(inode);
-  sb.evictIfUnused(inode);
+  if (isOwn) sb.evictIfUnused(inode);
   return 0;
 }
 

@@ -27,7 +27,6 @@ import {
 } from "./dentry.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
 import {
-  BLOCK_BYTES,
   Directory,
   ExternalDirectory,
   type DirectoryEntry,
@@ -35,10 +34,13 @@ import {
   type FileStat,
   type FileSystemStat,
   type Inode,
+  MemoryDirectory,
   RegularFile,
   SymbolicLink,
 } from "./inode.js";
 import { open } from "./open.js";
+import { LowerFile, type Overlay } from "./overlay.js";
+import { changesOf, type OverlayChange } from "./overlay-changes.js";
 import type { OpenFile } from "./open-file.js";
 import { HostDirectory, HostFile } from "./host-mount.js";
 import { ProviderDirectory, ProviderFile } from "./provider-mount.js";
@@ -313,6 +315,10 @@ export class FileSystem {
     if (inode === undefined) return -Errno.ENOENT;
     if (!permits(inode, who, R_OK)) return -Errno.EACCES;
     if (inode instanceof ProviderDirectory || inode instanceof ProviderFile) return -Errno.ENOSYS;
+    if (inode instanceof LowerFile) return -Errno.ENOSYS;
+    // It has to stay the same one.
+    const failed = inode instanceof MemoryDirectory ? inode.prepare() : 0;
+    if (failed !== 0) return failed;
     const name = at.kind === "name" ? at.name : "";
     if (inode instanceof HostDirectory || inode instanceof HostFile)
       return inode.watch(name, listener);
@@ -353,12 +359,21 @@ export class FileSystem {
 
   /** Shows a directory or file of the host, or a provider's files, at an absolute path; makes the place for it. */
   mount(options: MountRequest): 0 | Failure {
-    return this.#mounts.add(this.#sb, options);
+    const { source } = options;
+    return this.#mounts.add(this.#sb, options, source && source.#mounts);
   }
 
   /** Takes such a mount away; see `MountTable.remove`. */
   unmount(guestPath: string): 0 | Failure {
     return this.#mounts.remove(guestPath);
+  }
+
+  /** What was changed in overlays: in that at `guestPath`, or in all; undefined where there is none. */
+  changes(guestPath?: string): Steps<OverlayChange[]> | undefined {
+    const overlays = this.#mounts.overlays.filter(
+      (one) => guestPath === undefined || one.guestPath === guestPath,
+    );
+    return overlays.length === 0 ? undefined : allChanges(overlays);
   }
 
   /** Mounts /proc, which shows `view`. */
@@ -440,21 +455,7 @@ export class FileSystem {
   statfs(who: Credentials, path: string): FileSystemStat | Failure {
     const inode = walkToInode(this.#sb, who, path, true);
     if (isFailure(inode)) return inode;
-    return this.#mounts.statfs(inode.device) ?? this.#memoryStat();
-  }
-
-  #memoryStat(): FileSystemStat {
-    const { limits, bytes, inodes } = this.#sb.quota;
-    const free = Math.floor((limits.bytes - bytes) / BLOCK_BYTES);
-    return {
-      type: TMPFS_MAGIC,
-      bsize: BLOCK_BYTES,
-      blocks: Math.floor(limits.bytes / BLOCK_BYTES),
-      bfree: free,
-      bavail: free,
-      files: limits.inodes,
-      ffree: limits.inodes - inodes,
-    };
+    return this.#mounts.statfs(inode.device) ?? this.#sb.statfs(TMPFS_MAGIC);
   }
 
   usage(): { bytes: number; inodes: number } {
@@ -503,6 +504,18 @@ export class FileSystem {
       file.unref();
     }
   }
+}
+
+function* allChanges(
+  overlays: readonly { overlay: Overlay; guestPath: string }[],
+): Steps<OverlayChange[]> {
+  const all: OverlayChange[] = [];
+  for (const { overlay, guestPath } of overlays) {
+    const changes = yield* changesOf(overlay, guestPath);
+    if (typeof changes === "number") return changes;
+    all.push(...changes);
+  }
+  return all;
 }
 
 function zero(made: Inode | 0 | Failure): 0 | Failure {

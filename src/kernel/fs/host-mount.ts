@@ -64,6 +64,8 @@ export interface HostMountOptions {
   /** An absolute path of the host without links, of a directory or a regular file. */
   hostPath: string;
   readOnly: boolean;
+  /** Whether the host user's files are shown as the guest's own, with their modes; default: where it is writable. */
+  shownAsOwn?: boolean;
   /** Everything is shown readable and executable, whatever its mode on the host; only if read-only. */
   executable: boolean;
   /** Device number, of its own. */
@@ -216,13 +218,17 @@ export class HostMount {
     const shift =
       kernelUid === 0 || stat.uid === kernelUid ? 6 : kernelGroups.has(stat.gid) ? 3 : 0;
     const usable = (mode >> shift) & 0o7;
-    if (this.options.readOnly) return mode | ((usable & 0o5) * 0o111);
+    if (!this.#showsOwn) return mode | ((usable & 0o5) * 0o111);
     return this.#isOurs(stat) ? mode : (mode & 0o1077) | (usable << 6) | usable;
   }
 
   owner(stat: HostStat): { uid: number; gid: number } {
-    const { readOnly, uid, gid } = this.options;
-    return !readOnly && this.#isOurs(stat) ? { uid, gid } : rootOwner;
+    const { uid, gid } = this.options;
+    return this.#showsOwn && this.#isOurs(stat) ? { uid, gid } : rootOwner;
+  }
+
+  get #showsOwn(): boolean {
+    return this.options.shownAsOwn ?? !this.options.readOnly;
   }
 
   #isOurs(stat: HostStat): boolean {

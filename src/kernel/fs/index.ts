@@ -9,16 +9,11 @@ export { type BootIdentity, bootLayout } from "./boot-layout.js";
 export { kernelCredentials } from "./credentials.js";
 export type { Credentials, Identity, Walks } from "./credentials.js";
 export { FileSystem } from "./file-system.js";
-export {
-  type DirectoryEntry,
-  type Fifo,
-  type FileStat,
-  type FileSystemStat,
-  MEMORY_DEVICE,
-} from "./inode.js";
+export { type DirectoryEntry, type Fifo, type FileStat, type FileSystemStat } from "./inode.js";
 export { providerAnswerOf } from "./provider-answers.js";
 export type { Provided } from "./provider-answers.js";
 export type { AskProvider } from "./provider-mount.js";
+export type { OverlayChange } from "./overlay-changes.js";
 export type { MountEntry, MountRequest } from "./mount-table.js";
 export { PAGE_BYTES } from "./page-cache.js";
 export { lastOf } from "./open.js";

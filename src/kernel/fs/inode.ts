@@ -57,6 +57,8 @@ export interface InodeAttributes {
   now: number;
   /** Of an inode in memory, which may have clones. */
   lineage?: Lineage;
+  /** Of its file system; default: the one in memory. */
+  device?: number;
 }
 
 /** Device number of the memory file system, an anonymous one (major 0) as tmpfs has. */
@@ -103,6 +105,7 @@ export abstract class Inode {
   /** Whether this is such a root: its name can neither be removed nor moved. */
   mountRoot = false;
   readonly lineage: Lineage | undefined;
+  readonly #device: number;
   /** Of its lineage, when its clones were last given what it is. */
   #age = 0;
 
@@ -113,6 +116,7 @@ export abstract class Inode {
     this.#gid = attributes.gid;
     this.#atimeMs = this.#mtimeMs = this.#ctimeMs = this.#birthtimeMs = attributes.now;
     this.lineage = attributes.lineage;
+    this.#device = attributes.device ?? MEMORY_DEVICE;
     this.#age = this.lineage?.age ?? 0;
   }
 
@@ -198,7 +202,12 @@ export abstract class Inode {
 
   /** Of the file system the inode belongs to; names in two of them cannot be moved or linked across. */
   get device(): number {
-    return MEMORY_DEVICE;
+    return this.#device;
+  }
+
+  /** What a change of it has to be made to: itself, unless its content and attributes are only looked at. */
+  forChange(_empties?: boolean): Inode | Failure {
+    return this;
   }
 
   /** Whether the file system refuses every change (EROFS). */
@@ -330,6 +339,30 @@ export class MemoryDirectory extends Directory {
     return this.#entries === undefined || this.#entries.size === 0;
   }
 
+  /** Before an entry is made or removed: 0, or why that is not possible. */
+  prepare(): 0 | Failure {
+    return 0;
+  }
+
+  /** Before a name is taken away that something else would show through. */
+  hide(_name: string): 0 | Failure {
+    return 0;
+  }
+
+  /** Whether the name is one of its own entries. */
+  holds(_name: string): boolean {
+    return true;
+  }
+
+  /** A directory that is to be made in it. */
+  newDirectory(attributes: InodeAttributes): MemoryDirectory {
+    return new MemoryDirectory(attributes);
+  }
+
+  protected twin(attributes: InodeAttributes): MemoryDirectory {
+    return new MemoryDirectory(attributes);
+  }
+
   enter(name: string, inode: Inode): void {
     this.keep();
     (this.#entries ??= new Map()).set(name, inode);
@@ -355,8 +388,9 @@ export class MemoryDirectory extends Directory {
 
   /** The same names for a clone. */
   copy(attributes: InodeAttributes): MemoryDirectory {
-    const made = new MemoryDirectory(attributes);
-    if (!this.isEmpty) made.#entries = new Map(this.#entries);
+    const made = this.twin(attributes);
+    if (this.#entries !== undefined && this.#entries.size > 0)
+      made.#entries = new Map(this.#entries);
     return made;
   }
 

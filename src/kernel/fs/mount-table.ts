@@ -14,6 +14,7 @@ import { posix, resolve as resolveHost } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
 import type { Credentials } from "./credentials.js";
 import { create, inMemory, walkToNew } from "./dentry.js";
+import type { FileSystem } from "./file-system.js";
 import { HostMount } from "./host-mount.js";
 import {
   Directory,
@@ -22,6 +23,7 @@ import {
   MEMORY_DEVICE,
   MemoryDirectory,
 } from "./inode.js";
+import { Overlay } from "./overlay.js";
 import { isFailure, Last, walk } from "./path-walk.js";
 import { ProviderMount } from "./provider-mount.js";
 import type { ProviderPlace } from "./provider-mount.js";
@@ -33,8 +35,12 @@ export interface MountRequest {
   guestPath: string;
   /** Absolute path of a directory or regular file of the host. */
   hostPath?: string;
+  /** That path is what lies below an overlay: changes stay in memory. */
+  overlay?: boolean;
   /** What is mounted where there is no such path. */
   provided?: ProviderSource;
+  /** In a clone: the file system in which the same is mounted, of whose overlay it has the changes. */
+  source?: FileSystem;
   readOnly: boolean;
   /** Shows every file as executable. */
   executable?: boolean;
@@ -55,6 +61,7 @@ type ProviderSource = Pick<ProviderPlace, "provider" | "ask">;
 
 /** What a mount of the host's can do beside being looked at. */
 interface Mounted {
+  readonly overlay?: Overlay;
   readonly mount: { readonly root: Inode; statfs(): FileSystemStat | Failure; close(): void };
   /** Of a mount of the host's files: the path as given, and without links. */
   readonly hostPaths: readonly string[];
@@ -86,7 +93,15 @@ export class MountTable {
     return ++this.#lastDevice;
   }
 
-  add(sb: SuperBlock, request: MountRequest): 0 | Failure {
+  /** What was mounted as an overlay, and where. */
+  get overlays(): { overlay: Overlay; guestPath: string }[] {
+    return this.#hosts.flatMap(({ overlay, guestPath }) =>
+      overlay === undefined ? [] : [{ overlay, guestPath }],
+    );
+  }
+
+  /** `source`: the mounts of the file system that this one was cloned from. */
+  add(sb: SuperBlock, request: MountRequest, source?: MountTable): 0 | Failure {
     const { guestPath, hostPath, readOnly, uid, gid } = request;
     if (
       this.entries.some(
@@ -94,11 +109,14 @@ export class MountTable {
       )
     )
       return -Errno.EBUSY;
-    const device = this.nextDevice();
+    const original = source?.overlays.find((one) => one.guestPath === guestPath)?.overlay;
+    // Inodes that a clone has in common with its source have the device of that.
+    const device = original?.device ?? this.nextDevice();
+    this.#lastDevice = Math.max(this.#lastDevice, device);
     const mounted =
       hostPath === undefined
         ? provided(sb, request, device)
-        : this.#host(sb, hostPath, request, device);
+        : this.#host(sb, hostPath, request, device, original);
     if (isFailure(mounted)) return mounted;
     const point = cover(sb, guestPath, mounted.mount.root, { uid, gid });
     if (isFailure(point)) {
@@ -109,8 +127,15 @@ export class MountTable {
     return 0;
   }
 
-  #host(sb: SuperBlock, path: string, request: MountRequest, device: number): Mounted | Failure {
-    const { executable = false, readOnly, uid, gid } = request;
+  #host(
+    sb: SuperBlock,
+    path: string,
+    request: MountRequest,
+    device: number,
+    original?: Overlay,
+  ): Mounted | Failure {
+    const { executable = false, overlay: isOverlay = false, uid, gid } = request;
+    const readOnly = isOverlay || request.readOnly;
     const given = resolveHost(path);
     let hostPath: string;
     let isDirectory: boolean;
@@ -118,7 +143,7 @@ export class MountTable {
       hostPath = realpathSync.native(given);
       const stat = statSync(hostPath);
       isDirectory = stat.isDirectory();
-      if (!isDirectory && !stat.isFile()) return -Errno.EINVAL;
+      if (!isDirectory && (isOverlay || !stat.isFile())) return -Errno.EINVAL;
     } catch (error) {
       return (error as NodeJS.ErrnoException).errno ?? -Errno.EIO;
     }
@@ -127,6 +152,7 @@ export class MountTable {
     const options = {
       hostPath,
       readOnly,
+      shownAsOwn: isOverlay || !readOnly,
       executable,
       device,
       uid,
@@ -136,7 +162,10 @@ export class MountTable {
     };
     const mount = HostMount.open(options, isDirectory);
     if (isFailure(mount)) return mount;
-    return { mount, type: "host", hostPaths: [...new Set([hostPath, given])] };
+    const hostPaths = [...new Set([hostPath, given])];
+    if (!isOverlay) return { mount, type: "host", hostPaths };
+    const overlay = new Overlay(mount, device, sb, original?.root);
+    return { mount: overlay, overlay, type: "overlay", hostPaths };
   }
 
   /**

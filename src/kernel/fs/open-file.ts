@@ -88,6 +88,11 @@ export class OpenFile {
     return this.#inode instanceof RegularFile ? this.#inode.pages.numbers() : undefined;
   }
 
+  /** Whether its content is in memory, where it may have holes that cost nothing. */
+  get isStored(): boolean {
+    return this.#inode instanceof RegularFile;
+  }
+
   /** Whether what is written here is gone or refused, whatever it is. */
   get isDevice(): boolean {
     return this.#inode instanceof CharacterDevice;

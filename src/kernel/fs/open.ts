@@ -104,15 +104,18 @@ function openCounted(
   if (has(O_DIRECTORY) && !(at.inode instanceof Directory)) return -Errno.ENOTDIR;
   const refused = mayOpen(at.inode, who, flags);
   if (refused !== 0) return refused;
-  if (at.inode instanceof ExternalFile) {
-    const content = at.inode.open(flags, who);
-    return isFailure(content) ? content : new OpenFile(sb, at.inode, flags, who, at, content);
+  const writes = (flags & O_ACCMODE) !== O_RDONLY || has(O_TRUNC);
+  const inode = writes ? at.inode.forChange(has(O_TRUNC)) : at.inode;
+  if (isFailure(inode)) return inode;
+  if (inode instanceof ExternalFile) {
+    const content = inode.open(flags, who);
+    return isFailure(content) ? content : new OpenFile(sb, inode, flags, who, at, content);
   }
-  if (has(O_TRUNC) && at.inode instanceof RegularFile) {
-    changeLength(sb, at.inode, who, 0);
-    sb.watches.changed(at.inode, at);
+  if (has(O_TRUNC) && inode instanceof RegularFile) {
+    changeLength(sb, inode, who, 0);
+    sb.watches.changed(inode, at);
   }
-  return new OpenFile(sb, at.inode, flags, who, at);
+  return new OpenFile(sb, inode, flags, who, at);
 }
 
 function mayOpen(inode: Inode, who: Credentials, flags: number): 0 | Failure {

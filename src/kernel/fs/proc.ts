@@ -43,6 +43,9 @@ export interface ProcessView {
   descriptors(): DescriptorView[];
 }
 
+/** Tables of sockets in /proc/net. */
+export type SocketTableName = "tcp" | "tcp6" | "udp" | "udp6";
+
 /** What /proc shows of the machine. */
 export interface MachineView {
   readonly hostname: string;
@@ -53,6 +56,8 @@ export interface MachineView {
   processes(): Iterable<ProcessView>;
   /** One line per mount, as in /proc/mounts. */
   mounts(): string;
+  /** The text of /proc/net/<table>. */
+  sockets(table: SocketTableName): string;
 }
 
 const DT_DIR = 4;
@@ -155,6 +160,18 @@ function processNodes(view: MachineView): Readonly<Record<string, Node<ProcessVi
   };
 }
 
+/** Sockets, and the one interface. */
+function networkNodes(view: MachineView): Readonly<Record<string, Node<MachineView>>> {
+  const table = (name: SocketTableName) => ({ file: () => view.sockets(name) });
+  return {
+    if_inet6: { file: () => lines("00000000000000000000000000000001 01 80 10 80       lo") },
+    tcp: table("tcp"),
+    tcp6: table("tcp6"),
+    udp: table("udp"),
+    udp6: table("udp6"),
+  };
+}
+
 function machineNodes(view: MachineView): Readonly<Record<string, Node<MachineView>>> {
   const uptimeSeconds = (): number => Math.max(0, (view.nowMs() - view.startedAtMs) / 1000);
   const count = (): number => [...view.processes()].length;
@@ -196,6 +213,7 @@ function machineNodes(view: MachineView): Readonly<Record<string, Node<MachineVi
       },
     },
     mounts: { link: () => "self/mounts" },
+    net: { directory: networkNodes(view) },
     stat: {
       file: () => {
         const idle = Math.round(uptimeSeconds() * TICKS_PER_SECOND);

@@ -46,8 +46,15 @@ export function rename(sb: SuperBlock, who: Credentials, from: string, to: strin
     return source.parent.moveEntry(source.name, target.parent, target.name);
   if (replaced instanceof MemoryDirectory && !replaced.isEmpty) return -Errno.ENOTEMPTY;
 
-  if (replaced !== undefined) remove(sb, target.parent, target.name, replaced);
   const [oldParent, newParent] = [inMemory(source.parent), inMemory(target.parent)];
-  move(sb, oldParent, source.name, newParent, target.name, moved);
+  const unready = oldParent.prepare() || newParent.prepare();
+  if (unready !== 0) return unready;
+  const inode = moved.forChange();
+  if (isFailure(inode)) return inode;
+  const failed = replaced === undefined ? 0 : remove(sb, target.parent, target.name, replaced);
+  // From here on its name is only moved: something below it would show.
+  const shown = failed || oldParent.hide(source.name);
+  if (shown !== 0) return shown;
+  move(sb, oldParent, source.name, newParent, target.name, inode);
   return 0;
 }

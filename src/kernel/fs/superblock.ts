@@ -14,11 +14,12 @@ import type { Identity } from "./credentials.js";
 import { Origin, settle } from "./clone.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
 import {
+  BLOCK_BYTES,
   type Directory,
+  type FileSystemStat,
   Fifo,
   type Inode,
   type InodeAttributes,
-  MEMORY_DEVICE,
   MemoryDirectory,
   RegularFile,
   SocketFile,
@@ -88,6 +89,26 @@ export class SuperBlock {
     return quota;
   }
 
+  /** In a clone: its own inode for one that its source has. */
+  copyOf(inode: Inode): Inode {
+    return this.#origin?.copy(inode) ?? inode;
+  }
+
+  /** What is free of the quota, for a file system of that magic number. */
+  statfs(type: number): FileSystemStat {
+    const { limits, bytes, inodes } = this.quota;
+    const free = Math.floor((limits.bytes - bytes) / BLOCK_BYTES);
+    return {
+      type,
+      bsize: BLOCK_BYTES,
+      blocks: Math.floor(limits.bytes / BLOCK_BYTES),
+      bfree: free,
+      bavail: free,
+      files: limits.inodes,
+      ffree: limits.inodes - inodes,
+    };
+  }
+
   /** It is going. Clones of it get what they have not come by yet, since nobody else will keep it. */
   dispose(): void {
     const roots: MemoryDirectory[] = [];
@@ -120,7 +141,12 @@ export class SuperBlock {
 
   makeDirectory(who: Identity, parent: Directory, mode: number): MemoryDirectory | undefined {
     const attributes = this.#attributes(who, parent, mode | (parent.mode & S_ISGID));
-    return attributes && new MemoryDirectory(attributes);
+    return (
+      attributes &&
+      (parent instanceof MemoryDirectory
+        ? parent.newDirectory(attributes)
+        : new MemoryDirectory(attributes))
+    );
   }
 
   makeSymbolicLink(who: Identity, parent: Directory, target: string): SymbolicLink | undefined {
@@ -148,7 +174,8 @@ export class SuperBlock {
 
   /** Releases the inode if this was its last name or description. */
   evictIfUnused(inode: Inode): void {
-    if (inode.device !== MEMORY_DEVICE) return;
+    // Somebody else's, who is not charged for here.
+    if (inode.lineage === undefined) return;
     if (inode.nlink > 0 || inode.evicted) return;
     if (inode.opens > 0) return void this.#orphans.add(inode);
     this.#orphans.delete(inode);
@@ -162,7 +189,9 @@ export class SuperBlock {
     if (!this.quota.takeInode()) return undefined;
     const gid = (parent.mode & S_ISGID) !== 0 ? parent.gid : who.gid;
     const { lineage } = this;
-    return { ino: ++this.#lastInode, permissions, uid: who.uid, gid, now: this.now(), lineage };
+    const { device } = parent;
+    const ino = ++this.#lastInode;
+    return { ino, permissions, uid: who.uid, gid, now: this.now(), lineage, device };
   }
 }
 

@@ -65,6 +65,7 @@ export class GuestDoor {
         this.end();
       },
       awaitsFork: (errno, give) => owner.awaitsFork(errno, give),
+      image: (args) => owner.image(args),
       openThread: (via, announcement) => this.#openThread(via, announcement),
     };
     owner.account.force("guest");

@@ -14,6 +14,7 @@ import { guestWire } from "../../protocol/guest-calls.js";
 import type { GuestTables, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
 import type { CallOf, EventArgs, EventOf } from "../../protocol/port.js";
+import type { CallArgs } from "../../protocol/table.js";
 import type { GuestSocket } from "../../launcher/guest-socket.js";
 import { Deferred } from "../io/deferred.js";
 import { FlowTable } from "../io/flow.js";
@@ -25,12 +26,14 @@ import { accountKinds } from "../machine/account.js";
 import type { Account } from "../machine/account.js";
 import { Denial } from "../policy/decision.js";
 import type { Answer } from "../policy/decision.js";
+import { Image } from "../io/images.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 import type { Share, Source } from "./turns.js";
 
 type Calls = GuestTables["calls"];
 export type GuestCall = CallOf<Calls>;
-type CallAtTheDoor = "threadSocket" | "flowShutdown" | "awaitFork";
+const atTheDoor = ["threadSocket", "flowShutdown", "awaitFork", "image"] as const;
+export type CallAtTheDoor = (typeof atTheDoor)[number];
 /** Calls that the process answers; the others are about the door itself. */
 export type ProcessCall = Exclude<GuestCall, { name: CallAtTheDoor }>;
 export type GuestEvent = EventOf<typeof guestEvents>;
@@ -76,6 +79,8 @@ export interface ThreadOwner {
   violated(reason: string): void;
   /** The process, whose last fork failed with `errno` or did not, waits for the order to fork, which `give` brings: 0, or -errno. */
   awaitsFork(errno: number, give: (fds: readonly number[]) => number): number;
+  /** What the dynamic linker is to load. */
+  image(args: CallArgs<Calls, "image">): Image | number | Deferred<Image>;
   /** Opens a socket for one more thread and says so over this one's: 0, or -errno. */
   openThread(via: GuestThread, announcement: Buffer): number;
 }
@@ -83,7 +88,7 @@ export interface ThreadOwner {
 const port = new ServingPort(guestWire);
 
 function isAtTheDoor(call: GuestCall): call is Extract<GuestCall, { name: CallAtTheDoor }> {
-  return call.name === "threadSocket" || call.name === "flowShutdown" || call.name === "awaitFork";
+  return (atTheDoor as readonly string[]).includes(call.name);
 }
 
 export class GuestThread implements Source {
@@ -105,6 +110,10 @@ export class GuestThread implements Source {
   #unread = 0;
   /** Frames that are not whole, or wait. */
   #occupiedBytes = 0;
+  /** What it was given to load, until its next message. */
+  #image: Image | undefined;
+  /** Whether an image's descriptor may be on its way to it. */
+  #sentImage = false;
   #retry: NodeJS.Timeout | undefined;
   #retries = 0;
   #closed = false;
@@ -198,6 +207,7 @@ export class GuestThread implements Source {
 
   /** What is kept of a frame are copies, but by calls that wait. */
   #take(frame: Frame): void {
+    this.#dropImage();
     port.take(
       frame,
       (call) => {
@@ -232,16 +242,51 @@ export class GuestThread implements Source {
       if (awaits < 0) this.#reply(call, awaits);
       return false;
     }
+    if (call.name === "image" && !this.#mayBeSent()) {
+      this.#reply(call, -Errno.EAGAIN);
+      return false;
+    }
     const answer: GuestAnswer =
       call.name === "flowShutdown"
         ? this.#flows.shutdown(call.args.flow)
-        : this.#owner.answer(call);
+        : call.name === "image"
+          ? this.#owner.image(call.args)
+          : this.#owner.answer(call);
     if (answer instanceof Deferred) {
       this.#await(call, answer);
       return true;
     }
     this.#reply(call, answer);
     return false;
+  }
+
+  /**
+   * Descriptors on their way count against all that this process sends: of images a thread has one, and gets
+   * no other before it has read what came with that. Asking again helps, as the thread reads to hear of it.
+   */
+  #mayBeSent(): boolean {
+    if (this.#sentImage && this.#socket.isRead) this.#sentImage = false;
+    return !this.#sentImage;
+  }
+
+  /** Answers with an image, which is this thread's until its next message. */
+  #give(call: GuestCall, image: Image): void {
+    const reply = port.reply(call, {} as never);
+    const sent = this.#mayBeSent()
+      ? this.#socket.sendDescriptors(reply, [image.fd])
+      : -Errno.EAGAIN;
+    if (sent < 0) {
+      image.close();
+      return this.#reply(call, sent);
+    }
+    this.#dropImage();
+    this.#image = image;
+    this.#sentImage = true;
+  }
+
+  #dropImage(): void {
+    this.#image?.close();
+    this.#image = undefined;
   }
 
   #await(call: GuestCall, answer: Deferred<object> | Deferred<object | Denial>): void {
@@ -259,7 +304,10 @@ export class GuestThread implements Source {
     answer.whenSettled((result: object | number) => {
       this.#calls.delete(cancel);
       account.give("call", argumentBytes);
-      if (this.#owner.ended) return;
+      if (this.#owner.ended) {
+        if (result instanceof Image) result.close();
+        return;
+      }
       try {
         this.#reply(call, result);
       } catch (error) {
@@ -345,6 +393,7 @@ export class GuestThread implements Source {
       return this.#send(port.failure(call, { errno: -result, message: "" }));
     if (result instanceof Denial)
       return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
+    if (result instanceof Image) return this.#give(call, result);
     if (!isAtTheDoor(call)) this.#owner.answered(call, result);
     this.#send(port.reply(call, result as never));
   }
@@ -390,6 +439,7 @@ export class GuestThread implements Source {
     this.#closed = true;
     for (const cancel of this.#calls) cancel();
     this.#calls.clear();
+    this.#dropImage();
     this.#flows.closeAll();
     this.#owner.share.forget(this);
     this.#giveBack();

@@ -20,14 +20,14 @@ import {
   S_IFMT,
 } from "../../abi/fcntl.js";
 import { fsLimits } from "../../protocol/fs-calls.js";
-import { FileChange } from "../../protocol/host-calls.js";
+import { FileChange, changeNames } from "../../protocol/host-calls.js";
 import type { hostFileCalls } from "../../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
-import { type Credentials, MEMORY_DEVICE, type OpenFile, writeAll } from "../fs/index.js";
+import { type Credentials, type OpenFile, type OverlayChange, writeAll } from "../fs/index.js";
 import { readRest, statValues, uvDirentOf } from "../syscalls/fs.js";
 import { attemptedForHost } from "../io/attempt.js";
 import { Deferred } from "../io/deferred.js";
-import { atOnceOrLater } from "../io/steps.js";
+import { atOnceOrLater, inSteps } from "../io/steps.js";
 import { HostError } from "./error.js";
 import type { Vm } from "../machine/vm.js";
 import { hostCaller, identity } from "../machine/identity.js";
@@ -67,10 +67,10 @@ const READ_FILE_BYTES = 0x7fff_ffff;
  * over the quota, a device that never ends. It must not decide how much the host allocates.
  */
 function unbounded(file: OpenFile, quotaBytes: number): 0 | Failure {
-  const { mode, size, dev } = file.stat();
+  const { mode, size } = file.stat();
   const format = mode & S_IFMT;
   if (format === S_IFCHR) return file.read(Buffer.alloc(1), -1) === 0 ? 0 : -Errno.EFBIG;
-  const limit = dev === MEMORY_DEVICE ? Math.min(quotaBytes, READ_FILE_BYTES) : READ_FILE_BYTES;
+  const limit = file.isStored ? Math.min(quotaBytes, READ_FILE_BYTES) : READ_FILE_BYTES;
   return size > limit ? -Errno.EFBIG : 0;
 }
 
@@ -304,6 +304,18 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
       checked(vmOf(vm).fs.link(who, from, to), "link", from, who);
       return {};
     },
+    diff({ vm, guestPath, start }) {
+      const { account, fs } = vmOf(vm);
+      const steps = fs.changes(guestPath === "" ? undefined : guestPath);
+      if (steps === undefined) throw fileError("diff", guestPath, -Errno.EINVAL);
+      const found = inSteps(account, steps);
+      const page = (all: OverlayChange[] | number): CallResult<Calls, "diff"> =>
+        pageOf(checked(all, "diff", guestPath) as OverlayChange[], start);
+      if (!(found instanceof Deferred)) return page(found);
+      return new Promise<OverlayChange[] | number>((resolve) => found.whenSettled(resolve)).then(
+        page,
+      );
+    },
     realpath({ vm, path, followLinks }) {
       const who = hostCaller(followLinks);
       return { path: checked(vmOf(vm).fs.realpath(who, path), "realpath", path, who) };
@@ -315,6 +327,22 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
     release(vm) {
       for (const [id, transfer] of transfers) if (transfer.vm === vm) end(id);
     },
+  };
+}
+
+/** Text of paths in one answer. */
+const pageChars = 1024 * 1024;
+
+function pageOf(all: readonly OverlayChange[], start: number): CallResult<Calls, "diff"> {
+  let chars = 0;
+  let end = start;
+  for (; end < all.length && chars < pageChars; end++) chars += all[end]!.path.length + 16;
+  const page = all.slice(start, end);
+  return {
+    paths: page.map(({ path }) => path),
+    changes: Uint8Array.from(page, ({ change }) => changeNames.indexOf(change)),
+    types: Uint8Array.from(page, ({ type }) => uvDirentOf(type)),
+    more: end < all.length,
   };
 }
 

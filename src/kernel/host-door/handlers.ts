@@ -201,6 +201,7 @@ export class HostHandlers {
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
       residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
       templateReady: () => emit("templateReady", to),
+      value: (first, data) => emit("value", { ...to, first, data }),
       ended: (end, value) => {
         this.#programs.delete(handle);
         // Whoever hears of the end has heard of what was decided before it.

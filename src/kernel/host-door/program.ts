@@ -26,6 +26,9 @@ import { HostTerminal } from "./terminal.js";
 /** internal/process/execution, getEvalModuleUrl: the first text of a process. */
 const inlineName = "/[eval1]";
 
+/** Parts of the value, beside the two streams of output. */
+const valueStream = 3;
+
 /** Without flags of the program's. */
 const ownEngine = { engineFlags: [] };
 
@@ -34,6 +37,8 @@ export interface HostListener {
   output(stream: number, data: Uint8Array): void;
   /** The program took bytes of its stdin. */
   stdinTaken(bytes: number): void;
+  /** Part of the value it returns; `credit` of stream 3 says that the host has it. */
+  value(first: boolean, data: Uint8Array): void;
   residentDone(sequence: number, exitCode: number): void;
   templateReady(): void;
   ended(end: ProcessEnd, value: Uint8Array): void;
@@ -99,6 +104,7 @@ export class HostProgram {
         mode: options.mode,
         language: options.language,
         endWhenSettled: options.endWhenSettled === true,
+        encoding: options.encoding ?? "json",
         image: "",
         path,
         argv: [path, ...options.args],
@@ -143,6 +149,7 @@ export class HostProgram {
       {
         residentDone: (sequence, exitCode) => listener.residentDone(sequence, exitCode),
         templateReady: () => listener.templateReady(),
+        value: (first, data) => listener.value(first, data),
         ended: (end, value) => {
           hostTerminal?.close();
           for (const output of outputs) output.close();
@@ -187,7 +194,8 @@ export class HostProgram {
 
   /** The host took `bytes` of a stream's output. */
   credit(stream: number, bytes: number): void {
-    if (stream === 1 || stream === 2) this.#outputs[stream - 1]!.credit(bytes);
+    if (stream === valueStream) this.process.valueTaken();
+    else if (stream === 1 || stream === 2) this.#outputs[stream - 1]!.credit(bytes);
   }
 }
 

@@ -60,6 +60,8 @@ const kinds = {
   hostWatch: { bytes: 3 * 1024, hostDescriptors: 1 },
   /** A change that waits to be told; bytes: the name. */
   fileEvent: { bytes: 192 },
+  /** A copy of a file that a native addon is loaded from; its content is counted beside. */
+  image: { bytes: 1024, hostDescriptors: 2 },
   /** A system call that waits for its answer; bytes: its frame. */
   call: { bytes: 1024 },
   /** A reply or event that the guest has not read; bytes: its frame. */

@@ -29,10 +29,13 @@ import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { ProviderRequests } from "../host-door/provider-requests.js";
 import type { HostRequests } from "../host-door/requests.js";
+import { canLoadImages } from "../../sandbox/image-loader.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
 import { Network } from "../net/network.js";
+import { socketTable } from "../net/socket-table.js";
 import { Policy } from "../policy/policy.js";
+import { ImageRoom } from "../io/images.js";
 import { Bill } from "../process/bill.js";
 import { installPrograms } from "../process/programs.js";
 import { ArchiveError } from "../../protocol/tar.js";
@@ -70,8 +73,9 @@ export interface VmServices {
   readonly turns: Turns;
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
-    take(owner: object, waiter: GuestWaiter): () => void;
-    takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void;
+    take(owner: object, waiter: GuestWaiter, addons: boolean): () => void;
+    takeForTemplate(waiter: (made: TemplateGuest | string) => void, addons: boolean): () => void;
+    expectAddons(): () => void;
   };
   /** The same with an engine of their own, begun as the order says. */
   readonly engines: {
@@ -116,6 +120,10 @@ export class Vm {
   readonly jsRuntime: VmOptions["jsRuntime"];
   /** What its programs run in unless they say otherwise. */
   readonly engine: EngineKind;
+  /** Whether its programs may load native addons. */
+  readonly nativeAddons: boolean;
+  /** What those are loaded from. */
+  readonly images: ImageRoom;
   disposed = false;
   /** Where its requests to certain hosts are read, if they are. */
   #border: MachineBorder | undefined;
@@ -146,8 +154,12 @@ export class Vm {
     );
     this.jsRuntime = options.jsRuntime;
     this.engine = options.engine;
+    this.nativeAddons = options.nativeAddons;
+    if (this.nativeAddons && !canLoadImages)
+      throw new VmOptionError(`nativeAddons must be false on ${process.arch}`);
     this.limits = options.limits;
     this.account = new Account(options.limits);
+    this.images = new ImageRoom(this.account, options.limits.memoryBytes);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
     this.terminals = new TerminalTable({
@@ -170,12 +182,13 @@ export class Vm {
     );
     if (this.deterministic !== undefined) this.network.choose = () => 0;
     const mounts = source === undefined ? options.mounts : source.#mounts;
-    if (options.restores !== true) this.#begin(options.tools, mounts);
+    if (options.restores !== true) this.#begin(options.tools, mounts, source);
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
     this.env = { ...baseEnvironment, ...options.env };
     this.cwd = options.cwd || identity.home;
     this.#warn = (warning) => services.warn(handle, warning);
     if (options.warnsOfLimits) this.#warnings = this.#newWarnings();
+    if (this.nativeAddons) this.#undo.push(services.guests.expectAddons());
   }
 
   #newWarnings(): LimitWarnings {
@@ -202,9 +215,9 @@ export class Vm {
     return fs;
   }
 
-  #begin(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+  #begin(tools: readonly ToolDescriptor[], mounts: readonly VmMount[], source?: Vm): void {
     try {
-      this.#furnish(tools, mounts);
+      this.#furnish(tools, mounts, source);
     } catch (error) {
       this.fs.dispose();
       throw error;
@@ -225,10 +238,10 @@ export class Vm {
   }
 
   /** What a machine has beside its own files. */
-  #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[]): void {
+  #furnish(tools: readonly ToolDescriptor[], mounts: readonly VmMount[], source?: Vm): void {
     if (tools.length > 0) this.registerTools(tools);
     this.fs.mountProc(this.#machineView());
-    for (const mount of mounts) this.mount(mount);
+    for (const mount of mounts) this.mount(mount, source?.fs);
     this.#trustBorder();
   }
 
@@ -254,6 +267,12 @@ export class Vm {
       },
       processes: () => Array.from(processes.values(), viewOf),
       mounts: () => mountLines(fs.mounts),
+      sockets: (table) =>
+        socketTable(
+          table,
+          this.network.socketRows(table.startsWith("tcp") ? "tcp" : "udp"),
+          identity.uid,
+        ),
     };
   }
 
@@ -265,15 +284,22 @@ export class Vm {
     return result;
   }
 
-  /** Throws `VmOptionError`, and has mounted nothing then. */
-  mount(mount: VmMount): void {
+  /** Throws `VmOptionError`, and has mounted nothing then. `source`: the files that this machine's were cloned from. */
+  mount(mount: VmMount, source?: FileSystem): void {
     const { option, provider, executable = false, ...place } = mount;
     const { guestPath } = place;
     const ask: AskProvider = (options, room, question, data) =>
       this.#services.providers.ask({ vm: this.#handle, room }, options, question, data);
     const { uid, gid } = identity;
     const provided = provider && { provided: { provider, ask } };
-    const result = this.fs.mount({ ...place, ...provided, executable, uid, gid });
+    const result = this.fs.mount({
+      ...place,
+      ...provided,
+      ...(source !== undefined && { source }),
+      executable,
+      uid,
+      gid,
+    });
     if (result === 0) {
       this.#mounts.push(mount);
       return this.#sharePackages(guestPath);
@@ -284,7 +310,7 @@ export class Vm {
 
   /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
   takeGuest(waiter: GuestWaiter): () => void {
-    return this.#services.guests.take(this, waiter);
+    return this.#services.guests.take(this, waiter, this.nativeAddons);
   }
 
   /** As `takeGuest`, of a guest with an engine of its own. */
@@ -294,7 +320,7 @@ export class Vm {
 
   /** The same with a guest that may become a template. */
   takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void {
-    return this.#services.guests.takeForTemplate(waiter);
+    return this.#services.guests.takeForTemplate(waiter, this.nativeAddons);
   }
 
   /**

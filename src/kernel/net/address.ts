@@ -22,7 +22,7 @@ export function parseAddress(text: string): IpAddress | undefined {
 }
 
 /** The 16 bytes of a canonical IPv6 address. */
-function bytesOf(address: string): number[] {
+export function bytesOf(address: string): number[] {
   let text = address;
   const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
   if (dotted !== null) {

@@ -26,7 +26,10 @@ import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
 import type { Gate } from "./gate.js";
 import { KnownNames } from "./known-names.js";
+import { Memberships, isMulticast } from "./multicast.js";
 import { Outside } from "./outside.js";
+import { TcpState } from "./socket-table.js";
+import type { SocketRow } from "./socket-table.js";
 import type { Joined } from "./outside.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
 import type { Endpoint, SocketTable } from "./stream-socket.js";
@@ -86,6 +89,7 @@ export class Network implements SocketTable, UdpTable {
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
   readonly #names: KnownNames;
+  readonly #memberships: Memberships;
   /** What connections to certain hosts go through. */
   #gate: Gate | undefined;
   /** Where to begin to look for a free port, from 0 to below `count`. */
@@ -107,6 +111,7 @@ export class Network implements SocketTable, UdpTable {
     this.transit = transit;
     this.#account = transit.account;
     this.#names = new KnownNames(transit.account);
+    this.#memberships = new Memberships(transit.account);
     this.#fs = fs;
     this.#hostname = hostname;
     this.exemptPorts = new Set(exemptPorts);
@@ -177,6 +182,7 @@ export class Network implements SocketTable, UdpTable {
 
   leaveUdp(socket: UdpSocket): void {
     this.socketEnded(true);
+    this.#memberships.leave(socket);
     const { port } = socket.local;
     const bound = this.#udp.get(port);
     if (bound?.delete(socket) === true && bound.size === 0) this.#udp.delete(port);
@@ -199,7 +205,8 @@ export class Network implements SocketTable, UdpTable {
   #place(socket: Bound, address: string, port: number, flags: number): Endpoint | number {
     const ip = parseAddress(address);
     if (ip === undefined || port > maxPort) return -Errno.EINVAL;
-    if (!isLoopback(ip) && !isUnspecified(ip)) return -Errno.EADDRNOTAVAIL;
+    const ofGroup = socket instanceof UdpSocket && isMulticast(ip);
+    if (!isLoopback(ip) && !isUnspecified(ip) && !ofGroup) return -Errno.EADDRNOTAVAIL;
     if (socket.local !== noEndpoint) return -Errno.EINVAL;
     socket.ipv6Only = (flags & BindFlags.ipv6Only) !== 0;
     socket.reuse = (flags & BindFlags.reuse) !== 0;
@@ -356,8 +363,11 @@ export class Network implements SocketTable, UdpTable {
       accepted.judgedAs = listener.judgedAs;
       // A dual-stack listener sees IPv4 peers in an IPv6 coat.
       const coat = listener.domain === "tcp" && listener.local.address.includes(":");
-      const shown = ({ address, port }: Endpoint): Endpoint =>
-        coat && !address.includes(":") ? { address: `::ffff:${address}`, port } : { address, port };
+      const shown = ({ address, port }: Endpoint): Endpoint => {
+        const plain = unmapped({ family: address.includes(":") ? 6 : 4, address });
+        const mapped = coat && plain.family === 4;
+        return { address: mapped ? `::ffff:${plain.address}` : plain.address, port };
+      };
       accepted.local = shown(peer);
       accepted.peer = shown(socket.local);
       listener.offer(accepted);
@@ -385,10 +395,9 @@ export class Network implements SocketTable, UdpTable {
     if (socket.isListening) return -Errno.EINVAL;
     let ip = parseAddress(address);
     if (ip === undefined || port > maxPort) return -Errno.EINVAL;
-    if (isUnspecified(ip))
-      ip = { family: ip.family, address: ip.family === 4 ? "127.0.0.1" : "::1" };
+    if (isUnspecified(ip)) ip = { family: ip.family, address: loopbackOf(ip) };
     if (socket.local === noEndpoint) {
-      const local = ip.family === 4 ? "127.0.0.1" : "::1";
+      const local = loopbackOf(ip);
       const bound = this.bindTcp(socket, isLoopback(ip) ? local : "0.0.0.0", 0, 0);
       if (bound < 0) return bound;
     }
@@ -564,14 +573,14 @@ export class Network implements SocketTable, UdpTable {
     if (to === noEndpoint) return -Errno.EDESTADDRREQ;
     let ip = parseAddress(to.address);
     if (ip === undefined || to.port === 0 || to.port > maxPort) return -Errno.EINVAL;
-    if (isUnspecified(ip))
-      ip = { family: ip.family, address: ip.family === 4 ? "127.0.0.1" : "::1" };
+    if (isUnspecified(ip)) ip = { family: ip.family, address: loopbackOf(ip) };
     if (socket.local === noEndpoint) {
       const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
       const placed = this.#place(socket, wildcard, 0, 0);
       if (typeof placed === "number") return placed;
     }
     const target = ip;
+    if (isMulticast(unmapped(target))) return this.#sendToGroup(socket, target, to.port, data);
     if (!isLoopback(target)) {
       const request = this.#outwardRequest("udp", target, to.port);
       // What it would say there cannot be looked into.
@@ -603,19 +612,115 @@ export class Network implements SocketTable, UdpTable {
     if (address === "") {
       if (socket.peer === noEndpoint) return -Errno.ENOTCONN;
       socket.peer = noEndpoint;
+      socket.local = socket.unconnected ?? socket.local;
+      socket.unconnected = undefined;
       return 0;
     }
     const ip = parseAddress(address);
     if (ip === undefined || port === 0 || port > maxPort) return -Errno.EINVAL;
     const inside = isLoopback(ip) || isUnspecified(ip);
-    const loopback = ip.family === 4 ? "127.0.0.1" : "::1";
+    const loopback = loopbackOf(ip);
     if (socket.local === noEndpoint) {
       const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
       const placed = this.#place(socket, inside ? loopback : wildcard, 0, 0);
       if (typeof placed === "number") return placed;
     }
     socket.peer = { address: isUnspecified(ip) ? loopback : ip.address, port };
+    // The way to the peer decides the address that was left open.
+    const open = socket.unconnected ?? socket.local;
+    if (inside && isUnspecified(parseAddress(open.address)!)) {
+      socket.unconnected = open;
+      socket.local = { address: loopback, port: open.port };
+    }
     return 0;
+  }
+
+  /** To everybody in the VM who hears the group; it goes nowhere else. */
+  #sendToGroup(from: UdpSocket, group: IpAddress, port: number, data: Uint8Array): Plan<Done> {
+    const plain = unmapped(group);
+    const { address } = plain;
+    const request: NetworkRequest = {
+      scope: "network",
+      operation: "http",
+      protocol: "udp",
+      hostname: address,
+      names: this.#names.of(plain).names,
+      address,
+      port,
+      loopback: true,
+    };
+    return new Plan<Done>([request], () => {
+      const own = unmapped(parseAddress(from.local.address)!);
+      const source =
+        isLoopback(own) && own.family === plain.family ? own : parseAddress(loopbackOf(plain))!;
+      const datagram = { data: Buffer.from(data), owned: true };
+      for (const socket of this.#udp.get(port) ?? []) {
+        const local = unmapped(parseAddress(socket.local.address)!);
+        const fits =
+          local.address === address ||
+          (isUnspecified(local) &&
+            (local.family === plain.family || (local.family === 6 && !socket.ipv6Only)));
+        if (!fits || !this.#memberships.hears(socket, address, source.address)) continue;
+        const mapped = local.family === 6 && plain.family === 4;
+        const shown = mapped ? `::ffff:${source.address}` : source.address;
+        socket.deliver({ ...datagram, from: { address: shown, port: from.local.port } });
+      }
+      return {};
+    });
+  }
+
+  /**
+   * Joins or leaves a multicast group, of one source unless that is empty. `via` is an address of the
+   * interface, or empty; the machine has its loopback. Answers 0 or -errno.
+   */
+  membership(
+    socket: UdpSocket,
+    group: string,
+    source: string,
+    via: string,
+    joins: boolean,
+  ): number {
+    const ip = parseAddress(group);
+    if (ip === undefined || !isMulticast(ip)) return -Errno.EINVAL;
+    const from = source === "" ? undefined : parseAddress(source);
+    if (source !== "" && from?.family !== ip.family) return -Errno.EINVAL;
+    if (via !== "") {
+      const where = parseAddress(via);
+      if (where?.family !== ip.family) return -Errno.EINVAL;
+      if (!isLoopback(where) && !isUnspecified(where)) return -Errno.ENODEV;
+    }
+    const act = joins ? "join" : "drop";
+    return this.#memberships[act](socket, ip.address, from?.address ?? "");
+  }
+
+  /** Rows of /proc/net/tcp and tcp6, or of udp and udp6. */
+  *socketRows(kind: "tcp" | "udp"): Iterable<SocketRow> {
+    if (kind === "udp") {
+      for (const sockets of this.#udp.values())
+        for (const { local, peer, unreadBytes } of sockets) {
+          const state = peer === noEndpoint ? TcpState.close : TcpState.established;
+          yield { local, peer, state, unreadBytes };
+        }
+      return;
+    }
+    for (const sockets of this.#tcp.values())
+      for (const socket of sockets) {
+        const { isListening, local, peer, state, unreadBytes } = socket;
+        if (isListening) yield { local, peer: noEndpoint, state: TcpState.listen, unreadBytes: 0 };
+        else if (state === "connecting")
+          yield { local, peer, state: TcpState.synSent, unreadBytes };
+        else if (state === "connected")
+          yield { local, peer, state: TcpState.established, unreadBytes };
+        // Who was accepted is bound to nothing of its own.
+        const other = state === "connected" ? socket.otherEnd : undefined;
+        if (other !== undefined && other.local !== noEndpoint)
+          yield {
+            local: other.local,
+            peer: other.peer,
+            state: TcpState.established,
+            unreadBytes: other.unreadBytes,
+          };
+      }
   }
 
   #deliver(from: UdpSocket, ip: IpAddress, port: number, data: Uint8Array): void {
@@ -737,6 +842,12 @@ export class Network implements SocketTable, UdpTable {
       loopback: false,
     };
   }
+}
+
+/** The machine's own address, in the form in which `ip` is written. */
+function loopbackOf(ip: IpAddress): string {
+  if (ip.family === 4) return "127.0.0.1";
+  return unmapped(ip).family === 4 ? "::ffff:127.0.0.1" : "::1";
 }
 
 /** The names of a connection that leaves, and its address. */

@@ -107,6 +107,16 @@ export class StreamSocket extends Stream {
     this.writable.wakeAll();
   }
 
+  /** The other end of its connection, while both are there. */
+  get otherEnd(): StreamSocket | undefined {
+    return this.#other;
+  }
+
+  /** What has come in and was not read. */
+  get unreadBytes(): number {
+    return this.#incoming?.buffer.length ?? 0;
+  }
+
   get isListening(): boolean {
     return this.state === "listening";
   }

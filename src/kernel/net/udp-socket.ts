@@ -18,6 +18,8 @@ import type { Endpoint } from "./stream-socket.js";
 export interface Datagram {
   from: Endpoint;
   data: Uint8Array;
+  /** Nobody changes or reuses `data`. */
+  owned?: boolean;
 }
 
 export interface UdpTable {
@@ -29,6 +31,8 @@ export class UdpSocket extends Stream {
   readonly #table: UdpTable;
   readonly #account: Account;
   local: Endpoint = noEndpoint;
+  /** What it was bound to, while its peer decides its own address. */
+  unconnected: Endpoint | undefined;
   peer: Endpoint = noEndpoint;
   ipv6Only = false;
   reuse = false;
@@ -68,10 +72,15 @@ export class UdpSocket extends Stream {
     )
       return;
     if (!this.#account.take("datagram", datagram.data.byteLength)) return;
-    // Copied only now: of what does not fit, nothing is left over.
-    this.#queue.push({ from: datagram.from, data: Buffer.from(datagram.data) });
+    // Copied only now: of what does not fit, nothing is left over. What goes to many is copied once.
+    const data = datagram.owned === true ? datagram.data : Buffer.from(datagram.data);
+    this.#queue.push({ from: datagram.from, data });
     this.#queuedBytes += datagram.data.byteLength;
     this.readable.wakeAll();
+  }
+
+  get unreadBytes(): number {
+    return this.#queuedBytes;
   }
 
   receive(): Datagram | number | Deferred<Datagram> {

@@ -40,18 +40,19 @@ import { Process } from "./process.js";
 const noSource = new Uint8Array(0);
 
 /** What of `StartOptions` differs from process to process. */
-export type LaunchOptions = Pick<
-  StartOptions,
-  | "mode"
-  | "language"
-  | "endWhenSettled"
-  | "engineFlags"
-  | "image"
-  | "path"
-  | "argv"
-  | "argv0"
-  | "env"
->;
+export type LaunchOptions = Partial<Pick<StartOptions, "encoding">> &
+  Pick<
+    StartOptions,
+    | "mode"
+    | "language"
+    | "endWhenSettled"
+    | "engineFlags"
+    | "image"
+    | "path"
+    | "argv"
+    | "argv0"
+    | "env"
+  >;
 
 /** Programs that run in an engine; the machine's own commands have no use for one of their own. */
 const engineModes: readonly StartOptions["mode"][] = ["program", "resident", "node", "wasm"];
@@ -146,7 +147,8 @@ type EngineOptions = LaunchOptions & Required<Pick<LaunchOptions, "engineFlags">
 /** The same with an engine of its own, which sets its limit of memory itself before it hears of the program. */
 function beginInEngine(process: Process, options: EngineOptions, source: Uint8Array): void {
   const { memoryBytes } = process.limits;
-  const order = { flags: options.engineFlags, memoryBytes };
+  const { nativeAddons } = process.vm;
+  const order = { flags: options.engineFlags, memoryBytes, nativeAddons };
   const cancel = process.vm.takeEngine(order, (guest, reason, status) => {
     if (guest !== undefined) {
       limitCpu(process, guest);
@@ -212,11 +214,14 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     openFilesLimit: process.descriptors.limit,
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
+    encoding: options.encoding ?? "json",
+    valueBytes: vm.limits.valueBytes,
     hostTools: vm.tools.size > 0,
     hostCommands: vm.tools.executor,
     startedAtMs: vm.clock.nowMs,
     machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,
+    nativeAddons: vm.nativeAddons,
     ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   };
 }

@@ -9,6 +9,8 @@
 import { constants } from "node:os";
 import { Errno } from "../../abi/errno.js";
 import { MalformedMessage } from "../../protocol/codec.js";
+import { ValueEncoding } from "../../protocol/structured.js";
+import { Deferred } from "../io/deferred.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
 import type { End } from "../../protocol/usage.js";
@@ -36,6 +38,7 @@ import { WatchList } from "./watches.js";
 import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
 import { nativeWatch } from "./native-watch.js";
+import { imageOf } from "../io/images.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
@@ -66,6 +69,8 @@ type Returned = Pick<ProcessEnd, "returned" | "returnPath" | "returnReason">;
 export interface ProcessSink {
   residentDone(sequence: number, exitCode: number): void;
   templateReady(): void;
+  /** Part of the value it returns. */
+  value(first: boolean, data: Uint8Array): void;
   ended(end: Ended, value: Uint8Array): void;
 }
 
@@ -172,6 +177,9 @@ export class Process {
   #templateReady = false;
   #returned: Returned = { returned: "none" };
   #value: Uint8Array = nothing;
+  /** Of the value whose parts come, and who waits until the host has them. */
+  #sentValueBytes = 0;
+  readonly #valuesUnderWay: Deferred<Record<never, never>>[] = [];
 
   /** `sink` is there for programs that the host started. */
   constructor(vm: Vm, credentials: Credentials, settings: ProcessSettings, sink?: ProcessSink) {
@@ -331,6 +339,7 @@ export class Process {
         this.#templateReady && this.#template !== undefined
           ? this.#template.awaits(errno, give)
           : -Errno.EPERM,
+      image: (args) => imageOf(this, args),
       violated: (reason) => {
         if (this.#door === door) this.#violation ??= reason;
       },
@@ -552,13 +561,22 @@ export class Process {
         // What the process does after this does not count; the OS process is ended in any case.
         this.#finish({ exitCode: args.code & 0xff, signal: 0 });
         return this.#door!.end();
-      case "returnValue":
-        if (args.json.byteLength > limits.returnValueBytes)
-          throw new MalformedMessage("returned value is too large");
-        this.#returned = this.#keepValue(args.json)
-          ? { returned: "json" }
+      case "returnValue": {
+        const { encoding, continued, data } = args;
+        const before = continued ? this.#sentValueBytes : 0;
+        if (
+          encoding > ValueEncoding.structured ||
+          before + data.byteLength > this.limits.valueBytes
+        )
+          throw new MalformedMessage("returned value");
+        this.#returned = this.#keepValue(data)
+          ? {
+              returned: encoding === ValueEncoding.json ? "json" : "structured",
+              ...(continued && { valueContinued: true }),
+            }
           : { returned: "failure", returnPath: "", returnReason: noRoomForValue };
         return;
+      }
       case "returnFailure":
         this.#keepValue(nothing);
         this.#returned = {
@@ -622,6 +640,26 @@ export class Process {
     const stream = this.descriptors.stream(2);
     if (stream instanceof HostOutput) stream.forward(text, () => undefined);
     else stream?.write(text);
+  }
+
+  /** A part of a value goes on to the host, which asks for the next when it has it. */
+  sendValue(
+    first: boolean,
+    data: Uint8Array,
+  ): Deferred<Record<never, never>> | Record<never, never> | number {
+    const sent = (first ? 0 : this.#sentValueBytes) + data.byteLength;
+    if (sent > this.limits.valueBytes) return -Errno.E2BIG;
+    this.#sentValueBytes = sent;
+    if (this.#sink === undefined) return {};
+    const taken = new Deferred<Record<never, never>>();
+    this.#valuesUnderWay.push(taken);
+    this.#sink.value(first, data);
+    return taken;
+  }
+
+  /** The host has a part. */
+  valueTaken(): void {
+    this.#valuesUnderWay.shift()?.settle({});
   }
 
   /** The last value counts, and only whom the host started has one; false when the machine holds too much. */

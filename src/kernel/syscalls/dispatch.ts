@@ -5,7 +5,7 @@
  */
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
-import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
+import type { CallAtTheDoor, GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import { admit } from "../policy/admission.js";
 import type { AdmissionRule } from "../policy/admission.js";
 import { attempted } from "../io/attempt.js";
@@ -15,10 +15,8 @@ import { systemCalls } from "./table.js";
 import type { Moves } from "./table.js";
 
 type Calls = typeof guestCalls;
-/** Answered at the door, by the thread that asks. */
-type AtTheDoor = "threadSocket" | "flowShutdown" | "awaitFork";
 export type Handlers = {
-  readonly [K in Exclude<keyof Calls, AtTheDoor>]: (
+  readonly [K in Exclude<keyof Calls, CallAtTheDoor>]: (
     process: Process,
     args: CallArgs<Calls, K>,
   ) => Outcome<CallResult<Calls, K>>;

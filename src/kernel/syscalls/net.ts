@@ -155,6 +155,14 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     return mapOutcome(process.vm.network.send(socket, address, port, data), () => ({ sent }));
   },
 
+  membership(process, { fd, group, source, via, joins }) {
+    const socket = anySocket(process, fd);
+    if (typeof socket === "number") return socket;
+    if (!(socket instanceof UdpSocket)) return -Errno.ENOPROTOOPT;
+    const result = process.vm.network.membership(socket, group, source, via, joins);
+    return result < 0 ? result : {};
+  },
+
   receiveFrom(process, { fd }) {
     const socket = anySocket(process, fd);
     if (typeof socket === "number") return socket;

@@ -41,6 +41,10 @@ export const processHandlers = {
     return { cwd };
   },
 
+  valuePart(process, { first, data }) {
+    return process.sendValue(first, data);
+  },
+
   getcwd(process) {
     return { cwd: process.credentials.cwd };
   },

@@ -294,6 +294,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     moves: { direction: "out", bytes: ({ sent }) => sent },
     asks: "network `http`, as `connect`",
   },
+  membership: {
+    run: netHandlers.membership,
+    support: "partial",
+    note: "groups inside the VM, on its loopback",
+  },
   receiveFrom: { run: netHandlers.receiveFrom, moves: dataRead },
 
   pipe: { run: descriptorHandlers.pipe },
@@ -357,6 +362,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "for the engine's database binding",
   },
+  image: {
+    run: "door",
+    support: "own",
+    note: "what a native addon is loaded from: the reply brings a descriptor of a sealed copy in memory of what the process has open, or of a part of the libc",
+  },
+  valuePart: { run: processHandlers.valuePart, support: "own", note: "for `__return`" },
   usage: {
     run: processHandlers.usage,
     support: "partial",

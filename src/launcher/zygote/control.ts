@@ -42,6 +42,9 @@ export const ControlKind = Object.freeze({
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */
 export const guestMemoryBytes = vmLimitTable.memoryBytes.default;
 
+/** The order of a guest that may load native addons; the others have none. */
+export const addonsOrder = "addons";
+
 export const controlMessageBytes = 12;
 
 /** A message of fixed size: its kind and two numbers. */

@@ -10,6 +10,7 @@ import type { IsolationLayer, IsolationReport } from "../../protocol/isolation.j
 import { dropCapabilities } from "../../sandbox/capabilities.js";
 import { engineFiles, fillEngineRoot, filesInRoot } from "../../sandbox/engine-root.js";
 import type { EngineFiles } from "../../sandbox/engine-root.js";
+import { canLoadImages, installImageLoader } from "../../sandbox/image-loader.js";
 import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
 import {
@@ -161,6 +162,8 @@ export interface LockDownOptions {
   memoryBytes: number;
   /** What the zygote may raise it to afterwards; nothing in the guest can. */
   mostMemoryBytes: number;
+  /** Whether the guest may load native addons. */
+  addons?: boolean;
 }
 
 /** What every process that serves has for itself and those that it makes. */
@@ -193,6 +196,7 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   if (typeof landlock === "string") layers.note("landlock", false, landlock);
   else layers.note("landlock", true, `ABI ${landlock.abi}: ${landlock.covers}`);
   prepareStage2();
+  if (canLoadImages) prepareStage2("compat", true);
   siblings = prepareSiblings();
   applyFixedRlimits();
   layers.note("rlimits", true, "memory, CPU time, descriptors, files, locks, queues");
@@ -228,19 +232,25 @@ export function prepareStarter(): { prepared: Prepared; files: EngineFiles } {
 
 /** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */
 export function lockDown(options: LockDownOptions): void {
-  limitData(options.memoryBytes, baseBytes, options.mostMemoryBytes);
-  install(buildStage2({ pid: libc.getpid() }));
+  limit(options);
+  install(buildStage2({ pid: libc.getpid(), addons: options.addons === true }));
+}
+
+/** What is done before the filter is there. */
+function limit({ memoryBytes, mostMemoryBytes, addons = false }: LockDownOptions): void {
+  limitData(memoryBytes, baseBytes, mostMemoryBytes);
+  if (addons) installImageLoader();
 }
 
 /**
  * In an engine of a guest's own, on all of its threads. `statusFd` is its /proc/self/status, which is
  * closed; the budget comes on top of what it has in use now. Proves the lock-down by trying.
  */
-export function lockDownEngine(memoryBytes: number, statusFd: number): void {
-  prepareStage2();
+export function lockDownEngine(memoryBytes: number, addons: boolean, statusFd: number): void {
+  prepareStage2("compat", addons);
   baseBytes = dataBytes(statusFd);
   libc.close(statusFd);
-  lockDown({ memoryBytes, mostMemoryBytes: memoryBytes });
+  lockDown({ memoryBytes, mostMemoryBytes: memoryBytes, addons });
   const failed = attemptAll();
   if (failed !== undefined) throw new IsolationUnavailable("seccomp", failed);
 }
@@ -250,11 +260,11 @@ export function lockDownEngine(memoryBytes: number, statusFd: number): void {
  * listener of its questions, or the reason why there is none, as text.
  */
 export function lockDownTemplate(options: LockDownOptions, handover: number): void {
-  limitData(options.memoryBytes, baseBytes, options.mostMemoryBytes);
+  limit(options);
   const listener = siblings ? installQuestions() : -Errno.ENOSYS;
   const why = listener < 0 ? `seccomp user notification: errno ${-listener}` : "";
   libc.sendFds(handover, Buffer.from(`${why}\n`), listener < 0 ? [] : [listener]);
   if (listener >= 0) libc.close(listener);
   libc.close(handover);
-  install(buildTemplateStage2());
+  install(buildTemplateStage2(options.addons));
 }

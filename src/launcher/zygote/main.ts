@@ -31,7 +31,7 @@ import { prepareLife } from "./guest-life.js";
 import { rehearse } from "./rehearsal.js";
 import { serve } from "./service.js";
 import { furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
-import { guestMemoryBytes } from "./control.js";
+import { addonsOrder, guestMemoryBytes } from "./control.js";
 
 declare const internalBinding: (name: string) => any;
 declare const requireBuiltin: (id: string) => any;
@@ -95,7 +95,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     load!();
     idleSteps.push(...rest);
   };
-  const become = (fds: readonly number[]): Channel => {
+  const become = (fds: readonly number[], kind = ""): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
     const guest = new Channel(guestSocketFd, callListeners, () => {
@@ -104,8 +104,9 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     });
     use(guest);
     guest.attach(engineBinding);
-    if (fds.length > guestDescriptorCount) lockDownTemplate(memory, handoverFd);
-    else lockDown(memory);
+    const options = { ...memory, addons: kind === addonsOrder };
+    if (fds.length > guestDescriptorCount) lockDownTemplate(options, handoverFd);
+    else lockDown(options);
     guest.event("ready", {});
     // Awaited here: what the event loop has read already, nobody could wait for.
     const order = resolveOrder({ channel: guest, requireBuiltin }, ordered(guest));

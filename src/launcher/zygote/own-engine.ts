@@ -11,6 +11,7 @@ import type { Loader, Sources } from "../../guest/loader.js";
 import { hideInternals } from "../../guest/public-modules.js";
 import * as libc from "../../sandbox/libc.js";
 import { begin, guestSocketFd, statusFd } from "./bootstrap.js";
+import { addonsOrder } from "./control.js";
 import { prepareLife } from "./guest-life.js";
 import { lockDownEngine } from "./lock-down.js";
 import { clearGlobals } from "./start.js";
@@ -24,11 +25,11 @@ export function start(_loader: Loader, sources: Sources): void {
   libc.setDumpable(false);
   libc.setParentDeathSignal(libc.SIGKILL);
   clearGlobals(requireBuiltin("module").builtinModules);
-  const memoryBytes = Number(process.argv[1]);
-  begin(() => boot(sources, memoryBytes));
+  const [, memoryBytes, addons] = process.argv;
+  begin(() => boot(sources, Number(memoryBytes), addons === addonsOrder));
 }
 
-async function boot(sources: Sources, memoryBytes: number): Promise<void> {
+async function boot(sources: Sources, memoryBytes: number, addons: boolean): Promise<void> {
   const life = await prepareLife(sources, () => undefined);
   const startMain = prepareFirstCallback(internalBinding, true);
   hideInternals(requireBuiltin);
@@ -38,7 +39,7 @@ async function boot(sources: Sources, memoryBytes: number): Promise<void> {
   });
   life.use(guest);
   guest.attach(life.engineBinding);
-  lockDownEngine(memoryBytes, statusFd);
+  lockDownEngine(memoryBytes, addons, statusFd);
   guest.event("ready", {});
   // Awaited here: what the event loop has read already, nobody could wait for.
   const order = life.ordered(guest);

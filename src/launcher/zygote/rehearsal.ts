@@ -36,6 +36,8 @@ const options: StartOptions = {
   umask: 0o022,
   hostname: "secure-exec",
   outputWindowBytes: 1024 * 1024,
+  encoding: "json",
+  valueBytes: 0,
   memoryLimitBytes: 256 * 1024 * 1024,
   openFilesLimit: 256,
   processesLimit: 256,
@@ -44,6 +46,7 @@ const options: StartOptions = {
   hostCommands: false,
   startedAtMs: 0,
   machineUptimeMs: 0,
+  nativeAddons: false,
   jsRuntime: {
     nodeVersion: defaultNodeVersion,
     platform: "node",

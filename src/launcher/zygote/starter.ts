@@ -16,6 +16,7 @@ import { landlockEverything } from "../../sandbox/landlock.js";
 import * as libc from "../../sandbox/libc.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 import { begin, bundleFd, ownBootstrap, programsFd, statusFd } from "./bootstrap.js";
+import { addonsOrder } from "./control.js";
 import { prepareStarter } from "./lock-down.js";
 import { serve } from "./service.js";
 
@@ -68,6 +69,7 @@ function become(fds: readonly number[], order: EngineOrder, kit: Kit): never {
     "-e",
     ownBootstrap,
     String(order.memoryBytes),
+    ...(order.nativeAddons ? [addonsOrder] : []),
   ];
   begin(() => {
     if (landlocked && typeof locked === "string")

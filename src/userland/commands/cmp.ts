@@ -19,6 +19,8 @@ export const main: Command = (context) => {
     },
     { status: 2 },
   );
+  const { env } = context;
+  const inC = /^(?:|C|POSIX)$/.test(env["LC_ALL"] || env["LC_MESSAGES"] || env["LANG"] || "");
   const [first, second = "-"] = options.operands;
   if (first === undefined) throw usageFailure(context, "missing operand after 'cmp'", 2);
   const [skipA, skipB = skipA] = (options.get("i") ?? options.operands[2] ?? "0")
@@ -83,7 +85,7 @@ export const main: Command = (context) => {
             ? ` is ${octal(a[at]!)} ${shown(a[at]!)} ${octal(b[at]!)} ${shown(b[at]!)}`
             : "";
           context.write(
-            `${first} ${second} differ: ${options.has("b") ? "byte" : "char"} ${position + at + 1}, line ${line}${bytes}\n`,
+            `${first} ${second} differ: ${options.has("b") || !inC ? "byte" : "char"} ${position + at + 1}, line ${line}${bytes}\n`,
           );
           return 1;
         }

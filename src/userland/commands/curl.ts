@@ -275,6 +275,7 @@ class Transfer {
       }
     } catch (error) {
       if (error instanceof CommandExit || error instanceof CommandFailure) throw error;
+      this.#finish(undefined);
       return this.#networkFailure(url, error);
     } finally {
       if (this.#fd >= 0) this.context.fs.closeSync(this.#fd);

@@ -3,8 +3,13 @@ import type { Command } from "../command.js";
 
 const only = "this machine runs JavaScript and WebAssembly, no native programs";
 
+const noShells = "this machine keeps no keys and speaks no ssh";
+
 const reasons: Record<string, string> = {
   python3: `${only}: write it for node, or run Python as WebAssembly with the pyodide package`,
+  ssh: `${noShells}: use git, curl or node over https`,
+  scp: `${noShells}: use curl or node over https`,
+  sftp: `${noShells}: use curl or node over https`,
   perl: `${only}: use node, sed or awk`,
 };
 

@@ -1,5 +1,5 @@
-/** Owns `tput`, for a terminal of the xterm family. */
-import { CommandFailure, type Command } from "../command.js";
+/** Owns `tput`: the xterm family, what is like it, and terminals that can nothing. */
+import { CommandFailure, type Command, type CommandContext } from "../command.js";
 
 const sequences = new Map([
   ["clear", "\x1b[H\x1b[2J\x1b[3J"],
@@ -26,30 +26,67 @@ const sequences = new Map([
   ["op", "\x1b[39;49m"],
 ]);
 
+/** Colours of the terminals that are known, by how their names begin; -1 for those without. */
+const terminals: readonly (readonly [name: RegExp, colors: number])[] = [
+  [/^(?:xterm|screen|tmux|rxvt|linux|vte|putty)[^ ]*-256color$/, 256],
+  [/^(?:xterm|screen|tmux|rxvt|linux|ansi|vte|putty|cygwin|konsole|gnome|alacritty|foot)/, 8],
+  [/^(?:dumb|unknown|vt\d+)/, -1],
+];
+
+/** Of the terminal, of a window that is one, or of the environment. */
+function sizeOf(context: CommandContext, name: "cols" | "lines"): number {
+  const given = Number(context.env[name === "cols" ? "COLUMNS" : "LINES"]);
+  if (Number.isInteger(given) && given > 0) return given;
+  const fd = [1, 2, 0].find((one) => context.isTerminal(one));
+  const size = fd === undefined ? undefined : context.terminal?.size(fd);
+  return (name === "cols" ? size?.columns : size?.rows) || (name === "cols" ? 80 : 24);
+}
+
+/** What a capability stands for, -1 or "" where the terminal has none of it, undefined where nobody has. */
+function capability(
+  context: CommandContext,
+  colors: number,
+  [name = "", first = "0", second = "0"]: readonly string[],
+): string | number | undefined {
+  if (name === "cols" || name === "lines") return sizeOf(context, name);
+  if (name === "colors") return colors;
+  if (name === "it") return 8;
+  const number = Number(first);
+  const color = (base: number): string =>
+    colors < 0
+      ? ""
+      : number < 8
+        ? `\x1b[${base + number}m`
+        : number < 16 && colors > 8
+          ? `\x1b[${base + 52 + number}m`
+          : `\x1b[${base + 8};5;${number}m`;
+  if (name === "setaf") return color(30);
+  if (name === "setab") return color(40);
+  if (name === "init") return "";
+  const sequence =
+    name === "cup" ? `\x1b[${number + 1};${Number(second) + 1}H` : sequences.get(name);
+  return sequence !== undefined && colors < 0 && name !== "bel" ? "" : sequence;
+}
+
 export const main: Command = (context) => {
   const words = context.argv.slice(1);
-  if (words[0] === "-T") words.splice(0, 2);
-  const [name, first = "0", second = "0"] = words;
-  if (name === undefined)
+  let terminal = context.env["TERM"] ?? "";
+  if (words[0] === "-V" || words[0] === "--version") {
+    context.write("ncurses 6.4.20221231\n");
+    return 0;
+  }
+  if (words[0]?.startsWith("-T")) {
+    const [word] = words.splice(0, words[0] === "-T" ? 2 : 1);
+    terminal = word === "-T" ? (context.argv[2] ?? "") : word!.slice(2);
+  }
+  if (words.length === 0)
     throw new CommandFailure("usage: tput [-V] [-S] [-x] [-T terminal] capability", 2);
-  const sequence = sequences.get(name);
-  const number = Number(first);
-  const color = (base: number) =>
-    number < 8
-      ? `\x1b[${base + number}m`
-      : number < 16
-        ? `\x1b[${base + 52 + number}m`
-        : `\x1b[${base + 8};5;${number}m`;
-  if (sequence !== undefined) context.write(sequence);
-  else if (name === "cols")
-    context.write(`${context.env["COLUMNS"] ?? process.stdout.columns ?? 80}\n`);
-  else if (name === "lines")
-    context.write(`${context.env["LINES"] ?? process.stdout.rows ?? 24}\n`);
-  else if (name === "colors") context.write("256\n");
-  else if (name === "setaf") context.write(color(30));
-  else if (name === "setab") context.write(color(40));
-  else if (name === "cup") context.write(`\x1b[${number + 1};${Number(second) + 1}H`);
-  else if (name === "init") return 0;
-  else throw new CommandFailure(`unknown terminfo capability '${name}'`, 4);
+  if (terminal === "") throw new CommandFailure("No value for $TERM and no -T specified", 2);
+  const colors = terminals.find(([name]) => name.test(terminal))?.[1];
+  if (colors === undefined) throw new CommandFailure(`unknown terminal "${terminal}"`, 3);
+  const value = capability(context, colors, words);
+  if (value === undefined) throw new CommandFailure(`unknown terminfo capability '${words[0]}'`, 4);
+  if (value === "") return words[0] === "init" ? 0 : 1;
+  context.write(typeof value === "number" ? `${value}\n` : value);
   return 0;
 };

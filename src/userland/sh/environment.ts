@@ -90,6 +90,8 @@ export class Environment {
   line = 1;
   /** `$_` */
   lastArgument = "";
+  /** What a signal has ended, until bash says so. */
+  killed: { readonly pid: number; readonly signal: number } | undefined;
   /** `$BASH_COMMAND`, when somebody asks. */
   commandText: (() => string) | undefined;
   random = { seed: Math.floor(Math.random() * 0x7fff_ffff), last: 0 };

@@ -19,7 +19,7 @@ import { closeTemporaries } from "./process-substitution.js";
 import { RedirectionError, performRedirections } from "./redirections.js";
 import { becomeCommand } from "./replacement.js";
 import type { SavedDescriptors } from "./redirections.js";
-import { SIGINT, SIGPIPE, SIGSTOP, SIGTTOU, describeSignal } from "./signals.js";
+import { SIGINT, SIGPIPE, SIGSTOP, SIGTERM, SIGTTOU, describeSignal } from "./signals.js";
 import type { WaitStatus } from "./system.js";
 import { ForegroundJob } from "./terminal.js";
 import { encodeText } from "./text.js";
@@ -44,6 +44,7 @@ export async function runSimple(
     const argv = await expandWords(shell, env, command.words, compounds);
     if (argv.length === 0) status = await assignOnly(shell, env, command);
     else status = await runNamed(shell, env, command, argv, { compounds, tested, last });
+    if (env.killed !== undefined) await tellKilled(shell, env, commandText(command));
     env.lastArgument = argv.at(-1) ?? "";
   } finally {
     if (env.temporaryDescriptors.length > mark) closeTemporaries(env, mark);
@@ -99,6 +100,9 @@ async function runNamed(
   const isFunction = env.functions.has(name);
   const special = builtinOf(env, name)?.special === true && !(shell.bash && isFunction);
   const { assignments } = command;
+  // Seen where the command's own redirections do not lead; assignments are shown with their values.
+  const traces = env.options.has("xtrace");
+  if (traces && assignments.length === 0) await traceSimple(shell, env, assignments, argv);
   const saved =
     command.redirections.length > 0 ? await redirect(shell, env, command, special) : undefined;
   if (saved === undefined && command.redirections.length > 0) return redirectionStatus(shell);
@@ -106,7 +110,7 @@ async function runNamed(
   if (scoped) env.variables.pushScope(false);
   try {
     if (assignments.length > 0) await assignBefore(shell, env, assignments, scoped);
-    if (env.options.has("xtrace")) await traceSimple(shell, env, assignments, argv);
+    if (traces && assignments.length > 0) await traceSimple(shell, env, assignments, argv);
     return await invoke(shell, env, argv, { tested, functions: true, special, last, compounds });
   } finally {
     if (scoped) env.variables.popScope();
@@ -308,8 +312,24 @@ async function runExternal(
   const status = await waitForCommand(shell, env, job, pid, text);
   const isStop = own && status.signal >= SIGSTOP && status.signal <= SIGTTOU;
   if (status.signal !== 0 && status.signal !== SIGINT && status.signal !== SIGPIPE && !isStop) {
-    const text = `${describeSignal(status.signal)}\n`;
-    if (!env.isSubshell) await env.descriptors.get(2)?.write(encodeText(text));
+    if (shell.bash && !shell.interactive) {
+      // Told by who started it, when the command's redirections are over; of SIGTERM nobody speaks.
+      if (status.signal !== SIGTERM) env.killed = { pid, signal: status.signal };
+    } else if (!env.isSubshell)
+      await env.descriptors.get(2)?.write(encodeText(`${describeSignal(status.signal)}\n`));
   }
   return exitStatus(status);
+}
+
+/** Room for the longest name of a signal; LONGEST_SIGNAL_DESC of bash. */
+const signalColumns = 24;
+
+/** What bash says of a command that a signal has ended, and what it was. */
+async function tellKilled(shell: Interpreter, env: Environment, text: string): Promise<void> {
+  const { killed } = env;
+  env.killed = undefined;
+  if (killed === undefined) return;
+  const pid = String(killed.pid).padStart(5);
+  const name = describeSignal(killed.signal).padEnd(signalColumns);
+  await shell.complain(env, `${pid} ${name}${text}`);
 }

@@ -69,11 +69,11 @@ export class Copier {
       if (existing.isDirectory()) {
         return this.complain(`cannot overwrite directory ${quoted(target)} with non-directory`);
       }
+      if (options.noClobber) return;
       const reached = statOrNothing(this.context, target, true);
       if (reached?.ino === stats.ino && reached.dev === stats.dev && !stats.isSymbolicLink()) {
         return this.complain(`${quoted(source)} and ${quoted(target)} are the same file`);
       }
-      if (options.noClobber) return;
       if (options.update && existing.mtimeMs >= stats.mtimeMs) return;
       if (options.interactive && !confirmed(this.context, `overwrite ${quoted(target)}? `)) return;
       if (options.backupSuffix !== undefined) {

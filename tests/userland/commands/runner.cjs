@@ -72,6 +72,7 @@ function memoryContext(argv, { stdin = "", env = {} }) {
       output.flush();
       err.push(Buffer.from(text));
     },
+    writeErrorFirst: (text) => void err.push(Buffer.from(text)),
     cwd: () => process.cwd(),
     isTerminal: () => false,
     makeFifo,

@@ -65,7 +65,7 @@ def nth($n; f): last(limit($n + 1; f));
 def limit($n; f): if $n > 0 then label $out | foreach f as $x (0; . + 1; $x, if . >= $n then break $out else empty end) else empty end;
 def until(c; u): def _u: if c then . else (u | _u) end; _u;
 def while(c; u): def _w: if c then ., (u | _w) else empty end; _w;
-def repeat(f): def _r: ., (f | _r); _r;
+def repeat(f): def _r: f, _r; _r;
 def range($n): range(0; $n);
 def range($a; $b): if ($a | type) != "number" or ($b | type) != "number" then error("Range bounds must be numeric") else $a | while(. < $b; . + 1) end;
 def range($a; $b; $s): if ($a | type) != "number" or ($b | type) != "number" or ($s | type) != "number" then error("Range bounds must be numeric") elif $s > 0 then $a | while(. < $b; . + $s) elif $s < 0 then $a | while(. > $b; . + $s) else empty end;
@@ -502,8 +502,10 @@ export const natives = new Map<string, Native>([
     "transpose/0",
     (input) => {
       const rows = items(input) as Json[][];
-      const width = Math.max(0, ...rows.map((each) => each.length));
-      return Array.from({ length: width }, (_, at) => rows.map((each) => each[at] ?? null));
+      const other = rows.find((row) => !Array.isArray(row) && row !== null);
+      if (other !== undefined) throw new JqError(`Cannot index ${typeOf(other)} with number`);
+      const width = Math.max(0, ...rows.map((each) => each?.length ?? 0));
+      return Array.from({ length: width }, (_, at) => rows.map((each) => each?.[at] ?? null));
     },
   ],
   ["tostring/0", text],

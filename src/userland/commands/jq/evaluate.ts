@@ -30,6 +30,13 @@ type Callable =
 
 const maxDepth = 3000;
 
+/** Functions that need more than values: the input's path, or the host. */
+export const specials: ReadonlySet<string> = new Set(
+  "empty/0 path/1 getpath/1 error/0 input/0 inputs/0 debug/0 stderr/0 env/0 input_line_number/0".split(
+    " ",
+  ),
+);
+
 export class Scope {
   constructor(
     readonly parent: Scope | undefined,

@@ -3,6 +3,7 @@ import { CommandFailure, type Command, type CommandContext } from "../../command
 import { errorText } from "../../support/errors.js";
 import { openInput, readAll } from "../../support/input.js";
 import { Halt } from "./builtins.js";
+import { checkNames } from "./check.js";
 import { Evaluator, Scope } from "./evaluate.js";
 import {
   JsonError,
@@ -66,6 +67,7 @@ export const main: Command = (context) => {
     undefined,
     new Map([...settings.variables, ["ARGS", all], ["__prog_args", settings.positional]]),
   );
+  checkNames(filter, scope);
   const style: PrintStyle = {
     indent: settings.indent,
     sortKeys: flags.has("S"),
@@ -94,7 +96,8 @@ export const main: Command = (context) => {
         ? "<unknown>"
         : `${settings.files[0] ?? "<stdin>"}:${inputs.line()}`;
       const text = typeof value === "string" ? `: ${value}` : ` (not a string): ${print(value)}`;
-      context.writeError(`jq: error (at ${place})${text}\n`);
+      // As the real one, whose output waits in its buffer: the error is there first.
+      context.writeErrorFirst(`jq: error (at ${place})${text}\n`);
     }
   };
   try {
@@ -102,7 +105,7 @@ export const main: Command = (context) => {
     else for (let input = inputs.next(); input !== undefined; input = inputs.next()) runOn(input);
   } catch (error) {
     if (error instanceof Halt) {
-      if (error.value !== undefined) {
+      if (error.value !== undefined && error.value !== null) {
         context.writeError(
           typeof error.value === "string" ? error.value : `${print(error.value)}\n`,
         );

@@ -122,7 +122,8 @@ export function indexOf(value: Json, key: Json): Json {
     return value[index < 0 ? index + value.length : index] ?? null;
   }
   if (Array.isArray(value) && Array.isArray(key)) return occurrences(value, key);
-  if (typeof key === "string") throw new JqError(`Cannot index ${typeOf(value)} with "${key}"`);
+  if (typeof key === "string")
+    throw new JqError(`Cannot index ${typeOf(value)} with string "${key}"`);
   throw new JqError(`Cannot index ${typeOf(value)} with ${typeOf(key)}`);
 }
 
@@ -181,7 +182,7 @@ export function setPath(value: Json, path: Path, next: Json, at = 0): Json {
   const inner = setPath(value === null ? null : indexOf(value, key), path, next, at + 1);
   if (typeof key === "string") {
     if (value !== null && !(value instanceof Map))
-      throw new JqError(`Cannot index ${typeOf(value)} with "${key}"`);
+      throw new JqError(`Cannot index ${typeOf(value)} with string "${key}"`);
     return new Map(value ?? []).set(key, inner);
   }
   if (typeof key === "number") {

@@ -24,6 +24,8 @@ async function waitFor(call: BuiltinCall, job: Job): Promise<number> {
   if (typeof ended === "number") return ended;
   job.status = ended;
   job.waited = true;
+  // Its end has been told: `jobs` of bash does not tell it again.
+  if (call.shell.bash && job.id > 0) call.env.jobs.disown(job);
   return exitStatus(ended);
 }
 
@@ -57,7 +59,8 @@ async function wait(call: BuiltinCall): Promise<number> {
     );
     if (typeof first === "number") return first;
     first.status ??= await first.ended;
-    env.jobs.remove(first);
+    // Whoever knows its number may still ask for its status.
+    env.jobs.disown(first);
     tell(first);
     return exitStatus(first.status);
   }

@@ -1,0 +1,287 @@
+/**
+ * Owns `secure-exec/typescript`: the TypeScript compiler as an API, run in a machine, so that code of others can be
+ * checked and compiled before it is trusted with anything.
+ *
+ * The compiler is the caller's own package (5.x or 6.x), shown to the machine read-only; nothing is imported from it
+ * here. A template of the machine has it loaded, and each call begins in a copy.
+ * Invariants: type errors are in the result and never thrown; a source's check reads and writes no file of the caller's machine.
+ * Untrusted: the code, its project's files, and so what a call answers about them.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { NodeRuntime, SecureExecError } from "../../index.js";
+import type {
+  HostDirectoryMount,
+  NodeRuntimeCreateOptions,
+  NodeRuntimeTemplate,
+  Permissions,
+} from "../../index.js";
+import { compilerCall, compilerSetup } from "./compiler-guest.js";
+import type { CompilerRequest } from "./compiler-guest.js";
+
+export interface TypeScriptDiagnostic {
+  /** The compiler's number, as 2322 for TS2322. */
+  code: number;
+  category: "error" | "warning" | "suggestion" | "message";
+  message: string;
+  /** In the machine. */
+  filePath?: string;
+  /** From 1 on. */
+  line?: number;
+  column?: number;
+}
+
+export interface TypecheckResult {
+  /** Whether there is no error among the diagnostics. */
+  success: boolean;
+  diagnostics: TypeScriptDiagnostic[];
+}
+
+export interface CompileProjectResult extends TypecheckResult {
+  emitSkipped: boolean;
+  /** In the machine; `readFile` of the tools reads them. */
+  emittedFiles: string[];
+}
+
+export interface CompileSourceResult extends TypecheckResult {
+  /** There unless the compiler had nothing to say. */
+  outputText?: string;
+  /** With `sourceMap`. */
+  sourceMapText?: string;
+}
+
+export interface ProjectOptions {
+  /** Where the project is, in the machine. Default `/root`. */
+  cwd?: string;
+  /** Relative to `cwd`. Default: the next tsconfig.json at or above it. */
+  configFilePath?: string;
+}
+
+export interface SourceOptions {
+  sourceText: string;
+  /** What the text is called, relative to `cwd`: .ts, .tsx, .mts, .cts. Default `source.ts`. No file of that name is read or written. */
+  filePath?: string;
+  /** From where imports are resolved, in the machine. Default `/root`. */
+  cwd?: string;
+  /** Whose options count, relative to `cwd`. Default: strict, ES2022, modules as a bundler resolves them. */
+  configFilePath?: string;
+  /** As in tsconfig.json, over those. */
+  compilerOptions?: Record<string, unknown>;
+}
+
+export interface TypeScriptToolsOptions {
+  /** The compiler's package on the host. Default: `typescript` as the working directory's packages have it. */
+  compilerPackageDir?: string;
+  /** Where the machine sees it. Default `/root/node_modules/typescript`. */
+  compilerGuestDir?: string;
+  /** Files and directories of the project; as in `NodeRuntime.create`. */
+  files?: Record<string, string | Uint8Array>;
+  mounts?: HostDirectoryMount[];
+  /** Default: no network, no child processes. */
+  permissions?: Permissions;
+  env?: Record<string, string>;
+  /** The machine's other options. Default `limits: { memoryBytes: 1 GiB }`. */
+  runtime?: Omit<NodeRuntimeCreateOptions, "files" | "mounts" | "permissions" | "env">;
+  /** Milliseconds for one call. Default 60 000. */
+  timeoutMs?: number;
+}
+
+const defaultGuestDir = "/root/node_modules/typescript";
+const defaultCwd = "/root";
+const defaultTimeoutMs = 60_000;
+const gibibyte = 1024 ** 3;
+/** Version 7 is a program for the host's processor and has no such file. */
+const compilerFile = "lib/typescript.js";
+
+function compilerDir(given: string | undefined): string {
+  const missing = (why: string): Error =>
+    new Error(
+      `${why}; install typescript 5.x or 6.x (npm i typescript@5) or name its directory in compilerPackageDir`,
+    );
+  if (given !== undefined) {
+    if (!existsSync(join(given, compilerFile))) throw missing(`${given} has no ${compilerFile}`);
+    return resolve(given);
+  }
+  const fromHere = createRequire(join(process.cwd(), "package.json"));
+  for (const name of ["typescript", "typescript-5"]) {
+    try {
+      const directory = dirname(fromHere.resolve(`${name}/package.json`));
+      if (existsSync(join(directory, compilerFile))) return directory;
+    } catch {
+      // The next name.
+    }
+  }
+  throw missing("there is no TypeScript compiler with a JavaScript API here");
+}
+
+/** A compiler in a machine of its own. Made by `createTypeScriptTools`; the machine is made with the first call. */
+export class TypeScriptTools {
+  readonly #options: TypeScriptToolsOptions;
+  readonly #packageDir: string;
+  readonly #guestDir: string;
+  #runtime: Promise<NodeRuntime> | undefined;
+  #template: Promise<NodeRuntimeTemplate | undefined> | undefined;
+  #disposed = false;
+
+  constructor(options: TypeScriptToolsOptions = {}) {
+    this.#options = options;
+    this.#packageDir = compilerDir(options.compilerPackageDir);
+    this.#guestDir = options.compilerGuestDir ?? defaultGuestDir;
+  }
+
+  /** The compiler's version. */
+  get version(): string {
+    const text = readFileSync(join(this.#packageDir, "package.json"), "utf8");
+    return (JSON.parse(text) as { version: string }).version;
+  }
+
+  /** Checks a project of the machine's files. */
+  typecheckProject = (options: ProjectOptions = {}): Promise<TypecheckResult> =>
+    this.#call({ what: "typecheckProject", cwd: defaultCwd, ...options });
+
+  /** Checks and compiles one; what it emits is written in the machine. */
+  compileProject = (options: ProjectOptions = {}): Promise<CompileProjectResult> =>
+    this.#call({ what: "compileProject", cwd: defaultCwd, ...options });
+
+  /** Checks one text. */
+  typecheckSource = (options: SourceOptions): Promise<TypecheckResult> =>
+    this.#call({ what: "typecheckSource", cwd: defaultCwd, ...options });
+
+  /** Checks and compiles one text. There is an `outputText` in spite of errors, unless `noEmitOnError` is set. */
+  compileSource = (options: SourceOptions): Promise<CompileSourceResult> =>
+    this.#call({ what: "compileSource", cwd: defaultCwd, ...options });
+
+  /** A file of the machine, such as an emitted one. */
+  async readFile(path: string): Promise<string> {
+    return (await this.#machine()).readFile(path, "utf8");
+  }
+
+  async writeFile(path: string, data: string | Uint8Array): Promise<void> {
+    await (await this.#machine()).writeFile(path, data);
+  }
+
+  /** Ends the machine. Idempotent. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await (await this.#runtime?.catch(() => undefined))?.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #machine(): Promise<NodeRuntime> {
+    if (this.#disposed) throw new Error("the TypeScript tools were disposed");
+    this.#runtime ??= this.#make().catch((error: unknown) => {
+      // The next call tries again.
+      this.#runtime = undefined;
+      throw error;
+    });
+    return this.#runtime;
+  }
+
+  #make(): Promise<NodeRuntime> {
+    const { files, mounts = [], permissions, env, runtime = {} } = this.#options;
+    const compiler = { guestPath: this.#guestDir, hostPath: this.#packageDir };
+    return NodeRuntime.create({
+      ...runtime,
+      limits: { memoryBytes: gibibyte, ...runtime.limits },
+      permissions: { network: "deny", childProcess: "deny", ...permissions },
+      mounts: [...mounts, compiler],
+      ...(files !== undefined && { files }),
+      ...(env !== undefined && { env }),
+    });
+  }
+
+  /** A process that has the compiler loaded, or undefined where this host cannot copy processes. */
+  async #loaded(runtime: NodeRuntime): Promise<NodeRuntimeTemplate | undefined> {
+    try {
+      return await runtime.template(compilerSetup(this.#guestDir));
+    } catch (error) {
+      if (
+        SecureExecError.isSecureExecError(error) &&
+        error.code === "ERR_SECURE_EXEC_TEMPLATE_UNAVAILABLE"
+      )
+        return undefined;
+      throw error;
+    }
+  }
+
+  async #call<R>(request: CompilerRequest): Promise<R> {
+    const runtime = await this.#machine();
+    this.#template ??= this.#loaded(runtime).catch((error: unknown) => {
+      this.#template = undefined;
+      throw error;
+    });
+    const template = await this.#template;
+    const program = compilerCall(request);
+    const options = { timeout: this.#options.timeoutMs ?? defaultTimeoutMs };
+    const result = await (template === undefined
+      ? runtime.run<R>(`${compilerSetup(this.#guestDir)}\n${program}`, options)
+      : template.run<R>(program, options));
+    if (result.value !== undefined) return result.value;
+    const { exitCode, stderr } = result;
+    throw new Error(`the compiler ended with exit code ${exitCode}: ${stderr.trim().slice(-2000)}`);
+  }
+}
+
+/** A compiler in a machine of its own. Throws where there is no compiler package. */
+export function createTypeScriptTools(options?: TypeScriptToolsOptions): TypeScriptTools {
+  return new TypeScriptTools(options);
+}
+
+/** One call of tools that are made for it and disposed afterwards; for several, keep `createTypeScriptTools`. */
+async function once<R>(
+  options: TypeScriptToolsOptions,
+  call: (tools: TypeScriptTools) => Promise<R>,
+): Promise<R> {
+  const tools = new TypeScriptTools(options);
+  try {
+    return await call(tools);
+  } finally {
+    await tools.dispose();
+  }
+}
+
+export function typecheckSource(
+  options: SourceOptions,
+  tools: TypeScriptToolsOptions = {},
+): Promise<TypecheckResult> {
+  return once(tools, (made) => made.typecheckSource(options));
+}
+
+export function compileSource(
+  options: SourceOptions,
+  tools: TypeScriptToolsOptions = {},
+): Promise<CompileSourceResult> {
+  return once(tools, (made) => made.compileSource(options));
+}
+
+export function typecheckProject(
+  options: ProjectOptions & TypeScriptToolsOptions,
+): Promise<TypecheckResult> {
+  const { cwd, configFilePath, ...tools } = options;
+  return once(tools, (made) => made.typecheckProject(projectOf(cwd, configFilePath)));
+}
+
+/** As `TypeScriptTools.compileProject`, with the texts of what was emitted. */
+export function compileProject(
+  options: ProjectOptions & TypeScriptToolsOptions,
+): Promise<CompileProjectResult & { files: Record<string, string> }> {
+  const { cwd, configFilePath, ...tools } = options;
+  return once(tools, async (made) => {
+    const result = await made.compileProject(projectOf(cwd, configFilePath));
+    const texts = result.emittedFiles.map(
+      async (path) => [path, await made.readFile(path)] as const,
+    );
+    return { ...result, files: Object.fromEntries(await Promise.all(texts)) };
+  });
+}
+
+function projectOf(cwd: string | undefined, configFilePath: string | undefined): ProjectOptions {
+  return {
+    ...(cwd !== undefined && { cwd }),
+    ...(configFilePath !== undefined && { configFilePath }),
+  };
+}
