@@ -239,6 +239,23 @@ export default async () => {
     expected: 111,
   },
   {
+    name: "mcp-toolkit",
+    repo: "nuxt-modules/mcp-toolkit",
+    files: {
+      "packages/nuxt-mcp-toolkit/src/runtime/server/mcp/codemode":
+        "src/runtime/server/mcp/codemode",
+      "packages/nuxt-mcp-toolkit/test/codemode-executor.test.ts": "test/executor.test.ts",
+    },
+    only: /executor\.ts$|executor\.test\.ts$|normalize-code\.ts$|types\.ts$/,
+    edits: [],
+    own: {
+      // A dependent, unchanged: the package's name stands for this one.
+      "vitest.config.ts": `export default { resolve: { alias: { "secure-exec": ${JSON.stringify(join(root, "dist/index.js"))} } } };`,
+    },
+    peers: ["zod"],
+    expected: 19,
+  },
+  {
     name: "driver-api",
     repo: "computesdk/computesdk",
     files: {

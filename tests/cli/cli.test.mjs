@@ -420,6 +420,7 @@ it("help of every command, completion scripts and the man page come from one tab
     "snapshot",
     "restore",
     "serve",
+    "typecheck",
     "mcp",
     "playground",
     "worker",
