@@ -117,7 +117,8 @@ const consumers = {
     says(folder, process.execPath, "main.mjs");
     says(folder, process.execPath, "main.cjs");
   },
-  // What Next.js copies for output: "standalone".
+  // What Next.js copies for output: "standalone", with the two folders that docs/ports.md has it include: what the kernel and
+  // the engine read they find by themselves, which no tracer sees.
   "traced-files": async () => {
     const folder = npmProject("traced", { "main.mjs": program });
     const { nodeFileTrace } = await import(join(tool("@vercel/nft", "1"), "out/index.js"));
@@ -127,6 +128,10 @@ const consumers = {
       mkdirSync(join(standalone, dirname(file)), { recursive: true });
       cpSync(join(folder, file), join(standalone, file), { dereference: true });
     }
+    for (const name of ["secure-exec", `secure-exec-engine-linux-${process.arch}`])
+      cpSync(join(folder, "node_modules", name), join(standalone, "node_modules", name), {
+        recursive: true,
+      });
     says(standalone, process.execPath, "main.mjs");
   },
   pnpm: () => {
