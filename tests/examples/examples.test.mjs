@@ -35,6 +35,50 @@ const fibonacci = [
 const expected = {
   "ai-agent-code-exec.mjs": fibonacci,
   "ai-agent-code-exec.ts": fibonacci,
+  "agent.ts": ["It is warmest in Lisbon.", "steps: 2 tool calls of the program: Lisbon Oslo Cairo"],
+  "approval-flow.ts": [
+    "asked for 20",
+    "asked for 9000",
+    "ann: receipt 1",
+    "eve: the call of pay was not approved: that is too much",
+    'paid: [{"to":"ann","amount":20}]',
+  ],
+  "ci-job.ts": [
+    "{",
+    "  passed: true,",
+    "  log: [ 'test | # pass 1', 'test | # fail 0' ],",
+    "  files: {",
+    "    'sum.mjs': 'export const sum = (l) => l.reduce((a, b) => a + b, 0);\\n'",
+    "  }",
+    "}",
+    "false test 0",
+  ],
+  "code-interpreter.ts": [
+    "0 Mar chart.svg sales.csv",
+    "bars: 80 60 100",
+    '<img alt="Sales" src="data:image/svg+xml;base64,PHN2ZyB4',
+  ],
+  "multi-tenant-service.ts": [
+    "{ stdout: 'ann\\n', exitCode: 0, ended: 'exit' }",
+    "{ stdout: '', exitCode: 137, ended: 'cpuTimeMs' }",
+    "{ error: 'no such customer' }",
+    "{ stdout: 'false\\n', exitCode: 0, ended: 'exit' }",
+    "runs billed: 2 2 true",
+  ],
+  "notebook.ts": [
+    "> globalThis.rows = [3, 1, 2]; console.log(rows.length)",
+    "3",
+    "> rows.sort(); console.log(rows.join())",
+    "1,2,3",
+    "> nothing.at.all",
+    "failed: ReferenceError: nothing is not defined",
+    "> console.log('still', rows.length)",
+    "still 3",
+    "> for (;;);",
+    "restarted: ERR_SECURE_EXEC_RUNNER_TIMEOUT",
+    "> console.log(typeof rows)",
+    "undefined",
+  ],
   // Denied, it would be EACCES.
   "ai-agent-network.ts": /^(ENOTFOUND|EAI_AGAIN)\n$/,
   "deterministic.ts": ["true true 2"],
@@ -180,30 +224,42 @@ for (const [name, lines] of Object.entries(expected)) {
   });
 }
 
+/** Those whose packages' types need those of a browser, and do not hold under every option. */
+const withPackages = ["agent.ts"];
+
 it("their types hold", () => {
+  const check = (files, lib, ...more) => {
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [
+        join(root, "node_modules/typescript/bin/tsc"),
+        "--ignoreConfig",
+        "--noEmit",
+        "--strict",
+        "--exactOptionalPropertyTypes",
+        "--module",
+        "nodenext",
+        "--target",
+        "es2023",
+        "--lib",
+        lib,
+        "--types",
+        "node",
+        ...more,
+        ...files.map((name) => join(root, "examples", name)),
+      ],
+      { cwd: root, encoding: "utf8" },
+    );
+    assert.equal(stdout, "");
+    assert.equal(status, 0);
+  };
   const files = Object.keys(expected).filter((name) => name.endsWith(".ts"));
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "--ignoreConfig",
-      "--noEmit",
-      "--strict",
-      "--exactOptionalPropertyTypes",
-      "--module",
-      "nodenext",
-      "--target",
-      "es2023",
-      "--lib",
-      "es2023,esnext.disposable",
-      "--types",
-      "node",
-      ...files.map((name) => join(root, "examples", name)),
-    ],
-    { cwd: root, encoding: "utf8" },
+  const lib = "es2023,esnext.disposable";
+  check(
+    files.filter((name) => !withPackages.includes(name)),
+    lib,
   );
-  assert.equal(stdout, "");
-  assert.equal(status, 0);
+  check(withPackages, `${lib},dom`, "--skipLibCheck");
 });
 
 it("permissions.ts: what it allows happens, what it blocks does not", async (t) => {

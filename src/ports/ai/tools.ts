@@ -11,14 +11,25 @@ import type { CodeModeCall, CodeModeOptions } from "../core/code-mode.js";
 import { Session } from "../core/session.js";
 import type { SessionOptions } from "../core/session.js";
 
-/** As `jsonSchema()` of the AI SDK makes it. */
+/**
+ * As `jsonSchema()` of the AI SDK makes it. Its types know such a schema by a symbol that nobody else can name, and a Standard
+ * Schema by its shape: so it is one as well.
+ */
 interface Schema<T> {
-  readonly [Symbol.toStringTag]?: string;
   readonly jsonSchema: Record<string, unknown>;
   readonly validate: (
     value: unknown,
   ) => { success: true; value: T } | { success: false; error: Error };
   readonly _type: T;
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (
+      value: unknown,
+    ) => { value: T; issues?: undefined } | { issues: readonly { message: string }[] };
+    readonly types?: { readonly input: unknown; readonly output: T };
+    readonly jsonSchema: Record<"input" | "output", () => Record<string, unknown>>;
+  };
 }
 
 interface ExecuteOptions {
@@ -31,21 +42,31 @@ const schemaMark = Symbol.for("vercel.ai.schema");
 
 /** The schema of an object with one text. */
 function textSchema<K extends string>(key: K, description: string): Schema<Record<K, string>> {
+  const jsonSchema = {
+    type: "object",
+    properties: { [key]: { type: "string", description } },
+    required: [key],
+    additionalProperties: false,
+  };
+  const why = `${key} must be a string`;
+  const fits = (value: unknown): value is Record<K, string> =>
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as Record<string, unknown>)[key] === "string";
   const schema = {
     [schemaMark]: true,
     _type: undefined as never,
-    jsonSchema: {
-      type: "object",
-      properties: { [key]: { type: "string", description } },
-      required: [key],
-      additionalProperties: false,
-    },
+    jsonSchema,
     validate: (value: unknown) =>
-      typeof value === "object" &&
-      value !== null &&
-      typeof (value as Record<string, unknown>)[key] === "string"
-        ? { success: true as const, value: value as Record<K, string> }
-        : { success: false as const, error: new TypeError(`${key} must be a string`) },
+      fits(value)
+        ? { success: true as const, value }
+        : { success: false as const, error: new TypeError(why) },
+    "~standard": {
+      version: 1 as const,
+      vendor: "secure-exec",
+      validate: (value: unknown) => (fits(value) ? { value } : { issues: [{ message: why }] }),
+      jsonSchema: { input: () => jsonSchema, output: () => jsonSchema },
+    },
   };
   return schema;
 }

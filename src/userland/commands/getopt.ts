@@ -1,5 +1,5 @@
 /** Owns `getopt`: the words of a command line in order, quoted for the shell. */
-import { CommandFailure, type Command } from "../command.js";
+import { CommandFailure, type Command, type CommandContext } from "../command.js";
 import { quoted } from "../support/text.js";
 
 interface Wanted {
@@ -20,90 +20,138 @@ const statusTest = 4;
 export const main: Command = (context) => {
   const wanted = readOwn(context.argv.slice(1), context.env["GETOPT_COMPATIBLE"] !== undefined);
   if (wanted === "test") return statusTest;
-  const plus = wanted.short.startsWith("+") || context.env["POSIXLY_CORRECT"] !== undefined;
-  const inOrder = wanted.short.startsWith("-");
-  const short = wanted.short.replace(/^[-+]/, "");
-  const output: string[] = [];
-  const operands: string[] = [];
-  let status = 0;
-  const complain = (message: string) => {
-    status = statusMistake;
-    if (!wanted.quiet) context.writeError(`${wanted.name}: ${message}\n`);
-  };
-  const quote = (text: string) => (wanted.unquoted ? text : quoted(text));
   const { words } = wanted;
-  const longOption = (word: string, at: number): number => {
-    const [, dashes = "--", name = "", value] = /^(--?)([^=]*)(?:=([^]*))?$/.exec(word)!;
-    const matches = wanted.long.filter((each) => each.replace(/:+$/, "").startsWith(name));
-    const found =
-      matches.find((each) => each.replace(/:+$/, "") === name) ??
-      (matches.length === 1 ? matches[0] : undefined);
-    if (found === undefined) {
-      complain(
-        matches.length > 1
-          ? `option '${dashes}${name}' is ambiguous; possibilities:${matches.map((each) => ` '--${each.replace(/:+$/, "")}'`).join("")}`
-          : `unrecognized option '${dashes}${name}'`,
-      );
-      return at;
-    }
-    const full = found.replace(/:+$/, "");
-    const kind = found.length - full.length;
-    if (kind === 0) {
-      if (value !== undefined) complain(`option '--${full}' doesn't allow an argument`);
-      else output.push(`--${full}`);
-      return at;
-    }
-    if (kind === 2 || value !== undefined) {
-      output.push(`--${full}`, quote(value ?? ""));
-      return at;
-    }
-    if (at + 1 >= words.length) complain(`option '--${full}' requires an argument`);
-    else output.push(`--${full}`, quote(words[at + 1]!));
-    return at + 1;
-  };
-  for (let at = 0; at < words.length; at++) {
+  const sorter = new Sorter(context, wanted);
+  let at = 0;
+  while (at < words.length) at = sorter.take(at);
+  if (!wanted.silent) context.write(` ${sorter.sorted().join(" ")}\n`);
+  return sorter.status;
+};
+
+/** Whether an option takes a value, by the colons behind its name. */
+const valueNone = 0;
+const valueOptional = 2;
+
+/** Options as they are met, with their values, and operands behind them. */
+class Sorter {
+  status = 0;
+  readonly #options: string[] = [];
+  readonly #operands: string[] = [];
+  readonly #short: string;
+  /** Operands stay among the options. */
+  readonly #inOrder: boolean;
+  /** The first operand ends the options. */
+  readonly #untilOperand: boolean;
+
+  constructor(
+    private readonly context: CommandContext,
+    private readonly wanted: Wanted,
+  ) {
+    const { short } = wanted;
+    this.#inOrder = short.startsWith("-");
+    this.#untilOperand = short.startsWith("+") || context.env["POSIXLY_CORRECT"] !== undefined;
+    this.#short = short.replace(/^[-+]/, "");
+  }
+
+  sorted(): string[] {
+    return [...this.#options, "--", ...this.#operands.map((word) => this.#quote(word))];
+  }
+
+  /** Sorts the word at an index; answers the index of the next. */
+  take(at: number): number {
+    const { words, alternative } = this.wanted;
     const word = words[at]!;
     if (word === "--") {
-      operands.push(...words.slice(at + 1));
-      break;
+      this.#operands.push(...words.slice(at + 1));
+      return words.length;
     }
-    if (word.startsWith("--") || (wanted.alternative && word.startsWith("-") && word.length > 2)) {
-      at = longOption(word, at);
-      continue;
+    if (word.startsWith("--") || (alternative && word.startsWith("-") && word.length > 2))
+      return this.#long(word, at);
+    if (word.startsWith("-") && word !== "-") return this.#letters(word, at);
+    if (this.#inOrder) this.#options.push(this.#quote(word));
+    else if (this.#untilOperand) {
+      this.#operands.push(...words.slice(at));
+      return words.length;
+    } else this.#operands.push(word);
+    return at + 1;
+  }
+
+  #long(word: string, at: number): number {
+    const { long, words } = this.wanted;
+    const [, dashes = "--", name = "", value] = /^(--?)([^=]*)(?:=([^]*))?$/.exec(word)!;
+    const matches = long.filter((each) => bare(each).startsWith(name));
+    const found =
+      matches.find((each) => bare(each) === name) ??
+      (matches.length === 1 ? matches[0] : undefined);
+    if (found === undefined) {
+      const names = matches.map((each) => ` '--${bare(each)}'`).join("");
+      this.#complain(
+        matches.length > 1
+          ? `option '${dashes}${name}' is ambiguous; possibilities:${names}`
+          : `unrecognized option '${dashes}${name}'`,
+      );
+      return at + 1;
     }
-    if (!word.startsWith("-") || word === "-") {
-      if (inOrder) output.push(quote(word));
-      else if (plus) {
-        operands.push(...words.slice(at));
-        break;
-      } else operands.push(word);
-      continue;
+    const full = bare(found);
+    const colons = found.length - full.length;
+    if (colons === valueNone) {
+      if (value !== undefined) this.#complain(`option '--${full}' doesn't allow an argument`);
+      else this.#options.push(`--${full}`);
+      return at + 1;
     }
+    if (colons === valueOptional || value !== undefined) {
+      this.#options.push(`--${full}`, this.#quote(value ?? ""));
+      return at + 1;
+    }
+    if (at + 1 >= words.length) this.#complain(`option '--${full}' requires an argument`);
+    else this.#options.push(`--${full}`, this.#quote(words[at + 1]!));
+    return at + 2;
+  }
+
+  /** Short options, several in one word. */
+  #letters(word: string, at: number): number {
+    const { words } = this.wanted;
     for (let place = 1; place < word.length; place++) {
       const letter = word[place]!;
-      const index = letter === ":" ? -1 : short.indexOf(letter);
+      const index = letter === ":" ? -1 : this.#short.indexOf(letter);
       if (index === -1) {
-        complain(`invalid option -- '${letter}'`);
+        this.#complain(`invalid option -- '${letter}'`);
         continue;
       }
-      const colons = /^:{0,2}/.exec(short.slice(index + 1))![0].length;
-      if (colons === 0) {
-        output.push(`-${letter}`);
+      const colons = /^:{0,2}/.exec(this.#short.slice(index + 1))![0].length;
+      if (colons === valueNone) {
+        this.#options.push(`-${letter}`);
         continue;
       }
       const rest = word.slice(place + 1);
-      if (colons === 2 || rest !== "") output.push(`-${letter}`, quote(rest));
-      else if (at + 1 >= words.length) complain(`option requires an argument -- '${letter}'`);
-      else output.push(`-${letter}`, quote(words[++at]!));
+      if (colons === valueOptional || rest !== "") {
+        this.#options.push(`-${letter}`, this.#quote(rest));
+        break;
+      }
+      if (at + 1 < words.length) {
+        this.#options.push(`-${letter}`, this.#quote(words[at + 1]!));
+        return at + 2;
+      }
+      this.#complain(`option requires an argument -- '${letter}'`);
       break;
     }
+    return at + 1;
   }
-  if (!wanted.silent) {
-    const all = [...output, "--", ...operands.map(quote)];
-    context.write(` ${all.join(" ")}\n`);
+
+  #complain(message: string): void {
+    this.status = statusMistake;
+    if (!this.wanted.quiet) this.context.writeError(`${this.wanted.name}: ${message}\n`);
   }
-  return status;
-};
+
+  #quote(text: string): string {
+    return this.wanted.unquoted ? text : quoted(text);
+  }
+}
+
+/** The name of a long option without its colons. */
+function bare(name: string): string {
+  return name.replace(/:+$/, "");
+}
 
 function readOwn(words: string[], compatible: boolean): Wanted | "test" {
   const wanted: Wanted = {

@@ -77,6 +77,25 @@ function globs(patterns: string[]): (path: string) => boolean {
   };
 }
 
+interface Line {
+  text: string;
+  /** Its number, from 1. */
+  line: number;
+  /** Where it begins in the file. */
+  offset: number;
+}
+
+/** What is shown of one file. */
+interface View {
+  readonly name: string;
+  /** Lines that become context if a match comes. */
+  readonly before: Line[];
+  /** Number of the last line shown. */
+  lastShown: number;
+  /** Lines of context that are still to come. */
+  trailing: number;
+}
+
 class Grep {
   readonly #matcher: LineMatcher;
   readonly #recursive: boolean;
@@ -245,85 +264,96 @@ class Grep {
   }
 
   #search(reader: LineReader, name: string): void {
-    const { options, context } = this;
-    const delimiter = this.#delimiter;
+    const { options } = this;
     const silent = options.has("q", "l", "L", "c");
     const inverted = options.has("v");
     const only = options.has("o");
-    const held: { text: string; line: number; offset: number }[] = [];
+    const asText = options.has("a") || options.get("binary") === "text" || options.has("z");
+    const omitsBinary = options.has("I") || options.get("binary") === "without-match";
+    // A line that is not text in the locale is not shown, and ends the search.
+    const reportBinary = () => this.context.writeError(`grep: ${name}: binary file matches\n`);
+    const view: View = { name, before: [], lastShown: 0, trailing: 0 };
     let matches = 0;
     let line = 0;
     let offset = 0;
-    let lastShown = 0;
-    let trailing = 0;
     let binary = false;
-    // A line that is not text in the locale is not shown, and ends the search.
-    const reportBinary = () => context.writeError(`grep: ${name}: binary file matches\n`);
-    const asText = options.has("a") || options.get("binary") === "text" || options.has("z");
     if (this.#limit === 0) return this.#finish(name, 0);
-    const show = (text: string, at: number, from: number, separator: string) => {
-      if ((this.#before > 0 || this.#after > 0) && this.#shownAny && at !== lastShown + 1) {
-        context.writeBytes(
-          this.#color === undefined ? "--\n" : `${this.#color.separator}--\x1b[m\x1b[K\n`,
-        );
-      }
-      this.#shownAny = true;
-      lastShown = at;
-      const shown =
-        separator === ":" && !inverted && this.#color !== undefined ? this.#painted(text) : text;
-      context.writeBytes(this.#prefix(name, at, from, separator) + shown + delimiter);
-    };
     for (let text = reader.next(); text !== undefined; text = reader.next()) {
       line++;
       const from = offset;
       offset += text.length + 1;
       if (!asText && !binary && text.includes("\0")) binary = true;
-      const matched = this.#matcher.test(text) !== inverted;
-      if (matched) {
-        this.#matchedAny = true;
-        matches++;
-        if (silent && !options.has("c")) break;
-        if (binary && !silent) {
-          if (options.has("I") || options.get("binary") === "without-match") {
-            matches = 0;
-            break;
-          }
-          reportBinary();
+      if (this.#matcher.test(text) === inverted) {
+        if (!silent && !only) this.#showUnmatched(view, { text, line, offset: from });
+        continue;
+      }
+      this.#matchedAny = true;
+      matches++;
+      if (silent && !options.has("c")) break;
+      if (!silent) {
+        if (binary && omitsBinary) {
+          matches = 0;
+          break;
+        }
+        if (binary || (!asText && isInvalid(text) && !(only && this.#onlyValid(text)))) {
+          if (!omitsBinary) reportBinary();
           return;
         }
-        if (!silent && !asText && isInvalid(text) && !(only && this.#onlyValid(text))) {
-          if (!options.has("I") && options.get("binary") !== "without-match") reportBinary();
-          return;
-        }
-        if (!silent) {
-          for (const before of held) show(before.text, before.line, before.offset, "-");
-          held.length = 0;
-          if (!only) show(text, line, from, ":");
-          else if (!inverted) {
-            lastShown = line;
-            this.#onlyMatches(name, text, line, from);
-          }
-        }
-        trailing = this.#after;
-        if (matches >= this.#limit) break;
-      } else if (!silent && !only && trailing > 0) {
-        trailing--;
-        show(text, line, from, "-");
-      } else if (this.#before > 0 && !silent && !only) {
-        held.push({ text, line, offset: from });
-        if (held.length > this.#before) held.shift();
+        this.#showMatched(view, { text, line, offset: from });
       }
+      view.trailing = this.#after;
+      if (matches >= this.#limit) break;
     }
-    // Context behind the last match that -m allows.
-    if (matches >= this.#limit && !silent && !only) {
-      for (; trailing > 0; trailing--) {
-        const text = reader.next();
-        if (text === undefined || this.#matcher.test(text) !== inverted) break;
-        show(text, ++line, offset, "-");
-        offset += text.length + 1;
-      }
-    }
+    if (matches >= this.#limit && !silent && !only) this.#showRest(reader, view, line, offset);
     this.#finish(name, matches);
+  }
+
+  #show(view: View, { text, line, offset }: Line, separator: ":" | "-"): void {
+    const color = this.#color;
+    if ((this.#before > 0 || this.#after > 0) && this.#shownAny && line !== view.lastShown + 1) {
+      this.context.writeBytes(color === undefined ? "--\n" : `${color.separator}--\x1b[m\x1b[K\n`);
+    }
+    this.#shownAny = true;
+    view.lastShown = line;
+    const painted = separator === ":" && !this.options.has("v") && color !== undefined;
+    this.context.writeBytes(
+      this.#prefix(view.name, line, offset, separator) +
+        (painted ? this.#painted(text) : text) +
+        this.#delimiter,
+    );
+  }
+
+  #showMatched(view: View, matched: Line): void {
+    for (const line of view.before) this.#show(view, line, "-");
+    view.before.length = 0;
+    if (!this.options.has("o")) this.#show(view, matched, ":");
+    else if (!this.options.has("v")) {
+      view.lastShown = matched.line;
+      this.#onlyMatches(view.name, matched.text, matched.line, matched.offset);
+    }
+  }
+
+  /** As context: behind a match at once, before the next one perhaps. */
+  #showUnmatched(view: View, line: Line): void {
+    if (view.trailing > 0) {
+      view.trailing--;
+      this.#show(view, line, "-");
+    } else if (this.#before > 0) {
+      view.before.push(line);
+      if (view.before.length > this.#before) view.before.shift();
+    }
+  }
+
+  /** Context behind the last match that -m allows, up to the next match. */
+  #showRest(reader: LineReader, view: View, lastLine: number, from: number): void {
+    const inverted = this.options.has("v");
+    let [line, offset] = [lastLine, from];
+    for (; view.trailing > 0; view.trailing--) {
+      const text = reader.next();
+      if (text === undefined || this.#matcher.test(text) !== inverted) break;
+      this.#show(view, { text, line: ++line, offset }, "-");
+      offset += text.length + 1;
+    }
   }
 
   #finish(name: string, matches: number): void {

@@ -72,92 +72,69 @@ function time(ns: bigint): string {
   );
 }
 
+/** What a format is filled in with. */
+interface Subject {
+  context: CommandContext;
+  path: string;
+  stats: BigIntStats;
+  /** Whether the format is ours, where names are shown as they are. */
+  usual: boolean;
+}
+
+const major = (device: bigint) => (device >> 8n) & 0xfffn;
+const minor = (device: bigint) => (device & 0xffn) | ((device >> 12n) & 0xfff00n);
+const seconds = (ns: bigint) => String(ns / 1_000_000_000n);
+
+function nameOf({ context, path, stats, usual }: Subject): string {
+  if (stats.isSymbolicLink()) return `${quoted(path)} -> ${quoted(context.fs.readlinkSync(path))}`;
+  return usual ? path : quoted(path);
+}
+
+const directives = new Map<string, (subject: Subject) => string>([
+  ["a", ({ stats }) => (Number(stats.mode) & 0o7777).toString(8)],
+  ["A", ({ stats }) => modeText(Number(stats.mode))],
+  ["b", ({ stats }) => String(stats.blocks)],
+  ["B", () => "512"],
+  ["d", ({ stats }) => String(stats.dev)],
+  ["Hd", ({ stats }) => String(major(stats.dev))],
+  ["Ld", ({ stats }) => String(minor(stats.dev))],
+  ["D", ({ stats }) => stats.dev.toString(16)],
+  ["f", ({ stats }) => Number(stats.mode).toString(16)],
+  ["F", ({ stats }) => typeName({ mode: Number(stats.mode), size: Number(stats.size) })],
+  ["g", ({ stats }) => String(stats.gid)],
+  ["G", ({ context, stats }) => nameTable(context, "group").get(Number(stats.gid)) ?? "UNKNOWN"],
+  ["h", ({ stats }) => String(stats.nlink)],
+  ["i", ({ stats }) => String(stats.ino)],
+  ["m", () => "/"],
+  ["n", ({ path }) => path],
+  ["N", nameOf],
+  ["o", ({ stats }) => String(stats.blksize)],
+  ["s", ({ stats }) => String(stats.size)],
+  ["t", ({ stats }) => major(stats.rdev).toString(16)],
+  ["T", ({ stats }) => minor(stats.rdev).toString(16)],
+  ["u", ({ stats }) => String(stats.uid)],
+  ["U", ({ context, stats }) => nameTable(context, "passwd").get(Number(stats.uid)) ?? "UNKNOWN"],
+  ["w", ({ stats }) => (stats.birthtimeNs > 0n ? time(stats.birthtimeNs) : "-")],
+  ["W", ({ stats }) => seconds(stats.birthtimeNs)],
+  ["x", ({ stats }) => time(stats.atimeNs)],
+  ["X", ({ stats }) => seconds(stats.atimeNs)],
+  ["y", ({ stats }) => time(stats.mtimeNs)],
+  ["Y", ({ stats }) => seconds(stats.mtimeNs)],
+  ["z", ({ stats }) => time(stats.ctimeNs)],
+  ["Z", ({ stats }) => seconds(stats.ctimeNs)],
+]);
+
 function describe(
   context: CommandContext,
   path: string,
   stats: BigIntStats,
   format: string,
 ): string {
-  const mode = Number(stats.mode);
-  const major = (device: bigint) => (device >> 8n) & 0xfffn;
-  const minor = (device: bigint) => (device & 0xffn) | ((device >> 12n) & 0xfff00n);
-  const seconds = (ns: bigint) => String(ns / 1_000_000_000n);
-  const value = (letter: string): string | undefined => {
-    switch (letter) {
-      case "a":
-        return (mode & 0o7777).toString(8);
-      case "A":
-        return modeText(mode);
-      case "b":
-        return String(stats.blocks);
-      case "B":
-        return "512";
-      case "d":
-        return String(stats.dev);
-      case "Hd":
-        return String(major(stats.dev));
-      case "Ld":
-        return String(minor(stats.dev));
-      case "D":
-        return stats.dev.toString(16);
-      case "f":
-        return mode.toString(16);
-      case "F":
-        return typeName({ mode, size: Number(stats.size) } as never);
-      case "g":
-        return String(stats.gid);
-      case "G":
-        return nameTable(context, "group").get(Number(stats.gid)) ?? "UNKNOWN";
-      case "h":
-        return String(stats.nlink);
-      case "i":
-        return String(stats.ino);
-      case "m":
-        return "/";
-      case "n":
-        return path;
-      case "N":
-        return stats.isSymbolicLink()
-          ? `${quoted(path)} -> ${quoted(context.fs.readlinkSync(path))}`
-          : format === usualFormat
-            ? path
-            : quoted(path);
-      case "o":
-        return String(stats.blksize);
-      case "s":
-        return String(stats.size);
-      case "t":
-        return major(stats.rdev).toString(16);
-      case "T":
-        return minor(stats.rdev).toString(16);
-      case "u":
-        return String(stats.uid);
-      case "U":
-        return nameTable(context, "passwd").get(Number(stats.uid)) ?? "UNKNOWN";
-      case "w":
-        return stats.birthtimeNs > 0n ? time(stats.birthtimeNs) : "-";
-      case "W":
-        return seconds(stats.birthtimeNs);
-      case "x":
-        return time(stats.atimeNs);
-      case "X":
-        return seconds(stats.atimeNs);
-      case "y":
-        return time(stats.mtimeNs);
-      case "Y":
-        return seconds(stats.mtimeNs);
-      case "z":
-        return time(stats.ctimeNs);
-      case "Z":
-        return seconds(stats.ctimeNs);
-      default:
-        return undefined;
-    }
-  };
-  return expand(format, value);
+  const subject = { context, path, stats, usual: format === usualFormat };
+  return expand(format, (directive) => directives.get(directive)?.(subject));
 }
 
-function expand(format: string, value: (letter: string) => string | undefined): string {
+function expand(format: string, value: (directive: string) => string | undefined): string {
   return format.replace(
     /%([-+ #0']*)(\d*)(?:\.(\d+))?([HL]?[a-zA-Z%])/g,
     (whole, flags: string, width: string, precision: string | undefined, letter: string) => {

@@ -2,7 +2,7 @@
 import { CommandFailure, type Command } from "../command.js";
 import { errorText } from "../support/errors.js";
 import { LineReader, openInput } from "../support/input.js";
-import { parseOptions, usageFailure } from "../support/options.js";
+import { parseOptions, usageFailure, type Options } from "../support/options.js";
 import { bytesOf, quoted } from "../support/text.js";
 
 export const main: Command = (context) => {
@@ -22,16 +22,7 @@ export const main: Command = (context) => {
     },
     {},
   );
-  const number = (key: string, what: string): number => {
-    const text = options.get(key);
-    if (text !== undefined && !/^\d+$/.test(text)) {
-      throw new CommandFailure(`${text}: invalid number of ${what}`);
-    }
-    return Number(text ?? 0);
-  };
-  const fields = number("f", "fields to skip");
-  const chars = number("s", "bytes to skip");
-  const width = options.has("w") ? number("w", "bytes to compare") : Infinity;
+  const keyOf = comparedPart(options);
   const delimiter = options.has("z") ? "\0" : "\n";
   const [input = "-", output, extra] = options.operands;
   if (extra !== undefined) throw usageFailure(context, `extra operand ${quoted(extra)}`);
@@ -41,52 +32,87 @@ export const main: Command = (context) => {
   } catch (error) {
     throw new CommandFailure(`${input}: ${errorText(error)}`);
   }
+  const toFile = output !== undefined && output !== "-";
   const parts: string[] = [];
   const emit = (text: string) => {
-    if (output === undefined || output === "-") context.writeBytes(text);
-    else parts.push(text);
+    if (toFile) parts.push(text);
+    else context.writeBytes(text);
   };
-  const skipFields = new RegExp(`^(?:[ \\t]*[^ \\t]+){0,${Math.min(fields, 1000)}}`);
-  const keyOf = (line: string) => {
-    let key = fields === 0 ? line : line.slice(skipFields.exec(line)![0].length);
-    key = key.slice(chars, width === Infinity ? undefined : chars + width);
-    return options.has("i") ? key.replace(/[a-z]+/g, (text) => text.toUpperCase()) : key;
-  };
-  const all = options.has("D");
-  const finish = (group: string[], count: number) => {
-    const line = group[0]!;
-    if (all) {
-      if (count > 1) {
-        const how = options.get("D");
-        if (how === "prepend" || (how === "separate" && separated)) emit(delimiter);
-        separated = true;
-        for (const each of group) emit(each + delimiter);
-      }
-      return;
-    }
-    if (options.has("d") && count === 1) return;
-    if (options.has("u") && count > 1) return;
-    emit((options.has("c") ? `${String(count).padStart(7)} ` : "") + line + delimiter);
-  };
-  let separated = false;
-  let group: string[] = [];
-  let count = 0;
+  const show = options.has("D")
+    ? allRepeated(options.get("D")!, delimiter, emit)
+    : oneOfEach(options, delimiter, emit);
+  for (const group of groups(reader, keyOf, options.has("D"))) show(group);
+  if (toFile) context.fs.writeFileSync(output, bytesOf(parts.join("")));
+  return 0;
+};
+
+/** Lines next to each other that count as equal. */
+interface Group {
+  count: number;
+  /** All of them, or the first alone. */
+  lines: string[];
+}
+
+function* groups(
+  reader: LineReader,
+  keyOf: (line: string) => string,
+  keepLines: boolean,
+): Generator<Group> {
+  let group: Group | undefined;
   let key = "";
   for (let line = reader.next(); line !== undefined; line = reader.next()) {
     const next = keyOf(line);
-    if (count > 0 && next === key) {
-      count++;
-      if (all) group.push(line);
+    if (group !== undefined && next === key) {
+      group.count++;
+      if (keepLines) group.lines.push(line);
       continue;
     }
-    if (count > 0) finish(group, count);
-    group = [line];
-    count = 1;
+    if (group !== undefined) yield group;
+    group = { count: 1, lines: [line] };
     key = next;
   }
-  if (count > 0) finish(group, count);
-  if (output !== undefined && output !== "-") {
-    context.fs.writeFileSync(output, bytesOf(parts.join("")));
-  }
-  return 0;
-};
+  if (group !== undefined) yield group;
+}
+
+/** What of a line is compared. */
+function comparedPart(options: Options): (line: string) => string {
+  const number = (key: string, what: string): number => {
+    const text = options.get(key);
+    if (text !== undefined && !/^\d+$/.test(text)) {
+      throw new CommandFailure(`${text}: invalid number of ${what}`);
+    }
+    return Number(text ?? 0);
+  };
+  const fields = number("f", "fields to skip");
+  const chars = number("s", "bytes to skip");
+  const end = options.has("w") ? chars + number("w", "bytes to compare") : undefined;
+  const skipFields = new RegExp(`^(?:[ \\t]*[^ \\t]+){0,${Math.min(fields, 1000)}}`);
+  const ignoreCase = options.has("i");
+  return (line) => {
+    const rest = fields === 0 ? line : line.slice(skipFields.exec(line)![0].length);
+    const key = rest.slice(chars, end);
+    return ignoreCase ? key.replace(/[a-z]+/g, (text) => text.toUpperCase()) : key;
+  };
+}
+
+type Emit = (text: string) => void;
+
+/** -D: every line of a group of several; `how` says where empty lines go between groups. */
+function allRepeated(how: string, delimiter: string, emit: Emit): (group: Group) => void {
+  let separated = false;
+  return ({ count, lines }) => {
+    if (count === 1) return;
+    if (how === "prepend" || (how === "separate" && separated)) emit(delimiter);
+    separated = true;
+    for (const line of lines) emit(line + delimiter);
+  };
+}
+
+function oneOfEach(options: Options, delimiter: string, emit: Emit): (group: Group) => void {
+  const [onlyRepeated, onlyUnique] = [options.has("d"), options.has("u")];
+  const counted = options.has("c");
+  return ({ count, lines }) => {
+    if ((onlyRepeated && count === 1) || (onlyUnique && count > 1)) return;
+    emit((counted ? `${String(count).padStart(7)} ` : "") + lines[0]! + delimiter);
+  };
+}

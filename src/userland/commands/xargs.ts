@@ -3,7 +3,7 @@ import { CommandFailure, type Command, type CommandContext } from "../command.js
 import { codeText } from "../support/errors.js";
 import { openInput, LineReader, standardInput, type ByteSource } from "../support/input.js";
 import { confirmed } from "../support/files.js";
-import { parseOptions } from "../support/options.js";
+import { parseOptions, type Options } from "../support/options.js";
 import { fromBytes, readEscape, toBytes } from "../support/text.js";
 
 const defaultMaxBytes = 128 * 1024;
@@ -31,33 +31,9 @@ export const main: Command = async (context) => {
     },
     { stopAtOperand: true },
   );
-  const number = (key: string): number | undefined => {
-    const text = options.get(key);
-    if (text === undefined) return undefined;
-    if (!/^-?\d+$/.test(text))
-      throw new CommandFailure(`invalid number "${text}" for -${key} option`);
-    if (Number(text) < (key === "P" ? 0 : 1)) {
-      throw new CommandFailure(
-        `value ${text} for -${key} option should be >= ${key === "P" ? 0 : 1}`,
-      );
-    }
-    return Number(text);
-  };
-  const replaceKey = options.last("I", "i", "L", "l", "n");
-  const replace =
-    replaceKey === "I"
-      ? options.get("I")!
-      : replaceKey === "i"
-        ? options.get("i") || "{}"
-        : undefined;
-  const maxArguments = replaceKey === "n" || replace === undefined ? number("n") : undefined;
-  const maxLines = options.has("L")
-    ? number("L")
-    : options.has("l")
-      ? Number(options.get("l") || 1)
-      : undefined;
-  const maxBytes = number("s") ?? defaultMaxBytes;
-  const maxProcesses = number("P") ?? 1;
+  const replace = replaced(options);
+  const limits = limitsOf(options, replace !== undefined);
+  const maxProcesses = numberOf(options, "P") ?? 1;
   const command = options.operands.length === 0 ? ["echo"] : options.operands;
   const file = options.get("a");
   const source: ByteSource = file === undefined ? standardInput(context) : openInput(context, file);
@@ -80,50 +56,106 @@ export const main: Command = async (context) => {
       : replace !== undefined
         ? wholeLines(source)
         : words(source);
-  let batch: string[] = [];
-  let bytes = 0;
-  let lines = 0;
-  const fixed = command.reduce((sum, word) => sum + word.length + 1, 0);
-  let some = false;
+  const fixedBytes = command.reduce((sum, word) => sum + word.length + 1, 0);
+  const batch = new Batch(runner, limits, fixedBytes);
   for (const item of items) {
     if (item.text === end && delimiter === undefined) break;
-    const text = fromBytes(item.text);
     if (item.separator) {
-      if (maxLines !== undefined && batch.length > 0 && ++lines >= maxLines) {
-        await runner.run(batch);
-        [batch, bytes, lines] = [[], 0, 0];
-        some = true;
-      }
+      await batch.endLine();
       continue;
     }
-    if (replace !== undefined) {
-      some = true;
-      await runner.run([], (word) => word.replaceAll(replace, text));
-    } else {
-      const size = text.length + 1;
-      if (batch.length > 0 && fixed + bytes + size > maxBytes) {
-        await runner.run(batch);
-        [batch, bytes, lines] = [[], 0, 0];
-      }
-      batch.push(text);
-      bytes += size;
-      some = true;
-      const full = maxArguments !== undefined && batch.length >= maxArguments;
-      if (full) {
-        await runner.run(batch);
-        [batch, bytes, lines] = [[], 0, 0];
-      }
-    }
+    const text = fromBytes(item.text);
+    if (replace === undefined) await batch.add(text);
+    else await runner.run([], (word) => word.replaceAll(replace, text));
     if (runner.stopped) break;
   }
-  if (
-    !runner.stopped &&
-    (batch.length > 0 || (!some && replace === undefined && !options.has("r")))
-  ) {
-    await runner.run(batch);
-  }
+  const runsEmpty = replace === undefined && !options.has("r");
+  if (!runner.stopped) await batch.finish(runsEmpty);
   return runner.finish();
 };
+
+function numberOf(options: Options, key: string): number | undefined {
+  const text = options.get(key);
+  if (text === undefined) return undefined;
+  if (!/^-?\d+$/.test(text))
+    throw new CommandFailure(`invalid number "${text}" for -${key} option`);
+  const least = key === "P" ? 0 : 1;
+  if (Number(text) < least) {
+    throw new CommandFailure(`value ${text} for -${key} option should be >= ${least}`);
+  }
+  return Number(text);
+}
+
+/** The last of these counts: -L, -l and -n take back what -I said. */
+const exclusive = ["I", "i", "L", "l", "n"];
+
+/** What each item stands for in the command's words; undefined when items are added behind them. */
+function replaced(options: Options): string | undefined {
+  const key = options.last(...exclusive);
+  if (key === "I") return options.get("I")!;
+  return key === "i" ? options.get("i") || "{}" : undefined;
+}
+
+interface Limits {
+  maxArguments: number | undefined;
+  maxLines: number | undefined;
+  maxBytes: number;
+}
+
+function limitsOf(options: Options, replaces: boolean): Limits {
+  return {
+    maxArguments: replaces ? undefined : numberOf(options, "n"),
+    maxLines: options.has("L")
+      ? numberOf(options, "L")
+      : options.has("l")
+        ? Number(options.get("l") || 1)
+        : undefined,
+    maxBytes: numberOf(options, "s") ?? defaultMaxBytes,
+  };
+}
+
+/** The arguments of the next run, gathered until one of the limits is reached. */
+class Batch {
+  #words: string[] = [];
+  #bytes = 0;
+  #lines = 0;
+  /** Whether there has been an argument at all. */
+  #some = false;
+
+  constructor(
+    private readonly runner: Runner,
+    private readonly limits: Limits,
+    /** Of the command and the words that every run has. */
+    private readonly fixedBytes: number,
+  ) {}
+
+  async add(text: string): Promise<void> {
+    const { maxArguments, maxBytes } = this.limits;
+    const bytes = text.length + 1;
+    if (this.#words.length > 0 && this.fixedBytes + this.#bytes + bytes > maxBytes)
+      await this.#run();
+    this.#words.push(text);
+    this.#bytes += bytes;
+    this.#some = true;
+    if (maxArguments !== undefined && this.#words.length >= maxArguments) await this.#run();
+  }
+
+  async endLine(): Promise<void> {
+    const { maxLines } = this.limits;
+    if (maxLines !== undefined && this.#words.length > 0 && ++this.#lines >= maxLines)
+      await this.#run();
+  }
+
+  /** Runs what is left; with nothing at all, only where a run without arguments is wanted. */
+  async finish(runsEmpty: boolean): Promise<void> {
+    if (this.#words.length > 0 || (!this.#some && runsEmpty)) await this.#run();
+  }
+
+  async #run(): Promise<void> {
+    await this.runner.run(this.#words);
+    [this.#words, this.#bytes, this.#lines] = [[], 0, 0];
+  }
+}
 
 function delimiterOf(text: string): string {
   const bytes = toBytes(text);

@@ -62,97 +62,74 @@ export function formatTime(format: string, date: Date): string {
   });
 }
 
-function convert(letter: string, date: Date): string | undefined {
-  const two = (value: number, fill = "0"): string => String(value).padStart(2, fill);
-  const hours = date.getHours();
-  const yearDay = Math.round(
+const two = (value: number, fill = "0"): string => String(value).padStart(2, fill);
+const hour12 = (date: Date): number => date.getHours() % 12 || 12;
+
+/** Days since the first of January. */
+function yearDay(date: Date): number {
+  return Math.round(
     (new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime() -
       new Date(date.getFullYear(), 0, 1).getTime()) /
       86_400_000,
   );
-  switch (letter) {
-    case "a":
-      return dayNames[date.getDay()]!.slice(0, 3);
-    case "A":
-      return dayNames[date.getDay()];
-    case "b":
-    case "h":
-      return monthNames[date.getMonth()]!.slice(0, 3);
-    case "B":
-      return monthNames[date.getMonth()];
-    case "c":
-      return formatTime("%a %b %e %H:%M:%S %Y", date);
-    case "C":
-      return two(Math.floor(date.getFullYear() / 100));
-    case "d":
-      return two(date.getDate());
-    case "D":
-    case "x":
-      return formatTime("%m/%d/%y", date);
-    case "e":
-      return two(date.getDate(), " ");
-    case "F":
-      return formatTime("%Y-%m-%d", date);
-    case "G":
-      return String(isoWeek(date).year);
-    case "g":
-      return two(isoWeek(date).year % 100);
-    case "H":
-      return two(hours);
-    case "I":
-      return two(hours % 12 || 12);
-    case "j":
-      return String(yearDay + 1).padStart(3, "0");
-    case "k":
-      return two(hours, " ");
-    case "l":
-      return two(hours % 12 || 12, " ");
-    case "m":
-      return two(date.getMonth() + 1);
-    case "M":
-      return two(date.getMinutes());
-    case "n":
-      return "\n";
-    case "p":
-      return hours < 12 ? "AM" : "PM";
-    case "P":
-      return hours < 12 ? "am" : "pm";
-    case "r":
-      return formatTime("%I:%M:%S %p", date);
-    case "R":
-      return formatTime("%H:%M", date);
-    case "s":
-      return String(Math.floor(date.getTime() / 1000));
-    case "S":
-      return two(date.getSeconds());
-    case "t":
-      return "\t";
-    case "T":
-    case "X":
-      return formatTime("%H:%M:%S", date);
-    case "u":
-      return String(date.getDay() || 7);
-    case "U":
-      return two(Math.floor((yearDay + 7 - date.getDay()) / 7));
-    case "V":
-      return two(isoWeek(date).week);
-    case "w":
-      return String(date.getDay());
-    case "W":
-      return two(Math.floor((yearDay + 7 - ((date.getDay() + 6) % 7)) / 7));
-    case "y":
-      return two(date.getFullYear() % 100);
-    case "Y":
-      return String(date.getFullYear());
-    case "z":
-      return zone(date);
-    case "Z":
-      return zoneName(date);
-    case "%":
-      return "%";
-    default:
-      return undefined;
-  }
+}
+
+/** The week that a day is in, when weeks begin on the day that `weekday` counts as 0. */
+function weekOfYear(date: Date, weekday: number): number {
+  return Math.floor((yearDay(date) + 7 - weekday) / 7);
+}
+
+/** Conversions that stand for formats. */
+const composed = new Map([
+  ["c", "%a %b %e %H:%M:%S %Y"],
+  ["D", "%m/%d/%y"],
+  ["x", "%m/%d/%y"],
+  ["F", "%Y-%m-%d"],
+  ["r", "%I:%M:%S %p"],
+  ["R", "%H:%M"],
+  ["T", "%H:%M:%S"],
+  ["X", "%H:%M:%S"],
+]);
+
+const conversions = new Map<string, (date: Date) => string>([
+  ["a", (date) => dayNames[date.getDay()]!.slice(0, 3)],
+  ["A", (date) => dayNames[date.getDay()]!],
+  ["b", (date) => monthNames[date.getMonth()]!.slice(0, 3)],
+  ["h", (date) => monthNames[date.getMonth()]!.slice(0, 3)],
+  ["B", (date) => monthNames[date.getMonth()]!],
+  ["C", (date) => two(Math.floor(date.getFullYear() / 100))],
+  ["d", (date) => two(date.getDate())],
+  ["e", (date) => two(date.getDate(), " ")],
+  ["G", (date) => String(isoWeek(date).year)],
+  ["g", (date) => two(isoWeek(date).year % 100)],
+  ["H", (date) => two(date.getHours())],
+  ["I", (date) => two(hour12(date))],
+  ["j", (date) => String(yearDay(date) + 1).padStart(3, "0")],
+  ["k", (date) => two(date.getHours(), " ")],
+  ["l", (date) => two(hour12(date), " ")],
+  ["m", (date) => two(date.getMonth() + 1)],
+  ["M", (date) => two(date.getMinutes())],
+  ["n", () => "\n"],
+  ["p", (date) => (date.getHours() < 12 ? "AM" : "PM")],
+  ["P", (date) => (date.getHours() < 12 ? "am" : "pm")],
+  ["s", (date) => String(Math.floor(date.getTime() / 1000))],
+  ["S", (date) => two(date.getSeconds())],
+  ["t", () => "\t"],
+  ["u", (date) => String(date.getDay() || 7)],
+  ["U", (date) => two(weekOfYear(date, date.getDay()))],
+  ["V", (date) => two(isoWeek(date).week)],
+  ["w", (date) => String(date.getDay())],
+  ["W", (date) => two(weekOfYear(date, (date.getDay() + 6) % 7))],
+  ["y", (date) => two(date.getFullYear() % 100)],
+  ["Y", (date) => String(date.getFullYear())],
+  ["z", zone],
+  ["Z", zoneName],
+  ["%", () => "%"],
+]);
+
+function convert(letter: string, date: Date): string | undefined {
+  const format = composed.get(letter);
+  return format === undefined ? conversions.get(letter)?.(date) : formatTime(format, date);
 }
 
 function zone(date: Date): string {

@@ -29,7 +29,7 @@ export function modeText(mode: number): string {
   );
 }
 
-export function typeName(stats: Stats): string {
+export function typeName(stats: Pick<Stats, "mode" | "size">): string {
   switch (typeLetter(stats.mode)) {
     case "d":
       return "directory";

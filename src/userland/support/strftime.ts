@@ -88,7 +88,11 @@ export function strftime(format: string, ms: number, utc: boolean, nanoseconds?:
   return format.replace(
     /%([-_0^#+]*)(\d*)([EO]?)(:*)([a-zA-Z%])/g,
     (whole, flags: string, width: string, _, colons: string, letter: string) => {
-      const piece = convert(letter, fields, ms, nanos, colons.length, utc, width);
+      const again = composed.get(letter);
+      const piece =
+        again === undefined
+          ? conversions.get(letter)?.({ fields, ms, nanos, colons: colons.length, width })
+          : { text: strftime(again, ms, utc, nanos) };
       if (piece === undefined) return whole;
       return adjusted(piece, flags, Math.min(Number(width), 1000), letter === "N");
     },
@@ -118,108 +122,76 @@ function adjusted(piece: Piece, flags: string, width: number, fraction: boolean)
   return text;
 }
 
-function convert(
-  letter: string,
-  fields: Fields,
-  ms: number,
-  nanos: number,
-  colons: number,
-  utc: boolean,
-  width: string,
-): Piece | undefined {
-  const two = (value: number): Piece => ({ text: String(value), pad: "0", width: 2 });
-  const twoSpaces = (value: number): Piece => ({ text: String(value), pad: "_", width: 2 });
-  const again = (format: string): Piece => ({ text: strftime(format, ms, utc, nanos) });
-  const hour12 = fields.hour % 12 || 12;
-  switch (letter) {
-    case "%":
-      return { text: "%" };
-    case "a":
-      return { text: dayNames[fields.weekday]! };
-    case "A":
-      return { text: days[fields.weekday]! };
-    case "b":
-    case "h":
-      return { text: monthNames[fields.month]! };
-    case "B":
-      return { text: months[fields.month]! };
-    case "c":
-      return again("%a %b %e %H:%M:%S %Y");
-    case "C":
-      return two(Math.floor(fields.year / 100));
-    case "d":
-      return two(fields.day);
-    case "D":
-    case "x":
-      return again("%m/%d/%y");
-    case "e":
-      return twoSpaces(fields.day);
-    case "F":
-      return again("%Y-%m-%d");
-    case "g":
-      return two(isoWeek(fields).year % 100);
-    case "G":
-      return { text: String(isoWeek(fields).year) };
-    case "H":
-      return two(fields.hour);
-    case "I":
-      return two(hour12);
-    case "j":
-      return { text: String(fields.yearDay + 1), pad: "0", width: 3 };
-    case "k":
-      return twoSpaces(fields.hour);
-    case "l":
-      return twoSpaces(hour12);
-    case "m":
-      return two(fields.month + 1);
-    case "M":
-      return two(fields.minute);
-    case "n":
-      return { text: "\n" };
-    case "N":
-      return {
-        text: String(nanos)
+/** What a conversion is given. */
+interface Moment {
+  fields: Fields;
+  ms: number;
+  nanos: number;
+  /** How many came before the letter. */
+  colons: number;
+  /** As written; "" without one. */
+  width: string;
+}
+
+const text = (value: string): Piece => ({ text: value });
+const two = (value: number): Piece => ({ text: String(value), pad: "0", width: 2 });
+const twoSpaces = (value: number): Piece => ({ text: String(value), pad: "_", width: 2 });
+const hour12 = ({ hour }: Fields) => hour % 12 || 12;
+
+/** Conversions that stand for formats. */
+const composed = new Map([
+  ["c", "%a %b %e %H:%M:%S %Y"],
+  ["D", "%m/%d/%y"],
+  ["x", "%m/%d/%y"],
+  ["F", "%Y-%m-%d"],
+  ["r", "%I:%M:%S %p"],
+  ["R", "%H:%M"],
+  ["T", "%H:%M:%S"],
+  ["X", "%H:%M:%S"],
+]);
+
+const conversions = new Map<string, (moment: Moment) => Piece>([
+  ["%", () => text("%")],
+  ["a", ({ fields }) => text(dayNames[fields.weekday]!)],
+  ["A", ({ fields }) => text(days[fields.weekday]!)],
+  ["b", ({ fields }) => text(monthNames[fields.month]!)],
+  ["h", ({ fields }) => text(monthNames[fields.month]!)],
+  ["B", ({ fields }) => text(months[fields.month]!)],
+  ["C", ({ fields }) => two(Math.floor(fields.year / 100))],
+  ["d", ({ fields }) => two(fields.day)],
+  ["e", ({ fields }) => twoSpaces(fields.day)],
+  ["g", ({ fields }) => two(isoWeek(fields).year % 100)],
+  ["G", ({ fields }) => text(String(isoWeek(fields).year))],
+  ["H", ({ fields }) => two(fields.hour)],
+  ["I", ({ fields }) => two(hour12(fields))],
+  ["j", ({ fields }) => ({ text: String(fields.yearDay + 1), pad: "0", width: 3 })],
+  ["k", ({ fields }) => twoSpaces(fields.hour)],
+  ["l", ({ fields }) => twoSpaces(hour12(fields))],
+  ["m", ({ fields }) => two(fields.month + 1)],
+  ["M", ({ fields }) => two(fields.minute)],
+  ["n", () => text("\n")],
+  [
+    "N",
+    ({ nanos, width }) =>
+      text(
+        String(nanos)
           .padStart(9, "0")
           .slice(0, Number(width) || 9),
-      };
-    case "p":
-      return { text: fields.hour < 12 ? "AM" : "PM" };
-    case "P":
-      return { text: fields.hour < 12 ? "am" : "pm" };
-    case "q":
-      return { text: String(Math.floor(fields.month / 3) + 1) };
-    case "r":
-      return again("%I:%M:%S %p");
-    case "R":
-      return again("%H:%M");
-    case "s":
-      return { text: String(Math.floor(ms / 1000)), pad: "0" };
-    case "S":
-      return two(fields.second);
-    case "t":
-      return { text: "\t" };
-    case "T":
-    case "X":
-      return again("%H:%M:%S");
-    case "u":
-      return { text: String(fields.weekday || 7) };
-    case "U":
-      return two(Math.floor((fields.yearDay + 7 - fields.weekday) / 7));
-    case "V":
-      return two(isoWeek(fields).week);
-    case "w":
-      return { text: String(fields.weekday) };
-    case "W":
-      return two(Math.floor((fields.yearDay + 7 - ((fields.weekday + 6) % 7)) / 7));
-    case "y":
-      return two(((fields.year % 100) + 100) % 100);
-    case "Y":
-      return { text: String(fields.year), pad: "0" };
-    case "z":
-      return { text: offsetText(fields.offsetMinutes, colons) };
-    case "Z":
-      return { text: fields.zone };
-    default:
-      return undefined;
-  }
-}
+      ),
+  ],
+  ["p", ({ fields }) => text(fields.hour < 12 ? "AM" : "PM")],
+  ["P", ({ fields }) => text(fields.hour < 12 ? "am" : "pm")],
+  ["q", ({ fields }) => text(String(Math.floor(fields.month / 3) + 1))],
+  ["s", ({ ms }) => ({ text: String(Math.floor(ms / 1000)), pad: "0" })],
+  ["S", ({ fields }) => two(fields.second)],
+  ["t", () => text("\t")],
+  ["u", ({ fields }) => text(String(fields.weekday || 7))],
+  ["U", ({ fields }) => two(Math.floor((fields.yearDay + 7 - fields.weekday) / 7))],
+  ["V", ({ fields }) => two(isoWeek(fields).week)],
+  ["w", ({ fields }) => text(String(fields.weekday))],
+  ["W", ({ fields }) => two(Math.floor((fields.yearDay + 7 - ((fields.weekday + 6) % 7)) / 7))],
+  ["y", ({ fields }) => two(((fields.year % 100) + 100) % 100)],
+  ["Y", ({ fields }) => ({ text: String(fields.year), pad: "0" })],
+  ["z", ({ fields, colons }) => text(offsetText(fields.offsetMinutes, colons))],
+  ["Z", ({ fields }) => text(fields.zone)],
+]);

@@ -1,4 +1,4 @@
-/** Owns awk's built-in functions on values; those that touch variables are in the compiler. */
+/** Owns awk's built-in functions on values; those that touch variables are in special-forms.ts. */
 import { CommandFailure } from "../../command.js";
 import { characterCount, lowerCase, sliceCharacters, upperCase } from "../../support/characters.js";
 import { fromBytes } from "../../support/text.js";

@@ -1,11 +1,12 @@
 /** Owns `awk`'s command line and the run of a program over its input. */
-import { CommandExit, CommandFailure, type Command } from "../../command.js";
+import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
 import { errorText } from "../../support/errors.js";
 import { openInput, readAll } from "../../support/input.js";
 import { parseOptions } from "../../support/options.js";
 import { byteString, toBytes } from "../../support/text.js";
-import type { Program, Rule } from "./ast.js";
-import { Compiler, Signal, Unwind } from "./compile.js";
+import type { Program, Rule, Statement } from "./ast.js";
+import { Compiler } from "./compile.js";
+import { Signal, Unwind, type Execute } from "./expressions.js";
 import { Parser } from "./parser.js";
 import { Runtime } from "./runtime.js";
 import { fromInput, truthy } from "./values.js";
@@ -25,18 +26,7 @@ export const main: Command = (context) => {
     { stopAtOperand: true, status: 2 },
   );
   const operands = options.operands.map(toBytes);
-  const files = options.all("f");
-  let source: string;
-  if (files.length > 0) source = files.map((file) => programFile(context, file)).join("\n");
-  else {
-    const text = operands.shift();
-    if (text === undefined) {
-      context.writeError("Usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]\n");
-      throw new CommandExit(2);
-    }
-    source = text;
-  }
-  const program = new Parser(source).parse();
+  const program = new Parser(sourceOf(context, options.all("f"), operands)).parse();
   const runtime = new Runtime(context);
   const args = runtime.array(runtime.cell("ARGV"));
   ["awk", ...operands].forEach((word, at) => args.set(String(at), fromInput(word)));
@@ -48,80 +38,115 @@ export const main: Command = (context) => {
     if (!runtime.assignment(toBytes(word)))
       throw new CommandFailure(`improper assignment: -v ${word}`, 2);
   }
-  const compiler = new Compiler(runtime, program);
-  const begin = program.begin.map((each) => compiler.statement(each));
-  const rules = program.rules.map((rule) => compileRule(compiler, rule));
-  const end = program.end.map((each) => compiler.statement(each));
-  const guarded = (run: () => Signal): Signal => {
+  return new Run(runtime, program).run();
+};
+
+/** The program: of files, or the first operand, which is one no longer. */
+function sourceOf(context: CommandContext, files: readonly string[], operands: string[]): string {
+  if (files.length > 0) return files.map((file) => programFile(context, file)).join("\n");
+  const text = operands.shift();
+  if (text === undefined) {
+    context.writeError("Usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]\n");
+    throw new CommandExit(2);
+  }
+  return text;
+}
+
+/** Does something and says how it ended; an Unwind out of a function is an end too. */
+function guarded(run: () => Signal): Signal {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Unwind) return error.signal;
+    throw error;
+  }
+}
+
+/** A program at work on its input. */
+class Run {
+  readonly #compiler: Compiler;
+  readonly #begin: Execute[];
+  readonly #rules: (() => Signal)[];
+  readonly #end: Execute[];
+  #exited = false;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly program: Program,
+  ) {
+    const compiler = (this.#compiler = new Compiler(runtime, program));
+    const compiled = (list: readonly Statement[]) => list.map((each) => compiler.statement(each));
+    this.#begin = compiled(program.begin);
+    this.#rules = program.rules.map((rule) => compileRule(compiler, rule));
+    this.#end = compiled(program.end);
+    runtime.fileHooks = fileHooks(compiler, program, runtime);
+  }
+
+  /** Answers the exit status. */
+  run(): number {
+    const { runtime, program } = this;
     try {
-      return run();
-    } catch (error) {
-      if (error instanceof Unwind) return error.signal;
-      throw error;
+      this.#exited = this.#begin.some((each) => guarded(() => each([])) === Signal.exit);
+      const readers = [this.#rules, this.#end, program.beginFile, program.endFile];
+      if (!this.#exited && readers.some((list) => list.length > 0)) this.#readInput();
+      for (const each of this.#end) {
+        if (guarded(() => each([])) === Signal.exit) break;
+      }
+    } finally {
+      runtime.closeAll();
     }
-  };
-  runtime.fileHooks = fileHooks(compiler, program, runtime, guarded);
-  const nextRecord = (): string | undefined => {
+    return this.#compiler.exitStatus || (runtime.failed ? 2 : 0);
+  }
+
+  #readInput(): void {
+    for (let record = this.#nextRecord(); record !== undefined && !this.#exited;) {
+      this.runtime.setRecord(record);
+      for (const rule of this.#rules) {
+        const signal = guarded(rule);
+        if (signal === Signal.exit) this.#exited = true;
+        if (signal === Signal.nextFile) this.#nextFile();
+        if (signal >= Signal.next) break;
+      }
+      if (!this.#exited) record = this.#nextRecord();
+    }
+  }
+
+  #nextRecord(): string | undefined {
     try {
-      return runtime.nextRecord();
+      return this.runtime.nextRecord();
     } catch (error) {
       if (!(error instanceof Unwind)) throw error;
       return undefined;
     }
-  };
-  try {
-    let exited = begin.some((each) => guarded(() => each([])) === Signal.exit);
-    const reads = rules.length + end.length + program.beginFile.length + program.endFile.length;
-    if (!exited && reads > 0) {
-      for (let record = nextRecord(); record !== undefined && !exited;) {
-        runtime.setRecord(record);
-        for (const rule of rules) {
-          const signal = guarded(rule);
-          if (signal === Signal.exit) exited = true;
-          if (signal === Signal.nextFile) {
-            const passed = guarded(() => {
-              runtime.nextFile();
-              return Signal.none;
-            });
-            exited ||= passed === Signal.exit;
-          }
-          if (signal >= Signal.next) break;
-        }
-        if (!exited) record = nextRecord();
-      }
-    }
-    for (const each of end) {
-      if (guarded(() => each([])) === Signal.exit) break;
-    }
-  } finally {
-    runtime.closeAll();
   }
-  return compiler.exitStatus || (runtime.failed ? 2 : 0);
 
-  function compileRule(into: Compiler, rule: Rule): () => Signal {
-    const body = into.statement(rule.body ?? { kind: "print", args: [], format: false });
-    if (rule.pattern === undefined) return () => body([]);
-    const pattern = into.expression(rule.pattern);
-    if (rule.end === undefined) return () => (truthy(pattern([])) ? body([]) : Signal.none);
-    const last = into.expression(rule.end);
-    let inside = false;
-    return () => {
-      if (!inside && !truthy(pattern([]))) return Signal.none;
-      inside = !truthy(last([]));
-      return body([]);
-    };
+  #nextFile(): void {
+    const signal = guarded(() => {
+      this.runtime.nextFile();
+      return Signal.none;
+    });
+    if (signal === Signal.exit) this.#exited = true;
   }
-};
+}
+
+function compileRule(compiler: Compiler, rule: Rule): () => Signal {
+  const body = compiler.statement(rule.body ?? { kind: "print", args: [], format: false });
+  if (rule.pattern === undefined) return () => body([]);
+  const pattern = compiler.expression(rule.pattern);
+  if (rule.end === undefined) return () => (truthy(pattern([])) ? body([]) : Signal.none);
+  const last = compiler.expression(rule.end);
+  let inside = false;
+  return () => {
+    if (!inside && !truthy(pattern([]))) return Signal.none;
+    inside = !truthy(last([]));
+    return body([]);
+  };
+}
 
 /** Undefined when the program does not ask. exit in them ends the input; nextfile passes over the file. */
-function fileHooks(
-  compiler: Compiler,
-  program: Program,
-  runtime: Runtime,
-  guarded: (run: () => Signal) => Signal,
-): Runtime["fileHooks"] {
+function fileHooks(compiler: Compiler, program: Program, runtime: Runtime): Runtime["fileHooks"] {
   if (program.beginFile.length + program.endFile.length === 0) return undefined;
-  const run = (statements: ReturnType<Compiler["statement"]>[]) => {
+  const run = (statements: Execute[]) => {
     for (const each of statements) {
       const signal = guarded(() => each([]));
       if (signal === Signal.exit) throw new Unwind(signal);
@@ -134,7 +159,7 @@ function fileHooks(
   return { begin: () => run(begin!), end: () => run(end!) };
 }
 
-function programFile(context: Parameters<Command>[0], file: string): string {
+function programFile(context: CommandContext, file: string): string {
   try {
     return byteString(readAll(openInput(context, file)));
   } catch (error) {

@@ -1,11 +1,8 @@
 /** Owns find's expression: words become a tree of tests and actions. */
 import { CommandFailure, type CommandContext } from "../../command.js";
-import { errorText } from "../../support/errors.js";
-import { idOf, nameTable, parseMode } from "../../support/files.js";
-import { parseDate } from "../../support/parse-date.js";
 import { quoted } from "../../support/text.js";
 import type { Found } from "./walk.js";
-import * as tests from "./tests.js";
+import { predicates } from "./predicates.js";
 import { deleteFound, execute, executeMany, printFormat } from "./actions.js";
 
 export type Test = (found: Found) => boolean;
@@ -186,128 +183,16 @@ export class ExpressionParser {
 
   #syntax = "emacs";
 
-  #reference(word: string): number {
-    const path = this.#argument(word);
-    try {
-      return this.context.fs.statSync(path).mtimeMs;
-    } catch (error) {
-      throw new CommandFailure(`${quoted(path)}: ${errorText(error)}`);
-    }
-  }
-
   #test(word: string): Test | undefined {
-    const { context, settings } = this;
-    switch (word) {
-      case "-true":
-        return () => true;
-      case "-false":
-        return () => false;
-      case "-name":
-      case "-iname":
-        return tests.name(this.#argument(word), word === "-iname");
-      case "-path":
-      case "-wholename":
-      case "-ipath":
-      case "-iwholename":
-        return tests.path(this.#argument(word), word.startsWith("-i"));
-      case "-lname":
-      case "-ilname":
-        return tests.linkName(context, this.#argument(word), word === "-ilname");
-      case "-regex":
-      case "-iregex":
-        return tests.regex(this.#argument(word), this.#syntax, word === "-iregex");
-      case "-type":
-      case "-xtype":
-        return tests.type(context, this.#argument(word), word);
-      case "-empty":
-        return tests.empty(context);
-      case "-size":
-        return tests.size(this.#argument(word));
-      case "-links":
-        return tests.counted(word, this.#argument(word), ({ stats }) => stats.nlink);
-      case "-inum":
-        return tests.counted(word, this.#argument(word), ({ stats }) => stats.ino);
-      case "-uid":
-        return tests.counted(word, this.#argument(word), ({ stats }) => stats.uid);
-      case "-gid":
-        return tests.counted(word, this.#argument(word), ({ stats }) => stats.gid);
-      case "-user":
-      case "-group": {
-        const text = this.#argument(word);
-        const id = idOf(nameTable(context, word === "-user" ? "passwd" : "group"), text);
-        if (id === undefined) {
-          throw new CommandFailure(
-            word === "-user"
-              ? `${quoted(text)} is not the name of a known user`
-              : `${quoted(text)} is not the name of an existing group`,
-          );
-        }
-        return ({ stats }) => (word === "-user" ? stats.uid : stats.gid) === id;
-      }
-      case "-nouser":
-      case "-nogroup": {
-        const known = nameTable(context, word === "-nouser" ? "passwd" : "group");
-        return ({ stats }) => !known.has(word === "-nouser" ? stats.uid : stats.gid);
-      }
-      case "-mtime":
-      case "-atime":
-      case "-ctime":
-      case "-mmin":
-      case "-amin":
-      case "-cmin":
-        return tests.age(word, this.#argument(word), () => settings.nowMs);
-      case "-newer":
-      case "-newermm":
-      case "-anewer":
-      case "-cnewer": {
-        const reference = this.#reference(word);
-        const which = word === "-anewer" ? "atimeMs" : word === "-cnewer" ? "ctimeMs" : "mtimeMs";
-        return ({ stats }) => stats[which] > reference;
-      }
-      case "-newermt":
-      case "-newerat":
-      case "-newerct": {
-        const text = this.#argument(word);
-        const ms = parseDate(text, new Date());
-        if (ms === undefined)
-          throw new CommandFailure(
-            `I cannot figure out how to interpret ${quoted(text)} as a date or time`,
-          );
-        const which = ({ m: "mtimeMs", a: "atimeMs", c: "ctimeMs" } as const)[word[6] as "m"];
-        return ({ stats }) => stats[which] > ms;
-      }
-      case "-perm":
-        return this.#permission(this.#argument(word));
-      case "-readable":
-      case "-writable":
-      case "-executable": {
-        const bit = { "-readable": 4, "-writable": 2, "-executable": 1 }[word]!;
-        return ({ path }) => {
-          try {
-            context.fs.accessSync(path, bit);
-            return true;
-          } catch {
-            return false;
-          }
-        };
-      }
-      case "-samefile": {
-        const path = this.#argument(word);
-        const wanted = context.fs.lstatSync(path);
-        return ({ stats }) => stats.ino === wanted.ino && stats.dev === wanted.dev;
-      }
-    }
-    return undefined;
-  }
-
-  #permission(text: string): Test {
-    const match = /^([-/]?)(.*)$/.exec(text)!;
-    const change = parseMode(match[2]!, 0);
-    if (change === undefined) throw new CommandFailure(`invalid mode ${quoted(text)}`);
-    const wanted = change(0, false);
-    if (match[1] === "-") return ({ stats }) => (stats.mode & wanted) === wanted;
-    if (match[1] === "/") return ({ stats }) => wanted === 0 || (stats.mode & wanted) !== 0;
-    return ({ stats }) => (stats.mode & 0o7777) === wanted;
+    return predicates.get(word)?.(
+      {
+        context: this.context,
+        settings: this.settings,
+        syntax: this.#syntax,
+        argument: () => this.#argument(word),
+      },
+      word,
+    );
   }
 
   #printer(end: string, path: string | undefined): Test {

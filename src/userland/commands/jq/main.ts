@@ -121,8 +121,26 @@ export const main: Command = (context) => {
   return 0;
 };
 
+const helpHint =
+  "Use jq --help for help with command-line options,\nor see the jq manpage, or online docs  at https://stedolan.github.io/jq\n";
+
+/** Options that are letters as well as words. */
+const letterFlags = ["stream", "seq", ..."nRscrj0aSCMeub"];
+
 function parseArguments(context: CommandContext): Settings {
-  const settings: Settings = {
+  const reader = new ArgumentReader(context);
+  const told = reader.read();
+  const { settings } = reader;
+  if (told !== undefined) {
+    context.write(told);
+    return { ...settings, filter: "empty", flags: new Set(["n"]) };
+  }
+  if (settings.flags.has("c")) settings.indent = undefined;
+  return settings;
+}
+
+class ArgumentReader {
+  readonly settings: Settings = {
     flags: new Set(),
     filter: undefined,
     files: [],
@@ -130,92 +148,103 @@ function parseArguments(context: CommandContext): Settings {
     positional: [],
     indent: "  ",
   };
-  const words = context.argv.slice(1);
-  let positional: "args" | "json" | undefined;
-  let options = true;
-  const take = (name: string): string => {
-    const word = words.shift();
-    if (word === undefined)
-      throw new CommandFailure(
-        `--${name} takes more parameters`,
-        2,
-        "Use jq --help for help with command-line options,\nor see the jq manpage, or online docs  at https://stedolan.github.io/jq\n",
-      );
-    return word;
-  };
-  const json = (text: string, what: string): Json => {
-    try {
-      const value = new JsonReader(text).next();
-      if (value !== undefined) return value;
-    } catch (error) {
-      if (!(error instanceof JsonError)) throw error;
+  readonly #words: string[];
+  /** What operands behind the filter are. */
+  #operands: "files" | "texts" | "json" = "files";
+
+  constructor(private readonly context: CommandContext) {
+    this.#words = context.argv.slice(1);
+  }
+
+  /** Reads all words, or up to one that asks for a text: that text is answered. */
+  read(): string | undefined {
+    let options = true;
+    for (let word = this.#words.shift(); word !== undefined; word = this.#words.shift()) {
+      if (!options || !/^-(?:-.+|[A-Za-z0]+|-)$/.test(word)) this.#operand(word);
+      else if (word === "--") options = false;
+      else if (word === "--help") return "Usage: jq [OPTIONS] FILTER [FILES...]\n";
+      else if (word === "--version") return "jq-1.6\n";
+      else if (!word.startsWith("--")) for (const letter of word.slice(1)) this.#flag(letter);
+      else if (!this.#named(word.slice(2))) this.#flag(longFlags[word.slice(2)]);
     }
-    throw new CommandFailure(`Invalid JSON text passed to --${what}`, 2);
-  };
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    if (!options || !/^-(?:-.+|[A-Za-z0]+|-)$/.test(word)) {
-      if (settings.filter === undefined) settings.filter = word;
-      else if (positional === undefined) settings.files.push(word);
-      else settings.positional.push(positional === "args" ? word : json(word, "jsonargs"));
-      continue;
-    }
-    if (word === "--") {
-      options = false;
-      continue;
-    }
-    const name = word.startsWith("--") ? word.slice(2) : "";
+    return undefined;
+  }
+
+  #operand(word: string): void {
+    const { settings } = this;
+    if (settings.filter === undefined) settings.filter = word;
+    else if (this.#operands === "files") settings.files.push(word);
+    else settings.positional.push(this.#operands === "texts" ? word : jsonOf(word, "jsonargs"));
+  }
+
+  /** A word that is no flag; whether there is such a word. */
+  #named(name: string): boolean {
+    const { settings } = this;
+    const { variables } = settings;
     switch (name) {
       case "arg":
-        settings.variables.set(take(name), take(name));
-        continue;
+        variables.set(this.#take(name), this.#take(name));
+        return true;
       case "argjson":
-        settings.variables.set(take(name), json(take(name), name));
-        continue;
+        variables.set(this.#take(name), jsonOf(this.#take(name), name));
+        return true;
       case "slurpfile":
       case "rawfile": {
-        const variable = take(name);
-        const text = readText(context, take(name));
-        settings.variables.set(variable, name === "rawfile" ? text : [...valuesOf(text)]);
-        continue;
+        const variable = this.#take(name);
+        const text = readText(this.context, this.#take(name));
+        variables.set(variable, name === "rawfile" ? text : [...valuesOf(text)]);
+        return true;
       }
       case "args":
+        this.#operands = "texts";
+        return true;
       case "jsonargs":
-        positional = name === "args" ? "args" : "json";
-        continue;
-      case "indent":
+        this.#operands = "json";
+        return true;
       case "tab":
-        settings.indent = name === "tab" ? "\t" : " ".repeat(Math.min(7, Number(take(name)) || 0));
-        if (settings.indent === "") settings.indent = undefined;
-        continue;
+        settings.indent = "\t";
+        return true;
+      case "indent":
+        settings.indent = " ".repeat(Math.min(7, Number(this.#take(name)) || 0)) || undefined;
+        return true;
       case "from-file":
-        fromFile(take(name));
-        continue;
-      case "help":
-        context.write("Usage: jq [OPTIONS] FILTER [FILES...]\n");
-        return { ...settings, filter: "empty", flags: new Set(["n"]) };
-      case "version":
-        context.write("jq-1.6\n");
-        return { ...settings, filter: "empty", flags: new Set(["n"]) };
+        this.#filterFile();
+        return true;
     }
-    const letters = name === "" ? word.slice(1).split("") : [longFlags[name]];
-    for (const letter of letters) {
-      if (letter === "f") fromFile(take("from-file"));
-      else if (letter === undefined || !["stream", "seq", ..."nRscrj0aSCMeub"].includes(letter)) {
-        throw new CommandFailure(
-          `Unknown arguments`,
-          2,
-          "Use jq --help for help with command-line options,\nor see the jq manpage, or online docs  at https://stedolan.github.io/jq\n",
-        );
-      } else settings.flags.add(letter);
-    }
+    return false;
   }
-  if (settings.flags.has("c")) settings.indent = undefined;
-  return settings;
 
-  function fromFile(path: string): void {
-    if (settings.filter !== undefined) settings.files.unshift(settings.filter);
-    settings.filter = readText(context, path);
+  #flag(letter: string | undefined): void {
+    if (letter === "f") this.#filterFile();
+    else if (letter !== undefined && letterFlags.includes(letter)) this.settings.flags.add(letter);
+    else throw new CommandFailure("Unknown arguments", 2, helpHint);
   }
+
+  /** What looked like the filter until now is a file. */
+  #filterFile(): void {
+    const { settings } = this;
+    const path = this.#take("from-file");
+    if (settings.filter !== undefined) settings.files.unshift(settings.filter);
+    settings.filter = readText(this.context, path);
+  }
+
+  /** The next word, which belongs to an option. */
+  #take(name: string): string {
+    const word = this.#words.shift();
+    if (word === undefined)
+      throw new CommandFailure(`--${name} takes more parameters`, 2, helpHint);
+    return word;
+  }
+}
+
+function jsonOf(text: string, option: string): Json {
+  try {
+    const value = new JsonReader(text).next();
+    if (value !== undefined) return value;
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+  }
+  throw new CommandFailure(`Invalid JSON text passed to --${option}`, 2);
 }
 
 function readText(context: CommandContext, path: string): string {

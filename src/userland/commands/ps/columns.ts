@@ -23,110 +23,119 @@ function clock(seconds: number, longHours: boolean): string {
   return hours > 0 || longHours ? `${two(hours)}:${rest}` : rest;
 }
 
+function number(title: string, width: number, order: (row: ProcessRow) => number): Column {
+  return { title, width, right: true, value: (row) => String(order(row)), order };
+}
+
+function text(title: string, width: number, value: (row: ProcessRow) => string): Column {
+  return { title, width, right: false, value };
+}
+
+function percent(title: string, order: (row: ProcessRow) => number): Column {
+  return { title, width: 4, right: true, value: (row) => order(row).toFixed(1), order };
+}
+
+function cpuTime(title: string, width: number, value: (row: ProcessRow) => string): Column {
+  return { title, width, right: true, value, order: (row) => row.cpuSeconds };
+}
+
+/** Shown at the right, sorted by time. */
+function date(title: string, width: number, value: (row: ProcessRow) => string): Column {
+  return { title, width, right: true, value, order: (row) => row.startMs };
+}
+
 export function columnsOf(context: CommandContext): Record<string, Column> {
+  return { ...ids, ...owners(context), ...state, ...usage(context), ...times, ...commands };
+}
+
+const ids: Record<string, Column> = {
+  pid: number("PID", 7, (row) => row.pid),
+  ppid: number("PPID", 7, (row) => row.ppid),
+  pgid: number("PGID", 7, (row) => row.group),
+  sid: number("SID", 7, (row) => row.session),
+  tid: number("TID", 7, (row) => row.pid),
+  tpgid: number("TPGID", 7, () => -1),
+  uid: number("UID", 5, (row) => row.uid),
+  gid: number("GID", 5, (row) => row.gid),
+};
+
+function owners(context: CommandContext): Record<string, Column> {
   const users = nameTable(context, "passwd");
   const groups = nameTable(context, "group");
-  const totalKb = memoryKb(context, "MemTotal");
-  const number = (title: string, width: number, order: (row: ProcessRow) => number): Column => ({
-    title,
-    width,
-    right: true,
-    value: (row) => String(order(row)),
-    order,
-  });
-  const text = (title: string, width: number, value: (row: ProcessRow) => string): Column => ({
-    title,
-    width,
-    right: false,
-    value,
-  });
-  // A name that does not fit is shown as its number or cut short, as ps does.
-  const user = (row: ProcessRow) => {
-    const name = users.get(row.uid) ?? String(row.uid);
-    return name.length > 8 ? `${name.slice(0, 7)}+` : name;
-  };
-  const elapsed = (row: ProcessRow) => Math.max(0, Math.floor((Date.now() - row.startMs) / 1000));
-  const sameDay = (row: ProcessRow) =>
-    strftime("%Y%j", row.startMs, false) === strftime("%Y%j", Date.now(), false);
-  const started = (row: ProcessRow) =>
-    strftime(sameDay(row) ? "%H:%M" : "%b%d", row.startMs, false);
-  const percent = (title: string, order: (row: ProcessRow) => number): Column => ({
-    title,
-    width: 4,
-    right: true,
-    value: (row) => order(row).toFixed(1),
-    order,
-  });
-  const cpuTime = (title: string, width: number, show: (row: ProcessRow) => string): Column => ({
-    title,
-    width,
-    right: true,
-    value: show,
-    order: (row) => row.cpuSeconds,
-  });
-  const status = (row: ProcessRow) =>
-    row.state +
-    (row.nice < 0 ? "<" : row.nice > 0 ? "N" : "") +
-    (row.session === row.pid ? "s" : "") +
-    (row.threads > 1 ? "l" : "");
   return {
-    pid: number("PID", 7, (row) => row.pid),
-    ppid: number("PPID", 7, (row) => row.ppid),
-    pgid: number("PGID", 7, (row) => row.group),
-    sid: number("SID", 7, (row) => row.session),
-    tid: number("TID", 7, (row) => row.pid),
-    tpgid: { ...number("TPGID", 7, () => -1) },
-    uid: number("UID", 5, (row) => row.uid),
-    gid: number("GID", 5, (row) => row.gid),
-    user: text("USER", 8, user),
+    // A name that does not fit is shown as its number or cut short, as ps does.
+    user: text("USER", 8, (row) => {
+      const name = users.get(row.uid) ?? String(row.uid);
+      return name.length > 8 ? `${name.slice(0, 7)}+` : name;
+    }),
     group: text("GROUP", 8, (row) => groups.get(row.gid) ?? String(row.gid)),
-    stat: text("STAT", 4, status),
-    s: text("S", 1, (row) => row.state),
-    f: { ...text("F", 1, () => "0"), right: true },
-    c: { ...number("C", 2, (row) => Math.min(99, Math.floor(cpuPercent(row)))) },
+  };
+}
+
+const state: Record<string, Column> = {
+  stat: text(
+    "STAT",
+    4,
+    (row) =>
+      row.state +
+      (row.nice < 0 ? "<" : row.nice > 0 ? "N" : "") +
+      (row.session === row.pid ? "s" : "") +
+      (row.threads > 1 ? "l" : ""),
+  ),
+  s: text("S", 1, (row) => row.state),
+  f: { ...text("F", 1, () => "0"), right: true },
+  ni: number("NI", 3, (row) => row.nice),
+  pri: number("PRI", 3, (row) => 19 - row.nice),
+  psr: number("PSR", 3, () => 0),
+  nlwp: number("NLWP", 4, (row) => row.threads),
+  addr: text("ADDR", 4, () => "-"),
+  wchan: text("WCHAN", 6, () => "-"),
+  tty: text("TT", 8, () => "?"),
+};
+
+function usage(context: CommandContext): Record<string, Column> {
+  const totalKb = memoryKb(context, "MemTotal");
+  return {
+    c: number("C", 2, (row) => Math.min(99, Math.floor(cpuPercent(row)))),
     pcpu: percent("%CPU", cpuPercent),
     pmem: percent("%MEM", (row) => (totalKb === 0 ? 0 : (row.rssKb * 100) / totalKb)),
     vsz: number("VSZ", 6, (row) => row.vszKb),
     rss: number("RSS", 5, (row) => row.rssKb),
     sz: number("SZ", 5, (row) => Math.floor(row.vszKb / 4)),
-    ni: number("NI", 3, (row) => row.nice),
-    pri: number("PRI", 3, (row) => 19 - row.nice),
-    psr: number("PSR", 3, () => 0),
-    nlwp: number("NLWP", 4, (row) => row.threads),
-    addr: text("ADDR", 4, () => "-"),
-    wchan: text("WCHAN", 6, () => "-"),
-    tty: text("TT", 8, () => "?"),
-    time: cpuTime("TIME", 8, (row) => clock(row.cpuSeconds, true)),
-    cputimes: number("TIME", 8, (row) => Math.floor(row.cpuSeconds)),
-    bsdtime: cpuTime(
-      "TIME",
-      6,
-      (row) => `${Math.floor(row.cpuSeconds / 60)}:${two(row.cpuSeconds % 60)}`,
-    ),
-    stime: { ...text("STIME", 5, started), order: (row) => row.startMs },
-    bsdstart: { ...text("START", 6, started), right: true, order: (row) => row.startMs },
-    start: {
-      ...text("STARTED", 8, (row) => strftime("%H:%M:%S", row.startMs, false)),
-      right: true,
-      order: (row) => row.startMs,
-    },
-    lstart: {
-      ...text("STARTED", 24, (row) => strftime("%a %b %e %H:%M:%S %Y", row.startMs, false)),
-      right: true,
-      order: (row) => row.startMs,
-    },
-    etime: {
-      ...text("ELAPSED", 11, (row) => clock(elapsed(row), false)),
-      right: true,
-      order: elapsed,
-    },
-    etimes: number("ELAPSED", 7, elapsed),
-    comm: text("COMMAND", 15, (row) => row.name),
-    ucmd: text("CMD", 15, (row) => row.name),
-    args: text("COMMAND", 27, (row) => row.command),
-    cmd: text("CMD", 27, (row) => row.command),
   };
 }
+
+const elapsed = (row: ProcessRow) => Math.max(0, Math.floor((Date.now() - row.startMs) / 1000));
+
+/** The hour of what began today, the day of what began earlier. */
+function started(row: ProcessRow): string {
+  const day = (ms: number) => strftime("%Y%j", ms, false);
+  const today = day(row.startMs) === day(Date.now());
+  return strftime(today ? "%H:%M" : "%b%d", row.startMs, false);
+}
+
+const times: Record<string, Column> = {
+  time: cpuTime("TIME", 8, (row) => clock(row.cpuSeconds, true)),
+  cputimes: number("TIME", 8, (row) => Math.floor(row.cpuSeconds)),
+  bsdtime: cpuTime(
+    "TIME",
+    6,
+    (row) => `${Math.floor(row.cpuSeconds / 60)}:${two(row.cpuSeconds % 60)}`,
+  ),
+  stime: { ...date("STIME", 5, started), right: false },
+  bsdstart: date("START", 6, started),
+  start: date("STARTED", 8, (row) => strftime("%H:%M:%S", row.startMs, false)),
+  lstart: date("STARTED", 24, (row) => strftime("%a %b %e %H:%M:%S %Y", row.startMs, false)),
+  etime: { ...number("ELAPSED", 11, elapsed), value: (row) => clock(elapsed(row), false) },
+  etimes: number("ELAPSED", 7, elapsed),
+};
+
+const commands: Record<string, Column> = {
+  comm: text("COMMAND", 15, (row) => row.name),
+  ucmd: text("CMD", 15, (row) => row.name),
+  args: text("COMMAND", 27, (row) => row.command),
+  cmd: text("CMD", 27, (row) => row.command),
+};
 
 export const aliases: Record<string, string> = {
   "%cpu": "pcpu",

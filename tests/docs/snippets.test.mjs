@@ -1,0 +1,155 @@
+// Code in the documentation does what it says. A block that imports secure-exec and takes no name for granted is a whole
+// program: it runs as it stands, and a block of text right behind it is what it prints. Every block is checked by the
+// compiler, fragments with the names of `names`.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { findEngine } from "../../dist/launcher/engine.js";
+import { blocksOf, pageFiles, textOf } from "../../scripts/pages.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+// The host's own Node may be too old for TypeScript; the pinned one strips types.
+const engine = /** @type {{ path: string }} */ (findEngine());
+// Inside the package, so that it finds itself by its name.
+const folder = join(root, "build", `docs-${process.pid}`);
+mkdirSync(folder, { recursive: true });
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Whole programs that are not run here, each with why. */
+const notRun = {
+  "docs/fleet.md": "it needs a broker and a worker; tests/sdk/fleet does what it shows with both",
+};
+
+const blocks = pageFiles().flatMap((file) =>
+  blocksOf(textOf(file))
+    .filter(({ language }) => /^(?:[cm]?[jt]s|javascript|typescript)$/.test(language))
+    // Declarations, made from those that the compiler made.
+    .filter(() => file !== "docs/api.md")
+    .map((block) => ({ ...block, file, name: `${file}:${block.line}` })),
+);
+const imports = ({ text }) => /^import\b.* from "secure-exec/m.test(text);
+
+/** What the compiler finds wrong with modules of `folder`, a line each. */
+function faultsOf(files) {
+  const { stdout, error } = spawnSync(
+    process.execPath,
+    [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "--ignoreConfig",
+      "--noEmit",
+      "--strict",
+      "--exactOptionalPropertyTypes",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2023",
+      "--lib",
+      "es2023,esnext.disposable",
+      "--types",
+      "node",
+      ...files.map((name) => join(folder, name)),
+    ],
+    { cwd: root, encoding: "utf8", timeout: 120_000 },
+  );
+  if (error !== undefined) throw error;
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+/** "Cannot find name", and no other that was meant. */
+const isFreeName = (line) => /error TS2304:/.test(line);
+const moduleName = ({ name }) => `${name.replace(/\W/g, "-")}.mts`;
+
+/** The blocks that import secure-exec, without those that take names for granted. */
+function wholePrograms() {
+  const candidates = blocks.filter(imports);
+  for (const block of candidates) writeFileSync(join(folder, moduleName(block)), block.text);
+  const free = faultsOf(candidates.map(moduleName)).filter(isFreeName);
+  return candidates.filter((block) => !free.some((line) => line.includes(moduleName(block))));
+}
+const programs = wholePrograms();
+
+test("the split sees programs, what they print, and fragments", () => {
+  const [program, text, fragment] = blocksOf(
+    '```ts\nimport { a } from "secure-exec";\n```\n\n```text\nout\n```\nWords.\n```js\nb();\n```\n',
+  );
+  assert.deepEqual(
+    [imports(program), program.next.text, text.next, fragment.language, fragment.line],
+    [true, "out\n", undefined, "js", 10],
+  );
+});
+
+test("most blocks that look like programs are", () => assert.ok(programs.length > 12));
+
+for (const block of programs)
+  test(`${block.name} runs`, { timeout: 120_000, skip: notRun[block.file] ?? false }, async () => {
+    const child = spawn(engine.path, [join(folder, moduleName(block))], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const said = { stdout: "", stderr: "" };
+    for (const stream of /** @type {const} */ (["stdout", "stderr"]))
+      child[stream].setEncoding("utf8").on("data", (part) => (said[stream] += part));
+    const [code] = await once(child, "close");
+    assert.equal(said.stderr, "");
+    if (block.next?.language === "text") assert.equal(said.stdout, block.next.text);
+    assert.equal(code, 0);
+  });
+
+test("what is not run has a program, and a reason", () => {
+  const withPrograms = new Set(programs.map(({ file }) => file));
+  for (const file of Object.keys(notRun)) assert.ok(withPrograms.has(file), file);
+});
+
+/** What fragments take for granted. */
+const names = `
+import * as everything from "secure-exec";
+import type { HostToolCall, HostTools, HostToolApproval, NodeRuntimeCreateOptions, NodeRuntimeShell } from "secure-exec";
+type Names = typeof everything;
+declare global {
+  const NodeRuntime: Names["NodeRuntime"];
+  const [rt, runtime]: [everything.NodeRuntime, everything.NodeRuntime];
+  const code: string;
+  const files: Record<string, string>;
+  const tools: HostTools;
+  const env: Record<string, string>;
+  const cwd: string;
+  const pattern: string;
+  const paths: string[];
+  const rows: string;
+  const show: (chunk: Uint8Array) => void;
+  const terminal: { write(bytes: Uint8Array): void; onData(listener: (keys: string) => void): void };
+  const database: { user(id: string, options: { signal: AbortSignal }): Promise<object> };
+  const bank: { transfer(input: unknown): Promise<object> };
+  const payment: Record<string, unknown>;
+  const isKnown: (name: string) => Promise<boolean>;
+  const askSomebody: (tool: string, input: unknown, signal: AbortSignal) => Promise<HostToolApproval | undefined>;
+  const pipeline: (typeof import("node:stream/promises"))["pipeline"];
+  const createWriteStream: (typeof import("node:fs"))["createWriteStream"];
+}
+export type { HostToolCall, NodeRuntimeShell, NodeRuntimeCreateOptions };
+`;
+
+/** A fragment as a module: statements in a function, or a part of the options that it belongs to. */
+function moduleOf({ text }) {
+  if (/^import /m.test(text)) return text;
+  if (!/^\w+: /.test(text)) return `export async function shown() {\n${text}\n}\n`;
+  const kind = text.startsWith("permissions: ") ? "NodeRuntimeCreateOptions" : "HostTools";
+  return `import type { ${kind} } from "secure-exec";\nexport const shown: ${kind} = {\n${text}\n};\n`;
+}
+
+test("every block compiles", () => {
+  writeFileSync(join(folder, "names.d.mts"), names);
+  const files = blocks.map((block) => {
+    const file = `checked-${moduleName(block)}`;
+    writeFileSync(join(folder, file), moduleOf(block));
+    return file;
+  });
+  assert.ok(files.length > 20);
+  assert.deepEqual(
+    faultsOf(["names.d.mts", ...files]).filter((line) => !isFreeName(line)),
+    [],
+  );
+});
