@@ -7,6 +7,7 @@ import { NodeRuntime } from "../dist/index.js";
 import { childrenOf, findKernel, meanMemory, rssOf } from "./memory.mjs";
 import { pause, percentile, runPlain, startPlain, summary, timed } from "./measure.mjs";
 import { measureFiles } from "./files.mjs";
+import { measureOrdinary } from "./ordinary.mjs";
 import { measureTools } from "./tools.mjs";
 import { measureFairness } from "./fairness.mjs";
 import { measureRunCost } from "./run-cost.mjs";
@@ -169,6 +170,7 @@ await runtime.dispose();
 const costRows = await measureRunCost(engine);
 const toolRows = [
   ...(await measureFiles()),
+  ...(await measureOrdinary(engine)),
   ...(await measureTools()),
   ...(await measureFairness()),
   ...(await measureTemplates()),

@@ -106,6 +106,7 @@ export type {
   HostToolContext,
   HostToolDefinition,
   HostToolExample,
+  HostToolNamespaces,
   HostTools,
 } from "./sdk/tools.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";

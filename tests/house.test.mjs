@@ -64,14 +64,6 @@ const longAlready = new Set([
   "guest/leaving.ts: installLeaving",
   "guest/sqlite/files.ts: sqliteFiles",
   "guest/stdio.ts: installStdio",
-  "kernel/fs/path-walk.ts: walkFrom",
-  "kernel/host-door/program.ts: start",
-  "userland/wasi/files.ts: fileImports",
-  "userland/wasi/host-imports.ts: hostFs",
-  "userland/wasi/host-imports.ts: hostUser",
-  "userland/wasi/host-process.ts: hostProcess",
-  "userland/wasi/machine.ts: machineImports",
-  "userland/wasi/names.ts: nameImports",
 ]);
 
 test("no function is longer than one can take in, but for those of a list that only shrinks", () => {

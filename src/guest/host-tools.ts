@@ -1,16 +1,22 @@
 /**
- * Owns the guest's side of host tools: `callHostTool` and its other names.
+ * Owns the guest's side of host tools: `callHostTool`, its other names, and `tools`, on which each tool is a method.
  *
  * It protects nothing: the kernel judges the call, the host checks the input.
- * The answer comes from the host and is parsed as JSON.
+ * The answer comes from the host.
  */
+import { decodeStructured, encodeStructured, structuredBounds } from "../protocol/structured.js";
+import type { CallResult } from "../protocol/table.js";
+import { ToolForm, holdsBytes, inForm } from "../protocol/tool-values.js";
+import { toolLimits } from "../protocol/tools.js";
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
-import type { KernelClient } from "./environment.js";
+import type { GuestCalls, KernelClient } from "./environment.js";
+
+type KernelResult<K extends keyof GuestCalls> = CallResult<GuestCalls, K>;
 
 const { parse, stringify } = JSON;
 const NativeError = Error;
 const NativePromise = Promise;
-const { defineProperty } = Object;
+const { defineProperty, hasOwn } = Object;
 const EAGAIN = 11;
 
 /** What a call that the kernel itself refused rejects with. */
@@ -32,28 +38,140 @@ function failureOf(json: Uint8Array): Error {
   return error;
 }
 
-/** The caller's input as JSON text; throws a TypeError for what JSON cannot carry. */
-function encode(input: unknown): Uint8Array {
+interface CallOptions {
+  /** How the input travels: as JSON, which is the default, or as structured clone carries it. Bytes travel in either case. */
+  encoding?: "json" | "structured";
+}
+
+function structured(input: unknown): Uint8Array {
+  return inForm(
+    ToolForm.structured,
+    encodeStructured(input, toolLimits.jsonBytes, toolLimits.jsonDepth),
+  );
+}
+
+/** The caller's input as it travels; throws a TypeError for what cannot. */
+function encode(input: unknown, encoding: CallOptions["encoding"]): Uint8Array {
   if (input === undefined) return new Uint8Array(0);
+  if (encoding === "structured" || holdsBytes(input)) return structured(input);
   const json = stringify(input) as string | undefined;
   if (json === undefined) throw new TypeError("the input of a host tool must be JSON");
   return Buffer.from(json, "utf8");
 }
 
-export type CallTool = (name: string, input?: unknown) => Promise<unknown>;
+/** What a call or the next turn of a stream resolves with. */
+function decode(kernel: KernelClient, bytes: Uint8Array): unknown {
+  if (bytes.byteLength === 0) return undefined;
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes[0] === ToolForm.stream) return streamOf(kernel, view.readUInt32LE(1));
+  if (bytes[0] !== ToolForm.structured) return parse(view.toString("utf8"));
+  const steps = decodeStructured(bytes.slice(1), structuredBounds);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+type Next = KernelResult<"toolNext">;
+
+/**
+ * The values of a handler's stream, each asked for when it is wanted. Leaving the loop ends the handler's;
+ * so does the end of this process.
+ */
+function streamOf(kernel: KernelClient, stream: number): AsyncIterableIterator<unknown> {
+  let over = false;
+  // One after the other, however they are asked for.
+  let last: Promise<unknown> = NativePromise.resolve();
+  const ask = (stop: boolean): Promise<Next | number> =>
+    new NativePromise((resolve, reject) => {
+      kernel.callAsync("toolNext", { stream, stop }, (result, words) => {
+        if (typeof result === "number" && !stop) reject(refusal(result, words));
+        else resolve(result);
+      });
+    });
+  const advance = async (): Promise<IteratorResult<unknown>> => {
+    if (over) return { done: true, value: undefined };
+    const result = await ask(false);
+    if (typeof result === "number" || !result.ok) {
+      over = true;
+      throw failureOf((result as Next).json);
+    }
+    over = result.json[0] === ToolForm.ended;
+    if (over) return { done: true, value: undefined };
+    return { done: false, value: decode(kernel, result.json) };
+  };
+  return {
+    next() {
+      const turn = last.then(() => advance());
+      last = turn.then(undefined, () => undefined);
+      return turn;
+    },
+    async return(value?: unknown) {
+      if (!over) {
+        over = true;
+        await ask(true);
+      }
+      return { done: true, value };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+export type CallTool = (name: string, input?: unknown, options?: CallOptions) => Promise<unknown>;
 
 export function createCallTool(kernel: KernelClient): CallTool {
-  return function callHostTool(name: string, input?: unknown): Promise<unknown> {
+  return function callHostTool(
+    name: string,
+    input?: unknown,
+    options?: CallOptions,
+  ): Promise<unknown> {
     return new NativePromise((resolve, reject) => {
       if (typeof name !== "string") throw new TypeError("the name of a host tool must be a string");
-      kernel.callAsync("callTool", { name, input: encode(input) }, (result, words) => {
+      const bytes = encode(input, options?.encoding);
+      kernel.callAsync("callTool", { name, input: bytes }, (result, words) => {
         if (typeof result === "number") reject(refusal(result, words));
         else if (!result.ok) reject(failureOf(result.json));
-        else if (result.json.byteLength === 0) resolve(undefined);
-        else resolve(parse(Buffer.from(result.json).toString("utf8")));
+        else resolve(decode(kernel, result.json));
       });
     });
   };
+}
+
+/** `tools.a.b(input)` calls the tool `a.b`; awaiting a part of it calls nothing. */
+function namespace(call: CallTool, path: string, own: Readonly<Record<string, unknown>>): unknown {
+  const target = (input?: unknown, options?: CallOptions): Promise<unknown> =>
+    call(path, input, options);
+  return new Proxy(target, {
+    get: (_, name) => {
+      if (typeof name !== "string" || name === "then") return undefined;
+      if (path === "" && hasOwn(own, name)) return own[name];
+      return namespace(call, path === "" ? name : `${path}.${name}`, own);
+    },
+  });
+}
+
+/** Of the tools that a program may call: those whose name or description has the words, the likeliest first. */
+function search(kernel: KernelClient, text: unknown, limit = 10): object[] {
+  const words = String(text)
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    // Shorter ones are in everything.
+    .filter((word) => word.length > 2);
+  const scored = describeTools(kernel, "").map(({ name, description }) => {
+    const [inName, inText] = [name.toLowerCase(), description.toLowerCase()];
+    const score = words.reduce(
+      (sum, word) => sum + (inName.includes(word) ? 3 : 0) + (inText.includes(word) ? 1 : 0),
+      0,
+    );
+    return { name, description, score };
+  });
+  return scored
+    .filter(({ score }) => score > 0)
+    .sort((one, other) => other.score - one.score || (one.name < other.name ? -1 : 1))
+    .slice(0, limit)
+    .map(({ name, description }) => ({ name, description }));
 }
 
 /** Puts the functions on the global object, where every Node process of the VM finds them. */
@@ -61,7 +179,11 @@ export function installHostTools(kernel: KernelClient): void {
   const callHostTool = createCallTool(kernel);
   const callBinding = callHostTool.bind(undefined);
   defineProperty(callBinding, "name", { value: "callBinding", configurable: true });
-  for (const [name, value] of Object.entries({ callHostTool, callBinding })) {
+  const tools = namespace(callHostTool, "", {
+    $search: (text: unknown, { limit }: { limit?: number } = {}) => search(kernel, text, limit),
+    $describe: (name: unknown) => describeTools(kernel, String(name))[0],
+  });
+  for (const [name, value] of Object.entries({ callHostTool, callBinding, tools })) {
     defineProperty(globalThis, name, {
       value,
       writable: true,

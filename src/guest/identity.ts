@@ -7,7 +7,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
-import { AddonLoader, refuseAddon } from "./native-addons.js";
+import { AddonLoader, addonsDisabled, refuseAddon } from "./native-addons.js";
 import type { Dlopen } from "./native-addons.js";
 import { unavailable } from "./unavailable.js";
 import type { GuestEnvironment, KernelClient } from "./environment.js";
@@ -66,6 +66,9 @@ function dlopenOf(environment: GuestEnvironment): Dlopen {
     // The engine's own words.
     if (rest.length === 0) return engine(module, ...(rest as [unknown]));
     if (!startOptions().nativeAddons) return refuseAddon(rest[0]);
+    // What C++ reads when an engine starts, and a fork is told later.
+    if (environment.requireBuiltin("internal/options").getOptionValue("--addons") === false)
+      throw addonsDisabled();
     return new AddonLoader(environment, engine).load(module, ...(rest as [unknown]));
   };
 }

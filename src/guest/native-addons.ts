@@ -58,6 +58,12 @@ export function refuseAddon(path: unknown): never {
   throw failure(`Native addons are not supported in this virtual machine: ${name}; ${hint}`);
 }
 
+/** With `--no-addons`; src/node_binding.cc. */
+export const addonsDisabled = (): Error =>
+  Object.assign(new Error("Cannot load native addon because loading addons is disabled."), {
+    code: "ERR_DLOPEN_DISABLED",
+  });
+
 /** A file of the machine's that the process has open. */
 interface Opened {
   readonly path: string;
@@ -80,7 +86,8 @@ export class AddonLoader {
 
   /** In the place of `process.dlopen`. */
   load(module: unknown, filename: unknown, ...flags: unknown[]): unknown {
-    const name = String(filename);
+    // As C reads it.
+    const [name = ""] = String(filename).split("\0", 1);
     // Without a directory it is looked for as what others need is.
     const path = name.includes("/") ? posix.resolve(process.cwd(), name) : name;
     const engine = (at: string): unknown => this.#engine(module, at, ...flags);

@@ -67,6 +67,18 @@ export function installStdio(
   const output = (fd: number) => () => {
     if (channel()?.isTerminal(fd)) return terminalOutput(fd);
     const stream = new SyncWriteStream(fd, { autoClose: false });
+    // Not by way of fs, as the pipe of plain Node, while the descriptor is what it was at the start.
+    Object.defineProperty(stream, "_write", {
+      value(data: Uint8Array, encoding: string, done: (error?: unknown) => void) {
+        const to = channel();
+        if (to?.isHostOutput(fd) !== true)
+          return SyncWriteStream.prototype._write.call(stream, data, encoding, done);
+        to.writeOutput(fd, data);
+        done();
+      },
+      writable: true,
+      configurable: true,
+    });
     stream._type = "fs";
     stream._isStdio = true;
     stream.fd = fd;

@@ -46,6 +46,8 @@ export const limits = Object.freeze({
   providerEntries: 100_000,
   /** Tool calls of one VM that the host has at a time; further ones wait. */
   toolCalls: 100,
+  /** Streams of tools that one process reads at a time. */
+  toolStreams: 64,
   /** What the host may leave unread before a VM's tool calls wait for it. */
   hostUnreadBytes: 1024 * 1024,
   /** Questions to the host's name servers under way, per VM; further ones wait. What one try, all tries, and the whole may take. */

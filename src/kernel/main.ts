@@ -35,6 +35,7 @@ const { emit } = door;
 const requests = new HostRequests({
   judge: (vm, id, scope, list) => emit("judge", { vm, id, scope, requests: list }),
   toolCall: (vm, id, name, input) => emit("toolCall", { vm, id, name, input }),
+  toolNext: (vm, id, stream, stop) => emit("toolNext", { vm, id, stream, stop }),
   toolCancel: (vm, id) => emit("toolCancel", { vm, id }),
   outward: (vm, id, request) => emit("outward", { vm, id, request }),
   isBehind: () => door.isBehind,

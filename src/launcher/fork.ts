@@ -53,6 +53,7 @@ const reservationPath = "/proc/self/fd/6";
 export interface FrameHandlers {
   ready(): boolean;
   frame(frame: Frame): boolean;
+  rested?(): void;
   occupies(bytes: number): boolean;
   drained(): void;
 }
@@ -102,6 +103,7 @@ export class Guest {
     this.socket = new GuestSocket(socketFd, {
       ready: () => this.#handlers === undefined || this.#handlers.ready(),
       frame: (frame) => this.#frame(frame),
+      rested: () => this.#handlers?.rested?.(),
       occupies: (bytes) => this.#handlers === undefined || this.#handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => this.#handlers?.drained(),
@@ -180,6 +182,7 @@ export class Guest {
     const socket = new GuestSocket(pair[0], {
       ready: () => handlers.ready(),
       frame: (frame) => !this.#ending && handlers.frame(frame),
+      rested: () => handlers.rested?.(),
       occupies: (bytes) => handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
       drained: () => handlers.drained(),

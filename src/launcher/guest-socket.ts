@@ -27,6 +27,8 @@ export interface SocketHandlers {
   frame(frame: Frame): boolean;
   /** Frames that are not whole, or wait, occupy so much now; false: nothing more is read until `proceed`. */
   occupies(bytes: number): boolean;
+  /** All that came was handed on, but for what waits. */
+  rested?(): void;
   /** The guest broke the protocol. */
   violation(reason: string): void;
   /** Everything that waited for the guest to read is gone from here. */
@@ -149,6 +151,7 @@ export class GuestSocket {
       this.#handlers.violation(error instanceof Error ? error.message : String(error));
       this.destroy();
     }
+    this.#handlers.rested?.();
     const room = this.#destroyed || this.#handlers.occupies(this.#reader.occupiedBytes);
     if (this.#ended) this.#end();
     else this.#read(room && !this.#reader.isHeld);

@@ -125,7 +125,7 @@ export const guestCalls = {
     },
   },
   /**
-   * Calls a host tool by name or alias. `input` is JSON text, empty for undefined. With `ok` the answer's
+   * Calls a host tool by name or alias. `input` is JSON text, empty for undefined, or of a `ToolForm`. With `ok` the answer's
    * `json` is the result, empty for undefined, otherwise a `ToolFailure`.
    */
   callTool: {
@@ -133,6 +133,12 @@ export const guestCalls = {
     args: { name: "string", input: "bytes" },
     result: { ok: "bool", json: "bytes" },
     large: true,
+  },
+  /** The next value of a stream that `callTool` has answered with, or its end; `stop` gives it up. EBADF for another's. */
+  toolNext: {
+    nr: 47,
+    args: { stream: "u32", stop: "bool" },
+    result: { ok: "bool", json: "bytes" },
   },
   /** Part of a value for `returnValue`, the first or a further one; answered when the host has taken it. E2BIG over `limits.valueBytes`. */
   valuePart: { nr: 46, args: { first: "bool", data: "bytes" }, result: {} },

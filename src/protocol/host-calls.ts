@@ -291,7 +291,9 @@ export const kernelHostEvents = {
   judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
   /** Asks for a tool's handler; `input` is JSON text that a guest wrote. */
   toolCall: { nr: 41, args: { vm: "u32", id: "u32", name: "string", input: "bytes" } },
-  /** Nobody waits for that call any more. */
+  /** Asks for the next value of the stream that the call `stream` was answered with, or stops it; `toolDone` of `id` answers. */
+  toolNext: { nr: 47, args: { vm: "u32", id: "u32", stream: "u32", stop: "bool" } },
+  /** Nobody waits for that call any more, or wants more of its stream. */
   toolCancel: { nr: 42, args: { vm: "u32", id: "u32" } },
   /** Asks what a request that leaves gets added; JSON of `OutwardRequest`, which a guest has written. */
   outward: { nr: 46, args: { vm: "u32", id: "u32", request: "string" } },

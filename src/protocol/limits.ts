@@ -24,7 +24,7 @@ const entries = {
     default: 256 * MiB,
     least: 32 * MiB,
     most: 4 * GiB,
-    what: "Heap, buffers and WebAssembly of one process together. The process ends with 134, ERR_SECURE_EXEC_MEMORY_LIMIT on its stderr; an allocation that can fail does so instead.",
+    what: "Heap, buffers and WebAssembly of one process together. The process ends with 134, ERR_SECURE_EXEC_MEMORY_LIMIT on its stderr; an allocation that can fail does so instead. With nativeAddons, the files that are being loaded have as much again, for the machine.",
   },
   cpuTimeMs: {
     default: 0,

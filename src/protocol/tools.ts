@@ -6,6 +6,8 @@ export const toolLimits = Object.freeze({
   /** JSON text of one input or result. */
   jsonBytes: 4 * 1024 * 1024,
   jsonDepth: 256,
+  /** Parts of one value that is no JSON. */
+  values: 500_000,
   toolsPerVm: 256,
   nameChars: 64,
   descriptionChars: 4096,
@@ -24,7 +26,8 @@ export const toolLimits = Object.freeze({
 /** The command that lists the tools of a VM. */
 export const toolListCommand = "list-tools";
 
-export const toolNamePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+/** Dots are of namespaces. */
+export const toolNamePattern = /^(?=.{1,64}$)[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z][A-Za-z0-9_-]*)*$/;
 
 /** `lookupUser` → `lookup-user`. */
 export function kebabCase(name: string): string {

@@ -28,7 +28,7 @@ declare module "node:ffi" {
     getFunction(name: string, signature: Signature): (...args: never[]) => unknown;
     getSymbol(name: string): bigint;
     /** The address of a native function that calls `run`, on the thread that made it and no other. */
-    registerCallback(signature: Signature, run: (...args: any[]) => number | bigint): bigint;
+    registerCallback(signature: Signature, run: (...args: never[]) => number | bigint): bigint;
     unregisterCallback(pointer: bigint): void;
     close(): void;
   }

@@ -128,10 +128,10 @@ const P: Scalar = "pointer";
 const I: Scalar = "i32";
 const L: Scalar = "i64";
 
-/** A native function of SQLite's kind: an `int` that is `failed` when `run` throws. */
+/** A native function of SQLite's kind: an `int` that is `failed` when `run` throws. `args` says what it is called with. */
 function callback(
   args: readonly Scalar[],
-  run: (...args: any[]) => number,
+  run: (...args: never[]) => number,
   failed = SQLITE_IOERR,
 ): bigint {
   return library.registerCallback({ arguments: args, return: "i32" }, (...given) => {
@@ -262,9 +262,9 @@ function methodTable(open: Map<bigint, SqliteFile>): bigint {
   const put = (
     member: keyof typeof methods,
     args: readonly Scalar[],
-    run: (file: SqliteFile, ...args: any[]) => number,
+    run: (file: SqliteFile, ...args: never[]) => number,
   ): void => {
-    const pointer = callback([P, ...args], (file: bigint, ...rest) =>
+    const pointer = callback([P, ...args], (file: bigint, ...rest: never[]) =>
       run(open.get(file)!, ...rest),
     );
     ffi.setUint64(table, methods[member], pointer);

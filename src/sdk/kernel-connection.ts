@@ -65,6 +65,7 @@ export interface ProcessSink {
 export interface VmSink {
   judge(id: number, scope: Scope, requests: Request[]): void;
   toolCall(id: number, name: string, input: Uint8Array): void;
+  toolNext(id: number, stream: number, stop: boolean): void;
   toolCancel(id: number): void;
   outward(id: number, request: OutwardRequest): void;
   /** `data` is valid during the call only. */
@@ -365,6 +366,8 @@ export class KernelConnection {
         return this.#vms.get(args.vm)?.toolCall(args.id, args.name, new Uint8Array(args.input));
       case "outward":
         return this.#vms.get(args.vm)?.outward(args.id, JSON.parse(args.request) as OutwardRequest);
+      case "toolNext":
+        return this.#vms.get(args.vm)?.toolNext(args.id, args.stream, args.stop);
       case "toolCancel":
         return this.#vms.get(args.vm)?.toolCancel(args.id);
       case "provide": {

@@ -14,6 +14,7 @@ import { askFunction } from "./permissions.js";
 import type { PermissionFunctions } from "./permissions.js";
 import { HostProviders } from "./provider.js";
 import type { Tape } from "./recording.js";
+import { ToolForm } from "../protocol/tool-values.js";
 import { HostToolbox } from "./tools.js";
 
 export interface MachineHostPort {
@@ -30,6 +31,20 @@ interface MachineHostOptions {
   readonly network?: { readonly additions: readonly Addition[] };
 }
 
+/** What is no JSON is told by its first byte, and base64 in a recording. */
+const formMark = "base64:";
+
+function textOfTape(bytes: Uint8Array): string {
+  const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [first = 0x20] = data;
+  return first < 0x09 ? `${formMark}${data.toString("base64")}` : data.toString("utf8");
+}
+
+function bytesOfTape(text: string): Buffer {
+  if (!text.startsWith(formMark)) return Buffer.from(text);
+  return Buffer.from(text.slice(formMark.length), "base64");
+}
+
 /** Of several answers to one request: the first that does not allow it. Nobody's is a denial. */
 function strictest(answers: readonly (Answer | undefined)[]): Answer {
   const [first = { allow: false }] = answers;
@@ -42,6 +57,8 @@ export class MachineHost {
   /** Those of the machine's making, and those it was narrowed by: all that a scope has are asked. */
   readonly #functions: PermissionFunctions[];
   readonly #port: MachineHostPort;
+  /** Of the streams that programs read, by the call that opened them. */
+  readonly #streams = new Map<number, number>();
   /** Of the program that runs, where it is recorded or replayed. */
   tape: Tape | undefined;
 
@@ -77,13 +94,15 @@ export class MachineHost {
   }
 
   toolCall(id: number, name: string, input: Uint8Array): void {
-    const taped = this.tape?.ask({ kind: "tool", name, input: Buffer.from(input).toString() });
+    const taped = this.tape?.ask({ kind: "tool", name, input: textOfTape(input) });
     if (taped === "ended") return;
-    if (taped?.answer !== undefined)
-      return this.#port.toolDone(id, taped.answer.ok, Buffer.from(taped.answer.text));
+    if (taped?.answer !== undefined) {
+      const { ok, text } = taped.answer;
+      return this.#port.toolDone(id, ok, this.#opened(id, bytesOfTape(text)));
+    }
     const done = (ok: boolean, json: Uint8Array): void => {
-      taped?.keep({ ok, text: Buffer.from(json).toString() });
-      this.#port.toolDone(id, ok, json);
+      taped?.keep({ ok, text: textOfTape(json) });
+      this.#port.toolDone(id, ok, this.#opened(id, json));
     };
     this.tools.call(id, name, input, done, () => this.#port.toolParked(id));
   }
@@ -97,8 +116,28 @@ export class MachineHost {
     );
   }
 
+  /** The next value of a stream that a call was answered with. */
+  toolNext(id: number, stream: number, stop: boolean): void {
+    const number = this.#streams.get(stream) ?? 0;
+    const taped = this.tape?.ask({ kind: "tool", name: "", input: `${number} ${stop}` });
+    if (taped === "ended") return;
+    if (taped?.answer !== undefined)
+      return this.#port.toolDone(id, taped.answer.ok, bytesOfTape(taped.answer.text));
+    this.tools.next(stream, stop, (ok, json) => {
+      taped?.keep({ ok, text: textOfTape(json) });
+      this.#port.toolDone(id, ok, json);
+    });
+  }
+
   toolCancel(id: number): void {
+    this.#streams.delete(id);
     this.tools.cancel(id);
+  }
+
+  /** Streams have numbers in the order in which they were opened, which is the same each time. */
+  #opened(id: number, json: Uint8Array): Uint8Array {
+    if (json[0] === ToolForm.stream) this.#streams.set(id, this.#streams.size);
+    return json;
   }
 
   provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void {

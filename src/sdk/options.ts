@@ -44,7 +44,7 @@ import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseNetwork } from "./network-options.js";
 import type { NodeRuntimeNetworkOptions, ParsedNetwork } from "./network-options.js";
 import { parseTools } from "./tools.js";
-import type { HostTools, ParsedTools } from "./tools.js";
+import type { HostToolNamespaces, HostTools, ParsedTools } from "./tools.js";
 import type { JsRuntime } from "../protocol/platforms.js";
 
 /** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
@@ -126,10 +126,10 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   /** How long a permission function may take before its request is denied. Default 10 000. */
   permissionTimeoutMs?: number;
   /** Functions of the host that programs may call by name; see docs/tools.md. */
-  tools?: HostTools;
+  tools?: HostTools | HostToolNamespaces;
   /** Other names for `tools`. */
-  bindings?: HostTools;
-  hostFunctions?: HostTools;
+  bindings?: HostTools | HostToolNamespaces;
+  hostFunctions?: HostTools | HostToolNamespaces;
   /** Certificates in PEM that every program trusts beside the usual ones, as NODE_EXTRA_CA_CERTS does. */
   ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   /**

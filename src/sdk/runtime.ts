@@ -89,7 +89,7 @@ import { signalNumber } from "./signals.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { toolTypes } from "./tool-types.js";
 import { parseTools } from "./tools.js";
-import type { HostTools } from "./tools.js";
+import type { HostToolNamespaces, HostTools } from "./tools.js";
 
 /**
  * `usage`, `end` and `policy` are there on results, but not enumerable: they take no part in comparisons,
@@ -704,7 +704,7 @@ export class NodeRuntime {
    * Adds host tools, or replaces those of the same name. Whether programs may call them is for
    * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
    */
-  async registerTools(tools: HostTools): Promise<void> {
+  async registerTools(tools: HostTools | HostToolNamespaces): Promise<void> {
     const parsed = parseTools("tools", tools);
     await this.#with(async ({ connection, host, vm }) => {
       host.tools.add(parsed, "tools");
@@ -800,11 +800,11 @@ export class NodeRuntime {
   }
 
   /** Earlier and later names of `registerTools`. */
-  registerBindings(tools: HostTools): Promise<void> {
+  registerBindings(tools: HostTools | HostToolNamespaces): Promise<void> {
     return this.registerTools(tools);
   }
 
-  registerHostFunctions(tools: HostTools): Promise<void> {
+  registerHostFunctions(tools: HostTools | HostToolNamespaces): Promise<void> {
     return this.registerTools(tools);
   }
 

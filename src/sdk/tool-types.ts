@@ -127,16 +127,48 @@ function union(types: readonly string[]): string {
 const needsNothing = ({ required, type }: Schema): boolean =>
   (type === "object" || type === undefined) && !(Array.isArray(required) && required.length > 0);
 
+type Branch = Map<string, Branch | ToolDescriptor>;
+
+/** Tools by the parts of their names; one whose name is also a namespace's is in none. */
+function treeOf(tools: readonly ToolDescriptor[]): Branch {
+  const root: Branch = new Map();
+  for (const tool of tools) {
+    const parts = tool.name.split(".");
+    let at: Branch | undefined = root;
+    for (const part of parts.slice(0, -1)) {
+      const next: Branch | ToolDescriptor | undefined = at?.get(part) ?? new Map();
+      if (!(next instanceof Map)) at = undefined;
+      else at?.set(part, next);
+      at = next instanceof Map ? next : undefined;
+    }
+    if (at !== undefined && !at.has(parts.at(-1)!)) at.set(parts.at(-1)!, tool);
+  }
+  return root;
+}
+
+function methods(branch: Branch, margin: string): string {
+  const lines = [...branch].map(([name, part]) => {
+    const key = /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
+    if (part instanceof Map)
+      return `${margin}${key}: {\n${methods(part, margin + indent)}${margin}};\n`;
+    const { description, inputSchema } = part;
+    const input = new Writer(inputSchema).type(inputSchema, margin);
+    const mark = needsNothing(inputSchema) ? "?" : "";
+    return `${comment(description, margin)}${margin}${key}(input${mark}: ${input}): Promise<any>;\n`;
+  });
+  return lines.join("");
+}
+
 /** The declaration; one signature per tool, in the order of their names. */
 export function toolTypes(tools: readonly ToolDescriptor[]): string {
   const named = tools.filter(({ name }) => name !== executorTool);
   const sorted = named.sort((one, other) => (one.name < other.name ? -1 : 1));
-  return sorted
-    .map(({ name, description, inputSchema }) => {
-      const input = new Writer(inputSchema).type(inputSchema);
-      const mark = needsNothing(inputSchema) ? "?" : "";
-      const signature = `declare function callHostTool(name: ${JSON.stringify(name)}, input${mark}: ${input}): Promise<any>;\n`;
-      return comment(description, "") + signature;
-    })
-    .join("\n");
+  const calls = sorted.map(({ name, description, inputSchema }) => {
+    const input = new Writer(inputSchema).type(inputSchema);
+    const mark = needsNothing(inputSchema) ? "?" : "";
+    const signature = `declare function callHostTool(name: ${JSON.stringify(name)}, input${mark}: ${input}): Promise<any>;\n`;
+    return comment(description, "") + signature;
+  });
+  if (!sorted.some(({ name }) => name.includes("."))) return calls.join("\n");
+  return [...calls, `declare const tools: {\n${methods(treeOf(sorted), indent)}};\n`].join("\n");
 }

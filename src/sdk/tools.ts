@@ -8,6 +8,13 @@
  * Untrusted: every input. Results are the host's, but may be anything.
  */
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
+import {
+  NotStructured,
+  StructuredRefused,
+  decodeStructured,
+  encodeStructured,
+} from "../protocol/structured.js";
+import { ToolForm, holdsBytes, inForm } from "../protocol/tool-values.js";
 import { kebabCase, toolLimits, toolNamePattern } from "../protocol/tools.js";
 import { debug } from "./debug.js";
 import { failure, invalidOption } from "./errors.js";
@@ -44,7 +51,10 @@ export interface HostToolDefinition {
   description?: string;
   /** JSON Schema, or a schema of zod, valibot, arktype and whatever else speaks Standard Schema. Default: any object. */
   inputSchema?: Record<string, unknown> | StandardSchema;
-  /** Gets the checked input; what it returns has to be JSON. */
+  /**
+   * Gets the checked input; what it returns has to be JSON, in which there may be bytes (`Uint8Array`, `ArrayBuffer`), or an
+   * async iterable of such values, which programs read as one.
+   */
   // oxlint-disable-next-line typescript/no-explicit-any -- a caller gives its own function, with the parameter types it expects
   handler?: (input: any, context: HostToolContext) => unknown;
   /** Another name for `handler`. */
@@ -62,6 +72,11 @@ export interface HostToolDefinition {
    * others and no time of `timeoutMs` meanwhile. What throws, or is no approval, refuses.
    */
   approval?: (call: HostToolCall) => HostToolApproval | Promise<HostToolApproval>;
+  /**
+   * "structured": input and result may hold what structured clone carries of data: Map, Set, Date, BigInt, errors, cycles.
+   * Default: "json".
+   */
+  encoding?: "json" | "structured";
   examples?: HostToolExample[];
   /** More names for the tool. Its name in kebab-case is one anyway. */
   commandAliases?: string[];
@@ -69,11 +84,19 @@ export interface HostToolDefinition {
 
 export type HostTools = Readonly<Record<string, HostToolDefinition>>;
 
+/** Tools by name; a record of tools is a namespace, whose tools have its name and a dot before their own. */
+export interface HostToolNamespaces {
+  readonly [name: string]: HostToolDefinition | HostToolNamespaces;
+}
+
 interface Tool {
   descriptor: ToolDescriptor;
   check: InputCheck;
   handler: (input: unknown, context: HostToolContext) => unknown;
   approval: NonNullable<HostToolDefinition["approval"]> | undefined;
+  encoding: "json" | "structured";
+  /** Whether the schema is code of the host's that looks at values itself. */
+  standard: boolean;
 }
 
 export type ParsedTools = ReadonlyMap<string, Tool>;
@@ -90,6 +113,7 @@ const definitionKeys = [
   "examples",
   "commandAliases",
   "approval",
+  "encoding",
 ];
 
 function isBag(value: unknown): value is Bag {
@@ -161,6 +185,9 @@ function toolOf(option: string, name: string, value: unknown): Tool {
   const { approval, description = "", inputSchema } = value;
   if (approval !== undefined && typeof approval !== "function")
     throw invalidOption(`${option}.approval`, "must be a function");
+  const { encoding = "json" } = value;
+  if (encoding !== "json" && encoding !== "structured")
+    throw invalidOption(`${option}.encoding`, 'must be "json" or "structured"');
   const handler = value.handler ?? value.execute;
   if (typeof handler !== "function") throw invalidOption(`${option}.handler`, "must be a function");
   if (typeof description !== "string" || description.length > toolLimits.descriptionChars) {
@@ -180,6 +207,8 @@ function toolOf(option: string, name: string, value: unknown): Tool {
     check,
     handler: handler as Tool["handler"],
     approval: approval as Tool["approval"],
+    encoding,
+    standard: isBag(inputSchema) && "~standard" in inputSchema,
     descriptor: {
       name,
       aliases: aliasesOf(`${option}.commandAliases`, name, value.commandAliases),
@@ -191,15 +220,39 @@ function toolOf(option: string, name: string, value: unknown): Tool {
   };
 }
 
+/** Whether it is a record of tools: each part is an object, and none is what a tool has. */
+function isNamespace(value: unknown): value is Bag {
+  if (!isBag(value)) return false;
+  const parts = Object.entries(value);
+  return (
+    parts.length > 0 && parts.every(([key, part]) => isBag(part) && !definitionKeys.includes(key))
+  );
+}
+
 /** Checks definitions; `option` is what they were passed as. */
 export function parseTools(option: string, value: unknown): ParsedTools {
   const tools = new Map<string, Tool>();
   if (value === undefined) return tools;
   if (!isBag(value)) throw invalidOption(option, "must be an object of tools");
-  for (const [name, definition] of Object.entries(value)) {
-    if (definition !== undefined) tools.set(name, toolOf(`${option}.${name}`, name, definition));
-  }
+  const add = (at: string, prefix: string, given: Bag): void => {
+    for (const [key, definition] of Object.entries(given)) {
+      if (definition === undefined) continue;
+      const name = `${prefix}${key}`;
+      if (isNamespace(definition)) add(`${at}.${key}`, `${name}.`, definition);
+      else tools.set(name, toolOf(`${at}.${key}`, name, definition));
+    }
+  };
+  add(option, "", value);
   return tools;
+}
+
+/** A handler's results that a program reads one by one. */
+interface ResultStream {
+  readonly name: string;
+  readonly iterator: AsyncIterator<unknown>;
+  readonly controller: AbortController;
+  readonly encoding: Tool["encoding"];
+  readonly timeoutMs: number;
 }
 
 /** The tools of one runtime, and the calls that run. */
@@ -211,6 +264,8 @@ export class HostToolbox {
   /** Calls among them that wait for approval, and take no turn. */
   readonly #parked = new Set<number>();
   readonly #judge = new SchemaJudge();
+  /** By the call that opened them. */
+  readonly #streams = new Map<number, ResultStream>();
   readonly #waiting: { id: number; start: () => void }[] = [];
   /** Those whose turn of the event loop has not come, and how they wait no longer. */
   readonly #entered = new Map<number, () => void>();
@@ -297,8 +352,39 @@ export class HostToolbox {
     this.#next();
   }
 
+  /** The next value of a stream, or with `stop` its end. Calls `done` once. */
+  next(stream: number, stop: boolean, done: (ok: boolean, json: Uint8Array) => void): void {
+    const open = this.#streams.get(stream);
+    if (open === undefined || stop) {
+      this.#endStream(stream);
+      return done(true, endedStream);
+    }
+    const end = (ok: boolean, json: Uint8Array): void => {
+      this.#endStream(stream);
+      done(ok, json);
+    };
+    const work = async (): Promise<void> => {
+      const { done: over, value } = await beforeDeadline(open);
+      if (!this.#streams.has(stream)) return done(true, endedStream);
+      if (over === true) return end(true, endedStream);
+      const encoded = encodeResult(open.name, value, open.encoding);
+      if ("failure" in encoded) end(false, encodeFailure(encoded.failure));
+      else done(true, encoded.json);
+    };
+    work().catch((error: unknown) => end(false, encodeFailure(handlerFailure(error))));
+  }
+
+  #endStream(id: number): void {
+    const open = this.#streams.get(id);
+    if (!this.#streams.delete(id)) return;
+    open!.controller.abort(failure("TOOL_CANCELLED"));
+    // What it does at its end is the handler's own.
+    void Promise.resolve(open!.iterator.return?.()).catch(() => undefined);
+  }
+
   /** Nobody waits for the call any more. */
   cancel(id: number): void {
+    this.#endStream(id);
     const waiting = this.#waiting.findIndex((call) => call.id === id);
     if (waiting !== -1) this.#waiting.splice(waiting, 1);
     this.#entered.get(id)?.();
@@ -311,7 +397,8 @@ export class HostToolbox {
 
   cancelAll(): void {
     this.#waiting.length = 0;
-    for (const id of [...this.#entered.keys(), ...this.#running.keys()]) this.cancel(id);
+    for (const id of [...this.#entered.keys(), ...this.#running.keys(), ...this.#streams.keys()])
+      this.cancel(id);
     this.#judge.close();
   }
 
@@ -339,7 +426,20 @@ export class HostToolbox {
     if (tool.approval !== undefined && !(await this.#approved(tool, checked.value, call))) return;
     await withinTime(tool, call, async () => {
       const result = await tool.handler(checked.value, { signal: controller.signal });
-      const encoded = encodeResult(name, result);
+      if (isAsyncIterable(result)) {
+        if (controller.signal.aborted) return;
+        const iterator = result[Symbol.asyncIterator]();
+        const { encoding, descriptor } = tool;
+        this.#streams.set(call.id, {
+          name,
+          iterator,
+          controller,
+          encoding,
+          timeoutMs: descriptor.timeoutMs,
+        });
+        return finish(true, openedStream);
+      }
+      const encoded = encodeResult(name, result, tool.encoding);
       if ("failure" in encoded) return finish(false, encodeFailure(encoded.failure));
       finish(true, encoded.json);
     });
@@ -352,11 +452,13 @@ export class HostToolbox {
     { controller: { signal }, finish }: RunningCall,
   ): Promise<{ value: unknown } | undefined> {
     const refuse = (refused: ToolFailure): undefined => void finish(false, encodeFailure(refused));
-    const decoded = await decodeInput(json);
+    const decoded = await decodeInput(json, tool.encoding);
     if ("failure" in decoded) return refuse(decoded.failure);
     if (signal.aborted) return undefined;
-    const checked = await tool.check(decoded.value, json, { judge: this.#judge, signal });
-    if (!("violation" in checked)) return checked;
+    const { value, plain, text } = decoded;
+    const looked = tool.standard ? value : plain;
+    const checked = await tool.check(looked, text, { judge: this.#judge, signal });
+    if (!("violation" in checked)) return checked.value === plain ? { value } : checked;
     const { path, problem } = checked.violation;
     const message = `ToolInputSchemaViolation at ${path}: ${problem}`;
     return refuse({
@@ -447,9 +549,17 @@ async function approvalOf(ask: () => unknown): Promise<{ approve: boolean; reaso
   }
 }
 
+/** An input: as it was meant, as JSON Schema looks at it, and the JSON text of that. */
+interface DecodedInput {
+  value: unknown;
+  plain: unknown;
+  text: Uint8Array;
+}
+
 async function decodeInput(
   bytes: Uint8Array,
-): Promise<{ value: unknown } | { failure: ToolFailure }> {
+  encoding: Tool["encoding"],
+): Promise<DecodedInput | { failure: ToolFailure }> {
   const bad = (problem: string): { failure: ToolFailure } => ({
     failure: {
       name: "ToolInputSchemaViolation",
@@ -460,8 +570,22 @@ async function decodeInput(
   });
   if (bytes.byteLength > toolLimits.jsonBytes) return bad("the input is too large");
   try {
-    return { value: await inSteps(parseJson(bytes, toolLimits.jsonDepth)) };
+    if (bytes[0] === ToolForm.structured) {
+      const bounds = { depth: toolLimits.jsonDepth, values: toolLimits.values };
+      const value = await inSteps(decodeStructured(bytes.subarray(1), bounds));
+      const plain = plainOf(value, encoding === "structured");
+      if (plain === undefined) return bad("the tool takes JSON and bytes");
+      return {
+        value,
+        plain: plain.value,
+        text: Buffer.from(JSON.stringify(plain.value) ?? "null"),
+      };
+    }
+    const value = await inSteps(parseJson(bytes, toolLimits.jsonDepth));
+    return { value, plain: value, text: bytes };
   } catch (error) {
+    if (error instanceof StructuredRefused)
+      return bad(error.why === "form" ? "not well-formed" : `too many ${error.why}`);
     if (!(error instanceof JsonRefused)) throw error;
     return bad(
       error.why === "depth"
@@ -471,9 +595,78 @@ async function decodeInput(
   }
 }
 
+/**
+ * What a JSON Schema sees of a structured value: an empty object for bytes, and where `all` may be there for what else
+ * JSON has not; otherwise undefined for such a value.
+ */
+function plainOf(root: unknown, all: boolean): { value: unknown } | undefined {
+  const seen = new Map<object, unknown>();
+  let whole = true;
+  const copy = (value: unknown): unknown => {
+    if (typeof value === "bigint" || value === undefined) {
+      whole &&= all || value === undefined;
+      return value === undefined ? undefined : String(value);
+    }
+    if (typeof value !== "object" || value === null) return value;
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return {};
+    if (seen.has(value)) {
+      whole &&= all;
+      return {};
+    }
+    seen.set(value, true);
+    if (Array.isArray(value)) return value.map(copy);
+    if (
+      value instanceof Date ||
+      value instanceof Map ||
+      value instanceof Set ||
+      value instanceof Error
+    ) {
+      whole &&= all;
+      return value instanceof Date ? String(value.getTime()) : {};
+    }
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, copy(part)]));
+  };
+  const value = copy(root);
+  return whole ? { value } : undefined;
+}
+
+const openedStream = Uint8Array.of(ToolForm.stream);
+const endedStream = Uint8Array.of(ToolForm.ended);
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === "function"
+  );
+}
+
+/** One turn of a handler's stream, within the tool's time; 0 is no bound. */
+async function beforeDeadline({
+  name,
+  iterator,
+  timeoutMs,
+}: ResultStream): Promise<IteratorResult<unknown>> {
+  if (timeoutMs === 0) return iterator.next();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `the host tool ${name} gave no further value within ${timeoutMs}ms`;
+    timer = setTimeout(
+      () => reject(Object.assign(new Error(message), { name: "ToolTimeout" })),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([iterator.next(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function encodeResult(
   name: string,
   result: unknown,
+  encoding: Tool["encoding"] = "json",
 ): { json: Uint8Array } | { failure: ToolFailure } {
   const bad = (
     problem: string,
@@ -483,8 +676,13 @@ function encodeResult(
   });
   let text: string | undefined;
   try {
+    if (encoding === "structured" || holdsBytes(result)) return { json: structuredResult(result) };
     text = JSON.stringify(result);
-  } catch {
+  } catch (error) {
+    if (error instanceof NotStructured)
+      return error.path === "$" && error.message.startsWith("over ")
+        ? bad("is too large", "ERR_TOOL_LIMIT")
+        : bad(`has ${error.message} at ${error.path}`);
     return bad("is not JSON: it has a cycle, a BigInt or a getter that throws");
   }
   if (text === undefined) {
@@ -498,6 +696,11 @@ function encodeResult(
   }
   const json = Buffer.from(text);
   return json.length > toolLimits.jsonBytes ? bad("is too large", "ERR_TOOL_LIMIT") : { json };
+}
+
+function structuredResult(result: unknown): Uint8Array {
+  const bytes = encodeStructured(result, toolLimits.jsonBytes, toolLimits.jsonDepth);
+  return inForm(ToolForm.structured, bytes);
 }
 
 function textOf(error: object, key: "name" | "message", fallback: string, limit: number): string {

@@ -144,6 +144,19 @@ function inputOfFlags(tool: ToolDescriptor, args: readonly string[]): Record<str
   return input;
 }
 
+function isStream(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+/** JSON, in which bytes are base64. */
+function resultText(result: unknown): string {
+  return JSON.stringify({ ok: true, result: result ?? null }, (_, value: unknown) => {
+    if (value instanceof Uint8Array || value instanceof ArrayBuffer)
+      return Buffer.from(value as Uint8Array).toString("base64");
+    return typeof value === "bigint" ? String(value) : value;
+  });
+}
+
 /** The input, from whichever form the arguments have. */
 async function inputOf(
   context: ToolCommandContext,
@@ -228,7 +241,9 @@ export async function toolCommand(context: ToolCommandContext): Promise<number> 
   }
   try {
     const result = await context.callTool(tool.name, input);
-    context.write(`${JSON.stringify({ ok: true, result: result ?? null })}\n`);
+    // A stream is a line for each of its values.
+    for await (const one of isStream(result) ? result : [result])
+      context.write(`${resultText(one)}\n`);
     return 0;
   } catch (error) {
     context.writeError(`${command}: ${error instanceof Error ? error.message : String(error)}\n`);

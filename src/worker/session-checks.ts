@@ -7,6 +7,7 @@
 import { MalformedMessage } from "../protocol/codec.js";
 import type { HostTables } from "../protocol/host-calls.js";
 import type { EventOf } from "../protocol/port.js";
+import { ToolForm } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";
 import { SecureExecError } from "../sdk/errors.js";
 import { KernelRefusal } from "../sdk/kernel-connection.js";
@@ -19,6 +20,10 @@ const highestSignal = 64;
 export function checkResult(json: Uint8Array): void {
   if (json.byteLength > toolLimits.jsonBytes + toolLimits.errorMessageChars * 4)
     throw new MalformedMessage("a tool's result over the limit");
+  const [form] = json;
+  // Its bytes are for the guest to look at.
+  if (form === ToolForm.structured) return;
+  if (json.byteLength === 1 && (form === ToolForm.stream || form === ToolForm.ended)) return;
   try {
     JSON.parse(Buffer.from(json).toString("utf8"));
   } catch {

@@ -480,6 +480,7 @@ export class Session implements MachineOwner {
       case "judge":
       case "outward":
       case "toolCall":
+      case "toolNext":
       case "provide":
         if (machine.questions.size >= bounds.questions)
           machine.questions.delete(machine.questions.values().next().value!);

@@ -185,7 +185,7 @@ describe("hostile addons", { skip: noAddons }, () => {
       const end = await attacker
         .exec(
           `try { require("/app/broken.node").state(); } catch ({ code }) { process.exit(code === undefined ? 1 : 2); }`,
-          { timeout: 10_000 },
+          { timeout: 4000 },
         )
         .then(
           ({ exitCode }) => exitCode,

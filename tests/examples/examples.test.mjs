@@ -102,6 +102,16 @@ const expected = {
     "commands: childProcess env",
   ],
   "permission-types.ts": ["fs network childProcess env"],
+  "tools-streaming.ts": [
+    "pixels Uint8Array(3) [ 255, 128, 0 ]",
+    "seen [ 1, 2, 3 ]",
+    "found [",
+    "  {",
+    "    name: 'images.invert',",
+    "    description: 'Invert the pixels of an image'",
+    "  }",
+    "]",
+  ],
   "secrets-outside.ts": ["200 hello from /v1/users", "403", "1"],
   "usage-and-audit.ts": [
     '{"default":"deny","rules":[{"mode":"allow","operations":["read"],"paths":["/data/*.txt"]}]}',

@@ -155,6 +155,12 @@ describe("a machine with native addons", { skip: noAddons }, () => {
       cannot("/app", "Permission denied"),
       cannot("none.node", "No such file or directory"),
     ]);
+    const none = await rt.execCommand("node", [
+      "--no-addons",
+      "-p",
+      "try { require('/app/sum.node') } catch ({ code }) { code }",
+    ]);
+    assert.equal(none.stdout, "ERR_DLOPEN_DISABLED\n");
     // What is cut off is no memory of the file's: a crash at worst, of this process.
     const { exitCode } = await rt.exec(`require("/app/cut.node");`);
     assert.notEqual(exitCode, 0);

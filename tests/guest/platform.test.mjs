@@ -29,7 +29,7 @@ async function value(options, program) {
   return result;
 }
 /** What the host puts there, on every rung. */
-const hostGlobals = ["__return", "callBinding", "callHostTool"];
+const hostGlobals = ["__return", "callBinding", "callHostTool", "tools"];
 const commonJs = ["__dirname", "__filename", "exports", "module", "require"];
 const names = "__return(Object.getOwnPropertyNames(globalThis).sort())";
 

@@ -29,7 +29,9 @@ it("a guest has the globals, handles and caches of a plain Node", async () => {
     rmSync(folder, { recursive: true });
   }
   const given =
-    "__dirname __filename __return callBinding callHostTool exports module require".split(" ");
+    "__dirname __filename __return callBinding callHostTool exports module require tools".split(
+      " ",
+    );
   const runtime = await machine({ env: { ONLY: "this" } });
   // Those that were forked ahead, and some that were not.
   for (let i = 0; i < 6; i++) {

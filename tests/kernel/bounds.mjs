@@ -243,6 +243,7 @@ export const callBounds = {
     for (let i = 0; i < 32; i++) sys("valuePart", { first: i === 0, data });`,
   callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
     ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
+  toolNext: `for (let i = 0; i < 2000; i++) sys("toolNext", { stream: i, stop: i % 2 === 0 });`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
     for (let i = 0; i < 5; i++) sys("describeTools", { name: ${longName} });`,
   hostCommand: `for (let i = 0; i < 200; i++) post("hostCommand", { step: i % 5, data: new Uint8Array(100_000) });

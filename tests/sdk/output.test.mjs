@@ -94,6 +94,40 @@ it("output that nobody reads holds nobody up, and reading it late says what is m
   assert.equal(await few.stdout.text(), "1\n");
 });
 
+it("many lines cost few requests, all of them come, and none is lost to an endless loop or a sudden end", async () => {
+  const rt = await machine({ limits: { systemCallsPerSecond: 5000 } });
+  const lines = 30_000;
+  const wanted = Array.from({ length: lines }, (_, at) => `line ${at}\n`).join("");
+  const print = `for (let i = 0; i < ${lines}; i++) console.log("line " + i);`;
+  const ended = await rt.exec(`${print} process.kill(process.pid, "SIGKILL");`);
+  assert.equal(ended.stdout, wanted);
+  const heard = ["", ""];
+  let looping;
+  const spoken = new Promise((resolve) => (looping = resolve));
+  const loop = await rt.spawn(`${print} console.error("last words"); for (;;);`, {
+    onStdout: (chunk) => void (heard[0] += Buffer.from(chunk).toString()),
+    onStderr: (chunk) => {
+      heard[1] += Buffer.from(chunk).toString();
+      looping();
+    },
+  });
+  await spoken;
+  loop.kill("SIGKILL");
+  await loop.wait();
+  assert.deepEqual(heard, [wanted, "last words\n"]);
+  // Between them, somebody else's: the order is the order of the writes.
+  const mixed = await rt.exec(`
+    import { execFileSync } from "node:child_process"; import fs from "node:fs";
+    for (let i = 0; i < 20; i++) { console.log("mine " + i); fs.writeSync(1, "sync " + i + "\\n"); if (i % 5 === 0) execFileSync("echo", ["child " + i], { stdio: "inherit" }); }`);
+  assert.equal(
+    mixed.stdout,
+    Array.from(
+      { length: 20 },
+      (_, i) => `mine ${i}\nsync ${i}\n${i % 5 === 0 ? `child ${i}\n` : ""}`,
+    ).join(""),
+  );
+});
+
 it("a stream that a hook takes cannot be read beside it", async () => {
   const rt = await machine();
   let seen = "";

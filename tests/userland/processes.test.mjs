@@ -186,6 +186,17 @@ test("curl: heads into a file, files of the machine, figures", async () => {
   ]);
 });
 
+test("a native program whose port to WebAssembly lies beside it is that", async () => {
+  const { stdout, exitCode } = await sh(`
+    mkdir -p /tmp/app/node_modules/@esbuild/linux-x64/bin /tmp/app/node_modules/esbuild-wasm/bin
+    cd /tmp/app/node_modules
+    printf '\\177ELF\\2\\1\\1\\0' > @esbuild/linux-x64/bin/esbuild
+    printf '#!/usr/bin/env node\nconsole.log("port", process.argv.slice(2).join());' > esbuild-wasm/bin/esbuild
+    chmod +x @esbuild/linux-x64/bin/esbuild esbuild-wasm/bin/esbuild
+    @esbuild/linux-x64/bin/esbuild --a b`);
+  assert.deepEqual([exitCode, stdout], [0, "port --a,b\n"]);
+});
+
 test("a native program is named as one, with what to use instead", async () => {
   const { stderr, exitCode } = await sh(`
     mkdir -p /tmp/bin && printf '\\177ELF\\2\\1\\1\\0' > /tmp/bin/esbuild && chmod +x /tmp/bin/esbuild

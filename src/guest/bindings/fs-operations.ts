@@ -96,9 +96,9 @@ const loaderCalls = new Set<string>([
 ]);
 
 /**
- * Answers that came along with others. Each serves once, and none outlives the run of JavaScript
- * that asked, or any call that could change a file: a stale one can only be as old as an answer
- * that had been asked for just before.
+ * Answers that came along with others. Each serves once, but for directories, which a loader asks for with
+ * every module in them; and none outlives the run of JavaScript that asked, or any call that could change a
+ * file: a stale one can only be as old as an answer that had been asked for just before.
  */
 function createLookahead(env: GuestEnvironment) {
   const answers = new Map<string, number>();
@@ -112,11 +112,12 @@ function createLookahead(env: GuestEnvironment) {
   return {
     take(path: string): number | undefined {
       const kind = answers.get(path);
-      if (kind !== undefined) answers.delete(path);
+      if (kind !== undefined && kind !== ModuleKind.directory) answers.delete(path);
       return kind;
     },
     put(path: string, kind: number, near: Uint8Array): void {
       if (answers.size === 0) enqueueMicrotask(clear);
+      if (kind === ModuleKind.directory) answers.set(path, kind);
       const paths = nearModulePaths(path, kind);
       for (let at = 0; at < near.length; at++) {
         const found = near[at]!;

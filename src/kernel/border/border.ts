@@ -109,6 +109,8 @@ export interface BorderServices {
 /** Its program, from the first connection on. */
 interface Running {
   readonly vm: Vm;
+  /** That are not answered yet. */
+  questions: number;
   /** Ends of connections that it takes once it listens and knows what it is to do; undefined from then on. */
   waiting: StreamSocket[] | undefined;
 }
@@ -177,7 +179,7 @@ export class Border implements Gate {
 
   #start(): Running {
     const vm = this.#services.newMachine(machineOptions);
-    const running: Running = { vm, waiting: [] };
+    const running: Running = { vm, questions: 0, waiting: [] };
     for (const [name, text] of programTexts()) vm.writeHostFile(`/border/${name}`, text);
     vm.writeHostFile("/border/package.json", Buffer.from('{"type":"module"}'));
     const program = HostProgram.start(
@@ -262,7 +264,10 @@ export class Border implements Gate {
       running.waiting = undefined;
       return true;
     }
+    // One per connection; more is not what its program does.
+    if (running.questions++ >= borderLimits.connections) return false;
     const answer = (verdict: object): void => {
+      running.questions--;
       if (!control.destroyed) control.write(borderLine({ answer: said.ask, ...verdict }));
     };
     const pair = this.#pairs.get(said.pair);

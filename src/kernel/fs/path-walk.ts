@@ -161,9 +161,19 @@ export function childPath(parent: Directory, name: string): string | Failure {
 }
 
 /** Collects the directories that the beginnings of a path lead to. */
-interface Along {
-  left: number;
-  directories: { end: number; directory: Directory }[];
+class Along {
+  readonly directories: { end: number; directory: Directory }[] = [];
+  #left = Infinity;
+
+  constructor(private readonly pathLength: number) {}
+
+  /** The walk is at `directory`, with `left` to go. */
+  passes(directory: Directory, left: number): void {
+    // What is left is an end of the path itself only if it is shorter than ever: else it is a link's.
+    if (left >= this.#left) return;
+    this.#left = left;
+    this.directories.push({ end: this.pathLength - left, directory });
+  }
 }
 
 /**
@@ -175,8 +185,9 @@ export function directoriesAlong(
   who: Credentials,
   path: string,
 ): readonly { end: number; directory: Directory }[] {
-  const along: Along = { left: Infinity, directories: [] };
-  walkFrom(sb, who, sb.root, wellFormed(path), Last.Entry, undefined, along);
+  const text = wellFormed(path);
+  const along = new Along(text.length);
+  walkFrom(sb, who, sb.root, text, Last.Entry, undefined, along);
   return along.directories;
 }
 
@@ -204,18 +215,13 @@ export function walkFrom(
   const fence = who.links && new Fence(who.links);
   const arrived = (location: Location): Location | Failure =>
     fence === undefined || fence.contains(location) ? location : fail(-Errno.ELOOP);
-  if (at === text.length)
-    return { parent: directory, name: "", kind: "root", slash: false, inode: directory };
+  if (at === text.length) return rootItself(directory);
 
   for (;;) {
     if (--sb.stepsLeft < 0) return fail(-Errno.ELOOP);
     if (fence?.passes(directory, text.length - at) === false) return fail(-Errno.ELOOP);
     if (!permitsSearch(directory, who)) return fail(-Errno.EACCES);
-    if (along !== undefined && text.length - at < along.left) {
-      // What is left is an end of the path itself, not of a link in it.
-      along.left = text.length - at;
-      along.directories.push({ end: path.length - along.left, directory });
-    }
+    along?.passes(directory, text.length - at);
     const slash = text.indexOf("/", at);
     const end = slash === -1 ? text.length : slash;
     const name = text.slice(at, end);
@@ -249,14 +255,7 @@ export function walkFrom(
       inode.accessed(sb.now());
       if (text.charCodeAt(0) === SLASH) directory = sb.root;
       at = afterSlashes(text, 0);
-      if (at === text.length)
-        return arrived({
-          parent: directory,
-          name: "",
-          kind: "root",
-          slash: false,
-          inode: directory,
-        });
+      if (at === text.length) return arrived(rootItself(directory));
       continue;
     }
 
@@ -270,6 +269,11 @@ export function walkFrom(
     directory = inode;
     at = next;
   }
+}
+
+/** Nothing but slashes. */
+function rootItself(root: Directory): Location {
+  return { parent: root, name: "", kind: "root", slash: false, inode: root };
 }
 
 /** What the links met on a guarded walk may lead to. */

@@ -54,7 +54,7 @@ export class GuestDoor {
         return owner.paused;
       },
       answered: (call, result) => owner.answered(call, result),
-      served: (milliseconds) => owner.served(milliseconds),
+      served: (milliseconds, more) => owner.served(milliseconds, more),
       pauseMs: () => owner.pauseMs(),
       moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
       happened: (event) => owner.happened(event),
@@ -73,6 +73,7 @@ export class GuestDoor {
     guest.attach({
       ready: () => this.#main.ready(),
       frame: (frame) => this.#main.frame(frame),
+      rested: () => this.#main.rested(),
       occupies: (bytes) => this.#main.occupies(bytes),
       drained: () => this.#main.drained(),
       violation: (reason) => owner.violated(reason),
@@ -146,6 +147,7 @@ export class GuestDoor {
     const socket = this.#guest.openThread(via.socket, announcement, {
       ready: () => thread.ready(),
       frame: (frame) => thread.frame(frame),
+      rested: () => thread.rested(),
       occupies: (bytes) => thread.occupies(bytes),
       drained: () => thread.drained(),
       closed: () => this.#closeThread(thread),

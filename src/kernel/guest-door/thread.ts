@@ -19,6 +19,8 @@ import type { GuestSocket } from "../../launcher/guest-socket.js";
 import { Deferred } from "../io/deferred.js";
 import { FlowTable } from "../io/flow.js";
 import { HostOutput } from "../io/host-stream.js";
+import { addOutput, flushOutput } from "../io/output-batch.js";
+import type { OutputTarget } from "../io/output-batch.js";
 import type { Stream, StreamKind } from "../io/stream.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
@@ -65,8 +67,8 @@ export interface ThreadOwner {
   readonly paused: WaitQueue | undefined;
   /** A call got its result. */
   answered(call: ProcessCall, result: object): void;
-  /** One request was served, which took so long. */
-  served(milliseconds: number): void;
+  /** One request was served, which took so long; `more`: another part of the one before. */
+  served(milliseconds: number, more: boolean): void;
   /** How long its next request has to wait. */
   pauseMs(): number;
   /** Bytes went through a descriptor of this kind. */
@@ -100,6 +102,10 @@ export class GuestThread implements Source {
   /** Output it may still send, per descriptor, and what of its credit it has not been told. */
   readonly #window: number[];
   readonly #credit = [0, 0, 0];
+  /** Where its output goes, per descriptor. */
+  readonly #targets: (OutputTarget | undefined)[] = [];
+  /** The frame in hand is output that goes on with output. */
+  #joins = false;
   /** Signals that it is told of as soon as it reads again; once each, as in signal(7). */
   readonly #signals = new Set<number>();
   /** Woken when it has read what was there for it. */
@@ -178,11 +184,16 @@ export class GuestThread implements Source {
   }
 
   served(milliseconds: number): void {
-    this.#owner.served(milliseconds);
+    this.#owner.served(milliseconds, this.#joins);
   }
 
   proceed(): void {
     if (!this.#closed) this.#socket.proceed();
+  }
+
+  /** What has come was taken, for now. */
+  rested(): void {
+    flushOutput();
   }
 
   /** Its frames that are not whole, or wait, occupy so much; answers whether more may come. */
@@ -207,10 +218,12 @@ export class GuestThread implements Source {
 
   /** What is kept of a frame are copies, but by calls that wait. */
   #take(frame: Frame): void {
+    this.#joins = false;
     this.#dropImage();
     port.take(
       frame,
       (call) => {
+        flushOutput();
         const waits = this.#call(call);
         frame.released = !waits || (call.name === "write" && this.#copies(call.args.fd));
       },
@@ -324,6 +337,7 @@ export class GuestThread implements Source {
   }
 
   #happened(event: GuestEvent): void {
+    if (event.name !== "output") flushOutput();
     switch (event.name) {
       case "output":
         return this.#output(event.args.fd, event.args.data);
@@ -349,8 +363,13 @@ export class GuestThread implements Source {
     if (this.#window[fd]! < 0) throw new MalformedMessage("output beyond the window");
     this.#owner.moved("host", "out", size);
     const stream = this.#owner.descriptors.stream(fd);
-    if (stream instanceof HostOutput) stream.forward(data, (bytes) => this.#grant(fd, bytes));
-    else this.#grant(fd, size);
+    if (!(stream instanceof HostOutput)) return this.#grant(fd, size);
+    let target = this.#targets[fd];
+    if (target?.stream !== stream) {
+      target = { stream, taken: (bytes) => this.#grant(fd, bytes) };
+      this.#targets[fd] = target;
+    }
+    this.#joins = addOutput(target, data);
   }
 
   #grant(fd: number, bytes: number): void {

@@ -9,6 +9,7 @@
 import { Errno } from "../../abi/errno.js";
 import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
 import { lowerLimits } from "../../protocol/limits.js";
+import type { Credentials } from "../fs/credentials.js";
 import { HostInput, HostOutput, NullStream } from "../io/host-stream.js";
 import type { Terminal, WindowSize } from "../io/terminal.js";
 import { takeTerminal } from "../process/job-control.js";
@@ -80,38 +81,13 @@ export class HostProgram {
     from?: Process,
   ): HostProgram | StartFailure {
     if (vm.processes.isFull) return new StartFailure("fork", options.name, -Errno.EAGAIN);
-    const cwd = options.cwd || (from?.credentials.cwd ?? vm.cwd);
-    const umask = from?.credentials.umask ?? 0o022;
-    const credentials = { uid: identity.uid, gid: identity.gid, umask, cwd };
-    const resolved = vm.fs.realpath(credentials, cwd);
-    if (typeof resolved === "number") return new StartFailure("change directory to", cwd, resolved);
-    credentials.cwd = resolved;
+    const credentials = credentialsOf(vm, options, from);
+    if (credentials instanceof StartFailure) return credentials;
     const env = { ...(from?.startOptions?.env ?? vm.env), ...options.env };
-
-    let launched: LaunchOptions;
-    if (options.mode === "exec") {
-      const argv = [options.name, ...options.args];
-      const image = findImage(vm.fs, credentials, options.name, argv, env["PATH"]);
-      if (typeof image === "number") return new StartFailure("execute", options.name, image);
-      launched = optionsOf(image, env);
-    } else {
-      const path = programPath(options, resolved);
-      if (options.mode === "program" && options.name !== "") {
-        const result = vm.writeHostFile(path, source);
-        if (result < 0) return new StartFailure("write program", path, result);
-      }
-      launched = {
-        mode: options.mode,
-        language: options.language,
-        endWhenSettled: options.endWhenSettled === true,
-        encoding: options.encoding ?? "json",
-        image: "",
-        path,
-        argv: [path, ...options.args],
-        argv0: "node",
-        env,
-      };
-    }
+    const launched = bringsText(options)
+      ? written(vm, options, credentials.cwd, source, env)
+      : executed(vm, options, credentials, env);
+    if (launched instanceof StartFailure) return launched;
 
     const terminal =
       options.terminal === undefined ? undefined : vm.terminals.create(options.terminal);
@@ -197,6 +173,66 @@ export class HostProgram {
     if (stream === valueStream) this.process.valueTaken();
     else if (stream === 1 || stream === 2) this.#outputs[stream - 1]!.credit(bytes);
   }
+}
+
+/** Whose process it is and where it works: the working directory without links, if there is one. */
+function credentialsOf(
+  vm: Vm,
+  options: ProcessOptions,
+  from: Process | undefined,
+): Credentials | StartFailure {
+  const cwd = options.cwd || (from?.credentials.cwd ?? vm.cwd);
+  const umask = from?.credentials.umask ?? 0o022;
+  const credentials = { uid: identity.uid, gid: identity.gid, umask, cwd };
+  const resolved = vm.fs.realpath(credentials, cwd);
+  if (typeof resolved === "number") return new StartFailure("change directory to", cwd, resolved);
+  return { ...credentials, cwd: resolved };
+}
+
+/** A file of the machine, found as a shell finds it. */
+function executed(
+  vm: Vm,
+  options: ProcessOptions,
+  credentials: Credentials,
+  env: Record<string, string>,
+): LaunchOptions | StartFailure {
+  const argv = [options.name, ...options.args];
+  const image = findImage(vm.fs, credentials, options.name, argv, env["PATH"]);
+  if (typeof image === "number") return new StartFailure("execute", options.name, image);
+  return optionsOf(image, env);
+}
+
+/** Options of a program whose text the host sends. */
+type TextOptions = ProcessOptions & { mode: Exclude<ProcessOptions["mode"], "exec"> };
+
+function bringsText(options: ProcessOptions): options is TextOptions {
+  return options.mode !== "exec";
+}
+
+/** A text of the host's, which becomes a file when it is a program with a name. */
+function written(
+  vm: Vm,
+  options: TextOptions,
+  cwd: string,
+  source: Uint8Array,
+  env: Record<string, string>,
+): LaunchOptions | StartFailure {
+  const path = programPath(options, cwd);
+  if (options.mode === "program" && options.name !== "") {
+    const result = vm.writeHostFile(path, source);
+    if (result < 0) return new StartFailure("write program", path, result);
+  }
+  return {
+    mode: options.mode,
+    language: options.language,
+    endWhenSettled: options.endWhenSettled === true,
+    encoding: options.encoding ?? "json",
+    image: "",
+    path,
+    argv: [path, ...options.args],
+    argv0: "node",
+    env,
+  };
 }
 
 /** Descriptors 0 to 2 are one open file description of the slave, which becomes its terminal. */

@@ -19,6 +19,7 @@ const requestBytes = 4 * 1024 * 1024;
 export interface HostPort {
   judge(vm: number, id: number, scope: Scope, requests: string): void;
   toolCall(vm: number, id: number, name: string, input: Uint8Array): void;
+  toolNext(vm: number, id: number, stream: number, stop: boolean): void;
   toolCancel(vm: number, id: number): void;
   outward(vm: number, id: number, request: string): void;
   /** Whether the host has not read what was sent before: another input would lie here twice. */
@@ -32,6 +33,8 @@ interface Line {
 }
 
 export interface ToolOutcome {
+  /** Of the call. */
+  id: number;
   ok: boolean;
   json: Uint8Array;
 }
@@ -175,10 +178,25 @@ export class HostRequests {
     if (line.running === 0 && line.waiting.size === 0) this.#lines.delete(vm);
   }
 
-  toolDone(id: number, outcome: ToolOutcome): void {
+  toolDone(id: number, outcome: Omit<ToolOutcome, "id">): void {
     const call = this.#tools.get(id);
     this.#tools.delete(id);
-    call?.asked.settle(outcome);
+    call?.asked.settle({ ...outcome, id });
+  }
+
+  /** The next value of the stream that call `stream` was answered with, or with `stop` its end. */
+  nextOfTool(vm: number, stream: number, stop: boolean): Deferred<ToolOutcome> {
+    const id = this.#newId();
+    const asked = new Deferred<ToolOutcome>();
+    this.#tools.set(id, { asked, leave: () => undefined });
+    asked.onCancel(() => this.#tools.delete(id));
+    this.#port.toolNext(vm, id, stream, stop);
+    return asked;
+  }
+
+  /** Nobody wants more of it. */
+  endOfTool(vm: number, stream: number): void {
+    this.#port.toolCancel(vm, stream);
   }
 
   /** A person is asked: the next call may be with the host meanwhile. */

@@ -91,8 +91,7 @@ class Flow {
       if (passed !== undefined) this.#deliverPassed(passed);
       const refused = this.#owner.mayRead(this.stream);
       const data = refused < 0 ? refused : this.stream.read(this.#readCredit);
-      // Nobody has written to a fifo yet: no end, and nothing to read.
-      const waits = typeof data !== "number" && data.byteLength === 0 && !this.stream.hasInput();
+      const waits = typeof data !== "number" && data.byteLength === 0 && this.stream.awaitsWriter;
       if (data === -Errno.EAGAIN || waits) return this.#readAfter(this.stream.readable);
       if (typeof data === "number" || data.byteLength === 0) {
         this.#readEnded = true;

@@ -132,10 +132,15 @@ export class PipeEnd extends Stream {
     return this.read(length === 0 ? maxBytes : Math.min(maxBytes, length));
   }
 
+  override get awaitsWriter(): boolean {
+    const { writers, writersEver } = this.pipe;
+    return writers === 0 && writersEver === this.#writersBefore;
+  }
+
   override hasInput(): boolean {
     if (!this.#reads) return true;
-    const { buffer, writers, writersEver } = this.pipe;
-    return buffer.length > 0 || (writers === 0 && writersEver !== this.#writersBefore);
+    const { buffer, writers } = this.pipe;
+    return buffer.length > 0 || (writers === 0 && !this.awaitsWriter);
   }
 
   write(data: Uint8Array): number {

@@ -100,6 +100,10 @@ export abstract class Stream {
   readLine(maxBytes: number): Uint8Array | number {
     return this.read(Math.min(1, maxBytes));
   }
+  /** Nobody has written to it yet, as to a fifo that was opened without waiting: `read` is empty, and that is no end. */
+  get awaitsWriter(): boolean {
+    return false;
+  }
   /** Whether `read` would answer something else than EAGAIN. */
   hasInput(): boolean {
     return true;

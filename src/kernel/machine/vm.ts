@@ -423,6 +423,15 @@ export class Vm {
     return this.#services.requests.callTool(this.#handle, name, input);
   }
 
+  /** The next value of a stream of a tool, or its end. */
+  nextOfTool(stream: number, stop: boolean): ReturnType<HostRequests["nextOfTool"]> {
+    return this.#services.requests.nextOfTool(this.#handle, stream, stop);
+  }
+
+  endOfTool(stream: number): void {
+    this.#services.requests.endOfTool(this.#handle, stream);
+  }
+
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
     if (process.session === process.pid) this.terminals.leaderEnded(process.session);

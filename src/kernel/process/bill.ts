@@ -41,12 +41,12 @@ export class Bill {
     this.#machine?.count(what, amount);
   }
 
-  /** One request of a guest, which took so long to serve. */
-  served(milliseconds: number): void {
+  /** One request of a guest, or a further part of one, which took so long to serve. */
+  served(milliseconds: number, requests: 0 | 1): void {
     const counts = this.#counts;
-    counts.systemCalls++;
+    counts.systemCalls += requests;
     counts.kernelCpuMs += milliseconds;
-    this.#machine?.served(milliseconds);
+    this.#machine?.served(milliseconds, requests);
   }
 
   /** Bytes moved through `kind` of descriptor. */

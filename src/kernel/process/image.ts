@@ -1,6 +1,7 @@
 /**
  * Owns what an executable file means: Node, a command of ours, a host tool, a
- * WebAssembly command, or a script for an interpreter that is one of these.
+ * WebAssembly command, a script for an interpreter that is one of these, or a native
+ * program whose port to WebAssembly is installed beside it.
  *
  * Invariants: only files that the caller may execute are images; interpreters
  * nest at most `maxInterpreters` deep.
@@ -8,6 +9,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { O_RDONLY, S_IFMT, S_IFREG, X_OK } from "../../abi/fcntl.js";
+import { portOf } from "../../protocol/native-programs.js";
 import { programKinds, programMagic, shellNames } from "../../protocol/programs.js";
 import type { ProgramKind } from "../../protocol/programs.js";
 import { kernelCredentials } from "../fs/index.js";
@@ -99,7 +101,13 @@ function imageAt(
       path = interpreter;
       continue;
     }
-    if (head.startsWith("\x7fELF")) return -Errno.ENOEXEC;
+    if (head.startsWith("\x7fELF")) {
+      const port = portOf(real);
+      if (port === undefined || fs.access(who, port, X_OK) < 0) return -Errno.ENOEXEC;
+      argv = [port, ...argv.slice(1)];
+      path = port;
+      continue;
+    }
     // execvp(3): what the kernel does not know is a shell script, unless it is plainly not text.
     if (head.includes("\0")) return -Errno.ENOEXEC;
     argv = ["sh", path, ...argv.slice(1)];

@@ -176,6 +176,8 @@ export class Process {
   /** Whether its set-up has ended, so that it may be. */
   #templateReady = false;
   #returned: Returned = { returned: "none" };
+  /** Streams of host tools that it reads. */
+  readonly toolStreams = new Set<number>();
   #value: Uint8Array = nothing;
   /** Of the value whose parts come, and who waits until the host has them. */
   #sentValueBytes = 0;
@@ -325,9 +327,9 @@ export class Process {
       mayRead: (stream) => this.mayRead(stream),
       answer: (call) => vm.answer(this, call),
       answered: (call, result) => vm.answered(this, call, result),
-      served: (milliseconds) => {
-        this.bill.served(milliseconds);
-        this.budget.rate?.served();
+      served: (milliseconds, more) => {
+        this.bill.served(milliseconds, more ? 0 : 1);
+        if (!more) this.budget.rate?.served();
       },
       pauseMs: () => this.budget.rate?.pauseMs ?? 0,
       moved: (kind, direction, bytes) => this.bill.moved(kind, direction, bytes),
@@ -683,6 +685,8 @@ export class Process {
     this.budget.leave(this);
     this.budget.finished();
     nativeWatch.leave(this);
+    for (const stream of this.toolStreams) this.vm.endOfTool(stream);
+    this.toolStreams.clear();
     this.watches.close();
     for (const [terminal, before] of this.#terminalsBefore) terminal.discipline.attributes = before;
     this.#terminalsBefore.clear();

@@ -399,6 +399,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "runs in the host",
   },
+  toolNext: { run: toolHandlers.toolNext, support: "own", note: "for host tools" },
   describeTools: {
     run: toolHandlers.describeTools,
     asks: "shows what tool rules let be invoked",

@@ -9,11 +9,14 @@ import { randomUUID } from "node:crypto";
 import { Errno } from "../../abi/errno.js";
 import { executorTool, hostCommandLimits, HostCommandStep } from "../../protocol/host-commands.js";
 import type { HostCommandOrder } from "../../protocol/host-commands.js";
+import { ToolForm, inForm } from "../../protocol/tool-values.js";
 import { toolLimits } from "../../protocol/tools.js";
 import type { ToolFailure } from "../../protocol/tools.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs } from "../../protocol/table.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
+import type { ToolOutcome } from "../host-door/requests.js";
+import { limits } from "../limits.js";
 import type { Bill } from "../process/bill.js";
 import type { Policy } from "../policy/policy.js";
 import type { Vm } from "../machine/vm.js";
@@ -21,7 +24,9 @@ import type { Deferred } from "../io/deferred.js";
 import type { Handlers } from "./dispatch.js";
 
 interface ToolProcess {
-  readonly vm: Pick<Vm, "tools" | "callTool">;
+  readonly vm: Pick<Vm, "tools" | "callTool" | "nextOfTool" | "endOfTool">;
+  readonly toolStreams: Set<number>;
+  readonly ended: boolean;
   readonly policy: Policy;
   readonly bill: Bill;
 }
@@ -56,14 +61,44 @@ function callTool(
       code: "ERR_TOOL_LIMIT",
     });
   }
-  return billed(process.bill, process.vm.callTool(tool.name, input));
+  const call = process.vm.callTool(tool.name, input);
+  return billed(process.bill, call).map((outcome) => answerOf(process, outcome));
+}
+
+/** A result that is a stream becomes the process's, which alone may read it. */
+function answerOf(
+  { ended, toolStreams, vm }: ToolProcess,
+  { id, ok, json }: ToolOutcome,
+): { ok: boolean; json: Uint8Array } {
+  if (!ok || json[0] !== ToolForm.stream) return { ok, json };
+  if (ended || toolStreams.size >= limits.toolStreams) {
+    vm.endOfTool(id);
+    const message = `a process reads at most ${limits.toolStreams} streams of tools at a time`;
+    return failed({ name: "ToolLimit", message, code: "ERR_TOOL_LIMIT" });
+  }
+  toolStreams.add(id);
+  const number = Buffer.alloc(4);
+  number.writeUInt32LE(id);
+  return { ok, json: inForm(ToolForm.stream, number) };
+}
+
+function toolNext(
+  { bill, toolStreams, vm }: ToolProcess,
+  { stream, stop }: CallArgs<Calls, "toolNext">,
+): ReturnType<Handlers["toolNext"]> {
+  if (!toolStreams.has(stream)) return -Errno.EBADF;
+  if (stop) toolStreams.delete(stream);
+  return billed(bill, vm.nextOfTool(stream, stop), 0).map(({ ok, json }) => {
+    if (!ok || json[0] === ToolForm.ended) toolStreams.delete(stream);
+    return { ok, json };
+  });
 }
 
 /** The same call, whose time counts until it is over or nobody waits for it any more. */
-function billed<R>(bill: Bill, call: Deferred<R>): Deferred<R> {
+function billed<R>(bill: Bill, call: Deferred<R>, calls = 1): Deferred<R> {
   const startedAtMs = performance.now();
   const over = (): void => bill.count("toolMs", performance.now() - startedAtMs);
-  bill.count("toolCalls");
+  bill.count("toolCalls", calls);
   const made = call.chain<R>((outcome) => {
     over();
     return outcome;
@@ -124,11 +159,16 @@ function hostCommand(
     Object.assign(order, { command, args, cwd, env });
   } else if (step === HostCommandStep.write) order.data = Buffer.from(data).toString("base64");
   const json = Buffer.from(JSON.stringify(order));
-  return json.byteLength > toolLimits.jsonBytes ? -Errno.E2BIG : vm.callTool(executorTool, json);
+  if (json.byteLength > toolLimits.jsonBytes) return -Errno.E2BIG;
+  return vm.callTool(executorTool, json).map(({ ok, json: answer }) => ({ ok, json: answer }));
 }
 
-export const toolHandlers: Pick<Handlers, "callTool" | "describeTools" | "hostCommand"> = {
+export const toolHandlers: Pick<
+  Handlers,
+  "callTool" | "toolNext" | "describeTools" | "hostCommand"
+> = {
   callTool,
+  toolNext,
   describeTools,
   hostCommand,
 };

@@ -19,16 +19,17 @@ import type * as Deterministic from "../../guest/deterministic/index.js";
 import type { Sources } from "../../guest/loader.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { reserveCallbacks } from "../../sandbox/callbacks.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
-declare const internalBinding: (name: string) => any;
-declare const requireBuiltin: (id: string) => any;
+declare const internalBinding: InternalBinding;
+declare const requireBuiltin: RequireBuiltin;
 
 /** What sandbox/sqlite-vfs.ts registers in a thread that opens a database, and some more. */
 const callbacksPerThread = 28;
 
 export interface GuestLife {
   /** Bindings as the engine has them. */
-  engineBinding(name: string): any;
+  engineBinding: InternalBinding;
   /** What every channel tells of its calls. */
   readonly callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */

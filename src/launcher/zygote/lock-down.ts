@@ -233,7 +233,15 @@ export function prepareStarter(): { prepared: Prepared; files: EngineFiles } {
 /** In the child. Afterwards only memory, threads, clocks and the guest's socket are left. */
 export function lockDown(options: LockDownOptions): void {
   limit(options);
-  install(buildStage2({ pid: libc.getpid(), addons: options.addons === true }));
+  const { addons = false } = options;
+  install(buildStage2({ pid: libc.getpid(), addons }));
+  // The zygote's proof is of guests without.
+  if (addons) proveByTrying();
+}
+
+function proveByTrying(): void {
+  const failed = attemptAll();
+  if (failed !== undefined) throw new IsolationUnavailable("seccomp", failed);
 }
 
 /** What is done before the filter is there. */
@@ -251,8 +259,7 @@ export function lockDownEngine(memoryBytes: number, addons: boolean, statusFd: n
   baseBytes = dataBytes(statusFd);
   libc.close(statusFd);
   lockDown({ memoryBytes, mostMemoryBytes: memoryBytes, addons });
-  const failed = attemptAll();
-  if (failed !== undefined) throw new IsolationUnavailable("seccomp", failed);
+  if (!addons) proveByTrying();
 }
 
 /**

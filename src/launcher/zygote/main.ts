@@ -32,9 +32,10 @@ import { rehearse } from "./rehearsal.js";
 import { serve } from "./service.js";
 import { furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { addonsOrder, guestMemoryBytes } from "./control.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
-declare const internalBinding: (name: string) => any;
-declare const requireBuiltin: (id: string) => any;
+declare const internalBinding: InternalBinding;
+declare const requireBuiltin: RequireBuiltin;
 
 /** What each guest is sent; one that may become a template gets one more. */
 const guestDescriptorCount = 3;

@@ -15,9 +15,10 @@ import { addonsOrder } from "./control.js";
 import { prepareLife } from "./guest-life.js";
 import { lockDownEngine } from "./lock-down.js";
 import { clearGlobals } from "./start.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
-declare const internalBinding: (name: string) => any;
-declare const requireBuiltin: (id: string) => any;
+declare const internalBinding: InternalBinding;
+declare const requireBuiltin: RequireBuiltin;
 
 /** Called by guest/loader.ts, once. */
 export function start(_loader: Loader, sources: Sources): void {

@@ -14,6 +14,7 @@ import { guestWire } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
 import * as libc from "../../sandbox/libc.js";
 import { SECCOMP_RET_ALLOW, buildStage2 } from "../../sandbox/seccomp.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
 /** V8 allocates feedback at the eighth call; a few more let inline caches settle. */
 const rounds = 12;
@@ -73,8 +74,8 @@ export function startFrame(): Buffer {
 }
 
 export interface RehearsalTools {
-  internalBinding: (name: string) => any;
-  requireBuiltin: (id: string) => any;
+  internalBinding: InternalBinding;
+  requireBuiltin: RequireBuiltin;
   callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */
   use(channel: Channel): void;
@@ -119,7 +120,7 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
     libc.close(kernelEnd);
     loader.loadCache.delete(url);
     for (const key of Reflect.ownKeys(globalThis)) {
-      if (!globals.has(key)) delete (globalThis as any)[key];
+      if (!globals.has(key)) delete (globalThis as Record<PropertyKey, unknown>)[key];
     }
     for (const name of Object.keys(process.env)) {
       if (!(name in environment)) delete process.env[name];

@@ -5,6 +5,7 @@
  */
 import { collectGarbage } from "../../guest/collect-garbage.js";
 import { refusedModules } from "../../guest/public-modules.js";
+import type { RequireBuiltin } from "./engine-modules.js";
 
 /** Internal modules that guest-side code asks for after internals are hidden. */
 const keptInternals = [
@@ -67,7 +68,7 @@ const programSteps: readonly (readonly string[])[] = [
 
 const warmProgram = `import fs from "node:fs"; import { join } from "node:path"; await null; structuredClone({});`;
 
-function publicModules(requireBuiltin: (id: string) => any): { id: string; name: string }[] {
+function publicModules(requireBuiltin: RequireBuiltin): { id: string; name: string }[] {
   const refused = new Set(refusedModules);
   return (requireBuiltin("module").builtinModules as string[])
     .map((id) => ({ id, name: id.replace(/^node:/, "") }))
@@ -75,7 +76,7 @@ function publicModules(requireBuiltin: (id: string) => any): { id: string; name:
     .filter(({ name }) => !warningModules.includes(name));
 }
 
-export async function warmUp(requireBuiltin: (id: string) => any): Promise<void> {
+export async function warmUp(requireBuiltin: RequireBuiltin): Promise<void> {
   for (const { id, name } of publicModules(requireBuiltin)) {
     if (!laterModules.includes(name) && !rareModules.includes(name)) requireBuiltin(id);
   }
@@ -95,7 +96,7 @@ export async function warmUp(requireBuiltin: (id: string) => any): Promise<void>
  * What `fetch` is made of looks whether there is a size of HTTP's headers; looking fixes it (the getter of lib/http.js),
  * and it is for each guest's own options to say.
  */
-function loadFetch(requireBuiltin: (id: string) => any): void {
+function loadFetch(requireBuiltin: RequireBuiltin): void {
   const http = requireBuiltin("http") as object;
   const getter = Object.getOwnPropertyDescriptor(http, "maxHeaderSize")!;
   Object.defineProperty(http, "maxHeaderSize", { ...getter, get: () => 1 });
@@ -105,7 +106,7 @@ function loadFetch(requireBuiltin: (id: string) => any): void {
 
 /** What is left, in steps of some milliseconds each; garbage is collected after them. */
 export function furtherWarmUp(
-  requireBuiltin: (id: string) => any,
+  requireBuiltin: RequireBuiltin,
   preload: (id: string) => void,
 ): (() => void)[] {
   return [
@@ -126,7 +127,7 @@ export function furtherWarmUp(
 }
 
 /** The compiler is a third of a zygote's memory, so it is loaded once it is needed. */
-export function warmUpTypeScript(requireBuiltin: (id: string) => any): (() => void)[] {
+export function warmUpTypeScript(requireBuiltin: RequireBuiltin): (() => void)[] {
   return [
     () => {
       const { emitWarning } = process;

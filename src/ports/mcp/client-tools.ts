@@ -5,7 +5,7 @@
  * The client is given, connected, and stays the caller's; its type is written after `Client` of the
  * MCP SDK. Untrusted: names, schemas and results of the server.
  */
-import type { HostTools } from "../../index.js";
+import type { HostToolDefinition, HostToolNamespaces, HostTools } from "../../index.js";
 
 export interface McpClient {
   listTools: (params?: { cursor?: string }) => Promise<{
@@ -24,6 +24,16 @@ export interface McpToolsOptions {
   prefix?: string;
   /** Milliseconds for one call; 0 for no bound. Default 30 000. */
   timeoutMs?: number;
+}
+
+/** The same under a name of its own on `tools`: `tools: await fromMcp(client, { namespace: "github" })`. */
+export async function fromMcp(
+  client: McpClient,
+  options: Omit<McpToolsOptions, "prefix"> & { namespace?: string } = {},
+): Promise<HostTools | HostToolNamespaces> {
+  const { namespace, ...rest } = options;
+  const tools = await mcpTools(client, rest);
+  return namespace === undefined ? tools : { [namespace]: tools };
 }
 
 const pageLimit = 32;
@@ -52,7 +62,7 @@ export async function mcpTools(
   options: McpToolsOptions = {},
 ): Promise<HostTools> {
   const { prefix = "", timeoutMs } = options;
-  const tools: Record<string, HostTools[string]> = {};
+  const tools: Record<string, HostToolDefinition> = {};
   let cursor: string | undefined;
   for (let page = 0; page < pageLimit; page++) {
     const list = await client.listTools(cursor === undefined ? {} : { cursor });

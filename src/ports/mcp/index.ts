@@ -4,5 +4,5 @@ export type { McpMessage, McpServerOptions } from "./server.js";
 export { serveStdio } from "./stdio.js";
 export { serveMcpHttp } from "./http.js";
 export type { McpHttpOptions, McpHttpServer } from "./http.js";
-export { mcpTools } from "./client-tools.js";
+export { fromMcp, mcpTools } from "./client-tools.js";
 export type { McpClient, McpToolsOptions } from "./client-tools.js";

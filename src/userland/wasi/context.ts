@@ -28,8 +28,11 @@ export interface WasiSettings {
   dotEntries: boolean;
 }
 
-/** Serves one import. i64 parameters arrive as bigint, all others as number; what it returns is an errno, or nothing. */
-export type Import = (...args: any[]) => number | bigint | void;
+/**
+ * Serves one import. i64 parameters arrive as bigint, all others as number, which the engine sees to
+ * by the module's types; what it returns is an errno, or nothing.
+ */
+export type Import = (...args: never[]) => number | bigint | void;
 export type ImportTable = Readonly<Record<string, Import>>;
 
 export class WasiContext {

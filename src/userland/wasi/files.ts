@@ -7,7 +7,7 @@ import { FdFlag, FileType, Right, TimeFlag, WasiErrno, WasiError, Whence } from 
 import type { ImportTable, WasiContext } from "./context.js";
 import type { OpenFile } from "./descriptors.js";
 import { typeOfMode } from "./descriptors.js";
-import { wasiLimits } from "./limits.js";
+import { Transfer } from "./transfer.js";
 
 /** Sizes and times beyond this are no exact numbers. */
 const largestOffset = BigInt(Number.MAX_SAFE_INTEGER);
@@ -65,110 +65,87 @@ export function times(
 }
 
 export function fileImports(context: WasiContext): ImportTable {
-  const { memory, descriptors, system } = context;
-  const { fs } = system;
-  let scratch = new Uint8Array(0);
+  const files = new Files(context);
+  return {
+    ...transferImports(context, files),
+    ...positionImports(context, files),
+    ...descriptorImports(context),
+    ...attributeImports(context, files),
+    ...preopenImports(context),
+  };
+}
 
-  const scratchOf = (size: number): Uint8Array => {
-    if (scratch.byteLength < size) scratch = new Uint8Array(Math.max(size, 64 * 1024));
-    return scratch.subarray(0, size);
-  };
-  const sizeOf = (buffers: readonly Uint8Array[]): number => {
-    let size = 0;
-    for (const buffer of buffers) size += buffer.byteLength;
-    return size;
-  };
+/** Open files by number, with what a call demands of them. */
+class Files {
+  constructor(private readonly context: WasiContext) {}
 
-  /** Reads once, so that a short read ends the call: the next one could block. */
-  const readInto = (file: OpenFile, buffers: readonly Uint8Array[], position: number): number => {
-    const filled = buffers.filter((buffer) => buffer.byteLength > 0);
-    if (filled.length === 0) return 0;
-    const at = position < 0 ? null : position;
-    if (filled.length === 1) {
-      const [buffer] = filled;
-      return fs.readSync(file.fd, buffer!, 0, buffer!.byteLength, at);
-    }
-    const whole = scratchOf(Math.min(sizeOf(filled), wasiLimits.transferBytes));
-    const size = fs.readSync(file.fd, whole, 0, whole.byteLength, at);
-    let taken = 0;
-    for (const buffer of filled) {
-      if (taken >= size) break;
-      const part = whole.subarray(taken, Math.min(size, taken + buffer.byteLength));
-      buffer.set(part);
-      taken += part.byteLength;
-    }
-    return size;
-  };
-
-  const writeFrom = (file: OpenFile, buffers: readonly Uint8Array[], position: number): number => {
-    const filled = buffers.filter((buffer) => buffer.byteLength > 0);
-    if (filled.length === 0) return 0;
-    const at = position < 0 ? null : position;
-    if (filled.length === 1) {
-      const [buffer] = filled;
-      return fs.writeSync(file.fd, buffer!, 0, buffer!.byteLength, at);
-    }
-    const whole = scratchOf(Math.min(sizeOf(filled), wasiLimits.transferBytes));
-    let taken = 0;
-    for (const buffer of filled) {
-      const part = buffer.subarray(0, whole.byteLength - taken);
-      whole.set(part, taken);
-      taken += part.byteLength;
-      if (taken === whole.byteLength) break;
-    }
-    return fs.writeSync(file.fd, whole, 0, whole.byteLength, at);
-  };
-
-  const offset = (value: bigint): number => {
-    const at = BigInt.asUintN(64, value);
-    if (at > largestOffset) throw new WasiError(WasiErrno.EINVAL);
-    return Number(at);
-  };
-  const open = (fd: number, rights: bigint): OpenFile => {
-    const file = descriptors.get(fd, Right.none);
+  /** Anything but a directory. */
+  open(fd: number, rights: bigint): OpenFile {
+    const file = this.context.descriptors.get(fd, Right.none);
     if (file.isDirectory) throw new WasiError(WasiErrno.EISDIR);
     if ((file.rights & rights) !== rights) throw new WasiError(WasiErrno.ENOTCAPABLE);
     return file;
-  };
-  const regular = (fd: number, rights: bigint): OpenFile => {
-    const file = open(fd, rights);
+  }
+
+  regular(fd: number, rights: bigint): OpenFile {
+    const file = this.open(fd, rights);
     if (file.type !== FileType.file) throw new WasiError(WasiErrno.ESPIPE);
     return file;
-  };
-  const stat = (file: OpenFile): Stats =>
-    file.fd < 0
+  }
+
+  stat(file: OpenFile): Stats {
+    const { fs } = this.context.system;
+    return file.fd < 0
       ? fs.statSync(file.path, { bigint: true })
       : fs.fstatSync(file.fd, { bigint: true });
+  }
+}
 
-  const fd_read = (fd: number, list: number, count: number, result: number): void => {
-    const file = open(fd, Right.fdRead);
-    const size = readInto(
-      file,
-      memory.buffers(list, count),
-      file.positioned ? Number(file.position) : -1,
-    );
-    file.position += BigInt(size);
-    memory.setU32(result, size);
+function offset(value: bigint): number {
+  const at = BigInt.asUintN(64, value);
+  if (at > largestOffset) throw new WasiError(WasiErrno.EINVAL);
+  return Number(at);
+}
+
+function transferImports({ memory, system }: WasiContext, files: Files): ImportTable {
+  const transfer = new Transfer(system.fs);
+  return {
+    fd_read(fd: number, list: number, count: number, result: number) {
+      const file = files.open(fd, Right.fdRead);
+      const at = file.positioned ? Number(file.position) : null;
+      const size = transfer.read(file, memory.buffers(list, count), at);
+      file.position += BigInt(size);
+      memory.setU32(result, size);
+    },
+    fd_write(fd: number, list: number, count: number, result: number) {
+      const file = files.open(fd, Right.fdWrite);
+      const appends = file.type === FileType.file && (file.flags & FdFlag.append) !== 0;
+      if (appends && !file.append) file.position = files.stat(file).size;
+      const at = file.positioned || (appends && !file.append) ? Number(file.position) : null;
+      const size = transfer.write(file, memory.buffers(list, count), at);
+      file.position += BigInt(size);
+      if (appends && file.append) file.position = files.stat(file).size;
+      memory.setU32(result, size);
+    },
+    fd_pread(fd: number, list: number, count: number, at: bigint, result: number) {
+      const file = files.regular(fd, Right.fdRead | Right.fdSeek);
+      memory.setU32(result, transfer.read(file, memory.buffers(list, count), offset(at)));
+    },
+    fd_pwrite(fd: number, list: number, count: number, at: bigint, result: number) {
+      const file = files.regular(fd, Right.fdWrite | Right.fdSeek);
+      memory.setU32(result, transfer.write(file, memory.buffers(list, count), offset(at)));
+    },
   };
+}
 
-  const fd_write = (fd: number, list: number, count: number, result: number): void => {
-    const file = open(fd, Right.fdWrite);
-    const appends = file.type === FileType.file && (file.flags & FdFlag.append) !== 0;
-    if (appends && !file.append) file.position = stat(file).size;
-    const at = file.positioned || (appends && !file.append) ? Number(file.position) : -1;
-    const size = writeFrom(file, memory.buffers(list, count), at);
-    file.position += BigInt(size);
-    if (appends && file.append) file.position = stat(file).size;
-    memory.setU32(result, size);
-  };
-
+function positionImports({ memory }: WasiContext, files: Files): ImportTable {
   const seek = (fd: number, delta: bigint, whence: number, result: number): void => {
     const moves = whence !== Whence.current || delta !== 0n;
-    const file = regular(fd, moves ? Right.fdSeek : Right.fdTell);
+    const file = files.regular(fd, moves ? Right.fdSeek : Right.fdTell);
     let base: bigint;
     if (whence === Whence.set) base = 0n;
     else if (whence === Whence.current) base = file.position;
-    else if (whence === Whence.end) base = stat(file).size;
+    else if (whence === Whence.end) base = files.stat(file).size;
     else throw new WasiError(WasiErrno.EINVAL);
     const at = base + delta;
     if (at < 0n || at > largestOffset) throw new WasiError(WasiErrno.EINVAL);
@@ -178,23 +155,17 @@ export function fileImports(context: WasiContext): ImportTable {
     }
     memory.setU64(result, at);
   };
-
   return {
-    fd_read,
-    fd_write,
-    fd_pread(fd: number, list: number, count: number, at: bigint, result: number) {
-      const file = regular(fd, Right.fdRead | Right.fdSeek);
-      memory.setU32(result, readInto(file, memory.buffers(list, count), offset(at)));
-    },
-    fd_pwrite(fd: number, list: number, count: number, at: bigint, result: number) {
-      const file = regular(fd, Right.fdWrite | Right.fdSeek);
-      memory.setU32(result, writeFrom(file, memory.buffers(list, count), offset(at)));
-    },
     fd_seek: seek,
     fd_tell: (fd: number, result: number) => seek(fd, 0n, Whence.current, result),
+  };
+}
+
+/** Numbers, flags and rights. */
+function descriptorImports({ memory, descriptors }: WasiContext): ImportTable {
+  return {
     fd_close: (fd: number) => descriptors.close(fd),
     fd_renumber: (from: number, to: number) => descriptors.renumber(from, to),
-
     fd_fdstat_get(fd: number, result: number) {
       const file = descriptors.get(fd, Right.none);
       const bytes = new Uint8Array(24);
@@ -221,26 +192,33 @@ export function fileImports(context: WasiContext): ImportTable {
       file.rights = wanted;
       file.inheriting = wantedInheriting;
     },
+  };
+}
+
+function attributeImports(context: WasiContext, files: Files): ImportTable {
+  const { descriptors, system } = context;
+  const { fs } = system;
+  return {
     fd_filestat_get(fd: number, result: number) {
-      writeFilestat(context, result, stat(descriptors.get(fd, Right.fdFilestatGet)));
+      writeFilestat(context, result, files.stat(descriptors.get(fd, Right.fdFilestatGet)));
     },
     fd_filestat_set_size(fd: number, size: bigint) {
-      fs.ftruncateSync(open(fd, Right.fdFilestatSetSize).fd, offset(size));
+      fs.ftruncateSync(files.open(fd, Right.fdFilestatSetSize).fd, offset(size));
     },
     fd_filestat_set_times(fd: number, atimeNs: bigint, mtimeNs: bigint, flags: number) {
       const file = descriptors.get(fd, Right.fdFilestatSetTimes);
-      const [atime, mtime] = times(context, flags, atimeNs, mtimeNs, () => stat(file));
+      const [atime, mtime] = times(context, flags, atimeNs, mtimeNs, () => files.stat(file));
       if (file.fd < 0) fs.utimesSync(file.path, atime, mtime);
       else fs.futimesSync(file.fd, atime, mtime);
     },
     fd_allocate(fd: number, start: bigint, length: bigint) {
-      const file = regular(fd, Right.fdAllocate);
+      const file = files.regular(fd, Right.fdAllocate);
       const end = BigInt(offset(start)) + BigInt(offset(length));
       if (length === 0n || end > largestOffset) throw new WasiError(WasiErrno.EINVAL);
-      if (stat(file).size < end) fs.ftruncateSync(file.fd, Number(end));
+      if (files.stat(file).size < end) fs.ftruncateSync(file.fd, Number(end));
     },
     fd_advise(fd: number, _start: bigint, _length: bigint, advice: number) {
-      regular(fd, Right.fdAdvise);
+      files.regular(fd, Right.fdAdvise);
       if (advice < 0 || advice > 5) throw new WasiError(WasiErrno.EINVAL);
     },
     fd_sync(fd: number) {
@@ -248,9 +226,13 @@ export function fileImports(context: WasiContext): ImportTable {
       if (file.fd >= 0 && file.type === FileType.file) fs.fsyncSync(file.fd);
     },
     fd_datasync(fd: number) {
-      fs.fdatasyncSync(regular(fd, Right.fdDatasync).fd);
+      fs.fdatasyncSync(files.regular(fd, Right.fdDatasync).fd);
     },
+  };
+}
 
+function preopenImports({ memory, descriptors }: WasiContext): ImportTable {
+  return {
     fd_prestat_get(fd: number, result: number) {
       const { preopen } = descriptors.get(fd, Right.none);
       if (preopen === undefined) throw new WasiError(WasiErrno.EBADF);

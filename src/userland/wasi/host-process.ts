@@ -3,140 +3,55 @@
  * system has them.
  *
  * A child inherits the descriptors that are not marked close-on-exec, under their
- * numbers, after the file actions of posix_spawn were applied.
- * Untrusted: every argument; file actions are a byte stream of the module's.
+ * numbers, after the file actions of posix_spawn were applied (file-actions.ts).
+ * Untrusted: every argument.
  */
 import { FileType, Right, WasiErrno, WasiError, allRights } from "./abi.js";
-import type { ImportTable, WasiContext } from "./context.js";
-import { wasiLimits } from "./limits.js";
+import type { Import, ImportTable, WasiContext } from "./context.js";
 import { OpenFile } from "./descriptors.js";
-import { join } from "./paths.js";
-import type { WasiProcesses, WasiSpawn } from "./system.js";
+import { applyFileActions, closed } from "./file-actions.js";
+import { wasiLimits } from "./limits.js";
+import type { WasiProcesses, WasiSpawn, WasiSystem } from "./system.js";
 
-/** One record of the file actions: six u32 and the bytes of a path. */
-const actionBytes = 24;
-const Action = Object.freeze({ close: 1, dup2: 2, open: 3, chdir: 4 });
-/** open(2) flags as wasi-libc numbers them. */
-const LibcOpen = Object.freeze({
-  read: 0x04000000,
-  write: 0x10000000,
-  create: 1 << 12,
-  directory: 2 << 12,
-  exclusive: 4 << 12,
-  truncate: 8 << 12,
-  append: 1,
-});
 const SpawnFlag = Object.freeze({ setProcessGroup: 2 });
 const closeOnExec = 1;
 const noHang = 1;
-const queryMask = 3;
-const closed = -1;
+const MaskChange = Object.freeze({ block: 0, unblock: 1, set: 2, query: 3 });
 
 export function hostProcess(context: WasiContext): ImportTable {
-  const { memory, descriptors, system } = context;
-  const { fs } = system;
-  const { constants } = fs;
+  /** Numbers of the descriptors that are marked close-on-exec. */
   const closing = new Set<number>();
-  let mask = 0n;
-
-  const processes = (): WasiProcesses => {
-    if (system.processes === undefined) throw new WasiError(WasiErrno.ENOSYS);
-    return system.processes;
+  return {
+    ...childImports(context, closing),
+    ...selfImports(context),
+    ...descriptorImports(context, closing),
   };
+}
 
-  const openFlags = (flags: number): number => {
-    if ((flags & (LibcOpen.read | LibcOpen.write)) === 0) return flags;
-    let result: number = constants.O_RDONLY;
-    if ((flags & LibcOpen.write) !== 0)
-      result = (flags & LibcOpen.read) !== 0 ? constants.O_RDWR : constants.O_WRONLY;
-    if ((flags & LibcOpen.create) !== 0) result |= constants.O_CREAT;
-    if ((flags & LibcOpen.directory) !== 0) result |= constants.O_DIRECTORY;
-    if ((flags & LibcOpen.exclusive) !== 0) result |= constants.O_EXCL;
-    if ((flags & LibcOpen.truncate) !== 0) result |= constants.O_TRUNC;
-    if ((flags & LibcOpen.append) !== 0) result |= constants.O_APPEND;
-    return result;
-  };
+function processesOf(system: WasiSystem): WasiProcesses {
+  if (system.processes === undefined) throw new WasiError(WasiErrno.ENOSYS);
+  return system.processes;
+}
 
-  /** The child's descriptors by number, as descriptors of this process. */
-  const inherited = (alsoClosing: ReadonlySet<number>): number[] => {
-    const fds: number[] = [];
-    for (const [number, file] of descriptors.entries()) {
-      if (file.fd < 0 || number >= wasiLimits.descriptors) continue;
-      if (closing.has(number) || alsoClosing.has(number)) continue;
-      while (fds.length <= number) fds.push(closed);
-      fds[number] = file.fd;
-    }
-    return fds;
-  };
+/** The child's descriptors by number, as descriptors of this process. */
+function inherited({ descriptors }: WasiContext, closing: ReadonlySet<number>): number[] {
+  const fds: number[] = [];
+  for (const [number, file] of descriptors.entries()) {
+    if (file.fd < 0 || number >= wasiLimits.descriptors || closing.has(number)) continue;
+    while (fds.length <= number) fds.push(closed);
+    fds[number] = file.fd;
+  }
+  return fds;
+}
 
-  /** Applies the file actions to `request`; answers what was opened for it and is to be closed here. */
-  const applyActions = (request: WasiSpawn, pointer: number, size: number): number[] => {
-    if (size >>> 0 > wasiLimits.argumentBytes) throw new WasiError(WasiErrno.E2BIG);
-    const end = (pointer >>> 0) + (size >>> 0);
-    memory.bytes(pointer, size);
-    const opened: number[] = [];
-    const put = (number: number, fd: number): void => {
-      if (number >>> 0 >= wasiLimits.descriptors) throw new WasiError(WasiErrno.EBADF);
-      while (request.fds.length <= number) request.fds.push(closed);
-      request.fds[number] = fd;
-    };
-    try {
-      for (let at = pointer >>> 0; at < end;) {
-        if (at + actionBytes > end) throw new WasiError(WasiErrno.EINVAL);
-        const [action, target, source, flags, mode, length] = [0, 4, 8, 12, 16, 20].map((offset) =>
-          memory.u32(at + offset),
-        ) as [number, number, number, number, number, number];
-        at += actionBytes;
-        if (length > end - at) throw new WasiError(WasiErrno.EINVAL);
-        const path = length > 0 ? memory.path(at, length) : "";
-        at += length;
-        if (action === Action.close) {
-          if (target < request.fds.length) request.fds[target] = closed;
-        } else if (action === Action.dup2) {
-          const given = request.fds[source] ?? closed;
-          // A descriptor may be close-on-exec here and still be what the child gets.
-          const fd = given >= 0 ? given : (descriptors.find(source)?.fd ?? closed);
-          if (fd < 0) throw new WasiError(WasiErrno.EBADF);
-          put(target, fd);
-        } else if (action === Action.open) {
-          const full = absolute(request.cwd, path);
-          const fd = fs.openSync(full, openFlags(flags), mode === 0 ? 0o666 : mode & 0o7777);
-          opened.push(fd);
-          put(target, fd);
-        } else if (action === Action.chdir) {
-          request.cwd = absolute(request.cwd, path);
-        } else {
-          throw new WasiError(WasiErrno.ENOTSUP);
-        }
-      }
-    } catch (error) {
-      for (const fd of opened) fs.closeSync(fd);
-      throw error;
-    }
-    return opened;
-  };
+function closeFrom({ descriptors }: WasiContext, low: number): void {
+  const numbers = [...descriptors.entries()].map(([number]) => number);
+  for (const number of numbers) if (number >= low) descriptors.close(number);
+}
 
-  const absolute = (cwd: string, path: string): string =>
-    path.startsWith("/") ? path : join(cwd === "" ? system.cwd() : cwd, path);
-
-  const addStream = (fd: number): number => {
-    const rights = allRights & ~(Right.fdSeek | Right.fdTell);
-    return descriptors.add(
-      new OpenFile(fd, FileType.unknown, "", rights, allRights, 0, undefined, undefined),
-    );
-  };
-
-  const setMask = (how: number, wanted: bigint): void => {
-    if (how === 0) mask |= wanted;
-    else if (how === 1) mask &= ~wanted;
-    else if (how === 2) mask = wanted;
-    else if (how !== queryMask) throw new WasiError(WasiErrno.EINVAL);
-  };
-  const umask = (wanted: number, result: number): void => {
-    memory.u32(result);
-    memory.setU32(result, system.umask(wanted & 0o777));
-  };
-
+function childImports(context: WasiContext, closing: ReadonlySet<number>): ImportTable {
+  const { memory, system } = context;
+  const { fs } = system;
   return {
     proc_spawn_v3(
       file: number,
@@ -157,7 +72,7 @@ export function hostProcess(context: WasiContext): ImportTable {
       group: number,
       result: number,
     ) {
-      const { spawn } = processes();
+      const { spawn } = processesOf(system);
       memory.u32(result);
       const joins = (attributes & SpawnFlag.setProcessGroup) !== 0;
       // Joining the group of somebody else is not offered.
@@ -167,10 +82,10 @@ export function hostProcess(context: WasiContext): ImportTable {
         argv: memory.texts(argv, argvSize),
         env: memory.texts(env, envSize),
         cwd: memory.path(cwd, cwdSize),
-        fds: inherited(new Set()),
+        fds: inherited(context, closing),
         newProcessGroup: joins,
       };
-      const opened = applyActions(request, actions, actionsSize);
+      const opened = applyFileActions(context, request, actions, actionsSize);
       try {
         memory.setU32(result, spawn(request));
       } finally {
@@ -178,38 +93,7 @@ export function hostProcess(context: WasiContext): ImportTable {
       }
     },
 
-    /** The child takes the place of this process, except for its pid. */
-    proc_exec(
-      file: number,
-      fileSize: number,
-      argv: number,
-      argvSize: number,
-      env: number,
-      envSize: number,
-      closingFds: number,
-      closingCount: number,
-    ) {
-      const { spawn, wait } = processes();
-      if (closingCount >>> 0 > wasiLimits.descriptors) throw new WasiError(WasiErrno.EINVAL);
-      const also = new Set<number>();
-      for (let index = 0; index < closingCount; index++)
-        also.add(memory.u32((closingFds >>> 0) + index * 4));
-      const pid = spawn({
-        file: memory.path(file, fileSize),
-        argv: memory.texts(argv, argvSize),
-        env: memory.texts(env, envSize),
-        cwd: "",
-        fds: inherited(also),
-        newProcessGroup: false,
-      });
-      // Held ends of pipes would keep their readers from seeing the end.
-      for (const number of [...descriptors.entries()].map(([key]) => key))
-        descriptors.close(number);
-      const end = wait(pid, true)!;
-      if (end.signal !== 0) system.raise(end.signal);
-      system.exit(end.signal !== 0 ? 128 + end.signal : end.code);
-    },
-
+    proc_exec: execImport(context, closing),
     proc_waitpid_v2(
       pid: number,
       options: number,
@@ -218,7 +102,7 @@ export function hostProcess(context: WasiContext): ImportTable {
       waited: number,
       core: number,
     ) {
-      const { wait } = processes();
+      const { wait } = processesOf(system);
       for (const pointer of [code, signal, waited, core]) memory.u32(pointer);
       const child = pid | 0;
       // Process groups of children are not waited for by name.
@@ -229,10 +113,59 @@ export function hostProcess(context: WasiContext): ImportTable {
       memory.setU32(waited, end?.pid ?? 0);
       memory.setU32(core, 0);
     },
+  };
+}
 
+/** The child takes the place of this process, except for its pid. */
+function execImport(context: WasiContext, closing: ReadonlySet<number>): Import {
+  const { memory, system } = context;
+  return (
+    file: number,
+    fileSize: number,
+    argv: number,
+    argvSize: number,
+    env: number,
+    envSize: number,
+    closingFds: number,
+    closingCount: number,
+  ): void => {
+    const { spawn, wait } = processesOf(system);
+    if (closingCount >>> 0 > wasiLimits.descriptors) throw new WasiError(WasiErrno.EINVAL);
+    const alsoClosing = new Set(closing);
+    for (let index = 0; index < closingCount; index++)
+      alsoClosing.add(memory.u32((closingFds >>> 0) + index * 4));
+    const pid = spawn({
+      file: memory.path(file, fileSize),
+      argv: memory.texts(argv, argvSize),
+      env: memory.texts(env, envSize),
+      cwd: "",
+      fds: inherited(context, alsoClosing),
+      newProcessGroup: false,
+    });
+    // Held ends of pipes would keep their readers from seeing the end.
+    closeFrom(context, 0);
+    const end = wait(pid, true)!;
+    if (end.signal !== 0) system.raise(end.signal);
+    system.exit(end.signal !== 0 ? 128 + end.signal : end.code);
+  };
+}
+
+/** The process itself. */
+function selfImports({ memory, system }: WasiContext): ImportTable {
+  let mask = 0n;
+  const setMask = (how: number, wanted: bigint): void => {
+    if (how === MaskChange.block) mask |= wanted;
+    else if (how === MaskChange.unblock) mask &= ~wanted;
+    else if (how === MaskChange.set) mask = wanted;
+    else if (how !== MaskChange.query) throw new WasiError(WasiErrno.EINVAL);
+  };
+  return {
     proc_kill: (pid: number, signal: number) => system.kill(pid | 0, signal),
     proc_getpid: (result: number) => memory.setU32(result, system.identity.pid),
-    proc_umask: umask,
+    proc_umask(wanted: number, result: number) {
+      memory.u32(result);
+      memory.setU32(result, system.umask(wanted & 0o777));
+    },
     umask(wanted: number, change: number, result: number) {
       const previous = system.umask(wanted & 0o777);
       if (change === 0) system.umask(previous);
@@ -248,9 +181,20 @@ export function hostProcess(context: WasiContext): ImportTable {
       memory.setU32(oldHigh, Number(old >> 32n));
     },
     sleep_ms: (milliseconds: number) => system.sleep(milliseconds >>> 0),
+  };
+}
 
+function descriptorImports(context: WasiContext, closing: Set<number>): ImportTable {
+  const { memory, descriptors, system } = context;
+  const addStream = (fd: number): number => {
+    const rights = allRights & ~(Right.fdSeek | Right.fdTell);
+    return descriptors.add(
+      new OpenFile(fd, FileType.unknown, "", rights, allRights, 0, undefined, undefined),
+    );
+  };
+  return {
     fd_pipe(readerResult: number, writerResult: number) {
-      const { pipe } = processes();
+      const { pipe } = processesOf(system);
       memory.u32(readerResult);
       memory.u32(writerResult);
       const [reader, writer] = pipe();
@@ -281,9 +225,6 @@ export function hostProcess(context: WasiContext): ImportTable {
       if ((flags & closeOnExec) !== 0) closing.add(fd);
       else closing.delete(fd);
     },
-    proc_closefrom(low: number) {
-      for (const number of [...descriptors.entries()].map(([key]) => key))
-        if (number >= low >>> 0) descriptors.close(number);
-    },
+    proc_closefrom: (low: number) => closeFrom(context, low >>> 0),
   };
 }

@@ -14,14 +14,15 @@ import type { WasiSystem } from "./system.js";
 
 export const preview1 = "wasi_snapshot_preview1";
 
-type Served = (...args: any[]) => unknown;
+type Served = (...args: (number | bigint)[]) => unknown;
 
 function serve(table: ImportTable): Record<string, Served> {
   const served: Record<string, Served> = Object.create(null);
   for (const [name, run] of Object.entries(table)) {
     served[name] = (...args) => {
       try {
-        return run(...args) ?? 0;
+        // Which of them are bigint is the module's type, not ours to know.
+        return run(...(args as never[])) ?? 0;
       } catch (error) {
         const errno = errnoOf(error);
         if (errno === undefined) throw error;

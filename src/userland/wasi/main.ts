@@ -5,13 +5,26 @@
  * on stderr; the module's own end is the process's end.
  * Untrusted: the module.
  */
-import type { ImportTable, Preopen } from "./context.js";
+import type { Preopen } from "./context.js";
 import { createCommandImports } from "./imports.js";
 import { wasiLimits } from "./limits.js";
+import type { LinearMemory } from "./memory.js";
 import type { WasiSystem } from "./system.js";
 
-/** Not in the library that this is compiled against. */
-declare const WebAssembly: any;
+/** What is used here of it; it is not in the library that this is compiled against. */
+declare const WebAssembly: {
+  Module: {
+    new (bytes: Uint8Array): object;
+    imports(module: object): { module: string; name: string; kind: string }[];
+  };
+  Instance: new (
+    module: object,
+    imports: Record<string, object>,
+  ) => { exports: Record<string, unknown> };
+  /** One that is shared has another buffer, and is refused. */
+  Memory: new (descriptor: { initial: number }) => LinearMemory;
+  RuntimeError: new (message: string) => Error;
+};
 
 /** Exit codes: of a shell for a file it cannot execute; of a process that aborted. */
 const cannotExecute = 126;
@@ -59,8 +72,7 @@ function prepare(
   env: Readonly<Record<string, string>>,
 ): () => void {
   const module = new WebAssembly.Module(readModule(system, path));
-  const wanted: { module: string; name: string; kind: string }[] =
-    WebAssembly.Module.imports(module);
+  const wanted = WebAssembly.Module.imports(module);
   const extended = wanted.some(({ module: name }) => name.startsWith("host_"));
   const cwd = system.cwd();
   const variables = extended ? { ...env, PWD: cwd } : env;
@@ -84,10 +96,7 @@ function prepare(
     const more = missing.length > shown.length ? ` and ${missing.length - shown.length} more` : "";
     throw new Refusal(`needs imports that are not offered: ${shown.join(", ")}${more}`);
   }
-  const instance = new WebAssembly.Instance(
-    module,
-    Object.fromEntries(imports) as Record<string, ImportTable>,
-  );
+  const instance = new WebAssembly.Instance(module, Object.fromEntries(imports));
   const { memory, _start } = instance.exports;
   if (typeof _start !== "function") throw new Refusal("is not a command: it exports no _start");
   if (!(memory instanceof WebAssembly.Memory)) throw new Refusal("exports no memory");

@@ -15,29 +15,66 @@ import {
   directoryRights,
   writeRights,
 } from "./abi.js";
-import type { ImportTable, WasiContext } from "./context.js";
+import type { Import, ImportTable, WasiContext } from "./context.js";
 import { OpenFile, typeOfMode } from "./descriptors.js";
 import { times, writeFilestat } from "./files.js";
 import { encodeText } from "./memory.js";
 
 export function nameImports(context: WasiContext): ImportTable {
+  return {
+    path_open: openImport(context),
+    ...entryImports(context),
+    ...attributeImports(context),
+    ...linkImports(context),
+  };
+}
+
+function follows(lookup: number): boolean {
+  return (lookup & LookupFlag.symlinkFollow) !== 0;
+}
+
+/** The absolute path of a name that the module gives with a directory. */
+type Resolve = (
+  fd: number,
+  right: bigint,
+  pointer: number,
+  size: number,
+  follow: boolean,
+  creates?: boolean,
+) => string;
+
+function resolver({ memory, descriptors, paths }: WasiContext): Resolve {
+  return (fd, right, pointer, size, follow, creates = false) =>
+    paths.resolve(descriptors.directory(fd, right), memory.path(pointer, size), follow, creates);
+}
+
+/** What open(2) is given for the rights and flags of a path_open. */
+function openMode(
+  { system }: WasiContext,
+  lookup: number,
+  oflags: number,
+  wanted: bigint,
+  flags: number,
+): number {
+  const { constants } = system.fs;
+  const has = (flag: number) => (oflags & flag) !== 0;
+  const reads = (wanted & (Right.fdRead | Right.fdReaddir)) !== 0n;
+  const writes = (wanted & writeRights) !== 0n && !has(OpenFlag.directory);
+  let mode = writes ? (reads ? constants.O_RDWR : constants.O_WRONLY) : constants.O_RDONLY;
+  if (has(OpenFlag.create)) mode |= constants.O_CREAT;
+  if (has(OpenFlag.exclusive)) mode |= constants.O_EXCL;
+  if (has(OpenFlag.truncate)) mode |= constants.O_TRUNC;
+  if (has(OpenFlag.directory)) mode |= constants.O_DIRECTORY;
+  if ((flags & FdFlag.append) !== 0) mode |= constants.O_APPEND;
+  if (!follows(lookup)) mode |= constants.O_NOFOLLOW;
+  if ((flags & (FdFlag.dsync | FdFlag.rsync | FdFlag.sync)) !== 0) mode |= constants.O_SYNC;
+  return mode;
+}
+
+function openImport(context: WasiContext): Import {
   const { memory, descriptors, paths, system } = context;
   const { fs } = system;
-  const { constants } = fs;
-  const follows = (flags: number): boolean => (flags & LookupFlag.symlinkFollow) !== 0;
-
-  /** The absolute path of a name that the module gives with a directory. */
-  const resolve = (
-    fd: number,
-    right: bigint,
-    pointer: number,
-    size: number,
-    follow: boolean,
-    creates = false,
-  ): string =>
-    paths.resolve(descriptors.directory(fd, right), memory.path(pointer, size), follow, creates);
-
-  const path_open = (
+  return (
     fd: number,
     lookup: number,
     pointer: number,
@@ -54,23 +91,11 @@ export function nameImports(context: WasiContext): ImportTable {
       (creates ? Right.pathCreateFile : 0n) |
       ((oflags & OpenFlag.truncate) !== 0 ? Right.pathFilestatSetSize : 0n);
     const parent = descriptors.directory(fd, needed);
-    const follow = follows(lookup);
-    const path = paths.resolve(parent, memory.path(pointer, size), follow, creates);
+    const path = paths.resolve(parent, memory.path(pointer, size), follows(lookup), creates);
     memory.u32(result);
     const wanted = BigInt.asUintN(64, rights) & allRights & parent.inheriting;
-    const reads = (wanted & (Right.fdRead | Right.fdReaddir)) !== 0n;
-    const writes = (wanted & writeRights) !== 0n && (oflags & OpenFlag.directory) === 0;
-    const appends = (flags & FdFlag.append) !== 0;
-    let mode = writes ? (reads ? constants.O_RDWR : constants.O_WRONLY) : constants.O_RDONLY;
-    if (creates) mode |= constants.O_CREAT;
-    if ((oflags & OpenFlag.exclusive) !== 0) mode |= constants.O_EXCL;
-    if ((oflags & OpenFlag.truncate) !== 0) mode |= constants.O_TRUNC;
-    if ((oflags & OpenFlag.directory) !== 0) mode |= constants.O_DIRECTORY;
-    if (appends) mode |= constants.O_APPEND;
-    if (!follow) mode |= constants.O_NOFOLLOW;
-    if ((flags & (FdFlag.dsync | FdFlag.rsync | FdFlag.sync)) !== 0) mode |= constants.O_SYNC;
-    const { createMode } = context;
-    const opened = fs.openSync(path, mode, createMode);
+    const mode = openMode(context, lookup, oflags, wanted, flags);
+    const opened = fs.openSync(path, mode, context.createMode);
     try {
       const type = typeOfMode(fs.fstatSync(opened).mode);
       const isDirectory = type === FileType.directory;
@@ -84,16 +109,20 @@ export function nameImports(context: WasiContext): ImportTable {
         isDirectory ? { ...parent.root!, ambiguous: false } : undefined,
         undefined,
       );
-      file.append = appends;
+      file.append = (flags & FdFlag.append) !== 0;
       memory.setU32(result, descriptors.add(file));
     } catch (error) {
       fs.closeSync(opened);
       throw error;
     }
   };
+}
 
+/** Names that are made, removed and changed. */
+function entryImports(context: WasiContext): ImportTable {
+  const { fs } = context.system;
+  const resolve = resolver(context);
   return {
-    path_open,
     path_create_directory(fd: number, pointer: number, size: number) {
       fs.mkdirSync(resolve(fd, Right.pathCreateDirectory, pointer, size, false, true));
     },
@@ -103,12 +132,29 @@ export function nameImports(context: WasiContext): ImportTable {
     path_unlink_file(fd: number, pointer: number, size: number) {
       fs.unlinkSync(resolve(fd, Right.pathUnlinkFile, pointer, size, false));
     },
+    path_rename(
+      fromFd: number,
+      fromPointer: number,
+      fromSize: number,
+      toFd: number,
+      toPointer: number,
+      toSize: number,
+    ) {
+      const from = resolve(fromFd, Right.pathRenameSource, fromPointer, fromSize, false);
+      fs.renameSync(from, resolve(toFd, Right.pathRenameTarget, toPointer, toSize, false, true));
+    },
+  };
+}
+
+function attributeImports(context: WasiContext): ImportTable {
+  const { fs } = context.system;
+  const resolve = resolver(context);
+  const stat = (path: string, lookup: number) =>
+    follows(lookup) ? fs.statSync(path, { bigint: true }) : fs.lstatSync(path, { bigint: true });
+  return {
     path_filestat_get(fd: number, lookup: number, pointer: number, size: number, result: number) {
       const path = resolve(fd, Right.pathFilestatGet, pointer, size, follows(lookup));
-      const stats = follows(lookup)
-        ? fs.statSync(path, { bigint: true })
-        : fs.lstatSync(path, { bigint: true });
-      writeFilestat(context, result, stats);
+      writeFilestat(context, result, stat(path, lookup));
     },
     path_filestat_set_times(
       fd: number,
@@ -120,14 +166,18 @@ export function nameImports(context: WasiContext): ImportTable {
       flags: number,
     ) {
       const path = resolve(fd, Right.pathFilestatSetTimes, pointer, size, follows(lookup));
-      const [atime, mtime] = times(context, flags, atimeNs, mtimeNs, () =>
-        follows(lookup)
-          ? fs.statSync(path, { bigint: true })
-          : fs.lstatSync(path, { bigint: true }),
-      );
+      const [atime, mtime] = times(context, flags, atimeNs, mtimeNs, () => stat(path, lookup));
       if (follows(lookup)) fs.utimesSync(path, atime, mtime);
       else fs.lutimesSync(path, atime, mtime);
     },
+  };
+}
+
+function linkImports(context: WasiContext): ImportTable {
+  const { memory, descriptors, paths, system } = context;
+  const { fs } = system;
+  const resolve = resolver(context);
+  return {
     path_link(
       fromFd: number,
       lookup: number,
@@ -171,17 +221,6 @@ export function nameImports(context: WasiContext): ImportTable {
       const target = encodeText(fs.readlinkSync(path)).subarray(0, into.byteLength);
       into.set(target);
       memory.setU32(result, target.byteLength);
-    },
-    path_rename(
-      fromFd: number,
-      fromPointer: number,
-      fromSize: number,
-      toFd: number,
-      toPointer: number,
-      toSize: number,
-    ) {
-      const from = resolve(fromFd, Right.pathRenameSource, fromPointer, fromSize, false);
-      fs.renameSync(from, resolve(toFd, Right.pathRenameTarget, toPointer, toSize, false, true));
     },
   };
 }
