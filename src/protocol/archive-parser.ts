@@ -5,7 +5,7 @@
  * and one piece; an entry's content comes right after it and is as long as it says.
  * Untrusted: every byte. Anything that tar would not have written throws `ArchiveError`.
  */
-import { ArchiveError, blockBytes, parseHeader, parsePax } from "./tar.js";
+import { ArchiveError, blockBytes, paddingOf, parseHeader, parsePax } from "./tar.js";
 import type { Entry } from "./tar.js";
 
 /** Pax records of one entry. */
@@ -41,11 +41,13 @@ export class ArchiveParser {
         this.#contentLeft -= content.length;
         yield { content };
       } else if (this.#pax !== undefined && this.#pax.left > 0) {
-        const part = Buffer.from(rest.subarray(0, this.#pax.left));
+        const pax: { parts: Buffer[]; left: number } = this.#pax;
+        const part = rest.subarray(0, pax.left);
         rest = rest.subarray(part.length);
-        this.#pax.left -= part.length;
-        this.#pax.parts.push(part);
-        if (this.#pax.left === 0) this.#records = recordsOf(Buffer.concat(this.#pax.parts));
+        pax.left -= part.length;
+        if (pax.left > 0) pax.parts.push(Buffer.from(part));
+        else if (pax.parts.length === 0) this.#records = recordsOf(part);
+        else this.#records = recordsOf(Buffer.concat([...pax.parts, part]));
       } else if (this.#paddingLeft > 0) {
         const skipped = Math.min(this.#paddingLeft, rest.length);
         rest = rest.subarray(skipped);
@@ -95,10 +97,6 @@ export class ArchiveParser {
     this.#paddingLeft = paddingOf(entry.size);
     return { entry, records };
   }
-}
-
-function paddingOf(size: number): number {
-  return (blockBytes - (size % blockBytes)) % blockBytes;
 }
 
 /** Throws for anything but the digits of a safe integer. */

@@ -23,56 +23,57 @@ export interface Entry {
 
 export class ArchiveError extends Error {}
 
-function octal(value: number, width: number): string {
-  return `${Math.max(0, Math.floor(value))
-    .toString(8)
-    .padStart(width - 1, "0")}\0`;
+/** A whole number in octal digits and a NUL, `width` bytes in all. */
+function writeOctal(block: Buffer, value: number, at: number, width: number): void {
+  let rest = Math.max(0, Math.floor(value));
+  for (let digit = at + width - 2; digit >= at; digit--) {
+    block[digit] = 48 + (rest % 8);
+    rest = Math.floor(rest / 8);
+  }
 }
 
-/** A name of up to 255 bytes is divided at a slash. */
-function splitName(name: Buffer): { prefix: Buffer; rest: Buffer } | undefined {
-  if (name.length <= 100) return { prefix: Buffer.alloc(0), rest: name };
+/** Where a name of up to 255 bytes is divided: its first part ends there, at a slash; 0 for none; undefined for never. */
+function splitAt(name: Buffer): number | undefined {
+  if (name.length <= 100) return 0;
   for (let at = Math.min(155, name.length - 1); at > 0; at--) {
-    if (name[at] === 47 && name.length - at - 1 <= 100 && name.length - at - 1 > 0) {
-      return { prefix: name.subarray(0, at), rest: name.subarray(at + 1) };
-    }
+    if (name[at] === 47 && name.length - at - 1 <= 100 && name.length - at - 1 > 0) return at;
   }
   return undefined;
 }
 
 /** One entry's header blocks; pax records come first when names or sizes do not fit. */
 export function headerBlocks(entry: Entry): Buffer {
-  const records: string[] = [];
   const name = Buffer.from(entry.name);
   const link = Buffer.from(entry.link);
-  for (const [key, value] of Object.entries(entry.records ?? {}))
-    records.push(paxRecord(key, value));
-  const parts = splitName(name);
-  if (parts === undefined) records.push(paxRecord("path", entry.name));
-  if (link.length > 100) records.push(paxRecord("linkpath", entry.link));
-  if (entry.size >= 8 ** 11) records.push(paxRecord("size", String(entry.size)));
-  const main = header(
-    entry,
-    parts ?? { prefix: Buffer.alloc(0), rest: name.subarray(0, 100) },
-    link.subarray(0, 100),
-  );
-  if (records.length === 0) return main;
-  const data = Buffer.from(records.join(""));
-  const extra: Entry = { ...entry, name: "PaxHeader", type: "x", size: data.length, link: "" };
-  return Buffer.concat([
-    header(
-      extra,
-      { prefix: Buffer.alloc(0), rest: Buffer.from("././@PaxHeader") },
-      Buffer.alloc(0),
-    ),
-    padded(data),
-    main,
-  ]);
+  let records = "";
+  for (const [key, value] of Object.entries(entry.records ?? {})) records += paxRecord(key, value);
+  const split = splitAt(name);
+  if (split === undefined) records += paxRecord("path", entry.name);
+  if (link.length > 100) records += paxRecord("linkpath", entry.link);
+  if (entry.size >= 8 ** 11) records += paxRecord("size", String(entry.size));
+  const recordBytes = Buffer.byteLength(records);
+  const extraBytes = recordBytes === 0 ? 0 : blockBytes + recordBytes + paddingOf(recordBytes);
+  const blocks = Buffer.allocUnsafe(extraBytes + blockBytes).fill(0);
+  if (recordBytes > 0) {
+    writeHeader(blocks, entry, paxName, 0, noLink, "x", recordBytes);
+    blocks.write(records, blockBytes);
+  }
+  const main = blocks.subarray(extraBytes);
+  writeHeader(main, entry, name, split ?? 0, link, entry.type, entry.size);
+  return blocks;
+}
+
+const paxName = Buffer.from("././@PaxHeader");
+const noLink = Buffer.alloc(0);
+
+/** How many bytes are missing to whole blocks. */
+export function paddingOf(bytes: number): number {
+  return (blockBytes - (bytes % blockBytes)) % blockBytes;
 }
 
 export function padded(data: Buffer): Buffer {
-  const rest = data.length % blockBytes;
-  return rest === 0 ? data : Buffer.concat([data, Buffer.alloc(blockBytes - rest)]);
+  const missing = paddingOf(data.length);
+  return missing === 0 ? data : Buffer.concat([data, Buffer.alloc(missing)]);
 }
 
 function paxRecord(key: string, value: string): string {
@@ -84,31 +85,47 @@ function paxRecord(key: string, value: string): string {
   return length + body;
 }
 
-function header(entry: Entry, parts: { prefix: Buffer; rest: Buffer }, link: Buffer): Buffer {
-  const block = Buffer.alloc(blockBytes);
-  parts.rest.copy(block, 0);
-  block.write(octal(entry.mode & 0o7777, 8), 100);
-  block.write(octal(Math.min(entry.uid, 0o7777777), 8), 108);
-  block.write(octal(Math.min(entry.gid, 0o7777777), 8), 116);
-  block.write(octal(entry.size >= 8 ** 11 ? 0 : entry.size, 12), 124);
-  block.write(octal(entry.mtimeSeconds, 12), 136);
-  block.write("        ", 148);
-  block.write(entry.type, 156);
-  link.copy(block, 157);
-  block.write("ustar\x0000", 257);
-  block.write(entry.user.slice(0, 31), 265);
-  block.write(entry.group.slice(0, 31), 297);
-  const [major, minor] = entry.device ?? [0, 0];
-  block.write(octal(major, 8), 329);
-  block.write(octal(minor, 8), 337);
-  parts.prefix.copy(block, 345);
+/** Into a block of zeroes. `split`: see `splitAt`. */
+function writeHeader(
+  block: Buffer,
+  entry: Entry,
+  name: Buffer,
+  split: number,
+  link: Buffer,
+  type: string,
+  size: number,
+): void {
+  const { mode, uid, gid, mtimeSeconds, user, group, device } = entry;
+  if (split > 0) name.copy(block, 345, 0, split);
+  const from = split > 0 ? split + 1 : 0;
+  name.copy(block, 0, from, Math.min(name.length, from + 100));
+  writeOctal(block, mode & 0o7777, 100, 8);
+  writeOctal(block, Math.min(uid, 0o7777777), 108, 8);
+  writeOctal(block, Math.min(gid, 0o7777777), 116, 8);
+  writeOctal(block, size >= 8 ** 11 ? 0 : size, 124, 12);
+  writeOctal(block, mtimeSeconds, 136, 12);
+  block.fill(32, 148, 156);
+  block[156] = type.charCodeAt(0);
+  link.copy(block, 157, 0, 100);
+  block.write("ustar\x0000", 257, "latin1");
+  if (user !== "") block.write(user.slice(0, 31), 265);
+  if (group !== "") block.write(group.slice(0, 31), 297);
+  writeOctal(block, device?.[0] ?? 0, 329, 8);
+  writeOctal(block, device?.[1] ?? 0, 337, 8);
+  writeOctal(block, sumOf(block), 148, 7);
+  block[154] = 0;
+  block[155] = 32;
+}
+
+/** Of the bytes of a header. */
+function sumOf(block: Buffer): number {
   let sum = 0;
-  for (const byte of block) sum += byte;
-  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-  return block;
+  for (let at = 0; at < blockBytes; at++) sum += block[at]!;
+  return sum;
 }
 
 function field(block: Buffer, start: number, length: number): string {
+  if (block[start] === 0) return "";
   const end = block.indexOf(0, start);
   return block.toString("utf8", start, end === -1 || end > start + length ? start + length : end);
 }
@@ -120,17 +137,26 @@ function number(block: Buffer, start: number, length: number): number {
     for (let at = start + 1; at < start + length; at++) value = value * 256 + block[at]!;
     return value;
   }
-  const text = field(block, start, length).trim();
-  if (text === "") return 0;
-  if (!/^[0-7]+$/.test(text)) throw new ArchiveError("This does not look like a tar archive");
-  return parseInt(text, 8);
+  // Octal digits, with blanks around them.
+  let at = start;
+  const end = start + length;
+  while (at < end && block[at] === 32) at++;
+  let value = 0;
+  for (; at < end; at++) {
+    const digit = block[at]! - 48;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
+  }
+  while (at < end && block[at] === 32) at++;
+  if (at < end && block[at] !== 0) throw new ArchiveError("This does not look like a tar archive");
+  return value;
 }
 
 /** Undefined for a block of zeroes. */
 export function parseHeader(block: Buffer): Entry | undefined {
-  if (block.every((byte) => byte === 0)) return undefined;
-  let sum = 8 * 32;
-  for (let at = 0; at < blockBytes; at++) if (at < 148 || at >= 156) sum += block[at]!;
+  if (block[0] === 0 && block.every((byte) => byte === 0)) return undefined;
+  let sum = sumOf(block) + 8 * 32;
+  for (let at = 148; at < 156; at++) sum -= block[at]!;
   if (number(block, 148, 8) !== sum)
     throw new ArchiveError("This does not look like a tar archive");
   const prefix = block.toString("latin1", 257, 263) === "ustar\0" ? field(block, 345, 155) : "";

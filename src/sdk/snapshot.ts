@@ -28,6 +28,8 @@ export type NodeRuntimeSnapshotSource = string | Uint8Array | AsyncIterable<Uint
 
 /** Bytes of an archive in one message to the kernel. */
 const partBytes = 1024 * 1024;
+/** Of a snapshot that is restored, so many are on their way at a time. */
+const partsAhead = 3;
 
 /** What a snapshot says of the runtime beside its files. */
 export function manifestOf({ env, cwd, limits, permissions }: CreateOptions): SnapshotManifest {
@@ -68,12 +70,20 @@ export function readSnapshot(
   const text = JSON.stringify(manifest);
   async function* parts(): AsyncGenerator<Uint8Array> {
     let snapshot = 0;
+    const ask = (): ReturnType<typeof connection.call<"snapshot">> => {
+      const part = connection.call("snapshot", { vm, snapshot, manifest: text });
+      // Nobody may come to wait for it.
+      part.catch(() => undefined);
+      return part;
+    };
     try {
-      for (;;) {
-        const part = await connection.call("snapshot", { vm, snapshot, manifest: text });
-        ({ snapshot } = part);
-        yield Buffer.from(part.data);
-        if (!part.more) return;
+      for (let next = ask(); ;) {
+        const { data, more, snapshot: id } = await next;
+        snapshot = id;
+        // The kernel makes the next part while this one is taken.
+        if (more) next = ask();
+        yield Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+        if (!more) return;
       }
     } catch (error) {
       throw fail(error);
@@ -105,7 +115,11 @@ export function snapshotSourceOf(value: unknown): NodeRuntimeSnapshotSource | un
 async function* piecesOf(source: NodeRuntimeSnapshotSource): AsyncGenerator<Buffer> {
   if (source instanceof Uint8Array) {
     for (let at = 0; at < source.byteLength; at += partBytes)
-      yield Buffer.from(source.subarray(at, at + partBytes));
+      yield Buffer.from(
+        source.buffer,
+        source.byteOffset + at,
+        Math.min(partBytes, source.byteLength - at),
+      );
     return;
   }
   const stream = typeof source === "string" ? createReadStream(source) : source;
@@ -165,11 +179,17 @@ export async function restoreSnapshot(
 ): Promise<void> {
   let held: Buffer[] = [];
   let bytes = 0;
+  /** Parts that the kernel has not taken yet, in their order. */
+  const sent: Promise<unknown>[] = [];
   const send = async (more: boolean): Promise<void> => {
     const data = held.length === 1 ? held[0]! : Buffer.concat(held);
     held = [];
     bytes = 0;
-    await connection.call("restore", { vm, data, more });
+    const part = connection.call("restore", { vm, data, more });
+    // The first that fails says why; those behind it fail, too.
+    part.catch(() => undefined);
+    sent.push(part);
+    while (sent.length > (more ? partsAhead : 0)) await sent.shift();
   };
   try {
     for await (const piece of pieces) {

@@ -1,6 +1,8 @@
 /** rt.template(): programs that begin in a copy of a process which has run a set-up. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { NodeRuntime, SidecarProcess } from "../../dist/index.js";
+import { connectionOf } from "../../dist/sdk/sidecar-process.js";
 import { machine } from "../support/machines.mjs";
 
 const code = (name) => ({ code: `ERR_SECURE_EXEC_${name}` });
@@ -189,4 +191,66 @@ test("disposal ends the template, not what began from it; the machine's ends bot
   const running = assert.rejects(other.run(`setInterval(() => {}, 1000)`), code("DISPOSED"));
   await rt.dispose();
   await running;
+});
+
+test("open files are shared with the copies as fork(2) shares them: one offset for all", async () => {
+  const rt = await machine({ files: { "/tmp/text": "0123456789abcdefghij" } });
+  await withResource(
+    await rt.template(
+      `import fs from "node:fs";
+       globalThis.fd = fs.openSync("/tmp/text");
+       globalThis.next = (size) => { const part = Buffer.alloc(size); fs.readSync(fd, part); return part.toString(); };
+       next(2);`,
+    ),
+    async (tpl) => {
+      const parts = [];
+      for (let at = 0; at < 3; at++) parts.push((await tpl.run("__return(next(3))")).value);
+      assert.deepEqual(parts, ["234", "567", "89a"]);
+      // Closed in one, it is open in the others.
+      await tpl.run(`import fs from "node:fs"; fs.closeSync(fd)`);
+      assert.equal((await tpl.run("__return(next(3))")).value, "bcd");
+    },
+  );
+});
+
+test("a template serves programs of its own machine only, whoever names it", async () => {
+  const sidecar = new SidecarProcess();
+  const connection = await connectionOf(sidecar);
+  const other = await NodeRuntime.create({ sidecar });
+  const stats = JSON.parse((await connection.call("stats", {})).json);
+  const [vm] = Object.keys(stats.accounts).map(Number);
+  const owner = await NodeRuntime.create({ sidecar });
+  const tpl = await owner.template("globalThis.secret = 1");
+  const options = {
+    mode: "program",
+    language: "js",
+    name: "",
+    args: [],
+    env: {},
+    cwd: "",
+    stdin: false,
+    limits: {},
+    stdoutLimitBytes: 1,
+    stderrLimitBytes: 1,
+  };
+  const named = connection.newHandle();
+  for (let template = 1; template < named; template++) {
+    const spawn = connection.call("spawn", {
+      vm,
+      process: connection.newHandle(),
+      options: JSON.stringify({ ...options, template }),
+      source: Buffer.from("secret"),
+    });
+    await assert.rejects(spawn, { code: "ERR_SECURE_EXEC_TEMPLATE_ENDED" });
+  }
+  assert.equal((await tpl.run("__return(secret)")).value, 1);
+  await other.dispose();
+  await owner.dispose();
+  await sidecar.dispose();
+});
+
+test("runs of a template leave nothing in the kernel", async () => {
+  const { leftBy } = await import("../../scripts/template-leaks.mjs");
+  const { left, before, after } = await leftBy(60);
+  assert.deepEqual(left, [], JSON.stringify({ before, after }));
 });

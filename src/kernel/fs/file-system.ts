@@ -97,7 +97,7 @@ export class FileSystem {
    * Everything in memory as a tar archive, without its end. Of the moment at which it is begun:
    * what changes meanwhile is not in it. `return` it if it is not read to its end.
    */
-  *archive(): Generator<Buffer> {
+  *archive(): Generator<Uint8Array> {
     const still = this.clone();
     try {
       yield* exportTree(still.#sb.root, this.limits.pathBytes);

@@ -106,6 +106,20 @@ export class PageCache {
     return count;
   }
 
+  /** What is between two positions inside the file, page by page: memory of the file's own, to be looked at only. */
+  *pieces(start: number, end: number): Iterable<Uint8Array> {
+    for (let at = start; at < end;) {
+      const offset = at % PAGE_BYTES;
+      const stop = Math.min(end, at - offset + PAGE_BYTES);
+      const page = this.#page((at - offset) / PAGE_BYTES);
+      const available = page === undefined ? 0 : Math.min(stop - at, page.length - offset);
+      if (available > 0) yield page!.subarray(offset, offset + available);
+      const rest = stop - at - Math.max(0, available);
+      if (rest > 0) yield new Uint8Array(rest);
+      at = stop;
+    }
+  }
+
   /** Stores `source` at `position`; returns how much of it the quota had room for. */
   write(source: Uint8Array, position: number): number {
     let done = 0;
@@ -113,7 +127,7 @@ export class PageCache {
       const at = position + done;
       const offset = at % PAGE_BYTES;
       const count = Math.min(source.length - done, PAGE_BYTES - offset);
-      const page = this.#pageForWriting((at - offset) / PAGE_BYTES, offset + count);
+      const page = this.#pageForWriting((at - offset) / PAGE_BYTES, offset, offset + count);
       if (page === undefined) break;
       page.set(source.subarray(done, done + count), offset);
       this.#mark((at - offset) / PAGE_BYTES, offset, offset + count);
@@ -176,11 +190,13 @@ export class PageCache {
     return number === 0 ? this.#first : this.#others?.get(number);
   }
 
-  /** The page, of which no other file knows afterwards. */
-  #ownPage(number: number): Uint8Array | undefined {
+  /** The page, of which no other file knows afterwards; what is about to be written, from `from` to `to`, may be anything. */
+  #ownPage(number: number, from = 0, to = from): Uint8Array | undefined {
     const page = this.#page(number);
     if (page === undefined || this.#own === undefined || this.#own.has(number)) return page;
-    const copy = new Uint8Array(page);
+    const copy = uncleared(page.length);
+    if (from > 0) copy.set(page.subarray(0, from));
+    if (to < page.length) copy.set(page.subarray(to), to);
     if (number === 0) this.#first = copy;
     else this.#others!.set(number, copy);
     this.#own.add(number);
@@ -192,36 +208,47 @@ export class PageCache {
     this.#quota.giveBytes(page.length);
   }
 
-  #pageForWriting(number: number, needed: number): Uint8Array | undefined {
-    if (number === 0) return this.#growFirst(needed);
-    const present = this.#ownPage(number);
+  /** The page, in which everything but what is about to be written, from `from` to `to`, is as it was, or zero. */
+  #pageForWriting(number: number, from: number, to: number): Uint8Array | undefined {
+    if (number === 0) return this.#growFirst(from, to);
+    const present = this.#ownPage(number, from, to);
     if (present !== undefined) return present;
     const page = this.#allocate(PAGE_BYTES);
     if (page === undefined) return undefined;
+    page.fill(0, 0, from).fill(0, to);
     (this.#others ??= new Map()).set(number, page);
     this.#own?.add(number);
     return page;
   }
 
-  #growFirst(needed: number): Uint8Array | undefined {
+  #growFirst(from: number, needed: number): Uint8Array | undefined {
     const old = this.#first;
     const had = old?.length ?? 0;
-    if (old !== undefined && had >= needed) return this.#ownPage(0);
+    if (old !== undefined && had >= needed) return this.#ownPage(0, from, needed);
     const exact = Math.ceil(needed / SMALLEST_ALLOCATION) * SMALLEST_ALLOCATION;
     const roomy = Math.min(Math.max(exact, had * 2), PAGE_BYTES);
     const page = this.#allocate(roomy, had) ?? this.#allocate(exact, had);
     if (page === undefined) return undefined;
     if (old !== undefined) page.set(old);
+    // Beyond what was there and before what comes, and after that.
+    if (had < from) page.fill(0, had, from);
+    page.fill(0, Math.max(had, needed));
     this.#own?.add(0);
     this.#first = page;
     return page;
   }
 
-  /** A zeroed page of `bytes`, charged for what it adds to the `replaced` bytes it takes over from. */
+  /** A page of `bytes` that holds anything, charged for what it adds to the `replaced` bytes it takes over from. */
   #allocate(bytes: number, replaced = 0): Uint8Array | undefined {
     if (!this.#quota.takeBytes(bytes - replaced)) return undefined;
-    return new Uint8Array(bytes);
+    return uncleared(bytes);
   }
+}
+
+/** Memory with whatever was in it: who asks for it fills or clears all of it. */
+function uncleared(bytes: number): Uint8Array {
+  const { buffer } = Buffer.allocUnsafeSlow(bytes);
+  return new Uint8Array(buffer, 0, bytes);
 }
 
 function ones(bits: number): number {

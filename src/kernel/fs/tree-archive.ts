@@ -11,7 +11,7 @@ import { rootOwner } from "./credentials.js";
 import { Errno, errnoName, type Failure } from "../../abi/errno.js";
 import { filesPrefix, recordKeys } from "../../protocol/snapshot.js";
 import { wholeNumber } from "../../protocol/archive-parser.js";
-import { ArchiveError, blockBytes, headerBlocks } from "../../protocol/tar.js";
+import { ArchiveError, blockBytes, headerBlocks, paddingOf } from "../../protocol/tar.js";
 import type { Entry } from "../../protocol/tar.js";
 import { addLink, create } from "./dentry.js";
 import { CharacterDevice, deviceOf } from "./device.js";
@@ -26,16 +26,17 @@ import {
 } from "./inode.js";
 import type { SuperBlock } from "./superblock.js";
 
-/** Content in one piece. */
-const pieceBytes = 256 * 1024;
 const farthestMs = 8.64e15;
 const mostId = 0xffff_fffe;
 
 /** A path is longer than an archive may have it: nobody could restore it. */
 export class PathTooLong extends Error {}
 
-/** The archive of the tree below `top`, without its end, piece by piece. The tree must not change meanwhile. */
-export function* exportTree(top: MemoryDirectory, pathBytes: number): Generator<Buffer> {
+/**
+ * The archive of the tree below `top`, without its end, piece by piece. The tree must not change meanwhile; pieces of
+ * content are its own memory.
+ */
+export function* exportTree(top: MemoryDirectory, pathBytes: number): Generator<Uint8Array> {
   const names = new Map<Inode, string>();
   yield headerBlocks(entryOf(top, `${filesPrefix}/`, "5"));
   const levels = [{ directory: top, path: filesPrefix, rest: top.list().values() }];
@@ -75,7 +76,7 @@ export function* exportTree(top: MemoryDirectory, pathBytes: number): Generator<
 /** What an archive ends with. */
 export const archiveEnd = Buffer.alloc(2 * blockBytes);
 
-function* exportFile(inode: RegularFile, path: string): Generator<Buffer> {
+function* exportFile(inode: RegularFile, path: string): Generator<Uint8Array> {
   const { pages } = inode;
   const extents = [...pages.extents()];
   let size = 0;
@@ -90,16 +91,12 @@ function* exportFile(inode: RegularFile, path: string): Generator<Buffer> {
           [recordKeys.extents]: `${pages.size};${extents.map(([from, to]) => `${from}-${to}`).join(",")}`,
         };
   yield headerBlocks({ ...entry, size, records });
-  for (const [start, end] of extents) {
-    for (let at = start; at < end; at += pieceBytes) {
-      const piece = Buffer.allocUnsafe(Math.min(pieceBytes, end - at));
-      pages.read(piece, at);
-      yield piece;
-    }
-  }
-  const over = size % blockBytes;
-  if (over > 0) yield Buffer.alloc(blockBytes - over);
+  for (const [start, end] of extents) yield* pages.pieces(start, end);
+  const missing = paddingOf(size);
+  if (missing > 0) yield padding.subarray(0, missing);
 }
+
+const padding = Buffer.alloc(blockBytes);
 
 function entryOf(inode: Inode, name: string, type: string): Entry {
   const { atimeMs, mtimeMs, ctimeMs, birthtimeMs } = inode;

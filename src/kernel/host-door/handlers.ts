@@ -195,7 +195,9 @@ export class HostHandlers {
         "ERR_SECURE_EXEC_DETERMINISTIC",
         "a deterministic machine runs one program at a time, and there is one",
       );
-    const from = options.template === undefined ? undefined : this.#programs.get(options.template);
+    const named = options.template === undefined ? undefined : this.#programs.get(options.template);
+    // Memory of one machine is never what a program of another begins with.
+    const from = named?.process.vm === vm ? named : undefined;
     const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),

@@ -18,11 +18,16 @@ import { fileError } from "./files.js";
 
 /** About what one part carries, and how many entries it is made of at most. */
 const partBytes = 1024 * 1024;
-const partPieces = 2000;
+const partPieces = 4000;
+
+/** What a part is put together in: it is sent before the next call of anybody is looked at. */
+let partMemory: Buffer | undefined;
 
 interface Reading {
   vm: Vm;
-  pieces: Generator<Buffer>;
+  pieces: Generator<Uint8Array>;
+  /** The first piece of the next part. */
+  next?: Uint8Array | undefined;
 }
 
 type Handlers = Pick<CallHandlers, "snapshot" | "abandonSnapshot" | "restore">;
@@ -54,7 +59,7 @@ export function createHostSnapshots(vmOf: (handle: number) => Vm): {
       if (reading?.vm !== vm)
         throw new HostError("ERR_SECURE_EXEC_INTERNAL", "the snapshot is not being read");
       try {
-        const { data, more } = nextPart(reading.pieces);
+        const { data, more } = nextPart(reading);
         if (!more) end(id);
         return { data, more, snapshot: more ? id : 0 };
       } catch (error) {
@@ -93,7 +98,7 @@ export function createHostSnapshots(vmOf: (handle: number) => Vm): {
   };
 }
 
-function* wholeArchive(vm: Vm, manifest: string): Generator<Buffer> {
+function* wholeArchive(vm: Vm, manifest: string): Generator<Uint8Array> {
   const text = Buffer.from(manifest);
   // The moment that is taken is that of the first part, however long the rest takes.
   const files = vm.fs.archive();
@@ -120,13 +125,21 @@ function* wholeArchive(vm: Vm, manifest: string): Generator<Buffer> {
   }
 }
 
-function nextPart(pieces: Generator<Buffer>): { data: Buffer; more: boolean } {
-  const part: Buffer[] = [];
-  for (let bytes = 0; bytes < partBytes && part.length < partPieces;) {
-    const { done, value } = pieces.next();
-    if (done === true) return { data: Buffer.concat(part), more: false };
-    part.push(value);
-    bytes += value.length;
+function nextPart(reading: Reading): { data: Uint8Array; more: boolean } {
+  partMemory ??= Buffer.allocUnsafeSlow(partBytes);
+  let bytes = 0;
+  for (let count = 0; count < partPieces; count++) {
+    const piece = reading.next ?? reading.pieces.next().value;
+    reading.next = undefined;
+    if (piece === undefined) return { data: partMemory.subarray(0, bytes), more: false };
+    if (bytes + piece.length > partBytes) {
+      // One that is larger than a part is one.
+      if (bytes === 0) return { data: piece, more: true };
+      reading.next = piece;
+      break;
+    }
+    partMemory.set(piece, bytes);
+    bytes += piece.length;
   }
-  return { data: Buffer.concat(part), more: true };
+  return { data: partMemory.subarray(0, bytes), more: true };
 }

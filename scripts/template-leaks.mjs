@@ -1,0 +1,59 @@
+/**
+ * Owns the search for what runs of one template leave behind in the kernel process:
+ * `node scripts/template-leaks.mjs [RUNS]`, 10,000 by default, which takes some minutes. Tests do it with few.
+ */
+import { pathToFileURL } from "node:url";
+import { NodeRuntime, SidecarProcess } from "../dist/index.js";
+import { connectionOf } from "../dist/sdk/sidecar-process.js";
+
+/** Descriptors of guests that are forked ahead, which come and go. */
+const waitingDescriptors = 24;
+const looks = 200;
+
+/** What more there is after `runs` runs than before them, by name. */
+export async function leftBy(runs) {
+  const sidecar = new SidecarProcess();
+  try {
+    const connection = await connectionOf(sidecar);
+    const rt = await NodeRuntime.create({ sidecar });
+    const tpl = await rt.template(
+      `globalThis.data = Array.from({ length: 1000 }, (_, at) => "row " + at)`,
+    );
+    const round = async (at) => {
+      const { value } = await tpl.run(`data.push(1); __return(data.length + ${at})`);
+      if (value !== 1001 + at) throw new Error(`a run answered ${value}`);
+    };
+    const look = async () => {
+      const { json } = await connection.call("stats", {});
+      const { accounts, openFds, processes, vms } = JSON.parse(json);
+      const [{ counts, kernelObjects }] = Object.values(accounts);
+      return { ...counts, kernelObjects, openFds, processes, vms };
+    };
+    await round(0);
+    const before = await look();
+    for (let at = 1; at <= runs; at++) await round(at);
+    const more = (after) =>
+      Object.keys(after).filter((name) => {
+        const slack = name === "openFds" ? waitingDescriptors : 0;
+        return after[name] > (before[name] ?? 0) + slack;
+      });
+    let after = await look();
+    // The last process is on its way out; what is left for good is left however long one looks.
+    for (let time = 0; time < looks && more(after).length > 0; time++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      after = await look();
+    }
+    const left = more(after);
+    await rt.dispose();
+    return { left, before, after };
+  } finally {
+    await sidecar.dispose();
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const runs = Number(process.argv[2] ?? 10_000);
+  const { left, before, after } = await leftBy(runs);
+  console.log(JSON.stringify({ runs, before, after }, undefined, 2));
+  if (left.length > 0) throw new Error(`more than before: ${left.join(", ")}`);
+}
