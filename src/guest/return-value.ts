@@ -57,6 +57,10 @@ const partBytes = 512 * 1024;
 function asJson(value: unknown): Uint8Array | { path: string; reason: string } {
   if (typeof value === "function" || typeof value === "symbol")
     return { path: "$", reason: `a ${typeof value}` };
+  // JSON would make an empty object of them, and nobody would know why.
+  if (value instanceof Promise) return { path: "$", reason: "a promise; await it" };
+  if (value instanceof Map || value instanceof Set)
+    return { path: "$", reason: 'a Map or Set; encoding: "structured" carries them' };
   try {
     return bufferFrom(stringify(value) ?? "null", "utf8");
   } catch (error) {

@@ -62,6 +62,46 @@ function isResult(value: unknown): value is { issues?: unknown; value?: unknown 
   return typeof value === "object" && value !== null;
 }
 
+const jsonTypes = ["string", "number", "integer", "object", "array", "boolean", "null"];
+/** Keywords whose value is a schema or a list of them, and those whose value has schemas by names. */
+const schemaKeywords = [
+  "items",
+  "prefixItems",
+  "additionalProperties",
+  "contains",
+  "propertyNames",
+  "not",
+  "if",
+  "then",
+  "else",
+  "allOf",
+  "anyOf",
+  "oneOf",
+];
+const namedKeywords = ["properties", "patternProperties", "$defs", "definitions"];
+
+/** Throws INVALID_OPTION for a `type` that is none: no input would ever be of it. `schema` is JSON. */
+function checkTypes(option: string, schema: unknown): void {
+  const todo: [at: string, schema: unknown][] = [[option, schema]];
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    const [at, value] = next;
+    if (Array.isArray(value)) {
+      value.forEach((one: unknown, index) => todo.push([`${at}[${index}]`, one]));
+      continue;
+    }
+    if (!isBag(value)) continue;
+    const types: unknown[] = Array.isArray(value.type) ? value.type : [value.type ?? "null"];
+    if (!types.every((type) => jsonTypes.includes(String(type))))
+      throw invalidOption(`${at}.type`, `must be of ${jsonTypes.join(", ")}`);
+    for (const keyword of schemaKeywords) todo.push([`${at}.${keyword}`, value[keyword]]);
+    for (const keyword of namedKeywords) {
+      const named = value[keyword];
+      if (!isBag(named)) continue;
+      for (const [name, one] of Object.entries(named)) todo.push([`${at}.${keyword}.${name}`, one]);
+    }
+  }
+}
+
 /** Every keyword anywhere in the schema. Throws INVALID_OPTION for a pattern that is no regular expression. */
 function keywordsOf(option: string, schema: unknown): Set<string> {
   const found = new Set<string>();
@@ -173,5 +213,6 @@ export function schemaCheck(
   } catch {
     throw invalidOption(option, "must be JSON");
   }
+  checkTypes(option, own);
   return { check: jsonSchemaCheck(option, own), jsonSchema: own };
 }
