@@ -44,9 +44,11 @@ export function hideOwnFrames(
   const ownAtMost = 16;
   const most = 200;
   util.getCallSites = (count: number): { scriptName: string }[] => {
-    const sites = apply(getCallSites, util, [Math.min(most, count + ownAtMost)]) as {
+    const sites = apply(getCallSites, util, [Math.min(most, count + 1 + ownAtMost)]) as {
       scriptName: string;
     }[];
-    return sites.filter((site) => !isOwnScript(site.scriptName)).slice(0, count);
+    // The engine leaves out who calls it, which is this function now: so is this function's caller.
+    const below = sites.slice(1).filter((site) => !isOwnScript(site.scriptName));
+    return below.slice(0, count);
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Owns which options of `node` need an engine that was started with them: what the engine's C++ reads
- * once, and what V8 fixes with its heap. A guest whose command line has one asks for an engine of its
+ * once, what V8 fixes with its heap, and what a module that is loaded before the fork keeps in a constant. A guest whose command line has one asks for an engine of its
  * own; the kernel process starts none with a flag that is not here.
  *
  * Invariant: no flag here names a file, opens a port, or lets the engine write anywhere: they are
@@ -36,7 +36,7 @@ const nodeOptions: ReadonlyMap<string, Kind> = new Map([
   ...table(
     "switch",
     `async-context-frame debug-arraybuffer-allocations experimental-shadow-realm
-    force-async-hooks-checks verify-base-objects zero-fill-buffers`,
+    force-async-hooks-checks insecure-http-parser verify-base-objects zero-fill-buffers`,
   ),
   ...table("number", "max-old-space-size-percentage secure-heap secure-heap-min v8-pool-size"),
 ]);

@@ -340,3 +340,13 @@ test("a refused module says why; no public module is just missing", async () => 
     stderr,
   );
 });
+
+test("util.getCallSites begins with its caller", async () => {
+  const rt = await machine();
+  const { value } = await rt.run(`
+    import { getCallSites } from "node:util";
+    function caller() { return getCallSites(2).map(({ functionName }) => functionName); }
+    function outer() { return caller(); }
+    __return(outer());`);
+  assert.deepEqual(value, ["caller", "outer"]);
+});

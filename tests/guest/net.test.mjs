@@ -388,6 +388,11 @@ it("an unreferenced server lets the program end; a referenced one holds it until
 });
 
 it("two programs of one VM reach each other; another VM does not", async () => {
+  // Its output may be here before its pid is.
+  let up;
+  const listening = new Promise((resolve) => {
+    up = resolve;
+  });
   const server = await rt.spawn(
     `import net from "node:net";
      net.createServer((socket) => socket.end("from " + process.pid)).listen(4100, () => console.log("up"));`,
@@ -397,10 +402,6 @@ it("two programs of one VM reach each other; another VM does not", async () => {
       },
     },
   );
-  let up;
-  const listening = new Promise((resolve) => {
-    up = resolve;
-  });
   await listening;
   const ask = `
     const { default: net } = await import("node:net");

@@ -108,6 +108,7 @@ const policies = {
 };
 const vmOptions = {
   engine: "forked",
+  nativeAddons: false,
   env: {},
   cwd: "/home/user",
   mounts: [],

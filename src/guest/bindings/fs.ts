@@ -343,7 +343,7 @@ function* resolveMain(
   const path = env.requireBuiltin("path");
   let initial: string | undefined;
   if (typeof main === "string") {
-    initial = path.resolve(packagePath, `./${main}`) as string;
+    initial = path.resolve(packagePath, main) as string;
     for (let index = 0; index < mainEndings.length; index++) {
       if ((yield* operations.loaderStat(`${initial}${mainEndings[index]!}`)) === 0) return index;
     }

@@ -17,8 +17,12 @@ export function installSqlite(env: GuestEnvironment): void {
   });
   native.prototype.constructor = offered;
   binding.DatabaseSync = offered;
-  binding.backup = function backup(...args: unknown[]): Promise<number> {
-    return databases().backup(env, args);
+  binding.backup = function backup(
+    source: unknown,
+    path: unknown,
+    ...options: unknown[]
+  ): Promise<number> {
+    return databases().backup(env, [source, path, ...options]);
   };
   prepareStorage = () => databases().prepare(env);
   databaseClasses = { Database: native, Statement: binding.StatementSync };

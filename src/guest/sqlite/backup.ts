@@ -14,6 +14,7 @@ const writerLevels = [1, 2, 4];
 const unlocked = 0;
 /** Result codes, and what sqlite3_errstr says of them. */
 const messages: Readonly<Record<number, string>> = {
+  1: "SQL logic error",
   5: "database is locked",
   8: "attempt to write a readonly database",
   13: "database or disk is full",
@@ -44,7 +45,13 @@ function failed(code: number): Error {
 }
 
 function pathOf(env: EngineTools, path: unknown): string {
-  if (path instanceof URL) return env.requireBuiltin("url").fileURLToPath(path) as string;
+  if (path instanceof URL) {
+    if (path.protocol !== "file:")
+      throw Object.assign(new TypeError("The URL must be of scheme file:"), {
+        code: "ERR_INVALID_URL_SCHEME",
+      });
+    return env.requireBuiltin("url").fileURLToPath(path) as string;
+  }
   const text = path instanceof Uint8Array ? Buffer.from(path).toString() : path;
   if (typeof text !== "string" || text.includes("\0"))
     throw wrong("path", "a string, Uint8Array, or URL without null bytes");
@@ -124,6 +131,18 @@ async function copyPages(
   return totalPages;
 }
 
+interface Source {
+  serialize(name: string): Uint8Array;
+  prepare(sql: string): { all(): { name: string }[] };
+}
+
+function imageOf(database: Source, name: string): Buffer {
+  const attached = database.prepare("SELECT name FROM pragma_database_list").all();
+  if (!attached.some((row) => row.name === name))
+    throw Object.assign(failed(1), { message: `unknown database ${name}` });
+  return Buffer.from(database.serialize(name));
+}
+
 /** Argument errors are thrown, all others reject. */
 export function copyDatabase(
   env: EngineTools,
@@ -136,7 +155,7 @@ export function copyDatabase(
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
   const copy = async (): Promise<number> => {
     await turn();
-    const image = Buffer.from((args[0] as any).serialize(request.source) as Uint8Array);
+    const image = imageOf(args[0] as Source, request.source);
     const path = files.fullPath(request.path);
     const opened = path === undefined ? 14 : files.open(path, openFlags);
     if (typeof opened === "number") throw failed(opened);
