@@ -219,6 +219,43 @@ export class UnixLocalSandboxClient extends SecureExecSandboxClient {
     expected: 31,
   },
   {
+    name: "e2b",
+    repo: "e2b-dev/E2B",
+    files: { "packages/js-sdk/src": "src", "packages/js-sdk/tests": "tests" },
+    only: /\/src\/|tests\/(?:setup|template|cmdHelper|foreignPlatformObjects)\.ts$|tests\/sandbox\/(?:commands|files|pty)\//,
+    edits: [["sandboxTest.override(", "sandboxTest.scoped("]],
+    own: {
+      "vitest.config.ts": `export default { test: { globalSetup: "./serve.ts" } };`,
+      // The SDK is the published one's source, unchanged: it is pointed here by its variables.
+      "serve.ts": `import { serveE2b } from ${port("e2b/index.js")};
+export default async () => {
+  const { url, apiKey, close } = await serveE2b({ runtime: { permissions: { network: "allow" } } });
+  Object.assign(process.env, { E2B_API_URL: url, E2B_SANDBOX_URL: url, E2B_API_KEY: apiKey });
+  return close;
+};`,
+      "package.json": `{ "type": "module", "version": "2.51.0", "name": "e2b" }`,
+    },
+    peers: ["e2b@2.51", "error-stack-parser-es"],
+    expected: 111,
+  },
+  {
+    name: "mcp-toolkit",
+    repo: "nuxt-modules/mcp-toolkit",
+    files: {
+      "packages/nuxt-mcp-toolkit/src/runtime/server/mcp/codemode":
+        "src/runtime/server/mcp/codemode",
+      "packages/nuxt-mcp-toolkit/test/codemode-executor.test.ts": "test/executor.test.ts",
+    },
+    only: /executor\.ts$|executor\.test\.ts$|normalize-code\.ts$|types\.ts$/,
+    edits: [],
+    own: {
+      // A dependent, unchanged: the package's name stands for this one.
+      "vitest.config.ts": `export default { resolve: { alias: { "secure-exec": ${JSON.stringify(join(root, "dist/index.js"))} } } };`,
+    },
+    peers: ["zod"],
+    expected: 19,
+  },
+  {
     name: "driver-api",
     repo: "computesdk/computesdk",
     files: {

@@ -259,7 +259,7 @@ export interface StartOptions {
   valueBytes: number;
   /** Whether the machine has tools of the host. */
   hostTools: boolean;
-  /** Whether commands that the machine has not may be the host's. */
+  /** Whether commands that the machine's shell does not find may be the host's. */
   hostCommands: boolean;
   /** Milliseconds since the epoch at which the kernel started the process. */
   startedAtMs: number;

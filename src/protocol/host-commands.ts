@@ -8,6 +8,9 @@
 /** The tool that answers steps. It matches no name that a tool may have. */
 export const executorTool = "#commands";
 
+/** What its descriptor says where commands that the machine's shell does not find are the executor's as well. */
+export const fromShellMark = "from the shell as well";
+
 export const HostCommandStep = Object.freeze({
   /** Starts the command; answered when it has ended. Ends the command when its process is gone. */
   run: 0,

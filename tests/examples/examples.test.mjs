@@ -139,6 +139,7 @@ const expected = {
     "hello world",
   ],
   "port-mcp.ts": ["[ 1, 4, 9 ]"],
+  "port-e2b.ts": ["201 true"],
   "port-mastra.ts": ["hello world", "42"],
   "port-tanstack-sandbox.ts": ["3 true false"],
   "port-openai.ts": [

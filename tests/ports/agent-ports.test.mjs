@@ -1,10 +1,13 @@
 // The adapters that give an agent a machine: AI SDK, deepagents, bash-tool, ComputeSDK.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http from "node:http";
 import { test } from "node:test";
 import {
   Session,
   SecureExecSandboxSession,
   codeTool,
+  codeToolCaller,
   commandTool,
   createSecureExecSandbox,
 } from "secure-exec/ai";
@@ -12,6 +15,7 @@ import { createSandbox } from "secure-exec/bash-tool";
 import { secureExec } from "secure-exec/computesdk";
 import { SecureExecBackend } from "secure-exec/deepagents";
 import { createAgentMachine } from "secure-exec/openai";
+import { NetworkGate } from "../../dist/ports/ai/network-policy.js";
 
 const it = (name, body) => test(name, { timeout: 120_000 }, body);
 const read = async (stream) => {
@@ -100,6 +104,101 @@ it("ai: ready-made tools", async (t) => {
   assert.equal((await command.execute({ command: "cat file" })).stdout, "kept\n");
   const late = await command.execute({ command: "sleep 60" });
   assert.deepEqual([late.exitCode, late.stderr], [137, "killed after 1500 ms\n"]);
+});
+
+it("ai: a caller of other tools has those that are bound to it", async (t) => {
+  const caller = codeToolCaller();
+  t.after(() => caller.dispose());
+  const { type, bind } = caller.experimental_toolCaller;
+  assert.equal(type, "local");
+  assert.equal({ ...caller }.experimental_toolCaller, undefined);
+  assert.deepEqual((await caller.execute({ code: "return typeof lookup" })).value, "undefined");
+  const seen = [];
+  const lookup = {
+    description: "a name by id",
+    execute: async ({ id }, { toolCallId, abortSignal }) => {
+      seen.push(toolCallId, abortSignal.aborted);
+      return `name-${id}`;
+    },
+  };
+  const bound = bind({ lookup });
+  assert.match(bound.description, /await lookup\(input\): a name by id/);
+  const options = { toolCallId: "call-1", messages: [] };
+  assert.equal(
+    (await bound.execute({ code: "return lookup({ id: 3 })" }, options)).value,
+    "name-3",
+  );
+  assert.deepEqual(seen, ["call-1", false]);
+});
+
+it("ai: a harness changes what a machine reaches while it runs", async (t) => {
+  const target = http
+    .createServer((request, response) => response.end("reached"))
+    .listen(0, "127.0.0.1");
+  await once(target, "listening");
+  t.after(() => target.close());
+  const { port } = target.address();
+  const provider = createSecureExecSandbox();
+  t.after(() => provider.dispose());
+  const session = await provider.createSession();
+  const code = `fetch("http://127.0.0.1:${port}/").then((r) => r.text()).then(console.log, (e) => console.log(e.cause?.code ?? e.message))`;
+  await session.writeTextFile({ path: "try.mjs", content: code });
+  const reach = async () => (await session.run({ command: "node try.mjs" })).stdout.trim();
+  const before = await reach();
+  assert.notEqual(before, "reached");
+  await session.setNetworkPolicy({ mode: "allow-all" });
+  assert.notEqual(await reach(), "reached");
+  await assert.rejects(
+    session.setNetworkPolicy({ mode: "custom", allowedCIDRs: ["nowhere"] }),
+    RangeError,
+  );
+  const { setNetworkPolicy } = session.restricted();
+  assert.equal(setNetworkPolicy, undefined);
+  const ruled = createSecureExecSandbox({
+    runtime: { permissions: { network: { rules: [{ mode: "allow", patterns: ["a.example"] }] } } },
+  });
+  t.after(() => ruled.dispose());
+  assert.equal((await ruled.createSession()).setNetworkPolicy, undefined);
+});
+
+it("ai: a network policy by names and ranges", () => {
+  const gate = new NetworkGate({ mode: "deny-all" });
+  const to = (hostname, address, more) =>
+    gate.allows({
+      operation: "http",
+      protocol: "tcp",
+      hostname,
+      address,
+      loopback: false,
+      ...more,
+    });
+  assert.equal(to("a.example", "93.184.216.34"), false);
+  assert.equal(to("localhost", "127.0.0.1", { loopback: true }), true);
+  assert.equal(to("", undefined, { operation: "listen" }), true);
+  gate.set({ mode: "allow-all" });
+  assert.deepEqual([to("a.example", "93.184.216.34"), to("a.example", "10.1.2.3")], [true, false]);
+  for (const address of ["169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1"])
+    assert.equal(to("a.example", address), false, address);
+  gate.set({
+    mode: "custom",
+    allowedHosts: ["api.example", "*.cdn.example"],
+    allowedCIDRs: ["10.0.0.0/8"],
+    deniedCIDRs: ["10.9.0.0/16", "2001:db8::/32"],
+  });
+  assert.deepEqual(
+    [
+      to("API.example.", "93.184.216.34"),
+      to("x.cdn.example", "93.184.216.34"),
+      to("cdn.example", "93.184.216.34"),
+      to("api.example", "192.168.0.1"),
+      to("api.example", "2001:db8::1"),
+      to("other", "10.1.1.1"),
+      to("other", "10.9.1.1"),
+      to("other", undefined, { protocol: "dns", operation: "dns" }),
+    ],
+    [true, true, false, false, false, true, false, true],
+  );
+  assert.throws(() => gate.set({ mode: "custom", allowedCIDRs: ["x/8"] }), RangeError);
 });
 
 it("bash-tool: commands and files of one machine", async (t) => {

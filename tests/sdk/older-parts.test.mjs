@@ -155,6 +155,7 @@ function driverRuntime(t, options) {
 /** An executor whose commands are functions of a handle. */
 function executorOf(commands, calls = []) {
   return {
+    servesShell: true,
     spawn(command, args, options) {
       calls.push([command, args, options.cwd, options.env?.A]);
       if (!(command in commands)) throw new Error(`${command} is not in the list`);
@@ -206,6 +207,16 @@ it("an executor runs the commands that the machine has not", async (t) => {
     calls.map(([command]) => command),
     ["shout", "shout", "missing"],
   );
+});
+
+it("an older executor is not asked for what a shell does not find", async (t) => {
+  const { spawn } = executorOf({ shout: ({ exit }) => exit(3) });
+  const runtime = driverRuntime(t, { commandExecutor: { spawn } });
+  const { stdout } = await runtime.exec(`
+    const { spawnSync } = require("child_process");
+    console.log(spawnSync("shout").status, spawnSync("sh", ["-c", "shout"]).status);
+  `);
+  assert.equal(stdout, "3 127\n");
 });
 
 it("an executor is asked for nothing that the policy denies, or that another process names", async (t) => {

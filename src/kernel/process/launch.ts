@@ -217,7 +217,7 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     encoding: options.encoding ?? "json",
     valueBytes: vm.limits.valueBytes,
     hostTools: vm.tools.size > 0,
-    hostCommands: vm.tools.executor,
+    hostCommands: vm.tools.executorServesShell,
     startedAtMs: vm.clock.nowMs,
     machineUptimeMs: vm.clock.nowMs - vm.startedAtMs,
     jsRuntime: vm.jsRuntime,

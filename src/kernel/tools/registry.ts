@@ -6,7 +6,7 @@
  * the host registers that tool again.
  * Untrusted: names that guests ask for. Trusted: descriptors, which the SDK has checked.
  */
-import { executorTool } from "../../protocol/host-commands.js";
+import { executorTool, fromShellMark } from "../../protocol/host-commands.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 
 export class ToolRegistry {
@@ -15,6 +15,8 @@ export class ToolRegistry {
 
   /** Whether the host runs commands that the machine has not. */
   executor = false;
+  /** Whether it also runs those that only the machine's shell did not find. */
+  executorServesShell = false;
 
   get size(): number {
     return this.#tools.size;
@@ -24,6 +26,7 @@ export class ToolRegistry {
     for (const descriptor of descriptors) {
       if (descriptor.name === executorTool) {
         this.executor = true;
+        this.executorServesShell = descriptor.description === fromShellMark;
         continue;
       }
       this.#tools.set(descriptor.name, descriptor);

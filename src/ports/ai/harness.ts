@@ -7,6 +7,8 @@
  */
 import { SessionRegistry } from "../core/session-registry.js";
 import type { Session, SessionOptions } from "../core/session.js";
+import { NetworkGate } from "./network-policy.js";
+import type { NetworkPolicy } from "./network-policy.js";
 import { SecureExecSandboxSession } from "./session.js";
 
 type Protocol = "http" | "https" | "ws";
@@ -16,10 +18,14 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
   readonly #session: Session;
   readonly #end: () => Promise<unknown>;
 
-  constructor(session: Session, end: () => Promise<unknown>) {
+  /** Of the whole machine, from the next connection on. Not there where the provider's options have rules for it. */
+  readonly setNetworkPolicy?: (policy: NetworkPolicy) => Promise<void>;
+
+  constructor(session: Session, end: () => Promise<unknown>, gate?: NetworkGate) {
     super(session);
     this.#session = session;
     this.#end = end;
+    if (gate !== undefined) this.setNetworkPolicy = async (policy) => gate.set(policy);
   }
 
   get id(): string {
@@ -75,6 +81,7 @@ export class SecureExecSandboxProvider {
   readonly providerId = "secure-exec";
   readonly #options: SessionOptions;
   readonly #sessions = new SessionRegistry();
+  readonly #gates = new WeakMap<Session, NetworkGate>();
 
   constructor(options: SessionOptions = {}) {
     this.#options = options;
@@ -85,10 +92,12 @@ export class SecureExecSandboxProvider {
   ): Promise<SecureExecNetworkSandboxSession> => {
     const { sessionId, abortSignal, onFirstCreate } = options;
     abortSignal?.throwIfAborted();
+    const gated = gatedOptions(this.#options);
     const session = await this.#sessions.create({
-      ...this.#options,
+      ...gated.options,
       ...(sessionId !== undefined && { id: sessionId }),
     });
+    if (gated.gate !== undefined) this.#gates.set(session, gated.gate);
     try {
       const made = this.#handle(session);
       const passed = abortSignal === undefined ? {} : { abortSignal };
@@ -117,8 +126,20 @@ export class SecureExecSandboxProvider {
   dispose = (): Promise<void> => this.#sessions.destroyAll();
 
   #handle(session: Session): SecureExecNetworkSandboxSession {
-    return new SecureExecNetworkSandboxSession(session, () => this.#sessions.destroy(session.id));
+    const end = (): Promise<unknown> => this.#sessions.destroy(session.id);
+    return new SecureExecNetworkSandboxSession(session, end, this.#gates.get(session));
   }
+}
+
+/** The options with a network that a policy decides about, where they have but a mode for it. */
+function gatedOptions(options: SessionOptions): { options: SessionOptions; gate?: NetworkGate } {
+  const { permissions } = options.runtime ?? {};
+  const given = typeof permissions === "string" ? { mode: permissions } : permissions;
+  const network = given?.network ?? "deny";
+  if (network !== "allow" && network !== "deny") return { options };
+  const gate = new NetworkGate({ mode: network === "allow" ? "allow-all" : "deny-all" });
+  const runtime = { ...options.runtime, permissions: { ...given, network: gate.allows } };
+  return { options: { ...options, runtime }, gate };
 }
 
 /** A provider for a harness; `ports` are reachable at the host's 127.0.0.1. */

@@ -9,5 +9,6 @@ export {
   createSecureExecSandbox,
 } from "./harness.js";
 export type { CreateSessionOptions } from "./harness.js";
-export { codeTool, commandTool } from "./tools.js";
+export type { NetworkPolicy } from "./network-policy.js";
+export { codeTool, codeToolCaller, commandTool } from "./tools.js";
 export type { CodeToolOptions, CommandToolOptions } from "./tools.js";

@@ -1,6 +1,6 @@
 /**
- * Owns ready-made tools for `generateText` and `streamText` of the AI SDK: one that runs code, one
- * that runs commands.
+ * Owns ready-made tools for `generateText` and `streamText` of the AI SDK: one that runs code, alone or as a caller of
+ * other tools, and one that runs commands.
  *
  * A tool of the AI SDK is an object with `description`, `inputSchema` and `execute`; the schema is
  * one by Standard Schema with its JSON Schema beside it, so that nothing is imported.
@@ -34,6 +34,7 @@ interface Schema<T> {
 
 interface ExecuteOptions {
   abortSignal?: AbortSignal;
+  [more: string]: unknown;
 }
 
 /** The mark by which the AI SDK knows its schemas. */
@@ -78,40 +79,78 @@ export interface CodeToolOptions extends CodeModeOptions {
   tools?: Record<string, { description?: string; execute?: (input: any, options: any) => unknown }>;
 }
 
-/** A tool that runs JavaScript; answers `{ value, logs, error }`. Its machine is made at its first call. */
-export function codeTool(options: CodeToolOptions = {}) {
-  const { timeoutMs, tools = {}, ...rest } = options;
+/** A machine that is made when it is first needed. */
+function lazily<T extends { dispose(): Promise<void> }>(make: () => Promise<T>) {
+  let made: Promise<T> | undefined;
+  return {
+    open: (): Promise<T> => (made ??= make()),
+    dispose: async (): Promise<void> => (await made)?.dispose(),
+  };
+}
+
+/** The tool, over a machine that others may share. */
+function codeToolOn(
+  machine: ReturnType<typeof lazily<CodeMode>>,
+  timeoutMs: number | undefined,
+  tools: NonNullable<CodeToolOptions["tools"]> = {},
+) {
   const names = Object.keys(tools).filter((name) => tools[name]?.execute !== undefined);
   const listed = names.map((name) => `- await ${name}(input): ${tools[name]?.description ?? ""}`);
-  let machine: Promise<CodeMode> | undefined;
-  const call = ({ name, args, signal }: CodeModeCall): unknown => {
-    const run = Object.hasOwn(tools, name) ? tools[name]?.execute : undefined;
-    if (run === undefined) throw new Error(`there is no tool named ${JSON.stringify(name)}`);
-    return run(args[0] ?? {}, { abortSignal: signal, toolCallId: "code", messages: [] });
-  };
+  const call =
+    (options: ExecuteOptions) =>
+    ({ name, args, signal }: CodeModeCall): unknown => {
+      const run = Object.hasOwn(tools, name) ? tools[name]?.execute : undefined;
+      if (run === undefined) throw new Error(`there is no tool named ${JSON.stringify(name)}`);
+      // Messages, context and the call's id are those of the call that runs the code.
+      const given = { toolCallId: "code", messages: [], ...options, abortSignal: signal };
+      return run(args[0] ?? {}, given);
+    };
   return {
     description: [
       "Runs JavaScript: the body of an async function. Use return for the result and console.log for notes.",
       ...(listed.length > 0 ? ["These functions are there:", ...listed] : []),
     ].join("\n"),
     inputSchema: textSchema("code", "the body of an async function"),
-    execute: async ({ code }: { code: string }, { abortSignal }: ExecuteOptions = {}) => {
-      machine ??= CodeMode.create(rest);
+    execute: async ({ code }: { code: string }, options: ExecuteOptions = {}) => {
       const outcome = await (
-        await machine
+        await machine.open()
       ).run({
         code,
         functions: names,
-        call,
-        signal: abortSignal,
+        call: call(options),
+        signal: options.abortSignal,
         ...(timeoutMs !== undefined && { timeoutMs }),
       });
       const logs = logLines(outcome.logs);
       if (outcome.ok) return { value: outcome.value, logs };
       return { error: `${outcome.error.name}: ${outcome.error.message}`, logs };
     },
-    dispose: async (): Promise<void> => (await machine)?.dispose(),
   };
+}
+
+/** A tool that runs JavaScript; answers `{ value, logs, error }`. Its machine is made at its first call. */
+export function codeTool(options: CodeToolOptions = {}) {
+  const { timeoutMs, tools, ...rest } = options;
+  const machine = lazily(() => CodeMode.create(rest));
+  return { ...codeToolOn(machine, timeoutMs, tools), dispose: machine.dispose };
+}
+
+/**
+ * The same as a caller of other tools (`experimental_toolCallers: { lookup: ["code"] }`): the call that generates binds
+ * the tools that it may call. All bindings share one machine, which `dispose` ends.
+ */
+export function codeToolCaller(options: Omit<CodeToolOptions, "tools"> = {}) {
+  const { timeoutMs, ...rest } = options;
+  const machine = lazily(() => CodeMode.create(rest));
+  const tool = { ...codeToolOn(machine, timeoutMs), dispose: machine.dispose };
+  const definition = {
+    type: "local" as const,
+    bind: (tools: NonNullable<CodeToolOptions["tools"]>) => codeToolOn(machine, timeoutMs, tools),
+  };
+  // As `experimental_toolCaller` of the package does it: a spread of the tool is no caller.
+  return Object.defineProperty(tool, "experimental_toolCaller", {
+    value: definition,
+  }) as typeof tool & { readonly experimental_toolCaller: typeof definition };
 }
 
 export interface CommandToolOptions extends SessionOptions {
@@ -122,18 +161,17 @@ export interface CommandToolOptions extends SessionOptions {
 /** A tool that runs shell commands in one machine; answers `{ stdout, stderr, exitCode }`. */
 export function commandTool(options: CommandToolOptions = {}) {
   const { timeoutMs = 120_000, ...rest } = options;
-  let session: Promise<Session> | undefined;
+  const session = lazily(() => Session.create(rest));
   return {
     description:
       "Runs a bash command in an isolated machine with Node.js. Files last from call to call.",
     inputSchema: textSchema("command", "the command line"),
     execute: async ({ command }: { command: string }, { abortSignal }: ExecuteOptions = {}) => {
-      session ??= Session.create(rest);
-      const result = await (await session).exec(command, { timeoutMs, signal: abortSignal });
+      const result = await (await session.open()).exec(command, { timeoutMs, signal: abortSignal });
       const { stdout, exitCode, timedOut } = result;
       const late = timedOut ? `killed after ${timeoutMs} ms\n` : "";
       return { stdout, stderr: result.stderr + late, exitCode };
     },
-    dispose: async (): Promise<void> => (await session)?.dispose(),
+    dispose: session.dispose,
   };
 }

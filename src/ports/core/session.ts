@@ -71,6 +71,12 @@ export interface CommandResult {
   timedOut: boolean;
 }
 
+/** A file of the machine to be executed, and its arguments. */
+export interface Program {
+  file: string;
+  args: readonly string[];
+}
+
 /** One file below a directory, with its facts. */
 export interface WalkEntry {
   path: string;
@@ -82,6 +88,9 @@ const defaultOutputBytes = 16 * 1024 * 1024;
 const shell = "bash";
 /** Trees of the kernel's own; a walk does not enter them. */
 const kernelTrees = new Set(["/proc", "/dev", "/sys"]);
+
+const programOf = (command: string | Program): Program =>
+  typeof command === "string" ? { file: shell, args: ["-c", command] } : command;
 
 /** Chunks up to a bound, as text. */
 class Kept {
@@ -223,9 +232,9 @@ export class Session {
     return posix.resolve(this.cwd, path);
   }
 
-  /** Starts a command line. Its stdin is open. A stream that has a hook is empty. */
+  /** Starts a command line, or a program. Its stdin is open. A stream that has a hook is empty. */
   async spawn(
-    command: string,
+    command: string | Program,
     options: CommandOptions & OutputHooks = {},
   ): Promise<SessionProcess> {
     const outputs = [new OutputStream(), new OutputStream()] as const;
@@ -233,16 +242,17 @@ export class Session {
     return this.#start(command, options, outputs, onStdout, onStderr);
   }
 
-  /** A command line in a terminal, an interactive shell without one. Ends with `signal`, and after `timeoutMs`. */
+  /** A command line or a program in a terminal. Ends with `signal`, and after `timeoutMs`. */
   async openTerminal(
-    command: string | undefined,
+    command: string | Program,
     options: TerminalOptions = {},
   ): Promise<NodeRuntimeShell> {
     const { cols, rows, cwd = ".", env, signal, timeoutMs = 0 } = options;
+    const { file, args } = programOf(command);
     signal?.throwIfAborted();
     const terminal = await this.runtime.openShell({
-      command: shell,
-      args: command === undefined ? ["-i"] : ["-c", command],
+      command: file,
+      args: [...args],
       cwd: this.resolve(cwd),
       env: { ...this.#env, ...env },
       ...(cols !== undefined && { cols }),
@@ -263,14 +273,15 @@ export class Session {
   }
 
   async #start(
-    command: string,
+    command: string | Program,
     options: CommandOptions,
     outputs: readonly [OutputStream, OutputStream],
     onStdout: (chunk: Uint8Array) => unknown,
     onStderr: (chunk: Uint8Array) => unknown,
   ): Promise<SessionProcess> {
     options.signal?.throwIfAborted();
-    const process = await this.runtime.spawnCommand(shell, ["-c", command], {
+    const { file, args } = programOf(command);
+    const process = await this.runtime.spawnCommand(file, [...args], {
       cwd: this.resolve(options.cwd ?? "."),
       env: { ...this.#env, ...options.env },
       onStdout,

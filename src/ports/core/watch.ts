@@ -52,7 +52,6 @@ fs.watch(directory, { recursive }, (event, name) => {
     known.delete(name);
     const moved = before !== undefined && [...known].some(([, one]) => one.ino === before.ino);
     if (before !== undefined) say(moved ? "rename" : "remove", name);
-    if (before !== undefined && !moved) setImmediate(() => {});
     return;
   }
   note(name, stats);
@@ -60,6 +59,7 @@ fs.watch(directory, { recursive }, (event, name) => {
     say("create", name);
     if (stats.isFile() && stats.size > 0) say("write", name);
   } else if (before.mode !== stats.mode) say("chmod", name);
+  else if (stats.isDirectory()) return;
   else if (event === "change" || before.mtimeMs !== stats.mtimeMs || before.size !== stats.size) say("write", name);
 });
 look("");

@@ -6,10 +6,11 @@
  * web page reaches it by a name that resolves to loopback; a session ends with DELETE or when it
  * is the oldest of too many. Untrusted: every request.
  */
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { isForeign, isLoopback, isSame } from "../core/loopback.js";
 import { McpServer } from "./server.js";
 import type { McpServerOptions } from "./server.js";
 
@@ -30,13 +31,7 @@ export interface McpHttpServer {
 }
 
 const bodyBytes = 16 * 1024 * 1024;
-const loopback = new Set(["127.0.0.1", "localhost", "[::1]", "::1"]);
 const defaultSessions = 16;
-
-const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-
-/** The name in a Host header or an origin, without its port. */
-const nameOf = (host: string): string => host.replace(/^https?:\/\//, "").replace(/:\d+$/, "");
 
 async function bodyOf(request: http.IncomingMessage): Promise<string | undefined> {
   const parts: Buffer[] = [];
@@ -67,13 +62,11 @@ class HttpServing {
   }
 
   /** The status for a request that may not be served, or 0. */
-  #refusal({ headers, url }: http.IncomingMessage): number {
+  #refusal(request: http.IncomingMessage): number {
     const { host = "127.0.0.1", token } = this.#options;
-    const mayBe = (name: string): boolean => loopback.has(name) || name === host;
-    if (loopback.has(host) && !mayBe(nameOf(headers.host ?? ""))) return 403;
-    if (headers.origin !== undefined && !mayBe(nameOf(headers.origin))) return 403;
-    const given = digest(headers.authorization ?? "");
-    if (token !== undefined && !timingSafeEqual(given, digest(`Bearer ${token}`))) return 401;
+    if (isForeign(request, host)) return 403;
+    const { headers, url } = request;
+    if (token !== undefined && !isSame(headers.authorization ?? "", `Bearer ${token}`)) return 401;
     return new URL(url ?? "/", "http://host").pathname === "/mcp" ? 0 : 404;
   }
 
@@ -133,7 +126,7 @@ class HttpServing {
 /** Listens at `http://host:port/mcp`. Rejects for a host that is not loopback without a token. */
 export async function serveMcpHttp(options: McpHttpOptions = {}): Promise<McpHttpServer> {
   const { port = 0, host = "127.0.0.1", token } = options;
-  if (!loopback.has(host) && token === undefined)
+  if (!isLoopback(host) && token === undefined)
     throw new RangeError("a server that others reach needs a token");
   const serving = new HttpServing(options);
   const server = http.createServer((request, response) => {

@@ -10,7 +10,12 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { posix } from "node:path";
-import { executorTool, hostCommandLimits, HostCommandStep } from "../../protocol/host-commands.js";
+import {
+  executorTool,
+  fromShellMark,
+  hostCommandLimits,
+  HostCommandStep,
+} from "../../protocol/host-commands.js";
 import type { HostCommandOrder, HostCommandPiece } from "../../protocol/host-commands.js";
 import { invalidOption } from "../errors.js";
 import { parseTools } from "../tools.js";
@@ -18,6 +23,11 @@ import type { ParsedTools } from "../tools.js";
 
 /** Runs commands that a machine has not itself. */
 export interface CommandExecutor {
+  /**
+   * Whether it is asked for commands that `sh` of the machine does not find, too. Default false: those of a program's own
+   * `spawn` alone, as of the older generation's executors, which ran `sh` themselves and let it say what there is not.
+   */
+  readonly servesShell?: boolean;
   /**
    * Starts a command, or throws, which the program sees as a command that could not be started. `cwd` is the
    * program's, a directory of the machine; `env` all of its environment.
@@ -179,7 +189,13 @@ export function executorTools(executor: CommandExecutor): ParsedTools {
     if (step === HostCommandStep.write) await command?.write(Buffer.from(data, "base64"));
     else command?.close();
   };
-  const [tool] = parseTools("commandExecutor", { commands: { handler, timeoutMs: 0 } }).values();
+  const [tool] = parseTools("commandExecutor", {
+    commands: {
+      handler,
+      timeoutMs: 0,
+      ...(executor.servesShell === true && { description: fromShellMark }),
+    },
+  }).values();
   const descriptor = { ...tool!.descriptor, name: executorTool, aliases: [] };
   return new Map([[executorTool, { ...tool!, descriptor }]]);
 }
@@ -203,6 +219,7 @@ export function createNodeHostCommandExecutor(
   const { PATH, HOME } = process.env;
   const { cwd: base = process.cwd(), env: own = { PATH, HOME }, passEnv = [] } = options;
   return {
+    servesShell: true,
     spawn(command, args, { cwd = base, env = {}, onStdout, onStderr }) {
       const passed = passEnv.filter((name) => Object.hasOwn(env, name));
       const child = spawn(command, args, {

@@ -1,0 +1,58 @@
+// The two tarballs of a release: the package, and the engine repacked without what it does not need here.
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+export const run = (cwd, command, ...args) =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+
+/** `npm pack` of a folder into another: where the tarball is, its files, its bytes. */
+function pack(folder, into) {
+  const [{ filename, files, size }] = JSON.parse(
+    run(folder, "npm", "pack", "--json", "--pack-destination", into),
+  );
+  return { path: join(into, filename), filename, names: files.map(({ path }) => path), size };
+}
+
+export function packPackage(into) {
+  run(root, "npm", "run", "--silent", "build");
+  return pack(root, into);
+}
+
+/**
+ * The engine as a package of ours: the binary and its licence, no headers, and no `bin`, so that installing it replaces
+ * nobody's `node` in npm scripts. Its version is the engine's.
+ */
+export function packEngine(into, arch = process.arch) {
+  const source = dirname(createRequire(import.meta.url).resolve(`node-linux-${arch}/package.json`));
+  const { version } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
+  const name = `secure-exec-engine-linux-${arch}`;
+  const folder = join(into, name);
+  mkdirSync(join(folder, "bin"), { recursive: true });
+  cpSync(join(source, "bin/node"), join(folder, "bin/node"));
+  cpSync(join(source, "LICENSE"), join(folder, "LICENSE"));
+  const manifest = {
+    name,
+    version,
+    description:
+      "The Node.js binary that secure-exec runs its machines with, unmodified. Not a Node.js for your PATH.",
+    license: "MIT",
+    repository: { type: "git", url: "git+https://github.com/secure-exec/secure-exec.git" },
+    os: ["linux"],
+    cpu: [arch],
+    libc: ["glibc"],
+    // Nothing can be started from inside of an archive.
+    preferUnplugged: true,
+    files: ["bin/node", "LICENSE"],
+  };
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  writeFileSync(
+    join(folder, "README.md"),
+    `# ${name}\n\nNode.js ${version} for linux-${arch}, as nodejs.org publishes it, for the package secure-exec, which installs it.\nThe licences of Node.js and of what is in it are in LICENSE.\n`,
+  );
+  return { ...pack(folder, into), version };
+}
