@@ -9,6 +9,7 @@ import { machineFlags } from "./machine-options.js";
 import { mcp, mcpFlags } from "./mcp.js";
 import { playground, playgroundFlags } from "./playground.js";
 import { exec, programFlags, run, runFlags } from "./run.js";
+import { serve, serveFlags } from "./serve.js";
 import { shell } from "./shell.js";
 import { typecheck, typecheckFlags } from "./typecheck.js";
 import { fleet } from "./fleet.js";
@@ -141,6 +142,21 @@ export const commands: readonly Command[] = [
       ["restore --copy /srv/site:./out base.tar", "files of an archive, on the host"],
     ],
     perform: restore,
+  },
+  {
+    name: "serve",
+    summary: "serve machines to clients of another system: e2b's SDKs",
+    usage: ["serve --e2b [PORT] [options]"],
+    description:
+      "Prints the variables that an unmodified e2b SDK is pointed here with, and serves until it is interrupted. Each sandbox is a machine of the options given here; clients cannot open more. On 127.0.0.1 unless --host says otherwise. SECURE_EXEC_E2B_KEY is the key that clients give, otherwise a random one is printed.",
+    flags: serveFlags,
+    makesMachine: true,
+    stopsAtFirst: false,
+    examples: [
+      ["serve --e2b 7700", "on a port; the client's variables are printed"],
+      ["serve --e2b --allow-net=registry.npmjs.org", "sandboxes that reach one host"],
+    ],
+    perform: serve,
   },
   {
     name: "typecheck",

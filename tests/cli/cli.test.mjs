@@ -345,6 +345,8 @@ it("wrong usage is 2, and says what was meant", async () => {
   await refused(["exec"], /exec needs a COMMAND/);
   await refused(["shell"], /needs a terminal/);
   await refused(["mcp", "more"], /mcp takes nothing/);
+  await refused(["serve"], /serve takes --e2b and a port/);
+  await refused(["serve", "--e2b", "x"], /--e2b takes a whole number/);
   await refused(["doctor", "more"], /doctor takes no arguments/);
   const missing = await se(["run", join(folder, "none.mjs")]);
   assert.equal(missing.code, 1);
@@ -356,6 +358,19 @@ it("wrong usage is 2, and says what was meant", async () => {
     place.stderr,
     /does not exist on the host: .*none \[ERR_SECURE_EXEC_INVALID_OPTION\]\n/,
   );
+});
+
+it("serve: the variables of a client on stdout, until a signal", async () => {
+  const child = spawn(process.execPath, [cli, "serve", "--e2b"]);
+  let said = "";
+  for await (const chunk of child.stdout) if ((said += chunk).split("\n").length === 4) break;
+  const [, url, key] =
+    /^E2B_API_URL=(\S+)\nE2B_SANDBOX_URL=\1\nE2B_API_KEY=(e2b_[0-9a-f]{40})\n$/.exec(said);
+  const listed = await fetch(`${url}/v2/sandboxes`, { headers: { "x-api-key": key } });
+  assert.deepEqual([listed.status, await listed.json()], [200, []]);
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  assert.deepEqual(await ended, [0, null]);
 });
 
 it("playground: the address on stdout, a file in the editor, tools of a module, until a signal", async () => {
@@ -404,6 +419,7 @@ it("help of every command, completion scripts and the man page come from one tab
     "audit",
     "snapshot",
     "restore",
+    "serve",
     "typecheck",
     "mcp",
     "playground",
