@@ -32,9 +32,9 @@ interface Schema<T> {
   };
 }
 
+/** What the AI SDK gives to `execute`; the rest of it is handed on to the tools that are called. */
 interface ExecuteOptions {
   abortSignal?: AbortSignal;
-  [more: string]: unknown;
 }
 
 /** The mark by which the AI SDK knows its schemas. */
