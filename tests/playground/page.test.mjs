@@ -40,9 +40,12 @@ it("with keys alone: write, run, read, walk the tabs, use the terminal and leave
   await setSource(page, "console.log('a', 6 * 7); console.error('b'); __return({ c: 1 })");
   await page.press("Enter", { ctrl: true });
   await page.until(`/exit code 0, exit/.test(document.getElementById("outcome").textContent)`);
-  assert.equal(await page.text("#output .stdout"), "a 42\n");
-  assert.equal(await page.text("#output .stderr"), "b\n");
-  assert.deepEqual(JSON.parse(await page.text("#value")), { c: 1 });
+  // What is printed is drawn with the next frame.
+  await page.until(`document.querySelector("#output .stdout").innerText === "a 42\\n"`);
+  await page.until(`document.querySelector("#output .stderr").innerText === "b\\n"`);
+  assert.deepEqual(JSON.parse(await page.until(`document.querySelector("#value").innerText`)), {
+    c: 1,
+  });
 
   // Tab leaves the editor, also where it indents: with Shift.
   await page.press("Tab");
