@@ -6,6 +6,7 @@
  * is told to wait. Untrusted: requests, whose size is bounded.
  */
 import type http from "node:http";
+import { bodyOf } from "../core/request-body.js";
 
 /** Codes with the status that a unary answer has for them. */
 const statusOf = {
@@ -41,20 +42,6 @@ const messageBytes = 16 * 1024 * 1024;
 const headBytes = 5;
 /** Envelope flags. */
 const endOfStream = 0b10;
-
-export async function bodyOf(
-  request: http.IncomingMessage,
-  limitBytes: number,
-): Promise<Buffer | undefined> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of request) {
-    bytes += (part as Buffer).byteLength;
-    if (bytes > limitBytes) return undefined;
-    parts.push(part as Buffer);
-  }
-  return Buffer.concat(parts);
-}
 
 function parse(text: Buffer): Message {
   try {

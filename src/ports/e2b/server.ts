@@ -13,15 +13,8 @@ import { Readable } from "node:stream";
 import { gunzip } from "node:zlib";
 import { promisify } from "node:util";
 import { isForeign, isLoopback, isSame } from "../core/loopback.js";
-import {
-  answer,
-  answerError,
-  bodyOf,
-  ConnectError,
-  errorOf,
-  EventStream,
-  messagesOf,
-} from "./connect.js";
+import { bodyOf } from "../core/request-body.js";
+import { answer, answerError, ConnectError, errorOf, EventStream, messagesOf } from "./connect.js";
 import type { Message } from "./connect.js";
 import { ControlApi } from "./control-api.js";
 import type { ControlOptions, Reply } from "./control-api.js";

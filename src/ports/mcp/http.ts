@@ -11,6 +11,7 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { isForeign, isLoopback, isSame } from "../core/loopback.js";
+import { bodyOf } from "../core/request-body.js";
 import { McpServer } from "./server.js";
 import type { McpServerOptions } from "./server.js";
 
@@ -32,17 +33,6 @@ export interface McpHttpServer {
 
 const bodyBytes = 16 * 1024 * 1024;
 const defaultSessions = 16;
-
-async function bodyOf(request: http.IncomingMessage): Promise<string | undefined> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of request) {
-    bytes += (part as Buffer).byteLength;
-    if (bytes > bodyBytes) return undefined;
-    parts.push(part as Buffer);
-  }
-  return Buffer.concat(parts).toString("utf8");
-}
 
 /** Whether a message begins a session. */
 function isInitialize(body: string): boolean {
@@ -82,9 +72,9 @@ class HttpServing {
     }
     if (request.method !== "POST")
       return void response.writeHead(405, { allow: "POST, DELETE" }).end();
-    const body = await bodyOf(request);
+    const body = await bodyOf(request, bodyBytes);
     if (body === undefined) return void response.writeHead(413, { connection: "close" }).end();
-    await this.#post(body, session, response);
+    await this.#post(body.toString("utf8"), session, response);
   }
 
   async #post(
