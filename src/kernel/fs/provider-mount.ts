@@ -17,6 +17,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../../abi/fcntl.js";
+import { providerOperations } from "../../protocol/provider.js";
 import type {
   ProviderMountOptions,
   ProviderOperation,
@@ -72,17 +73,10 @@ const FUSE_SUPER_MAGIC = 0x6573_5546;
 /** Files larger than that are read in ranges where the provider can. */
 const rangedBytes = 1024 * 1024;
 
-const changing: ReadonlySet<ProviderOperation> = new Set([
-  "write",
-  "makeDirectory",
-  "unlink",
-  "removeDirectory",
-  "rename",
-  "symlink",
-  "link",
-  "setMode",
-  "setTimes",
-]);
+const looking: readonly ProviderOperation[] = ["stat", "list", "readLink", "read", "readRange"];
+const changing: ReadonlySet<ProviderOperation> = new Set(
+  providerOperations.filter((operation) => !looking.includes(operation)),
+);
 const keepable: ReadonlySet<ProviderOperation> = new Set(["stat", "list", "readLink"]);
 
 /** One number per path, and hardly ever the same for two: inode numbers have to tell files apart. cyrb53. */
