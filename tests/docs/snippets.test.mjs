@@ -2,7 +2,7 @@
 // program: it runs as it stands, and a block of text right behind it is what it prints. Every block is checked by the
 // compiler, fragments with the names of `names`.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../../dist/launcher/engine.js";
 import { blocksOf, pageFiles, textOf } from "../../scripts/pages.mjs";
+import { typeCheck } from "../support/type-check.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 // The host's own Node may be too old for TypeScript; the pinned one strips types.
@@ -35,27 +36,7 @@ const imports = ({ text }) => /^import\b.* from "secure-exec/m.test(text);
 
 /** What the compiler finds wrong with modules of `folder`, a line each. */
 function faultsOf(files) {
-  const { stdout, error } = spawnSync(
-    process.execPath,
-    [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "--ignoreConfig",
-      "--noEmit",
-      "--strict",
-      "--exactOptionalPropertyTypes",
-      "--module",
-      "nodenext",
-      "--target",
-      "es2023",
-      "--lib",
-      "es2023,esnext.disposable",
-      "--types",
-      "node",
-      ...files.map((name) => join(folder, name)),
-    ],
-    { cwd: root, encoding: "utf8", timeout: 120_000 },
-  );
-  if (error !== undefined) throw error;
+  const { stdout } = typeCheck(files.map((name) => join(folder, name)));
   return stdout.split("\n").filter((line) => line !== "");
 }
 

@@ -1,6 +1,6 @@
 // Every example runs unchanged, by the name of the package, and prints what its documentation shows.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -14,6 +14,7 @@ import {
   createNodeRuntimeDriverFactory,
 } from "../../dist/index.js";
 import { noCompiler } from "../support/compiler.mjs";
+import { typeCheck } from "../support/type-check.mjs";
 import { findEngine } from "../../dist/launcher/engine.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -238,38 +239,17 @@ for (const [name, lines] of Object.entries(expected)) {
 const withPackages = ["agent.ts"];
 
 it("their types hold", () => {
-  const check = (files, lib, ...more) => {
-    const { status, stdout } = spawnSync(
-      process.execPath,
-      [
-        join(root, "node_modules/typescript/bin/tsc"),
-        "--ignoreConfig",
-        "--noEmit",
-        "--strict",
-        "--exactOptionalPropertyTypes",
-        "--module",
-        "nodenext",
-        "--target",
-        "es2023",
-        "--lib",
-        lib,
-        "--types",
-        "node",
-        ...more,
-        ...files.map((name) => join(root, "examples", name)),
-      ],
-      { cwd: root, encoding: "utf8" },
+  const check = (files, options) => {
+    const { status, stdout } = typeCheck(
+      files.map((name) => join(root, "examples", name)),
+      options,
     );
     assert.equal(stdout, "");
     assert.equal(status, 0);
   };
   const files = Object.keys(expected).filter((name) => name.endsWith(".ts"));
-  const lib = "es2023,esnext.disposable";
-  check(
-    files.filter((name) => !withPackages.includes(name)),
-    lib,
-  );
-  check(withPackages, `${lib},dom`, "--skipLibCheck");
+  check(files.filter((name) => !withPackages.includes(name)));
+  check(withPackages, { lib: ["dom"], flags: ["--exactOptionalPropertyTypes", "--skipLibCheck"] });
 });
 
 it("permissions.ts: what it allows happens, what it blocks does not", async (t) => {

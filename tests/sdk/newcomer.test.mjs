@@ -1,6 +1,5 @@
 // What newcomers stumbled over, each gone: an installation or a first program that went wrong without saying why.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { NodeRuntime } from "../../dist/index.js";
 import { machine } from "../support/machines.mjs";
+import { typeCheck } from "../support/type-check.mjs";
 
 const it = (name, body) => test(name, { timeout: 120_000 }, body);
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -91,24 +91,6 @@ it("the types need neither skipLibCheck nor more than @types/node", () => {
     'import { NodeRuntime } from "secure-exec";\nexport const made = NodeRuntime.create();\n',
   );
   after(() => rmSync(program, { force: true }));
-  const { stdout } = spawnSync(
-    process.execPath,
-    [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "--ignoreConfig",
-      "--noEmit",
-      "--strict",
-      "--module",
-      "nodenext",
-      "--target",
-      "es2022",
-      "--lib",
-      "es2022,esnext.disposable",
-      "--types",
-      "node",
-      program,
-    ],
-    { cwd: root, encoding: "utf8", timeout: 100_000 },
-  );
+  const { stdout } = typeCheck([program], { year: "es2022", flags: [] });
   assert.equal(stdout, "");
 });
