@@ -56,7 +56,6 @@ const longAlready = new Set([
   "guest/bindings/stream-handle.ts: installStreams",
   "guest/bindings/tcp.ts: installTcp",
   "guest/bindings/tty.ts: installTty",
-  "guest/bindings/udp.ts: installUdp",
   "guest/bindings/wasi.ts: installWasi",
   "guest/bindings/worker.ts: installWorker",
   "guest/fatal-report.ts: createFatalReport",

@@ -2,7 +2,9 @@
 import { Errno } from "../../abi/errno.js";
 import { BindFlags, SocketType } from "../../protocol/net-calls.js";
 import { createDelivery } from "../delivery.js";
-import type { GuestEnvironment } from "../environment.js";
+import type { Delivery } from "../delivery.js";
+import type { AddressOut, AsyncFrames, EngineRequest, ErrorContext } from "../engine-types.js";
+import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { denialError, explainNext } from "./socket-handle.js";
 import { bytesOf } from "./stream-handle.js";
 import type { Streams } from "./stream-handle.js";
@@ -12,8 +14,13 @@ import { later } from "../turns.js";
 
 const bufferBytes = 212_992;
 
+/** The request of a `send`; `callback` is the program's. */
+interface SendRequest extends EngineRequest {
+  callback?(error: Error): void;
+}
+
 type SendArguments = [
-  req: any,
+  req: SendRequest,
   list: Uint8Array[],
   count: number,
   port: number | boolean,
@@ -21,317 +28,332 @@ type SendArguments = [
   hasCallback?: boolean,
 ];
 
-export function installUdp(env: GuestEnvironment, streams: Streams): void {
-  const { kernel } = env;
-  const binding = env.internalBinding("udp_wrap");
-  const { UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } = binding.constants;
-  const { isIP } = env.requireBuiltin("internal/net");
-  const frames = env.requireBuiltin("internal/async_context_frame");
-  const { symbols } = env.requireBuiltin("internal/async_hooks");
-  const { owner_symbol: ownerSymbol } = symbols;
-  const deliver = createDelivery(env);
+/** What the handles of this thread use of the engine; set when the binding is replaced. */
+interface Tools {
+  kernel: KernelClient;
+  deliver: Delivery;
+  frames: AsyncFrames;
+  isIP(address: string): number;
+  ownerSymbol: symbol;
+  flags: { ipv6Only: number; reuse: number };
+}
 
-  class UDP {
-    [name: string | symbol]: any;
-    onmessage: ((size: number, handle: UDP, data: Buffer, from: object) => void) | undefined;
-    #fd = -1;
-    #closed = false;
-    #receiving = false;
-    #asked = false;
-    #referenced = true;
-    #holding = false;
-    #buffers = [bufferBytes, bufferBytes];
-    #frame: unknown;
-    /** 4 or 6 once something has made it one. */
-    #family = 0;
-    #sending = 0;
-    #sendingBytes = 0;
+let tools: Tools;
 
-    constructor() {
-      beginHandle("UDPWRAP", this);
-    }
+class UDP {
+  onmessage: ((size: number, handle: UDP, data: Buffer, from: object) => void) | undefined;
+  #fd = -1;
+  #closed = false;
+  #receiving = false;
+  #asked = false;
+  #referenced = true;
+  #holding = false;
+  #buffers = [bufferBytes, bufferBytes];
+  #frame: unknown;
+  /** 4 or 6 once something has made it one. */
+  #family = 0;
+  #sending = 0;
+  #sendingBytes = 0;
 
-    get fd(): number {
-      return this.#closed ? -1 : this.#fd;
-    }
-
-    getAsyncId(): number {
-      return asyncIdsOf(this)!.id;
-    }
-
-    getProviderType(): number {
-      return 0;
-    }
-
-    open(fd: number): number {
-      if (this.#fd >= 0) return -Errno.EEXIST;
-      this.#fd = fd;
-      return 0;
-    }
-
-    #ensure(): number {
-      if (this.#closed) return -Errno.EBADF;
-      if (this.#fd >= 0) return 0;
-      const result = kernel.call("socket", { type: SocketType.udp });
-      return typeof result === "number" ? result : this.open(result.fd);
-    }
-
-    bind(address: string, port: number, flags: number): number {
-      return this.#bindTo(4, address, port, flags);
-    }
-
-    bind6(address: string, port: number, flags: number): number {
-      return this.#bindTo(6, address, port, flags);
-    }
-
-    #bindTo(family: 4 | 6, address: string, port: number, flags: number): number {
-      if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
-      this.#family = family;
-      const made = this.#ensure();
-      if (made < 0) return made;
-      let wanted = 0;
-      if ((flags & UV_UDP_IPV6ONLY) !== 0) wanted |= BindFlags.ipv6Only;
-      if ((flags & (UV_UDP_REUSEADDR | UV_UDP_REUSEPORT)) !== 0) wanted |= BindFlags.reuse;
-      const args = { fd: this.#fd, address, port, flags: wanted };
-      const result = kernel.call("bind", args, (words) => explainNext(this[ownerSymbol], words));
-      return typeof result === "number" ? result : 0;
-    }
-
-    connect(address: string, port: number): number {
-      return this.#connectTo(4, address, port);
-    }
-
-    connect6(address: string, port: number): number {
-      return this.#connectTo(6, address, port);
-    }
-
-    #connectTo(family: 4 | 6, address: string, port: number): number {
-      if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
-      this.#family ||= family;
-      const made = this.#ensure();
-      if (made < 0) return made;
-      const result = kernel.call("connect", { fd: this.#fd, address, port });
-      return typeof result === "number" ? result : 0;
-    }
-
-    disconnect(): number {
-      const result = kernel.call("connect", { fd: this.#fd, address: "", port: 0 });
-      return typeof result === "number" ? result : 0;
-    }
-
-    send(...args: SendArguments): number {
-      return this.#sendTo(4, ...args);
-    }
-
-    send6(...args: SendArguments): number {
-      return this.#sendTo(6, ...args);
-    }
-
-    #sendTo(
-      family: 4 | 6,
-      ...[req, list, count, port, address, hasCallback]: SendArguments
-    ): number {
-      if (address !== undefined && typeof port !== "boolean") {
-        if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
-      }
-      this.#family ||= family;
-      const made = this.#ensure();
-      if (made < 0) return made;
-      const connected = typeof port === "boolean";
-      const callback = connected ? port : hasCallback === true;
-      const data = Buffer.concat(list.slice(0, count).map(bytesOf));
-      const to = connected ? { address: "", port: 0 } : { address: address ?? "", port };
-      const frame = frames.current();
-      if (callback) beginRequest("UDPSENDWRAP", req);
-      this.#sending++;
-      this.#sendingBytes += data.byteLength;
-      kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result, words) => {
-        this.#sending--;
-        this.#sendingBytes -= data.byteLength;
-        if (!callback) return;
-        deliver(frame, req, () => {
-          if (typeof result !== "number") req.oncomplete?.(0, result.sent);
-          else if (words !== "" && typeof req.callback === "function")
-            req.callback(denialError(words, "send", to));
-          else req.oncomplete?.(result, 0);
-        });
-      });
-      return 0;
-    }
-
-    recvStart(): number {
-      const made = this.#ensure();
-      if (made < 0) return made;
-      this.#receiving = true;
-      this.#frame = frames.current();
-      this.#updateHold();
-      if (!this.#asked) this.#receive();
-      return 0;
-    }
-
-    recvStop(): number {
-      this.#receiving = false;
-      this.#updateHold();
-      return 0;
-    }
-
-    #receive(): void {
-      this.#asked = true;
-      const call = kernel.callAsync("receiveFrom", { fd: this.#fd }, (result) => {
-        this.#asked = false;
-        if (this.#closed || typeof result === "number") return;
-        if (this.#receiving) this.#receive();
-        const { address, port, data } = result;
-        const size = data.byteLength;
-        const from = { address, family: familyOf(address), port, size };
-        deliver(this.#frame, this, () => {
-          if (!this.#closed) this.onmessage?.(size, this, data as Buffer, from);
-        });
-      });
-      call.unref();
-    }
-
-    #updateHold(): void {
-      const wanted = this.#referenced && this.#receiving && !this.#closed;
-      if (wanted === this.#holding) return;
-      this.#holding = wanted;
-      if (wanted) kernel.ref();
-      else kernel.unref();
-    }
-
-    ref(): void {
-      this.#referenced = true;
-      this.#updateHold();
-    }
-
-    unref(): void {
-      this.#referenced = false;
-      this.#updateHold();
-    }
-
-    hasRef(): boolean {
-      return this.#referenced && !this.#closed;
-    }
-
-    close(done?: () => void): void {
-      if (this.#closed) return;
-      this.#closed = true;
-      this.#receiving = false;
-      this.#updateHold();
-      if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
-      const frame = frames.current();
-      later(() => {
-        if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
-        later(() => endHandle(this));
-      });
-    }
-
-    #name(out: any, peer: boolean): number {
-      if (this.fd < 0) return -Errno.EBADF;
-      const names = kernel.call("socketNames", { fd: this.#fd });
-      if (typeof names === "number") return names;
-      const address = peer ? names.peerAddress : names.localAddress;
-      if (peer && address === "") return -Errno.ENOTCONN;
-      out.address = address === "" ? (this.#family === 6 ? "::" : "0.0.0.0") : address;
-      out.family = familyOf(out.address);
-      out.port = peer ? names.peerPort : names.localPort;
-      return 0;
-    }
-
-    getsockname(out: any): number {
-      return this.#name(out, false);
-    }
-
-    getpeername(out: any): number {
-      return this.#name(out, true);
-    }
-
-    bufferSize(size: number, receive: boolean, context: any): number | undefined {
-      if (this.fd < 0) {
-        context.errno = -Errno.EBADF;
-        context.code = "EBADF";
-        context.message = "bad file descriptor";
-        context.syscall = receive ? "uv_recv_buffer_size" : "uv_send_buffer_size";
-        return undefined;
-      }
-      const which = receive ? 0 : 1;
-      // Linux doubles what it is given; socket(7).
-      if (size !== 0) this.#buffers[which] = size * 2;
-      return this.#buffers[which];
-    }
-
-    getSendQueueSize(): number {
-      return this.#sendingBytes;
-    }
-
-    getSendQueueCount(): number {
-      return this.#sending;
-    }
-
-    /** Options are of a socket, and there is none before it is bound. */
-    #option(): number {
-      return this.fd < 0 ? -Errno.EBADF : 0;
-    }
-
-    setBroadcast(): number {
-      return this.#option();
-    }
-
-    setTTL(ttl: number): number {
-      return ttl < 1 || ttl > 255 ? -Errno.EINVAL : this.#option();
-    }
-
-    setMulticastTTL(ttl: number): number {
-      return ttl < 0 || ttl > 255 ? -Errno.EINVAL : this.#option();
-    }
-
-    setMulticastLoopback(): number {
-      return this.#option();
-    }
-
-    /** The machine has one interface, so there is nothing to choose; what libuv and Linux say of others. */
-    setMulticastInterface(address: string): number {
-      if (this.fd < 0) return -Errno.EBADF;
-      const [bare = ""] = address.split("%");
-      const family = isIP(bare);
-      if (family === 0) return -Errno.EINVAL;
-      if (family === 6) return this.#family === 4 ? -Errno.ENOPROTOOPT : 0;
-      return bare === "0.0.0.0" || bare.startsWith("127.") ? 0 : -Errno.EADDRNOTAVAIL;
-    }
-
-    #membership(group: string, source: string, via: string | undefined, joins: boolean): number {
-      if (this.#closed) return -Errno.EBADF;
-      const [bare = ""] = group.split("%");
-      const family = isIP(bare);
-      if (family === 0) return -Errno.EINVAL;
-      if (this.#fd < 0) {
-        // As libuv does for who is not bound yet.
-        const bound = family === 6 ? this.bind6("::", 0, 0) : this.bind("0.0.0.0", 0, 0);
-        if (bound < 0) return bound;
-      }
-      if (family === 6 && this.#family === 4) return -Errno.ENOPROTOOPT;
-      const args = { fd: this.#fd, group: bare, source, via: via ?? "", joins };
-      const result = kernel.call("membership", args);
-      return typeof result === "number" ? result : 0;
-    }
-
-    addMembership(group: string, via?: string): number {
-      return this.#membership(group, "", via, true);
-    }
-
-    dropMembership(group: string, via?: string): number {
-      return this.#membership(group, "", via, false);
-    }
-
-    addSourceSpecificMembership(source: string, group: string, via?: string): number {
-      return this.#membership(group, source, via, true);
-    }
-
-    dropSourceSpecificMembership(source: string, group: string, via?: string): number {
-      return this.#membership(group, source, via, false);
-    }
+  constructor() {
+    beginHandle("UDPWRAP", this);
   }
 
+  get fd(): number {
+    return this.#closed ? -1 : this.#fd;
+  }
+
+  getAsyncId(): number {
+    return asyncIdsOf(this)!.id;
+  }
+
+  getProviderType(): number {
+    return 0;
+  }
+
+  open(fd: number): number {
+    if (this.#fd >= 0) return -Errno.EEXIST;
+    this.#fd = fd;
+    return 0;
+  }
+
+  #ensure(): number {
+    if (this.#closed) return -Errno.EBADF;
+    if (this.#fd >= 0) return 0;
+    const result = tools.kernel.call("socket", { type: SocketType.udp });
+    return typeof result === "number" ? result : this.open(result.fd);
+  }
+
+  bind(address: string, port: number, flags: number): number {
+    return this.#bindTo(4, address, port, flags);
+  }
+
+  bind6(address: string, port: number, flags: number): number {
+    return this.#bindTo(6, address, port, flags);
+  }
+
+  #bindTo(family: 4 | 6, address: string, port: number, flags: number): number {
+    if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
+    this.#family = family;
+    const made = this.#ensure();
+    if (made < 0) return made;
+    let wanted = 0;
+    if ((flags & tools.flags.ipv6Only) !== 0) wanted |= BindFlags.ipv6Only;
+    if ((flags & tools.flags.reuse) !== 0) wanted |= BindFlags.reuse;
+    const args = { fd: this.#fd, address, port, flags: wanted };
+    const result = tools.kernel.call("bind", args, (words) => explainNext(ownerOf(this), words));
+    return typeof result === "number" ? result : 0;
+  }
+
+  connect(address: string, port: number): number {
+    return this.#connectTo(4, address, port);
+  }
+
+  connect6(address: string, port: number): number {
+    return this.#connectTo(6, address, port);
+  }
+
+  #connectTo(family: 4 | 6, address: string, port: number): number {
+    if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
+    this.#family ||= family;
+    const made = this.#ensure();
+    if (made < 0) return made;
+    const result = tools.kernel.call("connect", { fd: this.#fd, address, port });
+    return typeof result === "number" ? result : 0;
+  }
+
+  disconnect(): number {
+    const result = tools.kernel.call("connect", { fd: this.#fd, address: "", port: 0 });
+    return typeof result === "number" ? result : 0;
+  }
+
+  send(...args: SendArguments): number {
+    return this.#sendTo(4, ...args);
+  }
+
+  send6(...args: SendArguments): number {
+    return this.#sendTo(6, ...args);
+  }
+
+  #sendTo(family: 4 | 6, ...[req, list, count, port, address, hasCallback]: SendArguments): number {
+    if (address !== undefined && typeof port !== "boolean") {
+      if (address.includes(":") !== (family === 6)) return -Errno.EINVAL;
+    }
+    this.#family ||= family;
+    const made = this.#ensure();
+    if (made < 0) return made;
+    const connected = typeof port === "boolean";
+    const callback = connected ? port : hasCallback === true;
+    const data = Buffer.concat(list.slice(0, count).map(bytesOf));
+    const to = connected ? { address: "", port: 0 } : { address: address ?? "", port };
+    const frame = tools.frames.current();
+    if (callback) beginRequest("UDPSENDWRAP", req);
+    this.#sending++;
+    this.#sendingBytes += data.byteLength;
+    tools.kernel.callAsync("sendTo", { fd: this.#fd, ...to, data }, (result, words) => {
+      this.#sending--;
+      this.#sendingBytes -= data.byteLength;
+      if (!callback) return;
+      tools.deliver(frame, req, () => {
+        if (typeof result !== "number") req.oncomplete?.(0, result.sent);
+        else if (words !== "" && typeof req.callback === "function")
+          req.callback(denialError(words, "send", to));
+        else req.oncomplete?.(result, 0);
+      });
+    });
+    return 0;
+  }
+
+  recvStart(): number {
+    const made = this.#ensure();
+    if (made < 0) return made;
+    this.#receiving = true;
+    this.#frame = tools.frames.current();
+    this.#updateHold();
+    if (!this.#asked) this.#receive();
+    return 0;
+  }
+
+  recvStop(): number {
+    this.#receiving = false;
+    this.#updateHold();
+    return 0;
+  }
+
+  #receive(): void {
+    this.#asked = true;
+    const call = tools.kernel.callAsync("receiveFrom", { fd: this.#fd }, (result) => {
+      this.#asked = false;
+      if (this.#closed || typeof result === "number") return;
+      if (this.#receiving) this.#receive();
+      const { address, port, data } = result;
+      const size = data.byteLength;
+      const from = { address, family: familyOf(address), port, size };
+      tools.deliver(this.#frame, this, () => {
+        if (!this.#closed) this.onmessage?.(size, this, data as Buffer, from);
+      });
+    });
+    call.unref();
+  }
+
+  #updateHold(): void {
+    const wanted = this.#referenced && this.#receiving && !this.#closed;
+    if (wanted === this.#holding) return;
+    this.#holding = wanted;
+    if (wanted) tools.kernel.ref();
+    else tools.kernel.unref();
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    this.#updateHold();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    this.#updateHold();
+  }
+
+  hasRef(): boolean {
+    return this.#referenced && !this.#closed;
+  }
+
+  close(done?: () => void): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#receiving = false;
+    this.#updateHold();
+    if (this.#fd >= 0) tools.kernel.callAsync("close", { fd: this.#fd }, () => undefined);
+    const frame = tools.frames.current();
+    later(() => {
+      if (typeof done === "function")
+        tools.deliver(frame, this, () => Reflect.apply(done, this, []));
+      later(() => endHandle(this));
+    });
+  }
+
+  #name(out: AddressOut, peer: boolean): number {
+    if (this.fd < 0) return -Errno.EBADF;
+    const names = tools.kernel.call("socketNames", { fd: this.#fd });
+    if (typeof names === "number") return names;
+    const address = peer ? names.peerAddress : names.localAddress;
+    if (peer && address === "") return -Errno.ENOTCONN;
+    out.address = address === "" ? (this.#family === 6 ? "::" : "0.0.0.0") : address;
+    out.family = familyOf(out.address);
+    out.port = peer ? names.peerPort : names.localPort;
+    return 0;
+  }
+
+  getsockname(out: AddressOut): number {
+    return this.#name(out, false);
+  }
+
+  getpeername(out: AddressOut): number {
+    return this.#name(out, true);
+  }
+
+  bufferSize(size: number, receive: boolean, context: ErrorContext): number | undefined {
+    if (this.fd < 0) {
+      context.errno = -Errno.EBADF;
+      context.code = "EBADF";
+      context.message = "bad file descriptor";
+      context.syscall = receive ? "uv_recv_buffer_size" : "uv_send_buffer_size";
+      return undefined;
+    }
+    const which = receive ? 0 : 1;
+    // Linux doubles what it is given; socket(7).
+    if (size !== 0) this.#buffers[which] = size * 2;
+    return this.#buffers[which];
+  }
+
+  getSendQueueSize(): number {
+    return this.#sendingBytes;
+  }
+
+  getSendQueueCount(): number {
+    return this.#sending;
+  }
+
+  /** Options are of a socket, and there is none before it is bound. */
+  #option(): number {
+    return this.fd < 0 ? -Errno.EBADF : 0;
+  }
+
+  setBroadcast(): number {
+    return this.#option();
+  }
+
+  setTTL(ttl: number): number {
+    return ttl < 1 || ttl > 255 ? -Errno.EINVAL : this.#option();
+  }
+
+  setMulticastTTL(ttl: number): number {
+    return ttl < 0 || ttl > 255 ? -Errno.EINVAL : this.#option();
+  }
+
+  setMulticastLoopback(): number {
+    return this.#option();
+  }
+
+  /** The machine has one interface, so there is nothing to choose; what libuv and Linux say of others. */
+  setMulticastInterface(address: string): number {
+    if (this.fd < 0) return -Errno.EBADF;
+    const [bare = ""] = address.split("%");
+    const family = tools.isIP(bare);
+    if (family === 0) return -Errno.EINVAL;
+    if (family === 6) return this.#family === 4 ? -Errno.ENOPROTOOPT : 0;
+    return bare === "0.0.0.0" || bare.startsWith("127.") ? 0 : -Errno.EADDRNOTAVAIL;
+  }
+
+  #membership(group: string, source: string, via: string | undefined, joins: boolean): number {
+    if (this.#closed) return -Errno.EBADF;
+    const [bare = ""] = group.split("%");
+    const family = tools.isIP(bare);
+    if (family === 0) return -Errno.EINVAL;
+    if (this.#fd < 0) {
+      // As libuv does for who is not bound yet.
+      const bound = family === 6 ? this.bind6("::", 0, 0) : this.bind("0.0.0.0", 0, 0);
+      if (bound < 0) return bound;
+    }
+    if (family === 6 && this.#family === 4) return -Errno.ENOPROTOOPT;
+    const args = { fd: this.#fd, group: bare, source, via: via ?? "", joins };
+    const result = tools.kernel.call("membership", args);
+    return typeof result === "number" ? result : 0;
+  }
+
+  addMembership(group: string, via?: string): number {
+    return this.#membership(group, "", via, true);
+  }
+
+  dropMembership(group: string, via?: string): number {
+    return this.#membership(group, "", via, false);
+  }
+
+  addSourceSpecificMembership(source: string, group: string, via?: string): number {
+    return this.#membership(group, source, via, true);
+  }
+
+  dropSourceSpecificMembership(source: string, group: string, via?: string): number {
+    return this.#membership(group, source, via, false);
+  }
+}
+
+/** The socket of JavaScript whose handle this is. */
+function ownerOf(handle: object): unknown {
+  return (handle as { [owner: symbol]: unknown })[tools.ownerSymbol];
+}
+
+export function installUdp(env: GuestEnvironment, streams: Streams): void {
+  const binding = env.internalBinding("udp_wrap");
+  const { UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } = binding.constants;
+  tools = {
+    kernel: env.kernel,
+    deliver: createDelivery(env),
+    frames: env.requireBuiltin("internal/async_context_frame"),
+    isIP: env.requireBuiltin("internal/net").isIP,
+    ownerSymbol: env.requireBuiltin("internal/async_hooks").symbols.owner_symbol,
+    flags: { ipv6Only: UV_UDP_IPV6ONLY, reuse: UV_UDP_REUSEADDR | UV_UDP_REUSEPORT },
+  };
   binding.UDP = UDP;
   streams.adopters.set("udp", (fd) => {
     const handle = new UDP();
