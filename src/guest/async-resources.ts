@@ -42,7 +42,7 @@ interface Hooks {
   emitDestroy(id: number): void;
 }
 
-interface EngineWrap {
+export interface EngineWrap {
   getAsyncId?(): number;
   asyncReset?(resource: object, id: number): void;
 }

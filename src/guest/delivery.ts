@@ -3,68 +3,80 @@
  * own async context, own async id, errors to the uncaught-exception handler.
  *
  * Ticks and microtasks run from C++ afterwards, with a clean stack; when several
- * completions arrive together, each gets a turn of its own for that.
+ * completions arrive together, each gets a turn of its own for that. There is one queue for
+ * all: completions of different bindings arrive together.
  */
 import { asyncIdsOf, endRequest } from "./async-resources.js";
-import type { GuestEnvironment } from "./environment.js";
+import type { EngineWrap } from "./async-resources.js";
+import type { AsyncFrames } from "./engine-types.js";
+import type { EngineTools } from "./environment.js";
 import { later } from "./turns.js";
 
-/** `frame` is the async context to run in; `resource` an AsyncWrap, or undefined. */
-export type Delivery = (frame: unknown, resource: any, run: () => void) => void;
+interface AsyncHooks {
+  emitBefore(id: number, trigger: number, resource: object): void;
+  emitAfter(id: number): void;
+}
 
-let shared: Delivery | undefined;
+let hooks: AsyncHooks;
+let frames: AsyncFrames;
+let triggerUncaughtException: (error: unknown, fromPromise: boolean) => void;
+let enqueueMicrotask: (run: () => void) => void;
 
-/** One for all: completions of different bindings arrive together. */
-export function createDelivery(env: GuestEnvironment): Delivery {
-  if (shared !== undefined) return shared;
-  const asyncHooks = env.requireBuiltin("internal/async_hooks");
-  const frames = env.requireBuiltin("internal/async_context_frame");
-  const { triggerUncaughtException } = env.internalBinding("errors");
-  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
-    enqueueMicrotask(run: () => void): void;
-  };
-  /** Set from a delivery until the microtasks behind it have run. */
-  let unsettled = false;
-  const settled = (): void => {
-    unsettled = false;
-  };
-  /** Deliveries that wait for a turn of their own, each with a turn under way. */
-  const waiting: (() => void)[] = [];
-  const deliverNext = (): void => {
-    waiting.shift()!();
-  };
+/** Set from a delivery until the microtasks behind it have run. */
+let unsettled = false;
+/** One delivery may cause the next: that one has its own turn, and the stack does not grow. */
+let delivering = false;
+/** Deliveries that wait for a turn of their own, each with a turn under way. */
+const waiting: (() => void)[] = [];
 
-  /** One delivery may cause the next: that one has its own turn, and the stack does not grow. */
-  let delivering = false;
+/** Once in each thread, before the first operation. */
+export function installDelivery(env: EngineTools): void {
+  hooks = env.requireBuiltin("internal/async_hooks");
+  frames = env.requireBuiltin("internal/async_context_frame");
+  ({ triggerUncaughtException } = env.internalBinding("errors"));
+  ({ enqueueMicrotask } = env.internalBinding("task_queue"));
+}
 
-  const deliverNow: Delivery = (frame, resource, run) => {
-    delivering = true;
-    const outer = frames.exchange(frame);
-    const ids = asyncIdsOf(resource);
-    try {
-      if (ids !== undefined) asyncHooks.emitBefore(ids.id, ids.trigger, resource);
-      run();
-      if (ids !== undefined) {
-        asyncHooks.emitAfter(ids.id);
-        endRequest(ids, resource);
-      }
-    } catch (error) {
-      triggerUncaughtException(error, false);
-    } finally {
-      frames.exchange(outer);
-      delivering = false;
+/** The async context that an operation which begins now completes in. */
+export function currentFrame(): unknown {
+  return frames.current();
+}
+
+/** Runs `run` in the async context `frame`; `resource` is an AsyncWrap, or undefined. */
+export function deliver(frame: unknown, resource: object | undefined, run: () => void): void {
+  if (delivering || unsettled || waiting.length > 0) {
+    waiting.push(() => deliverNow(frame, resource, run));
+    later(deliverNext);
+  } else deliverNow(frame, resource, run);
+}
+
+function deliverNext(): void {
+  waiting.shift()!();
+}
+
+function settled(): void {
+  unsettled = false;
+}
+
+function deliverNow(frame: unknown, resource: EngineWrap | undefined, run: () => void): void {
+  delivering = true;
+  const outer = frames.exchange(frame);
+  const ids = asyncIdsOf(resource);
+  try {
+    if (ids !== undefined) hooks.emitBefore(ids.id, ids.trigger, resource!);
+    run();
+    if (ids !== undefined) {
+      hooks.emitAfter(ids.id);
+      endRequest(ids, resource!);
     }
-    if (!unsettled) {
-      unsettled = true;
-      enqueueMicrotask(settled);
-    }
-  };
-
-  shared = (frame, resource, run) => {
-    if (delivering || unsettled || waiting.length > 0) {
-      waiting.push(() => deliverNow(frame, resource, run));
-      later(deliverNext);
-    } else deliverNow(frame, resource, run);
-  };
-  return shared;
+  } catch (error) {
+    triggerUncaughtException(error, false);
+  } finally {
+    frames.exchange(outer);
+    delivering = false;
+  }
+  if (!unsettled) {
+    unsettled = true;
+    enqueueMicrotask(settled);
+  }
 }

@@ -27,6 +27,7 @@ import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
 import type { CallListeners, Channel } from "./channel.js";
 import type { InheritedFlags } from "./engine-options.js";
+import { installDelivery } from "./delivery.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installEnvFiles } from "./env-file.js";
 import { installIdentity } from "./identity.js";
@@ -78,6 +79,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   };
   installTurns(internalBinding, requireBuiltin);
   installAsyncResources(internalBinding, requireBuiltin);
+  installDelivery(environment);
   installIdentity(environment);
   installSignals(environment, channel);
   installFs(environment);

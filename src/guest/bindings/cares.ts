@@ -4,9 +4,12 @@
  * a program sets are asked by the program itself, over its own sockets.
  */
 import { Errno } from "../../abi/errno.js";
-import { createDelivery } from "../delivery.js";
-import type { GuestEnvironment } from "../environment.js";
+import { currentFrame, deliver } from "../delivery.js";
+import type { EngineRequest } from "../engine-types.js";
+import type { CallResult } from "../../protocol/table.js";
+import type { GuestCalls, GuestEnvironment, KernelClient } from "../environment.js";
 import { createDnsClient } from "./dns-client.js";
+import type { AskServers } from "./dns-client.js";
 import { recordTypes } from "./dns-message.js";
 import type { DnsRecord } from "./dns-message.js";
 import { denialError } from "./socket-handle.js";
@@ -47,178 +50,199 @@ function anyRecord({ type, ttl, value }: DnsRecord): object[] {
   return [{ ...value, type: name }];
 }
 
-export function installCares(env: GuestEnvironment): void {
-  const { kernel } = env;
-  const binding = env.internalBinding("cares_wrap");
-  const { DNS_ORDER_IPV4_FIRST, DNS_ORDER_IPV6_FIRST, AI_V4MAPPED } = binding;
-  const frames = env.requireBuiltin("internal/async_context_frame");
-  const deliver = createDelivery(env);
+/** GetAddrInfoReqWrap, GetNameInfoReqWrap or QueryReqWrap; a promise's has `reject`. */
+interface LookupRequest extends EngineRequest {
+  reject?(error: Error): void;
+  callback?(error: Error): void;
+  bindingName?: string;
+}
 
-  /** Hands an error of our own to whoever waits for `req`. */
-  const refuse = (req: any, error: Error): void => {
-    if (typeof req.reject === "function") req.reject(error);
-    else if (typeof req.callback === "function") req.callback(error);
-    else req.oncomplete?.(-Errno.EACCES);
-  };
+let kernel: KernelClient;
+let askServers: AskServers;
+let isIP: (address: string) => number;
+/** Values of `order`; DNS_ORDER_* of src/cares_wrap.h. */
+let orders: { ipv4First: number; ipv6First: number };
 
-  binding.getaddrinfo = function getaddrinfo(
-    req: any,
-    hostname: string,
-    family: number,
-    flags: number,
-    order: number,
-  ): number {
-    const frame = frames.current();
-    beginRequest("GETADDRINFOREQWRAP", req);
-    kernel.callAsync("resolve", { hostname, family }, (result, words) => {
-      deliver(frame, req, () => {
-        if (words !== "") return refuse(req, denialError(words, "getaddrinfo", { hostname }));
-        if (typeof result === "number") return req.oncomplete?.(result);
-        req.oncomplete?.(0, sorted(result.addresses, order));
-      });
+/** Hands an error of our own to whoever waits for `req`. */
+function refuse(req: LookupRequest, error: Error): void {
+  if (typeof req.reject === "function") req.reject(error);
+  else if (typeof req.callback === "function") req.callback(error);
+  else req.oncomplete?.(-Errno.EACCES);
+}
+
+function sorted(addresses: string[], order: number): string[] {
+  const first = order === orders.ipv4First ? 4 : order === orders.ipv6First ? 6 : 0;
+  if (first === 0) return addresses;
+  const isFirst = (address: string): boolean => address.includes(":") === (first === 6);
+  return [...addresses.filter(isFirst), ...addresses.filter((address) => !isFirst(address))];
+}
+
+function getaddrinfo(
+  req: LookupRequest,
+  hostname: string,
+  family: number,
+  _flags: number,
+  order: number,
+): number {
+  const frame = currentFrame();
+  beginRequest("GETADDRINFOREQWRAP", req);
+  kernel.callAsync("resolve", { hostname, family }, (result, words) => {
+    deliver(frame, req, () => {
+      if (words !== "") return refuse(req, denialError(words, "getaddrinfo", { hostname }));
+      if (typeof result === "number") return req.oncomplete?.(result);
+      req.oncomplete?.(0, sorted(result.addresses, order));
     });
-    void (flags & AI_V4MAPPED);
-    return 0;
-  };
+  });
+  return 0;
+}
 
-  const sorted = (addresses: string[], order: number): string[] => {
-    const first = order === DNS_ORDER_IPV4_FIRST ? 4 : order === DNS_ORDER_IPV6_FIRST ? 6 : 0;
-    if (first === 0) return addresses;
-    const isFirst = (address: string): boolean => address.includes(":") === (first === 6);
-    return [...addresses.filter(isFirst), ...addresses.filter((address) => !isFirst(address))];
-  };
-
-  binding.getnameinfo = function getnameinfo(req: any, address: string, port: number): number {
-    const frame = frames.current();
-    beginRequest("GETNAMEINFOREQWRAP", req);
-    kernel.callAsync("nameOf", { address, port }, (result, words) => {
-      deliver(frame, req, () => {
-        if (words !== "") return refuse(req, denialError(words, "getnameinfo"));
-        if (typeof result === "number") return req.oncomplete?.(result);
-        req.oncomplete?.(null, result.hostname, result.service);
-      });
+function getnameinfo(req: LookupRequest, address: string, port: number): number {
+  const frame = currentFrame();
+  beginRequest("GETNAMEINFOREQWRAP", req);
+  kernel.callAsync("nameOf", { address, port }, (result, words) => {
+    deliver(frame, req, () => {
+      if (words !== "") return refuse(req, denialError(words, "getnameinfo"));
+      if (typeof result === "number") return req.oncomplete?.(result);
+      req.oncomplete?.(null, result.hostname, result.service);
     });
+  });
+  return 0;
+}
+
+/** Completes `req` with what a name server of the program's own said. */
+function completeOwn(
+  req: LookupRequest,
+  type: string,
+  code: string,
+  records: readonly DnsRecord[],
+): void {
+  if (code !== "") req.oncomplete?.(code);
+  else if (type === "ANY") req.oncomplete?.(null, records.flatMap(anyRecord));
+  else
+    req.oncomplete?.(
+      null,
+      records.map(({ value }) => value),
+      records.map(({ ttl }) => ttl),
+    );
+}
+
+/** Completes `req` with what the kernel's resolver said. */
+function completeResolved(
+  req: LookupRequest,
+  type: string,
+  result: CallResult<GuestCalls, "dnsQuery"> | number,
+): void {
+  if (typeof result === "number") return req.oncomplete?.("ESERVFAIL");
+  if (result.error !== "") return req.oncomplete?.(result.error);
+  const records = JSON.parse(result.json) as { address?: string; ttl?: number }[];
+  if (type !== "A" && type !== "AAAA") return req.oncomplete?.(null, records);
+  req.oncomplete?.(
+    null,
+    records.map(({ address }) => address),
+    records.map(({ ttl }) => ttl),
+  );
+}
+
+class ChannelWrap {
+  #servers: [string, number][] = [["127.0.0.1", 53]];
+  /** Whether a program has set the servers; otherwise the kernel's resolver is asked. */
+  #own = false;
+  readonly #timeoutMs: number;
+  readonly #tries: number;
+  readonly #pending = new Set<(code: string) => void>();
+
+  constructor(timeoutMs: number, tries: number) {
+    this.#timeoutMs = timeoutMs > 0 ? timeoutMs : defaultTimeoutMs;
+    this.#tries = tries > 0 ? tries : defaultTries;
+    beginHandle("DNSCHANNEL", this);
+  }
+
+  getAsyncId(): number {
+    return asyncIdsOf(this)!.id;
+  }
+
+  getServers(): [string, number][] {
+    return this.#servers.map(([address, port]) => [address, port]);
+  }
+
+  setServers(servers: readonly [number, string, number][]): number {
+    this.#servers = servers.map(([, address, port]) => [address, port]);
+    this.#own = this.#servers.some(([address, port]) => address !== "127.0.0.1" || port !== 53);
     return 0;
-  };
+  }
 
-  const askServers = createDnsClient(env);
-  const { isIP } = env.requireBuiltin("internal/net");
+  /** Checked as C++ does, and without effect: a program's sockets are on loopback. */
+  setLocalAddress(first: string, second?: string): void {
+    const families = [first, second].map((address) => (address === undefined ? 0 : isIP(address)));
+    const invalid = (message: string): never => {
+      throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
+    };
+    if (families[0] === 0) invalid("Invalid IP address.");
+    if (second === undefined) return;
+    if (families[1] === 0) invalid("Invalid IP address.");
+    if (families[0] === families[1]) invalid(`Cannot specify two IPv${families[0]} addresses.`);
+  }
 
-  class ChannelWrap {
-    [name: string]: any;
-    #servers: [string, number][] = [["127.0.0.1", 53]];
-    /** Whether a program has set the servers; otherwise the kernel's resolver is asked. */
-    #own = false;
-    readonly #timeoutMs: number;
-    readonly #tries: number;
-    readonly #pending = new Set<(code: string) => void>();
-
-    constructor(timeoutMs: number, tries: number) {
-      this.#timeoutMs = timeoutMs > 0 ? timeoutMs : defaultTimeoutMs;
-      this.#tries = tries > 0 ? tries : defaultTries;
-      beginHandle("DNSCHANNEL", this);
+  cancel(): void {
+    for (const end of this.#pending) {
+      this.#pending.delete(end);
+      later(() => end("ECANCELLED"));
     }
+  }
 
-    getAsyncId(): number {
-      return asyncIdsOf(this)!.id;
-    }
-
-    getServers(): [string, number][] {
-      return this.#servers.map(([address, port]) => [address, port]);
-    }
-
-    setServers(servers: readonly [number, string, number][]): number {
-      this.#servers = servers.map(([, address, port]) => [address, port]);
-      this.#own = this.#servers.some(([address, port]) => address !== "127.0.0.1" || port !== 53);
-      return 0;
-    }
-
-    /** Checked as C++ does, and without effect: a program's sockets are on loopback. */
-    setLocalAddress(first: string, second?: string): void {
-      const families = [first, second].map((address) =>
-        address === undefined ? 0 : (isIP(address) as number),
-      );
-      const invalid = (message: string): never => {
-        throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
-      };
-      if (families[0] === 0) invalid("Invalid IP address.");
-      if (second === undefined) return;
-      if (families[1] === 0) invalid("Invalid IP address.");
-      if (families[0] === families[1]) invalid(`Cannot specify two IPv${families[0]} addresses.`);
-    }
-
-    cancel(): void {
-      for (const end of this.#pending) {
-        this.#pending.delete(end);
-        later(() => end("ECANCELLED"));
-      }
-    }
-
-    ask(type: string, req: any, name: string): number {
-      const frame = frames.current();
-      beginRequest("QUERYWRAP", req);
-      let giveUp: (() => void) | undefined;
-      let over = false;
-      const finish = (run: () => void): void => {
-        if (over) return;
-        over = true;
-        this.#pending.delete(end);
-        deliver(frame, req, run);
-      };
-      const end = (code: string): void => {
-        finish(() => req.oncomplete?.(code));
-        giveUp?.();
-      };
-      const refused = (words: string): void =>
-        refuse(req, denialError(words, String(req.bindingName), { hostname: name }));
-      this.#pending.add(end);
-      if (this.#own) {
-        const question = {
-          type,
-          name,
-          servers: this.#servers,
-          timeoutMs: this.#timeoutMs,
-          tries: this.#tries,
-        };
-        giveUp = askServers(question, (code, records, words) =>
-          finish(() => {
-            if (words !== "") return refused(words);
-            if (code !== "") return req.oncomplete?.(code);
-            if (type === "ANY") return req.oncomplete?.(null, records.flatMap(anyRecord));
-            req.oncomplete?.(
-              null,
-              records.map(({ value }) => value),
-              records.map(({ ttl }) => ttl),
-            );
-          }),
-        );
-        return 0;
-      }
-      kernel.callAsync("dnsQuery", { type, name }, (result, words) =>
+  ask(type: string, req: LookupRequest, name: string): number {
+    const frame = currentFrame();
+    beginRequest("QUERYWRAP", req);
+    let giveUp: (() => void) | undefined;
+    let over = false;
+    const finish = (run: () => void): void => {
+      if (over) return;
+      over = true;
+      this.#pending.delete(end);
+      deliver(frame, req, run);
+    };
+    const end = (code: string): void => {
+      finish(() => req.oncomplete?.(code));
+      giveUp?.();
+    };
+    const refused = (words: string): void =>
+      refuse(req, denialError(words, String(req.bindingName), { hostname: name }));
+    this.#pending.add(end);
+    if (this.#own) {
+      const [servers, timeoutMs, tries] = [this.#servers, this.#timeoutMs, this.#tries];
+      giveUp = askServers({ type, name, servers, timeoutMs, tries }, (code, records, words) =>
         finish(() => {
-          if (words !== "") return refused(words);
-          if (typeof result === "number") return req.oncomplete?.("ESERVFAIL");
-          if (result.error !== "") return req.oncomplete?.(result.error);
-          const records = JSON.parse(result.json) as any[];
-          if (type !== "A" && type !== "AAAA") return req.oncomplete?.(null, records);
-          req.oncomplete?.(
-            null,
-            records.map(({ address }) => address),
-            records.map(({ ttl }) => ttl),
-          );
+          if (words !== "") refused(words);
+          else completeOwn(req, type, code, records);
         }),
       );
       return 0;
     }
+    kernel.callAsync("dnsQuery", { type, name }, (result, words) =>
+      finish(() => {
+        if (words !== "") refused(words);
+        else completeResolved(req, type, result);
+      }),
+    );
+    return 0;
   }
-  for (const [method, type] of Object.entries(queries)) {
-    Object.defineProperty(ChannelWrap.prototype, method, {
-      value(this: ChannelWrap, req: any, name: string) {
-        return this.ask(type, req, name);
-      },
-      writable: true,
-      configurable: true,
-    });
-  }
-  binding.ChannelWrap = ChannelWrap;
+}
+
+for (const [method, type] of Object.entries(queries)) {
+  Object.defineProperty(ChannelWrap.prototype, method, {
+    value(this: ChannelWrap, req: LookupRequest, name: string) {
+      return this.ask(type, req, name);
+    },
+    writable: true,
+    configurable: true,
+  });
+}
+
+export function installCares(env: GuestEnvironment): void {
+  const binding = env.internalBinding("cares_wrap");
+  ({ kernel } = env);
+  askServers = createDnsClient(env);
+  ({ isIP } = env.requireBuiltin("internal/net"));
+  orders = { ipv4First: binding.DNS_ORDER_IPV4_FIRST, ipv6First: binding.DNS_ORDER_IPV6_FIRST };
+  Object.assign(binding, { getaddrinfo, getnameinfo, ChannelWrap });
 }

@@ -7,8 +7,8 @@
  * the async context of that call, and ticks and microtasks run between two of them.
  */
 import type { CallArgs, CallResult } from "../../protocol/table.js";
-import { createDelivery } from "../delivery.js";
-import type { GuestCalls, GuestEnvironment } from "../environment.js";
+import { currentFrame, deliver } from "../delivery.js";
+import type { GuestCalls, GuestEnvironment, KernelClient } from "../environment.js";
 import { later } from "../turns.js";
 
 type Name = keyof GuestCalls;
@@ -96,9 +96,6 @@ export interface Runner {
     settle: (error: unknown, value: T | undefined) => void,
   ): void;
   promise<T>(operation: Operation<T>): Promise<T>;
-  /** Calls guest code for an event, in the async context `frame` that `contextFrame` answered earlier. */
-  deliver(frame: unknown, resource: object, run: () => void): void;
-  contextFrame(): unknown;
   /** Completes an `FSReqCallback`. */
   request<T>(operation: Operation<T>, request: Request): void;
 }
@@ -124,87 +121,83 @@ function withoutFrames(error: unknown): unknown {
   return error;
 }
 
-export function createRunner(env: GuestEnvironment): Runner {
-  const { kernel } = env;
-  uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
-  const frames = env.requireBuiltin("internal/async_context_frame");
-  const deliver = createDelivery(env);
+let kernel: KernelClient;
 
-  function sync<T>(operation: Operation<T>): T {
-    let said = "";
-    const explain = (text: string): void => {
-      said = text;
-    };
-    const take = (step: Step): unknown => {
-      if (step === words) return said;
-      if ("block" in step) return step.block();
-      said = "";
-      return kernel.call(step[0], step[1] as any, explain);
-    };
-    let state = operation.next();
-    while (state.done !== true) state = operation.next(take(state.value));
-    return state.value;
-  }
-
-  function runAsync<T>(
-    operation: Operation<T>,
-    resource: object | undefined,
-    settle: (error: unknown, value: T | undefined) => void,
-  ): void {
-    const frame = frames.current();
-    let asked = false;
-    let said = "";
-    const finish = (error: unknown, value: T | undefined): void => {
-      const run = () => deliver(frame, resource, () => settle(error, value));
-      if (asked) run();
-      else later(run);
-    };
-    const advance = (answer: unknown): void => {
-      let state: IteratorResult<Step, T>;
-      try {
-        state = operation.next(answer);
-      } catch (error) {
-        finish(withoutFrames(error), undefined);
-        return;
-      }
-      if (state.done === true) {
-        finish(null, state.value);
-        return;
-      }
-      const step = state.value;
-      if (step === words) return advance(said);
-      const answered = (result: unknown, text = ""): void => {
-        asked = true;
-        said = text;
-        advance(result);
-      };
-      if ("wait" in step) step.wait(answered);
-      else kernel.callAsync(step[0], step[1] as any, answered);
-    };
-    advance(undefined);
-  }
-
-  return {
-    sync,
-    async: runAsync,
-    deliver,
-    contextFrame: () => frames.current(),
-    promise<T>(operation: Operation<T>): Promise<T> {
-      return new NativePromise<T>((resolve, reject) => {
-        runAsync(operation, undefined, (error, value) => {
-          if (error === null) resolve(value as T);
-          else reject(error);
-        });
-      });
-    },
-    request<T>(operation: Operation<T>, request: Request): void {
-      runAsync(operation, request, (error, value) => {
-        if (error !== null) request.oncomplete(error);
-        else if (value === undefined) request.oncomplete(null);
-        else request.oncomplete(null, value);
-      });
-    },
+function runSync<T>(operation: Operation<T>): T {
+  let said = "";
+  const explain = (text: string): void => {
+    said = text;
   };
+  const take = (step: Step): unknown => {
+    if (step === words) return said;
+    if ("block" in step) return step.block();
+    said = "";
+    return kernel.call(step[0], step[1] as any, explain);
+  };
+  let state = operation.next();
+  while (state.done !== true) state = operation.next(take(state.value));
+  return state.value;
+}
+
+function runAsync<T>(
+  operation: Operation<T>,
+  resource: object | undefined,
+  settle: (error: unknown, value: T | undefined) => void,
+): void {
+  const frame = currentFrame();
+  let asked = false;
+  let said = "";
+  const finish = (error: unknown, value: T | undefined): void => {
+    const run = () => deliver(frame, resource, () => settle(error, value));
+    if (asked) run();
+    else later(run);
+  };
+  const advance = (answer: unknown): void => {
+    let state: IteratorResult<Step, T>;
+    try {
+      state = operation.next(answer);
+    } catch (error) {
+      finish(withoutFrames(error), undefined);
+      return;
+    }
+    if (state.done === true) {
+      finish(null, state.value);
+      return;
+    }
+    const step = state.value;
+    if (step === words) return advance(said);
+    const answered = (result: unknown, text = ""): void => {
+      asked = true;
+      said = text;
+      advance(result);
+    };
+    if ("wait" in step) step.wait(answered);
+    else kernel.callAsync(step[0], step[1] as any, answered);
+  };
+  advance(undefined);
+}
+
+function asPromise<T>(operation: Operation<T>): Promise<T> {
+  return new NativePromise<T>((resolve, reject) => {
+    runAsync(operation, undefined, (error, value) => {
+      if (error === null) resolve(value as T);
+      else reject(error);
+    });
+  });
+}
+
+function asRequest<T>(operation: Operation<T>, request: Request): void {
+  runAsync(operation, request, (error, value) => {
+    if (error !== null) request.oncomplete(error);
+    else if (value === undefined) request.oncomplete(null);
+    else request.oncomplete(null, value);
+  });
+}
+
+export function createRunner(env: GuestEnvironment): Runner {
+  ({ kernel } = env);
+  uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
+  return { sync: runSync, async: runAsync, promise: asPromise, request: asRequest };
 }
 
 /** Hides the frames of `below` and what it called from a thrown error, as if C++ had thrown it. */

@@ -8,7 +8,7 @@
  */
 import type { GuestEnvironment } from "../environment.js";
 import { createCopies } from "./fs-copy.js";
-import { createWatchers } from "./fs-watch.js";
+import { FSEvent, StatWatcher, installWatchers } from "./fs-watch.js";
 import { createHandles } from "./fs-handles.js";
 import { createOperations } from "./fs-operations.js";
 import type { Operations, PathArgument } from "./fs-operations.js";
@@ -261,9 +261,9 @@ export function installFs(env: GuestEnvironment): void {
   for (const name of ["FileHandle", "ReadFileJob", "WriteFileJob", "CpDirJob"] as const) {
     put(name, handles[name]);
   }
-  const watchers = createWatchers(env, operations, runner);
-  put("StatWatcher", watchers.StatWatcher);
-  replace(env.internalBinding("fs_event_wrap"), "FSEvent", watchers.FSEvent);
+  installWatchers(env);
+  put("StatWatcher", StatWatcher);
+  replace(env.internalBinding("fs_event_wrap"), "FSEvent", FSEvent);
   replace(directoryBinding, "opendir", handles.opendir);
   replace(directoryBinding, "opendirSync", handles.opendirSync);
   replace(directoryBinding, "DirHandle", handles.DirHandle);

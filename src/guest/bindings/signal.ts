@@ -5,14 +5,12 @@
 import { Errno } from "../../abi/errno.js";
 import type { Channel } from "../channel.js";
 import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
-import { createDelivery } from "../delivery.js";
-import type { Delivery } from "../delivery.js";
+import { deliver } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
 import { later } from "../turns.js";
 
 const handlers = new Map<number, Set<SignalHandle>>();
 let channelOf: () => Channel;
-let deliver: Delivery;
 
 class SignalHandle {
   onsignal: ((signal: number) => void) | undefined;
@@ -77,7 +75,6 @@ class SignalHandle {
 export function installSignals(env: GuestEnvironment, channel: () => Channel): void {
   const { internalBinding, requireBuiltin } = env;
   channelOf = channel;
-  deliver = createDelivery(env);
   internalBinding("signal_wrap").Signal = SignalHandle;
   const { UVException } = requireBuiltin("internal/errors");
   const kill = (pid: number, signal: number): number => {

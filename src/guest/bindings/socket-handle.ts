@@ -5,7 +5,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { SocketType } from "../../protocol/net-calls.js";
-import { createDelivery } from "../delivery.js";
+import { currentFrame, deliver } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
 import type { Streams } from "./stream-handle.js";
 import { beginRequest } from "../async-resources.js";
@@ -57,9 +57,7 @@ export function explainNext(emitter: any, message: string): void {
 
 export function createSocketHandle(env: GuestEnvironment, streams: Streams): SocketHandleClass {
   const { kernel } = env;
-  const frames = env.requireBuiltin("internal/async_context_frame");
   const { owner_symbol: ownerSymbol } = env.requireBuiltin("internal/async_hooks").symbols;
-  const deliver = createDelivery(env);
 
   class SocketHandle extends streams.StreamHandle {
     readonly #type: number;
@@ -106,7 +104,7 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
       const args = { fd: this["fd"], backlog: Math.max(0, backlog) };
       const result = kernel.call("listen", args, (words) => explainNext(this[ownerSymbol], words));
       if (typeof result === "number") return result;
-      this.#frame = frames.current();
+      this.#frame = currentFrame();
       this["active"] = true;
       if (!this.#accepting) this.#accept();
       return 0;
@@ -143,7 +141,7 @@ export function createSocketHandle(env: GuestEnvironment, streams: Streams): Soc
     connectTo(req: any, address: string, port: number): number {
       const made = this.#ensure();
       if (made < 0) return made;
-      const frame = frames.current();
+      const frame = currentFrame();
       beginRequest(providers[this.#type === SocketType.unix ? "unix" : "tcp"].connect, req);
       const finish = (status: number): void =>
         deliver(frame, req, () => req.oncomplete?.(status, this, req, true, true));

@@ -11,7 +11,7 @@
 import { Errno } from "../../abi/errno.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
-import { createDelivery } from "../delivery.js";
+import { currentFrame, deliver } from "../delivery.js";
 import type { GuestEnvironment } from "../environment.js";
 import { beginEngineHandle, beginRequest, endHandle, quietly } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
@@ -71,11 +71,9 @@ export function installStreams(env: GuestEnvironment): Streams {
     kLastWriteErr,
   } = env.internalBinding("stream_wrap");
   const tlsWrap = env.internalBinding("tls_wrap");
-  const frames = env.requireBuiltin("internal/async_context_frame");
   const { enqueueMicrotask } = env.internalBinding("task_queue") as {
     enqueueMicrotask(run: () => void): void;
   };
-  const deliver = createDelivery(env);
   const handles = new Map<number, StreamHandle>();
   const adopters = new Map<string, (fd: number) => unknown>();
   let nextFlow = 1;
@@ -513,7 +511,7 @@ export function installStreams(env: GuestEnvironment): Streams {
         handles.delete(this.#flow);
         kernel.event("flowClose", { flow: this.#flow, reset, unread });
       } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
-      const frame = frames.current();
+      const frame = currentFrame();
       later(() => {
         if (shutdown !== undefined)
           deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));

@@ -1,9 +1,8 @@
 /** Replaces the `UDP` of internalBinding("udp_wrap") by a handle over datagram sockets of the kernel. */
 import { Errno } from "../../abi/errno.js";
 import { BindFlags, SocketType } from "../../protocol/net-calls.js";
-import { createDelivery } from "../delivery.js";
-import type { Delivery } from "../delivery.js";
-import type { AddressOut, AsyncFrames, EngineRequest, ErrorContext } from "../engine-types.js";
+import { currentFrame, deliver } from "../delivery.js";
+import type { AddressOut, EngineRequest, ErrorContext } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { denialError, explainNext } from "./socket-handle.js";
 import { bytesOf } from "./stream-handle.js";
@@ -31,8 +30,6 @@ type SendArguments = [
 /** What the handles of this thread use of the engine; set when the binding is replaced. */
 interface Tools {
   kernel: KernelClient;
-  deliver: Delivery;
-  frames: AsyncFrames;
   isIP(address: string): number;
   ownerSymbol: symbol;
   flags: { ipv6Only: number; reuse: number };
@@ -146,7 +143,7 @@ class UDP {
     const callback = connected ? port : hasCallback === true;
     const data = Buffer.concat(list.slice(0, count).map(bytesOf));
     const to = connected ? { address: "", port: 0 } : { address: address ?? "", port };
-    const frame = tools.frames.current();
+    const frame = currentFrame();
     if (callback) beginRequest("UDPSENDWRAP", req);
     this.#sending++;
     this.#sendingBytes += data.byteLength;
@@ -154,7 +151,7 @@ class UDP {
       this.#sending--;
       this.#sendingBytes -= data.byteLength;
       if (!callback) return;
-      tools.deliver(frame, req, () => {
+      deliver(frame, req, () => {
         if (typeof result !== "number") req.oncomplete?.(0, result.sent);
         else if (words !== "" && typeof req.callback === "function")
           req.callback(denialError(words, "send", to));
@@ -168,7 +165,7 @@ class UDP {
     const made = this.#ensure();
     if (made < 0) return made;
     this.#receiving = true;
-    this.#frame = tools.frames.current();
+    this.#frame = currentFrame();
     this.#updateHold();
     if (!this.#asked) this.#receive();
     return 0;
@@ -189,7 +186,7 @@ class UDP {
       const { address, port, data } = result;
       const size = data.byteLength;
       const from = { address, family: familyOf(address), port, size };
-      tools.deliver(this.#frame, this, () => {
+      deliver(this.#frame, this, () => {
         if (!this.#closed) this.onmessage?.(size, this, data as Buffer, from);
       });
     });
@@ -224,10 +221,9 @@ class UDP {
     this.#receiving = false;
     this.#updateHold();
     if (this.#fd >= 0) tools.kernel.callAsync("close", { fd: this.#fd }, () => undefined);
-    const frame = tools.frames.current();
+    const frame = currentFrame();
     later(() => {
-      if (typeof done === "function")
-        tools.deliver(frame, this, () => Reflect.apply(done, this, []));
+      if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
       later(() => endHandle(this));
     });
   }
@@ -348,8 +344,6 @@ export function installUdp(env: GuestEnvironment, streams: Streams): void {
   const { UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } = binding.constants;
   tools = {
     kernel: env.kernel,
-    deliver: createDelivery(env),
-    frames: env.requireBuiltin("internal/async_context_frame"),
     isIP: env.requireBuiltin("internal/net").isIP,
     ownerSymbol: env.requireBuiltin("internal/async_hooks").symbols.owner_symbol,
     flags: { ipv6Only: UV_UDP_IPV6ONLY, reuse: UV_UDP_REUSEADDR | UV_UDP_REUSEPORT },
