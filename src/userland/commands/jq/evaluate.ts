@@ -149,15 +149,20 @@ export class Evaluator {
         return;
       case "index":
         for (const of of this.run(filter.of, input, scope)) {
-          for (const key of this.values(filter.key, input.value, scope))
-            yield this.#child(of, key, indexOf(of.value, key));
+          for (const key of this.values(filter.key, input.value, scope)) {
+            const value = step(filter, () => indexOf(of.value, key));
+            if (value !== undefined) yield this.#child(of, key, value);
+          }
         }
         return;
       case "slice":
         yield* this.#slice(filter, input, scope);
         return;
       case "iterate":
-        for (const of of this.run(filter.of, input, scope)) yield* this.#iterate(of);
+        for (const of of this.run(filter.of, input, scope)) {
+          if (filter.optional && !iterable(of.value)) continue;
+          yield* this.#iterate(of);
+        }
         return;
       case "pipe":
         for (const left of this.run(filter.left, input, scope))
@@ -317,7 +322,8 @@ export class Evaluator {
             ["start", from],
             ["end", to],
           ]);
-          yield this.#child(of, key, sliceOf(of.value, from, to));
+          const value = step(filter, () => sliceOf(of.value, from, to));
+          if (value !== undefined) yield this.#child(of, key, value);
         }
       }
     }
@@ -589,6 +595,18 @@ export class Evaluator {
 
 /** Stands for the path of a value that is nowhere in the input. */
 const noPath: Path = [];
+
+const iterable = (value: Json) => Array.isArray(value) || value instanceof Map;
+
+/** What one step finds; nothing where it fails and is optional. */
+function step(filter: { optional?: boolean }, find: () => Json): Json | undefined {
+  try {
+    return find();
+  } catch (error) {
+    if (filter.optional && error instanceof JqError) return undefined;
+    throw error;
+  }
+}
 
 function namesIn(pattern: Pattern): string[] {
   if (pattern.kind === "name") return [pattern.name];

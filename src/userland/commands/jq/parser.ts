@@ -7,9 +7,15 @@ export type Filter =
   | { kind: "literal"; value: Json }
   | { kind: "string"; format: string; parts: (string | Filter)[] }
   | { kind: "format"; name: string }
-  | { kind: "index"; of: Filter; key: Filter }
-  | { kind: "slice"; of: Filter; from: Filter | undefined; to: Filter | undefined }
-  | { kind: "iterate"; of: Filter }
+  | { kind: "index"; of: Filter; key: Filter; optional?: boolean }
+  | {
+      kind: "slice";
+      of: Filter;
+      from: Filter | undefined;
+      to: Filter | undefined;
+      optional?: boolean;
+    }
+  | { kind: "iterate"; of: Filter; optional?: boolean }
   | { kind: "pipe" | "comma" | "and" | "or" | "alternative"; left: Filter; right: Filter }
   | { kind: "binary"; operator: string; left: Filter; right: Filter }
   | { kind: "update"; operator: string; left: Filter; right: Filter }
@@ -58,6 +64,16 @@ interface Token {
 
 export function fail(message: string): CommandFailure {
   return new CommandFailure(`error: ${message}\njq: 1 compile error`, 3);
+}
+
+/**
+ * `?` behind an index, a slice or `[]` forgives that one step only, as in jq's grammar; behind
+ * anything else, or a second time, it tries the whole term.
+ */
+function optional(filter: Filter): Filter {
+  const step = filter.kind === "index" || filter.kind === "slice" || filter.kind === "iterate";
+  if (step && filter.optional !== true) return { ...filter, optional: true };
+  return { kind: "try", body: filter, handler: undefined };
 }
 
 export class FilterParser {
@@ -327,10 +343,16 @@ export class FilterParser {
 
   #postfix(): Filter {
     if (++this.#depth > maxDepth) throw fail("filter nested too deeply");
+    /** A term in parentheses is tried as a whole. */
+    let whole = this.#is("(");
     let filter = this.#primary();
     for (;;) {
-      if (this.#accept("?")) filter = { kind: "try", body: filter, handler: undefined };
-      else if (this.#is("[")) filter = this.#brackets(filter);
+      if (this.#accept("?")) {
+        filter = whole ? { kind: "try", body: filter, handler: undefined } : optional(filter);
+        continue;
+      }
+      whole &&= !(this.#is("[") || this.#is("."));
+      if (this.#is("[")) filter = this.#brackets(filter);
       else if (this.#is(".") && this.#token.kind === "operator") {
         this.#advance();
         const next: Token = this.#token;
