@@ -328,6 +328,8 @@ export type HostTables = (typeof hostWire)["tables"];
 export interface HostFailure {
   code: string;
   message: string;
+  /** A worker's: which option of the caller it is about. */
+  option?: string;
 }
 
 export interface VmOptions {

@@ -77,9 +77,12 @@ export interface VmSink {
 /** A refusal of the kernel as it came over the wire; callers give it a public shape. */
 export class KernelRefusal extends Error {
   readonly code: string;
-  constructor(code: string, message: string) {
+  /** Which of the caller's options it is about, where a worker says so. */
+  readonly option: string | undefined;
+  constructor(code: string, message: string, option?: string) {
     super(message);
     this.code = code;
+    this.option = option;
   }
 
   /** The errno's name, such as ENOENT, when the refusal is one: as its code, or before the colon of a file error. */
@@ -89,8 +92,15 @@ export class KernelRefusal extends Error {
   }
 
   toPublic(): SecureExecError {
-    return kernelError(this.code, this.message);
+    const { option } = this;
+    return kernelError(this.code, this.message, option === undefined ? undefined : { option });
   }
+}
+
+/** Its fields are the other side's: a worker is no more trusted than what it serves. */
+function refusalOf(why: Partial<HostFailure>): KernelRefusal {
+  const option = typeof why.option === "string" ? printable(why.option) : undefined;
+  return new KernelRefusal(String(why.code), String(why.message), option);
 }
 
 /** What a machine hears. No method may throw. */
@@ -233,7 +243,7 @@ export class KernelConnection {
           this.#kernel.release();
           if (this.#calls.size === 0) this.#leave();
           if (result !== undefined) resolve(result);
-          else reject(new KernelRefusal(String(why.code), String(why.message)));
+          else reject(refusalOf(why));
         }),
       );
       this.#calls.add(reject);

@@ -1,10 +1,13 @@
 /** Owns how a worker says no to a caller: an error with a code of the public table. */
 export class Refusal extends Error {
   readonly code: string;
+  /** The caller's option that was refused. */
+  readonly option: string | undefined;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, option?: string) {
     super(message);
     this.code = code;
+    this.option = option;
   }
 }
 

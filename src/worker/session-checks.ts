@@ -20,6 +20,8 @@ const highestSignal = 64;
 export function checkResult(json: Uint8Array): void {
   if (json.byteLength > toolLimits.jsonBytes + toolLimits.errorMessageChars * 4)
     throw new MalformedMessage("a tool's result over the limit");
+  // A handler that returned nothing.
+  if (json.byteLength === 0) return;
   const [form] = json;
   // Its bytes are for the guest to look at.
   if (form === ToolForm.structured) return;
@@ -68,5 +70,6 @@ export function failureOf(error: unknown): { json: string } {
     SecureExecError.isSecureExecError(error);
   const code = known ? error.code : "ERR_SECURE_EXEC_INTERNAL";
   const message = known ? error.message : "the worker failed";
-  return { json: JSON.stringify({ code, message }) };
+  const option = error instanceof Refusal ? error.option : undefined;
+  return { json: JSON.stringify({ code, message, option }) };
 }

@@ -227,19 +227,28 @@ function isBelow(path: string, directory: string): boolean {
 /** Options whose mounts hold programs. */
 const directoriesOnly: readonly string[] = ["nodeModules", "commandsDir"];
 
-/** The path without links. What the SDK looks at on its own host, it cannot look at here. */
-function whatExists(option: string, path: string): string {
-  const invalid = (problem: string): Refusal =>
-    new Refusal("ERR_SECURE_EXEC_INVALID_OPTION", `${printable(option, 100)} ${problem}`);
+/** Nothing where it throws: who may not look somewhere finds nothing there. */
+function attempted<T>(find: () => T): T | undefined {
   try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) return realpathSync(path);
-    if (directoriesOnly.includes(option)) throw invalid("must be a directory of the worker");
-    if (!stat.isFile()) throw invalid("must be a directory or a regular file");
-    return realpathSync(path);
-  } catch (error) {
-    throw error instanceof Refusal ? error : invalid("does not exist on the worker");
+    return find();
+  } catch {
+    return undefined;
   }
+}
+
+/** The path without links. What the SDK looks at on its own host, it cannot look at here. */
+function whatExists(mount: string, path: string, overlay: boolean): string {
+  const directoryOnly = overlay || directoriesOnly.includes(mount);
+  const option = directoriesOnly.includes(mount)
+    ? mount
+    : `${printable(mount, 100)}.${overlay ? "overlay.lower" : "hostPath"}`;
+  const invalid = (problem: string): Refusal =>
+    new Refusal("ERR_SECURE_EXEC_INVALID_OPTION", `${option} ${problem}`, option);
+  const stat = attempted(() => statSync(path));
+  if (stat === undefined) throw invalid(`does not exist on the worker: ${printable(path, 4095)}`);
+  if (directoryOnly && !stat.isDirectory()) throw invalid("must be a directory of the worker");
+  if (!stat.isDirectory() && !stat.isFile()) throw invalid("must be a directory or a regular file");
+  return realpathSync(path);
 }
 
 /** One that the worker's owner allows; the path is looked at without its links. */
@@ -265,7 +274,8 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
   if (!mounts.some((directory) => isBelow(hostPath, directory)))
     throw refused(`mounts of ${hostPath} are not among those of the worker's --mounts`);
   const option = textOf("a mount", given.option, 256);
-  const real = whatExists(option, hostPath);
+  const overlay = given.overlay !== undefined && flagOf("a mount", given.overlay);
+  const real = whatExists(option, hostPath, overlay);
   if (!mounts.some((directory) => isBelow(real, directory)))
     throw refused(`${hostPath} leads out of the worker's --mounts`);
   return {
@@ -273,7 +283,7 @@ export function mountOf(value: unknown, { mounts }: WorkerRules): VmMount {
     guestPath: textOf("a mount", given.guestPath, 4095),
     hostPath: real,
     readOnly: flagOf("a mount", given.readOnly),
-    ...(given.overlay !== undefined && { overlay: flagOf("a mount", given.overlay) }),
+    ...(given.overlay !== undefined && { overlay }),
     ...(given.executable !== undefined && { executable: flagOf("a mount", given.executable) }),
   };
 }

@@ -5,6 +5,8 @@ import { test } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
 
 const it = (name, body) => test(name, { timeout: 120_000 }, body);
+/** Whose directories mounts name. */
+const owner = process.env.SECURE_EXEC_TEST_FLEET ? "worker" : "host";
 const entry = new URL("../../dist/index.js", import.meta.url).href;
 const program = `
 import { NodeRuntime } from ${JSON.stringify(entry)};
@@ -69,7 +71,7 @@ it("an option that is misspelt is told from the one that was meant", async () =>
   );
   await refused(
     { nodeModules: "/no/such/place" },
-    "nodeModules does not exist on the host: /no/such/place",
+    `nodeModules does not exist on the ${owner}: /no/such/place`,
   );
   await refused(
     { mounts: [{ hostpath: "/" }] },

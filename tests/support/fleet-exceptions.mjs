@@ -17,6 +17,27 @@ const exceptions = [
     "a killed kernel rejects what runs",
     "the kernel is no child of the caller; tests/sdk/fleet/lost.test.mjs kills the worker's",
   ],
+  [
+    "sdk/debug.test.mjs",
+    "shows each decision and launch",
+    "what it expects begins with the start of a kernel process",
+  ],
+  ["sdk/kernels.test.mjs", "", "the number of kernel processes of this host"],
+  ...[
+    "every thread is locked down",
+    "it may have exactly its memory",
+    "a lost starter fails",
+    "nothing is left of it when the kernel process is killed",
+  ].map((title) => [
+    "sdk/dedicated-engine.test.mjs",
+    title,
+    "it looks for the engine's process below the caller's",
+  ]),
+  [
+    "sdk/usage.test.mjs",
+    "CPU time and peak memory",
+    "it asks Linux about processes below the caller's",
+  ],
 ];
 
 /** Why a test is not for fleets, or undefined. */

@@ -22,4 +22,5 @@ const patched = (title, ...rest) => {
   return original(title, { skip: `over a fleet: ${why}` }, () => {});
 };
 tester.test = Object.assign(patched, original);
+tester.it = tester.test;
 syncBuiltinESMExports();

@@ -183,3 +183,34 @@ test(
     });
   },
 );
+
+test("a tool that returns nothing has a result", { skip: noServer }, async () => {
+  const runtime = await machine({ tools: { quiet: { handler: () => {} } } });
+  const { value } = await runtime.run(
+    'const first = await callHostTool("quiet"); __return([first === undefined, await callHostTool("quiet") === undefined]);',
+  );
+  assert.deepEqual(value, [true, true]);
+});
+
+test("a mount that is not there is told by option and path", { skip: noServer }, async () => {
+  const server = await natsServer();
+  await worker(server.url, "--mounts", "/");
+  const there = (mount) =>
+    NodeRuntime.create({ fleet: { servers: server.url }, mounts: [{ guestPath: "/x", ...mount }] });
+  const refused = (option, message) => ({
+    code: "ERR_SECURE_EXEC_INVALID_OPTION",
+    message,
+    details: { option },
+  });
+  await assert.rejects(
+    there({ hostPath: "/no/such/place" }),
+    refused(
+      "mounts[0].hostPath",
+      "mounts[0].hostPath does not exist on the worker: /no/such/place",
+    ),
+  );
+  await assert.rejects(
+    there({ overlay: { lower: "/dev/null" } }),
+    refused("mounts[0].overlay.lower", "mounts[0].overlay.lower must be a directory of the worker"),
+  );
+});
