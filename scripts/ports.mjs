@@ -91,7 +91,7 @@ export const probeIsolatedVm = () => ({ compatible: true });`,
       "ours.ts": `import { secureExecSandbox } from ${port("tanstack/index.js")};
 export const localProcessSandbox = () => secureExecSandbox();`,
     },
-    peers: ["@tanstack/ai"],
+    peers: ["@tanstack/ai", "@modelcontextprotocol/sdk"],
     expected: 40,
   },
   {

@@ -195,6 +195,8 @@ export const hostCalls = {
   usage: { nr: 8, args: { vm: "u32", process: "u32" }, result: { json: "string" } },
   /** Narrows a VM: `permissions` is JSON of a part of `Policies`. Answers once what is open was judged anew. */
   setPermissions: { nr: 43, args: { vm: "u32", permissions: "string" }, result: {} },
+  /** What the border of a VM looks into from now on; JSON of `BorderOptions`. Only of a VM that was made with one. */
+  setBorder: { nr: 44, args: { vm: "u32", border: "string" }, result: {} },
   /** The decisions that the VM keeps; JSON of `DecisionList`. */
   audit: { nr: 41, args: { vm: "u32" }, result: { list: "string" } },
   /** What the VM's programs were found to need; JSON of `LearnedList`. */

@@ -62,11 +62,12 @@ export class MachineHost {
   /** Of the program that runs, where it is recorded or replayed. */
   tape: Tape | undefined;
 
-  readonly #additions: readonly Addition[];
+  /** What requests get on their way out, from the next one on. */
+  additions: readonly Addition[];
 
   constructor({ permissions, network }: MachineHostOptions, port: MachineHostPort) {
     this.#functions = [permissions.functions];
-    this.#additions = network?.additions ?? [];
+    this.additions = network?.additions ?? [];
     this.#port = port;
     this.providers = new HostProviders((...answer) => port.provided(...answer));
   }
@@ -109,7 +110,7 @@ export class MachineHost {
 
   /** A request is on its way out of the machine. */
   outward(id: number, request: OutwardRequest): void {
-    void additionTo(request, this.#additions).then(
+    void additionTo(request, this.additions).then(
       (added) => this.#port.outwardReady(id, true, JSON.stringify(added)),
       // What it threw may hold what the host keeps to itself.
       () => this.#port.outwardReady(id, false, ""),

@@ -250,15 +250,20 @@ function transformationOf(option: string, value: unknown): Addition[] {
   }));
 }
 
-/** `ca`: certificates in PEM that the host gave for its machine. */
-export function parseNetwork(value: unknown, ca: readonly string[]): ParsedNetwork | undefined {
-  if (value === undefined) return undefined;
-  const given = bag("network", value, ["rules", "inject", "transform"]);
-  const each = <T>(name: string, parse: (option: string, one: unknown) => T): T[] =>
+type Each = <T>(name: string, parse: (option: string, one: unknown) => T) => T[];
+
+const eachOf =
+  (given: Bag): Each =>
+  (name, parse) =>
     list(`network.${name}`, given[name]).map((one, index) =>
       parse(`network.${name}[${index}]`, one),
     );
-  const rules = each("rules", ruleOf);
+
+function parsedNetwork(
+  rules: readonly RequestRule[],
+  each: Each,
+  ca: readonly string[],
+): ParsedNetwork {
   const additions = [...each("inject", additionOf), ...each("transform", transformationOf).flat()];
   const hosts = new Set([
     ...rules.map(({ host }) => host),
@@ -267,4 +272,22 @@ export function parseNetwork(value: unknown, ca: readonly string[]): ParsedNetwo
   if (hosts.size > borderLimits.hosts)
     throw invalidOption("network", `names more than ${borderLimits.hosts} hosts`);
   return { border: { hosts: [...hosts], rules, asks: additions.length > 0, ca }, additions };
+}
+
+/** `ca`: certificates in PEM that the host gave for its machine. */
+export function parseNetwork(value: unknown, ca: readonly string[]): ParsedNetwork | undefined {
+  if (value === undefined) return undefined;
+  const given = bag("network", value, ["rules", "inject", "transform"]);
+  const each = eachOf(given);
+  return parsedNetwork(each("rules", ruleOf), each, ca);
+}
+
+/** What a machine that was made with `before` adds from now on; its rules stay. */
+export function parseAdditions(value: unknown, before: ParsedNetwork | undefined): ParsedNetwork {
+  if (before === undefined)
+    throw invalidOption("network", "cannot be set: the runtime was made without the option");
+  const given = bag("network", value, ["rules", "inject", "transform"]);
+  if (given.rules !== undefined)
+    throw invalidOption("network.rules", "cannot change while a machine runs");
+  return parsedNetwork(before.border.rules, eachOf(given), before.border.ca);
 }

@@ -24,6 +24,8 @@ import { Player, Recorder, parseRecording } from "./recording.js";
 import type { NodeRuntimeRecording, Tape } from "./recording.js";
 import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
+import { parseAdditions } from "./network-options.js";
+import type { NodeRuntimeNetworkOptions } from "./network-options.js";
 import { parseNarrowing } from "./permissions.js";
 import type { Narrowing, Permissions } from "./permissions.js";
 import { generalizePermissions, learnedPermissionsOf } from "./learned-permissions.js";
@@ -165,7 +167,7 @@ class Created {
 }
 
 export class NodeRuntime {
-  readonly #given: CreateOptions;
+  #given: CreateOptions;
   /** Of a runtime of the older generation. */
   readonly #driver: DriverRun | undefined;
   readonly #openMachine: Created["open"];
@@ -749,6 +751,25 @@ export class NodeRuntime {
     if (this.#given.permissions.mode !== undefined)
       throw invalidOption("permissions", "cannot change where nothing is denied");
     await this.#narrow(narrowing);
+  }
+
+  /**
+   * Replaces what is added to requests on their way out, `inject` and `transform` of the option `network`, from the next
+   * request on: a key that was renewed, or one for a host that had none. The rules stay as they were made. A connection
+   * that was open before its host was first named is not read. Clones begin with it. Rejects with INVALID_OPTION, also
+   * for a runtime that was made without `network`; `network: {}` is enough.
+   */
+  async setNetwork(
+    network: Pick<NodeRuntimeNetworkOptions, "inject" | "transform">,
+  ): Promise<void> {
+    const parsed = parseAdditions(network, this.#given.network);
+    await this.#with(async ({ host }) => {
+      await this.#ask((connection, vm) =>
+        connection.call("setBorder", { vm, border: JSON.stringify(parsed.border) }),
+      );
+      host.additions = parsed.additions;
+      this.#given = { ...this.#given, network: parsed };
+    });
   }
 
   async #narrow(narrowing: Narrowing): Promise<void> {

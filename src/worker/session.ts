@@ -28,6 +28,7 @@ import {
   failureOf,
 } from "./session-checks.js";
 import {
+  borderOf,
   fetchRequestOf,
   mountOf,
   parsed,
@@ -251,6 +252,10 @@ export class Session implements MachineOwner {
           vm: this.#machineOf(call.args.vm).vm,
           permissions: JSON.stringify(permissions),
         });
+      }
+      case "setBorder": {
+        const border = JSON.stringify(borderOf(parsed("network", call.args.border)));
+        return this.#kernel.call("setBorder", { vm: this.#machineOf(call.args.vm).vm, border });
       }
       case "registerTools": {
         const tools = JSON.stringify(toolsOf(parsed("tools", call.args.tools)));

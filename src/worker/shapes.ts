@@ -399,7 +399,7 @@ function requestRuleOf(value: unknown): RequestRule {
   };
 }
 
-function borderOf(value: unknown): BorderOptions {
+export function borderOf(value: unknown): BorderOptions {
   const given = bagOf<BorderOptions>("network", value, {
     hosts: "needed",
     rules: "needed",

@@ -161,6 +161,82 @@ it("ai: a harness changes what a machine reaches while it runs", async (t) => {
   assert.equal((await ruled.createSession()).setNetworkPolicy, undefined);
 });
 
+it("ai: a harness adds to requests of a living session what the machine never holds", async (t) => {
+  const keys = [];
+  const target = http.createServer(({ headers }, response) => {
+    keys.push([headers["x-key"], headers["x-other"]]);
+    response.end();
+  });
+  target.listen(0, "127.0.0.1");
+  await once(target, "listening");
+  t.after(() => target.close());
+  const host = `localhost:${target.address().port}`;
+  const header = (name, value, match = {}) => ({
+    match: { host, ...match },
+    transform: { headers: { [name]: value } },
+  });
+  const { port } = target.address();
+  const provider = createSecureExecSandbox({
+    runtime: {
+      loopbackExemptPorts: [port],
+      permissions: { network: "allow" },
+      network: { transform: [header("x-other", "the provider's")] },
+    },
+  });
+  t.after(() => provider.dispose());
+  const session = await provider.createSession();
+  const request = async () => {
+    const script = `fetch("http://${host}/").catch((e) => console.log(e.cause))`;
+    const { stdout } = await session.run({ command: `node -e '${script}'` });
+    assert.equal(stdout, "");
+    return keys.at(-1);
+  };
+  assert.deepEqual(await request(), [undefined, "the provider's"]);
+  const first = header("x-key", "first");
+  await session.setRequestTransformations([first]);
+  first.transform.headers["x-key"] = "changed by the caller";
+  assert.deepEqual(await request(), ["first", "the provider's"]);
+  await Promise.all([
+    session.addRequestTransformations([header("x-other", "ours")]),
+    session.addRequestTransformations([header("x-key", "never", { path: { exact: "/no" } })]),
+  ]);
+  assert.deepEqual(await request(), ["first", "ours"]);
+  await assert.rejects(session.addRequestTransformations([header("host", "x")]), {
+    code: "ERR_SECURE_EXEC_INVALID_OPTION",
+  });
+  assert.deepEqual(await request(), ["first", "ours"]);
+  await session.setRequestTransformations([]);
+  assert.deepEqual(await request(), [undefined, "the provider's"]);
+  assert.equal(session.restricted().addRequestTransformations, undefined);
+});
+
+it("ai: what onFirstCreate made of a machine is where later sessions of the identity begin", async (t) => {
+  const provider = createSecureExecSandbox();
+  t.after(() => provider.dispose());
+  let runs = 0;
+  const make = (more = {}) =>
+    provider.createSession({
+      identity: "template",
+      onFirstCreate: async (session) => {
+        runs++;
+        await session.writeTextFile({ path: "set-up", content: "yes" });
+      },
+      ...more,
+    });
+  const failed = make({ onFirstCreate: () => Promise.reject(new Error("set-up failed")) });
+  const waiting = make();
+  await assert.rejects(failed, /set-up failed/);
+  const first = await waiting;
+  await first.writeTextFile({ path: "later", content: "of the first" });
+  const second = await make({ sessionId: "second" });
+  assert.equal(runs, 1);
+  assert.equal(second.id, "second");
+  assert.equal(await second.readTextFile({ path: "set-up" }), "yes");
+  assert.equal(await second.readTextFile({ path: "later" }), null);
+  await make({ identity: "another" });
+  assert.equal(runs, 2);
+});
+
 it("ai: a network policy by names and ranges", () => {
   const gate = new NetworkGate({ mode: "deny-all" });
   const to = (hostname, address, more) =>

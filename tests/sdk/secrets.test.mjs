@@ -748,3 +748,63 @@ it("what cannot be meant is refused before anything is made", async () => {
     "network.transform[0].match.path.regex",
   );
 });
+
+it("what is added changes while the machine runs; rules do not", async () => {
+  const rules = [{ host: `localhost:${plain}`, paths: ["/open/**"] }];
+  const rt = await guarded({ rules });
+  const start = seen.length;
+  const program = await rt.spawn(`
+    const http = require("node:http");
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const get = (port, path) => new Promise((resolve, reject) => http.get({ host: "localhost", port, path, agent }, (response) => {
+      response.resume().on("end", () => resolve(response.statusCode));
+    }).on("error", reject));
+    process.stdin.on("data", async (text) => {
+      const [port, path] = text.toString().split(" ");
+      console.log(await get(Number(port), path));
+    });`);
+  const lines = program.lines();
+  const ask = async (port, path) => {
+    program.writeStdin(`${port} ${path}`);
+    return (await lines.next()).value;
+  };
+  const given = (port) => seen.slice(start).findLast((one) => one.port === port)?.headers["x-key"];
+  assert.equal(await ask(plain, "/open/1"), "200");
+  assert.equal(given(plain), undefined);
+  const header = "x-key";
+  const inject = [{ host: `localhost:${plain}`, header, value: "one" }];
+  await rt.setNetwork({ inject });
+  // The connection was read before, since a rule names its host.
+  assert.equal(await ask(plain, "/open/2"), "200");
+  assert.equal(given(plain), "one");
+  assert.equal(await ask(plain, "/shut"), "403");
+  const transform = [
+    {
+      match: { host: `localhost:${other}` },
+      transform: { headers: { [header]: async () => "two" } },
+    },
+  ];
+  await rt.setNetwork({ transform });
+  assert.equal(await ask(other, "/"), "200");
+  assert.equal(given(other), "two");
+  assert.equal(await ask(plain, "/open/3"), "200");
+  assert.equal(given(plain), undefined);
+  const clone = await rt.clone();
+  assert.equal(
+    await valueOf(clone, `__return((await fetch("http://localhost:${other}/clone")).status)`),
+    200,
+  );
+  assert.equal(given(other), "two");
+  await clone.dispose();
+  await rt.setNetwork({});
+  // Its host is named no more, and its requests are read all the same: it counts where it did.
+  assert.equal(await ask(other, "/"), "200");
+  assert.equal(given(other), undefined);
+  assert.equal((await rt.usage()).hosts[`localhost:${other}`].requests, 2);
+  await assert.rejects(rt.setNetwork({ rules: [] }), /network\.rules cannot change/);
+  await assert.rejects(rt.setNetwork({ inject: [{ host: "a" }] }), {
+    code: "ERR_SECURE_EXEC_INVALID_OPTION",
+  });
+  await assert.rejects((await machine({})).setNetwork({}), /made without the option/);
+  program.kill();
+});

@@ -56,6 +56,9 @@ export async function results(rt: NodeRuntime): Promise<void> {
     same<typeof again, NodeRuntimeRunResult<{ sum: number }>>(true);
   }
   same<Awaited<ReturnType<typeof rt.toolTypes>>, string>(true);
+  await rt.setNetwork({ inject: [{ host: "a.example", header: "x-key", value: "k" }] });
+  // @ts-expect-error -- rules stay as the machine was made
+  await rt.setNetwork({ rules: [] });
 }
 
 export async function options(): Promise<void> {

@@ -93,8 +93,8 @@ const machineOptions: VmOptions = {
 /** One connection that goes through. */
 interface Pair {
   readonly port: number;
-  /** Names whose requests are looked into. */
-  readonly guarded: readonly string[];
+  /** Names whose requests are looked into, each with the pattern that it counts under. */
+  readonly guarded: ReadonlyMap<string, string>;
   readonly meter: ReturnType<HostCounts["meter"]>;
   readonly openedBy: { readonly pid: number; readonly argv0: string };
 }
@@ -117,9 +117,9 @@ interface Running {
 
 export class Border implements Gate {
   readonly #vm: Vm;
-  readonly #options: BorderOptions;
   readonly #services: BorderServices;
-  readonly #rules: RequestRules;
+  #options: BorderOptions;
+  #rules: RequestRules;
   readonly #counts: HostCounts;
   readonly authority: Identity = createAuthority();
   readonly #pairs = new Map<number, Pair>();
@@ -129,13 +129,19 @@ export class Border implements Gate {
 
   constructor(vm: Vm, options: BorderOptions, services: BorderServices) {
     this.#vm = vm;
-    this.#options = options;
     this.#services = services;
+    this.#options = options;
     this.#rules = new RequestRules(options.hosts, options.rules);
     const { requestsPerHost, bytesPerHost } = vm.limits;
     this.#counts = new HostCounts({ requests: requestsPerHost, bytes: bytesPerHost });
     vm.network.guardBy(this);
     vm.onDispose(() => this.#close());
+  }
+
+  /** From the next connection on, and the next request of those that are read already. Certificates stay. */
+  set(options: BorderOptions): void {
+    this.#options = { ...options, ca: this.#options.ca };
+    this.#rules = new RequestRules(options.hosts, options.rules);
   }
 
   /** What went to each host, by its pattern. */
@@ -161,10 +167,14 @@ export class Border implements Gate {
       return outside;
     }
     const pair = ++this.#lastPair;
-    const guarded = names.filter((name) => this.#rules.patternOf(name, port) !== undefined);
+    const guarded = new Map<string, string>();
+    for (const name of names) {
+      const pattern = this.#rules.patternOf(name, port);
+      if (pattern !== undefined) guarded.set(name, pattern);
+    }
     // An address is not a name that a request might go by unseen.
-    const others = names.filter((name) => !guarded.includes(name) && isIP(name) === 0);
-    const facts = { pair, guarded, others, port };
+    const others = names.filter((name) => !guarded.has(name) && isIP(name) === 0);
+    const facts = { pair, guarded: [...guarded.keys()], others, port };
     // Before anybody else writes: the sockets have just been joined.
     socket.write(borderLine({ ...facts, side: "inside" }));
     outside.own.write(borderLine({ ...facts, side: "outside" }));
@@ -275,18 +285,19 @@ export class Border implements Gate {
       answer({ allow: false, status: 502, text: "the server ended the connection" });
       return true;
     }
-    if (!pair.guarded.includes(said.host)) return false;
-    this.#judge(pair, { ...said, port: pair.port }, answer);
+    const pattern = pair.guarded.get(said.host);
+    if (pattern === undefined) return false;
+    this.#judge(pair, pattern, { ...said, port: pair.port }, answer);
     return true;
   }
 
   #judge(
     pair: Pair,
+    pattern: string,
     request: Question & { port: number },
     answer: (verdict: object) => void,
   ): void {
     const { host, port, secure, method, path } = request;
-    const pattern = this.#rules.patternOf(host, port) ?? host;
     const rule = this.#rules.verdict(host, port, method, path);
     const scheme = secure ? "https" : "http";
     const usual = port === (secure ? 443 : 80);

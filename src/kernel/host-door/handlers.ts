@@ -95,6 +95,15 @@ export class HostHandlers {
     usage: ({ vm, process }) => ({ json: JSON.stringify(this.#usage(vm, process)) }),
     setPermissions: ({ vm, permissions }) =>
       this.#setPermissions(vm, JSON.parse(permissions) as Partial<Policies>),
+    setBorder: ({ vm, border }) => {
+      const given = JSON.parse(border) as BorderOptions;
+      if (!this.#vmOf(vm).setBorder(given))
+        throw new HostError(
+          "ERR_SECURE_EXEC_INVALID_OPTION",
+          "network cannot be set: the runtime was made without the option",
+        );
+      return {};
+    },
     audit: ({ vm }) => ({ list: JSON.stringify(this.#vmOf(vm).observer.audit.read()) }),
     learned: ({ vm }) => {
       const { learnedRequests } = this.#vmOf(vm).observer;

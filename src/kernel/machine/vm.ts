@@ -4,6 +4,7 @@
  */
 import { constants } from "node:os";
 import { borderCertificate, machine } from "../../abi/machine.js";
+import type { BorderOptions } from "../../protocol/border.js";
 import { FileSystem, OpenFile, bootLayout, mountLines, writeAll } from "../fs/index.js";
 import type { AskProvider, Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
@@ -63,6 +64,7 @@ type GuestWaiter = (guest: Guest | undefined, reason: string) => void;
 /** What a machine asks of its border. */
 interface MachineBorder {
   usage(): Record<string, HostUsage>;
+  set(options: BorderOptions): void;
   readonly authority: { readonly certificate: string };
 }
 
@@ -228,6 +230,12 @@ export class Vm {
   set border(border: MachineBorder) {
     this.#border = border;
     if (this.#restore === undefined) this.#trustBorder();
+  }
+
+  /** What its border looks into from now on; false where it has none. */
+  setBorder(options: BorderOptions): boolean {
+    this.#border?.set(options);
+    return this.#border !== undefined;
   }
 
   /** That of another machine, whose files these were, is none of this one's. */

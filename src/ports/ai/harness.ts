@@ -7,8 +7,9 @@
  */
 import { SessionRegistry } from "../core/session-registry.js";
 import type { Session, SessionOptions } from "../core/session.js";
-import { NetworkGate } from "./network-policy.js";
 import type { NetworkPolicy } from "./network-policy.js";
+import { SessionNetwork } from "./session-network.js";
+import type { RequestTransformation } from "./session-network.js";
 import { SecureExecSandboxSession } from "./session.js";
 
 type Protocol = "http" | "https" | "ws";
@@ -20,12 +21,26 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
 
   /** Of the whole machine, from the next connection on. Not there where the provider's options have rules for it. */
   readonly setNetworkPolicy?: (policy: NetworkPolicy) => Promise<void>;
+  /**
+   * Headers that are added to requests outside of the machine, instead of those set or added before; the provider's own
+   * stay. From the next request on.
+   */
+  readonly setRequestTransformations?: (
+    transformations: readonly RequestTransformation[],
+  ) => Promise<void>;
+  /** The same, beside those that there are. */
+  readonly addRequestTransformations?: (
+    transformations: readonly RequestTransformation[],
+  ) => Promise<void>;
 
-  constructor(session: Session, end: () => Promise<unknown>, gate?: NetworkGate) {
+  constructor(session: Session, end: () => Promise<unknown>, network?: SessionNetwork) {
     super(session);
     this.#session = session;
     this.#end = end;
-    if (gate !== undefined) this.setNetworkPolicy = async (policy) => gate.set(policy);
+    if (network === undefined) return;
+    if (network.setPolicy !== undefined) this.setNetworkPolicy = network.setPolicy;
+    this.setRequestTransformations = (all) => network.setTransformations(session, all);
+    this.addRequestTransformations = (more) => network.addTransformations(session, more);
   }
 
   get id(): string {
@@ -66,14 +81,16 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
 
 export interface CreateSessionOptions {
   sessionId?: string;
-  /** Accepted for the interface: every session is made from the provider's options. */
+  /**
+   * What `onFirstCreate` makes of a machine has this name: it runs once, and later sessions of the name begin with the
+   * files as it left them. Without a name it runs in every session.
+   */
   identity?: string;
   abortSignal?: AbortSignal;
-  /** Runs once in a session that was made, before it is handed over. */
-  onFirstCreate?: (
-    session: SecureExecSandboxSession,
-    options: { abortSignal?: AbortSignal },
-  ) => Promise<void>;
+  /** Runs in a session that was made, before it is handed over. */
+  onFirstCreate?:
+    | ((session: SecureExecSandboxSession, options: { abortSignal?: AbortSignal }) => Promise<void>)
+    | undefined;
 }
 
 export class SecureExecSandboxProvider {
@@ -81,7 +98,9 @@ export class SecureExecSandboxProvider {
   readonly providerId = "secure-exec";
   readonly #options: SessionOptions;
   readonly #sessions = new SessionRegistry();
-  readonly #gates = new WeakMap<Session, NetworkGate>();
+  readonly #networks = new WeakMap<Session, SessionNetwork>();
+  /** Files of machines that were set up, by identity; rejected where the set-up failed. */
+  readonly #templates = new Map<string, Promise<Uint8Array>>();
 
   constructor(options: SessionOptions = {}) {
     this.#options = options;
@@ -90,14 +109,49 @@ export class SecureExecSandboxProvider {
   createSession = async (
     options: CreateSessionOptions = {},
   ): Promise<SecureExecNetworkSandboxSession> => {
-    const { sessionId, abortSignal, onFirstCreate } = options;
+    const { identity, onFirstCreate, abortSignal } = options;
     abortSignal?.throwIfAborted();
-    const gated = gatedOptions(this.#options);
+    if (identity === undefined || onFirstCreate === undefined) return this.#create(options);
+    // One that waits for another's set-up sets up itself when that fails.
+    for (;;) {
+      const template = this.#templates.get(identity);
+      if (template === undefined) break;
+      const files = await template.catch(() => undefined);
+      abortSignal?.throwIfAborted();
+      if (files !== undefined) return this.#create({ ...options, onFirstCreate: undefined }, files);
+    }
+    return this.#createFirst(identity, options);
+  };
+
+  /** Makes the first session of an identity; what its set-up left is kept for the others. */
+  async #createFirst(
+    identity: string,
+    options: CreateSessionOptions,
+  ): Promise<SecureExecNetworkSandboxSession> {
+    const first = this.#create(options);
+    const files = first.then(({ id }) => this.#sessions.find(id)?.snapshot());
+    const template = files.then((kept) => kept ?? Promise.reject(new Error("it has ended")));
+    this.#templates.set(identity, template);
+    template.catch(() => {
+      if (this.#templates.get(identity) === template) this.#templates.delete(identity);
+    });
+    const made = await first;
+    // Not handed over before: what its user changes is no part of the template.
+    await files.catch(() => undefined);
+    return made;
+  }
+
+  async #create(
+    { sessionId, abortSignal, onFirstCreate }: CreateSessionOptions,
+    snapshot?: Uint8Array,
+  ): Promise<SecureExecNetworkSandboxSession> {
+    const network = new SessionNetwork(this.#options.runtime);
     const session = await this.#sessions.create({
-      ...gated.options,
+      ...this.#options,
+      runtime: { ...network.runtime, ...(snapshot !== undefined && { snapshot }) },
       ...(sessionId !== undefined && { id: sessionId }),
     });
-    if (gated.gate !== undefined) this.#gates.set(session, gated.gate);
+    this.#networks.set(session, network);
     try {
       const made = this.#handle(session);
       const passed = abortSignal === undefined ? {} : { abortSignal };
@@ -108,7 +162,7 @@ export class SecureExecSandboxProvider {
       await this.#sessions.destroy(session.id);
       throw error;
     }
-  };
+  }
 
   /** Rejects for a session that this provider does not have, or no longer. */
   resumeSession = async (options: {
@@ -122,24 +176,16 @@ export class SecureExecSandboxProvider {
     return this.#handle(session);
   };
 
-  /** Ends all sessions. */
-  dispose = (): Promise<void> => this.#sessions.destroyAll();
+  /** Ends all sessions, and forgets what was set up. */
+  dispose = (): Promise<void> => {
+    this.#templates.clear();
+    return this.#sessions.destroyAll();
+  };
 
   #handle(session: Session): SecureExecNetworkSandboxSession {
     const end = (): Promise<unknown> => this.#sessions.destroy(session.id);
-    return new SecureExecNetworkSandboxSession(session, end, this.#gates.get(session));
+    return new SecureExecNetworkSandboxSession(session, end, this.#networks.get(session));
   }
-}
-
-/** The options with a network that a policy decides about, where they have but a mode for it. */
-function gatedOptions(options: SessionOptions): { options: SessionOptions; gate?: NetworkGate } {
-  const { permissions } = options.runtime ?? {};
-  const given = typeof permissions === "string" ? { mode: permissions } : permissions;
-  const network = given?.network ?? "deny";
-  if (network !== "allow" && network !== "deny") return { options };
-  const gate = new NetworkGate({ mode: network === "allow" ? "allow-all" : "deny-all" });
-  const runtime = { ...options.runtime, permissions: { ...given, network: gate.allows } };
-  return { options: { ...options, runtime }, gate };
 }
 
 /** A provider for a harness; `ports` are reachable at the host's 127.0.0.1. */

@@ -10,5 +10,6 @@ export {
 } from "./harness.js";
 export type { CreateSessionOptions } from "./harness.js";
 export type { NetworkPolicy } from "./network-policy.js";
+export type { RequestTransformation } from "./session-network.js";
 export { codeTool, codeToolCaller, commandTool } from "./tools.js";
 export type { CodeToolOptions, CommandToolOptions } from "./tools.js";
