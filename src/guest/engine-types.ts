@@ -18,10 +18,10 @@ export interface AddressOut {
 
 /** What C++ fills in place of throwing; `ctx` of src/node_errors.cc. */
 export interface ErrorContext {
-  errno?: number;
+  errno?: number | undefined;
   code?: string;
   message?: string;
-  syscall?: string;
+  syscall?: string | undefined;
 }
 
 /** lib/internal/async_context_frame.js */
@@ -29,3 +29,10 @@ export interface AsyncFrames {
   current(): unknown;
   exchange(frame: unknown): unknown;
 }
+
+// oxlint-disable-next-line typescript/no-explicit-any -- whoever asks for one says what it uses of it
+export type EngineModule = any;
+/** Answers a binding: an object of C++ behind Node's JavaScript. */
+export type InternalBinding = (name: string) => EngineModule;
+/** Loads a built-in module, internal ones included. */
+export type RequireBuiltin = (id: string) => EngineModule;

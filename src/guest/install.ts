@@ -28,6 +28,7 @@ import { installWorker } from "./bindings/worker.js";
 import type { CallListeners, Channel } from "./channel.js";
 import type { InheritedFlags } from "./engine-options.js";
 import { installDelivery } from "./delivery.js";
+import { installEngineStream } from "./engine-stream.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installEnvFiles } from "./env-file.js";
 import { installIdentity } from "./identity.js";
@@ -80,6 +81,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installTurns(internalBinding, requireBuiltin);
   installAsyncResources(internalBinding, requireBuiltin);
   installDelivery(environment);
+  installEngineStream(internalBinding);
   installIdentity(environment);
   installSignals(environment, channel);
   installFs(environment);

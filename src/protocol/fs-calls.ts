@@ -26,6 +26,20 @@ export const openWithoutWait = 1 << 30;
 
 /** How many values `stat` and `fstat` answer. */
 export const statSlots = 18;
+/** Which is where, as FsStatsOffset of src/node_file.h; times are in seconds, and their nanoseconds follow. */
+export const StatSlot = Object.freeze({
+  dev: 0,
+  mode: 1,
+  uid: 3,
+  gid: 4,
+  rdev: 5,
+  ino: 7,
+  size: 8,
+  atime: 10,
+  atimeNs: 11,
+  mtime: 12,
+  mtimeNs: 13,
+} as const);
 
 export const fsCalls = {
   // Open files. `fd` numbers belong to the calling process and start at 3.

@@ -86,7 +86,7 @@ export function codedError(code: string, message: string): Error {
   return error;
 }
 
-export interface Runner {
+interface Runner {
   /** Blocks until the operation is through. */
   sync<T>(operation: Operation<T>): T;
   /** `settle` runs later, exactly once, in the caller's async context. */
@@ -194,10 +194,18 @@ function asRequest<T>(operation: Operation<T>, request: Request): void {
   });
 }
 
-export function createRunner(env: GuestEnvironment): Runner {
+/** How operations run. */
+export const runner: Runner = {
+  sync: runSync,
+  async: runAsync,
+  promise: asPromise,
+  request: asRequest,
+};
+
+/** Once in each thread. */
+export function installRunner(env: GuestEnvironment): void {
   ({ kernel } = env);
   uvErrors = env.internalBinding("uv").getErrorMap() as Map<number, [string, string]>;
-  return { sync: runSync, async: runAsync, promise: asPromise, request: asRequest };
 }
 
 /** Hides the frames of `below` and what it called from a thrown error, as if C++ had thrown it. */

@@ -6,14 +6,14 @@
  * watch was started, and never after `close`.
  */
 import { Errno } from "../../abi/errno.js";
-import { statSlots } from "../../protocol/fs-calls.js";
+import { StatSlot, statSlots } from "../../protocol/fs-calls.js";
 import { currentFrame, deliver } from "../delivery.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
 import { later } from "../turns.js";
-import { encodeName, toPath, toStats } from "./fs-operations.js";
-import type { PathArgument, StatArray } from "./fs-operations.js";
+import { encodeName, toPath, toStats } from "./fs-values.js";
+import type { PathArgument, StatArray } from "./fs-values.js";
 
 /** The engine's own: programs replace the global ones. */
 interface Timers {
@@ -203,10 +203,10 @@ export class StatWatcher extends Handle {
   }
 }
 
-/** Reading a file is no change: the time of last access, slots 10 and 11, does not count. */
+/** Reading a file is no change: the time of last access does not count. */
 function sameFile(before: readonly number[], now: readonly number[]): boolean {
   for (let at = 0; at < statSlots; at++) {
-    if (at !== 10 && at !== 11 && before[at] !== now[at]) return false;
+    if (at !== StatSlot.atime && at !== StatSlot.atimeNs && before[at] !== now[at]) return false;
   }
   return true;
 }

@@ -5,6 +5,7 @@
 import { Errno } from "../../abi/errno.js";
 import { S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
 import { ptySlaveMajor } from "../../abi/termios.js";
+import { StatSlot } from "../../protocol/fs-calls.js";
 import { SocketType } from "../../protocol/net-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import type { SocketHandleClass } from "./socket-handle.js";
@@ -18,9 +19,9 @@ function installHandleTypes(env: GuestEnvironment): void {
   env.requireBuiltin("internal/util").guessHandleType = (fd: number): string => {
     const stat = env.kernel.call("fstat", { fd });
     if (typeof stat === "number") return "INVALID";
-    const type = stat.values[1]! & S_IFMT;
+    const type = stat.values[StatSlot.mode]! & S_IFMT;
     if (type === S_IFIFO || type === S_IFSOCK) return "PIPE";
-    if (type === S_IFCHR && stat.values[5]! >> 8 === ptySlaveMajor) return "TTY";
+    if (type === S_IFCHR && stat.values[StatSlot.rdev]! >> 8 === ptySlaveMajor) return "TTY";
     return type === S_IFREG || type === S_IFCHR ? "FILE" : "UNKNOWN";
   };
 }
@@ -60,7 +61,7 @@ export function installPipes(
       if (this.#path === "") return -Errno.EBADF;
       const stat = kernel.call("stat", { path: this.#path, follow: true });
       if (typeof stat === "number") return stat;
-      let wanted = stat.values[1]! & 0o7777;
+      let wanted = stat.values[StatSlot.mode]! & 0o7777;
       if ((mode & UV_READABLE) !== 0) wanted |= 0o444;
       if ((mode & UV_WRITABLE) !== 0) wanted |= 0o222;
       const result = kernel.call("chmod", { path: this.#path, mode: wanted });

@@ -12,8 +12,9 @@ import { Errno } from "../../abi/errno.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
 import { currentFrame, deliver } from "../delivery.js";
+import { QuietStream } from "../engine-stream.js";
 import type { GuestEnvironment } from "../environment.js";
-import { beginEngineHandle, beginRequest, endHandle, quietly } from "../async-resources.js";
+import { beginEngineHandle, beginRequest, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
 import { later } from "../turns.js";
 
@@ -60,7 +61,6 @@ export interface Streams {
 
 export function installStreams(env: GuestEnvironment): Streams {
   const { kernel } = env;
-  const { JSStream } = env.internalBinding("js_stream");
   const {
     WriteWrap,
     streamBaseState,
@@ -87,14 +87,9 @@ export function installStreams(env: GuestEnvironment): Streams {
     return result;
   };
 
-  /** The engine's own, without a word to async hooks: what it is to them its subclass says. */
-  const QuietStream = function (this: object): object {
-    return quietly(() => Reflect.construct(JSStream, [], new.target!));
-  } as unknown as new () => any;
-  Object.setPrototypeOf(QuietStream, JSStream);
-  QuietStream.prototype = JSStream.prototype;
-
   class StreamHandle extends QuietStream {
+    /** What lib/net.js finds beside the next bytes. */
+    declare pendingHandle: unknown;
     #flow = 0;
     #fd = -1;
     #window = flowWindowBytes;
@@ -244,9 +239,9 @@ export function installStreams(env: GuestEnvironment): Streams {
       return this.#closed;
     }
 
-    useUserBuffer(buffer: Uint8Array): void {
+    override useUserBuffer(buffer: Uint8Array): void {
       this.#userBufferBytes = buffer.byteLength;
-      super["useUserBuffer"](buffer);
+      super.useUserBuffer(buffer);
     }
 
     /** Whether the kernel gives one piece at a time, as it does of what others may read as well. */
@@ -303,7 +298,7 @@ export function installStreams(env: GuestEnvironment): Streams {
     #pull(): void {
       let item = this.#inbox.shift();
       while (typeof item === "object" && "fd" in item) {
-        this["pendingHandle"] = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
+        this.pendingHandle = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
         item = this.#inbox.shift();
       }
       if (item === undefined) return;

@@ -3,7 +3,7 @@
  * process. It decides nothing; the kernel judges each call.
  */
 import { Errno } from "../../abi/errno.js";
-import { openWithoutWait } from "../../protocol/fs-calls.js";
+import { StatSlot, openWithoutWait } from "../../protocol/fs-calls.js";
 import { SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { WaitOptions } from "../../protocol/terminal-calls.js";
@@ -103,13 +103,13 @@ export function createShellSystem({
 
   const stat = (path: string, follow: boolean) =>
     answer(channel.call("stat", { path, follow }), ({ values }) => ({
-      dev: values[0]!,
-      ino: values[7]!,
-      mode: values[1]!,
-      uid: values[3]!,
-      gid: values[4]!,
-      size: values[8]!,
-      mtimeMs: values[12]! * 1000 + values[13]! / 1e6,
+      dev: values[StatSlot.dev]!,
+      ino: values[StatSlot.ino]!,
+      mode: values[StatSlot.mode]!,
+      uid: values[StatSlot.uid]!,
+      gid: values[StatSlot.gid]!,
+      size: values[StatSlot.size]!,
+      mtimeMs: values[StatSlot.mtime]! * 1000 + values[StatSlot.mtimeNs]! / 1e6,
     }));
 
   const read = (fd: number, maxBytes: number): Promise<Uint8Array | number> =>

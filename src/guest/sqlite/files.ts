@@ -5,7 +5,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, R_OK, W_OK } from "../../abi/fcntl.js";
-import { fsLimits } from "../../protocol/fs-calls.js";
+import { StatSlot, fsLimits } from "../../protocol/fs-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import type { SqliteFile, SqliteFiles } from "../../sandbox/sqlite-vfs.js";
 import type { KernelClient } from "../environment.js";
@@ -56,8 +56,6 @@ const exclusive = 2;
 /** SQLITE_DEFAULT_FILE_PERMISSIONS */
 const defaultMode = 0o644;
 const temporaryMode = 0o600;
-/** Slots of `fstat`'s answer. */
-const slot = { mode: 1, size: 8 };
 
 class DatabaseFile implements SqliteFile {
   readonly #kernel: KernelClient;
@@ -114,7 +112,7 @@ class DatabaseFile implements SqliteFile {
 
   size(): number {
     const result = this.#kernel.call("fstat", { fd: this.#fd });
-    return typeof result === "number" ? -Code.fstat : result.values[slot.size]!;
+    return typeof result === "number" ? -Code.fstat : result.values[StatSlot.size]!;
   }
 
   lock(level: number): number {
@@ -213,7 +211,7 @@ export function sqliteFiles(kernel: KernelClient, ledger?: ThreadLedger): Sqlite
     if ((flags & (Open.mainJournal | Open.superJournal | Open.wal)) === 0) return defaultMode;
     const database = path.slice(0, path.lastIndexOf("-"));
     const result = kernel.call("stat", { path: database, follow: true });
-    return typeof result === "number" ? defaultMode : result.values[slot.mode]! & 0o777;
+    return typeof result === "number" ? defaultMode : result.values[StatSlot.mode]! & 0o777;
   };
 
   return {
@@ -252,7 +250,10 @@ export function sqliteFiles(kernel: KernelClient, ledger?: ThreadLedger): Sqlite
         const result = kernel.call("stat", { path, follow: true });
         if (typeof result === "number") return false;
         // An empty journal is none, as in os_unix.c.
-        return (result.values[slot.mode]! & 0o170000) !== 0o100000 || result.values[slot.size]! > 0;
+        return (
+          (result.values[StatSlot.mode]! & 0o170000) !== 0o100000 ||
+          result.values[StatSlot.size]! > 0
+        );
       }
       const wanted = mode === Access.readWrite ? R_OK | W_OK : R_OK;
       return typeof kernel.call("access", { path, mode: wanted }) !== "number";

@@ -1,0 +1,250 @@
+/**
+ * What Node's `fs` binding does with open files and their contents, as operations over kernel calls
+ * (see fs-runner.ts). What goes to the host from descriptors 1 and 2 takes the quick way.
+ */
+import { Errno } from "../../abi/errno.js";
+import { fsLimits } from "../../protocol/fs-calls.js";
+import type { GuestEnvironment } from "../environment.js";
+import { simple } from "./fs-entries.js";
+import { ask, failure } from "./fs-runner.js";
+import type { Operation } from "./fs-runner.js";
+import { bytesOf, text, toPath, toPosition } from "./fs-values.js";
+import type { PathArgument } from "./fs-values.js";
+
+const { from, allocUnsafe, concat } = Buffer;
+
+const openSyscall = "open";
+
+type HostOutput = Pick<GuestEnvironment, "forgetOutput" | "isHostOutput" | "writeOutput">;
+let output: HostOutput;
+
+export function installContents(env: HostOutput): void {
+  output = env;
+}
+
+export function* open(pathArgument: PathArgument, flags: number, mode: number): Operation<number> {
+  const path = toPath(pathArgument);
+  const result = yield* ask("open", { path, flags, mode });
+  if (typeof result === "number") throw yield* failure(result, openSyscall, path);
+  return result.fd;
+}
+
+export function* close(fd: number): Operation<undefined> {
+  output.forgetOutput(fd);
+  return yield* simple("close", { fd }, "close");
+}
+
+/** Fills as much of `target` as the file has; fewer bytes mean its end. */
+function* readInto(fd: number, target: Uint8Array, position: number): Operation<number> {
+  let total = 0;
+  do {
+    const length = Math.min(target.byteLength - total, fsLimits.transferBytes);
+    const result = yield* ask("read", {
+      fd,
+      length,
+      position: position < 0 ? -1 : position + total,
+    });
+    if (typeof result === "number") {
+      if (total > 0) return total;
+      throw yield* failure(result, "read");
+    }
+    target.set(result.data, total);
+    total += result.data.byteLength;
+    if (result.data.byteLength < length) break;
+  } while (total < target.byteLength);
+  return total;
+}
+
+/** Reads one piece of an open file for a stream; `null` at the end. */
+export function* piece(fd: number, length: number, position: number): Operation<Uint8Array | null> {
+  const target = allocUnsafe(length);
+  const size = yield* readInto(fd, target, position);
+  return size === 0 ? null : target.subarray(0, size);
+}
+
+export function* read(
+  fd: number,
+  buffer: ArrayBufferView,
+  offset: number,
+  length: number,
+  position: unknown,
+): Operation<number> {
+  return yield* readInto(fd, bytesOf(buffer, offset, length), toPosition(position));
+}
+
+export function* readBuffers(
+  fd: number,
+  buffers: ArrayBufferView[],
+  position: unknown,
+): Operation<number> {
+  let at = toPosition(position);
+  let total = 0;
+  for (let index = 0; index < buffers.length; index++) {
+    const target = bytesOf(buffers[index]!);
+    if (target.byteLength === 0) continue;
+    const size = yield* readInto(fd, target, at);
+    total += size;
+    if (at >= 0) at += size;
+    if (size < target.byteLength) break;
+  }
+  return total;
+}
+
+function* writeBytes(fd: number, data: Uint8Array, position: number): Operation<number> {
+  if (output.isHostOutput(fd)) {
+    output.writeOutput(fd, data);
+    return data.byteLength;
+  }
+  let total = 0;
+  do {
+    const part = data.subarray(total, total + fsLimits.transferBytes);
+    const result = yield* ask("write", {
+      fd,
+      data: part,
+      position: position < 0 ? -1 : position + total,
+    });
+    if (typeof result === "number") {
+      if (total > 0) return total;
+      throw yield* failure(result, "write");
+    }
+    total += result.written;
+    if (result.written < part.byteLength) break;
+  } while (total < data.byteLength);
+  return total;
+}
+
+export function* writeBuffer(
+  fd: number,
+  buffer: ArrayBufferView,
+  offset: number,
+  length: number,
+  position: unknown,
+): Operation<number> {
+  return yield* writeBytes(fd, bytesOf(buffer, offset, length), toPosition(position));
+}
+
+export function* writeBuffers(
+  fd: number,
+  buffers: ArrayBufferView[],
+  position: unknown,
+): Operation<number> {
+  const at = toPosition(position);
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (let index = 0; index < buffers.length; index++) {
+    parts[index] = bytesOf(buffers[index]!);
+    size += parts[index]!.byteLength;
+  }
+  if (size <= fsLimits.transferBytes) return yield* writeBytes(fd, concat(parts, size), at);
+  let total = 0;
+  for (let index = 0; index < parts.length; index++) {
+    const written = yield* writeBytes(fd, parts[index]!, at < 0 ? -1 : at + total);
+    total += written;
+    if (written < parts[index]!.byteLength) break;
+  }
+  return total;
+}
+
+export function* writeString(
+  fd: number,
+  value: string,
+  position: unknown,
+  encoding?: string,
+): Operation<number> {
+  return yield* writeBytes(
+    fd,
+    from(value, (encoding ?? "utf8") as BufferEncoding),
+    toPosition(position),
+  );
+}
+
+/** All that is left of an open file. */
+function* readRest(
+  fd: number,
+  start: Uint8Array[],
+  syscall: string,
+  path?: string,
+): Operation<Buffer> {
+  const parts = start;
+  for (;;) {
+    const result = yield* ask("readFd", { fd });
+    if (typeof result === "number") throw yield* failure(result, syscall, path);
+    parts[parts.length] = result.data;
+    if (!result.more) break;
+  }
+  return concat(parts);
+}
+
+/** Opens, reads all, closes. `named` puts the path into errors of reading, too, as the one-shot jobs do. */
+export function* readFile(
+  pathArgument: PathArgument,
+  flags: number,
+  named: boolean,
+): Operation<Buffer> {
+  const path = toPath(pathArgument);
+  const result = yield* ask("readFile", { path, flags });
+  if (typeof result === "number") {
+    if (result === -Errno.EISDIR) throw yield* failure(result, "read", named ? path : undefined);
+    throw yield* failure(result, openSyscall, path);
+  }
+  if (!result.more) return result.data as Buffer;
+  try {
+    return yield* readRest(result.fd, [result.data], "read", named ? path : undefined);
+  } finally {
+    yield* ask("close", { fd: result.fd });
+  }
+}
+
+export function* readFileUtf8(target: PathArgument | number, flags: number): Operation<string> {
+  return text(
+    typeof target === "number"
+      ? yield* readRest(target, [], "read")
+      : yield* readFile(target, flags, false),
+  );
+}
+
+/** Opens, writes all, closes. */
+export function* writeFile(
+  pathArgument: PathArgument,
+  data: Uint8Array,
+  flags: number,
+  mode: number,
+): Operation<undefined> {
+  const path = toPath(pathArgument);
+  const limit = fsLimits.transferBytes;
+  const more = data.byteLength > limit;
+  const result = yield* ask("writeFile", {
+    path,
+    data: more ? data.subarray(0, limit) : data,
+    flags,
+    mode,
+    more,
+  });
+  if (typeof result === "number") {
+    const full = result === -Errno.ENOSPC || result === -Errno.EFBIG || result === -Errno.EBADF;
+    throw yield* failure(result, full ? "write" : openSyscall, full ? undefined : path);
+  }
+  if (!more) return undefined;
+  try {
+    yield* writeFully(result.fd, data.subarray(limit));
+  } finally {
+    yield* ask("close", { fd: result.fd });
+  }
+  return undefined;
+}
+
+function* writeFully(fd: number, data: Uint8Array): Operation<undefined> {
+  for (let at = 0; at < data.byteLength;) at += yield* writeBytes(fd, data.subarray(at), -1);
+  return undefined;
+}
+
+export function* writeFileUtf8(
+  target: PathArgument | number,
+  value: string,
+  flags: number,
+  mode: number,
+): Operation<undefined> {
+  const data = from(value, "utf8");
+  if (typeof target === "number") return yield* writeFully(target, data);
+  return yield* writeFile(target, data, flags, mode);
+}
