@@ -23,6 +23,11 @@ export const limits = Object.freeze({
   passedDescriptors: 256,
   /** Output a process may have in flight per stream before it blocks. */
   outputWindowBytes: 256 * 1024,
+  /** The same of all threads and processes that write to one stream of the host. */
+  outputMostBytes: 1024 * 1024,
+  /** Pieces of a stream that the host has before small ones go together, and how long such a piece becomes. */
+  outputPieces: 256,
+  outputPieceBytes: 16 * 1024,
   /** Each direction of a connection. */
   socketBufferBytes: 256 * 1024,
   /** sizeof(sockaddr_un.sun_path); unix(7). */
@@ -44,12 +49,18 @@ export const limits = Object.freeze({
   providerAnswers: 10_000,
   /** Names in one directory of such a file system. */
   providerEntries: 100_000,
-  /** Tool calls of one VM that the host has at a time; further ones wait. */
+  /** Tool calls, decisions of policy functions and requests on their way out that the host has of one VM at a time; further ones wait. */
   toolCalls: 100,
+  judgements: 100,
+  outwardRequests: 100,
+  /** Decisions that wait before no further call of the VM is taken until half of them are put. */
+  crowd: 256,
   /** Streams of tools that one process reads at a time. */
   toolStreams: 64,
   /** What the host may leave unread before a VM's tool calls wait for it. */
   hostUnreadBytes: 1024 * 1024,
+  /** The same before no guest is served until it has read them. */
+  hostStuckBytes: 16 * 1024 * 1024,
   /** Questions to the host's name servers under way, per VM; further ones wait. What one try, all tries, and the whole may take. */
   lookups: 16,
   lookupTimeoutMs: 2500,

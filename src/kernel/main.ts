@@ -46,6 +46,7 @@ const providers = new ProviderRequests({
   provideCancel: (vm, id) => emit("provideCancel", { vm, id }),
   isBehind: () => door.isBehind,
 });
+const turns = new Turns(() => door.isStuck);
 const warn = (vm: number, warning: LimitWarning): void =>
   emit("limitWarning", { vm, warning: JSON.stringify(warning) });
 const decided = (vm: number, list: DecisionList): void =>
@@ -55,7 +56,7 @@ const host = new HostHandlers(
   {
     requests,
     providers,
-    turns: new Turns(),
+    turns,
     guests: pool,
     engines,
     answer,
@@ -73,6 +74,7 @@ void pool.start().then(() => {
     drained: () => {
       requests.drained();
       providers.drained();
+      turns.release();
     },
   });
 }, sayLastWords);

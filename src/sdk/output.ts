@@ -8,15 +8,26 @@
  */
 import { StringDecoder } from "node:string_decoder";
 import { failure } from "./errors.js";
+import { Breath } from "./steps.js";
 
 /** Output that waits for somebody to take it. */
 const keptBytes = 1024 * 1024;
 /** A longer line is handed over in pieces: a program must not decide what the host holds. */
 const longestLineChars = 1024 * 1024;
 
+/** Shorter chunks that wait are put together: each costs more than its bytes. */
+const smallBytes = 4096;
+const joinedBytes = 64 * 1024;
+/** Line ends that are looked for, or chunks handed over, before the time is looked at. */
+const linesPerLook = 256;
+/** Parts of a line that are kept as they came. */
+const mostLineParts = 1024;
+
 /** Output of one stream on its way to whoever reads it. */
 export class HeldOutput {
   readonly #chunks: Uint8Array[] = [];
+  /** What the last of these lies in, when it has room for more. */
+  #joined: Buffer | undefined;
   #bytes = 0;
   #droppedBytes = 0;
   #wanted: boolean;
@@ -43,11 +54,34 @@ export class HeldOutput {
       this.#droppedBytes += chunk.byteLength;
       return undefined;
     }
-    this.#chunks.push(chunk);
+    this.#keep(chunk);
     this.#bytes += chunk.byteLength;
     this.#wakeAll();
     if (this.#bytes < keptBytes || this.#released || !this.#wanted) return undefined;
     return new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  /** Small chunks that nobody has taken yet go together, in pieces that are twice as long each time. */
+  #keep(chunk: Uint8Array): void {
+    const last = this.#chunks.at(-1);
+    if (last === undefined || chunk.byteLength >= smallBytes) {
+      this.#joined = undefined;
+      this.#chunks.push(chunk);
+      return;
+    }
+    const size = last.byteLength + chunk.byteLength;
+    if (this.#joined === undefined || size > this.#joined.byteLength) {
+      if (size > joinedBytes || last.byteLength >= joinedBytes / 2) {
+        this.#joined = undefined;
+        this.#chunks.push(chunk);
+        return;
+      }
+      const grown = Buffer.allocUnsafeSlow(Math.min(joinedBytes, Math.max(256, size * 2)));
+      grown.set(last);
+      this.#joined = grown;
+    }
+    this.#joined.set(chunk, last.byteLength);
+    this.#chunks[this.#chunks.length - 1] = this.#joined.subarray(0, size);
   }
 
   /** Somebody is going to read. */
@@ -79,10 +113,13 @@ export class HeldOutput {
 
   async *read(): AsyncGenerator<Uint8Array, void> {
     this.#wanted = true;
+    const breath = new Breath();
     for (;;) {
       const chunk = this.#take();
-      if (chunk !== undefined) yield chunk;
-      else if (this.#droppedBytes > 0)
+      if (chunk !== undefined) {
+        yield chunk;
+        await breath.take();
+      } else if (this.#droppedBytes > 0)
         throw failure("OUTPUT_DROPPED", { kept: keptBytes, dropped: this.#droppedBytes });
       else if (this.#failure !== undefined) throw this.#failure;
       else if (this.#ended) return;
@@ -94,6 +131,7 @@ export class HeldOutput {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;
     this.#bytes -= chunk.byteLength;
+    if (this.#chunks.length === 0) this.#joined = undefined;
     if (this.#bytes < keptBytes) this.#makeRoom();
     return chunk;
   }
@@ -129,17 +167,36 @@ export class NodeRuntimeOutput implements AsyncIterable<Uint8Array> {
   /** Lines as UTF-8 without their ends, the last one also without one; those over 1 MiB characters in pieces. */
   async *lines(): AsyncGenerator<string, void> {
     const decoder = new StringDecoder("utf8");
-    let rest = "";
+    const breath = new Breath();
+    // Of the line that has begun; parts that come one by one are not put together each time.
+    let parts: string[] = [];
+    let chars = 0;
+    let looked = 0;
+    const begun = (): string => {
+      const text = parts.length === 1 ? parts[0]! : parts.join("");
+      parts = [];
+      chars = 0;
+      return text;
+    };
     for await (const chunk of this.#held.read()) {
-      const lines = (rest + decoder.write(chunk as Buffer)).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) yield line.endsWith("\r") ? line.slice(0, -1) : line;
-      if (rest.length < longestLineChars) continue;
-      yield rest;
-      rest = "";
+      const text = decoder.write(chunk as Buffer);
+      let at = 0;
+      for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", at)) {
+        parts.push(text.slice(at, end));
+        at = end + 1;
+        const line = begun();
+        yield line.endsWith("\r") ? line.slice(0, -1) : line;
+        if (++looked % linesPerLook === 0) await breath.take();
+      }
+      if (at === text.length) continue;
+      parts.push(at === 0 ? text : text.slice(at));
+      chars += text.length - at;
+      if (chars >= longestLineChars) yield begun();
+      else if (parts.length === mostLineParts) parts = [parts.join("")];
     }
-    rest += decoder.end();
-    if (rest !== "") yield rest;
+    parts.push(decoder.end());
+    const last = begun();
+    if (last !== "") yield last;
   }
 
   /** All that is left, as bytes. Held in memory: give the program `limits.outputBytes` where it may be much. */

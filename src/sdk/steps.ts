@@ -31,3 +31,15 @@ export async function inSteps<T>(steps: Steps<T>): Promise<T> {
     started = performance.now();
   }
 }
+
+/** For loops that wait for what is there already: they would never let go of the event loop by themselves. */
+export class Breath {
+  #startedMs = performance.now();
+
+  /** Gives others a turn when the slice is over. */
+  async take(): Promise<void> {
+    if (performance.now() - this.#startedMs < sliceMs) return;
+    await turn();
+    this.#startedMs = performance.now();
+  }
+}

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SidecarProcess } from "../../dist/index.js";
+import { HeldOutput, NodeRuntimeOutput } from "../../dist/sdk/output.js";
 import { machine } from "../support/machines.mjs";
 import { children } from "../support/processes.mjs";
 
@@ -242,4 +243,48 @@ it("events: decisions and warnings come once somebody listens, listeners as they
   await open.dispose();
   await new Promise(setImmediate);
   assert.equal(gone, true);
+});
+
+it("a long line in single bytes, kept for a slow reader, costs no more than its bytes", async () => {
+  const held = new HeldOutput(true);
+  const count = 500_000;
+  held.push(Buffer.from("first\n"));
+  for (let i = 0; i < count; i++) held.push(Buffer.from("x"));
+  held.push(Buffer.from("\nlast"));
+  held.end();
+  const before = process.cpuUsage();
+  const lines = [];
+  for await (const line of new NodeRuntimeOutput(held).lines()) lines.push(line.length);
+  assert.deepEqual(lines, [5, count, 4]);
+  const { user, system } = process.cpuUsage(before);
+  assert.ok((user + system) / 1000 < 500, `${(user + system) / 1000} ms`);
+});
+
+it("the same bytes one after the other, as they come, make a line in linear time", async () => {
+  const held = new HeldOutput(true);
+  const lines = new NodeRuntimeOutput(held).lines();
+  const before = process.cpuUsage();
+  const line = lines.next();
+  for (let i = 0; i < 200_000; i++) {
+    held.push(Buffer.from("x"));
+    if (i % 2 === 0) await undefined;
+  }
+  held.end();
+  assert.equal((await line).value.length, 200_000);
+  const { user, system } = process.cpuUsage(before);
+  assert.ok((user + system) / 1000 < 1000, `${(user + system) / 1000} ms`);
+});
+
+it("lines that are there already let others have their turns", async () => {
+  const held = new HeldOutput(true);
+  held.push(Buffer.from("\n".repeat(300_000)));
+  held.end();
+  let turns = 0;
+  const count = () => (turns++, (again = setImmediate(count)));
+  let again = setImmediate(count);
+  let lines = 0;
+  for await (const line of new NodeRuntimeOutput(held).lines()) lines += line === "" ? 1 : 0;
+  clearImmediate(again);
+  assert.equal(lines, 300_000);
+  assert.ok(turns > 10, `${turns} turns of the event loop`);
 });

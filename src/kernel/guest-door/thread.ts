@@ -164,16 +164,25 @@ export class GuestThread implements Source {
   frame(frame: Frame): boolean {
     const { share } = this.#owner;
     const goesOn = share.serve(this, () => this.#take(frame));
-    if (!this.isBehind && this.#owner.paused === undefined) return goesOn && !this.#pauses();
+    if (this.#waitsFor === undefined) return goesOn && !this.#pauses();
     share.forget(this);
     return !this.#waits();
   }
 
   /** Whether nothing of it is taken now; then it goes on when that is over. */
   #waits(): boolean {
-    const queue = this.isBehind ? this.#read : this.#owner.paused;
+    const queue = this.#waitsFor;
     queue?.add(() => this.proceed());
     return queue !== undefined;
+  }
+
+  /** What has to happen before anything of it is taken. */
+  get #waitsFor(): WaitQueue | undefined {
+    if (this.isBehind) return this.#read;
+    const [, out, err] = this.#targets;
+    if (out?.stream.isFull === true) return out.stream.writable;
+    if (err?.stream.isFull === true) return err.stream.writable;
+    return this.#owner.paused;
   }
 
   /** Whether it has asked too often and has to wait; `proceed` goes on after it. */
@@ -366,7 +375,9 @@ export class GuestThread implements Source {
     if (!(stream instanceof HostOutput)) return this.#grant(fd, size);
     let target = this.#targets[fd];
     if (target?.stream !== stream) {
-      target = { stream, taken: (bytes) => this.#grant(fd, bytes) };
+      // Of one thread and descriptor it is one writer, whatever the descriptor stands for in turn.
+      const taken = target?.taken ?? ((bytes: number): void => this.#grant(fd, bytes));
+      target = { stream, taken };
       this.#targets[fd] = target;
     }
     this.#joins = addOutput(target, data);

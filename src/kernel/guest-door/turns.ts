@@ -25,6 +25,20 @@ export class Turns {
   #timer: NodeJS.Timeout | undefined;
   /** When those who are over their part have the next turn. */
   #pacedAt = 0;
+  readonly #isHeld: () => boolean;
+
+  /** While `isHeld`, nobody is served, as what guests cause would pile up; `release` says when that is over. */
+  constructor(isHeld: () => boolean = () => false) {
+    this.#isHeld = isHeld;
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld();
+  }
+
+  release(): void {
+    if (this.#waiting.size > 0) this.#schedule(false);
+  }
 
   share(): Share {
     return new Share(this);
@@ -45,7 +59,7 @@ export class Turns {
   }
 
   #schedule(isOver: boolean): void {
-    if (this.#immediate !== undefined) return;
+    if (this.#immediate !== undefined || this.isHeld) return;
     const pauseMs = isOver ? this.#pacedAt - performance.now() : 0;
     if (pauseMs <= 0) {
       clearTimeout(this.#timer);
@@ -56,6 +70,7 @@ export class Turns {
 
   #round(): void {
     this.#immediate = this.#timer = undefined;
+    if (this.isHeld) return;
     const now = performance.now();
     this.pace.sample(now);
     const paced = now >= this.#pacedAt;
@@ -104,7 +119,7 @@ export class Share {
       this.#turns.pace.sample(now);
       this.#settle(now);
       this.#usedMs = 0;
-      if (!this.isOver) return true;
+      if (!this.isOver && !this.#turns.isHeld) return true;
     }
     this.#wait(source);
     return false;
@@ -140,7 +155,7 @@ export class Share {
   }
 
   get #mayGoOn(): boolean {
-    return this.#usedMs < this.#turns.partMs && !this.isOver;
+    return this.#usedMs < this.#turns.partMs && !this.isOver && !this.#turns.isHeld;
   }
 
   /** What the VM did not use of its part of the time since, it has not taken from anybody. */

@@ -43,6 +43,11 @@ export class HostDoor {
     return this.#socket.writableNeedDrain && this.#socket.writableLength > limits.hostUnreadBytes;
   }
 
+  /** Whether the host leaves so much unread that no guest may cause more. */
+  get isStuck(): boolean {
+    return this.#socket.writableLength > limits.hostStuckBytes;
+  }
+
   /** Answers calls from now on; `closed` runs when the SDK is gone, `drained` when it has read everything that waited. */
   serve(
     calls: CallHandlers,

@@ -3,7 +3,8 @@
  * calls. Answers come back by id.
  *
  * Invariants: every request is settled once: by its answer, by time (decisions
- * only, the SDK times tools), or by the end of who asked, which the SDK is told.
+ * only, the SDK times tools), or by the end of who asked, which the SDK is told; so many of
+ * each kind and machine are with the host at a time.
  * Untrusted: what is inside requests and answers; who answers is trusted.
  */
 import { Errno } from "../../abi/errno.js";
@@ -11,7 +12,9 @@ import { borderLimits } from "../../protocol/border.js";
 import type { OutwardRequest } from "../../protocol/border.js";
 import type { Answer, Request, Scope } from "../../protocol/permissions.js";
 import { Deferred } from "../io/deferred.js";
+import type { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
+import { HostLines } from "./host-lines.js";
 
 /** One question to the host has to fit a frame; a longer one is not put, and so denied. */
 const requestBytes = 4 * 1024 * 1024;
@@ -26,12 +29,6 @@ export interface HostPort {
   isBehind(): boolean;
 }
 
-/** Tool calls of one VM: how many the host has, and those that wait. */
-interface Line {
-  running: number;
-  readonly waiting: Set<() => void>;
-}
-
 export interface ToolOutcome {
   /** Of the call. */
   id: number;
@@ -44,12 +41,20 @@ export class HostRequests {
   readonly #judgements = new Map<number, Deferred<Answer[]>>();
   /** Calls that are with the host; `leave` gives the next one its turn. */
   readonly #tools = new Map<number, { asked: Deferred<ToolOutcome>; leave: () => void }>();
-  readonly #lines = new Map<number, Line>();
   readonly #outward = new Map<number, Deferred<{ added: string }>>();
+  /** By VM, and for the values of streams by the stream. */
+  readonly #lines: Readonly<Record<"judge" | "tool" | "next" | "outward", HostLines>>;
   #lastId = 0;
 
   constructor(port: HostPort) {
     this.#port = port;
+    const lines = (window: number): HostLines => new HostLines(window, () => port.isBehind());
+    this.#lines = {
+      judge: lines(limits.judgements),
+      tool: lines(limits.toolCalls),
+      next: lines(1),
+      outward: lines(limits.outwardRequests),
+    };
   }
 
   get pending(): number {
@@ -62,50 +67,66 @@ export class HostRequests {
     return this.#lastId;
   }
 
-  /** Answers -ETIMEDOUT when the host has not decided within `timeoutMs`. */
+  /** Answers -ETIMEDOUT when the host has not decided within `timeoutMs` of being asked. */
   judge(
     vm: number,
     scope: Scope,
     requests: readonly Request[],
     timeoutMs: number,
   ): Deferred<Answer[]> {
-    const asked = new Deferred<Answer[]>();
-    const json = JSON.stringify(requests);
-    if (Buffer.byteLength(json) > requestBytes) {
-      asked.settle(-Errno.E2BIG);
-      return asked;
-    }
-    const id = this.#newId();
-    this.#judgements.set(id, asked);
-    const timer = setTimeout(() => asked.settle(-Errno.ETIMEDOUT), timeoutMs);
-    const over = (): void => {
-      clearTimeout(timer);
-      this.#judgements.delete(id);
-    };
-    asked.onCancel(over);
-    this.#port.judge(vm, id, scope, json);
-    return asked.chain((answers) => {
-      over();
-      return answers;
+    return this.#timed(this.#lines.judge, vm, this.#judgements, timeoutMs, (id) => {
+      const json = JSON.stringify(requests);
+      if (Buffer.byteLength(json) > requestBytes) return -Errno.E2BIG;
+      this.#port.judge(vm, id, scope, json);
+      return 0;
     });
+  }
+
+  /** While a machine's calls are to wait, as many decisions do: what is woken when they may go on. */
+  crowdOf(vm: number): WaitQueue | undefined {
+    return this.#lines.judge.crowdOf(vm);
   }
 
   /** What a request gets on its way out: JSON that the host has made, or -errno when it has nothing to say. */
   outward(vm: number, request: OutwardRequest): Deferred<{ added: string }> {
-    const id = this.#newId();
-    const asked = new Deferred<{ added: string }>();
-    this.#outward.set(id, asked);
-    const timer = setTimeout(() => asked.settle(-Errno.ETIMEDOUT), borderLimits.answerMs);
-    const over = (): void => {
-      clearTimeout(timer);
-      this.#outward.delete(id);
-    };
-    asked.onCancel(over);
-    this.#port.outward(vm, id, JSON.stringify(request));
-    return asked.chain((answer) => {
-      over();
-      return answer;
+    const { answerMs } = borderLimits;
+    return this.#timed(this.#lines.outward, vm, this.#outward, answerMs, (id) => {
+      this.#port.outward(vm, id, JSON.stringify(request));
+      return 0;
     });
+  }
+
+  /** A question that is put by `send` when its turn has come, and answered through `pending` within `timeoutMs` from then on. */
+  #timed<R>(
+    lines: HostLines,
+    vm: number,
+    pending: Map<number, Deferred<R>>,
+    timeoutMs: number,
+    send: (id: number) => number,
+  ): Deferred<R> {
+    const asked = new Deferred<R>();
+    let over = (): void => undefined;
+    const answer = asked.chain<R>((result) => {
+      over();
+      return result;
+    });
+    const leave = lines.enter(vm, (give) => {
+      const id = this.#newId();
+      const timer = setTimeout(() => asked.settle(-Errno.ETIMEDOUT), timeoutMs);
+      over = () => {
+        clearTimeout(timer);
+        pending.delete(id);
+        give();
+      };
+      pending.set(id, asked);
+      const refused = send(id);
+      if (refused < 0) asked.settle(refused);
+    });
+    asked.onCancel(() => {
+      over();
+      leave();
+    });
+    return answer;
   }
 
   outwardReady(id: number, ok: boolean, added: string): void {
@@ -118,80 +139,57 @@ export class HostRequests {
 
   /** `input` lasts as long as the call waits. So many of one VM are with the host at a time; the rest waits its turn here, and goes with its caller. */
   callTool(vm: number, name: string, input: Uint8Array): Deferred<ToolOutcome> {
-    const line: Line = this.#lines.get(vm) ?? { running: 0, waiting: new Set() };
-    this.#lines.set(vm, line);
+    return this.#ofTool(
+      this.#lines.tool,
+      vm,
+      (id) => this.#port.toolCall(vm, id, name, input),
+      (id) => this.#port.toolCancel(vm, id),
+    );
+  }
+
+  /** The next value of the stream that call `stream` was answered with, or with `stop` its end. The host has one such question of a stream at a time. */
+  nextOfTool(vm: number, stream: number, stop: boolean): Deferred<ToolOutcome> {
+    return this.#ofTool(this.#lines.next, stream, (id) =>
+      this.#port.toolNext(vm, id, stream, stop),
+    );
+  }
+
+  #ofTool(
+    lines: HostLines,
+    key: number,
+    send: (id: number) => void,
+    cancel: (id: number) => void = () => undefined,
+  ): Deferred<ToolOutcome> {
     const call = new Deferred<ToolOutcome>();
-    const over = (): void => {
-      line.running--;
-      this.#advance(vm, line);
-    };
-    const start = (): void => {
-      line.running++;
+    let taken: number | undefined;
+    const leave = lines.enter(key, (give) => {
       const id = this.#newId();
+      taken = id;
       const asked = new Deferred<ToolOutcome>();
-      let counts = true;
-      const leave = (): void => {
-        if (counts) over();
-        counts = false;
-      };
-      this.#tools.set(id, { asked, leave });
-      asked.onCancel(() => {
-        this.#tools.delete(id);
-        this.#port.toolCancel(vm, id);
-      });
-      call.onCancel(() => {
-        asked.cancel();
-        leave();
-      });
       asked.whenSettled((outcome) => {
         call.settle(outcome);
-        leave();
+        give();
       });
-      this.#port.toolCall(vm, id, name, input);
-    };
-    line.waiting.add(start);
-    call.onCancel(() => {
-      if (line.waiting.delete(start)) this.#advance(vm, line);
+      this.#tools.set(id, { asked, leave: give });
+      send(id);
     });
-    this.#advance(vm, line);
+    call.onCancel(() => {
+      if (taken !== undefined && this.#tools.delete(taken)) cancel(taken);
+      leave();
+    });
     return call;
   }
 
-  /** The host has read what was sent: one call of each VM after the other goes on. */
+  /** The host has read what was sent. */
   drained(): void {
-    for (const [vm, line] of this.#lines) this.#advance(vm, line, 1);
-    const rest = [...this.#lines.values()].some((line) => this.#mayStart(line));
-    if (rest) setImmediate(() => this.drained());
-  }
-
-  #mayStart({ running, waiting }: Line): boolean {
-    return waiting.size > 0 && running < limits.toolCalls && !this.#port.isBehind();
-  }
-
-  /** Starts those that wait and may, at most `most`. */
-  #advance(vm: number, line: Line, most: number = limits.toolCalls): void {
-    for (const start of line.waiting) {
-      if (most-- === 0 || !this.#mayStart(line)) break;
-      line.waiting.delete(start);
-      start();
-    }
-    if (line.running === 0 && line.waiting.size === 0) this.#lines.delete(vm);
+    const more = Object.values(this.#lines).filter((lines) => lines.drained());
+    if (more.length > 0) setImmediate(() => this.drained());
   }
 
   toolDone(id: number, outcome: Omit<ToolOutcome, "id">): void {
     const call = this.#tools.get(id);
     this.#tools.delete(id);
     call?.asked.settle({ ...outcome, id });
-  }
-
-  /** The next value of the stream that call `stream` was answered with, or with `stop` its end. */
-  nextOfTool(vm: number, stream: number, stop: boolean): Deferred<ToolOutcome> {
-    const id = this.#newId();
-    const asked = new Deferred<ToolOutcome>();
-    this.#tools.set(id, { asked, leave: () => undefined });
-    asked.onCancel(() => this.#tools.delete(id));
-    this.#port.toolNext(vm, id, stream, stop);
-    return asked;
   }
 
   /** Nobody wants more of it. */

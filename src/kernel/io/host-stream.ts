@@ -2,9 +2,9 @@
  * Owns the ends of a program's stdio that lie with the host: output that the SDK
  * collects, input that it feeds.
  *
- * Invariants: what is in flight to the host is bounded by the window, and is
- * credited to its writers in the order they wrote; output over the limit is
- * dropped, marked as truncated, and credited at once.
+ * Invariants: what is in flight to the host is bounded by the window, in bytes and in pieces, and is
+ * credited to its writers in the order they wrote, but for those whose small pieces went together;
+ * output over the limit is dropped, marked as truncated, and credited at once.
  * Untrusted: the data.
  */
 import { Errno } from "../../abi/errno.js";
@@ -15,11 +15,27 @@ import type { Account } from "../machine/account.js";
 import { ByteBuffer } from "./byte-buffer.js";
 import { Stream, streamStat } from "./stream.js";
 
+/** Who wrote: learns how many of its bytes the host has taken, or dropped. */
+type Taken = (bytes: number) => void;
+
+/** Bytes of one writer on their way to the host, in the order in which they are credited. */
+interface Written {
+  bytes: number;
+  readonly taken: Taken;
+}
+
+const nobody: Taken = () => undefined;
+
 export class HostOutput extends Stream {
   readonly kind = "host";
   readonly #send: (data: Uint8Array) => void;
   readonly #limitBytes: number;
-  readonly #inFlight: { bytes: number; taken: (bytes: number) => void }[] = [];
+  /** What the host has and did not credit yet. */
+  readonly #inFlight: Written[] = [];
+  /** What waits to be sent in one piece with what follows, and who wrote how much of it. */
+  #held: Buffer | undefined;
+  #heldBytes = 0;
+  readonly #heldFor = new Map<Taken, number>();
   #inFlightBytes = 0;
   #forwardedBytes = 0;
   #closed = false;
@@ -33,7 +49,7 @@ export class HostOutput extends Stream {
   }
 
   /** Hands all of `data` to the host; `taken` learns as the host takes it. */
-  forward(data: Uint8Array, taken: (bytes: number) => void): void {
+  forward(data: Uint8Array, taken: Taken): void {
     const limit = this.#limitBytes;
     const room = limit === 0 ? Infinity : Math.max(0, limit - this.#forwardedBytes);
     const part = this.#closed
@@ -45,11 +61,41 @@ export class HostOutput extends Stream {
     if (part.byteLength > 0) {
       this.#forwardedBytes += part.byteLength;
       this.#inFlightBytes += part.byteLength;
-      this.#inFlight.push({ bytes: part.byteLength, taken });
-      this.#send(part);
+      this.#pass(part, taken);
     }
     // Nobody will ever take what was dropped, so it is credited here.
     if (part.byteLength < data.byteLength) taken(data.byteLength - part.byteLength);
+  }
+
+  /** A host that has many pieces and takes none gets small ones together: each costs it, and this process, more than its bytes. */
+  #pass(data: Uint8Array, taken: Taken): void {
+    const isAlone = this.#heldBytes === 0 && this.#inFlight.length < limits.outputPieces;
+    if (isAlone || data.byteLength >= limits.outputPieceBytes) {
+      this.#release();
+      this.#send(data);
+      this.#inFlight.push({ bytes: data.byteLength, taken });
+      return;
+    }
+    if (this.#heldBytes + data.byteLength > limits.outputPieceBytes) this.#release();
+    this.#held ??= Buffer.allocUnsafeSlow(limits.outputPieceBytes);
+    this.#held.set(data, this.#heldBytes);
+    this.#heldBytes += data.byteLength;
+    this.#heldFor.set(taken, (this.#heldFor.get(taken) ?? 0) + data.byteLength);
+  }
+
+  /** Sends what is held. */
+  #release(): void {
+    if (this.#heldBytes === 0) return;
+    this.#send(this.#held!.subarray(0, this.#heldBytes));
+    for (const [taken, bytes] of this.#heldFor) this.#inFlight.push({ bytes, taken });
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    this.#heldFor.clear();
+  }
+
+  /** Whether so much is in flight, of all who write to it, that they have to wait. */
+  get isFull(): boolean {
+    return this.#inFlightBytes >= limits.outputMostBytes;
   }
 
   /** What may be in flight beside what is. */
@@ -69,12 +115,14 @@ export class HostOutput extends Stream {
       if (first.bytes === 0) this.#inFlight.shift();
       first.taken(count);
     }
+    if (this.#inFlight.length < limits.outputPieces) this.#release();
     this.writable.wakeAll();
   }
 
   /** The program it belongs to has ended: what others still write is dropped. */
   close(): void {
     this.#closed = true;
+    this.#release();
     this.credit(this.#inFlightBytes);
   }
 
@@ -86,7 +134,7 @@ export class HostOutput extends Stream {
     const room = this.#closed ? data.byteLength : limits.outputWindowBytes - this.#inFlightBytes;
     if (room <= 0) return -Errno.EAGAIN;
     const part = data.subarray(0, room);
-    this.forward(part, () => undefined);
+    this.forward(part, nobody);
     return part.byteLength;
   }
 

@@ -440,6 +440,11 @@ export class Vm {
     this.#services.requests.endOfTool(this.#handle, stream);
   }
 
+  /** While its processes' calls are to wait, as the host has decisions enough to make. */
+  get crowd(): ReturnType<HostRequests["crowdOf"]> {
+    return this.#services.requests.crowdOf(this.#handle);
+  }
+
   /** Called by a process that has ended, once. */
   processEnded(process: Process): void {
     if (process.session === process.pid) this.terminals.leaderEnded(process.session);

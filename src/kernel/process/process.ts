@@ -160,6 +160,8 @@ export class Process {
   #begun: (() => void) | undefined;
   readonly #copies = new Map<Guest, BudgetMember>();
   readonly #snippets: { sequence: number; source: string }[] = [];
+  /** Those that the host awaits. */
+  readonly #snippetsUnderWay = new Set<number>();
   #door: GuestDoor | undefined;
   /** Ends the wait for an OS process. */
   #cancelStart: (() => void) | undefined;
@@ -312,7 +314,7 @@ export class Process {
   #openDoor(guest: Guest): GuestDoor {
     const { vm, descriptors } = this;
     const isEnded = (): boolean => this.ended;
-    const paused = (): WaitQueue | undefined => this.#stopped;
+    const paused = (): WaitQueue | undefined => this.#stopped ?? vm.crowd;
     const door: GuestDoor = new GuestDoor(guest, {
       account: vm.account,
       share: vm.share,
@@ -488,6 +490,7 @@ export class Process {
   }
 
   residentExec(sequence: number, source: string): void {
+    this.#snippetsUnderWay.add(sequence);
     // Before its guest exists the snippet waits.
     if (this.#door === undefined) this.#snippets.push({ sequence, source });
     else this.#door.tell("residentExec", { sequence, source });
@@ -590,6 +593,8 @@ export class Process {
       case "templateReady":
         return this.#setUpEnded(args.pending);
       case "residentDone":
+        if (!this.#snippetsUnderWay.delete(args.sequence))
+          throw new MalformedMessage("a snippet that nobody awaits");
         return this.#sink?.residentDone(args.sequence, args.exitCode);
       case "clock":
         return this.vm.clock.set(args.nowMs);
@@ -651,6 +656,8 @@ export class Process {
   ): Deferred<Record<never, never>> | Record<never, never> | number {
     const sent = (first ? 0 : this.#sentValueBytes) + data.byteLength;
     if (sent > this.limits.valueBytes) return -Errno.E2BIG;
+    // The host has one part at a time; the rest stays with the guest.
+    if (this.#valuesUnderWay.length > 0) return -Errno.EBUSY;
     this.#sentValueBytes = sent;
     if (this.#sink === undefined) return {};
     const taken = new Deferred<Record<never, never>>();

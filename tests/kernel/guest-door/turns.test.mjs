@@ -96,3 +96,19 @@ test("the pace counts who was served, keeps in mind who was so lately, and never
   assert.equal(pace.pauseMs, 0);
   assert.ok(pace.rate > 0.9 && pace.rate <= 1);
 });
+
+test("while the host leaves too much unread nobody is served, and then all are", async () => {
+  let held = true;
+  const turns = new Turns(() => held);
+  const share = turns.share();
+  let proceeded = 0;
+  const source = { served() {}, proceed: () => void proceeded++ };
+  assert.equal(share.admits(source), false);
+  await rounds(5);
+  assert.equal(proceeded, 0);
+  held = false;
+  turns.release();
+  await rounds(5);
+  assert.equal(proceeded, 1);
+  assert.equal(share.admits(source), true);
+});

@@ -48,3 +48,20 @@ test("the host's credit comes back to who printed it, once", () => {
   stream.credit(2);
   assert.deepEqual(credits, [6, 2]);
 });
+
+test("pieces that the host does not take are few, small ones go together, and each writer gets its own back", () => {
+  const pieces = [];
+  const stream = new HostOutput((data) => pieces.push(data.byteLength), 0);
+  const got = [0, 0, 0];
+  const takers = got.map((_, i) => (bytes) => (got[i] += bytes));
+  for (let i = 0; i < 90_000; i++) stream.forward(Buffer.from("x"), takers[i % 3]);
+  assert.ok(pieces.length < 300, `${pieces.length} pieces`);
+  stream.forward(Buffer.alloc(20_000), takers[0]);
+  assert.equal(pieces.at(-1), 20_000);
+  stream.forward(Buffer.from("end"), takers[1]);
+  stream.credit(110_000);
+  assert.deepEqual(got, [50_000, 30_000, 30_000]);
+  assert.equal(pieces.at(-1), 3);
+  stream.close();
+  assert.deepEqual(got, [50_000, 30_003, 30_000]);
+});
