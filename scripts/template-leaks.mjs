@@ -6,12 +6,13 @@ import { pathToFileURL } from "node:url";
 import { NodeRuntime, SidecarProcess } from "../dist/index.js";
 import { connectionOf } from "../dist/sdk/sidecar-process.js";
 
-/** Descriptors of guests that are forked ahead, which come and go. */
-const waitingDescriptors = 24;
+/** What comes and goes: descriptors of guests that are forked ahead, those guests, and young garbage of the kernel's. */
+const slack = { openFds: 24, guests: 4, rssBytes: 16 * 1024 * 1024 };
+const warmRuns = 500;
 const looks = 200;
 
-/** What more there is after `runs` runs than before them, by name. */
-export async function leftBy(runs) {
+/** What more there is after `runs` runs than before them, by name; `seen` is shown a look now and then. */
+export async function leftBy(runs, seen = () => {}) {
   const sidecar = new SidecarProcess();
   try {
     const connection = await connectionOf(sidecar);
@@ -25,18 +26,22 @@ export async function leftBy(runs) {
     };
     const look = async () => {
       const { json } = await connection.call("stats", {});
-      const { accounts, openFds, processes, vms } = JSON.parse(json);
+      const { accounts, guestPids, openFds, processes, rssBytes, vms } = JSON.parse(json);
       const [{ counts, kernelObjects }] = Object.values(accounts);
-      return { ...counts, kernelObjects, openFds, processes, vms };
+      const guests = guestPids.length;
+      return { ...counts, kernelObjects, openFds, processes, vms, guests, rssBytes };
     };
-    await round(0);
+    // The kernel's own heap has grown to what this work takes by then.
+    for (let at = 0; at <= Math.min(warmRuns, runs); at++) await round(at);
     const before = await look();
-    for (let at = 1; at <= runs; at++) await round(at);
+    const startedAt = performance.now();
+    for (let at = 1; at <= runs; at++) {
+      await round(at);
+      if (at % 1000 === 0) seen(at, await look());
+    }
+    const perRunMs = (performance.now() - startedAt) / runs;
     const more = (after) =>
-      Object.keys(after).filter((name) => {
-        const slack = name === "openFds" ? waitingDescriptors : 0;
-        return after[name] > (before[name] ?? 0) + slack;
-      });
+      Object.keys(after).filter((name) => after[name] > (before[name] ?? 0) + (slack[name] ?? 0));
     let after = await look();
     // The last process is on its way out; what is left for good is left however long one looks.
     for (let time = 0; time < looks && more(after).length > 0; time++) {
@@ -45,7 +50,7 @@ export async function leftBy(runs) {
     }
     const left = more(after);
     await rt.dispose();
-    return { left, before, after };
+    return { left, before, after, perRunMs };
   } finally {
     await sidecar.dispose();
   }
@@ -53,7 +58,11 @@ export async function leftBy(runs) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const runs = Number(process.argv[2] ?? 10_000);
-  const { left, before, after } = await leftBy(runs);
-  console.log(JSON.stringify({ runs, before, after }, undefined, 2));
+  const { left, before, after, perRunMs } = await leftBy(
+    runs,
+    (at, { rssBytes, openFds, guests }) =>
+      console.log(JSON.stringify({ at, rssBytes, openFds, guests })),
+  );
+  console.log(JSON.stringify({ runs, perRunMs, before, after }, undefined, 2));
   if (left.length > 0) throw new Error(`more than before: ${left.join(", ")}`);
 }
