@@ -119,6 +119,8 @@ export function runCopiedProgram(
   options: StartOptions,
   source: string,
 ): Promise<unknown> {
+  // Another machine's template begins as the one it is copied from stands: nothing runs in between.
+  if (options.mode === "template" && source === "") return standBy(tools, "settled");
   if (options.hostTools && !("callHostTool" in globalThis)) installHostTools(tools.channel);
   hidden("__return", createReturn(tools.channel, options));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
@@ -134,7 +136,6 @@ function evaluate(tools: ProgramTools, options: StartOptions, source: string): P
   if (options.mode === "template") installTemplateRandom(tools.requireBuiltin);
   // Taken before the program can change it. It reads `process.exitCode` and emits `exit`.
   const exit = process.exit.bind(process);
-  const { setImmediate } = tools.requireBuiltin("timers");
   const evaluated = runEntryPointWithESMLoader(async (loader: any) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
     const module = await loader.eval(text, url, true);
@@ -142,9 +143,14 @@ function evaluate(tools: ProgramTools, options: StartOptions, source: string): P
     return module;
   }) as Promise<unknown>;
   if (options.mode !== "template") return evaluated;
+  return evaluated.then(() => standBy(tools, "used"));
+}
+
+/** What its last turn has begun is seen, and nothing of the module is on the stack of a copy. */
+async function standBy(tools: ProgramTools, state: "used" | "settled"): Promise<void> {
+  const { setImmediate } = tools.requireBuiltin("timers");
   const { becomeTemplate } = require("./template.js") as typeof TemplateModule;
-  // What its last turn has begun is seen, and nothing of the module is on the stack of a copy.
-  return evaluated.then(() => setImmediate(() => becomeTemplate({ ...tools, ...tools.copies })));
+  setImmediate(() => becomeTemplate({ ...tools, ...tools.copies }, state));
 }
 
 /** The command of a host tool, over the virtual file system as every command. */

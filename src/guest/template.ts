@@ -38,13 +38,18 @@ function pendingIn(channel: Channel): string[] {
   return [...resources, ...channel.pendingCalls.map((name) => `${name} (system call)`)];
 }
 
-/** Called once the main module of the set-up has been evaluated. Does not return before the process is a copy, if ever. */
-export function becomeTemplate(tools: TemplateTools): void {
+/**
+ * Called once the main module of the set-up has been evaluated. Does not return before the process is a copy, if ever.
+ * "settled": nothing ran since it was copied from a process that had done the same.
+ */
+export function becomeTemplate(tools: TemplateTools, state: "used" | "settled"): void {
   const { channel } = tools;
   const pending = pendingIn(channel);
-  spendEntropy(tools);
-  // What the set-up left is not for each copy to look through: a copy of a page costs more than a look.
-  if (pending.length === 0) collectGarbage(tools.requireBuiltin);
+  if (state === "used") {
+    spendEntropy(tools);
+    // What the set-up left is not for each copy to look through: a copy of a page costs more than a look.
+    if (pending.length === 0) collectGarbage(tools.requireBuiltin);
+  }
   channel.event("templateReady", { pending });
   for (let errno = 0; ;) {
     const fds = channel.awaitFork(errno);

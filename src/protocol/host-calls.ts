@@ -337,6 +337,10 @@ export interface HostFailure {
 export interface VmOptions {
   /** The machine whose files and mounts it begins with, by its number; `mounts` says nothing then. */
   source?: number;
+  /** A template of `source`, by its handle: one of this machine may begin from it, once for each that it has. */
+  template?: number;
+  /** The files are those that `source` had when the set-up of `template` had ended. */
+  fromSetUp?: boolean;
   /** It has no files at first: an archive of them follows, and nothing runs before its last part. */
   restores?: boolean;
   env: Record<string, string>;
@@ -419,6 +423,8 @@ export interface ProcessOptions {
   engine?: EngineKind;
   /** Lower limits than the VM's, for it and all that it starts together. */
   limits: RunLimits;
+  /** What has to allow as well as the VM's own, of a template: for its set-up, and for all that begins from it. */
+  permissions?: Partial<Policies>;
   /** Bytes forwarded per stream; the rest is dropped and reported as truncated. 0 means no cap. */
   stdoutLimitBytes: number;
   stderrLimitBytes: number;

@@ -204,6 +204,12 @@ export const errorTable = {
     when: "template() is called where Linux lacks seccomp user notification (5.5), or something above this process listens to its system calls already. Everything else works.",
     remedy: "Run the set-up in each run, or use a resident runner.",
   },
+  TEMPLATE_HOLDS: {
+    message:
+      "the set-up of the template left something open that belongs to its own machine: {why}",
+    when: "create({ template }) is called for a template that has a pipe, a socket, a file of a mount, or a file without a name open. Another machine has its own files in memory only.",
+    remedy: "Close it at the end of the set-up, or run the programs by the template's own methods.",
+  },
   TEMPLATE_SETUP_FAILED: {
     message: "the set-up of the template failed: {why}",
     when: "The program given to template() ended instead of settling; details has its exitCode, stdout and stderr.",

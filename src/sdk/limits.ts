@@ -32,9 +32,9 @@ function limitsOf(value: unknown, known: readonly string[]): Partial<Record<VmLi
   return given;
 }
 
-/** What was given over the defaults. Throws INVALID_OPTION naming the limit. */
-export function parseLimits(value: unknown): VmLimits {
-  return completeVmLimits(limitsOf(value, Object.keys(vmLimitTable)));
+/** What was given over `base`, and over the defaults. Throws INVALID_OPTION naming the limit. */
+export function parseLimits(value: unknown, base: Partial<VmLimits> = {}): VmLimits {
+  return completeVmLimits({ ...base, ...limitsOf(value, Object.keys(vmLimitTable)) });
 }
 
 /** Throws INVALID_OPTION, and LIMIT_RAISED for one that is above `machine`'s. */

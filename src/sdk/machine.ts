@@ -27,6 +27,9 @@ type Timed = <T>(phase: NodeRuntimeBootTiming["phase"], work: Promise<T>) => Pro
 interface Beginning {
   /** The number of another one. */
   source?: number;
+  /** A template of that, and whether the files are those at the end of its set-up. */
+  template?: number | undefined;
+  fromSetUp?: boolean | undefined;
   snapshot?: AsyncIterable<Buffer> | undefined;
 }
 
@@ -61,13 +64,23 @@ export class Machine {
     connection.attachVm(vm, this.host);
   }
 
-  /** A second machine with the same files, mounts and tools. */
-  async clone(given: CreateOptions, sink: MachineSink): Promise<Machine> {
+  /** A second machine with the same files, mounts and tools, in which templates may begin from `template`. */
+  async clone(given: CreateOptions, sink: MachineSink, template?: number): Promise<Machine> {
     const clone = new Machine(this.connection, given, sink);
     clone.host.tools.add(this.host.tools.all, "tools");
     clone.host.providers.add(this.host.providers.all);
-    await clone.#make(given, { source: this.vm });
+    await clone.#make(given, { source: this.vm, template });
     return clone;
+  }
+
+  /** The same with the files as they were when the set-up of `template` had ended, and those and the tools of `given` added. */
+  async begin(given: CreateOptions, sink: MachineSink, template: number): Promise<Machine> {
+    const made = new Machine(this.connection, { ...given, tools: new Map() }, sink);
+    made.host.tools.add(this.host.tools.all, "tools");
+    made.host.tools.add(given.tools, "tools");
+    made.host.providers.add(this.host.providers.all);
+    await made.#make(given, { source: this.vm, template, fromSetUp: true });
+    return made;
   }
 
   /** Makes a machine and writes its first files. Rejects with the errors of starting the kernel, too. */
@@ -93,13 +106,15 @@ export class Machine {
   /** The kernel's part; of a machine that cannot be made nothing is left. */
   async #make(
     given: CreateOptions,
-    { source, snapshot }: Beginning,
+    { source, template, fromSetUp, snapshot }: Beginning,
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
     const { deterministic, env, cwd, engine, jsRuntime, limits, mounts, nativeAddons } = given;
     const options = JSON.stringify({
       ...(source !== undefined && { source }),
+      ...(template !== undefined && { template }),
+      ...(fromSetUp === true && { fromSetUp }),
       ...(snapshot !== undefined && { restores: true }),
       env,
       cwd,
@@ -126,7 +141,8 @@ export class Machine {
       if (source === undefined) await requireLayers(connection, given.isolation);
       await timed("vm_create", connection.call("createVm", { vm, options }));
       if (snapshot !== undefined) await restoreSnapshot(connection, vm, snapshot);
-      if (source === undefined) await timed("vm_configure", this.#seed(given.files));
+      if (source === undefined || fromSetUp === true)
+        await timed("vm_configure", this.#seed(given.files));
     } catch (error) {
       await this.close().catch(() => {});
       throw error instanceof KernelRefusal ? error.toPublic() : error;

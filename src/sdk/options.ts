@@ -40,6 +40,7 @@ import { SidecarProcess } from "./sidecar-process.js";
 import { parseFleet } from "./fleet/options.js";
 import type { NodeRuntimeFleetOptions, ParsedFleet } from "./fleet/options.js";
 import { snapshotSourceOf } from "./snapshot.js";
+import type { NodeRuntimeTemplate } from "./template.js";
 import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
 import { parseNetwork } from "./network-options.js";
 import type { NodeRuntimeNetworkOptions, ParsedNetwork } from "./network-options.js";
@@ -80,6 +81,12 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
   snapshot?: NodeRuntimeSnapshotSource;
   /** Takes limits and permissions from the snapshot too, where none are given here. Default: false. */
   trustSnapshot?: boolean;
+  /**
+   * A machine whose programs each begin in a copy of that template: with the files of its machine as they were when
+   * the set-up had ended, and what else was given there. Only audit, cwd, env, files, limits, onBootTiming, onDecision,
+   * onLimitWarning, permissions (narrower ones) and tools may be given beside; see docs/templates.md.
+   */
+  template?: NodeRuntimeTemplate;
   /** Environment of every program, over the machine's base environment. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */

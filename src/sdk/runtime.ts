@@ -10,6 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
 import type { RunLimits } from "../protocol/limits.js";
+import type { Policies } from "../protocol/permissions.js";
 import type { End, MachineUsage, Usage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
@@ -87,6 +88,7 @@ import { shellTemplate } from "./shell-template.js";
 import type { NodeRuntimeSh } from "./shell-template.js";
 import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
 import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
+import { parseTemplateMachine, templateOf } from "./template-machine.js";
 import { signalNumber } from "./signals.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { toolTypes } from "./tool-types.js";
@@ -142,8 +144,19 @@ interface Recorded {
 
 /** What is started: the text of a program, or a command with its arguments in the options. */
 type Start =
-  | { mode: "program" | "template"; source: string; from?: GuestProcess | undefined }
+  | {
+      mode: "program" | "template";
+      source: string;
+      from?: GuestProcess | undefined;
+      policies?: Partial<Policies> | undefined;
+    }
   | { mode: "exec" };
+
+interface SetUpOptions {
+  from?: GuestProcess | undefined;
+  files?: [path: string, data: Uint8Array][];
+  policies?: Partial<Policies> | undefined;
+}
 
 export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy" | "recording">;
 
@@ -183,6 +196,8 @@ export class NodeRuntime {
   readonly #narrowings: Narrowing[] = [];
   /** How to end waits for listeners that can come no more. */
   readonly #waits = new Set<(error: unknown) => void>();
+  /** The template that its programs begin from, where there is one. */
+  #base: GuestProcess | undefined;
   #disposing: Promise<void> | undefined;
   #fs: NodeRuntimeFs | undefined;
 
@@ -210,6 +225,8 @@ export class NodeRuntime {
    * anything is started, and with the errors of starting the kernel.
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
+    const template = templateOf(options);
+    if (template !== undefined) return template.machine(options!);
     const runtime = new NodeRuntime(await NodeRuntime.#created(options));
     await runtime.#with(() => {});
     return runtime;
@@ -252,13 +269,55 @@ export class NodeRuntime {
    */
   async clone(): Promise<NodeRuntime> {
     const machine = await this.#with((own) => own);
+    const base = this.#base;
     const created = new Created(this.#given, this.#driver, (given, sink) =>
-      machine.clone(given, sink),
+      machine.clone(given, sink, base?.handle),
     );
+    const from = base && { guest: base, env: {}, cwd: "" };
+    return NodeRuntime.#further(created, this.#narrowings, from);
+  }
+
+  /** A runtime that is made from another one, with what has narrowed that. */
+  static async #further(
+    created: Created,
+    narrowings: readonly Narrowing[],
+    from?: { guest: GuestProcess; env: Record<string, string>; cwd: string },
+  ): Promise<NodeRuntime> {
     const runtime = new NodeRuntime(created);
-    await runtime.#with(() => {});
-    for (const narrowing of this.#narrowings) await runtime.#narrow(narrowing);
+    try {
+      await runtime.#with(() => {});
+      if (from !== undefined) {
+        const { guest, env, cwd } = from;
+        const given = parseRunOptions({ env }, runtime.#cwd, created.options.limits);
+        runtime.#base = await runtime.#setUp("", { ...given, cwd }, { from: guest });
+        runtime.#base.cancelTimers();
+      }
+      for (const narrowing of narrowings) await runtime.#narrow(narrowing);
+    } catch (error) {
+      await runtime.dispose().catch(() => {});
+      throw error;
+    }
     return runtime;
+  }
+
+  /** A second runtime, whose programs begin from the template `from` of this one. */
+  async #fromTemplate(
+    from: GuestProcess,
+    policies: readonly Partial<Policies>[],
+    options: NodeRuntimeCreateOptions,
+  ): Promise<NodeRuntime> {
+    const { given, env, cwd, narrowing } = parseTemplateMachine(options, this.#given);
+    if (narrowing !== undefined) this.#refuseIfAllAllowed();
+    const machine = await this.#with((own) => own);
+    const created = new Created(given, undefined, (all, sink) =>
+      machine.begin(all, sink, from.handle),
+    );
+    const narrowings = [
+      ...this.#narrowings,
+      ...policies.map((one): Narrowing => ({ policies: one, functions: new Map() })),
+      ...(narrowing === undefined ? [] : [narrowing]),
+    ];
+    return NodeRuntime.#further(created, narrowings, { guest: from, env, cwd });
   }
 
   get #cwd(): string {
@@ -494,7 +553,7 @@ export class NodeRuntime {
       this.#driver === undefined
         ? parseRunOptions(options, this.#cwd, this.#given.limits)
         : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
-    return [{ mode: "program", source: sourceOf(code), from }, given];
+    return [{ mode: "program", source: sourceOf(code), from: from ?? this.#base }, given];
   }
 
   #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
@@ -508,6 +567,8 @@ export class NodeRuntime {
       given.signal?.throwIfAborted();
       const output = new SpawnedOutput();
       const hooked = output.hooked(given);
+      if (hooked.terminal !== undefined && start.mode !== "exec" && start.from !== undefined)
+        throw invalidOption("pty", "is not possible in a copy of a template");
       const guest = this.#start(machine, start, hooked, { capture: false, stdin: true });
       output.follow(guest);
       const stopListening = listenOnce(given.signal, () => guest.terminate());
@@ -532,32 +593,42 @@ export class NodeRuntime {
   readonly #templateRuns: TemplateRuns = {
     exec: (from, code, options) => this.#exec(code, options, from),
     run: (from, code, options) => this.#run(code, options, from),
-    spawn: (from, code, options) =>
-      this.#spawn(() => {
-        const [start, given] = this.#programOf(code, options, from);
-        if (given.terminal !== undefined)
-          throw invalidOption("pty", "is not possible in a copy of a template");
-        return [start, given];
-      }),
-    template: (from, setup, options) => this.#makeTemplate(setup, options, from),
+    spawn: (from, code, options) => this.#spawn(() => this.#programOf(code, options, from)),
+    template: (from, policies, setup, options) =>
+      this.#makeTemplate(setup, options, from, policies),
+    machine: (from, policies, options) => this.#fromTemplate(from, policies, options),
   };
 
   async #makeTemplate(
     setup: string,
     options: NodeRuntimeTemplateOptions | undefined,
     from?: GuestProcess,
+    inherited: readonly Partial<Policies>[] = [],
   ): Promise<NodeRuntimeTemplate> {
-    const { files, ...rest } = parseTemplateOptions(options, this.#cwd);
+    const { files, policies, ...rest } = parseTemplateOptions(options, this.#cwd);
     this.#refuseIfDeterministic("a template outlives its program");
+    if (policies !== undefined) this.#refuseIfAllAllowed();
     const [, given] = this.#programOf(setup, rest);
-    const source = sourceOf(setup);
+    const how = { from: from ?? this.#base, files, policies };
+    const guest = await this.#setUp(sourceOf(setup), given, how);
+    guest.cancelTimers();
+    const all = policies === undefined ? inherited : [...inherited, policies];
+    return new NodeRuntimeTemplate(guest, this.#templateRuns, all);
+  }
+
+  /** Runs a set-up to its end; its process waits then. */
+  async #setUp(
+    source: string,
+    given: RunOptions,
+    { from, files = [], policies }: SetUpOptions,
+  ): Promise<GuestProcess> {
     return this.#with(async (machine) => {
       given.signal?.throwIfAborted();
       for (const [path, data] of files) await machine.files.write(path, data, false);
       given.signal?.throwIfAborted();
       let settle = (): void => {};
       const ready = new Promise<void>((resolve) => (settle = resolve));
-      const start: Start = { mode: "template", source, from };
+      const start: Start = { mode: "template", source, from, policies };
       const guest = this.#start(machine, start, given, { capture: true, stdin: false }, () =>
         settle(),
       );
@@ -572,8 +643,7 @@ export class NodeRuntime {
         stopListening();
         this.#awaited.delete(guest);
       }
-      guest.cancelTimers();
-      return new NodeRuntimeTemplate(guest, this.#templateRuns);
+      return guest;
     });
   }
 
@@ -748,9 +818,13 @@ export class NodeRuntime {
    */
   async setPermissions(permissions: Omit<Permissions, "mode">): Promise<void> {
     const narrowing = parseNarrowing(permissions);
+    this.#refuseIfAllAllowed();
+    await this.#narrow(narrowing);
+  }
+
+  #refuseIfAllAllowed(): void {
     if (this.#given.permissions.mode !== undefined)
       throw invalidOption("permissions", "cannot change where nothing is denied");
-    await this.#narrow(narrowing);
   }
 
   /**
@@ -1068,6 +1142,7 @@ export class NodeRuntime {
     const options: ProcessOptions = {
       mode: start.mode,
       ...(start.mode !== "exec" && start.from !== undefined && { template: start.from.handle }),
+      ...(start.mode === "template" && start.policies && { permissions: start.policies }),
       language,
       name,
       args,

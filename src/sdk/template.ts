@@ -5,14 +5,21 @@
  * Invariants: nothing begins from a template that has ended; `dispose` ends the template alone, not
  * what runs.
  */
+import type { Policies } from "../protocol/permissions.js";
 import type { Usage } from "../protocol/usage.js";
 import { failure, invalidOption } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
 import type { GuestProcess } from "./guest-process.js";
 import { bagOf, bytesOf, guestPathOf } from "./options.js";
-import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "./options.js";
+import type {
+  NodeRuntimeCreateOptions,
+  NodeRuntimeExecOptions,
+  NodeRuntimeSpawnOptions,
+} from "./options.js";
+import { parseNarrowing } from "./permissions.js";
+import type { Permissions } from "./permissions.js";
 import type { NodeRuntimeProcess } from "./process.js";
-import type { NodeRuntimeExecResult, NodeRuntimeRunResult } from "./runtime.js";
+import type { NodeRuntime, NodeRuntimeExecResult, NodeRuntimeRunResult } from "./runtime.js";
 
 const sigkill = 9;
 
@@ -21,6 +28,11 @@ export type NodeRuntimeTemplateOptions = Pick<
   NodeRuntimeExecOptions,
   "args" | "cwd" | "env" | "language" | "limits" | "name" | "signal" | "timeout"
 > & {
+  /**
+   * What has to allow as well as the machine's own permissions: for the set-up, and for all that begins from it.
+   * Functions are not possible here.
+   */
+  permissions?: Omit<Permissions, "mode">;
   /** Files to write before the set-up runs: their paths, relative to `cwd`, and content. */
   files?: Record<string, string | Uint8Array>;
 };
@@ -33,21 +45,35 @@ const optionNames = [
   "language",
   "limits",
   "name",
+  "permissions",
   "signal",
   "timeout",
 ] as const;
 
+interface ParsedTemplateOptions extends Omit<NodeRuntimeTemplateOptions, "files" | "permissions"> {
+  files: [path: string, data: Uint8Array][];
+  policies: Partial<Policies> | undefined;
+}
+
+function policiesOf(value: unknown): Partial<Policies> | undefined {
+  if (value === undefined) return undefined;
+  const { policies, functions } = parseNarrowing(value);
+  const [scope] = functions.keys();
+  // A function is asked about everything in its machine.
+  if (scope !== undefined)
+    throw invalidOption(`permissions.${scope}`, 'must be "allow", "deny" or a rule set');
+  return policies;
+}
+
 /** The options of the program, and the files to write first by their absolute paths. */
-export function parseTemplateOptions(
-  value: unknown,
-  cwd: string,
-): { files: [path: string, data: Uint8Array][] } & Omit<NodeRuntimeTemplateOptions, "files"> {
-  const { files = {}, ...rest } = bagOf(value, optionNames);
+export function parseTemplateOptions(value: unknown, cwd: string): ParsedTemplateOptions {
+  const { files = {}, permissions, ...rest } = bagOf(value, optionNames);
   if (typeof files !== "object" || files === null || Array.isArray(files))
     throw invalidOption("files", "must be an object of paths and content");
   const own = typeof rest.cwd === "string" ? guestPathOf(rest.cwd, cwd) : cwd;
   return {
-    ...(rest as NodeRuntimeTemplateOptions),
+    ...(rest as Omit<NodeRuntimeTemplateOptions, "files" | "permissions">),
+    policies: policiesOf(permissions),
     files: Object.entries(files).map(([path, data]) => [
       guestPathOf(path, own),
       bytesOf(`files[${path}]`, data),
@@ -74,20 +100,29 @@ export interface TemplateRuns {
   ): Promise<NodeRuntimeProcess>;
   template(
     from: GuestProcess,
+    policies: readonly Partial<Policies>[],
     setup: string,
     options?: NodeRuntimeTemplateOptions,
   ): Promise<NodeRuntimeTemplate>;
+  machine(
+    from: GuestProcess,
+    policies: readonly Partial<Policies>[],
+    options: NodeRuntimeCreateOptions,
+  ): Promise<NodeRuntime>;
 }
 
 export class NodeRuntimeTemplate {
   readonly #guest: GuestProcess;
   readonly #runs: TemplateRuns;
+  /** Those that hold beside its machine's. */
+  readonly #policies: readonly Partial<Policies>[];
   #over: SecureExecError | undefined;
 
   /** Made by `NodeRuntime.template`. */
-  constructor(guest: GuestProcess, runs: TemplateRuns) {
+  constructor(guest: GuestProcess, runs: TemplateRuns, policies: readonly Partial<Policies>[]) {
     this.#guest = guest;
     this.#runs = runs;
+    this.#policies = policies;
     guest.ended.then(
       ({ end }) => {
         const why = end.errorMessage ?? (end.signal === 0 ? "it exited" : `signal ${end.signal}`);
@@ -131,7 +166,12 @@ export class NodeRuntimeTemplate {
     setup: string,
     options?: NodeRuntimeTemplateOptions,
   ): Promise<NodeRuntimeTemplate> {
-    return this.#runs.template(this.#process(), setup, options);
+    return this.#runs.template(this.#process(), this.#policies, setup, options);
+  }
+
+  /** @internal */
+  async machine(options: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
+    return this.#runs.machine(this.#process(), this.#policies, options);
   }
 
   /** What the set-up used, and the template since. */

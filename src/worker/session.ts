@@ -104,6 +104,8 @@ interface Machine {
   readonly vm: number;
   /** The caller's number. */
   readonly named: number;
+  /** The kernel's number of the machine that it was made from. */
+  readonly source: number | undefined;
   /** Questions that the caller has to answer. */
   readonly questions: Set<number>;
 }
@@ -293,13 +295,17 @@ export class Session implements MachineOwner {
   async #createVm(named: number, text: string): Promise<object> {
     if (this.#machines.has(named)) throw malformed("the number of a machine");
     const given = vmOptionsOf(text, this.#services.rules);
-    const options =
-      given.source === undefined ? given : { ...given, source: this.#machineOf(given.source).vm };
+    const source = given.source === undefined ? undefined : this.#machineOf(given.source);
+    const options = {
+      ...given,
+      ...(source !== undefined && { source: source.vm }),
+      ...(source !== undefined && this.#templateOf([source.vm], given.template)),
+    };
     if (!this.#reserved && !this.#services.takeSlot())
       throw refused("the worker runs as many machines as its --capacity allows");
     this.#reserved = false;
     const vm = this.#kernel.newHandle();
-    const machine: Machine = { vm, named, questions: new Set() };
+    const machine: Machine = { vm, named, questions: new Set(), source: source?.vm };
     this.#machines.set(named, machine);
     this.#byKernel.set(vm, machine);
     this.#services.kernels.own(this.#kernel, vm, this);
@@ -341,7 +347,10 @@ export class Session implements MachineOwner {
     const machine = this.#machineOf(vm);
     if (this.#processes.has(named)) throw malformed("the number of a program");
     const given = processOptionsOf(options);
-    const checked = JSON.stringify({ ...given, ...this.#templateOf(machine, given.template) });
+    const checked = JSON.stringify({
+      ...given,
+      ...this.#templateOf([machine.vm, machine.source], given.template),
+    });
     const process = this.#kernel.newHandle();
     this.#processes.set(named, process);
     this.#programs.set(process, { named, vm: machine.vm, startedMs: performance.now() });
@@ -359,12 +368,15 @@ export class Session implements MachineOwner {
     }
   }
 
-  /** The kernel's number of a program that another one of the machine is to be copied from. */
-  #templateOf(machine: Machine, named: number | undefined): { template?: number } {
+  /** The kernel's number of a program of these machines that another one is to be copied from. */
+  #templateOf(
+    machines: readonly (number | undefined)[],
+    named: number | undefined,
+  ): { template?: number } {
     if (named === undefined) return {};
     const process = this.#processes.get(named);
-    if (process !== undefined && this.#programs.get(process)?.vm === machine.vm)
-      return { template: process };
+    const program = process === undefined ? undefined : this.#programs.get(process);
+    if (program !== undefined && machines.includes(program.vm)) return { template: process! };
     throw new Refusal("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
   }
 

@@ -348,6 +348,8 @@ const engines: readonly EngineKind[] = ["forked", "dedicated"];
 const policyModes: readonly PolicyMode[] = ["enforce", "dry-run", "learn"];
 const vmKeys: KeysOf<VmOptions> = {
   source: "optional",
+  template: "optional",
+  fromSetUp: "optional",
   restores: "optional",
   env: "needed",
   cwd: "needed",
@@ -439,10 +441,10 @@ export function additionOf(text: string): OutwardAddition {
   return { headers: namedValuesOf(given.headers), query: namedValuesOf(given.query) };
 }
 
-/** `source` is as the caller gave it. Throws `Refusal` and errors of the SDK. */
+/** `source` and `template` are as the caller gave them. Throws `Refusal` and errors of the SDK. */
 export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
   const given = bagOf<VmOptions>("options", parsed("options", text), vmKeys);
-  const { source, mounts, deterministic, border } = given;
+  const { source, template, mounts, deterministic, border } = given;
   if (!Array.isArray(mounts)) throw malformed("mounts");
   const permissions = policiesOf(given.permissions);
   if (!scopeNames.every((scope) => permissions[scope] !== undefined))
@@ -451,6 +453,8 @@ export function vmOptionsOf(text: string, rules: WorkerRules): VmOptions {
   if (!cwd.startsWith("/")) throw malformed("cwd");
   return {
     ...(source !== undefined && { source: countOf("source", source) }),
+    ...(template !== undefined && { template: countOf("template", template) }),
+    ...(given.fromSetUp !== undefined && { fromSetUp: flagOf("fromSetUp", given.fromSetUp) }),
     ...(given.restores !== undefined && { restores: flagOf("restores", given.restores) }),
     env: mapOf("env", given.env),
     cwd,
@@ -485,6 +489,7 @@ const processKeys: KeysOf<ProcessOptions> = {
   encoding: "optional",
   engine: "optional",
   limits: "needed",
+  permissions: "optional",
   stdoutLimitBytes: "needed",
   stderrLimitBytes: "needed",
 };
@@ -513,8 +518,9 @@ function terminalOf(value: unknown): TerminalSize {
 /** `template` is as the caller gave it. */
 export function processOptionsOf(text: string): ProcessOptions {
   const given = bagOf<ProcessOptions>("options", parsed("options", text), processKeys);
-  const { terminal, encoding, endWhenSettled, engine, template } = given;
+  const { terminal, encoding, endWhenSettled, engine, template, permissions } = given;
   return {
+    ...(permissions !== undefined && { permissions: policiesOf(permissions) }),
     ...(engine !== undefined && { engine: oneOf("engine", engine, engines) }),
     mode: oneOf("mode", given.mode, ["program", "template", "resident", "exec"]),
     ...(template !== undefined && { template: countOf("template", template) }),

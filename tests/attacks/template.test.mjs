@@ -9,8 +9,9 @@ import { importWithNatives } from "../support/natives.mjs";
 const timeout = 60_000;
 let attacker;
 let bystander;
+let NodeRuntime;
 before(async () => {
-  const { NodeRuntime } = await importWithNatives();
+  ({ NodeRuntime } = await importWithNatives());
   attacker = await NodeRuntime.create();
   bystander = await NodeRuntime.create();
 });
@@ -131,6 +132,40 @@ test(
       await assert.rejects(tpl.run("0"), ended, end);
       await assert.rejects(tpl.run("0"), { code: /^ERR_SECURE_EXEC_/ }, end);
     }
+    await isUnharmed();
+  },
+);
+
+test(
+  "a machine made from a hostile template is refused, or is that template's own matter",
+  { timeout },
+  async () => {
+    for (const end of [`libc._exit(0)`, `channel.awaitFork(11)`]) {
+      const tpl = await attacker.template(`${library}
+      ready(); channel.awaitFork(0); ${end}; for (;;) libc.poll([], 1000);`);
+      await assert.rejects(NodeRuntime.create({ template: tpl }), ended, end);
+    }
+    // What its copies say in the other machine's name is refused there.
+    const tpl = await attacker.template(`${library}
+      globalThis.say = () => [clone(), arrive(), tgkill(1, SIGABRT), channel.call("awaitFork", { errno: 0 })];
+      globalThis.lie = ready;`);
+    const [one, two] = [
+      await NodeRuntime.create({ template: tpl }),
+      await NodeRuntime.create({ template: tpl }),
+    ];
+    assert.deepEqual((await one.run("__return(say())")).value, [-1, -1, -1, -1]);
+    await assert.rejects(one.run("lie(); for (;;);"), {
+      code: "ERR_SECURE_EXEC_PROTOCOL_VIOLATION",
+    });
+    // Its own template is a process of the machine as others are; killed, nothing begins there any more.
+    await one.exec(
+      `import fs from "node:fs";
+       for (const pid of fs.readdirSync("/proc")) if (/^\\d+$/.test(pid) && Number(pid) > 1 && Number(pid) !== process.pid) process.kill(Number(pid), "SIGKILL");`,
+    );
+    await assert.rejects(one.run("0"), ended);
+    assert.deepEqual((await two.run("__return(say())")).value, [-1, -1, -1, -1]);
+    assert.equal((await tpl.run("__return(typeof say)")).value, "function");
+    await Promise.all([one.dispose(), two.dispose(), tpl.dispose()]);
     await isUnharmed();
   },
 );

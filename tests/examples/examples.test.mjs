@@ -66,6 +66,16 @@ const expected = {
     "{ stdout: 'false\\n', exitCode: 0, ended: 'exit' }",
     "runs billed: 2 2 true",
   ],
+  "provided-files.ts": [
+    'ann.json {"plan":"team"}',
+    'eve.json {"plan":"free"}',
+    "EIO",
+    "{ plan: 'team' }",
+    "changed /project/config.json",
+    "added /project/notes.txt",
+    '{"debug":false}',
+  ],
+  "warm-machines.ts": ["or 2", "not 3", "once for ann 5", "once for eve 5"],
   "notebook.ts": [
     "> globalThis.rows = [3, 1, 2]; console.log(rows.length)",
     "3",

@@ -249,6 +249,157 @@ test("a template serves programs of its own machine only, whoever names it", asy
   await sidecar.dispose();
 });
 
+/** Node 20 has no `Promise.withResolvers`. */
+function deferred() {
+  let resolve;
+  const promise = new Promise((settle) => (resolve = settle));
+  return { promise, resolve };
+}
+
+test("permissions of a template hold for its set-up and for all that begins from it, and for nothing else", async () => {
+  const tools = { greet: { description: "", execute: () => "hello" } };
+  const rt = await machine({ files: { "/data/in": "in" }, tools, permissions: { fs: "allow" } });
+  const probe = `
+    import fs from "node:fs"; import { execFileSync } from "node:child_process";
+    const tried = (work) => { try { return work(); } catch ({ code }) { return code; } };
+    const answers = {
+      inside: tried(() => fs.readFileSync("/data/in", "utf8")),
+      outside: tried(() => fs.readFileSync("/etc/hostname", "utf8").length > 0),
+      child: tried(() => execFileSync("cat", ["/data/in"], { encoding: "utf8" })),
+      grandchild: tried(() => execFileSync("cat", ["/etc/hostname"], { encoding: "utf8", stdio: "pipe" }).length > 0),
+      tool: await callHostTool("greet", {}).catch(() => "refused"),
+      env: process.env.SECRET,
+    };`;
+  const permissions = {
+    fs: { default: "deny", rules: [{ mode: "allow", paths: ["/data/**", "/usr/**", "/tmp/**"] }] },
+    tool: "deny",
+    env: { default: "allow", rules: [{ mode: "deny", patterns: ["SECRET"] }] },
+  };
+  const env = { SECRET: "s" };
+  const tpl = await rt.template(`${probe} globalThis.inSetUp = answers;`, { permissions, env });
+  // A command that was refused a file says so by its exit code, which is the error's status.
+  const narrow = {
+    inside: "in",
+    outside: "EACCES",
+    child: "in",
+    grandchild: undefined,
+    tool: "refused",
+    env: undefined,
+  };
+  const wide = {
+    inside: "in",
+    outside: true,
+    child: "in",
+    grandchild: true,
+    tool: "hello",
+    env: "s",
+  };
+  const { value, stderr } = await tpl.run(`${probe} __return([inSetUp, answers])`, { env });
+  assert.deepEqual(
+    value.map((one) => ({ grandchild: undefined, env: undefined, ...one })),
+    [narrow, narrow],
+    stderr,
+  );
+  assert.deepEqual((await rt.run(`${probe} __return(answers)`, { env })).value, wide);
+  assert.deepEqual(
+    (await (await rt.template("0")).run(`${probe} __return(answers)`, { env })).value,
+    wide,
+  );
+
+  // A further template has both, and what narrows the machine later narrows all of them.
+  const further = await tpl.template("0", {
+    permissions: { fs: { default: "deny", rules: [{ mode: "allow", paths: ["/usr/**"] }] } },
+  });
+  const read = `import fs from "node:fs"; let code = "read"; try { fs.readFileSync("/data/in"); } catch (error) { code = error.code; } __return(code)`;
+  assert.equal((await further.run(read)).value, "EACCES");
+  assert.equal((await tpl.run(read)).value, "read");
+  await assert.rejects(
+    tpl.template("0", { permissions: { tool: "allow" } }),
+    code("PERMISSIONS_WIDENED"),
+  );
+  await assert.rejects(
+    rt.template("0", { permissions: { fs: () => true } }),
+    code("INVALID_OPTION"),
+  );
+  await assert.rejects(
+    rt.template("0", { permissions: { mode: "learn" } }),
+    code("INVALID_OPTION"),
+  );
+  const { promise: opened, resolve } = deferred();
+  const program = await tpl.spawn(
+    `
+    import fs from "node:fs";
+    const fd = fs.openSync("/data/in"); console.log("open");
+    process.stdin.once("data", () => { let code = "read"; try { fs.readSync(fd, Buffer.alloc(1)); } catch (error) { code = error.code; } process.exit(code === "EACCES" ? 3 : 0); });`,
+    { onStdout: resolve },
+  );
+  await opened;
+  await rt.setPermissions({
+    fs: { default: "deny", rules: [{ mode: "allow", paths: ["/tmp/**"] }] },
+  });
+  assert.equal((await tpl.run(read)).value, "EACCES");
+  program.writeStdin("go");
+  assert.equal(await program.wait(), 3);
+});
+
+test("a machine made from a template has the permissions of both", async () => {
+  const rt = await machine({ files: { "/data/in": "in", "/data/out": "out" } });
+  await rt.setPermissions({ childProcess: "deny" });
+  const tpl = await rt.template("0", {
+    permissions: { fs: { default: "deny", rules: [{ mode: "allow", paths: ["/data/in"] }] } },
+  });
+  const own = await machine({ template: tpl });
+  const probe = `
+    import fs from "node:fs"; import { execFileSync } from "node:child_process";
+    const tried = (work) => { try { return work(); } catch ({ code }) { return code; } };
+    __return([tried(() => fs.readFileSync("/data/in", "utf8")), tried(() => fs.readFileSync("/data/out", "utf8")), tried(() => execFileSync("ls"))]);`;
+  assert.deepEqual((await own.run(probe)).value, ["in", "EACCES", "EACCES"]);
+});
+
+test("env, cwd, files, args, limits, language and name of a template's set-up", async () => {
+  const rt = await machine({ env: { OF: "machine" }, limits: { memoryBytes: 512 * 2 ** 20 } });
+  const tpl = await rt.template(
+    `import { readFileSync } from "node:fs";
+     enum Kind { One = 1 }
+     globalThis.seen = { text: readFileSync("rel.txt", "utf8"), bytes: [...readFileSync("/abs.bin")], cwd: process.cwd(),
+       args: process.argv.slice(2), of: process.env.OF, kind: Kind.One, name: import.meta.filename };`,
+    {
+      env: { OF: "template" },
+      cwd: "/srv/deep",
+      files: { "rel.txt": "relative to cwd", "/abs.bin": new Uint8Array([1, 2]) },
+      args: ["--one", "two"],
+      language: "ts",
+      name: "setup.ts",
+      limits: { outputBytes: 10, memoryBytes: 128 * 2 ** 20 },
+    },
+  );
+  const { value } = await tpl.run("__return({ ...seen, now: process.cwd(), env: process.env.OF })");
+  assert.deepEqual(value, {
+    text: "relative to cwd",
+    bytes: [1, 2],
+    cwd: "/srv/deep",
+    args: ["--one", "two"],
+    of: "template",
+    kind: 1,
+    name: "/tmp/setup.ts",
+    now: "/srv/deep",
+    env: "template",
+  });
+  const hungry = `globalThis.held = []; for (let i = 0; i < 40; i++) held.push(new Uint8Array(8 * 2 ** 20).fill(1));`;
+  await assert.rejects(rt.template(hungry, { limits: { memoryBytes: 128 * 2 ** 20 } }), (error) => {
+    assert.equal(error.code, "ERR_SECURE_EXEC_TEMPLATE_SETUP_FAILED");
+    return true;
+  });
+  await assert.rejects(rt.template(`for (;;);`, { limits: { cpuTimeMs: 200 } }), {
+    code: /CPU_TIME_LIMIT|TEMPLATE_SETUP_FAILED/,
+  });
+  await assert.rejects(
+    rt.template("0", { limits: { memoryBytes: 2 ** 32 } }),
+    code("LIMIT_RAISED"),
+  );
+  await assert.rejects(rt.template("0", { files: { x: 1 } }), code("INVALID_OPTION"));
+});
+
 test("runs of a template leave nothing in the kernel", async () => {
   const { leftBy } = await import("../../scripts/template-leaks.mjs");
   const { left, before, after } = await leftBy(60);

@@ -6,11 +6,18 @@ import {
   NodeRuntime,
   SecureExecError,
   allowAll,
+  createInMemoryFileSystem,
+  type FileProviderMount,
+  type HostDirectoryMount,
   type HostToolDefinition,
+  type NodeRuntimeChange,
   type NodeRuntimeCreateOptions,
   type NodeRuntimeExecResult,
+  type NodeRuntimeFileProvider,
   type NodeRuntimeProcess,
   type NodeRuntimeRunResult,
+  type NodeRuntimeTemplate,
+  type OverlayMount,
   type Permissions,
   type SecureExecErrorCode,
 } from "../../dist/index.js";
@@ -76,6 +83,48 @@ export async function options(): Promise<void> {
     handler: (input: { id: string }, { signal }) => [input.id, signal.aborted],
   };
   await NodeRuntime.create({ tools: { tool }, permissions: allowAll });
+}
+
+export async function mounts(rt: NodeRuntime): Promise<void> {
+  const provider: NodeRuntimeFileProvider = {
+    cacheMs: 100,
+    stat: async (path) => ({ isDirectory: path === "/", size: 1 }),
+    readDir: () => ["a", { name: "b", isDirectory: true }],
+    readFile: async () => new Uint8Array(1),
+    writeFile: (_path, data, { mode }) =>
+      same<[typeof data, typeof mode], [Uint8Array, number]>(true),
+  };
+  const provided: FileProviderMount = { guestPath: "/p", provider, timeoutMs: 5, maxFileBytes: 9 };
+  const overlay: OverlayMount = { guestPath: "/o", overlay: { lower: "/tmp" } };
+  const hostDirectory: HostDirectoryMount = { guestPath: "/h", hostPath: "/tmp", readOnly: false };
+  await NodeRuntime.create({ mounts: [provided, overlay, hostDirectory] });
+  await rt.mount(overlay);
+  await rt.mount({ guestPath: "/p", provider: createInMemoryFileSystem(), readOnly: true });
+  await rt.unmount("/p");
+  // @ts-expect-error -- a mount is of one kind
+  await rt.mount({ guestPath: "/p" });
+  // @ts-expect-error -- an overlay has a directory below
+  await rt.mount({ guestPath: "/o", overlay: {} });
+  // @ts-expect-error -- a file is bytes or text
+  const wrong: NodeRuntimeFileProvider = { stat: () => ({ size: 0 }), readFile: () => 1 };
+  void wrong;
+  const changes = await rt.diff("/o");
+  same<(typeof changes)[number], NodeRuntimeChange>(true);
+  same<NodeRuntimeChange["change"], "added" | "changed" | "removed">(true);
+}
+
+export async function templates(rt: NodeRuntime): Promise<void> {
+  const tpl = await rt.template("0", { files: { a: "b" }, permissions: { fs: "deny" }, cwd: "/" });
+  same<typeof tpl, NodeRuntimeTemplate>(true);
+  const ran = await tpl.run<number>("__return(1)");
+  same<typeof ran, NodeRuntimeRunResult<number>>(true);
+  const machine = await NodeRuntime.create({ template: tpl, env: { A: "b" } });
+  same<typeof machine, NodeRuntime>(true);
+  same<Awaited<ReturnType<typeof rt.clone>>, NodeRuntime>(true);
+  // @ts-expect-error -- a template cannot learn what it needs by itself
+  await rt.template("0", { permissions: { mode: "learn" } });
+  // @ts-expect-error -- a template has no terminal
+  await rt.template("0", { pty: true });
 }
 
 export function errors(error: unknown): SecureExecErrorCode | undefined {

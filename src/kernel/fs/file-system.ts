@@ -93,6 +93,11 @@ export class FileSystem {
     return new FileSystem(this.#sb.limits, now, account, this);
   }
 
+  /** In a clone: what `file` has open in the file system that this one was cloned from, or from which that was. */
+  reopen(file: OpenFile): OpenFile | undefined {
+    return file.inClone(this.#sb);
+  }
+
   /**
    * Everything in memory as a tar archive, without its end. Of the moment at which it is begun:
    * what changes meanwhile is not in it. `return` it if it is not read to its end.

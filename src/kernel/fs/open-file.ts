@@ -103,6 +103,23 @@ export class OpenFile {
     return this.#inode instanceof Fifo ? this.#inode : undefined;
   }
 
+  /** The same file open at the same place in a clone, counted there; undefined where that has it not, or no room. */
+  inClone(clone: SuperBlock): OpenFile | undefined {
+    const inode = this.#inode;
+    // Files of mounts, and pipes by their names, are the machine's that they were opened in.
+    if (inode.lineage === undefined || inode instanceof Fifo || this.#content !== undefined)
+      return undefined;
+    const { parent, name } = this.#origin;
+    if (parent.lineage === undefined) return undefined;
+    const own = clone.copyOf(inode);
+    if (own.nlink === 0 || !clone.account.take("file")) return undefined;
+    const origin = { parent: clone.copyOf(parent) as Directory, name };
+    const file = new OpenFile(clone, own, this.flags, this.#opener, origin);
+    file.position = this.position;
+    file.revoke(this.#noReading, this.#noWriting);
+    return file;
+  }
+
   get mayStillRead(): boolean {
     return !this.#noReading;
   }

@@ -24,7 +24,8 @@ import { attemptedForHost } from "../io/attempt.js";
 import { totalUsage } from "../machine/account.js";
 import { Border } from "../border/border.js";
 import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
-import type { VmServices } from "../machine/vm.js";
+import type { Beginning, VmServices } from "../machine/vm.js";
+import { Unshareable } from "../process/set-up.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
 import { isolationLayers } from "../../protocol/isolation.js";
 import type { IsolationReport } from "../../protocol/isolation.js";
@@ -166,8 +167,8 @@ export class HostHandlers {
   }
 
   #createVm(handle: number, options: VmOptions): Record<never, never> {
-    const source = options.source === undefined ? undefined : this.#vmOf(options.source);
-    const vm = asOption(() => new Vm(handle, options, this.#services, source));
+    const beginning = this.#beginning(options);
+    const vm = asOption(() => new Vm(handle, options, this.#services, beginning));
     if (options.border !== undefined) this.#guard(vm, handle, options.border);
     vm.network.announceTo({
       listenerAdded: (info) =>
@@ -179,6 +180,17 @@ export class HostHandlers {
     vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
     return {};
+  }
+
+  #beginning({ source: named, template, fromSetUp = false }: VmOptions): Beginning | undefined {
+    if (named === undefined) return undefined;
+    const source = this.#vmOf(named);
+    if (template === undefined) return { source };
+    const ancestor = this.#programs.get(template)?.process;
+    const setUp = ancestor?.setUp;
+    if (ancestor?.vm !== source || setUp === undefined)
+      throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
+    return { source, ancestor, ...(fromSetUp && { files: setUp.files }) };
   }
 
   /** Its requests to certain hosts go through a process of their own. */
@@ -205,8 +217,17 @@ export class HostHandlers {
         "a deterministic machine runs one program at a time, and there is one",
       );
     const named = options.template === undefined ? undefined : this.#programs.get(options.template);
-    // Memory of one machine is never what a program of another begins with.
-    const from = named?.process.vm === vm ? named : undefined;
+    // Memory of one machine is never what a program of another begins with, but for templates of machines
+    // that the host made from that very one.
+    const inherits = options.mode === "template" && vm.ancestor !== undefined;
+    const from =
+      named?.process.vm === vm || (inherits && vm.ancestor === named?.process) ? named : undefined;
+    const wider = (from?.process.policy ?? vm.policy).widening(options.permissions ?? {});
+    if (wider !== undefined)
+      throw new HostError(
+        "ERR_SECURE_EXEC_PERMISSIONS_WIDENED",
+        new PermissionsWidened(wider.scope, wider.why).message,
+      );
     const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
@@ -249,9 +270,14 @@ export class HostHandlers {
   #started(
     vm: Vm,
     handle: number,
-    program: HostProgram | StartFailure,
+    program: HostProgram | StartFailure | Unshareable,
     isCopy: boolean,
   ): { pid: number } | Promise<{ pid: number }> {
+    if (program instanceof Unshareable)
+      throw new HostError(
+        "ERR_SECURE_EXEC_TEMPLATE_HOLDS",
+        `the set-up of the template left something open that belongs to its own machine: ${program.what}`,
+      );
     if (program instanceof StartFailure) {
       if (program.errno === -Errno.ENOSPC && program.operation === "open terminal")
         throw new HostError(

@@ -21,6 +21,7 @@ import { Bill } from "../process/bill.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
 import { identity } from "../machine/identity.js";
+import { Unshareable, inheritance } from "../process/set-up.js";
 import type { Vm } from "../machine/vm.js";
 import { HostTerminal } from "./terminal.js";
 
@@ -79,7 +80,7 @@ export class HostProgram {
     source: Uint8Array,
     listener: HostListener,
     from?: Process,
-  ): HostProgram | StartFailure {
+  ): HostProgram | StartFailure | Unshareable {
     if (vm.processes.isFull) return new StartFailure("fork", options.name, -Errno.EAGAIN);
     const credentials = credentialsOf(vm, options, from);
     if (credentials instanceof StartFailure) return credentials;
@@ -94,6 +95,8 @@ export class HostProgram {
     if (typeof terminal === "number") {
       return new StartFailure("open terminal", "/dev/ptmx", terminal);
     }
+    const inherited = from === undefined ? [] : inheritance(from, vm);
+    if (inherited instanceof Unshareable) return inherited;
     const pid = vm.processes.allocatePid();
     const stdin =
       options.stdin || terminal !== undefined
@@ -115,11 +118,7 @@ export class HostProgram {
         session: pid,
         argv: [launched.argv0, ...launched.argv],
         ignored: ignoredFrom(launched.mode, launched.image),
-        budget: new RunBudget(
-          lowerLimits(vm.limits, options.limits),
-          new Bill(vm.bill),
-          vm.policy.mode === "learn",
-        ),
+        budget: budgetOf(vm, options, from),
         inheritedIgnored: [],
       },
       {
@@ -144,6 +143,7 @@ export class HostProgram {
     const hostTerminal = terminal && new HostTerminal(terminal, stdin!, outputs[0]);
     vm.processes.add(process);
     vm.lookAtLimits();
+    for (const [fd, description] of inherited) process.descriptors.put(fd, description);
     from?.bequeath(process);
     // A copy has the engine of what it is a copy of.
     const dedicated = from === undefined && (options.engine ?? vm.engine) === "dedicated";
@@ -173,6 +173,13 @@ export class HostProgram {
     if (stream === valueStream) this.process.valueTaken();
     else if (stream === 1 || stream === 2) this.#outputs[stream - 1]!.credit(bytes);
   }
+}
+
+/** A copy may do what the process may whose copy it is; one of another machine, what its own allows. */
+function budgetOf(vm: Vm, { limits, permissions }: ProcessOptions, from?: Process): RunBudget {
+  const most = from?.vm === vm ? from.policy : vm.policy;
+  const policy = permissions === undefined ? most : most.narrower(permissions);
+  return new RunBudget(lowerLimits(vm.limits, limits), new Bill(vm.bill), policy);
 }
 
 /** Whose process it is and where it works: the working directory without links, if there is one. */

@@ -75,7 +75,7 @@ class Revocation {
     const path = file.openedAt;
     if (typeof path === "number") return file.revoke(true, true);
     const mode = file.flags & O_ACCMODE;
-    const { policy } = this.#vm;
+    const { policy } = process;
     const judge = (operation: "read" | "write") =>
       policy.judge({ scope: "fs", operation, path }, undefined, process);
     if (mode !== O_WRONLY) this.#unless(judge("read"), () => file.revoke(true, false));
@@ -86,7 +86,7 @@ class Revocation {
     if (!(socket instanceof StreamSocket || socket instanceof UdpSocket)) return;
     const { judgedAs } = socket;
     if (judgedAs !== undefined) {
-      const decision = this.#vm.policy.judge(judgedAs, undefined, process);
+      const decision = process.policy.judge(judgedAs, undefined, process);
       this.#unless(decision, () => socket.revoke());
     }
     // Every datagram is judged when it is sent; what answers to earlier ones comes no more.
@@ -94,7 +94,7 @@ class Revocation {
   }
 
   #watches(process: Process): void {
-    const { policy } = this.#vm;
+    const { policy } = process;
     for (const [watch, path] of process.watches.paths()) {
       const requests = (["stat", "readdir"] as const).map((operation): Request => ({
         scope: "fs",
@@ -117,7 +117,7 @@ class Revocation {
       env: startOptions?.env ?? {},
       ...name,
     }));
-    this.#unless(this.#vm.policy.judgeAll(requests, [], process), () =>
+    this.#unless(process.policy.judgeAll(requests, [], process), () =>
       process.signal(constants.signals.SIGKILL, "permissions"),
     );
   }

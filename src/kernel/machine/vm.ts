@@ -95,6 +95,14 @@ export interface VmServices {
   warn(handle: number, warning: LimitWarning): void;
 }
 
+/** What a machine begins with that is made from another one. */
+export interface Beginning {
+  readonly source: Vm;
+  /** Not those that it has now. */
+  readonly files?: FileSystem | undefined;
+  readonly ancestor?: Process | undefined;
+}
+
 export class Vm {
   readonly fs: FileSystem;
   readonly processes: ProcessTable;
@@ -139,8 +147,13 @@ export class Vm {
   /** What is undone at its disposal, before its processes end. */
   readonly #undo: (() => void)[] = [];
 
-  /** `handle` is the SDK's name for this VM. With `source`, it begins with the files and mounts of that one. */
-  constructor(handle: number, options: VmOptions, services: VmServices, source?: Vm) {
+  /** The process of another machine that templates of this one may begin from. */
+  readonly ancestor: Process | undefined;
+
+  /** `handle` is the SDK's name for this VM. With `beginning`, it begins with the files and mounts of another one. */
+  constructor(handle: number, options: VmOptions, services: VmServices, beginning?: Beginning) {
+    const source = beginning?.source;
+    this.ancestor = beginning?.ancestor;
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
@@ -171,10 +184,7 @@ export class Vm {
       signalLeader: (session, signal) =>
         void this.processes.get(session)?.signal(signal, "terminal"),
     });
-    this.fs =
-      source === undefined
-        ? this.#newFiles(options)
-        : source.fs.clone(this.account, () => this.clock.nowMs);
+    this.fs = this.#newFiles(options, beginning?.files ?? source?.fs);
     this.network = new Network(
       this.fs,
       identity.hostname,
@@ -208,10 +218,10 @@ export class Vm {
     if (!this.disposed) this.#warnings.look();
   }
 
-  #newFiles({ restores = false }: VmOptions): FileSystem {
+  #newFiles({ restores = false }: VmOptions, source?: FileSystem): FileSystem {
     const { fileSystemBytes: bytes, inodes } = this.limits;
-    const fs = new FileSystem({ bytes, inodes }, () => this.clock.nowMs, this.account);
-    if (restores) return fs;
+    const fs = new FileSystem({ bytes, inodes }, () => this.clock.nowMs, this.account, source);
+    if (restores || source !== undefined) return fs;
     bootLayout(fs, identity);
     installPrograms(fs);
     return fs;

@@ -76,6 +76,9 @@ function lackedBy(request: Request): string | undefined {
 
 export class Policy {
   readonly #judges = new Map<Scope, ScopeJudge>();
+  /** What has to allow as well, when this one is the narrower of another's. */
+  #base: { readonly policy: Policy; readonly own: Partial<Policies>; changes: number } | undefined;
+  #narrowings = 0;
   readonly #ask: Ask;
   readonly #observer: PolicyObserver | undefined;
   readonly #alone: boolean;
@@ -95,7 +98,43 @@ export class Policy {
   }
 
   #judge(scope: Scope): ScopeJudge {
+    const base = this.#base;
+    if (base !== undefined && base.changes !== base.policy.#changes) this.#followBase();
     return this.#judges.get(scope)!;
+  }
+
+  /** Goes up whenever it, or what it depends on, is narrowed. */
+  get #changes(): number {
+    const base = this.#base;
+    return this.#narrowings + (base === undefined ? 0 : base.policy.#changes);
+  }
+
+  /** One that allows what this one and `policies` allow, now and after each change of this one. */
+  narrower(policies: Partial<Policies>): Policy {
+    const observer = this.#observer;
+    const options = { mode: this.mode, alone: this.#alone, ...(observer && { observer }) };
+    const made = new Policy(this.#first, this.#ask, options);
+    made.#base = { policy: this, own: policies, changes: -1 };
+    return made;
+  }
+
+  /** Of each scope what came first. */
+  get #first(): Policies {
+    const first = scopeNames.map((scope) => [scope, this.#judge(scope).policies[0]!] as const);
+    return Object.fromEntries(first) as Policies;
+  }
+
+  #followBase(): void {
+    const { policy, own } = this.#base!;
+    for (const scope of scopeNames) {
+      const [first, ...later] = policy.#judge(scope).policies;
+      const judge = new ScopeJudge(scope, first!);
+      for (const one of later) judge.add(one);
+      const added = own[scope];
+      if (added !== undefined) judge.add(added);
+      this.#judges.set(scope, judge);
+    }
+    this.#base!.changes = policy.#changes;
   }
 
   /** Why `policies` would be wider than what holds: the scope, and what they would allow. */
@@ -118,6 +157,7 @@ export class Policy {
     if (given.some((scope) => this.#judge(scope).policies.length > limits.permissionChanges))
       return false;
     for (const scope of given) this.#judge(scope).add(policies[scope]!);
+    this.#narrowings++;
     return true;
   }
 

@@ -29,6 +29,7 @@ import type { Terminal } from "../io/terminal.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import type { Measured } from "../machine/limit-warnings.js";
+import { SetUp } from "./set-up.js";
 import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
 import type { BudgetMember, RunBudget } from "./run-budget.js";
@@ -127,7 +128,7 @@ export class Process {
   /** Memory that it shares with nobody, at the last look. */
   ownMemoryBytes = 0;
   get policy(): Vm["policy"] {
-    return this.vm.policy;
+    return this.budget.policy;
   }
   /** Whether it has begun anew in an engine of its own; once in its life. */
   restarted = false;
@@ -175,8 +176,8 @@ export class Process {
   #violation: string | undefined;
   /** Where its copies come from, if it is there to be copied. */
   #template: Template | undefined;
-  /** Whether its set-up has ended, so that it may be. */
-  #templateReady = false;
+  /** There once its set-up has ended, so that it may be. */
+  #setUp: SetUp | undefined;
   #returned: Returned = { returned: "none" };
   /** Streams of host tools that it reads. */
   readonly toolStreams = new Set<number>();
@@ -340,7 +341,7 @@ export class Process {
       happened: (event) => this.#happened(event),
       brokenPipe: () => this.brokenPipe(),
       awaitsFork: (errno, give) =>
-        this.#templateReady && this.#template !== undefined
+        this.#setUp !== undefined && this.#template !== undefined
           ? this.#template.awaits(errno, give)
           : -Errno.EPERM,
       image: (args) => imageOf(this, args),
@@ -366,7 +367,12 @@ export class Process {
 
   /** Copies of it, once its set-up has ended and as long as it lives. */
   get template(): Template | undefined {
-    return this.#templateReady && !this.ended ? this.#template : undefined;
+    return this.#setUp !== undefined && !this.ended ? this.#template : undefined;
+  }
+
+  /** As its machine was when its set-up had ended; as long as it lives. */
+  get setUp(): SetUp | undefined {
+    return this.ended ? undefined : this.#setUp;
   }
 
   /** A copy that waits for its program is this process's to answer for. */
@@ -385,13 +391,8 @@ export class Process {
     }
   }
 
-  /** As fork(2): what it has open beyond its stdio, and the signals that it handles, are the copy's as well. */
+  /** As fork(2): the signals that it handles are handled in the copy as well. */
   bequeath(copy: Process): void {
-    for (const [fd, description] of this.descriptors.entries()) {
-      if (fd <= 2) continue;
-      description.ref();
-      copy.descriptors.put(fd, description);
-    }
     for (const signal of this.#handled) copy.#handled.add(signal);
   }
 
@@ -606,7 +607,7 @@ export class Process {
   }
 
   #setUpEnded(pending: readonly string[]): void {
-    if (this.#template === undefined || this.#templateReady)
+    if (this.#template === undefined || this.#setUp !== undefined)
       throw new MalformedMessage("no template is awaited");
     const threads = (this.#door?.threads ?? 1) - 1;
     if (threads > 0) pending = [...pending, `Worker (${threads})`];
@@ -617,7 +618,7 @@ export class Process {
         `the set-up left something under way that a copy could not go on with: ${names.join(", ")}`,
       );
     }
-    this.#templateReady = true;
+    this.#setUp = new SetUp(this.vm);
     this.budget.rests();
     this.#sink?.templateReady();
   }
@@ -689,6 +690,7 @@ export class Process {
     this.#status = { code: end.signal === 0 ? end.exitCode : 0, signal: end.signal };
     this.#door?.close();
     this.#template?.close("the template has ended");
+    this.#setUp?.dispose();
     this.budget.leave(this);
     this.budget.finished();
     nativeWatch.leave(this);

@@ -11,6 +11,7 @@ import type { VmLimits } from "../../protocol/limits.js";
 import type { Usage } from "../../protocol/usage.js";
 import { processCpuTimeMs } from "../../sandbox/libc.js";
 import { LearnedRequests } from "../policy/learned.js";
+import type { Policy } from "../policy/policy.js";
 import type { Bill } from "./bill.js";
 import { RequestRate } from "./request-rate.js";
 import { peakMemoryOf } from "./usage.js";
@@ -39,6 +40,8 @@ export class RunBudget {
   /** Of the run: those of the VM, or lower ones. */
   readonly limits: VmLimits;
   readonly bill: Bill;
+  /** What the run may do: what its machine may, or less. */
+  readonly policy: Policy;
   readonly #accounts = new Map<BudgetMember, Account>();
   #endedMs = 0;
   #startedAtMs: number | undefined;
@@ -52,10 +55,11 @@ export class RunBudget {
   readonly learned: LearnedRequests | undefined;
   #processes = 0;
 
-  constructor(limits: VmLimits, bill: Bill, learns = false) {
+  constructor(limits: VmLimits, bill: Bill, policy: Policy) {
     this.limits = limits;
     this.bill = bill;
-    this.learned = learns ? new LearnedRequests() : undefined;
+    this.policy = policy;
+    this.learned = policy.mode === "learn" ? new LearnedRequests() : undefined;
     const { systemCallsPerSecond } = limits;
     this.rate = systemCallsPerSecond > 0 ? new RequestRate(systemCallsPerSecond) : undefined;
   }

@@ -159,6 +159,21 @@ test("clone, snapshot and a machine made from it", { skip: noServer }, async () 
   assert.equal(Buffer.from(await moved.readFile("/home/user/a")).toString(), "changed");
 });
 
+test("a template with permissions, and a machine made from it", { skip: noServer }, async () => {
+  const runtime = await machine({ files: { "/home/user/a": "first" } });
+  const template = await runtime.template("globalThis.made = [1]", {
+    permissions: { childProcess: "deny" },
+  });
+  const [other, warm] = [await machine(), await NodeRuntime.create({ template })];
+  made.push(warm);
+  const program = `import { spawnSync } from "node:child_process"; __return([made.push(2), spawnSync("true").error?.code])`;
+  await runtime.writeFile("/home/user/a", "changed");
+  for (const from of [template, warm, warm])
+    assert.deepEqual((await from.run(program)).value, [2, "EACCES"]);
+  assert.equal(await warm.readFile("/home/user/a", "utf8"), "first");
+  assert.equal((await other.run("__return(typeof made)")).value, "undefined");
+});
+
 test("a deterministic machine is one there, too", { skip: noServer }, async () => {
   const values = [];
   for (let time = 0; time < 2; time++) {
