@@ -221,6 +221,12 @@ function runNatively(name, worker) {
 /** Makes every test fail at its end: a run of canaries must count none. */
 const canary = "process.on('exit', () => { throw new Error('canary'); });";
 
+/**
+ * Some tests allocate gigabytes, or skip themselves where they cannot: natively they have what the host has. All
+ * other limits are the defaults.
+ */
+const roomy = { memoryBytes: 4 * 2 ** 30, fileSystemBytes: 16 * 2 ** 30 };
+
 async function runInVm(name) {
   const text = sourceOf(name);
   const timeout = Number(given.timeout);
@@ -233,6 +239,7 @@ async function runInVm(name) {
       process: "allow",
       env: "allow",
     },
+    limits: roomy,
     files: given.canary ? { "/tmp/canary.cjs": canary } : {},
   });
   try {
