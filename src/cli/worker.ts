@@ -75,7 +75,13 @@ function metricsOf(worker: Worker): Server {
       response.writeHead(status, { "content-type": type }).end(text);
     };
     const plain = "text/plain; version=0.0.4; charset=utf-8";
-    if (request.url === "/metrics") return answer(200, plain, worker.metrics.text());
+    if (request.url === "/metrics") {
+      worker.metricsText().then(
+        (text) => answer(200, plain, text),
+        (error: unknown) => answer(500, plain, String(error)),
+      );
+      return;
+    }
     if (request.url === "/healthz") return answer(worker.isConnected ? 200 : 503, plain, "");
     // Ready: takes machines, or would as soon as there is room.
     if (request.url === "/readyz") return answer(worker.load.draining ? 503 : 200, plain, "");

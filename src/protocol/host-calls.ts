@@ -207,6 +207,8 @@ export const hostCalls = {
   unmount: { nr: 54, args: { vm: "u32", guestPath: "string" }, result: {} },
   /** Counters for tests and diagnostics, JSON of `KernelStats`. */
   stats: { nr: 7, args: {}, result: { json: "string" } },
+  /** Figures for those who run the kernel; JSON of `KernelMetrics`. */
+  metrics: { nr: 9, args: {}, result: { json: "string" } },
 } as const;
 
 /** One-way messages from the SDK. */

@@ -61,6 +61,11 @@ export class KernelGroup {
     return this.#upTo(1)[0]!.connection();
   }
 
+  /** Those that run. */
+  get running(): KernelConnection[] {
+    return this.#slots.flatMap((slot) => slot.current ?? []);
+  }
+
   #load(slot: KernelSlot): number {
     return slot.machines + (this.#placing.get(slot) ?? 0);
   }
@@ -94,6 +99,11 @@ const shared = new KernelGroup();
 /** Where a machine goes whose options name neither a sidecar nor a fleet. */
 export function placeOnHost(kernels: Kernels): Promise<KernelConnection> {
   return shared.place(kernels);
+}
+
+/** The host's kernels that run. */
+export function hostKernels(): KernelConnection[] {
+  return shared.running;
 }
 
 /** The connection of the host's first kernel. */

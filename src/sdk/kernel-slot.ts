@@ -37,6 +37,11 @@ export class KernelSlot {
     return this.#opening === undefined && this.#current?.alive === true;
   }
 
+  /** The living connection, if there is one. */
+  get current(): KernelConnection | undefined {
+    return this.#current?.alive === true ? this.#current : undefined;
+  }
+
   /** Machines on the kernel that runs now. */
   get machines(): number {
     return this.#current?.alive === true ? this.#current.machines : 0;

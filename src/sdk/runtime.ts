@@ -40,6 +40,8 @@ import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { isolationOf } from "./isolation.js";
+import { hostKernels } from "./kernel-group.js";
+import { metricsOf } from "./metrics.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection, MachineSink } from "./kernel-connection.js";
@@ -230,6 +232,18 @@ export class NodeRuntime {
     const runtime = new NodeRuntime(await NodeRuntime.#created(options));
     await runtime.#with(() => {});
     return runtime;
+  }
+
+  /**
+   * Figures of the kernel processes that this process's runtimes share, in Prometheus's text format: machines,
+   * programs by how they ended, how long they took, CPU time, memory, what the kernels hold. The label `kernel` is the
+   * process id. Starts nothing: without a kernel there are no samples. A sidecar has a `metrics()` of its own, and a
+   * worker of a fleet an endpoint.
+   * @example
+   * http.createServer(async (_, response) => response.end(await NodeRuntime.metrics())).listen(9100, "127.0.0.1");
+   */
+  static metrics(): Promise<string> {
+    return metricsOf(hostKernels());
   }
 
   static async #created(options: NodeRuntimeCreateOptions | undefined): Promise<Created> {

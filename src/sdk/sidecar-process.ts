@@ -5,6 +5,7 @@
 import { failure, invalidOption, unknownOption } from "./errors.js";
 import { defaultHeartbeatTimeoutMs } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
+import { metricsOf } from "./metrics.js";
 import { KernelSlot } from "./kernel-slot.js";
 
 export interface SidecarProcessOptions {
@@ -63,6 +64,15 @@ export class SidecarProcess {
   /** The same as `new SidecarProcess(options)`. */
   static spawn(options?: SidecarProcessOptions): SidecarProcess {
     return new SidecarProcess(options);
+  }
+
+  /**
+   * Figures of this kernel as `NodeRuntime.metrics()` has them of those that all share; without samples before it
+   * runs and after it was lost.
+   */
+  metrics(): Promise<string> {
+    const { current } = this.#slot;
+    return metricsOf(current === undefined ? [] : [current]);
   }
 
   /** Ends the kernel and with it every machine on it. Idempotent; resolves when its process is gone. */

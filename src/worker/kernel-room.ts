@@ -31,6 +31,11 @@ export class KernelRoom {
     return this.#opening;
   }
 
+  /** The one that lives, if any does. */
+  get living(): KernelConnection[] {
+    return this.#current?.alive === true ? [this.#current] : [];
+  }
+
   async #open(): Promise<KernelConnection> {
     const owners = new Map<number, MachineOwner>();
     const connection = await KernelConnection.open({

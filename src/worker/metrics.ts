@@ -1,14 +1,16 @@
 /**
- * Owns what a worker counts, and the Prometheus text format of it (version 0.0.4).
+ * Owns what a worker counts, and its text for Prometheus.
  *
  * Invariant: label values are of small sets that no guest and no caller chooses.
  * Untrusted: the JSON of ends, which names reasons.
  */
 import type { ProcessEnd } from "../protocol/host-calls.js";
+import { Durations, MetricsText, histogram } from "../protocol/metrics.js";
+import type { MetricType, Sample } from "../protocol/metrics.js";
+import type { KernelConnection } from "../sdk/kernel-connection.js";
+import { addKernels } from "../sdk/metrics.js";
 import type { Load } from "./load.js";
 
-/** Upper bounds of the histogram of runs, in seconds. */
-const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 const reasonPattern = /^[a-z -]{1,40}$/;
 
 type Counts = Map<string, number>;
@@ -23,9 +25,7 @@ export class WorkerMetrics {
   readonly #ends: Counts = new Map();
   readonly #over: Counts = new Map();
   readonly #refusals: Counts = new Map();
-  readonly #durations: number[] = buckets.map(() => 0);
-  #durationSum = 0;
-  #runs = 0;
+  readonly #durations = new Durations();
   #placed = 0;
   #fenced = 0;
 
@@ -56,39 +56,31 @@ export class WorkerMetrics {
   ended(end: string, durationMs: number): void {
     const { cause } = JSON.parse(end) as ProcessEnd;
     add(this.#ends, reasonPattern.test(cause.reason) ? cause.reason : "other");
-    const seconds = durationMs / 1000;
-    this.#runs++;
-    this.#durationSum += seconds;
-    buckets.forEach((bound, index) => {
-      if (seconds <= bound) this.#durations[index]!++;
-    });
+    this.#durations.add(durationMs / 1000);
   }
 
-  text(): string {
-    const lines: string[] = [];
-    const metric = (
-      name: string,
-      type: "counter" | "gauge" | "histogram",
-      help: string,
-      samples: readonly [suffix: string, value: number][],
-    ): void => {
-      lines.push(`# HELP secure_exec_${name} ${help}`, `# TYPE secure_exec_${name} ${type}`);
-      for (const [suffix, value] of samples) lines.push(`secure_exec_${name}${suffix} ${value}`);
-    };
+  /** With the figures of the worker's kernel, where one runs. */
+  async text(kernels: readonly KernelConnection[]): Promise<string> {
+    const text = new MetricsText();
+    this.#own(text.add.bind(text));
+    await addKernels(text, kernels);
+    return text.toString();
+  }
+
+  #own(
+    metric: (name: string, type: MetricType, help: string, samples: readonly Sample[]) => void,
+  ): void {
     const by = (label: string, counts: Counts): [string, number][] =>
       [...counts].map(([key, count]) => [`{${label}="${key}"}`, count]);
     const { freeBytes, totalBytes } = this.#load.memory;
     const { load } = this.#load.processors;
     metric("runs_total", "counter", "Programs that ended, by reason.", by("reason", this.#ends));
-    metric("run_duration_seconds", "histogram", "From a program's start to its end.", [
-      ...buckets.map((bound, index): [string, number] => [
-        `_bucket{le="${bound}"}`,
-        this.#durations[index]!,
-      ]),
-      ['_bucket{le="+Inf"}', this.#runs],
-      ["_sum", this.#durationSum],
-      ["_count", this.#runs],
-    ]);
+    metric(
+      "run_duration_seconds",
+      "histogram",
+      "From a program's start to its end.",
+      histogram(this.#durations),
+    );
     metric("sessions", "gauge", "Callers' sessions.", [["", this.#sessions()]]);
     metric("machines", "gauge", "Machines, and those asked for.", [["", this.#load.taken]]);
     metric("machine_slots", "gauge", "Machines there may be.", [["", this.#load.capacity.slots]]);
@@ -116,6 +108,5 @@ export class WorkerMetrics {
     metric("draining", "gauge", "1 while no new machine is taken.", [
       ["", this.#load.draining ? 1 : 0],
     ]);
-    return `${lines.join("\n")}\n`;
   }
 }

@@ -243,6 +243,8 @@ export class Session implements MachineOwner {
         return this.#fetch(call.args);
       case "stats":
         return { json: JSON.stringify(await this.#stats()) };
+      case "metrics":
+        throw refused("metrics are for the worker's owner, at its --metrics");
       case "usage": {
         const { vm, process } = call.args;
         const own = process === 0 ? 0 : this.#processOf(process);

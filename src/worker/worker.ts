@@ -103,6 +103,11 @@ export class Worker {
     return this.#sessions.size;
   }
 
+  /** For Prometheus. */
+  metricsText(): Promise<string> {
+    return this.metrics.text(this.#kernels.living);
+  }
+
   get isConnected(): boolean {
     return !this.#broker.isClosed;
   }

@@ -32,6 +32,7 @@ export async function results(rt: NodeRuntime): Promise<void> {
   same<typeof ran, NodeRuntimeRunResult<{ sum: number }>>(true);
   same<typeof ran.value, { sum: number } | undefined>(true);
   same<typeof ran.exitCode, number>(true);
+  same<ReturnType<typeof NodeRuntime.metrics>, Promise<string>>(true);
   const unknown = await rt.run("1");
   same<typeof unknown.value, unknown>(true);
   // @ts-expect-error -- what a program returns is not known

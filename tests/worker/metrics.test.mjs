@@ -4,27 +4,11 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { NodeRuntime } from "../../dist/index.js";
+import { samplesOf } from "../support/metrics.mjs";
 import { natsServer, noServer, status, worker } from "../support/fleets.mjs";
 
 const skip = noServer;
 const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-
-/** Samples by name and labels. */
-function samplesOf(text) {
-  const samples = new Map();
-  const typed = new Set();
-  for (const line of text.trimEnd().split("\n")) {
-    const type = /^# TYPE (\S+) (counter|gauge|histogram)$/.exec(line);
-    if (type !== null) typed.add(type[1]);
-    if (line.startsWith("#")) continue;
-    const [, name, labels = "", value] = /^([a-z_]+)(\{[^}]*\})? (\S+)$/.exec(line) ?? [];
-    assert.ok(name !== undefined, line);
-    assert.ok(typed.has(name) || typed.has(name.replace(/_(bucket|sum|count)$/, "")), line);
-    assert.ok(Number.isFinite(Number(value)), line);
-    samples.set(name + labels, Number(value));
-  }
-  return samples;
-}
 
 test("metrics, probes, log and list of a worker", { skip }, async () => {
   const { url } = await natsServer();
@@ -62,6 +46,9 @@ test("metrics, probes, log and list of a worker", { skip }, async () => {
   assert.equal(samples.get("secure_exec_run_duration_seconds_count"), 3);
   assert.equal(samples.get('secure_exec_run_duration_seconds_bucket{le="+Inf"}'), 3);
   assert.equal(samples.get("secure_exec_machines"), 1);
+  const ofKernel = (name) => [...samples].find(([sample]) => sample.startsWith(name))?.[1];
+  assert.equal(ofKernel('secure_exec_kernel_machines{kernel="'), 1);
+  assert.equal(ofKernel("secure_exec_kernel_program_duration_seconds_count"), 3);
   assert.equal(samples.get("secure_exec_machine_slots"), 1);
   assert.equal(samples.get("secure_exec_placements_total"), 1);
   const [listed] = await status(url);

@@ -27,12 +27,14 @@ import { PermissionsWidened, Vm, VmOptionError } from "../machine/vm.js";
 import type { Beginning, VmServices } from "../machine/vm.js";
 import { Unshareable } from "../process/set-up.js";
 import { HostFetchError, hostFetch } from "../net/host-http.js";
+import type { KernelMetrics } from "../../protocol/metrics.js";
 import { isolationLayers } from "../../protocol/isolation.js";
 import type { IsolationReport } from "../../protocol/isolation.js";
 import type { CallHandlers, Emit, EventHandlers } from "./door.js";
 import { HostError } from "./error.js";
 import { createHostFiles, fileError } from "./files.js";
 import { createHostSnapshots } from "./snapshots.js";
+import { Tally } from "./tally.js";
 import { HostProgram, StartFailure } from "./program.js";
 import type { HostListener } from "./program.js";
 
@@ -59,6 +61,7 @@ export class HostHandlers {
   readonly #starting = new Map<number, ((program: HostProgram) => void)[]>();
   /** Ways to give up requests of the host, by the SDK's number. */
   readonly #fetches = new Map<number, () => void>();
+  readonly #tally = new Tally();
   readonly #files = createHostFiles((handle) => this.#vmOf(handle));
   readonly #snapshots = createHostSnapshots((handle) => this.#vmOf(handle));
 
@@ -127,6 +130,7 @@ export class HostHandlers {
       return {};
     },
     stats: () => ({ json: JSON.stringify(this.#stats()) }),
+    metrics: () => ({ json: JSON.stringify(this.#metrics()) }),
   };
 
   readonly events: EventHandlers = {
@@ -179,6 +183,7 @@ export class HostHandlers {
     vm.onDispose(() => this.#files.release(vm));
     vm.onDispose(() => this.#snapshots.release(vm));
     this.#vms.set(handle, vm);
+    this.#tally.machinesMade++;
     return {};
   }
 
@@ -236,6 +241,7 @@ export class HostHandlers {
       value: (first, data) => emit("value", { ...to, first, data }),
       ended: (end, value) => {
         this.#programs.delete(handle);
+        this.#tally.ended(end);
         // Whoever hears of the end has heard of what was decided before it.
         vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
@@ -341,6 +347,24 @@ export class HostHandlers {
     } finally {
       this.#fetches.delete(handle);
     }
+  }
+
+  #metrics(): KernelMetrics {
+    const { kernelBytes, kernelObjects } = totalUsage();
+    const { user, system } = process.cpuUsage();
+    return {
+      pid: process.pid,
+      machines: this.#vms.size,
+      programs: this.#programs.size,
+      guests: this.#pool.guestPids.length,
+      guestsAhead: this.#pool.idleCount,
+      rssBytes: process.memoryUsage.rss(),
+      openDescriptors: readdirSync("/proc/self/fd").length,
+      cpuSeconds: (user + system) / 1e6,
+      kernelBytes,
+      kernelObjects,
+      ...this.#tally.read(),
+    };
   }
 
   #stats(): KernelStats {
