@@ -14,7 +14,7 @@ import { installPipes } from "./bindings/pipe.js";
 import { installProcess } from "./bindings/process.js";
 import { installReport } from "./bindings/report.js";
 import { installSignals } from "./bindings/signal.js";
-import { createSocketHandle } from "./bindings/socket-handle.js";
+import { installSocketHandles } from "./bindings/socket-handle.js";
 import { installSpawnSync } from "./bindings/spawn-sync.js";
 import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
@@ -51,8 +51,6 @@ export interface ThreadTools {
 }
 
 export interface InstalledBindings {
-  /** To be told of the channel's events once there is one. */
-  streams: ReturnType<typeof installStreams>;
   /** Bindings as the engine has them, for the channel itself. */
   engineBinding(name: string): any;
 }
@@ -89,12 +87,12 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installModules(environment);
   // The socket to the kernel is a pipe of the engine's own.
   const enginePipes = { ...internalBinding("pipe_wrap") };
-  const streams = installStreams(environment);
-  const SocketHandle = createSocketHandle(environment, streams);
-  installPipes(environment, streams, SocketHandle);
-  installTcp(environment, streams, SocketHandle);
-  installUdp(environment, streams);
-  installTty(environment, streams);
+  installStreams(environment);
+  installSocketHandles(environment);
+  installPipes(environment);
+  installTcp(environment);
+  installUdp(environment);
+  installTty(environment);
   installCares(environment);
   installProcess(environment);
   installSpawnSync(environment, channel);
@@ -107,7 +105,6 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installEnvFiles(environment);
   denyBindings(internalBinding);
   return {
-    streams,
     engineBinding: (name) => (name === "pipe_wrap" ? enginePipes : internalBinding(name)),
   };
 }

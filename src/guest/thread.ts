@@ -9,6 +9,7 @@ import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
 import type { CallListeners } from "./channel.js";
 import { assumeSharedIdentity, guestExecPath } from "./identity.js";
+import { listenForFlows } from "./bindings/stream-handle.js";
 import { installBindings } from "./install.js";
 import { installHostTools } from "./host-tools.js";
 import type { Loader } from "./loader.js";
@@ -51,7 +52,7 @@ function startThread(
   // overtake it, and only that thread hears when a standard descriptor becomes something else.
   slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));
 
-  const { streams } = installBindings({
+  installBindings({
     internalBinding,
     requireBuiltin,
     channel: () => channel,
@@ -60,7 +61,7 @@ function startThread(
     sources: start.sources,
     ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),
   });
-  streams.listen(channel);
+  listenForFlows(channel);
   hideOwnFrames(internalBinding, requireBuiltin);
   shareLedger(start.databases);
   assumeSharedIdentity(start.identity);

@@ -6,8 +6,9 @@
 import { Errno } from "../../abi/errno.js";
 import { SocketType } from "../../protocol/net-calls.js";
 import { currentFrame, deliver } from "../delivery.js";
-import type { GuestEnvironment } from "../environment.js";
-import type { Streams } from "./stream-handle.js";
+import type { EngineRequest } from "../engine-types.js";
+import type { GuestEnvironment, KernelClient } from "../environment.js";
+import { StreamHandle } from "./stream-handle.js";
 import { beginRequest } from "../async-resources.js";
 import { later } from "../turns.js";
 
@@ -23,11 +24,6 @@ const providers = {
   unix: { socket: "PIPEWRAP", server: "PIPESERVERWRAP", connect: "PIPECONNECTWRAP" },
 } as const;
 
-export interface SocketHandleClass {
-  new (type: number, server: boolean): any;
-  readonly prototype: any;
-}
-
 /** An error that says which rule stood in the way; behaviour as of a failed system call otherwise. */
 export function denialError(message: string, syscall: string, more: object = {}): Error {
   return Object.assign(new Error(message), {
@@ -38,12 +34,21 @@ export function denialError(message: string, syscall: string, more: object = {})
   });
 }
 
+interface Emitter {
+  emit?: (name: unknown, ...args: never[]) => unknown;
+}
+
 /** The next EACCES that `emitter` reports was made by Node's own code: gives it the kernel's words. */
-export function explainNext(emitter: any, message: string): void {
-  if (typeof emitter?.emit !== "function") return;
+export function explainNext(owner: unknown, message: string): void {
+  const emitter = owner as Emitter | null | undefined;
+  const emit = emitter?.emit;
+  if (emitter == null || typeof emit !== "function") return;
   const own = Object.hasOwn(emitter, "emit");
-  const { emit } = emitter;
-  emitter.emit = function explained(name: unknown, error: any, ...rest: unknown[]) {
+  emitter.emit = function explained(
+    name: unknown,
+    error?: { code?: unknown; message?: unknown; stack?: unknown },
+    ...rest: unknown[]
+  ) {
     if (name === "error" && error?.code === "EACCES") {
       if (own) emitter.emit = emit;
       else delete emitter.emit;
@@ -55,130 +60,146 @@ export function explainNext(emitter: any, message: string): void {
   };
 }
 
-export function createSocketHandle(env: GuestEnvironment, streams: Streams): SocketHandleClass {
-  const { kernel } = env;
-  const { owner_symbol: ownerSymbol } = env.requireBuiltin("internal/async_hooks").symbols;
+let kernel: KernelClient;
+let ownerSymbol: symbol;
 
-  class SocketHandle extends streams.StreamHandle {
-    readonly #type: number;
-    #names: SocketNames | undefined;
-    /** libuv keeps a failed bind to itself until the socket is used. */
-    #delayedError = 0;
-    #accepting = false;
-    #frame: unknown;
+/** Once in each thread. */
+export function installSocketHandles(env: GuestEnvironment): void {
+  ({ kernel } = env);
+  ownerSymbol = env.requireBuiltin("internal/async_hooks").symbols.owner_symbol;
+}
 
-    constructor(type: number, server: boolean) {
-      super(providers[type === SocketType.unix ? "unix" : "tcp"][server ? "server" : "socket"]);
-      this.#type = type;
-      this["isServer"] = server;
-    }
+/** What Node made of a handle: a socket or a server. */
+export function ownerOf(handle: object): unknown {
+  return (handle as { [owner: symbol]: unknown })[ownerSymbol];
+}
 
-    /** Makes the socket. Answers 0 or a negative errno. */
-    #ensure(): number {
-      if (this["isOpen"]) return 0;
-      const result = kernel.call("socket", { type: this.#type });
-      return typeof result === "number" ? result : (this["open"](result.fd) as number);
-    }
+/** A net.Socket whose connection is under way. */
+interface Connecting {
+  connecting: boolean;
+  destroy?(error: Error): void;
+}
 
-    /** A connection that was accepted. */
-    adopt(fd: number, names: SocketNames): void {
-      this["open"](fd);
-      this.#names = names;
-    }
+export class SocketHandle extends StreamHandle {
+  /** What lib/net.js sets and finds. */
+  declare isServer: boolean;
+  declare onconnection: ((status: number, client: unknown) => void) | undefined;
+  readonly #type: number;
+  #names: SocketNames | undefined;
+  /** libuv keeps a failed bind to itself until the socket is used. */
+  #delayedError = 0;
+  #accepting = false;
+  #frame: unknown;
 
-    bindTo(address: string, port: number, flags: number): number {
-      const made = this.#ensure();
-      if (made < 0) return made;
-      const result = kernel.call("bind", { fd: this["fd"], address, port, flags });
-      if (result === -Errno.EADDRINUSE && this.#type === SocketType.tcp) {
-        this.#delayedError = -Errno.EADDRINUSE;
-        return 0;
-      }
-      return typeof result === "number" ? result : 0;
-    }
+  constructor(type: number, server: boolean) {
+    super(providers[type === SocketType.unix ? "unix" : "tcp"][server ? "server" : "socket"]);
+    this.#type = type;
+    this.isServer = server;
+  }
 
-    listen(backlog: number): number {
-      if (this.#delayedError !== 0) return this.#delayedError;
-      const made = this.#ensure();
-      if (made < 0) return made;
-      const args = { fd: this["fd"], backlog: Math.max(0, backlog) };
-      const result = kernel.call("listen", args, (words) => explainNext(this[ownerSymbol], words));
-      if (typeof result === "number") return result;
-      this.#frame = currentFrame();
-      this["active"] = true;
-      if (!this.#accepting) this.#accept();
+  /** Makes the socket. Answers 0 or a negative errno. */
+  #ensure(): number {
+    if (this.isOpen) return 0;
+    const result = kernel.call("socket", { type: this.#type });
+    return typeof result === "number" ? result : this.open(result.fd);
+  }
+
+  /** A connection that was accepted. */
+  adopt(fd: number, names: SocketNames): void {
+    this.open(fd);
+    this.#names = names;
+  }
+
+  bindTo(address: string, port: number, flags: number): number {
+    const made = this.#ensure();
+    if (made < 0) return made;
+    const result = kernel.call("bind", { fd: this.fd, address, port, flags });
+    if (result === -Errno.EADDRINUSE && this.#type === SocketType.tcp) {
+      this.#delayedError = -Errno.EADDRINUSE;
       return 0;
     }
+    return typeof result === "number" ? result : 0;
+  }
 
-    #accept(): void {
-      this.#accepting = true;
-      const call = kernel.callAsync("accept", { fd: this["fd"] }, (result) => {
-        if (!this["isOpen"]) {
+  listen(backlog: number): number {
+    if (this.#delayedError !== 0) return this.#delayedError;
+    const made = this.#ensure();
+    if (made < 0) return made;
+    const args = { fd: this.fd, backlog: Math.max(0, backlog) };
+    const result = kernel.call("listen", args, (words) => explainNext(ownerOf(this), words));
+    if (typeof result === "number") return result;
+    this.#frame = currentFrame();
+    this.active = true;
+    if (!this.#accepting) this.#accept();
+    return 0;
+  }
+
+  #accept(): void {
+    this.#accepting = true;
+    const call = kernel.callAsync("accept", { fd: this.fd }, (result) => {
+      if (!this.isOpen) {
+        if (typeof result !== "number") kernel.callAsync("close", { fd: result.fd }, ignore);
+        return;
+      }
+      if (result === -Errno.EINVAL || result === -Errno.EBADF) {
+        this.active = false;
+        return;
+      }
+      this.#accept();
+      deliver(this.#frame, this, () => {
+        // Closed while the turn was awaited.
+        if (!this.isOpen) {
           if (typeof result !== "number") kernel.callAsync("close", { fd: result.fd }, ignore);
           return;
         }
-        if (result === -Errno.EINVAL || result === -Errno.EBADF) {
-          this["active"] = false;
-          return;
-        }
-        this.#accept();
-        deliver(this.#frame, this, () => {
-          // Closed while the turn was awaited.
-          if (!this["isOpen"]) {
-            if (typeof result !== "number") kernel.callAsync("close", { fd: result.fd }, ignore);
-            return;
-          }
-          if (typeof result === "number") return this["onconnection"]?.(result, undefined);
-          const client = new (this.constructor as any)(0);
-          client.adopt(result.fd, result);
-          this["onconnection"]?.(0, client);
-        });
+        if (typeof result === "number") return this.onconnection?.(result, undefined);
+        const client = new (this.constructor as new (type: number) => SocketHandle)(0);
+        client.adopt(result.fd, result);
+        this.onconnection?.(0, client);
       });
-      // Listening itself holds the loop, as long as the handle is referenced.
-      call.unref();
-    }
-
-    connectTo(req: any, address: string, port: number): number {
-      const made = this.#ensure();
-      if (made < 0) return made;
-      const frame = currentFrame();
-      beginRequest(providers[this.#type === SocketType.unix ? "unix" : "tcp"].connect, req);
-      const finish = (status: number): void =>
-        deliver(frame, req, () => req.oncomplete?.(status, this, req, true, true));
-      if (this.#delayedError !== 0) {
-        const error = this.#delayedError;
-        later(() => finish(error));
-        return 0;
-      }
-      kernel.callAsync("connect", { fd: this["fd"], address, port }, (result, words) => {
-        if (!this["isOpen"]) return finish(-Errno.ECANCELED);
-        if (typeof result !== "number") {
-          this.#names = result;
-          return finish(0);
-        }
-        const owner = this[ownerSymbol];
-        if (words === "" || typeof owner?.destroy !== "function") return finish(result);
-        const where = this.#type === SocketType.tcp ? { address, port } : { address };
-        const error = denialError(words, "connect", where);
-        deliver(frame, req, () => {
-          owner.connecting = false;
-          owner.destroy(error);
-        });
-      });
-      return 0;
-    }
-
-    /** What the kernel says about both ends, asked once they are settled. */
-    names(): SocketNames | number {
-      if (this.#names !== undefined) return this.#names;
-      if (!this["isOpen"]) return -Errno.EBADF;
-      const result = kernel.call("socketNames", { fd: this["fd"] });
-      if (typeof result !== "number" && result.peerAddress !== "") this.#names = result;
-      return result;
-    }
+    });
+    // Listening itself holds the loop, as long as the handle is referenced.
+    call.unref();
   }
 
-  return SocketHandle;
+  connectTo(req: EngineRequest, address: string, port: number): number {
+    const made = this.#ensure();
+    if (made < 0) return made;
+    const frame = currentFrame();
+    beginRequest(providers[this.#type === SocketType.unix ? "unix" : "tcp"].connect, req);
+    const finish = (status: number): void =>
+      deliver(frame, req, () => req.oncomplete?.(status, this, req, true, true));
+    if (this.#delayedError !== 0) {
+      const error = this.#delayedError;
+      later(() => finish(error));
+      return 0;
+    }
+    kernel.callAsync("connect", { fd: this.fd, address, port }, (result, words) => {
+      if (!this.isOpen) return finish(-Errno.ECANCELED);
+      if (typeof result !== "number") {
+        this.#names = result;
+        return finish(0);
+      }
+      const owner = ownerOf(this) as Connecting | undefined;
+      if (words === "" || typeof owner?.destroy !== "function") return finish(result);
+      const where = this.#type === SocketType.tcp ? { address, port } : { address };
+      const error = denialError(words, "connect", where);
+      deliver(frame, req, () => {
+        owner.connecting = false;
+        owner.destroy?.(error);
+      });
+    });
+    return 0;
+  }
+
+  /** What the kernel says about both ends, asked once they are settled. */
+  names(): SocketNames | number {
+    if (this.#names !== undefined) return this.#names;
+    if (!this.isOpen) return -Errno.EBADF;
+    const result = kernel.call("socketNames", { fd: this.fd });
+    if (typeof result !== "number" && result.peerAddress !== "") this.#names = result;
+    return result;
+  }
 }
 
 function ignore(): void {}

@@ -13,7 +13,8 @@ import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
 import { currentFrame, deliver } from "../delivery.js";
 import { QuietStream } from "../engine-stream.js";
-import type { GuestEnvironment } from "../environment.js";
+import type { EngineModule, EngineRequest } from "../engine-types.js";
+import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { beginEngineHandle, beginRequest, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
 import { later } from "../turns.js";
@@ -25,13 +26,18 @@ const UV_EOF = -4095;
 /** Bytes, a descriptor that comes with the next ones, or the end as uv_read_cb knows it. */
 type Incoming = Uint8Array | number | { fd: number; kind: string };
 
+/** Buffers and texts; behind each its encoding, unless all are buffers. */
+export type WriteChunks = readonly (Uint8Array | string)[];
+
 /** What `writev` of src/stream_base.cc is given: buffers alone, or chunks and their encodings in turn. */
-export function chunksOf(chunks: any[], allBuffers: boolean): Uint8Array[] {
-  if (allBuffers) return [...chunks];
+export function chunksOf(chunks: WriteChunks, allBuffers: boolean): Uint8Array[] {
+  if (allBuffers) return [...(chunks as readonly Uint8Array[])];
   const list: Uint8Array[] = [];
   for (let at = 0; at < chunks.length; at += 2) {
-    const chunk = chunks[at];
-    list.push(typeof chunk === "string" ? Buffer.from(chunk, chunks[at + 1]) : chunk);
+    const chunk = chunks[at]!;
+    list.push(
+      typeof chunk === "string" ? Buffer.from(chunk, chunks[at + 1] as BufferEncoding) : chunk,
+    );
   }
   return list;
 }
@@ -40,495 +46,508 @@ interface Outgoing {
   chunks: Uint8Array[];
   bytes: number;
   /** A request of JavaScript, or one of a native consumer. */
-  req: any;
+  req: EngineRequest;
   native: boolean;
   /** A descriptor that travels with the first byte, or -1. */
   passedFd: number;
 }
 
-export interface StreamHandleClass {
-  new (provider: Provider): any;
-  readonly prototype: any;
+/** Of the `stream_wrap` binding: where results go that are no return values. */
+interface StreamState {
+  state: Int32Array;
+  readBytesOrError: number;
+  arrayBufferOffset: number;
+  bytesWritten: number;
+  lastWriteWasAsync: number;
+  lastWriteError: number;
 }
 
-export interface Streams {
-  readonly StreamHandle: StreamHandleClass;
-  /** Makes the handle for a descriptor that arrived over a channel, by its kind. */
-  readonly adopters: Map<string, (fd: number) => unknown>;
-  /** In the guest: takes the kernel's events. */
-  listen(channel: Channel): void;
+interface WriteRequest extends EngineRequest {
+  writeStatus?: unknown;
 }
 
-export function installStreams(env: GuestEnvironment): Streams {
-  const { kernel } = env;
-  const {
-    WriteWrap,
-    streamBaseState,
-    kReadBytesOrError,
-    kArrayBufferOffset,
-    kBytesWritten,
-    kLastWriteWasAsync,
-    kLastWriteErr,
-  } = env.internalBinding("stream_wrap");
-  const tlsWrap = env.internalBinding("tls_wrap");
-  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
-    enqueueMicrotask(run: () => void): void;
-  };
-  const handles = new Map<number, StreamHandle>();
-  const adopters = new Map<string, (fd: number) => unknown>();
-  let nextFlow = 1;
+let kernel: KernelClient;
+export let streamState: StreamState;
+let WriteWrap: new () => WriteRequest;
+let enqueueMicrotask: (run: () => void) => void;
 
-  // A read error has no way through a JSStream to the TLS layer on top of it.
-  const secured = new WeakMap<object, any>();
+/** Makes the handle for a descriptor that arrived over a channel, by its kind. */
+export const adopters = new Map<string, (fd: number) => unknown>();
+
+/** Open handles by the number of their flow. */
+const handles = new Map<number, StreamHandle>();
+let nextFlow = 1;
+/** The TLS layer on top of a handle: a read error has no way to it through a JSStream. */
+const secured = new WeakMap<object, { onread?(buffer: unknown): void }>();
+
+export class StreamHandle extends QuietStream {
+  /** What lib/net.js finds beside the next bytes. */
+  declare pendingHandle: unknown;
+  #flow = 0;
+  #fd = -1;
+  #window = flowWindowBytes;
+  #consumed = 0;
+  #reading = false;
+  #started = false;
+  /** The piece that was asked for has not come. */
+  #asked = false;
+  #closed = false;
+  #referenced = true;
+  #holding = false;
+  #busy = false;
+  #writeError = 0;
+  #written = 0;
+  #outbox: Outgoing[] = [];
+  #outboxBytes = 0;
+  /** What came while nobody was reading. */
+  #inbox: Incoming[] = [];
+  #drainScheduled = false;
+  /** A turn to read is under way. */
+  #pulling = false;
+  #shutdownReq: EngineRequest | undefined;
+  #completions: { req: EngineRequest; status: number; native: boolean }[] = [];
+  #frame: unknown;
+  /** Size of the buffer that the reader gave, or 0. */
+  #userBufferBytes = 0;
+
+  constructor(provider: Provider) {
+    super();
+    beginEngineHandle(provider, this as never);
+  }
+
+  /** Takes over an open descriptor. Answers 0 or a negative errno. */
+  open(fd: number): number {
+    if (this.#closed) return -Errno.EBADF;
+    if (this.#fd >= 0) return -Errno.EEXIST;
+    if (typeof fd !== "number" || fd < 0) return -Errno.EBADF;
+    this.#fd = fd;
+    return 0;
+  }
+
+  /** Whether there is a descriptor to work on. */
+  get isOpen(): boolean {
+    return this.#fd >= 0 && !this.#closed;
+  }
+
+  get fd(): number {
+    return this.#closed ? -1 : this.#fd;
+  }
+
+  get bytesWritten(): number {
+    return this.#written;
+  }
+
+  get writeQueueSize(): number {
+    return this.#outboxBytes;
+  }
+
+  setBlocking(): number {
+    return 0;
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    this.#updateHold();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    this.#updateHold();
+  }
+
+  hasRef(): boolean {
+    return this.#referenced && !this.#closed;
+  }
+
+  /** Something besides reading that counts as activity: listening. */
+  set active(value: boolean) {
+    this.#busy = value;
+    this.#updateHold();
+  }
+
+  #updateHold(): void {
+    const wanted = this.#referenced && !this.#closed && (this.#reading || this.#busy);
+    if (wanted === this.#holding) return;
+    this.#holding = wanted;
+    if (wanted) kernel.ref();
+    else kernel.unref();
+  }
+
+  #openFlow(): boolean {
+    if (this.#flow !== 0) return true;
+    if (!this.isOpen) return false;
+    this.#flow = nextFlow++;
+    handles.set(this.#flow, this);
+    kernel.event("flowOpen", { flow: this.#flow, fd: this.#fd });
+    return true;
+  }
+
+  // Reading.
+
+  readStart(): number {
+    if (this.#closed) return -Errno.EBADF;
+    if (!this.#openFlow()) return -Errno.ENOTCONN;
+    this.#reading = true;
+    this.#updateHold();
+    if (!this.#started) {
+      // Not before the caller is done: the next thing that it does may be to hand the stream to
+      // a child, and what was asked for until then would be lost.
+      enqueueMicrotask(() => this.#start());
+    } else this.#topUp();
+    if (this.#inbox.length > 0) this.#scheduleDrain();
+    return 0;
+  }
+
+  #start(): void {
+    if (this.#started || !this.#reading || this.#closed) return;
+    this.#started = true;
+    this.#asked = true;
+    kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
+  }
+
+  readStop(): number {
+    this.#reading = false;
+    this.#updateHold();
+    return 0;
+  }
+
+  /** Gives back what may be read and has not come: it is for whoever reads next. */
+  holdReading(): void {
+    if (!this.#started || this.#closed) return;
+    this.#started = false;
+    this.#asked = false;
+    this.#consumed = 0;
+    kernel.event("flowHold", { flow: this.#flow });
+  }
+
+  onreadstart(): number {
+    return this.readStart();
+  }
+
+  onreadstop(): number {
+    return this.readStop();
+  }
+
+  isClosing(): boolean {
+    return this.#closed;
+  }
+
+  override useUserBuffer(buffer: Uint8Array): void {
+    this.#userBufferBytes = buffer.byteLength;
+    super.useUserBuffer(buffer);
+  }
+
+  /** Whether the kernel gives one piece at a time, as it does of what others may read as well. */
+  protected get isShared(): boolean {
+    return false;
+  }
+
+  #topUp(): void {
+    if (this.isShared) {
+      // Not before the reader is done: it may have had enough.
+      later(() => {
+        if (!this.#reading || this.#closed || !this.#started || this.#asked) return;
+        this.#asked = true;
+        kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
+      });
+      return;
+    }
+    if (this.#consumed < flowWindowBytes / 2) return;
+    kernel.event("flowRead", { flow: this.#flow, bytes: this.#consumed });
+    this.#consumed = 0;
+  }
+
+  /** For callers whose caller must not hear of data before they return. */
+  #scheduleDrain(): void {
+    if (this.#drainScheduled) return;
+    this.#drainScheduled = true;
+    later(() => {
+      this.#drainScheduled = false;
+      this.#drain();
+    });
+  }
+
+  /** Gives the reader what came, one piece per turn: each may pause or close the stream. */
+  #drain(): void {
+    if (this.#pulling || !this.#reading || this.#inbox.length === 0) return;
+    this.#pulling = true;
+    deliver(undefined, undefined, () => {
+      this.#pulling = false;
+      try {
+        if (this.#reading && !this.#closed) this.#pull();
+      } finally {
+        if (!this.#closed) this.#drain();
+      }
+    });
+  }
+
+  received(item: Incoming): void {
+    if (this.#closed) return;
+    this.#asked = false;
+    this.#inbox.push(item);
+    this.#drain();
+  }
+
+  #pull(): void {
+    let item = this.#inbox.shift();
+    while (typeof item === "object" && "fd" in item) {
+      this.pendingHandle = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
+      item = this.#inbox.shift();
+    }
+    if (item === undefined) return;
+    if (typeof item === "number") return this.#end(item);
+    let part = item;
+    // The engine would fill a buffer of the reader's again and again, past a pause.
+    if (this.#userBufferBytes > 0 && item.byteLength > this.#userBufferBytes) {
+      part = item.subarray(0, this.#userBufferBytes);
+      this.#inbox.unshift(item.subarray(this.#userBufferBytes));
+    }
+    this.#consumed += part.byteLength;
+    this.readBuffer(part);
+    if (this.#reading && !this.#closed) this.#topUp();
+  }
+
+  #end(errno: number): void {
+    // libuv stops reading by itself at the end.
+    this.#reading = false;
+    this.#updateHold();
+    if (errno === UV_EOF) return this.emitEOF();
+    const target = secured.get(this) ?? this;
+    streamState.state[streamState.readBytesOrError] = errno;
+    streamState.state[streamState.arrayBufferOffset] = 0;
+    target.onread?.(undefined);
+  }
+
+  // Writing.
+
+  writeBuffer(req: WriteRequest | null | undefined, data: Uint8Array): unknown {
+    return this.#write(req, [data], -1);
+  }
+
+  writeUtf8String(
+    req: WriteRequest | null | undefined,
+    text: string,
+    handle?: { fd: number },
+  ): unknown {
+    return this.#write(req, [Buffer.from(text, "utf8")], handle?.fd ?? -1);
+  }
+
+  writeAsciiString(req: WriteRequest | null | undefined, text: string): unknown {
+    return this.#write(req, [Buffer.from(text, "latin1")], -1);
+  }
+
+  writeLatin1String(req: WriteRequest | null | undefined, text: string): unknown {
+    return this.#write(req, [Buffer.from(text, "latin1")], -1);
+  }
+
+  writeUcs2String(req: WriteRequest | null | undefined, text: string): unknown {
+    return this.#write(req, [Buffer.from(text, "utf16le")], -1);
+  }
+
+  writev(req: WriteRequest | null | undefined, chunks: WriteChunks, allBuffers: boolean): unknown {
+    const list = chunksOf(chunks, allBuffers);
+    return this.#write(req, list, -1);
+  }
+
+  #write(req: WriteRequest | null | undefined, chunks: Uint8Array[], passedFd: number): unknown {
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.byteLength;
+    streamState.state[streamState.bytesWritten] = bytes;
+    streamState.state[streamState.lastWriteWasAsync] = 0;
+    streamState.state[streamState.lastWriteError] = 0;
+    if (this.#closed) return -Errno.EBADF;
+    if (this.#writeError !== 0) return this.#writeError;
+    if (!this.#openFlow()) return -Errno.EBADF;
+    this.#written += bytes;
+    if (this.#outbox.length === 0 && bytes <= this.#window) {
+      this.#send(chunks, bytes, passedFd);
+      return 0;
+    }
+    let wrap = req;
+    if (wrap === null || wrap === undefined) {
+      wrap = new WriteWrap();
+      wrap.writeStatus = null;
+    }
+    this.#queue({ chunks, bytes, req: wrap, native: false, passedFd });
+    streamState.state[streamState.lastWriteWasAsync] = 1;
+    return req === null || req === undefined ? wrap : 0;
+  }
+
+  /** A native consumer writes. Its requests must not complete inside this call. */
+  onwrite(req: EngineRequest, bufs: Uint8Array[]): number {
+    let bytes = 0;
+    for (const buf of bufs) bytes += buf.byteLength;
+    if (this.#closed) return -Errno.EBADF;
+    if (this.#writeError !== 0) return this.#writeError;
+    if (!this.#openFlow()) return -Errno.EBADF;
+    this.#written += bytes;
+    if (this.#outbox.length === 0 && bytes <= this.#window) {
+      this.#send(bufs, bytes, -1);
+      this.#complete(req, 0, true);
+    } else this.#queue({ chunks: bufs, bytes, req, native: true, passedFd: -1 });
+    return 0;
+  }
+
+  #queue(outgoing: Outgoing): void {
+    if (!outgoing.native) beginRequest("WRITEWRAP", outgoing.req);
+    this.#outbox.push(outgoing);
+    this.#outboxBytes += outgoing.bytes;
+    kernel.ref();
+    this.#flush();
+  }
+
+  #send(chunks: Uint8Array[], bytes: number, passedFd: number): void {
+    const flow = this.#flow;
+    this.#window -= bytes;
+    if (passedFd >= 0) {
+      const data = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      kernel.event("flowPass", { flow, fd: passedFd, data });
+    } else if (chunks.length > 1 && bytes <= joinBytes) {
+      if (bytes > 0) kernel.event("flowWrite", { flow, data: Buffer.concat(chunks, bytes) });
+    } else {
+      for (const data of chunks)
+        if (data.byteLength > 0) kernel.event("flowWrite", { flow, data: bytesOf(data) });
+    }
+  }
+
+  /** Sends what the window allows, completes what was sent. */
+  #flush(): void {
+    while (this.#window > 0 && this.#outbox.length > 0) {
+      const first = this.#outbox[0]!;
+      while (this.#window > 0 && first.chunks.length > 0) {
+        const chunk = first.chunks[0]!;
+        const part = chunk.byteLength <= this.#window ? chunk : chunk.subarray(0, this.#window);
+        this.#send([part], part.byteLength, first.passedFd);
+        first.passedFd = -1;
+        this.#outboxBytes -= part.byteLength;
+        if (part.byteLength === chunk.byteLength) first.chunks.shift();
+        else first.chunks[0] = chunk.subarray(part.byteLength);
+      }
+      if (first.chunks.length > 0) return;
+      this.#outbox.shift();
+      kernel.unref();
+      this.#complete(first.req, 0, first.native);
+    }
+    if (this.#outbox.length === 0) this.#shutDown();
+  }
+
+  credited(bytes: number): void {
+    this.#window += bytes;
+    if (this.#outbox.length > 0) this.#flush();
+  }
+
+  broken(errno: number): void {
+    this.#writeError = errno;
+    this.#failOutbox(errno);
+    this.#shutDown();
+  }
+
+  #failOutbox(errno: number): void {
+    this.#outboxBytes = 0;
+    for (const { req, native } of this.#outbox.splice(0)) {
+      kernel.unref();
+      this.#complete(req, errno, native);
+    }
+  }
+
+  #complete(req: EngineRequest, status: number, native: boolean): void {
+    this.#completions.push({ req, status, native });
+    if (this.#completions.length > 1) return;
+    // The loop stays alive: an immediate is referenced.
+    later(() => this.#runCompletions());
+  }
+
+  #runCompletions(): void {
+    for (const { req, status, native } of this.#completions.splice(0)) {
+      if (native) deliver(undefined, undefined, () => this.finishWrite(req, status));
+      else deliver(this.#frame, req, () => req.oncomplete?.(status, this, undefined));
+    }
+  }
+
+  // The end.
+
+  onshutdown(req: EngineRequest): number {
+    if (this.#closed || !this.#openFlow()) return -Errno.ENOTCONN;
+    this.#shutdownReq = req;
+    if (this.#outbox.length === 0) this.#shutDown();
+    return 0;
+  }
+
+  #shutDown(): void {
+    const req = this.#shutdownReq;
+    if (req === undefined) return;
+    this.#shutdownReq = undefined;
+    kernel.callAsync("flowShutdown", { flow: this.#flow }, (result) => {
+      const status = this.#closed ? -Errno.ECANCELED : typeof result === "number" ? result : 0;
+      deliver(undefined, undefined, () => this.finishShutdown(req, status));
+    });
+  }
+
+  close(done?: () => void): void {
+    this.closeWith(false, done);
+  }
+
+  closeWith(reset: boolean, done?: () => void): void {
+    if (this.#closed) return;
+    const unread = this.#inbox.some((item) => item instanceof Uint8Array);
+    // Only a flow can be told to reset.
+    if (reset) this.#openFlow();
+    this.#closed = true;
+    this.#reading = false;
+    this.#updateHold();
+    this.#failOutbox(-Errno.ECANCELED);
+    const shutdown = this.#shutdownReq;
+    this.#shutdownReq = undefined;
+    this.#inbox = [];
+    if (this.#flow !== 0) {
+      handles.delete(this.#flow);
+      kernel.event("flowClose", { flow: this.#flow, reset, unread });
+    } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
+    const frame = currentFrame();
+    later(() => {
+      if (shutdown !== undefined)
+        deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
+      if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
+      later(() => endHandle(this as never));
+    });
+  }
+}
+
+/** A read error reaches the TLS layer on top of a handle. */
+function noteSecured(tlsWrap: EngineModule): void {
   const { wrap } = tlsWrap;
   tlsWrap.wrap = function wrapHandle(handle: object, ...rest: unknown[]) {
     const result = wrap(handle, ...rest);
     if (handle instanceof StreamHandle) secured.set(handle, result);
     return result;
   };
+}
 
-  class StreamHandle extends QuietStream {
-    /** What lib/net.js finds beside the next bytes. */
-    declare pendingHandle: unknown;
-    #flow = 0;
-    #fd = -1;
-    #window = flowWindowBytes;
-    #consumed = 0;
-    #reading = false;
-    #started = false;
-    /** The piece that was asked for has not come. */
-    #asked = false;
-    #closed = false;
-    #referenced = true;
-    #holding = false;
-    #busy = false;
-    #writeError = 0;
-    #written = 0;
-    #outbox: Outgoing[] = [];
-    #outboxBytes = 0;
-    /** What came while nobody was reading. */
-    #inbox: Incoming[] = [];
-    #drainScheduled = false;
-    /** A turn to read is under way. */
-    #pulling = false;
-    #shutdownReq: any;
-    #completions: { req: any; status: number; native: boolean }[] = [];
-    #frame: unknown;
-    /** Size of the buffer that the reader gave, or 0. */
-    #userBufferBytes = 0;
-
-    constructor(provider: Provider) {
-      super();
-      beginEngineHandle(provider, this as never);
-    }
-
-    /** Takes over an open descriptor. Answers 0 or a negative errno. */
-    open(fd: number): number {
-      if (this.#closed) return -Errno.EBADF;
-      if (this.#fd >= 0) return -Errno.EEXIST;
-      if (typeof fd !== "number" || fd < 0) return -Errno.EBADF;
-      this.#fd = fd;
-      return 0;
-    }
-
-    /** Whether there is a descriptor to work on. */
-    get isOpen(): boolean {
-      return this.#fd >= 0 && !this.#closed;
-    }
-
-    get fd(): number {
-      return this.#closed ? -1 : this.#fd;
-    }
-
-    get bytesWritten(): number {
-      return this.#written;
-    }
-
-    get writeQueueSize(): number {
-      return this.#outboxBytes;
-    }
-
-    setBlocking(): number {
-      return 0;
-    }
-
-    ref(): void {
-      this.#referenced = true;
-      this.#updateHold();
-    }
-
-    unref(): void {
-      this.#referenced = false;
-      this.#updateHold();
-    }
-
-    hasRef(): boolean {
-      return this.#referenced && !this.#closed;
-    }
-
-    /** Something besides reading that counts as activity: listening. */
-    set active(value: boolean) {
-      this.#busy = value;
-      this.#updateHold();
-    }
-
-    #updateHold(): void {
-      const wanted = this.#referenced && !this.#closed && (this.#reading || this.#busy);
-      if (wanted === this.#holding) return;
-      this.#holding = wanted;
-      if (wanted) kernel.ref();
-      else kernel.unref();
-    }
-
-    #openFlow(): boolean {
-      if (this.#flow !== 0) return true;
-      if (!this.isOpen) return false;
-      this.#flow = nextFlow++;
-      handles.set(this.#flow, this);
-      kernel.event("flowOpen", { flow: this.#flow, fd: this.#fd });
-      return true;
-    }
-
-    // Reading.
-
-    readStart(): number {
-      if (this.#closed) return -Errno.EBADF;
-      if (!this.#openFlow()) return -Errno.ENOTCONN;
-      this.#reading = true;
-      this.#updateHold();
-      if (!this.#started) {
-        // Not before the caller is done: the next thing that it does may be to hand the stream to
-        // a child, and what was asked for until then would be lost.
-        enqueueMicrotask(() => this.#start());
-      } else this.#topUp();
-      if (this.#inbox.length > 0) this.#scheduleDrain();
-      return 0;
-    }
-
-    #start(): void {
-      if (this.#started || !this.#reading || this.#closed) return;
-      this.#started = true;
-      this.#asked = true;
-      kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
-    }
-
-    readStop(): number {
-      this.#reading = false;
-      this.#updateHold();
-      return 0;
-    }
-
-    /** Gives back what may be read and has not come: it is for whoever reads next. */
-    holdReading(): void {
-      if (!this.#started || this.#closed) return;
-      this.#started = false;
-      this.#asked = false;
-      this.#consumed = 0;
-      kernel.event("flowHold", { flow: this.#flow });
-    }
-
-    onreadstart(): number {
-      return this.readStart();
-    }
-
-    onreadstop(): number {
-      return this.readStop();
-    }
-
-    isClosing(): boolean {
-      return this.#closed;
-    }
-
-    override useUserBuffer(buffer: Uint8Array): void {
-      this.#userBufferBytes = buffer.byteLength;
-      super.useUserBuffer(buffer);
-    }
-
-    /** Whether the kernel gives one piece at a time, as it does of what others may read as well. */
-    protected get isShared(): boolean {
-      return false;
-    }
-
-    #topUp(): void {
-      if (this.isShared) {
-        // Not before the reader is done: it may have had enough.
-        later(() => {
-          if (!this.#reading || this.#closed || !this.#started || this.#asked) return;
-          this.#asked = true;
-          kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
-        });
-        return;
-      }
-      if (this.#consumed < flowWindowBytes / 2) return;
-      kernel.event("flowRead", { flow: this.#flow, bytes: this.#consumed });
-      this.#consumed = 0;
-    }
-
-    /** For callers whose caller must not hear of data before they return. */
-    #scheduleDrain(): void {
-      if (this.#drainScheduled) return;
-      this.#drainScheduled = true;
-      later(() => {
-        this.#drainScheduled = false;
-        this.#drain();
-      });
-    }
-
-    /** Gives the reader what came, one piece per turn: each may pause or close the stream. */
-    #drain(): void {
-      if (this.#pulling || !this.#reading || this.#inbox.length === 0) return;
-      this.#pulling = true;
-      deliver(undefined, undefined, () => {
-        this.#pulling = false;
-        try {
-          if (this.#reading && !this.#closed) this.#pull();
-        } finally {
-          if (!this.#closed) this.#drain();
-        }
-      });
-    }
-
-    received(item: Incoming): void {
-      if (this.#closed) return;
-      this.#asked = false;
-      this.#inbox.push(item);
-      this.#drain();
-    }
-
-    #pull(): void {
-      let item = this.#inbox.shift();
-      while (typeof item === "object" && "fd" in item) {
-        this.pendingHandle = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
-        item = this.#inbox.shift();
-      }
-      if (item === undefined) return;
-      if (typeof item === "number") return this.#end(item);
-      let part = item;
-      // The engine would fill a buffer of the reader's again and again, past a pause.
-      if (this.#userBufferBytes > 0 && item.byteLength > this.#userBufferBytes) {
-        part = item.subarray(0, this.#userBufferBytes);
-        this.#inbox.unshift(item.subarray(this.#userBufferBytes));
-      }
-      this.#consumed += part.byteLength;
-      this.readBuffer(part);
-      if (this.#reading && !this.#closed) this.#topUp();
-    }
-
-    #end(errno: number): void {
-      // libuv stops reading by itself at the end.
-      this.#reading = false;
-      this.#updateHold();
-      if (errno === UV_EOF) return this.emitEOF();
-      const target = secured.get(this) ?? this;
-      streamBaseState[kReadBytesOrError] = errno;
-      streamBaseState[kArrayBufferOffset] = 0;
-      target.onread?.(undefined);
-    }
-
-    // Writing.
-
-    writeBuffer(req: any, data: Uint8Array): unknown {
-      return this.#write(req, [data], -1);
-    }
-
-    writeUtf8String(req: any, text: string, handle?: { fd: number }): unknown {
-      return this.#write(req, [Buffer.from(text, "utf8")], handle?.fd ?? -1);
-    }
-
-    writeAsciiString(req: any, text: string): unknown {
-      return this.#write(req, [Buffer.from(text, "latin1")], -1);
-    }
-
-    writeLatin1String(req: any, text: string): unknown {
-      return this.#write(req, [Buffer.from(text, "latin1")], -1);
-    }
-
-    writeUcs2String(req: any, text: string): unknown {
-      return this.#write(req, [Buffer.from(text, "utf16le")], -1);
-    }
-
-    writev(req: any, chunks: any[], allBuffers: boolean): unknown {
-      const list = chunksOf(chunks, allBuffers);
-      return this.#write(req, list, -1);
-    }
-
-    #write(req: any, chunks: Uint8Array[], passedFd: number): unknown {
-      let bytes = 0;
-      for (const chunk of chunks) bytes += chunk.byteLength;
-      streamBaseState[kBytesWritten] = bytes;
-      streamBaseState[kLastWriteWasAsync] = 0;
-      streamBaseState[kLastWriteErr] = 0;
-      if (this.#closed) return -Errno.EBADF;
-      if (this.#writeError !== 0) return this.#writeError;
-      if (!this.#openFlow()) return -Errno.EBADF;
-      this.#written += bytes;
-      if (this.#outbox.length === 0 && bytes <= this.#window) {
-        this.#send(chunks, bytes, passedFd);
-        return 0;
-      }
-      let wrap = req;
-      if (wrap === null || wrap === undefined) {
-        wrap = new WriteWrap();
-        wrap.writeStatus = null;
-      }
-      this.#queue({ chunks, bytes, req: wrap, native: false, passedFd });
-      streamBaseState[kLastWriteWasAsync] = 1;
-      return req === null || req === undefined ? wrap : 0;
-    }
-
-    /** A native consumer writes. Its requests must not complete inside this call. */
-    onwrite(req: any, bufs: Uint8Array[]): number {
-      let bytes = 0;
-      for (const buf of bufs) bytes += buf.byteLength;
-      if (this.#closed) return -Errno.EBADF;
-      if (this.#writeError !== 0) return this.#writeError;
-      if (!this.#openFlow()) return -Errno.EBADF;
-      this.#written += bytes;
-      if (this.#outbox.length === 0 && bytes <= this.#window) {
-        this.#send(bufs, bytes, -1);
-        this.#complete(req, 0, true);
-      } else this.#queue({ chunks: bufs, bytes, req, native: true, passedFd: -1 });
-      return 0;
-    }
-
-    #queue(outgoing: Outgoing): void {
-      if (!outgoing.native) beginRequest("WRITEWRAP", outgoing.req);
-      this.#outbox.push(outgoing);
-      this.#outboxBytes += outgoing.bytes;
-      kernel.ref();
-      this.#flush();
-    }
-
-    #send(chunks: Uint8Array[], bytes: number, passedFd: number): void {
-      const flow = this.#flow;
-      this.#window -= bytes;
-      if (passedFd >= 0) {
-        const data = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-        kernel.event("flowPass", { flow, fd: passedFd, data });
-      } else if (chunks.length > 1 && bytes <= joinBytes) {
-        if (bytes > 0) kernel.event("flowWrite", { flow, data: Buffer.concat(chunks, bytes) });
-      } else {
-        for (const data of chunks)
-          if (data.byteLength > 0) kernel.event("flowWrite", { flow, data: bytesOf(data) });
-      }
-    }
-
-    /** Sends what the window allows, completes what was sent. */
-    #flush(): void {
-      while (this.#window > 0 && this.#outbox.length > 0) {
-        const first = this.#outbox[0]!;
-        while (this.#window > 0 && first.chunks.length > 0) {
-          const chunk = first.chunks[0]!;
-          const part = chunk.byteLength <= this.#window ? chunk : chunk.subarray(0, this.#window);
-          this.#send([part], part.byteLength, first.passedFd);
-          first.passedFd = -1;
-          this.#outboxBytes -= part.byteLength;
-          if (part.byteLength === chunk.byteLength) first.chunks.shift();
-          else first.chunks[0] = chunk.subarray(part.byteLength);
-        }
-        if (first.chunks.length > 0) return;
-        this.#outbox.shift();
-        kernel.unref();
-        this.#complete(first.req, 0, first.native);
-      }
-      if (this.#outbox.length === 0) this.#shutDown();
-    }
-
-    credited(bytes: number): void {
-      this.#window += bytes;
-      if (this.#outbox.length > 0) this.#flush();
-    }
-
-    broken(errno: number): void {
-      this.#writeError = errno;
-      this.#failOutbox(errno);
-      this.#shutDown();
-    }
-
-    #failOutbox(errno: number): void {
-      this.#outboxBytes = 0;
-      for (const { req, native } of this.#outbox.splice(0)) {
-        kernel.unref();
-        this.#complete(req, errno, native);
-      }
-    }
-
-    #complete(req: any, status: number, native: boolean): void {
-      this.#completions.push({ req, status, native });
-      if (this.#completions.length > 1) return;
-      // The loop stays alive: an immediate is referenced.
-      later(() => this.#runCompletions());
-    }
-
-    #runCompletions(): void {
-      for (const { req, status, native } of this.#completions.splice(0)) {
-        if (native) deliver(undefined, undefined, () => this.finishWrite(req, status));
-        else deliver(this.#frame, req, () => req.oncomplete?.(status, this, undefined));
-      }
-    }
-
-    // The end.
-
-    onshutdown(req: any): number {
-      if (this.#closed || !this.#openFlow()) return -Errno.ENOTCONN;
-      this.#shutdownReq = req;
-      if (this.#outbox.length === 0) this.#shutDown();
-      return 0;
-    }
-
-    #shutDown(): void {
-      const req = this.#shutdownReq;
-      if (req === undefined) return;
-      this.#shutdownReq = undefined;
-      kernel.callAsync("flowShutdown", { flow: this.#flow }, (result) => {
-        const status = this.#closed ? -Errno.ECANCELED : typeof result === "number" ? result : 0;
-        deliver(undefined, undefined, () => this.finishShutdown(req, status));
-      });
-    }
-
-    close(done?: () => void): void {
-      this.closeWith(false, done);
-    }
-
-    closeWith(reset: boolean, done?: () => void): void {
-      if (this.#closed) return;
-      const unread = this.#inbox.some((item) => item instanceof Uint8Array);
-      // Only a flow can be told to reset.
-      if (reset) this.#openFlow();
-      this.#closed = true;
-      this.#reading = false;
-      this.#updateHold();
-      this.#failOutbox(-Errno.ECANCELED);
-      const shutdown = this.#shutdownReq;
-      this.#shutdownReq = undefined;
-      this.#inbox = [];
-      if (this.#flow !== 0) {
-        handles.delete(this.#flow);
-        kernel.event("flowClose", { flow: this.#flow, reset, unread });
-      } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
-      const frame = currentFrame();
-      later(() => {
-        if (shutdown !== undefined)
-          deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
-        if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
-        later(() => endHandle(this as never));
-      });
-    }
-  }
-
-  return {
-    StreamHandle,
-    adopters,
-    listen(channel) {
-      channel.on("flowData", ({ flow, data }) => handles.get(flow)?.received(data));
-      channel.on("flowEnd", ({ flow, errno }) =>
-        handles.get(flow)?.received(errno === 0 ? UV_EOF : -errno),
-      );
-      channel.on("flowWritten", ({ flow, bytes }) => handles.get(flow)?.credited(bytes));
-      channel.on("flowBroken", ({ flow, errno }) => handles.get(flow)?.broken(-errno));
-      channel.on("flowPassed", ({ flow, fd, kind }) => handles.get(flow)?.received({ fd, kind }));
-    },
+export function installStreams(env: GuestEnvironment): void {
+  const binding = env.internalBinding("stream_wrap");
+  ({ kernel } = env);
+  ({ WriteWrap } = binding);
+  streamState = {
+    state: binding.streamBaseState,
+    readBytesOrError: binding.kReadBytesOrError,
+    arrayBufferOffset: binding.kArrayBufferOffset,
+    bytesWritten: binding.kBytesWritten,
+    lastWriteWasAsync: binding.kLastWriteWasAsync,
+    lastWriteError: binding.kLastWriteErr,
   };
+  ({ enqueueMicrotask } = env.internalBinding("task_queue"));
+  noteSecured(env.internalBinding("tls_wrap"));
+}
+
+/** In the guest: takes the kernel's events. */
+export function listenForFlows(channel: Channel): void {
+  channel.on("flowData", ({ flow, data }) => handles.get(flow)?.received(data));
+  channel.on("flowEnd", ({ flow, errno }) =>
+    handles.get(flow)?.received(errno === 0 ? UV_EOF : -errno),
+  );
+  channel.on("flowWritten", ({ flow, bytes }) => handles.get(flow)?.credited(bytes));
+  channel.on("flowBroken", ({ flow, errno }) => handles.get(flow)?.broken(-errno));
+  channel.on("flowPassed", ({ flow, fd, kind }) => handles.get(flow)?.received({ fd, kind }));
 }
 
 /** Any view as bytes: guests may write from a DataView. */

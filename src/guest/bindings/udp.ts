@@ -4,9 +4,8 @@ import { BindFlags, SocketType } from "../../protocol/net-calls.js";
 import { currentFrame, deliver } from "../delivery.js";
 import type { AddressOut, EngineRequest, ErrorContext } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
-import { denialError, explainNext } from "./socket-handle.js";
-import { bytesOf } from "./stream-handle.js";
-import type { Streams } from "./stream-handle.js";
+import { denialError, explainNext, ownerOf } from "./socket-handle.js";
+import { adopters, bytesOf } from "./stream-handle.js";
 import { familyOf } from "./tcp.js";
 import { asyncIdsOf, beginHandle, beginRequest, endHandle } from "../async-resources.js";
 import { later } from "../turns.js";
@@ -31,7 +30,6 @@ type SendArguments = [
 interface Tools {
   kernel: KernelClient;
   isIP(address: string): number;
-  ownerSymbol: symbol;
   flags: { ipv6Only: number; reuse: number };
 }
 
@@ -334,22 +332,16 @@ class UDP {
   }
 }
 
-/** The socket of JavaScript whose handle this is. */
-function ownerOf(handle: object): unknown {
-  return (handle as { [owner: symbol]: unknown })[tools.ownerSymbol];
-}
-
-export function installUdp(env: GuestEnvironment, streams: Streams): void {
+export function installUdp(env: GuestEnvironment): void {
   const binding = env.internalBinding("udp_wrap");
   const { UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } = binding.constants;
   tools = {
     kernel: env.kernel,
     isIP: env.requireBuiltin("internal/net").isIP,
-    ownerSymbol: env.requireBuiltin("internal/async_hooks").symbols.owner_symbol,
     flags: { ipv6Only: UV_UDP_IPV6ONLY, reuse: UV_UDP_REUSEADDR | UV_UDP_REUSEPORT },
   };
   binding.UDP = UDP;
-  streams.adopters.set("udp", (fd) => {
+  adopters.set("udp", (fd) => {
     const handle = new UDP();
     handle.open(fd);
     return handle;

@@ -14,6 +14,7 @@ import { hideOwnFrames } from "../../guest/stack-frames.js";
 import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
+import { listenForFlows } from "../../guest/bindings/stream-handle.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
 import type * as Deterministic from "../../guest/deterministic/index.js";
 import type { Sources } from "../../guest/loader.js";
@@ -57,7 +58,7 @@ export async function prepareLife(
     return channel;
   };
   const callListeners: CallListeners = [];
-  const { streams, engineBinding } = installBindings({
+  const { engineBinding } = installBindings({
     internalBinding,
     requireBuiltin,
     channel: guestChannel,
@@ -90,7 +91,7 @@ export async function prepareLife(
     moduleLoadList.length = loadedByNode;
     guest.setOutputs(start.outputWindowBytes, start.descriptors);
     listenForSignals(guest);
-    streams.listen(guest);
+    listenForFlows(guest);
     const text = Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString("utf8");
     const tools = { requireBuiltin, internalBinding, channel: guest, leaving, refused, copies };
     const program = runProgram(tools, start, text);
