@@ -34,6 +34,7 @@ import { installEnvFiles } from "./env-file.js";
 import { installIdentity } from "./identity.js";
 import type { Sources } from "./loader.js";
 import * as libc from "../sandbox/libc.js";
+import { installTitle } from "./title.js";
 import type { ThreadSlots } from "./thread-slots.js";
 
 export interface ThreadTools {
@@ -81,6 +82,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installDelivery(environment);
   installEngineStream(internalBinding);
   installIdentity(environment);
+  installTitle(environment);
   installSignals(environment, channel);
   installFs(environment);
   installFileHandleTransfer(environment);

@@ -9,8 +9,8 @@
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
-import { engineOption } from "./engine-options.js";
 import { createFatalReport } from "./fatal-report.js";
+import { traceExit } from "./trace-stack.js";
 
 /** src/node_exit_code.h. */
 const exitCodes = {
@@ -58,23 +58,11 @@ export function installLeaving(
 
   (process as any).reallyExit = function reallyExit(...[code]: [code?: number]): never {
     const status = Number(code) | 0;
-    if (engineOption("--trace-exit") === true) traceExit(status);
+    traceExit({ internalBinding, requireBuiltin }, channel(), status);
     return leave(status);
   };
 
-  const callSites = (): { functionName: string; scriptName: string; [at: string]: unknown }[] =>
-    internalBinding("util").getCallSites(10);
-
-  /** Environment::Exit of src/env.cc. */
-  const traceExit = (code: number): void => {
-    const frames = callSites().map(({ functionName, scriptName, lineNumber, columnNumber }) => {
-      const place = `${scriptName}:${lineNumber}:${columnNumber}`;
-      return `    at ${functionName === "" ? place : `${functionName} (${place})`}\n`;
-    });
-    channel().writeErrorReport(
-      `(node:${process.pid}) WARNING: Exited the environment with code ${code}\n${frames.join("")}\n`,
-    );
-  };
+  const callSites = (): { scriptName: string }[] => internalBinding("util").getCallSites(1);
 
   // A natural end of the loop: C++ calls process.emit("exit", code) by name and
   // then shuts down, so the last listener's return is the moment to leave.

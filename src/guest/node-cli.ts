@@ -91,6 +91,7 @@ export function parseCommandLine(
     const text = pending[0]!;
     if (text === "--") {
       pending.shift();
+      line.written.set(text, text);
       line.operands = [...pending];
       break;
     }
@@ -112,11 +113,11 @@ export function parseCommandLine(
       // The value is the first one's: `--inspect=` stands for a port and for --inspect.
       const [first = "", ...others] = alias;
       pending.unshift(first, ...(inline === undefined ? [] : [inline]), ...others);
-      aliased ??= name;
+      aliased ??= equals < 0 ? text : text.slice(0, equals);
       continue;
     }
     const error = takeOption(
-      { name, inline, asTyped: aliased ?? name },
+      { name, inline, asTyped: aliased ?? (equals < 0 ? text : text.slice(0, equals)) },
       pending,
       line,
       table,
@@ -171,12 +172,13 @@ function takeOption(
   }
   if (negated) return `${asTyped} is an invalid negation because it is not a boolean option`;
   let value = inline;
-  if (value === "" && name === "--run") return missing(line, name, asTyped);
+  if (value === "") return missing(line, name, `${asTyped}=`);
   if (value === undefined) {
     const next = pending[0];
     if (next === undefined || (next.startsWith("-") && next.length > 1))
       return missing(line, name, asTyped);
-    value = pending.shift()!;
+    // How a value that begins with a dash is written.
+    value = pending.shift()!.replace(/^\\-/, "-");
   }
   if (info.type === types.kStringList) {
     const list = line.values.get(name);
@@ -194,8 +196,8 @@ export function notForEnvironment(
   table: OptionTable,
   allowed: number,
 ): string | undefined {
-  for (const [name] of line.values)
-    if (table.options.get(name)?.envVarSettings !== allowed) return line.written.get(name) ?? name;
+  for (const [name, written] of line.written)
+    if (table.options.get(name)?.envVarSettings !== allowed) return written;
   return line.v8.find((flag) => {
     const name = flag.split("=", 1)[0]!.replaceAll("_", "-");
     const info = table.options.get(name) ?? table.options.get(name.replace(/^--no-/, "--"));

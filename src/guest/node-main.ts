@@ -18,10 +18,18 @@ import { atLeaving } from "./diagnostics/leaving-work.js";
 import { prepareStorage } from "./bindings/sqlite.js";
 import { loadLegacyProvider } from "../sandbox/openssl.js";
 import type * as TaskRunner from "./task-runner.js";
+import { complaint, invalidArgument } from "./option-checks.js";
+import { deprecateLooseVariables } from "./loose-variables.js";
+import { later } from "./turns.js";
+import { traceSyncCalls } from "./trace-stack.js";
 import { refusal } from "./refused-options.js";
 import type { Channel } from "./channel.js";
 import { badEngineFlag, isNodeStartOption, isV8StartFlag } from "../protocol/engine-start.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
+
+/** PerIsolateOptions::HandleMaxOldSpaceSizePercentage of src/node_options.cc. */
+const memoryShare = "--max-old-space-size-percentage";
+const bytesPerMiB = 1024 * 1024;
 
 export interface NodeCommand {
   channel: Channel;
@@ -33,16 +41,11 @@ export interface NodeCommand {
 const profilers = (): typeof Profilers => require("./diagnostics/profilers.js");
 const tasks = (): typeof TaskRunner => require("./task-runner.js");
 
-/** src/node_exit_code.h: kInvalidCommandLineArgument. */
-const invalidArgument = 9;
-
-/** src/node_options.cc, EnvironmentOptions::CheckOptions. */
-const rejectionModes = ["warn-with-error-code", "throw", "strict", "warn", "none"];
-
 /** Variables that src/node.cc reads as options. */
 const environmentFlags: readonly (readonly [variable: string, option: string])[] = [
   ["NODE_USE_ENV_PROXY", "--use-env-proxy"],
   ["NODE_PENDING_DEPRECATION", "--pending-deprecation"],
+  ["NODE_USE_SYSTEM_CA", "--use-system-ca"],
   ["NODE_PRESERVE_SYMLINKS", "--preserve-symlinks"],
   ["NODE_PRESERVE_SYMLINKS_MAIN", "--preserve-symlinks-main"],
 ];
@@ -107,7 +110,7 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     types,
   );
   zygotesCiphers = engineOption("--tls-cipher-list");
-  const ownEngine = engineFlags(inherited, line, table, types);
+  const ownEngine = engineFlags([inherited, line], table, types, start.memoryLimitBytes);
   const badFlag = line.v8.find((flag) => !table.options.has(flag) && !isV8Flag(flag));
   const { kAllowedInEnvvar } = internalBinding("options").envSettings;
   const misplaced =
@@ -116,7 +119,10 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
     (misplaced === undefined ? inherited.error : `${misplaced} is not allowed in NODE_OPTIONS`) ??
     line.error ??
     (badFlag === undefined ? undefined : `bad option: ${badFlag}`);
-  if (wrong === undefined && ownEngine.length > 0 && start.engineFlags?.length !== ownEngine.length)
+  const complained = wrong === undefined ? complaint([inherited, line]) : undefined;
+  if (complained !== undefined) return refuse(start, complained.text, complained.exitCode);
+  const cold = start.engineFlags === undefined && line.values.has("--tls-keylog");
+  if (wrong === undefined && (cold || (start.engineFlags?.length ?? 0) < ownEngine.length))
     return askForEngine(tools, start, ownEngine);
   const error = wrong ?? refusal(inherited.values, inherited.v8) ?? refusal(line.values, line.v8);
   if (error !== undefined) {
@@ -128,12 +134,6 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
   setEngineOption("--warnings", true);
   for (const [variable, option] of environmentFlags)
     if (process.env[variable] === "1") setEngineOption(option, true);
-  if (line.values.get("--tls-min-v1.3") === true && line.values.get("--tls-max-v1.2") === true)
-    return refuse(start, "either --tls-min-v1.3 or --tls-max-v1.2 can be used, not both");
-  const rejections = inherited.values.get("--unhandled-rejections");
-  for (const mode of [rejections, line.values.get("--unhandled-rejections")])
-    if (mode !== undefined && !rejectionModes.includes(String(mode)))
-      return refuse(start, "invalid value for --unhandled-rejections");
   if (process.env["NODE_REDIRECT_WARNINGS"] !== undefined)
     setEngineOption("--redirect-warnings", process.env["NODE_REDIRECT_WARNINGS"]);
   for (const { values } of [inherited, line]) adopt(values);
@@ -160,21 +160,26 @@ export function runNodeCommand(tools: NodeCommand, start: StartOptions): void {
 
 /** The options that an engine has to be started with, each as one text. */
 function engineFlags(
-  inherited: CommandLine,
-  line: CommandLine,
+  lines: readonly CommandLine[],
   table: OptionTable,
   types: Types,
+  memoryBytes: number,
 ): string[] {
   const flags: string[] = [];
-  for (const { values, v8 } of [inherited, line]) {
+  let share = NaN;
+  for (const { values, v8 } of lines) {
     for (const [name, value] of values) {
       if (!isNodeStartOption(name) || Array.isArray(value) || typeof value === "object") continue;
       const isSwitch = table.options.get(name)?.type === types.kBoolean;
-      if (!isSwitch) flags.push(`${name}=${value}`);
+      if (name === memoryShare) share = Number(value) / 100;
+      else if (!isSwitch) flags.push(`${name}=${value}`);
       else flags.push(value === true ? name : `--no-${name.slice(2)}`);
     }
     flags.push(...v8.filter(isV8StartFlag));
   }
+  // Of the machine's memory, where the engine would see the host's; it comes before any other size.
+  if (!Number.isNaN(share))
+    flags.push(`--max-old-space-size=${Math.floor((memoryBytes * share) / bytesPerMiB)}`);
   return flags;
 }
 
@@ -192,9 +197,9 @@ function askForEngine(tools: NodeCommand, start: StartOptions, flags: string[]):
 const profileOptions = (line: CommandLine): boolean =>
   [...line.values.keys()].some((name) => name.includes("-prof-"));
 
-function refuse(start: StartOptions, error: string): never {
+function refuse(start: StartOptions, error: string, exitCode = invalidArgument): never {
   process.stderr.write(`${start.argv0}: ${error}\n`);
-  process.exit(invalidArgument);
+  process.exit(exitCode);
 }
 
 /** NODE_OPTIONS comes first: lists are added to, everything else is replaced. */
@@ -322,6 +327,8 @@ function startDiagnostics(tools: NodeCommand): void {
   if (engineOption("--cpu-prof") === true || engineOption("--heap-prof") === true)
     for (const finish of profilers().startProfiles(tools)) atLeaving("profile", finish);
   if (engineOption("--experimental-test-coverage") !== true) startCoverage(tools);
+  // Not of what the main script and its ticks do.
+  if (engineOption("--trace-sync-io") === true) later(() => traceSyncCalls(tools, tools.channel));
   if (engineOption("--localstorage-file")) prepareStorage();
   if (engineOption("--openssl-legacy-provider") === true) loadLegacyProvider();
 }
@@ -374,6 +381,7 @@ function offerFeatures(requireBuiltin: (id: string) => any): void {
       ["EventSource"],
     );
   if (engineOption("--pending-deprecation") === true) {
+    deprecateLooseVariables();
     const { deprecate } = requireBuiltin("internal/util");
     (process as any).binding = deprecate(
       (process as any).binding,

@@ -59,17 +59,10 @@ export const refusedOptions: ReadonlyMap<string, string> = new Map([
     "--force-fips",
     "--openssl-config",
     "--openssl-shared-config",
-    "--use-openssl-ca",
-    "--use-system-ca",
   ].map((name) => [name, crypto] as const),
-  ...[
-    "--experimental-config-file",
-    "--expose-internals",
-    "--icu-data-dir",
-    "--security-revert",
-    "--tls-keylog",
-    "--v8-options",
-  ].map((name) => [name, start] as const),
+  ...["--experimental-config-file", "--expose-internals", "--icu-data-dir", "--v8-options"].map(
+    (name) => [name, start] as const,
+  ),
   ...[
     "--heapsnapshot-near-heap-limit",
     "--perf-basic-prof",
@@ -88,7 +81,6 @@ export const refusedOptions: ReadonlyMap<string, string> = new Map([
     "--trace-env-native-stack",
     "--trace-promises",
     "--trace-sigint",
-    "--trace-sync-io",
     "--trace-tls",
     "--trace-uncaught",
   ].map((name) => [name, tracing] as const),

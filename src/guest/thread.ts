@@ -19,6 +19,7 @@ import { hideOwnFrames } from "./stack-frames.js";
 import { adoptImageLoader } from "../sandbox/image-loader.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
+import { traceExitOfThread } from "./trace-stack.js";
 
 /** Loaded by now, over the native binding; loaded again when they are asked for next. */
 const loadedTooEarly = ["internal/worker", "worker_threads", "internal/webworker"];
@@ -63,6 +64,7 @@ function startThread(
   });
   listenForFlows(channel);
   hideOwnFrames(internalBinding, requireBuiltin);
+  traceExitOfThread({ internalBinding, requireBuiltin }, channel);
   shareLedger(start.databases);
   assumeSharedIdentity(start.identity);
   process.argv = [guestExecPath];

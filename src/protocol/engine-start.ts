@@ -22,8 +22,8 @@ export interface EngineOrder {
   readonly nativeAddons: boolean;
 }
 
-/** "switch": given or negated; "number": with a whole number. */
-type Kind = "switch" | "number";
+/** "switch": given or negated; "number": with a number; "word": with one of a few letters. */
+type Kind = "switch" | "number" | "word";
 
 const table = (kind: Kind, names: string) =>
   names
@@ -39,6 +39,7 @@ const nodeOptions: ReadonlyMap<string, Kind> = new Map([
     force-async-hooks-checks insecure-http-parser verify-base-objects zero-fill-buffers`,
   ),
   ...table("number", "max-old-space-size-percentage secure-heap secure-heap-min v8-pool-size"),
+  ...table("word", "disable-proto"),
 ]);
 
 /** Flags of V8, among them those that Node lists as its own. */
@@ -48,7 +49,7 @@ const v8Options: ReadonlyMap<string, Kind> = new Map([
     `abort-on-uncaught-exception compact compact-on-every-full-gc concurrent-marking
     concurrent-recompilation concurrent-sparkplug concurrent-sweeping
     detect-ineffective-gcs-near-heap-limit disable-optimizing-compilers
-    disallow-code-generation-from-strings future gc-global harmony harmony-shadow-realm
+    disallow-code-generation-from-strings future gc-global harmony harmony-shadow-realm harmony-struct
     huge-max-alignment incremental-marking interpreted-frames-native-stack jitless lite-mode maglev
     memory-reducer minor-ms optimize-for-size optimize-gc-for-battery parallel-compaction
     parallel-marking parallel-scavenge predictable predictable-gc-schedule scavenger-chaos-mode
@@ -67,8 +68,8 @@ const v8Options: ReadonlyMap<string, Kind> = new Map([
 
 /** More would be a mistake, or somebody's wish for work. */
 const mostFlags = 64;
-/** As the engine reads numbers; a longer one says nothing that a shorter does not. */
-const wholeNumber = /^-?\d{1,19}$/;
+/** As the engine reads values; a longer one says nothing that a shorter does not. */
+const forms = { number: /^-?\d{1,19}(\.\d{1,19})?$/, word: /^[a-z]{1,16}$/ } as const;
 
 const canonical = (name: string): string => name.replaceAll("_", "-");
 const positive = (name: string): string => name.replace(/^--no-?/, "--");
@@ -95,6 +96,6 @@ export function badEngineFlag(flags: readonly string[]): string | undefined {
       v8Options.get(name) ??
       (equals < 0 ? (nodeOptions.get(positive(name)) ?? v8Options.get(positive(name))) : undefined);
     if (kind === undefined) return true;
-    return kind === "switch" ? equals >= 0 : !wholeNumber.test(flag.slice(equals + 1));
+    return kind === "switch" ? equals >= 0 : !forms[kind].test(flag.slice(equals + 1));
   });
 }

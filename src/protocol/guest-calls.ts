@@ -174,6 +174,8 @@ export const guestEvents = {
   templateReady: { nr: 10, args: { pending: "strings" } },
   /** Whether the guest handles a signal itself (true) or leaves it to the default action. */
   signalHandler: { nr: 8, args: { signal: "u8", handled: "bool" } },
+  /** What `ps` shows of the process from now on; as much of it as its arguments had room for. */
+  title: { nr: 11, args: { text: "string" } },
   /** In a deterministic machine: what time it is for the program, in milliseconds since the epoch. */
   clock: { nr: 9, args: { nowMs: "f64" } },
 } as const;

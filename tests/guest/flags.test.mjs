@@ -60,7 +60,11 @@ const effects = {
     /must be used with --cpu-prof/,
   ],
   "--cpu-prof-name": [["--cpu-prof", "--cpu-prof-name=p2", "-e", "0"], /^$/, "ls p2"],
-  "--disable-proto": [["--disable-proto=delete", "-p", "'__proto__' in {}"], /^false\n$/],
+  "--security-revert": [["--security-revert=x"], /Attempt to revert an unknown CVE \[x\]/],
+  "--trace-sync-io": [
+    ["--trace-sync-io", "-e", "setImmediate(() => fs.statSync('/'))"],
+    /Detected use of sync API/,
+  ],
   "--env-file": [["--env-file=a.env", "-p", "process.env.A"], /^1\n$/],
   "--env-file-if-exists": [["--env-file-if-exists=a.env", "-p", "process.env.A"], /^1\n$/],
   "--experimental-bench": [

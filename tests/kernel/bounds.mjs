@@ -289,6 +289,7 @@ export const eventBounds = {
   returnFailure: `for (let i = 0; i < 5; i++) tell("returnFailure", { path: ${longName}, reason: "r".repeat(1024 * 1024) }); wait();`,
   templateReady: `tell("templateReady", { pending: Array.from({ length: 1000 }, () => "x".repeat(500)) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,
+  title: `for (let i = 0; i < 200; i++) tell("title", { text: "t".repeat(1024 * 1024) }); wait();`,
   clock: `for (let i = 0; i < 20_000; i++) tell("clock", { nowMs: i % 7 === 0 ? NaN : i * 1e12 }); wait();`,
   signalHandler: `for (let i = 0; i < 20_000; i++) tell("signalHandler", { signal: i % 65, handled: i % 2 === 0 }); wait();`,
 };

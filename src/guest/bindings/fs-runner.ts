@@ -29,6 +29,15 @@ const NativeError = Error;
 const NativePromise = Promise;
 const { defineProperty } = Reflect;
 
+/** Told of each operation that blocks its thread; src/env.cc, PrintSyncTrace. */
+let syncListener: (() => void) | undefined;
+
+export function onSyncCall(listener: () => void): void {
+  syncListener = listener;
+}
+
+export const toldOfSyncCall = (): void => syncListener?.();
+
 /** One kernel call inside an operation: its result, or a negative errno. */
 export function* ask<K extends Name>(
   name: K,
@@ -124,6 +133,7 @@ function withoutFrames(error: unknown): unknown {
 let kernel: KernelClient;
 
 function runSync<T>(operation: Operation<T>): T {
+  syncListener?.();
   let said = "";
   const explain = (text: string): void => {
     said = text;

@@ -4,6 +4,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { Channel } from "../channel.js";
+import { toldOfSyncCall } from "./fs-runner.js";
 import type { GuestEnvironment } from "../environment.js";
 import { descriptorOf, signalName, spawnProcess } from "./process.js";
 import type { StdioEntry } from "./process.js";
@@ -67,6 +68,7 @@ class SyncProcess {
   }
 
   run(): SyncResult {
+    toldOfSyncCall();
     const { stdio, timeout } = this.#options;
     const spawned = spawnProcess(this.#env, {
       file: this.#options.file,

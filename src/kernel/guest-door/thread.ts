@@ -50,6 +50,7 @@ export type ProcessEvent = Extract<
       | "returnFailure"
       | "residentDone"
       | "signalHandler"
+      | "title"
       | "templateReady"
       | "clock";
   }

@@ -115,6 +115,8 @@ export class Process {
   /** -20 to 19, as getpriority(2) tells it. Only kept and handed down: guests share the host's CPUs evenly. */
   nice = 0;
   argv: readonly string[];
+  /** What its arguments occupied before it gave itself a title, which has no more room; uv_setup_args of libuv. */
+  #titleBytes: number | undefined;
   /** As what its program was judged; nothing for one that the host started. */
   executedAs: readonly ExecutedName[] | undefined;
   /** What is on the account for its arguments and environment. */
@@ -306,6 +308,7 @@ export class Process {
   ): void {
     this.startOptions = options;
     this.argv = argv;
+    this.#titleBytes = undefined;
     this.textBytes = textBytes;
     this.#handled.clear();
     this.#ignored.clear();
@@ -599,6 +602,12 @@ export class Process {
         return this.#sink?.residentDone(args.sequence, args.exitCode);
       case "clock":
         return this.vm.clock.set(args.nowMs);
+      case "title":
+        this.#titleBytes ??= Buffer.byteLength(this.argv.join(" "));
+        this.argv = [
+          Buffer.from(args.text).toString("utf8", 0, this.#titleBytes).replaceAll("\0", " "),
+        ];
+        return;
       case "signalHandler":
         if (args.signal > lastSignal) throw new MalformedMessage("signal number");
         if (args.handled) this.#handled.add(args.signal);
