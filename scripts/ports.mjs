@@ -185,38 +185,53 @@ runProviderTestSuite({
     own: {
       "internal.ts": `export * from "../../node_modules/@openai/agents-core/dist/sandbox/internal.mjs";`,
       "workspace.ts": `export * from "../../node_modules/@openai/agents-core/dist/sandbox/sandboxes/shared/localWorkspace.mjs";`,
-      // The suite looks at its workspaces on the host: they are, as mounts.
-      "ours.ts": `import { mkdtemp } from "node:fs/promises";
+      // The suite looks at its workspaces on the host: they are, as mounts, but for those that have mounts
+      // themselves or are the machine's root. One that is deleted there is a machine that is gone.
+      "ours.ts": `import { existsSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { applyDiff } from "@openai/agents-core";
-import { Manifest } from "@openai/agents-core/sandbox/local";
+import { Manifest, SandboxMountError } from "@openai/agents-core/sandbox/local";
 import { SecureExecSandboxClient } from ${port("openai/index.js")};
 export * from "@openai/agents-core/sandbox/local";
+const isMount = ({ type }) => type === "mount";
 export class UnixLocalSandboxClient extends SecureExecSandboxClient {
   constructor({ workspaceBaseDir = tmpdir(), ...options } = {}) {
-    super({ Manifest, applyDiff, ...options });
+    const given = { Manifest, applyDiff, SandboxMountError, ...options };
+    super(given);
     this.place = workspaceBaseDir;
-    this.given = options;
+    this.given = given;
     this.inner = new Map();
   }
-  async create(args = {}, options = {}) {
-    const root = (args.root ?? args.manifest?.root ?? "/workspace");
-    const hostPath = await mkdtemp(join(this.place, "workspace-"));
-    const runtime = { mounts: [{ guestPath: root, hostPath, readOnly: false }] };
-    const client = new SecureExecSandboxClient({ Manifest, applyDiff, ...this.given, runtime });
-    const session = await client.create(args, options);
+  async shown(manifest, use) {
+    const { root = "/workspace", entries = {} } = manifest ?? {};
+    const isShown = root !== "/" && !Object.values(entries).some(isMount);
+    const hostPath = isShown ? await mkdtemp(join(this.place, "workspace-")) : root;
+    const runtime = isShown ? { mounts: [{ guestPath: root, hostPath, readOnly: false }] } : {};
+    const client = new SecureExecSandboxClient({ ...this.given, runtime });
+    const session = await use(client);
+    const resolve = session.resolveSandboxPath.bind(session);
+    session.resolveSandboxPath = (path, options) => join(hostPath, resolve(path, options).slice(root.length));
     session.state.workspaceRootPath = hostPath;
     this.inner.set(session.state.sessionId, client);
     return session;
   }
+  create(args = {}, options = {}) {
+    return this.shown(args.manifest ?? args, (client) => client.create(args, options));
+  }
   of(state) { return this.inner.get(state.sessionId) ?? [...this.inner.values()][0]; }
   serializeSessionState(state) { return this.of(state).serializeSessionState(state); }
-  resume(state, options) { return this.of(state).resume(state, options); }
+  async resume(state, options) {
+    if (existsSync(state.workspaceRootPath) || state.workspaceRootPath === state.manifest.root)
+      return this.of(state).resume(state, options);
+    await this.of(state).dispose();
+    return this.shown(state.manifest, (client) => client.resume(state, options));
+  }
 }`,
     },
     peers: ["@openai/agents-core@0.20"],
-    expected: 31,
+    expected: 48,
   },
   {
     name: "e2b",

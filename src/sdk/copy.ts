@@ -228,7 +228,8 @@ async function outward(
   if (type !== "file" && type !== "directory") return void result.skipped.push(path);
   if (!(await copy.wants(path, type))) return;
   if (type === "directory") {
-    await mkdir(to).catch((error: NodeJS.ErrnoException) => {
+    // Whoever copies has to be able to write into it.
+    await mkdir(to, (mode & 0o777) | 0o700).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
     });
     const handle = await open(to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);

@@ -1,6 +1,16 @@
 // The sandbox client of the OpenAI Agents SDK: commands that go on, terminals, manifests, archives, resuming.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -239,6 +249,143 @@ it("a session is resumed while it lives, and made again of its snapshot afterwar
     none.resume(await none.deserializeSessionState(state)),
     /there is no snapshot/,
   );
+});
+
+it("a workspace that changed since it was kept is restored over a machine that lives", async (t) => {
+  const baseDir = folder(t);
+  const shown = folder(t);
+  writeFileSync(join(shown, "of-the-host"), "stays");
+  const client = await clientOf(t, { snapshot: { type: "local", baseDir } });
+  const session = await client.create(
+    new Manifest({
+      entries: {
+        // As the package's class makes it.
+        bound: { type: "mount", source: shown, ephemeral: true },
+        "scratch.txt": { type: "file", content: "", ephemeral: true },
+      },
+    }),
+  );
+  await session.exec({
+    cmd: "mkdir -m 750 d; echo kept > d/file; chmod 640 d/file; ln -s d/file link; ln -s /etc/passwd out",
+  });
+  const first = await client.serializeSessionState(session.state);
+  const { path } = first.snapshot;
+  assert.deepEqual(readdirSync(path), ["d"]);
+  assert.equal(readFileSync(join(path, "d/file"), "utf8"), "kept\n");
+  assert.equal(statSync(path).mode & 0o777, 0o700);
+  const state = JSON.parse(JSON.stringify(await client.serializeSessionState(session.state)));
+  assert.notEqual(state.snapshot.path, path);
+  assert.equal(existsSync(path), false);
+  assert.equal(state.snapshotFingerprintVersion, "workspace_tree_sha256_v1");
+  const look = async (from) =>
+    (
+      await from.exec({
+        cmd: "ls; cat d/file bound/of-the-host; stat -c %a d d/file; readlink link out",
+      })
+    ).stdout;
+  await session.exec({ cmd: "echo drifted > d/file; touch new; rm link" });
+  assert.equal(await client.resume(await client.deserializeSessionState(state)), session);
+  const kept = "bound\nd\nlink\nout\nkept\nstays750\n640\nd/file\n/etc/passwd\n";
+  assert.equal(await look(session), kept);
+  // What is as it was kept is left alone.
+  await session.exec({ cmd: "sleep 300 & echo $! > /tmp/pid" });
+  await client.resume(await client.deserializeSessionState(state));
+  assert.equal((await session.exec({ cmd: "kill -0 $(cat /tmp/pid)" })).exitCode, 0);
+  await session.close();
+  const again = await client.resume(await client.deserializeSessionState(state));
+  assert.equal(await look(again), kept);
+  assert.equal("scratch.txt" in again.state.manifest.entries, false);
+  // A state says where nothing of it is.
+  const foreign = folder(t);
+  again.state.snapshot = { ...again.state.snapshot, path: foreign };
+  again.state.snapshotSpec = { type: "noop" };
+  assert.equal((await client.serializeSessionState(again.state)).snapshot, null);
+  assert.equal(existsSync(foreign), true);
+  assert.deepEqual(readdirSync(baseDir), []);
+});
+
+it("file helpers stay in the workspace and the grants, by name and by links", async (t) => {
+  const [readable, writable] = [folder(t), folder(t)];
+  writeFileSync(join(readable, "in.txt"), "granted");
+  const session = await (
+    await clientOf(t)
+  ).create(
+    new Manifest({ extraPathGrants: [{ path: readable, readOnly: true }, { path: writable }] }),
+  );
+  const editor = session.createEditor();
+  await session.exec({
+    cmd: `mkdir in; echo a > in/a; ln -s in inside; ln -s /etc out; ln -s /etc/passwd file; ln -s loop loop; ln -s ${readable} granted; ln -s nowhere/x dangling`,
+  });
+  assert.equal(await session.pathExists("inside/a"), true);
+  assert.equal(await session.pathExists("granted/in.txt"), true);
+  assert.equal(await session.pathExists("dangling"), false);
+  assert.equal(session.resolveSandboxPath("..data"), "/workspace/..data");
+  assert.throws(() => session.resolveSandboxPath("a/../../b"), /must not escape root/);
+  assert.throws(() => session.resolveSandboxPath("/tmp"), /escapes the workspace root/);
+  for (const [wrong, pattern] of [
+    [() => session.pathExists("out/passwd"), /escapes the workspace root/],
+    [() => session.readFile({ path: "file" }), /escapes the workspace root/],
+    [() => session.listDir({ path: "out" }), /escapes the workspace root/],
+    [() => session.viewImage({ path: "out/a.png" }), /escapes the workspace root/],
+    [() => session.pathExists("loop"), /too many symbolic links/],
+    [() => editor.createFile({ path: "out/new", diff: "" }), /escapes the workspace root/],
+    [() => editor.updateFile({ path: "file", diff: "" }), /escapes the workspace root/],
+    [
+      () => editor.createFile({ path: join(readable, "new"), diff: "" }),
+      /read-only extra path grant/,
+    ],
+    [() => editor.createFile({ path: "granted/new", diff: "" }), /read-only extra path grant/],
+    [
+      () => session.materializeEntry({ path: "out/x", entry: { type: "file" } }),
+      /escapes the workspace root/,
+    ],
+    [
+      () => session.materializeEntry({ path: "inside", entry: { type: "dir" } }),
+      /is a symbolic link/,
+    ],
+  ])
+    await assert.rejects(wrong(), pattern);
+  await editor.createFile({ path: join(writable, "new"), diff: "written" });
+  assert.equal(readFileSync(join(writable, "new"), "utf8"), "written");
+});
+
+it("a workspace may be the whole machine, or have nothing that lasts", async (t) => {
+  const baseDir = folder(t);
+  const client = await clientOf(t, { snapshot: { type: "local", baseDir } });
+  const whole = await client.create(
+    new Manifest({ root: "/", entries: { "tmp/a": { type: "file", content: "x" } } }),
+  );
+  assert.equal((await whole.exec({ cmd: "cat a", workdir: "/tmp" })).stdout, "x");
+  await assert.rejects(whole.pathExists("/../a"), /must not escape root/);
+  await assert.rejects(whole.persistWorkspace(), /whole machine/);
+  await assert.rejects(client.serializeSessionState(whole.state), /whole machine/);
+  const passing = await client.create(
+    new Manifest({
+      entries: {
+        ".": { type: "dir", ephemeral: true, children: { a: { type: "file", content: "x" } } },
+      },
+    }),
+  );
+  assert.equal((await passing.exec({ cmd: "cat a" })).stdout, "x");
+  const { snapshot } = await client.serializeSessionState(passing.state);
+  assert.deepEqual(readdirSync(snapshot.path), []);
+});
+
+it("errors about mounts are of the class that is given", async (t) => {
+  class SandboxMountError extends Error {
+    constructor(message, details, code) {
+      super(message);
+      Object.assign(this, { details, code });
+    }
+  }
+  const session = await (await clientOf(t, { SandboxMountError })).create();
+  const entry = { type: "s3_mount", bucket: "b", mountStrategy: { type: "in_container" } };
+  await assert.rejects(session.materializeEntry({ path: "a", entry, runAs: "u" }), (error) => {
+    assert.ok(error instanceof SandboxMountError);
+    assert.equal(error.code, "unsupported_feature");
+    assert.match(error.message, /SDK-supported strategy/);
+    return true;
+  });
 });
 
 it("ports are those that were named", async (t) => {

@@ -42,15 +42,51 @@ async function tar(session: Session, command: string, what: string): Promise<Uin
   return new Uint8Array(Buffer.concat(chunks));
 }
 
+/** Throws for the root of the machine, which has the machine's own files and trees of the kernel. */
+export function checkWorkspace(directory: string): void {
+  if (posix.resolve(directory) === "/")
+    throw new RangeError("a workspace at / is the whole machine, and cannot be archived");
+}
+
+/** The command that archives `directory`; "" among the excluded paths is all of it. */
+function archiving(directory: string, excluded: Iterable<string>): string {
+  checkWorkspace(directory);
+  const paths = [...excluded];
+  // An archive of nothing is two empty blocks.
+  if (paths.includes("")) return `head -c ${2 * blockBytes} /dev/zero`;
+  const flags = paths.map((path) => `--exclude=${quoted(`./${posix.normalize(path)}`)}`);
+  return `tar -cf - ${flags.join(" ")} -C ${quoted(directory)} .`;
+}
+
 /** What is below `directory`, but for paths that are excluded (relative to it). */
-export function archiveOf(
+export async function archiveOf(
   session: Session,
   directory: string,
   excluded: Iterable<string> = [],
 ): Promise<Uint8Array> {
-  const flags = [...excluded].map((path) => `--exclude=${quoted(`./${posix.normalize(path)}`)}`);
-  const command = `tar -cf - ${flags.join(" ")} -C ${quoted(directory)} .`;
-  return tar(session, command, "archiving the workspace");
+  return tar(session, archiving(directory, excluded), "archiving the workspace");
+}
+
+/** A digest of that archive: of names, modes, times and content. */
+export async function fingerprintOf(
+  session: Session,
+  directory: string,
+  excluded: Iterable<string> = [],
+): Promise<string> {
+  const command = `set -o pipefail; ${archiving(directory, excluded)} | sha256sum`;
+  const said = await tar(session, command, "reading the workspace");
+  return Buffer.from(said).toString("latin1").slice(0, 64);
+}
+
+/** Removes what is below `directory`, and makes it where it is not there; what is mounted there stays. */
+export async function emptyDirectory(session: Session, directory: string): Promise<void> {
+  await tar(session, emptying(directory), "emptying the workspace");
+}
+
+function emptying(directory: string): string {
+  checkWorkspace(directory);
+  const place = quoted(directory);
+  return `mkdir -p ${place} && find ${place} -mindepth 1 -xdev -delete`;
 }
 
 /** Names and sizes of members, read from the machine's own listing. */
@@ -95,9 +131,8 @@ export async function restoreArchive(
   try {
     if (zipped) await tar(session, `gzip -df ${file}`, "unpacking the archive");
     await checkMembers(session, bounds);
-    const place = quoted(directory);
-    const emptied = `mkdir -p ${place} && find ${place} -mindepth 1 -xdev -delete`;
-    await tar(session, `${emptied} && tar -xf ${restoring} -C ${place}`, "restoring the workspace");
+    const command = `${emptying(directory)} && tar -xf ${restoring} -C ${quoted(directory)}`;
+    await tar(session, command, "restoring the workspace");
   } finally {
     await session.remove(file);
     await session.remove(restoring);

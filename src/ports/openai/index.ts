@@ -11,4 +11,5 @@ export type {
 export { SecureExecSandboxClient } from "./sandbox-client.js";
 export type { SecureExecSandboxClientOptions } from "./sandbox-client.js";
 export { SecureExecSandboxSession } from "./sandbox-session.js";
-export type { SandboxState, SnapshotSpec } from "./sandbox-session.js";
+export type { SandboxState } from "./sandbox-session.js";
+export type { SnapshotSpec } from "./workspace-snapshots.js";

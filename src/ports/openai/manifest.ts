@@ -9,6 +9,7 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { posix, relative, resolve } from "node:path";
+import { SecureExecError } from "../../index.js";
 import type { Session } from "../core/session.js";
 
 type Bag = Readonly<Record<string, unknown>>;
@@ -65,8 +66,8 @@ const defaultMode = 0o755;
 
 /** A path of an entry, relative to the root. Throws for one that leaves it. */
 function entryPath(path: string): string {
-  const plain = posix.normalize(path).replace(/^\.\/|\/$/g, "");
-  if (path === "" || posix.isAbsolute(plain) || plain === ".." || plain.startsWith("../"))
+  const plain = posix.normalize(path).replace(/^\.\/?$|^\.\/|\/$/g, "");
+  if (posix.isAbsolute(plain) || plain === ".." || plain.startsWith("../"))
     throw new Error(`the manifest's entry ${JSON.stringify(path)} is not below its root`);
   return plain;
 }
@@ -89,7 +90,8 @@ function* entriesOf(
   below = "",
 ): Generator<[path: string, entry: ManifestEntry]> {
   for (const [name, entry] of Object.entries(entries)) {
-    const path = posix.join(below, entryPath(name));
+    const own = entryPath(name);
+    const path = own === "" ? below : posix.join(below, own);
     yield [path, entry];
     if (entry.type === "dir" && entry.children !== undefined)
       yield* entriesOf(entry.children, path);
@@ -106,11 +108,22 @@ export function ephemeralPaths(manifest: Manifest): string[] {
 const mountPathOf = (path: string, { mountPath }: ManifestEntry): string =>
   mountPath === undefined ? path : entryPath(mountPath);
 
+/** Where entries of a manifest will be, relative to its root. */
+export const entryPaths = (manifest: Manifest): string[] =>
+  [...entriesOf(manifest.entries)].map(([path, entry]) => mountPathOf(path, entry));
+
+/** The package's class for errors of mounts. */
+export type MountErrorClass = new (
+  message: string,
+  details?: Record<string, unknown>,
+  code?: "unsupported_feature",
+) => Error;
+
 /** Throws for what no machine of ours can give. */
-export function checkManifest(manifest: Manifest): void {
+export function checkManifest(manifest: Manifest, MountError?: MountErrorClass): void {
   if (manifest.users.length > 0) throw unsupported("manifest users");
   if (manifest.groups.length > 0) throw unsupported("manifest groups");
-  for (const [path, entry] of entriesOf(manifest.entries)) checkEntry(path, entry);
+  for (const [path, entry] of entriesOf(manifest.entries)) checkEntry(path, entry, MountError);
 }
 
 /** As the package's own errors have a code. */
@@ -121,13 +134,21 @@ const unsupported = (feature: string): Error =>
   });
 
 const plainTypes = ["dir", "file", "local_file", "local_dir", "git_repo"];
+const bindStrategy = "local_bind";
 
-export function checkEntry(path: string, entry: ManifestEntry): void {
+export function checkEntry(path: string, entry: ManifestEntry, MountError?: MountErrorClass): void {
   if (entry.group !== undefined) throw unsupported("sandbox entry group ownership");
-  if (plainTypes.includes(entry.type)) return;
-  const isBind =
-    entry.type === "mount" && (entry.mountStrategy?.type ?? "local_bind") === "local_bind";
-  if (!isBind) throw unsupported(`entries of type ${entry.type} (${path}) but local bind mounts`);
+  const { type, mountStrategy } = entry;
+  if (plainTypes.includes(type)) return;
+  const strategy = mountStrategy?.type ?? bindStrategy;
+  if (type === "mount" && strategy === bindStrategy) return;
+  const message =
+    `secure-exec does not support entries of type ${type} (${path}) with the strategy ${strategy}; ` +
+    `its one SDK-supported strategy is ${bindStrategy}, of entries of type mount`;
+  const [code, details] = ["unsupported_feature", { provider: "secure-exec", path }] as const;
+  throw MountError === undefined
+    ? Object.assign(new Error(message), { code, details })
+    : new MountError(message, details, code);
 }
 
 /** A file of the host that may be copied, without symbolic links on its way. */
@@ -225,13 +246,12 @@ async function bind(session: Session, guestPath: string, entry: ManifestEntry): 
   await session.runtime.mount({ guestPath, hostPath: source, readOnly });
 }
 
-/** Makes all entries. Rejects before anything is made when the manifest asks for what there is not. */
+/** Makes all entries of a manifest that was checked. */
 export async function materialize(
   session: Session,
   manifest: Manifest,
   options: MaterializeOptions,
 ): Promise<void> {
-  checkManifest(manifest);
   for (const [path, entry] of entriesOf(manifest.entries))
     await make(session, manifest, path, entry, options);
 }
@@ -242,11 +262,29 @@ export async function mountGrants(session: Session, manifest: Manifest): Promise
     await session.runtime.mount({ guestPath: path, hostPath, readOnly });
 }
 
-/** Binds alone, for a workspace that was restored. */
-export async function materializeMounts(session: Session, manifest: Manifest): Promise<void> {
-  for (const [path, entry] of entriesOf(manifest.entries))
-    if (entry.type === "mount")
-      await bind(session, posix.join(manifest.root, mountPathOf(path, entry)), entry);
+const bindsOf = (manifest: Manifest): [guestPath: string, entry: ManifestEntry][] =>
+  [...entriesOf(manifest.entries)]
+    .filter(([, { type }]) => type === "mount")
+    .map(([path, entry]) => [posix.join(manifest.root, mountPathOf(path, entry)), entry]);
+
+/** Does `work` on a workspace without its binds, which it has again afterwards. */
+export async function withoutBinds(
+  session: Session,
+  manifest: Manifest,
+  work: () => Promise<void>,
+): Promise<void> {
+  const binds = bindsOf(manifest);
+  for (const [guestPath] of [...binds].reverse())
+    await session.runtime.unmount(guestPath).catch((error: unknown) => {
+      // In a machine that was just made, nothing is mounted.
+      const code = SecureExecError.isSecureExecError(error) ? error.code : undefined;
+      if (code !== "ERR_SECURE_EXEC_FILE") throw error;
+    });
+  try {
+    await work();
+  } finally {
+    for (const [guestPath, entry] of binds) await bind(session, guestPath, entry);
+  }
 }
 
 export async function environmentOf(manifest: Manifest): Promise<Record<string, string>> {
@@ -265,23 +303,31 @@ export function persistentVariables(manifest: Manifest): Record<string, unknown>
   );
 }
 
+/** Entries without those that are ephemeral; a mount is one, whose content lies elsewhere, so it stays. */
+function lasting(
+  entries: Readonly<Record<string, ManifestEntry>>,
+  passing = false,
+): Record<string, ManifestEntry> {
+  const kept: Record<string, ManifestEntry> = {};
+  for (const [name, entry] of Object.entries(entries)) {
+    const passes = passing || entry.ephemeral === true;
+    const children = entry.children && lasting(entry.children, passes);
+    const hasMounts = children !== undefined && Object.keys(children).length > 0;
+    if (passes && entry.type !== "mount" && !hasMounts) continue;
+    kept[name] = children === undefined ? entry : { ...entry, children };
+  }
+  return kept;
+}
+
 /** What a class of the package is made of; `ephemeral` things are left out where they are not wanted. */
 export function initOf(manifest: Manifest, { ephemeral = true } = {}): Record<string, unknown> {
-  const kept = (entries: Record<string, ManifestEntry>): Record<string, ManifestEntry> =>
-    Object.fromEntries(
-      Object.entries(entries).flatMap(([name, entry]) => {
-        if (!ephemeral && entry.ephemeral === true) return [];
-        const { children } = entry;
-        return [[name, children === undefined ? entry : { ...entry, children: kept(children) }]];
-      }),
-    );
   const environment = Object.entries(manifest.environment).filter(
     ([, variable]) => ephemeral || variable.ephemeral !== true,
   );
   return {
     version: manifest.version,
     root: manifest.root,
-    entries: kept(manifest.entries),
+    entries: ephemeral ? manifest.entries : lasting(manifest.entries),
     environment: Object.fromEntries(environment),
     users: manifest.users,
     groups: manifest.groups,

@@ -6,10 +6,6 @@
  * is ephemeral. Types are written after the interface that the package declares; nothing is imported from it.
  * Untrusted: archives, whose content never leaves a machine.
  */
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { SessionRegistry } from "../core/session-registry.js";
 import type { Session, SessionOptions } from "../core/session.js";
 import {
@@ -19,11 +15,18 @@ import {
   materialize,
   mountGrants,
   persistentVariables,
+  withoutBinds,
 } from "./manifest.js";
-import type { Manifest, ManifestClass } from "./manifest.js";
-import { SecureExecSandboxSession } from "./sandbox-session.js";
-import type { ArchiveLimits, SandboxState, SnapshotSpec } from "./sandbox-session.js";
+import type { Manifest, ManifestClass, MountErrorClass } from "./manifest.js";
+import { SecureExecSandboxSession, boundsOf } from "./sandbox-session.js";
+import type { ArchiveLimits, SandboxState } from "./sandbox-session.js";
 import type { ApplyDiff } from "./shell-and-editor.js";
+import {
+  WorkspaceSnapshots,
+  fingerprintVersion,
+  workspaceFingerprint,
+} from "./workspace-snapshots.js";
+import type { SnapshotSpec } from "./workspace-snapshots.js";
 
 export interface SecureExecSandboxClientOptions extends Omit<
   SessionOptions,
@@ -33,6 +36,8 @@ export interface SecureExecSandboxClientOptions extends Omit<
   Manifest?: ManifestClass;
   /** The package's function; needed for `createEditor`. */
   applyDiff?: ApplyDiff;
+  /** The package's class, of which errors about mounts are then. */
+  SandboxMountError?: MountErrorClass;
   exposedPorts?: number[];
   snapshot?: SnapshotSpec;
   archiveLimits?: ArchiveLimits | null;
@@ -56,9 +61,6 @@ function noDiff(): never {
   throw new Error("give SecureExecSandboxClient the function applyDiff of @openai/agents");
 }
 
-const folderOf = ({ baseDir }: { baseDir?: string }): string =>
-  baseDir ?? join(homedir(), ".cache/secure-exec/workspaces");
-
 const isManifest = (value: unknown): value is Manifest =>
   typeof value === "object" && value !== null && "remoteMountCommandAllowlist" in value;
 
@@ -68,6 +70,7 @@ export class SecureExecSandboxClient {
   readonly #options: SecureExecSandboxClientOptions;
   readonly #sessions = new SessionRegistry();
   readonly #live = new Map<string, SecureExecSandboxSession>();
+  readonly #snapshots = new WorkspaceSnapshots();
 
   constructor(options: SecureExecSandboxClientOptions = {}) {
     this.#options = options;
@@ -112,8 +115,8 @@ export class SecureExecSandboxClient {
     snapshotSpec: SnapshotSpec | undefined,
     furnish: (session: Session) => Promise<void>,
   ): Promise<SecureExecSandboxSession> {
-    checkManifest(manifest);
-    const { runtime, env, applyDiff = noDiff } = this.#options;
+    const { runtime, env, applyDiff = noDiff, SandboxMountError } = this.#options;
+    checkManifest(manifest, SandboxMountError);
     const cwd = manifest.root;
     const session = await this.#sessions.create({
       cwd,
@@ -137,6 +140,7 @@ export class SecureExecSandboxClient {
         session,
         state,
         applyDiff,
+        MountError: SandboxMountError,
         ...this.#source,
         archiveLimits: archiveLimits === undefined ? this.#options.archiveLimits : archiveLimits,
         end: async () => {
@@ -161,11 +165,12 @@ export class SecureExecSandboxClient {
   async serializeSessionState(state: SandboxState): Promise<Record<string, unknown>> {
     const { manifest, environment, snapshotSpec } = state;
     const variables = persistentVariables(manifest);
-    const values = Object.entries(environment).filter(
-      ([name]) =>
-        Object.hasOwn(variables, name) && manifest.environment[name]?.toJSON === undefined,
-    );
-    state.snapshot = await this.#persist(state);
+    // What was set beside the manifest stays; what it says is ephemeral, or refers to, does not.
+    const values = Object.entries(environment).filter(([name]) => {
+      const variable = manifest.environment[name];
+      return variable === undefined || (variable.ephemeral !== true && !("toJSON" in variable));
+    });
+    await this.#persist(state);
     const { store: _store, ...spec } = { store: undefined, ...snapshotSpec };
     return {
       ...state,
@@ -175,22 +180,25 @@ export class SecureExecSandboxClient {
     };
   }
 
-  async #persist(state: SandboxState): Promise<NonNullable<SandboxState["snapshot"]> | null> {
-    const spec = state.snapshotSpec;
-    const session = this.#live.get(state.sessionId);
-    if (spec === null || spec.type === "noop") return null;
-    if (session === undefined) return state.snapshot ?? null;
-    const data = await session.persistWorkspace();
-    const id = state.snapshot?.id ?? randomUUID();
-    if (spec.type === "remote") {
-      const saved = await spec.store.save({ id: spec.id ?? id, data });
-      return { type: "remote", id: saved.id };
-    }
-    const folder = folderOf(spec);
-    await mkdir(folder, { recursive: true });
-    const path = join(folder, `secure-exec-${id}.tar`);
-    await writeFile(path, data, { mode: 0o600 });
-    return { type: "local", id, path };
+  /** Keeps the workspace of a machine that lives; one that is gone has what was kept. */
+  async #persist(state: SandboxState): Promise<void> {
+    const { snapshotSpec: spec, manifest, snapshot = null } = state;
+    const live = this.#live.get(state.sessionId);
+    const kept = spec !== null && spec.type !== "noop";
+    if (live === undefined && kept) return;
+    if (live !== undefined)
+      state.snapshot = await this.#snapshots.save(
+        live.session,
+        manifest,
+        spec,
+        () => live.persistWorkspace(),
+        snapshot,
+      );
+    else state.snapshot = null;
+    state.snapshotFingerprint =
+      kept && live !== undefined ? await workspaceFingerprint(live.session, manifest) : null;
+    state.snapshotFingerprintVersion =
+      state.snapshotFingerprint === null ? null : fingerprintVersion;
   }
 
   async deserializeSessionState(state: Record<string, unknown>): Promise<SandboxState> {
@@ -205,14 +213,21 @@ export class SecureExecSandboxClient {
       ...more,
       manifest,
       environment: { ...(environment as Record<string, string>), ...Object.fromEntries(resolved) },
-      // A store is code, which no state has.
-      snapshotSpec: this.#options.snapshot ?? null,
+      snapshotSpec: this.#specOf(state["snapshotSpec"]),
       sessionId,
       workspaceReady: true,
       configuredExposedPorts: Array.isArray(configuredExposedPorts)
         ? configuredExposedPorts.filter(Number.isInteger)
         : [],
     };
+  }
+
+  /** A store is code, which no state has; this client's is meant. */
+  #specOf(value: unknown): SnapshotSpec | null {
+    const { type, baseDir } = (value ?? {}) as { type?: unknown; baseDir?: unknown };
+    if (type === "noop") return { type };
+    if (type === "local") return typeof baseDir === "string" ? { type, baseDir } : { type };
+    return this.#options.snapshot ?? null;
   }
 
   async canPersistOwnedSessionState({ snapshotSpec }: SandboxState): Promise<boolean> {
@@ -223,34 +238,33 @@ export class SecureExecSandboxClient {
     return this.#live.has(state.sessionId);
   }
 
-  /** The machine itself while it lives, otherwise one with the workspace of its snapshot. Rejects without either. */
+  /**
+   * The machine itself while it lives, with its workspace as it was kept where that has changed since; otherwise a machine
+   * with that workspace. Rejects without either.
+   */
   async resume(
     state: SandboxState,
     options: { archiveLimits?: ArchiveLimits | null } = {},
   ): Promise<SecureExecSandboxSession> {
+    const { manifest, configuredExposedPorts: ports, snapshotSpec: spec } = state;
+    const has = await this.#snapshots.has(state.snapshot, spec);
     const live = this.#live.get(state.sessionId);
     if (live !== undefined && (await live.running())) {
-      Object.assign(live.state.environment, state.environment);
+      if (has && !(await this.#isUnchanged(live, state))) await this.#restore(live, state, options);
+      live.state.environment = { ...state.environment };
       return live;
     }
-    const data = await this.#load(state);
-    if (data === undefined)
+    if (!has)
       throw new Error(
-        `the machine ${state.sessionId} is gone, and there is no snapshot of its workspace`,
+        `the machine ${state.sessionId} is gone, and no local snapshot could be restored: ` +
+          "there is no snapshot of its workspace",
       );
-    const { manifest, configuredExposedPorts: ports, snapshotSpec: spec } = state;
+    const { archiveLimits } = options;
     const nothing = async (): Promise<void> => {};
-    const made = await this.#make(
-      manifest,
-      ports,
-      options.archiveLimits,
-      spec ?? undefined,
-      nothing,
-    );
+    const made = await this.#make(manifest, ports, archiveLimits, spec ?? undefined, nothing);
     try {
-      await made.hydrateWorkspace(data);
+      await this.#restore(made, state, options);
       Object.assign(made.state.environment, state.environment);
-      made.state.snapshot = state.snapshot ?? null;
       return made;
     } catch (error) {
       await made.close();
@@ -258,12 +272,28 @@ export class SecureExecSandboxClient {
     }
   }
 
-  async #load({ snapshot, snapshotSpec: spec }: SandboxState): Promise<Uint8Array | undefined> {
-    if (snapshot === null || snapshot === undefined) return undefined;
-    if (spec?.type === "remote") return (await spec.store.load({ id: snapshot.id })).data;
-    if (spec?.type !== "local" || !/^[\w-]+$/.test(snapshot.id)) return undefined;
-    // Its name, not the path that a state from elsewhere may have.
-    return new Uint8Array(await readFile(join(folderOf(spec), `secure-exec-${snapshot.id}.tar`)));
+  /** Without a fingerprint of this kind nobody knows, and what lives is not written over. */
+  async #isUnchanged(live: SecureExecSandboxSession, state: SandboxState): Promise<boolean> {
+    const { snapshotFingerprint, snapshotFingerprintVersion, manifest } = state;
+    if (typeof snapshotFingerprint !== "string") return true;
+    if (snapshotFingerprintVersion !== fingerprintVersion) return true;
+    return (await workspaceFingerprint(live.session, manifest)) === snapshotFingerprint;
+  }
+
+  async #restore(
+    to: SecureExecSandboxSession,
+    state: SandboxState,
+    { archiveLimits = this.#options.archiveLimits }: { archiveLimits?: ArchiveLimits | null },
+  ): Promise<void> {
+    const { manifest, snapshot = null, snapshotSpec: spec } = state;
+    if (snapshot === null) return;
+    const bounds = boundsOf(archiveLimits);
+    await withoutBinds(to.session, manifest, () =>
+      this.#snapshots.restore(to.session, manifest.root, snapshot, spec, bounds),
+    );
+    to.state.snapshot = snapshot;
+    to.state.snapshotFingerprint = await workspaceFingerprint(to.session, manifest);
+    to.state.snapshotFingerprintVersion = fingerprintVersion;
   }
 
   /** Ends all machines. */

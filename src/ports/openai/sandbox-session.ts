@@ -8,35 +8,27 @@
 import { posix } from "node:path";
 import { RunningCommand, RunningCommands } from "../core/running-commands.js";
 import type { Session } from "../core/session.js";
-import { archiveOf, restoreArchive } from "../core/workspace-archive.js";
+import { restoreArchive } from "../core/workspace-archive.js";
+import type { ArchiveBounds } from "../core/workspace-archive.js";
 import { imageTypeOf, mostImageBytes } from "./images.js";
 import {
   checkEntry,
+  checkManifest,
+  entryPaths,
   environmentOf,
-  ephemeralPaths,
   materialize,
-  materializeMounts,
   merged,
   only,
+  withoutBinds,
 } from "./manifest.js";
-import type { Manifest, ManifestEntry } from "./manifest.js";
+import type { Manifest, ManifestEntry, MountErrorClass } from "./manifest.js";
 import { execText, truncated } from "./output-text.js";
 import { SecureExecEditor } from "./shell-and-editor.js";
 import type { ApplyDiff } from "./shell-and-editor.js";
-
-/** Where a workspace is kept: nowhere, as a file of this host, or with a store of the package's interface. */
-export type SnapshotSpec =
-  | { type: "noop" }
-  /** `baseDir`: default ~/.cache/secure-exec/workspaces. */
-  | { type: "local"; baseDir?: string }
-  | {
-      type: "remote";
-      id?: string;
-      store: {
-        save(args: { id?: string; data: Uint8Array }): Promise<{ id: string }>;
-        load(args: { id: string }): Promise<{ data: Uint8Array }>;
-      };
-    };
+import { WorkspacePaths } from "./workspace-paths.js";
+import type { PathOptions } from "./workspace-paths.js";
+import { workspaceArchive } from "./workspace-snapshots.js";
+import type { Snapshot, SnapshotSpec } from "./workspace-snapshots.js";
 
 export interface PortEndpoint {
   host: string;
@@ -54,7 +46,10 @@ export interface SandboxState {
   configuredExposedPorts: number[];
   exposedPorts?: Record<string, PortEndpoint>;
   snapshotSpec: SnapshotSpec | null;
-  snapshot?: { id: string; type: string; [more: string]: unknown } | null;
+  snapshot?: Snapshot | null;
+  /** Of the workspace as it was when it was last kept. */
+  snapshotFingerprint?: string | null;
+  snapshotFingerprintVersion?: string | null;
   [more: string]: unknown;
 }
 
@@ -98,8 +93,19 @@ export interface SessionParts {
   applyDiff: ApplyDiff;
   sourceDirectory: string;
   archiveLimits: ArchiveLimits | null | undefined;
+  MountError: MountErrorClass | undefined;
   /** Ends the machine. */
   end: () => Promise<void>;
+}
+
+/** As core/workspace-archive.ts has them. */
+export function boundsOf(limits: ArchiveLimits | null | undefined): ArchiveBounds {
+  const { maxInputBytes, maxExtractedBytes, maxMembers } = limits ?? {};
+  return {
+    inputBytes: maxInputBytes ?? undefined,
+    extractedBytes: maxExtractedBytes ?? undefined,
+    members: maxMembers ?? undefined,
+  };
 }
 
 function refuseOther(runAs: string | undefined): void {
@@ -117,10 +123,15 @@ export class SecureExecSandboxSession {
   readonly #end: () => Promise<void>;
   readonly #commands = new RunningCommands();
   readonly #preStop = new Set<() => Promise<void> | void>();
+  readonly #paths: WorkspacePaths;
+  readonly #MountError: MountErrorClass | undefined;
   #archiveLimits: ArchiveLimits | null | undefined;
 
-  constructor({ session, state, applyDiff, sourceDirectory, archiveLimits, end }: SessionParts) {
+  constructor(parts: SessionParts) {
+    const { session, state, applyDiff, sourceDirectory, archiveLimits, end } = parts;
     this.#session = session;
+    this.#MountError = parts.MountError;
+    this.#paths = new WorkspacePaths(session, () => this.state.manifest);
     this.state = state;
     this.#applyDiff = applyDiff;
     this.#sourceDirectory = sourceDirectory;
@@ -141,15 +152,17 @@ export class SecureExecSandboxSession {
     return true;
   }
 
-  /** The absolute path that is meant; throws for one outside of the workspace that no grant of the manifest has. */
-  #path(path: string, runAs?: string): string {
+  /**
+   * The absolute path in the machine that is meant. Throws for one outside of the workspace that no grant of the manifest
+   * has, and with `forWrite` for one of a grant that is for reading. Where links lead is judged when the path is used.
+   */
+  resolveSandboxPath(path: string, options: PathOptions = {}): string {
+    return this.#paths.resolve(path, options);
+  }
+
+  #path(path: string, runAs?: string): Promise<string> {
     refuseOther(runAs);
-    const { root, extraPathGrants } = this.state.manifest;
-    const full = posix.resolve(root, path);
-    const allowed = [root, ...extraPathGrants.map((grant) => grant.path)];
-    if (allowed.some((one) => full === one || full.startsWith(one === "/" ? one : `${one}/`)))
-      return full;
-    throw new RangeError(`Sandbox path ${JSON.stringify(path)} escapes the workspace root ${root}`);
+    return this.#paths.locate(path);
   }
 
   /** A command's result after `yieldTimeMs`, or its end; a model reads `execCommand`. */
@@ -157,7 +170,7 @@ export class SecureExecSandboxSession {
     refuseOther(args.runAs);
     const startedMs = performance.now();
     const command = await RunningCommand.start(this.#session, args.cmd, {
-      cwd: this.#path(args.workdir ?? "."),
+      cwd: await this.#path(args.workdir ?? "."),
       env: this.state.environment,
       terminal: args.tty,
     });
@@ -208,7 +221,7 @@ export class SecureExecSandboxSession {
   }
 
   async readFile(args: { path: string; runAs?: string; maxBytes?: number }): Promise<Uint8Array> {
-    const bytes = await this.#session.runtime.readFile(this.#path(args.path, args.runAs));
+    const bytes = await this.#session.runtime.readFile(await this.#path(args.path, args.runAs));
     return bytes.subarray(0, args.maxBytes);
   }
 
@@ -216,7 +229,7 @@ export class SecureExecSandboxSession {
     path: string;
     runAs?: string;
   }): Promise<{ name: string; path: string; type: "file" | "dir" | "other" }[]> {
-    const full = this.#path(args.path, args.runAs);
+    const full = await this.#path(args.path, args.runAs);
     const entries = await this.#session.runtime.readDirWithTypes(full);
     const below = posix.relative(this.state.manifest.root, full);
     return entries.map(({ name, type }) => ({
@@ -227,16 +240,16 @@ export class SecureExecSandboxSession {
   }
 
   async pathExists(path: string, runAs?: string): Promise<boolean> {
-    return (await this.#session.stat(this.#path(path, runAs))) !== undefined;
+    return (await this.#session.stat(await this.#path(path, runAs))) !== undefined;
   }
 
   async directoryExists(path: string, runAs?: string): Promise<boolean> {
-    return (await this.#session.stat(this.#path(path, runAs)))?.type === "directory";
+    return (await this.#session.stat(await this.#path(path, runAs)))?.type === "directory";
   }
 
   /** An image file as a tool's output. Rejects for other files, and over 10 MiB. */
   async viewImage({ path, runAs }: { path: string; runAs?: string }) {
-    const full = this.#path(path, runAs);
+    const full = await this.#path(path, runAs);
     const stat = await this.#session.stat(full);
     if (stat === undefined) throw new Error(`Image file not found: ${path}`);
     if (stat.type !== "file") throw new Error(`Image path is not a file: ${path}`);
@@ -252,7 +265,7 @@ export class SecureExecSandboxSession {
     refuseOther(runAs);
     return new SecureExecEditor(this.#session, this.#applyDiff, {
       rejects: true,
-      resolve: (path) => this.#path(path),
+      resolve: (path) => this.#paths.locate(path, { forWrite: true }),
     });
   }
 
@@ -261,24 +274,37 @@ export class SecureExecSandboxSession {
     entry: ManifestEntry;
     runAs?: string;
   }): Promise<void> {
-    const path = posix.relative(this.state.manifest.root, this.#path(args.path, args.runAs));
-    checkEntry(path, args.entry);
-    await this.applyManifest(only(this.state.manifest, { [path]: args.entry }));
+    const { path, entry, runAs } = args;
+    checkEntry(path, entry, this.#MountError);
+    refuseOther(runAs);
+    const below = posix.relative(this.state.manifest.root, this.#paths.resolve(path));
+    await this.applyManifest(only(this.state.manifest, { [below]: entry }));
   }
 
   /** Makes what the manifest has, and adds it to the session's own. */
   async applyManifest(manifest: Manifest, runAs?: string): Promise<void> {
     refuseOther(runAs);
+    checkManifest(manifest, this.#MountError);
     const next = merged(this.state.manifest, manifest);
+    for (const path of entryPaths(manifest)) await this.#checkTarget(path);
     await materialize(this.#session, manifest, { sourceDirectory: this.#sourceDirectory });
     Object.assign(this.state.environment, await environmentOf(manifest));
     this.state.manifest = next;
   }
 
+  /** Throws for an entry that would be made where a link leads. */
+  async #checkTarget(path: string): Promise<void> {
+    const full = this.#paths.resolve(path === "" ? "." : path);
+    if (full === this.state.manifest.root) return;
+    await this.#paths.locate(posix.dirname(full));
+    const stat = await this.#session.stat(full, { follow: false });
+    if (stat?.type === "symlink")
+      throw new Error(`the manifest's entry ${JSON.stringify(path)} is a symbolic link`);
+  }
+
   /** The workspace as a tar archive, without what is ephemeral. */
   persistWorkspace(): Promise<Uint8Array> {
-    const { manifest } = this.state;
-    return archiveOf(this.#session, manifest.root, ephemeralPaths(manifest));
+    return workspaceArchive(this.#session, this.state.manifest);
   }
 
   /** The workspace becomes what the archive has. */
@@ -287,15 +313,11 @@ export class SecureExecSandboxSession {
     options: { archiveLimits?: ArchiveLimits | null } = {},
   ): Promise<void> {
     const { archiveLimits = this.#archiveLimits } = options;
-    const { maxInputBytes, maxExtractedBytes, maxMembers } = archiveLimits ?? {};
     const bytes = typeof data === "string" ? Buffer.from(data, "base64") : new Uint8Array(data);
     const { manifest } = this.state;
-    await restoreArchive(this.#session, manifest.root, bytes, {
-      inputBytes: maxInputBytes ?? undefined,
-      extractedBytes: maxExtractedBytes ?? undefined,
-      members: maxMembers ?? undefined,
-    });
-    await materializeMounts(this.#session, manifest);
+    await withoutBinds(this.#session, manifest, () =>
+      restoreArchive(this.#session, manifest.root, bytes, boundsOf(archiveLimits)),
+    );
   }
 
   setArchiveLimits(limits?: ArchiveLimits | null): void {

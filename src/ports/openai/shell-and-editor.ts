@@ -5,6 +5,7 @@
  * Types are written after the interfaces that `@openai/agents-core` declares; nothing is imported from
  * it. Untrusted: commands, paths and diffs are the model's, output and files the machine's.
  */
+import { posix } from "node:path";
 import { Session } from "../core/session.js";
 import type { SessionOptions } from "../core/session.js";
 
@@ -73,7 +74,7 @@ export interface EditorOptions {
   /** Whether what fails rejects, as an editor of a sandbox session does. Default: it is an answer. */
   rejects?: boolean;
   /** What a path means; throws for one that may not be edited. Default: it starts at the session's `cwd`. */
-  resolve?: (path: string) => string;
+  resolve?: (path: string) => string | Promise<string>;
 }
 
 /** Applies an agent's patches to a machine's files. */
@@ -81,7 +82,7 @@ export class SecureExecEditor {
   readonly #session: Session;
   readonly #applyDiff: ApplyDiff;
   readonly #rejects: boolean;
-  readonly #resolve: (path: string) => string;
+  readonly #resolve: NonNullable<EditorOptions["resolve"]>;
 
   constructor(session: Session, applyDiff: ApplyDiff, options: EditorOptions = {}) {
     this.#session = session;
@@ -104,7 +105,7 @@ export class SecureExecEditor {
   /** Fails for a file that is there. */
   createFile({ path, diff }: { path: string; diff: string }): Promise<PatchResult> {
     return this.#answered(`created ${path}`, async () => {
-      const full = this.#resolve(path);
+      const full = await this.#resolve(path);
       if ((await this.#session.stat(full, { follow: false })) !== undefined)
         throw new Error(`${path}: file already exists`);
       await this.#session.writeFile(full, this.#applyDiff("", diff, "create"));
@@ -115,7 +116,8 @@ export class SecureExecEditor {
   updateFile(operation: { path: string; diff: string; moveTo?: string }): Promise<PatchResult> {
     const { path, diff, moveTo = path } = operation;
     return this.#answered(`updated ${moveTo}`, async () => {
-      const [full, target] = [this.#resolve(path), this.#resolve(moveTo)];
+      const full = await this.#resolve(path);
+      const target = await this.#resolve(moveTo);
       const bytes = await this.#session.readFile(full);
       if (bytes === undefined) throw new Error(`there is no file ${path}`);
       const text = Buffer.from(bytes).toString("utf8");
@@ -126,7 +128,8 @@ export class SecureExecEditor {
 
   deleteFile({ path }: { path: string }): Promise<PatchResult> {
     return this.#answered(`deleted ${path}`, async () => {
-      const full = this.#resolve(path);
+      // The entry itself, where it is a link.
+      const full = posix.join(await this.#resolve(posix.dirname(path)), posix.basename(path));
       const stat = await this.#session.stat(full, { follow: false });
       if (stat === undefined || stat.type === "directory")
         throw new Error(`there is no file ${path}`);
