@@ -20,7 +20,10 @@ export function collectGarbage(
   const gc = requireBuiltin("vm").runInNewContext("gc") as (options: object) => void;
   setFlagsFromString("--no-expose-gc");
   setFlagsFromString("--no-incremental-marking");
+  // A last resort is several collections: V8 would take what has not run meanwhile for old, and each fork compile it anew.
+  setFlagsFromString("--no-flush-bytecode");
   gc({ type: "major", execution: "sync", flavor });
+  setFlagsFromString("--flush-bytecode");
   setFlagsFromString("--incremental-marking");
   libc.sealHeap();
 }

@@ -30,6 +30,7 @@ import { begin, guestSocketFd } from "./bootstrap.js";
 import { prepareLife } from "./guest-life.js";
 import { rehearse } from "./rehearsal.js";
 import { serve } from "./service.js";
+import { rehearseService } from "./service-rehearsal.js";
 import { furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { addonsOrder, guestMemoryBytes } from "./control.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
@@ -86,6 +87,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     });
   const idleSteps = grow([
     ...furtherWarmUp(requireBuiltin, preload),
+    () => rehearseService(requireBuiltin),
     ...hugePageSteps(space, usedData, () => saved.hugeTextPages++),
     // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
     () => collectGarbage(requireBuiltin, "last-resort"),
@@ -160,4 +162,5 @@ function becomeGuest(fds: readonly number[]): void {
   closeAllFrom((handover === undefined ? guestSocketFd : handoverFd) + 1);
   libc.uvLoopFork();
   renewEntropy(requireBuiltin);
+  requireBuiltin("v8").setFlagsFromString("--turbofan");
 }
