@@ -32,8 +32,11 @@ const [POLLIN, POLLOUT] = [1, 4];
 const { bigint: nanoseconds } = process.hrtime;
 const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
 
-/** Told of every call before it is sent. One list per thread: it is there before the thread's channel. */
-export type CallListeners = ((name: keyof GuestCalls) => void)[];
+/**
+ * Told of every call before it is sent, and without a name before the program hears of anything else than an answer that
+ * it blocks for. One list per thread: it is there before the thread's channel.
+ */
+export type CallListeners = ((name: keyof GuestCalls | undefined) => void)[];
 
 /** Answers that may be on their way; half of what the kernel keeps for a socket (its replyBacklogBytes). */
 const replyWindowBytes = 8 * 1024 * 1024;
@@ -163,6 +166,7 @@ export class Channel implements KernelClient {
 
   /** What the program is to be told next. */
   next(which: "answers" | "events"): (() => void) | undefined {
+    this.#hears();
     return (which === "answers" ? this.#answers : this.#queue).shift();
   }
 
@@ -194,8 +198,14 @@ export class Channel implements KernelClient {
     for (const { args } of unheard) this.#enqueue(() => handler(args as never));
   }
 
-  onCall(listener: (name: keyof GuestCalls) => void): void {
+  onCall(listener: CallListeners[number]): void {
     this.#callListeners.push(listener);
+  }
+
+  /** The program is about to hear of something that it did not ask for just now. */
+  #hears(): void {
+    const listeners = this.#callListeners;
+    for (let at = 0; at < listeners.length; at++) listeners[at]!(undefined);
   }
 
   ref(): void {
@@ -375,7 +385,10 @@ export class Channel implements KernelClient {
   writeOutput(fd: number, data: Uint8Array): void {
     let at = 0;
     while (at < data.byteLength) {
-      while (this.#window[fd]! <= 0) this.#pump();
+      while (this.#window[fd]! <= 0) {
+        this.#hears();
+        this.#pump();
+      }
       const size = Math.min(data.byteLength - at, outputChunkBytes, this.#window[fd]!);
       this.#window[fd]! -= size;
       this.event("output", { fd, data: data.subarray(at, at + size) });
@@ -515,6 +528,7 @@ export class Channel implements KernelClient {
   }
 
   #drain(): void {
+    if (this.#queue.length > 0) this.#hears();
     for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) job();
   }
 }

@@ -35,8 +35,8 @@ export interface KernelClient {
     name: K,
     handler: (args: Message<(typeof kernelEvents)[K]["args"]>) => void,
   ): void;
-  /** Runs `listener` before any call is sent. */
-  onCall(listener: (name: keyof GuestCalls) => void): void;
+  /** Runs `listener` before any call is sent, and without a name before the program hears of anything it did not block for. */
+  onCall(listener: (name: keyof GuestCalls | undefined) => void): void;
   /** Keep the event loop alive, counted. */
   ref(): void;
   unref(): void;

@@ -9,6 +9,7 @@ import { installDiagnostics } from "./bindings/diagnostics.js";
 import { denyBindings } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installFs } from "./bindings/fs.js";
+import { LoadAhead } from "./bindings/load-ahead.js";
 import { installModules } from "./bindings/modules.js";
 import { installPipes } from "./bindings/pipe.js";
 import { installProcess } from "./bindings/process.js";
@@ -84,9 +85,10 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installIdentity(environment);
   installTitle(environment);
   installSignals(environment, channel);
-  installFs(environment);
+  const ahead = new LoadAhead(environment);
+  installFs(environment, ahead);
   installFileHandleTransfer(environment);
-  installModules(environment);
+  installModules(environment, ahead);
   // The socket to the kernel is a pipe of the engine's own.
   const enginePipes = { ...internalBinding("pipe_wrap") };
   installStreams(environment);

@@ -12,6 +12,11 @@ export const fsLimits = Object.freeze({
   entries: 16_384,
   /** Bytes of names in one `readdir` answer. */
   entryBytes: 4 * 1024 * 1024,
+  /** What a loader is told of a directory ahead: names, files with content, bytes of one file and of all. */
+  aheadEntries: 2048,
+  aheadFiles: 128,
+  aheadFileBytes: 64 * 1024,
+  aheadBytes: 512 * 1024,
   /** A path or link target; Linux' PATH_MAX. Longer ones answer ENAMETOOLONG. */
   pathBytes: 4096,
 });
@@ -150,12 +155,46 @@ export const fsCalls = {
   makeFifo: { nr: 151, args: { path: "string", mode: "u32" }, result: {} },
 
   // What the module loaders ask.
+  // `changes` in their answers is another number after every change of what the machine has in memory or mounted.
   /** 0 for a file, 1 for a directory, negative for neither. Never fails. */
   moduleStat: {
     nr: 160,
-    args: { path: "string" },
-    /** `near`: one byte of `ModuleKind` for each of the paths that `nearModulePaths` names, in order. */
-    result: { kind: "i32", near: "bytes" },
+    /** `content`: whether the loader is going to read what it finds. */
+    args: { path: "string", content: "bool" },
+    /**
+     * `near`: one byte of `ModuleKind` for each of the paths that `nearModulePaths` names, in order. `real` is the
+     * real path of the first of them, or of `path` itself, that is a file, and `data` its content where `found` says so.
+     */
+    result: {
+      kind: "i32",
+      near: "bytes",
+      real: "string",
+      found: "bool",
+      data: "bytes",
+      changes: "f64",
+    },
+  },
+  /**
+   * All that is in a directory, of which a loader has asked for some: its `names` with slashes between, `kinds` (`AheadKind`) of
+   * each, and in `places` for each two 32-bit numbers, little-endian: where in `data` its content begins, and how long it
+   * is; -1 where it is not there, -2 where there was no room. The name `first` comes first. `fixed`: no process can change it. `scope`
+   * is the path of the package.json that `packageScope` finds there, or empty. EOPNOTSUPP where each file has to be asked for,
+   * and where what is read has to be known.
+   */
+  directoryAhead: {
+    nr: 163,
+    args: { directory: "string", first: "string" },
+    result: {
+      real: "string",
+      fixed: "bool",
+      names: "string",
+      kinds: "bytes",
+      places: "bytes",
+      data: "bytes",
+      scope: "string",
+      scopeData: "bytes",
+      changes: "f64",
+    },
   },
   /**
    * The package.json nearest to the absolute `directory`, which is looked at first. The walk ends, without
@@ -164,14 +203,21 @@ export const fsCalls = {
   packageScope: {
     nr: 161,
     args: { directory: "string", root: "bool" },
-    result: { path: "string", data: "bytes" },
+    result: { path: "string", data: "bytes", changes: "f64" },
   },
   /** One package.json by its own path. Anything unreadable, or over one transfer, is not `found`. */
-  readPackage: { nr: 162, args: { path: "string" }, result: { found: "bool", data: "bytes" } },
+  readPackage: {
+    nr: 162,
+    args: { path: "string" },
+    result: { found: "bool", data: "bytes", changes: "f64" },
+  },
 } as const;
 
 /** What a neighbour of a path is, in the answer to `moduleStat`. */
 export const ModuleKind = Object.freeze({ file: 0, directory: 1, absent: 2 } as const);
+
+/** What a name is, in the answer to `directoryAhead`; `unknown` has to be asked for. */
+export const AheadKind = Object.freeze({ file: 0, directory: 1, unknown: 2 } as const);
 
 const moduleEndings = [".js", ".json", ".node"] as const;
 const indexEndings = ["/index.js", "/index.json", "/index.node"] as const;

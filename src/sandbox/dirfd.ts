@@ -11,7 +11,8 @@
  * are refused here, whatever the caller checked.
  */
 import { Errno } from "../abi/errno.js";
-import { bind, cString, checked, close, errnoView, openLibrary } from "./libc.js";
+import { O_RDONLY, S_IFMT, S_IFREG } from "../abi/fcntl.js";
+import { bind, cString, checked, close, errnoView, openLibrary, read } from "./libc.js";
 
 const library = openLibrary();
 const libraryAgain = openLibrary();
@@ -91,6 +92,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_ALL = 0xfff;
+const STATX_BASIC = 0x7ff;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_NO_SYMLINKS = 0x04n;
 const RESOLVE_BENEATH = 0x08n;
@@ -192,6 +194,43 @@ export function openAt(directory: number, name: string, flags: number, mode = 0)
   return checked(nOpenat(directory, nameBuffer, all, mode));
 }
 
+export interface SmallFile {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** All of its content has so many bytes. */
+  readonly size: number;
+}
+
+/** Reads an entry that is a regular file and fits into `target`; EFBIG when it does not, EINVAL for anything else. */
+export function readSmallAt(
+  directory: number,
+  name: string,
+  target: Uint8Array,
+): SmallFile | number {
+  const fd = openAt(directory, name, O_RDONLY);
+  if (fd < 0) return fd;
+  try {
+    if (nStatx(fd, emptyName, AT_EMPTY_PATH, STATX_BASIC, statBuffer) < 0) return -errnoView[0]!;
+    const mode = statView.getUint16(0x1c, true);
+    if ((mode & S_IFMT) !== S_IFREG) return -Errno.EINVAL;
+    const length = Number(statView.getBigUint64(0x28, true));
+    if (length > target.byteLength) return -Errno.EFBIG;
+    const uid = statView.getUint32(0x14, true);
+    const gid = statView.getUint32(0x18, true);
+    let size = 0;
+    while (size < length) {
+      const count = read(fd, target, size, length - size);
+      if (count < 0) return count;
+      if (count === 0) break;
+      size += count;
+    }
+    return { mode, uid, gid, size };
+  } finally {
+    close(fd);
+  }
+}
+
 /** An O_PATH descriptor of an entry of any kind. */
 export function pathAt(directory: number, name: string): number {
   const bad = putName(nameBuffer, name);
@@ -254,8 +293,8 @@ export interface HostEntry {
   type: number;
 }
 
-/** All entries of a directory but "." and "..". */
-export function listOf(directory: number): HostEntry[] | number {
+/** The entries of a directory but "." and "..": all, or about as many as the first read tells beyond `most`. */
+export function listOf(directory: number, most = Infinity): HostEntry[] | number {
   const fd = checked(nOpenat(directory, dotName, O_DIRECTORY | O_CLOEXEC, 0));
   if (fd < 0) return fd;
   const entries: HostEntry[] = [];
@@ -265,7 +304,7 @@ export function listOf(directory: number): HostEntry[] | number {
         nGetdents(SYS_GETDENTS64, BigInt(fd), direntBuffer, BigInt(DIRENTS_BYTES)),
       );
       if (size < 0) return -errnoView[0]!;
-      if (size === 0) return entries;
+      if (size === 0 || entries.length > most) return entries;
       for (let at = 0; at < size;) {
         const length = direntBuffer.readUInt16LE(at + 16);
         const end = direntBuffer.indexOf(0, at + 19);

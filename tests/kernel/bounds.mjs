@@ -137,7 +137,13 @@ export const callBounds = {
     fill((i) => { const done = sys("lock", { fd: hole, steps: Array.from({ length: 16 }, (_, n) => [1, (i * 16 + n) * 4, 1]).flat() });
       return typeof done === "number" ? done : 0; });`,
   locked: `${sparse} for (let i = 0; i < 1000; i++) sys("locked", { fd: hole, start: 0, length: 2 ** 40 });`,
-  moduleStat: `${deepLinks} for (let i = 0; i < 5; i++) sys("moduleStat", { path: chain + "/a".repeat(16) + "/node_modules" });`,
+  moduleStat: `${deepLinks} for (let i = 0; i < 5; i++) sys("moduleStat", { path: chain + "/a".repeat(16) + "/node_modules", content: true });`,
+  directoryAhead: `${deepLinks} ${bigDirectory}
+    sys("mkdir", { path: "/tmp/mods", mode: 0o755, recursive: true });
+    for (let i = 0; i < 300; i++)
+      sys("writeFile", { path: "/tmp/mods/" + i + ".js", data: new Uint8Array(65536), flags: O_RDWR | O_CREAT, mode: 0o644, more: false });
+    for (const directory of [below, "/tmp/many", "/tmp/mods", "/mnt/host"])
+      for (let i = 0; i < 5; i++) sys("directoryAhead", { directory, first: "5.js" });`,
   packageScope: `${deepLinks} for (let i = 0; i < 5; i++) sys("packageScope", { directory: below, root: true });`,
   readPackage: onPath("readPackage"),
   flowShutdown: `const [first] = pair(); tell("flowOpen", { flow: 1, fd: first });

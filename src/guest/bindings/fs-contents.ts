@@ -195,12 +195,8 @@ export function* readFile(
   }
 }
 
-export function* readFileUtf8(target: PathArgument | number, flags: number): Operation<string> {
-  return text(
-    typeof target === "number"
-      ? yield* readRest(target, [], "read")
-      : yield* readFile(target, flags, false),
-  );
+export function* readOpenText(fd: number): Operation<string> {
+  return text(yield* readRest(fd, [], "read"));
 }
 
 /** Opens, writes all, closes. */

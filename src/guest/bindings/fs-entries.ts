@@ -104,7 +104,7 @@ export function* readdir(
 }
 
 export function* moduleStat(path: PathArgument): Operation<number> {
-  const result = yield* ask("moduleStat", { path: toPath(path) });
+  const result = yield* ask("moduleStat", { path: toPath(path), content: false });
   return typeof result === "number" ? result : result.kind;
 }
 

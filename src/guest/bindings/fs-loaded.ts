@@ -5,6 +5,7 @@
 import type { EngineModule } from "../engine-types.js";
 import type { GuestEnvironment } from "../environment.js";
 import { readFile } from "./fs-contents.js";
+import { ahead, readAtOnce } from "./fs-loading.js";
 import { startRead, startWrite } from "./fs-jobs.js";
 import type { Job } from "./fs-jobs.js";
 import { runner } from "./fs-runner.js";
@@ -12,6 +13,7 @@ import type { PathArgument } from "./fs-values.js";
 
 const { apply, ownKeys, defineProperty } = Reflect;
 const { from } = Buffer;
+const NativeBuffer = Buffer;
 
 interface JobClass {
   prototype: Job & { run(path: PathArgument): undefined };
@@ -112,7 +114,7 @@ function patchRealpath(env: GuestEnvironment, fs: EngineModule): void {
     const known = cache.get(path);
     if (known !== undefined) return known;
     try {
-      const real = binding.realpath(path, undefined);
+      const real = ahead.real(path as string) ?? binding.realpath(path, undefined);
       cache.set(path, real);
       return real;
     } catch {
@@ -140,7 +142,9 @@ function patchReadFile(env: GuestEnvironment, fs: EngineModule): void {
     const { flag } = getOptions(options, { flag: "r" });
     const file = getValidatedPath(path);
     try {
-      return runner.sync(readFile(file, stringToFlags(flag), false));
+      const data = runner.sync(readAtOnce(file, stringToFlags(flag)));
+      // A part of what was told ahead is no caller's to write to.
+      return data instanceof NativeBuffer ? data : from(data);
     } catch {
       // It fails again, at the step and with the stack that Node's own has.
       return apply(nativeReadFileSync, this, [path, options]);

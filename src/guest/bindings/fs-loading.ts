@@ -1,80 +1,75 @@
 /**
- * What module loaders ask of files. A loader asks for one path after the other; the kernel answers
- * the next questions with the first (see `createLookahead`).
+ * What module loaders ask of files. A loader asks for one path after the other; what the kernel told of
+ * the next ones is in load-ahead.ts.
  */
-import { Errno } from "../../abi/errno.js";
 import { O_RDONLY } from "../../abi/fcntl.js";
-import { ModuleKind, nearModulePaths } from "../../protocol/fs-calls.js";
-import type { GuestEnvironment } from "../environment.js";
+import { readFile, readOpenText } from "./fs-contents.js";
 import { ask } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
-import { toPath } from "./fs-values.js";
+import { text, toPath } from "./fs-values.js";
 import type { PathArgument } from "./fs-values.js";
+import type { LoadAhead } from "./load-ahead.js";
 
 const { alloc } = Buffer;
 const wasmMagic = 0x6d736100;
 
-interface Lookahead {
-  take(path: string): number | undefined;
-  put(path: string, kind: number, near: Uint8Array): void;
+export let ahead: LoadAhead;
+
+export function installLoading(told: LoadAhead): void {
+  ahead = told;
 }
 
-let ahead: Lookahead;
-
-export function installLoading(env: GuestEnvironment): void {
-  ahead = createLookahead(env);
+/** What is answered without an operation, where it is known: `internalModuleStat`. */
+export function knownKind(path: unknown): number | undefined {
+  return typeof path === "string" ? ahead.kind(path) : undefined;
 }
 
-/** Calls that a loader makes between its questions, and that change nothing. */
-const loaderCalls = new Set<string>([
-  "moduleStat",
-  "packageScope",
-  "readPackage",
-  "realpath",
-  "readFile",
-]);
+/** The same of `readFileUtf8`. */
+export function knownText(path: unknown, flags: unknown): string | undefined {
+  return typeof path === "string" && flags === O_RDONLY ? ahead.text(path) : undefined;
+}
 
-/**
- * Answers that came along with others. Each serves once, but for directories, which a loader asks for with
- * every module in them; and none outlives the run of JavaScript that asked, or any call that could change a
- * file: a stale one can only be as old as an answer that had been asked for just before.
- */
-function createLookahead(env: GuestEnvironment): Lookahead {
-  const answers = new Map<string, number>();
-  const { enqueueMicrotask } = env.internalBinding("task_queue") as {
-    enqueueMicrotask(run: () => void): void;
-  };
-  const clear = (): void => answers.clear();
-  env.kernel.onCall((name) => {
-    if (answers.size > 0 && !loaderCalls.has(name)) answers.clear();
-  });
-  return {
-    take(path: string): number | undefined {
-      const kind = answers.get(path);
-      if (kind !== undefined && kind !== ModuleKind.directory) answers.delete(path);
-      return kind;
-    },
-    put(path: string, kind: number, near: Uint8Array): void {
-      if (answers.size === 0) enqueueMicrotask(clear);
-      if (kind === ModuleKind.directory) answers.set(path, kind);
-      const paths = nearModulePaths(path, kind);
-      for (let at = 0; at < near.length; at++) {
-        const found = near[at]!;
-        answers.set(paths[at]!, found === ModuleKind.absent ? -Errno.ENOENT : found);
-      }
-    },
-  };
+function* askAhead(directory: string, first: string): Operation<undefined> {
+  ahead.tell(directory, yield* ask("directoryAhead", { directory, first }));
+  return undefined;
 }
 
 /** As `moduleStat`, for the loaders, whose next questions the kernel answers in advance. */
 export function* loaderStat(pathArgument: PathArgument): Operation<number> {
   const path = toPath(pathArgument);
-  const known = ahead.take(path);
+  const known = ahead.kind(path);
   if (known !== undefined) return known;
-  const result = yield* ask("moduleStat", { path });
+  const directory = ahead.wanted(path);
+  if (directory !== undefined) {
+    yield* askAhead(directory, path.slice(directory.length + 1));
+    const told = ahead.kind(path);
+    if (told !== undefined) return told;
+  }
+  const result = yield* ask("moduleStat", { path, content: ahead.wantsContent(path) });
   if (typeof result === "number") return result;
-  ahead.put(path, result.kind, result.near);
+  ahead.put(path, result);
   return result.kind;
+}
+
+/** As `readFile`, for blocking callers, of whom one is the loaders. */
+export function* readAtOnce(pathArgument: PathArgument, flags: number): Operation<Uint8Array> {
+  if (typeof pathArgument !== "string" || flags !== O_RDONLY)
+    return yield* readFile(pathArgument, flags, false);
+  const known = ahead.content(pathArgument);
+  if (known !== undefined) return known;
+  const directory = ahead.continued(pathArgument);
+  if (directory !== undefined) {
+    yield* askAhead(directory, pathArgument.slice(directory.length + 1));
+    const told = ahead.content(pathArgument);
+    if (told !== undefined) return told;
+  }
+  return yield* readFile(pathArgument, flags, false);
+}
+
+export function* readTextAtOnce(target: PathArgument | number, flags: number): Operation<string> {
+  return typeof target === "number"
+    ? yield* readOpenText(target)
+    : text(yield* readAtOnce(target, flags));
 }
 
 /** 1 for WebAssembly, 0 for anything else, missing files included. */

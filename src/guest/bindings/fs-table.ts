@@ -137,12 +137,20 @@ export const table: Readonly<Record<string, Entry>> = {
   },
 };
 
+/** What is answered without an operation where the loaders were told it before. */
+export const knownTable: Readonly<
+  Record<string, ((...args: BindingArguments) => unknown) | undefined>
+> = {
+  internalModuleStat: (path) => loading.knownKind(path),
+  readFileUtf8: (path, flags) => loading.knownText(path, flags),
+};
+
 /** Functions that only exist in a blocking form. */
 export const blockingTable: Readonly<
   Record<string, (...args: BindingArguments) => Operation<unknown>>
 > = {
   existsSync: (path) => entries.existsSync(path),
-  readFileUtf8: (target, flags) => contents.readFileUtf8(target, flags),
+  readFileUtf8: (target, flags) => loading.readTextAtOnce(target, flags),
   writeFileUtf8: (target, data, flags, mode) => contents.writeFileUtf8(target, data, flags, mode),
   rmSync: (path, _retries, recursive) => entries.rmSync(path, recursive === true),
   internalModuleStat: (path) => loading.loaderStat(path),

@@ -22,9 +22,10 @@ import {
 import { installLoading } from "./fs-loading.js";
 import { installRunner, runner, trimStack } from "./fs-runner.js";
 import type { Operation, Request as FsRequest } from "./fs-runner.js";
-import { blockingTable, shareStats, table } from "./fs-table.js";
+import { blockingTable, knownTable, shareStats, table } from "./fs-table.js";
 import type { BindingArguments } from "./fs-table.js";
 import type { PathArgument } from "./fs-values.js";
+import type { LoadAhead } from "./load-ahead.js";
 import { FSEvent, StatWatcher, installWatchers } from "./fs-watch.js";
 
 const { apply, ownKeys, defineProperty } = Reflect;
@@ -39,7 +40,7 @@ function replace(binding: EngineModule, name: string, run: Function): void {
   binding[name] = run;
 }
 
-export function installFs(env: GuestEnvironment): void {
+export function installFs(env: GuestEnvironment, ahead: LoadAhead): void {
   const binding = env.internalBinding("fs");
   const directoryBinding = env.internalBinding("fs_dir");
   const natives = new Set<string>(
@@ -51,7 +52,7 @@ export function installFs(env: GuestEnvironment): void {
   const { kUsePromises } = binding;
   installRunner(env);
   installContents(env);
-  installLoading(env);
+  installLoading(ahead);
   installCopies(env.requireBuiltin("path"));
   shareStats(binding);
   const nativeJobs = { ReadFileJob: binding.ReadFileJob, WriteFileJob: binding.WriteFileJob };
@@ -124,7 +125,10 @@ function installTable(env: GuestEnvironment, put: Put, kUsePromises: symbol): vo
 
   for (const name in blockingTable) {
     const start = blockingTable[name]!;
+    const known = knownTable[name];
     const replacement = (...args: BindingArguments): unknown => {
+      const answer = known && apply(known, undefined, args);
+      if (answer !== undefined) return answer;
       try {
         return runner.sync(apply(start, undefined, args));
       } catch (error) {

@@ -7,6 +7,7 @@
  * the zygote; the zygote makes no kernel call.
  */
 import type { GuestEnvironment } from "../environment.js";
+import type { LoadAhead } from "./load-ahead.js";
 
 /** name, main, type, imports, exports, path of the file. */
 type PackageTuple = [unknown, unknown, string, unknown, unknown, string];
@@ -27,7 +28,7 @@ function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
-export function installModules(env: GuestEnvironment): void {
+export function installModules(env: GuestEnvironment, ahead: LoadAhead): void {
   const binding = env.internalBinding("modules");
   const { kernel } = env;
   const parse: (...args: unknown[]) => PackageTuple = binding.parsePackageJSON;
@@ -59,11 +60,20 @@ export function installModules(env: GuestEnvironment): void {
       const known = packages.get(scope);
       if (known !== undefined) return known;
     }
+    const told = ahead.scope(directory === "" ? "/" : directory);
+    if (told !== undefined) {
+      if (told.path === notFound || (!root && told.path === "/package.json")) return undefined;
+      const tuple = parsed(told.path, told.data);
+      scopes.set(directory, told.path);
+      return tuple;
+    }
     const result = kernel.call("packageScope", {
       directory: directory === "" ? "/" : directory,
       root,
     });
-    if (typeof result === "number" || result.path === notFound) return undefined;
+    if (typeof result === "number") return undefined;
+    ahead.dated(result.changes);
+    if (result.path === notFound) return undefined;
     const tuple = parsed(result.path, result.data);
     scopes.set(directory, result.path);
     return tuple;
@@ -78,7 +88,9 @@ export function installModules(env: GuestEnvironment): void {
     const known = packages.get(path);
     if (known !== undefined) return known;
     const result = kernel.call("readPackage", { path });
-    if (typeof result === "number" || !result.found) return undefined;
+    if (typeof result === "number") return undefined;
+    ahead.dated(result.changes);
+    if (!result.found) return undefined;
     return parsed(path, result.data, isESM, base, specifier);
   }
 

@@ -48,7 +48,11 @@ export interface LinkGuard {
 export type Identity = Pick<Credentials, "uid" | "gid">;
 
 /** Whether `who` has all the R_OK | W_OK | X_OK rights in `wanted`. */
-export function permits(inode: Inode, who: Identity, wanted: number): boolean {
+export function permits(
+  inode: Pick<Inode, "mode" | "uid" | "gid">,
+  who: Identity,
+  wanted: number,
+): boolean {
   if (who.uid === 0) {
     const executable = (inode.mode & S_IFMT) === S_IFDIR || (inode.mode & 0o111) !== 0;
     return (wanted & X_OK) === 0 || executable;

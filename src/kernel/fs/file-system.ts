@@ -12,6 +12,7 @@ import type { Deferred } from "../io/deferred.js";
 import { atOnce } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import { Account } from "../machine/account.js";
+import { type DirectoryAhead, directoryAhead } from "./ahead.js";
 import { changeLength, changeMode, changeOwner, changeTimes, isUnsigned } from "./attributes.js";
 import { type Credentials, permits, permitsLink } from "./credentials.js";
 import {
@@ -176,6 +177,16 @@ export class FileSystem {
       const stat = this.stat(who, `${path}/${name}`, true);
       return isFailure(stat) ? 0 : stat.mode & S_IFMT;
     });
+  }
+
+  /** What a module loader may be told of a directory before it asks; see ahead.ts. */
+  directoryAhead(who: Credentials, path: string, first: string): DirectoryAhead | Failure {
+    return directoryAhead(this.#sb, who, path, first);
+  }
+
+  /** Another number after every change of what is in memory, or of what is mounted. */
+  get changeCount(): number {
+    return this.#sb.watches.changes;
   }
 
   access(who: Credentials, path: string, mode: number): 0 | Failure {
@@ -365,11 +376,13 @@ export class FileSystem {
   /** Shows a directory or file of the host, or a provider's files, at an absolute path; makes the place for it. */
   mount(options: MountRequest): 0 | Failure {
     const { source } = options;
+    this.#sb.watches.changes++;
     return this.#mounts.add(this.#sb, options, source && source.#mounts);
   }
 
   /** Takes such a mount away; see `MountTable.remove`. */
   unmount(guestPath: string): 0 | Failure {
+    this.#sb.watches.changes++;
     return this.#mounts.remove(guestPath);
   }
 

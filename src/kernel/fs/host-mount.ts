@@ -13,7 +13,7 @@
  * Untrusted: guests choose names, link targets, modes and times; the host's files
  * may have been put there by anybody.
  */
-import { rootOwner } from "./credentials.js";
+import { permits, rootOwner } from "./credentials.js";
 import {
   fstatSync,
   fsyncSync,
@@ -32,6 +32,7 @@ import {
   O_RDWR,
   O_TRUNC,
   O_WRONLY,
+  R_OK,
   S_IFDIR,
   S_IFLNK,
   S_IFMT,
@@ -212,7 +213,7 @@ export class HostMount {
   }
 
   /** Rights the kernel's process has, shown to every class: what it may read, guests may. */
-  permissions(stat: HostStat): number {
+  permissions(stat: Pick<HostStat, "mode" | "uid" | "gid">): number {
     if (this.options.executable) return 0o755;
     const mode = stat.mode & 0o1777;
     const shift =
@@ -222,7 +223,7 @@ export class HostMount {
     return this.#isOurs(stat) ? mode : (mode & 0o1077) | (usable << 6) | usable;
   }
 
-  owner(stat: HostStat): { uid: number; gid: number } {
+  owner(stat: Pick<HostStat, "uid">): { uid: number; gid: number } {
     const { uid, gid } = this.options;
     return this.#showsOwn && this.#isOurs(stat) ? { uid, gid } : rootOwner;
   }
@@ -231,7 +232,7 @@ export class HostMount {
     return this.options.shownAsOwn ?? !this.options.readOnly;
   }
 
-  #isOurs(stat: HostStat): boolean {
+  #isOurs(stat: Pick<HostStat, "uid">): boolean {
     return stat.uid === kernelUid;
   }
 }
@@ -385,17 +386,29 @@ export class HostDirectory extends ExternalDirectory {
     }
   }
 
-  list(): DirectoryEntry[] | Failure {
+  /** More than `most` are not told to their end. */
+  list(most?: number): DirectoryEntry[] | Failure {
     const fd = this.mount.descriptor(this);
     if (fd < 0) return fd;
-    const entries = dirfd.listOf(fd);
-    if (typeof entries === "number") return entries;
+    const entries = dirfd.listOf(fd, most);
+    if (typeof entries === "number" || entries.length > (most ?? Infinity)) return entries;
     for (const entry of entries) {
       if (entry.type !== 0) continue;
       const stat = dirfd.statAt(fd, entry.name);
       if (typeof stat !== "number") entry.type = (stat.mode & S_IFMT) >>> 12;
     }
     return entries;
+  }
+
+  /** Reads a regular file that `who` may read and that fits into `target`: its length, or -errno. */
+  readAhead(name: string, who: Credentials, target: Uint8Array): number {
+    const { mount } = this;
+    const directory = mount.descriptor(this);
+    if (directory < 0) return directory;
+    const file = dirfd.readSmallAt(directory, name, target);
+    if (typeof file === "number") return file;
+    const attributes = { mode: mount.permissions(file), ...mount.owner(file) };
+    return permits(attributes, who, R_OK) ? file.size : -Errno.EACCES;
   }
 
   override createFile(

@@ -45,6 +45,7 @@ import { inSteps, settled, step } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
 import type { Account } from "../machine/account.js";
 import { Stream, readWhenReady, writeFully } from "../io/stream.js";
+import type { Policy } from "../policy/policy.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 
 /** What these calls need to know of a process. */
@@ -52,6 +53,7 @@ export interface FsProcess {
   readonly fs: FileSystem;
   readonly account: Account;
   readonly credentials: Credentials;
+  readonly policy: Pick<Policy, "allowsAll">;
   readonly watches: WatchList;
   /** Job control: 0, or why a stream must not be used now; -EAGAIN waits for the stream. */
   mayRead(stream: Stream): number;
@@ -73,6 +75,7 @@ export type FsHandlers = {
   ) => CallResult<FsCalls, K> | number | Deferred<CallResult<FsCalls, K>>;
 };
 
+const nothing = new Uint8Array(0);
 const modeBits = 0o7777;
 /** Owner id that means "leave as it is". */
 const unchangedId = 0xffff_ffff;
@@ -442,6 +445,29 @@ function moduleKind(process: FsProcess, path: string): number {
   return isDirectory(stat) ? 1 : 0;
 }
 
+function packageScopeOf(
+  process: FsProcess,
+  directory: string,
+  root: boolean,
+): { path: string; data: Uint8Array } {
+  for (const at of process.fs.beginningsWith(process.credentials, directory, "package.json")) {
+    if (insideModules(at, directory) || (at === "" && !root)) break;
+    const path = `${at}/package.json`;
+    const data = readPackageFile(process, path);
+    if (data !== undefined) return { path, data };
+  }
+  return { path: "", data: nothing };
+}
+
+/** What a loader reads next, if it is small; anything but a regular file it has to ask for. */
+function smallModule({ fs, credentials }: FsProcess, path: string): Buffer | undefined {
+  const stat = fs.stat(credentials, path, true);
+  if (typeof stat === "number" || !isRegular(stat) || stat.size > fsLimits.aheadFileBytes)
+    return undefined;
+  const data = fs.readFile(credentials, path);
+  return typeof data === "number" ? undefined : data;
+}
+
 /** What each path is, those in one directory by one walk to it. */
 function nearKinds(process: FsProcess, paths: readonly string[]): number[] {
   const kinds: number[] = [];
@@ -769,25 +795,48 @@ export const fsHandlers: FsHandlers = {
     return done(process.watches.remove(watch));
   },
 
-  moduleStat(process, { path }) {
+  moduleStat(process, { path, content }) {
+    const { fs, credentials } = process;
+    const changes = fs.changeCount;
     const kind = moduleKind(process, path);
-    if (!path.startsWith("/")) return { kind, near: new Uint8Array(0) };
-    return { kind, near: Uint8Array.from(nearKinds(process, nearModulePaths(path, kind))) };
+    // Where the path was judged, nothing but that may be told.
+    if (!path.startsWith("/") || credentials.walks !== undefined)
+      return { kind, near: nothing, real: "", found: false, data: nothing, changes };
+    const paths = nearModulePaths(path, kind);
+    const kinds = nearKinds(process, paths);
+    const near = Uint8Array.from(kinds);
+    const file =
+      kind === 0 ? path : paths.find((_, at) => kinds[at] === ModuleKind.file && kind <= 1);
+    const real = file === undefined ? -Errno.ENOENT : fs.realpath(credentials, file);
+    if (typeof real === "number")
+      return { kind, near, real: "", found: false, data: nothing, changes };
+    const data = content ? smallModule(process, real) : undefined;
+    return { kind, near, real, found: data !== undefined, data: data ?? nothing, changes };
+  },
+
+  directoryAhead(process, { directory, first }) {
+    const { fs, credentials } = process;
+    if (checkPath(directory) < 0 || !directory.startsWith("/")) return -Errno.EINVAL;
+    // What each module asks for has to be judged, or told, by itself.
+    if (!process.policy.allowsAll("fs") || !process.policy.allowsAll("process"))
+      return -Errno.EOPNOTSUPP;
+    const changes = fs.changeCount;
+    const ahead = fs.directoryAhead(credentials, directory, first);
+    if (typeof ahead === "number") return ahead;
+    const { path, data } = packageScopeOf(process, directory, true);
+    if (data.length > fsLimits.aheadFileBytes) return -Errno.E2BIG;
+    return { ...ahead, scope: path, scopeData: data, changes };
   },
 
   packageScope(process, { directory, root }) {
     if (checkPath(directory) < 0 || !directory.startsWith("/")) return -Errno.EINVAL;
-    for (const at of process.fs.beginningsWith(process.credentials, directory, "package.json")) {
-      if (insideModules(at, directory) || (at === "" && !root)) break;
-      const path = `${at}/package.json`;
-      const data = readPackageFile(process, path);
-      if (data !== undefined) return { path, data };
-    }
-    return { path: "", data: new Uint8Array(0) };
+    const changes = process.fs.changeCount;
+    return { ...packageScopeOf(process, directory, root), changes };
   },
 
   readPackage(process, { path }) {
+    const changes = process.fs.changeCount;
     const data = readPackageFile(process, path);
-    return data === undefined ? { found: false, data: new Uint8Array(0) } : { found: true, data };
+    return { found: data !== undefined, data: data ?? nothing, changes };
   },
 };

@@ -52,6 +52,16 @@ export interface Row<K extends keyof Calls> extends AdmissionRule<
 }
 
 const nothing = new Uint8Array(0);
+const unseen = { found: false, data: nothing, changes: 0 };
+const noDirectory = {
+  real: "",
+  fixed: false,
+  names: "",
+  kinds: nothing,
+  places: nothing,
+  scope: "",
+  scopeData: nothing,
+};
 const dataRead = {
   direction: "in",
   bytes: ({ data }: { data: Uint8Array }) => data.byteLength,
@@ -242,10 +252,23 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     run: fsHandlers.moduleStat,
     demand: ({ path }) => [at("stat", path, Last.Follow)],
     asks: "fs `stat`",
-    whenDenied: () => ({ kind: -Errno.EACCES, near: nothing }),
+    whenDenied: () => ({ ...unseen, kind: -Errno.EACCES, near: nothing, real: "" }),
     foundNothing: ({ kind }) => kind < 0,
-    // Only the path itself was judged, not its neighbours.
-    whenJudged: (result) => ({ ...result, near: nothing }),
+    // Only the path itself was judged, not its neighbours, and not for reading.
+    whenJudged: (result) => ({ ...result, ...unseen, near: nothing, real: "" }),
+    moves: dataRead,
+  },
+  directoryAhead: {
+    run: fsHandlers.directoryAhead,
+    moves: dataRead,
+    // Not answered where anything is judged: each file would have to be, and whoever hears of it would be told of too much.
+    found: {
+      demand: ({ real }) => [at("readdir", real, Last.Follow)],
+      none: () => ({ ...unseen, ...noDirectory }),
+    },
+    asks: "fs `readdir` and `read` of all of it: EOPNOTSUPP unless fs allows everything and nobody hears of it",
+    support: "own",
+    note: "for loaders of modules, which ask for one file after the other",
   },
   packageScope: {
     run: fsHandlers.packageScope,
@@ -253,7 +276,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     asks: "fs `read` of what it found",
     found: {
       demand: ({ path }) => (path === "" ? [] : [at("read", path, Last.Follow)]),
-      none: () => ({ path: "", data: nothing }),
+      none: () => ({ path: "", data: nothing, changes: 0 }),
     },
   },
   readPackage: {
@@ -261,7 +284,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     moves: dataRead,
     demand: ({ path }) => [at("read", path, Last.Follow)],
     asks: "fs `read`",
-    whenDenied: () => ({ found: false, data: nothing }),
+    whenDenied: () => unseen,
     foundNothing: ({ found }) => !found,
   },
 
