@@ -12,6 +12,7 @@ import { notForEnvironment, parseCommandLine, splitNodeOptions } from "./node-cl
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
 import { offerModules, restrictBuiltins } from "./public-modules.js";
+import { startCompileCache } from "./bindings/modules.js";
 import { startCoverage } from "./bindings/diagnostics.js";
 import type * as Profilers from "./diagnostics/profilers.js";
 import { atLeaving } from "./diagnostics/leaving-work.js";
@@ -228,6 +229,7 @@ function mainScript(tools: NodeCommand, line: CommandLine, evaluates: boolean): 
 function runMain(tools: NodeCommand, name: string): void {
   const { requireBuiltin, internalBinding } = tools;
   for (const global of globalTraces) delete (globalThis as Record<string, unknown>)[global];
+  startCompileCache();
   const preparation = requireBuiltin("internal/process/pre_execution");
   const { primordials } = requireBuiltin("internal/test/binding");
   preparation.prepareMainThreadExecution = (expandArgv1: boolean) =>

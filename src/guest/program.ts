@@ -4,6 +4,7 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
+import { startCompileCache } from "./bindings/modules.js";
 import { startCoverage } from "./bindings/diagnostics.js";
 import { installTemplateRandom } from "./entropy.js";
 import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
@@ -100,6 +101,7 @@ export function runProgram(
     return undefined;
   }
   startCoverage(tools);
+  startCompileCache();
   hidden("__return", createReturn(tools.channel, options));
   if (options.jsRuntime.platform === "node") defineCommonJsGlobals(tools, options.path);
   if (options.mode === "resident") {

@@ -5,6 +5,7 @@
  */
 import { shareLedger } from "./bindings/sqlite.js";
 import type { ThreadStart } from "./bindings/worker.js";
+import { startCompileCache } from "./bindings/modules.js";
 import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
 import type { CallListeners } from "./channel.js";
@@ -77,6 +78,7 @@ function startThread(
   for (const id of loadedTooEarly) map.get(id).loaded = false;
   beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
   startCoverageOfThread({ internalBinding, requireBuiltin });
+  startCompileCache();
   hideInternals(requireBuiltin);
   applyPlatformToWorker(requireBuiltin, start.identity.start.jsRuntime);
   const { mode, hostTools } = start.identity.start;

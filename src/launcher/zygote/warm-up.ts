@@ -3,6 +3,7 @@
  * everything compiled.
  * Must draw no random numbers: every guest would draw the same ones.
  */
+import { prepareCompileCache } from "../../guest/bindings/modules.js";
 import { collectGarbage } from "../../guest/collect-garbage.js";
 import { refusedModules } from "../../guest/public-modules.js";
 import type { RequireBuiltin } from "./engine-modules.js";
@@ -122,6 +123,7 @@ export function furtherWarmUp(
       ),
     () => void globalThis.crypto,
     () => loadFetch(requireBuiltin),
+    prepareCompileCache,
     () => void new Intl.DateTimeFormat("en").format(0),
   ];
 }
