@@ -39,3 +39,20 @@ export function startPlain(binary) {
   runPlain(binary, ["-e", "0"]);
   return performance.now() - startedAt;
 }
+
+const callRounds = 50;
+const callWarmUp = 5;
+
+/** What `call`, which answers 42, takes, one after the other. */
+export async function measuredCall(what, call) {
+  const times = [];
+  for (let round = 0; round < callRounds + callWarmUp; round++) {
+    const ms = await timed(async () => {
+      const value = await call();
+      if (value !== 42)
+        throw new Error(`a program answered ${JSON.stringify(value)} instead of 42`);
+    });
+    if (round >= callWarmUp) times.push(ms);
+  }
+  return { what, ...summary(times) };
+}

@@ -107,15 +107,16 @@ export const localProcessSandbox = () => secureExecSandbox();`,
       ["from './just-bash-network-sandbox-session'", "from './ours'"],
     ],
     own: {
-      "ours.ts": `import { Session, SecureExecNetworkSandboxSession } from ${port("ai/index.js")};
+      "ours.ts": `import { HarnessCapabilityUnsupportedError } from "@ai-sdk/harness";
+import { Session, SecureExecNetworkSandboxSession } from ${port("ai/index.js")};
 export { SecureExecSandboxSession as JustBashSandboxSession } from ${port("ai/index.js")};
 export const Sandbox = Session;
 export class JustBashNetworkSandboxSession extends SecureExecNetworkSandboxSession {
-  constructor({ sandbox }) { super(sandbox, () => sandbox.dispose()); }
+  constructor({ sandbox }) { super(sandbox, () => sandbox.dispose(), undefined, HarnessCapabilityUnsupportedError); }
 }`,
     },
     peers: ["@ai-sdk/harness"],
-    expected: 15,
+    expected: 17,
   },
   {
     name: "deepagents",

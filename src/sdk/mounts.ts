@@ -150,7 +150,8 @@ function numberOf(option: string, value: unknown, least: number, most: number): 
   return value;
 }
 
-function providerMount(option: string, value: unknown): ParsedMount {
+/** `below`: the directory of the provider that is the mount's root. */
+function providerMount(option: string, value: unknown, below = ""): ParsedMount {
   const given = bagOf(option, value, [
     "guestPath",
     "provider",
@@ -163,7 +164,7 @@ function providerMount(option: string, value: unknown): ParsedMount {
   if (typeof readOnly !== "boolean") throw invalidOption(`${option}.readOnly`, "must be a boolean");
   if (typeof object !== "object" || object === null)
     throw invalidOption(`${option}.provider`, "must be an object of functions");
-  const provider = new FileProvider(object);
+  const provider = new FileProvider(object, below);
   if (!provider.operations.includes("stat"))
     throw invalidOption(`${option}.provider`, "must have a method stat or lstat");
   const { cacheMs = (object as NodeRuntimeFileProvider).cacheMs ?? 0 } = given;
@@ -178,6 +179,11 @@ function providerMount(option: string, value: unknown): ParsedMount {
   };
   const guestPath = guestPathOf(`${option}.guestPath`, given.guestPath);
   return { mount: { option, guestPath, provider: settings, readOnly }, provider };
+}
+
+/** A directory of an object that serves files, at its own path. */
+export function servedMount(option: string, path: string, provider: object): ParsedMount {
+  return providerMount(option, { guestPath: path, provider }, path);
 }
 
 function overlayMount(option: string, value: unknown, owner: MountOwner): VmMount {

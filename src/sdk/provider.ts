@@ -113,10 +113,13 @@ class NoAnswer extends Error {
 /** One object that serves files. */
 export class FileProvider {
   readonly #object: Readonly<Record<string, unknown>>;
+  readonly #below: string;
   readonly operations: ProviderOperation[];
 
-  constructor(object: object) {
+  /** `below`: the directory of the object that is the root here. */
+  constructor(object: object, below = "") {
     this.#object = object as Readonly<Record<string, unknown>>;
+    this.#below = below;
     const all = Object.keys(methodsOf) as ProviderOperation[];
     this.operations = all.filter((operation) => this.#methodOf(operation) !== undefined);
   }
@@ -143,7 +146,8 @@ export class FileProvider {
     question: ProviderQuestion,
     data: Uint8Array,
   ): Promise<{ answer: ProviderAnswer; data: Uint8Array }> {
-    const { op, path } = question;
+    const { op } = question;
+    const path = this.#pathOf(question.path);
     const method = this.#methodOf(op);
     if (method === undefined) throw new NoAnswer("ENOSYS");
     const call = (...args: unknown[]): unknown =>
@@ -180,13 +184,13 @@ export class FileProvider {
         return told({});
       case "removeDirectory":
         if (method === "rm") {
-          await this.#refuseFull(path);
+          await this.#refuseFull(question.path);
           await call(path, { recursive: true, force: false });
         } else await call(path);
         return told({});
       case "rename":
       case "link":
-        await call(path, question.to);
+        await call(path, this.#pathOf(question.to));
         return told({});
       case "symlink":
         await call(question.target, path);
@@ -198,6 +202,12 @@ export class FileProvider {
         await call(path, question.atimeMs / 1000, question.mtimeMs / 1000);
         return told({});
     }
+  }
+
+  /** As the object knows it. */
+  #pathOf(path: string): string {
+    if (this.#below === "") return path;
+    return path === "/" ? this.#below : this.#below + path;
   }
 
   /** rmdir(2), where only a removal of whole trees is there to do it. */

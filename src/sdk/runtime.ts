@@ -379,7 +379,7 @@ export class NodeRuntime {
         },
       });
       try {
-        await this.#driver?.opened(machine.files);
+        await this.#driver?.opened(machine);
       } catch (error) {
         await machine.close();
         throw error;

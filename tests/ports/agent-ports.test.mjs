@@ -74,6 +74,18 @@ it("ai: a harness provider makes, resumes and ends sessions", async () => {
     url: "ws://127.0.0.1:4319",
   });
   await assert.rejects(session.getPortUrl({ port: 80 }), RangeError);
+  class HarnessCapabilityUnsupportedError extends Error {
+    constructor({ harnessId, message }) {
+      super(`${harnessId}: ${message}`);
+    }
+  }
+  const classed = createSecureExecSandbox({ HarnessCapabilityUnsupportedError });
+  await assert.rejects((await classed.createSession()).getPortUrl({ port: 80 }), (error) => {
+    assert.ok(error instanceof HarnessCapabilityUnsupportedError);
+    assert.match(error.message, /^secure-exec: port 80 is not open/);
+    return true;
+  });
+  await classed.dispose();
   await session.destroy();
   await assert.rejects(provider.resumeSession({ sessionId: "s1" }), /no session "s1"/);
   const failing = provider.createSession({

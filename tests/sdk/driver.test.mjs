@@ -376,7 +376,7 @@ test("bad options are refused by name, at once", () => {
     ],
     [() => createNodeDriver({ permissions: { fs: "yes" } }), "INVALID_OPTION", /^permissions\.fs/],
     [() => createNodeDriver({ useDefaultNetwork: 1 }), "INVALID_OPTION", /^useDefaultNetwork/],
-    [() => createNodeDriver({ filesystem: {} }), "NOT_IMPLEMENTED", /^filesystem/],
+    [() => createNodeDriver({ filesystem: {} }), "INVALID_OPTION", /^filesystem must have/],
     [() => createNodeDriver({ moduleAccess: { cwd: 1 } }), "INVALID_OPTION", /^moduleAccess\.cwd/],
     [() => new NodeRuntime(), "INVALID_OPTION", /^systemDriver must be made by/],
     [() => new NodeRuntime({ systemDriver: {} }), "INVALID_OPTION", /^systemDriver/],

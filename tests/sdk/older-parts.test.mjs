@@ -1,8 +1,8 @@
 // The older generation's parts: a file system that becomes the machine's, and those that mean little.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, promises, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -362,7 +362,7 @@ it("NodeExecutionDriver: bindings of the host, and a program's exports", async (
 
 it("other objects are refused", () => {
   for (const [options, code, pattern] of [
-    [{ filesystem: {} }, "NOT_IMPLEMENTED", /createInMemoryFileSystem/],
+    [{ filesystem: {} }, "INVALID_OPTION", /^filesystem must have the methods/],
     [{ networkAdapter: {} }, "NOT_IMPLEMENTED", /createDefaultNetworkAdapter/],
     [{ commandExecutor: {} }, "INVALID_OPTION", /spawn function/],
     [{ processConfig: { cwd: "/a" }, cwd: "/b" }, "INVALID_OPTION", /processConfig\.cwd/],
@@ -373,4 +373,110 @@ it("other objects are refused", () => {
     () => createNodeRuntimeDriverFactory({ v8Runtime: {} }),
     refused("INVALID_OPTION", /createNodeV8Runtime/),
   );
+});
+
+/** A file system of a caller's own, in the older generation's shape: texts by path, directories are null. */
+class MapFileSystem {
+  entries = new Map([["/", null]]);
+  calls = [];
+
+  #entry(path) {
+    if (!this.entries.has(path)) throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+    return this.entries.get(path);
+  }
+  async readFile(path) {
+    return Buffer.from(this.#entry(path));
+  }
+  async writeFile(path, content) {
+    this.calls.push(path);
+    this.entries.set(path, Buffer.from(content).toString());
+  }
+  async readDir(path) {
+    const names = [...this.entries.keys()].filter((name) => name !== "/" && dirname(name) === path);
+    return names.map((name) => basename(name));
+  }
+  async createDir(path) {
+    if (this.entries.has(path)) throw Object.assign(new Error("EEXIST"), { code: "EEXIST" });
+    this.entries.set(path, null);
+  }
+  async stat(path) {
+    const content = this.#entry(path);
+    return { isDirectory: content === null, size: content?.length ?? 0, mode: 0o755 };
+  }
+  async removeFile(path) {
+    this.entries.delete(path);
+  }
+  async rename(from, to) {
+    this.entries.set(to, this.#entry(from));
+    this.entries.delete(from);
+  }
+}
+
+it("a file system of the caller's own serves the directories at its root", async (t) => {
+  const filesystem = new MapFileSystem();
+  for (const [path, content] of [
+    ["/app", null],
+    ["/app/main.mjs", 'export const name = "served";'],
+    ["/package.json", '{"type":"module"}'],
+    ["/etc", null],
+    ["/etc/hosts", "hidden"],
+  ])
+    filesystem.entries.set(path, content);
+  const runtime = driverRuntime(t, { filesystem, cwd: "/work/deep" });
+  const program = `
+    import { execFileSync } from "node:child_process";
+    import fs from "node:fs";
+    import { name } from "/app/main.mjs";
+    fs.writeFileSync("out.txt", "from inside");
+    fs.mkdirSync("/app/made");
+    fs.writeFileSync("/app/made/a", "one");
+    fs.renameSync("/app/made/a", "/app/made/b");
+    fs.unlinkSync("/app/main.mjs");
+    console.log([name, process.cwd(), fs.readFileSync("/package.json", "utf8"), fs.readFileSync("/etc/hosts", "utf8").includes("localhost"),
+      fs.readdirSync("/app/made"), execFileSync("ls", ["/app"]).toString().trim()].join(" "));`;
+  const { code, stdout, stderr } = await runtime.exec(program);
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+  assert.equal(stdout, 'served /work/deep {"type":"module"} true b made\n');
+  assert.deepEqual(
+    ["/work/deep/out.txt", "/app/made/b"].map((path) => filesystem.entries.get(path)),
+    ["from inside", "one"],
+  );
+  assert.equal(filesystem.entries.has("/app/main.mjs"), false);
+  filesystem.entries.set("/app/later", "from outside");
+  const clone = await runtime.clone();
+  t.after(() => clone.dispose());
+  assert.equal(
+    (await clone.exec('console.log(require("node:fs").readFileSync("/app/later", "utf8"))')).stdout,
+    "from outside\n",
+  );
+  // Nothing but what was written through it, and its own root file was only read.
+  assert.deepEqual(filesystem.calls.toSorted(), ["/app/made/a", "/work/deep/out.txt"]);
+});
+
+it("a file system of the caller's own that cannot be listed is told, and one of node:fs/promises serves", async (t) => {
+  const broken = driverRuntime(t, {
+    filesystem: {
+      stat: async () => ({ isDirectory: true }),
+      readDir: async () => {
+        throw Object.assign(new Error("EACCES"), { code: "EACCES" });
+      },
+    },
+  });
+  await assert.rejects(broken.exec("1"), refused("FILE", /list the filesystem.*EACCES/));
+  const root = mkdtempSync(join(tmpdir(), "older-parts-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  mkdirSync(join(root, "data"));
+  const named = "lstat readdir readFile writeFile mkdir rename unlink rmdir readlink".split(" ");
+  const filesystem = Object.fromEntries(
+    named.map((name) => [
+      name,
+      (path, ...rest) =>
+        promises[name](join(root, path), ...(name === "rename" ? [join(root, rest[0])] : rest)),
+    ]),
+  );
+  const runtime = driverRuntime(t, { filesystem });
+  const { code, stderr } = await runtime.exec('require("node:fs").writeFileSync("/data/a", "x")');
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(readFileSync(join(root, "data/a"), "utf8"), "x");
 });

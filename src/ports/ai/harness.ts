@@ -14,10 +14,21 @@ import { SecureExecSandboxSession } from "./session.js";
 
 type Protocol = "http" | "https" | "ws";
 
+const providerId = "secure-exec";
+
+/** The harness's class for what a sandbox cannot do. */
+export type CapabilityErrorClass = new (options: { harnessId: string; message: string }) => Error;
+
+export interface SandboxProviderOptions extends SessionOptions {
+  /** The harness's class, of which the errors about ports are then; a RangeError otherwise. */
+  HarnessCapabilityUnsupportedError?: CapabilityErrorClass;
+}
+
 /** The whole of a session, for the harness; `restricted()` is what tools get. */
 export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
   readonly #session: Session;
   readonly #end: () => Promise<unknown>;
+  readonly #CapabilityError: CapabilityErrorClass | undefined;
 
   /** Of the whole machine, from the next connection on. Not there where the provider's options have rules for it. */
   readonly setNetworkPolicy?: (policy: NetworkPolicy) => Promise<void>;
@@ -33,8 +44,14 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
     transformations: readonly RequestTransformation[],
   ) => Promise<void>;
 
-  constructor(session: Session, end: () => Promise<unknown>, network?: SessionNetwork) {
+  constructor(
+    session: Session,
+    end: () => Promise<unknown>,
+    network?: SessionNetwork,
+    CapabilityError?: CapabilityErrorClass,
+  ) {
     super(session);
+    this.#CapabilityError = CapabilityError;
     this.#session = session;
     this.#end = end;
     if (network === undefined) return;
@@ -61,6 +78,11 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
     protocol?: Protocol;
   }): Promise<{ url: string }> => {
     const { port, protocol = "http" } = options;
+    if (this.#CapabilityError !== undefined && !this.ports.includes(port))
+      throw new this.#CapabilityError({
+        harnessId: providerId,
+        message: `port ${port} is not open to the host; the option ports opens it`,
+      });
     return { url: this.#session.portUrl(port, protocol) };
   };
 
@@ -95,15 +117,18 @@ export interface CreateSessionOptions {
 
 export class SecureExecSandboxProvider {
   readonly specificationVersion = "harness-sandbox-v1" as const;
-  readonly providerId = "secure-exec";
+  readonly providerId = providerId;
   readonly #options: SessionOptions;
+  readonly #CapabilityError: CapabilityErrorClass | undefined;
   readonly #sessions = new SessionRegistry();
   readonly #networks = new WeakMap<Session, SessionNetwork>();
   /** Files of machines that were set up, by identity; rejected where the set-up failed. */
   readonly #templates = new Map<string, Promise<Uint8Array>>();
 
-  constructor(options: SessionOptions = {}) {
-    this.#options = options;
+  constructor(options: SandboxProviderOptions = {}) {
+    const { HarnessCapabilityUnsupportedError, ...rest } = options;
+    this.#options = rest;
+    this.#CapabilityError = HarnessCapabilityUnsupportedError;
   }
 
   createSession = async (
@@ -184,11 +209,14 @@ export class SecureExecSandboxProvider {
 
   #handle(session: Session): SecureExecNetworkSandboxSession {
     const end = (): Promise<unknown> => this.#sessions.destroy(session.id);
-    return new SecureExecNetworkSandboxSession(session, end, this.#networks.get(session));
+    const network = this.#networks.get(session);
+    return new SecureExecNetworkSandboxSession(session, end, network, this.#CapabilityError);
   }
 }
 
 /** A provider for a harness; `ports` are reachable at the host's 127.0.0.1. */
-export function createSecureExecSandbox(options?: SessionOptions): SecureExecSandboxProvider {
+export function createSecureExecSandbox(
+  options?: SandboxProviderOptions,
+): SecureExecSandboxProvider {
   return new SecureExecSandboxProvider(options);
 }

@@ -8,7 +8,7 @@ export {
   SecureExecSandboxProvider,
   createSecureExecSandbox,
 } from "./harness.js";
-export type { CreateSessionOptions } from "./harness.js";
+export type { CreateSessionOptions, SandboxProviderOptions } from "./harness.js";
 export type { NetworkPolicy } from "./network-policy.js";
 export type { RequestTransformation } from "./session-network.js";
 export { codeTool, codeToolCaller, commandTool } from "./tools.js";

@@ -15,7 +15,8 @@ import { StdioLines } from "./stdio-lines.js";
 import type { StdioHook } from "./stdio-lines.js";
 import { checkDrivers, optionsOf } from "./system-driver.js";
 import type { NodeDriver, NodeRuntimeDriverFactory } from "./system-driver.js";
-import type { RuntimeFiles } from "../files.js";
+import type { Machine } from "../machine.js";
+import { ServedFileSystem } from "./served-file-system.js";
 import { connectFileSystem, takeDraft } from "./virtual-file-system.js";
 import type { InMemoryFileSystem } from "./virtual-file-system.js";
 
@@ -91,6 +92,8 @@ export class DriverRun {
   readonly #onStdio: StdioHook | undefined;
   /** The caller's view of the machine's files. */
   readonly #filesystem: InMemoryFileSystem | undefined;
+  /** The caller's own file system; undefined once a machine shows it, which its clones do by themselves. */
+  #served: ServedFileSystem | undefined;
 
   constructor(options: unknown) {
     const given = bagOf(options, names, plannedNames);
@@ -102,10 +105,15 @@ export class DriverRun {
     const create = optionsOf(driver, { timing });
     const memoryBytes = memoryOf(given.memoryLimit) || create.limits.memoryBytes;
     this.create = { ...create, limits: { ...create.limits, memoryBytes } };
+    const { served } = driver;
+    if (served !== undefined) this.#served = new ServedFileSystem(served, create.cwd);
   }
 
   /** Puts what was written to the caller's file system into the machine, which it shows from then on. */
-  async opened(files: RuntimeFiles): Promise<void> {
+  async opened(machine: Machine): Promise<void> {
+    await this.#served?.show(machine);
+    this.#served = undefined;
+    const { files } = machine;
     if (this.#filesystem === undefined) return;
     const draft = takeDraft(this.#filesystem, this);
     if (draft === undefined) return;

@@ -19,7 +19,10 @@ import { DefaultNetworkAdapter, NodeV8Runtime } from "./older-parts.js";
 import { checkCommandExecutor, executorTools } from "./host-commands.js";
 import type { CommandExecutor } from "./host-commands.js";
 import { NodeFileSystem } from "./node-file-system.js";
+import { checkFileSystem } from "./served-file-system.js";
 import { InMemoryFileSystem } from "./virtual-file-system.js";
+import type { VirtualFileSystem } from "./virtual-file-system.js";
+import type { NodeRuntimeFileProvider } from "../provider.js";
 
 export interface NodeDriverOptions {
   /** What programs may do. A scope that is left out is denied. */
@@ -44,8 +47,10 @@ export interface NodeDriverOptions {
    * `createInMemoryFileSystem()`: the caller's view of the machine's files, before and after it is made.
    * `new NodeFileSystem({ root })`: a directory of the host at its own path, writable as far as `permissions.fs`
    * says; without `root`, the one of `cwd`.
+   * An object of the caller's own, with the methods of a `VirtualFileSystem` or of node:fs/promises, serves the
+   * directories at its root at their own paths; see docs/driver-api.md.
    */
-  filesystem?: InMemoryFileSystem | NodeFileSystem;
+  filesystem?: InMemoryFileSystem | NodeFileSystem | VirtualFileSystem | NodeRuntimeFileProvider;
   /** Made by `createDefaultNetworkAdapter()`; it opens nothing that the permissions do not. */
   networkAdapter?: DefaultNetworkAdapter;
   /**
@@ -111,13 +116,7 @@ function processOf(given: Bag): Bag {
 
 /** Throws for parts that would have to act as the machine's own. */
 function checkParts({ filesystem, networkAdapter, commandExecutor }: Bag): void {
-  const isKnown = filesystem instanceof InMemoryFileSystem || filesystem instanceof NodeFileSystem;
-  if (filesystem !== undefined && !isKnown)
-    throw failure(
-      "NOT_IMPLEMENTED",
-      { option: "filesystem, but for createInMemoryFileSystem() and NodeFileSystem," },
-      { details: { option: "filesystem" } },
-    );
+  if (filesystem !== undefined) checkFileSystem(filesystem);
   if (networkAdapter !== undefined && !(networkAdapter instanceof DefaultNetworkAdapter))
     throw failure(
       "NOT_IMPLEMENTED",
@@ -148,6 +147,8 @@ export { optionsOf };
 export class NodeDriver {
   readonly #given: Bag;
   readonly filesystem: InMemoryFileSystem | undefined;
+  /** A file system of the caller's own. */
+  readonly served: object | undefined;
   readonly commandExecutor: CommandExecutor | undefined;
 
   static {
@@ -168,6 +169,8 @@ export class NodeDriver {
     checkParts(given);
     const { filesystem } = given;
     this.filesystem = filesystem instanceof InMemoryFileSystem ? filesystem : undefined;
+    const isOurs = this.filesystem !== undefined || filesystem instanceof NodeFileSystem;
+    this.served = isOurs ? undefined : (filesystem as object | undefined);
     this.commandExecutor = given.commandExecutor as CommandExecutor | undefined;
     const { moduleAccess, nodeModules, permissions = {}, useDefaultNetwork = true } = given;
     if (typeof useDefaultNetwork !== "boolean")
