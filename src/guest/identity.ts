@@ -1,83 +1,30 @@
 /**
- * Owns who a guest process believes it is and what machine it sees: `process.*`,
- * `os.*`, the performance clock. Nothing here protects anything; the values come
+ * Owns who a guest process believes it is: its directory, versions, ids and the performance clock. Nothing here protects anything; the values come
  * from the kernel's `StartOptions`, and what is not virtual is shut by seccomp.
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
-import { Errno } from "../abi/errno.js";
 import { machine } from "../abi/machine.js";
-import { AddonLoader, addonsDisabled, refuseAddon } from "./native-addons.js";
-import type { Dlopen } from "./native-addons.js";
-import { unavailable } from "./unavailable.js";
+import type { InternalBinding } from "./engine-types.js";
 import type { GuestEnvironment, KernelClient } from "./environment.js";
-
-/** A nice value that changes none. */
-const unchanged = 127;
 
 /** Before any other takes its place. */
 const engineVersion = process.versions.node;
 export const guestExecPath = machine.nodePath;
-const userName = "user";
-const homeDirectory = "/home/user";
 
 let start: StartOptions | undefined;
 let startedAtNs = 0n;
 /** The answer of process.cwd(), once it was asked for or changed. */
 let cwd: string | undefined;
 
-const startOptions = (): StartOptions => {
+/** What the kernel has told this process to be. */
+export const startOptions = (): StartOptions => {
   if (start === undefined) throw new Error("no guest has started");
   return start;
 };
 
-/** Node's own checks, and then no: a program's process cannot become another program. */
-function refuseExecve(requireBuiltin: (id: string) => any, args: unknown[]): never {
-  const { validateString, validateArray, validateObject } = requireBuiltin("internal/validators");
-  const { codes } = requireBuiltin("internal/errors");
-  const [path, argv = [], env = process.env] = args as [unknown, unknown[]?, object?];
-  if (!requireBuiltin("worker_threads").isMainThread)
-    throw new codes.ERR_WORKER_UNSUPPORTED_OPERATION("Calling process.execve");
-  const clean = (value: unknown): boolean => typeof value === "string" && !value.includes("\0");
-  validateString(path, "execPath");
-  validateArray(argv, "args");
-  argv.forEach((argument, index) => {
-    if (!clean(argument))
-      throw new codes.ERR_INVALID_ARG_VALUE(
-        `args[${index}]`,
-        argument,
-        "must be a string without null bytes",
-      );
-  });
-  validateObject(env, "env");
-  if (!Object.entries(env).flat().every(clean))
-    throw new codes.ERR_INVALID_ARG_VALUE(
-      "env",
-      env,
-      "must be an object with string keys and values without null bytes",
-    );
-  throw unavailable(`process.execve(${path as string})`, "start a child process instead");
-}
-
-/** Of a thread; `process.dlopen` is the engine's own when it is called. */
-function dlopenOf(environment: GuestEnvironment): Dlopen {
-  const engine = process.dlopen.bind(process) as Dlopen;
-  return (module, ...rest) => {
-    // The engine's own words.
-    if (rest.length === 0) return engine(module, ...(rest as [unknown]));
-    if (!startOptions().nativeAddons) return refuseAddon(rest[0]);
-    // What C++ reads when an engine starts, and a fork is told later.
-    if (environment.requireBuiltin("internal/options").getOptionValue("--addons") === false)
-      throw addonsDisabled();
-    return new AddonLoader(environment, engine).load(module, ...(rest as [unknown]));
-  };
-}
-
-function machineUptimeSeconds(): number {
-  return (
-    startOptions().machineUptimeMs / 1000 + Number(process.hrtime.bigint() - startedAtNs) / 1e9
-  );
-}
+/** Since the process began, as it is told. */
+export const elapsedNs = (): bigint => process.hrtime.bigint() - startedAtNs;
 
 /** What another thread of this guest needs to be the same process. */
 export interface SharedIdentity {
@@ -89,136 +36,9 @@ export const sharedIdentity = (): SharedIdentity => ({ start: startOptions(), st
 
 /** Replaces the functions once per thread, before `node:os` and friends load: in the zygote, and in each worker. */
 export function installIdentity(environment: GuestEnvironment): void {
-  const { internalBinding, requireBuiltin } = environment;
-  const kernel = (): KernelClient => environment.kernel;
-  const { UVException } = requireBuiltin("internal/errors");
+  const { internalBinding, kernel } = environment;
   const ownsProcess = internalBinding("worker").ownsProcessState as boolean;
-  const notPermitted = (syscall: string): never => {
-    throw new UVException({
-      errno: -Errno.EPERM,
-      code: "EPERM",
-      syscall,
-      message: "operation not permitted",
-    });
-  };
-
-  /** Undefined is a failure, which `context` then describes as Node's C++ does. */
-  const priority = (pid: number, nice: number, context: object, syscall: string) => {
-    const result = kernel().call("priority", { pid, nice });
-    if (typeof result !== "number") return result.nice;
-    const { code, message } = new UVException({ errno: result, syscall });
-    Object.assign(context, {
-      errno: result,
-      code,
-      message: String(message)
-        .slice(code.length + 2)
-        .replace(`, ${syscall}`, ""),
-      syscall,
-    });
-    return undefined;
-  };
-
-  const os = internalBinding("os");
-  Object.assign(os, {
-    getHostname: () => startOptions().hostname,
-    getOSInformation: () => [
-      machine.kernelName,
-      machine.kernelVersion,
-      machine.kernelRelease,
-      process.arch === "arm64" ? "aarch64" : "x86_64",
-    ],
-    getHomeDirectory: () => process.env["HOME"] ?? homeDirectory,
-    getUserInfo: (options: any) => {
-      const encode = (text: string) => (options?.encoding === "buffer" ? Buffer.from(text) : text);
-      return {
-        __proto__: null,
-        uid: startOptions().uid,
-        gid: startOptions().gid,
-        username: encode(userName),
-        homedir: encode(homeDirectory),
-        shell: encode("/bin/sh"),
-      };
-    },
-    getCPUs: () => [machine.cpuModel, machine.cpuMhz, 0, 0, 0, 0, 0],
-    getAvailableParallelism: () => 1,
-    getInterfaceAddresses: () => [
-      "lo",
-      "127.0.0.1",
-      "255.0.0.0",
-      "IPv4",
-      "00:00:00:00:00:00",
-      true,
-      -1,
-      "lo",
-      "::1",
-      "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-      "IPv6",
-      "00:00:00:00:00:00",
-      true,
-      0,
-    ],
-    getLoadAvg: (into: Float64Array) => into.fill(0),
-    getTotalMem: () => startOptions().memoryLimitBytes,
-    getFreeMem: () => Math.max(0, startOptions().memoryLimitBytes - usedBytes()),
-    getUptime: machineUptimeSeconds,
-    setPriority: (pid: number, nice: number, context: object) =>
-      priority(pid, nice, context, "uv_os_setpriority") === undefined ? -1 : 0,
-    getPriority: (pid: number, context: object) =>
-      priority(pid, unchanged, context, "uv_os_getpriority"),
-  });
-
-  const v8 = requireBuiltin("v8");
-  const heapStatistics = v8.getHeapStatistics as () => Record<string, number>;
-  const usedBytes = (): number => {
-    const heap = heapStatistics();
-    return heap["total_heap_size"]! + heap["external_memory"]!;
-  };
-  const memoryUsage = Object.assign(
-    () => {
-      const heap = heapStatistics();
-      return {
-        rss: heap["total_heap_size"]! + heap["external_memory"]! + heap["malloced_memory"]!,
-        heapTotal: heap["total_heap_size"]!,
-        heapUsed: heap["used_heap_size"]!,
-        external: heap["external_memory"]!,
-        arrayBuffers: heap["external_memory"]!,
-      };
-    },
-    { rss: usedBytes },
-  );
-
-  const processFunctions: Record<string, unknown> = {
-    memoryUsage,
-    constrainedMemory: () => startOptions().memoryLimitBytes,
-    availableMemory: () => Math.max(0, startOptions().memoryLimitBytes - usedBytes()),
-    uptime: () => Number(process.hrtime.bigint() - startedAtNs) / 1e9,
-    getuid: () => startOptions().uid,
-    geteuid: () => startOptions().uid,
-    getgid: () => startOptions().gid,
-    getegid: () => startOptions().gid,
-    getgroups: () => [startOptions().gid],
-    // setuid and its siblings are Node's own: the process's filter answers EPERM.
-    ...(ownsProcess && {
-      _debugProcess: () => notPermitted("kill"),
-      _debugEnd: () => undefined,
-    }),
-    dlopen: dlopenOf(environment),
-    execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
-  };
-  for (const [name, value] of Object.entries(processFunctions)) {
-    const { length = 0 } = ((process as any)[name] ?? {}) as { length?: number };
-    Object.defineProperty(process, name, {
-      value,
-      writable: true,
-      configurable: true,
-      enumerable: true,
-    });
-    if (typeof value !== "function") continue;
-    Object.defineProperty(value, "name", { value: name, configurable: true });
-    Object.defineProperty(value, "length", { value: length, configurable: true });
-  }
-
-  if (ownsProcess) installDirectories(internalBinding, requireBuiltin, kernel);
+  if (ownsProcess) installDirectories(environment);
   else installReadOnlyDirectories(internalBinding, kernel);
   installVersions();
   installClock();
@@ -226,28 +46,21 @@ export function installIdentity(environment: GuestEnvironment): void {
 }
 
 /** A worker can read the process's directory and mask, and not change them. */
-function installReadOnlyDirectories(
-  internalBinding: (name: string) => any,
-  kernel: () => KernelClient,
-): void {
+function installReadOnlyDirectories(internalBinding: InternalBinding, kernel: KernelClient): void {
   const methods = internalBinding("process_methods");
   // Node caches the answer until the main thread changes its directory.
   methods.cwd = () => {
-    const result = kernel().call("getcwd", {});
+    const result = kernel.call("getcwd", {});
     return typeof result === "number" ? startOptions().cwd : result.cwd;
   };
   process.cwd = methods.cwd;
   methods.umask = () => {
-    const result = kernel().call("umask", { mask: -1 });
+    const result = kernel.call("umask", { mask: -1 });
     return typeof result === "number" ? 0o022 : result.previous;
   };
 }
 
-function installDirectories(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
-  kernel: () => KernelClient,
-): void {
+function installDirectories({ internalBinding, requireBuiltin, kernel }: GuestEnvironment): void {
   const { UVException } = requireBuiltin("internal/errors");
   const { validateString } = requireBuiltin("internal/validators");
   const { parseFileMode } = requireBuiltin("internal/validators");
@@ -258,7 +71,7 @@ function installDirectories(
   process.chdir = function chdir(directory: string) {
     validateString(directory, "directory");
     let words = "";
-    const result = kernel().call("chdir", { path: directory }, (said) => {
+    const result = kernel.call("chdir", { path: directory }, (said) => {
       words = said;
     });
     if (typeof result === "number") {
@@ -274,7 +87,7 @@ function installDirectories(
   };
   process.umask = function wrappedUmask(mask?: number | string) {
     const wanted = mask === undefined ? -1 : (parseFileMode(mask, "mask") as number);
-    const result = kernel().call("umask", { mask: wanted });
+    const result = kernel.call("umask", { mask: wanted });
     return typeof result === "number" ? 0o022 : result.previous;
   } as typeof process.umask;
   internalBinding("process_methods").cwd = () => process.cwd();
@@ -317,14 +130,15 @@ function installVersions(): void {
   });
   process.execArgv = [];
   process.argv = [guestExecPath];
-  delete (process as any)._eval;
-  delete (process as any)._preload_modules;
+  for (const trace of ["_eval", "_preload_modules"]) Reflect.deleteProperty(process, trace);
 }
 
 /** Clocks count from the start of the process, which for the engine is the zygote's. */
 function installClock(): void {
-  const { Performance } = globalThis as any;
-  const now = Performance.prototype.now as () => number;
+  const { Performance } = globalThis as unknown as {
+    Performance: { prototype: { now(): number } };
+  };
+  const now = Performance.prototype.now;
   const originNow = (): number => Number(startedAtNs) / 1e6;
   let zygoteOrigin = 0;
   Object.defineProperty(Performance.prototype, "now", {
@@ -347,7 +161,7 @@ function installClock(): void {
 let milestone = { started: (): void => {}, looping: (): void => {} };
 
 /** The engine's record of its own start, which was the zygote's: a guest could tell how old that is. */
-function adoptMilestones(internalBinding: (name: string) => any): void {
+function adoptMilestones(internalBinding: InternalBinding): void {
   const { milestones, constants } = internalBinding("performance") as {
     milestones: Float64Array;
     constants: Record<string, number>;
@@ -368,7 +182,7 @@ function adoptMilestones(internalBinding: (name: string) => any): void {
     },
     looping: () => set("LOOP_START", Number(process.hrtime.bigint())),
   };
-  Object.defineProperty((performance as any).nodeTiming, "duration", {
+  Object.defineProperty((performance as unknown as { nodeTiming: object }).nodeTiming, "duration", {
     get: () => performance.now(),
     enumerable: true,
     configurable: true,

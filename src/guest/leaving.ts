@@ -9,7 +9,7 @@
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
-import { createFatalReport } from "./fatal-report.js";
+import { describeFatal, expectFatal, installFatalReport, locateFatal } from "./fatal-report.js";
 import { traceExit } from "./trace-stack.js";
 
 /** src/node_exit_code.h. */
@@ -36,7 +36,7 @@ export function installLeaving(
 ): Leaving {
   const { format } = requireBuiltin("util");
   const { privateSymbols, constants } = internalBinding("util");
-  const fatal = createFatalReport(internalBinding, requireBuiltin);
+  installFatalReport({ internalBinding, requireBuiltin });
   const exitInfo = (process as any)[privateSymbols.exit_info_private_symbol] as Int32Array;
   let told = false;
   /** C++ has emitted `exit` and would shut down once the listeners have returned. */
@@ -107,7 +107,7 @@ export function installLeaving(
 
   /** Has the engine report `error` on its way out, and leaves with `code` before it would shut down. */
   const die = (error: unknown, code: number): void =>
-    fatal.expect(error, (text) => {
+    expectFatal(error, (text) => {
       fatalWork(error);
       channel().writeErrorReport(text);
       channel().event("uncaught", {});
@@ -128,7 +128,7 @@ export function installLeaving(
       // Stacks call it by the property that holds it.
       Object.defineProperty(process, "_fatalException", { value: handler });
       die(secondary, exitCodes.exceptionInFatalExceptionHandler);
-      fatal.locate(secondary);
+      locateFatal(secondary);
       throw secondary;
     }
     if (handled === false) die(error, exitCode(exitCodes.genericUserError));
@@ -145,5 +145,5 @@ export function installLeaving(
     enumerable: true,
   });
 
-  return { leave, report: fatal.describe };
+  return { leave, report: describeFatal };
 }

@@ -10,6 +10,7 @@ import type * as GuestSystem from "../programs/wasi-system.js";
 import type * as Imports from "../../userland/wasi/imports.js";
 import type { WasiContext, WasiSettings } from "../../userland/wasi/context.js";
 import type { Channel } from "../channel.js";
+import type { EngineTools } from "../environment.js";
 
 /** Not there in an engine without a compiler. */
 declare const WebAssembly: any;
@@ -39,16 +40,80 @@ function notDirectory(): Error {
   return Object.assign(new Error("not a directory"), { code: "ENOTDIR" });
 }
 
+/** The system of this thread; set when the class is replaced. */
+let createSystem: () => ReturnType<typeof GuestSystem.createGuestSystem>;
+
+type Files = ReturnType<typeof createSystem>["fs"];
+
+/** Resolved as uvwasi does: a preopen that is not there is an error of the constructor. */
+function preopensOf(fs: Files, list: readonly string[]): WasiSettings["preopens"] {
+  const preopens = [];
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    let path: string;
+    try {
+      path = fs.realpathSync.native(list[at + 1]!);
+      if (!fs.statSync(path).isDirectory()) throw notDirectory();
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? "EINVAL";
+      throw Object.assign(new Error(`uvwasi_init`), { code: `UVWASI_${code}` });
+    }
+    preopens.push({ name: list[at]!, path, confined: path !== "/" });
+  }
+  return preopens;
+}
+
+class WASI {
+  [name: string]: Method;
+
+  constructor(
+    args: readonly string[],
+    env: readonly string[],
+    preopens: readonly string[],
+    stdio: readonly [number, number, number],
+  ) {
+    const system = createSystem();
+    const { context, functions } = imports().createPreview1(system, {
+      args,
+      env,
+      stdio,
+      preopens: preopensOf(system.fs, preopens),
+      dotEntries: false,
+    });
+    for (const [name, run] of Object.entries(functions)) this[name] = method(context, name, run);
+    this["_setMemory"] = (memory: Parameters<WasiContext["memory"]["attach"]>[0]) => {
+      // Also of another context; instanceof would say no.
+      try {
+        apply(bufferOf!, memory, []);
+      } catch {
+        throw Object.assign(
+          new TypeError('"instance.exports.memory" property must be a WebAssembly.Memory object'),
+          { code: "ERR_INVALID_ARG_TYPE" },
+        );
+      }
+      context.memory.attach(memory);
+    };
+  }
+}
+
+/** Refuses what is not of the type that the WebAssembly signature gives it, as C++ does. */
+function method(context: WasiContext, name: string, run: Method): Method {
+  return (...args) => {
+    if (name !== "proc_exit" && !context.memory.attached) throw notStarted();
+    for (const arg of args) {
+      if (typeof arg !== "number" && typeof arg !== "bigint") return abi().WasiErrno.EINVAL;
+    }
+    return run(...args);
+  };
+}
+
 export function installWasi(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
+  { internalBinding, requireBuiltin }: EngineTools,
   channel: () => Channel,
 ): void {
   const binding = internalBinding("wasi");
   if (typeof binding?.WASI !== "function")
     throw new Error("the wasi binding is not in this engine");
-
-  const createSystem = () =>
+  createSystem = () =>
     guestSystem().createGuestSystem({
       requireBuiltin,
       channel,
@@ -59,67 +124,5 @@ export function installWasi(
         gid: process.getgid!(),
       }),
     });
-
-  /** Resolved as uvwasi does: a preopen that is not there is an error of the constructor. */
-  const preopensOf = (fs: any, list: readonly string[]): WasiSettings["preopens"] => {
-    const preopens = [];
-    for (let at = 0; at + 1 < list.length; at += 2) {
-      let path: string;
-      try {
-        path = fs.realpathSync.native(list[at + 1]!);
-        if (!fs.statSync(path).isDirectory()) throw notDirectory();
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code ?? "EINVAL";
-        throw Object.assign(new Error(`uvwasi_init`), { code: `UVWASI_${code}` });
-      }
-      preopens.push({ name: list[at]!, path, confined: path !== "/" });
-    }
-    return preopens;
-  };
-
-  class WASI {
-    [name: string]: Method;
-
-    constructor(
-      args: readonly string[],
-      env: readonly string[],
-      preopens: readonly string[],
-      stdio: readonly [number, number, number],
-    ) {
-      const system = createSystem();
-      const { context, functions } = imports().createPreview1(system, {
-        args,
-        env,
-        stdio,
-        preopens: preopensOf(system.fs, preopens),
-        dotEntries: false,
-      });
-      for (const [name, run] of Object.entries(functions)) this[name] = method(context, name, run);
-      this["_setMemory"] = (memory: any) => {
-        // Also of another context; instanceof would say no.
-        try {
-          apply(bufferOf!, memory, []);
-        } catch {
-          throw Object.assign(
-            new TypeError('"instance.exports.memory" property must be a WebAssembly.Memory object'),
-            { code: "ERR_INVALID_ARG_TYPE" },
-          );
-        }
-        context.memory.attach(memory);
-      };
-    }
-  }
-
-  /** Refuses what is not of the type that the WebAssembly signature gives it, as C++ does. */
-  function method(context: WasiContext, name: string, run: Method): Method {
-    return (...args) => {
-      if (name !== "proc_exit" && !context.memory.attached) throw notStarted();
-      for (const arg of args) {
-        if (typeof arg !== "number" && typeof arg !== "bigint") return abi().WasiErrno.EINVAL;
-      }
-      return run(...args);
-    };
-  }
-
   binding.WASI = WASI;
 }

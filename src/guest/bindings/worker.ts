@@ -85,7 +85,7 @@ function takeLateFlags(flags: readonly string[]) {
 }
 
 /** Does for NODE_OPTIONS what `takeLateFlags` does: the engine reads the variable while it makes a thread. */
-function withoutLateOptions(variables: unknown, make: (variables: unknown) => any) {
+function withoutLateOptions(variables: unknown, make: (variables: unknown) => NativeHandle) {
   const inherited = typeof variables !== "object" || variables === null;
   const environment = (inherited ? process.env : variables) as NodeJS.ProcessEnv;
   const nodeOptions = environment["NODE_OPTIONS"];
@@ -105,8 +105,248 @@ function withoutLateOptions(variables: unknown, make: (variables: unknown) => an
   }
 }
 
+/** What a thread is told to do; the rest of it is known once it begins. */
+type Order = Omit<ThreadStart, "slot" | "socket">;
+
+/** A message of lib/internal/worker.js to a thread, or of a thread's to it. */
+interface LoadMessage {
+  type?: string;
+  doEval?: string;
+}
+
+interface MessagePort {
+  postMessage?(message: unknown, transfer?: unknown): void;
+  on?(type: string, listener: (message: LoadMessage) => void): unknown;
+  close(): void;
+}
+
+/** The engine's own Worker; src/node_worker.h. */
+interface NativeHandle {
+  readonly threadId: number;
+  /** Missing where the engine has refused a flag. */
+  messagePort?: MessagePort;
+  invalidExecArgv?: string[];
+  onexit?: ((...args: unknown[]) => void) | null;
+  startThread(): unknown;
+  stopThread(): unknown;
+  getResourceLimits(): Float64Array;
+}
+
+/** What threads of this one need; set when the binding is replaced. */
+interface Engine {
+  env: GuestEnvironment;
+  slots: ThreadSlots;
+  sources: Sources;
+  ownFlags: () => InheritedFlags;
+  NativeWorker: new (...args: unknown[]) => NativeHandle;
+  threadId: number;
+  MessageChannel: new () => { port1: MessagePort; port2: MessagePort };
+  setFlagsFromString(flags: string): void;
+  kMaxYoungGenerationSizeMb: number;
+  kMaxOldGenerationSizeMb: number;
+  kCodeRangeSizeMb: number;
+}
+
+let engine: Engine;
+
 function own(target: object, name: string, value: unknown): void {
   defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+/** Where a thread's V8 would have computed its limits from the machine's memory, it uses this one's. */
+function adaptLimits(limits: Float64Array, memoryBytes: number): Float64Array {
+  const adapted = Float64Array.from(limits);
+  adapted[engine.kCodeRangeSizeMb] = codeRangeMiB;
+  if (!(limits[engine.kMaxYoungGenerationSizeMb]! > 0))
+    adapted[engine.kMaxYoungGenerationSizeMb] = youngMiB;
+  if (!(limits[engine.kMaxOldGenerationSizeMb]! > 0))
+    adapted[engine.kMaxOldGenerationSizeMb] = Math.max(
+      16,
+      Math.floor(memoryBytes / 2 / bytesPerMiB),
+    );
+  return adapted;
+}
+
+/** Posts our message ahead of Node's first, with what the thread needs of the kernel: the slot, or -errno. */
+function prepare(handle: NativeHandle, port: MessagePort, start: Order): number {
+  const socket = engine.env.openThreadSocket();
+  const slot =
+    socket < 0
+      ? socket
+      : engine.slots.take(engine.threadId, handle.threadId, socket, start.identity.start.threads);
+  if (slot < 0) {
+    if (socket >= 0) engine.env.closeSocket(socket);
+    return slot;
+  }
+  const { port1, port2 } = new engine.MessageChannel();
+  port.postMessage!(
+    {
+      type: LOAD_SCRIPT,
+      doEval: "classic",
+      filename: threadText,
+      workerData: { ...start, slot, socket } satisfies ThreadStart,
+      hasStdin: true,
+      mainThreadPort: port2,
+      cwdCounter: new Uint32Array(new SharedArrayBuffer(4)),
+    },
+    [port2],
+  );
+  port1.close();
+  return slot;
+}
+
+/** A thread that is made and has not begun: what its handle and its port are to Node, with ours ahead. */
+class Beginning {
+  readonly #handle: NativeHandle;
+  readonly #start: Order;
+  #slot = -1;
+
+  constructor(handle: NativeHandle, start: Order) {
+    this.#handle = handle;
+    this.#start = start;
+  }
+
+  #ledger(): Ledger.ThreadLedger {
+    return new (ledgers().ThreadLedger)(this.#start.databases);
+  }
+
+  #release(): void {
+    if (usesDatabases(this.#start.databases))
+      for (const fd of this.#ledger().takeFiles()) engine.env.kernel.call("close", { fd });
+    if (this.#slot >= 0) engine.slots.release(this.#slot);
+    this.#slot = -1;
+  }
+
+  adapt(esmText: boolean): void {
+    this.#adaptPort(this.#handle.messagePort!, esmText);
+    this.#adaptStart();
+    this.#adaptEnd();
+    this.#adaptLimits();
+  }
+
+  #adaptPort(port: MessagePort, esmText: boolean): void {
+    own(port, "postMessage", (message: LoadMessage, transfer: unknown) => {
+      delete port.postMessage;
+      this.#slot = prepare(this.#handle, port, this.#start);
+      if (esmText && message.doEval === "classic") message.doEval = "module";
+      try {
+        return port.postMessage!(message, transfer);
+      } catch (error) {
+        this.#release();
+        throw error;
+      }
+    });
+    // The thread reports that it runs after each of the two messages; the program hears of the second.
+    own(port, "on", (type: string, listener: (message: LoadMessage) => void) => {
+      delete port.on;
+      let running = false;
+      return port.on!(type, (message: LoadMessage) => {
+        if (!running && message?.type === UP_AND_RUNNING) {
+          running = true;
+          return;
+        }
+        listener(message);
+      });
+    });
+  }
+
+  #adaptStart(): void {
+    const handle = this.#handle;
+    const { startThread } = handle;
+    own(handle, "startThread", () => {
+      // As Node reports a thread whose event loop could not be made.
+      if (this.#slot < 0)
+        return later(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
+      try {
+        return apply(startThread, handle, []);
+      } catch (error) {
+        this.#release();
+        throw error;
+      }
+    });
+  }
+
+  #adaptEnd(): void {
+    const handle = this.#handle;
+    const { stopThread } = handle;
+    own(handle, "stopThread", () => {
+      if (usesDatabases(this.#start.databases)) this.#ledger().retire();
+      return apply(stopThread, handle, []);
+    });
+    let onexit: ((...args: unknown[]) => void) | null = null;
+    const ended = (...args: unknown[]): void => {
+      this.#release();
+      onexit?.(...args);
+    };
+    defineProperty(handle, "onexit", {
+      get: () => (onexit === null ? null : ended),
+      set(value) {
+        onexit = value;
+      },
+      configurable: true,
+      enumerable: true,
+    });
+  }
+
+  #adaptLimits(): void {
+    const handle = this.#handle;
+    const { getResourceLimits } = handle;
+    own(handle, "getResourceLimits", () => {
+      const answer = Float64Array.from(apply(getResourceLimits, handle, []) as Float64Array);
+      answer[engine.kCodeRangeSizeMb] = this.#start.codeRangeSizeMb;
+      return answer;
+    });
+  }
+}
+
+function Worker(
+  url: unknown,
+  variables: unknown,
+  flags: string[] | undefined,
+  limits: Float64Array,
+  ...rest: unknown[]
+): unknown {
+  const identity = sharedIdentity();
+  // The engine's own threads, of the module loader, take no part in the program's options.
+  const own = rest[1] === true ? { execArgv: [], flags: [] } : engine.ownFlags();
+  const execArgv = [...(flags ?? own.execArgv)].filter((flag) => flag !== "--");
+  const late = takeLateFlags(flags === undefined ? own.flags : execArgv);
+  const asked = Float64Array.from(limits);
+  // The first thread's young generation is large for speed; workers start small and grow.
+  engine.setFlagsFromString("--min-semi-space-size=1");
+  const make = (environment: unknown): NativeHandle =>
+    new engine.NativeWorker(
+      url,
+      environment,
+      ["--expose-internals", ...late.others],
+      adaptLimits(asked, identity.start.memoryLimitBytes),
+      ...rest,
+    );
+  let made = withoutLateOptions(variables, make);
+  if (flags === undefined && made.handle.invalidExecArgv !== undefined) {
+    // Some are the process's alone.
+    const refused = new Set<string>(made.handle.invalidExecArgv);
+    late.others = late.others.filter(
+      (flag) => !refused.has(flag.split("=", 1)[0]!) && !refused.has(flag),
+    );
+    made = withoutLateOptions(variables, make);
+  }
+  const { handle, nodeOptions, preloads } = made;
+  // A refused flag; Node's own code reports it.
+  if (handle.messagePort === undefined) return handle;
+  const codeRangeSizeMb = Math.max(0, asked[engine.kCodeRangeSizeMb]!);
+  new Beginning(handle, {
+    sources: engine.sources,
+    identity,
+    slots: engine.slots.shared,
+    imageLoader: sharedImageLoader(),
+    execArgv,
+    nodeOptions,
+    preloads: [...preloads, ...late.preloads],
+    codeRangeSizeMb,
+    databases: newLedger(),
+  }).adapt(late.esmText);
+  return handle;
 }
 
 export function installWorker(
@@ -118,170 +358,19 @@ export function installWorker(
 ): void {
   const binding = env.internalBinding("worker");
   const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
-  const { Worker: NativeWorker, threadId } = binding;
-  const { MessageChannel } = env.internalBinding("messaging");
-  const { setFlagsFromString } = env.requireBuiltin("v8");
-
-  /** Where a thread's V8 would have computed its limits from the machine's memory, it uses this one's. */
-  function adaptLimits(limits: Float64Array, memoryBytes: number): Float64Array {
-    const adapted = Float64Array.from(limits);
-    adapted[kCodeRangeSizeMb] = codeRangeMiB;
-    if (!(limits[kMaxYoungGenerationSizeMb]! > 0)) adapted[kMaxYoungGenerationSizeMb] = youngMiB;
-    if (!(limits[kMaxOldGenerationSizeMb]! > 0))
-      adapted[kMaxOldGenerationSizeMb] = Math.max(16, Math.floor(memoryBytes / 2 / bytesPerMiB));
-    return adapted;
-  }
-
-  /** Posts our message ahead of Node's first, with what the thread needs of the kernel: the slot, or -errno. */
-  function prepare(handle: any, port: any, start: Omit<ThreadStart, "slot" | "socket">): number {
-    const socket = env.openThreadSocket();
-    const slot =
-      socket < 0
-        ? socket
-        : slots.take(threadId, handle.threadId, socket, start.identity.start.threads);
-    if (slot < 0) {
-      if (socket >= 0) env.closeSocket(socket);
-      return slot;
-    }
-    const { port1, port2 } = new MessageChannel();
-    port.postMessage(
-      {
-        type: LOAD_SCRIPT,
-        doEval: "classic",
-        filename: threadText,
-        workerData: { ...start, slot, socket } satisfies ThreadStart,
-        hasStdin: true,
-        mainThreadPort: port2,
-        cwdCounter: new Uint32Array(new SharedArrayBuffer(4)),
-      },
-      [port2],
-    );
-    port1.close();
-    return slot;
-  }
-
-  function adapt(handle: any, esmText: boolean, start: Omit<ThreadStart, "slot" | "socket">): void {
-    const port = handle.messagePort;
-    let slot = -1;
-    const ledger = (): Ledger.ThreadLedger => new (ledgers().ThreadLedger)(start.databases);
-    const release = (): void => {
-      if (usesDatabases(start.databases))
-        for (const fd of ledger().takeFiles()) env.kernel.call("close", { fd });
-      if (slot >= 0) slots.release(slot);
-      slot = -1;
-    };
-
-    own(port, "postMessage", (message: any, transfer: unknown) => {
-      delete port.postMessage;
-      slot = prepare(handle, port, start);
-      if (esmText && message.doEval === "classic") message.doEval = "module";
-      try {
-        return port.postMessage(message, transfer);
-      } catch (error) {
-        release();
-        throw error;
-      }
-    });
-    // The thread reports that it runs after each of the two messages; the program hears of the second.
-    own(port, "on", (type: string, listener: (message: any) => void) => {
-      delete port.on;
-      let running = false;
-      return port.on(type, (message: any) => {
-        if (!running && message?.type === UP_AND_RUNNING) {
-          running = true;
-          return;
-        }
-        listener(message);
-      });
-    });
-    const { startThread } = handle;
-    own(handle, "startThread", () => {
-      // As Node reports a thread whose event loop could not be made.
-      if (slot < 0) return later(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
-      try {
-        return apply(startThread, handle, []);
-      } catch (error) {
-        release();
-        throw error;
-      }
-    });
-    const { stopThread } = handle;
-    own(handle, "stopThread", () => {
-      if (usesDatabases(start.databases)) ledger().retire();
-      return apply(stopThread, handle, []);
-    });
-    let onexit: ((...args: unknown[]) => void) | null = null;
-    defineProperty(handle, "onexit", {
-      get: () =>
-        onexit === null
-          ? null
-          : (...args: unknown[]) => {
-              release();
-              onexit?.(...args);
-            },
-      set(value) {
-        onexit = value;
-      },
-      configurable: true,
-      enumerable: true,
-    });
-    const { getResourceLimits } = handle;
-    own(handle, "getResourceLimits", () => {
-      const answer = Float64Array.from(apply(getResourceLimits, handle, []) as Float64Array);
-      answer[kCodeRangeSizeMb] = start.codeRangeSizeMb;
-      return answer;
-    });
-  }
-
-  function Worker(
-    url: unknown,
-    variables: unknown,
-    flags: string[] | undefined,
-    limits: Float64Array,
-    ...rest: unknown[]
-  ): unknown {
-    const identity = sharedIdentity();
-    // The engine's own threads, of the module loader, take no part in the program's options.
-    const own = rest[1] === true ? { execArgv: [], flags: [] } : ownFlags();
-    const execArgv = [...(flags ?? own.execArgv)].filter((flag) => flag !== "--");
-    const late = takeLateFlags(flags === undefined ? own.flags : execArgv);
-    const asked = Float64Array.from(limits);
-    // The first thread's young generation is large for speed; workers start small and grow.
-    setFlagsFromString("--min-semi-space-size=1");
-    const make = (environment: unknown): any =>
-      new NativeWorker(
-        url,
-        environment,
-        ["--expose-internals", ...late.others],
-        adaptLimits(asked, identity.start.memoryLimitBytes),
-        ...rest,
-      );
-    let made = withoutLateOptions(variables, make);
-    if (flags === undefined && made.handle.invalidExecArgv !== undefined) {
-      // Some are the process's alone.
-      const refused = new Set<string>(made.handle.invalidExecArgv);
-      late.others = late.others.filter(
-        (flag) => !refused.has(flag.split("=", 1)[0]!) && !refused.has(flag),
-      );
-      made = withoutLateOptions(variables, make);
-    }
-    const { handle, nodeOptions, preloads } = made;
-    // A refused flag; Node's own code reports it.
-    if (handle.messagePort === undefined) return handle;
-    const codeRangeSizeMb = Math.max(0, asked[kCodeRangeSizeMb]!);
-    adapt(handle, late.esmText, {
-      sources,
-      identity,
-      slots: slots.shared,
-      imageLoader: sharedImageLoader(),
-      execArgv,
-      nodeOptions,
-      preloads: [...preloads, ...late.preloads],
-      codeRangeSizeMb,
-      databases: newLedger(),
-    });
-    return handle;
-  }
-  Worker.prototype = NativeWorker.prototype;
+  engine = {
+    env,
+    slots,
+    sources,
+    ownFlags,
+    NativeWorker: binding.Worker,
+    threadId: binding.threadId,
+    MessageChannel: env.internalBinding("messaging").MessageChannel,
+    setFlagsFromString: env.requireBuiltin("v8").setFlagsFromString,
+    kMaxYoungGenerationSizeMb,
+    kMaxOldGenerationSizeMb,
+    kCodeRangeSizeMb,
+  };
+  Worker.prototype = binding.Worker.prototype;
   binding.Worker = Worker;
 }

@@ -183,10 +183,17 @@ class DatabaseFile implements SqliteFile {
 
 const noRoom = (errno: number): boolean => errno === -Errno.ENOSPC || errno === -Errno.EFBIG;
 
-export function sqliteFiles(kernel: KernelClient, ledger?: ThreadLedger): SqliteFiles {
-  const waiting = new Int32Array(new SharedArrayBuffer(4));
+class MachineFiles implements SqliteFiles {
+  readonly #kernel: KernelClient;
+  readonly #ledger: ThreadLedger | undefined;
+  readonly #waiting = new Int32Array(new SharedArrayBuffer(4));
 
-  const openTemporary = (): number => {
+  constructor(kernel: KernelClient, ledger: ThreadLedger | undefined) {
+    this.#kernel = kernel;
+    this.#ledger = ledger;
+  }
+
+  #openTemporary(): number {
     for (const directory of [
       process.env["SQLITE_TMPDIR"],
       process.env["TMPDIR"],
@@ -196,90 +203,92 @@ export function sqliteFiles(kernel: KernelClient, ledger?: ThreadLedger): Sqlite
       if (directory === undefined || directory === "") continue;
       const path = `${directory}/etilqs_${libc.getrandom(8).toString("hex")}`;
       const flags = O_RDWR | O_CREAT | O_EXCL;
-      const result = kernel.call("open", { path, flags, mode: temporaryMode });
+      const result = this.#kernel.call("open", { path, flags, mode: temporaryMode });
       if (typeof result === "number") continue;
       // Nobody else is to find it, and it goes with its descriptor.
-      kernel.call("unlink", { path });
+      this.#kernel.call("unlink", { path });
       return result.fd;
     }
     return -Errno.EACCES;
-  };
+  }
 
   /** A journal is as readable as the database that it belongs to. */
-  const modeFor = (path: string, flags: number): number => {
+  #modeFor(path: string, flags: number): number {
     if ((flags & Open.deleteOnClose) !== 0) return temporaryMode;
     if ((flags & (Open.mainJournal | Open.superJournal | Open.wal)) === 0) return defaultMode;
     const database = path.slice(0, path.lastIndexOf("-"));
-    const result = kernel.call("stat", { path: database, follow: true });
+    const result = this.#kernel.call("stat", { path: database, follow: true });
     return typeof result === "number" ? defaultMode : result.values[StatSlot.mode]! & 0o777;
-  };
+  }
 
-  return {
-    open(path, flags) {
-      if (path === undefined) {
-        const fd = openTemporary();
-        if (fd < 0) return Code.cantOpen;
-        return { file: new DatabaseFile(kernel, fd, undefined, ledger), flags };
-      }
-      const writes = (flags & Open.readWrite) !== 0;
-      const extra =
-        ((flags & Open.create) !== 0 ? O_CREAT : 0) |
-        ((flags & Open.exclusive) !== 0 ? O_EXCL | O_NOFOLLOW : 0) |
-        ((flags & Open.noFollow) !== 0 ? O_NOFOLLOW : 0);
-      const mode = (flags & Open.create) !== 0 ? modeFor(path, flags) : 0;
-      const first = { path, flags: (writes ? O_RDWR : O_RDONLY) | extra, mode };
-      let result = kernel.call("open", first);
-      let granted = flags;
-      if (typeof result === "number" && writes && result !== -Errno.EISDIR) {
-        granted = (flags & ~(Open.readWrite | Open.create)) | Open.readOnly;
-        result = kernel.call("open", { path, flags: O_RDONLY, mode: 0 });
-      }
-      if (typeof result === "number") return Code.cantOpen;
-      const gone = (flags & Open.deleteOnClose) !== 0 ? path : undefined;
-      return { file: new DatabaseFile(kernel, result.fd, gone, ledger), flags: granted };
-    },
+  open(path: string | undefined, flags: number) {
+    if (path === undefined) {
+      const fd = this.#openTemporary();
+      if (fd < 0) return Code.cantOpen;
+      return { file: new DatabaseFile(this.#kernel, fd, undefined, this.#ledger), flags };
+    }
+    const writes = (flags & Open.readWrite) !== 0;
+    const extra =
+      ((flags & Open.create) !== 0 ? O_CREAT : 0) |
+      ((flags & Open.exclusive) !== 0 ? O_EXCL | O_NOFOLLOW : 0) |
+      ((flags & Open.noFollow) !== 0 ? O_NOFOLLOW : 0);
+    const mode = (flags & Open.create) !== 0 ? this.#modeFor(path, flags) : 0;
+    const first = { path, flags: (writes ? O_RDWR : O_RDONLY) | extra, mode };
+    let result = this.#kernel.call("open", first);
+    let granted = flags;
+    if (typeof result === "number" && writes && result !== -Errno.EISDIR) {
+      granted = (flags & ~(Open.readWrite | Open.create)) | Open.readOnly;
+      result = this.#kernel.call("open", { path, flags: O_RDONLY, mode: 0 });
+    }
+    if (typeof result === "number") return Code.cantOpen;
+    const gone = (flags & Open.deleteOnClose) !== 0 ? path : undefined;
+    return { file: new DatabaseFile(this.#kernel, result.fd, gone, this.#ledger), flags: granted };
+  }
 
-    remove(path) {
-      const result = kernel.call("unlink", { path });
-      if (typeof result !== "number") return Code.ok;
-      return result === -Errno.ENOENT ? Code.deleteMissing : Code.delete;
-    },
+  remove(path: string): number {
+    const result = this.#kernel.call("unlink", { path });
+    if (typeof result !== "number") return Code.ok;
+    return result === -Errno.ENOENT ? Code.deleteMissing : Code.delete;
+  }
 
-    access(path, mode) {
-      if (mode === Access.exists) {
-        const result = kernel.call("stat", { path, follow: true });
-        if (typeof result === "number") return false;
-        // An empty journal is none, as in os_unix.c.
-        return (
-          (result.values[StatSlot.mode]! & 0o170000) !== 0o100000 ||
-          result.values[StatSlot.size]! > 0
-        );
-      }
-      const wanted = mode === Access.readWrite ? R_OK | W_OK : R_OK;
-      return typeof kernel.call("access", { path, mode: wanted }) !== "number";
-    },
+  access(path: string, mode: number): boolean {
+    if (mode === Access.exists) {
+      const result = this.#kernel.call("stat", { path, follow: true });
+      if (typeof result === "number") return false;
+      // An empty journal is none, as in os_unix.c.
+      return (
+        (result.values[StatSlot.mode]! & 0o170000) !== 0o100000 || result.values[StatSlot.size]! > 0
+      );
+    }
+    const wanted = mode === Access.readWrite ? R_OK | W_OK : R_OK;
+    return typeof this.#kernel.call("access", { path, mode: wanted }) !== "number";
+  }
 
-    fullPath(path) {
-      const whole = kernel.call("realpath", { path });
-      if (typeof whole !== "number") return whole.path;
-      if (whole !== -Errno.ENOENT) return undefined;
-      // The file is not there yet; its directory may be a link.
-      const cut = path.lastIndexOf("/");
-      const directory = kernel.call("realpath", { path: cut < 0 ? "." : path.slice(0, cut + 1) });
-      if (typeof directory === "number") return undefined;
-      const base = directory.path === "/" ? "" : directory.path;
-      return `${base}/${path.slice(cut + 1)}`;
-    },
+  fullPath(path: string): string | undefined {
+    const whole = this.#kernel.call("realpath", { path });
+    if (typeof whole !== "number") return whole.path;
+    if (whole !== -Errno.ENOENT) return undefined;
+    // The file is not there yet; its directory may be a link.
+    const cut = path.lastIndexOf("/");
+    const directory = this.#kernel.call("realpath", {
+      path: cut < 0 ? "." : path.slice(0, cut + 1),
+    });
+    if (typeof directory === "number") return undefined;
+    const base = directory.path === "/" ? "" : directory.path;
+    return `${base}/${path.slice(cut + 1)}`;
+  }
 
-    random: (length) => {
-      const parts: Buffer[] = [];
-      for (let left = length; left > 0; left -= 256)
-        parts.push(libc.getrandom(Math.min(left, 256)));
-      return Buffer.concat(parts);
-    },
+  random(length: number): Buffer {
+    const parts: Buffer[] = [];
+    for (let left = length; left > 0; left -= 256) parts.push(libc.getrandom(Math.min(left, 256)));
+    return Buffer.concat(parts);
+  }
 
-    sleep(microseconds) {
-      Atomics.wait(waiting, 0, 0, Math.max(1, microseconds / 1000));
-    },
-  };
+  sleep(microseconds: number): void {
+    Atomics.wait(this.#waiting, 0, 0, Math.max(1, microseconds / 1000));
+  }
+}
+
+export function sqliteFiles(kernel: KernelClient, ledger?: ThreadLedger): SqliteFiles {
+  return new MachineFiles(kernel, ledger);
 }
