@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import ts from "typescript-5";
+import { floatingIn } from "../scripts/floating-promises.mjs";
 import { longFunctions, mostLines } from "../scripts/long-functions.mjs";
 import { exportsOf, importsOf } from "../scripts/unused-exports.mjs";
 
@@ -33,6 +35,39 @@ test("every value that a file of the source exports has a user", () => {
     ["./j.js", "*"],
   ]);
   assert.equal(failure("scripts/unused-exports.mjs"), undefined);
+});
+
+test("no promise of the source is dropped without a word", () => {
+  const text = `
+    declare const later: () => Promise<number>, maybe: (() => Promise<void>) | undefined;
+    later(); maybe?.(); if (maybe) later().then(() => {}); maybe && later(); (later(), 1);
+    later().finally(() => {});
+    async function all() { await later(); void later(); later().catch(() => {}); later().then(console.log, () => {});
+      const kept = later(); return kept; }
+    later().catch(() => {}).finally(() => {});`;
+  const options = { target: ts.ScriptTarget.ESNext, types: [], strict: true };
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile } = host;
+  host.getSourceFile = (name, ...rest) =>
+    name === "made.ts"
+      ? ts.createSourceFile(name, text, ...rest)
+      : Reflect.apply(getSourceFile, host, [name, ...rest]);
+  const found = floatingIn(
+    ts.createProgram(["made.ts"], options, host),
+    (name) => name === "made.ts",
+  );
+  assert.deepEqual(
+    found.map(([, line, code]) => `${line} ${code}`),
+    [
+      "3 later()",
+      "3 maybe?.()",
+      "3 later().then(() => {})",
+      "3 later()",
+      "3 later()",
+      "4 later().finally(() => {})",
+    ],
+  );
+  assert.equal(failure("scripts/floating-promises.mjs"), undefined);
 });
 
 test("docs/api.md is what the declarations say", () => {

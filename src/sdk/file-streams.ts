@@ -39,10 +39,10 @@ export function writeStream(files: Files, path: string, followLinks: boolean): W
     write(chunk: Buffer, _encoding, done) {
       // The caller may use its memory again once this is done; the last part is kept longer.
       const copy = new Uint8Array(chunk);
-      settle(write(copy), done);
+      void settle(write(copy), done);
     },
     final(done) {
-      settle(end(), done);
+      void settle(end(), done);
     },
     destroy(error, done) {
       writer?.abandon();
