@@ -8,6 +8,8 @@
  */
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
+import { engineProcess } from "./engine-process.js";
+import type { EngineTools } from "./environment.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
 import { describeFatal, expectFatal, installFatalReport, locateFatal } from "./fatal-report.js";
 import { traceExit } from "./trace-stack.js";
@@ -29,66 +31,73 @@ export interface Leaving {
   report(error: unknown): string;
 }
 
-export function installLeaving(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
-  channel: () => Channel,
-): Leaving {
-  const { format } = requireBuiltin("util");
-  const { privateSymbols, constants } = internalBinding("util");
-  installFatalReport({ internalBinding, requireBuiltin });
-  const exitInfo = (process as any)[privateSymbols.exit_info_private_symbol] as Int32Array;
-  let told = false;
-  /** C++ has emitted `exit` and would shut down once the listeners have returned. */
-  let endsNaturally = false;
+/** What of the engine this needs; set once per process. */
+interface Engine extends EngineTools {
+  channel(): Channel;
+  /** What C++ and JavaScript share about the end; `process_state` of src/env.h. */
+  exitInfo: Int32Array;
+  places: { kHasExitCode: number; kExitCode: number; kExiting: number };
+  emit: typeof process.emit;
+}
 
-  const leave = (code: number): never => {
-    if (!told) {
-      told = true;
-      leavingWork((text) => channel().writeErrorReport(text));
-      channel().event("exit", { code: code | 0 });
-    }
-    libc._exit(code & 0xff);
-    throw new Error("unreachable");
-  };
+let engine: Engine;
+let told = false;
+/** C++ has emitted `exit` and would shut down once the listeners have returned. */
+let endsNaturally = false;
+/** What the program, or Node, put at `process._fatalException`. */
+let handler: unknown;
 
-  /** Environment::exit_code of src/env.h. */
-  const exitCode = (otherwise: number): number =>
-    exitInfo[constants.kHasExitCode] === 1 ? exitInfo[constants.kExitCode]! : otherwise;
+/** Tells the kernel `code` and ends the process. */
+function leave(code: number): never {
+  const { channel } = engine;
+  if (!told) {
+    told = true;
+    leavingWork((text) => channel().writeErrorReport(text));
+    channel().event("exit", { code: code | 0 });
+  }
+  libc._exit(code & 0xff);
+  throw new Error("unreachable");
+}
 
-  (process as any).reallyExit = function reallyExit(...[code]: [code?: number]): never {
-    const status = Number(code) | 0;
-    traceExit({ internalBinding, requireBuiltin }, channel(), status);
-    return leave(status);
-  };
+/** Environment::exit_code of src/env.h. */
+function exitCode(otherwise: number): number {
+  const { exitInfo, places } = engine;
+  return exitInfo[places.kHasExitCode] === 1 ? exitInfo[places.kExitCode]! : otherwise;
+}
 
-  const callSites = (): { scriptName: string }[] => internalBinding("util").getCallSites(1);
+function callSites(): { scriptName: string }[] {
+  return engine.internalBinding("util").getCallSites(1);
+}
 
-  // A natural end of the loop: C++ calls process.emit("exit", code) by name and
-  // then shuts down, so the last listener's return is the moment to leave.
-  const { emit } = process;
-  const prototype = Object.getPrototypeOf(process) as { emit?: unknown };
-  const { emitUntilTheEnd } = {
-    emitUntilTheEnd(this: unknown, type: string, ...args: unknown[]): boolean {
-      const natural = type === "exit" && !endsNaturally && exitInfo[constants.kExiting] === 1;
-      if (natural) endsNaturally = true;
-      const heard = Reflect.apply(emit, this ?? process, [type, ...args]) as boolean;
-      if (!natural) return heard;
-      // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.
-      (process as any)._tickCallback();
-      return leave(exitCode(Number(args[0])));
-    },
-  };
-  Object.defineProperty(emitUntilTheEnd, "name", { value: "emit", configurable: true });
-  const watchEnd = (): void =>
-    void Object.defineProperty(prototype, "emit", {
-      value: emitUntilTheEnd,
-      writable: true,
-      configurable: true,
-      enumerable: false,
-    });
-  watchEnd();
-  // Where Node's JavaScript says that the process exits, C++ will not.
+const { emitUntilTheEnd } = {
+  emitUntilTheEnd(this: unknown, type: string, ...args: unknown[]): boolean {
+    const { emit, exitInfo, places } = engine;
+    const natural = type === "exit" && !endsNaturally && exitInfo[places.kExiting] === 1;
+    if (natural) endsNaturally = true;
+    const heard = Reflect.apply(emit, this ?? process, [type, ...args]) as boolean;
+    if (!natural) return heard;
+    // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.
+    engineProcess._tickCallback();
+    return leave(exitCode(Number(args[0])));
+  },
+};
+Object.defineProperty(emitUntilTheEnd, "name", { value: "emit", configurable: true });
+
+/**
+ * A natural end of the loop: C++ calls process.emit("exit", code) by name and
+ * then shuts down, so the last listener's return is the moment to leave.
+ */
+function watchEnd(): void {
+  Object.defineProperty(Object.getPrototypeOf(process), "emit", {
+    value: emitUntilTheEnd,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+/** Where Node's JavaScript says that the process exits, C++ will not. */
+function watchExiting(): void {
   const exiting = Object.getOwnPropertyDescriptor(process, "_exiting")!;
   Object.defineProperty(process, "_exiting", {
     ...exiting,
@@ -96,46 +105,46 @@ export function installLeaving(
       exiting.set!.call(process, value);
       const [caller] = callSites();
       if (!value) watchEnd();
-      else if (nodesOwnExits.test(String(caller?.scriptName))) delete prototype.emit;
+      else if (nodesOwnExits.test(String(caller?.scriptName)))
+        delete (Object.getPrototypeOf(process) as { emit?: unknown }).emit;
     },
   });
+}
 
-  // C++ writes it past everything; the kernel puts it where the process's errors go.
-  (process as any)._rawDebug = function _rawDebug(...args: unknown[]): void {
-    channel().writeErrorReport(`${Reflect.apply(format, null, args)}\n`);
-  };
+/** Has the engine report `error` on its way out, and leaves with `code` before it would shut down. */
+function die(error: unknown, code: number): void {
+  expectFatal(error, (text) => {
+    fatalWork(error);
+    engine.channel().writeErrorReport(text);
+    engine.channel().event("uncaught", {});
+    leave(code);
+  });
+}
 
-  /** Has the engine report `error` on its way out, and leaves with `code` before it would shut down. */
-  const die = (error: unknown, code: number): void =>
-    expectFatal(error, (text) => {
-      fatalWork(error);
-      channel().writeErrorReport(text);
-      channel().event("uncaught", {});
-      leave(code);
-    });
+/** C++ calls it by name. Where a program put a value that is no function, Node has a code for that. */
+const uncaught = (error: unknown, fromPromise: boolean): boolean => {
+  if (typeof handler !== "function") {
+    die(error, exitCodes.invalidFatalExceptionMonkeyPatching);
+    return false;
+  }
+  let handled: unknown;
+  try {
+    handled = Reflect.apply(handler, process, [error, fromPromise]);
+  } catch (secondary) {
+    // Stacks call it by the property that holds it.
+    Object.defineProperty(process, "_fatalException", { value: handler });
+    die(secondary, exitCodes.exceptionInFatalExceptionHandler);
+    locateFatal(secondary);
+    throw secondary;
+  }
+  if (handled === false) die(error, exitCode(exitCodes.genericUserError));
+  else if (endsNaturally) leave(exitCode(exitCodes.noFailure));
+  else watchEnd();
+  return handled as boolean;
+};
 
-  let handler: unknown = (process as any)._fatalException;
-  /** C++ calls it by name. Where a program put a value that is no function, Node has a code for that. */
-  const uncaught = (error: unknown, fromPromise: boolean): boolean => {
-    if (typeof handler !== "function") {
-      die(error, exitCodes.invalidFatalExceptionMonkeyPatching);
-      return false;
-    }
-    let handled: unknown;
-    try {
-      handled = Reflect.apply(handler, process, [error, fromPromise]);
-    } catch (secondary) {
-      // Stacks call it by the property that holds it.
-      Object.defineProperty(process, "_fatalException", { value: handler });
-      die(secondary, exitCodes.exceptionInFatalExceptionHandler);
-      locateFatal(secondary);
-      throw secondary;
-    }
-    if (handled === false) die(error, exitCode(exitCodes.genericUserError));
-    else if (endsNaturally) leave(exitCode(exitCodes.noFailure));
-    else watchEnd();
-    return handled as boolean;
-  };
+function watchUncaught(): void {
+  handler = engineProcess._fatalException;
   Object.defineProperty(process, "_fatalException", {
     get: () => uncaught,
     set(value: unknown) {
@@ -144,6 +153,31 @@ export function installLeaving(
     configurable: true,
     enumerable: true,
   });
+}
 
+export function installLeaving(tools: EngineTools, channel: () => Channel): Leaving {
+  const { internalBinding, requireBuiltin } = tools;
+  const { format } = requireBuiltin("util");
+  const { privateSymbols, constants } = internalBinding("util");
+  installFatalReport(tools);
+  engine = {
+    ...tools,
+    channel,
+    exitInfo: engineProcess[privateSymbols.exit_info_private_symbol] as Int32Array,
+    places: constants,
+    emit: process.emit,
+  };
+  engineProcess.reallyExit = function reallyExit(...[code]: [code?: number]): never {
+    const status = Number(code) | 0;
+    traceExit(engine, channel(), status);
+    return leave(status);
+  };
+  watchEnd();
+  watchExiting();
+  // C++ writes it past everything; the kernel puts it where the process's errors go.
+  engineProcess._rawDebug = function _rawDebug(...args: unknown[]): void {
+    channel().writeErrorReport(`${Reflect.apply(format, null, args)}\n`);
+  };
+  watchUncaught();
   return { leave, report: describeFatal };
 }

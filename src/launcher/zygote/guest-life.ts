@@ -70,7 +70,7 @@ export async function prepareLife(
   await warm();
   hideOwnFrames(internalBinding, requireBuiltin);
   installStdio(requireBuiltin, () => channel);
-  const leaving = installLeaving(internalBinding, requireBuiltin, guestChannel);
+  const leaving = installLeaving({ internalBinding, requireBuiltin }, guestChannel);
 
   const ordered = (guest: Channel): Order => {
     const { options, source } = guest.waitFor("start");
