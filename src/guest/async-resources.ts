@@ -5,6 +5,7 @@
  */
 
 import { later } from "./turns.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 /** Names of providers; NODE_ASYNC_PROVIDER_TYPES in src/async_wrap.h. */
 export type Provider =
@@ -54,8 +55,8 @@ let constants: { kInit: number; kDestroy: number };
 
 /** Once in each thread, before the first handle is made. */
 export function installAsyncResources(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
+  internalBinding: InternalBinding,
+  requireBuiltin: RequireBuiltin,
 ): void {
   hooks = requireBuiltin("internal/async_hooks") as Hooks;
   ({ async_hook_fields: hookCounts, constants } = internalBinding("async_wrap"));

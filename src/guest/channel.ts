@@ -21,6 +21,7 @@ import { Errno } from "../abi/errno.js";
 import { later } from "./turns.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 import { HeldAnswers } from "./held-answers.js";
+import type { InternalBinding } from "./engine-types.js";
 
 type KernelEvents = typeof kernelEvents;
 
@@ -105,7 +106,7 @@ export class Channel implements KernelClient {
   }
 
   /** Hands the descriptor to the event loop. Called once; the bindings are the engine's own. */
-  attach(internalBinding: (name: string) => any): void {
+  attach(internalBinding: InternalBinding): void {
     const { Pipe, constants } = internalBinding("pipe_wrap");
     const streamWrap = internalBinding("stream_wrap");
     this.#streamState = streamWrap.streamBaseState;

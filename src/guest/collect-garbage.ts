@@ -8,10 +8,11 @@
  * with incremental marking off, and what is forked from it has it on.
  */
 import * as libc from "../sandbox/libc.js";
+import type { RequireBuiltin } from "./engine-types.js";
 
 /** The last resort takes three times as long. */
 export function collectGarbage(
-  requireBuiltin: (id: string) => any,
+  requireBuiltin: RequireBuiltin,
   flavor: "regular" | "last-resort" = "regular",
 ): void {
   const { setFlagsFromString } = requireBuiltin("v8");

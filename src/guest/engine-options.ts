@@ -7,6 +7,7 @@
  * a debugger finds a closure's variables. What C++ and V8 read is not in it.
  * Untrusted: nothing in the zygote; after the fork a program may do as it likes with its own.
  */
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 export type OptionValue = boolean | number | string | string[] | { host: string; port: number };
 
@@ -31,8 +32,8 @@ interface Reply {
 
 /** Finds the table and takes the zygote's own options out of it. */
 export function adoptEngineOptions(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
+  internalBinding: InternalBinding,
+  requireBuiltin: RequireBuiltin,
 ): void {
   const { getOptionValue } = requireBuiltin("internal/options");
   getOptionValue("--eval");

@@ -9,9 +9,10 @@
  */
 import * as libc from "../sandbox/libc.js";
 import type { EngineTools } from "./environment.js";
+import type { RequireBuiltin } from "./engine-types.js";
 
 /** OpenSSL's generator, and the flag that V8 seeds `Math.random` of a realm from that has not drawn yet. */
-export function renewEntropy(requireBuiltin: (id: string) => any): void {
+export function renewEntropy(requireBuiltin: RequireBuiltin): void {
   libc.randPoll();
   requireBuiltin("v8").setFlagsFromString(
     `--random-seed=${libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1}`,
@@ -25,13 +26,13 @@ const integersPerCache = 1024;
 /** Where `Math.random` of a template draws; undefined in every other process. */
 let draw: (() => number) | undefined;
 
-function randomOfFreshRealm(requireBuiltin: (id: string) => any): () => number {
+function randomOfFreshRealm(requireBuiltin: RequireBuiltin): () => number {
   const { createContext, runInContext } = requireBuiltin("vm");
   return runInContext("Math.random", createContext({})) as () => number;
 }
 
 /** Before a set-up runs. What it keeps of `Math.random` it keeps of this one. */
-export function installTemplateRandom(requireBuiltin: (id: string) => any): void {
+export function installTemplateRandom(requireBuiltin: RequireBuiltin): void {
   if (draw === undefined) {
     // Bound: it has no text of ours.
     const random = ((): number => draw!()).bind(undefined);

@@ -5,6 +5,7 @@
 import type { Message } from "../protocol/codec.js";
 import type { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 export type GuestCalls = typeof guestCalls;
 export type GuestEvents = typeof guestEvents;
@@ -50,9 +51,9 @@ export interface PendingCall {
 
 /** What reaches the engine alone, and no kernel. */
 export interface EngineTools {
-  internalBinding(name: string): any;
+  internalBinding: InternalBinding;
   /** Loads a built-in module, internal ones included. */
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
 }
 
 export interface GuestEnvironment extends EngineTools {

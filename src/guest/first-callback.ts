@@ -6,6 +6,7 @@
  */
 import { loopStarts } from "./identity.js";
 import { insteadOfTurns } from "./turns.js";
+import type { InternalBinding } from "./engine-types.js";
 
 export type StartMain = (main: () => void) => void;
 
@@ -14,7 +15,7 @@ export type StartMain = (main: () => void) => void;
  * the count of asynchronous resources goes on.
  */
 export function prepareFirstCallback(
-  internalBinding: (name: string) => any,
+  internalBinding: InternalBinding,
   firstOfAll: boolean,
 ): StartMain {
   const { async_id_fields: ids, constants } = internalBinding("async_wrap");

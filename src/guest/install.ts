@@ -40,10 +40,11 @@ import { installProcessFunctions } from "./process-functions.js";
 import * as libc from "../sandbox/libc.js";
 import { installTitle } from "./title.js";
 import type { ThreadSlots } from "./thread-slots.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 export interface ThreadTools {
-  internalBinding(name: string): any;
-  requireBuiltin(id: string): any;
+  internalBinding: InternalBinding;
+  requireBuiltin: RequireBuiltin;
   /** The thread's socket; the zygote has none, and its forks each have their own. */
   channel(): Channel;
   /** What its channels tell of their calls. */
@@ -57,7 +58,7 @@ export interface ThreadTools {
 
 export interface InstalledBindings {
   /** Bindings as the engine has them, for the channel itself. */
-  engineBinding(name: string): any;
+  engineBinding: InternalBinding;
 }
 
 export function installBindings(tools: ThreadTools): InstalledBindings {

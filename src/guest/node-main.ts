@@ -27,6 +27,7 @@ import { refusal } from "./refused-options.js";
 import type { Channel } from "./channel.js";
 import { badEngineFlag, isNodeStartOption, isV8StartFlag } from "../protocol/engine-start.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 /** PerIsolateOptions::HandleMaxOldSpaceSizePercentage of src/node_options.cc. */
 const memoryShare = "--max-old-space-size-percentage";
@@ -34,8 +35,8 @@ const bytesPerMiB = 1024 * 1024;
 
 export interface NodeCommand {
   channel: Channel;
-  requireBuiltin(id: string): any;
-  internalBinding(name: string): any;
+  requireBuiltin: RequireBuiltin;
+  internalBinding: InternalBinding;
 }
 
 // Loaded by those who need them.
@@ -281,7 +282,7 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
 }
 
 /** The loader of ES modules exists by now and keeps its list; what is looked up is the set. */
-function adaptConditions(requireBuiltin: (id: string) => any): void {
+function adaptConditions(requireBuiltin: RequireBuiltin): void {
   const { getConditionsSet } = requireBuiltin("internal/modules/esm/utils");
   const conditions = getConditionsSet(undefined) as Set<string>;
   for (const condition of engineOption("--conditions") as string[]) conditions.add(condition);
@@ -336,7 +337,7 @@ function startDiagnostics(tools: NodeCommand): void {
 }
 
 /** Modules that read their options when they are loaded, which the zygote did. */
-function setNetworkDefaults(requireBuiltin: (id: string) => any): void {
+function setNetworkDefaults(requireBuiltin: RequireBuiltin): void {
   const given = (name: string): boolean => engineOption(name) === true;
   const net = requireBuiltin("net");
   if (given("--no-network-family-autoselection")) net.setDefaultAutoSelectFamily(false);
@@ -353,7 +354,7 @@ function setNetworkDefaults(requireBuiltin: (id: string) => any): void {
   if (maximum !== undefined) tls.DEFAULT_MAX_VERSION = `TLSv${maximum}`;
 }
 
-function offerFeatures(requireBuiltin: (id: string) => any): void {
+function offerFeatures(requireBuiltin: RequireBuiltin): void {
   for (const [option, names] of removedGlobals) {
     if (engineOption(option) !== true) continue;
     for (const name of names) delete (globalThis as Record<string, unknown>)[name];
@@ -414,7 +415,7 @@ function disableProto(mode: unknown): void {
 }
 
 /** setupHttpProxy of internal/process/pre_execution; the global agents are older than the program's options. */
-function setupProxy(requireBuiltin: (id: string) => any): void {
+function setupProxy(requireBuiltin: RequireBuiltin): void {
   if (engineOption("--use-env-proxy") !== true) return;
   const names = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
   if (!names.some((name) => process.env[name])) return;
@@ -428,7 +429,7 @@ function setupProxy(requireBuiltin: (id: string) => any): void {
 }
 
 /** `--experimental-loader` is `module.register` before anything else; the engine's loader exists by now. */
-function registerLoaders(requireBuiltin: (id: string) => any): void {
+function registerLoaders(requireBuiltin: RequireBuiltin): void {
   const loaders = engineOption("--experimental-loader") as string[];
   if (loaders.length === 0) return;
   const { pathToFileURL } = requireBuiltin("url");
@@ -441,7 +442,7 @@ function registerLoaders(requireBuiltin: (id: string) => any): void {
 }
 
 /** setupChildProcessIpcChannel of internal/process/pre_execution. */
-function joinParent(requireBuiltin: (id: string) => any): void {
+function joinParent(requireBuiltin: RequireBuiltin): void {
   const { NODE_CHANNEL_FD: fd, NODE_CHANNEL_SERIALIZATION_MODE: mode } = process.env;
   if (fd !== undefined) {
     delete process.env["NODE_CHANNEL_FD"];
@@ -451,7 +452,7 @@ function joinParent(requireBuiltin: (id: string) => any): void {
 }
 
 /** initializeClusterIPC there. The zygote may have loaded the primary's side of the module already. */
-function joinCluster(requireBuiltin: (id: string) => any): void {
+function joinCluster(requireBuiltin: RequireBuiltin): void {
   if (process.argv[1] === undefined || process.env["NODE_UNIQUE_ID"] === undefined) return;
   let cluster = requireBuiltin("cluster");
   if (cluster.isPrimary === true) {

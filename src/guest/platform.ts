@@ -11,6 +11,7 @@ import { installTiming } from "./timing.js";
 import { globalsOf } from "./platform-globals.js";
 import { installWebFetch } from "./web-fetch.js";
 import type { WebFetchTools } from "./web-fetch.js";
+import type { RequireBuiltin } from "./engine-types.js";
 
 export type PlatformTools = WebFetchTools;
 
@@ -144,10 +145,7 @@ function narrowBuiltins(tools: PlatformTools, keep: (id: string) => boolean): vo
 }
 
 /** In a worker's thread. Only where workers can be made at all, which is on platform node with Node's resolution. */
-export function applyPlatformToWorker(
-  requireBuiltin: (id: string) => any,
-  chosen: JsRuntime,
-): void {
+export function applyPlatformToWorker(requireBuiltin: RequireBuiltin, chosen: JsRuntime): void {
   if (chosen.timing !== "normal") installTiming(chosen.timing);
   const keep = builtinsOf(chosen);
   if (keep !== undefined) restrictBuiltins(requireBuiltin, keep);

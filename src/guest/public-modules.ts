@@ -4,6 +4,7 @@
  */
 
 import { unavailable } from "./unavailable.js";
+import type { RequireBuiltin } from "./engine-types.js";
 
 /** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
 export const refusedModules: readonly string[] = Object.freeze([
@@ -26,7 +27,7 @@ let BuiltinModule: any;
 let offered = (id: string): boolean => BuiltinModule.canBeRequiredByUsers(id) as boolean;
 
 /** After this, `require`, `import` and `builtinModules` offer the public modules alone. */
-export function hideInternals(requireBuiltin: (id: string) => any): void {
+export function hideInternals(requireBuiltin: RequireBuiltin): void {
   BuiltinModule = requireBuiltin("internal/modules/helpers").loadBuiltinModule("fs").constructor;
   const refused = new Set(refusedModules);
   restrictBuiltins(requireBuiltin, (id) => !id.startsWith("internal/") && !refused.has(id));
@@ -49,7 +50,7 @@ function refuseByName(ids: readonly string[]): void {
 
 /** Leaves those of the modules still offered for which `keep` holds. */
 export function restrictBuiltins(
-  requireBuiltin: (id: string) => any,
+  requireBuiltin: RequireBuiltin,
   keep: (id: string) => boolean,
 ): void {
   // Loaded first: it may be among those that go.

@@ -6,6 +6,7 @@
  * It hides nothing of worth; whoever looks for the frames in their own thread may find them.
  */
 import { ownScripts } from "./loader.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 const { apply } = Reflect;
 
@@ -19,8 +20,8 @@ interface Frame {
 
 /** Once per thread, before a program runs in it. */
 export function hideOwnFrames(
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
+  internalBinding: InternalBinding,
+  requireBuiltin: RequireBuiltin,
 ): void {
   const { prepareStackTraceCallback } = requireBuiltin("internal/errors");
   const isOwn = (frame: Frame): boolean => isOwnScript(frame.getFileName());

@@ -3,8 +3,9 @@
  * src/node_task_runner.cc does from C++. The script is a process of the machine; its
  * text and the file it is in are the program's own business.
  */
+import type { RequireBuiltin } from "./engine-types.js";
 interface Tools {
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
 }
 
 /** src/node_exit_code.h: kGenericUserError. */

@@ -21,6 +21,7 @@ import { adoptImageLoader } from "../sandbox/image-loader.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
 import { traceExitOfThread } from "./trace-stack.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 /** Loaded by now, over the native binding; loaded again when they are asked for next. */
 const loadedTooEarly = ["internal/worker", "worker_threads", "internal/webworker"];
@@ -35,8 +36,8 @@ export function start({ tools: { internalBinding, requireBuiltin } }: Loader): v
 
 function startThread(
   start: ThreadStart,
-  internalBinding: (name: string) => any,
-  requireBuiltin: (id: string) => any,
+  internalBinding: InternalBinding,
+  requireBuiltin: RequireBuiltin,
 ): void {
   const binding = internalBinding("worker");
   const threadId = binding.threadId as number;
@@ -87,7 +88,7 @@ function startThread(
 }
 
 /** V8 seeds a context's Math.random from its flag when the first number is drawn. */
-function drawSeed(requireBuiltin: (id: string) => any): void {
+function drawSeed(requireBuiltin: RequireBuiltin): void {
   const seed = libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1;
   requireBuiltin("v8").setFlagsFromString(`--random-seed=${seed}`);
   Math.random();
@@ -108,6 +109,6 @@ function beforeUserCode(helpers: any, run: () => void): void {
 }
 
 /** Kept from Node's own start of the thread, which would have looked for them too early. */
-function preload(requireBuiltin: (id: string) => any, names: readonly string[]): void {
+function preload(requireBuiltin: RequireBuiltin, names: readonly string[]): void {
   if (names.length > 0) requireBuiltin("module").Module._preloadModules(names);
 }

@@ -6,6 +6,7 @@
  * The engine calls one function of JavaScript for all immediates; here it is another, which runs
  * the turns first. Ticks and microtasks run behind each, as behind each callback from C++.
  */
+import type { RequireBuiltin } from "./engine-types.js";
 
 /** Places in `immediateInfo`; ImmediateInfo::Fields in src/env.h. */
 const [kCount, kRefCount, kHasOutstanding] = [0, 1, 2];
@@ -50,7 +51,7 @@ export function later(run: () => void): void {
 /** Once in each thread, before anything of a program. */
 export function installTurns(
   internalBinding: (name: string) => unknown,
-  requireBuiltin: (id: string) => any,
+  requireBuiltin: RequireBuiltin,
 ): void {
   timers = internalBinding("timers") as TimersBinding;
   const runNextTicks = (process as unknown as { _tickCallback: () => void })._tickCallback;

@@ -3,6 +3,7 @@
  * still take effect in an isolate that runs. The list is `node --v8-options` of the
  * pinned engine; it decides what is a typing error, and protects nothing.
  */
+import type { RequireBuiltin } from "./engine-types.js";
 
 const names = `
 abort-on-bad-builtin-profile-data abort-on-contradictory-flags abort-on-far-code-range
@@ -301,7 +302,7 @@ export function isV8Flag(flag: string): boolean {
   return name !== "" && (known.has(name) || known.has(positive(name)));
 }
 
-export function applyV8Flag(requireBuiltin: (id: string) => any, flag: string): void {
+export function applyV8Flag(requireBuiltin: RequireBuiltin, flag: string): void {
   const { setFlagsFromString } = requireBuiltin("v8");
   const name = bare(flag);
   if (name === "expose-gc") {

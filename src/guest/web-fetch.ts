@@ -4,6 +4,7 @@
  * as its own names, as soon as a program touches one of its classes.
  */
 import { replaceInternal } from "./public-modules.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 const undiciId = "internal/deps/undici/undici";
 
@@ -23,8 +24,8 @@ const classes = [
 ] as const;
 
 export interface WebFetchTools {
-  requireBuiltin(id: string): any;
-  internalBinding(name: string): any;
+  requireBuiltin: RequireBuiltin;
+  internalBinding: InternalBinding;
 }
 
 /** Replaces what is there of fetch and its classes. Call before the globals go. */

@@ -4,6 +4,7 @@
  * this table. It protects nothing: seccomp stands behind each of them.
  */
 import { Errno } from "../../abi/errno.js";
+import type { InternalBinding } from "../engine-types.js";
 
 type Kind = "class" | "function";
 
@@ -24,7 +25,7 @@ function refusal(syscall: string): Error {
   });
 }
 
-export function denyBindings(internalBinding: (name: string) => any): void {
+export function denyBindings(internalBinding: InternalBinding): void {
   for (const { binding, name, syscall } of refusals) {
     const target = internalBinding(binding);
     if (typeof target?.[name] !== "function")

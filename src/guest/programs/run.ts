@@ -8,11 +8,12 @@ import type { Leaving } from "../leaving.js";
 import type * as Shell from "../../userland/sh/main.js";
 import type * as ShellHost from "./shell-system.js";
 import type * as Runner from "../../userland/run-command.js";
+import type { RequireBuiltin } from "../engine-types.js";
 
 const SEEK_CUR = 1;
 
 export interface CommandTools {
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
   channel: Channel;
   leaving: Leaving;
   refused?: number | undefined;

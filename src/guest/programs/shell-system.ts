@@ -15,6 +15,7 @@ import type {
   SignalDisposition,
   SpawnRequest,
 } from "../../userland/sh/system.js";
+import type { RequireBuiltin } from "../engine-types.js";
 
 const SEEK_CUR = 1;
 const newline = 10;
@@ -25,7 +26,7 @@ const [RLIMIT_DATA, RLIMIT_NPROC, RLIMIT_NOFILE] = [2, 6, 7];
 export interface GuestSystemTools {
   channel: Channel;
   start: StartOptions;
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
   /** What the first spawn comes to: the kernel was asked before, for the same command. */
   refused?: number | undefined;
 }

@@ -6,6 +6,7 @@ import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { Channel } from "../channel.js";
 import type * as Sole from "../../userland/sh/sole-command.js";
 import type * as ShellHost from "./shell-system.js";
+import type { RequireBuiltin } from "../engine-types.js";
 
 /** What a guest was told to be. */
 export interface Order {
@@ -17,7 +18,7 @@ export interface Order {
 
 interface SoleTools {
   channel: Channel;
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
 }
 
 const noSource = new Uint8Array(0);

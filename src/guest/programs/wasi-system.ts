@@ -12,6 +12,7 @@ import type {
   WasiProcesses,
   WasiSystem,
 } from "../../userland/wasi/system.js";
+import type { RequireBuiltin } from "../engine-types.js";
 
 type SystemChannel = Pick<Channel, "call" | "begin" | "pumpUntil">;
 
@@ -19,7 +20,7 @@ type SystemChannel = Pick<Channel, "call" | "begin" | "pumpUntil">;
 const noWaitMs = 1;
 
 export interface GuestSystemOptions {
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
   channel(): SystemChannel;
   exit(code: number): never;
   identity(): WasiIdentity;

@@ -7,9 +7,10 @@ import type { Channel } from "../channel.js";
 import type { Leaving } from "../leaving.js";
 import { createGuestSystem } from "./wasi-system.js";
 import { runWasiCommand } from "../../userland/wasi/main.js";
+import type { RequireBuiltin } from "../engine-types.js";
 
 export interface WasmTools {
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
   channel: Channel;
   leaving: Leaving;
 }
