@@ -75,10 +75,7 @@ test("docs/api.md is what the declarations say", () => {
 });
 
 /** Those that are longer already. */
-const longAlready = new Set([
-  "guest/bindings/modules.ts: installModules",
-  "guest/leaving.ts: installLeaving",
-]);
+const longAlready = new Set(["guest/bindings/modules.ts: installModules"]);
 
 test("no function is longer than one can take in, but for those of a list that only shrinks", () => {
   assert.equal(mostLines, 80);
