@@ -105,7 +105,8 @@ const O_NOCTTY = 0o400;
 const O_PATH = 0o10000000;
 
 const NAME_BYTES = 255;
-const DIRENTS_BYTES = 64 * 1024;
+/** Some thousand names of one batch. */
+const DIRENTS_BYTES = 32 * 1024;
 const LINK_BYTES = 4096;
 
 const nameBuffer = Buffer.alloc(NAME_BYTES + 1);
@@ -293,18 +294,18 @@ export interface HostEntry {
   type: number;
 }
 
-/** The entries of a directory but "." and "..": all, or about as many as the first read tells beyond `most`. */
-export function listOf(directory: number, most = Infinity): HostEntry[] | number {
+/** All entries of a directory but "." and "..", some at a time; answers 0 or -errno. A descriptor is open from the first until the last, or `return`. */
+export function* batchesOf(directory: number): Generator<HostEntry[], number, void> {
   const fd = checked(nOpenat(directory, dotName, O_DIRECTORY | O_CLOEXEC, 0));
   if (fd < 0) return fd;
-  const entries: HostEntry[] = [];
   try {
     for (;;) {
       const size = Number(
         nGetdents(SYS_GETDENTS64, BigInt(fd), direntBuffer, BigInt(DIRENTS_BYTES)),
       );
       if (size < 0) return -errnoView[0]!;
-      if (size === 0 || entries.length > most) return entries;
+      if (size === 0) return 0;
+      const entries: HostEntry[] = [];
       for (let at = 0; at < size;) {
         const length = direntBuffer.readUInt16LE(at + 16);
         const end = direntBuffer.indexOf(0, at + 19);
@@ -312,6 +313,7 @@ export function listOf(directory: number, most = Infinity): HostEntry[] | number
         if (name !== "." && name !== "..") entries.push({ name, type: direntBuffer[at + 18]! });
         at += length;
       }
+      yield entries;
     }
   } finally {
     close(fd);

@@ -73,8 +73,7 @@ export class MachineHost {
   }
 
   judge(id: number, scope: Scope, requests: Request[]): void {
-    const input = JSON.stringify(requests);
-    const taped = this.tape?.ask({ kind: "policy", name: scope, input });
+    const taped = this.tape?.ask({ kind: "policy", name: scope, input: JSON.stringify(requests) });
     if (taped === "ended") return;
     if (taped?.answer !== undefined)
       return this.#port.judged(id, JSON.parse(taped.answer.text) as Answer[]);

@@ -27,6 +27,7 @@ import type {
   ScopePolicy,
 } from "../protocol/permissions.js";
 import { invalidOption, meantBy } from "./errors.js";
+import { Breath } from "./steps.js";
 
 /** `paths` in the fs scope, `patterns` in every other one. */
 export { permissionScopes, scopeNames, scopeOf };
@@ -261,6 +262,9 @@ function answerOf(value: unknown): Answer {
   return { allow: value.allow === true, ...reason };
 }
 
+/** Questions put to a function before the time is looked at. */
+const requestsPerLook = 64;
+
 /** What the function of a scope says about each request; never rejects. */
 export async function askFunction(
   functions: PermissionFunctions,
@@ -268,15 +272,21 @@ export async function askFunction(
   requests: readonly Request[],
 ): Promise<Answer[]> {
   const check = functions.get(scope) as PermissionCheck<unknown> | undefined;
-  return Promise.all(
-    requests.map(async (request): Promise<Answer> => {
-      if (check === undefined) return { allow: false };
-      try {
-        return answerOf(await check(withSpellings(request)));
-      } catch {
-        // What it threw may hold secrets of the host.
-        return { allow: false, reason: "the policy failed" };
-      }
-    }),
-  );
+  const decide = async (request: Request): Promise<Answer> => {
+    if (check === undefined) return { allow: false };
+    try {
+      return answerOf(await check(withSpellings(request)));
+    } catch {
+      // What it threw may hold secrets of the host.
+      return { allow: false, reason: "the policy failed" };
+    }
+  };
+  // A program chooses how many variables it hands on: thousands of them, in one question.
+  const breath = new Breath();
+  const answers: Promise<Answer>[] = [];
+  for (const request of requests) {
+    answers.push(decide(request));
+    if (answers.length % requestsPerLook === 0) await breath.take();
+  }
+  return Promise.all(answers);
 }

@@ -280,3 +280,40 @@ it("hostile status lines, headers and bodies: an answer or a coded error, never 
       }
   assert.ok(ends.answered > 8 && ends.refused > 12, JSON.stringify(ends));
 });
+
+it("a body in chunks of single bytes comes whole, at the cost of its bytes", async (t) => {
+  await serve(
+    t,
+    `const piece = Buffer.from("1\\r\\na\\r\\n".repeat(10_000));
+     net.createServer((socket) => {
+       socket.on("error", () => {}).on("data", () => {});
+       socket.write("HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n");
+       let pieces = 0;
+       const go = () => {
+         while (pieces++ < 100) if (!socket.write(piece)) return socket.once("drain", go);
+         socket.end("0\\r\\n\\r\\n");
+       };
+       go();
+     }).listen(3100);`,
+  );
+  await rt.waitForListener({ port: 3100 });
+  const url = new Request("http://localhost/");
+  const bodies = await Promise.all(
+    Array.from({ length: 3 }, async () => (await rt.fetch(3100, url)).text()),
+  );
+  assert.deepEqual(bodies, Array(3).fill("a".repeat(1_000_000)));
+});
+
+it("a listener that only ever says that it goes on is no answer", async (t) => {
+  await serve(
+    t,
+    `const piece = "HTTP/1.1 103 Early Hints\\r\\na: b\\r\\n\\r\\n".repeat(100);
+     net.createServer((socket) => {
+       socket.on("error", () => {}).on("data", () => {});
+       const go = () => { while (socket.write(piece)); socket.once("drain", go); };
+       go();
+     }).listen(3101);`,
+  );
+  await rt.waitForListener({ port: 3101 });
+  await assert.rejects(rt.fetch(3101, new Request("http://localhost/")), coded("FETCH_FAILED"));
+});

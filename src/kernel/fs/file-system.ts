@@ -41,6 +41,7 @@ import {
 } from "./inode.js";
 import { open } from "./open.js";
 import { LowerFile, type Overlay } from "./overlay.js";
+import { listingOf } from "./directory-list.js";
 import { changesOf, type OverlayChange } from "./overlay-changes.js";
 import type { OpenFile } from "./open-file.js";
 import { HostDirectory, HostFile } from "./host-mount.js";
@@ -206,6 +207,16 @@ export class FileSystem {
     if (!permits(inode, who, R_OK)) return -Errno.EACCES;
     inode.accessed(this.#sb.now());
     return inode.list();
+  }
+
+  /** All entries by name, in steps; ENOMEM when the machine has no room for them. */
+  *readdirInSteps(who: Credentials, path: string): Steps<DirectoryEntry[]> {
+    const inode = walkToInode(this.#sb, who, path, true);
+    if (isFailure(inode)) return inode;
+    if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (!permits(inode, who, R_OK)) return -Errno.EACCES;
+    inode.accessed(this.#sb.now());
+    return yield* listingOf(this.#sb, inode, who);
   }
 
   mkdir(who: Credentials, path: string, mode: number): 0 | Failure {

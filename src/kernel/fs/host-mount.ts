@@ -43,6 +43,7 @@ import type { HostStat } from "../../sandbox/dirfd.js";
 import {
   type Directory,
   type DirectoryEntry,
+  type RoomForEntries,
   ExternalDirectory,
   ExternalFile,
   type ExternalChanges,
@@ -52,6 +53,7 @@ import {
   type OpenContent,
   SymbolicLink,
 } from "./inode.js";
+import type { Steps } from "../io/steps.js";
 import type { Credentials } from "./credentials.js";
 import type { SuperBlock } from "./superblock.js";
 import type { WatchListener } from "./watch.js";
@@ -316,6 +318,14 @@ class HostName implements ExternalChanges {
   }
 }
 
+/** An entry with the type that its file system did not say. */
+function withType(directory: number, entry: DirectoryEntry): DirectoryEntry {
+  if (entry.type !== 0 || directory < 0) return entry;
+  const stat = dirfd.statAt(directory, entry.name);
+  if (typeof stat !== "number") entry.type = (stat.mode & S_IFMT) >>> 12;
+  return entry;
+}
+
 export class HostDirectory extends ExternalDirectory {
   readonly mount: HostMount;
   /** Below the root of the mount, without a leading slash; "" for the root. */
@@ -390,14 +400,38 @@ export class HostDirectory extends ExternalDirectory {
   list(most?: number): DirectoryEntry[] | Failure {
     const fd = this.mount.descriptor(this);
     if (fd < 0) return fd;
-    const entries = dirfd.listOf(fd, most);
-    if (typeof entries === "number" || entries.length > (most ?? Infinity)) return entries;
-    for (const entry of entries) {
-      if (entry.type !== 0) continue;
-      const stat = dirfd.statAt(fd, entry.name);
-      if (typeof stat !== "number") entry.type = (stat.mode & S_IFMT) >>> 12;
+    const all: DirectoryEntry[] = [];
+    const batches = dirfd.batchesOf(fd);
+    for (let next = batches.next(); ; next = batches.next()) {
+      if (next.done === true) return next.value < 0 ? next.value : all;
+      const isMore = all.length + next.value.length > (most ?? Infinity);
+      for (const entry of next.value) all.push(isMore ? entry : withType(fd, entry));
+      if (!isMore) continue;
+      batches.return(0);
+      return all;
     }
-    return entries;
+  }
+
+  override *listing(who: Credentials, room: RoomForEntries): Steps<DirectoryEntry[]> {
+    const first = this.mount.descriptor(this);
+    if (first < 0) return first;
+    const { superblock } = this.mount.options;
+    if (!superblock.admit(who, "hostFile")) return -Errno.ENFILE;
+    const batches = dirfd.batchesOf(first);
+    const all: DirectoryEntry[] = [];
+    try {
+      for (let next = batches.next(); ; next = batches.next()) {
+        if (next.done === true) return next.value < 0 ? next.value : all;
+        if (!room(next.value.length)) return -Errno.ENOMEM;
+        // Others may have used the mount meanwhile.
+        const fd = this.mount.descriptor(this);
+        for (const entry of next.value) all.push(withType(fd, entry));
+        yield undefined;
+      }
+    } finally {
+      batches.return(0);
+      superblock.account.give("hostFile");
+    }
   }
 
   /** Reads a regular file that `who` may read and that fits into `target`: its length, or -errno. */

@@ -11,6 +11,7 @@
 import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
 import type { Deferred } from "../io/deferred.js";
+import { type Steps, step } from "../io/steps.js";
 import type { Credentials } from "./credentials.js";
 import type { Lineage } from "./lineage.js";
 import type { PageCache } from "./page-cache.js";
@@ -326,7 +327,21 @@ export abstract class Directory extends Inode {
   abstract lookup(name: string, who: Credentials): Inode | undefined | Failure;
 
   abstract list(): DirectoryEntry[] | Failure;
+
+  /** The same in steps, each of some thousand entries. `room` is asked before more are held: false ends it. */
+  *listing(_who: Credentials, room: RoomForEntries): Steps<DirectoryEntry[]> {
+    // What serves it may have to be asked outside.
+    const entries = yield* step(() => this.list());
+    if (typeof entries === "number") return entries;
+    return room(entries.length) ? entries : -Errno.ENOMEM;
+  }
 }
+
+/** Whether so many entries more may be held. */
+export type RoomForEntries = (count: number) => boolean;
+
+/** Entries of one step. */
+export const stepEntries = 1024;
 
 export class MemoryDirectory extends Directory {
   /**
@@ -381,9 +396,23 @@ export class MemoryDirectory extends Directory {
   list(): DirectoryEntry[] {
     return Array.from(this.#entries ?? [], ([name, inode]) => ({
       name,
-      // What its source has mounted there is not here.
-      type: ((inode.lineage === this.lineage ? inode.covered : undefined) ?? inode).type,
+      type: this.#typeOf(inode),
     }));
+  }
+
+  override *listing(_who: Credentials, room: RoomForEntries): Steps<DirectoryEntry[]> {
+    const made: DirectoryEntry[] = [];
+    if (!room(this.#entries?.size ?? 0)) return -Errno.ENOMEM;
+    for (const [name, inode] of this.#entries ?? []) {
+      if (made.length % stepEntries === stepEntries - 1) yield undefined;
+      made.push({ name, type: this.#typeOf(inode) });
+    }
+    return made;
+  }
+
+  #typeOf(inode: Inode): number {
+    // What its source has mounted there is not here.
+    return ((inode.lineage === this.lineage ? inode.covered : undefined) ?? inode).type;
   }
 
   /** The same names for a clone. */

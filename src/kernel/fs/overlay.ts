@@ -18,6 +18,8 @@ import type { Credentials } from "./credentials.js";
 import { HostDirectory, HostFile, type HostMount } from "./host-mount.js";
 import {
   type DirectoryEntry,
+  type RoomForEntries,
+  stepEntries,
   ExternalFile,
   type FileStat,
   type FileSystemStat,
@@ -231,6 +233,20 @@ export class OverlayDirectory extends MemoryDirectory {
     const known = new Set(own.map(({ name }) => name));
     const seen = below.filter(({ name }) => !known.has(name) && this.#hidden?.has(name) !== true);
     return [...own, ...seen];
+  }
+
+  override *listing(who: Credentials, room: RoomForEntries): Steps<DirectoryEntry[]> {
+    const below = yield* this.lower?.listing(who, room) ?? nothing();
+    const own = yield* super.listing(who, room);
+    if (typeof own === "number" || typeof below === "number") return own;
+    const known = new Set<string>();
+    for (const { name } of own) known.add(name);
+    for (let at = 0; at < below.length; at++) {
+      if (at % stepEntries === stepEntries - 1) yield undefined;
+      const { name } = below[at]!;
+      if (!known.has(name) && this.#hidden?.has(name) !== true) own.push(below[at]!);
+    }
+    return own;
   }
 
   override get isEmpty(): boolean {
@@ -457,6 +473,11 @@ export class LowerFile extends ExternalFile {
       }
     });
   }
+}
+
+// eslint-disable-next-line require-yield
+function* nothing(): Steps<DirectoryEntry[]> {
+  return [];
 }
 
 // eslint-disable-next-line require-yield

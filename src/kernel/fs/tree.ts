@@ -60,16 +60,16 @@ export function* removeTree(sb: SuperBlock, who: Credentials, path: string): Ste
   }
 
   const levels: Level[] = [];
-  const descend = (directory: Directory): 0 | Failure => {
+  const descend = function* (directory: Directory): Steps<0> {
     if (directory.mountRoot) return -Errno.EBUSY;
-    const entries = directory.list();
+    const entries = yield* directory.listing(who, () => true);
     if (isFailure(entries)) return entries;
     if (entries.length > 0 && !permits(directory, who, R_OK)) return -Errno.EACCES;
     const { parent, name } = directory;
     levels.push({ directory, parent, name, rest: entries.values() });
     return 0;
   };
-  let failure = descend(at.inode);
+  let failure = yield* descend(at.inode);
   while (failure === 0) {
     yield undefined;
     const level = levels.at(-1);
@@ -89,7 +89,7 @@ export function* removeTree(sb: SuperBlock, who: Credentials, path: string): Ste
     if (inode === undefined) continue;
     if (isFailure(inode)) return inode;
     if (inode.covered !== undefined) return -Errno.EBUSY;
-    if (inode instanceof Directory) failure = yield* step(() => descend(inode));
+    if (inode instanceof Directory) failure = yield* descend(inode);
     else failure = yield* step(() => removeEntry(sb, who, directory, name, inode));
   }
   return failure;

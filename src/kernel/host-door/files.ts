@@ -19,15 +19,14 @@ import {
   S_IFDIR,
   S_IFMT,
 } from "../../abi/fcntl.js";
-import { fsLimits } from "../../protocol/fs-calls.js";
 import { FileChange, changeNames } from "../../protocol/host-calls.js";
 import type { hostFileCalls } from "../../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { type Credentials, type OpenFile, type OverlayChange, writeAll } from "../fs/index.js";
-import { readRest, statValues, uvDirentOf } from "../syscalls/fs.js";
+import { listedFrom, readRest, statValues, uvDirentOf } from "../syscalls/fs.js";
 import { attemptedForHost } from "../io/attempt.js";
 import { Deferred } from "../io/deferred.js";
-import { atOnceOrLater, inSteps } from "../io/steps.js";
+import { inSteps } from "../io/steps.js";
 import { HostError } from "./error.js";
 import type { Vm } from "../machine/vm.js";
 import { hostCaller, identity } from "../machine/identity.js";
@@ -138,20 +137,24 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
     return transfer;
   };
   /** What is stored elsewhere is waited for. */
+  const answeredWith = <S, R>(
+    answer: S | number | Deferred<S>,
+    operation: string,
+    path: string,
+    result: (answer: S) => R,
+    who?: Credentials,
+  ): Later<R> => {
+    const finish = (late: S | number): R => result(checked(late, operation, path, who) as S);
+    if (!(answer instanceof Deferred)) return finish(answer);
+    return new Promise<S | number>((resolve) => answer.whenSettled(resolve)).then(finish);
+  };
   const storedThen = <R>(
     stored: number | Deferred<0>,
     operation: string,
     path: string,
     result: () => R,
     who?: Credentials,
-  ): Later<R> => {
-    const finish = (late: number): R => {
-      checked(late, operation, path, who);
-      return result();
-    };
-    if (!(stored instanceof Deferred)) return finish(stored);
-    return new Promise<number>((resolve) => stored.whenSettled(resolve)).then(finish);
-  };
+  ): Later<R> => answeredWith(stored, operation, path, result, who);
   const close = ({ file }: Transfer, id: number): number | Deferred<0> => {
     const stored = file.flush();
     if (id === 0) file.unref();
@@ -219,14 +222,9 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
     },
     readDir({ vm, path, start, followLinks }) {
       const who = hostCaller(followLinks);
-      const entries = checked(vmOf(vm).fs.readdir(who, path), "scandir", path, who);
-      entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-      const part = entries.slice(start, start + fsLimits.entries);
-      return {
-        names: part.map(({ name }) => name),
-        types: Uint8Array.from(part, ({ type }) => uvDirentOf(type)),
-        more: start + part.length < entries.length,
-      };
+      const { account, fs } = vmOf(vm);
+      const listed = inSteps(account, fs.readdirInSteps(who, path));
+      return answeredWith(listed, "scandir", path, (entries) => listedFrom(entries, start), who);
     },
     stat({ vm, path, follow, followLinks }) {
       const who = hostCaller(followLinks);
@@ -247,7 +245,7 @@ export function createHostFiles(vmOf: (handle: number) => Vm): {
       const isDirectory = (checked(stat, "rm", path, who).mode & S_IFMT) === S_IFDIR;
       const result =
         isDirectory && recursive
-          ? atOnceOrLater(account, fs.removeTreeInSteps(who, path))
+          ? inSteps(account, fs.removeTreeInSteps(who, path))
           : fs.unlink(who, path);
       return storedThen(result, "rm", path, () => ({}), who);
     },

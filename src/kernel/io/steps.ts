@@ -99,11 +99,6 @@ export function inSteps<R>(owner: object, steps: Steps<R>): R | number | Deferre
   return goOn(owner, steps, work(steps, firstSliceMs));
 }
 
-/** The same for the host's own calls: all of it at once, but for what has to be waited for. */
-export function atOnceOrLater<R>(owner: object, steps: Steps<R>): R | number | Deferred<R> {
-  return goOn(owner, steps, work(steps, Infinity));
-}
-
 function goOn<R>(owner: object, steps: Steps<R>, first: Step<R>): R | number | Deferred<R> {
   if (first.done === true) return first.value;
   const deferred = new Deferred<R>();

@@ -17,6 +17,9 @@ import { SocketDuplex } from "./socket-duplex.js";
 
 /** Header section of an answer; Node's own default. */
 const headerBytes = 16 * 1024;
+const leastBodyBytes = 4 * 1024;
+/** Answers of the 1xx kind before the one that counts; no server sends more than a few. */
+const mostInformation = 32;
 
 export class HostFetchError extends Error {
   readonly code: string;
@@ -95,6 +98,10 @@ export function hostFetch(
       });
       outgoing.on("error", fail);
       outgoing.on("upgrade", () => fail(new Error("the protocol was switched")));
+      let information = 0;
+      outgoing.on("information", () => {
+        if (++information > mostInformation) fail(new Error("it only ever says that it goes on"));
+      });
       outgoing.on("response", (incoming) => {
         collect(incoming).then((answer) => {
           connection.destroy();
@@ -108,19 +115,29 @@ export function hostFetch(
   });
 }
 
+/** The body in one piece, copied as it comes: a listener may send it in single bytes, each of which would be an object of its own. */
 async function collect(incoming: IncomingMessage): Promise<FetchAnswer> {
-  const parts: Buffer[] = [];
+  let body = Buffer.allocUnsafeSlow(leastBodyBytes);
   let bytes = 0;
-  for await (const part of incoming as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > limits.fetchResponseBytes) {
-      throw new HostFetchError(
-        "ERR_SECURE_EXEC_FETCH_RESPONSE_LIMIT",
-        `the body is over ${limits.fetchResponseBytes} bytes`,
-      );
-    }
-    parts.push(part);
-  }
+  await new Promise<void>((resolve, reject) => {
+    incoming.on("data", (part: Buffer) => {
+      const size = bytes + part.length;
+      if (size > limits.fetchResponseBytes) {
+        const why = `the body is over ${limits.fetchResponseBytes} bytes`;
+        return reject(new HostFetchError("ERR_SECURE_EXEC_FETCH_RESPONSE_LIMIT", why));
+      }
+      if (size > body.length) {
+        const grown = Buffer.allocUnsafeSlow(Math.max(size, body.length * 2));
+        body.copy(grown, 0, 0, bytes);
+        body = grown;
+      }
+      part.copy(body, bytes);
+      bytes = size;
+    });
+    incoming.on("end", resolve);
+    incoming.on("error", reject);
+    incoming.on("aborted", () => reject(new Error("the connection ended before the body")));
+  });
   const headers: [string, string][] = [];
   for (let at = 0; at < incoming.rawHeaders.length; at += 2)
     headers.push([incoming.rawHeaders[at]!.toLowerCase(), incoming.rawHeaders[at + 1]!]);
@@ -130,6 +147,6 @@ async function collect(incoming: IncomingMessage): Promise<FetchAnswer> {
       statusText: incoming.statusMessage ?? "",
       headers,
     },
-    body: Buffer.concat(parts),
+    body: body.subarray(0, bytes),
   };
 }

@@ -12,6 +12,10 @@ import { writeFully } from "../io/stream.js";
 import type { StreamSocket } from "./stream-socket.js";
 
 const readBytes = 64 * 1024;
+/** What is read next when whoever read the last piece took long over it: chunks of single bytes, say. */
+const leastReadBytes = 4 * 1024;
+/** Longer than honest data of that size takes. */
+const longMs = 4;
 
 function socketError(errno: number): Error {
   const name = Object.entries(Errno).find(([, value]) => value === -errno)?.[0] ?? "EIO";
@@ -30,6 +34,11 @@ export class SocketDuplex extends Duplex {
   readonly #meter: Meter | undefined;
   #stopReading: (() => void) | undefined;
   #writing: Deferred<number> | undefined;
+  #readBytes = readBytes;
+  /** Set while others have their turns. */
+  #pause: NodeJS.Immediate | undefined;
+  /** More was asked for meanwhile. */
+  #isWanted = false;
 
   constructor(socket: StreamSocket, meter?: Meter) {
     super({ allowHalfOpen: true });
@@ -38,8 +47,9 @@ export class SocketDuplex extends Duplex {
   }
 
   override _read(): void {
-    if (this.#stopReading !== undefined) return;
-    const data = this.#socket.read(readBytes);
+    this.#isWanted = this.#pause !== undefined;
+    if (this.#stopReading !== undefined || this.#isWanted) return;
+    const data = this.#socket.read(this.#readBytes);
     if (data === -Errno.EAGAIN) {
       this.#stopReading = this.#socket.readable.add(() => {
         this.#stopReading = undefined;
@@ -48,7 +58,20 @@ export class SocketDuplex extends Duplex {
     } else if (typeof data === "number") this.destroy(socketError(data));
     else if (this.#meter?.count("sent", data.byteLength) === false)
       this.destroy(socketError(-Errno.ECONNRESET));
-    else this.push(data.byteLength === 0 ? null : Buffer.from(data));
+    else this.#hand(data);
+  }
+
+  /** Whoever takes it may work over it at length at once, and would go on with the next: others come first. */
+  #hand(data: Uint8Array): void {
+    if (data.byteLength === 0) return void this.push(null);
+    const startedMs = performance.now();
+    this.#pause = setImmediate(() => {
+      this.#pause = undefined;
+      if (this.#isWanted) this._read();
+    });
+    this.push(Buffer.from(data));
+    const isLong = performance.now() - startedMs > longMs;
+    this.#readBytes = isLong ? leastReadBytes : Math.min(readBytes, this.#readBytes * 2);
   }
 
   override _write(data: Buffer, _encoding: string, done: (error?: Error) => void): void {
@@ -71,6 +94,7 @@ export class SocketDuplex extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#stopReading?.();
     this.#stopReading = undefined;
+    if (this.#pause !== undefined) clearImmediate(this.#pause);
     this.#writing?.cancel();
     this.#meter?.ended();
     if (error !== null || !this.writableFinished) this.#socket.reset();

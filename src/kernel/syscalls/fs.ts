@@ -37,7 +37,7 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { Bill } from "../process/bill.js";
 import type { WatchList } from "../process/watches.js";
 import { PAGE_BYTES, writeAll } from "../fs/index.js";
-import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
+import type { Credentials, DirectoryEntry, FileStat, FileSystem, OpenFile } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
 import { openFifo } from "../io/fifo.js";
@@ -490,6 +490,23 @@ function nearKinds(process: FsProcess, paths: readonly string[]): number[] {
   return kinds;
 }
 
+/** As much of a list, from index `start` on, as one answer carries. */
+export function listedFrom(
+  entries: readonly DirectoryEntry[],
+  start: number,
+): CallResult<FsCalls, "readdir"> {
+  const names: string[] = [];
+  let bytes = 0;
+  for (let at = start; at < entries.length; at++) {
+    const { name } = entries[at]!;
+    bytes += 4 + name.length * 3;
+    if (names.length >= fsLimits.entries || bytes > fsLimits.entryBytes) break;
+    names.push(name);
+  }
+  const types = Uint8Array.from(names, (_, at) => uvDirentOf(entries[start + at]!.type));
+  return { names, types, more: start + names.length < entries.length };
+}
+
 export const fsHandlers: FsHandlers = {
   open(process, { path, flags, mode }) {
     return openFd(process, path, flags, mode);
@@ -733,19 +750,8 @@ export const fsHandlers: FsHandlers = {
   readdir(process, { path, start }) {
     const bad = checkPath(path);
     if (bad < 0) return bad;
-    const entries = process.fs.readdir(process.credentials, path);
-    if (typeof entries === "number") return entries;
-    entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    const names: string[] = [];
-    let bytes = 0;
-    for (let at = start; at < entries.length; at++) {
-      const { name } = entries[at]!;
-      bytes += 4 + name.length * 3;
-      if (names.length >= fsLimits.entries || bytes > fsLimits.entryBytes) break;
-      names.push(name);
-    }
-    const types = Uint8Array.from(names, (_, at) => uvDirentOf(entries[start + at]!.type));
-    return { names, types, more: start + names.length < entries.length };
+    const listed = inSteps(process.account, process.fs.readdirInSteps(process.credentials, path));
+    return mapAnswer(listed, (entries) => listedFrom(entries, start));
   },
 
   chmod(process, { path, mode }) {
