@@ -106,7 +106,8 @@ export function parseCommandLine(
     const alias =
       (inline !== undefined ? table.aliases.get(`${name}=`) : undefined) ??
       (inline === undefined && follows ? table.aliases.get(`${name} <arg>`) : undefined) ??
-      table.aliases.get(name);
+      table.aliases.get(name) ??
+      negatedAlias(name, table);
     // One that stands for itself and more, as `--prof-process` does for `--`.
     if (alias?.[0] === name) pending.unshift(...alias.slice(1));
     else if (alias !== undefined) {
@@ -129,6 +130,14 @@ export function parseCommandLine(
   line.rest = pending;
   line.execArgv = argv.slice(0, argv.length - pending.length).filter((text) => text !== "--");
   return line;
+}
+
+/** `--no-` before another name of one option says the same of that option. */
+function negatedAlias(name: string, table: OptionTable): string[] | undefined {
+  if (!name.startsWith("--no-") || table.options.has(name)) return undefined;
+  const [option, ...others] = table.aliases.get(`--${name.slice(5)}`) ?? [];
+  const simple = option?.startsWith("--") === true && others.length === 0;
+  return simple ? [`--no-${option.slice(2)}`] : undefined;
 }
 
 function missing(line: CommandLine, name: string, written: string): string {

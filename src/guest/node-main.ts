@@ -13,7 +13,7 @@ import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
 import { offerModules, restrictBuiltins } from "./public-modules.js";
 import { startCompileCache } from "./bindings/modules.js";
-import { startCoverage } from "./bindings/diagnostics.js";
+import { startCoverage, startTestCoverage } from "./bindings/diagnostics.js";
 import type * as Profilers from "./diagnostics/profilers.js";
 import { atLeaving } from "./diagnostics/leaving-work.js";
 import { prepareStorage } from "./bindings/sqlite.js";
@@ -329,11 +329,23 @@ function startDiagnostics(tools: NodeCommand): void {
   }
   if (engineOption("--cpu-prof") === true || engineOption("--heap-prof") === true)
     for (const finish of profilers().startProfiles(tools)) atLeaving("profile", finish);
-  if (engineOption("--experimental-test-coverage") !== true) startCoverage(tools);
+  startCounting(tools);
   // Not of what the main script and its ticks do.
   if (engineOption("--trace-sync-io") === true) later(() => traceSyncCalls(tools, tools.channel));
   if (engineOption("--localstorage-file")) prepareStorage();
   if (engineOption("--openssl-legacy-provider") === true) loadLegacyProvider();
+}
+
+/**
+ * StartProfilers of src/inspector_profiler.cc, and setupCoverageHooks of pre_execution: who has tests run by
+ * other processes counts nothing of its own.
+ */
+function startCounting(tools: NodeCommand): void {
+  const counts = !(
+    engineOption("--test") === true && engineOption("--test-isolation") === "process"
+  );
+  if (engineOption("--experimental-test-coverage") !== true) startCoverage(tools, counts);
+  else if (counts) startTestCoverage(tools);
 }
 
 /** Modules that read their options when they are loaded, which the zygote did. */

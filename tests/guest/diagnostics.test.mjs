@@ -31,6 +31,11 @@ const rt = await machine({
     "/home/user/lib.js":
       "exports.pick = (a) => {\n  if (a) {\n    return 1;\n  }\n  return 2;\n};\n",
     "/home/user/pick.test.js": `require("node:test")("x", () => void require("./lib.js").pick(1));`,
+    "/home/user/early.test.mjs": `import lib from "./lib.js"; lib.pick(1); import { test } from "node:test"; test("x");`,
+    "/home/user/reporter.mjs": `export default async function* (events) {
+      for await (const { type, data } of events)
+        if (type === "test:coverage") yield data.summary.files.map(({ path }) => path.split("/").at(-1)).join() + "\\n";
+    }`,
     "/home/user/covered.js": `const { Worker, isMainThread } = require("worker_threads");
       require("./lib.js").pick(isMainThread);
       if (isMainThread) new Worker(__filename);`,
@@ -260,6 +265,29 @@ test("the test runner's own coverage names the lines that did not run", async ()
   ]);
   assert.match(stdout, /^ok 1 - /m);
   assert.match(stdout, /# lib\.js +\| +83\.33 \| +66\.67 \| +100\.00 \| 5/);
+});
+
+test("a test file run alone is counted from its first line on, and who only runs others is not", async () => {
+  const alone = await node([
+    "--experimental-test-coverage",
+    "--test-coverage-exclude=none",
+    "--test-reporter=tap",
+    "early.test.mjs",
+  ]);
+  assert.match(alone.stdout, /# lib\.js +\| +83\.33 \| +66\.67 \| +100\.00 \| 5/, alone.stderr);
+  const args = [
+    "--test",
+    "--experimental-test-coverage",
+    "--test-reporter=./reporter.mjs",
+    "pick.test.js",
+  ];
+  const run = await node(args, { env: { NODE_V8_COVERAGE: "delegated" } });
+  assert.equal(run.stdout, "lib.js\n", run.stderr);
+  await node(["--test", "pick.test.js"], { env: { NODE_V8_COVERAGE: "delegated2" } });
+  const counts = await answers(
+    `const fs = require("fs"); console.log(JSON.stringify(["delegated", "delegated2"].map((name) => fs.readdirSync(name).length)))`,
+  );
+  assert.deepEqual(counts, [1, 1]);
 });
 
 test("the inspector works in the process and opens no port", async () => {

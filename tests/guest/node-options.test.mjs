@@ -65,6 +65,18 @@ test("options that Node's JavaScript reads take effect", async () => {
   ]);
 });
 
+test("an option's other name is negated like the option", async () => {
+  const run = (flag) => rt.execCommand("node", [flag, "-p", "process.features.typescript"]);
+  assert.equal((await run("--experimental-strip-types")).stdout, "strip\n");
+  assert.equal((await run("--no-experimental-strip-types")).stdout, "false\n");
+  const list = await run("--no-loader");
+  assert.equal(list.exitCode, 9);
+  assert.match(
+    list.stderr,
+    /--no-loader is an invalid negation because it is not a boolean option/,
+  );
+});
+
 test("flags of V8 are known by name, and no others", async () => {
   assert.equal((await node(["--harmony-temporal", "--no-opt", "-e", "0"])).exitCode, 0);
   const { exitCode, stderr } = await node(["--not-a-flag", "-e", "0"]);

@@ -92,12 +92,18 @@ function shutInspectorPort(env: EngineTools): void {
   };
 }
 
-/** In each thread, before the program: what NODE_V8_COVERAGE asks for. */
-export function startCoverage(env: EngineTools): void {
+/** In each thread, before the program: what NODE_V8_COVERAGE asks for. Without `counts` only children hear of it. */
+export function startCoverage(env: EngineTools, counts = true): void {
   const directory = process.env["NODE_V8_COVERAGE"];
   if (directory === undefined || directory === "") return;
-  profilers().startCoverageFor(env, directory);
+  profilers().startCoverageFor(env, directory, counts);
+  if (!counts) return;
   atLeaving("coverage", () => profilers().finishCoverage(env));
+}
+
+/** The same for `--experimental-test-coverage`, which keeps what it counts to itself. */
+export function startTestCoverage(env: EngineTools): void {
+  profilers().beginCoverage(env);
 }
 
 /** In a worker, which ends where Node lets it end. */

@@ -37,12 +37,19 @@ class Domain {
 }
 
 interface CoverageState {
+  /** As C++ would have its connection: from the start of the process, or never. */
+  begun: boolean;
   domain: Domain | undefined;
   directory: string;
   sourceMaps: (() => unknown) | undefined;
 }
 
-const coverage: CoverageState = { domain: undefined, directory: "", sourceMaps: undefined };
+const coverage: CoverageState = {
+  begun: false,
+  domain: undefined,
+  directory: "",
+  sourceMaps: undefined,
+};
 
 const threadOf = (env: EngineTools): number => env.internalBinding("worker").threadId as number;
 
@@ -56,7 +63,7 @@ export function coverageFunctions(env: EngineTools) {
       coverage.sourceMaps = getter;
     },
     startCoverage(): void {
-      if (coverage.domain !== undefined) return;
+      if (!coverage.begun || coverage.domain !== undefined) return;
       const domain = new Domain(env);
       domain.post("Profiler.enable");
       domain.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
@@ -96,11 +103,17 @@ function takeCoverage(env: EngineTools): void {
   writeTextFile(env, `${coverage.directory}/${name}`, text);
 }
 
+/** Counts from now on; somebody says later where it is to be written, or nobody does. */
+export function beginCoverage(env: EngineTools): void {
+  coverage.begun = true;
+  coverageFunctions(env).startCoverage();
+}
+
 /** Sets the variable to an absolute path, as children are to find it, and begins. */
-export function startCoverageFor(env: EngineTools, directory: string): void {
+export function startCoverageFor(env: EngineTools, directory: string, counts = true): void {
   const { setupCoverageHooks } = env.requireBuiltin("internal/util");
   process.env["NODE_V8_COVERAGE"] = setupCoverageHooks(directory) as string;
-  coverageFunctions(env).startCoverage();
+  if (counts) beginCoverage(env);
 }
 
 export function finishCoverage(env: EngineTools): void {
