@@ -12,8 +12,8 @@ import { notForEnvironment, parseCommandLine, splitNodeOptions } from "./node-cl
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
 import { offerModules, restrictBuiltins } from "./public-modules.js";
-import { startCompileCache } from "./bindings/modules.js";
 import { startCoverage, startTestCoverage } from "./bindings/diagnostics.js";
+import { startCompileCache } from "./compile-cache/binding.js";
 import type * as Profilers from "./diagnostics/profilers.js";
 import { atLeaving } from "./diagnostics/leaving-work.js";
 import { prepareStorage } from "./bindings/sqlite.js";

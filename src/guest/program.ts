@@ -4,7 +4,7 @@
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
-import { startCompileCache } from "./bindings/modules.js";
+import { startCompileCache } from "./compile-cache/binding.js";
 import { startCoverage } from "./bindings/diagnostics.js";
 import { installTemplateRandom } from "./entropy.js";
 import { createCallTool, describeTools, installHostTools } from "./host-tools.js";

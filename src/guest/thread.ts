@@ -5,7 +5,7 @@
  */
 import { shareLedger } from "./bindings/sqlite.js";
 import type { ThreadStart } from "./bindings/worker.js";
-import { startCompileCache } from "./bindings/modules.js";
+import { startCompileCache } from "./compile-cache/binding.js";
 import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
 import type { CallListeners } from "./channel.js";

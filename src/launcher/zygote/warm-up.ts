@@ -3,7 +3,7 @@
  * everything compiled.
  * Must draw no random numbers: every guest would draw the same ones.
  */
-import { prepareCompileCache } from "../../guest/bindings/modules.js";
+import { prepareCompileCache } from "../../guest/compile-cache/binding.js";
 import { collectGarbage } from "../../guest/collect-garbage.js";
 import { refusedModules } from "../../guest/public-modules.js";
 import type { RequireBuiltin } from "./engine-modules.js";
