@@ -21,7 +21,7 @@ import { Errno } from "../abi/errno.js";
 import { later } from "./turns.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 import { HeldAnswers } from "./held-answers.js";
-import type { InternalBinding } from "./engine-types.js";
+import type { EngineModule, InternalBinding } from "./engine-types.js";
 
 type KernelEvents = typeof kernelEvents;
 
@@ -69,8 +69,8 @@ export class Channel implements KernelClient {
   /** What came in while room for a write was awaited inside `#feed`. */
   readonly #early: Buffer[] = [];
   #feeding = false;
-  #pipe: any;
-  #streamState: any;
+  #pipe: EngineModule;
+  #streamState: EngineModule;
   #references = 0;
   /** Filled instead of closed while a call waits for a descriptor. */
   #received: number[] | undefined;

@@ -8,20 +8,21 @@
  * node:inspector to its own process.
  */
 import type { EngineTools } from "./environment.js";
+import type { EngineModule } from "./engine-types.js";
 
 export interface ClosureVariable {
   name: string;
   value: unknown;
   /** Calls a function that was written in the same module; `value` is in place when it returns. */
-  inside: (...args: any[]) => unknown;
+  inside: (...args: EngineModule[]) => unknown;
   call(): void;
 }
 
 interface Message {
   id?: number;
   method?: string;
-  params?: any;
-  result?: any;
+  params?: EngineModule;
+  result?: EngineModule;
   error?: { message: string };
 }
 
@@ -31,9 +32,9 @@ const handover = "secureExecHandover";
 const wanted = /^\{"(?:id|method":"Debugger\.paused)"/;
 
 class Debugger {
-  readonly #connection: any;
+  readonly #connection: EngineModule;
   #reply: Message = {};
-  onPaused: (params: any) => void = () => {};
+  onPaused: (params: EngineModule) => void = () => {};
 
   constructor(env: EngineTools) {
     const { Connection } = env.internalBinding("inspector");

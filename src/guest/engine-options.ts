@@ -26,8 +26,17 @@ const zygotesOwn: Table = {
 /** Other names of one option; the engine's JavaScript asks for the second. */
 const sameOption = new Map([["--experimental-require-module", "--require-module"]]);
 
+/** An answer of the inspector, as far as it is looked at; Runtime of its protocol. */
+interface Inspected {
+  objectId: string;
+  name: string;
+  value: Inspected;
+  result: Inspected & Inspected[];
+  internalProperties: Inspected[];
+}
+
 interface Reply {
-  result: any;
+  result: Inspected;
 }
 
 /** Finds the table and takes the zygote's own options out of it. */
@@ -42,24 +51,23 @@ export function adoptEngineOptions(
   const connection = new Connection((message: string) => {
     reply = JSON.parse(message) as Reply;
   });
-  const post = (method: string, params: object): any => {
+  const post = (method: string, params: object): Inspected => {
     connection.dispatch(JSON.stringify({ id: 1, method, params }));
     return reply!.result;
   };
-  const properties = (objectId: string): any =>
+  const properties = (objectId: string): Inspected =>
     post("Runtime.getProperties", { objectId, ownProperties: true });
   const name = "secureExecOptions";
-  const hidden = globalThis as Record<string, any>;
+  const hidden = globalThis as Record<string, unknown>;
   hidden[name] = getOptionValue;
   try {
     const found = post("Runtime.evaluate", { expression: `globalThis.${name}` }).result.objectId;
-    const scopes = properties(found).internalProperties.find(
-      (property: any) => property.name === "[[Scopes]]",
-    ).value.objectId;
-    const closure = properties(scopes).result[0].value.objectId;
+    const scopes = properties(found).internalProperties.find(({ name }) => name === "[[Scopes]]")!
+      .value.objectId;
+    const closure = properties(scopes).result[0]!.value.objectId;
     const { objectId } = properties(closure).result.find(
-      (property: any) => property.name === "optionsDict",
-    ).value;
+      ({ name }) => name === "optionsDict",
+    )!.value;
     post("Runtime.callFunctionOn", {
       objectId,
       functionDeclaration: `function () { globalThis.${name} = this; }`,

@@ -3,8 +3,9 @@
  * them by then, and again in each worker's isolate. The engine's own loaders, global
  * names and module lists know nothing of them.
  *
- * It is compiled alone, before there is a loader: it imports nothing.
+ * It is compiled alone, before there is a loader: it imports types alone.
  */
+import type { EngineModule, InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 /** Under which names the modules are compiled; stacks of programs do not show them. */
 export const ownScripts = "node:internal/secure-exec/";
@@ -16,9 +17,9 @@ type Compiled = (...values: unknown[]) => void;
 export type Compile = (source: string, id: string, parameters: readonly string[]) => Compiled;
 
 export interface LoaderTools {
-  internalBinding(name: string): any;
+  internalBinding: InternalBinding;
   /** Loads a built-in module, internal ones included, also after they are hidden from everybody else. */
-  requireBuiltin(id: string): any;
+  requireBuiltin: RequireBuiltin;
 }
 
 /** Taken before a platform takes them from the program: these modules keep them. */
@@ -41,7 +42,7 @@ export class Loader {
       compileFunction(source, names, { filename: ownScripts + id });
   }
 
-  load(id: string): any {
+  load(id: string): EngineModule {
     const known = this.#loaded.get(id);
     if (known !== undefined) return known.exports;
     const source = this.#sourceOf(id);
@@ -68,12 +69,12 @@ export class Loader {
 }
 
 /** What an engine started with --expose-internals offers to its first script. */
-function toolsOf(engineRequire: (id: string) => any): LoaderTools {
+function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
   const { internalBinding } = engineRequire("internal/test/binding");
   const { loadBuiltinModule } = engineRequire("internal/modules/helpers");
   const BuiltinModule = loadBuiltinModule("fs").constructor;
   const builtins = new Map<string, unknown>();
-  const requireBuiltin = (id: string): any => {
+  const requireBuiltin = (id: string): EngineModule => {
     if (!builtins.has(id)) {
       const own =
         BuiltinModule.map.has(id) &&
@@ -94,7 +95,7 @@ function toolsOf(engineRequire: (id: string) => any): LoaderTools {
  */
 export function begin(
   entry: string,
-  engineRequire: (id: string) => any,
+  engineRequire: RequireBuiltin,
   sources: Sources,
   more: (id: string) => string | undefined = () => undefined,
 ): void {

@@ -28,6 +28,7 @@ import type { Channel } from "./channel.js";
 import { badEngineFlag, isNodeStartOption, isV8StartFlag } from "../protocol/engine-start.js";
 import { applyV8Flag, isV8Flag } from "./v8-flags.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
+import { engineProcess } from "./engine-process.js";
 
 /** PerIsolateOptions::HandleMaxOldSpaceSizePercentage of src/node_options.cc. */
 const memoryShare = "--max-old-space-size-percentage";
@@ -293,7 +294,7 @@ function adaptConditions(requireBuiltin: RequireBuiltin): void {
 function showOptions(): void {
   for (const [property, option] of processAliases) {
     const value = engineOption(option);
-    delete (process as any)[property];
+    Reflect.deleteProperty(process, property);
     if (value === undefined || value === false || value === "") continue;
     if (Array.isArray(value) && option !== "--require") continue;
     Object.defineProperty(process, property, {
@@ -398,8 +399,8 @@ function offerFeatures(requireBuiltin: RequireBuiltin): void {
   if (engineOption("--pending-deprecation") === true) {
     deprecateLooseVariables();
     const { deprecate } = requireBuiltin("internal/util");
-    (process as any).binding = deprecate(
-      (process as any).binding,
+    engineProcess.binding = deprecate(
+      engineProcess.binding,
       "process.binding() is deprecated. Please use public APIs instead.",
       "DEP0111",
     );
@@ -409,7 +410,7 @@ function offerFeatures(requireBuiltin: RequireBuiltin): void {
 /** InitializePrimordials of src/api/environment.cc does it for a context that begins. */
 function disableProto(mode: unknown): void {
   if (mode !== "delete" && mode !== "throw") return;
-  if (mode === "delete") return void delete (Object.prototype as any).__proto__;
+  if (mode === "delete") return void Reflect.deleteProperty(Object.prototype, "__proto__");
   const thrower = (): never => {
     throw Object.assign(
       new Error(

@@ -107,14 +107,22 @@ function restrictResolution(tools: PlatformTools, mode: ModuleResolution): void 
     .requireBuiltin("internal/modules/esm/loader")
     .getOrInitializeCascadedLoader();
   const resolveSync = loader.resolveSync as Function;
-  loader.resolveSync = function (parentURL: unknown, request: any, ...rest: unknown[]): unknown {
+  loader.resolveSync = function (
+    parentURL: unknown,
+    request: { specifier: unknown },
+    ...rest: unknown[]
+  ): unknown {
     const specifier = String(request.specifier);
     if (refusal(mode, specifier) !== undefined) fail(specifier, parentURL, "ERR_MODULE_NOT_FOUND");
     return apply(resolveSync, this, [parentURL, request, ...rest]);
   };
   const { Module } = tools.requireBuiltin("module");
   const resolveFilename = Module._resolveFilename as Function;
-  Module._resolveFilename = function (request: unknown, parent: any, ...rest: unknown[]): unknown {
+  Module._resolveFilename = function (
+    request: unknown,
+    parent: { filename?: unknown } | null | undefined,
+    ...rest: unknown[]
+  ): unknown {
     const specifier = String(request);
     if (refusal(mode, specifier) !== undefined)
       fail(specifier, parent?.filename, "MODULE_NOT_FOUND");

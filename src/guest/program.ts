@@ -20,6 +20,7 @@ import type { CopyTools } from "./template.js";
 import type * as HostCommand from "./programs/host-command.js";
 import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
+import type { EngineModule } from "./engine-types.js";
 
 export interface ProgramTools extends PlatformTools {
   channel: Channel;
@@ -45,7 +46,7 @@ function defineCommonJsGlobals(tools: ProgramTools, path: string): void {
   const { dirname } = tools.requireBuiltin("path");
   hidden("__filename", path);
   hidden("__dirname", dirname(path));
-  let module: any;
+  let module: EngineModule;
   const mainModule = () => {
     if (module === undefined) {
       module = new Module(path, null);
@@ -138,7 +139,7 @@ function evaluate(tools: ProgramTools, options: StartOptions, source: string): P
   if (options.mode === "template") installTemplateRandom(tools.requireBuiltin);
   // Taken before the program can change it. It reads `process.exitCode` and emits `exit`.
   const exit = process.exit.bind(process);
-  const evaluated = runEntryPointWithESMLoader(async (loader: any) => {
+  const evaluated = runEntryPointWithESMLoader(async (loader: EngineModule) => {
     const text = options.language === "ts" ? stripTypes(tools, source) : source;
     const module = await loader.eval(text, url, true);
     if (options.endWhenSettled === true) exit();

@@ -4,7 +4,7 @@
  */
 
 import { unavailable } from "./unavailable.js";
-import type { RequireBuiltin } from "./engine-types.js";
+import type { EngineModule, RequireBuiltin } from "./engine-types.js";
 
 /** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
 export const refusedModules: readonly string[] = Object.freeze([
@@ -22,7 +22,7 @@ const reasons: Readonly<Record<string, string>> = {
   ffi: "native libraries are not loaded here",
 };
 
-let BuiltinModule: any;
+let BuiltinModule: EngineModule;
 /** Whether a program can load a module; the engine's own answer. */
 let offered = (id: string): boolean => BuiltinModule.canBeRequiredByUsers(id) as boolean;
 

@@ -21,7 +21,7 @@ import { adoptImageLoader } from "../sandbox/image-loader.js";
 import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
 import { traceExitOfThread } from "./trace-stack.js";
-import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
+import type { EngineModule, InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 /** Loaded by now, over the native binding; loaded again when they are asked for next. */
 const loadedTooEarly = ["internal/worker", "worker_threads", "internal/webworker"];
@@ -98,7 +98,7 @@ function drawSeed(requireBuiltin: RequireBuiltin): void {
  * Node insists once, right before it loads what `--require` names, that no program
  * has run yet; what has run was not the program.
  */
-function beforeUserCode(helpers: any, run: () => void): void {
+function beforeUserCode(helpers: EngineModule, run: () => void): void {
   const { hasStartedUserCJSExecution, hasStartedUserESMExecution } = helpers;
   helpers.hasStartedUserCJSExecution = () => false;
   helpers.hasStartedUserESMExecution = () => {

@@ -115,16 +115,31 @@ export function replaceClocks(clocks: Clocks): void {
   replaceTemporal(now, replace);
 }
 
+/** What is used of Temporal, for which the compiler has no types yet. */
+interface ZonedDateTime {
+  toPlainDateTime(): unknown;
+  toPlainDate(): unknown;
+  toPlainTime(): unknown;
+}
+interface Instant {
+  toZonedDateTimeISO(zone: unknown): ZonedDateTime;
+}
+interface TemporalNames {
+  Instant: { fromEpochMilliseconds(milliseconds: number): Instant };
+  Now: { timeZoneId(): string };
+}
+
 /** `Temporal.Now`, from the same clock. */
 function replaceTemporal(
   now: () => number,
   replace: (target: object, name: string, value: Function) => void,
 ): void {
-  const { Temporal } = globalThis as any;
+  const { Temporal } = globalThis as unknown as { Temporal?: TemporalNames };
   if (Temporal === undefined) return;
   const { Instant, Now } = Temporal;
-  const instant = (): any => Instant.fromEpochMilliseconds(now());
-  const zoned = (zone?: unknown): any => instant().toZonedDateTimeISO(zone ?? Now.timeZoneId());
+  const instant = (): Instant => Instant.fromEpochMilliseconds(now());
+  const zoned = (zone?: unknown): ZonedDateTime =>
+    instant().toZonedDateTimeISO(zone ?? Now.timeZoneId());
   replace(Now, "instant", instant);
   replace(Now, "zonedDateTimeISO", zoned);
   replace(Now, "plainDateTimeISO", (zone?: unknown) => zoned(zone).toPlainDateTime());

@@ -6,6 +6,7 @@
 import { onSyncCall } from "./bindings/fs-runner.js";
 import type { Channel } from "./channel.js";
 import type { EngineTools } from "./environment.js";
+import { engineProcess } from "./engine-process.js";
 
 interface CallSite {
   functionName: string;
@@ -48,12 +49,12 @@ export function traceExit(tools: EngineTools, channel: Channel, code: number): v
 
 /** Once in a worker: its own C++ prints where nobody reads. */
 export function traceExitOfThread(tools: EngineTools, channel: Channel): void {
-  const { reallyExit } = process as unknown as { reallyExit(code?: number): never };
-  (process as any).reallyExit = function (...[code]: [code?: number]): never {
+  const { reallyExit } = engineProcess;
+  engineProcess.reallyExit = function (...[code]: [code?: number]): never {
     traceExit(tools, channel, Number(code) | 0);
     return Reflect.apply(reallyExit, process, [code]) as never;
   };
-  Object.defineProperty((process as any).reallyExit, "name", { value: "reallyExit" });
+  Object.defineProperty(engineProcess.reallyExit, "name", { value: "reallyExit" });
 }
 
 /** Once the event loop of the thread runs. */

@@ -4,7 +4,7 @@
  * as its own names, as soon as a program touches one of its classes.
  */
 import { replaceInternal } from "./public-modules.js";
-import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
+import type { EngineModule, InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 const undiciId = "internal/deps/undici/undici";
 
@@ -45,8 +45,8 @@ export function installWebFetch(tools: WebFetchTools): void {
     global: globalThis,
     require: (id: string) => requireBuiltin(id.replace(/^node:/, "")),
   };
-  let loaded: any;
-  const undici = (): any => {
+  let loaded: EngineModule;
+  const undici = (): EngineModule => {
     if (loaded !== undefined) return loaded;
     const source = tools.internalBinding("builtins").natives[undiciId] as string;
     const module = { exports: {} };

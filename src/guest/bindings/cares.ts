@@ -47,7 +47,7 @@ function anyRecord({ type, ttl, value }: DnsRecord): object[] {
   if (name === "A" || name === "AAAA") return [{ address: value, ttl, type: name }];
   if (name === "TXT") return [{ entries: value, type: name }];
   if (typeof value === "string") return [{ value, type: name }];
-  return [{ ...value, type: name }];
+  return [{ ...(value as object), type: name }];
 }
 
 /** GetAddrInfoReqWrap, GetNameInfoReqWrap or QueryReqWrap; a promise's has `reject`. */

@@ -24,14 +24,17 @@ const systemErrors: Readonly<Record<string, string>> = {
 
 /** Reads the certificates of files; throws what `fs` has for one that cannot be read. */
 class CertificateFiles {
-  readonly #fs: any;
+  readonly #fs: {
+    readFileUtf8(path: string, flags: number): string;
+    readdir(path: string, encoding: string, types: boolean): string[];
+  };
 
   constructor(env: EngineTools) {
     this.#fs = env.internalBinding("fs");
   }
 
   read(path: string): string[] {
-    const text = this.#fs.readFileUtf8(path, readOnly) as string;
+    const text = this.#fs.readFileUtf8(path, readOnly);
     return text.match(certificate)?.map((one) => `${one}\n`) ?? [];
   }
 
@@ -50,7 +53,7 @@ class CertificateFiles {
     ) as [string, string];
     let names: string[] = [];
     try {
-      names = (this.#fs.readdir(directory, "utf8", false) as string[]).sort();
+      names = this.#fs.readdir(directory, "utf8", false).sort();
     } catch {
       // No such directory is no certificates.
     }
@@ -90,7 +93,9 @@ export function installCertificates(env: EngineTools): void {
   binding.getExtraCACertificates = () => [...extra()];
   binding.getSystemCACertificates = () => [...ofSystem()];
   const { addRootCerts } = binding.SecureContext.prototype;
-  binding.SecureContext.prototype.addRootCerts = function addRoots(this: any): void {
+  binding.SecureContext.prototype.addRootCerts = function addRoots(this: {
+    addCACert(text: string): void;
+  }): void {
     const openssl = getOptionValue("--use-openssl-ca") === true;
     if (replaced || !openssl) Reflect.apply(addRootCerts, this, []);
     if (replaced) return;

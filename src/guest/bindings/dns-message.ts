@@ -60,7 +60,7 @@ export interface DnsRecord {
   type: number;
   ttl: number;
   /** In the shape that node:dns gives it. */
-  value: any;
+  value: unknown;
 }
 
 class Reader {
@@ -114,7 +114,7 @@ class Reader {
   }
 }
 
-function valueOf(reader: Reader, type: number, end: number): any {
+function valueOf(reader: Reader, type: number, end: number): unknown {
   switch (type) {
     case 1:
       return [...reader.bytes(4)].join(".");

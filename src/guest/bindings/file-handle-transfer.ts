@@ -16,13 +16,19 @@ export function installFileHandleTransfer(env: GuestEnvironment): void {
     messaging_transfer_list_symbol: listSymbol,
     messaging_deserialize_symbol: deserializeSymbol,
   } = env.internalBinding("symbols");
-  const prototype = FileHandle.prototype as Record<symbol, (...args: any[]) => any>;
+  const prototype = FileHandle.prototype as Record<
+    symbol,
+    (this: unknown, ...args: never[]) => unknown
+  >;
   const transfer = prototype[transferSymbol]!;
   const deserialize = prototype[deserializeSymbol]!;
   prototype[listSymbol] = () => [];
   prototype[transferSymbol] = function () {
-    const { data, deserializeInfo } = apply(transfer, this, []) as any;
-    return { data: { descriptor: data.handle.releaseFD() as number }, deserializeInfo };
+    const { data, deserializeInfo } = apply(transfer, this, []) as {
+      data: { handle: { releaseFD(): number } };
+      deserializeInfo: unknown;
+    };
+    return { data: { descriptor: data.handle.releaseFD() }, deserializeInfo };
   };
   prototype[deserializeSymbol] = function ({ descriptor }: { descriptor?: unknown }) {
     const fd = Number.isInteger(descriptor) ? (descriptor as number) : -Errno.EBADF;

@@ -21,8 +21,10 @@ export interface Wait<T> {
 type Call = { [K in Name]: readonly [name: K, args: CallArgs<GuestCalls, K>] }[Name];
 /** Answered with the kernel's own words for the failure that the last call of this operation met, or "". */
 const words: unique symbol = Symbol("words");
-export type Step = Call | Wait<any> | typeof words;
-export type Operation<T> = Generator<Step, T, any>;
+// oxlint-disable-next-line typescript/no-explicit-any -- each step has an answer of its own type, and a generator takes one
+type Answer = any;
+export type Step = Call | Wait<Answer> | typeof words;
+export type Operation<T> = Generator<Step, T, Answer>;
 
 const { captureStackTrace } = Error;
 const NativeError = Error;
@@ -142,7 +144,7 @@ function runSync<T>(operation: Operation<T>): T {
     if (step === words) return said;
     if ("block" in step) return step.block();
     said = "";
-    return kernel.call(step[0], step[1] as any, explain);
+    return kernel.call(step[0], step[1] as Answer, explain);
   };
   let state = operation.next();
   while (state.done !== true) state = operation.next(take(state.value));
@@ -182,7 +184,7 @@ function runAsync<T>(
       advance(result);
     };
     if ("wait" in step) step.wait(answered);
-    else kernel.callAsync(step[0], step[1] as any, answered);
+    else kernel.callAsync(step[0], step[1] as Answer, answered);
   };
   advance(undefined);
 }

@@ -5,6 +5,7 @@
  */
 import type { GuestEnvironment } from "../environment.js";
 import type * as Databases from "../sqlite/databases.js";
+import type { EngineModule } from "../engine-types.js";
 
 // Loaded by those who open a database: the zygote's start would pay for it.
 const databases = (): typeof Databases => require("../sqlite/databases.js");
@@ -32,7 +33,7 @@ export function installSqlite(env: GuestEnvironment): void {
 export let prepareStorage: () => void;
 
 /** The engine's own, of this thread. */
-export let databaseClasses: { Database: any; Statement: any };
+export let databaseClasses: { Database: EngineModule; Statement: EngineModule };
 
 /** In a worker: what its maker shares with it. */
 export let threadLedger: SharedArrayBuffer | undefined;

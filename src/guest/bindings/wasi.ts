@@ -13,7 +13,7 @@ import type { Channel } from "../channel.js";
 import type { EngineTools } from "../environment.js";
 
 /** Not there in an engine without a compiler. */
-declare const WebAssembly: any;
+declare const WebAssembly: { Memory: { prototype: object } } | undefined;
 
 // Loaded when a program makes a WASI: few do, and the zygote's start would pay.
 const abi = (): typeof Abi => require("../../userland/wasi/abi.js");
@@ -27,6 +27,7 @@ const bufferOf: (() => unknown) | undefined =
     ? undefined
     : Object.getOwnPropertyDescriptor(WebAssembly.Memory.prototype, "buffer")!.get;
 
+// oxlint-disable-next-line typescript/no-explicit-any -- checked against the types of the WebAssembly signature when called
 type Method = (...args: any[]) => unknown;
 
 /** Functions without a memory to look at yet refuse with this. */

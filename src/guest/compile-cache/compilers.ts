@@ -10,6 +10,7 @@ import { replaceInClosures } from "../engine-closures.js";
 import type { EngineTools } from "../environment.js";
 import { cachedCode } from "./files.js";
 import type { CachedCode, Entry } from "./files.js";
+import type { EngineModule } from "../engine-types.js";
 
 /** `host`: the symbol of those whose imports a module makes, or what V8 compiled before. */
 type ModuleArguments = [
@@ -36,8 +37,8 @@ const parameters = ["exports", "require", "module", "__filename", "__dirname"];
 const rejectedCode = "ERR_VM_MODULE_CACHED_DATA_REJECTED";
 
 /** A function with this in its place is the engine's own as long as there is no trap: no frame on a stack. */
-const forCommonJs: ProxyHandler<any> = {};
-type Construct = (...args: ModuleArguments) => any;
+const forCommonJs: ProxyHandler<EngineModule> = {};
+type Construct = (...args: ModuleArguments) => EngineModule;
 /** The engine makes an object of a class behind a proxy much more slowly; a frame of ours is not shown. */
 let constructEsm: Construct | undefined;
 let placed = false;
@@ -104,7 +105,7 @@ function throws(run: () => unknown): void {
 function commonJs(env: EngineTools, cache: Cache) {
   const { compileFunction, compileFunctionForCJSLoader } = env.internalBinding("contextify");
   const { vm_dynamic_import_default_internal: host } = env.internalBinding("symbols");
-  const compile = (source: string, file: string, data: Uint8Array | undefined): any =>
+  const compile = (source: string, file: string, data: Uint8Array | undefined): EngineModule =>
     compileFunction(
       source,
       file,
@@ -122,7 +123,7 @@ function commonJs(env: EngineTools, cache: Cache) {
       compileFunctionForCJSLoader(source, file, isSeaMain, detectModule);
     const entry = isSeaMain ? undefined : cache.lookUp(source, file, cachedCode.commonJs);
     if (entry === undefined) return native();
-    let compiled: any;
+    let compiled: EngineModule;
     let rejected = false;
     try {
       if (entry.content !== undefined) {
@@ -148,7 +149,7 @@ function commonJs(env: EngineTools, cache: Cache) {
 function esm(native: Construct, env: EngineTools, cache: Cache): Construct {
   const { source_text_module_default_hdo: loaders } = env.internalBinding("symbols");
   return (url, context, source, line, column, host) => {
-    const make = (how: unknown): any => native(url, context, source, line, column, how);
+    const make = (how: unknown): EngineModule => native(url, context, source, line, column, how);
     const entry = host === loaders ? cache.lookUp(source, url, cachedCode.esm) : undefined;
     if (entry === undefined) return make(host);
     let rejected = false;
@@ -173,9 +174,9 @@ function esm(native: Construct, env: EngineTools, cache: Cache): Construct {
  * A module that was compiled with data given to it is one of node:vm to the engine: its imports, and its
  * `import.meta`, are asked of whoever made it. Here they are those of the loader again.
  */
-function adopt(env: EngineTools, wrap: any, native: Construct): void {
+function adopt(env: EngineTools, wrap: EngineModule, native: Construct): void {
   const { registerModule } = env.requireBuiltin("internal/modules/esm/utils");
-  const loader = (): any =>
+  const loader = (): EngineModule =>
     env.requireBuiltin("internal/modules/esm/loader").getOrInitializeCascadedLoader();
   registerModule(wrap, {
     importModuleDynamically: (specifier: string, _: unknown, attributes: object, phase: number) =>

@@ -8,6 +8,7 @@
  * sizes, the hash of the source and that of its own content agree; then V8 judges it.
  */
 import type { EngineTools } from "../environment.js";
+import type { EngineModule } from "../engine-types.js";
 
 export const cachedCode = { commonJs: 0, esm: 1, strippedTypeScript: 2 } as const;
 export type CachedCode = (typeof cachedCode)[keyof typeof cachedCode];
@@ -46,7 +47,7 @@ export interface Entry {
 export type Say = (text: string) => void;
 
 export class CacheFiles {
-  readonly #fs: any;
+  readonly #fs: EngineModule;
   readonly #crc32: (data: Uint8Array | string, value: number) => number;
   readonly #errors: Map<number, [name: string, message: string]>;
   readonly #say: Say;

@@ -57,9 +57,9 @@ function clockOf(tools: EngineTools, channel: Channel, startTimeMs: number): Run
 function replaceWaiting(clock: RunClock): void {
   const { wait } = Atomics;
   const value = (
-    array: any,
+    array: Int32Array,
     index: number,
-    expected: any,
+    expected: number,
     timeout: number = Infinity,
   ): "ok" | "not-equal" | "timed-out" => {
     const milliseconds = Number.isNaN(Number(timeout)) ? Infinity : Number(timeout);

@@ -44,11 +44,11 @@ export class OtherThreads {
     else process.env[poolSize] = given;
   }
 
-  #watch(type: { prototype?: any }, name: "run" | "write"): void {
+  #watch(type: { prototype?: Record<string, unknown> }, name: "run" | "write"): void {
     const native = type.prototype?.[name] as ((...args: unknown[]) => unknown) | undefined;
     if (native === undefined) return;
     const begin = (): void => void (this.#begun = true);
-    type.prototype[name] = function (this: object, ...args: unknown[]): unknown {
+    type.prototype![name] = function (this: object, ...args: unknown[]): unknown {
       begin();
       return Reflect.apply(native, this, args);
     };

@@ -8,6 +8,7 @@
  */
 import type { EngineTools } from "../environment.js";
 import { unavailable } from "../unavailable.js";
+import type { EngineModule } from "../engine-types.js";
 
 const keyBytes = 32;
 /** Largest range of `randomInt`: 48 bits. */
@@ -26,21 +27,23 @@ const refused = [
 
 type Draw = (length: number) => Buffer;
 
-function streamOf(crypto: any, seed: string): Draw {
+function streamOf(crypto: EngineModule, seed: string): Draw {
   const key = crypto.createHash("sha256").update(`deterministic run ${seed}`).digest() as Buffer;
   const cipher = crypto.createCipheriv("aes-256-ctr", key.subarray(0, keyBytes), Buffer.alloc(16));
   return (length) => cipher.update(Buffer.alloc(length)) as Buffer;
 }
 
+type Fillable = ArrayBufferView | ArrayBufferLike;
+
 /** The bytes of what `randomFill` and `getRandomValues` take. */
-function bytesOf(target: ArrayBufferView | ArrayBufferLike): Buffer {
+function bytesOf(target: Fillable): Buffer {
   return ArrayBuffer.isView(target)
     ? Buffer.from(target.buffer, target.byteOffset, target.byteLength)
     : Buffer.from(target);
 }
 
-function overwrite(draw: Draw, target: any, offset = 0, size?: number): void {
-  const unit = (target.BYTES_PER_ELEMENT as number | undefined) ?? 1;
+function overwrite(draw: Draw, target: Fillable, offset = 0, size?: number): void {
+  const unit = (target as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
   const bytes = bytesOf(target);
   const from = offset * unit;
   const to = size === undefined ? bytes.length : from + size * unit;
@@ -65,7 +68,7 @@ function uuid(draw: Draw): string {
   return [8, 12, 16, 20, 32].map((end, at, ends) => hex.slice(ends[at - 1] ?? 0, end)).join("-");
 }
 
-function replaceFunctions(crypto: any, draw: Draw): void {
+function replaceFunctions(crypto: EngineModule, draw: Draw): void {
   const native = { ...crypto };
   const put = (name: string, value: Function, on: object = crypto): void => {
     Object.defineProperty(value, "name", { value: name, configurable: true });
@@ -92,28 +95,28 @@ function replaceFunctions(crypto: any, draw: Draw): void {
     const value = randomBytes;
     Object.defineProperty(crypto, name, { value, enumerable, configurable: true, writable: true });
   }
-  put("randomFillSync", (target: any, offset?: number, size?: number) => {
+  put("randomFillSync", (target: Fillable, offset?: number, size?: number) => {
     native.randomFillSync(target, ...[offset, size].filter((value) => value !== undefined));
     overwrite(draw, target, offset, size);
     return target;
   });
-  put("randomFill", (target: any, ...rest: any[]) => {
+  put("randomFill", (target: Fillable, ...rest: unknown[]) => {
     const callback = rest.pop();
     if (typeof callback !== "function") return native.randomFill(target, ...rest, callback);
-    const [offset, size] = rest;
+    const [offset, size] = rest as [number?, number?];
     native.randomFill(target, ...rest, (error: unknown) => {
       if (error === null || error === undefined) overwrite(draw, target, offset, size);
       callback(error, error ? undefined : target);
     });
   });
-  put("randomInt", (min: number, max?: any, callback?: any) => {
+  put("randomInt", (min: number, max?: unknown, callback?: unknown) => {
     const done = typeof max === "function" ? max : callback;
     const bounded = typeof max === "number";
     // Throws what is to be thrown.
     native.randomInt(...(bounded ? [min, max] : [min]));
     const value = bounded ? min + integer(draw, max - min) : integer(draw, min);
     if (done === undefined) return value;
-    process.nextTick(done, undefined, value);
+    process.nextTick(done as Function, undefined, value);
   });
   put("randomUUID", (options?: object) => {
     native.randomUUID(options);
@@ -125,16 +128,16 @@ function replaceFunctions(crypto: any, draw: Draw): void {
     });
 }
 
-function replaceWeb(crypto: any, draw: Draw): void {
+function replaceWeb(crypto: EngineModule, draw: Draw): void {
   const { webcrypto } = crypto;
-  const prototype = Object.getPrototypeOf(webcrypto) as any;
+  const prototype = Object.getPrototypeOf(webcrypto) as EngineModule;
   const native = { getRandomValues: prototype.getRandomValues, randomUUID: prototype.randomUUID };
   const define = (on: object, name: string, value: Function): void =>
     void Object.defineProperty(on, name, {
       ...Object.getOwnPropertyDescriptor(on, name),
       value,
     });
-  define(prototype, "getRandomValues", function getRandomValues(this: unknown, target: any) {
+  define(prototype, "getRandomValues", function getRandomValues(this: unknown, target: Fillable) {
     Reflect.apply(native.getRandomValues, this, [target]);
     overwrite(draw, target);
     return target;

@@ -8,12 +8,13 @@ import { engineOption } from "../engine-options.js";
 import type { OptionValue } from "../engine-options.js";
 import { diagnosticName, makeDirectories, writeTextFile } from "./files.js";
 import type { EngineTools } from "../environment.js";
+import type { EngineModule } from "../engine-types.js";
 
 /** How something told the engine to end; src/inspector_profiler.cc has the same words. */
-type Reply = { result?: any; error?: { message: string } };
+type Reply = { result?: EngineModule; error?: { message: string } };
 
 class Domain {
-  readonly #connection: any;
+  readonly #connection: EngineModule;
   #reply: Reply | undefined;
   #id = 0;
 
@@ -25,7 +26,7 @@ class Domain {
     });
   }
 
-  post(method: string, params: object = {}): any {
+  post(method: string, params: object = {}): EngineModule {
     this.#connection.dispatch(JSON.stringify({ id: ++this.#id, method, params }));
     if (this.#reply?.error !== undefined) throw new Error(this.#reply.error.message);
     return this.#reply?.result;
@@ -89,7 +90,9 @@ function stopCoverage(): void {
 
 function takeCoverage(env: EngineTools): void {
   if (coverage.domain === undefined || coverage.directory === "") return;
-  const { result } = coverage.domain.post("Profiler.takePreciseCoverage") as { result: any[] };
+  const { result } = coverage.domain.post("Profiler.takePreciseCoverage") as {
+    result: { url: unknown }[];
+  };
   const maps = coverage.sourceMaps?.();
   const now = Date.now();
   const text = JSON.stringify({

@@ -150,10 +150,19 @@ function javascriptStack(error: unknown): Fields {
   return { message, stack: frames.map((line) => line.trim()), errorProperties: properties };
 }
 
+/** v8.getHeapSpaceStatistics */
+interface HeapSpace {
+  space_name: string;
+  space_size: number;
+  space_used_size: number;
+  space_available_size: number;
+  physical_space_size: number;
+}
+
 function javascriptHeap(env: EngineTools): Fields {
   const v8 = env.requireBuiltin("v8");
   const heap = v8.getHeapStatistics() as Record<string, number>;
-  const spaces = v8.getHeapSpaceStatistics() as Record<string, any>[];
+  const spaces = v8.getHeapSpaceStatistics() as HeapSpace[];
   return {
     totalMemory: heap["total_heap_size"],
     executableMemory: heap["total_heap_size_executable"],
@@ -171,13 +180,13 @@ function javascriptHeap(env: EngineTools): Fields {
     doesZapGarbage: heap["does_zap_garbage"],
     heapSpaces: Object.fromEntries(
       spaces.map((space) => [
-        space["space_name"],
+        space.space_name,
         {
-          memorySize: space["space_size"],
-          committedMemory: space["physical_space_size"],
-          capacity: space["space_used_size"] + space["space_available_size"],
-          used: space["space_used_size"],
-          available: space["space_available_size"],
+          memorySize: space.space_size,
+          committedMemory: space.physical_space_size,
+          capacity: space.space_used_size + space.space_available_size,
+          used: space.space_used_size,
+          available: space.space_available_size,
         },
       ]),
     ),

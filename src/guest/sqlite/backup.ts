@@ -5,6 +5,7 @@
  */
 import type { EngineTools } from "../environment.js";
 import type { SqliteFile, SqliteFiles } from "../../sandbox/sqlite-vfs.js";
+import type { EngineModule } from "../engine-types.js";
 
 /** Of the database header; sqlite.org/fileformat2.html §1.3. */
 const header = { pageSize: 16, changeCounter: 24, versionValidFor: 92, bytes: 100 };
@@ -59,7 +60,7 @@ function pathOf(env: EngineTools, path: unknown): string {
 }
 
 /** The checks of src/node_sqlite.cc, Backup, in its words. */
-function read(env: EngineTools, Database: any, args: unknown[]): Request {
+function read(env: EngineTools, Database: EngineModule, args: unknown[]): Request {
   const [database, path, options] = args;
   if (typeof database !== "object" || database === null) throw wrong("sourceDb", "an object");
   if (!(database instanceof Database)) throw new TypeError("Illegal invocation");
@@ -147,7 +148,7 @@ function imageOf(database: Source, name: string): Buffer {
 export function copyDatabase(
   env: EngineTools,
   files: SqliteFiles,
-  Database: any,
+  Database: EngineModule,
   args: unknown[],
 ): Promise<number> {
   const request = read(env, Database, args);
