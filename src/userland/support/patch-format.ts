@@ -67,11 +67,12 @@ class PatchReader {
     return this.patches;
   }
 
-  /** A file that git only made, with nothing in it, or gave another mode. */
+  /** A file that git only made or removed, with nothing in it. */
   #empty(): void {
     const { oldName, newName } = this.#next;
-    if (this.#current === undefined && oldName === "/dev/null" && newName !== undefined)
-      this.#file();
+    const made = oldName === "/dev/null" && newName !== undefined;
+    const gone = newName === "/dev/null" && oldName !== undefined;
+    if (this.#current === undefined && (made || gone)) this.#file();
   }
 
   #garbage(line: string): void {
@@ -85,6 +86,8 @@ class PatchReader {
     } else if ((match = /^new file mode (\d+)/.exec(line)) !== null) {
       this.#next.oldName = "/dev/null";
       this.#next.mode = parseInt(match[1]!, 8);
+    } else if (/^deleted file mode \d+/.test(line)) {
+      this.#next.newName = "/dev/null";
     } else if ((match = /^new mode (\d+)/.exec(line)) !== null) {
       this.#next.mode = parseInt(match[1]!, 8);
     } else if ((match = /^Index: (.*)/.exec(line)) !== null) {

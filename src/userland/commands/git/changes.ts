@@ -3,9 +3,23 @@ import { CommandFailure, type CommandContext } from "../../command.js";
 import { codeText, errorCode } from "../../support/errors.js";
 import { globRegex } from "../../support/glob.js";
 import { parseOptions } from "../../support/options.js";
-import { short } from "./history.js";
+import { reportCommit } from "./commit-report.js";
+import { changesBetween } from "./diff.js";
+import { stat, summary } from "./diffstat.js";
+import { short } from "./commit-text.js";
+import { counted } from "./patch-text.js";
 import { fatal, type Repository } from "./repository.js";
 import { stagedChanges, status } from "./status.js";
+import { filesOf } from "./trees.js";
+import {
+  endSequence,
+  endState,
+  messageUnderWay,
+  sequenceOf,
+  setState,
+  stateOf,
+  writeMessage,
+} from "./under-way.js";
 
 export async function add(repository: Repository, context: CommandContext): Promise<number> {
   const options = parseOptions(
@@ -111,10 +125,12 @@ export async function commit(repository: Repository, context: CommandContext): P
   const amend = options.has("amend");
   if (amend && head === undefined) throw fatal("You have nothing to amend.");
   const staged = stagedChanges(options.has("a") ? await repository.rows() : rows);
-  const merging = mergeUnderWay(repository);
-  if (merging !== undefined && amend)
+  const theirs = stateOf(repository, "MERGE_HEAD");
+  const picked = stateOf(repository, "CHERRY_PICK_HEAD");
+  const prepared = messageUnderWay(repository);
+  if (theirs !== undefined && amend)
     throw fatal("You are in the middle of a merge -- cannot amend.");
-  if (staged.length === 0 && !amend && merging === undefined && !options.has("empty")) {
+  if (staged.length === 0 && !amend && theirs === undefined && !options.has("empty")) {
     await status(repository, { ...context, argv: ["status"] }, "Initial commit");
     return 1;
   }
@@ -123,8 +139,10 @@ export async function commit(repository: Repository, context: CommandContext): P
   let message = options.all("m").join("\n\n");
   const file = options.get("F");
   if (file !== undefined) message = context.fs.readFileSync(file === "-" ? 0 : file, "utf8");
-  const old = amend ? (await git.readCommit({ ...base, oid: head! })).commit : undefined;
-  if (!options.has("m", "F") && merging !== undefined) message = merging.message;
+  const source = amend ? head : picked;
+  const old =
+    source === undefined ? undefined : (await git.readCommit({ ...base, oid: source })).commit;
+  if (!options.has("m", "F") && prepared !== undefined) message = prepared;
   else if (!options.has("m", "F")) {
     if (old === undefined) throw fatal("no editor here: give the message with -m or -F");
     message = old.message;
@@ -136,20 +154,17 @@ export async function commit(repository: Repository, context: CommandContext): P
     .replace(/^\n+|\n+$/g, "")
     .replace(/\n{3,}/g, "\n\n");
   if (message === "") throw new CommandFailure("Aborting commit due to empty commit message.");
-  const branch = await repository.branch();
   const oid = await git.commit({
     ...base,
     message: `${message}\n`,
     author: old?.author ?? author,
     committer,
     amend,
-    ...(merging !== undefined && { parent: [head!, merging.theirs] }),
+    ...(theirs !== undefined && { parent: [head!, theirs] }),
   });
-  endMerge(repository);
-  if (!options.has("q")) {
-    const where = `${branch ?? "detached HEAD"}${head === undefined ? " (root-commit)" : ""}`;
-    context.write(`[${where} ${short(oid)}] ${message.split("\n", 1)[0]!}\n`);
-  }
+  endState(repository);
+  if (sequenceOf(repository)?.left.length === 0 && picked !== undefined) endSequence(repository);
+  if (!options.has("q")) await reportCommit(repository, context, oid, { dated: old !== undefined });
   return 0;
 }
 
@@ -274,6 +289,26 @@ async function resetPaths(
       await repository.git.resetIndex({ ...repository.base, filepath, ref });
 }
 
+/** Moves the branch, or HEAD where it names none. */
+async function moveHead(repository: Repository, oid: string): Promise<void> {
+  const name = await repository.branch();
+  const ref = name === undefined ? "HEAD" : `refs/heads/${name}`;
+  await repository.git.writeRef({ ...repository.base, ref, value: oid, force: true });
+}
+
+/** Makes branch, index and work tree what a commit is; what is not tracked stays. */
+export async function resetHard(repository: Repository, oid: string): Promise<void> {
+  const { git, base, context } = repository;
+  const before = (await repository.rows()).filter(({ stage }) => stage !== 0);
+  await moveHead(repository, oid);
+  await git.checkout({ ...base, ref: (await repository.branch()) ?? oid, force: true });
+  for (const { path, head, stage } of await repository.rows())
+    if (head === 0 && (stage !== 0 || before.some((row) => row.path === path))) {
+      await git.remove({ ...base, filepath: path });
+      context.fs.rmSync(`${repository.dir}/${path}`, { force: true });
+    }
+}
+
 export async function reset(repository: Repository, context: CommandContext): Promise<number> {
   const options = parseOptions(
     context,
@@ -292,23 +327,11 @@ export async function reset(repository: Repository, context: CommandContext): Pr
     return 0;
   }
   if (oid === undefined) throw fatal("Failed to resolve 'HEAD' as a valid revision.");
-  const name = await repository.branch();
-  const before = (await repository.rows()).filter(({ stage }) => stage !== 0);
-  await git.writeRef({
-    ...base,
-    ref: name === undefined ? "HEAD" : `refs/heads/${name}`,
-    value: oid,
-    force: true,
-  });
+  if (!options.has("hard")) await moveHead(repository, oid);
   if (options.has("soft")) return 0;
-  endMerge(repository);
+  endState(repository);
   if (options.has("hard")) {
-    await git.checkout({ ...base, ref: name ?? oid, force: true });
-    for (const { path, head, stage } of await repository.rows())
-      if (head === 0 && (stage !== 0 || before.some((row) => row.path === path))) {
-        await git.remove({ ...base, filepath: path });
-        context.fs.rmSync(`${repository.dir}/${path}`, { force: true });
-      }
+    await resetHard(repository, oid);
     const { commit: now } = await git.readCommit({ ...base, oid });
     if (!options.has("q"))
       context.write(`HEAD is now at ${short(oid)} ${now.message.split("\n", 1)[0]!}\n`);
@@ -403,27 +426,6 @@ export async function checkout(repository: Repository, context: CommandContext):
   return 0;
 }
 
-/** What a merge with conflicts leaves for the commit that ends it; gitrepository-layout(5). */
-const mergeFiles = ["MERGE_HEAD", "MERGE_MSG", "MERGE_MODE"] as const;
-
-function mergeUnderWay({
-  context,
-  dir,
-}: Repository): { theirs: string; message: string } | undefined {
-  const read = (name: string): string | undefined =>
-    context.fs.existsSync(`${dir}/.git/${name}`)
-      ? context.fs.readFileSync(`${dir}/.git/${name}`, "utf8")
-      : undefined;
-  const theirs = read("MERGE_HEAD")?.trim();
-  if (theirs === undefined) return undefined;
-  const lines = (read("MERGE_MSG") ?? "").split("\n");
-  return { theirs, message: lines.filter((line) => !line.startsWith("#")).join("\n") };
-}
-
-function endMerge({ context, dir }: Repository): void {
-  for (const name of mergeFiles) context.fs.rmSync(`${dir}/.git/${name}`, { force: true });
-}
-
 export async function merge(repository: Repository, context: CommandContext): Promise<number> {
   const options = parseOptions(
     context,
@@ -432,7 +434,7 @@ export async function merge(repository: Repository, context: CommandContext): Pr
     { status: 129 },
   );
   const { git, base } = repository;
-  const merging = mergeUnderWay(repository);
+  const merging = stateOf(repository, "MERGE_HEAD");
   if (options.has("abort")) {
     if (merging === undefined) throw fatal("There is no merge to abort (MERGE_HEAD missing).");
     return reset(repository, { ...context, argv: ["reset", "-q", "--hard", "HEAD"] });
@@ -476,10 +478,8 @@ export async function merge(repository: Repository, context: CommandContext): Pr
     if (errorCode(error) !== "MergeConflictError") throw error;
     const { data } = error as { data?: { filepaths?: string[] } };
     const paths = data?.filepaths ?? [];
-    const conflicts = paths.map((path) => `#\t${path}\n`).join("");
-    const own = `${repository.dir}/.git`;
-    context.fs.writeFileSync(`${own}/MERGE_HEAD`, `${theirs}\n`);
-    context.fs.writeFileSync(`${own}/MERGE_MSG`, `${message}\n\n# Conflicts:\n${conflicts}`);
+    setState(repository, "MERGE_HEAD", `${theirs}\n`);
+    writeMessage(repository, message, paths);
     for (const path of paths)
       context.write(`Auto-merging ${path}\nCONFLICT (content): Merge conflict in ${path}\n`);
     context.write("Automatic merge failed; fix conflicts and then commit the result.\n");
@@ -495,6 +495,9 @@ export async function merge(repository: Repository, context: CommandContext): Pr
       ? `Updating ${short(head)}..${short(result.oid!)}\nFast-forward\n`
       : "Merge made by the 'ort' strategy.\n",
   );
+  const [before, after] = [await filesOf(repository, head), await filesOf(repository, result.oid)];
+  const list = await Promise.all(changesBetween(before, after).map(counted));
+  context.writeBytes(stat(list) + summary(list));
   return 0;
 }
 

@@ -1,344 +1,288 @@
-/** Owns what shows a repository: log, show, diff, status, rev-parse, ls-files, cat-file. */
+/** Owns what shows a repository: log and what names objects: rev-parse, rev-list, merge-base, describe, ls-files, ls-tree, cat-file. */
 import type { CommandContext } from "../../command.js";
 import { parseOptions, type Options } from "../../support/options.js";
-import { compareBytes, toBytes } from "../../support/text.js";
-import { changes, type Hunk } from "../diff/compare.js";
-import { dayNames, monthNames } from "../../support/strftime.js";
+import { commitsFrom } from "./commit-walk.js";
+import { changesOf, diffOptions, writeChanges } from "./diff.js";
+import type { Change } from "./diffstat.js";
 import { fatal, type Repository } from "./repository.js";
+import { formatted, header, short, templateOf, type Commit } from "./commit-text.js";
 
-type Commit = Awaited<ReturnType<Repository["git"]["readCommit"]>>;
-type Person = Commit["commit"]["author"];
-
-/** Lines of context around a change. */
-const contextLines = 3;
-const shortLength = 7;
-const two = (value: number) => String(value).padStart(2, "0");
-
-export const short = (oid: string) => oid.slice(0, shortLength);
-
-function dateText({ timestamp, timezoneOffset }: Person): string {
-  const at = new Date((timestamp - timezoneOffset * 60) * 1000);
-  const zone = Math.abs(timezoneOffset);
-  const sign = timezoneOffset > 0 ? "-" : "+";
-  return `${dayNames[at.getUTCDay()]} ${monthNames[at.getUTCMonth()]} ${at.getUTCDate()} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())} ${at.getUTCFullYear()} ${sign}${two(Math.floor(zone / 60))}${two(zone % 60)}`;
-}
-
-function formatted(template: string, { oid, commit }: Commit): string {
-  const lines = commit.message.replace(/\n+$/, "").split("\n");
-  const values: Record<string, string> = {
-    H: oid,
-    h: short(oid),
-    T: commit.tree,
-    P: commit.parent.join(" "),
-    p: commit.parent.map(short).join(" "),
-    an: commit.author.name,
-    ae: commit.author.email,
-    ad: dateText(commit.author),
-    at: String(commit.author.timestamp),
-    cn: commit.committer.name,
-    ce: commit.committer.email,
-    cd: dateText(commit.committer),
-    ct: String(commit.committer.timestamp),
-    s: lines[0]!,
-    b: lines
-      .slice(2)
-      .map((line) => `${line}\n`)
-      .join(""),
-    B: `${lines.join("\n")}\n`,
-    n: "\n",
-    "%": "%",
+/** Which commits a log is about, and how they are filtered. */
+async function commitsOf(
+  repository: Repository,
+  words: readonly string[],
+): Promise<{ list: Commit[]; paths: string[] }> {
+  const end = words.indexOf("--");
+  const named = end === -1 ? words : words.slice(0, end);
+  const paths = end === -1 ? [] : words.slice(end + 1);
+  const wanted: string[] = [];
+  const left = new Set<string>();
+  const leave = async (name: string): Promise<void> => {
+    for (const { oid } of await commitsFrom(repository, [await repository.need(name)]))
+      left.add(oid);
   };
-  return template.replace(
-    /%(a[ne dt]|c[nedt]|[HhTPpsbBn%])/g,
-    (all, key: string) => values[key] ?? all,
-  );
+  for (const word of named) {
+    const range = /^(.*?)\.\.(?!\.)(.*)$/.exec(word);
+    if (range !== null) {
+      await leave(range[1]!);
+      wanted.push(await repository.need(range[2]!));
+    } else if (word.startsWith("^")) await leave(word.slice(1));
+    else {
+      const oid = await repository.resolve(word);
+      if (oid !== undefined) wanted.push(oid);
+      else if (end === -1 && repository.context.fs.existsSync(word)) paths.push(word);
+      else await repository.need(word);
+    }
+  }
+  if (wanted.length === 0) {
+    const head = await repository.resolve("HEAD");
+    if (head === undefined)
+      throw fatal(
+        `your current branch '${(await repository.branch()) ?? "HEAD"}' does not have any commits yet`,
+      );
+    wanted.push(head);
+  }
+  const list = (await commitsFrom(repository, wanted)).filter(({ oid }) => !left.has(oid));
+  return { list, paths: paths.map((path) => repository.pathOf(path)) };
 }
 
-function header({ oid, commit }: Commit): string {
-  const message = commit.message.replace(/\n+$/, "").split("\n");
-  const merge = commit.parent.length > 1 ? `Merge: ${commit.parent.map(short).join(" ")}\n` : "";
-  return (
-    `commit ${oid}\n${merge}Author: ${commit.author.name} <${commit.author.email}>\n` +
-    `Date:   ${dateText(commit.author)}\n\n${message.map((line) => (line === "" ? "" : `    ${line}`)).join("\n")}\n`
-  );
+/** Seconds since 1970 of `--since` and `--until`: a date, or `2 days ago`. */
+function timeOf(text: string): number {
+  const ago = /^(\d+)[ .](second|minute|hour|day|week)s?[ .]ago$/.exec(text);
+  const units = { second: 1, minute: 60, hour: 3600, day: 86_400, week: 604_800 };
+  if (ago !== null) return Date.now() / 1000 - Number(ago[1]) * units[ago[2] as keyof typeof units];
+  const at = /^\d{5,}$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  if (Number.isNaN(at)) throw fatal(`a date that is not understood: ${text}`);
+  return at / 1000;
 }
 
-const templateOf = (options: Options): string | undefined => {
-  const value = options.get("format");
-  if (options.has("oneline") || value === "oneline") return "%h %s";
-  if (value === undefined || value === "medium") return undefined;
-  if (value.includes("%")) return value.replace(/^t?format:/, "");
-  throw fatal(`invalid --pretty format: ${value}`);
+function filterOf(options: Options): (commit: Commit) => boolean {
+  const pattern = (key: string): RegExp | undefined => {
+    const text = options.get(key);
+    return text === undefined ? undefined : new RegExp(text, options.has("i") ? "i" : "");
+  };
+  const [author, grep] = [pattern("author"), pattern("grep")];
+  const [since, until] = ["since", "until"].map((key) => {
+    const text = options.get(key);
+    return text === undefined ? undefined : timeOf(text);
+  });
+  return ({ commit }) => {
+    const { parent, message, committer } = commit;
+    const who = `${commit.author.name} <${commit.author.email}>`;
+    return (
+      !(options.has("no-merges") && parent.length > 1) &&
+      !(options.has("merges") && parent.length < 2) &&
+      (author?.test(who) ?? true) &&
+      (grep?.test(message) ?? true) &&
+      (since === undefined || committer.timestamp >= since) &&
+      (until === undefined || committer.timestamp <= until)
+    );
+  };
+}
+
+const logOptions = {
+  ...diffOptions,
+  oneline: "oneline",
+  "max-count=": "n",
+  "skip=": "skip",
+  "format=": "format",
+  "pretty=": "format",
+  "author=": "author",
+  "grep=": "grep",
+  "regexp-ignore-case": "i",
+  "since=": "since",
+  "after=": "since",
+  "until=": "until",
+  "before=": "until",
+  reverse: "reverse",
+  all: "all",
+  "first-parent": "first",
+  "no-merges": "no-merges",
+  merges: "merges",
+  follow: "x",
+  decorate: "decorate",
+  "no-decorate": "x",
+  "abbrev-commit": "abbrev",
 };
 
+/** Splits the words that are no options, `--` among them. */
+function wordsOf(context: CommandContext, operands: readonly string[]): string[] {
+  const end = context.argv.indexOf("--");
+  return end === -1 ? [...operands] : [...operands, "--", ...context.argv.slice(end + 1)];
+}
+
+function beforeDashes(context: CommandContext): CommandContext {
+  const end = context.argv.indexOf("--");
+  return end === -1 ? context : { ...context, argv: context.argv.slice(0, end) };
+}
+
+const forms = ["names", "status", "stat", "numstat", "shortstat", "summary", "p"];
+
 export async function log(repository: Repository, context: CommandContext): Promise<number> {
-  const options = parseOptions(
-    context,
-    "n:",
-    {
-      oneline: "oneline",
-      "max-count=": "n",
-      "format=": "format",
-      "pretty=": "format",
-      "no-color": "x",
-    },
-    { status: 129, numberOption: "n" },
-  );
-  if (options.operands.length > 1) throw fatal("log takes one revision here");
-  const name = options.operands[0] ?? "HEAD";
-  const head = await repository.resolve(name);
-  if (head === undefined && name === "HEAD")
-    throw fatal(
-      `your current branch '${(await repository.branch()) ?? "HEAD"}' does not have any commits yet`,
-    );
-  const depth = options.has("n") ? Number(options.get("n")) : undefined;
-  if (depth === 0) return 0;
-  const list = await repository.git.log({
-    ...repository.base,
-    ref: head ?? (await repository.need(name)),
-    ...(depth === undefined ? {} : { depth }),
+  const options = parseOptions(beforeDashes(context), "n:pis", logOptions, {
+    status: 129,
+    numberOption: "n",
   });
-  const template = templateOf(options);
-  const texts = list.map((each) =>
-    template === undefined ? header(each) : `${formatted(template, each)}\n`,
+  if (options.has("decorate")) throw fatal("log: --decorate is not there");
+  const all = options.has("all")
+    ? Object.keys(await refsOf(repository)).concat((await repository.resolve("HEAD")) ?? [])
+    : [];
+  const { list, paths } = await commitsOf(
+    repository,
+    wordsOf(context, [...options.operands, ...all]),
   );
-  context.write(texts.join(template === undefined ? "\n" : ""));
+  const filter = filterOf(options);
+  const shows = options.list.some(({ key }) => forms.includes(key)) && !options.has("s");
+  const most = options.has("n") ? Number(options.get("n")) : Infinity;
+  let skip = Number(options.get("skip") ?? 0);
+  const chosen: { each: Commit; changed: Change[] }[] = [];
+  const onLine = firstParents(list);
+  for (const each of list) {
+    if (chosen.length >= most) break;
+    if (!filter(each) || (options.has("first") && !onLine.has(each.oid))) continue;
+    const looks = (shows || paths.length > 0) && each.commit.parent.length < 2;
+    const changed = looks ? await changesOf(repository, each.oid, paths) : [];
+    if (paths.length > 0 && changed.length === 0) continue;
+    if (skip-- > 0) continue;
+    chosen.push({ each, changed });
+  }
+  if (options.has("reverse")) chosen.reverse();
+  const template = templateOf(options);
+  for (const [at, { each, changed }] of chosen.entries()) {
+    if (template === undefined) context.write(`${at === 0 ? "" : "\n"}${header(each)}`);
+    else context.write(`${formatted(template, each)}\n`);
+    if (!shows || changed.length === 0) continue;
+    if (template === undefined || !options.has("oneline")) context.write("\n");
+    await writeChanges(context, changed, options);
+  }
   return 0;
 }
 
-/** One side of a file's change. */
-interface Version {
-  oid: string;
-  mode: string;
-  text: string;
+function firstParents(list: readonly Commit[]): Set<string> {
+  const byName = new Map(list.map((each) => [each.oid, each]));
+  const line = new Set<string>();
+  for (let at = list[0]; at !== undefined; at = byName.get(at.commit.parent[0] ?? ""))
+    line.add(at.oid);
+  return line;
 }
 
-type Files = Map<string, () => Promise<Version>>;
-
-async function filesOf(repository: Repository, oid: string | undefined): Promise<Files> {
-  const files: Files = new Map();
-  if (oid === undefined) return files;
+/** Objects of branches and tags, each with its name. */
+async function refsOf(repository: Repository): Promise<Record<string, string>> {
   const { git, base } = repository;
-  const visit = async (tree: string, prefix: string): Promise<void> => {
-    for (const entry of (await git.readTree({ ...base, oid: tree })).tree) {
-      const path = prefix + entry.path;
-      if (entry.type === "tree") await visit(entry.oid, `${path}/`);
-      else if (entry.type === "blob")
-        files.set(path, async () => ({
-          oid: entry.oid,
-          mode: entry.mode,
-          text: await repository.blob(entry.oid),
-        }));
+  const found: Record<string, string> = {};
+  for (const kind of ["heads", "tags"])
+    for (const name of await git.listRefs({ ...base, filepath: `refs/${kind}` })) {
+      const oid = await repository.resolve(`refs/${kind}/${name}`);
+      if (oid !== undefined) found[oid] = name;
     }
-  };
-  await visit(oid, "");
-  return files;
+  return found;
 }
 
-/** What the index or the work tree holds of the tracked files. */
-async function tracked(repository: Repository, where: "index" | "work"): Promise<Files> {
-  const { git, base } = repository;
-  const files: Files = new Map();
-  const trees = [git.STAGE(), ...(where === "work" ? [git.WORKDIR()] : [])];
-  await git.walk({
-    ...base,
-    trees,
-    map: async (path, [staged, work]) => {
-      const entry = where === "work" ? work : staged;
-      // Undefined would end the walk below a folder of the index, which has no entry there of its own.
-      if (!staged) return path === "." ? true : null;
-      if (!entry || (await entry.type()) !== "blob") return true;
-      files.set(path, async () => {
-        const oid = (await entry.oid())!;
-        const content = where === "work" ? await entry.content() : undefined;
-        const text =
-          content === undefined
-            ? await repository.blob(oid)
-            : Buffer.from(content).toString("latin1");
-        return { oid, mode: (await entry.mode()).toString(8), text };
-      });
-      return true;
-    },
-  });
-  return files;
-}
-
-function lines(text: string): { list: string[]; ended: boolean } {
-  const list = text.split("\n");
-  const ended = list.at(-1) === "";
-  if (ended) list.pop();
-  return { list, ended };
-}
-
-function hunkText(a: string, b: string): string {
-  const [left, right] = [lines(a), lines(b)];
-  const last = "\\ No newline at end of file\n";
-  // A last line without its newline differs from the same line with one.
-  const key = (side: { list: string[]; ended: boolean }) =>
-    side.list.map((line, at) => (at === side.list.length - 1 && !side.ended ? `${line}\0` : line));
-  const groups: Hunk[][] = [];
-  for (const hunk of changes(key(left), key(right))) {
-    const before = groups.at(-1)?.at(-1);
-    if (before !== undefined && hunk.aStart - before.aEnd <= 2 * contextLines)
-      groups.at(-1)!.push(hunk);
-    else groups.push([hunk]);
-  }
-  const range = (from: number, to: number) =>
-    to - from === 1 ? String(from + 1) : to === from ? `${from},0` : `${from + 1},${to - from}`;
-  let out = "";
-  const put = (mark: string, side: { list: string[]; ended: boolean }, at: number) => {
-    out += `${mark}${side.list[at]!}\n${!side.ended && at === side.list.length - 1 ? last : ""}`;
-  };
-  for (const group of groups) {
-    const [first, end] = [group[0]!, group.at(-1)!];
-    const [aFrom, bFrom] = [first.aStart, first.bStart].map((at) =>
-      Math.max(0, at - contextLines),
-    ) as [number, number];
-    const aTo = Math.min(left.list.length, end.aEnd + contextLines);
-    const bTo = Math.min(right.list.length, end.bEnd + contextLines);
-    const name = left.list.slice(0, aFrom).findLast((line) => /^[A-Za-z_$]/.test(line));
-    out += `@@ -${range(aFrom, aTo)} +${range(bFrom, bTo)} @@${name === undefined ? "" : ` ${name.slice(0, 80).trimEnd()}`}\n`;
-    let at = aFrom;
-    for (const hunk of group) {
-      for (; at < hunk.aStart; at++) put(" ", left, at);
-      for (; at < hunk.aEnd; at++) put("-", left, at);
-      for (let from = hunk.bStart; from < hunk.bEnd; from++) put("+", right, from);
-    }
-    for (; at < aTo; at++) put(" ", left, at);
-  }
-  return out;
-}
-
-function patchOf(path: string, a: Version | undefined, b: Version | undefined): string {
-  if (a !== undefined && b !== undefined && a.oid === b.oid && a.mode === b.mode) return "";
-  let out = `diff --git a/${path} b/${path}\n`;
-  if (a === undefined) out += `new file mode ${b!.mode}\n`;
-  else if (b === undefined) out += `deleted file mode ${a.mode}\n`;
-  else if (a.mode !== b.mode) out += `old mode ${a.mode}\nnew mode ${b.mode}\n`;
-  if (a?.oid === b?.oid) return toBytes(out);
-  const none = "0".repeat(40);
-  const mode = a !== undefined && b !== undefined && a.mode === b.mode ? ` ${a.mode}` : "";
-  out += `index ${short(a?.oid ?? none)}..${short(b?.oid ?? none)}${mode}\n`;
-  const [from, to] = [a?.text ?? "", b?.text ?? ""];
-  const names = [
-    a === undefined ? "/dev/null" : `a/${path}`,
-    b === undefined ? "/dev/null" : `b/${path}`,
-  ];
-  if (from.includes("\0") || to.includes("\0"))
-    return toBytes(`${out}Binary files ${names[0]} and ${names[1]} differ\n`);
-  const hunks = hunkText(from, to);
-  return toBytes(hunks === "" ? out : `${out}--- ${names[0]}\n+++ ${names[1]}\n`) + hunks;
-}
-
-async function writeDiff(
-  context: CommandContext,
-  a: Files,
-  b: Files,
-  options: Options,
-  paths: string[],
-): Promise<number> {
-  let differs = 0;
-  const names = [...new Set([...a.keys(), ...b.keys()])].sort(compareBytes);
-  for (const name of names) {
-    if (
-      paths.length > 0 &&
-      !paths.some((path) => path === "." || name === path || name.startsWith(`${path}/`))
-    )
-      continue;
-    const [left, right] = [await a.get(name)?.(), await b.get(name)?.()];
-    const text = patchOf(name, left, right);
-    if (text === "") continue;
-    differs = 1;
-    const letter = left === undefined ? "A" : right === undefined ? "D" : "M";
-    if (options.has("quiet")) break;
-    if (options.has("names")) context.write(`${name}\n`);
-    else if (options.has("status")) context.write(`${letter}\t${name}\n`);
-    else context.writeBytes(text);
-  }
-  return differs;
-}
-
-const diffOptions = {
-  "name-only": "names",
-  "name-status": "status",
-  quiet: "quiet",
-  "no-color": "x",
-};
-
-export async function diff(repository: Repository, context: CommandContext): Promise<number> {
-  const end = context.argv.indexOf("--");
-  const before = end === -1 ? context.argv : context.argv.slice(0, end);
+export async function revList(repository: Repository, context: CommandContext): Promise<number> {
   const options = parseOptions(
-    { ...context, argv: before },
+    beforeDashes(context),
+    "n:",
+    { count: "count", all: "all", "max-count=": "n", reverse: "reverse", "no-merges": "no-merges" },
+    { status: 129, numberOption: "n" },
+  );
+  const all = options.has("all") ? Object.keys(await refsOf(repository)) : [];
+  if (options.operands.length + all.length === 0) {
+    context.writeError("usage: git rev-list [<options>] <commit>...\n");
+    return 129;
+  }
+  const { list } = await commitsOf(repository, wordsOf(context, [...options.operands, ...all]));
+  const chosen = list
+    .filter(filterOf(options))
+    .slice(0, options.has("n") ? Number(options.get("n")) : undefined);
+  if (options.has("reverse")) chosen.reverse();
+  if (options.has("count")) context.write(`${chosen.length}\n`);
+  else context.write(chosen.map(({ oid }) => `${oid}\n`).join(""));
+  return 0;
+}
+
+export async function mergeBase(repository: Repository, context: CommandContext): Promise<number> {
+  const options = parseOptions(context, "", { "is-ancestor": "is" }, { status: 129 });
+  const [one, other, extra] = options.operands;
+  if (one === undefined || other === undefined || extra !== undefined)
+    throw fatal("merge-base takes two commits here");
+  const { git, base } = repository;
+  const oids = [await repository.need(one), await repository.need(other)];
+  const found: unknown[] = await git.findMergeBase({ ...base, oids });
+  if (options.has("is")) return found[0] === oids[0] ? 0 : 1;
+  if (found.length === 0) return 1;
+  context.write(`${String(found[0])}\n`);
+  return 0;
+}
+
+export async function describe(repository: Repository, context: CommandContext): Promise<number> {
+  const options = parseOptions(
+    context,
     "",
-    { ...diffOptions, cached: "cached", staged: "cached", "exit-code": "code" },
+    { tags: "tags", always: "always", dirty: "dirty", "abbrev=": "abbrev", long: "long" },
     { status: 129 },
   );
-  const words = options.operands.flatMap((word) => word.split(/\.\.(?!\.)/));
-  const revisions: string[] = [];
-  const paths = end === -1 ? [] : context.argv.slice(end + 1);
-  for (const word of words) {
-    const oid = paths.length === 0 ? await repository.resolve(word) : undefined;
-    if (oid !== undefined) revisions.push(oid);
-    else if (end === -1 && context.fs.existsSync(word)) paths.push(word);
-    else await repository.need(word);
+  const { git, base } = repository;
+  const head = await repository.need(options.operands[0] ?? "HEAD");
+  const names = new Map<string, string>();
+  for (const name of await git.listTags({ ...base })) {
+    const oid = await git.resolveRef({ ...base, ref: `refs/tags/${name}` });
+    const { type } = await git.readObject({ ...base, oid, format: "content" });
+    if (type !== "tag" && !options.has("tags")) continue;
+    const target = type === "tag" ? (await git.readTag({ ...base, oid })).tag.object : oid;
+    names.set(target, name);
   }
-  const cached = options.has("cached");
-  const [first, second] = revisions;
-  const left =
-    first !== undefined || cached
-      ? await filesOf(repository, first ?? (await repository.resolve("HEAD")))
-      : await tracked(repository, "index");
-  const right =
-    second !== undefined
-      ? await filesOf(repository, second)
-      : await tracked(repository, cached ? "index" : "work");
-  const differs = await writeDiff(
-    context,
-    left,
-    right,
-    options,
-    paths.map((path) => repository.pathOf(path)),
-  );
-  return options.has("code", "quiet") ? differs : 0;
+  const dirty =
+    options.has("dirty") &&
+    (await repository.rows()).some(
+      ({ head: old, work, stage }) => stage !== old || (stage !== 0 && work !== stage),
+    )
+      ? "-dirty"
+      : "";
+  const list = await commitsFrom(repository, [head]);
+  const at = list.findIndex(({ oid }) => names.has(oid));
+  if (at === -1) {
+    if (!options.has("always"))
+      throw fatal(
+        names.size === 0
+          ? "No names found, cannot describe anything."
+          : `No tags can describe '${head}'.\nTry --always, or create some tags.`,
+      );
+    context.write(`${short(head)}${dirty}\n`);
+    return 0;
+  }
+  const tagged = list[at]!.oid;
+  const below = new Set((await commitsFrom(repository, [tagged])).map(({ oid }) => oid));
+  const count = list.filter(({ oid }) => !below.has(oid)).length;
+  const name = names.get(tagged)!;
+  const isExact = count === 0 && !options.has("long");
+  context.write(`${name}${isExact ? "" : `-${count}-g${short(head)}`}${dirty}\n`);
+  return 0;
 }
 
-export async function show(repository: Repository, context: CommandContext): Promise<number> {
-  const options = parseOptions(
-    context,
-    "s",
-    {
-      ...diffOptions,
-      "no-patch": "s",
-      oneline: "oneline",
-      "format=": "format",
-      "pretty=": "format",
-    },
-    { status: 129 },
-  );
-  for (const name of options.operands.length === 0 ? ["HEAD"] : options.operands) {
-    const [revision = "", path] = name.split(":", 2);
-    const oid = await repository.need(revision);
-    if (path !== undefined) {
-      const file = (await filesOf(repository, oid)).get(path);
-      if (file === undefined) throw fatal(`path '${path}' does not exist in '${revision}'`);
-      context.writeBytes((await file()).text);
-      continue;
+export async function lsTree(repository: Repository, context: CommandContext): Promise<number> {
+  const options = parseOptions(context, "rt", { "name-only": "names" }, { status: 129 });
+  const [name, ...paths] = options.operands;
+  if (name === undefined) throw fatal("ls-tree takes a tree");
+  const { git, base } = repository;
+  const visit = async (oid: string, prefix: string): Promise<void> => {
+    for (const entry of (await git.readTree({ ...base, oid })).tree) {
+      const path = prefix + entry.path;
+      const within = paths.some(
+        (one) => path === one || path.startsWith(`${one.replace(/\/$/, "")}/`),
+      );
+      const leads = paths.some((one) => one.startsWith(`${path}/`));
+      if (entry.type === "tree" && (options.has("r") || leads)) {
+        await visit(entry.oid, `${path}/`);
+        continue;
+      }
+      if (paths.length > 0 && !within) continue;
+      const meta = options.has("names")
+        ? ""
+        : `${entry.mode.padStart(6, "0")} ${entry.type} ${entry.oid}\t`;
+      context.write(`${meta}${path}\n`);
     }
-    const commit = await repository.git.readCommit({ ...repository.base, oid });
-    const template = templateOf(options);
-    context.write(template === undefined ? header(commit) : `${formatted(template, commit)}\n`);
-    if (options.has("s") || commit.commit.parent.length > 1) continue;
-    if (template === undefined) context.write("\n");
-    const parent = commit.commit.parent[0];
-    await writeDiff(
-      context,
-      await filesOf(repository, parent),
-      await filesOf(repository, oid),
-      options,
-      [],
-    );
-  }
+  };
+  await visit(await repository.need(name), "");
   return 0;
 }
 

@@ -1,10 +1,16 @@
 /** Owns `git`: options before the subcommand, the table of subcommands, and the words of failures. */
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
+import { apply } from "./apply.js";
+import { blame } from "./blame.js";
 import * as changes from "./changes.js";
+import { clean } from "./clean.js";
+import { diff, show } from "./diff.js";
 import * as history from "./history.js";
 import { library } from "./library.js";
+import { cherryPick, rebase, revert } from "./pick.js";
 import * as remotes from "./remotes.js";
 import { Repository } from "./repository.js";
+import { stash } from "./stash.js";
 import { status } from "./status.js";
 
 type Subcommand = (repository: Repository, context: CommandContext) => Promise<number>;
@@ -12,24 +18,35 @@ type Subcommand = (repository: Repository, context: CommandContext) => Promise<n
 /** Those that need a repository. */
 const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["add", changes.add],
+  ["apply", apply],
+  ["blame", blame],
   ["branch", changes.branch],
   ["cat-file", history.catFile],
   ["checkout", changes.checkout],
+  ["cherry-pick", cherryPick],
+  ["clean", clean],
   ["commit", changes.commit],
-  ["diff", history.diff],
+  ["describe", history.describe],
+  ["diff", diff],
   ["fetch", remotes.fetch],
   ["log", history.log],
   ["ls-files", history.lsFiles],
+  ["ls-tree", history.lsTree],
   ["merge", changes.merge],
+  ["merge-base", history.mergeBase],
   ["mv", changes.move],
   ["pull", remotes.pull],
   ["push", remotes.push],
+  ["rebase", rebase],
   ["remote", remotes.remote],
   ["reset", changes.reset],
   ["restore", changes.restore],
+  ["rev-list", history.revList],
   ["rev-parse", history.revParse],
+  ["revert", revert],
   ["rm", changes.remove],
-  ["show", history.show],
+  ["show", show],
+  ["stash", stash],
   ["status", status],
   ["switch", changes.checkout],
   ["tag", changes.tag],

@@ -30,7 +30,7 @@ function unstagedChanges(rows: readonly Row[]): Change[] {
 }
 
 /** A folder without one tracked file is shown as itself. */
-function untracked(rows: readonly Row[]): string[] {
+export function untracked(rows: readonly Row[]): string[] {
   const known = new Set<string>();
   for (const { path, stage } of rows) {
     if (stage === 0) continue;
