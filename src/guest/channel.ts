@@ -69,6 +69,8 @@ export class Channel implements KernelClient {
   /** What came in while room for a write was awaited inside `#feed`. */
   readonly #early: Buffer[] = [];
   #feeding = false;
+  /** How many answers of each call wait in the queue. */
+  readonly #untold = new Map<string, number>();
   #pipe: EngineModule;
   #streamState: EngineModule;
   #references = 0;
@@ -273,9 +275,15 @@ export class Channel implements KernelClient {
     return this.#port.pendingNames;
   }
 
+  /** Names of calls whose answer has come, and was not handed on. */
+  get untoldCalls(): string[] {
+    return [...this.#untold].flatMap(([name, count]) => (count > 0 ? [name] : []));
+  }
+
   /** The socket is another one by now, and nothing of what the former carried is left. */
   begins(): void {
     this.#queue.length = 0;
+    this.#untold.clear();
     this.#unheard = [];
     this.#expectedBytes = 0;
   }
@@ -421,9 +429,13 @@ export class Channel implements KernelClient {
       this.#expectedBytes -= expected;
       const words = failure?.message ?? "";
       const answer = result ?? -failure!.errno;
-      if (blocking) done(answer, words);
-      else if (deliver !== undefined) deliver(() => done(answer, words));
-      else this.#enqueue(() => done(answer, words));
+      if (blocking) return done(answer, words);
+      if (deliver !== undefined) return deliver(() => done(answer, words));
+      this.#untold.set(name, (this.#untold.get(name) ?? 0) + 1);
+      this.#enqueue(() => {
+        this.#untold.set(name, this.#untold.get(name)! - 1);
+        done(answer, words);
+      });
     });
     this.#expectedBytes += expected;
     // Taken in here: the program may not turn its event loop for long, and the kernel does not

@@ -5,6 +5,7 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import type { Channel } from "./channel.js";
 import { startCompileCache } from "./compile-cache/binding.js";
+import { beginInCopy } from "./copying.js";
 import { startCoverage } from "./bindings/diagnostics.js";
 import { installTemplateRandom } from "./entropy.js";
 import { createCallTool, describeTools, installHostTools } from "./host-tools.js";
@@ -122,6 +123,7 @@ export function runCopiedProgram(
   options: StartOptions,
   source: string,
 ): Promise<unknown> {
+  beginInCopy("first");
   // Another machine's template begins as the one it is copied from stands: nothing runs in between.
   if (options.mode === "template" && source === "") return standBy(tools, "settled");
   if (options.hostTools && !("callHostTool" in globalThis)) installHostTools(tools.channel);
@@ -130,7 +132,22 @@ export function runCopiedProgram(
   // The set-up may have had the same name.
   const loader = tools.requireBuiltin("internal/modules/esm/loader");
   loader.getOrInitializeCascadedLoader().loadCache.delete(programUrl(tools, options.path));
+  onceBegun(tools, () => beginInCopy("program"));
   return evaluate(tools, options, source);
+}
+
+/** Runs `then` when the next module has run up to its first await. */
+function onceBegun({ internalBinding }: ProgramTools, then: () => void): void {
+  const { prototype } = internalBinding("module_wrap").ModuleWrap;
+  const { evaluate: own } = prototype;
+  prototype.evaluate = function (...args: unknown[]): unknown {
+    prototype.evaluate = own;
+    try {
+      return Reflect.apply(own, this, args);
+    } finally {
+      then();
+    }
+  };
 }
 
 function evaluate(tools: ProgramTools, options: StartOptions, source: string): Promise<unknown> {

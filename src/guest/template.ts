@@ -10,6 +10,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
 import { forkSibling, settleSibling } from "../sandbox/sibling.js";
 import type { Channel } from "./channel.js";
+import { stopForCopies } from "./copying.js";
 import { collectGarbage } from "./collect-garbage.js";
 import { renewEntropy, spendEntropy } from "./entropy.js";
 import type { EngineTools } from "./environment.js";
@@ -17,8 +18,8 @@ import type { EngineTools } from "./environment.js";
 /** Where every guest has its socket. */
 const socketFd = 3;
 
-/** What may be there when a set-up has ended: this file's own, and what a copy can go on with. */
-const harmless: ReadonlySet<string> = new Set(["Immediate", "TickObject"]);
+/** What may be there when a set-up has ended: this file's own, and the channel, which is held for what the kernel names. */
+const harmless: ReadonlySet<string> = new Set(["Immediate", "TickObject", "PipeWrap"]);
 
 export interface CopyTools {
   /** In a copy: has `main` run as the main script of a process that begins now. */
@@ -35,7 +36,15 @@ export interface TemplateTools extends EngineTools, CopyTools {
 function pendingIn(channel: Channel): string[] {
   const { getActiveResourcesInfo } = process as unknown as { getActiveResourcesInfo(): string[] };
   const resources = getActiveResourcesInfo().filter((name) => !harmless.has(name));
-  return [...resources, ...channel.pendingCalls.map((name) => `${name} (system call)`)];
+  // Those of stopForCopies are told to nobody.
+  const untold = channel.untoldCalls.filter((name) => name !== "accept" && name !== "close");
+  // Work for the engine's threads: crypto, zlib. Node does not list it.
+  const tasks = libc.uvActiveRequests();
+  return [
+    ...resources,
+    ...[...channel.pendingCalls, ...untold].map((name) => `${name} (system call)`),
+    ...(tasks > 0 ? [`task of the thread pool (${tasks})`] : []),
+  ];
 }
 
 /**
@@ -44,6 +53,7 @@ function pendingIn(channel: Channel): string[] {
  */
 export function becomeTemplate(tools: TemplateTools, state: "used" | "settled"): void {
   const { channel } = tools;
+  stopForCopies();
   const pending = pendingIn(channel);
   if (state === "used") {
     spendEntropy(tools);

@@ -37,6 +37,8 @@ export const netCalls = {
   listen: { nr: 212, args: { fd: "i32", backlog: "u32" }, result: {} },
   /** Waits for a connection. `kind` as in `describe`. */
   accept: { nr: 213, args: { fd: "i32" }, result: { fd: "i32", ...endpoints } },
+  /** Ends the caller's own waits for connections there, with EBADF. */
+  stopAccepting: { nr: 216, args: { fd: "i32" }, result: {} },
   /** Waits until connected. A datagram socket only remembers the peer; an empty address forgets it. */
   connect: {
     nr: 214,

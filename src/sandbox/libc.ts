@@ -743,6 +743,15 @@ export function uvLoopFork(): number {
   return nLoopFork(ffi.getCurrentEventLoop());
 }
 
+/** Of uv_loop_t in uv.h: `data`, `active_handles`, `handle_queue`, then `active_reqs`. */
+const activeRequestsOffset = 32n;
+
+/** Requests that the event loop waits for; of guests, work that the engine's threads do. */
+export function uvActiveRequests(): number {
+  const address = ffi.getCurrentEventLoop() + activeRequestsOffset;
+  return new Uint32Array(ffi.toArrayBuffer(address, 4, false))[0]!;
+}
+
 /** Reseeds OpenSSL from the kernel: 1 on success. */
 export function randPoll(): number {
   return nRandPoll();

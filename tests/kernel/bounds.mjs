@@ -162,6 +162,7 @@ export const callBounds = {
       return typeof made === "number" ? made : sys("listen", { fd: made.fd, backlog: 0xffffffff }); });
     for (let i = 0; i < 5000; i++) sys("listen", { fd: 5, backlog: i });`,
   accept: `${tcp} ${waiting("accept", "{ fd: listener }")}`,
+  stopAccepting: `${tcp} for (let i = 0; i < 4000; i++) { post("accept", { fd: listener }); sys("stopAccepting", { fd: listener }); }`,
   connect: `${tcp} const MiB = new Uint8Array(1024 * 1024);
     fill(() => { const made = socket(); if (typeof made === "number") return made;
       const answer = sys("connect", { fd: made.fd, address: "127.0.0.1", port: 4000 });

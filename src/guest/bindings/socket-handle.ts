@@ -5,6 +5,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { SocketType } from "../../protocol/net-calls.js";
+import { joinCopies } from "../copying.js";
 import { currentFrame, deliver } from "../delivery.js";
 import type { EngineRequest } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
@@ -60,6 +61,8 @@ export function explainNext(owner: unknown, message: string): void {
   };
 }
 
+/** Those that listen and wait for connections. */
+const accepting = new Set<SocketHandle>();
 let kernel: KernelClient;
 let ownerSymbol: symbol;
 
@@ -67,6 +70,11 @@ let ownerSymbol: symbol;
 export function installSocketHandles(env: GuestEnvironment): void {
   ({ kernel } = env);
   ownerSymbol = env.requireBuiltin("internal/async_hooks").symbols.owner_symbol;
+  joinCopies({
+    stop: () => accepting.forEach(({ fd }) => kernel.call("stopAccepting", { fd })),
+    begins: "program",
+    begin: () => accepting.forEach((handle) => handle.acceptMore()),
+  });
 }
 
 /** What Node made of a handle: a socket or a server. */
@@ -88,7 +96,6 @@ export class SocketHandle extends StreamHandle {
   #names: SocketNames | undefined;
   /** libuv keeps a failed bind to itself until the socket is used. */
   #delayedError = 0;
-  #accepting = false;
   #frame: unknown;
 
   constructor(type: number, server: boolean) {
@@ -130,22 +137,25 @@ export class SocketHandle extends StreamHandle {
     if (typeof result === "number") return result;
     this.#frame = currentFrame();
     this.active = true;
-    if (!this.#accepting) this.#accept();
+    if (!accepting.has(this)) this.acceptMore();
     return 0;
   }
 
-  #accept(): void {
-    this.#accepting = true;
+  /** Waits for the next connection. */
+  acceptMore(): void {
+    accepting.add(this);
     const call = kernel.callAsync("accept", { fd: this.fd }, (result) => {
       if (!this.isOpen) {
+        accepting.delete(this);
         if (typeof result !== "number") kernel.callAsync("close", { fd: result.fd }, ignore);
         return;
       }
       if (result === -Errno.EINVAL || result === -Errno.EBADF) {
+        accepting.delete(this);
         this.active = false;
         return;
       }
-      this.#accept();
+      this.acceptMore();
       deliver(this.#frame, this, () => {
         // Closed while the turn was awaited.
         if (!this.isOpen) {

@@ -11,6 +11,7 @@
 import { Errno } from "../../abi/errno.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
+import { joinCopies } from "../copying.js";
 import { currentFrame, deliver } from "../delivery.js";
 import { QuietStream } from "../engine-stream.js";
 import type { EngineModule, EngineRequest } from "../engine-types.js";
@@ -22,6 +23,8 @@ import { later } from "../turns.js";
 /** Chunks of one write up to this size share a frame. */
 const joinBytes = 16 * 1024;
 const UV_EOF = -4095;
+/** Descriptors that every process has of its own. */
+const lastStdio = 2;
 
 /** Bytes, a descriptor that comes with the next ones, or the end as uv_read_cb knows it. */
 type Incoming = Uint8Array | number | { fd: number; kind: string };
@@ -109,6 +112,7 @@ export class StreamHandle extends QuietStream {
   #frame: unknown;
   /** Size of the buffer that the reader gave, or 0. */
   #userBufferBytes = 0;
+  #parted = false;
 
   constructor(provider: Provider) {
     super();
@@ -464,6 +468,40 @@ export class StreamHandle extends QuietStream {
     }
   }
 
+  // In a set-up, and its copies.
+
+  /** Of its descriptor nothing is under way, and the kernel knows of none that is. */
+  get isParted(): boolean {
+    return this.#parted;
+  }
+
+  /**
+   * The set-up has ended. A copy has stdin of its own; a connection that is not in use is closed, as two cannot talk in one;
+   * what is in use keeps the process from being copied.
+   */
+  part(): void {
+    const inUse = this.#holding || this.#outbox.length > 0 || this.#shutdownReq !== undefined;
+    if (this.#parted || (inUse && this.#fd > lastStdio)) return;
+    this.#parted = true;
+    kernel.event("flowClose", { flow: this.#flow, reset: false, unread: false });
+  }
+
+  /** In a copy: goes on with what is its own, or sees the end of what is not. */
+  beginAnew(): void {
+    this.#parted = false;
+    handles.delete(this.#flow);
+    this.#flow = 0;
+    if (this.#fd > lastStdio) {
+      this.#fd = -1;
+      this.broken(-Errno.EPIPE);
+      return this.received(UV_EOF);
+    }
+    this.#window = flowWindowBytes;
+    this.#consumed = 0;
+    this.#started = false;
+    if (this.#reading) this.readStart();
+  }
+
   // The end.
 
   onshutdown(req: EngineRequest): number {
@@ -537,6 +575,14 @@ export function installStreams(env: GuestEnvironment): void {
   };
   ({ enqueueMicrotask } = env.internalBinding("task_queue"));
   noteSecured(env.internalBinding("tls_wrap"));
+  joinCopies({
+    stop: () => handles.forEach((handle) => handle.part()),
+    begins: "first",
+    begin: () => {
+      const parted = [...handles.values()].filter((handle) => handle.isParted);
+      for (const handle of parted) handle.beginAnew();
+    },
+  });
 }
 
 /** In the guest: takes the kernel's events. */

@@ -208,6 +208,10 @@ export class HostInput extends Stream {
 export class NullStream extends Stream {
   readonly kind = "null";
 
+  override get isForAll(): boolean {
+    return true;
+  }
+
   read(): Uint8Array {
     return new Uint8Array(0);
   }

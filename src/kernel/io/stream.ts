@@ -54,6 +54,11 @@ export abstract class Stream {
   transit: InTransit | undefined;
   #references = 1;
 
+  /** Whether it serves several processes that know nothing of each other: no bytes of it are anybody's. */
+  get isForAll(): boolean {
+    return false;
+  }
+
   get references(): number {
     return this.#references;
   }

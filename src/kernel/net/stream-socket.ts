@@ -121,6 +121,10 @@ export class StreamSocket extends Stream {
     return this.state === "listening";
   }
 
+  override get isForAll(): boolean {
+    return this.isListening;
+  }
+
   listen(backlog: number): void {
     this.state = "listening";
     this.#backlogLimit = Math.max(1, Math.min(backlog, limits.backlog));
@@ -133,6 +137,11 @@ export class StreamSocket extends Stream {
 
   offer(connection: StreamSocket): void {
     this.#backlog.push(connection);
+    this.#acceptable.wakeAll();
+  }
+
+  /** Asks all who wait for a connection whether they still want one. */
+  recheckWaits(): void {
     this.#acceptable.wakeAll();
   }
 

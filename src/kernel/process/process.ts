@@ -29,7 +29,7 @@ import type { Terminal } from "../io/terminal.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import type { Measured } from "../machine/limit-warnings.js";
-import { SetUp } from "./set-up.js";
+import { SetUp, unshareable } from "./set-up.js";
 import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
 import type { BudgetMember, RunBudget } from "./run-budget.js";
@@ -620,6 +620,7 @@ export class Process {
       throw new MalformedMessage("no template is awaited");
     const threads = (this.#door?.threads ?? 1) - 1;
     if (threads > 0) pending = [...pending, `Worker (${threads})`];
+    pending = [...pending, ...unshareable(this)];
     if (pending.length > 0) {
       const names = pending.slice(0, mostPendingNames).map((name) => name.slice(0, 64));
       return this.fail(

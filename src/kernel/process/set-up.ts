@@ -7,6 +7,7 @@
  * Untrusted: what the set-up has opened, and where its descriptors stand.
  */
 import { FileSystem, OpenFile } from "../fs/index.js";
+import { Stream } from "../io/stream.js";
 import { describe } from "./describe.js";
 import type { Description } from "./descriptors.js";
 import type { Process } from "./process.js";
@@ -26,6 +27,17 @@ export class SetUp {
   dispose(): void {
     this.files.dispose();
   }
+}
+
+/** What of a process two could not have together, by names: connections, pipes, watches. Files and listeners they can. */
+export function unshareable({ descriptors, watches }: Process): string[] {
+  const names: string[] = [];
+  for (const [fd, description] of descriptors.entries()) {
+    if (fd <= lastStdio || !(description instanceof Stream) || description.isForAll) continue;
+    names.push(`${description.kind} (descriptor ${fd})`);
+  }
+  const watched = watches.paths().length;
+  return watched > 0 ? [...names, `file watch (${watched})`] : names;
 }
 
 /** What cannot be had open in another machine, as an error names it. */

@@ -58,6 +58,17 @@ function namesOf(socket: StreamSocket | UdpSocket): {
   };
 }
 
+/** Whether a process still wants connections of a socket that it has waited for. */
+const waits = new WeakMap<Process, WeakMap<StreamSocket, { over: boolean }>>();
+
+function waitOf(process: Process, socket: StreamSocket): { over: boolean } {
+  let sockets = waits.get(process);
+  if (sockets === undefined) waits.set(process, (sockets = new WeakMap()));
+  let wait = sockets.get(socket);
+  if (wait === undefined) sockets.set(socket, (wait = { over: false }));
+  return wait;
+}
+
 export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
   socket(process, { type }) {
     const { network } = process.vm;
@@ -96,13 +107,24 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     const socket = streamSocket(process, fd);
     if (typeof socket === "number") return socket;
     // Others may hold the socket too: who has closed it takes no connection from them.
-    const holds = (): boolean => process.descriptors.get(fd) === socket;
+    const wait = waitOf(process, socket);
+    const holds = (): boolean => !wait.over && process.descriptors.get(fd) === socket;
     // The connection that cannot get a descriptor is lost to the one who tried.
     return mapAnswer(socket.accept(holds), (accepted) => {
       const names = namesOf(accepted);
       const number = process.descriptors.add(accepted);
       return number < 0 ? number : { fd: number, ...names };
     });
+  },
+
+  stopAccepting(process, { fd }) {
+    const socket = streamSocket(process, fd);
+    if (typeof socket === "number") return socket;
+    const wait = waitOf(process, socket);
+    wait.over = true;
+    waits.get(process)?.delete(socket);
+    socket.recheckWaits();
+    return {};
   },
 
   connect(process, { fd, address, port }) {

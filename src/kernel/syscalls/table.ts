@@ -297,6 +297,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   listen: { run: netHandlers.listen, asks: "network `listen`" },
   accept: { run: netHandlers.accept },
+  stopAccepting: { run: netHandlers.stopAccepting },
   connect: {
     run: netHandlers.connect,
     asks: "network `http` of the address under each of its names; fs `write` of a Unix path",
