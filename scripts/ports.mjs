@@ -25,7 +25,7 @@ const suiteTimeoutMs = 15 * 60_000;
 /**
  * `files`: what is taken of the repository, path there → path here; a folder is taken whole.
  * `edits`: texts of the taken files that name the implementation under test.
- * `own`: files that stand in for it. `expected`: what has to pass; a failure beyond it is ours.
+ * `own`: files that stand in for it; without a `repo` they are all there is, and run what a peer has. `expected`: what has to pass; a failure beyond it is ours.
  */
 const suites = [
   {
@@ -272,6 +272,31 @@ export default async () => {
     expected: 19,
   },
   {
+    name: "conformance",
+    files: {},
+    edits: [],
+    own: {
+      // The package's own runner against the command as a client meets it; each of its scenarios is a test here.
+      "conformance.test.mjs": `import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { afterAll, expect, test } from "vitest";
+const server = spawn(process.execPath, [${JSON.stringify(join(root, "dist/cli/main.js"))}, "mcp", "--http"], { stdio: ["ignore", "ignore", "pipe"] });
+afterAll(() => server.kill());
+const [line] = await once(createInterface({ input: server.stderr }), "line");
+const runner = ${JSON.stringify(join(folder, "node_modules/@modelcontextprotocol/conformance/dist/index.js"))};
+let said;
+try {
+  said = execFileSync(process.execPath, [runner, "server", "--suite", "all", "--url", line.split(" ").at(-1)], { encoding: "utf8" });
+} catch (error) {
+  said = error.stdout;
+}
+for (const [, mark, name] of said.matchAll(/^(✓|✗) ([\\w-]+): /gm)) test(name, () => expect(mark).toBe("✓"));`,
+    },
+    peers: ["@modelcontextprotocol/conformance"],
+    expected: 6,
+  },
+  {
     name: "driver-api",
     repo: "computesdk/computesdk",
     files: {
@@ -318,7 +343,7 @@ function repository(repo) {
 
 /** Puts a suite's files into its folder; answers the commit that they are of. */
 function take(suite) {
-  const git = repository(suite.repo);
+  const git = suite.repo === undefined ? undefined : repository(suite.repo);
   const run = (...args) =>
     execFileSync("git", ["-C", git, ...args], { encoding: "utf8", maxBuffer: 2 ** 28 });
   const place = join(folder, "suites", suite.name);
@@ -332,7 +357,9 @@ function take(suite) {
       writeFileSync(file, text);
     }
   }
+  mkdirSync(place, { recursive: true });
   for (const [name, text] of Object.entries(suite.own)) writeFileSync(join(place, name), text);
+  if (git === undefined) return "";
   return run("rev-parse", "--short=10", "HEAD").trim();
 }
 
@@ -382,7 +409,9 @@ for (const suite of chosen) {
   const commit = take(suite);
   const tests = run(suite);
   const passed = tests.filter(({ status }) => status === "passed");
-  console.log(`${suite.name}: ${passed.length} of ${tests.length} (${suite.repo} ${commit})`);
+  console.log(
+    `${suite.name}: ${passed.length} of ${tests.length} (${`${suite.repo ?? suite.peers.join(", ")} ${commit}`.trim()})`,
+  );
   for (const { fullName, status, failureMessages } of tests)
     if (status !== "passed")
       console.log(`  ${status}: ${fullName}: ${failureMessages[0]?.split("\n")[0] ?? ""}`);
