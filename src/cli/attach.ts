@@ -11,6 +11,7 @@ import { SecureExecError } from "../sdk/errors.js";
 import type { OutputHook } from "../sdk/output-channel.js";
 import type { NodeRuntimeProcess } from "../sdk/process.js";
 import type { NodeRuntimeEnd } from "../sdk/usage.js";
+import { mostLookedAt } from "./hints.js";
 
 const forwardedSignals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 /** What a shell reports for a program that wrote into a closed pipe, that is not there, or that is no program. */
@@ -89,13 +90,26 @@ function connectStdin(guest: NodeRuntimeProcess): void {
   process.stdin.on("error", end);
 }
 
+/** Lines about a program's end; `output` is the end of what it wrote to stderr, or to its terminal. */
+type Explain = (end: NodeRuntimeEnd, code: number, output: string) => string[] | Promise<string[]>;
+
+/** The same hook, which keeps the last bytes that went through it. */
+function keepingTail(hook: OutputHook, bytes: number): [hook: OutputHook, tail: () => string] {
+  let kept = Buffer.alloc(0);
+  const keeping: OutputHook = (chunk) => {
+    kept = Buffer.concat([kept, chunk.subarray(-bytes)]).subarray(-bytes);
+    return hook(chunk);
+  };
+  return [keeping, () => kept.toString("utf8")];
+}
+
 /**
  * Starts a program with `start` and stays with it until its end; resolves with the exit code for this process.
  * `tty`: in a terminal of its own that is this one.
  */
 export async function attach(
   start: (attached: Attached) => Promise<NodeRuntimeProcess>,
-  { tty, explain }: { tty: boolean; explain?: (end: NodeRuntimeEnd) => string | undefined },
+  { tty, explain }: { tty: boolean; explain?: Explain },
 ): Promise<number> {
   let brokenPipe = false;
   let guest: NodeRuntimeProcess | undefined;
@@ -114,10 +128,12 @@ export async function attach(
     });
   }
   let restore = (): void => {};
+  // A terminal's one stream is stdout.
+  const [errors, tail] = keepingTail(copyTo(tty ? process.stdout : process.stderr), mostLookedAt);
   try {
     guest = await start({
-      onStdout: copyTo(process.stdout),
-      onStderr: copyTo(process.stderr),
+      onStdout: tty ? errors : copyTo(process.stdout),
+      onStderr: tty ? copyTo(process.stderr) : errors,
       env: tty ? terminalEnvironment() : {},
       ...(tty && { pty: terminalSize() }),
     });
@@ -130,8 +146,9 @@ export async function attach(
     connectStdin(running);
     const code = await running.wait();
     restore();
-    const why = running.end === null ? undefined : explain?.(running.end);
-    if (why !== undefined && !brokenPipe) process.stderr.write(`secure-exec: ${why}\n`);
+    if (running.end !== null && !brokenPipe)
+      for (const line of (await explain?.(running.end, code, tail())) ?? [])
+        process.stderr.write(`secure-exec: ${line}\n`);
     return brokenPipe ? brokenPipeCode : code;
   } catch (error) {
     restore();
@@ -145,16 +162,18 @@ export async function attach(
   }
 }
 
-/** Why a program did not end by itself, in words; undefined where it did. */
-export function explanationOf(end: NodeRuntimeEnd): string | undefined {
+/** Why a program did not end by itself, in words; nothing where it did. */
+export function explanationOf(end: NodeRuntimeEnd): string[] {
   switch (end.reason) {
     case "timeout":
-      return "the program was killed at its --timeout";
+      return ["the program was killed at its --timeout"];
     case "limit":
-      return `the program went over limits.${end.limit ?? "?"}; --limit ${end.limit ?? "NAME"}=… allows more`;
+      return [
+        `the program went over limits.${end.limit ?? "?"}; --limit ${end.limit ?? "NAME"}=… allows more`,
+      ];
     case "lost":
-      return "the program's outcome is not known";
+      return ["the program's outcome is not known"];
     default:
-      return undefined;
+      return [];
   }
 }

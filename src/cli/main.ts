@@ -13,6 +13,19 @@ import { completionOf, helpOf, overview } from "./help.js";
 /** Texts that are no command of the table. */
 const others = ["completion", "help", "--help", "--version"];
 
+const completionHelp = `Usage: secure-exec completion bash|zsh|fish
+
+Prints a script that completes commands and options.
+
+Examples
+  source <(secure-exec completion bash)
+      for this shell; put the line into ~/.bashrc for all
+  secure-exec completion fish > ~/.config/fish/completions/secure-exec.fish
+      for fish
+`;
+
+const asksForHelp = (word: string | undefined): boolean => word === "--help" || word === "-h";
+
 function version(): string {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(manifest) as { version: string }).version;
@@ -40,8 +53,11 @@ async function main([name, ...words]: string[]): Promise<number> {
     case "-h":
       return say(overview());
     case "help":
-      return say(words[0] === undefined ? overview() : helpOf(commandOf(words[0])));
+      if (words[0] === undefined || asksForHelp(words[0]) || others.includes(words[0]))
+        return say(overview());
+      return say(helpOf(commandOf(words[0])));
     case "completion": {
+      if (asksForHelp(words[0])) return say(completionHelp);
       const script = completionOf(words[0] ?? "");
       if (script === undefined) throw new UsageError("completion needs bash, zsh or fish");
       return say(script);

@@ -12,9 +12,11 @@ import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "../sdk/opt
 import type { NodeRuntimeProcess } from "../sdk/process.js";
 import { NodeRuntime } from "../sdk/runtime.js";
 import type { NodeRuntimeRunResult } from "../sdk/runtime.js";
+import type { NodeRuntimeEnd } from "../sdk/usage.js";
 import { durationOf, UsageError } from "./arguments.js";
 import type { Arguments, Flag, Given } from "./arguments.js";
 import { attach, explanationOf, isAtTerminal } from "./attach.js";
+import { hintsOf } from "./hints.js";
 import { machineOptionsOf, programOf } from "./machine-options.js";
 
 export const runFlags: readonly Flag[] = [
@@ -54,6 +56,8 @@ type Attachable = Omit<NodeRuntimeSpawnOptions, "args" | "language" | "name">;
 
 /** What is run: started by `spawn`, or run to its end by `finish`. */
 interface Job {
+  /** Whether it is one file of the host, without what is beside it. */
+  alone?: boolean;
   /** Reads what is to be run, once the options are known to be right. */
   prepare?(): void;
   spawn(rt: NodeRuntime, options: Attachable): Promise<NodeRuntimeProcess>;
@@ -100,6 +104,17 @@ function ttyOf(given: Given): boolean {
   return given.has("tty") || (!given.has("no-tty") && !given.has("json") && isAtTerminal());
 }
 
+/** What is said of a program's end: why, where it was not its own, or what may help. */
+async function explained(
+  rt: NodeRuntime,
+  job: Job,
+  [end, code, output]: [end: NodeRuntimeEnd, code: number, output: string],
+): Promise<string[]> {
+  const why = explanationOf(end);
+  if (why.length > 0 || code === 0) return why;
+  return hintsOf({ output, alone: job.alone === true, decisions: await rt.audit() });
+}
+
 async function perform(given: Given, job: Job): Promise<number> {
   const [timeout] = given.get("timeout") ?? [];
   const timeoutMs = timeout === undefined ? undefined : durationOf("--timeout", timeout);
@@ -109,7 +124,7 @@ async function perform(given: Given, job: Job): Promise<number> {
     if (!given.has("json"))
       return attach((attached) => job.spawn(rt, { ...bound, ...attached }), {
         tty,
-        explain: explanationOf,
+        explain: (...ended) => explained(rt, job, ended),
       });
     const stdin = process.stdin.isTTY === true ? undefined : await buffer(process.stdin);
     const result = await job.finish(rt, { ...bound, ...(stdin !== undefined && { stdin }) });
@@ -126,19 +141,20 @@ export async function run({ given, rest }: Arguments): Promise<number> {
   if (code === undefined && file === undefined)
     throw new UsageError("run needs a FILE, - for stdin, or --eval CODE");
   const args = code === undefined ? more : [...rest];
+  const alone = !given.has("project");
   const language = given.has("ts") ? { language: "ts" as const } : {};
   if (code !== undefined || file === "-") {
     const source = code ?? (await buffer(process.stdin)).toString("utf8");
     return perform(
       given,
-      programJob(() => source, { args, ...language }),
+      programJob(() => source, { args, alone, ...language }),
     );
   }
   const { name, inProject } = programOf(file!, given);
   if (!inProject)
     return perform(
       given,
-      programJob(() => readFileSync(file!, "utf8"), { args, name, ...language }),
+      programJob(() => readFileSync(file!, "utf8"), { args, name, alone, ...language }),
     );
   const node = [...(given.has("ts") ? ["--experimental-strip-types"] : []), name, ...args];
   return perform(given, commandJob("node", node));
@@ -146,10 +162,16 @@ export async function run({ given, rest }: Arguments): Promise<number> {
 
 function programJob(
   text: () => string,
-  what: Pick<NodeRuntimeExecOptions, "args" | "name" | "language">,
+  {
+    alone,
+    ...what
+  }: Pick<NodeRuntimeExecOptions, "args" | "name" | "language"> & {
+    alone: boolean;
+  },
 ): Job {
   let source = "";
   return {
+    alone,
     prepare: () => void (source = text()),
     spawn: (rt, options) => rt.spawn(source, { ...options, ...what }),
     finish: (rt, options) => rt.run(source, { ...options, ...what }),

@@ -402,6 +402,9 @@ function lettersApart(a: string, b: string): number {
   return Math.min(3, last[b.length]!);
 }
 
+/** Letters with which a name may begin so that it is meant. */
+const leastPrefix = 3;
+
 /** What a word that is unknown was probably meant to be. */
 export function meantBy(word: string, known: readonly string[]): string | undefined {
   const given = word.slice(0, 64).toLowerCase();
@@ -411,6 +414,8 @@ export function meantBy(word: string, known: readonly string[]): string | undefi
   );
   const best = judged.sort((a, b) => a.apart - b.apart)[0];
   if (within[0] !== undefined) return within[0].name;
+  const begun = known.filter((name) => name.toLowerCase().startsWith(given));
+  if (begun.length === 1 && given.length >= leastPrefix) return begun[0];
   return best !== undefined && best.apart < Math.min(3, given.length) ? best.name : undefined;
 }
 

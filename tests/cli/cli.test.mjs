@@ -407,6 +407,30 @@ it("playground: the address on stdout, a file in the editor, tools of a module, 
   assert.equal(wrong.code, 2);
 });
 
+it("run: what a program failed for want of is told with the option that gives it", async () => {
+  file("lone.mjs", 'import { x } from "./beside.mjs"; console.log(x)');
+  file("beside.mjs", "export const x = 7");
+  const lone = await se(["run", "lone.mjs"]);
+  assert.equal(lone.code, 1);
+  assert.match(lone.stderr, /\nsecure-exec: nothing of the host is beside .* --project DIR .*\n$/);
+  assert.equal((await se(["run", "--project", ".", "lone.mjs"])).stdout, "7\n");
+  const packages = await se(["run", "-e", 'import "no-such-package"']);
+  assert.match(
+    packages.stderr,
+    /\nsecure-exec: packages of the host are there with --node-modules/,
+  );
+  const denied = await se(["run", "-e", 'await fetch("http://a.example:81/");']);
+  assert.match(denied.stderr, /\nsecure-exec: the network was denied; --allow-net=a\.example/);
+  const caught = await se(["run", "-e", 'await fetch("http://a.example/").catch(() => {});']);
+  assert.deepEqual([caught.code, caught.stderr], [0, ""]);
+  const foul = await se([
+    "run",
+    "-e",
+    'require("node:dns").lookup("a;rm -rf.example", () => process.exit(1))',
+  ]);
+  assert.deepEqual([foul.code, foul.stderr], [1, ""]);
+});
+
 it("help of every command, completion scripts and the man page come from one table", async () => {
   const { stdout } = await se(["--help"]);
   const names = [...stdout.split("Exit codes")[0].matchAll(/^ {2}([a-z]+) {2,}/gm)].map(
@@ -441,6 +465,12 @@ it("help of every command, completion scripts and the man page come from one tab
     { encoding: "utf8" },
   );
   assert.equal(check.status, 0, check.stderr);
+  for (const words of [
+    ["help", "--help"],
+    ["help", "help"],
+  ])
+    assert.equal((await se(words)).stdout, stdout);
+  assert.match((await se(["completion", "--help"])).stdout, /^Usage: secure-exec completion bash/);
   for (const shell of ["bash", "zsh", "fish"]) {
     const script = (await se(["completion", shell])).stdout;
     for (const word of ["snapshot", "allow-net"]) assert.ok(script.includes(word), shell);

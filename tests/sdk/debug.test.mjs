@@ -59,6 +59,10 @@ it("an option that is misspelt is told from the one that was meant", async () =>
       message,
     });
   await refused({ permisions: {} }, "permisions is not a known option; did you mean permissions?");
+  await refused(
+    { limits: { memory: 1 } },
+    "limits.memory is not a known option; did you mean limits.memoryBytes?",
+  );
   await refused({ decision() {} }, "decision is not a known option; did you mean onDecision?");
   await refused(
     { limits: { memoryByte: 1 } },
