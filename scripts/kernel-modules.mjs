@@ -1,5 +1,6 @@
 // The kernel's modules as one script, which starts in a fraction of the time that as many files take, and
 // the form of it that the pinned engine compiles, with the flags of the kernel; src/kernel/modules.cts reads both.
+// With it go the forms of the guest-side modules, which zygotes take; src/launcher/zygote/compiled-forms.ts.
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,7 +8,9 @@ import { join, posix, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const require = createRequire(import.meta.url);
-const compiler = fileURLToPath(new URL("kernel-code-cache.cjs", import.meta.url));
+const compilers = ["kernel-code-cache.cjs", "guest-code-cache.cjs"].map((name) =>
+  fileURLToPath(new URL(name, import.meta.url)),
+);
 
 /** The text of a CommonJS module, with other modules by their names and its own address as a parameter. */
 function factoryOf(name, source) {
@@ -22,7 +25,7 @@ function factoryOf(name, source) {
   return `${JSON.stringify(name)}(exports, require, moduleUrl) {\n${body}\n}`;
 }
 
-/** Writes both files to `dist`, from what tsc made of the kernel below `compiled`. */
+/** Writes all of them to `dist`, where guest.json is by then, from what tsc made of the kernel below `compiled`. */
 export async function writeKernelModules(compiled, dist) {
   const factories = readdirSync(compiled, { recursive: true })
     .filter((file) => file.endsWith(".js"))
@@ -37,8 +40,9 @@ export async function writeKernelModules(compiled, dist) {
   const { kernelFlags } = await import(join(dist, "sdk/kernel-process.js"));
   const engine = findEngine();
   if ("problem" in engine) {
-    console.warn(`no compiled form of the kernel's modules, which starts it slower: ${engine.why}`);
+    console.warn(`no compiled forms of the modules, which starts the kernel slower: ${engine.why}`);
     return;
   }
-  execFileSync(engine.path, [...kernelFlags, compiler, dist], { stdio: "inherit" });
+  for (const compiler of compilers)
+    execFileSync(engine.path, [...kernelFlags, compiler, dist], { stdio: "inherit" });
 }

@@ -45,8 +45,15 @@ function describe(error: unknown): string {
   return `${error.message} [${error.code}]${stderr === "" ? "" : `\n${stderr}`}`;
 }
 
-function savingRows({ contiguousHeap, hugeTextPages, pagesAhead }: Savings) {
+function savingRows({ compiledModules, contiguousHeap, hugeTextPages, pagesAhead }: Savings) {
   return [
+    compiledModules > 0
+      ? ["compiled modules", "yes", `${compiledModules} modules that a zygote need not compile`]
+      : [
+          "compiled modules",
+          "no",
+          "no /proc/self/mem, or another engine than the package was built with",
+        ],
     contiguousHeap
       ? ["contiguous heap", "yes", "V8's chunks share page tables"]
       : ["contiguous heap", "no", "no address space to set aside (ulimit -v?) or no /proc"],

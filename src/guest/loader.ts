@@ -16,6 +16,12 @@ export type Sources = Readonly<Record<string, string>>;
 type Compiled = (...values: unknown[]) => void;
 export type Compile = (source: string, id: string, parameters: readonly string[]) => Compiled;
 
+/** The texts as they came, and what the engine compiled of them before. */
+export interface CompiledFiles {
+  readonly text: Buffer;
+  readonly forms: Buffer;
+}
+
 export interface LoaderTools {
   internalBinding: InternalBinding;
   /** Loads a built-in module, internal ones included, also after they are hidden from everybody else. */
@@ -25,7 +31,7 @@ export interface LoaderTools {
 /** Taken before a platform takes them from the program: these modules keep them. */
 const kept = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder };
 const moduleNames = ["exports", "require", "module", "internalBinding", "requireBuiltin"] as const;
-const parameters = [...moduleNames, ...Object.keys(kept)];
+export const parameters: readonly string[] = [...moduleNames, ...Object.keys(kept)];
 
 export class Loader {
   readonly tools: LoaderTools;
@@ -91,18 +97,19 @@ function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
 
 /**
  * Run by the first script of a process or thread: loads `entry` and calls its `start` with the
- * loader. `more` answers the text of a module that is not in `sources`.
+ * loader. `more` answers the text of a module that is not in `sources`; what is `compiled` is for `start` to make use of.
  */
 export function begin(
   entry: string,
   engineRequire: RequireBuiltin,
   sources: Sources,
   more: (id: string) => string | undefined = () => undefined,
+  compiled?: CompiledFiles,
 ): void {
   const { emitWarning } = process;
   // What is loaded here warns that it is experimental, or for tests: no concern of a program's.
   process.emitWarning = () => {};
   const loader = new Loader(toolsOf(engineRequire), (id) => sources[id] ?? more(id));
-  loader.load(entry).start(loader, sources);
+  loader.load(entry).start(loader, sources, compiled);
   process.emitWarning = emitWarning;
 }

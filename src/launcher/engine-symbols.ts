@@ -30,6 +30,12 @@ export function distance(from: string, to: string): number | undefined {
   return start === undefined || end === undefined ? undefined : end - start;
 }
 
+/** Where the first of these that has a name in the binary is linked to. */
+export function linkedAt(names: readonly string[]): number | undefined {
+  const found = readAddresses(names);
+  return names.map((name) => found.get(name)).find((address) => address !== undefined);
+}
+
 function readAddresses(wanted: readonly string[]): Map<string, number> {
   const found = new Map<string, number>();
   const fd = openSync(process.execPath, "r");

@@ -6,7 +6,7 @@
  * zygote, which has not reaped it yet; descriptors are closed exactly once.
  * Untrusted: everything that arrives on a guest's socket and its stderr pipe.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { Errno } from "../abi/errno.js";
@@ -21,7 +21,7 @@ import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
-import { anyBootstrap, kinds } from "./zygote/bootstrap.js";
+import { anyBootstrap, kinds, reservationFd } from "./zygote/bootstrap.js";
 import {
   ControlKind,
   controlMessageBytes,
@@ -46,8 +46,7 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--no-warnings",
 ]);
 
-/** The seventh descriptor, as the zygote's loader finds it. */
-const reservationPath = "/proc/self/fd/6";
+const reservationPath = `/proc/self/fd/${reservationFd}`;
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -284,6 +283,8 @@ const afterReportsAsk = 1;
 
 /** What a guest of this zygote is spared; each is 0 or false where this Linux does not offer it. */
 export interface PageSavings {
+  /** Modules of ours that the zygote found compiled. */
+  compiledModules: number;
   /** V8's heap lies together, so that its page tables are few. */
   contiguousHeap: boolean;
   /** Huge pages of 2 MiB that hold the engine's text. */
@@ -300,10 +301,18 @@ export interface ZygoteSpawnerOptions {
   programsPath: string;
 }
 
+/** The forms that the engine compiled of a bundle, or an empty file. */
+function formsOf(bundlePath: string): string {
+  const path = bundlePath.replace(/json$/, `${process.arch}.cache`);
+  return existsSync(path) ? path : "/dev/null";
+}
+
 /** What starts zygotes once this process must not execute anything any more. */
 export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
   // Open files, not pipes: a zygote need not wait for this process's event loop.
-  const files = [options.bundlePath, options.programsPath].map((path) => openSync(path, "r"));
+  const files = [options.bundlePath, options.programsPath, formsOf(options.bundlePath)].map(
+    (path) => openSync(path, "r"),
+  );
   const reservation = openReservation();
   const reserves = reservation >= 0;
   if (reserves) files.push(reservation);
@@ -359,7 +368,12 @@ export class Zygote {
   readonly #stale: () => void;
   #measured: (() => void) | undefined;
   /** Complete once the zygote is warm. */
-  readonly savings: PageSavings = { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 };
+  readonly savings: PageSavings = {
+    compiledModules: 0,
+    contiguousHeap: false,
+    hugeTextPages: 0,
+    pagesAhead: 0,
+  };
   #input = Buffer.alloc(0);
   #nextToken = 1;
   #gone = false;
@@ -572,7 +586,8 @@ export class Zygote {
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
       else if (kind === ControlKind.here && a === afterReportsAsk) this.#reportsCame();
       else if (kind === ControlKind.stale) {
-        this.savings.contiguousHeap = a === 1;
+        this.savings.compiledModules = a >> 1;
+        this.savings.contiguousHeap = (a & 1) === 1;
         this.savings.hugeTextPages = b;
         this.#stale();
       } else if (kind === ControlKind.measured) {

@@ -485,8 +485,13 @@ export interface KernelStats {
   /** Of each VM, by the SDK's number: the three sums, and how many of each kind. */
   accounts: Record<number, VmAccount>;
   guestPids: number[];
-  /** What a guest is spared of faults and page tables; complete once the zygote is warm. */
   /** What guests are confined by. */
   isolation: IsolationReport[];
-  savings: { contiguousHeap: boolean; hugeTextPages: number; pagesAhead: number };
+  /** What a zygote is spared of compiling, and a guest of faults and page tables; complete once the zygote is warm. */
+  savings: {
+    compiledModules: number;
+    contiguousHeap: boolean;
+    hugeTextPages: number;
+    pagesAhead: number;
+  };
 }

@@ -388,7 +388,12 @@ export class HostHandlers {
       isolation: isolationLayers.flatMap(
         (layer) => [...pool.isolation, ...this.#isolation].find((one) => one.layer === layer) ?? [],
       ),
-      savings: pool.savings ?? { contiguousHeap: false, hugeTextPages: 0, pagesAhead: 0 },
+      savings: pool.savings ?? {
+        compiledModules: 0,
+        contiguousHeap: false,
+        hugeTextPages: 0,
+        pagesAhead: 0,
+      },
     };
   }
 }

@@ -12,23 +12,26 @@ const startFailed = 1;
 /** Where such a process finds dist/guest.json and dist/programs.json. */
 export const bundleFd = 4;
 export const programsFd = 5;
+/** Where a zygote finds what ./compiled-forms.ts reads, if anything, and the loader what ../../sandbox/early-reservation.ts made. */
+const formsFd = 6;
+export const reservationFd = 7;
 
 /** Where a process that serves the kernel process is told what to do. */
 export const controlFd = 3;
 /** What the first byte on the control socket says a process is to become. */
 export const kinds = Object.freeze({ zygote: 1, starter: 2 } as const);
 
-/** `entry` is an expression for the name of the first module; `keeps`, one for whether the descriptors stay open. */
-const text = (entry: string, keeps: string): string => `{
+/** `entry` is an expression for the name of the first module; `keeps`, one for whether the descriptors stay open; `fds` are those. */
+const text = (entry: string, keeps: string, fds: readonly number[]): string => `{
   const { closeSync, fstatSync, readSync } = require("fs");
-  // The loader has read it; see ../../sandbox/early-reservation.ts.
+  // The loader has read it.
   if (process.env.LD_PRELOAD) {
     delete process.env.LD_PRELOAD;
-    closeSync(6);
+    closeSync(${reservationFd});
   }
   const entry = ${entry};
   // At a position: other processes read the same open files.
-  const [guest, other] = [${bundleFd}, ${programsFd}].map((fd) => {
+  const [guest, other, forms] = ${JSON.stringify(fds)}.map((fd) => {
     const bytes = Buffer.allocUnsafeSlow(fstatSync(fd).size);
     for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
     if (!${keeps}) closeSync(fd);
@@ -41,7 +44,7 @@ const text = (entry: string, keeps: string): string => `{
   const id = "guest/loader", exports = {};
   const filename = "node:internal/secure-exec/" + id;
   require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
-  exports.begin(entry, require, sources, program);
+  exports.begin(entry, require, sources, program, forms && { text: guest, forms });
 }`;
 
 /** Of a process that serves the kernel process. A starter's descriptors are for those that it starts. */
@@ -51,10 +54,11 @@ export const anyBootstrap = text(
     return "launcher/zygote/" + (kind[0] === ${kinds.starter} ? "starter" : "start");
   })(Buffer.alloc(1))`,
   `entry.endsWith("starter")`,
+  [bundleFd, programsFd, formsFd],
 );
 
 /** Of an engine that is one guest's own. */
-export const ownBootstrap = text(`"launcher/zygote/own-engine"`, "false");
+export const ownBootstrap = text(`"launcher/zygote/own-engine"`, "false", [bundleFd, programsFd]);
 
 /** Where a guest finds its socket. */
 export const guestSocketFd = 3;

@@ -21,6 +21,7 @@ import {
   EngineData,
   makeHeapContiguous,
   moveToHugePage,
+  putBytes,
   textRegions,
 } from "../../sandbox/pages.js";
 import type { PageList } from "../../sandbox/pages.js";
@@ -33,6 +34,7 @@ import { serve } from "./service.js";
 import { rehearseService } from "./service-rehearsal.js";
 import { furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { addonsOrder, guestMemoryBytes } from "./control.js";
+import type { CompiledForms } from "./compiled-forms.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
 declare const internalBinding: InternalBinding;
@@ -43,13 +45,18 @@ const guestDescriptorCount = 3;
 const handoverFd = 4;
 
 /** `preload` loads a module and compiles it to the last function. */
-export function main(sources: Sources, preload: (id: string) => void): void {
-  begin(() => boot(sources, preload));
+export function main(sources: Sources, preload: (id: string) => void, forms?: CompiledForms): void {
+  begin(() => boot(sources, preload, forms));
 }
 
-async function boot(sources: Sources, preload: (id: string) => void): Promise<void> {
+async function boot(
+  sources: Sources,
+  preload: (id: string) => void,
+  forms: CompiledForms | undefined,
+): Promise<void> {
   const space = AddressSpace.open();
   const saved = {
+    compiledModules: forms?.used ?? 0,
     contiguousHeap: space !== undefined && makeHeapContiguous(space) > 0,
     hugeTextPages: 0,
     pages: undefined as PageList | undefined,
@@ -68,7 +75,6 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     forget: forgetIdentity,
   });
   use(undefined);
-  const usedData = data?.usedRegions() ?? [];
   const startMain = prepareFirstCallback(internalBinding, true);
   life.prepareCopies(prepareFirstCallback(internalBinding, false), () => saved.pages?.populate());
   libc.prepareRandPoll();
@@ -80,24 +86,7 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
   };
   const prepared = prepareLockDown(memory);
 
-  const grow = (steps: (() => void)[]) =>
-    steps.map((step) => () => {
-      step();
-      measureBase();
-    });
-  const idleSteps = grow([
-    ...furtherWarmUp(requireBuiltin, preload),
-    () => rehearseService(requireBuiltin),
-    ...hugePageSteps(space, usedData, () => saved.hugeTextPages++),
-    // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
-    () => collectGarbage(requireBuiltin, "last-resort"),
-  ]);
-  const typeScript = () => {
-    const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
-    // At once: until then, every guest that needs it takes the same time.
-    load!();
-    idleSteps.push(...rest);
-  };
+  const idle = idleWork({ space, data, saved, preload, forms });
   const become = (fds: readonly number[], kind = ""): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
@@ -124,25 +113,67 @@ async function boot(sources: Sources, preload: (id: string) => void): Promise<vo
     saved.pages = measured;
     return false;
   };
-  serve({ prepared, idleSteps, typeScript, become, measure, saved });
+  serve({ prepared, ...idle, become, measure, saved });
+}
+
+type Steps = (() => void)[];
+
+interface IdleTools {
+  space: AddressSpace | undefined;
+  data: EngineData | undefined;
+  saved: { hugeTextPages: number };
+  preload: (id: string) => void;
+  forms: CompiledForms | undefined;
+}
+
+/** What the zygote does while it has nothing to do, and has done when TypeScript comes. */
+function idleWork({ space, data, saved, preload, forms }: IdleTools): {
+  idleSteps: Steps;
+  typeScript: () => void;
+} {
+  const grow = (steps: Steps): Steps =>
+    steps.map((step) => () => {
+      forms?.pretendAgain(putBytes);
+      step();
+      measureBase();
+    });
+  const { textSteps, dataSteps } = hugePageSteps(space, () => saved.hugeTextPages++);
+  let usedData: readonly bigint[] = [];
+  const idleSteps = grow([
+    // Of what guests read, and before anything else reads more.
+    () => void (usedData = data?.usedRegions() ?? []),
+    ...furtherWarmUp(requireBuiltin, preload),
+    () => rehearseService(requireBuiltin),
+    ...textSteps,
+    () => idleSteps.unshift(...grow(dataSteps(usedData))),
+    // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
+    () => collectGarbage(requireBuiltin, "last-resort"),
+  ]);
+  const typeScript = (): void => {
+    const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
+    // At once: until then, every guest that needs it takes the same time.
+    load!();
+    idleSteps.push(...rest);
+  };
+  return { idleSteps, typeScript };
 }
 
 /** One step a huge page, until this Linux gives no more. */
 function hugePageSteps(
   space: AddressSpace | undefined,
-  data: readonly bigint[],
   movedText: () => void,
-): (() => void)[] {
-  if (space === undefined) return [];
+): { textSteps: Steps; dataSteps: (regions: readonly bigint[]) => Steps } {
+  if (space === undefined) return { textSteps: [], dataSteps: () => [] };
   let given = true;
-  const text = textRegions(space).map((region) => () => {
+  const textSteps = textRegions(space).map((region) => () => {
     given &&= moveToHugePage(space, region, "text");
     if (given) movedText();
   });
-  const rest = data.map((region) => () => {
-    given &&= moveToHugePage(space, region, "data");
-  });
-  return [...text, ...rest];
+  const dataSteps = (regions: readonly bigint[]): Steps =>
+    regions.map((region) => () => {
+      given &&= moveToHugePage(space, region, "data");
+    });
+  return { textSteps, dataSteps };
 }
 
 /**

@@ -29,6 +29,7 @@ export interface Service {
   measure?(): boolean;
   /** What a guest is spared so far. */
   readonly saved: {
+    readonly compiledModules: number;
     readonly contiguousHeap: boolean;
     readonly hugeTextPages: number;
     readonly pages: { readonly pages: number } | undefined;
@@ -49,7 +50,11 @@ export function serve(service: Service): void {
   const step = (): void => {
     idleSteps.shift()?.();
     if (idleSteps.length === 0)
-      send(ControlKind.stale, Number(saved.contiguousHeap), saved.hugeTextPages);
+      send(
+        ControlKind.stale,
+        Number(saved.contiguousHeap) | (saved.compiledModules << 1),
+        saved.hugeTextPages,
+      );
   };
   announce(prepared);
   for (;;) {

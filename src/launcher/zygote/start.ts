@@ -2,7 +2,9 @@
  * Owns the first steps of a zygote: how its modules are compiled, and that nothing of the
  * script that started it is left on the global object.
  */
-import type { Compile, Loader, Sources } from "../../guest/loader.js";
+import type { Compile, CompiledFiles, Loader, Sources } from "../../guest/loader.js";
+import { ownScripts } from "../../guest/loader.js";
+import { CompiledForms } from "./compiled-forms.js";
 import type * as Main from "./main.js";
 
 /** Modules with functions that run in every guest and that the rehearsal cannot run. */
@@ -24,21 +26,48 @@ const globalTraces = ["require", "module", "exports", "__filename", "__dirname"]
 const globalsEverywhere = ["process", "console", "crypto"];
 
 /** Called by guest/loader.ts, once. */
-export function start(loader: Loader, sources: Sources): void {
+export function start(loader: Loader, sources: Sources, compiled?: CompiledFiles): void {
   const { requireBuiltin } = loader.tools;
+  const forms = compiled && CompiledForms.open(compiled.forms, compiled.text);
+  forms?.pretendPlainFlags(requireBuiltin);
   let preloading = false;
   loader.compile = eagerly(
     loader.compile,
     (id) => preloading || eagerModules.has(id),
     requireBuiltin("v8").setFlagsFromString,
   );
+  if (forms !== undefined)
+    loader.compile = fromForms(loader.compile, forms, requireBuiltin("vm").compileFunction);
   const { main } = loader.load("launcher/zygote/main") as typeof Main;
   clearGlobals(requireBuiltin("module").builtinModules);
-  main(sources, (id) => {
+  const preload = (id: string): void => {
     preloading = true;
     loader.load(id);
     preloading = false;
-  });
+  };
+  main(sources, preload, forms);
+}
+
+type CompileFunction = (
+  source: string,
+  names: readonly string[],
+  options: { filename: string; cachedData: Buffer },
+) => ReturnType<Compile> & { cachedDataRejected?: boolean };
+
+/** Takes what the engine compiled before, where that is to be had. */
+function fromForms(
+  compile: Compile,
+  forms: CompiledForms,
+  compileFunction: CompileFunction,
+): Compile {
+  return (source, id, names) => {
+    const cachedData = forms.of(id);
+    if (cachedData === undefined) return compile(source, id, names);
+    const compiled = compileFunction(source, names, { filename: ownScripts + id, cachedData });
+    if (compiled.cachedDataRejected === true) return compile(source, id, names);
+    forms.used++;
+    return compiled;
+  };
 }
 
 /** Compiles to the last function what is `wanted`: otherwise every guest would do it for itself. */

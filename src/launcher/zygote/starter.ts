@@ -40,7 +40,7 @@ function boot(): void {
   serve({
     prepared,
     idleSteps: [],
-    saved: { contiguousHeap: false, hugeTextPages: 0, pages: undefined },
+    saved: { compiledModules: 0, contiguousHeap: false, hugeTextPages: 0, pages: undefined },
     become: (fds, order) => become(fds, JSON.parse(order) as EngineOrder, kit),
   });
 }

@@ -1,0 +1,122 @@
+/**
+ * Owns the forms of the guest-side modules that the engine compiled when the package was built, and that a zygote
+ * is given them, and those of Node's own modules: it spares a third of a zygote's start.
+ *
+ * A form is taken for the text that it was made of alone: the file holds that text, and is left aside where
+ * dist/guest.json is another. V8 also demands the flags that a form was made under, of all flags the same. A zygote's
+ * differ from plain Node's in what collects garbage and optimises, which no form depends on, so the zygote
+ * writes plain Node's where V8 keeps the digest of its flags. Where that is, is from the engine's symbols, and believed
+ * only once V8's own answer is found there. Setting any flag takes it back.
+ *
+ * Invariants: without the file, or with one of another engine or text, everything is compiled as ever. Untrusted: nothing.
+ */
+import type { RequireBuiltin } from "./engine-modules.js";
+
+/** Where a form says which flags it was made under; SerializedCodeData, snapshot/code-serializer.h in V8. */
+const flagsAt = 12;
+const wordBytes = 4;
+
+export interface FormsHeader {
+  /** `process.version` and `process.arch` of the engine. */
+  readonly engine: string;
+  /** The digest of plain Node's flags, and its address in the engine; 0 where that is not known. */
+  readonly flags: number;
+  readonly flagsAddress: number;
+  /** How long the text is that the forms were made of; it comes first. */
+  readonly textBytes: number;
+  /** Behind it, by module: where its form begins and how long it is. */
+  readonly forms: Readonly<Record<string, readonly [at: number, bytes: number]>>;
+}
+
+const engineName = `${process.version} ${process.arch}`;
+
+/** What V8 takes its flags to be, in this process. */
+export function digestOfFlags(requireBuiltin: RequireBuiltin): number {
+  const { Script } = requireBuiltin("vm");
+  return (new Script("").createCachedData() as Buffer).readUInt32LE(flagsAt);
+}
+
+/** In the build: all of the file. A form made under flags of the build says that it was made under `flags`. */
+export function packForms(
+  text: Buffer,
+  forms: ReadonlyMap<string, Buffer>,
+  { flags, flagsAddress }: Pick<FormsHeader, "flags" | "flagsAddress">,
+): Buffer {
+  let at = 0;
+  const places: [string, [number, number]][] = [];
+  for (const [id, form] of forms) {
+    form.writeUInt32LE(flags, flagsAt);
+    places.push([id, [at, form.length]]);
+    at += form.length;
+  }
+  const header: FormsHeader = {
+    engine: engineName,
+    flags,
+    flagsAddress,
+    textBytes: text.length,
+    forms: Object.fromEntries(places),
+  };
+  const json = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(wordBytes);
+  size.writeUInt32LE(json.length);
+  return Buffer.concat([size, json, text, ...forms.values()]);
+}
+
+export class CompiledForms {
+  readonly #header: FormsHeader;
+  readonly #forms: Buffer;
+  readonly #digest = Buffer.alloc(wordBytes);
+  #pretends = false;
+  /** Modules that were not compiled anew. */
+  used = 0;
+
+  private constructor(header: FormsHeader, forms: Buffer) {
+    this.#header = header;
+    this.#forms = forms;
+    this.#digest.writeUInt32LE(header.flags);
+  }
+
+  /** The forms in `file`, when they are this engine's and of `text`. */
+  static open(file: Buffer, text: Buffer): CompiledForms | undefined {
+    if (file.length < wordBytes) return undefined;
+    const textAt = wordBytes + file.readUInt32LE(0);
+    const header = JSON.parse(file.toString("latin1", wordBytes, textAt)) as FormsHeader;
+    const formsAt = textAt + header.textBytes;
+    if (header.engine !== engineName || !text.equals(file.subarray(textAt, formsAt)))
+      return undefined;
+    return new CompiledForms(header, file.subarray(formsAt));
+  }
+
+  /** The module's form, for `vm.compileFunction`. */
+  of(id: string): Buffer | undefined {
+    const place = Object.hasOwn(this.#header.forms, id) ? this.#header.forms[id] : undefined;
+    return place && this.#forms.subarray(place[0], place[0] + place[1]);
+  }
+
+  /** Has V8 take forms that were made under plain Node's flags, until a flag is set. Before the process leaves the host. */
+  pretendPlainFlags(requireBuiltin: RequireBuiltin): void {
+    const { flags, flagsAddress } = this.#header;
+    const own = digestOfFlags(requireBuiltin);
+    if (flagsAddress === 0 || own === flags) return;
+    const { closeSync, openSync, readSync, writeSync } = requireBuiltin("fs");
+    let memory = -1;
+    try {
+      // An address where nothing is mapped is an error here, and nothing else.
+      memory = openSync("/proc/self/mem", "r+");
+      const found = Buffer.alloc(wordBytes);
+      readSync(memory, found, 0, wordBytes, flagsAddress);
+      if (found.readUInt32LE() !== own) return;
+      writeSync(memory, this.#digest, 0, wordBytes, flagsAddress);
+      this.#pretends = true;
+    } catch {
+      // No /proc, or an engine that lies elsewhere: the old price.
+    } finally {
+      if (memory >= 0) closeSync(memory);
+    }
+  }
+
+  /** The same again, after flags were set; `write` puts bytes at an address of this process. */
+  pretendAgain(write: (address: bigint, bytes: Buffer) => void): void {
+    if (this.#pretends) write(BigInt(this.#header.flagsAddress), this.#digest);
+  }
+}

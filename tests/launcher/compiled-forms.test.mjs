@@ -1,0 +1,107 @@
+// What the engine compiled when the package was built: taken for the very text that it was made of, and for no other.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { findEngine } from "../../dist/launcher/engine.js";
+import { loadGuestModule } from "../support/guest-modules.mjs";
+import { copyBuild } from "../support/natives.mjs";
+
+const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+const formsFile = `guest.${process.arch}.cache`;
+const { CompiledForms, packForms } = loadGuestModule("launcher/zygote/compiled-forms");
+
+/** How many modules the zygote of a build found compiled, and what a program in it comes to. */
+async function modulesOf(build) {
+  const sdk = (file) => import(pathToFileURL(join(build, "dist", file)).href);
+  const { NodeRuntime } = await sdk("index.js");
+  const { savings } = await sdk("sdk/savings.js");
+  const rt = await NodeRuntime.create();
+  try {
+    const { value } = await rt.run("__return(6 * 7)");
+    return { value, modules: (await savings()).compiledModules };
+  } finally {
+    await rt.dispose();
+  }
+}
+
+test("a zygote compiles none of the modules that it loads", async () => {
+  const { value, modules } = await modulesOf(copyBuild(dist));
+  assert.equal(value, 42);
+  assert.ok(modules > 100, `${modules} modules`);
+});
+
+test("a build with other modules, or without forms, compiles its own", async () => {
+  const changed = copyBuild(dist);
+  const bundle = join(changed, "dist/guest.json");
+  const sources = JSON.parse(readFileSync(bundle, "utf8"));
+  const { length } = sources["guest/return-value"];
+  // As long as before: V8 itself compares no more than the length.
+  sources["guest/return-value"] = sources["guest/return-value"].replace(
+    "function createReturn(",
+    "function createReturn/**/(",
+  );
+  sources["guest/return-value"] = sources["guest/return-value"].replace("    ", "");
+  assert.equal(sources["guest/return-value"].length, length);
+  writeFileSync(bundle, JSON.stringify(sources));
+  assert.deepEqual(await modulesOf(changed), { value: 42, modules: 0 });
+
+  const without = copyBuild(dist);
+  writeFileSync(join(without, "dist", formsFile), "");
+  assert.deepEqual(await modulesOf(without), { value: 42, modules: 0 });
+});
+
+test("forms are of one text and one engine", () => {
+  const text = Buffer.from("text");
+  const packed = packForms(text, new Map([["a/b", Buffer.alloc(20, 7)]]), {
+    flags: 0x01020304,
+    flagsAddress: 0,
+  });
+  const forms = CompiledForms.open(packed, text);
+  assert.equal(forms.of("a/b").length, 20);
+  assert.equal(forms.of("a/b").readUInt32LE(12), 0x01020304);
+  assert.equal(forms.of("toString"), undefined);
+  assert.equal(CompiledForms.open(packed, Buffer.from("test")), undefined);
+  assert.equal(CompiledForms.open(Buffer.alloc(0), text), undefined);
+  const other = Buffer.from(
+    packed.toString("latin1").replace(process.version, process.version.replace(/\d/, "0")),
+    "latin1",
+  );
+  assert.equal(CompiledForms.open(other, text), undefined);
+});
+
+/** Node's modules that were loaded after it pretended: with Node's own forms, and without. */
+const engineProgram = `
+  const fs = require("fs");
+  const { internalBinding } = require("internal/test/binding");
+  const [dist, formsFile] = process.argv.slice(1);
+  const exported = {};
+  const source = JSON.parse(fs.readFileSync(dist + "/guest.json", "utf8"))["launcher/zygote/compiled-forms"];
+  require("vm").compileFunction(source, ["exports", "require"])(exported, require);
+  const packed = fs.readFileSync(dist + "/" + formsFile);
+  const bundle = fs.readFileSync(dist + "/guest.json");
+  const forms = exported.CompiledForms.open(packed, bundle);
+  const usage = () => internalBinding("builtins").getCacheUsage();
+  const [before, without] = [usage().compiledWithCache.size, usage().compiledWithoutCache.size];
+  forms.pretendPlainFlags(require);
+  require("http2");
+  console.log(JSON.stringify({
+    before,
+    taken: usage().compiledWithCache.size - before,
+    compiled: usage().compiledWithoutCache.size - without,
+  }));`;
+
+test(
+  "under a zygote's flags Node's modules come out of Node's own forms",
+  { skip: process.arch === "x64" ? false : "the engine is linked to no address there" },
+  () => {
+    const flags = ["--no-warnings", "--expose-internals", "--minor-ms", "--no-maglev"];
+    const argv = [...flags, "-e", engineProgram, dist, formsFile];
+    const said = JSON.parse(execFileSync(findEngine().path, argv, { encoding: "utf8" }));
+    assert.equal(said.before, 0);
+    assert.equal(said.compiled, 0);
+    assert.ok(said.taken > 20, `${said.taken} modules`);
+  },
+);
