@@ -6,6 +6,7 @@ import { NodeRuntime } from "../dist/index.js";
 import { summary } from "./measure.mjs";
 
 const calls = 2000;
+const turns = 5;
 
 /** Leaves the milliseconds of each of `count` awaited calls in `times`. */
 const repeat = (count, call) => `
@@ -31,16 +32,23 @@ export async function measureTools() {
   const stat = repeat(calls, `fs.statSync("/etc/passwd")`);
   const program = (text) => `import fs from "node:fs";${text}`;
   const tool = `const r = await callHostTool("add", { a: i, b: 1 }); if (r.sum !== i + 1) throw new Error("wrong sum")`;
-  const times = {
-    tool: (await open.run(repeat(calls, tool))).value,
-    stat: (await open.run(program(stat))).value,
-    ruledStat: (await ruled.run(program(stat))).value,
-  };
+  const times = { tool: (await open.run(repeat(calls, tool))).value, stat: [], ruledStat: [] };
+  // In turns: what comes later finds a kernel whose functions are compiled.
+  for (let turn = 0; turn < turns; turn++) {
+    times.stat.push(...(await open.run(program(stat))).value);
+    times.ruledStat.push(...(await ruled.run(program(stat))).value);
+  }
   await Promise.all([open.dispose(), ruled.dispose()]);
   const { p50 } = summary(times.tool);
+  const ratio = summary(times.ruledStat).p50 / summary(times.stat).p50;
   return [
     { what: "host tool call", ...summary(times.tool), target: "≤ 0.5 ms", met: p50 <= 0.5 },
     { what: "statSync, fs allowed", ...summary(times.stat) },
-    { what: "statSync, fs by rules", ...summary(times.ruledStat) },
+    {
+      what: `statSync, fs by rules, ${ratio.toFixed(2)} of allowed`,
+      ...summary(times.ruledStat),
+      target: "≤ 1.1 ×",
+      met: ratio <= 1.1,
+    },
   ];
 }

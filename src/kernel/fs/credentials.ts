@@ -22,7 +22,7 @@ export interface Credentials {
   /** Set where somebody stronger than the guest acts on paths in which the guest may have put links. */
   readonly links?: LinkGuard;
   /** Set while a judged call runs: it goes where these lead, and nowhere else. */
-  walks?: Walks;
+  walks?: Walks | undefined;
 }
 
 /** The kernel itself: what it does for no process. */

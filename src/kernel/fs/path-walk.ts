@@ -340,12 +340,10 @@ const longestPathChars = 128 * 1024;
 
 /** The absolute path of a directory still in the tree, or -ENAMETOOLONG. */
 export function pathOf(directory: Directory): string | Failure {
-  const names: string[] = [];
-  let length = 0;
+  let path = "";
   for (let at = directory; at !== at.parent; at = at.parent) {
-    names.push(at.name);
-    length += at.name.length + 1;
-    if (length > longestPathChars) return -Errno.ENAMETOOLONG;
+    path = `/${at.name}${path}`;
+    if (path.length > longestPathChars) return -Errno.ENAMETOOLONG;
   }
-  return `/${names.reverse().join("/")}`;
+  return path === "" ? "/" : path;
 }

@@ -71,8 +71,8 @@ class Attempt {
     return answer;
   }
 
-  #keep(question: Question, answer: unknown): void {
-    this.#log.push({ ...question, answer });
+  #keep({ key, changes }: Question, answer: unknown): void {
+    this.#log.push({ key, changes, answer });
     this.#at++;
   }
 

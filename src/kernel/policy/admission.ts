@@ -47,7 +47,8 @@ function walking<R>(caller: FsCaller, walks: Walks, work: () => R): R {
   try {
     return work();
   } finally {
-    delete credentials.walks;
+    // Not deleted: an object whose properties come and go is slow to look at ever after.
+    credentials.walks = undefined;
   }
 }
 
@@ -64,9 +65,11 @@ function judged<R>(
   if (laundered !== 0) return laundered;
   const { policy } = caller;
   const { requests, resources, inspections, walks } = question;
-  const decision = afterwards(policy.judgeAll(requests, resources, caller), () =>
-    policy.judgeAll(inspections, [], caller),
-  ) as Decision | Deferred<Decision>;
+  let decision = policy.judgeAll(requests, resources, caller);
+  if (inspections.length > 0)
+    decision = afterwards(decision, () => policy.judgeAll(inspections, [], caller)) as
+      | Decision
+      | Deferred<Decision>;
   if (!(decision instanceof Deferred))
     return decision === 0 ? walking(caller, walks, work) : decision;
   return afterwards(decision, () =>

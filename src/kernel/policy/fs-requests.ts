@@ -53,7 +53,9 @@ export function questionOf(caller: FsCaller, demands: readonly Demand[]): FsQues
     const pid = path.startsWith("/proc/") ? Number(processPath.exec(path)?.[1] ?? caller.pid) : -1;
     if (pid >= 0 && pid !== caller.pid)
       inspections.push({ scope: "process", operation: "inspect", pid });
-    requests.push({ scope: "fs", operation, path, ...(to !== undefined && { to }) });
+    requests.push(
+      to === undefined ? { scope: "fs", operation, path } : { scope: "fs", operation, path, to },
+    );
     resources.push(resource);
   };
   for (const demand of demands) {
@@ -70,7 +72,10 @@ export function questionOf(caller: FsCaller, demands: readonly Demand[]): FsQues
       continue;
     }
     const { path, last } = on;
-    const known = walks.find((walk) => walk.path === path && walk.last === last);
+    const known =
+      walks.length === 0
+        ? undefined
+        : walks.find((walk) => walk.path === path && walk.last === last);
     const located = known?.located ?? fs.locate(credentials, path, last);
     // No path at all; the handler says so before it touches anything.
     if (typeof located === "number") continue;
@@ -108,9 +113,9 @@ export function laundering(
   demands: readonly Demand[],
   { requests }: FsQuestion,
 ): Decision {
+  if (demands[0]?.also !== "moved" || !policy.hasRules("fs")) return 0;
   const [from] = requests;
   const to = requests.at(-1);
-  if (demands[0]?.also !== "moved" || !policy.hasRules("fs")) return 0;
   if (from === undefined || to === undefined) return 0;
   for (const { path } of requests.slice(0, -1)) {
     const moved = to.path + path.slice(from.path.length);
