@@ -1,9 +1,9 @@
 // Fault injection: programs run under load while processes of every level are killed or stopped at
-// random, and with too few descriptors, too small files, full memory. Checks: nothing hangs past
-// its deadline, nothing is left over, nothing is invented.
-//   node scripts/faults.mjs [--seconds 20] [--seed N] [--phase kill|descriptors|files|memory]
+// random, and with too few descriptors or processes, from the start or in the middle, too small files, a full
+// file system, full memory. Checks: nothing hangs past its deadline, nothing is left over, nothing is invented.
+//   node scripts/faults.mjs [--seconds 20] [--seed N] [--phase kill|starve|descriptors|processes|files|full|memory]
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -35,7 +35,7 @@ function random() {
 const below = (count) => Math.floor(random() * count);
 const pick = (list) => list[below(list.length)];
 
-const counts = { calls: 0, answered: 0, refused: 0, kills: 0, stops: 0 };
+const counts = { calls: 0, answered: 0, refused: 0, kills: 0, stops: 0, starved: 0 };
 const refusals = new Map();
 const problems = [];
 const seen = new Set();
@@ -177,10 +177,10 @@ async function client(until, chosen = calls) {
 async function saboteur(until) {
   while (Date.now() < until) {
     await pause(100 + below(900));
-    const { kernel, zygote, guests } = tree();
-    for (const pid of [kernel, zygote, ...guests]) if (pid) seen.add(pid);
+    const { kernel, spawner, zygote, guests } = tree();
+    for (const pid of [kernel, spawner, zygote, ...guests]) if (pid) seen.add(pid);
     const dice = random();
-    const pid = dice < 0.1 ? kernel : dice < 0.25 ? zygote : pick(guests);
+    const pid = dice < 0.1 ? kernel : dice < 0.2 ? zygote : dice < 0.25 ? spawner : pick(guests);
     if (!pid) continue;
     const signal = random() < 0.5 ? "SIGKILL" : "SIGSTOP";
     try {
@@ -199,6 +199,49 @@ async function saboteur(until) {
         }
       }, below(8000));
   }
+}
+
+/** Takes from a process of a level what it may have, for a while: descriptors, and processes where it is not root's. */
+async function starver(until) {
+  while (Date.now() < until) {
+    await pause(200 + below(800));
+    const { kernel, spawner, zygote } = tree();
+    const pid = pick([kernel, kernel, zygote, spawner]);
+    const resource = pick(["nofile", "nproc"]);
+    const before = pid && softLimit(pid, resource);
+    if (before === undefined) continue;
+    const few = resource === "nofile" ? below(60) : below(4);
+    if (!setLimit(pid, resource, few)) continue;
+    counts.starved++;
+    await pause(below(1500));
+    setLimit(pid, resource, before);
+  }
+}
+
+const limitRows = { nofile: "Max open files", nproc: "Max processes" };
+
+function softLimit(pid, resource) {
+  try {
+    const line = readFileSync(`/proc/${pid}/limits`, "latin1")
+      .split("\n")
+      .find((row) => row.startsWith(limitRows[resource]));
+    return line.slice(26).trim().split(/\s+/)[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The soft limit alone, so that it can be given back. */
+function setLimit(pid, resource, count) {
+  const { status } = spawnSync("prlimit", [`--pid=${pid}`, `--${resource}=${count}:`]);
+  return status === 0;
+}
+
+async function starves() {
+  const until = Date.now() + seconds * 1000;
+  const before = descriptors();
+  await Promise.all([starver(until), ...Array.from({ length: 3 }, () => client(until))]);
+  await nothingLeft(before);
 }
 
 const descriptors = () => readdirSync("/proc/self/fd").length;
@@ -248,22 +291,76 @@ async function nothingLeft(before) {
   if (after > before + 6) problem(`descriptors of the host ${before} → ${after}`);
 }
 
-/** The phase of this name in a process of its own, below the limits that `shell` sets. */
-function limited(phase, shell) {
+/** The phase of this name in a process of its own, below the limits that `shell` sets; `inside` is a command that runs the shell. */
+function limited(phase, shell, inside = []) {
   const command = `${shell}; exec "$0" "$@"`;
   const args = [fileURLToPath(import.meta.url), "--phase", phase, "--seconds", "4"];
-  const { status, stdout, stderr } = spawnSync(
-    "/bin/sh",
-    ["-c", command, process.execPath, ...args],
-    { encoding: "utf8", timeout: 120_000 },
-  );
+  const [program, ...rest] = [...inside, "/bin/sh", "-c", command, process.execPath, ...args];
+  const { status, stdout, stderr } = spawnSync(program, rest, {
+    encoding: "utf8",
+    timeout: 120_000,
+  });
   process.stdout.write(stdout.replace(/^/gm, `  ${shell}: `).trimEnd() + "\n");
   if (status !== 0) problem(`${phase} (${shell}): ${status} ${stderr.slice(-2000)}`);
+}
+
+/** With so few from the first machine on: before, modules are loaded, many at a time. */
+async function fewDescriptors() {
+  const { status } = spawnSync("prlimit", [
+    `--pid=${process.pid}`,
+    `--nofile=${process.env["FAULTS_DESCRIPTORS"]}`,
+  ]);
+  if (status === 0) return constrained();
+  console.log("no prlimit(1): descriptors are not limited");
 }
 
 /** Calls under a limit that this process was started with. */
 async function constrained() {
   await Promise.all(Array.from({ length: 2 }, () => client(Date.now() + seconds * 1000)));
+}
+
+/** As nobody, whose processes can be counted: with those of all levels there are too few. */
+async function processes() {
+  if (process.getuid() === 0) {
+    process.setgroups([]);
+    process.setgid(65_534);
+    process.setuid(65_534);
+  }
+  await constrained();
+}
+
+/** A mount on a file system that has no room: the program is told, and what it reads back is what it wrote. */
+async function full() {
+  const hostPath = process.env["FAULTS_FULL"];
+  const until = Date.now() + seconds * 1000;
+  while (Date.now() < until) {
+    await call(
+      "a write to a full file system",
+      20_000,
+      async () => {
+        const rt = await NodeRuntime.create({
+          mounts: [{ guestPath: "/m", hostPath, readOnly: false }],
+        });
+        try {
+          return await rt.run(
+            `import fs from "node:fs";
+             let code;
+             try { fs.writeFileSync("/m/x", Buffer.alloc(4 << 20, 7)); } catch (error) { code = error.code; }
+             const there = fs.readFileSync("/m/x");
+             fs.rmSync("/m/x");
+             fs.writeFileSync("/m/y", "small");
+             __return([code, there.length <= 1 << 20, there.every((byte) => byte === 7), fs.readFileSync("/m/y", "utf8")].join());`,
+            { timeout: 20_000 },
+          );
+        } finally {
+          await rt.dispose();
+        }
+      },
+      (result) =>
+        killed(result) || result.value === "ENOSPC,true,true,small" ? undefined : result,
+    );
+    await client(Date.now() + 1000, calls.slice(0, 4));
+  }
 }
 
 async function files() {
@@ -310,13 +407,30 @@ async function memory() {
   ]);
 }
 
-const phases = { kill: kills, descriptors: constrained, files, memory };
+const phases = {
+  kill: kills,
+  starve: starves,
+  descriptors: fewDescriptors,
+  processes,
+  files,
+  full,
+  memory,
+};
 if (given.phase === undefined) {
   console.log(`seed ${given.seed}, ${seconds} s`);
   await kills();
+  if (spawnSync("prlimit", ["--version"]).status === 0) await starves();
+  else console.log("no prlimit(1): nothing is taken away in the middle");
   await memory();
-  for (const count of [40, 64, 128]) limited("descriptors", `ulimit -n ${count}`);
+  for (const count of [40, 64, 128]) limited("descriptors", `export FAULTS_DESCRIPTORS=${count}`);
+  for (const count of [12, 24, 48]) limited("processes", `ulimit -u ${count}`);
   limited("files", "ulimit -f 2048");
+  const place = mkdtempSync(join(tmpdir(), "faults-full-"));
+  const mounted = `mount -t tmpfs -o size=1m none ${place} && export FAULTS_FULL=${place} TMPDIR=${place}`;
+  if (spawnSync("unshare", ["-m", "/bin/sh", "-c", mounted]).status === 0)
+    limited("full", mounted, ["unshare", "-m"]);
+  else console.log("no file system can be mounted here: none is full");
+  rmdirSync(place);
 } else await phases[given.phase]();
 
 const codes = [...refusals].map(([code, count]) => `${code} × ${count}`).join(", ");

@@ -62,6 +62,7 @@ export const pool = new GuestPool({
   // What all guests of one zygote have in common, such as addresses, is in use for no longer.
   recycleForks: 10_000,
   recycleMs: 6 * 60 * 60 * 1000,
+  unable: sayLastWords,
 });
 // Its failure is reported to whoever awaits the start.
 pool.start().catch(() => undefined);

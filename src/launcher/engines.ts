@@ -8,7 +8,7 @@
  */
 import type { EngineOrder } from "../protocol/engine-start.js";
 import type { IsolationReport } from "../protocol/isolation.js";
-import type { Spawner } from "../sandbox/spawner.js";
+import { type Spawner, SpawnerGone } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { Zygote } from "./fork.js";
 import type { Guest } from "./fork.js";
@@ -70,7 +70,8 @@ export class EnginePool {
       this.#idle = setTimeout(() => this.#rest(), this.#options.idleMs).unref();
       return;
     }
-    const starter = (this.#starter ??= this.#start());
+    const starter = (this.#starter ??= this.#startOrRefuse());
+    if (starter === undefined) return;
     if (!this.#ready) return;
     while (this.#starting < this.#options.parallelStarts) {
       const waiting = this.#waiters.shift();
@@ -89,6 +90,16 @@ export class EnginePool {
 
   #rest(): void {
     if (this.#starter?.guestCount === 0) this.#starter.kill();
+  }
+
+  #startOrRefuse(): Zygote | undefined {
+    try {
+      return this.#start();
+    } catch (error) {
+      if (!(error instanceof SpawnerGone)) throw error;
+      this.#refuse(error.message);
+      return undefined;
+    }
   }
 
   #start(): Zygote {

@@ -6,7 +6,7 @@
  * needs it, and everybody waiting on it is told.
  */
 import type { IsolationReport } from "../protocol/isolation.js";
-import type { Spawner } from "../sandbox/spawner.js";
+import { type Spawner, SpawnerGone } from "../sandbox/spawner.js";
 import type { DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings, TemplateGuest } from "./fork.js";
@@ -25,6 +25,8 @@ export interface PoolOptions {
   /** After so many forks, or so long, a zygote is replaced while it still serves. */
   recycleForks: number;
   recycleMs: number;
+  /** There is no zygote, and none can be started: ends this process. */
+  unable(error: unknown): never;
 }
 
 export type TemplateGuestWaiter = (made: TemplateGuest | string) => void;
@@ -204,7 +206,12 @@ export class GuestPool {
 
   #ensureZygote(): Zygote {
     if (this.#zygote !== undefined) return this.#zygote;
-    const zygote = this.#startZygote();
+    let zygote: Zygote;
+    try {
+      zygote = this.#startZygote();
+    } catch (error) {
+      return this.#options.unable(error);
+    }
     this.#zygote = zygote;
     this.#zygoteReady = false;
     zygote.ready.then(
@@ -251,7 +258,16 @@ export class GuestPool {
     const { recycleForks, recycleMs } = this.#options;
     const old = performance.now() - this.#servesSinceMs > recycleMs;
     if (this.#successor !== undefined || (this.#forks < recycleForks && !old)) return;
-    const successor = this.#startZygote();
+    let successor: Zygote;
+    try {
+      successor = this.#startZygote();
+    } catch (error) {
+      if (!(error instanceof SpawnerGone)) throw error;
+      // The one that serves goes on: it is the last.
+      this.#forks = 0;
+      this.#servesSinceMs = performance.now();
+      return;
+    }
     this.#successor = successor;
     successor.ready.then(
       () => {

@@ -87,8 +87,8 @@ const firstGiven = 2;
 const givenCount = 2;
 const firstFile = firstGiven + givenCount;
 const pidBytes = 4;
-/** It answers within a page table's copy; one that does not is stopped or gone. */
-const answerMs = 5000;
+/** It answers within a page table's copy; one that does not is stopped or gone. Shorter than the host's patience: nobody is served meanwhile. */
+const answerMs = 2000;
 
 export interface SpawnerOptions {
   /** An absolute path. */
@@ -277,6 +277,13 @@ function aloft(fds: readonly number[], least: number): number[] {
   });
 }
 
+/** It was stopped or ended from outside: nothing can be started any more. */
+export class SpawnerGone extends Error {
+  constructor() {
+    super("the process that starts zygotes is gone");
+  }
+}
+
 export class Spawner {
   readonly #socket: number;
   #pid: number;
@@ -321,13 +328,13 @@ export class Spawner {
     return new Spawner(mine, pid);
   }
 
-  /** Starts the program with two descriptors as its 2 and 3: its pid. Throws when there is no spawner any more. */
+  /** Starts the program with two descriptors as its 2 and 3: its pid. Throws `SpawnerGone` when there is no spawner any more. */
   spawn(given: readonly [number, number]): number {
     const sent = libc.sendFds(this.#socket, Buffer.alloc(1), given);
     const next = Buffer.alloc(pidBytes);
     const readable = sent < 0 ? 0 : libc.pollReadable(this.#socket, answerMs);
     const size = (readable & libc.POLLIN) === 0 ? 0 : libc.read(this.#socket, next, 0, pidBytes);
-    if (size !== pidBytes) throw new Error("the process that starts zygotes is gone");
+    if (size !== pidBytes) throw new SpawnerGone();
     const pid = this.#pid;
     this.#pid = next.readInt32LE(0);
     return pid;

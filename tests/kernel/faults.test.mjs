@@ -157,3 +157,28 @@ it("a killed kernel leaves no template and no copy behind", options, async () =>
   await assert.rejects(template.run("0"), codeOfOurs);
   await until(() => [zygote, ...guests].every((pid) => !alive(pid)));
 });
+
+for (const signal of ["SIGSTOP", "SIGKILL"])
+  it(
+    `without its spawner (${signal}) a kernel serves while it has a zygote, and then makes way for the next one`,
+    options,
+    async () => {
+      const rt = await machine({});
+      assert.equal((await rt.run("__return(1)")).value, 1);
+      const { kernel, spawner, zygote } = tree();
+      assert.ok(spawner);
+      process.kill(spawner, signal);
+      assert.equal((await rt.run("__return(2)")).value, 2);
+      process.kill(zygote, "SIGKILL");
+      const codes = new Set();
+      while (!codes.has("ERR_SECURE_EXEC_KERNEL_LOST"))
+        await rt.exec("1").catch((error) => codes.add(error.code));
+      codes.delete("ERR_SECURE_EXEC_KERNEL_LOST");
+      codes.delete("ERR_SECURE_EXEC_ZYGOTE_LOST");
+      codes.delete("ERR_SECURE_EXEC_GUEST_KILLED");
+      assert.deepEqual([...codes], []);
+      const next = await machine({});
+      assert.equal((await next.run("__return(3)")).value, 3);
+      await until(() => [kernel, spawner, zygote].every((pid) => !alive(pid)));
+    },
+  );

@@ -15,11 +15,14 @@ export function children(pid) {
   }
 }
 
-/** Kernel, zygote and guest pids below this process. */
+/** Kernel, spawner, zygote and guest pids below this process. */
 export function tree(pid = process.pid) {
   const kernel = children(pid).find((child) => commandLine(child).startsWith("secure-exec-kernel"));
-  const zygote = kernel === undefined ? undefined : children(kernel)[0];
-  return { kernel, zygote, guests: zygote === undefined ? [] : children(zygote) };
+  const own = kernel === undefined ? [] : children(kernel);
+  const zygote = own[0];
+  // It has given up its memory, and its name with it.
+  const spawner = own.find((child) => alive(child) && commandLine(child) === "");
+  return { kernel, spawner, zygote, guests: zygote === undefined ? [] : children(zygote) };
 }
 
 export function commandLine(pid) {
