@@ -6,6 +6,7 @@
  * options; `prepare` takes the place of that step and does what depends on them.
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
+import { reportToWatcher } from "./engine-variables.js";
 import { engineOption, inheritFlags, setEngineOption } from "./engine-options.js";
 import { loadEnvFiles } from "./env-file.js";
 import { notForEnvironment, parseCommandLine, splitNodeOptions } from "./node-cli.js";
@@ -232,6 +233,7 @@ function runMain(tools: NodeCommand, name: string): void {
   const { requireBuiltin, internalBinding } = tools;
   for (const global of globalTraces) delete (globalThis as Record<string, unknown>)[global];
   startCompileCache();
+  reportToWatcher(tools);
   const preparation = requireBuiltin("internal/process/pre_execution");
   const { primordials } = requireBuiltin("internal/test/binding");
   preparation.prepareMainThreadExecution = (expandArgv1: boolean) =>

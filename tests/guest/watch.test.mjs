@@ -128,3 +128,49 @@ describe("watching files", () => {
     assert.deepEqual(value, [1024, "ENOSPC", ["ENOENT", "watch", "/none"]]);
   });
 });
+
+describe("node --watch", () => {
+  let rt;
+  before(async () => void (rt = await NodeRuntime.create({})));
+  after(() => rt.dispose());
+
+  /** Runs `node …args` until its output has each of the texts, one after the other; `then` is called after each. */
+  const until = async (args, texts, then) => {
+    const watching = await rt.spawnCommand("node", args, { cwd: "/tmp/app" });
+    let output = "";
+    let at = 0;
+    for await (const chunk of watching.stdout) {
+      output += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString();
+      for (let found; at < texts.length && (found = output.indexOf(texts[at])) >= 0; at++) {
+        output = output.slice(found + texts[at].length);
+        await then(at);
+      }
+      if (at === texts.length) break;
+    }
+    watching.kill("SIGTERM");
+    return watching.wait();
+  };
+
+  it("starts a program again when a file that it required changes", async () => {
+    await rt.mkdir("/tmp/app");
+    await rt.writeFile("/tmp/app/main.cjs", `console.log(require("./part.cjs"));`);
+    await rt.writeFile("/tmp/app/part.cjs", `module.exports = "before";`);
+    await until(["--watch", "main.cjs"], ["before\n", "Completed running", "after\n"], (step) =>
+      step === 1 ? rt.writeFile("/tmp/app/part.cjs", `module.exports = "after";`) : undefined,
+    );
+  });
+
+  it("tests run again when what they required changes", async () => {
+    await rt.mkdir("/tmp/app", { recursive: true });
+    const part = "/tmp/app/tested.cjs";
+    await rt.writeFile(part, `exports.name = "first";`);
+    await rt.writeFile(
+      "/tmp/app/a.test.cjs",
+      `require("node:test").test(require("./tested.cjs").name, () => {});`,
+    );
+    const args = ["--watch", "--test", "--test-reporter=spec", "a.test.cjs"];
+    await until(args, ["first", "duration_ms", "second", "duration_ms"], (step) =>
+      step === 1 ? rt.writeFile(part, `exports.name = "second";`) : undefined,
+    );
+  });
+});

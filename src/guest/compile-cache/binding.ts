@@ -4,7 +4,6 @@
  */
 import type { EngineModule } from "../engine-types.js";
 import type { GuestEnvironment } from "../environment.js";
-import type * as Compilers from "./compilers.js";
 import type { CachedCode, Entry } from "./files.js";
 import type * as CompileCacheModule from "./index.js";
 
@@ -13,13 +12,7 @@ export type Put = (name: string, run: (...args: never[]) => unknown) => void;
 
 /** What this thread has compiled and keeps; made by whoever asks first, never in the zygote. */
 let cache: CompileCacheModule.CompileCache | undefined;
-let prepare: (() => void) | undefined;
 let makeCache: (() => CompileCacheModule.CompileCache) | undefined;
-
-/** What a cache needs of the thread's loaders, done before anybody has one. */
-export function prepareCompileCache(): void {
-  prepare?.();
-}
 
 /** InitializeCompileCache of src/env.cc: what the environment asks for, before a program runs in the thread. */
 export function startCompileCache(): void {
@@ -38,7 +31,6 @@ export function startCompileCache(): void {
  * binding before this code ran, so the public ones are replaced, too.
  */
 export function installCompileCache(env: GuestEnvironment, binding: EngineModule, put: Put): void {
-  prepare = () => (require("./compilers.js") as typeof Compilers).placeCompilers(env);
   makeCache = () => {
     const { CompileCache } = require("./index.js") as typeof CompileCacheModule;
     return new CompileCache(env, (text) => writeError(env, text));

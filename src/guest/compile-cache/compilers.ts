@@ -6,7 +6,7 @@
  * Invariant: what V8 rejects, or cannot compile, goes to the engine's own function, which knows
  * what to say and to do about it.
  */
-import { replaceInClosures } from "../engine-closures.js";
+import type { ClosureVariable } from "../engine-closures.js";
 import type { EngineTools } from "../environment.js";
 import { cachedCode } from "./files.js";
 import type { CachedCode, Entry } from "./files.js";
@@ -41,12 +41,10 @@ const forCommonJs: ProxyHandler<EngineModule> = {};
 type Construct = (...args: ModuleArguments) => EngineModule;
 /** The engine makes an object of a class behind a proxy much more slowly; a frame of ours is not shown. */
 let constructEsm: Construct | undefined;
-let placed = false;
 let current: Cache | undefined;
 
-/** Once per thread, the zygote's ahead of all guests: it takes milliseconds, and more in a fork, whose pages it would touch. */
-export function placeCompilers(env: EngineTools): void {
-  if (placed) return;
+/** Where the loaders keep those who compile. */
+export function cacheVariables(env: EngineTools): ClosureVariable[] {
   const { Module } = env.requireBuiltin("module");
   const { getConditionsSet } = env.requireBuiltin("internal/modules/esm/utils");
   const { stripTypeScriptTypesForCoverage } = env.requireBuiltin("internal/modules/typescript");
@@ -56,7 +54,7 @@ export function placeCompilers(env: EngineTools): void {
   };
   const { ModuleWrap } = env.internalBinding("module_wrap");
   constructEsm = (...args) => new ModuleWrap(...args);
-  replaceInClosures(env, [
+  return [
     {
       name: "compileFunctionForCJSLoader",
       value: new Proxy(env.internalBinding("contextify").compileFunctionForCJSLoader, forCommonJs),
@@ -82,12 +80,11 @@ export function placeCompilers(env: EngineTools): void {
       value: (entry: Entry, transpiled: string) => current?.save(entry, transpiled),
       ...inTypeScript,
     },
-  ]);
-  placed = true;
+  ];
 }
 
+/** The variables are in place by now. */
 export function compileWith(env: EngineTools, cache: Cache): void {
-  placeCompilers(env);
   current = cache;
   const compile = commonJs(env, cache);
   forCommonJs.apply = (_target, _this, [source, file, isSeaMain, detectModule]) =>

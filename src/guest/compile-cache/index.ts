@@ -4,6 +4,7 @@
  * something asks for it. Words on stderr (NODE_DEBUG_NATIVE) are those of src/compile_cache.cc.
  */
 import { atLeaving } from "../diagnostics/leaving-work.js";
+import { placeEngineVariables } from "../engine-variables.js";
 import type { EngineTools } from "../environment.js";
 import { compileWith } from "./compilers.js";
 import type { Cache } from "./compilers.js";
@@ -67,6 +68,7 @@ export class CompileCache implements Cache {
       this.#say(`[compile cache] ${problem}\n`);
       return [status("FAILED"), problem];
     }
+    placeEngineVariables(this.#env);
     compileWith(this.#env, this);
     this.#settings = { directory: tagged, portable, readOnly };
     const { isMainThread } = this.#env.requireBuiltin("worker_threads");

@@ -3,10 +3,12 @@
  * everything compiled.
  * Must draw no random numbers: every guest would draw the same ones.
  */
-import { prepareCompileCache } from "../../guest/compile-cache/binding.js";
 import { collectGarbage } from "../../guest/collect-garbage.js";
+import { placeEngineVariables } from "../../guest/engine-variables.js";
 import { refusedModules } from "../../guest/public-modules.js";
-import type { RequireBuiltin } from "./engine-modules.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
+
+declare const internalBinding: InternalBinding;
 
 /** Internal modules that guest-side code asks for after internals are hidden. */
 const keptInternals = [
@@ -123,7 +125,7 @@ export function furtherWarmUp(
       ),
     () => void globalThis.crypto,
     () => loadFetch(requireBuiltin),
-    prepareCompileCache,
+    () => placeEngineVariables({ internalBinding, requireBuiltin }),
     () => void new Intl.DateTimeFormat("en").format(0),
   ];
 }
