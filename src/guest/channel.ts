@@ -9,10 +9,11 @@
  * channel does not keep a program alive.
  */
 import type { Message } from "../protocol/codec.js";
-import { FrameReader } from "../protocol/frames.js";
+import { FrameKind, FrameReader } from "../protocol/frames.js";
 import { giveBuffer } from "../protocol/spare-buffer.js";
 import { guestWire } from "../protocol/guest-calls.js";
-import type { GuestTables, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
+import { guestEvents } from "../protocol/guest-calls.js";
+import type { GuestTables, kernelEvents } from "../protocol/guest-calls.js";
 import { CallingPort } from "../protocol/port.js";
 import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
@@ -21,6 +22,7 @@ import { Errno } from "../abi/errno.js";
 import { later } from "./turns.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 import { HeldAnswers } from "./held-answers.js";
+import { Printer } from "./printer.js";
 import type { EngineModule, InternalBinding } from "./engine-types.js";
 
 type KernelEvents = typeof kernelEvents;
@@ -91,12 +93,14 @@ export class Channel implements KernelClient {
   #toldMs = -1;
   readonly #callListeners: CallListeners;
   readonly #closed: () => never;
+  #printer: Printer;
 
   /** `closed` runs when the kernel is gone; it must not return. */
   constructor(fd: number, callListeners: CallListeners, closed: () => never) {
     this.#fd = fd;
     this.#callListeners = callListeners;
     this.#closed = closed;
+    this.#printer = this.#newPrinter();
     this.#port = new CallingPort(guestWire, {
       write: (frame) => this.#write(frame),
       event: (event) => this.#event(event),
@@ -236,12 +240,14 @@ export class Channel implements KernelClient {
       },
       true,
     );
+    const { sent } = this.#printer;
     while (answer === undefined) this.#pump();
+    this.#printer.taken(sent);
     return answer;
   }
 
   /** A blocking call whose reply brings a descriptor: that, or -errno. */
-  callForDescriptor<K extends "threadSocket" | "image">(
+  callForDescriptor<K extends "threadSocket" | "image" | "outputPipe">(
     name: K,
     args: CallArgs<GuestCalls, K>,
   ): number {
@@ -255,7 +261,7 @@ export class Channel implements KernelClient {
     return typeof received === "number" ? this.#closed() : received;
   }
 
-  #callForDescriptors<K extends "threadSocket" | "awaitFork" | "image">(
+  #callForDescriptors<K extends "threadSocket" | "awaitFork" | "image" | "outputPipe">(
     name: K,
     args: CallArgs<GuestCalls, K>,
   ): number[] | number {
@@ -282,6 +288,7 @@ export class Channel implements KernelClient {
 
   /** The socket is another one by now, and nothing of what the former carried is left. */
   begins(): void {
+    this.#printer = this.#newPrinter();
     this.#queue.length = 0;
     this.#untold.clear();
     this.#unheard = [];
@@ -392,6 +399,7 @@ export class Channel implements KernelClient {
   }
 
   writeOutput(fd: number, data: Uint8Array): void {
+    if (fd === 1 && this.#printer.print(data)) return;
     let at = 0;
     while (at < data.byteLength) {
       while (this.#window[fd]! <= 0) {
@@ -403,6 +411,21 @@ export class Channel implements KernelClient {
       this.event("output", { fd, data: data.subarray(at, at + size) });
       at += size;
     }
+  }
+
+  #newPrinter(): Printer {
+    return new Printer({
+      open: () =>
+        // Output is in order with time and turns there.
+        this.#timeOf !== undefined || this.#held !== undefined
+          ? -Errno.EPERM
+          : this.callForDescriptor("outputPipe", {}),
+      makeRoom: (fd) => {
+        this.#hears();
+        this.#makeRoom(fd);
+      },
+      closed: () => this.#closed(),
+    });
   }
 
   writeErrorReport(text: string): void {
@@ -446,11 +469,20 @@ export class Channel implements KernelClient {
   }
 
   #write(frame: Buffer): void {
+    // Of kind and number, in the header.
+    const isLine =
+      frame[4] === FrameKind.event && frame[9] === guestEvents.output.nr && frame[11] === 1;
+    const printed = this.#printer.sends(isLine);
+    if (printed > 0) this.#port.send("printed", { bytes: printed });
+    this.#writeFrame(frame);
+  }
+
+  #writeFrame(frame: Buffer): void {
     let at = 0;
     while (at < frame.length) {
       const written = libc.write(this.#fd, frame, at, frame.length - at);
       if (written >= 0) at += written;
-      else if (written === -Errno.EAGAIN) this.#makeRoom();
+      else if (written === -Errno.EAGAIN) this.#makeRoom(this.#fd);
       else if (written !== -Errno.EINTR) this.#closed();
     }
     giveBuffer(frame);
@@ -460,9 +492,13 @@ export class Channel implements KernelClient {
    * Waits for room to write. The kernel takes no calls from a process that leaves its answers
    * lying, so what comes is taken in meanwhile.
    */
-  #makeRoom(): void {
-    const ready = libc.poll([{ fd: this.#fd, events: POLLIN | POLLOUT }], -1);
-    if (typeof ready === "number" || (ready[0]! & POLLOUT) !== 0) return;
+  #makeRoom(to: number): void {
+    const polled = [
+      { fd: this.#fd, events: POLLIN },
+      { fd: to, events: POLLOUT },
+    ];
+    const ready = libc.poll(polled, -1);
+    if (typeof ready === "number" || ready[1] !== 0) return;
     const chunk = Buffer.allocUnsafeSlow(64 * 1024);
     const size = this.#receive(chunk);
     if (size > 0) this.#takeEarly(chunk.subarray(0, size));

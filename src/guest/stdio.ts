@@ -10,6 +10,21 @@ import type { PendingCall } from "./environment.js";
 
 const readBytes = 64 * 1024;
 
+const { from } = Buffer;
+const { apply } = Reflect;
+type Method = (...args: never[]) => unknown;
+const { utf8Write, subarray } = Buffer.prototype as unknown as Record<string, Method>;
+/** Whatever is printed is gone from it before the next is. */
+const line = Buffer.allocUnsafeSlow(4096);
+
+/** Of a text, valid until the next. */
+function bytesOf(data: string, encoding: string): Uint8Array {
+  // At most three bytes of UTF-8 for a unit.
+  if (data.length * 3 > line.length || (encoding !== "utf8" && encoding !== "utf-8"))
+    return from(data, encoding as BufferEncoding);
+  return apply(subarray!, line, [0, apply(utf8Write!, line, [data, 0])]) as Uint8Array;
+}
+
 let loadBuiltin: RequireBuiltin;
 /** Taken before a program can put others in their place. */
 let Readable: EngineModule;
@@ -73,12 +88,17 @@ function terminalInput(): unknown {
 function output(fd: number): unknown {
   if (channel()?.isTerminal(fd)) return terminalOutput(fd);
   const stream = new SyncWriteStream(fd, { autoClose: false });
+  // Texts come as such, as to a pipe of plain Node.
+  stream._writableState.decodeStrings = false;
   Object.defineProperty(stream, "_write", {
-    value(data: Uint8Array, encoding: string, done: (error?: unknown) => void) {
+    value(data: Uint8Array | string, encoding: string, done: (error?: unknown) => void) {
       const to = channel();
-      if (to?.isHostOutput(fd) !== true)
-        return SyncWriteStream.prototype._write.call(stream, data, encoding, done);
-      to.writeOutput(fd, data);
+      const isText = typeof data === "string";
+      if (to?.isHostOutput(fd) !== true) {
+        const bytes = isText ? from(data, encoding as BufferEncoding) : data;
+        return SyncWriteStream.prototype._write.call(stream, bytes, encoding, done);
+      }
+      to.writeOutput(fd, isText ? bytesOf(data, encoding) : data);
       done();
     },
     writable: true,

@@ -26,6 +26,12 @@ export const guestCalls = {
   /** A socket of its own for a new thread; the reply brings its descriptor (SCM_RIGHTS). */
   threadSocket: { nr: 6, args: {}, result: {} },
   /**
+   * A pipe of the OS through which this thread prints to the host from now on, if its stdout is there: the reply brings the writing
+   * end (SCM_RIGHTS), which does not block. Before each message it says by `printed` how much it has written there. EEXIST where
+   * it has one, EPERM where output has to be in order with time, or the process may be copied.
+   */
+  outputPipe: { nr: 8, args: {}, result: {} },
+  /**
    * Of a template: waits for the order to make a copy of itself. The reply brings three descriptors for the
    * copy (SCM_RIGHTS): its socket, its stderr, a null device. `errno` is why the last order failed, or 0.
    */
@@ -165,6 +171,8 @@ export const guestEvents = {
   uncaught: { nr: 7, args: {} },
   /** Bytes written to stdout (1) or stderr (2); spends the window granted by `credit`. */
   output: { nr: 3, args: { fd: "u8", data: "bytes" } },
+  /** So many bytes were written to the thread's output pipe before this, and after the last time. */
+  printed: { nr: 12, args: { bytes: "f64" } },
   /** The value of `__return`, or the rest of one that `valuePart` has begun. The last one counts; `encoding` as `ValueEncoding`. */
   returnValue: { nr: 4, args: { encoding: "u8", continued: "bool", data: "bytes" } },
   /** `__return` was given something JSON cannot carry. */

@@ -150,6 +150,8 @@ export const callBounds = {
     tell("flowWrite", { flow: 1, data: new Uint8Array(65536) });
     for (let i = 0; i < 20_000; i++) post("flowShutdown", { flow: 1 });
     wait();`,
+  outputPipe: `for (let i = 0; i < 20_000; i++) sys("outputPipe", {});
+    for (let i = 0; i < 100; i++) tell("printed", { bytes: 2 ** 53 });`,
   socket: `fill(() => sys("socket", { type: 0 })); fill(() => sys("socket", { type: 2 }));`,
   bind: `fill((i) => { const made = sys("socket", { type: 1 });
       if (typeof made === "number") return made;
@@ -290,6 +292,7 @@ export const eventBounds = {
   ready: `tell("ready", {}); wait();`,
   exit: `tell("exit", { code: 0 });`,
   uncaught: `for (let i = 0; i < 20_000; i++) tell("uncaught", {}); wait();`,
+  printed: `sys("outputPipe", {}); for (let i = 0; i < 20_000; i++) tell("printed", { bytes: i % 2 ? 2 ** 53 : 0 }); wait();`,
   output: `for (let i = 0; i < 20_000; i++) tell("output", { fd: 1, data: new Uint8Array(1) }); wait();`,
   returnValue: `const data = text(JSON.stringify("r".repeat(900 * 1024)));
     for (let i = 0; i < 64; i++) { tell("returnValue", { encoding: 0, continued: false, data }); wait(); } wait();`,

@@ -66,6 +66,9 @@ export class GuestDoor {
       },
       awaitsFork: (errno, give) => owner.awaitsFork(errno, give),
       image: (args) => owner.image(args),
+      get mayPrintByPipe() {
+        return owner.mayPrintByPipe;
+      },
       openThread: (via, announcement) => this.#openThread(via, announcement),
     };
     owner.account.force("guest");

@@ -30,11 +30,13 @@ import { Denial } from "../policy/decision.js";
 import type { Answer } from "../policy/decision.js";
 import { Image } from "../io/images.js";
 import type { DescriptorTable } from "../process/descriptors.js";
+import { OutputPipe } from "./output-pipe.js";
+import * as libc from "../../sandbox/libc.js";
 import type { Share, Source } from "./turns.js";
 
 type Calls = GuestTables["calls"];
 export type GuestCall = CallOf<Calls>;
-const atTheDoor = ["threadSocket", "flowShutdown", "awaitFork", "image"] as const;
+const atTheDoor = ["threadSocket", "flowShutdown", "awaitFork", "image", "outputPipe"] as const;
 export type CallAtTheDoor = (typeof atTheDoor)[number];
 /** Calls that the process answers; the others are about the door itself. */
 export type ProcessCall = Exclude<GuestCall, { name: CallAtTheDoor }>;
@@ -84,6 +86,8 @@ export interface ThreadOwner {
   awaitsFork(errno: number, give: (fds: readonly number[]) => number): number;
   /** What the dynamic linker is to load. */
   image(args: CallArgs<Calls, "image">): Image | number | Deferred<Image>;
+  /** Whether it may print by a pipe of the OS. */
+  readonly mayPrintByPipe: boolean;
   /** Opens a socket for one more thread and says so over this one's: 0, or -errno. */
   openThread(via: GuestThread, announcement: Buffer): number;
 }
@@ -105,6 +109,9 @@ export class GuestThread implements Source {
   readonly #credit = [0, 0, 0];
   /** Where its output goes, per descriptor. */
   readonly #targets: (OutputTarget | undefined)[] = [];
+  /** What it prints through, and what of that the host has not taken. */
+  #pipe: OutputPipe | undefined;
+  #pipedBytes = 0;
   /** The frame in hand is output that goes on with output. */
   #joins = false;
   /** Signals that it is told of as soon as it reads again; once each, as in signal(7). */
@@ -198,7 +205,9 @@ export class GuestThread implements Source {
   }
 
   proceed(): void {
-    if (!this.#closed) this.#socket.proceed();
+    if (this.#closed) return;
+    this.#pipe?.proceed();
+    this.#socket.proceed();
   }
 
   /** What has come was taken, for now. */
@@ -263,6 +272,11 @@ export class GuestThread implements Source {
         ? -Errno.ESRCH
         : this.#owner.awaitsFork(call.args.errno, give);
       if (awaits < 0) this.#reply(call, awaits);
+      return false;
+    }
+    if (call.name === "outputPipe") {
+      const opened = this.#openPipe(port.reply(call, {}));
+      if (opened < 0) this.#reply(call, opened);
       return false;
     }
     if (call.name === "image" && !this.#mayBeSent()) {
@@ -351,6 +365,9 @@ export class GuestThread implements Source {
     switch (event.name) {
       case "output":
         return this.#output(event.args.fd, event.args.data);
+      case "printed":
+        this.#pipe?.printed(event.args.bytes);
+        return;
       case "flowOpen":
       case "flowRead":
       case "flowHold":
@@ -383,6 +400,56 @@ export class GuestThread implements Source {
     }
     this.#joins = addOutput(target, data);
   }
+
+  /** Gives it a pipe to print through: 0, or -errno. */
+  #openPipe(reply: Buffer): number {
+    const { account, descriptors, ended, mayPrintByPipe } = this.#owner;
+    if (ended || !mayPrintByPipe) return -Errno.EPERM;
+    if (this.#pipe !== undefined) return -Errno.EEXIST;
+    if (!(descriptors.stream(1) instanceof HostOutput)) return -Errno.EBADF;
+    if (!account.take("outputPipe")) return -Errno.EMFILE;
+    const ends = libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
+    const sent = typeof ends === "number" ? ends : this.#socket.sendDescriptors(reply, [ends[1]]);
+    if (typeof ends !== "number") {
+      libc.close(ends[1]);
+      if (sent < 0) libc.close(ends[0]);
+    }
+    if (typeof ends === "number" || sent < 0) {
+      account.give("outputPipe");
+      return sent;
+    }
+    this.#pipe = new OutputPipe(ends[0], {
+      came: (data) => this.#piped(data),
+      must: (data) => this.#print(data),
+    });
+    return 0;
+  }
+
+  /** The pipe has brought something; answers whether it may bring more. */
+  #piped(data: Buffer): boolean {
+    const { share } = this.#owner;
+    // What came is there, whoever's turn it is; the next waits for this VM's.
+    const isReady = this.ready();
+    if (!isReady) this.#print(data);
+    this.#joins = false;
+    const goesOn = isReady && share.serve(this, () => this.#print(data));
+    return goesOn && !this.#pauses() && this.#pipedBytes < limits.outputWindowBytes;
+  }
+
+  #print(data: Buffer): void {
+    flushOutput();
+    this.#owner.moved("host", "out", data.byteLength);
+    const stream = this.#owner.descriptors.stream(1);
+    if (!(stream instanceof HostOutput)) return;
+    this.#pipedBytes += data.byteLength;
+    stream.forward(data, this.#pipedTaken);
+  }
+
+  readonly #pipedTaken = (bytes: number): void => {
+    const wasFull = this.#pipedBytes >= limits.outputWindowBytes;
+    this.#pipedBytes -= bytes;
+    if (wasFull && this.#pipedBytes < limits.outputWindowBytes) this.#pipe?.proceed();
+  };
 
   #grant(fd: number, bytes: number): void {
     if (this.#closed) return;
@@ -467,6 +534,10 @@ export class GuestThread implements Source {
   /** The thread has ended, or its process. */
   close(): void {
     if (this.#closed) return;
+    if (this.#pipe !== undefined) {
+      this.#pipe.close();
+      this.#owner.account.give("outputPipe");
+    }
     this.#closed = true;
     for (const cancel of this.#calls) cancel();
     this.#calls.clear();

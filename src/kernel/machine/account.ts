@@ -26,6 +26,8 @@ const kinds = {
   guest: { bytes: 8 * 1024, hostDescriptors: 2 },
   /** A thread's socket, its reader and windows. */
   thread: { bytes: 8 * 1024, hostDescriptors: 1 },
+  /** The pipe that a thread prints through. */
+  outputPipe: { bytes: 4 * 1024, hostDescriptors: 1 },
   /** An open file description in memory. */
   file: { bytes: 512 },
   /** One of a mount. */

@@ -318,6 +318,9 @@ export class Process {
   #openDoor(guest: Guest): GuestDoor {
     const { vm, descriptors } = this;
     const isEnded = (): boolean => this.ended;
+    // A copy of the guest would have the same pipe.
+    const mayPrintByPipe = (): boolean =>
+      vm.deterministic === undefined && this.#template === undefined;
     const paused = (): WaitQueue | undefined => this.#stopped ?? vm.crowd;
     const door: GuestDoor = new GuestDoor(guest, {
       account: vm.account,
@@ -348,6 +351,9 @@ export class Process {
           ? this.#template.awaits(errno, give)
           : -Errno.EPERM,
       image: (args) => imageOf(this, args),
+      get mayPrintByPipe() {
+        return mayPrintByPipe();
+      },
       violated: (reason) => {
         if (this.#door === door) this.#violation ??= reason;
       },

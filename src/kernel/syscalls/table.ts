@@ -381,6 +381,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "partial",
     note: "kept and reported; nobody is scheduled by it",
   },
+  outputPipe: {
+    run: "door",
+    support: "own",
+    note: "for programs that print much: the reply brings the writing end of a pipe of the OS",
+  },
   sqliteEntry: {
     run: processHandlers.sqliteEntry,
     support: "own",
