@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 for (const [script, ...args] of [
   ["tests/kernel/syscalls/system-calls-doc.test.mjs", "--write"],
   ["tests/sandbox/isolation-doc.test.mjs", "--write"],
+  ["scripts/limit-types.mjs"],
   ["scripts/api-docs.mjs"],
   ["scripts/error-docs.mjs"],
 ]) {

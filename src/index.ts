@@ -98,7 +98,8 @@ export type {
   NodeRuntimeSecret,
   NodeRuntimeTextMatcher,
 } from "./sdk/network-options.js";
-export type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./sdk/limits.js";
+export type { NodeRuntimeLimits } from "./sdk/limit-types.js";
+export type { NodeRuntimeRunLimits } from "./sdk/limits.js";
 export type { JsRuntimeOptions } from "./sdk/platform-options.js";
 export type {
   HostToolApproval,

@@ -2,15 +2,13 @@
 import { completeVmLimits, isAbove, runLimitNames, vmLimitTable } from "../protocol/limits.js";
 import type { RunLimitName, RunLimits, VmLimitName, VmLimits } from "../protocol/limits.js";
 import { failure, invalidOption, unknownOption } from "./errors.js";
+import type { NodeRuntimeLimits } from "./limit-types.js";
 
 /** Every name that `limits` knows. */
 export const limitNames: readonly string[] = Object.keys(vmLimitTable);
 
-/** Bounds on one virtual machine; what each means, its default and range: docs/limits.md. */
-export type NodeRuntimeLimits = { -readonly [Name in VmLimitName]?: number };
-
-/** Bounds on one program and all it starts, each at most what the machine's are. */
-export type NodeRuntimeRunLimits = { -readonly [Name in RunLimitName]?: number };
+/** Bounds on one program and all it starts, each at most what the machine's are: LIMIT_RAISED otherwise. */
+export type NodeRuntimeRunLimits = Pick<NodeRuntimeLimits, RunLimitName>;
 
 /** Throws INVALID_OPTION naming the limit. */
 function limitsOf(value: unknown, known: readonly string[]): Partial<Record<VmLimitName, number>> {

@@ -28,7 +28,8 @@ import type { LimitWarning, TerminalSize, VmMount, VmOptions } from "../protocol
 import { parsePermissions } from "./permissions.js";
 import type { ParsedPermissions, Permissions } from "./permissions.js";
 import { parseLimits, parseRunLimits } from "./limits.js";
-import type { NodeRuntimeLimits, NodeRuntimeRunLimits } from "./limits.js";
+import type { NodeRuntimeLimits } from "./limit-types.js";
+import type { NodeRuntimeRunLimits } from "./limits.js";
 import { completeVmLimits } from "../protocol/limits.js";
 import type { RunLimits, VmLimits } from "../protocol/limits.js";
 import type { SnapshotManifest } from "../protocol/snapshot.js";
@@ -87,13 +88,16 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
    * onLimitWarning, permissions (narrower ones) and tools may be given beside; see docs/templates.md.
    */
   template?: NodeRuntimeTemplate;
-  /** Environment of every program, over the machine's base environment. */
+  /** Environment of every program, over the machine's base environment. Default: {}; nothing of the host's is in it. */
   env?: Record<string, string>;
   /** Working directory of every program, an absolute guest path. Default `/home/user`. */
   cwd?: string;
   /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
   files?: Record<string, string | Uint8Array>;
-  /** Directories or files of the host that programs see; read-only unless said otherwise. */
+  /**
+   * Directories or files of the host that programs see; read-only unless said otherwise. Default: none. INVALID_OPTION
+   * where the host has no such path, or the machine needs the place for itself (/, /tmp, /proc, /dev, /sys).
+   */
   mounts?: (HostDirectoryMount | OverlayMount | FileProviderMount)[];
   /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
   nodeModules?: string | NodeModulesMount;
@@ -130,7 +134,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
    * `all` also those of scopes that allow everything; with `onDecision` this is the default.
    */
   audit?: boolean | { entries?: number; all?: boolean };
-  /** How long a permission function may take before its request is denied. Default 10 000. */
+  /** Milliseconds that a permission function may take before its request is denied. Default: 10 000. */
   permissionTimeoutMs?: number;
   /** Functions of the host that programs may call by name; see docs/tools.md. */
   tools?: HostTools | HostToolNamespaces;
@@ -154,7 +158,7 @@ export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
    * secret say, that its programs never hold. Where they may connect at all, `permissions.network` says; see docs/secrets.md.
    */
   network?: NodeRuntimeNetworkOptions;
-  /** Bounds on what the machine may use; see docs/limits.md. */
+  /** Bounds on what the machine may use, each with its default; INVALID_OPTION names one that is out of its range. */
   limits?: NodeRuntimeLimits;
   /** Called when something comes to 80 % of its limit; see docs/limits.md. */
   onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
@@ -180,14 +184,18 @@ export interface NodeRuntimeExecOptions {
   cwd?: string;
   /** Given to the program as stdin, followed by end of file. */
   stdin?: string | Uint8Array;
-  /** Milliseconds after which the program is killed; its exit code is then 137. Default: never. */
+  /**
+   * Milliseconds after which the program is killed; its exit code is then 137, and `end.reason` "timeout". Default:
+   * never. INVALID_OPTION unless it is above 0; above 2147483647 (24.8 days) it is that.
+   */
   timeout?: number;
   /** The same as `timeout`. */
   timeoutMs?: number;
-  /** Aborting rejects the call with the signal's reason and ends the program. */
+  /** Aborting rejects the call with the signal's reason and ends the program, with SIGKILL. Default: none. */
   signal?: AbortSignal;
   /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
   onStdout?: OutputHook;
+  /** The same for stderr. */
   onStderr?: OutputHook;
   /** Lower limits than the machine's, for the program and all it starts; see docs/limits.md. */
   limits?: NodeRuntimeRunLimits;

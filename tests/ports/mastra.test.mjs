@@ -133,6 +133,23 @@ it("processes: by pid, typed to, killed, and forgotten once their end was seen",
   assert.deepEqual([kept.stdout, kept.stdoutTruncated, kept.stdoutDroppedBytes], ["AMED", true, 4]);
 });
 
+it("processes: one that the manager has killed is forgotten; a sandbox has the names of the package's class", async (t) => {
+  const sandbox = sandboxOf(t, { env: { A: "of the sandbox", B: "kept" } });
+  assert.deepEqual(await sandbox._start(), { outcome: "created" });
+  const { processes } = sandbox;
+  const idle = await processes.spawn("sleep 300");
+  assert.equal(await processes.kill(idle.pid), true);
+  assert.equal(await processes.get(idle.pid), undefined);
+  assert.deepEqual(await processes.list(), []);
+  assert.equal(await processes.kill(idle.pid), false);
+  const echo = await processes.spawn("echo $A $B", { env: { A: "own" } });
+  assert.equal((await echo.wait()).stdout, "own kept\n");
+  await sandbox._stop();
+  assert.equal(sandbox.status, "stopped");
+  await sandbox._destroy();
+  assert.equal(sandbox.status, "destroyed");
+});
+
 it("file system: below its base, with the package's errors", async (t) => {
   const sandbox = sandboxOf(t);
   const fs = await sandbox.filesystem();

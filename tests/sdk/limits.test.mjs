@@ -1,4 +1,5 @@
 // The limits option: what is refused, and that each limit holds where programs meet it.
+import { limitTypes } from "../../scripts/limit-types.mjs";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
@@ -273,4 +274,15 @@ it("docs/limits.md lists the table", () => {
     return `| \`${name}\` | ${entry.default} | ${entry.least}–${entry.most} | ${entry.what} |`;
   });
   assert.deepEqual(rows, wanted);
+});
+
+it("what editors show of each limit is the table's", () => {
+  const text = readFileSync(new URL("../../src/sdk/limit-types.ts", import.meta.url), "utf8");
+  assert.equal(text, limitTypes(), "run node scripts/limit-types.mjs");
+  const shipped = readFileSync(new URL("../../dist/sdk/limit-types.d.ts", import.meta.url), "utf8");
+  for (const name of vmLimitNames)
+    assert.match(
+      shipped,
+      new RegExp(`@default ${vmLimitTable[name].default}\\b[^]{0,40}\\b${name}\\?: number`),
+    );
 });

@@ -323,10 +323,12 @@ export class SecureExecProcessManager {
     this.#seen.delete(pid);
   }
 
-  /** Whether there was one that ran. */
+  /** Whether there was one that ran. It is forgotten, as the package's own manager does. */
   async kill(pid: string): Promise<boolean> {
-    const killed = (await this.#handles.get(pid)?.kill()) ?? false;
-    if (killed) await this.#handles.get(pid)?.wait();
+    const handle = this.#handles.get(pid);
+    const killed = (await handle?.kill()) ?? false;
+    if (killed) await handle?.wait();
+    this.release(pid);
     return killed;
   }
 

@@ -107,6 +107,19 @@ export class SecureExecSandbox {
     await this.#end("destroyed", this.#options.onDestroy);
   }
 
+  /** By the names under which the package's own class has them. */
+  _start(): Promise<{ outcome: "created" | "connected" }> {
+    return this.start();
+  }
+
+  _stop(): Promise<void> {
+    return this.stop();
+  }
+
+  _destroy(): Promise<void> {
+    return this.destroy();
+  }
+
   async #end(status: "stopped" | "destroyed", hook: Hook | undefined): Promise<void> {
     const session = await this.#session?.catch(() => undefined);
     if (session !== undefined) {
