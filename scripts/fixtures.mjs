@@ -22,21 +22,37 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export const fixtures = () => installed("build/fixtures", packages);
 export const addonFixtures = () => installed("build/addon-fixtures", addonPackages);
 
+/** Those of tests/programs, as its lock file says. */
+export const programFixtures = () => {
+  const from = (name) => readFileSync(join(root, "tests/programs", name), "utf8");
+  return madeOf("build/program-fixtures", from("package.json"), from("package-lock.json"));
+};
+
 function installed(name, dependencies) {
+  return madeOf(name, `${JSON.stringify({ private: true, dependencies }, null, 2)}\n`);
+}
+
+function madeOf(name, manifest, lock) {
   const directory = join(root, name);
-  const manifest = `${JSON.stringify({ private: true, dependencies }, null, 2)}\n`;
   const present = join(directory, "package.json");
-  if (existsSync(present) && readFileSync(present, "utf8") === manifest) return directory;
+  const locked = join(directory, "package-lock.json");
+  const isSame =
+    existsSync(present) &&
+    readFileSync(present, "utf8") === manifest &&
+    (lock === undefined || readFileSync(locked, "utf8") === lock);
+  if (isSame) return directory;
   // Made aside and moved into place, so that two runs at once do not disturb each other.
   const making = `${directory}.${process.pid}`;
   rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { recursive: true });
   try {
     writeFileSync(join(making, "package.json"), manifest);
-    execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], {
+    if (lock !== undefined) writeFileSync(join(making, "package-lock.json"), lock);
+    const command = lock === undefined ? "install" : "ci";
+    execFileSync("npm", [command, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], {
       cwd: making,
       stdio: ["ignore", "ignore", "inherit"],
-      timeout: 180_000,
+      timeout: 600_000,
     });
     rmSync(directory, { recursive: true, force: true });
     renameSync(making, directory);

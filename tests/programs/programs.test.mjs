@@ -1,0 +1,83 @@
+// Packages that people use, each doing what it is for: in a machine it prints what plain Node of the same version prints.
+// They are installed once from the lock file beside this, without their scripts; nothing of them is kept here.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { text } from "node:stream/consumers";
+import { NodeRuntime } from "../../dist/index.js";
+import { findEngine } from "../../dist/launcher/engine.js";
+import { programFixtures } from "../../scripts/fixtures.mjs";
+import building from "./building.mjs";
+import data from "./data.mjs";
+import http from "./http.mjs";
+import libraries from "./libraries.mjs";
+
+const programs = [...http, ...libraries, ...building, ...data];
+const timeout = 180_000;
+const { path: engine } = findEngine();
+
+let directory;
+let unreachable = false;
+try {
+  directory = programFixtures();
+} catch (error) {
+  unreachable = `the packages cannot be installed here: ${String(error.message).split("\n")[0]}`;
+}
+
+/** Warnings begin with the process id. */
+const numberless = (printed) => printed.replace(/\(node:\d+\)/g, "(node)");
+
+/** What both see of the environment. */
+const env = { HOME: "/tmp", LANG: "C.UTF-8", NO_COLOR: "1", PATH: "/usr/local/bin:/usr/bin:/bin" };
+
+async function plainly(file, cwd) {
+  const child = spawn(engine, [file], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const printed = Promise.all([text(child.stdout), text(child.stderr)]);
+  const [exitCode] = await once(child, "close");
+  const [stdout, stderr] = await printed;
+  return { exitCode, stdout, stderr };
+}
+
+describe("packages do in a machine what they do in plain Node", { skip: unreachable }, () => {
+  let scratch;
+  let rt;
+  before(async () => {
+    scratch = mkdtempSync(join(tmpdir(), "secure-exec-programs-"));
+    mkdirSync(join(directory, "programs"), { recursive: true });
+    for (const [at, [, program]] of programs.entries())
+      writeFileSync(join(directory, "programs", `${at}.mjs`), program);
+    rt = await NodeRuntime.create({
+      mounts: [{ guestPath: directory, hostPath: directory }],
+      limits: { memoryBytes: 1024 * 1024 * 1024 },
+      nodeVersion: "engine",
+    });
+  });
+  after(async () => {
+    await rt.dispose();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  for (const [at, [name]] of programs.entries()) {
+    test(name, { timeout }, async () => {
+      const file = join(directory, "programs", `${at}.mjs`);
+      const cwd = join(scratch, String(at));
+      mkdirSync(cwd);
+      const plain = await plainly(file, cwd);
+      assert.equal(plain.exitCode, 0, `plain Node: ${plain.stderr}`);
+      assert.notEqual(plain.stdout, "");
+      await rt.mkdir(`/tmp/run/${at}`, { recursive: true });
+      const { exitCode, stdout, stderr } = await rt.execCommand("node", [file], {
+        cwd: `/tmp/run/${at}`,
+        env,
+      });
+      assert.deepEqual(
+        { exitCode, stdout, stderr: numberless(stderr) },
+        { ...plain, stderr: numberless(plain.stderr) },
+      );
+    });
+  }
+});
