@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { NodeRuntime, SecureExecError } from "../dist/index.js";
 import { alive, tree } from "../tests/support/processes.mjs";
+import { Random } from "../tests/fuzz/random.mjs";
 
 const { values: given } = parseArgs({
   options: {
@@ -24,16 +25,11 @@ const seconds = Number(given.seconds);
 const boundMs = 20_000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** mulberry32: the faults of a seed can be had again, as far as the machine allows. */
-let state = Number(given.seed) >>> 0;
-function random() {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = Math.imul(state ^ (state >>> 15), state | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const below = (count) => Math.floor(random() * count);
-const pick = (list) => list[below(list.length)];
+/** The faults of a seed can be had again, as far as the machine allows. */
+const chance = new Random(Number(given.seed));
+const random = () => chance.fraction();
+const below = (count) => chance.below(count);
+const pick = (list) => chance.pick(list);
 
 const counts = { calls: 0, answered: 0, refused: 0, kills: 0, stops: 0, starved: 0 };
 const refusals = new Map();

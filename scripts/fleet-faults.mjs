@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { NodeRuntime, SecureExecError } from "../dist/index.js";
 import { natsServer, noServer, status, worker } from "../tests/support/fleets.mjs";
 import { alive } from "../tests/support/processes.mjs";
+import { Random } from "../tests/fuzz/random.mjs";
 
 const { values: given } = parseArgs({
   options: {
@@ -27,16 +28,11 @@ const leaseMs = 4000;
 const slackMs = 30_000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-let state = Number(given.seed) >>> 0;
-/** mulberry32. */
-function random() {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = Math.imul(state ^ (state >>> 15), state | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const below = (count) => Math.floor(random() * count);
-const pick = (list) => list[below(list.length)];
+/** The faults of a seed can be had again, as far as the machine allows. */
+const chance = new Random(Number(given.seed));
+const random = () => chance.fraction();
+const below = (count) => chance.below(count);
+const pick = (list) => chance.pick(list);
 
 if (given.caller !== undefined) await caller(given.caller);
 else await supervise();

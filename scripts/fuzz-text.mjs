@@ -5,20 +5,17 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Random } from "../tests/fuzz/random.mjs";
 import { environment, runOurs, split } from "../tests/userland/commands/harness.mjs";
 
 const rounds = Number(process.argv[2] ?? 20);
-let seed = Number(process.argv[3] ?? Date.now() % 1e6);
+const seed = Number(process.argv[3] ?? Date.now() % 1e6);
 console.log(`seed ${seed}`);
 
-/** Mulberry32: the same inputs for the same seed. */
-function random(below) {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let state = Math.imul(seed ^ (seed >>> 15), seed | 1);
-  state ^= state + Math.imul(state ^ (state >>> 7), state | 61);
-  return ((state ^ (state >>> 14)) >>> 0) % below;
-}
-const pick = (list) => list[random(list.length)];
+/** The same inputs for the same seed. */
+const chance = new Random(seed);
+const random = (below) => chance.below(below);
+const pick = (list) => chance.pick(list);
 const alphabet = [
   ..."abcXYZ019_ .-\t",
   ..."éÉßñÑжЖΣσäÄÿ",

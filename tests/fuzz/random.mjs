@@ -1,4 +1,4 @@
-// What all fuzzers share: numbers that a seed repeats, and changes to a text or to bytes.
+// What all share that try things at random: numbers that a seed repeats, and changes to a text or to bytes.
 
 /** mulberry32: 32 bits per call. */
 export class Random {
@@ -14,6 +14,10 @@ export class Random {
   }
   below(limit) {
     return this.next() % limit;
+  }
+  /** From 0 to below 1. */
+  fraction() {
+    return this.next() / 2 ** 32;
   }
   pick(list) {
     return list[this.below(list.length)];

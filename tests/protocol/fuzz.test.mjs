@@ -10,6 +10,7 @@ import {
 } from "../../dist/protocol/frames.js";
 import { guestCalls, guestEvents } from "../../dist/protocol/guest-calls.js";
 import { byNumber } from "../../dist/protocol/table.js";
+import { Random } from "../fuzz/random.mjs";
 
 const wanted = 1_000_000;
 const framesPerStream = 256;
@@ -19,16 +20,8 @@ const seed = Number(process.env.FUZZ_SEED ?? 20260101);
 const callsByNumber = byNumber(guestCalls);
 const eventsByNumber = byNumber(guestEvents);
 
-/** mulberry32 */
-function generator(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-}
-const random = generator(seed);
+const chance = new Random(seed);
+const random = () => chance.next();
 const below = (limit) => random() % limit;
 const pick = (list) => list[below(list.length)];
 

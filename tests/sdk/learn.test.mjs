@@ -3,23 +3,16 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { it } from "node:test";
 import { NodeRuntime, generalizePermissions } from "../../dist/index.js";
+import { Random } from "../fuzz/random.mjs";
 import { add, machine } from "../support/machines.mjs";
 
 const options = { timeout: 280_000 };
 
-/** mulberry32: the same programs in every run. */
+/** The same programs in every run. */
 function generator(seed) {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return {
-    below: (limit) => Math.floor(next() * limit),
-    pick: (list) => list[Math.floor(next() * list.length)],
-  };
+  const random = new Random(seed);
+  const below = (limit) => Math.floor(random.fraction() * limit);
+  return { below, pick: (list) => list[below(list.length)] };
 }
 
 const files = Object.fromEntries(

@@ -1,6 +1,7 @@
 /** Owns time in words: `time`, TIMEFORMAT, and the conversions of strftime that `printf` and prompts use. */
 import type { Environment } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
+import { composed } from "../support/strftime.js";
 import { encodeText } from "./text.js";
 
 const STANDARD = "\nreal\t%3lR\nuser\t%3lU\nsys\t%3lS";
@@ -78,18 +79,6 @@ function yearDay(date: Date): number {
 function weekOfYear(date: Date, weekday: number): number {
   return Math.floor((yearDay(date) + 7 - weekday) / 7);
 }
-
-/** Conversions that stand for formats. */
-const composed = new Map([
-  ["c", "%a %b %e %H:%M:%S %Y"],
-  ["D", "%m/%d/%y"],
-  ["x", "%m/%d/%y"],
-  ["F", "%Y-%m-%d"],
-  ["r", "%I:%M:%S %p"],
-  ["R", "%H:%M"],
-  ["T", "%H:%M:%S"],
-  ["X", "%H:%M:%S"],
-]);
 
 const conversions = new Map<string, (date: Date) => string>([
   ["a", (date) => dayNames[date.getDay()]!.slice(0, 3)],

@@ -139,7 +139,7 @@ const twoSpaces = (value: number): Piece => ({ text: String(value), pad: "_", wi
 const hour12 = ({ hour }: Fields) => hour % 12 || 12;
 
 /** Conversions that stand for formats. */
-const composed = new Map([
+export const composed: ReadonlyMap<string, string> = new Map([
   ["c", "%a %b %e %H:%M:%S %Y"],
   ["D", "%m/%d/%y"],
   ["x", "%m/%d/%y"],

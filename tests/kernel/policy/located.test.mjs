@@ -10,6 +10,7 @@ import { systemCalls } from "../../../dist/kernel/syscalls/table.js";
 import { DescriptorTable } from "../../../dist/kernel/process/descriptors.js";
 import { Deferred } from "../../../dist/kernel/io/deferred.js";
 import { Account } from "../../../dist/kernel/machine/account.js";
+import { Random } from "../../fuzz/random.mjs";
 
 const root = { uid: 0, gid: 0, umask: 0o022, cwd: "/" };
 const O_WRONLY = 1;
@@ -17,16 +18,10 @@ const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_NOFOLLOW = 0o400000;
 
-/** mulberry32: the same run for the same seed. */
+/** The same run for the same seed. */
 function randomOf(seed) {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const below = (n) => Math.floor(next() * n);
+  const random = new Random(seed);
+  const below = (n) => Math.floor(random.fraction() * n);
   return { below, pick: (list) => list[below(list.length)] };
 }
 
