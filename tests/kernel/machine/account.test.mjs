@@ -1,7 +1,7 @@
 // The account of a VM: what is taken is given back, limits hold, and the sum over all VMs is kept.
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { Account, accountKinds, totalUsage } from "../../dist/kernel/machine/account.js";
+import { Account, accountKinds, totalUsage } from "../../../dist/kernel/machine/account.js";
 
 const limits = { kernelBytes: 100_000, kernelObjects: 8, hostDescriptors: 3 };
 const nothing = { kernelBytes: 0, kernelObjects: 0, hostDescriptors: 0 };
