@@ -6,7 +6,7 @@ export type {
   NodeRuntimeAudit,
   NodeRuntimeExecResult,
   NodeRuntimeRunResult,
-} from "./sdk/runtime.js";
+} from "./sdk/results.js";
 export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,

@@ -11,7 +11,7 @@ import { jsonLines } from "../sdk/audit.js";
 import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "../sdk/options.js";
 import type { NodeRuntimeProcess } from "../sdk/process.js";
 import { NodeRuntime } from "../sdk/runtime.js";
-import type { NodeRuntimeRunResult } from "../sdk/runtime.js";
+import type { NodeRuntimeRunResult } from "../sdk/results.js";
 import type { NodeRuntimeEnd } from "../sdk/usage.js";
 import { durationOf, UsageError } from "./arguments.js";
 import type { Arguments, Flag, Given } from "./arguments.js";

@@ -1,5 +1,5 @@
 /**
- * Owns `NodeRuntime`: one virtual machine and the programs run in it.
+ * Owns `NodeRuntime`: one virtual machine; its programs are programs.ts, what they answer results.ts.
  *
  * Invariants: nothing runs before its options were checked and its signal was
  * seen not to be aborted; every call settles when the machine is disposed or its
@@ -8,10 +8,9 @@
  */
 import type { Readable, Writable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
-import type { HostFetchResponse, LearnedList, ProcessOptions } from "../protocol/host-calls.js";
-import type { RunLimits } from "../protocol/limits.js";
+import type { HostFetchResponse, LearnedList } from "../protocol/host-calls.js";
 import type { Policies } from "../protocol/permissions.js";
-import type { End, MachineUsage, Usage } from "../protocol/usage.js";
+import type { MachineUsage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";
 import type {
   NodeRuntimeDriverExecOptions,
@@ -20,9 +19,8 @@ import type {
 import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { debug } from "./debug.js";
-import { failure, invalidOption, printable } from "./errors.js";
-import { Player, Recorder, parseRecording } from "./recording.js";
-import type { NodeRuntimeRecording, Tape } from "./recording.js";
+import { failure, invalidOption } from "./errors.js";
+import type { NodeRuntimeRecording } from "./recording.js";
 import { readStream, writeStream } from "./file-streams.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseAdditions } from "./network-options.js";
@@ -32,17 +30,21 @@ import type { Narrowing, Permissions } from "./permissions.js";
 import { generalizePermissions, learnedPermissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
 import { linksUnfollowed } from "./files.js";
-import type { NodeRuntimeFileOptions, RuntimeFiles } from "./files.js";
-import type { NodeRuntimeChange, NodeRuntimeDirectoryEntry, NodeRuntimeFileStat } from "./files.js";
+import type {
+  NodeRuntimeFileOptions,
+  RuntimeFiles,
+  NodeRuntimeChange,
+  NodeRuntimeDirectoryEntry,
+  NodeRuntimeFileStat,
+} from "./files.js";
 import { NodeRuntimeFs } from "./guest-fs.js";
 import { GuestProcess } from "./guest-process.js";
-import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
 import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { isolationOf } from "./isolation.js";
+import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { hostKernels } from "./kernel-group.js";
 import { metricsOf } from "./metrics.js";
-import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { Listeners, parseQuery } from "./listeners.js";
@@ -54,31 +56,25 @@ import type {
 import { Machine } from "./machine.js";
 import {
   bytesOf,
-  commandOf,
   guestPathOf,
-  parseCommandOptions,
   parseCreateOptions,
-  withManifest,
   parseFlags,
   parseResidentOptions,
   parseRunOptions,
-  parseShellOptions,
   sourceOf,
+  withManifest,
 } from "./options.js";
 import type {
   CreateOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
-  NodeRuntimeDecision,
   NodeRuntimeExecOptions,
   NodeRuntimeShellOptions,
   NodeRuntimeSpawnCommandOptions,
   NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
-  RunOptions,
 } from "./options.js";
-import { HeldOutput } from "./output.js";
-import { NodeRuntimeProcess, SpawnedOutput } from "./process.js";
+import { NodeRuntimeProcess } from "./process.js";
 import { RuntimeEvents } from "./runtime-events.js";
 import type { NodeRuntimeEvents } from "./runtime-events.js";
 import { guestPathOf as mountPathOf, mountOf } from "./mounts.js";
@@ -91,82 +87,12 @@ import type { NodeRuntimeSh } from "./shell-template.js";
 import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
 import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
 import { parseTemplateMachine, templateOf } from "./template-machine.js";
-import { signalNumber } from "./signals.js";
-import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 import { toolTypes } from "./tool-types.js";
 import { parseTools } from "./tools.js";
 import type { HostToolNamespaces, HostTools } from "./tools.js";
-
-/**
- * `usage`, `end` and `policy` are there on results, but not enumerable: they take no part in comparisons,
- * spreading or JSON.
- */
-export interface NodeRuntimeExecResult {
-  /** Everything the program wrote, decoded as UTF-8, up to `limits.outputBytes` (16 MiB) per stream. */
-  stdout: string;
-  stderr: string;
-  /** The program's exit code, or 128 + the number of the signal that ended it. */
-  exitCode: number;
-  /** Whether output beyond that was dropped. */
-  stdoutTruncated: boolean;
-  stderrTruncated: boolean;
-  /** What the program and all it started had used when it ended. */
-  readonly usage: Usage;
-  /** Why it ended. */
-  readonly end: End;
-  /**
-   * Only in learn mode: the least permissions under which the program, and all it started, may do what
-   * they did until it ended. Reading it throws LEARNED_TOO_MUCH where it would not be whole.
-   */
-  readonly policy?: LearnedPermissions;
-  /** Only with `record`: what `replay` takes. JSON carries it. */
-  readonly recording?: NodeRuntimeRecording;
-  /** Only of a runtime made with `new`: the same as `exitCode`; 124 when cpuTimeLimitMs was used up. */
-  code?: number;
-  /** Only of a runtime made with `new`: what made the program fail, in one line. */
-  errorMessage?: string;
-}
-
-/** What `audit()` answers: decisions in the order in which they were made. */
-export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
-  /** How many earlier ones are not kept any more. */
-  readonly dropped: number;
-};
-
-export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
-  /** What the program passed to `__return`, as `encoding` says; undefined without it, or when the exit code is not 0. */
-  value?: T;
-}
-
-/** The program of one call, and what listens to it. */
-interface Recorded {
-  recorder?: Recorder;
-  tape?: Tape;
-}
-
-/** What is started: the text of a program, or a command with its arguments in the options. */
-type Start =
-  | {
-      mode: "program" | "template";
-      source: string;
-      from?: GuestProcess | undefined;
-      policies?: Partial<Policies> | undefined;
-    }
-  | { mode: "exec" };
-
-interface SetUpOptions {
-  from?: GuestProcess | undefined;
-  files?: [path: string, data: Uint8Array][];
-  policies?: Partial<Policies> | undefined;
-}
-
-export type PlainResult = Omit<NodeRuntimeExecResult, "usage" | "end" | "policy" | "recording">;
-
-interface Finished {
-  result: NodeRuntimeExecResult;
-  recorder?: Recorder | undefined;
-  outcome: GuestOutcome;
-}
+import { withValue } from "./results.js";
+import type { NodeRuntimeExecResult, NodeRuntimeRunResult, NodeRuntimeAudit } from "./results.js";
+import { Programs, listenOnce } from "./programs.js";
 
 /**
  * What the constructor is given by `NodeRuntime.create` and by `clone`.
@@ -188,18 +114,13 @@ export class NodeRuntime {
   readonly #openMachine: Created["open"];
   #machine: Machine | undefined;
   #opening: Promise<Machine> | undefined;
-  readonly #processes = new Set<GuestProcess>();
-  readonly #runners = new Set<NodeRuntimeResidentRunner>();
-  /** Processes whose callers await the result, and are told when the machine is disposed. */
-  readonly #awaited = new Set<GuestProcess>();
+  readonly #programs: Programs;
   readonly #listeners = new Listeners();
   readonly #events = new RuntimeEvents(() => this.#observe());
   /** What `setPermissions` was given: a clone begins with it. */
   readonly #narrowings: Narrowing[] = [];
   /** How to end waits for listeners that can come no more. */
   readonly #waits = new Set<(error: unknown) => void>();
-  /** The template that its programs begin from, where there is one. */
-  #base: GuestProcess | undefined;
   #disposing: Promise<void> | undefined;
   #fs: NodeRuntimeFs | undefined;
 
@@ -220,6 +141,16 @@ export class NodeRuntime {
       this.#given = this.#driver.create;
       this.#openMachine = Machine.open;
     }
+    const given = (): CreateOptions => this.#given;
+    this.#programs = new Programs({
+      with: (use) => this.#with(use),
+      // A call may change it.
+      get given() {
+        return given();
+      },
+      driver: this.#driver,
+      events: this.#events,
+    });
   }
 
   /**
@@ -283,7 +214,7 @@ export class NodeRuntime {
    */
   async clone(): Promise<NodeRuntime> {
     const machine = await this.#with((own) => own);
-    const base = this.#base;
+    const base = this.#programs.base;
     const created = new Created(this.#given, this.#driver, (given, sink) =>
       machine.clone(given, sink, base?.handle),
     );
@@ -303,8 +234,12 @@ export class NodeRuntime {
       if (from !== undefined) {
         const { guest, env, cwd } = from;
         const given = parseRunOptions({ env }, runtime.#cwd, created.options.limits);
-        runtime.#base = await runtime.#setUp("", { ...given, cwd }, { from: guest });
-        runtime.#base.cancelTimers();
+        runtime.#programs.base = await runtime.#programs.setUp(
+          "",
+          { ...given, cwd },
+          { from: guest },
+        );
+        runtime.#programs.base.cancelTimers();
       }
       for (const narrowing of narrowings) await runtime.#narrow(narrowing);
     } catch (error) {
@@ -448,7 +383,8 @@ export class NodeRuntime {
     options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | undefined,
     from?: GuestProcess,
   ): Promise<NodeRuntimeExecResult> {
-    return (await this.#finish(() => this.#programOf(code, options, from))).result;
+    return (await this.#programs.finish(() => this.#programs.programOf(code, options, from)))
+      .result;
   }
 
   /**
@@ -467,7 +403,9 @@ export class NodeRuntime {
     options: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions | string | undefined,
     from?: GuestProcess,
   ): Promise<NodeRuntimeRunResult<T>> {
-    return withValue<T>(await this.#finish(() => this.#programOf(code, options, from)));
+    return withValue<T>(
+      await this.#programs.finish(() => this.#programs.programOf(code, options, from)),
+    );
   }
 
   /**
@@ -476,42 +414,12 @@ export class NodeRuntime {
    * of the same options with the same files as the recorded one had; handlers of tools are not called.
    */
   async replay<T = unknown>(recording: NodeRuntimeRecording): Promise<NodeRuntimeRunResult<T>> {
-    const recorded = parseRecording(recording);
-    const { seed, startTimeMs } = this.#given.deterministic ?? {};
-    const made = recorded.deterministic;
-    if (seed !== made.seed || startTimeMs !== made.startTimeMs)
-      throw invalidOption(
-        "deterministic",
-        `must be of seed ${printable(made.seed)} and startTimeMs ${made.startTimeMs}, as it was recorded`,
-      );
-    const { mode, source, stdin, ...program } = recorded.program;
-    const given: RunOptions = {
-      ...program,
-      stdin: stdin === undefined ? undefined : Buffer.from(stdin, "base64"),
-      timeoutMs: undefined,
-      cpuTimeMs: 0,
-      signal: undefined,
-      onStdout: undefined,
-      onStderr: undefined,
-    };
-    const start: Start = mode === "exec" ? { mode } : { mode: "program", source };
-    return this.#with(async (machine) => {
-      let differed: (error: unknown) => void = () => {};
-      const tape = new Player(recorded, (error) => differed(error));
-      const finished = await this.#await(machine, start, given, { tape }, (guest) => {
-        differed = (error) => {
-          // Only then may the next program run.
-          guest.onGone(() => guest.fail(error));
-          guest.kill(signalNumber("SIGKILL"));
-        };
-      });
-      return withValue<T>(finished);
-    });
+    return withValue<T>(await this.#programs.replay(recording));
   }
 
   /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
   async spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess> {
-    return this.#spawn(() => this.#programOf(code, options));
+    return this.#programs.spawn(() => this.#programs.programOf(code, options));
   }
 
   /**
@@ -523,7 +431,8 @@ export class NodeRuntime {
     args: string[] = [],
     options?: NodeRuntimeCommandOptions,
   ): Promise<NodeRuntimeExecResult> {
-    return (await this.#finish(() => this.#commandOf(command, args, options))).result;
+    return (await this.#programs.finish(() => this.#programs.commandOf(command, args, options)))
+      .result;
   }
 
   /** Starts an executable file of the machine, as `execCommand` does, and resolves once it runs. */
@@ -532,7 +441,7 @@ export class NodeRuntime {
     args: string[] = [],
     options?: NodeRuntimeSpawnCommandOptions,
   ): Promise<NodeRuntimeProcess> {
-    return this.#spawn(() => this.#commandOf(command, args, options));
+    return this.#programs.spawn(() => this.#programs.commandOf(command, args, options));
   }
 
   /**
@@ -540,56 +449,7 @@ export class NodeRuntime {
    * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
    */
   async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
-    const output = new HeldOutput(true);
-    const given = {
-      ...parseShellOptions(options, this.#cwd),
-      onStdout: (chunk: Uint8Array) => output.push(chunk),
-    };
-    return this.#with(async (machine) => {
-      given.signal?.throwIfAborted();
-      const guest = this.#start(machine, { mode: "exec" }, given, { capture: false, stdin: true });
-      const stopListening = listenOnce(given.signal, () => guest.terminate());
-      guest.onGone(() => {
-        stopListening();
-        output.release();
-      });
-      void guest.ended.then(
-        () => output.end(),
-        () => output.end(),
-      );
-      await guest.started;
-      return new NodeRuntimeShell(guest, output);
-    });
-  }
-
-  #programOf(code: unknown, options: unknown, from?: GuestProcess): [Start, RunOptions] {
-    const given =
-      this.#driver === undefined
-        ? parseRunOptions(options, this.#cwd, this.#given.limits)
-        : this.#driver.runOptions(options, this.#cwd, this.#given.limits);
-    return [{ mode: "program", source: sourceOf(code), from: from ?? this.#base }, given];
-  }
-
-  #commandOf(command: unknown, args: unknown, options: unknown): [Start, RunOptions] {
-    const given = parseCommandOptions(options, this.#cwd, this.#given.limits);
-    return [{ mode: "exec" }, { ...given, ...commandOf(command, args) }];
-  }
-
-  async #spawn(parse: () => [Start, RunOptions]): Promise<NodeRuntimeProcess> {
-    const [start, given] = parse();
-    return this.#with(async (machine) => {
-      given.signal?.throwIfAborted();
-      const output = new SpawnedOutput();
-      const hooked = output.hooked(given);
-      if (hooked.terminal !== undefined && start.mode !== "exec" && start.from !== undefined)
-        throw invalidOption("pty", "is not possible in a copy of a template");
-      const guest = this.#start(machine, start, hooked, { capture: false, stdin: true });
-      output.follow(guest);
-      const stopListening = listenOnce(given.signal, () => guest.terminate());
-      guest.onGone(stopListening);
-      await guest.started;
-      return new NodeRuntimeProcess(guest, given.stdin === undefined, output);
-    });
+    return this.#programs.openShell(options);
   }
 
   /**
@@ -607,7 +467,8 @@ export class NodeRuntime {
   readonly #templateRuns: TemplateRuns = {
     exec: (from, code, options) => this.#exec(code, options, from),
     run: (from, code, options) => this.#run(code, options, from),
-    spawn: (from, code, options) => this.#spawn(() => this.#programOf(code, options, from)),
+    spawn: (from, code, options) =>
+      this.#programs.spawn(() => this.#programs.programOf(code, options, from)),
     template: (from, policies, setup, options) =>
       this.#makeTemplate(setup, options, from, policies),
     machine: (from, policies, options) => this.#fromTemplate(from, policies, options),
@@ -622,43 +483,12 @@ export class NodeRuntime {
     const { files, policies, ...rest } = parseTemplateOptions(options, this.#cwd);
     this.#refuseIfDeterministic("a template outlives its program");
     if (policies !== undefined) this.#refuseIfAllAllowed();
-    const [, given] = this.#programOf(setup, rest);
-    const how = { from: from ?? this.#base, files, policies };
-    const guest = await this.#setUp(sourceOf(setup), given, how);
+    const [, given] = this.#programs.programOf(setup, rest);
+    const how = { from: from ?? this.#programs.base, files, policies };
+    const guest = await this.#programs.setUp(sourceOf(setup), given, how);
     guest.cancelTimers();
     const all = policies === undefined ? inherited : [...inherited, policies];
     return new NodeRuntimeTemplate(guest, this.#templateRuns, all);
-  }
-
-  /** Runs a set-up to its end; its process waits then. */
-  async #setUp(
-    source: string,
-    given: RunOptions,
-    { from, files = [], policies }: SetUpOptions,
-  ): Promise<GuestProcess> {
-    return this.#with(async (machine) => {
-      given.signal?.throwIfAborted();
-      for (const [path, data] of files) await machine.files.write(path, data, false);
-      given.signal?.throwIfAborted();
-      let settle = (): void => {};
-      const ready = new Promise<void>((resolve) => (settle = resolve));
-      const start: Start = { mode: "template", source, from, policies };
-      const guest = this.#start(machine, start, given, { capture: true, stdin: false }, () =>
-        settle(),
-      );
-      this.#awaited.add(guest);
-      const stopListening = listenOnce(given.signal, () => {
-        guest.kill(signalNumber("SIGKILL"));
-        guest.fail(given.signal!.reason);
-      });
-      try {
-        await Promise.race([ready, guest.ended.then((outcome) => setUpFailed(guest, outcome))]);
-      } finally {
-        stopListening();
-        this.#awaited.delete(guest);
-      }
-      return guest;
-    });
   }
 
   /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
@@ -667,49 +497,7 @@ export class NodeRuntime {
   ): Promise<NodeRuntimeResidentRunner> {
     const limits = parseResidentOptions(options, this.#given.limits);
     this.#refuseIfDeterministic("a resident runner would be told when to do what");
-    return this.#with((machine) => this.#startResident(machine, limits));
-  }
-
-  async #startResident(
-    { connection, vm }: Machine,
-    limits: RunLimits,
-  ): Promise<NodeRuntimeResidentRunner> {
-    let done: (sequence: number, exitCode: number) => void = () => {};
-    const guest = this.#track(
-      new GuestProcess({
-        connection,
-        vm,
-        source: "",
-        capture: true,
-        captureLimitBytes: limits.outputBytes ?? this.#given.limits.outputBytes,
-        options: {
-          mode: "resident",
-          language: "js",
-          name: "",
-          args: [],
-          env: {},
-          cwd: "",
-          stdin: false,
-          limits: {
-            ...(this.#driver !== undefined && { cpuTimeMs: this.#driver.cpuTimeMs }),
-            ...limits,
-          },
-          // The cap is per snippet, and kept on this side.
-          stdoutLimitBytes: 0,
-          stderrLimitBytes: 0,
-        },
-        onResidentDone: (sequence, exitCode) => done(sequence, exitCode),
-      }),
-    );
-    await guest.started;
-    const runner = new NodeRuntimeResidentRunner(guest, (listener) => {
-      done = listener;
-    });
-    if (!guest.gone) {
-      this.#runners.add(runner);
-      guest.onGone(() => this.#runners.delete(runner));
-    }
-    return runner;
+    return this.#with((machine) => this.#programs.startResident(machine, limits));
   }
 
   /**
@@ -1107,203 +895,13 @@ export class NodeRuntime {
   }
 
   async #tearDown(): Promise<void> {
-    for (const guest of this.#awaited) guest.fail(failure("DISPOSED", { what: "runtime" }));
+    this.#programs.refuse(failure("DISPOSED", { what: "runtime" }));
     this.#endWaits(failure("DISPOSED", { what: "runtime" }));
-    const runners = [...this.#runners].map((runner) => runner.dispose());
+    const runners = this.#programs.endRunners();
     const machine = this.#machine ?? (await this.#opening?.catch(() => undefined));
-    await machine?.close(() => {
-      for (const guest of this.#processes) guest.vanish();
-    });
-    await Promise.all(runners);
+    await machine?.close(() => this.#programs.vanish());
+    await runners;
     this.#events.emit("dispose");
     debug("machine", () => "disposed");
   }
-
-  #track(guest: GuestProcess): GuestProcess {
-    this.#processes.add(guest);
-    guest.onGone(() => this.#processes.delete(guest));
-    return guest;
-  }
-
-  #start(
-    { connection, vm }: Machine,
-    start: Start,
-    given: RunOptions,
-    how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
-    onTemplateReady?: () => void,
-  ): GuestProcess {
-    const {
-      args,
-      cwd,
-      encoding,
-      endWhenSettled,
-      engine,
-      language,
-      name,
-      onStderr,
-      onStdout,
-      stdin,
-      terminal,
-    } = given;
-    if (engine === "dedicated" && this.#given.deterministic !== undefined)
-      throw invalidOption("engine", 'must be "forked" in a deterministic machine');
-    const env = terminal === undefined ? given.env : { TERM: "xterm-256color", ...given.env };
-    const limits = { ...(given.cpuTimeMs > 0 && { cpuTimeMs: given.cpuTimeMs }), ...given.limits };
-    const outputBytes = given.limits?.outputBytes ?? this.#given.limits.outputBytes;
-    // With a hook the cap is kept on this side, so that the hook sees everything.
-    const limit = (hook: unknown): number =>
-      hook !== undefined ? 0 : how.capture ? Math.max(1, outputBytes) : 1;
-    const options: ProcessOptions = {
-      mode: start.mode,
-      ...(start.mode !== "exec" && start.from !== undefined && { template: start.from.handle }),
-      ...(start.mode === "template" && start.policies && { permissions: start.policies }),
-      language,
-      name,
-      args,
-      env,
-      cwd,
-      stdin: how.stdin || stdin !== undefined,
-      ...(terminal !== undefined && { terminal }),
-      endWhenSettled,
-      ...(encoding !== undefined && { encoding }),
-      ...(engine !== undefined && { engine }),
-      limits,
-      stdoutLimitBytes: limit(onStdout),
-      stderrLimitBytes: limit(onStderr),
-    };
-    const { capture } = how;
-    const guest = this.#track(
-      new GuestProcess({
-        connection,
-        vm,
-        options,
-        source: start.mode === "exec" ? "" : start.source,
-        capture,
-        captureLimitBytes: outputBytes,
-        onStdout,
-        onStderr,
-        ...(onTemplateReady !== undefined && { onTemplateReady }),
-        ...(how.tape !== undefined && { tape: how.tape }),
-      }),
-    );
-    this.#events.follow(guest, start.mode === "exec" ? name : "node", args);
-    if (stdin !== undefined) {
-      guest.writeStdin(stdin);
-      guest.closeStdin();
-    }
-    if (given.timeoutMs !== undefined) guest.killAfter(given.timeoutMs);
-    return guest;
-  }
-
-  async #finish(parse: () => [Start, RunOptions]): Promise<Finished> {
-    const [start, given] = parse();
-    if (given.terminal !== undefined)
-      throw invalidOption("pty", "is an option of spawn and spawnCommand");
-    return this.#with((machine) => this.#await(machine, start, given, this.#record(start, given)));
-  }
-
-  #record(start: Start, given: RunOptions): Recorded {
-    const { deterministic, record } = this.#given;
-    if (record !== true || deterministic === undefined) return {};
-    const { args, cwd, encoding, endWhenSettled, env, language, name, stdin } = given;
-    const recorder = new Recorder({
-      deterministic,
-      program: {
-        mode: start.mode,
-        source: start.mode === "program" ? start.source : "",
-        args,
-        cwd,
-        endWhenSettled,
-        ...(encoding !== undefined && { encoding }),
-        env,
-        language,
-        name,
-        ...(stdin !== undefined && { stdin: Buffer.from(stdin).toString("base64") }),
-      },
-    });
-    return { recorder, tape: recorder };
-  }
-
-  async #await(
-    machine: Machine,
-    start: Start,
-    given: RunOptions,
-    { recorder, tape }: Recorded = {},
-    started: (guest: GuestProcess) => void = () => {},
-  ): Promise<Finished> {
-    const { signal } = given;
-    signal?.throwIfAborted();
-    const guest = this.#start(machine, start, given, { capture: true, stdin: false, tape });
-    machine.host.tape = tape;
-    started(guest);
-    this.#awaited.add(guest);
-    const stopListening = listenOnce(signal, () => {
-      guest.terminate();
-      guest.fail(signal!.reason);
-    });
-    try {
-      const outcome = await guest.ended;
-      if (given.onEnd !== undefined) await Promise.all(given.onEnd());
-      const stdout = guest.stdout.take();
-      const stderr = guest.stderr.take();
-      const result: PlainResult = {
-        stdout: stdout.text,
-        stderr: stderr.text,
-        exitCode: outcome.end.exitCode,
-        stdoutTruncated: stdout.truncated || outcome.end.stdoutTruncated,
-        stderrTruncated: stderr.truncated || outcome.end.stderrTruncated,
-      };
-      const shown = this.#driver?.resultOf(result, outcome.end) ?? result;
-      return { result: withAccount(shown, outcome.end, recorder), outcome, recorder };
-    } finally {
-      stopListening();
-      this.#awaited.delete(guest);
-    }
-  }
-}
-
-/** The set-up of a template ended its process. */
-function setUpFailed(guest: GuestProcess, { end }: GuestOutcome): never {
-  const { exitCode, cause } = end;
-  const [stdout, stderr] = [guest.stdout.take().text, guest.stderr.take().text];
-  const lastLine = stderr.trim().split("\n").at(-1) ?? "";
-  const why = `it ended with exit code ${exitCode}${lastLine === "" ? "" : `: ${lastLine}`}`;
-  const details = { exitCode, stdout, stderr, end: cause };
-  throw failure("TEMPLATE_SETUP_FAILED", { why }, { details });
-}
-
-/** The result of `run`. Throws RETURN_VALUE. */
-async function withValue<T>({
-  result,
-  outcome,
-  recorder,
-}: Finished): Promise<NodeRuntimeRunResult<T>> {
-  const { end, value } = outcome;
-  if (end.exitCode !== 0 || end.returned === "none") return result;
-  if (end.returned === "failure") {
-    throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
-  }
-  const decoded = (await decodeReturnValueInSteps(value, end.returned)) as T;
-  return withAccount({ ...result, value: decoded }, end, recorder);
-}
-
-/** `result`, with what the program used and why it ended. */
-function withAccount<R extends PlainResult>(
-  result: R,
-  { usage, cause, learned }: ProgramEnd,
-  recorder?: Recorder,
-): R & Pick<NodeRuntimeExecResult, "usage" | "end"> {
-  return Object.defineProperties(result, {
-    usage: { value: usage },
-    end: { value: cause },
-    ...(learned !== undefined && {
-      policy: { get: () => learnedPermissionsOf(learned) },
-    }),
-    ...(recorder !== undefined && { recording: { get: () => recorder.recording } }),
-  }) as R & Pick<NodeRuntimeExecResult, "usage" | "end">;
-}
-
-function listenOnce(signal: AbortSignal | undefined, listener: () => void): () => void {
-  signal?.addEventListener("abort", listener, { once: true });
-  return () => signal?.removeEventListener("abort", listener);
 }

@@ -7,7 +7,7 @@
  */
 import { failure, invalidOption } from "./errors.js";
 import type { NodeRuntimeCommandOptions } from "./options.js";
-import type { NodeRuntimeExecResult } from "./runtime.js";
+import type { NodeRuntimeExecResult } from "./results.js";
 
 /** What may stand in a template: a list is as many words as it has entries. */
 export type ShellValue = string | number | boolean | bigint | readonly ShellValue[];

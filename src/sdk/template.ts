@@ -19,7 +19,8 @@ import type {
 import { parseNarrowing } from "./permissions.js";
 import type { Permissions } from "./permissions.js";
 import type { NodeRuntimeProcess } from "./process.js";
-import type { NodeRuntime, NodeRuntimeExecResult, NodeRuntimeRunResult } from "./runtime.js";
+import type { NodeRuntimeExecResult, NodeRuntimeRunResult } from "./results.js";
+import type { NodeRuntime } from "./runtime.js";
 
 const sigkill = 9;
 

@@ -10,7 +10,7 @@ import type { ProgramEnd } from "../guest-process.js";
 import { invalidOption, printable } from "../errors.js";
 import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
 import type { CreateOptions, NodeRuntimeExecOptions, RunOptions } from "../options.js";
-import type { PlainResult } from "../runtime.js";
+import type { PlainResult } from "../results.js";
 import { StdioLines } from "./stdio-lines.js";
 import type { StdioHook } from "./stdio-lines.js";
 import { checkDrivers, optionsOf } from "./system-driver.js";
