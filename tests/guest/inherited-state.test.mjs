@@ -72,6 +72,9 @@ const otherwise = new Set([
   "_fatalException truetrueundefinedfunctionfunction",
   // The moment at which C++ would shut down is its call of `process.emit("exit")`: src/guest/leaving.ts.
   "emit",
+  // The native one answers for the process of Linux: src/guest/title.ts.
+  "title truetruetrueundefinedundefined",
+  "title truetrueundefinedfunctionfunction",
   // Deprecated by name while the engine starts, which the zygote did without the option.
   "_tickCallback/0/deprecated",
   "_tickCallback/0/runNextTicks",

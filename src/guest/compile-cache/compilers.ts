@@ -64,7 +64,7 @@ export function cacheVariables(env: EngineTools): ClosureVariable[] {
     {
       name: "ModuleWrap",
       value: function (...args: ModuleArguments) {
-        return constructEsm!(...args);
+        return withFrames(() => constructEsm!(...args));
       },
       inside: getConditionsSet,
       call: () => getConditionsSet(undefined),
@@ -81,6 +81,22 @@ export function cacheVariables(env: EngineTools): ClosureVariable[] {
       ...inTypeScript,
     },
   ];
+}
+
+const { getOwnPropertyDescriptor } = Object;
+/** Those of ours between a loader and the engine's class. They are not shown, and must not keep others from being so. */
+const hiddenFrames = 4;
+
+/** Compiles with room on the stack of an error for frames that are not shown; nothing of the program runs meanwhile. */
+function withFrames<T>(compile: () => T): T {
+  const limit = getOwnPropertyDescriptor(Error, "stackTraceLimit");
+  if (typeof limit?.value !== "number" || limit.writable !== true) return compile();
+  Error.stackTraceLimit = limit.value + hiddenFrames;
+  try {
+    return compile();
+  } finally {
+    Error.stackTraceLimit = limit.value;
+  }
 }
 
 /** The variables are in place by now. */
