@@ -26,6 +26,36 @@ export class Durations {
   }
 }
 
+/** What is added up of programs that ended: a part of `Usage`, its name for Prometheus, how much of its unit one is. */
+const sums = {
+  cpuMs: ["cpu_seconds_total", 0.001, "CPU time of programs that ended, with their children."],
+  kernelCpuMs: [
+    "kernel_cpu_seconds_total",
+    0.001,
+    "Time that the kernel spent on requests of programs that ended.",
+  ],
+  processes: ["processes_total", 1, "Processes that programs which ended had."],
+  systemCalls: ["system_calls_total", 1, "System calls of programs that ended."],
+  bytesRead: ["read_bytes_total", 1, "Bytes that programs which ended read."],
+  bytesWritten: ["written_bytes_total", 1, "Bytes that programs which ended wrote."],
+  bytesSent: ["sent_bytes_total", 1, "Bytes that programs which ended sent."],
+  bytesReceived: ["received_bytes_total", 1, "Bytes that programs which ended received."],
+  toolCalls: ["tool_calls_total", 1, "Calls of tools by programs that ended."],
+} as const satisfies Partial<
+  Record<keyof Usage, readonly [name: string, unit: number, help: string]>
+>;
+type Summed = keyof typeof sums;
+const summed = Object.keys(sums) as Summed[];
+
+/** What programs that ended have used together. */
+export class Sums {
+  readonly used = Object.fromEntries(summed.map((part) => [part, 0])) as Record<Summed, number>;
+
+  add(usage: Usage): void {
+    for (const part of summed) this.used[part] += usage[part];
+  }
+}
+
 /** What a kernel has counted since it began, and how it is now. */
 export interface KernelMetrics {
   pid: number;
@@ -47,18 +77,7 @@ export interface KernelMetrics {
   ends: Record<string, number>;
   durations: { counts: readonly number[]; count: number; sumSeconds: number };
   /** Sums over programs that ended. */
-  used: Pick<
-    Usage,
-    | "cpuMs"
-    | "kernelCpuMs"
-    | "processes"
-    | "systemCalls"
-    | "bytesRead"
-    | "bytesWritten"
-    | "bytesSent"
-    | "bytesReceived"
-    | "toolCalls"
-  >;
+  used: Readonly<Record<Summed, number>>;
 }
 
 export type MetricType = "counter" | "gauge" | "histogram";
@@ -98,129 +117,44 @@ export function histogram(
   ];
 }
 
-interface Family {
-  readonly name: string;
-  readonly type: MetricType;
-  readonly help: string;
-  readonly of: (metrics: KernelMetrics) => number;
-}
+type Family = readonly [
+  name: string,
+  type: MetricType,
+  help: string,
+  of: (metrics: KernelMetrics) => number,
+];
 
 const families: readonly Family[] = [
-  { name: "machines", type: "gauge", help: "Machines.", of: (m) => m.machines },
-  {
-    name: "machines_made_total",
-    type: "counter",
-    help: "Machines that were made.",
-    of: (m) => m.machinesMade,
-  },
-  {
-    name: "programs",
-    type: "gauge",
-    help: "Programs of the host that run.",
-    of: (m) => m.programs,
-  },
-  {
-    name: "guests",
-    type: "gauge",
-    help: "Processes of Linux behind programs, and those that wait for one.",
-    of: (m) => m.guests,
-  },
-  {
-    name: "guests_ahead",
-    type: "gauge",
-    help: "Processes that wait for a program.",
-    of: (m) => m.guestsAhead,
-  },
-  {
-    name: "resident_memory_bytes",
-    type: "gauge",
-    help: "Resident memory of the kernel process.",
-    of: (m) => m.rssBytes,
-  },
-  {
-    name: "open_descriptors",
-    type: "gauge",
-    help: "Descriptors of the kernel process.",
-    of: (m) => m.openDescriptors,
-  },
-  {
-    name: "cpu_seconds_total",
-    type: "counter",
-    help: "CPU time of the kernel process.",
-    of: (m) => m.cpuSeconds,
-  },
-  {
-    name: "held_bytes",
-    type: "gauge",
-    help: "Bytes that machines make the kernel hold, files apart.",
-    of: (m) => m.kernelBytes,
-  },
-  {
-    name: "held_objects",
-    type: "gauge",
-    help: "Objects that machines make the kernel hold.",
-    of: (m) => m.kernelObjects,
-  },
-  {
-    name: "program_cpu_seconds_total",
-    type: "counter",
-    help: "CPU time of programs that ended, with their children.",
-    of: (m) => m.used.cpuMs / 1000,
-  },
-  {
-    name: "program_kernel_cpu_seconds_total",
-    type: "counter",
-    help: "Time that the kernel spent on requests of programs that ended.",
-    of: (m) => m.used.kernelCpuMs / 1000,
-  },
-  {
-    name: "program_processes_total",
-    type: "counter",
-    help: "Processes that programs which ended had.",
-    of: (m) => m.used.processes,
-  },
-  {
-    name: "program_system_calls_total",
-    type: "counter",
-    help: "System calls of programs that ended.",
-    of: (m) => m.used.systemCalls,
-  },
-  {
-    name: "program_read_bytes_total",
-    type: "counter",
-    help: "Bytes that programs which ended read.",
-    of: (m) => m.used.bytesRead,
-  },
-  {
-    name: "program_written_bytes_total",
-    type: "counter",
-    help: "Bytes that programs which ended wrote.",
-    of: (m) => m.used.bytesWritten,
-  },
-  {
-    name: "program_sent_bytes_total",
-    type: "counter",
-    help: "Bytes that programs which ended sent.",
-    of: (m) => m.used.bytesSent,
-  },
-  {
-    name: "program_received_bytes_total",
-    type: "counter",
-    help: "Bytes that programs which ended received.",
-    of: (m) => m.used.bytesReceived,
-  },
-  {
-    name: "program_tool_calls_total",
-    type: "counter",
-    help: "Calls of tools by programs that ended.",
-    of: (m) => m.used.toolCalls,
-  },
+  ["machines", "gauge", "Machines.", (m) => m.machines],
+  ["machines_made_total", "counter", "Machines that were made.", (m) => m.machinesMade],
+  ["programs", "gauge", "Programs of the host that run.", (m) => m.programs],
+  [
+    "guests",
+    "gauge",
+    "Processes of Linux behind programs, and those that wait for one.",
+    (m) => m.guests,
+  ],
+  ["guests_ahead", "gauge", "Processes that wait for a program.", (m) => m.guestsAhead],
+  ["resident_memory_bytes", "gauge", "Resident memory of the kernel process.", (m) => m.rssBytes],
+  ["open_descriptors", "gauge", "Descriptors of the kernel process.", (m) => m.openDescriptors],
+  ["cpu_seconds_total", "counter", "CPU time of the kernel process.", (m) => m.cpuSeconds],
+  [
+    "held_bytes",
+    "gauge",
+    "Bytes that machines make the kernel hold, files apart.",
+    (m) => m.kernelBytes,
+  ],
+  ["held_objects", "gauge", "Objects that machines make the kernel hold.", (m) => m.kernelObjects],
+  ...summed.map((part): Family => {
+    const [name, unit, help] = sums[part];
+    return [`program_${name}`, "counter", help, (m) => m.used[part] * unit];
+  }),
 ];
 
 /** The figures of kernels, each with its process id as label `kernel`. */
 export function kernelMetricsTo(text: MetricsText, kernels: readonly KernelMetrics[]): void {
   const labelled = kernels.map((metrics) => ({ metrics, label: `kernel="${metrics.pid}"` }));
-  for (const { name, type, help, of } of families)
+  for (const [name, type, help, of] of families)
     text.add(
       `kernel_${name}`,
       type,
