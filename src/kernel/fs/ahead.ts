@@ -11,6 +11,7 @@ import { Errno, type Failure } from "../../abi/errno.js";
 import { R_OK, X_OK } from "../../abi/fcntl.js";
 import { AheadKind, fsLimits } from "../../protocol/fs-calls.js";
 import { type Credentials, permits } from "./credentials.js";
+import { byName } from "./directory-list.js";
 import { HostDirectory } from "./host-mount.js";
 import { type Inode, MemoryDirectory, RegularFile } from "./inode.js";
 import { pathOf, walkToInode } from "./path-walk.js";
@@ -56,7 +57,7 @@ export function directoryAhead(
   const entries = at instanceof HostDirectory ? at.list(fsLimits.aheadEntries) : at.list();
   if (typeof entries === "number") return entries;
   if (entries.length > fsLimits.aheadEntries) return -Errno.E2BIG;
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  entries.sort(byName);
   const kinds = Uint8Array.from(entries, ({ type }) => kindOf(type));
   const places = new Int32Array(entries.length * 2).fill(-1);
   const content = new Content();

@@ -13,7 +13,7 @@ import type { SuperBlock } from "./superblock.js";
 /** An entry with its name and its places in lists, twice while they are put in order: measured. */
 const entryBytes = 160;
 
-const byName = (a: DirectoryEntry, b: DirectoryEntry): number =>
+export const byName = (a: DirectoryEntry, b: DirectoryEntry): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 
 export function* listingOf(
