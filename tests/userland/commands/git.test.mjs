@@ -100,7 +100,7 @@ const blocks = {
     "git log --stat --format=%s; git log --oneline --name-only; git log -p -1 --format=%h; git log --shortstat --oneline",
     "git diff --stat HEAD~2 HEAD; git diff --numstat HEAD~2; git diff HEAD~1...HEAD --name-status; git diff --shortstat HEAD~1",
     "seq 300 > a; git diff --stat; git diff --stat --summary -- a; mkdir -p very/long/directory/names/that/do/not/fit/into/the/line/of/eighty; echo 1 > very/long/directory/names/that/do/not/fit/into/the/line/of/eighty/columns; git add .; git diff --cached --stat",
-    "git commit -qm third; git log --reverse --format=%s; git log --skip 1 -1 --format=%s; git log --format=%s -- a; git log --format=%s HEAD~2..HEAD; git log --author=nobody; git log --grep=sec --format=%s",
+    "git commit -qm third; git log --reverse --format=%s; git log --skip 1 -1 --format=%s; git log --format=%s -- a; git log --format=%s HEAD~2..HEAD; git log --author=nobody; git log --grep=sec --format=%s; git log --abbrev-commit -1",
     "git rev-list --count HEAD; git rev-list HEAD~2..HEAD | wc -l; git ls-tree -r HEAD --name-only; git ls-tree HEAD d; git merge-base HEAD HEAD~1",
     "git commit --amend -m 'third, again'; git commit --allow-empty -m nothing",
     "git tag -a v1 HEAD~2 -m one; git describe; git tag light; git describe --tags; git describe --always HEAD~3; git describe HEAD~3",

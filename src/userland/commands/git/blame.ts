@@ -1,12 +1,13 @@
 /** Owns `git blame`: which commit each line of a file comes from. */
 import type { CommandContext } from "../../command.js";
+import { errorCode } from "../../support/errors.js";
 import { parseOptions } from "../../support/options.js";
+import { byteString } from "../../support/text.js";
 import { changes } from "../diff/compare.js";
-import type { Commit as CommitRecord } from "./commit-text.js";
+import { clockOf, zoneText, type Commit as CommitRecord } from "./commit-text.js";
 import { childrenFirst, commitsFrom } from "./commit-walk.js";
 import { keys, lines } from "./patch-text.js";
 import { fatal, type Repository } from "./repository.js";
-import { filesOf } from "./trees.js";
 
 type Commit = CommitRecord["commit"];
 
@@ -26,7 +27,14 @@ async function textAt(
   oid: string,
   path: string,
 ): Promise<string | undefined> {
-  return (await filesOf(repository, oid)).get(path)?.text();
+  // Not by way of all files of a commit: this is asked for every commit of the history.
+  try {
+    const { blob } = await repository.git.readBlob({ ...repository.base, oid, filepath: path });
+    return byteString(blob);
+  } catch (error) {
+    if (errorCode(error) === "NotFoundError") return undefined;
+    throw error;
+  }
 }
 
 /** The commit of each line. Lines that a parent has go to it; what no parent has is the commit's own. */
@@ -76,13 +84,9 @@ function divide(
   return { passed, kept };
 }
 
-const two = (value: number): string => String(value).padStart(2, "0");
-
-function dateOf({ timestamp, timezoneOffset: zone }: Commit["author"]): string {
-  const text = new Date((timestamp - zone * 60) * 1000).toISOString();
-  const minutes = Math.abs(zone);
-  const sign = zone > 0 ? "-" : "+";
-  return `${text.slice(0, 10)} ${text.slice(11, 19)} ${sign}${two(Math.floor(minutes / 60))}${two(minutes % 60)}`;
+function dateOf(author: Commit["author"]): string {
+  const text = clockOf(author).toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 19)} ${zoneText(author.timezoneOffset)}`;
 }
 
 /** `-L from,to` and `-L from,+count`, counted from 1. */

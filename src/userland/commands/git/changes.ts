@@ -8,9 +8,9 @@ import { changesBetween } from "./diff.js";
 import { stat, summary } from "./diffstat.js";
 import { short } from "./commit-text.js";
 import { counted } from "./patch-text.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal, isChanged, type Repository } from "./repository.js";
 import { stagedChanges, status } from "./status.js";
-import { filesOf } from "./trees.js";
+import { filesOf, place, tracked } from "./trees.js";
 import {
   endSequence,
   endState,
@@ -233,7 +233,7 @@ async function restoreFiles(
   words: readonly string[],
   ref: string | undefined,
 ): Promise<void> {
-  const { git, base, context, dir } = repository;
+  const { git, base } = repository;
   for (const word of words) {
     const path = repository.pathOf(word);
     const rows = (await repository.rows([path])).filter(
@@ -245,22 +245,11 @@ async function restoreFiles(
       await git.checkout({ ...base, ref, filepaths: [path], force: true, noUpdateHead: true });
       continue;
     }
-    const wanted = new Set(rows.filter(({ work, stage }) => work !== stage).map((row) => row.path));
-    await git.walk({
-      ...base,
-      trees: [git.STAGE()],
-      map: async (name, [entry]) => {
-        if (!entry || !wanted.has(name)) return true;
-        const { blob } = await git.readBlob({ ...base, oid: (await entry.oid())! });
-        const target = `${dir}/${name}`;
-        context.fs.mkdirSync(target.slice(0, target.lastIndexOf("/")), { recursive: true });
-        context.fs.rmSync(target, { force: true });
-        const mode = await entry.mode();
-        if (mode === 0o120000) context.fs.symlinkSync(Buffer.from(blob), target);
-        else context.fs.writeFileSync(target, blob, { mode: mode & 0o777 });
-        return true;
-      },
-    });
+    const staged = await tracked(repository, "index");
+    for (const { path: name, work, stage } of rows) {
+      const version = work === stage ? undefined : staged.get(name);
+      if (version !== undefined) await place(repository, name, version);
+    }
   }
 }
 
@@ -448,11 +437,7 @@ export async function merge(repository: Repository, context: CommandContext): Pr
   const theirs = await repository.need(name);
   const ours = await repository.branch();
   const head = await repository.need("HEAD");
-  if (
-    (await repository.rows()).some(
-      ({ head: old, work, stage }) => stage !== old || (stage !== 0 && work !== stage),
-    )
-  )
+  if ((await repository.rows()).some(isChanged))
     throw new CommandFailure(
       "error: Your local changes would be overwritten by merge.\nPlease commit your changes or stash them before you merge.",
     );

@@ -11,11 +11,20 @@ const two = (value: number) => String(value).padStart(2, "0");
 
 export const short = (oid: string) => oid.slice(0, shortLength);
 
-export function dateText({ timestamp, timezoneOffset }: Person): string {
-  const at = new Date((timestamp - timezoneOffset * 60) * 1000);
-  const zone = Math.abs(timezoneOffset);
-  const sign = timezoneOffset > 0 ? "-" : "+";
-  return `${dayNames[at.getUTCDay()]} ${monthNames[at.getUTCMonth()]} ${at.getUTCDate()} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())} ${at.getUTCFullYear()} ${sign}${two(Math.floor(zone / 60))}${two(zone % 60)}`;
+/** As commits, logs and dates have it: +0100. The library counts minutes west of Greenwich. */
+export function zoneText(timezoneOffset: number): string {
+  const minutes = Math.abs(timezoneOffset);
+  return `${timezoneOffset > 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}${two(minutes % 60)}`;
+}
+
+/** The clock of whoever it is, read as UTC. */
+export function clockOf({ timestamp, timezoneOffset }: Person): Date {
+  return new Date((timestamp - timezoneOffset * 60) * 1000);
+}
+
+export function dateText(person: Person): string {
+  const at = clockOf(person);
+  return `${dayNames[at.getUTCDay()]} ${monthNames[at.getUTCMonth()]} ${at.getUTCDate()} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())} ${at.getUTCFullYear()} ${zoneText(person.timezoneOffset)}`;
 }
 
 export function formatted(template: string, { oid, commit }: Commit): string {
@@ -49,11 +58,11 @@ export function formatted(template: string, { oid, commit }: Commit): string {
   );
 }
 
-export function header({ oid, commit }: Commit): string {
+export function header({ oid, commit }: Commit, abbreviated = false): string {
   const message = commit.message.replace(/\n+$/, "").split("\n");
   const merge = commit.parent.length > 1 ? `Merge: ${commit.parent.map(short).join(" ")}\n` : "";
   return (
-    `commit ${oid}\n${merge}Author: ${commit.author.name} <${commit.author.email}>\n` +
+    `commit ${abbreviated ? short(oid) : oid}\n${merge}Author: ${commit.author.name} <${commit.author.email}>\n` +
     `Date:   ${dateText(commit.author)}\n\n${message.map((line) => (line === "" ? "" : `    ${line}`)).join("\n")}\n`
   );
 }

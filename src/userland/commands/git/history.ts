@@ -4,7 +4,7 @@ import { parseOptions, type Options } from "../../support/options.js";
 import { commitsFrom } from "./commit-walk.js";
 import { changesOf, diffOptions, writeChanges } from "./diff.js";
 import type { Change } from "./diffstat.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal, isChanged, type Repository } from "./repository.js";
 import { formatted, header, short, templateOf, type Commit } from "./commit-text.js";
 
 /** Which commits a log is about, and how they are filtered. */
@@ -99,7 +99,6 @@ const logOptions = {
   "first-parent": "first",
   "no-merges": "no-merges",
   merges: "merges",
-  follow: "x",
   decorate: "decorate",
   "no-decorate": "x",
   "abbrev-commit": "abbrev",
@@ -149,7 +148,8 @@ export async function log(repository: Repository, context: CommandContext): Prom
   if (options.has("reverse")) chosen.reverse();
   const template = templateOf(options);
   for (const [at, { each, changed }] of chosen.entries()) {
-    if (template === undefined) context.write(`${at === 0 ? "" : "\n"}${header(each)}`);
+    if (template === undefined)
+      context.write(`${at === 0 ? "" : "\n"}${header(each, options.has("abbrev"))}`);
     else context.write(`${formatted(template, each)}\n`);
     if (!shows || changed.length === 0) continue;
     if (template === undefined || !options.has("oneline")) context.write("\n");
@@ -231,13 +231,7 @@ export async function describe(repository: Repository, context: CommandContext):
     const target = type === "tag" ? (await git.readTag({ ...base, oid })).tag.object : oid;
     names.set(target, name);
   }
-  const dirty =
-    options.has("dirty") &&
-    (await repository.rows()).some(
-      ({ head: old, work, stage }) => stage !== old || (stage !== 0 && work !== stage),
-    )
-      ? "-dirty"
-      : "";
+  const dirty = options.has("dirty") && (await repository.rows()).some(isChanged) ? "-dirty" : "";
   const list = await commitsFrom(repository, [head]);
   const at = list.findIndex(({ oid }) => names.has(oid));
   if (at === -1) {

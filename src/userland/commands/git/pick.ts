@@ -10,7 +10,7 @@ import { changesOf } from "./diff.js";
 import { between } from "./commit-walk.js";
 import { patchOf } from "./patch-text.js";
 import { short, type Commit as CommitRecord } from "./commit-text.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal, isChanged, type Repository } from "./repository.js";
 import { mergeTrees, type MergedTree } from "./three-way.js";
 import { filesOf, place, stage, tracked, writeTreeOf, type Files } from "./trees.js";
 import {
@@ -30,10 +30,7 @@ type Commit = CommitRecord["commit"];
 const subjectOf = ({ message }: Commit): string => message.split("\n", 1)[0]!;
 
 async function isClean(repository: Repository): Promise<boolean> {
-  const rows = await repository.rows();
-  return rows.every(
-    ({ head, work, stage: staged }) => staged === head && (staged === 0 || work === staged),
-  );
+  return !(await repository.rows()).some(isChanged);
 }
 
 /** Puts what a merge came to into the index and the work tree; a file with conflicts only into the latter. */
@@ -219,7 +216,7 @@ async function goOn(
   return run(repository, context, sequence);
 }
 
-const control = { continue: "continue", abort: "abort", skip: "skip", quit: "quit" };
+const control = { continue: "continue", abort: "abort", skip: "skip" };
 
 function isControl(options: Options): boolean {
   return options.has("continue", "abort", "skip");

@@ -22,6 +22,11 @@ export interface Row {
   stage: number;
 }
 
+/** Whether a tracked file, or what is staged of it, is another than HEAD's. */
+export function isChanged({ head, work, stage }: Row): boolean {
+  return stage !== head || (stage !== 0 && work !== stage);
+}
+
 export class Repository {
   readonly git: Git = library();
   readonly cache = {};

@@ -8,9 +8,9 @@ import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions, type Options } from "../../support/options.js";
 import { resetHard } from "./changes.js";
 import { changesBetween, diffOptions, writeChanges } from "./diff.js";
-import { short } from "./commit-text.js";
+import { short, zoneText } from "./commit-text.js";
 import { settle } from "./pick.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal, isChanged, type Repository } from "./repository.js";
 import { status } from "./status.js";
 import { mergeTrees } from "./three-way.js";
 import { filesOf, place, stage, tracked, writeTreeOf, type Files } from "./trees.js";
@@ -80,8 +80,7 @@ function entryOf(repository: Repository, word: string | undefined): { entry: Ent
 /** Whose and when, as commits and logs have it. */
 function signature(person: Awaited<ReturnType<Repository["person"]>>): string {
   const { name, email, timestamp, timezoneOffset: zone } = person;
-  const digits = (value: number): string => String(Math.floor(Math.abs(value))).padStart(2, "0");
-  return `${name} <${email}> ${timestamp} ${zone > 0 ? "-" : "+"}${digits(zone / 60)}${digits(zone % 60)}`;
+  return `${name} <${email}> ${timestamp} ${zoneText(zone)}`;
 }
 
 async function push(
@@ -93,9 +92,7 @@ async function push(
   const head = await repository.resolve("HEAD");
   if (head === undefined) throw new CommandFailure("You do not have the initial commit yet");
   const rows = await repository.rows();
-  const changed = rows.filter(
-    ({ head: old, work, stage: staged }) => staged !== old || (staged !== 0 && work !== staged),
-  );
+  const changed = rows.filter(isChanged);
   const others = options.has("u")
     ? rows.filter(({ work, stage: staged }) => staged === 0 && work !== 0)
     : [];
