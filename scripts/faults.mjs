@@ -325,6 +325,18 @@ async function processes() {
   await constrained();
 }
 
+/** Runs a program in a machine of its own, with a directory of the host at /m. */
+async function onMount(hostPath, program) {
+  const rt = await NodeRuntime.create({
+    mounts: [{ guestPath: "/m", hostPath, readOnly: false }],
+  });
+  try {
+    return await rt.run(program, { timeout: 20_000 });
+  } finally {
+    await rt.dispose();
+  }
+}
+
 /** A mount on a file system that has no room: the program is told, and what it reads back is what it wrote. */
 async function full() {
   const hostPath = process.env["FAULTS_FULL"];
@@ -333,25 +345,17 @@ async function full() {
     await call(
       "a write to a full file system",
       20_000,
-      async () => {
-        const rt = await NodeRuntime.create({
-          mounts: [{ guestPath: "/m", hostPath, readOnly: false }],
-        });
-        try {
-          return await rt.run(
-            `import fs from "node:fs";
+      () =>
+        onMount(
+          hostPath,
+          `import fs from "node:fs";
              let code;
              try { fs.writeFileSync("/m/x", Buffer.alloc(4 << 20, 7)); } catch (error) { code = error.code; }
              const there = fs.readFileSync("/m/x");
              fs.rmSync("/m/x");
              fs.writeFileSync("/m/y", "small");
              __return([code, there.length <= 1 << 20, there.every((byte) => byte === 7), fs.readFileSync("/m/y", "utf8")].join());`,
-            { timeout: 20_000 },
-          );
-        } finally {
-          await rt.dispose();
-        }
-      },
+        ),
       (result) =>
         killed(result) || result.value === "ENOSPC,true,true,small" ? undefined : result,
     );
@@ -365,19 +369,11 @@ async function files() {
     await call(
       "a write over the largest file",
       20_000,
-      async () => {
-        const rt = await NodeRuntime.create({
-          mounts: [{ guestPath: "/m", hostPath, readOnly: false }],
-        });
-        try {
-          return await rt.run(
-            `import fs from "node:fs"; fs.writeFileSync("/m/x", Buffer.alloc(4 << 20)); __return(fs.statSync("/m/x").size)`,
-            { timeout: 20_000 },
-          );
-        } finally {
-          await rt.dispose();
-        }
-      },
+      () =>
+        onMount(
+          hostPath,
+          `import fs from "node:fs"; fs.writeFileSync("/m/x", Buffer.alloc(4 << 20)); __return(fs.statSync("/m/x").size)`,
+        ),
       (result) => (result.exitCode === 0 ? result : undefined),
     );
     await constrained();

@@ -95,24 +95,29 @@ function guestFaults(zygotePid) {
   return Number(readFileSync(`/proc/${zygotePid}/stat`, "utf8").split(") ")[1].split(" ")[8]);
 }
 
+/** Runs so many programs on a warm zygote, and counts what their guests fault. */
+async function faultMeter() {
+  const rt = await machine({});
+  await warm();
+  const connection = await sharedConnection();
+  const { zygotePid } = JSON.parse((await connection.call("stats", {})).json);
+  return async (runs) => {
+    const before = guestFaults(zygotePid);
+    for (let run = 0; run < runs; run++) await rt.run("1");
+    return guestFaults(zygotePid) - before;
+  };
+}
+
 test(
   "what V8 planned in the zygote is not due in every guest of an old one",
   { skip: readable ? false : "/proc/self/pagemap cannot be read here", timeout: 200_000 },
   async () => {
-    const rt = await machine({});
-    await warm();
-    const connection = await sharedConnection();
-    const { zygotePid } = JSON.parse((await connection.call("stats", {})).json);
-    const faults = async () => {
-      const before = guestFaults(zygotePid);
-      for (let i = 0; i < 20; i++) await rt.run("1");
-      return guestFaults(zygotePid) - before;
-    };
-    const young = await faults();
+    const faultsOf = await faultMeter();
+    const young = await faultsOf(20);
     // More than V8 takes after a collection until it begins the next in an idle process: that is what this is about.
     await new Promise((resolve) => setTimeout(resolve, 26_000));
-    await faults();
-    const old = await faults();
+    await faultsOf(20);
+    const old = await faultsOf(20);
     // A guest that marks the heap has four times as many.
     assert.ok(old < 2 * young, `${young} faults of twenty young guests, ${old} of old ones`);
   },
@@ -122,16 +127,9 @@ test(
   "guests cost the same however often the zygote has forked",
   { skip: readable ? false : "/proc/self/pagemap cannot be read here", timeout: 200_000 },
   async () => {
-    const rt = await machine({});
-    await warm();
-    const connection = await sharedConnection();
-    const { zygotePid } = JSON.parse((await connection.call("stats", {})).json);
+    const faultsOf = await faultMeter();
     const batches = [];
-    for (let batch = 0; batch < 30; batch++) {
-      const before = guestFaults(zygotePid);
-      for (let i = 0; i < 15; i++) await rt.run("1");
-      batches.push(guestFaults(zygotePid) - before);
-    }
+    for (let batch = 0; batch < 30; batch++) batches.push(await faultsOf(15));
     // Those that optimise what the zygote was near to optimising take half as many again.
     const middle = batches.toSorted((a, b) => a - b)[15];
     assert.ok(Math.max(...batches) < 1.3 * middle, `faults of fifteen guests each: ${batches}`);
