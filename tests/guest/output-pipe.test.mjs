@@ -79,7 +79,7 @@ for (const [how, code] of [
 }
 
 it(
-  "closed, inherited, in a worker and in a machine that is copied, stdout is what it was",
+  "closed, inherited and in a worker, stdout is what it was",
   options,
   async () => {
     const rt = await machine();
