@@ -271,15 +271,13 @@ async function nothingLeft(before) {
       (value) => (value === 7 ? undefined : value),
     );
   if (!serves) problem("no run succeeded after the faults");
-  const { kernel, zygote } = tree();
   const deadline = Date.now() + boundMs;
   let orphans;
   do {
     await pause(200);
-    const { guests } = tree();
-    orphans = [...seen].filter(
-      (pid) => alive(pid) && pid !== kernel && pid !== zygote && !guests.includes(pid),
-    );
+    const { kernel, spawner, zygote, guests } = tree();
+    const own = new Set([kernel, spawner, zygote, ...guests]);
+    orphans = [...seen].filter((pid) => alive(pid) && !own.has(pid));
   } while (orphans.length > 0 && Date.now() < deadline);
   if (orphans.length > 0) problem(`left over: processes ${orphans}`);
   const after = descriptors();

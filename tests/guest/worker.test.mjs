@@ -393,7 +393,8 @@ it("nothing of the host and nothing internal is in a worker's reach", async () =
 
 it("kernel and zygote keep nothing of ended workers", async () => {
   const program = `${prelude} for (let i = 0; i < 10; i++) await ended(text("require('fs').statSync('/')")); __return(1);`;
-  const settled = () => tree().guests.length <= 3;
+  // As many wait as do when nothing is asked; while a warm zygote takes over there are fewer.
+  const settled = () => tree().guests.length === 3;
   await rt.run(program);
   await until(settled);
   const { kernel, zygote } = tree();
