@@ -78,14 +78,11 @@ for (const [how, code] of [
   });
 }
 
-it(
-  "closed, inherited and in a worker, stdout is what it was",
-  options,
-  async () => {
-    const rt = await machine();
-    const after = await rt.execCommand("node", [
-      "-e",
-      `${print} print(0, 200);
+it("closed, inherited and in a worker, stdout is what it was", options, async () => {
+  const rt = await machine();
+  const after = await rt.execCommand("node", [
+    "-e",
+    `${print} print(0, 200);
     require("node:child_process").execFileSync("node", ["-e", ${JSON.stringify(`${print} print(200, 400);`)}], { stdio: "inherit" });
     print(400, 600);
     const { Worker } = require("node:worker_threads");
@@ -94,12 +91,11 @@ it(
       require("node:fs").closeSync(1);
       try { require("node:fs").writeSync(1, "lost"); } catch (error) { console.error(error.code); }
     });`,
-    ]);
-    assert.equal(after.stdout, lines(0, 1100));
-    assert.equal(after.stderr, "EBADF\n");
-    assert.equal(after.exitCode, 0);
-  },
-);
+  ]);
+  assert.equal(after.stdout, lines(0, 1100));
+  assert.equal(after.stderr, "EBADF\n");
+  assert.equal(after.exitCode, 0);
+});
 
 it(
   "a program whose lines nobody takes waits, hears signals and can be ended",
