@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, it as test } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
-import { openDescriptors, tree, until } from "../support/processes.mjs";
+import { isIdle, openDescriptors, tree, until } from "../support/processes.mjs";
 
 const it = (name, body) => test(name, { timeout: 60_000 }, body);
 
@@ -393,17 +393,15 @@ it("nothing of the host and nothing internal is in a worker's reach", async () =
 
 it("kernel and zygote keep nothing of ended workers", async () => {
   const program = `${prelude} for (let i = 0; i < 10; i++) await ended(text("require('fs').statSync('/')")); __return(1);`;
-  // As many wait as do when nothing is asked; while a warm zygote takes over there are fewer.
-  const settled = () => tree().guests.length === 3;
   await rt.run(program);
-  await until(settled);
+  await until(isIdle);
   const { kernel, zygote } = tree();
   const before = [openDescriptors(kernel), openDescriptors(zygote)];
   await Promise.all([rt.run(program), rt.run(program)]);
   const running = rt.run(`${prelude}
     const worker = text("setInterval(() => {}, 1000)"); await once(worker, "online"); process.exit(0)`);
   await running;
-  await until(settled);
+  await until(isIdle);
   const after = [openDescriptors(kernel), openDescriptors(zygote)];
   assert.ok(
     after.every((count, i) => count <= before[i] + 4),

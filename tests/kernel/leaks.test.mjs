@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
 import { machine } from "../support/machines.mjs";
-import { openDescriptors, tree, until } from "../support/processes.mjs";
+import { isIdle, openDescriptors, tree, until } from "../support/processes.mjs";
 
 const residentKib = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))[1]);
@@ -22,13 +22,12 @@ it("1000 runs leak nothing", { timeout: 600_000 }, async () => {
     await Promise.all(Array.from({ length: 8 }, worker));
   };
   await batch(200);
-  const settled = () => tree().guests.length <= 3;
-  await until(settled);
+  await until(isIdle);
   const { kernel, zygote } = tree();
   const before = [openDescriptors(kernel), openDescriptors(zygote), openDescriptors(process.pid)];
   const beforeKib = [residentKib(kernel), residentKib(zygote)];
   await batch(1000);
-  await until(settled);
+  await until(isIdle);
   // The pool keeps more guests waiting for a while after so many.
   const kept = () =>
     [kernel, zygote, process.pid].every((pid, i) => openDescriptors(pid) <= before[i] + 4);

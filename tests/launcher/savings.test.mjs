@@ -6,16 +6,17 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { sharedConnection } from "../../dist/sdk/kernel-group.js";
 import { machine } from "../support/machines.mjs";
+import { isIdle, tree, until } from "../support/processes.mjs";
 
 async function savings() {
   const connection = await sharedConnection();
   return JSON.parse((await connection.call("stats", {})).json).savings;
 }
 
-/** Of the guest that waits first, by /proc: KiB. */
+/** Of a guest that waits, by /proc: KiB. Those of the zygote as it was before it was warm are just ending. */
 async function pageTablesKiB() {
-  const { guestPids } = JSON.parse((await (await sharedConnection()).call("stats", {})).json);
-  const status = readFileSync(`/proc/${guestPids[0]}/status`, "utf8");
+  await until(isIdle);
+  const status = readFileSync(`/proc/${tree().guests[0]}/status`, "utf8");
   return Number(/^VmPTE:\s+(\d+) kB/m.exec(status)[1]);
 }
 

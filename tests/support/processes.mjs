@@ -47,6 +47,12 @@ export async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
+/**
+ * As many guests wait as do when nothing is asked for a while. There are fewer for a moment while those of a zygote that
+ * has become warm take the place of the former ones, so that counts of descriptors would not compare.
+ */
+export const isIdle = () => tree().guests.length === 3;
+
 export function openDescriptors(pid) {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
