@@ -1,7 +1,9 @@
 // NATS servers and workers of this machine, which end with the test file. Ports are the kernel's choice.
 import { spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -48,20 +50,38 @@ async function started(command, args, until) {
   return { child, ended, lines, found };
 }
 
+/**
+ * A free port of those that Linux gives nobody by itself (ip_local_port_range begins at 32768): a server that starts again
+ * on its port finds it as free as it left it.
+ */
+async function freePort() {
+  for (;;) {
+    const port = 15_000 + randomInt(15_000);
+    const server = createServer();
+    const listening = once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    server.listen(port, "127.0.0.1");
+    const isFree = await listening;
+    if (isFree) await new Promise((resolve) => server.close(resolve));
+    if (isFree) return port;
+  }
+}
+
 /** A server on a free port, or on `port`; `config` is text of its configuration file. */
-export async function natsServer({ port = -1, config = "" } = {}) {
+export async function natsServer({ port: wanted = 0, config = "" } = {}) {
+  const port = wanted || (await freePort());
   const folder = mkdtempSync(join(tmpdir(), "secure-exec-nats-"));
   folders.add(folder);
   const file = join(folder, "nats.conf");
   writeFileSync(file, `host: "127.0.0.1"\nport: ${port}\n${config}`);
-  const { child, ended, found } = await started(
-    "nats-server",
-    ["-c", file],
-    (line) => /Listening for client connections on 127\.0\.0\.1:(\d+)/.exec(line)?.[1],
+  const { child, ended } = await started("nats-server", ["-c", file], (line) =>
+    /Listening for client connections on 127\.0\.0\.1:\d+/.exec(line)?.at(0),
   );
   return {
-    port: Number(found),
-    url: `nats://127.0.0.1:${found}`,
+    port,
+    url: `nats://127.0.0.1:${port}`,
     pid: child.pid,
     async stop(signal = /** @type {NodeJS.Signals} */ ("SIGKILL")) {
       child.kill(signal);
