@@ -23,6 +23,8 @@ interface TimerCallbacks {
 }
 
 const queue: (() => void)[] = [];
+/** For behind the immediates of the round that comes or is under way. */
+const polled: (() => void)[] = [];
 let timers: TimersBinding;
 let callbacks: TimerCallbacks;
 /** The round that runs the queue is announced to the engine. */
@@ -45,6 +47,15 @@ function withdraw(): void {
 /** Runs `run` in a turn of its own, soon; the loop stays alive until then. */
 export function later(run: () => void): void {
   queue.push(run);
+  announce();
+}
+
+/**
+ * The same behind the immediates that the program has by then: for what came while the thread was blocked, which
+ * C++ would find when the loop polls next, and for what it is told of when something has closed.
+ */
+export function laterThanImmediates(run: () => void): void {
+  polled.push(run);
   announce();
 }
 
@@ -74,8 +85,15 @@ export function installTurns(
       withdraw();
       if (queue.length > 0) announce();
     }
-    // The receiver is in stack traces.
-    Reflect.apply(processImmediate, process, []);
+    try {
+      // The receiver is in stack traces.
+      Reflect.apply(processImmediate, process, []);
+    } finally {
+      if (polled.length > 0) {
+        queue.push(...polled.splice(0));
+        announce();
+      }
+    }
   };
   callbacks = { processImmediate: processTurns, processTimers };
   setUp(processTurns);
@@ -93,7 +111,7 @@ export function insteadOfTurns(run: () => void): void {
   announce();
   setUp(() => {
     setUp(callbacks.processImmediate);
-    if (queue.length === 0) withdraw();
+    if (queue.length === 0 && polled.length === 0) withdraw();
     run();
   });
 }

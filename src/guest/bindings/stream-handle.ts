@@ -18,7 +18,8 @@ import type { EngineModule, EngineRequest } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { beginEngineHandle, beginRequest, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
-import { later } from "../turns.js";
+import { later, laterThanImmediates } from "../turns.js";
+import { TlsRecords } from "../tls-records.js";
 
 /** Chunks of one write up to this size share a frame. */
 const joinBytes = 16 * 1024;
@@ -73,6 +74,8 @@ let kernel: KernelClient;
 export let streamState: StreamState;
 let WriteWrap: new () => WriteRequest;
 let enqueueMicrotask: (run: () => void) => void;
+/** Ticks and microtasks, as behind a call from C++. */
+let runTicks: () => void;
 
 /** Makes the handle for a descriptor that arrived over a channel, by its kind. */
 export const adopters = new Map<string, (fd: number) => unknown>();
@@ -110,6 +113,10 @@ export class StreamHandle extends QuietStream {
   #shutdownReq: EngineRequest | undefined;
   #completions: { req: EngineRequest; status: number; native: boolean }[] = [];
   #frame: unknown;
+  /** Where those end that it carries. */
+  #records: TlsRecords | undefined;
+  /** Whether its native consumer takes completions inside the calls that write. */
+  #completesAtOnce = false;
   /** Size of the buffer that the reader gave, or 0. */
   #userBufferBytes = 0;
   #parted = false;
@@ -307,8 +314,22 @@ export class StreamHandle extends QuietStream {
       this.#inbox.unshift(item.subarray(this.#userBufferBytes));
     }
     this.#consumed += part.byteLength;
-    this.readBuffer(part);
+    if (this.#records === undefined) this.readBuffer(part);
+    else this.#readRecords(part, this.#records);
     if (this.#reading && !this.#closed) this.#topUp();
+  }
+
+  /** One call for each record, with what its callbacks have left to be done behind it, and before any immediate. */
+  #readRecords(data: Uint8Array, records: TlsRecords): void {
+    let rest = data;
+    for (;;) {
+      const bytes = records.take(rest);
+      this.readBuffer(rest.subarray(0, bytes));
+      rest = rest.subarray(bytes);
+      if (rest.byteLength === 0) return;
+      runTicks();
+      if (this.#closed) return;
+    }
   }
 
   #end(errno: number): void {
@@ -377,7 +398,20 @@ export class StreamHandle extends QuietStream {
     return req === null || req === undefined ? wrap : 0;
   }
 
-  /** A native consumer writes. Its requests must not complete inside this call. */
+  /**
+   * Its native consumer is a session of HTTP/2. What that has to say when it is destroyed in the same turn
+   * must not wait for what it has said: its writes are done when they return, as with uv_try_write.
+   */
+  servesSession(): void {
+    this.#completesAtOnce = true;
+  }
+
+  /** Its native consumer is TLS. */
+  servesTls(): void {
+    this.#records = new TlsRecords();
+  }
+
+  /** A native consumer writes. */
   onwrite(req: EngineRequest, bufs: Uint8Array[]): number {
     let bytes = 0;
     for (const buf of bufs) bytes += buf.byteLength;
@@ -387,7 +421,8 @@ export class StreamHandle extends QuietStream {
     this.#written += bytes;
     if (this.#outbox.length === 0 && bytes <= this.#window) {
       this.#send(bufs, bytes, -1);
-      this.#complete(req, 0, true);
+      if (this.#completesAtOnce) this.finishWrite(req, 0);
+      else this.#complete(req, 0, true);
     } else this.#queue({ chunks: bufs, bytes, req, native: true, passedFd: -1 });
     return 0;
   }
@@ -542,7 +577,7 @@ export class StreamHandle extends QuietStream {
       kernel.event("flowClose", { flow: this.#flow, reset, unread });
     } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
     const frame = currentFrame();
-    later(() => {
+    laterThanImmediates(() => {
       if (shutdown !== undefined)
         deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
       if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
@@ -551,12 +586,24 @@ export class StreamHandle extends QuietStream {
   }
 }
 
+/** A session of HTTP/2 on top of a handle is served as libuv serves it. */
+function noteSessions({ Http2Session }: EngineModule): void {
+  const { consume } = Http2Session.prototype;
+  Http2Session.prototype.consume = function consumeHandle(handle: object) {
+    if (handle instanceof StreamHandle) handle.servesSession();
+    return Reflect.apply(consume, this, [handle]) as unknown;
+  };
+}
+
 /** A read error reaches the TLS layer on top of a handle. */
 function noteSecured(tlsWrap: EngineModule): void {
   const { wrap } = tlsWrap;
   tlsWrap.wrap = function wrapHandle(handle: object, ...rest: unknown[]) {
     const result = wrap(handle, ...rest);
-    if (handle instanceof StreamHandle) secured.set(handle, result);
+    if (handle instanceof StreamHandle) {
+      secured.set(handle, result);
+      handle.servesTls();
+    }
     return result;
   };
 }
@@ -573,8 +620,10 @@ export function installStreams(env: GuestEnvironment): void {
     lastWriteWasAsync: binding.kLastWriteWasAsync,
     lastWriteError: binding.kLastWriteErr,
   };
+  runTicks = (process as unknown as { _tickCallback: () => void })._tickCallback;
   ({ enqueueMicrotask } = env.internalBinding("task_queue"));
   noteSecured(env.internalBinding("tls_wrap"));
+  noteSessions(env.internalBinding("http2"));
   joinCopies({
     stop: () => handles.forEach((handle) => handle.part()),
     begins: "first",
