@@ -4,6 +4,7 @@
  * around a callback are those of ./delivery.ts.
  */
 
+import { handleClosed, handleOpened } from "./active-handles.js";
 import { later } from "./turns.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
@@ -72,6 +73,7 @@ function begin(type: Provider, resource: object, id: number, once: boolean): Asy
 /** A handle of ours is made. */
 export function beginHandle(type: Provider, handle: object): void {
   begin(type, handle, hooks.newAsyncId(), false);
+  handleOpened(type, handle);
 }
 
 /** A request of ours is under way: the object that Node's JavaScript made for it. */
@@ -82,6 +84,7 @@ export function beginRequest(type: Provider, request: object): void {
 /** Gives a handle that the engine made as something else, with `quietly`, the type that it has to Node. */
 export function beginEngineHandle(type: Provider, handle: EngineWrap): void {
   begin(type, handle, handle.getAsyncId!(), false);
+  handleOpened(type, handle as object);
 }
 
 /** Makes an object of the engine's without an `init` hook. */
@@ -97,6 +100,7 @@ export function quietly<T>(make: () => T): T {
 
 /** A handle is closed for good. */
 export function endHandle(handle: EngineWrap): void {
+  handleClosed(handle as object);
   end(handle, ours.get(handle)!.id);
 }
 

@@ -42,6 +42,7 @@ export function installIdentity(environment: GuestEnvironment): void {
   else installReadOnlyDirectories(internalBinding, kernel);
   installVersions();
   installClock();
+  adoptObservers(environment);
   if (ownsProcess) adoptMilestones(internalBinding);
 }
 
@@ -64,13 +65,24 @@ function installDirectories({ internalBinding, requireBuiltin, kernel }: GuestEn
   const { UVException } = requireBuiltin("internal/errors");
   const { validateString } = requireBuiltin("internal/validators");
   const { parseFileMode } = requireBuiltin("internal/validators");
+  let moved = false;
   process.cwd = function wrappedCwd() {
-    cwd ??= startOptions().cwd;
-    return cwd;
+    if (cwd !== undefined) return cwd;
+    // Its start was in a directory that was there.
+    if (!moved) return (cwd = startOptions().cwd);
+    const result = kernel.call("getcwd", {});
+    if (typeof result !== "number") return (cwd = result.cwd);
+    const [, text] = (internalBinding("uv").getErrorMap() as Map<number, string[]>).get(result)!;
+    throw new UVException({
+      errno: result,
+      syscall: "uv_cwd",
+      message: `process.cwd failed with error ${text}, the current working directory was likely removed without changing the working directory`,
+    });
   };
   process.chdir = function chdir(directory: string) {
     validateString(directory, "directory");
     let words = "";
+    const former = cwd ?? startOptions().cwd;
     const result = kernel.call("chdir", { path: directory }, (said) => {
       words = said;
     });
@@ -78,12 +90,14 @@ function installDirectories({ internalBinding, requireBuiltin, kernel }: GuestEn
       throw new UVException({
         errno: result,
         syscall: "chdir",
-        path: process.cwd(),
+        path: former,
         dest: directory,
         ...(words !== "" && { message: words.replace(/^EACCES: /, "") }),
       });
     }
-    cwd = result.cwd;
+    // Asked for when it is wanted, as of then.
+    moved = true;
+    cwd = undefined;
   };
   process.umask = function wrappedUmask(mask?: number | string) {
     const wanted = mask === undefined ? -1 : (parseFileMode(mask, "mask") as number);
@@ -133,6 +147,19 @@ function installVersions(): void {
   for (const trace of ["_eval", "_preload_modules"]) Reflect.deleteProperty(process, trace);
 }
 
+/** From a time of the engine's clock to one of the process's. */
+let toOwnOrigin = (startTime: number): number => startTime;
+
+/** What the engine measures itself, as collections of garbage: it counts from its own start. */
+function adoptObservers({ internalBinding, requireBuiltin }: GuestEnvironment): void {
+  const { enqueue } = requireBuiltin("internal/perf/observe");
+  const { createPerformanceNodeEntry } = requireBuiltin("internal/perf/performance_entry");
+  internalBinding("performance").setupObservers(
+    (name: string, type: string, startTime: number, duration: number, details: unknown) =>
+      enqueue(createPerformanceNodeEntry(name, type, toOwnOrigin(startTime), duration, details)),
+  );
+}
+
 /** Clocks count from the start of the process, which for the engine is the zygote's. */
 function installClock(): void {
   const { Performance } = globalThis as unknown as {
@@ -150,6 +177,7 @@ function installClock(): void {
     enumerable: true,
   });
   zygoteOrigin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  toOwnOrigin = (startTime) => startTime + zygoteOrigin - originNow();
   Object.defineProperty(Performance.prototype, "timeOrigin", {
     get: () => startOptions().startedAtMs,
     configurable: true,
@@ -175,14 +203,35 @@ function adoptMilestones(internalBinding: InternalBinding): void {
       set("TIME_ORIGIN", nowNs);
       // A fork passes through them at once, but in this order: programs take differences.
       for (const [step, name] of ["NODE_START", "V8_START", "ENVIRONMENT"].entries())
-        set(name, nowNs + step * 1000);
+        set(name, nowNs + (step + 1) * 1000);
       set("TIME_ORIGIN_TIMESTAMP", startOptions().startedAtMs * 1000);
       set("BOOTSTRAP_COMPLETE", Number(process.hrtime.bigint()));
       set("LOOP_START", -1);
+      before = turns();
     },
     looping: () => set("LOOP_START", Number(process.hrtime.bigint())),
   };
-  Object.defineProperty((performance as unknown as { nodeTiming: object }).nodeTiming, "duration", {
+  const { nodeTiming } = performance as unknown as { nodeTiming: object };
+  const { uvMetricsInfo, uvMetricsBuffer } = internalBinding("performance");
+  const turns = (): { loopCount: number; events: number; eventsWaiting: number } => {
+    uvMetricsInfo();
+    const [loopCount, events, eventsWaiting] = uvMetricsBuffer as [number, number, number];
+    return { loopCount, events, eventsWaiting };
+  };
+  let before = { loopCount: 0, events: 0, eventsWaiting: 0 };
+  Object.defineProperty(nodeTiming, "uvMetricsInfo", {
+    get() {
+      const { loopCount, events, eventsWaiting } = turns();
+      return {
+        loopCount: loopCount - before.loopCount,
+        events: events - before.events,
+        eventsWaiting: eventsWaiting - before.eventsWaiting,
+      };
+    },
+    enumerable: true,
+    configurable: true,
+  });
+  Object.defineProperty(nodeTiming, "duration", {
     get: () => performance.now(),
     enumerable: true,
     configurable: true,

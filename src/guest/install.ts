@@ -4,6 +4,7 @@
  * has run in the thread; nothing here protects anything.
  */
 import { installCertificates } from "./bindings/certificates.js";
+import { installCredentials } from "./bindings/credentials.js";
 import { installCares } from "./bindings/cares.js";
 import { installDiagnostics } from "./bindings/diagnostics.js";
 import { denyBindings } from "./bindings/denied.js";
@@ -22,6 +23,7 @@ import { installSqlite } from "./bindings/sqlite.js";
 import { installStreams } from "./bindings/stream-handle.js";
 import { installTcp } from "./bindings/tcp.js";
 import { installTty } from "./bindings/tty.js";
+import { installActiveHandles } from "./active-handles.js";
 import { installAsyncResources } from "./async-resources.js";
 import { installTurns } from "./turns.js";
 import { installUdp } from "./bindings/udp.js";
@@ -96,6 +98,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installFs(environment, ahead);
   installFileHandleTransfer(environment);
   installModules(environment, ahead);
+  installActiveHandles(environment);
   // The socket to the kernel is a pipe of the engine's own.
   const enginePipes = { ...internalBinding("pipe_wrap") };
   installStreams(environment);
@@ -113,6 +116,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installDiagnostics(environment);
   installSqlite(environment);
   installCertificates(environment);
+  installCredentials(environment);
   installEnvFiles(environment);
   denyBindings(internalBinding);
   return {

@@ -12,7 +12,7 @@ import { loadEnvFiles } from "./env-file.js";
 import { notForEnvironment, parseCommandLine, splitNodeOptions } from "./node-cli.js";
 import type { CommandLine, OptionTable, Types } from "./node-cli.js";
 import type { OptionValue } from "./engine-options.js";
-import { offerModules, restrictBuiltins } from "./public-modules.js";
+import { offerModules, renewExports, restrictBuiltins } from "./public-modules.js";
 import { startCoverage, startTestCoverage } from "./bindings/diagnostics.js";
 import { startCompileCache } from "./compile-cache/binding.js";
 import type * as Profilers from "./diagnostics/profilers.js";
@@ -273,13 +273,14 @@ function prepare(tools: NodeCommand, expandArgv1: boolean, preload: boolean): st
     "internal/modules/run_main",
   ).executeUserEntryPoint;
   const preparation = requireBuiltin("internal/process/pre_execution");
-  preparation.initializeFrozenIntrinsics();
   if (preload) {
     registerLoaders(requireBuiltin);
     // Called as a plain function, for what stacks show.
     const { loadPreloadModules } = preparation;
     loadPreloadModules();
   }
+  // Behind them: they may change what there is.
+  preparation.initializeFrozenIntrinsics();
   setupProxy(requireBuiltin);
   return entry;
 }
@@ -391,6 +392,7 @@ function offerFeatures(requireBuiltin: RequireBuiltin): void {
   if (engineOption("--experimental-vm-modules") === true) {
     const { Module, SourceTextModule, SyntheticModule } = requireBuiltin("internal/vm/module");
     Object.assign(requireBuiltin("vm"), { Module, SourceTextModule, SyntheticModule });
+    renewExports("vm");
   }
   if (engineOption("--experimental-eventsource") === true)
     requireBuiltin("internal/util").exposeLazyInterfaces(

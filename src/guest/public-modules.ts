@@ -69,6 +69,12 @@ export function offerModules(ids: readonly string[]): void {
   for (const id of ids) BuiltinModule.allowRequireByUsers(id);
 }
 
+/** What a public module exports has changed: its named exports, for those who import it, are what it has now. */
+export function renewExports(id: string): void {
+  const module = BuiltinModule.map.get(id);
+  module.exportKeys = Object.keys(module.exports as object);
+}
+
 /** Makes the engine's own modules find `exports` under that id from now on. */
 export function replaceInternal(id: string, exports: unknown): void {
   BuiltinModule.map.get(id).exports = exports;

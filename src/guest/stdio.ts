@@ -25,6 +25,13 @@ function bytesOf(data: string, encoding: string): Uint8Array {
   return apply(subarray!, line, [0, apply(utf8Write!, line, [data, 0])]) as Uint8Array;
 }
 
+/** What is destroyed goes on: the function of that name in Node's is_main_thread.js. */
+function dummyDestroy(this: any, error: unknown, done: (error: unknown) => void): void {
+  done(error);
+  this._undestroy();
+  if (!this._writableState.emitClose) process.nextTick(() => this.emit("close"));
+}
+
 let loadBuiltin: RequireBuiltin;
 /** Taken before a program can put others in their place. */
 let Readable: EngineModule;
@@ -57,11 +64,7 @@ function terminalOutput(fd: number): unknown {
   stream.fd = fd;
   stream._isStdio = true;
   stream.destroySoon = stream.destroy;
-  stream._destroy = function (error: unknown, done: (error: unknown) => void) {
-    done(error);
-    this._undestroy();
-    if (!this._writableState.emitClose) process.nextTick(() => this.emit("close"));
-  };
+  stream._destroy = dummyDestroy;
   process.on("SIGWINCH", () => stream._refreshSize());
   return stream;
 }
@@ -108,9 +111,7 @@ function output(fd: number): unknown {
   stream._isStdio = true;
   stream.fd = fd;
   stream.destroySoon = stream.destroy;
-  stream._destroy = function (error: unknown, done: (error: unknown) => void) {
-    done(error);
-  };
+  stream._destroy = dummyDestroy;
   return stream;
 }
 

@@ -77,7 +77,10 @@ function startThread(
   const helpers = requireBuiltin("internal/modules/helpers");
   const { map } = helpers.loadBuiltinModule("fs").constructor;
   for (const id of loadedTooEarly) map.get(id).loaded = false;
-  beforeUserCode(helpers, () => preload(requireBuiltin, start.preloads));
+  beforeUserCode(helpers, () => {
+    preload(requireBuiltin, start.preloads);
+    if (start.frozen) freezeIntrinsics(requireBuiltin);
+  });
   startCoverageOfThread({ internalBinding, requireBuiltin });
   startCompileCache();
   hideInternals(requireBuiltin);
@@ -111,4 +114,10 @@ function beforeUserCode(helpers: EngineModule, run: () => void): void {
 /** Kept from Node's own start of the thread, which would have looked for them too early. */
 function preload(requireBuiltin: RequireBuiltin, names: readonly string[]): void {
   if (names.length > 0) requireBuiltin("module").Module._preloadModules(names);
+}
+
+/** initializeFrozenIntrinsics of internal/process/pre_execution, which has not been told of the option. */
+function freezeIntrinsics(requireBuiltin: RequireBuiltin): void {
+  requireBuiltin("internal/util").emitExperimentalWarning("Frozen intristics");
+  requireBuiltin("internal/freeze_intrinsics")();
 }

@@ -95,6 +95,14 @@ export function installTurns(
       }
     }
   };
+  // A domain that was left active is not told of rounds in which the program has no part.
+  const hooks = requireBuiltin("internal/async_hooks");
+  const { useDomainTrampoline } = hooks;
+  hooks.useDomainTrampoline = (trampoline: (...args: unknown[]) => unknown): void =>
+    useDomainTrampoline(function (this: unknown, callback: () => void, ...args: unknown[]) {
+      if (callback === processTurns) return Reflect.apply(callback, this, args) as unknown;
+      return Reflect.apply(trampoline, this, [callback, ...args]);
+    });
   callbacks = { processImmediate: processTurns, processTimers };
   setUp(processTurns);
 }

@@ -96,6 +96,9 @@ function getaddrinfo(
   return 0;
 }
 
+/** UV_EAI_NONAME of uv.h. */
+const unknownName = -3008;
+
 function getnameinfo(req: LookupRequest, address: string, port: number): number {
   const frame = currentFrame();
   beginRequest("GETNAMEINFOREQWRAP", req);
@@ -103,6 +106,8 @@ function getnameinfo(req: LookupRequest, address: string, port: number): number 
     deliver(frame, req, () => {
       if (words !== "") return refuse(req, denialError(words, "getnameinfo"));
       if (typeof result === "number") return req.oncomplete?.(result);
+      // NI_NAMEREQD: an address is no name.
+      if (result.hostname === "") return req.oncomplete?.(unknownName);
       req.oncomplete?.(null, result.hostname, result.service);
     });
   });

@@ -3,7 +3,7 @@
  * (see fs-runner.ts). What goes to the host from descriptors 1 and 2 takes the quick way.
  */
 import { Errno } from "../../abi/errno.js";
-import { fsLimits } from "../../protocol/fs-calls.js";
+import { StatSlot, fsLimits } from "../../protocol/fs-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import { simple } from "./fs-entries.js";
 import { ask, failure } from "./fs-runner.js";
@@ -17,9 +17,13 @@ const openSyscall = "open";
 
 type HostOutput = Pick<GuestEnvironment, "forgetOutput" | "isHostOutput" | "writeOutput">;
 let output: HostOutput;
+/** lib/internal/fs/utils.js, kIoMaxLength: the most that is read into one buffer. */
+const mostBytes = 2 ** 31 - 1;
+let FileTooLarge: new (bytes: number) => Error;
 
-export function installContents(env: HostOutput): void {
+export function installContents(env: HostOutput & Pick<GuestEnvironment, "requireBuiltin">): void {
   output = env;
+  FileTooLarge = env.requireBuiltin("internal/errors").codes.ERR_FS_FILE_TOO_LARGE;
 }
 
 export function* open(pathArgument: PathArgument, flags: number, mode: number): Operation<number> {
@@ -175,6 +179,14 @@ function* readRest(
   return concat(parts);
 }
 
+/** Not found out when the memory is full. */
+function* refuseTooLarge(fd: number): Operation<undefined> {
+  const result = yield* ask("fstat", { fd });
+  const bytes = typeof result === "number" ? 0 : result.values[StatSlot.size]!;
+  if (bytes > mostBytes) throw new FileTooLarge(bytes);
+  return undefined;
+}
+
 /** Opens, reads all, closes. `named` puts the path into errors of reading, too, as the one-shot jobs do. */
 export function* readFile(
   pathArgument: PathArgument,
@@ -189,6 +201,7 @@ export function* readFile(
   }
   if (!result.more) return result.data as Buffer;
   try {
+    yield* refuseTooLarge(result.fd);
     return yield* readRest(result.fd, [result.data], "read", named ? path : undefined);
   } finally {
     yield* ask("close", { fd: result.fd });

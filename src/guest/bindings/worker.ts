@@ -33,6 +33,8 @@ export interface ThreadStart {
   nodeOptions: string | undefined;
   /** Modules that `--require` names. */
   preloads: string[];
+  /** Whether they are the last who may change what there is. */
+  frozen: boolean;
   /** As the program asked for it; 0 if it did not. */
   codeRangeSizeMb: number;
   /** What this thread has to know of the other's databases. */
@@ -68,9 +70,14 @@ function takeLateFlags(flags: readonly string[]) {
   const others: string[] = [];
   const preloads: string[] = [];
   let inputType = "";
+  let frozen = false;
   for (let at = 0; at < flags.length; at++) {
     const [, name, , value] = /^(-r|--require|--input-type)(=(.*))?$/s.exec(flags[at]!) ?? [];
     const operand = value ?? flags[at + 1];
+    if (flags[at] === "--frozen-intrinsics") {
+      frozen = true;
+      continue;
+    }
     if (name === undefined || operand === undefined) {
       others.push(flags[at]!);
       continue;
@@ -81,7 +88,7 @@ function takeLateFlags(flags: readonly string[]) {
   }
   // The rest of the types run our text as it is; a TypeScript module is known by its syntax.
   if (inputType.startsWith("commonjs")) others.push(`--input-type=${inputType}`);
-  return { others, preloads, esmText: inputType === "module" };
+  return { others, preloads, frozen, esmText: inputType === "module" };
 }
 
 /** Does for NODE_OPTIONS what `takeLateFlags` does: the engine reads the variable while it makes a thread. */
@@ -343,6 +350,7 @@ function Worker(
     execArgv,
     nodeOptions,
     preloads: [...preloads, ...late.preloads],
+    frozen: late.frozen,
     codeRangeSizeMb,
     databases: newLedger(),
   }).adapt(late.esmText);

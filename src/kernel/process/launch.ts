@@ -374,6 +374,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   handed.descriptions.forEach((description, fd) => {
     if (description !== undefined) child.descriptors.put(fd, description);
   });
+  if (image.kind === "node") openStandardDescriptors(child);
   takesTerminal(parent, child, args.flags);
   vm.lookAtLimits();
   const options = optionsOf(image, environment);
@@ -384,6 +385,12 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     child.signal(parent.stopSignal, "terminal");
   }
   return { pid, ends: handed.ends };
+}
+
+/** Node opens those that it finds closed, on the null device; PlatformInit in src/node.cc. */
+export function openStandardDescriptors({ descriptors }: Process): void {
+  for (let fd = 0; fd < 3; fd++)
+    if (descriptors.get(fd) === undefined) descriptors.put(fd, new NullStream());
 }
 
 /**

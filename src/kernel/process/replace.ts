@@ -11,7 +11,14 @@ import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { Deferred } from "../io/deferred.js";
 import type { Plan } from "../io/plan.js";
-import { execution, ignoredFrom, occupiedBy, optionsOf, startOptionsOf } from "./launch.js";
+import {
+  execution,
+  ignoredFrom,
+  occupiedBy,
+  openStandardDescriptors,
+  optionsOf,
+  startOptionsOf,
+} from "./launch.js";
 import type { Prepared, SpawnArgs } from "./launch.js";
 import { executedNames } from "../policy/commands.js";
 import type { Process } from "./process.js";
@@ -52,6 +59,7 @@ function become(
   if (typeof image === "number") return image;
   const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
   if (process.ended || !process.account.grow(textBytes - process.textBytes)) return -Errno.EAGAIN;
+  if (image.kind === "node") openStandardDescriptors(process);
   const options = startOptionsOf(process, optionsOf(image, environment));
   process.executedAs = executedNames(args.file, image.files);
   process.becomes(

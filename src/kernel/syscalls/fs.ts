@@ -173,15 +173,17 @@ function isDirectory(stat: FileStat): boolean {
 
 /** /dev/stdin and its like: names of the caller's own descriptors. */
 const ownDescriptor =
-  /^\/(?:dev\/(?:fd\/([0-9]{1,4})|std(in|out|err))|proc\/self\/fd\/([0-9]{1,4}))$/;
+  /^\/(?:dev\/(?:fd\/([0-9]{1,4})|std(in|out|err))|proc\/(self|[0-9]{1,10})\/fd\/([0-9]{1,4}))$/;
 const standardDescriptors: Readonly<Record<string, number>> = { in: 0, out: 1, err: 2 };
 
 /** The stream that `path` names: streams have no other name, so that one is opened by sharing it. */
 function namedStream(process: FsProcess, path: string): Stream | undefined {
-  if (!path.startsWith("/dev/") && !path.startsWith("/proc/self/")) return undefined;
+  if (!path.startsWith("/dev/") && !path.startsWith("/proc/")) return undefined;
   const match = ownDescriptor.exec(path);
   if (match === null) return undefined;
-  const [, device, standard, link] = match;
+  const [, device, standard, owner, link] = match;
+  if (owner !== undefined && owner !== "self" && owner !== String(process.credentials.pid))
+    return undefined;
   const number = standard === undefined ? Number(device ?? link) : standardDescriptors[standard]!;
   return process.descriptors.stream(number);
 }

@@ -160,7 +160,7 @@ export const netHandlers: Pick<Handlers, keyof typeof netCalls> = {
     const found = process.vm.network.query("REVERSE", address, process.policy.deniesNames);
     return mapOutcome(found, ({ error, json }) => {
       const names = error === "" && json !== "" ? (JSON.parse(json) as string[]) : [];
-      return { hostname: names[0] ?? address, service };
+      return { hostname: names[0] ?? "", service };
     });
   },
 

@@ -46,7 +46,9 @@ export const processHandlers = {
   },
 
   getcwd(process) {
-    return { cwd: process.credentials.cwd };
+    const { cwd } = process.credentials;
+    const stat = process.vm.fs.stat(process.credentials, cwd, true);
+    return typeof stat === "number" && stat === -Errno.ENOENT ? stat : { cwd };
   },
 
   umask(process, { mask }) {
