@@ -19,6 +19,7 @@ export type Provider =
   | "PIPEWRAP"
   | "PROCESSWRAP"
   | "QUERYWRAP"
+  | "SHUTDOWNWRAP"
   | "SIGNALWRAP"
   | "STATWATCHER"
   | "TCPCONNECTWRAP"
@@ -63,8 +64,14 @@ export function installAsyncResources(
   ({ async_hook_fields: hookCounts, constants } = internalBinding("async_wrap"));
 }
 
-function begin(type: Provider, resource: object, id: number, once: boolean): AsyncIds {
-  const made = { id, trigger: hooks.getDefaultTriggerAsyncId(), once };
+function begin(
+  type: Provider,
+  resource: object,
+  id: number,
+  once: boolean,
+  trigger = hooks.getDefaultTriggerAsyncId(),
+): AsyncIds {
+  const made = { id, trigger, once };
   ours.set(resource, made);
   hooks.emitInit(id, type, made.trigger, resource);
   return made;
@@ -76,9 +83,13 @@ export function beginHandle(type: Provider, handle: object): void {
   handleOpened(type, handle);
 }
 
-/** A request of ours is under way: the object that Node's JavaScript made for it. */
-export function beginRequest(type: Provider, request: object): void {
-  begin(type, request, hooks.newAsyncId(), true);
+/**
+ * A request of ours is under way: the object that Node's JavaScript made for it. `cause` is the handle that counts
+ * as its trigger, where C++ says so and not its caller.
+ */
+export function beginRequest(type: Provider, request: object, cause?: object): void {
+  const trigger = cause === undefined ? undefined : ours.get(cause)?.id;
+  begin(type, request, hooks.newAsyncId(), true, trigger);
 }
 
 /** Gives a handle that the engine made as something else, with `quietly`, the type that it has to Node. */

@@ -3,23 +3,22 @@
  * loading addons, becoming another program. Nothing here protects anything: seccomp shuts what is not virtual.
  */
 import { Errno } from "../abi/errno.js";
-import type { RequireBuiltin } from "./engine-types.js";
 import type { GuestEnvironment } from "./environment.js";
 import { elapsedNs, startOptions } from "./identity.js";
 import { memoryUsage, usedBytes } from "./memory-usage.js";
 import { AddonLoader, addonsDisabled, refuseAddon } from "./native-addons.js";
 import type { Dlopen } from "./native-addons.js";
-import { unavailable } from "./unavailable.js";
 
-/** Node's own checks, and then no: a program's process cannot become another program. */
-function refuseExecve(requireBuiltin: RequireBuiltin, args: unknown[]): never {
+/** Node's own function of that name (internal/process/per_thread) around a system call of ours. */
+function execve({ kernel, requireBuiltin }: GuestEnvironment, args: unknown[]): never {
   const { validateString, validateArray, validateObject } = requireBuiltin("internal/validators");
-  const { codes } = requireBuiltin("internal/errors");
-  const [path, argv = [], env = process.env] = args as [unknown, unknown[]?, object?];
+  const { codes, UVException } = requireBuiltin("internal/errors");
+  requireBuiltin("internal/util").emitExperimentalWarning("process.execve");
+  const [file, argv = [], env = process.env] = args as [string, string[]?, Record<string, string>?];
   if (!requireBuiltin("worker_threads").isMainThread)
     throw new codes.ERR_WORKER_UNSUPPORTED_OPERATION("Calling process.execve");
   const clean = (value: unknown): boolean => typeof value === "string" && !value.includes("\0");
-  validateString(path, "execPath");
+  validateString(file, "execPath");
   validateArray(argv, "args");
   argv.forEach((argument, index) => {
     if (!clean(argument))
@@ -30,13 +29,23 @@ function refuseExecve(requireBuiltin: RequireBuiltin, args: unknown[]): never {
       );
   });
   validateObject(env, "env");
-  if (!Object.entries(env).flat().every(clean))
+  const variables = Object.entries(env);
+  if (!variables.flat().every(clean))
     throw new codes.ERR_INVALID_ARG_VALUE(
       "env",
       env,
       "must be an object with string keys and values without null bytes",
     );
-  throw unavailable(`process.execve(${path as string})`, "start a child process instead");
+  const pairs = variables.map(([name, value]) => `${name}=${value}`);
+  const channel = requireBuiltin("diagnostics_channel").channel("process.execve");
+  if (channel.hasSubscribers) channel.publish({ execPath: file, args: argv, env: pairs });
+  let words = "";
+  // execve(2) takes a path; what has none is not looked for in PATH.
+  const path = file.includes("/") ? file : `./${file}`;
+  const errno = kernel.call("execve", { file: path, argv, env: pairs }, (said) => (words = said));
+  const error = new UVException({ errno, syscall: "execve", path: file });
+  if (words !== "") error.message = words;
+  throw error;
 }
 
 /** Of a thread; `process.dlopen` is the engine's own when it is called. */
@@ -83,7 +92,7 @@ export function installProcessFunctions(environment: GuestEnvironment): void {
       _debugEnd: () => undefined,
     }),
     dlopen: dlopenOf(environment),
-    execve: (...args: unknown[]) => refuseExecve(requireBuiltin, args),
+    execve: (...args: unknown[]) => execve(environment, args),
   };
   for (const [name, value] of Object.entries(processFunctions)) {
     const { length = 0 } = ((process as unknown as Record<string, unknown>)[name] ?? {}) as {

@@ -93,6 +93,16 @@ export const guestCalls = {
     result: { options: "string" },
   },
   /**
+   * execve(2) as a program calls it: the process begins anew in another OS process, with its pid, directory, mask,
+   * ignored signals and descriptors 0 to 2; engines open all others with O_CLOEXEC. Not answered then.
+   */
+  execve: {
+    nr: 28,
+    args: { file: "string", argv: "strings", env: "strings" },
+    result: {},
+    large: true,
+  },
+  /**
    * The process begins anew in an engine of its own that is started with `flags`; see engine-start.ts. Not
    * answered then. EINVAL for other flags, EPERM for who has one already.
    */

@@ -111,7 +111,9 @@ export const programs = {
     code: `
       const { spawnSync } = await import("node:child_process");
       const { stdout } = spawnSync("cat", [canaryPath], { encoding: "utf8" });
-      try { process.execve?.("/bin/cat", ["cat", canaryPath]); return "execve"; } catch {}
+      const source = "process.execve('/bin/cat', ['cat', process.env.CANARY], {})";
+      const replaced = spawnSync(process.execPath, ["-e", source], { encoding: "utf8", env: { ...process.env, CANARY: canaryPath } });
+      if (replaced.stdout?.includes(canary)) return "execve: " + replaced.stdout;
       return !stdout?.includes(canary) || stdout;`,
   },
   "signals: host processes": {

@@ -21,6 +21,7 @@ const left = new Set([
   "threadSocket",
   "awaitFork",
   "ownEngine",
+  "execve",
   "templateReady",
 ]);
 const residentMiB = (pid) =>

@@ -226,6 +226,11 @@ export const callBounds = {
     order("/bin/cat", Array(60_000).fill(""), []);
     order("/bin/cat", [], Array(60_000).fill("E="));
     fill((i) => { const made = order("/bin/cat", ["cat"], ["E=" + "e".repeat(900_000)]); return typeof made === "number" ? made : i > 12 ? -1 : 0; });`,
+  execve: `const order = (file, argv, env) => sys("execve", { file, argv, env });
+    order("/bin/cat", Array(60_000).fill(""), []);
+    order("/bin/cat", [], Array(60_000).fill("E="));
+    order("missing", ["x"], ["E=" + "e".repeat(900_000)]);
+    order("/bin/true", ["true"], ["E=" + "e".repeat(900_000)]);`,
   ownEngine: `for (let i = 0; i < 8; i++) sys("ownEngine", { flags: Array(i % 2 ? 20_000 : 60).fill("--single-threaded") });`,
   wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
     ${waiting("wait", "{ pid }")}`,

@@ -176,7 +176,9 @@ export class SocketHandle extends StreamHandle {
     const made = this.#ensure();
     if (made < 0) return made;
     const frame = currentFrame();
-    beginRequest(providers[this.#type === SocketType.unix ? "unix" : "tcp"].connect, req);
+    const unix = this.#type === SocketType.unix;
+    // TCPWrap::Connect of src/tcp_wrap.cc takes itself for the trigger, and PipeWrap::Connect its caller.
+    beginRequest(providers[unix ? "unix" : "tcp"].connect, req, unix ? undefined : this);
     const finish = (status: number): void =>
       deliver(frame, req, () => req.oncomplete?.(status, this, req, true, true));
     if (this.#delayedError !== 0) {

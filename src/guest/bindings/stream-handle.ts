@@ -56,6 +56,12 @@ interface Outgoing {
   passedFd: number;
 }
 
+/** A request to shut down the sending side. */
+interface Ending {
+  req: EngineRequest;
+  native: boolean;
+}
+
 /** Of the `stream_wrap` binding: where results go that are no return values. */
 interface StreamState {
   state: Int32Array;
@@ -110,7 +116,7 @@ export class StreamHandle extends QuietStream {
   #drainScheduled = false;
   /** A turn to read is under way. */
   #pulling = false;
-  #shutdownReq: EngineRequest | undefined;
+  #ending: Ending | undefined;
   #completions: { req: EngineRequest; status: number; native: boolean }[] = [];
   #frame: unknown;
   /** Where those end that it carries. */
@@ -539,20 +545,37 @@ export class StreamHandle extends QuietStream {
 
   // The end.
 
+  /** A native consumer ends it. */
   onshutdown(req: EngineRequest): number {
+    return this.#endWith({ req, native: true });
+  }
+
+  /** Node's JavaScript does; not by way of the engine, which would call back as of the handle. */
+  shutdown(req: EngineRequest): number {
+    const result = this.#endWith({ req, native: false });
+    if (result === 0) beginRequest("SHUTDOWNWRAP", req, this);
+    return result;
+  }
+
+  #endWith(ending: Ending): number {
     if (this.#closed || !this.#openFlow()) return -Errno.ENOTCONN;
-    this.#shutdownReq = req;
+    this.#ending = ending;
     if (this.#outbox.length === 0) this.#shutDown();
     return 0;
   }
 
+  #ended({ req, native }: Ending, status: number): void {
+    if (native) deliver(undefined, undefined, () => this.finishShutdown(req, status));
+    else deliver(this.#frame, req, () => req.oncomplete?.(status));
+  }
+
   #shutDown(): void {
-    const req = this.#shutdownReq;
-    if (req === undefined) return;
-    this.#shutdownReq = undefined;
+    const ending = this.#ending;
+    if (ending === undefined) return;
+    this.#ending = undefined;
     kernel.callAsync("flowShutdown", { flow: this.#flow }, (result) => {
       const status = this.#closed ? -Errno.ECANCELED : typeof result === "number" ? result : 0;
-      deliver(undefined, undefined, () => this.finishShutdown(req, status));
+      this.#ended(ending, status);
     });
   }
 
@@ -569,8 +592,8 @@ export class StreamHandle extends QuietStream {
     this.#reading = false;
     this.#updateHold();
     this.#failOutbox(-Errno.ECANCELED);
-    const shutdown = this.#shutdownReq;
-    this.#shutdownReq = undefined;
+    const ending = this.#ending;
+    this.#ending = undefined;
     this.#inbox = [];
     if (this.#flow !== 0) {
       handles.delete(this.#flow);
@@ -578,8 +601,7 @@ export class StreamHandle extends QuietStream {
     } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
     const frame = currentFrame();
     laterThanImmediates(() => {
-      if (shutdown !== undefined)
-        deliver(undefined, undefined, () => this.finishShutdown(shutdown, -Errno.ECANCELED));
+      if (ending !== undefined) this.#ended(ending, -Errno.ECANCELED);
       if (typeof done === "function") deliver(frame, this, () => Reflect.apply(done, this, []));
       later(() => endHandle(this as never));
     });

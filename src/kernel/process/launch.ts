@@ -178,13 +178,14 @@ function failToStart(process: Process, reason: string): void {
 
 /** Whether a process may begin anew in an engine of its own, started with `flags`: 0 or -errno. */
 export function mayRestartInEngine(process: Process, flags: readonly string[]): number {
-  const { restarted, startOptions } = process;
+  const { restarted, restarting, startOptions } = process;
   if (startOptions === undefined || process.ended) return -Errno.ESRCH;
-  if (restarted || startOptions.mode !== "node") return -Errno.EPERM;
+  if (restarted || restarting || startOptions.mode !== "node") return -Errno.EPERM;
   // V8's threads decide nothing that a program sees, but for when.
   if (process.vm.deterministic !== undefined) return -Errno.EPERM;
   if (badEngineFlag(flags) !== undefined) return -Errno.EINVAL;
   process.restarted = true;
+  process.restarting = true;
   return 0;
 }
 
@@ -194,6 +195,16 @@ export function restartInEngine(process: Process, flags: readonly string[]): voi
   if (options === undefined || process.ended) return;
   process.leaveGuest();
   beginInEngine(process, { ...options, engineFlags: [...flags] }, noSource);
+}
+
+/** Begins it anew as the program that it has become; only the standard descriptors stay. */
+export function beginAnew(process: Process): void {
+  const { startOptions: options, vm } = process;
+  if (options === undefined || process.ended) return;
+  process.leaveProgram();
+  const { engineFlags: _former, ...rest } = options;
+  const engine = vm.engine === "dedicated" && { engineFlags: [] };
+  begin(process, { ...rest, ...engine }, noSource, undefined);
 }
 
 export function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {

@@ -134,6 +134,8 @@ export class Process {
   }
   /** Whether it has begun anew in an engine of its own; once in its life. */
   restarted = false;
+  /** Whether it is on its way to another OS process. */
+  restarting = false;
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
   /** Woken when it has stopped or goes on. */
@@ -272,6 +274,7 @@ export class Process {
   start(guest: Guest, options: StartOptions, source: Uint8Array): void {
     if (this.ended) return guest.end();
     this.#begun?.();
+    this.restarting = false;
     this.budget.join(this, guest.pid);
     nativeWatch.join(this, guest.pid, this.limits);
     this.startOptions = options;
@@ -290,6 +293,17 @@ export class Process {
     nativeWatch.leave(this);
     door?.close();
     door?.end();
+  }
+
+  /** The same, and of all that was the program's own. */
+  leaveProgram(): void {
+    this.leaveGuest();
+    for (const stream of this.toolStreams) this.vm.endOfTool(stream);
+    this.toolStreams.clear();
+    this.watches.close();
+    for (const fd of [...this.descriptors.entries()].map(([number]) => number))
+      if (fd > 2) this.descriptors.close(fd);
+    this.restarted = false;
   }
 
   /** Its engine did not take the flags that it was to have. */

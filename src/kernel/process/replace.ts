@@ -1,17 +1,21 @@
 /**
- * Owns how a process becomes another program: execve(2). Only `sh -c` asks for it; see guest/programs/sole-command.ts.
+ * Owns how a process becomes another program: execve(2). `sh -c` asks for it before it is a shell, and goes on in
+ * its OS process; see guest/programs/sole-command.ts. A program's `process.execve` leaves its own, of which nothing
+ * is left in what follows.
  *
- * Invariants: what it becomes is judged as a spawn of the same file; after a failure the process is what it was.
- * Its OS process stays, so this gives a guest nothing that it could not do before: it changes what the kernel
- * and other processes know of it, and what the policy leaves of its environment.
+ * Invariants: what it becomes is judged as a spawn of the same file; after a failure the process is what it was;
+ * at most one replacement of a process is under way. Where the OS process stays, this gives a guest nothing that
+ * it could not do before: it changes what the kernel and other processes know of it, and what the policy leaves
+ * of its environment.
  * Untrusted: everything that the guest says.
  */
 import { Errno } from "../../abi/errno.js";
-import type { guestCalls } from "../../protocol/guest-calls.js";
+import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { Deferred } from "../io/deferred.js";
 import type { Plan } from "../io/plan.js";
 import {
+  beginAnew,
   execution,
   ignoredFrom,
   occupiedBy,
@@ -24,11 +28,48 @@ import { executedNames } from "../policy/commands.js";
 import type { Process } from "./process.js";
 
 type Replaced = CallResult<typeof guestCalls, "exec">;
+type Nothing = CallResult<typeof guestCalls, "execve">;
+type ExecArgs = Pick<CallArgs<typeof guestCalls, "exec">, "file" | "argv" | "env">;
 
-export function replace(
+/** Who may: programs, and no process that the host or copies of it still ask things of. */
+const replaceable: readonly StartOptions["mode"][] = ["program", "node", "wasm", "command"];
+
+export function replace(process: Process, asked: ExecArgs): Plan<Replaced> | number {
+  return judged<Replaced>(process, asked, (args, { image }, env) => {
+    if (typeof image === "number") return image;
+    const done = become(process, args, image, env);
+    if (done < 0) return done;
+    return { options: JSON.stringify(process.startOptions) };
+  });
+}
+
+/** The same in another OS process. */
+export function replaceAnew(process: Process, asked: ExecArgs): Plan<Nothing> | number {
+  const { startOptions } = process;
+  if (startOptions === undefined || !replaceable.includes(startOptions.mode)) return -Errno.EPERM;
+  return judged<Nothing>(process, asked, (args, { image }, env) => {
+    if (typeof image === "number") return image;
+    if (process.restarting) return -Errno.EAGAIN;
+    const done = become(process, args, image, env);
+    if (done < 0) return done;
+    process.restarting = true;
+    // Not while the guest that goes is heard; the call ends with it.
+    setImmediate(() => beginAnew(process));
+    return new Deferred<Nothing>();
+  });
+}
+
+/** What comes of it, or -errno. */
+type Done<R> = R | number | Deferred<R>;
+
+type Image = Exclude<Prepared["image"], number>;
+
+/** The plan of `work`, with what is left of the environment. */
+function judged<R>(
   process: Process,
-  { file, argv, env }: CallArgs<typeof guestCalls, "exec">,
-): Plan<Replaced> | number {
+  { file, argv, env }: ExecArgs,
+  work: (args: SpawnArgs, prepared: Prepared, env: Record<string, string>) => Done<R>,
+): Plan<R> | number {
   const args: SpawnArgs = {
     file,
     argv,
@@ -43,20 +84,18 @@ export function replace(
   };
   return execution(process, args, (prepared) => {
     const kept = process.policy.filterEnv(prepared.environment, process.startOptions?.env, process);
-    if (!(kept instanceof Deferred)) return become(process, args, prepared, kept);
-    return kept.chain<Replaced>((later) =>
-      become(process, args, prepared, typeof later === "number" ? {} : later),
-    );
+    if (!(kept instanceof Deferred)) return work(args, prepared, kept);
+    return kept.chain<R>((later) => work(args, prepared, typeof later === "number" ? {} : later));
   });
 }
 
+/** Answers 0 or -errno. */
 function become(
   process: Process,
   args: SpawnArgs,
-  { image }: Prepared,
+  image: Image,
   environment: Record<string, string>,
-): Replaced | number {
-  if (typeof image === "number") return image;
+): number {
   const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
   if (process.ended || !process.account.grow(textBytes - process.textBytes)) return -Errno.EAGAIN;
   if (image.kind === "node") openStandardDescriptors(process);
@@ -68,5 +107,5 @@ function become(
     textBytes,
     ignoredFrom(image.kind, image.name, process.inheritedIgnored),
   );
-  return { options: JSON.stringify(options) };
+  return 0;
 }

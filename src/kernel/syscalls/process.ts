@@ -5,7 +5,7 @@ import { Errno } from "../../abi/errno.js";
 import * as engineSymbols from "../../launcher/engine-symbols.js";
 import { Deferred } from "../io/deferred.js";
 import { enter, mayRestartInEngine, restartInEngine, spawn } from "../process/launch.js";
-import { replace } from "../process/replace.js";
+import { replace, replaceAnew } from "../process/replace.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
@@ -68,6 +68,10 @@ export const processHandlers = {
 
   exec(process, args) {
     return replace(process, args);
+  },
+
+  execve(process, args) {
+    return replaceAnew(process, args);
   },
 
   ownEngine(process, { flags }) {

@@ -365,7 +365,13 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     run: processHandlers.exec,
     asks: "what `spawn` asks for the same file",
     support: "partial",
-    note: "used by `sh -c` of one simple command; `process.execve` is not offered",
+    note: "used by `sh -c` of one simple command",
+  },
+  execve: {
+    run: processHandlers.execve,
+    asks: "what `spawn` asks for the same file",
+    support: "partial",
+    note: "`process.execve`: descriptors above 2 are closed",
   },
   ownEngine: {
     run: processHandlers.ownEngine,
