@@ -222,20 +222,12 @@ function runNatively(name, worker) {
 const canary = "process.on('exit', () => { throw new Error('canary'); });";
 
 /**
- * Some tests allocate gigabytes, or skip themselves where they cannot: natively they have what the host has. All
+ * Some tests allocate gigabytes, or skip themselves where they cannot: natively they have what the host has, and open files. All
  * other limits are the defaults.
  */
-const roomy = { memoryBytes: 4 * 2 ** 30, fileSystemBytes: 16 * 2 ** 30 };
+const roomy = { memoryBytes: 4 * 2 ** 30, fileSystemBytes: 16 * 2 ** 30, openFiles: 4096 };
 
-/**
- * As much as the machine had on which the tests passed natively, as far as a machine can have it: some of them
- * skip themselves, or fail, where there is less. And certificates of a system.
- */
-const room = {
-  memoryBytes: 4 * 1024 ** 3,
-  fileSystemBytes: 16 * 1024 ** 3,
-  openFiles: 4096,
-};
+/** A system has some, of which tests want one. */
 const systemCertificate = "fixtures/keys/fake-startcom-root-cert.pem";
 
 async function runInVm(name) {
@@ -251,7 +243,6 @@ async function runInVm(name) {
       env: "allow",
     },
     limits: roomy,
-    limits: room,
     files: {
       "/etc/ssl/certs/system.pem": readFileSync(join(root, systemCertificate)),
       ...(given.canary && { "/tmp/canary.cjs": canary }),

@@ -38,19 +38,23 @@ export function handleClosed(handle: OpenHandle): void {
 const active = (): [handle: OpenHandle, name: string][] =>
   [...open].filter(([handle]) => handle.hasRef?.() !== false);
 
+/** Names of what the engine has itself: requests, timers, handles that are none of ours. */
+export let engineResources: () => string[] = () => [];
+
 /** Once in each thread. */
 export function installActiveHandles({ internalBinding, requireBuiltin }: EngineTools): void {
   const methods = internalBinding("process_methods");
   const { owner_symbol: owner } = requireBuiltin("internal/async_hooks").symbols;
   const { Pipe } = internalBinding("pipe_wrap");
   const { _getActiveHandles: engines, getActiveResourcesInfo: enginesInfo } = methods;
+  engineResources = () => enginesInfo() as string[];
   // The engine's only pipe is the way to the kernel.
   const getActiveHandles = (): unknown[] => [
     ...(engines() as unknown[]).filter((handle) => !(handle instanceof Pipe)),
     ...active().map(([handle]) => (handle as Record<symbol, unknown>)[owner] ?? handle),
   ];
   const getActiveResourcesInfo = (): string[] => {
-    const names = (enginesInfo() as string[]).filter((name) => name !== "PipeWrap");
+    const names = engineResources().filter((name) => name !== "PipeWrap");
     // Requests come first, timers last.
     const timers = names.findIndex((name) => name === "Timeout" || name === "Immediate");
     names.splice(timers < 0 ? names.length : timers, 0, ...active().map(([, name]) => name));

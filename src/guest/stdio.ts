@@ -25,8 +25,14 @@ function bytesOf(data: string, encoding: string): Uint8Array {
   return apply(subarray!, line, [0, apply(utf8Write!, line, [data, 0])]) as Uint8Array;
 }
 
+interface Undestroyed {
+  _undestroy(): void;
+  _writableState: { emitClose: boolean };
+  emit(name: string): void;
+}
+
 /** What is destroyed goes on: the function of that name in Node's is_main_thread.js. */
-function dummyDestroy(this: any, error: unknown, done: (error: unknown) => void): void {
+function dummyDestroy(this: Undestroyed, error: unknown, done: (error: unknown) => void): void {
   done(error);
   this._undestroy();
   if (!this._writableState.emitClose) process.nextTick(() => this.emit("close"));

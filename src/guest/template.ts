@@ -6,6 +6,7 @@
  * clocks, output window. Nothing here protects anything: that a copy is one that was ordered, and who it
  * is, the kernel process sees to (launcher/template.ts).
  */
+import { engineResources } from "./active-handles.js";
 import type { StartOptions } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
 import { forkSibling, settleSibling } from "../sandbox/sibling.js";
@@ -34,8 +35,7 @@ export interface TemplateTools extends EngineTools, CopyTools {
 
 /** What a copy could not go on with. */
 function pendingIn(channel: Channel): string[] {
-  const { getActiveResourcesInfo } = process as unknown as { getActiveResourcesInfo(): string[] };
-  const resources = getActiveResourcesInfo().filter((name) => !harmless.has(name));
+  const resources = engineResources().filter((name) => !harmless.has(name));
   // Those of stopForCopies are told to nobody.
   const untold = channel.untoldCalls.filter((name) => name !== "accept" && name !== "close");
   // Work for the engine's threads: crypto, zlib. Node does not list it.

@@ -521,7 +521,7 @@ export class StreamHandle extends QuietStream {
    * what is in use keeps the process from being copied.
    */
   part(): void {
-    const inUse = this.#holding || this.#outbox.length > 0 || this.#shutdownReq !== undefined;
+    const inUse = this.#holding || this.#outbox.length > 0 || this.#ending !== undefined;
     if (this.#parted || (inUse && this.#fd > lastStdio)) return;
     this.#parted = true;
     kernel.event("flowClose", { flow: this.#flow, reset: false, unread: false });
