@@ -30,11 +30,10 @@ export function installCredentials({ internalBinding }: EngineTools): void {
   };
   for (const [name, file] of setters) {
     const engine = process[name]!.bind(process);
-    const { [name]: set } = {
-      // Of a name that is not there the engine says so.
-      [name]: (id: number | string) =>
-        engine(typeof id === "string" ? (idOf(file!, id) ?? id) : id),
-    };
-    process[name] = set!;
+    // Of a name that is not there the engine says so.
+    const set = (id: number | string) =>
+      engine(typeof id === "string" ? (idOf(file, id) ?? id) : id);
+    // Node's own are anonymous (lib/internal/bootstrap/switches/does_own_process_state.js).
+    process[name] = Object.defineProperty(set, "name", { value: "", configurable: true });
   }
 }
