@@ -1,17 +1,18 @@
 // Faults of a fleet: callers run programs over workers and a broker, while workers, callers and the broker are
-// killed and stopped at random, and the network between them stands still. Checks: every call settles within its
-// deadline, with the right result or a coded error; no program runs twice; after the leases no machine is left.
+// killed and stopped at random, and the network between them stands still. As root, each worker and caller is in a
+// network namespace of its own, and packets are lost as well. Checks: every call settles within its deadline, with the
+// right result or a coded error; no program runs twice; after the leases no machine is left.
 //   node scripts/fleet-faults.mjs [--seconds 60] [--seed N] [--workers 3] [--callers 3]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
-import { connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { NodeRuntime, SecureExecError } from "../dist/index.js";
-import { natsServer, noServer, status, worker } from "../tests/support/fleets.mjs";
+import { natsServer, noServer, status, workerBy, workerCommand } from "../tests/support/fleets.mjs";
 import { alive } from "../tests/support/processes.mjs";
+import { inOwnNetwork, way as wayTo } from "../tests/support/ways.mjs";
 import { Random } from "../tests/fuzz/random.mjs";
 
 const { values: given } = parseArgs({
@@ -149,47 +150,6 @@ async function caller(servers) {
   await Promise.all([1, 2, 3].map(line));
 }
 
-/** A way to the broker that can stand still. */
-async function passage(port) {
-  const sockets = new Set();
-  const server = createServer((socket) => {
-    const other = connect(port, "127.0.0.1");
-    for (const [from, to] of [
-      [socket, other],
-      [other, socket],
-    ]) {
-      sockets.add(from);
-      from.on("error", () => {});
-      from.on("close", () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.pipe(to);
-    }
-    if (frozen) for (const one of [socket, other]) one.pause();
-  });
-  let frozen = false;
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `nats://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`,
-    freeze(on) {
-      frozen = on;
-      for (const socket of sockets) {
-        if (on) socket.pause();
-        else socket.resume();
-      }
-    },
-    cut() {
-      for (const socket of sockets) socket.destroy();
-    },
-    close() {
-      server.close();
-      this.cut();
-    },
-  };
-}
-
 function kernelsOf(pid) {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -206,6 +166,7 @@ function kernelsOf(pid) {
 
 async function supervise() {
   if (noServer !== false) throw new Error(noServer);
+  const noNetwork = await inOwnNetwork();
   const problems = [];
   const counts = { settled: 0, right: 0, coded: 0 };
   const codes = new Map();
@@ -221,8 +182,12 @@ async function supervise() {
   let longestMs = 0;
 
   async function startWorker() {
-    const way = await passage(port);
-    const started = await worker(way.url, "--capacity", "machines=20,reserve=64M");
+    const way = await wayTo(port);
+    const [command, ...args] = [
+      ...way.prefix,
+      ...workerCommand(way.url, "--capacity", "machines=20,reserve=64M"),
+    ];
+    const started = await workerBy(command, args);
     const one = { ...started, way };
     workers.add(one);
     for (const pid of kernelsOf(started.pid)) kernels.add(pid);
@@ -230,14 +195,10 @@ async function supervise() {
   }
 
   async function startCaller() {
-    const way = await passage(port);
-    const child = spawn(
-      process.execPath,
-      [fileURLToPath(import.meta.url), "--caller", way.url, "--seed", String(below(1e6))],
-      {
-        stdio: ["ignore", "pipe", "inherit"],
-      },
-    );
+    const way = await wayTo(port);
+    const self = [process.execPath, fileURLToPath(import.meta.url), "--caller", way.url];
+    const [command, ...args] = [...way.prefix, ...self, "--seed", String(below(1e6))];
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     const one = { child, way };
     callers.add(one);
     createInterface({ input: child.stdout }).on("line", (text) => {
@@ -278,6 +239,14 @@ async function supervise() {
     await pause(ms);
     signal("SIGCONT");
   };
+  const lost = async (name, one, ms) => {
+    const { way } = one;
+    count(`${name}'s packets lost`);
+    way.lose(true);
+    await pause(ms);
+    // It may have ended meanwhile, and its link with it.
+    if (workers.has(one) || callers.has(one)) way.lose(false);
+  };
   const still = async (name, { way }, ms) => {
     count(`${name} cut off`);
     way.freeze(true);
@@ -315,6 +284,12 @@ async function supervise() {
     () => stop("broker", broker.pid, below(leaseMs * 1.5)),
     () => still("worker", pick([...workers]), someMs()),
     () => still("caller", pick([...callers]), someMs()),
+    ...(noNetwork === undefined
+      ? [
+          () => lost("worker", pick([...workers]), someMs()),
+          () => lost("caller", pick([...callers]), someMs()),
+        ]
+      : []),
     async () => {
       count("connection cut");
       pick([...workers, ...callers]).way.cut();
@@ -380,7 +355,8 @@ async function supervise() {
   }
   await broker.stop();
   console.log(
-    `seed ${given.seed}, ${given.seconds} s, ${given.workers} workers, ${given.callers} callers`,
+    `seed ${given.seed}, ${given.seconds} s, ${given.workers} workers, ${given.callers} callers, ` +
+      (noNetwork ?? "each in a network namespace"),
   );
   console.log("faults:", Object.fromEntries(faults));
   console.log(

@@ -90,9 +90,20 @@ export async function natsServer({ port: wanted = 0, config = "" } = {}) {
   };
 }
 
-/** A worker, once it is ready. `args` come behind `--nats`. */
+/** The command line of a worker. `args` come behind `--nats`. */
+export const workerCommand = (url, ...args) => [
+  process.execPath,
+  cli,
+  "worker",
+  "--nats",
+  url,
+  ...args,
+];
+
+/** A worker, once it is ready. */
 export function worker(url, ...args) {
-  return workerBy(process.execPath, [cli, "worker", "--nats", url, ...args]);
+  const [command, ...rest] = workerCommand(url, ...args);
+  return workerBy(command, rest);
 }
 
 /** A worker that a command line of any kind starts. */

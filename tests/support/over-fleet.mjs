@@ -1,5 +1,5 @@
 // Preloaded by `SECURE_EXEC_TEST_FLEET=1 node scripts/test.mjs`: every machine that a test makes is one of a fleet,
-// unless the test names a kernel process of its own. Tests that cannot hold there are skipped, with the reason.
+// unless the test names a kernel process of its own, or a template: its machines are where the template is. Tests that cannot hold there are skipped, with the reason.
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { NodeRuntime } from "../../dist/index.js";
 import { exceptionOf } from "./fleet-exceptions.mjs";
@@ -8,8 +8,8 @@ const servers = process.env.SECURE_EXEC_TEST_FLEET_SERVERS;
 const create = NodeRuntime.create.bind(NodeRuntime);
 NodeRuntime.create = (options) => {
   const isBag = Object.getPrototypeOf(options ?? {}) === Object.prototype && options !== null;
-  if (!isBag || options?.sidecar !== undefined || options?.fleet !== undefined)
-    return create(options);
+  const isPlaced = ["sidecar", "fleet", "template"].some((name) => options?.[name] !== undefined);
+  if (!isBag || isPlaced) return create(options);
   return create({ fleet: { servers }, ...options });
 };
 
