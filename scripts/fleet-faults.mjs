@@ -171,6 +171,7 @@ async function supervise() {
   const counts = { settled: 0, right: 0, coded: 0 };
   const codes = new Map();
   const faults = new Map();
+  const count = (fault) => faults.set(fault, (faults.get(fault) ?? 0) + 1);
   let broker = await natsServer();
   const { port } = broker;
   const workers = new Set();
@@ -187,7 +188,14 @@ async function supervise() {
       ...way.prefix,
       ...workerCommand(way.url, "--capacity", "machines=20,reserve=64M"),
     ];
-    const started = await workerBy(command, args);
+    let started;
+    while (started === undefined) {
+      started = await workerBy(command, args).catch((error) => {
+        // The broker is down: whoever keeps workers (systemd, Kubernetes) starts it again.
+        if (!String(error).includes("ERR_SECURE_EXEC_FLEET_UNREACHABLE")) throw error;
+        count("worker without a broker");
+      });
+    }
     const one = { ...started, way };
     workers.add(one);
     for (const pid of kernelsOf(started.pid)) kernels.add(pid);
@@ -230,7 +238,6 @@ async function supervise() {
 
   await Promise.all(Array.from({ length: Number(given.workers) }, startWorker));
   await Promise.all(Array.from({ length: Number(given.callers) }, startCaller));
-  const count = (fault) => faults.set(fault, (faults.get(fault) ?? 0) + 1);
   const stop = async (name, pid, ms) => {
     count(`${name} stopped`);
     // Somebody may have killed it meanwhile.
