@@ -75,7 +75,62 @@ const exact = (token) => (result) =>
       ? undefined
       : result;
 
+/** How often the program of each number said that it ran. */
+const ran = new Map();
+let programs = 0;
+
+/** Runs of `from` at once, each of a number of its own; all settle before this does. */
+async function runsOf(from, base) {
+  const settled = await Promise.allSettled(
+    Array.from({ length: 3 }, () => {
+      const number = ++programs;
+      const program = `await callHostTool("ran", ${number}); __return([base, ${number}])`;
+      return from.run(program, { timeout: 5000 }).then((result) => ({ result, number }));
+    }),
+  );
+  const failed = settled.find(({ status }) => status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return settled.map(({ value: { result, number } }) => ({ result, expected: [base, number] }));
+}
+
+const exactAll = (all) =>
+  all.find(
+    ({ result, expected }) =>
+      result.exitCode === 0 && JSON.stringify(result.value) !== JSON.stringify(expected),
+  );
+
+async function withTemplate(rt, token, use) {
+  const template = await rt.template(`globalThis.base = ${token}`, { timeout: 5000 });
+  try {
+    return await use(template);
+  } finally {
+    await template.dispose();
+  }
+}
+
 const calls = [
+  (rt, token) =>
+    call(
+      "runs of a template",
+      15_000,
+      () => withTemplate(rt, token, (template) => runsOf(template, token)),
+      exactAll,
+    ),
+  (rt, token) =>
+    call(
+      "a machine from a template",
+      25_000,
+      () =>
+        withTemplate(rt, token, async (template) => {
+          const warm = await NodeRuntime.create({ template });
+          try {
+            return await runsOf(warm, token);
+          } finally {
+            await warm.dispose();
+          }
+        }),
+      exactAll,
+    ),
   (rt, token) =>
     call("run", 5000, () => rt.run(`__return(${token})`, { timeout: 5000 }), exact(token)),
   (rt, token) =>
@@ -143,6 +198,13 @@ const calls = [
 
 const tools = {
   echo: { handler: (value) => value },
+  ran: {
+    handler: (number) => {
+      const times = (ran.get(number) ?? 0) + 1;
+      ran.set(number, times);
+      if (times > 1) problem(`program ${number} ran ${times} times`);
+    },
+  },
   never: { handler: () => new Promise(() => {}), timeoutMs: 1000 },
 };
 
