@@ -12,6 +12,7 @@ import { measureTools } from "./tools.mjs";
 import { measureFairness } from "./fairness.mjs";
 import { measureRunCost } from "./run-cost.mjs";
 import { measureTemplates } from "./templates.mjs";
+import { measureClones } from "./clones.mjs";
 import { cpu, firstCreate, httpLoopback, small } from "./workloads.mjs";
 
 // Where it is set, every plain Node reads a bundle of certificates; the engine never sees it.
@@ -174,6 +175,7 @@ const toolRows = [
   ...(await measureTools()),
   ...(await measureFairness()),
   ...(await measureTemplates()),
+  ...(await measureClones()),
 ];
 
 const hostMs = percentile(times.host, 0.5);

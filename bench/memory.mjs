@@ -30,6 +30,16 @@ function field(path, name) {
   return Number(found[1]) / 1024;
 }
 
+/** USER_HZ is 100 on x64 and arm64. */
+const tickMs = 10;
+
+/** Milliseconds of CPU that a process has used; proc_pid_stat(5), counted from the state, which is field 3. */
+export function cpuMsOf(pid) {
+  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+}
+
 export const rssOf = (pid) => field(`/proc/${pid}/status`, "VmRSS");
 
 /** Means over several processes. */
