@@ -12,6 +12,7 @@ import { measureTools } from "./tools.mjs";
 import { measureFairness } from "./fairness.mjs";
 import { measureRunCost } from "./run-cost.mjs";
 import { measureTemplates } from "./templates.mjs";
+import { measureAudit } from "./audit.mjs";
 import { measureClones } from "./clones.mjs";
 import { cpu, firstCreate, httpLoopback, small } from "./workloads.mjs";
 
@@ -176,6 +177,7 @@ const toolRows = [
   ...(await measureFairness()),
   ...(await measureTemplates()),
   ...(await measureClones()),
+  ...(await measureAudit()),
 ];
 
 const hostMs = percentile(times.host, 0.5);

@@ -5,7 +5,7 @@
  * Untrusted: resources and commands; all text is cut to a length.
  */
 import type { AuditOptions, Decision, DecisionList, PolicyMode } from "../../protocol/decisions.js";
-import type { Request } from "../../protocol/permissions.js";
+import type { Request, Scope } from "../../protocol/permissions.js";
 import { limits } from "../limits.js";
 import { Audit } from "../policy/audit.js";
 import { resourceOf } from "../policy/decision.js";
@@ -15,6 +15,12 @@ import type { Decided, PolicyObserver, Subject } from "../policy/policy.js";
 /** A subject that belongs to a run, which learns for itself. */
 interface RunSubject extends Subject {
   readonly budget?: { readonly learned: LearnedRequests | undefined };
+}
+
+/** Most texts are short, and stay as they are. */
+function shortened(text: string): string {
+  const { decisionTextChars: longest } = limits;
+  return text.length > longest ? text.slice(0, longest) : text;
 }
 
 export class MachineObserver implements PolicyObserver {
@@ -30,21 +36,33 @@ export class MachineObserver implements PolicyObserver {
   }
 
   decided({ request, resource, mode, rule, reason, subject }: Decided): void {
-    const { decisionTextChars: longest } = limits;
     const { scope, operation } = request;
     const enforced = mode === "allow" || this.#mode === "enforce";
-    const decision: Decision = {
-      time: Date.now(),
+    this.audit.add({
       scope,
       operation,
-      resource: (resource ?? resourceOf(request)).slice(0, longest),
+      resource: shortened(resource ?? resourceOf(request)),
       decision: enforced ? mode : "allow",
       rule,
-      ...(reason !== undefined && { reason: reason.slice(0, longest) }),
-      ...(!enforced && { wouldDeny: true }),
-      process: { pid: subject?.pid ?? 0, argv0: (subject?.argv[0] ?? "").slice(0, longest) },
-    };
-    this.audit.add(decision);
+      reason: reason === undefined ? "" : shortened(reason),
+      wouldDeny: !enforced,
+      pid: subject?.pid ?? 0,
+      argv0: shortened(subject?.argv[0] ?? ""),
+    });
+  }
+
+  allowed(scope: Scope, operation: string, resource: string, { pid, argv }: Subject): void {
+    this.audit.add({
+      scope,
+      operation,
+      resource: shortened(resource),
+      decision: "allow",
+      rule: "allow",
+      reason: "",
+      wouldDeny: false,
+      pid,
+      argv0: shortened(argv[0] ?? ""),
+    });
   }
 
   /** A request on its way out of the machine; answers whether it goes. */
@@ -53,17 +71,17 @@ export class MachineObserver implements PolicyObserver {
     rule: number | "allow" | "deny",
     { pid, argv0 }: Decision["process"],
   ): boolean {
-    const { decisionTextChars: longest } = limits;
     const enforced = rule !== "deny" || this.#mode === "enforce";
     this.audit.add({
-      time: Date.now(),
       scope: "network",
       operation: "request",
-      resource: resource.slice(0, longest),
+      resource: shortened(resource),
       decision: rule === "deny" && enforced ? "deny" : "allow",
       rule: rule === "deny" ? "default" : rule,
-      ...(!enforced && { wouldDeny: true }),
-      process: { pid, argv0: argv0.slice(0, longest) },
+      reason: "",
+      wouldDeny: !enforced,
+      pid,
+      argv0: shortened(argv0),
     });
     return rule !== "deny" || !enforced;
   }

@@ -17,7 +17,7 @@ import type { Walks } from "../fs/index.js";
 import { Denial, afterwards, denial } from "./decision.js";
 import type { Answer, Decision } from "./decision.js";
 import type { Demand } from "./demand.js";
-import { laundering, questionOf, sameQuestion } from "./fs-requests.js";
+import { laundering, notes, questionOf, sameQuestion } from "./fs-requests.js";
 import type { FsCaller } from "./fs-requests.js";
 import type { Policy, Subject } from "./policy.js";
 
@@ -31,6 +31,8 @@ export interface AdmissionRule<C, A, R> {
   whenDenied?(): R;
   /** What of the result was covered by the judgement. */
   whenJudged?(result: R): R;
+  /** Where nothing is judged and all is noted, the result is whole: what else it tells of. */
+  told?(args: A, result: R): readonly Demand[];
   /** Whether a denial would have been as good as this result: what was looked for is not there. */
   foundNothing?(result: R): boolean;
   /** For a call that searches: what it found is judged, and is nothing when it is denied. */
@@ -194,18 +196,41 @@ function admitted<C extends FsCaller, A extends object, R extends object>(
       decision instanceof Deferred ? attemptedLate(() => handle(kept)) : handle(kept),
     );
   } else if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
+  else if (onlyNotes(policy) && rule.found === undefined && notes(caller, rule.demand?.(args)))
+    return noted(caller, rule, args, handle(args));
   else if (rule.found !== undefined) return judgedResult(caller, rule.found, handle(args));
   else if (rule.demand === undefined) return handle(args);
   else {
-    answer = judged(caller, rule.demand(args), () => {
-      const answered = handle(kept);
-      const result = resultOf(answered);
-      return result === undefined ? answered : (rule.whenJudged?.(result) ?? result);
-    });
+    answer = judged(caller, rule.demand(args), () => covered(rule, handle(kept)));
   }
   // Bytes are views of the frame, which does not last until a late answer.
   if (lateOf(answer) !== undefined) kept = ownCopy(args);
   return rule.whenDenied === undefined ? answer : undenied(answer, rule.whenDenied);
+}
+
+/** An answer where all is noted. */
+function noted<C extends FsCaller, A, R>(
+  caller: C,
+  { told, whenJudged }: AdmissionRule<C, A, R>,
+  args: A,
+  answer: Answer<R>,
+): Answer<R> {
+  const result = told === undefined ? undefined : resultOf(answer);
+  if (result === undefined || notes(caller, told!(args, result))) return answer;
+  return whenJudged?.(result) ?? result;
+}
+
+function onlyNotes(policy: Policy): boolean {
+  return policy.onlyNotes("fs") && policy.onlyNotes("process");
+}
+
+/** What of an answer was covered by the judgement. */
+function covered<C, A, R extends object>(
+  { whenJudged }: AdmissionRule<C, A, R>,
+  answer: Answer<R>,
+): Answer<R> {
+  const result = whenJudged === undefined ? undefined : resultOf(answer);
+  return result === undefined ? answer : whenJudged!(result);
 }
 
 /** The answer that is still to come, if it is. */

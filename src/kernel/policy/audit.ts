@@ -9,48 +9,107 @@
 import type { AuditOptions, Decision, DecisionList } from "../../protocol/decisions.js";
 import { limits } from "../limits.js";
 
+/** One decision as it is kept: of primitive values alone, so that nothing is made before somebody reads. */
+export interface Row {
+  readonly scope: Decision["scope"];
+  readonly operation: string;
+  readonly resource: string;
+  readonly rule: Decision["rule"];
+  readonly reason: string;
+  readonly decision: Decision["decision"];
+  readonly wouldDeny: boolean;
+  readonly pid: number;
+  readonly argv0: string;
+}
+
+/** How many rows a queue has room for at first. */
+const firstRows = 64;
+
 /** A bounded queue of decisions; the oldest go first. */
 class Ring {
   readonly #entries: number;
-  #list: Decision[] = [];
+  #times: Float64Array;
+  #rows: (Row | undefined)[] = [];
   #first = 0;
+  #size = 0;
   #chars = 0;
   dropped = 0;
 
   constructor(entries: number) {
     this.#entries = entries;
+    this.#times = new Float64Array(Math.min(firstRows, entries));
   }
 
   get size(): number {
-    return this.#list.length - this.#first;
+    return this.#size;
   }
 
-  add(decision: Decision): void {
-    this.#list.push(decision);
-    this.#chars += charsOf(decision);
-    while (this.size > this.#entries || this.#chars > limits.auditChars) {
-      this.#chars -= charsOf(this.#list[this.#first++]!);
-      this.dropped++;
+  add(time: number, row: Row): void {
+    if (this.#size === this.#entries) this.#drop();
+    else if (this.#size === this.#times.length) this.#grow();
+    const at = (this.#first + this.#size) % this.#times.length;
+    this.#times[at] = time;
+    this.#rows[at] = row;
+    this.#size++;
+    this.#chars += charsOf(row);
+    while (this.#chars > limits.auditChars) this.#drop();
+  }
+
+  #drop(): void {
+    this.#chars -= charsOf(this.#rows[this.#first]!);
+    this.#rows[this.#first] = undefined;
+    this.#first = (this.#first + 1) % this.#times.length;
+    this.#size--;
+    this.dropped++;
+  }
+
+  #grow(): void {
+    const times = new Float64Array(Math.min(this.#entries, this.#times.length * 2));
+    const rows: Row[] = [];
+    for (let at = 0; at < this.#size; at++) {
+      const from = (this.#first + at) % this.#times.length;
+      times[at] = this.#times[from]!;
+      rows.push(this.#rows[from]!);
     }
-    if (this.#first < this.#entries) return;
-    this.#list = this.#list.slice(this.#first);
+    this.#times = times;
+    this.#rows = rows;
     this.#first = 0;
   }
 
   read(): DecisionList {
-    return { decisions: this.#list.slice(this.#first), dropped: this.dropped };
+    const decisions: Decision[] = [];
+    for (let at = 0; at < this.#size; at++) {
+      const from = (this.#first + at) % this.#times.length;
+      decisions.push(decisionOf(this.#times[from]!, this.#rows[from]!));
+    }
+    return { decisions, dropped: this.dropped };
   }
 
   take(): DecisionList {
     const taken = this.read();
-    this.#list = [];
-    this.#first = this.#chars = this.dropped = 0;
+    this.#rows = [];
+    this.#first = this.#size = this.#chars = this.dropped = 0;
     return taken;
   }
 }
 
-function charsOf({ resource, reason = "", process }: Decision): number {
-  return resource.length + reason.length + process.argv0.length;
+function decisionOf(time: number, row: Row): Decision {
+  const { scope, operation, resource, decision, rule, reason, wouldDeny, pid, argv0 } = row;
+  return {
+    time,
+    scope,
+    operation,
+    resource,
+    decision,
+    rule,
+    ...(reason !== "" && { reason }),
+    ...(wouldDeny && { wouldDeny }),
+    process: { pid, argv0 },
+  };
+}
+
+function charsOf({ resource, reason, argv0 }: Row): number {
+  return resource.length + reason.length + argv0.length;
 }
 
 export class Audit {
@@ -74,10 +133,11 @@ export class Audit {
     this.#outgoing ??= new Ring(this.#entries);
   }
 
-  add(decision: Decision): void {
-    this.#kept.add(decision);
+  add(row: Row): void {
+    const time = Date.now();
+    this.#kept.add(time, row);
     if (this.#outgoing === undefined) return;
-    this.#outgoing.add(decision);
+    this.#outgoing.add(time, row);
     if (this.#scheduled || this.#busy) return;
     this.#scheduled = true;
     setImmediate(() => {

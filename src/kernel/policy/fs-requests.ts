@@ -96,6 +96,30 @@ export function questionOf(caller: FsCaller, demands: readonly Demand[]): FsQues
   return { requests, resources, inspections, walks };
 }
 
+/**
+ * For a policy that denies nothing, but whose every decision is wanted: what is asked for is noted by the name that it was
+ * asked by, and no walk is made for it. False where that would not be all: of trees, of files behind
+ * descriptors, and of what tells about other processes.
+ */
+export function notes(caller: FsCaller, demands: readonly Demand[] | undefined): boolean {
+  const { policy, credentials } = caller;
+  if (demands === undefined) return false;
+  for (const { on, also } of demands)
+    if ("fd" in on || also !== undefined || !mayBeNoted(on.path)) return false;
+  for (const { on, operation } of demands) {
+    if ("fd" in on) continue;
+    const { path } = on;
+    const resource = path.startsWith("/") ? path : `${credentials.cwd}/${path}`;
+    policy.note("fs", operation, resource, caller);
+  }
+  return true;
+}
+
+/** Not where a look decides whether there is anything to note, or more of it. */
+function mayBeNoted(path: string): boolean {
+  return path !== "" && !path.startsWith("/proc") && !path.includes("\0");
+}
+
 /** Whether two looks at the same call found the same. */
 export function sameQuestion(one: FsQuestion, other: FsQuestion): boolean {
   return (

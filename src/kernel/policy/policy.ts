@@ -53,6 +53,8 @@ export interface PolicyObserver {
   /** Whether it wants those of scopes that allow everything, too. */
   readonly wantsAll: boolean;
   decided(decided: Decided): void;
+  /** The same of something in a scope that allows everything. */
+  allowed(scope: Scope, operation: string, resource: string, subject: Subject): void;
   /** In learn mode: something was needed. */
   learned(request: Request, subject: Subject | undefined): void;
 }
@@ -176,6 +178,17 @@ export class Policy {
   allowsAll(scope: Scope): boolean {
     if (this.mode === "learn" || this.#observer?.wantsAll === true) return false;
     return this.#judge(scope).allowsAll;
+  }
+
+  /** Whether nothing in the scope is ever denied, and what is asked is only noted: by `note`. */
+  onlyNotes(scope: Scope): boolean {
+    const noted = this.#observer?.wantsAll === true && this.mode !== "learn" && !this.#alone;
+    return noted && this.#judge(scope).allowsAll;
+  }
+
+  /** What `judge` would come to in a scope that is only noted. */
+  note(scope: Scope, operation: string, resource: string, subject: Subject): void {
+    this.#observer?.allowed(scope, operation, resource, subject);
   }
 
   /** Whether a function of the host decides in the scope. */

@@ -9,7 +9,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { O_CREAT, O_EXCL, O_WRONLY } from "../../abi/fcntl.js";
-import { COPYFILE_EXCL } from "../../protocol/fs-calls.js";
+import { COPYFILE_EXCL, ModuleKind, nearModulePaths } from "../../protocol/fs-calls.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { Last, lastOf, temporaryName } from "../fs/index.js";
@@ -256,6 +256,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     foundNothing: ({ kind }) => kind < 0,
     // Only the path itself was judged, not its neighbours, and not for reading.
     whenJudged: (result) => ({ ...result, ...unseen, near: nothing, real: "" }),
+    told: ({ path }, { kind, near, real, found }) => [
+      ...nearModulePaths(path, kind)
+        .filter((_, place) => (near[place] ?? ModuleKind.absent) !== ModuleKind.absent)
+        .map((one) => at("stat", one, Last.Follow)),
+      ...(found ? [at("read", real, Last.Follow)] : []),
+    ],
     moves: dataRead,
   },
   directoryAhead: {

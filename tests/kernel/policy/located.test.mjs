@@ -143,6 +143,7 @@ async function run(fs, cwd, name, args) {
     openTerminal: () => undefined,
     policy: {
       allowsAll: () => false,
+      onlyNotes: () => false,
       hasRules: () => false,
       judgeAll: (requests) => {
         asked.push(...requests);
