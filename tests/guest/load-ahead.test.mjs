@@ -235,3 +235,78 @@ it("where reading is judged or told, each file is, and no more", options, async 
     [...expected.map(([path]) => path), "/mnt/judged/m10.js"],
   );
 });
+
+it("an audit of everything has each file that a loader was told of", options, async () => {
+  const heard = [];
+  const hostPath = hostTree("heard", 12);
+  writeFileSync(join(hostPath, "package.json"), "{}");
+  const rt = await machine({
+    mounts: [{ guestPath: "/mnt/heard", hostPath, readOnly: true }],
+    files: modules("/app/lib", 12),
+    onDecision: (decision) => heard.push(decision),
+  });
+  const code = ["/mnt/heard", "/app/lib"]
+    .map((directory) => `for (let at = 0; at < 10; at++) load("${directory}/m" + at);`)
+    .join("");
+  await answer(rt, code);
+  const reads = heard
+    .filter(({ operation, resource }) => operation === "read" && /\/m\d+\.js$/.test(resource))
+    .map(({ resource, decision, rule }) => [resource, decision, rule]);
+  assert.deepEqual(
+    reads,
+    ["/mnt/heard", "/app/lib"].flatMap((directory) =>
+      Array.from({ length: 10 }, (_, at) => [`${directory}/m${at}.js`, "allow", "allow"]),
+    ),
+  );
+  // And no more is read of what is not loaded, whoever asks.
+  assert.ok(heard.every(({ resource }) => !/m1[01]\.js$/.test(resource)));
+});
+
+it("a needed policy has the modules that were loaded, and no others", options, async () => {
+  const files = { ...modules("/app/lib", 12), "/app/package.json": "{}" };
+  const learning = await machine({ permissions: "learn", files });
+  const code = `let sum = 0; for (let at = 0; at < 10; at++) sum += load("/app/lib/m" + at); __return(sum);`;
+  const given = { name: "/app/main.cjs" };
+  const { value, policy } = await learning.run(`${prelude} ${code}`, given);
+  assert.equal(value, 45);
+  const read = policy.fs.rules
+    .filter(({ operations }) => operations.includes("read"))
+    .flatMap(({ paths }) => paths);
+  for (let at = 0; at < 12; at++) assert.equal(read.includes(`/app/lib/m${at}.js`), at < 10);
+  const strict = await machine({ permissions: policy, files });
+  assert.equal((await strict.run(`${prelude} ${code}`, given)).value, 45);
+});
+
+it(
+  "a recorded run that loads a directory is replayed, and usage is the same",
+  options,
+  async () => {
+    const files = modules("/app/lib", 40);
+    const deterministic = { seed: "loads", startTimeMs: 1_700_000_000_000 };
+    const twice = { handler: ({ a }) => 2 * a };
+    const code = `${prelude} (async () => {
+    let sum = 0;
+    for (let at = 0; at < 40; at++) {
+      sum += load("/app/lib/m" + at);
+      if (at % 10 === 0) sum = await callHostTool("twice", { a: sum });
+      put("/app/lib/m" + (at + 1) + ".js", "module.exports = " + (at + 2) + ";");
+    }
+    console.log(sum, Date.now());
+    __return(sum);
+  })();`;
+    const given = { name: "/app/main.cjs" };
+    const rt = await machine({ deterministic, record: true, files, tools: { twice } });
+    const first = await rt.run(code, given);
+    assert.equal(first.exitCode, 0, first.stderr);
+    const elsewhere = await machine({
+      deterministic,
+      files,
+      tools: { twice: { handler: () => assert.fail("asked") } },
+    });
+    const second = await elsewhere.replay(JSON.parse(JSON.stringify(first.recording)));
+    assert.equal(second.stdout, first.stdout);
+    assert.equal(second.value, first.value);
+    assert.ok(first.usage.systemCalls > 0);
+    assert.equal(second.usage.systemCalls, first.usage.systemCalls);
+  },
+);

@@ -158,3 +158,48 @@ it("secure-exec run --audit FILE writes the decisions as they are made", options
     rmSync(folder, { recursive: true });
   }
 });
+
+it("where all is allowed, every decision is heard of as where it is judged", options, async () => {
+  const program = `import fs from "node:fs"; import cp from "node:child_process";
+    process.chdir("/data");
+    fs.readFileSync("a", "utf8"); fs.existsSync("/data/none"); fs.renameSync("/data/a", "/data/b");
+    fs.mkdirSync("/data/x/y", { recursive: true }); fs.rmSync("/data/x", { recursive: true });
+    const fd = fs.openSync("/data/b", "r+"); fs.ftruncateSync(fd, 0); fs.closeSync(fd);
+    const child = cp.spawn("sleep", ["60"]);
+    fs.symlinkSync("/proc/" + child.pid, "/data/child");
+    fs.readFileSync("/data/child/cmdline"); fs.readFileSync("/proc/" + child.pid + "/status");
+    fs.readFileSync("/proc/self/cmdline");
+    child.kill();`;
+  // The same with rules that allow everything.
+  const rules = (scope) => ({ default: "allow", rules: [{ mode: "deny", ...scope }] });
+  const judging = { fs: rules({ paths: ["/never"] }), process: () => true };
+  const lists = [];
+  for (const permissions of [{}, judging]) {
+    const rt = await machine({ files, audit: { entries: 5000, all: true }, permissions });
+    const { exitCode, stderr } = await rt.exec(program);
+    assert.equal(exitCode, 0, stderr);
+    const list = await rt.audit();
+    lists.push(
+      list
+        .filter(({ scope, operation }) => scope === "fs" || operation === "inspect")
+        .map(({ scope, operation, resource, process }) =>
+          [scope, operation, resource, process.argv0].join(" "),
+        ),
+    );
+  }
+  const [noted, judged] = lists.map((list) => list.filter((line) => !line.includes("/usr/")));
+  assert.deepEqual(noted.toSorted(), judged.toSorted());
+  assert.ok(noted.filter((line) => line.startsWith("process inspect")).length >= 2);
+});
+
+it("mkdtemp's name is heard of as it is", options, async () => {
+  const rt = await machine({ audit: true });
+  const { value } = await rt.run(
+    `import fs from "node:fs"; __return(fs.mkdtempSync("/tmp/made-"));`,
+  );
+  const made = (await rt.audit()).filter(({ operation }) => operation === "mkdir");
+  assert.deepEqual(
+    made.map(({ resource }) => resource),
+    [value],
+  );
+});

@@ -185,6 +185,15 @@ export class FileSystem {
     return directoryAhead(this.#sb, who, path, first);
   }
 
+  /** The process, other than the one that walked, whose directory a walk last came by; 0 before. */
+  get inspected(): number {
+    return this.#sb.inspected;
+  }
+
+  set inspected(pid: number) {
+    this.#sb.inspected = pid;
+  }
+
   /** Another number after every change of what is in memory, or of what is mounted. */
   get changeCount(): number {
     return this.#sb.watches.changes;

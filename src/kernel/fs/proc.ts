@@ -318,6 +318,7 @@ export function makeProc(
       }
       if (!/^[1-9][0-9]{0,8}$/.test(name)) return undefined;
       const process = view.process(Number(name));
+      if (process !== undefined && process.pid !== who.pid) superblock.inspected = process.pid;
       return process && processDirectory(process, attributes, parent, ofProcess);
     },
     list() {

@@ -45,6 +45,8 @@ export class SuperBlock {
   readonly account: Account;
   /** Components that the call in hand may still look at behind links: see path-walk.ts. */
   stepsLeft = Infinity;
+  /** The process whose directory a walk of another last came by; 0: none since somebody asked. */
+  inspected = 0;
   readonly lineage: Lineage;
   readonly #origin: Origin | undefined;
   /** Without a name, but open: nobody who has only this file system's names can reach them. */

@@ -29,8 +29,8 @@ export interface SyntheticAttributes {
   uid: number;
   gid: number;
   now: number;
-  /** Counts what open files show. */
-  superblock: Pick<SuperBlock, "account" | "admit">;
+  /** Counts what open files show, and is told which processes are looked at. */
+  superblock: Pick<SuperBlock, "account" | "admit" | "inspected">;
 }
 
 export class SyntheticFile extends ExternalFile {

@@ -5,7 +5,7 @@
  * Untrusted: resources and commands; all text is cut to a length.
  */
 import type { AuditOptions, Decision, DecisionList, PolicyMode } from "../../protocol/decisions.js";
-import type { Request, Scope } from "../../protocol/permissions.js";
+import type { Request } from "../../protocol/permissions.js";
 import { limits } from "../limits.js";
 import { Audit } from "../policy/audit.js";
 import { resourceOf } from "../policy/decision.js";
@@ -48,20 +48,6 @@ export class MachineObserver implements PolicyObserver {
       wouldDeny: !enforced,
       pid: subject?.pid ?? 0,
       argv0: shortened(subject?.argv[0] ?? ""),
-    });
-  }
-
-  allowed(scope: Scope, operation: string, resource: string, { pid, argv }: Subject): void {
-    this.audit.add({
-      scope,
-      operation,
-      resource: shortened(resource),
-      decision: "allow",
-      rule: "allow",
-      reason: "",
-      wouldDeny: false,
-      pid,
-      argv0: shortened(argv[0] ?? ""),
     });
   }
 

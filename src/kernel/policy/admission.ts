@@ -33,6 +33,8 @@ export interface AdmissionRule<C, A, R> {
   whenJudged?(result: R): R;
   /** Where nothing is judged and all is noted, the result is whole: what else it tells of. */
   told?(args: A, result: R): readonly Demand[];
+  /** The demand chooses the name that the call then uses. */
+  readonly choosesName?: true;
   /** Whether a denial would have been as good as this result: what was looked for is not there. */
   foundNothing?(result: R): boolean;
   /** For a call that searches: what it found is judged, and is nothing when it is denied. */
@@ -196,8 +198,8 @@ function admitted<C extends FsCaller, A extends object, R extends object>(
       decision instanceof Deferred ? attemptedLate(() => handle(kept)) : handle(kept),
     );
   } else if (policy.allowsAll("fs") && policy.allowsAll("process")) return handle(args);
-  else if (onlyNotes(policy) && rule.found === undefined && notes(caller, rule.demand?.(args)))
-    return noted(caller, rule, args, handle(args));
+  else if (mayNote(policy, rule.found ?? rule.choosesName) && notes(caller, rule.demand?.(args)))
+    return noted(caller, rule, args, handle);
   else if (rule.found !== undefined) return judgedResult(caller, rule.found, handle(args));
   else if (rule.demand === undefined) return handle(args);
   else {
@@ -208,20 +210,26 @@ function admitted<C extends FsCaller, A extends object, R extends object>(
   return rule.whenDenied === undefined ? answer : undenied(answer, rule.whenDenied);
 }
 
-/** An answer where all is noted. */
+/** Runs a call where all is noted. Which processes it looked at by way of links, only its own walks know. */
 function noted<C extends FsCaller, A, R>(
   caller: C,
   { told, whenJudged }: AdmissionRule<C, A, R>,
   args: A,
-  answer: Answer<R>,
+  handle: (args: A) => Answer<R>,
 ): Answer<R> {
+  const { fs, policy } = caller;
+  fs.inspected = 0;
+  const answer = handle(args);
+  if (fs.inspected !== 0)
+    policy.note({ scope: "process", operation: "inspect", pid: fs.inspected }, undefined, caller);
   const result = told === undefined ? undefined : resultOf(answer);
   if (result === undefined || notes(caller, told!(args, result))) return answer;
   return whenJudged?.(result) ?? result;
 }
 
-function onlyNotes(policy: Policy): boolean {
-  return policy.onlyNotes("fs") && policy.onlyNotes("process");
+/** Not a call that is judged by what it finds, or by a walk that chooses. */
+function mayNote(policy: Policy, otherwise: object | true | undefined): boolean {
+  return otherwise === undefined && policy.onlyNotes("fs") && policy.onlyNotes("process");
 }
 
 /** What of an answer was covered by the judgement. */

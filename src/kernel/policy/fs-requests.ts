@@ -110,7 +110,7 @@ export function notes(caller: FsCaller, demands: readonly Demand[] | undefined):
     if ("fd" in on) continue;
     const { path } = on;
     const resource = path.startsWith("/") ? path : `${credentials.cwd}/${path}`;
-    policy.note("fs", operation, resource, caller);
+    policy.note({ scope: "fs", operation, path }, resource, caller);
   }
   return true;
 }

@@ -53,8 +53,6 @@ export interface PolicyObserver {
   /** Whether it wants those of scopes that allow everything, too. */
   readonly wantsAll: boolean;
   decided(decided: Decided): void;
-  /** The same of something in a scope that allows everything. */
-  allowed(scope: Scope, operation: string, resource: string, subject: Subject): void;
   /** In learn mode: something was needed. */
   learned(request: Request, subject: Subject | undefined): void;
 }
@@ -186,9 +184,22 @@ export class Policy {
     return noted && this.#judge(scope).allowsAll;
   }
 
-  /** What `judge` would come to in a scope that is only noted. */
-  note(scope: Scope, operation: string, resource: string, subject: Subject): void {
-    this.#observer?.allowed(scope, operation, resource, subject);
+  /** What `judge` would come to in a scope that is only noted; once per call, however often that is run. */
+  note(request: Request, resource: string | undefined, subject: Subject): void {
+    decidedOnce(
+      () => `note ${JSON.stringify(request)}`,
+      () => {
+        this.#observer?.decided({
+          request,
+          resource,
+          mode: "allow",
+          rule: "allow",
+          reason: undefined,
+          subject,
+        });
+        return 0;
+      },
+    );
   }
 
   /** Whether a function of the host decides in the scope. */

@@ -231,6 +231,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   mkdtemp: {
     run: fsHandlers.mkdtemp,
     demand: ({ prefix }) => [at("mkdir", prefix && temporaryName(prefix), Last.Entry)],
+    choosesName: true,
     asks: "fs `mkdir` of the name made",
   },
   statfs: {
