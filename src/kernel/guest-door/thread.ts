@@ -346,7 +346,7 @@ export class GuestThread implements Source {
         return;
       }
       try {
-        this.#reply(call, result);
+        this.#owner.share.bill(() => this.#reply(call, result));
       } catch (error) {
         // Whoever settled it does not answer for this guest.
         this.#owner.violated(error instanceof Error ? error.message : String(error));

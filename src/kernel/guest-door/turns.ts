@@ -96,6 +96,7 @@ export class Share {
   #lastMs = 0;
   #period = -1;
   #inTurn = false;
+  #serving = false;
   #closed = false;
 
   constructor(turns: Turns) {
@@ -111,10 +112,14 @@ export class Share {
   admits(source: Source): boolean {
     if (this.#closed) return false;
     const now = performance.now();
+    // Who comes from within a frame, or while others wait, is served behind them.
+    if (this.#serving) {
+      this.#wait(source);
+      return false;
+    }
     if (this.#inTurn) {
       this.#lastMs = now;
       if (this.#mayGoOn) return true;
-      // Who comes while others wait is served behind them.
     } else if (this.#sources.size === 0) {
       this.#turns.pace.sample(now);
       this.#settle(now);
@@ -127,20 +132,42 @@ export class Share {
 
   /** Serves one frame, and answers whether `source` may serve another; if not, as `admits`. */
   serve(source: Source, work: () => void): boolean {
-    work();
+    this.#serving = true;
+    try {
+      work();
+    } finally {
+      this.#serving = false;
+    }
     // With what it took to come to this frame.
     const now = performance.now();
     const tookMs = now - this.#lastMs;
     this.#lastMs = now;
     source.served(tookMs);
     const { pace } = this.#turns;
-    const costMs = limits.frameMs + pace.worked(tookMs);
     this.#usedMs += tookMs;
-    this.#debtMs = Math.min(this.#debtMs + costMs, limits.turnDebtMs);
+    this.charge(limits.frameMs + pace.worked(tookMs));
     this.#period = pace.mark(this.#period);
     if (this.#mayGoOn) return true;
     this.#wait(source);
     return false;
+  }
+
+  /** It costs so much beside the time that its frames take. */
+  charge(milliseconds: number): void {
+    this.#debtMs = Math.min(this.#debtMs + milliseconds, limits.turnDebtMs);
+  }
+
+  /** Does what comes for the VM outside its turns, as an answer that it waits for; the time counts as that of its frames. */
+  bill(work: () => void): void {
+    // Within a frame it is that frame's.
+    if (this.#serving) return work();
+    const startedAt = performance.now();
+    // Of who waits, turns take the debt away, and not the time.
+    if (this.#sources.size === 0 && !this.#inTurn) this.#settle(startedAt);
+    work();
+    const now = performance.now();
+    this.#lastMs = now;
+    this.charge(limits.frameMs + now - startedAt);
   }
 
   forget(source: Source): void {

@@ -202,7 +202,7 @@ export class HostHandlers {
   #guard(vm: Vm, handle: number, options: BorderOptions): void {
     vm.border = new Border(vm, options, {
       newMachine: (given) => new Vm(handle, given, this.#services),
-      ask: (request) => this.#services.requests.outward(handle, request),
+      ask: (request) => this.#services.requests.outward(vm.asker, request),
     });
   }
 

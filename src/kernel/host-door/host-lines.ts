@@ -3,17 +3,38 @@
  * it has open, has a window; the rest waits here, unsent, and goes with whoever made it.
  *
  * Invariants: what waits costs the host nothing; no line takes places of another; while the host leaves
- * unread what was sent before, nothing begins; a line without requests costs nothing.
+ * unread what was sent before, nothing begins; what has waited begins in its machine's turns, and every
+ * request is charged to them; a line without requests costs nothing.
  * Untrusted: how many requests there are.
  */
 import { limits } from "../limits.js";
+import type { Share, Source } from "../guest-door/turns.js";
 import { WaitQueue } from "../io/wait-queue.js";
 
-interface Line {
-  running: number;
-  readonly waiting: Set<() => void>;
+/** What a machine has of the kernel's time. */
+export type Part = Pick<Share, "admits" | "serve" | "forget" | "charge">;
+
+class Line implements Source {
+  readonly #lines: HostLines;
+  readonly key: number;
+  readonly part: Part;
+  running = 0;
+  readonly waiting = new Set<() => void>();
   /** Woken when few of them are left. */
-  readonly fewer: WaitQueue;
+  readonly fewer = new WaitQueue();
+
+  constructor(lines: HostLines, key: number, part: Part) {
+    this.#lines = lines;
+    this.key = key;
+    this.part = part;
+  }
+
+  /** Of no process: its requests are the machine's. */
+  served(): void {}
+
+  proceed(): void {
+    this.#lines.proceed(this);
+  }
 }
 
 export class HostLines {
@@ -26,28 +47,29 @@ export class HostLines {
     this.#isBehind = isBehind;
   }
 
-  /** Runs `start` when it is its turn, perhaps at once. What it is given, and answered, gives the place to the next; once. */
-  enter(key: number, start: (leave: () => void) => void): () => void {
-    const line: Line = this.#lines.get(key) ?? {
-      running: 0,
-      waiting: new Set(),
-      fewer: new WaitQueue(),
-    };
+  /**
+   * Runs `start` when it is its turn, perhaps at once, which is then part of what the machine is doing. What it is given, and
+   * answered, gives the place to the next; once.
+   */
+  enter(key: number, part: Part, start: (leave: () => void) => void): () => void {
+    const line = this.#lines.get(key) ?? new Line(this, key, part);
     this.#lines.set(key, line);
     let counts = false;
     const leave = (): void => {
       if (!line.waiting.delete(begin) && !counts) return;
       if (counts) line.running--;
       counts = false;
-      this.#advance(key, line);
+      this.#advance(line);
     };
     const begin = (): void => {
       line.running++;
       counts = true;
+      part.charge(limits.questionMs);
       start(leave);
     };
     line.waiting.add(begin);
-    this.#advance(key, line);
+    // Behind others it waits as they do.
+    if (line.waiting.size === 1 && this.#mayStart(line)) this.#start(line);
     return leave;
   }
 
@@ -57,24 +79,44 @@ export class HostLines {
     return line !== undefined && line.waiting.size >= limits.crowd ? line.fewer : undefined;
   }
 
-  /** The host has read what was sent: one request of each line after the other goes on. Answers whether more could. */
+  /** The host has read what was sent: one request of each line after the other goes on. Answers whether more could at once. */
   drained(): boolean {
-    for (const [key, line] of this.#lines) this.#advance(key, line, 1);
-    return [...this.#lines.values()].some((line) => this.#mayStart(line));
+    let more = false;
+    for (const line of this.#lines.values()) if (this.#advance(line, 1)) more = true;
+    return more;
   }
 
   #mayStart({ running, waiting }: Line): boolean {
     return waiting.size > 0 && running < this.#window && !this.#isBehind();
   }
 
-  /** Starts those that wait and may, at most `most`. */
-  #advance(key: number, line: Line, most: number = this.#window): void {
-    for (const begin of line.waiting) {
-      if (most-- === 0 || !this.#mayStart(line)) break;
-      line.waiting.delete(begin);
-      begin();
-    }
-    if (line.waiting.size <= limits.crowd / 2) line.fewer.wakeAll();
-    if (line.running === 0 && line.waiting.size === 0) this.#lines.delete(key);
+  #start(line: Line): void {
+    const [begin] = line.waiting;
+    line.waiting.delete(begin!);
+    begin!();
+  }
+
+  /** Starts those that wait and may, at most `most`, or has them wait for their machine's turn. Answers whether more may. */
+  #advance(line: Line, most?: number): boolean {
+    const goesOn =
+      this.#mayStart(line) && line.part.admits(line) ? this.proceed(line, most) : false;
+    this.#look(line);
+    return goesOn;
+  }
+
+  /** It is the machine's turn. Answers whether more may start. */
+  proceed(line: Line, most = this.#window): boolean {
+    while (most-- > 0 && this.#mayStart(line))
+      if (!line.part.serve(line, () => this.#start(line))) break;
+    this.#look(line);
+    return this.#mayStart(line);
+  }
+
+  #look(line: Line): void {
+    const { key, part, running, waiting, fewer } = line;
+    if (waiting.size <= limits.crowd / 2) fewer.wakeAll();
+    if (running > 0 || waiting.size > 0 || this.#lines.get(key) !== line) return;
+    part.forget(line);
+    this.#lines.delete(key);
   }
 }

@@ -15,6 +15,7 @@ import { Deferred } from "../io/deferred.js";
 import type { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import { HostLines } from "./host-lines.js";
+import type { Part } from "./host-lines.js";
 
 /** One question to the host has to fit a frame; a longer one is not put, and so denied. */
 const requestBytes = 4 * 1024 * 1024;
@@ -27,6 +28,12 @@ export interface HostPort {
   outward(vm: number, id: number, request: string): void;
   /** Whether the host has not read what was sent before: another input would lie here twice. */
   isBehind(): boolean;
+}
+
+/** The machine that asks. */
+export interface Asker {
+  readonly vm: number;
+  readonly part: Part;
 }
 
 export interface ToolOutcome {
@@ -69,15 +76,15 @@ export class HostRequests {
 
   /** Answers -ETIMEDOUT when the host has not decided within `timeoutMs` of being asked. */
   judge(
-    vm: number,
+    asker: Asker,
     scope: Scope,
     requests: readonly Request[],
     timeoutMs: number,
   ): Deferred<Answer[]> {
-    return this.#timed(this.#lines.judge, vm, this.#judgements, timeoutMs, (id) => {
+    return this.#timed(this.#lines.judge, asker, this.#judgements, timeoutMs, (id) => {
       const json = JSON.stringify(requests);
       if (Buffer.byteLength(json) > requestBytes) return -Errno.E2BIG;
-      this.#port.judge(vm, id, scope, json);
+      this.#port.judge(asker.vm, id, scope, json);
       return 0;
     });
   }
@@ -88,10 +95,10 @@ export class HostRequests {
   }
 
   /** What a request gets on its way out: JSON that the host has made, or -errno when it has nothing to say. */
-  outward(vm: number, request: OutwardRequest): Deferred<{ added: string }> {
+  outward(asker: Asker, request: OutwardRequest): Deferred<{ added: string }> {
     const { answerMs } = borderLimits;
-    return this.#timed(this.#lines.outward, vm, this.#outward, answerMs, (id) => {
-      this.#port.outward(vm, id, JSON.stringify(request));
+    return this.#timed(this.#lines.outward, asker, this.#outward, answerMs, (id) => {
+      this.#port.outward(asker.vm, id, JSON.stringify(request));
       return 0;
     });
   }
@@ -99,7 +106,7 @@ export class HostRequests {
   /** A question that is put by `send` when its turn has come, and answered through `pending` within `timeoutMs` from then on. */
   #timed<R>(
     lines: HostLines,
-    vm: number,
+    { vm, part }: Asker,
     pending: Map<number, Deferred<R>>,
     timeoutMs: number,
     send: (id: number) => number,
@@ -110,7 +117,7 @@ export class HostRequests {
       over();
       return result;
     });
-    const leave = lines.enter(vm, (give) => {
+    const leave = lines.enter(vm, part, (give) => {
       const id = this.#newId();
       const timer = setTimeout(() => asked.settle(-Errno.ETIMEDOUT), timeoutMs);
       over = () => {
@@ -138,18 +145,19 @@ export class HostRequests {
   }
 
   /** `input` lasts as long as the call waits. So many of one VM are with the host at a time; the rest waits its turn here, and goes with its caller. */
-  callTool(vm: number, name: string, input: Uint8Array): Deferred<ToolOutcome> {
+  callTool({ vm, part }: Asker, name: string, input: Uint8Array): Deferred<ToolOutcome> {
     return this.#ofTool(
       this.#lines.tool,
       vm,
+      part,
       (id) => this.#port.toolCall(vm, id, name, input),
       (id) => this.#port.toolCancel(vm, id),
     );
   }
 
   /** The next value of the stream that call `stream` was answered with, or with `stop` its end. The host has one such question of a stream at a time. */
-  nextOfTool(vm: number, stream: number, stop: boolean): Deferred<ToolOutcome> {
-    return this.#ofTool(this.#lines.next, stream, (id) =>
+  nextOfTool({ vm, part }: Asker, stream: number, stop: boolean): Deferred<ToolOutcome> {
+    return this.#ofTool(this.#lines.next, stream, part, (id) =>
       this.#port.toolNext(vm, id, stream, stop),
     );
   }
@@ -157,12 +165,13 @@ export class HostRequests {
   #ofTool(
     lines: HostLines,
     key: number,
+    part: Part,
     send: (id: number) => void,
     cancel: (id: number) => void = () => undefined,
   ): Deferred<ToolOutcome> {
     const call = new Deferred<ToolOutcome>();
     let taken: number | undefined;
-    const leave = lines.enter(key, (give) => {
+    const leave = lines.enter(key, part, (give) => {
       const id = this.#newId();
       taken = id;
       const asked = new Deferred<ToolOutcome>();

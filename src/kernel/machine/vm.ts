@@ -29,7 +29,7 @@ import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identi
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { ProviderRequests } from "../host-door/provider-requests.js";
-import type { HostRequests } from "../host-door/requests.js";
+import type { Asker, HostRequests } from "../host-door/requests.js";
 import { canLoadImages } from "../../sandbox/image-loader.js";
 import { TerminalTable, terminalOf } from "../io/terminal.js";
 import { Transit } from "../io/transit.js";
@@ -115,6 +115,8 @@ export class Vm {
   readonly terminals: TerminalTable;
   /** Its part of the kernel's time. */
   readonly share: Share;
+  /** As whom it asks the host. */
+  readonly asker: Asker;
   readonly env: Record<string, string>;
   readonly cwd: string;
   readonly clock: MachineClock;
@@ -157,6 +159,7 @@ export class Vm {
     this.#handle = handle;
     this.#services = services;
     this.share = services.turns.share();
+    this.asker = { vm: handle, part: this.share };
     this.deterministic = options.deterministic;
     this.clock = new MachineClock(options.deterministic?.startTimeMs);
     this.startedAtMs = this.clock.nowMs;
@@ -164,7 +167,8 @@ export class Vm {
     this.observer = new MachineObserver(audit, mode, (list) => services.decided(handle, list));
     this.policy = new Policy(
       options.permissions,
-      (scope, asked) => services.requests.judge(handle, scope, asked, options.permissionTimeoutMs),
+      (scope, asked) =>
+        services.requests.judge(this.asker, scope, asked, options.permissionTimeoutMs),
       { mode, observer: this.observer, alone: options.deterministic !== undefined },
     );
     this.jsRuntime = options.jsRuntime;
@@ -438,12 +442,12 @@ export class Vm {
 
   /** Asks the host to run a tool's handler. */
   callTool(name: string, input: Uint8Array): ReturnType<HostRequests["callTool"]> {
-    return this.#services.requests.callTool(this.#handle, name, input);
+    return this.#services.requests.callTool(this.asker, name, input);
   }
 
   /** The next value of a stream of a tool, or its end. */
   nextOfTool(stream: number, stop: boolean): ReturnType<HostRequests["nextOfTool"]> {
-    return this.#services.requests.nextOfTool(this.#handle, stream, stop);
+    return this.#services.requests.nextOfTool(this.asker, stream, stop);
   }
 
   endOfTool(stream: number): void {

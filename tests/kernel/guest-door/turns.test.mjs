@@ -67,6 +67,22 @@ test("a flood is over its part, and no more once it has waited", async () => {
   one.share.close();
 });
 
+test("what comes for a machine outside its turns is charged to them, and within a frame once", () => {
+  const turns = new Turns();
+  const share = turns.share();
+  const source = { proceed() {}, served() {} };
+  assert.ok(share.admits(source));
+  for (let i = 0; i < 20 && !share.isOver; i++) share.bill(() => spin(1));
+  assert.ok(share.isOver);
+  share.close();
+  const other = turns.share();
+  const nested = (depth) => (depth === 0 ? spin(0.5) : other.bill(() => nested(depth - 1)));
+  assert.ok(other.admits(source));
+  other.serve(source, () => nested(20));
+  assert.equal(other.isOver, false);
+  other.close();
+});
+
 test("nothing of a machine that is gone is served", async () => {
   const turns = new Turns();
   const one = flood(turns, 0.5);

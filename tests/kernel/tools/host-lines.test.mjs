@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
+import { setImmediate as turnOfLoop } from "node:timers/promises";
 import test from "node:test";
 import { HostLines } from "../../../dist/kernel/host-door/host-lines.js";
+import { Turns } from "../../../dist/kernel/guest-door/turns.js";
 
 const open = () => false;
+/** Of a machine whose turn it always is. */
+const part = { admits: () => true, serve: (_, work) => (work(), true), forget() {}, charge() {} };
 
 test("a window of each line begins, the rest when places are given back, in order", () => {
   const lines = new HostLines(2, open);
   const begun = [];
   const leaves = [];
   for (const name of ["a", "b", "c", "d"])
-    lines.enter(1, (leave) => (begun.push(name), leaves.push(leave)));
-  lines.enter(2, () => begun.push("other"));
+    lines.enter(1, part, (leave) => (begun.push(name), leaves.push(leave)));
+  lines.enter(2, part, () => begun.push("other"));
   assert.deepEqual(begun, ["a", "b", "other"]);
   leaves[0]();
   leaves[0]();
@@ -20,9 +24,9 @@ test("a window of each line begins, the rest when places are given back, in orde
 test("who leaves while it waits never begins", () => {
   const lines = new HostLines(1, open);
   const begun = [];
-  const first = lines.enter(1, () => begun.push("first"));
-  const second = lines.enter(1, () => begun.push("second"));
-  lines.enter(1, () => begun.push("third"));
+  const first = lines.enter(1, part, () => begun.push("first"));
+  const second = lines.enter(1, part, () => begun.push("second"));
+  lines.enter(1, part, () => begun.push("third"));
   second();
   first();
   assert.deepEqual(begun, ["first", "third"]);
@@ -38,7 +42,7 @@ test("nothing begins while the host is behind; then one of each line after the o
     [2, "c"],
   ])
     // prettier-ignore
-    lines.enter(key, () => begun.push(name));
+    lines.enter(key, part, () => begun.push(name));
   assert.equal(lines.drained(), false);
   behind = false;
   assert.equal(lines.drained(), true);
@@ -50,7 +54,7 @@ test("nothing begins while the host is behind; then one of each line after the o
 test("a crowd lets nobody in until half of it is gone", () => {
   const lines = new HostLines(1, open);
   const leaves = [];
-  for (let i = 0; i < 300; i++) lines.enter(1, (leave) => leaves.push(leave));
+  for (let i = 0; i < 300; i++) lines.enter(1, part, (leave) => leaves.push(leave));
   const fewer = lines.crowdOf(1);
   assert.equal(lines.crowdOf(2), undefined);
   let woken = false;
@@ -60,4 +64,44 @@ test("a crowd lets nobody in until half of it is gone", () => {
   for (let i = 100; i < 180; i++) leaves[i]();
   assert.equal(woken, true);
   assert.equal(lines.crowdOf(1), undefined);
+});
+
+test("what has waited begins in its machine's turns, and each request is charged to them", async () => {
+  const turns = new Turns();
+  const share = turns.share();
+  const lines = new HostLines(100, open);
+  const leaves = [];
+  let begun = 0;
+  const begin = (leave) => {
+    begun++;
+    leaves.push(leave);
+  };
+  for (let i = 0; i < 1000; i++) lines.enter(1, share, begin);
+  assert.equal(begun, 100);
+  // The host answers all it has and is asked anew, again and again: not at once for ever.
+  let answered = 0;
+  while (leaves.length > 0 && answered < 1000) {
+    answered++;
+    leaves.shift()();
+  }
+  assert.ok(begun < 400, `${begun} began without a turn`);
+  assert.ok(share.isOver);
+  // In turns all of them begin.
+  while (begun < 1000) {
+    await turnOfLoop();
+    while (leaves.length > 0) leaves.shift()();
+  }
+  share.close();
+});
+
+test("a machine that is gone has no requests that begin", async () => {
+  const turns = new Turns();
+  const share = turns.share();
+  const lines = new HostLines(1, open);
+  const leaves = [];
+  for (let i = 0; i < 3; i++) lines.enter(1, share, (leave) => leaves.push(leave));
+  share.close();
+  leaves[0]();
+  await turnOfLoop();
+  assert.equal(leaves.length, 1);
 });
