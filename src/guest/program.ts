@@ -21,6 +21,7 @@ import type { CopyTools } from "./template.js";
 import type * as HostCommand from "./programs/host-command.js";
 import type * as Wasm from "./programs/wasi.js";
 import { createReturn } from "./return-value.js";
+import { stripTypes } from "./type-script.js";
 import type { EngineModule } from "./engine-types.js";
 
 export interface ProgramTools extends PlatformTools {
@@ -157,7 +158,7 @@ function evaluate(tools: ProgramTools, options: StartOptions, source: string): P
   // Taken before the program can change it. It reads `process.exitCode` and emits `exit`.
   const exit = process.exit.bind(process);
   const evaluated = runEntryPointWithESMLoader(async (loader: EngineModule) => {
-    const text = options.language === "ts" ? stripTypes(tools, source) : source;
+    const text = options.language === "ts" ? stripTypes(tools.requireBuiltin, source) : source;
     const module = await loader.eval(text, url, true);
     if (options.endWhenSettled === true) exit();
     return module;
@@ -188,18 +189,4 @@ async function runTool(tools: ProgramTools, options: StartOptions): Promise<void
     describeTools: (name) => describeTools(channel, name),
   });
   leaving.leave(code);
-}
-
-/**
- * Takes the types out, so that all else stays where it was; a text with enums, namespaces or parameter properties, which
- * stand for something, is compiled instead by the same parser.
- */
-function stripTypes(tools: ProgramTools, source: string): string {
-  try {
-    return tools.requireBuiltin("module").stripTypeScriptTypes(source) as string;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") throw error;
-    const { transformSync } = tools.requireBuiltin("internal/deps/amaro/dist/index");
-    return transformSync(source, { mode: "transform", sourceMap: false }).code as string;
-  }
 }

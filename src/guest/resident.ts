@@ -11,6 +11,7 @@ import type { StartOptions } from "../protocol/guest-calls.js";
 import type { EngineTools } from "./environment.js";
 import type { Channel } from "./channel.js";
 import type { Leaving } from "./leaving.js";
+import { stripTypes } from "./type-script.js";
 
 export interface ResidentTools extends EngineTools {
   channel: Channel;
@@ -30,7 +31,6 @@ export function runResident(
   base: string,
 ): void {
   const loader = requireBuiltin("internal/modules/esm/loader").getOrInitializeCascadedLoader();
-  const { stripTypeScriptTypes } = requireBuiltin("module");
   const { addUncaughtExceptionCaptureCallback } = requireBuiltin("internal/process/execution");
   const { getErrorSourcePositions } = internalBinding("errors");
   const { setImmediate } = requireBuiltin("timers");
@@ -76,7 +76,7 @@ export function runResident(
     latest = snippet;
     const evaluate = (): Promise<unknown> =>
       loader.eval(
-        language === "ts" ? stripTypeScriptTypes(source) : source,
+        language === "ts" ? stripTypes(requireBuiltin, source) : source,
         urlOf(sequence),
         false,
       );

@@ -807,10 +807,19 @@ export function parseCommandOptions(
 export interface NodeRuntimeResidentOptions {
   /** Lower limits than the machine's, for the runner's process and all it starts. */
   limits?: NodeRuntimeRunLimits;
+  /** What its snippets are written in; `"js"` by default. */
+  language?: "js" | "ts";
 }
 
-export function parseResidentOptions(value: unknown, limits: VmLimits): RunLimits {
-  return parseRunLimits(bagOf(value, ["limits"]).limits, limits);
+export function parseResidentOptions(
+  value: unknown,
+  limits: VmLimits,
+): { limits: RunLimits; language: "js" | "ts" } {
+  const given = bagOf(value, ["limits", "language"]);
+  return {
+    limits: parseRunLimits(given.limits, limits),
+    language: languageOf(given.language, ""),
+  };
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

@@ -6,7 +6,6 @@
  * Untrusted: everything a program produces.
  */
 import type { ProcessOptions } from "../protocol/host-calls.js";
-import type { RunLimits } from "../protocol/limits.js";
 import type { Policies } from "../protocol/permissions.js";
 import { DriverRun } from "./driver/driver-run.js";
 import { failure, invalidOption, printable } from "./errors.js";
@@ -22,7 +21,12 @@ import {
   sourceOf,
   parseShellOptions,
 } from "./options.js";
-import type { CreateOptions, NodeRuntimeShellOptions, RunOptions } from "./options.js";
+import type {
+  CreateOptions,
+  NodeRuntimeShellOptions,
+  RunOptions,
+  parseResidentOptions,
+} from "./options.js";
 import { HeldOutput } from "./output.js";
 import { NodeRuntimeProcess, SpawnedOutput } from "./process.js";
 import { RuntimeEvents } from "./runtime-events.js";
@@ -212,7 +216,7 @@ export class Programs {
 
   async startResident(
     { connection, vm }: Machine,
-    limits: RunLimits,
+    { limits, language }: ReturnType<typeof parseResidentOptions>,
   ): Promise<NodeRuntimeResidentRunner> {
     let done: (sequence: number, exitCode: number) => void = () => {};
     const guest = this.#track(
@@ -224,7 +228,7 @@ export class Programs {
         captureLimitBytes: limits.outputBytes ?? this.#owner.given.limits.outputBytes,
         options: {
           mode: "resident",
-          language: "js",
+          language,
           name: "",
           args: [],
           env: {},

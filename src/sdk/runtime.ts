@@ -495,9 +495,9 @@ export class NodeRuntime {
   async createResidentRunner(
     options?: NodeRuntimeResidentOptions,
   ): Promise<NodeRuntimeResidentRunner> {
-    const limits = parseResidentOptions(options, this.#given.limits);
+    const parsed = parseResidentOptions(options, this.#given.limits);
     this.#refuseIfDeterministic("a resident runner would be told when to do what");
-    return this.#with((machine) => this.#programs.startResident(machine, limits));
+    return this.#with((machine) => this.#programs.startResident(machine, parsed));
   }
 
   /**

@@ -88,3 +88,21 @@ test("a snippet that took too long says what it had written", async () => {
     await assert.rejects(runner.exec("1"), { code: "ERR_SECURE_EXEC_RUNNER_ENDED" });
   }
 });
+
+test("snippets of TypeScript are compiled as programs are", async () => {
+  const runner = await rt.createResidentRunner({ language: "ts" });
+  const typed = "const a: number = 1; console.log(a);";
+  assert.deepEqual(await runner.exec(typed), { ...quiet, stdout: "1\n" });
+  const compiled = `enum A { X = 3, Y } namespace N { export const q: number = A.Y; }
+    class C { constructor(readonly z: number) {} } console.log(A.X, A[3], N.q, new C(7).z);`;
+  assert.deepEqual(await runner.exec(compiled), { ...quiet, stdout: "3 X 4 7\n" });
+  assert.equal((await runner.exec("enum {")).exitCode, 1);
+  await runner.dispose();
+  // And in a copy of a set-up that is TypeScript, too.
+  const template = await rt.template("enum B { P = 5 } globalThis.b = B.P;", { language: "ts" });
+  const { stdout } = await template.exec(`enum C { Q = 2 } console.log(b + C.Q);`, {
+    language: "ts",
+  });
+  assert.equal(stdout, "7\n");
+  await template.dispose();
+});
