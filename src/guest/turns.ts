@@ -90,7 +90,9 @@ export function installTurns(
       Reflect.apply(processImmediate, process, []);
     } finally {
       if (polled.length > 0) {
-        queue.push(...polled.splice(0));
+        // By index: the program may have taken the iterators of arrays away.
+        for (let i = 0; i < polled.length; i++) queue.push(polled[i]!);
+        polled.length = 0;
         announce();
       }
     }

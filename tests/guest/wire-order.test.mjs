@@ -91,3 +91,44 @@ test("a handle is closed behind the immediates", async () => {
     "immediate,close\n",
   );
 });
+
+test("bytes of two writes that wait for a reader are one read", async () => {
+  await same(
+    `const fs = require("fs"), net = require("net");
+     const reads = [];
+     const server = net.createServer((socket) => {
+       socket._handle.reading = true;
+       socket.on("data", (data) => {
+         reads.push(String(data));
+         if (reads.length > 1) return;
+         // Nobody reads until what comes next is in the process.
+         socket._handle.readStop();
+         client.write("b"); client.write("c");
+         client.end("d", () => fs.stat("/", () => fs.stat("/", () => socket._handle.readStart())));
+       });
+       socket.on("end", () => { console.log(reads.join()); server.close(); });
+     });
+     const client = new net.Socket();
+     server.listen(0, () => client.connect(server.address().port).write("a"));`,
+    "a,bcd\n",
+  );
+});
+
+test("a secure connection that is closed behind its answer has given the answer", async () => {
+  await same(
+    `const https = require("https");
+     const agent = new https.Agent({ maxSockets: 1 });
+     let left = 4;
+     const server = https.createServer(${JSON.stringify({ cert, key })}, (request, response) => {
+       if (--left === 0) server.close();
+       response.end("text");
+     });
+     let answers = 0;
+     server.listen(0, () => {
+       for (let i = 0; i < 5; i++)
+         https.get({ agent, port: server.address().port, servername: i < 4 ? "name." + i : "", rejectUnauthorized: false },
+           (response) => response.resume().on("end", () => { if (++answers === 5) console.log("five"); }));
+     });`,
+    "five\n",
+  );
+});

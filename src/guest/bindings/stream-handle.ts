@@ -21,6 +21,8 @@ import type { Provider } from "../async-resources.js";
 import { later, laterThanImmediates } from "../turns.js";
 import { TlsRecords } from "../tls-records.js";
 
+/** What one read takes at most; uv__read of libuv's src/unix/stream.c asks for as much. */
+const readBytes = 64 * 1024;
 /** Chunks of one write up to this size share a frame. */
 const joinBytes = 16 * 1024;
 const UV_EOF = -4095;
@@ -313,6 +315,7 @@ export class StreamHandle extends QuietStream {
     }
     if (item === undefined) return;
     if (typeof item === "number") return this.#end(item);
+    item = this.#joined(item);
     let part = item;
     // The engine would fill a buffer of the reader's again and again, past a pause.
     if (this.#userBufferBytes > 0 && item.byteLength > this.#userBufferBytes) {
@@ -325,6 +328,27 @@ export class StreamHandle extends QuietStream {
     if (this.#reading && !this.#closed) this.#topUp();
   }
 
+  /** A stream of bytes keeps no borders between writes: `first` with what came right behind it, as one read(2) takes it. */
+  #joined(first: Uint8Array): Uint8Array {
+    let bytes = first.byteLength;
+    let count = 0;
+    for (; count < this.#inbox.length; count++) {
+      const next = this.#inbox[count];
+      if (!(next instanceof Uint8Array) || bytes + next.byteLength > readBytes) break;
+      bytes += next.byteLength;
+    }
+    if (count === 0) return first;
+    const whole = new Uint8Array(bytes);
+    whole.set(first);
+    let at = first.byteLength;
+    for (let i = 0; i < count; i++) {
+      const next = this.#inbox.shift() as Uint8Array;
+      whole.set(next, at);
+      at += next.byteLength;
+    }
+    return whole;
+  }
+
   /** One call for each record, with what its callbacks have left to be done behind it, and before any immediate. */
   #readRecords(data: Uint8Array, records: TlsRecords): void {
     let rest = data;
@@ -334,6 +358,9 @@ export class StreamHandle extends QuietStream {
       rest = rest.subarray(bytes);
       if (rest.byteLength === 0) return;
       runTicks();
+      // C++ writes what the records of one read made it say in one piece. Here TLS must not wait for what it has
+      // written to hand on what it says to the next: the stream may be closed before a turn comes.
+      if (!this.#closed) this.#runCompletions();
       if (this.#closed) return;
     }
   }
