@@ -32,6 +32,11 @@ const reconnectMs = 250;
 const pingMs = 20_000;
 const noResponders = 503;
 
+function unreachable(cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return failure("FLEET_UNREACHABLE", { why: why.toLowerCase() }, { cause });
+}
+
 export class Broker {
   readonly #nats: NatsConnection;
   #holds = 0;
@@ -68,8 +73,7 @@ export class Broker {
     try {
       return new Broker(await client.connect(options));
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw failure("FLEET_UNREACHABLE", { why: why.toLowerCase() }, { cause });
+      throw unreachable(cause);
     }
   }
 
@@ -104,10 +108,17 @@ export class Broker {
     return () => subscription.unsubscribe();
   }
 
-  /** A round trip to the server: what was said before has reached it. Answers its milliseconds. */
+  /**
+   * A round trip to the server: what was said before has reached it. Answers its milliseconds. Rejects with
+   * FLEET_UNREACHABLE when the connection is lost meanwhile.
+   */
   async flush(): Promise<number> {
     const startedMs = performance.now();
-    await this.#nats.flush();
+    try {
+      await this.#nats.flush();
+    } catch (cause) {
+      throw unreachable(cause);
+    }
     return performance.now() - startedMs;
   }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { NodeRuntime } from "../../../dist/index.js";
@@ -209,3 +210,29 @@ test(
     await next.dispose();
   },
 );
+
+test("a worker whose broker goes while it starts says so by code", async () => {
+  // It lets the worker in, and hangs up when that wants to know that it has been heard.
+  const info = { server_id: "a", version: "2.10.0", proto: 1, headers: true, max_payload: 65_536 };
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.write(`INFO ${JSON.stringify(info)}\r\n`);
+    let isIn = false;
+    socket.on("data", (bytes) => {
+      if (!bytes.includes("PING\r\n")) return;
+      if (isIn) return socket.destroy();
+      isIn = true;
+      socket.write("PONG\r\n");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  // A worker that has come in nevertheless keeps no test alive.
+  server.unref().on("connection", (socket) => socket.unref());
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  await assert.rejects(
+    worker(`nats://127.0.0.1:${port}`, "--capacity", "machines=1"),
+    /cannot be reached.*ERR_SECURE_EXEC_FLEET_UNREACHABLE/,
+  );
+  server.close();
+});
