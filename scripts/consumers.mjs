@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync, cpSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { packEngine, packPackage, root, run } from "./packing.mjs";
+import { engineName, packEngine, packPackage, root, run } from "./packing.mjs";
 
 const scratch = mkdtempSync(join(tmpdir(), "secure-exec-consumers-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
@@ -76,7 +76,7 @@ function project(name, files, manifest = {}) {
 
 function npmProject(name, files, ...more) {
   const folder = project(name, files);
-  run(folder, "npm", "install", ...quiet, "--omit=optional", own.path, engine.path, ...more);
+  run(folder, "npm", "install", ...quiet, own.path, engine.path, ...more);
   return folder;
 }
 
@@ -128,7 +128,7 @@ const consumers = {
       mkdirSync(join(standalone, dirname(file)), { recursive: true });
       cpSync(join(folder, file), join(standalone, file), { dereference: true });
     }
-    for (const name of ["secure-exec", `secure-exec-engine-linux-${process.arch}`])
+    for (const name of ["secure-exec", engineName()])
       cpSync(join(folder, "node_modules", name), join(standalone, "node_modules", name), {
         recursive: true,
       });
@@ -142,7 +142,6 @@ const consumers = {
       process.execPath,
       pnpm,
       "add",
-      "--no-optional",
       "--store-dir",
       join(scratch, "store"),
       own.path,
@@ -153,14 +152,16 @@ const consumers = {
   "yarn-pnp": () => {
     const dependencies = {
       "secure-exec": `file:${own.path}`,
-      [`secure-exec-engine-linux-${process.arch}`]: `file:${engine.path}`,
+      [engineName()]: `file:${engine.path}`,
     };
+    // What no registry has yet.
+    const resolutions = { [engineName()]: `file:${engine.path}` };
     const config =
       "nodeLinker: pnp\nenableGlobalCache: false\nenableTelemetry: false\nenableScripts: false\n";
     const folder = project(
       "yarn",
       { "main.mjs": program, ".yarnrc.yml": config, "yarn.lock": "" },
-      { dependencies },
+      { dependencies, resolutions },
     );
     const yarn = join(tool("@yarnpkg/cli-dist", "4"), "bin/yarn.js");
     run(folder, process.execPath, yarn, "install");

@@ -174,6 +174,7 @@ async function supervise() {
   const count = (fault) => faults.set(fault, (faults.get(fault) ?? 0) + 1);
   let broker = await natsServer();
   const { port } = broker;
+  let brokerIsDown = false;
   const workers = new Set();
   const callers = new Set();
   const kernels = new Set();
@@ -281,10 +282,14 @@ async function supervise() {
       await startCaller();
     },
     async () => {
+      // There is one port: the other line's broker is not started again twice.
+      if (brokerIsDown) return;
+      brokerIsDown = true;
       count("broker killed");
       await broker.stop();
       await pause(below(leaseMs / 2));
       broker = await natsServer({ port });
+      brokerIsDown = false;
     },
     () => stop("worker", pick([...workers]).pid, someMs()),
     () => stop("caller", pick([...callers]).child.pid, someMs()),

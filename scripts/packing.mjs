@@ -1,6 +1,6 @@
 // The two tarballs of a release: the package, and the engine repacked without what it does not need here.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,14 +13,30 @@ export const run = (cwd, command, ...args) =>
 /** `npm pack` of a folder into another: where the tarball is, its files, its bytes. */
 function pack(folder, into) {
   const [{ filename, files, size }] = JSON.parse(
-    run(folder, "npm", "pack", "--json", "--pack-destination", into),
+    run(folder, "npm", "pack", "--json", "--ignore-scripts", "--pack-destination", into),
   );
   return { path: join(into, filename), filename, names: files.map(({ path }) => path), size };
 }
 
+export const engineName = (arch = process.arch) => `secure-exec-engine-linux-${arch}`;
+
+/**
+ * The package as it is published: on this architecture its engine is the package of ours, which has no `node` for the
+ * PATH; the repository itself installs the one that it is made of.
+ */
 export function packPackage(into) {
   run(root, "npm", "run", "--silent", "build");
-  return pack(root, into);
+  const scratch = mkdtempSync(join(into, "package-"));
+  const { path } = pack(root, scratch);
+  run(scratch, "tar", "-xzf", path);
+  const folder = join(scratch, "package");
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const { [`node-linux-${process.arch}`]: version, ...others } = manifest.optionalDependencies;
+  manifest.optionalDependencies = { ...others, [engineName()]: version };
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  const packed = pack(folder, into);
+  rmSync(scratch, { recursive: true });
+  return packed;
 }
 
 /**
@@ -30,7 +46,7 @@ export function packPackage(into) {
 export function packEngine(into, arch = process.arch) {
   const source = dirname(createRequire(import.meta.url).resolve(`node-linux-${arch}/package.json`));
   const { version } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
-  const name = `secure-exec-engine-linux-${arch}`;
+  const name = engineName(arch);
   const folder = join(into, name);
   mkdirSync(join(folder, "bin"), { recursive: true });
   cpSync(join(source, "bin/node"), join(folder, "bin/node"));

