@@ -248,6 +248,15 @@ export interface TemplateGuest {
   listener: number;
 }
 
+/** Why there is none. */
+export interface NoTemplate {
+  readonly why: string;
+  /** It may go better next time: who was asked is gone. Otherwise Linux does not give what it takes. */
+  readonly lost: boolean;
+}
+
+export type TemplateGuestWaiter = (made: TemplateGuest | NoTemplate) => void;
+
 export interface GuestDescriptors {
   /** This process's ends. */
   socket: number;
@@ -459,23 +468,27 @@ export class Zygote {
   }
 
   /** Forks one that may become a template; `forked` gets it, or the reason why there is none. */
-  forkTemplate(addons: boolean, forked: (made: TemplateGuest | string) => void): void {
+  forkTemplate(addons: boolean, forked: TemplateGuestWaiter): void {
     const handover = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof handover === "number")
-      return void setImmediate(() => forked(`socketpair: errno ${-handover}`));
+      return void setImmediate(() => forked({ why: `socketpair: errno ${-handover}`, lost: true }));
     const [mine, theirs] = handover;
     const order = Buffer.from(addons ? addonsOrder : "");
-    const handed: Forked = (guest) => {
+    const handed: Forked = (guest, _status, stderr) => {
       // It has sent before it said that it is ready.
       const text = Buffer.alloc(256);
       const received = guest === undefined ? -Errno.ESRCH : libc.recvFds(mine, text);
       libc.close(mine);
-      if (guest === undefined) return forked("it ended before it was ready");
+      if (guest === undefined) {
+        const why = IsolationUnavailable.from(stderr)?.lastWords ?? "it ended before it was ready";
+        return forked({ why, lost: true });
+      }
       const listener = typeof received === "number" ? undefined : received.fds[0];
       if (listener !== undefined) return forked({ guest, listener });
       guest.end();
       const bytes = typeof received === "number" ? 0 : received.bytes;
-      forked(text.toString("utf8", 0, bytes).trim() || "no listener came");
+      const why = text.toString("utf8", 0, bytes).trim();
+      forked({ why: why || "no listener came", lost: why === "" });
     };
     this.#fork(ControlKind.forkTemplate, [theirs], handed, order);
   }

@@ -9,7 +9,7 @@ import type { IsolationReport } from "../protocol/isolation.js";
 import { type Spawner, SpawnerGone } from "../sandbox/spawner.js";
 import type { DemandOptions } from "./demand.js";
 import { Zygote } from "./fork.js";
-import type { Guest, PageSavings, TemplateGuest } from "./fork.js";
+import type { Guest, PageSavings, TemplateGuestWaiter } from "./fork.js";
 import { Lane } from "./lane.js";
 import type { Waiter, Waiting } from "./lane.js";
 
@@ -28,8 +28,6 @@ export interface PoolOptions {
   /** There is no zygote, and none can be started: ends this process. */
   unable(error: unknown): never;
 }
-
-export type TemplateGuestWaiter = (made: TemplateGuest | string) => void;
 
 export class GuestPool {
   readonly #options: PoolOptions;
@@ -195,7 +193,7 @@ export class GuestPool {
   /** Fails everybody who waits. */
   #refuse(reason: string): void {
     for (const lane of this.#lanes) lane.refuse(reason);
-    for (const waiter of this.#templateWaiters.keys()) waiter(reason);
+    for (const waiter of this.#templateWaiters.keys()) waiter({ why: reason, lost: true });
     this.#templateWaiters.clear();
   }
 

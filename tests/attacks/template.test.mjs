@@ -192,3 +192,24 @@ test("questions without end keep nobody else waiting", { timeout }, async () => 
   assert.equal((await tpl.run("__return(2)")).value, 2);
   await tpl.dispose();
 });
+
+test(
+  "a zygote that is gone before a template's process is there says so; the next template is made",
+  { timeout },
+  async () => {
+    await isUnharmed();
+    const { zygote } = tree();
+    // It answers nothing that it is asked from here on.
+    process.kill(zygote, "SIGSTOP");
+    const made = attacker.template("globalThis.ready = 1");
+    const failed = assert.rejects(made, { code: "ERR_SECURE_EXEC_ZYGOTE_LOST" });
+    // The kernel has had the order before this one.
+    await attacker.writeFile("/tmp/after", "");
+    process.kill(zygote, "SIGKILL");
+    await failed;
+    const template = await attacker.template("globalThis.ready = 2");
+    assert.equal((await template.run("__return(ready)")).value, 2);
+    await template.dispose();
+    await isUnharmed();
+  },
+);

@@ -16,7 +16,7 @@ import type { DecisionList } from "../../protocol/decisions.js";
 import type { HostUsage, MachineUsage } from "../../protocol/usage.js";
 import type { ToolDescriptor } from "../../protocol/tools.js";
 import type { EngineWaiter } from "../../launcher/engines.js";
-import type { Guest, TemplateGuest } from "../../launcher/fork.js";
+import type { Guest, TemplateGuestWaiter } from "../../launcher/fork.js";
 import type { EngineKind, EngineOrder } from "../../protocol/engine-start.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
@@ -76,7 +76,7 @@ export interface VmServices {
   /** Where the OS processes come from: locked-down blank guests, served to VMs in turn. */
   readonly guests: {
     take(owner: object, waiter: GuestWaiter, addons: boolean): () => void;
-    takeForTemplate(waiter: (made: TemplateGuest | string) => void, addons: boolean): () => void;
+    takeForTemplate(waiter: TemplateGuestWaiter, addons: boolean): () => void;
     expectAddons(): () => void;
   };
   /** The same with an engine of their own, begun as the order says. */
@@ -341,7 +341,7 @@ export class Vm {
   }
 
   /** The same with a guest that may become a template. */
-  takeForTemplate(waiter: (made: TemplateGuest | string) => void): () => void {
+  takeForTemplate(waiter: TemplateGuestWaiter): () => void {
     return this.#services.guests.takeForTemplate(waiter, this.nativeAddons);
   }
 

@@ -97,13 +97,14 @@ function takeFor(process: Process, mode: LaunchOptions["mode"], template?: Templ
   if (mode !== "template") return (waiter) => vm.takeGuest(waiter);
   return (waiter) =>
     vm.takeForTemplate((made) => {
-      if (typeof made !== "string") {
+      if ("guest" in made) {
         process.becomesTemplate(made);
         return waiter(made.guest, "");
       }
+      if (made.lost) return failToStart(process, made.why);
       process.fail(
         "ERR_SECURE_EXEC_TEMPLATE_UNAVAILABLE",
-        `this machine cannot copy processes: ${made}`,
+        `this machine cannot copy processes: ${made.why}`,
       );
     });
 }
