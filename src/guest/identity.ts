@@ -10,7 +10,7 @@ import type { GuestEnvironment, KernelClient } from "./environment.js";
 
 /** Before any other takes its place. */
 const engineVersion = process.versions.node;
-export const guestExecPath = machine.nodePath;
+const guestExecPath = machine.nodePath;
 
 let start: StartOptions | undefined;
 let startedAtNs = 0n;
@@ -245,7 +245,7 @@ export const loopStarts = (): void => milestone.looping();
 export function assumeIdentity(options: StartOptions): void {
   assumeSharedIdentity({ start: options, startedAtNs: process.hrtime.bigint() });
   milestone.started();
-  process.argv = [guestExecPath, ...options.argv];
+  process.argv = [process.execPath, ...options.argv];
   for (const [name, value] of Object.entries(options.env)) process.env[name] = value;
 }
 
@@ -265,6 +265,7 @@ export function reassumeIdentity(options: StartOptions): void {
 
 /** Makes this thread one of that process. */
 export function assumeSharedIdentity(shared: SharedIdentity): void {
+  process.execPath = shared.start.execPath ?? guestExecPath;
   start = shared.start;
   startedAtNs = shared.startedAtNs;
   const options = start;

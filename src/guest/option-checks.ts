@@ -23,7 +23,17 @@ const exclusive: readonly (readonly [one: string, other: string])[] = [
   ["--tls-min-v1.3", "--tls-max-v1.2"],
   ["--use-openssl-ca", "--use-bundled-ca"],
   ["--use-openssl-ca", "--use-system-ca"],
+  ["--check", "--eval"],
+  ["--test", "--check"],
+  ["--test", "--eval"],
+  ["--test", "--interactive"],
+  ["--watch", "--check"],
+  ["--watch", "--eval"],
+  ["--watch", "--interactive"],
 ];
+
+/** EnvironmentOptions::CheckOptions; the shorter ones as well. */
+const inputTypes = /^((commonjs|module)(-typescript)?)?$/;
 
 /** As strtod(3) reads all of a text. */
 const decimal = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -35,6 +45,10 @@ function valueError(name: string, value: OptionValue): string | undefined {
       return rejectionModes.includes(text) ? undefined : `invalid value for ${name}`;
     case "--use-largepages":
       return largePageModes.includes(text) ? undefined : `invalid value for ${name}`;
+    case "--input-type":
+      return inputTypes.test(text)
+        ? undefined
+        : `${name} must be "module","commonjs", "module-typescript" or "commonjs-typescript"`;
     case "--disable-proto":
       return /^(delete|throw)$/.test(text) ? undefined : `invalid mode passed to ${name}`;
     case "--max-old-space-size-percentage": {
@@ -51,8 +65,9 @@ function valueError(name: string, value: OptionValue): string | undefined {
 /** The first thing wrong with command lines that follow each other, or undefined. */
 export function complaint(lines: readonly CommandLine[]): Complaint | undefined {
   const all = new Map(lines.flatMap(({ values }) => [...values]));
+  const given = (name: string): boolean => all.get(name) !== undefined && all.get(name) !== false;
   for (const [one, other] of exclusive)
-    if (all.get(one) === true && all.get(other) === true)
+    if (given(one) && given(other))
       return {
         text: `either ${one} or ${other} can be used, not both`,
         exitCode: invalidArgument,

@@ -32,6 +32,23 @@ export function hideInternals(requireBuiltin: RequireBuiltin): void {
   const refused = new Set(refusedModules);
   restrictBuiltins(requireBuiltin, (id) => !id.startsWith("internal/") && !refused.has(id));
   refuseByName(refusedModules.filter((id) => id in reasons));
+  loadZlibLate(requireBuiltin);
+}
+
+/**
+ * Has zlib loaded once more for a program that has changed `buffer.kMaxLength` before it asks for it: the module
+ * keeps the number, and was loaded ahead with the engine's.
+ */
+function loadZlibLate(requireBuiltin: RequireBuiltin): void {
+  const zlib = BuiltinModule.map.get("zlib");
+  const buffer = requireBuiltin("buffer");
+  const { kMaxLength } = buffer;
+  const { compileForPublicLoader } = zlib;
+  zlib.compileForPublicLoader = (...args: unknown[]): unknown => {
+    delete zlib.compileForPublicLoader;
+    if (buffer.kMaxLength !== kMaxLength) Object.assign(zlib, { loaded: false, exports: {} });
+    return Reflect.apply(compileForPublicLoader, zlib, args);
+  };
 }
 
 /** They are known to whoever asks for them by name, listed nowhere, and throw when they are loaded. */

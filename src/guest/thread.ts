@@ -9,7 +9,7 @@ import { startCompileCache } from "./compile-cache/binding.js";
 import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
 import type { CallListeners } from "./channel.js";
-import { assumeSharedIdentity, guestExecPath } from "./identity.js";
+import { assumeSharedIdentity } from "./identity.js";
 import { listenForFlows } from "./bindings/stream-handle.js";
 import { installBindings } from "./install.js";
 import { installHostTools } from "./host-tools.js";
@@ -69,7 +69,7 @@ function startThread(
   traceExitOfThread({ internalBinding, requireBuiltin }, channel);
   shareLedger(start.databases);
   assumeSharedIdentity(start.identity);
-  process.argv = [guestExecPath];
+  process.argv = [process.execPath];
   process.execArgv = [...start.execArgv];
   if (start.nodeOptions !== undefined) process.env["NODE_OPTIONS"] = start.nodeOptions;
   binding.resourceLimits[binding.kCodeRangeSizeMb] = start.codeRangeSizeMb;

@@ -255,6 +255,8 @@ export interface StartOptions {
   /** What follows the name of the engine on the command line. */
   argv: string[];
   argv0: string;
+  /** Where the engine's file is that was executed, of mode "node"; otherwise where it always is. */
+  execPath?: string;
   /** Signals that were ignored from the start. */
   ignoredSignals: number[];
   /** Kind of each descriptor that is open from the start; "" where none is. */

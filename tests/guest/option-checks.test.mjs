@@ -51,6 +51,11 @@ test(
       ["--use-openssl-ca", "--use-system-ca"],
       ["--tls-min-v1.3", "--tls-max-v1.2"],
       ["--security-revert=CVE-1"],
+      ["--check", "--eval", "1"],
+      ["--test", "--check", "a.js"],
+      ["--test", "--eval", "1"],
+      ["--watch", "--eval", "1"],
+      ["--input-type=neither", "--eval", "1"],
     ]) {
       const plain = plainNode(args, { argv0: "node" });
       const { exitCode, stdout, stderr } = await node(args);

@@ -52,7 +52,8 @@ export type LaunchOptions = Partial<Pick<StartOptions, "encoding">> &
     | "argv"
     | "argv0"
     | "env"
-  >;
+  > &
+  Partial<Pick<StartOptions, "execPath">>;
 
 /** Programs that run in an engine; the machine's own commands have no use for one of their own. */
 const engineModes: readonly StartOptions["mode"][] = ["program", "resident", "node", "wasm"];
@@ -476,6 +477,7 @@ export function optionsOf(image: Image, env: Record<string, string>): LaunchOpti
     argv,
     argv0,
     env,
+    ...(image.kind === "node" && { execPath: image.files.at(-1)!.path }),
   };
 }
 
