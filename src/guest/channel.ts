@@ -19,7 +19,7 @@ import type { EventOf } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
-import { laterThanImmediates } from "./turns.js";
+import { later } from "./turns.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 import { HeldAnswers } from "./held-answers.js";
 import { Printer } from "./printer.js";
@@ -570,7 +570,7 @@ export class Channel implements KernelClient {
   #scheduleDrain(): void {
     if (this.#drainScheduled || this.#pipe === undefined || this.#held !== undefined) return;
     this.#drainScheduled = true;
-    laterThanImmediates(() => {
+    later(() => {
       this.#drainScheduled = false;
       this.#drain();
     });

@@ -315,7 +315,7 @@ test("the inspector works in the process and opens no port", async () => {
   );
 });
 
-test("priorities are kept, handed down and only lowered; execve is refused by name", async () => {
+test("priorities are kept, handed down and only lowered", async () => {
   const { stdout, stderr } = await node([
     "-e",
     `const os = require("os");
@@ -323,12 +323,11 @@ test("priorities are kept, handed down and only lowered; execve is refused by na
      console.log(os.getPriority(), require("child_process").execFileSync(process.execPath, ["-p", "os.getPriority()"], { encoding: "utf8" }).trim());
      try { os.setPriority(1) } catch ({ info }) { console.log(info.code, info.syscall, info.message) }
      try { os.getPriority(4000) } catch ({ info }) { console.log(info.code) }
-     try { process.execve("/bin/ls", ["a\\0"]) } catch ({ code }) { console.log(code) }
-     try { process.execve("/bin/ls") } catch ({ code, message }) { console.log(code, message.split(" ", 1)[0]) }`,
+     try { process.execve("/bin/ls", ["a\\0"]) } catch ({ code }) { console.log(code) }`,
   ]);
   assert.equal(
     stdout,
-    "5 5\nEACCES uv_os_setpriority permission denied\nESRCH\nERR_INVALID_ARG_VALUE\nERR_FEATURE_UNAVAILABLE_ON_PLATFORM process.execve(/bin/ls)\n",
+    "5 5\nEACCES uv_os_setpriority permission denied\nESRCH\nERR_INVALID_ARG_VALUE\n",
     stderr,
   );
 });
