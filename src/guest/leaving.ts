@@ -12,6 +12,7 @@ import { engineProcess } from "./engine-process.js";
 import type { EngineTools } from "./environment.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
 import { describeFatal, expectFatal, installFatalReport, locateFatal } from "./fatal-report.js";
+import { drainThreads } from "./living-threads.js";
 import { traceExit } from "./trace-stack.js";
 
 /** src/node_exit_code.h. */
@@ -78,6 +79,7 @@ const { emitUntilTheEnd } = {
     if (!natural) return heard;
     // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.
     engineProcess._tickCallback();
+    drainThreads();
     return leave(exitCode(Number(args[0])));
   },
 };

@@ -77,8 +77,11 @@ function startThread(
   const helpers = requireBuiltin("internal/modules/helpers");
   const { map } = helpers.loadBuiltinModule("fs").constructor;
   for (const id of loadedTooEarly) map.get(id).loaded = false;
+  const preloading = requireBuiltin("internal/process/pre_execution");
+  // initializeAsyncLoaderHooksOnLoaderHookWorker of internal/modules/esm/worker takes it from there.
+  if (start.isLoader) preloading.loadPreloadModules = () => preload(requireBuiltin, start.preloads);
   beforeUserCode(helpers, () => {
-    preload(requireBuiltin, start.preloads);
+    if (!start.isLoader) preload(requireBuiltin, start.preloads);
     if (start.frozen) freezeIntrinsics(requireBuiltin);
   });
   startCoverageOfThread({ internalBinding, requireBuiltin });

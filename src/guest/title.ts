@@ -8,14 +8,17 @@ import { sharedIdentity } from "./identity.js";
 
 let title: string | undefined;
 
-/** Once per thread; a worker reads the title and cannot change it. */
+/** Once per thread; what a worker sets, it alone reads. */
 export function installTitle({ internalBinding, kernel }: GuestEnvironment): void {
   const owner = internalBinding("worker").ownsProcessState as boolean;
   Object.defineProperty(process, "title", {
     get: () => title ?? sharedIdentity().start.argv0,
     set(value: unknown) {
       const given = Buffer.from(String(value));
-      if (!owner) return;
+      if (!owner) {
+        title = given.toString();
+        return;
+      }
       const { argv0, argv } = sharedIdentity().start;
       // It takes the place of the arguments; uv_set_process_title.
       const room = Buffer.byteLength([argv0, ...argv].join(" "));

@@ -18,6 +18,7 @@ import { sharedImageLoader } from "../../sandbox/image-loader.js";
 import { codeRangeMiB } from "../thread-slots.js";
 import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
 import { later } from "../turns.js";
+import { threadBegins, threadEnded, watchThreads } from "../living-threads.js";
 
 /** What ../thread.ts gets. */
 export interface ThreadStart {
@@ -33,7 +34,9 @@ export interface ThreadStart {
   nodeOptions: string | undefined;
   /** Modules that `--require` names. */
   preloads: string[];
-  /** Whether they are the last who may change what there is. */
+  /** Whether it is the thread of module.register, which loads them once its hooks are in place. */
+  isLoader: boolean;
+  /** Whether preloaded modules are the last who may change what there is. */
   frozen: boolean;
   /** As the program asked for it; 0 if it did not. */
   codeRangeSizeMb: number;
@@ -62,6 +65,10 @@ const threadText = `{
   exports.begin("guest/thread", require, sources);
 }`;
 
+const aboutWarnings =
+  /^--(no-warnings|no-deprecation|disable-warning=|trace-warnings|trace-deprecation|throw-deprecation)/;
+const noTypes = /^--no-(experimental-)?strip-types$/;
+
 /**
  * Flags that must not touch our own message: they name files, or say how a text is
  * read. What they ask for is done with Node's message.
@@ -86,9 +93,26 @@ function takeLateFlags(flags: readonly string[]) {
     if (name !== "--input-type") preloads.push(operand);
     else inputType = operand;
   }
-  // The rest of the types run our text as it is; a TypeScript module is known by its syntax.
+  // The rest of the types run our text as it is.
   if (inputType.startsWith("commonjs")) others.push(`--input-type=${inputType}`);
-  return { others, preloads, frozen, esmText: inputType === "module" };
+  const isTyped = inputType === "module-typescript" && !flags.some((flag) => noTypes.test(flag));
+  return { others, preloads, frozen, isModule: inputType === "module" || isTyped, isTyped };
+}
+
+type LateFlags = ReturnType<typeof takeLateFlags>;
+
+/** Of a thread's text; parseAndEvalModuleTypeScript of internal/process/execution. */
+function makeModule(message: LoadMessage, isTyped: boolean): void {
+  if (isTyped) {
+    const { stripTypeScriptModuleTypes } = engine.env.requireBuiltin("internal/modules/typescript");
+    try {
+      message.filename = stripTypeScriptModuleTypes(message.filename, "[eval]") as string;
+    } catch {
+      // It is the thread's error.
+      message.filename = `import { stripTypeScriptTypes } from "node:module"; stripTypeScriptTypes(${JSON.stringify(message.filename)});`;
+    }
+  }
+  message.doEval = "module";
 }
 
 /** Does for NODE_OPTIONS what `takeLateFlags` does: the engine reads the variable while it makes a thread. */
@@ -119,6 +143,7 @@ type Order = Omit<ThreadStart, "slot" | "socket">;
 interface LoadMessage {
   type?: string;
   doEval?: string;
+  filename?: string;
 }
 
 interface MessagePort {
@@ -206,10 +231,12 @@ function prepare(handle: NativeHandle, port: MessagePort, start: Order): number 
 class Beginning {
   readonly #handle: NativeHandle;
   readonly #start: Order;
+  readonly #port: MessagePort;
   #slot = -1;
 
-  constructor(handle: NativeHandle, start: Order) {
+  constructor(handle: NativeHandle, port: MessagePort, start: Order) {
     this.#handle = handle;
+    this.#port = port;
     this.#start = start;
   }
 
@@ -218,24 +245,26 @@ class Beginning {
   }
 
   #release(): void {
+    threadEnded(this.#port);
     if (usesDatabases(this.#start.databases))
       for (const fd of this.#ledger().takeFiles()) engine.env.kernel.call("close", { fd });
     if (this.#slot >= 0) engine.slots.release(this.#slot);
     this.#slot = -1;
   }
 
-  adapt(esmText: boolean): void {
-    this.#adaptPort(this.#handle.messagePort!, esmText);
+  adapt(late: Pick<LateFlags, "isModule" | "isTyped">): void {
+    this.#adaptPort(late);
     this.#adaptStart();
     this.#adaptEnd();
     this.#adaptLimits();
   }
 
-  #adaptPort(port: MessagePort, esmText: boolean): void {
+  #adaptPort(late: Pick<LateFlags, "isModule" | "isTyped">): void {
+    const port = this.#port;
     own(port, "postMessage", (message: LoadMessage, transfer: unknown) => {
       delete port.postMessage;
       this.#slot = prepare(this.#handle, port, this.#start);
-      if (esmText && message.doEval === "classic") message.doEval = "module";
+      if (late.isModule && message.doEval === "classic") makeModule(message, late.isTyped);
       try {
         return port.postMessage!(message, transfer);
       } catch (error) {
@@ -264,6 +293,7 @@ class Beginning {
       // As Node reports a thread whose event loop could not be made.
       if (this.#slot < 0)
         return later(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
+      threadBegins(this.#port);
       try {
         return apply(startThread, handle, []);
       } catch (error) {
@@ -314,8 +344,13 @@ function Worker(
   ...rest: unknown[]
 ): unknown {
   const identity = sharedIdentity();
-  // The engine's own threads, of the module loader, take no part in the program's options.
-  const own = rest[1] === true ? { execArgv: [], flags: [] } : engine.ownFlags();
+  // The engine's own threads, of the module loader, take no part in the program's options but for
+  // warnings and what is to be loaded first.
+  const isInternal = rest[1] === true;
+  const own = isInternal
+    ? { execArgv: [], flags: engine.ownFlags().flags.filter((flag) => aboutWarnings.test(flag)) }
+    : engine.ownFlags();
+  const inherited = isInternal ? takeLateFlags(engine.ownFlags().flags).preloads : [];
   const execArgv = [...(flags ?? own.execArgv)].filter((flag) => flag !== "--");
   const late = takeLateFlags(flags === undefined ? own.flags : execArgv);
   const asked = Float64Array.from(limits);
@@ -342,18 +377,19 @@ function Worker(
   // A refused flag; Node's own code reports it.
   if (handle.messagePort === undefined) return handle;
   const codeRangeSizeMb = Math.max(0, asked[engine.kCodeRangeSizeMb]!);
-  new Beginning(handle, {
+  new Beginning(handle, handle.messagePort, {
     sources: engine.sources,
     identity,
     slots: engine.slots.shared,
     imageLoader: sharedImageLoader(),
     execArgv,
     nodeOptions,
-    preloads: [...preloads, ...late.preloads],
+    preloads: [...inherited, ...preloads, ...late.preloads],
+    isLoader: isInternal,
     frozen: late.frozen,
     codeRangeSizeMb,
     databases: newLedger(),
-  }).adapt(late.esmText);
+  }).adapt(late);
   return handle;
 }
 
@@ -365,6 +401,8 @@ export function installWorker(
   ownFlags: () => InheritedFlags,
 ): void {
   const binding = env.internalBinding("worker");
+  const { MessageChannel, drainMessagePort } = env.internalBinding("messaging");
+  watchThreads(drainMessagePort);
   const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
   engine = {
     env,
@@ -373,7 +411,7 @@ export function installWorker(
     ownFlags,
     NativeWorker: binding.Worker,
     threadId: binding.threadId,
-    MessageChannel: env.internalBinding("messaging").MessageChannel,
+    MessageChannel,
     setFlagsFromString: env.requireBuiltin("v8").setFlagsFromString,
     kMaxYoungGenerationSizeMb,
     kMaxOldGenerationSizeMb,
