@@ -2,7 +2,11 @@
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
 import { apply } from "./apply.js";
 import { blame } from "./blame.js";
-import * as changes from "./changes.js";
+import { branch, checkout, tag } from "./branches.js";
+import { commit } from "./commit.js";
+import { merge } from "./merge.js";
+import { reset, restore } from "./restore.js";
+import { add, move, remove } from "./staging.js";
 import { clean } from "./clean.js";
 import { diff, show } from "./diff.js";
 import * as history from "./history.js";
@@ -17,39 +21,39 @@ type Subcommand = (repository: Repository, context: CommandContext) => Promise<n
 
 /** Those that need a repository. */
 const subcommands: ReadonlyMap<string, Subcommand> = new Map([
-  ["add", changes.add],
+  ["add", add],
   ["apply", apply],
   ["blame", blame],
-  ["branch", changes.branch],
+  ["branch", branch],
   ["cat-file", history.catFile],
-  ["checkout", changes.checkout],
+  ["checkout", checkout],
   ["cherry-pick", cherryPick],
   ["clean", clean],
-  ["commit", changes.commit],
+  ["commit", commit],
   ["describe", history.describe],
   ["diff", diff],
   ["fetch", remotes.fetch],
   ["log", history.log],
   ["ls-files", history.lsFiles],
   ["ls-tree", history.lsTree],
-  ["merge", changes.merge],
+  ["merge", merge],
   ["merge-base", history.mergeBase],
-  ["mv", changes.move],
+  ["mv", move],
   ["pull", remotes.pull],
   ["push", remotes.push],
   ["rebase", rebase],
   ["remote", remotes.remote],
-  ["reset", changes.reset],
-  ["restore", changes.restore],
+  ["reset", reset],
+  ["restore", restore],
   ["rev-list", history.revList],
   ["rev-parse", history.revParse],
   ["revert", revert],
-  ["rm", changes.remove],
+  ["rm", remove],
   ["show", show],
   ["stash", stash],
   ["status", status],
-  ["switch", changes.checkout],
-  ["tag", changes.tag],
+  ["switch", checkout],
+  ["tag", tag],
 ]);
 
 const usage =

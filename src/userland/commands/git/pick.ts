@@ -4,7 +4,7 @@
  */
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions, type Options } from "../../support/options.js";
-import { resetHard } from "./changes.js";
+import { resetHard } from "./restore.js";
 import { reportCommit } from "./commit-report.js";
 import { changesOf } from "./diff.js";
 import { between } from "./commit-walk.js";

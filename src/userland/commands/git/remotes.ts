@@ -2,7 +2,7 @@
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions } from "../../support/options.js";
 import { library, transport } from "./library.js";
-import { merge } from "./changes.js";
+import { merge } from "./merge.js";
 import { fatal, globalConfig, globalConfigPath, Repository } from "./repository.js";
 
 const noOverrides: ReadonlyMap<string, string> = new Map();

@@ -6,7 +6,7 @@
  */
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions, type Options } from "../../support/options.js";
-import { resetHard } from "./changes.js";
+import { resetHard } from "./restore.js";
 import { changesBetween, diffOptions, writeChanges } from "./diff.js";
 import { short, zoneText } from "./commit-text.js";
 import { settle } from "./pick.js";

@@ -1,7 +1,9 @@
 /** Owns what `jq` says of a filter before it runs: every function and variable in it is defined. */
 import { natives } from "./builtins.js";
-import { specials, type Scope } from "./evaluate.js";
-import { fail, type Definition, type Filter, type Pattern } from "./parser.js";
+import { specials } from "./evaluate.js";
+import type { Definition, Filter, Pattern } from "./filter.js";
+import { fail } from "./parser.js";
+import type { Scope } from "./scope.js";
 
 /** Names that may be used at one place: functions as `name/arity`, variables as `$name`, labels as `*name`. */
 type Names = ReadonlySet<string>;

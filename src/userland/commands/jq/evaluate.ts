@@ -1,7 +1,9 @@
 /** Owns running a filter: each is a generator of values, or of paths with their values. */
 import { print, typeOf, type Json, type JsonObject } from "./json.js";
-import { fail, FilterParser, type Definition, type Filter, type Pattern } from "./parser.js";
-import { natives, formats, prelude } from "./builtins.js";
+import type { Definition, Filter, Pattern } from "./filter.js";
+import { fail, FilterParser } from "./parser.js";
+import { natives } from "./builtins.js";
+import { formats } from "./formats.js";
 import {
   binary,
   deletePaths,
@@ -14,6 +16,8 @@ import {
   truthy,
   type Path,
 } from "./operations.js";
+import { prelude } from "./prelude.js";
+import { Scope, type Callable } from "./scope.js";
 
 class Break extends Error {
   constructor(readonly label: object) {
@@ -24,10 +28,6 @@ class Break extends Error {
 /** Undefined path: only values are wanted. */
 type Found = { path: Path | undefined; value: Json };
 
-type Callable =
-  | { kind: "closure"; filter: Filter; scope: Scope }
-  | { kind: "function"; definition: Definition; scope: Scope };
-
 const maxDepth = 3000;
 
 /** Functions that need more than values: the input's path, or the host. */
@@ -36,40 +36,6 @@ export const specials: ReadonlySet<string> = new Set(
     " ",
   ),
 );
-
-export class Scope {
-  constructor(
-    readonly parent: Scope | undefined,
-    readonly functions: Map<string, Callable> = new Map(),
-    readonly variables: Map<string, Json> = new Map(),
-    readonly labels: Map<string, object> = new Map(),
-  ) {}
-
-  with(name: string, value: Json): Scope {
-    return new Scope(this, undefined, new Map([[name, value]]));
-  }
-
-  variable(name: string): Json | undefined {
-    return walkUp<Json>(this, (scope) => scope.variables.get(name));
-  }
-
-  callable(key: string): Callable | undefined {
-    return walkUp<Callable>(this, (scope) => scope.functions.get(key));
-  }
-
-  label(name: string): object | undefined {
-    return walkUp<object>(this, (scope) => scope.labels.get(name));
-  }
-}
-
-/** With a loop: scopes nest as deep as a filter recurses. */
-function walkUp<T>(from: Scope | undefined, find: (scope: Scope) => T | undefined): T | undefined {
-  for (let scope = from; scope !== undefined; scope = scope.parent) {
-    const found = find(scope);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
 
 export interface Host {
   nextInput(): Json | undefined;

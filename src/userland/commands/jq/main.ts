@@ -4,7 +4,7 @@ import { errorText } from "../../support/errors.js";
 import { openInput, readAll } from "../../support/input.js";
 import { Halt } from "./builtins.js";
 import { checkNames } from "./check.js";
-import { Evaluator, Scope } from "./evaluate.js";
+import { Evaluator } from "./evaluate.js";
 import {
   JsonError,
   JsonReader,
@@ -15,6 +15,7 @@ import {
 } from "./json.js";
 import { JqError, truthy } from "./operations.js";
 import { FilterParser } from "./parser.js";
+import { Scope } from "./scope.js";
 
 interface Settings {
   flags: Set<string>;
