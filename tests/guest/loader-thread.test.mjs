@@ -103,15 +103,3 @@ test("a worker's text is the TypeScript that --input-type says", { timeout }, as
     else assert.match(stdout, said);
   }
 });
-
-test("node:sea is there and says that the program is none", { timeout }, async () => {
-  const { stdout } = await same([
-    "-e",
-    `const sea = require("node:sea");
-     console.log(Object.keys(sea).join(), sea.isSea());
-     for (const ask of ["getAsset", "getRawAsset", "getAssetAsBlob"])
-       try { sea[ask]("a") } catch ({ code }) { console.log(ask, code) }
-     try { require("sea") } catch ({ code }) { console.log(code) }`,
-  ]);
-  assert.match(stdout, /false\ngetAsset ERR_NOT_IN_SINGLE_EXECUTABLE_APPLICATION\n/);
-});

@@ -113,22 +113,3 @@ test("bytes of two writes that wait for a reader are one read", async () => {
     "a,bcd\n",
   );
 });
-
-test("a secure connection that is closed behind its answer has given the answer", async () => {
-  await same(
-    `const https = require("https");
-     const agent = new https.Agent({ maxSockets: 1 });
-     let left = 4;
-     const server = https.createServer(${JSON.stringify({ cert, key })}, (request, response) => {
-       if (--left === 0) server.close();
-       response.end("text");
-     });
-     let answers = 0;
-     server.listen(0, () => {
-       for (let i = 0; i < 5; i++)
-         https.get({ agent, port: server.address().port, servername: i < 4 ? "name." + i : "", rejectUnauthorized: false },
-           (response) => response.resume().on("end", () => { if (++answers === 5) console.log("five"); }));
-     });`,
-    "five\n",
-  );
-});
