@@ -51,8 +51,8 @@ export function later(run: () => void): void {
 }
 
 /**
- * The same behind the immediates that the program has by then: for what came while the thread was blocked, which
- * C++ would find when the loop polls next, and for what it is told of when something has closed.
+ * The same behind the immediates that the program has by then: for what it is told of when something has closed, which
+ * libuv does at the end of a round. Not for what came while the thread was blocked: a shell's traps would run late.
  */
 export function laterThanImmediates(run: () => void): void {
   polled.push(run);

@@ -358,8 +358,8 @@ export class StreamHandle extends QuietStream {
       rest = rest.subarray(bytes);
       if (rest.byteLength === 0) return;
       runTicks();
-      // C++ writes what the records of one read made it say in one piece. Here TLS must not wait for what it has
-      // written to hand on what it says to the next: the stream may be closed before a turn comes.
+      // C++ writes what the records of one read made it say in one piece. Here TLS waits for what it has written before
+      // it hands on the next: it waits the shorter, as the stream may be closed. What comes in two reads may still be lost so.
       if (!this.#closed) this.#runCompletions();
       if (this.#closed) return;
     }
