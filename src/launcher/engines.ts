@@ -10,6 +10,7 @@ import type { EngineOrder } from "../protocol/engine-start.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { type Spawner, SpawnerGone } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
+import { DescriptorsExhausted } from "./descriptors.js";
 import { Zygote } from "./fork.js";
 import type { Guest } from "./fork.js";
 import { RoundRobin } from "../protocol/round-robin.js";
@@ -96,8 +97,11 @@ export class EnginePool {
     try {
       return this.#start();
     } catch (error) {
-      if (!(error instanceof SpawnerGone)) throw error;
-      this.#refuse(error.message);
+      if (!(error instanceof SpawnerGone || error instanceof DescriptorsExhausted)) throw error;
+      // Not while they ask. Who asks meanwhile may find that one can be started again.
+      setImmediate(() => {
+        if (this.#starter === undefined) this.#refuse(error.message);
+      });
       return undefined;
     }
   }

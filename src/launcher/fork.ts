@@ -19,6 +19,12 @@ import * as libc from "../sandbox/libc.js";
 import { openReservation } from "../sandbox/early-reservation.js";
 import { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
+import {
+  DescriptorsExhausted,
+  type GuestDescriptors,
+  guestDescriptors,
+  zygoteDescriptors,
+} from "./descriptors.js";
 import { whenEnded } from "./ends.js";
 import { GuestSocket } from "./guest-socket.js";
 import { anyBootstrap, kinds, reservationFd } from "./zygote/bootstrap.js";
@@ -257,30 +263,6 @@ export interface NoTemplate {
 
 export type TemplateGuestWaiter = (made: TemplateGuest | NoTemplate) => void;
 
-export interface GuestDescriptors {
-  /** This process's ends. */
-  socket: number;
-  stderr: number;
-  /** What the guest gets, in the order of `ControlKind.fork`. */
-  theirs: number[];
-}
-
-/**
- * What one guest is given, or -errno. The null device is opened for each: a common one would be
- * a place where guests of different machines see each other's file status flags.
- */
-export function guestDescriptors(): GuestDescriptors | number {
-  const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC);
-  if (typeof pair === "number") return pair;
-  const pipe = libc.pipe2(libc.O_CLOEXEC | libc.O_NONBLOCK);
-  const nothing = typeof pipe === "number" ? pipe : libc.openReadWrite("/dev/null");
-  if (typeof pipe === "number" || nothing < 0) {
-    for (const fd of [...pair, ...(typeof pipe === "number" ? [] : pipe)]) libc.close(fd);
-    return nothing as number;
-  }
-  return { socket: pair[0], stderr: pipe[0], theirs: [pair[1], pipe[1], nothing] };
-}
-
 /** How long the zygote may say nothing while something is wanted of it. */
 const zygoteSilenceMs = 5000;
 /** How long a guest may take until it is locked down and says so: a fork, and an engine that begins anew. */
@@ -393,6 +375,7 @@ export class Zygote {
   /** The first process of the guests' PID namespace: a child of this process, not of the zygote's. */
   #firstPid = 0;
 
+  /** Throws `SpawnerGone`, or `DescriptorsExhausted`, and then has left nothing behind. */
   constructor(options: ZygoteOptions) {
     this.#kind = options.kind;
     this.#lost = options.lost;
@@ -405,14 +388,17 @@ export class Zygote {
       broken: () => this.kill(),
       waitedMs: () => processorWaitMs(this.pid),
     });
-    const [mine, theirs] = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC) as [number, number];
-    const [words, stderr] = libc.pipe2(libc.O_CLOEXEC) as [number, number];
+    const ends = zygoteDescriptors();
+    const [mine, words] = ends.mine;
+    const [theirs, stderr] = ends.theirs;
     this.#controlFd = mine;
     try {
       this.pid = options.spawner.spawn([stderr, theirs]);
+    } catch (error) {
+      for (const fd of ends.mine) libc.close(fd);
+      throw error;
     } finally {
-      libc.close(theirs);
-      libc.close(stderr);
+      for (const fd of ends.theirs) libc.close(fd);
     }
     const kind = Buffer.of(kinds[options.kind]);
     libc.write(mine, kind, 0, kind.length);
@@ -480,7 +466,8 @@ export class Zygote {
       const received = guest === undefined ? -Errno.ESRCH : libc.recvFds(mine, text);
       libc.close(mine);
       if (guest === undefined) {
-        const why = IsolationUnavailable.from(stderr)?.lastWords ?? "it ended before it was ready";
+        const words = IsolationUnavailable.from(stderr)?.lastWords ?? stderr.trim();
+        const why = words || "it ended before it was ready";
         return forked({ why, lost: true });
       }
       const listener = typeof received === "number" ? undefined : received.fds[0];
@@ -494,10 +481,11 @@ export class Zygote {
   }
 
   #fork(kind: number, further: number[], forked: Forked, order: Buffer): void {
-    const made = this.#gone || order.length > orderBytes ? -Errno.ESRCH : guestDescriptors();
-    if (typeof made === "number") {
+    const made = this.#gone || order.length > orderBytes ? undefined : guestDescriptors();
+    if (made === undefined || typeof made === "number") {
       for (const fd of further) libc.close(fd);
-      setImmediate(() => forked(undefined, -1, ""));
+      const why = made === undefined ? "" : new DescriptorsExhausted("a process", -made).message;
+      setImmediate(() => forked(undefined, -1, why));
       return;
     }
     made.theirs.push(...further);

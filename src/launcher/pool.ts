@@ -3,11 +3,13 @@
  *
  * Invariants: who asks for one guest at a time does not wait for those who ask for hundreds, and nobody waits
  * for ever (lane.ts); as many blank guests as demand.ts says exist beside them, or fewer; a zygote that is lost is replaced once somebody
- * needs it, and everybody waiting on it is told.
+ * needs it, and everybody waiting on it is told; where there are no descriptors for another, those who wait are told
+ * so and the next who asks tries again.
  */
 import type { IsolationReport } from "../protocol/isolation.js";
 import { type Spawner, SpawnerGone } from "../sandbox/spawner.js";
 import type { DemandOptions } from "./demand.js";
+import { DescriptorsExhausted } from "./descriptors.js";
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings, TemplateGuestWaiter } from "./fork.js";
 import { Lane } from "./lane.js";
@@ -100,7 +102,9 @@ export class GuestPool {
 
   /** Starts the zygote; resolves when it can fork. */
   async start(): Promise<void> {
-    await this.#ensureZygote().ready;
+    const zygote = this.#ensureZygote();
+    if (zygote instanceof Error) throw zygote;
+    await zygote.ready;
   }
 
   /** A TypeScript program was run: guests forked from now on should have its compiler. */
@@ -197,17 +201,26 @@ export class GuestPool {
     this.#templateWaiters.clear();
   }
 
+  /** Not while they ask. Who asks meanwhile may find that a zygote can be started again. */
+  #refuseLater(reason: string): void {
+    setImmediate(() => {
+      if (this.#zygote === undefined) this.#refuse(reason);
+    });
+  }
+
   /** Fills once a guest has ended, or after a moment. */
   #fillLater(): void {
     this.#refill ??= setTimeout(() => this.#fill(), this.#options.refillDelayMs).unref();
   }
 
-  #ensureZygote(): Zygote {
+  /** Or why there is none now. */
+  #ensureZygote(): Zygote | DescriptorsExhausted {
     if (this.#zygote !== undefined) return this.#zygote;
     let zygote: Zygote;
     try {
       zygote = this.#startZygote();
     } catch (error) {
+      if (error instanceof DescriptorsExhausted) return error;
       return this.#options.unable(error);
     }
     this.#zygote = zygote;
@@ -260,8 +273,8 @@ export class GuestPool {
     try {
       successor = this.#startZygote();
     } catch (error) {
-      if (!(error instanceof SpawnerGone)) throw error;
-      // The one that serves goes on: it is the last.
+      if (!(error instanceof SpawnerGone || error instanceof DescriptorsExhausted)) throw error;
+      // The one that serves goes on for as long again.
       this.#forks = 0;
       this.#servesSinceMs = performance.now();
       return;
@@ -326,6 +339,7 @@ export class GuestPool {
     this.#refill = undefined;
     if (this.#wantedNow === 0 && this.#zygote === undefined) return;
     const zygote = this.#ensureZygote();
+    if (zygote instanceof Error) return this.#refuseLater(zygote.message);
     if (!this.#zygoteReady || this.#measure(zygote)) return;
     this.#forkForTemplates(zygote);
     for (;;) {
@@ -333,7 +347,9 @@ export class GuestPool {
       if (lane === undefined) break;
       lane.forking++;
       this.#forks++;
-      zygote.fork(lane.addons, (guest) => this.#onForked(zygote, lane, guest));
+      zygote.fork(lane.addons, (guest, _status, stderr) =>
+        this.#onForked(zygote, lane, guest, stderr),
+      );
     }
     this.#recycle();
   }
@@ -369,7 +385,7 @@ export class GuestPool {
     return true;
   }
 
-  #onForked(zygote: Zygote, lane: Lane, guest: Guest | undefined): void {
+  #onForked(zygote: Zygote, lane: Lane, guest: Guest | undefined, said: string): void {
     if (this.#zygote !== zygote) {
       guest?.end();
       if (this.#retired.has(zygote)) this.#endRetired(zygote);
@@ -379,7 +395,7 @@ export class GuestPool {
     if (guest === undefined) {
       if (++this.#failures > 8) {
         this.#failures = 0;
-        this.#refuse(this.#lastLoss || "no guest could be forked");
+        this.#refuse(said.trim() || this.#lastLoss || "no guest could be forked");
         return;
       }
     } else {

@@ -17,8 +17,8 @@ import * as libc from "../sandbox/libc.js";
 import { QuestionSource } from "../sandbox/questions.js";
 import type { Question, Verdict } from "../sandbox/questions.js";
 import { clone, cloneSibling, prctl, tgkill } from "../sandbox/template-policy.js";
-import { guestDescriptors } from "./fork.js";
-import type { Guest, GuestDescriptors, Zygote } from "./fork.js";
+import { type GuestDescriptors, guestDescriptors } from "./descriptors.js";
+import type { Guest, Zygote } from "./fork.js";
 
 export type TemplateWaiter = (guest: Guest | undefined, reason: string) => void;
 

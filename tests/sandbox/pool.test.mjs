@@ -39,3 +39,17 @@ test(
     assert.ok(after.indexOf("a") <= 3, after.join(" "));
   },
 );
+
+test(
+  "without descriptors for a zygote who asks is told so, nothing stays open, and the next gets a guest",
+  { timeout: 60_000 },
+  async () => {
+    const why = "there are no descriptors for another zygote: EMFILE";
+    assert.deepEqual(await runPlain("exhausted.mjs", [], 50_000), {
+      none: [why, why],
+      few: [why, why],
+      left: 0,
+      enough: [true, true],
+    });
+  },
+);
