@@ -13,7 +13,7 @@ import { AheadKind, fsLimits } from "../../protocol/fs-calls.js";
 import { type Credentials, permits } from "./credentials.js";
 import { byName } from "./directory-list.js";
 import { HostDirectory } from "./host-mount.js";
-import { type Inode, MemoryDirectory, RegularFile } from "./inode.js";
+import { type DirectoryEntry, type Inode, MemoryDirectory, RegularFile } from "./inode.js";
 import { pathOf, walkToInode } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -54,9 +54,8 @@ export function directoryAhead(
   if (!permits(at, who, R_OK | X_OK)) return -Errno.EACCES;
   const real = pathOf(at);
   if (typeof real === "number") return real;
-  const entries = at instanceof HostDirectory ? at.list(fsLimits.aheadEntries) : at.list();
+  const entries = entriesOf(at);
   if (typeof entries === "number") return entries;
-  if (entries.length > fsLimits.aheadEntries) return -Errno.E2BIG;
   entries.sort(byName);
   const kinds = Uint8Array.from(entries, ({ type }) => kindOf(type));
   const places = new Int32Array(entries.length * 2).fill(-1);
@@ -71,6 +70,15 @@ export function directoryAhead(
   }
   const names = entries.map(({ name }) => name).join("/");
   return { real, fixed, names, kinds, places: new Uint8Array(places.buffer), data: content.bytes };
+}
+
+/** -E2BIG where there are too many, before all of them are listed. */
+function entriesOf(directory: HostDirectory | MemoryDirectory): DirectoryEntry[] | Failure {
+  const most = fsLimits.aheadEntries;
+  if (directory instanceof MemoryDirectory)
+    return directory.count > most ? -Errno.E2BIG : directory.list();
+  const entries = directory.list(most);
+  return typeof entries !== "number" && entries.length > most ? -Errno.E2BIG : entries;
 }
 
 function kindOf(type: number): number {

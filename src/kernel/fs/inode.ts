@@ -354,6 +354,11 @@ export class MemoryDirectory extends Directory {
     return this.#entries === undefined || this.#entries.size === 0;
   }
 
+  /** How many names of its own it has. */
+  get count(): number {
+    return this.#entries?.size ?? 0;
+  }
+
   /** Before an entry is made or removed: 0, or why that is not possible. */
   prepare(): 0 | Failure {
     return 0;
@@ -402,7 +407,7 @@ export class MemoryDirectory extends Directory {
 
   override *listing(_who: Credentials, room: RoomForEntries): Steps<DirectoryEntry[]> {
     const made: DirectoryEntry[] = [];
-    if (!room(this.#entries?.size ?? 0)) return -Errno.ENOMEM;
+    if (!room(this.count)) return -Errno.ENOMEM;
     for (const [name, inode] of this.#entries ?? []) {
       if (made.length % stepEntries === stepEntries - 1) yield undefined;
       made.push({ name, type: this.#typeOf(inode) });
