@@ -72,6 +72,27 @@ test("forms are of one text and one engine", () => {
   assert.equal(CompiledForms.open(other, text), undefined);
 });
 
+/** The header of the forms in a build, changed by `change`. */
+function changeHeader(build, change) {
+  const path = join(build, "dist", formsFile);
+  const packed = readFileSync(path);
+  const end = 4 + packed.readUInt32LE(0);
+  const header = JSON.parse(packed.toString("latin1", 4, end));
+  change(header);
+  const json = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(json.length);
+  writeFileSync(path, Buffer.concat([size, json, packed.subarray(end)]));
+}
+
+test("an engine that keeps its digest elsewhere is left as it is, and compiles its own", async () => {
+  for (const moveTo of [(address) => address + 4, () => 4096, () => 2 ** 46]) {
+    const build = copyBuild(dist);
+    changeHeader(build, (header) => (header.flagsAddress = moveTo(header.flagsAddress)));
+    assert.deepEqual(await modulesOf(build), { value: 42, modules: 0 });
+  }
+});
+
 /** Node's modules that were loaded after it pretended: with Node's own forms, and without. */
 const engineProgram = `
   const fs = require("fs");
