@@ -423,7 +423,7 @@ export class KernelConnection {
         ? String(cause)
         : end.signal !== null
           ? `signal ${end.signal}`
-          : `exit code ${end.exitCode ?? "unknown"}`;
+          : [`exit code ${end.exitCode ?? "unknown"}`, ...thrownLine(end.stderr)].join(": ");
     const name = this.#ready ? "KERNEL_LOST" : "KERNEL_START_FAILED";
     return failure(
       name,
@@ -432,6 +432,9 @@ export class KernelConnection {
     );
   }
 }
+
+/** What an engine that ended by an uncaught error says that it was: the first line before the stack. */
+const thrownLine = (stderr: string): string[] => /^\w*Error\b.*$/m.exec(stderr) ?? [];
 
 /** Runs `send`; what fits no frame is an option that is too large. */
 function fitting(name: string, send: () => void): void {

@@ -478,11 +478,23 @@ it("a killed kernel rejects what runs, and the next runtime gets a new one", asy
 });
 
 it("a missing or wrong engine is a coded error", async () => {
-  const program = script(`await NodeRuntime.create().catch((error) => console.log(error.code));`);
+  const program = script(
+    `await NodeRuntime.create().catch(({ code, message }) => console.log(code, message));`,
+  );
   const run = (SECURE_EXEC_ENGINE) =>
     host(process.execPath, program, { env: { SECURE_EXEC_ENGINE } });
-  assert.equal((await run("/nonexistent")).stdout, "ERR_SECURE_EXEC_ENGINE_MISSING\n");
-  assert.equal((await run("/bin/false")).stdout, "ERR_SECURE_EXEC_KERNEL_START_FAILED\n");
+  assert.match((await run("/nonexistent")).stdout, /^ERR_SECURE_EXEC_ENGINE_MISSING /);
+  const failed = "ERR_SECURE_EXEC_KERNEL_START_FAILED the kernel process did not start: exit code";
+  assert.equal((await run("/bin/false")).stdout, `${failed} 1\n`);
+  const folder = mkdtempSync(join(tmpdir(), "secure-exec-engine-"));
+  try {
+    const thrower = join(folder, "node");
+    const said = "/a/file.js:1\\n throw\\n\\nTypeError: of the engine\\n    at a file";
+    writeFileSync(thrower, `#!/bin/sh\nprintf '${said}' >&2; exit 7\n`, { mode: 0o755 });
+    assert.equal((await run(thrower)).stdout, `${failed} 7: TypeError: of the engine\n`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it("the command line runs files with stdin, arguments and exit codes", async () => {
