@@ -238,10 +238,11 @@ function json(random) {
 }
 
 function archives(random) {
-  const { decodeBzip2, encodeBzip2 } = loadGuestModule("userland/support/bzip2");
+  const { decodeBzip2 } = loadGuestModule("userland/support/bzip2-decoder");
+  const { encodeBzip2 } = loadGuestModule("userland/support/bzip2-encoder");
   const { decodeXz, encodeXz } = loadGuestModule("userland/support/xz");
   const { contentOf, readDirectory, ZipWriter } = loadGuestModule("userland/support/zip");
-  const { FormatError } = loadGuestModule("userland/support/lzma");
+  const { FormatError } = loadGuestModule("userland/support/format-error");
   const { ArchiveError, parseHeader, parsePax } = loadGuestModule("protocol/tar");
   const text = Buffer.from("the quick brown fox jumps over the lazy dog\n".repeat(40));
   const writer = new ZipWriter();

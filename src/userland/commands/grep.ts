@@ -3,7 +3,7 @@ import { CommandExit, CommandFailure, type Command, type CommandContext } from "
 import { isInvalid } from "../support/characters.js";
 import { errorText } from "../support/errors.js";
 import { joinPath, sortedNames } from "../support/files.js";
-import { globRegex } from "../support/glob.js";
+import { namedBy } from "../support/glob.js";
 import { LineReader, openInput, type ByteSource } from "../support/input.js";
 import { parseOptions, type Options } from "../support/options.js";
 import { fromBytes, toBytes } from "../support/text.js";
@@ -67,15 +67,6 @@ export const main: Command = (context) => {
   );
   return new Grep(context, options).run();
 };
-
-/** Whether a file is named by what a rule with or without slashes says. */
-function globs(patterns: string[]): (path: string) => boolean {
-  const rules = patterns.map((pattern) => globRegex(pattern.replace(/\/+$/, "")));
-  return (path) => {
-    const base = path.slice(path.lastIndexOf("/") + 1);
-    return rules.some((rule) => rule.test(base) || rule.test(path));
-  };
-}
 
 interface Line {
   text: string;
@@ -207,8 +198,8 @@ class Grep {
   #included(path: string, named: boolean): boolean {
     const include = this.options.all("include");
     const exclude = this.options.all("exclude");
-    if (exclude.length > 0 && globs(exclude)(path)) return false;
-    return include.length === 0 || (named && !this.#recursive) || globs(include)(path);
+    if (exclude.length > 0 && namedBy(exclude)(path)) return false;
+    return include.length === 0 || (named && !this.#recursive) || namedBy(include)(path);
   }
 
   #walk(path: string, implicit: boolean, named: boolean): void {
@@ -219,7 +210,7 @@ class Grep {
       return this.#complain(path, error);
     }
     const excludeDirectory = this.options.all("excludeDir");
-    if (!named && excludeDirectory.length > 0 && globs(excludeDirectory)(path)) return;
+    if (!named && excludeDirectory.length > 0 && namedBy(excludeDirectory)(path)) return;
     for (const name of names) {
       const child = implicit && path === "." ? name : joinPath(path, name);
       let stats = this.context.fs.lstatSync(child, { throwIfNoEntry: false });

@@ -29,7 +29,7 @@ export const commands: ReadonlyMap<string, () => CommandModule> = new Map([
   ["comm", (): CommandModule => require("./comm.js")],
   ["cp", (): CommandModule => require("./cp.js")],
   ["csplit", (): CommandModule => require("./csplit.js")],
-  ["curl", (): CommandModule => require("./curl.js")],
+  ["curl", (): CommandModule => require("./curl/main.js")],
   ["cut", (): CommandModule => require("./cut.js")],
   ["date", (): CommandModule => require("./date.js")],
   ["dd", (): CommandModule => require("./dd.js")],

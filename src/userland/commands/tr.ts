@@ -1,7 +1,7 @@
 /** Owns `tr`: characters become others, go, or lose their repetitions. */
 import { CommandFailure, type Command, type CommandContext } from "../command.js";
 import { decode, encode, hasWide, isMultibyte, wholeCharacters } from "../support/characters.js";
-import { characterClass, wideClass } from "../support/regex-parse.js";
+import { characterClass, wideClass } from "../support/character-classes.js";
 import { parseOptions, usageFailure } from "../support/options.js";
 import { byteString, quoted, readEscape, toBytes } from "../support/text.js";
 

@@ -3,7 +3,7 @@ import { CommandFailure, type Command, type CommandContext } from "../command.js
 import { errorText } from "../support/errors.js";
 import { statOrNothing } from "../support/files.js";
 import { globRegex } from "../support/glob.js";
-import { FormatError } from "../support/lzma.js";
+import { FormatError } from "../support/format-error.js";
 import { parseOptions, type Options } from "../support/options.js";
 import { strftime } from "../support/strftime.js";
 import { contentOf, readDirectory, type ZipEntry } from "../support/zip.js";

@@ -1,7 +1,7 @@
 /** Owns `wget`: one URL to one file, following redirects. */
 import { CommandFailure, type Command } from "../command.js";
 import { parseOptions } from "../support/options.js";
-import { main as curl } from "./curl.js";
+import { main as curl } from "./curl/main.js";
 
 export const main: Command = (context) => {
   const options = parseOptions(context, "qO:cP:T:t:U:nvSi:", {

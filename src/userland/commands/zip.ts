@@ -4,7 +4,7 @@ import { errorText } from "../support/errors.js";
 import { joinPath, sortedNames, withoutTrailingSlashes } from "../support/files.js";
 import { globRegex } from "../support/glob.js";
 import { LineReader, readAll, standardInput } from "../support/input.js";
-import { FormatError } from "../support/lzma.js";
+import { FormatError } from "../support/format-error.js";
 import { parseOptions, type Options } from "../support/options.js";
 import { fromBytes } from "../support/text.js";
 import { readDirectory, ZipWriter, type ZipEntry } from "../support/zip.js";

@@ -3,6 +3,8 @@
  * three dialects. A number is a byte, text is itself.
  */
 
+import { textOfBytes } from "./text.js";
+
 export interface Escape {
   readonly value: string | number;
   /** Where the text goes on. */
@@ -88,4 +90,32 @@ export function echoEscape(
     if (number !== undefined) return number;
   }
   return simple(text, at) ?? (bash ? hexOrUnicode(text, at) : undefined);
+}
+
+/** `text` with what `escapeAt` finds behind its backslashes in place, and whether one of them cut it off. */
+export function unescaped(
+  text: string,
+  escapeAt: (at: number) => Escape | "stop" | undefined,
+): { text: string; stopped: boolean } {
+  let result = "";
+  let bytes: number[] = [];
+  const flush = (): void => {
+    if (bytes.length > 0) result += textOfBytes(bytes);
+    bytes = [];
+  };
+  for (let at = 0; at < text.length;) {
+    const escape = text[at] === "\\" ? escapeAt(at + 1) : undefined;
+    if (escape === "stop") {
+      flush();
+      return { text: result, stopped: true };
+    }
+    if (escape !== undefined && typeof escape.value === "number") bytes.push(escape.value);
+    else {
+      flush();
+      result += escape === undefined ? text[at] : escape.value;
+    }
+    at = escape === undefined ? at + 1 : escape.end;
+  }
+  flush();
+  return { text: result, stopped: false };
 }

@@ -2,12 +2,11 @@
 import type { ParameterPart } from "./ast.js";
 import { attributeLetters, describeVariable } from "./declarations.js";
 import type { Environment } from "./environment.js";
-import { ansiCEscape } from "./escapes.js";
+import { ansiCEscape, unescaped } from "./escapes.js";
 import type { Interpreter } from "./interpreter.js";
 import { mapValue } from "./parameter-operations.js";
 import type { Value } from "./parameters.js";
 import { doubleQuote, quoteAlways, quoteKey } from "./quoting.js";
-import { textOfBytes } from "./text.js";
 import type { Variable } from "./variables.js";
 
 export async function transformValue(
@@ -28,7 +27,7 @@ export async function transformValue(
     case "L":
       return mapValue(value, (text) => text.toLowerCase());
     case "E":
-      return mapValue(value, unescape);
+      return mapValue(value, (text) => unescaped(text, (at) => ansiCEscape(text, at)).text);
     case "P":
       return promptOf(shell, env, value);
     case "a": {
@@ -44,26 +43,6 @@ export async function transformValue(
     default:
       return value;
   }
-}
-
-function unescape(text: string): string {
-  let result = "";
-  let bytes: number[] = [];
-  const flush = (): void => {
-    if (bytes.length > 0) result += textOfBytes(bytes);
-    bytes = [];
-  };
-  for (let at = 0; at < text.length;) {
-    const escape = text[at] === "\\" ? ansiCEscape(text, at + 1) : undefined;
-    if (escape !== undefined && typeof escape.value === "number") bytes.push(escape.value);
-    else {
-      flush();
-      result += escape === undefined ? text[at]! : escape.value;
-    }
-    at = escape === undefined ? at + 1 : escape.end;
-  }
-  flush();
-  return result;
 }
 
 async function promptOf(shell: Interpreter, env: Environment, value: Value): Promise<Value> {

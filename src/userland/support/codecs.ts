@@ -3,11 +3,13 @@
  * memory is its limit, and what is decoded is handed on in pieces.
  */
 import * as zlib from "node:zlib";
-import { decodeBzip2, encodeBzip2, isBzip2 } from "./bzip2.js";
-import { FormatError } from "./lzma.js";
+import { decodeBzip2 } from "./bzip2-decoder.js";
+import { encodeBzip2 } from "./bzip2-encoder.js";
+import { isBzip2 } from "./bzip2-format.js";
+import { FormatError } from "./format-error.js";
 import { decodeXz, encodeXz, isXz } from "./xz.js";
 
-export { FormatError } from "./lzma.js";
+export { FormatError } from "./format-error.js";
 
 export interface Codec {
   name: "xz" | "bzip2" | "zstd";

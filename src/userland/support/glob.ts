@@ -70,3 +70,12 @@ function bracket(inside: string): string {
 function escaped(char: string): string {
   return /[\\\]^[\-{}()$/.*+?|]/.test(char) ? `\\${char}` : char;
 }
+
+/** Whether a file is named by what a rule with or without slashes says. */
+export function namedBy(patterns: string[]): (path: string) => boolean {
+  const rules = patterns.map((pattern) => globRegex(pattern.replace(/\/+$/, "")));
+  return (path) => {
+    const base = path.slice(path.lastIndexOf("/") + 1);
+    return rules.some((rule) => rule.test(base) || rule.test(path));
+  };
+}

@@ -90,7 +90,8 @@ function posix(pattern: string, options: MatcherOptions): Matcher {
   return { test: (line) => regex.test(line), exec: (line, from) => regex.exec(line, from) };
 }
 
-const posixClass: Record<string, string> = {
+/** What the names of POSIX stand for between brackets of JavaScript. */
+export const posixClass: Record<string, string> = {
   alpha: "A-Za-z",
   digit: "0-9",
   alnum: "A-Za-z0-9",

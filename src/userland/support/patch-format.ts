@@ -94,24 +94,23 @@ class PatchReader {
       this.#reset();
       this.#next.indexName = match[1]!.trim();
     } else if ((match = /^--- (.*)/.exec(line)) !== null && lines[this.#at]?.startsWith("+++ ")) {
-      if (this.#current !== undefined) this.#reset();
-      this.#header.push(line, lines[this.#at]!);
-      this.#next.oldName = nameOf(match[1]!);
-      this.#next.newName = nameOf(lines[this.#at]!.slice(4));
-      this.#at++;
-      return;
+      return this.#names(line, match[1]!);
     } else if (
       (match = /^\*\*\* (.*)/.exec(line)) !== null &&
       lines[this.#at]?.startsWith("--- ")
     ) {
-      if (this.#current !== undefined) this.#reset();
-      this.#header.push(line, lines[this.#at]!);
-      this.#next.oldName = nameOf(match[1]!);
-      this.#next.newName = nameOf(lines[this.#at]!.slice(4));
-      this.#at++;
-      return;
+      return this.#names(line, match[1]!);
     }
     this.#header.push(line);
+  }
+
+  /** A head of two lines: `line` with the old name, and the next one with the new. */
+  #names(line: string, oldName: string): void {
+    const next = this.lines[this.#at++]!;
+    if (this.#current !== undefined) this.#reset();
+    this.#header.push(line, next);
+    this.#next.oldName = nameOf(oldName);
+    this.#next.newName = nameOf(next.slice(4));
   }
 
   #reset(): void {

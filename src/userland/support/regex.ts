@@ -3,14 +3,8 @@
  * longest of the leftmost matches counts, which alternatives in JavaScript do not follow.
  */
 import { decode, decodeWithPositions, encode, hasWide, sizeAt } from "./characters.js";
-import {
-  RegexError,
-  RegexParser,
-  wideWord,
-  type Node,
-  type RegexOptions,
-  type WideSet,
-} from "./regex-parse.js";
+import { wideWord, type WideSet } from "./character-classes.js";
+import { RegexError, RegexParser, type Node, type RegexOptions } from "./regex-parse.js";
 
 export { RegexError } from "./regex-parse.js";
 

@@ -1,7 +1,9 @@
 /** Owns the .xz container: streams, blocks, indexes and their checks. What is read is hostile. */
 import { createHash } from "node:crypto";
 import { crc32, Crc64 } from "./checks.js";
-import { decodeLzma2, decodeLzmaAlone, encodeLzma2, FormatError } from "./lzma.js";
+import { FormatError } from "./format-error.js";
+import { decodeLzma2, decodeLzmaAlone } from "./lzma-decoder.js";
+import { encodeLzma2 } from "./lzma-encoder.js";
 
 const magic = Buffer.from("fd377a585a00", "hex");
 const footerMagic = Buffer.from("YZ");

@@ -4,7 +4,7 @@
  */
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { crc32 } from "./checks.js";
-import { FormatError } from "./lzma.js";
+import { FormatError } from "./format-error.js";
 
 export interface ZipEntry {
   name: string;

@@ -142,6 +142,18 @@ compare("bc", [
   ["bc", { stdin: '2^300\n/* a comment */ 5 # another\n"text"\n' }],
   ["bc", { stdin: "define f(a[]){a[0]=9;return(a[0])}\nb[0]=1\nf(b[])\nb[0]\nquit\n5\n" }],
   ["bc", { stdin: "-2^2\n2^3^2\n10%4\nscale=2\n10.5%3\n-.5\n0.0\n" }],
+  // What `limits` says is what holds.
+  [
+    "bc",
+    {
+      stdin: "limits\nscale=100001;scale\nobase=1000000001;o=obase;obase=10;o\n",
+      expect: {
+        stdout:
+          "BC_BASE_MAX     = 1000000000\nBC_DIM_MAX      = 16777215\nBC_SCALE_MAX    = 100000\nBC_STRING_MAX   = 536870888\n100000\n1000000000\n",
+      },
+    },
+  ],
+  ["bc", { stdin: "a[16777215]=4;a[16777215]\na[16777216]=4\na[-1]=4\n", stderr: false }],
 ]);
 
 compare("file", [

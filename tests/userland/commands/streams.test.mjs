@@ -247,5 +247,16 @@ describe("curl", () => {
     assert.equal((await runAsync(["curl", "-s", "http://127.0.0.1:1/"])).status, 7);
     assert.equal((await runAsync(["curl", "-s", "ftp://127.0.0.1/"])).status, 1);
     assert.equal((await runAsync(["curl"])).status, 2);
+    // Before anything is sent; of curl 7.88.
+    const badly =
+      "curl: option -F: is badly used here\ncurl: try 'curl --help' or 'curl --manual' for more information\n";
+    for (const [options, stderr] of [
+      [[], `Warning: Illegally formatted input field!\n${badly}`],
+      [["-s"], badly],
+      [["-F", "a=b"], `Warning: Illegally formatted input field!\n${badly}`],
+    ]) {
+      const form = await runAsync(["curl", ...options, "-F", "nothing", `${base}/echo`]);
+      assert.deepEqual([form.status, form.stdout, form.stderr], [2, "", stderr]);
+    }
   });
 });

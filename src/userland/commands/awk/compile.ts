@@ -2,7 +2,8 @@
 import { CommandFailure } from "../../command.js";
 import type { Expression, Program, Statement } from "./ast.js";
 import { Expressions, Signal, type Execute, type Frame } from "./expressions.js";
-import { Cell, type Runtime } from "./runtime.js";
+import { Cell } from "./cells.js";
+import type { Runtime } from "./runtime.js";
 import {
   compare,
   fromInput,

@@ -6,7 +6,8 @@ import { CommandFailure } from "../../command.js";
 import type { Expression, Program, Slot, Target } from "./ast.js";
 import { builtin } from "./builtins.js";
 import { arithmetic, comparisons } from "./operators.js";
-import { Cell, type Runtime } from "./runtime.js";
+import { Cell, UntypedCell } from "./cells.js";
+import type { Runtime } from "./runtime.js";
 import { specialForms } from "./special-forms.js";
 import { compare, fromInput, toNumber, truthy, type AwkArray, type Value } from "./values.js";
 
@@ -391,18 +392,5 @@ export class Expressions {
         runtime,
         args.map((arg) => arg(frame)),
       );
-  }
-}
-
-/** An unset variable handed to a function: if that makes an array of it, it is the caller's. */
-class UntypedCell extends Cell {
-  constructor(private readonly origin: Cell) {
-    super();
-    Object.defineProperty(this, "array", {
-      get: () => this.origin.array,
-      set: (array: AwkArray | undefined) => {
-        this.origin.array = array;
-      },
-    });
   }
 }

@@ -4,16 +4,12 @@ import { errorText } from "../../support/errors.js";
 import { openInput, type ByteSource } from "../../support/input.js";
 import { RegexCache, RegexError, type PosixRegex } from "../../support/regex.js";
 import { bytesOf, fromBytes, readEscape, toBytes } from "../../support/text.js";
+import { Cell } from "./cells.js";
 import { matchesOf, RecordReader, splitFields } from "./records.js";
 import { fromInput, toNumber, toText, truthy, type AwkArray, type Value } from "./values.js";
 
 /** A fields' count beyond this is a mistake, and would only fill the memory. */
 const maxFields = 1 << 22;
-
-export class Cell {
-  array: AwkArray | undefined;
-  constructor(public value: Value = undefined) {}
-}
 
 interface OutputTarget {
   write(text: string): void;

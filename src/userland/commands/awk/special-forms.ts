@@ -8,7 +8,7 @@ import type { Expression } from "./ast.js";
 import { substitute } from "./builtins.js";
 import type { Evaluate, Expressions, Frame, Kind } from "./expressions.js";
 import { matchesOf, splitFields } from "./records.js";
-import type { Cell } from "./runtime.js";
+import type { Cell } from "./cells.js";
 import { compare, fromInput, toNumber, type AwkArray, type Value } from "./values.js";
 
 type SpecialForm = (compiler: Expressions, call: Kind<"builtin">) => Evaluate;

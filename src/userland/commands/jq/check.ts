@@ -1,8 +1,8 @@
 /** Owns what `jq` says of a filter before it runs: every function and variable in it is defined. */
 import { natives } from "./builtins.js";
-import { specials } from "./evaluate.js";
+import { specials } from "./calls.js";
 import type { Definition, Filter, Pattern } from "./filter.js";
-import { fail } from "./parser.js";
+import { fail } from "./tokens.js";
 import type { Scope } from "./scope.js";
 
 /** Names that may be used at one place: functions as `name/arity`, variables as `$name`, labels as `*name`. */

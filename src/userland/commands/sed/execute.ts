@@ -1,11 +1,14 @@
-/** Owns running a sed script over its input: pattern space, hold space, ranges, queued output. */
+/** Owns running a sed script: pattern space, hold space, ranges, queued output. */
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { errorText } from "../../support/errors.js";
 import { LineReader, openInput } from "../../support/input.js";
-import { charactersOf, lowerCase, sliceCharacters, upperCase } from "../../support/characters.js";
+import { charactersOf } from "../../support/characters.js";
 import { afterCharacter, type PosixRegex } from "../../support/regex.js";
 import { bytesOf, byteString, fromBytes } from "../../support/text.js";
-import type { Address, Piece, SedCommand } from "./parse.js";
+import { SedInput } from "./input.js";
+import { SedOutput } from "./output.js";
+import type { Address, SedCommand } from "./script.js";
+import { replacement, unambiguous } from "./text.js";
 
 export interface SedRun {
   quiet: boolean;
@@ -26,21 +29,16 @@ interface RangeState {
 type Next = "cycle" | "restart" | "quit";
 
 export class SedExecutor {
-  status = 0;
+  readonly #input: SedInput;
+  readonly #output: SedOutput;
   #exit = 0;
   #line = 0;
   #pattern = "";
+  #terminated = true;
   #hold = "";
   #replaced = false;
   #appended: { text?: string; file?: string; lineOf?: string }[] = [];
   #lastRegex: PosixRegex | undefined;
-  #reader: LineReader | undefined;
-  #ahead: { text: string; terminated: boolean } | undefined;
-  #terminated = true;
-  #missingNewline = false;
-  #files: string[];
-  #fileName = "-";
-  #output: string[] | undefined;
   readonly #ranges = new Map<SedCommand, RangeState>();
   readonly #written = new Map<string, number>();
   readonly #lineSources = new Map<string, LineReader | undefined>();
@@ -51,7 +49,8 @@ export class SedExecutor {
     files: string[],
     private readonly run: SedRun,
   ) {
-    this.#files = [...files];
+    this.#output = new SedOutput(context, run);
+    this.#input = new SedInput(context, run, this.#output, files);
     for (const { name, text, file } of commands) {
       const target = name === "w" || name === "W" ? text : file;
       if (target !== undefined && !this.#written.has(target))
@@ -69,140 +68,16 @@ export class SedExecutor {
     }
   }
 
-  /** Whether another line is there, opening further files as needed. */
-  #peek(): boolean {
-    while (this.#ahead === undefined) {
-      if (this.#reader === undefined) {
-        const path = this.#files.shift();
-        if (path === undefined) return false;
-        this.#open(path);
-        continue;
-      }
-      let text: string | undefined;
-      try {
-        text = this.#reader.next();
-      } catch (error) {
-        this.context.writeError(`sed: read error on ${this.#fileName}: ${errorText(error)}\n`);
-        this.status = 2;
-        text = undefined;
-      }
-      if (text !== undefined) this.#ahead = { text, terminated: this.#reader.terminated };
-      else if (this.#output !== undefined) {
-        // The last line's cycle is not over while its file is being written.
-        if (this.#pendingClose) return false;
-        this.#pendingClose = true;
-        return false;
-      } else {
-        this.#reader.close();
-        this.#reader = undefined;
-        if (this.run.separate && this.#files.length > 0) {
-          this.#pendingClose = true;
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
-  #pendingClose = false;
-
-  #open(path: string): void {
-    const { context, run } = this;
-    try {
-      if (path !== "-" || run.inPlace !== undefined) {
-        const stats = context.fs.statSync(path);
-        if (stats.isDirectory()) {
-          if (run.inPlace === undefined) {
-            throw new CommandFailure(`read error on ${path}: Is a directory`, 4);
-          }
-          context.writeError(`sed: couldn't edit ${path}: not a regular file\n`);
-          this.status = 4;
-          return;
-        }
-      }
-      this.#reader = new LineReader(openInput(context, path), run.delimiter);
-      this.#fileName = path;
-      if (run.inPlace !== undefined) this.#output = [];
-    } catch (error) {
-      if (error instanceof CommandFailure) throw error;
-      context.writeError(`sed: can't read ${path}: ${errorText(error)}\n`);
-      this.status = 2;
-    }
-  }
-
-  #closeFile(): void {
-    this.#reader?.close();
-    this.#reader = undefined;
-    this.#pendingClose = false;
-    if (this.#output === undefined) return;
-    const { fs } = this.context;
-    const path = this.#fileName;
-    const data = bytesOf(this.#output.join(""));
-    this.#output = undefined;
-    this.#missingNewline = false;
-    const suffix = this.run.inPlace!;
-    const mode = fs.statSync(path).mode & 0o7777;
-    // A new file takes the old one's place, as with sed: whoever has the old one open keeps it.
-    const slash = path.lastIndexOf("/") + 1;
-    const fresh = `${path.slice(0, slash)}sed${process.pid}${Date.now().toString(36)}`;
-    fs.writeFileSync(fresh, data, { mode: 0o600 });
-    fs.chmodSync(fresh, mode);
-    if (suffix !== "") {
-      const base = path.slice(slash);
-      const backup = suffix.includes("*") ? suffix.replaceAll("*", base) : base + suffix;
-      fs.renameSync(path, backup.includes("/") ? backup : path.slice(0, slash) + backup);
-    }
-    fs.renameSync(fresh, path);
-  }
-
-  #isLast(): boolean {
-    return !this.#peek();
-  }
-
-  /** The next line into the pattern space; false at the end of all input. */
-  #next(): boolean {
-    if (!this.#peek()) {
-      if (!this.#pendingClose) return false;
-      this.#closeFile();
-      return this.#files.length > 0 && this.#next();
-    }
-    const { text, terminated } = this.#ahead!;
-    this.#ahead = undefined;
-    this.#pattern = text;
-    this.#terminated = terminated;
-    this.#line++;
-    return true;
-  }
-
-  #emit(text: string): void {
-    if (this.#output === undefined) this.context.writeBytes(text);
-    else this.#output.push(text);
-  }
-
-  /** A last line without its newline stays so, unless something follows. */
-  #print(text: string, terminated = true): void {
-    if (this.#missingNewline) this.#emit(this.run.delimiter);
-    this.#missingNewline = !terminated;
-    this.#emit(terminated ? text + this.run.delimiter : text);
-    if (this.run.unbuffered) this.context.flush();
-  }
-
-  #raw(text: string): void {
-    if (this.#missingNewline) this.#emit(this.run.delimiter);
-    this.#missingNewline = false;
-    this.#emit(text);
-  }
-
   #flushAppended(): void {
     for (const { text, file, lineOf } of this.#appended) {
-      if (text !== undefined) this.#raw(text);
+      if (text !== undefined) this.#output.raw(text);
       else if (file !== undefined) {
         try {
           const data =
             file === "/dev/stdin"
               ? this.context.readInput()
               : this.context.fs.readFileSync(fromBytes(file));
-          if (data.length > 0) this.#raw(byteString(data));
+          if (data.length > 0) this.#output.raw(byteString(data));
         } catch (error) {
           // A file that cannot be read counts as empty.
           errorText(error);
@@ -218,7 +93,7 @@ export class SedExecutor {
           this.#lineSources.set(lineOf, reader);
         }
         const line = this.#lineSources.get(lineOf)?.next();
-        if (line !== undefined) this.#print(line);
+        if (line !== undefined) this.#output.print(line);
       }
     }
     this.#appended = [];
@@ -228,9 +103,9 @@ export class SedExecutor {
     let restart = false;
     for (;;) {
       if (!restart) {
-        const fileBefore = this.#fileName;
+        const fileBefore = this.#input.fileName;
         if (!this.#next()) break;
-        if (this.run.separate && fileBefore !== this.#fileName) {
+        if (this.run.separate && fileBefore !== this.#input.fileName) {
           this.#line = 1;
         }
       }
@@ -238,27 +113,23 @@ export class SedExecutor {
       restart = next === "restart";
       if (next === "quit") break;
     }
-    this.#drainInPlace();
+    this.#input.drainInPlace();
     for (const fd of this.#written.values()) if (fd > 2) this.context.fs.closeSync(fd);
-    return this.#exit || this.status;
+    return this.#exit || this.#input.status;
   }
 
-  /** q leaves the rest of a file edited in place as it is. */
-  #drainInPlace(): void {
-    if (this.#output === undefined) return;
-    if (this.#ahead !== undefined) {
-      const { text, terminated } = this.#ahead;
-      this.#ahead = undefined;
-      this.#print(text, terminated);
-    }
-    for (let line = this.#reader!.next(); line !== undefined; line = this.#reader!.next()) {
-      this.#print(line, this.#reader!.terminated);
-    }
-    this.#closeFile();
+  /** The next line into the pattern space; false at the end of all input. */
+  #next(): boolean {
+    const line = this.#input.next();
+    if (line === undefined) return false;
+    this.#pattern = line.text;
+    this.#terminated = line.terminated;
+    this.#line++;
+    return true;
   }
 
   #endCycle(print: boolean): void {
-    if (print && !this.run.quiet) this.#print(this.#pattern, this.#terminated);
+    if (print && !this.run.quiet) this.#output.print(this.#pattern, this.#terminated);
     this.#flushAppended();
   }
 
@@ -307,12 +178,12 @@ export class SedExecutor {
             command.negated ||
             !this.#ranges.get(command)!.active
           ) {
-            this.#raw(command.text);
+            this.#output.raw(command.text);
           }
           this.#endCycle(false);
           return "cycle";
         case "n":
-          if (this.#isLast() && this.#noMore()) {
+          if (this.#input.isLast() && this.#input.noMore()) {
             this.#endCycle(true);
             return "quit";
           }
@@ -320,7 +191,7 @@ export class SedExecutor {
           this.#next();
           break;
         case "N": {
-          if (this.#isLast() && this.#noMore()) {
+          if (this.#input.isLast() && this.#input.noMore()) {
             this.#endCycle(true);
             return "quit";
           }
@@ -345,16 +216,12 @@ export class SedExecutor {
     return "cycle";
   }
 
-  #noMore(): boolean {
-    return !this.#pendingClose || this.#files.length === 0;
-  }
-
   #simple(command: SedCommand): void {
     switch (command.name) {
       case "p":
-        return this.#print(this.#pattern);
+        return this.#output.print(this.#pattern);
       case "P":
-        return this.#print(this.#pattern.split("\n", 1)[0]!);
+        return this.#output.print(this.#pattern.split("\n", 1)[0]!);
       case "s":
         return this.#substitute(command);
       case "y":
@@ -381,14 +248,14 @@ export class SedExecutor {
         this.#pattern = "";
         return;
       case "=":
-        return this.#raw(`${this.#line}\n`);
+        return this.#output.raw(`${this.#line}\n`);
       case "F":
-        return this.#raw(`${this.#fileName}\n`);
+        return this.#output.raw(`${this.#input.fileName}\n`);
       case "a":
         this.#appended.push({ text: command.text });
         return;
       case "i":
-        return this.#raw(command.text);
+        return this.#output.raw(command.text);
       case "r":
         this.#appended.push({ file: command.text });
         return;
@@ -400,15 +267,15 @@ export class SedExecutor {
       case "W":
         return this.#writeTo(command.text, `${this.#pattern.split("\n", 1)[0]!}\n`);
       case "l":
-        return this.#raw(unambiguous(this.#pattern, command.number));
+        return this.#output.raw(unambiguous(this.#pattern, command.number));
       case "e":
-        return this.#raw(this.#shell(command.text || this.#pattern));
+        return this.#output.raw(this.#shell(command.text || this.#pattern));
     }
   }
 
   #writeTo(path: string, text: string): void {
     const fd = this.#written.get(path)!;
-    if (fd === 1) this.#raw(text);
+    if (fd === 1) this.#output.raw(text);
     else if (fd === 2) this.context.writeError(text);
     else this.context.fs.writeSync(fd, bytesOf(text));
   }
@@ -429,7 +296,7 @@ export class SedExecutor {
           ? this.#line === address.first
           : this.#line >= address.first && (this.#line - address.first) % address.step === 0;
       case "last":
-        return this.#isLast() && (this.run.separate || this.#noMore());
+        return this.#input.isLast() && (this.run.separate || this.#input.noMore());
       case "regex":
         return this.#regexOf(address.regex).test(this.#pattern);
       default:
@@ -509,61 +376,7 @@ export class SedExecutor {
     this.#pattern = output + text.slice(copied);
     this.#replaced = true;
     if (command.evaluate) this.#pattern = this.#shell(this.#pattern).replace(/\n$/, "");
-    if (command.print) this.#print(this.#pattern);
+    if (command.print) this.#output.print(this.#pattern);
     if (command.file !== undefined) this.#writeTo(command.file, `${this.#pattern}\n`);
   }
-}
-
-function replacement(pieces: Piece[], groups: (string | undefined)[]): string {
-  let output = "";
-  let lasting = "E";
-  let once = "";
-  for (const piece of pieces) {
-    if (typeof piece === "object") {
-      if (piece.change === "u" || piece.change === "l") once = piece.change;
-      else lasting = piece.change;
-      continue;
-    }
-    let text = typeof piece === "string" ? piece : (groups[piece] ?? "");
-    if (text === "") continue;
-    if (lasting === "U") text = upperCase(text);
-    if (lasting === "L") text = lowerCase(text);
-    if (once !== "") {
-      const first = sliceCharacters(text, 0, 1);
-      text = (once === "u" ? upperCase(first) : lowerCase(first)) + text.slice(first.length);
-      once = "";
-    }
-    output += text;
-  }
-  return output;
-}
-
-const shownEscapes = new Map([
-  ["\\", "\\\\"],
-  ["\x07", "\\a"],
-  ["\b", "\\b"],
-  ["\f", "\\f"],
-  ["\n", "\\n"],
-  ["\r", "\\r"],
-  ["\t", "\\t"],
-  ["\v", "\\v"],
-]);
-
-/** The l command: escapes, and lines folded at `width`. */
-function unambiguous(text: string, width: number): string {
-  let output = "";
-  let column = 0;
-  for (const char of text) {
-    const code = char.charCodeAt(0);
-    const shown =
-      shownEscapes.get(char) ??
-      (code < 32 || code > 126 ? `\\${code.toString(8).padStart(3, "0")}` : char);
-    if (width > 1 && column + shown.length > width - 1) {
-      output += "\\\n";
-      column = 0;
-    }
-    output += shown;
-    column += shown.length;
-  }
-  return `${output}$\n`;
 }

@@ -3,47 +3,9 @@ import { CommandFailure } from "../../command.js";
 import { charactersOf } from "../../support/characters.js";
 import { PosixRegex, RegexError } from "../../support/regex.js";
 import { readEscape } from "../../support/text.js";
-
-export type Address =
-  | { kind: "line"; line: number }
-  | { kind: "step"; first: number; step: number }
-  | { kind: "last" }
-  | { kind: "zero" }
-  | { kind: "regex"; regex: PosixRegex | undefined }
-  /** Only as the second address. */
-  | { kind: "plus"; count: number }
-  | { kind: "multiple"; of: number };
-
-/** A piece of a replacement: text, a group, or a change of case. */
-export type Piece = string | number | { change: "U" | "L" | "u" | "l" | "E" };
-
-export interface SedCommand {
-  name: string;
-  first?: Address;
-  second?: Address;
-  negated: boolean;
-  /** Text of a, i, c; label; file name. */
-  text: string;
-  number: number;
-  /** Where `{`, b, t and T go on. */
-  target: number;
-  regex?: PosixRegex | undefined;
-  pieces: Piece[];
-  global: boolean;
-  print: boolean;
-  evaluate: boolean;
-  file?: string;
-  table?: Map<string, string>;
-}
-
-export interface SedSyntax {
-  extended: boolean;
-}
-
-/** A character that came out of an escape stands for itself. */
-function literally(char: string): string {
-  return /[.*[\]$\\]/.test(char) ? `\\${char}` : char === "^" ? "\\^" : char;
-}
+import { delimited } from "./delimited.js";
+import type { Address, SedCommand, SedSyntax } from "./script.js";
+import { piecesOf } from "./text.js";
 
 export class SedParser {
   readonly commands: SedCommand[] = [];
@@ -161,62 +123,11 @@ export class SedParser {
     }
   }
 
-  /** Text up to an unescaped delimiter, which is passed; `\n` becomes a newline in expressions. */
+  /** Text up to an unescaped delimiter, which is passed. */
   #until(delimiter: string, regex: boolean): string | undefined {
-    let text = "";
-    let inBracket = false;
-    while (this.#at < this.#text.length) {
-      const char = this.#text[this.#at++]!;
-      if (char === delimiter && !inBracket) return text;
-      if (char === "\n" && regex) return undefined;
-      if (char === "\\") {
-        const next = this.#text[this.#at++];
-        if (next === undefined) return undefined;
-        if (regex && inBracket) {
-          // Between brackets the backslash is a character, but for \n, \t, \] and their like.
-          if (next === "n") text += "\n";
-          else if (next === "t") text += "\t";
-          else if (next === "]") {
-            text += "\\]";
-            inBracket = false;
-          } else {
-            text += "\\";
-            this.#at--;
-          }
-        } else if (next === delimiter) {
-          // An escaped delimiter is the plain character, special or not.
-          text +=
-            regex && /[.*[\]^$+?(){}|]/.test(next) && next !== "|"
-              ? `[${next}]`.replace("[^]", "\\^")
-              : next;
-          if (!regex && (next === "&" || /\d/.test(next))) text = `${text.slice(0, -1)}\\${next}`;
-        } else if (regex && next === "n") text += "\n";
-        else if (regex && /[aftvrx]/.test(next)) {
-          const escape = readEscape(this.#text, this.#at - 2);
-          text += escape === undefined ? next : literally(escape.value);
-          this.#at = escape?.end ?? this.#at;
-        } else text += `\\${next}`;
-        continue;
-      }
-      if (regex && !inBracket && char === "[") {
-        inBracket = true;
-        text += char;
-        if (this.#peek() === "^") text += this.#text[this.#at++]!;
-        if (this.#peek() === "]") text += this.#text[this.#at++]!;
-        continue;
-      }
-      if (inBracket && char === "[" && /[:.=]/.test(this.#peek() ?? "")) {
-        const close = this.#text.indexOf(`${this.#peek()!}]`, this.#at + 1);
-        if (close !== -1) {
-          text += this.#text.slice(this.#at - 1, close + 2);
-          this.#at = close + 2;
-          continue;
-        }
-      }
-      if (inBracket && char === "]") inBracket = false;
-      text += char;
-    }
-    return undefined;
+    const { text, end } = delimited(this.#text, this.#at, delimiter, regex);
+    this.#at = end;
+    return text;
   }
 
   #command(): void {
@@ -414,47 +325,7 @@ export class SedParser {
       }
     }
     command.regex = this.#regex(pattern, ignoreCase, multiline);
-    command.pieces = this.#pieces(replacement, command.regex);
-  }
-
-  #pieces(text: string, regex: PosixRegex | undefined): Piece[] {
-    const pieces: Piece[] = [];
-    let literal = "";
-    const flush = () => {
-      if (literal !== "") pieces.push(literal);
-      literal = "";
-    };
-    for (let at = 0; at < text.length;) {
-      const char = text[at]!;
-      if (char === "&") {
-        flush();
-        pieces.push(0);
-        at++;
-      } else if (char === "\\" && at + 1 < text.length) {
-        const next = text[at + 1]!;
-        if (/\d/.test(next)) {
-          flush();
-          if (regex !== undefined && Number(next) > regex.groups) {
-            throw this.fail(`invalid reference \\${next} on \`s' command's RHS`);
-          }
-          pieces.push(Number(next));
-          at += 2;
-        } else if ("ULulE".includes(next)) {
-          flush();
-          pieces.push({ change: next as "U" });
-          at += 2;
-        } else {
-          const escape = /[afnrtvx]/.test(next) ? readEscape(text, at) : undefined;
-          literal += escape?.value ?? next;
-          at = escape?.end ?? at + 2;
-        }
-      } else {
-        literal += char;
-        at++;
-      }
-    }
-    flush();
-    return pieces;
+    command.pieces = piecesOf(replacement, command.regex, (message) => this.fail(message));
   }
 
   #transliterate(command: SedCommand): void {

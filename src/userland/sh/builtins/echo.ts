@@ -1,6 +1,5 @@
 /** `echo`: dash's under the name of sh, bash's under its own. */
-import { echoEscape } from "../escapes.js";
-import { textOfBytes } from "../text.js";
+import { echoEscape, unescaped } from "../escapes.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 
 /** Text with its escapes replaced, and whether `\c` cut it off. */
@@ -11,27 +10,7 @@ export function unescapeEcho(
   isConversion = false,
 ): { text: string; stopped: boolean } {
   if (!text.includes("\\")) return { text, stopped: false };
-  let result = "";
-  let bytes: number[] = [];
-  const flush = (): void => {
-    if (bytes.length > 0) result += textOfBytes(bytes);
-    bytes = [];
-  };
-  for (let at = 0; at < text.length;) {
-    const escape = text[at] === "\\" ? echoEscape(text, at + 1, bash, isConversion) : undefined;
-    if (escape === "stop") {
-      flush();
-      return { text: result, stopped: true };
-    }
-    if (escape !== undefined && typeof escape.value === "number") bytes.push(escape.value);
-    else {
-      flush();
-      result += escape === undefined ? text[at] : escape.value;
-    }
-    at = escape === undefined ? at + 1 : escape.end;
-  }
-  flush();
-  return { text: result, stopped: false };
+  return unescaped(text, (at) => echoEscape(text, at, bash, isConversion));
 }
 
 function echo(call: BuiltinCall): Promise<number> {

@@ -63,6 +63,18 @@ function statusArgument(call: BuiltinCall, otherwise: number): number {
   return Number(BigInt.asUintN(8, BigInt(text.trim().replace("+", ""))));
 }
 
+/** What to leave with; bash says what is wrong with it and leaves all the same. */
+async function leavingStatus(call: BuiltinCall): Promise<number> {
+  const { env, shell } = call;
+  try {
+    return statusArgument(call, env.trapStatus ?? env.status);
+  } catch (error) {
+    if (!(error instanceof ShellError) || !shell.bash) throw error;
+    await shell.complain(env, error.messageFor(true));
+    return 2;
+  }
+}
+
 /** `return`: only where there is something to return from. */
 async function leaveFunction(call: BuiltinCall): Promise<number> {
   const { env, shell } = call;
@@ -70,31 +82,15 @@ async function leaveFunction(call: BuiltinCall): Promise<number> {
     return call.complain("can only `return' from a function or sourced script", 2);
   }
   if (shell.bash && call.args.length > 1) await call.complain("too many arguments");
-  let status: number;
-  try {
-    status = statusArgument(call, env.trapStatus ?? env.status);
-  } catch (error) {
-    if (!(error instanceof ShellError) || !shell.bash) throw error;
-    await shell.complain(env, error.messageFor(true));
-    status = 2;
-  }
-  throw new Return(status);
+  throw new Return(await leavingStatus(call));
 }
 
 async function exit(call: BuiltinCall): Promise<number> {
-  const { env, shell } = call;
+  const { shell } = call;
   if (shell.bash && call.args.length > 1 && call.args[0] !== "--") {
     return call.complain("too many arguments");
   }
-  let status: number;
-  try {
-    status = statusArgument(call, env.trapStatus ?? env.status);
-  } catch (error) {
-    if (!(error instanceof ShellError) || !shell.bash) throw error;
-    await shell.complain(env, error.messageFor(true));
-    status = 2;
-  }
-  throw new Exit(status & 0xff);
+  throw new Exit((await leavingStatus(call)) & 0xff);
 }
 
 async function readScript(call: BuiltinCall, path: string): Promise<string> {
