@@ -120,12 +120,9 @@ export type {
   NodeRuntimeProcessEnd,
   NodeRuntimeProcessStart,
 } from "./sdk/runtime-events.js";
-export type {
-  NodeRuntimeDirent,
-  NodeRuntimeFs,
-  NodeRuntimeFsError,
-  NodeRuntimeStats,
-} from "./sdk/guest-fs.js";
+export type { NodeRuntimeFs } from "./sdk/guest-fs.js";
+export type { NodeRuntimeFsError } from "./sdk/file-errors.js";
+export type { NodeRuntimeDirent, NodeRuntimeFileKind, NodeRuntimeStats } from "./sdk/file-facts.js";
 export type { NodeRuntimeSh, NodeRuntimeShellCommand, ShellValue } from "./sdk/shell-template.js";
 export type { NodeRuntimeTemplate, NodeRuntimeTemplateOptions } from "./sdk/template.js";
 export type {

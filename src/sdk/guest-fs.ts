@@ -9,11 +9,12 @@
 import { constants } from "node:fs";
 import { posix } from "node:path";
 import { randomBytes } from "node:crypto";
-import { constants as osConstants } from "node:os";
 import { O_APPEND, O_CREAT, O_EXCL, O_TRUNC } from "../abi/fcntl.js";
 import { FileChange } from "../protocol/host-calls.js";
-import { failure, invalidOption, SecureExecError } from "./errors.js";
-import type { NodeRuntimeFileStat, NodeRuntimeFileType, RuntimeFiles } from "./files.js";
+import { invalidOption } from "./errors.js";
+import { refused, shaped } from "./file-errors.js";
+import { NodeRuntimeDirent, NodeRuntimeStats } from "./file-facts.js";
+import type { RuntimeFiles } from "./files.js";
 import { bagOf, bytesOf, guestPathOf } from "./options.js";
 import type { Bag } from "./options.js";
 
@@ -27,7 +28,6 @@ const flagBits: Readonly<Record<string, number>> = {
 /** A tree this deep is refused, whoever made it. */
 const deepestLevels = 1000;
 const temporaryLetters = 6;
-const errnoOf: Readonly<Record<string, number>> = osConstants.errno;
 
 type Encoding = BufferEncoding;
 interface EncodingOption {
@@ -40,144 +40,6 @@ interface WriteOptions extends EncodingOption {
   /** "w" (default), "wx", "a" or "ax". */
   flag?: string;
   signal?: AbortSignal;
-}
-
-/** Facts about a file, as `fs.Stats` has them. */
-export class NodeRuntimeStats {
-  readonly mode: number;
-  readonly size: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly nlink: number;
-  readonly ino: number;
-  readonly atimeMs: number;
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
-  readonly birthtimeMs: number;
-  readonly #type: NodeRuntimeFileType;
-
-  constructor({ type, ...facts }: NodeRuntimeFileStat) {
-    this.#type = type;
-    this.mode = facts.mode;
-    this.size = facts.size;
-    this.uid = facts.uid;
-    this.gid = facts.gid;
-    this.nlink = facts.nlink;
-    this.ino = facts.ino;
-    this.atimeMs = facts.atimeMs;
-    this.mtimeMs = facts.mtimeMs;
-    this.ctimeMs = facts.ctimeMs;
-    this.birthtimeMs = facts.birthtimeMs;
-  }
-
-  get atime(): Date {
-    return new Date(this.atimeMs);
-  }
-  get mtime(): Date {
-    return new Date(this.mtimeMs);
-  }
-  get ctime(): Date {
-    return new Date(this.ctimeMs);
-  }
-  get birthtime(): Date {
-    return new Date(this.birthtimeMs);
-  }
-  isFile(): boolean {
-    return this.#type === "file";
-  }
-  isDirectory(): boolean {
-    return this.#type === "directory";
-  }
-  isSymbolicLink(): boolean {
-    return this.#type === "symlink";
-  }
-  isFIFO(): boolean {
-    return this.#type === "fifo";
-  }
-  isSocket(): boolean {
-    return this.#type === "socket";
-  }
-  isCharacterDevice(): boolean {
-    return this.#type === "character-device";
-  }
-  isBlockDevice(): boolean {
-    return this.#type === "block-device";
-  }
-}
-
-/** An entry of a directory, as `fs.Dirent`. */
-export class NodeRuntimeDirent {
-  readonly name: string;
-  /** The directory it is in. */
-  readonly parentPath: string;
-  readonly #type: NodeRuntimeFileType;
-
-  constructor(name: string, parentPath: string, type: NodeRuntimeFileType) {
-    this.name = name;
-    this.parentPath = parentPath;
-    this.#type = type;
-  }
-
-  isFile(): boolean {
-    return this.#type === "file";
-  }
-  isDirectory(): boolean {
-    return this.#type === "directory";
-  }
-  isSymbolicLink(): boolean {
-    return this.#type === "symlink";
-  }
-  isFIFO(): boolean {
-    return this.#type === "fifo";
-  }
-  isSocket(): boolean {
-    return this.#type === "socket";
-  }
-  isCharacterDevice(): boolean {
-    return this.#type === "character-device";
-  }
-  isBlockDevice(): boolean {
-    return this.#type === "block-device";
-  }
-}
-
-/** What Node's file calls reject with. */
-export interface NodeRuntimeFsError extends Error {
-  /** As `ENOENT`; `ERR_SECURE_EXEC_LINK_LEADS_OUT` where a program's link was not followed. */
-  code: string;
-  errno?: number;
-  syscall: string;
-  path: string;
-  dest?: string;
-}
-
-/** `error` in Node's shape; others, such as DISPOSED, as they are. */
-function shaped(error: unknown, syscall: string, path: string, dest?: string): unknown {
-  if (!(error instanceof SecureExecError)) return error;
-  const errno = error.details?.errno;
-  const leadsOut = error.code === "ERR_SECURE_EXEC_LINK_LEADS_OUT";
-  if (typeof errno !== "string" && !leadsOut) return error;
-  const code = typeof errno === "string" ? errno : error.code;
-  const target = dest === undefined ? "" : ` -> '${dest}'`;
-  const text = leadsOut ? error.message : `${code}: ${syscall} '${path}'${target}`;
-  const number = errnoOf[code];
-  return Object.assign(new Error(text, { cause: error }), {
-    code,
-    ...(number !== undefined && { errno: -number }),
-    syscall,
-    path,
-    ...(dest !== undefined && { dest }),
-  });
-}
-
-function refused(errno: string, syscall: string, path: string, dest?: string): unknown {
-  const details = { path, errno };
-  return shaped(
-    failure("FILE", { operation: syscall, path, why: errno }, { details }),
-    syscall,
-    path,
-    dest,
-  );
 }
 
 /** A bag of options, or the encoding alone. */

@@ -357,6 +357,11 @@ export class GuestProcess implements ProcessSink {
   /** SIGKILL for it and what is in its group; resolves when it is gone, however it ended. */
   async destroy(): Promise<void> {
     if (!this.#gone) this.kill(sigkill, true);
+    await this.settled();
+  }
+
+  /** Resolves when it is gone, however it ended. */
+  async settled(): Promise<void> {
     await this.ended.then(
       () => {},
       () => {},

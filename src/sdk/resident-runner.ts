@@ -144,10 +144,7 @@ export class NodeRuntimeResidentRunner {
     this.#over = error;
     this.#land((flight) => flight.reject(error));
     this.#guest.kill(sigkill);
-    await this.#guest.ended.then(
-      () => {},
-      () => {},
-    );
+    await this.#guest.settled();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -184,10 +184,7 @@ export class NodeRuntimeTemplate {
   async dispose(): Promise<void> {
     this.#over ??= failure("TEMPLATE_ENDED", { why: "it was disposed" });
     this.#guest.kill(sigkill);
-    await this.#guest.ended.then(
-      () => {},
-      () => {},
-    );
+    await this.#guest.settled();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
