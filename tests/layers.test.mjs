@@ -25,7 +25,7 @@ const rules = [
   ["launcher/", ["launcher/", "protocol/", "abi/", "sandbox/"]],
   // Runs in a machine; what makes certificates the kernel uses, too.
   ["border/", ["border/"]],
-  ["kernel/border/", ["kernel/", "border/certificates.ts", "protocol/", "abi/"]],
+  ["kernel/border/", ["kernel/", "border/certificates.ts", "border/wire.ts", "protocol/", "abi/"]],
   ["kernel/", ["kernel/", "launcher/", "protocol/", "abi/", "sandbox/"]],
   ["sdk/", ["sdk/", "protocol/", "abi/", "launcher/engine.ts"]],
   ["worker/", ["worker/", "sdk/", "protocol/", "abi/"]],

@@ -6,46 +6,9 @@
  */
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
+import type { Answer, Question, Setting, Verdict } from "./wire.js";
 
-/** What a connection is about; the first line on each of its two halves, written by the kernel. */
-export interface Facts {
-  /** Both halves of one connection have the same. */
-  pair: number;
-  /** "inside" leads to the program, "outside" to the server. */
-  side: "inside" | "outside";
-  /** Names, or the address, whose requests are looked into. */
-  guarded: string[];
-  /** Other names under which the machine knows the address. */
-  others: string[];
-  port: number;
-}
-
-export interface Question {
-  pair: number;
-  host: string;
-  secure: boolean;
-  method: string;
-  path: string;
-  /** Name and value in turn, as the program wrote them. */
-  headers: string[];
-}
-
-/** What a request gets on its way, or why it does not go. */
-export type Verdict =
-  | {
-      allow: true;
-      headers: [name: string, value: string][];
-      query: [name: string, value: string][];
-    }
-  | { allow: false; status: number; text: string };
-
-export interface Setting {
-  authority: { certificate: string; key: string };
-  /** Certificates in PEM that count beside the engine's own when servers are verified. */
-  ca: string[];
-}
-
-type Line = { setting: Setting } | ({ answer: number } & Verdict);
+type Line = { setting: Setting } | Answer;
 
 const newline = 0x0a;
 

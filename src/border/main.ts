@@ -15,7 +15,7 @@ import { TLSSocket, connect as connectTls, createSecureContext, rootCertificates
 import { Signer } from "./certificates.js";
 import { openingOf } from "./client-hello.js";
 import { Control, readFirstLine } from "./control.js";
-import type { Facts, Setting } from "./control.js";
+import type { Facts, Setting } from "./wire.js";
 import { Passage, splice } from "./passage.js";
 
 /** Where the kernel connects. */

@@ -11,7 +11,8 @@ import { Agent, request as requestOf } from "node:http";
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream";
-import type { Control, Facts, Verdict } from "./control.js";
+import type { Control } from "./control.js";
+import type { Facts, Verdict } from "./wire.js";
 import { Redactor, formsOf, redactText } from "./redact.js";
 
 /** Requests of one connection that may have begun to come in. */

@@ -16,6 +16,7 @@ import { isIP } from "node:net";
 import { Errno } from "../../abi/errno.js";
 import { createAuthority } from "../../border/certificates.js";
 import type { Identity } from "../../border/certificates.js";
+import type { Addition, Asked, Verdict } from "../../border/wire.js";
 import { borderLimits } from "../../protocol/border.js";
 import type { BorderOptions, OutwardRequest } from "../../protocol/border.js";
 import { auditDefaults } from "../../protocol/decisions.js";
@@ -276,7 +277,7 @@ export class Border implements Gate {
     }
     // One per connection; more is not what its program does.
     if (running.questions++ >= borderLimits.connections) return false;
-    const answer = (verdict: object): void => {
+    const answer = (verdict: Verdict): void => {
       running.questions--;
       if (!control.destroyed) control.write(borderLine({ answer: said.ask, ...verdict }));
     };
@@ -294,8 +295,8 @@ export class Border implements Gate {
   #judge(
     pair: Pair,
     pattern: string,
-    request: Question & { port: number },
-    answer: (verdict: object) => void,
+    request: Asked & { port: number },
+    answer: (verdict: Verdict) => void,
   ): void {
     const { host, port, secure, method, path } = request;
     const rule = this.#rules.verdict(host, port, method, path);
@@ -330,24 +331,14 @@ export class Border implements Gate {
           status: 502,
           text: "the host gave nothing to add to the request",
         });
-      answer({ allow: true, ...(JSON.parse(added.added) as object) });
+      answer({ allow: true, ...(JSON.parse(added.added) as Addition) });
     });
   }
 }
 
-interface Question {
-  ask: number;
-  pair: number;
-  host: string;
-  secure: boolean;
-  method: string;
-  path: string;
-  headers: string[];
-}
-
 /** What a line says; undefined for one that the border's own program does not write. */
-function questionOf(line: string): Question | "ready" | undefined {
-  let said: Partial<Record<keyof Question | "ready", unknown>>;
+function questionOf(line: string): Asked | "ready" | undefined {
+  let said: Partial<Record<keyof Asked | "ready", unknown>>;
   try {
     said = JSON.parse(line) as typeof said;
   } catch {
@@ -359,5 +350,5 @@ function questionOf(line: string): Question | "ready" | undefined {
   const numbers = [ask, pair].every((value) => Number.isSafeInteger(value));
   const strings = [host, method, path].every((value) => typeof value === "string");
   const list = Array.isArray(headers) && headers.every((value) => typeof value === "string");
-  return numbers && strings && list && typeof secure === "boolean" ? (said as Question) : undefined;
+  return numbers && strings && list && typeof secure === "boolean" ? (said as Asked) : undefined;
 }
