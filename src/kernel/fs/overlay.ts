@@ -30,6 +30,7 @@ import {
   RegularFile,
   SymbolicLink,
 } from "./inode.js";
+import { ReadOnlyContent } from "./read-only-content.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** include/uapi/linux/magic.h */
@@ -529,7 +530,7 @@ function* copyUpInSteps(at: LowerName, below: HostFile): Steps<0> {
 }
 
 /** An open file of the host, until it has a copy; then that. */
-class LowerContent implements OpenContent {
+class LowerContent extends ReadOnlyContent {
   readonly #overlay: Overlay;
   readonly #path: string;
   readonly #inode: LowerFile;
@@ -537,6 +538,7 @@ class LowerContent implements OpenContent {
   #copy: RegularFile | undefined;
 
   constructor(at: LowerName, inode: LowerFile, content: OpenContent) {
+    super();
     this.#overlay = at.directory.overlay;
     this.#path = lowerPathOf(at);
     this.#inode = inode;
@@ -552,18 +554,6 @@ class LowerContent implements OpenContent {
 
   read(target: Uint8Array, position: number): number | Failure {
     return this.#copy?.pages.read(target, position) ?? this.#content.read(target, position);
-  }
-
-  write(): Failure {
-    return -Errno.EBADF;
-  }
-
-  truncate(): Failure {
-    return -Errno.EINVAL;
-  }
-
-  sync(): 0 {
-    return 0;
   }
 
   stat(): FileStat {

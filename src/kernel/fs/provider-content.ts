@@ -14,6 +14,7 @@ import type { Quota } from "./quota.js";
 import type { FileStat, Inode, OpenContent } from "./inode.js";
 import { failureOf } from "./provider-answers.js";
 import type { Provided } from "./provider-answers.js";
+import { ReadOnlyContent } from "./read-only-content.js";
 
 /** What content needs of the mount that it is of. */
 export interface ContentStore {
@@ -218,7 +219,7 @@ export class ProvidedContent implements OpenContent {
 const windowBytes = 1024 * 1024;
 
 /** A file that is only read, piece by piece. */
-export class RangedContent implements OpenContent {
+export class RangedContent extends ReadOnlyContent {
   readonly #inode: Inode;
   readonly #store: ContentStore;
   readonly #path: string;
@@ -226,6 +227,7 @@ export class RangedContent implements OpenContent {
   #open = true;
 
   private constructor(inode: Inode, store: ContentStore, path: string) {
+    super();
     this.#inode = inode;
     this.#store = store;
     this.#path = path;
@@ -259,18 +261,6 @@ export class RangedContent implements OpenContent {
     // More than was asked for is no answer to it.
     if (found.data.length > length) return -Errno.EIO;
     this.#window = { at: position, data: found.data };
-    return 0;
-  }
-
-  write(): Failure {
-    return -Errno.EBADF;
-  }
-
-  truncate(): Failure {
-    return -Errno.EINVAL;
-  }
-
-  sync(): 0 {
     return 0;
   }
 
