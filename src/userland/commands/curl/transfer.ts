@@ -58,15 +58,7 @@ export class Transfer {
         `Failed to open/read local data from file/application (${errorText(error)})`,
       );
     }
-    let method =
-      options.get("X") ??
-      (options.has("I")
-        ? "HEAD"
-        : options.has("T")
-          ? "PUT"
-          : body === undefined || options.has("G")
-            ? "GET"
-            : "POST");
+    let method = methodOf(options, body);
     if (options.has("G") && body !== undefined) {
       url.search += (url.search === "" ? "?" : "&") + body.data.toString("utf8");
       body = undefined;
@@ -95,12 +87,8 @@ export class Transfer {
           continue;
         }
         const failed = code >= 400 && options.has("f", "failBody");
-        if (failed && !options.has("failBody")) {
-          response.destroy();
-          this.#finish(response);
-          return this.#fail(22, `The requested URL returned error: ${code}`);
-        }
-        await this.#receive(response);
+        if (failed && !options.has("failBody")) response.destroy();
+        else await this.#receive(response);
         this.#finish(response);
         return failed ? this.#fail(22, `The requested URL returned error: ${code}`) : 0;
       }
@@ -188,4 +176,12 @@ export class Transfer {
       fileName: this.target?.value ?? "",
     });
   }
+}
+
+function methodOf(options: Options, body: Body | undefined): string {
+  const given = options.get("X");
+  if (given !== undefined) return given;
+  if (options.has("I")) return "HEAD";
+  if (options.has("T")) return "PUT";
+  return body === undefined || options.has("G") ? "GET" : "POST";
 }
