@@ -210,6 +210,12 @@ export const errorTable = {
     when: "create({ template }) is called for a template that has a pipe, a socket, a file of a mount, or a file without a name open. Another machine has its own files in memory only.",
     remedy: "Close it at the end of the set-up, or run the programs by the template's own methods.",
   },
+  TEMPLATE_FILES_GONE: {
+    message: "the files that the template's set-up left have gone",
+    when: "create({ template }) is called after the template's machine has changed so many of its files that those and the ones of the set-up together are over its limits.fileSystemBytes or limits.inodes.",
+    remedy:
+      "Begin machines before the template's own writes much, raise these limits, or make the template again.",
+  },
   TEMPLATE_SETUP_FAILED: {
     message: "the set-up of the template failed: {why}",
     when: "The program given to template() ended instead of settling; details has its exitCode, stdout and stderr.",

@@ -162,10 +162,59 @@ test(
       `import fs from "node:fs";
        for (const pid of fs.readdirSync("/proc")) if (/^\\d+$/.test(pid) && Number(pid) > 1 && Number(pid) !== process.pid) process.kill(Number(pid), "SIGKILL");`,
     );
+    // It is killed at once, and gone when Linux has ended it; a copy that waited may serve a run until then.
+    const begins = () =>
+      one.run("0").then(
+        () => true,
+        ({ code }) => code !== ended.code,
+      );
+    while (await begins());
     await assert.rejects(one.run("0"), ended);
     assert.deepEqual((await two.run("__return(say())")).value, [-1, -1, -1, -1]);
     assert.equal((await tpl.run("__return(typeof say)")).value, "function");
     await Promise.all([one.dispose(), two.dispose(), tpl.dispose()]);
+    await isUnharmed();
+  },
+);
+
+test(
+  "no pipe to print through is a template's, which its copies would have as well; a copy gets its own",
+  { timeout },
+  async () => {
+    const EPERM = -1;
+    const EBADF = -9;
+    const EEXIST = -17;
+    const ask = `channel.callForDescriptor("outputPipe", {})`;
+    const lines = `for (let at = 0; at < 300; at++) console.log("line " + at)`;
+    const expected = Array.from({ length: 300 }, (_, at) => `line ${at}\n`).join("");
+    const tpl = await attacker.template(`${library}
+    ${lines};
+    globalThis.inSetUp = [${ask}, ${ask}];
+    globalThis.asked = () => { const [first, second] = [${ask}, ${ask}]; return [first > 2, second]; };
+    globalThis.print = () => { ${lines} };`);
+    const own = await tpl.run(`__return({ inSetUp, own: asked() })`);
+    assert.deepEqual(own.value, { inSetUp: [EPERM, EPERM], own: [true, EEXIST] });
+    // Each copy's lines are its own, also what it has not spoken of when it is gone.
+    const [one, two] = await Promise.all([
+      tpl.exec(`print(); process.abort();`),
+      tpl.exec(`print(); process.exit(3);`),
+    ]);
+    assert.equal(one.stdout, expected);
+    assert.deepEqual([two.stdout, two.exitCode], [expected, 3]);
+    const further = await tpl.template(`globalThis.again = globalThis.__natives.${ask};`);
+    assert.equal((await further.run(`__return(again)`)).value, EPERM);
+    await Promise.all([tpl.dispose(), further.dispose()]);
+    // Nor is one theirs whose output goes elsewhere, or comes in turns.
+    const elsewhere = await attacker.run(
+      `import { spawnSync } from "node:child_process"; import fs from "node:fs";
+     const out = fs.openSync("/tmp/out", "w");
+     spawnSync(process.execPath, ["-e", ${JSON.stringify(`${library} console.log(${ask})`)}], { stdio: ["ignore", out, "inherit"] });
+     __return(fs.readFileSync("/tmp/out", "utf8"));`,
+    );
+    assert.equal(elsewhere.value, `${EBADF}\n`);
+    const deterministic = await NodeRuntime.create({ deterministic: { seed: 1 } });
+    assert.equal((await deterministic.run(`${library} __return(${ask})`)).value, EPERM);
+    await deterministic.dispose();
     await isUnharmed();
   },
 );

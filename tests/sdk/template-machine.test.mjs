@@ -205,3 +205,23 @@ test("no other machine's program begins from a template, and one that was made f
   await own.dispose();
   assert.equal((await tpl.run("__return(secret)")).value, 1);
 });
+
+test("what the template's machine has changed counts twice, and the set-up's files go where there is no room", async () => {
+  const rt = await machine({ limits: { fileSystemBytes: 8 * 2 ** 20 } });
+  await rt.writeFile("/tmp/data", Buffer.alloc(5 * 2 ** 20, 1));
+  const tpl = await rt.template(`globalThis.there = 42;`);
+  await rt.writeFile("/tmp/data", Buffer.alloc(2 ** 20, 2));
+  const begun = await from(tpl);
+  assert.equal((await begun.readFile("/tmp/data")).length, 5 * 2 ** 20);
+  // Its programs get all that the machine may have.
+  const { value } = await tpl.run(`
+    import fs from "node:fs";
+    fs.writeFileSync("/tmp/more", Buffer.alloc(6 * 2 ** 20));
+    try { fs.writeFileSync("/tmp/too-much", Buffer.alloc(2 ** 20)); } catch ({ code }) { __return({ code, there }); }`);
+  assert.deepEqual(value, { code: "ENOSPC", there: 42 });
+  await assert.rejects(NodeRuntime.create({ template: tpl }), code("TEMPLATE_FILES_GONE"));
+  // What began before has them still.
+  const data = await begun.readFile("/tmp/data");
+  assert.ok(data.length === 5 * 2 ** 20 && data.every((byte) => byte === 1));
+  assert.equal((await begun.run(`__return(there)`)).value, 42);
+});

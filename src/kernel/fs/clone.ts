@@ -17,6 +17,7 @@ import {
   SymbolicLink,
 } from "./inode.js";
 import { type Copies, Lineage } from "./lineage.js";
+import type { Loan } from "./loan.js";
 import type { Quota } from "./quota.js";
 
 /** Entries that are copied in one turn when a source is going. */
@@ -28,12 +29,14 @@ export class Origin implements Copies {
   readonly lineage: Lineage;
   readonly #source: Lineage;
   readonly #quota: Quota;
+  readonly #loan: Loan | undefined;
   readonly #copies = new WeakMap<Inode, Inode>();
 
-  /** `quota` is the clone's. */
-  constructor(source: Lineage, quota: Quota) {
+  /** `quota` is the clone's; what one that has a `loan` costs is counted there. */
+  constructor(source: Lineage, quota: Quota, loan?: Loan) {
     this.#source = source;
     this.#quota = quota;
+    this.#loan = loan;
     this.age = source.age++;
     this.lineage = new Lineage(this);
     source.clones.add(this);
@@ -52,7 +55,8 @@ export class Origin implements Copies {
   #make(inode: Inode): Inode {
     const { ino, mode, uid, gid, birthtimeMs, device } = inode;
     const attributes = { ino, permissions: mode, uid, gid, now: birthtimeMs, device };
-    const made = copyOf(inode, { ...attributes, lineage: this.lineage }, this.#quota);
+    const made = copyOf(inode, { ...attributes, lineage: this.lineage }, this.#quota, this.#loan);
+    this.#loan?.copied(inode instanceof MemoryDirectory ? inode.count : 0);
     made.nlink = inode.nlink;
     made.atimeMs = inode.atimeMs;
     made.mtimeMs = inode.mtimeMs;
@@ -68,8 +72,14 @@ export class Origin implements Copies {
   }
 }
 
-function copyOf(inode: Inode, attributes: InodeAttributes, quota: Quota): Inode {
-  if (inode instanceof RegularFile) return new RegularFile(attributes, inode.pages.share(quota));
+function copyOf(
+  inode: Inode,
+  attributes: InodeAttributes,
+  quota: Quota,
+  loan: Loan | undefined,
+): Inode {
+  if (inode instanceof RegularFile)
+    return new RegularFile(attributes, inode.pages.share(quota, loan));
   if (inode instanceof MemoryDirectory) return inode.copy(attributes);
   if (inode instanceof SymbolicLink) return new SymbolicLink(attributes, inode.target);
   if (inode instanceof SocketFile) return new SocketFile(attributes);

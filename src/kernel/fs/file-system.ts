@@ -61,7 +61,7 @@ import {
   walkFrom,
   walkToInode,
 } from "./path-walk.js";
-import { completeLimits, type FileSystemLimits } from "./quota.js";
+import { type Amounts, completeLimits, type FileSystemLimits } from "./quota.js";
 import { type MachineView, makeProc } from "./proc.js";
 import { rename } from "./rename.js";
 import type { WatchListener } from "./watch.js";
@@ -83,8 +83,9 @@ export class FileSystem {
     now: () => number = Date.now,
     account: Account = new Account(),
     source?: FileSystem,
+    recall?: () => void,
   ) {
-    this.#sb = new SuperBlock(completeLimits(limits), now, account, source && source.#sb);
+    this.#sb = new SuperBlock(completeLimits(limits), now, account, source && source.#sb, recall);
   }
 
   /**
@@ -93,6 +94,14 @@ export class FileSystem {
    */
   clone(account: Account = new Account(), now = this.#sb.now): FileSystem {
     return new FileSystem(this.#sb.limits, now, account, this);
+  }
+
+  /**
+   * A clone that is only cloned and looked at: what it alone has of this file system counts in this one's quota. `recall`
+   * is called when that needs the room: it has to be disposed of then.
+   */
+  keep(recall: () => void): FileSystem {
+    return new FileSystem(this.#sb.limits, this.#sb.now, new Account(), this, recall);
   }
 
   /** In a clone: what `file` has open in the file system that this one was cloned from, or from which that was. */
@@ -498,6 +507,11 @@ export class FileSystem {
 
   usage(): { bytes: number; inodes: number } {
     return { bytes: this.#sb.quota.bytes, inodes: this.#sb.quota.inodes };
+  }
+
+  /** What is kept of it beside that: see `keep`. */
+  lent(): Amounts {
+    return this.#sb.quota.lentAmounts;
   }
 
   /**

@@ -10,6 +10,7 @@
  * Untrusted: positions and lengths come from the guest; the caller has made them
  * whole numbers within the file size limit.
  */
+import type { Loan } from "./loan.js";
 import type { Quota } from "./quota.js";
 
 export const PAGE_BYTES = 65_536;
@@ -28,6 +29,8 @@ export class PageCache {
   #size = 0;
   /** Pages that are in no other file; undefined while all are. */
   #own: Set<number> | undefined;
+  /** Of clones that share pages, and have to be told which it gives up. */
+  #loans: Loan[] | undefined;
 
   constructor(quota: Quota) {
     this.#quota = quota;
@@ -47,8 +50,8 @@ export class PageCache {
     return (this.#first?.length ?? 0) + (this.#others?.size ?? 0) * PAGE_BYTES;
   }
 
-  /** The same content in a file of another quota, which has been charged for it. */
-  share(quota: Quota): PageCache {
+  /** The same content in a file of another quota, which has been charged for it; or of one that is on loan. */
+  share(quota: Quota, loan?: Loan): PageCache {
     const other = new PageCache(quota);
     other.#first = this.#first;
     if (this.#others !== undefined) other.#others = new Map(this.#others);
@@ -57,7 +60,26 @@ export class PageCache {
     other.#size = this.#size;
     for (const side of [this, other])
       side.#own = this.#first || this.#others ? new Set() : undefined;
+    if (loan !== undefined && this.#own !== undefined) {
+      this.#loans = [...(this.#loans ?? []).filter(({ isOver }) => !isOver), loan];
+      loan.shared(this, other);
+    }
     return other;
+  }
+
+  /** Whether that very page is the one of that number. */
+  has(number: number, page: Uint8Array): boolean {
+    return this.#page(number) === page;
+  }
+
+  /** Bytes of the pages that both have. */
+  inCommonWith(other: PageCache): number {
+    let bytes = 0;
+    for (const number of this.numbers()) {
+      const page = this.#page(number)!;
+      if (other.has(number, page)) bytes += page.length;
+    }
+    return bytes;
   }
 
   /** The ranges that were written, in order and apart from each other; everything else is zeros. */
@@ -147,7 +169,7 @@ export class PageCache {
           if (number < kept) continue;
           this.#others.delete(number);
           this.#own?.delete(number);
-          this.#drop(page);
+          this.#drop(number, page);
         }
         if (this.#others.size === 0) this.#others = undefined;
       }
@@ -165,6 +187,8 @@ export class PageCache {
   /** At once, however much there is. */
   #clear(): void {
     this.#quota.giveBytes(this.charged);
+    for (const loan of this.#loans ?? []) loan.gaveUpAll(this);
+    this.#loans = undefined;
     this.#own = undefined;
     this.#first = undefined;
     this.#others = undefined;
@@ -200,12 +224,17 @@ export class PageCache {
     if (number === 0) this.#first = copy;
     else this.#others!.set(number, copy);
     this.#own.add(number);
+    this.#giveUp(number, page);
     return copy;
   }
 
-  #drop(page: Uint8Array | undefined): void {
-    if (page === undefined) return;
+  #drop(number: number, page: Uint8Array): void {
     this.#quota.giveBytes(page.length);
+    this.#giveUp(number, page);
+  }
+
+  #giveUp(number: number, page: Uint8Array): void {
+    for (const loan of this.#loans ?? []) loan.gaveUp(this, number, page);
   }
 
   /** The page, in which everything but what is about to be written, from `from` to `to`, is as it was, or zero. */
@@ -235,6 +264,7 @@ export class PageCache {
     page.fill(0, Math.max(had, needed));
     this.#own?.add(0);
     this.#first = page;
+    if (old !== undefined) this.#giveUp(0, old);
     return page;
   }
 

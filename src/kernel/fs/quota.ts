@@ -1,11 +1,21 @@
 /**
  * What a file system may cost the host, and the running account of it.
  *
- * Owns: the limits and three counters (content bytes, inodes, names).
- * Invariant: each counter is between 0 and its limit; every successful `take`
- * is matched by exactly one `give` when the thing is released.
+ * Owns: the limits and three counters (content bytes, inodes, names), and what is lent of each.
+ * Invariants: each counter is between 0 and its limit; every successful `take`
+ * is matched by exactly one `give` when the thing is released. What is lent is never the reason why
+ * something cannot be taken; what is lent over the limit is recalled in the next turn.
  * Untrusted: nothing; amounts are computed by this directory, never by a guest.
  */
+import type { Loan } from "./loan.js";
+
+/** Of each kind. */
+export interface Amounts {
+  bytes: number;
+  inodes: number;
+  names: number;
+}
+
 export interface FileSystemLimits {
   /** Stored file content (allocated pages, not file sizes) and long link targets. */
   bytes: number;
@@ -53,6 +63,10 @@ export class Quota {
   #openBytes = 0;
   #inodes = 0;
   #names = 0;
+  /** The oldest first. */
+  readonly #loans = new Set<Loan>();
+  readonly #lent: Amounts = { bytes: 0, inodes: 0, names: 0 };
+  #recalling = false;
 
   constructor(limits: FileSystemLimits) {
     this.limits = limits;
@@ -76,7 +90,7 @@ export class Quota {
   }
 
   takeBytes(count: number): boolean {
-    if (this.bytes + count > this.limits.bytes) return false;
+    if (!this.#hasRoom("bytes", this.bytes + count)) return false;
     this.#bytes += count;
     return true;
   }
@@ -86,7 +100,7 @@ export class Quota {
   }
 
   takeOpenBytes(count: number): boolean {
-    if (this.bytes + count > this.limits.bytes) return false;
+    if (!this.#hasRoom("bytes", this.bytes + count)) return false;
     this.#openBytes += count;
     return true;
   }
@@ -96,7 +110,7 @@ export class Quota {
   }
 
   takeInode(): boolean {
-    if (this.#inodes >= this.limits.inodes) return false;
+    if (!this.#hasRoom("inodes", this.#inodes + 1)) return false;
     this.#inodes++;
     return true;
   }
@@ -106,12 +120,68 @@ export class Quota {
   }
 
   takeName(): boolean {
-    if (this.#names >= this.limits.names) return false;
+    if (!this.#hasRoom("names", this.#names + 1)) return false;
     this.#names++;
     return true;
   }
 
   giveName(): void {
     this.#names--;
+  }
+
+  /** What is lent, beside what was taken. */
+  get lentAmounts(): Amounts {
+    return { ...this.#lent };
+  }
+
+  /** From now on `loan` counts here. */
+  lend(loan: Loan): void {
+    this.#loans.add(loan);
+  }
+
+  /** One of its loans has become so much larger. Cannot be refused: it has happened. */
+  lent({ bytes, inodes, names }: Amounts): void {
+    this.#lent.bytes += bytes;
+    this.#lent.inodes += inodes;
+    this.#lent.names += names;
+    if (this.#recalling || this.#isWithin()) return;
+    this.#recalling = true;
+    // Not now: what is lent is being copied.
+    setImmediate(() => {
+      this.#recalling = false;
+      this.#hasRoom("bytes", this.bytes);
+      this.#hasRoom("inodes", this.#inodes);
+      this.#hasRoom("names", this.#names);
+    });
+  }
+
+  /** It has ended. */
+  returned(loan: Loan): void {
+    if (!this.#loans.delete(loan)) return;
+    this.#lent.bytes -= loan.amounts.bytes;
+    this.#lent.inodes -= loan.amounts.inodes;
+    this.#lent.names -= loan.amounts.names;
+  }
+
+  #isWithin(): boolean {
+    const { bytes, inodes, names } = this.#lent;
+    return (
+      this.bytes + bytes <= this.limits.bytes &&
+      this.#inodes + inodes <= this.limits.inodes &&
+      this.#names + names <= this.limits.names
+    );
+  }
+
+  /** Whether `wanted` in all are within the limit: loans are recalled for that. */
+  #hasRoom(kind: keyof Amounts, wanted: number): boolean {
+    const limit = this.limits[kind];
+    if (wanted > limit) return false;
+    if (wanted + this.#lent[kind] <= limit) return true;
+    for (const loan of this.#loans) {
+      if (loan.amounts[kind] === 0) continue;
+      loan.recall();
+      if (wanted + this.#lent[kind] <= limit) break;
+    }
+    return true;
   }
 }

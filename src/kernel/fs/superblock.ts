@@ -26,6 +26,7 @@ import {
   SymbolicLink,
 } from "./inode.js";
 import { Lineage } from "./lineage.js";
+import { Loan } from "./loan.js";
 import { FileLocks } from "./locks.js";
 import { PageCache } from "./page-cache.js";
 import { WatchTable } from "./watch.js";
@@ -49,19 +50,30 @@ export class SuperBlock {
   inspected = 0;
   readonly lineage: Lineage;
   readonly #origin: Origin | undefined;
+  readonly #loan: Loan | undefined;
   /** Without a name, but open: nobody who has only this file system's names can reach them. */
   readonly #orphans = new Set<Inode>();
   #lastInode = 1;
 
-  /** With `source`, a clone of that: the same names, and nothing that is open there. Costs the same for any number of files. */
-  constructor(limits: FileSystemLimits, now: () => number, account: Account, source?: SuperBlock) {
+  /**
+   * With `source`, a clone of that: the same names, and nothing that is open there. Costs the same for any number of files.
+   * With `recall` it is one on loan: see there.
+   */
+  constructor(
+    limits: FileSystemLimits,
+    now: () => number,
+    account: Account,
+    source?: SuperBlock,
+    recall?: () => void,
+  ) {
     this.limits = limits;
     this.account = account;
     this.watches = new WatchTable(account);
     this.now = now;
     this.quota = source === undefined ? new Quota(limits) : source.#quotaOfNames(limits);
     if (source !== undefined) {
-      this.#origin = new Origin(source.lineage, this.quota);
+      this.#loan = recall && new Loan(source.quota, recall);
+      this.#origin = new Origin(source.lineage, this.quota, this.#loan);
       this.lineage = this.#origin.lineage;
       this.#lastInode = source.#lastInode;
       this.root = this.#origin.copy(source.root) as MemoryDirectory;
@@ -122,6 +134,7 @@ export class SuperBlock {
       }
     };
     collect(this.lineage, this.root);
+    this.#loan?.end();
     settle(roots, () => this.#origin?.release());
   }
 

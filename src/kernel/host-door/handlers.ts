@@ -195,7 +195,14 @@ export class HostHandlers {
     const setUp = ancestor?.setUp;
     if (ancestor?.vm !== source || setUp === undefined)
       throw new HostError("ERR_SECURE_EXEC_TEMPLATE_ENDED", "the template has ended");
-    return { source, ancestor, ...(fromSetUp && { files: setUp.files }) };
+    if (!fromSetUp) return { source, ancestor };
+    const { files } = setUp;
+    if (files === undefined)
+      throw new HostError(
+        "ERR_SECURE_EXEC_TEMPLATE_FILES_GONE",
+        "the files that the template's set-up left have gone, as its machine needed the room",
+      );
+    return { source, ancestor, files };
   }
 
   /** Its requests to certain hosts go through a process of their own. */

@@ -3,7 +3,8 @@
  * that moment, and what the template has open.
  *
  * Invariants: what is changed in any of these machines later is seen in no other; only what can be opened anew in
- * the other machine's own files goes there, and with it nothing that leads back.
+ * the other machine's own files goes there, and with it nothing that leads back. The files cost the template's machine
+ * no more than its limits leave free: they go when it needs the room.
  * Untrusted: what the set-up has opened, and where its descriptors stand.
  */
 import { FileSystem, OpenFile } from "../fs/index.js";
@@ -17,15 +18,20 @@ import type { Vm } from "../machine/vm.js";
 const lastStdio = 2;
 
 export class SetUp {
-  /** A clone of the machine's, which nobody writes to. */
-  readonly files: FileSystem;
+  #files: FileSystem | undefined;
 
   constructor(vm: Vm) {
-    this.files = vm.fs.clone();
+    this.#files = vm.fs.keep(() => this.dispose());
+  }
+
+  /** A clone of the machine's, which nobody writes to; undefined once it has gone. */
+  get files(): FileSystem | undefined {
+    return this.#files;
   }
 
   dispose(): void {
-    this.files.dispose();
+    this.#files?.dispose();
+    this.#files = undefined;
   }
 }
 
