@@ -247,32 +247,38 @@ export class Channel implements KernelClient {
   }
 
   /** A blocking call whose reply brings a descriptor: that, or -errno. */
-  callForDescriptor<K extends "threadSocket" | "image" | "outputPipe">(
+  callForDescriptor<K extends "image" | "outputPipe">(
     name: K,
     args: CallArgs<GuestCalls, K>,
   ): number {
     const received = this.#callForDescriptors(name, args);
-    return typeof received === "number" ? received : received[0]!;
+    return typeof received === "number" ? received : received.fds[0]!;
+  }
+
+  openThreadSocket(): { fd: number; thread: number } | number {
+    const received = this.#callForDescriptors("threadSocket", {});
+    if (typeof received === "number") return received;
+    return { fd: received.fds[0]!, thread: received.result.thread };
   }
 
   /** A template's wait for an order: the descriptors of its copy. `errno` is why the last one failed, or 0. */
   awaitFork(errno: number): number[] {
     const received = this.#callForDescriptors("awaitFork", { errno });
-    return typeof received === "number" ? this.#closed() : received;
+    return typeof received === "number" ? this.#closed() : received.fds;
   }
 
   #callForDescriptors<K extends "threadSocket" | "awaitFork" | "image" | "outputPipe">(
     name: K,
     args: CallArgs<GuestCalls, K>,
-  ): number[] | number {
-    const received: number[] = [];
+  ): { fds: number[]; result: CallResult<GuestCalls, K> } | number {
+    const fds: number[] = [];
     for (;;) {
-      this.#received = received;
-      const result: object | number = this.call(name, args);
+      this.#received = fds;
+      const result = this.call(name, args);
       this.#received = undefined;
       // The kernel's end was full; taking this answer has emptied it.
       if (result === -Errno.EAGAIN) continue;
-      return typeof result === "number" ? result : received;
+      return typeof result === "number" ? result : { fds, result };
     }
   }
 

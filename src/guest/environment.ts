@@ -66,8 +66,8 @@ export interface GuestEnvironment extends EngineTools {
   forgetOutput(fd: number): void;
   /** What the linker is to load, of the file `fd` or a part of the libc: a descriptor, or -errno. Empty after the next call. */
   openImage(fd: number, library: string): number;
-  /** A socket to the kernel for a new thread: its descriptor, or -errno. */
-  openThreadSocket(): number;
+  /** A socket to the kernel for a new thread, and the thread's number there; or -errno. */
+  openThreadSocket(): { fd: number; thread: number } | number;
   /** Closes one that no thread took over. */
   closeSocket(fd: number): void;
 }

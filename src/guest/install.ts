@@ -81,7 +81,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     isHostOutput: (fd) => channel().isHostOutput(fd),
     forgetOutput: (fd) => channel().forgetOutput(fd),
     openImage: (fd, library) => channel().callForDescriptor("image", { fd, library }),
-    openThreadSocket: () => channel().callForDescriptor("threadSocket", {}),
+    openThreadSocket: () => channel().openThreadSocket(),
     closeSocket: (fd) => void libc.close(fd),
   };
   installTurns(internalBinding, requireBuiltin);

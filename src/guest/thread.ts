@@ -4,6 +4,7 @@
  * own start of the worker follows as the next message of its port.
  */
 import { shareLedger } from "./bindings/sqlite.js";
+import { followFiles } from "./bindings/unmanaged-files.js";
 import type { ThreadStart } from "./bindings/worker.js";
 import { startCompileCache } from "./compile-cache/binding.js";
 import { startCoverageOfThread } from "./bindings/diagnostics.js";
@@ -68,6 +69,7 @@ function startThread(
   hideOwnFrames(internalBinding, requireBuiltin);
   traceExitOfThread({ internalBinding, requireBuiltin }, channel);
   shareLedger(start.databases);
+  followFiles(channel, start.tracksFiles);
   assumeSharedIdentity(start.identity);
   process.argv = [process.execPath];
   process.execArgv = [...start.execArgv];

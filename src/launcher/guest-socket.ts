@@ -109,14 +109,24 @@ export class GuestSocket {
 
   /**
    * A write failed, as the guest has ended: what it said before, its exit among it, is there still
-   * if it was not read meanwhile.
+   * if it was not read meanwhile. Answers whether this is the end of it.
    */
-  #readRest(): void {
+  #readRest(): boolean {
     for (let reads = 0; reads < restReads && !this.#destroyed; reads++) {
       const size = libc.read(this.#fd, readBuffer, 0, readBuffer.length);
-      if (size <= 0 && size !== -Errno.EINTR) return;
+      if (size <= 0 && size !== -Errno.EINTR) return size === 0;
       if (size > 0) this.#data(readBuffer.subarray(0, size));
     }
+    return false;
+  }
+
+  /**
+   * Its thread says that it has closed its end: what it said before is taken now, and not when the event loop comes to it.
+   * Where frames have to wait, or it has not, its end is heard of as any other. Not from within another socket's handler.
+   */
+  finish(): void {
+    if (this.#destroyed || !this.#open || this.#reader.isHeld) return;
+    if (this.#readRest()) this.#end();
   }
 
   /** Nothing more comes: it is over once every frame was taken. */

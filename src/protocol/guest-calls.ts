@@ -23,8 +23,13 @@ export const guestCalls = {
   umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },
   /** The working directory, for threads that cannot change it. */
   getcwd: { nr: 5, args: {}, result: { cwd: "string" } },
-  /** A socket of its own for a new thread; the reply brings its descriptor (SCM_RIGHTS). */
-  threadSocket: { nr: 6, args: {}, result: {} },
+  /** A socket of its own for a new thread; the reply brings its descriptor (SCM_RIGHTS) and the thread's number. */
+  threadSocket: { nr: 6, args: {}, result: { thread: "u32" } },
+  /**
+   * A thread of that number has ended, and its socket with it: answered when what its calls have opened is closed, but for
+   * what `descriptorOwned` says of it.
+   */
+  threadEnded: { nr: 9, args: { thread: "u32" }, result: {} },
   /**
    * A pipe of the OS through which this thread prints to the host from now on, if its stdout is there: the reply brings the writing
    * end (SCM_RIGHTS), which does not block. Before each message it says by `printed` how much it has written there. EEXIST where
@@ -192,6 +197,10 @@ export const guestEvents = {
   templateReady: { nr: 10, args: { pending: "strings" } },
   /** Whether the guest handles a signal itself (true) or leaves it to the default action. */
   signalHandler: { nr: 8, args: { signal: "u8", handled: "bool" } },
+  /**
+   * Of a worker: whether its end closes `fd`. It does close what its calls have opened, and nothing else, unless it says so.
+   */
+  descriptorOwned: { nr: 13, args: { fd: "i32", owned: "bool" } },
   /** What `ps` shows of the process from now on; as much of it as its arguments had room for. */
   title: { nr: 11, args: { text: "string" } },
   /** In a deterministic machine: what time it is for the program, in milliseconds since the epoch. */

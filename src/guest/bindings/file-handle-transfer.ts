@@ -1,7 +1,7 @@
 /**
  * Lets a FileHandle travel to another thread. Node hands the native handle over;
  * here the descriptor's number is what travels, for descriptors belong to the
- * process and the kernel knows them by number.
+ * process and the kernel knows them by number. It closes with the thread that has it last.
  */
 import { Errno } from "../../abi/errno.js";
 import type { GuestEnvironment } from "../environment.js";
@@ -28,10 +28,13 @@ export function installFileHandleTransfer(env: GuestEnvironment): void {
       data: { handle: { releaseFD(): number } };
       deserializeInfo: unknown;
     };
-    return { data: { descriptor: data.handle.releaseFD() }, deserializeInfo };
+    const descriptor = data.handle.releaseFD();
+    env.kernel.event("descriptorOwned", { fd: descriptor, owned: false });
+    return { data: { descriptor }, deserializeInfo };
   };
   prototype[deserializeSymbol] = function ({ descriptor }: { descriptor?: unknown }) {
     const fd = Number.isInteger(descriptor) ? (descriptor as number) : -Errno.EBADF;
+    env.kernel.event("descriptorOwned", { fd, owned: true });
     apply(deserialize, this, [{ handle: new binding.FileHandle(fd) }]);
   };
 }

@@ -10,6 +10,7 @@ import { ask, failure } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
 import { bytesOf, text, toPath, toPosition } from "./fs-values.js";
 import type { PathArgument } from "./fs-values.js";
+import { fileClosed, fileOpened } from "./unmanaged-files.js";
 
 const { from, allocUnsafe, concat } = Buffer;
 
@@ -31,6 +32,18 @@ export function* open(pathArgument: PathArgument, flags: number, mode: number): 
   const result = yield* ask("open", { path, flags, mode });
   if (typeof result === "number") throw yield* failure(result, openSyscall, path);
   return result.fd;
+}
+
+/** The same for a program that has the number and is to close it. */
+export function* openByNumber(path: PathArgument, flags: number, mode: number): Operation<number> {
+  const fd = yield* open(path, flags, mode);
+  fileOpened(fd);
+  return fd;
+}
+
+export function closeByNumber(fd: number): Operation<undefined> {
+  fileClosed(fd);
+  return close(fd);
 }
 
 export function* close(fd: number): Operation<undefined> {

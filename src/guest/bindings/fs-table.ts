@@ -41,8 +41,8 @@ function stats(bigint: boolean, blocking: boolean): StatArray | undefined {
 
 export const table: Readonly<Record<string, Entry>> = {
   access: { request: 2, checks: "mode", run: ([path, mode]) => entries.access(path, mode) },
-  open: { request: 3, run: ([path, flags, mode]) => contents.open(path, flags, mode) },
-  close: { request: 1, checks: "fd", run: ([fd]) => contents.close(fd) },
+  open: { request: 3, run: ([path, flags, mode]) => contents.openByNumber(path, flags, mode) },
+  close: { request: 1, checks: "fd", run: ([fd]) => contents.closeByNumber(fd) },
   read: {
     request: 5,
     checks: "fd",

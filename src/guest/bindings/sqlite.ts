@@ -42,15 +42,12 @@ export function shareLedger(shared: SharedArrayBuffer): void {
   threadLedger = shared;
 }
 
-/** Files of a worker that are remembered; further ones stay open until the process ends. */
-const ledgerFiles = 256;
-/** Two addresses, the first of which is 0 until a database was opened; then the files. */
+/** Two addresses, the first of which is 0 until a database was opened. */
 export const ledgerAddresses = 2;
-export const ledgerAddressBytes = ledgerAddresses * BigUint64Array.BYTES_PER_ELEMENT;
 
 /** For ../sqlite/thread-ledger.ts, which only those load whose workers open databases. */
 export const newLedger = (): SharedArrayBuffer =>
-  new SharedArrayBuffer(ledgerAddressBytes + ledgerFiles * Int32Array.BYTES_PER_ELEMENT);
+  new SharedArrayBuffer(ledgerAddresses * BigUint64Array.BYTES_PER_ELEMENT);
 
 export const usesDatabases = (ledger: SharedArrayBuffer): boolean =>
   Atomics.load(new BigUint64Array(ledger, 0, ledgerAddresses), 0) !== 0n;

@@ -40,6 +40,8 @@ export interface ThreadStart {
   frozen: boolean;
   /** As the program asked for it; 0 if it did not. */
   codeRangeSizeMb: number;
+  /** Whether files that the thread opens by number are closed with it. */
+  tracksFiles: boolean;
   /** What this thread has to know of the other's databases. */
   databases: SharedArrayBuffer;
 }
@@ -199,16 +201,23 @@ function adaptLimits(limits: Float64Array, memoryBytes: number): Float64Array {
   return adapted;
 }
 
-/** Posts our message ahead of Node's first, with what the thread needs of the kernel: the slot, or -errno. */
-function prepare(handle: NativeHandle, port: MessagePort, start: Order): number {
-  const socket = engine.env.openThreadSocket();
-  const slot =
-    socket < 0
-      ? socket
-      : engine.slots.take(engine.threadId, handle.threadId, socket, start.identity.start.threads);
+/** What a thread that was prepared occupies. */
+interface Prepared {
+  slot: number;
+  /** Its number with the kernel. */
+  thread: number;
+}
+
+/** Posts our message ahead of Node's first, with what the thread needs of the kernel; nothing where that has no room. */
+function prepare(handle: NativeHandle, port: MessagePort, start: Order): Prepared | undefined {
+  const opened = engine.env.openThreadSocket();
+  if (typeof opened === "number") return undefined;
+  const { fd: socket, thread } = opened;
+  const { threads } = start.identity.start;
+  const slot = engine.slots.take(engine.threadId, handle.threadId, socket, threads);
   if (slot < 0) {
-    if (socket >= 0) engine.env.closeSocket(socket);
-    return slot;
+    engine.env.closeSocket(socket);
+    return undefined;
   }
   const { port1, port2 } = new engine.MessageChannel();
   port.postMessage!(
@@ -224,7 +233,7 @@ function prepare(handle: NativeHandle, port: MessagePort, start: Order): number 
     [port2],
   );
   port1.close();
-  return slot;
+  return { slot, thread };
 }
 
 /** A thread that is made and has not begun: what its handle and its port are to Node, with ours ahead. */
@@ -232,7 +241,7 @@ class Beginning {
   readonly #handle: NativeHandle;
   readonly #start: Order;
   readonly #port: MessagePort;
-  #slot = -1;
+  #prepared: Prepared | undefined;
 
   constructor(handle: NativeHandle, port: MessagePort, start: Order) {
     this.#handle = handle;
@@ -240,16 +249,14 @@ class Beginning {
     this.#start = start;
   }
 
-  #ledger(): Ledger.ThreadLedger {
-    return new (ledgers().ThreadLedger)(this.#start.databases);
-  }
-
   #release(): void {
     threadEnded(this.#port);
-    if (usesDatabases(this.#start.databases))
-      for (const fd of this.#ledger().takeFiles()) engine.env.kernel.call("close", { fd });
-    if (this.#slot >= 0) engine.slots.release(this.#slot);
-    this.#slot = -1;
+    const prepared = this.#prepared;
+    if (prepared === undefined) return;
+    this.#prepared = undefined;
+    engine.slots.release(prepared.slot);
+    // Its socket is closed by now: the engine closes a thread's handles before it tells of its end.
+    engine.env.kernel.call("threadEnded", { thread: prepared.thread });
   }
 
   adapt(late: Pick<LateFlags, "isModule" | "isTyped">): void {
@@ -263,7 +270,7 @@ class Beginning {
     const port = this.#port;
     own(port, "postMessage", (message: LoadMessage, transfer: unknown) => {
       delete port.postMessage;
-      this.#slot = prepare(this.#handle, port, this.#start);
+      this.#prepared = prepare(this.#handle, port, this.#start);
       if (late.isModule && message.doEval === "classic") makeModule(message, late.isTyped);
       try {
         return port.postMessage!(message, transfer);
@@ -291,7 +298,7 @@ class Beginning {
     const { startThread } = handle;
     own(handle, "startThread", () => {
       // As Node reports a thread whose event loop could not be made.
-      if (this.#slot < 0)
+      if (this.#prepared === undefined)
         return later(() => handle.onexit?.(1, "ERR_WORKER_INIT_FAILED", "EAGAIN"));
       threadBegins(this.#port);
       try {
@@ -307,7 +314,8 @@ class Beginning {
     const handle = this.#handle;
     const { stopThread } = handle;
     own(handle, "stopThread", () => {
-      if (usesDatabases(this.#start.databases)) this.#ledger().retire();
+      const { databases } = this.#start;
+      if (usesDatabases(databases)) new (ledgers().ThreadLedger)(databases).retire();
       return apply(stopThread, handle, []);
     });
     let onexit: ((...args: unknown[]) => void) | null = null;
@@ -388,6 +396,7 @@ function Worker(
     isLoader: isInternal,
     frozen: late.frozen,
     codeRangeSizeMb,
+    tracksFiles: rest[0] === true,
     databases: newLedger(),
   }).adapt(late);
   return handle;

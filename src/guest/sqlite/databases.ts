@@ -43,10 +43,9 @@ export function prepare(env: GuestEnvironment): void {
   const main = isMainThread === true;
   const name = main ? "secure-exec" : `secure-exec-${threadId as number}`;
   // Native callbacks belong to the thread that made them, and the default is everybody's.
-  const ledger = threadLedger === undefined ? undefined : new ThreadLedger(threadLedger);
-  const files = sqliteFiles(env.kernel, ledger);
+  const files = sqliteFiles(env.kernel);
   const registered = registerSqliteFiles(name, main, entry.distance, files);
-  ledger?.registered(registered);
+  if (threadLedger !== undefined) new ThreadLedger(threadLedger).registered(registered);
   fileSystem = name;
   keepOpenDatabases();
   keepIterators();

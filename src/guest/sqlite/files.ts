@@ -9,7 +9,6 @@ import { StatSlot, fsLimits } from "../../protocol/fs-calls.js";
 import * as libc from "../../sandbox/libc.js";
 import type { SqliteFile, SqliteFiles } from "../../sandbox/sqlite-vfs.js";
 import type { KernelClient } from "../environment.js";
-import type { ThreadLedger } from "./thread-ledger.js";
 
 /** sqlite3.h */
 const Code = Object.freeze({
@@ -61,19 +60,11 @@ class DatabaseFile implements SqliteFile {
   readonly #kernel: KernelClient;
   readonly #fd: number;
   readonly #unlinkAtClose: string | undefined;
-  readonly #ledger: ThreadLedger | undefined;
   #level: number = Level.none;
 
-  constructor(
-    kernel: KernelClient,
-    fd: number,
-    unlinkAtClose: string | undefined,
-    ledger: ThreadLedger | undefined,
-  ) {
+  constructor(kernel: KernelClient, fd: number, unlinkAtClose: string | undefined) {
     this.#kernel = kernel;
     this.#fd = fd;
-    this.#ledger = ledger;
-    ledger?.opened(fd);
     this.#unlinkAtClose = unlinkAtClose;
   }
 
@@ -175,7 +166,6 @@ class DatabaseFile implements SqliteFile {
   close(): number {
     if (this.#unlinkAtClose !== undefined)
       this.#kernel.call("unlink", { path: this.#unlinkAtClose });
-    this.#ledger?.closed(this.#fd);
     const result = this.#kernel.call("close", { fd: this.#fd });
     return typeof result === "number" ? Code.close : Code.ok;
   }
@@ -185,12 +175,10 @@ const noRoom = (errno: number): boolean => errno === -Errno.ENOSPC || errno === 
 
 class MachineFiles implements SqliteFiles {
   readonly #kernel: KernelClient;
-  readonly #ledger: ThreadLedger | undefined;
   readonly #waiting = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(kernel: KernelClient, ledger: ThreadLedger | undefined) {
+  constructor(kernel: KernelClient) {
     this.#kernel = kernel;
-    this.#ledger = ledger;
   }
 
   #openTemporary(): number {
@@ -225,7 +213,7 @@ class MachineFiles implements SqliteFiles {
     if (path === undefined) {
       const fd = this.#openTemporary();
       if (fd < 0) return Code.cantOpen;
-      return { file: new DatabaseFile(this.#kernel, fd, undefined, this.#ledger), flags };
+      return { file: new DatabaseFile(this.#kernel, fd, undefined), flags };
     }
     const writes = (flags & Open.readWrite) !== 0;
     const extra =
@@ -242,7 +230,7 @@ class MachineFiles implements SqliteFiles {
     }
     if (typeof result === "number") return Code.cantOpen;
     const gone = (flags & Open.deleteOnClose) !== 0 ? path : undefined;
-    return { file: new DatabaseFile(this.#kernel, result.fd, gone, this.#ledger), flags: granted };
+    return { file: new DatabaseFile(this.#kernel, result.fd, gone), flags: granted };
   }
 
   remove(path: string): number {
@@ -289,6 +277,6 @@ class MachineFiles implements SqliteFiles {
   }
 }
 
-export function sqliteFiles(kernel: KernelClient, ledger?: ThreadLedger): SqliteFiles {
-  return new MachineFiles(kernel, ledger);
+export function sqliteFiles(kernel: KernelClient): SqliteFiles {
+  return new MachineFiles(kernel);
 }

@@ -11,6 +11,7 @@ import type { Guest } from "../../launcher/fork.js";
 import type { GuestSocket } from "../../launcher/guest-socket.js";
 import type { kernelEvents } from "../../protocol/guest-calls.js";
 import type { EventArgs } from "../../protocol/port.js";
+import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
 import { GuestThread } from "./thread.js";
 import type { ThreadOwner } from "./thread.js";
@@ -18,7 +19,7 @@ import type { ThreadOwner } from "./thread.js";
 type Events = typeof kernelEvents;
 
 /** The process as its door sees it. */
-export interface DoorOwner extends Omit<ThreadOwner, "openThread" | "violated"> {
+export interface DoorOwner extends Omit<ThreadOwner, "openThread" | "threadEnded" | "violated"> {
   /** Workers it may have at one time. */
   readonly threadLimit: number;
   /** Its guest broke the rules and is being ended. */
@@ -35,6 +36,9 @@ export class GuestDoor {
   readonly #owner: DoorOwner;
   readonly #guest: Guest;
   readonly #threads = new Set<GuestThread>();
+  /** Those of workers, by the numbers that the guest knows them by; none is used twice. */
+  readonly #workers = new Map<number, GuestThread>();
+  #lastWorker = 0;
   readonly #main: GuestThread;
   readonly #threadOwner: ThreadOwner;
   #closed = false;
@@ -70,9 +74,11 @@ export class GuestDoor {
         return owner.mayPrintByPipe;
       },
       openThread: (via, announcement) => this.#openThread(via, announcement),
+      threadEnded: (thread) => this.#threadEnded(thread),
+      unwatch: (watch) => owner.unwatch(watch),
     };
     owner.account.force("guest");
-    this.#main = this.#newThread(guest.socket);
+    this.#main = this.#newThread(guest.socket, false);
     guest.attach({
       ready: () => this.#main.ready(),
       frame: (frame) => this.#main.frame(frame),
@@ -130,8 +136,8 @@ export class GuestDoor {
     this.#owner.account.give("guest");
   }
 
-  #newThread(socket: GuestSocket): GuestThread {
-    const thread = new GuestThread(this.#threadOwner, socket);
+  #newThread(socket: GuestSocket, isWorker: boolean): GuestThread {
+    const thread = new GuestThread(this.#threadOwner, socket, isWorker);
     this.#threads.add(thread);
     return thread;
   }
@@ -143,24 +149,41 @@ export class GuestDoor {
   }
 
   /** Answers a call of `via` with a socket for a new thread: 0, or -errno. */
-  #openThread(via: GuestThread, announcement: Buffer): number {
+  #openThread(via: GuestThread, announcement: (thread: number) => Buffer): number {
     const { account, threadLimit } = this.#owner;
     if (this.#threads.size > threadLimit * limits.socketsPerThread) return -Errno.EMFILE;
     if (!account.take("thread")) return -Errno.EMFILE;
-    const socket = this.#guest.openThread(via.socket, announcement, {
+    const number = ++this.#lastWorker;
+    const socket = this.#guest.openThread(via.socket, announcement(number), {
       ready: () => thread.ready(),
       frame: (frame) => thread.frame(frame),
       rested: () => thread.rested(),
       occupies: (bytes) => thread.occupies(bytes),
       drained: () => thread.drained(),
-      closed: () => this.#closeThread(thread),
+      closed: () => {
+        this.#workers.delete(number);
+        this.#closeThread(thread);
+      },
     });
     if (typeof socket === "number") {
       account.give("thread");
       return socket;
     }
-    const thread = this.#newThread(socket);
+    const thread = this.#newThread(socket, true);
+    this.#workers.set(number, thread);
     this.#owner.threadOpened();
     return 0;
+  }
+
+  /** Its socket's end may have come here already, and not been heard of: what the process does next must not find it open. */
+  #threadEnded(number: number): Deferred<object> {
+    const closed = new Deferred<object>();
+    // Not inside the frame that asks: the other socket is read into the same buffer.
+    const immediate = setImmediate(() => {
+      this.#workers.get(number)?.socket.finish();
+      closed.settle({});
+    });
+    closed.onCancel(() => clearImmediate(immediate));
+    return closed;
   }
 }

@@ -31,12 +31,20 @@ import type { Answer } from "../policy/decision.js";
 import { Image } from "../io/images.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 import { OutputPipe } from "./output-pipe.js";
+import { ThreadDescriptors } from "./thread-descriptors.js";
 import * as libc from "../../sandbox/libc.js";
 import type { Share, Source } from "./turns.js";
 
 type Calls = GuestTables["calls"];
 export type GuestCall = CallOf<Calls>;
-const atTheDoor = ["threadSocket", "flowShutdown", "awaitFork", "image", "outputPipe"] as const;
+const atTheDoor = [
+  "threadSocket",
+  "threadEnded",
+  "flowShutdown",
+  "awaitFork",
+  "image",
+  "outputPipe",
+] as const;
 export type CallAtTheDoor = (typeof atTheDoor)[number];
 /** Calls that the process answers; the others are about the door itself. */
 export type ProcessCall = Exclude<GuestCall, { name: CallAtTheDoor }>;
@@ -89,7 +97,11 @@ export interface ThreadOwner {
   /** Whether it may print by a pipe of the OS. */
   readonly mayPrintByPipe: boolean;
   /** Opens a socket for one more thread and says so over this one's: 0, or -errno. */
-  openThread(via: GuestThread, announcement: Buffer): number;
+  openThread(via: GuestThread, announcement: (thread: number) => Buffer): number;
+  /** One of its threads has ended; answered when what was the thread's is closed. */
+  threadEnded(thread: number): Deferred<object>;
+  /** A file watch is no longer wanted. */
+  unwatch(watch: number): void;
 }
 
 const port = new ServingPort(guestWire);
@@ -104,6 +116,8 @@ export class GuestThread implements Source {
   /** System calls that wait for an answer. */
   readonly #calls = new Set<() => void>();
   readonly #flows: FlowTable;
+  /** What ends with it; the main thread ends with its process. */
+  readonly #own: ThreadDescriptors | undefined;
   /** Output it may still send, per descriptor, and what of its credit it has not been told. */
   readonly #window: number[];
   readonly #credit = [0, 0, 0];
@@ -132,9 +146,11 @@ export class GuestThread implements Source {
   #retries = 0;
   #closed = false;
 
-  constructor(owner: ThreadOwner, socket: GuestSocket) {
+  constructor(owner: ThreadOwner, socket: GuestSocket, isWorker: boolean) {
     const { outputWindowBytes } = limits;
     this.#owner = owner;
+    if (isWorker)
+      this.#own = new ThreadDescriptors(owner.descriptors, (watch) => owner.unwatch(watch));
     this.#socket = socket;
     this.#window = [0, outputWindowBytes, outputWindowBytes];
     this.#flows = new FlowTable(
@@ -142,7 +158,10 @@ export class GuestThread implements Source {
         account: owner.account,
         descriptors: owner.descriptors,
         isEnded: () => owner.ended,
-        notifyFlow: (name, args) => this.tell(name, args),
+        notifyFlow: (name, args) => {
+          if ("fd" in args) this.#own?.owns(Number(args.fd), true);
+          this.tell(name, args);
+        },
         moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
         brokenPipe: () => owner.brokenPipe(),
         mayRead: (stream) => owner.mayRead(stream),
@@ -259,7 +278,7 @@ export class GuestThread implements Source {
     if (call.name === "threadSocket") {
       const opened = this.#owner.ended
         ? -Errno.ESRCH
-        : this.#owner.openThread(this, port.reply(call, {}));
+        : this.#owner.openThread(this, (thread) => port.reply(call, { thread }));
       // Otherwise the reply went out with the descriptor.
       if (opened < 0) this.#reply(call, opened);
       return false;
@@ -288,7 +307,9 @@ export class GuestThread implements Source {
         ? this.#flows.shutdown(call.args.flow)
         : call.name === "image"
           ? this.#owner.image(call.args)
-          : this.#owner.answer(call);
+          : call.name === "threadEnded"
+            ? this.#owner.threadEnded(call.args.thread)
+            : this.#owner.answer(call);
     if (answer instanceof Deferred) {
       this.#await(call, answer);
       return true;
@@ -375,6 +396,8 @@ export class GuestThread implements Source {
       case "flowPass":
       case "flowClose":
         return this.#flows.event(event);
+      case "descriptorOwned":
+        return this.#own?.owns(event.args.fd, event.args.owned);
       case "ready":
         throw new MalformedMessage("ready after start");
       default:
@@ -492,7 +515,10 @@ export class GuestThread implements Source {
     if (result instanceof Denial)
       return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
     if (result instanceof Image) return this.#give(call, result);
-    if (!isAtTheDoor(call)) this.#owner.answered(call, result);
+    if (!isAtTheDoor(call)) {
+      this.#owner.answered(call, result);
+      this.#own?.answered(call.name, call.args, result);
+    }
     this.#send(port.reply(call, result as never));
   }
 
@@ -543,6 +569,7 @@ export class GuestThread implements Source {
     this.#calls.clear();
     this.#dropImage();
     this.#flows.closeAll();
+    this.#own?.closeAll();
     this.#owner.share.forget(this);
     this.#giveBack();
     clearTimeout(this.#retry);

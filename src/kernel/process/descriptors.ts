@@ -13,6 +13,8 @@ export type Description = OpenFile | Stream;
 
 export class DescriptorTable {
   readonly #slots = new Map<number, Description>();
+  /** With whose end a descriptor is closed before the process's own. */
+  readonly #owners = new Map<number, object>();
   /** RLIMIT_NOFILE. */
   get limit(): number {
     return this.#limit;
@@ -68,14 +70,26 @@ export class DescriptorTable {
     }
     const previous = this.#slots.get(fd);
     this.#slots.set(fd, description);
+    this.#owners.delete(fd);
     previous?.unref();
     return fd;
+  }
+
+  /** Has `owner` own `fd`, if it is open, or nobody. */
+  own(fd: number, owner: object | undefined): void {
+    if (owner === undefined) this.#owners.delete(fd);
+    else if (this.#slots.has(fd)) this.#owners.set(fd, owner);
+  }
+
+  closeOf(owner: object): void {
+    for (const [fd, its] of this.#owners) if (its === owner) this.close(fd);
   }
 
   close(fd: number): number {
     const description = this.#slots.get(fd);
     if (description === undefined) return -Errno.EBADF;
     this.#slots.delete(fd);
+    this.#owners.delete(fd);
     if (fd < this.#lowest) this.#lowest = fd;
     description.unref();
     return 0;
@@ -84,6 +98,7 @@ export class DescriptorTable {
   closeAll(): void {
     const all = [...this.#slots.values()];
     this.#slots.clear();
+    this.#owners.clear();
     this.#lowest = 0;
     for (const description of all) description.unref();
   }

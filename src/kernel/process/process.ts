@@ -365,6 +365,7 @@ export class Process {
           ? this.#template.awaits(errno, give)
           : -Errno.EPERM,
       image: (args) => imageOf(this, args),
+      unwatch: (watch) => void this.watches.remove(watch),
       get mayPrintByPipe() {
         return mayPrintByPipe();
       },

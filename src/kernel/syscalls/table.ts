@@ -455,6 +455,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
 
   threadSocket: { run: "door", support: "own", note: "the reply brings a descriptor" },
+  threadEnded: { run: "door", support: "own", note: "closes what a worker has left open" },
   awaitFork: { run: "door", support: "own", note: "the reply brings three descriptors" },
   flowShutdown: { run: "door", note: "of a flow, behind what was written" },
 };
