@@ -276,25 +276,25 @@ export default async () => {
     files: {},
     edits: [],
     own: {
-      // The package's own runner against the command as a client meets it; each of its scenarios is a test here.
+      // The package's own runner; each of its scenarios is a test here. The server is McpServer with what they call.
       "conformance.test.mjs": `import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, expect, test } from "vitest";
-const server = spawn(process.execPath, [${JSON.stringify(join(root, "dist/cli/main.js"))}, "mcp", "--http"], { stdio: ["ignore", "ignore", "pipe"] });
+const server = spawn(process.execPath, [${JSON.stringify(join(root, "scripts/mcp-conformance-server.mjs"))}], { stdio: ["ignore", "pipe", "inherit"] });
 afterAll(() => server.kill());
-const [line] = await once(createInterface({ input: server.stderr }), "line");
+const [url] = await once(createInterface({ input: server.stdout }), "line");
 const runner = ${JSON.stringify(join(folder, "node_modules/@modelcontextprotocol/conformance/dist/index.js"))};
 let said;
 try {
-  said = execFileSync(process.execPath, [runner, "server", "--suite", "all", "--url", line.split(" ").at(-1)], { encoding: "utf8" });
+  said = execFileSync(process.execPath, [runner, "server", "--suite", "all", "--url", url], { encoding: "utf8" });
 } catch (error) {
   said = error.stdout;
 }
 for (const [, mark, name] of said.matchAll(/^(✓|✗) ([\\w-]+): /gm)) test(name, () => expect(mark).toBe("✓"));`,
     },
     peers: ["@modelcontextprotocol/conformance"],
-    expected: 6,
+    expected: 32,
   },
   {
     name: "driver-api",

@@ -50,15 +50,22 @@ it("initialize, list, ping, and what is no request", async (t) => {
     [undefined, -32600, null],
     [[], -32600, null],
     [{ id: 4, method: "ping" }, -32600, 4],
-    [request(5, "resources/list"), -32601, 5],
+    [request(5, "tasks/list"), -32601, 5],
     [call(6, "toString", {}), -32602, 6],
-    [call(7, "run_code", {}), -32602, 7],
-    [call(8, "run_code", { code: 1 }), -32602, 8],
-    [call(9, "run_code", { code: "1", more: "2" }), -32602, 9],
-    [call(10, "run_code", "1"), -32602, 10],
   ]) {
     const { error, id: answered } = await made.handle(message);
     assert.deepEqual([error.code, answered], [code, id], JSON.stringify(message));
+  }
+  // A wrong input is a result, so that the model sees what to change.
+  for (const [message, text] of [
+    [call(7, "run_code", {}), /run_code: .*required property "code"/],
+    [call(8, "run_code", { code: 1 }), /run_code: .*number.*string/],
+    [call(9, "run_code", { code: "1", more: "2" }), /run_code: /],
+    [call(10, "run_code", "1"), /must be an object/],
+  ]) {
+    const answered = await made.handle(message);
+    assert.equal(answered.result.isError, true);
+    assert.match(textOf(answered), text);
   }
 });
 
@@ -167,7 +174,13 @@ it("http: sessions, tokens, and no foreign pages", async (t) => {
     (await post(request(3, "ping"), { ...session, origin: "http://localhost:3000" })).status,
     200,
   );
-  assert.equal((await fetch(url, { headers: { authorization: "Bearer secret" } })).status, 405);
+  const bearer = { authorization: "Bearer secret" };
+  assert.equal((await fetch(url, { headers: bearer })).status, 406);
+  const listens = { ...bearer, accept: "text/event-stream" };
+  assert.equal((await fetch(url, { headers: listens })).status, 404);
+  assert.equal((await fetch(url, { method: "PUT", headers: bearer })).status, 405);
+  const strange = { ...session, "mcp-protocol-version": "1999-01-01" };
+  assert.equal((await post(request(3, "ping"), strange)).status, 400);
   const { port } = new URL(url);
   const rebound = http.request({
     port,

@@ -1,7 +1,7 @@
 // The TypeScript tools: what they say about sources and projects, what they leave alone, and what a further call costs.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -15,7 +15,8 @@ import { compilerDir, noCompiler } from "../support/compiler.mjs";
 import { machine } from "../support/machines.mjs";
 
 const it = (name, body) => test(name, { timeout: 240_000, skip: noCompiler }, body);
-const cli = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const cli = join(root, "dist/cli/main.js");
 
 const project = {
   "/root/tsconfig.json": JSON.stringify({
@@ -212,6 +213,40 @@ it("secure-exec typecheck prints what tsc prints, and ends with 1 where there ar
     );
     const all = run("--json", ".");
     assert.deepEqual([all.status, JSON.parse(all.stdout).filePath], [1, "bad.ts"]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+it("secure-exec typecheck of a file finds the packages at or above it, and says where those of Node are missing", () => {
+  const directory = mkdtempSync(join(tmpdir(), "typecheck-"));
+  try {
+    const run = (...args) =>
+      spawnSync(process.execPath, [cli, "typecheck", "--compiler", compilerDir, ...args], {
+        encoding: "utf8",
+        cwd: directory,
+      });
+    mkdirSync(join(directory, "deep"));
+    const program = join(directory, "deep/program.ts");
+    writeFileSync(
+      program,
+      `import { sep } from "node:path";
+import { answer } from "wise";
+export const a: number = sep.length + answer.length + process.pid;
+`,
+    );
+    const without = run("deep/program.ts");
+    assert.equal(without.status, 1);
+    assert.match(without.stdout, /TS2591|TS2580/);
+    assert.match(without.stderr, /hint: .*npm install --save-dev @types\/node beside the file/);
+    const packages = join(directory, "node_modules");
+    mkdirSync(join(packages, "wise"), { recursive: true });
+    writeFileSync(join(packages, "wise/index.d.ts"), "export declare const answer: string;");
+    writeFileSync(join(packages, "wise/package.json"), '{ "name": "wise", "types": "index.d.ts" }');
+    for (const name of ["@types/node", "undici-types"])
+      cpSync(join(root, "node_modules", name), join(packages, name), { recursive: true });
+    const found = run("deep/program.ts");
+    assert.deepEqual([found.stdout, found.stderr, found.status], ["", "", 0]);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -1,6 +1,6 @@
 /**
- * Owns the MCP server's HTTP transport ("streamable HTTP"): POST a message, get its answer as JSON.
- * The server sends nothing on its own, so GET is refused, as the protocol allows.
+ * Owns the MCP server's HTTP transport ("streamable HTTP"): POST a message, get its answer; GET what belongs to no
+ * request, or the rest of an answer whose connection was lost. What a session is, http-session.ts says.
  *
  * Invariants: on loopback by default; a request with a foreign Host or Origin is refused, so that no
  * web page reaches it by a name that resolves to loopback; a session ends with DELETE or when it
@@ -12,7 +12,8 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { isForeign, isLoopback, isSame } from "../core/loopback.js";
 import { bodyOf } from "../core/request-body.js";
-import { McpServer } from "./server.js";
+import { HttpSession } from "./http-session.js";
+import { protocolVersions } from "./protocol.js";
 import type { McpServerOptions } from "./server.js";
 
 export interface McpHttpOptions extends McpServerOptions {
@@ -28,6 +29,8 @@ export interface McpHttpOptions extends McpServerOptions {
 
 export interface McpHttpServer {
   url: string;
+  /** A resource of the owner's has changed: whoever has subscribed to it, in any session, is told. */
+  resourceUpdated: (uri: string) => void;
   close: () => Promise<void>;
 }
 
@@ -43,9 +46,12 @@ function isInitialize(body: string): boolean {
   }
 }
 
+const takesEvents = ({ headers }: http.IncomingMessage): boolean =>
+  (headers.accept ?? "").includes("text/event-stream");
+
 class HttpServing {
   readonly #options: McpHttpOptions;
-  readonly #sessions = new Map<string, McpServer>();
+  readonly #sessions = new Map<string, HttpSession>();
 
   constructor(options: McpHttpOptions) {
     this.#options = options;
@@ -57,7 +63,9 @@ class HttpServing {
     if (isForeign(request, host)) return 403;
     const { headers, url } = request;
     if (token !== undefined && !isSame(headers.authorization ?? "", `Bearer ${token}`)) return 401;
-    return new URL(url ?? "/", "http://host").pathname === "/mcp" ? 0 : 404;
+    if (new URL(url ?? "/", "http://host").pathname !== "/mcp") return 404;
+    const version = headers["mcp-protocol-version"];
+    return version === undefined || protocolVersions.includes(String(version)) ? 0 : 400;
   }
 
   async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
@@ -65,37 +73,49 @@ class HttpServing {
     if (refused !== 0) return void response.writeHead(refused).end();
     const id = String(request.headers["mcp-session-id"] ?? "");
     const session = this.#sessions.get(id);
-    if (request.method === "DELETE") {
-      this.#sessions.delete(id);
-      await session?.dispose();
-      return void response.writeHead(session === undefined ? 404 : 204).end();
+    switch (request.method) {
+      case "POST":
+        return this.#post(request, session, response);
+      case "GET":
+        return this.#get(request, session, response);
+      case "DELETE":
+        this.#sessions.delete(id);
+        await session?.dispose();
+        return void response.writeHead(session === undefined ? 404 : 204).end();
+      default:
+        response.writeHead(405, { allow: "POST, GET, DELETE" }).end();
     }
-    if (request.method !== "POST")
-      return void response.writeHead(405, { allow: "POST, DELETE" }).end();
-    const body = await bodyOf(request, bodyBytes);
-    if (body === undefined) return void response.writeHead(413, { connection: "close" }).end();
-    await this.#post(body.toString("utf8"), session, response);
   }
 
   async #post(
-    body: string,
-    known: McpServer | undefined,
+    request: http.IncomingMessage,
+    known: HttpSession | undefined,
     response: http.ServerResponse,
   ): Promise<void> {
-    const headers: Record<string, string> = { "content-type": "application/json" };
-    let session = known;
-    if (session === undefined) {
-      // The protocol's sign that a session is over: the client makes a new one.
-      if (!isInitialize(body)) return void response.writeHead(404).end();
-      const id = randomUUID();
-      session = new McpServer(this.#options);
-      await this.#makeRoom();
-      this.#sessions.set(id, session);
-      headers["mcp-session-id"] = id;
-    }
-    const said = await session.handleText(body);
-    if (said === undefined) response.writeHead(202).end();
-    else response.writeHead(200, headers).end(JSON.stringify(said));
+    const body = await bodyOf(request, bodyBytes);
+    if (body === undefined) return void response.writeHead(413, { connection: "close" }).end();
+    const text = body.toString("utf8");
+    const events = { takesEvents: takesEvents(request) };
+    if (known !== undefined) return known.answer(text, response, events);
+    // The protocol's sign that a session is over: the client makes a new one.
+    if (!isInitialize(text)) return void response.writeHead(404).end();
+    const id = randomUUID();
+    const session = new HttpSession(this.#options);
+    await this.#makeRoom();
+    this.#sessions.set(id, session);
+    await session.answer(text, response, { ...events, headers: { "mcp-session-id": id } });
+  }
+
+  #get(
+    request: http.IncomingMessage,
+    session: HttpSession | undefined,
+    response: http.ServerResponse,
+  ): void {
+    if (!takesEvents(request)) return void response.writeHead(406).end();
+    if (session === undefined) return void response.writeHead(404).end();
+    const lastId = request.headers["last-event-id"];
+    const isThere = session.listen(response, lastId === undefined ? undefined : String(lastId));
+    if (!isThere) response.writeHead(400).end();
   }
 
   async #makeRoom(): Promise<void> {
@@ -105,6 +125,10 @@ class HttpServing {
       this.#sessions.delete(id);
       await oldest.dispose();
     }
+  }
+
+  resourceUpdated(uri: string): void {
+    for (const { server } of this.#sessions.values()) server.resourceUpdated(uri);
   }
 
   async dispose(): Promise<void> {
@@ -130,6 +154,7 @@ export async function serveMcpHttp(options: McpHttpOptions = {}): Promise<McpHtt
   const bound = (server.address() as AddressInfo).port;
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}/mcp`,
+    resourceUpdated: (uri) => serving.resourceUpdated(uri),
     close: async () => {
       server.close();
       server.closeAllConnections();

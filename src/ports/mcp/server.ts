@@ -1,235 +1,149 @@
 /**
- * Owns the MCP server: what a message of a client means, and the tools that it offers — code,
- * commands and files of one machine, which is made at the first call.
+ * Owns the MCP server: what a message of a client means, which of its requests are under way, and the tools, resources
+ * and prompts that it offers: code, commands and files of its machines, and what its owner has added.
  *
  * The transports are stdio.ts and http.ts. Protocol: modelcontextprotocol.io, JSON-RPC 2.0.
  * Invariants: every request is answered exactly once, unless it was cancelled; a tool that fails is
  * a result with `isError`, a request that is wrong is an error.
  * Untrusted: every message, and what the machine's programs answer.
  */
-import { CodeMode, logLines } from "../core/code-mode.js";
-import type { CodeModeOptions } from "../core/code-mode.js";
-import { Session } from "../core/session.js";
-import type { SessionOptions } from "../core/session.js";
+import type { CodeMode } from "../core/code-mode.js";
+import type { Session } from "../core/session.js";
+import type { McpContext, McpFeatures } from "./features.js";
+import { machineTools } from "./machine-tools.js";
+import { Machines } from "./machines.js";
+import type { MachinesOptions } from "./machines.js";
+import { Peer } from "./peer.js";
+import { Prompts, textsOf } from "./prompts.js";
+import {
+  errorCodes,
+  failureOf,
+  isId,
+  isRecord,
+  messageOf,
+  protocolVersions,
+  RequestError,
+  textOf,
+} from "./protocol.js";
+import type { Arguments, Id, McpMessage, McpOutlet } from "./protocol.js";
+import { Resources } from "./resources.js";
+import { Toolbox, untilAborted } from "./tools.js";
 
-export interface McpServerOptions extends SessionOptions {
-  /** How the machine of `run_code` is made; it is another one than that of the commands. */
-  code?: CodeModeOptions;
+export interface McpServerOptions extends MachinesOptions, McpFeatures {
   /** Milliseconds for one call. Default 60 000. */
   timeoutMs?: number;
-  /** Characters that a call answers with. Default 100 000. */
+  /** Characters of a text that a call answers with. Default 100 000. */
   outputChars?: number;
+  /** Whether there are `run_code`, `run_command` and the tools for files. Default true. */
+  machineTools?: boolean;
 }
 
-type Id = string | number;
-
-export interface McpMessage {
-  jsonrpc: "2.0";
-  /** null in the answer to what has none that can be read. */
-  id?: Id | null;
-  method?: string;
-  params?: unknown;
-  result?: unknown;
-  error?: { code: number; message: string };
-}
-
-/** Versions whose messages are the same as far as this server goes; the newest first. */
-const protocolVersions = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
-const errorCodes = { parse: -32700, invalid: -32600, noMethod: -32601, params: -32602 } as const;
 const defaultTimeoutMs = 60_000;
 const defaultOutputChars = 100_000;
-/** Calls of one client at a time. */
+/** Requests of one client at a time. */
 const callLimit = 64;
+/** Values that a completion answers with; the protocol's bound. */
+const completionLimit = 100;
 
-type Arguments = Readonly<Record<string, unknown>>;
-
-interface Answer {
-  text: string;
-  isError?: boolean;
-}
-
-interface Tool {
-  description: string;
-  /** Parameter → what it is; all are texts, those of `optional` may be left out. */
-  parameters: Readonly<Record<string, string>>;
-  optional?: readonly string[];
-  call: (
-    server: McpServer,
-    given: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ) => Promise<Answer>;
-}
-
-const tools: Readonly<Record<string, Tool>> = {
-  run_code: {
-    description:
-      "Runs JavaScript in an isolated machine: the body of an async function; return gives the result, console.log notes.",
-    parameters: { code: "The body of an async function" },
-    call: async (server, { code = "" }, signal) => {
-      const { timeoutMs } = server;
-      const outcome = await (await server.code()).run({ code, form: "any", signal, timeoutMs });
-      const logs = logLines(outcome.logs).map((line) => `${line}\n`);
-      if (!outcome.ok)
-        return {
-          text: `${logs.join("")}${outcome.error.name}: ${outcome.error.message}`,
-          isError: true,
-        };
-      const shown = JSON.stringify(outcome.value, null, 2) ?? "undefined";
-      return { text: logs.join("") + shown };
-    },
-  },
-  run_command: {
-    description:
-      "Runs a bash command line in an isolated machine with Node.js. Files last from call to call.",
-    parameters: { command: "The command line", cwd: "Working directory" },
-    optional: ["cwd"],
-    call: async (server, { command = "", cwd }, signal) => {
-      const { timeoutMs } = server;
-      const result = await (await server.session()).exec(command, { cwd, signal, timeoutMs });
-      const { output, exitCode, timedOut } = result;
-      const end = timedOut ? `killed after ${timeoutMs} ms` : `exit code ${exitCode}`;
-      return { text: `${output}\n[${end}]`, isError: exitCode !== 0 };
-    },
-  },
-  read_file: {
-    description: "Reads a text file of the machine.",
-    parameters: { path: "Path of the file" },
-    call: async (server, { path = "" }) => {
-      const bytes = await (await server.session()).readFile(path);
-      if (bytes === undefined) return { text: `there is no file ${path}`, isError: true };
-      return { text: Buffer.from(bytes).toString("utf8") };
-    },
-  },
-  write_file: {
-    description: "Writes a text file of the machine, and makes its directories.",
-    parameters: { path: "Path of the file", content: "The text" },
-    call: async (server, { path = "", content = "" }) => {
-      await (await server.session()).writeFile(path, content);
-      return { text: `wrote ${Buffer.byteLength(content)} bytes to ${path}` };
-    },
-  },
-  list_files: {
-    description: "Lists a directory of the machine: one name a line, directories with a / behind.",
-    parameters: { path: "Path of the directory; the working directory if left out" },
-    optional: ["path"],
-    call: async (server, { path = "." }) => {
-      const entries = await (await server.session()).list(path);
-      if (entries === undefined) return { text: `there is no directory ${path}`, isError: true };
-      const names = entries.map(({ name, type }) => (type === "directory" ? `${name}/` : name));
-      return { text: names.join("\n") };
-    },
-  },
-};
-
-const described = Object.entries(tools).map(([name, tool]) => ({
-  name,
-  description: tool.description,
-  inputSchema: {
-    type: "object",
-    properties: Object.fromEntries(
-      Object.entries(tool.parameters).map(([key, description]) => [
-        key,
-        { type: "string", description },
-      ]),
-    ),
-    required: Object.keys(tool.parameters).filter((key) => tool.optional?.includes(key) !== true),
-    additionalProperties: false,
-  },
-}));
-
-const isRecord = (value: unknown): value is Arguments =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function failureOf(id: Id | null, code: number, message: string): McpMessage {
-  return { jsonrpc: "2.0", id, error: { code, message } };
-}
-
-class RequestError extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** The arguments of a tool, all texts. Throws RequestError for others. */
-function argumentsOf(name: string, { parameters, optional = [] }: Tool, given: unknown) {
-  const all = given ?? {};
-  if (!isRecord(all)) throw new RequestError(errorCodes.params, "arguments must be an object");
-  const checked: Record<string, string> = {};
-  for (const [key, value] of Object.entries(all)) {
-    if (!Object.hasOwn(parameters, key))
-      throw new RequestError(errorCodes.params, `${name} has no parameter ${key}`);
-    if (typeof value !== "string")
-      throw new RequestError(errorCodes.params, `${key} must be a string`);
-    checked[key] = value;
-  }
-  for (const key of Object.keys(parameters))
-    if (checked[key] === undefined && !optional.includes(key))
-      throw new RequestError(errorCodes.params, `${name} needs ${key}`);
-  return checked;
+/** What a request may need beside its parameters. */
+interface Request {
+  id: Id;
+  params: Arguments;
+  outlet: McpOutlet | undefined;
 }
 
 export class McpServer {
   readonly timeoutMs: number;
-  readonly #options: McpServerOptions;
   readonly #version: string;
-  #session: Promise<Session> | undefined;
-  #code: Promise<CodeMode> | undefined;
+  readonly #machines: Machines;
+  readonly #tools: Toolbox;
+  readonly #resources: Resources;
+  readonly #prompts: Prompts;
+  readonly #peer = new Peer();
   readonly #calls = new Map<Id, AbortController>();
+  #updates: McpOutlet | undefined;
 
-  /** `version` is what the client is told of the server. */
+  /** `version` is what the client is told of the server. Throws where two tools have one name. */
   constructor(options: McpServerOptions = {}, version = "0.4.0") {
-    this.#options = options;
+    const { outputChars = defaultOutputChars, timeoutMs = defaultTimeoutMs } = options;
     this.#version = version;
-    this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    this.timeoutMs = timeoutMs;
+    this.#machines = new Machines(options);
+    const own = options.machineTools === false ? {} : machineTools(this.#machines, timeoutMs);
+    this.#tools = new Toolbox([own, options.tools ?? {}], { timeoutMs, outputChars });
+    this.#resources = new Resources(options, this.#machines, (uri) =>
+      this.#peer.tell(this.#updates, "notifications/resources/updated", { uri }),
+    );
+    this.#prompts = new Prompts(options);
   }
 
   /** The machine of commands and files. */
   session(): Promise<Session> {
-    this.#session ??= Session.create({ cwd: "/workspace", ...this.#options });
-    return this.#session;
+    return this.#machines.session();
   }
 
   /** The machine of `run_code`. */
   code(): Promise<CodeMode> {
-    this.#code ??= CodeMode.create(this.#options.code);
-    return this.#code;
+    return this.#machines.code();
+  }
+
+  /** The version of the protocol that the client and this server speak; empty before they have agreed. */
+  get protocolVersion(): string {
+    return this.#peer.version;
+  }
+
+  /** Where messages go that belong to no request; without it they are dropped. */
+  connect(outlet: McpOutlet): void {
+    this.#updates = outlet;
+  }
+
+  /** The client is gone: what asks it is refused. Calls go on. */
+  hangUp(): void {
+    this.#updates = undefined;
+    this.#peer.end();
+  }
+
+  /** A resource of the owner's has changed: who has subscribed to it is told. */
+  resourceUpdated(uri: string): void {
+    this.#resources.changed(uri);
   }
 
   /** The answer to a message as text; undefined where there is none. Never rejects. */
-  async handleText(text: string): Promise<McpMessage | undefined> {
+  async handleText(text: string, outlet?: McpOutlet): Promise<McpMessage | undefined> {
     let message: unknown;
     try {
       message = JSON.parse(text);
     } catch {
       return failureOf(null, errorCodes.parse, "not JSON");
     }
-    return this.handle(message);
+    return this.handle(message, outlet);
   }
 
-  /** The answer to a message; undefined where there is none. Never rejects. */
-  async handle(message: unknown): Promise<McpMessage | undefined> {
+  /**
+   * The answer to a message; undefined where there is none. Never rejects. What is said while a request is under way goes to
+   * `outlet`; without it the client is told nothing and cannot be asked.
+   */
+  async handle(message: unknown, outlet?: McpOutlet): Promise<McpMessage | undefined> {
     const { jsonrpc, id, method, params } = isRecord(message) ? message : {};
-    const isId = typeof id === "string" || typeof id === "number";
     const failed = (code: number, text: string): McpMessage =>
-      failureOf(isId ? id : null, code, text);
+      failureOf(isId(id) ? id : null, code, text);
     if (jsonrpc !== "2.0" || typeof method !== "string") {
-      // Answers to requests of ours: there are none.
-      if (isRecord(message) && ("result" in message || "error" in message)) return undefined;
-      return failed(errorCodes.invalid, "not a request of JSON-RPC 2.0");
+      if (!isRecord(message) || !("result" in message || "error" in message))
+        return failed(errorCodes.invalid, "not a request of JSON-RPC 2.0");
+      this.#peer.answered(message);
+      return undefined;
     }
-    if (!isId) {
+    if (!isId(id)) {
       this.#notified(method, params);
       return undefined;
     }
     try {
-      const result = await this.#request(id, method, isRecord(params) ? params : {});
+      const request = { id, params: isRecord(params) ? params : {}, outlet };
+      const result = await this.#request(method, request);
       return result === undefined ? undefined : { jsonrpc: "2.0", id, result };
     } catch (error) {
       if (error instanceof RequestError) return failed(error.code, error.message);
-      throw error;
+      return failed(errorCodes.internal, messageOf(error));
     }
   }
 
@@ -238,65 +152,170 @@ export class McpServer {
     this.#calls.get(params.requestId as Id)?.abort(new Error("cancelled by the client"));
   }
 
-  async #request(id: Id, method: string, params: Arguments): Promise<unknown> {
+  /** The result of a request; undefined for one that the client has cancelled: it is not answered. */
+  async #request(method: string, request: Request): Promise<unknown> {
+    const { params } = request;
     switch (method) {
-      case "initialize": {
-        const asked = String(params.protocolVersion);
-        return {
-          protocolVersion: protocolVersions.includes(asked) ? asked : protocolVersions[0],
-          capabilities: { tools: {} },
-          serverInfo: { name: "secure-exec", version: this.#version },
-          instructions:
-            "Runs untrusted code and commands in machines that are isolated from the host.",
-        };
-      }
+      case "initialize":
+        return this.#initialize(params);
       case "ping":
         return {};
+      case "logging/setLevel":
+        this.#peer.setLevel(params.level);
+        return {};
       case "tools/list":
-        return { tools: described };
+        return this.#tools.list();
       case "tools/call":
-        return this.#call(id, params);
+        return this.#callTool(request);
+      case "resources/list":
+        return this.#resources.list();
+      case "resources/templates/list":
+        return this.#resources.templates();
+      case "resources/read": {
+        const uri = textOf(params, "uri");
+        return this.#underWay(request, this.timeoutMs, (context) =>
+          this.#resources.read(uri, context),
+        );
+      }
+      case "resources/subscribe":
+        await this.#resources.subscribe(textOf(params, "uri"));
+        return {};
+      case "resources/unsubscribe":
+        await this.#resources.unsubscribe(textOf(params, "uri"));
+        return {};
+      case "prompts/list":
+        return this.#prompts.list();
+      case "prompts/get": {
+        const name = textOf(params, "name");
+        return this.#underWay(request, this.timeoutMs, (context) =>
+          this.#prompts.get(name, params.arguments, context),
+        );
+      }
+      case "completion/complete":
+        return this.#complete(params);
       default:
         throw new RequestError(errorCodes.noMethod, `there is no method ${method}`);
     }
   }
 
-  /** undefined for a call that the client has cancelled: it is not answered. */
-  async #call(id: Id, { name, arguments: given }: Arguments): Promise<unknown> {
-    const tool = typeof name === "string" && Object.hasOwn(tools, name) ? tools[name] : undefined;
-    if (tool === undefined)
-      throw new RequestError(errorCodes.params, `there is no tool ${String(name)}`);
-    const checked = argumentsOf(String(name), tool, given);
+  #initialize({ protocolVersion, capabilities }: Arguments): unknown {
+    const asked = String(protocolVersion);
+    const version = protocolVersions.includes(asked) ? asked : protocolVersions[0]!;
+    this.#peer.begin(version, capabilities);
+    return {
+      protocolVersion: version,
+      capabilities: {
+        tools: {},
+        resources: { subscribe: true },
+        prompts: {},
+        completions: {},
+        logging: {},
+      },
+      serverInfo: { name: "secure-exec", version: this.#version },
+      instructions: "Runs untrusted code and commands in machines that are isolated from the host.",
+    };
+  }
+
+  async #callTool(request: Request): Promise<unknown> {
+    const { params } = request;
+    const name = textOf(params, "name");
+    const timeoutMs = this.#tools.timeoutOf(name);
+    try {
+      return await this.#underWay(request, timeoutMs, (context) =>
+        this.#tools.call(name, params.arguments, context),
+      );
+    } catch (error) {
+      if (error instanceof RequestError) throw error;
+      return { content: [{ type: "text", text: messageOf(error) }], isError: true };
+    }
+  }
+
+  async #complete(params: Arguments): Promise<unknown> {
+    const { ref, argument, context } = params;
+    if (!isRecord(ref) || !isRecord(argument))
+      throw new RequestError(errorCodes.params, "ref and argument must be objects");
+    const name = textOf(argument, "name");
+    const complete =
+      ref.type === "ref/prompt"
+        ? this.#prompts.completionOf(textOf(ref, "name"), name)
+        : this.#resources.completionOf(textOf(ref, "uri"), name);
+    if (complete === undefined)
+      throw new RequestError(errorCodes.params, "there is no such template");
+    const given = textsOf(isRecord(context) ? context.arguments : undefined);
+    const values = await complete(textOf(argument, "value"), given);
+    return {
+      completion: {
+        values: values.slice(0, completionLimit),
+        total: values.length,
+        hasMore: values.length > completionLimit,
+      },
+    };
+  }
+
+  /** Does what a request wants, unless it is cancelled (undefined), takes too long or the server ends (rejects). */
+  async #underWay(
+    request: Request,
+    timeoutMs: number,
+    work: (context: McpContext) => Promise<unknown>,
+  ): Promise<unknown> {
+    const { id } = request;
     if (this.#calls.has(id)) throw new RequestError(errorCodes.invalid, "the id is in use");
     if (this.#calls.size >= callLimit)
       throw new RequestError(errorCodes.invalid, `at most ${callLimit} calls at a time`);
     const controller = new AbortController();
+    const { signal } = controller;
     this.#calls.set(id, controller);
-    const limit = this.#options.outputChars ?? defaultOutputChars;
+    const late = new Error(`no answer within ${timeoutMs} ms`);
+    const timer = timeoutMs > 0 ? setTimeout(() => controller.abort(late), timeoutMs) : undefined;
     try {
-      const { text, isError = false } = await tool.call(this, checked, controller.signal);
-      if (controller.signal.aborted) return undefined;
-      const cut = text.length > limit;
-      const shown = cut
-        ? `${text.slice(0, limit)}\n[${text.length - limit} characters more]`
-        : text;
-      return { content: [{ type: "text", text: shown }], isError };
+      const result = await untilAborted(work(this.#context(request, signal)), signal);
+      return signal.aborted ? undefined : result;
     } catch (error) {
-      if (controller.signal.aborted) return undefined;
-      const text = error instanceof Error ? error.message : String(error);
-      return { content: [{ type: "text", text }], isError: true };
+      if (signal.aborted && signal.reason !== late) return undefined;
+      throw error;
     } finally {
+      clearTimeout(timer);
       this.#calls.delete(id);
     }
+  }
+
+  #context({ params, outlet }: Request, signal: AbortSignal): McpContext {
+    const meta = isRecord(params._meta) ? params._meta : {};
+    const token = isId(meta.progressToken) ? meta.progressToken : undefined;
+    const peer = this.#peer;
+    // What comes late belongs to no request any more.
+    const open = (): McpOutlet | undefined => (signal.aborted ? undefined : outlet);
+    return {
+      signal,
+      session: () => this.session(),
+      progress: (progress, total, message) => {
+        if (token === undefined) return;
+        peer.tell(open(), "notifications/progress", {
+          progressToken: token,
+          progress,
+          ...(total !== undefined && { total }),
+          ...(message !== undefined && { message }),
+        });
+      },
+      log: (level, data, logger) => peer.log(open(), level, data, logger),
+      sample: (asked) => peer.ask(outlet, "sampling", "sampling/createMessage", asked, signal),
+      elicit: async (asked) => {
+        const said = await peer.ask(outlet, "elicitation", "elicitation/create", asked, signal);
+        const { action, content } = said;
+        if (action !== "accept" && action !== "decline" && action !== "cancel")
+          throw new Error("the client answers with no action");
+        return isRecord(content) ? { action, content: { ...content } } : { action };
+      },
+      release: () => open()?.release?.(),
+    };
   }
 
   /** Ends the machines, and calls with them. */
   async dispose(): Promise<void> {
     for (const controller of this.#calls.values()) controller.abort(new Error("the server ends"));
-    await Promise.allSettled([
-      this.#session?.then((session) => session.dispose()),
-      this.#code?.then((code) => code.dispose()),
-    ]);
+    this.hangUp();
+    this.#resources.dispose();
+    await this.#machines.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

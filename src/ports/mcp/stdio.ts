@@ -1,13 +1,17 @@
 /**
  * Owns the MCP server's stdio transport: a message a line, both ways.
  *
- * Invariants: answers are whole lines; a line over `lineBytes` ends the conversation, and so does the
- * end of the input, once what was asked has been answered. Untrusted: the input.
+ * Invariants: messages are whole lines; a line over `lineBytes` ends the conversation, and so does the
+ * end of the input, once what was asked has been answered; a client that does not read misses what nobody waits for.
+ * Untrusted: the input.
  */
 import type { Readable, Writable } from "node:stream";
+import type { McpMessage, McpOutlet } from "./protocol.js";
 import type { McpServer } from "./server.js";
 
 const lineBytes = 16 * 1024 * 1024;
+/** Unread output beyond which notifications are left out. */
+const unreadBytes = 4 * 1024 * 1024;
 
 /** Serves until the input ends. Rejects for a line that is too long. */
 export async function serveStdio(
@@ -16,10 +20,19 @@ export async function serveStdio(
   output: Writable,
 ): Promise<void> {
   const open = new Set<Promise<void>>();
-  const answer = async (line: string): Promise<void> => {
-    const said = await server.handleText(line);
-    if (said !== undefined && !output.destroyed) output.write(`${JSON.stringify(said)}\n`);
+  const say = (message: McpMessage): void => {
+    if (!output.destroyed) output.write(`${JSON.stringify(message)}\n`);
   };
+  const outlet: McpOutlet = {
+    send: (message) => {
+      if (message.id !== undefined || output.writableLength < unreadBytes) say(message);
+    },
+  };
+  const answer = async (line: string): Promise<void> => {
+    const said = await server.handleText(line, outlet);
+    if (said !== undefined) say(said);
+  };
+  server.connect(outlet);
   // An output that is gone takes no answers; the input's end follows.
   output.on("error", () => input.destroy());
   let parts: Buffer[] = [];
@@ -42,6 +55,8 @@ export async function serveStdio(
     }
   } catch (error) {
     if (!output.destroyed) throw error;
+  } finally {
+    server.hangUp();
   }
   await Promise.all(open);
 }
