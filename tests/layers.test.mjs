@@ -235,6 +235,8 @@ test("system calls are judged by their admission alone", () => {
 /** Each package has one door. */
 const packages = [
   /^sdk\/schema-validation\.ts: @cfworker\/json-schema$/,
+  // The owner's schemas for tools of a server, judged as those of a machine are.
+  /^ports\/mcp\/tools\.ts: @cfworker\/json-schema$/,
   /^userland\/vendor\/isomorphic-git\.ts: isomorphic-git$/,
   /^playground\/page\/vendor\/xterm\.ts: @xterm\/xterm$/,
   /^sdk\/fleet\/broker\.ts: @nats-io\/transport-node$/,
