@@ -164,6 +164,7 @@ ${commands
   )
   .join("\n")}
     completion) _values shell bash zsh fish ;;
+    help) (( CURRENT == 3 )) && _describe command names ;;
   esac
 }
 _secure_exec "$@"
@@ -172,6 +173,9 @@ _secure_exec "$@"
     `# secure-exec completion fish > ~/.config/fish/completions/secure-exec.fish
 ${commands.map(({ name, summary }) => `complete -c secure-exec -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`).join("\n")}
 complete -c secure-exec -n __fish_use_subcommand -f -a completion -d 'print a completion script'
+complete -c secure-exec -n __fish_use_subcommand -f -a help -d 'print help'
+complete -c secure-exec -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
+complete -c secure-exec -n '__fish_seen_subcommand_from help' -f -a '${commands.map(({ name }) => name).join(" ")}'
 ${commands.flatMap((command) => flagsOf(command).map(({ name, short, help, value }) => `complete -c secure-exec -n '__fish_seen_subcommand_from ${command.name}' -l ${name}${short === undefined ? "" : ` -s ${short}`}${value === undefined ? "" : " -r"} -d ${quoted(help)}`)).join("\n")}
 `,
 };

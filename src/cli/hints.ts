@@ -1,6 +1,6 @@
 /**
  * Owns what the command line says after a program has failed for want of something that an option gives: what is
- * beside it on the host, packages, a host of the network.
+ * beside it on the host, packages, a host of the network, a port of the host's loopback.
  *
  * Untrusted: the program's output and what it asked for. Of both, plain names of hosts are printed and nothing else.
  */
@@ -47,7 +47,18 @@ function networkHint({ decisions }: Failure): string | undefined {
   return `the network was denied; --allow-net=${named} allows it`;
 }
 
+/** As Node says it of a connection to the machine's own loopback that nothing there listens for. */
+const refused = /\bECONNREFUSED (?:127\.0\.0\.1|::1|\[::1\]):(\d{1,5})\b/;
+
+function loopbackHint({ output }: Failure): string | undefined {
+  const [, port] = refused.exec(output) ?? [];
+  if (port === undefined) return undefined;
+  return `localhost is the machine's own; --port ${port}, with --allow-net=127.0.0.1:${port}, opens that port of the host's`;
+}
+
 /** What would help, one line each. */
 export function hintsOf(failure: Failure): string[] {
-  return [missingHint(failure), networkHint(failure)].filter((hint) => hint !== undefined);
+  return [missingHint(failure), networkHint(failure), loopbackHint(failure)].filter(
+    (hint) => hint !== undefined,
+  );
 }

@@ -421,6 +421,13 @@ it("run: what a program failed for want of is told with the option that gives it
   );
   const denied = await se(["run", "-e", 'await fetch("http://a.example:81/");']);
   assert.match(denied.stderr, /\nsecure-exec: the network was denied; --allow-net=a\.example/);
+  // Port 1 of the machine's own loopback, where nothing listens.
+  const own = 'require("node:net").connect(1, "127.0.0.1")';
+  const refused = await se(["run", "--allow-net=127.0.0.1:1", "-e", own]);
+  assert.match(
+    refused.stderr,
+    /\nsecure-exec: localhost is the machine's own; --port 1, with --allow-net=127\.0\.0\.1:1, opens/,
+  );
   const caught = await se(["run", "-e", 'await fetch("http://a.example/").catch(() => {});']);
   assert.deepEqual([caught.code, caught.stderr], [0, ""]);
   const foul = await se([
@@ -475,8 +482,11 @@ it("help of every command, completion scripts and the man page come from one tab
     const script = (await se(["completion", shell])).stdout;
     for (const word of ["snapshot", "allow-net"]) assert.ok(script.includes(word), shell);
     if (spawnSync(shell, ["-c", "true"]).status === 0)
-      assert.equal(spawnSync(shell, ["-n"], { input: script }).status, 0, shell);
+      assert.equal(spawnSync(shell, ["-n", file(`${shell}-syntax`, script)]).status, 0, shell);
   }
+  const words = "source fish-syntax; complete -C 'secure-exec help ty'";
+  const fish = spawnSync("fish", ["--no-config", "-c", words], { cwd: folder, encoding: "utf8" });
+  if (fish.error === undefined) assert.equal(fish.stdout.trim(), "typecheck");
   if (spawnSync("bash", ["-c", "true"]).status !== 0) return;
   file("completion", (await se(["completion", "bash"])).stdout);
   const complete = (line) => {
