@@ -5,6 +5,7 @@
 import { NodeRuntime } from "../dist/index.js";
 import { connect } from "@nats-io/transport-node";
 import { natsServer, noServer, worker } from "../tests/support/fleets.mjs";
+import { samplesOf } from "../tests/support/metrics.mjs";
 import { percentile, timed } from "./measure.mjs";
 import { small } from "./workloads.mjs";
 
@@ -77,8 +78,23 @@ async function measureMachines(servers, count) {
   return { createdMs, allMs: performance.now() - startedMs };
 }
 
-/** Creates that wait for room, each disposed as soon as it is there: none lost, none made twice. */
-async function measureQueue(servers, count) {
+/** Of all workers together: sessions that were opened ever, and machines that there are. */
+async function countsOf(workers) {
+  const counts = { opened: 0, machines: 0 };
+  for (const { lines } of workers) {
+    const { address } = lines
+      .map((line) => JSON.parse(line))
+      .find(({ event }) => event === "metrics");
+    const samples = samplesOf(await (await fetch(`http://${address}/metrics`)).text());
+    counts.opened += samples.get("secure_exec_placements_total");
+    counts.machines += samples.get("secure_exec_machines");
+  }
+  return counts;
+}
+
+/** Creates that wait for room, each disposed as soon as it is there: none lost, none made twice, none left. */
+async function measureQueue(servers, count, workers) {
+  const before = await countsOf(workers);
   const startedMs = performance.now();
   let made = 0;
   await Promise.all(
@@ -90,8 +106,13 @@ async function measureQueue(servers, count) {
       await machine.dispose();
     }),
   );
-  if (made !== count) throw new Error(`${made} machines of ${count}`);
-  return performance.now() - startedMs;
+  const tookMs = performance.now() - startedMs;
+  const { opened, machines } = await countsOf(workers);
+  if (made !== count || opened - before.opened !== count || machines !== 0)
+    throw new Error(
+      `${made} of ${count} were made for callers, ${opened - before.opened} on workers, ${machines} are left`,
+    );
+  return tookMs;
 }
 
 if (noServer !== false) {
@@ -103,7 +124,7 @@ const ms = (value) => `${value.toFixed(2)} ms`;
 const { url } = await natsServer();
 const { machines, creates, workers: mostWorkers } = fleetSizes;
 const slots = 400;
-const capacity = ["--capacity", `machines=${slots},reserve=64M`];
+const capacity = ["--capacity", `machines=${slots},reserve=64M`, "--metrics", "0"];
 const workers = [await worker(url, ...capacity)];
 const { local, fleet, trip } = await measureRun(url);
 row(
@@ -122,10 +143,10 @@ row(
   `${machines} machines over ${mostWorkers} workers`,
   `made in ${(createdMs / 1000).toFixed(1)} s; each has run, and is disposed, after ${(allMs / 1000).toFixed(1)} s`,
 );
-const queueMs = await measureQueue(url, creates);
+const queueMs = await measureQueue(url, creates, workers);
 row(
   `${creates} creates at once for ${slots * mostWorkers} places`,
-  `${(queueMs / 1000).toFixed(1)} s, ${ms(queueMs / creates)} each`,
+  `${(queueMs / 1000).toFixed(1)} s, ${ms(queueMs / creates)} each; by the workers' own count each once, and none is left`,
 );
 await Promise.all(workers.map((one) => one.stop("SIGTERM")));
 process.exit(0);

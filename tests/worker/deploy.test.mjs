@@ -107,6 +107,8 @@ test("the command line of the systemd unit", { skip }, async () => {
   const stopSeconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(text)[1]);
   const drainSeconds = Number(/--drain-timeout (\d+)/.exec(line[1])[1]);
   assert.ok(stopSeconds > drainSeconds);
+  // As the command line is started here.
+  assert.match(text, /^CapabilityBoundingSet=$/m);
   const { url } = await natsServer();
   const one = await start([...line[1].split(" "), "--nats", url, "--capacity", "machines=2"]);
   await serves(url);
@@ -129,6 +131,9 @@ test("the image's recipe names what is there", () => {
   const client = `@nats-io/transport-node@${manifest.peerDependencies["@nats-io/transport-node"]}`;
   assert.ok(text.includes(client));
   assert.ok(recipe("kubernetes.yaml").includes("secure-exec-worker"));
+  // What the build makes itself is not copied over it.
+  const ignored = readFileSync(join(root, ".dockerignore"), "utf8").split("\n");
+  for (const name of ["node_modules", "dist", ".git"]) assert.ok(ignored.includes(name), name);
   for (const [, name] of text.matchAll(/^COPY (package\S*) /gm))
     assert.ok(existsSync(join(root, name)));
 });
