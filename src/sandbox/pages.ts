@@ -7,7 +7,7 @@
  * zygote, except `PageList.populate`, which is the first thing a child does.
  * Untrusted: nothing. What is measured is a rehearsed life, never a guest's.
  */
-import { addressOf, bind, close, errnoView, openLibrary, openReadOnly } from "./libc.js";
+import { addressOf, bind, close, errnoView, getrlimit, openLibrary, openReadOnly } from "./libc.js";
 
 const library = openLibrary();
 const nMmap = bind<[bigint, bigint, number, number, number, bigint], bigint>(
@@ -143,6 +143,8 @@ const hintRange = 1n << 46n;
 const heapRoom = 1n << 36n;
 /** Nothing is mapped below; vm.mmap_min_addr is 64 KiB at most. */
 const lowest = 0x1_0000n;
+/** include/uapi/asm-generic/resource.h: holes that are filled count, and whatever fits would be filled. */
+const RLIMIT_AS = 9;
 
 /**
  * Makes the addresses that V8 asks for unavailable, so that its chunks come one below the
@@ -151,6 +153,8 @@ const lowest = 0x1_0000n;
  * under a limit of address space that is none.
  */
 export function makeHeapContiguous(space: AddressSpace): number {
+  const limit = getrlimit(RLIMIT_AS);
+  if (typeof limit === "number" || limit.soft !== Infinity) return 0;
   let filled = 0;
   let at = lowest;
   const fill = (to: bigint): void => {
