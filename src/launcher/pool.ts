@@ -8,6 +8,7 @@
  */
 import type { IsolationReport } from "../protocol/isolation.js";
 import { type Spawner, SpawnerGone } from "../sandbox/spawner.js";
+import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import type { DemandOptions } from "./demand.js";
 import { DescriptorsExhausted } from "./descriptors.js";
 import { Zygote } from "./fork.js";
@@ -100,8 +101,21 @@ export class GuestPool {
     return zygotes.flatMap(({ guestPids }) => guestPids);
   }
 
-  /** Starts the zygote; resolves when it can fork. */
+  /**
+   * Starts the zygote; resolves when it can fork. One that ends before that is started once more, as one that is
+   * lost later is; where isolation is missing, no other start would find it.
+   */
   async start(): Promise<void> {
+    try {
+      await this.#startOnce();
+    } catch (error) {
+      if (error instanceof IsolationUnavailable || error instanceof DescriptorsExhausted)
+        throw error;
+      await this.#startOnce();
+    }
+  }
+
+  async #startOnce(): Promise<void> {
     const zygote = this.#ensureZygote();
     if (zygote instanceof Error) throw zygote;
     await zygote.ready;
