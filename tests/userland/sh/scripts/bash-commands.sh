@@ -49,7 +49,7 @@ compgen -W 'abc abd xyz' ab; f1() { :; }; compgen -A function f; compgen -v BASH
 #: jobs
 sleep 0.3 & jobs; jobs -p | grep -c .; wait; echo $?; (exit 3) & wait -n; echo $?; wait -n; echo $?; false & wait $!; echo $?; wait 99999 2>/dev/null; echo $?; sleep 0.1 & p=$!; wait -n -p v $p; echo $((v==p)); sleep 5 & disown; jobs; kill $!; sleep 5 & kill %%; wait $! 2>/dev/null; echo $?; kill -l 137; kill -l TERM 9
 #: time
-TIMEFORMAT='%R %%'; { time true; } 2>&1 | grep -c '^0\.0.. %'; { time -p true; } 2>&1 | wc -l; unset TIMEFORMAT; { time true; } 2>&1 | grep -c 'm0\.'; time 2>/dev/null; echo $?; TIMEFORMAT=; { time echo q; } 2>&1
+TIMEFORMAT='%R %%'; { time true; } 2>&1 | grep -c '^[0-9]*\.... %'; { time -p true; } 2>&1 | wc -l; unset TIMEFORMAT; { time true; } 2>&1 | grep -c 'm[0-9]*\.'; time 2>/dev/null; echo $?; TIMEFORMAT=; { time echo q; } 2>&1
 #: set -x
 PS4='+$LINENO '; exec 2>&1; set -x; x=1 y='a b'; echo "$y" "" "it's"; for i in a; do :; done; [[ a == b* ]]; (( x > 1 )); case $x in 1) :;; esac; a=(1 2); z=$(echo t); eval 'echo ev'; f() { echo f; }; f; declare q=3; set +x
 #: arithmetic
