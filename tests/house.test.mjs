@@ -2,10 +2,13 @@
 // exports that nobody uses, and generated pages that have no test of their own.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import ts from "typescript-5";
 import { floatingIn } from "../scripts/floating-promises.mjs";
+import { longFiles, mostLines as mostLinesOfFile, reasons } from "../scripts/long-files.mjs";
 import { longFunctions, mostLines } from "../scripts/long-functions.mjs";
 import { exportsOf, importsOf } from "../scripts/unused-exports.mjs";
 
@@ -77,4 +80,67 @@ test("docs/api.md is what the declarations say", () => {
 test("no function is longer than one can take in", () => {
   assert.equal(mostLines, 80);
   assert.deepEqual([...longFunctions()], [], "split it");
+});
+
+test("a file of more than 400 lines has a reason to be one", () => {
+  assert.equal(mostLinesOfFile, 400);
+  const long = [...longFiles().keys()].sort();
+  assert.deepEqual(
+    long.filter((file) => reasons[file] === undefined),
+    [],
+    "split it by its nouns, or say in scripts/long-files.mjs why not",
+  );
+  assert.deepEqual(
+    Object.keys(reasons).filter((file) => !long.includes(file)),
+    [],
+    "it is short by now",
+  );
+});
+
+/** Lines of the source, as [file, line]. */
+function* linesOf(folder) {
+  for (const file of readdirSync(join(root, folder), { recursive: true }).map(String))
+    if (/\.c?ts$/.test(file))
+      for (const line of readFileSync(join(root, folder, file), "utf8").split("\n"))
+        yield [`${folder}/${file}`, line];
+}
+
+test("a rule of the linter is switched off for a reason, and `any` where one's caller says what it is", () => {
+  const off = [...linesOf("src")].filter(([, line]) => line.includes("oxlint-disable"));
+  assert.deepEqual(
+    off.filter(([, line]) => !/-- \S+ \S+/.test(line)),
+    [],
+  );
+  // Everywhere else the linter finds it. Those are public types that take a function of the caller's, stand for
+  // another package's, or type what is Node's own.
+  const any = off.filter(([, line]) => line.includes("no-explicit-any")).map(([file]) => file);
+  assert.deepEqual(
+    any.filter((file) => !/^src\/(?:guest|launcher\/zygote|ports)\//.test(file)).sort(),
+    ["src/sdk/driver/execution-driver.ts", "src/sdk/tools.ts", "src/sdk/tools.ts"],
+  );
+});
+
+test("tests are where their source is", () => {
+  const folders = (folder) =>
+    readdirSync(join(root, "src", folder), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(folder, name));
+  // Each room of the kernel and the launcher by itself; of others the tests are by topic.
+  const rooms = [...folders(""), ...folders("kernel"), ...folders("launcher")];
+  const hasTests = (folder) =>
+    existsSync(join(root, "tests", folder)) &&
+    readdirSync(join(root, "tests", folder), { recursive: true }).some((file) =>
+      String(file).endsWith(".test.mjs"),
+    );
+  // Numbers of Linux, which everything uses.
+  assert.deepEqual(
+    rooms.filter((folder) => !hasTests(folder)),
+    ["abi"],
+  );
+  const calls = readdirSync(join(root, "src/kernel/syscalls")).map((file) => file.slice(0, -3));
+  assert.deepEqual(
+    calls.filter((name) => !existsSync(join(root, `tests/kernel/syscalls/${name}.test.mjs`))),
+    // Held by system-calls-doc.test.mjs and by all of them.
+    ["table"],
+  );
 });

@@ -99,7 +99,7 @@ test("malformed text and malformed UTF-8 are refused", () => {
 test("a guest's path and reason are bounded and printable in the message", () => {
   const error = returnValueError("r\u001b[31m".repeat(1000), "$.a\n\u202e".repeat(1000));
   assert.ok(error.message.length < 500);
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   assert.doesNotMatch(error.message, /[\u0000-\u001f\u202e]/);
   assert.ok(error.details.path.length <= 201);
 });

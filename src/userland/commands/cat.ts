@@ -73,7 +73,7 @@ function styled(context: CommandContext, style: Style): (source: ByteSource) => 
         const counted = style.numbers === "all" || (style.numbers === "nonblank" && !empty);
         const prefix = atStart && counted ? `${String(++line).padStart(6)}\t` : "";
         if (style.nonprinting)
-          // oxlint-disable-next-line no-control-regex
+          // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
           text = text.replace(/[\x00-\x1f\x7f-\xff]/g, (c) => caret(c, style.tabs));
         else if (style.tabs) text = text.replaceAll("\t", "^I");
         const end = newline === -1 ? "" : style.ends ? "$\n" : "\n";

@@ -222,7 +222,7 @@ function openKeys(context: CommandContext): Keys | undefined {
   let wake: (() => void) | undefined;
   let ended = false;
   stream.on("data", (data: Buffer) => {
-    // oxlint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
     pending.push(...(data.toString("utf8").match(/\x1b\[[0-9;]*[A-Za-z~]|ZZ|[^]/gu) ?? []));
     wake?.();
   });

@@ -193,13 +193,13 @@ function codeOf(text: string): number {
 function shellQuoted(word: string): string {
   if (word === "") return "''";
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   if (!/[\x00-\x1f\x7f]/.test(word)) return quoted(word);
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const parts = word.split(/([\x00-\x1f\x7f]+)/).filter((part) => part !== "");
   return parts
     .map((part) =>
-      // oxlint-disable-next-line no-control-regex
+      // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
       /[\x00-\x1f\x7f]/.test(part)
         ? `$'${[...part].map((char) => (char === "\n" ? "\\n" : char === "\t" ? "\\t" : `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`)).join("")}'`
         : `'${part.replaceAll("'", "'\\''")}'`,

@@ -326,7 +326,7 @@ function compareBy(flags: string): Compare {
     return (a, b) => (a === b ? 0 : rank(a) - rank(b));
   }
   let change = (text: string) => text;
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   if (flags.includes("d")) change = (text) => text.replace(/[^A-Za-z0-9 \t]/g, "");
   else if (flags.includes("i")) change = (text) => text.replace(/[^ -~]/g, "");
   if (flags.includes("f")) {

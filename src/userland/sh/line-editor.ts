@@ -26,7 +26,7 @@ export interface EditedLine {
 /** Columns of a text without its escape sequences. */
 function columnsOf(text: string): number {
   let columns = 0;
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   for (const character of text.replace(/\x1b(?:\[[0-9;?]*[@-~]|\][^\x07]*\x07|[@-_])/g, ""))
     columns += widthOf(character);
   return columns;
@@ -146,7 +146,7 @@ export class LineEditor {
       const next = await this.#byte();
       if (next === undefined) return undefined;
       sequence += String.fromCharCode(next);
-      // oxlint-disable-next-line no-control-regex
+      // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
       if (/^\x1b(?:\[[0-9;?]*[@-~]|O[@-~]|[^[O])$/.test(sequence) || sequence.length > 16)
         return sequence;
     }

@@ -17,7 +17,7 @@ export function isMultibyte(): boolean {
   return multibyte;
 }
 
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const beyondAscii = /[^\x00-\x7f]/;
 
 /** Whether characters and bytes differ in this text. */

@@ -1,11 +1,11 @@
 /** Owns the step between JavaScript strings and byte strings, and the escapes the usual tools share. */
 export function toBytes(text: string): string {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 }
 
 export function fromBytes(byteString: string): string {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return /[^\x00-\x7f]/.test(byteString)
     ? Buffer.from(byteString, "latin1").toString("utf8")
     : byteString;

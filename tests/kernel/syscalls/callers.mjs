@@ -19,8 +19,19 @@ const open = {
   tool: "allow",
 };
 
-/** A caller, and `call(name, args)`: the result, -errno, the words of a denial, or a `Deferred`. */
-export function callerOf({ policies = {}, ask, uid = 1000, descriptors = 64, fs } = {}) {
+/**
+ * A caller, and `call(name, args)`: the result, -errno, the words of a denial, or a `Deferred`. `machine` makes what else
+ * its calls find in their VM, and `own` what else in the process.
+ */
+export function callerOf({
+  policies = {},
+  ask,
+  uid = 1000,
+  descriptors = 64,
+  fs,
+  machine = () => ({}),
+  own = {},
+} = {}) {
   const account = new Account();
   const caller = {
     pid: 7,
@@ -37,7 +48,9 @@ export function callerOf({ policies = {}, ask, uid = 1000, descriptors = 64, fs 
     mayRead: () => 0,
     mayWrite: () => 0,
     openTerminal: () => undefined,
+    ...own,
   };
+  Object.assign(caller.vm, machine(caller));
   const call = (name, args = {}) => {
     const result = answer(caller, { name, args });
     if (typeof result === "object" && !(result instanceof Deferred || result instanceof Denial))

@@ -49,3 +49,13 @@ export interface Definition {
   parameters: string[];
   body: Filter;
 }
+
+/**
+ * `?` behind an index, a slice or `[]` forgives that one step only, as in jq's grammar; behind
+ * anything else, or a second time, it tries the whole term.
+ */
+export function optional(filter: Filter): Filter {
+  const step = filter.kind === "index" || filter.kind === "slice" || filter.kind === "iterate";
+  if (step && filter.optional !== true) return { ...filter, optional: true };
+  return { kind: "try", body: filter, handler: undefined };
+}

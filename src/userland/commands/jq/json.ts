@@ -75,9 +75,9 @@ export class JsonReader {
     this.#at = end + 1;
     if (!raw.includes("\\")) return raw;
     try {
-      // oxlint-disable-next-line no-control-regex
+      // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
       return JSON.parse(
-        // oxlint-disable-next-line no-control-regex
+        // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
         `"${raw.replace(/[\x00-\x1f]/g, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`,
       ) as string;
     } catch {

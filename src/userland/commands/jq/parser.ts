@@ -1,19 +1,9 @@
 /** Owns jq's grammar: a filter as text becomes a tree. */
-import type { Definition, Filter, Pattern } from "./filter.js";
+import { optional, type Definition, type Filter, type Pattern } from "./filter.js";
 import type { Json } from "./json.js";
 import { fail, Tokens, type Token } from "./tokens.js";
 
 const maxDepth = 400;
-
-/**
- * `?` behind an index, a slice or `[]` forgives that one step only, as in jq's grammar; behind
- * anything else, or a second time, it tries the whole term.
- */
-function optional(filter: Filter): Filter {
-  const step = filter.kind === "index" || filter.kind === "slice" || filter.kind === "iterate";
-  if (step && filter.optional !== true) return { ...filter, optional: true };
-  return { kind: "try", body: filter, handler: undefined };
-}
 
 export class FilterParser {
   readonly #tokens: Tokens;
@@ -107,8 +97,7 @@ export class FilterParser {
       if (this.#tokens.accept("(")) {
         key = this.#pipe();
         this.#tokens.expect(")");
-      } else if (this.#tokens.token.kind === "string")
-        key = { kind: "string", format: "", parts: this.#tokens.advance().parts! };
+      } else if (this.#tokens.token.kind === "string") key = this.#text();
       else key = { kind: "literal", value: this.#tokens.word() };
       this.#tokens.expect(":");
       entries.push({ key, pattern: this.#pattern() });
@@ -193,7 +182,7 @@ export class FilterParser {
           filter = {
             kind: "index",
             of: filter,
-            key: { kind: "string", format: "", parts: this.#tokens.advance().parts! },
+            key: this.#text(),
           };
         else
           filter = {
@@ -231,10 +220,7 @@ export class FilterParser {
       this.#tokens.advance();
       return { kind: "literal", value: Number(token.text) };
     }
-    if (token.kind === "string") {
-      this.#tokens.advance();
-      return { kind: "string", format: "", parts: token.parts! };
-    }
+    if (token.kind === "string") return this.#text();
     if (token.kind === "format") {
       this.#tokens.advance();
       if (this.#tokens.token.kind === "string")
@@ -251,7 +237,7 @@ export class FilterParser {
           return {
             kind: "index",
             of: identity,
-            key: { kind: "string", format: "", parts: this.#tokens.advance().parts! },
+            key: this.#text(),
           };
         if (next.kind === "word" && !next.spaced)
           return {
@@ -285,8 +271,7 @@ export class FilterParser {
       }
       case "[": {
         this.#tokens.advance();
-        if (this.#tokens.accept("]")) return { kind: "array", of: undefined };
-        const of = this.#pipe();
+        const of = this.#tokens.is("]") ? undefined : this.#pipe();
         this.#tokens.expect("]");
         return { kind: "array", of };
       }
@@ -298,6 +283,11 @@ export class FilterParser {
       default:
         throw this.#tokens.unexpected();
     }
+  }
+
+  /** A string, with what is between its quotes. */
+  #text(): Filter {
+    return { kind: "string", format: "", parts: this.#tokens.advance().parts! };
   }
 
   #wordPrimary(word: string): Filter {
@@ -387,8 +377,7 @@ export class FilterParser {
       } else if (this.#tokens.accept("(")) {
         key = this.#pipe();
         this.#tokens.expect(")");
-      } else if (token.kind === "string")
-        key = { kind: "string", format: "", parts: this.#tokens.advance().parts! };
+      } else if (token.kind === "string") key = this.#text();
       else if (token.kind === "format") {
         this.#tokens.advance();
         key = { kind: "string", format: token.text, parts: this.#tokens.advance().parts ?? [] };

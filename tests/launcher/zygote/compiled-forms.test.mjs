@@ -5,11 +5,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { findEngine } from "../../dist/launcher/engine.js";
-import { loadGuestModule } from "../support/guest-modules.mjs";
-import { copyBuild } from "../support/natives.mjs";
+import { findEngine } from "../../../dist/launcher/engine.js";
+import { loadGuestModule } from "../../support/guest-modules.mjs";
+import { copyBuild } from "../../support/natives.mjs";
 
-const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+const dist = fileURLToPath(new URL("../../../dist", import.meta.url));
 const formsFile = `guest.${process.arch}.cache`;
 const { CompiledForms, packForms } = loadGuestModule("launcher/zygote/compiled-forms");
 

@@ -6,7 +6,7 @@ import {
   controlMessageBytes,
   decodeControl,
   encodeControl,
-} from "../../dist/launcher/zygote/control.js";
+} from "../../../dist/launcher/zygote/control.js";
 
 test("what is encoded is decoded, errnos and all", () => {
   for (const [kind, a, b] of [
