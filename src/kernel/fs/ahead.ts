@@ -12,8 +12,9 @@ import { R_OK, X_OK } from "../../abi/fcntl.js";
 import { AheadKind, fsLimits } from "../../protocol/fs-calls.js";
 import { type Credentials, permits } from "./credentials.js";
 import { byName } from "./directory-list.js";
-import { HostDirectory } from "./host-mount.js";
-import { type DirectoryEntry, type Inode, MemoryDirectory, RegularFile } from "./inode.js";
+import { HostDirectory } from "./host-inodes.js";
+import { type Inode, MemoryDirectory, RegularFile } from "./inode.js";
+import type { DirectoryEntry } from "./file-stat.js";
 import { pathOf, walkToInode } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 

@@ -7,15 +7,8 @@
  * Untrusted: nothing; what is copied obeys the rules of its own file system.
  */
 import { CharacterDevice } from "./device.js";
-import {
-  Fifo,
-  type Inode,
-  type InodeAttributes,
-  MemoryDirectory,
-  RegularFile,
-  SocketFile,
-  SymbolicLink,
-} from "./inode.js";
+import { type Inode, type InodeAttributes, MemoryDirectory, RegularFile } from "./inode.js";
+import { Fifo, SocketFile, SymbolicLink } from "./special-files.js";
 import { type Copies, Lineage } from "./lineage.js";
 import type { Loan } from "./loan.js";
 import type { Quota } from "./quota.js";

@@ -13,13 +13,9 @@ import {
   permitsEntryChange,
   stickyForbids,
 } from "./credentials.js";
-import {
-  Directory,
-  ExternalDirectory,
-  type Inode,
-  MemoryDirectory,
-  type SymbolicLink,
-} from "./inode.js";
+import { Directory, type Inode, MemoryDirectory } from "./inode.js";
+import type { SymbolicLink } from "./special-files.js";
+import { ExternalDirectory } from "./external-file.js";
 import { isFailure, Last, type Location, walk } from "./path-walk.js";
 import { detached, type SuperBlock } from "./superblock.js";
 

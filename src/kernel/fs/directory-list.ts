@@ -7,7 +7,8 @@
  */
 import type { Steps } from "../io/steps.js";
 import type { Credentials } from "./credentials.js";
-import { type Directory, type DirectoryEntry, stepEntries } from "./inode.js";
+import { type Directory, stepEntries } from "./inode.js";
+import type { DirectoryEntry } from "./file-stat.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** An entry with its name and its places in lists, twice while they are put in order: measured. */

@@ -27,25 +27,18 @@ import {
   walkToNew,
 } from "./dentry.js";
 import { CharacterDevice, type DeviceName } from "./device.js";
-import {
-  Directory,
-  ExternalDirectory,
-  type DirectoryEntry,
-  ExternalFile,
-  type FileStat,
-  type FileSystemStat,
-  type Inode,
-  MemoryDirectory,
-  RegularFile,
-  SymbolicLink,
-} from "./inode.js";
+import { Directory, type Inode, MemoryDirectory, RegularFile } from "./inode.js";
+import { SymbolicLink } from "./special-files.js";
+import { ExternalDirectory, ExternalFile } from "./external-file.js";
+import type { DirectoryEntry, FileStat, FileSystemStat } from "./file-stat.js";
 import { open } from "./open.js";
-import { LowerFile, type Overlay } from "./overlay.js";
+import { type Overlay } from "./overlay.js";
+import { LowerFile } from "./overlay-files.js";
 import { listingOf } from "./directory-list.js";
 import { changesOf, type OverlayChange } from "./overlay-changes.js";
 import type { OpenFile } from "./open-file.js";
-import { HostDirectory, HostFile } from "./host-mount.js";
-import { ProviderDirectory, ProviderFile } from "./provider-mount.js";
+import { HostDirectory, HostFile } from "./host-inodes.js";
+import { ProviderDirectory, ProviderFile } from "./provider-inodes.js";
 import { type MountEntry, type MountRequest, MountTable } from "./mount-table.js";
 import {
   checkPath,

@@ -9,47 +9,14 @@
  * Untrusted: entry names, hence a Map; link targets, which are only ever text to walk.
  */
 import { Errno, type Failure } from "../../abi/errno.js";
-import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
-import type { Deferred } from "../io/deferred.js";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../../abi/fcntl.js";
 import { type Steps, step } from "../io/steps.js";
 import type { Credentials } from "./credentials.js";
 import type { Lineage } from "./lineage.js";
 import type { PageCache } from "./page-cache.js";
+import type { FileStat, DirectoryEntry } from "./file-stat.js";
+import type { ExternalChanges } from "./external-file.js";
 
-export interface FileStat {
-  dev: number;
-  ino: number;
-  mode: number;
-  nlink: number;
-  uid: number;
-  gid: number;
-  rdev: number;
-  size: number;
-  blksize: number;
-  blocks: number;
-  atimeMs: number;
-  mtimeMs: number;
-  ctimeMs: number;
-  birthtimeMs: number;
-}
-
-export interface FileSystemStat {
-  type: number;
-  bsize: number;
-  blocks: number;
-  bfree: number;
-  bavail: number;
-  files: number;
-  ffree: number;
-}
-
-export interface DirectoryEntry {
-  name: string;
-  /** DT_*: 1 fifo, 2 chr, 4 dir, 6 blk, 8 reg, 10 lnk, 12 sock. */
-  type: number;
-}
-
-/** Owner, permission bits and creation time of an inode about to exist. */
 export interface InodeAttributes {
   ino: number;
   permissions: number;
@@ -66,26 +33,6 @@ export interface InodeAttributes {
 export const MEMORY_DEVICE = 42;
 export const BLOCK_BYTES = 4096;
 const DAY_MS = 86_400_000;
-
-/** Changes to a file that lives elsewhere; permissions have been checked. */
-export interface ExternalChanges {
-  setMode(permissions: number): 0 | Failure;
-  setOwner(uid: number | undefined, gid: number | undefined): 0 | Failure;
-  setTimes(atimeMs: number, mtimeMs: number): 0 | Failure;
-}
-
-/** The content of a file that lives elsewhere, while it is open. */
-export interface OpenContent {
-  read(target: Uint8Array, position: number): number | Failure;
-  /** A position of -1 appends. */
-  write(source: Uint8Array, position: number): number | Failure;
-  truncate(length: number): 0 | Failure;
-  sync(): 0 | Failure | Deferred<0>;
-  /** What has to be stored before whoever closes it may be told that all is well; nothing by default. */
-  flush?(): 0 | Failure | Deferred<0>;
-  stat(): FileStat;
-  close(): void;
-}
 
 export abstract class Inode {
   ino: number;
@@ -449,80 +396,3 @@ export class MemoryDirectory extends Directory {
 }
 
 /** A file whose content is not in memory. */
-export abstract class ExternalFile extends Inode {
-  /** `flags` as for open(2); permissions have been checked. */
-  abstract open(flags: number, who: Credentials): OpenContent | Failure;
-}
-
-/** A directory whose entries are not in memory; what a read-only one never reaches may be left out. */
-export abstract class ExternalDirectory extends Directory {
-  createFile(
-    _name: string,
-    _flags: number,
-    _permissions: number,
-    _who: Credentials,
-  ): { inode: Inode; content: OpenContent } | Failure {
-    return -Errno.EROFS;
-  }
-  createDirectory(_name: string, _permissions: number): Directory | Failure {
-    return -Errno.EROFS;
-  }
-  createSymbolicLink(_name: string, _target: string): 0 | Failure {
-    return -Errno.EROFS;
-  }
-  /** Another name, in this directory, for an inode of the same file system. */
-  addLink(_name: string, _inode: Inode): 0 | Failure {
-    return -Errno.EROFS;
-  }
-  removeEntry(_name: string, _asDirectory: boolean): 0 | Failure {
-    return -Errno.EROFS;
-  }
-  /** `to` is of the same file system. */
-  moveEntry(_name: string, _to: Directory, _newName: string): 0 | Failure {
-    return -Errno.EROFS;
-  }
-}
-
-export class SymbolicLink extends Inode {
-  readonly target: string;
-  readonly targetBytes: number;
-
-  constructor(attributes: InodeAttributes, target: string) {
-    super(S_IFLNK, attributes);
-    this.target = target;
-    this.targetBytes = Buffer.byteLength(target);
-  }
-
-  get size(): number {
-    return this.targetBytes;
-  }
-}
-
-/** The name of a Unix socket. The socket itself is the network's, found by this inode's number. */
-export class SocketFile extends Inode {
-  constructor(attributes: InodeAttributes) {
-    super(S_IFSOCK, attributes);
-  }
-
-  get size(): number {
-    return 0;
-  }
-}
-
-/** The name of a pipe. What is in it is of those who have it open: see io/fifo.ts. */
-export class Fifo extends Inode {
-  constructor(attributes: InodeAttributes) {
-    super(S_IFIFO, attributes);
-  }
-
-  get size(): number {
-    return 0;
-  }
-}
-
-/** Whether `directory` is `ancestor` or somewhere below it. */
-export function isInside(directory: Directory, ancestor: Directory): boolean {
-  let at = directory;
-  while (at !== ancestor && at !== at.parent) at = at.parent;
-  return at === ancestor;
-}

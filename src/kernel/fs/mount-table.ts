@@ -16,13 +16,8 @@ import type { Credentials } from "./credentials.js";
 import { create, inMemory, walkToNew } from "./dentry.js";
 import type { FileSystem } from "./file-system.js";
 import { HostMount } from "./host-mount.js";
-import {
-  Directory,
-  type FileSystemStat,
-  type Inode,
-  MEMORY_DEVICE,
-  MemoryDirectory,
-} from "./inode.js";
+import { Directory, type Inode, MEMORY_DEVICE, MemoryDirectory } from "./inode.js";
+import type { FileSystemStat } from "./file-stat.js";
 import { Overlay } from "./overlay.js";
 import { isFailure, Last, walk } from "./path-walk.js";
 import { ProviderMount } from "./provider-mount.js";

@@ -18,14 +18,10 @@ import {
 import type { Deferred } from "../io/deferred.js";
 import type { Identity } from "./credentials.js";
 import { CharacterDevice } from "./device.js";
-import {
-  Directory,
-  Fifo,
-  type FileStat,
-  type Inode,
-  type OpenContent,
-  RegularFile,
-} from "./inode.js";
+import { Directory, type Inode, RegularFile } from "./inode.js";
+import { Fifo } from "./special-files.js";
+import type { OpenContent } from "./external-file.js";
+import type { FileStat } from "./file-stat.js";
 import { LockKind } from "./locks.js";
 import { childPath, pathOf } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";

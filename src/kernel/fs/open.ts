@@ -24,15 +24,9 @@ import { changeLength, isUnsigned } from "./attributes.js";
 import { type Credentials, owns, permits } from "./credentials.js";
 import { CharacterDevice } from "./device.js";
 import { create, inMemory, mayCreate } from "./dentry.js";
-import {
-  Directory,
-  ExternalDirectory,
-  ExternalFile,
-  type Inode,
-  RegularFile,
-  SocketFile,
-  SymbolicLink,
-} from "./inode.js";
+import { Directory, type Inode, RegularFile } from "./inode.js";
+import { SocketFile, SymbolicLink } from "./special-files.js";
+import { ExternalDirectory, ExternalFile } from "./external-file.js";
 import { OpenFile } from "./open-file.js";
 import { isFailure, Last, walk } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";

@@ -5,8 +5,9 @@
  * Untrusted: names, which programs chose.
  */
 import type { Steps } from "../io/steps.js";
-import { HostDirectory } from "./host-mount.js";
-import { type Inode, SymbolicLink } from "./inode.js";
+import { HostDirectory } from "./host-inodes.js";
+import { type Inode } from "./inode.js";
+import { SymbolicLink } from "./special-files.js";
 import { type Overlay, OverlayDirectory } from "./overlay.js";
 
 export interface OverlayChange {

@@ -12,7 +12,8 @@
 import { posix } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { type Credentials, type LinkGuard, type Walks, permitsSearch } from "./credentials.js";
-import { Directory, type Inode, SymbolicLink } from "./inode.js";
+import { Directory, type Inode } from "./inode.js";
+import { SymbolicLink } from "./special-files.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** What to do with the last component. */

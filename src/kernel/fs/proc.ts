@@ -8,7 +8,8 @@
  * words; names that are looked up.
  */
 import { machine } from "../../abi/machine.js";
-import type { DirectoryEntry, Inode } from "./inode.js";
+import type { Inode } from "./inode.js";
+import type { DirectoryEntry } from "./file-stat.js";
 import {
   SyntheticDirectory,
   SyntheticFile,

@@ -8,7 +8,7 @@ import { Errno, type ErrnoName, type Failure } from "../../abi/errno.js";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from "../../abi/fcntl.js";
 import type { ProvidedAttributes, ProvidedType, ProviderAnswer } from "../../protocol/provider.js";
 import { limits } from "../limits.js";
-import type { DirectoryEntry } from "./inode.js";
+import type { DirectoryEntry } from "./file-stat.js";
 
 /** An answer as it came. */
 export interface Provided {

@@ -1,6 +1,7 @@
 /** Owns what the content of a file that nobody writes answers to those who try. */
 import { Errno, type Failure } from "../../abi/errno.js";
-import type { FileStat, OpenContent } from "./inode.js";
+import type { OpenContent } from "./external-file.js";
+import type { FileStat } from "./file-stat.js";
 
 export abstract class ReadOnlyContent implements OpenContent {
   abstract read(target: Uint8Array, position: number): number | Failure;

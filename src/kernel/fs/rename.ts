@@ -10,7 +10,8 @@ import { Errno, type Failure } from "../../abi/errno.js";
 import { W_OK } from "../../abi/fcntl.js";
 import { type Credentials, permits } from "./credentials.js";
 import { inMemory, mayCreate, mayDelete, move, remove } from "./dentry.js";
-import { Directory, ExternalDirectory, isInside, MemoryDirectory } from "./inode.js";
+import { Directory, MemoryDirectory } from "./inode.js";
+import { ExternalDirectory } from "./external-file.js";
 import { isFailure, Last, walk } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
@@ -57,4 +58,11 @@ export function rename(sb: SuperBlock, who: Credentials, from: string, to: strin
   if (shown !== 0) return shown;
   move(sb, oldParent, source.name, newParent, target.name, inode);
   return 0;
+}
+
+/** Whether `directory` is `ancestor` or somewhere below it. */
+function isInside(directory: Directory, ancestor: Directory): boolean {
+  let at = directory;
+  while (at !== ancestor && at !== at.parent) at = at.parent;
+  return at === ancestor;
 }

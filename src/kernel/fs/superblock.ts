@@ -16,15 +16,13 @@ import { CharacterDevice, type DeviceName } from "./device.js";
 import {
   BLOCK_BYTES,
   type Directory,
-  type FileSystemStat,
-  Fifo,
   type Inode,
   type InodeAttributes,
   MemoryDirectory,
   RegularFile,
-  SocketFile,
-  SymbolicLink,
 } from "./inode.js";
+import { Fifo, SocketFile, SymbolicLink } from "./special-files.js";
+import type { FileSystemStat } from "./file-stat.js";
 import { Lineage } from "./lineage.js";
 import { Loan } from "./loan.js";
 import { FileLocks } from "./locks.js";

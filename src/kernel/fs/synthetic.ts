@@ -10,15 +10,10 @@ import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFREG } from "../../abi/fcntl.js";
 import type { Account } from "../machine/account.js";
 import type { Credentials } from "./credentials.js";
-import {
-  type DirectoryEntry,
-  ExternalDirectory,
-  ExternalFile,
-  type FileStat,
-  type Inode,
-  type OpenContent,
-  SymbolicLink,
-} from "./inode.js";
+import { type Inode } from "./inode.js";
+import { SymbolicLink } from "./special-files.js";
+import { ExternalDirectory, ExternalFile, type OpenContent } from "./external-file.js";
+import type { DirectoryEntry, FileStat } from "./file-stat.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** Where an inode belongs and how it looks. */

@@ -15,15 +15,8 @@ import { ArchiveError, blockBytes, headerBlocks, paddingOf } from "../../protoco
 import type { Entry } from "../../protocol/tar.js";
 import { addLink, create } from "./dentry.js";
 import { CharacterDevice, deviceOf } from "./device.js";
-import {
-  type Directory,
-  Fifo,
-  type Inode,
-  MemoryDirectory,
-  RegularFile,
-  SocketFile,
-  SymbolicLink,
-} from "./inode.js";
+import { type Directory, type Inode, MemoryDirectory, RegularFile } from "./inode.js";
+import { Fifo, SocketFile, SymbolicLink } from "./special-files.js";
 import type { SuperBlock } from "./superblock.js";
 
 const farthestMs = 8.64e15;

@@ -22,7 +22,8 @@ import {
   removeDirectoryAt,
   walkToNew,
 } from "./dentry.js";
-import { Directory, type DirectoryEntry, type Inode } from "./inode.js";
+import { Directory, type Inode } from "./inode.js";
+import type { DirectoryEntry } from "./file-stat.js";
 import {
   checkPath,
   isFailure,

@@ -16,14 +16,14 @@ import { Deferred } from "../io/deferred.js";
 import type { Plan } from "../io/plan.js";
 import {
   beginAnew,
-  execution,
   ignoredFrom,
   occupiedBy,
   openStandardDescriptors,
   optionsOf,
   startOptionsOf,
 } from "./launch.js";
-import type { Prepared, SpawnArgs } from "./launch.js";
+import { execution } from "./spawn.js";
+import type { Prepared, SpawnArgs } from "./spawn.js";
 import { executedNames } from "../policy/commands.js";
 import type { Process } from "./process.js";
 

@@ -4,7 +4,8 @@
 import { Errno } from "../../abi/errno.js";
 import * as engineSymbols from "../../launcher/engine-symbols.js";
 import { Deferred } from "../io/deferred.js";
-import { enter, mayRestartInEngine, restartInEngine, spawn } from "../process/launch.js";
+import { enter, mayRestartInEngine, restartInEngine } from "../process/launch.js";
+import { spawn } from "../process/spawn.js";
 import { replace, replaceAnew } from "../process/replace.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { Process } from "../process/process.js";

@@ -1,0 +1,57 @@
+/**
+ * Owns what all calls about files look at: the process that asks, the form of paths, kinds of files.
+ *
+ * Untrusted: paths.
+ */
+import { Errno } from "../../abi/errno.js";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../../abi/fcntl.js";
+import { fsLimits } from "../../protocol/fs-calls.js";
+import type { Bill } from "../process/bill.js";
+import type { WatchList } from "../process/watches.js";
+import type { Credentials, FileStat, FileSystem } from "../fs/index.js";
+import type { Account } from "../machine/account.js";
+import { Stream } from "../io/stream.js";
+import type { Policy } from "../policy/policy.js";
+import type { DescriptorTable } from "../process/descriptors.js";
+
+/** What these calls need to know of a process. */
+export interface FsProcess {
+  readonly fs: FileSystem;
+  readonly account: Account;
+  readonly credentials: Credentials;
+  readonly policy: Pick<Policy, "allowsAll">;
+  readonly watches: WatchList;
+  /** Job control: 0, or why a stream must not be used now; -EAGAIN waits for the stream. */
+  mayRead(stream: Stream): number;
+  mayWrite(stream: Stream): number;
+  /** The terminal that a path names, opened: a stream, or -errno; undefined when it names none. */
+  openTerminal(path: string, flags: number): Stream | number | undefined;
+  /** Where content that stays in the kernel is counted. */
+  readonly bill?: Bill;
+  /** A write met nobody to read it: SIGPIPE. */
+  brokenPipe(): void;
+  readonly descriptors: DescriptorTable;
+}
+
+export const nothing = new Uint8Array(0);
+
+export const modeBits = 0o7777;
+
+/** 0 for a path that may be looked up, otherwise what Linux says about it. */
+export function checkPath(path: string): number {
+  if (path.length === 0) return -Errno.ENOENT;
+  if (path.includes("\0")) return -Errno.EINVAL;
+  // A UTF-16 unit is at most three bytes of UTF-8.
+  if (path.length * 3 >= fsLimits.pathBytes && Buffer.byteLength(path) >= fsLimits.pathBytes) {
+    return -Errno.ENAMETOOLONG;
+  }
+  return 0;
+}
+
+export function isRegular(stat: FileStat): boolean {
+  return (stat.mode & S_IFMT) === S_IFREG;
+}
+
+export function isDirectory(stat: FileStat): boolean {
+  return (stat.mode & S_IFMT) === S_IFDIR;
+}
