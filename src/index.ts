@@ -7,6 +7,7 @@ export type {
   NodeRuntimeExecResult,
   NodeRuntimeRunResult,
 } from "./sdk/results.js";
+export type { NodeRuntimeResidentOptions } from "./sdk/run-options.js";
 export type {
   NodeRuntimeBootTiming,
   NodeRuntimeCreateOptions,
@@ -14,13 +15,12 @@ export type {
   NodeRuntimeDecision,
   NodeRuntimeDeterministic,
   NodeRuntimeLimitWarning,
-  NodeRuntimeResidentOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeShellOptions,
   NodeRuntimeSpawnCommandOptions,
   NodeRuntimeSpawnOptions,
   NodeRuntimeTerminalSize,
-} from "./sdk/options.js";
+} from "./sdk/option-types.js";
 export type {
   NodeRuntimeFleetCredentials,
   NodeRuntimeFleetOptions,
@@ -109,7 +109,7 @@ export type {
   HostToolExample,
   HostToolNamespaces,
   HostTools,
-} from "./sdk/tools.js";
+} from "./sdk/tool-definitions.js";
 export type { StandardSchema } from "./sdk/tool-schema.js";
 export type { OutputHook } from "./sdk/output-channel.js";
 export type { NodeRuntimeShell } from "./sdk/shell.js";

@@ -1,7 +1,7 @@
 /** Owns the text form of an audit: one decision in JSON per line. */
 import type { Decision } from "../protocol/decisions.js";
 import { invalidOption } from "./errors.js";
-import { bagOf } from "./options.js";
+import { bagOf } from "./option-checks.js";
 
 export function jsonLines(decisions: readonly Decision[]): string {
   return decisions.map((decision) => `${JSON.stringify(decision)}\n`).join("");

@@ -15,8 +15,8 @@ import { invalidOption } from "./errors.js";
 import { refused, shaped } from "./file-errors.js";
 import { NodeRuntimeDirent, NodeRuntimeStats } from "./file-facts.js";
 import type { RuntimeFiles } from "./files.js";
-import { bagOf, bytesOf, guestPathOf } from "./options.js";
-import type { Bag } from "./options.js";
+import { bagOf, bytesOf, guestPathOf } from "./option-checks.js";
+import type { Bag } from "./option-checks.js";
 
 /** Those of Node's `open` that write a file from its beginning or its end. */
 const flagBits: Readonly<Record<string, number>> = {

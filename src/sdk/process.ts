@@ -9,8 +9,9 @@ import type { GuestProcess } from "./guest-process.js";
 import { Emitter } from "./events.js";
 import { HeldOutput, NodeRuntimeOutput } from "./output.js";
 import type { OutputHook } from "./output-channel.js";
-import type { RunOptions } from "./options.js";
-import { bytesOf, parseFlags, terminalSizeOf } from "./options.js";
+import type { RunOptions } from "./run-options.js";
+import { terminalSizeOf } from "./run-options.js";
+import { bytesOf, parseFlags } from "./option-checks.js";
 import { signalNumber } from "./signals.js";
 
 /** The output of a spawned program that no hook takes. */

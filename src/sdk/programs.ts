@@ -18,15 +18,12 @@ import {
   commandOf,
   parseCommandOptions,
   parseRunOptions,
-  sourceOf,
   parseShellOptions,
-} from "./options.js";
-import type {
-  CreateOptions,
-  NodeRuntimeShellOptions,
-  RunOptions,
-  parseResidentOptions,
-} from "./options.js";
+} from "./run-options.js";
+import { sourceOf } from "./option-checks.js";
+import type { CreateOptions } from "./options.js";
+import type { RunOptions, parseResidentOptions } from "./run-options.js";
+import type { NodeRuntimeShellOptions } from "./option-types.js";
 import { HeldOutput } from "./output.js";
 import { NodeRuntimeProcess, SpawnedOutput } from "./process.js";
 import { RuntimeEvents } from "./runtime-events.js";

@@ -10,7 +10,8 @@ import type { End, Usage } from "../protocol/usage.js";
 import { failure } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
 import type { GuestOutcome, GuestProcess } from "./guest-process.js";
-import { parseSnippetOptions, sourceOf } from "./options.js";
+import { parseSnippetOptions } from "./run-options.js";
+import { sourceOf } from "./option-checks.js";
 
 const sigkill = 9;
 

@@ -8,7 +8,7 @@ import { printable } from "./errors.js";
 import type { GuestOutcome, ProgramEnd } from "./guest-process.js";
 import { learnedPermissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
-import type { NodeRuntimeDecision } from "./options.js";
+import type { NodeRuntimeDecision } from "./option-types.js";
 import type { NodeRuntimeRecording, Recorder } from "./recording.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 

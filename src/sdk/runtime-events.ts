@@ -8,7 +8,7 @@ import { debug } from "./debug.js";
 import { Emitter } from "./events.js";
 import type { GuestProcess } from "./guest-process.js";
 import type { NodeRuntimeListener } from "./listeners.js";
-import type { NodeRuntimeDecision, NodeRuntimeLimitWarning } from "./options.js";
+import type { NodeRuntimeDecision, NodeRuntimeLimitWarning } from "./option-types.js";
 
 /** A program that the host started; what it starts itself is not among these events. */
 export interface NodeRuntimeProcessStart {

@@ -54,26 +54,19 @@ import type {
   NodeRuntimeWaitOptions,
 } from "./listeners.js";
 import { Machine } from "./machine.js";
-import {
-  bytesOf,
-  guestPathOf,
-  parseCreateOptions,
-  parseFlags,
-  parseResidentOptions,
-  parseRunOptions,
-  sourceOf,
-  withManifest,
-} from "./options.js";
+import { parseCreateOptions, withManifest } from "./options.js";
+import { parseResidentOptions, parseRunOptions } from "./run-options.js";
+import { bytesOf, guestPathOf, parseFlags, sourceOf } from "./option-checks.js";
+import type { CreateOptions } from "./options.js";
+import type { NodeRuntimeResidentOptions } from "./run-options.js";
 import type {
-  CreateOptions,
   NodeRuntimeCommandOptions,
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeShellOptions,
   NodeRuntimeSpawnCommandOptions,
-  NodeRuntimeResidentOptions,
   NodeRuntimeSpawnOptions,
-} from "./options.js";
+} from "./option-types.js";
 import { NodeRuntimeProcess } from "./process.js";
 import { RuntimeEvents } from "./runtime-events.js";
 import type { NodeRuntimeEvents } from "./runtime-events.js";
@@ -88,8 +81,8 @@ import { NodeRuntimeTemplate, parseTemplateOptions } from "./template.js";
 import type { NodeRuntimeTemplateOptions, TemplateRuns } from "./template.js";
 import { parseTemplateMachine, templateOf } from "./template-machine.js";
 import { toolTypes } from "./tool-types.js";
-import { parseTools } from "./tools.js";
-import type { HostToolNamespaces, HostTools } from "./tools.js";
+import { parseTools } from "./tool-definitions.js";
+import type { HostToolNamespaces, HostTools } from "./tool-definitions.js";
 import { withValue } from "./results.js";
 import type { NodeRuntimeExecResult, NodeRuntimeRunResult, NodeRuntimeAudit } from "./results.js";
 import { Programs, listenOnce } from "./programs.js";

@@ -6,7 +6,7 @@
  * Untrusted: values, and the command's output.
  */
 import { failure, invalidOption } from "./errors.js";
-import type { NodeRuntimeCommandOptions } from "./options.js";
+import type { NodeRuntimeCommandOptions } from "./option-types.js";
 import type { NodeRuntimeExecResult } from "./results.js";
 
 /** What may stand in a template: a list is as many words as it has entries. */

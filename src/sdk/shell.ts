@@ -7,7 +7,8 @@
  */
 import type { GuestProcess } from "./guest-process.js";
 import type { HeldOutput } from "./output.js";
-import { bytesOf, terminalSizeOf } from "./options.js";
+import { terminalSizeOf } from "./run-options.js";
+import { bytesOf } from "./option-checks.js";
 import { signalNumber } from "./signals.js";
 
 export class NodeRuntimeShell implements AsyncIterable<Uint8Array> {

@@ -5,7 +5,8 @@
  * Invariants: nothing that a set-up has in memory already can be said otherwise; permissions become narrower only.
  */
 import { invalidOption } from "./errors.js";
-import { bagOf, parseCreateOptions } from "./options.js";
+import { parseCreateOptions } from "./options.js";
+import { bagOf } from "./option-checks.js";
 import type { CreateOptions } from "./options.js";
 import { parseLimits } from "./limits.js";
 import { parseNarrowing } from "./permissions.js";

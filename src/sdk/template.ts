@@ -10,12 +10,12 @@ import type { Usage } from "../protocol/usage.js";
 import { failure, invalidOption } from "./errors.js";
 import type { SecureExecError } from "./errors.js";
 import type { GuestProcess } from "./guest-process.js";
-import { bagOf, bytesOf, guestPathOf } from "./options.js";
+import { bagOf, bytesOf, guestPathOf } from "./option-checks.js";
 import type {
   NodeRuntimeCreateOptions,
   NodeRuntimeExecOptions,
   NodeRuntimeSpawnOptions,
-} from "./options.js";
+} from "./option-types.js";
 import { parseNarrowing } from "./permissions.js";
 import type { Permissions } from "./permissions.js";
 import type { NodeRuntimeProcess } from "./process.js";

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { completeVmLimits } from "../../dist/protocol/limits.js";
 import { test } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
-import { parseCreateOptions, parseRunOptions } from "../../dist/sdk/options.js";
+import { parseCreateOptions } from "../../dist/sdk/options.js";
+import { parseRunOptions } from "../../dist/sdk/run-options.js";
 import { signalNumber } from "../../dist/sdk/signals.js";
 
 const coded = (name, pattern) => (error) => {

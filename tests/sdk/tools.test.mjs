@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HostToolbox, parseTools } from "../../dist/sdk/tools.js";
+import { parseTools } from "../../dist/sdk/tool-definitions.js";
+import { HostToolbox } from "../../dist/sdk/tools.js";
 import { kebabCase, toolLimits } from "../../dist/protocol/tools.js";
 
 let lastId = 0;

@@ -8,8 +8,11 @@
 import type { VmLimits } from "../../protocol/limits.js";
 import type { ProgramEnd } from "../guest-process.js";
 import { invalidOption, printable } from "../errors.js";
-import { bagOf, parseRunOptions, timeoutOf } from "../options.js";
-import type { CreateOptions, NodeRuntimeExecOptions, RunOptions } from "../options.js";
+import { parseRunOptions } from "../run-options.js";
+import { bagOf, timeoutOf } from "../option-checks.js";
+import type { CreateOptions } from "../options.js";
+import type { RunOptions } from "../run-options.js";
+import type { NodeRuntimeExecOptions } from "../option-types.js";
 import type { PlainResult } from "../results.js";
 import { StdioLines } from "./stdio-lines.js";
 import type { StdioHook } from "./stdio-lines.js";

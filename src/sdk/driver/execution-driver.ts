@@ -6,9 +6,9 @@
  * their bounds. Untrusted: the programs, their exports and what they call bindings with.
  */
 import { invalidOption } from "../errors.js";
-import { bagOf } from "../options.js";
+import { bagOf } from "../option-checks.js";
 import { NodeRuntime } from "../runtime.js";
-import type { HostTools } from "../tools.js";
+import type { HostTools } from "../tool-definitions.js";
 import type { NodeRuntimeDriverExecOptions, NodeRuntimeDriverOptions } from "./driver-run.js";
 import { createNodeRuntimeDriverFactory, NodeDriver } from "./system-driver.js";
 

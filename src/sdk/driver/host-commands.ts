@@ -18,8 +18,8 @@ import {
 } from "../../protocol/host-commands.js";
 import type { HostCommandOrder, HostCommandPiece } from "../../protocol/host-commands.js";
 import { invalidOption } from "../errors.js";
-import { parseTools } from "../tools.js";
-import type { ParsedTools } from "../tools.js";
+import { parseTools } from "../tool-definitions.js";
+import type { ParsedTools } from "../tool-definitions.js";
 
 /** Runs commands that a machine has not itself. */
 export interface CommandExecutor {

@@ -10,11 +10,13 @@
 import { resolve } from "node:path";
 import { failure, invalidOption } from "../errors.js";
 import type { HostDirectoryMount, NodeModulesMount } from "../mounts.js";
-import { bagOf, parseCreateOptions } from "../options.js";
-import type { Bag, CreateOptions } from "../options.js";
+import { parseCreateOptions } from "../options.js";
+import { bagOf } from "../option-checks.js";
+import type { CreateOptions } from "../options.js";
+import type { Bag } from "../option-checks.js";
 import { scopeNames, scopeOf } from "../../protocol/permissions.js";
 import type { Permissions } from "../permissions.js";
-import type { HostTools } from "../tools.js";
+import type { HostTools } from "../tool-definitions.js";
 import { DefaultNetworkAdapter, NodeV8Runtime } from "./older-parts.js";
 import { checkCommandExecutor, executorTools } from "./host-commands.js";
 import type { CommandExecutor } from "./host-commands.js";

@@ -1,0 +1,235 @@
+/** Owns the options of `NodeRuntime` as callers write them, with units and defaults; how they are checked is options.ts and run-options.ts. */
+import type { IsolationOptions } from "./isolation.js";
+import type { OutputHook } from "./output-channel.js";
+import type {
+  FileProviderMount,
+  HostDirectoryMount,
+  NodeModulesMount,
+  OverlayMount,
+} from "./mounts.js";
+import type { Decision } from "../protocol/decisions.js";
+import type { LimitWarning } from "../protocol/host-calls.js";
+import type { Permissions } from "./permissions.js";
+import type { NodeRuntimeLimits } from "./limit-types.js";
+import type { NodeRuntimeRunLimits } from "./limits.js";
+import type { JsRuntimeOptions } from "./platform-options.js";
+import { SidecarProcess } from "./sidecar-process.js";
+import type { NodeRuntimeFleetOptions } from "./fleet/options.js";
+import type { NodeRuntimeTemplate } from "./template.js";
+import type { NodeRuntimeSnapshotSource } from "./snapshot.js";
+import type { NodeRuntimeNetworkOptions } from "./network-options.js";
+import type { HostToolNamespaces, HostTools } from "./tool-definitions.js";
+
+/** Something came to 80 % of a limit; `pid` where it is one of a process or a run. */
+export type NodeRuntimeLimitWarning = LimitWarning;
+
+/** What the policy decided about one request. */
+export type NodeRuntimeDecision = Decision;
+export type DecisionHook = (decision: NodeRuntimeDecision) => void;
+
+export type LimitHook = (warning: NodeRuntimeLimitWarning) => void;
+
+/** A stage of `NodeRuntime.create`, in milliseconds. */
+export interface NodeRuntimeBootTiming {
+  phase: "sidecar_spawn" | "vm_create" | "vm_configure";
+  durationMs: number;
+}
+
+/** What decides a run. */
+export interface NodeRuntimeDeterministic {
+  /** Of everything random. */
+  seed: number | string;
+  /** What `Date.now()` says when a program begins, in milliseconds since the epoch. Default: 2024-01-01T00:00:00Z. */
+  startTimeMs?: number;
+}
+
+export interface NodeRuntimeCreateOptions extends JsRuntimeOptions {
+  /**
+   * What `snapshot()` gave, as the path of a file, bytes or a stream: its files, and its environment and
+   * working directory where none is given here. `files` are written over them.
+   */
+  snapshot?: NodeRuntimeSnapshotSource;
+  /** Takes limits and permissions from the snapshot too, where none are given here. Default: false. */
+  trustSnapshot?: boolean;
+  /**
+   * A machine whose programs each begin in a copy of that template: with the files of its machine as they were when
+   * the set-up had ended, and what else was given there. Only audit, cwd, env, files, limits, onBootTiming, onDecision,
+   * onLimitWarning, permissions (narrower ones) and tools may be given beside; see docs/templates.md.
+   */
+  template?: NodeRuntimeTemplate;
+  /** Environment of every program, over the machine's base environment. Default: {}; nothing of the host's is in it. */
+  env?: Record<string, string>;
+  /** Working directory of every program, an absolute guest path. Default `/home/user`. */
+  cwd?: string;
+  /** Files written before create resolves: absolute guest path → content. Parent directories are created. */
+  files?: Record<string, string | Uint8Array>;
+  /**
+   * Directories or files of the host that programs see; read-only unless said otherwise. Default: none. INVALID_OPTION
+   * where the host has no such path, or the machine needs the place for itself (/, /tmp, /proc, /dev, /sys).
+   */
+  mounts?: (HostDirectoryMount | OverlayMount | FileProviderMount)[];
+  /** A node_modules directory of the host, shown read-only at /tmp/node_modules or another path. */
+  nodeModules?: string | NodeModulesMount;
+  /**
+   * A directory of the host with commands, WASI modules or scripts: shown read-only, as executable, at
+   * /usr/local/sbin, where PATH looks first. Default: SECURE_EXEC_WASM_COMMANDS_DIR of the host, if set.
+   */
+  commandsDir?: string;
+  /** Uses this kernel process instead of the shared one. It outlives the runtime. */
+  sidecar?: SidecarProcess;
+  /**
+   * How many kernel processes the host's machines may be spread over. With a number, the machine goes to the
+   * one of that many that has the fewest, which is started if need be; 1 to 64. With `"auto"`, the default, there
+   * is one for each 6 processors, and a further one is started beside, for machines to come, when each has 4.
+   * A machine is on one for life, as are its clones; what happens to another's kernel is none of its concern.
+   */
+  kernels?: "auto" | number;
+  /** Makes the machine on a worker of a fleet instead of on this host; see docs/fleet.md. */
+  fleet?: NodeRuntimeFleetOptions;
+  /**
+   * Ports open in both directions: a program's listener there is reachable at the host's
+   * 127.0.0.1 too, and where no program listens, a program's connection to localhost reaches
+   * the host's, if the network policy allows it.
+   */
+  loopbackExemptPorts?: number[];
+  /** Called once per stage of starting up. */
+  onBootTiming?: (timing: NodeRuntimeBootTiming) => void;
+  /** What programs may do, merged per scope over the defaults; see docs/permissions.md. */
+  permissions?: Permissions | "dry-run" | "learn";
+  /** Called for every decision of the policy, once it was made; see docs/audit.md. */
+  onDecision?: (decision: NodeRuntimeDecision) => void;
+  /**
+   * What `audit()` keeps: the last `entries` decisions (1000 by default, 10 000 at most). With `true` or
+   * `all` also those of scopes that allow everything; with `onDecision` this is the default.
+   */
+  audit?: boolean | { entries?: number; all?: boolean };
+  /** Milliseconds that a permission function may take before its request is denied. Default: 10 000. */
+  permissionTimeoutMs?: number;
+  /** Functions of the host that programs may call by name; see docs/tools.md. */
+  tools?: HostTools | HostToolNamespaces;
+  /** Other names for `tools`. */
+  bindings?: HostTools | HostToolNamespaces;
+  hostFunctions?: HostTools | HostToolNamespaces;
+  /** Certificates in PEM that every program trusts beside the usual ones, as NODE_EXTRA_CA_CERTS does. */
+  ca?: string | Uint8Array | readonly (string | Uint8Array)[];
+  /**
+   * Makes two runs of a program alike to the last byte: time, randomness and the order of what happens come from
+   * these alone. One program of one process and one thread at a time; see docs/deterministic.md.
+   */
+  deterministic?: NodeRuntimeDeterministic;
+  /**
+   * Keeps of every `run`, `exec` and `execCommand` what was asked of the host and answered, and what came out:
+   * the result's `recording`, which `replay` takes. Only with `deterministic`, and without directories of the host.
+   */
+  record?: boolean;
+  /**
+   * Requests to certain hosts: which of them may leave, and what is added to them outside of the machine, a
+   * secret say, that its programs never hold. Where they may connect at all, `permissions.network` says; see docs/secrets.md.
+   */
+  network?: NodeRuntimeNetworkOptions;
+  /** Bounds on what the machine may use, each with its default; INVALID_OPTION names one that is out of its range. */
+  limits?: NodeRuntimeLimits;
+  /** Called when something comes to 80 % of its limit; see docs/limits.md. */
+  onLimitWarning?: (warning: NodeRuntimeLimitWarning) => void;
+  /** Which engine programs get that do not say so themselves, and every `node` of the machine. Default: "forked". */
+  engine?: "forked" | "dedicated";
+  /**
+   * Whether programs may load native addons: Node-API modules among the machine's files, and the libraries that
+   * those need. They run in the program's process, behind the same walls. Linux on x64 only. Default: false; see
+   * docs/native-addons.md.
+   */
+  nativeAddons?: boolean;
+  /** Layers between programs and the machine that must be there; see docs/isolation.md. */
+  isolation?: IsolationOptions;
+  /** The options of the platform in one object; see docs/platforms.md. */
+  jsRuntime?: JsRuntimeOptions & { highResolutionTime?: boolean };
+}
+
+/** Options of one program. */
+export interface NodeRuntimeExecOptions {
+  /** Merged over the runtime's environment. */
+  env?: Record<string, string>;
+  /** Working directory; relative to the runtime's if not absolute. */
+  cwd?: string;
+  /** Given to the program as stdin, followed by end of file. */
+  stdin?: string | Uint8Array;
+  /**
+   * Milliseconds after which the program is killed; its exit code is then 137, and `end.reason` "timeout". Default:
+   * never. INVALID_OPTION unless it is above 0; above 2147483647 (24.8 days) it is that.
+   */
+  timeout?: number;
+  /** The same as `timeout`. */
+  timeoutMs?: number;
+  /** Aborting rejects the call with the signal's reason and ends the program, with SIGKILL. Default: none. */
+  signal?: AbortSignal;
+  /** Receives stdout as it is produced; a returned promise holds back more until it settles. */
+  onStdout?: OutputHook;
+  /** The same for stderr. */
+  onStderr?: OutputHook;
+  /** Lower limits than the machine's, for the program and all it starts; see docs/limits.md. */
+  limits?: NodeRuntimeRunLimits;
+  /** `process.argv` from index 2 on. */
+  args?: string[];
+  /** Default: "ts" when `name` ends in .ts or .mts, otherwise "js". */
+  language?: "js" | "ts";
+  /** Written to this file first: a name inside /tmp, or an absolute guest path. Default: a text in `cwd`, and no file. */
+  name?: string;
+  /**
+   * "forked": from an engine that is warm, within milliseconds. "dedicated": an engine that starts for this
+   * program alone, with the threads with which V8 compiles and collects garbage beside it: slower to
+   * start, as fast as plain Node afterwards. Default: the runtime's.
+   */
+  engine?: "forked" | "dedicated";
+  /**
+   * How the value of `__return` comes to `run`: as JSON, or "structured" with Map, Set, Date, BigInt, errors, buffers,
+   * typed arrays, cycles and undefined, too. Default: "json".
+   */
+  encoding?: "json" | "structured";
+  /**
+   * Ends the program once its module has been evaluated, top-level awaits included, whatever timers,
+   * servers or tool calls it left behind. Default: false, it ends when nothing is left, as in Node.
+   */
+  endWhenSettled?: boolean;
+}
+
+/** The size of a terminal in characters, each from 1 to 65 535. */
+export interface NodeRuntimeTerminalSize {
+  /** Default 80. */
+  cols?: number;
+  /** Default 24. */
+  rows?: number;
+}
+
+export interface TerminalOption {
+  /**
+   * The program's stdin, stdout and stderr are one terminal of this size, `true` for 80 by 24. All
+   * output comes to `onStdout`, `writeStdin` types, and `closeStdin` types ^D.
+   */
+  pty?: boolean | NodeRuntimeTerminalSize;
+}
+
+export type NodeRuntimeSpawnOptions = NodeRuntimeExecOptions & TerminalOption;
+export type NodeRuntimeSpawnCommandOptions = NodeRuntimeCommandOptions & TerminalOption;
+
+/** Options of a shell, or another command, in a terminal. */
+export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
+  /** Merged over the runtime's environment; TERM is xterm-256color by default. */
+  env?: Record<string, string>;
+  /** Working directory; relative to the runtime's if not absolute. */
+  cwd?: string;
+  /** What runs in the terminal. Default `bash`. */
+  command?: string;
+  /** Its arguments. */
+  args?: string[];
+  /** Aborting ends it. */
+  signal?: AbortSignal;
+}
+
+/** Options that say what a program is. */
+export const programOnlyNames = ["args", "language", "name", "encoding", "endWhenSettled"] as const;
+
+/** Options of one command. */
+export type NodeRuntimeCommandOptions = Omit<
+  NodeRuntimeExecOptions,
+  (typeof programOnlyNames)[number]
+>;
