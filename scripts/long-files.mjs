@@ -9,13 +9,13 @@ export const mostLines = 400;
 export const reasons = {
   // Tables of data: a row or a declaration each, and little between them.
   "kernel/host-door/handlers.ts": "one row for each call of the host",
-  "kernel/syscalls/fs.ts": "what runs each call about files, a few lines each",
+  "kernel/syscalls/fs.ts":
+    "what runs each call about files, a few lines each; how is in the files beside it",
   "kernel/syscalls/table.ts": "one row for each system call",
   "protocol/host-calls.ts": "one row for each call between SDK and kernel",
   "sandbox/libc.ts": "one function of libc after the other",
   "sandbox/policy.ts": "one row for each system call of Linux",
   "sdk/errors.ts": "one row for each code",
-  "sdk/options.ts": "every option with its text, its check beside it",
   "userland/commands/jq/builtins.ts": "one row for each native function",
   "worker/session.ts": "one row for each frame that a caller may send",
   "worker/shapes.ts": "one row for each value that a caller may send",
@@ -27,16 +27,11 @@ export const reasons = {
   "guest/node-main.ts": "what `node` does with its command line, option by option",
   "kernel/fs/file-system.ts":
     "one method for each operation; how each is done is in the files beside it",
-  "kernel/fs/host-mount.ts": "directories, files and links of a mount",
-  "kernel/fs/inode.ts": "kinds of inodes, which know each other",
-  "kernel/fs/overlay.ts": "directories and files over others, and how they are copied up",
-  "kernel/fs/provider-mount.ts": "directories, files and links of a provider",
   "kernel/guest-door/thread.ts": "one thread's calls and events",
   "kernel/io/line-discipline.ts": "n_tty of Linux, flag by flag",
   "kernel/machine/vm.ts": "what belongs to one machine, put together",
   "kernel/net/network.ts": "the table of sockets of one machine",
   "kernel/policy/policy.ts": "one machine's rules, scope by scope",
-  "kernel/process/launch.ts": "how a process comes to be, step by step",
   "kernel/process/process.ts": "one process",
   "launcher/fork.ts": "a zygote and its guests, as the kernel process sees them",
   "launcher/pool.ts": "guests that wait",
@@ -46,7 +41,6 @@ export const reasons = {
   "sdk/kernel-connection.ts": "the kernel process as the host sees it",
   "sdk/programs.ts": "how the programs of a runtime are started and awaited",
   "sdk/runtime.ts": "the public class: a text and a line or two for each method",
-  "sdk/tools.ts": "host tools: definitions, and running them",
 };
 
 /** Lines of each by its name. */

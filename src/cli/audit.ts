@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { printable } from "../sdk/errors.js";
-import type { NodeRuntimeDecision } from "../sdk/options.js";
+import type { NodeRuntimeDecision } from "../sdk/option-types.js";
 import { NodeRuntime } from "../sdk/runtime.js";
 import type { Arguments, Flag } from "./arguments.js";
 import { UsageError } from "./arguments.js";

@@ -4,7 +4,7 @@
  *
  * Untrusted: the program's output and what it asked for. Of both, plain names of hosts are printed and nothing else.
  */
-import type { NodeRuntimeDecision } from "../sdk/options.js";
+import type { NodeRuntimeDecision } from "../sdk/option-types.js";
 
 /** Characters of the output's end in which an error is looked for. */
 export const mostLookedAt = 8192;

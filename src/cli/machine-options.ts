@@ -10,7 +10,7 @@ import { homedir } from "node:os";
 import { basename, posix, resolve } from "node:path";
 import { meantBy, printable } from "../sdk/errors.js";
 import type { HostDirectoryMount } from "../sdk/mounts.js";
-import type { NodeRuntimeCreateOptions } from "../sdk/options.js";
+import type { NodeRuntimeCreateOptions } from "../sdk/option-types.js";
 import { limitNames } from "../sdk/limits.js";
 import { permissionScopes, scopeNames, scopeOf } from "../sdk/permissions.js";
 import type { Permissions } from "../sdk/permissions.js";

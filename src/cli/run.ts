@@ -8,7 +8,7 @@
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { buffer } from "node:stream/consumers";
 import { jsonLines } from "../sdk/audit.js";
-import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "../sdk/options.js";
+import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "../sdk/option-types.js";
 import type { NodeRuntimeProcess } from "../sdk/process.js";
 import { NodeRuntime } from "../sdk/runtime.js";
 import type { NodeRuntimeRunResult } from "../sdk/results.js";
