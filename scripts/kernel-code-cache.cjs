@@ -5,7 +5,7 @@ const { join } = require("node:path");
 const dist = process.argv[2];
 const { files, openModules } = require(join(dist, "kernel/modules.cjs"));
 const { script, names, load } = openModules(dist);
-/** They take possession of the process when they are loaded. */
-const acting = ["kernel/guest-pool", "kernel/main"];
-for (const name of names) if (!acting.includes(name)) load(name);
+/** It takes possession of the process when it is loaded. */
+const acting = "kernel/main";
+for (const name of names) if (name !== acting) load(name);
 writeFileSync(join(dist, files.compiled), script.createCachedData());

@@ -1,6 +1,6 @@
 /**
  * Owns the kernel's guests: locks this process down as far as guests must inherit
- * it and starts their zygote, both as soon as this module is loaded.
+ * it and starts their zygote. Both happen once, when they are asked for.
  */
 import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -30,39 +30,58 @@ function mostGuestsAhead(): number {
   return Math.max(fewAhead, Math.min(mostAhead, most));
 }
 
-disownInherited(lastHandedFd + 1);
-libc.setParentDeathSignal(libc.SIGKILL);
-libc.setNoNewPrivs();
-try {
-  install(buildStage1());
-  confineSignals();
-} catch (error) {
-  sayLastWords(error);
+interface Guests {
+  readonly pool: GuestPool;
+  readonly engines: EnginePool;
 }
 
-const spawner = zygoteSpawner({
-  enginePath: process.execPath,
-  bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
-  programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
-});
+let guests: Guests | undefined;
 
-export const engines = new EnginePool({
-  spawner,
-  isolation: () => pool.isolation,
-  parallelStarts: Math.max(2, Math.min(8, availableParallelism())),
-  idleMs: 60_000,
-});
+/** Locks this process down, once and for good, and starts the zygote; from then on answers what was started. */
+export function startGuests(): Guests {
+  guests ??= start();
+  return guests;
+}
 
-export const pool = new GuestPool({
-  spawner,
-  demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
-  // The zygote forks one after the other; what a guest does before it is ready goes on beside that.
-  parallelForks: Math.max(2, Math.min(8, availableParallelism())),
-  refillDelayMs: 10,
-  // What all guests of one zygote have in common, such as addresses, is in use for no longer.
-  recycleForks: 10_000,
-  recycleMs: 6 * 60 * 60 * 1000,
-  unable: sayLastWords,
-});
-// Its failure is reported to whoever awaits the start.
-pool.start().catch(() => undefined);
+function lockDown(): void {
+  disownInherited(lastHandedFd + 1);
+  libc.setParentDeathSignal(libc.SIGKILL);
+  libc.setNoNewPrivs();
+  try {
+    install(buildStage1());
+    confineSignals();
+  } catch (error) {
+    sayLastWords(error);
+  }
+}
+
+function start(): Guests {
+  lockDown();
+  const spawner = zygoteSpawner({
+    enginePath: process.execPath,
+    bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
+    programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
+  });
+
+  const engines = new EnginePool({
+    spawner,
+    isolation: () => pool.isolation,
+    parallelStarts: Math.max(2, Math.min(8, availableParallelism())),
+    idleMs: 60_000,
+  });
+
+  const pool = new GuestPool({
+    spawner,
+    demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
+    // The zygote forks one after the other; what a guest does before it is ready goes on beside that.
+    parallelForks: Math.max(2, Math.min(8, availableParallelism())),
+    refillDelayMs: 10,
+    // What all guests of one zygote have in common, such as addresses, is in use for no longer.
+    recycleForks: 10_000,
+    recycleMs: 6 * 60 * 60 * 1000,
+    unable: sayLastWords,
+  });
+  // Its failure is reported to whoever awaits the start.
+  pool.start().catch(() => undefined);
+  return { pool, engines };
+}

@@ -8,7 +8,7 @@ import { Socket } from "node:net";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { LimitWarning } from "../protocol/host-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
-import { engines, pool } from "./guest-pool.js";
+import { startGuests } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
 import { HostHandlers } from "./host-door/handlers.js";
@@ -17,6 +17,8 @@ import { HostRequests } from "./host-door/requests.js";
 import { lockKernelDown } from "./lock-down.js";
 import { sayLastWords } from "./last-words.js";
 import { answer, answered } from "./syscalls/dispatch.js";
+
+const { engines, pool } = startGuests();
 
 const hostFd = 3;
 
