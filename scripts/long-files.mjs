@@ -36,7 +36,6 @@ export const reasons = {
   "launcher/fork.ts": "a zygote and its guests, as the kernel process sees them",
   "launcher/pool.ts": "guests that wait",
   "ports/core/session.ts": "a session of the ports: one method for each of its calls",
-  "protocol/structured.ts": "both ends of one format, tag by tag",
   "sdk/guest-process.ts": "one program as the host sees it",
   "sdk/kernel-connection.ts": "the kernel process as the host sees it",
   "sdk/programs.ts": "how the programs of a runtime are started and awaited",

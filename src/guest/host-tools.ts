@@ -4,7 +4,9 @@
  * It protects nothing: the kernel judges the call, the host checks the input.
  * The answer comes from the host.
  */
-import { decodeStructured, encodeStructured, structuredBounds } from "../protocol/structured.js";
+import { structuredBounds } from "../protocol/structured.js";
+import { decodeStructured } from "../protocol/structured-read.js";
+import { encodeStructured } from "../protocol/structured-write.js";
 import type { CallResult } from "../protocol/table.js";
 import { ToolForm, holdsBytes, inForm } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";

@@ -3,12 +3,8 @@
  * that cannot be carried so. The host decodes the text again; nothing here is trusted.
  */
 import type { StartOptions } from "../protocol/guest-calls.js";
-import {
-  NotStructured,
-  ValueEncoding,
-  encodeStructured,
-  structuredBounds,
-} from "../protocol/structured.js";
+import { NotStructured, ValueEncoding, structuredBounds } from "../protocol/structured.js";
+import { encodeStructured } from "../protocol/structured-write.js";
 import type { Channel } from "./channel.js";
 
 const { stringify } = JSON;

@@ -5,7 +5,8 @@
  * another object cannot change a prototype.
  * Untrusted: every byte of the text.
  */
-import { StructuredRefused, decodeStructured, structuredBounds } from "../protocol/structured.js";
+import { StructuredRefused, structuredBounds } from "../protocol/structured.js";
+import { decodeStructured } from "../protocol/structured-read.js";
 import type { EncodingName } from "../protocol/structured.js";
 import { failure, printable } from "./errors.js";
 import type { SecureExecError } from "./errors.js";

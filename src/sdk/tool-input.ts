@@ -4,7 +4,8 @@
  * Invariant: no own `__proto__` key comes through. Untrusted: every byte.
  */
 import type { ToolFailure } from "../protocol/tools.js";
-import { StructuredRefused, decodeStructured } from "../protocol/structured.js";
+import { StructuredRefused } from "../protocol/structured.js";
+import { decodeStructured } from "../protocol/structured-read.js";
 import { ToolForm } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";
 import { JsonRefused, parseJson } from "./json.js";

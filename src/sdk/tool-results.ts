@@ -5,7 +5,8 @@
  * Untrusted: nothing; a result is the host's, but may be anything.
  */
 import type { ToolFailure } from "../protocol/tools.js";
-import { NotStructured, encodeStructured } from "../protocol/structured.js";
+import { NotStructured } from "../protocol/structured.js";
+import { encodeStructured } from "../protocol/structured-write.js";
 import { ToolForm, holdsBytes, inForm } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";
 import { dropProtoKeys } from "./json.js";

@@ -2,12 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  NotStructured,
-  StructuredRefused,
-  decodeStructured,
-  encodeStructured,
-} from "../../dist/protocol/structured.js";
+import { NotStructured, StructuredRefused } from "../../dist/protocol/structured.js";
+import { decodeStructured } from "../../dist/protocol/structured-read.js";
+import { encodeStructured } from "../../dist/protocol/structured-write.js";
 
 const most = 1 << 24;
 const bounds = { depth: 1000, values: 2_000_000 };
