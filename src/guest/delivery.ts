@@ -50,6 +50,11 @@ export function deliver(frame: unknown, resource: object | undefined, run: () =>
   } else deliverNow(frame, resource, run);
 }
 
+/** For one who is called with no JavaScript below it, in no async context: what it runs needs no turn of its own. */
+export function deliverAtOnce(run: () => void): void {
+  deliverNow(undefined, undefined, run);
+}
+
 function deliverNext(): void {
   waiting.shift()!();
 }

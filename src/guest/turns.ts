@@ -23,6 +23,8 @@ interface TimerCallbacks {
 }
 
 const queue: (() => void)[] = [];
+/** For between the turns and the immediates of a round. */
+const checks: (() => void)[] = [];
 /** For behind the immediates of the round that comes or is under way. */
 const polled: (() => void)[] = [];
 let timers: TimersBinding;
@@ -47,6 +49,12 @@ function withdraw(): void {
 /** Runs `run` in a turn of its own, soon; the loop stays alive until then. */
 export function later(run: () => void): void {
   queue.push(run);
+  announce();
+}
+
+/** The same behind all turns of the round, also of the one under way, until none is left: SetImmediate of src/env.h, for native consumers. */
+export function inCheckPhase(run: () => void): void {
+  checks.push(run);
   announce();
 }
 
@@ -79,6 +87,10 @@ export function installTurns(
       // What they ask for has the next round.
       for (let left = queue.length; left > 0; left--) {
         queue.shift()!();
+        runNextTicks();
+      }
+      for (let check = checks.shift(); check !== undefined; check = checks.shift()) {
+        check();
         runNextTicks();
       }
       immediateInfo[kHasOutstanding] = 0;
@@ -121,7 +133,7 @@ export function insteadOfTurns(run: () => void): void {
   announce();
   setUp(() => {
     setUp(callbacks.processImmediate);
-    if (queue.length === 0 && polled.length === 0) withdraw();
+    if (queue.length === 0 && checks.length === 0 && polled.length === 0) withdraw();
     run();
   });
 }

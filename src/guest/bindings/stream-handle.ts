@@ -12,14 +12,15 @@ import { Errno } from "../../abi/errno.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
 import { joinCopies } from "../copying.js";
-import { currentFrame, deliver } from "../delivery.js";
+import { currentFrame, deliver, deliverAtOnce } from "../delivery.js";
 import { QuietStream } from "../engine-stream.js";
 import type { EngineModule, EngineRequest } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { beginEngineHandle, beginRequest, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
-import { later, laterThanImmediates } from "../turns.js";
-import { TlsRecords } from "../tls-records.js";
+import { inCheckPhase, later, laterThanImmediates } from "../turns.js";
+import { http2Frames, tlsRecords } from "../wire-frames.js";
+import type { WireFrames } from "../wire-frames.js";
 
 /** What one read takes at most; uv__read of libuv's src/unix/stream.c asks for as much. */
 const readBytes = 64 * 1024;
@@ -56,6 +57,12 @@ interface Outgoing {
   native: boolean;
   /** A descriptor that travels with the first byte, or -1. */
   passedFd: number;
+}
+
+/** A write that is done, or will not be. */
+interface Completion {
+  req: EngineRequest;
+  status: number;
 }
 
 /** A request to shut down the sending side. */
@@ -119,10 +126,12 @@ export class StreamHandle extends QuietStream {
   /** A turn to read is under way. */
   #pulling = false;
   #ending: Ending | undefined;
-  #completions: { req: EngineRequest; status: number; native: boolean }[] = [];
+  #completions: Completion[] = [];
+  /** Those of its native consumer. */
+  #nativeCompletions: Completion[] = [];
   #frame: unknown;
   /** Where those end that it carries. */
-  #records: TlsRecords | undefined;
+  #frames: WireFrames | undefined;
   /** Whether its native consumer takes completions inside the calls that write. */
   #completesAtOnce = false;
   /** Size of the buffer that the reader gave, or 0. */
@@ -308,6 +317,7 @@ export class StreamHandle extends QuietStream {
   }
 
   #pull(): void {
+    if (this.#frames !== undefined && !this.#settleWrites()) return;
     let item = this.#inbox.shift();
     while (typeof item === "object" && "fd" in item) {
       this.pendingHandle = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
@@ -322,9 +332,8 @@ export class StreamHandle extends QuietStream {
       part = item.subarray(0, this.#userBufferBytes);
       this.#inbox.unshift(item.subarray(this.#userBufferBytes));
     }
-    this.#consumed += part.byteLength;
-    if (this.#records === undefined) this.readBuffer(part);
-    else this.#readRecords(part, this.#records);
+    if (this.#frames === undefined) this.#give(part);
+    else this.#readFrames(part, this.#frames);
     if (this.#reading && !this.#closed) this.#topUp();
   }
 
@@ -349,20 +358,40 @@ export class StreamHandle extends QuietStream {
     return whole;
   }
 
-  /** One call for each record, with what its callbacks have left to be done behind it, and before any immediate. */
-  #readRecords(data: Uint8Array, records: TlsRecords): void {
+  #give(part: Uint8Array): void {
+    this.#consumed += part.byteLength;
+    this.readBuffer(part);
+  }
+
+  /** One call for each frame, with what its callbacks have left to be done behind it, and before any immediate. */
+  #readFrames(data: Uint8Array, frames: WireFrames): void {
     let rest = data;
-    for (;;) {
-      const bytes = records.take(rest);
-      this.readBuffer(rest.subarray(0, bytes));
-      rest = rest.subarray(bytes);
-      if (rest.byteLength === 0) return;
-      runTicks();
-      // C++ writes what the records of one read made it say in one piece. Here TLS waits for what it has written before
-      // it hands on the next: it waits the shorter, as the stream may be closed. What comes in two reads may still be lost so.
-      if (!this.#closed) this.#runCompletions();
-      if (this.#closed) return;
+    try {
+      for (;;) {
+        const frame = rest.subarray(0, frames.take(rest));
+        rest = rest.subarray(frame.byteLength);
+        this.#give(frame);
+        if (rest.byteLength === 0) return;
+        runTicks();
+        if (!this.#settleWrites()) return;
+      }
+    } finally {
+      // For when it is read on, also behind a callback that threw.
+      if (rest.byteLength > 0 && !this.#closed) this.#inbox.unshift(rest);
     }
+  }
+
+  /**
+   * Before the consumer is given more, it hears that what it wrote is written: TLS keeps back what it has to say
+   * until then, and would lose it to a close in this turn. libuv reads no stream twice before that either.
+   * Answers whether more may be given.
+   */
+  #settleWrites(): boolean {
+    if (this.#nativeCompletions.length > 0) {
+      this.#finishWrites();
+      runTicks();
+    }
+    return this.#reading && !this.#closed;
   }
 
   #end(errno: number): void {
@@ -437,11 +466,12 @@ export class StreamHandle extends QuietStream {
    */
   servesSession(): void {
     this.#completesAtOnce = true;
+    this.#frames = http2Frames();
   }
 
   /** Its native consumer is TLS. */
   servesTls(): void {
-    this.#records = new TlsRecords();
+    this.#frames = tlsRecords();
   }
 
   /** A native consumer writes. */
@@ -523,16 +553,23 @@ export class StreamHandle extends QuietStream {
   }
 
   #complete(req: EngineRequest, status: number, native: boolean): void {
-    this.#completions.push({ req, status, native });
-    if (this.#completions.length > 1) return;
+    const list = native ? this.#nativeCompletions : this.#completions;
+    list.push({ req, status });
+    if (list.length > 1) return;
     // The loop stays alive: an immediate is referenced.
-    later(() => this.#runCompletions());
+    if (native) inCheckPhase(() => deliverAtOnce(() => this.#finishWrites()));
+    else later(() => this.#runCompletions());
   }
 
   #runCompletions(): void {
-    for (const { req, status, native } of this.#completions.splice(0)) {
-      if (native) deliver(undefined, undefined, () => this.finishWrite(req, status));
-      else deliver(this.#frame, req, () => req.oncomplete?.(status, this, undefined));
+    for (const { req, status } of this.#completions.splice(0))
+      deliver(this.#frame, req, () => req.oncomplete?.(status, this, undefined));
+  }
+
+  #finishWrites(): void {
+    for (let done = this.#nativeCompletions.shift(); done !== undefined;) {
+      this.finishWrite(done.req, done.status);
+      done = this.#nativeCompletions.shift();
     }
   }
 
