@@ -37,13 +37,14 @@ export function hideInternals(requireBuiltin: RequireBuiltin): void {
 
 /**
  * Has zlib loaded once more for a program that has changed `buffer.kMaxLength` before it asks for it: the module
- * keeps the number, and was loaded ahead with the engine's.
+ * keeps the number, and was loaded ahead with the engine's. The first who asks is taken for the program: after a
+ * load ahead it is to be said again.
  */
-function loadZlibLate(requireBuiltin: RequireBuiltin): void {
+export function loadZlibLate(requireBuiltin: RequireBuiltin): void {
   const zlib = BuiltinModule.map.get("zlib");
   const buffer = requireBuiltin("buffer");
   const { kMaxLength } = buffer;
-  const { compileForPublicLoader } = zlib;
+  const { compileForPublicLoader } = BuiltinModule.prototype;
   zlib.compileForPublicLoader = (...args: unknown[]): unknown => {
     delete zlib.compileForPublicLoader;
     if (buffer.kMaxLength !== kMaxLength) Object.assign(zlib, { loaded: false, exports: {} });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { spawnSync } from "node:child_process";
 import { findEngine } from "../../dist/launcher/engine.js";
+import { savings } from "../../dist/sdk/savings.js";
 import { machine } from "../support/machines.mjs";
 import { plainNode } from "../support/plain-node.mjs";
 
@@ -63,6 +64,10 @@ test("zlib takes the limit that a program has set before it asks for zlib", asyn
   const plain = plainNode(["-e", source]);
   assert.equal(plain.stdout, "ERR_BUFFER_TOO_LARGE\n", plain.stderr);
   const rt = await machine();
-  const { stdout, stderr } = await rt.execCommand("node", ["-e", source], { timeout: 30_000 });
-  assert.equal(stdout, plain.stdout, stderr);
+  // Once with a zygote that has not loaded zlib, and once with one that has.
+  for (const warm of [false, true]) {
+    if (warm) await savings();
+    const { stdout, stderr } = await rt.execCommand("node", ["-e", source], { timeout: 30_000 });
+    assert.equal(stdout, plain.stdout, `${warm} ${stderr}`);
+  }
 });

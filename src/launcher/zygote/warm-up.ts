@@ -5,7 +5,7 @@
  */
 import { collectGarbage } from "../../guest/collect-garbage.js";
 import { placeEngineVariables } from "../../guest/engine-variables.js";
-import { refusedModules } from "../../guest/public-modules.js";
+import { loadZlibLate, refusedModules } from "../../guest/public-modules.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
 declare const internalBinding: InternalBinding;
@@ -107,6 +107,12 @@ function loadFetch(requireBuiltin: RequireBuiltin): void {
   Object.defineProperty(http, "maxHeaderSize", getter);
 }
 
+/** It defines a property of its binding that nobody could define twice: what is there as configurable stays so. */
+function letZlibLoadAgain(): void {
+  const { prototype } = internalBinding("zlib").Zlib;
+  Object.defineProperty(prototype, "jsref", { value: undefined, configurable: true });
+}
+
 /** What is left, in steps of some milliseconds each; garbage is collected after them. */
 export function furtherWarmUp(
   requireBuiltin: RequireBuiltin,
@@ -116,6 +122,7 @@ export function furtherWarmUp(
     ...programSteps.map((ids) => () => {
       for (const id of ids) preload(id.startsWith("../") ? id.slice(3) : `userland/${id}`);
     }),
+    () => letZlibLoadAgain(),
     ...publicModules(requireBuiltin)
       .filter(({ name }) => laterModules.includes(name))
       .map(
@@ -123,6 +130,7 @@ export function furtherWarmUp(
           () =>
             void requireBuiltin(id),
       ),
+    () => loadZlibLate(requireBuiltin),
     () => void globalThis.crypto,
     () => loadFetch(requireBuiltin),
     () => placeEngineVariables({ internalBinding, requireBuiltin }),
