@@ -17,6 +17,7 @@ export interface Complaint {
 
 const rejectionModes = ["warn-with-error-code", "throw", "strict", "warn", "none"];
 const largePageModes = ["off", "on", "silent"];
+const requireModuleModes = ["all", "no-node-modules"];
 
 /** Pairs of which a command line may have one. */
 const exclusive: readonly (readonly [one: string, other: string])[] = [
@@ -49,6 +50,8 @@ function valueError(name: string, value: OptionValue): string | undefined {
       return inputTypes.test(text)
         ? undefined
         : `${name} must be "module","commonjs", "module-typescript" or "commonjs-typescript"`;
+    case "--trace-require-module":
+      return requireModuleModes.includes(text) ? undefined : `invalid value for ${name}`;
     case "--disable-proto":
       return /^(delete|throw)$/.test(text) ? undefined : `invalid mode passed to ${name}`;
     case "--max-old-space-size-percentage": {

@@ -56,6 +56,7 @@ test(
       ["--test", "--eval", "1"],
       ["--watch", "--eval", "1"],
       ["--input-type=neither", "--eval", "1"],
+      ["--trace-require-module=1"],
     ]) {
       const plain = plainNode(args, { argv0: "node" });
       const { exitCode, stdout, stderr } = await node(args);
