@@ -4,7 +4,7 @@
  */
 import type { EngineModule } from "../engine-types.js";
 import type { GuestEnvironment } from "../environment.js";
-import { readFile } from "./fs-contents.js";
+import { installFileBlobs } from "./file-blob.js";
 import { ahead, readAtOnce } from "./fs-loading.js";
 import { startRead, startWrite } from "./fs-jobs.js";
 import type { Job } from "./fs-jobs.js";
@@ -36,7 +36,7 @@ export function patchLoadedModules(env: GuestEnvironment, native: NativeJobs): v
   patchJobs(env, fs, native);
   patchRealpath(env, fs);
   patchReadFile(env, fs);
-  patchBlob(env);
+  installFileBlobs(env);
   // internal/net took `writeBuffer` early as well, for a code path that only Windows has.
   env.requireBuiltin("module").syncBuiltinESMExports();
 }
@@ -152,26 +152,4 @@ function patchReadFile(env: GuestEnvironment, fs: EngineModule): void {
   };
   defineProperty(readFileSync, "name", { value: "readFileSync", configurable: true });
   fs.readFileSync = readFileSync;
-}
-
-/** A blob over a file is native; here it holds what the file held when it was made. fs.js asks for this late. */
-function patchBlob(env: GuestEnvironment): void {
-  const { Blob } = env.requireBuiltin("buffer");
-  const { lazyDOMException } = env.requireBuiltin("internal/util");
-  const { kClone } = env.requireBuiltin("internal/worker/js_transferable");
-  const { ERR_INVALID_STATE } = env.requireBuiltin("internal/errors").codes;
-  const refuseClone = (): never => {
-    throw new ERR_INVALID_STATE("File-backed Blobs are not cloneable");
-  };
-  env.requireBuiltin("internal/blob").createBlobFromFilePath = (
-    path: PathArgument,
-    options?: { type?: string },
-  ): unknown => {
-    try {
-      const blob = new Blob([runner.sync(readFile(path, 0, true))], options);
-      return Object.defineProperty(blob, kClone, { value: refuseClone });
-    } catch {
-      return lazyDOMException("The blob could not be read", "NotReadableError");
-    }
-  };
 }

@@ -368,6 +368,21 @@ export async function answers(root) {
       const clone = codeOf(() => structuredClone(blob));
       return [blob.size, blob.type, await blob.slice(0, 4).text(), clone];
     },
+    async "blobs over files that change"() {
+      const path = put("blob", "blob's text");
+      const blob = await fs.openAsBlob(path);
+      const part = blob.slice(2);
+      const whole = new Blob(["<", blob, ">"]);
+      const read = async () => [
+        await blob.text().catch(({ name }) => name),
+        await part.text().catch(({ name }) => name),
+      ];
+      const before = [...(await read()), await whole.text()];
+      fs.writeFileSync(path, "another text");
+      const after = await read();
+      fs.unlinkSync(path);
+      return [before, after, await read()];
+    },
     "vectors at positions"() {
       return using(at("vector"), "w+", (fd) => {
         const written = fs.writevSync(fd, [Buffer.from("12"), Buffer.from("34")], 3);
