@@ -290,6 +290,27 @@ test("a test file run alone is counted from its first line on, and who only runs
   assert.deepEqual(counts, [1, 1]);
 });
 
+test("the inspector stops an evaluation after its timeout", async () => {
+  const { stdout, stderr } = await rt.execCommand(
+    "node",
+    [
+      "-e",
+      `const { Session } = require("inspector");
+     const session = new Session();
+     session.connect();
+     const evaluate = (expression, timeout) =>
+       session.post("Runtime.evaluate", { expression, timeout, returnByValue: true },
+         (error, answer) => console.log(error ? error.message : JSON.stringify(answer.result.value)));
+     evaluate("while (true) {}", 50);
+     evaluate("Object.getOwnPropertyNames(globalThis).filter((name) => /secure|evaluate/i.test(name))", 60_000);
+     evaluate("6 * 7");
+     session.disconnect();`,
+    ],
+    { timeout: 60_000 },
+  );
+  assert.equal(stdout, "Inspector error -32000: Execution was terminated\n[]\n42\n", stderr);
+});
+
 test("the inspector works in the process and opens no port", async () => {
   const { stdout, stderr } = await node([
     "--input-type=module",

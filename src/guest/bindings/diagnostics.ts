@@ -5,6 +5,7 @@
  */
 import type * as HeapSnapshot from "../diagnostics/heap-snapshot.js";
 import type * as Profilers from "../diagnostics/profilers.js";
+import { installEvaluationTimeout } from "../diagnostics/evaluation-timeout.js";
 import { atFatalError, atLeaving } from "../diagnostics/leaving-work.js";
 import type { EngineTools } from "../environment.js";
 import { unavailable } from "../unavailable.js";
@@ -53,6 +54,7 @@ export function installDiagnostics(env: EngineTools): void {
   env.internalBinding("heap_utils").triggerHeapSnapshot = (path: unknown, options: Uint8Array) =>
     heapSnapshots().writeHeapSnapshot(env, path, options);
 
+  installEvaluationTimeout(env);
   const report = env.internalBinding("report");
   atFatalError((error) => {
     if (report.shouldReportOnUncaughtException() !== true) return;
@@ -60,26 +62,6 @@ export function installDiagnostics(env: EngineTools): void {
     report.writeReport(message, "Exception", null, error);
   });
   shutInspectorPort(env);
-  dropTimeouts(env);
-}
-
-/**
- * V8 ends an evaluation that takes too long from a worker thread of its platform. A guest has none, and
- * V8 ends the process where there is none; the REPL's previews ask for it.
- */
-function dropTimeouts(env: EngineTools): void {
-  const { Connection } = env.internalBinding("inspector");
-  if (typeof Connection?.prototype?.dispatch !== "function") return;
-  const { dispatch } = Connection.prototype;
-  Connection.prototype.dispatch = function (message: string): unknown {
-    let sent = message;
-    if (/"method":"(?:Runtime|Debugger)\.evaluate/.test(message) && message.includes('"timeout"')) {
-      const request = JSON.parse(message);
-      delete request.params.timeout;
-      sent = JSON.stringify(request);
-    }
-    return Reflect.apply(dispatch, this, [sent]);
-  };
 }
 
 function shutInspectorPort(env: EngineTools): void {
