@@ -128,6 +128,15 @@ const P: Scalar = "pointer";
 const I: Scalar = "i32";
 const L: Scalar = "i64";
 
+/** Hears of callbacks that run. */
+export interface CallbackWatch {
+  callbackBegins(): void;
+  callbackEnds(): void;
+}
+
+/** Of this thread. */
+let watch: CallbackWatch | undefined;
+
 /** A native function of SQLite's kind: an `int` that is `failed` when `run` throws. `args` says what it is called with. */
 function callback(
   args: readonly Scalar[],
@@ -135,10 +144,13 @@ function callback(
   failed = SQLITE_IOERR,
 ): bigint {
   return library.registerCallback({ arguments: args, return: "i32" }, (...given) => {
+    watch?.callbackBegins();
     try {
       return run(...given);
     } catch {
       return failed;
+    } finally {
+      watch?.callbackEnds();
     }
   });
 }
@@ -179,7 +191,9 @@ export function registerSqliteFiles(
   isDefault: boolean,
   distance: number,
   files: SqliteFiles,
+  watchedBy: CallbackWatch | undefined,
 ): RegisteredFiles {
+  watch = watchedBy;
   const structure = allocate(vfs.bytes);
   ffi.setInt32(structure, vfs.iVersion, 2);
   ffi.setInt32(structure, vfs.szOsFile, fileBytes);

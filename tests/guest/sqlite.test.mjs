@@ -210,3 +210,27 @@ test("collected, abandoned and terminated databases take nothing with them", asy
      }));`,
   );
 });
+
+test("workers that are stopped in the middle of their statements take nothing with them", async () => {
+  await prints(
+    "stopped 12 ok\n",
+    `const { Worker } = require("node:worker_threads");
+     const source = \`
+       const { parentPort } = require("node:worker_threads");
+       const { DatabaseSync } = require("node:sqlite");
+       const db = new DatabaseSync("busy.db", { timeout: 5000 });
+       db.exec("create table if not exists t (n)");
+       parentPort.postMessage("begun");
+       for (;;) db.exec("insert into t values (1); delete from t");\`;
+     let stopped = 0;
+     const next = () => {
+       if (stopped === 12) {
+         const db = new DatabaseSync("busy.db");
+         return console.log("stopped", stopped, db.prepare("pragma integrity_check").get().integrity_check);
+       }
+       const worker = new Worker(source, { eval: true });
+       worker.on("message", () => worker.terminate().then(() => { stopped++; next(); }));
+     };
+     next();`,
+  );
+});

@@ -42,12 +42,13 @@ export function shareLedger(shared: SharedArrayBuffer): void {
   threadLedger = shared;
 }
 
-/** Two addresses, the first of which is 0 until a database was opened. */
+/** Two addresses, the first of which is 0 until a database was opened; then whether a callback runs. */
 export const ledgerAddresses = 2;
+export const ledgerAddressBytes = ledgerAddresses * BigUint64Array.BYTES_PER_ELEMENT;
 
 /** For ../sqlite/thread-ledger.ts, which only those load whose workers open databases. */
 export const newLedger = (): SharedArrayBuffer =>
-  new SharedArrayBuffer(ledgerAddresses * BigUint64Array.BYTES_PER_ELEMENT);
+  new SharedArrayBuffer(ledgerAddressBytes + Int32Array.BYTES_PER_ELEMENT);
 
 export const usesDatabases = (ledger: SharedArrayBuffer): boolean =>
   Atomics.load(new BigUint64Array(ledger, 0, ledgerAddresses), 0) !== 0n;

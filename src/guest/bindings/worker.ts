@@ -52,6 +52,7 @@ const ledgers = (): typeof Ledger => require("../sqlite/thread-ledger.js");
 /** lib/internal/worker/io.js */
 const LOAD_SCRIPT = "loadScript";
 const UP_AND_RUNNING = "upAndRunning";
+const ERROR_MESSAGE = "errorMessage";
 /** What V8 takes on a machine of a few GiB. */
 const youngMiB = 48;
 const bytesPerMiB = 1024 * 1024;
@@ -242,6 +243,8 @@ class Beginning {
   readonly #start: Order;
   readonly #port: MessagePort;
   #prepared: Prepared | undefined;
+  /** Its databases fail from now on, and the thread is stopped. */
+  #retired = false;
 
   constructor(handle: NativeHandle, port: MessagePort, start: Order) {
     this.#handle = handle;
@@ -288,6 +291,8 @@ class Beginning {
           running = true;
           return;
         }
+        // It is told to stop, and may have run into its databases failing first.
+        if (this.#retired && message?.type === ERROR_MESSAGE) return;
         listener(message);
       });
     });
@@ -315,7 +320,8 @@ class Beginning {
     const { stopThread } = handle;
     own(handle, "stopThread", () => {
       const { databases } = this.#start;
-      if (usesDatabases(databases)) new (ledgers().ThreadLedger)(databases).retire();
+      this.#retired = usesDatabases(databases);
+      if (this.#retired) new (ledgers().ThreadLedger)(databases).retire();
       return apply(stopThread, handle, []);
     });
     let onexit: ((...args: unknown[]) => void) | null = null;

@@ -44,8 +44,9 @@ export function prepare(env: GuestEnvironment): void {
   const name = main ? "secure-exec" : `secure-exec-${threadId as number}`;
   // Native callbacks belong to the thread that made them, and the default is everybody's.
   const files = sqliteFiles(env.kernel);
-  const registered = registerSqliteFiles(name, main, entry.distance, files);
-  if (threadLedger !== undefined) new ThreadLedger(threadLedger).registered(registered);
+  const ledger = threadLedger === undefined ? undefined : new ThreadLedger(threadLedger);
+  const registered = registerSqliteFiles(name, main, entry.distance, files, ledger);
+  ledger?.registered(registered);
   fileSystem = name;
   keepOpenDatabases();
   keepIterators();
