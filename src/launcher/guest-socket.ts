@@ -14,7 +14,7 @@ import { FrameReader } from "../protocol/frames.js";
 import type { Frame } from "../protocol/frames.js";
 import { guestWire } from "../protocol/guest-calls.js";
 import { rowLimitOf } from "../protocol/port.js";
-import { giveBuffer } from "../protocol/spare-buffer.js";
+import { giveBuffer, takeBuffer } from "../protocol/spare-buffer.js";
 import * as libc from "../sandbox/libc.js";
 
 export interface SocketHandlers {
@@ -57,6 +57,25 @@ const restReads = 64;
 /** Waiting frames that go out in one piece. */
 const pieceBytes = 256 * 1024;
 
+/** What of a frame the guest's end had no room for, and the memory that nobody needs once it has gone; none of a copy. */
+interface Rest {
+  readonly bytes: Buffer;
+  readonly memory: Buffer | undefined;
+}
+
+/** `rests` in memory of one. */
+function joined(rests: readonly Rest[]): Rest {
+  if (rests.length === 1) return rests[0]!;
+  const size = rests.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const memory = takeBuffer(size);
+  let at = 0;
+  for (const rest of rests) {
+    at += rest.bytes.copy(memory, at);
+    if (rest.memory !== undefined) giveBuffer(rest.memory);
+  }
+  return { bytes: memory.subarray(0, size), memory };
+}
+
 export class GuestSocket {
   readonly #socket: Socket;
   readonly #fd: number;
@@ -64,7 +83,7 @@ export class GuestSocket {
   readonly #handlers: SocketHandlers;
   readonly #take: (frame: Frame) => boolean;
   /** Frames that the guest's end had no room for. */
-  #waiting: Buffer[] = [];
+  #waiting: Rest[] = [];
   #writing = false;
   #reading = true;
   /** Whether the descriptor is still this socket's. */
@@ -197,7 +216,12 @@ export class GuestSocket {
     }
     // Small frames lie in a buffer with room to grow; only what they are is kept.
     const rest = at > 0 ? frame.subarray(at) : frame;
-    this.#waiting.push(rest.length * 2 < rest.buffer.byteLength ? Buffer.from(rest) : rest);
+    const isCopied = rest.length * 2 < rest.buffer.byteLength;
+    this.#waiting.push({
+      bytes: isCopied ? Buffer.from(rest) : rest,
+      memory: isCopied ? undefined : frame,
+    });
+    if (isCopied) giveBuffer(frame);
     if (!this.#writing) this.#flush();
     return false;
   }
@@ -205,13 +229,14 @@ export class GuestSocket {
   #flush(): void {
     this.#writing = this.#waiting.length > 0;
     if (!this.#writing) return this.#handlers.drained();
-    let bytes = 0;
+    let size = 0;
     let count = 0;
-    while (count < this.#waiting.length && (count === 0 || bytes < pieceBytes))
-      bytes += this.#waiting[count++]!.length;
-    const piece = count === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting.slice(0, count));
+    while (count < this.#waiting.length && (count === 0 || size < pieceBytes))
+      size += this.#waiting[count++]!.bytes.length;
+    const { bytes, memory } = joined(this.#waiting.slice(0, count));
     this.#waiting = this.#waiting.slice(count);
-    this.#socket.write(piece, (error) => {
+    this.#socket.write(bytes, (error) => {
+      if (!error && memory !== undefined) giveBuffer(memory);
       // Nobody is there to read the rest.
       if (error !== null && error !== undefined) {
         this.#open = false;
@@ -244,6 +269,7 @@ export class GuestSocket {
 
   destroy(): void {
     this.#destroyed = true;
+    for (const { memory } of this.#waiting) if (memory !== undefined) giveBuffer(memory);
     this.#waiting = [];
     this.#socket.destroy();
   }

@@ -3,7 +3,8 @@
  * other; with a new buffer for each, most of their time would go into pages that the OS hands out
  * and takes back, and a flood of them would leave more garbage than the heap shows its collector.
  *
- * Invariant: whoever took the buffer has it alone until giving it back.
+ * Invariant: whoever took the buffer has it alone until giving it back. A large one is given back by moving its
+ * memory: whatever view somebody still has is empty from then on, and never shows the next message.
  */
 export const spareBytes = 64 * 1024;
 const maxBytes = 1024 * 1024;
@@ -40,11 +41,15 @@ export function giveBuffer(buffer: Buffer): void {
   if (size === smallBytes) small ??= Buffer.from(memory as ArrayBuffer);
   if (size < spareBytes) return;
   if (size <= maxBytes && (spare === undefined || spare.length < size))
-    spare = Buffer.from(memory as ArrayBuffer);
-  else free(memory);
+    spare = Buffer.from(move(memory) ?? (memory as ArrayBuffer));
+  // At once: several frames of many megabytes would wait for the collector.
+  else move(memory, 0);
 }
 
-/** At once, where the engine can: several frames of many megabytes would wait for the collector. */
-function free(memory: ArrayBufferLike & { transfer?: (bytes: number) => ArrayBuffer }): void {
-  memory.transfer?.(0);
+/** `undefined` on engines of hosts that cannot. */
+function move(
+  memory: ArrayBufferLike & { transfer?: (bytes?: number) => ArrayBuffer },
+  bytes?: number,
+): ArrayBuffer | undefined {
+  return memory.transfer?.(bytes);
 }

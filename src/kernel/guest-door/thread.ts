@@ -263,7 +263,7 @@ export class GuestThread implements Source {
       (call) => {
         flushOutput();
         const waits = this.#call(call);
-        frame.released = !waits || (call.name === "write" && this.#copies(call.args.fd));
+        frame.released = !waits || this.#isCopied(call);
       },
       (event) => {
         this.#happened(event);
@@ -375,9 +375,12 @@ export class GuestThread implements Source {
     });
   }
 
-  /** Whether what `fd` names has copied, or is done with, all that it was given to write. */
-  #copies(fd: number): boolean {
-    const stream = this.#owner.descriptors.stream(fd);
+  /** Whether what a call that waits was given has been copied, or is done with. */
+  #isCopied(call: GuestCall): boolean {
+    // It is in the host's frame.
+    if (call.name === "valuePart") return true;
+    if (call.name !== "write") return false;
+    const stream = this.#owner.descriptors.stream(call.args.fd);
     return stream === undefined || stream.kind === "pipe" || stream.kind === "null";
   }
 

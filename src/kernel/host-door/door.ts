@@ -11,6 +11,7 @@ import { hostWire } from "../../protocol/host-calls.js";
 import type { HostTables, hostEvents, kernelHostEvents } from "../../protocol/host-calls.js";
 import { ServingPort } from "../../protocol/port.js";
 import type { CallOf, EventArgs, EventOf } from "../../protocol/port.js";
+import { giveBuffer, spareBytes } from "../../protocol/spare-buffer.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { limits } from "../limits.js";
 import { HostError } from "./error.js";
@@ -36,7 +37,13 @@ export class HostDoor {
     this.#socket = socket;
   }
 
-  readonly emit: Emit = (name, args) => void this.#socket.write(this.#port.event(name, args));
+  readonly emit: Emit = (name, args) => this.#write(this.#port.event(name, args));
+
+  /** A large frame would be garbage that the collector sees late: what was written of it is used again. */
+  #write(frame: Buffer): void {
+    if (frame.buffer.byteLength < spareBytes) this.#socket.write(frame);
+    else this.#socket.write(frame, (error) => void (error ?? giveBuffer(frame)));
+  }
 
   /** Whether the host leaves unread more than a little; `drained` of `serve` runs when it has read all. */
   get isBehind(): boolean {
@@ -75,10 +82,10 @@ export class HostDoor {
         code: error instanceof HostError ? error.code : "ERR_SECURE_EXEC_INTERNAL",
         message: error instanceof Error ? error.message : String(error),
       });
-      this.#socket.write(this.#port.failure(call, { json }));
+      this.#write(this.#port.failure(call, { json }));
     };
     const answer = (result: CallResult<Calls, keyof Calls>): void => {
-      this.#socket.write(this.#port.reply(call, result));
+      this.#write(this.#port.reply(call, result));
     };
     try {
       const result = dispatchCall(calls, call);
