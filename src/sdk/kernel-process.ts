@@ -2,7 +2,7 @@
  * Owns the kernel as a child of the host process: how it is started, what keeps
  * the host's event loop alive for it, and how its end is noticed.
  *
- * Invariants: it inherits no environment, no stdin or stdout and no directory of
+ * Invariants: it inherits nothing of the host's environment, no stdin or stdout and no directory of
  * the host; it leads its own session, so a Ctrl-C meant for the host does not
  * reach it; it ends by itself when the socket on its fd 3 closes.
  * Untrusted: its stderr is kept as text for error details and never printed.
@@ -30,6 +30,16 @@ export const kernelFlags = [
   // No inspector by signal, and no thread for it that follows no other signal.
   "--disable-sigusr1",
 ];
+
+/**
+ * All of its environment, for glibc (mallopt(3)). By default each thread of the engine has a heap of its own, and blocks up to the
+ * largest that was ever freed come out of one that gives nothing back from its middle.
+ */
+const kernelEnvironment = {
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_MMAP_THRESHOLD_: "1048576",
+  MALLOC_TRIM_THRESHOLD_: "4194304",
+};
 
 export class KernelProcess implements KernelLink {
   readonly shared = true;
@@ -73,7 +83,7 @@ export class KernelProcess implements KernelLink {
       this.#child = spawn(engine.path, [...kernelFlags, main], {
         argv0: "secure-exec-kernel",
         cwd: "/",
-        env: {},
+        env: kernelEnvironment,
         detached: true,
         stdio: ["ignore", "ignore", "pipe", "pipe"],
       });
