@@ -10,12 +10,13 @@
  */
 import type { Message } from "../protocol/codec.js";
 import { FrameKind, FrameReader } from "../protocol/frames.js";
+import type { Frame, FrameParts } from "../protocol/frames.js";
 import { giveBuffer } from "../protocol/spare-buffer.js";
 import { guestWire } from "../protocol/guest-calls.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import type { GuestTables, kernelEvents } from "../protocol/guest-calls.js";
 import { CallingPort } from "../protocol/port.js";
-import type { EventOf } from "../protocol/port.js";
+import type { Done, EventOf, Own } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
@@ -60,7 +61,8 @@ const mostUnheard = 64;
 export class Channel implements KernelClient {
   readonly #fd: number;
   readonly #reader = new FrameReader();
-  readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+  /** An answer with 64 KiB of content comes in one piece. */
+  readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024 + 4096);
   readonly #port: CallingPort<GuestTables>;
   /** By name; `on` put each where its arguments are the right ones. */
   readonly #handlers = new Map<string, (args: never) => void>();
@@ -102,7 +104,8 @@ export class Channel implements KernelClient {
     this.#closed = closed;
     this.#printer = this.#newPrinter();
     this.#port = new CallingPort(guestWire, {
-      write: (frame) => this.#write(frame),
+      write: (frame) => this.#write([frame]),
+      writeParts: (parts) => this.#write(parts),
       event: (event) => this.#event(event),
       // The read buffer is overwritten by the next read.
       own: (view) => Buffer.from(view),
@@ -229,6 +232,7 @@ export class Channel implements KernelClient {
     name: K,
     args: CallArgs<GuestCalls, K>,
     explain?: (words: string) => void,
+    own?: Own,
   ): CallResult<GuestCalls, K> | number {
     let answer: CallResult<GuestCalls, K> | number | undefined;
     this.#send(
@@ -239,6 +243,7 @@ export class Channel implements KernelClient {
         if (words !== "") explain?.(words);
       },
       true,
+      own,
     );
     const { sent } = this.#printer;
     while (answer === undefined) this.#pump();
@@ -445,6 +450,7 @@ export class Channel implements KernelClient {
     args: CallArgs<GuestCalls, K>,
     done: Answered<K>,
     blocking: boolean,
+    own?: Own,
   ): void {
     const listeners = this.#callListeners;
     for (let at = 0; at < listeners.length; at++) listeners[at]!(name);
@@ -454,7 +460,7 @@ export class Channel implements KernelClient {
       : this.#held?.ask(name, args, (answer) => this.#enqueue(answer));
     // A blocking caller takes its answer at once; others are answered from the event loop.
     const expected = blocking ? 0 : replyBytes(name, args);
-    this.#port.call(name, args, (result, failure) => {
+    const answered: Done<GuestTables, K> = (result, failure) => {
       this.#expectedBytes -= expected;
       const words = failure?.message ?? "";
       const answer = result ?? -failure!.errno;
@@ -465,7 +471,8 @@ export class Channel implements KernelClient {
         this.#untold.set(name, this.#untold.get(name)! - 1);
         done(answer, words);
       });
-    });
+    };
+    this.#port.call(name, args, answered, own);
     this.#expectedBytes += expected;
     // Taken in here: the program may not turn its event loop for long, and the kernel does not
     // keep more than so much for it. Inside a pump the buffer is in use, and answers come anyway.
@@ -474,24 +481,40 @@ export class Channel implements KernelClient {
     }
   }
 
-  #write(frame: Buffer): void {
+  #write(parts: FrameParts): void {
+    const [head] = parts;
     // Of kind and number, in the header.
     const isLine =
-      frame[4] === FrameKind.event && frame[9] === guestEvents.output.nr && frame[11] === 1;
+      head[4] === FrameKind.event && head[9] === guestEvents.output.nr && head[11] === 1;
     const printed = this.#printer.sends(isLine);
     if (printed > 0) this.#port.send("printed", { bytes: printed });
-    this.#writeFrame(frame);
+    if (parts.length === 1) this.#writeFrame(head);
+    else this.#writeParts(parts);
   }
 
   #writeFrame(frame: Buffer): void {
     let at = 0;
-    while (at < frame.length) {
-      const written = libc.write(this.#fd, frame, at, frame.length - at);
-      if (written >= 0) at += written;
-      else if (written === -Errno.EAGAIN) this.#makeRoom(this.#fd);
-      else if (written !== -Errno.EINTR) this.#closed();
-    }
+    while (at < frame.length) at += this.#wrote(libc.write(this.#fd, frame, at, frame.length - at));
     giveBuffer(frame);
+  }
+
+  #writeParts(parts: FrameParts): void {
+    let left = 0;
+    for (let part = 0; part < parts.length; part++) left += parts[part]!.byteLength;
+    for (let at = 0; left > 0;) {
+      const size = this.#wrote(libc.writeParts(this.#fd, parts, at));
+      at += size;
+      left -= size;
+    }
+    giveBuffer(parts[0]);
+  }
+
+  /** How much a call of write(2) has written; where that is nothing there is room afterwards. */
+  #wrote(result: number): number {
+    if (result >= 0) return result;
+    if (result === -Errno.EAGAIN) this.#makeRoom(this.#fd);
+    else if (result !== -Errno.EINTR) this.#closed();
+    return 0;
   }
 
   /**
@@ -529,11 +552,31 @@ export class Channel implements KernelClient {
     this.#blocking = true;
     libc.pollReadable(this.#fd, timeoutMs);
     const size = this.#receive(this.#readBuffer);
-    if (size > 0) this.#feed(this.#readBuffer.subarray(0, size));
-    else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
+    if (size > 0) {
+      this.#feed(this.#readBuffer.subarray(0, size));
+      this.#receiveLong();
+    } else this.#nothingCame(size);
     this.#blocking = false;
     if (this.#queue.length > 0) this.#scheduleDrain();
     return size > 0;
+  }
+
+  /** Reads what a long frame lacks to where it belongs, and waits for it: the kernel has begun to send it. */
+  #receiveLong(): void {
+    for (;;) {
+      const { room } = this.#reader;
+      if (room === undefined || this.#received !== undefined) return;
+      const size = libc.read(this.#fd, room, 0, room.length);
+      if (size > 0) this.#fed(() => this.#reader.filled(size, this.#take));
+      else {
+        this.#nothingCame(size);
+        libc.pollReadable(this.#fd, -1);
+      }
+    }
+  }
+
+  #nothingCame(result: number): void {
+    if (result !== -Errno.EAGAIN && result !== -Errno.EINTR) this.#closed();
   }
 
   #receive(buffer: Buffer): number {
@@ -545,12 +588,22 @@ export class Channel implements KernelClient {
   }
 
   #feed(bytes: Buffer): void {
+    this.#fed(() => this.#reader.push(bytes, this.#take));
+  }
+
+  #fed(feed: () => void): void {
     this.#feeding = true;
-    this.#reader.push(bytes, (frame) => this.#port.take(frame));
+    feed();
     for (let next = this.#early.shift(); next !== undefined; next = this.#early.shift())
-      this.#reader.push(next, (frame) => this.#port.take(frame));
+      this.#reader.push(next, this.#take);
     this.#feeding = false;
   }
+
+  readonly #take = (frame: Frame): void => {
+    this.#port.take(frame);
+    // What an answer brought was copied; an event may be views.
+    frame.released = frame.kind !== FrameKind.event;
+  };
 
   #event({ name, args }: EventOf<KernelEvents>): void {
     if (name === "credit") return this.credit(args.fd, args.bytes);

@@ -4,6 +4,7 @@
  */
 import type { Message } from "../protocol/codec.js";
 import type { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
+import type { Own } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
@@ -17,11 +18,15 @@ export type Answered<K extends keyof GuestCalls> = (
 ) => void;
 
 export interface KernelClient {
-  /** Blocks until the reply: the result, or a negative errno. `explain` hears the kernel's own words for one. */
+  /**
+   * Blocks until the reply: the result, or a negative errno. `explain` hears the kernel's own words for one; `own` keeps
+   * bytes of the result, by default in memory of their own.
+   */
   call<K extends keyof GuestCalls>(
     name: K,
     args: CallArgs<GuestCalls, K>,
     explain?: (words: string) => void,
+    own?: Own,
   ): CallResult<GuestCalls, K> | number;
   /** The same without blocking; keeps the event loop alive until `done` has run. */
   callAsync<K extends keyof GuestCalls>(

@@ -29,6 +29,7 @@ import { installTurns } from "./turns.js";
 import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
+import type { Modules } from "./bindings/worker.js";
 import type { CallListeners, Channel } from "./channel.js";
 import type { InheritedFlags } from "./engine-options.js";
 import { installDelivery } from "./delivery.js";
@@ -36,7 +37,6 @@ import { installEngineStream } from "./engine-stream.js";
 import type { GuestEnvironment } from "./environment.js";
 import { installEnvFiles } from "./env-file.js";
 import { installIdentity } from "./identity.js";
-import type { Sources } from "./loader.js";
 import { installMemoryUsage } from "./memory-usage.js";
 import { installProcessFunctions } from "./process-functions.js";
 import * as libc from "../sandbox/libc.js";
@@ -53,7 +53,7 @@ export interface ThreadTools {
   callListeners: CallListeners;
   slots: ThreadSlots;
   /** For its workers. */
-  sources: Sources;
+  modules: Modules;
   /** What workers of this thread inherit. */
   ownFlags(): InheritedFlags;
 }
@@ -69,7 +69,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     internalBinding,
     requireBuiltin,
     kernel: {
-      call: (name, args, explain) => channel().call(name, args, explain),
+      call: (name, args, explain, own) => channel().call(name, args, explain, own),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
       event: (name, args) => channel().event(name, args),
       on: (name, handler) => channel().on(name, handler),
@@ -110,7 +110,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installCares(environment);
   installProcess(environment);
   installSpawnSync(environment, channel);
-  installWorker(environment, tools.slots, tools.sources, () => tools.ownFlags());
+  installWorker(environment, tools.slots, tools.modules, () => tools.ownFlags());
   installWasi(environment, channel);
   installReport(environment);
   installDiagnostics(environment);

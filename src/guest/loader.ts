@@ -5,6 +5,7 @@
  *
  * It is compiled alone, before there is a loader: it imports types alone.
  */
+import type { Pretence } from "./engine-flags.js";
 import type { EngineModule, InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 /** Under which names the modules are compiled; stacks of programs do not show them. */
@@ -20,6 +21,38 @@ export type Compile = (source: string, id: string, parameters: readonly string[]
 export interface CompiledFiles {
   readonly text: Buffer;
   readonly forms: Buffer;
+}
+
+/** The forms alone, for the threads of a process. */
+export interface SharedForms {
+  readonly memory: SharedArrayBuffer;
+  /** By module: where in it its form begins and how long it is. */
+  readonly places: Readonly<Record<string, readonly [at: number, bytes: number]>>;
+  /** Under which V8 takes them. */
+  readonly pretence: Pretence;
+}
+
+type CompileFunction = (
+  source: string,
+  names: readonly string[],
+  options: { filename: string; cachedData: Uint8Array },
+) => Compiled & { cachedDataRejected?: boolean };
+
+/** Takes what the engine compiled before, where that is to be had, and otherwise compiles. */
+export function fromForms(
+  compile: Compile,
+  formOf: (id: string) => Uint8Array | undefined,
+  compileFunction: CompileFunction,
+  taken: () => void = () => undefined,
+): Compile {
+  return (source, id, names) => {
+    const cachedData = formOf(id);
+    if (cachedData === undefined) return compile(source, id, names);
+    const compiled = compileFunction(source, names, { filename: ownScripts + id, cachedData });
+    if (compiled.cachedDataRejected === true) return compile(source, id, names);
+    taken();
+    return compiled;
+  };
 }
 
 export interface LoaderTools {
@@ -97,7 +130,8 @@ function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
 
 /**
  * Run by the first script of a process or thread: loads `entry` and calls its `start` with the
- * loader. `more` answers the text of a module that is not in `sources`; what is `compiled` is for `start` to make use of.
+ * loader. `more` answers the text of a module that is not in `sources`; what is `compiled` is for `start` to make use of,
+ * and what is `shared` was found to be of these texts.
  */
 export function begin(
   entry: string,
@@ -105,11 +139,19 @@ export function begin(
   sources: Sources,
   more: (id: string) => string | undefined = () => undefined,
   compiled?: CompiledFiles,
+  shared?: SharedForms,
 ): void {
   const { emitWarning } = process;
   // What is loaded here warns that it is experimental, or for tests: no concern of a program's.
   process.emitWarning = () => {};
   const loader = new Loader(toolsOf(engineRequire), (id) => sources[id] ?? more(id));
+  if (shared !== undefined) {
+    const { memory, places } = shared;
+    const formOf = (id: string): Uint8Array | undefined =>
+      Object.hasOwn(places, id) ? new Uint8Array(memory, ...places[id]!) : undefined;
+    const { compileFunction } = loader.tools.requireBuiltin("vm");
+    loader.compile = fromForms(loader.compile, formOf, compileFunction);
+  }
   loader.load(entry).start(loader, sources, compiled);
   process.emitWarning = emitWarning;
 }

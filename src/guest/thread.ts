@@ -10,6 +10,7 @@ import { startCompileCache } from "./compile-cache/binding.js";
 import { startCoverageOfThread } from "./bindings/diagnostics.js";
 import { Channel } from "./channel.js";
 import type { CallListeners } from "./channel.js";
+import { adoptPretence, setInertFlags } from "./engine-flags.js";
 import { assumeSharedIdentity } from "./identity.js";
 import { listenForFlows } from "./bindings/stream-handle.js";
 import { installBindings } from "./install.js";
@@ -43,6 +44,7 @@ function startThread(
   const binding = internalBinding("worker");
   const threadId = binding.threadId as number;
   const slots = new ThreadSlots(start.slots);
+  if (start.modules.forms !== undefined) adoptPretence(start.modules.forms.pretence);
   const callListeners: CallListeners = [];
   const channel = new Channel(start.socket, callListeners, () => {
     libc._exit(1);
@@ -62,7 +64,7 @@ function startThread(
     channel: () => channel,
     callListeners,
     slots,
-    sources: start.sources,
+    modules: start.modules,
     ownFlags: () => ({ execArgv: start.execArgv, flags: start.execArgv }),
   });
   listenForFlows(channel);
@@ -98,7 +100,7 @@ function startThread(
 /** V8 seeds a context's Math.random from its flag when the first number is drawn. */
 function drawSeed(requireBuiltin: RequireBuiltin): void {
   const seed = libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1;
-  requireBuiltin("v8").setFlagsFromString(`--random-seed=${seed}`);
+  setInertFlags(requireBuiltin, `--random-seed=${seed}`);
   Math.random();
 }
 

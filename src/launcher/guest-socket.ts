@@ -11,7 +11,7 @@ import type { OnReadOpts, SocketConstructorOpts } from "node:net";
 import { Errno } from "../abi/errno.js";
 import { wireLimits } from "../protocol/codec.js";
 import { FrameReader } from "../protocol/frames.js";
-import type { Frame } from "../protocol/frames.js";
+import type { Frame, FrameParts } from "../protocol/frames.js";
 import { guestWire } from "../protocol/guest-calls.js";
 import { rowLimitOf } from "../protocol/port.js";
 import { giveBuffer, takeBuffer } from "../protocol/spare-buffer.js";
@@ -48,8 +48,13 @@ const rowLimit = rowLimitOf(guestWire);
 /** Node takes `onread` here as well; its types know it of `connect` only. */
 type SocketOptions = SocketConstructorOpts & { onread: OnReadOpts };
 
+/** What most programs write at a time; with its frame's other fields it comes in one piece. */
+const pieceOfContent = 64 * 1024;
 /** What every socket is read into, one after the other: nothing of it lasts longer than its handler. */
-const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+const readBuffer = Buffer.allocUnsafeSlow(pieceOfContent + 4096);
+
+/** What is read of a long frame before others have their turn: as much as libuv reads of one stream (uv__read, 32 times 64 KiB). */
+const longReadBytes = 2 * 1024 * 1024;
 
 /** Of a socket that has come to its end; more than its buffer holds. */
 const restReads = 64;
@@ -73,6 +78,31 @@ function joined(rests: readonly Rest[]): Rest {
     at += rest.bytes.copy(memory, at);
     if (rest.memory !== undefined) giveBuffer(rest.memory);
   }
+  return { bytes: memory.subarray(0, size), memory };
+}
+
+const lengthOf = (parts: FrameParts): number =>
+  parts.reduce((bytes, { byteLength }) => bytes + byteLength, 0);
+
+/** What of a frame is not sent yet. Of one in parts, nothing but that is kept. */
+function restOf(parts: FrameParts, sent: number): Rest {
+  const [frame] = parts;
+  if (parts.length === 1) {
+    // Small frames lie in a buffer with room to grow; only what they are is kept.
+    const rest = sent > 0 ? frame.subarray(sent) : frame;
+    if (rest.length * 2 >= rest.buffer.byteLength) return { bytes: rest, memory: frame };
+    const bytes = Buffer.from(rest);
+    giveBuffer(frame);
+    return { bytes, memory: undefined };
+  }
+  const size = lengthOf(parts) - sent;
+  const memory = takeBuffer(size);
+  let at = -sent;
+  for (const part of parts) {
+    if (at + part.byteLength > 0) memory.set(at < 0 ? part.subarray(-at) : part, Math.max(0, at));
+    at += part.byteLength;
+  }
+  giveBuffer(frame);
   return { bytes: memory.subarray(0, size), memory };
 }
 
@@ -163,6 +193,19 @@ export class GuestSocket {
       if (this.#reader.isHeld || !this.#handlers.ready()) this.#reader.hold(chunk);
       else this.#reader.push(chunk, this.#take, false);
     });
+    this.#readLong();
+  }
+
+  /** Reads what a long frame lacks to where it belongs, as far as it has come; libuv tells of the rest, and of ends. */
+  #readLong(): void {
+    for (let bytes = 0; bytes < longReadBytes && !this.#destroyed && !this.#ended;) {
+      const room = this.#reading ? this.#reader.room : undefined;
+      if (room === undefined || !this.#handlers.ready()) return;
+      const size = libc.read(this.#fd, room, 0, room.length);
+      if (size <= 0) return;
+      bytes += size;
+      this.#cut(() => this.#reader.filled(size, this.#take));
+    }
   }
 
   /** Goes on with frames that were not wanted before. */
@@ -201,27 +244,29 @@ export class GuestSocket {
 
   /** Sends a frame; false when it waits here for the guest to read, until `drained`. */
   send(frame: Buffer): boolean {
+    return this.sendParts([frame]);
+  }
+
+  /** The same in parts; nothing of them is kept. */
+  sendParts(parts: FrameParts): boolean {
     if (this.#destroyed || !this.#open) return true;
     // Written directly: a stream's EPIPE would close the socket of a guest that has
     // just ended before its last frames, the exit among them, were read.
+    const [frame] = parts;
     let at = 0;
     if (!this.#writing) {
-      const written = libc.write(this.#fd, frame, 0, frame.length);
-      if (written === frame.length) {
+      const written =
+        parts.length === 1
+          ? libc.write(this.#fd, frame, 0, frame.length)
+          : libc.writeParts(this.#fd, parts, 0);
+      if (written === lengthOf(parts)) {
         giveBuffer(frame);
         return true;
       }
       if (written >= 0) at = written;
       else if (written !== -Errno.EAGAIN && written !== -Errno.EINTR) return true;
     }
-    // Small frames lie in a buffer with room to grow; only what they are is kept.
-    const rest = at > 0 ? frame.subarray(at) : frame;
-    const isCopied = rest.length * 2 < rest.buffer.byteLength;
-    this.#waiting.push({
-      bytes: isCopied ? Buffer.from(rest) : rest,
-      memory: isCopied ? undefined : frame,
-    });
-    if (isCopied) giveBuffer(frame);
+    this.#waiting.push(restOf(parts, at));
     if (!this.#writing) this.#flush();
     return false;
   }

@@ -44,6 +44,10 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export class Encoder {
   #buffer: Buffer;
   #length = 0;
+  /** The first bytes value that is so long stays where it is, for `parts`. */
+  apartBytes = Infinity;
+  #apart: Uint8Array | undefined;
+  #apartAt = 0;
 
   constructor() {
     this.#buffer = takeSmallBuffer();
@@ -84,6 +88,16 @@ export class Encoder {
 
   bytes(value: Uint8Array): void {
     this.u32(value.byteLength);
+    // Of memory that threads share, native calls do not take the address.
+    if (
+      value.byteLength >= this.apartBytes &&
+      this.#apart === undefined &&
+      value.buffer instanceof ArrayBuffer
+    ) {
+      this.#apart = value;
+      this.#apartAt = this.#length;
+      return;
+    }
     const at = this.#reserve(value.byteLength);
     this.#buffer.set(value, at);
   }
@@ -136,12 +150,19 @@ export class Encoder {
   }
 
   get length(): number {
-    return this.#length;
+    return this.#length + (this.#apart?.byteLength ?? 0);
   }
 
   /** The encoded bytes. The view is handed over, to `giveBuffer` at best: the encoder must not be used afterwards. */
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** The same when a value may lie apart: what is before it, the value, what is behind it. */
+  parts(): readonly [Buffer] | readonly [head: Buffer, apart: Uint8Array, tail: Buffer] {
+    if (this.#apart === undefined) return [this.finish()];
+    const at = this.#apartAt;
+    return [this.#buffer.subarray(0, at), this.#apart, this.#buffer.subarray(at, this.#length)];
   }
 }
 

@@ -45,6 +45,17 @@ export type RowLimit = (kind: number, number: number) => number;
 /** Takes one frame; false when no further one may come before `FrameReader.next`. */
 export type TakeFrame = (frame: Frame) => boolean | void;
 
+/**
+ * A frame in the pieces that it is sent in, one behind the other: one piece, or three of which the middle one
+ * is the sender's own memory, or that of a file, and is copied by Linux alone.
+ */
+export type FrameParts =
+  | readonly [frame: Buffer]
+  | readonly [head: Buffer, body: Uint8Array, tail: Buffer];
+
+/** Shorter bytes are copied: a third of a page costs no more than two addresses. */
+const apartBytes = 16 * 1024;
+
 export function encodeFrame<S extends Schema>(
   kind: number,
   id: number,
@@ -52,7 +63,30 @@ export function encodeFrame<S extends Schema>(
   schema: S,
   value: Message<S>,
 ): Buffer {
+  return encoded(new Encoder(), kind, id, number, schema, value).finish();
+}
+
+/** The same for who writes several pieces at once. */
+export function encodeParts<S extends Schema>(
+  kind: number,
+  id: number,
+  number: number,
+  schema: S,
+  value: Message<S>,
+): FrameParts {
   const encoder = new Encoder();
+  encoder.apartBytes = apartBytes;
+  return encoded(encoder, kind, id, number, schema, value).parts();
+}
+
+function encoded<S extends Schema>(
+  encoder: Encoder,
+  kind: number,
+  id: number,
+  number: number,
+  schema: S,
+  value: Message<S>,
+): Encoder {
   encoder.u32(0);
   encoder.u8(kind);
   encoder.u32(id);
@@ -65,8 +99,11 @@ export function encodeFrame<S extends Schema>(
     );
   }
   encoder.patchU32(0, encoder.length - 4);
-  return encoder.finish();
+  return encoder;
 }
+
+/** Frames that lack less are taken as they come. */
+const leastRoom = 16 * 1024;
 
 const nothing = Buffer.alloc(0);
 
@@ -113,15 +150,38 @@ export class FrameReader {
       this.#keep(chunk.subarray(at, end));
       at = end;
       if (this.#buffered < this.#need) return;
-      const whole = this.#partial!;
-      const size = this.#buffered;
-      this.#partial = undefined;
-      this.#buffered = 0;
-      if (this.#cut(whole.subarray(0, size), handle, true)) giveBuffer(whole);
+      this.#whole(handle);
     }
     const rest = at === 0 ? chunk : chunk.subarray(at);
     if (this.#held !== undefined) this.hold(rest);
     else if (rest.length > 0) this.#cut(rest, handle, lasts);
+  }
+
+  /**
+   * Where the next bytes of a frame belong that lacks many: whoever reads them there, and says so to `filled`, spares
+   * a copy. Room for no more than `push` would make.
+   */
+  get room(): Buffer | undefined {
+    const lacks = this.#need - this.#buffered;
+    if (this.#buffered === 0 || this.#held !== undefined || lacks < leastRoom) return undefined;
+    if (this.#partial!.length - this.#buffered < Math.min(lacks, leastRoom))
+      this.#grow(this.#buffered + leastRoom);
+    return this.#partial!.subarray(this.#buffered, this.#need);
+  }
+
+  /** So many bytes were read into `room`. */
+  filled(bytes: number, handle: TakeFrame): void {
+    this.#buffered += bytes;
+    if (this.#buffered === this.#need) this.#whole(handle);
+  }
+
+  /** What there is comes to what was needed. */
+  #whole(handle: TakeFrame): void {
+    const whole = this.#partial!;
+    const size = this.#buffered;
+    this.#partial = undefined;
+    this.#buffered = 0;
+    if (this.#cut(whole.subarray(0, size), handle, true)) giveBuffer(whole);
   }
 
   /** Memory that partial and held frames occupy. */
@@ -153,18 +213,21 @@ export class FrameReader {
   /** Copied: the caller may reuse `chunk` as its read buffer before the frame is whole. */
   #keep(chunk: Buffer): void {
     const size = this.#buffered + chunk.length;
-    const before = this.#partial;
-    if (before === undefined || before.length < size) {
-      // Not for all that is announced, but for what came and as much again.
-      const wanted = Math.max(size, Math.min(this.#need, 2 * size));
-      // A few bytes do not take the spare one from others.
-      const room = wanted < spareBytes ? Buffer.allocUnsafeSlow(wanted) : takeBuffer(wanted);
-      before?.copy(room, 0, 0, this.#buffered);
-      if (before !== undefined) giveBuffer(before);
-      this.#partial = room;
-    }
+    if (this.#partial === undefined || this.#partial.length < size) this.#grow(size);
     chunk.copy(this.#partial!, this.#buffered);
     this.#buffered = size;
+  }
+
+  /** Makes room for `size` bytes, and some more. */
+  #grow(size: number): void {
+    const before = this.#partial;
+    // Not for all that is announced, but for what came and as much again.
+    const wanted = Math.max(size, Math.min(this.#need, 2 * size));
+    // A few bytes do not take the spare one from others.
+    const room = wanted < spareBytes ? Buffer.allocUnsafeSlow(wanted) : takeBuffer(wanted);
+    before?.copy(room, 0, 0, this.#buffered);
+    if (before !== undefined) giveBuffer(before);
+    this.#partial = room;
   }
 
   /** Answers whether nobody needs `bytes` any more. */

@@ -9,8 +9,8 @@
  */
 import { Decoder, MalformedMessage } from "./codec.js";
 import type { Message, Schema } from "./codec.js";
-import { FrameKind, encodeFrame, frameHeaderBytes } from "./frames.js";
-import type { Frame, RowLimit } from "./frames.js";
+import { FrameKind, encodeFrame, encodeParts, frameHeaderBytes } from "./frames.js";
+import type { Frame, FrameParts, RowLimit } from "./frames.js";
 import { byNumber, rowBytes } from "./table.js";
 import type { CallArgs, CallResult, CallSpec, CallTable, EventSpec, EventTable } from "./table.js";
 
@@ -140,13 +140,17 @@ export class ServingPort<T extends Tables> {
     if (entry === undefined) throw new MalformedMessage(`call ${frame.number} does not exist`);
     if (frame.tooLong === true) return refuse?.({ name: entry.name, id: frame.id });
     const args: Record<string, unknown> = new Decoder(frame.payload).message(entry.spec.args);
-    if (frame.passing === true) ownBytes(args, entry.spec.args);
     call({
       name: entry.name,
       args,
       id: frame.id,
       argumentBytes: frame.payload.length,
     } as CallOf<T["calls"]>);
+  }
+
+  /** Copies the bytes of a call that came as views of a passing frame. */
+  own({ name, args }: CallOf<T["calls"]>): void {
+    ownBytes(args, this.#wire.tables.calls[name as string]!.args);
   }
 
   /** The frame of an answer. Throws RangeError when it fits none. */
@@ -156,6 +160,15 @@ export class ServingPort<T extends Tables> {
   ): Buffer {
     const spec = this.#wire.tables.calls[name as string]!;
     return encodeFrame(FrameKind.reply, id, spec.nr, spec.result, result);
+  }
+
+  /** The same in parts. */
+  replyParts<K extends keyof T["calls"]>(
+    { name, id }: Answerable<K>,
+    result: CallResult<T["calls"], K>,
+  ): FrameParts {
+    const spec = this.#wire.tables.calls[name as string]!;
+    return encodeParts(FrameKind.reply, id, spec.nr, spec.result, result);
   }
 
   failure({ name, id }: Answerable<keyof T["calls"]>, why: Message<T["failure"]>): Buffer {
@@ -168,17 +181,27 @@ export class ServingPort<T extends Tables> {
   }
 }
 
+const encodeWhole = <S extends Schema>(...frame: Parameters<typeof encodeFrame<S>>): FrameParts => [
+  encodeFrame(...frame),
+];
+
+/** Puts bytes of a result where its caller wants them. */
+export type Own = (view: Uint8Array) => Uint8Array;
+
 interface Pending {
   readonly name: string;
   readonly result: Schema;
+  readonly own: Own;
   readonly done: (result: unknown, failure: unknown) => void;
 }
 
 export interface CallingHandlers<T extends Tables> {
   write(frame: Buffer): void;
+  /** Writes what calls carry from where it lies; without it, all is copied into one frame. */
+  writeParts?(parts: FrameParts): void;
   event(event: EventOf<T["serverEvents"]>): void;
   /** Bytes of a result as the caller may keep them; they come as views of the frame. */
-  own(view: Uint8Array): Uint8Array;
+  own: Own;
   /** Something came that nobody asked for. */
   unknown(what: string): void;
 }
@@ -210,18 +233,30 @@ export class CallingPort<T extends Tables> {
     return Array.from(this.#pending.values(), ({ name }) => name);
   }
 
-  /** Sends a call; `done` hears its answer. Throws RangeError when the arguments fit no frame. */
-  call<K extends keyof T["calls"]>(name: K, args: CallArgs<T["calls"], K>, done: Done<T, K>): void {
+  /**
+   * Sends a call; `done` hears its answer, whose bytes `own` has kept. Throws RangeError when the arguments
+   * fit no frame.
+   */
+  call<K extends keyof T["calls"]>(
+    name: K,
+    args: CallArgs<T["calls"], K>,
+    done: Done<T, K>,
+    own: Own = this.#handlers.own,
+  ): void {
     const spec = this.#wire.tables.calls[name as string]!;
     do this.#lastId = (this.#lastId + 1) >>> 0;
     while (this.#lastId === 0 || this.#pending.has(this.#lastId));
-    const frame = encodeFrame(FrameKind.call, this.#lastId, spec.nr, spec.args, args);
+    const { writeParts } = this.#handlers;
+    const encode = writeParts === undefined ? encodeWhole : encodeParts;
+    const parts = encode(FrameKind.call, this.#lastId, spec.nr, spec.args, args);
     this.#pending.set(this.#lastId, {
       name: name as string,
       result: spec.result,
       done: done as Pending["done"],
+      own,
     });
-    this.#handlers.write(frame);
+    if (writeParts === undefined) this.#handlers.write(parts[0]);
+    else writeParts(parts);
   }
 
   /** Sends a one-way message. Throws RangeError when it fits no frame. */
@@ -247,8 +282,7 @@ export class CallingPort<T extends Tables> {
       return this.#handlers.unknown(`frame of kind ${frame.kind}`);
     const result: Record<string, unknown> = decoder.message(pending.result);
     for (const name in pending.result) {
-      if (pending.result[name] === "bytes")
-        result[name] = this.#handlers.own(result[name] as Uint8Array);
+      if (pending.result[name] === "bytes") result[name] = pending.own(result[name] as Uint8Array);
     }
     this.#pending.delete(frame.id);
     pending.done(result, undefined);

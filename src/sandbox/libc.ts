@@ -81,6 +81,12 @@ const nWriteAt = bind<[number, bigint, bigint], number>(
   ["i32", "pointer", "u64"],
   "i32",
 );
+const nWritev = bind<[number, bigint, number], number>(
+  library,
+  "writev",
+  ["i32", "pointer", "i32"],
+  "i32",
+);
 const nClose = bind<[number], number>(library, "close", ["i32"], "i32");
 const nPipe2 = bind<[bigint, number], number>(library, "pipe2", ["pointer", "i32"], "i32");
 const nSocketpair = bind<[number, number, number, bigint], number>(
@@ -234,6 +240,11 @@ const pollManyPointer = ffi.getRawPointer(pollMany);
 const IOVEC_AT = 56;
 const CONTROL_AT = 72;
 const CMSG_HEADER = 16;
+/** `struct iovec { void *iov_base; size_t iov_len }` of the pieces of one frame. */
+const MAX_PARTS = 3;
+const iovecs = new BigUint64Array(2 * MAX_PARTS);
+const iovecsPointer = ffi.getRawPointer(iovecs);
+
 const message = Buffer.alloc(CONTROL_AT + CMSG_HEADER + 4 * MAX_FDS_PER_MESSAGE);
 const messagePointer = ffi.getRawPointer(message);
 
@@ -423,6 +434,23 @@ export function write(fd: number, buffer: Uint8Array, offset: number, length: nu
     offset === 0
       ? nWrite(fd, buffer, BigInt(length))
       : nWriteAt(fd, ffi.getRawPointer(buffer) + BigInt(offset), BigInt(length));
+  return put < 0 ? -errnoView[0]! : put;
+}
+
+/** Writes `parts`, of which there are three at most, one behind the other, without their first `skip` bytes. */
+export function writeParts(fd: number, parts: readonly Uint8Array[], skip: number): number {
+  let count = 0;
+  let left = skip;
+  for (let at = 0; at < Math.min(parts.length, MAX_PARTS); at++) {
+    const { byteLength } = parts[at]!;
+    if (left < byteLength) {
+      iovecs[2 * count] = ffi.getRawPointer(parts[at]!) + BigInt(left);
+      iovecs[2 * count + 1] = BigInt(byteLength - left);
+      count++;
+    }
+    left = Math.max(0, left - byteLength);
+  }
+  const put = nWritev(fd, iovecsPointer, count);
   return put < 0 ? -errnoView[0]! : put;
 }
 
@@ -748,8 +776,12 @@ const activeRequestsOffset = 32n;
 
 /** Requests that the event loop waits for; of guests, work that the engine's threads do. */
 export function uvActiveRequests(): number {
-  const address = ffi.getCurrentEventLoop() + activeRequestsOffset;
-  return new Uint32Array(ffi.toArrayBuffer(address, 4, false))[0]!;
+  return wordAt(ffi.getCurrentEventLoop() + activeRequestsOffset)[0]!;
+}
+
+/** A variable of 32 bits in memory of this process's own. */
+export function wordAt(address: bigint): Uint32Array {
+  return new Uint32Array(ffi.toArrayBuffer(address, 4, false));
 }
 
 /** Reseeds OpenSSL from the kernel: 1 on success. */

@@ -7,7 +7,7 @@
  * zygote, except `PageList.populate`, which is the first thing a child does.
  * Untrusted: nothing. What is measured is a rehearsed life, never a guest's.
  */
-import { addressOf, bind, close, errnoView, getrlimit, openLibrary, openReadOnly } from "./libc.js";
+import { bind, close, errnoView, getrlimit, openLibrary, openReadOnly } from "./libc.js";
 
 const library = openLibrary();
 const nMmap = bind<[bigint, bigint, number, number, number, bigint], bigint>(
@@ -84,11 +84,6 @@ function readAll(fd: number): string {
     parts.push(buffer.toString("latin1", 0, got));
     at += got;
   }
-}
-
-/** Puts bytes at an address of this process. */
-export function putBytes(address: bigint, bytes: Buffer): void {
-  nMemcpy(address, addressOf(bytes), BigInt(bytes.length));
 }
 
 /**

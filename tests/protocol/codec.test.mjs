@@ -7,6 +7,7 @@ import {
   FrameKind,
   FrameReader,
   encodeFrame,
+  encodeParts,
   frameHeaderBytes,
 } from "../../dist/protocol/frames.js";
 import { guestCalls, guestEvents, kernelEvents } from "../../dist/protocol/guest-calls.js";
@@ -263,6 +264,54 @@ test("frames are the same when the caller reuses its read buffer", () => {
       assert.deepEqual(seen, expected(frames));
     }),
     { numRuns: 1000 },
+  );
+});
+
+test("parts of a frame are the frame, and what is long lies where it lay", () => {
+  const schema = { path: "string", data: "bytes", more: "bool" };
+  for (const size of [0, 1000, 16 * 1024, 300_000]) {
+    for (const memory of [new Uint8Array(size), new Uint8Array(new SharedArrayBuffer(size))]) {
+      const value = { path: "p".repeat(300), data: memory.fill(7), more: true };
+      const parts = encodeParts(FrameKind.call, 5, 6, schema, value);
+      assert.deepEqual(Buffer.concat(parts), encodeFrame(FrameKind.call, 5, 6, schema, value));
+      const isApart = size >= 16 * 1024 && memory.buffer instanceof ArrayBuffer;
+      assert.equal(parts.length, isApart ? 3 : 1);
+      if (isApart) assert.equal(parts[1], memory);
+    }
+  }
+});
+
+test("frames are the same when what a long one lacks is read to where it belongs", () => {
+  const long = fc.record({
+    kind: fc.constantFrom(...Object.values(FrameKind)),
+    id: fc.integer({ min: 0, max: 0xffffffff }),
+    number: fc.integer({ min: 0, max: 0xffff }),
+    data: fc.integer({ min: 0, max: 200_000 }).map((size) => new Uint8Array(size).fill(size)),
+  });
+  const reads = fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(fc.array(long, { minLength: 1, maxLength: 4 }), reads, (frames, chunkSizes) => {
+      const seen = [];
+      const reader = new FrameReader();
+      const wire = wireOf(frames);
+      let direct = 0;
+      for (let at = 0, turn = 0; at < wire.length; turn += 1) {
+        const { room } = reader;
+        const most = Math.min(chunkSizes[turn % chunkSizes.length], room?.length ?? Infinity);
+        const chunk = wire.subarray(at, at + most);
+        at += chunk.length;
+        if (room === undefined) reader.push(Buffer.from(chunk), collect(seen));
+        else {
+          chunk.copy(room);
+          direct += chunk.length;
+          reader.filled(chunk.length, collect(seen));
+        }
+      }
+      assert.deepEqual(seen, expected(frames));
+      assert.equal(reader.occupiedBytes, 0);
+      if (frames.some(({ data }) => data.length > 100_000)) assert.ok(direct > 0);
+    }),
+    { numRuns: 100 },
   );
 });
 

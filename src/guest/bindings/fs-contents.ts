@@ -3,6 +3,7 @@
  * (see fs-runner.ts). What goes to the host from descriptors 1 and 2 takes the quick way.
  */
 import { Errno } from "../../abi/errno.js";
+import type { Own } from "../../protocol/port.js";
 import { StatSlot, fsLimits } from "../../protocol/fs-calls.js";
 import type { GuestEnvironment } from "../environment.js";
 import { simple } from "./fs-entries.js";
@@ -15,6 +16,7 @@ import { fileClosed, fileOpened } from "./unmanaged-files.js";
 const { from, allocUnsafe, concat } = Buffer;
 
 const openSyscall = "open";
+const nothing = Buffer.alloc(0);
 
 type HostOutput = Pick<GuestEnvironment, "forgetOutput" | "isHostOutput" | "writeOutput">;
 let output: HostOutput;
@@ -51,25 +53,54 @@ export function* close(fd: number): Operation<undefined> {
   return yield* simple("close", { fd }, "close");
 }
 
+/** Memory that the bytes of answers fill, one behind the other: a copy less than if each had its own first. */
+class Filling {
+  readonly target: Uint8Array;
+  /** How much of it is filled. */
+  filled: number;
+  #size = -1;
+
+  constructor(target: Uint8Array, filled = 0) {
+    this.target = target;
+    this.filled = filled;
+  }
+
+  /** For a call that blocks. */
+  readonly own: Own = (view) => (this.#put(view) ? this.target : from(view));
+
+  #put(view: Uint8Array): boolean {
+    const { byteLength } = view;
+    if (byteLength > this.target.byteLength - this.filled) return false;
+    this.target.set(view, this.filled);
+    this.filled += byteLength;
+    this.#size = byteLength;
+    return true;
+  }
+
+  /** Takes what an answer brought, if `own` has not: how much that was, or -1 where it does not fit. */
+  take(data: Uint8Array): number {
+    if (this.#size < 0) this.#put(data);
+    const size = this.#size;
+    this.#size = -1;
+    return size;
+  }
+}
+
 /** Fills as much of `target` as the file has; fewer bytes mean its end. */
 function* readInto(fd: number, target: Uint8Array, position: number): Operation<number> {
-  let total = 0;
+  const filling = new Filling(target);
   do {
-    const length = Math.min(target.byteLength - total, fsLimits.transferBytes);
-    const result = yield* ask("read", {
-      fd,
-      length,
-      position: position < 0 ? -1 : position + total,
-    });
+    const { filled } = filling;
+    const length = Math.min(target.byteLength - filled, fsLimits.transferBytes);
+    const at = position < 0 ? -1 : position + filled;
+    const result = yield* ask("read", { fd, length, position: at }, filling.own);
     if (typeof result === "number") {
-      if (total > 0) return total;
+      if (filled > 0) return filled;
       throw yield* failure(result, "read");
     }
-    target.set(result.data, total);
-    total += result.data.byteLength;
-    if (result.data.byteLength < length) break;
-  } while (total < target.byteLength);
-  return total;
+    if (filling.take(result.data) < length) break;
+  } while (filling.filled < target.byteLength);
+  return filling.filled;
 }
 
 /** Reads one piece of an open file for a stream; `null` at the end. */
@@ -175,29 +206,33 @@ export function* writeString(
   );
 }
 
-/** All that is left of an open file. */
+/** All that is left of an open file. What `filling` has no room for follows in memory of its own. */
 function* readRest(
   fd: number,
-  start: Uint8Array[],
+  filling: Filling,
   syscall: string,
   path?: string,
 ): Operation<Buffer> {
-  const parts = start;
+  const { target } = filling;
+  const parts = [target];
   for (;;) {
-    const result = yield* ask("readFd", { fd });
+    const fits = parts.length === 1;
+    const result = yield* ask("readFd", { fd }, fits ? filling.own : undefined);
     if (typeof result === "number") throw yield* failure(result, syscall, path);
-    parts[parts.length] = result.data;
+    if (!fits || filling.take(result.data) < 0) parts[parts.length] = result.data;
     if (!result.more) break;
   }
+  if (parts.length === 1 && filling.filled === target.byteLength) return target as Buffer;
+  parts[0] = target.subarray(0, filling.filled);
   return concat(parts);
 }
 
-/** Not found out when the memory is full. */
-function* refuseTooLarge(fd: number): Operation<undefined> {
+/** How large an open file is said to be. Not found out when the memory is full that it is too large. */
+function* sizeOf(fd: number): Operation<number> {
   const result = yield* ask("fstat", { fd });
   const bytes = typeof result === "number" ? 0 : result.values[StatSlot.size]!;
   if (bytes > mostBytes) throw new FileTooLarge(bytes);
-  return undefined;
+  return bytes;
 }
 
 /** Opens, reads all, closes. `named` puts the path into errors of reading, too, as the one-shot jobs do. */
@@ -214,15 +249,18 @@ export function* readFile(
   }
   if (!result.more) return result.data as Buffer;
   try {
-    yield* refuseTooLarge(result.fd);
-    return yield* readRest(result.fd, [result.data], "read", named ? path : undefined);
+    const size = yield* sizeOf(result.fd);
+    const whole = allocUnsafe(Math.max(size, result.data.byteLength));
+    whole.set(result.data);
+    const filling = new Filling(whole, result.data.byteLength);
+    return yield* readRest(result.fd, filling, "read", named ? path : undefined);
   } finally {
     yield* ask("close", { fd: result.fd });
   }
 }
 
 export function* readOpenText(fd: number): Operation<string> {
-  return text(yield* readRest(fd, [], "read"));
+  return text(yield* readRest(fd, new Filling(nothing), "read"));
 }
 
 /** Opens, writes all, closes. */

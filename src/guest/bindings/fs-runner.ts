@@ -6,6 +6,7 @@
  * Invariants: a callback never runs inside the call that asked for it; it runs in
  * the async context of that call, and ticks and microtasks run between two of them.
  */
+import type { Own } from "../../protocol/port.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { currentFrame, deliver } from "../delivery.js";
 import type { GuestCalls, GuestEnvironment, KernelClient } from "../environment.js";
@@ -18,7 +19,9 @@ export interface Wait<T> {
   /** Calls back later, never at once. */
   wait(done: (value: T) => void): void;
 }
-type Call = { [K in Name]: readonly [name: K, args: CallArgs<GuestCalls, K>] }[Name];
+type Call = {
+  [K in Name]: readonly [name: K, args: CallArgs<GuestCalls, K>, own: Own | undefined];
+}[Name];
 /** Answered with the kernel's own words for the failure that the last call of this operation met, or "". */
 const words: unique symbol = Symbol("words");
 // oxlint-disable-next-line typescript/no-explicit-any -- each step has an answer of its own type, and a generator takes one
@@ -40,12 +43,16 @@ export function onSyncCall(listener: () => void): void {
 
 export const toldOfSyncCall = (): void => syncListener?.();
 
-/** One kernel call inside an operation: its result, or a negative errno. */
+/**
+ * One kernel call inside an operation: its result, or a negative errno. Where it blocks, `own` keeps the bytes of
+ * the result, which have memory of their own otherwise.
+ */
 export function* ask<K extends Name>(
   name: K,
   args: CallArgs<GuestCalls, K>,
+  own?: Own,
 ): Operation<CallResult<GuestCalls, K> | number> {
-  return (yield [name, args] as unknown as Call) as CallResult<GuestCalls, K> | number;
+  return (yield [name, args, own] as unknown as Call) as CallResult<GuestCalls, K> | number;
 }
 
 export function* waitFor<T>(wait: Wait<T>): Operation<T> {
@@ -144,7 +151,7 @@ function runSync<T>(operation: Operation<T>): T {
     if (step === words) return said;
     if ("block" in step) return step.block();
     said = "";
-    return kernel.call(step[0], step[1] as Answer, explain);
+    return kernel.call(step[0], step[1] as Answer, explain, step[2]);
   };
   let state = operation.next();
   while (state.done !== true) state = operation.next(take(state.value));

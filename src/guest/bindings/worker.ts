@@ -9,7 +9,8 @@
  */
 import type { GuestEnvironment } from "../environment.js";
 import type { InheritedFlags } from "../engine-options.js";
-import type { Sources } from "../loader.js";
+import { setInertFlags } from "../engine-flags.js";
+import type { SharedForms, Sources } from "../loader.js";
 import { sharedIdentity } from "../identity.js";
 import type { SharedIdentity } from "../identity.js";
 import { newLedger, usesDatabases } from "./sqlite.js";
@@ -20,9 +21,15 @@ import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
 import { later } from "../turns.js";
 import { threadBegins, threadEnded, watchThreads } from "../living-threads.js";
 
+/** The guest-side modules: their texts, and what the engine compiled of them. */
+export interface Modules {
+  sources: Sources;
+  forms?: SharedForms | undefined;
+}
+
 /** What ../thread.ts gets. */
 export interface ThreadStart {
-  sources: Sources;
+  modules: Modules;
   identity: SharedIdentity;
   slots: SharedSlots;
   slot: number;
@@ -62,10 +69,10 @@ const { apply } = Reflect;
 /** Run by Node as if it were `new Worker(text, { eval: true })`; global names are as there. */
 const threadText = `{
   const { compileFunction } = require("vm");
-  const { sources } = require("worker_threads").workerData;
+  const { sources, forms } = require("worker_threads").workerData.modules;
   const id = "guest/loader", exports = {};
   compileFunction(sources[id], ["exports"], { filename: "node:internal/secure-exec/" + id })(exports);
-  exports.begin("guest/thread", require, sources);
+  exports.begin("guest/thread", require, sources, undefined, undefined, forms);
 }`;
 
 const aboutWarnings =
@@ -171,12 +178,11 @@ interface NativeHandle {
 interface Engine {
   env: GuestEnvironment;
   slots: ThreadSlots;
-  sources: Sources;
+  modules: Modules;
   ownFlags: () => InheritedFlags;
   NativeWorker: new (...args: unknown[]) => NativeHandle;
   threadId: number;
   MessageChannel: new () => { port1: MessagePort; port2: MessagePort };
-  setFlagsFromString(flags: string): void;
   kMaxYoungGenerationSizeMb: number;
   kMaxOldGenerationSizeMb: number;
   kCodeRangeSizeMb: number;
@@ -369,7 +375,7 @@ function Worker(
   const late = takeLateFlags(flags === undefined ? own.flags : execArgv);
   const asked = Float64Array.from(limits);
   // The first thread's young generation is large for speed; workers start small and grow.
-  engine.setFlagsFromString("--min-semi-space-size=1");
+  setInertFlags(engine.env.requireBuiltin, "--min-semi-space-size=1");
   const make = (environment: unknown): NativeHandle =>
     new engine.NativeWorker(
       url,
@@ -392,7 +398,7 @@ function Worker(
   if (handle.messagePort === undefined) return handle;
   const codeRangeSizeMb = Math.max(0, asked[engine.kCodeRangeSizeMb]!);
   new Beginning(handle, handle.messagePort, {
-    sources: engine.sources,
+    modules: engine.modules,
     identity,
     slots: engine.slots.shared,
     imageLoader: sharedImageLoader(),
@@ -411,7 +417,7 @@ function Worker(
 export function installWorker(
   env: GuestEnvironment,
   slots: ThreadSlots,
-  sources: Sources,
+  modules: Modules,
   /** Flags of the engine that this thread was started with, as the program sees them. */
   ownFlags: () => InheritedFlags,
 ): void {
@@ -422,12 +428,11 @@ export function installWorker(
   engine = {
     env,
     slots,
-    sources,
+    modules,
     ownFlags,
     NativeWorker: binding.Worker,
     threadId: binding.threadId,
     MessageChannel,
-    setFlagsFromString: env.requireBuiltin("v8").setFlagsFromString,
     kMaxYoungGenerationSizeMb,
     kMaxOldGenerationSizeMb,
     kCodeRangeSizeMb,

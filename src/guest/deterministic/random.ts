@@ -6,6 +6,7 @@
  * written over. What OpenSSL draws for itself cannot be: what makes keys and primes is refused.
  * It protects nothing, and nothing made with it is a secret.
  */
+import { setInertFlags } from "../engine-flags.js";
 import type { EngineTools } from "../environment.js";
 import { unavailable } from "../unavailable.js";
 import type { EngineModule } from "../engine-types.js";
@@ -156,7 +157,7 @@ export function replaceRandomness({ requireBuiltin }: EngineTools, seed: string)
   const draw = streamOf(crypto, seed);
   // 31 bits, and 0 would mean none.
   const seedForV8 = draw(4).readUInt32LE(0) & 0x7fffffff || 1;
-  requireBuiltin("v8").setFlagsFromString(`--random-seed=${seedForV8}`);
+  setInertFlags(requireBuiltin, `--random-seed=${seedForV8}`);
   replaceFunctions(crypto, draw);
   // The `getRandomValues` of `crypto` is this one's.
   replaceWeb(crypto, draw);

@@ -9,7 +9,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { MalformedMessage } from "../../protocol/codec.js";
-import type { Frame } from "../../protocol/frames.js";
+import type { Frame, FrameParts } from "../../protocol/frames.js";
 import { guestWire } from "../../protocol/guest-calls.js";
 import type { GuestTables, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
@@ -262,6 +262,7 @@ export class GuestThread implements Source {
       frame,
       (call) => {
         flushOutput();
+        if (frame.passing === true && !this.#storesAtOnce(call)) port.own(call);
         const waits = this.#call(call);
         frame.released = !waits || this.#isCopied(call);
       },
@@ -373,6 +374,11 @@ export class GuestThread implements Source {
         this.#owner.violated(error instanceof Error ? error.message : String(error));
       }
     });
+  }
+
+  /** Whether a call's bytes are in a file of the machine's, or nowhere, once it is answered, which is at once. */
+  #storesAtOnce(call: GuestCall): boolean {
+    return call.name === "write" && this.#owner.descriptors.file(call.args.fd)?.isStored === true;
   }
 
   /** Whether what a call that waits was given has been copied, or is done with. */
@@ -522,13 +528,18 @@ export class GuestThread implements Source {
       this.#owner.answered(call, result);
       this.#own?.answered(call.name, call.args, result);
     }
-    this.#send(port.reply(call, result as never));
+    this.#sendParts(port.replyParts(call, result as never));
   }
 
   #send(frame: Buffer): void {
-    if (this.#closed || this.#socket.send(frame)) return;
+    this.#sendParts([frame]);
+  }
+
+  #sendParts(parts: FrameParts): void {
+    if (this.#closed || this.#socket.sendParts(parts)) return;
     // It waits in this process until the guest reads.
-    const bytes = frame.length;
+    let bytes = 0;
+    for (const { byteLength } of parts) bytes += byteLength;
     const { account } = this.#owner;
     if (!account.take("unread", bytes)) {
       if (this.#costBytes > limits.unreadFreeBytes)

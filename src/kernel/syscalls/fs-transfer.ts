@@ -11,6 +11,8 @@ import { Deferred, mapAnswer } from "../io/deferred.js";
 import { Stream, readWhenReady, writeFully } from "../io/stream.js";
 import { type FsProcess, isRegular, isDirectory } from "./fs-checks.js";
 
+/** Reads of less have memory of their own. */
+const smallTransferBytes = 4 * 1024;
 /** Reads up to this size are allocated as announced; larger ones are measured against the file first. */
 export const smallReadBytes = 64 * 1024;
 
@@ -64,7 +66,7 @@ export function writeStream(
 let transferMemory: Buffer | undefined;
 
 export function transferBuffer(bytes: number): Buffer {
-  if (bytes <= smallReadBytes) return Buffer.allocUnsafeSlow(bytes);
+  if (bytes < smallTransferBytes) return Buffer.allocUnsafeSlow(bytes);
   transferMemory ??= Buffer.allocUnsafeSlow(fsLimits.transferBytes);
   return transferMemory.subarray(0, bytes);
 }

@@ -32,7 +32,9 @@ const text = (entry: string, keeps: string, fds: readonly number[]): string => `
   const entry = ${entry};
   // At a position: other processes read the same open files.
   const [guest, other, forms] = ${JSON.stringify(fds)}.map((fd) => {
-    const bytes = Buffer.allocUnsafeSlow(fstatSync(fd).size);
+    const { size } = fstatSync(fd);
+    // Forms are for the threads of a process as well.
+    const bytes = fd === ${formsFd} ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
     for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
     if (!${keeps}) closeSync(fd);
     return bytes;

@@ -10,6 +10,8 @@
  *
  * Invariants: without the file, or with one of another engine or text, everything is compiled as ever. Untrusted: nothing.
  */
+import type { Pretence } from "../../guest/engine-flags.js";
+import type { SharedForms } from "../../guest/loader.js";
 import type { RequireBuiltin } from "./engine-modules.js";
 
 /** Where a form says which flags it was made under; SerializedCodeData, snapshot/code-serializer.h in V8. */
@@ -115,8 +117,20 @@ export class CompiledForms {
     }
   }
 
-  /** The same again, after flags were set; `write` puts bytes at an address of this process. */
-  pretendAgain(write: (address: bigint, bytes: Buffer) => void): void {
-    if (this.#pretends) write(BigInt(this.#header.flagsAddress), this.#digest);
+  /** What it takes to do the same again after flags were set; undefined where V8 takes no forms. */
+  get pretence(): Pretence | undefined {
+    const { flags, flagsAddress } = this.#header;
+    return this.#pretends ? { digest: flags, address: flagsAddress } : undefined;
+  }
+
+  /** The forms for threads, where the file was read into memory that they can have. */
+  get shared(): SharedForms | undefined {
+    const { buffer: memory, byteOffset } = this.#forms;
+    const { pretence } = this;
+    if (pretence === undefined || !(memory instanceof SharedArrayBuffer)) return undefined;
+    const places = Object.entries(this.#header.forms).map(
+      ([id, [at, bytes]]) => [id, [byteOffset + at, bytes]] as const,
+    );
+    return { memory, places: Object.fromEntries(places), pretence };
   }
 }

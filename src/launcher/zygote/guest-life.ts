@@ -17,7 +17,7 @@ import { listenForSignals } from "../../guest/bindings/signal.js";
 import { listenForFlows } from "../../guest/bindings/stream-handle.js";
 import { ThreadSlots, threadSlots } from "../../guest/thread-slots.js";
 import type * as Deterministic from "../../guest/deterministic/index.js";
-import type { Sources } from "../../guest/loader.js";
+import type { Modules } from "../../guest/bindings/worker.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { reserveCallbacks } from "../../sandbox/callbacks.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
@@ -45,7 +45,7 @@ export interface GuestLife {
 
 /** `warm` loads what is wanted ahead, once the bindings are virtual. */
 export async function prepareLife(
-  sources: Sources,
+  modules: Modules,
   warm: () => Promise<void> | void,
 ): Promise<GuestLife> {
   adoptEngineOptions(internalBinding, requireBuiltin);
@@ -64,7 +64,7 @@ export async function prepareLife(
     channel: guestChannel,
     callListeners,
     slots: ThreadSlots.reserve(),
-    sources,
+    modules,
     ownFlags: inheritedFlags,
   });
   await warm();

@@ -7,6 +7,7 @@
  */
 import { Channel } from "../../guest/channel.js";
 import { collectGarbage } from "../../guest/collect-garbage.js";
+import { adoptPretence, pretend } from "../../guest/engine-flags.js";
 import { forgetIdentity } from "../../guest/identity.js";
 import { hideInternals } from "../../guest/public-modules.js";
 import { renewEntropy } from "../../guest/entropy.js";
@@ -21,7 +22,6 @@ import {
   EngineData,
   makeHeapContiguous,
   moveToHugePage,
-  putBytes,
   textRegions,
 } from "../../sandbox/pages.js";
 import type { PageList } from "../../sandbox/pages.js";
@@ -61,7 +61,9 @@ async function boot(
     hugeTextPages: 0,
     pages: undefined as PageList | undefined,
   };
-  const life = await prepareLife(sources, () => warmUp(requireBuiltin));
+  if (forms?.pretence !== undefined) adoptPretence(forms.pretence);
+  const modules = { sources, forms: forms?.shared };
+  const life = await prepareLife(modules, () => warmUp(requireBuiltin));
   const { callListeners, engineBinding, live, ordered, use } = life;
 
   const data = space && new EngineData(space);
@@ -86,7 +88,7 @@ async function boot(
   };
   const prepared = prepareLockDown(memory);
 
-  const idle = idleWork({ space, data, saved, preload, forms });
+  const idle = idleWork({ space, data, saved, preload });
   const become = (fds: readonly number[], kind = ""): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
@@ -123,17 +125,16 @@ interface IdleTools {
   data: EngineData | undefined;
   saved: { hugeTextPages: number };
   preload: (id: string) => void;
-  forms: CompiledForms | undefined;
 }
 
 /** What the zygote does while it has nothing to do, and has done when TypeScript comes. */
-function idleWork({ space, data, saved, preload, forms }: IdleTools): {
+function idleWork({ space, data, saved, preload }: IdleTools): {
   idleSteps: Steps;
   typeScript: () => void;
 } {
   const grow = (steps: Steps): Steps =>
     steps.map((step) => () => {
-      forms?.pretendAgain(putBytes);
+      pretend();
       step();
       measureBase();
     });
@@ -194,4 +195,6 @@ function becomeGuest(fds: readonly number[]): void {
   libc.uvLoopFork();
   renewEntropy(requireBuiltin);
   requireBuiltin("v8").setFlagsFromString("--turbofan");
+  // Node's modules that it loads come out of Node's own forms, and so do those of its workers.
+  pretend();
 }

@@ -31,7 +31,7 @@ export function start(_loader: Loader, sources: Sources): void {
 }
 
 async function boot(sources: Sources, memoryBytes: number, addons: boolean): Promise<void> {
-  const life = await prepareLife(sources, () => undefined);
+  const life = await prepareLife({ sources }, () => undefined);
   const startMain = prepareFirstCallback(internalBinding, true);
   hideInternals(requireBuiltin);
   const guest = new Channel(guestSocketFd, life.callListeners, () => {

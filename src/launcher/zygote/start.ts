@@ -3,7 +3,7 @@
  * script that started it is left on the global object.
  */
 import type { Compile, CompiledFiles, Loader, Sources } from "../../guest/loader.js";
-import { ownScripts } from "../../guest/loader.js";
+import { fromForms } from "../../guest/loader.js";
 import { CompiledForms } from "./compiled-forms.js";
 import type * as Main from "./main.js";
 
@@ -37,7 +37,12 @@ export function start(loader: Loader, sources: Sources, compiled?: CompiledFiles
     requireBuiltin("v8").setFlagsFromString,
   );
   if (forms !== undefined)
-    loader.compile = fromForms(loader.compile, forms, requireBuiltin("vm").compileFunction);
+    loader.compile = fromForms(
+      loader.compile,
+      (id) => forms.of(id),
+      requireBuiltin("vm").compileFunction,
+      () => forms.used++,
+    );
   const { main } = loader.load("launcher/zygote/main") as typeof Main;
   clearGlobals(requireBuiltin("module").builtinModules);
   const preload = (id: string): void => {
@@ -46,28 +51,6 @@ export function start(loader: Loader, sources: Sources, compiled?: CompiledFiles
     preloading = false;
   };
   main(sources, preload, forms);
-}
-
-type CompileFunction = (
-  source: string,
-  names: readonly string[],
-  options: { filename: string; cachedData: Buffer },
-) => ReturnType<Compile> & { cachedDataRejected?: boolean };
-
-/** Takes what the engine compiled before, where that is to be had. */
-function fromForms(
-  compile: Compile,
-  forms: CompiledForms,
-  compileFunction: CompileFunction,
-): Compile {
-  return (source, id, names) => {
-    const cachedData = forms.of(id);
-    if (cachedData === undefined) return compile(source, id, names);
-    const compiled = compileFunction(source, names, { filename: ownScripts + id, cachedData });
-    if (compiled.cachedDataRejected === true) return compile(source, id, names);
-    forms.used++;
-    return compiled;
-  };
 }
 
 /** Compiles to the last function what is `wanted`: otherwise every guest would do it for itself. */

@@ -126,3 +126,34 @@ test(
     assert.ok(said.taken > 20, `${said.taken} modules`);
   },
 );
+
+/** What V8 takes its flags to be: here, in a worker, after a program has set one, and in a worker after that. */
+const tagsProgram = `
+  const v8 = require("v8");
+  const { Worker } = require("worker_threads");
+  const text = 'require("worker_threads").parentPort.postMessage(require("v8").cachedDataVersionTag())';
+  const ofWorker = () =>
+    new Promise((resolve) => new Worker(text, { eval: true }).on("message", resolve));
+  (async () => {
+    const tags = [v8.cachedDataVersionTag(), await ofWorker()];
+    v8.setFlagsFromString("--no-opt");
+    tags.push(v8.cachedDataVersionTag() === tags[0], (await ofWorker()) === tags[0]);
+    console.log(JSON.stringify(tags));
+  })();`;
+
+test(
+  "V8 takes Node's own forms in a guest and in its workers, until a program sets a flag",
+  { skip: process.arch === "x64" ? false : "the engine is linked to no address there" },
+  async () => {
+    const plain = execFileSync(findEngine().path, ["-e", tagsProgram], { encoding: "utf8" });
+    const { NodeRuntime } = await import(pathToFileURL(join(dist, "index.js")).href);
+    const rt = await NodeRuntime.create();
+    try {
+      const { stdout, stderr } = await rt.execCommand("node", ["-e", tagsProgram]);
+      assert.equal(stdout, plain, stderr);
+      assert.match(stdout, /^\[(\d+),\1,false,false\]$/m);
+    } finally {
+      await rt.dispose();
+    }
+  },
+);
