@@ -3,7 +3,7 @@
  *
  * Invariants: memory is taken for bytes that are there; depth and number of parts are bounded. Untrusted: every byte.
  */
-import { errors, StructuredRefused, Tag, views } from "./structured.js";
+import { errors, mostEntries, StructuredRefused, Tag, views } from "./structured.js";
 import type { StructuredBounds, StructuredSteps, ViewConstructor } from "./structured.js";
 
 // Taken before a program can change them.
@@ -79,6 +79,13 @@ class Decoding {
   #length(bytesEach = 1): number {
     const length = this.#count();
     if (length * bytesEach > this.#bytes.length - this.#at) throw new StructuredRefused("form");
+    return length;
+  }
+
+  /** The same of a container that finds its entries by name or value. */
+  #entries(bytesEach = 1): number {
+    const length = this.#length(bytesEach);
+    if (length > mostEntries) throw new StructuredRefused("entries");
     return length;
   }
 
@@ -166,7 +173,7 @@ class Decoding {
         const put = (value: unknown, name: string): void => {
           if (name !== "__proto__") made[name] = this.#whole(value);
         };
-        return this.#opened(made, this.#length(3), put, true);
+        return this.#opened(made, this.#entries(3), put, true);
       }
       case Tag.map: {
         const made = new Map<unknown, unknown>();
@@ -177,11 +184,11 @@ class Decoding {
           else made.set(key, this.#whole(value));
           isKey = !isKey;
         };
-        return this.#opened(made, this.#length(2) * 2, put);
+        return this.#opened(made, this.#entries(2) * 2, put);
       }
       case Tag.set: {
         const made = new Set<unknown>();
-        return this.#opened(made, this.#length(), (value) => void made.add(this.#whole(value)));
+        return this.#opened(made, this.#entries(), (value) => void made.add(this.#whole(value)));
       }
       case Tag.buffer:
         return this.#buffer();

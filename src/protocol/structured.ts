@@ -20,6 +20,12 @@ export const structuredBounds: StructuredBounds = Object.freeze({
   values: 2_000_000,
 });
 
+/**
+ * Entries of one object, Map or Set. Making one larger takes work over all that is in it, which nothing can
+ * interrupt: over 50 ms when V8's table of 2^20 keys becomes one of 2^21.
+ */
+export const mostEntries = 2 ** 19;
+
 export interface StructuredBounds {
   /** Containers within containers. */
   readonly depth: number;
@@ -39,7 +45,7 @@ export class NotStructured extends Error {
 
 /** Bytes that `encodeStructured` does not write, or more than the bounds allow. */
 export class StructuredRefused extends Error {
-  readonly why: "depth" | "values" | "form";
+  readonly why: "depth" | "values" | "entries" | "form";
   constructor(why: StructuredRefused["why"]) {
     super(why);
     this.why = why;

@@ -3,18 +3,19 @@
  *
  * Invariants: work is linear in the text and, between two yields, bounded; nothing
  * recurses before the depth is known; no object carries an own `__proto__` key; a
- * text is accepted exactly when `JSON.parse` accepts it, with the same value.
+ * text is accepted exactly when `JSON.parse` accepts it, with the same value, and no object of it has too many keys.
  * Untrusted: every byte and value.
  *
  * `JSON.parse` needs up to 100 ms per MiB of text and cannot be interrupted. So a
  * text is cut at commas into pieces that are small enough, and containers that
  * reach over more than one piece are put together here.
  */
+import { mostEntries } from "../protocol/structured.js";
 import type { Steps } from "./steps.js";
 
 /** Why a text was refused. */
 export class JsonRefused extends Error {
-  readonly why: "depth" | "syntax";
+  readonly why: "depth" | "entries" | "syntax";
   constructor(why: JsonRefused["why"]) {
     super(why);
     this.why = why;
@@ -94,6 +95,8 @@ interface Frame {
   readonly start: number;
   /** What has been put together of it; undefined while it may still be parsed with what is around it. */
   value: Container | undefined;
+  /** Of an object: keys that are in it. */
+  keys: number;
   /** Where the entries begin that are not parsed yet. */
   runStart: number;
   /** Where the entry begins that the scan is in. */
@@ -113,7 +116,10 @@ function append(frame: Frame, entries: unknown): void {
   }
   const object = (frame.value ??= {}) as Record<string, unknown>;
   // There is no `__proto__` among them any more.
-  for (const [key, entry] of Object.entries(entries as object)) object[key] = entry;
+  const added = Object.entries(entries as object);
+  frame.keys += added.length;
+  if (frame.keys > mostEntries) throw new JsonRefused("entries");
+  for (const [key, entry] of added) object[key] = entry;
 }
 
 class Reader {
@@ -164,6 +170,7 @@ class Reader {
       isList,
       start: at,
       value: undefined,
+      keys: 0,
       runStart: at + 1,
       entryStart: at + 1,
       entryIsApart: false,
@@ -258,8 +265,8 @@ class Reader {
 }
 
 /**
- * The value of JSON text in UTF-8. Throws `JsonRefused` when it is not that, or nested
- * deeper than `depthLimit` containers.
+ * The value of JSON text in UTF-8. Throws `JsonRefused` when it is not that, nested
+ * deeper than `depthLimit` containers, or an object in it has more than `mostEntries` keys.
  */
 export function* parseJson(bytes: Uint8Array, depthLimit: number): Steps<unknown> {
   return yield* new Reader(bytes, depthLimit).read();

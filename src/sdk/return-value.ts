@@ -5,7 +5,7 @@
  * another object cannot change a prototype.
  * Untrusted: every byte of the text.
  */
-import { StructuredRefused, structuredBounds } from "../protocol/structured.js";
+import { mostEntries, StructuredRefused, structuredBounds } from "../protocol/structured.js";
 import { decodeStructured } from "../protocol/structured-read.js";
 import type { EncodingName } from "../protocol/structured.js";
 import { failure, printable } from "./errors.js";
@@ -35,9 +35,11 @@ function* steps(bytes: Uint8Array, limitBytes = returnLimits.bytes): Steps<unkno
   } catch (error) {
     if (!(error instanceof JsonRefused)) throw error;
     throw returnValueError(
-      error.why === "depth"
-        ? `it is nested deeper than ${returnLimits.depth} levels`
-        : "it is not well-formed JSON",
+      {
+        depth: `it is nested deeper than ${returnLimits.depth} levels`,
+        entries: `an object in it has more than ${mostEntries} keys`,
+        syntax: "it is not well-formed JSON",
+      }[error.why],
     );
   }
 }
@@ -56,11 +58,12 @@ function* structuredSteps(bytes: Uint8Array): Steps<unknown> {
   } catch (error) {
     if (!(error instanceof StructuredRefused)) throw error;
     throw returnValueError(
-      error.why === "depth"
-        ? `it is nested deeper than ${structuredBounds.depth} levels`
-        : error.why === "values"
-          ? `it has more than ${structuredBounds.values} parts`
-          : "it is not well-formed",
+      {
+        depth: `it is nested deeper than ${structuredBounds.depth} levels`,
+        values: `it has more than ${structuredBounds.values} parts`,
+        entries: `an object, Map or Set in it has more than ${mostEntries} entries`,
+        form: "it is not well-formed",
+      }[error.why],
     );
   }
 }

@@ -51,9 +51,11 @@ export async function decodeInput(
       return bad(error.why === "form" ? "not well-formed" : `too many ${error.why}`);
     if (!(error instanceof JsonRefused)) throw error;
     return bad(
-      error.why === "depth"
-        ? `nested deeper than ${toolLimits.jsonDepth} levels`
-        : "not well-formed JSON",
+      {
+        depth: `nested deeper than ${toolLimits.jsonDepth} levels`,
+        entries: "too many keys",
+        syntax: "not well-formed JSON",
+      }[error.why],
     );
   }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { NotStructured, StructuredRefused } from "../../dist/protocol/structured.js";
+import { NotStructured, StructuredRefused, mostEntries } from "../../dist/protocol/structured.js";
 import { decodeStructured } from "../../dist/protocol/structured-read.js";
 import { encodeStructured } from "../../dist/protocol/structured-write.js";
 
@@ -113,6 +113,24 @@ test("depth, number and size are bounded on both sides", () => {
     (error) => error.why === "values",
   );
   assert.throws(() => encodeStructured("x".repeat(2000), 1000, 10), NotStructured);
+});
+
+test("objects, Maps and Sets have so many entries and no more", () => {
+  const names = Array.from({ length: mostEntries }, (_, at) => at.toString(36));
+  const made = (list) => [
+    Object.fromEntries(list.map((name) => [name, 0])),
+    new Map(list.map((name) => [name, 0])),
+    new Set(list),
+  ];
+  for (const value of made(names)) {
+    const decoded = decode(encodeStructured(value, 1e9, 10));
+    assert.equal(decoded.size ?? Object.keys(decoded).length, mostEntries);
+  }
+  for (const value of made([...names, "more"]))
+    assert.throws(
+      () => decode(encodeStructured(value, 1e9, 10)),
+      (error) => error instanceof StructuredRefused && error.why === "entries",
+    );
 });
 
 test("bytes that nobody encoded are refused, or are a value; nothing else happens", () => {

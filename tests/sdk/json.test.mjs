@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { mostEntries } from "../../dist/protocol/structured.js";
 import { JsonRefused, parseJson } from "../../dist/sdk/json.js";
 import { atOnce } from "../../dist/sdk/steps.js";
 
@@ -116,6 +117,14 @@ test("depth is counted over pieces, and __proto__ is no key in any of them", () 
   assert.deepEqual(Object.keys(value.a), []);
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
   assert.deepEqual(value.b[0], {});
+});
+
+test("an object has so many keys and no more, however it is put together", () => {
+  const keys = (count) => Array.from({ length: count }, (_, at) => `"${at.toString(36)}":0`).join();
+  const most = keys(mostEntries);
+  assert.equal(Object.keys(/** @type {object} */ (parse(`{${most}}`))).length, mostEntries);
+  assert.throws(() => parse(`{${most},"more":0}`), refusal("entries"));
+  assert.throws(() => parse(`[{${most},"more":{"x":${filler},"y":1}}]`), refusal("entries"));
 });
 
 test("between two yields never more than a piece is parsed, whatever the shape", () => {
