@@ -12,6 +12,7 @@ import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 export type Provider =
   | "DNSCHANNEL"
   | "FSEVENTWRAP"
+  | "FSREQCALLBACK"
   | "GETADDRINFOREQWRAP"
   | "GETNAMEINFOREQWRAP"
   | "PIPECONNECTWRAP"

@@ -38,6 +38,11 @@ const programs = {
     text: `setImmediate(() => setImmediate(() => {})); process.nextTick(() => {});`,
   },
   "a file": { ordered: true, text: `fs.readFile(__filename, () => note("read"));` },
+  "files through promises": {
+    family: /FSREQCALLBACK|done/,
+    text: `const path = process.env.HOME + "/hooks.txt";
+      fs.promises.writeFile(path, "a").then(() => fs.promises.readFile(path)).then(() => note("done"));`,
+  },
   "a request's end, which nothing else waits for": {
     family: /destroyed|found/,
     text: `require("node:async_hooks").createHook({ destroy() { note("destroyed"); } }).enable();

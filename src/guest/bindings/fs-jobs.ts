@@ -1,4 +1,5 @@
-/** The one-shot jobs of Node's `fs` binding: a whole file read or written, a directory copied. */
+/** The one-shot jobs of Node's `fs` binding: a whole file read or written, a directory copied. To async hooks each is a request. */
+import { beginRequest } from "../async-resources.js";
 import { copyDirectory } from "./fs-copy.js";
 import type { CopyOptions, SpecialFile } from "./fs-copy.js";
 import { readFile, writeFile } from "./fs-contents.js";
@@ -13,6 +14,7 @@ export class ReadFileJob {
 
   constructor(_path: PathArgument, flags: number) {
     this.#flags = flags;
+    beginRequest("FSREQCALLBACK", this);
   }
 
   run(path: PathArgument): undefined {
@@ -32,6 +34,7 @@ export class WriteFileJob {
     this.#flags = flags;
     this.#mode = mode;
     this.#data = data;
+    beginRequest("FSREQCALLBACK", this);
   }
 
   run(): undefined {
@@ -83,6 +86,7 @@ export class CpDirJob {
       mode: mode ?? 0,
     };
     this.#operation = () => copyDirectory(source, target, options);
+    beginRequest("FSREQCALLBACK", this);
   }
 
   run(): undefined {
