@@ -45,6 +45,8 @@ const rules = [
       "protocol/fleet.ts",
     ],
   ],
+  // The owner's schemas for tools of a server are judged as those of a machine's tools.
+  ["ports/mcp/tools.ts", ["ports/", "sdk/tool-schema.ts"]],
   // Adapters to other packages: they know what users know.
   ["ports/", ["ports/", "index.ts"]],
   ["index.ts", ["sdk/"]],
@@ -235,8 +237,6 @@ test("system calls are judged by their admission alone", () => {
 /** Each package has one door. */
 const packages = [
   /^sdk\/schema-validation\.ts: @cfworker\/json-schema$/,
-  // The owner's schemas for tools of a server, judged as those of a machine are.
-  /^ports\/mcp\/tools\.ts: @cfworker\/json-schema$/,
   /^userland\/vendor\/isomorphic-git\.ts: isomorphic-git$/,
   /^playground\/page\/vendor\/xterm\.ts: @xterm\/xterm$/,
   /^sdk\/fleet\/broker\.ts: @nats-io\/transport-node$/,

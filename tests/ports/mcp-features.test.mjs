@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { McpServer, serveMcpHttp, serveStdio } from "secure-exec/mcp";
+import { z } from "zod";
 
 const it = (name, body) => test(name, { timeout: 120_000 }, body);
 const request = (id, method, params) => ({ jsonrpc: "2.0", id, method, params });
@@ -86,8 +87,27 @@ it("tools of the owner's: inputs by their schema, content, failures, no name twi
     isError: true,
   });
   assert.equal((await result(call(5, "fails", { more: 1 }))).isError, true);
+  const wrong = { a: { description: "a", inputSchema: { type: "objekt" }, handler: () => "" } };
+  assert.throws(() => new McpServer({ tools: wrong }), /tools\.a\.inputSchema\.type must be of/);
   const twin = { run_code: { description: "another", handler: () => "" } };
   assert.throws(() => new McpServer({ tools: twin }), /two tools would have the name run_code/);
+});
+
+it("a tool's schema may be one of zod", async (t) => {
+  const tools = {
+    adds: {
+      description: "Adds",
+      inputSchema: z.object({ a: z.number(), b: z.number().default(1) }),
+      handler: ({ a, b }) => String(a + b),
+    },
+  };
+  const { result } = await server(t, { tools, machineTools: false });
+  const [{ inputSchema }] = (await result(request(1, "tools/list"))).tools;
+  assert.deepEqual(Object.keys(inputSchema.properties), ["a", "b"]);
+  assert.equal((await result(call(2, "adds", { a: 2 }))).content[0].text, "3");
+  const refused = await result(call(3, "adds", { a: "2" }));
+  assert.equal(refused.isError, true);
+  assert.match(refused.content[0].text, /^adds: \$\.a: /);
 });
 
 it("a tool that takes too long is told so, and so is its caller", async (t) => {

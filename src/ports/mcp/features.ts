@@ -2,6 +2,7 @@
  * Owns what a server's owner may add to it: tools, resources and prompts, and what their functions are given.
  * The shapes of content are the protocol's, where bytes may stand for base64.
  */
+import type { HostToolDefinition } from "../../index.js";
 import type { Session } from "../core/session.js";
 
 /** RFC 5424's, from the least to the most severe. */
@@ -69,8 +70,11 @@ export type McpToolAnswer =
 export interface McpTool {
   description: string;
   title?: string;
-  /** JSON Schema of an object; the input is checked against it. Default: no parameters. */
-  inputSchema?: Record<string, unknown>;
+  /**
+   * JSON Schema of an object, or a schema of zod, valibot and whatever else speaks Standard Schema; the input is checked against
+   * it. Default: no parameters.
+   */
+  inputSchema?: NonNullable<HostToolDefinition["inputSchema"]>;
   outputSchema?: Record<string, unknown>;
   annotations?: Record<string, unknown>;
   /** Milliseconds for a call; 0 for no bound, where a person is asked. Default: the server's. */

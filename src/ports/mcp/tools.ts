@@ -5,7 +5,8 @@
  * handler listens to that or not; what a handler throws is a result with `isError`.
  * Untrusted: names and inputs. Schemas and handlers are the owner's.
  */
-import type { Schema, Validator } from "@cfworker/json-schema";
+import { schemaCheck } from "../../sdk/tool-schema.js";
+import type { InputCheck } from "../../sdk/tool-schema.js";
 import { wireContent } from "./features.js";
 import type { McpContext, McpTool } from "./features.js";
 import { errorCodes, isRecord, messageOf, RequestError } from "./protocol.js";
@@ -17,6 +18,14 @@ interface Result {
 }
 
 const noParameters = { type: "object", additionalProperties: false };
+
+interface Checked {
+  tool: McpTool;
+  check: InputCheck;
+  /** As clients are shown it. */
+  inputSchema: unknown;
+}
+
 const failed = (text: string): Result => ({ content: [{ type: "text", text }], isError: true });
 
 /** What becomes of `work`, unless `signal` is over first. Rejects with its reason then. */
@@ -40,20 +49,21 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
 }
 
 export class Toolbox {
-  readonly #tools: ReadonlyMap<string, McpTool>;
+  readonly #tools: ReadonlyMap<string, Checked>;
   readonly #timeoutMs: number;
   readonly #outputChars: number;
-  readonly #validators = new Map<string, Validator>();
 
-  /** Throws for a name that two tools have. */
+  /** Throws for a name that two tools have, and INVALID_OPTION for a schema that is none. */
   constructor(
     tools: readonly Readonly<Record<string, McpTool>>[],
     { timeoutMs, outputChars }: { timeoutMs: number; outputChars: number },
   ) {
-    const all = new Map<string, McpTool>();
+    const all = new Map<string, Checked>();
     for (const [name, tool] of tools.flatMap((each) => Object.entries(each))) {
       if (all.has(name)) throw new Error(`two tools would have the name ${name}`);
-      all.set(name, tool);
+      const option = `tools.${name}.inputSchema`;
+      const { check, jsonSchema } = schemaCheck(option, tool.inputSchema ?? noParameters);
+      all.set(name, { tool, check, inputSchema: jsonSchema });
     }
     this.#tools = all;
     this.#timeoutMs = timeoutMs;
@@ -61,27 +71,31 @@ export class Toolbox {
   }
 
   list(): { tools: unknown[] } {
-    const described = [...this.#tools].map(([name, tool]) => {
+    const described = [...this.#tools].map(([name, { tool, inputSchema }]) => {
       const { handler: _handler, timeoutMs: _timeoutMs, ...shown } = tool;
-      return { name, inputSchema: noParameters, ...shown };
+      return { ...shown, name, inputSchema };
     });
     return { tools: described };
   }
 
   /** Milliseconds that a call of the tool may take, 0 for no bound. Throws for a tool that there is not. */
   timeoutOf(name: string): number {
-    return this.#named(name).timeoutMs ?? this.#timeoutMs;
+    return this.#named(name).tool.timeoutMs ?? this.#timeoutMs;
   }
 
   /** Rejects only when the context's signal is over. */
   async call(name: string, given: unknown, context: McpContext): Promise<Result> {
-    const tool = this.#named(name);
+    const { tool, check } = this.#named(name);
     const input = given ?? {};
     if (!isRecord(input)) return failed("arguments must be an object");
-    const problem = await this.#problem(name, tool, input);
-    if (problem !== undefined) return failed(`${name}: ${problem}`);
+    const checked = await check(input);
+    if ("violation" in checked) {
+      const { path, problem } = checked.violation;
+      return failed(`${name}: ${path}: ${problem}`);
+    }
     try {
-      const running = Promise.resolve().then(() => tool.handler({ ...input }, context));
+      const accepted = checked.value as Record<string, unknown>;
+      const running = Promise.resolve().then(() => tool.handler(accepted, context));
       const answer = await untilAborted(running, context.signal);
       if (typeof answer === "string") return this.#bounded({ ...failed(answer), isError: false });
       const { content, structuredContent, isError = false } = answer;
@@ -96,24 +110,10 @@ export class Toolbox {
     }
   }
 
-  #named(name: string): McpTool {
+  #named(name: string): Checked {
     const tool = this.#tools.get(name);
     if (tool === undefined) throw new RequestError(errorCodes.params, `there is no tool ${name}`);
     return tool;
-  }
-
-  /** What the schema has against an input; undefined for nothing. */
-  async #problem(name: string, tool: McpTool, input: object): Promise<string | undefined> {
-    let validator = this.#validators.get(name);
-    if (validator === undefined) {
-      const library = await import("@cfworker/json-schema");
-      const schema = (tool.inputSchema ?? noParameters) as Schema;
-      validator = new library.Validator(schema, "2020-12", true);
-      this.#validators.set(name, validator);
-    }
-    const { valid, errors } = validator.validate(input);
-    // The last one is the innermost reason; those before it lead there.
-    return valid ? undefined : (errors.at(-1)?.error ?? "not what the schema says");
   }
 
   #bounded(result: Result): Result {
