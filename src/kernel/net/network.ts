@@ -14,7 +14,6 @@ import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { Plan } from "../io/plan.js";
-import type { Outcome } from "../io/plan.js";
 import { Transit } from "../io/transit.js";
 import { Account } from "../machine/account.js";
 import type { VmLimits } from "../../protocol/limits.js";
@@ -31,6 +30,7 @@ import { Outside } from "./outside.js";
 import { TcpState } from "./socket-table.js";
 import type { SocketRow } from "./socket-table.js";
 import type { Joined } from "./outside.js";
+import { Resolver } from "./resolver.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
 import type { Endpoint, SocketTable } from "./stream-socket.js";
 import { UdpSocket } from "./udp-socket.js";
@@ -42,8 +42,6 @@ const ephemeralLast = 60_999;
 const maxPort = 65_535;
 /** In a question about a name alone. */
 const anyPort = 0;
-/** `getaddrinfo` for a name nobody knows; include/uv.h UV_EAI_NONAME. */
-const unknownName = -3008;
 
 function tooLong(path: string): boolean {
   return path.length > limits.socketPathBytes || Buffer.byteLength(path) > limits.socketPathBytes;
@@ -79,7 +77,6 @@ export class Network implements SocketTable, UdpTable {
   readonly exemptPorts: ReadonlySet<number>;
   readonly limits: NetworkLimits;
   readonly #fs: FileSystem;
-  readonly #hostname: string;
   readonly transit: Transit;
   readonly #account: Account;
   readonly #outside: Outside;
@@ -89,6 +86,7 @@ export class Network implements SocketTable, UdpTable {
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
   readonly #names: KnownNames;
+  readonly #resolver: Resolver;
   readonly #memberships: Memberships;
   /** What connections to certain hosts go through. */
   #gate: Gate | undefined;
@@ -111,9 +109,9 @@ export class Network implements SocketTable, UdpTable {
     this.transit = transit;
     this.#account = transit.account;
     this.#names = new KnownNames(transit.account);
+    this.#resolver = new Resolver(this.#names, outside, hostname);
     this.#memberships = new Memberships(transit.account);
     this.#fs = fs;
-    this.#hostname = hostname;
     this.exemptPorts = new Set(exemptPorts);
   }
 
@@ -742,87 +740,14 @@ export class Network implements SocketTable, UdpTable {
 
   // Names.
 
-  /**
-   * `aliased`: where rules deny by name, what the name is an alias of is found out, and has to be
-   * allowed, too.
-   */
-  resolve(
-    hostname: string,
-    family: number,
-    aliased: boolean,
-  ): { addresses: string[] } | Planned<{ addresses: string[] }> {
-    const literal = parseAddress(hostname);
-    const wanted = (ip: IpAddress): boolean => family === 0 || ip.family === family;
-    if (literal !== undefined) return wanted(literal) ? { addresses: [hostname] } : unknownName;
-    const name = normalName(hostname);
-    // No resolver knows it, so there is nothing to judge.
-    if (!isHostname(name)) return unknownName;
-    const request = dnsRequest(name, this.#isOwnName(name));
-    const remembered = (addresses: string[], aliases: readonly string[]) =>
-      this.#names.remember(addresses, name, aliases) ? { addresses } : -Errno.ENOBUFS;
-    return new Plan<{ addresses: string[] }>([request], () => {
-      if (request.loopback)
-        return remembered(
-          ["127.0.0.1", "::1"].filter((address) => wanted(parseAddress(address)!)),
-          [],
-        );
-      return this.#withAliases(
-        request,
-        aliased,
-        this.#outside.lookup(name, family),
-        ({ addresses }, aliases) => remembered(addresses, aliases),
-      );
-    });
+  /** See `Resolver`. */
+  resolve(...question: Parameters<Resolver["resolve"]>): ReturnType<Resolver["resolve"]> {
+    return this.#resolver.resolve(...question);
   }
 
-  /** `aliased` as for `resolve`. */
-  query(type: string, asked: string, aliased: boolean): DnsAnswer | Plan<DnsAnswer> {
-    // RFC 1035: no name is longer, with a dot at its end.
-    if (asked.length > 254) return { error: "EBADNAME", json: "" };
-    const reverse = type === "REVERSE";
-    const name = reverse ? asked : normalName(asked);
-    const ip = reverse ? parseAddress(asked) : undefined;
-    const own = reverse ? ip !== undefined && isLoopback(ip) : this.#isOwnName(name);
-    const request = dnsRequest(name, own);
-    return new Plan<DnsAnswer>([request], () => {
-      if (own) return ownRecord(type);
-      const found = this.#outside.query(type, name);
-      return this.#withAliases(request, aliased, found, (result, aliases) => {
-        if (result.json !== "" && (type === "A" || type === "AAAA")) {
-          const records = JSON.parse(result.json) as { address: string }[];
-          const addresses = records.map(({ address }) => address);
-          if (!this.#names.remember(addresses, name, aliases)) return -Errno.ENOBUFS;
-        }
-        return result;
-      });
-    });
-  }
-
-  #isOwnName(name: string): boolean {
-    return (
-      name === "localhost" ||
-      name.endsWith(".localhost") ||
-      name === "ip6-localhost" ||
-      name === "ip6-loopback" ||
-      name === this.#hostname
-    );
-  }
-
-  /** What a look-up found, made into an answer; `aliased`, after its aliases were allowed as well. */
-  #withAliases<F, R>(
-    request: NetworkRequest,
-    aliased: boolean,
-    found: Deferred<F>,
-    answer: (result: F, aliases: readonly string[]) => R | number,
-  ): Outcome<R> {
-    if (!aliased) return found.map<R>((result) => answer(result, []));
-    return found.chain<Plan<R>>((result) => {
-      if (typeof result === "number") return result;
-      return this.#outside.aliases(request.hostname).chain<Plan<R>>((known) => {
-        const aliases = typeof known === "number" ? [] : known.names;
-        return new Plan<R>([{ ...request, aliases }], () => answer(result, aliases));
-      });
-    });
+  /** See `Resolver`. */
+  query(...question: Parameters<Resolver["query"]>): ReturnType<Resolver["query"]> {
+    return this.#resolver.query(...question);
   }
 
   /** Judged under every name that led to the address, and under the address. */
@@ -853,37 +778,4 @@ function loopbackOf(ip: IpAddress): string {
 /** The names of a connection that leaves, and its address. */
 function everyNameOf({ hostname, names = [], address = hostname }: NetworkRequest): string[] {
   return [...new Set([hostname, ...names, address])];
-}
-
-function dnsRequest(hostname: string, loopback: boolean): NetworkRequest {
-  return { scope: "network", operation: "dns", protocol: "dns", hostname, loopback };
-}
-
-function normalName(hostname: string): string {
-  const lower = hostname.toLowerCase();
-  return lower.endsWith(".") ? lower.slice(0, -1) : lower;
-}
-
-/** What a resolver may be asked; anything else has no address. */
-function isHostname(name: string): boolean {
-  if (name.length > 253 || !/^[^\s\0/@:\\#?%[\]]+$/.test(name)) return false;
-  return name.split(".").every((label) => label.length > 0 && label.length <= 63);
-}
-
-/** An answer as node:dns has it, or an error's code. */
-interface DnsAnswer {
-  error: string;
-  json: string;
-}
-
-function ownRecord(type: string): DnsAnswer {
-  const records: Record<string, unknown> = {
-    A: [{ address: "127.0.0.1", ttl: 0 }],
-    AAAA: [{ address: "::1", ttl: 0 }],
-    REVERSE: ["localhost"],
-  };
-  const record = Object.hasOwn(records, type) ? records[type] : undefined;
-  return record === undefined
-    ? { error: "ENODATA", json: "" }
-    : { error: "", json: JSON.stringify(record) };
 }
