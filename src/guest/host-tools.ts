@@ -9,6 +9,7 @@ import { decodeStructured } from "../protocol/structured-read.js";
 import { encodeStructured } from "../protocol/structured-write.js";
 import type { CallResult } from "../protocol/table.js";
 import { ToolForm, holdsBytes, inForm } from "../protocol/tool-values.js";
+import { vmLimitTable } from "../protocol/limits.js";
 import { toolLimits } from "../protocol/tools.js";
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
 import type { GuestCalls, KernelClient } from "./environment.js";
@@ -19,13 +20,16 @@ const { parse, stringify } = JSON;
 const NativeError = Error;
 const NativePromise = Promise;
 const { defineProperty, hasOwn } = Object;
+const E2BIG = 7;
 const EAGAIN = 11;
+const ENOMEM = 12;
 
 /** What a call that the kernel itself refused rejects with. */
 function refusal(errno: number, denial: string): Error {
-  const tooMany = errno === -EAGAIN;
-  const code = tooMany ? "EAGAIN" : "EACCES";
-  const text = tooMany ? "too many calls of host tools wait for an answer" : "permission denied";
+  let [code, text] = ["EACCES", "permission denied"];
+  if (errno === -EAGAIN)
+    [code, text] = ["EAGAIN", "too many calls of host tools wait for an answer"];
+  if (errno === -ENOMEM) [code, text] = ["ENOMEM", "there is no room for the input"];
   const message = denial === "" ? `${code}: ${text}` : denial;
   return Object.assign(new NativeError(message), { errno, code, syscall: "callHostTool" });
 }
@@ -40,6 +44,9 @@ function failureOf(json: Uint8Array): Error {
   return error;
 }
 
+/** What a machine may have at most; how much this one may, its kernel says. */
+const mostEncodedBytes = vmLimitTable.valueBytes.most;
+
 interface CallOptions {
   /** How the input travels: as JSON, which is the default, or as structured clone carries it. Bytes travel in either case. */
   encoding?: "json" | "structured";
@@ -48,7 +55,7 @@ interface CallOptions {
 function structured(input: unknown): Uint8Array {
   return inForm(
     ToolForm.structured,
-    encodeStructured(input, toolLimits.jsonBytes, toolLimits.jsonDepth),
+    encodeStructured(input, mostEncodedBytes, toolLimits.jsonDepth),
   );
 }
 
@@ -66,6 +73,7 @@ function decode(kernel: KernelClient, bytes: Uint8Array): unknown {
   if (bytes.byteLength === 0) return undefined;
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes[0] === ToolForm.stream) return streamOf(kernel, view.readUInt32LE(1));
+  if (bytes[0] === ToolForm.parts) return gathered(kernel, view.readUInt32LE(1));
   if (bytes[0] !== ToolForm.structured) return parse(view.toString("utf8"));
   const steps = decodeStructured(bytes.slice(1), structuredBounds);
   for (;;) {
@@ -76,6 +84,27 @@ function decode(kernel: KernelClient, bytes: Uint8Array): unknown {
 
 type Next = KernelResult<"toolNext">;
 
+/** A result that comes in parts. */
+async function gathered(kernel: KernelClient, stream: number): Promise<unknown> {
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const { ok, json } = await nextOf(kernel, stream, false);
+    if (!ok) throw failureOf(json);
+    if (json[0] === ToolForm.ended) return decode(kernel, Buffer.concat(parts));
+    parts.push(json.slice(1));
+  }
+}
+
+/** What a stream brings next; rejects where the kernel has none of that number. */
+function nextOf(kernel: KernelClient, stream: number, stop: boolean): Promise<Next> {
+  return new NativePromise((resolve, reject) => {
+    kernel.callAsync("toolNext", { stream, stop }, (result, words) => {
+      if (typeof result === "number") reject(refusal(result, words));
+      else resolve(result);
+    });
+  });
+}
+
 /**
  * The values of a handler's stream, each asked for when it is wanted. Leaving the loop ends the handler's;
  * so does the end of this process.
@@ -84,19 +113,12 @@ function streamOf(kernel: KernelClient, stream: number): AsyncIterableIterator<u
   let over = false;
   // One after the other, however they are asked for.
   let last: Promise<unknown> = NativePromise.resolve();
-  const ask = (stop: boolean): Promise<Next | number> =>
-    new NativePromise((resolve, reject) => {
-      kernel.callAsync("toolNext", { stream, stop }, (result, words) => {
-        if (typeof result === "number" && !stop) reject(refusal(result, words));
-        else resolve(result);
-      });
-    });
   const advance = async (): Promise<IteratorResult<unknown>> => {
     if (over) return { done: true, value: undefined };
-    const result = await ask(false);
-    if (typeof result === "number" || !result.ok) {
+    const result = await nextOf(kernel, stream, false);
+    if (!result.ok) {
       over = true;
-      throw failureOf((result as Next).json);
+      throw failureOf(result.json);
     }
     over = result.json[0] === ToolForm.ended;
     if (over) return { done: true, value: undefined };
@@ -111,7 +133,8 @@ function streamOf(kernel: KernelClient, stream: number): AsyncIterableIterator<u
     async return(value?: unknown) {
       if (!over) {
         over = true;
-        await ask(true);
+        // It may have come to its end meanwhile.
+        await nextOf(kernel, stream, true).catch(() => undefined);
       }
       return { done: true, value };
     },
@@ -119,6 +142,32 @@ function streamOf(kernel: KernelClient, stream: number): AsyncIterableIterator<u
       return this;
     },
   };
+}
+
+/** Sends all of an input but its last part, where it is too large for one message: what names that, or -errno. */
+function sendAhead(kernel: KernelClient, bytes: Uint8Array): { parts: number; rest: Uint8Array } {
+  let [parts, at] = [0, 0];
+  if (bytes.byteLength <= toolLimits.jsonBytes) return { parts, rest: bytes };
+  for (; bytes.byteLength - at > toolLimits.partBytes; at += toolLimits.partBytes) {
+    const data = bytes.subarray(at, at + toolLimits.partBytes);
+    const sent = kernel.call("toolInput", { parts, data });
+    if (typeof sent === "number") {
+      forget(kernel, parts);
+      return { parts: sent, rest: bytes };
+    }
+    ({ parts } = sent);
+  }
+  return { parts, rest: bytes.subarray(at) };
+}
+
+function forget(kernel: KernelClient, parts: number): void {
+  if (parts > 0) kernel.call("toolInput", { parts, data: new Uint8Array(0) });
+}
+
+function tooLarge(name: string, bytes: number): Error {
+  const message = `the input of ${name} is ${bytes} bytes, over limits.valueBytes`;
+  const error = Object.assign(new NativeError(message), { code: "ERR_TOOL_LIMIT" });
+  return defineProperty(error, "name", { value: "ToolLimit", writable: true, configurable: true });
 }
 
 export type CallTool = (name: string, input?: unknown, options?: CallOptions) => Promise<unknown>;
@@ -132,9 +181,16 @@ export function createCallTool(kernel: KernelClient): CallTool {
     return new NativePromise((resolve, reject) => {
       if (typeof name !== "string") throw new TypeError("the name of a host tool must be a string");
       const bytes = encode(input, options?.encoding);
-      kernel.callAsync("callTool", { name, input: bytes }, (result, words) => {
-        if (typeof result === "number") reject(refusal(result, words));
-        else if (!result.ok) reject(failureOf(result.json));
+      const { parts, rest } = sendAhead(kernel, bytes);
+      const refused = (errno: number, words: string): void =>
+        reject(errno === -E2BIG ? tooLarge(name, bytes.byteLength) : refusal(errno, words));
+      if (parts < 0) return refused(parts, "");
+      kernel.callAsync("callTool", { name, parts, input: rest }, (result, words) => {
+        if (typeof result === "number") {
+          // Nobody came to look at them.
+          forget(kernel, parts);
+          refused(result, words);
+        } else if (!result.ok) reject(failureOf(result.json));
         else resolve(decode(kernel, result.json));
       });
     });

@@ -57,6 +57,8 @@ export const limits = Object.freeze({
   crowd: 256,
   /** Streams of tools that one process reads at a time. */
   toolStreams: 64,
+  /** Inputs of tools that a process has sent parts of. */
+  toolInputs: 16,
   /** What the host may leave unread before a VM's tool calls wait for it. */
   hostUnreadBytes: 1024 * 1024,
   /** The same before no guest is served until it has read them. */

@@ -146,12 +146,12 @@ export const guestCalls = {
     },
   },
   /**
-   * Calls a host tool by name or alias. `input` is JSON text, empty for undefined, or of a `ToolForm`. With `ok` the answer's
-   * `json` is the result, empty for undefined, otherwise a `ToolFailure`.
+   * Calls a host tool by name or alias. `input` is JSON text, empty for undefined, or of a `ToolForm`; `parts` names what
+   * comes before it, or is 0. With `ok` the answer's `json` is the result, empty for undefined, otherwise a `ToolFailure`.
    */
   callTool: {
     nr: 40,
-    args: { name: "string", input: "bytes" },
+    args: { name: "string", parts: "u32", input: "bytes" },
     result: { ok: "bool", json: "bytes" },
     large: true,
   },
@@ -161,6 +161,11 @@ export const guestCalls = {
     args: { stream: "u32", stop: "bool" },
     result: { ok: "bool", json: "bytes" },
   },
+  /**
+   * A part of an input for `callTool`: `parts` is what an earlier one was answered with, or 0 for a new input. Without data what
+   * came is forgotten. E2BIG over `limits.valueBytes`, EAGAIN where too many inputs are on their way, ENOMEM where there is no room.
+   */
+  toolInput: { nr: 48, args: { parts: "u32", data: "bytes" }, result: { parts: "u32" } },
   /** Part of a value for `returnValue`, the first or a further one; answered when the host has taken it. E2BIG over `limits.valueBytes`. */
   valuePart: { nr: 46, args: { first: "bool", data: "bytes" }, result: {} },
   /** JSON of the `ToolDescriptor`s of the tools the caller may call, or of the one with that name or alias. */

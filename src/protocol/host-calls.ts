@@ -293,8 +293,11 @@ export const kernelHostEvents = {
   limitWarning: { nr: 5, args: { vm: "u32", warning: "string" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
   judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
-  /** Asks for a tool's handler; `input` is JSON text that a guest wrote. */
-  toolCall: { nr: 41, args: { vm: "u32", id: "u32", name: "string", input: "bytes" } },
+  /** Asks for a tool's handler, in one message or more: all but the last have `more`. `input` is JSON text that a guest wrote, or of a `ToolForm`. */
+  toolCall: {
+    nr: 41,
+    args: { vm: "u32", id: "u32", name: "string", input: "bytes", more: "bool" },
+  },
   /** Asks for the next value of the stream that the call `stream` was answered with, or stops it; `toolDone` of `id` answers. */
   toolNext: { nr: 47, args: { vm: "u32", id: "u32", stream: "u32", stop: "bool" } },
   /** Nobody waits for that call any more, or wants more of its stream. */

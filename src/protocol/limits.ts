@@ -143,7 +143,7 @@ const entries = {
     default: 16 * MiB,
     least: 1024,
     most: 256 * MiB,
-    what: "One value of `__return`, as it travels. A larger one is ERR_SECURE_EXEC_RETURN_VALUE.",
+    what: "One value of `__return`, as it travels; a larger one is ERR_SECURE_EXEC_RETURN_VALUE. One input or result of a host tool, where it is over 4 MiB; a larger one is ERR_TOOL_LIMIT.",
   },
   outputBytes: {
     default: 16 * MiB,

@@ -12,6 +12,10 @@ export const ToolForm = Object.freeze({
   stream: 2,
   /** Of a stream: there is nothing more. */
   ended: 3,
+  /** The result is too large for one message: it is read as a stream is, whose values are its parts. */
+  parts: 4,
+  /** One of them; its bytes follow. */
+  part: 5,
 } as const);
 
 /** Deeper ones are for JSON to refuse. */
@@ -25,6 +29,11 @@ export function holdsBytes(value: unknown, depth = 0): boolean {
   for (const key of Object.keys(value))
     if (holdsBytes((value as Record<string, unknown>)[key], depth + 1)) return true;
   return false;
+}
+
+/** Whether a result is one that is read by further calls. */
+export function isRead(json: Uint8Array): boolean {
+  return json[0] === ToolForm.stream || json[0] === ToolForm.parts;
 }
 
 export function inForm(form: number, bytes: Uint8Array): Uint8Array {

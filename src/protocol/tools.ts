@@ -3,8 +3,10 @@
  * errors that come back to a guest. Behaviour reference §4.
  */
 export const toolLimits = Object.freeze({
-  /** JSON text of one input or result. */
+  /** An input or result that crosses in one message. A larger one comes in parts, and may be as long as `mostToolBytes` says. */
   jsonBytes: 4 * 1024 * 1024,
+  /** Of such a part. */
+  partBytes: 512 * 1024,
   jsonDepth: 256,
   /** Parts of one value that is no JSON. */
   values: 500_000,
@@ -22,6 +24,11 @@ export const toolLimits = Object.freeze({
   /** Handlers of one runtime that run at the same time; more calls wait. */
   concurrentCalls: 64,
 });
+
+/** The longest input or result of a machine with that `limits.valueBytes`. */
+export function mostToolBytes(valueBytes: number): number {
+  return Math.max(toolLimits.jsonBytes, valueBytes);
+}
 
 /** The command that lists the tools of a VM. */
 export const toolListCommand = "list-tools";

@@ -64,7 +64,8 @@ export interface ProcessSink {
 /** What a VM is asked by its kernel. No method may throw. */
 export interface VmSink {
   judge(id: number, scope: Scope, requests: Request[]): void;
-  toolCall(id: number, name: string, input: Uint8Array): void;
+  /** `more` of the input comes by the next one. */
+  toolCall(id: number, name: string, input: Uint8Array, more: boolean): void;
   toolNext(id: number, stream: number, stop: boolean): void;
   toolCancel(id: number): void;
   outward(id: number, request: OutwardRequest): void;
@@ -373,7 +374,9 @@ export class KernelConnection {
         return this.#vms.get(args.vm)?.judge(args.id, args.scope as Scope, requests);
       }
       case "toolCall":
-        return this.#vms.get(args.vm)?.toolCall(args.id, args.name, new Uint8Array(args.input));
+        return this.#vms
+          .get(args.vm)
+          ?.toolCall(args.id, args.name, new Uint8Array(args.input), args.more);
       case "outward":
         return this.#vms.get(args.vm)?.outward(args.id, JSON.parse(args.request) as OutwardRequest);
       case "toolNext":

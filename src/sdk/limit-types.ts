@@ -129,7 +129,8 @@ export interface NodeRuntimeLimits {
    */
   argumentBytes?: number;
   /**
-   * One value of `__return`, as it travels. A larger one is ERR_SECURE_EXEC_RETURN_VALUE.
+   * One value of `__return`, as it travels; a larger one is ERR_SECURE_EXEC_RETURN_VALUE. One input or result of a
+   * host tool, where it is over 4 MiB; a larger one is ERR_TOOL_LIMIT.
    * Bytes, from 1 KiB to 256 MiB; any other is ERR_SECURE_EXEC_INVALID_OPTION.
    * @default 16777216 (16 MiB)
    */

@@ -14,7 +14,8 @@ import { askFunction } from "./permissions.js";
 import type { PermissionFunctions } from "./permissions.js";
 import { HostProviders } from "./provider.js";
 import type { Tape } from "./recording.js";
-import { ToolForm } from "../protocol/tool-values.js";
+import { isRead } from "../protocol/tool-values.js";
+import { mostToolBytes } from "../protocol/tools.js";
 import { HostToolbox } from "./tools.js";
 
 export interface MachineHostPort {
@@ -28,6 +29,7 @@ export interface MachineHostPort {
 /** What of a runtime's options is answered with here. */
 interface MachineHostOptions {
   readonly permissions: { readonly functions: PermissionFunctions };
+  readonly limits: { readonly valueBytes: number };
   readonly network?: { readonly additions: readonly Addition[] };
 }
 
@@ -52,7 +54,7 @@ function strictest(answers: readonly (Answer | undefined)[]): Answer {
 }
 
 export class MachineHost {
-  readonly tools = new HostToolbox();
+  readonly tools: HostToolbox;
   readonly providers: HostProviders;
   /** Those of the machine's making, and those it was narrowed by: all that a scope has are asked. */
   readonly #functions: PermissionFunctions[];
@@ -65,7 +67,11 @@ export class MachineHost {
   /** What requests get on their way out, from the next one on. */
   additions: readonly Addition[];
 
-  constructor({ permissions, network }: MachineHostOptions, port: MachineHostPort) {
+  /** What has come of inputs, by the call. */
+  readonly #inputs = new Map<number, Uint8Array[]>();
+
+  constructor({ permissions, network, limits }: MachineHostOptions, port: MachineHostPort) {
+    this.tools = new HostToolbox(mostToolBytes(limits.valueBytes));
     this.#functions = [permissions.functions];
     this.additions = network?.additions ?? [];
     this.#port = port;
@@ -93,7 +99,11 @@ export class MachineHost {
     return () => void this.#functions.splice(this.#functions.indexOf(functions), 1);
   }
 
-  toolCall(id: number, name: string, input: Uint8Array): void {
+  toolCall(id: number, name: string, part: Uint8Array, more: boolean): void {
+    const parts = this.#inputs.get(id) ?? [];
+    if (more) return void this.#inputs.set(id, [...parts, part]);
+    this.#inputs.delete(id);
+    const input = parts.length === 0 ? part : Buffer.concat([...parts, part]);
     const taped = this.tape?.ask({ kind: "tool", name, input: textOfTape(input) });
     if (taped === "ended") return;
     if (taped?.answer !== undefined) {
@@ -130,13 +140,14 @@ export class MachineHost {
   }
 
   toolCancel(id: number): void {
+    this.#inputs.delete(id);
     this.#streams.delete(id);
     this.tools.cancel(id);
   }
 
   /** Streams have numbers in the order in which they were opened, which is the same each time. */
   #opened(id: number, json: Uint8Array): Uint8Array {
-    if (json[0] === ToolForm.stream) this.#streams.set(id, this.#streams.size);
+    if (isRead(json)) this.#streams.set(id, this.#streams.size);
     return json;
   }
 

@@ -25,11 +25,12 @@ export interface JudgeAnswer {
   violation?: Violation | undefined;
 }
 
-/** From the moment the thread has the input; the largest honest ones take a tenth of it. */
+/** For each of so many bytes that have begun, from the moment the thread has the input; honest ones take a tenth of it. */
 const deadlineMs = 1000;
+const deadlineBytes = 1024 * 1024;
 const startMs = 20_000;
 const idleMs = 10_000;
-/** Of the thread's heap: the largest input is 4 MiB of text. */
+/** Of the thread's heap: inputs are mostly 16 MiB of text at most. */
 const heapMb = 512;
 
 interface Waiting extends JudgeQuestion {
@@ -95,7 +96,8 @@ export class SchemaJudge {
       json,
     } satisfies JudgeQuestion);
     this.#known.add(key);
-    this.#after(deadlineMs, `the tool's schema did not decide within ${deadlineMs}ms`);
+    const mayMs = deadlineMs * Math.max(1, Math.ceil(json.byteLength / deadlineBytes));
+    this.#after(mayMs, `the tool's schema did not decide within ${mayMs}ms`);
   }
 
   #start(): void {

@@ -22,6 +22,7 @@ export interface DecodedInput {
 export async function decodeInput(
   bytes: Uint8Array,
   encoding: Tool["encoding"],
+  most: number,
 ): Promise<DecodedInput | { failure: ToolFailure }> {
   const bad = (problem: string): { failure: ToolFailure } => ({
     failure: {
@@ -31,7 +32,7 @@ export async function decodeInput(
       path: "$",
     },
   });
-  if (bytes.byteLength > toolLimits.jsonBytes) return bad("the input is too large");
+  if (bytes.byteLength > most) return bad("the input is too large");
   try {
     if (bytes[0] === ToolForm.structured) {
       const bounds = { depth: toolLimits.jsonDepth, values: toolLimits.values };

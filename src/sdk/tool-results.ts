@@ -12,11 +12,15 @@ import { toolLimits } from "../protocol/tools.js";
 import { dropProtoKeys } from "./json.js";
 import type { Tool } from "./tool-definitions.js";
 
+export type Encoded = { json: Uint8Array } | { failure: ToolFailure };
+
+/** A result of at most `most` bytes as it travels. */
 export function encodeResult(
   name: string,
   result: unknown,
   encoding: Tool["encoding"] = "json",
-): { json: Uint8Array } | { failure: ToolFailure } {
+  most: number = toolLimits.jsonBytes,
+): Encoded {
   const bad = (
     problem: string,
     code: "ERR_TOOL_RESULT" | "ERR_TOOL_LIMIT" = "ERR_TOOL_RESULT",
@@ -25,7 +29,8 @@ export function encodeResult(
   });
   let text: string | undefined;
   try {
-    if (encoding === "structured" || holdsBytes(result)) return { json: structuredResult(result) };
+    if (encoding === "structured" || holdsBytes(result))
+      return { json: structuredResult(result, most) };
     text = JSON.stringify(result);
   } catch (error) {
     if (error instanceof NotStructured)
@@ -37,18 +42,18 @@ export function encodeResult(
   if (text === undefined) {
     return result === undefined ? { json: new Uint8Array(0) } : bad(`is a ${typeof result}`);
   }
-  if (text.length > toolLimits.jsonBytes) return bad("is too large", "ERR_TOOL_LIMIT");
+  if (text.length > most) return bad("is too large", "ERR_TOOL_LIMIT");
   if (text.includes("__proto__")) {
     const value: unknown = JSON.parse(text);
     dropProtoKeys(value);
     text = JSON.stringify(value);
   }
   const json = Buffer.from(text);
-  return json.length > toolLimits.jsonBytes ? bad("is too large", "ERR_TOOL_LIMIT") : { json };
+  return json.length > most ? bad("is too large", "ERR_TOOL_LIMIT") : { json };
 }
 
-function structuredResult(result: unknown): Uint8Array {
-  const bytes = encodeStructured(result, toolLimits.jsonBytes, toolLimits.jsonDepth);
+function structuredResult(result: unknown, most: number): Uint8Array {
+  const bytes = encodeStructured(result, most - 1, toolLimits.jsonDepth);
   return inForm(ToolForm.structured, bytes);
 }
 

@@ -8,7 +8,7 @@
  * Untrusted: every input. Results are the host's, but may be anything.
  */
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
-import { ToolForm } from "../protocol/tool-values.js";
+import { ToolForm, inForm } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";
 import { debug } from "./debug.js";
 import { failure, invalidOption } from "./errors.js";
@@ -17,13 +17,15 @@ import { toolTurns } from "./tool-turns.js";
 import type { Tool, ParsedTools } from "./tool-definitions.js";
 import { decodeInput } from "./tool-input.js";
 import { encodeResult, handlerFailure, encodeFailure } from "./tool-results.js";
+import type { Encoded } from "./tool-results.js";
 
 /** A handler's results that a program reads one by one. */
 interface ResultStream {
   readonly name: string;
   readonly iterator: AsyncIterator<unknown>;
   readonly controller: AbortController;
-  readonly encoding: Tool["encoding"];
+  /** A value of it as it travels. */
+  readonly encode: (value: unknown) => Encoded;
   readonly timeoutMs: number;
 }
 
@@ -41,6 +43,12 @@ export class HostToolbox {
   readonly #waiting: { id: number; start: () => void }[] = [];
   /** Those whose turn of the event loop has not come, and how they wait no longer. */
   readonly #entered = new Map<number, () => void>();
+  /** Of one input or result. */
+  readonly #mostBytes: number;
+
+  constructor(mostBytes: number = toolLimits.jsonBytes) {
+    this.#mostBytes = mostBytes;
+  }
 
   /** Adds tools or replaces those of the same name. Throws INVALID_OPTION, and adds nothing, when a name is taken. */
   add(tools: ParsedTools, option: string): void {
@@ -139,7 +147,7 @@ export class HostToolbox {
       const { done: over, value } = await beforeDeadline(open);
       if (!this.#streams.has(stream)) return done(true, endedStream);
       if (over === true) return end(true, endedStream);
-      const encoded = encodeResult(open.name, value, open.encoding);
+      const encoded = open.encode(value);
       if ("failure" in encoded) end(false, encodeFailure(encoded.failure));
       else done(true, encoded.json);
     };
@@ -202,18 +210,20 @@ export class HostToolbox {
         if (controller.signal.aborted) return;
         const iterator = result[Symbol.asyncIterator]();
         const { encoding, descriptor } = tool;
-        this.#streams.set(call.id, {
-          name,
-          iterator,
-          controller,
-          encoding,
-          timeoutMs: descriptor.timeoutMs,
-        });
+        // Who has much to say by a stream can say it in more values.
+        const encode = (value: unknown): Encoded =>
+          encodeResult(name, value, encoding, toolLimits.jsonBytes);
+        const { timeoutMs } = descriptor;
+        this.#streams.set(call.id, { name, iterator, controller, encode, timeoutMs });
         return finish(true, openedStream);
       }
-      const encoded = encodeResult(name, result, tool.encoding);
+      const encoded = encodeResult(name, result, tool.encoding, this.#mostBytes);
       if ("failure" in encoded) return finish(false, encodeFailure(encoded.failure));
-      finish(true, encoded.json);
+      const { json } = encoded;
+      if (json.byteLength <= toolLimits.jsonBytes) return finish(true, json);
+      if (controller.signal.aborted) return;
+      this.#streams.set(call.id, partsOf(name, json));
+      finish(true, openedParts);
     });
   }
 
@@ -224,7 +234,7 @@ export class HostToolbox {
     { controller: { signal }, finish }: RunningCall,
   ): Promise<{ value: unknown } | undefined> {
     const refuse = (refused: ToolFailure): undefined => void finish(false, encodeFailure(refused));
-    const decoded = await decodeInput(json, tool.encoding);
+    const decoded = await decodeInput(json, tool.encoding, this.#mostBytes);
     if ("failure" in decoded) return refuse(decoded.failure);
     if (signal.aborted) return undefined;
     const { value, plain, text } = decoded;
@@ -323,6 +333,24 @@ async function approvalOf(ask: () => unknown): Promise<{ approve: boolean; reaso
 
 const openedStream = Uint8Array.of(ToolForm.stream);
 const endedStream = Uint8Array.of(ToolForm.ended);
+const openedParts = Uint8Array.of(ToolForm.parts);
+
+/** A result that is too large for one message. */
+function partsOf(name: string, json: Uint8Array): ResultStream {
+  const size = toolLimits.partBytes;
+  async function* parts(): AsyncGenerator<Uint8Array, undefined> {
+    for (let at = 0; at < json.byteLength; at += size) yield json.subarray(at, at + size);
+    return undefined;
+  }
+  return {
+    name,
+    iterator: parts(),
+    // The handler has ended: it is told nothing.
+    controller: new AbortController(),
+    encode: (part) => ({ json: inForm(ToolForm.part, part as Uint8Array) }),
+    timeoutMs: 0,
+  };
+}
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return (

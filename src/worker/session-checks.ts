@@ -7,7 +7,7 @@
 import { MalformedMessage } from "../protocol/codec.js";
 import type { HostTables } from "../protocol/host-calls.js";
 import type { EventOf } from "../protocol/port.js";
-import { ToolForm } from "../protocol/tool-values.js";
+import { ToolForm, isRead } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";
 import { SecureExecError } from "../sdk/errors.js";
 import { KernelRefusal } from "../sdk/kernel-connection.js";
@@ -18,14 +18,15 @@ const highestSignal = 64;
 
 /** A tool's result: JSON, and little more than one may have, for the error that says so. */
 export function checkResult(json: Uint8Array): void {
+  // What is longer comes in parts, as values of a stream.
   if (json.byteLength > toolLimits.jsonBytes + toolLimits.errorMessageChars * 4)
     throw new MalformedMessage("a tool's result over the limit");
   // A handler that returned nothing.
   if (json.byteLength === 0) return;
   const [form] = json;
   // Its bytes are for the guest to look at.
-  if (form === ToolForm.structured) return;
-  if (json.byteLength === 1 && (form === ToolForm.stream || form === ToolForm.ended)) return;
+  if (form === ToolForm.structured || form === ToolForm.part) return;
+  if (json.byteLength === 1 && (isRead(json) || form === ToolForm.ended)) return;
   try {
     JSON.parse(Buffer.from(json).toString("utf8"));
   } catch {

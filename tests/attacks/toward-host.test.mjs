@@ -127,7 +127,7 @@ it("values of a stream are asked for one at a time, however often they are", asy
   });
   const { value } = await runtime.run(
     `const { channel } = __natives;
-     const { json } = channel.call("callTool", { name: "count", input: Buffer.from("{}") });
+     const { json } = channel.call("callTool", { name: "count", parts: 0, input: Buffer.from("{}") });
      const stream = Buffer.from(json).readUInt32LE(1);
      let answers = 0;
      for (let i = 0; i < 1000; i++) channel.begin("toolNext", { stream, stop: false }, () => answers++);

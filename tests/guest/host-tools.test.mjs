@@ -116,6 +116,7 @@ test("the tool scope gates single tools, by rule and by function", async () => {
 
 test("failures arrive as errors of the guest, with nothing of the host on them", async () => {
   const runtime = await machine({
+    limits: { kernelBytes: 64 * 2 ** 20 },
     tools: {
       add,
       fails: {
@@ -150,7 +151,7 @@ test("failures arrive as errors of the guest, with nothing of the host on them",
   assert.equal((await of(`callHostTool("nothing", () => 1)`)).name, "TypeError");
   assert.equal((await of(`callHostTool("nothing", 1n)`)).name, "TypeError");
   assert.equal(
-    (await of(`callHostTool("nothing", { x: "x".repeat(5e6) })`)).code,
+    (await of(`callHostTool("nothing", { x: "x".repeat(17 * 2 ** 20) })`)).code,
     "ERR_TOOL_LIMIT",
   );
   assert.deepEqual(await of(`callHostTool("nothing")`), { value: "undefined" });

@@ -256,8 +256,19 @@ export const callBounds = {
   valuePart: `const data = text("r".repeat(900 * 1024));
     for (let i = 0; i < 64; i++) sys("valuePart", { first: i % 4 === 0, data });
     for (let i = 0; i < 32; i++) sys("valuePart", { first: i === 0, data });`,
-  callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", input: text("[" + "0,".repeat(500_000) + "0]") });
-    ${waiting("callTool", `{ name: "never", input: text("[]") }`)}`,
+  callTool: `for (let i = 0; i < 12; i++) post("callTool", { name: "never", parts: 0, input: text("[" + "0,".repeat(500_000) + "0]") });
+    ${waiting("callTool", `{ name: "never", parts: 0, input: text("[]") }`)}`,
+  toolInput: `const data = text("r".repeat(60 * 1024));
+    for (let i = 0; i < 24; i++) {
+      const { parts } = sys("toolInput", { parts: 0, data });
+      for (let j = 0; j < 20; j++) sys("toolInput", { parts: parts ?? 1, data });
+    }
+    for (let i = 0; i < 2000; i++) sys("toolInput", { parts: i, data: new Uint8Array(0) });
+    for (let i = 0; i < 4; i++) {
+      const { parts } = sys("toolInput", { parts: 0, data });
+      if (parts === undefined) throw new Error("what was forgotten is held");
+      post("callTool", { name: "never", parts, input: data });
+    }`,
   toolNext: `for (let i = 0; i < 2000; i++) sys("toolNext", { stream: i, stop: i % 2 === 0 });`,
   describeTools: `for (let i = 0; i < 500; i++) sys("describeTools", { name: "" });
     for (let i = 0; i < 5; i++) sys("describeTools", { name: ${longName} });`,

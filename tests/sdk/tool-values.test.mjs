@@ -252,3 +252,132 @@ it("a recording has streams and bytes, and replays them", async () => {
   const again = await machine(options);
   assert.deepEqual([(await again.replay(recording)).value, calls], [[1, 2], 1]);
 });
+
+it("inputs and results may be as long as limits.valueBytes, in any form", async () => {
+  const most = 16 * 2 ** 20;
+  const given = [];
+  const tools = {
+    echo: {
+      handler: (input) => {
+        given.push(input);
+        return input;
+      },
+    },
+    make: {
+      handler: ({ bytes, length }) => (bytes ? new Uint8Array(length).fill(7) : "x".repeat(length)),
+    },
+    keep: { encoding: "structured", handler: (input) => new Map([["whole", input]]) },
+  };
+  // What has been sent of inputs counts there.
+  const rt = await machine({ tools, limits: { kernelBytes: 8 * most, memoryBytes: 64 * most } });
+  const program = `
+    const code = (promise) => promise.then(() => "allowed", (error) => error.name + " " + error.code);
+    const text = "\u20ac".repeat(5_000_000);
+    const bytes = new Uint8Array(${most} - 100).fill(3);
+    const [same, back, map] = await Promise.all([
+      callHostTool("echo", { text }),
+      callHostTool("echo", { bytes }),
+      callHostTool("keep", { bytes, at: new Date(5) }, { encoding: "structured" }),
+    ]);
+    const whole = map.get("whole");
+    __return({
+      text: same.text === text,
+      bytes: Buffer.compare(Buffer.from(back.bytes), Buffer.from(bytes)),
+      structured: [Buffer.compare(Buffer.from(whole.bytes), Buffer.from(bytes)), whole.at.getTime()],
+      results: [(await callHostTool("make", { length: ${most} - 2 })).length, (await callHostTool("make", { bytes: true, length: ${most} - 100 })).length],
+      over: await Promise.all([
+        code(callHostTool("echo", "x".repeat(${most}))),
+        code(callHostTool("echo", new Uint8Array(${most} + 1))),
+        code(callHostTool("make", { length: ${most} - 1 })),
+        code(callHostTool("make", { bytes: true, length: ${most} })),
+        code(callHostTool("none", "x".repeat(${most} / 2))),
+      ]),
+    });`;
+  const { value, usage, stderr } = await rt.run(program);
+  assert.equal(stderr, "");
+  assert.deepEqual(value, {
+    text: true,
+    bytes: 0,
+    structured: [0, 5],
+    results: [most - 2, most - 100],
+    over: [
+      "ToolLimit ERR_TOOL_LIMIT",
+      "ToolLimit ERR_TOOL_LIMIT",
+      "ToolResultError ERR_TOOL_LIMIT",
+      "ToolResultError ERR_TOOL_LIMIT",
+      "ToolNotFound ERR_TOOL_NOT_FOUND",
+    ],
+  });
+  // Neither parts of an input nor those of a result are calls.
+  assert.equal(usage.toolCalls, 7);
+  assert.equal(given.find(({ text }) => text !== undefined).text.length, 5_000_000);
+
+  const large = await machine({ tools, limits: { valueBytes: 2 * most, kernelBytes: 4 * most } });
+  assert.equal(
+    await valueOf(
+      large,
+      `__return((await callHostTool("echo", { text: "x".repeat(${most} + 10) })).text.length)`,
+    ),
+    most + 10,
+  );
+  const plain = await machine({ tools });
+  assert.deepEqual(
+    await valueOf(
+      plain,
+      `const { text } = await callHostTool("echo", { text: "x".repeat(12_000_000) });
+       __return([text.length, await callHostTool("echo", "x".repeat(${most} - 2)).catch(({ code }) => code)]);`,
+    ),
+    [12_000_000, "ENOMEM"],
+  );
+  const small = await machine({ tools, limits: { valueBytes: 1024 } });
+  const lengths = await valueOf(
+    small,
+    `const { text } = await callHostTool("echo", { text: "x".repeat(4_000_000) });
+     __return([text.length, await callHostTool("echo", "x".repeat(5_000_000)).catch(({ code }) => code)]);`,
+  );
+  assert.deepEqual(lengths, [4_000_000, "ERR_TOOL_LIMIT"]);
+});
+
+it("what is refused, given up or recorded leaves no part of a long value behind", async () => {
+  const length = 6_000_000;
+  let called = () => {};
+  const tools = {
+    secret: { handler: () => 1 },
+    hangs: {
+      handler: () => {
+        called();
+        return new Promise(() => {});
+      },
+    },
+    size: { handler: ({ text }) => text.length },
+    text: { handler: () => "y".repeat(length) },
+  };
+  const rt = await machine({
+    tools,
+    permissions: { tool: { default: "allow", rules: [{ mode: "deny", patterns: ["secret"] }] } },
+  });
+  const refused = await valueOf(
+    rt,
+    `const codes = new Set();
+     for (let at = 0; at < 20; at++) codes.add(await callHostTool("secret", "x".repeat(${length})).catch(({ code }) => code));
+     __return([[...codes], await callHostTool("size", { text: "x".repeat(${length}) })]);`,
+  );
+  // Three of them would be more than the machine may have in its kernel.
+  assert.deepEqual(refused, [["EACCES"], length]);
+  const there = new Promise((resolve) => (called = resolve));
+  const waits = await rt.spawn(`await callHostTool("hangs", { text: "x".repeat(${length}) })`);
+  await there;
+  waits.kill("SIGKILL");
+  assert.equal(await waits.wait(), 137);
+  const again = `__return(await callHostTool("size", { text: "x".repeat(${2 * length}) }))`;
+  assert.equal(await valueOf(rt, again), 2 * length);
+
+  const options = { tools, deterministic: { seed: 1 } };
+  const recorded = await machine({ ...options, record: true });
+  const program = `const text = await callHostTool("text");
+    __return([text.length, await callHostTool("size", { text }), (await callHostTool("text")).at(-1)]);`;
+  const first = await recorded.run(program);
+  assert.deepEqual(first.value, [length, length, "y"]);
+  const replayed = await (await machine(options)).replay(first.recording);
+  assert.deepEqual(replayed.value, first.value);
+});

@@ -11,6 +11,7 @@ import { Errno } from "../../abi/errno.js";
 import { borderLimits } from "../../protocol/border.js";
 import type { OutwardRequest } from "../../protocol/border.js";
 import type { Answer, Request, Scope } from "../../protocol/permissions.js";
+import { toolLimits } from "../../protocol/tools.js";
 import { Deferred } from "../io/deferred.js";
 import type { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
@@ -22,7 +23,8 @@ const requestBytes = 4 * 1024 * 1024;
 
 export interface HostPort {
   judge(vm: number, id: number, scope: Scope, requests: string): void;
-  toolCall(vm: number, id: number, name: string, input: Uint8Array): void;
+  /** `more` of it comes by the next one. */
+  toolCall(vm: number, id: number, name: string, input: Uint8Array, more: boolean): void;
   toolNext(vm: number, id: number, stream: number, stop: boolean): void;
   toolCancel(vm: number, id: number): void;
   outward(vm: number, id: number, request: string): void;
@@ -150,7 +152,13 @@ export class HostRequests {
       this.#lines.tool,
       vm,
       part,
-      (id) => this.#port.toolCall(vm, id, name, input),
+      (id) => {
+        const size = toolLimits.jsonBytes;
+        let at = 0;
+        for (; input.byteLength - at > size; at += size)
+          this.#port.toolCall(vm, id, name, input.subarray(at, at + size), true);
+        this.#port.toolCall(vm, id, name, input.subarray(at), false);
+      },
       (id) => this.#port.toolCancel(vm, id),
     );
   }

@@ -29,6 +29,7 @@ import type { Terminal } from "../io/terminal.js";
 import { WaitQueue } from "../io/wait-queue.js";
 import { limits } from "../limits.js";
 import type { Measured } from "../machine/limit-warnings.js";
+import { ToolInputs } from "./tool-inputs.js";
 import { SetUp, unshareable } from "./set-up.js";
 import type { Vm } from "../machine/vm.js";
 import type { Bill } from "./bill.js";
@@ -185,6 +186,8 @@ export class Process {
   #returned: Returned = { returned: "none" };
   /** Streams of host tools that it reads. */
   readonly toolStreams = new Set<number>();
+  /** Inputs for them of which parts have come. */
+  readonly toolInputs: ToolInputs;
   #value: Uint8Array = nothing;
   /** Of the value whose parts come, and who waits until the host has them. */
   #sentValueBytes = 0;
@@ -206,6 +209,7 @@ export class Process {
     this.credentials = { ...credentials, pid: settings.pid };
     this.inheritedIgnored = settings.inheritedIgnored;
     this.budget = settings.budget;
+    this.toolInputs = new ToolInputs(vm.account, vm.limits.valueBytes);
     this.#ignored = new Set(settings.ignored);
     this.descriptors = new DescriptorTable(settings.openFilesLimit ?? vm.limits.openFiles);
     this.#sink = sink;
@@ -298,8 +302,7 @@ export class Process {
   /** The same, and of all that was the program's own. */
   leaveProgram(): void {
     this.leaveGuest();
-    for (const stream of this.toolStreams) this.vm.endOfTool(stream);
-    this.toolStreams.clear();
+    this.#leaveTools();
     this.watches.close();
     for (const fd of [...this.descriptors.entries()].map(([number]) => number))
       if (fd > 2) this.descriptors.close(fd);
@@ -681,6 +684,12 @@ export class Process {
     else stream?.write(text);
   }
 
+  #leaveTools(): void {
+    for (const stream of this.toolStreams) this.vm.endOfTool(stream);
+    this.toolStreams.clear();
+    this.toolInputs.clear();
+  }
+
   /** A part of a value goes on to the host, which asks for the next when it has it. */
   sendValue(
     first: boolean,
@@ -725,8 +734,7 @@ export class Process {
     this.budget.leave(this);
     this.budget.finished();
     nativeWatch.leave(this);
-    for (const stream of this.toolStreams) this.vm.endOfTool(stream);
-    this.toolStreams.clear();
+    this.#leaveTools();
     this.watches.close();
     for (const [terminal, before] of this.#terminalsBefore) terminal.discipline.attributes = before;
     this.#terminalsBefore.clear();

@@ -441,6 +441,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "runs in the host",
   },
+  toolInput: { run: toolHandlers.toolInput, support: "own", note: "for host tools" },
   toolNext: { run: toolHandlers.toolNext, support: "own", note: "for host tools" },
   describeTools: {
     run: toolHandlers.describeTools,

@@ -9,23 +9,25 @@ import { randomUUID } from "node:crypto";
 import { Errno } from "../../abi/errno.js";
 import { executorTool, hostCommandLimits, HostCommandStep } from "../../protocol/host-commands.js";
 import type { HostCommandOrder } from "../../protocol/host-commands.js";
-import { ToolForm, inForm } from "../../protocol/tool-values.js";
-import { toolLimits } from "../../protocol/tools.js";
+import { ToolForm, inForm, isRead } from "../../protocol/tool-values.js";
+import { mostToolBytes, toolLimits } from "../../protocol/tools.js";
 import type { ToolFailure } from "../../protocol/tools.js";
 import type { Request } from "../../protocol/permissions.js";
-import type { CallArgs } from "../../protocol/table.js";
+import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { StartOptions, guestCalls } from "../../protocol/guest-calls.js";
 import type { ToolOutcome } from "../host-door/requests.js";
 import { limits } from "../limits.js";
 import type { Bill } from "../process/bill.js";
 import type { Policy } from "../policy/policy.js";
 import type { Vm } from "../machine/vm.js";
-import type { Deferred } from "../io/deferred.js";
+import { Deferred } from "../io/deferred.js";
+import type { ToolInputs } from "../process/tool-inputs.js";
 import type { Handlers } from "./dispatch.js";
 
 interface ToolProcess {
-  readonly vm: Pick<Vm, "tools" | "callTool" | "nextOfTool" | "endOfTool">;
+  readonly vm: Pick<Vm, "limits" | "tools" | "callTool" | "nextOfTool" | "endOfTool">;
   readonly toolStreams: Set<number>;
+  readonly toolInputs: ToolInputs;
   readonly ended: boolean;
   readonly policy: Policy;
   readonly bill: Bill;
@@ -45,19 +47,50 @@ export function toolRequests(process: ToolProcess, name: string): Request[] {
   return tool === undefined ? [] : [invocation(tool.name)];
 }
 
+function toolInput(
+  { toolInputs }: ToolProcess,
+  { parts, data }: CallArgs<Calls, "toolInput">,
+): ReturnType<Handlers["toolInput"]> {
+  const kept = toolInputs.add(parts, data);
+  return kept < 0 ? kept : { parts: kept };
+}
+
 function callTool(
   process: ToolProcess,
-  { name, input }: CallArgs<Calls, "callTool">,
+  { name, parts, input }: CallArgs<Calls, "callTool">,
 ): ReturnType<Handlers["callTool"]> {
+  if (parts === 0) return callWhole(process, name, input);
+  const whole = process.toolInputs.take(parts, input);
+  if (typeof whole === "number") return whole;
+  const answer = callWhole(process, name, whole.bytes);
+  if (!(answer instanceof Deferred)) {
+    whole.over();
+    return answer;
+  }
+  answer.onCancel(whole.over);
+  return answer.chain((outcome) => {
+    whole.over();
+    return outcome;
+  });
+}
+
+type Called = CallResult<Calls, "callTool">;
+
+function callWhole(
+  process: ToolProcess,
+  name: string,
+  input: Uint8Array,
+): Called | Deferred<Called> {
   const tool = process.vm.tools.find(name);
   if (tool === undefined) {
     const message = `there is no host tool named ${JSON.stringify(name.slice(0, toolLimits.nameChars))}`;
     return failed({ name: "ToolNotFound", message, code: "ERR_TOOL_NOT_FOUND" });
   }
-  if (input.byteLength > toolLimits.jsonBytes) {
+  const most = mostToolBytes(process.vm.limits.valueBytes);
+  if (input.byteLength > most) {
     return failed({
       name: "ToolLimit",
-      message: `the input of ${tool.name} is ${input.byteLength} bytes of JSON, the limit is ${toolLimits.jsonBytes}`,
+      message: `the input of ${tool.name} is ${input.byteLength} bytes, the limit is ${most}`,
       code: "ERR_TOOL_LIMIT",
     });
   }
@@ -65,12 +98,12 @@ function callTool(
   return billed(process.bill, call).map((outcome) => answerOf(process, outcome));
 }
 
-/** A result that is a stream becomes the process's, which alone may read it. */
+/** A result that is a stream, or comes in parts, becomes the process's, which alone may read it. */
 function answerOf(
   { ended, toolStreams, vm }: ToolProcess,
   { id, ok, json }: ToolOutcome,
 ): { ok: boolean; json: Uint8Array } {
-  if (!ok || json[0] !== ToolForm.stream) return { ok, json };
+  if (!ok || !isRead(json)) return { ok, json };
   if (ended || toolStreams.size >= limits.toolStreams) {
     vm.endOfTool(id);
     const message = `a process reads at most ${limits.toolStreams} streams of tools at a time`;
@@ -79,7 +112,7 @@ function answerOf(
   toolStreams.add(id);
   const number = Buffer.alloc(4);
   number.writeUInt32LE(id);
-  return { ok, json: inForm(ToolForm.stream, number) };
+  return { ok, json: inForm(json[0]!, number) };
 }
 
 function toolNext(
@@ -165,9 +198,10 @@ function hostCommand(
 
 export const toolHandlers: Pick<
   Handlers,
-  "callTool" | "toolNext" | "describeTools" | "hostCommand"
+  "callTool" | "toolInput" | "toolNext" | "describeTools" | "hostCommand"
 > = {
   callTool,
+  toolInput,
   toolNext,
   describeTools,
   hostCommand,
