@@ -10,10 +10,13 @@ import { pause } from "./measure.mjs";
 const rounds = 10;
 const moduleCount = 400;
 const files = Object.fromEntries(
-  Array.from({ length: moduleCount }, (_, at) => [
-    `/app/node_modules/m${at}/index.js`,
-    `module.exports = ${at};\n${"// text\n".repeat(200)}`,
-  ]),
+  Array.from({ length: moduleCount }, (_, at) => {
+    const text = `module.exports = ${at};\n${"// text\n".repeat(200)}`;
+    return [
+      [`/app/node_modules/m${at}/index.js`, text],
+      [`/app/lib/m${at}.js`, text],
+    ];
+  }).flat(),
 );
 
 /** Programs, and how often each is run for one sample. */
@@ -36,6 +39,12 @@ const programs = {
     `import { createRequire } from "node:module";
      const require = createRequire("/app/main.js");
      for (let at = 0; at < ${moduleCount}; at++) if (require("m" + at) !== at) throw new Error("wrong");`,
+  ],
+  "400 modules of one directory": [
+    3,
+    `import { createRequire } from "node:module";
+     const require = createRequire("/app/main.js");
+     for (let at = 0; at < ${moduleCount}; at++) if (require("./lib/m" + at) !== at) throw new Error("wrong");`,
   ],
 };
 

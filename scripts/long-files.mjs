@@ -31,7 +31,6 @@ export const reasons = {
   "kernel/io/line-discipline.ts": "n_tty of Linux, flag by flag",
   "kernel/machine/vm.ts": "what belongs to one machine, put together",
   "kernel/net/network.ts": "the table of sockets of one machine",
-  "kernel/policy/policy.ts": "one machine's rules, scope by scope",
   "kernel/process/process.ts": "one process",
   "launcher/fork.ts": "a zygote and its guests, as the kernel process sees them",
   "launcher/pool.ts": "guests that wait",

@@ -14,8 +14,8 @@ import { limits } from "../limits.js";
 import { Deferred } from "./deferred.js";
 
 interface Question {
-  /** What is asked, or how to tell it: most calls are never run again. */
-  readonly key: string | (() => string);
+  /** What is asked, or how to tell it: most calls are never run again. An object by what JSON has of it. */
+  readonly key: string | (() => string) | object;
   /** Whether it changes something outside. */
   readonly changes: boolean;
 }
@@ -32,7 +32,8 @@ class Suspension {
 }
 
 function textOf({ key }: Question): string {
-  return typeof key === "string" ? key : key();
+  if (typeof key === "string") return key;
+  return typeof key === "function" ? (key as () => string)() : JSON.stringify(key);
 }
 
 /** One call, and what it has been answered so far. */
@@ -69,6 +70,17 @@ class Attempt {
     if (this.#log.length === this.#at && !(answer instanceof Deferred))
       this.#keep(question, answer);
     return answer;
+  }
+
+  /** Whether no earlier run has said this at this place. */
+  isNew(said: object): boolean {
+    if (this.#log.length > this.#at && this.#next({ key: said, changes: false }) !== undefined)
+      return false;
+    if (this.#log.length === this.#at) {
+      this.#log.push({ key: said, changes: false, answer: 0 });
+      this.#at++;
+    }
+    return true;
   }
 
   #keep({ key, changes }: Question, answer: unknown): void {
@@ -120,6 +132,11 @@ export function decidedOnce<R>(
   decision: () => R | Deferred<R>,
 ): R | Deferred<R> {
   return current === undefined ? decision() : current.decide({ key, changes: false }, decision);
+}
+
+/** Whether `said` is said for the first time by the call that runs. */
+export function isNew(said: object): boolean {
+  return current === undefined || current.isNew(said);
 }
 
 /** What `work` answers, which is run again as often as it is suspended. */

@@ -51,6 +51,20 @@ export class MachineObserver implements PolicyObserver {
     });
   }
 
+  noted(request: Request, resource: string | undefined, { pid, argv }: Subject): void {
+    this.audit.add({
+      scope: request.scope,
+      operation: request.operation,
+      resource: shortened(resource ?? resourceOf(request)),
+      decision: "allow",
+      rule: "allow",
+      reason: "",
+      wouldDeny: false,
+      pid,
+      argv0: shortened(argv[0] ?? ""),
+    });
+  }
+
   /** A request on its way out of the machine; answers whether it goes. */
   outward(
     resource: string,

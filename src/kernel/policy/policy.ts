@@ -10,7 +10,7 @@
 import type { Decision as DecisionRecord, PolicyMode } from "../../protocol/decisions.js";
 import { scopeNames } from "../../protocol/permissions.js";
 import type { Answer, Policies, Request, Scope } from "../../protocol/permissions.js";
-import { decidedOnce } from "../io/attempt.js";
+import { decidedOnce, isNew } from "../io/attempt.js";
 import { Deferred } from "../io/deferred.js";
 import { whyShut } from "./address-range.js";
 import { afterwards, denial } from "./decision.js";
@@ -53,6 +53,8 @@ export interface PolicyObserver {
   /** Whether it wants those of scopes that allow everything, too. */
   readonly wantsAll: boolean;
   decided(decided: Decided): void;
+  /** The same of what a scope allows that allows everything. */
+  noted(request: Request, resource: string | undefined, subject: Subject): void;
   /** In learn mode: something was needed. */
   learned(request: Request, subject: Subject | undefined): void;
 }
@@ -186,20 +188,7 @@ export class Policy {
 
   /** What `judge` would come to in a scope that is only noted; once per call, however often that is run. */
   note(request: Request, resource: string | undefined, subject: Subject): void {
-    decidedOnce(
-      () => `note ${JSON.stringify(request)}`,
-      () => {
-        this.#observer?.decided({
-          request,
-          resource,
-          mode: "allow",
-          rule: "allow",
-          reason: undefined,
-          subject,
-        });
-        return 0;
-      },
-    );
+    if (isNew(request)) this.#observer?.noted(request, resource, subject);
   }
 
   /** Whether a function of the host decides in the scope. */

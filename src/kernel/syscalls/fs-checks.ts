@@ -19,7 +19,7 @@ export interface FsProcess {
   readonly fs: FileSystem;
   readonly account: Account;
   readonly credentials: Credentials;
-  readonly policy: Pick<Policy, "allowsAll">;
+  readonly policy: Pick<Policy, "allowsAll" | "onlyNotes">;
   readonly watches: WatchList;
   /** Job control: 0, or why a stream must not be used now; -EAGAIN waits for the stream. */
   mayRead(stream: Stream): number;

@@ -476,8 +476,10 @@ export const fsHandlers: FsHandlers = {
   directoryAhead(process, { directory, first }) {
     const { fs, credentials } = process;
     if (checkPath(directory) < 0 || !directory.startsWith("/")) return -Errno.EINVAL;
-    // What each module asks for has to be judged, or told, by itself.
-    if (!process.policy.allowsAll("fs") || !process.policy.allowsAll("process"))
+    // What is judged, or learned, has to be so for each module by itself; of what is only noted the row tells.
+    const { policy } = process;
+    const isOpen = policy.allowsAll("fs") && policy.allowsAll("process");
+    if (!isOpen && !(policy.onlyNotes("fs") && policy.onlyNotes("process")))
       return -Errno.EOPNOTSUPP;
     const changes = fs.changeCount;
     const ahead = fs.directoryAhead(credentials, directory, first);

@@ -15,6 +15,7 @@ import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { Last, lastOf, temporaryName } from "../fs/index.js";
 import type { AdmissionRule } from "../policy/admission.js";
 import { at, object, opening } from "../policy/demand.js";
+import type { Demand } from "../policy/demand.js";
 import type { Process } from "../process/process.js";
 import { descriptorHandlers } from "./descriptors.js";
 import type { Handlers } from "./dispatch.js";
@@ -53,6 +54,22 @@ export interface Row<K extends keyof Calls> extends AdmissionRule<
 
 const nothing = new Uint8Array(0);
 const unseen = { found: false, data: nothing, changes: 0 };
+/** What a loader was told of a directory: what is there, and the content of some of it. */
+function toldOf({
+  real,
+  names,
+  places,
+  scope,
+}: CallResult<Calls, "directoryAhead">): readonly Demand[] {
+  const sizes = new DataView(places.buffer, places.byteOffset, places.byteLength);
+  const read = (path: string): Demand => at("read", path, Last.Follow);
+  const told = names
+    .split("/")
+    .filter((name, place) => name !== "" && sizes.getInt32(8 * place + 4, true) >= 0)
+    .map((name) => read(real === "/" ? `/${name}` : `${real}/${name}`));
+  return [at("readdir", real, Last.Follow), ...told, ...(scope === "" ? [] : [read(scope)])];
+}
+
 const noDirectory = {
   real: "",
   fixed: false,
@@ -268,12 +285,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   directoryAhead: {
     run: fsHandlers.directoryAhead,
     moves: dataRead,
-    // Not answered where anything is judged: each file would have to be, and whoever hears of it would be told of too much.
+    // Not answered where anything is judged: each file would have to be.
     found: {
-      demand: ({ real }) => [at("readdir", real, Last.Follow)],
+      demand: toldOf,
       none: () => ({ ...unseen, ...noDirectory }),
     },
-    asks: "fs `readdir` and `read` of all of it: EOPNOTSUPP unless fs allows everything and nobody hears of it",
+    asks: "fs `readdir`, and `read` of each file whose content it tells: EOPNOTSUPP unless fs allows everything",
     support: "own",
     note: "for loaders of modules, which ask for one file after the other",
   },
