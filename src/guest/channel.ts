@@ -131,6 +131,8 @@ export class Channel implements KernelClient {
         if (size < 0) this.#closed();
         return;
       }
+      // A script that was broken into may have been here, blocked.
+      this.#blocking = this.#feeding = false;
       this.#feed(Buffer.from(buffer, 0, size));
       this.#drain();
     };

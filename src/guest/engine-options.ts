@@ -21,6 +21,8 @@ const zygotesOwn: Table = {
   "[has_eval_string]": false,
   "--expose-internals": false,
   "--disable-sigusr1": false,
+  // Until a command line says otherwise.
+  "--warnings": false,
 };
 
 /** Other names of one option; the engine's JavaScript asks for the second. */

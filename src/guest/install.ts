@@ -9,6 +9,7 @@ import { installCares } from "./bindings/cares.js";
 import { installDiagnostics } from "./bindings/diagnostics.js";
 import { denyBindings } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
+import { installInterrupts } from "./bindings/interrupts.js";
 import { installFs } from "./bindings/fs.js";
 import { LoadAhead } from "./bindings/load-ahead.js";
 import { installOs } from "./bindings/os.js";
@@ -94,6 +95,7 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
   installIdentity(environment);
   installTitle(environment);
   installSignals(environment, channel);
+  installInterrupts(environment);
   const ahead = new LoadAhead(environment);
   installFs(environment, ahead);
   installFileHandleTransfer(environment);

@@ -8,6 +8,7 @@
  */
 import * as libc from "../sandbox/libc.js";
 import type { Channel } from "./channel.js";
+import { engineOption } from "./engine-options.js";
 import { engineProcess } from "./engine-process.js";
 import type { EngineTools } from "./environment.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
@@ -21,6 +22,8 @@ const exitCodes = {
   genericUserError: 1,
   invalidFatalExceptionMonkeyPatching: 6,
   exceptionInFatalExceptionHandler: 7,
+  /** C++ has said by then where it waits: EmitProcessExitInternal of src/api/hooks.cc. */
+  unsettledTopLevelAwait: 13,
 } as const;
 
 /** Where Node's own JavaScript begins the end of a process. */
@@ -74,7 +77,11 @@ const { emitUntilTheEnd } = {
   emitUntilTheEnd(this: unknown, type: string, ...args: unknown[]): boolean {
     const { emit, exitInfo, places } = engine;
     const natural = type === "exit" && !endsNaturally && exitInfo[places.kExiting] === 1;
-    if (natural) endsNaturally = true;
+    if (natural) {
+      endsNaturally = true;
+      if (args[0] === exitCodes.unsettledTopLevelAwait && engineOption("--warnings") === true)
+        engine.channel().event("enginePrinted", {});
+    }
     const heard = Reflect.apply(emit, this ?? process, [type, ...args]) as boolean;
     if (!natural) return heard;
     // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.

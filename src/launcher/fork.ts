@@ -49,8 +49,10 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--v8-pool-size=0",
   "--no-memory-pool-share-memory-on-teardown",
   "--disable-sigusr1",
-  "--no-warnings",
 ]);
+
+/** What a guest's real stderr is read into: a pipe holds no more. */
+const lastWords = Buffer.allocUnsafeSlow(64 * 1024);
 
 const reservationPath = `/proc/self/fd/${reservationFd}`;
 
@@ -139,6 +141,18 @@ export class Guest {
     if (!this.#ending) this.zygote.stop(this.pid, stopped);
   }
 
+  /** Sends its OS process a SIGINT. */
+  interrupt(): void {
+    if (!this.#ending) this.zygote.interrupt(this.pid);
+  }
+
+  /** What it has written to its real stderr, as far as nobody has read it. */
+  readStderr(): string {
+    if (this.#reaped) return "";
+    const size = libc.read(this.#stderr, lastWords, 0, lastWords.length);
+    return size > 0 ? lastWords.toString("utf8", 0, size) : "";
+  }
+
   /** Runs `lost` when the guest ends before it was handed out, as `ended` would. */
   attachLoss(lost: (status: number, stderr: string) => void): void {
     this.#loss = lost;
@@ -222,16 +236,11 @@ export class Guest {
   /** Called by the zygote's handle when the process is reaped or lost. */
   reaped(status: number): void {
     if (this.#reaped) return;
-    this.#reaped = true;
     if (!this.#ending) this.zygote.ends(this);
     this.#ending = true;
     this.#closeSockets();
-    let stderr = "";
-    if (status !== 0) {
-      const buffer = Buffer.alloc(64 * 1024);
-      const size = libc.read(this.#stderr, buffer, 0, buffer.length);
-      if (size > 0) stderr = buffer.toString("utf8", 0, size);
-    }
+    const stderr = status === 0 ? "" : this.readStderr();
+    this.#reaped = true;
     libc.close(this.#stderr);
     this.#ready = undefined;
     if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
@@ -538,6 +547,10 @@ export class Zygote {
 
   stop(pid: number, stopped: boolean): void {
     this.#tell(ControlKind.stop, pid, stopped ? 1 : 0);
+  }
+
+  interrupt(pid: number): void {
+    this.#tell(ControlKind.interrupt, pid);
   }
 
   #tell(kind: number, a: number, b = 0): void {

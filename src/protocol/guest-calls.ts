@@ -41,6 +41,11 @@ export const guestCalls = {
    * copy (SCM_RIGHTS): its socket, its stderr, a null device. `errno` is why the last order failed, or 0.
    */
   awaitFork: { nr: 7, args: { errno: "i32" }, result: {} },
+  /**
+   * Whether SIGINT is for the engine itself, which breaks into a script that does not return; otherwise it is the program's.
+   * Answers whether the engine was sent one since the last call; it is sent one at most between two.
+   */
+  interruptible: { nr: 18, args: { on: "bool" }, result: { interrupted: "bool" } },
   /** kill(2) within the VM. */
   kill: { nr: 4, args: { pid: "i32", signal: "u8" }, result: {} },
   /** pipe2(2): reading and writing end. */
@@ -206,6 +211,8 @@ export const guestEvents = {
    * Of a worker: whether its end closes `fd`. It does close what its calls have opened, and nothing else, unless it says so.
    */
   descriptorOwned: { nr: 13, args: { fd: "i32", owned: "bool" } },
+  /** The engine has printed to the guest's real stderr, by C++, what belongs on the process's; some 16 KiB in a life. */
+  enginePrinted: { nr: 14, args: {} },
   /** What `ps` shows of the process from now on; as much of it as its arguments had room for. */
   title: { nr: 11, args: { text: "string" } },
   /** In a deterministic machine: what time it is for the program, in milliseconds since the epoch. */

@@ -266,6 +266,7 @@ export const SOCK_CLOEXEC = 0x80000;
 export const O_NONBLOCK = 0x800;
 export const O_CLOEXEC = 0x80000;
 
+export const SIGINT = 2;
 export const SIGKILL = 9;
 export const SIGCONT = 18;
 export const SIGSTOP = 19;
@@ -360,9 +361,9 @@ export function kill(pid: number, signal: number): number {
   return checked(nKill(pid, signal));
 }
 
-/** Runs native code at `handler` when the signal arrives; 0n is the default. */
-export function setSignalHandler(signal: number, handler: bigint): void {
-  nSignal(signal, handler);
+/** Runs native code at `handler` when the signal arrives; 0n is the default. Answers what ran until now. */
+export function setSignalHandler(signal: number, handler: bigint): bigint {
+  return nSignal(signal, handler);
 }
 
 export function getpid(): number {

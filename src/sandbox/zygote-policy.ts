@@ -21,6 +21,7 @@ const CLONE_FIRST_PROCESS = 0x8111;
 const AF_UNIX = 1;
 const SIGABRT = 6;
 const SIGKILL = 9;
+const SIGINT = 2;
 const SIGCONT = 18;
 const SIGSTOP = 19;
 const SIGSEGV = 11;
@@ -50,10 +51,10 @@ const serving: readonly Rule[] = [
     nr: { x64: 62, arm64: 129 },
     args: [
       { arg: 0, width: "int", test: "excludes", mask: 0x8000_0000 },
-      { arg: 1, width: "int", test: "oneOf", values: [SIGKILL, SIGCONT, SIGSTOP] },
+      { arg: 1, width: "int", test: "oneOf", values: [SIGINT, SIGKILL, SIGCONT, SIGSTOP] },
     ],
     action: "allow",
-    why: "ends, stops or continues a guest; no other signal",
+    why: "ends, stops, continues or interrupts a guest; no other signal",
   },
   {
     name: "prlimit64",

@@ -63,6 +63,8 @@ const ERROR_MESSAGE = "errorMessage";
 /** What V8 takes on a machine of a few GiB. */
 const youngMiB = 48;
 const bytesPerMiB = 1024 * 1024;
+/** src/node_exit_code.h; C++ has said where by then. */
+const unsettledTopLevelAwait = 13;
 const { defineProperty } = Object;
 const { apply } = Reflect;
 
@@ -333,6 +335,7 @@ class Beginning {
     let onexit: ((...args: unknown[]) => void) | null = null;
     const ended = (...args: unknown[]): void => {
       this.#release();
+      if (args[0] === unsettledTopLevelAwait) engine.env.kernel.event("enginePrinted", {});
       onexit?.(...args);
     };
     defineProperty(handle, "onexit", {

@@ -123,6 +123,16 @@ export class GuestDoor {
     this.#guest.stop(stopped);
   }
 
+  /** Sends the OS process itself a SIGINT, which its engine has a handler for. */
+  interrupt(): void {
+    this.#guest.interrupt();
+  }
+
+  /** What is on its real stderr, as far as it was not read. */
+  readStderr(): string {
+    return this.#guest.readStderr();
+  }
+
   /** Ends the OS process; nothing more is heard of it but its end. */
   end(): void {
     this.#guest.end();

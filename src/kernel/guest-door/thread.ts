@@ -61,6 +61,7 @@ export type ProcessEvent = Extract<
       | "residentDone"
       | "signalHandler"
       | "title"
+      | "enginePrinted"
       | "templateReady"
       | "clock";
   }

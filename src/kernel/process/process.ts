@@ -46,7 +46,7 @@ import type { CpuTime, Usage } from "./usage.js";
 
 const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP } =
   constants.signals;
-const { SIGTTIN, SIGTTOU } = constants.signals;
+const { SIGINT, SIGTTIN, SIGTTOU } = constants.signals;
 /** Signals whose default action is to stop; signal(7). */
 const stopping = new Set<number>([SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU]);
 /** Signals whose default action is to do nothing; signal(7). */
@@ -169,6 +169,11 @@ export class Process {
   /** Those that the host awaits. */
   readonly #snippetsUnderWay = new Set<number>();
   #door: GuestDoor | undefined;
+  /** Whether SIGINT breaks into a script that runs in its engine, and whether that was sent one since it has asked. */
+  #interruptible = false;
+  #interrupted = false;
+  /** Of what its engine prints, so much was taken already. */
+  #enginePrintedChars = 0;
   /** Ends the wait for an OS process. */
   #cancelStart: (() => void) | undefined;
   #status: ExitStatus | undefined;
@@ -293,6 +298,7 @@ export class Process {
     const door = this.#door;
     this.#door = undefined;
     this.#handled.clear();
+    this.#interruptible = false;
     this.budget.leave(this);
     nativeWatch.leave(this);
     door?.close();
@@ -381,6 +387,14 @@ export class Process {
       },
     });
     return door;
+  }
+
+  /** Whether SIGINT is for its engine from now on; answers whether that was sent one since the last call. */
+  interruptible(on: boolean): boolean {
+    const interrupted = this.#interrupted;
+    this.#interrupted = false;
+    this.#interruptible = on;
+    return interrupted;
   }
 
   /** Its guest is one that may be copied; `parent` is the template that it is a copy of itself. */
@@ -545,6 +559,12 @@ export class Process {
         this.#heldSignals.set(signal, sender);
         return 0;
       }
+      if (signal === SIGINT && this.#interruptible && this.#door !== undefined) {
+        // As one that is pending already.
+        if (!this.#interrupted) this.#door.interrupt();
+        this.#interrupted = true;
+        return 0;
+      }
       if (this.#handled.has(signal)) {
         this.#door?.signal(signal);
         return 0;
@@ -632,11 +652,22 @@ export class Process {
           Buffer.from(args.text).toString("utf8", 0, this.#titleBytes).replaceAll("\0", " "),
         ];
         return;
+      case "enginePrinted":
+        return this.#takeEnginePrinted();
       case "signalHandler":
         if (args.signal > lastSignal) throw new MalformedMessage("signal number");
         if (args.handled) this.#handled.add(args.signal);
         else this.#handled.delete(args.signal);
     }
+  }
+
+  /** Of a text that nobody has a window for, a life has room for one report. */
+  #takeEnginePrinted(): void {
+    const room = limits.stderrReportBytes - this.#enginePrintedChars;
+    if (room <= 0) return;
+    const text = this.#door!.readStderr().slice(0, room);
+    this.#enginePrintedChars += text.length;
+    if (text !== "") this.#report(Buffer.from(text));
   }
 
   #setUpEnded(pending: readonly string[]): void {

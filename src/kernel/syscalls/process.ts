@@ -58,6 +58,10 @@ export const processHandlers = {
     return { previous };
   },
 
+  interruptible(process, { on }) {
+    return { interrupted: process.interruptible(on) };
+  },
+
   kill(process, { pid, signal }) {
     const result = process.vm.processes.kill(process, pid, signal);
     return result < 0 ? result : {};

@@ -374,6 +374,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   getcwd: { run: processHandlers.getcwd },
   umask: { run: processHandlers.umask },
+  interruptible: {
+    run: processHandlers.interruptible,
+    support: "own",
+    note: "for `breakOnSigint` of `node:vm` and the REPL",
+  },
   kill: {
     run: processHandlers.kill,
     requests: ({ pid, signal }, process) => killRequests(process, pid, signal),

@@ -23,6 +23,8 @@ export const kinds = Object.freeze({ zygote: 1, starter: 2 } as const);
 
 /** `entry` is an expression for the name of the first module; `keeps`, one for whether the descriptors stay open; `fds` are those. */
 const text = (entry: string, keeps: string, fds: readonly number[]): string => `{
+  // Ours are nobody's business. The option for it is not given: C++ reads it, too, and guests could not have it otherwise.
+  process.removeAllListeners("warning");
   const { closeSync, fstatSync, readSync } = require("fs");
   // The loader has read it.
   if (process.env.LD_PRELOAD) {

@@ -37,6 +37,8 @@ export const ControlKind = Object.freeze({
   stop: 15,
   /** kernel → zygote, with four descriptors (as `fork`, and one that its listener is sent over): fork a guest that may become a template; a = token. Answered as `fork`. */
   forkTemplate: 16,
+  /** kernel → zygote: SIGINT, which breaks into a script of the guest; a = pid of a guest that it was not told to end. Not answered. */
+  interrupt: 17,
 } as const);
 
 /** Heap, buffers and WebAssembly of a guest together, beside what it shares with the zygote, unless its VM says otherwise. */

@@ -6,6 +6,7 @@
  * and after it runs in the guest's own process.
  */
 import { Channel } from "../../guest/channel.js";
+import { keepInterruptHandler } from "../../guest/bindings/interrupts.js";
 import { collectGarbage } from "../../guest/collect-garbage.js";
 import { adoptPretence, pretend } from "../../guest/engine-flags.js";
 import { forgetIdentity } from "../../guest/identity.js";
@@ -65,6 +66,9 @@ async function boot(
   const modules = { sources, forms: forms?.shared };
   const life = await prepareLife(modules, () => warmUp(requireBuiltin));
   const { callListeners, engineBinding, live, ordered, use } = life;
+
+  // Early: its thread is gone by the lock-down.
+  keepInterruptHandler();
 
   const data = space && new EngineData(space);
   data?.forget();

@@ -6,6 +6,7 @@
  * which the kernel process has checked.
  */
 import { Channel } from "../../guest/channel.js";
+import { keepInterruptHandler } from "../../guest/bindings/interrupts.js";
 import { prepareFirstCallback } from "../../guest/first-callback.js";
 import type { Loader, Sources } from "../../guest/loader.js";
 import { hideInternals } from "../../guest/public-modules.js";
@@ -40,6 +41,7 @@ async function boot(sources: Sources, memoryBytes: number, addons: boolean): Pro
   });
   life.use(guest);
   guest.attach(life.engineBinding);
+  keepInterruptHandler();
   lockDownEngine(memoryBytes, addons, statusFd);
   guest.event("ready", {});
   // Awaited here: what the event loop has read already, nobody could wait for.

@@ -93,6 +93,8 @@ export function serve(service: Service): void {
       dying.add(a);
     } else if (kind === ControlKind.stop) {
       libc.kill(a, b === 1 ? libc.SIGSTOP : libc.SIGCONT);
+    } else if (kind === ControlKind.interrupt) {
+      libc.kill(a, libc.SIGINT);
     } else if (kind === ControlKind.measure) {
       if (service.measure?.() === true) return;
       send(ControlKind.measured, saved.pages?.pages ?? 0, 0);

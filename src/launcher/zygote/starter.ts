@@ -21,7 +21,7 @@ import { prepareStarter } from "./lock-down.js";
 import { serve } from "./service.js";
 
 /** Of every such engine: reach the bindings, hidden again before the program; no inspector by signal. */
-const engineFlags = ["--expose-internals", "--disable-sigusr1", "--no-warnings"];
+const engineFlags = ["--expose-internals", "--disable-sigusr1"];
 /** The engine's file in a child, until it has become its program. */
 const engineFd = statusFd + 1;
 /** Descriptors are put here while their places are taken; below RLIMIT_NOFILE. */
