@@ -160,6 +160,24 @@ function adoptObservers({ internalBinding, requireBuiltin }: GuestEnvironment): 
   );
 }
 
+/** Readings of which one is not torn apart by another process's turn on the processor. */
+const clockReadings = 8;
+
+/** Where `performance.now()` of the engine counts from, on the clock of `process.hrtime`. */
+function engineOriginMs(): number {
+  let origin = 0;
+  let least = Infinity;
+  for (let i = 0; i < clockReadings; i++) {
+    const before = Number(process.hrtime.bigint()) / 1e6;
+    const sinceOrigin = performance.now();
+    const apart = Number(process.hrtime.bigint()) / 1e6 - before;
+    if (apart >= least) continue;
+    least = apart;
+    origin = before - sinceOrigin;
+  }
+  return origin;
+}
+
 /** Clocks count from the start of the process, which for the engine is the zygote's. */
 function installClock(): void {
   const { Performance } = globalThis as unknown as {
@@ -176,7 +194,7 @@ function installClock(): void {
     configurable: true,
     enumerable: true,
   });
-  zygoteOrigin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  zygoteOrigin = engineOriginMs();
   toOwnOrigin = (startTime) => startTime + zygoteOrigin - originNow();
   Object.defineProperty(Performance.prototype, "timeOrigin", {
     get: () => startOptions().startedAtMs,

@@ -66,17 +66,53 @@ const kept = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder }
 const moduleNames = ["exports", "require", "module", "internalBinding", "requireBuiltin"] as const;
 export const parameters: readonly string[] = [...moduleNames, ...Object.keys(kept)];
 
+/**
+ * The shell and the commands, as dist/programs.json: bytes that every fork has, of which each text is read
+ * when it is first needed, and no other.
+ */
+export class Programs {
+  /** May be put elsewhere. */
+  bytes: Buffer;
+  /** Where each text begins and ends, quotes included. */
+  #places: Map<string, readonly [from: number, to: number]> | undefined;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  text(id: string): string | undefined {
+    const place = (this.#places ??= this.#find()).get(id);
+    return place && (JSON.parse(this.bytes.toString("utf8", ...place)) as string);
+  }
+
+  /** In a text of JSON each quote has a backslash before it: what is looked for here is never part of one. */
+  #find(): Map<string, readonly [number, number]> {
+    const { bytes } = this;
+    const places = new Map<string, readonly [number, number]>();
+    for (let key = bytes.indexOf('"'); key >= 0;) {
+      const from = bytes.indexOf('":"', key) + 2;
+      const next = bytes.indexOf('","', from);
+      const to = next < 0 ? bytes.length - 1 : next + 1;
+      places.set(bytes.toString("latin1", key + 1, from - 2), [from, to]);
+      key = next < 0 ? next : next + 2;
+    }
+    return places;
+  }
+}
+
 export class Loader {
   readonly tools: LoaderTools;
+  readonly programs: Programs;
   /** How a text becomes a function; the zygote has wishes. */
   compile: Compile;
-  readonly #sourceOf: (id: string) => string | undefined;
+  readonly #sources: Sources;
   readonly #loaded = new Map<string, { exports: unknown }>();
 
-  constructor(tools: LoaderTools, sourceOf: (id: string) => string | undefined) {
+  constructor(tools: LoaderTools, sources: Sources, programs: Programs) {
     const { compileFunction } = tools.requireBuiltin("vm");
     this.tools = tools;
-    this.#sourceOf = sourceOf;
+    this.programs = programs;
+    this.#sources = sources;
     this.compile = (source, id, names) =>
       compileFunction(source, names, { filename: ownScripts + id });
   }
@@ -84,7 +120,7 @@ export class Loader {
   load(id: string): EngineModule {
     const known = this.#loaded.get(id);
     if (known !== undefined) return known.exports;
-    const source = this.#sourceOf(id);
+    const source = this.#sources[id] ?? this.programs.text(id);
     if (source === undefined) throw new Error(`no guest module ${id}`);
     const module = { exports: {} };
     this.#loaded.set(id, module);
@@ -130,21 +166,21 @@ function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
 
 /**
  * Run by the first script of a process or thread: loads `entry` and calls its `start` with the
- * loader. `more` answers the text of a module that is not in `sources`; what is `compiled` is for `start` to make use of,
- * and what is `shared` was found to be of these texts.
+ * loader. `programs` are the texts of more modules; what is `compiled` is for `start` to make use of, and what is
+ * `shared` was found to be of these texts.
  */
 export function begin(
   entry: string,
   engineRequire: RequireBuiltin,
   sources: Sources,
-  more: (id: string) => string | undefined = () => undefined,
+  programs: Buffer = kept.Buffer.alloc(0),
   compiled?: CompiledFiles,
   shared?: SharedForms,
 ): void {
   const { emitWarning } = process;
   // What is loaded here warns that it is experimental, or for tests: no concern of a program's.
   process.emitWarning = () => {};
-  const loader = new Loader(toolsOf(engineRequire), (id) => sources[id] ?? more(id));
+  const loader = new Loader(toolsOf(engineRequire), sources, new Programs(programs));
   if (shared !== undefined) {
     const { memory, places } = shared;
     const formOf = (id: string): Uint8Array | undefined =>

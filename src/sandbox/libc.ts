@@ -183,6 +183,7 @@ const nSyscall = bind<[bigint, bigint, bigint, bigint, bigint, bigint, bigint], 
   "i64",
 );
 const nMalloc = bind<[bigint], bigint>(library, "malloc", ["u64"], "u64");
+const nMallocTrim = bind<[bigint], number>(library, "malloc_trim", ["u64"], "i32");
 const nSbrk = bind<[bigint], bigint>(library, "sbrk", ["i64"], "u64");
 const nErrnoLocation = bind<[], bigint>(library, "__errno_location", [], "pointer");
 const nLoopFork = bind<[bigint], number>(engine, "uv_loop_fork", ["pointer"], "i32");
@@ -467,6 +468,11 @@ export function syscall(number: number, ...args: readonly (number | bigint)[]): 
   return result < 0n ? -errnoView[0]! : Number(result);
 }
 
+/** The memory at an address, for as long as it is mapped. */
+export function memoryAt(address: bigint, bytes: number): Buffer {
+  return Buffer.from(ffi.toArrayBuffer(address, bytes, false));
+}
+
 /** Where the bytes of `memory` are, for an argument of `syscall`; the caller keeps it alive. */
 export function addressOf(memory: ArrayBufferView): bigint {
   return ffi.getRawPointer(memory as Uint8Array);
@@ -749,12 +755,17 @@ export function protectMemory(address: bigint, bytes: number, protection: number
   return checked(nMprotect(address, BigInt(bytes), protection));
 }
 
+const heapRoomBytes = 2 * 1024 * 1024;
+
 /**
  * Takes every free block out of the C heap for good, so that what a forked child
  * allocates lies together behind the heap's end instead of in holes all over it,
  * each of which would cost the child a copy of a page. The blocks are never touched.
  */
 export function sealHeap(): void {
+  // Pages that nothing lies in would be copied as page tables. Some room stays, as in any process: a child at its limit
+  // of memory fails in its buffers, not in the first small block.
+  nMallocTrim(BigInt(heapRoomBytes));
   const end = nSbrk(0n);
   for (let size = 128 * 1024; size >= 16; size = size > 1024 ? size / 2 : size - 16) {
     // A block beyond the old end means that no hole of this size is left.

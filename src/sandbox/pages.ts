@@ -7,7 +7,16 @@
  * zygote, except `PageList.populate`, which is the first thing a child does.
  * Untrusted: nothing. What is measured is a rehearsed life, never a guest's.
  */
-import { bind, close, errnoView, getrlimit, openLibrary, openReadOnly } from "./libc.js";
+import {
+  addressOf,
+  bind,
+  close,
+  errnoView,
+  getrlimit,
+  memoryAt,
+  openLibrary,
+  openReadOnly,
+} from "./libc.js";
 
 const library = openLibrary();
 const nMmap = bind<[bigint, bigint, number, number, number, bigint], bigint>(
@@ -122,11 +131,11 @@ export class AddressSpace {
     );
   }
 
-  /** Whether the 2 MiB at `address`, a mapping of their own, are one huge page. */
+  /** Whether the mapping at `address` begins with a huge page. */
   isHuge(address: bigint): boolean {
     const text = readAll(this.#smaps);
     const at = text.search(new RegExp(`^0*${address.toString(16)}-`, "m"));
-    return at >= 0 && /^AnonHugePages: +2048 kB/m.test(text.slice(at, at + 2048));
+    return at >= 0 && /^AnonHugePages: +[1-9]/m.test(text.slice(at, at + 2048));
   }
 }
 
@@ -240,22 +249,39 @@ export function moveToHugePage(
   kind: "text" | "data",
 ): boolean {
   const protection = kind === "text" ? PROT_READ_EXEC : PROT_READ;
-  const roomBytes = 2n * hugeBytes;
-  const room = nMmap(0n, roomBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n);
-  if (room === -1n) return false;
+  const copy = copyToHugePages(space, region, hugeBytes, protection);
+  if (copy === undefined) return false;
+  const moved = nMremap(copy, hugeBytes, hugeBytes, MREMAP_MAYMOVE_FIXED, region);
+  if (moved !== region) nMunmap(copy, hugeBytes);
+  return moved === region;
+}
+
+/** Where a copy of memory lies on huge pages of its own, or undefined where this Linux gives none. */
+function copyToHugePages(
+  space: AddressSpace,
+  from: bigint,
+  bytes: bigint,
+  protection: number,
+): bigint | undefined {
+  const copyBytes = (bytes + hugeBytes - 1n) & -hugeBytes;
+  const room = nMmap(0n, copyBytes + hugeBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n);
+  if (room === -1n) return undefined;
   const copy = (room + hugeBytes - 1n) & -hugeBytes;
   if (copy > room) nMunmap(room, copy - room);
-  if (copy < room + hugeBytes) nMunmap(copy + hugeBytes, room + hugeBytes - copy);
-  const giveUp = (): boolean => {
-    nMunmap(copy, hugeBytes);
-    return false;
-  };
-  if (nMadvise(copy, hugeBytes, MADV_HUGEPAGE) < 0) return giveUp();
-  nMemcpy(copy, region, hugeBytes);
-  // Small pages would cost a fork more than the file's do.
-  if (nMprotect(copy, hugeBytes, protection) < 0 || !space.isHuge(copy)) return giveUp();
-  const moved = nMremap(copy, hugeBytes, hugeBytes, MREMAP_MAYMOVE_FIXED, region);
-  return moved === region || giveUp();
+  if (copy < room + hugeBytes) nMunmap(copy + copyBytes, room + hugeBytes - copy);
+  if (nMadvise(copy, copyBytes, MADV_HUGEPAGE) >= 0) {
+    nMemcpy(copy, from, bytes);
+    // Small pages would cost a fork more than the file's do.
+    if (nMprotect(copy, copyBytes, protection) >= 0 && space.isHuge(copy)) return copy;
+  }
+  nMunmap(copy, copyBytes);
+  return undefined;
+}
+
+/** The same bytes on huge pages, to be read alone; as they are where this Linux gives none. */
+export function onHugePages(space: AddressSpace, bytes: Buffer): Buffer {
+  const copy = copyToHugePages(space, addressOf(bytes), BigInt(bytes.length), PROT_READ);
+  return copy === undefined ? bytes : memoryAt(copy, bytes.length);
 }
 
 // --- pages that every guest writes ---------------------------------------------------------------

@@ -3,11 +3,13 @@ import { test } from "node:test";
 import { runZygote } from "./engine.mjs";
 
 test("pages that one child writes are copied in one go by the next", async () => {
-  const { written, found, alone, ahead, inherited } = await runZygote("pages.mjs");
+  const { written, found, alone, ahead, inherited, copied } = await runZygote("pages.mjs");
   assert.ok(alone >= written, `${alone} faults for ${written} pages`);
   assert.ok(found >= written, `${found} pages found of ${written}`);
   // What else the child's start writes: the engine's own pages, some hundreds at the most.
   assert.ok(found < written + 800, `${found} pages found of ${written}`);
   assert.ok(ahead < written / 10, `${ahead} faults after the copy`);
   assert.equal(inherited, 1);
+  // Whether or not there are huge pages here.
+  assert.equal(copied, true);
 });

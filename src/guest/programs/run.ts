@@ -20,13 +20,23 @@ export interface CommandTools {
 }
 
 export async function runProgramCommand(tools: CommandTools, start: StartOptions): Promise<void> {
-  const argv = [start.argv0, ...start.argv];
-  const code =
-    start.image === "sh" ? await runShell(tools, start, argv) : await runOther(tools, start, argv);
-  tools.leaving.leave(code);
+  tools.leaving.leave(await statusOf(tools, start));
 }
 
-function runOther({ channel }: CommandTools, start: StartOptions, argv: string[]): Promise<number> {
+/** The command's exit status. */
+export function statusOf(
+  tools: Omit<CommandTools, "leaving">,
+  start: StartOptions,
+): Promise<number> {
+  const argv = [start.argv0, ...start.argv];
+  return start.image === "sh" ? runShell(tools, start, argv) : runOther(tools, start, argv);
+}
+
+function runOther(
+  { channel }: Pick<CommandTools, "channel">,
+  start: StartOptions,
+  argv: string[],
+): Promise<number> {
   // Loaded here, so that a process pays for the program it is.
   const { runCommand } = require("../../userland/run-command.js") as typeof Runner;
   return runCommand(start.image, argv, {
@@ -43,7 +53,11 @@ function runOther({ channel }: CommandTools, start: StartOptions, argv: string[]
   });
 }
 
-function runShell(tools: CommandTools, start: StartOptions, argv: string[]): Promise<number> {
+function runShell(
+  tools: Omit<CommandTools, "leaving">,
+  start: StartOptions,
+  argv: string[],
+): Promise<number> {
   const { main } = require("../../userland/sh/main.js") as typeof Shell;
   const { createShellSystem } = require("./shell-system.js") as typeof ShellHost;
   return main(createShellSystem({ ...tools, start }), argv, start.env);

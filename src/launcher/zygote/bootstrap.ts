@@ -42,13 +42,10 @@ const text = (entry: string, keeps: string, fds: readonly number[]): string => `
     return bytes;
   });
   const sources = JSON.parse(guest);
-  // The shell and the commands: bytes that every fork has, and whoever first needs one reads them.
-  let programs;
-  const program = (id) => (programs ??= JSON.parse(other))[id];
   const id = "guest/loader", exports = {};
   const filename = "node:internal/secure-exec/" + id;
   require("vm").compileFunction(sources[id], ["exports"], { filename })(exports);
-  exports.begin(entry, require, sources, program, forms && { text: guest, forms });
+  exports.begin(entry, require, sources, other, forms && { text: guest, forms });
 }`;
 
 /** Of a process that serves the kernel process. A starter's descriptors are for those that it starts. */

@@ -14,7 +14,7 @@ import { hideInternals } from "../../guest/public-modules.js";
 import { renewEntropy } from "../../guest/entropy.js";
 import { prepareFirstCallback } from "../../guest/first-callback.js";
 import { resolveOrder } from "../../guest/programs/sole-command.js";
-import type { Sources } from "../../guest/loader.js";
+import type { Programs, Sources } from "../../guest/loader.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import { closeAllFrom } from "../../sandbox/descriptors.js";
 import * as libc from "../../sandbox/libc.js";
@@ -23,6 +23,7 @@ import {
   EngineData,
   makeHeapContiguous,
   moveToHugePage,
+  onHugePages,
   textRegions,
 } from "../../sandbox/pages.js";
 import type { PageList } from "../../sandbox/pages.js";
@@ -30,8 +31,12 @@ import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock
 import { rehearseInDress } from "./dress-rehearsal.js";
 import { begin, guestSocketFd } from "./bootstrap.js";
 import { prepareLife } from "./guest-life.js";
-import { rehearse } from "./rehearsal.js";
+import type { GuestLife } from "./guest-life.js";
+import { rehearse, rehearsedLives } from "./rehearsal.js";
+import type { RehearsalTools } from "./rehearsal.js";
+import { rehearseShell } from "./shell-rehearsal.js";
 import { serve } from "./service.js";
+import type { IdleStep } from "./service.js";
 import { rehearseService } from "./service-rehearsal.js";
 import { furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { addonsOrder, guestMemoryBytes } from "./control.js";
@@ -45,16 +50,21 @@ declare const requireBuiltin: RequireBuiltin;
 const guestDescriptorCount = 3;
 const handoverFd = 4;
 
-/** `preload` loads a module and compiles it to the last function. */
-export function main(sources: Sources, preload: (id: string) => void, forms?: CompiledForms): void {
-  begin(() => boot(sources, preload, forms));
+/** What a zygote's modules come from. */
+interface Modules {
+  readonly sources: Sources;
+  readonly programs: Programs;
+  readonly forms: CompiledForms | undefined;
+  /** Loads a module and compiles it to the last function. */
+  preload(id: string): void;
 }
 
-async function boot(
-  sources: Sources,
-  preload: (id: string) => void,
-  forms: CompiledForms | undefined,
-): Promise<void> {
+export function main(modules: Modules): void {
+  begin(() => boot(modules));
+}
+
+async function boot(modules: Modules): Promise<void> {
+  const { sources, forms } = modules;
   const space = AddressSpace.open();
   const saved = {
     compiledModules: forms?.used ?? 0,
@@ -63,8 +73,7 @@ async function boot(
     pages: undefined as PageList | undefined,
   };
   if (forms?.pretence !== undefined) adoptPretence(forms.pretence);
-  const modules = { sources, forms: forms?.shared };
-  const life = await prepareLife(modules, () => warmUp(requireBuiltin));
+  const life = await prepareLife({ sources, forms: forms?.shared }, () => warmUp(requireBuiltin));
   const { callListeners, engineBinding, live, ordered, use } = life;
 
   // Early: its thread is gone by the lock-down.
@@ -72,27 +81,26 @@ async function boot(
 
   const data = space && new EngineData(space);
   data?.forget();
-  await rehearse({
+  const rehearsal = {
     internalBinding: engineBinding,
     requireBuiltin,
     callListeners,
     use,
     live,
     forget: forgetIdentity,
-  });
-  use(undefined);
+  };
+  await rehearse(rehearsal, rehearsedLives.beforeServing);
   const startMain = prepareFirstCallback(internalBinding, true);
   life.prepareCopies(prepareFirstCallback(internalBinding, false), () => saved.pages?.populate());
   libc.prepareRandPoll();
   hideInternals(requireBuiltin);
-  collectGarbage(requireBuiltin);
   const memory = {
     memoryBytes: guestMemoryBytes,
     mostMemoryBytes: vmLimitTable.memoryBytes.most,
   };
   const prepared = prepareLockDown(memory);
 
-  const idle = idleWork({ space, data, saved, preload });
+  const idle = idleWork({ space, data, saved, modules, life, rehearsal });
   const become = (fds: readonly number[], kind = ""): Channel => {
     saved.pages?.populate();
     becomeGuest(fds);
@@ -119,45 +127,55 @@ async function boot(
     saved.pages = measured;
     return false;
   };
-  serve({ prepared, ...idle, become, measure, saved });
+  await serve({ prepared, ...idle, become, measure, saved });
 }
 
-type Steps = (() => void)[];
+type Steps = IdleStep[];
 
 interface IdleTools {
   space: AddressSpace | undefined;
   data: EngineData | undefined;
   saved: { hugeTextPages: number };
-  preload: (id: string) => void;
+  modules: Modules;
+  life: GuestLife;
+  rehearsal: RehearsalTools;
 }
 
 /** What the zygote does while it has nothing to do, and has done when TypeScript comes. */
-function idleWork({ space, data, saved, preload }: IdleTools): {
+function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): {
   idleSteps: Steps;
   typeScript: () => void;
 } {
+  const { preload, programs } = modules;
   const grow = (steps: Steps): Steps =>
     steps.map((step) => () => {
       pretend();
-      step();
-      measureBase();
+      const under = step();
+      const measure = (): void => measureBase(idleSteps.length === 0);
+      return under instanceof Promise ? under.then(measure) : measure();
     });
   const { textSteps, dataSteps } = hugePageSteps(space, () => saved.hugeTextPages++);
   let usedData: readonly bigint[] = [];
   const idleSteps = grow([
     // Of what guests read, and before anything else reads more.
     () => void (usedData = data?.usedRegions() ?? []),
+    () => collectGarbage(requireBuiltin),
+    () => rehearse(rehearsal, rehearsedLives.later),
     ...furtherWarmUp(requireBuiltin, preload),
+    () => rehearseShell({ requireBuiltin, ...life }),
     () => rehearseService(requireBuiltin),
+    () => {
+      if (space !== undefined) programs.bytes = onHugePages(space, programs.bytes);
+    },
     ...textSteps,
-    () => idleSteps.unshift(...grow(dataSteps(usedData))),
+    () => void idleSteps.unshift(...grow(dataSteps(usedData))),
     // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
     () => collectGarbage(requireBuiltin, "last-resort"),
   ]);
   const typeScript = (): void => {
     const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
     // At once: until then, every guest that needs it takes the same time.
-    load!();
+    void load!();
     idleSteps.push(...rest);
   };
   return { idleSteps, typeScript };

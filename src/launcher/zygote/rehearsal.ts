@@ -16,10 +16,14 @@ import * as libc from "../../sandbox/libc.js";
 import { SECCOMP_RET_ALLOW, buildStage2 } from "../../sandbox/seccomp.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
-/** V8 allocates feedback at the eighth call; a few more let inline caches settle. */
-const rounds = 12;
+/**
+ * What has run is compiled, which is most of what the first guests are spared; V8 allocates feedback at the eighth call,
+ * and a few more let inline caches settle: that is for later.
+ */
+export const rehearsedLives = { beforeServing: 4, later: 8 } as const;
 
-const options: StartOptions = {
+/** What a guest in a rehearsal is told to be. */
+export const rehearsedOptions: StartOptions = {
   mode: "program",
   language: "js",
   path: "/home/user/[eval1]",
@@ -68,7 +72,7 @@ const kernelPort = new ServingPort(guestWire);
 /** The order that a guest in a rehearsal is given. */
 export function startFrame(): Buffer {
   return kernelPort.event("start", {
-    options: JSON.stringify(options),
+    options: JSON.stringify(rehearsedOptions),
     source: Buffer.from(source),
   });
 }
@@ -78,22 +82,22 @@ export interface RehearsalTools {
   requireBuiltin: RequireBuiltin;
   callListeners: CallListeners;
   /** Makes `channel` the one that bindings use. */
-  use(channel: Channel): void;
+  use(channel: Channel | undefined): void;
   /** What a forked guest does with its channel: waits for `start` and runs the program. */
   live(channel: Channel): Promise<unknown> | undefined;
   /** Takes back what `live` made of the process. */
   forget(): void;
 }
 
-export async function rehearse(tools: RehearsalTools): Promise<void> {
+export async function rehearse(tools: RehearsalTools, lives: number): Promise<void> {
   const loader = tools
     .requireBuiltin("internal/modules/esm/loader")
     .getOrInitializeCascadedLoader();
-  const url = `file://${options.path}`;
+  const url = `file://${rehearsedOptions.path}`;
   const environment = { ...process.env };
   const globals = new Set(Reflect.ownKeys(globalThis));
   const drained = Buffer.alloc(64 * 1024);
-  for (let round = 0; round < rounds; round++) {
+  for (let life = 0; life < lives; life++) {
     const pair = libc.socketpair(libc.SOCK_STREAM, libc.SOCK_CLOEXEC | libc.SOCK_NONBLOCK);
     if (typeof pair === "number") throw new Error(`rehearsal: socketpair: errno ${-pair}`);
     const [guestEnd, kernelEnd] = pair;
@@ -127,4 +131,5 @@ export async function rehearse(tools: RehearsalTools): Promise<void> {
     }
     tools.forget();
   }
+  tools.use(undefined);
 }

@@ -18,10 +18,13 @@ const forksPerStep = 16;
 /** A process takes about this long to be torn down; nobody waits for it. */
 const reapIntervalMs = 4;
 
+/** One that is done later has nobody served meanwhile. */
+export type IdleStep = () => void | Promise<void>;
+
 export interface Service {
   prepared: Prepared;
   /** Taken one by one whenever there is nothing to do, or much. */
-  idleSteps: (() => void)[];
+  idleSteps: IdleStep[];
   typeScript?(): void;
   /** In a fork: a new guest, with the descriptors that it was sent and the text that came with them. */
   become(fds: readonly number[], order: string): unknown;
@@ -42,13 +45,13 @@ function send(kind: number, a: number, b: number): void {
 }
 
 /** Serves the kernel until it is gone. Returns only in a forked guest. */
-export function serve(service: Service): void {
+export async function serve(service: Service): Promise<void> {
   const { idleSteps, prepared, saved } = service;
   const message = Buffer.alloc(controlMessageBytes);
   const dying = new Set<number>();
   let forks = 0;
-  const step = (): void => {
-    idleSteps.shift()?.();
+  const step = async (): Promise<void> => {
+    await idleSteps.shift()?.();
     if (idleSteps.length === 0)
       send(
         ControlKind.stale,
@@ -60,10 +63,10 @@ export function serve(service: Service): void {
   for (;;) {
     const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
     const readable = libc.pollReadable(controlFd, waitMs);
-    if (readable === 0 && dying.size === 0 && idleSteps.length > 0) step();
+    if (readable === 0 && dying.size === 0 && idleSteps.length > 0) await step();
     else if (forks >= forksPerStep) {
       forks = 0;
-      if (idleSteps.length > 0) step();
+      if (idleSteps.length > 0) await step();
     }
     for (const pid of dying) {
       const ended = libc.waitpid(pid, libc.WNOHANG);

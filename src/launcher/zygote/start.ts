@@ -50,7 +50,7 @@ export function start(loader: Loader, sources: Sources, compiled?: CompiledFiles
     loader.load(id);
     preloading = false;
   };
-  main(sources, preload, forms);
+  main({ sources, preload, programs: loader.programs, forms });
 }
 
 /** Compiles to the last function what is `wanted`: otherwise every guest would do it for itself. */

@@ -32,12 +32,12 @@ export function start(_loader: Loader): void {
   begin(boot);
 }
 
-function boot(): void {
+function boot(): Promise<void> {
   const proc = libc.openReadOnly("/proc");
   const { prepared, files } = prepareStarter();
   const landlocked = prepared.layers.some(({ layer, active }) => layer === "landlock" && active);
   const kit = { files, landlocked, proc };
-  serve({
+  return serve({
     prepared,
     idleSteps: [],
     saved: { compiledModules: 0, contiguousHeap: false, hugeTextPages: 0, pages: undefined },

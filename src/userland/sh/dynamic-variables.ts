@@ -68,11 +68,14 @@ function nextRandom(seed: number): number {
 
 function random({ env }: DynamicContext): string {
   const before = env.random.last;
+  let { seed = Math.floor(Math.random() * 0x7fff_ffff) } = env.random;
+  let last: number;
   do {
-    env.random.seed = nextRandom(env.random.seed);
-    env.random.last = ((env.random.seed >>> 16) ^ (env.random.seed & 0xffff)) & 0x7fff;
-  } while (env.random.last === before);
-  return String(env.random.last);
+    seed = nextRandom(seed);
+    last = ((seed >>> 16) ^ (seed & 0xffff)) & 0x7fff;
+  } while (last === before);
+  env.random = { seed, last };
+  return String(last);
 }
 
 function seconds({ shell, env }: DynamicContext): string {

@@ -94,7 +94,8 @@ export class Environment {
   killed: { readonly pid: number; readonly signal: number } | undefined;
   /** `$BASH_COMMAND`, when somebody asks. */
   commandText: (() => string) | undefined;
-  random = { seed: Math.floor(Math.random() * 0x7fff_ffff), last: 0 };
+  /** `$RANDOM`; the seed is drawn when somebody asks, as a rehearsed shell must draw nothing. */
+  random: { seed: number | undefined; last: number } = { seed: undefined, last: 0 };
   /** What an assignment to SECONDS added. */
   secondsOffset = 0;
   /** Where the text that is being run comes from, in bash's syntax errors: "-c: ", "eval: ". */

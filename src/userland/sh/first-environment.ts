@@ -116,6 +116,7 @@ function startDirectory(system: ShellSystem, claimed: string | undefined): strin
   const actual = system.cwd();
   if (claimed === undefined || !claimed.startsWith("/") || /\/\.\.?(?:\/|$)/.test(claimed))
     return actual;
+  if (claimed === actual) return actual;
   const a = system.stat(claimed);
   const b = system.stat(actual);
   if (typeof a === "number" || typeof b === "number") return actual;

@@ -45,6 +45,7 @@ const list = alone.result;
 const ahead = child(life(list), (done) => done());
 const inherited = memory[0];
 write();
+const copied = pages.onHugePages(space, memory);
 console.log(
   JSON.stringify({
     written,
@@ -52,6 +53,7 @@ console.log(
     alone: alone.answer,
     ahead: ahead.answer,
     inherited,
+    copied: copied.equals(memory),
   }),
 );
 libc._exit(0);
