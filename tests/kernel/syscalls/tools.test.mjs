@@ -7,10 +7,11 @@ import { limits } from "../../../dist/kernel/limits.js";
 import { ToolRegistry } from "../../../dist/kernel/tools/registry.js";
 import { executorTool, hostCommandLimits } from "../../../dist/protocol/host-commands.js";
 import { ToolForm } from "../../../dist/protocol/tool-values.js";
-import { toolLimits } from "../../../dist/protocol/tools.js";
+import { mostToolBytes } from "../../../dist/protocol/tools.js";
 import { callerOf, seen } from "./callers.mjs";
 
 const descriptor = (name, aliases = []) => ({ name, aliases, description: `does ${name}` });
+const valueBytes = 1024;
 const executor = { name: executorTool, aliases: [], description: "" };
 
 /** A caller in a machine with tools; `put` is what has gone to the host. */
@@ -29,6 +30,7 @@ function withTools(given = {}, tools = [descriptor("add", ["plus"]), descriptor(
       const registry = new ToolRegistry();
       registry.register(tools);
       return {
+        limits: { valueBytes },
         tools: registry,
         callTool: (name, input) => ask({ name, input: Buffer.from(input).toString() }),
         nextOfTool: (stream, stop) => ask({ stream, stop }),
@@ -43,7 +45,7 @@ const textOf = ({ json }) => JSON.parse(Buffer.from(json));
 
 test("a call goes to the host by the tool's name, and is on the bill until it is over", () => {
   const { caller, call, put } = withTools();
-  const waiting = call("callTool", { name: "plus", input });
+  const waiting = call("callTool", { name: "plus", parts: 0, input });
   const answers = seen(waiting);
   assert.deepEqual([put[0].name, put[0].input, answers], ["add", "{}", []]);
   put[0].answer.settle({ id: 1, ok: true, json: Buffer.from("5") });
@@ -53,22 +55,31 @@ test("a call goes to the host by the tool's name, and is on the bill until it is
 
 test("a tool that is not there, or too long an input, is answered without the host", () => {
   const { call, put } = withTools();
-  assert.equal(textOf(call("callTool", { name: "none", input })).code, "ERR_TOOL_NOT_FOUND");
-  const long = Buffer.alloc(toolLimits.jsonBytes + 1);
-  assert.equal(textOf(call("callTool", { name: "add", input: long })).code, "ERR_TOOL_LIMIT");
+  assert.equal(
+    textOf(call("callTool", { name: "none", parts: 0, input })).code,
+    "ERR_TOOL_NOT_FOUND",
+  );
+  const long = Buffer.alloc(mostToolBytes(valueBytes) + 1);
+  assert.equal(
+    textOf(call("callTool", { name: "add", parts: 0, input: long })).code,
+    "ERR_TOOL_LIMIT",
+  );
   assert.deepEqual(put, []);
 });
 
 test("no input leaves before the tool scope has allowed the call, by the tool's own name", () => {
   const { call, put } = withTools({ policies: { tool: "deny" } });
-  assert.match(call("callTool", { name: "plus", input }), /^EACCES: permission denied, .*add/);
+  assert.match(
+    call("callTool", { name: "plus", parts: 0, input }),
+    /^EACCES: permission denied, .*add/,
+  );
   assert.deepEqual(put, []);
   assert.deepEqual(textOf(call("describeTools", { name: "" })), []);
 });
 
 test("who gives up the call ends it at the host", () => {
   const { call, put } = withTools();
-  call("callTool", { name: "add", input }).cancel();
+  call("callTool", { name: "add", parts: 0, input }).cancel();
   assert.equal(put[0].cancelled, true);
 });
 
@@ -84,7 +95,7 @@ const stream = (id) => ({ id, ok: true, json: Uint8Array.of(ToolForm.stream) });
 
 test("a stream belongs to the process that called, until its end, a failure, or it stops", () => {
   const { caller, call, put } = withTools();
-  const answers = seen(call("callTool", { name: "list", input }));
+  const answers = seen(call("callTool", { name: "list", parts: 0, input }));
   put[0].answer.settle(stream(77));
   assert.equal(Buffer.from(answers[0].json).readUInt32LE(1), 77);
   assert.equal(call("toolNext", { stream: 78, stop: false }), -Errno.EBADF);
@@ -102,12 +113,12 @@ test("a stream belongs to the process that called, until its end, a failure, or 
 test("one stream too many, or one for a process that has ended, is ended at the host", () => {
   const { caller, call, put } = withTools();
   for (let id = 0; id < limits.toolStreams; id++) caller.toolStreams.add(1000 + id);
-  const answers = seen(call("callTool", { name: "list", input }));
+  const answers = seen(call("callTool", { name: "list", parts: 0, input }));
   put[0].answer.settle(stream(77));
   assert.equal(textOf(answers[0]).code, "ERR_TOOL_LIMIT");
   assert.deepEqual(put[1], { ended: 77 });
   caller.toolStreams.clear();
-  seen(call("callTool", { name: "list", input }));
+  seen(call("callTool", { name: "list", parts: 0, input }));
   caller.ended = true;
   put[2].answer.settle(stream(78));
   assert.deepEqual(put[3], { ended: 78 });
