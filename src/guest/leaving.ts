@@ -3,6 +3,8 @@
  * a fork does not have and would hang, so the process always leaves through
  * libc's _exit, after it told the kernel its code.
  *
+ * Nothing in it iterates over an array: a program may have deleted the iterator, and has to leave all the same.
+ *
  * The code is the one that C++ would read: what `process.exitCode` set, or the
  * reason's own. The report of an uncaught error is ./fatal-report.ts.
  */
@@ -69,8 +71,9 @@ function exitCode(otherwise: number): number {
   return exitInfo[places.kHasExitCode] === 1 ? exitInfo[places.kExitCode]! : otherwise;
 }
 
-function callSites(): { scriptName: string }[] {
-  return engine.internalBinding("util").getCallSites(1);
+function callerScript(): string {
+  const sites: { scriptName: string }[] = engine.internalBinding("util").getCallSites(1);
+  return String(sites[0]?.scriptName);
 }
 
 const { emitUntilTheEnd } = {
@@ -82,12 +85,13 @@ const { emitUntilTheEnd } = {
       if (args[0] === exitCodes.unsettledTopLevelAwait && engineOption("--warnings") === true)
         engine.channel().event("enginePrinted", {});
     }
-    const heard = Reflect.apply(emit, this ?? process, [type, ...args]) as boolean;
+    args.unshift(type);
+    const heard = Reflect.apply(emit, this ?? process, args) as boolean;
     if (!natural) return heard;
     // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.
     engineProcess._tickCallback();
     drainThreads();
-    return leave(exitCode(Number(args[0])));
+    return leave(exitCode(Number(args[1])));
   },
 };
 Object.defineProperty(emitUntilTheEnd, "name", { value: "emit", configurable: true });
@@ -112,9 +116,9 @@ function watchExiting(): void {
     ...exiting,
     set(value: unknown) {
       exiting.set!.call(process, value);
-      const [caller] = callSites();
+      const caller = callerScript();
       if (!value) watchEnd();
-      else if (nodesOwnExits.test(String(caller?.scriptName)))
+      else if (nodesOwnExits.test(caller))
         delete (Object.getPrototypeOf(process) as { emit?: unknown }).emit;
     },
   });
@@ -176,8 +180,8 @@ export function installLeaving(tools: EngineTools, channel: () => Channel): Leav
     places: constants,
     emit: process.emit,
   };
-  engineProcess.reallyExit = function reallyExit(...[code]: [code?: number]): never {
-    const status = Number(code) | 0;
+  engineProcess.reallyExit = function reallyExit(...args: [code?: number]): never {
+    const status = Number(args[0]) | 0;
     traceExit(engine, channel(), status);
     return leave(status);
   };

@@ -50,9 +50,9 @@ export function traceExit(tools: EngineTools, channel: Channel, code: number): v
 /** Once in a worker: its own C++ prints where nobody reads. */
 export function traceExitOfThread(tools: EngineTools, channel: Channel): void {
   const { reallyExit } = engineProcess;
-  engineProcess.reallyExit = function (...[code]: [code?: number]): never {
-    traceExit(tools, channel, Number(code) | 0);
-    return Reflect.apply(reallyExit, process, [code]) as never;
+  engineProcess.reallyExit = function (...args: [code?: number]): never {
+    traceExit(tools, channel, Number(args[0]) | 0);
+    return Reflect.apply(reallyExit, process, args) as never;
   };
   Object.defineProperty(engineProcess.reallyExit, "name", { value: "reallyExit" });
 }

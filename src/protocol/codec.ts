@@ -128,13 +128,14 @@ export class Encoder {
       case "strings": {
         const items = value as string[];
         this.u32(items.length);
-        for (const item of items) this.string(item);
+        // By index: a guest's program may have taken the iterators of arrays away.
+        for (let at = 0; at < items.length; at++) this.string(items[at]!);
         return;
       }
       case "numbers": {
         const items = value as number[];
         this.u32(items.length);
-        for (const item of items) this.f64(item);
+        for (let at = 0; at < items.length; at++) this.f64(items[at]!);
         return;
       }
     }

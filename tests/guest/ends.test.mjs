@@ -12,6 +12,9 @@ const engine = findEngine().path;
 // The same path on the host and in the machine, so that stack traces name the same files.
 const folder = await realpath(await mkdtemp(join(tmpdir(), "ends-")));
 
+const withoutIterator =
+  "delete Object.getPrototypeOf([][Symbol.iterator]()).next; delete Array.prototype[Symbol.iterator];";
+
 /** name → source, or flags before the file and its source. `.mjs` names are ES modules. */
 const programs = {
   "exit.js": "process.exit()",
@@ -92,6 +95,12 @@ const programs = {
   "exit-detached.js": "const { exit } = process; process.exitCode = 3; exit()",
   "exiting-property.js":
     "process.on('exit', () => process.stderr.write(String(process._exiting))); process.stderr.write(String(process._exiting))",
+  // A program may take the iterator of arrays away.
+  "no-iterator.js": `${withoutIterator} process.on('exit', (code) => process.stderr.write(String(code))); process.exitCode = 3`,
+  "no-iterator-exit.js": `${withoutIterator} setTimeout(() => process.exit(4), 1)`,
+  "no-iterator-throws.js": `${withoutIterator} throw new Error('main')`,
+  "no-iterator-import.js": `${withoutIterator} import('./module.mjs').then(() => process.stderr.write('on'))`,
+  "no-iterator-net.js": `${withoutIterator} const net = require('net'); const server = net.createServer((socket) => socket.pipe(socket)).listen(0, () => { const client = net.connect(server.address().port); client.on('data', (data) => process.stderr.write(data)).on('close', () => server.close()); client.write('a'); client.end(Buffer.from('b')); })`,
   "timer-exits.js": "setTimeout(() => process.exit(3), 1)",
   "immediate-exits.js": "setImmediate(() => process.exit(3))",
   "tick-exits.js": "process.nextTick(() => process.exit(3))",

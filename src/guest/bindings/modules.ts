@@ -154,7 +154,7 @@ function putInto(binding: EngineModule): Put {
       throw new Error(`modules binding has no function ${name} in this engine`);
     const replacement = (...args: unknown[]): unknown => {
       try {
-        return run(...(args as never[]));
+        return apply(run, undefined, args);
       } catch (error) {
         if (error instanceof Error) captureStackTrace(error, replacement);
         throw error;
@@ -168,9 +168,7 @@ export function installModules(env: GuestEnvironment, ahead: LoadAhead): void {
   const binding = env.internalBinding("modules");
   const files = new PackageFiles(env, ahead, binding.parsePackageJSON);
   const put = putInto(binding);
-  put("readPackageJSON", (path: string, ...more: unknown[]) =>
-    files.readPackageJSON(path, ...more),
-  );
+  put("readPackageJSON", (...args: unknown[]) => apply(files.readPackageJSON, files, args));
   put("getNearestParentPackageJSON", (path: string) => files.getNearestParentPackageJSON(path));
   put("getNearestParentPackageJSONType", (path: string) =>
     files.getNearestParentPackageJSONType(path),

@@ -104,6 +104,6 @@ export function listenForSignals(channel: Channel): void {
   channel.on("signal", ({ signal }) => {
     // Those that were there when it came: a listener may add others.
     const listening = Array.from(handlers.get(signal) ?? []);
-    for (const handle of listening) deliver(undefined, handle, () => handle.onsignal?.(signal));
+    listening.forEach((handle) => deliver(undefined, handle, () => handle.onsignal?.(signal)));
   });
 }

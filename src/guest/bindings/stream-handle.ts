@@ -38,7 +38,7 @@ export type WriteChunks = readonly (Uint8Array | string)[];
 
 /** What `writev` of src/stream_base.cc is given: buffers alone, or chunks and their encodings in turn. */
 export function chunksOf(chunks: WriteChunks, allBuffers: boolean): Uint8Array[] {
-  if (allBuffers) return [...(chunks as readonly Uint8Array[])];
+  if (allBuffers) return (chunks as readonly Uint8Array[]).slice();
   const list: Uint8Array[] = [];
   for (let at = 0; at < chunks.length; at += 2) {
     const chunk = chunks[at]!;
@@ -438,7 +438,8 @@ export class StreamHandle extends QuietStream {
 
   #write(req: WriteRequest | null | undefined, chunks: Uint8Array[], passedFd: number): unknown {
     let bytes = 0;
-    for (const chunk of chunks) bytes += chunk.byteLength;
+    // By index here and below: the program may have taken the iterators of arrays away.
+    for (let at = 0; at < chunks.length; at++) bytes += chunks[at]!.byteLength;
     streamState.state[streamState.bytesWritten] = bytes;
     streamState.state[streamState.lastWriteWasAsync] = 0;
     streamState.state[streamState.lastWriteError] = 0;
@@ -477,7 +478,7 @@ export class StreamHandle extends QuietStream {
   /** A native consumer writes. */
   onwrite(req: EngineRequest, bufs: Uint8Array[]): number {
     let bytes = 0;
-    for (const buf of bufs) bytes += buf.byteLength;
+    for (let at = 0; at < bufs.length; at++) bytes += bufs[at]!.byteLength;
     if (this.#closed) return -Errno.EBADF;
     if (this.#writeError !== 0) return this.#writeError;
     if (!this.#openFlow()) return -Errno.EBADF;
@@ -507,8 +508,10 @@ export class StreamHandle extends QuietStream {
     } else if (chunks.length > 1 && bytes <= joinBytes) {
       if (bytes > 0) kernel.event("flowWrite", { flow, data: Buffer.concat(chunks, bytes) });
     } else {
-      for (const data of chunks)
+      for (let at = 0; at < chunks.length; at++) {
+        const data = chunks[at]!;
         if (data.byteLength > 0) kernel.event("flowWrite", { flow, data: bytesOf(data) });
+      }
     }
   }
 
@@ -546,10 +549,10 @@ export class StreamHandle extends QuietStream {
 
   #failOutbox(errno: number): void {
     this.#outboxBytes = 0;
-    for (const { req, native } of this.#outbox.splice(0)) {
+    this.#outbox.splice(0).forEach(({ req, native }) => {
       kernel.unref();
       this.#complete(req, errno, native);
-    }
+    });
   }
 
   #complete(req: EngineRequest, status: number, native: boolean): void {
@@ -562,8 +565,9 @@ export class StreamHandle extends QuietStream {
   }
 
   #runCompletions(): void {
-    for (const { req, status } of this.#completions.splice(0))
+    this.#completions.splice(0).forEach(({ req, status }) => {
       deliver(this.#frame, req, () => req.oncomplete?.(status, this, undefined));
+    });
   }
 
   #finishWrites(): void {

@@ -53,7 +53,7 @@ export function cacheVariables(env: EngineTools): ClosureVariable[] {
     call: () => throws(stripTypeScriptTypesForCoverage),
   };
   const { ModuleWrap } = env.internalBinding("module_wrap");
-  constructEsm = (...args) => new ModuleWrap(...args);
+  constructEsm = (...args) => Reflect.construct(ModuleWrap, args);
   return [
     {
       name: "compileFunctionForCJSLoader",
@@ -64,7 +64,7 @@ export function cacheVariables(env: EngineTools): ClosureVariable[] {
     {
       name: "ModuleWrap",
       value: function (...args: ModuleArguments) {
-        return withFrames(() => constructEsm!(...args));
+        return withFrames(() => Reflect.apply(constructEsm!, undefined, args));
       },
       inside: getConditionsSet,
       call: () => getConditionsSet(undefined),

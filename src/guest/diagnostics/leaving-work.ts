@@ -34,5 +34,5 @@ export function leavingWork(complain: (text: string) => void): void {
 }
 
 export function fatalWork(error: unknown): void {
-  for (const run of onFatal) run(error);
+  onFatal.forEach((run) => run(error));
 }
