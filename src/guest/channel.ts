@@ -484,7 +484,7 @@ export class Channel implements KernelClient {
   }
 
   #write(parts: FrameParts): void {
-    const [head] = parts;
+    const head = parts[0];
     // Of kind and number, in the header.
     const isLine =
       head[4] === FrameKind.event && head[9] === guestEvents.output.nr && head[11] === 1;

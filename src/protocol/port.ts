@@ -181,8 +181,9 @@ export class ServingPort<T extends Tables> {
   }
 }
 
-const encodeWhole = <S extends Schema>(...frame: Parameters<typeof encodeFrame<S>>): FrameParts => [
-  encodeFrame(...frame),
+/** Without a spread: a guest's program may have taken the iterators of arrays away. */
+const encodeWhole: typeof encodeParts = (kind, id, nr, schema, values) => [
+  encodeFrame(kind, id, nr, schema, values),
 ];
 
 /** Puts bytes of a result where its caller wants them. */
