@@ -17,6 +17,7 @@ import {
   openLibrary,
   openReadOnly,
 } from "./libc.js";
+import { RLIMIT_AS } from "./rlimits.js";
 
 const library = openLibrary();
 const nMmap = bind<[bigint, bigint, number, number, number, bigint], bigint>(
@@ -147,8 +148,6 @@ const hintRange = 1n << 46n;
 const heapRoom = 1n << 36n;
 /** Nothing is mapped below; vm.mmap_min_addr is 64 KiB at most. */
 const lowest = 0x1_0000n;
-/** include/uapi/asm-generic/resource.h: holes that are filled count, and whatever fits would be filled. */
-const RLIMIT_AS = 9;
 
 /**
  * Makes the addresses that V8 asks for unavailable, so that its chunks come one below the
@@ -157,6 +156,7 @@ const RLIMIT_AS = 9;
  * under a limit of address space that is none.
  */
 export function makeHeapContiguous(space: AddressSpace): number {
+  // Holes that are filled count, and whatever fits would be filled.
   const limit = getrlimit(RLIMIT_AS);
   if (typeof limit === "number" || limit.soft !== Infinity) return 0;
   let filled = 0;

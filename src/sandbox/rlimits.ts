@@ -13,6 +13,7 @@ export const RLIMIT_STACK = 3;
 export const RLIMIT_CORE = 4;
 export const RLIMIT_NOFILE = 7;
 export const RLIMIT_MEMLOCK = 8;
+export const RLIMIT_AS = 9;
 export const RLIMIT_SIGPENDING = 11;
 export const RLIMIT_MSGQUEUE = 12;
 export const RLIMIT_NICE = 13;
