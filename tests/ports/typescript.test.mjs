@@ -191,14 +191,23 @@ it("a second check costs a fraction of plain Node's, which loads the compiler ea
   }
 });
 
-it("secure-exec typecheck prints what tsc prints, and ends with 1 where there are errors", () => {
+/** Gives `body` an empty directory, and the command line's `typecheck` in it. */
+function inDirectory(body) {
   const directory = mkdtempSync(join(tmpdir(), "typecheck-"));
   try {
-    const run = (...args) =>
+    body(directory, (...args) =>
       spawnSync(process.execPath, [cli, "typecheck", "--compiler", compilerDir, ...args], {
         encoding: "utf8",
         cwd: directory,
-      });
+      }),
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+it("secure-exec typecheck prints what tsc prints, and ends with 1 where there are errors", () =>
+  inDirectory((directory, run) => {
     writeFileSync(join(directory, "good.ts"), "export const a: number = 1;");
     writeFileSync(join(directory, "bad.ts"), "export const a: number = '1';");
     assert.deepEqual([run("good.ts").status, run("good.ts").stdout], [0, ""]);
@@ -213,19 +222,10 @@ it("secure-exec typecheck prints what tsc prints, and ends with 1 where there ar
     );
     const all = run("--json", ".");
     assert.deepEqual([all.status, JSON.parse(all.stdout).filePath], [1, "bad.ts"]);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-});
+  }));
 
-it("secure-exec typecheck of a file finds the packages at or above it, and says where those of Node are missing", () => {
-  const directory = mkdtempSync(join(tmpdir(), "typecheck-"));
-  try {
-    const run = (...args) =>
-      spawnSync(process.execPath, [cli, "typecheck", "--compiler", compilerDir, ...args], {
-        encoding: "utf8",
-        cwd: directory,
-      });
+it("secure-exec typecheck of a file finds the packages at or above it, and says where those of Node are missing", () =>
+  inDirectory((directory, run) => {
     mkdirSync(join(directory, "deep"));
     const program = join(directory, "deep/program.ts");
     writeFileSync(
@@ -247,10 +247,7 @@ export const a: number = sep.length + answer.length + process.pid;
       cpSync(join(root, "node_modules", name), join(packages, name), { recursive: true });
     const found = run("deep/program.ts");
     assert.deepEqual([found.stdout, found.stderr, found.status], ["", "", 0]);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-});
+  }));
 
 test("without a compiler the error says which to install", () => {
   assert.throws(
