@@ -75,6 +75,10 @@ compare(
     ["jq -n '1 + 2 * 3 - 4 / 2 % 3'"],
     ["jq -n '[range(5)]' -c"],
     ["jq -nc '[range(0; 10; 3)], [range(2; 4)]'"],
+    [
+      "jq -nc '[range(0, 1; 3, 4)], [range(0, 5; 9, 8; 3, 4)], [range(3; 0; -1)], [range(0; 5; 0)]'",
+    ],
+    ["jq -n '[range(20000)] | length, (map(. * 2) | add)'"],
     ["jq -n '[1,2,3] | first, last, nth(1)'"],
     ["jq -nc '[limit(3; range(10))]'"],
     ["jq -nc 'reduce range(5) as $i (0; . + $i)'"],

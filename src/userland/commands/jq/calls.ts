@@ -10,7 +10,7 @@ import { Scope, type Callable } from "./scope.js";
 
 /** Functions that need more than values: the input's path, or the host. */
 export const specials: ReadonlySet<string> = new Set(
-  "empty/0 path/1 getpath/1 error/0 input/0 inputs/0 debug/0 stderr/0 env/0 input_line_number/0".split(
+  "empty/0 path/1 getpath/1 error/0 input/0 inputs/0 debug/0 stderr/0 env/0 input_line_number/0 _range/3".split(
     " ",
   ),
 );
@@ -72,12 +72,24 @@ export function* call(
     case "input_line_number/0":
       yield plain(input, 0);
       return;
+    // A recursive definition would be as deep as it is long.
+    case "_range/3":
+      for (const bounds of cartesian(evaluator, args, 2, input.value, scope))
+        for (const value of range(bounds)) yield plain(input, value);
+      return;
   }
   const native = natives.get(key);
   if (native === undefined) throw fail(`${key} is not defined at <top-level>, line 1:\n${name}`);
   for (const values of cartesian(evaluator, args, args.length - 1, input.value, scope)) {
     yield plain(input, native(input.value, ...values));
   }
+}
+
+function* range([from, to, by]: Json[]): Generator<number> {
+  if (typeof from !== "number" || typeof to !== "number" || typeof by !== "number")
+    throw new JqError("Range bounds must be numeric");
+  if (by > 0) for (let at = from; at < to; at += by) yield at;
+  else if (by < 0) for (let at = from; at > to; at += by) yield at;
 }
 
 function* cartesian(

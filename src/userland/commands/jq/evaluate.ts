@@ -20,6 +20,15 @@ class Break extends Error {
 
 const maxDepth = 3000;
 
+type Of<K extends Filter["kind"]> = Extract<Filter, { kind: K }>;
+/** Of "pipe", "comma", "and" and "or". */
+type Sides = Pick<Of<"binary">, "left" | "right"> & { kind: string };
+
+/** Values that are at no path of the input. */
+function* plainly(input: Found, values: Iterable<Json>): Generator<Found> {
+  for (const value of values) yield plain(input, value);
+}
+
 export interface Host {
   nextInput(): Json | undefined;
   env: Record<string, string | undefined>;
@@ -64,161 +73,184 @@ export class Evaluator {
     }
   }
 
-  *#run(filter: Filter, input: Found, scope: Scope): Generator<Found> {
+  /** What a filter finds: a list where that is known at once, and otherwise a generator. */
+  #run(filter: Filter, input: Found, scope: Scope): Iterable<Found> {
     switch (filter.kind) {
       case "identity":
-        yield input;
-        return;
+        return [input];
       case "literal":
-        yield plain(input, filter.value);
-        return;
+        return [plain(input, filter.value)];
       case "recurse":
-        yield* this.#recurse(input);
-        return;
+        return this.#recurse(input);
       case "string":
-        for (const text of this.#interpolate(filter.parts, 0, filter.format, input.value, scope))
-          yield plain(input, text);
-        return;
+        return plainly(
+          input,
+          this.#interpolate(filter.parts, 0, filter.format, input.value, scope),
+        );
       case "format":
-        yield plain(input, formatted(filter.name, input.value));
-        return;
+        return [plain(input, formatted(filter.name, input.value))];
       case "variable":
-        yield plain(input, this.#variable(filter.name, scope));
-        return;
+        return [plain(input, this.#variable(filter.name, scope))];
       case "index":
-        for (const of of this.run(filter.of, input, scope)) {
-          for (const key of this.values(filter.key, input.value, scope)) {
-            const value = step(filter, () => indexOf(of.value, key));
-            if (value !== undefined) yield child(of, key, value);
-          }
-        }
-        return;
+        return this.#index(filter, input, scope);
       case "slice":
-        yield* this.#slice(filter, input, scope);
-        return;
+        return this.#slice(filter, input, scope);
       case "iterate":
-        for (const of of this.run(filter.of, input, scope)) {
-          if (filter.optional && !iterable(of.value)) continue;
-          yield* this.#iterate(of);
-        }
-        return;
+        return this.#iterateAll(filter, input, scope);
       case "pipe":
-        for (const left of this.run(filter.left, input, scope))
-          yield* this.run(filter.right, left, scope);
-        return;
+        return this.#pipe(filter, input, scope);
       case "comma":
-        yield* this.run(filter.left, input, scope);
-        yield* this.run(filter.right, input, scope);
-        return;
+        return this.#comma(filter, input, scope);
       case "and":
       case "or":
-        for (const left of this.values(filter.left, input.value, scope)) {
-          if (truthy(left) === (filter.kind === "or")) yield plain(input, filter.kind === "or");
-          else
-            for (const right of this.values(filter.right, input.value, scope))
-              yield plain(input, truthy(right));
-        }
-        return;
+        return this.#logical(filter, input, scope);
       case "alternative":
-        yield* this.#alternative(filter, input, scope);
-        return;
+        return this.#alternative(filter, input, scope);
       case "binary":
-        for (const right of this.values(filter.right, input.value, scope)) {
-          for (const left of this.values(filter.left, input.value, scope))
-            yield plain(input, binary(filter.operator, left, right));
-        }
-        return;
+        return this.#binary(filter, input, scope);
       case "negate":
-        for (const value of this.values(filter.of, input.value, scope)) {
-          if (typeof value !== "number") throw new JqError(`${described(value)} cannot be negated`);
-          yield plain(input, -value);
-        }
-        return;
+        return this.#negate(filter.of, input, scope);
       case "update":
-        for (const value of update(this, filter, input.value, scope)) yield plain(input, value);
-        return;
+        return plainly(input, update(this, filter, input.value, scope));
       case "array":
-        yield plain(
-          input,
-          filter.of === undefined ? [] : [...this.values(filter.of, input.value, scope)],
-        );
-        return;
-      case "object":
-        for (const object of this.#object(filter.entries, 0, input.value, scope))
-          yield plain(input, object);
-        return;
-      case "if":
-        for (const test of this.values(filter.test, input.value, scope)) {
-          const chosen = truthy(test) ? filter.yes : filter.no;
-          if (chosen === undefined) yield input;
-          else yield* this.run(chosen, input, scope);
-        }
-        return;
-      case "try":
-        yield* this.#try(filter, input, scope);
-        return;
-      case "reduce": {
-        let state: Json | undefined;
-        for (const first of this.values(filter.initial, input.value, scope)) state = first;
-        for (const value of this.values(filter.source, input.value, scope)) {
-          for (const inner of match(this, filter.pattern, value, scope)) {
-            const before: Json = state ?? null;
-            state = undefined;
-            for (const next of this.values(filter.update, before, inner)) state = next;
-          }
-        }
-        yield plain(input, state ?? null);
-        return;
-      }
-      case "foreach":
-        for (const first of this.values(filter.initial, input.value, scope)) {
-          let state = first;
-          for (const value of this.values(filter.source, input.value, scope)) {
-            for (const inner of match(this, filter.pattern, value, scope)) {
-              for (const next of this.values(filter.update, state, inner)) {
-                state = next;
-                if (filter.extract === undefined) yield plain(input, next);
-                else
-                  for (const out of this.values(filter.extract, next, inner))
-                    yield plain(input, out);
-              }
-            }
-          }
-        }
-        return;
-      case "bind":
-        for (const value of this.values(filter.source, input.value, scope)) {
-          yield* bind(this, filter, 0, value, input, scope);
-        }
-        return;
-      case "label": {
-        const label = {};
-        try {
-          yield* this.run(
-            filter.body,
+        return [
+          plain(
             input,
-            new Scope(scope, undefined, undefined, new Map([[filter.name, label]])),
-          );
-        } catch (error) {
-          if (!(error instanceof Break) || error.label !== label) throw error;
-        }
-        return;
-      }
-      case "break": {
-        const label = scope.label(filter.name);
-        if (label === undefined)
-          throw fail(`$*label-${filter.name} is not defined at <top-level>, line 1:`);
-        throw new Break(label);
-      }
+            filter.of === undefined ? [] : [...this.values(filter.of, input.value, scope)],
+          ),
+        ];
+      case "object":
+        return plainly(input, this.#object(filter.entries, 0, input.value, scope));
+      case "if":
+        return this.#if(filter, input, scope);
+      case "try":
+        return this.#try(filter, input, scope);
+      case "reduce":
+        return [plain(input, this.#reduce(filter, input, scope))];
+      case "foreach":
+        return this.#foreach(filter, input, scope);
+      case "bind":
+        return this.#bind(filter, input, scope);
+      case "label":
+        return this.#label(filter, input, scope);
+      case "break":
+        throw this.#break(filter.name, scope);
       case "define": {
         const inner = new Scope(scope);
         this.#define(inner, filter.definition);
-        yield* this.run(filter.body, input, inner);
-        return;
+        return this.run(filter.body, input, inner);
       }
       case "call":
-        yield* call(this, filter, input, scope);
+        return call(this, filter, input, scope);
     }
+  }
+
+  *#index(filter: Of<"index">, input: Found, scope: Scope): Generator<Found> {
+    for (const of of this.run(filter.of, input, scope)) {
+      for (const key of this.values(filter.key, input.value, scope)) {
+        const value = step(filter, () => indexOf(of.value, key));
+        if (value !== undefined) yield child(of, key, value);
+      }
+    }
+  }
+
+  *#iterateAll(filter: Of<"iterate">, input: Found, scope: Scope): Generator<Found> {
+    for (const of of this.run(filter.of, input, scope)) {
+      if (filter.optional && !iterable(of.value)) continue;
+      yield* this.#iterate(of);
+    }
+  }
+
+  *#pipe({ left, right }: Sides, input: Found, scope: Scope): Generator<Found> {
+    for (const found of this.run(left, input, scope)) yield* this.run(right, found, scope);
+  }
+
+  *#comma({ left, right }: Sides, input: Found, scope: Scope): Generator<Found> {
+    yield* this.run(left, input, scope);
+    yield* this.run(right, input, scope);
+  }
+
+  *#logical({ kind, left, right }: Sides, input: Found, scope: Scope): Generator<Found> {
+    const decides = kind === "or";
+    for (const first of this.values(left, input.value, scope)) {
+      if (truthy(first) === decides) yield plain(input, decides);
+      else
+        for (const second of this.values(right, input.value, scope))
+          yield plain(input, truthy(second));
+    }
+  }
+
+  *#binary(filter: Of<"binary">, input: Found, scope: Scope): Generator<Found> {
+    for (const right of this.values(filter.right, input.value, scope)) {
+      for (const left of this.values(filter.left, input.value, scope))
+        yield plain(input, binary(filter.operator, left, right));
+    }
+  }
+
+  *#negate(of: Filter, input: Found, scope: Scope): Generator<Found> {
+    for (const value of this.values(of, input.value, scope)) {
+      if (typeof value !== "number") throw new JqError(`${described(value)} cannot be negated`);
+      yield plain(input, -value);
+    }
+  }
+
+  *#if(filter: Of<"if">, input: Found, scope: Scope): Generator<Found> {
+    for (const test of this.values(filter.test, input.value, scope)) {
+      const chosen = truthy(test) ? filter.yes : filter.no;
+      if (chosen === undefined) yield input;
+      else yield* this.run(chosen, input, scope);
+    }
+  }
+
+  #reduce(filter: Of<"reduce">, { value: input }: Found, scope: Scope): Json {
+    let state: Json | undefined;
+    for (const first of this.values(filter.initial, input, scope)) state = first;
+    for (const value of this.values(filter.source, input, scope)) {
+      for (const inner of match(this, filter.pattern, value, scope)) {
+        const before: Json = state ?? null;
+        state = undefined;
+        for (const next of this.values(filter.update, before, inner)) state = next;
+      }
+    }
+    return state ?? null;
+  }
+
+  *#foreach(filter: Of<"foreach">, input: Found, scope: Scope): Generator<Found> {
+    for (const first of this.values(filter.initial, input.value, scope)) {
+      let state = first;
+      for (const value of this.values(filter.source, input.value, scope)) {
+        for (const inner of match(this, filter.pattern, value, scope)) {
+          for (const next of this.values(filter.update, state, inner)) {
+            state = next;
+            if (filter.extract === undefined) yield plain(input, next);
+            else
+              for (const out of this.values(filter.extract, next, inner)) yield plain(input, out);
+          }
+        }
+      }
+    }
+  }
+
+  *#bind(filter: Of<"bind">, input: Found, scope: Scope): Generator<Found> {
+    for (const value of this.values(filter.source, input.value, scope))
+      yield* bind(this, filter, 0, value, input, scope);
+  }
+
+  *#label({ name, body }: Of<"label">, input: Found, scope: Scope): Generator<Found> {
+    const label = {};
+    const labelled = new Scope(scope, undefined, undefined, new Map([[name, label]]));
+    try {
+      yield* this.run(body, input, labelled);
+    } catch (error) {
+      if (!(error instanceof Break) || error.label !== label) throw error;
+    }
+  }
+
+  #break(name: string, scope: Scope): Error {
+    const label = scope.label(name);
+    return label === undefined
+      ? fail(`$*label-${name} is not defined at <top-level>, line 1:`)
+      : new Break(label);
   }
 
   #variable(name: string, scope: Scope): Json {

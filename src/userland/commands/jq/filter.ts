@@ -2,7 +2,7 @@
 import type { Json } from "./json.js";
 
 export type Filter =
-  | { kind: "identity" | "recurse" | "break-label"; name?: string }
+  | { kind: "identity" | "recurse" }
   | { kind: "literal"; value: Json }
   | { kind: "string"; format: string; parts: (string | Filter)[] }
   | { kind: "format"; name: string }
