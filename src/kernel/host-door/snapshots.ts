@@ -14,7 +14,7 @@ import { PathTooLong, archiveEnd } from "../fs/index.js";
 import type { Vm } from "../machine/vm.js";
 import { VmOptionError } from "../machine/vm.js";
 import { HostError } from "./error.js";
-import { fileError } from "./files.js";
+import { fileError } from "./file-answers.js";
 
 /** About what one part carries, and how many entries it is made of at most. */
 const partBytes = 1024 * 1024;
