@@ -4,8 +4,7 @@
  * allowed. Text that commands work on is a "byte string": one character
  * (U+0000–U+00FF) per byte, so that any input survives and order is byte order.
  */
-import type { TerminalAttributes } from "../abi/termios.js";
-import type * as nodeFs from "node:fs";
+import type { Fifos, NodeFiles, Surroundings, Terminal } from "./system.js";
 
 export interface SpawnOptions {
   env?: Record<string, string | undefined>;
@@ -28,20 +27,11 @@ export interface CaptureOptions extends SpawnOptions {
   capture?: boolean;
 }
 
-/** Numbers are results or `-errno`. */
-export interface CommandTerminal {
-  attributes(fd: number): TerminalAttributes | number;
-  setAttributes(fd: number, attributes: TerminalAttributes): number;
-  size(fd: number): { readonly rows: number; readonly columns: number };
-  resize(fd: number, rows: number, columns: number): number;
-}
-
-export interface CommandContext {
+export interface CommandContext extends NodeFiles, Fifos, Pick<Surroundings, "cwd"> {
   /** `argv[0]` is the command's name. */
   readonly argv: readonly string[];
   readonly name: string;
   readonly env: Record<string, string | undefined>;
-  readonly fs: typeof nodeFs;
   /** Blocking. Empty at end of file. */
   readInput(maxBytes?: number): Uint8Array;
   /** Puts the last bytes read back where that is possible, for whoever reads after this command. */
@@ -55,12 +45,9 @@ export interface CommandContext {
   writeError(text: string): void;
   /** In front of output that is still buffered, unless that goes to a terminal. */
   writeErrorFirst(text: string): void;
-  cwd(): string;
   isTerminal(fd: number): boolean;
-  /** mkfifo(3), with a mode that the mask is taken from; 0 or `-errno`. */
-  makeFifo(path: string, mode: number): number;
   /** Where there are terminals to set. */
-  readonly terminal?: CommandTerminal;
+  readonly terminal?: Terminal;
   /** Starts another program on our descriptors and waits; signals sent to us are passed on. */
   spawn(file: string, args: readonly string[], options?: SpawnOptions): Promise<SpawnEnd>;
   /** The same, blocking. */

@@ -9,7 +9,6 @@ import {
   CommandFailure,
   type CaptureOptions,
   type CommandContext,
-  type CommandTerminal,
   type SpawnEnd,
   type SpawnOptions,
 } from "./command.js";
@@ -17,6 +16,7 @@ import { commands } from "./commands/index.js";
 import { setLocale } from "./support/characters.js";
 import { codeText, errorCode } from "./support/errors.js";
 import { toBytes } from "./support/text.js";
+import type { Fifos, Offsets, Terminal } from "./system.js";
 
 const bufferBytes = 128 * 1024;
 const retryPause = new Int32Array(new SharedArrayBuffer(4));
@@ -91,17 +91,14 @@ export function endOf(
 }
 
 /** What commands ask of the machine that Node has no function for. */
-export interface CommandMachine {
-  /** Moves a descriptor's offset, where it has one. */
-  seek(fd: number, offset: number): void;
-  makeFifo(path: string, mode: number): number;
-  readonly terminal?: CommandTerminal | undefined;
+export interface CommandMachine extends Offsets, Fifos {
+  readonly terminal?: Terminal | undefined;
 }
 
 function processContext(
   name: string,
   argv: readonly string[],
-  { seek, makeFifo, terminal }: CommandMachine,
+  { seekBy, makeFifo, terminal }: CommandMachine,
 ): CommandContext {
   const output = new Output((data) => writeAll(1, data));
   let input: Buffer | undefined;
@@ -124,7 +121,7 @@ function processContext(
         retrying(() => fs.readSync(0, buffer, 0, maxBytes, null)),
       );
     },
-    unreadInput: (byteCount) => seek(0, -byteCount),
+    unreadInput: (byteCount) => void seekBy(0, -byteCount),
     write: (data) => output.write(data),
     writeBytes: (byteString) => output.writeBytes(byteString),
     flush: () => output.flush(),

@@ -7,19 +7,16 @@
  */
 import { kebabCase, toolListCommand } from "../protocol/tools.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
+import type { CommandContext } from "./command.js";
+import type { Tools } from "./system.js";
 
-export interface ToolCommandContext {
-  /** argv[0] is the command's name: a tool, an alias of one, or `toolListCommand`. */
-  argv: readonly string[];
+/** argv[0] is the command's name: a tool, an alias of one, or `toolListCommand`. */
+export interface ToolCommandContext extends Tools, Pick<CommandContext, "argv" | "writeError"> {
   write(text: string): void;
-  writeError(text: string): void;
   /** All of stdin; asked for when `--json -` or `--json-file -` is given. */
   readInput(): Promise<string> | string;
   /** A file of the VM. */
   readFile(path: string): Promise<string> | string;
-  callTool(name: string, input: unknown): Promise<unknown>;
-  /** The tool with that name or alias; all callable ones for "". */
-  describeTools(name: string): readonly ToolDescriptor[];
 }
 
 /** Exit codes: the shell's own for wrong usage, Node's for a failed call. */

@@ -40,7 +40,10 @@ function runOther(
   // Loaded here, so that a process pays for the program it is.
   const { runCommand } = require("../../userland/run-command.js") as typeof Runner;
   return runCommand(start.image, argv, {
-    seek: (fd, offset) => void channel.call("seek", { fd, offset, whence: SEEK_CUR }),
+    seekBy(fd, delta) {
+      const sought = channel.call("seek", { fd, offset: delta, whence: SEEK_CUR });
+      return typeof sought === "number" ? sought : sought.position;
+    },
     makeFifo(path, mode) {
       const made = channel.call("makeFifo", { path, mode });
       return typeof made === "number" ? made : 0;

@@ -1,21 +1,32 @@
 /**
- * The shell's system inside a VM: every operation is a system call of this
+ * The shell's system inside a VM, part by part: every operation is a system call of this
  * process. It decides nothing; the kernel judges each call.
  */
 import { Errno } from "../../abi/errno.js";
 import { StatSlot, openWithoutWait } from "../../protocol/fs-calls.js";
+import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { WaitOptions } from "../../protocol/terminal-calls.js";
 import type { Channel } from "../channel.js";
-import type { ShellTerminal } from "../../userland/sh/terminal.js";
+import type { ShellSystem } from "../../userland/sh/system.js";
 import type {
+  Descriptors,
+  JobTerminal,
+  Names,
+  Offsets,
+  OwnProcess,
+  Pipes,
+  Processes,
   ResourceLimit,
-  ShellSystem,
   SignalDisposition,
+  Signals,
   SpawnRequest,
-} from "../../userland/sh/system.js";
+  Surroundings,
+  Time,
+} from "../../userland/system.js";
 import type { RequireBuiltin } from "../engine-types.js";
+import type { GuestCalls } from "../environment.js";
 
 const SEEK_CUR = 1;
 const newline = 10;
@@ -37,7 +48,7 @@ function answer<R extends object, T>(result: R | number, take: (value: R) => T):
 }
 
 /** A terminal as programs of ours set it. */
-export function createShellTerminal(channel: Channel): ShellTerminal {
+export function createShellTerminal(channel: Channel): JobTerminal {
   const done = (result: object | number): number => (typeof result === "number" ? result : 0);
   return {
     attributes: (fd) => channel.call("terminalGet", { fd }),
@@ -67,16 +78,43 @@ export function createShellTerminal(channel: Channel): ShellTerminal {
   };
 }
 
-export function createShellSystem({
-  channel,
-  start,
-  requireBuiltin,
-  refused,
-}: GuestSystemTools): ShellSystem {
-  let knownRefusal = refused;
-  const { setTimeout, setImmediate } = requireBuiltin("timers");
-  const signals = new Map<number, SignalDisposition>();
-  const startedIgnored = new Set(start.ignoredSignals);
+/** A call that may wait, as the result of `take`. */
+function later<K extends keyof GuestCalls, T>(
+  channel: Channel,
+  name: K,
+  args: CallArgs<GuestCalls, K>,
+  take: (value: CallResult<GuestCalls, K>) => T,
+): Promise<T | number> {
+  return new Promise((resolve) =>
+    channel.callAsync(name, args, (result) => resolve(answer(result, take))),
+  );
+}
+
+/** The mask as the kernel has it, and as it must have it before the next call that makes a file or a process. */
+class Mask {
+  readonly #channel: Channel;
+  #known: number;
+  #wanted: number;
+
+  constructor(channel: Channel, mask: number) {
+    this.#channel = channel;
+    this.#known = this.#wanted = mask;
+  }
+
+  set(next: number): number {
+    const before = this.#wanted;
+    this.#wanted = next;
+    return before;
+  }
+
+  settle(): void {
+    if (this.#known === this.#wanted) return;
+    this.#known = this.#wanted;
+    this.#channel.call("umask", { mask: this.#known });
+  }
+}
+
+function ownProcess(channel: Channel, start: StartOptions): OwnProcess {
   const rlimits = new Map<number, ResourceLimit>(
     [
       [RLIMIT_DATA, start.memoryLimitBytes] as const,
@@ -84,92 +122,93 @@ export function createShellSystem({
       [RLIMIT_NOFILE, start.openFilesLimit] as const,
     ].map(([resource, limit]) => [resource, { soft: limit, hard: limit }]),
   );
-  /** The kernel knows one limit of open files; the soft one is what binds. */
-  const openFilesOf = ({ resourceLimits }: SpawnRequest): number => {
-    const soft = resourceLimits.get(RLIMIT_NOFILE)?.soft ?? -1;
-    return Math.min(soft, start.openFilesLimit);
-  };
-  /** What the kernel has, and what it must have before the next call that makes a file or a process. */
-  let mask = start.umask;
-  let wantedMask = mask;
-  const settleMask = (): void => {
-    if (mask === wantedMask) return;
-    mask = wantedMask;
-    channel.call("umask", { mask });
-  };
-  channel.on("signal", ({ signal }) => {
-    const disposition = signals.get(signal);
-    if (typeof disposition === "function") disposition();
-  });
-
-  const stat = (path: string, follow: boolean) =>
-    answer(channel.call("stat", { path, follow }), ({ values }) => ({
-      dev: values[StatSlot.dev]!,
-      ino: values[StatSlot.ino]!,
-      mode: values[StatSlot.mode]!,
-      uid: values[StatSlot.uid]!,
-      gid: values[StatSlot.gid]!,
-      size: values[StatSlot.size]!,
-      mtimeMs: values[StatSlot.mtime]! * 1000 + values[StatSlot.mtimeNs]! / 1e6,
-    }));
-
-  const read = (fd: number, maxBytes: number): Promise<Uint8Array | number> =>
-    new Promise((resolve) =>
-      channel.callAsync("read", { fd, length: maxBytes, position: -1 }, (result) =>
-        resolve(answer(result, ({ data }) => data)),
-      ),
-    );
-
-  const readPiece = (fd: number, length: number): Promise<Uint8Array | number> =>
-    new Promise((resolve) =>
-      channel.callAsync("readLine", { fd, length }, (result) =>
-        resolve(answer(result, ({ data }) => data)),
-      ),
-    );
-
   return {
     pid: start.pid,
     ppid: start.ppid,
     identity: { uid: start.uid, gid: start.gid, user: start.env.USER ?? "root" },
-    get machine(): string {
-      return requireBuiltin("os").machine();
+    cpuTimes() {
+      const result = channel.call("usage", {});
+      const used = typeof result === "number" ? undefined : result;
+      return {
+        userMs: (used?.userUs ?? 0) / 1000,
+        systemMs: (used?.systemUs ?? 0) / 1000,
+        childUserMs: (used?.childUserUs ?? 0) / 1000,
+        childSystemMs: (used?.childSystemUs ?? 0) / 1000,
+      };
     },
-    hostCommands: start.hostCommands,
-    hostname: () => start.hostname,
-    shellCommand: ["/bin/sh"],
-    inheritedFds: start.descriptors.flatMap((kind, fd) => (kind === "" ? [] : [fd])),
+    getrlimit: (resource) => rlimits.get(resource) ?? unlimited,
+  };
+}
 
+function surroundings(start: StartOptions, mask: Mask): Surroundings {
+  return {
+    // Where this process is; the shell's own directory is a variable of it.
+    cwd: () => start.cwd,
+    umask: (next) => mask.set(next),
+  };
+}
+
+async function readLine(
+  channel: Channel,
+  fd: number,
+  maxBytes: number,
+): Promise<Uint8Array | number> {
+  const parts: Uint8Array[] = [];
+  for (let size = 0; size < maxBytes;) {
+    const piece = await later(
+      channel,
+      "readLine",
+      { fd, length: maxBytes - size },
+      ({ data }) => data,
+    );
+    if (typeof piece === "number") return parts.length > 0 ? Buffer.concat(parts) : piece;
+    if (piece.byteLength === 0) break;
+    parts.push(piece);
+    size += piece.byteLength;
+    if (piece[piece.byteLength - 1] === newline) break;
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+async function writeAll(channel: Channel, fd: number, data: Uint8Array): Promise<number> {
+  if (channel.isHostOutput(fd)) {
+    channel.writeOutput(fd, data);
+    return 0;
+  }
+  for (let at = 0; at < data.byteLength;) {
+    const part = data.subarray(at, at + 1024 * 1024);
+    const result = await new Promise<{ written: number } | number>((resolve) =>
+      channel.callAsync("write", { fd, data: part, position: -1 }, resolve),
+    );
+    if (typeof result === "number") return result;
+    at += result.written;
+  }
+  return 0;
+}
+
+function descriptors(
+  channel: Channel,
+  start: StartOptions,
+  mask: Mask,
+): Descriptors & Pipes & Offsets {
+  return {
+    inheritedFds: start.descriptors.flatMap((kind, fd) => (kind === "" ? [] : [fd])),
     pipe: () => answer(channel.call("pipe", {}), ({ reader, writer }) => [reader, writer] as const),
     open(path, flags, mode) {
-      settleMask();
+      mask.settle();
       const now = { path, flags: flags | openWithoutWait, mode };
-      const opened = answer(channel.call("open", now), ({ fd }) => fd) as number;
+      const opened = answer(channel.call("open", now), ({ fd }) => fd);
       if (opened !== -Errno.EAGAIN) return opened;
       // Whoever it waits for may be part of this shell.
-      return new Promise((resolve) =>
-        channel.callAsync("open", { path, flags, mode }, (result) =>
-          resolve(answer(result, ({ fd }) => fd) as number),
-        ),
-      );
+      return later(channel, "open", { path, flags, mode }, ({ fd }) => fd);
     },
     close(fd) {
       channel.forgetOutput(fd);
-      return answer(channel.call("close", { fd }), () => 0) as number;
+      return answer(channel.call("close", { fd }), () => 0);
     },
-    dup: (fd) => answer(channel.call("dup", { fd, to: -1 }), (result) => result.fd) as number,
-    read,
-    async readLine(fd, maxBytes) {
-      const parts: Uint8Array[] = [];
-      for (let size = 0; size < maxBytes;) {
-        const piece = await readPiece(fd, maxBytes - size);
-        if (typeof piece === "number") return parts.length > 0 ? Buffer.concat(parts) : piece;
-        if (piece.byteLength === 0) break;
-        parts.push(piece);
-        size += piece.byteLength;
-        if (piece[piece.byteLength - 1] === newline) break;
-      }
-      return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    },
+    dup: (fd) => answer(channel.call("dup", { fd, to: -1 }), (result) => result.fd),
+    read: (fd, length) => later(channel, "read", { fd, length, position: -1 }, ({ data }) => data),
+    readLine: (fd, maxBytes) => readLine(channel, fd, maxBytes),
     readable: (fd, timeoutMs) =>
       new Promise((resolve) =>
         channel.callAsync(
@@ -182,79 +221,78 @@ export function createShellSystem({
       answer(
         channel.call("seek", { fd, offset: delta, whence: SEEK_CUR }),
         ({ position }) => position,
-      ) as number,
-    async write(fd, data) {
-      if (channel.isHostOutput(fd)) {
-        channel.writeOutput(fd, data);
-        return 0;
-      }
-      for (let at = 0; at < data.byteLength;) {
-        const part = data.subarray(at, at + 1024 * 1024);
-        const result = await new Promise<{ written: number } | number>((resolve) =>
-          channel.callAsync("write", { fd, data: part, position: -1 }, resolve),
-        );
-        if (typeof result === "number") return result;
-        at += result.written;
-      }
-      return 0;
-    },
+      ),
+    write: (fd, data) => writeAll(channel, fd, data),
     isatty: (fd) => start.descriptors[fd] === "tty",
-    terminal: createShellTerminal(channel),
+  };
+}
 
+function names(channel: Channel): Names {
+  const stat = (path: string, follow: boolean) =>
+    answer(channel.call("stat", { path, follow }), ({ values }) => ({
+      dev: values[StatSlot.dev]!,
+      ino: values[StatSlot.ino]!,
+      mode: values[StatSlot.mode]!,
+      uid: values[StatSlot.uid]!,
+      gid: values[StatSlot.gid]!,
+      size: values[StatSlot.size]!,
+      mtimeMs: values[StatSlot.mtime]! * 1000 + values[StatSlot.mtimeNs]! / 1e6,
+    }));
+  return {
     stat: (path) => stat(path, true),
     lstat: (path) => stat(path, false),
-    access: (path, mode) => answer(channel.call("access", { path, mode }), () => 0) as number,
+    access: (path, mode) => answer(channel.call("access", { path, mode }), () => 0),
     readdir(path) {
-      const names: string[] = [];
+      const found: string[] = [];
       for (;;) {
-        const part = channel.call("readdir", { path, start: names.length });
+        const part = channel.call("readdir", { path, start: found.length });
         if (typeof part === "number") return part;
-        names.push(...part.names);
-        if (!part.more || part.names.length === 0) return names;
+        found.push(...part.names);
+        if (!part.more || part.names.length === 0) return found;
       }
     },
-    realpath: (path) =>
-      answer(channel.call("realpath", { path }), (result) => result.path) as string | number,
-    // Where this process is; the shell's own directory is a variable of it.
-    cwd: () => start.cwd,
-    umask(next) {
-      const before = wantedMask;
-      wantedMask = next;
-      return before;
-    },
+    realpath: (path) => answer(channel.call("realpath", { path }), (result) => result.path),
+  };
+}
 
-    spawn(request: SpawnRequest) {
+/** The kernel knows one limit of open files; the soft one is what binds. */
+function openFilesOf({ resourceLimits }: SpawnRequest, start: StartOptions): number {
+  const soft = resourceLimits.get(RLIMIT_NOFILE)?.soft ?? -1;
+  return Math.min(soft, start.openFilesLimit);
+}
+
+function processes({ channel, start, refused }: GuestSystemTools, mask: Mask): Processes {
+  let knownRefusal = refused;
+  return {
+    hostCommands: start.hostCommands,
+    shellCommand: ["/bin/sh"],
+    spawn(request) {
       if (knownRefusal !== undefined) {
         const known = knownRefusal;
         knownRefusal = undefined;
         return known;
       }
-      settleMask();
+      mask.settle();
       const fds: number[] = [];
       for (const [child, mine] of request.fds) {
         while (fds.length <= child) fds.push(-1);
         fds[child] = mine;
       }
-      return new Promise((resolve) =>
-        channel.callAsync(
-          "spawn",
-          {
-            file: request.file,
-            argv: [...request.argv],
-            env: [...request.env],
-            cwd: request.cwd,
-            fds,
-            flags:
-              (request.newProcessGroup === true ? SpawnFlags.newProcessGroup : 0) |
-              (request.foreground === true ? SpawnFlags.foreground : 0),
-            uid: -1,
-            gid: -1,
-            ignored: [...(request.ignoredSignals ?? [])],
-            openFiles: openFilesOf(request),
-          },
-          (result) => resolve(answer(result, ({ pid }) => pid) as number),
-        ),
-      );
+      const args = {
+        file: request.file,
+        argv: [...request.argv],
+        env: [...request.env],
+        cwd: request.cwd,
+        fds,
+        flags:
+          (request.newProcessGroup === true ? SpawnFlags.newProcessGroup : 0) |
+          (request.foreground === true ? SpawnFlags.foreground : 0),
+        uid: -1,
+        gid: -1,
+        ignored: [...(request.ignoredSignals ?? [])],
+        openFiles: openFilesOf(request, start),
+      };
+      return later(channel, "spawn", args, ({ pid }) => pid);
     },
     wait: (pid) =>
       new Promise((resolve) =>
@@ -262,28 +300,53 @@ export function createShellSystem({
           resolve(typeof result === "number" ? { code: 127, signal: 0 } : result),
         ),
       ),
-    kill: (pid, signal) => answer(channel.call("kill", { pid, signal }), () => 0) as number,
+  };
+}
+
+function signals(channel: Channel, start: StartOptions): Signals {
+  const dispositions = new Map<number, SignalDisposition>();
+  const startedIgnored = new Set(start.ignoredSignals);
+  channel.on("signal", ({ signal }) => {
+    const disposition = dispositions.get(signal);
+    if (typeof disposition === "function") disposition();
+  });
+  return {
+    kill: (pid, signal) => answer(channel.call("kill", { pid, signal }), () => 0),
     onSignal(signal, disposition) {
-      const was = signals.has(signal);
-      if (disposition === "default") signals.delete(signal);
-      else signals.set(signal, disposition);
-      if (was !== signals.has(signal)) channel.event("signalHandler", { signal, handled: !was });
+      const was = dispositions.has(signal);
+      if (disposition === "default") dispositions.delete(signal);
+      else dispositions.set(signal, disposition);
+      if (was !== dispositions.has(signal))
+        channel.event("signalHandler", { signal, handled: !was });
     },
     startedIgnored: (signal) => startedIgnored.has(signal),
+  };
+}
 
+function time(requireBuiltin: RequireBuiltin): Time {
+  const { setTimeout, setImmediate } = requireBuiltin("timers");
+  return {
     nowMs: () => Date.now(),
     sleep: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
     yield: () => new Promise((resolve) => setImmediate(resolve)),
-    cpuTimes() {
-      const result = channel.call("usage", {});
-      const used = typeof result === "number" ? undefined : result;
-      return {
-        userMs: (used?.userUs ?? 0) / 1000,
-        systemMs: (used?.systemUs ?? 0) / 1000,
-        childUserMs: (used?.childUserUs ?? 0) / 1000,
-        childSystemMs: (used?.childSystemUs ?? 0) / 1000,
-      };
+  };
+}
+
+export function createShellSystem(tools: GuestSystemTools): ShellSystem {
+  const { channel, start, requireBuiltin } = tools;
+  const mask = new Mask(channel, start.umask);
+  return {
+    ...ownProcess(channel, start),
+    ...surroundings(start, mask),
+    get machine(): string {
+      return requireBuiltin("os").machine();
     },
-    getrlimit: (resource) => rlimits.get(resource) ?? unlimited,
+    hostname: () => start.hostname,
+    ...descriptors(channel, start, mask),
+    ...names(channel),
+    ...processes(tools, mask),
+    ...signals(channel, start),
+    ...time(requireBuiltin),
+    terminal: createShellTerminal(channel),
   };
 }

@@ -15,7 +15,7 @@ import { JobTable } from "./jobs.js";
 import { Options } from "./options.js";
 import { arithmeticScope, elementKey } from "./parameters.js";
 import type { TrapName } from "./signals.js";
-import type { ResourceLimit } from "./system.js";
+import type { ResourceLimit } from "../system.js";
 import type { ForegroundJob } from "./terminal.js";
 import type { Variable } from "./variables.js";
 import { VariableStore } from "./variables.js";

@@ -17,7 +17,7 @@ import {
 } from "../../abi/fcntl.js";
 import type { Environment } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
-import type { FileStatus } from "./system.js";
+import type { FileStatus } from "../system.js";
 
 const types: Readonly<Record<string, number>> = {
   b: S_IFBLK,

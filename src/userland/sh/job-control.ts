@@ -8,21 +8,20 @@ import type { Interpreter } from "./interpreter.js";
 import { SIGCONT, SIGINT, SIGTSTP, SIGTTIN, SIGTTOU } from "./signals.js";
 import { exitStatus } from "./jobs.js";
 import type { Job } from "./jobs.js";
-import type { WaitStatus } from "./system.js";
 import { ForegroundJob } from "./terminal.js";
-import type { ShellTerminal } from "./terminal.js";
+import type { JobTerminal, WaitStatus } from "../system.js";
 import type { TerminalAttributes } from "../../abi/termios.js";
 
 const terminalFd = 0;
 
 export class JobControl {
   readonly #shell: Interpreter;
-  readonly terminal: ShellTerminal;
+  readonly terminal: JobTerminal;
   readonly #ownGroup: number;
   /** As the shell's user has set the terminal. */
   #attributes: TerminalAttributes | undefined;
 
-  private constructor(shell: Interpreter, terminal: ShellTerminal) {
+  private constructor(shell: Interpreter, terminal: JobTerminal) {
     this.#shell = shell;
     this.terminal = terminal;
     this.#ownGroup = terminal.foreground(terminalFd);

@@ -3,7 +3,7 @@
  * only a parent can wait for its children.
  */
 import type { ForegroundJob } from "./terminal.js";
-import type { WaitStatus } from "./system.js";
+import type { WaitStatus } from "../system.js";
 import { describeSignal } from "./signals.js";
 
 export class Job {

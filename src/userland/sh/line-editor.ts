@@ -10,7 +10,7 @@ import type { TerminalAttributes } from "../../abi/termios.js";
 import type { Completions } from "./word-completion.js";
 import type { ShellSystem } from "./system.js";
 import { encodeText } from "./text.js";
-import type { ShellTerminal } from "./terminal.js";
+import type { JobTerminal } from "../system.js";
 
 const terminalFd = 0;
 const mostHistory = 500;
@@ -43,7 +43,7 @@ function widthOf(character: string): number {
 
 export class LineEditor {
   readonly #system: ShellSystem;
-  readonly #terminal: ShellTerminal;
+  readonly #terminal: JobTerminal;
   readonly #complete: (line: string, at: number) => Completions;
   readonly history: string[] = [];
   /** Characters of the line. */
@@ -60,7 +60,7 @@ export class LineEditor {
 
   constructor(
     system: ShellSystem,
-    terminal: ShellTerminal,
+    terminal: JobTerminal,
     complete: (line: string, at: number) => Completions,
   ) {
     this.#system = system;

@@ -16,7 +16,7 @@ import { StartFailure, findCommand, spawn, startCommand } from "./external.js";
 import type { Interpreter } from "./interpreter.js";
 import { SavedDescriptors, applyRedirections, expandRedirections } from "./redirections.js";
 import { SIGSTOP, SIGTTOU } from "./signals.js";
-import type { WaitStatus } from "./system.js";
+import type { WaitStatus } from "../system.js";
 import { ForegroundJob } from "./terminal.js";
 import { saveState } from "./resume.js";
 import { encodeText } from "./text.js";

@@ -20,7 +20,7 @@ import { RedirectionError, performRedirections } from "./redirections.js";
 import { becomeCommand } from "./replacement.js";
 import type { SavedDescriptors } from "./redirections.js";
 import { SIGINT, SIGPIPE, SIGSTOP, SIGTERM, SIGTTOU, describeSignal } from "./signals.js";
-import type { WaitStatus } from "./system.js";
+import type { WaitStatus } from "../system.js";
 import { ForegroundJob } from "./terminal.js";
 import { encodeText } from "./text.js";
 import { traceSimple } from "./trace.js";

@@ -1,28 +1,4 @@
-/**
- * What an interactive shell needs of its terminal, and the hand-over of that terminal to jobs. Pure:
- * everything goes through `ShellTerminal`, which a system without terminals leaves out.
- */
-import type { TerminalAttributes } from "../../abi/termios.js";
-
-/** What a wait saw: `stopSignal` is 0 when the child has ended. */
-export interface ChildChange {
-  readonly code: number;
-  readonly signal: number;
-  readonly stopSignal: number;
-}
-
-/** Numbers are results or `-errno`. */
-export interface ShellTerminal {
-  attributes(fd: number): TerminalAttributes | number;
-  setAttributes(fd: number, attributes: TerminalAttributes): number;
-  size(fd: number): { readonly rows: number; readonly columns: number };
-  resize(fd: number, rows: number, columns: number): number;
-  foreground(fd: number): number;
-  setForeground(fd: number, group: number): number;
-  setProcessGroup(pid: number, group: number): number;
-  /** Resolves when the child has ended, which is told once, or has stopped. */
-  waitForChange(pid: number): Promise<ChildChange>;
-}
+/** Owns the hand-over of an interactive shell's terminal to its jobs. */
 
 /**
  * A foreground job as it runs: one process group with the terminal. Its processes are started by

@@ -1,11 +1,10 @@
 /**
- * What a WASI program runs on. Everything is the process's own, as Node has it;
+ * What a WASI program runs on. Everything is the process's own, as Node has it: calls block, and throw Node's errors;
  * what is optional depends on where the program runs, and answers ENOSYS without.
  */
-import type * as NodeFs from "node:fs";
+import type { NodeFiles, Surroundings } from "../system.js";
 
-export interface WasiSystem {
-  readonly fs: typeof NodeFs;
+export interface WasiSystem extends NodeFiles, Surroundings {
   /** Ends the process; the code is what the module said. */
   exit(code: number): never;
   /** Ends the process as by a signal. */
@@ -15,13 +14,11 @@ export interface WasiSystem {
   monotonicNs(): bigint;
   cpuNs(): bigint;
   sleep(milliseconds: number): void;
-  cwd(): string;
   /** What a descriptor is to the kernel: "file", "tty", "null", or a kind of stream; "" when it is not open. */
   kindOf(fd: number): string;
   /** A whole file, or undefined when it is longer than `limitBytes`. */
   readFile(path: string, limitBytes: number): Uint8Array | undefined;
   readonly identity: WasiIdentity;
-  umask(mask: number): number;
   kill(pid: number, signal: number): void;
   readonly processes?: WasiProcesses | undefined;
 }
@@ -49,7 +46,7 @@ export interface WasiEnd {
   signal: number;
 }
 
-/** Processes of the same machine. Failures are thrown as Node's errors, with a `code`. */
+/** Processes of the same machine. */
 export interface WasiProcesses {
   pipe(): [reader: number, writer: number];
   spawn(request: WasiSpawn): number;

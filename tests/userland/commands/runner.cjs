@@ -110,7 +110,7 @@ async function main() {
 
 if (process.argv.length > 2) {
   const [name, ...args] = process.argv.slice(2);
-  runCommand(name, [name, ...args], { seek: () => undefined, makeFifo }).then((status) =>
+  runCommand(name, [name, ...args], { seekBy: () => 0, makeFifo }).then((status) =>
     process.exit(status),
   );
 } else main();
