@@ -1,56 +1,44 @@
 // Functions of src/ that are longer than one can take in at once. `node scripts/long-functions.mjs` lists them;
 // tests/house.test.mjs fails for any.
-//
-// The source is formatted, so a function begins where its header does and ends with the next line of the same
-// indentation that closes a brace; no parser is needed.
 import { readFileSync, readdirSync } from "node:fs";
+import ts from "typescript-5";
 
 const root = new URL("../src/", import.meta.url);
 /** From its first line to its last. */
 export const mostLines = 80;
 
-const indentation = (line) => line.length - line.trimStart().length;
-const control =
-  /^\s*(?:\} )?(?:if|else|for|while|switch|try|do|catch|finally|case|return \{|class|export class|abstract class|interface|namespace)\b/;
-const begins =
-  /(?:=> \{|\bfunction\b.*\{|^\s*(?:(?:static|async|override|get|set|private|protected|public|\*)\s+)*[#\w$[\].]+\*?(?:<.*>)?\(.*\).*\{)$/;
-
-function nameOf(header) {
-  const found =
-    /function\*?\s+(\w+)/.exec(header) ??
-    /(?:const|let)\s+(\w+)/.exec(header) ??
-    /^\s*(?:(?:export|default|static|async|override|get|set|readonly)\s+)*\*?\s*([#\w$]+)\s*(?:[(<:=]|$)/.exec(
-      header,
-    );
-  return found?.[1] ?? header.trim();
+/** What a function is called: by its own name, or that of what it is a value of. */
+function nameOf(node, source) {
+  for (let at = node; at !== undefined; at = at.parent) {
+    if (at.name !== undefined) return at.name.getText(source);
+    if (ts.isBlock(at) || ts.isSourceFile(at)) break;
+  }
+  return node.getText(source).split("\n", 1)[0];
 }
 
-/** Lines of each by `file: name`. One inside another counts for both. */
+/** [name, line, lines] of each function in a text. One inside another counts for both. */
+export function functionsIn(text, file = "made.ts") {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.ESNext, true);
+  const lineOf = (place) => source.getLineAndCharacterOfPosition(place).line + 1;
+  const found = [];
+  const visit = (node) => {
+    if (ts.isFunctionLike(node) && node.body !== undefined) {
+      const first = lineOf(node.getStart(source));
+      found.push([nameOf(node, source), first, lineOf(node.end) - first + 1]);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+/** Lines of each by `file:line: name`. */
 export function longFunctions() {
   const found = new Map();
-  for (const file of readdirSync(root, { recursive: true }).filter((name) =>
-    name.endsWith(".ts"),
-  )) {
-    const lines = readFileSync(new URL(file, root), "utf8").split("\n");
-    lines.forEach((line, at) => {
-      if (!line.endsWith("{") || control.test(line)) return;
-      const depth = indentation(line);
-      let start = at;
-      // The end of a header of several lines.
-      if (/^\s*\).*\{$/.test(line)) {
-        do start--;
-        while (start > 0 && (lines[start] === "" || indentation(lines[start]) > depth));
-        if (control.test(lines[start])) return;
-      } else if (!begins.test(line)) return;
-      let end = at + 1;
-      while (
-        end < lines.length &&
-        !(lines[end].trimStart().startsWith("}") && indentation(lines[end]) === depth)
-      )
-        end++;
-      const length = end - start + 1;
-      if (length > mostLines) found.set(`${file}: ${nameOf(lines[start])}`, length);
-    });
+  for (const file of readdirSync(root, { recursive: true }).map(String)) {
+    if (!/\.[cm]?ts$/.test(file)) continue;
+    for (const [name, line, lines] of functionsIn(readFileSync(new URL(file, root), "utf8"), file))
+      if (lines > mostLines) found.set(`${file}:${line}: ${name}`, lines);
   }
   return found;
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript-5";
 import { floatingIn } from "../scripts/floating-promises.mjs";
 import { longFiles, mostLines as mostLinesOfFile, reasons } from "../scripts/long-files.mjs";
-import { longFunctions, mostLines } from "../scripts/long-functions.mjs";
+import { functionsIn, longFunctions, mostLines } from "../scripts/long-functions.mjs";
 import { exportsOf, importsOf } from "../scripts/unused-exports.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -78,6 +78,19 @@ test("docs/api.md is what the declarations say", () => {
 });
 
 test("no function is longer than one can take in", () => {
+  const forms = `export function a({
+  b,
+}: C): D {
+  return { e() {}, f: () => 1 };
+}
+class G { *#h() {
+} }`;
+  assert.deepEqual(functionsIn(forms), [
+    ["a", 1, 5],
+    ["e", 4, 1],
+    ["f", 4, 1],
+    ["#h", 6, 2],
+  ]);
   assert.equal(mostLines, 80);
   assert.deepEqual([...longFunctions()], [], "split it");
 });
