@@ -57,7 +57,7 @@ export class GuestDoor {
       get paused() {
         return owner.paused;
       },
-      answered: (call, result) => owner.answered(call, result),
+      answered: (call, result, own) => owner.answered(call, result, own),
       served: (milliseconds, more) => owner.served(milliseconds, more),
       pauseMs: () => owner.pauseMs(),
       moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),

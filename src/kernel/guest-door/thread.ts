@@ -32,6 +32,7 @@ import { Image } from "../io/images.js";
 import type { DescriptorTable } from "../process/descriptors.js";
 import { OutputPipe } from "./output-pipe.js";
 import { ThreadDescriptors } from "./thread-descriptors.js";
+import type { Belongings } from "./thread-descriptors.js";
 import * as libc from "../../sandbox/libc.js";
 import type { Share, Source } from "./turns.js";
 
@@ -77,8 +78,8 @@ export interface ThreadOwner {
   answer(call: ProcessCall): GuestAnswer;
   /** While the process is stopped: what is woken when it goes on. */
   readonly paused: WaitQueue | undefined;
-  /** A call got its result. */
-  answered(call: ProcessCall, result: object): void;
+  /** A call got its result; `own` is what ends with the worker that made it. */
+  answered(call: ProcessCall, result: object, own: Belongings | undefined): void;
   /** One request was served, which took so long; `more`: another part of the one before. */
   served(milliseconds: number, more: boolean): void;
   /** How long its next request has to wait. */
@@ -525,10 +526,7 @@ export class GuestThread implements Source {
     if (result instanceof Denial)
       return this.#send(port.failure(call, { errno: -result.errno, message: result.message }));
     if (result instanceof Image) return this.#give(call, result);
-    if (!isAtTheDoor(call)) {
-      this.#owner.answered(call, result);
-      this.#own?.answered(call.name, call.args, result);
-    }
+    if (!isAtTheDoor(call)) this.#owner.answered(call, result, this.#own);
     this.#sendParts(port.replyParts(call, result as never));
   }
 

@@ -26,6 +26,7 @@ import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
 import type { Measured } from "./limit-warnings.js";
 import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
+import type { Belongings } from "../guest-door/thread-descriptors.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
 import type { ProviderRequests } from "../host-door/provider-requests.js";
@@ -88,7 +89,7 @@ export interface VmServices {
   /** The system calls. */
   answer(process: Process, call: ProcessCall): GuestAnswer;
   /** A call got its result. */
-  answered(process: Process, call: ProcessCall, result: object): void;
+  answered(process: Process, call: ProcessCall, result: object, own: Belongings | undefined): void;
   /** Tells the host of decisions. */
   decided(handle: number, list: DecisionList): void;
   /** Tells the host that a limit is nearly reached. */
@@ -361,8 +362,8 @@ export class Vm {
     return this.#services.answer(process, call);
   }
 
-  answered(process: Process, call: ProcessCall, result: object): void {
-    this.#services.answered(process, call, result);
+  answered(process: Process, call: ProcessCall, result: object, own: Belongings | undefined): void {
+    this.#services.answered(process, call, result, own);
   }
 
   /**

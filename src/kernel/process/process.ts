@@ -358,7 +358,7 @@ export class Process {
       },
       mayRead: (stream) => this.mayRead(stream),
       answer: (call) => vm.answer(this, call),
-      answered: (call, result) => vm.answered(this, call, result),
+      answered: (call, result, own) => vm.answered(this, call, result, own),
       served: (milliseconds, more) => {
         this.bill.served(milliseconds, more ? 0 : 1);
         if (!more) this.budget.rate?.served();

@@ -6,6 +6,7 @@
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import type { CallAtTheDoor, GuestAnswer, ProcessCall } from "../guest-door/thread.js";
+import type { Belongings } from "../guest-door/thread-descriptors.js";
 import { admit } from "../policy/admission.js";
 import type { AdmissionRule } from "../policy/admission.js";
 import { attempted } from "../io/attempt.js";
@@ -22,9 +23,27 @@ export type Handlers = {
   ) => Outcome<CallResult<Calls, K>>;
 };
 
-/** Puts on the bill what a call that got its result has moved. */
-export function answered(process: Process, { name, args }: ProcessCall, result: object): void {
-  const { moves } = systemCalls[name] as { readonly moves?: Moves<object, object> };
+/** A row, for who has the arguments and the result of that very call; the type cannot say so for all rows at once. */
+interface AnsweredRow {
+  readonly moves?: Moves<object, object>;
+  opens?(result: object): readonly number[];
+  watches?(result: object, args: object): { readonly watch: number; readonly lasts: boolean };
+}
+
+/** Puts on the bill what a call that got its result has moved, and down as its worker's what it has begun. */
+export function answered(
+  process: Process,
+  { name, args }: ProcessCall,
+  result: object,
+  own: Belongings | undefined,
+): void {
+  const row = systemCalls[name] as AnsweredRow;
+  if (own !== undefined) {
+    for (const fd of row.opens?.(result) ?? []) own.owns(fd, true);
+    const watched = row.watches?.(result, args);
+    if (watched !== undefined) own.watches(watched.watch, watched.lasts);
+  }
+  const { moves } = row;
   if (moves === undefined) return;
   const { fd } = args as { fd?: number };
   const kind = fd === undefined ? undefined : process.descriptors.stream(fd)?.kind;

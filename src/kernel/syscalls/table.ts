@@ -36,7 +36,16 @@ export interface Moves<A, R> {
 /** How much of it there is. "own": no call of Linux, but what the engine or the SDK needs. */
 export type Support = "full" | "partial" | "own";
 
-export interface Row<K extends keyof Calls> extends AdmissionRule<
+interface OpensSome<R> {
+  /** The descriptors that it opened, from its result: a worker's end with it. Below 0 is none. */
+  readonly opens: (result: R) => readonly number[];
+}
+/** What answers an `fd` has opened it. */
+type Opens<R> = R extends { readonly fd: number } ? OpensSome<R> : Partial<OpensSome<R>>;
+
+export type Row<K extends keyof Calls> = RowOfAny<K> & Opens<CallResult<Calls, K>>;
+
+interface RowOfAny<K extends keyof Calls> extends AdmissionRule<
   Process,
   CallArgs<Calls, K>,
   CallResult<Calls, K>
@@ -47,10 +56,17 @@ export interface Row<K extends keyof Calls> extends AdmissionRule<
   readonly asks?: string;
   /** Content that it carries, if it does. */
   readonly moves?: Moves<CallArgs<Calls, K>, CallResult<Calls, K>>;
+  /** A file watch that began with it, or is over: a worker's end with it. */
+  readonly watches?: (
+    result: CallResult<Calls, K>,
+    args: CallArgs<Calls, K>,
+  ) => { readonly watch: number; readonly lasts: boolean };
   /** Default: "full". */
   readonly support?: Support;
   readonly note?: string;
 }
+
+const opensOne = ({ fd }: { readonly fd: number }): readonly number[] => [fd];
 
 const nothing = new Uint8Array(0);
 const unseen = { found: false, data: nothing, changes: 0 };
@@ -87,6 +103,7 @@ const dataRead = {
 export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   open: {
     run: fsHandlers.open,
+    opens: opensOne,
     demand: ({ path, flags }) => opening(path, flags),
     asks: "fs `read`, `write` or both, by its flags",
   },
@@ -131,12 +148,14 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   readFd: { run: fsHandlers.readFd, moves: dataRead },
   readFile: {
     run: fsHandlers.readFile,
+    opens: opensOne,
     moves: dataRead,
     demand: ({ path, flags }) => opening(path, flags),
     asks: "fs `read`, and `write` by its flags",
   },
   writeFile: {
     run: fsHandlers.writeFile,
+    opens: opensOne,
     moves: { direction: "out", bytes: (_result, { data }) => data.byteLength },
     demand: ({ path, flags }) => opening(path, flags),
     asks: "fs `write`, and `read` by its flags",
@@ -260,12 +279,13 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   watch: {
     run: fsHandlers.watch,
+    watches: ({ watch }) => ({ watch, lasts: true }),
     demand: ({ path }) => [at("stat", path, Last.Follow), at("readdir", path, Last.Follow)],
     asks: "fs `stat` and `readdir`",
     support: "partial",
     note: "no rename cookies; a mount reports what inotify tells",
   },
-  unwatch: { run: fsHandlers.unwatch },
+  unwatch: { run: fsHandlers.unwatch, watches: (_, { watch }) => ({ watch, lasts: false }) },
   moduleStat: {
     run: fsHandlers.moduleStat,
     demand: ({ path }) => [at("stat", path, Last.Follow)],
@@ -312,7 +332,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     foundNothing: ({ found }) => !found,
   },
 
-  socket: { run: netHandlers.socket, support: "partial", note: "TCP, UDP and Unix streams" },
+  socket: {
+    run: netHandlers.socket,
+    opens: opensOne,
+    support: "partial",
+    note: "TCP, UDP and Unix streams",
+  },
   bind: {
     run: netHandlers.bind,
     asks: "fs `write` of a Unix path; network `listen` for datagrams",
@@ -320,7 +345,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     note: "loopback and unspecified addresses only",
   },
   listen: { run: netHandlers.listen, asks: "network `listen`" },
-  accept: { run: netHandlers.accept },
+  accept: { run: netHandlers.accept, opens: opensOne },
   stopAccepting: { run: netHandlers.stopAccepting },
   connect: {
     run: netHandlers.connect,
@@ -349,9 +374,9 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   receiveFrom: { run: netHandlers.receiveFrom, moves: dataRead },
 
-  pipe: { run: descriptorHandlers.pipe },
-  socketpair: { run: descriptorHandlers.socketpair },
-  dup: { run: descriptorHandlers.dup },
+  pipe: { run: descriptorHandlers.pipe, opens: ({ reader, writer }) => [reader, writer] },
+  socketpair: { run: descriptorHandlers.socketpair, opens: ({ first, second }) => [first, second] },
+  dup: { run: descriptorHandlers.dup, opens: opensOne },
   shutdown: { run: descriptorHandlers.shutdown },
   describe: { run: descriptorHandlers.describe, support: "own", note: "what a descriptor is" },
   seek: { run: descriptorHandlers.seek, support: "partial", note: "no SEEK_DATA, no SEEK_HOLE" },
@@ -386,6 +411,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
   },
   spawn: {
     run: processHandlers.spawn,
+    opens: ({ ends }) => ends,
     asks: "fs `stat` of the directory and the file; childProcess `spawn` of each file that runs, under each of its names; env of each variable",
     support: "own",
     note: "fork and execvp in one",
