@@ -27,6 +27,8 @@ export interface Credentials {
 
 /** The kernel itself: what it does for no process. */
 export const rootOwner = Object.freeze({ uid: 0, gid: 0 });
+/** The host, who sets up what a machine has and may not have: no guest's user is in its way. */
+export const hostCredentials: Credentials = Object.freeze({ ...rootOwner, umask: 0o022, cwd: "/" });
 export const kernelCredentials: Credentials = Object.freeze({ ...rootOwner, umask: 0, cwd: "/" });
 
 /** The walks of one system call, made before the policy was asked about where they lead. */

@@ -5,9 +5,13 @@
  */
 import { Errno, type Failure } from "../../abi/errno.js";
 import type { Deferred } from "../io/deferred.js";
+import { rootOwner } from "./credentials.js";
 import type { Credentials } from "./credentials.js";
 import type { FileStat } from "./file-stat.js";
 import { Directory, Inode } from "./inode.js";
+
+/** Of an inode whose attributes are elsewhere, or come later. */
+export const unknownAttributes = Object.freeze({ ino: 0, permissions: 0, ...rootOwner, now: 0 });
 
 /** Changes to a file that lives elsewhere; permissions have been checked. */
 export interface ExternalChanges {

@@ -17,6 +17,7 @@ import {
   ExternalFile,
   type ExternalChanges,
   type OpenContent,
+  unknownAttributes,
 } from "./external-file.js";
 import type { DirectoryEntry } from "./file-stat.js";
 import type { Steps } from "../io/steps.js";
@@ -37,8 +38,6 @@ function present(inode: Inode, mount: HostMount, stat: HostStat): void {
   inode.ctimeMs = stat.ctimeMs;
   inode.birthtimeMs = stat.birthtimeMs;
 }
-
-const blank = { ino: 0, permissions: 0, uid: 0, gid: 0, now: 0 };
 
 /** A name in a host directory, and what can be done to what it names. */
 class HostName implements ExternalChanges {
@@ -114,7 +113,7 @@ export class HostDirectory extends ExternalDirectory {
   hostDevice = 0;
 
   constructor(mount: HostMount, parent: HostDirectory | undefined, name: string, stat?: HostStat) {
-    super(blank);
+    super(unknownAttributes);
     this.mount = mount;
     this.name = name;
     if (parent === undefined) {
@@ -298,7 +297,7 @@ class HostLink extends SymbolicLink {
   ) {
     const { hostPath } = mount.options;
     const directory = parent.path === "" ? hostPath : `${hostPath}/${parent.path}`;
-    super({ ...blank, ino: stat.ino }, mount.options.linkTarget(directory, target));
+    super({ ...unknownAttributes, ino: stat.ino }, mount.options.linkTarget(directory, target));
     this.#mount = mount;
     this.external = new HostName(mount, parent, name);
     present(this, mount, stat);
@@ -325,7 +324,7 @@ export class HostFile extends ExternalFile {
   #blocks = 0;
 
   constructor(mount: HostMount, directory: HostDirectory, name: string, stat?: HostStat) {
-    super(S_IFREG, blank);
+    super(S_IFREG, unknownAttributes);
     this.mount = mount;
     this.#name = new HostName(mount, directory, name);
     this.external = this.#name;

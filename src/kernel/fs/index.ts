@@ -6,7 +6,7 @@
  * Untrusted: see file-system.ts.
  */
 export { type BootIdentity, bootLayout } from "./boot-layout.js";
-export { kernelCredentials } from "./credentials.js";
+export { hostCredentials, kernelCredentials } from "./credentials.js";
 export type { Credentials, Identity, Walks } from "./credentials.js";
 export { FileSystem } from "./file-system.js";
 export type { Fifo } from "./special-files.js";
@@ -19,7 +19,7 @@ export type { MountEntry, MountRequest } from "./mount-table.js";
 export { PAGE_BYTES } from "./page-cache.js";
 export { lastOf } from "./open.js";
 export { OpenFile, writeAll } from "./open-file.js";
-export { Last, type Located } from "./path-walk.js";
+export { checkPath, Last, type Located } from "./path-walk.js";
 export { type DescriptorView, type MachineView, mountLines, type ProcessView } from "./proc.js";
 export type { FileSystemLimits, Quota } from "./quota.js";
 export { temporaryName } from "./tree.js";

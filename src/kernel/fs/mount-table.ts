@@ -8,11 +8,10 @@
  * paths need no table. No mount lies inside another.
  * Untrusted: link targets on the host, which are only ever turned into guest paths.
  */
-import { rootOwner } from "./credentials.js";
+import { hostCredentials, rootOwner } from "./credentials.js";
 import { realpathSync, statSync } from "node:fs";
 import { posix, resolve as resolveHost } from "node:path";
 import { Errno, type Failure } from "../../abi/errno.js";
-import type { Credentials } from "./credentials.js";
 import { create, inMemory, walkToNew } from "./dentry.js";
 import type { FileSystem } from "./file-system.js";
 import { HostMount } from "./host-mount.js";
@@ -67,8 +66,6 @@ interface HostEntry extends MountEntry, Mounted {
   /** What it hides. */
   readonly point: Inode;
 }
-
-const root: Credentials = { ...rootOwner, umask: 0o022, cwd: "/" };
 
 function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
@@ -238,13 +235,13 @@ function cover(
   owner: { uid: number; gid: number },
 ): Inode | Failure {
   const slash = path.lastIndexOf("/");
-  const made = mkdirTree(sb, root, path.slice(0, slash) || "/", 0o755);
+  const made = mkdirTree(sb, hostCredentials, path.slice(0, slash) || "/", 0o755);
   if (isFailure(made) && made !== 0) return made;
   if (typeof made === "string") own(sb, made, path, owner);
-  const present = walk(sb, root, path, Last.Follow);
+  const present = walk(sb, hostCredentials, path, Last.Follow);
   if (isFailure(present)) return present;
   if (present.inode === undefined) {
-    const at = walkToNew(sb, root, path, false);
+    const at = walkToNew(sb, hostCredentials, path, false);
     if (isFailure(at)) return at;
     const parent = inMemory(at.parent);
     const point = create<Inode>(sb, parent, at.name, () =>
@@ -280,7 +277,7 @@ function own(
   owner: { uid: number; gid: number },
 ): void {
   for (let end = first.length; end !== -1 && end < path.length; end = path.indexOf("/", end + 1)) {
-    const at = walk(sb, root, path.slice(0, end), Last.Follow);
+    const at = walk(sb, hostCredentials, path.slice(0, end), Last.Follow);
     if (isFailure(at) || !(at.inode instanceof MemoryDirectory)) return;
     at.inode.uid = owner.uid;
     at.inode.gid = owner.gid;

@@ -10,11 +10,12 @@ import { S_IFMT, S_IFREG } from "../../abi/fcntl.js";
 import { ask } from "../io/attempt.js";
 import { inSteps } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
+import { kernelCredentials } from "./credentials.js";
 import type { Credentials } from "./credentials.js";
 import { HostFile } from "./host-inodes.js";
 import { type Inode, RegularFile } from "./inode.js";
 import { SymbolicLink } from "./special-files.js";
-import { ExternalFile, type OpenContent } from "./external-file.js";
+import { ExternalFile, type OpenContent, unknownAttributes } from "./external-file.js";
 import type { DirectoryEntry, FileStat } from "./file-stat.js";
 import { ReadOnlyContent } from "./read-only-content.js";
 import type { SuperBlock } from "./superblock.js";
@@ -108,7 +109,7 @@ export class LowerLink extends SymbolicLink {
   readonly #below: SymbolicLink;
 
   constructor(directory: OverlayDirectory, name: string, below: SymbolicLink) {
-    super({ ino: 0, permissions: 0, uid: 0, gid: 0, now: 0 }, below.target);
+    super(unknownAttributes, below.target);
     this.#at = { directory, name };
     this.#below = below;
     present(this, below);
@@ -135,7 +136,7 @@ export class LowerFile extends ExternalFile {
   readonly #below: HostFile;
 
   constructor(directory: OverlayDirectory, name: string, below: HostFile) {
-    super(below.mode & S_IFMT, { ino: 0, permissions: 0, uid: 0, gid: 0, now: 0 });
+    super(below.mode & S_IFMT, unknownAttributes);
     this.#at = { directory, name };
     this.#below = below;
     present(this, below);
@@ -206,7 +207,7 @@ function abandon(sb: SuperBlock, made: RegularFile): void {
 
 /** Fills `to` with what the host's file holds. */
 function* contentOf(below: HostFile, to: RegularFile): Steps<0> {
-  const content = below.open(0, { uid: 0, gid: 0, umask: 0, cwd: "/" });
+  const content = below.open(0, kernelCredentials);
   if (typeof content === "number") return content;
   try {
     for (let at = 0; ;) {

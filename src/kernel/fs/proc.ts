@@ -8,6 +8,7 @@
  * words; names that are looked up.
  */
 import { machine } from "../../abi/machine.js";
+import { rootOwner } from "./credentials.js";
 import type { Inode } from "./inode.js";
 import type { DirectoryEntry } from "./file-stat.js";
 import {
@@ -301,8 +302,7 @@ export function makeProc(
     device,
     ino: 1,
     permissions: 0o555,
-    uid: 0,
-    gid: 0,
+    ...rootOwner,
     now: view.startedAtMs,
     superblock,
   };

@@ -21,6 +21,7 @@ import {
   ExternalFile,
   type ExternalChanges,
   type OpenContent,
+  unknownAttributes,
 } from "./external-file.js";
 import type { DirectoryEntry } from "./file-stat.js";
 import { attributesOf, entriesOf, targetOf } from "./provider-answers.js";
@@ -43,8 +44,6 @@ function inodeOf(path: string): number {
   low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
   return 4294967296 * (0x1fffff & low) + (high >>> 0);
 }
-
-const blank = { ino: 0, permissions: 0, uid: 0, gid: 0, now: 0 };
 
 /** Shows attributes; what the provider does not say is as for files that anybody may read. */
 function present(inode: Inode, mount: ProviderMount, path: string, given: Attributes): void {
@@ -111,7 +110,7 @@ export class ProviderDirectory extends ExternalDirectory {
     name: string,
     given: Attributes,
   ) {
-    super(blank);
+    super(unknownAttributes);
     this.mount = mount;
     this.name = name;
     this.path = parent === undefined ? "/" : parent.pathOf(name);
@@ -235,7 +234,7 @@ class ProviderLink extends SymbolicLink {
   readonly #mount: ProviderMount;
 
   constructor(mount: ProviderMount, path: string, given: Attributes, target: string) {
-    super(blank, target);
+    super(unknownAttributes, target);
     this.#mount = mount;
     this.external = new ProviderName(mount, path, this);
     present(this, mount, path, { ...given, permissions: 0o777 });
@@ -264,7 +263,7 @@ export class ProviderFile extends ExternalFile {
   #size: number;
 
   constructor(mount: ProviderMount, path: string, given: Attributes) {
-    super(given.format, blank);
+    super(given.format, unknownAttributes);
     this.#mount = mount;
     this.#path = path;
     this.#size = given.size;

@@ -7,6 +7,7 @@
  * something cannot be taken; what is lent over the limit is recalled in the next turn.
  * Untrusted: nothing; amounts are computed by this directory, never by a guest.
  */
+import { fsLimits } from "../../protocol/fs-calls.js";
 import type { Loan } from "./loan.js";
 
 /** Of each kind. */
@@ -40,7 +41,7 @@ const defaults = {
   fileBytes: 2 ** 44,
   links: 65_000,
   nameBytes: 255,
-  pathBytes: 4096,
+  pathBytes: fsLimits.pathBytes,
   symlinkDepth: 40,
   walkSteps: 131_072,
 };

@@ -84,8 +84,7 @@ export class SuperBlock {
     this.root = new MemoryDirectory({
       ino,
       permissions: 0o755,
-      uid: 0,
-      gid: 0,
+      ...rootOwner,
       now: now(),
       lineage,
     });

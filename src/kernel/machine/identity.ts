@@ -2,7 +2,7 @@
  * Owns who lives in every VM: the user, the machine's name, the environment all processes start
  * with, and the credentials that the host acts under.
  */
-import type { Credentials } from "../fs/index.js";
+import { hostCredentials, type Credentials } from "../fs/index.js";
 
 export const identity = Object.freeze({
   uid: 1000,
@@ -24,14 +24,6 @@ export const baseEnvironment: Readonly<Record<string, string>> = Object.freeze({
   USER: identity.user,
   LOGNAME: identity.user,
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-});
-
-/** What the host acts as: the guest's user cannot be in its way. */
-export const hostCredentials: Credentials = Object.freeze({
-  uid: 0,
-  gid: 0,
-  umask: 0o022,
-  cwd: "/",
 });
 
 /**

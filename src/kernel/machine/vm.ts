@@ -5,7 +5,14 @@
 import { constants } from "node:os";
 import { borderCertificate, machine } from "../../abi/machine.js";
 import type { BorderOptions } from "../../protocol/border.js";
-import { FileSystem, OpenFile, bootLayout, mountLines, writeAll } from "../fs/index.js";
+import {
+  FileSystem,
+  OpenFile,
+  bootLayout,
+  hostCredentials,
+  mountLines,
+  writeAll,
+} from "../fs/index.js";
 import type { AskProvider, Credentials, MachineView, ProcessView } from "../fs/index.js";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
@@ -25,7 +32,7 @@ import { revokeDenied } from "./revocation.js";
 import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
 import type { Measured } from "./limit-warnings.js";
-import { baseEnvironment, hostCaller, hostCredentials, identity } from "./identity.js";
+import { baseEnvironment, hostCaller, identity } from "./identity.js";
 import type { Belongings } from "../guest-door/thread-descriptors.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";

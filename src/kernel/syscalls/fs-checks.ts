@@ -3,11 +3,11 @@
  *
  * Untrusted: paths.
  */
-import { Errno } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, S_IFREG } from "../../abi/fcntl.js";
 import { fsLimits } from "../../protocol/fs-calls.js";
 import type { Bill } from "../process/bill.js";
 import type { WatchList } from "../process/watches.js";
+import { checkPath as checkText } from "../fs/index.js";
 import type { Credentials, FileStat, FileSystem } from "../fs/index.js";
 import type { Account } from "../machine/account.js";
 import { Stream } from "../io/stream.js";
@@ -37,15 +37,9 @@ export const nothing = new Uint8Array(0);
 
 export const modeBits = 0o7777;
 
-/** 0 for a path that may be looked up, otherwise what Linux says about it. */
+/** For what looks at a path before the file system does, or at two of them; getname() refuses both before either is walked. */
 export function checkPath(path: string): number {
-  if (path.length === 0) return -Errno.ENOENT;
-  if (path.includes("\0")) return -Errno.EINVAL;
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  if (path.length * 3 >= fsLimits.pathBytes && Buffer.byteLength(path) >= fsLimits.pathBytes) {
-    return -Errno.ENAMETOOLONG;
-  }
-  return 0;
+  return checkText(path, fsLimits.pathBytes);
 }
 
 export function isRegular(stat: FileStat): boolean {

@@ -11,7 +11,6 @@ import { type FsProcess, nothing, checkPath, isRegular, isDirectory } from "./fs
 
 /** A package.json's bytes, or `undefined` for anything that cannot be one. */
 export function readPackageFile(process: FsProcess, path: string): Buffer | undefined {
-  if (checkPath(path) < 0) return undefined;
   const { fs, credentials } = process;
   const stat = fs.stat(credentials, path, true);
   if (typeof stat === "number" || !isRegular(stat) || stat.size > fsLimits.transferBytes)
@@ -27,8 +26,6 @@ function insideModules(above: string, directory: string): boolean {
 }
 
 export function moduleKind(process: FsProcess, path: string): number {
-  const bad = checkPath(path);
-  if (bad < 0) return bad;
   const stat = process.fs.stat(process.credentials, path, true);
   if (typeof stat === "number") return stat;
   return isDirectory(stat) ? 1 : 0;

@@ -341,8 +341,6 @@ export const fsHandlers: FsHandlers = {
   },
 
   mkdir(process, { path, mode, recursive }) {
-    const bad = checkPath(path);
-    if (bad < 0) return bad;
     if (recursive) {
       const first = process.fs.mkdirTree(process.credentials, path, mode & modeBits);
       if (typeof first === "string") return { first };
@@ -353,20 +351,18 @@ export const fsHandlers: FsHandlers = {
   },
 
   makeFifo(process, { path, mode }) {
-    return done(checkPath(path) || process.fs.makeFifo(process.credentials, path, mode & modeBits));
+    return done(process.fs.makeFifo(process.credentials, path, mode & modeBits));
   },
 
   rmdir(process, { path }) {
-    return done(checkPath(path) || process.fs.rmdir(process.credentials, path));
+    return done(process.fs.rmdir(process.credentials, path));
   },
 
   unlink(process, { path }) {
-    return done(checkPath(path) || process.fs.unlink(process.credentials, path));
+    return done(process.fs.unlink(process.credentials, path));
   },
 
   rm(process, { path, recursive, force }) {
-    const bad = checkPath(path);
-    if (bad < 0) return force && bad === -Errno.ENOENT ? {} : bad;
     const stat = process.fs.stat(process.credentials, path, false);
     if (typeof stat === "number") return force && stat === -Errno.ENOENT ? {} : stat;
     if (!isDirectory(stat)) return done(process.fs.unlink(process.credentials, path));
@@ -391,38 +387,31 @@ export const fsHandlers: FsHandlers = {
   },
 
   readlink(process, { path }) {
-    const target = checkPath(path) || process.fs.readlink(process.credentials, path);
+    const target = process.fs.readlink(process.credentials, path);
     return typeof target === "number" ? target : { target };
   },
 
   realpath(process, { path }) {
-    const resolved = checkPath(path) || process.fs.realpath(process.credentials, path);
+    const resolved = process.fs.realpath(process.credentials, path);
     return typeof resolved === "number" ? resolved : { path: resolved };
   },
 
   readdir(process, { path, start }) {
-    const bad = checkPath(path);
-    if (bad < 0) return bad;
     const listed = inSteps(process.account, process.fs.readdirInSteps(process.credentials, path));
     return mapAnswer(listed, (entries) => listedFrom(entries, start));
   },
 
   chmod(process, { path, mode }) {
-    return done(checkPath(path) || process.fs.chmod(process.credentials, path, mode & modeBits));
+    return done(process.fs.chmod(process.credentials, path, mode & modeBits));
   },
 
   chown(process, { path, uid, gid, follow }) {
-    return done(
-      checkPath(path) ||
-        process.fs.chown(process.credentials, path, ownerId(uid), ownerId(gid), follow),
-    );
+    return done(process.fs.chown(process.credentials, path, ownerId(uid), ownerId(gid), follow));
   },
 
   utimes(process, { path, atimeMs, mtimeMs, follow }) {
     if (!isTime(atimeMs) || !isTime(mtimeMs)) return -Errno.EINVAL;
-    return done(
-      checkPath(path) || process.fs.utimes(process.credentials, path, atimeMs, mtimeMs, follow),
-    );
+    return done(process.fs.utimes(process.credentials, path, atimeMs, mtimeMs, follow));
   },
 
   mkdtemp(process, { prefix }) {
@@ -431,8 +420,6 @@ export const fsHandlers: FsHandlers = {
   },
 
   statfs(process, { path }) {
-    const bad = checkPath(path);
-    if (bad < 0) return bad;
     const stat = process.fs.statfs(process.credentials, path);
     if (typeof stat === "number") return stat;
     const { type, bsize, blocks, bfree, bavail, files, ffree } = stat;

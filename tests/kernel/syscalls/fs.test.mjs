@@ -24,7 +24,7 @@ function withFiles(files, options = {}) {
   return made;
 }
 
-test("a path with a zero byte, or none, is refused by every call that takes one", () => {
+test("a path with a zero byte, none, or one of too many bytes is refused by every call that takes one", () => {
   const { call } = callerOf({ uid: 0 });
   const calls = {
     open: { flags: O_RDONLY, mode: 0 },
@@ -39,9 +39,17 @@ test("a path with a zero byte, or none, is refused by every call that takes one"
     chmod: { mode: 0o644 },
     statfs: {},
     readFile: { flags: O_RDONLY },
+    rm: { recursive: true, force: false },
+    makeFifo: { mode: 0o644 },
+    chown: { uid: 0, gid: 0, follow: true },
+    utimes: { atimeMs: 0, mtimeMs: 0, follow: true },
   };
+  // PATH_MAX is bytes.
+  const long = "/é".repeat(1400);
+  assert.ok(long.length < fsLimits.pathBytes && Buffer.byteLength(long) > fsLimits.pathBytes);
   for (const [name, args] of Object.entries(calls)) {
     assert.equal(call(name, { ...args, path: "/a\0b" }), -Errno.EINVAL, name);
+    assert.equal(call(name, { ...args, path: long }), -Errno.ENAMETOOLONG, name);
     assert.equal(call(name, { ...args, path: "" }), -Errno.ENOENT, name);
     assert.equal(call(name, { ...args, path: "/none/of/it" }), -Errno.ENOENT, name);
   }
