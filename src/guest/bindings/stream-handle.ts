@@ -18,6 +18,7 @@ import type { EngineModule, EngineRequest } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { beginEngineHandle, beginRequest, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
+import { LoopHold } from "../loop-hold.js";
 import { inCheckPhase, later, laterThanImmediates } from "../turns.js";
 import { http2Frames, tlsRecords } from "../wire-frames.js";
 import type { WireFrames } from "../wire-frames.js";
@@ -113,8 +114,7 @@ export class StreamHandle extends QuietStream {
   /** The piece that was asked for has not come. */
   #asked = false;
   #closed = false;
-  #referenced = true;
-  #holding = false;
+  readonly #hold = new LoopHold(kernel);
   #busy = false;
   #writeError = 0;
   #written = 0;
@@ -174,17 +174,15 @@ export class StreamHandle extends QuietStream {
   }
 
   ref(): void {
-    this.#referenced = true;
-    this.#updateHold();
+    this.#hold.referenced = true;
   }
 
   unref(): void {
-    this.#referenced = false;
-    this.#updateHold();
+    this.#hold.referenced = false;
   }
 
   hasRef(): boolean {
-    return this.#referenced && !this.#closed;
+    return this.#hold.isReferenced && !this.#closed;
   }
 
   /** Something besides reading that counts as activity: listening. */
@@ -194,11 +192,7 @@ export class StreamHandle extends QuietStream {
   }
 
   #updateHold(): void {
-    const wanted = this.#referenced && !this.#closed && (this.#reading || this.#busy);
-    if (wanted === this.#holding) return;
-    this.#holding = wanted;
-    if (wanted) kernel.ref();
-    else kernel.unref();
+    this.#hold.active = !this.#closed && (this.#reading || this.#busy);
   }
 
   #openFlow(): boolean {
@@ -589,7 +583,7 @@ export class StreamHandle extends QuietStream {
    * what is in use keeps the process from being copied.
    */
   part(): void {
-    const inUse = this.#holding || this.#outbox.length > 0 || this.#ending !== undefined;
+    const inUse = this.#hold.isHeld || this.#outbox.length > 0 || this.#ending !== undefined;
     if (this.#parted || (inUse && this.#fd > lastStdio)) return;
     this.#parted = true;
     kernel.event("flowClose", { flow: this.#flow, reset: false, unread: false });

@@ -8,6 +8,7 @@ import { denialError, explainNext, ownerOf } from "./socket-handle.js";
 import { adopters, bytesOf } from "./stream-handle.js";
 import { familyOf } from "./tcp.js";
 import { asyncIdsOf, beginHandle, beginRequest, endHandle } from "../async-resources.js";
+import { LoopHold } from "../loop-hold.js";
 import { later } from "../turns.js";
 
 const bufferBytes = 212_992;
@@ -41,8 +42,7 @@ class UDP {
   #closed = false;
   #receiving = false;
   #asked = false;
-  #referenced = true;
-  #holding = false;
+  readonly #hold = new LoopHold(tools.kernel);
   #buffers = [bufferBytes, bufferBytes];
   #frame: unknown;
   /** 4 or 6 once something has made it one. */
@@ -164,14 +164,14 @@ class UDP {
     if (made < 0) return made;
     this.#receiving = true;
     this.#frame = currentFrame();
-    this.#updateHold();
+    this.#hold.active = true;
     if (!this.#asked) this.#receive();
     return 0;
   }
 
   recvStop(): number {
     this.#receiving = false;
-    this.#updateHold();
+    this.#hold.active = false;
     return 0;
   }
 
@@ -191,33 +191,23 @@ class UDP {
     call.unref();
   }
 
-  #updateHold(): void {
-    const wanted = this.#referenced && this.#receiving && !this.#closed;
-    if (wanted === this.#holding) return;
-    this.#holding = wanted;
-    if (wanted) tools.kernel.ref();
-    else tools.kernel.unref();
-  }
-
   ref(): void {
-    this.#referenced = true;
-    this.#updateHold();
+    this.#hold.referenced = true;
   }
 
   unref(): void {
-    this.#referenced = false;
-    this.#updateHold();
+    this.#hold.referenced = false;
   }
 
   hasRef(): boolean {
-    return this.#referenced && !this.#closed;
+    return this.#hold.isReferenced && !this.#closed;
   }
 
   close(done?: () => void): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#receiving = false;
-    this.#updateHold();
+    this.#hold.active = false;
     if (this.#fd >= 0) tools.kernel.callAsync("close", { fd: this.#fd }, () => undefined);
     const frame = currentFrame();
     later(() => {
