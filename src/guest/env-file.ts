@@ -3,16 +3,16 @@
  * C++ (src/node_dotenv.cc) would read past the machine's file system. The parser is the
  * engine's own.
  */
+import { O_RDONLY } from "../abi/fcntl.js";
 import type { EngineTools } from "./environment.js";
 import type { CommandLine } from "./node-cli.js";
 
-const readOnly = 0;
 /** Of the command line; the second may be missing. */
 const options = ["--env-file", "--env-file-if-exists"] as const;
 
 /** Throws what `fs` has for it: ENOENT, EISDIR and so on. */
 function read(tools: EngineTools, path: string): Record<string, string> {
-  const text = tools.internalBinding("fs").readFileUtf8(path, readOnly) as string;
+  const text = tools.internalBinding("fs").readFileUtf8(path, O_RDONLY) as string;
   return tools.internalBinding("util").parseEnv(text) as Record<string, string>;
 }
 

@@ -4,6 +4,7 @@
  * It protects nothing: the kernel judges the call, the host checks the input.
  * The answer comes from the host.
  */
+import { Errno } from "../abi/errno.js";
 import { structuredBounds } from "../protocol/structured.js";
 import { decodeStructured } from "../protocol/structured-read.js";
 import { encodeStructured } from "../protocol/structured-write.js";
@@ -20,9 +21,7 @@ const { parse, stringify } = JSON;
 const NativeError = Error;
 const NativePromise = Promise;
 const { defineProperty, hasOwn } = Object;
-const E2BIG = 7;
-const EAGAIN = 11;
-const ENOMEM = 12;
+const { E2BIG, EAGAIN, ENOMEM } = Errno;
 
 /** What a call that the kernel itself refused rejects with. */
 function refusal(errno: number, denial: string): Error {

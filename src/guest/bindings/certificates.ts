@@ -4,10 +4,10 @@
  * those that a system keeps for all its programs. C++ would have read them past the machine's files, at a start that
  * was long before. It protects nothing: whom a program may talk to is the kernel's to say.
  */
+import { O_RDONLY } from "../../abi/fcntl.js";
 import { borderCertificate, hostCertificates } from "../../abi/machine.js";
 import type { EngineTools } from "../environment.js";
 
-const readOnly = 0;
 const certificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** X509_get_default_cert_file and its sibling, of the engine's OpenSSL: variables, and where they are not set. */
@@ -34,7 +34,7 @@ class CertificateFiles {
   }
 
   read(path: string): string[] {
-    const text = this.#fs.readFileUtf8(path, readOnly);
+    const text = this.#fs.readFileUtf8(path, O_RDONLY);
     return text.match(certificate)?.map((one) => `${one}\n`) ?? [];
   }
 

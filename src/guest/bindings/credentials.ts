@@ -3,9 +3,9 @@
  * Whether a process may become somebody else is not decided here: the engine's own function asks the
  * system, which refuses.
  */
+import { O_RDONLY } from "../../abi/fcntl.js";
 import type { EngineTools } from "../environment.js";
 
-const readOnly = 0;
 /** passwd(5) and group(5) begin alike: the name, a password, the number. */
 const [users, groups] = ["/etc/passwd", "/etc/group"];
 
@@ -21,7 +21,7 @@ export function installCredentials({ internalBinding }: EngineTools): void {
   if (internalBinding("worker").ownsProcessState !== true) return;
   const idOf = (file: string, name: string): number | undefined => {
     try {
-      const text = internalBinding("fs").readFileUtf8(file, readOnly) as string;
+      const text = internalBinding("fs").readFileUtf8(file, O_RDONLY) as string;
       const entry = text.split("\n").find((line) => line.startsWith(`${name}:`));
       return entry === undefined ? undefined : Number(entry.split(":")[2]);
     } catch {

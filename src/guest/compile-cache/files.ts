@@ -7,6 +7,7 @@
  * Untrusted: every byte of a file. It is used as plain Node uses it: after its magic number, its
  * sizes, the hash of the source and that of its own content agree; then V8 judges it.
  */
+import { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } from "../../abi/fcntl.js";
 import type { EngineTools } from "../environment.js";
 import type { EngineModule } from "../engine-types.js";
 
@@ -20,9 +21,8 @@ const magicNumber = 0x8adfdbb2;
 const headerCount = 5;
 const headerBytes = headerCount * 4;
 
-/** asm-generic/fcntl.h: O_RDONLY; O_RDWR | O_CREAT | O_EXCL, as mkstemp(3) opens. */
-const readFlags = 0;
-const createFlags = 0o302;
+/** As mkstemp(3) opens. */
+const createFlags = O_RDWR | O_CREAT | O_EXCL;
 const createMode = 0o600;
 /** Names tried for a new file before it is given up. */
 const mostAttempts = 100;
@@ -91,7 +91,7 @@ export class CacheFiles {
     this.#say(`[compile cache] reading cache from ${cacheFile} for ${typeName} ${sourceFile}...`);
     let fd: number;
     try {
-      fd = this.#fs.open(cacheFile, readFlags, 0) as number;
+      fd = this.#fs.open(cacheFile, O_RDONLY, 0) as number;
     } catch (error) {
       return this.#say(` ${this.words(error)}\n`);
     }

@@ -3,10 +3,11 @@
  * coverage): their names, and how they come into the machine's file system. The kernel
  * judges each write like any other of the process.
  */
+import { O_CREAT, O_TRUNC, O_WRONLY } from "../../abi/fcntl.js";
 import type { EngineTools } from "../environment.js";
 
 /** O_WRONLY | O_CREAT | O_TRUNC; asm-generic/fcntl.h. */
-const createFlags = 0o1101;
+const createFlags = O_WRONLY | O_CREAT | O_TRUNC;
 const fileMode = 0o666;
 const directoryMode = 0o777;
 

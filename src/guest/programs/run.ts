@@ -2,6 +2,7 @@
  * Becomes a command of the VM: `sh`, or one of the table. The process leaves with
  * the command's status.
  */
+import { SEEK_CUR } from "../../abi/fcntl.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { Channel } from "../channel.js";
 import type { Leaving } from "../leaving.js";
@@ -9,8 +10,6 @@ import type * as Shell from "../../userland/sh/main.js";
 import type * as ShellHost from "./shell-system.js";
 import type * as Runner from "../../userland/run-command.js";
 import type { RequireBuiltin } from "../engine-types.js";
-
-const SEEK_CUR = 1;
 
 export interface CommandTools {
   requireBuiltin: RequireBuiltin;

@@ -3,6 +3,7 @@
  * process. It decides nothing; the kernel judges each call.
  */
 import { Errno } from "../../abi/errno.js";
+import { SEEK_CUR } from "../../abi/fcntl.js";
 import { StatSlot, openWithoutWait } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { SpawnFlags } from "../../protocol/guest-calls.js";
@@ -28,7 +29,6 @@ import type {
 import type { RequireBuiltin } from "../engine-types.js";
 import type { GuestCalls } from "../environment.js";
 
-const SEEK_CUR = 1;
 const newline = 10;
 const unlimited = Object.freeze({ soft: Infinity, hard: Infinity });
 /** include/uapi/asm-generic/resource.h */

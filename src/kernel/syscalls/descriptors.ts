@@ -2,6 +2,7 @@
  * System calls about descriptors whatever is behind them: decode → call → encode.
  * Untrusted: every field of `args`.
  */
+import { SEEK_CUR, SEEK_END, SEEK_SET } from "../../abi/fcntl.js";
 import { Errno } from "../../abi/errno.js";
 import { fsLimits } from "../../protocol/fs-calls.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
@@ -14,8 +15,6 @@ import { describe } from "../process/describe.js";
 import type { Process } from "../process/process.js";
 import type { Handlers } from "./dispatch.js";
 
-/** include/uapi/linux/fs.h */
-const [SEEK_SET, SEEK_CUR, SEEK_END] = [0, 1, 2];
 /** setTimeout takes no more. */
 const longestTimerMs = 2 ** 31 - 1;
 const linePieceBytes = 4096;
