@@ -6,7 +6,7 @@
 
 import { handleClosed, handleOpened } from "./active-handles.js";
 import { later } from "./turns.js";
-import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
+import type { EngineTools } from "./environment.js";
 
 /** Names of providers; NODE_ASYNC_PROVIDER_TYPES in src/async_wrap.h. */
 export type Provider =
@@ -57,10 +57,7 @@ let hookCounts: Uint32Array;
 let constants: { kInit: number; kDestroy: number };
 
 /** Once in each thread, before the first handle is made. */
-export function installAsyncResources(
-  internalBinding: InternalBinding,
-  requireBuiltin: RequireBuiltin,
-): void {
+export function installAsyncResources({ internalBinding, requireBuiltin }: EngineTools): void {
   hooks = requireBuiltin("internal/async_hooks") as Hooks;
   ({ async_hook_fields: hookCounts, constants } = internalBinding("async_wrap"));
 }

@@ -4,7 +4,7 @@
  * load; the engine's is put under them when the bindings become virtual.
  */
 import { quietly } from "./async-resources.js";
-import type { InternalBinding } from "./engine-types.js";
+import type { EngineTools } from "./environment.js";
 
 /** JSStream of src/js_stream.cc, as far as handles use it. */
 interface StreamBase {
@@ -32,7 +32,7 @@ export const QuietStream = function (this: object): StreamBase {
 } as unknown as StreamClass;
 
 /** Once in each thread, before the first handle is made. */
-export function installEngineStream(internalBinding: InternalBinding): void {
+export function installEngineStream({ internalBinding }: EngineTools): void {
   ({ JSStream } = internalBinding("js_stream"));
   for (const ours of [EngineStream, QuietStream]) {
     Object.setPrototypeOf(ours, JSStream);

@@ -6,7 +6,11 @@ import type { Message } from "../protocol/codec.js";
 import type { guestCalls, guestEvents, kernelEvents } from "../protocol/guest-calls.js";
 import type { Own } from "../protocol/port.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
+import type { Modules } from "./bindings/worker.js";
+import type { Channel } from "./channel.js";
+import type { InheritedFlags } from "./engine-options.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
+import type { ThreadSlots } from "./thread-slots.js";
 
 export type GuestCalls = typeof guestCalls;
 export type GuestEvents = typeof guestEvents;
@@ -61,8 +65,20 @@ export interface EngineTools {
   requireBuiltin: RequireBuiltin;
 }
 
+/** What workers of a thread get of it. */
+export interface WorkerTools {
+  slots: ThreadSlots;
+  modules: Modules;
+  /** Flags of the engine that this thread was started with, as the program sees them. */
+  ownFlags(): InheritedFlags;
+}
+
+/** What every binding is installed with. */
 export interface GuestEnvironment extends EngineTools {
   kernel: KernelClient;
+  /** The thread's socket, which is one thread's own: the zygote has none, and its forks each have theirs. */
+  channel(): Channel;
+  workers: WorkerTools;
   /** Whether `writeOutput` is the way to write to `fd`: its other end is the host. */
   isHostOutput(fd: number): boolean;
   /** Writes to stdout (1) or stderr (2); blocks while the window is spent. */

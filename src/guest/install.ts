@@ -7,11 +7,10 @@ import { installCertificates } from "./bindings/certificates.js";
 import { installCredentials } from "./bindings/credentials.js";
 import { installCares } from "./bindings/cares.js";
 import { installDiagnostics } from "./bindings/diagnostics.js";
-import { denyBindings } from "./bindings/denied.js";
+import { installDenials } from "./bindings/denied.js";
 import { installFileHandleTransfer } from "./bindings/file-handle-transfer.js";
 import { installInterrupts } from "./bindings/interrupts.js";
 import { installFs } from "./bindings/fs.js";
-import { LoadAhead } from "./bindings/load-ahead.js";
 import { installOs } from "./bindings/os.js";
 import { installModules } from "./bindings/modules.js";
 import { installPipes } from "./bindings/pipe.js";
@@ -30,39 +29,67 @@ import { installTurns } from "./turns.js";
 import { installUdp } from "./bindings/udp.js";
 import { installWasi } from "./bindings/wasi.js";
 import { installWorker } from "./bindings/worker.js";
-import type { Modules } from "./bindings/worker.js";
 import type { CallListeners, Channel } from "./channel.js";
-import type { InheritedFlags } from "./engine-options.js";
 import { installDelivery } from "./delivery.js";
 import { installEngineStream } from "./engine-stream.js";
-import type { GuestEnvironment } from "./environment.js";
+import type { EngineTools, GuestEnvironment, WorkerTools } from "./environment.js";
 import { installEnvFiles } from "./env-file.js";
 import { installIdentity } from "./identity.js";
 import { installMemoryUsage } from "./memory-usage.js";
 import { installProcessFunctions } from "./process-functions.js";
 import * as libc from "../sandbox/libc.js";
 import { installTitle } from "./title.js";
-import type { ThreadSlots } from "./thread-slots.js";
-import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
+import type { InternalBinding } from "./engine-types.js";
 
-export interface ThreadTools {
-  internalBinding: InternalBinding;
-  requireBuiltin: RequireBuiltin;
-  /** The thread's socket; the zygote has none, and its forks each have their own. */
+export interface ThreadTools extends EngineTools, WorkerTools {
   channel(): Channel;
   /** What its channels tell of their calls. */
   callListeners: CallListeners;
-  slots: ThreadSlots;
-  /** For its workers. */
-  modules: Modules;
-  /** What workers of this thread inherit. */
-  ownFlags(): InheritedFlags;
 }
 
 export interface InstalledBindings {
   /** Bindings as the engine has them, for the channel itself. */
   engineBinding: InternalBinding;
 }
+
+type Install = (environment: GuestEnvironment) => void;
+
+/** What others take from when they are installed comes before them; then what a stream is, before all that are streams. */
+const inOrder: readonly Install[] = [
+  installTurns,
+  installAsyncResources,
+  installDelivery,
+  installEngineStream,
+  installMemoryUsage,
+  installOs,
+  installProcessFunctions,
+  installIdentity,
+  installTitle,
+  installSignals,
+  installInterrupts,
+  installFs,
+  installFileHandleTransfer,
+  installModules,
+  installActiveHandles,
+  installStreams,
+  installSocketHandles,
+  installPipes,
+  installTcp,
+  installUdp,
+  installTty,
+  installCares,
+  installProcess,
+  installSpawnSync,
+  installWorker,
+  installWasi,
+  installReport,
+  installDiagnostics,
+  installSqlite,
+  installCertificates,
+  installCredentials,
+  installEnvFiles,
+  installDenials,
+];
 
 export function installBindings(tools: ThreadTools): InstalledBindings {
   const { internalBinding, requireBuiltin, channel } = tools;
@@ -84,43 +111,12 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
     openImage: (fd, library) => channel().callForDescriptor("image", { fd, library }),
     openThreadSocket: () => channel().openThreadSocket(),
     closeSocket: (fd) => void libc.close(fd),
+    channel,
+    workers: { slots: tools.slots, modules: tools.modules, ownFlags: () => tools.ownFlags() },
   };
-  installTurns(internalBinding, requireBuiltin);
-  installAsyncResources(internalBinding, requireBuiltin);
-  installDelivery(environment);
-  installEngineStream(internalBinding);
-  installMemoryUsage(requireBuiltin);
-  installOs(environment);
-  installProcessFunctions(environment);
-  installIdentity(environment);
-  installTitle(environment);
-  installSignals(environment, channel);
-  installInterrupts(environment);
-  const ahead = new LoadAhead(environment);
-  installFs(environment, ahead);
-  installFileHandleTransfer(environment);
-  installModules(environment, ahead);
-  installActiveHandles(environment);
   // The socket to the kernel is a pipe of the engine's own.
   const enginePipes = { ...internalBinding("pipe_wrap") };
-  installStreams(environment);
-  installSocketHandles(environment);
-  installPipes(environment);
-  installTcp(environment);
-  installUdp(environment);
-  installTty(environment);
-  installCares(environment);
-  installProcess(environment);
-  installSpawnSync(environment, channel);
-  installWorker(environment, tools.slots, tools.modules, () => tools.ownFlags());
-  installWasi(environment, channel);
-  installReport(environment);
-  installDiagnostics(environment);
-  installSqlite(environment);
-  installCertificates(environment);
-  installCredentials(environment);
-  installEnvFiles(environment);
-  denyBindings(internalBinding);
+  for (const install of inOrder) install(environment);
   return {
     engineBinding: (name) => (name === "pipe_wrap" ? enginePipes : internalBinding(name)),
   };

@@ -1,10 +1,10 @@
 /** Owns how much memory a guest is told that it uses: what V8 counts, not the pages of the process. */
-import type { RequireBuiltin } from "./engine-types.js";
+import type { EngineTools } from "./environment.js";
 
 let heapStatistics: () => Record<string, number>;
 
 /** Once in each thread. */
-export function installMemoryUsage(requireBuiltin: RequireBuiltin): void {
+export function installMemoryUsage({ requireBuiltin }: EngineTools): void {
   heapStatistics = requireBuiltin("v8").getHeapStatistics;
 }
 

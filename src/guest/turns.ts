@@ -6,7 +6,7 @@
  * The engine calls one function of JavaScript for all immediates; here it is another, which runs
  * the turns first. Ticks and microtasks run behind each, as behind each callback from C++.
  */
-import type { RequireBuiltin } from "./engine-types.js";
+import type { EngineTools } from "./environment.js";
 
 /** Places in `immediateInfo`; ImmediateInfo::Fields in src/env.h. */
 const [kCount, kRefCount, kHasOutstanding] = [0, 1, 2];
@@ -68,10 +68,7 @@ export function laterThanImmediates(run: () => void): void {
 }
 
 /** Once in each thread, before anything of a program. */
-export function installTurns(
-  internalBinding: (name: string) => unknown,
-  requireBuiltin: RequireBuiltin,
-): void {
+export function installTurns({ internalBinding, requireBuiltin }: EngineTools): void {
   timers = internalBinding("timers") as TimersBinding;
   const runNextTicks = (process as unknown as { _tickCallback: () => void })._tickCallback;
   // The closures over Node's own lists are new ones; the lists are those of the module.

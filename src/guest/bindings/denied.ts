@@ -4,7 +4,7 @@
  * this table. It protects nothing: seccomp stands behind each of them.
  */
 import { Errno } from "../../abi/errno.js";
-import type { InternalBinding } from "../engine-types.js";
+import type { EngineTools } from "../environment.js";
 
 type Kind = "class" | "function";
 
@@ -25,7 +25,7 @@ function refusal(syscall: string): Error {
   });
 }
 
-export function denyBindings(internalBinding: InternalBinding): void {
+export function installDenials({ internalBinding }: EngineTools): void {
   for (const { binding, name, syscall } of refusals) {
     const target = internalBinding(binding);
     if (typeof target?.[name] !== "function")

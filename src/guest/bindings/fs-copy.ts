@@ -10,6 +10,7 @@ import type { Operation } from "./fs-runner.js";
 import * as entries from "./fs-entries.js";
 import { toPath } from "./fs-values.js";
 import type { PathArgument } from "./fs-values.js";
+import type { EngineTools } from "../environment.js";
 
 export interface CopyOptions {
   force: boolean;
@@ -52,8 +53,8 @@ function specialKind(stat: Values): SpecialFile["kind"] {
 /** Node's own. */
 let path: PathModule;
 
-export function installCopies(pathModule: PathModule): void {
-  path = pathModule;
+export function installCopies({ requireBuiltin }: EngineTools): void {
+  path = requireBuiltin("path");
 }
 
 function* stat(name: string, follow: boolean): Operation<Values | undefined> {

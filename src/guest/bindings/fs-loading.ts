@@ -8,15 +8,16 @@ import { ask } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
 import { text, toPath } from "./fs-values.js";
 import type { PathArgument } from "./fs-values.js";
-import type { LoadAhead } from "./load-ahead.js";
+import { LoadAhead } from "./load-ahead.js";
+import type { GuestEnvironment } from "../environment.js";
 
 const { alloc } = Buffer;
 const wasmMagic = 0x6d736100;
 
 export let ahead: LoadAhead;
 
-export function installLoading(told: LoadAhead): void {
-  ahead = told;
+export function installLoading(env: GuestEnvironment): void {
+  ahead = new LoadAhead(env);
 }
 
 /** What is answered without an operation, where it is known: `internalModuleStat`. */

@@ -25,7 +25,6 @@ import type { Operation, Request as FsRequest } from "./fs-runner.js";
 import { blockingTable, knownTable, shareStats, table } from "./fs-table.js";
 import type { BindingArguments } from "./fs-table.js";
 import type { PathArgument } from "./fs-values.js";
-import type { LoadAhead } from "./load-ahead.js";
 import { FSEvent, StatWatcher, installWatchers } from "./fs-watch.js";
 
 const { apply, ownKeys, defineProperty } = Reflect;
@@ -40,7 +39,7 @@ function replace(binding: EngineModule, name: string, run: Function): void {
   binding[name] = run;
 }
 
-export function installFs(env: GuestEnvironment, ahead: LoadAhead): void {
+export function installFs(env: GuestEnvironment): void {
   const binding = env.internalBinding("fs");
   const directoryBinding = env.internalBinding("fs_dir");
   const natives = new Set<string>(
@@ -52,8 +51,8 @@ export function installFs(env: GuestEnvironment, ahead: LoadAhead): void {
   const { kUsePromises } = binding;
   installRunner(env);
   installContents(env);
-  installLoading(ahead);
-  installCopies(env.requireBuiltin("path"));
+  installLoading(env);
+  installCopies(env);
   shareStats(binding);
   const nativeJobs = { ReadFileJob: binding.ReadFileJob, WriteFileJob: binding.WriteFileJob };
   const put = (name: string, run: Function): void => {

@@ -10,6 +10,7 @@ import { installCompileCache } from "../compile-cache/binding.js";
 import type { Put } from "../compile-cache/binding.js";
 import type { EngineModule } from "../engine-types.js";
 import type { EngineTools, GuestEnvironment, KernelClient } from "../environment.js";
+import { ahead } from "./fs-loading.js";
 import type { LoadAhead } from "./load-ahead.js";
 
 /** name, main, type, imports, exports, path of the file. */
@@ -164,7 +165,8 @@ function putInto(binding: EngineModule): Put {
   };
 }
 
-export function installModules(env: GuestEnvironment, ahead: LoadAhead): void {
+/** After the binding of files, whose loader it shares. */
+export function installModules(env: GuestEnvironment): void {
   const binding = env.internalBinding("modules");
   const files = new PackageFiles(env, ahead, binding.parsePackageJSON);
   const put = putInto(binding);

@@ -6,16 +6,17 @@ import { Errno } from "../../abi/errno.js";
 import type { Channel } from "../channel.js";
 import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
 import { deliver } from "../delivery.js";
-import type { GuestEnvironment } from "../environment.js";
+import type { GuestEnvironment, KernelClient } from "../environment.js";
+import { LoopHold } from "../loop-hold.js";
 import { later } from "../turns.js";
 
 const handlers = new Map<number, Set<SignalHandle>>();
-let channelOf: () => Channel;
+let kernel: KernelClient;
 
 class SignalHandle {
   onsignal: ((signal: number) => void) | undefined;
   #signal = 0;
-  #referenced = true;
+  readonly #hold = new LoopHold(kernel);
 
   constructor() {
     beginHandle("SIGNALWRAP", this);
@@ -29,17 +30,16 @@ class SignalHandle {
     const set = handlers.get(signal) ?? new Set();
     handlers.set(signal, set);
     set.add(this);
-    if (set.size === 1) channelOf().event("signalHandler", { signal, handled: true });
-    if (this.#referenced) channelOf().ref();
+    if (set.size === 1) kernel.event("signalHandler", { signal, handled: true });
+    this.#hold.active = true;
     return 0;
   }
 
   stop(): number {
     const set = handlers.get(this.#signal);
     if (set?.delete(this)) {
-      if (set.size === 0)
-        channelOf().event("signalHandler", { signal: this.#signal, handled: false });
-      if (this.#referenced) channelOf().unref();
+      if (set.size === 0) kernel.event("signalHandler", { signal: this.#signal, handled: false });
+      this.#hold.active = false;
     }
     this.#signal = 0;
     return 0;
@@ -54,17 +54,15 @@ class SignalHandle {
   }
 
   ref(): void {
-    if (!this.#referenced && this.#signal !== 0) channelOf().ref();
-    this.#referenced = true;
+    this.#hold.referenced = true;
   }
 
   unref(): void {
-    if (this.#referenced && this.#signal !== 0) channelOf().unref();
-    this.#referenced = false;
+    this.#hold.referenced = false;
   }
 
   hasRef(): boolean {
-    return this.#referenced;
+    return this.#hold.isReferenced;
   }
 
   getAsyncId(): number {
@@ -72,15 +70,15 @@ class SignalHandle {
   }
 }
 
-export function installSignals(env: GuestEnvironment, channel: () => Channel): void {
+export function installSignals(env: GuestEnvironment): void {
   const { internalBinding, requireBuiltin } = env;
-  channelOf = channel;
+  ({ kernel } = env);
   internalBinding("signal_wrap").Signal = SignalHandle;
   const { UVException } = requireBuiltin("internal/errors");
   const kill = (pid: number, signal: number): number => {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
     let words = "";
-    const result = channel().call("kill", { pid, signal }, (said) => {
+    const result = kernel.call("kill", { pid, signal }, (said) => {
       words = said;
     });
     if (typeof result === "number" && words !== "") {

@@ -42,9 +42,9 @@ const SIGTERM = 15;
 const readBytes = 64 * 1024;
 const writeBytes = 1024 * 1024;
 
-export function installSpawnSync(env: GuestEnvironment, channel: () => Channel): void {
+export function installSpawnSync(env: GuestEnvironment): void {
   env.internalBinding("spawn_sync").spawn = (options: SyncOptions): SyncResult =>
-    new SyncProcess(env, channel(), options).run();
+    new SyncProcess(env, env.channel(), options).run();
 }
 
 class SyncProcess {

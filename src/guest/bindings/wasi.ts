@@ -9,8 +9,7 @@ import type * as Abi from "../../userland/wasi/abi.js";
 import type * as GuestSystem from "../programs/wasi-system.js";
 import type * as Imports from "../../userland/wasi/imports.js";
 import type { WasiContext, WasiSettings } from "../../userland/wasi/context.js";
-import type { Channel } from "../channel.js";
-import type { EngineTools } from "../environment.js";
+import type { GuestEnvironment } from "../environment.js";
 
 /** Not there in an engine without a compiler. */
 declare const WebAssembly: { Memory: { prototype: object } } | undefined;
@@ -107,10 +106,7 @@ function method(context: WasiContext, name: string, run: Method): Method {
   };
 }
 
-export function installWasi(
-  { internalBinding, requireBuiltin }: EngineTools,
-  channel: () => Channel,
-): void {
+export function installWasi({ channel, internalBinding, requireBuiltin }: GuestEnvironment): void {
   const binding = internalBinding("wasi");
   if (typeof binding?.WASI !== "function")
     throw new Error("the wasi binding is not in this engine");

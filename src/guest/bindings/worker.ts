@@ -7,8 +7,7 @@
  * (../thread.ts), then Node's own, which finds the thread as the zygote's
  * main thread was found. Nothing of Node's worker code is replaced.
  */
-import type { GuestEnvironment } from "../environment.js";
-import type { InheritedFlags } from "../engine-options.js";
+import type { GuestEnvironment, WorkerTools } from "../environment.js";
 import { setInertFlags } from "../engine-flags.js";
 import type { SharedForms, Sources } from "../loader.js";
 import { sharedIdentity } from "../identity.js";
@@ -17,7 +16,7 @@ import { newLedger, usesDatabases } from "./sqlite.js";
 import type * as Ledger from "../sqlite/thread-ledger.js";
 import { sharedImageLoader } from "../../sandbox/image-loader.js";
 import { codeRangeMiB } from "../thread-slots.js";
-import type { SharedSlots, ThreadSlots } from "../thread-slots.js";
+import type { SharedSlots } from "../thread-slots.js";
 import { later } from "../turns.js";
 import { threadBegins, threadEnded, watchThreads } from "../living-threads.js";
 
@@ -177,11 +176,8 @@ interface NativeHandle {
 }
 
 /** What threads of this one need; set when the binding is replaced. */
-interface Engine {
+interface Engine extends WorkerTools {
   env: GuestEnvironment;
-  slots: ThreadSlots;
-  modules: Modules;
-  ownFlags: () => InheritedFlags;
   NativeWorker: new (...args: unknown[]) => NativeHandle;
   threadId: number;
   MessageChannel: new () => { port1: MessagePort; port2: MessagePort };
@@ -417,22 +413,14 @@ function Worker(
   return handle;
 }
 
-export function installWorker(
-  env: GuestEnvironment,
-  slots: ThreadSlots,
-  modules: Modules,
-  /** Flags of the engine that this thread was started with, as the program sees them. */
-  ownFlags: () => InheritedFlags,
-): void {
+export function installWorker(env: GuestEnvironment): void {
   const binding = env.internalBinding("worker");
   const { MessageChannel, drainMessagePort } = env.internalBinding("messaging");
   watchThreads(drainMessagePort);
   const { kMaxYoungGenerationSizeMb, kMaxOldGenerationSizeMb, kCodeRangeSizeMb } = binding;
   engine = {
     env,
-    slots,
-    modules,
-    ownFlags,
+    ...env.workers,
     NativeWorker: binding.Worker,
     threadId: binding.threadId,
     MessageChannel,
