@@ -37,6 +37,7 @@ export const reasons = {
   "launcher/fork.ts": "a zygote and its guests, as the kernel process sees them",
   "launcher/pool.ts": "guests that wait",
   "ports/core/session.ts": "a session of the ports: one method for each of its calls",
+  "sdk/guest-fs.ts": "one method for each call of node:fs/promises, a text and a line or two",
   "sdk/guest-process.ts": "one program as the host sees it",
   "sdk/kernel-connection.ts": "the kernel process as the host sees it",
   "sdk/programs.ts": "how the programs of a runtime are started and awaited",

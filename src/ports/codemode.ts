@@ -44,7 +44,10 @@ export interface Executor {
 }
 
 export interface SecureExecExecutorOptions extends CodeModeOptions {
-  /** Milliseconds for one execution. Default 60 000. */
+  /**
+   * Milliseconds for one execution.
+   * @default 60 000
+   */
   timeout?: number;
   /** Modules that the code may import: name → text of an ES module. */
   modules?: Record<string, string>;

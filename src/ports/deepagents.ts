@@ -44,9 +44,15 @@ type Failed = { error: string };
 type Result<T> = Promise<({ error?: never } & T) | (Failed & { [Key in keyof T]?: never })>;
 
 export interface SecureExecBackendOptions extends SessionOptions {
-  /** Milliseconds for one command. Default 120 000. */
+  /**
+   * Milliseconds for one command.
+   * @default 120 000
+   */
   timeoutMs?: number;
-  /** Characters of output that a command answers with. Default 1 000 000. */
+  /**
+   * Characters of output that a command answers with.
+   * @default 1 000 000
+   */
   outputChars?: number;
   initialFiles?: Record<string, string | Uint8Array>;
 }

@@ -24,6 +24,7 @@ export const isolationLayers = Object.freeze([
   "cgroup",
 ] as const);
 
+/** The name of a layer; docs/isolation.md says what each does. */
 export type IsolationLayer = (typeof isolationLayers)[number];
 
 /** Whether guests that run now have it. */

@@ -42,6 +42,7 @@ export interface HostUsage {
 /** Of a machine, with what went to the hosts that its border looks into, by their patterns. */
 export type MachineUsage = Usage & { hosts?: Record<string, HostUsage> };
 
+/** What ended a program; see `NodeRuntimeEnd.reason`. */
 export type EndReason =
   | "exit"
   | "uncaught error"

@@ -16,31 +16,42 @@ import type { NodeRuntimeFileType, RuntimeFiles } from "./files.js";
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 const chunkBytes = 1024 * 1024;
 
+/** How far a copy has come. */
 export interface NodeRuntimeCopyProgress {
   /** What has just been copied, relative to the top; "" for the top itself. */
   path: string;
-  /** So far. */
+  /** Files so far. */
   files: number;
+  /** Bytes of their content. */
   bytes: number;
 }
 
+/** Options of `copyIn` and `copyOut`. */
 export interface NodeRuntimeCopyOptions {
-  /** Whether to copy this, and all below it; `path` is relative to the top. Default: everything. */
+  /**
+   * Whether to copy this, and all below it; `path` is relative to the top.
+   * @default everything
+   */
   filter?: (path: string, type: NodeRuntimeFileType) => boolean | Promise<boolean>;
-  /** Called after each file and directory; a returned promise is awaited. */
+  /**
+   * Called after each file and directory; a returned promise is awaited.
+   * @default none
+   */
   onProgress?: (progress: NodeRuntimeCopyProgress) => void | Promise<void>;
   /**
-   * Copies symbolic links as the text that they are. By default `copyOut` leaves them out: on the host
-   * they would lead where a program chose. `copyIn` always copies them. Default: false.
+   * Copies symbolic links as the text that they are. By default `copyOut` leaves them out: on the host they would
+   * lead where a program chose. `copyIn` always copies them.
+   * @default false
    */
   links?: boolean;
   /**
    * Of `copyOut` only: copies what was added or changed in an overlay, and answers what was removed from it.
-   * Default: false.
+   * @default false
    */
   changesOnly?: boolean;
 }
 
+/** What was copied, by number. */
 export interface NodeRuntimeCopyResult {
   files: number;
   directories: number;

@@ -322,7 +322,9 @@ export const errorTable = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorName = keyof typeof errorTable;
+/** The codes of docs/errors.md. */
 export type SecureExecErrorCode = `ERR_SECURE_EXEC_${ErrorName}`;
+/** Facts about a failure by name. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 const brand = Symbol.for("secure-exec.error");
@@ -337,7 +339,16 @@ export function printable(text: string, limitChars = 300): string {
   return text.length > limitChars ? `${line}…` : line;
 }
 
-/** The error every failing call of the SDK throws or rejects with. */
+/**
+ * The error every failing call of the SDK throws or rejects with.
+ * @example
+ * try {
+ *   await rt.readFile("/none");
+ * } catch (error) {
+ *   if (!SecureExecError.isSecureExecError(error)) throw error;
+ *   console.error(error.code, error.remedy);
+ * }
+ */
 export class SecureExecError extends Error {
   override name = "SecureExecError";
   readonly code: SecureExecErrorCode;
@@ -345,6 +356,7 @@ export class SecureExecError extends Error {
   declare readonly details?: ErrorDetails;
   readonly [brand] = true;
 
+  /** Made by the SDK. `cause` is what led to it, `details` its facts; both are left out by default. */
   constructor(
     code: SecureExecErrorCode,
     message: string,
@@ -362,7 +374,7 @@ export class SecureExecError extends Error {
     return errorTable[this.code.slice(prefix.length) as ErrorName]?.remedy ?? "";
   }
 
-  /** Whether `value` is such an error, made by any copy of this package. */
+  /** Whether `value` is such an error, made by any copy of this package. Never throws. */
   static isSecureExecError(value: unknown): value is SecureExecError {
     return (
       typeof value === "object" &&

@@ -17,6 +17,7 @@ import type { KernelConnection } from "./kernel-connection.js";
 /** Content in one message; the kernel's parts have the same order of size. */
 const partBytes = 4 * 1024 * 1024;
 
+/** A path of an overlay that is not as it was below. */
 export interface NodeRuntimeChange {
   /** Absolute. */
   path: string;
@@ -25,6 +26,7 @@ export interface NodeRuntimeChange {
   type: NodeRuntimeFileType;
 }
 
+/** What a file is. */
 export type NodeRuntimeFileType =
   | "file"
   | "directory"
@@ -51,6 +53,7 @@ export interface NodeRuntimeFileStat {
   birthtimeMs: number;
 }
 
+/** An entry of a directory: its name, and what it is. */
 export interface NodeRuntimeDirectoryEntry {
   name: string;
   type: NodeRuntimeFileType;
@@ -80,8 +83,9 @@ const typeOfMode: Readonly<Record<number, NodeRuntimeFileType>> = {
 /** What every file call of the host takes. */
 export interface NodeRuntimeFileOptions {
   /**
-   * Follow symbolic links that a program may have made wherever they lead. By default they lead
-   * only to what lies below their own directory. Default: false.
+   * Follow symbolic links that a program may have made wherever they lead. By default they lead only to what lies
+   * below their own directory.
+   * @default false
    */
   followLinks?: boolean;
 }

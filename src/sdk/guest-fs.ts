@@ -35,7 +35,7 @@ interface EncodingOption {
   signal?: AbortSignal;
 }
 interface WriteOptions extends EncodingOption {
-  /** Default 0o666, less the machine's umask. */
+  /** @default 0o666, less the machine's umask */
   mode?: number;
   /** "w" (default), "wx", "a" or "ax". */
   flag?: string;
@@ -67,6 +67,16 @@ function msOf(option: string, value: unknown): number {
   return ms;
 }
 
+/**
+ * The machine's files in the shape of `node:fs/promises`; paths are relative to the runtime's `cwd`. Options that
+ * Node has and this has not are INVALID_OPTION.
+ * @throws {NodeRuntimeFsError} from every call, with Node's `code`, `errno`, `syscall` and `path`; its `cause` is
+ * the SDK's own error.
+ * @example
+ * await rt.fs.mkdir("notes", { recursive: true });
+ * await rt.fs.appendFile("notes/a.txt", "one line\n");
+ * const { size } = await rt.fs.stat("notes/a.txt");
+ */
 export class NodeRuntimeFs {
   readonly #files: () => RuntimeFiles | Promise<RuntimeFiles>;
   readonly #cwd: string;
@@ -83,7 +93,7 @@ export class NodeRuntimeFs {
     this.#followLinks = followLinks;
   }
 
-  /** The same calls, which follow links that a program may have made wherever they lead. */
+  /** The same calls, which follow links that a program may have made wherever they lead. Never throws. */
   followingLinks(): NodeRuntimeFs {
     return new NodeRuntimeFs(this.#files, this.#cwd, true);
   }
@@ -102,7 +112,11 @@ export class NodeRuntimeFs {
     }
   }
 
-  /** Bytes, or with an encoding text. */
+  /**
+   * The bytes of a file, or with an encoding its text.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST|signal.reason} as Node's; for arguments; when
+   * the machine is gone; when aborted.
+   */
   readFile(
     path: string,
     options?: { encoding?: null; signal?: AbortSignal } | null,
@@ -125,7 +139,10 @@ export class NodeRuntimeFs {
     return encoding === undefined ? buffer : buffer.toString(encoding);
   }
 
-  /** Unlike `rt.writeFile` it makes no directories. */
+  /**
+   * Makes or replaces a file. Unlike `rt.writeFile` it makes no directories.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST|signal.reason} as `readFile`.
+   */
   async writeFile(
     path: string,
     data: string | Uint8Array,
@@ -134,6 +151,10 @@ export class NodeRuntimeFs {
     await this.#write(path, data, optionsOf(options, ["encoding", "mode", "flag", "signal"]), "w");
   }
 
+  /**
+   * Writes at the end of a file, which is made where there is none.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST|signal.reason} as `readFile`.
+   */
   async appendFile(
     path: string,
     data: string | Uint8Array,
@@ -158,7 +179,11 @@ export class NodeRuntimeFs {
     );
   }
 
-  /** With `recursive` its parents, too; answers the first directory that was made then. */
+  /**
+   * Makes a directory, with the permission bits `mode` (default 0o755); with `recursive` (default false) its
+   * parents, too, and answers the first one that was made.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async mkdir(
     path: string,
     options?: { recursive?: boolean; mode?: number } | number,
@@ -186,6 +211,11 @@ export class NodeRuntimeFs {
     return first;
   }
 
+  /**
+   * The names in a directory, with `recursive` those below, too, as relative paths; with `withFileTypes` each with
+   * what it is. Both are false by default.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   readdir(
     path: string,
     options?: { withFileTypes?: false; recursive?: boolean } | Encoding | null,
@@ -219,19 +249,31 @@ export class NodeRuntimeFs {
     return found.map(({ name, parentPath }) => posix.relative(path, posix.join(parentPath, name)));
   }
 
+  /**
+   * Facts about a file, a link at the end followed.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async stat(path: string): Promise<NodeRuntimeStats> {
     return new NodeRuntimeStats(
       await this.#call("stat", path, (files, full) => files.stat(full, true, this.#followLinks)),
     );
   }
 
+  /**
+   * Facts about a file, or about the link itself.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async lstat(path: string): Promise<NodeRuntimeStats> {
     return new NodeRuntimeStats(
       await this.#call("lstat", path, (files, full) => files.stat(full, false, this.#followLinks)),
     );
   }
 
-  /** Whether it is there; `mode` asks for what the machine's user may do, by the permission bits. */
+  /**
+   * Whether it is there; `mode` asks for what the machine's user may do, by the permission bits.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`; EACCES where it is there and
+   * may not be used so.
+   */
   async access(path: string, mode: number = constants.F_OK): Promise<void> {
     const { mode: bits } = await this.#call("access", path, (files, full) =>
       files.stat(full, true, this.#followLinks),
@@ -239,6 +281,11 @@ export class NodeRuntimeFs {
     if (((bits >> 6) & mode) !== mode) throw refused("EACCES", "access", path);
   }
 
+  /**
+   * Removes a file, or with `recursive` a directory and all in it; with `force` a missing one is fine. Both are
+   * false by default.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async rm(path: string, options?: { recursive?: boolean; force?: boolean }): Promise<void> {
     const { recursive = false, force = false } = bagOf(options, ["recursive", "force"]);
     const flags = {
@@ -249,15 +296,27 @@ export class NodeRuntimeFs {
     await this.#call("rm", path, (files, full) => files.rm(full, flags));
   }
 
+  /**
+   * Removes a file or a link.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async unlink(path: string): Promise<void> {
     const flags = { recursive: false, force: false, followLinks: this.#followLinks };
     await this.#call("unlink", path, (files, full) => files.rm(full, flags));
   }
 
+  /**
+   * Removes an empty directory.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async rmdir(path: string): Promise<void> {
     await this.#change("rmdir", path, FileChange.removeDirectory, []);
   }
 
+  /**
+   * Gives a file or directory another path, in the place of a file that is there.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async rename(from: string, to: string): Promise<void> {
     const target = guestPathOf(to, this.#cwd);
     await this.#call(
@@ -268,7 +327,10 @@ export class NodeRuntimeFs {
     );
   }
 
-  /** Copies the content and the permission bits of a file; `COPYFILE_EXCL` refuses one that is there. */
+  /**
+   * Copies the content and the permission bits of a file; `COPYFILE_EXCL` refuses one that is there.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async copyFile(from: string, to: string, mode = 0): Promise<void> {
     const target = guestPathOf(to, this.#cwd);
     const exclusive = (mode & constants.COPYFILE_EXCL) === 0 ? 0 : O_EXCL;
@@ -290,8 +352,9 @@ export class NodeRuntimeFs {
   }
 
   /**
-   * Copies a file, or with `recursive` a directory with all that is in it; links as the text that they are,
-   * as Node does with `verbatimSymlinks`.
+   * Copies a file, or with `recursive` (default false) a directory with all that is in it; links as the text that
+   * they are, as Node does with `verbatimSymlinks`, which is always true here.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
    */
   async cp(
     from: string,
@@ -318,10 +381,18 @@ export class NodeRuntimeFs {
     }
   }
 
+  /**
+   * The text of a link.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async readlink(path: string): Promise<string> {
     return this.#call("readlink", path, (files, full) => files.readlink(full));
   }
 
+  /**
+   * Makes a link with the text `target`.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async symlink(target: string, path: string): Promise<void> {
     await this.#call(
       "symlink",
@@ -335,6 +406,10 @@ export class NodeRuntimeFs {
     );
   }
 
+  /**
+   * Gives a file a second name.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async link(from: string, to: string): Promise<void> {
     const target = guestPathOf(to, this.#cwd);
     await this.#call(
@@ -345,21 +420,35 @@ export class NodeRuntimeFs {
     );
   }
 
+  /**
+   * The path without links in it.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async realpath(path: string): Promise<string> {
     return this.#call("realpath", path, (files, full) => files.realpath(full, this.#followLinks));
   }
 
+  /**
+   * Sets the permission bits: a number, or octal digits as text.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async chmod(path: string, mode: number | string): Promise<void> {
     await this.#change("chmod", path, FileChange.mode, [integerOf("mode", mode)]);
   }
 
-  /** Times are Dates, or seconds since the epoch as in Node. */
+  /**
+   * Sets the times: Dates, or seconds since the epoch as in Node.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async utimes(path: string, atime: Date | number, mtime: Date | number): Promise<void> {
     const times = [msOf("atime", atime), msOf("mtime", mtime)];
     await this.#change("utime", path, FileChange.times, times);
   }
 
-  /** To `length` bytes, 0 by default; what is added are zeros. */
+  /**
+   * Makes a file `length` bytes long, 0 by default; what is added are zeros.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async truncate(path: string, length = 0): Promise<void> {
     await this.#change("ftruncate", path, FileChange.length, [integerOf("length", length)]);
   }
@@ -375,7 +464,10 @@ export class NodeRuntimeFs {
     );
   }
 
-  /** Makes a directory whose name begins with `prefix`; answers its path. */
+  /**
+   * Makes a directory whose name begins with `prefix`; answers its path.
+   * @throws {NodeRuntimeFsError|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async mkdtemp(prefix: string): Promise<string> {
     const path = `${prefix}${randomBytes(temporaryLetters).toString("hex").slice(0, temporaryLetters)}`;
     await this.#call("mkdtemp", path, (files, full) => files.mkdir(full, false, this.#followLinks));

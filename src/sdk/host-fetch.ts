@@ -6,17 +6,32 @@ import type { HostFetchRequest, HostFetchResponse } from "../protocol/host-calls
 import { failure, invalidOption } from "./errors.js";
 import { isPort } from "./listeners.js";
 
+/** A request to a server in the machine. */
 export interface NodeRuntimeFetchInput {
   /** Path and query, beginning with a slash. */
   path: string;
-  /** Default GET. */
+  /**
+   * Sent as it is given.
+   * @default "GET"
+   */
   method?: string;
+  /**
+   * By name.
+   * @default {}
+   */
   headers?: Record<string, string>;
+  /**
+   * Text is sent as UTF-8.
+   * @default none
+   */
   body?: string | Uint8Array;
 }
 
+/** What a server in the machine answered. */
 export interface NodeRuntimeFetchResponse {
+  /** Of HTTP, as 200. */
   status: number;
+  /** As the server said it. */
   statusText: string;
   /** By lower-case name; several values of one name are joined by ", ". */
   headers: Record<string, string>;

@@ -10,10 +10,12 @@ import type { KernelConnection } from "./kernel-connection.js";
 
 export type { IsolationLayer };
 
+/** What has to be between programs and the host. */
 export interface IsolationOptions {
   /**
-   * Layers without which `create` rejects with ISOLATION_UNAVAILABLE, naming the first that is missing
-   * and why. Default: none; what no program runs without is not optional (docs/isolation.md).
+   * Layers without which `create` rejects with ISOLATION_UNAVAILABLE, naming the first that is missing and why;
+   * what no program runs without is not optional (docs/isolation.md).
+   * @default []
    */
   require?: IsolationLayer[];
 }

@@ -100,8 +100,10 @@ function widened(path: string, operations: ReadonlySet<string>): string {
 }
 
 /**
- * The same permissions with fewer and wider paths: several files of one directory with one ending and
- * the same operations become `/a/*.txt`, and what is only read of packages `…/node_modules/**`.
+ * The same permissions with fewer and wider paths: several files of one directory with one ending and the same
+ * operations become `/a/*.txt`, and what is only read of packages `…/node_modules/**`. Never throws.
+ * @example
+ * const wider = generalizePermissions(await rt.learnedPermissions());
  */
 export function generalizePermissions<P extends Permissions>(permissions: P): P {
   const { fs } = permissions;

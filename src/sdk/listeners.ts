@@ -8,13 +8,27 @@
 import type { ListenerInfo } from "../protocol/host-calls.js";
 import { failure, invalidOption, unknownOption } from "./errors.js";
 
+/** What a listener has to be to be found; at least one of these. */
 export interface NodeRuntimeListenerQuery {
+  /**
+   * A port from 1 to 65 535.
+   * @default any
+   */
   port?: number;
+  /**
+   * The address that it is bound to; what is bound to all is found by any, and every loopback address by
+   * "localhost".
+   * @default any
+   */
   host?: string;
-  /** Path of a Unix socket. */
+  /**
+   * Path of a Unix socket.
+   * @default any
+   */
   path?: string;
 }
 
+/** Something that a program listens on: `host` and `port`, or the `path` of a Unix socket. */
 export interface NodeRuntimeListener {
   /** The process that listens, by its pid in the machine. */
   processId: string;
@@ -23,13 +37,27 @@ export interface NodeRuntimeListener {
   path?: string;
 }
 
+/** How long `waitForListener` waits. */
 export interface NodeRuntimeWaitOptions {
-  /** Default 10000. */
+  /**
+   * Milliseconds, from 0 to 2147483647.
+   * @default 10000
+   */
   timeoutMs?: number;
-  /** The same as `timeoutMs`. */
+  /**
+   * The same as `timeoutMs`, in milliseconds.
+   * @default 10000
+   */
   timeout?: number;
+  /**
+   * Aborting ends the wait with the signal's reason.
+   * @default none
+   */
   signal?: AbortSignal;
-  /** Accepted for compatibility: nothing is polled. */
+  /**
+   * Accepted for compatibility: nothing is polled.
+   * @default none
+   */
   pollIntervalMs?: number;
 }
 

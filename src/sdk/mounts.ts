@@ -19,7 +19,7 @@ export interface HostDirectoryMount {
   guestPath: string;
   /** Path on the host; a relative one starts at the host's working directory. */
   hostPath: string;
-  /** Default: true. */
+  /** @default true */
   readOnly?: boolean;
 }
 
@@ -37,24 +37,36 @@ export interface OverlayMount {
 export interface FileProviderMount {
   /** Absolute path in the guest. */
   guestPath: string;
+  /** What serves it. */
   provider: NodeRuntimeFileProvider;
-  /** Refuses every change, whatever the provider can do. Default: false. */
+  /**
+   * Refuses every change, whatever the provider can do.
+   * @default false
+   */
   readOnly?: boolean;
-  /** How long one question to the provider may take, in milliseconds; ETIMEDOUT then. Default: 10,000. */
+  /**
+   * How long one question to the provider may take, in milliseconds; ETIMEDOUT then.
+   * @default 10,000
+   */
   timeoutMs?: number;
   /**
    * How long attributes, lists and links may be answered again without asking, in milliseconds. What programs of
-   * the machine change is never old. Default: what the provider says, or 0.
+   * the machine change is never old.
+   * @default what the provider says, or 0
    */
   cacheMs?: number;
-  /** The largest file that is read or written; EFBIG beyond. Default: 64 MiB. */
+  /**
+   * The largest file that is read or written; EFBIG beyond.
+   * @default 64 MiB
+   */
   maxFileBytes?: number;
 }
 
 /** A node_modules directory of the host, always read-only. */
 export interface NodeModulesMount {
+  /** Path on the host; a relative one starts at the host's working directory. */
   hostPath: string;
-  /** Default: /tmp/node_modules, to which /node_modules leads, so that every program finds it. */
+  /** @default /tmp/node_modules, to which /node_modules leads, so that every program finds it */
   guestPath?: string;
 }
 

@@ -17,9 +17,12 @@ export type NodeRuntimeSecret = string | (() => string | Promise<string>);
 export interface NodeRuntimeRequestRule {
   /** A name, `*.name`, or an address, with `:port` or without: ports 80 and 443. */
   host: string;
-  /** Default: all. */
+  /** @default all */
   methods?: readonly string[];
-  /** Globs of the path without its query, as in rules of the fs scope. Default: all. */
+  /**
+   * Globs of the path without its query, as in rules of the fs scope.
+   * @default all
+   */
   paths?: readonly string[];
 }
 
@@ -34,8 +37,10 @@ export interface NodeRuntimeInjection {
   value: NodeRuntimeSecret;
 }
 
+/** A text, its beginning, or a regular expression for it. */
 export type NodeRuntimeTextMatcher = { exact: string } | { startsWith: string } | { regex: string };
 
+/** A name with its value, each of which may be left out. */
 export interface NodeRuntimePairMatcher {
   key?: NodeRuntimeTextMatcher;
   value?: NodeRuntimeTextMatcher;
@@ -57,9 +62,22 @@ export interface NodeRuntimeRequestTransformation {
   transform: { headers: Readonly<Record<string, NodeRuntimeSecret>> };
 }
 
+/** What may leave to which host, and what is added on the way. */
 export interface NodeRuntimeNetworkOptions {
+  /**
+   * Requests that may leave; a host that no rule names gets what `permissions.network` allows.
+   * @default []
+   */
   rules?: readonly NodeRuntimeRequestRule[];
+  /**
+   * Headers and parameters that are added.
+   * @default []
+   */
   inject?: readonly NodeRuntimeInjection[];
+  /**
+   * The same in the AI SDK's shape.
+   * @default []
+   */
   transform?: readonly NodeRuntimeRequestTransformation[];
 }
 

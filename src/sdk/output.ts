@@ -146,10 +146,13 @@ export class HeldOutput {
 }
 
 /**
- * One output stream of a spawned program: `for await (const chunk of proc.stdout)`. Every chunk goes to
- * one reader; each of the ways to read below is one. A reader that is slow holds the program back
- * once 1 MiB waits. Reading rejects with OUTPUT_DROPPED when nobody touched the stream until more than
- * that had come, and with the error of `wait()` when the program's outcome is not known.
+ * One output stream of a spawned program. Every chunk goes to one reader; each of the ways to read below is one. A
+ * reader that is slow holds the program back once 1 MiB waits.
+ * @throws {OUTPUT_DROPPED} from reading, when nobody touched the stream until more than 1 MiB had come.
+ * @throws {KERNEL_LOST|OUTCOME_UNKNOWN} from reading, and the other errors of `wait()`, when the program's outcome
+ * is not known.
+ * @example
+ * for await (const chunk of proc.stdout) show(chunk);
  */
 export class NodeRuntimeOutput implements AsyncIterable<Uint8Array> {
   readonly #held: HeldOutput;
@@ -159,12 +162,18 @@ export class NodeRuntimeOutput implements AsyncIterable<Uint8Array> {
     this.#held = held;
   }
 
-  /** Chunks as they come, until the program has ended. */
+  /**
+   * Chunks as they come, until the program has ended.
+   * @throws {OUTPUT_DROPPED|KERNEL_LOST|OUTCOME_UNKNOWN} as the class says.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
     return this.#held.read();
   }
 
-  /** Lines as UTF-8 without their ends, the last one also without one; those over 1 MiB characters in pieces. */
+  /**
+   * Lines as UTF-8 without their ends, the last one also without one; those over 1 MiB characters in pieces.
+   * @throws {OUTPUT_DROPPED|KERNEL_LOST|OUTCOME_UNKNOWN} as the class says.
+   */
   async *lines(): AsyncGenerator<string, void> {
     const decoder = new StringDecoder("utf8");
     const breath = new Breath();
@@ -199,14 +208,20 @@ export class NodeRuntimeOutput implements AsyncIterable<Uint8Array> {
     if (last !== "") yield last;
   }
 
-  /** All that is left, as bytes. Held in memory: give the program `limits.outputBytes` where it may be much. */
+  /**
+   * All that is left, as bytes. Held in memory: give the program `limits.outputBytes` where it may be much.
+   * @throws {OUTPUT_DROPPED|KERNEL_LOST|OUTCOME_UNKNOWN} as the class says.
+   */
   async bytes(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.#held.read()) chunks.push(chunk);
     return new Uint8Array(Buffer.concat(chunks));
   }
 
-  /** All that is left, as UTF-8. */
+  /**
+   * All that is left, as UTF-8.
+   * @throws {OUTPUT_DROPPED|KERNEL_LOST|OUTCOME_UNKNOWN} as the class says.
+   */
   async text(): Promise<string> {
     return Buffer.from(await this.bytes()).toString("utf8");
   }

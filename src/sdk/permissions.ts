@@ -32,6 +32,7 @@ import { Breath } from "./steps.js";
 /** `paths` in the fs scope, `patterns` in every other one. */
 export { permissionScopes, scopeNames, scopeOf };
 
+/** What holds for the operations and paths, or patterns, that match. */
 export interface PermissionRule {
   mode: Mode;
   /** Without it, or with "*", every operation. */
@@ -40,6 +41,7 @@ export interface PermissionRule {
   patterns?: readonly string[];
 }
 
+/** Rules in their order, and what holds without one. */
 export interface PermissionRules {
   /** What holds when no rule matches; "deny" if left out. */
   default?: Mode;
@@ -52,20 +54,29 @@ interface Spellings {
   op: string;
 }
 
+/** An operation on a path. */
 export type FsPermissionRequest = Requests["fs"] & Spellings;
+/** A connection, datagram, listener or look-up. */
 export type NetworkPermissionRequest = Requests["network"] & Spellings & { url: string };
+/** A command that is to be started, with its arguments. */
 export type ChildProcessPermissionRequest = Requests["childProcess"] & Spellings;
+/** A signal to a process that the asking one has not started. */
 export type ProcessPermissionRequest = Requests["process"] & Spellings;
 /** `key` is the same as `name`. */
 export type EnvPermissionRequest = Requests["env"] & Spellings & { key: string };
+/** A call of a host tool, with its input. */
 export type ToolPermissionRequest = Requests["tool"] & Spellings;
 
+/** Whether it is allowed; the reason of a denial is told to the program. */
 export type PermissionAnswer = boolean | { allow: boolean; reason?: string };
 /** Runs in the host for every request; one that throws, rejects or is late denies. */
 export type PermissionCheck<T> = (request: T) => PermissionAnswer | Promise<PermissionAnswer>;
 /** true and false are "allow" and "deny". */
 export type Permission<T> = Mode | boolean | PermissionRules | PermissionCheck<T>;
 
+/**
+ * What programs may do, by scope. See docs/permissions.md for the operations of each and for what holds by default.
+ */
 export interface Permissions {
   /**
    * "enforce" (the default); "dry-run" denies nothing and reports what it would; "learn" denies nothing
@@ -86,7 +97,7 @@ export interface Permissions {
 export type PermissionFunctions = ReadonlyMap<Scope, PermissionCheck<never>>;
 
 export interface ParsedPermissions {
-  /** Default: "enforce". */
+  /** @default "enforce" */
   mode?: PolicyMode;
   policies: Policies;
   functions: PermissionFunctions;

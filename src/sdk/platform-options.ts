@@ -14,18 +14,32 @@ import {
 import type { JsRuntime, ModuleResolution, Platform, Timing } from "../protocol/platforms.js";
 import { invalidOption, unknownOption } from "./errors.js";
 
+/** How much of Node a program finds. */
 export interface JsRuntimeOptions {
-  /** What a program finds: all of Node (default), a browser's globals, console and timers only, or the bare language. */
+  /**
+   * What a program finds: all of Node, a browser's globals, console and timers only, or the bare language.
+   * @default "node"
+   */
   platform?: Platform;
-  /** Which imports resolve: as in Node (default), relative and absolute paths only, or none. */
+  /**
+   * Which imports resolve: as in Node, relative and absolute paths only, or none.
+   * @default "node"
+   */
   moduleResolution?: ModuleResolution;
-  /** Built-in modules that may be imported on platform node; all without it. A root name covers its subpaths. */
+  /**
+   * Built-in modules that may be imported on platform node. A root name covers its subpaths.
+   * @default all
+   */
   allowedBuiltins?: readonly string[];
-  /** How clocks run: normally (default), in steps of a millisecond, or not at all. */
+  /**
+   * How clocks run: normally, in steps of a millisecond, or not at all.
+   * @default "normal"
+   */
   timing?: Timing;
   /**
    * What `process.version` and `process.versions.node` say: "x.y.z", or "engine" for the version that runs, for
-   * packages whose `engines` refuse the default "22.0.0". It is a name only: the engine is the same.
+   * packages whose `engines` refuse the default. It is a name only: the engine is the same.
+   * @default "22.0.0"
    */
   nodeVersion?: string;
 }

@@ -58,6 +58,19 @@ export type NodeRuntimeProcessEvents = {
   error: (error: unknown) => void;
 };
 
+/**
+ * A program that runs.
+ * @example
+ * import { NodeRuntime } from "secure-exec";
+ *
+ * const rt = await NodeRuntime.create();
+ * const proc = await rt.spawn("process.stdin.pipe(process.stdout)");
+ * proc.writeStdin("hello\n");
+ * proc.closeStdin();
+ * for await (const line of proc.lines()) console.log(line);
+ * console.log(await proc.wait());
+ * await rt.dispose();
+ */
 export class NodeRuntimeProcess {
   readonly #guest: GuestProcess;
   readonly #output: SpawnedOutput;
@@ -77,26 +90,38 @@ export class NodeRuntimeProcess {
 
   /**
    * Its output as it comes: `for await (const chunk of proc.stdout)`, `proc.stdout.text()`. What comes before
-   * somebody first touches this is kept up to 1 MiB, from then on the program waits for a slow reader. Throws
-   * INVALID_OPTION when `onStdout` was given, which takes all of it.
+   * somebody first touches this is kept up to 1 MiB, from then on the program waits for a slow reader.
+   * @throws {INVALID_OPTION} when `onStdout` was given, which takes all of it.
    */
   get stdout(): NodeRuntimeOutput {
     return this.#output.of("stdout");
   }
 
-  /** As `stdout`; nothing comes here from a terminal. */
+  /**
+   * As `stdout`; nothing comes here from a terminal.
+   * @throws {INVALID_OPTION} when `onStderr` was given.
+   */
   get stderr(): NodeRuntimeOutput {
     return this.#output.of("stderr");
   }
 
-  /** The lines of its stdout, or of the stream that is named, as they come. */
+  /**
+   * The lines of its stdout, or of the stream that is named, as they come.
+   * @throws {INVALID_OPTION} for another stream, or one that a hook takes.
+   * @throws {OUTPUT_DROPPED} from the iteration, as of `NodeRuntimeOutput`.
+   */
   lines(stream: "stdout" | "stderr" = "stdout"): AsyncGenerator<string, void> {
     if (stream !== "stdout" && stream !== "stderr")
       throw invalidOption("stream", 'must be "stdout" or "stderr"');
     return this.#output.of(stream).lines();
   }
 
-  /** Calls `listener` at that event, each in a turn of its own. Throws INVALID_OPTION for an unknown one. */
+  /**
+   * Calls `listener` at that event, each in a turn of its own.
+   * @throws {INVALID_OPTION} for an event that there is not, or what is no function.
+   * @example
+   * proc.on("exit", (exitCode, end) => console.log(exitCode, end.reason));
+   */
   on<K extends keyof NodeRuntimeProcessEvents>(
     event: K,
     listener: NodeRuntimeProcessEvents[K],
@@ -105,6 +130,10 @@ export class NodeRuntimeProcess {
     return this;
   }
 
+  /**
+   * As `on`, for the next one only.
+   * @throws {INVALID_OPTION} as `on` does.
+   */
   once<K extends keyof NodeRuntimeProcessEvents>(
     event: K,
     listener: NodeRuntimeProcessEvents[K],
@@ -113,6 +142,7 @@ export class NodeRuntimeProcess {
     return this;
   }
 
+  /** Takes a listener away; one that is not there is fine. Never throws. */
   off<K extends keyof NodeRuntimeProcessEvents>(
     event: K,
     listener: NodeRuntimeProcessEvents[K],
@@ -141,24 +171,34 @@ export class NodeRuntimeProcess {
     return this.#guest.usage;
   }
 
-  /** What it and all it started have used by now. */
+  /**
+   * What it and all it started have used by now.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine went before it could be asked.
+   */
   currentUsage(): Promise<Usage> {
     return this.#guest.currentUsage();
   }
 
-  /** Appends to the program's stdin. Throws STDIN_CLOSED after `closeStdin`, INVALID_OPTION for other types. */
+  /**
+   * Appends to the program's stdin.
+   * @throws {STDIN_CLOSED} after `closeStdin`, or where the option `stdin` was given.
+   * @throws {INVALID_OPTION} for what is neither text nor bytes.
+   */
   writeStdin(data: string | Uint8Array): void {
     const bytes = bytesOf("data", data);
     if (!this.#stdinOpen) throw failure("STDIN_CLOSED");
     this.#guest.writeStdin(bytes);
   }
 
-  /** Gives the program's terminal another size; without `pty` there is none, and nothing happens. Throws INVALID_OPTION. */
+  /**
+   * Gives the program's terminal another size; without `pty` there is none, and nothing happens.
+   * @throws {INVALID_OPTION} for what is no whole number from 1 to 65 535.
+   */
   resize(cols: number, rows: number): void {
     this.#guest.resize(terminalSizeOf({ cols, rows }));
   }
 
-  /** Ends the program's stdin. Idempotent. */
+  /** Ends the program's stdin. Idempotent. Never throws. */
   closeStdin(): void {
     if (!this.#stdinOpen) return;
     this.#stdinOpen = false;
@@ -166,20 +206,27 @@ export class NodeRuntimeProcess {
   }
 
   /**
-   * Sends a signal by name or number, SIGTERM by default; with `group: true` (default false) also to what
-   * the program has started and what is still in its process group. Throws INVALID_OPTION for an unknown one.
+   * Sends a signal by name or number, SIGTERM by default; with `group: true` (default false) also to what the
+   * program has started and what is still in its process group.
+   * @throws {INVALID_OPTION} for an unknown signal.
+   * @example
+   * proc.kill("SIGINT", { group: true });
    */
   kill(signal: string | number = "SIGTERM", options?: { group?: boolean }): void {
     const { group } = parseFlags(options, { group: false });
     this.#guest.kill(signalNumber(signal), group);
   }
 
-  /** The exit code, once the program has ended. Rejects when its outcome is unknown or an output hook failed. */
+  /**
+   * The exit code, once the program has ended.
+   * @throws {KERNEL_LOST|GUEST_KILLED|PROTOCOL_VIOLATION|ZYGOTE_LOST|OUTCOME_UNKNOWN} when its outcome is unknown.
+   * @throws {OUTPUT_HOOK_TIMEOUT} when a hook did not settle; what a hook threw, as it is.
+   */
   async wait(): Promise<number> {
     return (await this.#guest.ended).end.exitCode;
   }
 
-  /** Ends it and what is in its process group, as SIGKILL does; resolves when it is gone. */
+  /** Ends it and what is in its process group, as SIGKILL does; resolves when it is gone. Never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#guest.destroy();
   }

@@ -24,7 +24,7 @@ type Flag = boolean | (() => boolean);
 /** Facts about a file: those of `node:fs`, or of the older generation's file systems. Owners are not looked at. */
 export interface NodeRuntimeProvidedStat {
   isDirectory: Flag;
-  /** Default: what is neither a directory nor a link. */
+  /** @default what is neither a directory nor a link */
   isFile?: Flag;
   isSymbolicLink?: Flag;
   /** Bytes. */
@@ -49,33 +49,58 @@ export type NodeRuntimeProvidedEntry =
  * has to be there, all others are optional. An error's `code` is what the program gets: EIO without one.
  */
 export interface NodeRuntimeFileProvider {
-  /** How long attributes, lists and links may be answered again without asking, in milliseconds. Default: 0. */
+  /**
+   * How long attributes, lists and links may be answered again without asking, in milliseconds.
+   * @default 0
+   */
   readonly cacheMs?: number;
+  /** Facts about a file, a link at the end followed. */
   stat?(path: string): Awaitable<NodeRuntimeProvidedStat>;
   /** Without following a link at the end. Default: `stat`. */
   lstat?(path: string): Awaitable<NodeRuntimeProvidedStat>;
+  /**
+   * Names or `Dirent`s of a directory, as of node:fs/promises; always asked with `withFileTypes`, and where there
+   * is no `readDirWithTypes`.
+   */
   readdir?(path: string, options: { withFileTypes: true }): unknown;
+  /** The entries of a directory. */
   readDirWithTypes?(path: string): Awaitable<Iterable<NodeRuntimeProvidedEntry>>;
+  /** The names in a directory; asked where there is neither of those. */
   readDir?(path: string): Awaitable<Iterable<NodeRuntimeProvidedEntry>>;
+  /** The text of a link. */
   readlink?(path: string): unknown;
   /** All of a file. */
   readFile?(path: string): Awaitable<Uint8Array | string>;
   /** A part of a file, shorter at its end; used for files of more than 1 MiB. */
   pread?(path: string, offset: number, length: number): Awaitable<Uint8Array>;
-  /** Makes or replaces a file; `data` is a Buffer. */
+  /** Makes or replaces a file with the permission bits `mode`; `data` is a Buffer. */
   writeFile?(path: string, data: Uint8Array, options: { mode: number }): unknown;
+  /** Makes one directory with the permission bits `mode`; `recursive` is false always. */
   mkdir?(path: string, options: { recursive: false; mode: number }): unknown;
+  /** The same; asked where there is no `mkdir`. */
   createDir?(path: string): unknown;
+  /** Removes a file or a link. */
   unlink?(path: string): unknown;
+  /** The same; asked where there is no `unlink`. */
   removeFile?(path: string): unknown;
+  /** Removes an empty directory. */
   rmdir?(path: string): unknown;
+  /** The same; asked where there is no `rmdir`. */
   removeDir?(path: string): unknown;
+  /**
+   * Removes what `recursive` says, a file or an empty directory; `force` is false always. Asked where there is
+   * nothing better.
+   */
   rm?(path: string, options: { recursive: boolean; force: false }): unknown;
+  /** Moves over what is there. */
   rename?(from: string, to: string): unknown;
+  /** Makes a link with that text. */
   symlink?(target: string, path: string): unknown;
+  /** Gives a file a second name. */
   link?(path: string, newPath: string): unknown;
+  /** Sets the permission bits. */
   chmod?(path: string, mode: number): unknown;
-  /** Seconds. */
+  /** Sets the times, in seconds since the epoch. */
   utimes?(path: string, atime: number, mtime: number): unknown;
 }
 

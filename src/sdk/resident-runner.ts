@@ -15,6 +15,7 @@ import { sourceOf } from "./option-checks.js";
 
 const sigkill = 9;
 
+/** What one snippet came to. */
 export interface NodeRuntimeResidentResult {
   stdout: string;
   stderr: string;
@@ -31,6 +32,18 @@ interface Flight {
   timer: NodeJS.Timeout | undefined;
 }
 
+/**
+ * A process that evaluates snippets one after the other, in one global scope.
+ * @example
+ * import { NodeRuntime } from "secure-exec";
+ *
+ * const rt = await NodeRuntime.create();
+ * await using runner = await rt.createResidentRunner();
+ * await runner.exec("globalThis.count = 41", { timeout: 1000 });
+ * const { stdout } = await runner.exec("console.log(++count)");
+ * console.log(stdout);
+ * await rt.dispose();
+ */
 export class NodeRuntimeResidentRunner {
   readonly #guest: GuestProcess;
   #sequence = 0;
@@ -60,11 +73,14 @@ export class NodeRuntimeResidentRunner {
   }
 
   /**
-   * Evaluates a snippet. `timeout` is in milliseconds. When the snippet ends its
-   * process, resolves with the exit code; later calls are refused. An error that it leaves
-   * unhandled makes the exit code 1, and the runner lives on. Rejects with RUNNER_BUSY,
-   * RUNNER_TIMEOUT (the process is killed; `details` has the `stdout` and `stderr` so far),
-   * RUNNER_ENDED or DISPOSED.
+   * Evaluates a snippet, for at most `timeout` milliseconds (default: as long as it takes). When the snippet ends
+   * its process, resolves with the exit code; later calls are refused. An error that it leaves unhandled makes the
+   * exit code 1, and the runner lives on.
+   * @throws {RUNNER_TIMEOUT} when it was not done in time: the process is killed, and `details` has the `stdout`
+   * and `stderr` so far.
+   * @throws {RUNNER_BUSY} while another snippet runs.
+   * @throws {RUNNER_ENDED|DISPOSED|KERNEL_LOST} when the process, the runner or the machine is gone.
+   * @throws {INVALID_OPTION} for arguments.
    */
   async exec(code: string, options?: { timeout?: number }): Promise<NodeRuntimeResidentResult> {
     const source = sourceOf(code);
@@ -85,7 +101,10 @@ export class NodeRuntimeResidentRunner {
     return this.#guest.end;
   }
 
-  /** What the process has used for all snippets so far, or had used when it ended. */
+  /**
+   * What the process has used for all snippets so far, or had used when it ended.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine went before it could be asked.
+   */
   usage(): Promise<Usage> {
     return this.#guest.currentUsage();
   }
@@ -139,7 +158,10 @@ export class NodeRuntimeResidentRunner {
     });
   }
 
-  /** Kills the process. Idempotent; resolves when it is gone. A snippet in flight rejects with DISPOSED. */
+  /**
+   * Kills the process. Idempotent; resolves when it is gone. A snippet in flight rejects with DISPOSED. Never
+   * rejects.
+   */
   async dispose(): Promise<void> {
     const error = failure("DISPOSED", { what: "resident runner" });
     this.#over = error;
@@ -148,6 +170,7 @@ export class NodeRuntimeResidentRunner {
     await this.#guest.settled();
   }
 
+  /** The same as `dispose`, for `await using`. Never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

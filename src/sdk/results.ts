@@ -19,11 +19,13 @@ import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 export interface NodeRuntimeExecResult {
   /** Everything the program wrote, decoded as UTF-8, up to `limits.outputBytes` (16 MiB) per stream. */
   stdout: string;
+  /** The same of stderr. */
   stderr: string;
   /** The program's exit code, or 128 + the number of the signal that ended it. */
   exitCode: number;
-  /** Whether output beyond that was dropped. */
+  /** Whether output beyond `limits.outputBytes` was dropped. */
   stdoutTruncated: boolean;
+  /** The same of stderr. */
   stderrTruncated: boolean;
   /** What the program and all it started had used when it ended. */
   readonly usage: Usage;
@@ -48,6 +50,7 @@ export type NodeRuntimeAudit = NodeRuntimeDecision[] & {
   readonly dropped: number;
 };
 
+/** What `run` answers: that of `exec`, and the value. */
 export interface NodeRuntimeRunResult<T = unknown> extends NodeRuntimeExecResult {
   /** What the program passed to `__return`, as `encoding` says; undefined without it, or when the exit code is not 0. */
   value?: T;

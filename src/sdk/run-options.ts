@@ -63,7 +63,7 @@ export interface RunOptions {
   terminal?: TerminalSize;
   endWhenSettled: boolean;
   encoding?: "json" | "structured";
-  /** Default: the VM's. */
+  /** @default the VM's */
   engine?: EngineKind;
 }
 
@@ -189,9 +189,15 @@ export function parseCommandOptions(
 
 /** Options of a resident runner. */
 export interface NodeRuntimeResidentOptions {
-  /** Lower limits than the machine's, for the runner's process and all it starts. */
+  /**
+   * Lower limits than the machine's, for the runner's process and all it starts.
+   * @default the machine's
+   */
   limits?: NodeRuntimeRunLimits;
-  /** What its snippets are written in; `"js"` by default. */
+  /**
+   * What its snippets are written in; `"js"` by default.
+   * @default "js"
+   */
   language?: "js" | "ts";
 }
 

@@ -18,6 +18,7 @@ export interface NodeRuntimeProcessStart {
   args: string[];
 }
 
+/** How a program ended that the host had started. */
 export interface NodeRuntimeProcessEnd {
   pid: number;
   /** null where the outcome is not known. */

@@ -100,6 +100,18 @@ class Created {
   ) {}
 }
 
+/**
+ * One virtual machine: files, processes, sockets and a policy of its own, in which untrusted code runs.
+ * @throws {DISPOSED|KERNEL_LOST|KERNEL_UNRESPONSIVE|WORKER_LOST} from every call that reaches the machine, once it,
+ * its kernel or its worker is gone; below, the first two stand for all four.
+ * @example
+ * import { NodeRuntime } from "secure-exec";
+ *
+ * const rt = await NodeRuntime.create();
+ * const { value } = await rt.run<number>("__return(6 * 7)", { timeout: 5000 });
+ * console.log(value);
+ * await rt.dispose();
+ */
 export class NodeRuntime {
   #given: CreateOptions;
   /** Of a runtime of the older generation. */
@@ -118,8 +130,10 @@ export class NodeRuntime {
   #fs: NodeRuntimeFs | undefined;
 
   /**
-   * The older way to a runtime, see docs/driver-api.md: everything is denied that the driver does not
-   * allow, and the machine is made when it is first used. Throws INVALID_OPTION and NOT_IMPLEMENTED.
+   * The older way to a runtime, see docs/driver-api.md: everything is denied that the driver does not allow, and
+   * the machine is made when it is first used.
+   * @throws {INVALID_OPTION} when an option is unknown or not what it should be.
+   * @throws {NOT_IMPLEMENTED} for an option that is planned and not there.
    */
   constructor(options: NodeRuntimeDriverOptions);
   /** @internal */
@@ -147,8 +161,22 @@ export class NodeRuntime {
   }
 
   /**
-   * Makes a virtual machine. Rejects with INVALID_OPTION or NOT_IMPLEMENTED before
-   * anything is started, and with the errors of starting the kernel.
+   * Makes a virtual machine.
+   * @throws {INVALID_OPTION|NOT_IMPLEMENTED} for options, before anything is started.
+   * @throws {ENGINE_MISSING|UNSUPPORTED_PLATFORM|ISOLATION_UNAVAILABLE|KERNEL_START_FAILED} when the kernel cannot
+   * be started, or lacks a layer of `isolation.require`.
+   * @throws {DISPOSED|KERNEL_LOST|KERNEL_UNRESPONSIVE} when the kernel, or the sidecar, goes away meanwhile.
+   * @throws {FILE} when `files` cannot be written.
+   * @throws {SNAPSHOT_INVALID} when what was given as a snapshot is none, or does not fit.
+   * @throws {TEMPLATE_ENDED|TEMPLATE_HOLDS|TEMPLATE_FILES_GONE|PERMISSIONS_WIDENED} when the template given cannot
+   * begin a machine, or not with these permissions.
+   * @throws {FLEET_FULL|FLEET_UNREACHABLE|FLEET_CLIENT_MISSING|FLEET_REFUSED|WORKER_LOST} with the option `fleet`.
+   * @example
+   * const rt = await NodeRuntime.create({
+   *   files: { "/home/user/data.json": "[1, 2, 3]" },
+   *   permissions: { network: "deny" },
+   *   limits: { memoryBytes: 128 * 1024 * 1024, cpuTimeMs: 10_000 },
+   * });
    */
   static async create(options?: NodeRuntimeCreateOptions): Promise<NodeRuntime> {
     const template = templateOf(options);
@@ -160,11 +188,13 @@ export class NodeRuntime {
 
   /**
    * Figures of the kernel processes that this process's runtimes share, in Prometheus's text format: machines,
-   * programs by how they ended, how long they took, CPU time, memory, what the kernels hold. The label `kernel` is the
-   * process id. Starts nothing: without a kernel there are no samples. A sidecar has a `metrics()` of its own, and a
-   * worker of a fleet an endpoint.
+   * programs by how they ended, how long they took, CPU time, memory, what the kernels hold. The label `kernel` is
+   * the process id. Starts nothing: without a kernel there are no samples, and one that is lost meanwhile has none.
+   * A sidecar has a `metrics()` of its own, and a worker of a fleet an endpoint. Never rejects.
    * @example
-   * http.createServer(async (_, response) => response.end(await NodeRuntime.metrics())).listen(9100, "127.0.0.1");
+   * import { createServer } from "node:http";
+   *
+   * createServer(async (_, response) => response.end(await NodeRuntime.metrics())).listen(9100, "127.0.0.1");
    */
   static metrics(): Promise<string> {
     return metricsOf(hostKernels());
@@ -189,8 +219,13 @@ export class NodeRuntime {
 
   /**
    * The files of this runtime as they are when the stream is first read, with environment, limits and those
-   * permissions that are data, as a tar archive that `create({ snapshot })` takes on any machine. Sockets,
-   * mounts and processes are not in it. The stream fails with FILE where a path is too long for an archive.
+   * permissions that are data, as a tar archive that `create({ snapshot })` takes on any machine. Sockets, mounts
+   * and processes are not in it.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @throws {FILE} from the stream, where a path is too long for an archive.
+   * @example
+   * await pipeline(await rt.snapshot(), createWriteStream("machine.tar"));
+   * const again = await NodeRuntime.create({ snapshot: "machine.tar" });
    */
   async snapshot(): Promise<Readable> {
     return this.#with(({ connection, vm }) =>
@@ -201,9 +236,15 @@ export class NodeRuntime {
   }
 
   /**
-   * A second runtime on the same kernel with this one's files as they are, its mounts, environment,
-   * permissions, limits and tools, and none of its processes. What is written in one is not seen in
-   * the other, and neither needs the other any more. Costs the same for any number of files.
+   * A second runtime on the same kernel with this one's files as they are, its mounts, environment, permissions,
+   * limits and tools, and none of its processes. What is written in one is not seen in the other, and neither needs
+   * the other any more. Costs the same for any number of files.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @throws {TEMPLATE_ENDED} when the template that the runtime was made from has ended.
+   * @throws {FLEET_REFUSED} when the worker has as many machines as it takes.
+   * @example
+   * const other = await rt.clone();
+   * await other.rm("/home/user/data", { recursive: true }); // still there in `rt`
    */
   async clone(): Promise<NodeRuntime> {
     const machine = await this.#with((own) => own);
@@ -322,20 +363,27 @@ export class NodeRuntime {
   }
 
   /**
-   * Calls `listener` at each such event, in a turn of its own. Throws INVALID_OPTION for an event that there
-   * is not. Listeners of "decision" and "limitWarning" make the kernel send them, from then on.
+   * Calls `listener` at each such event, in a turn of its own. Listeners of "decision" and "limitWarning" make the
+   * kernel send them, from then on.
+   * @throws {INVALID_OPTION} for an event that there is not, or what is no function.
+   * @example
+   * rt.on("processEnd", ({ pid, exitCode }) => console.log(`${pid} ended with ${exitCode}`));
    */
   on<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
     this.#events.add(event, listener, false);
     return this;
   }
 
-  /** As `on`, for the next one only. */
+  /**
+   * As `on`, for the next one only.
+   * @throws {INVALID_OPTION} as `on` does.
+   */
   once<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
     this.#events.add(event, listener, true);
     return this;
   }
 
+  /** Takes a listener away; one that is not there is fine. Never throws. */
   off<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
     this.#events.remove(event, listener);
     return this;
@@ -349,21 +397,41 @@ export class NodeRuntime {
     machine.connection.send("observe", { vm: machine.vm, decisions, limits });
   }
 
-  /** The machine's files in the shape of `node:fs/promises`, errors included; paths are relative to `cwd`. */
+  /**
+   * The machine's files in the shape of `node:fs/promises`, errors included; paths are relative to `cwd`.
+   * @throws {NodeRuntimeFsError} from its methods, as Node's would.
+   * @example
+   * const names = await rt.fs.readdir("/etc");
+   */
   get fs(): NodeRuntimeFs {
     this.#fs ??= new NodeRuntimeFs(() => this.#with(({ files }) => files), this.#cwd, false);
     return this.#fs;
   }
 
   /**
-   * Runs a command line of bash: ``await rt.sh`grep ${pattern} ${files}` ``. Each value is one word whatever it
-   * holds, a list as many as it has entries. Rejects with COMMAND_FAILED for an exit code other than 0.
+   * Runs a command line of bash. Each value is one word whatever it holds, a list as many as it has entries.
+   * @throws {COMMAND_FAILED} from the command, for an exit code other than 0 and without `nothrow()`.
+   * @example
+   * const lines = await rt.sh`grep ${pattern} ${paths}`.lines();
    */
   get sh(): NodeRuntimeSh {
     return shellTemplate((line, options) => this.execCommand("bash", ["-c", line], options));
   }
 
-  /** Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. */
+  /**
+   * Runs an ES module to its end. See `NodeRuntimeExecOptions` for what bounds it. A program that fails is a
+   * result, with its exit code: this rejects only where there is none.
+   * @throws {INVALID_OPTION|LIMIT_RAISED} for options; nothing was run.
+   * @throws {signal.reason} when `signal` is aborted.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @throws {SPAWN_FAILED|PROCESS_LIMIT} when it cannot be started.
+   * @throws {GUEST_KILLED|PROTOCOL_VIOLATION|ZYGOTE_LOST|OUTCOME_UNKNOWN} when how it ended is not its own doing.
+   * @throws {OUTPUT_HOOK_TIMEOUT} when a hook has not settled a second after the timeout; what a hook throws, as it
+   * is.
+   * @throws {DETERMINISTIC} when another program runs in a deterministic machine.
+   * @example
+   * const { stdout, exitCode, end } = await rt.exec("console.log(process.version)", { timeout: 5000 });
+   */
   async exec(
     code: string,
     options?: NodeRuntimeExecOptions | NodeRuntimeDriverExecOptions,
@@ -382,7 +450,11 @@ export class NodeRuntime {
 
   /**
    * Like `exec`, and decodes what the program passed to `globalThis.__return`.
-   * Rejects with RETURN_VALUE when that was not JSON of bearable size.
+   * @throws {RETURN_VALUE} when that was not JSON of bearable size.
+   * @throws {INVALID_OPTION|LIMIT_RAISED|DISPOSED|KERNEL_LOST|SPAWN_FAILED|PROCESS_LIMIT|OUTCOME_UNKNOWN} and all
+   * others as `exec`.
+   * @example
+   * const { value } = await rt.run<{ sum: number }>("__return({ sum: 1 + 2 })");
    */
   async run<T = unknown>(
     code: string,
@@ -402,22 +474,46 @@ export class NodeRuntime {
   }
 
   /**
-   * Runs a recorded program again, with the answers that were recorded in the host's place. Resolves to the
-   * same result, or rejects with REPLAY at the first byte that differs. The runtime has to be one
-   * of the same options with the same files as the recorded one had; handlers of tools are not called.
+   * Runs a recorded program again, with the answers that were recorded in the host's place, and resolves to the
+   * same result. The runtime has to be one of the same options with the same files as the recorded one had;
+   * handlers of tools are not called.
+   * @throws {REPLAY} at the first byte that differs.
+   * @throws {INVALID_OPTION} for what is no recording, or one of another seed or time.
+   * @throws {DETERMINISTIC} when another program runs.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * const rt = await NodeRuntime.create({ deterministic: { seed: 1 }, record: true });
+   * const { recording } = await rt.run("__return(Math.random())");
+   * const again = await rt.replay(recording!);
    */
   async replay<T = unknown>(recording: NodeRuntimeRecording): Promise<NodeRuntimeRunResult<T>> {
     return withValue<T>(await this.#programs.replay(recording));
   }
 
-  /** Starts a program and resolves once it runs. Without hooks its output is dropped. */
+  /**
+   * Starts a program and resolves once it runs. Its output is kept, up to 1 MiB per stream, until somebody reads it
+   * or a hook takes it.
+   * @throws {INVALID_OPTION|LIMIT_RAISED} for options; nothing was run.
+   * @throws {signal.reason} when `signal` is aborted already.
+   * @throws {SPAWN_FAILED|PROCESS_LIMIT|ZYGOTE_LOST|OUTCOME_UNKNOWN|DETERMINISTIC} when it cannot be started.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * const server = await rt.spawn(
+   *   'import { createServer } from "node:http"; createServer((_, response) => response.end("hi")).listen(3000);',
+   * );
+   * await rt.waitForListener({ port: 3000 });
+   */
   async spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess> {
     return this.#programs.spawn(() => this.#programs.programOf(code, options));
   }
 
   /**
-   * Runs an executable file of the machine to its end: a path, or a name that is searched
-   * in PATH. Rejects with SPAWN_FAILED when there is none (details.errno is ENOENT).
+   * Runs an executable file of the machine to its end: a path, or a name that is searched in PATH.
+   * @throws {SPAWN_FAILED} when there is none (`details.errno` is ENOENT).
+   * @throws {INVALID_OPTION|LIMIT_RAISED|DISPOSED|KERNEL_LOST|PROCESS_LIMIT|OUTCOME_UNKNOWN} and all others as
+   * `exec`.
+   * @example
+   * const { stdout } = await rt.execCommand("ls", ["-l", "/home/user"]);
    */
   async execCommand(
     command: string,
@@ -428,7 +524,14 @@ export class NodeRuntime {
       .result;
   }
 
-  /** Starts an executable file of the machine, as `execCommand` does, and resolves once it runs. */
+  /**
+   * Starts an executable file of the machine, as `execCommand` does, and resolves once it runs.
+   * @throws {SPAWN_FAILED} when there is none (`details.errno` is ENOENT).
+   * @throws {INVALID_OPTION|LIMIT_RAISED|DISPOSED|KERNEL_LOST|PROCESS_LIMIT} and all others as `spawn`.
+   * @example
+   * const proc = await rt.spawnCommand("tail", ["-f", "/var/log/app.log"]);
+   * for await (const line of proc.lines()) console.log(line);
+   */
   async spawnCommand(
     command: string,
     args: string[] = [],
@@ -438,17 +541,34 @@ export class NodeRuntime {
   }
 
   /**
-   * Opens a terminal with a shell in it, and resolves once that runs. Rejects with INVALID_OPTION,
-   * SPAWN_FAILED when there is no such command, PROCESS_LIMIT when there are `limits.terminals` already.
+   * Opens a terminal with a shell in it, and resolves once that runs.
+   * @throws {INVALID_OPTION} for options.
+   * @throws {SPAWN_FAILED} when there is no such command.
+   * @throws {PROCESS_LIMIT} when there are `limits.terminals`, or `limits.processes`, already.
+   * @throws {signal.reason} when `signal` is aborted already.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * const shell = await rt.openShell({ cols: 120, rows: 40 });
+   * shell.onData((bytes) => terminal.write(bytes));
+   * shell.write("ls\r");
    */
   async openShell(options?: NodeRuntimeShellOptions): Promise<NodeRuntimeShell> {
     return this.#programs.openShell(options);
   }
 
   /**
-   * Runs `setup`, an ES module, to the end of its evaluation and keeps its process: what the template runs
-   * begins in a copy of it, with modules loaded, globals set and code compiled. See docs/templates.md. Rejects
-   * with TEMPLATE_SETUP_FAILED, TEMPLATE_PENDING or TEMPLATE_UNAVAILABLE.
+   * Runs `setup`, an ES module, to the end of its evaluation and keeps its process: what the template runs begins
+   * in a copy of it, with modules loaded, globals set and code compiled. See docs/templates.md.
+   * @throws {TEMPLATE_SETUP_FAILED} when the set-up ended instead of settling.
+   * @throws {TEMPLATE_PENDING} when it left something under way.
+   * @throws {TEMPLATE_UNAVAILABLE} where Linux cannot copy processes.
+   * @throws {DETERMINISTIC} in a deterministic machine.
+   * @throws {PERMISSIONS_WIDENED} for permissions that the machine has not.
+   * @throws {INVALID_OPTION|LIMIT_RAISED|DISPOSED|KERNEL_LOST|FILE} for options, a machine that is gone, `files`
+   * that cannot be written.
+   * @example
+   * const template = await rt.template('globalThis.parse = (await import("node:querystring")).parse;');
+   * const { value } = await template.run("__return(parse('a=1'))");
    */
   async template(
     setup: string,
@@ -484,7 +604,16 @@ export class NodeRuntime {
     return new NodeRuntimeTemplate(guest, this.#templateRuns, all);
   }
 
-  /** Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`. */
+  /**
+   * Starts a process that evaluates snippets one after the other; see `NodeRuntimeResidentRunner`.
+   * @throws {INVALID_OPTION|LIMIT_RAISED} for options.
+   * @throws {DETERMINISTIC} in a deterministic machine.
+   * @throws {SPAWN_FAILED|PROCESS_LIMIT|DISPOSED|KERNEL_LOST} when it cannot be started.
+   * @example
+   * const runner = await rt.createResidentRunner();
+   * await runner.exec("globalThis.count = 1");
+   * const { stdout } = await runner.exec("console.log(++count)");
+   */
   async createResidentRunner(
     options?: NodeRuntimeResidentOptions,
   ): Promise<NodeRuntimeResidentRunner> {
@@ -494,8 +623,16 @@ export class NodeRuntime {
   }
 
   /**
-   * Sends an HTTP request to a program that listens on `port` of the machine, and to nothing else;
-   * the network policy has no say. Rejects with NO_LISTENER, FETCH_FAILED or FETCH_RESPONSE_LIMIT.
+   * Sends an HTTP request to a program that listens on `port` of the machine, and to nothing else; the network
+   * policy has no say.
+   * @throws {NO_LISTENER} when no program listens there.
+   * @throws {FETCH_FAILED|FETCH_RESPONSE_LIMIT|CONNECTION_LIMIT} when the answer is none, over 1 MiB, or would be
+   * one connection too many.
+   * @throws {INVALID_OPTION|DETERMINISTIC} for a request that is none, or a machine that is deterministic.
+   * @throws {signal.reason|TypeError} when that of a `Request` is aborted, or its body was read before.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * const { status, body } = await rt.fetch(3000, { path: "/health" });
    */
   fetch(port: number, input: NodeRuntimeFetchInput): Promise<NodeRuntimeFetchResponse>;
   fetch(port: number, request: Request): Promise<Response>;
@@ -537,14 +674,26 @@ export class NodeRuntime {
     if (this.#given.deterministic !== undefined) throw failure("DETERMINISTIC", { why });
   }
 
-  /** Who listens there right now, or null. */
+  /**
+   * Who listens there right now, or null.
+   * @throws {INVALID_OPTION} for a query that names nothing, or no port from 1 to 65 535.
+   * @throws {DISPOSED} after `dispose`.
+   */
   findListener(query: NodeRuntimeListenerQuery): NodeRuntimeListener | null {
     const wanted = parseQuery(query);
     this.#checkUsable();
     return this.#listeners.find(wanted);
   }
 
-  /** Resolves once a program listens there. Rejects with LISTENER_TIMEOUT, PORT_TAKEN or the signal's reason. */
+  /**
+   * Resolves once a program listens there.
+   * @throws {LISTENER_TIMEOUT} when nobody did in time.
+   * @throws {PORT_TAKEN} when it is one of `loopbackExemptPorts` and the host's port is taken.
+   * @throws {signal.reason} when `signal` is aborted.
+   * @throws {INVALID_OPTION|DISPOSED|KERNEL_LOST} for a query or options that are none, a machine that is gone.
+   * @example
+   * const { processId } = await rt.waitForListener({ port: 3000 }, { timeoutMs: 2000 });
+   */
   async waitForListener(
     query: NodeRuntimeListenerQuery,
     options?: NodeRuntimeWaitOptions,
@@ -568,8 +717,12 @@ export class NodeRuntime {
   }
 
   /**
-   * Adds host tools, or replaces those of the same name. Whether programs may call them is for
-   * the tool scope of the permissions to say: only tools given to `create` open it by themselves.
+   * Adds host tools, or replaces those of the same name. Whether programs may call them is for the tool scope of
+   * the permissions to say: only tools given to `create` open it by themselves.
+   * @throws {INVALID_OPTION} for tools that are none, or too many.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * await rt.registerTools({ lookUp: { handler: ({ id }: { id: number }) => ({ id, name: "Ada" }) } });
    */
   async registerTools(tools: HostTools | HostToolNamespaces): Promise<void> {
     const parsed = parseTools("tools", tools);
@@ -587,14 +740,19 @@ export class NodeRuntime {
   /**
    * The tools of the machine as a text of TypeScript, for the prompt of a model or for a type checker: one
    * declaration of `callHostTool` per tool, with its input. Of the tools that are there now.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
    */
   async toolTypes(): Promise<string> {
     return this.#with(({ host }) => toolTypes(host.tools.descriptors()));
   }
 
   /**
-   * The last decisions of the machine's policy, or with `format: "jsonl"` the same as text, one in JSON
-   * per line. Which are kept, the `audit` option says.
+   * The last decisions of the machine's policy, or with `format: "jsonl"` (default "list") the same as text, one in
+   * JSON per line. Which are kept, the `audit` option says.
+   * @throws {INVALID_OPTION} for another format.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * for (const { operation, resource, decision } of await rt.audit()) console.log(decision, operation, resource);
    */
   audit(options?: { format?: "list" }): Promise<NodeRuntimeAudit>;
   audit(options: { format: "jsonl" }): Promise<string>;
@@ -607,9 +765,14 @@ export class NodeRuntime {
   }
 
   /**
-   * Narrows what the programs of the machine may do, those that run included: the scopes that are given
-   * have to allow as well from now on, the others stay. What that closes is closed when this resolves:
-   * open files, sockets, watches, children. Rejects with PERMISSIONS_WIDENED for what would allow more.
+   * Narrows what the programs of the machine may do, those that run included: the scopes that are given have to
+   * allow as well from now on, the others stay. What that closes is closed when this resolves: open files, sockets,
+   * watches, children.
+   * @throws {PERMISSIONS_WIDENED} for what would allow more.
+   * @throws {INVALID_OPTION} for what are no permissions, or a machine that denies nothing.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * await rt.setPermissions({ network: "deny" });
    */
   async setPermissions(permissions: Omit<Permissions, "mode">): Promise<void> {
     const narrowing = parseNarrowing(permissions);
@@ -623,10 +786,14 @@ export class NodeRuntime {
   }
 
   /**
-   * Replaces what is added to requests on their way out, `inject` and `transform` of the option `network`, from the next
-   * request on: a key that was renewed, or one for a host that had none. The rules stay as they were made. A connection
-   * that was open before its host was first named is not read. Clones begin with it. Rejects with INVALID_OPTION, also
-   * for a runtime that was made without `network`; `network: {}` is enough.
+   * Replaces what is added to requests on their way out, `inject` and `transform` of the option `network`, from the
+   * next request on: a key that was renewed, or one for a host that had none. The rules stay as they were made. A
+   * connection that was open before its host was first named is not read. Clones begin with it.
+   * @throws {INVALID_OPTION} for what is no such option, also for a runtime that was made without `network`;
+   * `network: {}` is enough.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * await rt.setNetwork({ inject: [{ host: "api.example.com", header: "authorization", value: "Bearer …" }] });
    */
   async setNetwork(
     network: Pick<NodeRuntimeNetworkOptions, "inject" | "transform">,
@@ -658,8 +825,15 @@ export class NodeRuntime {
   }
 
   /**
-   * In learn mode: the least permissions under which all programs of the machine may do what they did.
-   * With `generalize` fewer and wider ones; see docs/audit.md. Rejects with LEARNED_TOO_MUCH.
+   * In learn mode: the least permissions under which all programs of the machine may do what they did. With
+   * `generalize` (default false) fewer and wider ones; see docs/audit.md.
+   * @throws {LEARNED_TOO_MUCH} when they did more different things than are kept.
+   * @throws {INVALID_OPTION} for a machine that does not learn.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * const rt = await NodeRuntime.create({ permissions: "learn" });
+   * await rt.exec(code);
+   * const permissions = await rt.learnedPermissions({ generalize: true });
    */
   async learnedPermissions(options?: { generalize?: boolean }): Promise<LearnedPermissions> {
     const { generalize } = parseFlags(options, { generalize: false });
@@ -671,8 +845,9 @@ export class NodeRuntime {
   }
 
   /**
-   * What all programs of the machine have used since it was made; with the option `network` also what went to
-   * each of its hosts, in `hosts`.
+   * What all programs of the machine have used since it was made; with the option `network` also what went to each
+   * of its hosts, in `hosts`.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
    */
   async usage(): Promise<MachineUsage> {
     const { json } = await this.#ask((connection, vm) =>
@@ -682,25 +857,39 @@ export class NodeRuntime {
   }
 
   /**
-   * The layers between this runtime's programs and the machine, each with whether it is active
-   * and why, or why not. docs/isolation.md says what each does.
+   * The layers between this runtime's programs and the machine, each with whether it is active and why, or why not.
+   * docs/isolation.md says what each does.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
    */
   async isolation(): Promise<NodeRuntimeIsolationLayer[]> {
     return this.#with(({ connection }) => isolationOf(connection));
   }
 
-  /** Earlier and later names of `registerTools`. */
+  /**
+   * The older name of `registerTools`.
+   * @throws {INVALID_OPTION|DISPOSED|KERNEL_LOST} as that.
+   */
   registerBindings(tools: HostTools | HostToolNamespaces): Promise<void> {
     return this.registerTools(tools);
   }
 
+  /**
+   * A later name of `registerTools`.
+   * @throws {INVALID_OPTION|DISPOSED|KERNEL_LOST} as that.
+   */
   registerHostFunctions(tools: HostTools | HostToolNamespaces): Promise<void> {
     return this.registerTools(tools);
   }
 
   /**
-   * Shows a directory or file of the host, an overlay, or a file system that code of the host serves, to programs from
-   * now on, as the option `mounts` does. Rejects with INVALID_OPTION where one is already, or cannot be.
+   * Shows a directory or file of the host, an overlay, or a file system that code of the host serves, to programs
+   * from now on, as the option `mounts` does.
+   * @throws {INVALID_OPTION} where one is already, or cannot be.
+   * @throws {DETERMINISTIC} for a file system of the caller's own in a deterministic machine.
+   * @throws {FLEET_REFUSED} for a directory that the worker does not show.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine is gone.
+   * @example
+   * await rt.mount({ guestPath: "/data", hostPath: "/srv/data", readOnly: true });
    */
   async mount(mount: HostDirectoryMount | OverlayMount | FileProviderMount): Promise<void> {
     const owner = this.#given.fleet === undefined ? "host" : "worker";
@@ -716,8 +905,10 @@ export class NodeRuntime {
   }
 
   /**
-   * Takes a mount away, also one of `create`, in use or not: files that are open stay open, other uses fail
-   * with EIO, and the path is what it was before. Rejects with FILE (EINVAL) when nothing is mounted there.
+   * Takes a mount away, also one of `create`, in use or not: files that are open stay open, other uses fail with
+   * EIO, and the path is what it was before.
+   * @throws {FILE} (EINVAL) when nothing is mounted there.
+   * @throws {INVALID_OPTION|DISPOSED|KERNEL_LOST} for a path that is not absolute, a machine that is gone.
    */
   async unmount(guestPath: string): Promise<void> {
     const path = mountPathOf("guestPath", guestPath);
@@ -725,8 +916,12 @@ export class NodeRuntime {
   }
 
   /**
-   * What was changed in the overlay at `guestPath`, or in all of the machine, by path. Of a directory that was added all
-   * that is in it, too; of one that was removed only itself. Rejects with FILE (EINVAL) where there is no overlay.
+   * What was changed in the overlay at `guestPath`, or in all of the machine, by path. Of a directory that was
+   * added all that is in it, too; of one that was removed only itself.
+   * @throws {FILE} (EINVAL) where there is no overlay.
+   * @throws {INVALID_OPTION|DISPOSED|KERNEL_LOST} for a path that is not absolute, a machine that is gone.
+   * @example
+   * for (const { path, change } of await rt.diff("/project")) console.log(change, path);
    */
   async diff(guestPath?: string): Promise<NodeRuntimeChange[]> {
     const path = guestPath === undefined ? "" : mountPathOf("guestPath", guestPath);
@@ -745,9 +940,14 @@ export class NodeRuntime {
   }
 
   /**
-   * The bytes of a file of the machine. Rejects with NO_SUCH_FILE or FILE, as all file calls do, and
-   * with LINK_LEADS_OUT where a link that a program may have made leads out of its directory;
-   * `followLinks: true` (all file calls take it, default false) follows it. With "utf8" its text.
+   * The bytes of a file of the machine, or with "utf8" its text. `followLinks: true` (all file calls take it,
+   * default false) follows links that a program may have made.
+   * @throws {NO_SUCH_FILE} when there is no such file.
+   * @throws {FILE} for any other reason; `details.errno` has its name.
+   * @throws {LINK_LEADS_OUT} where a link that was not followed leads out of its directory.
+   * @throws {INVALID_OPTION|DISPOSED|KERNEL_LOST} for arguments, a machine that is gone.
+   * @example
+   * const text = await rt.readFile("/home/user/out.txt", "utf8");
    */
   readFile(path: string, options?: NodeRuntimeFileOptions): Promise<Uint8Array>;
   readFile(path: string, encoding: "utf8" | "utf-8"): Promise<string>;
@@ -761,7 +961,12 @@ export class NodeRuntime {
     return isText ? Buffer.from(bytes).toString("utf8") : bytes;
   }
 
-  /** Writes a file of the machine, creating its directories. */
+  /**
+   * Writes a file of the machine, creating its directories.
+   * @throws {FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   * @example
+   * await rt.writeFile("/home/user/in.json", JSON.stringify([1, 2, 3]));
+   */
   async writeFile(
     path: string,
     data: string | Uint8Array,
@@ -772,7 +977,13 @@ export class NodeRuntime {
     await this.#file(path, (files, full) => files.write(full, bytes, followLinks));
   }
 
-  /** The content of a file as a stream of bytes, read as fast as it is taken. */
+  /**
+   * The content of a file as a stream of bytes, read as fast as it is taken.
+   * @throws {INVALID_OPTION|DISPOSED} for arguments, a machine that is gone.
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT} from the stream, as `readFile`.
+   * @example
+   * await pipeline(rt.createReadStream("/home/user/big.csv"), createWriteStream("big.csv"));
+   */
   createReadStream(path: string, options?: NodeRuntimeFileOptions): Readable {
     const { followLinks } = parseFlags(options, linksUnfollowed);
     const full = guestPathOf(path, this.#cwd);
@@ -780,7 +991,11 @@ export class NodeRuntime {
     return readStream(() => this.#with(({ files }) => files), full, followLinks);
   }
 
-  /** Writes a file from its beginning, creating its directories; finishes once all of it is there. */
+  /**
+   * Writes a file from its beginning, creating its directories; finishes once all of it is there.
+   * @throws {INVALID_OPTION|DISPOSED} for arguments, a machine that is gone.
+   * @throws {FILE|LINK_LEADS_OUT} from the stream, as `readFile`.
+   */
   createWriteStream(path: string, options?: NodeRuntimeFileOptions): Writable {
     const { followLinks } = parseFlags(options, linksUnfollowed);
     const full = guestPathOf(path, this.#cwd);
@@ -789,9 +1004,15 @@ export class NodeRuntime {
   }
 
   /**
-   * Copies a file or directory of the host into the machine, over what is there. Links are copied as text and
-   * never followed. Rejects with Node's own errors of the host's side and with FILE of the machine's;
-   * what was copied until then stays.
+   * Copies a file or directory of the host into the machine, over what is there. Links are copied as text and never
+   * followed. What was copied before a failure stays.
+   * @throws {Error} Node's own, of the host's side.
+   * @throws {FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} of the machine's, as `readFile`; what
+   * `filter` or `onProgress` throws, as it is.
+   * @example
+   * const { files, bytes } = await rt.copyIn("./project", "/home/user/project", {
+   *   filter: (path) => path !== "node_modules",
+   * });
    */
   async copyIn(
     hostPath: string,
@@ -803,7 +1024,14 @@ export class NodeRuntime {
     return this.#file(guestPath, (files, full) => copyIn(files, from, full, given));
   }
 
-  /** Copies a file or directory of the machine to the host, as `copyIn` does; links only with `links: true`. */
+  /**
+   * Copies a file or directory of the machine to the host, as `copyIn` does; links only with `links: true`.
+   * @throws {Error} Node's own, of the host's side.
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} of the machine's, as `readFile`;
+   * what `filter` or `onProgress` throws, as it is.
+   * @example
+   * await rt.copyOut("/home/user/project/dist", "./dist");
+   */
   async copyOut(
     guestPath: string,
     hostPath: string,
@@ -814,11 +1042,18 @@ export class NodeRuntime {
     return this.#file(guestPath, (files, full) => copyOut(files, full, to, given));
   }
 
-  /** The names in a directory, sorted. */
+  /**
+   * The names in a directory, sorted.
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async readDir(path: string, options?: NodeRuntimeFileOptions): Promise<string[]> {
     return (await this.readDirWithTypes(path, options)).map(({ name }) => name);
   }
 
+  /**
+   * The names in a directory, sorted, each with what it is.
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async readDirWithTypes(
     path: string,
     options?: NodeRuntimeFileOptions,
@@ -827,7 +1062,10 @@ export class NodeRuntime {
     return this.#file(path, (files, full) => files.list(full, followLinks));
   }
 
-  /** Facts about a file; a symbolic link at the end of the path is followed unless `follow` is false. */
+  /**
+   * Facts about a file; a symbolic link at the end of the path is followed unless `follow` is false (default true).
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async stat(
     path: string,
     options?: NodeRuntimeFileOptions & { follow?: boolean },
@@ -836,12 +1074,20 @@ export class NodeRuntime {
     return this.#file(path, (files, full) => files.stat(full, follow, followLinks));
   }
 
+  /**
+   * Whether something is there.
+   * @throws {FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`, where it cannot be told.
+   */
   async exists(path: string, options?: NodeRuntimeFileOptions): Promise<boolean> {
     const { followLinks } = parseFlags(options, linksUnfollowed);
     return this.#file(path, (files, full) => files.exists(full, followLinks));
   }
 
-  /** Makes a directory; with `recursive` also its parents, and one that exists is fine. */
+  /**
+   * Makes a directory; with `recursive` (default false) also its parents, and one that exists is fine.
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`; FILE with EEXIST
+   * for one that exists.
+   */
   async mkdir(
     path: string,
     options?: NodeRuntimeFileOptions & { recursive?: boolean },
@@ -851,7 +1097,11 @@ export class NodeRuntime {
     await this.#file(path, (files, full) => files.mkdir(full, recursive, followLinks));
   }
 
-  /** Removes a file, or with `recursive` a directory and all in it; with `force` a missing one is fine. */
+  /**
+   * Removes a file, or with `recursive` a directory and all in it; with `force` a missing one is fine. Both are
+   * false by default.
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async rm(
     path: string,
     options?: NodeRuntimeFileOptions & { recursive?: boolean; force?: boolean },
@@ -860,6 +1110,10 @@ export class NodeRuntime {
     await this.#file(path, (files, full) => files.rm(full, given));
   }
 
+  /**
+   * Gives a file or directory another path, in the place of a file that is there.
+   * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
+   */
   async rename(from: string, to: string, options?: NodeRuntimeFileOptions): Promise<void> {
     const target = guestPathOf(to, this.#cwd);
     const { followLinks } = parseFlags(options, linksUnfollowed);
@@ -875,14 +1129,21 @@ export class NodeRuntime {
   }
 
   /**
-   * Ends the machine and what runs in it. Idempotent. Pending `exec` and `run`
-   * calls reject with DISPOSED; spawned programs end with 137.
+   * Ends the machine and what runs in it. Idempotent. Pending `exec` and `run` calls reject with DISPOSED; spawned
+   * programs end with 137.
+   * @throws {INTERNAL} when the kernel refuses, which is a defect.
    */
   dispose(): Promise<void> {
     this.#disposing ??= this.#tearDown();
     return this.#disposing;
   }
 
+  /**
+   * The same as `dispose`, for `await using`.
+   * @throws {INTERNAL} as that.
+   * @example
+   * await using rt = await NodeRuntime.create();
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

@@ -40,8 +40,11 @@ type Run = (
 ) => Promise<NodeRuntimeExecResult>;
 
 /**
- * A command that runs when it is awaited. Rejects with COMMAND_FAILED when its exit code is not 0, whose `details`
- * have `exitCode`, `stdout` and `stderr`; with `nothrow()` it resolves all the same.
+ * A command that runs when it is awaited, once.
+ * @throws {COMMAND_FAILED} from awaiting it, when its exit code is not 0, whose `details` have `exitCode`, `stdout`
+ * and `stderr`; with `nothrow()` it resolves all the same.
+ * @example
+ * const { exitCode } = await rt.sh`test -e ${cwd}/package.json`.timeout(1000).nothrow();
  */
 export class NodeRuntimeShellCommand implements PromiseLike<NodeRuntimeExecResult> {
   readonly #run: Run;
@@ -64,46 +67,58 @@ export class NodeRuntimeShellCommand implements PromiseLike<NodeRuntimeExecResul
     return new NodeRuntimeShellCommand(this.line, this.#run, options, throws);
   }
 
-  /** The same command with variables over the machine's. */
+  /** The same command with variables over the machine's. Never throws. */
   env(env: Record<string, string>): NodeRuntimeShellCommand {
     return this.#with({ env: { ...this.#options.env, ...env } });
   }
 
+  /** The same command in another working directory. Never throws. */
   cwd(cwd: string): NodeRuntimeShellCommand {
     return this.#with({ cwd });
   }
 
-  /** The same command with this on its stdin. */
+  /** The same command with this on its stdin. Never throws. */
   stdin(stdin: string | Uint8Array): NodeRuntimeShellCommand {
     return this.#with({ stdin });
   }
 
-  /** The same command, killed after so many milliseconds. */
+  /** The same command, killed after so many milliseconds. Never throws. */
   timeout(timeoutMs: number): NodeRuntimeShellCommand {
     return this.#with({ timeout: timeoutMs });
   }
 
+  /** The same command, ended when that is aborted. Never throws. */
   signal(signal: AbortSignal): NodeRuntimeShellCommand {
     return this.#with({ signal });
   }
 
-  /** The same command, for which an exit code other than 0 is no error. */
+  /** The same command, for which an exit code other than 0 is no error. Never throws. */
   nothrow(): NodeRuntimeShellCommand {
     return this.#with({}, false);
   }
 
-  /** Its stdout, without the line's end that is the last. */
+  /**
+   * Its stdout, without the line's end that is the last.
+   * @throws {COMMAND_FAILED} and all others as awaiting it.
+   */
   async text(): Promise<string> {
     return (await this).stdout.replace(/\r?\n$/, "");
   }
 
-  /** The lines of its stdout. */
+  /**
+   * The lines of its stdout.
+   * @throws {COMMAND_FAILED} and all others as awaiting it.
+   */
   async lines(): Promise<string[]> {
     const text = await this.text();
     return text === "" ? [] : text.split(/\r?\n/);
   }
 
-  /** Its stdout as JSON. Rejects with a SyntaxError where it is none. */
+  /**
+   * Its stdout as JSON.
+   * @throws {SyntaxError} where it is none.
+   * @throws {COMMAND_FAILED} and all others as awaiting it.
+   */
   async json<T = unknown>(): Promise<T> {
     return JSON.parse((await this).stdout) as T;
   }
@@ -120,6 +135,11 @@ export class NodeRuntimeShellCommand implements PromiseLike<NodeRuntimeExecResul
     );
   }
 
+  /**
+   * Runs the command, where it does not run yet.
+   * @throws {COMMAND_FAILED|INVALID_OPTION|SPAWN_FAILED|DISPOSED|KERNEL_LOST|signal.reason} to `rejected`, and all
+   * others as `execCommand`.
+   */
   // oxlint-disable-next-line unicorn/no-thenable -- a command is awaited
   then<A = NodeRuntimeExecResult, B = never>(
     fulfilled?: ((result: NodeRuntimeExecResult) => A | PromiseLike<A>) | null,
@@ -129,6 +149,11 @@ export class NodeRuntimeShellCommand implements PromiseLike<NodeRuntimeExecResul
     return this.#result.then(fulfilled, rejected);
   }
 
+  /**
+   * As `then(undefined, rejected)`.
+   * @throws {COMMAND_FAILED|INVALID_OPTION|SPAWN_FAILED|DISPOSED|KERNEL_LOST|signal.reason} to `rejected`, as
+   * `then`.
+   */
   catch<B = never>(
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<NodeRuntimeExecResult | B> {

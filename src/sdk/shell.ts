@@ -11,6 +11,17 @@ import { terminalSizeOf } from "./run-options.js";
 import { bytesOf } from "./option-checks.js";
 import { signalNumber } from "./signals.js";
 
+/**
+ * A terminal with a shell, or another command, in it.
+ * @example
+ * import { NodeRuntime } from "secure-exec";
+ *
+ * const rt = await NodeRuntime.create();
+ * const shell = await rt.openShell();
+ * shell.write("exit 3\r");
+ * console.log(await shell.wait());
+ * await rt.dispose();
+ */
 export class NodeRuntimeShell implements AsyncIterable<Uint8Array> {
   readonly #guest: GuestProcess;
   readonly #output: HeldOutput;
@@ -31,37 +42,55 @@ export class NodeRuntimeShell implements AsyncIterable<Uint8Array> {
     return this.#guest.exitCode;
   }
 
-  /** Types: text, or the bytes that a terminal sends for keys. Throws INVALID_OPTION for other types. */
+  /**
+   * Types: text, or the bytes that a terminal sends for keys.
+   * @throws {INVALID_OPTION} for what is neither text nor bytes.
+   */
   write(data: string | Uint8Array): void {
     this.#guest.writeStdin(bytesOf("data", data));
   }
 
-  /** Calls `listener` with what the terminal is to show, from what came before on. Answers how to stop. */
+  /**
+   * Calls `listener` with what the terminal is to show, from what came before on. Answers how to stop. Never
+   * throws.
+   */
   onData(listener: (data: Uint8Array) => void): () => void {
     return this.#output.listen(listener);
   }
 
-  /** The same as an iteration, which ends with the shell. */
+  /**
+   * The same as an iteration, which ends with the shell.
+   * @throws {KERNEL_LOST|OUTCOME_UNKNOWN} from the iteration, when what came is not known to be all.
+   */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void> {
     return this.#output.read();
   }
 
-  /** Gives the terminal another size; programs get SIGWINCH. Throws INVALID_OPTION. */
+  /**
+   * Gives the terminal another size; programs get SIGWINCH.
+   * @throws {INVALID_OPTION} for what is no whole number from 1 to 65 535.
+   */
   resize(cols: number, rows: number): void {
     this.#guest.resize(terminalSizeOf({ cols, rows }));
   }
 
-  /** Sends the shell a signal, SIGHUP by default as when a terminal is closed. Throws INVALID_OPTION for an unknown one. */
+  /**
+   * Sends the shell a signal, SIGHUP by default as when a terminal is closed.
+   * @throws {INVALID_OPTION} for an unknown signal.
+   */
   kill(signal: string | number = "SIGHUP"): void {
     this.#guest.kill(signalNumber(signal));
   }
 
-  /** The exit code, once the shell has ended. Rejects when its outcome is unknown. */
+  /**
+   * The exit code, once the shell has ended.
+   * @throws {KERNEL_LOST|GUEST_KILLED|PROTOCOL_VIOLATION|ZYGOTE_LOST|OUTCOME_UNKNOWN} when its outcome is unknown.
+   */
   async wait(): Promise<number> {
     return (await this.#guest.ended).end.exitCode;
   }
 
-  /** Ends the shell and what runs in its group, as SIGKILL does; resolves when it is gone. */
+  /** Ends the shell and what runs in its group, as SIGKILL does; resolves when it is gone. Never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#guest.destroy();
   }

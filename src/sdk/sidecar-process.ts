@@ -8,10 +8,12 @@ import type { KernelConnection } from "./kernel-connection.js";
 import { metricsOf } from "./metrics.js";
 import { KernelSlot } from "./kernel-slot.js";
 
+/** How a kernel process of one's own is watched. */
 export interface SidecarProcessOptions {
   /**
-   * Milliseconds that its kernel may say nothing while somebody waits for it; then it is killed
-   * and everything on it rejects with KERNEL_UNRESPONSIVE. 5000 by default, 100 to 2147483647.
+   * Milliseconds that its kernel may say nothing while somebody waits for it, 100 to 2147483647; then it is killed
+   * and everything on it rejects with KERNEL_UNRESPONSIVE.
+   * @default 5000
    */
   heartbeatTimeoutMs?: number;
 }
@@ -38,8 +40,14 @@ let connectionOf: (sidecar: SidecarProcess) => Promise<KernelConnection>;
 export { connectionOf };
 
 /**
- * A kernel process of its own, to be passed as `sidecar` to any number of
- * runtimes. Whoever made it disposes it; runtimes on it then fail with DISPOSED.
+ * A kernel process of its own, to be passed as `sidecar` to any number of runtimes. Whoever made it disposes it;
+ * runtimes on it then fail with DISPOSED.
+ * @example
+ * import { NodeRuntime, SidecarProcess } from "secure-exec";
+ *
+ * await using sidecar = new SidecarProcess({ heartbeatTimeoutMs: 10_000 });
+ * const rt = await NodeRuntime.create({ sidecar });
+ * await rt.dispose();
  */
 export class SidecarProcess {
   readonly #slot: KernelSlot;
@@ -54,33 +62,39 @@ export class SidecarProcess {
 
   /**
    * Begins to start the kernel; a failure to start is reported by `NodeRuntime.create`.
-   * Throws INVALID_OPTION.
+   * @throws {INVALID_OPTION} for options.
    */
   constructor(options?: SidecarProcessOptions) {
     this.#slot = new KernelSlot(heartbeatOf(options));
     this.#slot.connection().catch(() => {});
   }
 
-  /** The same as `new SidecarProcess(options)`. */
+  /**
+   * The same as `new SidecarProcess(options)`.
+   * @throws {INVALID_OPTION} for options.
+   */
   static spawn(options?: SidecarProcessOptions): SidecarProcess {
     return new SidecarProcess(options);
   }
 
   /**
    * Figures of this kernel as `NodeRuntime.metrics()` has them of those that all share; without samples before it
-   * runs and after it was lost.
+   * runs and after it was lost. Never rejects.
    */
   metrics(): Promise<string> {
     const { current } = this.#slot;
     return metricsOf(current === undefined ? [] : [current]);
   }
 
-  /** Ends the kernel and with it every machine on it. Idempotent; resolves when its process is gone. */
+  /**
+   * Ends the kernel and with it every machine on it. Idempotent; resolves when its process is gone. Never rejects.
+   */
   dispose(): Promise<void> {
     this.#disposing ??= this.#slot.close();
     return this.#disposing;
   }
 
+  /** The same as `dispose`, for `await using`. Never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

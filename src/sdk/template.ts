@@ -32,9 +32,13 @@ export type NodeRuntimeTemplateOptions = Pick<
   /**
    * What has to allow as well as the machine's own permissions: for the set-up, and for all that begins from it.
    * Functions are not possible here.
+   * @default the machine's alone
    */
   permissions?: Omit<Permissions, "mode">;
-  /** Files to write before the set-up runs: their paths, relative to `cwd`, and content. */
+  /**
+   * Files to write before the set-up runs: their paths, relative to `cwd`, and content.
+   * @default none
+   */
   files?: Record<string, string | Uint8Array>;
 };
 
@@ -112,6 +116,17 @@ export interface TemplateRuns {
   ): Promise<NodeRuntime>;
 }
 
+/**
+ * A process that waits at the end of its set-up, and of which programs begin as copies.
+ * @example
+ * import { NodeRuntime } from "secure-exec";
+ *
+ * const rt = await NodeRuntime.create();
+ * await using template = await rt.template("globalThis.table = new Map([[1, 'one']]);");
+ * const { value } = await template.run("__return(table.get(1))");
+ * console.log(value);
+ * await rt.dispose();
+ */
 export class NodeRuntimeTemplate {
   readonly #guest: GuestProcess;
   readonly #runs: TemplateRuns;
@@ -143,13 +158,21 @@ export class NodeRuntimeTemplate {
 
   /**
    * As `NodeRuntime.exec`, in a fresh process that begins with the template's memory as it was when the set-up
-   * ended. Rejects with TEMPLATE_ENDED when the template is gone.
+   * ended.
+   * @throws {TEMPLATE_ENDED} when the template is gone.
+   * @throws {INVALID_OPTION|LIMIT_RAISED|DISPOSED|KERNEL_LOST|PROCESS_LIMIT|OUTCOME_UNKNOWN} and all others as
+   * that.
    */
   async exec(code: string, options?: NodeRuntimeExecOptions): Promise<NodeRuntimeExecResult> {
     return this.#runs.exec(this.#process(), code, options);
   }
 
-  /** As `NodeRuntime.run`, in such a process. */
+  /**
+   * As `NodeRuntime.run`, in such a process.
+   * @throws {TEMPLATE_ENDED} when the template is gone.
+   * @throws {RETURN_VALUE|INVALID_OPTION|LIMIT_RAISED|DISPOSED|KERNEL_LOST|PROCESS_LIMIT|OUTCOME_UNKNOWN} and all
+   * others as that.
+   */
   async run<T = unknown>(
     code: string,
     options?: NodeRuntimeExecOptions,
@@ -157,12 +180,21 @@ export class NodeRuntimeTemplate {
     return this.#runs.run<T>(this.#process(), code, options);
   }
 
-  /** As `NodeRuntime.spawn`, in such a process. A terminal (`pty`) is not possible. */
+  /**
+   * As `NodeRuntime.spawn`, in such a process. A terminal (`pty`) is not possible.
+   * @throws {TEMPLATE_ENDED} when the template is gone.
+   * @throws {INVALID_OPTION|LIMIT_RAISED|DISPOSED|KERNEL_LOST|PROCESS_LIMIT} and all others as that.
+   */
   async spawn(code: string, options?: NodeRuntimeSpawnOptions): Promise<NodeRuntimeProcess> {
     return this.#runs.spawn(this.#process(), code, options);
   }
 
-  /** A template whose set-up begins where this one's ended. Neither needs the other afterwards. */
+  /**
+   * A template whose set-up begins where this one's ended. Neither needs the other afterwards.
+   * @throws {TEMPLATE_ENDED} when this one is gone.
+   * @throws {TEMPLATE_SETUP_FAILED|TEMPLATE_PENDING|PERMISSIONS_WIDENED|INVALID_OPTION|DISPOSED|KERNEL_LOST} as
+   * `NodeRuntime.template`.
+   */
   async template(
     setup: string,
     options?: NodeRuntimeTemplateOptions,
@@ -175,18 +207,22 @@ export class NodeRuntimeTemplate {
     return this.#runs.machine(this.#process(), this.#policies, options);
   }
 
-  /** What the set-up used, and the template since. */
+  /**
+   * What the set-up used, and the template since.
+   * @throws {DISPOSED|KERNEL_LOST} when the machine went before it could be asked.
+   */
   usage(): Promise<Usage> {
     return this.#guest.currentUsage();
   }
 
-  /** Ends the template's process. Idempotent. Programs that began from it go on. */
+  /** Ends the template's process. Idempotent. Programs that began from it go on. Never rejects. */
   async dispose(): Promise<void> {
     this.#over ??= failure("TEMPLATE_ENDED", { why: "it was disposed" });
     this.#guest.kill(sigkill);
     await this.#guest.settled();
   }
 
+  /** The same as `dispose`, for `await using`. Never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

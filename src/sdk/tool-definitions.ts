@@ -10,11 +10,13 @@ import { nestingDepth } from "./json.js";
 import { schemaCheck } from "./tool-schema.js";
 import type { InputCheck, StandardSchema } from "./tool-schema.js";
 
+/** An input, and what it is good for: shown to a model. */
 export interface HostToolExample {
   description: string;
   input: unknown;
 }
 
+/** What a handler is told beside its input. */
 export interface HostToolContext {
   /** Aborted when the call has timed out or the program that made it is gone. */
   signal: AbortSignal;
@@ -32,9 +34,13 @@ export interface HostToolCall {
 /** What an approval comes to; the reason of a refusal is told to the program. */
 export type HostToolApproval = boolean | { approve: boolean; reason?: string };
 
+/** A function of the host that programs may call by its name; see docs/tools.md. */
 export interface HostToolDefinition {
   description?: string;
-  /** JSON Schema, or a schema of zod, valibot, arktype and whatever else speaks Standard Schema. Default: any object. */
+  /**
+   * JSON Schema, or a schema of zod, valibot, arktype and whatever else speaks Standard Schema.
+   * @default any object
+   */
   inputSchema?: Record<string, unknown> | StandardSchema;
   /**
    * Gets the checked input; what it returns has to be JSON, in which there may be bytes (`Uint8Array`, `ArrayBuffer`), or an
@@ -58,8 +64,9 @@ export interface HostToolDefinition {
    */
   approval?: (call: HostToolCall) => HostToolApproval | Promise<HostToolApproval>;
   /**
-   * "structured": input and result may hold what structured clone carries of data: Map, Set, Date, BigInt, errors, cycles.
-   * Default: "json".
+   * "structured": input and result may hold what structured clone carries of data: Map, Set, Date, BigInt, errors,
+   * cycles.
+   * @default "json"
    */
   encoding?: "json" | "structured";
   examples?: HostToolExample[];
@@ -67,6 +74,7 @@ export interface HostToolDefinition {
   commandAliases?: string[];
 }
 
+/** Tools by name. */
 export type HostTools = Readonly<Record<string, HostToolDefinition>>;
 
 /** Tools by name; a record of tools is a namespace, whose tools have its name and a dot before their own. */

@@ -1,6 +1,6 @@
 // Code in the documentation does what it says. A block that imports secure-exec and takes no name for granted is a whole
 // program: it runs as it stands, and a block of text right behind it is what it prints. Every block is checked by the
-// compiler, fragments with the names of `names`.
+// compiler, fragments with the names of `names`. So are the examples in the texts of the API.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../../dist/launcher/engine.js";
+import * as everything from "../../dist/index.js";
+import { apiExamples } from "../../scripts/api-symbols.mjs";
 import { blocksOf, pageFiles, textOf } from "../../scripts/pages.mjs";
 import { typeCheck } from "../support/type-check.mjs";
 
@@ -32,6 +34,8 @@ const blocks = pageFiles().flatMap((file) =>
     .filter(() => file !== "docs/api.md")
     .map((block) => ({ ...block, file, name: `${file}:${block.line}` })),
 );
+/** Of the API's texts; those of the ports of packages that are not installed here take their names for granted. */
+const examples = apiExamples().map(({ name, text }) => ({ name: `API ${name}`, text }));
 const imports = ({ text }) => /^import\b.* from "secure-exec/m.test(text);
 
 /** What the compiler finds wrong with modules of `folder`, a line each. */
@@ -42,16 +46,16 @@ function faultsOf(files) {
 
 /** "Cannot find name", and no other that was meant. */
 const isFreeName = (line) => /error TS2304:/.test(line);
-const moduleName = ({ name }) => `${name.replace(/\W/g, "-")}.mts`;
+const moduleName = ({ name }) => `${name.replace(/\W+/g, "-")}.mts`;
 
-/** The blocks that import secure-exec, without those that take names for granted. */
-function wholePrograms() {
-  const candidates = blocks.filter(imports);
+/** Those that import secure-exec, without those that take names for granted. */
+function wholePrograms(all) {
+  const candidates = all.filter(imports);
   for (const block of candidates) writeFileSync(join(folder, moduleName(block)), block.text);
   const free = faultsOf(candidates.map(moduleName)).filter(isFreeName);
   return candidates.filter((block) => !free.some((line) => line.includes(moduleName(block))));
 }
-const programs = wholePrograms();
+const programs = wholePrograms(blocks);
 
 test("the split sees programs, what they print, and fragments", () => {
   const [program, text, fragment] = blocksOf(
@@ -79,6 +83,22 @@ for (const block of programs)
     assert.equal(code, 0);
   });
 
+test("whole examples of the API run", { timeout: 120_000 }, async () => {
+  const whole = wholePrograms(examples);
+  assert.ok(whole.length > 5);
+  // In one process after the other's end: they share a kernel.
+  const all = whole.map((example) => `await import("./${moduleName(example)}");`).join("\n");
+  writeFileSync(join(folder, "examples.mts"), all);
+  const child = spawn(engine.path, [join(folder, "examples.mts")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const said = [];
+  child.stderr.on("data", (part) => said.push(part));
+  const [code] = await once(child, "close");
+  assert.equal(String(Buffer.concat(said)), "");
+  assert.equal(code, 0);
+});
+
 test("what is not run has a program, and a reason", () => {
   const withPrograms = new Set(programs.map(({ file }) => file));
   for (const file of Object.keys(notRun)) assert.ok(withPrograms.has(file), file);
@@ -90,7 +110,10 @@ import * as everything from "secure-exec";
 import type { HostToolCall, HostTools, HostToolApproval, NodeRuntimeCreateOptions, NodeRuntimeShell } from "secure-exec";
 type Names = typeof everything;
 declare global {
-  const NodeRuntime: Names["NodeRuntime"];
+  ${Object.keys(everything)
+    .map((name) => `const ${name}: Names["${name}"];`)
+    .join("\n  ")}
+  const proc: everything.NodeRuntimeProcess;
   const [rt, runtime]: [everything.NodeRuntime, everything.NodeRuntime];
   const code: string;
   const files: Record<string, string>;
@@ -123,7 +146,7 @@ function moduleOf({ text }) {
 
 test("every block compiles", () => {
   writeFileSync(join(folder, "names.d.mts"), names);
-  const files = blocks.map((block) => {
+  const files = [...blocks, ...examples].map((block) => {
     const file = `checked-${moduleName(block)}`;
     writeFileSync(join(folder, file), moduleOf(block));
     return file;

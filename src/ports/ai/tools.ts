@@ -72,7 +72,10 @@ function textSchema<K extends string>(key: K, description: string): Schema<Recor
 }
 
 export interface CodeToolOptions extends CodeModeOptions {
-  /** Milliseconds for one run. Default 30 000. */
+  /**
+   * Milliseconds for one run.
+   * @default 30 000
+   */
   timeoutMs?: number;
   /** Functions that the code may call by name, with one argument; tools of the AI SDK fit. */
   // oxlint-disable-next-line typescript/no-explicit-any -- a tool of the package names its input's type
@@ -154,7 +157,10 @@ export function codeToolCaller(options: Omit<CodeToolOptions, "tools"> = {}) {
 }
 
 export interface CommandToolOptions extends SessionOptions {
-  /** Milliseconds for one command. Default 120 000. */
+  /**
+   * Milliseconds for one command.
+   * @default 120 000
+   */
   timeoutMs?: number;
 }
 

@@ -22,12 +22,15 @@ import { OutputStream } from "./output-stream.js";
 export interface SessionOptions {
   /** How the machine is made; see `NodeRuntime.create`. */
   runtime?: NodeRuntimeCreateOptions;
-  /** Where commands run and relative paths start, absolute; it is made. Default /home/user. */
+  /**
+   * Where commands run and relative paths start, absolute; it is made.
+   * @default /home/user
+   */
   cwd?: string;
   env?: Record<string, string>;
   /** Ports of the machine that the host reaches at 127.0.0.1. */
   ports?: readonly number[];
-  /** Default: a random one. */
+  /** @default a random one */
   id?: string;
 }
 
@@ -53,9 +56,15 @@ export interface TerminalOptions extends CommandOptions {
 }
 
 export interface ExecOptions extends CommandOptions, OutputHooks {
-  /** Given to the command, followed by end of file. Default: empty. */
+  /**
+   * Given to the command, followed by end of file.
+   * @default empty
+   */
   stdin?: string | Uint8Array | undefined;
-  /** Bytes kept per stream. Default 16 MiB. */
+  /**
+   * Bytes kept per stream.
+   * @default 16 MiB
+   */
   outputBytes?: number | undefined;
 }
 

@@ -21,13 +21,19 @@ import type { ControlOptions, Reply } from "./control-api.js";
 import type { E2bSandbox } from "./sandbox.js";
 
 export interface E2bServerOptions extends ControlOptions {
-  /** Default: a free one. */
+  /** @default a free one */
   port?: number;
-  /** Default 127.0.0.1. */
+  /** @default 127.0.0.1 */
   host?: string;
-  /** What clients give as `apiKey`: `e2b_` and hexadecimal digits, or the SDK refuses it. Default: a random one. */
+  /**
+   * What clients give as `apiKey`: `e2b_` and hexadecimal digits, or the SDK refuses it.
+   * @default a random one
+   */
   apiKey?: string;
-  /** Bytes of one upload. Default 256 MiB. */
+  /**
+   * Bytes of one upload.
+   * @default 256 MiB
+   */
   uploadBytes?: number;
 }
 

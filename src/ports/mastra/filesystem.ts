@@ -74,7 +74,10 @@ const ownErrors: FilesystemErrors = {
 };
 
 export interface SecureExecFilesystemOptions {
-  /** Where paths start. Default: the session's `cwd`. */
+  /**
+   * Where paths start.
+   * @default the session's `cwd`
+   */
   basePath?: string;
   readOnly?: boolean;
   errors?: FilesystemErrors;

@@ -18,12 +18,18 @@ export interface CommandOptions {
   onStdout?: ((data: string) => void) | undefined;
   onStderr?: ((data: string) => void) | undefined;
   abortSignal?: AbortSignal | undefined;
-  /** Bytes of each stream that a handle keeps. Default 1 MiB. */
+  /**
+   * Bytes of each stream that a handle keeps.
+   * @default 1 MiB
+   */
   maxRetainedBytes?: number | undefined;
 }
 
 export interface SpawnOptions extends CommandOptions {
-  /** "ignore": end of file at once. Default "pipe". */
+  /**
+   * "ignore": end of file at once.
+   * @default "pipe"
+   */
   stdinMode?: "pipe" | "ignore" | undefined;
   [more: string]: unknown;
 }

@@ -18,10 +18,16 @@ type Environment = Record<string, string | undefined>;
 type Hook = (args: { sandbox: SecureExecSandbox; outcome?: "created" }) => void | Promise<void>;
 
 export interface SecureExecSandboxOptions extends Omit<SessionOptions, "cwd" | "env"> {
-  /** Where commands run, absolute. Default /workspace. */
+  /**
+   * Where commands run, absolute.
+   * @default /workspace
+   */
   workingDirectory?: string;
   env?: Environment;
-  /** Milliseconds for a command that has none. Default 0: no bound. */
+  /**
+   * Milliseconds for a command that has none.
+   * @default 0: no bound
+   */
   timeout?: number;
   instructions?: string;
   onStart?: Hook;

@@ -20,9 +20,15 @@ export interface McpClient {
 }
 
 export interface McpToolsOptions {
-  /** In front of every name, as "github_". Default: none. */
+  /**
+   * In front of every name, as "github_".
+   * @default none
+   */
   prefix?: string;
-  /** Milliseconds for one call; 0 for no bound. Default 30 000. */
+  /**
+   * Milliseconds for one call; 0 for no bound.
+   * @default 30 000
+   */
   timeoutMs?: number;
 }
 

@@ -71,13 +71,17 @@ export interface McpTool {
   description: string;
   title?: string;
   /**
-   * JSON Schema of an object, or a schema of zod, valibot and whatever else speaks Standard Schema; the input is checked against
-   * it. Default: no parameters.
+   * JSON Schema of an object, or a schema of zod, valibot and whatever else speaks Standard Schema; the input is
+   * checked against it.
+   * @default no parameters
    */
   inputSchema?: NonNullable<HostToolDefinition["inputSchema"]>;
   outputSchema?: Record<string, unknown>;
   annotations?: Record<string, unknown>;
-  /** Milliseconds for a call; 0 for no bound, where a person is asked. Default: the server's. */
+  /**
+   * Milliseconds for a call; 0 for no bound, where a person is asked.
+   * @default the server's
+   */
   timeoutMs?: number;
   /** What it throws is a result with `isError` and its message. */
   handler: (

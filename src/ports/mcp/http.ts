@@ -17,13 +17,16 @@ import { protocolVersions } from "./protocol.js";
 import type { McpServerOptions } from "./server.js";
 
 export interface McpHttpOptions extends McpServerOptions {
-  /** Default: a free one. */
+  /** @default a free one */
   port?: number;
-  /** Default 127.0.0.1. */
+  /** @default 127.0.0.1 */
   host?: string;
   /** What clients have to send as `Authorization: Bearer …`. Needed for a host that is not loopback. */
   token?: string;
-  /** Sessions, each with machines of its own, at a time. Default 16. */
+  /**
+   * Sessions, each with machines of its own, at a time.
+   * @default 16
+   */
   sessions?: number;
 }
 

@@ -30,11 +30,20 @@ import { Resources } from "./resources.js";
 import { Toolbox, untilAborted } from "./tools.js";
 
 export interface McpServerOptions extends MachinesOptions, McpFeatures {
-  /** Milliseconds for one call. Default 60 000. */
+  /**
+   * Milliseconds for one call.
+   * @default 60 000
+   */
   timeoutMs?: number;
-  /** Characters of a text that a call answers with. Default 100 000. */
+  /**
+   * Characters of a text that a call answers with.
+   * @default 100 000
+   */
   outputChars?: number;
-  /** Whether there are `run_code`, `run_command` and the tools for files. Default true. */
+  /**
+   * Whether there are `run_code`, `run_command` and the tools for files.
+   * @default true
+   */
   machineTools?: boolean;
 }
 

@@ -43,7 +43,10 @@ export interface SecureExecSandboxClientOptions extends Omit<
   archiveLimits?: ArchiveLimits | null;
   /** Checked, and of no other effect: entries are made one after the other. */
   concurrencyLimits?: Record<string, number>;
-  /** Where `local_file` and `local_dir` entries may be from. Default: where this process runs. */
+  /**
+   * Where `local_file` and `local_dir` entries may be from.
+   * @default where this process runs
+   */
   sourceDirectory?: string;
 }
 

@@ -66,7 +66,10 @@ export interface ExecArgs {
   shell?: string;
   login?: boolean;
   tty?: boolean;
-  /** Milliseconds after which a command that still runs is left running. Default 10 000. */
+  /**
+   * Milliseconds after which a command that still runs is left running.
+   * @default 10 000
+   */
   yieldTimeMs?: number;
   maxOutputTokens?: number;
   runAs?: string;

@@ -36,7 +36,10 @@ export interface PatchResult {
 export type ApplyDiff = (input: string, diff: string, mode?: "default" | "create") => string;
 
 export interface SecureExecShellOptions extends SessionOptions {
-  /** Milliseconds for one command whose action has none. Default 120 000. */
+  /**
+   * Milliseconds for one command whose action has none.
+   * @default 120 000
+   */
   timeoutMs?: number;
 }
 
@@ -71,9 +74,15 @@ export class SecureExecShell {
 }
 
 export interface EditorOptions {
-  /** Whether what fails rejects, as an editor of a sandbox session does. Default: it is an answer. */
+  /**
+   * Whether what fails rejects, as an editor of a sandbox session does.
+   * @default it is an answer
+   */
   rejects?: boolean;
-  /** What a path means; throws for one that may not be edited. Default: it starts at the session's `cwd`. */
+  /**
+   * What a path means; throws for one that may not be edited.
+   * @default it starts at the session's `cwd`
+   */
   resolve?: (path: string) => string | Promise<string>;
 }
 

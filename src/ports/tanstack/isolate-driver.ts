@@ -18,9 +18,15 @@ export interface ToolBinding {
 
 export interface IsolateConfig {
   bindings: Record<string, ToolBinding>;
-  /** Milliseconds for one execution. Default 30 000. */
+  /**
+   * Milliseconds for one execution.
+   * @default 30 000
+   */
   timeout?: number;
-  /** MiB of one execution, 32 at least. Default 128. */
+  /**
+   * MiB of one execution, 32 at least.
+   * @default 128
+   */
   memoryLimit?: number;
 }
 

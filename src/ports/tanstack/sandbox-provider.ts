@@ -51,7 +51,10 @@ export interface SandboxCreateInput {
 export interface SecureExecSandboxOptions extends SessionOptions {
   /** Milliseconds for one command; 0 (default) for no bound. */
   timeoutMs?: number;
-  /** Snapshots that are kept, the oldest goes first. Default 16. */
+  /**
+   * Snapshots that are kept, the oldest goes first.
+   * @default 16
+   */
   snapshots?: number;
 }
 

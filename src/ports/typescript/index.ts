@@ -52,38 +52,65 @@ export interface CompileSourceResult extends TypecheckResult {
 }
 
 export interface ProjectOptions {
-  /** Where the project is, in the machine. Default `/root`. */
+  /**
+   * Where the project is, in the machine.
+   * @default `/root`
+   */
   cwd?: string;
-  /** Relative to `cwd`. Default: the next tsconfig.json at or above it. */
+  /**
+   * Relative to `cwd`.
+   * @default the next tsconfig.json at or above it
+   */
   configFilePath?: string;
 }
 
 export interface SourceOptions {
   sourceText: string;
-  /** What the text is called, relative to `cwd`: .ts, .tsx, .mts, .cts. Default `source.ts`. No file of that name is read or written. */
+  /**
+   * What the text is called, relative to `cwd`: .ts, .tsx, .mts, .cts. No file of that name is read or written.
+   * @default `source.ts`
+   */
   filePath?: string;
-  /** From where imports are resolved, in the machine. Default `/root`. */
+  /**
+   * From where imports are resolved, in the machine.
+   * @default `/root`
+   */
   cwd?: string;
-  /** Whose options count, relative to `cwd`. Default: strict, ES2022, modules as a bundler resolves them. */
+  /**
+   * Whose options count, relative to `cwd`.
+   * @default strict, ES2022, modules as a bundler resolves them
+   */
   configFilePath?: string;
   /** As in tsconfig.json, over those. */
   compilerOptions?: Record<string, unknown>;
 }
 
 export interface TypeScriptToolsOptions {
-  /** The compiler's package on the host. Default: `typescript` as the working directory's packages have it. */
+  /**
+   * The compiler's package on the host.
+   * @default `typescript` as the working directory's packages have it
+   */
   compilerPackageDir?: string;
-  /** Where the machine sees it. Default `/root/node_modules/typescript`. */
+  /**
+   * Where the machine sees it.
+   * @default `/root/node_modules/typescript`
+   */
   compilerGuestDir?: string;
   /** Files and directories of the project; as in `NodeRuntime.create`. */
   files?: Record<string, string | Uint8Array>;
   mounts?: HostDirectoryMount[];
-  /** Default: no network, no child processes. */
+  /** @default no network, no child processes */
   permissions?: Permissions;
   env?: Record<string, string>;
-  /** The machine's other options. Default `limits: { memoryBytes: 1 GiB }`. */
+  /**
+   * The machine's other options.
+   * @default `limits: { memoryBytes: 1 GiB }`
+   */
   runtime?: Omit<NodeRuntimeCreateOptions, "files" | "mounts" | "permissions" | "env">;
-  /** Milliseconds for one call. Default 60 000. */
+  /**
+   * Milliseconds for one call.
+   * @default 60 000
+   */
   timeoutMs?: number;
 }
 

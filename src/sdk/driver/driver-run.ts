@@ -23,24 +23,50 @@ import { ServedFileSystem } from "./served-file-system.js";
 import { connectFileSystem, takeDraft } from "./virtual-file-system.js";
 import type { InMemoryFileSystem } from "./virtual-file-system.js";
 
+/** What `new NodeRuntime` is given. */
 export interface NodeRuntimeDriverOptions {
+  /** The machine: made by `createNodeDriver()`. */
   systemDriver: NodeDriver;
+  /** Made by `createNodeRuntimeDriverFactory()`. */
   runtimeDriverFactory: NodeRuntimeDriverFactory;
-  /** Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 32 to 4096. Default 256. */
+  /**
+   * Megabytes (MiB) of heap, buffers and WebAssembly of one process together, 32 to 4096.
+   * @default 256
+   */
   memoryLimit?: number;
-  /** Processor time of one program, and of each process below it; its code is then 124. */
+  /**
+   * Milliseconds of processor time of one program, and of each process below it; its code is then 124.
+   * @default no limit
+   */
   cpuTimeLimitMs?: number;
-  /** Receives every line of output as it is written, of all programs that have no hook of their own. */
+  /**
+   * Receives every line of output as it is written, of all programs that have no hook of their own.
+   * @default none
+   */
   onStdio?: StdioHook;
-  /** "freeze" stops the clocks within a run. Default "off". */
+  /**
+   * "freeze" stops the clocks within a run.
+   * @default "off"
+   */
   timingMitigation?: "off" | "freeze";
 }
 
 /** Beside the options of the newer generation. */
 export interface NodeRuntimeDriverExecOptions extends NodeRuntimeExecOptions {
-  /** The same as `name`. */
+  /**
+   * The same as `name`.
+   * @default a text in `cwd`, and no file
+   */
   filePath?: string;
+  /**
+   * Milliseconds of processor time of this program.
+   * @default the runtime's
+   */
   cpuTimeLimitMs?: number;
+  /**
+   * Receives every line of its output, in the place of the runtime's hook.
+   * @default the runtime's
+   */
   onStdio?: StdioHook;
 }
 

@@ -16,24 +16,48 @@ import { createNodeRuntimeDriverFactory, NodeDriver } from "./system-driver.js";
 // oxlint-disable-next-line typescript/no-explicit-any -- a caller gives its own function, with the parameter types it expects
 export type BindingFunction = (...args: any[]) => unknown;
 
+/** Functions by name, in groups. */
 export interface BindingTree {
   [name: string]: BindingFunction | BindingTree;
 }
 
+/** What `new NodeExecutionDriver` is given. */
 export interface NodeExecutionDriverOptions extends Pick<
   NodeRuntimeDriverOptions,
   "memoryLimit" | "cpuTimeLimitMs" | "onStdio" | "timingMitigation"
 > {
+  /** The machine: made by `createNodeDriver()`. */
   system: NodeDriver;
-  /** `driver.runtime`, or other values for `process`; `os` is accepted and says nothing. */
+  /**
+   * `driver.runtime`, or other values for `process`; `os` is accepted and says nothing.
+   * @default the driver's
+   */
   runtime?: {
-    process?: { cwd?: string; env?: Record<string, string>; [more: string]: unknown };
+    /**
+     * Other properties are accepted and say nothing.
+     * @default the driver's
+     */
+    process?: {
+      /** @default the driver's */
+      cwd?: string;
+      /** @default the driver's */
+      env?: Record<string, string>;
+      [more: string]: unknown;
+    };
+    /**
+     * Accepted; says nothing.
+     * @default none
+     */
     os?: Record<string, unknown>;
   };
-  /** At most 64 functions, 4 levels deep, called as `await SecureExec.bindings.group.name(…)`. */
+  /**
+   * At most 64 functions, 4 levels deep, called as `await SecureExec.bindings.group.name(…)`.
+   * @default none
+   */
   bindings?: BindingTree;
 }
 
+/** What a program came to; `code` is its exit code. */
 export interface NodeExecutionDriverResult<T = unknown> {
   code: number;
   stdout: string;
@@ -109,11 +133,24 @@ function runnerOf(code: string, filePath: string, first: string): string {
     __return(module.exports);`;
 }
 
+/**
+ * A machine for programs of the older generation that are run for what they export.
+ * @example
+ * import { NodeExecutionDriver, createNodeDriver } from "secure-exec";
+ *
+ * const driver = new NodeExecutionDriver({ system: createNodeDriver() });
+ * const { exports } = await driver.run<{ sum: number }>("exports.sum = 1 + 2");
+ * console.log(exports);
+ * await driver.terminate();
+ */
 export class NodeExecutionDriver {
   readonly #runtime: NodeRuntime;
   readonly #prelude: string;
 
-  /** Throws INVALID_OPTION. */
+  /**
+   * The machine is made when it is first used.
+   * @throws {INVALID_OPTION} for options.
+   */
   constructor(options: NodeExecutionDriverOptions) {
     const limits = ["memoryLimit", "cpuTimeLimitMs", "onStdio", "timingMitigation"];
     const known = ["system", "runtime", "bindings", ...limits];
@@ -137,12 +174,20 @@ export class NodeExecutionDriver {
     });
   }
 
-  /** Runs a program for its output. */
+  /**
+   * Runs a program for its output.
+   * @throws {INVALID_OPTION|DISPOSED|KERNEL_LOST|SPAWN_FAILED|PROCESS_LIMIT|OUTCOME_UNKNOWN} and all others as
+   * `NodeRuntime.exec`.
+   */
   exec(code: string, options: NodeRuntimeDriverExecOptions = {}): ReturnType<NodeRuntime["exec"]> {
     return this.#runtime.exec(this.#prelude + code, options);
   }
 
-  /** Runs a program for its exports. Rejects with RETURN_VALUE for exports that are no JSON. */
+  /**
+   * Runs a program for its exports.
+   * @throws {RETURN_VALUE} for exports that are no JSON.
+   * @throws {DISPOSED|KERNEL_LOST|SPAWN_FAILED|PROCESS_LIMIT|OUTCOME_UNKNOWN} and all others as `NodeRuntime.run`.
+   */
   async run<T = unknown>(
     code: string,
     filePath = "/entry.js",
@@ -160,12 +205,15 @@ export class NodeExecutionDriver {
     };
   }
 
-  /** Ends the machine and whatever runs in it, without waiting. */
+  /** Ends the machine and whatever runs in it, without waiting. Never throws. */
   dispose(): void {
     this.#runtime.dispose().catch(() => {});
   }
 
-  /** As `dispose`, and waits for it. */
+  /**
+   * As `dispose`, and waits for it.
+   * @throws {INTERNAL} when the kernel refuses, which is a defect.
+   */
   terminate(): Promise<void> {
     return this.#runtime.dispose();
   }

@@ -24,13 +24,15 @@ import type { ParsedTools } from "../tool-definitions.js";
 /** Runs commands that a machine has not itself. */
 export interface CommandExecutor {
   /**
-   * Whether it is asked for commands that `sh` of the machine does not find, too. Default false: those of a program's own
-   * `spawn` alone, as of the older generation's executors, which ran `sh` themselves and let it say what there is not.
+   * Whether it is asked for commands that `sh` of the machine does not find, too. Without, it is for those of a
+   * program's own `spawn` alone, as the older generation's executors were, which ran `sh` themselves and let it say
+   * what there is not.
+   * @default false
    */
   readonly servesShell?: boolean;
   /**
    * Starts a command, or throws, which the program sees as a command that could not be started. `cwd` is the
-   * program's, a directory of the machine; `env` all of its environment.
+   * program's, a directory of the machine; `env` all of its environment; `onStdout` and `onStderr` take its output.
    */
   spawn(
     command: string,
@@ -44,7 +46,9 @@ export interface CommandExecutor {
   ): {
     /** A promise that it returns holds back the program until it settles. */
     writeStdin(data: Uint8Array | string): void | Promise<void>;
+    /** The program's input has ended. */
     closeStdin(): void;
+    /** Sends a signal, by its number. */
     kill(signal?: number): void;
     /** The exit code. */
     wait(): Promise<number>;
@@ -200,18 +204,34 @@ export function executorTools(executor: CommandExecutor): ParsedTools {
   return new Map([[executorTool, { ...tool!, descriptor }]]);
 }
 
+/** Where and with what the commands of the host run. */
 export interface NodeHostCommandExecutorOptions {
-  /** Where commands run whose program is in no directory below it. Default: where this process runs. */
+  /**
+   * Where commands run whose program is in no directory below it.
+   * @default where this process runs
+   */
   cwd?: string;
-  /** Their environment. Default: PATH and HOME of this process. */
+  /**
+   * Their environment.
+   * @default PATH and HOME of this process
+   */
   env?: Record<string, string | undefined>;
-  /** Names of variables that commands get as their program has them. Default: none, as some of them decide what is run. */
+  /**
+   * Names of variables that commands get as their program has them.
+   * @default none, as some of them decide what is run
+   */
   passEnv?: readonly string[];
 }
 
 /**
  * An executor that starts programs of this host, with the rights of this process and **no isolation at all**: what
  * `permissions.childProcess` allows by name, a program of the machine runs here, with arguments of its choice.
+ * @throws {INVALID_OPTION} for options.
+ * @example
+ * const driver = createNodeDriver({
+ *   commandExecutor: createNodeHostCommandExecutor({ cwd: "/srv/project" }),
+ *   permissions: { fs: "allow", childProcess: { default: "deny", rules: [{ mode: "allow", patterns: ["make"] }] } },
+ * });
  */
 export function createNodeHostCommandExecutor(
   options: NodeHostCommandExecutorOptions = {},

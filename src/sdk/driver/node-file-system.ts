@@ -28,11 +28,19 @@ function statOf(stats: Exclude<Stats, BigIntStats>): VirtualStat {
   };
 }
 
-/** Rejects with the errors of `node:fs`. */
+/**
+ * Files of the host, each by its own path. Calls reject with the errors of `node:fs`.
+ * @example
+ * const driver = createNodeDriver({ filesystem: new NodeFileSystem({ root: "/srv/project" }) });
+ */
 export class NodeFileSystem implements VirtualFileSystem {
   /** What programs are shown; undefined: the directory that they start in. */
   readonly root: string | undefined;
 
+  /**
+   * `root` is the directory that programs are shown; default: the one that they start in.
+   * @throws {TypeError} for a root that is no text.
+   */
   constructor(options: { root?: string } = {}) {
     this.root = options.root === undefined ? undefined : resolve(options.root);
   }

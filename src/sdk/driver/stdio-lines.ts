@@ -7,6 +7,7 @@
  */
 import { StringDecoder } from "node:string_decoder";
 
+/** One line of output, without its end. */
 export interface StdioEvent {
   channel: "stdout" | "stderr";
   message: string;

@@ -26,38 +26,101 @@ import { InMemoryFileSystem } from "./virtual-file-system.js";
 import type { VirtualFileSystem } from "./virtual-file-system.js";
 import type { NodeRuntimeFileProvider } from "../provider.js";
 
+/** The options of a driver's machines. */
 export interface NodeDriverOptions {
-  /** What programs may do. A scope that is left out is denied. */
-  permissions?: Permissions;
-  /** false shuts the network whatever `permissions.network` says. */
-  useDefaultNetwork?: boolean;
-  /** As of `NodeRuntime.create`. */
-  permissionTimeoutMs?: number;
-  loopbackExemptPorts?: number[];
-  env?: Record<string, string>;
-  cwd?: string;
-  files?: Record<string, string | Uint8Array>;
-  mounts?: HostDirectoryMount[];
-  nodeModules?: string | NodeModulesMount;
-  commandsDir?: string;
-  tools?: HostTools;
-  /** `cwd` is a directory of the host; its node_modules is shown read-only at /root/node_modules. */
-  moduleAccess?: { cwd?: string };
-  /** The same as `cwd` and `env`. */
-  processConfig?: { cwd?: string; env?: Record<string, string> };
   /**
-   * `createInMemoryFileSystem()`: the caller's view of the machine's files, before and after it is made.
-   * `new NodeFileSystem({ root })`: a directory of the host at its own path, writable as far as `permissions.fs`
-   * says; without `root`, the one of `cwd`.
-   * An object of the caller's own, with the methods of a `VirtualFileSystem` or of node:fs/promises, serves the
-   * directories at its root at their own paths; see docs/driver-api.md.
+   * What programs may do. A scope that is left out is denied.
+   * @default {}
+   */
+  permissions?: Permissions;
+  /**
+   * false shuts the network whatever `permissions.network` says.
+   * @default true
+   */
+  useDefaultNetwork?: boolean;
+  /**
+   * As of `NodeRuntime.create`.
+   * @default 10 000
+   */
+  permissionTimeoutMs?: number;
+  /**
+   * As of `NodeRuntime.create`.
+   * @default []
+   */
+  loopbackExemptPorts?: number[];
+  /**
+   * As of `NodeRuntime.create`.
+   * @default {}
+   */
+  env?: Record<string, string>;
+  /**
+   * As of `NodeRuntime.create`.
+   * @default /home/user, or the root of a `NodeFileSystem`
+   */
+  cwd?: string;
+  /**
+   * As of `NodeRuntime.create`.
+   * @default none
+   */
+  files?: Record<string, string | Uint8Array>;
+  /**
+   * As of `NodeRuntime.create`.
+   * @default none
+   */
+  mounts?: HostDirectoryMount[];
+  /**
+   * As of `NodeRuntime.create`.
+   * @default none
+   */
+  nodeModules?: string | NodeModulesMount;
+  /**
+   * As of `NodeRuntime.create`.
+   * @default SECURE_EXEC_WASM_COMMANDS_DIR of the host, if set
+   */
+  commandsDir?: string;
+  /**
+   * As of `NodeRuntime.create`.
+   * @default none
+   */
+  tools?: HostTools;
+  /**
+   * The node_modules of a directory of the host, shown read-only at /root/node_modules.
+   * @default none
+   */
+  moduleAccess?: {
+    /**
+     * The directory of the host.
+     * @default this process's working directory
+     */
+    cwd?: string;
+  };
+  /**
+   * The same as `cwd` and `env`.
+   * @default {}
+   */
+  processConfig?: {
+    /** @default as `cwd` above */
+    cwd?: string;
+    /** @default as `env` above */
+    env?: Record<string, string>;
+  };
+  /**
+   * `createInMemoryFileSystem()`: the caller's view of the machine's files, before and after it is made. `new
+   * NodeFileSystem({ root })`: a directory of the host at its own path, writable as far as `permissions.fs` says;
+   * without `root`, the one of `cwd`. An object of the caller's own, with the methods of a `VirtualFileSystem` or
+   * of node:fs/promises, serves the directories at its root at their own paths; see docs/driver-api.md.
+   * @default the machine's own
    */
   filesystem?: InMemoryFileSystem | NodeFileSystem | VirtualFileSystem | NodeRuntimeFileProvider;
-  /** Made by `createDefaultNetworkAdapter()`; it opens nothing that the permissions do not. */
+  /**
+   * Made by `createDefaultNetworkAdapter()`; it opens nothing that the permissions do not.
+   * @default none; programs have the machine's network all the same
+   */
   networkAdapter?: DefaultNetworkAdapter;
   /**
-   * Runs the commands that programs start and the machine has not (`git` is the machine's own, `make` is not), as far
-   * as `permissions.childProcess` allows them by name. See `createNodeHostCommandExecutor`.
+   * Runs the commands that programs start and the machine has not (`git` is the machine's own, `make` is not), as
+   * far as `permissions.childProcess` allows them by name. See `createNodeHostCommandExecutor`.
+   * @default none
    */
   commandExecutor?: CommandExecutor;
 }
@@ -145,7 +208,11 @@ function modulesOf(value: unknown): NodeModulesMount {
 let optionsOf: (driver: NodeDriver, more: Bag) => CreateOptions;
 export { optionsOf };
 
-/** The options of machines; made by `createNodeDriver`. */
+/**
+ * The options of machines; made by `createNodeDriver`.
+ * @example
+ * const driver = createNodeDriver({ permissions: { fs: "allow" } });
+ */
 export class NodeDriver {
   readonly #given: Bag;
   readonly filesystem: InMemoryFileSystem | undefined;
@@ -164,7 +231,11 @@ export class NodeDriver {
 
   readonly #options: NodeDriverOptions;
 
-  /** Throws INVALID_OPTION, or NOT_IMPLEMENTED for parts that the caller would have to provide. */
+  /**
+   * The same as `createNodeDriver`.
+   * @throws {INVALID_OPTION} for options.
+   * @throws {NOT_IMPLEMENTED} for parts that the caller would have to provide.
+   */
   constructor(options?: NodeDriverOptions) {
     this.#options = { ...options };
     const given = bagOf(options, driverNames);
@@ -202,7 +273,10 @@ export class NodeDriver {
     };
   }
 
-  /** The same driver with other options, which replace its own. */
+  /**
+   * The same driver with other options, which replace its own.
+   * @throws {INVALID_OPTION} for options.
+   */
   with(options: Pick<NodeDriverOptions, "cwd" | "env" | "tools">): NodeDriver {
     const { processConfig, tools, ...own } = this.#options;
     return new NodeDriver({
@@ -214,13 +288,40 @@ export class NodeDriver {
   }
 }
 
+/**
+ * The machine of a runtime, as options: a scope of `permissions` that is left out is denied. See
+ * docs/driver-api.md.
+ * @throws {INVALID_OPTION} for options.
+ * @throws {NOT_IMPLEMENTED} for parts that the caller would have to provide.
+ * @example
+ * import { NodeRuntime, createNodeDriver, createNodeRuntimeDriverFactory } from "secure-exec";
+ *
+ * const rt = new NodeRuntime({
+ *   systemDriver: createNodeDriver({ permissions: { fs: "allow" } }),
+ *   runtimeDriverFactory: createNodeRuntimeDriverFactory(),
+ * });
+ * const { code } = await rt.exec("console.log('hello')");
+ * console.log(code);
+ * await rt.dispose();
+ */
 export function createNodeDriver(options?: NodeDriverOptions): NodeDriver {
   return new NodeDriver(options);
 }
 
-/** Says how programs are run, of which there is one way: in OS processes of their own. */
+/**
+ * Says how programs are run, of which there is one way: in OS processes of their own. Made by
+ * `createNodeRuntimeDriverFactory`.
+ * @example
+ * const factory = createNodeRuntimeDriverFactory();
+ */
 export class NodeRuntimeDriverFactory {}
 
+/**
+ * What `new NodeRuntime` takes as `runtimeDriverFactory`; `v8Runtime` (default none) says nothing.
+ * @throws {INVALID_OPTION} for options.
+ * @example
+ * const factory = createNodeRuntimeDriverFactory();
+ */
 export function createNodeRuntimeDriverFactory(options?: {
   v8Runtime?: NodeV8Runtime;
 }): NodeRuntimeDriverFactory {

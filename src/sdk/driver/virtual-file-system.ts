@@ -11,12 +11,14 @@ import { posix } from "node:path";
 import { failure, invalidOption } from "../errors.js";
 import type { NodeRuntimeFileStat, RuntimeFiles } from "../files.js";
 
+/** An entry of a directory: its name, and what it is. */
 export interface VirtualDirEntry {
   name: string;
   isDirectory: boolean;
   isSymbolicLink?: boolean;
 }
 
+/** Facts about a file: `size` in bytes, times in milliseconds since the epoch. */
 export interface VirtualStat {
   mode: number;
   size: number;
@@ -32,24 +34,86 @@ export interface VirtualStat {
   gid: number;
 }
 
-/** What the older generation's file systems have in common. */
+/**
+ * What the older generation's file systems have in common. Calls reject with NO_SUCH_FILE, FILE, LINK_LEADS_OUT,
+ * DISPOSED or KERNEL_LOST where the files are a machine's (`createInMemoryFileSystem`), with the errors of node:fs
+ * where they are the host's (`NodeFileSystem`).
+ */
 export interface VirtualFileSystem {
+  /**
+   * The bytes of a file.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   readFile(path: string): Promise<Uint8Array>;
+  /**
+   * The same as UTF-8.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   readTextFile(path: string): Promise<string>;
+  /**
+   * The names in a directory, sorted.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   readDir(path: string): Promise<string[]>;
+  /**
+   * The entries of a directory.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   readDirWithTypes(path: string): Promise<VirtualDirEntry[]>;
-  /** Makes the file's directories, too. */
+  /**
+   * Makes or replaces a file, and its directories.
+   * @throws {FILE|Error} as the file system has them.
+   */
   writeFile(path: string, content: string | Uint8Array): Promise<void>;
+  /**
+   * Makes one directory.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   createDir(path: string): Promise<void>;
-  /** With its parents, unless `recursive` is false; one that exists is fine then. */
+  /**
+   * Makes a directory with its parents, unless `recursive` is false (default true); one that exists is fine then.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   mkdir(path: string, options?: { recursive?: boolean }): Promise<void>;
+  /**
+   * Whether something is there.
+   * @throws {FILE|Error} where it cannot be told.
+   */
   exists(path: string): Promise<boolean>;
+  /**
+   * Facts about a file, a link at the end followed.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   stat(path: string): Promise<VirtualStat>;
+  /**
+   * Facts about a file, or about the link itself.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   lstat(path: string): Promise<VirtualStat>;
+  /**
+   * Removes a file.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them, also for a directory.
+   */
   removeFile(path: string): Promise<void>;
+  /**
+   * Removes a directory.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them, also for one that is not empty.
+   */
   removeDir(path: string): Promise<void>;
+  /**
+   * Gives a file or directory another path.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   rename(oldPath: string, newPath: string): Promise<void>;
+  /**
+   * Makes a file `length` bytes long.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   truncate(path: string, length: number): Promise<void>;
+  /**
+   * At most `length` bytes of a file, from `offset` on.
+   * @throws {NO_SUCH_FILE|FILE|Error} as the file system has them.
+   */
   pread(path: string, offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -166,7 +230,11 @@ let takeDraft: (
 let connectFileSystem: (own: InMemoryFileSystem, machine: RuntimeFiles) => void;
 export { takeDraft, connectFileSystem };
 
-/** Made by `createInMemoryFileSystem`. */
+/**
+ * Made by `createInMemoryFileSystem`; serves one runtime.
+ * @example
+ * const text = await createInMemoryFileSystem().exists("/data/in.txt");
+ */
 export class InMemoryFileSystem implements VirtualFileSystem {
   #draft: Draft | undefined = new Draft();
   #machine: RuntimeFiles | undefined;
@@ -246,14 +314,12 @@ export class InMemoryFileSystem implements VirtualFileSystem {
     return statOf(await this.#stat(path, false));
   }
 
-  /** Rejects for a directory. */
   async removeFile(path: string): Promise<void> {
     const { type } = await this.#stat(path, false);
     if (type === "directory") throw failed("rm", path, "EISDIR");
     await this.#remove(path, false);
   }
 
-  /** Rejects for a directory that is not empty. */
   async removeDir(path: string): Promise<void> {
     if ((await this.readDir(path)).length > 0) throw failed("rm", path, "ENOTEMPTY");
     await this.#remove(path, true);
@@ -286,7 +352,16 @@ function statOf({ type, ...stat }: NodeRuntimeFileStat): VirtualStat {
   return { ...stat, isDirectory: type === "directory", isSymbolicLink: type === "symlink" };
 }
 
-/** A file system for `createNodeDriver({ filesystem })`. */
+/**
+ * A file system for `createNodeDriver({ filesystem })`: the machine's own files, written before it is made and read
+ * afterwards. Never throws.
+ * @example
+ * import { createInMemoryFileSystem, createNodeDriver } from "secure-exec";
+ *
+ * const filesystem = createInMemoryFileSystem();
+ * await filesystem.writeFile("/data/in.txt", "text");
+ * const driver = createNodeDriver({ filesystem, permissions: { fs: "allow" } });
+ */
 export function createInMemoryFileSystem(): InMemoryFileSystem {
   return new InMemoryFileSystem();
 }

@@ -30,10 +30,17 @@ export interface NodeRuntimeFleetTls {
   key?: string;
 }
 
+/** How a worker is chosen for a machine. */
 export interface NodeRuntimeFleetPlacement {
-  /** How long `create` waits for room before it rejects with FLEET_FULL. Default 30 000. */
+  /**
+   * How long `create` waits for room before it rejects with FLEET_FULL.
+   * @default 30 000
+   */
   timeoutMs?: number;
-  /** Of so many workers that are drawn from those with room, the best one is asked. Default 2. */
+  /**
+   * Of so many workers that are drawn from those with room, the best one is asked.
+   * @default 2
+   */
   choices?: number;
 }
 
@@ -41,19 +48,41 @@ export interface NodeRuntimeFleetPlacement {
 export interface NodeRuntimeFleetOptions {
   /** NATS servers: `nats://host:4222`, or several. */
   servers: string | readonly string[];
+  /**
+   * How this process proves who it is.
+   * @default none
+   */
   credentials?: NodeRuntimeFleetCredentials;
+  /**
+   * Certificates of the connection to the servers.
+   * @default TLS where the server offers it, with the usual certificates
+   */
   tls?: NodeRuntimeFleetTls;
-  /** Only workers that have all of these labels. */
+  /**
+   * Only workers that have all of these labels.
+   * @default {}
+   */
   labels?: Record<string, string>;
+  /**
+   * How a worker is chosen.
+   * @default {}
+   */
   placement?: NodeRuntimeFleetPlacement;
   /**
-   * After so many milliseconds of silence, each side takes the other for lost: calls reject with
-   * WORKER_LOST here, the machine is ended there. Default 10 000, from 1000 to 120 000.
+   * After so many milliseconds of silence, each side takes the other for lost: calls reject with WORKER_LOST here,
+   * the machine is ended there.
+   * @default 10 000, from 1000 to 120 000
    */
   leaseMs?: number;
-  /** What all subjects begin with. Default `secure-exec`. */
+  /**
+   * What all subjects begin with.
+   * @default `secure-exec`
+   */
   subject?: string;
-  /** What the subjects begin with on which this process is answered. Default `_INBOX`. */
+  /**
+   * What the subjects begin with on which this process is answered.
+   * @default `_INBOX`
+   */
   inboxPrefix?: string;
 }
 
