@@ -1,28 +1,10 @@
-// Writes docs/api.md from the declarations of the public API in dist/, which the build makes from the types;
-// with --check only says whether the page is up to date.
+// Writes docs/api.md, and docs/ports/api.md of the other entries, from the declarations of the public API in dist/, which
+// the build makes from the types; with --check only says whether the pages are up to date.
 import { readFileSync, writeFileSync } from "node:fs";
-import { posix } from "node:path";
+import { publicSymbols } from "./api-symbols.mjs";
 
 const read = (name) => readFileSync(new URL(`../${name}`, import.meta.url), "utf8");
-const target = new URL("../docs/api.md", import.meta.url);
-
-/** What an entry exports, as [file of the declaration, its name there, its public name]. */
-function exportsOf(entry) {
-  // A file may also import a name and export it in another line.
-  const list = /^(?:export|import) (?:type )?\{([^}]*)\} from "([^"]+)";/gm;
-  return [...read(entry).matchAll(list)].flatMap(([, names, from]) =>
-    names
-      .replace(/\/\/.*$/gm, "")
-      .split(",")
-      .map((name) => name.trim().split(/\s+as\s+/))
-      .filter(([name]) => name !== "")
-      .map(([name, as = name]) => [
-        posix.join(posix.dirname(entry), from).replace(/\.js$/, ".d.ts"),
-        name,
-        as,
-      ]),
-  );
-}
+const main = "secure-exec";
 
 /** The text of a declaration with the comment before it. */
 function declarationOf(file, name) {
@@ -32,11 +14,7 @@ function declarationOf(file, name) {
       `^export (?:declare )?(?:abstract )?(?:class|interface|type|function|const) ${name}\\b`,
     ).test(line),
   );
-  if (start === -1) {
-    const passed = exportsOf(file).find(([, , as]) => as === name);
-    if (passed === undefined) throw new Error(`${file} does not declare ${name}`);
-    return declarationOf(passed[0], passed[1]);
-  }
+  if (start === -1) throw new Error(`${file} does not declare ${name}`);
   // Declarations are at the margin; what belongs to one is indented, or closes it.
   let end = start + 1;
   while (end < lines.length && /^(?:\s|[}\])>|&]|$)/.test(lines[end]) && lines[end] !== "") end++;
@@ -54,31 +32,53 @@ function declarationOf(file, name) {
     .replace(/^export (?:declare )?/m, "");
 }
 
-export function apiPage() {
-  const known = new Map();
-  for (const [file, name, as] of exportsOf("dist/index.d.ts")) {
-    const key = `${file} ${name}`;
-    if (known.has(key)) known.get(key).names.push(as);
-    else known.set(key, { names: [as], text: declarationOf(file, name) });
-  }
-  const sections = [...known.values()].map(({ names, text }) => {
-    const [first, ...others] = names.map((name) => `\`${name}\``);
-    const also = others.length > 0 ? `\n\nAlso exported as ${others.join(", ")}.` : "";
-    return `## ${first}${also}\n\n\`\`\`ts\n${text}\n\`\`\`\n`;
-  });
-  return `# API
-
-Made from the declarations by \`node scripts/api-docs.mjs\`. Codes of errors are in [errors.md](errors.md), limits in
-[limits.md](limits.md), and each topic has a page of its own.
-
-${sections.join("\n")}`;
+/** One symbol under its name, and those under which it is exported besides. */
+function section(level, { file, declared, names }) {
+  const [[entry, first], ...others] = names;
+  const also = others.map(([from, name]) =>
+    from === entry ? `\`${name}\`` : `\`${name}\` of \`${from}\``,
+  );
+  const line = also.length > 0 ? `\n\nAlso exported as ${also.join(", ")}.` : "";
+  const text = declarationOf(file, declared);
+  return `${level} \`${first}\`${line}\n\n\`\`\`ts\n${text}\n\`\`\`\n`;
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const page = apiPage();
-  if (!process.argv.includes("--check")) writeFileSync(target, page);
-  else if (readFileSync(target, "utf8") !== page) {
-    console.error("docs/api.md is not what the declarations say: run node scripts/api-docs.mjs");
-    process.exit(1);
-  }
+/** Text of each page by its path. */
+export function apiPages() {
+  const symbols = publicSymbols().filter(({ owner }) => owner === undefined);
+  const of = (entry) => symbols.filter((symbol) => symbol.entry === entry);
+  const others = [...new Set(symbols.map(({ entry }) => entry))].filter((entry) => entry !== main);
+  return {
+    "docs/api.md": `# API
+
+Made from the declarations by \`node scripts/api-docs.mjs\`. Codes of errors are in [errors.md](errors.md), without their
+\`ERR_SECURE_EXEC_\` in \`@throws\` here; limits in [limits.md](limits.md), and each topic has a page of its own. What
+the ports export is in [ports/api.md](ports/api.md).
+
+${of(main)
+  .map((symbol) => section("##", symbol))
+  .join("\n")}`,
+    "docs/ports/api.md": `# API of the ports
+
+Made from the declarations as [api.md](../api.md) is. Types of other packages' interfaces are written after them.
+
+${others
+  .map(
+    (entry) =>
+      `## ${entry}\n\n${of(entry)
+        .map((symbol) => section("###", symbol))
+        .join("\n")}`,
+  )
+  .join("\n")}`,
+  };
 }
+
+if (process.argv[1] === new URL(import.meta.url).pathname)
+  for (const [page, text] of Object.entries(apiPages())) {
+    const target = new URL(`../${page}`, import.meta.url);
+    if (!process.argv.includes("--check")) writeFileSync(target, text);
+    else if (readFileSync(target, "utf8") !== text) {
+      console.error(`${page} is not what the declarations say: run node scripts/api-docs.mjs`);
+      process.exitCode = 1;
+    }
+  }

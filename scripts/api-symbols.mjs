@@ -9,6 +9,8 @@ import { errorTable } from "../dist/sdk/errors.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+const mainEntry = "secure-exec";
+
 /** Name of an entry, as callers import it → its declarations. */
 export function entries() {
   const { name, exports } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
@@ -84,59 +86,90 @@ function inheritedText(checker, node) {
   return own;
 }
 
-/** Every public symbol once: `{ entry, name, node, words, tags }`, members as `Name.member` behind their owner. */
-export function publicSymbols() {
-  const all = entries();
-  const program = ts.createProgram(
-    all.map(([, file]) => root + file),
-    { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2023, types: [], noResolve: false },
+/** A symbol that an entry exports; of its declarations the first has the members, and one of them the text. */
+function topOf(entry, exported, symbol) {
+  const [first, ...others] = symbol.declarations ?? [];
+  if (first === undefined) throw new Error(`${entry} ${exported.name}: no declaration`);
+  // The comment of a constant stands at its statement.
+  const declarations = [first, ...others].map((node) =>
+    ts.isVariableDeclaration(node) ? node.parent.parent : node,
   );
+  return {
+    entry,
+    name: exported.name,
+    names: [[entry, exported.name]],
+    declared: symbol.name,
+    node: first,
+    owner: undefined,
+    file: relative(root, first.getSourceFile().fileName),
+    ...textAt(declarations.find((node) => textAt(node).words !== "") ?? declarations[0]),
+  };
+}
+
+/**
+ * Every symbol that entries export, once: `{ entry, name, file, node, words, tags }`, members as `Name.member` behind
+ * their owner. `all` is [name of the entry, path of its declarations].
+ */
+function symbolsOf(program, all) {
   const checker = program.getTypeChecker();
   const seen = new Map();
   const symbols = [];
-  for (const [entry, file] of all) {
-    const module = checker.getSymbolAtLocation(program.getSourceFile(root + file));
-    for (const exported of checker.getExportsOfModule(module)) {
-      const symbol =
-        exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
-      const [first, ...others] = symbol.declarations ?? [];
-      if (first === undefined) throw new Error(`${entry} ${exported.name}: no declaration`);
-      const known = seen.get(first);
+  for (const [entry, path] of all)
+    for (const exported of checker.getExportsOfModule(
+      checker.getSymbolAtLocation(program.getSourceFile(path)),
+    )) {
+      const isAlias = (exported.flags & ts.SymbolFlags.Alias) !== 0;
+      const symbol = isAlias ? checker.getAliasedSymbol(exported) : exported;
+      const known = seen.get(symbol);
       if (known !== undefined) {
         known.names.push([entry, exported.name]);
         continue;
       }
-      // The comment of a constant stands at its statement.
-      const declarations = [first, ...others].map((node) =>
-        ts.isVariableDeclaration(node) ? node.parent.parent : node,
-      );
-      const [node] = declarations;
-      const top = {
-        names: [[entry, exported.name]],
-        entry,
-        name: exported.name,
-        node: first,
-        declarations,
-        owner: undefined,
-        file: relative(root, node.getSourceFile().fileName),
-        ...textAt(declarations.find((one) => textAt(one).words !== "") ?? node),
-      };
-      seen.set(first, top);
+      const top = topOf(entry, exported, symbol);
+      const { node, file } = top;
+      seen.set(symbol, top);
       symbols.push(top);
-      const inside = ts.isTypeAliasDeclaration(first)
-        ? literalsIn(first.type, exported.name)
-        : membersOf(first, exported.name);
+      const inside = ts.isTypeAliasDeclaration(node)
+        ? literalsIn(node.type, top.name)
+        : membersOf(node, top.name);
       const before = new Set();
       for (const { name, node: member } of inside) {
         // Of overloads and of a getter with its setter the first one has the text.
         if (before.has(name)) continue;
         before.add(name);
         const text = inheritedText(checker, member);
-        symbols.push({ entry, name, node: member, owner: top, file: top.file, ...text });
+        symbols.push({ entry, name, node: member, owner: top, file, ...text });
       }
     }
-  }
   return symbols;
+}
+
+const options = {
+  module: ts.ModuleKind.NodeNext,
+  target: ts.ScriptTarget.ES2023,
+  types: [],
+  // Types of the engine's and the language's own have no part in this.
+  noLib: true,
+};
+
+/** Those of the package. */
+export function publicSymbols() {
+  const all = entries().map(([entry, file]) => [entry, root + file]);
+  return symbolsOf(
+    ts.createProgram(
+      all.map(([, path]) => path),
+      options,
+    ),
+    all,
+  );
+}
+
+/** Those that a text would have as the package's entry. */
+export function symbolsOfText(text) {
+  const path = "/made.d.ts";
+  const file = ts.createSourceFile(path, text, options.target, true);
+  const host = { ...ts.createCompilerHost(options), getSourceFile: () => file };
+  return symbolsOf(ts.createProgram([path], options, host), [[mainEntry, path]]);
 }
 
 /** What may stand in the braces of `@throws` beside codes: classes of errors that are not ours. */
@@ -144,6 +177,7 @@ export const otherErrors = [
   "AbortError",
   "Error",
   "NodeRuntimeFsError",
+  "RangeError",
   "SyntaxError",
   "TypeError",
   "signal.reason",
@@ -157,9 +191,12 @@ const unitInName = /(?:Ms|Bytes|Chars|Seconds|MiB|Port|Lines|Entries)$/;
 /** Those of whose members callers fill in. */
 const isOptions = ({ name }) => /(?:Options|Config|Query|Input)$/.test(name);
 
-function* throwsFaults({ words, tags }) {
+function* throwsFaults({ words, tags, owner, entry }) {
   const said = tags.filter(([name]) => name === "throws");
-  if (said.length === 0 && !throwsNothing.test(words))
+  // The methods of ports are those of other packages' interfaces: what all of them throw stands at the class.
+  const isSaid =
+    entry !== mainEntry && owner !== undefined && [...throwsFaults(owner)].length === 0;
+  if (said.length === 0 && !throwsNothing.test(words) && !isSaid)
     yield "says neither @throws nor that it never does";
   if (said.length > 0 && throwsNothing.test(words)) yield "throws, and never does";
   for (const [, text] of said) {
@@ -191,7 +228,7 @@ export function* faultsOf(symbol) {
   const isMade = words.startsWith("Made by ");
   const takesCalls = isCallable(node) && !isMade;
   // What callers write and we call promises nothing.
-  const isTheirs = owner !== undefined && ts.isInterfaceDeclaration(owner.node);
+  const isTheirs = owner !== undefined && !ts.isClassDeclaration(owner.node);
   if (ts.isFunctionDeclaration(node) || (takesCalls && !isTheirs)) yield* throwsFaults(symbol);
   if (owner === undefined && (ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node)))
     if (!has("example")) yield "has no @example";

@@ -72,7 +72,13 @@ const groups = [
   },
   {
     title: "Reference",
-    pages: ["docs/api.md", "docs/errors.md", "SPECIFICATION.md", "CHANGELOG.md"],
+    pages: [
+      "docs/api.md",
+      "docs/ports/api.md",
+      "docs/errors.md",
+      "SPECIFICATION.md",
+      "CHANGELOG.md",
+    ],
   },
   {
     title: "How it is made",

@@ -73,7 +73,7 @@ test("no promise of the source is dropped without a word", () => {
   assert.equal(failure("scripts/floating-promises.mjs"), undefined);
 });
 
-test("docs/api.md is what the declarations say", () => {
+test("docs/api.md and docs/ports/api.md are what the declarations say", () => {
   assert.equal(failure("scripts/api-docs.mjs", "--check"), undefined);
 });
 

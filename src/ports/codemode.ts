@@ -8,15 +8,18 @@
 import { logLines, runCodeOnce } from "./core/code-mode.js";
 import type { CodeModeCall, CodeModeOptions } from "./core/code-mode.js";
 
+/** What code came to. */
 export interface ExecuteResult {
   result: unknown;
   error?: string;
   logs?: string[];
 }
 
+/** Functions of the host that the code may call. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the type of the package that this stands in for
 export type ProviderFunctions = Record<string, (...args: any[]) => Promise<unknown>>;
 
+/** A namespace of such functions. */
 export interface ResolvedProvider {
   /** The global object that the code finds the functions on. */
   name: string;
@@ -28,14 +31,24 @@ export interface ResolvedProvider {
 /** An object of the host whose methods the code calls by name, with one argument. */
 export interface ConnectorBinding {
   name: string;
-  binding: { callTool(method: string, args: unknown): Promise<unknown> };
+  binding: {
+    /** Calls a method of the object. */
+    callTool(method: string, args: unknown): Promise<unknown>;
+  };
 }
 
+/** What one execution has beside its functions. */
 export interface ExecuteOptions {
+  /**
+   * Objects of the host.
+   * @default []
+   */
   connectors?: ConnectorBinding[];
 }
 
+/** As `@cloudflare/codemode` declares it. */
 export interface Executor {
+  /** Runs code. */
   execute(
     code: string,
     providersOrFns: ResolvedProvider[] | ProviderFunctions,
@@ -43,13 +56,17 @@ export interface Executor {
   ): Promise<ExecuteResult>;
 }
 
+/** How the machines are made, and what their code may import. */
 export interface SecureExecExecutorOptions extends CodeModeOptions {
   /**
    * Milliseconds for one execution.
    * @default 60 000
    */
   timeout?: number;
-  /** Modules that the code may import: name → text of an ES module. */
+  /**
+   * Modules that the code may import: name → text of an ES module.
+   * @default {}
+   */
   modules?: Record<string, string>;
 }
 
@@ -138,11 +155,19 @@ function moduleFiles(modules: Record<string, string>, cwd = "/home/user"): Recor
   return Object.fromEntries(files) as Record<string, string>;
 }
 
-/** Runs code that a model wrote, each time in a machine of its own. */
+/**
+ * Runs code that a model wrote, each time in a machine of its own. Never throws: what fails is in the result.
+ * @example
+ * import { createExecutor } from "secure-exec/codemode";
+ *
+ * const executor = createExecutor({ timeout: 5000 });
+ * console.log(await executor.execute("async () => await codemode.double(21)", { double: async (value) => value * 2 }));
+ */
 export class SecureExecExecutor implements Executor {
   readonly #options: CodeModeOptions;
   readonly #timeoutMs: number;
 
+  /** As `createExecutor`. Never throws. */
   constructor(options: SecureExecExecutorOptions = {}) {
     const { timeout = defaultTimeoutMs, modules, ...rest } = options;
     this.#timeoutMs = timeout;
@@ -160,8 +185,8 @@ export class SecureExecExecutor implements Executor {
   }
 
   /**
-   * Runs `code`: a function, an expression, or statements whose last one is an expression. `error`
-   * is the message of what it threw, "Execution timed out…", or why it was not run.
+   * Runs `code`: a function, an expression, or statements whose last one is an expression. `error` is the message
+   * of what it threw, "Execution timed out…", or why it was not run. Never rejects.
    */
   async execute(
     code: string,
@@ -196,7 +221,14 @@ export class SecureExecExecutor implements Executor {
   }
 }
 
-/** An executor for `createCodeTool({ executor })`. */
+/**
+ * An executor for `createCodeTool({ executor })`. Never throws.
+ * @example
+ * import { createExecutor } from "secure-exec/codemode";
+ *
+ * const executor = createExecutor({ timeout: 5000 });
+ * console.log((await executor.execute("1 + 1", {})).result);
+ */
 export function createExecutor(options?: SecureExecExecutorOptions): SecureExecExecutor {
   return new SecureExecExecutor(options);
 }

@@ -9,30 +9,76 @@ import { posix } from "node:path";
 import { SessionRegistry } from "./core/session-registry.js";
 import type { Session, SessionOptions } from "./core/session.js";
 
+/** How the provider's machines are made. */
 export interface SecureExecConfig extends SessionOptions {
-  /** Milliseconds for one command; 0 (default) for no bound. */
+  /**
+   * Milliseconds for one command; 0 for no bound.
+   * @default 0
+   */
   timeoutMs?: number;
 }
 
+/** What one sandbox has beside the provider's options. */
 export interface CreateOptions {
+  /**
+   * Variables of every command.
+   * @default {}
+   */
   envs?: Record<string, string>;
+  /**
+   * Ports of the machine that the host reaches at 127.0.0.1.
+   * @default []
+   */
   ports?: number[];
+  /**
+   * Accepted; says nothing.
+   * @default none
+   */
   name?: string;
+  /**
+   * Kept, and told by `getInfo`.
+   * @default {}
+   */
   metadata?: Record<string, unknown>;
   [more: string]: unknown;
 }
 
+/** How one command runs. */
 export interface RunOptions {
+  /**
+   * Relative to the session's.
+   * @default the session's
+   */
   cwd?: string;
+  /**
+   * Variables over the session's.
+   * @default {}
+   */
   env?: Record<string, string>;
-  /** Resolves once the command runs, with exit code 0; its output is dropped. */
+  /**
+   * Resolves once the command runs, with exit code 0; its output is dropped.
+   * @default false
+   */
   background?: boolean;
+  /**
+   * Milliseconds; 0 for no bound.
+   * @default the provider's `timeoutMs`
+   */
   timeout?: number;
+  /**
+   * Receives stdout as it comes.
+   * @default none
+   */
   onStdout?: (text: string) => void;
+  /**
+   * Receives stderr as it comes.
+   * @default none
+   */
   onStderr?: (text: string) => void;
   [more: string]: unknown;
 }
 
+/** An entry of a directory; `size` in bytes. */
 export interface FileEntry {
   name: string;
   type: "file" | "directory";
@@ -40,6 +86,7 @@ export interface FileEntry {
   modified: Date;
 }
 
+/** A machine as the provider knows it. */
 export interface Instance {
   session: Session;
   metadata: Record<string, unknown>;
@@ -104,7 +151,17 @@ async function entriesOf({ session }: Instance, path: string): Promise<FileEntry
   return entries;
 }
 
-/** `methods.sandbox` of a provider. All its sandboxes are of this call. */
+/**
+ * `methods.sandbox` of a provider. All its sandboxes are of this call. Never throws; the methods reject as those of
+ * `Session`.
+ * @example
+ * import { sandboxMethods } from "secure-exec/computesdk";
+ *
+ * const methods = sandboxMethods();
+ * const { sandbox, sandboxId } = await methods.create({});
+ * console.log((await methods.runCommand(sandbox, "echo hello")).stdout);
+ * await methods.destroy({}, sandboxId);
+ */
 export function sandboxMethods() {
   const sessions = new SessionRegistry();
   const instances = new Map<string, Instance>();
@@ -164,7 +221,16 @@ export function sandboxMethods() {
   };
 }
 
-/** `secureExec(defineProvider)({ … })` is a provider for `createCompute`. */
+/**
+ * `secureExec(defineProvider)({ … })` is a provider for `createCompute`.
+ * @throws {Error} what `defineProvider` throws.
+ * @example
+ * import { secureExec } from "secure-exec/computesdk";
+ *
+ * // defineProvider is @computesdk/provider's.
+ * const provider = secureExec((definition) => definition);
+ * console.log(provider.name);
+ */
 export function secureExec<Provider>(defineProvider: DefineProvider<Provider>): Provider {
   return defineProvider({ name: "secure-exec", methods: { sandbox: sandboxMethods() } });
 }

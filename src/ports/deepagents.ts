@@ -13,6 +13,7 @@ import { globTest } from "./core/glob.js";
 import { Session } from "./core/session.js";
 import type { SessionOptions } from "./core/session.js";
 
+/** An entry of a directory; `size` in bytes. */
 export interface FileInfo {
   path: string;
   is_dir?: boolean;
@@ -20,6 +21,7 @@ export interface FileInfo {
   modified_at?: string;
 }
 
+/** A line that matches. */
 export interface GrepMatch {
   path: string;
   /** From 1 on. */
@@ -27,6 +29,7 @@ export interface GrepMatch {
   text: string;
 }
 
+/** A file as the package keeps it. */
 export interface FileData {
   content: string | Uint8Array;
   mimeType: string;
@@ -34,6 +37,7 @@ export interface FileData {
   modified_at: string;
 }
 
+/** Why a file could not be moved in or out. */
 export type FileOperationError =
   | "file_not_found"
   | "permission_denied"
@@ -43,6 +47,7 @@ export type FileOperationError =
 type Failed = { error: string };
 type Result<T> = Promise<({ error?: never } & T) | (Failed & { [Key in keyof T]?: never })>;
 
+/** How the backend's machine is made. */
 export interface SecureExecBackendOptions extends SessionOptions {
   /**
    * Milliseconds for one command.
@@ -54,6 +59,10 @@ export interface SecureExecBackendOptions extends SessionOptions {
    * @default 1 000 000
    */
   outputChars?: number;
+  /**
+   * Written when the machine is made, by path.
+   * @default {}
+   */
   initialFiles?: Record<string, string | Uint8Array>;
 }
 
@@ -128,16 +137,31 @@ function occurrences(text: string, part: string): number {
   return count;
 }
 
-/** A backend whose machine is made by `initialize`, or with `SecureExecBackend.create`. */
+/**
+ * A backend whose machine is made by `initialize`, or with `SecureExecBackend.create`.
+ * @throws {DISPOSED|KERNEL_LOST|OUTCOME_UNKNOWN} from every call, when the machine is gone; what can be told a
+ * model is in the answer's `error`.
+ * @example
+ * import { SecureExecBackend } from "secure-exec/deepagents";
+ *
+ * const backend = await SecureExecBackend.create({ initialFiles: { "a.txt": "one\ntwo\n" } });
+ * console.log((await backend.execute("wc -l a.txt")).output);
+ * await backend.close();
+ */
 export class SecureExecBackend {
   readonly #options: SecureExecBackendOptions;
   #session: Session | undefined;
   #opening: Promise<Session> | undefined;
 
+  /** Makes nothing yet. */
   constructor(options: SecureExecBackendOptions = {}) {
     this.#options = { id: `secure-exec-${crypto.randomUUID()}`, ...options };
   }
 
+  /**
+   * The same, with the machine made.
+   * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`.
+   */
   static async create(options?: SecureExecBackendOptions): Promise<SecureExecBackend> {
     const backend = new SecureExecBackend(options);
     await backend.initialize();
@@ -152,7 +176,10 @@ export class SecureExecBackend {
     return this.#session?.running === true;
   }
 
-  /** Makes the machine; the first call that needs it does so, too. */
+  /**
+   * Makes the machine; the first call that needs it does so, too.
+   * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`.
+   */
   async initialize(): Promise<void> {
     await this.#open();
   }
@@ -173,10 +200,12 @@ export class SecureExecBackend {
     }
   }
 
+  /** Ends the machine. Idempotent. */
   async close(): Promise<void> {
     await (await this.#opening?.catch(() => undefined))?.dispose();
   }
 
+  /** Runs a command line; both streams in the order in which they came. */
   async execute(
     command: string,
   ): Promise<{ output: string; exitCode: number; truncated: boolean }> {
@@ -190,6 +219,7 @@ export class SecureExecBackend {
     return { output: said, exitCode: timedOutCode, truncated };
   }
 
+  /** The entries of a directory. */
   async ls(path: string): Result<{ files: FileInfo[] }> {
     const session = await this.#open();
     const base = session.resolve(path);
@@ -235,6 +265,7 @@ export class SecureExecBackend {
     }
   }
 
+  /** A file as the package keeps it. */
   async readRaw(filePath: string): Result<{ data: FileData }> {
     const session = await this.#open();
     const { mimeType, binary } = typeOf(filePath);
@@ -251,6 +282,7 @@ export class SecureExecBackend {
     return { data };
   }
 
+  /** Makes or replaces a file, and makes its directories. */
   async write(filePath: string, content: string): Result<{ path: string; filesUpdate: null }> {
     const session = await this.#open();
     try {
@@ -338,6 +370,7 @@ export class SecureExecBackend {
     }
   }
 
+  /** Removes a file, or a directory and all in it. */
   async delete(filePath: string): Result<{ path: string; filesUpdate: null }> {
     const session = await this.#open();
     try {
@@ -348,6 +381,7 @@ export class SecureExecBackend {
     }
   }
 
+  /** Writes files, and makes their directories. */
   async uploadFiles(
     files: [string, Uint8Array][],
   ): Promise<{ path: string; error: FileOperationError | null }[]> {
@@ -360,6 +394,7 @@ export class SecureExecBackend {
     return results;
   }
 
+  /** The bytes of files. */
   async downloadFiles(
     paths: string[],
   ): Promise<{ path: string; content: Uint8Array | null; error: FileOperationError | null }[]> {

@@ -10,6 +10,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../../dist/launcher/engine.js";
 import * as everything from "../../dist/index.js";
+import * as typescript from "../../dist/ports/typescript/index.js";
 import { apiExamples } from "../../scripts/api-symbols.mjs";
 import { blocksOf, pageFiles, textOf } from "../../scripts/pages.mjs";
 import { typeCheck } from "../support/type-check.mjs";
@@ -31,11 +32,14 @@ const blocks = pageFiles().flatMap((file) =>
   blocksOf(textOf(file))
     .filter(({ language }) => /^(?:[cm]?[jt]s|javascript|typescript)$/.test(language))
     // Declarations, made from those that the compiler made.
-    .filter(() => file !== "docs/api.md")
+    .filter(() => !/^docs\/(?:ports\/)?api\.md$/.test(file))
     .map((block) => ({ ...block, file, name: `${file}:${block.line}` })),
 );
-/** Of the API's texts; those of the ports of packages that are not installed here take their names for granted. */
-const examples = apiExamples().map(({ name, text }) => ({ name: `API ${name}`, text }));
+/** Of the API's texts. Names of two entries may be the same but for their case. */
+const examples = apiExamples().map(({ entry, name, text }, at) => ({
+  name: `API ${at} ${entry} ${name}`,
+  text,
+}));
 const imports = ({ text }) => /^import\b.* from "secure-exec/m.test(text);
 
 /** What the compiler finds wrong with modules of `folder`, a line each. */
@@ -112,6 +116,9 @@ type Names = typeof everything;
 declare global {
   ${Object.keys(everything)
     .map((name) => `const ${name}: Names["${name}"];`)
+    .join("\n  ")}
+  ${Object.keys(typescript)
+    .map((name) => `const ${name}: typeof import("secure-exec/typescript")["${name}"];`)
     .join("\n  ")}
   const proc: everything.NodeRuntimeProcess;
   const [rt, runtime]: [everything.NodeRuntime, everything.NodeRuntime];

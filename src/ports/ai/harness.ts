@@ -19,12 +19,26 @@ const providerId = "secure-exec";
 /** The harness's class for what a sandbox cannot do. */
 export type CapabilityErrorClass = new (options: { harnessId: string; message: string }) => Error;
 
+/** How the provider's machines are made. */
 export interface SandboxProviderOptions extends SessionOptions {
-  /** The harness's class, of which the errors about ports are then; a RangeError otherwise. */
+  /**
+   * The harness's class, of which the errors about ports are then; a RangeError otherwise.
+   * @default RangeError
+   */
   HarnessCapabilityUnsupportedError?: CapabilityErrorClass;
 }
 
-/** The whole of a session, for the harness; `restricted()` is what tools get. */
+/**
+ * The whole of a session, for the harness; `restricted()` is what tools get.
+ * @throws {DISPOSED|KERNEL_LOST} from every call, when the machine is gone.
+ * @example
+ * import { createSecureExecSandbox } from "secure-exec/ai";
+ *
+ * const provider = createSecureExecSandbox({ ports: [3000] });
+ * const session = await provider.createSession();
+ * console.log(session.defaultWorkingDirectory);
+ * await provider.dispose();
+ */
 export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
   readonly #session: Session;
   readonly #end: () => Promise<unknown>;
@@ -44,6 +58,7 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
     transformations: readonly RequestTransformation[],
   ) => Promise<void>;
 
+  /** Made by `createSession`. */
   constructor(
     session: Session,
     end: () => Promise<unknown>,
@@ -101,20 +116,44 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
   restricted = (): SecureExecSandboxSession => new SecureExecSandboxSession(this.#session);
 }
 
+/** What a harness asks for. */
 export interface CreateSessionOptions {
+  /**
+   * The session's name, for `resumeSession`.
+   * @default a random one
+   */
   sessionId?: string;
   /**
-   * What `onFirstCreate` makes of a machine has this name: it runs once, and later sessions of the name begin with the
-   * files as it left them. Without a name it runs in every session.
+   * What `onFirstCreate` makes of a machine has this name: it runs once, and later sessions of the name begin with
+   * the files as it left them. Without a name it runs in every session.
+   * @default none
    */
   identity?: string;
+  /**
+   * Aborting ends the machine and rejects.
+   * @default none
+   */
   abortSignal?: AbortSignal;
-  /** Runs in a session that was made, before it is handed over. */
+  /**
+   * Runs in a session that was made, before it is handed over.
+   * @default none
+   */
   onFirstCreate?:
     | ((session: SecureExecSandboxSession, options: { abortSignal?: AbortSignal }) => Promise<void>)
     | undefined;
 }
 
+/**
+ * Machines for a harness of the AI SDK.
+ * @throws {INVALID_OPTION} from the constructor.
+ * @example
+ * import { createSecureExecSandbox } from "secure-exec/ai";
+ *
+ * const provider = createSecureExecSandbox();
+ * const session = await provider.createSession({ sessionId: "one" });
+ * console.log(session.id, (await provider.resumeSession({ sessionId: "one" })).id);
+ * await provider.dispose();
+ */
 export class SecureExecSandboxProvider {
   readonly specificationVersion = "harness-sandbox-v1" as const;
   readonly providerId = providerId;
@@ -125,6 +164,7 @@ export class SecureExecSandboxProvider {
   /** Files of machines that were set up, by identity; rejected where the set-up failed. */
   readonly #templates = new Map<string, Promise<Uint8Array>>();
 
+  /** As `createSecureExecSandbox`. */
   constructor(options: SandboxProviderOptions = {}) {
     const { HarnessCapabilityUnsupportedError, ...rest } = options;
     this.#options = rest;
@@ -214,7 +254,15 @@ export class SecureExecSandboxProvider {
   }
 }
 
-/** A provider for a harness; `ports` are reachable at the host's 127.0.0.1. */
+/**
+ * A provider for a harness; `ports` are reachable at the host's 127.0.0.1. Never throws: options are checked with
+ * the first session.
+ * @example
+ * import { createSecureExecSandbox } from "secure-exec/ai";
+ *
+ * const provider = createSecureExecSandbox({ runtime: { permissions: { network: "deny" } } });
+ * await provider.dispose();
+ */
 export function createSecureExecSandbox(
   options?: SandboxProviderOptions,
 ): SecureExecSandboxProvider {

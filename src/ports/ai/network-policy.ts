@@ -8,6 +8,7 @@
 import { BlockList, isIP } from "node:net";
 import type { NetworkPermissionRequest } from "../../index.js";
 
+/** What programs may connect to: all, nothing, or what a list says. */
 export type NetworkPolicy =
   | { mode: "allow-all" }
   | { mode: "deny-all" }

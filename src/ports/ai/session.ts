@@ -8,29 +8,56 @@
 import { linesOf } from "../core/session.js";
 import type { Session, SessionProcess } from "../core/session.js";
 
+/** A command. */
 export interface ProcessOptions {
+  /** A command line of the shell. */
   command: string;
+  /**
+   * Relative to the session's.
+   * @default the session's
+   */
   workingDirectory?: string;
+  /**
+   * Variables over the session's.
+   * @default {}
+   */
   env?: Record<string, string>;
+  /**
+   * Aborting kills the command.
+   * @default none
+   */
   abortSignal?: AbortSignal;
-  /** Given to the command, followed by end of file. Without it stdin is empty, or open for `spawn`. */
+  /**
+   * Given to the command, followed by end of file.
+   * @default empty, or open for `spawn`
+   */
   stdin?: string | Uint8Array;
 }
 
+/** A file. */
 export interface PathOptions {
+  /** Relative to the session's working directory, or absolute. */
   path: string;
+  /**
+   * Aborting rejects; what was begun is done.
+   * @default none
+   */
   abortSignal?: AbortSignal;
 }
 
+/** A command that runs. */
 export interface SandboxProcess {
   readonly pid: number;
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
   readonly stdin: WritableStream<Uint8Array>;
+  /** Resolves when it has ended. */
   wait(): Promise<{ exitCode: number }>;
+  /** Ends it and what it has started. */
   kill(): Promise<void>;
 }
 
+/** Facts about a file, a link at the end not followed. */
 export interface SandboxFileStat {
   isFile: boolean;
   isDirectory: boolean;
@@ -79,10 +106,21 @@ function processOf(running: SessionProcess): SandboxProcess {
   };
 }
 
-/** What tools may use: commands and files, neither ports nor the end of the machine. */
+/**
+ * What tools may use: commands and files, neither ports nor the end of the machine.
+ * @throws {DISPOSED|KERNEL_LOST|signal.reason} from every call, when the machine is gone, or it is aborted.
+ * @throws {FILE|LINK_LEADS_OUT} from every call about files, as `NodeRuntime.readFile`.
+ * @example
+ * import { Session, SecureExecSandboxSession } from "secure-exec/ai";
+ *
+ * await using machine = await Session.create();
+ * const sandbox = new SecureExecSandboxSession(machine);
+ * console.log((await sandbox.run({ command: "echo hello" })).stdout);
+ */
 export class SecureExecSandboxSession {
   readonly #session: Session;
 
+  /** The session stays its owner's. */
   constructor(session: Session) {
     this.#session = session;
   }
@@ -95,7 +133,11 @@ export class SecureExecSandboxSession {
     ].join("\n");
   }
 
-  /** Rejects with the signal's reason when it is aborted; the command is killed then. */
+  /**
+   * Runs a command to its end.
+   * @throws {INVALID_OPTION|SPAWN_FAILED|PROCESS_LIMIT|OUTCOME_UNKNOWN|DISPOSED|KERNEL_LOST} as `Session.exec`.
+   * @throws {signal.reason} when it is aborted; the command is killed then.
+   */
   async run(
     options: ProcessOptions,
   ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
@@ -109,6 +151,10 @@ export class SecureExecSandboxSession {
     return { exitCode, stdout, stderr };
   }
 
+  /**
+   * Starts a command.
+   * @throws {INVALID_OPTION|SPAWN_FAILED|PROCESS_LIMIT|DISPOSED|KERNEL_LOST|signal.reason} as `Session.spawn`.
+   */
   async spawn(options: ProcessOptions): Promise<SandboxProcess> {
     const { command, workingDirectory, env, abortSignal, stdin } = options;
     const running = await this.#session.spawn(command, {
@@ -123,6 +169,7 @@ export class SecureExecSandboxSession {
     return processOf(running);
   }
 
+  /** The content as a stream; null where there is no such file. */
   async readFile(options: PathOptions): Promise<ReadableStream<Uint8Array> | null> {
     const bytes = await this.readBinaryFile(options);
     return bytes === null ? null : streamOf(bytes);
@@ -145,10 +192,12 @@ export class SecureExecSandboxSession {
     return linesOf(text, startLine, endLine);
   }
 
+  /** Writes a file from a stream, and makes its directories. */
   async writeFile(options: PathOptions & { content: ReadableStream<Uint8Array> }): Promise<void> {
     await this.writeBinaryFile({ ...options, content: await collect(options.content) });
   }
 
+  /** Writes a file, and makes its directories. */
   async writeBinaryFile({
     path,
     content,
@@ -158,6 +207,7 @@ export class SecureExecSandboxSession {
     await this.#session.writeFile(path, content);
   }
 
+  /** Writes a file in UTF-8 or another encoding, and makes its directories. */
   async writeTextFile(
     options: PathOptions & { content: string; encoding?: string },
   ): Promise<void> {
@@ -166,6 +216,7 @@ export class SecureExecSandboxSession {
     await this.writeBinaryFile({ ...options, content: bytes });
   }
 
+  /** Facts about a file; null where there is none. */
   async stat({ path, abortSignal }: PathOptions): Promise<SandboxFileStat | null> {
     abortSignal?.throwIfAborted();
     const stat = await this.#session.stat(path);

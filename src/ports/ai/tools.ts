@@ -71,15 +71,33 @@ function textSchema<K extends string>(key: K, description: string): Schema<Recor
   return schema;
 }
 
+/** How a code tool's machine is made, and what its code may call. */
 export interface CodeToolOptions extends CodeModeOptions {
   /**
    * Milliseconds for one run.
    * @default 30 000
    */
   timeoutMs?: number;
-  /** Functions that the code may call by name, with one argument; tools of the AI SDK fit. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- a tool of the package names its input's type
-  tools?: Record<string, { description?: string; execute?: (input: any, options: any) => unknown }>;
+  /**
+   * Functions that the code may call by name, with one argument; tools of the AI SDK fit.
+   * @default {}
+   */
+  tools?: Record<
+    string,
+    {
+      /**
+       * For the model.
+       * @default none
+       */
+      description?: string;
+      /**
+       * Without it, the tool cannot be called.
+       * @default none
+       */
+      // oxlint-disable-next-line typescript/no-explicit-any -- a tool of the package names its input's type
+      execute?: (input: any, options: any) => unknown;
+    }
+  >;
 }
 
 /** A machine that is made when it is first needed. */
@@ -131,7 +149,16 @@ function codeToolOn(
   };
 }
 
-/** A tool that runs JavaScript; answers `{ value, logs, error }`. Its machine is made at its first call. */
+/**
+ * A tool that runs JavaScript; answers `{ value, logs, error }`. Its machine is made at its first call. Never
+ * throws: what the code throws is an answer.
+ * @example
+ * import { codeTool } from "secure-exec/ai";
+ *
+ * const tool = codeTool({ tools: { double: { execute: (value: number) => value * 2 } } });
+ * console.log(await tool.execute({ code: "return await double(21)" }));
+ * await tool.dispose();
+ */
 export function codeTool(options: CodeToolOptions = {}) {
   const { timeoutMs, tools, ...rest } = options;
   const machine = lazily(() => CodeMode.create(rest));
@@ -139,8 +166,13 @@ export function codeTool(options: CodeToolOptions = {}) {
 }
 
 /**
- * The same as a caller of other tools (`experimental_toolCallers: { lookup: ["code"] }`): the call that generates binds
- * the tools that it may call. All bindings share one machine, which `dispose` ends.
+ * The same as a caller of other tools (`experimental_toolCallers: { lookup: ["code"] }`): the call that generates
+ * binds the tools that it may call. All bindings share one machine, which `dispose` ends. Never throws.
+ * @example
+ * import { codeToolCaller } from "secure-exec/ai";
+ *
+ * const code = codeToolCaller({ timeoutMs: 10_000 });
+ * await code.dispose();
  */
 export function codeToolCaller(options: Omit<CodeToolOptions, "tools"> = {}) {
   const { timeoutMs, ...rest } = options;
@@ -156,6 +188,7 @@ export function codeToolCaller(options: Omit<CodeToolOptions, "tools"> = {}) {
   }) as typeof tool & { readonly experimental_toolCaller: typeof definition };
 }
 
+/** How a command tool's machine is made. */
 export interface CommandToolOptions extends SessionOptions {
   /**
    * Milliseconds for one command.
@@ -164,7 +197,16 @@ export interface CommandToolOptions extends SessionOptions {
   timeoutMs?: number;
 }
 
-/** A tool that runs shell commands in one machine; answers `{ stdout, stderr, exitCode }`. */
+/**
+ * A tool that runs shell commands in one machine; answers `{ stdout, stderr, exitCode }`. Never throws; `execute`
+ * rejects as `Session.exec`.
+ * @example
+ * import { commandTool } from "secure-exec/ai";
+ *
+ * const tool = commandTool();
+ * console.log(await tool.execute({ command: "echo hello" }));
+ * await tool.dispose();
+ */
 export function commandTool(options: CommandToolOptions = {}) {
   const { timeoutMs = 120_000, ...rest } = options;
   const session = lazily(() => Session.create(rest));

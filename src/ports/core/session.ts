@@ -19,16 +19,27 @@ import type {
 } from "../../index.js";
 import { OutputStream } from "./output-stream.js";
 
+/** How a machine of a port is made. */
 export interface SessionOptions {
-  /** How the machine is made; see `NodeRuntime.create`. */
+  /**
+   * How the machine is made; see `NodeRuntime.create`.
+   * @default {}
+   */
   runtime?: NodeRuntimeCreateOptions;
   /**
    * Where commands run and relative paths start, absolute; it is made.
    * @default /home/user
    */
   cwd?: string;
+  /**
+   * Variables of every command.
+   * @default {}
+   */
   env?: Record<string, string>;
-  /** Ports of the machine that the host reaches at 127.0.0.1. */
+  /**
+   * Ports of the machine that the host reaches at 127.0.0.1.
+   * @default []
+   */
   ports?: readonly number[];
   /** @default a random one */
   id?: string;
@@ -199,6 +210,20 @@ export class SessionProcess {
   }
 }
 
+/**
+ * A machine with a working directory, variables and commands: what the ports are made of. Relative paths start at
+ * `cwd`.
+ * @throws {DISPOSED|KERNEL_LOST} from every call that reaches the machine, once it is gone.
+ * @throws {FILE|LINK_LEADS_OUT} from every call about files, as `NodeRuntime.readFile`.
+ * @example
+ * import { Session } from "secure-exec/ai";
+ *
+ * const session = await Session.create({ cwd: "/work" });
+ * await session.writeFile("a.txt", "text");
+ * const { stdout } = await session.exec("cat a.txt", { timeoutMs: 5000 });
+ * console.log(stdout);
+ * await session.dispose();
+ */
 export class Session {
   readonly id: string;
   readonly cwd: string;
@@ -216,7 +241,11 @@ export class Session {
     this.#env = { ...options.env };
   }
 
-  /** Makes the machine. Rejects with the errors of `NodeRuntime.create`. */
+  /**
+   * Makes the machine.
+   * @throws {INVALID_OPTION|ENGINE_MISSING|ISOLATION_UNAVAILABLE|KERNEL_START_FAILED|FILE} and all others as
+   * `NodeRuntime.create`.
+   */
   static async create(options: SessionOptions = {}): Promise<Session> {
     const { runtime: given = {}, cwd = defaultCwd, ports = [], id = randomUUID() } = options;
     const runtime = await NodeRuntime.create({
@@ -236,12 +265,15 @@ export class Session {
     return this.#running;
   }
 
-  /** The absolute path of the machine that `path` means. */
+  /** The absolute path of the machine that `path` means. Never throws. */
   resolve(path: string): string {
     return posix.resolve(this.cwd, path);
   }
 
-  /** Starts a command line, or a program. Its stdin is open. A stream that has a hook is empty. */
+  /**
+   * Starts a command line, or a program. Its stdin is open. A stream that has a hook is empty.
+   * @throws {INVALID_OPTION|SPAWN_FAILED|PROCESS_LIMIT|signal.reason} and all others as `NodeRuntime.spawnCommand`.
+   */
   async spawn(
     command: string | Program,
     options: CommandOptions & OutputHooks = {},
@@ -251,7 +283,10 @@ export class Session {
     return this.#start(command, options, outputs, onStdout, onStderr);
   }
 
-  /** A command line or a program in a terminal. Ends with `signal`, and after `timeoutMs`. */
+  /**
+   * A command line or a program in a terminal. Ends with `signal`, and after `timeoutMs`.
+   * @throws {INVALID_OPTION|SPAWN_FAILED|PROCESS_LIMIT|signal.reason} as `NodeRuntime.openShell`.
+   */
   async openTerminal(
     command: string | Program,
     options: TerminalOptions = {},
@@ -276,7 +311,7 @@ export class Session {
     return terminal;
   }
 
-  /** Variables of every command from now on, beside those it has. */
+  /** Variables of every command from now on, beside those it has. Never throws. */
   setEnvironment(env: Record<string, string>): void {
     Object.assign(this.#env, env);
   }
@@ -299,7 +334,11 @@ export class Session {
     return new SessionProcess(process, outputs, options);
   }
 
-  /** Runs a command line to its end. */
+  /**
+   * Runs a command line to its end.
+   * @throws {INVALID_OPTION|SPAWN_FAILED|PROCESS_LIMIT|OUTCOME_UNKNOWN|signal.reason} and all others as
+   * `NodeRuntime.execCommand`.
+   */
   async exec(command: string, options: ExecOptions = {}): Promise<CommandResult> {
     const { stdin, onStdout, onStderr, outputBytes = defaultOutputBytes } = options;
     const [stdout, stderr, both] = [
@@ -341,7 +380,10 @@ export class Session {
     await this.runtime.writeFile(this.resolve(path), data);
   }
 
-  /** Facts about a file; undefined where there is none. */
+  /**
+   * Facts about a file, a link at the end followed unless `follow` is false (default true); undefined where there
+   * is none.
+   */
   async stat(
     path: string,
     options: { follow?: boolean } = {},
@@ -354,6 +396,7 @@ export class Session {
     return orMissing(this.runtime.readDirWithTypes(this.resolve(path)));
   }
 
+  /** Makes a directory, with `recursive` (default false) its parents, too. */
   async mkdir(path: string, options: { recursive?: boolean } = {}): Promise<void> {
     await this.runtime.mkdir(this.resolve(path), options);
   }
@@ -365,10 +408,12 @@ export class Session {
     return (await orMissing(removed)) ?? false;
   }
 
+  /** Gives a file or directory another path. */
   async rename(from: string, to: string): Promise<void> {
     await this.runtime.rename(this.resolve(from), this.resolve(to));
   }
 
+  /** Sets the permission bits. */
   async chmod(path: string, mode: number): Promise<void> {
     await this.runtime.fs.chmod(this.resolve(path), mode);
   }
@@ -394,7 +439,10 @@ export class Session {
     }
   }
 
-  /** Where the host reaches a port of the machine. Throws for one that `ports` does not have. */
+  /**
+   * Where the host reaches a port of the machine.
+   * @throws {RangeError} for one that `ports` does not have.
+   */
   portUrl(port: number, protocol = "http"): string {
     if (!this.ports.includes(port))
       throw new RangeError(`port ${port} is not open to the host; the option ports opens it`);
@@ -408,18 +456,25 @@ export class Session {
     return new Uint8Array(Buffer.concat(chunks));
   }
 
-  /** A session of a machine of its own with this one's files as they are. */
+  /**
+   * A session of a machine of its own with this one's files as they are.
+   * @throws {TEMPLATE_ENDED|FLEET_REFUSED} and all others as `NodeRuntime.clone`.
+   */
   async fork(id: string = randomUUID()): Promise<Session> {
     const { cwd, ports } = this;
     return new Session(await this.runtime.clone(), id, { cwd, ports, env: this.#env });
   }
 
-  /** Ends the machine and all in it. Idempotent. */
+  /**
+   * Ends the machine and all in it. Idempotent.
+   * @throws {INTERNAL} when the kernel refuses, which is a defect.
+   */
   async dispose(): Promise<void> {
     this.#running = false;
     await this.runtime.dispose();
   }
 
+  /** The same as `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

@@ -20,8 +20,12 @@ import { ControlApi } from "./control-api.js";
 import type { ControlOptions, Reply } from "./control-api.js";
 import type { E2bSandbox } from "./sandbox.js";
 
+/** Where the server listens, and how its machines are made. */
 export interface E2bServerOptions extends ControlOptions {
-  /** @default a free one */
+  /**
+   * A port of the host.
+   * @default a free one
+   */
   port?: number;
   /** @default 127.0.0.1 */
   host?: string;
@@ -37,6 +41,7 @@ export interface E2bServerOptions extends ControlOptions {
   uploadBytes?: number;
 }
 
+/** A server that listens. */
 export interface E2bServer {
   /** For `E2B_API_URL` and `E2B_SANDBOX_URL`. */
   url: string;
@@ -367,7 +372,17 @@ function fileError(response: http.ServerResponse, code: number, message: string)
     .end(JSON.stringify({ code, message }));
 }
 
-/** Listens; see docs/ports/e2b.md. Rejects for a host that is not loopback without a key. */
+/**
+ * Listens; see docs/ports/e2b.md.
+ * @throws {RangeError} for a host that is not loopback without a key.
+ * @throws {Error} Node's own, where it cannot listen.
+ * @example
+ * import { serveE2b } from "secure-exec/e2b";
+ *
+ * const server = await serveE2b();
+ * console.log(server.url);
+ * await server.close();
+ */
 export async function serveE2b(options: E2bServerOptions = {}): Promise<E2bServer> {
   const { port = 0, host = "127.0.0.1" } = options;
   if (!isLoopback(host) && options.apiKey === undefined)

@@ -8,6 +8,7 @@
 import { logLines, runCodeOnce } from "../core/code-mode.js";
 import type { CodeModeCall, CodeModeOptions } from "../core/code-mode.js";
 
+/** As the package gives it. */
 export interface CodeModeRun {
   /** The body of an async function, without types. */
   program: string;
@@ -21,6 +22,7 @@ export interface CodeModeRun {
   [more: string]: unknown;
 }
 
+/** What code came to. */
 export interface CodeModeToolResult {
   success: boolean;
   result?: unknown;
@@ -36,14 +38,25 @@ const functionOf = (toolId: string): string => {
   return `${prefix}${/^\d/.test(plain) ? "_" : ""}${plain}`;
 };
 
+/**
+ * Runs code mode's programs, each in a machine of its own. Never throws: what fails is in the result.
+ * @example
+ * import { SecureExecCodeModeTransport } from "secure-exec/mastra";
+ *
+ * const transport = new SecureExecCodeModeTransport();
+ * const run = { program: "return 6 * 7", toolIds: [], dispatch: async () => null, timeout: 5000 };
+ * console.log((await transport.run(run)).result);
+ */
 export class SecureExecCodeModeTransport {
   readonly requiresSandbox = false;
   readonly #options: CodeModeOptions;
 
+  /** Makes nothing yet. Never throws. */
   constructor(options: CodeModeOptions = {}) {
     this.#options = options;
   }
 
+  /** Runs a program to its end. Never rejects. */
   async run(run: CodeModeRun): Promise<CodeModeToolResult> {
     const { program, toolIds, dispatch, timeout, abortSignal } = run;
     const tools = new Map(toolIds.map((id) => [functionOf(id), id]));

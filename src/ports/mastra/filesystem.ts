@@ -9,6 +9,7 @@ import { posix } from "node:path";
 import type { NodeRuntimeFileStat } from "../../index.js";
 import type { Session } from "../core/session.js";
 
+/** Facts about a file; `size` in bytes. */
 export interface FileStat {
   name: string;
   path: string;
@@ -18,6 +19,7 @@ export interface FileStat {
   modifiedAt: Date;
 }
 
+/** An entry of a directory; `size` in bytes. */
 export interface FileEntry {
   name: string;
   type: "file" | "directory";
@@ -79,11 +81,29 @@ export interface SecureExecFilesystemOptions {
    * @default the session's `cwd`
    */
   basePath?: string;
+  /**
+   * Refuses every change.
+   * @default false
+   */
   readOnly?: boolean;
   errors?: FilesystemErrors;
   id?: string;
 }
 
+/**
+ * The files of a session for `new Workspace({ filesystem })`.
+ * @throws {Error} from every call, of the package's classes where `errors` is given: FileNotFoundError and its
+ * like.
+ * @throws {DISPOSED|KERNEL_LOST|FILE} from every call, as `Session`.
+ * @example
+ * import { SecureExecSandbox } from "secure-exec/mastra";
+ *
+ * const sandbox = new SecureExecSandbox();
+ * const files = await sandbox.filesystem();
+ * await files.writeFile("a.txt", "text");
+ * console.log(await files.readFile("a.txt", { encoding: "utf8" }));
+ * await sandbox.destroy();
+ */
 export class SecureExecFilesystem {
   readonly id: string;
   readonly name = "SecureExecFilesystem";
@@ -94,7 +114,7 @@ export class SecureExecFilesystem {
   readonly #session: Session;
   readonly #errors: FilesystemErrors;
 
-  /** The session stays its owner's: `destroy` ends nothing. */
+  /** The session stays its owner's: `destroy` ends nothing. Never throws. */
   constructor(session: Session, options: SecureExecFilesystemOptions = {}) {
     const { basePath = session.cwd, readOnly = false, errors = ownErrors } = options;
     this.#session = session;
@@ -104,24 +124,29 @@ export class SecureExecFilesystem {
     this.id = options.id ?? `secure-exec-${session.id}`;
   }
 
+  /** Makes the base directory. */
   async init(): Promise<void> {
     await this.#session.mkdir(this.basePath, { recursive: true });
     this.status = "ready";
   }
 
+  /** Is not used any more. Never rejects. */
   async destroy(): Promise<void> {
     this.status = "destroyed";
   }
 
+  /** Whether it was made and not destroyed. Never throws. */
   isReady(): boolean {
     return this.status === "ready" && this.#session.running;
   }
 
+  /** What it is, for the package. Never throws. */
   getInfo() {
     const { id, name, provider, status, readOnly, basePath } = this;
     return { id, name, provider, status, readOnly, metadata: { basePath } };
   }
 
+  /** The same for a model. Never throws. */
   getInstructions(): string {
     return `Files of an isolated machine below ${this.basePath}; commands of the same machine see them.`;
   }
@@ -159,6 +184,10 @@ export class SecureExecFilesystem {
     return options.encoding === undefined ? bytes : bytes.toString(options.encoding);
   }
 
+  /**
+   * Makes or replaces a file. `recursive` (default true) makes its directories; with `overwrite` false (default
+   * true) one that is there is an error, and so is one that is not of `expectedMtime` (default: any).
+   */
   async writeFile(
     path: string,
     content: string | Uint8Array,
@@ -178,12 +207,14 @@ export class SecureExecFilesystem {
     await this.#session.writeFile(full, content);
   }
 
+  /** Writes at the end of a file, which is made where there is none. */
   async appendFile(path: string, content: string | Uint8Array): Promise<void> {
     const full = this.#writable(path, "append");
     const before = (await this.#session.readFile(full)) ?? new Uint8Array();
     await this.#session.writeFile(full, Buffer.concat([before, Buffer.from(content)]));
   }
 
+  /** Removes a file. */
   async deleteFile(path: string, options: RemoveOptions = {}): Promise<void> {
     const full = this.#writable(path, "delete");
     const stat = await this.#session.stat(full, { follow: false });
@@ -201,6 +232,7 @@ export class SecureExecFilesystem {
     if (!force) throw new kind(path);
   }
 
+  /** Copies a file, or with `recursive` a directory. */
   async copyFile(source: string, target: string, options: CopyOptions = {}): Promise<void> {
     const full = this.#writable(target, "copy");
     const { type } = await this.#stat(source);
@@ -214,6 +246,7 @@ export class SecureExecFilesystem {
       await this.copyFile(posix.join(source, name), posix.join(target, name), options);
   }
 
+  /** Gives a file or directory another path. */
   async moveFile(source: string, target: string, options: CopyOptions = {}): Promise<void> {
     const [from, to] = [this.#writable(source, "move"), this.#writable(target, "move")];
     await this.#stat(source);
@@ -224,6 +257,7 @@ export class SecureExecFilesystem {
     await this.#session.rename(from, to);
   }
 
+  /** Makes a directory, with `recursive` (default true) its parents, too. */
   async mkdir(path: string, options: { recursive?: boolean } = {}): Promise<void> {
     const full = this.#writable(path, "mkdir");
     const { recursive = true } = options;
@@ -235,6 +269,7 @@ export class SecureExecFilesystem {
     await this.#session.mkdir(full, { recursive });
   }
 
+  /** Removes a directory, with `recursive` all in it. */
   async rmdir(path: string, options: RemoveOptions = {}): Promise<void> {
     const full = this.#writable(path, "rmdir");
     const stat = await this.#session.stat(full, { follow: false });
@@ -247,7 +282,10 @@ export class SecureExecFilesystem {
     await this.#session.remove(full);
   }
 
-  /** With `recursive`, names are paths relative to the directory. */
+  /**
+   * The entries of a directory. With `recursive` (default false), names are paths relative to the directory, down
+   * to `maxDepth` levels (default: all); `extension` (default: any) keeps only files that end so.
+   */
   async readdir(
     path: string,
     options: { recursive?: boolean; extension?: string | string[]; maxDepth?: number } = {},
@@ -276,10 +314,12 @@ export class SecureExecFilesystem {
     return entries;
   }
 
+  /** Whether something is there. */
   async exists(path: string): Promise<boolean> {
     return (await this.#session.stat(this.resolveAbsolutePath(path))) !== undefined;
   }
 
+  /** Facts about a file. */
   async stat(path: string): Promise<FileStat> {
     const { type, size, birthtimeMs, mtimeMs } = await this.#stat(path);
     return {

@@ -25,6 +25,7 @@ export interface CommandOptions {
   maxRetainedBytes?: number | undefined;
 }
 
+/** How a process starts. */
 export interface SpawnOptions extends CommandOptions {
   /**
    * "ignore": end of file at once.
@@ -34,6 +35,7 @@ export interface SpawnOptions extends CommandOptions {
   [more: string]: unknown;
 }
 
+/** What a command came to. */
 export interface CommandResult {
   success: boolean;
   exitCode: number;
@@ -90,6 +92,17 @@ class Channel {
   }
 }
 
+/**
+ * A command that runs, with what it has said.
+ * @throws {DISPOSED|KERNEL_LOST|SPAWN_FAILED|OUTCOME_UNKNOWN} from every call, as `Session`.
+ * @example
+ * import { SecureExecSandbox } from "secure-exec/mastra";
+ *
+ * const sandbox = new SecureExecSandbox();
+ * const handle = await sandbox.processes.spawn("echo hello");
+ * console.log((await handle.wait()).stdout);
+ * await sandbox.destroy();
+ */
 export class SecureExecProcessHandle {
   command?: string;
   readonly #out: Channel;
@@ -199,12 +212,16 @@ export class SecureExecProcessHandle {
     return true;
   }
 
-  /** Rejects when it has ended, or takes no input. */
+  /**
+   * Appends to its stdin.
+   * @throws {Error} when it has ended, or takes no input.
+   */
   async sendStdin(data: string): Promise<void> {
     this.#mayWrite();
     this.#process.writeStdin(data);
   }
 
+  /** Ends its stdin. */
   async closeStdin(): Promise<void> {
     this.#mayWrite();
     this.#process.closeStdin();
@@ -215,7 +232,11 @@ export class SecureExecProcessHandle {
     if (this.#exitCode !== undefined) throw new Error(`process ${this.pid} has ended`);
   }
 
-  /** The result, each time the same. Aborting kills the process. Rejects when its outcome is unknown. */
+  /**
+   * The result, each time the same. `onStdout` and `onStderr` receive what comes from now on; aborting
+   * `abortSignal` kills the process. All three are none by default.
+   * @throws {KERNEL_LOST|OUTCOME_UNKNOWN} when its outcome is unknown.
+   */
   async wait(
     options: { onStdout?: Listener; onStderr?: Listener; abortSignal?: AbortSignal } = {},
   ): Promise<CommandResult> {
@@ -276,16 +297,29 @@ export interface ProcessOwner {
   env(): Record<string, string | undefined>;
 }
 
+/**
+ * The processes of a sandbox, by pid.
+ * @throws {DISPOSED|KERNEL_LOST|SPAWN_FAILED|PROCESS_LIMIT} from every call, as `Session`.
+ * @example
+ * import { SecureExecSandbox } from "secure-exec/mastra";
+ *
+ * const sandbox = new SecureExecSandbox();
+ * await sandbox.processes.spawn("sleep 60");
+ * console.log((await sandbox.processes.list()).length);
+ * await sandbox.destroy();
+ */
 export class SecureExecProcessManager {
   readonly #owner: ProcessOwner;
   readonly #handles = new Map<string, SecureExecProcessHandle>();
   /** Of those that have ended, the ones that `get` has answered since. */
   readonly #seen = new Set<string>();
 
+  /** Made by `SecureExecSandbox`. */
   constructor(owner: ProcessOwner) {
     this.#owner = owner;
   }
 
+  /** Starts a command line. */
   async spawn(command: string, options: SpawnOptions = {}): Promise<SecureExecProcessHandle> {
     const session = await this.#owner.open();
     const env = { ...this.#owner.env(), ...options.env };
@@ -301,6 +335,7 @@ export class SecureExecProcessManager {
     for (const { pid } of ended.slice(0, Math.max(0, ended.length - mostEnded))) this.release(pid);
   }
 
+  /** Those that run, and those whose end nobody has looked at. */
   async list(): Promise<{ pid: string; command?: string; running: boolean; exitCode?: number }[]> {
     return [...this.#handles.values()].map(({ pid, command, exitCode }) => ({
       pid,
@@ -322,7 +357,7 @@ export class SecureExecProcessManager {
     return handle;
   }
 
-  /** Forgets one that has ended. */
+  /** Forgets one that has ended. Never throws. */
   release(pid: string): void {
     if (this.#handles.get(pid)?.exitCode === undefined) return;
     this.#handles.delete(pid);

@@ -17,27 +17,61 @@ type Status = "pending" | "starting" | "running" | "stopping" | "stopped" | "des
 type Environment = Record<string, string | undefined>;
 type Hook = (args: { sandbox: SecureExecSandbox; outcome?: "created" }) => void | Promise<void>;
 
+/** How the sandbox's machine is made. */
 export interface SecureExecSandboxOptions extends Omit<SessionOptions, "cwd" | "env"> {
   /**
    * Where commands run, absolute.
    * @default /workspace
    */
   workingDirectory?: string;
+  /**
+   * Variables of every command.
+   * @default {}
+   */
   env?: Environment;
   /**
    * Milliseconds for a command that has none.
    * @default 0: no bound
    */
   timeout?: number;
+  /**
+   * What a model is told of the sandbox.
+   * @default a text about the machine
+   */
   instructions?: string;
+  /**
+   * Called when the machine was made.
+   * @default none
+   */
   onStart?: Hook;
+  /**
+   * Called before it ends.
+   * @default none
+   */
   onStop?: Hook;
+  /**
+   * Called before it ends for good.
+   * @default none
+   */
   onDestroy?: Hook;
 }
 
 const defaultDirectory = "/workspace";
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
+/**
+ * A machine for `new Workspace({ sandbox })`, made when it is first used.
+ * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`, from the call that makes the
+ * machine.
+ * @throws {DISPOSED|KERNEL_LOST|SPAWN_FAILED|OUTCOME_UNKNOWN|FILE} from every call, as `Session`.
+ * @throws {Error} from every call after `destroy`.
+ * @example
+ * import { SecureExecSandbox } from "secure-exec/mastra";
+ *
+ * const sandbox = new SecureExecSandbox({ timeout: 30_000 });
+ * console.log((await sandbox.executeCommand("echo", ["two words"])).stdout);
+ * await sandbox.destroy();
+ */
 export class SecureExecSandbox {
   readonly id: string;
   readonly name = "SecureExecSandbox";
@@ -53,6 +87,7 @@ export class SecureExecSandbox {
   #session: Promise<Session> | undefined;
   #createdAt = new Date();
 
+  /** Makes nothing yet. Never throws. */
   constructor(options: SecureExecSandboxOptions = {}) {
     this.#options = options;
     this.id = options.id ?? randomUUID();
@@ -99,6 +134,7 @@ export class SecureExecSandbox {
     }
   }
 
+  /** Makes the machine where there is none. */
   async ensureRunning(): Promise<void> {
     await this.#open();
   }
@@ -108,6 +144,7 @@ export class SecureExecSandbox {
     await this.#end("stopped", this.#options.onStop);
   }
 
+  /** Ends the machine for good. */
   async destroy(): Promise<void> {
     if (this.status === "destroyed") return;
     await this.#end("destroyed", this.#options.onDestroy);
@@ -118,10 +155,12 @@ export class SecureExecSandbox {
     return this.start();
   }
 
+  /** See `_start`. */
   _stop(): Promise<void> {
     return this.stop();
   }
 
+  /** See `_start`. */
   _destroy(): Promise<void> {
     return this.destroy();
   }
@@ -141,15 +180,18 @@ export class SecureExecSandbox {
   /** There are no checkpoints of a stopped machine; a running one's files are in it. */
   async snapshot(): Promise<void> {}
 
+  /** Whether the machine is there. Never throws. */
   isReady(): boolean {
     return this.status === "running";
   }
 
+  /** What it is, for the package. Never throws. */
   getInfo() {
     const { id, name, provider, status } = this;
     return { id, name, provider, status, createdAt: this.#createdAt };
   }
 
+  /** The same for a model. Never throws. */
   getInstructions(): string {
     return (
       this.#options.instructions ??
@@ -157,19 +199,22 @@ export class SecureExecSandbox {
     );
   }
 
+  /** Changes the variables of commands from now on. */
   setEnv(update: (env: Environment) => Environment): void {
     this.#env = { ...update({ ...this.#env }) };
   }
 
+  /** The variables of commands. Never throws. */
   getEnv(): Environment {
     return { ...this.#env };
   }
 
+  /** Replaces the hook: `update` is given the one before. */
   setOnStart(update: (previous: Hook | undefined) => Hook): void {
     this.#onStart = update(this.#onStart);
   }
 
-  /** For the package's logger, which gets nothing from here: see `DEBUG=secure-exec*`. */
+  /** For the package's logger, which gets nothing from here: see `DEBUG=secure-exec*`. Never throws. */
   __setLogger(): void {}
 
   /** Runs a command to its end; with `args`, as one word each. */
@@ -186,6 +231,10 @@ export class SecureExecSandbox {
     return { ...result, command, args };
   }
 
+  /**
+   * Writes files, and makes their directories.
+   * @throws {signal.reason} when `abortSignal` is aborted, between two files.
+   */
   async writeFiles(
     files: { path: string; content: string | Uint8Array; mode?: number }[],
     { abortSignal }: { abortSignal?: AbortSignal } = {},
@@ -211,7 +260,7 @@ export class SecureExecSandbox {
     return new SecureExecFilesystem(await this.#open(), options);
   }
 
-  /** A sandbox that is to be made like this one, with other variables or another id. */
+  /** A sandbox that is to be made like this one, with other `env`, `workingDirectory` or `id`. Never throws. */
   clone(
     options: { id?: string; env?: Environment; workingDirectory?: string } = {},
   ): SecureExecSandbox {
@@ -225,6 +274,7 @@ export class SecureExecSandbox {
     });
   }
 
+  /** The same as `destroy`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.destroy();
   }

@@ -7,6 +7,7 @@
  */
 import type { HostToolDefinition, HostToolNamespaces, HostTools } from "../../index.js";
 
+/** The part of an MCP client that is needed. */
 export interface McpClient {
   listTools: (params?: { cursor?: string }) => Promise<{
     tools: { name: string; description?: string | undefined; inputSchema: unknown }[];
@@ -19,6 +20,7 @@ export interface McpClient {
   ) => Promise<unknown>;
 }
 
+/** How the client's tools become host tools. */
 export interface McpToolsOptions {
   /**
    * In front of every name, as "github_".
@@ -32,7 +34,14 @@ export interface McpToolsOptions {
   timeoutMs?: number;
 }
 
-/** The same under a name of its own on `tools`: `tools: await fromMcp(client, { namespace: "github" })`. */
+/**
+ * As `mcpTools`, under a name of its own on `tools`.
+ * @throws {Error} where two names would become one, there are too many, or the client fails.
+ * @example
+ * import { fromMcp, type McpClient } from "secure-exec/mcp";
+ *
+ * export const toolsOf = (client: McpClient) => fromMcp(client, { namespace: "github" });
+ */
 export async function fromMcp(
   client: McpClient,
   options: Omit<McpToolsOptions, "prefix"> & { namespace?: string } = {},
@@ -62,7 +71,14 @@ function valueOf(result: unknown): unknown {
   return parts.length === texts.filter((each) => typeof each === "string").length ? text : parts;
 }
 
-/** Tools for `NodeRuntime.create({ tools })`. Rejects where two names would become one. */
+/**
+ * Tools for `NodeRuntime.create({ tools })`.
+ * @throws {Error} where two names would become one, there are too many, or the client fails.
+ * @example
+ * import { mcpTools, type McpClient } from "secure-exec/mcp";
+ *
+ * export const toolsOf = (client: McpClient) => mcpTools(client, { prefix: "github_" });
+ */
 export async function mcpTools(
   client: McpClient,
   options: McpToolsOptions = {},

@@ -16,8 +16,10 @@ export const logLevels = [
   "alert",
   "emergency",
 ] as const;
+/** RFC 5424's severities. */
 export type McpLogLevel = (typeof logLevels)[number];
 
+/** What is in a resource. */
 export interface McpResourceContents {
   uri: string;
   mimeType?: string;
@@ -27,6 +29,7 @@ export interface McpResourceContents {
   blob?: string | Uint8Array;
 }
 
+/** A part of an answer. */
 export type McpContent =
   | { type: "text"; text: string }
   /** `data`: bytes, or base64. */
@@ -34,6 +37,7 @@ export type McpContent =
   | { type: "resource"; resource: McpResourceContents }
   | { type: "resource_link"; uri: string; name: string; description?: string; mimeType?: string };
 
+/** What the client's user said. */
 export interface McpElicitation {
   action: "accept" | "decline" | "cancel";
   /** What was filled in, as far as the client says: check it. */
@@ -67,6 +71,7 @@ export type McpToolAnswer =
       isError?: boolean;
     };
 
+/** A tool of the owner's. */
 export interface McpTool {
   description: string;
   title?: string;
@@ -99,6 +104,7 @@ interface Described {
   mimeType?: string;
 }
 
+/** A resource by its address. */
 export interface McpResource extends Described {
   uri: string;
   read: (context: McpContext) => Contents | Promise<Contents>;
@@ -110,6 +116,7 @@ export type McpCompletion = (
   given: Readonly<Record<string, string>>,
 ) => readonly string[] | Promise<readonly string[]>;
 
+/** Resources whose addresses are made of variables. */
 export interface McpResourceTemplate extends Described {
   /** RFC 6570 with `{name}`, which has no slash, and `{+name}`, which may have some. */
   uriTemplate: string;
@@ -120,6 +127,7 @@ export interface McpResourceTemplate extends Described {
   complete?: Readonly<Record<string, McpCompletion>>;
 }
 
+/** What a prompt is given. */
 export interface McpPromptArgument {
   name: string;
   description?: string;
@@ -127,11 +135,13 @@ export interface McpPromptArgument {
   complete?: McpCompletion;
 }
 
+/** A message of a prompt. */
 export interface McpPromptMessage {
   role: "user" | "assistant";
   content: McpContent;
 }
 
+/** A prompt of the owner's. */
 export interface McpPrompt {
   title?: string;
   description?: string;

@@ -16,12 +16,19 @@ import { HttpSession } from "./http-session.js";
 import { protocolVersions } from "./protocol.js";
 import type { McpServerOptions } from "./server.js";
 
+/** Where the server listens, and for whom. */
 export interface McpHttpOptions extends McpServerOptions {
-  /** @default a free one */
+  /**
+   * A port of the host.
+   * @default a free one
+   */
   port?: number;
   /** @default 127.0.0.1 */
   host?: string;
-  /** What clients have to send as `Authorization: Bearer …`. Needed for a host that is not loopback. */
+  /**
+   * What clients have to send as `Authorization: Bearer …`. Needed for a host that is not loopback.
+   * @default none: everybody on this host may ask
+   */
   token?: string;
   /**
    * Sessions, each with machines of its own, at a time.
@@ -30,6 +37,7 @@ export interface McpHttpOptions extends McpServerOptions {
   sessions?: number;
 }
 
+/** A server that listens. */
 export interface McpHttpServer {
   url: string;
   /** A resource of the owner's has changed: whoever has subscribed to it, in any session, is told. */
@@ -140,7 +148,17 @@ class HttpServing {
   }
 }
 
-/** Listens at `http://host:port/mcp`. Rejects for a host that is not loopback without a token. */
+/**
+ * Listens at `http://host:port/mcp`.
+ * @throws {RangeError} for a host that is not loopback without a token.
+ * @throws {Error} Node's own, where it cannot listen; where two tools have one name.
+ * @example
+ * import { serveMcpHttp } from "secure-exec/mcp";
+ *
+ * const server = await serveMcpHttp();
+ * console.log(server.url);
+ * await server.close();
+ */
 export async function serveMcpHttp(options: McpHttpOptions = {}): Promise<McpHttpServer> {
   const { port = 0, host = "127.0.0.1", token } = options;
   if (!isLoopback(host) && token === undefined)

@@ -5,6 +5,7 @@
 
 export type Id = string | number;
 
+/** A message of JSON-RPC 2.0. */
 export interface McpMessage {
   jsonrpc: "2.0";
   /** null in the answer to what has none that can be read. */

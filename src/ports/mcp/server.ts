@@ -29,6 +29,7 @@ import type { Arguments, Id, McpMessage, McpOutlet } from "./protocol.js";
 import { Resources } from "./resources.js";
 import { Toolbox, untilAborted } from "./tools.js";
 
+/** How the server's machines are made, and what it offers beside them. */
 export interface McpServerOptions extends MachinesOptions, McpFeatures {
   /**
    * Milliseconds for one call.
@@ -61,6 +62,17 @@ interface Request {
   outlet: McpOutlet | undefined;
 }
 
+/**
+ * A server of the Model Context Protocol with machines of its own; `serveStdio` and `serveMcpHttp` are its
+ * transports.
+ * @throws {DISPOSED|KERNEL_LOST} from what needs a machine that is gone.
+ * @example
+ * import { McpServer } from "secure-exec/mcp";
+ *
+ * const server = new McpServer({ timeoutMs: 10_000 });
+ * console.log(await server.handle({ jsonrpc: "2.0", id: 1, method: "ping" }));
+ * await server.dispose();
+ */
 export class McpServer {
   readonly timeoutMs: number;
   readonly #version: string;
@@ -72,7 +84,11 @@ export class McpServer {
   readonly #calls = new Map<Id, AbortController>();
   #updates: McpOutlet | undefined;
 
-  /** `version` is what the client is told of the server. Throws where two tools have one name. */
+  /**
+   * `version` is what the client is told of the server.
+   * @throws {Error} where two tools have one name.
+   * @throws {INVALID_OPTION} for a tool that is none.
+   */
   constructor(options: McpServerOptions = {}, version = "0.4.0") {
     const { outputChars = defaultOutputChars, timeoutMs = defaultTimeoutMs } = options;
     this.#version = version;
@@ -86,12 +102,18 @@ export class McpServer {
     this.#prompts = new Prompts(options);
   }
 
-  /** The machine of commands and files. */
+  /**
+   * The machine of commands and files.
+   * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`.
+   */
   session(): Promise<Session> {
     return this.#machines.session();
   }
 
-  /** The machine of `run_code`. */
+  /**
+   * The machine of `run_code`.
+   * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`.
+   */
   code(): Promise<CodeMode> {
     return this.#machines.code();
   }
@@ -101,18 +123,18 @@ export class McpServer {
     return this.#peer.version;
   }
 
-  /** Where messages go that belong to no request; without it they are dropped. */
+  /** Where messages go that belong to no request; without it they are dropped. Never throws. */
   connect(outlet: McpOutlet): void {
     this.#updates = outlet;
   }
 
-  /** The client is gone: what asks it is refused. Calls go on. */
+  /** The client is gone: what asks it is refused. Calls go on. Never throws. */
   hangUp(): void {
     this.#updates = undefined;
     this.#peer.end();
   }
 
-  /** A resource of the owner's has changed: who has subscribed to it is told. */
+  /** A resource of the owner's has changed: who has subscribed to it is told. Never throws. */
   resourceUpdated(uri: string): void {
     this.#resources.changed(uri);
   }
@@ -327,6 +349,7 @@ export class McpServer {
     await this.#machines.dispose();
   }
 
+  /** The same as `dispose`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

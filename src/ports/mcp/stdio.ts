@@ -13,7 +13,16 @@ const lineBytes = 16 * 1024 * 1024;
 /** Unread output beyond which notifications are left out. */
 const unreadBytes = 4 * 1024 * 1024;
 
-/** Serves until the input ends. Rejects for a line that is too long. */
+/**
+ * Serves until the input ends.
+ * @throws {RangeError} for a line that is too long.
+ * @throws {Error} of the streams.
+ * @example
+ * import { McpServer, serveStdio } from "secure-exec/mcp";
+ *
+ * await using server = new McpServer();
+ * await serveStdio(server, process.stdin, process.stdout);
+ */
 export async function serveStdio(
   server: McpServer,
   input: Readable,

@@ -28,20 +28,45 @@ import {
 } from "./workspace-snapshots.js";
 import type { SnapshotSpec } from "./workspace-snapshots.js";
 
+/** How the client's machines are made. */
 export interface SecureExecSandboxClientOptions extends Omit<
   SessionOptions,
   "cwd" | "ports" | "id"
 > {
-  /** The package's class; needed for `create` without a manifest, and for `deserializeSessionState`. */
+  /**
+   * The package's class; needed for `create` without a manifest, and for `deserializeSessionState`.
+   * @default none
+   */
   Manifest?: ManifestClass;
-  /** The package's function; needed for `createEditor`. */
+  /**
+   * The package's function; needed for `createEditor`.
+   * @default none
+   */
   applyDiff?: ApplyDiff;
-  /** The package's class, of which errors about mounts are then. */
+  /**
+   * The package's class, of which errors about mounts are then.
+   * @default Error
+   */
   SandboxMountError?: MountErrorClass;
+  /**
+   * Ports of the machine that the host reaches at 127.0.0.1.
+   * @default []
+   */
   exposedPorts?: number[];
+  /**
+   * Where workspaces are kept.
+   * @default { type: "noop" }
+   */
   snapshot?: SnapshotSpec;
+  /**
+   * What an archive may have; null for no limits.
+   * @default the package's
+   */
   archiveLimits?: ArchiveLimits | null;
-  /** Checked, and of no other effect: entries are made one after the other. */
+  /**
+   * Checked, and of no other effect: entries are made one after the other.
+   * @default none
+   */
   concurrencyLimits?: Record<string, number>;
   /**
    * Where `local_file` and `local_dir` entries may be from.
@@ -67,6 +92,19 @@ function noDiff(): never {
 const isManifest = (value: unknown): value is Manifest =>
   typeof value === "object" && value !== null && "remoteMountCommandAllowlist" in value;
 
+/**
+ * Machines for sandbox agents of the OpenAI Agents SDK.
+ * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`, from calls that make a
+ * machine.
+ * @throws {Error|RangeError|TypeError} from every call, for a manifest, a state or limits that cannot be.
+ * @throws {DISPOSED|KERNEL_LOST|FILE} from every call, as `Session`.
+ * @example
+ * import { SecureExecSandboxClient } from "secure-exec/openai";
+ *
+ * // Manifest and applyDiff are those of @openai/agents/sandbox.
+ * await using client = new SecureExecSandboxClient({ exposedPorts: [3000] });
+ * console.log(client.backendId);
+ */
 export class SecureExecSandboxClient {
   readonly backendId = backendId;
   readonly supportsDefaultOptions = true;
@@ -75,6 +113,7 @@ export class SecureExecSandboxClient {
   readonly #live = new Map<string, SecureExecSandboxSession>();
   readonly #snapshots = new WorkspaceSnapshots();
 
+  /** Makes nothing yet. */
   constructor(options: SecureExecSandboxClientOptions = {}) {
     this.#options = options;
   }
@@ -204,6 +243,7 @@ export class SecureExecSandboxClient {
       state.snapshotFingerprint === null ? null : fingerprintVersion;
   }
 
+  /** A state from what `serializeSessionState` gave. */
   async deserializeSessionState(state: Record<string, unknown>): Promise<SandboxState> {
     const { environment, sessionId, configuredExposedPorts, ...more } = state;
     if (typeof sessionId !== "string") throw new TypeError("this is no state of secure-exec's");
@@ -233,17 +273,20 @@ export class SecureExecSandboxClient {
     return this.#options.snapshot ?? null;
   }
 
+  /** Whether the workspace is kept anywhere. Never rejects. */
   async canPersistOwnedSessionState({ snapshotSpec }: SandboxState): Promise<boolean> {
     return snapshotSpec !== null && snapshotSpec.type !== "noop";
   }
 
+  /** Whether the state's machine lives. Never rejects. */
   async canReusePreservedOwnedSession(state: SandboxState): Promise<boolean> {
     return this.#live.has(state.sessionId);
   }
 
   /**
-   * The machine itself while it lives, with its workspace as it was kept where that has changed since; otherwise a machine
-   * with that workspace. Rejects without either.
+   * The machine itself while it lives, with its workspace as it was kept where that has changed since; otherwise a
+   * machine with that workspace. `archiveLimits` is, by default, the client's.
+   * @throws {Error} where there is neither machine nor workspace.
    */
   async resume(
     state: SandboxState,
@@ -305,6 +348,7 @@ export class SecureExecSandboxClient {
     await this.#sessions.destroyAll();
   }
 
+  /** The same as `dispose`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

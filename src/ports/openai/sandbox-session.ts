@@ -118,6 +118,17 @@ function refuseOther(runAs: string | undefined): void {
     );
 }
 
+/**
+ * One machine of a sandbox agent. Made by `SecureExecSandboxClient`.
+ * @throws {Error|RangeError} from every call, for paths outside of the workspace, users, entries and files that
+ * cannot be.
+ * @throws {DISPOSED|KERNEL_LOST|SPAWN_FAILED|OUTCOME_UNKNOWN|FILE} from every call, as `Session`.
+ * @example
+ * import type { SecureExecSandboxSession } from "secure-exec/openai";
+ *
+ * export const listed = (session: SecureExecSandboxSession) =>
+ *   session.execCommand({ cmd: "ls -la", yieldTimeMs: 5000 });
+ */
 export class SecureExecSandboxSession {
   readonly state: SandboxState;
   readonly #session: Session;
@@ -130,6 +141,7 @@ export class SecureExecSandboxSession {
   readonly #MountError: MountErrorClass | undefined;
   #archiveLimits: ArchiveLimits | null | undefined;
 
+  /** Made by `SecureExecSandboxClient`. */
   constructor(parts: SessionParts) {
     const { session, state, applyDiff, sourceDirectory, archiveLimits, end } = parts;
     this.#session = session;
@@ -147,17 +159,20 @@ export class SecureExecSandboxSession {
     return this.#session;
   }
 
+  /** Whether the machine lives. Never rejects. */
   async running(): Promise<boolean> {
     return this.#session.running;
   }
 
+  /** It does. Never throws. */
   supportsPty(): boolean {
     return true;
   }
 
   /**
-   * The absolute path in the machine that is meant. Throws for one outside of the workspace that no grant of the manifest
-   * has, and with `forWrite` for one of a grant that is for reading. Where links lead is judged when the path is used.
+   * The absolute path in the machine that is meant. Where links lead is judged when the path is used.
+   * @throws {RangeError} for one outside of the workspace that no grant of the manifest has, and with `forWrite`
+   * for one of a grant that is for reading.
    */
   resolveSandboxPath(path: string, options: PathOptions = {}): string {
     return this.#paths.resolve(path, options);
@@ -190,6 +205,7 @@ export class SecureExecSandboxSession {
     };
   }
 
+  /** The same as a text for a model. */
   async execCommand(args: ExecArgs): Promise<string> {
     return execText(await this.exec(args));
   }
@@ -223,11 +239,13 @@ export class SecureExecSandboxSession {
     });
   }
 
+  /** The bytes of a file, at most `maxBytes`. */
   async readFile(args: { path: string; runAs?: string; maxBytes?: number }): Promise<Uint8Array> {
     const bytes = await this.#session.runtime.readFile(await this.#path(args.path, args.runAs));
     return bytes.subarray(0, args.maxBytes);
   }
 
+  /** The entries of a directory. */
   async listDir(args: {
     path: string;
     runAs?: string;
@@ -242,15 +260,20 @@ export class SecureExecSandboxSession {
     }));
   }
 
+  /** Whether something is there. */
   async pathExists(path: string, runAs?: string): Promise<boolean> {
     return (await this.#session.stat(await this.#path(path, runAs))) !== undefined;
   }
 
+  /** Whether a directory is there. */
   async directoryExists(path: string, runAs?: string): Promise<boolean> {
     return (await this.#session.stat(await this.#path(path, runAs)))?.type === "directory";
   }
 
-  /** An image file as a tool's output. Rejects for other files, and over 10 MiB. */
+  /**
+   * An image file as a tool's output.
+   * @throws {Error} for other files, and over 10 MiB.
+   */
   async viewImage({ path, runAs }: { path: string; runAs?: string }) {
     const full = await this.#path(path, runAs);
     const stat = await this.#session.stat(full);
@@ -264,6 +287,7 @@ export class SecureExecSandboxSession {
     return { type: "image" as const, image: { data, mediaType } };
   }
 
+  /** An editor whose failures reject. */
   createEditor(runAs?: string): SecureExecEditor {
     refuseOther(runAs);
     return new SecureExecEditor(this.#session, this.#applyDiff, {
@@ -272,6 +296,7 @@ export class SecureExecSandboxSession {
     });
   }
 
+  /** Makes one entry of a manifest. */
   async materializeEntry(args: {
     path: string;
     entry: ManifestEntry;
@@ -310,7 +335,7 @@ export class SecureExecSandboxSession {
     return workspaceArchive(this.#session, this.state.manifest);
   }
 
-  /** The workspace becomes what the archive has. */
+  /** The workspace becomes what the archive has; `archiveLimits` is, by default, the session's. */
   async hydrateWorkspace(
     data: string | ArrayBuffer | Uint8Array,
     options: { archiveLimits?: ArchiveLimits | null } = {},
@@ -323,11 +348,15 @@ export class SecureExecSandboxSession {
     );
   }
 
+  /** What archives may have from now on; null for no limits. */
   setArchiveLimits(limits?: ArchiveLimits | null): void {
     this.#archiveLimits = limits;
   }
 
-  /** Where the host reaches a port. Rejects for one that `exposedPorts` does not have. */
+  /**
+   * Where the host reaches a port.
+   * @throws {RangeError} for one that `exposedPorts` does not have.
+   */
   async resolveExposedPort(port: number): Promise<PortEndpoint> {
     if (!Number.isInteger(port) || port < 1 || port > 65_535)
       throw new RangeError("Exposed ports must be integers between 1 and 65535.");
@@ -340,11 +369,16 @@ export class SecureExecSandboxSession {
     return endpoint;
   }
 
+  /** Calls `hook` before the session stops. Answers how not to. Never throws. */
   registerPreStopHook(hook: () => Promise<void> | void): () => void {
     this.#preStop.add(hook);
     return () => this.#preStop.delete(hook);
   }
 
+  /**
+   * Calls the hooks.
+   * @throws {Error} what they throw.
+   */
   async runPreStopHooks(): Promise<void> {
     for (const hook of this.#preStop) await hook();
   }
@@ -360,14 +394,17 @@ export class SecureExecSandboxSession {
     await this.#end();
   }
 
+  /** The same as `close`. */
   shutdown(): Promise<void> {
     return this.close();
   }
 
+  /** The same as `close`. */
   delete(): Promise<void> {
     return this.close();
   }
 
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

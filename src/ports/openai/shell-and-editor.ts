@@ -9,6 +9,7 @@ import { posix } from "node:path";
 import { Session } from "../core/session.js";
 import type { SessionOptions } from "../core/session.js";
 
+/** Commands that a model wants run. */
 export interface ShellAction {
   commands: string[];
   timeoutMs?: number;
@@ -16,17 +17,20 @@ export interface ShellAction {
   maxOutputLength?: number;
 }
 
+/** What one command came to. */
 export interface ShellOutput {
   stdout: string;
   stderr: string;
   outcome: { type: "timeout" } | { type: "exit"; exitCode: number | null };
 }
 
+/** What they came to. */
 export interface ShellResult {
   output: ShellOutput[];
   maxOutputLength?: number;
 }
 
+/** Whether a patch was applied, and what is told of it. */
 export interface PatchResult {
   status: "completed" | "failed";
   output: string;
@@ -35,6 +39,7 @@ export interface PatchResult {
 /** `applyDiff` of `@openai/agents`: what a V4A diff makes of a text. */
 export type ApplyDiff = (input: string, diff: string, mode?: "default" | "create") => string;
 
+/** How the shell's machine is made. */
 export interface SecureExecShellOptions extends SessionOptions {
   /**
    * Milliseconds for one command whose action has none.
@@ -45,16 +50,26 @@ export interface SecureExecShellOptions extends SessionOptions {
 
 const defaultTimeoutMs = 120_000;
 
-/** Runs a shell action's commands one after the other; the rest is not run when one is over its time. */
+/**
+ * Runs a shell action's commands one after the other; the rest is not run when one is over its time.
+ * @throws {DISPOSED|KERNEL_LOST|SPAWN_FAILED|OUTCOME_UNKNOWN} from `run`, as `Session.exec`.
+ * @example
+ * import { createAgentMachine } from "secure-exec/openai";
+ *
+ * await using machine = await createAgentMachine();
+ * console.log(await machine.shell.run({ commands: ["echo hello"] }));
+ */
 export class SecureExecShell {
   readonly #session: Session;
   readonly #timeoutMs: number;
 
+  /** The session stays its owner's; `timeoutMs` is for commands whose action has none. */
   constructor(session: Session, timeoutMs = defaultTimeoutMs) {
     this.#session = session;
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Runs them, and answers what each came to. */
   async run(action: ShellAction): Promise<ShellResult> {
     const { commands, timeoutMs = this.#timeoutMs, maxOutputLength } = action;
     const cut = (text: string): string => text.slice(0, maxOutputLength ?? text.length);
@@ -86,13 +101,25 @@ export interface EditorOptions {
   resolve?: (path: string) => string | Promise<string>;
 }
 
-/** Applies an agent's patches to a machine's files. */
+/**
+ * Applies an agent's patches to a machine's files.
+ * @throws {Error} from every call, only where it was made to reject: a file that is there or is not, a diff that
+ * does not fit.
+ * @throws {DISPOSED|KERNEL_LOST|FILE} from every call, the same.
+ * @example
+ * import { createAgentMachine } from "secure-exec/openai";
+ *
+ * // applyDiff is @openai/agents'.
+ * await using machine = await createAgentMachine({ applyDiff: (input, diff) => input + diff });
+ * console.log(await machine.editor.createFile({ path: "a.txt", diff: "text" }));
+ */
 export class SecureExecEditor {
   readonly #session: Session;
   readonly #applyDiff: ApplyDiff;
   readonly #rejects: boolean;
   readonly #resolve: NonNullable<EditorOptions["resolve"]>;
 
+  /** The session stays its owner's. */
   constructor(session: Session, applyDiff: ApplyDiff, options: EditorOptions = {}) {
     this.#session = session;
     this.#applyDiff = applyDiff;
@@ -135,6 +162,7 @@ export class SecureExecEditor {
     });
   }
 
+  /** Fails for a file that is not there. */
   deleteFile({ path }: { path: string }): Promise<PatchResult> {
     return this.#answered(`deleted ${path}`, async () => {
       // The entry itself, where it is a link.
@@ -147,7 +175,15 @@ export class SecureExecEditor {
   }
 }
 
-/** A machine with its shell, and its editor where `applyDiff` is given. `dispose` ends it. */
+/**
+ * A machine with its shell, and its editor where `applyDiff` is given. `dispose` ends it.
+ * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`.
+ * @example
+ * import { createAgentMachine } from "secure-exec/openai";
+ *
+ * await using machine = await createAgentMachine({ timeoutMs: 30_000 });
+ * console.log((await machine.session.exec("pwd")).stdout);
+ */
 export async function createAgentMachine(
   options: SecureExecShellOptions & { applyDiff?: ApplyDiff } = {},
 ) {

@@ -31,7 +31,9 @@ export type SnapshotSpec =
       type: "remote";
       id?: string;
       store: {
+        /** Keeps a workspace. */
         save(args: { id?: string; data: Uint8Array }): Promise<{ id: string }>;
+        /** What was kept. */
         load(args: { id: string }): Promise<{ data: Uint8Array }>;
       };
     };

@@ -7,6 +7,7 @@
 import { CodeMode } from "../core/code-mode.js";
 import type { CodeModeCall, CodeModeError, CodeModeOptions } from "../core/code-mode.js";
 
+/** A function of the host that the code may call. */
 export interface ToolBinding {
   name: string;
   description: string;
@@ -16,7 +17,9 @@ export interface ToolBinding {
   execute: (args: any, context?: any) => Promise<unknown>;
 }
 
+/** What a context has. */
 export interface IsolateConfig {
+  /** Functions by the names that the code calls. */
   bindings: Record<string, ToolBinding>;
   /**
    * Milliseconds for one execution.
@@ -30,6 +33,7 @@ export interface IsolateConfig {
   memoryLimit?: number;
 }
 
+/** What code came to. */
 export interface ExecutionResult<T = unknown> {
   success: boolean;
   value?: T;
@@ -37,18 +41,28 @@ export interface ExecutionResult<T = unknown> {
   logs?: string[];
 }
 
+/** Where code runs; `execute` never rejects. */
 export interface IsolateContext {
   execute: <T = unknown>(code: string) => Promise<ExecutionResult<T>>;
   dispose: () => Promise<void>;
 }
 
+/** As TanStack AI declares it. */
 export interface IsolateDriver {
   createContext: (config: IsolateConfig) => Promise<IsolateContext>;
 }
 
+/** How the machines of contexts are made. */
 export interface IsolateDriverOptions extends CodeModeOptions {
-  /** Used where a context's config has none. */
+  /**
+   * Milliseconds for one execution, where a context's config has none.
+   * @default 30 000
+   */
   timeout?: number;
+  /**
+   * MiB of one execution, where a context's config has none.
+   * @default 128
+   */
   memoryLimit?: number;
 }
 
@@ -96,7 +110,15 @@ class SecureExecContext implements IsolateContext {
   dispose = (): Promise<void> => this.#machine.dispose();
 }
 
-/** A driver for `createCodeMode({ driver })`. */
+/**
+ * A driver for `createCodeMode({ driver })`. Never throws; `createContext` rejects as `NodeRuntime.create`.
+ * @example
+ * import { createIsolateDriver } from "secure-exec/tanstack";
+ *
+ * const context = await createIsolateDriver().createContext({ bindings: {} });
+ * console.log((await context.execute("return 6 * 7")).value);
+ * await context.dispose();
+ */
 export function createIsolateDriver(options: IsolateDriverOptions = {}): IsolateDriver {
   const { timeout: ownTimeout, memoryLimit: ownMemory, ...rest } = options;
   return {

@@ -6,7 +6,9 @@
  */
 import type { Session } from "../core/session.js";
 
+/** The machine's own git, in `dir` or the working directory. */
 export interface SandboxGit {
+  /** Clones a repository. */
   clone(input: {
     url: string;
     dir?: string;
@@ -14,10 +16,15 @@ export interface SandboxGit {
     auth?: { username?: string; token: string };
     depth?: number | "full";
   }): Promise<void>;
+  /** What `git status` prints. */
   status(dir?: string): Promise<string>;
+  /** Adds paths to what is committed. */
   add(paths: string[], dir?: string): Promise<void>;
+  /** Commits with that message. */
   commit(message: string, dir?: string): Promise<void>;
+  /** Pushes the branch. */
   push(dir?: string): Promise<void>;
+  /** Pulls the branch. */
   pull(dir?: string): Promise<void>;
   /** The current branch. */
   branch(dir?: string): Promise<string>;

@@ -14,6 +14,7 @@ import { watchDirectory } from "../core/watch.js";
 import { gitOf } from "./sandbox-git.js";
 import type { SandboxGit } from "./sandbox-git.js";
 
+/** What a sandbox can. */
 export interface SandboxCapabilities {
   fs: boolean;
   exec: boolean;
@@ -28,12 +29,26 @@ export interface SandboxCapabilities {
   fork: boolean;
 }
 
+/** How a command runs. */
 export interface ProcessOptions {
+  /**
+   * Relative to the workspace.
+   * @default the workspace
+   */
   cwd?: string;
+  /**
+   * Variables over the sandbox's.
+   * @default {}
+   */
   env?: Record<string, string>;
+  /**
+   * Aborting kills the command.
+   * @default none
+   */
   signal?: AbortSignal;
 }
 
+/** Facts about a file; `size` in bytes. */
 export interface SandboxFsStat {
   type: "file" | "dir" | "symlink" | "other";
   /** With the bits of the file's type. */
@@ -41,18 +56,35 @@ export interface SandboxFsStat {
   size?: number;
 }
 
+/** What one sandbox has beside the provider's options. */
 export interface SandboxCreateInput {
+  /**
+   * Its name, for `resume`.
+   * @default a random one
+   */
   id?: string;
+  /**
+   * Variables of every command.
+   * @default {}
+   */
   env?: Record<string, string>;
+  /**
+   * Aborting ends the machine and rejects.
+   * @default none
+   */
   signal?: AbortSignal;
   [more: string]: unknown;
 }
 
+/** How the provider's machines are made. */
 export interface SecureExecSandboxOptions extends SessionOptions {
-  /** Milliseconds for one command; 0 (default) for no bound. */
+  /**
+   * Milliseconds for one command; 0 for no bound.
+   * @default 0
+   */
   timeoutMs?: number;
   /**
-   * Snapshots that are kept, the oldest goes first.
+   * How many snapshots are kept; the oldest goes first.
    * @default 16
    */
   snapshots?: number;
@@ -174,6 +206,18 @@ function processOf(session: Session, timeoutMs: number) {
   };
 }
 
+/**
+ * One sandbox. Made by `secureExecSandbox`.
+ * @throws {DISPOSED|KERNEL_LOST|SPAWN_FAILED|OUTCOME_UNKNOWN|FILE} from every call, as `Session`; RangeError for a
+ * path outside of the workspace.
+ * @example
+ * import { secureExecSandbox } from "secure-exec/tanstack";
+ *
+ * const provider = secureExecSandbox();
+ * const sandbox = await provider.create();
+ * console.log((await sandbox.process.exec("echo hello")).stdout);
+ * await provider.dispose();
+ */
 export class SecureExecSandboxHandle {
   readonly provider = providerName;
   readonly workspaceRoot: string;
@@ -184,6 +228,7 @@ export class SecureExecSandboxHandle {
   readonly session: Session;
   readonly #owner: Owner;
 
+  /** Made by `secureExecSandbox`. */
   constructor(session: Session, timeoutMs: number, owner: Owner) {
     this.session = session;
     this.workspaceRoot = session.cwd;
@@ -306,7 +351,14 @@ class SecureExecProvider implements Owner {
   }
 }
 
-/** A provider for `defineSandbox({ provider })`. */
+/**
+ * A provider for `defineSandbox({ provider })`. Never throws; `create` rejects as `NodeRuntime.create`.
+ * @example
+ * import { secureExecSandbox } from "secure-exec/tanstack";
+ *
+ * const provider = secureExecSandbox({ timeoutMs: 60_000 });
+ * await provider.dispose();
+ */
 export function secureExecSandbox(options: SecureExecSandboxOptions = {}): SecureExecProvider {
   return new SecureExecProvider(options);
 }

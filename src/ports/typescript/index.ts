@@ -20,6 +20,7 @@ import type {
 import { compilerCall, compilerSetup } from "./compiler-guest.js";
 import type { CompilerRequest } from "./compiler-guest.js";
 
+/** What the compiler says. */
 export interface TypeScriptDiagnostic {
   /** The compiler's number, as 2322 for TS2322. */
   code: number;
@@ -32,18 +33,21 @@ export interface TypeScriptDiagnostic {
   column?: number;
 }
 
+/** What a check came to. */
 export interface TypecheckResult {
   /** Whether there is no error among the diagnostics. */
   success: boolean;
   diagnostics: TypeScriptDiagnostic[];
 }
 
+/** What compiling a project came to. */
 export interface CompileProjectResult extends TypecheckResult {
   emitSkipped: boolean;
   /** In the machine; `readFile` of the tools reads them. */
   emittedFiles: string[];
 }
 
+/** What compiling a text came to. */
 export interface CompileSourceResult extends TypecheckResult {
   /** There unless the compiler had nothing to say. */
   outputText?: string;
@@ -51,6 +55,7 @@ export interface CompileSourceResult extends TypecheckResult {
   sourceMapText?: string;
 }
 
+/** Which project. */
 export interface ProjectOptions {
   /**
    * Where the project is, in the machine.
@@ -64,7 +69,9 @@ export interface ProjectOptions {
   configFilePath?: string;
 }
 
+/** Which text, and how it is read. */
 export interface SourceOptions {
+  /** TypeScript. */
   sourceText: string;
   /**
    * What the text is called, relative to `cwd`: .ts, .tsx, .mts, .cts. No file of that name is read or written.
@@ -81,10 +88,14 @@ export interface SourceOptions {
    * @default strict, ES2022, modules as a bundler resolves them
    */
   configFilePath?: string;
-  /** As in tsconfig.json, over those. */
+  /**
+   * As in tsconfig.json, over those.
+   * @default {}
+   */
   compilerOptions?: Record<string, unknown>;
 }
 
+/** How the compiler's machine is made. */
 export interface TypeScriptToolsOptions {
   /**
    * The compiler's package on the host.
@@ -96,11 +107,22 @@ export interface TypeScriptToolsOptions {
    * @default `/root/node_modules/typescript`
    */
   compilerGuestDir?: string;
-  /** Files and directories of the project; as in `NodeRuntime.create`. */
+  /**
+   * Files and directories of the project; as in `NodeRuntime.create`.
+   * @default none
+   */
   files?: Record<string, string | Uint8Array>;
+  /**
+   * Directories of the host; as in `NodeRuntime.create`.
+   * @default none
+   */
   mounts?: HostDirectoryMount[];
   /** @default no network, no child processes */
   permissions?: Permissions;
+  /**
+   * Variables of the machine.
+   * @default {}
+   */
   env?: Record<string, string>;
   /**
    * The machine's other options.
@@ -142,7 +164,15 @@ function compilerDir(given: string | undefined): string {
   throw missing("there is no TypeScript compiler with a JavaScript API here");
 }
 
-/** A compiler in a machine of its own. Made by `createTypeScriptTools`; the machine is made with the first call. */
+/**
+ * A compiler in a machine of its own. Made by `createTypeScriptTools`; the machine is made with the first call.
+ * @throws {INVALID_OPTION|KERNEL_START_FAILED} and all others as `NodeRuntime.create`, from the first call.
+ * @throws {Error} from every call, when the compiler fails, is over its time, or the tools were disposed.
+ * @throws {DISPOSED|KERNEL_LOST|NO_SUCH_FILE|FILE} from every call, as `NodeRuntime.readFile`.
+ * @example
+ * await using tools = createTypeScriptTools();
+ * const { success, diagnostics } = await tools.typecheckSource({ sourceText: "const n: number = 'text';" });
+ */
 export class TypeScriptTools {
   readonly #options: TypeScriptToolsOptions;
   readonly #packageDir: string;
@@ -151,6 +181,7 @@ export class TypeScriptTools {
   #template: Promise<NodeRuntimeTemplate | undefined> | undefined;
   #disposed = false;
 
+  /** As `createTypeScriptTools`. */
   constructor(options: TypeScriptToolsOptions = {}) {
     this.#options = options;
     this.#packageDir = compilerDir(options.compilerPackageDir);
@@ -184,6 +215,7 @@ export class TypeScriptTools {
     return (await this.#machine()).readFile(path, "utf8");
   }
 
+  /** Writes a file of the machine, creating its directories. */
   async writeFile(path: string, data: string | Uint8Array): Promise<void> {
     await (await this.#machine()).writeFile(path, data);
   }
@@ -194,6 +226,7 @@ export class TypeScriptTools {
     await (await this.#runtime?.catch(() => undefined))?.dispose();
   }
 
+  /** The same as `dispose`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
@@ -253,7 +286,13 @@ export class TypeScriptTools {
   }
 }
 
-/** A compiler in a machine of its own. Throws where there is no compiler package. */
+/**
+ * A compiler in a machine of its own.
+ * @throws {Error} where there is no compiler package.
+ * @example
+ * await using tools = createTypeScriptTools({ files: { "/root/a.ts": "export const a: number = 1;" } });
+ * const { diagnostics } = await tools.typecheckProject();
+ */
 export function createTypeScriptTools(options?: TypeScriptToolsOptions): TypeScriptTools {
   return new TypeScriptTools(options);
 }
@@ -271,6 +310,12 @@ async function once<R>(
   }
 }
 
+/**
+ * As `TypeScriptTools.typecheckSource`, in a machine for this call.
+ * @throws {Error} and all others as `TypeScriptTools`.
+ * @example
+ * const { success } = await typecheckSource({ sourceText: "const n: number = 1;" });
+ */
 export function typecheckSource(
   options: SourceOptions,
   tools: TypeScriptToolsOptions = {},
@@ -278,6 +323,12 @@ export function typecheckSource(
   return once(tools, (made) => made.typecheckSource(options));
 }
 
+/**
+ * As `TypeScriptTools.compileSource`, in a machine for this call.
+ * @throws {Error} and all others as `TypeScriptTools`.
+ * @example
+ * const { outputText } = await compileSource({ sourceText: "export const n: number = 1;" });
+ */
 export function compileSource(
   options: SourceOptions,
   tools: TypeScriptToolsOptions = {},
@@ -285,6 +336,12 @@ export function compileSource(
   return once(tools, (made) => made.compileSource(options));
 }
 
+/**
+ * As `TypeScriptTools.typecheckProject`, in a machine for this call.
+ * @throws {Error} and all others as `TypeScriptTools`.
+ * @example
+ * const { diagnostics } = await typecheckProject({ files: { "/root/a.ts": "export const a: string = 1;" } });
+ */
 export function typecheckProject(
   options: ProjectOptions & TypeScriptToolsOptions,
 ): Promise<TypecheckResult> {
@@ -292,7 +349,12 @@ export function typecheckProject(
   return once(tools, (made) => made.typecheckProject(projectOf(cwd, configFilePath)));
 }
 
-/** As `TypeScriptTools.compileProject`, with the texts of what was emitted. */
+/**
+ * As `TypeScriptTools.compileProject`, with the texts of what was emitted, in a machine for this call.
+ * @throws {Error} and all others as `TypeScriptTools`.
+ * @example
+ * const { files: emitted } = await compileProject({ files: { "/root/a.ts": "export const a = 1;" } });
+ */
 export function compileProject(
   options: ProjectOptions & TypeScriptToolsOptions,
 ): Promise<CompileProjectResult & { files: Record<string, string> }> {
