@@ -20,6 +20,8 @@ const beatsPerLease = 4;
 const againMs = 25;
 /** How often an end that nobody listens for is looked for. */
 const probeMs = 250;
+/** Longer than most programs run, and shorter than anybody notices. */
+const lateMs = 25;
 
 export type StreamEnd =
   | { by: "us" }
@@ -63,6 +65,7 @@ export class PacketStream {
   #held: Buffer[] | undefined;
   #heldBytes = 0;
   #pumping = false;
+  #late: NodeJS.Timeout | undefined;
   #over = false;
 
   constructor(options: PacketStreamOptions) {
@@ -88,17 +91,28 @@ export class PacketStream {
 
   /** `bytes` is not changed afterwards. */
   write(bytes: Uint8Array): void {
-    if (this.#over || bytes.byteLength === 0) return;
+    if (!this.#keep(bytes) || this.#pumping) return;
+    this.#pumping = true;
+    // What is written in one turn travels together, also what promises write that this turn has settled.
+    queueMicrotask(() => process.nextTick(this.#pumpAll));
+  }
+
+  /** The same for what nobody waits for: it goes with what is sent next, and at the latest after `lateMs`. */
+  writeLate(bytes: Uint8Array): void {
+    if (this.#keep(bytes)) this.#late ??= setTimeout(this.#pumpAll, lateMs).unref();
+  }
+
+  #keep(bytes: Uint8Array): boolean {
+    if (this.#over || bytes.byteLength === 0) return false;
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.byteLength;
-    // What is written in one turn travels together.
-    if (this.#pumping) return;
-    this.#pumping = true;
-    queueMicrotask(() => {
-      this.#pumping = false;
-      if (!this.#over) this.#pump();
-    });
+    return true;
   }
+
+  readonly #pumpAll = (): void => {
+    this.#pumping = false;
+    if (!this.#over) this.#pump();
+  };
 
   /** Says that this end is there, and how far it is. */
   beat(): void {
@@ -165,6 +179,7 @@ export class PacketStream {
     clearInterval(this.#probe);
     clearTimeout(this.#againTimer);
     clearTimeout(this.#resend);
+    clearTimeout(this.#late);
     this.#waiting.length = 0;
     this.#onTheWay.length = 0;
     this.#held = undefined;
@@ -179,6 +194,8 @@ export class PacketStream {
 
   #pump(): void {
     const { pieceBytes } = this.#options;
+    clearTimeout(this.#late);
+    this.#late = undefined;
     while (this.#waitingBytes > 0) {
       const room = fleetLimits.windowBytes - (this.#sent - this.#acknowledged);
       const size = Math.min(room, pieceBytes, this.#waitingBytes);

@@ -9,6 +9,14 @@ import { KernelConnection } from "../sdk/kernel-connection.js";
 import type { KernelEvent } from "../sdk/kernel-connection.js";
 import type { SecureExecError } from "../sdk/errors.js";
 
+/** What concerns one kernel. */
+interface Room {
+  /** By the number of the machine, which only its own kernel knows. */
+  readonly owners: Map<number, MachineOwner>;
+  /** A kernel with machines is listened for all the time: to begin and end that with each call costs more. */
+  release: (() => void) | undefined;
+}
+
 /** Who made a machine. */
 export interface MachineOwner {
   happened(event: KernelEvent): void;
@@ -19,8 +27,7 @@ export interface MachineOwner {
 export class KernelRoom {
   #opening: Promise<KernelConnection> | undefined;
   #current: KernelConnection | undefined;
-  /** By the number of the machine, which only its own kernel knows. */
-  readonly #owners = new WeakMap<KernelConnection, Map<number, MachineOwner>>();
+  readonly #rooms = new WeakMap<KernelConnection, Room>();
 
   /** The living kernel, or a new one. Rejects with the errors of starting it. */
   connection(): Promise<KernelConnection> {
@@ -41,14 +48,16 @@ export class KernelRoom {
     const connection = await KernelConnection.open({
       events: (event) => owners.get(event.args.vm)?.happened(event),
     });
-    this.#owners.set(connection, owners);
+    this.#rooms.set(connection, { owners, release: undefined });
     this.#current = connection;
     return connection;
   }
 
   /** Routes what concerns `vm` of `connection` to `owner` until `disown`. */
   own(connection: KernelConnection, vm: number, owner: MachineOwner): void {
-    this.#owners.get(connection)!.set(vm, owner);
+    const room = this.#rooms.get(connection)!;
+    room.owners.set(vm, owner);
+    room.release ??= connection.hold();
     connection.attachMachine(vm, {
       listenerAdded: () => undefined,
       listenerRemoved: () => undefined,
@@ -59,8 +68,12 @@ export class KernelRoom {
   }
 
   disown(connection: KernelConnection, vm: number): void {
-    this.#owners.get(connection)!.delete(vm);
+    const room = this.#rooms.get(connection)!;
+    room.owners.delete(vm);
     connection.detachMachine(vm);
+    if (room.owners.size > 0) return;
+    room.release?.();
+    room.release = undefined;
   }
 
   async close(reason: SecureExecError): Promise<void> {

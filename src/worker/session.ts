@@ -114,6 +114,8 @@ interface Program {
   readonly named: number;
   readonly vm: number;
   readonly startedMs: number;
+  /** Whether its caller has more to say to it, and so waits for it to have begun; else for its end. */
+  readonly isDriven: boolean;
 }
 
 export class Session implements MachineOwner {
@@ -207,7 +209,16 @@ export class Session implements MachineOwner {
 
   async #reply(call: Call): Promise<void> {
     const result = await this.#answer(call);
-    this.#write(this.#port.reply(call, result as never));
+    const frame = this.#port.reply(call, result as never);
+    if (this.#isAwaited(call)) this.#write(frame);
+    else this.#stream.writeLate(frame);
+  }
+
+  /** That a program has begun is no news where its end is awaited: a message less on the way to that. */
+  #isAwaited(call: Call): boolean {
+    if (call.name !== "spawn") return true;
+    const process = this.#processes.get(call.args.process);
+    return process !== undefined && this.#programs.get(process)?.isDriven === true;
   }
 
   /** A few at a time, and the next one when the caller has read most of what it was sent. */
@@ -355,7 +366,12 @@ export class Session implements MachineOwner {
     });
     const process = this.#kernel.newHandle();
     this.#processes.set(named, process);
-    this.#programs.set(process, { named, vm: machine.vm, startedMs: performance.now() });
+    this.#programs.set(process, {
+      named,
+      vm: machine.vm,
+      startedMs: performance.now(),
+      isDriven: given.stdin || given.mode === "resident" || given.mode === "template",
+    });
     try {
       return await this.#kernel.call("spawn", {
         vm: machine.vm,
@@ -489,12 +505,11 @@ export class Session implements MachineOwner {
       case "templateReady": {
         const program = this.#programs.get(event.args.process);
         if (program === undefined) return;
-        if (event.name === "exit") {
-          this.#programs.delete(event.args.process);
-          this.#processes.delete(program.named);
-          this.#services.ended(event.args.end, performance.now() - program.startedMs);
-        }
-        return this.#say(event, { ...event.args, vm, process: program.named });
+        this.#say(event, { ...event.args, vm, process: program.named });
+        if (event.name !== "exit") return;
+        this.#programs.delete(event.args.process);
+        this.#processes.delete(program.named);
+        return this.#services.ended(event.args.end, performance.now() - program.startedMs);
       }
       case "judge":
       case "outward":

@@ -197,7 +197,8 @@ export class Worker {
       rules: this.#options.rules,
       takeSlot: () => this.load.take(),
       giveSlot: () => this.load.give(),
-      ended: (end, durationMs) => this.metrics.ended(end, durationMs),
+      // Its caller is told first.
+      ended: (end, durationMs) => setImmediate(() => this.metrics.ended(end, durationMs)),
       over: (session, end) => this.#over(session, end),
     };
   }

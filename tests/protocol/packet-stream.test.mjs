@@ -103,6 +103,48 @@ test("no more than the window is on its way, and what is held lets the other end
   second.stream.end({ code: "X", message: "" });
 });
 
+test("what is written in one turn is one packet, also by the promises that it settles", async () => {
+  const pieces = [];
+  const [first, second] = pair({
+    carry: (packet, hand) => {
+      pieces.push(decodePacket(packet).body.length);
+      hand();
+    },
+  });
+  const sent = text(100);
+  const settled = Promise.resolve()
+    .then(() => first.stream.write(sent.subarray(10, 30)))
+    .then(() => first.stream.write(sent.subarray(30)));
+  first.stream.write(sent.subarray(0, 10));
+  await settled;
+  assert.ok((await has(second, 100)).equals(sent));
+  assert.deepEqual(pieces, [100]);
+  for (const { stream } of [first, second]) stream.end({ code: "X", message: "" });
+});
+
+test("what nobody waits for goes with what is written next, or by itself", async () => {
+  const pieces = [];
+  const [first, second] = pair({
+    carry: (packet, hand) => {
+      pieces.push(decodePacket(packet).body.length);
+      hand();
+    },
+  });
+  const sent = text(60);
+  first.stream.writeLate(sent.subarray(0, 20));
+  assert.equal(first.stream.pendingBytes, 20);
+  first.stream.write(sent.subarray(20, 50));
+  assert.ok((await has(second, 50)).equals(sent.subarray(0, 50)));
+  first.stream.writeLate(sent.subarray(50));
+  assert.ok((await has(second, 60)).equals(sent));
+  assert.deepEqual(pieces, [50, 10]);
+  first.stream.writeLate(text(5));
+  // An end takes what waits along.
+  first.stream.end({ code: "X", message: "" });
+  assert.equal((await second.over).by, "peer");
+  assert.equal(Buffer.concat(second.came).length, 65);
+});
+
 test("each end hears who ended it, and why, once", async () => {
   const [first, second] = pair();
   first.stream.write(text(10));
