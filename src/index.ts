@@ -116,6 +116,7 @@ export type { NodeRuntimeShell } from "./sdk/shell.js";
 export type { NodeRuntimeProcess, NodeRuntimeProcessEvents } from "./sdk/process.js";
 export type { NodeRuntimeOutput } from "./sdk/output.js";
 export type {
+  NodeRuntimeDraining,
   NodeRuntimeEvents,
   NodeRuntimeProcessEnd,
   NodeRuntimeProcessStart,

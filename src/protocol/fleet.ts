@@ -9,7 +9,7 @@
 import { MalformedMessage } from "./codec.js";
 
 /** Raised with every change of packets, of the JSON below or of the host's table. */
-export const fleetVersion = 1;
+export const fleetVersion = 2;
 
 export const fleetLimits = Object.freeze({
   /** Bytes of one direction of a session that may be on their way without having been taken. */

@@ -291,6 +291,8 @@ export const kernelHostEvents = {
   decisions: { nr: 43, args: { vm: "u32", list: "string" } },
   /** `warning` is JSON of `LimitWarning`. */
   limitWarning: { nr: 5, args: { vm: "u32", warning: "string" } },
+  /** Of a fleet's worker, never of a kernel: it leaves, and ends the machine after so many milliseconds. */
+  draining: { nr: 8, args: { vm: "u32", timeoutMs: "f64" } },
   /** Asks the policy function of a scope; `requests` is JSON of `Request[]`. */
   judge: { nr: 40, args: { vm: "u32", id: "u32", scope: "string", requests: "string" } },
   /** Asks for a tool's handler, in one message or more: all but the last have `more`. `input` is JSON text that a guest wrote, or of a `ToolForm`. */

@@ -109,6 +109,7 @@ export interface MachineSink {
   listenerAdded(info: ListenerInfo): void;
   listenerRemoved(id: number): void;
   limitWarning(warning: LimitWarning): void;
+  draining(timeoutMs: number): void;
   decided(list: DecisionList): void;
   lost(error: SecureExecError): void;
 }
@@ -366,6 +367,8 @@ export class KernelConnection {
         return this.#machines.get(args.vm)?.listenerRemoved(args.id);
       case "limitWarning":
         return this.#machines.get(args.vm)?.limitWarning(JSON.parse(args.warning) as LimitWarning);
+      case "draining":
+        return this.#machines.get(args.vm)?.draining(args.timeoutMs);
       case "decisions":
         this.#machines.get(args.vm)?.decided(JSON.parse(args.list) as DecisionList);
         return this.send("decisionsTaken", { vm: args.vm });

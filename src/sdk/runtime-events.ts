@@ -27,6 +27,11 @@ export interface NodeRuntimeProcessEnd {
   usage: Usage | null;
 }
 
+export interface NodeRuntimeDraining {
+  /** After so many milliseconds the machine is lost; `snapshot()` takes its files elsewhere. */
+  timeoutMs: number;
+}
+
 /** What `rt.on(name, listener)` listens to, each with the arguments of its listeners. */
 // oxlint-disable-next-line typescript/consistent-type-definitions -- the emitter asks for an index
 export type NodeRuntimeEvents = {
@@ -42,6 +47,8 @@ export type NodeRuntimeEvents = {
   decision: (decision: NodeRuntimeDecision) => void;
   /** Something came to 80 % of its limit; from the first listener on. */
   limitWarning: (warning: NodeRuntimeLimitWarning) => void;
+  /** The fleet's worker that holds the machine was told to leave: it takes no new ones, and ends this one in a while. */
+  draining: (notice: NodeRuntimeDraining) => void;
   /** The kernel is gone, and the machine with it. */
   lost: (error: Error) => void;
   /** `dispose` is through. */
@@ -55,6 +62,7 @@ const names = [
   "unlisten",
   "decision",
   "limitWarning",
+  "draining",
   "lost",
   "dispose",
 ] as const;
@@ -99,6 +107,11 @@ export class RuntimeEvents extends Emitter<NodeRuntimeEvents> {
       const where = listener.path ?? `${listener.host ?? "?"}:${listener.port ?? "?"}`;
       return `${begins ? "listens" : "stopped"}: ${where} [${listener.processId}]`;
     });
+  }
+
+  draining(timeoutMs: number): void {
+    this.emit("draining", { timeoutMs });
+    debug("kernel", () => `the worker leaves, in ${timeoutMs} ms at the latest`);
   }
 
   lost(error: Error): void {

@@ -342,6 +342,7 @@ export class NodeRuntime {
           queueMicrotask(() => this.#given.onLimitWarning?.(warning));
           this.#events.warned(warning);
         },
+        draining: (timeoutMs) => this.#events.draining(timeoutMs),
         lost: (error) => {
           this.#events.lost(error);
           this.#endWaits(error);

@@ -62,6 +62,7 @@ export class KernelRoom {
       listenerAdded: () => undefined,
       listenerRemoved: () => undefined,
       limitWarning: () => undefined,
+      draining: () => undefined,
       decided: () => undefined,
       lost: (error) => owner.lost(error),
     });

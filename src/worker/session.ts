@@ -91,7 +91,7 @@ const largeAnswers: ReadonlySet<string> = new Set(["readFile", "readMore", "snap
 export interface SessionServices {
   readonly kernels: KernelRoom;
   readonly rules: WorkerRules;
-  /** Takes room for one more machine; false when there is none. */
+  /** Takes room for one more machine; false when there is none, or the worker leaves. */
   takeSlot(): boolean;
   giveSlot(): void;
   /** A program has ended: JSON of `ProcessEnd`, and how long it was there. */
@@ -177,6 +177,12 @@ export class Session implements MachineOwner {
 
   end(reason: Reason): void {
     this.#stream.end(reason);
+  }
+
+  /** The worker leaves: the caller has so long to be done with its machines, or to take their files elsewhere. */
+  draining(timeoutMs: number): void {
+    for (const vm of this.#machines.keys())
+      this.#write(this.#port.event("draining", { vm, timeoutMs }));
   }
 
   #write(frame: Buffer): void {
@@ -315,7 +321,9 @@ export class Session implements MachineOwner {
       ...(source !== undefined && this.#templateOf([source.vm], given.template)),
     };
     if (!this.#reserved && !this.#services.takeSlot())
-      throw refused("the worker runs as many machines as its --capacity allows");
+      throw refused(
+        "the worker runs as many machines as its --capacity allows, or takes no more because it leaves",
+      );
     this.#reserved = false;
     const vm = this.#kernel.newHandle();
     const machine: Machine = { vm, named, questions: new Set(), source: source?.vm };
@@ -529,6 +537,9 @@ export class Session implements MachineOwner {
       case "decisions":
       case "limitWarning":
         return this.#say(event, { ...event.args, vm });
+      case "draining":
+        // A kernel does not say that.
+        return;
     }
   }
 

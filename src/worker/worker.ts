@@ -195,7 +195,7 @@ export class Worker {
     return {
       kernels: this.#kernels,
       rules: this.#options.rules,
-      takeSlot: () => this.load.take(),
+      takeSlot: () => !this.load.draining && this.load.take(),
       giveSlot: () => this.load.give(),
       // Its caller is told first.
       ended: (end, durationMs) => setImmediate(() => this.metrics.ended(end, durationMs)),
@@ -231,6 +231,7 @@ export class Worker {
     this.load.draining = true;
     this.#advertise();
     this.#options.log.info("draining", { sessions: this.#sessions.size, timeoutMs });
+    for (const session of this.#sessions.values()) session.draining(timeoutMs);
     if (this.#sessions.size > 0) {
       const emptied = new Promise<void>((resolve) => {
         this.#emptied = resolve;

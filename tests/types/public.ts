@@ -52,6 +52,7 @@ export async function results(rt: NodeRuntime): Promise<void> {
   same<typeof bytes, Buffer>(true);
   const listed = await rt.sh`ls`;
   same<typeof listed, NodeRuntimeExecResult>(true);
+  rt.on("draining", ({ timeoutMs }) => same<typeof timeoutMs, number>(true));
   rt.on("processEnd", ({ exitCode }) => same<typeof exitCode, number | null>(true));
   // @ts-expect-error -- no such event
   rt.on("exit", () => {});

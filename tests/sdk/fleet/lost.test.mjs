@@ -190,6 +190,36 @@ test(
   },
 );
 
+test("a worker that leaves says so, in time to take a machine elsewhere", { skip }, async () => {
+  const { url } = await natsServer();
+  const [old] = await Promise.all([
+    worker(url, "--name", "old", "--labels", "name=old", "--drain-timeout", "120"),
+    worker(url, "--name", "new", "--labels", "name=new"),
+  ]);
+  const runtime = await NodeRuntime.create({ fleet: { servers: url, labels: { name: "old" } } });
+  await runtime.writeFile("/tmp/kept", "from before");
+  // A service, without which this process would not wait for anything.
+  await runtime.spawn("setInterval(() => {}, 1000)");
+  const told = new Promise((resolve) => runtime.once("draining", resolve));
+  old.kill("SIGTERM");
+  assert.deepEqual(await told, { timeoutMs: 120_000 });
+  // Nothing new is made there, of what is there neither.
+  await assert.rejects(runtime.clone(), { code: "ERR_SECURE_EXEC_FLEET_REFUSED" });
+  const moved = await NodeRuntime.create({
+    fleet: { servers: url },
+    snapshot: await runtime.snapshot(),
+  });
+  await runtime.dispose();
+  // Nothing was cut off.
+  assert.deepEqual(await old.ended(), [0, null]);
+  assert.equal(await moved.readFile("/tmp/kept", "utf8"), "from before");
+  assert.deepEqual(
+    (await status(url)).map(({ name, vms }) => [name, vms]),
+    [["new", 1]],
+  );
+  await moved.dispose();
+});
+
 test(
   "a kernel that dies on its worker is lost for its machines, and the worker goes on",
   { skip },
