@@ -27,6 +27,7 @@ export interface NodeRuntimeProcessEnd {
   usage: Usage | null;
 }
 
+/** A worker of a fleet leaves, and gives its machines a while. */
 export interface NodeRuntimeDraining {
   /** After so many milliseconds the machine is lost; `snapshot()` takes its files elsewhere. */
   timeoutMs: number;
