@@ -9,14 +9,6 @@ import { KernelConnection } from "../sdk/kernel-connection.js";
 import type { KernelEvent } from "../sdk/kernel-connection.js";
 import type { SecureExecError } from "../sdk/errors.js";
 
-/** What concerns one kernel. */
-interface Room {
-  /** By the number of the machine, which only its own kernel knows. */
-  readonly owners: Map<number, MachineOwner>;
-  /** A kernel with machines is listened for all the time: to begin and end that with each call costs more. */
-  release: (() => void) | undefined;
-}
-
 /** Who made a machine. */
 export interface MachineOwner {
   happened(event: KernelEvent): void;
@@ -27,7 +19,8 @@ export interface MachineOwner {
 export class KernelRoom {
   #opening: Promise<KernelConnection> | undefined;
   #current: KernelConnection | undefined;
-  readonly #rooms = new WeakMap<KernelConnection, Room>();
+  /** By the number of the machine, which only its own kernel knows. */
+  readonly #owners = new WeakMap<KernelConnection, Map<number, MachineOwner>>();
 
   /** The living kernel, or a new one. Rejects with the errors of starting it. */
   connection(): Promise<KernelConnection> {
@@ -48,16 +41,14 @@ export class KernelRoom {
     const connection = await KernelConnection.open({
       events: (event) => owners.get(event.args.vm)?.happened(event),
     });
-    this.#rooms.set(connection, { owners, release: undefined });
+    this.#owners.set(connection, owners);
     this.#current = connection;
     return connection;
   }
 
   /** Routes what concerns `vm` of `connection` to `owner` until `disown`. */
   own(connection: KernelConnection, vm: number, owner: MachineOwner): void {
-    const room = this.#rooms.get(connection)!;
-    room.owners.set(vm, owner);
-    room.release ??= connection.hold();
+    this.#owners.get(connection)!.set(vm, owner);
     connection.attachMachine(vm, {
       listenerAdded: () => undefined,
       listenerRemoved: () => undefined,
@@ -69,12 +60,8 @@ export class KernelRoom {
   }
 
   disown(connection: KernelConnection, vm: number): void {
-    const room = this.#rooms.get(connection)!;
-    room.owners.delete(vm);
+    this.#owners.get(connection)!.delete(vm);
     connection.detachMachine(vm);
-    if (room.owners.size > 0) return;
-    room.release?.();
-    room.release = undefined;
   }
 
   async close(reason: SecureExecError): Promise<void> {

@@ -11,7 +11,7 @@
 import { FrameReader } from "../protocol/frames.js";
 import type { Reason } from "../protocol/fleet.js";
 import { hostWire } from "../protocol/host-calls.js";
-import type { HostTables, KernelStats, VmMount } from "../protocol/host-calls.js";
+import type { HostTables, KernelStats, ProcessOptions, VmMount } from "../protocol/host-calls.js";
 import { PacketStream } from "../protocol/packet-stream.js";
 import type { PacketStreamOptions, StreamEnd } from "../protocol/packet-stream.js";
 import { ServingPort } from "../protocol/port.js";
@@ -132,6 +132,8 @@ export class Session implements MachineOwner {
   /** By the kernel's. */
   readonly #byKernel = new Map<number, Machine>();
   readonly #programs = new Map<number, Program>();
+  /** What was looked at last. */
+  #lastOptions: { readonly text: string; readonly given: ProcessOptions } | undefined;
   #calls = 0;
   #large = 0;
   readonly #largeWaiting: (() => void)[] = [];
@@ -367,7 +369,10 @@ export class Session implements MachineOwner {
   async #spawn({ vm, process: named, options, source }: CallOfName<"spawn">): Promise<object> {
     const machine = this.#machineOf(vm);
     if (this.#processes.has(named)) throw malformed("the number of a program");
-    const given = processOptionsOf(options);
+    // A caller that runs one program after the other says the same each time.
+    if (this.#lastOptions?.text !== options)
+      this.#lastOptions = { text: options, given: processOptionsOf(options) };
+    const { given } = this.#lastOptions;
     const checked = JSON.stringify({
       ...given,
       ...this.#templateOf([machine.vm, machine.source], given.template),
