@@ -27,6 +27,8 @@ const rules = [
   ["border/", ["border/"]],
   ["kernel/border/", ["kernel/", "border/certificates.ts", "border/wire.ts", "protocol/", "abi/"]],
   ["kernel/", ["kernel/", "launcher/", "protocol/", "abi/", "sandbox/"]],
+  // Programs that need the TypeScript compiler get it as users do, once the first of them comes.
+  ["sdk/compiler.ts", ["sdk/", "ports/typescript/index.ts"]],
   ["sdk/", ["sdk/", "protocol/", "abi/", "launcher/engine.ts"]],
   ["worker/", ["worker/", "sdk/", "protocol/", "abi/"]],
   // What a browser loads. Its server knows what users know.

@@ -142,7 +142,8 @@ export async function run({ given, rest }: Arguments): Promise<number> {
     throw new UsageError("run needs a FILE, - for stdin, or --eval CODE");
   const args = code === undefined ? more : [...rest];
   const alone = !given.has("project");
-  const language = given.has("ts") ? { language: "ts" as const } : {};
+  const named = file?.endsWith(".tsx") === true;
+  const language = given.has("ts") && !named ? { language: "ts" as const } : {};
   if (code !== undefined || file === "-") {
     const source = code ?? (await buffer(process.stdin)).toString("utf8");
     return perform(

@@ -231,6 +231,12 @@ export const errorTable = {
     when: "A template is used after its disposal or that of its machine, or its process was killed, crashed or did not make a copy in time.",
     remedy: "Make the template again. Programs that were copied from it before go on.",
   },
+  COMPILER_MISSING: {
+    message: "{what} needs the TypeScript compiler: {why}",
+    when: "A program in TypeScript has decorators, JSX or compilerOptions, and the host has no compiler that can be loaded. Nothing was run.",
+    remedy:
+      "Install typescript 5.x or 6.x beside secure-exec or in the working directory: npm install typescript@5.",
+  },
   RUNNER_BUSY: {
     message: "resident runner supports one in-flight exec",
     when: "A second exec is called before the first has settled.",

@@ -295,10 +295,16 @@ export interface NodeRuntimeExecOptions {
    */
   args?: string[];
   /**
-   * "ts": types are stripped, not checked.
-   * @default "ts" when `name` ends in .ts or .mts, otherwise "js"
+   * JSX, decorators and `compilerOptions` need the package `typescript` on the host, and are COMPILER_MISSING without;
+   * see docs/typescript.md.
+   * @default "tsx" when `name` ends in .tsx, "ts" when it ends in .ts or .mts, otherwise "js"
    */
-  language?: "js" | "ts";
+  language?: "js" | "ts" | "tsx";
+  /**
+   * Of TypeScript, as in tsconfig.json: `experimentalDecorators`, `jsxImportSource` and others.
+   * @default none
+   */
+  compilerOptions?: Record<string, unknown>;
   /**
    * Written to this file first: a name inside /tmp, or an absolute guest path.
    * @default a text in `cwd`, and no file
@@ -382,7 +388,14 @@ export interface NodeRuntimeShellOptions extends NodeRuntimeTerminalSize {
 }
 
 /** Options that say what a program is. */
-export const programOnlyNames = ["args", "language", "name", "encoding", "endWhenSettled"] as const;
+export const programOnlyNames = [
+  "args",
+  "compilerOptions",
+  "language",
+  "name",
+  "encoding",
+  "endWhenSettled",
+] as const;
 
 /** Options of one command. */
 export type NodeRuntimeCommandOptions = Omit<

@@ -19,7 +19,7 @@ export class SpawnedOutput {
   readonly #held: Partial<Record<"stdout" | "stderr", HeldOutput>> = {};
 
   /** `given`, with hooks for the streams that have none. */
-  hooked(given: RunOptions): RunOptions {
+  hooked<R extends RunOptions>(given: R): R {
     const { onStdout, onStderr } = given;
     const hook = (name: "stdout" | "stderr"): OutputHook => {
       const held = new HeldOutput(false);

@@ -7,6 +7,8 @@
  */
 import type { ProcessOptions } from "../protocol/host-calls.js";
 import type { Policies } from "../protocol/permissions.js";
+import { Compiler, needsCompiler } from "./compiler.js";
+import type { Written } from "./compiler.js";
 import { DriverRun } from "./driver/driver-run.js";
 import { failure, invalidOption, printable } from "./errors.js";
 import { Player, Recorder, parseRecording } from "./recording.js";
@@ -49,6 +51,9 @@ type Start =
     }
   | { mode: "exec" };
 
+/** Options of what the engine can read as it is. */
+type Readable = RunOptions & Pick<ProcessOptions, "language">;
+
 interface SetUpOptions {
   from?: GuestProcess | undefined;
   files?: [path: string, data: Uint8Array][];
@@ -71,6 +76,9 @@ export class Programs {
   readonly #runners = new Set<NodeRuntimeResidentRunner>();
   /** Processes whose callers await the result, and are told when the machine is disposed. */
   readonly #awaited = new Set<GuestProcess>();
+  readonly #compiler = new Compiler();
+  /** Set once the machine is being disposed. */
+  #refusal: Error | undefined;
   /** The template that programs begin from, where there is one. */
   base: GuestProcess | undefined;
 
@@ -80,11 +88,40 @@ export class Programs {
 
   /** The machine is being disposed: nobody waits for a result any more. */
   refuse(error: Error): void {
+    this.#refusal = error;
     for (const guest of this.#awaited) guest.fail(error);
   }
 
+  /** Ends what is the runtime's own besides its machine. */
   endRunners(): Promise<unknown> {
-    return Promise.all([...this.#runners].map((runner) => runner.dispose()));
+    const runners = [...this.#runners].map((runner) => runner.dispose());
+    return Promise.all([...runners, this.#compiler.release()]);
+  }
+
+  /** The same program as the engine can take it: as it is, or later. */
+  #readable([start, given]: [Start, RunOptions]): [Start, Readable] | Promise<[Start, Readable]> {
+    const { language } = given;
+    if (start.mode === "exec") return [start, { ...given, language: "js" }];
+    if (language !== "tsx" && !needsCompiler(start.source, given))
+      return [start, { ...given, language }];
+    return this.#compiled(start.source, given, given.signal).then((source) => [
+      { ...start, source },
+      { ...given, language: "js" },
+    ]);
+  }
+
+  async #compiled(text: string, written: Written, signal?: AbortSignal): Promise<string> {
+    signal?.throwIfAborted();
+    if (this.#refusal !== undefined) throw this.#refusal;
+    const compiled = this.#compiler.compile(text, written).catch((error: unknown) => {
+      throw this.#refusal ?? error;
+    });
+    if (signal === undefined) return compiled;
+    let stopListening = (): void => {};
+    const aborted = new Promise<never>((_, reject) => {
+      stopListening = listenOnce(signal, () => reject(signal.reason));
+    });
+    return Promise.race([compiled, aborted]).finally(stopListening);
   }
 
   /** The machine is gone, and all that ran in it. */
@@ -103,7 +140,7 @@ export class Programs {
         `must be of seed ${printable(made.seed)} and startTimeMs ${made.startTimeMs}, as it was recorded`,
       );
     const { mode, source, stdin, ...program } = recorded.program;
-    const given: RunOptions = {
+    const given: Readable = {
       ...program,
       stdin: stdin === undefined ? undefined : Buffer.from(stdin, "base64"),
       timeoutMs: undefined,
@@ -131,6 +168,7 @@ export class Programs {
     const output = new HeldOutput(true);
     const given = {
       ...parseShellOptions(options, this.#owner.given.cwd),
+      language: "js" as const,
       onStdout: (chunk: Uint8Array) => output.push(chunk),
     };
     return this.#owner.with(async (machine) => {
@@ -164,7 +202,8 @@ export class Programs {
   }
 
   async spawn(parse: () => [Start, RunOptions]): Promise<NodeRuntimeProcess> {
-    const [start, given] = parse();
+    const program = this.#readable(parse());
+    const [start, given] = program instanceof Promise ? await program : program;
     return this.#owner.with(async (machine) => {
       given.signal?.throwIfAborted();
       const output = new SpawnedOutput();
@@ -182,17 +221,18 @@ export class Programs {
 
   /** Runs a set-up to its end; its process waits then. */
   async setUp(
-    source: string,
-    given: RunOptions,
+    text: string,
+    options: RunOptions,
     { from, files = [], policies }: SetUpOptions,
   ): Promise<GuestProcess> {
+    const program = this.#readable([{ mode: "template", source: text, from, policies }, options]);
+    const [start, given] = program instanceof Promise ? await program : program;
     return this.#owner.with(async (machine) => {
       given.signal?.throwIfAborted();
       for (const [path, data] of files) await machine.files.write(path, data, false);
       given.signal?.throwIfAborted();
       let settle = (): void => {};
       const ready = new Promise<void>((resolve) => (settle = resolve));
-      const start: Start = { mode: "template", source, from, policies };
       const guest = this.#start(machine, start, given, { capture: true, stdin: false }, () =>
         settle(),
       );
@@ -213,7 +253,7 @@ export class Programs {
 
   async startResident(
     { connection, vm }: Machine,
-    { limits, language }: ReturnType<typeof parseResidentOptions>,
+    { limits, ...written }: ReturnType<typeof parseResidentOptions>,
   ): Promise<NodeRuntimeResidentRunner> {
     let done: (sequence: number, exitCode: number) => void = () => {};
     const guest = this.#track(
@@ -225,7 +265,8 @@ export class Programs {
         captureLimitBytes: limits.outputBytes ?? this.#owner.given.limits.outputBytes,
         options: {
           mode: "resident",
-          language,
+          // Snippets that go through the compiler arrive as JavaScript, whichever others do not.
+          language: written.language === "ts" && !written.compilerOptions ? "ts" : "js",
           name: "",
           args: [],
           env: {},
@@ -243,9 +284,14 @@ export class Programs {
       }),
     );
     await guest.started;
-    const runner = new NodeRuntimeResidentRunner(guest, (listener) => {
-      done = listener;
-    });
+    const own: Written = { ...written, name: "" };
+    const runner = new NodeRuntimeResidentRunner(
+      guest,
+      (listener) => {
+        done = listener;
+      },
+      (text) => (needsCompiler(text, own) ? this.#compiled(text, own) : text),
+    );
     if (!guest.gone) {
       this.#runners.add(runner);
       guest.onGone(() => this.#runners.delete(runner));
@@ -262,7 +308,7 @@ export class Programs {
   #start(
     { connection, vm }: Machine,
     start: Start,
-    given: RunOptions,
+    given: Readable,
     how: { capture: boolean; stdin: boolean; tape?: Tape | undefined },
     onTemplateReady?: () => void,
   ): GuestProcess {
@@ -330,7 +376,8 @@ export class Programs {
   }
 
   async finish(parse: () => [Start, RunOptions]): Promise<Finished> {
-    const [start, given] = parse();
+    const program = this.#readable(parse());
+    const [start, given] = program instanceof Promise ? await program : program;
     if (given.terminal !== undefined)
       throw invalidOption("pty", "is an option of spawn and spawnCommand");
     return this.#owner.with((machine) =>
@@ -338,7 +385,7 @@ export class Programs {
     );
   }
 
-  #record(start: Start, given: RunOptions): Recorded {
+  #record(start: Start, given: Readable): Recorded {
     const { deterministic, record } = this.#owner.given;
     if (record !== true || deterministic === undefined) return {};
     const { args, cwd, encoding, endWhenSettled, env, language, name, stdin } = given;
@@ -363,7 +410,7 @@ export class Programs {
   async #await(
     machine: Machine,
     start: Start,
-    given: RunOptions,
+    given: Readable,
     { recorder, tape }: Recorded = {},
     started: (guest: GuestProcess) => void = () => {},
   ): Promise<Finished> {

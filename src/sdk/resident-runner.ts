@@ -46,6 +46,7 @@ interface Flight {
  */
 export class NodeRuntimeResidentRunner {
   readonly #guest: GuestProcess;
+  readonly #readable: (text: string) => string | Promise<string>;
   #sequence = 0;
   #flight: Flight | undefined;
   /** What later calls are refused with. */
@@ -53,12 +54,17 @@ export class NodeRuntimeResidentRunner {
   /** Set once the snippet in flight was not answered in time. */
   #expiredAfterMs: number | undefined;
 
-  /** Made by `NodeRuntime.createResidentRunner`; `listen` takes the receiver of the process's answers. */
+  /**
+   * Made by `NodeRuntime.createResidentRunner`; `listen` takes the receiver of the process's answers, and `readable` makes
+   * of a snippet what the engine can take.
+   */
   constructor(
     guest: GuestProcess,
     listen: (done: (sequence: number, exitCode: number) => void) => void,
+    readable: (text: string) => string | Promise<string>,
   ) {
     this.#guest = guest;
+    this.#readable = readable;
     listen((sequence, exitCode) => {
       if (this.#flight?.sequence === sequence && this.#expiredAfterMs === undefined)
         this.#land((flight) => flight.resolve(this.#result(exitCode)));
@@ -88,11 +94,17 @@ export class NodeRuntimeResidentRunner {
     if (this.#over) throw this.#over;
     if (this.#flight) throw failure("RUNNER_BUSY");
     const sequence = (this.#sequence = (this.#sequence + 1) >>> 0);
-    this.#guest.residentExec(sequence, source);
+    const readable = this.#readable(source);
+    if (typeof readable === "string") this.#guest.residentExec(sequence, readable);
     return new Promise((resolve, reject) => {
       const timer =
         timeoutMs === undefined ? undefined : setTimeout(() => this.#expired(timeoutMs), timeoutMs);
-      this.#flight = { sequence, resolve, reject, timer };
+      const flight = (this.#flight = { sequence, resolve, reject, timer });
+      if (typeof readable === "string") return;
+      readable.then(
+        (made) => this.#flight === flight && this.#guest.residentExec(sequence, made),
+        (error: unknown) => this.#flight === flight && this.#land(() => reject(error)),
+      );
     });
   }
 

@@ -57,7 +57,8 @@ export interface RunOptions {
   /** Called when all output has come; a result waits for what it answers. */
   onEnd?: () => unknown[];
   args: string[];
-  language: "js" | "ts";
+  language: Language;
+  compilerOptions?: Record<string, unknown>;
   /** Empty for a fresh one. */
   name: string;
   terminal?: TerminalSize;
@@ -82,10 +83,32 @@ function nameOf(value: unknown): string {
   return name;
 }
 
-function languageOf(value: unknown, name: string): "js" | "ts" {
-  if (value === undefined) return /\.m?ts$/.test(name) ? "ts" : "js";
-  if (value === "js" || value === "ts") return value;
-  throw invalidOption("language", 'must be "js" or "ts"');
+/** What programs and snippets may be written in. */
+export type Language = "js" | "ts" | "tsx";
+
+function languageOf(value: unknown, name: string): Language {
+  if (value === undefined)
+    return name.endsWith(".tsx") ? "tsx" : /\.m?ts$/.test(name) ? "ts" : "js";
+  if (value === "js" || value === "ts" || value === "tsx") return value;
+  throw invalidOption("language", 'must be "js", "ts" or "tsx"');
+}
+
+/** Both as they are given, and what they are by default. */
+function writtenIn(
+  { language, compilerOptions }: { language?: unknown; compilerOptions?: unknown },
+  name: string,
+): { language: Language; compilerOptions?: Record<string, unknown> } {
+  const chosen = languageOf(language, name);
+  if (compilerOptions === undefined) return { language: chosen };
+  if (!isRecord(compilerOptions))
+    throw invalidOption("compilerOptions", "must be an object, as in tsconfig.json");
+  if (chosen === "js") throw invalidOption("compilerOptions", 'needs language "ts" or "tsx"');
+  try {
+    const text = JSON.stringify(compilerOptions);
+    return { language: chosen, compilerOptions: JSON.parse(text) as Record<string, unknown> };
+  } catch {
+    throw invalidOption("compilerOptions", "must be what JSON can carry");
+  }
 }
 
 function cellsOf(option: string, value: unknown, initial: number): number {
@@ -153,7 +176,7 @@ export function parseRunOptions(
     onStdout: functionOf("onStdout", given.onStdout),
     onStderr: functionOf("onStderr", given.onStderr),
     args: args.map((arg, index) => textOf(`args[${index}]`, arg)),
-    language: languageOf(given.language, name),
+    ...writtenIn(given, name),
     name,
     ...terminalOf(given.pty),
     endWhenSettled,
@@ -198,18 +221,20 @@ export interface NodeRuntimeResidentOptions {
    * What its snippets are written in; `"js"` by default.
    * @default "js"
    */
-  language?: "js" | "ts";
+  language?: "js" | "ts" | "tsx";
+  /**
+   * Of TypeScript, for each snippet; as for programs.
+   * @default none
+   */
+  compilerOptions?: Record<string, unknown>;
 }
 
 export function parseResidentOptions(
   value: unknown,
   limits: VmLimits,
-): { limits: RunLimits; language: "js" | "ts" } {
-  const given = bagOf(value, ["limits", "language"]);
-  return {
-    limits: parseRunLimits(given.limits, limits),
-    language: languageOf(given.language, ""),
-  };
+): { limits: RunLimits; language: Language; compilerOptions?: Record<string, unknown> } {
+  const given = bagOf(value, ["limits", "language", "compilerOptions"]);
+  return { limits: parseRunLimits(given.limits, limits), ...writtenIn(given, "") };
 }
 
 /** Options of one snippet of a resident runner; answers its timeout. */

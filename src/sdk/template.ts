@@ -27,7 +27,7 @@ const sigkill = 9;
 /** Options of a template: those of a program that say how its set-up runs. */
 export type NodeRuntimeTemplateOptions = Pick<
   NodeRuntimeExecOptions,
-  "args" | "cwd" | "env" | "language" | "limits" | "name" | "signal" | "timeout"
+  "args" | "compilerOptions" | "cwd" | "env" | "language" | "limits" | "name" | "signal" | "timeout"
 > & {
   /**
    * What has to allow as well as the machine's own permissions: for the set-up, and for all that begins from it.
@@ -44,6 +44,7 @@ export type NodeRuntimeTemplateOptions = Pick<
 
 const optionNames = [
   "args",
+  "compilerOptions",
   "cwd",
   "env",
   "files",

@@ -134,7 +134,10 @@ test("run options of the wrong type name themselves", () => {
     [{ onStderr: {} }, /^onStderr must be a function/],
     [{ args: "x" }, /^args must be an array/],
     [{ args: ["a", 1] }, /^args\[1\] must be a string/],
-    [{ language: "py" }, /^language must be/],
+    [{ language: "py" }, /^language must be "js", "ts" or "tsx"/],
+    [{ compilerOptions: {} }, /^compilerOptions needs language/],
+    [{ language: "ts", compilerOptions: [] }, /^compilerOptions must be an object/],
+    [{ language: "ts", compilerOptions: { a: 1n } }, /^compilerOptions must be what JSON/],
     [{ name: "a/b.mjs" }, /^name must be a file name/],
     [{ name: ".." }, /^name must name a file/],
     [{ cwd: 1 }, /^cwd must be a string/],
@@ -148,6 +151,7 @@ test("language follows the name unless it is given", () => {
   assert.equal(language({ name: "a.ts" }), "ts");
   assert.equal(language({ name: "/tmp/a.mts" }), "ts");
   assert.equal(language({ name: "a.mjs" }), "js");
+  assert.equal(language({ name: "a.tsx" }), "tsx");
   assert.equal(language({ name: "a.ts", language: "js" }), "js");
   assert.equal(language({ language: "ts" }), "ts");
 });

@@ -33,6 +33,9 @@ export async function results(rt: NodeRuntime): Promise<void> {
   same<typeof ran.value, { sum: number } | undefined>(true);
   same<typeof ran.exitCode, number>(true);
   same<ReturnType<typeof NodeRuntime.metrics>, Promise<string>>(true);
+  await rt.run("1", { language: "tsx", compilerOptions: { jsxImportSource: "preact" } });
+  // @ts-expect-error -- no such language
+  await rt.run("1", { language: "jsx" });
   const unknown = await rt.run("1");
   same<typeof unknown.value, unknown>(true);
   // @ts-expect-error -- what a program returns is not known

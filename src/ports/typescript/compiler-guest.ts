@@ -7,7 +7,12 @@
 
 /** What one call asks for; the machine gets it as JSON. */
 export interface CompilerRequest {
-  what: "typecheckProject" | "compileProject" | "typecheckSource" | "compileSource";
+  what:
+    | "typecheckProject"
+    | "compileProject"
+    | "typecheckSource"
+    | "compileSource"
+    | "transpileSource";
   cwd: string;
   configFilePath?: string;
   /** Of a source. */
@@ -21,9 +26,21 @@ export function compilerSetup(directory: string): string {
   return `const directory = ${JSON.stringify(directory)};\n${setup}`;
 }
 
+/** Has the library parsed and the checker compiled: the set-up of a template from that one, before the first check. */
+export const checkerSetup = compilerCallOf({
+  what: "compileSource",
+  cwd: "/",
+  sourceText:
+    "export const warm: number[] = [1, 2].map((each) => each * 2); class A<T> { constructor(readonly of: T) {} } export const made = new A(new Map([[1, 'a']]));",
+});
+
+function compilerCallOf(request: CompilerRequest): string {
+  return `globalThis.__typescript(${JSON.stringify(request)})`;
+}
+
 /** The program of one call. */
 export function compilerCall(request: CompilerRequest): string {
-  return `__return(globalThis.__typescript(${JSON.stringify(request)}));`;
+  return `__return(${compilerCallOf(request)});`;
 }
 
 const setup = String.raw`
@@ -129,7 +146,24 @@ const source = ({ what, cwd, configFilePath, sourceText, filePath, compilerOptio
   return { success: !failed(diagnostics), diagnostics, ...texts };
 };
 
-globalThis.__typescript = (request) => request.what.endsWith("Project") ? project(request) : source(request);
-// The library is parsed, and the checker compiled, before the first copy is made.
-source({ what: "compileSource", cwd: "/", sourceText: "export const warm: number[] = [1, 2].map((each) => each * 2); class A<T> { constructor(readonly of: T) {} } export const made = new A(new Map([[1, 'a']]));" });
+// Of decorators ESNext would keep the syntax, which the engine does not have.
+const transpiled = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+// As the comments before the first statement, and the options, name a factory or leave it to a package.
+const jsxOf = (text, { jsxFactory }) => {
+  const [before] = /^(?:\s+|\/\*[^]*?\*\/|\/\/.*)*/.exec(text);
+  return jsxFactory !== undefined || /@jsx\s/.test(before) ? ts.JsxEmit.React : ts.JsxEmit.ReactJSX;
+};
+
+const transpile = ({ sourceText, filePath, compilerOptions }) => {
+  const given = optionsOf(compilerOptions, "/");
+  const options = { ...transpiled, jsx: jsxOf(sourceText, given.options), ...given.options };
+  const { outputText, diagnostics: found } = ts.transpileModule(sourceText, { compilerOptions: options, fileName: filePath, reportDiagnostics: true });
+  const diagnostics = [...given.errors, ...found].map(shown);
+  return { success: !failed(diagnostics), diagnostics, outputText };
+};
+
+globalThis.__typescript = (request) =>
+  request.what === "transpileSource" ? transpile(request) : request.what.endsWith("Project") ? project(request) : source(request);
+// What takes types out is compiled before the first copy is made.
+transpile({ filePath: "a.tsx", sourceText: "function d(v: unknown, c: unknown) {} enum E { A } @d export class C<T> { @d m(p: T) { return <i k={p}>{E.A}</i>; } }" });
 `;

@@ -17,7 +17,7 @@ import type {
   NodeRuntimeTemplate,
   Permissions,
 } from "../../index.js";
-import { compilerCall, compilerSetup } from "./compiler-guest.js";
+import { checkerSetup, compilerCall, compilerSetup } from "./compiler-guest.js";
 import type { CompilerRequest } from "./compiler-guest.js";
 
 /** What the compiler says. */
@@ -95,6 +95,22 @@ export interface SourceOptions {
   compilerOptions?: Record<string, unknown>;
 }
 
+/** A text to be brought into a form that the engine reads. */
+export interface TranspileOptions {
+  /** The program. */
+  sourceText: string;
+  /**
+   * What diagnostics call it; JSX is read in .tsx.
+   * @default `source.ts`
+   */
+  filePath?: string;
+  /**
+   * As in tsconfig.json.
+   * @default ES2022, modules, JSX for `react/jsx-runtime` unless a comment in the text says otherwise
+   */
+  compilerOptions?: Record<string, unknown>;
+}
+
 /** How the compiler's machine is made. */
 export interface TypeScriptToolsOptions {
   /**
@@ -152,13 +168,15 @@ function compilerDir(given: string | undefined): string {
     if (!existsSync(join(given, compilerFile))) throw missing(`${given} has no ${compilerFile}`);
     return resolve(given);
   }
-  const fromHere = createRequire(join(process.cwd(), "package.json"));
-  for (const name of ["typescript", "typescript-5"]) {
-    try {
-      const directory = dirname(fromHere.resolve(`${name}/package.json`));
-      if (existsSync(join(directory, compilerFile))) return directory;
-    } catch {
-      // The next name.
+  // Beside this package, too: a service need not be started where its packages are.
+  for (const from of [join(process.cwd(), "package.json"), import.meta.url]) {
+    for (const name of ["typescript", "typescript-5"]) {
+      try {
+        const directory = dirname(createRequire(from).resolve(`${name}/package.json`));
+        if (existsSync(join(directory, compilerFile))) return directory;
+      } catch {
+        // The next name.
+      }
     }
   }
   throw missing("there is no TypeScript compiler with a JavaScript API here");
@@ -179,6 +197,8 @@ export class TypeScriptTools {
   readonly #guestDir: string;
   #runtime: Promise<NodeRuntime> | undefined;
   #template: Promise<NodeRuntimeTemplate | undefined> | undefined;
+  /** The same with the library and the checker, which most calls need. */
+  #checker: Promise<NodeRuntimeTemplate | undefined> | undefined;
   #disposed = false;
 
   /** As `createTypeScriptTools`. */
@@ -209,6 +229,13 @@ export class TypeScriptTools {
   /** Checks and compiles one text. There is an `outputText` in spite of errors, unless `noEmitOnError` is set. */
   compileSource = (options: SourceOptions): Promise<CompileSourceResult> =>
     this.#call({ what: "compileSource", cwd: defaultCwd, ...options });
+
+  /** Makes JavaScript of one text without looking at types, or at any file. Syntax errors are in the result. */
+  transpileSource = ({
+    filePath = "source.ts",
+    ...options
+  }: TranspileOptions): Promise<CompileSourceResult> =>
+    this.#call({ what: "transpileSource", cwd: defaultCwd, filePath, ...options });
 
   /** A file of the machine, such as an emitted one. */
   async readFile(path: string): Promise<string> {
@@ -274,7 +301,14 @@ export class TypeScriptTools {
       this.#template = undefined;
       throw error;
     });
-    const template = await this.#template;
+    if (request.what !== "transpileSource")
+      this.#checker ??= this.#template
+        .then((loaded) => loaded?.template(checkerSetup))
+        .catch((error: unknown) => {
+          this.#checker = undefined;
+          throw error;
+        });
+    const template = await (request.what === "transpileSource" ? this.#template : this.#checker);
     const program = compilerCall(request);
     const options = { timeout: this.#options.timeoutMs ?? defaultTimeoutMs };
     const result = await (template === undefined
