@@ -5,7 +5,13 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const packages = { express: "5.3.0", lodash: "4.18.1", typescript: "5.9.3", zod: "4.6.7" };
+const packages = {
+  express: "5.3.0",
+  lodash: "4.18.1",
+  pg: "8.23.1",
+  typescript: "5.9.3",
+  zod: "4.6.7",
+};
 /** Packages with native parts; docs/native-addons.md. */
 const addonPackages = {
   "@swc/core": "1.13.5",

@@ -87,11 +87,14 @@ export function learnedPermissionsOf({ list, incomplete }: LearnedList): Learned
 const reading: ReadonlySet<string> = new Set(["read", "readdir", "stat", "exists", "readlink"]);
 const packages = "/node_modules/";
 
+function isReading(operations: ReadonlySet<string>): boolean {
+  return [...operations].every((operation) => reading.has(operation));
+}
+
 /** The pattern that stands for `path` and what is like it. */
 function widened(path: string, operations: ReadonlySet<string>): string {
   const at = path.indexOf(packages);
-  if (at >= 0 && [...operations].every((operation) => reading.has(operation)))
-    return `${path.slice(0, at)}${packages}**`;
+  if (at >= 0 && isReading(operations)) return `${path.slice(0, at)}${packages}**`;
   const directory = dirname(path);
   const suffix = extname(basename(path));
   // Nothing tells what the names of a root or of names without an ending have in common.
@@ -99,8 +102,65 @@ function widened(path: string, operations: ReadonlySet<string>): string {
   return `${directory}/*${suffix}`;
 }
 
+/** What paths with that wider pattern have in common. */
+function kindOf(wide: string, operations: ReadonlySet<string>): string {
+  if (!isReading(operations)) return `${[...operations].join()} ${wide}`;
+  // What is read of packages is one need, whichever way; elsewhere a look does not become a right to read.
+  const looks = !operations.has("read") && !wide.endsWith(`${packages}**`);
+  return `${looks ? "look" : "read"} ${wide}`;
+}
+
+/** Whether `wide`, as `widened` makes them, matches all that `pattern` does. */
+function covers(wide: string, pattern: string): boolean {
+  if (wide.endsWith("/**")) {
+    const directory = wide.slice(0, -"/**".length);
+    return pattern === directory || pattern.startsWith(`${directory}/`);
+  }
+  const suffix = extname(wide);
+  if (basename(wide) !== `*${suffix}`) return false;
+  return dirname(pattern) === dirname(wide) && pattern.endsWith(suffix);
+}
+
+function includesAll(all: ReadonlySet<string>, some: ReadonlySet<string>): boolean {
+  return [...some].every((one) => all.has(one));
+}
+
+/** Several files of one kind under one pattern. */
+function joined(needs: Needs): Needs {
+  const groups = new Map<string, string[]>();
+  for (const [path, operations] of needs) {
+    const kind = kindOf(widened(path, operations), operations);
+    groups.set(kind, [...(groups.get(kind) ?? []), path]);
+  }
+  const wider: Needs = new Map();
+  for (const paths of groups.values()) {
+    const [first = ""] = paths;
+    const name = paths.length === 1 ? first : widened(first, needs.get(first)!);
+    const operations = paths.flatMap((path) => [...needs.get(path)!]);
+    wider.set(name, new Set([...(wider.get(name) ?? []), ...operations]));
+  }
+  return wider;
+}
+
 /**
- * The same permissions with fewer and wider paths: several files of one directory with one ending and the same
+ * Brings under the same operations what differs in nothing that matters: who may read a file may as well look at it, and to read
+ * a directory like a file is an error anyway.
+ */
+function evened(needs: Needs): void {
+  const readable = [...needs].filter(
+    ([, operations]) => operations.has("read") && isReading(operations),
+  );
+  const looked = [...needs.values()].some((operations) => operations.has("stat"));
+  if (!looked) return;
+  for (const [, operations] of readable) operations.add("stat");
+  for (const [path, operations] of needs) {
+    const isAbove = readable.some(([other]) => other.startsWith(path === "/" ? path : `${path}/`));
+    if (isAbove && operations.size === 1 && operations.has("stat")) operations.add("read");
+  }
+}
+
+/**
+ * The same permissions with fewer and wider paths: several files of one directory with one ending and like
  * operations become `/a/*.txt`, and what is only read of packages `…/node_modules/**`. Never throws.
  * @example
  * const wider = generalizePermissions(await rt.learnedPermissions());
@@ -113,21 +173,18 @@ export function generalizePermissions<P extends Permissions>(permissions: P): P 
   for (const rule of fs.rules) {
     const { mode, operations, paths } = rule;
     if (mode !== "allow" || operations === undefined || paths === undefined) rest.push(rule);
-    else for (const path of paths) needs.set(path, new Set(operations));
+    else
+      for (const path of paths)
+        needs.set(path, new Set([...(needs.get(path) ?? []), ...operations]));
   }
-  const groups = new Map<string, string[]>();
-  for (const [path, operations] of needs) {
-    const wide = widened(path, operations);
-    // What is read of packages is one need, whichever way.
-    const key = wide.endsWith(`${packages}**`) ? wide : `${[...operations].join()} ${wide}`;
-    groups.set(key, [...(groups.get(key) ?? []), path]);
-  }
-  const wider: Needs = new Map();
-  for (const paths of groups.values()) {
-    const [first = ""] = paths;
-    const name = paths.length === 1 ? first : widened(first, needs.get(first)!);
-    const operations = paths.flatMap((path) => [...needs.get(path)!]);
-    wider.set(name, new Set([...(wider.get(name) ?? []), ...operations]));
-  }
+  const wider = joined(needs);
+  evened(wider);
+  // What another pattern allows already would be a rule that can be left out.
+  for (const [pattern, operations] of wider)
+    for (const [wide, all] of wider)
+      if (wide !== pattern && covers(wide, pattern) && includesAll(all, operations)) {
+        wider.delete(pattern);
+        break;
+      }
   return { ...permissions, fs: { ...fs, rules: [...rest, ...rulesOf("fs", wider)] } };
 }

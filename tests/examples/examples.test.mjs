@@ -13,7 +13,9 @@ import {
   createNodeDriver,
   createNodeRuntimeDriverFactory,
 } from "../../dist/index.js";
+import { fixtures } from "../../scripts/fixtures.mjs";
 import { noCompiler } from "../support/compiler.mjs";
+import { postgres } from "../support/postgres.mjs";
 import { typeCheck } from "../support/type-check.mjs";
 import { findEngine } from "../../dist/launcher/engine.js";
 
@@ -31,6 +33,19 @@ const fibonacci = [
   "escape attempt exitCode: 0",
   "escape attempt stdout: guest hostname: secure-exec",
 ];
+
+/** Learned and written by hand: as many rules, and what is open under the learned ones is no more. */
+const learnedPolicy = new RegExp(
+  [
+    "^learned: 4 rules, the service works, \\.env is shut",
+    "  fs read,stat: /app/db/pool\\.js /app/db/schema\\.sql /app/node_modules/\\*\\* /app/package\\.json /app/routes/\\*\\.js /app/server\\.js",
+    "  network http: localhost:\\d+",
+    "  network listen: localhost:3000",
+    "  env read: [A-Z_ ]+",
+    "by hand: 4 rules, the service works, \\.env is open",
+    "(?:  .*\n){4}without one of its rules it fails: 4 of 4\n$",
+  ].join("\n"),
+);
 
 /** What each prints: lines, or a pattern where the machine has a say. */
 const expected = {
@@ -59,6 +74,7 @@ const expected = {
     "bars: 80 60 100",
     '<img alt="Sales" src="data:image/svg+xml;base64,PHN2ZyB4',
   ],
+  "learned-policy.ts": learnedPolicy,
   "multi-tenant-service.ts": [
     "{ stdout: 'ann\\n', exitCode: 0, ended: 'exit' }",
     "{ stdout: '', exitCode: 137, ended: 'cpuTimeMs' }",
@@ -197,8 +213,12 @@ const expected = {
 const errors = { "run-options.ts": "to stderr\n", "runtime-options.ts": "to stderr\n" };
 
 /** Runs a program to its end. */
-async function output(file) {
-  const child = spawn(engine.path, [file], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+async function output(file, { cwd = root, env = {} } = {}) {
+  const child = spawn(engine.path, [file], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
@@ -228,6 +248,26 @@ function withDirectories(t, file) {
   return copy;
 }
 
+/** Express and pg, and a server for them. */
+async function withDatabase(t) {
+  let cwd;
+  try {
+    cwd = fixtures();
+  } catch (error) {
+    t.skip(`the packages cannot be installed here: ${String(error.message).split("\n")[0]}`);
+    return undefined;
+  }
+  const notes = [];
+  const server = await postgres((query, [text]) => {
+    if (query.startsWith("insert into notes")) notes.push(text);
+    if (query.startsWith("insert into notes")) return [{ text }];
+    return query.startsWith("select text from notes") ? notes.map((one) => ({ text: one })) : [];
+  });
+  t.after(() => server.close());
+  t.diagnostic(server.real ? "PostgreSQL itself" : "a server of ours: PostgreSQL is not installed");
+  return { cwd, env: { PGHOST: "127.0.0.1", PGPORT: String(server.port), PGUSER: "app" } };
+}
+
 it("there is an expectation for every example", () => {
   const examples = readdirSync(join(root, "examples")).filter((name) => /\.m?[jt]s$/.test(name));
   assert.deepEqual(examples.sort(), Object.keys(expected).sort());
@@ -237,7 +277,12 @@ for (const [name, lines] of Object.entries(expected)) {
   it(name, async (t) => {
     if (name === "plugin-typecheck.ts" && noCompiler) return t.skip(noCompiler);
     const file = join(root, "examples", name);
-    const result = await output(name === "runtime-options.ts" ? withDirectories(t, file) : file);
+    const around = name === "learned-policy.ts" ? await withDatabase(t) : {};
+    if (around === undefined) return;
+    const result = await output(
+      name === "runtime-options.ts" ? withDirectories(t, file) : file,
+      around,
+    );
     assert.equal(result.stderr, errors[name] ?? "");
     if (lines instanceof RegExp) assert.match(result.stdout, lines);
     else assert.equal(result.stdout, lines.map((line) => `${line}\n`).join(""));
