@@ -228,7 +228,7 @@ function noted<C extends FsCaller, A, R>(
 }
 
 /** Not a call that is judged by what it finds, or by a walk that chooses. */
-function mayNote(policy: Policy, otherwise: object | true | undefined): boolean {
+function mayNote(policy: Policy, otherwise?: object | true): boolean {
   return otherwise === undefined && policy.onlyNotes("fs") && policy.onlyNotes("process");
 }
 
@@ -280,8 +280,11 @@ function judgedResult<R>(
 ): Answer<R> {
   const result = resultOf(answer);
   if (result === undefined) return answer;
+  const demands = found.demand(result);
+  // What was found is named as it was found: where all is only noted, it need not be looked for again.
+  if (mayNote(caller.policy) && notes(caller, demands)) return answer;
   return undenied(
-    judged<R>(caller, found.demand(result), () => result),
+    judged<R>(caller, demands, () => result),
     () => found.none(),
   );
 }
