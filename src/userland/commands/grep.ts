@@ -94,6 +94,8 @@ class Grep {
   readonly #before: number;
   readonly #after: number;
   readonly #limit: number;
+  /** Whether no line can be selected, so that no file is read and no count printed. */
+  readonly #selectsNothing: boolean;
   readonly #delimiter: string;
   readonly #color: { match: string; file: string; line: string; separator: string } | undefined;
   #matchedAny = false;
@@ -149,6 +151,9 @@ class Grep {
     if (limit !== undefined && !/^-?\d+$/.test(limit))
       throw new CommandFailure("invalid max count", 2);
     this.#limit = limit === undefined || limit.startsWith("-") ? Infinity : Number(limit);
+    const matchesAll = patterns.length === 1 && patterns[0] === "" && !options.has("x", "w");
+    this.#selectsNothing =
+      this.#limit === 0 || (options.has("v") ? matchesAll : patterns.length === 0);
     this.#delimiter = options.has("z") ? "\0" : "\n";
     const color = options.get("color");
     const colored =
@@ -164,10 +169,14 @@ class Grep {
   }
 
   #patternsOf(file: string): string[] {
-    const reader = new LineReader(openInput(this.context, file));
     const patterns: string[] = [];
-    for (let line = reader.next(); line !== undefined; line = reader.next())
-      patterns.push(fromBytes(line));
+    try {
+      const reader = new LineReader(openInput(this.context, file));
+      for (let line = reader.next(); line !== undefined; line = reader.next())
+        patterns.push(fromBytes(line));
+    } catch (error) {
+      throw new CommandFailure(`${file}: ${errorText(error)}`, 2);
+    }
     return patterns;
   }
 
@@ -177,6 +186,7 @@ class Grep {
 
   run(): number {
     const { options } = this;
+    if (this.#selectsNothing && !options.has("L")) return 1;
     const operands = options.operands.length > 0 ? options.operands : [this.#recursive ? "." : "-"];
     const implicit = options.operands.length === 0 && this.#recursive;
     for (const path of operands) {
@@ -356,12 +366,9 @@ class Grep {
     if (list === "L") {
       if (matches === 0) context.write(name + end);
     } else if (list === undefined && options.has("c")) {
-      context.writeBytes(`${this.#named ? this.#prefixName(name) : ""}${matches}\n`);
+      const prefix = this.#named ? toBytes(name) + (options.has("Z") ? "\0" : ":") : "";
+      context.writeBytes(`${prefix}${matches}\n`);
     }
-  }
-
-  #prefixName(name: string): string {
-    return toBytes(name) + (this.options.has("Z") ? "\0" : ":");
   }
 
   /** With -o only what matched is shown. */

@@ -160,6 +160,12 @@ compare("grep", [
   ["grep -c foo src/a.js src/b.txt", g],
   ["grep -l foo src/a.js src/b.txt bin", g],
   ["grep -L foo src/a.js pats", g],
+  [
+    ": > none; grep -c -f none src/a.js; echo $?; grep -vc -f none src/a.js; grep -L -f none src/a.js",
+    g,
+  ],
+  ["grep -f absent src/a.js; echo $?; grep -f src src/a.js; echo $?", g],
+  ["grep -m0 -c foo src/a.js; echo $?; grep -vc '' src/a.js; echo $?; grep -xvc '' src/a.js", g],
   ["grep -o 'f[a-z]*' src/a.js", g],
   ["grep -on foo src/a.js", g],
   ["grep -q foo src/a.js", g],
