@@ -4,9 +4,10 @@
  * guest's, and after it shut down an engine that a fork cannot shut down.
  *
  * C++ still finds the line of source and calls Node's own formatting; the last of its
- * calls is where the report is due. For what is no object it makes no call, and nobody
- * but C++ knows where it was thrown: then the report lacks the line.
+ * calls is where the report is due. For what is no object it makes no call: then the report
+ * is what C++ itself has printed, by the moment at which it would shut the engine down.
  */
+import { beforeEngineEnds, holdEngineStderr } from "../sandbox/engine-stderr.js";
 import { engineOption } from "./engine-options.js";
 import type { EngineTools } from "./environment.js";
 import { isOwnScript } from "./stack-frames.js";
@@ -44,8 +45,11 @@ interface Tools {
 }
 
 let tools: Tools;
-/** Gets the text of the error that the engine has been told is fatal. */
-let waiting: ((text: string) => void) | undefined;
+/** Gets the text of the error that the engine has been told is fatal, after what C++ has printed itself. */
+let waiting: { report: Reporter; printed(): string } | undefined;
+
+/** `continued`: C++ printed the line of source when it was thrown, before anybody knew that it is fatal. */
+type Reporter = (text: string, continued?: boolean) => void;
 
 type Marked = { [mark: symbol]: unknown; stack?: unknown; message?: unknown; name?: unknown };
 
@@ -103,6 +107,24 @@ function nameOf(error: Marked): string {
   }
 }
 
+/** What C++ prints at once of an error that has no place to keep it in: the line of source. */
+function printedLine(printed: string): string {
+  return isOwnScript(printed.trimStart()) ? "" : printed;
+}
+
+/** The whole text of C++, with the version and the name of the program that guests see. */
+function nativeReport(printed: string): string | undefined {
+  const said = printed
+    .replace(/\nNode\.js v[^\n]*\n$/, "")
+    .replace(/\n    at [^\n]*node:internal\/secure-exec\/[^\n]*(?=\n)/g, "");
+  if (said === "" || isOwnScript(said.trimStart())) return undefined;
+  const hinted = said.replace(
+    /\n\(Use `[^`\n]*` to show where the exception was thrown\)\n$/,
+    "\n",
+  );
+  return `${hinted}${hinted === said ? "" : hint()}${version()}`;
+}
+
 function textOf(error: object): string {
   const arrow = arrowOf(error as Marked);
   const trace = traceOf(error);
@@ -125,18 +147,35 @@ export function installFatalReport({ internalBinding, requireBuiltin }: EngineTo
     afterInspector,
   };
   errors.setEnhanceStackForFatalException(beforeInspector, (error: object): unknown => {
-    const report = waiting;
-    if (report === undefined) return afterInspector(error);
+    const told = waiting;
+    if (told === undefined) return afterInspector(error);
     waiting = undefined;
-    report(textOf(error));
+    told.report(printedLine(told.printed()) + textOf(error));
     return undefined;
   });
 }
 
 /** Before the engine is told that `error` is fatal: `report` will get the whole text. */
-export function expectFatal(error: unknown, report: (text: string) => void): void {
-  if (isObject(error)) waiting = report;
-  else report(`Uncaught:\n${nativeText(error)}\n${hint()}${version()}`);
+export function expectFatal(error: unknown, report: Reporter): void {
+  const printed = holdEngineStderr();
+  if (isObject(error) && engineOption("--trace-uncaught") !== true) {
+    waiting = { report, printed };
+    return;
+  }
+  beforeEngineEnds(() => {
+    const native = nativeReport(printed());
+    report(native ?? thrownText(error), native !== undefined && /^(?!\n|Uncaught:)/.test(native));
+  });
+}
+
+/** The same for one that was thrown while the last was handled, and is thrown again from here. */
+export function expectAgain(error: unknown, report: Reporter): void {
+  if (isObject(error)) expectFatal(error, report);
+  else report(thrownText(error));
+}
+
+function thrownText(error: unknown): string {
+  return `Uncaught:\n${nativeText(error)}\n${hint()}${version()}`;
 }
 
 /** Notes the line of source for an error that is thrown again from here. */

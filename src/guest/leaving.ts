@@ -14,7 +14,13 @@ import { engineOption } from "./engine-options.js";
 import { engineProcess } from "./engine-process.js";
 import type { EngineTools } from "./environment.js";
 import { fatalWork, leavingWork } from "./diagnostics/leaving-work.js";
-import { describeFatal, expectFatal, installFatalReport, locateFatal } from "./fatal-report.js";
+import {
+  describeFatal,
+  expectAgain,
+  expectFatal,
+  installFatalReport,
+  locateFatal,
+} from "./fatal-report.js";
 import { drainThreads } from "./living-threads.js";
 import { traceExit } from "./trace-stack.js";
 
@@ -125,9 +131,10 @@ function watchExiting(): void {
 }
 
 /** Has the engine report `error` on its way out, and leaves with `code` before it would shut down. */
-function die(error: unknown, code: number): void {
-  expectFatal(error, (text) => {
+function die(error: unknown, code: number, expect = expectFatal): void {
+  expect(error, (text, continued) => {
     fatalWork(error);
+    if (continued === true) engine.channel().event("enginePrinted", {});
     engine.channel().writeErrorReport(text);
     engine.channel().event("uncaught", {});
     leave(code);
@@ -146,7 +153,7 @@ const uncaught = (error: unknown, fromPromise: boolean): boolean => {
   } catch (secondary) {
     // Stacks call it by the property that holds it.
     Object.defineProperty(process, "_fatalException", { value: handler });
-    die(secondary, exitCodes.exceptionInFatalExceptionHandler);
+    die(secondary, exitCodes.exceptionInFatalExceptionHandler, expectAgain);
     locateFatal(secondary);
     throw secondary;
   }

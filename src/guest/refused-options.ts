@@ -82,7 +82,6 @@ export const refusedOptions: ReadonlyMap<string, string> = new Map([
     "--trace-promises",
     "--trace-sigint",
     "--trace-tls",
-    "--trace-uncaught",
   ].map((name) => [name, tracing] as const),
   ["--experimental-addon-modules", addons],
   ["--experimental-ffi", "native libraries are not loaded here"],

@@ -36,7 +36,7 @@ const nodeOptions: ReadonlyMap<string, Kind> = new Map([
   ...table(
     "switch",
     `async-context-frame debug-arraybuffer-allocations experimental-shadow-realm
-    force-async-hooks-checks insecure-http-parser verify-base-objects zero-fill-buffers`,
+    force-async-hooks-checks insecure-http-parser trace-uncaught verify-base-objects zero-fill-buffers`,
   ),
   ...table("number", "max-old-space-size-percentage secure-heap secure-heap-min v8-pool-size"),
   ...table("word", "disable-proto"),
