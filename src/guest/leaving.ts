@@ -82,37 +82,57 @@ function callerScript(): string {
   return String(sites[0]?.scriptName);
 }
 
-const { emitUntilTheEnd } = {
-  emitUntilTheEnd(this: unknown, type: string, ...args: unknown[]): boolean {
-    const { emit, exitInfo, places } = engine;
-    const natural = type === "exit" && !endsNaturally && exitInfo[places.kExiting] === 1;
-    if (natural) {
-      endsNaturally = true;
-      if (args[0] === exitCodes.unsettledTopLevelAwait && engineOption("--warnings") === true)
-        engine.channel().event("enginePrinted", {});
-    }
-    args.unshift(type);
-    const heard = Reflect.apply(emit, this ?? process, args) as boolean;
-    if (!natural) return heard;
-    // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.
-    engineProcess._tickCallback();
-    drainThreads();
-    return leave(exitCode(Number(args[1])));
-  },
-};
-Object.defineProperty(emitUntilTheEnd, "name", { value: "emit", configurable: true });
+type Emit = (this: unknown, type: string, ...args: unknown[]) => boolean;
+
+/** What C++ calls in the place of `emit`, which may be a program's own: it has returned before the process leaves. */
+function untilTheEnd(emit: Emit): Emit {
+  const ending = {
+    emit(this: unknown, type: string, ...args: unknown[]): boolean {
+      const natural = type === "exit" && !endsNaturally;
+      if (natural) {
+        endsNaturally = true;
+        if (args[0] === exitCodes.unsettledTopLevelAwait && engineOption("--warnings") === true)
+          engine.channel().event("enginePrinted", {});
+      }
+      const code = Number(args[0]);
+      args.unshift(type);
+      const heard = Reflect.apply(emit, this, args) as boolean;
+      if (!natural) return heard;
+      // As C++ does when a callback has returned: microtasks, then rejections that nobody handled.
+      engineProcess._tickCallback();
+      drainThreads();
+      return leave(exitCode(code));
+    },
+  };
+  return ending.emit;
+}
+
+/** Whether the end that begins next is C++'s own: it is, unless Node's JavaScript said that the process exits. */
+let endIsNatural = true;
+
+/** `emit` as whoever reads it gets it: once C++ says that the process exits, it is the next to read. */
+function emitFor(emit: unknown): unknown {
+  const { exitInfo, places } = engine;
+  if (!endIsNatural || endsNaturally || exitInfo[places.kExiting] !== 1) return emit;
+  return typeof emit === "function" ? untilTheEnd(emit as Emit) : emit;
+}
 
 /**
- * A natural end of the loop: C++ calls process.emit("exit", code) by name and
- * then shuts down, so the last listener's return is the moment to leave.
+ * A natural end of the loop: C++ reads process.emit, calls it with "exit" and
+ * then shuts down, so its return is the moment to leave. A program may have put
+ * a function of its own there, and that has things to do after the listeners.
  */
 function watchEnd(): void {
-  Object.defineProperty(Object.getPrototypeOf(process), "emit", {
-    value: emitUntilTheEnd,
-    writable: true,
+  const replaceable = (emit: unknown, enumerable: boolean): PropertyDescriptor => ({
+    get: () => emitFor(emit),
+    set(this: object, value: unknown) {
+      const own = this === process ? replaceable(value, true) : { value, writable: true };
+      Object.defineProperty(this, "emit", { enumerable: true, configurable: true, ...own });
+    },
     configurable: true,
-    enumerable: false,
+    enumerable,
   });
+  Object.defineProperty(Object.getPrototypeOf(process), "emit", replaceable(engine.emit, false));
 }
 
 /** Where Node's JavaScript says that the process exits, C++ will not. */
@@ -123,9 +143,8 @@ function watchExiting(): void {
     set(value: unknown) {
       exiting.set!.call(process, value);
       const caller = callerScript();
-      if (!value) watchEnd();
-      else if (nodesOwnExits.test(caller))
-        delete (Object.getPrototypeOf(process) as { emit?: unknown }).emit;
+      if (!value) endIsNatural = true;
+      else if (nodesOwnExits.test(caller)) endIsNatural = false;
     },
   });
 }
@@ -159,7 +178,7 @@ const uncaught = (error: unknown, fromPromise: boolean): boolean => {
   }
   if (handled === false) die(error, exitCode(exitCodes.genericUserError));
   else if (endsNaturally) leave(exitCode(exitCodes.noFailure));
-  else watchEnd();
+  else endIsNatural = true;
   return handled as boolean;
 };
 

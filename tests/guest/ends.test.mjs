@@ -90,6 +90,16 @@ const programs = {
     "const really = process.reallyExit; process.reallyExit = (code) => { process.stderr.write('patched'); really.call(process, 9) }; process.exitCode = 4",
   "exit-patched.js":
     "const exit = process.exit; process.exit = (code) => { process.stderr.write(`patched ${code}\\n`); exit.call(process, code) }; process.exitCode = 2; process.exit()",
+  "emit-patched-goes-on.js":
+    "const { emit } = process; process.emit = function (type, ...args) { const heard = emit.call(this, type, ...args); process.stderr.write(`${type} ${process.emit.name} ${process.exitCode}\\n`); if (type === 'exit') process.exitCode = 4; return heard }; process.on('exit', (code) => process.stderr.write(`heard ${code}\\n`))",
+  "emit-patched-exits.js":
+    "const { emit, reallyExit } = process; process.emit = function (...args) { const heard = emit.apply(this, args); process.stderr.write('after\\n'); return heard }; process.reallyExit = function (code) { process.stderr.write(`really ${code}\\n`); return reallyExit.call(this, code) }; process.exit(3)",
+  "emit-patched-says-nothing.js":
+    "process.on('exit', () => process.stderr.write('no')); process.emit = () => false; process.exitCode = 3",
+  "emit-patched-taken-back.js":
+    "const { emit } = process; process.emit = () => process.stderr.write('no'); delete process.emit; process.stderr.write(String(process.emit === emit)); process.on('exit', () => process.stderr.write('heard'))",
+  "emit-patched-throws.js":
+    "const { emit } = process; process.emit = function (type, ...args) { emit.call(this, type, ...args); if (type === 'exit') throw new Error('late') }",
   "emit-patched.js":
     "const emit = process.emit; process.emit = function (...args) { process.stderr.write(args.join() + '\\n'); return emit.apply(this, args) }; process.exitCode = 3",
   "exit-detached.js": "const { exit } = process; process.exitCode = 3; exit()",
