@@ -9,7 +9,6 @@ import type { EngineModule, RequireBuiltin } from "./engine-types.js";
 /** Public modules that are refused to guests; docs/compatibility.md lists them with the reason. */
 export const refusedModules: readonly string[] = Object.freeze([
   "trace_events",
-  "sea",
   "ffi",
   "quic",
   "dtls",
@@ -18,7 +17,6 @@ export const refusedModules: readonly string[] = Object.freeze([
 /** What a program reads that asks for one. The others are not in a plain Node of this version either. */
 const reasons: Readonly<Record<string, string>> = {
   trace_events: "the engine would write its records past the machine's files",
-  sea: "a program of a machine is no single executable application",
   ffi: "native libraries are not loaded here",
 };
 

@@ -66,7 +66,7 @@ export const programs = {
   },
   "native code: ffi, addons, inspector": {
     code: `
-      for (const name of ["node:ffi", "node:sea"]) {
+      for (const name of ["node:ffi", "node:trace_events"]) {
         try { await import(name); return name; } catch {}
       }
       // A session in the process itself is a program's own; a port would be the host's.

@@ -27,7 +27,7 @@ const ours =
 /** Made by the first touch of `fetch` in plain Node, and for good: guests are forked after it. */
 const touched = /^Symbol\(undici\.globalDispatcher\.\d\)$/;
 /** Refused to guests: docs/compatibility.md. */
-const refused = /^(node:ffi|node:sea|trace_events),/;
+const refused = /^(node:ffi|trace_events),/;
 const compare = ([got, plain]) => {
   const rows = (list) => list.filter(([name]) => !touched.test(name)).map(String);
   const [mine, theirs] = [rows(got), rows(plain)];

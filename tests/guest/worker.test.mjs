@@ -375,7 +375,7 @@ it("nothing of the host and nothing internal is in a worker's reach", async () =
   const value = await returned(`
     const [answer] = await once(text(\`
       const tries = {};
-      for (const id of ["internal/test/binding", "internal/worker", "ffi", "sea"])
+      for (const id of ["internal/test/binding", "internal/worker", "ffi"])
         try { require(id); tries[id] = "there"; } catch (error) { tries[id] = error.code; }
       const seen = JSON.stringify([process.argv, process.argv0, process.execArgv, process.execPath, process.title, process.env, require("module").globalPaths, process.versions.node, Object.keys(require("worker_threads").workerData ?? {})]);
       require("worker_threads").parentPort.postMessage([tries, seen, require("module").builtinModules.some((id) => id.startsWith("internal/")), new Error().stack, "ffi" in process.binding("natives")]);\`), "message");
