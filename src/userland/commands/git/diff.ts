@@ -13,6 +13,7 @@ export const diffOptions = {
   "name-only": "names",
   "name-status": "status",
   quiet: "quiet",
+  "diff-filter=": "filter",
   "no-color": "x",
   stat: "stat",
   numstat: "numstat",
@@ -73,16 +74,18 @@ const letterOf = ({ old, new: now, from }: Change): string =>
 /** Writes the changes in the forms that are asked for; patches where none is, or `otherwise`. */
 export async function writeChanges(
   context: CommandContext,
-  list: readonly Change[],
+  all: readonly Change[],
   options: Options,
   otherwise: "patch" | "nothing" = "patch",
 ): Promise<void> {
   if (options.has("quiet") || options.has("s")) return;
-  if (options.has("names")) return context.write(list.map(({ path }) => `${path}\n`).join(""));
+  const list = filtered(all, options.get("filter"));
+  const [end, between] = options.has("z") ? ["\0", "\0"] : ["\n", "\t"];
+  if (options.has("names")) return context.write(list.map(({ path }) => path + end).join(""));
   if (options.has("status")) {
-    const line = (each: Change): string =>
-      `${letterOf(each)}\t${each.from === undefined ? "" : `${each.from}\t`}${each.path}\n`;
-    return context.write(list.map(line).join(""));
+    const line = ({ from, path }: Change, letter: string): string =>
+      [letter, ...(from === undefined ? [] : [from]), path].join(between) + end;
+    return context.write(list.map((each) => line(each, letterOf(each))).join(""));
   }
   const short = ["stat", "numstat", "shortstat", "summary"].some((key) => options.has(key));
   if (short) {
@@ -95,6 +98,16 @@ export async function writeChanges(
   if (!options.has("p") && (short || otherwise === "nothing")) return;
   if (short && list.length > 0) context.write("\n");
   for (const change of list) context.writeBytes(await patchOf(change));
+}
+
+/** Those whose letter is wanted: capital letters choose, small ones leave out. */
+function filtered(list: readonly Change[], filter: string | undefined): readonly Change[] {
+  if (filter === undefined) return list;
+  const chosen = filter.replace(/[a-z]/g, "");
+  return list.filter((each) => {
+    const letter = letterOf(each)[0]!;
+    return !filter.includes(letter.toLowerCase()) && (chosen === "" || chosen.includes(letter));
+  });
 }
 
 interface Sides {
@@ -134,7 +147,7 @@ export async function diff(repository: Repository, context: CommandContext): Pro
   const before = end === -1 ? context.argv : context.argv.slice(0, end);
   const options = parseOptions(
     { ...context, argv: before },
-    "pus",
+    "pusz",
     { ...diffOptions, cached: "cached", staged: "cached", "exit-code": "code", unified: "p" },
     { status: 129 },
   );

@@ -283,19 +283,32 @@ export async function lsTree(repository: Repository, context: CommandContext): P
 export async function revParse(repository: Repository, context: CommandContext): Promise<number> {
   let abbreviated = false;
   let names = false;
-  for (const word of context.argv.slice(1)) {
+  const words = context.argv.slice(1);
+  const [verified, quiet] = [
+    words.includes("--verify"),
+    words.some((word) => word === "-q" || word === "--quiet"),
+  ];
+  const below = context.cwd().slice(repository.dir.length + 1);
+  for (const word of words) {
     if (word === "--show-toplevel") context.write(`${repository.dir}\n`);
+    else if (word === "--show-prefix") context.write(below === "" ? "\n" : `${below}/\n`);
+    else if (word === "--show-cdup") context.write(`${below.replace(/[^/]+\/?/g, "../")}\n`);
+    else if (word === "--show-superproject-working-tree") continue;
+    else if (word === "--is-bare-repository") context.write("false\n");
+    else if (word === "--absolute-git-dir") context.write(`${repository.dir}/.git\n`);
     else if (word === "--git-dir")
       context.write(repository.dir === context.cwd() ? ".git\n" : `${repository.dir}/.git\n`);
     else if (word === "--is-inside-work-tree") context.write("true\n");
     else if (word === "--short") abbreviated = true;
     else if (word === "--abbrev-ref") names = true;
-    else if (word === "--verify" || word === "-q") continue;
+    else if (word === "--verify" || word === "-q" || word === "--quiet") continue;
     else if (word.startsWith("-")) throw fatal(`rev-parse: option '${word}' is not there`);
     else if (names)
       context.write(`${word === "HEAD" ? ((await repository.branch()) ?? "HEAD") : word}\n`);
     else {
-      const oid = await repository.need(word);
+      const oid = verified ? await repository.resolve(word) : await repository.need(word);
+      if (oid === undefined && quiet) return 1;
+      if (oid === undefined) throw fatal("Needed a single revision");
       context.write(`${abbreviated ? short(oid) : oid}\n`);
     }
   }
@@ -306,7 +319,7 @@ export async function lsFiles(repository: Repository, context: CommandContext): 
   const options = parseOptions(
     context,
     "omdz",
-    { others: "o", modified: "m", deleted: "d", "exclude-standard": "x" },
+    { others: "o", modified: "m", deleted: "d", "exclude-standard": "x", "full-name": "x" },
     { status: 129 },
   );
   const end = options.has("z") ? "\0" : "\n";

@@ -59,6 +59,11 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
 const usage =
   "usage: git [--version] [-C <path>] [-c <name>=<value>] [--no-pager] <command> [<args>]\n";
 
+function version(context: CommandContext): number {
+  context.write(`git version 2.39.0 (isomorphic-git ${library().version()})\n`);
+  return 0;
+}
+
 /** git's exit code for wrong usage of a subcommand is 129, of itself 1. */
 async function run(context: CommandContext): Promise<number> {
   const words = context.argv.slice(1);
@@ -66,10 +71,7 @@ async function run(context: CommandContext): Promise<number> {
   let directory = context.cwd();
   while (words[0]?.startsWith("-")) {
     const word = words.shift()!;
-    if (word === "--version" || word === "-v") {
-      context.write(`git version 2.39.0 (isomorphic-git ${library().version()})\n`);
-      return 0;
-    }
+    if (word === "--version" || word === "-v") return version(context);
     if (word === "-C") {
       process.chdir(words.shift() ?? ".");
       directory = process.cwd();
@@ -90,6 +92,7 @@ async function run(context: CommandContext): Promise<number> {
     return 1;
   }
   const inner: CommandContext = { ...context, argv: words, name, cwd: () => directory };
+  if (name === "version") return version(context);
   if (name === "init") return remotes.init(inner);
   if (name === "clone") return remotes.clone(inner);
   if (name === "config") return remotes.config(inner, overrides);

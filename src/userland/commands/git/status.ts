@@ -61,7 +61,7 @@ export async function status(
 ): Promise<number> {
   const options = parseOptions(
     context,
-    "sb",
+    "sbz",
     { short: "s", "porcelain=?": "s", branch: "b" },
     { status: 129 },
   );
@@ -71,17 +71,18 @@ export async function status(
   const [staged, changed, others] = [stagedChanges(rows), unstagedChanges(rows), untracked(rows)];
   const branch = await repository.branch();
   const head = await repository.resolve("HEAD");
-  if (options.has("s")) {
+  if (options.has("s", "z")) {
+    const end = options.has("z") ? "\0" : "\n";
     if (options.has("b"))
       context.write(
-        `## ${head === undefined ? "No commits yet on " : ""}${branch ?? "HEAD (no branch)"}\n`,
+        `## ${head === undefined ? "No commits yet on " : ""}${branch ?? "HEAD (no branch)"}${end}`,
       );
     const pairs = new Map<string, [string, string]>();
     for (const { path, letter } of staged) pairs.set(path, [letter, " "]);
     for (const { path, letter } of changed) pairs.set(path, [pairs.get(path)?.[0] ?? " ", letter]);
     for (const path of [...pairs.keys()].sort(compareBytes))
-      context.write(`${pairs.get(path)!.join("")} ${path}\n`);
-    for (const path of others) context.write(`?? ${path}\n`);
+      context.write(`${pairs.get(path)!.join("")} ${path}${end}`);
+    for (const path of others) context.write(`?? ${path}${end}`);
     return 0;
   }
   context.write(
