@@ -41,14 +41,9 @@ async function echo(servers) {
 
 /** Answers `of(name, part)`: that percentile of the milliseconds of `local`, `fleet` or `trip`, the mean of all pairs. */
 async function measureRun(servers, start) {
-  const answers = spawn(process.execPath, [fileURLToPath(import.meta.url), "--echo", servers]);
-  await once(answers.stdout, "data");
-  const asks = await connect({ servers });
   const all = [];
   for (let pair = 0; pair < pairs; pair++)
-    all.push(await measurePair(servers, asks, start, pair % 2 === 0));
-  answers.kill();
-  await asks.close();
+    all.push(await measurePair(servers, start, pair % 2 === 0));
   return (name, part) =>
     all.reduce((sum, times) => sum + percentile(times[name], part), 0) / all.length;
 }
@@ -57,13 +52,17 @@ async function measureRun(servers, start) {
  * A kernel of this process beside one of a worker, neither of which anybody else talks to: in turn, so that what the
  * machine does meanwhile meets both, and each as often behind the other, whose kernel forks for its next run then.
  */
-async function measurePair(servers, asks, start, isLocalFirst) {
+async function measurePair(servers, start, isLocalFirst) {
   let sidecar;
   const atHome = () => NodeRuntime.create({ sidecar: (sidecar = new SidecarProcess()) });
   let local = isLocalFirst ? await atHome() : undefined;
   const one = await start();
   const far = await NodeRuntime.create({ fleet: { servers } });
   local ??= await atHome();
+  // As old as the worker: its code is compiled as far.
+  const answers = spawn(process.execPath, [fileURLToPath(import.meta.url), "--echo", servers]);
+  await once(answers.stdout, "data");
+  const asks = await connect({ servers });
   const times = { local: [], fleet: [], trip: [] };
   const work = {
     local: () => local.run(small),
@@ -79,7 +78,8 @@ async function measurePair(servers, asks, start, isLocalFirst) {
   ];
   for (let round = 0; round < rounds; round++)
     for (const name of orders[round % orders.length]) times[name].push(await timed(work[name]));
-  await Promise.all([local.dispose(), far.dispose()]);
+  answers.kill();
+  await Promise.all([local.dispose(), far.dispose(), asks.close()]);
   await Promise.all([sidecar.dispose(), one.stop("SIGTERM")]);
   return times;
 }
