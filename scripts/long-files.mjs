@@ -18,6 +18,7 @@ export const reasons = {
     "each saving of pages and page tables by what Linux tells of a process's addresses, a function each",
   "sandbox/policy.ts": "one row for each system call of Linux",
   "sdk/errors.ts": "one row for each code",
+  "sdk/option-types.ts": "one declaration for each option",
   "userland/commands/jq/builtins.ts": "one row for each native function",
   "worker/session.ts": "one row for each frame that a caller may send",
   "worker/shapes.ts": "one row for each value that a caller may send",
