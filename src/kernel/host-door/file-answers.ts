@@ -2,7 +2,7 @@
 import { errnoName } from "../../abi/errno.js";
 import type { Credentials } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
-import { hostCaller } from "../machine/identity.js";
+import { hostCaller } from "../machine/host-caller.js";
 import { HostError } from "./error.js";
 
 export function fileError(operation: string, path: string, errno: number): HostError {

@@ -18,6 +18,7 @@ import {
   S_IFDIR,
   S_IFMT,
 } from "../../abi/fcntl.js";
+import { identity } from "../../abi/identity.js";
 import { FileChange, changeNames } from "../../protocol/host-calls.js";
 import type { hostFileCalls } from "../../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
@@ -29,7 +30,7 @@ import { inSteps } from "../io/steps.js";
 import { answeredWith, checked, fileError } from "./file-answers.js";
 import { FileTransfers } from "./file-transfers.js";
 import type { Vm } from "../machine/vm.js";
-import { hostCaller, identity } from "../machine/identity.js";
+import { hostCaller } from "../machine/host-caller.js";
 
 type Calls = typeof hostFileCalls;
 type Later<R> = R | Promise<R>;

@@ -7,6 +7,7 @@
  * Untrusted: output and results. The options are the host's.
  */
 import { Errno } from "../../abi/errno.js";
+import { identity } from "../../abi/identity.js";
 import type { ProcessEnd, ProcessOptions } from "../../protocol/host-calls.js";
 import { lowerLimits } from "../../protocol/limits.js";
 import type { Credentials } from "../fs/credentials.js";
@@ -20,7 +21,6 @@ import { Process } from "../process/process.js";
 import { Bill } from "../process/bill.js";
 import { RunBudget } from "../process/run-budget.js";
 import { initPid } from "../process/table.js";
-import { identity } from "../machine/identity.js";
 import { Unshareable, inheritance } from "../process/set-up.js";
 import type { Vm } from "../machine/vm.js";
 import { HostTerminal } from "./terminal.js";

@@ -3,6 +3,7 @@
  * Nothing in it is shared with another VM.
  */
 import { constants } from "node:os";
+import { baseEnvironment, identity } from "../../abi/identity.js";
 import { borderCertificate, machine } from "../../abi/machine.js";
 import type { BorderOptions } from "../../protocol/border.js";
 import {
@@ -32,7 +33,7 @@ import { revokeDenied } from "./revocation.js";
 import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
 import type { Measured } from "./limit-warnings.js";
-import { baseEnvironment, hostCaller, identity } from "./identity.js";
+import { hostCaller } from "./host-caller.js";
 import type { Belongings } from "../guest-door/thread-descriptors.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";

@@ -9,16 +9,17 @@
 import { constants } from "node:os";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
+import { identity } from "../../abi/identity.js";
 import type { Guest } from "../../launcher/fork.js";
 import type { Template } from "../../launcher/template.js";
 import { IsolationUnavailable, isolationUnavailableCode } from "../../sandbox/unavailable.js";
 import { exitCodeOf } from "../../sandbox/libc.js";
 import { badEngineFlag } from "../../protocol/engine-start.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
+import { inUsualOrder } from "../../protocol/usual-start.js";
 import { NullStream } from "../io/host-stream.js";
 import { Deferred } from "../io/deferred.js";
 import { limits } from "../limits.js";
-import { identity } from "../machine/identity.js";
 import type { Vm } from "../machine/vm.js";
 import type { Credentials } from "../fs/index.js";
 import { describe } from "./describe.js";
@@ -199,7 +200,7 @@ export function beginAnew(process: Process): void {
 
 export function startOptionsOf(process: Process, options: LaunchOptions): StartOptions {
   const { vm, credentials } = process;
-  return {
+  return inUsualOrder({
     ...options,
     descriptors: describeAll(process),
     ignoredSignals: [...process.inheritedIgnored],
@@ -224,7 +225,7 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     jsRuntime: vm.jsRuntime,
     nativeAddons: vm.nativeAddons,
     ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
-  };
+  });
 }
 
 function describeAll(process: Process): string[] {

@@ -6,12 +6,11 @@
  * Invariants: only texts written here run; no random number is drawn; afterwards
  * no handle, descriptor, global or module of a rehearsal is left.
  */
-import { defaultNodeVersion } from "../../protocol/platforms.js";
 import { Channel } from "../../guest/channel.js";
 import type { CallListeners } from "../../guest/channel.js";
-import type { StartOptions } from "../../protocol/guest-calls.js";
 import { guestWire } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
+import { usualStart } from "../../protocol/usual-start.js";
 import * as libc from "../../sandbox/libc.js";
 import { SECCOMP_RET_ALLOW, buildStage2 } from "../../sandbox/seccomp.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
@@ -21,45 +20,6 @@ import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
  * and a few more let inline caches settle: that is for later.
  */
 export const rehearsedLives = { beforeServing: 4, later: 8 } as const;
-
-/** What a guest in a rehearsal is told to be. */
-export const rehearsedOptions: StartOptions = {
-  mode: "program",
-  language: "js",
-  path: "/home/user/[eval1]",
-  image: "",
-  argv: ["/home/user/[eval1]"],
-  argv0: "node",
-  ignoredSignals: [],
-  descriptors: ["null", "host", "host"],
-  env: { HOME: "/home/user", PATH: "/usr/bin", USER: "user" },
-  cwd: "/home/user",
-  pid: 2,
-  ppid: 1,
-  uid: 1000,
-  gid: 1000,
-  umask: 0o022,
-  hostname: "secure-exec",
-  outputWindowBytes: 1024 * 1024,
-  encoding: "json",
-  valueBytes: 0,
-  memoryLimitBytes: 256 * 1024 * 1024,
-  openFilesLimit: 256,
-  processesLimit: 256,
-  threads: 12,
-  hostTools: false,
-  hostCommands: false,
-  startedAtMs: 0,
-  machineUptimeMs: 0,
-  nativeAddons: false,
-  jsRuntime: {
-    nodeVersion: defaultNodeVersion,
-    platform: "node",
-    moduleResolution: "node",
-    allowedBuiltins: null,
-    timing: "normal",
-  },
-};
 
 const source = `
 import { join } from "node:path";
@@ -72,7 +32,7 @@ const kernelPort = new ServingPort(guestWire);
 /** The order that a guest in a rehearsal is given. */
 export function startFrame(): Buffer {
   return kernelPort.event("start", {
-    options: JSON.stringify(rehearsedOptions),
+    options: JSON.stringify(usualStart),
     source: Buffer.from(source),
   });
 }
@@ -93,7 +53,7 @@ export async function rehearse(tools: RehearsalTools, lives: number): Promise<vo
   const loader = tools
     .requireBuiltin("internal/modules/esm/loader")
     .getOrInitializeCascadedLoader();
-  const url = `file://${rehearsedOptions.path}`;
+  const url = `file://${usualStart.path}`;
   const environment = { ...process.env };
   const globals = new Set(Reflect.ownKeys(globalThis));
   const drained = Buffer.alloc(64 * 1024);

@@ -17,9 +17,9 @@ import { StatSlot } from "../../protocol/fs-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { guestWire } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
+import { usualStart } from "../../protocol/usual-start.js";
 import * as libc from "../../sandbox/libc.js";
 import type { RequireBuiltin } from "./engine-modules.js";
-import { rehearsedOptions } from "./rehearsal.js";
 
 /** As many as lives of programs are rehearsed; see ./rehearsal.ts. */
 const rounds = 12;
@@ -36,7 +36,7 @@ const executable: number[] = Array.from({ length: StatSlot.mode + 1 }, () => 0);
 executable[StatSlot.mode] = S_IFREG | 0o755;
 
 const optionsOf = (script: string): StartOptions => ({
-  ...rehearsedOptions,
+  ...usualStart,
   mode: "command",
   image: "sh",
   argv0: "/bin/sh",
