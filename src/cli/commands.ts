@@ -1,6 +1,7 @@
 /**
  * Owns the table of commands: what each is called and takes, what its help says, and what it does. Help
- * texts, completion and the man page are made from it.
+ * texts, completion and the man page are made from it. What a command alone needs, it loads when it runs: the others,
+ * and their help, do not wait for it.
  */
 import type { Arguments, Flag } from "./arguments.js";
 import { audit, auditFlags } from "./audit.js";

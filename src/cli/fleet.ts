@@ -1,7 +1,6 @@
 /** Owns what the commands about fleets have in common, and `secure-exec fleet status`. */
 import { setTimeout as wait } from "node:timers/promises";
 import { printable } from "../sdk/errors.js";
-import { Fleet } from "../sdk/fleet/fleet.js";
 import { credentialsFromFile, parseFleetServers, textOfFile } from "../sdk/fleet/options.js";
 import type { ParsedFleetServers } from "../sdk/fleet/options.js";
 import { UsageError, countOf, parseArguments } from "./options.js";
@@ -61,6 +60,7 @@ function ageOf(milliseconds: number): string {
 async function status(args: readonly string[]): Promise<number> {
   const given = parseArguments(args, { values: [...serverOptions, "wait"], flags: ["json"] });
   const waitMs = countOf("--wait", given.value("wait") ?? "1200", 0, 60_000);
+  const { Fleet } = await import("../sdk/fleet/fleet.js");
   const fleet = await Fleet.of(serversOf(given));
   // Every worker says how it is once in that time, and when it is asked.
   await wait(waitMs);

@@ -4,9 +4,6 @@
  * Untrusted: what clients send; the port's modules check it.
  */
 import { once } from "node:events";
-import { McpServer } from "../ports/mcp/server.js";
-import { serveMcpHttp } from "../ports/mcp/http.js";
-import { serveStdio } from "../ports/mcp/stdio.js";
 import { durationOf, UsageError } from "./arguments.js";
 import type { Arguments, Flag } from "./arguments.js";
 import { machineOptionsOf } from "./machine-options.js";
@@ -49,6 +46,8 @@ export async function mcp(words: Arguments): Promise<number> {
     ...(timeout !== undefined && { timeoutMs: durationOf("--timeout", timeout) }),
   };
   if (port === undefined) {
+    const { McpServer } = await import("../ports/mcp/server.js");
+    const { serveStdio } = await import("../ports/mcp/stdio.js");
     const server = new McpServer(options);
     try {
       await Promise.race([serveStdio(server, process.stdin, process.stdout), ended]);
@@ -58,6 +57,7 @@ export async function mcp(words: Arguments): Promise<number> {
     return 0;
   }
   const token = process.env[tokenVariable];
+  const { serveMcpHttp } = await import("../ports/mcp/http.js");
   const server = await serveMcpHttp({ ...options, port, ...(token !== undefined && { token }) });
   process.stderr.write(`listening at ${server.url}\n`);
   await ended;

@@ -7,8 +7,6 @@ import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HostTools } from "../index.js";
-import { servePlayground } from "../playground/server.js";
-import { exampleTools } from "../playground/watched-tools.js";
 import { UsageError } from "./arguments.js";
 import type { Arguments, Flag } from "./arguments.js";
 import { machineOptionsOf } from "./machine-options.js";
@@ -45,7 +43,7 @@ function portOf(text: string | undefined): number {
 }
 
 async function toolsOf(file: string | undefined): Promise<HostTools> {
-  if (file === undefined) return exampleTools;
+  if (file === undefined) return (await import("../playground/watched-tools.js")).exampleTools;
   const module = (await import(pathToFileURL(resolve(file)).href)) as {
     tools?: HostTools;
     default?: HostTools;
@@ -60,6 +58,7 @@ export async function playground({ given, rest }: Arguments): Promise<number> {
   const [file, ...more] = rest;
   if (more.length > 0) throw new UsageError("playground takes one FILE at most");
   const ended = Promise.race(["SIGINT", "SIGTERM", "SIGHUP"].map((name) => once(process, name)));
+  const { servePlayground } = await import("../playground/server.js");
   const served = await servePlayground({
     runtime: machineOptionsOf(given),
     tools: await toolsOf(given.get("tools")?.[0]),

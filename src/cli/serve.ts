@@ -3,7 +3,6 @@
  * Untrusted: what clients send; the port's modules check it.
  */
 import { once } from "node:events";
-import { serveE2b } from "../ports/e2b/server.js";
 import { UsageError } from "./arguments.js";
 import type { Arguments, Flag } from "./arguments.js";
 import { machineOptionsOf } from "./machine-options.js";
@@ -41,6 +40,7 @@ export async function serve({ given, rest }: Arguments): Promise<number> {
   const apiKey = process.env[keyVariable];
   if (apiKey !== undefined && !/^e2b_[0-9a-f]+$/.test(apiKey))
     throw new UsageError(`${keyVariable} must be e2b_ and hexadecimal digits`);
+  const { serveE2b } = await import("../ports/e2b/server.js");
   const server = await serveE2b({
     runtime: machineOptionsOf(given),
     port,

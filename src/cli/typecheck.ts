@@ -5,7 +5,6 @@
  */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { createTypeScriptTools } from "../ports/typescript/index.js";
 import type { TypeScriptDiagnostic } from "../ports/typescript/index.js";
 import { printable } from "../sdk/errors.js";
 import type { Arguments, Flag } from "./arguments.js";
@@ -78,6 +77,7 @@ export async function typecheck({ given, rest }: Arguments): Promise<number> {
       ? []
       : [{ guestPath: `${projectDir}/node_modules`, hostPath: packages }]),
   ];
+  const { createTypeScriptTools } = await import("../ports/typescript/index.js");
   const tools = createTypeScriptTools({
     ...(compilerPackageDir !== undefined && { compilerPackageDir }),
     compilerGuestDir: compilerDir,

@@ -11,7 +11,7 @@ import { labelsOf } from "../sdk/fleet/options.js";
 import { memoryOfHost } from "../worker/load.js";
 import type { Capacity } from "../worker/load.js";
 import { logTo } from "../worker/log.js";
-import { Worker } from "../worker/worker.js";
+import type { Worker } from "../worker/worker.js";
 import { serverOptions, serversOf } from "./fleet.js";
 import { UsageError, bytesOf, countOf, pairsOf, parseArguments } from "./options.js";
 
@@ -99,7 +99,8 @@ export async function worker(args: readonly string[]): Promise<number> {
   const name = given.value("name");
   if (name !== undefined && (name === "" || name.length > fleetLimits.nameChars))
     throw new UsageError(`--name takes 1 to ${fleetLimits.nameChars} characters`);
-  const started = await Worker.start({
+  const { Worker: Started } = await import("../worker/worker.js");
+  const started = await Started.start({
     servers: serversOf(given),
     ...(name !== undefined && { name }),
     labels: labelsOf("--labels", pairsOf("labels", given.values("labels"))),
