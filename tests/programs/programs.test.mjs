@@ -2,14 +2,15 @@
 // They are installed once from the lock file beside this, without their scripts; nothing of them is kept here.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { NodeRuntime } from "../../dist/index.js";
-import { findEngine } from "../../dist/launcher/engine.js";
+import { engineVersion, findEngine } from "../../dist/launcher/engine.js";
 import { programFixtures } from "../../scripts/fixtures.mjs";
 import building from "./building.mjs";
 import data from "./data.mjs";
@@ -34,7 +35,21 @@ const numberless = (printed) => printed.replace(/\(node:\d+\)/g, "(node)");
 /** What both see of the environment. */
 const env = { HOME: "/tmp", LANG: "C.UTF-8", NO_COLOR: "1", PATH: "/usr/local/bin:/usr/bin:/bin" };
 
+/**
+ * What plain Node prints, which is the same as long as engine, packages and program are: it is asked once and kept
+ * beside the packages, which another lock file replaces.
+ */
 async function plainly(file, cwd) {
+  const asked = JSON.stringify([engineVersion, env, readFileSync(file, "utf8")]);
+  const digest = createHash("sha256").update(asked).digest("hex");
+  const kept = join(directory, "programs", `${digest}.json`);
+  if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8"));
+  const printed = await printedBy(file, cwd);
+  if (printed.exitCode === 0) writeFileSync(kept, JSON.stringify(printed));
+  return printed;
+}
+
+async function printedBy(file, cwd) {
   const child = spawn(engine, [file], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const printed = Promise.all([text(child.stdout), text(child.stderr)]);
   const [exitCode] = await once(child, "close");
