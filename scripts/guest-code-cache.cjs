@@ -13,7 +13,7 @@ const load = (id) => {
   vm.compileFunction(sources[id], ["exports", "require"])(exported, require);
   return exported;
 };
-const { ownScripts, parameters } = load("guest/loader");
+const { ownScripts, parameters, placesOf } = load("guest/loader");
 const { digestOfFlags, packForms } = load("launcher/zygote/compiled-forms");
 
 async function main() {
@@ -30,7 +30,8 @@ async function main() {
   // `static uint32_t flag_hash` of v8::internal in src/flags/flags.cc; compilers number what is static.
   const name = "_ZN2v88internalL9flag_hashE";
   const flagsAddress = linkedAt([name, `${name}.0`]) ?? 0;
+  const texts = Object.fromEntries(placesOf(text));
   const file = join(dist, `guest.${process.arch}.cache`);
-  writeFileSync(file, packForms(text, forms, { flags, flagsAddress }));
+  writeFileSync(file, packForms(text, forms, { flags, flagsAddress, texts }));
 }
 void main();

@@ -14,8 +14,6 @@ export const reasons = {
   "kernel/syscalls/table.ts": "one row for each system call",
   "protocol/host-calls.ts": "one row for each call between SDK and kernel",
   "sandbox/libc.ts": "one function of libc after the other",
-  "sandbox/pages.ts":
-    "each saving of pages and page tables by what Linux tells of a process's addresses, a function each",
   "sandbox/policy.ts": "one row for each system call of Linux",
   "sdk/errors.ts": "one row for each code",
   "sdk/option-types.ts": "one declaration for each option",

@@ -6,7 +6,7 @@
  * Invariant: after a program has set a flag V8 judges forms by itself, for good. Nothing here protects anything.
  */
 import * as libc from "../sandbox/libc.js";
-import type { RequireBuiltin } from "./engine-types.js";
+import type { InternalBinding } from "./engine-types.js";
 
 /** Plain Node's digest of flags, and where V8 keeps its own. */
 export interface Pretence {
@@ -30,8 +30,8 @@ export function pretend(): void {
 }
 
 /** Sets flags that no form depends on. */
-export function setInertFlags(requireBuiltin: RequireBuiltin, flags: string): void {
+export function setInertFlags(internalBinding: InternalBinding, flags: string): void {
   const holds = word?.[0] === digest;
-  requireBuiltin("v8").setFlagsFromString(flags);
+  internalBinding("v8").setFlagsFromString(flags);
   if (holds) pretend();
 }

@@ -10,13 +10,13 @@
 import * as libc from "../sandbox/libc.js";
 import type { EngineTools } from "./environment.js";
 import { setInertFlags } from "./engine-flags.js";
-import type { RequireBuiltin } from "./engine-types.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-types.js";
 
 /** OpenSSL's generator, and the flag that V8 seeds `Math.random` of a realm from that has not drawn yet. */
-export function renewEntropy(requireBuiltin: RequireBuiltin): void {
+export function renewEntropy(internalBinding: InternalBinding): void {
   libc.randPoll();
   setInertFlags(
-    requireBuiltin,
+    internalBinding,
     `--random-seed=${libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1}`,
   );
 }

@@ -5,7 +5,8 @@
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { machine } from "../abi/machine.js";
-import type { InternalBinding } from "./engine-types.js";
+import { afterLoad } from "./builtin-loads.js";
+import type { EngineModule, InternalBinding } from "./engine-types.js";
 import type { GuestEnvironment, KernelClient } from "./environment.js";
 
 /** Before any other takes its place. */
@@ -36,12 +37,12 @@ export const sharedIdentity = (): SharedIdentity => ({ start: startOptions(), st
 
 /** Replaces the functions once per thread, before `node:os` and friends load: in the zygote, and in each worker. */
 export function installIdentity(environment: GuestEnvironment): void {
-  const { internalBinding, kernel } = environment;
+  const { internalBinding, requireBuiltin, kernel } = environment;
   const ownsProcess = internalBinding("worker").ownsProcessState as boolean;
   if (ownsProcess) installDirectories(environment);
   else installReadOnlyDirectories(internalBinding, kernel);
   installVersions();
-  installClock();
+  afterLoad(requireBuiltin, "internal/perf/performance", installClock);
   adoptObservers(environment);
   if (ownsProcess) adoptMilestones(internalBinding);
 }
@@ -152,24 +153,25 @@ let toOwnOrigin = (startTime: number): number => startTime;
 
 /** What the engine measures itself, as collections of garbage: it counts from its own start. */
 function adoptObservers({ internalBinding, requireBuiltin }: GuestEnvironment): void {
-  const { enqueue } = requireBuiltin("internal/perf/observe");
-  const { createPerformanceNodeEntry } = requireBuiltin("internal/perf/performance_entry");
-  internalBinding("performance").setupObservers(
-    (name: string, type: string, startTime: number, duration: number, details: unknown) =>
-      enqueue(createPerformanceNodeEntry(name, type, toOwnOrigin(startTime), duration, details)),
-  );
+  afterLoad(requireBuiltin, "internal/perf/observe", ({ enqueue }) => {
+    const { createPerformanceNodeEntry } = requireBuiltin("internal/perf/performance_entry");
+    internalBinding("performance").setupObservers(
+      (name: string, type: string, startTime: number, duration: number, details: unknown) =>
+        enqueue(createPerformanceNodeEntry(name, type, toOwnOrigin(startTime), duration, details)),
+    );
+  });
 }
 
 /** Readings of which one is not torn apart by another process's turn on the processor. */
 const clockReadings = 8;
 
 /** Where `performance.now()` of the engine counts from, on the clock of `process.hrtime`. */
-function engineOriginMs(): number {
+function engineOriginMs(elapsedMs: () => number): number {
   let origin = 0;
   let least = Infinity;
   for (let i = 0; i < clockReadings; i++) {
     const before = Number(process.hrtime.bigint()) / 1e6;
-    const sinceOrigin = performance.now();
+    const sinceOrigin = elapsedMs();
     const apart = Number(process.hrtime.bigint()) / 1e6 - before;
     if (apart >= least) continue;
     least = apart;
@@ -179,13 +181,10 @@ function engineOriginMs(): number {
 }
 
 /** Clocks count from the start of the process, which for the engine is the zygote's. */
-function installClock(): void {
-  const { Performance } = globalThis as unknown as {
-    Performance: { prototype: { now(): number } };
-  };
-  const now = Performance.prototype.now;
+function installClock({ Performance, performance }: EngineModule): void {
+  const now = Performance.prototype.now as () => number;
   const originNow = (): number => Number(startedAtNs) / 1e6;
-  let zygoteOrigin = 0;
+  const zygoteOrigin = engineOriginMs(() => now.call(performance));
   Object.defineProperty(Performance.prototype, "now", {
     value: function performanceNow(this: unknown) {
       return start === undefined ? now.call(this) : now.call(this) + zygoteOrigin - originNow();
@@ -194,7 +193,6 @@ function installClock(): void {
     configurable: true,
     enumerable: true,
   });
-  zygoteOrigin = engineOriginMs();
   toOwnOrigin = (startTime) => startTime + zygoteOrigin - originNow();
   Object.defineProperty(Performance.prototype, "timeOrigin", {
     get: () => startOptions().startedAtMs,

@@ -23,11 +23,13 @@ export interface CompiledFiles {
   readonly forms: Buffer;
 }
 
-/** The forms alone, for the threads of a process. */
+/** Texts and forms for the threads of a process: what each thread were sent would be a megabyte copied twice. */
 export interface SharedForms {
   readonly memory: SharedArrayBuffer;
   /** By module: where in it its form begins and how long it is. */
   readonly places: Readonly<Record<string, readonly [at: number, bytes: number]>>;
+  /** By module: where in it its text begins and ends, as JSON has it. */
+  readonly texts: Readonly<Record<string, readonly [from: number, to: number]>>;
   /** Under which V8 takes them. */
   readonly pretence: Pretence;
 }
@@ -66,37 +68,41 @@ const kept = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder }
 const moduleNames = ["exports", "require", "module", "internalBinding", "requireBuiltin"] as const;
 export const parameters: readonly string[] = [...moduleNames, ...Object.keys(kept)];
 
+type Places = ReadonlyMap<string, readonly [from: number, to: number]>;
+
+/**
+ * Where each text of an object in JSON begins and ends, quotes included. In a text each quote has a backslash
+ * before it: what is looked for here is never part of one.
+ */
+export function placesOf(bytes: Buffer): Places {
+  const places = new Map<string, readonly [number, number]>();
+  for (let key = bytes.indexOf('"'); key >= 0;) {
+    const from = bytes.indexOf('":"', key) + 2;
+    const next = bytes.indexOf('","', from);
+    const to = next < 0 ? bytes.length - 1 : next + 1;
+    places.set(bytes.toString("latin1", key + 1, from - 2), [from, to]);
+    key = next < 0 ? next : next + 2;
+  }
+  return places;
+}
+
 /**
  * The shell and the commands, as dist/programs.json: bytes that every fork has, of which each text is read
- * when it is first needed, and no other.
+ * when it is first needed, and no other. In a worker's thread, its modules.
  */
 export class Programs {
   /** May be put elsewhere. */
   bytes: Buffer;
-  /** Where each text begins and ends, quotes included. */
-  #places: Map<string, readonly [from: number, to: number]> | undefined;
+  #places: Places | undefined;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, places?: Places) {
     this.bytes = bytes;
+    this.#places = places;
   }
 
   text(id: string): string | undefined {
-    const place = (this.#places ??= this.#find()).get(id);
+    const place = (this.#places ??= placesOf(this.bytes)).get(id);
     return place && (JSON.parse(this.bytes.toString("utf8", ...place)) as string);
-  }
-
-  /** In a text of JSON each quote has a backslash before it: what is looked for here is never part of one. */
-  #find(): Map<string, readonly [number, number]> {
-    const { bytes } = this;
-    const places = new Map<string, readonly [number, number]>();
-    for (let key = bytes.indexOf('"'); key >= 0;) {
-      const from = bytes.indexOf('":"', key) + 2;
-      const next = bytes.indexOf('","', from);
-      const to = next < 0 ? bytes.length - 1 : next + 1;
-      places.set(bytes.toString("latin1", key + 1, from - 2), [from, to]);
-      key = next < 0 ? next : next + 2;
-    }
-    return places;
   }
 }
 
@@ -167,7 +173,7 @@ function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
 /**
  * Run by the first script of a process or thread: loads `entry` and calls its `start` with the
  * loader. `programs` are the texts of more modules; what is `compiled` is for `start` to make use of, and what is
- * `shared` was found to be of these texts.
+ * `shared` has all texts of its own.
  */
 export function begin(
   entry: string,
@@ -180,7 +186,9 @@ export function begin(
   const { emitWarning } = process;
   // What is loaded here warns that it is experimental, or for tests: no concern of a program's.
   process.emitWarning = () => {};
-  const loader = new Loader(toolsOf(engineRequire), sources, new Programs(programs));
+  const texts =
+    shared && new Programs(kept.Buffer.from(shared.memory), new Map(Object.entries(shared.texts)));
+  const loader = new Loader(toolsOf(engineRequire), sources, texts ?? new Programs(programs));
   if (shared !== undefined) {
     const { memory, places } = shared;
     const formOf = (id: string): Uint8Array | undefined =>

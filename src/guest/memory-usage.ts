@@ -1,11 +1,15 @@
 /** Owns how much memory a guest is told that it uses: what V8 counts, not the pages of the process. */
+import { afterLoad } from "./builtin-loads.js";
 import type { EngineTools } from "./environment.js";
 
 let heapStatistics: () => Record<string, number>;
 
 /** Once in each thread. */
 export function installMemoryUsage({ requireBuiltin }: EngineTools): void {
-  heapStatistics = requireBuiltin("v8").getHeapStatistics;
+  heapStatistics = () => requireBuiltin("v8").getHeapStatistics() as Record<string, number>;
+  afterLoad(requireBuiltin, "v8", ({ getHeapStatistics }) => {
+    heapStatistics = getHeapStatistics;
+  });
 }
 
 export function usedBytes(): number {

@@ -71,7 +71,7 @@ export function becomeTemplate(tools: TemplateTools, state: "used" | "settled"):
 }
 
 function becomeCopy(
-  { channel, begin, populate, requireBuiltin }: TemplateTools,
+  { channel, begin, populate, internalBinding }: TemplateTools,
   fds: readonly number[],
 ): void {
   populate();
@@ -81,7 +81,7 @@ function becomeCopy(
   libc.dup2(stderr!, 2);
   libc.dup2(socket!, socketFd);
   settleSibling(socketFd);
-  renewEntropy(requireBuiltin);
+  renewEntropy(internalBinding);
   channel.begins();
   channel.event("ready", {});
   const { options, source } = channel.waitFor("start");

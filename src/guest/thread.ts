@@ -3,6 +3,7 @@
  * the program, makes its bindings virtual and leaves no trace of itself. Node's
  * own start of the worker follows as the next message of its port.
  */
+import "./late.js";
 import { shareLedger } from "./bindings/sqlite.js";
 import { followFiles } from "./bindings/unmanaged-files.js";
 import type { ThreadStart } from "./bindings/worker.js";
@@ -14,7 +15,7 @@ import { adoptPretence, setInertFlags } from "./engine-flags.js";
 import { assumeSharedIdentity } from "./identity.js";
 import { listenForFlows } from "./bindings/stream-handle.js";
 import { installBindings } from "./install.js";
-import { installHostTools } from "./host-tools.js";
+import type * as HostTools from "./host-tools.js";
 import type { Loader } from "./loader.js";
 import { applyPlatformToWorker } from "./platform.js";
 import { hideInternals } from "./public-modules.js";
@@ -24,6 +25,9 @@ import * as libc from "../sandbox/libc.js";
 import { ThreadSlots } from "./thread-slots.js";
 import { traceExitOfThread } from "./trace-stack.js";
 import type { EngineModule, InternalBinding, RequireBuiltin } from "./engine-types.js";
+
+// Loaded where a program has tools.
+const tools = (): typeof HostTools => require("./host-tools.js");
 
 /** Loaded by now, over the native binding; loaded again when they are asked for next. */
 const loadedTooEarly = ["internal/worker", "worker_threads", "internal/webworker"];
@@ -56,7 +60,7 @@ function startThread(
   adoptImageLoader(start.imageLoader, start.slot + 1);
   // No output goes the quick way: the main thread's exit travels on another socket and must not
   // overtake it, and only that thread hears when a standard descriptor becomes something else.
-  slots.whileSeeding(threadId, () => drawSeed(requireBuiltin));
+  slots.whileSeeding(threadId, () => drawSeed(internalBinding));
 
   installBindings({
     internalBinding,
@@ -93,14 +97,14 @@ function startThread(
   hideInternals(requireBuiltin);
   applyPlatformToWorker(requireBuiltin, start.identity.start.jsRuntime);
   const { mode, hostTools } = start.identity.start;
-  if (mode !== "node" || hostTools) installHostTools(channel);
+  if (mode !== "node" || hostTools) tools().installHostTools(channel);
   for (const name of globalTraces) delete (globalThis as Record<string, unknown>)[name];
 }
 
 /** V8 seeds a context's Math.random from its flag when the first number is drawn. */
-function drawSeed(requireBuiltin: RequireBuiltin): void {
+function drawSeed(internalBinding: InternalBinding): void {
   const seed = libc.getrandom(4).readUInt32LE(0) & 0x7fffffff || 1;
-  setInertFlags(requireBuiltin, `--random-seed=${seed}`);
+  setInertFlags(internalBinding, `--random-seed=${seed}`);
   Math.random();
 }
 

@@ -12,7 +12,8 @@
  */
 import { Errno } from "../abi/errno.js";
 import { O_RDONLY, S_IFMT, S_IFREG } from "../abi/fcntl.js";
-import { bind, cString, checked, close, errnoView, openLibrary, read } from "./libc.js";
+import { cString, checked, close, errnoView, read } from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 
 const library = openLibrary();
 const libraryAgain = openLibrary();

@@ -9,6 +9,7 @@
  */
 import * as ffi from "node:ffi";
 import * as libc from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 
 /** getauxval(3): where the vDSO is. */
 const AT_SYSINFO_EHDR = 33n;
@@ -139,9 +140,9 @@ export class EngineClock {
   /** Puts it in place, standing at the time that it is; or answers why that cannot be. */
   static install(): EngineClock | string {
     if (process.arch !== "x64") return `there is no code for ${process.arch}`;
-    const library = libc.openLibrary();
-    const auxiliary = libc.bind<[bigint], bigint>(library, "getauxval", ["u64"], "u64");
-    const self = libc.bind<[], bigint>(library, "pthread_self", [], "u64");
+    const library = openLibrary();
+    const auxiliary = bind<[bigint], bigint>(library, "getauxval", ["u64"], "u64");
+    const self = bind<[], bigint>(library, "pthread_self", [], "u64");
     const base = auxiliary(AT_SYSINFO_EHDR);
     const vdso = base === 0n ? undefined : readVdso(base);
     if (vdso === undefined) return "this Linux maps no clock into processes";

@@ -15,6 +15,7 @@
 import * as ffi from "node:ffi";
 import { Errno } from "../abi/errno.js";
 import * as libc from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 import { IsolationUnavailable } from "./unavailable.js";
 
 const SIGSYS = 31;
@@ -150,10 +151,10 @@ export function whileServing<T>({ fd, firstBytes }: Served, work: () => T): T {
   }
 }
 
-const linker = libc.openLibrary();
-const dlopen = libc.bind<[Buffer, number], bigint>(linker, "dlopen", ["buffer", "i32"], "pointer");
-const dlerror = libc.bind<[], bigint>(linker, "dlerror", [], "pointer");
-const dlclose = libc.bind<[bigint], number>(linker, "dlclose", ["pointer"], "i32");
+const linker = openLibrary();
+const dlopen = bind<[Buffer, number], bigint>(linker, "dlopen", ["buffer", "i32"], "pointer");
+const dlerror = bind<[], bigint>(linker, "dlerror", [], "pointer");
+const dlclose = bind<[bigint], number>(linker, "dlclose", ["pointer"], "i32");
 
 /** Whether the process has a shared object of that name or path. */
 export function isLoaded(name: string): boolean {

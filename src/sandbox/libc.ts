@@ -1,10 +1,9 @@
 /**
- * Native calls of every process, and how one is bound; dirfd.ts binds those of the kernel process alone.
+ * Native calls of every process; dirfd.ts binds those of the kernel process alone.
  *
  * Linux convention throughout: a negative result is `-errno`, anything else is
  * the result; nothing is retried and nothing throws, except on a caller's own
- * mistake (a range outside its buffer). Every symbol is resolved when the
- * module loads, so that nothing is looked up after a fork or a lock-down. The
+ * mistake (a range outside its buffer). How symbols are resolved: native.ts. The
  * scratch memory below is static and used by one call at a time; each worker
  * thread that loads the module has its own.
  *
@@ -12,23 +11,11 @@
  * `size_t` register to chance.
  */
 import * as ffi from "node:ffi";
+import { bind, openEngine, openLibrary } from "./native.js";
 
-type Native<A extends unknown[], R> = (...args: A) => R;
-
-/** A library object remembers one signature per symbol: a second signature needs a second object. */
-export const openLibrary = (): ffi.DynamicLibrary => new ffi.DynamicLibrary("libc.so.6");
 const library = openLibrary();
 const libraryAgain = openLibrary();
-const engine = new ffi.DynamicLibrary(null);
-
-export function bind<A extends unknown[], R>(
-  from: ffi.DynamicLibrary,
-  name: string,
-  args: readonly ffi.ScalarType[],
-  result: ffi.ScalarType,
-): Native<A, R> {
-  return from.getFunction(name, { arguments: args, return: result }) as unknown as Native<A, R>;
-}
+const engine = openEngine();
 
 const nFork = bind<[], number>(library, "fork", [], "i32");
 const nExit = bind<[number], void>(library, "_exit", ["i32"], "void");

@@ -11,6 +11,7 @@
  */
 import { Errno } from "../abi/errno.js";
 import * as libc from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 
 /** include/uapi/linux/sched.h */
 const flags = {
@@ -177,8 +178,8 @@ export function startFirstProcess(): FirstProcess | number {
   const pipe = libc.pipe2(libc.O_CLOEXEC);
   if (typeof pipe === "number") return pipe;
   const [end, lifeline] = pipe;
-  const clone = libc.bind<[bigint, bigint, number, bigint], number>(
-    libc.openLibrary(),
+  const clone = bind<[bigint, bigint, number, bigint], number>(
+    openLibrary(),
     "clone",
     ["u64", "u64", "i32", "u64"],
     "i32",

@@ -3,7 +3,8 @@
  * engine's binary: nothing is read from a file.
  */
 import * as ffi from "node:ffi";
-import { bind, cString } from "./libc.js";
+import { cString } from "./libc.js";
+import { bind } from "./native.js";
 
 /** MD4, RC4 and their like, beside the default algorithms; answers whether they are there. */
 export function loadLegacyProvider(): boolean {

@@ -7,16 +7,8 @@
  * zygote, except `PageList.populate`, which is the first thing a child does.
  * Untrusted: nothing. What is measured is a rehearsed life, never a guest's.
  */
-import {
-  addressOf,
-  bind,
-  close,
-  errnoView,
-  getrlimit,
-  memoryAt,
-  openLibrary,
-  openReadOnly,
-} from "./libc.js";
+import { addressOf, close, errnoView, getrlimit, memoryAt, openReadOnly } from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 import { RLIMIT_AS } from "./rlimits.js";
 
 const library = openLibrary();

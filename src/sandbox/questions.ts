@@ -9,6 +9,7 @@
 import * as ffi from "node:ffi";
 import { Errno } from "../abi/errno.js";
 import * as libc from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 
 /** include/uapi/linux/seccomp.h: SECCOMP_IOCTL_NOTIF_RECV and _SEND. */
 const NOTIF_RECV = 0xc0502100n;
@@ -34,29 +35,29 @@ export interface Question {
 export type Verdict = "go on" | number;
 
 const engine = new ffi.DynamicLibrary(null);
-const handleSize = libc.bind<[number], bigint>(engine, "uv_handle_size", ["i32"], "u64");
-const pollInit = libc.bind<[bigint, bigint, number], number>(
+const handleSize = bind<[number], bigint>(engine, "uv_handle_size", ["i32"], "u64");
+const pollInit = bind<[bigint, bigint, number], number>(
   engine,
   "uv_poll_init",
   ["pointer", "pointer", "i32"],
   "i32",
 );
-const pollStart = libc.bind<[bigint, number, bigint], number>(
+const pollStart = bind<[bigint, number, bigint], number>(
   engine,
   "uv_poll_start",
   ["pointer", "i32", "pointer"],
   "i32",
 );
-const pollStop = libc.bind<[bigint], number>(engine, "uv_poll_stop", ["pointer"], "i32");
-const closeHandle = libc.bind<[bigint, bigint], void>(
+const pollStop = bind<[bigint], number>(engine, "uv_poll_stop", ["pointer"], "i32");
+const closeHandle = bind<[bigint, bigint], void>(
   engine,
   "uv_close",
   ["pointer", "pointer"],
   "void",
 );
-const unrefHandle = libc.bind<[bigint], void>(engine, "uv_unref", ["pointer"], "void");
-const ioctl = libc.bind<[number, bigint, bigint], number>(
-  libc.openLibrary(),
+const unrefHandle = bind<[bigint], void>(engine, "uv_unref", ["pointer"], "void");
+const ioctl = bind<[number, bigint, bigint], number>(
+  openLibrary(),
   "ioctl",
   ["i32", "u64", "pointer"],
   "i32",

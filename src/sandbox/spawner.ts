@@ -13,6 +13,7 @@
  */
 import { readFileSync, readdirSync } from "node:fs";
 import * as libc from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 
 const x64 = process.arch === "x64";
 const numbers = {
@@ -314,8 +315,8 @@ export class Spawner {
     libc.fillMemory(data, memory.bytes);
     const executable = libc.protectMemory(base, codeBytes, PROT_READ_EXEC);
     if (executable < 0) throw new Error(`mprotect: errno ${-executable}`);
-    const clone = libc.bind<[bigint, bigint, number, bigint], number>(
-      libc.openLibrary(),
+    const clone = bind<[bigint, bigint, number, bigint], number>(
+      openLibrary(),
       "clone",
       ["u64", "u64", "i32", "u64"],
       "i32",

@@ -9,7 +9,7 @@
  * into SQLite, never while V8 collects garbage (the owner of the databases sees to that).
  */
 import * as ffi from "node:ffi";
-import * as libc from "./libc.js";
+import { bind } from "./native.js";
 
 /** Result codes of sqlite3.h that this file answers itself. */
 const SQLITE_OK = 0;
@@ -101,13 +101,13 @@ const noExtensions = "native extensions cannot be loaded in this virtual machine
 const engine = new ffi.DynamicLibrary(null);
 const library = new ffi.DynamicLibrary("libc.so.6");
 /** Calls `compare(key, base)` for one element: the way to an address that has no exported name. */
-const bsearch = libc.bind<[bigint, bigint, bigint, bigint, bigint], bigint>(
+const bsearch = bind<[bigint, bigint, bigint, bigint, bigint], bigint>(
   library,
   "bsearch",
   ["pointer", "pointer", "u64", "u64", "pointer"],
   "pointer",
 );
-const malloc = libc.bind<[bigint], bigint>(library, "malloc", ["u64"], "pointer");
+const malloc = bind<[bigint], bigint>(library, "malloc", ["u64"], "pointer");
 
 function allocate(length: number): bigint {
   const pointer = malloc(BigInt(length));

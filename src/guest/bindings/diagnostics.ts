@@ -7,6 +7,8 @@ import type * as HeapSnapshot from "../diagnostics/heap-snapshot.js";
 import type * as Profilers from "../diagnostics/profilers.js";
 import { installEvaluationTimeout } from "../diagnostics/evaluation-timeout.js";
 import { atFatalError, atLeaving } from "../diagnostics/leaving-work.js";
+import { afterLoad } from "../builtin-loads.js";
+import type { EngineModule } from "../engine-types.js";
 import type { EngineTools } from "../environment.js";
 import { unavailable } from "../unavailable.js";
 
@@ -27,15 +29,29 @@ const coverageNames = [
 const notAtTheLimit = "a file cannot be written from where the heap has run out";
 
 export function installDiagnostics(env: EngineTools): void {
-  // Loaded by the zygote's own start, before any binding was replaced.
-  const v8 = env.requireBuiltin("v8");
-  const { getHeapSnapshotOptions } = env.requireBuiltin("internal/heap_utils");
-  const { getValidatedPath } = env.requireBuiltin("internal/fs/utils");
   const profiler = env.internalBinding("profiler");
 
   for (const name of coverageNames)
     profiler[name] = (...args: never[]) =>
       (profilers().coverageFunctions(env)[name] as (...args: never[]) => void)(...args);
+  // Loaded by the zygote's own start, before any binding was replaced.
+  afterLoad(env.requireBuiltin, "v8", (v8) => replaceFunctions(env, v8, profiler));
+  env.internalBinding("heap_utils").triggerHeapSnapshot = (path: unknown, options: Uint8Array) =>
+    heapSnapshots().writeHeapSnapshot(env, path, options);
+
+  installEvaluationTimeout(env);
+  const report = env.internalBinding("report");
+  atFatalError((error) => {
+    if (report.shouldReportOnUncaughtException() !== true) return;
+    const message = error instanceof Error ? error.message : String(error);
+    report.writeReport(message, "Exception", null, error);
+  });
+  shutInspectorPort(env);
+}
+
+function replaceFunctions(env: EngineTools, v8: EngineModule, profiler: EngineModule): void {
+  const { getHeapSnapshotOptions } = env.requireBuiltin("internal/heap_utils");
+  const { getValidatedPath } = env.requireBuiltin("internal/fs/utils");
   const replaced = {
     writeHeapSnapshot(filename?: unknown, options?: unknown): string {
       const path = filename === undefined ? undefined : getValidatedPath(filename);
@@ -51,17 +67,6 @@ export function installDiagnostics(env: EngineTools): void {
     stopCoverage: profiler.stopCoverage,
   };
   for (const [name, value] of Object.entries(replaced)) if (name in v8) v8[name] = value;
-  env.internalBinding("heap_utils").triggerHeapSnapshot = (path: unknown, options: Uint8Array) =>
-    heapSnapshots().writeHeapSnapshot(env, path, options);
-
-  installEvaluationTimeout(env);
-  const report = env.internalBinding("report");
-  atFatalError((error) => {
-    if (report.shouldReportOnUncaughtException() !== true) return;
-    const message = error instanceof Error ? error.message : String(error);
-    report.writeReport(message, "Exception", null, error);
-  });
-  shutInspectorPort(env);
 }
 
 function shutInspectorPort(env: EngineTools): void {

@@ -3,23 +3,27 @@
  * here the descriptor's number is what travels, for descriptors belong to the
  * process and the kernel knows them by number. It closes with the thread that has it last.
  */
+import { afterLoad } from "../builtin-loads.js";
 import { Errno } from "../../abi/errno.js";
 import type { GuestEnvironment } from "../environment.js";
 
 const { apply } = Reflect;
 
 export function installFileHandleTransfer(env: GuestEnvironment): void {
-  const { FileHandle } = env.requireBuiltin("internal/fs/promises");
+  afterLoad(env.requireBuiltin, "internal/fs/promises", ({ FileHandle }) =>
+    adaptTransfer(env, FileHandle.prototype),
+  );
+}
+
+type Methods = Record<symbol, (this: unknown, ...args: never[]) => unknown>;
+
+function adaptTransfer(env: GuestEnvironment, prototype: Methods): void {
   const binding = env.internalBinding("fs");
   const {
     messaging_transfer_symbol: transferSymbol,
     messaging_transfer_list_symbol: listSymbol,
     messaging_deserialize_symbol: deserializeSymbol,
   } = env.internalBinding("symbols");
-  const prototype = FileHandle.prototype as Record<
-    symbol,
-    (this: unknown, ...args: never[]) => unknown
-  >;
   const transfer = prototype[transferSymbol]!;
   const deserialize = prototype[deserializeSymbol]!;
   prototype[listSymbol] = () => [];

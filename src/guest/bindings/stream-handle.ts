@@ -11,6 +11,7 @@
 import { Errno } from "../../abi/errno.js";
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
+import { beforeLoad } from "../builtin-loads.js";
 import { joinCopies } from "../copying.js";
 import { currentFrame, deliver, deliverAtOnce } from "../delivery.js";
 import { QuietStream } from "../engine-stream.js";
@@ -706,8 +707,9 @@ export function installStreams(env: GuestEnvironment): void {
   };
   runTicks = (process as unknown as { _tickCallback: () => void })._tickCallback;
   ({ enqueueMicrotask } = env.internalBinding("task_queue"));
-  noteSecured(env.internalBinding("tls_wrap"));
-  noteSessions(env.internalBinding("http2"));
+  const { internalBinding, requireBuiltin } = env;
+  beforeLoad(requireBuiltin, "internal/tls/wrap", () => noteSecured(internalBinding("tls_wrap")));
+  beforeLoad(requireBuiltin, "internal/http2/core", () => noteSessions(internalBinding("http2")));
   joinCopies({
     stop: () => handles.forEach((handle) => handle.part()),
     begins: "first",

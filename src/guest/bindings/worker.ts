@@ -20,11 +20,10 @@ import type { SharedSlots } from "../thread-slots.js";
 import { later } from "../turns.js";
 import { threadBegins, threadEnded, watchThreads } from "../living-threads.js";
 
-/** The guest-side modules: their texts, and what the engine compiled of them. */
-export interface Modules {
-  sources: Sources;
-  forms?: SharedForms | undefined;
-}
+/** The guest-side modules: their texts, or these and what the engine compiled of them in memory that threads share. */
+export type Modules =
+  | { sources: Sources; forms?: undefined }
+  | { sources?: never; forms: SharedForms };
 
 /** What ../thread.ts gets. */
 export interface ThreadStart {
@@ -70,9 +69,10 @@ const { apply } = Reflect;
 /** Run by Node as if it were `new Worker(text, { eval: true })`; global names are as there. */
 const threadText = `{
   const { compileFunction } = require("vm");
-  const { sources, forms } = require("worker_threads").workerData.modules;
+  const { sources = {}, forms } = require("worker_threads").workerData.modules;
   const id = "guest/loader", exports = {};
-  compileFunction(sources[id], ["exports"], { filename: "node:internal/secure-exec/" + id })(exports);
+  const text = sources[id] ?? JSON.parse(Buffer.from(forms.memory).toString("utf8", ...forms.texts[id]));
+  compileFunction(text, ["exports"], { filename: "node:internal/secure-exec/" + id })(exports);
   exports.begin("guest/thread", require, sources, undefined, undefined, forms);
 }`;
 
@@ -373,8 +373,8 @@ function Worker(
   const execArgv = [...(flags ?? own.execArgv)].filter((flag) => flag !== "--");
   const late = takeLateFlags(flags === undefined ? own.flags : execArgv);
   const asked = Float64Array.from(limits);
-  // The first thread's young generation is large for speed; workers start small and grow.
-  setInertFlags(engine.env.requireBuiltin, "--min-semi-space-size=1");
+  // The first thread's young generation is large for speed; workers start small and grow, with room for their own start.
+  setInertFlags(engine.env.internalBinding, "--min-semi-space-size=4");
   const make = (environment: unknown): NativeHandle =>
     new engine.NativeWorker(
       url,

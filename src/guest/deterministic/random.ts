@@ -152,12 +152,15 @@ function replaceWeb(crypto: EngineModule, draw: Draw): void {
   });
 }
 
-export function replaceRandomness({ requireBuiltin }: EngineTools, seed: string): void {
+export function replaceRandomness(
+  { internalBinding, requireBuiltin }: EngineTools,
+  seed: string,
+): void {
   const crypto = requireBuiltin("crypto");
   const draw = streamOf(crypto, seed);
   // 31 bits, and 0 would mean none.
   const seedForV8 = draw(4).readUInt32LE(0) & 0x7fffffff || 1;
-  setInertFlags(requireBuiltin, `--random-seed=${seedForV8}`);
+  setInertFlags(internalBinding, `--random-seed=${seedForV8}`);
   replaceFunctions(crypto, draw);
   // The `getRandomValues` of `crypto` is this one's.
   replaceWeb(crypto, draw);

@@ -26,6 +26,8 @@ export interface FormsHeader {
   readonly flagsAddress: number;
   /** How long the text is that the forms were made of; it comes first. */
   readonly textBytes: number;
+  /** In it, by module: where its text begins and ends. */
+  readonly texts: Readonly<Record<string, readonly [from: number, to: number]>>;
   /** Behind it, by module: where its form begins and how long it is. */
   readonly forms: Readonly<Record<string, readonly [at: number, bytes: number]>>;
 }
@@ -42,7 +44,7 @@ export function digestOfFlags(requireBuiltin: RequireBuiltin): number {
 export function packForms(
   text: Buffer,
   forms: ReadonlyMap<string, Buffer>,
-  { flags, flagsAddress }: Pick<FormsHeader, "flags" | "flagsAddress">,
+  { flags, flagsAddress, texts }: Pick<FormsHeader, "flags" | "flagsAddress" | "texts">,
 ): Buffer {
   let at = 0;
   const places: [string, [number, number]][] = [];
@@ -56,6 +58,7 @@ export function packForms(
     flags,
     flagsAddress,
     textBytes: text.length,
+    texts,
     forms: Object.fromEntries(places),
   };
   const json = Buffer.from(JSON.stringify(header));
@@ -66,14 +69,16 @@ export function packForms(
 
 export class CompiledForms {
   readonly #header: FormsHeader;
+  readonly #text: Buffer;
   readonly #forms: Buffer;
   readonly #digest = Buffer.alloc(wordBytes);
   #pretends = false;
   /** Modules that were not compiled anew. */
   used = 0;
 
-  private constructor(header: FormsHeader, forms: Buffer) {
+  private constructor(header: FormsHeader, text: Buffer, forms: Buffer) {
     this.#header = header;
+    this.#text = text;
     this.#forms = forms;
     this.#digest.writeUInt32LE(header.flags);
   }
@@ -84,9 +89,9 @@ export class CompiledForms {
     const textAt = wordBytes + file.readUInt32LE(0);
     const header = JSON.parse(file.toString("latin1", wordBytes, textAt)) as FormsHeader;
     const formsAt = textAt + header.textBytes;
-    if (header.engine !== engineName || !text.equals(file.subarray(textAt, formsAt)))
-      return undefined;
-    return new CompiledForms(header, file.subarray(formsAt));
+    const own = file.subarray(textAt, formsAt);
+    if (header.engine !== engineName || !text.equals(own)) return undefined;
+    return new CompiledForms(header, own, file.subarray(formsAt));
   }
 
   /** The module's form, for `vm.compileFunction`. */
@@ -126,11 +131,20 @@ export class CompiledForms {
   /** The forms for threads, where the file was read into memory that they can have. */
   get shared(): SharedForms | undefined {
     const { buffer: memory, byteOffset } = this.#forms;
+    const textsAt = this.#text.byteOffset;
     const { pretence } = this;
     if (pretence === undefined || !(memory instanceof SharedArrayBuffer)) return undefined;
     const places = Object.entries(this.#header.forms).map(
       ([id, [at, bytes]]) => [id, [byteOffset + at, bytes]] as const,
     );
-    return { memory, places: Object.fromEntries(places), pretence };
+    const texts = Object.entries(this.#header.texts).map(
+      ([id, [from, to]]) => [id, [textsAt + from, textsAt + to]] as const,
+    );
+    return {
+      memory,
+      places: Object.fromEntries(places),
+      texts: Object.fromEntries(texts),
+      pretence,
+    };
   }
 }

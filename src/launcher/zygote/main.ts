@@ -73,7 +73,9 @@ async function boot(modules: Modules): Promise<void> {
     pages: undefined as PageList | undefined,
   };
   if (forms?.pretence !== undefined) adoptPretence(forms.pretence);
-  const life = await prepareLife({ sources, forms: forms?.shared }, () => warmUp(requireBuiltin));
+  const life = await prepareLife(forms?.shared ? { forms: forms.shared } : { sources }, () =>
+    warmUp(requireBuiltin),
+  );
   const { callListeners, engineBinding, live, ordered, use } = life;
 
   // Early: its thread is gone by the lock-down.
@@ -215,7 +217,7 @@ function becomeGuest(fds: readonly number[]): void {
   // The zygote's loops, its other threads' and the copies above; the loop then makes its own anew.
   closeAllFrom((handover === undefined ? guestSocketFd : handoverFd) + 1);
   libc.uvLoopFork();
-  renewEntropy(requireBuiltin);
+  renewEntropy(internalBinding);
   requireBuiltin("v8").setFlagsFromString("--turbofan");
   // Node's modules that it loads come out of Node's own forms, and so do those of its workers.
   pretend();

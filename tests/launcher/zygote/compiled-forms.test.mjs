@@ -58,6 +58,7 @@ test("forms are of one text and one engine", () => {
   const packed = packForms(text, new Map([["a/b", Buffer.alloc(20, 7)]]), {
     flags: 0x01020304,
     flagsAddress: 0,
+    texts: {},
   });
   const forms = CompiledForms.open(packed, text);
   assert.equal(forms.of("a/b").length, 20);
