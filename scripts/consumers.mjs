@@ -1,5 +1,5 @@
 // Projects as the package's users have them, each made in an empty folder, installed from the tarballs of a release
-// and run: strict TypeScript in two kinds of resolution, plain JavaScript, a traced deployment, pnpm, Yarn PnP, Bun.
+// and run: strict TypeScript in two kinds of resolution, with Node's types and without, by two compilers, plain JavaScript, a traced deployment, pnpm, Yarn PnP, Bun.
 //   node scripts/consumers.mjs [part of a name...]
 // Package managers and tools come from npm into a folder of the system's temporary one. Run before a release.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync, cpSync, existsSync } from "node:fs";
@@ -88,22 +88,24 @@ function says(folder, command, ...args) {
   if (said !== "42") throw new Error(`it said ${JSON.stringify(said)}`);
 }
 
-function typescript(name, options) {
+/** Strict, and the declarations of packages are checked like the project's own. */
+function typescript(name, options, nodeTypes = ["@types/node@20"]) {
   const compilerOptions = {
     strict: true,
     exactOptionalPropertyTypes: true,
     noEmit: true,
     target: "es2022",
     lib: ["es2022", "esnext.disposable", "dom", "dom.iterable"],
-    types: ["node"],
+    types: nodeTypes.length > 0 ? ["node"] : [],
     ...options,
   };
   const folder = npmProject(
     name,
     { "main.ts": typed, "tsconfig.json": JSON.stringify({ compilerOptions, files: ["main.ts"] }) },
-    "@types/node@20",
+    ...nodeTypes,
   );
-  run(folder, process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", ".");
+  for (const compiler of ["typescript", "typescript-5"])
+    run(folder, process.execPath, join(root, "node_modules", compiler, "bin/tsc"), "-p", ".");
 }
 
 const consumers = {
@@ -111,6 +113,10 @@ const consumers = {
     typescript("nodenext", { module: "nodenext", moduleResolution: "nodenext" }),
   "typescript-bundler": () =>
     typescript("bundler", { module: "esnext", moduleResolution: "bundler" }),
+  "typescript-without-node-types": () => {
+    typescript("bare-nodenext", { module: "nodenext", moduleResolution: "nodenext" }, []);
+    typescript("bare-bundler", { module: "esnext", moduleResolution: "bundler" }, []);
+  },
   javascript: () => {
     const common = `import("./main.mjs").catch((error) => { console.error(error); process.exit(1); });`;
     const folder = npmProject("javascript", { "main.mjs": program, "main.cjs": common });

@@ -9,6 +9,7 @@
  * Untrusted: every byte given to `Decoder`.
  */
 
+import type { NodeBuffer } from "./node-types.js";
 import { giveBuffer, takeBuffer, takeSmallBuffer } from "./spare-buffer.js";
 
 export class MalformedMessage extends Error {
@@ -155,12 +156,14 @@ export class Encoder {
   }
 
   /** The encoded bytes. The view is handed over, to `giveBuffer` at best: the encoder must not be used afterwards. */
-  finish(): Buffer {
+  finish(): NodeBuffer {
     return this.#buffer.subarray(0, this.#length);
   }
 
   /** The same when a value may lie apart: what is before it, the value, what is behind it. */
-  parts(): readonly [Buffer] | readonly [head: Buffer, apart: Uint8Array, tail: Buffer] {
+  parts():
+    | readonly [NodeBuffer]
+    | readonly [head: NodeBuffer, apart: Uint8Array, tail: NodeBuffer] {
     if (this.#apart === undefined) return [this.finish()];
     const at = this.#apartAt;
     return [this.#buffer.subarray(0, at), this.#apart, this.#buffer.subarray(at, this.#length)];
@@ -172,7 +175,7 @@ export class Decoder {
   #at: number;
   #end: number;
 
-  constructor(bytes: Buffer, start = 0, end = bytes.length) {
+  constructor(bytes: NodeBuffer, start = 0, end = bytes.length) {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;

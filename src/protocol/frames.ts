@@ -8,6 +8,7 @@
  */
 import { Encoder, MalformedMessage, wireLimits } from "./codec.js";
 import type { Message, Schema } from "./codec.js";
+import type { NodeBuffer } from "./node-types.js";
 import { giveBuffer, spareBytes, takeBuffer } from "./spare-buffer.js";
 
 export const FrameKind = Object.freeze({
@@ -30,7 +31,7 @@ export interface Frame {
   id: number;
   number: number;
   /** A view of the reader's memory, or of the chunk it came in. */
-  payload: Buffer;
+  payload: NodeBuffer;
   /** The payload is overwritten once the handler has returned. */
   passing?: true;
   /** It is longer than its row allows: the payload is empty, and what came of it is dropped. */
@@ -50,8 +51,8 @@ export type TakeFrame = (frame: Frame) => boolean | void;
  * is the sender's own memory, or that of a file, and is copied by Linux alone.
  */
 export type FrameParts =
-  | readonly [frame: Buffer]
-  | readonly [head: Buffer, body: Uint8Array, tail: Buffer];
+  | readonly [frame: NodeBuffer]
+  | readonly [head: NodeBuffer, body: Uint8Array, tail: NodeBuffer];
 
 /** Shorter bytes are copied: a third of a page costs no more than two addresses. */
 const apartBytes = 16 * 1024;
@@ -62,7 +63,7 @@ export function encodeFrame<S extends Schema>(
   number: number,
   schema: S,
   value: Message<S>,
-): Buffer {
+): NodeBuffer {
   return encoded(new Encoder(), kind, id, number, schema, value).finish();
 }
 
@@ -108,7 +109,7 @@ const leastRoom = 16 * 1024;
 const nothing = Buffer.alloc(0);
 
 /** In memory of its own, not in a part of the pool's. */
-function copyOf(bytes: Buffer): Buffer {
+function copyOf(bytes: Buffer): NodeBuffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
@@ -142,7 +143,7 @@ export class FrameReader {
    * Calls `handle` for each complete frame in order, until it says no. Unless `lasts`, `chunk` is the
    * caller's again afterwards: what is held of it is copied.
    */
-  push(chunk: Buffer, handle: TakeFrame, lasts = true): void {
+  push(chunk: NodeBuffer, handle: TakeFrame, lasts = true): void {
     let at = 0;
     // Only what its frame lacks joins a partial one: the rest is cut where it lies.
     while (this.#buffered > 0 && at < chunk.length && this.#held === undefined) {
@@ -161,7 +162,7 @@ export class FrameReader {
    * Where the next bytes of a frame belong that lacks many: whoever reads them there, and says so to `filled`, spares
    * a copy. Room for no more than `push` would make.
    */
-  get room(): Buffer | undefined {
+  get room(): NodeBuffer | undefined {
     const lacks = this.#need - this.#buffered;
     if (this.#buffered === 0 || this.#held !== undefined || lacks < leastRoom) return undefined;
     if (this.#partial!.length - this.#buffered < Math.min(lacks, leastRoom))
@@ -191,7 +192,7 @@ export class FrameReader {
   }
 
   /** Keeps a copy of `chunk` for `next`. */
-  hold(chunk: Buffer): void {
+  hold(chunk: NodeBuffer): void {
     if (this.#held !== undefined && this.#held.length > 0)
       this.#held = Buffer.concat([this.#held, chunk]);
     else if (this.#buffered === 0) this.#held = copyOf(chunk);

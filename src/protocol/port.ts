@@ -11,6 +11,7 @@ import { Decoder, MalformedMessage } from "./codec.js";
 import type { Message, Schema } from "./codec.js";
 import { FrameKind, encodeFrame, encodeParts, frameHeaderBytes } from "./frames.js";
 import type { Frame, FrameParts, RowLimit } from "./frames.js";
+import type { NodeBuffer } from "./node-types.js";
 import { byNumber, rowBytes } from "./table.js";
 import type { CallArgs, CallResult, CallSpec, CallTable, EventSpec, EventTable } from "./table.js";
 
@@ -91,7 +92,7 @@ function event<E extends EventTable, K extends keyof E>(
   table: E,
   name: K,
   args: EventArgs<E, K>,
-): Buffer {
+): NodeBuffer {
   const { nr, args: schema } = table[name]!;
   return encodeFrame(FrameKind.event, 0, nr, schema, args);
 }
@@ -157,7 +158,7 @@ export class ServingPort<T extends Tables> {
   reply<K extends keyof T["calls"]>(
     { name, id }: Answerable<K>,
     result: CallResult<T["calls"], K>,
-  ): Buffer {
+  ): NodeBuffer {
     const spec = this.#wire.tables.calls[name as string]!;
     return encodeFrame(FrameKind.reply, id, spec.nr, spec.result, result);
   }
@@ -171,12 +172,15 @@ export class ServingPort<T extends Tables> {
     return encodeParts(FrameKind.reply, id, spec.nr, spec.result, result);
   }
 
-  failure({ name, id }: Answerable<keyof T["calls"]>, why: Message<T["failure"]>): Buffer {
+  failure({ name, id }: Answerable<keyof T["calls"]>, why: Message<T["failure"]>): NodeBuffer {
     const { calls, failure } = this.#wire.tables;
     return encodeFrame(FrameKind.failure, id, calls[name as string]!.nr, failure, why);
   }
 
-  event<K extends keyof T["serverEvents"]>(name: K, args: EventArgs<T["serverEvents"], K>): Buffer {
+  event<K extends keyof T["serverEvents"]>(
+    name: K,
+    args: EventArgs<T["serverEvents"], K>,
+  ): NodeBuffer {
     return event<T["serverEvents"], K>(this.#wire.tables.serverEvents, name, args);
   }
 }
@@ -197,7 +201,7 @@ interface Pending {
 }
 
 export interface CallingHandlers<T extends Tables> {
-  write(frame: Buffer): void;
+  write(frame: NodeBuffer): void;
   /** Writes what calls carry from where it lies; without it, all is copied into one frame. */
   writeParts?(parts: FrameParts): void;
   event(event: EventOf<T["serverEvents"]>): void;

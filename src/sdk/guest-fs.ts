@@ -11,6 +11,7 @@ import { posix } from "node:path";
 import { randomBytes } from "node:crypto";
 import { O_APPEND, O_CREAT, O_EXCL, O_TRUNC } from "../abi/fcntl.js";
 import { FileChange } from "../protocol/host-calls.js";
+import type { NodeBuffer, TextEncoding } from "../protocol/node-types.js";
 import { invalidOption } from "./errors.js";
 import { refused, shaped } from "./file-errors.js";
 import { NodeRuntimeDirent, NodeRuntimeStats } from "./file-facts.js";
@@ -29,7 +30,7 @@ const flagBits: Readonly<Record<string, number>> = {
 const deepestLevels = 1000;
 const temporaryLetters = 6;
 
-type Encoding = BufferEncoding;
+type Encoding = TextEncoding;
 interface EncodingOption {
   encoding?: Encoding | null;
   signal?: AbortSignal;
@@ -120,7 +121,7 @@ export class NodeRuntimeFs {
   readFile(
     path: string,
     options?: { encoding?: null; signal?: AbortSignal } | null,
-  ): Promise<Buffer>;
+  ): Promise<NodeBuffer>;
   readFile(
     path: string,
     options: Encoding | (EncodingOption & { encoding: Encoding }),

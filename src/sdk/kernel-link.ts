@@ -2,6 +2,7 @@
  * Owns what a conversation with a kernel needs of the way there: a child process of this host, or a
  * worker of a fleet. Frames go in and out as bytes; a link ends once, and says how.
  */
+import type { NodeBuffer } from "../protocol/node-types.js";
 import type { SecureExecError } from "./errors.js";
 
 export interface KernelEnd {
@@ -23,8 +24,8 @@ export interface KernelLink {
   /** Told whether anybody waits for the kernel. */
   onHeld: (held: boolean) => void;
   /** Hears all that comes, and that nothing more will. */
-  listen(data: (chunk: Buffer) => void, closed: () => void): void;
-  write(frame: Buffer): void;
+  listen(data: (chunk: NodeBuffer) => void, closed: () => void): void;
+  write(frame: NodeBuffer): void;
   /** Keeps the host's event loop alive until the matching `release`. */
   hold(): void;
   release(): void;

@@ -9,6 +9,7 @@
 import { performance } from "node:perf_hooks";
 import { auditDefaults } from "../protocol/decisions.js";
 import type { VmOptions } from "../protocol/host-calls.js";
+import type { NodeBuffer } from "../protocol/node-types.js";
 import { debug, debugging } from "./debug.js";
 import { placeMachine } from "./fleet/place.js";
 import { RuntimeFiles } from "./files.js";
@@ -31,7 +32,7 @@ interface Beginning {
   /** A template of that, and whether the files are those at the end of its set-up. */
   template?: number | undefined;
   fromSetUp?: boolean | undefined;
-  snapshot?: AsyncIterable<Buffer> | undefined;
+  snapshot?: AsyncIterable<NodeBuffer> | undefined;
 }
 
 function connectionFor({ fleet, sidecar, kernels }: CreateOptions): Promise<KernelConnection> {
@@ -88,7 +89,7 @@ export class Machine {
   static async open(
     given: CreateOptions,
     sink: MachineSink,
-    snapshot?: AsyncIterable<Buffer>,
+    snapshot?: AsyncIterable<NodeBuffer>,
   ): Promise<Machine> {
     const timed: Timed = async (phase, work) => {
       const startedAt = performance.now();

@@ -6,9 +6,9 @@
  * kernel is lost; a value is handed over only from a program that exited with 0.
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
-import type { Readable, Writable } from "node:stream";
 import type { DecisionList } from "../protocol/decisions.js";
 import type { HostFetchResponse, LearnedList } from "../protocol/host-calls.js";
+import type { Readable, Writable } from "../protocol/node-types.js";
 import type { Policies } from "../protocol/permissions.js";
 import type { MachineUsage } from "../protocol/usage.js";
 import { DriverRun } from "./driver/driver-run.js";

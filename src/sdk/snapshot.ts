@@ -9,6 +9,7 @@
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { ArchiveParser } from "../protocol/archive-parser.js";
+import type { NodeBuffer, Readable as ReadableBytes } from "../protocol/node-types.js";
 import type { Policies, Scope } from "../protocol/permissions.js";
 import { commandNames, shellNames } from "../protocol/programs.js";
 import {
@@ -66,7 +67,7 @@ export function readSnapshot(
   vm: number,
   manifest: SnapshotManifest,
   fail: (error: unknown) => unknown,
-): Readable {
+): ReadableBytes {
   const text = JSON.stringify(manifest);
   async function* parts(): AsyncGenerator<Uint8Array> {
     let snapshot = 0;
@@ -99,7 +100,7 @@ export function readSnapshot(
 export interface OpenSnapshot {
   manifest: SnapshotManifest;
   /** All of the archive. */
-  pieces: AsyncIterable<Buffer>;
+  pieces: AsyncIterable<NodeBuffer>;
   /** Lets go of the source, read or not. */
   close(): Promise<void>;
 }
@@ -175,7 +176,7 @@ async function* resumed(taken: Buffer[], rest: AsyncGenerator<Buffer>): AsyncGen
 export async function restoreSnapshot(
   connection: KernelConnection,
   vm: number,
-  pieces: AsyncIterable<Buffer>,
+  pieces: AsyncIterable<NodeBuffer>,
 ): Promise<void> {
   let held: Buffer[] = [];
   let bytes = 0;

@@ -1,6 +1,6 @@
 // What newcomers stumbled over, each gone: an installation or a first program that went wrong without saying why.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -83,14 +83,30 @@ it("errors name what was meant, and the path that is missing", async () => {
   );
 });
 
-it("the types need neither skipLibCheck nor more than @types/node", () => {
-  const program = join(root, "build", `newcomer-${process.pid}.mts`);
-  mkdirSync(join(root, "build"), { recursive: true });
-  writeFileSync(
-    program,
-    'import { NodeRuntime } from "secure-exec";\nexport const made = NodeRuntime.create();\n',
-  );
-  after(() => rmSync(program, { force: true }));
-  const { stdout } = typeCheck([program], { year: "es2022", flags: [] });
-  assert.equal(stdout, "");
+it("the types of every export need neither skipLibCheck nor Node's types; with them, bytes and streams are Node's", () => {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const typed = Object.keys(exports).filter((name) => exports[name].types !== undefined);
+  assert.ok(typed.length > 10);
+  const all = typed.map((name) => `import "${name.replace(".", "secure-exec")}";\n`).join("");
+  const uses = `import { NodeRuntime } from "secure-exec";
+    const rt = await NodeRuntime.create();
+    const bytes = await rt.fs.readFile("a");
+    export const size: number = bytes.byteLength;
+    export const kept: Uint8Array = bytes;
+    for await (const chunk of await rt.snapshot()) rt.createWriteStream("b").write(chunk);
+  `;
+  const nodes = `import { Readable, pipeline } from "node:stream";
+    export const text: string = bytes.toString("hex");
+    export const stream: Readable = rt.createReadStream("a");
+    pipeline(stream, rt.createWriteStream("b"), () => {});
+  `;
+  const check = (name, source, options) => {
+    const program = join(root, "build", `newcomer-${process.pid}-${name}.mts`);
+    mkdirSync(join(root, "build"), { recursive: true });
+    writeFileSync(program, source);
+    after(() => rmSync(program, { force: true }));
+    return typeCheck([program], { year: "es2022", flags: [], ...options }).stdout;
+  };
+  assert.equal(check("bare", all + uses, { lib: ["dom", "dom.iterable"], types: [] }), "");
+  assert.equal(check("node", all + uses + nodes), "");
 });

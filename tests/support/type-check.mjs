@@ -7,11 +7,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /**
  * @param {readonly string[]} files absolute paths
- * @param {{ year?: string, lib?: readonly string[], flags?: readonly string[] }} [options] `lib`: libraries beside those of the year
+ * @param {{ year?: string, lib?: readonly string[], flags?: readonly string[], types?: readonly string[] }} [options]
+ * `lib`: libraries beside those of the year; `types`: packages of types, which the compiler takes none of by itself
  */
 export function typeCheck(
   files,
-  { year = "es2023", lib = [], flags = ["--exactOptionalPropertyTypes"] } = {},
+  { year = "es2023", lib = [], flags = ["--exactOptionalPropertyTypes"], types = ["node"] } = {},
 ) {
   const { status, stdout, error } = spawnSync(
     process.execPath,
@@ -27,8 +28,7 @@ export function typeCheck(
       year,
       "--lib",
       [year, "esnext.disposable", ...lib].join(),
-      "--types",
-      "node",
+      ...types.flatMap((name) => ["--types", name]),
       ...files,
     ],
     { cwd: root, encoding: "utf8", timeout: 120_000 },

@@ -54,7 +54,10 @@ function parse(text: Buffer): Message {
   throw new ConnectError("invalid_argument", "the message is no JSON object");
 }
 
-/** The messages of a request: one, or those of its envelopes. */
+/**
+ * The messages of a request: one, or those of its envelopes.
+ * @internal
+ */
 export async function messagesOf(request: http.IncomingMessage): Promise<Message[]> {
   const type = request.headers["content-type"]?.split(";")[0]?.trim();
   const body = await bodyOf(request, messageBytes);
@@ -93,11 +96,15 @@ export function errorOf(error: unknown): ConnectError {
   return new ConnectError("internal", message ?? String(error));
 }
 
-/** An answer that is one message. */
+/**
+ * An answer that is one message.
+ * @internal
+ */
 export function answer(response: http.ServerResponse, message: object): void {
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(message));
 }
 
+/** @internal */
 export function answerError(response: http.ServerResponse, error: unknown): void {
   const { code, message } = errorOf(error);
   if (response.headersSent) return void response.end();
@@ -111,6 +118,7 @@ export class EventStream {
   readonly #response: http.ServerResponse;
   #open = true;
 
+  /** @internal */
   constructor(response: http.ServerResponse) {
     this.#response = response;
     response.writeHead(200, { "content-type": "application/connect+json" });

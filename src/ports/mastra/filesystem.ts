@@ -7,6 +7,7 @@
  */
 import { posix } from "node:path";
 import type { NodeRuntimeFileStat } from "../../index.js";
+import type { NodeBuffer, TextEncoding } from "../../protocol/node-types.js";
 import type { Session } from "../core/session.js";
 
 /** Facts about a file; `size` in bytes. */
@@ -176,8 +177,8 @@ export class SecureExecFilesystem {
   /** Text with an encoding, otherwise bytes. */
   async readFile(
     path: string,
-    options: { encoding?: BufferEncoding } = {},
-  ): Promise<string | Buffer> {
+    options: { encoding?: TextEncoding } = {},
+  ): Promise<string | NodeBuffer> {
     if ((await this.#stat(path)).type === "directory")
       throw new this.#errors.IsDirectoryError(path);
     const bytes = Buffer.from((await this.#session.readFile(this.resolveAbsolutePath(path))) ?? []);

@@ -6,7 +6,7 @@
  * Untrusted: output.
  */
 import { PassThrough, Writable } from "node:stream";
-import type { Readable } from "node:stream";
+import type { Readable, Writable as WritableBytes } from "../../protocol/node-types.js";
 import type { Session, SessionProcess } from "../core/session.js";
 import { OutputTail } from "../core/output-tail.js";
 
@@ -259,7 +259,7 @@ export class SecureExecProcessHandle {
     return this.#out.reader;
   }
 
-  get writer(): Writable {
+  get writer(): WritableBytes {
     this.#writer ??= new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         try {

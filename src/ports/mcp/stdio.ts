@@ -5,7 +5,7 @@
  * end of the input, once what was asked has been answered; a client that does not read misses what nobody waits for.
  * Untrusted: the input.
  */
-import type { Readable, Writable } from "node:stream";
+import type { Readable, Writable } from "../../protocol/node-types.js";
 import type { McpMessage, McpOutlet } from "./protocol.js";
 import type { McpServer } from "./server.js";
 

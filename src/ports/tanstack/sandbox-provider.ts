@@ -200,7 +200,7 @@ function processOf(session: Session, timeoutMs: number) {
           end: () => whileItRuns(() => running.closeStdin()),
         },
         wait: () => ended,
-        kill: async (signal: NodeJS.Signals | number = "SIGTERM") => running.kill(signal),
+        kill: async (signal: string | number = "SIGTERM") => running.kill(signal),
       };
     },
   };
