@@ -16,7 +16,7 @@ import type { NodeRuntimeEnd } from "../sdk/usage.js";
 import { durationOf, UsageError } from "./arguments.js";
 import type { Arguments, Flag, Given } from "./arguments.js";
 import { attach, explanationOf, isAtTerminal } from "./attach.js";
-import { hintsOf } from "./hints.js";
+import { commandWithProject, hintsOf } from "./hints.js";
 import { machineOptionsOf, programOf } from "./machine-options.js";
 
 export const runFlags: readonly Flag[] = [
@@ -56,8 +56,8 @@ type Attachable = Omit<NodeRuntimeSpawnOptions, "args" | "language" | "name">;
 
 /** What is run: started by `spawn`, or run to its end by `finish`. */
 interface Job {
-  /** Whether it is one file of the host, without what is beside it. */
-  alone?: boolean;
+  /** The command that shows it what is beside it, where it is one file of the host without. */
+  besides?: string | undefined;
   /** Reads what is to be run, once the options are known to be right. */
   prepare?(): void;
   spawn(rt: NodeRuntime, options: Attachable): Promise<NodeRuntimeProcess>;
@@ -112,7 +112,7 @@ async function explained(
 ): Promise<string[]> {
   const why = explanationOf(end);
   if (why.length > 0 || code === 0) return why;
-  return hintsOf({ output, alone: job.alone === true, decisions: await rt.audit() });
+  return hintsOf({ output, besides: job.besides, decisions: await rt.audit() });
 }
 
 async function perform(given: Given, job: Job): Promise<number> {
@@ -141,21 +141,23 @@ export async function run({ given, rest }: Arguments): Promise<number> {
   if (code === undefined && file === undefined)
     throw new UsageError("run needs a FILE, - for stdin, or --eval CODE");
   const args = code === undefined ? more : [...rest];
-  const alone = !given.has("project");
+  const besides = given.has("project")
+    ? undefined
+    : commandWithProject(code === undefined ? file! : "-e …", code === undefined && file !== "-");
   const named = file?.endsWith(".tsx") === true;
   const language = given.has("ts") && !named ? { language: "ts" as const } : {};
   if (code !== undefined || file === "-") {
     const source = code ?? (await buffer(process.stdin)).toString("utf8");
     return perform(
       given,
-      programJob(() => source, { args, alone, ...language }),
+      programJob(() => source, { args, besides, ...language }),
     );
   }
   const { name, inProject } = programOf(file!, given);
   if (!inProject)
     return perform(
       given,
-      programJob(() => readFileSync(file!, "utf8"), { args, name, alone, ...language }),
+      programJob(() => readFileSync(file!, "utf8"), { args, name, besides, ...language }),
     );
   const node = [...(given.has("ts") ? ["--experimental-strip-types"] : []), name, ...args];
   return perform(given, commandJob("node", node));
@@ -164,15 +166,15 @@ export async function run({ given, rest }: Arguments): Promise<number> {
 function programJob(
   text: () => string,
   {
-    alone,
+    besides,
     ...what
   }: Pick<NodeRuntimeExecOptions, "args" | "name" | "language"> & {
-    alone: boolean;
+    besides: string | undefined;
   },
 ): Job {
   let source = "";
   return {
-    alone,
+    besides,
     prepare: () => void (source = text()),
     spawn: (rt, options) => rt.spawn(source, { ...options, ...what }),
     finish: (rt, options) => rt.run(source, { ...options, ...what }),

@@ -412,8 +412,27 @@ it("run: what a program failed for want of is told with the option that gives it
   file("beside.mjs", "export const x = 7");
   const lone = await se(["run", "lone.mjs"]);
   assert.equal(lone.code, 1);
-  assert.match(lone.stderr, /\nsecure-exec: nothing of the host is beside .* --project DIR .*\n$/);
-  assert.equal((await se(["run", "--project", ".", "lone.mjs"])).stdout, "7\n");
+  // What it says is the command as it can be copied.
+  const advice =
+    /\nsecure-exec: nothing of the host is beside .*: secure-exec (run --project .+)\n$/;
+  const adviceOf = ({ stderr }) => advice.exec(stderr)?.[1] ?? assert.fail(stderr);
+  assert.equal(adviceOf(lone), "run --project . lone.mjs");
+  assert.equal((await se(adviceOf(lone).split(" "))).stdout, "7\n");
+  // A package is shown whole, wherever in it the program is, and whatever the program says.
+  file("its package/package.json", "{}");
+  file("its package/lib.mjs", "export const x = 8");
+  const upward = 'import { x } from "../lib.mjs"; console.log(x)';
+  const packaged = await se(["run", file("its package/src/up.mjs", upward)]);
+  const quoted = join(folder, "its package/src/up.mjs");
+  assert.equal(adviceOf(packaged), `run --project 'its package' '${quoted}'`);
+  assert.equal((await se(["run", "--project", "its package", quoted])).stdout, "8\n");
+  const atHome = await se(["run", "lone.mjs"], { env: { HOME: folder } });
+  assert.equal(adviceOf(atHome), "run --project DIR FILE");
+  const liar = `console.error("Cannot find module '/etc/../x'"); process.exit(1);`;
+  assert.equal(
+    adviceOf(await se(["run", file("liar.mjs", liar)])),
+    `run --project . ${folder}/liar.mjs`,
+  );
   const packages = await se(["run", "-e", 'import "no-such-package"']);
   assert.match(
     packages.stderr,
