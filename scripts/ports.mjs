@@ -141,18 +141,42 @@ sandboxStandardTests({
     name: "bash-tool",
     repo: "vercel-labs/bash-tool",
     files: { src: "src" },
-    only: /^(?!.*\.test\.ts$)|tool\.integration\.test\.ts$/,
+    only: /^(?!.*\.test\.ts$)|\/tool\.(?:integration\.)?test\.ts$/,
     edits: [
       ['import { createBashTool } from "./tool.js"', 'import { createBashTool } from "../ours.js"'],
+      [
+        "const mockFiles: Record<string, string> = {};",
+        'import { shown as mockFiles } from "../ours.js";',
+      ],
     ],
     own: {
       "ours.ts": `import { createBashTool as create } from "./src/tool.js";
 import { createSandbox } from ${port("bash-tool.js")};
+// What one of the suites looks at in its own stand-in's memory, and puts there: here they are files of the machine.
+export const shown = {};
+async function shownSandbox() {
+  const machine = await createSandbox();
+  const written = new Map();
+  const put = async () => {
+    const files = Object.entries(shown).map(([path, content]) => ({ path, content }));
+    const put = files.filter(({ path, content }) => written.get(path) !== content);
+    for (const { path, content } of put) written.set(path, content);
+    if (put.length > 0) await machine.writeFiles(put);
+  };
+  return {
+    executeCommand: async (command) => (await put(), machine.executeCommand(command)),
+    readFile: async (path) => (await put(), machine.readFile(path)),
+    writeFiles: async (files) => {
+      await machine.writeFiles(files);
+      for (const { path } of files) written.set(path, (shown[path] = await machine.readFile(path)));
+    },
+  };
+}
 export const createBashTool = async (options = {}) =>
-  create(options.sandbox ? options : { destination: "/workspace", ...options, sandbox: await createSandbox() });`,
+  create(options.sandbox ? options : { destination: "/workspace", ...options, sandbox: await shownSandbox() });`,
     },
     peers: ["ai", "zod", "just-bash"],
-    expected: 16,
+    expected: 41,
   },
   {
     name: "computesdk",
@@ -270,6 +294,47 @@ export default async () => {
     },
     peers: ["zod"],
     expected: 19,
+  },
+  {
+    name: "mastra",
+    repo: "mastra-ai/mastra",
+    files: { "workspaces/_test-utils/src": "src" },
+    only: /^(?!.*\.test\.ts$)/,
+    edits: [],
+    own: {
+      // What the suites leave to a provider to claim: reconnection to a stopped machine, and mounts of other providers' file systems.
+      "secure-exec.test.ts": `import * as workspace from "@mastra/core/workspace";
+import { SecureExecFilesystem, SecureExecSandbox } from ${port("mastra/index.js")};
+import { Session } from ${port("ai/index.js")};
+import { createFilesystemTestSuite } from "./src/filesystem";
+import { createWorkspaceIntegrationTests } from "./src/integration";
+import { createSandboxTestSuite } from "./src/sandbox";
+createSandboxTestSuite({
+  suiteName: "sandbox",
+  createSandbox: (options) => new SecureExecSandbox(options),
+});
+let session;
+createFilesystemTestSuite({
+  suiteName: "file system",
+  createFilesystem: async () => {
+    session = await Session.create();
+    return new SecureExecFilesystem(session, { errors: workspace });
+  },
+  cleanupFilesystem: () => session.dispose(),
+});
+createWorkspaceIntegrationTests({
+  suiteName: "workspace",
+  mountPath: "/workspace",
+  testScenarios: { fileSync: true, writeReadConsistency: true, concurrentOperations: true, largeFileHandling: true },
+  createWorkspace: async () => {
+    const sandbox = new SecureExecSandbox();
+    const filesystem = await sandbox.filesystem({ errors: workspace });
+    return new workspace.Workspace({ filesystem, sandbox });
+  },
+});`,
+    },
+    peers: ["@mastra/core@1.71"],
+    expected: 133,
   },
   {
     name: "conformance",

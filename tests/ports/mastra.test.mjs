@@ -204,6 +204,9 @@ it("file system: below its base, with the package's errors", async (t) => {
     errors: { FileNotFoundError, PermissionError },
   });
   assert.ok(other instanceof SecureExecFilesystem);
+  const whole = await sandbox.filesystem({ basePath: "/" });
+  assert.equal(whole.resolveAbsolutePath("/workspace/../x"), "/x");
+  assert.equal(await whole.exists("workspace"), true);
   await assert.rejects(other.readFile("none"), FileNotFoundError);
   await assert.rejects(other.writeFile("x", ""), PermissionError);
 });

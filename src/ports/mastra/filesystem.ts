@@ -154,11 +154,12 @@ export class SecureExecFilesystem {
 
   /** "/a" and "a" are the same: both below `basePath`, unless the path has it in front. */
   resolveAbsolutePath(path: string): string {
-    const isFull = path === this.basePath || path.startsWith(`${this.basePath}/`);
+    const top = this.basePath === "/" ? "" : this.basePath;
+    const isFull = path === this.basePath || path.startsWith(`${top}/`);
     const full = isFull
       ? posix.normalize(path)
       : posix.join(this.basePath, posix.resolve("/", path));
-    if (full !== this.basePath && !full.startsWith(`${this.basePath}/`))
+    if (full !== this.basePath && !full.startsWith(`${top}/`))
       throw new this.#errors.PermissionError(path, "access");
     return full;
   }
