@@ -9,7 +9,8 @@
  */
 import type { Channel } from "../../guest/channel.js";
 import * as libc from "../../sandbox/libc.js";
-import type { AddressSpace, PageList } from "../../sandbox/pages.js";
+import type { AddressSpace } from "../../sandbox/pages/address-space.js";
+import type { PageList } from "../../sandbox/pages/page-map.js";
 import { startFrame } from "./rehearsal.js";
 
 /** A life takes some milliseconds; one that takes this long tells nothing. */

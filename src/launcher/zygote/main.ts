@@ -18,15 +18,15 @@ import type { Programs, Sources } from "../../guest/loader.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import { closeAllFrom } from "../../sandbox/descriptors.js";
 import * as libc from "../../sandbox/libc.js";
+import { AddressSpace } from "../../sandbox/pages/address-space.js";
+import { makeHeapContiguous } from "../../sandbox/pages/contiguous-heap.js";
 import {
-  AddressSpace,
   EngineData,
-  makeHeapContiguous,
   moveToHugePage,
   onHugePages,
   textRegions,
-} from "../../sandbox/pages.js";
-import type { PageList } from "../../sandbox/pages.js";
+} from "../../sandbox/pages/huge-pages.js";
+import type { PageList } from "../../sandbox/pages/page-map.js";
 import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearseInDress } from "./dress-rehearsal.js";
 import { begin, guestSocketFd } from "./bootstrap.js";

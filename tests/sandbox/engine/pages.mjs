@@ -1,11 +1,12 @@
 // What a child writes is found, and copied in one go by the next child. Run as a zygote is.
 import * as libc from "../../../dist/sandbox/libc.js";
-import * as pages from "../../../dist/sandbox/pages.js";
+import { AddressSpace } from "../../../dist/sandbox/pages/address-space.js";
+import { onHugePages } from "../../../dist/sandbox/pages/huge-pages.js";
 
 libc.setParentDeathSignal(libc.SIGKILL);
 const pageBytes = 4096;
 const written = 300;
-const space = pages.AddressSpace.open();
+const space = AddressSpace.open();
 const memory = Buffer.alloc(4 * written * pageBytes, 1);
 
 const faults = () => process.resourceUsage().minorPageFault;
@@ -45,7 +46,7 @@ const list = alone.result;
 const ahead = child(life(list), (done) => done());
 const inherited = memory[0];
 write();
-const copied = pages.onHugePages(space, memory);
+const copied = onHugePages(space, memory);
 console.log(
   JSON.stringify({
     written,

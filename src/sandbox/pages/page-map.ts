@@ -1,0 +1,126 @@
+/** Owns which pages this process has for itself, and the list of those that every guest writes. */
+import { errnoView } from "../libc.js";
+import type { Mapping } from "./address-space.js";
+import { MADV_POPULATE_WRITE, nMadvise, nPread, pageBytes } from "./calls.js";
+
+const EINVAL = 22;
+
+/** Bits 32 to 63 of an entry of /proc/<pid>/pagemap; Documentation/admin-guide/mm/pagemap.rst. */
+const FILE_OR_SHARED = 1 << 29;
+const MAPPED_ONCE = 1 << 24;
+const entryBytes = 8;
+const entriesPerRead = 8192;
+const mostRanges = 4096;
+
+/** This process's page table as /proc shows it. */
+export class PageMap {
+  readonly #fd: number;
+  readonly #buffer = Buffer.alloc(entriesPerRead * entryBytes);
+  /** Low and high halves in turn. */
+  readonly #halves = new Int32Array(
+    this.#buffer.buffer,
+    this.#buffer.byteOffset,
+    2 * entriesPerRead,
+  );
+  /** Of each range: the mapping it is in, its first page there, its pages. */
+  readonly #found = new Int32Array(3 * mostRanges);
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** How many pages from one address to another are mapped, all of them a file's; -1 when one is not, or none can be told. */
+  filePages(from: bigint, to: bigint): number {
+    const end = to / pageBytes;
+    let mapped = 0;
+    for (let at = from / pageBytes; at < end; at += BigInt(entriesPerRead)) {
+      const entries = Math.min(entriesPerRead, Number(end - at));
+      const bytes = BigInt(entries * entryBytes);
+      if (nPread(this.#fd, this.#buffer, bytes, at * BigInt(entryBytes)) !== bytes) return -1;
+      for (let i = 0; i < entries; i++) {
+        const high = this.#halves[2 * i + 1]!;
+        if (high >= 0) continue;
+        if ((high & FILE_OR_SHARED) === 0) return -1;
+        mapped++;
+      }
+    }
+    return mapped;
+  }
+
+  /**
+   * The private pages that only this process has. A page that a single living child shares until
+   * it writes to it is here once the child has its own. `before` runs first; then, until all
+   * is read, nothing is allocated: each page that this process itself writes would count.
+   */
+  ownPages(mapped: readonly Mapping[], before: () => boolean): PageList | undefined {
+    const areas = mapped.filter(({ access }) => /^rw.p$/.test(access));
+    const starts = BigUint64Array.from(areas, ({ from }) => from / pageBytes);
+    const sizes = Int32Array.from(areas, ({ from, to }) => Number((to - from) / pageBytes));
+    if (!before()) return undefined;
+    let count = 0;
+    for (let area = 0; area < sizes.length && count < mostRanges; area++) {
+      for (let at = 0; at < sizes[area]!; at += entriesPerRead) {
+        const entries = Math.min(entriesPerRead, sizes[area]! - at);
+        const offset = (starts[area]! + BigInt(at)) * BigInt(entryBytes);
+        const got = nPread(this.#fd, this.#buffer, BigInt(entries * entryBytes), offset);
+        if (got !== BigInt(entries * entryBytes)) return undefined;
+        count = this.#collect(area, at, entries, count);
+      }
+    }
+    const ranges = new BigUint64Array(2 * count);
+    let pages = 0;
+    for (let i = 0; i < count; i++) {
+      const first = starts[this.#found[3 * i]!]! + BigInt(this.#found[3 * i + 1]!);
+      const size = this.#found[3 * i + 2]!;
+      ranges[2 * i] = first * pageBytes;
+      ranges[2 * i + 1] = BigInt(size) * pageBytes;
+      pages += size;
+    }
+    return new PageList(ranges, pages);
+  }
+
+  #collect(area: number, at: number, entries: number, found: number): number {
+    let count = found;
+    for (let i = 0; i < entries; i++) {
+      const high = this.#halves[2 * i + 1]!;
+      // The sign is the present bit.
+      if (high >= 0 || (high & FILE_OR_SHARED) !== 0 || (high & MAPPED_ONCE) === 0) continue;
+      const last = 3 * (count - 1);
+      if (
+        count > 0 &&
+        this.#found[last] === area &&
+        this.#found[last + 1]! + this.#found[last + 2]! === at + i
+      ) {
+        this.#found[last + 2]! += 1;
+      } else if (count < mostRanges) {
+        this.#found[3 * count] = area;
+        this.#found[3 * count + 1] = at + i;
+        this.#found[3 * count + 2] = 1;
+        count++;
+      }
+    }
+    return count;
+  }
+}
+
+/** Ranges of pages that every guest writes, to be copied in one go. */
+export class PageList {
+  /** Addresses and sizes in turn. */
+  readonly #ranges: BigUint64Array;
+  readonly pages: number;
+
+  constructor(ranges: BigUint64Array, pages: number) {
+    this.#ranges = ranges;
+    this.pages = pages;
+  }
+
+  /** In the child. A range that is gone by then is no harm: what it lacks is copied when it is written. */
+  populate(): void {
+    const ranges = this.#ranges;
+    for (let i = 0; i < ranges.length; i += 2) {
+      // EINVAL: a Linux before 5.14.
+      if (nMadvise(ranges[i]!, ranges[i + 1]!, MADV_POPULATE_WRITE) < 0 && errnoView[0] === EINVAL)
+        return;
+    }
+  }
+}
