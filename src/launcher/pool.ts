@@ -32,6 +32,10 @@ export interface PoolOptions {
   unable(error: unknown): never;
 }
 
+/** In a row, before those who wait are told. */
+const mostFailedForks = 8;
+const mostLostZygotes = 3;
+
 export class GuestPool {
   readonly #options: PoolOptions;
   #zygote: Zygote | undefined;
@@ -48,7 +52,9 @@ export class GuestPool {
   /** How many guests each owner has in use. */
   readonly #inUse = new WeakMap<object, number>();
   #lastLoss = "";
-  #failures = 0;
+  /** Since a guest was last forked. */
+  #failedForks = 0;
+  #lostZygotes = 0;
   #typeScript = false;
   #refill: NodeJS.Timeout | undefined;
   #fall: NodeJS.Timeout | undefined;
@@ -271,7 +277,7 @@ export class GuestPool {
   #serveFrom(zygote: Zygote): void {
     this.#zygoteReady = true;
     this.#isolation = zygote.isolation;
-    this.#failures = 0;
+    this.#failedForks = 0;
     this.#forks = 0;
     this.#servesSinceMs = performance.now();
     if (this.#typeScript) zygote.warmTypeScript();
@@ -342,10 +348,10 @@ export class GuestPool {
     }
     this.#dropped = 0;
     this.#lastLoss = reason;
-    // One that never came up fails its waiters; one that was killed is simply replaced.
-    if (!started || ++this.#failures > 3) {
-      this.#refuse(reason);
-    } else this.#fill();
+    // One that never came up fails its waiters, and so does one after the other that forks nothing; one that was killed
+    // is simply replaced.
+    if (!started || ++this.#lostZygotes > mostLostZygotes) this.#refuse(reason);
+    else this.#fill();
   }
 
   #fill(): void {
@@ -407,13 +413,13 @@ export class GuestPool {
     }
     lane.forking--;
     if (guest === undefined) {
-      if (++this.#failures > 8) {
-        this.#failures = 0;
+      if (++this.#failedForks > mostFailedForks) {
+        this.#failedForks = 0;
         this.#refuse(said.trim() || this.#lastLoss || "no guest could be forked");
         return;
       }
     } else {
-      this.#failures = 0;
+      this.#failedForks = this.#lostZygotes = 0;
       guest.attachLoss(() => {
         if (!lane.loses(guest)) this.#dropped--;
       });
