@@ -46,8 +46,8 @@ import type { NodeRuntimeIsolationLayer } from "./isolation.js";
 import { hostKernels } from "./kernel-group.js";
 import { metricsOf } from "./metrics.js";
 import { KernelRefusal } from "./kernel-connection.js";
-import type { KernelConnection, MachineSink } from "./kernel-connection.js";
-import { Listeners, parseQuery } from "./listeners.js";
+import type { KernelConnection } from "./kernel-connection.js";
+import { parseQuery } from "./listeners.js";
 import type {
   NodeRuntimeListener,
   NodeRuntimeListenerQuery,
@@ -68,8 +68,8 @@ import type {
   NodeRuntimeSpawnOptions,
 } from "./option-types.js";
 import { NodeRuntimeProcess } from "./process.js";
-import { RuntimeEvents } from "./runtime-events.js";
 import type { NodeRuntimeEvents } from "./runtime-events.js";
+import { Created, RuntimeMachine } from "./runtime-machine.js";
 import { guestPathOf as mountPathOf, mountOf } from "./mounts.js";
 import type { FileProviderMount, HostDirectoryMount, OverlayMount } from "./mounts.js";
 import { manifestOf, openSnapshot, readSnapshot } from "./snapshot.js";
@@ -88,19 +88,6 @@ import type { NodeRuntimeExecResult, NodeRuntimeRunResult, NodeRuntimeAudit } fr
 import { Programs, listenOnce } from "./programs.js";
 
 /**
- * What the constructor is given by `NodeRuntime.create` and by `clone`.
- * @internal
- */
-class Created {
-  constructor(
-    readonly options: CreateOptions,
-    readonly driver?: DriverRun,
-    /** Makes the machine, if not as the options say. */
-    readonly open: (options: CreateOptions, sink: MachineSink) => Promise<Machine> = Machine.open,
-  ) {}
-}
-
-/**
  * One virtual machine: files, processes, sockets and a policy of its own, in which untrusted code runs.
  * @throws {DISPOSED|KERNEL_LOST|KERNEL_UNRESPONSIVE|WORKER_LOST} from every call that reaches the machine, once it,
  * its kernel or its worker is gone; below, the first two stand for all four.
@@ -113,19 +100,8 @@ class Created {
  * await rt.dispose();
  */
 export class NodeRuntime {
-  #given: CreateOptions;
-  /** Of a runtime of the older generation. */
-  readonly #driver: DriverRun | undefined;
-  readonly #openMachine: Created["open"];
-  #machine: Machine | undefined;
-  #opening: Promise<Machine> | undefined;
+  readonly #own: RuntimeMachine;
   readonly #programs: Programs;
-  readonly #listeners = new Listeners();
-  readonly #events = new RuntimeEvents(() => this.#observe());
-  /** What `setPermissions` was given: a clone begins with it. */
-  readonly #narrowings: Narrowing[] = [];
-  /** How to end waits for listeners that can come no more. */
-  readonly #waits = new Set<(error: unknown) => void>();
   #disposing: Promise<void> | undefined;
   #fs: NodeRuntimeFs | undefined;
 
@@ -139,24 +115,18 @@ export class NodeRuntime {
   /** @internal */
   constructor(created: Created);
   constructor(options: NodeRuntimeDriverOptions | Created) {
-    if (options instanceof Created) {
-      this.#driver = options.driver;
-      this.#given = options.options;
-      this.#openMachine = options.open;
-    } else {
-      this.#driver = new DriverRun(options);
-      this.#given = this.#driver.create;
-      this.#openMachine = Machine.open;
-    }
-    const given = (): CreateOptions => this.#given;
+    const driver = options instanceof Created ? undefined : new DriverRun(options);
+    const created = options instanceof Created ? options : new Created(driver!.create, driver);
+    const own = new RuntimeMachine(created);
+    this.#own = own;
     this.#programs = new Programs({
-      with: (use) => this.#with(use),
+      with: (use) => own.with(use),
       // A call may change it.
       get given() {
-        return given();
+        return own.given;
       },
-      driver: this.#driver,
-      events: this.#events,
+      driver: own.driver,
+      events: own.events,
     });
   }
 
@@ -249,11 +219,11 @@ export class NodeRuntime {
   async clone(): Promise<NodeRuntime> {
     const machine = await this.#with((own) => own);
     const base = this.#programs.base;
-    const created = new Created(this.#given, this.#driver, (given, sink) =>
+    const created = new Created(this.#given, this.#own.driver, (given, sink) =>
       machine.clone(given, sink, base?.handle),
     );
     const from = base && { guest: base, env: {}, cwd: "" };
-    return NodeRuntime.#further(created, this.#narrowings, from);
+    return NodeRuntime.#further(created, this.#own.narrowings, from);
   }
 
   /** A runtime that is made from another one, with what has narrowed that. */
@@ -275,7 +245,7 @@ export class NodeRuntime {
         );
         runtime.#programs.base.cancelTimers();
       }
-      for (const narrowing of narrowings) await runtime.#narrow(narrowing);
+      for (const narrowing of narrowings) await runtime.#own.narrow(narrowing);
     } catch (error) {
       await runtime.dispose().catch(() => {});
       throw error;
@@ -296,7 +266,7 @@ export class NodeRuntime {
       machine.begin(all, sink, from.handle),
     );
     const narrowings = [
-      ...this.#narrowings,
+      ...this.#own.narrowings,
       ...policies.map((one): Narrowing => ({ policies: one, functions: new Map() })),
       ...(narrowing === undefined ? [] : [narrowing]),
     ];
@@ -307,60 +277,16 @@ export class NodeRuntime {
     return this.#given.cwd;
   }
 
-  #checkUsable(): void {
-    if (this.#disposing) throw failure("DISPOSED", { what: "runtime" });
+  get #given(): CreateOptions {
+    return this.#own.given;
   }
 
-  /** Uses the machine: at once if it is there, otherwise when it is made. */
   #with<T>(use: (machine: Machine) => T): T | Promise<Awaited<T>> {
-    this.#checkUsable();
-    if (this.#machine !== undefined) return use(this.#machine);
-    this.#opening ??= this.#open();
-    return this.#opening.then((machine) => {
-      this.#checkUsable();
-      return use(machine) as Awaited<T>;
-    });
+    return this.#own.with(use);
   }
 
-  async #open(): Promise<Machine> {
-    try {
-      const machine = await this.#openMachine(this.#given, {
-        listenerAdded: (info) => this.#events.listening(this.#listeners.added(info), true),
-        listenerRemoved: (id) => {
-          const listener = this.#listeners.removed(id);
-          if (listener !== undefined) this.#events.listening(listener, false);
-        },
-        decided: ({ decisions }) => {
-          const onDecision = this.#given.audit?.onDecision;
-          // What it throws is the host's own, and not for the connection.
-          for (const decision of decisions) {
-            queueMicrotask(() => onDecision?.(decision));
-            this.#events.decided(decision);
-          }
-        },
-        limitWarning: (warning) => {
-          queueMicrotask(() => this.#given.onLimitWarning?.(warning));
-          this.#events.warned(warning);
-        },
-        draining: (timeoutMs) => this.#events.draining(timeoutMs),
-        lost: (error) => {
-          this.#events.lost(error);
-          this.#endWaits(error);
-        },
-      });
-      try {
-        await this.#driver?.opened(machine);
-      } catch (error) {
-        await machine.close();
-        throw error;
-      }
-      this.#machine = machine;
-      this.#observe();
-      return machine;
-    } finally {
-      // The next call tries again when this one failed.
-      this.#opening = undefined;
-    }
+  #ask<R>(call: (connection: KernelConnection, vm: number) => Promise<R>): Promise<R> {
+    return this.#own.ask(call);
   }
 
   /**
@@ -371,7 +297,7 @@ export class NodeRuntime {
    * rt.on("processEnd", ({ pid, exitCode }) => console.log(`${pid} ended with ${exitCode}`));
    */
   on<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
-    this.#events.add(event, listener, false);
+    this.#own.events.add(event, listener, false);
     return this;
   }
 
@@ -380,22 +306,14 @@ export class NodeRuntime {
    * @throws {INVALID_OPTION} as `on` does.
    */
   once<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
-    this.#events.add(event, listener, true);
+    this.#own.events.add(event, listener, true);
     return this;
   }
 
   /** Takes a listener away; one that is not there is fine. Never throws. */
   off<K extends keyof NodeRuntimeEvents>(event: K, listener: NodeRuntimeEvents[K]): this {
-    this.#events.remove(event, listener);
+    this.#own.events.remove(event, listener);
     return this;
-  }
-
-  /** Has the kernel send what is listened to. */
-  #observe(): void {
-    const { decisions, limits } = this.#events.wanted;
-    const machine = this.#machine;
-    if (machine === undefined || !(decisions || limits)) return;
-    machine.connection.send("observe", { vm: machine.vm, decisions, limits });
   }
 
   /**
@@ -682,8 +600,8 @@ export class NodeRuntime {
    */
   findListener(query: NodeRuntimeListenerQuery): NodeRuntimeListener | null {
     const wanted = parseQuery(query);
-    this.#checkUsable();
-    return this.#listeners.find(wanted);
+    this.#own.checkUsable();
+    return this.#own.listeners.find(wanted);
   }
 
   /**
@@ -703,18 +621,11 @@ export class NodeRuntime {
     return this.#with(async ({ connection }) => {
       const release = connection.hold();
       try {
-        return await this.#listeners.wait(wanted, options, (fail) => {
-          this.#waits.add(fail);
-          return () => this.#waits.delete(fail);
-        });
+        return await this.#own.listeners.wait(wanted, options, (fail) => this.#own.waits(fail));
       } finally {
         release();
       }
     });
-  }
-
-  #endWaits(error: unknown): void {
-    for (const fail of this.#waits) fail(error);
   }
 
   /**
@@ -778,7 +689,7 @@ export class NodeRuntime {
   async setPermissions(permissions: Omit<Permissions, "mode">): Promise<void> {
     const narrowing = parseNarrowing(permissions);
     this.#refuseIfAllAllowed();
-    await this.#narrow(narrowing);
+    await this.#own.narrow(narrowing);
   }
 
   #refuseIfAllAllowed(): void {
@@ -805,23 +716,7 @@ export class NodeRuntime {
         connection.call("setBorder", { vm, border: JSON.stringify(parsed.border) }),
       );
       host.additions = parsed.additions;
-      this.#given = { ...this.#given, network: parsed };
-    });
-  }
-
-  async #narrow(narrowing: Narrowing): Promise<void> {
-    const { policies, functions } = narrowing;
-    await this.#with(async ({ host }) => {
-      const takeBack = host.addFunctions(functions);
-      try {
-        await this.#ask((connection, vm) =>
-          connection.call("setPermissions", { vm, permissions: JSON.stringify(policies) }),
-        );
-        this.#narrowings.push(narrowing);
-      } catch (error) {
-        takeBack();
-        throw error;
-      }
+      this.#own.given = { ...this.#given, network: parsed };
     });
   }
 
@@ -929,17 +824,6 @@ export class NodeRuntime {
     return this.#with(({ files }) => files.diff(path));
   }
 
-  /** One call to the kernel about this machine. */
-  async #ask<R>(call: (connection: KernelConnection, vm: number) => Promise<R>): Promise<R> {
-    return this.#with<Promise<R>>(async ({ connection, vm }): Promise<R> => {
-      try {
-        return await call(connection, vm);
-      } catch (error) {
-        throw error instanceof KernelRefusal ? error.toPublic() : error;
-      }
-    });
-  }
-
   /**
    * The bytes of a file of the machine, or with "utf8" its text. `followLinks: true` (all file calls take it,
    * default false) follows links that a program may have made.
@@ -988,7 +872,7 @@ export class NodeRuntime {
   createReadStream(path: string, options?: NodeRuntimeFileOptions): Readable {
     const { followLinks } = parseFlags(options, linksUnfollowed);
     const full = guestPathOf(path, this.#cwd);
-    this.#checkUsable();
+    this.#own.checkUsable();
     return readStream(() => this.#with(({ files }) => files), full, followLinks);
   }
 
@@ -1000,7 +884,7 @@ export class NodeRuntime {
   createWriteStream(path: string, options?: NodeRuntimeFileOptions): Writable {
     const { followLinks } = parseFlags(options, linksUnfollowed);
     const full = guestPathOf(path, this.#cwd);
-    this.#checkUsable();
+    this.#own.checkUsable();
     return writeStream(() => this.#with(({ files }) => files), full, followLinks);
   }
 
@@ -1151,12 +1035,12 @@ export class NodeRuntime {
 
   async #tearDown(): Promise<void> {
     this.#programs.refuse(failure("DISPOSED", { what: "runtime" }));
-    this.#endWaits(failure("DISPOSED", { what: "runtime" }));
+    this.#own.refuse();
     const runners = this.#programs.endRunners();
-    const machine = this.#machine ?? (await this.#opening?.catch(() => undefined));
+    const machine = await this.#own.made();
     await machine?.close(() => this.#programs.vanish());
     await runners;
-    this.#events.emit("dispose");
+    this.#own.events.emit("dispose");
     debug("machine", () => "disposed");
   }
 }
