@@ -137,6 +137,19 @@ test("a rule of the linter is switched off for a reason, and `any` where one's c
   );
 });
 
+test("a comment stands on what it describes, and not on another comment", () => {
+  const orphans = [];
+  for (const file of readdirSync(join(root, "src"), { recursive: true }).map(String)) {
+    if (!/\.c?ts$/.test(file)) continue;
+    const text = readFileSync(join(root, "src", file), "utf8");
+    // The first is the file's own.
+    const own = text.indexOf("*/");
+    for (const { index } of text.matchAll(/\*\/\s*(?:\/\*\*|\})/g))
+      if (index !== own) orphans.push(`${file}:${text.slice(0, index).split("\n").length}`);
+  }
+  assert.deepEqual(orphans, []);
+});
+
 test("tests are where their source is", () => {
   const folders = (folder) =>
     readdirSync(join(root, "src", folder), { withFileTypes: true })

@@ -49,7 +49,6 @@ import {
   locate,
   type Located,
   pathOf,
-  resolve,
   walk,
   walkFrom,
   walkToInode,
@@ -369,14 +368,6 @@ export class FileSystem {
     if (isFailure(at)) return at;
     if (at.inode === undefined) return -Errno.ENOENT;
     return at.inode instanceof Directory ? pathOf(at.inode) : childPath(at.parent, at.name);
-  }
-
-  /**
-   * The absolute path, after links and mounts, that a call on `path` would touch, whether it exists
-   * or not; `follow` says whether the call follows a link at the end. For judging permissions.
-   */
-  resolve(who: Credentials, path: string, follow: boolean): string | Failure {
-    return resolve(this.#sb, who, path, follow ? Last.Follow : Last.Entry);
   }
 
   /** Where a call on `path` leads, whether that exists or not; see `Located`. */

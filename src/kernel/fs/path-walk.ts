@@ -142,19 +142,6 @@ function asWritten(directory: string, rest: string): string {
   return normalize(`${directory}/${rest}`).replace(/(.)\/$/, "$1");
 }
 
-/** As `locate`, but a failure of the walk is one, other than that something is missing. */
-export function resolve(
-  sb: SuperBlock,
-  who: Credentials,
-  path: string,
-  last: Last,
-): string | Failure {
-  const located = locate(sb, who, path, last);
-  if (isFailure(located)) return located;
-  const { found } = located;
-  return isFailure(found) && found !== -Errno.ENOENT ? found : located.path;
-}
-
 export function childPath(parent: Directory, name: string): string | Failure {
   const path = pathOf(parent);
   if (isFailure(path)) return path;

@@ -219,11 +219,6 @@ export class StreamSocket extends Stream {
     return outgoing.write(data);
   }
 
-  /** What the other end has not taken yet. */
-  get unsentBytes(): number {
-    return this.#outgoing?.buffer.length ?? 0;
-  }
-
   override shutdown(): number {
     if (this.#outgoing === undefined) return -Errno.ENOTCONN;
     this.#shutdown = true;

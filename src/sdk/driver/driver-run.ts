@@ -115,7 +115,6 @@ function uncaught(stderr: string): string | undefined {
 export class DriverRun {
   /** Options of the machine. */
   readonly create: CreateOptions;
-  /** 0 for none. */
   /** Of every program, unless its own options say otherwise; 0 for none. */
   readonly cpuTimeMs: number;
   readonly #onStdio: StdioHook | undefined;

@@ -73,11 +73,6 @@ export class ModuleMemory {
     this.#bytes[this.#check(pointer, 1)] = value;
   }
 
-  setU16(pointer: number, value: number): void {
-    const at = this.#check(pointer, 2);
-    this.#view.setUint16(at, value, true);
-  }
-
   setU32(pointer: number, value: number): void {
     const at = this.#check(pointer, 4);
     this.#view.setUint32(at, value, true);

@@ -5,6 +5,7 @@ import { admit } from "../../../dist/kernel/policy/admission.js";
 import { Policy } from "../../../dist/kernel/policy/policy.js";
 import { FileSystem } from "../../../dist/kernel/fs/index.js";
 import { systemCalls } from "../../../dist/kernel/syscalls/table.js";
+import { leadsTo } from "../fs/leads-to.mjs";
 import { parsePermissions } from "../../../dist/sdk/permissions.js";
 
 /** The policy of an option as users write it. */
@@ -325,7 +326,7 @@ test("the path that is judged is where a path leads", () => {
     // Nothing is touched where the walk ends, and so nothing behind it is looked at.
     ["/tmp/none/../link/x", "/tmp/link/x"],
   ]) {
-    assert.equal(files.resolve(who, path, follow), expected, path);
+    assert.equal(leadsTo(files, who, path, follow), expected, path);
   }
   // `mkdir -p` makes what is missing and comes back from there.
   assert.deepEqual(files.planTree(who, "/tmp/none/../link/x/y"), [
