@@ -8,7 +8,9 @@
  * inside the call. The pipe is unreferenced while nothing is awaited, so an idle
  * channel does not keep a program alive.
  */
+import { wireLimits } from "../protocol/codec.js";
 import type { Message } from "../protocol/codec.js";
+import { fsLimits } from "../protocol/fs-calls.js";
 import { FrameKind, FrameReader } from "../protocol/frames.js";
 import type { Frame, FrameParts } from "../protocol/frames.js";
 import { giveBuffer } from "../protocol/spare-buffer.js";
@@ -42,17 +44,16 @@ const monotonicMs = (): number => Number(nanoseconds()) / 1e6;
  */
 export type CallListeners = ((name: keyof GuestCalls | undefined) => void)[];
 
-/** Answers that may be on their way; half of what the kernel keeps for a socket (its replyBacklogBytes). */
-const replyWindowBytes = 8 * 1024 * 1024;
+/** Answers that may be on their way. */
+const replyWindowBytes = wireLimits.unreadBytes / 2;
 /** How long to wait for one of them: some calls wait for others and are answered late. */
 const replyWaitMs = 250;
-const wholeFileBytes = 4 * 1024 * 1024;
 const smallReplyBytes = 1024;
 
 /** How large the answer to a call may be, roughly. */
 function replyBytes(name: keyof GuestCalls, args: { length?: number }): number {
-  if (name === "read") return Math.min(args.length!, wholeFileBytes) + smallReplyBytes;
-  return name === "readFile" || name === "readFd" ? wholeFileBytes : smallReplyBytes;
+  if (name === "read") return Math.min(args.length!, fsLimits.transferBytes) + smallReplyBytes;
+  return name === "readFile" || name === "readFd" ? fsLimits.transferBytes : smallReplyBytes;
 }
 
 /** Nobody asks for more before a handler is there; what a program never listens to is dropped. */

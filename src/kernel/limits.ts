@@ -2,6 +2,8 @@
  * Every bound the kernel puts on what a guest chooses and that is the same for all VMs, in one
  * frozen table. What a host may set for its VM is in protocol/limits.ts.
  */
+import { wireLimits } from "../protocol/codec.js";
+
 export const limits = Object.freeze({
   /** File events of one process that wait for their turn; more are lost, as inotify loses them. */
   queuedFileEvents: 4096,
@@ -83,7 +85,7 @@ export const limits = Object.freeze({
   /** Answers and events that a thread has not read before the kernel takes no further call of it. */
   unreadPauseBytes: 256 * 1024,
   /** The same before its process is ended: calls that waited are answered whether it reads or not. */
-  unreadBytes: 16 * 1024 * 1024,
+  unreadBytes: wireLimits.unreadBytes,
   /** What a thread may leave unread while its VM's account is full. */
   unreadFreeBytes: 64 * 1024,
   /** What a thread's frames that are not whole, or wait, may occupy while its VM's account is full, and when it asks again. */

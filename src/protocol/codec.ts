@@ -36,6 +36,8 @@ export type Message<S extends Schema> = { -readonly [K in keyof S]: FieldValues[
 export const wireLimits = Object.freeze({
   /** One frame, header included. */
   frameBytes: 8 * 1024 * 1024,
+  /** Answers and events that a thread of a guest may leave unread before its process is ended. */
+  unreadBytes: 16 * 1024 * 1024,
   /** Elements in one list field. */
   listItems: 65_536,
 });
