@@ -188,6 +188,17 @@ it("nothing is widened: refused where it is seen, and never effective", options,
   await rt.setPermissions({ fs: rules(deny("/data/secret"), allow("/data/a")) });
   assert.equal((await read("/data/a")).value, "a");
   assert.equal((await read("/data/secret")).exitCode, 1);
+  // Rules that only deny are narrower than "deny" of the network, which leaves what stays inside.
+  const connects = () =>
+    rt.run(`import net from "node:net"; import { once } from "node:events";
+      const server = net.createServer((socket) => socket.end()).listen(0);
+      await once(server, "listening");
+      const socket = net.connect(server.address().port).resume();
+      await once(socket, "close");
+      server.close();`);
+  assert.equal((await connects()).exitCode, 0);
+  await rt.setPermissions({ network: rules({ mode: "deny", patterns: ["*"] }) });
+  assert.match((await connects()).stderr, /EACCES/);
   // A function is asked as well, and cannot allow more.
   await rt.setPermissions({ fs: () => true });
   assert.equal((await read("/data/a")).value, "a");

@@ -78,6 +78,12 @@ function patternsOf(policy: ScopePolicy): string[] {
   return policy.rules.flatMap(({ patterns = [] }) => patterns);
 }
 
+/** Whether there is anything that it allows: rules that only deny are never wider. */
+function allowsSomething(policy: ScopePolicy): boolean {
+  if (typeof policy === "string") return policy !== "deny";
+  return policy.default === "allow" || policy.rules.some(({ mode }) => mode === "allow");
+}
+
 /** What `next` would allow that `judge`, made of `former`, denies: in words, or undefined. */
 export function wideningOf(
   scope: Scope,
@@ -85,7 +91,7 @@ export function wideningOf(
   former: readonly ScopePolicy[],
   next: ScopePolicy,
 ): string | undefined {
-  if (next === "deny" || judge.allowsAll) return undefined;
+  if (!allowsSomething(next) || judge.allowsAll) return undefined;
   if (former.includes("deny")) return "everything is denied there";
   if (next === "allow") return "not everything is allowed there";
   if (next === "ask") return undefined;
