@@ -14,10 +14,11 @@ import { engineVersion, findEngine } from "../../dist/launcher/engine.js";
 import { programFixtures } from "../../scripts/fixtures.mjs";
 import building from "./building.mjs";
 import data from "./data.mjs";
+import everyday from "./everyday.mjs";
 import http from "./http.mjs";
 import libraries from "./libraries.mjs";
 
-const programs = [...http, ...libraries, ...building, ...data];
+const programs = [...http, ...libraries, ...building, ...data, ...everyday];
 const timeout = 180_000;
 const { path: engine } = findEngine();
 
