@@ -6,7 +6,7 @@
  * Every symbol is resolved when the module loads, as in libc.ts.
  */
 import * as ffi from "node:ffi";
-import { bind, openLibrary } from "./libc.js";
+import { bind, openLibrary } from "./native.js";
 
 const engine = new ffi.DynamicLibrary(null);
 const library = openLibrary();
