@@ -11,6 +11,7 @@ import { changeNames } from "../protocol/host-calls.js";
 import type { hostFileCalls } from "../protocol/host-calls.js";
 import type { CallArgs, CallResult } from "../protocol/table.js";
 import { failure } from "./errors.js";
+import { bytesOfParts } from "./in-parts.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection } from "./kernel-connection.js";
 
@@ -131,7 +132,7 @@ export class RuntimeFiles {
   async read(path: string, followLinks: boolean): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     for await (const part of this.parts(path, followLinks)) parts.push(part);
-    return parts.length === 1 ? parts[0]! : new Uint8Array(Buffer.concat(parts));
+    return parts.length === 1 ? parts[0]! : bytesOfParts(parts);
   }
 
   /** The content of a file, in parts of some megabytes. */

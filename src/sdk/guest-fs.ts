@@ -16,6 +16,7 @@ import { invalidOption } from "./errors.js";
 import { refused, shaped } from "./file-errors.js";
 import { NodeRuntimeDirent, NodeRuntimeStats } from "./file-facts.js";
 import type { RuntimeFiles } from "./files.js";
+import { textOf } from "./in-parts.js";
 import { bagOf, bytesOf, guestPathOf } from "./option-checks.js";
 import type { Bag } from "./option-checks.js";
 
@@ -136,6 +137,7 @@ export class NodeRuntimeFs {
     const bytes = await this.#call("open", path, (files, full) =>
       files.read(full, this.#followLinks),
     );
+    if (encoding === "utf8" || encoding === "utf-8") return textOf(bytes);
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return encoding === undefined ? buffer : buffer.toString(encoding);
   }

@@ -38,8 +38,8 @@ export type ProgramEnd = Omit<ProcessEnd, "usage"> & { usage: Usage | null };
 
 export interface GuestOutcome {
   end: ProgramEnd;
-  /** The returned value as `end.returned` says. */
-  value: Uint8Array;
+  /** The returned value as `end.returned` says, as it came. */
+  value: readonly Uint8Array[];
 }
 
 export interface GuestSetup {
@@ -242,11 +242,10 @@ export class GuestProcess implements ProcessSink {
 
   exited(given: ProgramEnd, rest: Uint8Array): void {
     if (this.#gone) return;
-    const parts = given.valueContinued === true ? this.#valueParts : [];
-    const value = parts.length === 0 ? rest : Buffer.concat([...parts, rest]);
+    const value = [...(given.valueContinued === true ? this.#valueParts : []), rest];
     this.#valueParts.length = 0;
     const text = given.returned === "structured" ? "base64" : "utf8";
-    this.#setup.tape?.ended(given.exitCode, Buffer.from(value).toString(text));
+    this.#setup.tape?.ended(given.exitCode, Buffer.concat(value).toString(text));
     const end = { ...given, cause: this.#causeOf(given.cause) };
     this.#end = end.cause;
     this.#usage = end.usage;

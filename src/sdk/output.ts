@@ -8,6 +8,7 @@
  */
 import { StringDecoder } from "node:string_decoder";
 import { failure } from "./errors.js";
+import { bytesOfParts, textOf } from "./in-parts.js";
 import { Breath } from "./steps.js";
 
 /** Output that waits for somebody to take it. */
@@ -215,7 +216,7 @@ export class NodeRuntimeOutput implements AsyncIterable<Uint8Array> {
   async bytes(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.#held.read()) chunks.push(chunk);
-    return new Uint8Array(Buffer.concat(chunks));
+    return bytesOfParts(chunks);
   }
 
   /**
@@ -223,6 +224,6 @@ export class NodeRuntimeOutput implements AsyncIterable<Uint8Array> {
    * @throws {OUTPUT_DROPPED|KERNEL_LOST|OUTCOME_UNKNOWN} as the class says.
    */
   async text(): Promise<string> {
-    return Buffer.from(await this.bytes()).toString("utf8");
+    return textOf(await this.bytes());
   }
 }

@@ -10,6 +10,7 @@ import { learnedPermissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
 import type { NodeRuntimeDecision } from "./option-types.js";
 import type { NodeRuntimeRecording, Recorder } from "./recording.js";
+import { bytesOfParts } from "./in-parts.js";
 import { decodeReturnValueInSteps, returnValueError } from "./return-value.js";
 
 /**
@@ -76,7 +77,8 @@ export async function withValue<T>({
   if (end.returned === "failure") {
     throw returnValueError(printable(end.returnReason ?? "it is not JSON"), end.returnPath);
   }
-  const decoded = (await decodeReturnValueInSteps(value, end.returned)) as T;
+  const bytes = value.length === 1 ? value[0]! : await bytesOfParts(value);
+  const decoded = (await decodeReturnValueInSteps(bytes, end.returned)) as T;
   return withAccount({ ...result, value: decoded }, end, recorder);
 }
 

@@ -43,6 +43,7 @@ import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
+import { textOf } from "./in-parts.js";
 import { hostKernels } from "./kernel-group.js";
 import { metricsOf } from "./metrics.js";
 import { KernelRefusal } from "./kernel-connection.js";
@@ -843,7 +844,7 @@ export class NodeRuntime {
     const isText = options === "utf8" || options === "utf-8";
     const { followLinks } = parseFlags(isText ? undefined : options, linksUnfollowed);
     const bytes = await this.#file(path, (files, full) => files.read(full, followLinks));
-    return isText ? Buffer.from(bytes).toString("utf8") : bytes;
+    return isText ? textOf(bytes) : bytes;
   }
 
   /**
