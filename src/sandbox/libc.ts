@@ -763,6 +763,11 @@ export function sealHeap(): void {
   }
 }
 
+/** Gives memory that is free in the C library's heap back to Linux, also from its middle. */
+export function trimHeap(): void {
+  nMallocTrim(BigInt(heapRoomBytes));
+}
+
 // --- the engine after a fork ---------------------------------------------------------------------
 
 /** Gives the child an epoll of its own; a libuv error code (negative errno) on failure. */

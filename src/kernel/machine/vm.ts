@@ -34,6 +34,7 @@ import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
 import type { Measured } from "./limit-warnings.js";
 import { hostCaller } from "./host-caller.js";
+import { leftOver } from "./left-over.js";
 import type { Belongings } from "../guest-door/thread-descriptors.js";
 import type { GuestAnswer, ProcessCall } from "../guest-door/thread.js";
 import type { Share, Turns } from "../guest-door/turns.js";
@@ -440,8 +441,10 @@ export class Vm {
     this.#warnings?.close();
     this.account.close();
     this.transit.close();
+    const { bytes } = this.fs.usage();
     this.fs.dispose();
     this.share.close();
+    leftOver(bytes);
   }
 
   registerTools(tools: readonly ToolDescriptor[]): void {
