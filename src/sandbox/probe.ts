@@ -112,9 +112,11 @@ function uidDrop(): Omit<Layer, "layer" | "required"> {
 }
 
 /** The cgroup directory of this process with a memory controller, from mountinfo and cgroup. */
-function cgroupDirectory(): { directory: string; version: 1 | 2 } | undefined {
-  const own = (text("/proc/self/cgroup") ?? "").trim().split("\n");
-  const mounts = (text("/proc/self/mountinfo") ?? "").split("\n").flatMap((line) => {
+export function cgroupDirectory(
+  read: (path: string) => string | undefined = text,
+): { directory: string; version: 1 | 2 } | undefined {
+  const own = (read("/proc/self/cgroup") ?? "").trim().split("\n");
+  const mounts = (read("/proc/self/mountinfo") ?? "").split("\n").flatMap((line) => {
     const [left = "", right = ""] = line.split(" - ");
     const [type = "", , options = ""] = right.split(" ");
     const fields = left.split(" ");
@@ -132,7 +134,7 @@ function cgroupDirectory(): { directory: string; version: 1 | 2 } | undefined {
       const mount = mounts.find(({ type }) => type === "cgroup2");
       if (mount !== undefined) {
         const directory = locate(mount, path);
-        const list = text(`${directory}/cgroup.controllers`) ?? "";
+        const list = read(`${directory}/cgroup.controllers`) ?? "";
         if (list.split(/\s+/).includes("memory")) return { directory, version: 2 };
       }
     } else if (controllers.split(",").includes("memory")) {

@@ -34,6 +34,25 @@ test(
   },
 );
 
+test(
+  "each layer that is reported can be demanded by its name, and is refused where it is not there",
+  { timeout },
+  async () => {
+    const runtime = await NodeRuntime.create();
+    after(() => runtime.dispose());
+    const layers = await runtime.isolation();
+    const active = layers.filter((one) => one.active).map(({ layer }) => layer);
+    const all = await NodeRuntime.create({ isolation: { require: active } });
+    assert.deepEqual(await all.isolation(), layers);
+    await all.dispose();
+    for (const { layer } of layers.filter((one) => !one.active))
+      await assert.rejects(NodeRuntime.create({ isolation: { require: ["seccomp", layer] } }), {
+        code: "ERR_SECURE_EXEC_ISOLATION_UNAVAILABLE",
+        details: { layer },
+      });
+  },
+);
+
 test("what cannot be demanded is refused before anything starts", async () => {
   for (const isolation of [1, { require: "userns" }, { require: ["walls"] }, { demand: [] }]) {
     await assert.rejects(NodeRuntime.create({ isolation }), {
