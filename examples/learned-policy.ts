@@ -1,7 +1,7 @@
 // The permissions of a service with a database, found out instead of guessed: express and pg from the working directory's
 // packages, PostgreSQL at PGHOST:PGPORT. Printed beside what a person would write, and tried rule by rule.
 import { join } from "node:path";
-import { NodeRuntime, type Permissions } from "secure-exec";
+import { NodeRuntime, type LearnedPermissions, type PermissionRules } from "secure-exec";
 
 const { PGHOST = "127.0.0.1", PGPORT = "5432", PGUSER = "app" } = process.env;
 
@@ -44,7 +44,7 @@ const files = {
 };
 
 /** Whether the service does what it is for under `permissions`; and what it needed, where it is being learned. */
-async function serves(permissions: Permissions | "learn") {
+async function serves(permissions: LearnedPermissions | "learn") {
   await using rt = await NodeRuntime.create({
     permissions,
     files,
@@ -74,7 +74,7 @@ async function serves(permissions: Permissions | "learn") {
 }
 
 const { learned } = await serves("learn");
-const byHand: Permissions = {
+const byHand: LearnedPermissions = {
   fs: {
     default: "deny",
     rules: [{ mode: "allow", operations: ["read", "stat"], paths: ["/app/**"] }],
@@ -95,12 +95,12 @@ const byHand: Permissions = {
   tool: "deny",
 };
 
-const rulesOf = (permissions: Permissions) =>
-  Object.entries(permissions).flatMap(([scope, policy]) =>
-    typeof policy === "object" && "rules" in policy
-      ? policy.rules.map((rule) => ({ scope, rule }))
-      : [],
+const setsOf = (permissions: LearnedPermissions) =>
+  Object.entries(permissions).filter(
+    (entry): entry is [string, PermissionRules] => typeof entry[1] === "object",
   );
+const rulesOf = (permissions: LearnedPermissions) =>
+  setsOf(permissions).flatMap(([scope, set]) => set.rules.map((rule) => ({ scope, rule })));
 for (const [who, permissions] of [
   ["learned", learned!],
   ["by hand", byHand],
@@ -118,11 +118,10 @@ for (const [who, permissions] of [
 
 // Under less it fails, whichever rule is left out.
 let failing = 0;
-for (const { scope, rule } of rulesOf(learned!)) {
-  const policy = learned![scope as keyof typeof learned & "fs"];
-  if (typeof policy === "string") continue;
-  const rules = policy.rules.filter((other) => other !== rule);
-  const less = rules.length === 0 ? "deny" : { ...policy, rules };
-  if (!(await serves({ ...learned, [scope]: less })).works) failing++;
-}
+for (const [scope, set] of setsOf(learned!))
+  for (const rule of set.rules) {
+    const rules = set.rules.filter((other) => other !== rule);
+    const less = rules.length === 0 ? "deny" : { ...set, rules };
+    if (!(await serves({ ...learned!, [scope]: less })).works) failing++;
+  }
 console.log(`without one of its rules it fails: ${failing} of ${rulesOf(learned!).length}`);
