@@ -26,7 +26,7 @@ export function compilerSetup(directory: string): string {
   return `const directory = ${JSON.stringify(directory)};\n${setup}`;
 }
 
-/** Has the library parsed and the checker compiled: the set-up of a template from that one, before the first check. */
+/** A statement that has the library parsed and the checker compiled, before the first copy that checks is made. */
 export const checkerSetup = compilerCallOf({
   what: "compileSource",
   cwd: "/",

@@ -79,9 +79,8 @@ export class TypeScriptTools {
   readonly #packageDir: string;
   readonly #guestDir: string;
   #runtime: Promise<NodeRuntime> | undefined;
-  #template: Promise<NodeRuntimeTemplate | undefined> | undefined;
-  /** The same with the library and the checker, which most calls need. */
-  #checker: Promise<NodeRuntimeTemplate | undefined> | undefined;
+  /** By the set-up of each: one for calls that check, and a smaller one for those that do not. */
+  readonly #templates = new Map<string, Promise<NodeRuntimeTemplate | undefined>>();
   #disposed = false;
 
   /** As `createTypeScriptTools`. */
@@ -164,38 +163,32 @@ export class TypeScriptTools {
     });
   }
 
-  /** A process that has the compiler loaded, or undefined where this host cannot copy processes. */
-  async #loaded(runtime: NodeRuntime): Promise<NodeRuntimeTemplate | undefined> {
-    try {
-      return await runtime.template(compilerSetup(this.#guestDir));
-    } catch (error) {
+  /** A process that has run `setup`, or undefined where this host cannot copy processes. */
+  #loaded(runtime: NodeRuntime, setup: string): Promise<NodeRuntimeTemplate | undefined> {
+    const known = this.#templates.get(setup);
+    if (known !== undefined) return known;
+    const template = runtime.template(setup).catch((error: unknown) => {
       if (
         SecureExecError.isSecureExecError(error) &&
         error.code === "ERR_SECURE_EXEC_TEMPLATE_UNAVAILABLE"
       )
         return undefined;
+      this.#templates.delete(setup);
       throw error;
-    }
+    });
+    this.#templates.set(setup, template);
+    return template;
   }
 
   async #call<R>(request: CompilerRequest): Promise<R> {
     const runtime = await this.#machine();
-    this.#template ??= this.#loaded(runtime).catch((error: unknown) => {
-      this.#template = undefined;
-      throw error;
-    });
-    if (request.what !== "transpileSource")
-      this.#checker ??= this.#template
-        .then((loaded) => loaded?.template(checkerSetup))
-        .catch((error: unknown) => {
-          this.#checker = undefined;
-          throw error;
-        });
-    const template = await (request.what === "transpileSource" ? this.#template : this.#checker);
+    const loading = compilerSetup(this.#guestDir);
+    const setup = request.what === "transpileSource" ? loading : `${loading}\n${checkerSetup};`;
+    const template = await this.#loaded(runtime, setup);
     const program = compilerCall(request);
     const options = { timeout: this.#options.timeoutMs ?? defaultTimeoutMs };
     const result = await (template === undefined
-      ? runtime.run<R>(`${compilerSetup(this.#guestDir)}\n${program}`, options)
+      ? runtime.run<R>(`${loading}\n${program}`, options)
       : template.run<R>(program, options));
     if (result.value !== undefined) return result.value;
     const { exitCode, stderr } = result;
