@@ -170,6 +170,7 @@ const nSyscall = bind<[bigint, bigint, bigint, bigint, bigint, bigint, bigint], 
   "i64",
 );
 const nMalloc = bind<[bigint], bigint>(library, "malloc", ["u64"], "u64");
+const nFree = bind<[bigint], void>(library, "free", ["u64"], "void");
 const nMallocTrim = bind<[bigint], number>(library, "malloc_trim", ["u64"], "i32");
 const nSbrk = bind<[bigint], bigint>(library, "sbrk", ["i64"], "u64");
 const nErrnoLocation = bind<[], bigint>(library, "__errno_location", [], "pointer");
@@ -743,6 +744,8 @@ export function protectMemory(address: bigint, bytes: number, protection: number
 }
 
 const heapRoomBytes = 2 * 1024 * 1024;
+/** Below the size of which malloc makes mappings of their own; DEFAULT_MMAP_THRESHOLD_MIN of glibc's malloc.c. */
+const roomBlockBytes = 64 * 1024;
 
 /**
  * Takes every free block out of the C heap for good, so that what a forked child
@@ -750,9 +753,8 @@ const heapRoomBytes = 2 * 1024 * 1024;
  * each of which would cost the child a copy of a page. The blocks are never touched.
  */
 export function sealHeap(): void {
-  // Pages that nothing lies in would be copied as page tables. Some room stays, as in any process: a child at its limit
-  // of memory fails in its buffers, not in the first small block.
-  nMallocTrim(BigInt(heapRoomBytes));
+  // Pages that nothing lies in would be copied as page tables.
+  nMallocTrim(0n);
   const end = nSbrk(0n);
   for (let size = 128 * 1024; size >= 16; size = size > 1024 ? size / 2 : size - 16) {
     // A block beyond the old end means that no hole of this size is left.
@@ -761,6 +763,18 @@ export function sealHeap(): void {
       if (block === 0n || block >= end) break;
     }
   }
+  makeHeapRoom();
+}
+
+/**
+ * Some room stays at the heap's end, as in any process, and is never touched here: a child at its limit of memory fails in
+ * its buffers, not in the first small block, which is the end of an engine.
+ */
+export function makeHeapRoom(): void {
+  const blocks = Array.from({ length: heapRoomBytes / roomBlockBytes }, () =>
+    nMalloc(BigInt(roomBlockBytes)),
+  );
+  for (const block of blocks) nFree(block);
 }
 
 /** Gives memory that is free in the C library's heap back to Linux, also from its middle. */

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { machine } from "../support/machines.mjs";
-import { alive, children, tree, until } from "../support/processes.mjs";
+import { alive, children, endAll, tree, until } from "../support/processes.mjs";
 
 const options = { timeout: 30_000 };
 const forever = `console.log("up"); setInterval(() => {}, 1000);`;
@@ -25,7 +25,7 @@ it("a killed guest rejects its run and nothing else", options, async () => {
   const other = await running(rt);
   const { zygote } = tree();
   assert.ok(zygote);
-  for (const pid of children(zygote)) process.kill(pid, "SIGKILL");
+  endAll(children(zygote));
   for (const run of [result, other.result]) {
     await assert.rejects(run, { code: "ERR_SECURE_EXEC_GUEST_KILLED" });
   }
@@ -128,7 +128,7 @@ it(
     const rt = await machine({});
     const { template, result } = await copied(rt);
     const { zygote } = tree();
-    for (const pid of children(zygote)) process.kill(pid, "SIGKILL");
+    endAll(children(zygote));
     await assert.rejects(result, { code: "ERR_SECURE_EXEC_GUEST_KILLED" });
     await assert.rejects(template.run("0"), codeOfOurs);
     const again = await copied(rt);

@@ -42,6 +42,16 @@ export function alive(pid) {
   }
 }
 
+/** Kills all that are still there. */
+export function endAll(pids) {
+  for (const pid of pids)
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if (error.code !== "ESRCH") throw error;
+    }
+}
+
 /** Resolves once `condition` holds; polls, because /proc has no events. Bounded by the test's own timeout. */
 export async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -28,7 +28,7 @@ test("ps: what tree-kill, ps-list and people ask", async () => {
     ps -eo pid,comm --sort=-pid | sed -n 2p | grep -c ' '
     ps -p 99999; echo $?
     ps -o nonsense; echo $?
-    kill $child`);
+    kill $child; wait`);
   assert.deepEqual(stdout.split("\n"), [
     "1",
     "1",

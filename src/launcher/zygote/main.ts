@@ -100,6 +100,7 @@ async function boot(modules: Modules): Promise<void> {
     memoryBytes: guestMemoryBytes,
     mostMemoryBytes: vmLimitTable.memoryBytes.most,
   };
+  libc.makeHeapRoom();
   const prepared = prepareLockDown(memory);
 
   const idle = idleWork({ space, data, saved, modules, life, rehearsal });
@@ -153,8 +154,7 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     steps.map((step) => () => {
       pretend();
       const under = step();
-      const measure = (): void => measureBase(idleSteps.length === 0);
-      return under instanceof Promise ? under.then(measure) : measure();
+      return under instanceof Promise ? under.then(measureBase) : measureBase();
     });
   const { textSteps, dataSteps } = hugePageSteps(space, () => saved.hugeTextPages++);
   let usedData: readonly bigint[] = [];
