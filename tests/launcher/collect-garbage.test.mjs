@@ -22,7 +22,7 @@ const program = `
   const sizes = [script.createCachedData().length];
   // V8 gives it some collections' time.
   for (let round = 0; round < 6; round++) {
-    exported.collectGarbage(require, "last-resort");
+    exported.collectGarbage(require, { lastResort: true, moveAll: true });
     sizes.push(script.createCachedData().length);
   }
   console.log(JSON.stringify(sizes));`;

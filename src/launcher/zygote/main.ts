@@ -161,7 +161,7 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
   const idleSteps = grow([
     // Of what guests read, and before anything else reads more.
     () => void (usedData = data?.usedRegions() ?? []),
-    () => collectGarbage(requireBuiltin),
+    () => collectGarbage(requireBuiltin, { moveAll: true }),
     () => rehearse(rehearsal, rehearsedLives.later),
     ...furtherWarmUp(requireBuiltin, preload),
     () => rehearseShell({ requireBuiltin, ...life }),
@@ -172,7 +172,7 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     ...textSteps,
     () => void idleSteps.unshift(...grow(dataSteps(usedData))),
     // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
-    () => collectGarbage(requireBuiltin, "last-resort"),
+    () => collectGarbage(requireBuiltin, { lastResort: true, moveAll: true }),
   ]);
   const typeScript = (): void => {
     const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));

@@ -148,6 +148,6 @@ export function warmUpTypeScript(requireBuiltin: RequireBuiltin): (() => void)[]
       requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
       process.emitWarning = emitWarning;
     },
-    () => collectGarbage(requireBuiltin, "last-resort"),
+    () => collectGarbage(requireBuiltin, { lastResort: true, moveAll: true }),
   ];
 }
