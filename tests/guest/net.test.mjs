@@ -583,3 +583,22 @@ it("a name server that the program sets is asked over the program's own sockets"
     "EBADRESP",
   ]);
 });
+
+it("a name server that is silent is waited for twice as long each round, up to maxTimeout", async () => {
+  const value = await guest(`
+    const server = dgram.createSocket("udp4").bind(0, "127.0.0.1");
+    await once(server, "listening");
+    const ended = [];
+    const ask = async (name, options) => {
+      const resolver = new dns.promises.Resolver({ timeout: 50, tries: 3, ...options });
+      resolver.setServers(["127.0.0.1:" + server.address().port]);
+      const code = await resolver.resolve4("example.org").catch((error) => error.code);
+      ended.push(name + " " + code);
+    };
+    // 50 + 100 + 200 against three times 50: the one asked first ends last.
+    await Promise.all([ask("growing"), ask("bounded", { maxTimeout: 50 })]);
+    server.close();
+    __return(ended);
+  `);
+  assert.deepEqual(value, ["bounded ETIMEOUT", "growing ETIMEOUT"]);
+});

@@ -153,11 +153,13 @@ class ChannelWrap {
   /** Whether a program has set the servers; otherwise the kernel's resolver is asked. */
   #own = false;
   readonly #timeoutMs: number;
+  readonly #mostTimeoutMs: number;
   readonly #tries: number;
   readonly #pending = new Set<(code: string) => void>();
 
-  constructor(timeoutMs: number, tries: number) {
+  constructor(timeoutMs: number, tries: number, mostTimeoutMs = 0) {
     this.#timeoutMs = timeoutMs > 0 ? timeoutMs : defaultTimeoutMs;
+    this.#mostTimeoutMs = mostTimeoutMs;
     this.#tries = tries > 0 ? tries : defaultTries;
     beginHandle("DNSCHANNEL", this);
   }
@@ -214,8 +216,15 @@ class ChannelWrap {
       refuse(req, denialError(words, String(req.bindingName), { hostname: name }));
     this.#pending.add(end);
     if (this.#own) {
-      const [servers, timeoutMs, tries] = [this.#servers, this.#timeoutMs, this.#tries];
-      giveUp = askServers({ type, name, servers, timeoutMs, tries }, (code, records, words) =>
+      const question = {
+        type,
+        name,
+        servers: this.#servers,
+        timeoutMs: this.#timeoutMs,
+        mostTimeoutMs: this.#mostTimeoutMs,
+        tries: this.#tries,
+      };
+      giveUp = askServers(question, (code, records, words) =>
         finish(() => {
           if (words !== "") refused(words);
           else completeOwn(req, type, code, records);

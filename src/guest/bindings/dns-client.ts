@@ -12,12 +12,18 @@ export interface DnsQuestion {
   type: string;
   name: string;
   servers: readonly (readonly [address: string, port: number])[];
+  /** Of the first round through the servers; each round has twice the time of the one before, as ares_process.c has it, */
   timeoutMs: number;
+  /** up to this, where it is above 0. */
+  mostTimeoutMs: number;
   tries: number;
 }
 
 /** `code` is empty, or an error as node:dns has it; `words` are the kernel's, for what it denied. */
 export type DnsDone = (code: string, records: readonly DnsRecord[], words: string) => void;
+
+/** TIMEOUT_MAX of lib/internal/timers.js. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export type AskServers = (question: DnsQuestion, done: DnsDone) => () => void;
 
@@ -26,7 +32,7 @@ export function createDnsClient(env: GuestEnvironment): AskServers {
   const { setTimeout, clearTimeout } = env.requireBuiltin("timers");
   const random = Math.random;
 
-  return ({ type, name, servers, timeoutMs, tries }, done) => {
+  return ({ type, name, servers, timeoutMs, mostTimeoutMs, tries }, done) => {
     const reverse = type === "REVERSE";
     const wanted = reverse ? recordTypes["PTR"]! : recordTypes[type]!;
     const id = Math.floor(random() * 0x10000);
@@ -75,12 +81,16 @@ export function createDnsClient(env: GuestEnvironment): AskServers {
     };
     const send = (): void => {
       if (attempt >= tries * servers.length) return finish("ETIMEOUT");
+      const waitMs = timeoutMs * 2 ** Math.floor(attempt / servers.length);
       const [address, port] = servers[attempt++ % servers.length]!;
       kernel.callAsync("sendTo", { fd, address, port, data: packet }, (result, words) => {
         if (words !== "") finish("EACCES", [], words);
         else if (typeof result === "number") finish("ECONNREFUSED");
       });
-      timer = setTimeout(send, timeoutMs);
+      timer = setTimeout(
+        send,
+        Math.min(waitMs, mostTimeoutMs > 0 ? mostTimeoutMs : longestTimerMs),
+      );
     };
     receive();
     send();
