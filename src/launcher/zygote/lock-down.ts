@@ -56,9 +56,15 @@ let status = -1;
 /** Whether a guest could make a copy of itself. */
 let siblings = false;
 
+/**
+ * What a guest of a zygote that is not warm has to collect its garbage in. Its young generation is what the last step left,
+ * small or full, where a warm zygote's is empty and whole; V8 ends a process at its limit that has no room to collect.
+ */
+const collectingBytes = 6 * 1024 * 1024;
+
 /** In the zygote, whenever it has grown. */
-export function measureBase(): void {
-  baseBytes = dataBytes(status);
+export function measureBase(warm: boolean): void {
+  baseBytes = dataBytes(status) + (warm ? 0 : collectingBytes);
 }
 
 /** What became of each layer. */
@@ -200,7 +206,7 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   siblings = prepareSiblings();
   applyFixedRlimits();
   layers.note("rlimits", true, "memory, CPU time, descriptors, files, locks, queues");
-  measureBase();
+  measureBase(false);
   install(buildZygoteFilter());
   const first = firstProcess(layers);
   layers.note("zygoteSeccomp", true, "forks, waits, kills; opens, connects and executes nothing");
@@ -215,7 +221,7 @@ export function prepareStarter(): { prepared: Prepared; files: EngineFiles } {
   const layers = new Layers();
   const files = engineFiles();
   status = openStatus();
-  measureBase();
+  measureBase(true);
   const holds = "its root holds the engine and its libraries, read-only";
   confine(layers, { fill: (bind) => fillEngineRoot(files, bind), holds });
   const abi = libc.landlockAbi();

@@ -154,7 +154,8 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     steps.map((step) => () => {
       pretend();
       const under = step();
-      return under instanceof Promise ? under.then(measureBase) : measureBase();
+      const measure = (): void => measureBase(idleSteps.length === 0);
+      return under instanceof Promise ? under.then(measure) : measure();
     });
   const { textSteps, dataSteps } = hugePageSteps(space, () => saved.hugeTextPages++);
   let usedData: readonly bigint[] = [];
