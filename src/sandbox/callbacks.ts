@@ -5,7 +5,8 @@
  *
  * The pages are no more than what a guest has anyway, whose compiler writes code.
  */
-import * as ffi from "node:ffi";
+import type * as ffi from "node:ffi";
+import { openEngine } from "./native.js";
 
 /** A table of libffi's holds about a hundred; one of them in use keeps it. */
 const keptEvery = 40;
@@ -15,7 +16,7 @@ const kept: bigint[] = [];
 
 /** In the zygote, before anything is forked: room for `count` callbacks in each of its children. */
 export function reserveCallbacks(count: number): void {
-  library = new ffi.DynamicLibrary(null);
+  library = openEngine();
   const signature = { arguments: [], return: "i32" } as const;
   const made: bigint[] = [];
   for (let at = 0; at < count; at++) made.push(library.registerCallback(signature, () => 0));

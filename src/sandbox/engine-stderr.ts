@@ -3,12 +3,12 @@
  * only C++ knows where a value was thrown that is no Error. The text stays in the process, in a stream
  * of memory that takes the place of stderr, and is read once C++ has said everything.
  *
- * Every symbol is resolved when the module loads, as in libc.ts.
+ * Symbols are resolved as native.ts says.
  */
 import * as ffi from "node:ffi";
-import { bind, openLibrary } from "./native.js";
+import { bind, openEngine, openLibrary } from "./native.js";
 
-const engine = new ffi.DynamicLibrary(null);
+const engine = openEngine();
 const library = openLibrary();
 const nOpenMemstream = bind<[bigint, bigint], bigint>(
   library,

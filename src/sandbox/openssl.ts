@@ -4,11 +4,11 @@
  */
 import * as ffi from "node:ffi";
 import { cString } from "./libc.js";
-import { bind } from "./native.js";
+import { bind, openEngine } from "./native.js";
 
 /** MD4, RC4 and their like, beside the default algorithms; answers whether they are there. */
 export function loadLegacyProvider(): boolean {
-  const engine = new ffi.DynamicLibrary(null);
+  const engine = openEngine();
   const load = bind<[bigint, bigint], bigint>(
     engine,
     "OSSL_PROVIDER_load",

@@ -9,7 +9,7 @@
 import * as ffi from "node:ffi";
 import { Errno } from "../abi/errno.js";
 import * as libc from "./libc.js";
-import { bind, openLibrary } from "./native.js";
+import { bind, openEngine, openLibrary } from "./native.js";
 
 /** include/uapi/linux/seccomp.h: SECCOMP_IOCTL_NOTIF_RECV and _SEND. */
 const NOTIF_RECV = 0xc0502100n;
@@ -34,7 +34,7 @@ export interface Question {
 /** "go on" runs the call, a number is the errno it fails with. */
 export type Verdict = "go on" | number;
 
-const engine = new ffi.DynamicLibrary(null);
+const engine = openEngine();
 const handleSize = bind<[number], bigint>(engine, "uv_handle_size", ["i32"], "u64");
 const pollInit = bind<[bigint, bigint, number], number>(
   engine,

@@ -9,7 +9,7 @@
  * into SQLite, never while V8 collects garbage (the owner of the databases sees to that).
  */
 import * as ffi from "node:ffi";
-import { bind } from "./native.js";
+import { bind, openEngine, openLibrary } from "./native.js";
 
 /** Result codes of sqlite3.h that this file answers itself. */
 const SQLITE_OK = 0;
@@ -98,8 +98,8 @@ const characteristics = 0x1000;
 const julianEpochMs = 210_866_760_000_000n;
 const noExtensions = "native extensions cannot be loaded in this virtual machine\0";
 
-const engine = new ffi.DynamicLibrary(null);
-const library = new ffi.DynamicLibrary("libc.so.6");
+const engine = openEngine();
+const library = openLibrary();
 /** Calls `compare(key, base)` for one element: the way to an address that has no exported name. */
 const bsearch = bind<[bigint, bigint, bigint, bigint, bigint], bigint>(
   library,
