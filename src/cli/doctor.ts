@@ -45,7 +45,8 @@ function describe(error: unknown): string {
   return `${error.message} [${error.code}]${stderr === "" ? "" : `\n${stderr}`}`;
 }
 
-function savingRows({ compiledModules, contiguousHeap, hugeTextPages, pagesAhead }: Savings) {
+function savingRows(saved: Savings) {
+  const { compiledModules, contiguousHeap, hugeTextPages, hugeHeapPages, pagesAhead } = saved;
   return [
     compiledModules > 0
       ? ["compiled modules", "yes", `${compiledModules} modules that a zygote need not compile`]
@@ -60,6 +61,9 @@ function savingRows({ compiledModules, contiguousHeap, hugeTextPages, pagesAhead
     hugeTextPages > 0
       ? ["engine text", "yes", `${hugeTextPages} huge pages`]
       : ["engine text", "no", "no transparent huge pages, or no executable anonymous memory"],
+    hugeHeapPages > 0
+      ? ["heaps", "yes", `${hugeHeapPages} huge pages`]
+      : ["heaps", "no", "no huge pages for the engine's text, or Linux is older than 6.1"],
     pagesAhead > 0
       ? ["pages ahead", "yes", `${pagesAhead} pages copied while a guest waits`]
       : ["pages ahead", "no", "/proc/self/pagemap cannot be read, or Linux is older than 5.14"],

@@ -289,6 +289,8 @@ export interface PageSavings {
   contiguousHeap: boolean;
   /** Huge pages of 2 MiB that hold the engine's text. */
   hugeTextPages: number;
+  /** Huge pages that the zygote's own heaps lie on, when they were last put there. */
+  hugeHeapPages: number;
   /** Pages that a guest copies in one go, while nobody waits for it. */
   pagesAhead: number;
 }
@@ -372,6 +374,7 @@ export class Zygote {
     compiledModules: 0,
     contiguousHeap: false,
     hugeTextPages: 0,
+    hugeHeapPages: 0,
     pagesAhead: 0,
   };
   #input = Buffer.alloc(0);
@@ -602,7 +605,8 @@ export class Zygote {
       else if (kind === ControlKind.stale) {
         this.savings.compiledModules = a >> 1;
         this.savings.contiguousHeap = (a & 1) === 1;
-        this.savings.hugeTextPages = b;
+        this.savings.hugeTextPages = b & 0xffff;
+        this.savings.hugeHeapPages = b >>> 16;
         this.#stale();
       } else if (kind === ControlKind.measured) {
         this.savings.pagesAhead = a;

@@ -35,6 +35,8 @@ export interface PoolOptions {
 /** In a row, before those who wait are told. */
 const mostFailedForks = 8;
 const mostLostZygotes = 3;
+/** In all: where Linux does not tell, it never will. */
+const mostVainMeasures = 3;
 
 export class GuestPool {
   readonly #options: PoolOptions;
@@ -60,6 +62,8 @@ export class GuestPool {
   #fall: NodeJS.Timeout | undefined;
   /** The zygote wants a moment without guests; it has it and is not to be asked for any. */
   #stale = false;
+  /** Times that its zygotes could not tell which pages guests write. */
+  #vainMeasures = 0;
   #measuring = false;
   /** The next zygote, on its way up. */
   #successor: Zygote | undefined;
@@ -400,6 +404,8 @@ export class GuestPool {
     this.#measuring = true;
     zygote.measure(() => {
       this.#measuring = false;
+      // The life that it looks at has a time to be over in, which a busy machine may not keep.
+      this.#stale = zygote.savings.pagesAhead === 0 && ++this.#vainMeasures < mostVainMeasures;
       this.#fill();
     });
     return true;

@@ -497,6 +497,7 @@ export interface KernelStats {
     compiledModules: number;
     contiguousHeap: boolean;
     hugeTextPages: number;
+    hugeHeapPages: number;
     pagesAhead: number;
   };
 }

@@ -13,3 +13,15 @@ test("pages that one child writes are copied in one go by the next", async () =>
   // Whether or not there are huge pages here.
   assert.equal(copied, true);
 });
+
+test("what moves while there are no holes lies together, and heaps on huge pages are as they were", async () => {
+  const { filled, together, left, made, whole, status, after } = await runZygote("huge-heap.mjs");
+  assert.equal(filled, 0);
+  assert.equal(together, true);
+  assert.ok(left <= 2, `${left} mappings more`);
+  // None where Linux is older than 6.1, or has no memory in one piece.
+  assert.ok(made >= 0);
+  assert.equal(whole, true);
+  assert.equal(status, 0);
+  assert.equal(after, true);
+});

@@ -400,6 +400,7 @@ export class HostHandlers {
         compiledModules: 0,
         contiguousHeap: false,
         hugeTextPages: 0,
+        hugeHeapPages: 0,
         pagesAhead: 0,
       },
     };

@@ -26,6 +26,7 @@ import {
   onHugePages,
   textRegions,
 } from "../../sandbox/pages/huge-pages.js";
+import { collapseHeaps, withoutHoles } from "../../sandbox/pages/huge-heap.js";
 import type { PageList } from "../../sandbox/pages/page-map.js";
 import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock-down.js";
 import { rehearseInDress } from "./dress-rehearsal.js";
@@ -70,6 +71,7 @@ async function boot(modules: Modules): Promise<void> {
     compiledModules: forms?.used ?? 0,
     contiguousHeap: space !== undefined && makeHeapContiguous(space) > 0,
     hugeTextPages: 0,
+    hugeHeapPages: 0,
     pages: undefined as PageList | undefined,
   };
   if (forms?.pretence !== undefined) adoptPretence(forms.pretence);
@@ -138,7 +140,7 @@ type Steps = IdleStep[];
 interface IdleTools {
   space: AddressSpace | undefined;
   data: EngineData | undefined;
-  saved: { hugeTextPages: number };
+  saved: { hugeTextPages: number; hugeHeapPages: number };
   modules: Modules;
   life: GuestLife;
   rehearsal: RehearsalTools;
@@ -158,6 +160,15 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
       return under instanceof Promise ? under.then(measure) : measure();
     });
   const { textSteps, dataSteps } = hugePageSteps(space, () => saved.hugeTextPages++);
+  // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
+  const settle = (): void => {
+    const move = (): void => collectGarbage(requireBuiltin, { moveAll: true });
+    if (space === undefined) move();
+    else withoutHoles(space, move);
+    // What was moved away from V8 keeps for later, and gives back at a last resort.
+    collectGarbage(requireBuiltin, { lastResort: true });
+    if (space !== undefined && saved.hugeTextPages > 0) saved.hugeHeapPages = collapseHeaps(space);
+  };
   let usedData: readonly bigint[] = [];
   const idleSteps = grow([
     // Of what guests read, and before anything else reads more.
@@ -172,11 +183,10 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     },
     ...textSteps,
     () => void idleSteps.unshift(...grow(dataSteps(usedData))),
-    // The very last: whatever a step leaves behind is pages that each fork copies the tables of.
-    () => collectGarbage(requireBuiltin, { lastResort: true, moveAll: true }),
+    settle,
   ]);
   const typeScript = (): void => {
-    const [load, ...rest] = grow(warmUpTypeScript(requireBuiltin));
+    const [load, ...rest] = grow([() => warmUpTypeScript(requireBuiltin), settle]);
     // At once: until then, every guest that needs it takes the same time.
     void load!();
     idleSteps.push(...rest);

@@ -35,6 +35,7 @@ export interface Service {
     readonly compiledModules: number;
     readonly contiguousHeap: boolean;
     readonly hugeTextPages: number;
+    readonly hugeHeapPages: number;
     readonly pages: { readonly pages: number } | undefined;
   };
 }
@@ -56,7 +57,7 @@ export async function serve(service: Service): Promise<void> {
       send(
         ControlKind.stale,
         Number(saved.contiguousHeap) | (saved.compiledModules << 1),
-        saved.hugeTextPages,
+        saved.hugeTextPages | (saved.hugeHeapPages << 16),
       );
   };
   announce(prepared);

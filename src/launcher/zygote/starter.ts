@@ -40,7 +40,13 @@ function boot(): Promise<void> {
   return serve({
     prepared,
     idleSteps: [],
-    saved: { compiledModules: 0, contiguousHeap: false, hugeTextPages: 0, pages: undefined },
+    saved: {
+      compiledModules: 0,
+      contiguousHeap: false,
+      hugeTextPages: 0,
+      hugeHeapPages: 0,
+      pages: undefined,
+    },
     become: (fds, order) => become(fds, JSON.parse(order) as EngineOrder, kit),
   });
 }

@@ -3,7 +3,6 @@
  * everything compiled.
  * Must draw no random numbers: every guest would draw the same ones.
  */
-import { collectGarbage } from "../../guest/collect-garbage.js";
 import { placeEngineVariables } from "../../guest/engine-variables.js";
 import { loadZlibLate, refusedModules } from "../../guest/public-modules.js";
 import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
@@ -139,15 +138,10 @@ export function furtherWarmUp(
 }
 
 /** The compiler is a third of a zygote's memory, so it is loaded once it is needed. */
-export function warmUpTypeScript(requireBuiltin: RequireBuiltin): (() => void)[] {
-  return [
-    () => {
-      const { emitWarning } = process;
-      // The warning would be waiting in every guest.
-      process.emitWarning = () => {};
-      requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
-      process.emitWarning = emitWarning;
-    },
-    () => collectGarbage(requireBuiltin, { lastResort: true, moveAll: true }),
-  ];
+export function warmUpTypeScript(requireBuiltin: RequireBuiltin): void {
+  const { emitWarning } = process;
+  // The warning would be waiting in every guest.
+  process.emitWarning = () => {};
+  requireBuiltin("module").stripTypeScriptTypes("let a: number = 1;");
+  process.emitWarning = emitWarning;
 }

@@ -55,6 +55,7 @@ export const MREMAP_MAYMOVE_FIXED = 3;
 export const MADV_DONTNEED = 4;
 export const MADV_HUGEPAGE = 14;
 export const MADV_POPULATE_WRITE = 23;
+export const MADV_COLLAPSE = 25;
 
 export const pageBytes = 4096n;
 export const hugeBytes = 2n * 1024n * 1024n;

@@ -13,7 +13,7 @@ import {
 } from "./calls.js";
 
 /** V8 draws its hints below this address; OS::GetRandomMmapAddr in base/platform/platform-posix.cc. */
-const hintRange = 1n << 46n;
+export const hintRange = 1n << 46n;
 /** Left free behind the C heap, which grows there. */
 const heapRoom = 1n << 36n;
 /** Nothing is mapped below; vm.mmap_min_addr is 64 KiB at most. */

@@ -47,6 +47,19 @@ export class PageMap {
     return mapped;
   }
 
+  /** How many pages from one address to another are in memory; 0 where none can be told. At most `entriesPerRead` pages. */
+  presentPages(from: bigint, to: bigint): number {
+    const bytes = ((to - from) / pageBytes) * BigInt(entryBytes);
+    const at = (from / pageBytes) * BigInt(entryBytes);
+    if (nPread(this.#fd, this.#buffer, bytes, at) !== bytes) return 0;
+    let present = 0;
+    for (let i = 0; i < Number(bytes) / entryBytes; i++) {
+      // The sign is the present bit.
+      if (this.#halves[2 * i + 1]! < 0) present++;
+    }
+    return present;
+  }
+
   /**
    * The private pages that only this process has. A page that a single living child shares until
    * it writes to it is here once the child has its own. `before` runs first; then, until all
