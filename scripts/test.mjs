@@ -1,13 +1,14 @@
 // Runs every tests/**/*.test.mjs under node:test; arguments narrow the list by substring.
 // What a host application does runs on the host's own Node; tests that load the kernel's or
-// the launcher's modules themselves run on the engine, as those do.
+// the launcher's modules themselves run on the engine, as those do. test-processes.mjs says which files share a process.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { needsEngine, processesOf, roomOf, verdictOn } from "./test-processes.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const wanted = process.argv.slice(2);
@@ -48,22 +49,6 @@ if (!existsSync(built) || statSync(built).mtimeMs < sources) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-const ofEngine = /^dist\/(?:kernel|sandbox|launcher)\/(?!engine\.js$)/;
-/** Whether a file, or what it imports, loads modules that only the engine can. */
-function needsEngine(file, seen = new Set()) {
-  if (seen.has(file)) return false;
-  seen.add(file);
-  const text = readFileSync(join(root, file), "utf8");
-  const imports = [...text.matchAll(/^import\b[^"]*"(\.{1,2}\/[^"]+)"/gm)].map(([, name]) =>
-    relative(root, join(root, dirname(file), name)),
-  );
-  return imports.some(
-    (name) =>
-      ofEngine.test(name) ||
-      (name.startsWith("tests/") && existsSync(join(root, name)) && needsEngine(name, seen)),
-  );
-}
-
 const require = createRequire(import.meta.url);
 const engine = join(
   dirname(require.resolve(`node-linux-${process.arch}/package.json`)),
@@ -91,44 +76,28 @@ async function fleetEnvironment() {
   return { SECURE_EXEC_TEST_FLEET_SERVERS: url, NODE_OPTIONS: `--import=${preload}` };
 }
 
-/** A file that is not through by then is ended, and has failed. */
-const fileTimeoutMs = 1_800_000;
-/** Tests wait for processes of theirs a good part of the time: two files more than there are processors. */
+/** What is not through by then is ended, and has failed. */
+const processTimeoutMs = 1_800_000;
+/** Tests wait for processes of theirs a good part of the time: two more at a time than there are processors. */
 const lanes = availableParallelism() + 2;
-/** Those that take longest begin first, or the last of them would run alone in the end. */
-const longest = [
-  "tests/userland/commands/git.test.mjs",
-  "tests/programs/programs.test.mjs",
-  "tests/kernel/bounds.test.mjs",
-  "tests/ports/typescript.test.mjs",
-  "tests/cli/cli.test.mjs",
-  "tests/examples/examples.test.mjs",
-  "tests/sdk/secrets.test.mjs",
-  "tests/house.test.mjs",
-  "tests/launcher/savings.test.mjs",
-  "tests/launcher/zygote/compiled-forms.test.mjs",
-  "tests/sdk/tool-values.test.mjs",
-  "tests/sdk/fleet/lost.test.mjs",
-  "tests/kernel/leaks.test.mjs",
-];
-const rank = (file) => (longest.includes(file) ? longest.indexOf(file) : longest.length);
 
-/** Runs a file in a process of its own and says what that said; adds to `counts`. Whether it passed. */
-async function passes(file, at) {
+/** Runs files in a process of their own and says what that said; adds to `counts`. Those that have not passed. */
+async function failuresOf(files, at) {
   const summary = join(scratch, `${at}.tap`);
   const child = spawn(
-    needsEngine(file) ? engine : hostNode,
+    needsEngine(files[0]) ? engine : hostNode,
     [
       "--test-reporter=spec",
       "--test-reporter-destination=stdout",
       "--test-reporter=tap",
       `--test-reporter-destination=${summary}`,
-      file,
+      ...(files.length > 1 ? ["scripts/test-files.mjs"] : []),
+      ...files,
     ],
     { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...fleet } },
   );
   const startedMs = performance.now();
-  const timer = setTimeout(() => child.kill("SIGKILL"), fileTimeoutMs);
+  const timer = setTimeout(() => child.kill("SIGKILL"), processTimeoutMs);
   const parts = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => parts.push(part));
   // What it leaves running may hold its streams.
@@ -140,7 +109,9 @@ async function passes(file, at) {
   const failed = number("fail") + number("cancelled");
   counts.passed += number("pass");
   counts.skipped += number("skipped");
-  const isWhole = /^# pass /m.test(said);
+  const isWhole =
+    /^# pass /m.test(said) &&
+    (files.length === 1 || files.every((file) => verdictOn(file, said) !== undefined));
   const passed = status === 0 && isWhole && failed === 0;
   counts.failed += passed ? 0 : Math.max(1, failed);
   const end = isWhole ? "" : `, ended by ${signal ?? `exit code ${status}`} before it was through`;
@@ -148,17 +119,24 @@ async function passes(file, at) {
   const shown = Buffer.concat(parts)
     .toString("utf8")
     .replace(/^ℹ .*\n/gm, "");
-  process.stdout.write(`${file} (${seconds} s${end})\n${shown}`);
-  return passed;
+  const title = files.length === 1 ? files[0] : `${files.length} files of ${roomOf(files[0])}`;
+  process.stdout.write(`${title} (${seconds} s${end})\n${shown}`);
+  if (passed) return [];
+  const guilty = files.filter((file) => verdictOn(file, said) !== "ok");
+  return guilty.length > 0 ? guilty : files;
 }
 
 const fleet = await fleetEnvironment();
-const waiting = files.map((file, at) => ({ file, at })).sort((a, b) => rank(a.file) - rank(b.file));
+// What a fleet cannot do is known by the file that a process runs.
+const waiting = processesOf(files, fleet.NODE_OPTIONS === undefined).map((own, at) => ({
+  own,
+  at,
+}));
 const failures = [];
 await Promise.all(
   Array.from({ length: lanes }, async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      if (!(await passes(next.file, next.at))) failures.push(next.file);
+      failures.push(...(await failuresOf(next.own, next.at)));
   }),
 );
 rmSync(scratch, { recursive: true, force: true });

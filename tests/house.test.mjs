@@ -2,7 +2,8 @@
 // exports that nobody uses, and generated pages that have no test of their own.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,7 @@ import ts from "typescript-5";
 import { floatingIn } from "../scripts/floating-promises.mjs";
 import { longFiles, mostLines as mostLinesOfFile, reasons } from "../scripts/long-files.mjs";
 import { functionsIn, longFunctions, mostLines } from "../scripts/long-functions.mjs";
+import { alone, longest, needsEngine, processesOf, verdictOn } from "../scripts/test-processes.mjs";
 import { exportsOf, importsOf } from "../scripts/unused-exports.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -148,6 +150,80 @@ test("a comment stands on what it describes, and not on another comment", () => 
       if (index !== own) orphans.push(`${file}:${text.slice(0, index).split("\n").length}`);
   }
   assert.deepEqual(orphans, []);
+});
+
+/** Names of all test files, from the project's folder. */
+const testFiles = readdirSync(join(root, "tests"), { recursive: true })
+  .map((name) => join("tests", String(name)))
+  .filter((name) => name.endsWith(".test.mjs"))
+  .sort();
+
+test("every test file runs, in one process; what is said to run alone is there, and does", () => {
+  const processes = processesOf(testFiles);
+  assert.deepEqual(processes.flat().sort(), testFiles);
+  for (const [name, why] of Object.entries(alone)) {
+    const own = testFiles.filter((file) =>
+      name.endsWith("/") ? file.startsWith(name) : file === name,
+    );
+    assert.ok(own.length > 0, `${name} is not there`);
+    assert.match(why, /\S+ \S+/);
+    for (const file of own)
+      assert.deepEqual(
+        processes.filter((files) => files.includes(file)),
+        [[file]],
+      );
+  }
+  assert.deepEqual(
+    processes.slice(0, longest.length),
+    longest.map((file) => [file]),
+  );
+  // A process is one Node, and is over in a moment.
+  for (const files of processes) {
+    assert.equal(new Set(files.map((file) => needsEngine(file))).size, 1, files.join(" "));
+    assert.ok(files.length <= 16);
+  }
+  assert.deepEqual(
+    processesOf(testFiles, false).filter(({ length }) => length !== 1),
+    [],
+  );
+});
+
+test("files that share a process are told apart: one that fails, does not load or does not end", () => {
+  const folder = mkdtempSync(join(tmpdir(), "secure-exec-shared-"));
+  try {
+    const write = (name, text) => {
+      writeFileSync(join(folder, name), `import { after, test } from "node:test";\n${text}`);
+      return join(folder, name);
+    };
+    const said = (...files) => {
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        ["--test-reporter=tap", "scripts/test-files.mjs", ...files],
+        { cwd: root, encoding: "utf8", env: { ...process.env, NODE_TEST_CONTEXT: undefined } },
+      );
+      return { status, told: files.map((file) => verdictOn(file, stdout)) };
+    };
+    const log = JSON.stringify(join(folder, "log"));
+    const note = (word) => `(await import("node:fs")).appendFileSync(${log}, "${word} ")`;
+    const helper = JSON.stringify(join(root, "tests/support/file-end.mjs"));
+    const good = write(
+      "good.mjs",
+      `import { atFileEnd } from ${helper};
+      atFileEnd(async () => ${note("closed")});
+      after(async () => ${note("ended")});
+      test("a", async () => ${note("ran")});`,
+    );
+    const bad = write("bad.mjs", 'test("b", () => { throw new Error("b"); });');
+    const broken = write("broken.mjs", 'test("c", () => {}); throw new Error("c");');
+    const endless = write("endless.mjs", 'test("d", () => new Promise(() => {}));');
+    const next = write("next.mjs", `${note("next")}; test("e", () => {});`);
+    assert.deepEqual(said(good, next), { status: 0, told: ["ok", "ok"] });
+    assert.equal(readFileSync(join(folder, "log"), "utf8"), "ran ended closed next closed ");
+    assert.deepEqual(said(bad, broken, next), { status: 1, told: ["not ok", "not ok", "ok"] });
+    assert.deepEqual(said(good, endless, next).told, ["ok", "not ok", undefined]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("tests are where their source is", () => {

@@ -1,9 +1,13 @@
 // Machines that end with the test file, and the tool that several of them offer.
-import { after } from "node:test";
 import { NodeRuntime } from "../../dist/index.js";
+import { atFileEnd } from "./file-end.mjs";
 
 const open = new Set();
-after(() => Promise.all([...open].map((runtime) => runtime.dispose())));
+atFileEnd(async () => {
+  const machines = [...open];
+  open.clear();
+  await Promise.all(machines.map((runtime) => runtime.dispose()));
+});
 
 export async function machine(options = {}) {
   const runtime = await NodeRuntime.create(options);

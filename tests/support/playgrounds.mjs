@@ -1,11 +1,15 @@
 // Playgrounds that end with the test file, and what a browser's page and a plain client say to one.
 import http from "node:http";
-import { after } from "node:test";
 import { servePlayground } from "../../dist/playground/server.js";
 import { exampleTools } from "../../dist/playground/watched-tools.js";
+import { atFileEnd } from "./file-end.mjs";
 
 const open = new Set();
-after(() => Promise.all([...open].map((served) => served.close())));
+atFileEnd(async () => {
+  const playgrounds = [...open];
+  open.clear();
+  await Promise.all(playgrounds.map((served) => served.close()));
+});
 
 export async function playground({ runtime = {}, tools = exampleTools, source = "" } = {}) {
   const served = await servePlayground({
