@@ -58,9 +58,9 @@ function makeTree(random, hostPath) {
   return fs;
 }
 
-/** What calls remove comes back somewhere. */
-function refill(fs, random) {
-  const directories = [...snapshot(fs)].filter(([, { type }]) => type === 0o040000);
+/** What calls remove comes back somewhere; `now` is what there is. */
+function refill(fs, random, now) {
+  const directories = [...now].filter(([, { type }]) => type === 0o040000);
   const somewhere = () => `${random.pick(directories)[0]}/${random.pick(names)}`;
   fs.mkdir(root, `${somewhere()}.empty`, 0o777);
   fs.mkdir(root, somewhere(), 0o777);
@@ -168,9 +168,10 @@ test("the policy's view of a path is the path that was touched", async () => {
       const random = randomOf(seed);
       const hostPath = mkdtempSync(join(base, "mount-"));
       const fs = makeTree(random, hostPath);
+      let now = snapshot(fs);
       for (let turn = 0; turn < 40; turn++) {
         const name = random.pick(Object.keys(calls));
-        refill(fs, random);
+        refill(fs, random, now);
         const before = snapshot(fs);
         const directories = [...before].filter(([, { type }]) => type === 0o040000);
         const [cwd] = random.pick(directories);
@@ -183,6 +184,7 @@ test("the policy's view of a path is the path that was touched", async () => {
         const args = calls[name](random, { path, file, mark: `mark ${seed} ${turn}` });
         const { asked, result } = await run(fs, cwd, name, args);
         const after = snapshot(fs);
+        now = after;
         const what = `seed ${seed}.${turn}: ${name} ${JSON.stringify(args)} in ${cwd} asked ${JSON.stringify(asked)} got ${JSON.stringify(result)}`;
         const paths = new Set(asked.map(({ path }) => path));
         const inodes = new Set(
