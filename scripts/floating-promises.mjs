@@ -6,8 +6,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript-5";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-/** Together they compile every file of src/ once, but for what zygote and userland share. */
-const projects = ["tsconfig.json", "tsconfig.guest.json", "tsconfig.page.json"];
+/**
+ * Together they compile every file of src/. Those of a list are one program: it is about types alone, and what they share,
+ * the compiler's libraries and those of Node first of all, is read and bound once.
+ */
+const projects = [["tsconfig.json", "tsconfig.guest.json"], ["tsconfig.page.json"]];
 
 /** Whether a value has a `then` that takes a callback for failures. */
 function isPromise(checker, type, node) {
@@ -17,6 +20,23 @@ function isPromise(checker, type, node) {
     const signatures = checker.getTypeOfSymbolAtLocation(then, node).getCallSignatures();
     return signatures.some(({ parameters }) => parameters.length >= 2);
   });
+}
+
+/**
+ * Whether a call can be told to answer no promise without its arguments, whose functions would be checked along with
+ * them: whichever signature it is, what that answers does not depend on the call, and is none.
+ */
+function answersNone(checker, call) {
+  const signatures = checker.getTypeAtLocation(call.expression).getCallSignatures();
+  return (
+    signatures.length > 0 &&
+    signatures.every((signature) => {
+      const answer = signature.getReturnType();
+      const parts = answer.isUnion() ? answer.types : [answer];
+      const depends = parts.some(({ flags }) => (flags & ts.TypeFlags.Instantiable) !== 0);
+      return !depends && !isPromise(checker, answer, call);
+    })
+  );
 }
 
 /** `catch`, or `then` with two callbacks: the failure has somewhere to go. */
@@ -62,6 +82,7 @@ export function floatingIn(program, wanted) {
             !ts.isAwaitExpression(expression) &&
             !ts.isVoidExpression(expression) &&
             !isAnswered(expression) &&
+            !(ts.isCallExpression(expression) && answersNone(checker, expression)) &&
             isPromise(checker, checker.getTypeAtLocation(expression), expression)
           ) {
             const { line } = file.getLineAndCharacterOfPosition(expression.getStart());
@@ -74,22 +95,21 @@ export function floatingIn(program, wanted) {
   return found;
 }
 
-/** The program of a project file. */
-export function programOf(project) {
-  const { config } = ts.readConfigFile(join(root, project), ts.sys.readFile);
-  const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  return ts.createProgram(fileNames, { ...options, noEmit: true });
+/** The program of project files, under the options of the first. */
+export function programOf(first, ...others) {
+  const [{ options, fileNames }, ...more] = [first, ...others].map((project) => {
+    const { config } = ts.readConfigFile(join(root, project), ts.sys.readFile);
+    return ts.parseJsonConfigFileContent(config, ts.sys, root);
+  });
+  const all = new Set([...fileNames, ...more.flatMap((one) => one.fileNames)]);
+  return ts.createProgram([...all], { ...options, noEmit: true });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const seen = new Set();
-  for (const project of projects) {
-    const program = programOf(project);
-    const wanted = (name) => name.startsWith(join(root, "src/")) && !seen.has(name);
-    for (const [file, line, text] of floatingIn(program, wanted)) {
+  const wanted = (name) => name.startsWith(join(root, "src/"));
+  for (const project of projects)
+    for (const [file, line, text] of floatingIn(programOf(...project), wanted)) {
       console.log(`${relative(root, file)}:${line}: ${text}`);
       process.exitCode = 1;
     }
-    for (const { fileName } of program.getSourceFiles()) seen.add(fileName);
-  }
 }
