@@ -7,10 +7,10 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { printable } from "../sdk/errors.js";
 import type { NodeRuntimeDecision } from "../sdk/option-types.js";
-import { NodeRuntime } from "../sdk/runtime.js";
 import type { Arguments, Flag } from "./arguments.js";
 import { UsageError } from "./arguments.js";
 import { attach, explanationOf } from "./attach.js";
+import { makeMachine } from "./make-machine.js";
 import { machineOptionsOf } from "./machine-options.js";
 import { table } from "./table.js";
 
@@ -44,7 +44,7 @@ export async function audit({ given, rest, dashes }: Arguments): Promise<number>
   if (learn && options.permissions !== undefined)
     throw new UsageError("--learn allows everything; it cannot be combined with permissions");
   const open = options.permissions === undefined ? { mode: "dry-run" as const } : {};
-  const rt = await NodeRuntime.create({
+  const rt = await makeMachine({
     ...options,
     permissions: learn ? "learn" : { ...open, ...(permissions as object) },
     audit: { all: true, entries: 10_000 },

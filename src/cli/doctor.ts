@@ -8,11 +8,10 @@ import { promisify } from "node:util";
 import { engineVersion, findEngine } from "../launcher/engine.js";
 import type { NodeRuntimeIsolationLayer } from "../sdk/isolation.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
-import { NodeRuntime } from "../sdk/runtime.js";
 import { UsageError } from "./arguments.js";
 import type { Arguments } from "./arguments.js";
+import { makeMachine } from "./make-machine.js";
 import { table } from "./table.js";
-import { savings } from "../sdk/savings.js";
 import type { Savings } from "../sdk/savings.js";
 
 /** Without these no program is run. */
@@ -71,13 +70,14 @@ function savingRows(saved: Savings) {
 }
 
 async function selfTest(): Promise<{ saved: Savings; layers: NodeRuntimeIsolationLayer[] }> {
-  const runtime = await NodeRuntime.create();
+  const runtime = await makeMachine();
   try {
     const { value, exitCode, stderr } = await runtime.run("__return(1 + 1);", {
       timeout: selfTestTimeoutMs,
     });
     if (value !== 2)
       throw new Error(`expected 2, got ${String(value)} with exit code ${exitCode}\n${stderr}`);
+    const { savings } = await import("../sdk/savings.js");
     return { saved: await savings(), layers: await runtime.isolation() };
   } finally {
     await runtime.dispose();

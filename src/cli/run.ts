@@ -10,13 +10,14 @@ import { buffer } from "node:stream/consumers";
 import { jsonLines } from "../sdk/audit.js";
 import type { NodeRuntimeExecOptions, NodeRuntimeSpawnOptions } from "../sdk/option-types.js";
 import type { NodeRuntimeProcess } from "../sdk/process.js";
-import { NodeRuntime } from "../sdk/runtime.js";
+import type { NodeRuntime } from "../sdk/runtime.js";
 import type { NodeRuntimeRunResult } from "../sdk/results.js";
 import type { NodeRuntimeEnd } from "../sdk/usage.js";
 import { durationOf, UsageError } from "./arguments.js";
 import type { Arguments, Flag, Given } from "./arguments.js";
 import { attach, explanationOf, isAtTerminal } from "./attach.js";
 import { commandWithProject, hintsOf } from "./hints.js";
+import { makeMachine } from "./make-machine.js";
 import { machineOptionsOf, programOf } from "./machine-options.js";
 
 export const runFlags: readonly Flag[] = [
@@ -78,7 +79,7 @@ async function inMachine(
   prepare?.();
   const log = audit === undefined ? undefined : openSync(audit, "w", 0o600);
   try {
-    const rt = await NodeRuntime.create({
+    const rt = await makeMachine({
       ...options,
       ...(learn !== undefined && { permissions: "learn" as const }),
       ...(log !== undefined && {

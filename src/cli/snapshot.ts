@@ -11,10 +11,11 @@ import { createWriteStream, renameSync, rmSync, statSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import type { NodeRuntimeCopyResult } from "../sdk/copy.js";
 import { printable } from "../sdk/errors.js";
-import { NodeRuntime } from "../sdk/runtime.js";
+import type { NodeRuntime } from "../sdk/runtime.js";
 import { UsageError } from "./arguments.js";
 import type { Arguments, Flag, Given } from "./arguments.js";
 import { attach, explanationOf } from "./attach.js";
+import { makeMachine } from "./make-machine.js";
 import { machineOptionsOf } from "./machine-options.js";
 
 export const snapshotFlags: readonly Flag[] = [
@@ -65,7 +66,7 @@ export async function snapshot({ given, rest }: Arguments): Promise<number> {
   const [output] = given.get("output") ?? [];
   if (output === undefined) throw new UsageError("snapshot needs --output FILE");
   const copies = copiesOf(given, /^(.+):(\/.*)$/, "HOST:GUEST");
-  const rt = await NodeRuntime.create(machineOptionsOf(given));
+  const rt = await makeMachine(machineOptionsOf(given));
   const part = `${output}.part`;
   try {
     for (const [from, to] of copies) report(await rt.copyIn(from, to), to);
@@ -94,7 +95,7 @@ export async function restore({ given, rest }: Arguments): Promise<number> {
   const copies = copiesOf(given, /^(\/[^:]*):(.+)$/, "GUEST:HOST");
   if (command.length === 0 && copies.length === 0)
     throw new UsageError("restore needs a COMMAND, or --copy GUEST:HOST");
-  const rt = await NodeRuntime.create({
+  const rt = await makeMachine({
     ...machineOptionsOf(given),
     snapshot: archive,
     trustSnapshot: given.has("trust"),
