@@ -232,6 +232,11 @@ export const commands: readonly Command[] = [
         repeated: true,
         help: "machines may mount what is below it",
       },
+      {
+        name: "leases",
+        value: "auto|beats",
+        help: "auto also keeps them in the broker's store, where it has JetStream",
+      },
       { name: "loopback-ports", help: "machines may open ports of this host's loopback" },
     ],
     makesMachine: false,
@@ -243,9 +248,13 @@ export const commands: readonly Command[] = [
   },
   {
     name: "fleet",
-    summary: "list the workers of a fleet",
-    usage: ["fleet status --nats URL [options]"],
-    description: "Exit code 1 when no worker is there; see docs/fleet.md.",
+    summary: "list the workers and machines of a fleet, and end some",
+    usage: [
+      "fleet status --nats URL [--machines] [options]",
+      "fleet revoke --nats URL --lease ID [options]",
+    ],
+    description:
+      "Exit code 1 when no worker is there. Machines are known where the broker has JetStream; see docs/fleet.md.",
     flags: [
       ...brokerFlags,
       {
@@ -254,10 +263,20 @@ export const commands: readonly Command[] = [
         help: "how long to listen for workers; 1200 by default",
       },
       { name: "json", help: "print the list as JSON" },
+      { name: "machines", help: "list machines by who holds them" },
+      {
+        name: "lease",
+        value: "ID[,ID…]",
+        repeated: true,
+        help: "of revoke: the machine that is to end, or the worker that is to drain",
+      },
     ],
     makesMachine: false,
     stopsAtFirst: false,
-    examples: [["fleet status --nats nats://broker:4222", "who is there, and what is free"]],
+    examples: [
+      ["fleet status --nats nats://broker:4222", "who is there, and what is free"],
+      ["fleet revoke --nats nats://broker:4222 --lease 5f1d3c9a0b2e", "ends one machine"],
+    ],
     perform: ({ words }) => fleet(words),
   },
   {

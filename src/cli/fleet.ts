@@ -1,11 +1,12 @@
-/** Owns what the commands about fleets have in common, and `secure-exec fleet status`. */
+/** Owns what the commands about fleets have in common, and `secure-exec fleet`. */
 import { setTimeout as wait } from "node:timers/promises";
 import { printable } from "../sdk/errors.js";
 import { credentialsFromFile, parseFleetServers, textOfFile } from "../sdk/fleet/options.js";
 import type { ParsedFleetServers } from "../sdk/fleet/options.js";
 import { UsageError, countOf, parseArguments } from "./options.js";
 import type { Arguments } from "./options.js";
-import { table } from "./table.js";
+import { listMachines, revokeLeases } from "./leases.js";
+import { ageOf, table } from "./table.js";
 
 /** Options that say where the broker is and who asks. */
 export const serverOptions = [
@@ -44,26 +45,21 @@ export function serversOf(given: Arguments): ParsedFleetServers {
 
 const mebibyte = 1024 ** 2;
 
-function ageOf(milliseconds: number): string {
-  const seconds = Math.floor(milliseconds / 1000);
-  const parts: [number, string][] = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ];
-  const first = parts.findIndex(([count]) => count > 0);
-  const shown = parts.slice(first === -1 ? 3 : first, (first === -1 ? 3 : first) + 2);
-  return shown.map(([count, unit]) => `${count}${unit}`).join("");
-}
-
 async function status(args: readonly string[]): Promise<number> {
-  const given = parseArguments(args, { values: [...serverOptions, "wait"], flags: ["json"] });
+  const given = parseArguments(args, {
+    values: [...serverOptions, "wait"],
+    flags: ["json", "machines"],
+  });
   const waitMs = countOf("--wait", given.value("wait") ?? "1200", 0, 60_000);
   const { Fleet } = await import("../sdk/fleet/fleet.js");
-  const fleet = await Fleet.of(serversOf(given));
+  const servers = serversOf(given);
+  const fleet = await Fleet.of(servers);
   // Every worker says how it is once in that time, and when it is asked.
   await wait(waitMs);
+  if (given.has("machines"))
+    return listMachines(fleet, servers.subject, given.has("json")).finally(() =>
+      fleet.broker.close(),
+    );
   const workers = fleet.workers().sort((a, b) => (a.name < b.name ? -1 : 1));
   await fleet.broker.close();
   if (given.has("json")) process.stdout.write(`${JSON.stringify(workers, undefined, 2)}\n`);
@@ -75,6 +71,7 @@ async function status(args: readonly string[]): Promise<number> {
       `${worker.vms}/${worker.slots}`,
       `${Math.round(worker.freeBytes / mebibyte)}/${Math.round(worker.totalBytes / mebibyte)} MiB`,
       worker.load.toFixed(2),
+      worker.leases,
       ageOf(worker.ageMs),
       printable(
         Object.entries(worker.labels)
@@ -82,14 +79,34 @@ async function status(args: readonly string[]): Promise<number> {
           .join(","),
       ),
     ]);
-    const head = ["WORKER", "ID", "STATE", "MACHINES", "FREE MEMORY", "LOAD", "AGE", "LABELS"];
+    const head = [
+      "WORKER",
+      "ID",
+      "STATE",
+      "MACHINES",
+      "FREE MEMORY",
+      "LOAD",
+      "LEASES",
+      "AGE",
+      "LABELS",
+    ];
     process.stdout.write(table([head, ...rows]));
   }
   return workers.length > 0 ? 0 : 1;
 }
 
+async function revoke(args: readonly string[]): Promise<number> {
+  const given = parseArguments(args, { values: [...serverOptions, "lease"] });
+  const servers = serversOf(given);
+  const { Fleet } = await import("../sdk/fleet/fleet.js");
+  const fleet = await Fleet.of(servers);
+  const wanted = given.values("lease").flatMap((text) => text.split(","));
+  return revokeLeases(fleet, servers.subject, wanted).finally(() => fleet.broker.close());
+}
+
 /** `secure-exec fleet …`: the exit code; 1 when no worker is there. Throws `UsageError`. */
 export function fleet([command, ...rest]: readonly string[]): Promise<number> {
-  if (command !== "status") throw new UsageError("fleet knows one command, status");
-  return status(rest);
+  if (command === "status") return status(rest);
+  if (command === "revoke") return revoke(rest);
+  throw new UsageError("fleet knows status and revoke");
 }

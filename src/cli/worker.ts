@@ -23,6 +23,7 @@ const values = [
   "mounts",
   "metrics",
   "drain-timeout",
+  "leases",
 ];
 const defaultDrainSeconds = 30;
 /** A machine with one program that does little is about this much; see docs/performance.md. */
@@ -99,6 +100,8 @@ export async function worker(args: readonly string[]): Promise<number> {
   const name = given.value("name");
   if (name !== undefined && (name === "" || name.length > fleetLimits.nameChars))
     throw new UsageError(`--name takes 1 to ${fleetLimits.nameChars} characters`);
+  const leases = given.value("leases") ?? "auto";
+  if (leases !== "auto" && leases !== "beats") throw new UsageError("--leases takes auto or beats");
   const { Worker: Started } = await import("../worker/worker.js");
   const started = await Started.start({
     servers: serversOf(given),
@@ -106,6 +109,7 @@ export async function worker(args: readonly string[]): Promise<number> {
     labels: labelsOf("--labels", pairsOf("labels", given.values("labels"))),
     capacity: capacityOf(given.values("capacity")),
     rules: { mounts: mountsOf(given.values("mounts")), loopback: given.has("loopback-ports") },
+    isStoreWanted: leases === "auto",
     log,
   });
   const metrics = metricsOf(started);
@@ -119,6 +123,7 @@ export async function worker(args: readonly string[]): Promise<number> {
   await new Promise<void>((resolve) => {
     process.once("SIGTERM", resolve);
     process.once("SIGINT", resolve);
+    void started.recalled.then(resolve);
   });
   // A second one does not wait for the deadline.
   process.once("SIGTERM", () => process.exit(1));

@@ -9,7 +9,7 @@
 import { MalformedMessage } from "./codec.js";
 
 /** Raised with every change of packets, of the JSON below or of the host's table. */
-export const fleetVersion = 2;
+export const fleetVersion = 3;
 
 export const fleetLimits = Object.freeze({
   /** Bytes of one direction of a session that may be on their way without having been taken. */
@@ -21,6 +21,9 @@ export const fleetLimits = Object.freeze({
   labels: 32,
   labelChars: 128,
   nameChars: 128,
+  inboxChars: 256,
+  /** What is told of an inbox, and which one it is. */
+  holderChars: 272,
   leaseMs: { default: 10_000, least: 1000, most: 120_000 },
   /** How often a worker says how it is. */
   advertiseMs: 1000,
@@ -130,7 +133,11 @@ export interface Advertisement {
   processors: number;
   /** How long it has been up. */
   ageMs: number;
+  leases: LeaseKeeping;
 }
+
+/** Where a worker's leases are: in the broker's store besides, or in the beats of both ends alone. */
+export type LeaseKeeping = "store" | "beats";
 
 export interface OpenRequest {
   version: number;
@@ -183,14 +190,16 @@ export function parseAdvertisement(bytes: Uint8Array): Advertisement | undefined
   const given = bagOf(bytes);
   if (given?.version !== fleetVersion || !isToken(given.worker)) return undefined;
   const { worker, name, labels, state, vms, slots, freeBytes, totalBytes } = given;
-  const { load, processors, ageMs } = given;
+  const { load, processors, ageMs, leases } = given;
   if (!isText(name, fleetLimits.nameChars) || !isLabels(labels) || !states.includes(state))
     return undefined;
   if (!isCount(vms) || !isCount(slots) || !isCount(freeBytes) || !isCount(totalBytes))
     return undefined;
   if (!isCount(load) || !isCount(processors) || !isCount(ageMs)) return undefined;
+  if (leases !== "store" && leases !== "beats") return undefined;
   const counts = { vms, slots, freeBytes, totalBytes, load, processors, ageMs };
-  return { version: fleetVersion, worker, name, labels, state: state as WorkerState, ...counts };
+  const said = { worker, name, labels, state: state as WorkerState };
+  return { version: fleetVersion, ...said, ...counts, leases };
 }
 
 /** Answers why not, where it is none of this version. */
@@ -202,8 +211,32 @@ export function parseOpenRequest(bytes: Uint8Array): OpenRequest | string {
     return `the worker speaks version ${fleetVersion} of the fleet's protocol`;
   const { least, most } = fleetLimits.leaseMs;
   if (!isCount(leaseMs) || leaseMs < least || leaseMs > most) return "the lease is out of range";
-  if (!isText(inbox, 256) || !/^[^\s*>]+$/.test(inbox)) return "the inbox is no subject";
+  if (!isText(inbox, fleetLimits.inboxChars) || !/^[^\s*>]+$/.test(inbox))
+    return "the inbox is no subject";
   return { version, inbox, leaseMs };
+}
+
+/** What a worker writes into the broker's store of a session; of itself without `holder`. */
+export interface LeaseText {
+  worker: string;
+  name: string;
+  /** Where the caller's answers go, without the part that nobody else may know. */
+  holder: string;
+  leaseMs: number;
+  /** Milliseconds since 1970, by the worker's clock. */
+  since: number;
+  /** The revision under which it was taken first; 0 while there is none. */
+  number: number;
+}
+
+/** Malformed: undefined. */
+export function parseLeaseText(bytes: Uint8Array): LeaseText | undefined {
+  const { worker, name, holder, leaseMs, since, number } = bagOf(bytes) ?? {};
+  const { nameChars, holderChars } = fleetLimits;
+  if (!isToken(worker) || !isText(name, nameChars) || !isText(holder, holderChars))
+    return undefined;
+  if (!isCount(leaseMs) || !isCount(since) || !isCount(number)) return undefined;
+  return { worker, name, holder, leaseMs, since, number };
 }
 
 export function parseReason(bytes: Uint8Array): Reason | undefined {

@@ -19,9 +19,16 @@ function add(counts: Counts, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
+/** What others count. */
+export interface Counted {
+  sessions(): number;
+  /** Of those, the ones that are in the broker's store. */
+  stored(): number;
+}
+
 export class WorkerMetrics {
   readonly #load: Load;
-  readonly #sessions: () => number;
+  readonly #counted: Counted;
   readonly #ends: Counts = new Map();
   readonly #over: Counts = new Map();
   readonly #refusals: Counts = new Map();
@@ -29,9 +36,9 @@ export class WorkerMetrics {
   #placed = 0;
   #fenced = 0;
 
-  constructor(load: Load, sessions: () => number) {
+  constructor(load: Load, counted: Counted) {
     this.#load = load;
-    this.#sessions = sessions;
+    this.#counted = counted;
   }
 
   placed(): void {
@@ -41,7 +48,7 @@ export class WorkerMetrics {
   refused(why: string): void {
     add(
       this.#refusals,
-      /^(is draining|runs|is out of memory|cannot start)/.exec(why)?.[0] ?? "malformed",
+      /^(is draining|runs|is out of memory|cannot start|finds every)/.exec(why)?.[0] ?? "malformed",
     );
   }
 
@@ -81,7 +88,10 @@ export class WorkerMetrics {
       "From a program's start to its end.",
       histogram(this.#durations),
     );
-    metric("sessions", "gauge", "Callers' sessions.", [["", this.#sessions()]]);
+    metric("sessions", "gauge", "Callers' sessions.", [["", this.#counted.sessions()]]);
+    metric("leases_stored", "gauge", "Sessions that are in the broker's store as well.", [
+      ["", this.#counted.stored()],
+    ]);
     metric("machines", "gauge", "Machines, and those asked for.", [["", this.#load.taken]]);
     metric("machine_slots", "gauge", "Machines there may be.", [["", this.#load.capacity.slots]]);
     metric("placements_total", "counter", "Sessions that were opened.", [["", this.#placed]]);

@@ -14,7 +14,7 @@ import {
   parseOpenRequest,
   subjectsOf,
 } from "../protocol/fleet.js";
-import type { Advertisement, OpenAnswer, Reason } from "../protocol/fleet.js";
+import type { Advertisement, OpenAnswer, OpenRequest, Reason } from "../protocol/fleet.js";
 import type { StreamEnd } from "../protocol/packet-stream.js";
 import { failure } from "../sdk/errors.js";
 import { Broker } from "../sdk/fleet/broker.js";
@@ -22,10 +22,13 @@ import type { BrokerMessage } from "../sdk/fleet/broker.js";
 import { newToken, refuse } from "../sdk/fleet/mailbox.js";
 import type { ParsedFleetServers } from "../sdk/fleet/options.js";
 import { KernelRoom } from "./kernel-room.js";
+import { Leases } from "./leases.js";
+import type { Lease, LeaseLoss } from "./leases.js";
 import { Load } from "./load.js";
 import type { Capacity } from "./load.js";
 import type { Log } from "./log.js";
 import { WorkerMetrics } from "./metrics.js";
+import { Refusal, refused } from "./refusal.js";
 import { Session } from "./session.js";
 import type { WorkerRules } from "./shapes.js";
 
@@ -36,6 +39,8 @@ export interface WorkerOptions {
   readonly labels: Record<string, string>;
   readonly capacity: Capacity;
   readonly rules: WorkerRules;
+  /** Whether leases are in the broker's store too, where it has one. */
+  readonly isStoreWanted: boolean;
   readonly log: Log;
 }
 
@@ -43,6 +48,20 @@ const drained: Reason = {
   code: "ERR_SECURE_EXEC_WORKER_LOST",
   message: "the worker was drained, and the machine was still there at its deadline",
 };
+
+const lossOf: Readonly<Record<LeaseLoss, string>> = Object.freeze({
+  revoked: "the machine's lease was revoked",
+  taken: "the machine's lease is another worker's",
+});
+/** Fences are drawn from 2^128: a second one that is somebody's is no chance. */
+const fenceTries = 2;
+
+/** What a worker has of a session. */
+interface Holding {
+  readonly fence: string;
+  readonly lease: Lease;
+  loss?: LeaseLoss;
+}
 
 export class Worker {
   readonly id = newToken();
@@ -54,7 +73,13 @@ export class Worker {
   readonly #kernels = new KernelRoom();
   readonly #subjects: ReturnType<typeof subjectsOf>;
   readonly #sessions = new Map<string, Session>();
-  readonly #fences = new Map<Session, string>();
+  readonly #holdings = new Map<Session, Holding>();
+  readonly #leases: Leases;
+  #recall: () => void = () => undefined;
+  /** Resolves when an operator has deleted the worker's own key in the broker's store. */
+  readonly recalled = new Promise<void>((resolve) => {
+    this.#recall = resolve;
+  });
   readonly #startedMs = performance.now();
   readonly #advertising: NodeJS.Timeout;
   #emptied: () => void = () => undefined;
@@ -64,8 +89,19 @@ export class Worker {
     this.#broker = broker;
     this.name = (options.name ?? hostname()).slice(0, fleetLimits.nameChars);
     this.load = new Load(options.capacity);
-    this.metrics = new WorkerMetrics(this.load, () => this.#sessions.size);
+    this.metrics = new WorkerMetrics(this.load, {
+      sessions: () => this.#sessions.size,
+      stored: () => this.#leases.stored,
+    });
     this.#subjects = subjectsOf(options.servers.subject);
+    this.#leases = new Leases({
+      broker,
+      prefix: options.servers.subject,
+      worker: this.id,
+      name: this.name,
+      log: options.log,
+      recalled: () => this.#recall(),
+    });
     const forbidden = (error: Error): void =>
       options.log.error("subject refused", { why: error.message });
     broker.subscribe(this.#subjects.hello, ({ reply }) => this.#advertise(reply), forbidden);
@@ -79,6 +115,7 @@ export class Worker {
       options.log.info("broker is back", {});
       for (const session of this.#sessions.values()) session.beat();
       this.#advertise();
+      if (options.isStoreWanted) this.#leases.reconnected();
     });
     broker.hold();
     this.#advertising = setInterval(() => this.#advertise(), fleetLimits.advertiseMs);
@@ -89,7 +126,11 @@ export class Worker {
     const broker = await Broker.connect(options.servers, "secure-exec worker");
     const worker = new Worker(options, broker);
     try {
-      await worker.#kernels.connection();
+      const started = [
+        worker.#kernels.connection(),
+        options.isStoreWanted && worker.#leases.start(),
+      ];
+      await Promise.all(started);
       await broker.flush();
     } catch (error) {
       await worker.close();
@@ -126,6 +167,7 @@ export class Worker {
       ...this.load.memory,
       ...this.load.processors,
       ageMs: Math.round(performance.now() - this.#startedMs),
+      leases: this.#leases.keeping,
     };
     this.#broker.publish(to, jsonBytes(advertisement));
   }
@@ -150,28 +192,16 @@ export class Worker {
           ? `runs ${this.load.taken} machines of ${this.load.capacity.slots}`
           : "is out of memory",
       );
-    const { inbox, leaseMs } = request;
-    const opened = this.#kernels.connection().then(
-      (kernel) => {
-        const fence = newToken();
-        const subject = this.#subjects.session(this.id, fence);
-        const session = new Session(this.#servicesOf(), kernel, {
-          leaseMs,
-          pieceBytes: Math.min(
-            fleetLimits.pieceBytes,
-            this.#broker.messageBytes - packetHeaderBytes,
-          ),
-          transmit: (packet) => this.#broker.publish(inbox, packet, subject),
-        });
-        this.#sessions.set(fence, session);
-        this.#fences.set(session, fence);
-        this.metrics.placed();
-        return () => answer({ version: fleetVersion, fence }, subject);
-      },
+    const opened = this.#session(request).then(
+      ({ fence, subject }) =>
+        () =>
+          answer({ version: fleetVersion, fence }, subject),
       (error: unknown) => {
         this.load.give();
-        this.#options.log.error("no kernel", { why: String(error) });
-        return () => refuseOpen("cannot start its kernel");
+        if (!(error instanceof Refusal))
+          this.#options.log.error("no kernel", { why: String(error) });
+        return () =>
+          refuseOpen(error instanceof Refusal ? error.message : "cannot start its kernel");
       },
     );
     void opened.then((say) => {
@@ -179,6 +209,45 @@ export class Worker {
       if (delayMs === 0) say();
       else setTimeout(say, delayMs);
     });
+  }
+
+  /** Rejects with a `Refusal`, and with the errors of starting a kernel. */
+  async #session({ inbox, leaseMs }: OpenRequest): Promise<{ fence: string; subject: string }> {
+    const kernel = await this.#kernels.connection();
+    const { fence, lease } = await this.#fence(inbox, leaseMs);
+    if (this.load.draining) {
+      lease.release();
+      throw refused("is draining");
+    }
+    const subject = this.#subjects.session(this.id, fence);
+    const session = new Session(this.#servicesOf(), kernel, {
+      leaseMs,
+      pieceBytes: Math.min(fleetLimits.pieceBytes, this.#broker.messageBytes - packetHeaderBytes),
+      transmit: (packet) => this.#broker.publish(inbox, packet, subject),
+    });
+    this.#sessions.set(fence, session);
+    this.#holdings.set(session, { fence, lease });
+    this.metrics.placed();
+    return { fence, subject };
+  }
+
+  /** A fence that nobody in the fleet has, as far as its store knows. */
+  async #fence(inbox: string, leaseMs: number): Promise<{ fence: string; lease: Lease }> {
+    for (let tries = 0; tries < fenceTries; tries++) {
+      const fence = newToken();
+      const lost = (why: LeaseLoss): void => this.#lost(fence, why);
+      const lease = await this.#leases.take(fence, { inbox, leaseMs }, lost);
+      if (lease !== undefined) return { fence, lease };
+    }
+    throw refused("finds every fence taken");
+  }
+
+  #lost(fence: string, loss: LeaseLoss): void {
+    const session = this.#sessions.get(fence);
+    const holding = session && this.#holdings.get(session);
+    if (session === undefined || holding === undefined) return;
+    holding.loss = loss;
+    session.end({ code: "ERR_SECURE_EXEC_WORKER_LOST", message: lossOf[loss] });
   }
 
   #packet(message: BrokerMessage): void {
@@ -204,15 +273,18 @@ export class Worker {
   }
 
   #over(session: Session, end: StreamEnd): void {
-    const fence = this.#fences.get(session);
-    if (fence === undefined) return;
-    this.#fences.delete(session);
+    const holding = this.#holdings.get(session);
+    if (holding === undefined) return;
+    const { fence, lease, loss } = holding;
+    this.#holdings.delete(session);
     this.#sessions.delete(fence);
-    this.metrics.over(end.by);
+    lease.release();
+    const by = loss ?? end.by;
+    this.metrics.over(by);
     const aliveMs = Math.round(performance.now() - session.openedMs);
+    const said = { fence: fence.slice(0, 8), lease: lease.number, by, aliveMs };
     // A caller that leaves in order needs no line.
-    if (end.by !== "peer")
-      this.#options.log.info("session is over", { fence: fence.slice(0, 8), by: end.by, aliveMs });
+    if (end.by !== "peer") this.#options.log.info("session is over", said);
     this.#advertiseSoon();
     if (this.#sessions.size === 0) this.#emptied();
   }
@@ -253,6 +325,7 @@ export class Worker {
     clearInterval(this.#advertising);
     clearTimeout(this.#soon);
     for (const session of this.#sessions.values()) session.end(drained);
+    await this.#leases.close();
     await this.#kernels.close(failure("DISPOSED", { what: "worker" }));
     await this.#broker.close();
   }

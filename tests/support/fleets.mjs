@@ -69,13 +69,23 @@ async function freePort() {
   }
 }
 
-/** A server on a free port, or on `port`; `config` is text of its configuration file. */
-export async function natsServer({ port: wanted = 0, config = "" } = {}) {
+/**
+ * A server on a free port, or on `port`; `config` is text of its configuration file. With JetStream where a test wants that,
+ * or all of them do: `SECURE_EXEC_TEST_JETSTREAM=1 node scripts/test.mjs sdk/fleet worker/`.
+ */
+export async function natsServer({
+  port: wanted = 0,
+  config = "",
+  jetstream = process.env.SECURE_EXEC_TEST_JETSTREAM === "1",
+} = {}) {
   const port = wanted || (await freePort());
   const folder = mkdtempSync(join(tmpdir(), "secure-exec-nats-"));
   folders.add(folder);
   const file = join(folder, "nats.conf");
-  writeFileSync(file, `host: "127.0.0.1"\nport: ${port}\n${config}`);
+  const store = jetstream
+    ? `jetstream { store_dir: "${folder}", max_memory_store: 256MB, max_file_store: 256MB }\n`
+    : "";
+  writeFileSync(file, `host: "127.0.0.1"\nport: ${port}\n${store}${config}`);
   const { child, ended } = await started("nats-server", ["-c", file], (line) =>
     /Listening for client connections on 127\.0\.0\.1:\d+/.exec(line)?.at(0),
   );
@@ -83,6 +93,7 @@ export async function natsServer({ port: wanted = 0, config = "" } = {}) {
     port,
     url: `nats://127.0.0.1:${port}`,
     pid: child.pid,
+    jetstream,
     async stop(signal = /** @type {NodeJS.Signals} */ ("SIGKILL")) {
       child.kill(signal);
       await ended();

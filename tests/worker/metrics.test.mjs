@@ -84,7 +84,7 @@ for (const [args, message] of [
   [["worker", "--nats", "localhost", "--mounts", "/none"], /--mounts \/none does not exist/],
   [["worker", "--nats", "localhost", "--nonsense"], /unknown option --nonsense/],
   [["worker", "--nats"], /--nats needs a value/],
-  [["fleet", "start"], /fleet knows one command/],
+  [["fleet", "start"], /fleet knows status and revoke/],
   [["fleet", "status", "--nats", "x", "--wait", "soon"], /--wait takes a whole number/],
 ]) {
   test(`wrong usage is said and ends with 2: ${args.join(" ")}`, () => {

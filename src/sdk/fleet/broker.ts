@@ -39,21 +39,23 @@ function unreachable(cause: unknown): Error {
 
 export class Broker {
   readonly #nats: NatsConnection;
+  readonly #client: Client;
   #holds = 0;
   /** Sessions over it, which a broker that comes back goes on with. */
   #sessions = 0;
   #isConnected = true;
   readonly #reconnected = new Set<() => void>();
 
-  private constructor(nats: NatsConnection) {
+  private constructor(nats: NatsConnection, client: Client) {
     this.#nats = nats;
+    this.#client = client;
     this.#setRef(false);
     void this.#watch();
   }
 
   /** Rejects with FLEET_CLIENT_MISSING and FLEET_UNREACHABLE. */
   static async connect(
-    { servers, credentials, tls }: ParsedFleetServers,
+    { servers, credentials, tls, inboxPrefix }: ParsedFleetServers,
     name: string,
   ): Promise<Broker> {
     const client = await import("@nats-io/transport-node").catch((cause: unknown) => {
@@ -67,11 +69,12 @@ export class Broker {
       reconnectTimeWait: reconnectMs,
       pingInterval: pingMs,
       noAsyncTraces: true,
+      inboxPrefix,
       ...(tls !== undefined && { tls }),
       ...optionsOf(credentials, client),
     };
     try {
-      return new Broker(await client.connect(options));
+      return new Broker(await client.connect(options), client);
     } catch (cause) {
       throw unreachable(cause);
     }
@@ -106,6 +109,18 @@ export class Broker {
       },
     });
     return () => subscription.unsubscribe();
+  }
+
+  /** Asks whoever listens there. Rejects with the reason when nobody does, or nobody answers in time. */
+  async request(
+    subject: string,
+    data: Uint8Array,
+    given: { readonly timeoutMs: number; readonly headers: Readonly<Record<string, string>> },
+  ): Promise<Uint8Array> {
+    const headers = this.#client.headers();
+    for (const [name, value] of Object.entries(given.headers)) headers.set(name, value);
+    const options = { timeout: given.timeoutMs, headers };
+    return (await this.#nats.request(subject, data, options)).data;
   }
 
   /**

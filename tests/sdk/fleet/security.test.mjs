@@ -9,6 +9,7 @@ import { NodeRuntime } from "../../../dist/index.js";
 import { fleetVersion, jsonBytes } from "../../../dist/protocol/fleet.js";
 import { cert, key } from "../../support/certificate.mjs";
 import { natsServer, noServer, worker } from "../../support/fleets.mjs";
+import { operator } from "../../support/leases.mjs";
 
 const skip = noServer;
 const folder = mkdtempSync(join(tmpdir(), "secure-exec-fleet-"));
@@ -128,6 +129,7 @@ test("permissions: callers cannot pose as workers, nor hear each other", { skip 
     load: 0,
     processors: 1,
     ageMs: 0,
+    leases: "beats",
   };
   mallory.publish("secure-exec.worker", jsonBytes(advertisement));
   await mallory.flush();
@@ -139,6 +141,71 @@ test("permissions: callers cannot pose as workers, nor hear each other", { skip 
   assert.equal(refusals.length, 3);
   await mallory.close();
 });
+
+test(
+  "leases in the store: a worker needs the rights that are documented, and a caller has none of them",
+  { skip },
+  async () => {
+    const caller = `{ user: alice, password: pw, permissions: {
+      publish: ["secure-exec.hello", "secure-exec.open.*", "secure-exec.vm.>"],
+      subscribe: ["secure-exec.worker", "_INBOX.alice.>"] } }`;
+    const api = ["STREAM.INFO", "STREAM.CREATE", "STREAM.PURGE", "STREAM.MSG.GET"].map(
+      (what) => `"$JS.API.${what}.KV_secure-exec"`,
+    );
+    const { url } = await natsServer({
+      jetstream: true,
+      config: `authorization { users: [
+      { user: poor, password: pw, permissions: {
+        publish: ["secure-exec.worker", "_INBOX.>"],
+        subscribe: ["secure-exec.hello", "secure-exec.open.*", "secure-exec.vm.>"] } },
+      { user: rich, password: pw, permissions: {
+        publish: ["secure-exec.worker", "_INBOX.>", "$KV.secure-exec.>", ${api.join()}],
+        subscribe: ["secure-exec.hello", "secure-exec.open.*", "secure-exec.vm.>",
+          "_INBOX.worker.>", "$KV.secure-exec.>"] } },
+      { user: operator, password: pw }, ${caller} ] }`,
+    });
+    const rights = (user) => file(`${user}.json`, `{ "user": "${user}", "password": "pw" }`);
+    const poor = await worker(url, "--credentials", rights("poor"), "--labels", "rights=poor");
+    const rich = await worker(
+      url,
+      "--inbox-prefix",
+      "_INBOX.worker",
+      "--credentials",
+      rights("rich"),
+      "--labels",
+      "rights=rich",
+    );
+    const said = ({ lines }) =>
+      lines.map((line) => JSON.parse(line)).find(({ event }) => event === "leases");
+    assert.equal(said(poor).by, "beats");
+    assert.match(said(poor).why, /permissions violation|timeout/i);
+    assert.equal(said(rich).by, "store");
+    const fleet = {
+      servers: url,
+      credentials: { user: "alice", password: "pw" },
+      inboxPrefix: "_INBOX.alice",
+    };
+    assert.equal(await works({ ...fleet, labels: { rights: "poor" } }), true);
+    const runtime = await NodeRuntime.create({ fleet: { ...fleet, labels: { rights: "rich" } } });
+    const store = await operator(url, { user: "operator", pass: "pw" });
+    const [{ key }] = await store.machines();
+    const alice = await operator(url, { user: "alice", pass: "pw", inboxPrefix: "_INBOX.alice" });
+    await assert.rejects(alice.revoke(key), /permissions violation/i);
+    await assert.rejects(alice.machines(), /permissions violation/i);
+    assert.equal((await runtime.run("__return(3)")).value, 3);
+    // Who has the right ends it.
+    await store.revoke(key);
+    while (
+      await runtime.run("1").then(
+        () => true,
+        () => false,
+      )
+    );
+    await assert.rejects(runtime.run("1"), { code: "ERR_SECURE_EXEC_WORKER_LOST" });
+    await runtime.dispose();
+    await Promise.all([store.close(), alice.close()]);
+  },
+);
 
 test(
   "a guest whose network allows everything does not reach its worker's broker",
