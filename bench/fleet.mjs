@@ -1,6 +1,6 @@
 /**
- * Owns the rows about fleets: a run beside a local one and a round trip of the broker, runs per second over
- * one to three workers, many machines at once, and a queue of creates. Without nats-server there are none.
+ * Owns the rows about fleets: a run beside a local one and a round trip of the broker, creates with and without leases in a
+ * store, runs per second over one to three workers, many machines at once, and a queue of creates. Without nats-server there are none.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,6 +18,8 @@ const rounds = 200;
 /** A worker lives long: its code is compiled. */
 const warmRounds = 400;
 const idleMs = 2000;
+const leaseRounds = 400;
+const warmCreates = 100;
 const echoSubject = "bench.echo";
 const inFlight = 8;
 const seconds = 5;
@@ -131,6 +133,30 @@ async function countsOf(workers) {
   return counts;
 }
 
+/** A create, and its end, beside one whose lease is in the broker's store too: in turns, on workers of their own. */
+async function measureLeases(args) {
+  const kinds = await Promise.all(
+    [false, true].map(async (jetstream) => {
+      const { url: servers, stop } = await natsServer({ jetstream });
+      return { servers, stop, one: await worker(servers, ...args), times: [] };
+    }),
+  );
+  for (let round = -warmCreates; round < leaseRounds; round++)
+    for (const { servers, times } of round % 2 === 0 ? kinds : kinds.toReversed()) {
+      let machine;
+      const took = await timed(
+        async () => (machine = await NodeRuntime.create({ fleet: { servers } })),
+      );
+      await machine.dispose();
+      if (round >= 0) times.push(took);
+    }
+  for (const { one, stop } of kinds) {
+    await one.stop("SIGTERM");
+    await stop();
+  }
+  return kinds.map(({ times }) => times);
+}
+
 /** Creates that wait for room, each disposed as soon as it is there: none lost, none made twice, none left. */
 async function measureQueue(servers, count, workers) {
   const before = await countsOf(workers);
@@ -180,6 +206,15 @@ for (const [name, part] of [
     `${ms(fleet)}; local ${ms(local)}; a round trip of the broker to another process ${ms(trip)}, the difference is ${((fleet - local) / trip).toFixed(1)} of them`,
   );
 }
+const [beats, stored] = await measureLeases(capacity);
+for (const [name, part] of [
+  ["p10", 0.1],
+  ["p50", 0.5],
+])
+  row(
+    `create on a fleet, ${name}`,
+    `${ms(percentile(beats, part))}; with its lease in JetStream ${ms(percentile(stored, part))}`,
+  );
 const workers = [await worker(url, ...capacity)];
 const rates = [];
 for (;;) {

@@ -1,7 +1,8 @@
 // Faults of a fleet: callers run programs over workers and a broker, while workers, callers and the broker are
 // killed and stopped at random, and the network between them stands still. As root, each worker and caller is in a
 // network namespace of its own, and packets are lost as well. Checks: every call settles within its deadline, with the
-// right result or a coded error; no program runs twice; after the leases no machine is left.
+// right result or a coded error; no program runs twice; after the leases no machine is left. With
+// SECURE_EXEC_TEST_JETSTREAM=1 leases are in the broker's store, which is emptied as well.
 //   node scripts/fleet-faults.mjs [--seconds 60] [--seed N] [--workers 3] [--callers 3]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { NodeRuntime, SecureExecError } from "../dist/index.js";
 import { natsServer, noServer, status, workerBy, workerCommand } from "../tests/support/fleets.mjs";
+import { operator } from "../tests/support/leases.mjs";
 import { alive } from "../tests/support/processes.mjs";
 import { inOwnNetwork, way as wayTo } from "../tests/support/ways.mjs";
 import { Random } from "../tests/fuzz/random.mjs";
@@ -291,6 +293,16 @@ async function supervise() {
       broker = await natsServer({ port });
       brokerIsDown = false;
     },
+    ...(broker.jetstream
+      ? [
+          async () => {
+            count("store emptied");
+            const store = await operator(broker.url).catch(() => undefined);
+            await store?.api(pick(["STREAM.PURGE", "STREAM.DELETE"])).catch(() => undefined);
+            await store?.close();
+          },
+        ]
+      : []),
     () => stop("worker", pick([...workers]).pid, someMs()),
     () => stop("caller", pick([...callers]).child.pid, someMs()),
     () => stop("broker", broker.pid, below(leaseMs * 1.5)),

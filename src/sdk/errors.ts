@@ -95,7 +95,7 @@ export const errorTable = {
   },
   WORKER_LOST: {
     message: "the worker {worker} is lost: {why}",
-    when: "A machine is on a fleet, and its worker ended, was drained, or could not be reached for the lease. The machine is gone; what ran on it may have run in part, and is not run again.",
+    when: "A machine is on a fleet, and its worker ended, was drained, or could not be reached for the lease, or its lease was revoked. The machine is gone; what ran on it may have run in part, and is not run again.",
     remedy:
       "Check the effects of what ran, and create a new runtime; it is placed on another worker. details.worker names the lost one.",
   },

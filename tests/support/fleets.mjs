@@ -150,3 +150,15 @@ export async function status(url, ...args) {
   await once(child, "close");
   return JSON.parse(text);
 }
+
+/** `secure-exec fleet …`, awaited: a caller that is blocked meanwhile would say nothing to its workers. */
+export async function fleetCommand(...args) {
+  const child = spawn(process.execPath, [cli, "fleet", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk) => (stdout += chunk));
+  child.stderr.on("data", (chunk) => (stderr += chunk));
+  const [code] = await once(child, "close");
+  return { status: code, stdout, stderr };
+}

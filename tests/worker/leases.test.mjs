@@ -203,7 +203,7 @@ test("the store has no fence and no inbox, and no text beyond its bound", { skip
   for (const [at, [prefix, shown]] of inboxes.entries()) {
     const inbox = `${prefix}.${token}.17`;
     assert.ok(inbox.length <= fleetLimits.inboxChars);
-    const fence = `fence number ${at}`;
+    const fence = `fedcba9876543210-${at}`;
     const lease = await leases.take(fence, { inbox, leaseMs: fleetLimits.leaseMs.most }, unused);
     assert.ok(lease.number > 0);
     const [{ key, ...text }] = (await store.machines()).filter(

@@ -1,18 +1,17 @@
 // Leases in the broker's store: what they say of machines, what ends a machine by them, and what does not.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect } from "@nats-io/transport-node";
 import { NodeRuntime } from "../../../dist/index.js";
-import { natsServer, noServer, status, worker } from "../../support/fleets.mjs";
+import { fleetCommand, natsServer, noServer, status, worker } from "../../support/fleets.mjs";
 import { operator, stream } from "../../support/leases.mjs";
 
 const skip = noServer;
 const lost = { code: "ERR_SECURE_EXEC_WORKER_LOST" };
 const entry = fileURLToPath(new URL("../../../dist/index.js", import.meta.url));
-const cli = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 const events = ({ lines }, name) =>
   lines.map((line) => JSON.parse(line)).filter(({ event }) => event === name);
 
@@ -76,11 +75,7 @@ test(
     assert.equal((await store.machines()).length, 1);
     const other = await NodeRuntime.create({ fleet: { servers: url } });
     assert.equal(new Set((await store.machines()).map(({ number }) => number)).size, 2);
-    const { stdout } = spawnSync(
-      process.execPath,
-      [cli, "fleet", "status", "--nats", url, "--machines"],
-      { encoding: "utf8" },
-    );
+    const { stdout } = await fleetCommand("status", "--nats", url, "--machines");
     assert.match(stdout, /^HOLDER +MACHINE +NUMBER +WORKER +ID +STATE +LEASE +AGE$/m);
     assert.match(stdout, /^_INBOX#[0-9a-f]{8} +[0-9a-f]{12} +\d+ +one +[0-9a-f]{12} +held +10s/m);
     assert.match(stdout, /^_INBOX\.alice#[0-9a-f]{8} .* held +30s/m);
@@ -130,10 +125,14 @@ test(
     const one = await worker(url, "--name", "dead");
     const { run, runtime, calls } = await waiting({ servers: url, leaseMs: 60_000 });
     await one.stop();
-    const { stdout } = spawnSync(
-      process.execPath,
-      [cli, "fleet", "status", "--nats", url, "--machines", "--json", "--wait", "0"],
-      { encoding: "utf8" },
+    const { stdout } = await fleetCommand(
+      "status",
+      "--nats",
+      url,
+      "--machines",
+      "--json",
+      "--wait",
+      "0",
     );
     const { machines, workers } = JSON.parse(stdout);
     assert.deepEqual(
@@ -168,20 +167,17 @@ test(
     assert.ok(rest.length === 1 && rest[0].key !== key);
     await said({ ...one, url }, "session is over", 1, ({ by }) => by === "revoked");
     // By the command line as well.
-    const revoke = (...args) =>
-      spawnSync(process.execPath, [cli, "fleet", "revoke", "--nats", url, ...args], {
-        encoding: "utf8",
-      });
+    const revoke = (...args) => fleetCommand("revoke", "--nats", url, ...args);
     const last = await waiting({ servers: url });
     const [{ key: lastKey }] = (await store.machines()).filter((now) => now.key !== rest[0].key);
-    const byHand = revoke("--lease", lastKey.split(".").at(-1).slice(0, 12));
+    const byHand = await revoke("--lease", lastKey.split(".").at(-1).slice(0, 12));
     assert.deepEqual([byHand.status, byHand.stdout], [0, `revoked ${lastKey}\n`]);
     await assert.rejects(last.run, lost);
-    const none = revoke("--lease", "0".repeat(31));
+    const none = await revoke("--lease", "0".repeat(31));
     assert.match(none.stderr, /names 0 leases/);
     assert.notEqual(none.status, 0);
     // A worker whose own key is deleted drains.
-    assert.equal(revoke("--lease", one.id).status, 0);
+    assert.equal((await revoke("--lease", one.id)).status, 0);
     await said({ ...one, url }, "draining", 1);
     await second.runtime.dispose();
     assert.deepEqual(await one.ended(), [0, null]);
@@ -243,11 +239,7 @@ test("without JetStream leases are heartbeats, and the worker says so", { skip }
   const [{ by, why }] = events(one, "leases");
   assert.equal(by, "beats");
   assert.match(why, /no responders/i);
-  const listing = spawnSync(
-    process.execPath,
-    [cli, "fleet", "status", "--nats", url, "--machines"],
-    { encoding: "utf8" },
-  );
+  const listing = await fleetCommand("status", "--nats", url, "--machines");
   assert.equal(listing.status, 1);
   assert.match(listing.stderr, /no leases in the broker's store/);
 

@@ -1,6 +1,6 @@
 // Who may do what: TLS, nkeys, accounts and permissions of the broker, and what a guest sees of all that.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -8,7 +8,7 @@ import { connect, nkeys } from "@nats-io/transport-node";
 import { NodeRuntime } from "../../../dist/index.js";
 import { fleetVersion, jsonBytes } from "../../../dist/protocol/fleet.js";
 import { cert, key } from "../../support/certificate.mjs";
-import { natsServer, noServer, worker } from "../../support/fleets.mjs";
+import { fleetCommand, natsServer, noServer, worker } from "../../support/fleets.mjs";
 import { operator } from "../../support/leases.mjs";
 
 const skip = noServer;
@@ -146,24 +146,17 @@ test(
   "leases in the store: a worker needs the rights that are documented, and a caller has none of them",
   { skip },
   async () => {
-    const caller = `{ user: alice, password: pw, permissions: {
-      publish: ["secure-exec.hello", "secure-exec.open.*", "secure-exec.vm.>"],
-      subscribe: ["secure-exec.worker", "_INBOX.alice.>"] } }`;
-    const api = ["STREAM.INFO", "STREAM.CREATE", "STREAM.PURGE", "STREAM.MSG.GET"].map(
-      (what) => `"$JS.API.${what}.KV_secure-exec"`,
-    );
-    const { url } = await natsServer({
-      jetstream: true,
-      config: `authorization { users: [
-      { user: poor, password: pw, permissions: {
-        publish: ["secure-exec.worker", "_INBOX.>"],
-        subscribe: ["secure-exec.hello", "secure-exec.open.*", "secure-exec.vm.>"] } },
-      { user: rich, password: pw, permissions: {
-        publish: ["secure-exec.worker", "_INBOX.>", "$KV.secure-exec.>", ${api.join()}],
-        subscribe: ["secure-exec.hello", "secure-exec.open.*", "secure-exec.vm.>",
-          "_INBOX.worker.>", "$KV.secure-exec.>"] } },
-      { user: operator, password: pw }, ${caller} ] }`,
-    });
+    const users = readFileSync(new URL("../../../deploy/nats.conf", import.meta.url), "utf8")
+      .replaceAll(/\$[A-Z]+_PASSWORD/g, "pw")
+      .replace(/^jetstream .*/m, "")
+      // One as there were before leases were in a store.
+      .replace(
+        "users: [",
+        `users: [ { user: poor, password: pw, permissions: {
+          publish: ["secure-exec.worker", "_INBOX.>"],
+          subscribe: ["secure-exec.hello", "secure-exec.open.*", "secure-exec.vm.>"] } }`,
+      );
+    const { url } = await natsServer({ jetstream: true, config: users });
     const rights = (user) => file(`${user}.json`, `{ "user": "${user}", "password": "pw" }`);
     const poor = await worker(url, "--credentials", rights("poor"), "--labels", "rights=poor");
     const rich = await worker(
@@ -171,7 +164,7 @@ test(
       "--inbox-prefix",
       "_INBOX.worker",
       "--credentials",
-      rights("rich"),
+      rights("worker"),
       "--labels",
       "rights=rich",
     );
@@ -187,14 +180,23 @@ test(
     };
     assert.equal(await works({ ...fleet, labels: { rights: "poor" } }), true);
     const runtime = await NodeRuntime.create({ fleet: { ...fleet, labels: { rights: "rich" } } });
-    const store = await operator(url, { user: "operator", pass: "pw" });
+    const store = await operator(url, {
+      user: "operator",
+      pass: "pw",
+      inboxPrefix: "_INBOX.operator",
+    });
     const [{ key }] = await store.machines();
     const alice = await operator(url, { user: "alice", pass: "pw", inboxPrefix: "_INBOX.alice" });
     await assert.rejects(alice.revoke(key), /permissions violation/i);
     await assert.rejects(alice.machines(), /permissions violation/i);
     assert.equal((await runtime.run("__return(3)")).value, 3);
-    // Who has the right ends it.
-    await store.revoke(key);
+    // Who has the right sees it, and ends it.
+    const as = ["--inbox-prefix", "_INBOX.operator", "--credentials", rights("operator")];
+    const asked = await fleetCommand("status", "--machines", "--nats", url, ...as);
+    assert.match(asked.stdout, /^_INBOX\.alice#/m);
+    const id = key.split(".").at(-1);
+    const ended = await fleetCommand("revoke", "--lease", id, "--nats", url, ...as);
+    assert.equal(ended.status, 0);
     while (
       await runtime.run("1").then(
         () => true,
