@@ -256,6 +256,28 @@ test("coverage of a process and its workers says what ran", async () => {
   assert.deepEqual([before, afterwards], [1, true]);
 });
 
+test("a process that signals itself has its coverage written first, and one with a listener goes on counting", async () => {
+  const count = (name) => `require("fs").readdirSync("${name}").length`;
+  const killed = await node(
+    ["-e", `require("/home/user/lib.js").pick(true); process.kill(process.pid, "SIGTERM")`],
+    { env: { NODE_V8_COVERAGE: "killed" } },
+  );
+  assert.equal(killed.exitCode, 143, killed.stderr);
+  const listening = await node(
+    [
+      "-e",
+      `process.once("SIGTERM", () => console.log(require("fs").existsSync("listened")));
+       process.kill(process.pid, "SIGTERM"); setImmediate(() => {});`,
+    ],
+    { env: { NODE_V8_COVERAGE: "listened" } },
+  );
+  assert.equal(listening.stdout, "false\n", listening.stderr);
+  assert.deepEqual(
+    await answers(`console.log(JSON.stringify([${count("killed")}, ${count("listened")}]))`),
+    [1, 1],
+  );
+});
+
 test("the test runner's own coverage names the lines that did not run", async () => {
   const { stdout } = await node([
     "--test",

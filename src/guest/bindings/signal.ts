@@ -6,6 +6,7 @@ import { Errno } from "../../abi/errno.js";
 import type { Channel } from "../channel.js";
 import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
 import { deliver } from "../delivery.js";
+import { leavingWork } from "../diagnostics/leaving-work.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { LoopHold } from "../loop-hold.js";
 import { later } from "../turns.js";
@@ -70,6 +71,12 @@ class SignalHandle {
   }
 }
 
+/** Whether this is most likely the end of the process, by which coverage and profiles are to be written: Kill of src/node_process_methods.cc. */
+function likelyEndsItself(pid: number, signal: number): boolean {
+  const own = pid === 0 || pid === -1 || Math.abs(pid) === process.pid;
+  return own && signal > 0 && (handlers.get(signal)?.size ?? 0) === 0;
+}
+
 export function installSignals(env: GuestEnvironment): void {
   const { internalBinding, requireBuiltin } = env;
   ({ kernel } = env);
@@ -77,6 +84,8 @@ export function installSignals(env: GuestEnvironment): void {
   const { UVException } = requireBuiltin("internal/errors");
   const kill = (pid: number, signal: number): number => {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
+    if (likelyEndsItself(pid, signal))
+      leavingWork((text) => env.channel().writeErrorReport(text));
     let words = "";
     const result = kernel.call("kill", { pid, signal }, (said) => {
       words = said;
