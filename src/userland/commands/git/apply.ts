@@ -12,7 +12,8 @@ import { byteString, toBytes } from "../../support/text.js";
 import { changesBetween, diffOptions, writeChanges } from "./diff.js";
 import { shortstat, type Counted } from "./diffstat.js";
 import { counted } from "./patch-text.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal } from "./failures.js";
+import type { Repository } from "./repository.js";
 import { place, stage, tracked, type Files, type Version } from "./trees.js";
 
 function textOf(context: CommandContext, name: string): string {
@@ -185,6 +186,11 @@ export async function apply(repository: Repository, context: CommandContext): Pr
       index: "index",
       reverse: "R",
       "allow-empty": "allow-empty",
+      // Counts and places of a patch are looked for where they are not right as well.
+      "whitespace=": "x",
+      recount: "x",
+      "unidiff-zero": "x",
+      "ignore-whitespace": "x",
       verbose: "v",
     },
     { status: 129 },

@@ -7,7 +7,8 @@ import { changes } from "../diff/compare.js";
 import { clockOf, zoneText, type Commit as CommitRecord } from "./commit-text.js";
 import { childrenFirst, commitsFrom } from "./commit-walk.js";
 import { keys, lines } from "./patch-text.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal } from "./failures.js";
+import type { Repository } from "./repository.js";
 
 type Commit = CommitRecord["commit"];
 

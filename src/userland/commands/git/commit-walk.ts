@@ -14,6 +14,8 @@ export async function commitsFrom(
     if (seen.has(oid)) return;
     seen.add(oid);
     const commit = await git.readCommit({ ...base, oid });
+    // A tag leads to a commit, which may have been met by its own name.
+    if (commit.oid !== oid && seen.has(commit.oid)) return;
     seen.add(commit.oid);
     const { timestamp } = commit.commit.committer;
     let at = waiting.length;

@@ -1,11 +1,15 @@
 /** Owns `git diff` and `git show`: which two sides, which files of them, and in which form. */
 import type { CommandContext } from "../../command.js";
 import { parseOptions, type Options } from "../../support/options.js";
-import { compareBytes } from "../../support/text.js";
+import { byteString, compareBytes } from "../../support/text.js";
 import { numstat, shortstat, stat, summary, type Change } from "./diffstat.js";
 import { formatted, header, templateOf } from "./commit-text.js";
 import { counted, patchOf } from "./patch-text.js";
-import { fatal, type Repository } from "./repository.js";
+import { isPattern, pathspec } from "./pathspec.js";
+import { writeRaw } from "./raw-changes.js";
+import { peeled } from "./refs.js";
+import { fatal } from "./failures.js";
+import type { Repository } from "./repository.js";
 import { filesOf, tracked, type Files } from "./trees.js";
 
 /** Options of every command that shows a difference. */
@@ -15,26 +19,44 @@ export const diffOptions = {
   quiet: "quiet",
   "diff-filter=": "filter",
   "no-color": "x",
-  stat: "stat",
+  "stat=?": "stat",
   numstat: "numstat",
   shortstat: "shortstat",
   summary: "summary",
   patch: "p",
   "no-patch": "s",
+  "unified=": "U",
+  binary: "binary",
+  text: "x",
+  "color=?": "x",
+  "src-prefix=": "x",
+  "dst-prefix=": "x",
+  "submodule=?": "x",
+  "output=": "output",
+  raw: "raw",
   "no-ext-diff": "x",
+  "no-relative": "x",
+  "ignore-submodules=?": "x",
   "no-renames": "norenames",
   "find-renames": "x",
 };
 
-const isWithin = (path: string, within: readonly string[]): boolean =>
-  within.length === 0 ||
-  within.some((name) => name === "." || path === name || path.startsWith(`${name}/`));
+/** Keys of options that choose how differences are shown. */
+export const diffForms = ["names", "status", "stat", "numstat", "shortstat", "summary", "p", "U"];
+
+type Within = readonly string[] | ((path: string) => boolean);
+
+const isWithin = (path: string, within: Within): boolean =>
+  typeof within === "function"
+    ? within(path)
+    : within.length === 0 ||
+      within.some((name) => name === "." || path === name || path.startsWith(`${name}/`));
 
 /** What differs, in byte order of paths. Files that were moved and not changed are one change each. */
 export function changesBetween(
   before: Files,
   after: Files,
-  paths: readonly string[] = [],
+  paths: Within = [],
   renames = true,
 ): Change[] {
   const list: Change[] = [];
@@ -91,13 +113,20 @@ export async function writeChanges(
   if (short) {
     const all = await Promise.all(list.map(counted));
     if (options.has("numstat")) context.writeBytes(numstat(all));
-    if (options.has("stat")) context.writeBytes(stat(all));
+    if (options.has("stat"))
+      context.writeBytes(stat(all, Number(options.get("stat")?.split(",", 1)[0]) || undefined));
     else if (options.has("shortstat") && all.length > 0) context.write(shortstat(all));
     if (options.has("summary")) context.writeBytes(summary(list));
   }
-  if (!options.has("p") && (short || otherwise === "nothing")) return;
+  if (!options.has("p", "U") && (short || otherwise === "nothing")) return;
   if (short && list.length > 0) context.write("\n");
-  for (const change of list) context.writeBytes(await patchOf(change));
+  const around = options.has("U") ? Number(options.get("U")) : undefined;
+  for (const change of list) {
+    const text = await patchOf(change, around);
+    if (options.has("binary") && /^Binary files /m.test(text))
+      throw fatal(`${change.path}: binary patches are not there`);
+    context.writeBytes(text);
+  }
 }
 
 /** Those whose letter is wanted: capital letters choose, small ones leave out. */
@@ -113,13 +142,15 @@ function filtered(list: readonly Change[], filter: string | undefined): readonly
 interface Sides {
   before: Files;
   after: Files;
+  /** Where the new side is the work tree. */
+  staged: Files | undefined;
 }
 
 /** The common ancestor of two sides, for `a...b`. */
 async function baseOf(repository: Repository, one: string, other: string): Promise<string> {
   const found: unknown[] = await repository.git.findMergeBase({
     ...repository.base,
-    oids: [one, other],
+    oids: [await peeled(repository, one), await peeled(repository, other)],
   });
   if (typeof found[0] !== "string") throw fatal(`${one}...${other}: no merge base`);
   return found[0];
@@ -139,7 +170,8 @@ async function sidesOf(
     second !== undefined
       ? await filesOf(repository, second)
       : await tracked(repository, cached ? "index" : "work");
-  return { before, after };
+  const isWork = second === undefined && !cached;
+  return { before, after, staged: isWork ? await tracked(repository, "index") : undefined };
 }
 
 export async function diff(repository: Repository, context: CommandContext): Promise<number> {
@@ -147,8 +179,8 @@ export async function diff(repository: Repository, context: CommandContext): Pro
   const before = end === -1 ? context.argv : context.argv.slice(0, end);
   const options = parseOptions(
     { ...context, argv: before },
-    "pusz",
-    { ...diffOptions, cached: "cached", staged: "cached", "exit-code": "code", unified: "p" },
+    "puszMU:",
+    { ...diffOptions, cached: "cached", staged: "cached", "exit-code": "code" },
     { status: 129 },
   );
   const revisions: string[] = [];
@@ -156,23 +188,40 @@ export async function diff(repository: Repository, context: CommandContext): Pro
   for (const word of options.operands) {
     const range = /^(.*?)(\.\.\.?)(.*)$/.exec(word);
     if (range !== null && !context.fs.existsSync(word)) {
-      const [one, other] = [await repository.need(range[1]!), await repository.need(range[3]!)];
+      const sides = [range[1]!, range[3]!].map((each) =>
+        repository.need(each === "" ? "HEAD" : each),
+      );
+      const [one, other] = (await Promise.all(sides)) as [string, string];
       revisions.push(range[2] === "..." ? await baseOf(repository, one, other) : one, other);
       continue;
     }
     const oid = paths.length === 0 ? await repository.resolve(word) : undefined;
     if (oid !== undefined) revisions.push(oid);
-    else if (end === -1 && context.fs.existsSync(word)) paths.push(word);
+    else if (end === -1 && (context.fs.existsSync(word) || isPattern(word))) paths.push(word);
     else await repository.need(word);
   }
   const sides = await sidesOf(repository, revisions, options.has("cached"));
   const list = changesBetween(
     sides.before,
     sides.after,
-    paths.map((path) => repository.pathOf(path)),
+    pathspec(repository, paths),
     !options.has("norenames"),
   );
-  await writeChanges(context, list, options);
+  const show = (to: CommandContext): Promise<void> | void =>
+    options.has("raw") && !options.list.some(({ key }) => diffForms.includes(key))
+      ? writeRaw(to, filtered(list, options.get("filter")), options, sides.staged, {
+          abbreviated: true,
+        })
+      : writeChanges(to, list, options);
+  const output = options.get("output");
+  if (output === undefined) await show(context);
+  else {
+    let text = "";
+    const writeBytes = (data: string): void => void (text += data);
+    const write = (data: string | Uint8Array): void => writeBytes(byteString(Buffer.from(data)));
+    await show({ ...context, write, writeBytes });
+    context.fs.writeFileSync(output, Buffer.from(text, "latin1"));
+  }
   return options.has("code", "quiet") && list.length > 0 ? 1 : 0;
 }
 

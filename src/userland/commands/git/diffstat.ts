@@ -65,7 +65,10 @@ function shortened(name: string, width: number): string {
   return `...${slash === -1 ? kept : kept.slice(slash)}`.padEnd(width);
 }
 
-function widths(list: readonly Counted[]): { name: number; number: number; graph: number } {
+function widths(
+  list: readonly Counted[],
+  width: number,
+): { name: number; number: number; graph: number } {
   const digits = (value: number): number => String(value).length;
   const most = Math.max(
     0,
@@ -79,18 +82,18 @@ function widths(list: readonly Counted[]): { name: number; number: number; graph
   const number = Math.max(digits(most), bins.length > 0 ? 3 : 0);
   let graph = most + 4 > binWidth ? most : binWidth - 4;
   let name = Math.max(0, ...list.map((each) => nameOf(each).length));
-  if (name + number + 6 + graph > columns) {
-    const part = Math.floor((columns * 3) / 8) - number - 6;
+  if (name + number + 6 + graph > width) {
+    const part = Math.floor((width * 3) / 8) - number - 6;
     if (graph > part) graph = Math.max(part, fewestGraph);
-    const left = columns - number - 6 - graph;
+    const left = width - number - 6 - graph;
     if (name > left) name = left;
-    else graph = columns - number - 6 - name;
+    else graph = width - number - 6 - name;
   }
   return { name, number, graph };
 }
 
-export function stat(list: readonly Counted[]): string {
-  const { name, number, graph } = widths(list);
+export function stat(list: readonly Counted[], width = columns): string {
+  const { name, number, graph } = widths(list, width);
   const most = Math.max(
     0,
     ...list.map(({ added, removed, binary }) => (binary ? 0 : added + removed)),

@@ -1,10 +1,13 @@
-/** Owns what shows a repository: log and what names objects: rev-parse, rev-list, merge-base, describe, ls-files, ls-tree, cat-file. */
+/** Owns what shows a repository: log, and what names its commits: rev-list, merge-base, describe. */
 import type { CommandContext } from "../../command.js";
+import { globRegex } from "../../support/glob.js";
 import { parseOptions, type Options } from "../../support/options.js";
-import { commitsFrom } from "./commit-walk.js";
-import { changesOf, diffOptions, writeChanges } from "./diff.js";
+import { between, commitsFrom } from "./commit-walk.js";
+import { changesOf, diffForms, diffOptions, writeChanges } from "./diff.js";
 import type { Change } from "./diffstat.js";
-import { fatal, isChanged, type Repository } from "./repository.js";
+import { decorations } from "./refs.js";
+import { fatal } from "./failures.js";
+import { isChanged, type Repository } from "./repository.js";
 import { formatted, header, short, templateOf, type Commit } from "./commit-text.js";
 
 /** Which commits a log is about, and how they are filtered. */
@@ -22,10 +25,21 @@ async function commitsOf(
       left.add(oid);
   };
   for (const word of named) {
-    const range = /^(.*?)\.\.(?!\.)(.*)$/.exec(word);
-    if (range !== null) {
-      await leave(range[1]!);
-      wanted.push(await repository.need(range[2]!));
+    const range = /^(.*?)(\.\.\.?)(.*)$/.exec(word);
+    if (range !== null && !repository.context.fs.existsSync(word)) {
+      const [one, other] = [range[1]!, range[3]!].map((side) => (side === "" ? "HEAD" : side)) as [
+        string,
+        string,
+      ];
+      wanted.push(await repository.need(other));
+      if (range[2] === "..") await leave(one);
+      else {
+        wanted.push(await repository.need(one));
+        const sides = [one, other].map((side) => repository.need(`${side}^{commit}`));
+        const oids = await Promise.all(sides);
+        const shared: unknown[] = await repository.git.findMergeBase({ ...repository.base, oids });
+        for (const oid of shared) await leave(String(oid));
+      }
     } else if (word.startsWith("^")) await leave(word.slice(1));
     else {
       const oid = await repository.resolve(word);
@@ -69,7 +83,10 @@ function filterOf(options: Options): (commit: Commit) => boolean {
   return ({ commit }) => {
     const { parent, message, committer } = commit;
     const who = `${commit.author.name} <${commit.author.email}>`;
+    const [fewest, most] = [options.get("min-parents"), options.get("max-parents")];
     return (
+      (fewest === undefined || parent.length >= Number(fewest)) &&
+      (most === undefined || parent.length <= Number(most)) &&
       !(options.has("no-merges") && parent.length > 1) &&
       !(options.has("merges") && parent.length < 2) &&
       (author?.test(who) ?? true) &&
@@ -99,9 +116,20 @@ const logOptions = {
   "first-parent": "first",
   "no-merges": "no-merges",
   merges: "merges",
-  decorate: "decorate",
+  "decorate=?": "decorate",
   "no-decorate": "x",
   "abbrev-commit": "abbrev",
+  "no-abbrev-commit": "x",
+  "date=": "date",
+  tags: "tags",
+  branches: "branches",
+  "min-parents=": "min-parents",
+  "max-parents=": "max-parents",
+  // Commits are always shown after what they lead to, as far as their clocks say.
+  "date-order": "x",
+  "topo-order": "x",
+  follow: "x",
+  "no-show-signature": "x",
 };
 
 /** Splits the words that are no options, `--` among them. */
@@ -115,23 +143,24 @@ function beforeDashes(context: CommandContext): CommandContext {
   return end === -1 ? context : { ...context, argv: context.argv.slice(0, end) };
 }
 
-const forms = ["names", "status", "stat", "numstat", "shortstat", "summary", "p"];
-
 export async function log(repository: Repository, context: CommandContext): Promise<number> {
-  const options = parseOptions(beforeDashes(context), "n:pis", logOptions, {
+  const options = parseOptions(beforeDashes(context), "n:pisz", logOptions, {
     status: 129,
     numberOption: "n",
   });
-  if (options.has("decorate")) throw fatal("log: --decorate is not there");
-  const all = options.has("all")
-    ? Object.keys(await refsOf(repository)).concat((await repository.resolve("HEAD")) ?? [])
-    : [];
+  const all = await startsOf(repository, options);
+  const template = templateOf(options);
+  const isDecorated = options.has("decorate") && options.get("decorate") !== "no";
+  const names =
+    isDecorated || (template !== undefined && /%[dD]/.test(template) && !options.has("oneline"))
+      ? await decorations(repository, options.get("decorate") === "full")
+      : new Map<string, string[]>();
   const { list, paths } = await commitsOf(
     repository,
     wordsOf(context, [...options.operands, ...all]),
   );
   const filter = filterOf(options);
-  const shows = options.list.some(({ key }) => forms.includes(key)) && !options.has("s");
+  const shows = options.list.some(({ key }) => diffForms.includes(key)) && !options.has("s");
   const most = options.has("n") ? Number(options.get("n")) : Infinity;
   let skip = Number(options.get("skip") ?? 0);
   const chosen: { each: Commit; changed: Change[] }[] = [];
@@ -146,11 +175,20 @@ export async function log(repository: Repository, context: CommandContext): Prom
     chosen.push({ each, changed });
   }
   if (options.has("reverse")) chosen.reverse();
-  const template = templateOf(options);
+  const format = options.get("format") ?? "";
+  // format: stands between commits, tformat: and a bare template behind each.
+  const separates = format.startsWith("format:") && !shows;
+  const end = options.has("z") ? "\0" : "\n";
   for (const [at, { each, changed }] of chosen.entries()) {
+    const shown = { names: names.get(each.oid) ?? [], date: options.get("date") };
     if (template === undefined)
-      context.write(`${at === 0 ? "" : "\n"}${header(each, options.has("abbrev"))}`);
-    else context.write(`${formatted(template, each)}\n`);
+      context.write(`${at === 0 ? "" : "\n"}${header(each, options.has("abbrev"), shown)}`);
+    else {
+      const text = formatted(template, each, shown);
+      const isLast = at === chosen.length - 1;
+      // Where nothing follows, git ends the line all the same: unless its output is for a program.
+      context.write(separates ? (isLast ? text : text + end) : `${text}${end}`);
+    }
     if (!shows || changed.length === 0) continue;
     if (template === undefined || !options.has("oneline")) context.write("\n");
     await writeChanges(context, changed, options);
@@ -166,11 +204,14 @@ function firstParents(list: readonly Commit[]): Set<string> {
   return line;
 }
 
-/** Objects of branches and tags, each with its name. */
-async function refsOf(repository: Repository): Promise<Record<string, string>> {
+/** Objects of refs of these kinds, each with its name. */
+async function refsOf(
+  repository: Repository,
+  kinds: readonly string[],
+): Promise<Record<string, string>> {
   const { git, base } = repository;
   const found: Record<string, string> = {};
-  for (const kind of ["heads", "tags"])
+  for (const kind of kinds)
     for (const name of await git.listRefs({ ...base, filepath: `refs/${kind}` })) {
       const oid = await repository.resolve(`refs/${kind}/${name}`);
       if (oid !== undefined) found[oid] = name;
@@ -178,25 +219,70 @@ async function refsOf(repository: Repository): Promise<Record<string, string>> {
   return found;
 }
 
+/** Where `--all`, `--tags` and `--branches` begin. */
+async function startsOf(repository: Repository, options: Options): Promise<string[]> {
+  const kinds = ["tags", "branches"].filter((key) => options.has(key));
+  if (options.has("all"))
+    return [
+      ...Object.keys(await refsOf(repository, ["heads", "tags", "remotes"])),
+      ...[(await repository.resolve("HEAD")) ?? []].flat(),
+    ];
+  return Object.keys(
+    await refsOf(
+      repository,
+      kinds.map((kind) => (kind === "tags" ? "tags" : "heads")),
+    ),
+  );
+}
+
 export async function revList(repository: Repository, context: CommandContext): Promise<number> {
   const options = parseOptions(
     beforeDashes(context),
     "n:",
-    { count: "count", all: "all", "max-count=": "n", reverse: "reverse", "no-merges": "no-merges" },
+    { ...logOptions, count: "count", "left-right": "sides" },
     { status: 129, numberOption: "n" },
   );
-  const all = options.has("all") ? Object.keys(await refsOf(repository)) : [];
+  const all = await startsOf(repository, options);
   if (options.operands.length + all.length === 0) {
     context.writeError("usage: git rev-list [<options>] <commit>...\n");
     return 129;
   }
-  const { list } = await commitsOf(repository, wordsOf(context, [...options.operands, ...all]));
+  const { list, paths } = await commitsOf(
+    repository,
+    wordsOf(context, [...options.operands, ...all]),
+  );
+  if (options.has("sides")) {
+    if (!options.has("count") || options.operands.length !== 1)
+      throw fatal("rev-list: --left-right is there with --count and one A...B");
+    return countSides(repository, context, options.operands[0]!, filterOf(options));
+  }
+  const touches = new Map<string, boolean>();
+  if (paths.length > 0)
+    for (const { oid } of list)
+      touches.set(oid, (await changesOf(repository, oid, paths)).length > 0);
+  const onLine = firstParents(list);
   const chosen = list
     .filter(filterOf(options))
+    .filter(({ oid }) => (touches.get(oid) ?? true) && (!options.has("first") || onLine.has(oid)))
     .slice(0, options.has("n") ? Number(options.get("n")) : undefined);
   if (options.has("reverse")) chosen.reverse();
   if (options.has("count")) context.write(`${chosen.length}\n`);
   else context.write(chosen.map(({ oid }) => `${oid}\n`).join(""));
+  return 0;
+}
+
+/** How many commits each side of `A...B` has alone. */
+async function countSides(
+  repository: Repository,
+  context: CommandContext,
+  range: string,
+  wanted: (commit: Commit) => boolean,
+): Promise<number> {
+  const sides = range.split("...", 2).map((side) => repository.need(`${side}^{commit}`));
+  const [left, right] = (await Promise.all(sides)) as [string, string];
+  const own = async (from: string, to: string): Promise<number> =>
+    (await between(repository, from, to)).filter(wanted).length;
+  context.write(`${await own(right, left)}\t${await own(left, right)}\n`);
   return 0;
 }
 
@@ -206,7 +292,7 @@ export async function mergeBase(repository: Repository, context: CommandContext)
   if (one === undefined || other === undefined || extra !== undefined)
     throw fatal("merge-base takes two commits here");
   const { git, base } = repository;
-  const oids = [await repository.need(one), await repository.need(other)];
+  const oids = await Promise.all([one, other].map((each) => repository.need(`${each}^{commit}`)));
   const found: unknown[] = await git.findMergeBase({ ...base, oids });
   if (options.has("is")) return found[0] === oids[0] ? 0 : 1;
   if (found.length === 0) return 1;
@@ -218,21 +304,46 @@ export async function describe(repository: Repository, context: CommandContext):
   const options = parseOptions(
     context,
     "",
-    { tags: "tags", always: "always", dirty: "dirty", "abbrev=": "abbrev", long: "long" },
+    {
+      tags: "tags",
+      always: "always",
+      "dirty=?": "dirty",
+      "abbrev=": "abbrev",
+      long: "long",
+      "match=": "match",
+      "exclude=": "exclude",
+      "candidates=": "x",
+      "exact-match": "exact",
+      "first-parent": "first",
+    },
     { status: 129 },
   );
   const { git, base } = repository;
   const head = await repository.need(options.operands[0] ?? "HEAD");
-  const names = new Map<string, string>();
-  for (const name of await git.listTags({ ...base })) {
+  const [match, exclude] = ["match", "exclude"].map((key) =>
+    options.all(key).map((pattern) => globRegex(pattern)),
+  ) as [RegExp[], RegExp[]];
+  const length = options.has("abbrev") ? Number(options.get("abbrev")) : undefined;
+  const names = new Map<string, { name: string; weight: number }>();
+  for (const name of (await git.listTags({ ...base })).sort()) {
+    if (match.length > 0 && !match.some((one) => one.test(name))) continue;
+    if (exclude.some((one) => one.test(name))) continue;
     const oid = await git.resolveRef({ ...base, ref: `refs/tags/${name}` });
     const { type } = await git.readObject({ ...base, oid, format: "content" });
     if (type !== "tag" && !options.has("tags")) continue;
-    const target = type === "tag" ? (await git.readTag({ ...base, oid })).tag.object : oid;
-    names.set(target, name);
+    const tag = type === "tag" ? (await git.readTag({ ...base, oid })).tag : undefined;
+    const target = tag?.object ?? oid;
+    // Of two at a commit an annotated one counts, then the newer one.
+    const weight = tag === undefined ? -1 : (tag.tagger?.timestamp ?? 0);
+    if ((names.get(target)?.weight ?? -Infinity) < weight) names.set(target, { name, weight });
   }
-  const dirty = options.has("dirty") && (await repository.rows()).some(isChanged) ? "-dirty" : "";
-  const list = await commitsFrom(repository, [head]);
+  const mark = options.get("dirty") || "-dirty";
+  const dirty = options.has("dirty") && (await repository.rows()).some(isChanged) ? mark : "";
+  const reached = await commitsFrom(repository, [head]);
+  const onLine = firstParents(reached);
+  const list = options.has("first") ? reached.filter(({ oid }) => onLine.has(oid)) : reached;
+  if (options.has("exact") && !names.has(list[0]!.oid))
+    throw fatal(`no tag exactly matches '${head}'`);
   const at = list.findIndex(({ oid }) => names.has(oid));
   if (at === -1) {
     if (!options.has("always"))
@@ -241,119 +352,14 @@ export async function describe(repository: Repository, context: CommandContext):
           ? "No names found, cannot describe anything."
           : `No tags can describe '${head}'.\nTry --always, or create some tags.`,
       );
-    context.write(`${short(head)}${dirty}\n`);
+    context.write(`${short(head, length)}${dirty}\n`);
     return 0;
   }
   const tagged = list[at]!.oid;
   const below = new Set((await commitsFrom(repository, [tagged])).map(({ oid }) => oid));
   const count = list.filter(({ oid }) => !below.has(oid)).length;
-  const name = names.get(tagged)!;
-  const isExact = count === 0 && !options.has("long");
-  context.write(`${name}${isExact ? "" : `-${count}-g${short(head)}`}${dirty}\n`);
-  return 0;
-}
-
-export async function lsTree(repository: Repository, context: CommandContext): Promise<number> {
-  const options = parseOptions(context, "rt", { "name-only": "names" }, { status: 129 });
-  const [name, ...paths] = options.operands;
-  if (name === undefined) throw fatal("ls-tree takes a tree");
-  const { git, base } = repository;
-  const visit = async (oid: string, prefix: string): Promise<void> => {
-    for (const entry of (await git.readTree({ ...base, oid })).tree) {
-      const path = prefix + entry.path;
-      const within = paths.some(
-        (one) => path === one || path.startsWith(`${one.replace(/\/$/, "")}/`),
-      );
-      const leads = paths.some((one) => one.startsWith(`${path}/`));
-      if (entry.type === "tree" && (options.has("r") || leads)) {
-        await visit(entry.oid, `${path}/`);
-        continue;
-      }
-      if (paths.length > 0 && !within) continue;
-      const meta = options.has("names")
-        ? ""
-        : `${entry.mode.padStart(6, "0")} ${entry.type} ${entry.oid}\t`;
-      context.write(`${meta}${path}\n`);
-    }
-  };
-  await visit(await repository.need(name), "");
-  return 0;
-}
-
-export async function revParse(repository: Repository, context: CommandContext): Promise<number> {
-  let abbreviated = false;
-  let names = false;
-  const words = context.argv.slice(1);
-  const [verified, quiet] = [
-    words.includes("--verify"),
-    words.some((word) => word === "-q" || word === "--quiet"),
-  ];
-  const below = context.cwd().slice(repository.dir.length + 1);
-  for (const word of words) {
-    if (word === "--show-toplevel") context.write(`${repository.dir}\n`);
-    else if (word === "--show-prefix") context.write(below === "" ? "\n" : `${below}/\n`);
-    else if (word === "--show-cdup") context.write(`${below.replace(/[^/]+\/?/g, "../")}\n`);
-    else if (word === "--show-superproject-working-tree") continue;
-    else if (word === "--is-bare-repository") context.write("false\n");
-    else if (word === "--absolute-git-dir") context.write(`${repository.dir}/.git\n`);
-    else if (word === "--git-dir")
-      context.write(repository.dir === context.cwd() ? ".git\n" : `${repository.dir}/.git\n`);
-    else if (word === "--is-inside-work-tree") context.write("true\n");
-    else if (word === "--short") abbreviated = true;
-    else if (word === "--abbrev-ref") names = true;
-    else if (word === "--verify" || word === "-q" || word === "--quiet") continue;
-    else if (word.startsWith("-")) throw fatal(`rev-parse: option '${word}' is not there`);
-    else if (names)
-      context.write(`${word === "HEAD" ? ((await repository.branch()) ?? "HEAD") : word}\n`);
-    else {
-      const oid = verified ? await repository.resolve(word) : await repository.need(word);
-      if (oid === undefined && quiet) return 1;
-      if (oid === undefined) throw fatal("Needed a single revision");
-      context.write(`${abbreviated ? short(oid) : oid}\n`);
-    }
-  }
-  return 0;
-}
-
-export async function lsFiles(repository: Repository, context: CommandContext): Promise<number> {
-  const options = parseOptions(
-    context,
-    "omdz",
-    { others: "o", modified: "m", deleted: "d", "exclude-standard": "x", "full-name": "x" },
-    { status: 129 },
-  );
-  const end = options.has("z") ? "\0" : "\n";
-  const rows = await repository.rows(
-    options.operands.length === 0 ? ["."] : options.operands.map((word) => repository.pathOf(word)),
-  );
-  for (const { path, work, stage } of rows) {
-    const wanted = options.has("o")
-      ? stage === 0 && work !== 0
-      : options.has("m")
-        ? stage !== 0 && work !== stage
-        : options.has("d")
-          ? stage !== 0 && work === 0
-          : stage !== 0;
-    if (wanted) context.write(`${path}${end}`);
-  }
-  return 0;
-}
-
-export async function catFile(repository: Repository, context: CommandContext): Promise<number> {
-  const [, kind, name, extra] = context.argv;
-  if (name === undefined || extra !== undefined)
-    throw fatal("cat-file takes -t, -s, -p or a type, and one object");
-  const { git, base } = repository;
-  const oid = await repository.need(name);
-  const object = await git.readObject({ ...base, oid, format: "content" });
-  const data = Buffer.from(object.object as Uint8Array);
-  if (kind === "-t") context.write(`${object.type}\n`);
-  else if (kind === "-s") context.write(`${data.length}\n`);
-  else if (kind === "-p" && object.type === "tree") {
-    for (const entry of (await git.readTree({ ...base, oid })).tree)
-      context.write(`${entry.mode.padStart(6, "0")} ${entry.type} ${entry.oid}\t${entry.path}\n`);
-  } else if (kind === "-p" || kind === object.type) context.write(data);
-  else if (kind === "-e") return 0;
-  else throw fatal(`git cat-file ${name}: bad file`);
+  const { name } = names.get(tagged)!;
+  const isExact = (count === 0 && !options.has("long")) || length === 0;
+  context.write(`${name}${isExact ? "" : `-${count}-g${short(head, length)}`}${dirty}\n`);
   return 0;
 }

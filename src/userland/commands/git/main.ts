@@ -8,12 +8,20 @@ import { merge } from "./merge.js";
 import { reset, restore } from "./restore.js";
 import { add, move, remove } from "./staging.js";
 import { clean } from "./clean.js";
+import { setAbbreviation } from "./commit-text.js";
+import { diffFiles, diffIndex, diffTree } from "./compare.js";
+import { config } from "./config.js";
 import { diff, show } from "./diff.js";
 import * as history from "./history.js";
+import * as inspect from "./inspect.js";
 import { library } from "./library.js";
+import { lsFiles, lsTree } from "./listing.js";
 import { cherryPick, rebase, revert } from "./pick.js";
+import * as plumbing from "./plumbing.js";
+import * as refs from "./refs.js";
 import * as remotes from "./remotes.js";
 import { Repository } from "./repository.js";
+import { revParse } from "./rev-parse.js";
 import { stash } from "./stash.js";
 import { status } from "./status.js";
 
@@ -25,7 +33,25 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["apply", apply],
   ["blame", blame],
   ["branch", branch],
-  ["cat-file", history.catFile],
+  ["cat-file", plumbing.catFile],
+  ["check-ignore", inspect.checkIgnore],
+  ["checkout-index", plumbing.checkoutIndex],
+  ["commit-tree", plumbing.commitTree],
+  ["count-objects", inspect.countObjects],
+  ["diff-files", diffFiles],
+  ["diff-index", diffIndex],
+  ["diff-tree", diffTree],
+  ["for-each-ref", refs.forEachRef],
+  ["grep", inspect.grep],
+  ["hash-object", plumbing.hashObject],
+  ["ls-remote", inspect.lsRemote],
+  ["read-tree", plumbing.readTree],
+  ["show-ref", refs.showRef],
+  ["symbolic-ref", refs.symbolicRef],
+  ["update-index", plumbing.updateIndex],
+  ["update-ref", refs.updateRef],
+  ["worktree", inspect.worktree],
+  ["write-tree", plumbing.writeTree],
   ["checkout", checkout],
   ["cherry-pick", cherryPick],
   ["clean", clean],
@@ -34,8 +60,8 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["diff", diff],
   ["fetch", remotes.fetch],
   ["log", history.log],
-  ["ls-files", history.lsFiles],
-  ["ls-tree", history.lsTree],
+  ["ls-files", lsFiles],
+  ["ls-tree", lsTree],
   ["merge", merge],
   ["merge-base", history.mergeBase],
   ["mv", move],
@@ -46,7 +72,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["reset", reset],
   ["restore", restore],
   ["rev-list", history.revList],
-  ["rev-parse", history.revParse],
+  ["rev-parse", revParse],
   ["revert", revert],
   ["rm", remove],
   ["show", show],
@@ -81,7 +107,7 @@ async function run(context: CommandContext): Promise<number> {
     } else if (word === "--help" || word === "-h") {
       context.write(usage);
       return 0;
-    } else if (word !== "--no-pager") {
+    } else if (!["--no-pager", "-P", "--no-optional-locks", "--literal-pathspecs"].includes(word)) {
       context.writeError(`unknown option: ${word}\n${usage}`);
       return 129;
     }
@@ -91,11 +117,12 @@ async function run(context: CommandContext): Promise<number> {
     context.write(usage);
     return 1;
   }
+  setAbbreviation(overrides.get("core.abbrev"));
   const inner: CommandContext = { ...context, argv: words, name, cwd: () => directory };
   if (name === "version") return version(context);
   if (name === "init") return remotes.init(inner);
   if (name === "clone") return remotes.clone(inner);
-  if (name === "config") return remotes.config(inner, overrides);
+  if (name === "config") return config(inner, overrides);
   const subcommand = subcommands.get(name);
   if (subcommand === undefined) {
     context.writeError(`git: '${name}' is not a git command. See 'git --help'.\n`);

@@ -6,7 +6,8 @@ import { changesBetween } from "./diff.js";
 import { stat, summary } from "./diffstat.js";
 import { short } from "./commit-text.js";
 import { counted } from "./patch-text.js";
-import { fatal, isChanged, type Repository } from "./repository.js";
+import { fatal } from "./failures.js";
+import { isChanged, type Repository } from "./repository.js";
 import { reset } from "./restore.js";
 import { filesOf } from "./trees.js";
 import { setState, stateOf, writeMessage } from "./under-way.js";
@@ -28,11 +29,21 @@ export async function merge(repository: Repository, context: CommandContext): Pr
     throw fatal(
       "You have not concluded your merge (MERGE_HEAD exists).\nPlease, commit your changes before you merge.",
     );
-  const [name, extra] = options.operands;
+  const head = await repository.need("HEAD");
+  const news: string[] = [];
+  for (const word of options.operands) {
+    const ancestor = await repository.need(`${word}^{commit}`);
+    const isOld = ancestor === head || (await git.isDescendent({ ...base, oid: head, ancestor }));
+    if (!isOld) news.push(word);
+  }
+  if (news.length === 0 && options.operands.length > 0) {
+    context.write("Already up to date.\n");
+    return 0;
+  }
+  const [name, extra] = news;
   if (name === undefined || extra !== undefined) throw fatal("merge takes one branch here");
   const theirs = await repository.need(name);
   const ours = await repository.branch();
-  const head = await repository.need("HEAD");
   if ((await repository.rows()).some(isChanged))
     throw new CommandFailure(
       "error: Your local changes would be overwritten by merge.\nPlease commit your changes or stash them before you merge.",

@@ -4,8 +4,8 @@ import { changes, type Hunk } from "../diff/compare.js";
 import type { Change, Counted } from "./diffstat.js";
 import { short } from "./commit-text.js";
 
-/** Lines of context around a change. */
-const contextLines = 3;
+/** Lines of context around a change, where nobody says how many. */
+const usualContext = 3;
 /** Where git looks for what makes a file binary (xdiff-interface.c, FIRST_FEW_BYTES). */
 const binaryWindow = 8000;
 
@@ -27,7 +27,7 @@ export function keys({ list, ended }: Side): string[] {
   return list.map((line, at) => (at === list.length - 1 && !ended ? `${line}\0` : line));
 }
 
-function hunkText(a: string, b: string): string {
+function hunkText(a: string, b: string, contextLines: number): string {
   const [left, right] = [lines(a), lines(b)];
   const last = "\\ No newline at end of file\n";
   const groups: Hunk[][] = [];
@@ -83,7 +83,7 @@ export async function counted(change: Change): Promise<Counted> {
   return { ...change, added, removed, binary: false };
 }
 
-export async function patchOf(change: Change): Promise<string> {
+export async function patchOf(change: Change, context = usualContext): Promise<string> {
   const { path, from = path, old, new: now } = change;
   let out = `diff --git a/${from} b/${path}\n`;
   if (old === undefined) out += `new file mode ${now!.mode}\n`;
@@ -103,6 +103,6 @@ export async function patchOf(change: Change): Promise<string> {
   ];
   if (isBinary(a) || isBinary(b))
     return toBytes(`${out}Binary files ${names[0]} and ${names[1]} differ\n`);
-  const hunks = hunkText(a, b);
+  const hunks = hunkText(a, b, context);
   return toBytes(hunks === "" ? out : `${out}--- ${names[0]}\n+++ ${names[1]}\n`) + hunks;
 }

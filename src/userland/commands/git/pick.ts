@@ -10,7 +10,8 @@ import { changesOf } from "./diff.js";
 import { between } from "./commit-walk.js";
 import { patchOf } from "./patch-text.js";
 import { short, type Commit as CommitRecord } from "./commit-text.js";
-import { fatal, isChanged, type Repository } from "./repository.js";
+import { fatal } from "./failures.js";
+import { isChanged, type Repository } from "./repository.js";
 import { mergeTrees, type MergedTree } from "./three-way.js";
 import { filesOf, place, stage, tracked, writeTreeOf, type Files } from "./trees.js";
 import {

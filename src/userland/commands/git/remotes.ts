@@ -1,11 +1,10 @@
-/** Owns what concerns other repositories and the configuration: init, clone, fetch, pull, push, remote, config. */
+/** Owns what concerns other repositories: init, clone, fetch, pull, push, remote. */
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions } from "../../support/options.js";
 import { library, transport } from "./library.js";
 import { merge } from "./merge.js";
-import { fatal, globalConfig, globalConfigPath, Repository } from "./repository.js";
-
-const noOverrides: ReadonlyMap<string, string> = new Map();
+import { fatal } from "./failures.js";
+import { globalConfig, type Repository } from "./repository.js";
 
 function overHttp(url: string): void {
   if (!/^https?:\/\//.test(url))
@@ -86,6 +85,9 @@ export async function fetch(repository: Repository, context: CommandContext): Pr
     { status: 129 },
   );
   const [remote = "origin", ref] = options.operands;
+  const isUsual = options.operands.length === 0;
+  // There is nothing to be fetched then, which is no mistake.
+  if (isUsual && (await repository.git.listRemotes({ ...repository.base })).length === 0) return 0;
   await urlOf(repository, remote);
   await repository.git.fetch({
     ...repository.base,
@@ -159,68 +161,5 @@ export async function remote(repository: Repository, context: CommandContext): P
   else if (verb === "set-url" && url !== undefined)
     await git.addRemote({ ...base, remote: known.remote, url, force: true });
   else throw fatal(`remote ${verb} is not there`);
-  return 0;
-}
-
-/** Keys as git compares them: section and name without case. */
-function keyOf(text: string): string {
-  const parts = text.split(".");
-  if (parts.length < 2)
-    throw new CommandFailure(`error: key does not contain a section: ${text}`, 2);
-  const [section, name] = [parts.shift()!.toLowerCase(), parts.pop()!.toLowerCase()];
-  return [section, ...parts, name].join(".");
-}
-
-export async function config(
-  context: CommandContext,
-  overrides: ReadonlyMap<string, string>,
-): Promise<number> {
-  const options = parseOptions(
-    context,
-    "l",
-    { global: "global", local: "local", get: "get", unset: "unset", list: "l" },
-    { status: 129 },
-  );
-  const global = options.has("global");
-  if (options.has("l")) {
-    if (!global) throw fatal("config --list needs --global here");
-    for (const [name, value] of globalConfig(context)) context.write(`${name}=${value}\n`);
-    return 0;
-  }
-  const [word, value, extra] = options.operands;
-  if (word === undefined || extra !== undefined)
-    throw new CommandFailure("error: wrong number of arguments", 129);
-  const key = keyOf(word);
-  const path = globalConfigPath(context);
-  if (value === undefined && !options.has("unset")) {
-    const found = global
-      ? globalConfig(context).get(key)
-      : context.fs.existsSync(".git") || overrides.size > 0
-        ? await Repository.find(context, context.cwd(), overrides).config(key)
-        : ((await Repository.find(context, context.cwd(), noOverrides)
-            .config(key)
-            .catch(() => undefined)) ?? globalConfig(context).get(key));
-    if (found === undefined) return 1;
-    context.write(`${found}\n`);
-    return 0;
-  }
-  if (!global) {
-    const { git, base } = Repository.find(context, context.cwd(), overrides);
-    await git.setConfig({ ...base, path: key, value });
-    return 0;
-  }
-  // The library writes the file of a folder, called config; the user's own file has another name and place.
-  const values = globalConfig(context);
-  if (value === undefined) values.delete(key);
-  else values.set(key, value);
-  const sections = new Map<string, string[]>();
-  for (const [name, each] of values) {
-    const parts = name.split(".");
-    const [section, last] = [parts.shift()!, parts.pop()!];
-    const head = parts.length === 0 ? `[${section}]` : `[${section} "${parts.join(".")}"]`;
-    sections.set(head, [...(sections.get(head) ?? []), `\t${last} = ${each}`]);
-  }
-  const text = [...sections].map(([head, lines]) => `${[head, ...lines].join("\n")}\n`).join("");
-  context.fs.writeFileSync(path, text);
   return 0;
 }

@@ -1,15 +1,12 @@
 /** Owns one repository as the subcommands of `git` see it: where it is, names of revisions, trees and the index. */
-import { CommandFailure, type CommandContext } from "../../command.js";
+import { posix } from "node:path";
+import type { CommandContext } from "../../command.js";
 import { statOrNothing } from "../../support/files.js";
 import { byteString, compareBytes } from "../../support/text.js";
+import { fatal } from "./failures.js";
 import { library, type Git } from "./library.js";
-
-/** Exit code of what git calls fatal. */
-const fatalStatus = 128;
-
-export function fatal(message: string): CommandFailure {
-  return new CommandFailure(`fatal: ${message}`, fatalStatus);
-}
+import { peeled, upstreamOf } from "./refs.js";
+import { tracked } from "./trees.js";
 
 /** A path's state: what HEAD, the work tree and the index hold, as numbers of isomorphic-git's status matrix. */
 export interface Row {
@@ -65,13 +62,9 @@ export class Repository {
   }
 
   /** A path of the command line, as the repository names it; "." is all of it. */
-  pathOf(word: string): string {
-    const { context, dir } = this;
-    const full = new URL(
-      word.startsWith("/") ? word : `${context.cwd()}/${word}`.replace(/%/g, "%25"),
-      "file:///",
-    );
-    const path = decodeURIComponent(full.pathname).replace(/\/+$/, "") || "/";
+  pathOf(word: string, from = this.context.cwd()): string {
+    const { dir } = this;
+    const path = posix.resolve(from, word);
     if (path === dir) return ".";
     const prefix = dir === "/" ? "/" : `${dir}/`;
     if (!path.startsWith(prefix))
@@ -83,20 +76,72 @@ export class Repository {
     return (await this.git.currentBranch({ ...this.base })) ?? undefined;
   }
 
-  /** The commit or other object that a name stands for, with `~n` and `^n`. */
+  /** What a name without steps stands for: a ref, an object, `branch@{upstream}`, `stash@{1}`. */
+  async #named(name: string): Promise<string | undefined> {
+    const { git, base, context, dir } = this;
+    const upstream = /^(.*)@\{(?:u|upstream)\}$/s.exec(name);
+    if (upstream !== null) {
+      const branch = upstream[1] === "" ? await this.branch() : upstream[1]!;
+      const ref = branch === undefined ? undefined : await upstreamOf(this, branch);
+      return ref === undefined ? undefined : this.#named(ref);
+    }
+    const entry = /^(?:refs\/)?stash@\{(\d+)\}$/.exec(name);
+    if (entry !== null) {
+      const path = `${dir}/.git/logs/refs/stash`;
+      if (!context.fs.existsSync(path)) return undefined;
+      const lines = context.fs.readFileSync(path, "utf8").trimEnd().split("\n");
+      return lines.at(-1 - Number(entry[1]))?.split(" ", 2)[1];
+    }
+    try {
+      return await git.resolveRef({ ...base, ref: name === "@" || name === "" ? "HEAD" : name });
+    } catch {
+      return /^[0-9a-f]{4,40}$/.test(name)
+        ? git.expandOid({ ...base, oid: name }).catch(() => undefined)
+        : undefined;
+    }
+  }
+
+  /** `revision:path`, or `:path` for the index. */
+  async #within(revision: string, path: string): Promise<string | undefined> {
+    if (revision === "")
+      return (await tracked(this, "index")).get(this.pathOf(path, this.dir))?.oid;
+    const oid = await this.resolve(revision);
+    if (oid === undefined) return undefined;
+    const { git, base } = this;
+    const below = path.startsWith("./") ? this.pathOf(path) : path.replace(/\/+$/, "");
+    if (below === "") return this.resolve(`${revision}^{tree}`);
+    return git
+      .readObject({ ...base, oid: await peeled(this, oid), filepath: below, format: "content" })
+      .then(
+        (found) => found.oid,
+        () => undefined,
+      );
+  }
+
+  /** The object itself, or what it leads to of the wanted type. */
+  async #as(oid: string, type: string): Promise<string | undefined> {
+    const { git, base } = this;
+    const target = await peeled(this, oid);
+    if (type === "") return target;
+    const found = await git.readObject({ ...base, oid: target, format: "content" });
+    if (type === "tree" && found.type === "commit")
+      return (await git.readCommit({ ...base, oid: target })).commit.tree;
+    return found.type === type || type === "object" ? target : undefined;
+  }
+
+  /** The commit or other object that a name stands for, with `~n`, `^n`, `^{type}` and `:path`. */
   async resolve(name: string): Promise<string | undefined> {
     const { git, base } = this;
-    const [, first = "", steps = ""] = /^(.*?)((?:[~^]\d*)*)$/.exec(name)!;
-    const stem = first === "@" || first === "" ? "HEAD" : first;
-    let oid: string | undefined;
-    try {
-      oid = await git.resolveRef({ ...base, ref: stem });
-    } catch {
-      if (/^[0-9a-f]{4,40}$/.test(stem))
-        oid = await git.expandOid({ ...base, oid: stem }).catch(() => undefined);
-    }
-    for (const [, kind, digits] of steps.matchAll(/([~^])(\d*)/g)) {
+    const inside = /^([^:]*):(?![(/!^])(.*)$/s.exec(name);
+    if (inside !== null) return this.#within(inside[1]!, inside[2]!);
+    const [, first = "", steps = ""] = /^(.*?)((?:[~^]\d*|\^\{\w*\})*)$/s.exec(name)!;
+    let oid = await this.#named(first);
+    for (const [, kind, type, digits = ""] of steps.matchAll(/([~^])(?:\{(\w*)\}|(\d*))/g)) {
       if (oid === undefined) return undefined;
+      if (type !== undefined) {
+        oid = await this.#as(oid, type);
+        continue;
+      }
       const count = digits === "" ? 1 : Number(digits);
       const parents = async (of: string) =>
         (await git.readCommit({ ...base, oid: of })).commit.parent;
@@ -150,7 +195,7 @@ export class Repository {
 }
 
 /** `seconds +hhmm`, or what Date reads. */
-function dateOf(text: string | undefined): { timestamp: number; timezoneOffset: number } {
+export function dateOf(text: string | undefined): { timestamp: number; timezoneOffset: number } {
   const raw = text === undefined ? null : /^@?(\d+)(?:\s+([+-])(\d\d)(\d\d))?$/.exec(text.trim());
   if (raw !== null) {
     const minutes = Number(raw[3] ?? 0) * 60 + Number(raw[4] ?? 0);

@@ -2,7 +2,8 @@
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions } from "../../support/options.js";
 import { short } from "./commit-text.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal } from "./failures.js";
+import type { Repository } from "./repository.js";
 import { place, tracked } from "./trees.js";
 import { endState } from "./under-way.js";
 

@@ -2,7 +2,8 @@
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { codeText, errorCode } from "../../support/errors.js";
 import { parseOptions } from "../../support/options.js";
-import { fatal, type Repository } from "./repository.js";
+import { fatal } from "./failures.js";
+import type { Repository } from "./repository.js";
 
 export async function add(repository: Repository, context: CommandContext): Promise<number> {
   const options = parseOptions(

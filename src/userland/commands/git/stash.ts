@@ -8,9 +8,12 @@ import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions, type Options } from "../../support/options.js";
 import { resetHard } from "./restore.js";
 import { changesBetween, diffOptions, writeChanges } from "./diff.js";
-import { short, zoneText } from "./commit-text.js";
+import { formatted, short, templateOf } from "./commit-text.js";
 import { settle } from "./pick.js";
-import { fatal, isChanged, type Repository } from "./repository.js";
+import { signature, writeCommit } from "./plumbing.js";
+import { decorations } from "./refs.js";
+import { fatal } from "./failures.js";
+import { isChanged, type Repository, type Row } from "./repository.js";
 import { status } from "./status.js";
 import { mergeTrees } from "./three-way.js";
 import { filesOf, place, stage, tracked, writeTreeOf, type Files } from "./trees.js";
@@ -77,10 +80,50 @@ function entryOf(repository: Repository, word: string | undefined): { entry: Ent
   throw fatal(`log for 'stash' only has ${list.length} entries`);
 }
 
-/** Whose and when, as commits and logs have it. */
-function signature(person: Awaited<ReturnType<Repository["person"]>>): string {
-  const { name, email, timestamp, timezoneOffset: zone } = person;
-  return `${name} <${email}> ${timestamp} ${zoneText(zone)}`;
+interface Made {
+  oid: string;
+  person: string;
+  message: string;
+  head: string;
+  staged: Files;
+  others: readonly Row[];
+}
+
+/** Work tree and index as commits, which nothing names yet; nothing where nothing has changed. */
+async function made(
+  repository: Repository,
+  given: string | undefined,
+  withOthers: boolean,
+): Promise<Made | undefined> {
+  const { git, base } = repository;
+  const head = await repository.resolve("HEAD");
+  if (head === undefined) throw new CommandFailure("You do not have the initial commit yet");
+  const rows = await repository.rows();
+  const others = withOthers ? rows.filter(({ work, stage: at }) => at === 0 && work !== 0) : [];
+  if (!rows.some(isChanged) && others.length === 0) return undefined;
+  const subject = (await git.readCommit({ ...base, oid: head })).commit.message.split("\n", 1)[0]!;
+  const place = `${(await repository.branch()) ?? "(no branch)"}`;
+  const where = `${place}: ${short(head)} ${subject}`;
+  const message = given === undefined ? `WIP on ${where}` : `On ${place}: ${given}`;
+  const commit = (tree: string, parents: string[], text: string): Promise<string> =>
+    writeCommit(repository, tree, parents, text);
+  const staged = await tracked(repository, "index");
+  const index = await commit(await writeTreeOf(repository, staged), [head], `index on ${where}\n`);
+  const parents = [head, index];
+  if (others.length > 0) {
+    const files = await written(
+      repository,
+      others.map(({ path }) => path),
+    );
+    const tree = await writeTreeOf(repository, files);
+    parents.push(await commit(tree, [], `untracked files on ${where}\n`));
+  }
+  const work = new Map(await tracked(repository, "work"));
+  for (const [path, version] of await written(repository, [...work.keys()]))
+    work.set(path, version);
+  const oid = await commit(await writeTreeOf(repository, work), parents, message);
+  const person = signature(await repository.person("COMMITTER"));
+  return { oid, person, message, head, staged, others };
 }
 
 async function push(
@@ -88,56 +131,57 @@ async function push(
   context: CommandContext,
   options: Options,
 ): Promise<number> {
-  const { git, base } = repository;
-  const head = await repository.resolve("HEAD");
-  if (head === undefined) throw new CommandFailure("You do not have the initial commit yet");
-  const rows = await repository.rows();
-  const changed = rows.filter(isChanged);
-  const others = options.has("u")
-    ? rows.filter(({ work, stage: staged }) => staged === 0 && work !== 0)
-    : [];
-  if (changed.length === 0 && others.length === 0) {
+  const entry = await made(repository, options.get("m"), options.has("u"));
+  if (entry === undefined) {
     context.write("No local changes to save\n");
     return 0;
   }
-  const subject = (await git.readCommit({ ...base, oid: head })).commit.message.split("\n", 1)[0]!;
-  const place = `${(await repository.branch()) ?? "(no branch)"}`;
-  const where = `${place}: ${short(head)} ${subject}`;
-  const given = options.get("m");
-  const message = given === undefined ? `WIP on ${where}` : `On ${place}: ${given}`;
-  const author = await repository.person("AUTHOR");
-  const committer = await repository.person("COMMITTER");
-  const signed = signature(committer);
-  // Not by the library's writeCommit, which ends every message with a newline: git's stash has none.
-  const commit = (tree: string, parents: string[], text: string): Promise<string> => {
-    const above = parents.map((oid) => `parent ${oid}\n`).join("");
-    const object = Buffer.from(
-      `tree ${tree}\n${above}author ${signature(author)}\ncommitter ${signed}\n\n${text}`,
-    );
-    return git.writeObject({ ...base, type: "commit", format: "content", object });
-  };
-  const staged = await tracked(repository, "index");
-  const index = await commit(await writeTreeOf(repository, staged), [head], `index on ${where}\n`);
-  const parents = [head, index];
-  if (others.length > 0) {
-    const tree = await writeTreeOf(
-      repository,
-      await written(
-        repository,
-        others.map(({ path }) => path),
-      ),
-    );
-    parents.push(await commit(tree, [], `untracked files on ${where}\n`));
-  }
-  const work = new Map(await tracked(repository, "work"));
-  for (const [path, version] of await written(repository, [...work.keys()]))
-    work.set(path, version);
-  const oid = await commit(await writeTreeOf(repository, work), parents, message);
-  await save(repository, [{ oid, person: signed, message }, ...entries(repository)]);
+  const { head, staged, others, message } = entry;
+  await save(repository, [entry, ...entries(repository)]);
   await resetHard(repository, head);
   for (const { path } of others) await removed(repository, path);
   if (options.has("k")) await restoreIndex(repository, await filesOf(repository, head), staged);
   if (!options.has("q")) context.write(`Saved working directory and index state ${message}\n`);
+  return 0;
+}
+
+/** Names a commit that `stash create` has made. */
+async function store(
+  repository: Repository,
+  word: string | undefined,
+  message = 'Created via "git stash store".',
+): Promise<number> {
+  if (word === undefined)
+    throw new CommandFailure('"git stash store" requires one <commit> argument');
+  const oid = await repository.resolve(`${word}^{commit}`);
+  if (oid === undefined) throw new CommandFailure(`Cannot update refs/stash with ${word}`);
+  const person = signature(await repository.person("COMMITTER"));
+  await save(repository, [{ oid, person, message }, ...entries(repository)]);
+  return 0;
+}
+
+async function list(
+  repository: Repository,
+  context: CommandContext,
+  options: Options,
+): Promise<number> {
+  const template = templateOf(options);
+  const end = options.has("z") ? "\0" : "\n";
+  const names =
+    template !== undefined && /%[dD]/.test(template) ? await decorations(repository) : undefined;
+  for (const [at, { oid, message }] of entries(repository).entries()) {
+    const selector = `stash@{${at}}`;
+    if (template === undefined) {
+      context.write(`${selector}: ${message}${end}`);
+      continue;
+    }
+    const commit = await repository.git.readCommit({ ...repository.base, oid });
+    const own = template
+      .replace(/%gd/g, selector)
+      .replace(/%gD/g, `refs/${selector}`)
+      .replace(/%gs/g, message.replace(/%/g, "%%"));
+    context.write(`${formatted(own, commit, { names: names?.get(oid) ?? [] })}${end}`);
+  }
   return 0;
 }
 
@@ -262,9 +306,11 @@ export async function stash(repository: Repository, context: CommandContext): Pr
   const argv = hasName ? context.argv.slice(1) : context.argv;
   const options = parseOptions(
     { ...context, argv },
-    "m:ukqpa",
+    "m:ukqpaz",
     {
       ...diffOptions,
+      "format=": "format",
+      "pretty=": "format",
       "message=": "m",
       "include-untracked": "u",
       "keep-index": "k",
@@ -283,10 +329,14 @@ export async function stash(repository: Repository, context: CommandContext): Pr
       if (options.has("p", "a")) throw fatal("stash push takes -u, -k, -m and -q here");
       return push(repository, context, options);
     case "list":
-      entries(repository).forEach(({ message }, at) =>
-        context.write(`stash@{${at}}: ${message}\n`),
-      );
+      return list(repository, context, options);
+    case "create": {
+      const entry = await made(repository, options.operands.join(" ") || undefined, false);
+      if (entry !== undefined) context.write(`${entry.oid}\n`);
       return 0;
+    }
+    case "store":
+      return store(repository, word, options.get("m"));
     case "show":
       return show(repository, context, options);
     case "apply":

@@ -2,6 +2,8 @@
 import type { CommandContext } from "../../command.js";
 import { parseOptions } from "../../support/options.js";
 import { compareBytes } from "../../support/text.js";
+import { between } from "./commit-walk.js";
+import { shortName, upstreamOf } from "./refs.js";
 import type { Repository, Row } from "./repository.js";
 
 interface Change {
@@ -51,6 +53,42 @@ export function untracked(rows: readonly Row[]): string[] {
   return [...names].sort(compareBytes);
 }
 
+/** Untracked files as `--untracked-files` wants them shown. */
+function othersOf(rows: readonly Row[], mode: string): string[] {
+  if (mode === "no") return [];
+  if (mode === "normal") return untracked(rows);
+  return rows.filter(({ work, stage }) => stage === 0 && work !== 0).map(({ path }) => path);
+}
+
+/** `ahead 1, behind 2`, of a commit and what its branch follows. */
+export async function besideUpstream(
+  repository: Repository,
+  upstream: string,
+  head: string | undefined,
+): Promise<string> {
+  const other = await repository.resolve(upstream);
+  if (other === undefined) return "gone";
+  if (head === undefined) return "";
+  const [ahead, behind] = [
+    (await between(repository, other, head)).length,
+    (await between(repository, head, other)).length,
+  ];
+  const parts = [ahead > 0 ? `ahead ${ahead}` : "", behind > 0 ? `behind ${behind}` : ""];
+  return parts.filter(Boolean).join(", ");
+}
+
+/** `...origin/main [ahead 1]`, where the branch follows another. */
+async function followed(
+  repository: Repository,
+  branch: string | undefined,
+  head: string | undefined,
+): Promise<string> {
+  const upstream = branch === undefined ? undefined : await upstreamOf(repository, branch);
+  if (upstream === undefined) return "";
+  const said = await besideUpstream(repository, upstream, head);
+  return `...${shortName(upstream)}${said === "" ? "" : ` [${said}]`}`;
+}
+
 const words = { A: "new file:   ", M: "modified:   ", D: "deleted:    " };
 
 export async function status(
@@ -61,21 +99,31 @@ export async function status(
 ): Promise<number> {
   const options = parseOptions(
     context,
-    "sbz",
-    { short: "s", "porcelain=?": "s", branch: "b" },
+    "sbzu::",
+    {
+      short: "s",
+      "porcelain=?": "s",
+      branch: "b",
+      null: "z",
+      "untracked-files=?": "u",
+      "ignore-submodules=?": "x",
+      "no-renames": "x",
+      "no-ahead-behind": "x",
+    },
     { status: 129 },
   );
   const rows = await repository.rows(
     options.operands.length === 0 ? ["."] : options.operands.map((word) => repository.pathOf(word)),
   );
-  const [staged, changed, others] = [stagedChanges(rows), unstagedChanges(rows), untracked(rows)];
+  const [staged, changed] = [stagedChanges(rows), unstagedChanges(rows)];
+  const others = othersOf(rows, options.has("u") ? options.get("u")! : "normal");
   const branch = await repository.branch();
   const head = await repository.resolve("HEAD");
   if (options.has("s", "z")) {
     const end = options.has("z") ? "\0" : "\n";
     if (options.has("b"))
       context.write(
-        `## ${head === undefined ? "No commits yet on " : ""}${branch ?? "HEAD (no branch)"}${end}`,
+        `## ${head === undefined ? "No commits yet on " : ""}${branch ?? "HEAD (no branch)"}${await followed(repository, branch, head)}${end}`,
       );
     const pairs = new Map<string, [string, string]>();
     for (const { path, letter } of staged) pairs.set(path, [letter, " "]);
