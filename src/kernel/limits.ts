@@ -100,6 +100,8 @@ export const limits = Object.freeze({
   /** How much a VM may be over its part before it has its turns at the kernel's pace, and what coming to a frame costs at least. */
   turnBurstMs: 8,
   frameMs: 0.002,
+  /** From this on it is asked how much of a frame's time the thread had a processor. */
+  longFrameMs: 0.25,
   /** What a question to the host costs a VM beside that: the host's thread, which all share, works on it about as long as the kernel's. */
   questionMs: 0.05,
   /** How often the pace is set, the parts of its busy time that the thread was kept from a processor for a slower and a faster one, the longest pause between turns, and how much of the number of active VMs stays for the next time. */

@@ -59,7 +59,7 @@ const reservationPath = `/proc/self/fd/${reservationFd}`;
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
   ready(): boolean;
-  frame(frame: Frame): boolean;
+  frame(frame: Frame, isLast: boolean): boolean;
   rested?(): void;
   occupies(bytes: number): boolean;
   drained(): void;
@@ -109,7 +109,7 @@ export class Guest {
     this.#ready = ready;
     this.socket = new GuestSocket(socketFd, {
       ready: () => this.#handlers === undefined || this.#handlers.ready(),
-      frame: (frame) => this.#frame(frame),
+      frame: (frame, isLast) => this.#frame(frame, isLast),
       rested: () => this.#handlers?.rested?.(),
       occupies: (bytes) => this.#handlers === undefined || this.#handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),
@@ -163,9 +163,9 @@ export class Guest {
     this.socket.ref();
   }
 
-  #frame(frame: Frame): boolean {
+  #frame(frame: Frame, isLast: boolean): boolean {
     if (this.#ending) return false;
-    if (this.#handlers !== undefined) return this.#handlers.frame(frame);
+    if (this.#handlers !== undefined) return this.#handlers.frame(frame, isLast);
     if (frame.kind === FrameKind.event && frame.number === guestEvents.ready.nr && !this.isReady) {
       this.isReady = true;
       this.#ready?.();
@@ -200,7 +200,7 @@ export class Guest {
     }
     const socket = new GuestSocket(pair[0], {
       ready: () => handlers.ready(),
-      frame: (frame) => !this.#ending && handlers.frame(frame),
+      frame: (frame, isLast) => !this.#ending && handlers.frame(frame, isLast),
       rested: () => handlers.rested?.(),
       occupies: (bytes) => handlers.occupies(bytes),
       violation: (reason) => this.violate(reason),

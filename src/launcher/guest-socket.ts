@@ -21,10 +21,10 @@ export interface SocketHandlers {
   /** Whether a frame may come now; after a no, `proceed` is what lets frames come. */
   ready(): boolean;
   /**
-   * Takes a frame, whose payload is valid until it returns, and answers as `ready`.
-   * Throwing is a violation.
+   * Takes a frame, whose payload is valid until it returns, and answers as `ready`; nothing has come behind
+   * one that `isLast`. Throwing is a violation.
    */
-  frame(frame: Frame): boolean;
+  frame(frame: Frame, isLast: boolean): boolean;
   /** Frames that are not whole, or wait, occupy so much now; false: nothing more is read until `proceed`. */
   occupies(bytes: number): boolean;
   /** All that came was handed on, but for what waits. */
@@ -111,7 +111,7 @@ export class GuestSocket {
   readonly #fd: number;
   readonly #reader: FrameReader;
   readonly #handlers: SocketHandlers;
-  readonly #take: (frame: Frame) => boolean;
+  readonly #take: (frame: Frame, isLast: boolean) => boolean;
   /** Frames that the guest's end had no room for. */
   #waiting: Rest[] = [];
   #writing = false;
@@ -127,7 +127,7 @@ export class GuestSocket {
     this.#fd = fd;
     this.#handlers = handlers;
     this.#reader = new FrameReader(wireLimits.frameBytes, rowLimit);
-    this.#take = (frame) => !this.#destroyed && handlers.frame(frame);
+    this.#take = (frame, isLast) => !this.#destroyed && handlers.frame(frame, isLast);
     const options: SocketOptions = {
       fd,
       readable: true,

@@ -43,8 +43,11 @@ export interface Frame {
 /** The longest frame of a kind and number, header included. */
 export type RowLimit = (kind: number, number: number) => number;
 
-/** Takes one frame; false when no further one may come before `FrameReader.next`. */
-export type TakeFrame = (frame: Frame) => boolean | void;
+/**
+ * Takes one frame, behind which nothing has come yet if it `isLast`; false when no further one may come before
+ * `FrameReader.next`.
+ */
+export type TakeFrame = (frame: Frame, isLast: boolean) => boolean | void;
 
 /**
  * A frame in the pieces that it is sent in, one behind the other: one piece, or three of which the middle one
@@ -270,7 +273,7 @@ export class FrameReader {
       if (!lasts) frame.passing = true;
       this.#skip = Math.max(0, end - bytes.length);
       at = Math.min(end, bytes.length);
-      const goOn = handle(frame);
+      const goOn = handle(frame, at === bytes.length && this.#skip === 0);
       released &&= frame.released === true;
       if (goOn === false) {
         // Even when nothing is behind it: what comes next is held as well.

@@ -285,6 +285,9 @@ export const PROT_NONE = 0;
 export const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 
+/** include/uapi/linux/time.h */
+const CLOCK_THREAD_CPUTIME_ID = 3;
+
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
 const PR_GET_SECCOMP = 21;
@@ -694,6 +697,12 @@ export function processCpuTimeMs(pid: number): number {
   // clock_getcpuclockid(3): the pid inverted, and CPUCLOCK_SCHED.
   if (nClockGettime((~pid << 3) | 2, scratchPointer) < 0) return -errnoView[0]!;
   return Number(scratch64[0]!) * 1000 + Number(scratch64[1]!) / 1e6;
+}
+
+/** How long the calling thread has had a processor, to this moment: getrusage(2) says what it was at the last tick. */
+export function threadCpuMs(): number {
+  nClockGettime(CLOCK_THREAD_CPUTIME_ID, scratchPointer);
+  return Number(scratch64[0]!) * 1e3 + Number(scratch64[1]!) / 1e6;
 }
 
 /** 1000 asks the kernel to end this process first when memory runs out. Opens /proc. */

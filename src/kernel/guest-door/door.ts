@@ -81,7 +81,7 @@ export class GuestDoor {
     this.#main = this.#newThread(guest.socket, false);
     guest.attach({
       ready: () => this.#main.ready(),
-      frame: (frame) => this.#main.frame(frame),
+      frame: (frame, isLast) => this.#main.frame(frame, isLast),
       rested: () => this.#main.rested(),
       occupies: (bytes) => this.#main.occupies(bytes),
       drained: () => this.#main.drained(),
@@ -166,7 +166,7 @@ export class GuestDoor {
     const number = ++this.#lastWorker;
     const socket = this.#guest.openThread(via.socket, announcement(number), {
       ready: () => thread.ready(),
-      frame: (frame) => thread.frame(frame),
+      frame: (frame, isLast) => thread.frame(frame, isLast),
       rested: () => thread.rested(),
       occupies: (bytes) => thread.occupies(bytes),
       drained: () => thread.drained(),

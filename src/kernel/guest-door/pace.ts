@@ -9,21 +9,8 @@
  * Invariants: the pause is 0 unless several VMs are active; it is never more than `limits.pauseMs`.
  */
 import { performance } from "node:perf_hooks";
+import { threadCpuMs } from "../../sandbox/libc.js";
 import { limits } from "../limits.js";
-
-/** Of the engine's version, which the types of the host's are older than; microseconds. */
-declare global {
-  namespace NodeJS {
-    interface Process {
-      threadCpuUsage(since?: NodeJS.CpuUsage): NodeJS.CpuUsage;
-    }
-  }
-}
-
-function threadCpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}
 
 export class Pace {
   /** Between two turns of those who are over their part. */
@@ -32,6 +19,8 @@ export class Pace {
   #activeMs = 0;
   #cpuMs = 0;
   #seenCpuMs = 0;
+  /** The part of all time that the thread was kept from a processor. */
+  #keptOfAll = 0;
   /** VMs that were served in this period, and in the one before. */
   #served = 0;
   #servedBefore = 0;
@@ -43,12 +32,17 @@ export class Pace {
     return this.#period;
   }
 
+  /** Work for a VM begins: what the thread had of a processor before is not that work's. Not asked for while nobody is slowed down. */
+  begin(): void {
+    if (this.pauseMs > 0) this.#seenCpuMs = threadCpuMs();
+  }
+
   /**
    * How much of `tookMs` the thread worked at most: a VM does not pay for the time that others took the
    * processor from the kernel. What is short is not asked for.
    */
   worked(tookMs: number): number {
-    if (tookMs < limits.turnMs) return tookMs;
+    if (tookMs < limits.longFrameMs) return tookMs;
     const cpuMs = threadCpuMs();
     const workedMs = cpuMs - this.#seenCpuMs;
     this.#seenCpuMs = cpuMs;
@@ -60,9 +54,14 @@ export class Pace {
     return Math.max(this.#served, this.#servedBefore, 1);
   }
 
-  /** Part of the time that goes by which one VM has for itself. */
+  /** Part of the time that goes by which one VM has for itself: what others took the processor for is nobody's. */
   get rate(): number {
-    return limits.turnMs / (limits.turnMs + this.pauseMs) / this.active;
+    return (1 - this.#keptOfAll) / this.active;
+  }
+
+  /** The same of one that is slowed down. */
+  get pacedRate(): number {
+    return (limits.turnMs / (limits.turnMs + this.pauseMs)) * this.rate;
   }
 
   sample(now: number): void {
@@ -73,6 +72,8 @@ export class Pace {
     const usedMs = cpuMs - this.#cpuMs;
     // The part of its busy time that the thread was kept from a processor.
     const kept = busyMs < limits.paceMs / 4 ? 0 : 1 - usedMs / busyMs;
+    const keptOfAll = Math.max(0, busyMs - usedMs) / (now - this.#sampledAt);
+    this.#keptOfAll = Math.min(0.9, (this.#keptOfAll + keptOfAll) / 2);
     this.#servedBefore = Math.max(this.#served, this.#servedBefore * limits.paceMemory);
     this.#served = 0;
     this.#period++;

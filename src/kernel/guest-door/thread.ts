@@ -190,9 +190,9 @@ export class GuestThread implements Source {
   }
 
   /** Takes one frame, and answers whether another may come, as `ready`. */
-  frame(frame: Frame): boolean {
+  frame(frame: Frame, isLast: boolean): boolean {
     const { share } = this.#owner;
-    const goesOn = share.serve(this, () => this.#take(frame));
+    const goesOn = share.serve(this, () => this.#take(frame), !isLast);
     if (this.#waitsFor === undefined) return goesOn && !this.#pauses();
     share.forget(this);
     return !this.#waits();

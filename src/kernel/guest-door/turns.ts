@@ -91,8 +91,11 @@ export class Share {
   readonly #sources = new Set<Source>();
   /** Time used beyond what turns and pauses have given. */
   #debtMs = 0;
-  /** Time used since it was admitted, or its turn began. */
+  /** It has been over its part, and has not made up for all of it since: time gives it what it gives those who are slowed down. */
+  #isPaced = false;
+  /** Time used of its part, and since when it has this one. */
   #usedMs = 0;
+  #partSince = 0;
   #lastMs = 0;
   #period = -1;
   #inTurn = false;
@@ -123,15 +126,21 @@ export class Share {
     } else if (this.#sources.size === 0) {
       this.#turns.pace.sample(now);
       this.#settle(now);
-      this.#usedMs = 0;
-      if (!this.isOver && !this.#turns.isHeld) return true;
+      this.#turns.pace.begin();
+      // Its own work is no time that others had.
+      if (now - this.#partSince - this.#usedMs >= limits.turnMs) this.#beginPart(now);
+      // Frames that come one by one are not held up by others' before they are a turn's work together.
+      if (this.#usedMs < limits.turnMs && !this.isOver && !this.#turns.isHeld) return true;
     }
     this.#wait(source);
     return false;
   }
 
-  /** Serves one frame, and answers whether `source` may serve another; if not, as `admits`. */
-  serve(source: Source, work: () => void): boolean {
+  /**
+   * Serves one frame, and answers whether `source` may serve another; if not, as `admits`. Who has no more of them
+   * does not wait for a turn that he has no use for: he is served at once when the next has come, if he asks for little.
+   */
+  serve(source: Source, work: () => void, hasMore = true): boolean {
     this.#serving = true;
     try {
       work();
@@ -147,7 +156,7 @@ export class Share {
     this.#usedMs += tookMs;
     this.charge(limits.frameMs + pace.worked(tookMs));
     this.#period = pace.mark(this.#period);
-    if (this.#mayGoOn) return true;
+    if (!hasMore || this.#mayGoOn) return true;
     this.#wait(source);
     return false;
   }
@@ -155,6 +164,7 @@ export class Share {
   /** It costs so much beside the time that its frames take. */
   charge(milliseconds: number): void {
     this.#debtMs = Math.min(this.#debtMs + milliseconds, limits.turnDebtMs);
+    if (this.isOver) this.#isPaced = true;
   }
 
   /** Does what comes for the VM outside its turns, as an answer that it waits for; the time counts as that of its frames. */
@@ -164,10 +174,12 @@ export class Share {
     const startedAt = performance.now();
     // Of who waits, turns take the debt away, and not the time.
     if (this.#sources.size === 0 && !this.#inTurn) this.#settle(startedAt);
+    const { pace } = this.#turns;
+    pace.begin();
     work();
     const now = performance.now();
     this.#lastMs = now;
-    this.charge(limits.frameMs + now - startedAt);
+    this.charge(limits.frameMs + pace.worked(now - startedAt));
   }
 
   forget(source: Source): void {
@@ -185,9 +197,18 @@ export class Share {
     return this.#usedMs < this.#turns.partMs && !this.isOver && !this.#turns.isHeld;
   }
 
+  #beginPart(now: number): void {
+    this.#usedMs = 0;
+    this.#partSince = now;
+  }
+
   /** What the VM did not use of its part of the time since, it has not taken from anybody. */
   #settle(now: number): void {
-    this.#debtMs = Math.max(0, this.#debtMs - (now - this.#lastMs) * this.#turns.pace.rate);
+    const { pace } = this.#turns;
+    // Who waits has more to be served than he got.
+    const rate = this.#isPaced || this.#sources.size > 0 ? pace.pacedRate : pace.rate;
+    this.#debtMs = Math.max(0, this.#debtMs - (now - this.#lastMs) * rate);
+    if (this.#debtMs === 0) this.#isPaced = false;
     this.#lastMs = now;
   }
 
@@ -203,7 +224,7 @@ export class Share {
     if (this.isOver) this.#debtMs -= partMs;
     else this.#settle(now);
     this.#lastMs = now;
-    this.#usedMs = 0;
+    this.#beginPart(now);
     this.#inTurn = true;
     // Not those who come to wait again meanwhile.
     for (const source of Array.from(this.#sources)) {
