@@ -111,6 +111,11 @@ export class Share {
     return this.#debtMs >= limits.turnBurstMs;
   }
 
+  /** When it came to the frame that is being served, by `performance.now`, which nobody has to look at once more. */
+  get frameBeganMs(): number | undefined {
+    return this.#serving ? this.#lastMs : undefined;
+  }
+
   /** Whether `source` may serve a frame now. If not, its `proceed` is called when it may. */
   admits(source: Source): boolean {
     if (this.#closed) return false;

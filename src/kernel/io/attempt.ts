@@ -39,6 +39,8 @@ function textOf({ key }: Question): string {
 /** One call, and what it has been answered so far. */
 class Attempt {
   readonly #log: (Question & { readonly answer: unknown })[] = [];
+  /** What its first run said before anything else. Most calls say one thing and are never run again: no log is made for that. */
+  #said: object | undefined;
   /** How much of the log the present run has used. */
   #at = 0;
 
@@ -49,10 +51,12 @@ class Attempt {
   }
 
   learn({ question }: Suspension, answer: unknown): void {
+    this.#unpack();
     this.#log.push({ ...question, answer });
   }
 
   ask<R>(question: Question, begin: () => R | number | Deferred<R>): R | number {
+    this.#unpack();
     const known = this.#next(question);
     if (known !== undefined) return known.answer as R | number;
     if (this.#log.length > this.#at || this.#log.length >= limits.questionsOfCall)
@@ -64,6 +68,7 @@ class Attempt {
   }
 
   decide<R>(question: Question, decision: () => R | Deferred<R>): R | Deferred<R> {
+    this.#unpack();
     const known = this.#next(question);
     if (known !== undefined) return known.answer as R;
     const answer = decision();
@@ -74,6 +79,11 @@ class Attempt {
 
   /** Whether no earlier run has said this at this place. */
   isNew(said: object): boolean {
+    if (this.#log.length === 0 && this.#said === undefined) {
+      this.#said = said;
+      return true;
+    }
+    this.#unpack();
     if (this.#log.length > this.#at && this.#next({ key: said, changes: false }) !== undefined)
       return false;
     if (this.#log.length === this.#at) {
@@ -81,6 +91,14 @@ class Attempt {
       this.#at++;
     }
     return true;
+  }
+
+  /** Puts what was said first where it belongs, before anything else is looked up or put there. */
+  #unpack(): void {
+    if (this.#said === undefined) return;
+    this.#log.push({ key: this.#said, changes: false, answer: 0 });
+    this.#at++;
+    this.#said = undefined;
   }
 
   #keep({ key, changes }: Question, answer: unknown): void {

@@ -22,3 +22,21 @@ export class MachineClock {
     if (this.#nowMs !== undefined && Math.abs(nowMs) <= 8.64e15) this.#nowMs = nowMs;
   }
 }
+
+/** How long the host's clocks are taken to differ by the same. */
+const sameForMs = 1000;
+let [lookedAtMs, epochAtMs] = [Number.NEGATIVE_INFINITY, 0];
+
+/**
+ * The host's time at a moment of `performance.now` that was just now, or at this moment. The engine's way to the host's time costs
+ * a microsecond where it is not in the processor's caches, so it is gone once a second; whoever sets the host's
+ * clock is followed that late, and the answer is up to a millisecond early.
+ */
+export function epochMs(moment: number | undefined): number {
+  if (moment === undefined) return Date.now();
+  if (Math.abs(moment - lookedAtMs) > sameForMs) {
+    lookedAtMs = performance.now();
+    epochAtMs = Date.now();
+  }
+  return Math.floor(epochAtMs + (moment - lookedAtMs));
+}

@@ -5,7 +5,7 @@
  * Untrusted: resources and commands; all text is cut to a length.
  */
 import type { AuditOptions, Decision, DecisionList, PolicyMode } from "../../protocol/decisions.js";
-import type { Request } from "../../protocol/permissions.js";
+import type { Request, Scope } from "../../protocol/permissions.js";
 import { limits } from "../limits.js";
 import { Audit } from "../policy/audit.js";
 import { resourceOf } from "../policy/decision.js";
@@ -29,8 +29,14 @@ export class MachineObserver implements PolicyObserver {
   readonly wantsAll: boolean;
   readonly #mode: PolicyMode;
 
-  constructor(options: AuditOptions, mode: PolicyMode, send: (list: DecisionList) => void) {
-    this.audit = new Audit(options, send);
+  /** `now` is the time that decisions are dated by, in milliseconds since the epoch. */
+  constructor(
+    options: AuditOptions,
+    mode: PolicyMode,
+    send: (list: DecisionList) => void,
+    now: () => number,
+  ) {
+    this.audit = new Audit(options, send, now);
     this.wantsAll = options.all;
     this.#mode = mode;
   }
@@ -51,18 +57,8 @@ export class MachineObserver implements PolicyObserver {
     });
   }
 
-  noted(request: Request, resource: string | undefined, { pid, argv }: Subject): void {
-    this.audit.add({
-      scope: request.scope,
-      operation: request.operation,
-      resource: shortened(resource ?? resourceOf(request)),
-      decision: "allow",
-      rule: "allow",
-      reason: "",
-      wouldDeny: false,
-      pid,
-      argv0: shortened(argv[0] ?? ""),
-    });
+  noted(scope: Scope, operation: string, resource: string, { pid, argv }: Subject): void {
+    this.audit.note(scope, operation, shortened(resource), pid, shortened(argv[0] ?? ""));
   }
 
   /** A request on its way out of the machine; answers whether it goes. */

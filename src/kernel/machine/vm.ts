@@ -28,7 +28,7 @@ import type { Guest, TemplateGuestWaiter } from "../../launcher/fork.js";
 import type { EngineKind, EngineOrder } from "../../protocol/engine-start.js";
 import { Account } from "./account.js";
 import type { AccountLimits } from "./account.js";
-import { MachineClock } from "./clock.js";
+import { MachineClock, epochMs } from "./clock.js";
 import { revokeDenied } from "./revocation.js";
 import { MachineObserver } from "./observer.js";
 import { LimitWarnings } from "./limit-warnings.js";
@@ -174,7 +174,12 @@ export class Vm {
     this.clock = new MachineClock(options.deterministic?.startTimeMs);
     this.startedAtMs = this.clock.nowMs;
     const { audit, policyMode: mode } = options;
-    this.observer = new MachineObserver(audit, mode, (list) => services.decided(handle, list));
+    this.observer = new MachineObserver(
+      audit,
+      mode,
+      (list) => services.decided(handle, list),
+      () => epochMs(this.share.frameBeganMs),
+    );
     this.policy = new Policy(
       options.permissions,
       (scope, asked) =>

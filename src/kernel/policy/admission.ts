@@ -14,7 +14,7 @@ import { Deferred } from "../io/deferred.js";
 import { Plan } from "../io/plan.js";
 import type { Outcome } from "../io/plan.js";
 import type { Walks } from "../fs/index.js";
-import { Denial, afterwards, denial } from "./decision.js";
+import { Denial, afterwards, denial, resourceOf } from "./decision.js";
 import type { Answer, Decision } from "./decision.js";
 import type { Demand } from "./demand.js";
 import { laundering, notes, questionOf, sameQuestion } from "./fs-requests.js";
@@ -220,8 +220,10 @@ function noted<C extends FsCaller, A, R>(
   const { fs, policy } = caller;
   fs.inspected = 0;
   const answer = handle(args);
-  if (fs.inspected !== 0)
-    policy.note({ scope: "process", operation: "inspect", pid: fs.inspected }, undefined, caller);
+  if (fs.inspected !== 0) {
+    const request = { scope: "process", operation: "inspect", pid: fs.inspected } as const;
+    policy.note(request, "process", resourceOf(request), caller);
+  }
   const result = told === undefined ? undefined : resultOf(answer);
   if (result === undefined || notes(caller, told!(args, result))) return answer;
   return whenJudged?.(result) ?? result;

@@ -7,9 +7,10 @@
  * Untrusted: resources, commands and reasons.
  */
 import type { AuditOptions, Decision, DecisionList } from "../../protocol/decisions.js";
+import { permissionScopes, scopeNames } from "../../protocol/permissions.js";
 import { limits } from "../limits.js";
 
-/** One decision as it is kept: of primitive values alone, so that nothing is made before somebody reads. */
+/** One decision on its way into the record. */
 export interface Row {
   readonly scope: Decision["scope"];
   readonly operation: string;
@@ -22,14 +23,55 @@ export interface Row {
   readonly argv0: string;
 }
 
+/** All that can be asked for; "request" is what a border has read. */
+const operations = [
+  ...scopeNames.flatMap((scope) =>
+    Object.keys(permissionScopes[scope].operations).map((operation) => ({ scope, operation })),
+  ),
+  { scope: "network", operation: "request" } as const,
+];
+const places = new Map(
+  scopeNames.map((scope) => [
+    scope,
+    new Map(operations.flatMap((one, at) => (one.scope === scope ? [[one.operation, at]] : []))),
+  ]),
+);
+/** Beside the place in `operations`. */
+const denied = 1 << 8;
+const wouldBeDenied = 1 << 9;
+/** What is no index of a rule, as -1, -2 … */
+const namedRules = ["default", "function", "allow", "deny", "address"] as const;
+
+function whatOf(scope: Decision["scope"], operation: string): number {
+  return places.get(scope)!.get(operation)!;
+}
+
+function ruleOf(rule: Decision["rule"]): number {
+  return typeof rule === "number" ? rule : -1 - namedRules.indexOf(rule);
+}
+const ruleAllow = ruleOf("allow");
+
 /** How many rows a queue has room for at first. */
 const firstRows = 64;
 
-/** A bounded queue of decisions; the oldest go first. */
+/**
+ * A bounded queue of decisions; the oldest go first. A row is numbers and two texts, and no object before somebody
+ * reads: an object a row was dearer to make, and the last thousand were moved whenever the engine collected its young
+ * ones. Texts copied into one buffer were dearer than texts that stay where they are.
+ */
 class Ring {
   readonly #entries: number;
   #times: Float64Array;
-  #rows: (Row | undefined)[] = [];
+  #whats: Uint16Array;
+  #rules: Int32Array;
+  #pids: Int32Array;
+  /** How long its texts are; each of the three is cut to `limits.decisionTextChars`. */
+  #lengths: Uint16Array;
+  #resources: string[] = [];
+  #argv0s: string[] = [];
+  /** By place; few have one. */
+  readonly #reasons = new Map<number, string>();
+  #room: number;
   #first = 0;
   #size = 0;
   #chars = 0;
@@ -37,79 +79,112 @@ class Ring {
 
   constructor(entries: number) {
     this.#entries = entries;
-    this.#times = new Float64Array(Math.min(firstRows, entries));
+    this.#room = Math.min(firstRows, entries);
+    this.#times = new Float64Array(this.#room);
+    this.#whats = new Uint16Array(this.#room);
+    this.#rules = new Int32Array(this.#room);
+    this.#pids = new Int32Array(this.#room);
+    this.#lengths = new Uint16Array(this.#room);
   }
 
   get size(): number {
     return this.#size;
   }
 
-  add(time: number, row: Row): void {
+  add(
+    time: number,
+    what: number,
+    rule: number,
+    resource: string,
+    pid: number,
+    argv0: string,
+    reason: string,
+  ): void {
     if (this.#size === this.#entries) this.#drop();
-    else if (this.#size === this.#times.length) this.#grow();
-    const at = (this.#first + this.#size) % this.#times.length;
+    else if (this.#size === this.#room) this.#grow();
+    let at = this.#first + this.#size;
+    if (at >= this.#room) at -= this.#room;
+    const length = resource.length + argv0.length + reason.length;
     this.#times[at] = time;
-    this.#rows[at] = row;
+    this.#whats[at] = what;
+    this.#rules[at] = rule;
+    this.#pids[at] = pid;
+    this.#lengths[at] = length;
+    this.#resources[at] = resource;
+    this.#argv0s[at] = argv0;
+    if (reason !== "") this.#reasons.set(at, reason);
     this.#size++;
-    this.#chars += charsOf(row);
-    while (this.#chars > limits.auditChars) this.#drop();
+    this.#chars += length;
+    while (this.#chars > limits.auditChars) {
+      this.#resources[this.#first] = this.#argv0s[this.#first] = "";
+      this.#drop();
+    }
   }
 
+  /** Its texts stay until others take their place. */
   #drop(): void {
-    this.#chars -= charsOf(this.#rows[this.#first]!);
-    this.#rows[this.#first] = undefined;
-    this.#first = (this.#first + 1) % this.#times.length;
+    const first = this.#first;
+    this.#chars -= this.#lengths[first]!;
+    if (this.#reasons.size > 0) this.#reasons.delete(first);
+    this.#first = first + 1 === this.#room ? 0 : first + 1;
     this.#size--;
     this.dropped++;
   }
 
   #grow(): void {
-    const times = new Float64Array(Math.min(this.#entries, this.#times.length * 2));
-    const rows: Row[] = [];
-    for (let at = 0; at < this.#size; at++) {
-      const from = (this.#first + at) % this.#times.length;
-      times[at] = this.#times[from]!;
-      rows.push(this.#rows[from]!);
-    }
-    this.#times = times;
-    this.#rows = rows;
+    const room = Math.min(this.#entries, this.#room * 2);
+    const first = this.#first;
+    const moved = <T extends Float64Array | Uint16Array | Int32Array>(from: T, to: T): T => {
+      to.set(from.subarray(first));
+      to.set(from.subarray(0, first), from.length - first);
+      return to;
+    };
+    this.#times = moved(this.#times, new Float64Array(room));
+    this.#whats = moved(this.#whats, new Uint16Array(room));
+    this.#rules = moved(this.#rules, new Int32Array(room));
+    this.#pids = moved(this.#pids, new Int32Array(room));
+    this.#lengths = moved(this.#lengths, new Uint16Array(room));
+    this.#resources = [...this.#resources.slice(first), ...this.#resources.slice(0, first)];
+    this.#argv0s = [...this.#argv0s.slice(first), ...this.#argv0s.slice(0, first)];
+    const reasons = [...this.#reasons];
+    this.#reasons.clear();
+    for (const [at, reason] of reasons)
+      this.#reasons.set((at - first + this.#room) % this.#room, reason);
+    this.#room = room;
     this.#first = 0;
   }
 
   read(): DecisionList {
     const decisions: Decision[] = [];
-    for (let at = 0; at < this.#size; at++) {
-      const from = (this.#first + at) % this.#times.length;
-      decisions.push(decisionOf(this.#times[from]!, this.#rows[from]!));
-    }
+    for (let at = 0; at < this.#size; at++)
+      decisions.push(this.#decisionAt((this.#first + at) % this.#room));
     return { decisions, dropped: this.dropped };
+  }
+
+  #decisionAt(at: number): Decision {
+    const what = this.#whats[at]!;
+    const rule = this.#rules[at]!;
+    const reason = this.#reasons.get(at);
+    return {
+      time: this.#times[at]!,
+      ...operations[what & 0xff]!,
+      resource: this.#resources[at]!,
+      decision: (what & denied) === 0 ? "allow" : "deny",
+      rule: rule < 0 ? namedRules[-1 - rule]! : rule,
+      ...(reason !== undefined && { reason }),
+      ...((what & wouldBeDenied) !== 0 && { wouldDeny: true as const }),
+      process: { pid: this.#pids[at]!, argv0: this.#argv0s[at]! },
+    };
   }
 
   take(): DecisionList {
     const taken = this.read();
-    this.#rows = [];
+    this.#resources = [];
+    this.#argv0s = [];
+    this.#reasons.clear();
     this.#first = this.#size = this.#chars = this.dropped = 0;
     return taken;
   }
-}
-
-function decisionOf(time: number, row: Row): Decision {
-  const { scope, operation, resource, decision, rule, reason, wouldDeny, pid, argv0 } = row;
-  return {
-    time,
-    scope,
-    operation,
-    resource,
-    decision,
-    rule,
-    ...(reason !== "" && { reason }),
-    ...(wouldDeny && { wouldDeny }),
-    process: { pid, argv0 },
-  };
-}
-
-function charsOf({ resource, reason, argv0 }: Row): number {
-  return resource.length + reason.length + argv0.length;
 }
 
 export class Audit {
@@ -117,11 +192,13 @@ export class Audit {
   readonly #entries: number;
   #outgoing: Ring | undefined;
   readonly #send: (list: DecisionList) => void;
+  readonly #now: () => number;
   #scheduled = false;
   /** The host works on what it was sent last. */
   #busy = false;
 
-  constructor(options: AuditOptions, send: (list: DecisionList) => void) {
+  constructor(options: AuditOptions, send: (list: DecisionList) => void, now: () => number) {
+    this.#now = now;
     this.#entries = options.entries;
     this.#kept = new Ring(options.entries);
     if (options.stream) this.stream();
@@ -134,10 +211,37 @@ export class Audit {
   }
 
   add(row: Row): void {
-    const time = Date.now();
-    this.#kept.add(time, row);
+    const { scope, operation, resource, reason, pid, argv0 } = row;
+    const what =
+      whatOf(scope, operation) |
+      (row.decision === "deny" ? denied : 0) |
+      (row.wouldDeny ? wouldBeDenied : 0);
+    this.#add(what, ruleOf(row.rule), resource, pid, argv0, reason);
+  }
+
+  /** Something in a scope that allows everything. */
+  note(
+    scope: Decision["scope"],
+    operation: string,
+    resource: string,
+    pid: number,
+    argv0: string,
+  ): void {
+    this.#add(whatOf(scope, operation), ruleAllow, resource, pid, argv0, "");
+  }
+
+  #add(
+    what: number,
+    rule: number,
+    resource: string,
+    pid: number,
+    argv0: string,
+    reason: string,
+  ): void {
+    const time = this.#now();
+    this.#kept.add(time, what, rule, resource, pid, argv0, reason);
     if (this.#outgoing === undefined) return;
-    this.#outgoing.add(time, row);
+    this.#outgoing.add(time, what, rule, resource, pid, argv0, reason);
     if (this.#scheduled || this.#busy) return;
     this.#scheduled = true;
     setImmediate(() => {

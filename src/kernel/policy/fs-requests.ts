@@ -106,11 +106,12 @@ export function notes(caller: FsCaller, demands: readonly Demand[] | undefined):
   if (demands === undefined) return false;
   for (const { on, also } of demands)
     if ("fd" in on || also !== undefined || !mayBeNoted(on.path)) return false;
-  for (const { on, operation } of demands) {
+  for (const demand of demands) {
+    const { on } = demand;
     if ("fd" in on) continue;
     const { path } = on;
     const resource = path.startsWith("/") ? path : `${credentials.cwd}/${path}`;
-    policy.note({ scope: "fs", operation, path }, resource, caller);
+    policy.note(demand, "fs", resource, caller);
   }
   return true;
 }

@@ -54,7 +54,7 @@ export interface PolicyObserver {
   readonly wantsAll: boolean;
   decided(decided: Decided): void;
   /** The same of what a scope allows that allows everything. */
-  noted(request: Request, resource: string | undefined, subject: Subject): void;
+  noted(scope: Scope, operation: string, resource: string, subject: Subject): void;
   /** In learn mode: something was needed. */
   learned(request: Request, subject: Subject | undefined): void;
 }
@@ -187,8 +187,8 @@ export class Policy {
   }
 
   /** What `judge` would come to in a scope that is only noted; once per call, however often that is run. */
-  note(request: Request, resource: string | undefined, subject: Subject): void {
-    if (isNew(request)) this.#observer?.noted(request, resource, subject);
+  note(said: { operation: string }, scope: Scope, resource: string, subject: Subject): void {
+    if (isNew(said)) this.#observer?.noted(scope, said.operation, resource, subject);
   }
 
   /** Whether a function of the host decides in the scope. */
