@@ -159,24 +159,8 @@ function evened(needs: Needs): void {
   }
 }
 
-/**
- * The same permissions with fewer and wider paths: several files of one directory with one ending and like
- * operations become `/a/*.txt`, and what is only read of packages `…/node_modules/**`. Never throws.
- * @example
- * const wider = generalizePermissions(await rt.learnedPermissions());
- */
-export function generalizePermissions<P extends Permissions>(permissions: P): P {
-  const { fs } = permissions;
-  if (typeof fs !== "object") return permissions;
-  const needs: Needs = new Map();
-  const rest: PermissionRule[] = [];
-  for (const rule of fs.rules) {
-    const { mode, operations, paths } = rule;
-    if (mode !== "allow" || operations === undefined || paths === undefined) rest.push(rule);
-    else
-      for (const path of paths)
-        needs.set(path, new Set([...(needs.get(path) ?? []), ...operations]));
-  }
+/** Paths of the fs scope, fewer and wider. */
+function fewerPaths(needs: Needs): Needs {
   const wider = joined(needs);
   evened(wider);
   // What another pattern allows already would be a rule that can be left out.
@@ -186,5 +170,72 @@ export function generalizePermissions<P extends Permissions>(permissions: P): P 
         wider.delete(pattern);
         break;
       }
-  return { ...permissions, fs: { ...fs, rules: [...rest, ...rulesOf("fs", wider)] } };
+  return wider;
+}
+
+/**
+ * Beginnings of variables that belong together without an underscore behind them: those of libpq, of the PostgreSQL
+ * documentation's chapter on environment variables.
+ */
+const families = ["PG"];
+
+/** What variables that belong together begin with, if the name says so: `npm_`, `AWS_`. */
+function familyOf(name: string): string | undefined {
+  const family = families.find((one) => name.startsWith(one) && /^[A-Z]+$/.test(name));
+  // A star or a backslash that is part of the name is no place to put a star behind.
+  return family ?? /^[A-Za-z][A-Za-z0-9]+_(?=.)/.exec(name)?.[0];
+}
+
+/** Variables, with one pattern for several of a family that need the same. */
+function fewerVariables(needs: Needs): Needs {
+  const groups = new Map<string, string[]>();
+  for (const [name, operations] of needs) {
+    const family = familyOf(name);
+    const kind = family === undefined ? name : `${family}* ${[...operations].sort().join()}`;
+    groups.set(kind, [...(groups.get(kind) ?? []), name]);
+  }
+  const wider: Needs = new Map();
+  for (const [, names] of [...groups].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    const pattern = `${familyOf(names[0]!)}*`;
+    // What some of a family are written with is not given to all of it.
+    if (names.length === 1 || wider.has(pattern))
+      for (const name of names) wider.set(name, needs.get(name)!);
+    else wider.set(pattern, needs.get(names[0]!)!);
+  }
+  return wider;
+}
+
+/** The rules of one scope, those that allow given operations on given patterns made fewer. */
+function generalizedScope(
+  scope: "fs" | "env",
+  { rules, ...rest }: PermissionRules,
+  fewer: (needs: Needs) => Needs,
+): PermissionRules {
+  const needs: Needs = new Map();
+  const kept: PermissionRule[] = [];
+  for (const rule of rules) {
+    const { mode, operations } = rule;
+    const patterns = rule[permissionScopes[scope].patterns];
+    if (mode !== "allow" || operations === undefined || patterns === undefined) kept.push(rule);
+    else
+      for (const pattern of patterns)
+        needs.set(pattern, new Set([...(needs.get(pattern) ?? []), ...operations]));
+  }
+  return { ...rest, rules: [...kept, ...rulesOf(scope, fewer(needs))] };
+}
+
+/**
+ * The same permissions with fewer and wider patterns: several files of one directory with one ending and like
+ * operations become `/a/*.txt`, what is only read of packages `…/node_modules/**`, and several variables with one beginning
+ * `npm_*`. Never throws.
+ * @example
+ * const wider = generalizePermissions(await rt.learnedPermissions());
+ */
+export function generalizePermissions<P extends Permissions>(permissions: P): P {
+  const { fs, env } = permissions;
+  return {
+    ...permissions,
+    ...(typeof fs === "object" && { fs: generalizedScope("fs", fs, fewerPaths) }),
+    ...(typeof env === "object" && { env: generalizedScope("env", env, fewerVariables) }),
+  };
 }

@@ -77,3 +77,53 @@ test("rules that name no operations, and those that deny, stay as they are and c
   ]);
   assert.deepEqual(generalizePermissions({ fs: "deny" }), { fs: "deny" });
 });
+
+/** What variables come to: patterns by operations. */
+function variables(needs) {
+  const rules = Object.entries(needs).map(([operations, names]) => ({
+    mode: "allow",
+    operations: operations.split(" "),
+    patterns: names.split(" "),
+  }));
+  const { env } = generalizePermissions({ env: { default: "deny", rules } });
+  assert.equal(env.default, "deny");
+  return Object.fromEntries(
+    env.rules.map(({ operations, patterns }) => [operations.join(" "), patterns.join(" ")]),
+  );
+}
+
+test("variables with one beginning become what a person would write, others stay as they are", () => {
+  const service =
+    "CHARSET HOME HOSTNAME LANG LC_COLLATE LOGNAME PAGER PATH PGDATABASE PGHOST PGPORT PGUSER SHELL USER";
+  assert.deepEqual(variables({ read: service }), {
+    read: "CHARSET HOME HOSTNAME LANG LC_COLLATE LOGNAME PAGER PATH PG* SHELL USER",
+  });
+  assert.deepEqual(
+    variables({ read: "npm_config_cache npm_package_name AWS_REGION PATH NODE_ENV Path PWD" }),
+    { read: "AWS_REGION NODE_ENV PATH PWD Path npm_*" },
+  );
+  // One letter, nothing behind or before it, a star or a backslash that is one, and names that only look like libpq's.
+  const kept = "A_x A_y B_ _C_x _C_y D\\*_x D\\*_y E__ PGa PGb_ PG";
+  assert.deepEqual(variables({ read: kept }), { read: kept.split(" ").sort().join(" ") });
+});
+
+test("a family that is written in part is not written as a whole, whatever comes first", () => {
+  const expected = { read: "APP_*", "read write": "APP_C APP_D", write: "APP_E" };
+  const needs = { read: "APP_A APP_B", "read write": "APP_C APP_D", write: "APP_E" };
+  assert.deepEqual(variables(needs), expected);
+  assert.deepEqual(variables(Object.fromEntries(Object.entries(needs).reverse())), expected);
+});
+
+test("rules about variables that deny, or name no operation, stay as they are and come first", () => {
+  const rules = [
+    { mode: "deny", patterns: ["APP_KEY"] },
+    { mode: "allow", operations: ["read"], patterns: ["APP_A", "APP_B"] },
+    { mode: "allow", patterns: ["HOME"] },
+  ];
+  const { env, fs } = generalizePermissions({ env: { rules }, fs: "allow" });
+  assert.deepEqual(env, {
+    rules: [rules[0], rules[2], { mode: "allow", operations: ["read"], patterns: ["APP_*"] }],
+  });
+  assert.equal(fs, "allow");
+  assert.deepEqual(generalizePermissions({ env: "allow" }), { env: "allow" });
+});
