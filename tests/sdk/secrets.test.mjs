@@ -207,6 +207,55 @@ it("no process of the machine ever holds it: memory, environment, errors, audit"
   await program.kill();
 });
 
+it("nor a template, its copies, a worker's thread, or what a crash could leave", async (t) => {
+  if (process.getuid() !== 0) return t.skip("reading a guest's memory takes root");
+  const own = `${secret}-${process.pid}-of-a-template`;
+  const value = () => `Bearer ${own}`;
+  const rt = await guarded({
+    inject: [{ host: `localhost:${plain}`, header: "authorization", value }],
+  });
+  const mark = `mark-of-the-template-${process.pid}`;
+  const asked = (path) => `await (await fetch("http://localhost:${plain}${path}")).text()`;
+  const template = await rt.template(`globalThis.kept = ["${mark}", ${asked("/setup")}];`);
+  const copy = await template.spawn(`
+    const { Worker } = require("node:worker_threads");
+    const worker = new Worker(\`(async () => {
+      globalThis.kept = ${asked("/worker")};
+      require("node:worker_threads").parentPort.postMessage(globalThis.kept);
+      setInterval(() => {}, 1000);
+    })()\`, { eval: true });
+    const [fromWorker] = await require("node:events").once(worker, "message");
+    globalThis.kept.push(fromWorker, ${asked("/copy")});
+    console.log(JSON.stringify(globalThis.kept));
+    setInterval(() => {}, 1000);`);
+  let output = "";
+  for await (const chunk of copy.stdout) {
+    output += Buffer.from(chunk).toString();
+    if (output.includes("\n")) break;
+  }
+  const texts = JSON.parse(output).slice(1);
+  assert.deepEqual(
+    texts.map((text) => JSON.parse(text).url),
+    ["/setup", "/worker", "/copy"],
+  );
+  // All three got it from outside, and each saw stars in its place.
+  for (const text of texts) assert.match(JSON.parse(text).authorization, /\*{20}/);
+  const { guests } = tree();
+  const programs = guests.filter((pid) => memoryHolds(pid, mark));
+  assert.ok(programs.length >= 2, `${programs.length} processes of a template and its copy`);
+  assert.deepEqual(
+    programs.filter((pid) => memoryHolds(pid, own)),
+    [],
+  );
+  assert.equal(guests.filter((pid) => memoryHolds(pid, own)).length, 1);
+  // Whoever has it leaves no core of it, nor does anybody else.
+  for (const pid of guests)
+    if (alive(pid))
+      assert.match(readFileSync(`/proc/${pid}/limits`, "latin1"), /^Max core file size +0 +0 /m);
+  await copy.kill();
+  await template.dispose();
+});
+
 it("a redirect to another host takes nothing along", async () => {
   const rt = await guarded();
   const start = seen.length;
