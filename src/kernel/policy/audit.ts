@@ -51,8 +51,11 @@ function ruleOf(rule: Decision["rule"]): number {
 }
 const ruleAllow = ruleOf("allow");
 
-/** How many rows a queue has room for at first. */
+/** How many rows a queue has room for at first, and how many numbers a row is. */
 const firstRows = 64;
+const numbersOfRow = 4;
+/** Above what a row is. */
+const rulePlace = 1 << 10;
 
 /**
  * A bounded queue of decisions; the oldest go first. A row is numbers and two texts, and no object before somebody
@@ -61,14 +64,10 @@ const firstRows = 64;
  */
 class Ring {
   readonly #entries: number;
-  #times: Float64Array;
-  #whats: Uint16Array;
-  #rules: Int32Array;
-  #pids: Int32Array;
-  /** How long its texts are; each of the three is cut to `limits.decisionTextChars`. */
-  #lengths: Uint16Array;
-  #resources: string[] = [];
-  #argv0s: string[] = [];
+  /** Of each row its time, what it is with its rule, its process, and how long its texts are: side by side, in one line of a cache. */
+  #numbers: Float64Array;
+  /** Of each row what it is about, and of whom. */
+  #texts: string[] = [];
   /** By place; few have one. */
   readonly #reasons = new Map<number, string>();
   #room: number;
@@ -80,11 +79,7 @@ class Ring {
   constructor(entries: number) {
     this.#entries = entries;
     this.#room = Math.min(firstRows, entries);
-    this.#times = new Float64Array(this.#room);
-    this.#whats = new Uint16Array(this.#room);
-    this.#rules = new Int32Array(this.#room);
-    this.#pids = new Int32Array(this.#room);
-    this.#lengths = new Uint16Array(this.#room);
+    this.#numbers = new Float64Array(this.#room * numbersOfRow);
   }
 
   get size(): number {
@@ -105,18 +100,19 @@ class Ring {
     let at = this.#first + this.#size;
     if (at >= this.#room) at -= this.#room;
     const length = resource.length + argv0.length + reason.length;
-    this.#times[at] = time;
-    this.#whats[at] = what;
-    this.#rules[at] = rule;
-    this.#pids[at] = pid;
-    this.#lengths[at] = length;
-    this.#resources[at] = resource;
-    this.#argv0s[at] = argv0;
+    const numbers = this.#numbers;
+    const place = at * numbersOfRow;
+    numbers[place] = time;
+    numbers[place + 1] = what + rulePlace * (rule + namedRules.length);
+    numbers[place + 2] = pid;
+    numbers[place + 3] = length;
+    this.#texts[2 * at] = resource;
+    this.#texts[2 * at + 1] = argv0;
     if (reason !== "") this.#reasons.set(at, reason);
     this.#size++;
     this.#chars += length;
     while (this.#chars > limits.auditChars) {
-      this.#resources[this.#first] = this.#argv0s[this.#first] = "";
+      this.#texts[2 * this.#first] = this.#texts[2 * this.#first + 1] = "";
       this.#drop();
     }
   }
@@ -124,7 +120,7 @@ class Ring {
   /** Its texts stay until others take their place. */
   #drop(): void {
     const first = this.#first;
-    this.#chars -= this.#lengths[first]!;
+    this.#chars -= this.#numbers[first * numbersOfRow + 3]!;
     if (this.#reasons.size > 0) this.#reasons.delete(first);
     this.#first = first + 1 === this.#room ? 0 : first + 1;
     this.#size--;
@@ -134,18 +130,14 @@ class Ring {
   #grow(): void {
     const room = Math.min(this.#entries, this.#room * 2);
     const first = this.#first;
-    const moved = <T extends Float64Array | Uint16Array | Int32Array>(from: T, to: T): T => {
-      to.set(from.subarray(first));
-      to.set(from.subarray(0, first), from.length - first);
-      return to;
-    };
-    this.#times = moved(this.#times, new Float64Array(room));
-    this.#whats = moved(this.#whats, new Uint16Array(room));
-    this.#rules = moved(this.#rules, new Int32Array(room));
-    this.#pids = moved(this.#pids, new Int32Array(room));
-    this.#lengths = moved(this.#lengths, new Uint16Array(room));
-    this.#resources = [...this.#resources.slice(first), ...this.#resources.slice(0, first)];
-    this.#argv0s = [...this.#argv0s.slice(first), ...this.#argv0s.slice(0, first)];
+    const before = this.#numbers;
+    this.#numbers = new Float64Array(room * numbersOfRow);
+    this.#numbers.set(before.subarray(first * numbersOfRow));
+    this.#numbers.set(
+      before.subarray(0, first * numbersOfRow),
+      before.length - first * numbersOfRow,
+    );
+    this.#texts = [...this.#texts.slice(2 * first), ...this.#texts.slice(0, 2 * first)];
     const reasons = [...this.#reasons];
     this.#reasons.clear();
     for (const [at, reason] of reasons)
@@ -162,25 +154,29 @@ class Ring {
   }
 
   #decisionAt(at: number): Decision {
-    const what = this.#whats[at]!;
-    const rule = this.#rules[at]!;
+    const [time, whatAndRule, pid] = this.#numbers.subarray(at * numbersOfRow) as unknown as [
+      number,
+      number,
+      number,
+    ];
+    const what = whatAndRule % rulePlace;
+    const rule = Math.floor(whatAndRule / rulePlace) - namedRules.length;
     const reason = this.#reasons.get(at);
     return {
-      time: this.#times[at]!,
+      time,
       ...operations[what & 0xff]!,
-      resource: this.#resources[at]!,
+      resource: this.#texts[2 * at]!,
       decision: (what & denied) === 0 ? "allow" : "deny",
       rule: rule < 0 ? namedRules[-1 - rule]! : rule,
       ...(reason !== undefined && { reason }),
       ...((what & wouldBeDenied) !== 0 && { wouldDeny: true as const }),
-      process: { pid: this.#pids[at]!, argv0: this.#argv0s[at]! },
+      process: { pid, argv0: this.#texts[2 * at + 1]! },
     };
   }
 
   take(): DecisionList {
     const taken = this.read();
-    this.#resources = [];
-    this.#argv0s = [];
+    this.#texts = [];
     this.#reasons.clear();
     this.#first = this.#size = this.#chars = this.dropped = 0;
     return taken;
@@ -196,6 +192,10 @@ export class Audit {
   #scheduled = false;
   /** The host works on what it was sent last. */
   #busy = false;
+  /** What was noted last: most often it is the same again. */
+  #scope: Decision["scope"] = "fs";
+  #operation = "";
+  #what = 0;
 
   constructor(options: AuditOptions, send: (list: DecisionList) => void, now: () => number) {
     this.#now = now;
@@ -227,7 +227,12 @@ export class Audit {
     pid: number,
     argv0: string,
   ): void {
-    this.#add(whatOf(scope, operation), ruleAllow, resource, pid, argv0, "");
+    if (operation !== this.#operation || scope !== this.#scope) {
+      this.#what = whatOf(scope, operation);
+      this.#scope = scope;
+      this.#operation = operation;
+    }
+    this.#add(this.#what, ruleAllow, resource, pid, argv0, "");
   }
 
   #add(
