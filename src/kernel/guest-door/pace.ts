@@ -77,7 +77,8 @@ export class Pace {
     this.#servedBefore = Math.max(this.#served, this.#servedBefore * limits.paceMemory);
     this.#served = 0;
     this.#period++;
-    if (this.#servedBefore < 2) this.pauseMs = 0;
+    // One alone is kept from nothing by anybody here.
+    if (this.#servedBefore < 2) this.pauseMs = this.#keptOfAll = 0;
     else if (kept > limits.paceSlower)
       this.pauseMs = Math.min(limits.pauseMs, this.pauseMs * 2 || 1);
     else if (kept < limits.paceFaster) this.pauseMs = Math.max(0, this.pauseMs - 0.25);
