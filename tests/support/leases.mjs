@@ -5,9 +5,14 @@ export const stream = "KV_secure-exec";
 const base = "$KV.secure-exec.";
 const decoder = new TextDecoder();
 
+const open = new Set();
+/** For `after`: a test that failed before it closed them keeps no file waiting. */
+export const closeOperators = () => Promise.all([...open].map((connection) => connection.close()));
+
 /** A connection to that broker, which ends with `close`. */
 export async function operator(servers, credentials = {}) {
   const connection = await connect({ servers, ...credentials });
+  open.add(connection);
   /** A request of JetStream's API about the bucket. */
   async function api(what, request = {}) {
     const { data } = await connection.request(

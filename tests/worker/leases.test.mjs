@@ -1,18 +1,23 @@
 // The worker's leases against a real store, and against one that answers what it likes.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { fleetLimits, jsonBytes, parseLeaseText } from "../../dist/protocol/fleet.js";
 import { Broker } from "../../dist/sdk/fleet/broker.js";
 import { LeaseStore, keyOfSession, storeLimits } from "../../dist/sdk/fleet/lease-store.js";
 import { parseFleetServers } from "../../dist/sdk/fleet/options.js";
 import { Leases } from "../../dist/worker/leases.js";
 import { natsServer, noServer } from "../support/fleets.mjs";
-import { operator, stream } from "../support/leases.mjs";
+import { closeOperators, operator, stream } from "../support/leases.mjs";
 
 const skip = noServer;
+after(closeOperators);
 const caller = { inbox: "_INBOX.0123456789abcdef.1", leaseMs: 10_000 };
 const unused = () => assert.fail("a lease was lost");
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+const made = new Set();
+// A test that failed before it closed them keeps the file from ending no longer than that.
+after(() => Promise.all([...made].map((leases) => leases.close())));
 
 /** Leases of a worker of that name; `log` is what it said. */
 function leasesOf(broker, worker) {
@@ -26,6 +31,7 @@ function leasesOf(broker, worker) {
     log: { info: say, error: say },
     recalled: () => log.push({ event: "recalled" }),
   });
+  made.add(leases);
   return { leases, log };
 }
 

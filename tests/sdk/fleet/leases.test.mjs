@@ -2,14 +2,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect } from "@nats-io/transport-node";
 import { NodeRuntime } from "../../../dist/index.js";
 import { fleetCommand, natsServer, noServer, status, worker } from "../../support/fleets.mjs";
-import { operator, stream } from "../../support/leases.mjs";
+import { closeOperators, operator, stream } from "../../support/leases.mjs";
 
 const skip = noServer;
+after(closeOperators);
 const lost = { code: "ERR_SECURE_EXEC_WORKER_LOST" };
 const entry = fileURLToPath(new URL("../../../dist/index.js", import.meta.url));
 const events = ({ lines }, name) =>
@@ -40,6 +41,14 @@ async function waiting(fleet) {
   return { runtime, run, answer, calls: () => calls };
 }
 
+/** Waits until the fleet's one worker is heard, and says that of its leases; how many machines it has. */
+async function keeping(url, wanted) {
+  for (;;) {
+    const [one] = await status(url);
+    if (one?.leases === wanted) return one.vms;
+  }
+}
+
 /** Waits until the worker has said so in its log as often as that. */
 async function said(one, event, times, isWanted = (_fields) => true) {
   while (events(one, event).filter(isWanted).length < times) await status(one.url);
@@ -65,11 +74,13 @@ test(
     assert.match(taken.key, /^secure-exec\.vm\.[0-9a-f]{32}$/);
     assert.match(taken.holder, /^_INBOX\.alice#[0-9a-f]{8}$/);
     assert.deepEqual([taken.worker, taken.name, taken.leaseMs], [one.id, "one", 30_000]);
+    // It may have been renewed already.
+    const number = taken.number || taken.revision;
     const [renewed] = await store.until(([now]) => now.revision > taken.revision);
-    assert.deepEqual([renewed.key, renewed.number], [taken.key, taken.revision]);
+    assert.deepEqual([renewed.key, renewed.number], [taken.key, number]);
     // Longer than a key lives without being renewed.
     const [later] = await store.until(([now]) => now.revision > renewed.revision + 6);
-    assert.equal(later.number, taken.revision);
+    assert.equal(later.number, number);
 
     const clone = await runtime.clone();
     assert.equal((await store.machines()).length, 1);
@@ -79,10 +90,7 @@ test(
     assert.match(stdout, /^HOLDER +MACHINE +NUMBER +WORKER +ID +STATE +LEASE +AGE$/m);
     assert.match(stdout, /^_INBOX#[0-9a-f]{8} +[0-9a-f]{12} +\d+ +one +[0-9a-f]{12} +held +10s/m);
     assert.match(stdout, /^_INBOX\.alice#[0-9a-f]{8} .* held +30s/m);
-    assert.deepEqual(
-      (await status(url)).map(({ leases }) => leases),
-      ["store"],
-    );
+    assert.equal(await keeping(url, "store"), 3);
     await Promise.all([clone, runtime, other].map((each) => each.dispose()));
     await store.until(({ length }) => length === 0);
     await one.stop("SIGTERM");
@@ -108,10 +116,7 @@ test("a killed caller: its lease is gone from the store with its machine", { ski
   caller.kill("SIGKILL");
   // Keys of this bucket would live for a minute.
   await store.until(({ length }) => length === 0);
-  assert.deepEqual(
-    (await status(url)).map(({ vms }) => vms),
-    [0],
-  );
+  assert.equal(await keeping(url, "store"), 0);
   await store.close();
 });
 
@@ -202,7 +207,7 @@ test(
 
     await store.api("STREAM.DELETE");
     await store.until(([now]) => now?.key === key);
-    assert.equal(events(one, "leases").filter(({ by }) => by === "beats").length, 1);
+    assert.ok(events(one, "leases").some(({ by }) => by === "beats"));
 
     await store.close();
     await broker.stop();
@@ -215,10 +220,7 @@ test(
     await restarted.stop();
     await natsServer({ port: broker.port, jetstream: false });
     await said({ ...one, url: servers }, "leases", 2, ({ by }) => by === "beats");
-    assert.deepEqual(
-      (await status(servers)).map(({ leases, vms }) => [leases, vms]),
-      [["beats", 1]],
-    );
+    assert.equal(await keeping(servers, "beats"), 1);
     answer("none the wiser");
     assert.equal((await run).value, "none the wiser");
     assert.equal(calls(), 1);
@@ -232,10 +234,7 @@ test("without JetStream leases are heartbeats, and the worker says so", { skip }
   const runtime = await NodeRuntime.create({ fleet: { servers: url } });
   assert.equal((await runtime.run("__return(1)")).value, 1);
   await runtime.dispose();
-  assert.deepEqual(
-    (await status(url)).map(({ leases }) => leases),
-    ["beats"],
-  );
+  assert.equal(await keeping(url, "beats"), 0);
   const [{ by, why }] = events(one, "leases");
   assert.equal(by, "beats");
   assert.match(why, /no responders/i);

@@ -9,10 +9,11 @@ import { NodeRuntime } from "../../../dist/index.js";
 import { fleetVersion, jsonBytes } from "../../../dist/protocol/fleet.js";
 import { cert, key } from "../../support/certificate.mjs";
 import { fleetCommand, natsServer, noServer, worker } from "../../support/fleets.mjs";
-import { operator } from "../../support/leases.mjs";
+import { closeOperators, operator } from "../../support/leases.mjs";
 
 const skip = noServer;
 const folder = mkdtempSync(join(tmpdir(), "secure-exec-fleet-"));
+after(closeOperators);
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 function file(name, text) {
