@@ -84,8 +84,7 @@ export function installSignals(env: GuestEnvironment): void {
   const { UVException } = requireBuiltin("internal/errors");
   const kill = (pid: number, signal: number): number => {
     if (signal < 0 || signal > 64) return -Errno.EINVAL;
-    if (likelyEndsItself(pid, signal))
-      leavingWork((text) => env.channel().writeErrorReport(text));
+    if (likelyEndsItself(pid, signal)) leavingWork((text) => env.channel().writeErrorReport(text));
     let words = "";
     const result = kernel.call("kill", { pid, signal }, (said) => {
       words = said;
