@@ -41,7 +41,7 @@ const learnedPolicy = new RegExp(
     "  fs read,stat: /app/db/pool\\.js /app/db/schema\\.sql /app/node_modules/\\*\\* /app/package\\.json /app/routes/\\*\\.js /app/server\\.js",
     "  network http: localhost:\\d+",
     "  network listen: localhost:3000",
-    "  env read: [A-Z_ ]+",
+    "  env read: [A-Z_ ]+ PG\\* [A-Z_ ]+",
     "by hand: 4 rules, the service works, \\.env is open",
     "(?:  .*\n){4}without one of its rules it fails: 4 of 4\n$",
   ].join("\n"),
