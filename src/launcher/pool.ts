@@ -405,7 +405,8 @@ export class GuestPool {
     zygote.measure(() => {
       this.#measuring = false;
       // The life that it looks at has a time to be over in, which a busy machine may not keep.
-      this.#stale = zygote.savings.pagesAhead === 0 && ++this.#vainMeasures < mostVainMeasures;
+      if (zygote.savings.pagesAhead === 0 && ++this.#vainMeasures < mostVainMeasures)
+        this.#stale = true;
       this.#fill();
     });
     return true;

@@ -19,6 +19,21 @@ const heapRoom = 1n << 36n;
 /** Nothing is mapped below; vm.mmap_min_addr is 64 KiB at most. */
 const lowest = 0x1_0000n;
 
+/** Holes that are filled count as address space: under a limit of it, what programs need later would be gone. */
+export function mayFillHoles(): boolean {
+  const limit = getrlimit(RLIMIT_AS);
+  return typeof limit !== "number" && limit.soft === Infinity;
+}
+
+/** Has nothing else mapped there, without memory; answers whether the whole of it was free. */
+export function fillHole(from: bigint, to: bigint): boolean {
+  const flags = MAP_PRIVATE_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+  const got = nMmap(from, to - from, PROT_NONE, flags, -1, 0n);
+  // A kernel before 4.17 takes the address for a hint.
+  if (got !== from && got !== -1n) nMunmap(got, to - from);
+  return got === from;
+}
+
 /**
  * Makes the addresses that V8 asks for unavailable, so that its chunks come one below the
  * other, where the kernel puts them, and share page tables instead of needing three each.
@@ -26,18 +41,11 @@ const lowest = 0x1_0000n;
  * under a limit of address space that is none.
  */
 export function makeHeapContiguous(space: AddressSpace): number {
-  // Holes that are filled count, and whatever fits would be filled.
-  const limit = getrlimit(RLIMIT_AS);
-  if (typeof limit === "number" || limit.soft !== Infinity) return 0;
+  if (!mayFillHoles()) return 0;
   let filled = 0;
   let at = lowest;
   const fill = (to: bigint): void => {
-    if (to - at < hugeBytes) return;
-    const flags = MAP_PRIVATE_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    const got = nMmap(at, to - at, PROT_NONE, flags, -1, 0n);
-    if (got === at) filled++;
-    // A kernel before 4.17 takes the address for a hint.
-    else if (got !== -1n) nMunmap(got, to - at);
+    if (to - at >= hugeBytes && fillHole(at, to)) filled++;
   };
   for (const { from, to, name } of space.mappings()) {
     if (from >= hintRange) break;

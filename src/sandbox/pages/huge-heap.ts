@@ -5,22 +5,10 @@
  *
  * Invariant: no byte changes, and V8 frees what it was given wherever it lies. Untrusted: nothing; it runs in the zygote.
  */
-import { getrlimit } from "../libc.js";
-import { RLIMIT_AS } from "../rlimits.js";
 import type { AddressSpace } from "./address-space.js";
-import {
-  hugeBytes,
-  MADV_COLLAPSE,
-  MAP_FIXED_NOREPLACE,
-  MAP_NORESERVE,
-  MAP_PRIVATE_ANONYMOUS,
-  nMadvise,
-  nMmap,
-  nMunmap,
-  pageBytes,
-  PROT_NONE,
-} from "./calls.js";
-import { hintRange } from "./contiguous-heap.js";
+import { hugeBytes, MADV_COLLAPSE, nMadvise, nMunmap, pageBytes } from "./calls.js";
+import { fillHole, hintRange, mayFillHoles } from "./contiguous-heap.js";
+import { wholeRegions } from "./huge-pages.js";
 
 /** Holes between mappings are smaller; what is larger is where Linux puts what comes next. */
 const largestHole = 1n << 30n;
@@ -32,17 +20,11 @@ const worthwhilePages = Number(hugeBytes / pageBytes) / 2;
  * Under a limit of address space it finds them.
  */
 export function withoutHoles(space: AddressSpace, move: () => void): void {
-  const limit = getrlimit(RLIMIT_AS);
   const filled: [at: bigint, bytes: bigint][] = [];
   const fill = (from: bigint, to: bigint): void => {
-    if (to <= from || to - from > largestHole) return;
-    const flags = MAP_PRIVATE_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    const got = nMmap(from, to - from, PROT_NONE, flags, -1, 0n);
-    if (got === from) filled.push([from, to - from]);
-    // A kernel before 4.17 takes the address for a hint.
-    else if (got !== -1n) nMunmap(got, to - from);
+    if (to > from && to - from <= largestHole && fillHole(from, to)) filled.push([from, to - from]);
   };
-  if (typeof limit !== "number" && limit.soft === Infinity) {
+  if (mayFillHoles()) {
     let end: bigint | undefined;
     for (const { from, to } of space.mappings()) {
       if (from < hintRange) continue;
@@ -58,9 +40,10 @@ export function withoutHoles(space: AddressSpace, move: () => void): void {
 /** Puts what the heaps have on huge pages, where most of one is in use; answers how many Linux made. */
 export function collapseHeaps(space: AddressSpace): number {
   let made = 0;
-  for (const { from, to, access, name } of space.mappings()) {
+  for (const mapping of space.mappings()) {
+    const { access, name } = mapping;
     if (access !== "rw-p" || (name !== "" && name !== "[heap]")) continue;
-    for (let at = (from + hugeBytes - 1n) & -hugeBytes; at + hugeBytes <= to; at += hugeBytes)
+    for (const at of wholeRegions(mapping))
       if (
         space.pageMap.presentPages(at, at + hugeBytes) >= worthwhilePages &&
         nMadvise(at, hugeBytes, MADV_COLLAPSE) === 0

@@ -31,7 +31,7 @@ function textOf(mappings: readonly Mapping[]): Mapping | undefined {
 }
 
 /** The whole huge pages of a mapping, lowest first. */
-function wholeRegions({ from, to }: Mapping): bigint[] {
+export function wholeRegions({ from, to }: Mapping): bigint[] {
   const regions: bigint[] = [];
   let at = (from + hugeBytes - 1n) & -hugeBytes;
   for (; at + hugeBytes <= to; at += hugeBytes) regions.push(at);
