@@ -48,7 +48,7 @@ const rules = [
     ],
   ],
   // The owner's schemas for tools of a server are judged as those of a machine's tools.
-  ["ports/mcp/tools.ts", ["ports/", "sdk/tool-schema.ts"]],
+  ["ports/mcp/tools.ts", ["ports/", "sdk/schema-judge.ts", "sdk/tool-schema.ts"]],
   // Adapters to other packages: they know what users know, and what declarations take from Node's types.
   ["ports/", ["ports/", "index.ts", "protocol/node-types.ts"]],
   ["index.ts", ["sdk/"]],

@@ -3,7 +3,7 @@
  *
  * Invariants: with costly keywords only short strings and lists are looked at; a
  * schema that cannot be applied refuses. The validator is loaded when first needed.
- * Untrusted: the value. Runs on the host's thread for small inputs of simple
+ * Untrusted: the value, and the schema where it is somebody else's. Runs on the host's thread for small inputs of simple
  * schemas, and in schema-thread.ts for all others.
  */
 import type { Schema } from "@cfworker/json-schema";

@@ -2,10 +2,11 @@
  * Owns the check of a tool's input against the schema it was registered with:
  * JSON Schema, or any library that speaks Standard Schema.
  *
- * Invariants: a JSON Schema whose keywords may take more than linear time, and an
- * input that is not short, are for a thread that can be ended (schema-judge.ts); a
- * schema that fails to judge refuses.
- * Untrusted: the input. Schemas are the host's.
+ * Invariants: a JSON Schema whose keywords may take more than linear time, an input that is
+ * not short, and a schema and an input that are much work together, are for a thread that can be
+ * ended (schema-judge.ts); a schema that fails to judge refuses.
+ * Untrusted: the input, and a JSON Schema that the host has from others, as an MCP server's. A
+ * Standard Schema is the host's own code.
  */
 import { invalidOption } from "./errors.js";
 import type { SchemaJudge } from "./schema-judge.js";
@@ -51,6 +52,10 @@ const costlyKeywords = [
 ];
 /** JSON text of an input that is judged at once, where all keywords are linear: some milliseconds. */
 const quickBytes = 16 * 1024;
+/** Parts of a schema that are looked at for parts of an input, at most: a hundredth of a second. */
+const quickWork = 32 * 1024;
+/** Characters that count as a part of an input, for keywords that go through texts. */
+const charsOfPart = 64;
 
 type Bag = Readonly<Record<string, unknown>>;
 
@@ -102,10 +107,13 @@ function checkTypes(option: string, schema: unknown): void {
   }
 }
 
-/** Every keyword anywhere in the schema. Throws INVALID_OPTION for a pattern that is no regular expression. */
-function keywordsOf(option: string, schema: unknown): Set<string> {
+/**
+ * Every keyword anywhere in the schema, and how many values it consists of. Throws INVALID_OPTION for a pattern that is no
+ * regular expression.
+ */
+function keywordsOf(option: string, schema: unknown): { found: Set<string>; parts: number } {
   const found = new Set<string>();
-  const seen = new Set<object>();
+  let parts = 0;
   const todo: unknown[] = [schema];
   const compile = (pattern: unknown): void => {
     try {
@@ -118,8 +126,8 @@ function keywordsOf(option: string, schema: unknown): Set<string> {
     }
   };
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    if (typeof next !== "object" || next === null || seen.has(next)) continue;
-    seen.add(next);
+    parts++;
+    if (typeof next !== "object" || next === null) continue;
     for (const [key, value] of Object.entries(next)) {
       found.add(key);
       if (key === "pattern" && typeof value === "string") compile(value);
@@ -127,17 +135,34 @@ function keywordsOf(option: string, schema: unknown): Set<string> {
       todo.push(value);
     }
   }
-  return found;
+  return { found, parts };
+}
+
+/** Of a value of JSON. */
+function partsOf(root: unknown): number {
+  let parts = 0;
+  const todo: unknown[] = [root];
+  while (todo.length > 0) {
+    const next = todo.pop();
+    parts++;
+    if (typeof next === "object" && next !== null)
+      for (const part of Object.values(next)) todo.push(part);
+  }
+  return parts;
 }
 
 /** `judge` does what may take long; without it everything is judged here and now. `json` is the text of `value`. */
 function jsonSchemaCheck(option: string, schema: Bag): InputCheck {
-  const keywords = keywordsOf(option, schema);
-  const costly = costlyKeywords.some((keyword) => keywords.has(keyword));
+  const { found, parts } = keywordsOf(option, schema);
+  const costly = costlyKeywords.some((keyword) => found.has(keyword));
+  const isQuick = (value: unknown, { byteLength }: Uint8Array): boolean =>
+    !costly &&
+    byteLength <= quickBytes &&
+    parts * (partsOf(value) + byteLength / charsOfPart) <= quickWork;
   let loading: Promise<Validation> | undefined;
   return async (value, json, judging) => {
     const violation =
-      judging !== undefined && json !== undefined && (costly || json.byteLength > quickBytes)
+      judging !== undefined && json !== undefined && !isQuick(value, json)
         ? await judging.judge.violation(schema, costly, json, judging.signal)
         : await (loading ??= validationOf(schema, costly)).then((validate) => validate(value));
     return violation === undefined ? { value } : { violation };

@@ -3,7 +3,9 @@
  * TypeScript for `callHostTool`, one signature per tool, made from its JSON Schema.
  *
  * Invariants: whatever a schema says, the text is well-formed: names that are no identifiers are quoted,
- * texts cannot end a comment. What a schema says beyond types (patterns, bounds) is left to the check of the input.
+ * texts cannot end a comment; a tool's types are bounded, however its references go round. What a schema says beyond types
+ * (patterns, bounds) is left to the check of the input.
+ * Untrusted: descriptions and schemas, which may be an MCP server's.
  */
 import { executorTool } from "../protocol/host-commands.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
@@ -12,6 +14,10 @@ type Schema = Readonly<Record<string, unknown>>;
 
 /** Deeper ones are `unknown`: a text for a model is no place for them, and `$ref` may go round. */
 const deepest = 12;
+/** Of the types of one tool, about; further ones are `unknown`. References that branch double them with each level. */
+const mostChars = 64 * 1024;
+/** What a type is at least, with its place in others. */
+const typeChars = 16;
 const indent = "  ";
 
 const isSchema = (value: unknown): value is Schema =>
@@ -38,6 +44,7 @@ function literal(value: unknown): string {
 
 class Writer {
   readonly #root: Schema;
+  #left = mostChars;
 
   constructor(root: Schema) {
     this.#root = root;
@@ -56,11 +63,12 @@ class Writer {
 
   type(schema: unknown, margin = "", depth = 0): string {
     if (schema === false) return "never";
-    if (!isSchema(schema) || depth > deepest) return "unknown";
+    if (!isSchema(schema) || depth > deepest || this.#left <= 0) return "unknown";
+    this.#left -= typeChars + margin.length;
     const inner = (one: unknown): string => this.type(one, margin, depth + 1);
     if (typeof schema.$ref === "string") return inner(this.#target(schema.$ref));
-    if ("const" in schema) return literal(schema.const);
-    if (Array.isArray(schema.enum)) return union(schema.enum.map(literal));
+    if ("const" in schema) return this.#counted(literal(schema.const));
+    if (Array.isArray(schema.enum)) return this.#counted(union(schema.enum.map(literal)));
     for (const name of ["anyOf", "oneOf"] as const)
       if (Array.isArray(schema[name])) return union(schema[name].map(inner));
     if (Array.isArray(schema.allOf))
@@ -88,6 +96,11 @@ class Writer {
     }
   }
 
+  #counted(text: string): string {
+    this.#left -= text.length;
+    return text;
+  }
+
   #array({ prefixItems, items }: Schema, inner: (one: unknown) => string): string {
     if (!Array.isArray(prefixItems)) return `Array<${inner(items)}>`;
     const rest = items === false ? [] : [`...Array<${inner(items)}>`];
@@ -105,7 +118,11 @@ class Writer {
     const lines = given.map(([name, schema]) => {
       const key = /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
       const optional = needed.includes(name) ? "" : "?";
-      const text = isSchema(schema) ? comment(schema.description, within) : "";
+      const text =
+        isSchema(schema) && this.#left > 0
+          ? this.#counted(comment(schema.description, within))
+          : "";
+      this.#left -= key.length;
       return `${text}${within}${key}${optional}: ${this.type(schema, within, depth + 1)};\n`;
     });
     const more = isSchema(additionalProperties)

@@ -93,6 +93,37 @@ it("tools of the owner's: inputs by their schema, content, failures, no name twi
   assert.throws(() => new McpServer({ tools: twin }), /two tools would have the name run_code/);
 });
 
+it("an input that a schema would judge for years is refused, and others are answered meanwhile", async (t) => {
+  const { result } = await server(t, {
+    machineTools: false,
+    tools: {
+      named: {
+        inputSchema: {
+          type: "object",
+          properties: { name: { type: "string", pattern: "^([a-z]+)+$" } },
+        },
+        handler: ({ name }) => name,
+      },
+    },
+  });
+  const order = [];
+  const ask = async (id, name) => {
+    const { content, isError } = await result(call(id, "named", { name }));
+    order.push(id);
+    return [isError, content[0].text];
+  };
+  const [slow, pong, deep] = await Promise.all([
+    ask(1, `${"a".repeat(60)}!`),
+    result(request(2, "ping")).then((said) => (order.push(2), said)),
+    ask(3, JSON.parse(`${"[".repeat(200_000)}${"]".repeat(200_000)}`)),
+  ]);
+  assert.deepEqual(slow, [true, "named: $: the tool's schema did not decide within 1000ms"]);
+  assert.deepEqual(pong, {});
+  assert.deepEqual(deep, [true, "arguments are nested too deeply"]);
+  assert.deepEqual(order, [2, 3, 1]);
+  assert.deepEqual(await ask(4, "abc"), [false, "abc"]);
+});
+
 it("a tool's schema may be one of zod", async (t) => {
   const tools = {
     adds: {

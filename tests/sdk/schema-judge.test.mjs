@@ -45,6 +45,27 @@ test("unique items, whose every pair is compared, are judged or refused there to
   assert.ok("violation" in (await ask(unique, slow)));
 });
 
+test("keywords that are cheap by themselves are judged there where there are many of them for many values", async () => {
+  const many = { type: "array", items: { allOf: Array.from({ length: 20_000 }, () => ({})) } };
+  assert.deepEqual(
+    await ask(
+      many,
+      Array.from({ length: 4000 }, () => 1),
+    ),
+    { violation: { path: "$", problem: "the tool's schema did not decide within 1000ms" } },
+  );
+  assert.deepEqual(await ask(many, []), { value: [] });
+  // What goes through the characters of a text, as often.
+  const lengths = { allOf: Array.from({ length: 3000 }, () => ({ minLength: 1 })) };
+  const text = "a".repeat(12_000);
+  const ended = new SchemaJudge();
+  assert.ok(
+    "violation" in (await ask(lengths, text, AbortSignal.abort(), ended)),
+    "not judged here",
+  );
+  assert.deepEqual(await ask(lengths, "a", AbortSignal.abort(), ended), { value: "a" });
+});
+
 test("what the thread finds is what would be found here", async () => {
   const schema = {
     type: "object",

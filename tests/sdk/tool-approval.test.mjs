@@ -167,3 +167,33 @@ it("tools are a text of types", options, async () => {
   // As the engine's own reader of TypeScript sees it.
   assert.equal((await rt.exec(`${text}\nconsole.log(1)`, { language: "ts" })).stdout, "1\n");
 });
+
+it(
+  "a schema whose references go round and branch is a bounded text of types",
+  options,
+  async () => {
+    const names = Array.from({ length: 7 }, (_, at) => `p${at}`);
+    const rt = await machine({
+      tools: {
+        round: {
+          inputSchema: {
+            type: "object",
+            properties: Object.fromEntries(
+              names.map((name) => [name, { $ref: "#", description: "d".repeat(2000) }]),
+            ),
+          },
+          handler: () => 1,
+        },
+        plain: {
+          inputSchema: { type: "object", properties: { n: { type: "number" } } },
+          handler() {},
+        },
+      },
+    });
+    const text = await rt.toolTypes();
+    assert.ok(text.length < 1024 * 1024, `${text.length} characters`);
+    assert.match(text, /name: "plain", input\?: \{\n {2}n\?: number;\n\}/);
+    assert.match(text, /p6\?: unknown;/);
+    assert.equal((await rt.exec(`${text}\nconsole.log(1)`, { language: "ts" })).stdout, "1\n");
+  },
+);

@@ -345,6 +345,7 @@ export class McpServer {
   async dispose(): Promise<void> {
     for (const controller of this.#calls.values()) controller.abort(new Error("the server ends"));
     this.hangUp();
+    this.#tools.dispose();
     this.#resources.dispose();
     await this.#machines.dispose();
   }

@@ -5,6 +5,7 @@
  * handler listens to that or not; what a handler throws is a result with `isError`.
  * Untrusted: names and inputs. Schemas and handlers are the owner's.
  */
+import { SchemaJudge } from "../../sdk/schema-judge.js";
 import { schemaCheck } from "../../sdk/tool-schema.js";
 import type { InputCheck } from "../../sdk/tool-schema.js";
 import { wireContent } from "./features.js";
@@ -48,10 +49,21 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
+/** The JSON text of what was JSON; undefined where it is nested more deeply than the engine goes. */
+function textOf(input: object): Uint8Array | undefined {
+  try {
+    return Buffer.from(JSON.stringify(input));
+  } catch {
+    return undefined;
+  }
+}
+
 export class Toolbox {
   readonly #tools: ReadonlyMap<string, Checked>;
   readonly #timeoutMs: number;
   readonly #outputChars: number;
+  /** Clients choose the inputs, so that what takes long must not be judged on the server's own thread. */
+  readonly #judge = new SchemaJudge();
 
   /** Throws for a name that two tools have, and INVALID_OPTION for a schema that is none. */
   constructor(
@@ -88,7 +100,11 @@ export class Toolbox {
     const { tool, check } = this.#named(name);
     const input = given ?? {};
     if (!isRecord(input)) return failed("arguments must be an object");
-    const checked = await check(input);
+    const { signal } = context;
+    const json = textOf(input);
+    if (json === undefined) return failed("arguments are nested too deeply");
+    const checked = await check(input, json, { judge: this.#judge, signal });
+    signal.throwIfAborted();
     if ("violation" in checked) {
       const { path, problem } = checked.violation;
       return failed(`${name}: ${path}: ${problem}`);
@@ -108,6 +124,11 @@ export class Toolbox {
       context.signal.throwIfAborted();
       return this.#bounded(failed(messageOf(error)));
     }
+  }
+
+  /** Ends the thread that judges inputs; whatever waits for it is refused. */
+  dispose(): void {
+    this.#judge.close();
   }
 
   #named(name: string): Checked {
