@@ -14,7 +14,7 @@ import { Pace } from "./pace.js";
 export interface Source {
   /** Serves frames until it is told to stop, by its VM's share or for want of more. */
   proceed(): void;
-  /** One frame of it was served, which took so long. */
+  /** One frame of it was served, which took so much of the kernel's time. */
   served(milliseconds: number): void;
 }
 
@@ -156,10 +156,11 @@ export class Share {
     const now = performance.now();
     const tookMs = now - this.#lastMs;
     this.#lastMs = now;
-    source.served(tookMs);
     const { pace } = this.#turns;
+    const workedMs = pace.worked(tookMs);
+    source.served(workedMs);
     this.#usedMs += tookMs;
-    this.charge(limits.frameMs + pace.worked(tookMs));
+    this.charge(limits.frameMs + workedMs);
     this.#period = pace.mark(this.#period);
     if (!hasMore || this.#mayGoOn) return true;
     this.#wait(source);

@@ -250,3 +250,18 @@ test("nobody pays for the time that the kernel was kept from a processor", () =>
   }
   assert.ok(pace.rate > 0.9, `${pace.rate}`);
 });
+
+test("for a frame in the middle of which others took the processor, its program is billed what the kernel worked", (t) => {
+  const pass = clock(t);
+  const share = new Turns().share();
+  const billed = [];
+  const source = { proceed() {}, served: (milliseconds) => billed.push(milliseconds) };
+  assert.ok(share.admits(source));
+  // The clock goes on, the thread does nothing.
+  share.serve(source, () => pass(60_000));
+  share.serve(source, () => pass(0.2));
+  const [long, short] = billed;
+  assert.ok(long >= 0 && long < 30_000, `${long} ms of a minute`);
+  assert.ok(Math.abs(short - 0.2) < 1e-6, `${short} ms`);
+  share.close();
+});
