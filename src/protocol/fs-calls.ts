@@ -98,6 +98,8 @@ export const fsCalls = {
   // Names.
   stat: { nr: 130, args: { path: "string", follow: "bool" }, result: { values: "numbers" } },
   access: { nr: 131, args: { path: "string", mode: "u32" }, result: {} },
+  /** `access` for those who take every error for no: a denial is no error of theirs either. */
+  exists: { nr: 152, args: { path: "string" }, result: { found: "bool" } },
   /** `first` is the topmost directory made, or empty: none was needed, or not `recursive`. */
   mkdir: {
     nr: 132,

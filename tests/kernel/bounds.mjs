@@ -92,6 +92,7 @@ export const callBounds = {
     wait();`,
   stat: onPath("stat", ", follow: true"),
   access: onPath("access", ", mode: 0"),
+  exists: onPath("exists"),
   mkdir: `${deepLinks}
     for (let i = 0; i < 5; i++) sys("mkdir", { path: below, mode: 0o755, recursive: true });
     sys("mkdir", { path: "/tmp" + "/d".repeat(2000), mode: 0o755, recursive: true });

@@ -146,6 +146,27 @@ it("packages, and files that are not there", options, async () => {
   }
 });
 
+it(
+  "asking whether a file is there needs a rule where it is there, and none where the answer is no in any case",
+  options,
+  async () => {
+    const rt = await machine({ permissions: "learn", files });
+    const code = `import fs from "node:fs";
+    __return(["/data/none", ${JSON.stringify(Object.keys(files)[0])}].map((path) => fs.existsSync(path)));`;
+    const { value, policy } = await rt.run(code);
+    assert.deepEqual(value, [false, true]);
+    const asked = policy.fs.rules.filter(({ operations }) => operations.includes("exists"));
+    assert.deepEqual(
+      asked.flatMap(({ paths }) => paths),
+      [Object.keys(files)[0]],
+    );
+    const strict = await machine({ permissions: policy, files, audit: true });
+    assert.deepEqual((await strict.run(code)).value, [false, true]);
+    const { decision } = (await strict.audit()).find(({ resource }) => resource === "/data/none");
+    assert.equal(decision, "deny");
+  },
+);
+
 it("a machine adds up its programs, and generalizes on request", options, async () => {
   const rt = await machine({ permissions: "learn", files });
   const one = await rt.run(`import fs from "node:fs"; fs.readFileSync("/data/one.txt")`);

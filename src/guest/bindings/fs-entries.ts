@@ -32,8 +32,8 @@ export function* simple<K extends keyof GuestCalls>(
 }
 
 export function* existsSync(path: PathArgument): Operation<boolean> {
-  const result = yield* ask("access", { path: toPath(path), mode: 0 });
-  return typeof result !== "number";
+  const result = yield* ask("exists", { path: toPath(path) });
+  return typeof result !== "number" && result.found;
 }
 
 export function* access(pathArgument: PathArgument, mode: number): Operation<undefined> {

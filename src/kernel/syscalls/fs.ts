@@ -340,6 +340,10 @@ export const fsHandlers: FsHandlers = {
     return done(bad || process.fs.access(process.credentials, path, mode));
   },
 
+  exists(process, { path }) {
+    return { found: typeof fsHandlers.access(process, { path, mode: F_OK }) !== "number" };
+  },
+
   mkdir(process, { path, mode, recursive }) {
     if (recursive) {
       const first = process.fs.mkdirTree(process.credentials, path, mode & modeBits);

@@ -180,6 +180,14 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     demand: ({ path }) => [at("exists", path, Last.Follow)],
     asks: "fs `exists`",
   },
+  exists: {
+    run: fsHandlers.exists,
+    demand: ({ path }) => [at("exists", path, Last.Follow)],
+    asks: "fs `exists`",
+    whenDenied: () => ({ found: false }),
+    foundNothing: ({ found }) => !found,
+    note: "access(2) where every error is a no",
+  },
   mkdir: {
     run: fsHandlers.mkdir,
     demand: ({ path, recursive }) => [
