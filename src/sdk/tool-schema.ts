@@ -164,7 +164,11 @@ function jsonSchemaCheck(option: string, schema: Bag): InputCheck {
     const violation =
       judging !== undefined && json !== undefined && !isQuick(value, json)
         ? await judging.judge.violation(schema, costly, json, judging.signal)
-        : await (loading ??= validationOf(schema, costly)).then((validate) => validate(value));
+        : await (loading ??= validationOf(schema, costly)).then(
+            (validate) => validate(value),
+            // One with an `$id` that is none, say.
+            () => unjudged,
+          );
     return violation === undefined ? { value } : { violation };
   };
 }

@@ -57,6 +57,10 @@ test("what is costly sees only short input", async () => {
 });
 
 test("a schema that cannot judge refuses", async () => {
+  assert.deepEqual(await violation({ $id: "http://[", type: "object" }, {}), {
+    path: "$",
+    problem: "the tool's schema could not be applied",
+  });
   assert.equal((await violation({ $ref: "#/nowhere" }, {})).path, "$");
   const throwing = {
     "~standard": {
