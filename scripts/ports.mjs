@@ -468,6 +468,12 @@ function run(suite) {
 const chosen = suites.filter(
   ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
 );
+if (chosen.length === 0) {
+  console.error(
+    `Usage: node scripts/ports.mjs [part of a suite's name...]\n\nSuites: ${suites.map(({ name }) => name).join(", ")}`,
+  );
+  process.exit(wanted.includes("--help") ? 0 : 2);
+}
 installPeers(chosen);
 let short = false;
 for (const suite of chosen) {
