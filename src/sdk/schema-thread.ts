@@ -4,6 +4,7 @@
  * Invariant: it has no environment and no arguments of the host, and does nothing but judge.
  * Untrusted: every input.
  */
+import { readlinkSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { toolLimits } from "../protocol/tools.js";
 import { parseJson } from "./json.js";
@@ -43,6 +44,15 @@ async function answer({
   }
 }
 
+/** This thread, as Linux counts it; -1 where it does not say. */
+function ownNumber(): number {
+  try {
+    return Number(/\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self"))?.[1] ?? -1);
+  } catch {
+    return -1;
+  }
+}
+
 // The deadline of the first question begins now, not when the thread was asked for.
 await validationOf({}, false);
-port.postMessage({ ready: true } satisfies JudgeAnswer);
+port.postMessage({ ready: ownNumber() } satisfies JudgeAnswer);
