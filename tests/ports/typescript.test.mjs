@@ -60,6 +60,11 @@ it("a source's errors come with code, place and text; they are not thrown", asyn
     sourceText: "export const x: Map<string, number> = new Map();",
   });
   assert.deepEqual(right, { success: true, diagnostics: [] });
+  for (const sourceText of [undefined, 5, ["let x"]]) {
+    const given = /** @type {any} */ ({ sourceText });
+    for (const call of [tools.typecheckSource, tools.compileSource, tools.transpileSource])
+      await assert.rejects(call(given), TypeError("sourceText must be a string"));
+  }
   const [syntax] = (await tools.typecheckSource({ sourceText: "let = ;" })).diagnostics;
   assert.equal(syntax.category, "error");
 });

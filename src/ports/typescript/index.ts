@@ -181,6 +181,9 @@ export class TypeScriptTools {
   }
 
   async #call<R>(request: CompilerRequest): Promise<R> {
+    const isProject = request.what === "typecheckProject" || request.what === "compileProject";
+    if (!isProject && typeof request.sourceText !== "string")
+      throw new TypeError("sourceText must be a string");
     const runtime = await this.#machine();
     const loading = compilerSetup(this.#guestDir);
     const setup = request.what === "transpileSource" ? loading : `${loading}\n${checkerSetup};`;
