@@ -67,6 +67,26 @@ it("CPU time and peak memory are what Linux says, within 10 %", options, async (
   assert.equal(all.peakMemoryBytes, running.usage.peakMemoryBytes);
 });
 
+it(
+  "what many short processes say of themselves is on the bill, from the beginning of each",
+  options,
+  async () => {
+    const rt = await machine();
+    // What Linux has of the process so far; what it takes to end comes on top.
+    const own = `const { user, system } = process.cpuUsage(); const ms = (user + system) / 1000;`;
+    const child = `${burn(10)} ${own} console.log(ms)`;
+    const { value, usage } = await rt.run(`
+    import { execFileSync } from "node:child_process";
+    let sum = 0;
+    for (let at = 0; at < 8; at++) sum += Number(execFileSync("node", ["-e", ${JSON.stringify(child)}]));
+    ${own}
+    __return(sum + ms);`);
+    assert.ok(value >= 80, `${value} ms`);
+    assert.equal(usage.processes, 9);
+    assert.ok(usage.cpuMs >= value, `${usage.cpuMs} ms, the processes themselves say ${value}`);
+  },
+);
+
 it("children, workers, calls and bytes are counted", options, async () => {
   const rt = await machine({
     tools: {

@@ -2,6 +2,9 @@
  * Owns what a program of the host and all it starts may use together, and what they have used: the
  * limits of the run, CPU time and wall-clock time held to them, and the run's bill.
  *
+ * What the OS process of a program took before the program was in it is on the bill, as Linux counts it, and no part of
+ * any limit.
+ *
  * Invariants: no timer is left once nothing of the run is alive; what ended processes used stays
  * on the account; no limit of a run is above that of its machine. CPU time is read from the OS, so nothing a guest does or says changes it; how
  * far a run gets over its limit is bounded by the pause between two looks.
@@ -96,7 +99,9 @@ export class RunBudget {
   /** A process of the run got its OS process. */
   join(member: BudgetMember, osPid: number): void {
     const { cpuTimeMs, wallTimeMs } = this.limits;
-    this.#accounts.set(member, { osPid, baseMs: processCpuTimeMs(osPid), usedMs: 0 });
+    // Negative where there is no such process any more.
+    const baseMs = Math.max(0, processCpuTimeMs(osPid));
+    this.#accounts.set(member, { osPid, baseMs, usedMs: 0 });
     this.#startedAtMs ??= performance.now();
     if (wallTimeMs > 0 && this.#wallTimer === undefined && !this.#resting) {
       const left = this.#startedAtMs + wallTimeMs - performance.now();
@@ -118,7 +123,7 @@ export class RunBudget {
     if (account === undefined) return;
     const usedMs = this.#read(account);
     this.#endedMs += usedMs;
-    this.bill.ended(usedMs);
+    this.bill.ended(account.baseMs + usedMs);
     this.#accounts.delete(member);
     if (this.#accounts.size > 0) return;
     clearTimeout(this.#cpuTimer);
@@ -145,7 +150,7 @@ export class RunBudget {
   usage(): Usage {
     let livingMs = 0;
     for (const account of this.#accounts.values()) {
-      livingMs += this.#read(account);
+      livingMs += account.baseMs + this.#read(account);
       this.bill.reached(peakMemoryOf(account.osPid));
     }
     return this.bill.usage(livingMs);
@@ -161,7 +166,7 @@ export class RunBudget {
   #read(account: Account): number {
     const now = processCpuTimeMs(account.osPid);
     // Negative once the OS process is gone; then the last look counts.
-    if (now >= 0) account.usedMs = Math.max(account.usedMs, now - Math.max(0, account.baseMs));
+    if (now >= 0) account.usedMs = Math.max(account.usedMs, now - account.baseMs);
     return account.usedMs;
   }
 
