@@ -28,6 +28,19 @@ export class Created {
   ) {}
 }
 
+/** What a function throws is the host's own, and keeps the next from nothing. */
+function tellEach<T>(all: readonly T[], tell: (one: T) => void): void {
+  for (const one of all) {
+    try {
+      tell(one);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
 export class RuntimeMachine {
   /** A call may change it. */
   given: CreateOptions;
@@ -107,11 +120,8 @@ export class RuntimeMachine {
         },
         decided: ({ decisions }) => {
           const onDecision = this.given.audit?.onDecision;
-          // What it throws is the host's own, and not for the connection.
-          for (const decision of decisions) {
-            queueMicrotask(() => onDecision?.(decision));
-            this.events.decided(decision);
-          }
+          if (onDecision !== undefined) queueMicrotask(() => tellEach(decisions, onDecision));
+          for (const decision of decisions) this.events.decided(decision);
         },
         limitWarning: (warning) => {
           queueMicrotask(() => this.given.onLimitWarning?.(warning));

@@ -77,6 +77,22 @@ it("onDecision hears of everything before the result is there", options, async (
   assert.ok(of("env").some(({ resource }) => resource === "PATH"));
 });
 
+it(
+  "onDecision hears of what a resident runner was asked before its answer is there",
+  options,
+  async () => {
+    const heard = [];
+    const rt = await machine({
+      onDecision: ({ resource }) => heard.push(resource),
+    });
+    const runner = await rt.createResidentRunner();
+    for (let at = 0; at < 20; at++) {
+      await runner.exec(`require("fs").existsSync("/tmp/asked-${at}")`);
+      assert.equal(heard.at(-1), `/tmp/asked-${at}`);
+    }
+  },
+);
+
 it("the list is bounded, and says what it dropped", options, async () => {
   const heard = [];
   const rt = await machine({

@@ -244,13 +244,19 @@ export class HostHandlers {
     const listener: HostListener = {
       output: (stream, data) => emit("output", { ...to, stream, data }),
       stdinTaken: (bytes) => emit("stdinCredit", { ...to, bytes }),
-      residentDone: (sequence, exitCode) => emit("residentDone", { ...to, sequence, exitCode }),
-      templateReady: () => emit("templateReady", to),
+      residentDone: (sequence, exitCode) => {
+        vm.observer.audit.flush();
+        emit("residentDone", { ...to, sequence, exitCode });
+      },
+      templateReady: () => {
+        vm.observer.audit.flush();
+        emit("templateReady", to);
+      },
       value: (first, data) => emit("value", { ...to, first, data }),
       ended: (end, value) => {
         this.#programs.delete(handle);
         this.#tally.ended(end);
-        // Whoever hears of the end has heard of what was decided before it.
+        // Whoever hears of the end, as of any result, has heard of what was decided before it.
         vm.observer.audit.flush();
         emit("exit", { ...to, end: JSON.stringify(end), value });
       },

@@ -3,12 +3,16 @@
  * to the host.
  *
  * Invariants: what is kept is bounded in entries and text, whatever guests ask for; what is dropped
- * is counted; nothing is sent before the host has taken the last it was sent, but for `flush`.
+ * is counted; nothing is sent before the host has taken the last it was sent, but for `flush`; nothing waits longer than
+ * `batchMs` for that alone, and what comes close together goes together, as each message costs the host a turn.
  * Untrusted: resources, commands and reasons.
  */
 import type { AuditOptions, Decision, DecisionList } from "../../protocol/decisions.js";
 import { permissionScopes, scopeNames } from "../../protocol/permissions.js";
 import { limits } from "../limits.js";
+
+/** How long the host hears nothing after a message, unless half of what may wait does. */
+const batchMs = 10;
 
 /** One decision on its way into the record. */
 export interface Row {
@@ -189,7 +193,10 @@ export class Audit {
   #outgoing: Ring | undefined;
   readonly #send: (list: DecisionList) => void;
   readonly #now: () => number;
-  #scheduled = false;
+  /** When the next is sent: in the next turn, or later. */
+  #soon: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
+  #sentAtMs = Number.NEGATIVE_INFINITY;
   /** The host works on what it was sent last. */
   #busy = false;
   /** What was noted last: most often it is the same again. */
@@ -247,25 +254,43 @@ export class Audit {
     this.#kept.add(time, what, rule, resource, pid, argv0, reason);
     if (this.#outgoing === undefined) return;
     this.#outgoing.add(time, what, rule, resource, pid, argv0, reason);
-    if (this.#scheduled || this.#busy) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
+    this.#schedule();
+  }
+
+  /** Sees to it that what waits is sent. */
+  #schedule(): void {
+    const waiting = this.#outgoing?.size ?? 0;
+    if (this.#busy || this.#soon !== undefined || waiting === 0) return;
+    const isFull = 2 * waiting >= this.#entries;
+    if (this.#later !== undefined && !isFull) return;
+    const restMs = isFull ? 0 : batchMs - (performance.now() - this.#sentAtMs);
+    const send = (): void => {
+      this.#unschedule();
       if (!this.#busy) this.flush();
-    });
+    };
+    if (restMs > 0) this.#later = setTimeout(send, restMs);
+    else this.#soon = setImmediate(send);
+  }
+
+  #unschedule(): void {
+    clearImmediate(this.#soon);
+    clearTimeout(this.#later);
+    this.#soon = this.#later = undefined;
   }
 
   /** Sends what waits, for instance because a program has ended. */
   flush(): void {
     if (this.#outgoing === undefined || this.#outgoing.size === 0) return;
+    this.#unschedule();
     this.#busy = true;
+    this.#sentAtMs = performance.now();
     this.#send(this.#outgoing.take());
   }
 
   /** The host has taken what it was sent. */
   taken(): void {
     this.#busy = false;
-    this.flush();
+    this.#schedule();
   }
 
   read(): DecisionList {

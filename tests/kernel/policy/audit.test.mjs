@@ -1,6 +1,7 @@
 // The record of decisions: what is read is what was put in, within its bounds, whatever is dropped or grows meanwhile.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { limits } from "../../../dist/kernel/limits.js";
 import { Audit } from "../../../dist/kernel/policy/audit.js";
 
@@ -130,6 +131,39 @@ test("much text drops the oldest, also before it has grown, and what comes then 
   );
   assert.ok(text <= limits.auditChars);
   assert.equal(decisions.length + dropped, most + 40 + 1500);
+});
+
+test("the first is sent at once; what comes close after a message goes together, or when half of what may wait does", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => 0);
+  const sent = [];
+  const { audit, add } = auditOf({ entries: 10, stream: true }, ({ decisions }) =>
+    sent.push(decisions.map(({ time }) => time)),
+  );
+  add(0);
+  assert.deepEqual(sent, []);
+  await turn();
+  assert.deepEqual(sent, [[0]]);
+  add(1);
+  audit.taken();
+  await turn();
+  add(2);
+  await turn();
+  assert.deepEqual(sent, [[0]]);
+  t.mock.timers.tick(10);
+  assert.deepEqual(sent, [[0], [1, 2]]);
+  audit.taken();
+  for (const at of range(3, 7)) add(at);
+  await turn();
+  assert.equal(sent.length, 2);
+  add(7);
+  await turn();
+  assert.deepEqual(sent.at(-1), range(3, 8));
+  // What had been waited for comes to nothing.
+  audit.taken();
+  t.mock.timers.tick(100);
+  await turn();
+  assert.equal(sent.length, 3);
 });
 
 test("what is sent is what came since, each once, with what did not fit in between", () => {
