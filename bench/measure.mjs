@@ -56,3 +56,15 @@ export async function measuredCall(what, call) {
   }
   return { what, ...summary(times) };
 }
+
+/** The median, and between which samples it lies at 95 %: by their ranks, whatever their distribution. */
+export function medianInterval(samples) {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const { length } = sorted;
+  const reach = 0.98 * Math.sqrt(length);
+  return {
+    median: percentile(samples, 0.5),
+    low: sorted[Math.max(0, Math.floor(length / 2 - reach))],
+    high: sorted[Math.min(length - 1, Math.ceil(length / 2 + reach))],
+  };
+}
