@@ -25,6 +25,7 @@ const types: Readonly<Record<string, string>> = {
       "editor",
       "elements",
       "files",
+      "hearing",
       "output",
       "permissions",
       "tabs",

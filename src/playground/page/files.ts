@@ -40,17 +40,29 @@ export class Files {
       const { entries, more } = await ask("list", { path: folder });
       this.#folder = folder;
       this.#path.value = folder;
+      const focused = this.#list.contains(document.activeElement)
+        ? document.activeElement?.textContent
+        : undefined;
       const up = folder === "/" ? [] : [this.#row("..", "directory", parentOf(folder))];
       this.#list.replaceChildren(
         ...up,
         ...entries.map(({ name, type }) => this.#row(name, type, joined(folder, name))),
       );
+      if (typeof focused === "string") this.#focus(focused);
       this.#more.textContent = more > 0 ? `${more} more are not shown` : "";
     });
   }
 
   refresh(): void {
     this.show(this.#folder);
+  }
+
+  /** Of a list that was drawn anew: the button of that text, or where the list is asked for. */
+  #focus(text: string): void {
+    const same = [...this.#list.querySelectorAll("button")].filter(
+      ({ textContent }) => textContent === text,
+    );
+    (same.length === 1 ? same[0]! : this.#path).focus();
   }
 
   #row(name: string, type: string, path: string): HTMLElement {

@@ -7,6 +7,7 @@
 import type { Bill, RunOutcome } from "../messages.js";
 import { sentenceOf } from "./asking.js";
 import { byId, element } from "./elements.js";
+import { Hearing } from "./hearing.js";
 import { sizeText, visible } from "./text.js";
 
 const shownChars = 200_000;
@@ -15,7 +16,10 @@ type Stream = "stdout" | "stderr";
 
 export class Output {
   readonly #pane = byId("output", HTMLElement);
-  readonly #outcome = byId("outcome", HTMLElement);
+  /** A line that is read out; what a program answers is beside it, and is not. */
+  readonly #ended = byId("ended", HTMLElement);
+  readonly #result = byId("result", HTMLElement);
+  readonly #hearing = new Hearing(byId("heard", HTMLElement));
   #waiting: { stream: Stream; text: string }[] = [];
   #chars = 0;
   #frame = 0;
@@ -24,7 +28,9 @@ export class Output {
     this.#waiting = [];
     this.#chars = 0;
     this.#pane.replaceChildren();
-    this.#outcome.replaceChildren();
+    this.#ended.textContent = "";
+    this.#result.replaceChildren();
+    this.#hearing.begin();
   }
 
   add(stream: Stream, text: string): void {
@@ -44,6 +50,7 @@ export class Output {
       const shown = visible(text);
       this.#chars += shown.length;
       pane.append(element("span", { className: stream }, shown));
+      this.#hearing.add(shown);
     }
     while (this.#chars > shownChars && pane.childNodes.length > 1) {
       this.#chars -= pane.firstChild!.textContent!.length;
@@ -54,16 +61,17 @@ export class Output {
 
   started(): void {
     this.clear();
-    this.#outcome.textContent = "Running…";
+    this.#ended.textContent = "Running…";
   }
 
   ended({ exitCode, reason, value, error, bill }: RunOutcome): void {
     const how = exitCode === undefined ? reason : `exit code ${exitCode}, ${reason}`;
     const cost = bill === undefined ? "" : ` · ${costOf(bill)}`;
-    this.#outcome.replaceChildren(element("p", {}, visible(`Ended: ${how}${cost}`)));
-    if (error !== undefined) this.#outcome.append(element("p", {}, sentenceOf(error)));
+    const why = error === undefined ? "" : `. ${sentenceOf(error)}`;
+    this.#ended.textContent = visible(`Ended: ${how}${cost}${why}`);
+    this.#result.replaceChildren();
     if (value !== undefined)
-      this.#outcome.append(
+      this.#result.append(
         element("p", {}, "Value:"),
         element("pre", { className: "value", id: "value" }, visible(value)),
       );

@@ -52,7 +52,15 @@ export class Tools {
     }
     const former = this.#known.get(id);
     if (former === undefined) this.#calls.prepend(row);
-    else former.replaceWith(row);
+    else {
+      // Whoever has answered stays where the answer was: the button is gone.
+      const isHere = former.contains(document.activeElement);
+      former.replaceWith(row);
+      if (isHere) {
+        row.tabIndex = -1;
+        row.focus();
+      }
+    }
     this.#known.set(id, row);
     if (this.#known.size > shownCalls) {
       const [oldest, item] = this.#known.entries().next().value!;
