@@ -115,8 +115,77 @@ export class JustBashNetworkSandboxSession extends SecureExecNetworkSandboxSessi
   constructor({ sandbox }) { super(sandbox, () => sandbox.dispose(), undefined, HarnessCapabilityUnsupportedError); }
 }`,
     },
-    peers: ["@ai-sdk/harness"],
+    peers: ["@ai-sdk/harness", "zod"],
     expected: 17,
+  },
+  {
+    name: "ai-harness",
+    repo: "vercel/ai",
+    files: { "packages/sandbox-vercel/src/vercel-sandbox.test.ts": "vercel-sandbox.test.ts" },
+    edits: [["'./vercel-sandbox'", "'./ours'"]],
+    own: {
+      // The suite's stand-in for Vercel's client gives the ports, where they are reached, and hears of the end; the machine is ours.
+      "ours.ts": `import { HarnessCapabilityUnsupportedError } from "@ai-sdk/harness";
+import { afterEach } from "vitest";
+import { Session, createSecureExecSandbox } from ${port("ai/index.js")};
+const ends = [];
+afterEach(() => Promise.all(ends.splice(0).map((end) => end())));
+export function createVercelSandbox({ sandbox, ...options }) {
+  const create = async () => {
+    if (sandbox === undefined) return createSecureExecSandbox({ ...options, HarnessCapabilityUnsupportedError });
+    const session = await Session.create({
+      ports: sandbox.routes.map(({ port }) => port),
+      publicUrl: (port) => sandbox.domain(port),
+    });
+    ends.push(session.dispose.bind(session));
+    session.dispose = async () => (await sandbox.stop(), await sandbox.delete());
+    return createSecureExecSandbox({ session, HarnessCapabilityUnsupportedError });
+  };
+  return {
+    createSession: async (asked) => (await create()).createSession(asked),
+    resumeSession: async (asked) => (await create()).resumeSession(asked),
+  };
+}`,
+      // The client that the suite puts its stand-in in the place of is not needed.
+      "client.ts": "export {};",
+      "vitest.config.ts": `export default { resolve: { alias: { "@vercel/sandbox": new URL("client.ts", import.meta.url).pathname } } };`,
+    },
+    peers: ["@ai-sdk/harness", "zod"],
+    expected: 9,
+  },
+  {
+    name: "ai-harness-agent",
+    repo: "vercel/ai",
+    files: { "packages/harness/src": "src" },
+    only: /^(?!.*\.test(?:-d)?\.ts$)|\/harness-agent\.test\.ts$/,
+    edits: [
+      // The agent's sessions are machines, but for the tests that look at calls of a stand-in.
+      [
+        "  sandboxSession = makeSandboxSession(),\n): HarnessV1SandboxProvider {",
+        "  sandboxSession?: HarnessV1NetworkSandboxSession,\n): HarnessV1SandboxProvider {\n  if (sandboxSession === undefined) return ours();",
+      ],
+      [
+        "import { HarnessAgent } from './harness-agent';",
+        "import { HarnessAgent } from './harness-agent';\nimport { ours } from '../../ours';",
+      ],
+    ],
+    own: {
+      "ours.ts": `import { HarnessCapabilityUnsupportedError } from "./src/errors/harness-capability-unsupported-error";
+import { afterEach } from "vitest";
+import { createSecureExecSandbox } from ${port("ai/index.js")};
+const providers = [];
+afterEach(() => Promise.all(providers.splice(0).map((provider) => provider.dispose())));
+export function ours() {
+  const provider = createSecureExecSandbox({ cwd: "/work", HarnessCapabilityUnsupportedError });
+  providers.push(provider);
+  const { specificationVersion, providerId, createSession } = provider;
+  // The suite resumes sessions that nobody made: its stand-in has any.
+  const resumeSession = (options) => provider.resumeSession(options).catch(() => createSession(options));
+  return { specificationVersion, providerId, createSession, resumeSession };
+}`,
+    },
+    peers: ["@ai-sdk/harness", "ai", "zod"],
+    expected: 65,
   },
   {
     name: "deepagents",

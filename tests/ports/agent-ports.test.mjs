@@ -82,7 +82,7 @@ it("ai: a harness provider makes, resumes and ends sessions", async () => {
   const classed = createSecureExecSandbox({ HarnessCapabilityUnsupportedError });
   await assert.rejects((await classed.createSession()).getPortUrl({ port: 80 }), (error) => {
     assert.ok(error instanceof HarnessCapabilityUnsupportedError);
-    assert.match(error.message, /^secure-exec: port 80 is not open/);
+    assert.match(error.message, /^secure-exec: Port 80 is not exposed/);
     return true;
   });
   await classed.dispose();
@@ -94,6 +94,40 @@ it("ai: a harness provider makes, resumes and ends sessions", async () => {
   });
   await assert.rejects(failing, /set-up failed/);
   await assert.rejects(provider.resumeSession({ sessionId: "s2" }), /no session/);
+});
+
+it("ai: a provider of one machine that the caller owns ends nothing and sets nothing up", async (t) => {
+  const machine = await Session.create({
+    cwd: "/work",
+    ports: [4320, 4321],
+    publicUrl: (port) => (port === 4320 ? `https://${port}.example.com` : "http://example.com/x"),
+  });
+  t.after(() => machine.dispose());
+  const provider = createSecureExecSandbox({ session: machine });
+  let setUps = 0;
+  const onFirstCreate = async () => void setUps++;
+  const one = await provider.createSession({ sessionId: "a", identity: "i", onFirstCreate });
+  const two = await provider.resumeSession({ sessionId: "b" });
+  await one.writeTextFile({ path: "kept", content: "yes" });
+  await one.stop();
+  await two.destroy();
+  await provider.dispose();
+  assert.equal(setUps, 0);
+  assert.equal(await two.restricted().readTextFile({ path: "/work/kept" }), "yes");
+  assert.deepEqual([one.id, two.id, one.ports], [machine.id, machine.id, [4320, 4321]]);
+  const urls = await Promise.all([
+    one.getPortUrl({ port: 4320 }),
+    one.getPortUrl({ port: 4320, protocol: "ws" }),
+    one.getPortUrl({ port: 4321, protocol: "ws" }),
+  ]);
+  assert.deepEqual(urls, [
+    "https://4320.example.com/",
+    "wss://4320.example.com/",
+    "ws://example.com/x",
+  ]);
+  const fork = await machine.fork();
+  t.after(() => fork.dispose());
+  assert.equal(fork.portUrl(4320), "https://4320.example.com/");
 });
 
 it("ai: ready-made tools", async (t) => {

@@ -6,6 +6,7 @@
  * package declares; nothing is imported from it.
  */
 import { SessionRegistry } from "../core/session-registry.js";
+import { notExposed } from "../core/session.js";
 import type { Session, SessionOptions } from "../core/session.js";
 import type { NetworkPolicy } from "./network-policy.js";
 import { SessionNetwork } from "./session-network.js";
@@ -21,6 +22,12 @@ export type CapabilityErrorClass = new (options: { harnessId: string; message: s
 
 /** How the provider's machines are made. */
 export interface SandboxProviderOptions extends SessionOptions {
+  /**
+   * A machine of the caller's own, which all sessions are then: none of them ends it, no set-up runs in it, and options of
+   * machines that would be made have no effect.
+   * @default each session is a machine of its own
+   */
+  session?: Session;
   /**
    * The harness's class, of which the errors about ports are then; a RangeError otherwise.
    * @default RangeError
@@ -96,7 +103,7 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
     if (this.#CapabilityError !== undefined && !this.ports.includes(port))
       throw new this.#CapabilityError({
         harnessId: providerId,
-        message: `port ${port} is not open to the host; the option ports opens it`,
+        message: notExposed(port),
       });
     return { url: this.#session.portUrl(port, protocol) };
   };
@@ -104,7 +111,7 @@ export class SecureExecNetworkSandboxSession extends SecureExecSandboxSession {
   getPortUrl = async (options: { port: number; protocol?: Protocol }): Promise<string> =>
     (await this.getPortEndpoint(options)).url;
 
-  /** Ends the machine, as `destroy`: there is no state that a stopped one would keep. */
+  /** Ends the machine, as `destroy`: there is no state that a stopped one would keep. Not one that the caller gave. */
   stop = async (): Promise<void> => {
     await this.#end();
   };
@@ -158,6 +165,7 @@ export class SecureExecSandboxProvider {
   readonly specificationVersion = "harness-sandbox-v1" as const;
   readonly providerId = providerId;
   readonly #options: SessionOptions;
+  readonly #wrapped: Session | undefined;
   readonly #CapabilityError: CapabilityErrorClass | undefined;
   readonly #sessions = new SessionRegistry();
   readonly #networks = new WeakMap<Session, SessionNetwork>();
@@ -166,8 +174,9 @@ export class SecureExecSandboxProvider {
 
   /** As `createSecureExecSandbox`. */
   constructor(options: SandboxProviderOptions = {}) {
-    const { HarnessCapabilityUnsupportedError, ...rest } = options;
+    const { HarnessCapabilityUnsupportedError, session, ...rest } = options;
     this.#options = rest;
+    this.#wrapped = session;
     this.#CapabilityError = HarnessCapabilityUnsupportedError;
   }
 
@@ -176,6 +185,7 @@ export class SecureExecSandboxProvider {
   ): Promise<SecureExecNetworkSandboxSession> => {
     const { identity, onFirstCreate, abortSignal } = options;
     abortSignal?.throwIfAborted();
+    if (this.#wrapped !== undefined) return this.#handle(this.#wrapped);
     if (identity === undefined || onFirstCreate === undefined) return this.#create(options);
     // One that waits for another's set-up sets up itself when that fails.
     for (;;) {
@@ -235,7 +245,7 @@ export class SecureExecSandboxProvider {
     abortSignal?: AbortSignal;
   }): Promise<SecureExecNetworkSandboxSession> => {
     options.abortSignal?.throwIfAborted();
-    const session = this.#sessions.find(options.sessionId);
+    const session = this.#wrapped ?? this.#sessions.find(options.sessionId);
     if (session === undefined)
       throw new Error(`there is no session ${JSON.stringify(options.sessionId)}`);
     return this.#handle(session);
@@ -248,6 +258,7 @@ export class SecureExecSandboxProvider {
   };
 
   #handle(session: Session): SecureExecNetworkSandboxSession {
+    // One of the caller's own is in no registry, and stays.
     const end = (): Promise<unknown> => this.#sessions.destroy(session.id);
     const network = this.#networks.get(session);
     return new SecureExecNetworkSandboxSession(session, end, network, this.#CapabilityError);

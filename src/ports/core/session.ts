@@ -41,6 +41,12 @@ export interface SessionOptions {
    * @default []
    */
   ports?: readonly number[];
+  /**
+   * Where others than this host reach one of `ports`, as `https://…`: what `portUrl` answers then. Getting requests from there to
+   * 127.0.0.1 is the host's own affair.
+   * @default http://127.0.0.1:port
+   */
+  publicUrl?: (port: number) => string;
   /** @default a random one */
   id?: string;
 }
@@ -231,6 +237,7 @@ export class Session {
   readonly createdAt = new Date();
   readonly runtime: NodeRuntime;
   readonly #env: Record<string, string>;
+  readonly #publicUrl: ((port: number) => string) | undefined;
   #running = true;
 
   private constructor(runtime: NodeRuntime, id: string, options: SessionOptions) {
@@ -239,6 +246,7 @@ export class Session {
     this.cwd = options.cwd ?? defaultCwd;
     this.ports = [...(options.ports ?? [])];
     this.#env = { ...options.env };
+    this.#publicUrl = options.publicUrl;
   }
 
   /**
@@ -440,13 +448,16 @@ export class Session {
   }
 
   /**
-   * Where the host reaches a port of the machine.
+   * Where a port of the machine is reached: what `publicUrl` says, with `ws` instead of `http` where that is asked for, or the
+   * host's 127.0.0.1.
    * @throws {RangeError} for one that `ports` does not have.
    */
   portUrl(port: number, protocol = "http"): string {
-    if (!this.ports.includes(port))
-      throw new RangeError(`port ${port} is not open to the host; the option ports opens it`);
-    return `${protocol}://127.0.0.1:${port}`;
+    if (!this.ports.includes(port)) throw new RangeError(notExposed(port));
+    if (this.#publicUrl === undefined) return `${protocol}://127.0.0.1:${port}`;
+    const url = new URL(this.#publicUrl(port));
+    if (protocol.startsWith("ws")) url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    return url.href;
   }
 
   /** The machine's files with its environment and limits, as `NodeRuntime.create({ snapshot })` takes them. */
@@ -462,7 +473,9 @@ export class Session {
    */
   async fork(id: string = randomUUID()): Promise<Session> {
     const { cwd, ports } = this;
-    return new Session(await this.runtime.clone(), id, { cwd, ports, env: this.#env });
+    const publicUrl = this.#publicUrl;
+    const options = { cwd, ports, env: this.#env, ...(publicUrl !== undefined && { publicUrl }) };
+    return new Session(await this.runtime.clone(), id, options);
   }
 
   /**
@@ -479,6 +492,10 @@ export class Session {
     return this.dispose();
   }
 }
+
+/** What is said of a port that `ports` does not have. */
+export const notExposed = (port: number): string =>
+  `Port ${port} is not exposed to the host: the option ports opens it.`;
 
 /** undefined for a file that does not exist. */
 async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
