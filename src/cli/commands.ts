@@ -282,13 +282,20 @@ export const commands: readonly Command[] = [
   {
     name: "doctor",
     summary: "check what this host offers, and run a self test",
-    usage: ["doctor [--json]"],
+    usage: ["doctor [--json] [--nats URL]"],
     description:
-      "Prints each layer of isolation and whether it is there, the engine or the command that installs it, and runs a program. Exit code 1 where something required is missing.",
-    flags: [{ name: "json", help: "print the report as JSON" }],
+      "Prints each layer of isolation and whether it is there, the engine or the command that installs it, and runs a program; with --nats also the broker, where leases of a fleet can be kept, and its workers. Exit code 1 where something required is missing.",
+    flags: [
+      { name: "json", help: "print the report as JSON" },
+      ...brokerFlags.map((flag) =>
+        flag.name === "nats" ? { ...flag, help: "the servers of a fleet's broker" } : flag,
+      ),
+    ],
     makesMachine: false,
     stopsAtFirst: false,
-    examples: [],
+    examples: [
+      ["doctor --nats nats://broker:4222", "also what a fleet's callers and workers need"],
+    ],
     perform: doctor,
   },
 ];

@@ -10,8 +10,13 @@ import type { NodeRuntimeIsolationLayer } from "../sdk/isolation.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
 import { UsageError } from "./arguments.js";
 import type { Arguments } from "./arguments.js";
+import { examineFleet, textOfFleet } from "./doctor-fleet.js";
+import type { FleetReport } from "./doctor-fleet.js";
+import { serverOptions, serversOf } from "./fleet.js";
 import { makeMachine } from "./make-machine.js";
+import { parseArguments } from "./options.js";
 import { table } from "./table.js";
+import type { ParsedFleetServers } from "../sdk/fleet/options.js";
 import type { Savings } from "../sdk/savings.js";
 
 /** Without these no program is run. */
@@ -92,6 +97,8 @@ interface Report {
   repair?: string;
   layers: (LayerReport & { required: boolean })[];
   selfTest?: { passed: true; layers: NodeRuntimeIsolationLayer[]; savings: Savings };
+  /** Where a broker was named. */
+  fleet?: FleetReport;
   problems: string[];
 }
 
@@ -142,7 +149,7 @@ async function examine(): Promise<Report> {
 }
 
 function textOf(report: Report): string {
-  const { host, engine, layers, selfTest: passed, problems, repair } = report;
+  const { host, engine, layers, selfTest: passed, problems, repair, fleet } = report;
   const lines = [`host node    ${host.version} (${host.platform} ${host.arch})\n`];
   if ("problem" in engine) lines.push(`engine       missing: ${engine.problem}\n`);
   else {
@@ -166,13 +173,27 @@ function textOf(report: Report): string {
     lines.push(table([["layer", "around programs", "why"], ...rows]), "\n");
     lines.push(table([["saving", "here", "what it is"], ...savingRows(passed.savings)]));
   }
+  if (fleet !== undefined) lines.push(textOfFleet(fleet));
   return lines.join("");
 }
 
-/** Prints the report, as JSON if asked; resolves with the exit code. */
-export async function doctor({ given, rest }: Arguments): Promise<number> {
+async function withFleet(report: Report, servers: ParsedFleetServers): Promise<Report> {
+  try {
+    return { ...report, fleet: await examineFleet(servers) };
+  } catch (error) {
+    const problems = [...report.problems, `fleet        failed: ${describe(error)}`];
+    return { ...report, healthy: false, problems };
+  }
+}
+
+/** Prints the report, as JSON if asked; resolves with the exit code. Throws `UsageError` and INVALID_OPTION. */
+export async function doctor({ given, rest, words }: Arguments): Promise<number> {
   if (rest.length > 0) throw new UsageError("doctor takes no arguments");
-  const report = await examine();
+  const servers = serverOptions.some((name) => given.has(name))
+    ? serversOf(parseArguments(words, { values: serverOptions, flags: ["json"] }))
+    : undefined;
+  const examined = await examine();
+  const report = servers === undefined ? examined : await withFleet(examined, servers);
   process.stdout.write(given.has("json") ? `${JSON.stringify(report, null, 2)}\n` : textOf(report));
   return report.healthy ? 0 : 1;
 }

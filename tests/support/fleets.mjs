@@ -151,9 +151,12 @@ export async function status(url, ...args) {
   return JSON.parse(text);
 }
 
-/** `secure-exec fleet …`, awaited: a caller that is blocked meanwhile would say nothing to its workers. */
-export async function fleetCommand(...args) {
-  const child = spawn(process.execPath, [cli, "fleet", ...args], {
+/** `secure-exec fleet …`. */
+export const fleetCommand = (...args) => command("fleet", ...args);
+
+/** `secure-exec …`, awaited: a caller that is blocked meanwhile would say nothing to its workers. */
+export async function command(...args) {
+  const child = spawn(process.execPath, [cli, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];

@@ -85,6 +85,10 @@ export class Broker {
     return this.#nats.info?.max_payload ?? 1024 * 1024;
   }
 
+  get serverVersion(): string {
+    return this.#nats.info?.version ?? "";
+  }
+
   get isClosed(): boolean {
     return this.#nats.isClosed();
   }

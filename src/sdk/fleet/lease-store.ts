@@ -85,14 +85,19 @@ export class LeaseStore {
 
   /** Looks for the bucket, and makes it where there is none. Answers how long its keys live. Rejects with `StoreError`. */
   async open(): Promise<number> {
-    const found = await this.#info().catch((error: StoreError) => {
-      if (error.errorCode !== ErrorCode.streamNotFound) throw error;
-      return this.#api("STREAM.CREATE", configOf()).catch(() => this.#info());
-    });
-    const lifeMs = Number(bagOf(found.config).max_age) / 1e6;
-    if (!(lifeMs >= storeLimits.leastLifeMs))
-      throw new StoreError(`keys of the bucket ${bucket} do not live for a bounded time`);
-    return lifeMs;
+    const found = await this.look();
+    if (found !== undefined) return found;
+    return lifeOf(await this.#api("STREAM.CREATE", configOf()).catch(() => this.#info()));
+  }
+
+  /** How long keys of the bucket live; undefined where there is none yet. Rejects with `StoreError`. */
+  async look(): Promise<number | undefined> {
+    try {
+      return lifeOf(await this.#info());
+    } catch (error) {
+      if ((error as StoreError).errorCode === ErrorCode.streamNotFound) return undefined;
+      throw error;
+    }
   }
 
   #info(request: object = {}): Promise<Bag> {
@@ -178,6 +183,13 @@ export class LeaseStore {
     const { description, err_code: code } = bagOf(answer.error);
     throw new StoreError(`JetStream refuses: ${String(description).slice(0, 200)}`, Number(code));
   }
+}
+
+function lifeOf(found: Bag): number {
+  const lifeMs = Number(bagOf(found.config).max_age) / 1e6;
+  if (!(lifeMs >= storeLimits.leastLifeMs))
+    throw new StoreError(`keys of the bucket ${bucket} do not live for a bounded time`);
+  return lifeMs;
 }
 
 /** As clients of NATS make buckets, so that `nats kv` reads it. In memory: leases outlive neither their holders nor need to. */
