@@ -54,6 +54,11 @@ export class Pace {
     return Math.max(this.#served, this.#servedBefore, 1);
   }
 
+  /** Whether one VM has the thread for itself, and had lately. */
+  get isOfOne(): boolean {
+    return this.#served < 2 && this.#servedBefore < 2;
+  }
+
   /** Part of the time that goes by which one VM has for itself: what others took the processor for is nobody's. */
   get rate(): number {
     return (1 - this.#keptOfAll) / this.active;

@@ -4,7 +4,8 @@
  * A VM that is over its part for longer has its turns at the kernel's pace.
  *
  * Invariants: a VM that waits is served every turn, for about its part; time over it counts against
- * its next turns; a VM that asks for little is not kept waiting for those who ask for much.
+ * its next turns; a VM that asks for little is not kept waiting for those who ask for much. Where nobody
+ * else asks, nobody waits but for the event loop to look who else does.
  * Untrusted: how much guests send, and what their calls cost.
  */
 import { limits } from "../limits.js";
@@ -25,6 +26,8 @@ export class Turns {
   #timer: NodeJS.Timeout | undefined;
   /** When those who are over their part have the next turn. */
   #pacedAt = 0;
+  /** Somebody has had a part beside his turns, and the event loop has not looked for others since. */
+  #gavePart = false;
   readonly #isHeld: () => boolean;
 
   /** While `isHeld`, nobody is served, as what guests cause would pile up; `release` says when that is over. */
@@ -47,6 +50,20 @@ export class Turns {
   /** Part of a turn that each of those who want one may have. */
   get partMs(): number {
     return Math.max(limits.leastPartMs, limits.turnMs / (this.#waiting.size + 1));
+  }
+
+  /** Whether nobody else asks for anything, now or lately. */
+  isAlone(share: Share): boolean {
+    const { size } = this.#waiting;
+    return this.pace.isOfOne && (size === 0 || (size === 1 && this.#waiting.has(share)));
+  }
+
+  /** Whether `share` may have another part at once: alone, and once before the event loop has looked for others. */
+  givesPart(share: Share): boolean {
+    if (this.#gavePart || !this.isAlone(share)) return false;
+    this.#gavePart = true;
+    setImmediate(() => (this.#gavePart = false));
+    return true;
   }
 
   enter(share: Share): void {
@@ -135,7 +152,12 @@ export class Share {
       // Its own work is no time that others had.
       if (now - this.#partSince - this.#usedMs >= limits.turnMs) this.#beginPart(now);
       // Frames that come one by one are not held up by others' before they are a turn's work together.
-      if (this.#usedMs < limits.turnMs && !this.isOver && !this.#turns.isHeld) return true;
+      if (this.#usedMs < limits.turnMs && this.#mayBeServed) return true;
+      // And those of one alone by nobody, as long as there is nobody else.
+      if (!this.#turns.isHeld && this.#turns.givesPart(this)) {
+        this.#beginPart(now);
+        return true;
+      }
     }
     this.#wait(source);
     return false;
@@ -200,7 +222,12 @@ export class Share {
   }
 
   get #mayGoOn(): boolean {
-    return this.#usedMs < this.#turns.partMs && !this.isOver && !this.#turns.isHeld;
+    return this.#usedMs < this.#turns.partMs && this.#mayBeServed;
+  }
+
+  /** What is beyond its part is nobody else's while it is alone. */
+  get #mayBeServed(): boolean {
+    return !this.#turns.isHeld && (!this.isOver || this.#turns.isAlone(this));
   }
 
   #beginPart(now: number): void {

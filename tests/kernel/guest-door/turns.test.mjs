@@ -85,8 +85,10 @@ test("a flood is over its part, and no more once it has waited", async (t) => {
   assert.ok(over >= 25, `over in ${over} of 100 rounds`);
   one.share.forget(one);
   const idle = { proceed() {}, served() {} };
-  for (let i = 0; i < 1000 && !one.share.admits(idle); i++) {
+  for (let i = 0; i < 1000 && one.share.isOver; i++) {
     pass(1);
+    one.share.admits(idle);
+    one.share.forget(idle);
     await turnOfLoop();
   }
   assert.equal(one.share.isOver, false);
@@ -214,14 +216,47 @@ test("a frame with nothing behind it does not wait for a turn, however long it t
   share.close();
 });
 
+/** Frames of 0.2 ms that come one by one, as many as are served before `share` has to wait. */
+function oneByOne(share, pass) {
+  const source = { served() {}, proceed() {} };
+  let served = 0;
+  for (; served < 100 && share.admits(source); served++)
+    share.serve(source, () => pass(0.2), false);
+  share.forget(source);
+  return served;
+}
+
 test("a machine whose frames come one by one waits for its turn once they have been a turn's work", (t) => {
   const { turns, pass } = pausing(t);
   const source = { served() {}, proceed() {} };
-  const share = turns.share();
-  let served = 0;
-  for (; share.admits(source); served++) share.serve(source, () => pass(0.2), false);
+  const [share, other] = [turns.share(), turns.share()];
+  assert.ok(other.admits(source));
+  other.serve(source, () => {}, false);
+  const served = oneByOne(share, pass);
   assert.ok(served >= 4 && served <= 6, `${served} frames of 0.2 ms`);
   share.close();
+  other.close();
+});
+
+test("one machine alone does not wait for its turn, but lets the event loop look for others", async (t) => {
+  const pass = clock(t);
+  const turns = new Turns();
+  const share = turns.share();
+  for (let turn = 0; turn < 20; turn++) {
+    const served = oneByOne(share, pass);
+    assert.ok(served <= 12, `${served} frames of 0.2 ms`);
+    if (turn > 0) assert.ok(served >= 4, `${served} frames of 0.2 ms`);
+    await turnOfLoop();
+  }
+  // All of that is beyond its part, which nobody else wants. From the first frame of another on, it waits for what it is over.
+  const other = turns.share();
+  const source = { served() {}, proceed() {} };
+  assert.ok(other.admits(source));
+  other.serve(source, () => {}, false);
+  assert.ok(share.isOver);
+  assert.equal(share.admits(source), false);
+  share.close();
+  other.close();
 });
 
 test("nobody pays for the time that the kernel was kept from a processor", () => {
