@@ -253,6 +253,11 @@ export const SpawnFlags = Object.freeze({
   controllingTerminal: 4,
   /** Its new group is in the foreground of the caller's terminal from its start. */
   foreground: 8,
+  /**
+   * Nothing is started: pid 0 says that the caller may run the command in its own process, and that a spawn would
+   * have come to that command. Otherwise EOPNOTSUPP where that is so of no command, ENOEXEC where not of this one.
+   */
+  here: 16,
 } as const);
 
 /** What a process is told about itself when it starts. Trusted: the kernel wrote it. */

@@ -18,3 +18,13 @@ export const commandNames: readonly string[] = Object.freeze(
     /\s+/,
   ),
 );
+
+/**
+ * Commands that a shell may run in its own process: they start nothing, keep nothing, and wait for nobody but the
+ * files that they are given. Which of them it does run there is a question of their arguments: userland/sh/here.ts.
+ */
+export const plainCommands: ReadonlySet<string> = new Set(
+  `basename cat chmod cp cut dirname egrep fgrep grep head ln ls mkdir mktemp mv readlink realpath rm rmdir sed seq stat tail touch tr uniq wc`.split(
+    " ",
+  ),
+);

@@ -13,7 +13,7 @@ export interface Usage {
   wallMs: number;
   /** The most resident memory that one process of it had (VmHWM), what it shares with others included. */
   peakMemoryBytes: number;
-  /** Processes that were started in all. */
+  /** Processes that were started in all; a command that a shell runs itself is one. */
   processes: number;
   /** Threads with JavaScript that were started in all: one per process, and workers. */
   threads: number;

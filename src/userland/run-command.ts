@@ -63,7 +63,7 @@ export class Output {
   }
 }
 
-function writeAll(fd: number, data: Uint8Array): void {
+export function writeAll(fd: number, data: Uint8Array): void {
   for (let at = 0; at < data.length;) {
     try {
       at += retrying(() => fs.writeSync(fd, data, at));

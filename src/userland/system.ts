@@ -139,7 +139,24 @@ export interface Names {
   realpath(path: string): string | number;
 }
 
+/** A descriptor of this process, or bytes in its memory, which are read as those of a pipe. */
+export type HereInput = number | { take(maxBytes: number): Uint8Array };
+/** `append` answers 0 or `-errno`. */
+export type HereOutput = number | { append(data: Uint8Array): number };
+
+/** A command that may be run in this process, as `SpawnRequest` says it. */
+export interface HereRequest extends Pick<SpawnRequest, "file" | "argv" | "env" | "cwd"> {
+  readonly input: HereInput;
+  readonly output: HereOutput;
+  readonly errors: HereOutput;
+}
+
 export interface Processes {
+  /**
+   * Runs one of the machine's plain commands in this process, which blocks until it is done: its status. Undefined
+   * where it needs a process of its own; then nothing of it has been done.
+   */
+  runHere?(request: HereRequest): Promise<number | undefined>;
   /** Whether `spawn` knows commands, named without a slash, that no file stands for. */
   readonly hostCommands?: boolean;
   /** How to start another shell: file, then the arguments that come before the shell's own. */

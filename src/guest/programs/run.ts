@@ -31,14 +31,9 @@ export function statusOf(
   return start.image === "sh" ? runShell(tools, start, argv) : runOther(tools, start, argv);
 }
 
-function runOther(
-  { channel }: Pick<CommandTools, "channel">,
-  start: StartOptions,
-  argv: string[],
-): Promise<number> {
-  // Loaded here, so that a process pays for the program it is.
-  const { runCommand } = require("../../userland/run-command.js") as typeof Runner;
-  return runCommand(start.image, argv, {
+/** What commands ask of the machine that Node has no function for, but for terminals. */
+export function commandMachine(channel: Channel): Runner.CommandMachine {
+  return {
     seekBy(fd, delta) {
       const sought = channel.call("seek", { fd, offset: delta, whence: SEEK_CUR });
       return typeof sought === "number" ? sought : sought.position;
@@ -47,6 +42,18 @@ function runOther(
       const made = channel.call("makeFifo", { path, mode });
       return typeof made === "number" ? made : 0;
     },
+  };
+}
+
+function runOther(
+  { channel }: Pick<CommandTools, "channel">,
+  start: StartOptions,
+  argv: string[],
+): Promise<number> {
+  // Loaded here, so that a process pays for the program it is.
+  const { runCommand } = require("../../userland/run-command.js") as typeof Runner;
+  return runCommand(start.image, argv, {
+    ...commandMachine(channel),
     // Most commands never set a terminal.
     terminal:
       channel.isTerminal(0) || channel.isTerminal(1)

@@ -10,6 +10,7 @@ import { SpawnFlags } from "../../protocol/guest-calls.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import { WaitOptions } from "../../protocol/terminal-calls.js";
 import type { Channel } from "../channel.js";
+import type * as RunHere from "../../userland/run-here.js";
 import type { ShellSystem } from "../../userland/sh/system.js";
 import type {
   Descriptors,
@@ -28,6 +29,7 @@ import type {
 } from "../../userland/system.js";
 import type { RequireBuiltin } from "../engine-types.js";
 import type { GuestCalls } from "../environment.js";
+import type * as Run from "./run.js";
 
 const newline = 10;
 const unlimited = Object.freeze({ soft: Infinity, hard: Infinity });
@@ -263,6 +265,10 @@ function openFilesOf({ resourceLimits }: SpawnRequest, start: StartOptions): num
 
 function processes({ channel, start, refused }: GuestSystemTools, mask: Mask): Processes {
   let knownRefusal = refused;
+  /** The kernel wants a process for every command. */
+  let refusesAll = false;
+  /** Where the kernel has this process; the shell's own directory is its variable. */
+  let { cwd } = start;
   return {
     hostCommands: start.hostCommands,
     shellCommand: ["/bin/sh"],
@@ -293,6 +299,38 @@ function processes({ channel, start, refused }: GuestSystemTools, mask: Mask): P
         openFiles: openFilesOf(request, start),
       };
       return later(channel, "spawn", args, ({ pid }) => pid);
+    },
+    async runHere(request) {
+      if (knownRefusal !== undefined || refusesAll) return undefined;
+      mask.settle();
+      const asked = channel.call("spawn", {
+        file: request.file,
+        argv: [...request.argv],
+        env: [...request.env],
+        cwd: request.cwd,
+        fds: [],
+        flags: SpawnFlags.here,
+        uid: -1,
+        gid: -1,
+        ignored: [],
+        openFiles: -1,
+      });
+      if (typeof asked === "number") {
+        refusesAll = asked === -Errno.EOPNOTSUPP;
+        return undefined;
+      }
+      if (cwd !== request.cwd) {
+        try {
+          process.chdir(request.cwd);
+        } catch {
+          return undefined;
+        }
+        cwd = request.cwd;
+      }
+      const { runCommandHere } = require("../../userland/run-here.js") as typeof RunHere;
+      const { commandMachine } = require("./run.js") as typeof Run;
+      const name = request.file.slice(request.file.lastIndexOf("/") + 1);
+      return runCommandHere(name, request, commandMachine(channel));
     },
     wait: (pid) =>
       new Promise((resolve) =>

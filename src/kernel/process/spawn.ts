@@ -5,8 +5,10 @@
  * Invariants: everything is checked before anything is made; what fails has made nothing. Untrusted: all of the
  * arguments.
  */
+import { basename } from "node:path/posix";
 import { Errno } from "../../abi/errno.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
+import { plainCommands } from "../../protocol/programs.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { Request } from "../../protocol/permissions.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
@@ -50,7 +52,34 @@ export interface Prepared {
 
 /** spawn of the table: the child's pid and the ends of new socket pairs. */
 export function spawn(parent: Process, args: SpawnArgs): Plan<Spawned> | number {
-  return execution(parent, args, (prepared) => start(parent, args, prepared));
+  if ((args.flags & SpawnFlags.here) === 0)
+    return execution(parent, args, (prepared) => start(parent, args, prepared));
+  if (!mayRunCommands(parent)) return -Errno.EOPNOTSUPP;
+  return execution(parent, args, (prepared) => runsItself(parent, args, prepared));
+}
+
+const ownScopes = ["fs", "childProcess", "process", "env"] as const;
+
+/**
+ * Whether it may be this process that runs the machine's commands. To rules, and to whoever hears what was asked, it
+ * matters which command asks; and the order of a deterministic run is one of processes.
+ */
+function mayRunCommands({ policy, vm }: Process): boolean {
+  return vm.deterministic === undefined && ownScopes.every((scope) => policy.allowsAll(scope));
+}
+
+/** It gets nothing by this that it had not: what the command does is asked for and judged as this process's own. */
+function runsItself(parent: Process, args: SpawnArgs, { image }: Prepared): Spawned | number {
+  const { budget, vm } = parent;
+  if (typeof image === "number") return image;
+  const { files, kind, name } = image;
+  const isPlain = kind === "command" && files.length === 1 && plainCommands.has(name);
+  if (!isPlain || name !== basename(args.file)) return -Errno.ENOEXEC;
+  if (vm.disposed || vm.processes.isFull || budget.isFull) return -Errno.EAGAIN;
+  // In a bill it is what it is to who wrote the script.
+  budget.bill.count("processes");
+  budget.bill.count("threads");
+  return { pid: 0, ends: [] };
 }
 
 /** The plan of `work` with what `args` come to, for which `parent` has to be allowed to have it executed. */

@@ -422,7 +422,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     opens: ({ ends }) => ends,
     asks: "fs `stat` of the directory and the file; childProcess `spawn` of each file that runs, under each of its names; env of each variable",
     support: "own",
-    note: "fork and execvp in one",
+    note: "fork and execvp in one; with `here` only what they would come to",
   },
   exec: {
     run: processHandlers.exec,

@@ -125,7 +125,7 @@ export class Capture extends Descriptor {
 
   async write(data: Uint8Array): Promise<number> {
     if (this.#pipeEnd !== undefined) return this.system.write(this.#pipeEnd, data);
-    return this.#append(data.slice());
+    return this.append(data);
   }
 
   real(): number {
@@ -141,6 +141,15 @@ export class Capture extends Descriptor {
   protected dispose(): void {
     if (this.#pipeEnd !== undefined) this.system.close(this.#pipeEnd);
     this.#released();
+  }
+
+  /** Whether everything written so far came from this process, and `append` keeps the order. */
+  get inMemory(): boolean {
+    return this.#pipeEnd === undefined;
+  }
+
+  append(data: Uint8Array): number {
+    return this.#append(data.slice());
   }
 
   #append(data: Uint8Array): number {
@@ -173,6 +182,15 @@ export class TextSource extends Descriptor {
 
   async read(maxBytes: number): Promise<Uint8Array | number> {
     if (this.#pipe !== undefined) return this.#pipe.read(maxBytes);
+    return this.take(maxBytes);
+  }
+
+  /** Whether nobody else reads it. */
+  get inMemory(): boolean {
+    return this.#pipe === undefined;
+  }
+
+  take(maxBytes: number): Uint8Array {
     return this.#take(this.#position + maxBytes);
   }
 

@@ -11,6 +11,7 @@ import type { Command } from "./ast.js";
 import { fileOfSubstitution } from "./ast.js";
 import { evaluateCondition } from "./conditions.js";
 import { Exit, Killed, LoopJump, Return, ShellError } from "./control.js";
+import { Beside } from "./beside.js";
 import { runCoprocess } from "./coprocess.js";
 import { Capture } from "./descriptors.js";
 import { complain, report } from "./diagnostics.js";
@@ -59,7 +60,7 @@ export class Interpreter {
   #subshells = 0;
   #commands = 0;
   /** Process substitutions that write: the shell does not end before them. */
-  readonly #outliving = new Set<Promise<unknown>>();
+  readonly beside = new Beside();
 
   constructor(
     readonly system: ShellSystem,
@@ -302,21 +303,6 @@ export class Interpreter {
       const isParent = this.bash && end instanceof ShellError && end.bash.ends === "shell";
       return { status: isParent && env.isSubshell ? 1 : status, trap: true };
     }
-  }
-
-  /** Something in this process that the shell's end must not cut off, if it `writes`. */
-  outlives(ended: Promise<unknown>, writes: boolean): void {
-    if (!writes) return;
-    this.#outliving.add(ended);
-    void ended.finally(() => this.#outliving.delete(ended));
-  }
-
-  get hasOutliving(): boolean {
-    return this.#outliving.size > 0;
-  }
-
-  async untilAllEnded(): Promise<void> {
-    while (this.#outliving.size > 0) await Promise.all(this.#outliving);
   }
 
   complain(env: Environment, message: string): Promise<void> {

@@ -84,9 +84,9 @@ function atTerminal(shell: Interpreter, env: Environment): void {
 /** Writing process substitutions end before the shell does. */
 async function finish(shell: Interpreter, env: Environment, status: number): Promise<number> {
   const { system } = shell;
-  if (shell.hasOutliving) {
+  if (shell.beside.hasOutliving) {
     env.descriptors.closeOpened(system.inheritedFds);
-    await shell.untilAllEnded();
+    await shell.beside.untilAllEnded();
   }
   return status & 0xff;
 }

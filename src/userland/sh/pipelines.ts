@@ -63,7 +63,9 @@ export async function runPipeline(
   const job = control?.applies(env) === true && !env.isSubshell ? new ForegroundJob() : undefined;
   if (job !== undefined) for (const member of members) member.env.foregroundJob = job;
   const running = members.map((member) =>
-    shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
+    shell.beside.run(() =>
+      shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
+    ),
   );
   if (inside !== undefined) running.push(runInside(shell, env, inside, input!, tested));
   let statuses: number[];

@@ -32,10 +32,10 @@ export function substituteProcess(
   const number = freeDescriptor(env, HIGHEST);
   env.descriptors.set(number, direction === "<" ? reader : writer);
   env.temporaryDescriptors.push(number);
-  const ended = shell
-    .runSubshell(clone, () => shell.execute(clone, body, false))
+  const ended = shell.beside
+    .run(() => shell.runSubshell(clone, () => shell.execute(clone, body, false)))
     .then((code) => ({ code, signal: 0 }));
-  shell.outlives(ended, direction === ">");
+  shell.beside.outlives(ended, direction === ">");
   env.backgroundPid = clone.subshellPid;
   env.jobs.addHidden(clone.subshellPid!, ended);
   return `/dev/fd/${number}`;

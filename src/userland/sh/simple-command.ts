@@ -13,6 +13,7 @@ import type { Environment } from "./environment.js";
 import type { Compounds } from "./expansion.js";
 import { expandWords } from "./expansion.js";
 import { startCommand } from "./external.js";
+import { runHere } from "./here.js";
 import type { Interpreter } from "./interpreter.js";
 import { exitStatus } from "./jobs.js";
 import { closeTemporaries } from "./process-substitution.js";
@@ -281,6 +282,8 @@ async function runExternal(
   argv: readonly string[],
   { last, searchPath, tested }: InvokeOptions,
 ): Promise<number> {
+  const here = await runHere(shell, env, argv, searchPath);
+  if (here !== undefined) return here;
   let pid: number;
   // A pipeline's members are part of its job; a command alone is one of its own.
   const control = shell.jobControl?.applies(env) === true ? shell.jobControl : undefined;
@@ -289,7 +292,7 @@ async function runExternal(
   const text = argv.join(" ");
   if (own) env.foregroundJob = job;
   try {
-    if (last && env.traps.size === 0 && !shell.hasOutliving) {
+    if (last && env.traps.size === 0 && !shell.beside.hasOutliving) {
       return await becomeCommand(shell, env, argv, { searchPath });
     }
     pid = await startCommand(shell, env, argv, { searchPath });

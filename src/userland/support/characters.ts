@@ -11,6 +11,7 @@ let multibyte = false;
 export function setLocale(env: Record<string, string | undefined>): void {
   const name = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "C";
   multibyte = /\butf-?8\b/i.test(name);
+  lastDecoded = undefined;
 }
 
 export function isMultibyte(): boolean {

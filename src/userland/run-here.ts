@@ -1,0 +1,179 @@
+/**
+ * Owns a command that runs in the shell's process: its context over Node's modules and the shell's descriptors.
+ *
+ * Invariants: output goes out when the command is done, in the order in which it was written, or as soon as there is
+ * much of it; what it finds that it cannot have here ends it before it has done anything; what it has opened is
+ * closed when it ends.
+ */
+import * as nodeFs from "node:fs";
+import { BrokenPipe, CommandExit, CommandFailure, type CommandContext } from "./command.js";
+import { Output, runInContext, statusOf, writeAll } from "./run-command.js";
+import { codeText } from "./support/errors.js";
+import { errnoName } from "../abi/errno.js";
+import type { CommandMachine } from "./run-command.js";
+import type { HereOutput, HereRequest } from "./system.js";
+
+/** Of output that waits for a command's end. */
+const mostWaiting = 1024 * 1024;
+const bufferBytes = 128 * 1024;
+
+/** What a command has opened and not closed would stay open in the shell. */
+class TrackedFiles {
+  readonly fs: typeof nodeFs;
+  readonly #open = new Set<number>();
+
+  constructor(input: HereRequest["input"]) {
+    const own = {
+      openSync: (...args: Parameters<typeof nodeFs.openSync>): number => {
+        const fd = nodeFs.openSync(...args);
+        this.#open.add(fd);
+        return fd;
+      },
+      closeSync: (fd: number): void => {
+        this.#open.delete(fd);
+        nodeFs.closeSync(fd);
+      },
+      fstatSync: (fd: number): nodeFs.Stats =>
+        nodeFs.fstatSync(fd === 0 && typeof input === "number" ? input : fd),
+    };
+    // Over what has getters alone.
+    this.fs = Object.create(nodeFs, Object.getOwnPropertyDescriptors(own)) as typeof nodeFs;
+  }
+
+  closeRest(): void {
+    for (const fd of this.#open) nodeFs.closeSync(fd);
+  }
+}
+
+/** What a command writes, to two descriptors that may be one. */
+class Waiting {
+  /** Something has left this process: the command cannot begin anew in another. */
+  isOut = false;
+  readonly #request: HereRequest;
+  #parts: { to: HereOutput; data: Uint8Array }[] = [];
+  #bytes = 0;
+
+  constructor(request: HereRequest) {
+    this.#request = request;
+  }
+
+  add(to: "output" | "errors", data: Uint8Array): void {
+    if (data.length === 0) return;
+    this.#parts.push({ to: this.#request[to], data: data.slice() });
+    this.#bytes += data.length;
+    if (this.#bytes > mostWaiting) this.flush();
+  }
+
+  flush(): void {
+    const parts = this.#parts;
+    this.#parts = [];
+    this.#bytes = 0;
+    for (const { to, data } of parts) {
+      this.isOut = true;
+      if (typeof to === "number") writeAll(to, data);
+      else {
+        const result = to.append(data);
+        if (result < 0)
+          throw new CommandFailure(`write error: ${codeText(errnoName(-result) ?? "EIO")}`);
+      }
+    }
+  }
+}
+
+/** The status of the command, or undefined where it needs a process of its own. */
+export async function runCommandHere(
+  name: string,
+  request: HereRequest,
+  machine: CommandMachine,
+): Promise<number | undefined> {
+  const env = environmentOf(request.env);
+  // The engine's time zone is one for all of the process.
+  if (env["TZ"] !== process.env["TZ"]) return undefined;
+  const waiting = new Waiting(request);
+  const files = new TrackedFiles(request.input);
+  const { context, needs } = contextOf(name, request, { env, fs: files.fs, machine, waiting });
+  try {
+    const status = await runInContext(context, name);
+    if (needs() && !waiting.isOut) return undefined;
+    return flushed(context, waiting, status);
+  } finally {
+    files.closeRest();
+  }
+}
+
+function flushed(context: CommandContext, waiting: Waiting, status: number): number {
+  try {
+    waiting.flush();
+    return status;
+  } catch (error) {
+    const failed = error instanceof BrokenPipe ? error.status : statusOf(context, error);
+    try {
+      waiting.flush();
+    } catch {
+      // Nobody is there to be told.
+    }
+    return failed;
+  }
+}
+
+function environmentOf(strings: readonly string[]): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const string of strings) {
+    const equals = string.indexOf("=");
+    env[string.slice(0, equals)] ??= string.slice(equals + 1);
+  }
+  return env;
+}
+
+interface Parts {
+  env: Record<string, string>;
+  fs: typeof nodeFs;
+  machine: CommandMachine;
+  waiting: Waiting;
+}
+
+function contextOf(
+  name: string,
+  { argv, cwd, input }: HereRequest,
+  { env, fs, machine, waiting }: Parts,
+): { context: CommandContext; needs: () => boolean } {
+  let isNeeded = false;
+  let isFile: boolean | undefined;
+  const needed = (): never => {
+    isNeeded = true;
+    throw new CommandExit(1);
+  };
+  const output = new Output((data) => waiting.add("output", data));
+  const writeError = (text: string): void => {
+    output.flush();
+    waiting.add("errors", Buffer.from(text));
+  };
+  const context: CommandContext = {
+    argv,
+    name,
+    env,
+    fs,
+    readInput(maxBytes = bufferBytes) {
+      if (typeof input !== "number") return input.take(maxBytes);
+      isFile ??= nodeFs.fstatSync(input).isFile();
+      // Whoever is to write it may wait for the shell.
+      if (!isFile) return needed();
+      const buffer = Buffer.allocUnsafe(maxBytes);
+      return buffer.subarray(0, nodeFs.readSync(input, buffer, 0, maxBytes, null));
+    },
+    unreadInput(byteCount) {
+      if (typeof input === "number") machine.seekBy(input, -byteCount);
+    },
+    write: (data) => output.write(data),
+    writeBytes: (byteString) => output.writeBytes(byteString),
+    flush: () => output.flush(),
+    writeError,
+    writeErrorFirst: (text) => waiting.add("errors", Buffer.from(text)),
+    cwd: () => cwd,
+    isTerminal: () => false,
+    makeFifo: machine.makeFifo,
+    spawn: needed,
+    spawnSync: needed,
+  };
+  return { context, needs: () => isNeeded };
+}
