@@ -24,7 +24,7 @@ export const commandNames: readonly string[] = Object.freeze(
  * files that they are given. Which of them it does run there is a question of their arguments: userland/sh/here.ts.
  */
 export const plainCommands: ReadonlySet<string> = new Set(
-  `basename cat chmod cp cut dirname egrep fgrep grep head ln ls mkdir mktemp mv readlink realpath rm rmdir sed seq stat tail touch tr uniq wc`.split(
+  `basename cat chmod cp cut dirname egrep fgrep grep head ln ls mkdir mktemp mv readlink realpath rm rmdir sed seq sort stat tail touch tr uniq wc`.split(
     " ",
   ),
 );

@@ -6,6 +6,7 @@
  * closed when it ends.
  */
 import * as nodeFs from "node:fs";
+import { O_NONBLOCK, O_RDONLY } from "../abi/fcntl.js";
 import { BrokenPipe, CommandExit, CommandFailure, type CommandContext } from "./command.js";
 import { Output, runInContext, statusOf, writeAll } from "./run-command.js";
 import { codeText } from "./support/errors.js";
@@ -22,11 +23,14 @@ class TrackedFiles {
   readonly fs: typeof nodeFs;
   readonly #open = new Set<number>();
 
-  constructor(input: HereRequest["input"]) {
+  /** Where it is given, no file is opened that waits for another process. */
+  constructor(input: HereRequest["input"], waits?: () => void) {
     const own = {
-      openSync: (...args: Parameters<typeof nodeFs.openSync>): number => {
-        const fd = nodeFs.openSync(...args);
+      openSync: (...[path, flags, mode]: Parameters<typeof nodeFs.openSync>): number => {
+        const looks = waits !== undefined && flags === "r";
+        const fd = nodeFs.openSync(path, looks ? O_RDONLY | O_NONBLOCK : flags, mode);
         this.#open.add(fd);
+        if (looks && nodeFs.fstatSync(fd).isFIFO()) waits();
         return fd;
       },
       closeSync: (fd: number): void => {
@@ -34,7 +38,8 @@ class TrackedFiles {
         nodeFs.closeSync(fd);
       },
       fstatSync: (fd: number): nodeFs.Stats =>
-        nodeFs.fstatSync(fd === 0 && typeof input === "number" ? input : fd),
+        // Bytes in memory are no file, and so no file of that number.
+        nodeFs.fstatSync(fd === 0 ? (typeof input === "number" ? input : -1) : fd),
     };
     // Over what has getters alone.
     this.fs = Object.create(nodeFs, Object.getOwnPropertyDescriptors(own)) as typeof nodeFs;
@@ -50,17 +55,21 @@ class Waiting {
   /** Something has left this process: the command cannot begin anew in another. */
   isOut = false;
   readonly #request: HereRequest;
+  readonly #tooMuch: () => never;
   #parts: { to: HereOutput; data: Uint8Array }[] = [];
   #bytes = 0;
 
-  constructor(request: HereRequest) {
+  constructor(request: HereRequest, tooMuch: () => never) {
     this.#request = request;
+    this.#tooMuch = tooMuch;
   }
 
   add(to: "output" | "errors", data: Uint8Array): void {
     if (data.length === 0) return;
-    this.#parts.push({ to: this.#request[to], data: data.slice() });
+    // A copy: a command reads into the same memory again, and a Buffer's slice is a view.
+    this.#parts.push({ to: this.#request[to], data: new Uint8Array(data) });
     this.#bytes += data.length;
+    if (this.#bytes > (this.#request.turn?.mostBytes ?? Infinity)) this.#tooMuch();
     if (this.#bytes > mostWaiting) this.flush();
   }
 
@@ -89,12 +98,17 @@ export async function runCommandHere(
   const env = environmentOf(request.env);
   // The engine's time zone is one for all of the process.
   if (env["TZ"] !== process.env["TZ"]) return undefined;
-  const waiting = new Waiting(request);
-  const files = new TrackedFiles(request.input);
-  const { context, needs } = contextOf(name, request, { env, fs: files.fs, machine, waiting });
+  let isNeeded = false;
+  const needed = (): never => {
+    isNeeded = true;
+    throw new CommandExit(1);
+  };
+  const waiting = new Waiting(request, needed);
+  const files = new TrackedFiles(request.input, request.turn && (() => waiting.isOut || needed()));
+  const context = contextOf(name, request, { env, fs: files.fs, machine, needed, waiting });
   try {
     const status = await runInContext(context, name);
-    if (needs() && !waiting.isOut) return undefined;
+    if (isNeeded && !waiting.isOut) return undefined;
     return flushed(context, waiting, status);
   } finally {
     files.closeRest();
@@ -129,34 +143,31 @@ interface Parts {
   env: Record<string, string>;
   fs: typeof nodeFs;
   machine: CommandMachine;
+  /** What it asks for it cannot have here. */
+  needed: () => never;
   waiting: Waiting;
 }
 
 function contextOf(
   name: string,
-  { argv, cwd, input }: HereRequest,
-  { env, fs, machine, waiting }: Parts,
-): { context: CommandContext; needs: () => boolean } {
-  let isNeeded = false;
+  { argv, cwd, input, turn }: HereRequest,
+  { env, fs, machine, needed, waiting }: Parts,
+): CommandContext {
   let isFile: boolean | undefined;
-  const needed = (): never => {
-    isNeeded = true;
-    throw new CommandExit(1);
-  };
   const output = new Output((data) => waiting.add("output", data));
   const writeError = (text: string): void => {
     output.flush();
     waiting.add("errors", Buffer.from(text));
   };
-  const context: CommandContext = {
+  return {
     argv,
     name,
     env,
     fs,
     readInput(maxBytes = bufferBytes) {
       if (typeof input !== "number") return input.take(maxBytes);
-      isFile ??= nodeFs.fstatSync(input).isFile();
-      // Whoever is to write it may wait for the shell.
+      // Whoever is to write it may wait for the shell; and what is read is read once.
+      isFile ??= turn === undefined && nodeFs.fstatSync(input).isFile();
       if (!isFile) return needed();
       const buffer = Buffer.allocUnsafe(maxBytes);
       return buffer.subarray(0, nodeFs.readSync(input, buffer, 0, maxBytes, null));
@@ -175,5 +186,4 @@ function contextOf(
     spawn: needed,
     spawnSync: needed,
   };
-  return { context, needs: () => isNeeded };
 }

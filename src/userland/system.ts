@@ -149,6 +149,8 @@ export interface HereRequest extends Pick<SpawnRequest, "file" | "argv" | "env" 
   readonly input: HereInput;
   readonly output: HereOutput;
   readonly errors: HereOutput;
+  /** It is run in turn with others of its pipeline: it may print so much, and waits for nobody. */
+  readonly turn?: { readonly mostBytes: number } | undefined;
 }
 
 export interface Processes {

@@ -32,6 +32,8 @@ import type { GuestCalls } from "../environment.js";
 import type * as Run from "./run.js";
 
 const newline = 10;
+/** Of what is written at once, with room for the call's other fields in a frame that is none of the large ones. */
+const pieceBytes = 512 * 1024;
 const unlimited = Object.freeze({ soft: Infinity, hard: Infinity });
 /** include/uapi/asm-generic/resource.h */
 const [RLIMIT_DATA, RLIMIT_NPROC, RLIMIT_NOFILE] = [2, 6, 7];
@@ -178,7 +180,7 @@ async function writeAll(channel: Channel, fd: number, data: Uint8Array): Promise
     return 0;
   }
   for (let at = 0; at < data.byteLength;) {
-    const part = data.subarray(at, at + 1024 * 1024);
+    const part = data.subarray(at, at + pieceBytes);
     const result = await new Promise<{ written: number } | number>((resolve) =>
       channel.callAsync("write", { fd, data: part, position: -1 }, resolve),
     );

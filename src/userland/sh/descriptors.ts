@@ -125,7 +125,7 @@ export class Capture extends Descriptor {
 
   async write(data: Uint8Array): Promise<number> {
     if (this.#pipeEnd !== undefined) return this.system.write(this.#pipeEnd, data);
-    return this.append(data);
+    return this.append(new Uint8Array(data));
   }
 
   real(): number {
@@ -148,11 +148,8 @@ export class Capture extends Descriptor {
     return this.#pipeEnd === undefined;
   }
 
+  /** `data` is not the caller's any more. */
   append(data: Uint8Array): number {
-    return this.#append(data.slice());
-  }
-
-  #append(data: Uint8Array): number {
     if (this.#length + data.length > limits.textLength) return -Errno.ENOSPC;
     this.#length += data.length;
     this.#chunks.push(data);
@@ -162,7 +159,7 @@ export class Capture extends Descriptor {
   async #pump(fd: number): Promise<void> {
     for (;;) {
       const bytes = await this.system.read(fd, CHUNK_BYTES);
-      if (typeof bytes === "number" || bytes.length === 0 || this.#append(bytes) < 0) break;
+      if (typeof bytes === "number" || bytes.length === 0 || this.append(bytes) < 0) break;
     }
     this.system.close(fd);
   }

@@ -11,6 +11,7 @@ import { DescriptorTable } from "./descriptors.js";
 import { dynamicVariables } from "./dynamic-variables.js";
 import { Separators } from "./fields.js";
 import type { Interpreter } from "./interpreter.js";
+import type { Turn } from "./in-turn.js";
 import { JobTable } from "./jobs.js";
 import { Options } from "./options.js";
 import { arithmeticScope, elementKey } from "./parameters.js";
@@ -109,6 +110,8 @@ export class Environment {
   /** The innermost function or sourced file. */
   frame: Frame | undefined;
   isSubshell = false;
+  /** A member of a pipeline whose members run in turn; see in-turn.ts. */
+  turn: Turn | undefined;
   /** What the options were before the function said `local -`. */
   localOptions: Options | undefined;
   /** While a trap's action runs: the status from before it, with which a bare `exit` leaves. */

@@ -33,6 +33,8 @@ const needProcess: Readonly<Record<string, RegExp>> = {
   rm: /^-[^-]*[iI]|^--interactive/,
   // `e`, alone or as a flag of `s`; a script in a file may have it as well.
   sed: /^-[^-]*f|^--file|^e|[^A-Za-z-][gpiImM\d]*e/,
+  // What is sorted is as long as what came before it in its pipeline, and not a file.
+  sort: /^[^-\d]|^-[^-]*[oTS]|^--[bcfopt]/,
   tail: /^-[^-]*[fF]|^--(?:f|p|r|s)/,
   touch: /^-$/,
 };
@@ -52,8 +54,9 @@ export async function runHere(
   const stdio = { input: inputOf(input), output: outputOf(output), errors: outputOf(errors) };
   if (stdio.input === undefined || stdio.output === undefined || stdio.errors === undefined)
     return undefined;
-  // The text of a here-document has no size that could be asked for.
-  if (name === "wc" && typeof stdio.input !== "number") return undefined;
+  // A here-document may be a file to whoever asks for its size.
+  if (name === "wc" && env.turn === undefined && typeof stdio.input !== "number") return undefined;
+  if (name === "sort" && typeof stdio.input === "number") return undefined;
   const file = findCommand(shell, env, argv[0]!, searchPath);
   if (typeof file === "number" || file.slice(file.lastIndexOf("/") + 1) !== name) return undefined;
   shell.useUmask(env);
@@ -65,6 +68,7 @@ export async function runHere(
     input: stdio.input,
     output: stdio.output,
     errors: stdio.errors,
+    turn: env.turn,
   });
   if (status === undefined) return undefined;
   const entry = shell.hash.for(searchPath ?? env.variables.value("PATH") ?? DEFAULT_PATH).get(name);
@@ -72,7 +76,8 @@ export async function runHere(
   return status;
 }
 
-function isAlone(shell: Interpreter, env: Environment): boolean {
+/** Whether nothing that the shell would block may be waited for. */
+export function isAlone(shell: Interpreter, env: Environment): boolean {
   if (shell.interactive || !shell.beside.isNothing) return false;
   if (env.options.has("monitor") || env.foregroundJob !== undefined) return false;
   if (env.resourceLimits.size > 0) return false;

@@ -9,10 +9,12 @@ import type { Command, Word } from "./ast.js";
 import { ShellError } from "./control.js";
 import { builtinOf } from "./builtins/builtin.js";
 import { RealDescriptor } from "./descriptors.js";
+import type { Descriptor } from "./descriptors.js";
 import type { Environment } from "./environment.js";
 import { errorText } from "./errors.js";
 import { expandWords } from "./expansion.js";
 import { StartFailure, findCommand, spawn, startCommand } from "./external.js";
+import { runInTurn } from "./in-turn.js";
 import type { Interpreter } from "./interpreter.js";
 import { SavedDescriptors, applyRedirections, expandRedirections } from "./redirections.js";
 import { SIGSTOP, SIGTTOU } from "./signals.js";
@@ -29,19 +31,21 @@ export async function runPipeline(
   tested: boolean,
 ): Promise<number> {
   const { system } = shell;
+  const before = await runInTurn(shell, env, commands, tested);
+  const rest = commands.slice(before.statuses.length);
   // The last member may be this environment itself.
   const inside =
     env.shellOptions.has("lastpipe") && !env.options.has("monitor") && shell.bash
       ? commands.at(-1)
       : undefined;
   const members: { env: Environment; command: Command }[] = [];
-  let input: RealDescriptor | undefined;
-  for (const [index, command] of commands.entries()) {
+  let input: Descriptor | undefined = before.input;
+  for (const [index, command] of rest.entries()) {
     if (command === inside) break;
     const member = env.clone();
     members.push({ env: member, command });
     if (input !== undefined) member.descriptors.set(0, input);
-    if (index === commands.length - 1) break;
+    if (index === rest.length - 1) break;
     const pipe = system.pipe();
     if (typeof pipe === "number") {
       for (const started of members) started.env.descriptors.closeAll();
@@ -77,6 +81,7 @@ export async function runPipeline(
     const isStop = result.signal >= SIGSTOP && result.signal <= SIGTTOU;
     statuses = isStop ? [128 + result.signal] : await ended;
   }
+  statuses = [...before.statuses, ...statuses];
   env.pipeStatus = statuses;
   if (env.pendingSignals.length > 0) await shell.traps.run(env);
   const last = statuses.at(-1)!;
@@ -96,7 +101,7 @@ async function runInside(
   shell: Interpreter,
   env: Environment,
   command: Command,
-  input: RealDescriptor,
+  input: Descriptor,
   tested: boolean,
 ): Promise<number> {
   const saved = new SavedDescriptors(env);

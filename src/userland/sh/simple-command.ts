@@ -284,6 +284,7 @@ async function runExternal(
 ): Promise<number> {
   const here = await runHere(shell, env, argv, searchPath);
   if (here !== undefined) return here;
+  env.turn?.end();
   let pid: number;
   // A pipeline's members are part of its job; a command alone is one of its own.
   const control = shell.jobControl?.applies(env) === true ? shell.jobControl : undefined;

@@ -34,6 +34,8 @@ const inside = [
   "for i in 1 2 3; do cat f; done; if grep one f; then :; fi; while ! rm f; do :; done",
   "cat nosuch; rm nosuch; grep; ls --nosuch; cat f > nosuch/dir; cat f 2>&1 > /dev/null",
   "trap 'echo end' EXIT; cat f; set -e; cat f",
+  "cat f | grep o | wc -l; echo a b | tr a b | sed s/b/c/; ls / | sort -r | uniq -c | head -2; seq 9 | tail -1",
+  'x=$(echo "$PATH" | cut -d: -f1); grep z f nosuch 2>/dev/null | cat; cat nosuch 2>&1 | wc -l',
   "f() { cat f; }; f; command cat f; LC_ALL=C.UTF-8 cut -c1 f; eval cat f",
 ];
 for (const script of inside)
@@ -43,8 +45,13 @@ for (const script of inside)
 
 const apart = [
   // Members of pipelines, and what runs beside the shell, may wait for each other.
-  ["cat f | cat", 2],
+  ["cat f | while read l; do cat f > /dev/null; done", 2 + 1],
+  ["cat f | (cat; cat)", 3],
   ["cat <(echo a) f", 1],
+  ["x=1 cat f | cat; cat f | A=b cat; cat f | cat > g; cat f | sed -i p f | cat", 9],
+  ["f2() { cat; }; cat f | f2; trap : ERR; cat f | cat", 4],
+  ["seq 20000 | tail -1; cat < f | cat", 4],
+  ["mkfifo q; echo a > q & cat q | cat; wait", 4],
   ["cat f & wait", 1],
   // Traps of signals are for the shell, the signal for the command.
   ["trap : USR1; cat f", 1],
@@ -162,6 +169,49 @@ test("more than a pipe holds goes out and comes in, and who does not read ends t
   assert.equal(stderr, "");
 });
 
+test("members that run in turn pass on everything, and what was read is read again by who takes over", async () => {
+  const { stdout, stderr } = await bash(`
+    seq 3000 > f; printf 'a\nb\nc\n' > g
+    cat f | sed 's/.*/& & & & & & & & & &/' | wc -c; cat f | sed 's/.*/& & & & & & & & & &/' | tail -1
+    seq 100000 | wc -l; seq 100000 | head -1; echo "\${PIPESTATUS[@]: -1}"
+    { read l; cat | tail -1; cat; } < g; { head -1 | cat; cat; } < g
+    grep zzz g | cat; echo "\${PIPESTATUS[*]}"; set -o pipefail; grep zzz g | wc; echo $?; ! cat g | grep -q a; echo $?
+    cat nosuch g 2>&1 | sort | head -2; cat nosuch | cat; echo $?
+    printf 'x y\n' | cut -d' ' -f2 | tr y z; x='p  q'; echo "$x" | cat; echo $x | cat
+    nosuch | cat; echo $?; cat g | nosuch 2> /dev/null; echo $?; set -e; cat g | grep -c b; echo on`);
+  assert.equal(
+    stdout,
+    `138930
+3000 3000 3000 3000 3000 3000 3000 3000 3000 3000
+100000
+1
+0
+c
+a
+b
+c
+1 0
+      0       0       0
+1
+1
+a
+b
+1
+z
+p  q
+p q
+127
+127
+1
+on
+`,
+  );
+  assert.equal(
+    stderr,
+    "cat: nosuch: No such file or directory\nbash: line 13: nosuch: command not found\n",
+  );
+});
+
 test("what a command leaves open is closed, however many there are", async () => {
   const rt = await machine({ limits: { openFiles: 64 } });
   const { stdout, exitCode } = await bash(
@@ -176,21 +226,21 @@ test("what a command leaves open is closed, however many there are", async () =>
 
 test("a shell that runs a command itself ends by what ends it, and a bill counts it", async () => {
   const rt = await machine();
-  const waiting = rt.spawnCommand("bash", ["-c", "mkfifo q; echo ready; cat q; echo not"], {
+  const script = "mkfifo q; echo ready; cat q; echo not";
+  const said = [];
+  let started;
+  const ready = new Promise((resolve) => (started = resolve));
+  const waiting = await rt.spawnCommand("bash", ["-c", script], {
     cwd: "/tmp",
-  });
-  let said = "";
-  const ready = new Promise((resolve) => {
-    waiting.stdout.on("data", (text) => {
-      said += text;
-      if (said.includes("ready")) resolve();
-    });
+    onStdout: (data) => {
+      said.push(Buffer.from(data).toString());
+      started();
+    },
   });
   await ready;
   waiting.kill("SIGTERM");
-  const end = await waiting.wait();
-  assert.equal(end.exitCode, 143);
-  assert.equal(said, "ready\n");
+  assert.equal(await waiting.wait(), 143);
+  assert.equal(said.join(""), "ready\n");
   const { usage } = await bash("mkdir z; cp -r z y; rmdir z y; true", { rt });
   assert.equal(usage.processes, 4);
   await rt.dispose();
