@@ -60,7 +60,7 @@ export const alone = {
   "tests/playground/": servers,
   "tests/protocol/fuzz.test.mjs": measures,
   "tests/protocol/structured.test.mjs": measures,
-  "tests/sandbox/cgroup.test.mjs": changes,
+  "tests/sandbox/cgroup-groups.test.mjs": ends,
   "tests/sandbox/descriptors.test.mjs": counts,
   "tests/sdk/dedicated-engine.test.mjs": counts,
   "tests/sdk/fleet/": servers,

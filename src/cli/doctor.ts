@@ -6,6 +6,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { engineVersion, findEngine } from "../launcher/engine.js";
+import { cgroupEnvironment } from "../protocol/isolation.js";
 import type { NodeRuntimeIsolationLayer } from "../sdk/isolation.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
 import { UsageError } from "./arguments.js";
@@ -37,7 +38,7 @@ console.log(JSON.stringify(probeIsolation()));`;
   const { stdout } = await promisify(execFile)(
     engine,
     ["--no-warnings", "--input-type=module", "-e", program],
-    { env: {}, timeout: probeTimeoutMs, encoding: "utf8" },
+    { env: cgroupEnvironment(), timeout: probeTimeoutMs, encoding: "utf8" },
   );
   return JSON.parse(stdout) as LayerReport[];
 }

@@ -6,12 +6,17 @@ import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { EnginePool } from "../launcher/engines.js";
 import { zygoteSpawner } from "../launcher/fork.js";
+import { GuestGroups } from "../launcher/guest-groups.js";
 import { GuestPool } from "../launcher/pool.js";
+import { cgroupVariable } from "../protocol/isolation.js";
+import type { IsolationReport } from "../protocol/isolation.js";
+import { guestCgroup } from "../sandbox/cgroup.js";
 import { disownInherited } from "../sandbox/descriptors.js";
 import * as libc from "../sandbox/libc.js";
 import { buildStage1, install } from "../sandbox/seccomp.js";
 import { confineSignals } from "./lock-down.js";
 import { sayLastWords } from "./last-words.js";
+import { usualBounds } from "./process/native-watch.js";
 
 /** The socket to the SDK is the last that this process was handed. */
 const lastHandedFd = 3;
@@ -33,6 +38,8 @@ function mostGuestsAhead(): number {
 interface Guests {
   readonly pool: GuestPool;
   readonly engines: EnginePool;
+  /** Of the bounds that cgroups hold. */
+  readonly cgroup: () => IsolationReport;
 }
 
 let guests: Guests | undefined;
@@ -55,8 +62,16 @@ function lockDown(): void {
   }
 }
 
+/** Groups for guests, or why there are none. */
+function openGroups(): GuestGroups | string {
+  const place = guestCgroup(process.env[cgroupVariable]);
+  return "why" in place ? place.why : GuestGroups.open(place.directory, usualBounds);
+}
+
 function start(): Guests {
   lockDown();
+  const opened = openGroups();
+  const groups = typeof opened === "string" ? undefined : opened;
   const spawner = zygoteSpawner({
     enginePath: process.execPath,
     bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
@@ -65,6 +80,7 @@ function start(): Guests {
 
   const engines = new EnginePool({
     spawner,
+    groups,
     isolation: () => pool.isolation,
     parallelStarts: Math.max(2, Math.min(8, availableParallelism())),
     idleMs: 60_000,
@@ -72,6 +88,7 @@ function start(): Guests {
 
   const pool = new GuestPool({
     spawner,
+    groups,
     demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
     // The zygote forks one after the other; what a guest does before it is ready goes on beside that.
     parallelForks: Math.max(2, Math.min(8, availableParallelism())),
@@ -83,5 +100,9 @@ function start(): Guests {
   });
   // Its failure is reported to whoever awaits the start.
   pool.start().catch(() => undefined);
-  return { pool, engines };
+  const cgroup = (): IsolationReport => ({
+    layer: "cgroup",
+    ...(typeof opened === "string" ? { active: false, why: opened } : opened.report),
+  });
+  return { pool, engines, cgroup };
 }

@@ -19,7 +19,7 @@ import { lockKernelDown } from "./lock-down.js";
 import { sayLastWords } from "./last-words.js";
 import { answer, answered } from "./syscalls/dispatch.js";
 
-const { engines, pool } = startGuests();
+const { cgroup, engines, pool } = startGuests();
 
 const hostFd = 3;
 
@@ -73,7 +73,7 @@ const host = new HostHandlers(
     decided,
   },
   emit,
-  isolation,
+  () => [...isolation, cgroup()],
 );
 
 void pool.start().then(() => {

@@ -13,6 +13,7 @@ import { IsolationUnavailable } from "../sandbox/unavailable.js";
 import { DescriptorsExhausted } from "./descriptors.js";
 import { Zygote } from "./fork.js";
 import type { Guest } from "./fork.js";
+import type { GuestGroups } from "./guest-groups.js";
 import { RoundRobin } from "../protocol/round-robin.js";
 
 /** Gets a locked-down guest, or why there is none: what was wrong, and the wait status of an engine that ended. */
@@ -21,6 +22,7 @@ export type EngineWaiter = (guest: Guest | undefined, reason: string, status: nu
 export interface EngineOptions {
   /** Starts the starter. */
   spawner: Spawner;
+  groups?: GuestGroups | undefined;
   /** Engines that begin at once; more would only take turns on the CPU. */
   parallelStarts: number;
   /** Layers that forked guests have; without one of them no engine is started. */
@@ -110,6 +112,7 @@ export class EnginePool {
     const starter = new Zygote({
       kind: "starter",
       spawner: this.#options.spawner,
+      groups: this.#options.groups,
       lost: (reason) => this.#lost(reason),
       ending: () => undefined,
       reaped: () => this.#serve(),

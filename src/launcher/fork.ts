@@ -26,6 +26,7 @@ import {
   zygoteDescriptors,
 } from "./descriptors.js";
 import { whenEnded } from "./ends.js";
+import type { GroupBounds, GuestGroup, GuestGroups, OutOfMemory } from "./guest-groups.js";
 import { GuestSocket } from "./guest-socket.js";
 import { anyBootstrap, kinds, reservationFd } from "./zygote/bootstrap.js";
 import {
@@ -68,8 +69,11 @@ export interface FrameHandlers {
 export interface GuestHandlers extends FrameHandlers {
   /** The process is about to be ended, or has ended and is not reaped yet. */
   ending(): void;
-  /** The socket is gone: the process ended or was ended. `status` is a wait status, or -1. */
-  ended(status: number, stderr: string): void;
+  /**
+   * The socket is gone: the process ended or was ended. `status` is a wait status, or -1;
+   * `outOfMemory` says that Linux ended it for want of memory.
+   */
+  ended(status: number, stderr: string, outOfMemory?: OutOfMemory): void;
   /** The guest broke the protocol; `ended` follows. */
   violation(reason: string): void;
 }
@@ -94,6 +98,7 @@ export class Guest {
   #ending = false;
   #reaped = false;
   isReady = false;
+  #group: GuestGroup | undefined;
 
   constructor(
     zygote: Zygote,
@@ -130,6 +135,21 @@ export class Guest {
   /** Runs `gone` when its process is about to be ended, or has ended. */
   onGone(gone: () => void): void {
     this.#goneListeners.push(gone);
+  }
+
+  /** Has a group of its own from now on. */
+  joins(group: GuestGroup | undefined): void {
+    this.#group = group;
+  }
+
+  /** What Linux is to hold it to where it has a group. */
+  bound(bounds: GroupBounds): void {
+    this.#group?.bound(bounds);
+  }
+
+  /** It will make copies of itself, and is among the zygotes. */
+  becomesTemplate(): void {
+    this.#group?.leave(this.zygote.pid);
   }
 
   limitCpu(seconds: number): void {
@@ -243,8 +263,11 @@ export class Guest {
     this.#reaped = true;
     libc.close(this.#stderr);
     this.#ready = undefined;
-    if (this.#handlers !== undefined) this.#handlers.ended(status, stderr);
+    const killed = libc.signalOf(status) === libc.SIGKILL;
+    if (this.#handlers !== undefined)
+      this.#handlers.ended(status, stderr, killed ? this.#group?.outOfMemory : undefined);
     else this.#loss?.(status, stderr);
+    this.#group?.ended();
     this.#tellGone();
   }
 }
@@ -337,6 +360,8 @@ export interface ZygoteOptions {
   ending: (guest: Guest) => void;
   /** A guest is gone for good. */
   reaped: () => void;
+  /** Where cgroups can be had. */
+  groups: GuestGroups | undefined;
   /** Its heap has changed: `measure`, called while it has no guests, makes later forks cheaper. */
   stale: () => void;
 }
@@ -364,6 +389,7 @@ export class Zygote {
   readonly #awaitingReports: (() => void)[] = [];
   readonly #silence: Silence;
   readonly #kind: ZygoteOptions["kind"];
+  readonly #groups: GuestGroups | undefined;
   readonly #lost: (reason: string) => void;
   readonly #ending: (guest: Guest) => void;
   readonly #reaped: () => void;
@@ -390,6 +416,7 @@ export class Zygote {
   /** Throws `SpawnerGone`, or `DescriptorsExhausted`, and then has left nothing behind. */
   constructor(options: ZygoteOptions) {
     this.#kind = options.kind;
+    this.#groups = options.groups;
     this.#lost = options.lost;
     this.#ending = options.ending;
     this.#reaped = options.reaped;
@@ -422,13 +449,15 @@ export class Zygote {
     const silent = new Promise<void>((resolve) => void said.once("close", () => resolve()));
     this.#control = new Socket({ fd: mine, readable: true, writable: true });
     this.#control.on("error", () => undefined);
-    this.ready = new Promise((resolve, reject) => {
+    const placed = this.#groups?.adopt(this.pid);
+    const up = new Promise<void>((resolve, reject) => {
       this.#control.on("data", (chunk: Buffer) => this.#data(chunk, resolve));
       whenEnded(this.pid, (status) => {
         this.#ended = true;
         void silent.then(() => reject(this.#over(status)));
       });
     });
+    this.ready = placed === undefined ? up : up.then(() => placed);
     this.ready.catch(() => undefined);
   }
 
@@ -652,7 +681,10 @@ export class Zygote {
     };
     // One that is stopped, or lost its way, must not take a place among the forks for ever.
     const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
-    const guest = new Guest(this, pid, made, memoryBytes, () => settle(guest));
+    const guest = new Guest(this, pid, made, memoryBytes, () => {
+      guest.joins(this.#groups?.place(pid, this.pid));
+      settle(guest);
+    });
     guest.attachLoss((status, stderr) => settle(undefined, status, stderr));
     this.#guests.set(pid, guest);
     return guest;

@@ -13,12 +13,15 @@ import type { DemandOptions } from "./demand.js";
 import { DescriptorsExhausted } from "./descriptors.js";
 import { Zygote } from "./fork.js";
 import type { Guest, PageSavings, TemplateGuestWaiter } from "./fork.js";
+import type { GuestGroups } from "./guest-groups.js";
 import { Lane } from "./lane.js";
 import type { Waiter, Waiting } from "./lane.js";
 
 export interface PoolOptions {
   /** What starts zygotes. */
   spawner: Spawner;
+  /** Bounds of Linux's for zygotes and guests, where cgroups can be had. */
+  groups?: GuestGroups | undefined;
   /** How many blank guests are kept ready. */
   demand: DemandOptions;
   /** Forks under way at once while somebody waits; more would only take turns on the CPU. */
@@ -260,6 +263,7 @@ export class GuestPool {
     const zygote: Zygote = new Zygote({
       kind: "zygote",
       spawner: this.#options.spawner,
+      groups: this.#options.groups,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {
         const asked = this.#asked.get(guest);

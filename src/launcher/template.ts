@@ -213,6 +213,7 @@ export class Template {
     this.#family = family;
     this.guest = guest;
     this.#lent = lent;
+    guest.becomesTemplate();
   }
 
   /**

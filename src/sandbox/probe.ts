@@ -3,6 +3,8 @@
  * no namespace is made, no attribute set, no filter installed.
  */
 import { accessSync, constants, readFileSync } from "node:fs";
+import { cgroupVariable } from "../protocol/isolation.js";
+import { guestCgroup } from "./cgroup.js";
 import {
   geteuid,
   getNoNewPrivs,
@@ -111,51 +113,12 @@ function uidDrop(): Omit<Layer, "layer" | "required"> {
     : { available, why: "without CAP_SETUID and CAP_SETGID guests share this process's uid" };
 }
 
-/** The cgroup directory of this process with a memory controller, from mountinfo and cgroup. */
-export function cgroupDirectory(
-  read: (path: string) => string | undefined = text,
-): { directory: string; version: 1 | 2 } | undefined {
-  const own = (read("/proc/self/cgroup") ?? "").trim().split("\n");
-  const mounts = (read("/proc/self/mountinfo") ?? "").split("\n").flatMap((line) => {
-    const [left = "", right = ""] = line.split(" - ");
-    const [type = "", , options = ""] = right.split(" ");
-    const fields = left.split(" ");
-    return [{ type, options, root: fields[3] ?? "/", point: fields[4] ?? "" }];
-  });
-  const locate = (mount: { root: string; point: string }, path: string) => {
-    const root = mount.root === "/" ? "" : mount.root;
-    const inside = path === root || path.startsWith(`${root}/`) ? path.slice(root.length) : path;
-    return `${mount.point}${inside}`.replace(/\/$/, "");
-  };
-  for (const line of own) {
-    const [id = "", controllers = "", ...rest] = line.split(":");
-    const path = rest.join(":");
-    if (id === "0" && controllers === "") {
-      const mount = mounts.find(({ type }) => type === "cgroup2");
-      if (mount !== undefined) {
-        const directory = locate(mount, path);
-        const list = read(`${directory}/cgroup.controllers`) ?? "";
-        if (list.split(/\s+/).includes("memory")) return { directory, version: 2 };
-      }
-    } else if (controllers.split(",").includes("memory")) {
-      const mount = mounts.find(
-        ({ type, options }) => type === "cgroup" && options.trim().split(",").includes("memory"),
-      );
-      if (mount !== undefined) return { directory: locate(mount, path), version: 1 };
-    }
-  }
-  return undefined;
-}
-
-function cgroup(): Omit<Layer, "layer" | "required"> {
-  const found = cgroupDirectory();
-  if (found === undefined) return { available: false, why: "no memory controller mounted" };
-  const { directory, version } = found;
+function cgroup(named: string | undefined): Omit<Layer, "layer" | "required"> {
+  const found = guestCgroup(named);
+  if ("why" in found) return { available: false, why: found.why };
+  const { directory } = found;
   const available = writable(directory) && writable(`${directory}/cgroup.procs`);
-  return {
-    available,
-    why: `v${version} at ${directory} is ${available ? "writable" : "not writable"}`,
-  };
+  return { available, why: `v2 at ${directory} is ${available ? "writable" : "not writable"}` };
 }
 
 /** In the order in which they matter. */
@@ -166,6 +129,6 @@ export function probeIsolation(): Layer[] {
     { layer: "landlock", required: false, ...landlock() },
     { layer: "user_namespaces", required: false, ...userNamespaces() },
     { layer: "uid_drop", required: false, ...uidDrop() },
-    { layer: "cgroup", required: false, ...cgroup() },
+    { layer: "cgroup", required: false, ...cgroup(process.env[cgroupVariable]) },
   ];
 }

@@ -2,7 +2,7 @@
  * Owns the kernel as a child of the host process: how it is started, what keeps
  * the host's event loop alive for it, and how its end is noticed.
  *
- * Invariants: it inherits nothing of the host's environment, no stdin or stdout and no directory of
+ * Invariants: it inherits nothing of the host's environment but where cgroups may be made, no stdin or stdout and no directory of
  * the host; it leads its own session, so a Ctrl-C meant for the host does not
  * reach it; it ends by itself when the socket on its fd 3 closes.
  * Untrusted: its stderr is kept as text for error details and never printed.
@@ -13,6 +13,7 @@ import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../launcher/engine.js";
 import { debug } from "./debug.js";
+import { cgroupEnvironment } from "../protocol/isolation.js";
 import { processorWaitMs } from "../protocol/silence.js";
 import { failure } from "./errors.js";
 import type { KernelEnd, KernelLink } from "./kernel-link.js";
@@ -83,7 +84,7 @@ export class KernelProcess implements KernelLink {
       this.#child = spawn(engine.path, [...kernelFlags, main], {
         argv0: "secure-exec-kernel",
         cwd: "/",
-        env: kernelEnvironment,
+        env: { ...kernelEnvironment, ...cgroupEnvironment() },
         detached: true,
         stdio: ["ignore", "ignore", "pipe", "pipe"],
       });

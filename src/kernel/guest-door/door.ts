@@ -8,6 +8,7 @@
  */
 import { Errno } from "../../abi/errno.js";
 import type { Guest } from "../../launcher/fork.js";
+import type { OutOfMemory } from "../../launcher/guest-groups.js";
 import type { GuestSocket } from "../../launcher/guest-socket.js";
 import type { kernelEvents } from "../../protocol/guest-calls.js";
 import type { EventArgs } from "../../protocol/port.js";
@@ -29,7 +30,7 @@ export interface DoorOwner extends Omit<ThreadOwner, "openThread" | "threadEnded
   /** The OS process is about to go: what it used can be read for the last time. */
   osEnding(): void;
   /** The OS process is gone; `status` is a wait status, or -1. */
-  osEnded(status: number, stderr: string): void;
+  osEnded(status: number, stderr: string, outOfMemory: OutOfMemory | undefined): void;
 }
 
 export class GuestDoor {
@@ -87,9 +88,9 @@ export class GuestDoor {
       drained: () => this.#main.drained(),
       violation: (reason) => owner.violated(reason),
       ending: () => owner.osEnding(),
-      ended: (status, stderr) => {
+      ended: (status, stderr, outOfMemory) => {
         this.close();
-        owner.osEnded(status, stderr);
+        owner.osEnded(status, stderr, outOfMemory);
       },
     });
   }

@@ -52,7 +52,7 @@ function asOption<T>(work: () => T): T {
 
 export class HostHandlers {
   readonly #pool: GuestPool;
-  readonly #isolation: readonly IsolationReport[];
+  readonly #isolation: () => readonly IsolationReport[];
   readonly #services: VmServices;
   readonly #emit: Emit;
   readonly #vms = new Map<number, Vm>();
@@ -71,7 +71,7 @@ export class HostHandlers {
     pool: GuestPool,
     services: VmServices,
     emit: Emit,
-    isolation: readonly IsolationReport[],
+    isolation: () => readonly IsolationReport[],
   ) {
     this.#pool = pool;
     this.#isolation = isolation;
@@ -400,7 +400,7 @@ export class HostHandlers {
       ),
       guestPids: pool.guestPids,
       isolation: isolationLayers.flatMap(
-        (layer) => [...pool.isolation, ...this.#isolation].find((one) => one.layer === layer) ?? [],
+        (layer) => [...pool.isolation, ...this.#isolation()].find((one) => one.layer === layer) ?? [],
       ),
       savings: pool.savings ?? {
         compiledModules: 0,

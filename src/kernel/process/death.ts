@@ -4,6 +4,7 @@
  * Untrusted: `stderr`, which the guest may have written to.
  */
 import { constants } from "node:os";
+import type { OutOfMemory } from "../../launcher/guest-groups.js";
 import type { VmLimitName, VmLimits } from "../../protocol/limits.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
 import type { End } from "../../protocol/usage.js";
@@ -61,11 +62,37 @@ function quoted(nativeStderr: string): string {
   return text === "" ? "" : `: ${text}`;
 }
 
+/** By a SIGKILL that was not the kernel's. */
+function killed(
+  { memoryBytes }: Pick<VmLimits, "memoryBytes">,
+  linuxSays: OutOfMemory | undefined,
+): Death {
+  const signal = constants.signals.SIGKILL;
+  const exitCode = 128 + signal;
+  if (linuxSays === "own") {
+    const errorCode = "ERR_SECURE_EXEC_MEMORY_LIMIT";
+    const errorMessage = `Linux ended the process, which had more in memory than its cgroup allows for a limit of ${memoryBytes} bytes; limits.memoryBytes allows more`;
+    return {
+      end: { exitCode, signal, errorCode, errorMessage },
+      stderr: `${errorCode}: ${errorMessage}\n`,
+    };
+  }
+  const errorMessage =
+    linuxSays === "shared"
+      ? "Linux ended the guest process because memory ran out for all programs together, or for the machine"
+      : "the guest process was killed from outside";
+  return {
+    end: { exitCode, signal, errorCode: "ERR_SECURE_EXEC_GUEST_KILLED", errorMessage },
+    stderr: "",
+  };
+}
+
 /** `status` is a wait status as in wait(2), or -1 when it is not known. */
 export function describeDeath(
   status: number,
   nativeStderr: string,
   limits: Pick<VmLimits, "memoryBytes" | "cpuTimeMs">,
+  linuxSays?: OutOfMemory,
 ): Death {
   if (status < 0) {
     return {
@@ -116,17 +143,7 @@ export function describeDeath(
       stderr: `${errorCode}: ${errorMessage}\n`,
     };
   }
-  if (signal === constants.signals.SIGKILL) {
-    return {
-      end: {
-        exitCode: 128 + signal,
-        signal,
-        errorCode: "ERR_SECURE_EXEC_GUEST_KILLED",
-        errorMessage: "the guest process was killed from outside",
-      },
-      stderr: "",
-    };
-  }
+  if (signal === constants.signals.SIGKILL) return killed(limits, linuxSays);
   return {
     end: {
       exitCode: 128 + signal,

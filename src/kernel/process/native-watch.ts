@@ -1,13 +1,15 @@
 /**
  * Owns the bounds on what only native code in a guest can take: threads, page tables and resident
  * memory. No rlimit counts them for one process, so they are looked at, and a guest that is over is
- * ended. What honest programs use is far below: these are not limits that a host sets.
+ * ended; where cgroups can be had, Linux holds them as well, and between two looks. What honest programs use is far below: these are not limits that a host sets.
  *
  * Invariants: no timer while no guest runs anything; a look reads one file of a bounded number of
  * guests, in turn, so that many guests are looked at more rarely rather than at more cost.
  * Untrusted: nothing is read that a guest can write.
  */
 import { readFileSync } from "node:fs";
+import type { GroupBounds } from "../../launcher/guest-groups.js";
+import { completeVmLimits } from "../../protocol/limits.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { BudgetMember } from "./run-budget.js";
 
@@ -81,6 +83,25 @@ function excess({ limits, baseBytes }: Watched, use: NativeUse): [string, string
   }
   return undefined;
 }
+
+/** Sockets, stacks of threads in Linux and whatever else it keeps for a process. */
+const linuxBytes = 32 * mebibyte;
+
+/** What Linux is asked to hold a guest to: what the looks allow, all of it at one time. */
+export function groupBounds({ threads, memoryBytes }: Watched["limits"]): GroupBounds {
+  return {
+    tasks: threads + engineThreads,
+    memoryBytes:
+      memoryBytes +
+      uncountedBytes +
+      pageTableBytes +
+      Math.ceil(memoryBytes / memoryPerPageTables) +
+      linuxBytes,
+  };
+}
+
+/** At default limits. */
+export const usualBounds = groupBounds(completeVmLimits());
 
 class NativeWatch {
   /** In the order in which they are looked at: who was is last. */

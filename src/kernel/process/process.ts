@@ -15,6 +15,7 @@ import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { ProcessEnd } from "../../protocol/host-calls.js";
 import type { End } from "../../protocol/usage.js";
 import type { Guest, TemplateGuest } from "../../launcher/fork.js";
+import type { OutOfMemory } from "../../launcher/guest-groups.js";
 import { Template } from "../../launcher/template.js";
 import type { Credentials } from "../fs/index.js";
 import { GuestDoor } from "../guest-door/door.js";
@@ -39,7 +40,7 @@ import type { ExecutedName } from "../policy/commands.js";
 import { WatchList } from "./watches.js";
 import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
-import { nativeWatch } from "./native-watch.js";
+import { groupBounds, nativeWatch } from "./native-watch.js";
 import { imageOf } from "../io/images.js";
 import { usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
@@ -286,6 +287,7 @@ export class Process {
     this.restarting = false;
     this.budget.join(this, guest.pid);
     nativeWatch.join(this, guest.pid, this.limits);
+    guest.bound(groupBounds(this.limits));
     this.startOptions = options;
     this.#door = this.#openDoor(guest);
     this.#door.tell("start", { options: JSON.stringify(options), source });
@@ -382,8 +384,8 @@ export class Process {
         if (this.#door === door) this.#violation ??= reason;
       },
       // Not of one that it has left.
-      osEnded: (status, stderr) => {
-        if (this.#door === door) this.#osEnded(status, stderr);
+      osEnded: (status, stderr, outOfMemory) => {
+        if (this.#door === door) this.#osEnded(status, stderr, outOfMemory);
       },
     });
     return door;
@@ -688,7 +690,7 @@ export class Process {
     this.#sink?.templateReady();
   }
 
-  #osEnded(status: number, stderr: string): void {
+  #osEnded(status: number, stderr: string, outOfMemory: OutOfMemory | undefined): void {
     if (this.ended) return;
     if (this.#killedBy !== 0) {
       this.#finish({ exitCode: 128 + this.#killedBy, signal: this.#killedBy });
@@ -703,7 +705,8 @@ export class Process {
       });
       return;
     }
-    const death = describeDeath(status, stderr.slice(0, limits.stderrReportBytes), this.limits);
+    const words = stderr.slice(0, limits.stderrReportBytes);
+    const death = describeDeath(status, words, this.limits, outOfMemory);
     if (death.stderr !== "") this.#report(Buffer.from(death.stderr));
     this.#finish(death.end);
   }

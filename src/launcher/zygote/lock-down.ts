@@ -212,7 +212,6 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   layers.note("zygoteSeccomp", true, "forks, waits, kills; opens, connects and executes nothing");
   selfTest(() => lockDown(options));
   layers.note("seccomp", true, "default deny, proven by a process that tried");
-  layers.note("cgroup", false, "not used: a guest's threads and memory are watched instead");
   return { layers: layers.all, ...first };
 }
 
