@@ -11,6 +11,8 @@ import type { Entry } from "./tar.js";
 /** Pax records of one entry. */
 const mostHeaderBytes = 16 * 1024 * 1024;
 const knownTypes = new Set(["0", "1", "2", "3", "5", "6"]);
+/** Every writer of tar ends an archive with two blocks of zeroes: with fewer it was cut off. */
+const endBlocks = 2;
 const nothing = new Map<string, string>();
 
 export type ArchiveEvent =
@@ -26,7 +28,8 @@ export class ArchiveParser {
   /** Pax records that are being read, and those for the next entry. */
   #pax: { parts: Buffer[]; left: number } | undefined;
   #records: ReadonlyMap<string, string> = nothing;
-  #ended = false;
+  /** Blocks of zeroes in a row; two are the end. */
+  #zeroBlocks = 0;
 
   /** What this piece brings. */
   *push(piece: Buffer): Generator<ArchiveEvent, void, void> {
@@ -34,7 +37,7 @@ export class ArchiveParser {
     this.#held = Buffer.alloc(0);
     while (rest.length > 0) {
       // After the end anything may follow: tar fills up its last record.
-      if (this.#ended) return;
+      if (this.#zeroBlocks === endBlocks) return;
       if (this.#contentLeft > 0) {
         const content = rest.subarray(0, this.#contentLeft);
         rest = rest.subarray(content.length);
@@ -65,16 +68,17 @@ export class ArchiveParser {
 
   /** Nothing more comes. Throws when something is missing. */
   finish(): void {
-    if (!this.#ended) throw new ArchiveError("the archive ends too early");
+    if (this.#zeroBlocks < endBlocks) throw new ArchiveError("the archive ends too early");
   }
 
   #header(block: Buffer): ArchiveEvent | undefined {
     const entry = parseHeader(block);
     if (entry === undefined) {
       if (this.#records !== nothing) throw new ArchiveError("pax records for no entry");
-      this.#ended = true;
+      this.#zeroBlocks++;
       return undefined;
     }
+    if (this.#zeroBlocks > 0) throw new ArchiveError("an entry behind a block of zeroes");
     if (entry.type === "x") {
       if (this.#records !== nothing) throw new ArchiveError("pax records after pax records");
       if (entry.size === 0 || entry.size > mostHeaderBytes)

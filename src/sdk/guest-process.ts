@@ -327,7 +327,7 @@ export class GuestProcess implements ProcessSink {
     this.#deadlineMs = performance.now() + timeoutMs;
     this.#after(timeoutMs, () => {
       this.#order ??= "timeout";
-      this.kill(sigkill);
+      this.#endBy(sigkill);
     });
   }
 
@@ -341,8 +341,14 @@ export class GuestProcess implements ProcessSink {
   /** SIGTERM now, SIGKILL a second later if it is still there. */
   terminate(): void {
     this.#order ??= "abort";
-    this.kill(sigterm);
+    this.#endBy(sigterm);
     this.#after(killAfterTermMs, () => this.kill(sigkill));
+  }
+
+  /** Calls of tools that it has made by now, and the kernel has not cancelled yet, do not begin. */
+  #endBy(signal: number, group = false): void {
+    this.kill(signal, group);
+    this.#setup.connection.holdTools(this.#setup.vm);
   }
 
   #after(delayMs: number, action: () => void): void {
@@ -355,7 +361,7 @@ export class GuestProcess implements ProcessSink {
 
   /** SIGKILL for it and what is in its group; resolves when it is gone, however it ended. */
   async destroy(): Promise<void> {
-    if (!this.#gone) this.kill(sigkill, true);
+    if (!this.#gone) this.#endBy(sigkill, true);
     await this.settled();
   }
 

@@ -68,6 +68,8 @@ export interface VmSink {
   toolCall(id: number, name: string, input: Uint8Array, more: boolean): void;
   toolNext(id: number, stream: number, stop: boolean): void;
   toolCancel(id: number): void;
+  /** No further call of a tool begins until what this answers is called. */
+  holdTools(): () => void;
   outward(id: number, request: OutwardRequest): void;
   /** `data` is valid during the call only. */
   provide(id: number, provider: number, question: string, data: Uint8Array, more: boolean): void;
@@ -233,6 +235,12 @@ export class KernelConnection {
   }
 
   /** Sends a call. Rejects with `KernelRefusal` when the kernel refuses it, with a public error when the kernel is gone. */
+  /** Until the kernel has taken in what was sent by now, no further call of the machine's tools begins. */
+  holdTools(vm: number): void {
+    const release = this.#vms.get(vm)?.holdTools();
+    if (release !== undefined) void this.call("ping", {}).then(release, release);
+  }
+
   call<K extends keyof Calls>(name: K, args: CallArgs<Calls, K>): Promise<CallResult<Calls, K>> {
     return new Promise((resolve, reject) => {
       if (this.#lost) throw this.#lost;

@@ -145,6 +145,10 @@ export class MachineHost {
     this.tools.cancel(id);
   }
 
+  holdTools(): () => void {
+    return this.tools.hold();
+  }
+
   /** Streams have numbers in the order in which they were opened, which is the same each time. */
   #opened(id: number, json: Uint8Array): Uint8Array {
     if (isRead(json)) this.#streams.set(id, this.#streams.size);

@@ -41,6 +41,10 @@ export class HostToolbox {
   /** By the call that opened them. */
   readonly #streams = new Map<number, ResultStream>();
   readonly #waiting: { id: number; start: () => void }[] = [];
+  /** How many want none to begin. */
+  #holds = 0;
+  /** Calls that have begun, but for their handlers. */
+  readonly #held: (() => void)[] = [];
   /** Those whose turn of the event loop has not come, and how they wait no longer. */
   readonly #entered = new Map<number, () => void>();
   /** Of one input or result. */
@@ -89,6 +93,7 @@ export class HostToolbox {
   ): void {
     const begin = (): void => {
       this.#entered.delete(id);
+      if (this.#holds > 0) return this.#whenFree(id, start);
       const controller = new AbortController();
       this.#running.set(id, controller);
       const startedMs = performance.now();
@@ -123,7 +128,20 @@ export class HostToolbox {
 
   get #hasPlace(): boolean {
     const running = this.#running.size - this.#parked.size;
-    return running + this.#entered.size < toolLimits.concurrentCalls;
+    return this.#holds === 0 && running + this.#entered.size < toolLimits.concurrentCalls;
+  }
+
+  /** No handler begins until what this answers is called: some of those that would may be cancelled by then. */
+  hold(): () => void {
+    this.#holds++;
+    let holds = true;
+    return () => {
+      if (!holds) return;
+      holds = false;
+      if (--this.#holds > 0) return;
+      for (const goOn of this.#held.splice(0)) goOn();
+      while (this.#hasPlace && this.#waiting.length > 0) this.#next();
+    };
   }
 
   #leave(id: number): void {
@@ -204,6 +222,8 @@ export class HostToolbox {
     const checked = await withinTime(tool, call, () => this.#check(tool, json, call));
     if (checked === undefined || controller.signal.aborted) return;
     if (tool.approval !== undefined && !(await this.#approved(tool, checked.value, call))) return;
+    if (this.#holds > 0) await new Promise<void>((goOn) => this.#held.push(goOn));
+    if (controller.signal.aborted) return;
     await withinTime(tool, call, async () => {
       const result = await tool.handler(checked.value, { signal: controller.signal });
       if (isAsyncIterable(result)) {

@@ -154,7 +154,7 @@ test(
     const { runtime, program } = await waiting(takeMemory);
     const shared = join(own(), "memory.max");
     const before = number(shared);
-    set(shared, number(own(), "memory.current") + 16 * mebibyte);
+    set(shared, number(own(), "memory.current") + 48 * mebibyte);
     program.writeStdin("\n");
     await assert.rejects(program.wait(), {
       code: "ERR_SECURE_EXEC_GUEST_KILLED",

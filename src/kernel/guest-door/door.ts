@@ -87,7 +87,10 @@ export class GuestDoor {
       occupies: (bytes) => this.#main.occupies(bytes),
       drained: () => this.#main.drained(),
       violation: (reason) => owner.violated(reason),
-      ending: () => owner.osEnding(),
+      ending: () => {
+        owner.osEnding();
+        for (const thread of this.#threads) thread.cancelCalls();
+      },
       ended: (status, stderr, outOfMemory) => {
         this.close();
         owner.osEnded(status, stderr, outOfMemory);

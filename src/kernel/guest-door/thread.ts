@@ -570,6 +570,12 @@ export class GuestThread implements Source {
     this.#costBytes = 0;
   }
 
+  /** Nobody hears the answers any more. The latest first: what waits for a place is gone before those that have one give it up. */
+  cancelCalls(): void {
+    for (const cancel of Array.from(this.#calls).reverse()) cancel();
+    this.#calls.clear();
+  }
+
   /** The thread has ended, or its process. */
   close(): void {
     if (this.#closed) return;
@@ -578,8 +584,7 @@ export class GuestThread implements Source {
       this.#owner.account.give("outputPipe");
     }
     this.#closed = true;
-    for (const cancel of this.#calls) cancel();
-    this.#calls.clear();
+    this.cancelCalls();
     this.#dropImage();
     this.#flows.closeAll();
     this.#own?.closeAll();

@@ -400,7 +400,8 @@ export class HostHandlers {
       ),
       guestPids: pool.guestPids,
       isolation: isolationLayers.flatMap(
-        (layer) => [...pool.isolation, ...this.#isolation()].find((one) => one.layer === layer) ?? [],
+        (layer) =>
+          [...pool.isolation, ...this.#isolation()].find((one) => one.layer === layer) ?? [],
       ),
       savings: pool.savings ?? {
         compiledModules: 0,

@@ -1,4 +1,8 @@
 // diff, comm, join, od, tar, gzip and the rest against the machine's own.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { compare } from "./harness.mjs";
 
 const a = "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\nten\n";
@@ -148,6 +152,32 @@ compare("expr, dd and other small ones", [
   ["du -ab f missing", { files: { f: "x".repeat(100) } }],
   ["tput setaf 1", { env: { TERM: "xterm-256color" } }],
   ["sync"],
+]);
+
+/** Two files of one and two blocks, and the end: blocks 0 to 6. */
+const archive = (() => {
+  const folder = mkdtempSync(join(tmpdir(), "cut-"));
+  writeFileSync(join(folder, "a"), "hello\n");
+  writeFileSync(join(folder, "b"), "x".repeat(700));
+  const made = spawnSync("tar", ["-cf", "-", "-b1", "-C", folder, "a", "b"]).stdout;
+  rmSync(folder, { recursive: true });
+  return made.toString("latin1");
+})();
+/** As far as this block, and so many bytes of it. */
+const cut = (block, bytes = 0) => ({ files: { "c.tar": archive.slice(0, block * 512 + bytes) } });
+
+compare("tar: an archive that was cut off", [
+  ["tar tf c.tar", cut(7)],
+  // The second block of zeroes lacks its last hundred.
+  ["tar tf c.tar", cut(6, 412)],
+  ["tar xf c.tar", cut(6, 412)],
+  ["tar tf c.tar", cut(6)],
+  ["tar tf c.tar", cut(5, 424)],
+  ["tar tf c.tar", cut(5)],
+  ["tar tf c.tar", cut(4, 300)],
+  ["tar tf c.tar", cut(3, 100)],
+  ["tar tf c.tar", cut(2, 300)],
+  ["tar tf c.tar", cut(0, 300)],
 ]);
 
 compare("tar and gzip", [

@@ -16,8 +16,19 @@ export class ArchiveReader {
   #left = 0;
   #padding = 0;
   #started = false;
+  /** Bytes that were read. */
+  #position = 0;
 
-  constructor(private readonly source: ByteSource) {}
+  /** `complain` hears of what GNU's tar warns of, and goes on. */
+  constructor(
+    private readonly source: ByteSource,
+    private readonly complain: (message: string) => void,
+  ) {}
+
+  /** It was not even one block. */
+  get isShort(): boolean {
+    return this.#position < blockBytes;
+  }
 
   #take(count: number): Buffer {
     const parts: Buffer[] = [];
@@ -30,7 +41,16 @@ export class ArchiveReader {
       length += part.length;
       this.#held = this.#held.subarray(part.length);
     }
+    this.#position += length;
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  }
+
+  /** Behind the first block of zeroes: another one ends an archive, and without it that was cut off. */
+  #end(): undefined {
+    const at = this.#position / blockBytes;
+    const next = this.#take(blockBytes);
+    if (next.length < blockBytes || next.some((byte) => byte !== 0))
+      this.complain(`A lone zero block at ${at}`);
   }
 
   /** The next piece of the current entry's content; empty at its end. */
@@ -39,7 +59,8 @@ export class ArchiveReader {
     if (piece.length === 0 && this.#left > 0) throw new ArchiveError("Unexpected EOF in archive");
     this.#left -= piece.length;
     if (this.#left === 0 && this.#padding > 0) {
-      this.#take(this.#padding);
+      if (this.#take(this.#padding).length < this.#padding)
+        throw new ArchiveError("Unexpected EOF in archive");
       this.#padding = 0;
     }
     return piece;
@@ -59,17 +80,14 @@ export class ArchiveReader {
     for (;;) {
       while (this.#left > 0) this.content();
       const block = this.#take(blockBytes);
-      if (block.length === 0) {
+      // GNU's tar takes what is no whole block for the end, and misses no blocks of zeroes.
+      if (block.length < blockBytes) {
         if (!this.#started) throw new ArchiveError("This does not look like a tar archive");
         return undefined;
       }
-      if (block.length < blockBytes)
-        throw new ArchiveError(
-          this.#started ? "Unexpected EOF in archive" : "This does not look like a tar archive",
-        );
       const entry = parseHeader(block);
       this.#started = true;
-      if (entry === undefined) return undefined;
+      if (entry === undefined) return this.#end();
       const directory = entry.type === "5" || /[12346]/.test(entry.type);
       this.#left = directory ? 0 : entry.size;
       if (entry.type === "0" && pax.has("size")) this.#left = Number(pax.get("size"));

@@ -87,7 +87,7 @@ export async function read(
 ): Promise<number> {
   const complain = (message: string) => context.writeError(`tar: ${message}\n`);
   const source = await archiveBytes(context, options);
-  const reader = new ArchiveReader(source);
+  const reader = new ArchiveReader(source, complain);
   const directory = directoryOf(context, options);
   const excluded = excluder(context, options);
   const strip = Number(options.get("strip") ?? 0) || 0;
@@ -129,7 +129,7 @@ export async function read(
     if (!(error instanceof ArchiveError)) throw error;
     complain(error.message);
     if (error.message.startsWith("This does not")) {
-      complain("Skipping to next header");
+      if (!reader.isShort) complain("Skipping to next header");
       complain("Exiting with failure status due to previous errors");
     } else complain("Error is not recoverable: exiting now");
     return 2;
