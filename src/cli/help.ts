@@ -18,6 +18,7 @@ const exitCodes: readonly (readonly [string, string])[] = [
 ];
 const variables: readonly (readonly [string, string])[] = [
   ["DEBUG=secure-exec*", "log each decision, launch and tool call to stderr"],
+  ["SECURE_EXEC_CGROUP", "a directory of cgroup v2 for the programs' groups, or off"],
   ["SECURE_EXEC_ENGINE", "the engine's binary, in the place of the installed one"],
   ["SECURE_EXEC_MCP_TOKEN", "the token of `mcp --http`"],
   ["NO_COLOR", "no bold type in help texts; programs at a terminal see it, too"],

@@ -7,6 +7,10 @@
  * in while a call blocks are queued and run from the event loop, never from
  * inside the call. The pipe is unreferenced while nothing is awaited, so an idle
  * channel does not keep a program alive.
+ *
+ * A script with a time limit (node:vm) is broken into at any call of a function and any turn of a loop, and no `finally`
+ * runs. So what a system call took or gave is kept in a field in the same statement, and whoever comes next first finishes
+ * what was left: the rest of a frame that was written in part (#out), bytes that were read and not handed on (#got).
  */
 import { wireLimits } from "../protocol/codec.js";
 import type { Message } from "../protocol/codec.js";
@@ -56,6 +60,8 @@ function replyBytes(name: keyof GuestCalls, args: { length?: number }): number {
   return name === "readFile" || name === "readFd" ? fsLimits.transferBytes : smallReplyBytes;
 }
 
+const nothing = Buffer.alloc(0);
+
 /** Nobody asks for more before a handler is there; what a program never listens to is dropped. */
 const mostUnheard = 64;
 
@@ -74,6 +80,18 @@ export class Channel implements KernelClient {
   /** What came in while room for a write was awaited inside `#feed`. */
   readonly #early: Buffer[] = [];
   #feeding = false;
+  /** A frame on its way out, and how much of it has gone. */
+  #out: FrameParts | undefined;
+  #outAt = 0;
+  /** Bytes in the read buffer, or where a long frame goes on, that the reader has not taken; and frames of them that were handed on. */
+  #got = 0;
+  #gotLong = false;
+  #handed = 0;
+  /** How many of those are known already: they come again after a script was broken into. */
+  #known = 0;
+  /** The same of bytes that came while room for a write was awaited. */
+  #earlyChunk: Buffer | undefined;
+  #earlyGot = 0;
   /** How many answers of each call wait in the queue. */
   readonly #untold = new Map<string, number>();
   #pipe: EngineModule;
@@ -132,7 +150,7 @@ export class Channel implements KernelClient {
         if (size < 0) this.#closed();
         return;
       }
-      // A script that was broken into may have been here, blocked.
+      this.#finishInput();
       this.#blocking = this.#feeding = false;
       this.#feed(Buffer.from(buffer, 0, size));
       this.#drain();
@@ -491,33 +509,33 @@ export class Channel implements KernelClient {
       head[4] === FrameKind.event && head[9] === guestEvents.output.nr && head[11] === 1;
     const printed = this.#printer.sends(isLine);
     if (printed > 0) this.#port.send("printed", { bytes: printed });
-    if (parts.length === 1) this.#writeFrame(head);
-    else this.#writeParts(parts);
+    this.#finishOutput();
+    this.#out = parts;
+    this.#finishOutput();
   }
 
-  #writeFrame(frame: Buffer): void {
-    let at = 0;
-    while (at < frame.length) at += this.#wrote(libc.write(this.#fd, frame, at, frame.length - at));
-    giveBuffer(frame);
-  }
-
-  #writeParts(parts: FrameParts): void {
-    let left = 0;
-    for (let part = 0; part < parts.length; part++) left += parts[part]!.byteLength;
-    for (let at = 0; left > 0;) {
-      const size = this.#wrote(libc.writeParts(this.#fd, parts, at));
-      at += size;
-      left -= size;
+  /** Writes what is left of a frame. One of which nothing has gone goes as well: its caller may be there. */
+  #finishOutput(): void {
+    const parts = this.#out;
+    if (parts === undefined) return;
+    let size = 0;
+    for (let part = 0; part < parts.length; part++) size += parts[part]!.byteLength;
+    while (this.#outAt < size) {
+      const head = parts[0];
+      let result: number;
+      if (parts.length > 1) {
+        result = libc.writeParts(this.#fd, parts, this.#outAt);
+        if (result > 0) this.#outAt += result;
+      } else {
+        result = libc.write(this.#fd, head, this.#outAt, size - this.#outAt);
+        if (result > 0) this.#outAt += result;
+      }
+      if (result === -Errno.EAGAIN) this.#makeRoom(this.#fd);
+      else if (result < 0 && result !== -Errno.EINTR) this.#closed();
     }
+    this.#out = undefined;
+    this.#outAt = 0;
     giveBuffer(parts[0]);
-  }
-
-  /** How much a call of write(2) has written; where that is nothing there is room afterwards. */
-  #wrote(result: number): number {
-    if (result >= 0) return result;
-    if (result === -Errno.EAGAIN) this.#makeRoom(this.#fd);
-    else if (result !== -Errno.EINTR) this.#closed();
-    return 0;
   }
 
   /**
@@ -531,20 +549,29 @@ export class Channel implements KernelClient {
     ];
     const ready = libc.poll(polled, -1);
     if (typeof ready === "number" || ready[1] !== 0) return;
+    // What a script left that was broken into; in the middle of a feed it is that one's.
+    if (!this.#feeding) this.#finishInput();
     const chunk = Buffer.allocUnsafeSlow(64 * 1024);
-    const size = this.#receive(chunk);
-    if (size > 0) this.#takeEarly(chunk.subarray(0, size));
+    this.#earlyChunk = chunk;
+    const size = (this.#earlyGot = this.#receive(chunk));
+    if (size > 0) this.#takeGotEarly();
     else if (size === 0 || (size !== -Errno.EAGAIN && size !== -Errno.EINTR)) this.#closed();
   }
 
   /** Takes bytes in, at once or, in the middle of others, behind them. */
-  #takeEarly(chunk: Buffer): void {
-    if (this.#feeding) this.#early.push(chunk);
-    else {
+  #takeGotEarly(): void {
+    const chunk = this.#earlyChunk!.subarray(0, this.#earlyGot);
+    if (this.#feeding) {
+      this.#early.push(chunk);
+      this.#earlyGot = 0;
+    } else {
+      // They have their own memory: kept as others that wait.
+      this.#early.push(chunk);
+      this.#earlyGot = 0;
       const outer = this.#blocking;
       // Whoever writes is in the middle of something: what comes is handled from the event loop.
       this.#blocking = true;
-      this.#feed(chunk);
+      this.#feed(nothing);
       this.#blocking = outer;
     }
     if (this.#queue.length > 0) this.#scheduleDrain();
@@ -552,11 +579,14 @@ export class Channel implements KernelClient {
 
   /** Blocks until the socket has something and takes it in; answers whether it had. */
   #pump(timeoutMs = -1): boolean {
+    if (this.#finishInput()) return true;
     this.#blocking = true;
     libc.pollReadable(this.#fd, timeoutMs);
-    const size = this.#receive(this.#readBuffer);
+    this.#reader.mark();
+    this.#gotLong = false;
+    const size = (this.#got = this.#receive(this.#readBuffer));
     if (size > 0) {
-      this.#feed(this.#readBuffer.subarray(0, size));
+      this.#feedGot();
       this.#receiveLong();
     } else this.#nothingCame(size);
     this.#blocking = false;
@@ -569,13 +599,43 @@ export class Channel implements KernelClient {
     for (;;) {
       const { room } = this.#reader;
       if (room === undefined || this.#received !== undefined) return;
-      const size = libc.read(this.#fd, room, 0, room.length);
-      if (size > 0) this.#fed(() => this.#reader.filled(size, this.#take));
+      this.#reader.mark();
+      this.#gotLong = true;
+      const size = (this.#got = libc.read(this.#fd, room, 0, room.length));
+      if (size > 0) this.#feedGot();
       else {
         this.#nothingCame(size);
         libc.pollReadable(this.#fd, -1);
       }
     }
+  }
+
+  /** Hands on what was read. */
+  #feedGot(): void {
+    const size = this.#got;
+    if (this.#gotLong) this.#fed(() => this.#reader.filled(size, this.#take));
+    else this.#fed(() => this.#reader.push(this.#readBuffer.subarray(0, size), this.#take));
+    this.#got = this.#handed = 0;
+  }
+
+  /**
+   * Hands on what was read before a script was broken into: again from where the reader was then, without the frames that
+   * were handed on. Answers whether there was anything.
+   */
+  #finishInput(): boolean {
+    if (this.#got <= 0 && this.#earlyGot <= 0 && this.#early.length === 0) return false;
+    this.#blocking = true;
+    this.#feeding = false;
+    if (this.#got > 0) {
+      this.#reader.rewind();
+      this.#known = this.#handed;
+      this.#handed = 0;
+      this.#feedGot();
+    } else this.#feed(nothing);
+    if (this.#earlyGot > 0) this.#takeGotEarly();
+    this.#blocking = false;
+    if (this.#queue.length > 0) this.#scheduleDrain();
+    return true;
   }
 
   #nothingCame(result: number): void {
@@ -597,13 +657,21 @@ export class Channel implements KernelClient {
   #fed(feed: () => void): void {
     this.#feeding = true;
     feed();
+    // Of these each is gone from the list before it is taken: what breaks in then loses it, and is as rare as that is short.
     for (let next = this.#early.shift(); next !== undefined; next = this.#early.shift())
       this.#reader.push(next, this.#take);
     this.#feeding = false;
   }
 
   readonly #take = (frame: Frame): void => {
+    if (this.#known > 0) {
+      this.#known--;
+      this.#handed++;
+      frame.released = false;
+      return;
+    }
     this.#port.take(frame);
+    this.#handed++;
     // What an answer brought was copied; an event may be views.
     frame.released = frame.kind !== FrameKind.event;
   };

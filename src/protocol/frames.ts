@@ -128,6 +128,10 @@ export class FrameReader {
   #held: Buffer | undefined;
   /** Bytes of a frame that was too long which are still to come. */
   #skip = 0;
+  #markedPartial: Buffer | undefined;
+  #markedBuffered = 0;
+  #markedNeed = 4;
+  #markedSkip = 0;
   readonly #limitBytes: number;
   readonly #rowLimit: RowLimit | undefined;
 
@@ -212,6 +216,22 @@ export class FrameReader {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) this.#cut(held, handle, true);
+  }
+
+  /** Remembers where it is, for `rewind`. */
+  mark(): void {
+    this.#markedPartial = this.#partial;
+    this.#markedBuffered = this.#buffered;
+    this.#markedNeed = this.#need;
+    this.#markedSkip = this.#skip;
+  }
+
+  /** As it was at the last `mark`; what was pushed since then comes again. For who never holds frames. */
+  rewind(): void {
+    this.#partial = this.#markedPartial;
+    this.#buffered = this.#markedBuffered;
+    this.#need = this.#markedNeed;
+    this.#skip = this.#markedSkip;
   }
 
   /** Copied: the caller may reuse `chunk` as its read buffer before the frame is whole. */
