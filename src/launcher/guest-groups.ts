@@ -186,14 +186,14 @@ export class GuestGroup {
     const { memoryBytes, tasks } = this.#bounds;
     if (memoryBytes === bounds.memoryBytes && tasks === bounds.tasks) return;
     this.#bounds = bounds;
-    this.#groups.later(async () => {
+    void this.#groups.later(async () => {
       if (this.#made && !this.#over) await this.#hold();
     });
   }
 
   /** It makes copies of itself now: what they write before they have groups of their own is not its to answer for. */
   leave(parent: number): void {
-    this.#groups.later(async () => {
+    void this.#groups.later(async () => {
       if (this.#over) return;
       await this.#groups.move(this.#pid, parent, this.#groups.common);
       await this.#remove();
@@ -203,7 +203,7 @@ export class GuestGroup {
   /** Its process is gone. */
   ended(): void {
     this.#over = true;
-    this.#groups.later(() => this.#remove());
+    void this.#groups.later(() => this.#remove());
   }
 
   async #remove(): Promise<void> {

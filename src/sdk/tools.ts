@@ -8,7 +8,6 @@
  * Untrusted: every input. Results are the host's, but may be anything.
  */
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
-import { ToolForm, inForm } from "../protocol/tool-values.js";
 import { toolLimits } from "../protocol/tools.js";
 import { debug } from "./debug.js";
 import { failure, invalidOption } from "./errors.js";
@@ -18,16 +17,15 @@ import type { Tool, ParsedTools } from "./tool-definitions.js";
 import { decodeInput } from "./tool-input.js";
 import { encodeResult, handlerFailure, encodeFailure } from "./tool-results.js";
 import type { Encoded } from "./tool-results.js";
-
-/** A handler's results that a program reads one by one. */
-interface ResultStream {
-  readonly name: string;
-  readonly iterator: AsyncIterator<unknown>;
-  readonly controller: AbortController;
-  /** A value of it as it travels. */
-  readonly encode: (value: unknown) => Encoded;
-  readonly timeoutMs: number;
-}
+import {
+  beforeDeadline,
+  endedStream,
+  isAsyncIterable,
+  openedParts,
+  openedStream,
+  partsOf,
+  type ResultStream,
+} from "./tool-streams.js";
 
 /** The tools of one runtime, and the calls that run. */
 export class HostToolbox {
@@ -348,56 +346,5 @@ async function approvalOf(ask: () => unknown): Promise<{ approve: boolean; reaso
     };
   } catch {
     return { approve: false };
-  }
-}
-
-const openedStream = Uint8Array.of(ToolForm.stream);
-const endedStream = Uint8Array.of(ToolForm.ended);
-const openedParts = Uint8Array.of(ToolForm.parts);
-
-/** A result that is too large for one message. */
-function partsOf(name: string, json: Uint8Array): ResultStream {
-  const size = toolLimits.partBytes;
-  async function* parts(): AsyncGenerator<Uint8Array, undefined> {
-    for (let at = 0; at < json.byteLength; at += size) yield json.subarray(at, at + size);
-    return undefined;
-  }
-  return {
-    name,
-    iterator: parts(),
-    // The handler has ended: it is told nothing.
-    controller: new AbortController(),
-    encode: (part) => ({ json: inForm(ToolForm.part, part as Uint8Array) }),
-    timeoutMs: 0,
-  };
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === "function"
-  );
-}
-
-/** One turn of a handler's stream, within the tool's time; 0 is no bound. */
-async function beforeDeadline({
-  name,
-  iterator,
-  timeoutMs,
-}: ResultStream): Promise<IteratorResult<unknown>> {
-  if (timeoutMs === 0) return iterator.next();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const message = `the host tool ${name} gave no further value within ${timeoutMs}ms`;
-    timer = setTimeout(
-      () => reject(Object.assign(new Error(message), { name: "ToolTimeout" })),
-      timeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([iterator.next(), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
