@@ -6,7 +6,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { engineVersion, findEngine } from "../launcher/engine.js";
-import { cgroupEnvironment } from "../protocol/isolation.js";
+import { cgroupEnvironment } from "../sdk/cgroup-environment.js";
 import type { NodeRuntimeIsolationLayer } from "../sdk/isolation.js";
 import { failure, SecureExecError } from "../sdk/errors.js";
 import { UsageError } from "./arguments.js";

@@ -8,7 +8,7 @@ import { EnginePool } from "../launcher/engines.js";
 import { zygoteSpawner } from "../launcher/fork.js";
 import { GuestGroups } from "../launcher/guest-groups.js";
 import { GuestPool } from "../launcher/pool.js";
-import { cgroupVariable } from "../protocol/isolation.js";
+import { cgroupVariable } from "../abi/cgroup.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { guestCgroup } from "../sandbox/cgroup.js";
 import { disownInherited } from "../sandbox/descriptors.js";

@@ -34,14 +34,3 @@ export interface IsolationReport {
   /** What it does here, or why it is not there, in a few words. */
   why: string;
 }
-
-/** A variable of the host's environment: a directory of cgroup v2 for programs, or `off`. */
-export const cgroupVariable = "SECURE_EXEC_CGROUP";
-
-/** The part of an environment that says where the programs' cgroups may be made. */
-export function cgroupEnvironment(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): Record<string, string> {
-  const named = environment[cgroupVariable];
-  return named === undefined ? {} : { [cgroupVariable]: named };
-}

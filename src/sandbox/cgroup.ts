@@ -10,7 +10,7 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
-import { cgroupVariable } from "../protocol/isolation.js";
+import { cgroupVariable } from "../abi/cgroup.js";
 import { addressOf, cString, syscall } from "./libc.js";
 
 const SYS_GETXATTR = process.arch === "x64" ? 191 : 8;

@@ -3,7 +3,7 @@
  * no namespace is made, no attribute set, no filter installed.
  */
 import { accessSync, constants, readFileSync } from "node:fs";
-import { cgroupVariable } from "../protocol/isolation.js";
+import { cgroupVariable } from "../abi/cgroup.js";
 import { guestCgroup } from "./cgroup.js";
 import {
   geteuid,

@@ -234,13 +234,13 @@ export class KernelConnection {
     return ++this.#lastHandle;
   }
 
-  /** Sends a call. Rejects with `KernelRefusal` when the kernel refuses it, with a public error when the kernel is gone. */
   /** Until the kernel has taken in what was sent by now, no further call of the machine's tools begins. */
   holdTools(vm: number): void {
     const release = this.#vms.get(vm)?.holdTools();
     if (release !== undefined) void this.call("ping", {}).then(release, release);
   }
 
+  /** Sends a call. Rejects with `KernelRefusal` when the kernel refuses it, with a public error when the kernel is gone. */
   call<K extends keyof Calls>(name: K, args: CallArgs<Calls, K>): Promise<CallResult<Calls, K>> {
     return new Promise((resolve, reject) => {
       if (this.#lost) throw this.#lost;

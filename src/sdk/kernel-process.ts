@@ -13,7 +13,7 @@ import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { findEngine } from "../launcher/engine.js";
 import { debug } from "./debug.js";
-import { cgroupEnvironment } from "../protocol/isolation.js";
+import { cgroupEnvironment } from "./cgroup-environment.js";
 import { processorWaitMs } from "../protocol/silence.js";
 import { failure } from "./errors.js";
 import type { KernelEnd, KernelLink } from "./kernel-link.js";
