@@ -150,7 +150,7 @@ export class Channel implements KernelClient {
         if (size < 0) this.#closed();
         return;
       }
-      this.#finishInput();
+      if (this.#hasInput) this.#finishInput();
       this.#blocking = this.#feeding = false;
       this.#feed(Buffer.from(buffer, 0, size));
       this.#drain();
@@ -509,19 +509,17 @@ export class Channel implements KernelClient {
       head[4] === FrameKind.event && head[9] === guestEvents.output.nr && head[11] === 1;
     const printed = this.#printer.sends(isLine);
     if (printed > 0) this.#port.send("printed", { bytes: printed });
-    this.#finishOutput();
+    if (this.#out !== undefined) this.#finishOutput(this.#out);
     this.#out = parts;
-    this.#finishOutput();
+    this.#finishOutput(parts);
   }
 
   /** Writes what is left of a frame. One of which nothing has gone goes as well: its caller may be there. */
-  #finishOutput(): void {
-    const parts = this.#out;
-    if (parts === undefined) return;
-    let size = 0;
-    for (let part = 0; part < parts.length; part++) size += parts[part]!.byteLength;
+  #finishOutput(parts: FrameParts): void {
+    const head = parts[0];
+    let size = head.byteLength;
+    for (let part = 1; part < parts.length; part++) size += parts[part]!.byteLength;
     while (this.#outAt < size) {
-      const head = parts[0];
       let result: number;
       if (parts.length > 1) {
         result = libc.writeParts(this.#fd, parts, this.#outAt);
@@ -535,7 +533,7 @@ export class Channel implements KernelClient {
     }
     this.#out = undefined;
     this.#outAt = 0;
-    giveBuffer(parts[0]);
+    giveBuffer(head);
   }
 
   /**
@@ -550,7 +548,7 @@ export class Channel implements KernelClient {
     const ready = libc.poll(polled, -1);
     if (typeof ready === "number" || ready[1] !== 0) return;
     // What a script left that was broken into; in the middle of a feed it is that one's.
-    if (!this.#feeding) this.#finishInput();
+    if (!this.#feeding && this.#hasInput) this.#finishInput();
     const chunk = Buffer.allocUnsafeSlow(64 * 1024);
     this.#earlyChunk = chunk;
     const size = (this.#earlyGot = this.#receive(chunk));
@@ -579,7 +577,10 @@ export class Channel implements KernelClient {
 
   /** Blocks until the socket has something and takes it in; answers whether it had. */
   #pump(timeoutMs = -1): boolean {
-    if (this.#finishInput()) return true;
+    if (this.#hasInput) {
+      this.#finishInput();
+      return true;
+    }
     this.#blocking = true;
     libc.pollReadable(this.#fd, timeoutMs);
     this.#reader.mark();
@@ -613,17 +614,23 @@ export class Channel implements KernelClient {
   /** Hands on what was read. */
   #feedGot(): void {
     const size = this.#got;
-    if (this.#gotLong) this.#fed(() => this.#reader.filled(size, this.#take));
-    else this.#fed(() => this.#reader.push(this.#readBuffer.subarray(0, size), this.#take));
+    this.#feeding = true;
+    if (this.#gotLong) this.#reader.filled(size, this.#take);
+    else this.#reader.push(this.#readBuffer.subarray(0, size), this.#take);
+    this.#fedEarly();
     this.#got = this.#handed = 0;
+  }
+
+  /** Whether there is something that was read and not handed on. */
+  get #hasInput(): boolean {
+    return this.#got > 0 || this.#earlyGot > 0 || this.#early.length > 0;
   }
 
   /**
    * Hands on what was read before a script was broken into: again from where the reader was then, without the frames that
-   * were handed on. Answers whether there was anything.
+   * were handed on.
    */
-  #finishInput(): boolean {
-    if (this.#got <= 0 && this.#earlyGot <= 0 && this.#early.length === 0) return false;
+  #finishInput(): void {
     this.#blocking = true;
     this.#feeding = false;
     if (this.#got > 0) {
@@ -635,7 +642,6 @@ export class Channel implements KernelClient {
     if (this.#earlyGot > 0) this.#takeGotEarly();
     this.#blocking = false;
     if (this.#queue.length > 0) this.#scheduleDrain();
-    return true;
   }
 
   #nothingCame(result: number): void {
@@ -651,13 +657,13 @@ export class Channel implements KernelClient {
   }
 
   #feed(bytes: Buffer): void {
-    this.#fed(() => this.#reader.push(bytes, this.#take));
+    this.#feeding = true;
+    this.#reader.push(bytes, this.#take);
+    this.#fedEarly();
   }
 
-  #fed(feed: () => void): void {
-    this.#feeding = true;
-    feed();
-    // Of these each is gone from the list before it is taken: what breaks in then loses it, and is as rare as that is short.
+  /** What came meanwhile. Each is gone from the list before it is taken: who breaks in just then loses it, which is as rare as that is short. */
+  #fedEarly(): void {
     for (let next = this.#early.shift(); next !== undefined; next = this.#early.shift())
       this.#reader.push(next, this.#take);
     this.#feeding = false;
