@@ -26,6 +26,7 @@ import {
   onHugePages,
   textRegions,
 } from "../../sandbox/pages/huge-pages.js";
+import { inheritTables } from "../../sandbox/pages/inherited-tables.js";
 import { collapseHeaps, withoutHoles } from "../../sandbox/pages/huge-heap.js";
 import type { PageList } from "../../sandbox/pages/page-map.js";
 import { lockDown, lockDownTemplate, measureBase, prepareLockDown } from "./lock-down.js";
@@ -183,6 +184,9 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     },
     ...textSteps,
     () => void idleSteps.unshift(...grow(dataSteps(usedData))),
+    () => {
+      if (space !== undefined) inheritTables(space);
+    },
     settle,
   ]);
   const typeScript = (): void => {
