@@ -18,6 +18,7 @@ import type { Programs, Sources } from "../../guest/loader.js";
 import { vmLimitTable } from "../../protocol/limits.js";
 import { closeAllFrom } from "../../sandbox/descriptors.js";
 import * as libc from "../../sandbox/libc.js";
+import { rehearseLimits } from "../../sandbox/rlimits.js";
 import { AddressSpace } from "../../sandbox/pages/address-space.js";
 import { makeHeapContiguous } from "../../sandbox/pages/contiguous-heap.js";
 import {
@@ -39,6 +40,7 @@ import type { RehearsalTools } from "./rehearsal.js";
 import { rehearseShell } from "./shell-rehearsal.js";
 import { serve } from "./service.js";
 import type { IdleStep } from "./service.js";
+import { compileAsUsual, compileHotAtOnce } from "./hot-functions.js";
 import { rehearseService } from "./service-rehearsal.js";
 import { furtherWarmUp, warmUp, warmUpTypeScript } from "./warm-up.js";
 import { addonsOrder, guestMemoryBytes } from "./control.js";
@@ -47,6 +49,12 @@ import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
 declare const internalBinding: InternalBinding;
 declare const requireBuiltin: RequireBuiltin;
+
+/** More than the engine takes to find a function hot. */
+const rehearsedLimits = 200;
+
+/** Its own pages, by a zygote: as often as the engine takes to compile what does it. */
+const populatedForWarmth = 3;
 
 /** What each guest is sent; one that may become a template gets one more. */
 const guestDescriptorCount = 3;
@@ -127,10 +135,14 @@ async function boot(modules: Modules): Promise<void> {
   };
   const measure = (): boolean => {
     if (space === undefined) return false;
-    saved.pages = undefined;
-    const measured = rehearseInDress(space, become);
-    if (measured === "guest") return true;
-    saved.pages = measured;
+    // What copies the pages is hot in each guest: compiled here, before it is told what a guest writes.
+    for (let turn = 0; turn < 2; turn++) {
+      saved.pages = saved.pages?.empty;
+      const measured = rehearseInDress(space, become);
+      if (measured === "guest") return true;
+      saved.pages = measured;
+      for (let time = 0; time < populatedForWarmth; time++) measured?.populate();
+    }
     return false;
   };
   await serve({ prepared, ...idle, become, measure, saved });
@@ -175,7 +187,9 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     // Of what guests read, and before anything else reads more.
     () => void (usedData = data?.usedRegions() ?? []),
     () => collectGarbage(requireBuiltin, { moveAll: true }),
+    () => compileHotAtOnce(requireBuiltin),
     () => rehearse(rehearsal, rehearsedLives.later),
+    () => rehearseLimits(rehearsedLimits),
     ...furtherWarmUp(requireBuiltin, preload),
     () => rehearseShell({ requireBuiltin, ...life }),
     () => rehearseService(requireBuiltin),
@@ -222,6 +236,7 @@ function hugePageSteps(
  * for one that may become a template the socket that its listener goes over.
  */
 function becomeGuest(fds: readonly number[]): void {
+  compileAsUsual(requireBuiltin);
   const [socket, stderr, nothing, handover] = fds;
   libc.setParentDeathSignal(libc.SIGKILL);
   libc.dup2(nothing!, 0);
@@ -233,7 +248,6 @@ function becomeGuest(fds: readonly number[]): void {
   closeAllFrom((handover === undefined ? guestSocketFd : handoverFd) + 1);
   libc.uvLoopFork();
   renewEntropy(internalBinding);
-  requireBuiltin("v8").setFlagsFromString("--turbofan");
   // Node's modules that it loads come out of Node's own forms, and so do those of its workers.
   pretend();
 }

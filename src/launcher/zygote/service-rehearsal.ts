@@ -11,6 +11,7 @@
 import * as libc from "../../sandbox/libc.js";
 import { ControlKind, controlMessageBytes, decodeControl, encodeControl } from "./control.js";
 import type { RequireBuiltin } from "./engine-modules.js";
+import { optimizeNoMore } from "./hot-functions.js";
 
 /** Twice as many as the engine takes to find the calls of libc hot (TieringManager::ShouldOptimize). */
 const rounds = 2000;
@@ -32,6 +33,6 @@ export function rehearseService(requireBuiltin: RequireBuiltin): void {
     }
     for (const fd of pair) libc.close(fd);
   }
-  // What still waits to be found hot stays where it is. A guest optimises again.
-  requireBuiltin("v8").setFlagsFromString("--no-turbofan");
+  // A guest optimises again.
+  optimizeNoMore(requireBuiltin);
 }

@@ -127,6 +127,11 @@ export class PageList {
     this.pages = pages;
   }
 
+  /** One with nothing in it. */
+  get empty(): PageList {
+    return new PageList(this.#ranges.subarray(0, 0), 0);
+  }
+
   /** In the child. A range that is gone by then is no harm: what it lacks is copied when it is written. */
   populate(): void {
     const ranges = this.#ranges;
