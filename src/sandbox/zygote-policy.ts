@@ -18,6 +18,10 @@ const CLONE_FORK = 0x0120_0011;
 const CLONE_SIBLING = 0x0120_8011;
 /** CLONE_VM | CLONE_PARENT | SIGCHLD; namespaces.ts. */
 const CLONE_FIRST_PROCESS = 0x8111;
+/** include/uapi/linux/pidfd.h: -10001, as a filter sees it. */
+const PIDFD_SELF_THREAD_GROUP = 0xffff_d8ef;
+/** include/uapi/asm-generic/mman-common.h */
+const MADV_POPULATE_WRITE = 23;
 const AF_UNIX = 1;
 const SIGABRT = 6;
 const SIGKILL = 9;
@@ -87,6 +91,16 @@ const serving: readonly Rule[] = [
     nr: { x64: 25, arm64: 216 },
     action: "allow",
     why: "puts the engine's text on huge pages",
+  },
+  {
+    name: "process_madvise",
+    nr: { x64: 440, arm64: 440 },
+    args: [
+      { arg: 0, width: "int", test: "oneOf", values: [PIDFD_SELF_THREAD_GROUP] },
+      { arg: 3, width: "int", test: "oneOf", values: [MADV_POPULATE_WRITE] },
+    ],
+    action: "allow",
+    why: "a guest makes pages its own at once that it will write; of no process but itself",
   },
   {
     name: "socketpair",

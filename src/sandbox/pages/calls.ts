@@ -1,6 +1,6 @@
 /**
- * Owns the calls of Linux about pages, and their numbers. Everything here runs in the zygote, except `nMadvise` of a
- * `PageList`, which is the first thing a child does.
+ * Owns the calls of Linux about pages, and their numbers. Everything here runs in the zygote, except what a
+ * `PageList` needs, which is the first thing a child does.
  */
 import { bind, openLibrary } from "../native.js";
 
@@ -30,6 +30,13 @@ export const nMadvise = bind<[bigint, bigint, number], number>(
   ["u64", "u64", "i32"],
   "i32",
 );
+/** `process_madvise(2)` by its number, as a libc may be older than the call; its ranges are struct iovec. */
+export const nAdviseAll = bind<[bigint, number, BigUint64Array, bigint, number, bigint], bigint>(
+  library,
+  "syscall",
+  ["i64", "i32", "buffer", "u64", "i32", "u64"],
+  "i64",
+);
 export const nMemcpy = bind<[bigint, bigint, bigint], bigint>(
   library,
   "memcpy",
@@ -56,6 +63,12 @@ export const MADV_DONTNEED = 4;
 export const MADV_HUGEPAGE = 14;
 export const MADV_POPULATE_WRITE = 23;
 export const MADV_COLLAPSE = 25;
+
+export const SYS_PROCESS_MADVISE = 440n;
+/** This process, from Linux 6.15 on; include/uapi/linux/pidfd.h. */
+export const PIDFD_SELF_THREAD_GROUP = -10001;
+/** Of a call; include/uapi/linux/uio.h. */
+export const UIO_MAXIOV = 1024;
 
 export const pageBytes = 4096n;
 export const hugeBytes = 2n * 1024n * 1024n;
