@@ -137,6 +137,7 @@ export async function startAsynchronous(
   command: Command,
   text: string,
 ): Promise<number> {
+  shell.beside.start();
   // What the list ignores and catches is a child's business from here on.
   let pid: number;
   try {

@@ -53,6 +53,7 @@ const apart = [
   ["seq 20000 | tail -1; cat < f | cat", 4],
   ["mkfifo q; echo a > q & cat q | cat; wait", 4],
   ["cat f & wait", 1],
+  ["cat f & wait; cat f", 2],
   // Traps of signals are for the shell, the signal for the command.
   ["trap : USR1; cat f", 1],
   // What asks, goes on without end, or runs others.
@@ -210,6 +211,13 @@ on
     stderr,
     "cat: nosuch: No such file or directory\nbash: line 13: nosuch: command not found\n",
   );
+});
+
+test("a list in the background may be what a command waits for", async () => {
+  const { stdout, exitCode } = await bash(`
+    mkfifo w; { read line; echo "heard $line" > w; } <<< it & cat w; wait
+    x=$({ sleep 0.1; seq 1 20000; echo done > w; } & cat w); echo "$x" | tail -n2 | sort`);
+  assert.deepEqual({ stdout, exitCode }, { stdout: "heard it\n20000\ndone\n", exitCode: 0 });
 });
 
 test("what a command leaves open is closed, however many there are", async () => {
