@@ -51,7 +51,8 @@ function describe(error: unknown): string {
 }
 
 function savingRows(saved: Savings) {
-  const { compiledModules, contiguousHeap, hugeTextPages, hugeHeapPages, pagesAhead } = saved;
+  const { compiledModules, contiguousHeap, hugeTextPages, hugeHeapPages } = saved;
+  const { inheritedTexts, pagesAhead } = saved;
   return [
     compiledModules > 0
       ? ["compiled modules", "yes", `${compiledModules} modules that a zygote need not compile`]
@@ -69,6 +70,13 @@ function savingRows(saved: Savings) {
     hugeHeapPages > 0
       ? ["heaps", "yes", `${hugeHeapPages} huge pages`]
       : ["heaps", "no", "no huge pages for the engine's text, or Linux is older than 6.1"],
+    inheritedTexts > 0
+      ? ["other text", "yes", `page tables of ${inheritedTexts} files' text come with a fork`]
+      : [
+          "other text",
+          "no",
+          "no /proc/self/pagemap, or a security module keeps text from being writable",
+        ],
     pagesAhead > 0
       ? ["pages ahead", "yes", `${pagesAhead} pages copied while a guest waits`]
       : ["pages ahead", "no", "/proc/self/pagemap cannot be read, or Linux is older than 5.14"],

@@ -314,6 +314,8 @@ export interface PageSavings {
   hugeTextPages: number;
   /** Huge pages that the zygote's own heaps lie on, when they were last put there. */
   hugeHeapPages: number;
+  /** Mappings of text, beside that on huge pages, whose page tables a guest inherits. */
+  inheritedTexts: number;
   /** Pages that a guest copies in one go, while nobody waits for it. */
   pagesAhead: number;
 }
@@ -401,6 +403,7 @@ export class Zygote {
     contiguousHeap: false,
     hugeTextPages: 0,
     hugeHeapPages: 0,
+    inheritedTexts: 0,
     pagesAhead: 0,
   };
   #input = Buffer.alloc(0);
@@ -632,10 +635,11 @@ export class Zygote {
       else if (kind === ControlKind.memoryLimited) this.#limited(a, b);
       else if (kind === ControlKind.here && a === afterReportsAsk) this.#reportsCame();
       else if (kind === ControlKind.stale) {
-        this.savings.compiledModules = a >> 1;
+        this.savings.compiledModules = (a & 0xffff) >> 1;
         this.savings.contiguousHeap = (a & 1) === 1;
         this.savings.hugeTextPages = b & 0xffff;
         this.savings.hugeHeapPages = b >>> 16;
+        this.savings.inheritedTexts = a >>> 16;
         this.#stale();
       } else if (kind === ControlKind.measured) {
         this.savings.pagesAhead = a;

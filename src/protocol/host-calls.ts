@@ -498,6 +498,7 @@ export interface KernelStats {
     contiguousHeap: boolean;
     hugeTextPages: number;
     hugeHeapPages: number;
+    inheritedTexts: number;
     pagesAhead: number;
   };
 }

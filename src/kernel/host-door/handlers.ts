@@ -408,6 +408,7 @@ export class HostHandlers {
         contiguousHeap: false,
         hugeTextPages: 0,
         hugeHeapPages: 0,
+        inheritedTexts: 0,
         pagesAhead: 0,
       },
     };

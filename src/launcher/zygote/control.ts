@@ -22,7 +22,7 @@ export const ControlKind = Object.freeze({
   limitCpu: 9,
   /**
    * zygote → kernel: its heap has changed; it would measure what its guests write, while there are none.
-   * a = twice the modules that it had compiled forms of, and 1 when its heap is contiguous; b = huge pages of
+   * a = twice the modules that it had compiled forms of, 65536 times the texts whose tables guests inherit, and 1 when its heap is contiguous; b = huge pages of
    * engine text, and 65536 times those of its heaps.
    */
   stale: 10,

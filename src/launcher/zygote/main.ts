@@ -81,6 +81,7 @@ async function boot(modules: Modules): Promise<void> {
     contiguousHeap: space !== undefined && makeHeapContiguous(space) > 0,
     hugeTextPages: 0,
     hugeHeapPages: 0,
+    inheritedTexts: 0,
     pages: undefined as PageList | undefined,
   };
   if (forms?.pretence !== undefined) adoptPretence(forms.pretence);
@@ -153,7 +154,7 @@ type Steps = IdleStep[];
 interface IdleTools {
   space: AddressSpace | undefined;
   data: EngineData | undefined;
-  saved: { hugeTextPages: number; hugeHeapPages: number };
+  saved: { hugeTextPages: number; hugeHeapPages: number; inheritedTexts: number };
   modules: Modules;
   life: GuestLife;
   rehearsal: RehearsalTools;
@@ -199,7 +200,7 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     ...textSteps,
     () => void idleSteps.unshift(...grow(dataSteps(usedData))),
     () => {
-      if (space !== undefined) inheritTables(space);
+      if (space !== undefined) saved.inheritedTexts = inheritTables(space);
     },
     settle,
   ]);

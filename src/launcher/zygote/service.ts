@@ -36,6 +36,7 @@ export interface Service {
     readonly contiguousHeap: boolean;
     readonly hugeTextPages: number;
     readonly hugeHeapPages: number;
+    readonly inheritedTexts: number;
     readonly pages: { readonly pages: number } | undefined;
   };
 }
@@ -56,7 +57,7 @@ export async function serve(service: Service): Promise<void> {
     if (idleSteps.length === 0)
       send(
         ControlKind.stale,
-        Number(saved.contiguousHeap) | (saved.compiledModules << 1),
+        Number(saved.contiguousHeap) | (saved.compiledModules << 1) | (saved.inheritedTexts << 16),
         saved.hugeTextPages | (saved.hugeHeapPages << 16),
       );
   };

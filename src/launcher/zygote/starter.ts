@@ -45,6 +45,7 @@ function boot(): Promise<void> {
       contiguousHeap: false,
       hugeTextPages: 0,
       hugeHeapPages: 0,
+      inheritedTexts: 0,
       pages: undefined,
     },
     become: (fds, order) => become(fds, JSON.parse(order) as EngineOrder, kit),
