@@ -72,8 +72,9 @@ export class HostOutput extends Stream {
     const isAlone = this.#heldBytes === 0 && this.#inFlight.length < limits.outputPieces;
     if (isAlone || data.byteLength >= limits.outputPieceBytes) {
       this.#release();
-      this.#send(data);
+      // Before it is sent: who takes it at once credits it from in there.
       this.#inFlight.push({ bytes: data.byteLength, taken });
+      this.#send(data);
       return;
     }
     if (this.#heldBytes + data.byteLength > limits.outputPieceBytes) this.#release();
@@ -86,11 +87,12 @@ export class HostOutput extends Stream {
   /** Sends what is held. */
   #release(): void {
     if (this.#heldBytes === 0) return;
-    this.#send(this.#held!.subarray(0, this.#heldBytes));
+    const held = this.#held!.subarray(0, this.#heldBytes);
     for (const [taken, bytes] of this.#heldFor) this.#inFlight.push({ bytes, taken });
     this.#held = undefined;
     this.#heldBytes = 0;
     this.#heldFor.clear();
+    this.#send(held);
   }
 
   /** Whether so much is in flight, of all who write to it, that they have to wait. */
