@@ -12,19 +12,12 @@
  * before and after. What cannot be had is said in `report`, and ends nobody.
  * Untrusted: nothing is read that a guest can write; no descriptor of it is given to a zygote.
  */
-import {
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync, rmdirSync, writeFileSync } from "node:fs";
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { IsolationReport } from "../protocol/isolation.js";
-import { groupDirectoryOf } from "../sandbox/cgroup.js";
+import { groupDirectoryOf, textAt } from "../sandbox/cgroup.js";
 
 /** What Linux holds a guest to. */
 export interface GroupBounds {
@@ -38,7 +31,7 @@ export type OutOfMemory = "own" | "shared";
 
 /** A count of memory.events, as Documentation/admin-guide/cgroup-v2.rst names them. */
 function eventsOf(directory: string, name: "oom" | "oom_kill"): number {
-  const events = text(join(directory, "memory.events")) ?? "";
+  const events = textAt(join(directory, "memory.events")) ?? "";
   return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(events)?.[1] ?? 0);
 }
 
@@ -55,23 +48,15 @@ const secondSweepMs = 1000;
 
 const ownName = /^secure-exec\.(\d+)\.(\d+)\.(\d+)$/;
 
-function text(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
 /** A whole number in a file; Infinity where it says `max`, or nothing. */
 function bound(path: string): number {
-  const value = Number.parseInt(text(path) ?? "", 10);
+  const value = Number.parseInt(textAt(path) ?? "", 10);
   return Number.isNaN(value) ? Infinity : value;
 }
 
 /** The parent and the start of a process, as proc(5) numbers them; undefined when there is none. */
 function identityOf(pid: number): { parent: number; start: string } | undefined {
-  const stat = text(`/proc/${pid}/stat`);
+  const stat = textAt(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return { parent: Number(fields[1]), start: fields[19] ?? "" };

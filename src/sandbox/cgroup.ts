@@ -26,7 +26,8 @@ export interface CgroupView {
   isDelegated(path: string): boolean;
 }
 
-function text(path: string): string | undefined {
+/** A file of the machine; undefined where it cannot be read. */
+export function textAt(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {
@@ -49,7 +50,7 @@ function isDelegated(path: string): boolean {
   });
 }
 
-const machine: CgroupView = { read: text, isDelegated };
+const machine: CgroupView = { read: textAt, isDelegated };
 
 export type CgroupPlace = { directory: string } | { why: string };
 

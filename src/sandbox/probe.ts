@@ -2,9 +2,9 @@
  * What this host offers for isolation, for `secure-exec doctor`. It only reads:
  * no namespace is made, no attribute set, no filter installed.
  */
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { cgroupVariable } from "../abi/cgroup.js";
-import { guestCgroup } from "./cgroup.js";
+import { guestCgroup, textAt } from "./cgroup.js";
 import {
   geteuid,
   getNoNewPrivs,
@@ -33,16 +33,8 @@ export interface Layer {
 const CAP_SETGID = 6n;
 const CAP_SETUID = 7n;
 
-function text(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
 function number(path: string): number | undefined {
-  const value = Number.parseInt(text(path) ?? "", 10);
+  const value = Number.parseInt(textAt(path) ?? "", 10);
   return Number.isNaN(value) ? undefined : value;
 }
 
@@ -85,7 +77,7 @@ function landlock(): Omit<Layer, "layer" | "required"> {
 }
 
 function effectiveCapabilities(): bigint {
-  const hex = /^CapEff:\s+([0-9a-f]+)$/m.exec(text("/proc/self/status") ?? "")?.[1];
+  const hex = /^CapEff:\s+([0-9a-f]+)$/m.exec(textAt("/proc/self/status") ?? "")?.[1];
   return hex === undefined ? 0n : BigInt(`0x${hex}`);
 }
 

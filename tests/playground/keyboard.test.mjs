@@ -2,19 +2,12 @@
 // focus, the focus stays where something was answered or drawn anew, and what is read out has a bound.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeBrowser, newPage, noBrowser } from "../support/browser.mjs";
-import { ask, events, playground, ran } from "../support/playgrounds.mjs";
+import { closeBrowser, noBrowser } from "../support/browser.mjs";
+import { opened } from "../support/playground-pages.mjs";
+import { ask, events, ran } from "../support/playgrounds.mjs";
 
 const it = (name, body) => test(name, { timeout: 180_000, skip: noBrowser }, body);
 after(closeBrowser);
-
-async function opened(options) {
-  const served = await playground(options);
-  const page = await newPage();
-  await page.goto(served.url);
-  await page.until(`document.getElementById("connection").textContent === "connected"`);
-  return { served, page };
-}
 
 /** What axe finds, in light and dark. */
 async function found(page) {

@@ -5,20 +5,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { closeBrowser, newPage, noBrowser } from "../support/browser.mjs";
+import { opened } from "../support/playground-pages.mjs";
 import { ask, events, playground, ran } from "../support/playgrounds.mjs";
 
 const it = (name, body) => test(name, { timeout: 180_000, skip: noBrowser }, body);
 after(closeBrowser);
 
 const shots = process.env.SECURE_EXEC_SCREENSHOTS;
-
-async function opened(options) {
-  const served = await playground(options);
-  const page = await newPage();
-  await page.goto(served.url);
-  await page.until(`document.getElementById("connection").textContent === "connected"`);
-  return { served, page };
-}
 
 /** The name of the element that has the focus, as a screen reader finds it. */
 const focused = (page) => page.evaluate("document.activeElement.id");

@@ -3,7 +3,7 @@
  * nothing else runs in this one. A process for each is most of what a script of small commands costs.
  *
  * Invariants: the shell blocks for such a command, so nothing that it waits for may depend on the shell: no member of
- * a pipeline, no process substitution, no pipe of its own, no terminal; a signal that a trap would act on waits for a
+ * a pipeline, no process substitution, no list in the background, no pipe of its own, no terminal; a signal that a trap would act on waits for a
  * command's end in any case, but must end the command, so there is none. Whether the file is the machine's own command
  * is the system's to say.
  */

@@ -87,7 +87,10 @@ function isMember(env: Environment, command: Command, isFirst: boolean): boolean
   if (isBuiltin ? !(isFirst && builtinSources.has(name)) : !isKnown) return false;
   if (name === "sed" && command.words.some((word) => changes.test(textOf(word) ?? "")))
     return false;
-  return words.every(isPure) && (command as SimpleCommand).redirections.every(isOfErrors);
+  return (
+    words.every((word) => word.assignment === undefined && isQuick(word)) &&
+    (command as SimpleCommand).redirections.every(isOfErrors)
+  );
 }
 
 function textOf({ parts }: Word): string | undefined {
@@ -100,15 +103,12 @@ function textOf({ parts }: Word): string | undefined {
 }
 
 /** Expanding it runs nothing and changes nothing, and may be done again. */
-function isPure(word: Word): boolean {
-  return (
-    word.assignment === undefined &&
-    word.parts.every(
-      (part) =>
-        part.kind === "text" ||
-        part.kind === "tilde" ||
-        (part.kind === "parameter" && part.operation === undefined && part.index === undefined),
-    )
+export function isQuick(word: Word): boolean {
+  return word.parts.every(
+    (part) =>
+      part.kind === "text" ||
+      part.kind === "tilde" ||
+      (part.kind === "parameter" && part.operation === undefined && part.index === undefined),
   );
 }
 

@@ -5,7 +5,7 @@
  * itself if it is one, else another shell that goes on with this one's state.
  */
 import { O_RDONLY, S_IFIFO, S_IFMT } from "../../abi/fcntl.js";
-import type { Command, Word } from "./ast.js";
+import type { Command } from "./ast.js";
 import { ShellError } from "./control.js";
 import { builtinOf } from "./builtins/builtin.js";
 import { RealDescriptor } from "./descriptors.js";
@@ -14,7 +14,7 @@ import type { Environment } from "./environment.js";
 import { errorText } from "./errors.js";
 import { expandWords } from "./expansion.js";
 import { StartFailure, findCommand, spawn, startCommand } from "./external.js";
-import { runInTurn } from "./in-turn.js";
+import { isQuick, runInTurn } from "./in-turn.js";
 import type { Interpreter } from "./interpreter.js";
 import { SavedDescriptors, applyRedirections, expandRedirections } from "./redirections.js";
 import { SIGSTOP, SIGTTOU } from "./signals.js";
@@ -189,15 +189,6 @@ async function startDirectly(
 function isFifo({ system }: Interpreter, env: Environment, target: string): boolean {
   const status = system.stat(env.resolve(target));
   return typeof status !== "number" && (status.mode & S_IFMT) === S_IFIFO;
-}
-
-function isQuick(word: Word): boolean {
-  return word.parts.every(
-    (part) =>
-      part.kind === "text" ||
-      part.kind === "tilde" ||
-      (part.kind === "parameter" && part.operation === undefined && part.index === undefined),
-  );
 }
 
 async function startShell(shell: Interpreter, env: Environment, command: Command): Promise<number> {
