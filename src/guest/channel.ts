@@ -92,6 +92,8 @@ export class Channel implements KernelClient {
   /** The same of bytes that came while room for a write was awaited. */
   #earlyChunk: Buffer | undefined;
   #earlyGot = 0;
+  /** The reader has a mark before the first of #early. */
+  #earlyMarked = false;
   /** How many answers of each call wait in the queue. */
   readonly #untold = new Map<string, number>();
   #pipe: EngineModule;
@@ -481,17 +483,25 @@ export class Channel implements KernelClient {
       : this.#held?.ask(name, args, (answer) => this.#enqueue(answer));
     // A blocking caller takes its answer at once; others are answered from the event loop.
     const expected = blocking ? 0 : replyBytes(name, args);
+    let told = false;
     const answered: Done<GuestTables, K> = (result, failure) => {
-      this.#expectedBytes -= expected;
       const words = failure?.message ?? "";
       const answer = result ?? -failure!.errno;
       if (blocking) return done(answer, words);
-      if (deliver !== undefined) return deliver(() => done(answer, words));
-      this.#untold.set(name, (this.#untold.get(name) ?? 0) + 1);
-      this.#enqueue(() => {
-        this.#untold.set(name, this.#untold.get(name)! - 1);
-        done(answer, words);
-      });
+      if (told) return;
+      if (deliver !== undefined) deliver(() => done(answer, words));
+      else {
+        const tell = (): void => {
+          this.#untold.set(name, this.#untold.get(name)! - 1);
+          done(answer, words);
+        };
+        // No function of ours from here on: a script that is broken into leaves all of it done, or nothing.
+        this.#queue.push(tell);
+        this.#untold.set(name, (this.#untold.get(name) ?? 0) + 1);
+      }
+      told = true;
+      this.#expectedBytes -= expected;
+      if (!this.#blocking) this.#scheduleDrain();
     };
     this.#port.call(name, args, answered, own);
     this.#expectedBytes += expected;
@@ -617,8 +627,9 @@ export class Channel implements KernelClient {
     this.#feeding = true;
     if (this.#gotLong) this.#reader.filled(size, this.#take);
     else this.#reader.push(this.#readBuffer.subarray(0, size), this.#take);
-    this.#fedEarly();
     this.#got = this.#handed = 0;
+    this.#reader.settle();
+    this.#fedEarly();
   }
 
   /** Whether there is something that was read and not handed on. */
@@ -633,12 +644,14 @@ export class Channel implements KernelClient {
   #finishInput(): void {
     this.#blocking = true;
     this.#feeding = false;
-    if (this.#got > 0) {
+    if (this.#got > 0 || this.#earlyMarked) {
       this.#reader.rewind();
-      this.#known = this.#handed;
+      // Of those that were known before, some may not have come again yet.
+      this.#known += this.#handed;
       this.#handed = 0;
-      this.#feedGot();
-    } else this.#feed(nothing);
+    }
+    if (this.#got > 0) this.#feedGot();
+    else this.#feed(nothing);
     if (this.#earlyGot > 0) this.#takeGotEarly();
     this.#blocking = false;
     if (this.#queue.length > 0) this.#scheduleDrain();
@@ -659,13 +672,23 @@ export class Channel implements KernelClient {
   #feed(bytes: Buffer): void {
     this.#feeding = true;
     this.#reader.push(bytes, this.#take);
+    this.#handed = 0;
     this.#fedEarly();
   }
 
-  /** What came meanwhile. Each is gone from the list before it is taken: who breaks in just then loses it, which is as rare as that is short. */
+  /** What came meanwhile. */
   #fedEarly(): void {
-    for (let next = this.#early.shift(); next !== undefined; next = this.#early.shift())
-      this.#reader.push(next, this.#take);
+    while (this.#early.length > 0) {
+      if (!this.#earlyMarked) {
+        this.#reader.mark();
+        this.#earlyMarked = true;
+      }
+      this.#reader.push(this.#early[0]!, this.#take);
+      this.#early.shift();
+      this.#earlyMarked = false;
+      this.#handed = 0;
+      this.#reader.settle();
+    }
     this.#feeding = false;
   }
 

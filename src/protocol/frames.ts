@@ -132,6 +132,8 @@ export class FrameReader {
   #markedBuffered = 0;
   #markedNeed = 4;
   #markedSkip = 0;
+  /** Of who marks: memory that is used no more unless it rewinds. */
+  #spent: Buffer[] | undefined;
   readonly #limitBytes: number;
   readonly #rowLimit: RowLimit | undefined;
 
@@ -189,7 +191,7 @@ export class FrameReader {
     const size = this.#buffered;
     this.#partial = undefined;
     this.#buffered = 0;
-    if (this.#cut(whole.subarray(0, size), handle, true)) giveBuffer(whole);
+    if (this.#cut(whole.subarray(0, size), handle, true)) this.#give(whole);
   }
 
   /** Memory that partial and held frames occupy. */
@@ -218,8 +220,9 @@ export class FrameReader {
     if (held !== undefined) this.#cut(held, handle, true);
   }
 
-  /** Remembers where it is, for `rewind`. */
+  /** Remembers where it is, for `rewind`; memory that a rewind would read again is kept until `settle`. */
   mark(): void {
+    this.#spent ??= [];
     this.#markedPartial = this.#partial;
     this.#markedBuffered = this.#buffered;
     this.#markedNeed = this.#need;
@@ -232,6 +235,18 @@ export class FrameReader {
     this.#buffered = this.#markedBuffered;
     this.#need = this.#markedNeed;
     this.#skip = this.#markedSkip;
+  }
+
+  /** What was pushed since the mark does not come again. */
+  settle(): void {
+    const spent = this.#spent;
+    if (spent === undefined) return;
+    for (let last = spent.pop(); last !== undefined; last = spent.pop()) giveBuffer(last);
+  }
+
+  #give(buffer: Buffer): void {
+    if (this.#spent === undefined) giveBuffer(buffer);
+    else this.#spent.push(buffer);
   }
 
   /** Copied: the caller may reuse `chunk` as its read buffer before the frame is whole. */
@@ -250,8 +265,8 @@ export class FrameReader {
     // A few bytes do not take the spare one from others.
     const room = wanted < spareBytes ? Buffer.allocUnsafeSlow(wanted) : takeBuffer(wanted);
     before?.copy(room, 0, 0, this.#buffered);
-    if (before !== undefined) giveBuffer(before);
     this.#partial = room;
+    if (before !== undefined) this.#give(before);
   }
 
   /** Answers whether nobody needs `bytes` any more. */

@@ -279,9 +279,9 @@ export class CallingPort<T extends Tables> {
     if (pending === undefined) return this.#handlers.unknown(`answer to call ${frame.id}`);
     const decoder = new Decoder(frame.payload);
     if (frame.kind === FrameKind.failure) {
-      const why = decoder.message(this.#wire.tables.failure);
+      pending.done(undefined, decoder.message(this.#wire.tables.failure));
       this.#pending.delete(frame.id);
-      return pending.done(undefined, why);
+      return;
     }
     if (frame.kind !== FrameKind.reply)
       return this.#handlers.unknown(`frame of kind ${frame.kind}`);
@@ -289,8 +289,9 @@ export class CallingPort<T extends Tables> {
     for (const name in pending.result) {
       if (pending.result[name] === "bytes") result[name] = pending.own(result[name] as Uint8Array);
     }
-    this.#pending.delete(frame.id);
+    // In this order: who is broken into between the two is told again, and not never.
     pending.done(result, undefined);
+    this.#pending.delete(frame.id);
   }
 
   /** Forgets every pending call; whoever made them learns of it in another way. */
