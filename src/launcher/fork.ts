@@ -28,6 +28,8 @@ import {
 import { whenEnded } from "./ends.js";
 import type { GroupBounds, GuestGroup, GuestGroups, OutOfMemory } from "./guest-groups.js";
 import { GuestSocket } from "./guest-socket.js";
+import { RestingGuests, restingAlone } from "./resting-memory.js";
+import type { RestingMemory } from "./resting-memory.js";
 import { anyBootstrap, kinds, reservationFd } from "./zygote/bootstrap.js";
 import {
   ControlKind,
@@ -98,6 +100,8 @@ export class Guest {
   #ending = false;
   #reaped = false;
   isReady = false;
+  /** What it had when it was ready. */
+  resting: RestingMemory = Object.freeze({ anonymousBytes: 0, peakBytes: 0 });
   #group: GuestGroup | undefined;
 
   constructor(
@@ -389,6 +393,7 @@ export class Zygote {
   /** Guests that it was told to end. */
   readonly #dying = new Set<number>();
   readonly #awaitingReports: (() => void)[] = [];
+  readonly #resting = new RestingGuests();
   readonly #silence: Silence;
   readonly #kind: ZygoteOptions["kind"];
   readonly #groups: GuestGroups | undefined;
@@ -666,15 +671,19 @@ export class Zygote {
       fork.forked(undefined, -1, "");
       return;
     }
-    this.adopt(pid, fork.made, guestMemoryBytes, fork.forked);
+    this.adopt(pid, fork.made, guestMemoryBytes, fork.forked, this.#kind === "zygote");
   }
 
-  /** Takes a new guest as its own, whoever forked it; `forked` gets it once it is ready, or `undefined`. */
+  /**
+   * Takes a new guest as its own, whoever forked it; `forked` gets it once it is ready, or `undefined`. Those that the
+   * zygote forks are `alike`.
+   */
   adopt(
     pid: number,
     made: Pick<GuestDescriptors, "socket" | "stderr">,
     memoryBytes: number,
     forked: Forked,
+    alike = false,
   ): Guest {
     let settled = false;
     const settle = (value: Guest | undefined, status = -1, stderr = ""): void => {
@@ -687,6 +696,7 @@ export class Zygote {
     const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
     const guest = new Guest(this, pid, made, memoryBytes, () => {
       guest.joins(this.#groups?.place(pid, this.pid));
+      guest.resting = alike ? this.#resting.of(pid) : restingAlone(pid);
       settle(guest);
     });
     guest.attachLoss((status, stderr) => settle(undefined, status, stderr));

@@ -71,14 +71,16 @@ export class Silence {
 
   #lookLater(): void {
     this.#lookedAtMs = performance.now();
-    this.#waitedMs = this.#options.waitedMs?.() ?? 0;
     this.#timer = setTimeout(() => this.#look(), this.#everyMs).unref();
   }
 
   #look(): void {
     // Timers run before what has arrived is read: one look counts for one look's time at most.
     const passedMs = Math.min(performance.now() - this.#lookedAtMs, this.#everyMs * 1.5);
-    const waitedMs = (this.#options.waitedMs?.() ?? 0) - this.#waitedMs;
+    // Since the last look, whenever that was: the first one may count less, so that one answer in time costs nothing.
+    const allWaitedMs = this.#options.waitedMs?.() ?? 0;
+    const waitedMs = allWaitedMs - this.#waitedMs;
+    this.#waitedMs = allWaitedMs;
     this.#silentMs += Math.max(passedMs - Math.max(waitedMs, 0), passedMs * waitingCounts);
     if (this.#silentMs >= this.#options.limitMs) {
       this.#broken = true;

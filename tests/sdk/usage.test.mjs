@@ -47,6 +47,19 @@ function largest() {
     .sort((one, other) => other.peakBytes - one.peakBytes)[0];
 }
 
+it(
+  "a program that is over at once had what a process has before its program",
+  options,
+  async () => {
+    const rt = await machine();
+    for (let time = 0; time < 3; time++) {
+      const { usage } = await rt.run("__return(1)");
+      assert.ok(usage.peakMemoryBytes > 10 * MiB && usage.peakMemoryBytes < 300 * MiB);
+      assert.ok(usage.cpuMs > 0);
+    }
+  },
+);
+
 it("CPU time and peak memory are what Linux says, within 10 %", options, async () => {
   const rt = await machine();
   const running = await paused(

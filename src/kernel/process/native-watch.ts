@@ -9,6 +9,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { GroupBounds } from "../../launcher/guest-groups.js";
+import type { RestingMemory } from "../../launcher/resting-memory.js";
 import { completeVmLimits } from "../../protocol/limits.js";
 import type { VmLimits } from "../../protocol/limits.js";
 import type { BudgetMember } from "./run-budget.js";
@@ -109,8 +110,13 @@ class NativeWatch {
   #timer: NodeJS.Timeout | undefined;
 
   /** The member got its OS process, which has run nothing of its program yet. */
-  join(member: BudgetMember, osPid: number, limits: Watched["limits"]): void {
-    const baseBytes = useOf(osPid)?.anonymousBytes ?? 0;
+  join(
+    member: BudgetMember,
+    osPid: number,
+    limits: Watched["limits"],
+    { anonymousBytes: baseBytes, peakBytes }: RestingMemory,
+  ): void {
+    member.reached(peakBytes, 0);
     this.#watched.set(member, { osPid, limits, baseBytes });
     this.#timer ??= setInterval(() => this.#look(), pauseMs).unref();
   }

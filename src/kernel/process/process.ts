@@ -42,7 +42,7 @@ import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
 import { groupBounds, nativeWatch } from "./native-watch.js";
 import { imageOf } from "../io/images.js";
-import { usageOf } from "./usage.js";
+import { cpuTimeOf, usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
 const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP } =
@@ -128,7 +128,7 @@ export class Process {
   readonly descriptors: DescriptorTable;
   /** CPU time of the children it has waited for, and of theirs; times(2). */
   readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
-  #used: Usage | undefined;
+  #used: CpuTime | undefined;
   /** Memory that it shares with nobody, at the last look. */
   ownMemoryBytes = 0;
   get policy(): Vm["policy"] {
@@ -286,7 +286,7 @@ export class Process {
     this.#begun?.();
     this.restarting = false;
     this.budget.join(this, guest.pid);
-    nativeWatch.join(this, guest.pid, this.limits);
+    nativeWatch.join(this, guest.pid, this.limits, guest.resting);
     guest.bound(groupBounds(this.limits));
     this.startOptions = options;
     this.#door = this.#openDoor(guest);
@@ -589,13 +589,14 @@ export class Process {
 
   /** What it has used so far, or until it ended. */
   usage(): Usage {
-    return this.#used ?? (this.#door === undefined ? nothingUsed : usageOf(this.#door.osPid));
+    if (this.#used !== undefined) return { ...this.#used, rssBytes: 0 };
+    return this.#door === undefined ? nothingUsed : usageOf(this.#door.osPid);
   }
 
   /** Before its OS process is gone. */
   #measure(): void {
     if (this.#used !== undefined || this.#door === undefined) return;
-    this.#used = usageOf(this.#door.osPid);
+    this.#used = cpuTimeOf(this.#door.osPid);
     this.budget.measure(this);
   }
 
@@ -612,7 +613,8 @@ export class Process {
         this.#uncaught = true;
         return;
       case "exit":
-        this.#measure();
+        // Its memory is gone by now: it leaves as soon as it has said so.
+        this.#used = cpuTimeOf(this.#door!.osPid);
         // What the process does after this does not count; the OS process is ended in any case.
         this.#finish({ exitCode: args.code & 0xff, signal: 0 });
         return this.#door!.end();

@@ -5,6 +5,7 @@
  * A process that is gone, or whose numbers cannot be read, has used nothing.
  */
 import { readFileSync } from "node:fs";
+import { processCpuTimeMs } from "../../sandbox/libc.js";
 
 export interface CpuTime {
   userUs: number;
@@ -33,12 +34,22 @@ function fields(path: string): string[] {
 export function usageOf(pid: number): Usage {
   try {
     const stat = fields(`/proc/${pid}/stat`);
-    // Counted from the state, which is field 3: utime is 14, stime 15, rss 24.
-    const user = Number(stat[11]) * tickUs;
-    const system = Number(stat[12]) * tickUs;
-    return { ...refine(pid, user, system), rssBytes: Number(stat[21]) * pageBytes };
+    // Counted from the state, which is field 3: rss is 24.
+    return { ...refined(processCpuTimeUs(pid), stat), rssBytes: Number(stat[21]) * pageBytes };
   } catch {
     return { userUs: 0, systemUs: 0, rssBytes: 0 };
+  }
+}
+
+/** The same without memory. */
+export function cpuTimeOf(pid: number): CpuTime {
+  const totalUs = processCpuTimeUs(pid);
+  // Ticks say nothing of less than one.
+  if (totalUs < tickUs) return { userUs: totalUs, systemUs: 0 };
+  try {
+    return refined(totalUs, fields(`/proc/${pid}/stat`));
+  } catch {
+    return { userUs: totalUs, systemUs: 0 };
   }
 }
 
@@ -52,17 +63,15 @@ export function peakMemoryOf(pid: number): number {
   }
 }
 
-/** Ticks hide short lives: the scheduler's own count of the main thread is finer. */
-function refine(pid: number, userUs: number, systemUs: number): CpuTime {
-  let totalUs = 0;
-  try {
-    totalUs = Math.floor(Number(fields(`/proc/${pid}/schedstat`)[0]) / 1000);
-  } catch {
-    // Not every Linux is built with it.
-  }
-  const ticksUs = userUs + systemUs;
-  if (!(totalUs > ticksUs)) return { userUs, systemUs };
-  const share = ticksUs === 0 ? 1 : userUs / ticksUs;
-  const user = Math.round(totalUs * share);
-  return { userUs: user, systemUs: totalUs - user };
+/** 0 once it is gone. */
+const processCpuTimeUs = (pid: number): number =>
+  Math.max(0, Math.floor(processCpuTimeMs(pid) * 1000));
+
+/** Ticks hide short lives: the process's own clock is finer, and does not say whose time it was. utime is field 14, stime 15. */
+function refined(totalUs: number, stat: readonly string[]): CpuTime {
+  const [user, system] = [Number(stat[11]) * tickUs, Number(stat[12]) * tickUs];
+  const ticksUs = user + system;
+  if (totalUs <= ticksUs) return { userUs: user, systemUs: system };
+  const userUs = Math.round(totalUs * (ticksUs === 0 ? 1 : user / ticksUs));
+  return { userUs, systemUs: totalUs - userUs };
 }

@@ -2,6 +2,7 @@
 import { errnoView } from "../libc.js";
 import type { Mapping } from "./address-space.js";
 import {
+  hugeBytes,
   MADV_POPULATE_WRITE,
   nAdviseAll,
   nMadvise,
@@ -134,6 +135,19 @@ export class PageList {
   constructor(ranges: BigUint64Array, pages: number) {
     this.#ranges = ranges;
     this.pages = pages;
+  }
+
+  /**
+   * Whether a whole huge page is in it. No guest writes one so densely: while the child lived, Linux has put pages that it
+   * does not write on a huge page of the parent's own (khugepaged; Documentation/admin-guide/mm/transhuge.rst).
+   */
+  get holdsHugePage(): boolean {
+    const ranges = this.#ranges;
+    for (let i = 0; i < ranges.length; i += 2) {
+      const aligned = (ranges[i]! + hugeBytes - 1n) & -hugeBytes;
+      if (aligned + hugeBytes <= ranges[i]! + ranges[i + 1]!) return true;
+    }
+    return false;
   }
 
   /** One with nothing in it. */

@@ -1,6 +1,7 @@
 // What a child writes is found, and copied in one go by the next child. Run as a zygote is.
 import * as libc from "../../../dist/sandbox/libc.js";
 import { AddressSpace } from "../../../dist/sandbox/pages/address-space.js";
+import { hugeBytes, MADV_COLLAPSE, nMadvise } from "../../../dist/sandbox/pages/calls.js";
 import { onHugePages } from "../../../dist/sandbox/pages/huge-pages.js";
 
 libc.setParentDeathSignal(libc.SIGKILL);
@@ -43,6 +44,16 @@ const life = (list) => () => {
 
 const alone = child(life(), (done) => space.pageMap.ownPages(space.mappings(), done));
 const list = alone.result;
+let collapsed = -1;
+/** As khugepaged does it when it comes by. */
+const moved = child(life(), (done) =>
+  space.pageMap.ownPages(space.mappings(), () => {
+    const ended = done();
+    const whole = (libc.addressOf(memory) + hugeBytes - 1n) & -hugeBytes;
+    collapsed = nMadvise(whole, hugeBytes, MADV_COLLAPSE);
+    return ended;
+  }),
+);
 const ahead = child(life(list), (done) => done());
 const inherited = memory[0];
 write();
@@ -52,6 +63,9 @@ console.log(
     written,
     found: list?.pages ?? -1,
     alone: alone.answer,
+    undisturbed: list?.holdsHugePage,
+    collapsed,
+    disturbed: moved.result?.holdsHugePage,
     ahead: ahead.answer,
     inherited,
     copied: copied.equals(memory),
