@@ -2,7 +2,7 @@
 // dist/programs.json, maps of module name → CommonJS source that the kernel hands
 // to each zygote, so that no file of the host is ever opened there. The second
 // one holds the shell and the commands, which no guest needs at its start. What the kernel process runs is one script
-// as well (see kernel-modules.mjs); the same modules as files are what tests look at. The page of the playground is compiled for browsers.
+// as well (see kernel-modules.mjs), and so is what the host imports (sdk-modules.mjs); the kernel's modules as files are what tests look at. The page of the playground is compiled for browsers.
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -16,15 +16,17 @@ import {
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeKernelModules } from "./kernel-modules.mjs";
+import { writeSdkModules } from "./sdk-modules.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const tsc = join(root, "node_modules/typescript/bin/tsc");
-for (const folder of ["dist", "build/guest", "build/kernel"])
+for (const folder of ["dist", "build/guest", "build/kernel", "build/sdk"])
   rmSync(join(root, folder), { recursive: true, force: true });
 for (const project of [
   "tsconfig.json",
   "tsconfig.guest.json",
   "tsconfig.kernel.json",
+  "tsconfig.sdk.json",
   "tsconfig.page.json",
 ]) {
   execFileSync(process.execPath, [tsc, "-p", join(root, project)], { stdio: "inherit" });
@@ -68,5 +70,6 @@ for (const [file, name] of [
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(join(root, "dist/guest.json"), JSON.stringify(modules));
 writeFileSync(join(root, "dist/programs.json"), JSON.stringify(programs));
+await writeSdkModules(join(root, "build/sdk"), join(root, "dist"));
 await writeKernelModules(join(root, "build/kernel"), join(root, "dist"));
 chmodSync(join(root, "dist/cli/main.js"), 0o755);

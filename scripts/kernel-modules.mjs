@@ -2,40 +2,21 @@
 // the form of it that the pinned engine compiles, with the flags of the kernel; src/kernel/modules.cts reads both.
 // With it go the forms of the guest-side modules, which zygotes take; src/launcher/zygote/compiled-forms.ts.
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join, posix, relative } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { oneScript } from "./one-script.mjs";
 
 const require = createRequire(import.meta.url);
 const compilers = ["kernel-code-cache.cjs", "guest-code-cache.cjs"].map((name) =>
   fileURLToPath(new URL(name, import.meta.url)),
 );
 
-/** The text of a CommonJS module, with other modules by their names and its own address as a parameter. */
-function factoryOf(name, source) {
-  const body = source
-    .replace(/\brequire\("(\.{1,2}\/[^"]+)\.js"\)/g, (_, to) => {
-      const id = posix.join(posix.dirname(name), to);
-      return `require(${JSON.stringify(id)})`;
-    })
-    .replaceAll("import.meta.url", "moduleUrl");
-  if (body.includes("import.meta"))
-    throw new Error(`${name}: import.meta of a kernel's module has a url only`);
-  return `${JSON.stringify(name)}(exports, require, moduleUrl) {\n${body}\n}`;
-}
-
 /** Writes all of them to `dist`, where guest.json is by then, from what tsc made of the kernel below `compiled`. */
 export async function writeKernelModules(compiled, dist) {
-  const factories = readdirSync(compiled, { recursive: true })
-    .filter((file) => file.endsWith(".js"))
-    .sort()
-    .map((file) => join(compiled, file))
-    .map((file) =>
-      factoryOf(relative(compiled, file).replace(/\.js$/, ""), readFileSync(file, "utf8")),
-    );
   const { files } = require(join(dist, "kernel/modules.cjs"));
-  writeFileSync(join(dist, files.script), `({\n${factories.join(",\n")}\n})\n`);
+  writeFileSync(join(dist, files.script), oneScript(compiled).script);
   const { findEngine } = await import(join(dist, "launcher/engine.js"));
   const { kernelFlags } = await import(join(dist, "sdk/kernel-process.js"));
   const engine = findEngine();

@@ -93,6 +93,9 @@ process.getBuiltinModule("node:ffi");
   );
 });
 
+/** Not in src/: the build makes it of those that the rule of who loads it allows. */
+const made = "sdk/../sdk-modules.cjs";
+
 test("every file has a rule and imports only what it allows", () => {
   assert.ok(files.length > 40);
   const known = new Set(files);
@@ -105,6 +108,7 @@ test("every file has a rule and imports only what it allows", () => {
       continue;
     }
     for (const specifier of imports.filter((name) => name.startsWith("."))) {
+      if (`${dirname(file)}/${specifier}` === made) continue;
       const target = relative(src, join(src, dirname(file), specifier)).replace(/\.js$/, ".ts");
       checked += 1;
       if (!known.has(target)) broken.push(`${file}: ${specifier} does not exist`);
