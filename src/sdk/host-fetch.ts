@@ -3,8 +3,11 @@
  * standard one. Untrusted: everything that comes back.
  */
 import type { HostFetchRequest, HostFetchResponse } from "../protocol/host-calls.js";
+import { listenOnce } from "./aborts.js";
 import { failure, invalidOption } from "./errors.js";
+import { KernelRefusal } from "./kernel-connection.js";
 import { isPort } from "./listeners.js";
+import type { Machine } from "./machine.js";
 
 /** A request to a server in the machine. */
 export interface NodeRuntimeFetchInput {
@@ -81,10 +84,38 @@ export async function callOfRequest(port: unknown, request: Request): Promise<Fe
   return parseFetchInput(port, { path: pathname + search, method: request.method, headers, body });
 }
 
-export function simpleResponse(
-  { status, statusText, headers }: HostFetchResponse,
-  body: Uint8Array,
-): NodeRuntimeFetchResponse {
+/** What the machine's server answered, as it said it. */
+export interface Fetched extends HostFetchResponse {
+  body: Uint8Array;
+}
+
+/** Sends it, and takes it back where `signal` is aborted. */
+export async function fetched(
+  { connection, vm }: Machine,
+  { port, request, body }: FetchCall,
+  signal: AbortSignal | undefined,
+): Promise<Fetched> {
+  signal?.throwIfAborted();
+  const fetch = connection.newHandle();
+  const stopListening = listenOnce(signal, () => connection.send("cancelFetch", { vm, fetch }));
+  try {
+    const call = { vm, fetch, port, request: JSON.stringify(request), body };
+    const answer = await connection.call("fetch", call);
+    return { ...(JSON.parse(answer.response) as HostFetchResponse), body: answer.body };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof KernelRefusal ? error.toPublic() : error;
+  } finally {
+    stopListening();
+  }
+}
+
+export function simpleResponse({
+  status,
+  statusText,
+  headers,
+  body,
+}: Fetched): NodeRuntimeFetchResponse {
   const joined: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of headers)
     joined[name] = joined[name] === undefined ? value : `${joined[name]}, ${value}`;
@@ -97,10 +128,7 @@ export function simpleResponse(
 const bodiless = new Set([101, 204, 205, 304]);
 
 /** Throws FETCH_FAILED for what HTTP's grammar allows and `Response` does not, as status 999. */
-export function standardResponse(
-  { status, statusText, headers }: HostFetchResponse,
-  body: Uint8Array,
-): Response {
+export function standardResponse({ status, statusText, headers, body }: Fetched): Response {
   try {
     const list = new Headers();
     for (const [name, value] of headers) list.append(name, value);

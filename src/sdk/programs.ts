@@ -7,6 +7,7 @@
  */
 import type { ProcessOptions } from "../protocol/host-calls.js";
 import type { Policies } from "../protocol/permissions.js";
+import { listenOnce } from "./aborts.js";
 import { Compiler, needsCompiler } from "./compiler.js";
 import type { Written } from "./compiler.js";
 import { DriverRun } from "./driver/driver-run.js";
@@ -453,10 +454,4 @@ function setUpFailed(guest: GuestProcess, { end }: GuestOutcome): never {
   const why = `it ended with exit code ${exitCode}${lastLine === "" ? "" : `: ${lastLine}`}`;
   const details = { exitCode, stdout, stderr, end: cause };
   throw failure("TEMPLATE_SETUP_FAILED", { why }, { details });
-}
-
-/** Calls `listener` when `signal` is aborted; answers how to listen no more. */
-export function listenOnce(signal: AbortSignal | undefined, listener: () => void): () => void {
-  signal?.addEventListener("abort", listener, { once: true });
-  return () => signal?.removeEventListener("abort", listener);
 }

@@ -7,7 +7,7 @@
  * Untrusted: everything a program produces; here it is text, numbers and decoded JSON.
  */
 import type { DecisionList } from "../protocol/decisions.js";
-import type { HostFetchResponse, LearnedList } from "../protocol/host-calls.js";
+import type { LearnedList } from "../protocol/host-calls.js";
 import type { Readable, Writable } from "../protocol/node-types.js";
 import type { Policies } from "../protocol/permissions.js";
 import type { MachineUsage } from "../protocol/usage.js";
@@ -16,12 +16,11 @@ import type {
   NodeRuntimeDriverExecOptions,
   NodeRuntimeDriverOptions,
 } from "./driver/driver-run.js";
-import { copyIn, copyOut, hostPathOf, parseCopyOptions } from "./copy.js";
 import type { NodeRuntimeCopyOptions, NodeRuntimeCopyResult } from "./copy.js";
 import { debug } from "./debug.js";
 import { failure, invalidOption } from "./errors.js";
 import type { NodeRuntimeRecording } from "./recording.js";
-import { readStream, writeStream } from "./file-streams.js";
+import { FileCalls } from "./file-calls.js";
 import { formatOf, jsonLines } from "./audit.js";
 import { parseAdditions } from "./network-options.js";
 import type { NodeRuntimeNetworkOptions } from "./network-options.js";
@@ -29,21 +28,24 @@ import { parseNarrowing } from "./permissions.js";
 import type { Narrowing, Permissions } from "./permissions.js";
 import { generalizePermissions, learnedPermissionsOf } from "./learned-permissions.js";
 import type { LearnedPermissions } from "./learned-permissions.js";
-import { linksUnfollowed } from "./files.js";
 import type {
   NodeRuntimeFileOptions,
-  RuntimeFiles,
   NodeRuntimeChange,
   NodeRuntimeDirectoryEntry,
   NodeRuntimeFileStat,
 } from "./files.js";
 import { NodeRuntimeFs } from "./guest-fs.js";
 import { GuestProcess } from "./guest-process.js";
-import { callOfRequest, parseFetchInput, simpleResponse, standardResponse } from "./host-fetch.js";
+import {
+  callOfRequest,
+  fetched,
+  parseFetchInput,
+  simpleResponse,
+  standardResponse,
+} from "./host-fetch.js";
 import type { NodeRuntimeFetchInput, NodeRuntimeFetchResponse } from "./host-fetch.js";
 import { isolationOf } from "./isolation.js";
 import type { NodeRuntimeIsolationLayer } from "./isolation.js";
-import { textOf } from "./in-parts.js";
 import { hostKernels } from "./kernel-group.js";
 import { metricsOf } from "./metrics.js";
 import { KernelRefusal } from "./kernel-connection.js";
@@ -57,7 +59,7 @@ import type {
 import { Machine } from "./machine.js";
 import { parseCreateOptions, withManifest } from "./options.js";
 import { parseResidentOptions, parseRunOptions } from "./run-options.js";
-import { bytesOf, guestPathOf, parseFlags, sourceOf } from "./option-checks.js";
+import { parseFlags, sourceOf } from "./option-checks.js";
 import type { CreateOptions } from "./options.js";
 import type { NodeRuntimeResidentOptions } from "./run-options.js";
 import type {
@@ -86,7 +88,7 @@ import { parseTools } from "./tool-definitions.js";
 import type { HostToolNamespaces, HostTools } from "./tool-definitions.js";
 import { withValue } from "./results.js";
 import type { NodeRuntimeExecResult, NodeRuntimeRunResult, NodeRuntimeAudit } from "./results.js";
-import { Programs, listenOnce } from "./programs.js";
+import { Programs } from "./programs.js";
 
 /**
  * One virtual machine: files, processes, sockets and a policy of its own, in which untrusted code runs.
@@ -103,6 +105,7 @@ import { Programs, listenOnce } from "./programs.js";
 export class NodeRuntime {
   readonly #own: RuntimeMachine;
   readonly #programs: Programs;
+  readonly #files: FileCalls;
   #disposing: Promise<void> | undefined;
   #fs: NodeRuntimeFs | undefined;
 
@@ -120,6 +123,7 @@ export class NodeRuntime {
     const created = options instanceof Created ? options : new Created(driver!.create, driver);
     const own = new RuntimeMachine(created);
     this.#own = own;
+    this.#files = new FileCalls(own);
     this.#programs = new Programs({
       with: (use) => own.with(use),
       // A call may change it.
@@ -564,30 +568,8 @@ export class NodeRuntime {
     const call = standard ? await callOfRequest(port, input) : parseFetchInput(port, input);
     const signal = standard ? input.signal : undefined;
     this.#refuseIfDeterministic("a request would come at a time of its own");
-    return this.#with(async ({ connection, vm }) => {
-      signal?.throwIfAborted();
-      const fetch = connection.newHandle();
-      const cancel = (): void => connection.send("cancelFetch", { vm, fetch });
-      const stopListening = listenOnce(signal, cancel);
-      try {
-        const answer = await connection.call("fetch", {
-          vm,
-          fetch,
-          port: call.port,
-          request: JSON.stringify(call.request),
-          body: call.body,
-        });
-        const response = JSON.parse(answer.response) as HostFetchResponse;
-        return standard
-          ? standardResponse(response, answer.body)
-          : simpleResponse(response, answer.body);
-      } catch (error) {
-        signal?.throwIfAborted();
-        throw error instanceof KernelRefusal ? error.toPublic() : error;
-      } finally {
-        stopListening();
-      }
-    });
+    const answer = await this.#with((machine) => fetched(machine, call, signal));
+    return standard ? standardResponse(answer) : simpleResponse(answer);
   }
 
   #refuseIfDeterministic(why: string): void {
@@ -841,10 +823,7 @@ export class NodeRuntime {
     path: string,
     options?: NodeRuntimeFileOptions | "utf8" | "utf-8",
   ): Promise<Uint8Array | string> {
-    const isText = options === "utf8" || options === "utf-8";
-    const { followLinks } = parseFlags(isText ? undefined : options, linksUnfollowed);
-    const bytes = await this.#file(path, (files, full) => files.read(full, followLinks));
-    return isText ? textOf(bytes) : bytes;
+    return this.#files.read(path, options);
   }
 
   /**
@@ -858,9 +837,7 @@ export class NodeRuntime {
     data: string | Uint8Array,
     options?: NodeRuntimeFileOptions,
   ): Promise<void> {
-    const bytes = bytesOf("data", data);
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    await this.#file(path, (files, full) => files.write(full, bytes, followLinks));
+    await this.#files.write(path, data, options);
   }
 
   /**
@@ -871,10 +848,7 @@ export class NodeRuntime {
    * await pipeline(rt.createReadStream("/home/user/big.csv"), createWriteStream("big.csv"));
    */
   createReadStream(path: string, options?: NodeRuntimeFileOptions): Readable {
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    const full = guestPathOf(path, this.#cwd);
-    this.#own.checkUsable();
-    return readStream(() => this.#with(({ files }) => files), full, followLinks);
+    return this.#files.reading(path, options);
   }
 
   /**
@@ -883,10 +857,7 @@ export class NodeRuntime {
    * @throws {FILE|LINK_LEADS_OUT} from the stream, as `readFile`.
    */
   createWriteStream(path: string, options?: NodeRuntimeFileOptions): Writable {
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    const full = guestPathOf(path, this.#cwd);
-    this.#own.checkUsable();
-    return writeStream(() => this.#with(({ files }) => files), full, followLinks);
+    return this.#files.writing(path, options);
   }
 
   /**
@@ -905,9 +876,7 @@ export class NodeRuntime {
     guestPath: string,
     options?: NodeRuntimeCopyOptions,
   ): Promise<NodeRuntimeCopyResult> {
-    const from = hostPathOf(hostPath);
-    const given = parseCopyOptions(options);
-    return this.#file(guestPath, (files, full) => copyIn(files, from, full, given));
+    return this.#files.copyIn(hostPath, guestPath, options);
   }
 
   /**
@@ -923,9 +892,7 @@ export class NodeRuntime {
     hostPath: string,
     options?: NodeRuntimeCopyOptions,
   ): Promise<NodeRuntimeCopyResult> {
-    const to = hostPathOf(hostPath);
-    const given = parseCopyOptions(options);
-    return this.#file(guestPath, (files, full) => copyOut(files, full, to, given));
+    return this.#files.copyOut(guestPath, hostPath, options);
   }
 
   /**
@@ -933,7 +900,7 @@ export class NodeRuntime {
    * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
    */
   async readDir(path: string, options?: NodeRuntimeFileOptions): Promise<string[]> {
-    return (await this.readDirWithTypes(path, options)).map(({ name }) => name);
+    return (await this.#files.list(path, options)).map(({ name }) => name);
   }
 
   /**
@@ -944,8 +911,7 @@ export class NodeRuntime {
     path: string,
     options?: NodeRuntimeFileOptions,
   ): Promise<NodeRuntimeDirectoryEntry[]> {
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    return this.#file(path, (files, full) => files.list(full, followLinks));
+    return this.#files.list(path, options);
   }
 
   /**
@@ -956,8 +922,7 @@ export class NodeRuntime {
     path: string,
     options?: NodeRuntimeFileOptions & { follow?: boolean },
   ): Promise<NodeRuntimeFileStat> {
-    const { follow, followLinks } = parseFlags(options, { follow: true, ...linksUnfollowed });
-    return this.#file(path, (files, full) => files.stat(full, follow, followLinks));
+    return this.#files.stat(path, options);
   }
 
   /**
@@ -965,8 +930,7 @@ export class NodeRuntime {
    * @throws {FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`, where it cannot be told.
    */
   async exists(path: string, options?: NodeRuntimeFileOptions): Promise<boolean> {
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    return this.#file(path, (files, full) => files.exists(full, followLinks));
+    return this.#files.exists(path, options);
   }
 
   /**
@@ -978,9 +942,7 @@ export class NodeRuntime {
     path: string,
     options?: NodeRuntimeFileOptions & { recursive?: boolean },
   ): Promise<void> {
-    const given = parseFlags(options, { recursive: false, ...linksUnfollowed });
-    const { recursive, followLinks } = given;
-    await this.#file(path, (files, full) => files.mkdir(full, recursive, followLinks));
+    await this.#files.mkdir(path, options);
   }
 
   /**
@@ -992,8 +954,7 @@ export class NodeRuntime {
     path: string,
     options?: NodeRuntimeFileOptions & { recursive?: boolean; force?: boolean },
   ): Promise<void> {
-    const given = parseFlags(options, { recursive: false, force: false, ...linksUnfollowed });
-    await this.#file(path, (files, full) => files.rm(full, given));
+    await this.#files.rm(path, options);
   }
 
   /**
@@ -1001,17 +962,7 @@ export class NodeRuntime {
    * @throws {NO_SUCH_FILE|FILE|LINK_LEADS_OUT|INVALID_OPTION|DISPOSED|KERNEL_LOST} as `readFile`.
    */
   async rename(from: string, to: string, options?: NodeRuntimeFileOptions): Promise<void> {
-    const target = guestPathOf(to, this.#cwd);
-    const { followLinks } = parseFlags(options, linksUnfollowed);
-    await this.#file(from, (files, full) => files.rename(full, target, followLinks));
-  }
-
-  async #file<T>(
-    path: string,
-    call: (files: RuntimeFiles, full: string) => Promise<T>,
-  ): Promise<T> {
-    const full = guestPathOf(path, this.#cwd);
-    return this.#with(({ files }) => call(files, full));
+    await this.#files.rename(from, to, options);
   }
 
   /**
