@@ -1,20 +1,14 @@
 // A pool after a burst, as the kernel process has one: prints how many guests waited for the next burst,
 // that they served it without a fork, and how many were left when none came.
-import { fileURLToPath } from "node:url";
-import { zygoteSpawner } from "../../../dist/launcher/fork.js";
 import { GuestPool } from "../../../dist/launcher/pool.js";
 import { buildStage1, install } from "../../../dist/sandbox/seccomp.js";
 import { alive, until } from "../../support/processes.mjs";
+import { builtSpawner } from "./built-spawner.mjs";
 
 install(buildStage1());
-const dist = (name) => fileURLToPath(new URL(`../../../dist/${name}`, import.meta.url));
 const burst = 5;
 const pool = new GuestPool({
-  spawner: zygoteSpawner({
-    enginePath: process.execPath,
-    bundlePath: dist("guest.json"),
-    programsPath: dist("programs.json"),
-  }),
+  spawner: builtSpawner(),
   demand: { few: 1, most: 20, youngMs: 60_000, fallMs: 8000 },
   parallelForks: 2,
   refillDelayMs: 1,

@@ -1,20 +1,14 @@
 // Pools whose process has no descriptors left for a zygote, then one too few, then enough: prints what who asked
 // was told, and whether anything stayed open.
 import { closeSync, openSync, readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { EnginePool } from "../../../dist/launcher/engines.js";
-import { zygoteSpawner } from "../../../dist/launcher/fork.js";
 import { GuestPool } from "../../../dist/launcher/pool.js";
 import * as libc from "../../../dist/sandbox/libc.js";
 import { buildStage1, install } from "../../../dist/sandbox/seccomp.js";
+import { builtSpawner } from "./built-spawner.mjs";
 
 install(buildStage1());
-const dist = (name) => fileURLToPath(new URL(`../../../dist/${name}`, import.meta.url));
-const spawner = zygoteSpawner({
-  enginePath: process.execPath,
-  bundlePath: dist("guest.json"),
-  programsPath: dist("programs.json"),
-});
+const spawner = builtSpawner();
 const pool = new GuestPool({
   spawner,
   demand: { few: 1, most: 1, youngMs: 250, fallMs: 20_000 },

@@ -1,20 +1,14 @@
 // A pool that replaces its zygote after a few forks, as the kernel process has one: prints which
 // zygotes served, and whether the first outlived its replacement for the guest it still had.
 import { once, EventEmitter } from "node:events";
-import { fileURLToPath } from "node:url";
-import { zygoteSpawner } from "../../../dist/launcher/fork.js";
 import { GuestPool } from "../../../dist/launcher/pool.js";
 import { buildStage1, install } from "../../../dist/sandbox/seccomp.js";
 import { alive, until } from "../../support/processes.mjs";
+import { builtSpawner } from "./built-spawner.mjs";
 
 install(buildStage1());
-const dist = (name) => fileURLToPath(new URL(`../../../dist/${name}`, import.meta.url));
 const pool = new GuestPool({
-  spawner: zygoteSpawner({
-    enginePath: process.execPath,
-    bundlePath: dist("guest.json"),
-    programsPath: dist("programs.json"),
-  }),
+  spawner: builtSpawner(),
   demand: { few: 2, most: 2, youngMs: 250, fallMs: 20_000 },
   parallelForks: 2,
   refillDelayMs: 1,

@@ -1,17 +1,11 @@
 // Owners that hold guests and ask for more, and one that has none: prints in which order they are served.
-import { fileURLToPath } from "node:url";
-import { zygoteSpawner } from "../../../dist/launcher/fork.js";
 import { GuestPool } from "../../../dist/launcher/pool.js";
 import { buildStage1, install } from "../../../dist/sandbox/seccomp.js";
+import { builtSpawner } from "./built-spawner.mjs";
 
 install(buildStage1());
-const dist = (name) => fileURLToPath(new URL(`../../../dist/${name}`, import.meta.url));
 const pool = new GuestPool({
-  spawner: zygoteSpawner({
-    enginePath: process.execPath,
-    bundlePath: dist("guest.json"),
-    programsPath: dist("programs.json"),
-  }),
+  spawner: builtSpawner(),
   demand: { few: 1, most: 1, youngMs: 250, fallMs: 20_000 },
   parallelForks: 1,
   refillDelayMs: 1,
