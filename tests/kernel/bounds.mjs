@@ -4,6 +4,7 @@
 //   post(name, args)  the call, without waiting for its answer
 //   tell(name, args)  the event
 //   fill(make)        calls `make(i)` until it answers a negative errno, at most 20,000 times; how often
+//   fillUntilPaced(make)  the same, until the account is full and the kernel has taken ten of them only after a while
 //   wait()            a round trip: everything sent before has been read
 // and may keep what it likes. A row without a program does not pass: tests/kernel/bounds.test.mjs.
 const deepLinks = `
@@ -40,7 +41,7 @@ const waiting = (name, args) => `
 /** Every terminal that there may be, full in both directions, each opened as often as may be. */
 const terminals = `
   const masters = [];
-  fill(() => {
+  fillUntilPaced(() => {
     const made = sys("open", { path: "/dev/ptmx", flags: O_RDWR, mode: 0 });
     if (typeof made === "number") return made;
     masters.push(made.fd);
@@ -99,15 +100,10 @@ export const callBounds = {
     ${bigDirectory}`,
   makeFifo: `${deepLinks}
     for (let i = 0; i < 5; i++) sys("makeFifo", { path: below, mode: 0o644 });
-    // Each filled, and opened as often as may be; and then calls that wait for the other side of one. Once the account is
-    // full, the kernel takes each further write only after a while: ten of those are as good as all.
-    let waits = 0;
-    fill((i) => {
-      const began = Date.now();
+    // Each filled, and opened as often as may be; and then calls that wait for the other side of one.
+    fillUntilPaced((i) => {
       const made = sys("makeFifo", { path: "/tmp/" + "n".repeat(200) + i, mode: 0o644 });
       if (typeof made === "number") return made;
-      waits += Date.now() - began > 150 ? 1 : 0;
-      if (waits === 10) return -1;
       const end = sys("open", { path: "/tmp/" + "n".repeat(200) + i, flags: O_RDWR, mode: 0 });
       if (typeof end === "number") return end;
       post("write", { fd: end.fd, data: new Uint8Array(100_000), position: -1 });

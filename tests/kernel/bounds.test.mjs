@@ -98,6 +98,16 @@ const prelude = `
   const wait = () => sys("getcwd", {});
   const pair = () => { const made = sys("socketpair", {}); return typeof made === "number" ? [] : [made.first, made.second]; };
   const fill = (make) => { let count = 0; for (; count < 20_000; count++) { const result = make(count); if (typeof result === "number" && result < 0) break; } return count; };
+  const fillUntilPaced = (make) => {
+    let paced = 0;
+    return fill((i) => {
+      const began = Date.now();
+      const result = make(i);
+      // Frames that are not whole, or wait, go on by themselves 200 ms later: partialRetries, of limits.ts.
+      if (Date.now() - began >= 150) paced++;
+      return paced === 10 ? -1 : result;
+    });
+  };
 `;
 
 /** Drives one row in a machine of its own, and watches the kernel meanwhile. */
