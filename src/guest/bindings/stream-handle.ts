@@ -19,6 +19,7 @@ import type { EngineModule, EngineRequest } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { beginEngineHandle, beginRequest, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
+import { Outbox } from "./stream-outbox.js";
 import { LoopHold } from "../loop-hold.js";
 import { inCheckPhase, later, laterThanImmediates } from "../turns.js";
 import { http2Frames, tlsRecords } from "../wire-frames.js";
@@ -26,8 +27,6 @@ import type { WireFrames } from "../wire-frames.js";
 
 /** What one read takes at most; uv__read of libuv's src/unix/stream.c asks for as much. */
 const readBytes = 64 * 1024;
-/** Chunks of one write up to this size share a frame. */
-const joinBytes = 16 * 1024;
 const UV_EOF = -4095;
 /** Descriptors that every process has of its own. */
 const lastStdio = 2;
@@ -49,16 +48,6 @@ export function chunksOf(chunks: WriteChunks, allBuffers: boolean): Uint8Array[]
     );
   }
   return list;
-}
-
-interface Outgoing {
-  chunks: Uint8Array[];
-  bytes: number;
-  /** A request of JavaScript, or one of a native consumer. */
-  req: EngineRequest;
-  native: boolean;
-  /** A descriptor that travels with the first byte, or -1. */
-  passedFd: number;
 }
 
 /** A write that is done, or will not be. */
@@ -108,7 +97,6 @@ export class StreamHandle extends QuietStream {
   declare pendingHandle: unknown;
   #flow = 0;
   #fd = -1;
-  #window = flowWindowBytes;
   #consumed = 0;
   #reading = false;
   #started = false;
@@ -119,8 +107,7 @@ export class StreamHandle extends QuietStream {
   #busy = false;
   #writeError = 0;
   #written = 0;
-  #outbox: Outgoing[] = [];
-  #outboxBytes = 0;
+  readonly #outbox = new Outbox(kernel, this);
   /** What came while nobody was reading. */
   #inbox: Incoming[] = [];
   #drainScheduled = false;
@@ -162,12 +149,17 @@ export class StreamHandle extends QuietStream {
     return this.#closed ? -1 : this.#fd;
   }
 
+  /** Of its flow, or 0. */
+  get flow(): number {
+    return this.#flow;
+  }
+
   get bytesWritten(): number {
     return this.#written;
   }
 
   get writeQueueSize(): number {
-    return this.#outboxBytes;
+    return this.#outbox.bytes;
   }
 
   setBlocking(): number {
@@ -442,8 +434,8 @@ export class StreamHandle extends QuietStream {
     if (this.#writeError !== 0) return this.#writeError;
     if (!this.#openFlow()) return -Errno.EBADF;
     this.#written += bytes;
-    if (this.#outbox.length === 0 && bytes <= this.#window) {
-      this.#send(chunks, bytes, passedFd);
+    if (this.#outbox.takes(bytes)) {
+      this.#outbox.send(chunks, bytes, passedFd);
       return 0;
     }
     let wrap = req;
@@ -451,7 +443,8 @@ export class StreamHandle extends QuietStream {
       wrap = new WriteWrap();
       wrap.writeStatus = null;
     }
-    this.#queue({ chunks, bytes, req: wrap, native: false, passedFd });
+    beginRequest("WRITEWRAP", wrap);
+    this.#outbox.queue({ chunks, bytes, req: wrap, native: false, passedFd });
     streamState.state[streamState.lastWriteWasAsync] = 1;
     return req === null || req === undefined ? wrap : 0;
   }
@@ -478,79 +471,26 @@ export class StreamHandle extends QuietStream {
     if (this.#writeError !== 0) return this.#writeError;
     if (!this.#openFlow()) return -Errno.EBADF;
     this.#written += bytes;
-    if (this.#outbox.length === 0 && bytes <= this.#window) {
-      this.#send(bufs, bytes, -1);
+    if (this.#outbox.takes(bytes)) {
+      this.#outbox.send(bufs, bytes, -1);
       if (this.#completesAtOnce) this.finishWrite(req, 0);
-      else this.#complete(req, 0, true);
-    } else this.#queue({ chunks: bufs, bytes, req, native: true, passedFd: -1 });
+      else this.complete(req, 0, true);
+    } else this.#outbox.queue({ chunks: bufs, bytes, req, native: true, passedFd: -1 });
     return 0;
   }
 
-  #queue(outgoing: Outgoing): void {
-    if (!outgoing.native) beginRequest("WRITEWRAP", outgoing.req);
-    this.#outbox.push(outgoing);
-    this.#outboxBytes += outgoing.bytes;
-    kernel.ref();
-    this.#flush();
-  }
-
-  #send(chunks: Uint8Array[], bytes: number, passedFd: number): void {
-    const flow = this.#flow;
-    this.#window -= bytes;
-    if (passedFd >= 0) {
-      const data = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-      kernel.event("flowPass", { flow, fd: passedFd, data });
-    } else if (chunks.length > 1 && bytes <= joinBytes) {
-      if (bytes > 0) kernel.event("flowWrite", { flow, data: Buffer.concat(chunks, bytes) });
-    } else {
-      for (let at = 0; at < chunks.length; at++) {
-        const data = chunks[at]!;
-        if (data.byteLength > 0) kernel.event("flowWrite", { flow, data: bytesOf(data) });
-      }
-    }
-  }
-
-  /** Sends what the window allows, completes what was sent. */
-  #flush(): void {
-    while (this.#window > 0 && this.#outbox.length > 0) {
-      const first = this.#outbox[0]!;
-      while (this.#window > 0 && first.chunks.length > 0) {
-        const chunk = first.chunks[0]!;
-        const part = chunk.byteLength <= this.#window ? chunk : chunk.subarray(0, this.#window);
-        this.#send([part], part.byteLength, first.passedFd);
-        first.passedFd = -1;
-        this.#outboxBytes -= part.byteLength;
-        if (part.byteLength === chunk.byteLength) first.chunks.shift();
-        else first.chunks[0] = chunk.subarray(part.byteLength);
-      }
-      if (first.chunks.length > 0) return;
-      this.#outbox.shift();
-      kernel.unref();
-      this.#complete(first.req, 0, first.native);
-    }
-    if (this.#outbox.length === 0) this.#shutDown();
-  }
-
   credited(bytes: number): void {
-    this.#window += bytes;
-    if (this.#outbox.length > 0) this.#flush();
+    this.#outbox.credited(bytes);
   }
 
   broken(errno: number): void {
     this.#writeError = errno;
-    this.#failOutbox(errno);
+    this.#outbox.fail(errno);
     this.#shutDown();
   }
 
-  #failOutbox(errno: number): void {
-    this.#outboxBytes = 0;
-    this.#outbox.splice(0).forEach(({ req, native }) => {
-      kernel.unref();
-      this.#complete(req, errno, native);
-    });
-  }
-
-  #complete(req: EngineRequest, status: number, native: boolean): void {
+  /** What `req` asked for is done; it hears of that later. */
+  complete(req: EngineRequest, status: number, native: boolean): void {
     const list = native ? this.#nativeCompletions : this.#completions;
     list.push({ req, status });
     if (list.length > 1) return;
@@ -584,7 +524,7 @@ export class StreamHandle extends QuietStream {
    * what is in use keeps the process from being copied.
    */
   part(): void {
-    const inUse = this.#hold.isHeld || this.#outbox.length > 0 || this.#ending !== undefined;
+    const inUse = this.#hold.isHeld || !this.#outbox.isEmpty || this.#ending !== undefined;
     if (this.#parted || (inUse && this.#fd > lastStdio)) return;
     this.#parted = true;
     kernel.event("flowClose", { flow: this.#flow, reset: false, unread: false });
@@ -600,7 +540,7 @@ export class StreamHandle extends QuietStream {
       this.broken(-Errno.EPIPE);
       return this.received(UV_EOF);
     }
-    this.#window = flowWindowBytes;
+    this.#outbox.beginAnew();
     this.#consumed = 0;
     this.#started = false;
     if (this.#reading) this.readStart();
@@ -623,13 +563,17 @@ export class StreamHandle extends QuietStream {
   #endWith(ending: Ending): number {
     if (this.#closed || !this.#openFlow()) return -Errno.ENOTCONN;
     this.#ending = ending;
-    if (this.#outbox.length === 0) this.#shutDown();
+    if (this.#outbox.isEmpty) this.#shutDown();
     return 0;
   }
 
   #ended({ req, native }: Ending, status: number): void {
     if (native) deliver(undefined, undefined, () => this.finishShutdown(req, status));
     else deliver(this.#frame, req, () => req.oncomplete?.(status));
+  }
+
+  emptied(): void {
+    this.#shutDown();
   }
 
   #shutDown(): void {
@@ -654,7 +598,7 @@ export class StreamHandle extends QuietStream {
     this.#closed = true;
     this.#reading = false;
     this.#updateHold();
-    this.#failOutbox(-Errno.ECANCELED);
+    this.#outbox.fail(-Errno.ECANCELED);
     const ending = this.#ending;
     this.#ending = undefined;
     this.#inbox = [];
@@ -729,11 +673,4 @@ export function listenForFlows(channel: Channel): void {
   channel.on("flowWritten", ({ flow, bytes }) => handles.get(flow)?.credited(bytes));
   channel.on("flowBroken", ({ flow, errno }) => handles.get(flow)?.broken(-errno));
   channel.on("flowPassed", ({ flow, fd, kind }) => handles.get(flow)?.received({ fd, kind }));
-}
-
-/** Any view as bytes: guests may write from a DataView. */
-export function bytesOf(data: ArrayBufferView): Uint8Array {
-  return data instanceof Uint8Array
-    ? data
-    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

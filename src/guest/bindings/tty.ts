@@ -8,8 +8,9 @@ import { rawAttributes } from "../../abi/termios.js";
 import type { TerminalAttributes } from "../../abi/termios.js";
 import type { ErrorContext } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
-import { StreamHandle, adopters, bytesOf, chunksOf, streamState } from "./stream-handle.js";
+import { StreamHandle, adopters, chunksOf, streamState } from "./stream-handle.js";
 import type { WriteChunks } from "./stream-handle.js";
+import { bytesOf } from "./stream-outbox.js";
 
 /** One write call carries at most this. */
 const pieceBytes = 256 * 1024;
