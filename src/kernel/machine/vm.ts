@@ -211,7 +211,7 @@ export class Vm {
       options.loopbackExemptPorts ?? [],
       this.transit,
     );
-    if (this.deterministic !== undefined) this.network.choose = () => 0;
+    if (this.deterministic !== undefined) this.network.ports.choose = () => 0;
     const mounts = source === undefined ? options.mounts : source.#mounts;
     if (options.restores !== true) this.#begin(options.tools, mounts, source);
     else this.#restore = new Restore(this.fs, () => this.#furnish(options.tools, mounts));
@@ -307,7 +307,7 @@ export class Vm {
       sockets: (table) =>
         socketTable(
           table,
-          this.network.socketRows(table.startsWith("tcp") ? "tcp" : "udp"),
+          this.network.ports.rows(table.startsWith("tcp") ? "tcp" : "udp"),
           identity.uid,
         ),
     };

@@ -1,16 +1,13 @@
 /**
- * Owns the network of one VM: who is bound where, who listens, what names mean,
- * and which connection may leave the VM.
+ * Owns the network of one VM: who listens, what names mean, and which connection may leave the VM; who is bound
+ * where is bound-ports.ts.
  *
- * Invariants: two sockets never listen at the same place; loopback never leaves
- * the VM but for the exempt ports; every connection, datagram, look-up and
+ * Invariants: loopback never leaves the VM but for the exempt ports; every connection, datagram, look-up and
  * listener is a plan that says what has to be allowed, on the address that is then used.
  * Untrusted: addresses, ports, names, data.
  */
-import { randomInt } from "node:crypto";
 import { Errno } from "../../abi/errno.js";
 import { S_IFMT, S_IFSOCK, W_OK } from "../../abi/fcntl.js";
-import { BindFlags } from "../../protocol/net-calls.js";
 import type { Credentials, FileSystem } from "../fs/index.js";
 import { Deferred } from "../io/deferred.js";
 import { Plan } from "../io/plan.js";
@@ -23,12 +20,11 @@ import { isLoopback, isUnspecified, parseAddress, unmapped } from "./address.js"
 import type { IpAddress } from "./address.js";
 import { Announcer } from "./announce.js";
 import type { HostEar } from "./announce.js";
+import { BoundPorts, ephemeralFirst, maxPort } from "./bound-ports.js";
 import type { Gate } from "./gate.js";
 import { KnownNames } from "./known-names.js";
 import { Memberships, isMulticast } from "./multicast.js";
 import { Outside } from "./outside.js";
-import { TcpState } from "./socket-table.js";
-import type { SocketRow } from "./socket-table.js";
 import type { Joined } from "./outside.js";
 import { Resolver } from "./resolver.js";
 import { StreamSocket, noEndpoint } from "./stream-socket.js";
@@ -36,10 +32,6 @@ import type { Endpoint, SocketTable } from "./stream-socket.js";
 import { UdpSocket } from "./udp-socket.js";
 import type { UdpTable } from "./udp-socket.js";
 
-/** net.ipv4.ip_local_port_range */
-const ephemeralFirst = 32_768;
-const ephemeralLast = 60_999;
-const maxPort = 65_535;
 /** In a question about a name alone. */
 const anyPort = 0;
 
@@ -67,8 +59,6 @@ type Done = Record<never, never>;
 type Result<R> = R | number | Deferred<R>;
 type Planned<R> = Plan<R> | number;
 
-type Bound = StreamSocket | UdpSocket;
-
 export type NetworkLimits = Pick<VmLimits, "sockets" | "connections">;
 
 export class Network implements SocketTable, UdpTable {
@@ -80,8 +70,8 @@ export class Network implements SocketTable, UdpTable {
   readonly transit: Transit;
   readonly #account: Account;
   readonly #outside: Outside;
-  readonly #tcp = new Map<number, Set<StreamSocket>>();
-  readonly #udp = new Map<number, Set<UdpSocket>>();
+  /** Who is bound to which port. */
+  readonly ports = new BoundPorts();
   /** Unix sockets by abstract name, or by the inode of their file. */
   readonly #unix = new Map<string, StreamSocket>();
   readonly #listeners = new Map<StreamSocket, Listener>();
@@ -90,8 +80,6 @@ export class Network implements SocketTable, UdpTable {
   readonly #memberships: Memberships;
   /** What connections to certain hosts go through. */
   #gate: Gate | undefined;
-  /** Where to begin to look for a free port, from 0 to below `count`. */
-  choose: (count: number) => number = randomInt;
   #sockets = 0;
   #connections = 0;
   #nextListener = 1;
@@ -164,9 +152,7 @@ export class Network implements SocketTable, UdpTable {
 
   leave(socket: StreamSocket): void {
     if (socket.domain === "tcp") {
-      const { port } = socket.local;
-      const bound = this.#tcp.get(port);
-      if (bound?.delete(socket) === true && bound.size === 0) this.#tcp.delete(port);
+      this.ports.leave(socket);
     } else if (socket.boundKey !== "") {
       this.#unix.delete(socket.boundKey);
       this.#account.give("name", socket.boundKey.length * 2);
@@ -181,69 +167,14 @@ export class Network implements SocketTable, UdpTable {
   leaveUdp(socket: UdpSocket): void {
     this.socketEnded(true);
     this.#memberships.leave(socket);
-    const { port } = socket.local;
-    const bound = this.#udp.get(port);
-    if (bound?.delete(socket) === true && bound.size === 0) this.#udp.delete(port);
+    this.ports.leave(socket);
   }
 
   // Binding and listening.
 
-  /** Whether two sockets of one port would get each other's traffic. */
-  #conflicts(one: Bound, two: Bound): boolean {
-    const a = parseAddress(one.local.address)!;
-    const b = parseAddress(two.local.address)!;
-    if (isUnspecified(a) || isUnspecified(b)) {
-      const dual = (ip: IpAddress, socket: Bound): boolean =>
-        ip.family === 6 && isUnspecified(ip) && !socket.ipv6Only;
-      return a.family === b.family || dual(a, one) || dual(b, two);
-    }
-    return unmapped(a).address === unmapped(b).address;
-  }
-
-  #place(socket: Bound, address: string, port: number, flags: number): Endpoint | number {
-    const ip = parseAddress(address);
-    if (ip === undefined || port > maxPort) return -Errno.EINVAL;
-    const ofGroup = socket instanceof UdpSocket && isMulticast(ip);
-    if (!isLoopback(ip) && !isUnspecified(ip) && !ofGroup) return -Errno.EADDRNOTAVAIL;
-    if (socket.local !== noEndpoint) return -Errno.EINVAL;
-    socket.ipv6Only = (flags & BindFlags.ipv6Only) !== 0;
-    socket.reuse = (flags & BindFlags.reuse) !== 0;
-    const table: Map<number, Set<Bound>> = (
-      socket instanceof UdpSocket ? this.#udp : this.#tcp
-    ) as Map<number, Set<Bound>>;
-    const free = (wanted: number): boolean => {
-      socket.local = { address: ip.address, port: wanted };
-      for (const other of table.get(wanted) ?? []) {
-        if (!this.#conflicts(socket, other)) continue;
-        if (socket.reuse && other.reuse) continue;
-        // SO_REUSEADDR, which libuv sets: only a listener keeps others away.
-        if (other instanceof StreamSocket && !other.isListening && port !== 0) continue;
-        return false;
-      }
-      return true;
-    };
-    let chosen = port;
-    if (port === 0) {
-      const count = ephemeralLast - ephemeralFirst + 1;
-      const start = this.choose(count);
-      let tried = 0;
-      do chosen = ephemeralFirst + ((start + tried) % count);
-      while (!free(chosen) && ++tried < count);
-      if (tried >= count) chosen = -1;
-    } else if (!free(port)) chosen = -1;
-    if (chosen < 0) {
-      socket.local = noEndpoint;
-      return -Errno.EADDRINUSE;
-    }
-    let set = table.get(chosen);
-    if (set === undefined) table.set(chosen, (set = new Set()));
-    set.add(socket);
-    return socket.local;
-  }
-
   bindTcp(socket: StreamSocket, address: string, port: number, flags: number): number {
     if (socket.state !== "idle") return -Errno.EINVAL;
-    const placed = this.#place(socket, address, port, flags);
+    const placed = this.ports.place(socket, address, port, flags);
     if (typeof placed === "number") return placed;
     socket.state = "bound";
     return 0;
@@ -269,7 +200,7 @@ export class Network implements SocketTable, UdpTable {
     const request = this.#listenRequest("udp", address, port);
     return new Plan<Done>([request], () => {
       socket.judgedAs = request;
-      const placed = this.#place(socket, address, port, flags);
+      const placed = this.ports.place(socket, address, port, flags);
       return typeof placed === "number" ? placed : {};
     });
   }
@@ -300,10 +231,7 @@ export class Network implements SocketTable, UdpTable {
     const request = this.#listenRequest("tcp", address, port);
     return new Plan<Done>([request], () => {
       socket.judgedAs = request;
-      for (const other of this.#tcp.get(port) ?? []) {
-        if (other === socket || !other.isListening || (other.reuse && socket.reuse)) continue;
-        if (this.#conflicts(socket, other)) return -Errno.EADDRINUSE;
-      }
+      if (!this.ports.mayListen(socket)) return -Errno.EADDRINUSE;
       const listening = this.#listening(socket, pid, backlog);
       return listening < 0 ? listening : {};
     });
@@ -327,21 +255,6 @@ export class Network implements SocketTable, UdpTable {
   }
 
   // Connecting.
-
-  /** The socket that listens for `ip` and `port`. */
-  #listenerAt(ip: IpAddress, port: number): StreamSocket | undefined {
-    const plain = unmapped(ip);
-    let wild: StreamSocket | undefined;
-    for (const socket of this.#tcp.get(port) ?? []) {
-      if (!socket.isListening) continue;
-      const local = unmapped(parseAddress(socket.local.address)!);
-      if (local.address === plain.address) return socket;
-      if (!isUnspecified(local)) continue;
-      if (local.family === plain.family) wild = socket;
-      else if (local.family === 6 && !socket.ipv6Only) wild ??= socket;
-    }
-    return wild;
-  }
 
   #enter(socket: StreamSocket, listener: StreamSocket, peer: Endpoint): Result<Done> {
     const attempt = (): boolean | number => {
@@ -422,7 +335,7 @@ export class Network implements SocketTable, UdpTable {
       port,
       loopback: true,
     };
-    const listener = this.#listenerAt(ip, port);
+    const listener = this.ports.listenerAt(ip, port);
     if (listener === undefined && this.exemptPorts.has(port)) {
       // Leaves the VM, so it is judged as what it is, a connection to the host; the exemption is
       // what opens the range. No address: to a policy a loopback address is the VM's own.
@@ -436,7 +349,7 @@ export class Network implements SocketTable, UdpTable {
       return new Plan<Done>([named], leave, { over });
     }
     const enter = (): Result<Done> => {
-      const found = this.#listenerAt(ip, port);
+      const found = this.ports.listenerAt(ip, port);
       if (found === undefined || port === 0) return -Errno.ECONNREFUSED;
       socket.judgedAs = request;
       return this.#enter(socket, found, { address: ip.address, port });
@@ -487,7 +400,7 @@ export class Network implements SocketTable, UdpTable {
 
   /** Hands an end of a connection to the listener at `port`, whatever waits there already. */
   offer(accepted: StreamSocket, port: number): void {
-    const listener = this.#listenerAt({ family: 4, address: "127.0.0.1" }, port);
+    const listener = this.ports.listenerAt({ family: 4, address: "127.0.0.1" }, port);
     accepted.local = { address: "127.0.0.1", port };
     accepted.peer = { address: "127.0.0.1", port: ephemeralFirst };
     if (listener !== undefined) return listener.offer(accepted);
@@ -547,15 +460,15 @@ export class Network implements SocketTable, UdpTable {
   /** A connection from the host to a listener of this VM; nothing else is ever reached. */
   connectFromHost(port: number): StreamSocket | number {
     const listener =
-      this.#listenerAt({ family: 4, address: "127.0.0.1" }, port) ??
-      this.#listenerAt({ family: 6, address: "::1" }, port) ??
-      [...(this.#tcp.get(port) ?? [])].find((socket) => socket.isListening);
+      this.ports.listenerAt({ family: 4, address: "127.0.0.1" }, port) ??
+      this.ports.listenerAt({ family: 6, address: "::1" }, port) ??
+      [...this.ports.tcpAt(port)].find((socket) => socket.isListening);
     if (listener === undefined) return -Errno.ECONNREFUSED;
     if (this.#connections >= this.limits.connections) return -Errno.ENOBUFS;
     if (listener.backlogRoom !== true) return -Errno.EAGAIN;
     this.#account.force("socket");
     const socket = new StreamSocket(this, "tcp", false);
-    socket.local = { address: "127.0.0.1", port: ephemeralFirst + this.choose(16_384) };
+    socket.local = { address: "127.0.0.1", port: this.ports.peerPort() };
     const entered = this.#enter(socket, listener, { address: "127.0.0.1", port });
     if (typeof entered === "number") {
       socket.unref();
@@ -574,7 +487,7 @@ export class Network implements SocketTable, UdpTable {
     if (isUnspecified(ip)) ip = { family: ip.family, address: loopbackOf(ip) };
     if (socket.local === noEndpoint) {
       const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
-      const placed = this.#place(socket, wildcard, 0, 0);
+      const placed = this.ports.place(socket, wildcard, 0, 0);
       if (typeof placed === "number") return placed;
     }
     const target = ip;
@@ -620,7 +533,7 @@ export class Network implements SocketTable, UdpTable {
     const loopback = loopbackOf(ip);
     if (socket.local === noEndpoint) {
       const wildcard = ip.family === 4 ? "0.0.0.0" : "::";
-      const placed = this.#place(socket, inside ? loopback : wildcard, 0, 0);
+      const placed = this.ports.place(socket, inside ? loopback : wildcard, 0, 0);
       if (typeof placed === "number") return placed;
     }
     socket.peer = { address: isUnspecified(ip) ? loopback : ip.address, port };
@@ -652,7 +565,7 @@ export class Network implements SocketTable, UdpTable {
       const source =
         isLoopback(own) && own.family === plain.family ? own : parseAddress(loopbackOf(plain))!;
       const datagram = { data: Buffer.from(data), owned: true };
-      for (const socket of this.#udp.get(port) ?? []) {
+      for (const socket of this.ports.udpAt(port)) {
         const local = unmapped(parseAddress(socket.local.address)!);
         const fits =
           local.address === address ||
@@ -691,41 +604,11 @@ export class Network implements SocketTable, UdpTable {
     return this.#memberships[act](socket, ip.address, from?.address ?? "");
   }
 
-  /** Rows of /proc/net/tcp and tcp6, or of udp and udp6. */
-  *socketRows(kind: "tcp" | "udp"): Iterable<SocketRow> {
-    if (kind === "udp") {
-      for (const sockets of this.#udp.values())
-        for (const { local, peer, unreadBytes } of sockets) {
-          const state = peer === noEndpoint ? TcpState.close : TcpState.established;
-          yield { local, peer, state, unreadBytes };
-        }
-      return;
-    }
-    for (const sockets of this.#tcp.values())
-      for (const socket of sockets) {
-        const { isListening, local, peer, state, unreadBytes } = socket;
-        if (isListening) yield { local, peer: noEndpoint, state: TcpState.listen, unreadBytes: 0 };
-        else if (state === "connecting")
-          yield { local, peer, state: TcpState.synSent, unreadBytes };
-        else if (state === "connected")
-          yield { local, peer, state: TcpState.established, unreadBytes };
-        // Who was accepted is bound to nothing of its own.
-        const other = state === "connected" ? socket.otherEnd : undefined;
-        if (other !== undefined && other.local !== noEndpoint)
-          yield {
-            local: other.local,
-            peer: other.peer,
-            state: TcpState.established,
-            unreadBytes: other.unreadBytes,
-          };
-      }
-  }
-
   #deliver(from: UdpSocket, ip: IpAddress, port: number, data: Uint8Array): void {
     const plain = unmapped(ip);
     const own = parseAddress(from.local.address)!;
     const source = isUnspecified(own) ? plain.address : from.local.address;
-    for (const socket of this.#udp.get(port) ?? []) {
+    for (const socket of this.ports.udpAt(port)) {
       const local = unmapped(parseAddress(socket.local.address)!);
       const fits =
         local.address === plain.address ||
