@@ -27,9 +27,10 @@ const controls = `[...document.querySelectorAll("a, button, input, select, texta
 
 /** Presses Tab from the first control on, or from the last one back, until it leaves the page: each stop, and whether it shows. */
 async function walked(page, shift = false) {
-  // A focus that a script moves shows only where a key was the last thing.
-  await page.press("Tab");
+  // A focus that a script moves does not always show: to the second and back, it is moved by keys.
   await page.evaluate(`${controls}.at(${shift ? -1 : 0}).focus()`);
+  await page.press("Tab", { shift });
+  await page.press("Tab", { shift: !shift });
   const stops = [];
   for (;;) {
     const stop = await page.evaluate(`(() => {
