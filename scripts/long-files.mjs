@@ -31,7 +31,8 @@ export const reasons = {
   "kernel/guest-door/thread.ts": "one thread's calls and events",
   "kernel/io/line-discipline.ts": "n_tty of Linux, flag by flag",
   "kernel/machine/vm.ts": "what belongs to one machine, put together",
-  "kernel/net/network.ts": "the table of sockets of one machine",
+  "kernel/net/network.ts":
+    "how sockets of one machine bind, listen, connect and send; who is where is bound-ports.ts",
   "kernel/process/process.ts": "one process",
   "launcher/fork.ts": "a zygote and its guests, as the kernel process sees them",
   "launcher/pool.ts": "guests that wait",
