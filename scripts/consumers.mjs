@@ -1,8 +1,12 @@
 // Projects as the package's users have them, each made in an empty folder, installed from the tarballs of a release
-// and run: strict TypeScript in two kinds of resolution, with Node's types and without, by two compilers, plain JavaScript, a traced deployment, pnpm, Yarn PnP, Bun.
+// and run: strict TypeScript in two kinds of resolution, with Node's types and without, by two compilers, plain JavaScript,
+// a traced deployment, Next.js' own standalone build, pnpm, Yarn PnP, Bun.
 //   node scripts/consumers.mjs [part of a name...]
 // Package managers and tools come from npm into a folder of the system's temporary one. Run before a release.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync, cpSync, existsSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { engineName, packEngine, packPackage, root, run } from "./packing.mjs";
@@ -69,8 +73,10 @@ function project(name, files, manifest = {}) {
   const folder = join(scratch, name);
   mkdirSync(folder);
   const own = { name, private: true, type: "module", ...manifest };
-  for (const [path, text] of Object.entries({ "package.json": JSON.stringify(own), ...files }))
+  for (const [path, text] of Object.entries({ "package.json": JSON.stringify(own), ...files })) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
+  }
   return folder;
 }
 
@@ -86,6 +92,57 @@ function says(folder, command, ...args) {
     .split("\n")
     .at(-1);
   if (said !== "42") throw new Error(`it said ${JSON.stringify(said)}`);
+}
+
+const nextApp = {
+  "next.config.mjs": `export default {
+  output: "standalone",
+  outputFileTracingRoot: import.meta.dirname,
+  serverExternalPackages: ["secure-exec"],
+  outputFileTracingIncludes: { "/*": ["node_modules/secure-exec/**", "node_modules/${engineName()}/**"] },
+};
+`,
+  "app/layout.js": `export default function Layout({ children }) {
+  return <html lang="en"><body>{children}</body></html>;
+}
+`,
+  "app/answer/route.js": `import { NodeRuntime } from "secure-exec";
+export const dynamic = "force-dynamic";
+export async function GET() {
+  const rt = await NodeRuntime.create();
+  const { value } = await rt.run("__return(6 * 7)");
+  await rt.dispose();
+  return new Response(String(value));
+}
+`,
+};
+
+/** What the server of a standalone folder answers at /answer: it is asked once it says that it is ready, and ended. */
+async function answerOfServer(folder) {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  const server = spawn(process.execPath, ["server.js"], {
+    cwd: folder,
+    env: { ...process.env, PORT: String(port), HOSTNAME: "127.0.0.1" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    let said = "";
+    for await (const chunk of server.stdout) {
+      said += chunk;
+      if (said.includes("Ready in")) break;
+    }
+    if (!said.includes("Ready in")) throw new Error(`the server ended: ${said}`);
+    return await (await fetch(`http://127.0.0.1:${port}/answer`)).text();
+  } finally {
+    if (server.exitCode === null) {
+      server.kill("SIGKILL");
+      await once(server, "exit");
+    }
+  }
 }
 
 /** Strict, and the declarations of packages are checked like the project's own. */
@@ -139,6 +196,20 @@ const consumers = {
         recursive: true,
       });
     says(standalone, process.execPath, "main.mjs");
+  },
+  // The same as Next.js itself builds it: a route of the App Router, started from the standalone folder alone.
+  "next-standalone": async () => {
+    const folder = npmProject("next", nextApp, "next@16", "react@19", "react-dom@19");
+    run(folder, process.execPath, join(folder, "node_modules/next/dist/bin/next"), "build");
+    const standalone = join(scratch, "next-standalone");
+    // Turbopack names external packages by links, relative ones.
+    cpSync(join(folder, ".next/standalone"), standalone, {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    rmSync(folder, { recursive: true });
+    const said = await answerOfServer(standalone);
+    if (said !== "42") throw new Error(`the route said ${JSON.stringify(said)}`);
   },
   pnpm: () => {
     const folder = project("pnpm", { "main.mjs": program });
