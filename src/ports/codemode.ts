@@ -5,8 +5,9 @@
  * `@cloudflare/codemode` declares; nothing is imported from it.
  * Untrusted: the code, and what it calls functions with.
  */
-import { logLines, runCodeOnce } from "./core/code-mode.js";
+import { logLines } from "./core/code-mode.js";
 import type { CodeModeCall, CodeModeOptions } from "./core/code-mode.js";
+import { MachinesAhead } from "./core/machines-ahead.js";
 
 /** What code came to. */
 export interface ExecuteResult {
@@ -164,14 +165,14 @@ function moduleFiles(modules: Record<string, string>, cwd = "/home/user"): Recor
  * console.log(await executor.execute("async () => await codemode.double(21)", { double: async (value) => value * 2 }));
  */
 export class SecureExecExecutor implements Executor {
-  readonly #options: CodeModeOptions;
+  readonly #machines: MachinesAhead;
   readonly #timeoutMs: number;
 
   /** As `createExecutor`. Never throws. */
   constructor(options: SecureExecExecutorOptions = {}) {
     const { timeout = defaultTimeoutMs, modules, ...rest } = options;
     this.#timeoutMs = timeout;
-    this.#options =
+    this.#machines = new MachinesAhead(
       modules === undefined
         ? rest
         : {
@@ -181,7 +182,8 @@ export class SecureExecExecutor implements Executor {
               ...rest.runtime,
               files: { ...moduleFiles(modules, rest.runtime?.cwd), ...rest.runtime?.files },
             },
-          };
+          },
+    );
   }
 
   /**
@@ -207,7 +209,7 @@ export class SecureExecExecutor implements Executor {
       if (run === undefined) throw new Error(`Tool "${method}" not found`);
       return run(args);
     };
-    const outcome = await runCodeOnce(this.#options, {
+    const outcome = await this.#machines.run({
       code: unfenced(code),
       form: "any",
       namespaces: [...providers, ...connectors].map(({ name }) => name),

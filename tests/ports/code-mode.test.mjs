@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { decodeValue, encodeValue, hostBase64 } from "../../dist/ports/core/bytes-json.js";
-import { CodeMode, runCodeOnce } from "../../dist/ports/core/code-mode.js";
+import { CodeMode } from "../../dist/ports/core/code-mode.js";
+import { MachinesAhead } from "../../dist/ports/core/machines-ahead.js";
 
 const it = (name, body) => test(name, { timeout: 120_000 }, body);
 const crossed = (value) => decodeValue(encodeValue(value, hostBase64), hostBase64);
@@ -102,10 +103,9 @@ it("what goes wrong has its name and message", async (t) => {
 
 it("memory is limited, and the error says by what", async () => {
   const runtime = { limits: { memoryBytes: 64 * 1024 * 1024 } };
-  const outcome = await runCodeOnce(
-    { runtime },
-    { code: "const all = []; for (;;) all.push(new Array(1e5).fill(0.5));" },
-  );
+  const outcome = await new MachinesAhead({ runtime }).run({
+    code: "const all = []; for (;;) all.push(new Array(1e5).fill(0.5));",
+  });
   assert.equal(outcome.ok, false);
   assert.equal(outcome.error.name, "MemoryLimitError");
   assert.equal(outcome.error.code, "ERR_SECURE_EXEC_MEMORY_LIMIT");

@@ -112,9 +112,11 @@ export class CodeMode {
   /** Runs that go on, by the identity that their calls carry. */
   readonly #runs: Map<string, Run>;
   #disposed = false;
+  #lost = false;
 
   private constructor(runtime: NodeRuntime, runs: Map<string, Run>, logBytes: number) {
     this.#runtime = runtime;
+    runtime.once("lost", () => (this.#lost = true));
     this.#runs = runs;
     this.#logBytes = logBytes;
   }
@@ -149,6 +151,11 @@ export class CodeMode {
     return this.#disposed;
   }
 
+  /** Whether its kernel is gone. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
   /** Runs one program. Every run is a process of its own; they share the machine's files. */
   async run(program: CodeModeProgram): Promise<CodeModeOutcome> {
     if (this.#disposed)
@@ -176,7 +183,7 @@ export class CodeMode {
           name: "DisposedError",
           message: "the machine was disposed during the run",
         });
-      return failed(errorOf(error));
+      return failedRun(error);
     } finally {
       this.#runs.delete(id);
     }
@@ -193,24 +200,9 @@ export class CodeMode {
   }
 }
 
-/**
- * Runs one program in a machine that is made for it, and whose end nobody waits for: it begins before the outcome is
- * told, and nothing runs in it then but what the program left. Never rejects.
- */
-export async function runCodeOnce(
-  options: CodeModeOptions,
-  program: CodeModeProgram,
-): Promise<CodeModeOutcome> {
-  let machine: CodeMode | undefined;
-  try {
-    machine = await CodeMode.create(options);
-    return await machine.run(program);
-  } catch (error) {
-    return failed(errorOf(error));
-  } finally {
-    // One that cannot be ended is one whose kernel is gone, which the outcome has said.
-    machine?.dispose().catch(() => undefined);
-  }
+/** The outcome of a program that could not be run. */
+export function failedRun(thrown: unknown): CodeModeOutcome {
+  return failed(errorOf(thrown));
 }
 
 /** Output as people expect it from a console: warnings and errors say what they are. */

@@ -5,8 +5,9 @@
  * Invariant: `run` never rejects. Types are written after the interface that the package declares; nothing is
  * imported from it. Untrusted: the program, and what it calls tools with.
  */
-import { logLines, runCodeOnce } from "../core/code-mode.js";
+import { logLines } from "../core/code-mode.js";
 import type { CodeModeCall, CodeModeOptions } from "../core/code-mode.js";
+import { MachinesAhead } from "../core/machines-ahead.js";
 
 /** As the package gives it. */
 export interface CodeModeRun {
@@ -49,11 +50,11 @@ const functionOf = (toolId: string): string => {
  */
 export class SecureExecCodeModeTransport {
   readonly requiresSandbox = false;
-  readonly #options: CodeModeOptions;
+  readonly #machines: MachinesAhead;
 
   /** Makes nothing yet. Never throws. */
   constructor(options: CodeModeOptions = {}) {
-    this.#options = options;
+    this.#machines = new MachinesAhead(options);
   }
 
   /** Runs a program to its end. Never rejects. */
@@ -76,7 +77,7 @@ export class SecureExecCodeModeTransport {
         throw error;
       }
     };
-    const outcome = await runCodeOnce(this.#options, {
+    const outcome = await this.#machines.run({
       code: program,
       functions: [...tools.keys()],
       call,
