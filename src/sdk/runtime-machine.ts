@@ -5,11 +5,13 @@
  * Invariants: nothing uses it once it is being closed; one that could not be made is tried again by the next call.
  */
 import type { DriverRun } from "./driver/driver-run.js";
+import { debug, debugging } from "./debug.js";
 import { failure } from "./errors.js";
 import { KernelRefusal } from "./kernel-connection.js";
 import type { KernelConnection, MachineSink } from "./kernel-connection.js";
 import { Listeners } from "./listeners.js";
 import { Machine } from "./machine.js";
+import type { NodeRuntimeDecision } from "./option-types.js";
 import type { CreateOptions } from "./options.js";
 import type { Narrowing } from "./permissions.js";
 import { RuntimeEvents } from "./runtime-events.js";
@@ -52,6 +54,8 @@ export class RuntimeMachine {
   /** How to end waits that nothing can come of any more. */
   readonly #waits = new Set<(error: unknown) => void>();
   readonly #openMachine: Created["open"];
+  /** Ports that DEBUG has said something of. */
+  readonly #hinted = new Set<number>();
   #machine: Machine | undefined;
   #opening: Promise<Machine> | undefined;
   #closed = false;
@@ -121,7 +125,10 @@ export class RuntimeMachine {
         decided: ({ decisions }) => {
           const onDecision = this.given.audit?.onDecision;
           if (onDecision !== undefined) queueMicrotask(() => tellEach(decisions, onDecision));
-          for (const decision of decisions) this.events.decided(decision);
+          for (const decision of decisions) {
+            this.events.decided(decision);
+            this.#hintAtLoopback(decision);
+          }
         },
         limitWarning: (warning) => {
           queueMicrotask(() => this.given.onLimitWarning?.(warning));
@@ -154,6 +161,21 @@ export class RuntimeMachine {
     const machine = this.#machine;
     if (machine === undefined || !(decisions || limits)) return;
     machine.connection.send("observe", { vm: machine.vm, decisions, limits });
+  }
+
+  /** A rule that names the host's database is not enough, and ECONNREFUSED does not say what is. Once for each port. */
+  #hintAtLoopback({ decision, resource }: NodeRuntimeDecision): void {
+    if (!debugging("decision") || decision !== "allow") return;
+    const port = Number(/^tcp:\/\/(?:127\.[\d.]+|\[::1\]):(\d+)$/.exec(resource)?.[1]);
+    if (!(port > 0) || this.#hinted.has(port) || this.given.loopbackExemptPorts.includes(port))
+      return;
+    if (this.listeners.find({ port }) !== null) return;
+    this.#hinted.add(port);
+    debug(
+      "decision",
+      () =>
+        `nobody in the machine listens on port ${port} of its loopback; where the host's was meant: loopbackExemptPorts: [${port}]`,
+    );
   }
 
   #endWaits(error: unknown): void {

@@ -11,11 +11,23 @@ const entry = new URL("../../dist/index.js", import.meta.url).href;
 const program = `
 import { NodeRuntime } from ${JSON.stringify(entry)};
 const rt = await NodeRuntime.create({
-  permissions: { fs: { default: "allow", rules: [{ mode: "deny", paths: ["/etc/**"] }] } },
+  permissions: {
+    fs: { default: "allow", rules: [{ mode: "deny", paths: ["/etc/**"] }] },
+    network: { rules: [{ mode: "allow", patterns: ["127.0.0.1"] }] },
+  },
   tools: { add: { handler: ({ a, b }) => a + b } },
 });
 await rt.execCommand("sh", ["-c", "cat /etc/passwd\\u001b[31m"]);
 await rt.run("await callHostTool('add', { a: 1, b: 2 })");
+await rt.run(\`
+  import { once } from "node:events";
+  import net from "node:net";
+  for (const attempt of [1, 2]) await once(net.connect(5432, "127.0.0.1"), "error");
+  const server = net.createServer((socket) => socket.end());
+  await once(server.listen(5433, "127.0.0.1"), "listening");
+  await once(net.connect(5433, "127.0.0.1").resume(), "close");
+  server.close();
+\`);
 await rt.dispose();
 `;
 
@@ -43,6 +55,12 @@ it("shows each decision and launch, and only what it was asked for", () => {
   has(/^secure-exec:decision deny fs\.\w+ \/etc\/passwd.* by rule 0 for /);
   has(/^secure-exec:tool add: called/);
   has(/^secure-exec:tool add: answered after \d+ ms/);
+  // The host's database, which a rule alone does not open; what the program itself listens on is no such thing.
+  const hints = all.filter((line) => line.includes("loopbackExemptPorts"));
+  assert.deepEqual(
+    hints.map((line) => /loopbackExemptPorts: \[\d+\]/.exec(line)?.[0]),
+    ["loopbackExemptPorts: [5432]"],
+  );
   assert.ok(all.every((line) => !line.includes("\u001b")));
   const names = new Set(
     linesWith("secure-exec:* -secure-exec:decision").map((line) => line.split(" ")[0]),
