@@ -87,7 +87,7 @@ const entries = {
     default: 16,
     least: 0,
     most: 256,
-    what: "Pseudo-terminals of the machine at one time, those of openShell and spawn included. Further ones fail with ENOSPC.",
+    what: "Pseudo-terminals of the machine at one time, those of openShell and spawn included. Further ones fail with ENOSPC, those of the host with ERR_SECURE_EXEC_PROCESS_LIMIT.",
   },
   fileSystemBytes: {
     default: 256 * MiB,

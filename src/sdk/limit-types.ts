@@ -70,7 +70,7 @@ export interface NodeRuntimeLimits {
   connections?: number;
   /**
    * Pseudo-terminals of the machine at one time, those of openShell and spawn included. Further ones fail with
-   * ENOSPC.
+   * ENOSPC, those of the host with ERR_SECURE_EXEC_PROCESS_LIMIT.
    * A number, from 0 to 256; any other is ERR_SECURE_EXEC_INVALID_OPTION.
    * @default 16
    */
