@@ -49,6 +49,11 @@ const rules = [
   ],
   // The owner's schemas for tools of a server are judged as those of a machine's tools.
   ["ports/mcp/tools.ts", ["ports/", "sdk/schema-judge.ts", "sdk/tool-schema.ts"]],
+  // What both ends of code mode agree on.
+  [
+    "ports/core/code-mode.ts",
+    ["ports/", "index.ts", "protocol/bytes-json.ts", "protocol/code-mode.ts"],
+  ],
   // Adapters to other packages: they know what users know, and what declarations take from Node's types.
   ["ports/", ["ports/", "index.ts", "protocol/node-types.ts"]],
   ["index.ts", ["sdk/"]],

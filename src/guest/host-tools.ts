@@ -13,6 +13,7 @@ import { ToolForm, holdsBytes, inForm } from "../protocol/tool-values.js";
 import { vmLimitTable } from "../protocol/limits.js";
 import { toolLimits } from "../protocol/tools.js";
 import type { ToolDescriptor, ToolFailure } from "../protocol/tools.js";
+import type * as CodeMode from "./code-mode.js";
 import type { GuestCalls, KernelClient } from "./environment.js";
 
 type KernelResult<K extends keyof GuestCalls> = CallResult<GuestCalls, K>;
@@ -241,6 +242,9 @@ export function installHostTools(kernel: KernelClient): void {
   const tools = namespace(callHostTool, "", {
     $search: (text: unknown, { limit }: { limit?: number } = {}) => search(kernel, text, limit),
     $describe: (name: unknown) => describeTools(kernel, String(name))[0],
+    // What the ports' programs are made of.
+    $codeMode: (facts: string, compile: Parameters<typeof CodeMode.runHostCode>[1]) =>
+      (require("./code-mode.js") as typeof CodeMode).runHostCode(facts, compile, callHostTool),
   });
   for (const [name, value] of Object.entries({ callHostTool, callBinding, tools })) {
     defineProperty(globalThis, name, {

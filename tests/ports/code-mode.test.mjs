@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
-import { decodeValue, encodeValue, hostBase64 } from "../../dist/ports/core/bytes-json.js";
+import { decodeValue, encodeValue, hostBase64 } from "../../dist/protocol/bytes-json.js";
 import { CodeMode } from "../../dist/ports/core/code-mode.js";
 import { MachinesAhead } from "../../dist/ports/core/machines-ahead.js";
 

@@ -37,6 +37,7 @@ import { prepareLife } from "./guest-life.js";
 import type { GuestLife } from "./guest-life.js";
 import { rehearse, rehearsedLives } from "./rehearsal.js";
 import type { RehearsalTools } from "./rehearsal.js";
+import { rehearseCodeMode } from "./code-mode-rehearsal.js";
 import { rehearseShell } from "./shell-rehearsal.js";
 import { serve } from "./service.js";
 import type { IdleStep } from "./service.js";
@@ -196,6 +197,7 @@ function idleWork({ space, data, saved, modules, life, rehearsal }: IdleTools): 
     () => rehearseLimits(rehearsedLimits),
     ...furtherWarmUp(requireBuiltin, preload),
     () => rehearseShell({ requireBuiltin, ...life }),
+    () => rehearseCodeMode(),
     () => rehearseService(requireBuiltin),
     () => {
       if (space !== undefined) programs.bytes = onHugePages(space, programs.bytes);

@@ -10,8 +10,8 @@
 import { randomUUID } from "node:crypto";
 import { NodeRuntime } from "../../index.js";
 import type { NodeRuntimeCreateOptions, NodeRuntimeRunResult } from "../../index.js";
-import { decodeValue, encodeValue, hostBase64 } from "./bytes-json.js";
-import { harnessSource } from "./code-mode-guest.js";
+import { decodeValue, encodeValue, hostBase64 } from "../../protocol/bytes-json.js";
+import type { CodeModeFacts, CodeModeForm } from "../../protocol/code-mode.js";
 
 export interface CodeModeOptions {
   /**
@@ -35,10 +35,10 @@ export interface CodeModeCall {
 export interface CodeModeProgram {
   code: string;
   /**
-   * "body" (default): of an async function. "function": an expression that is one, without parameters.
-   * "any": either, or statements whose last one is an expression: its value is the outcome.
+   * How `code` is written.
+   * @default "body"
    */
-  form?: "body" | "function" | "any";
+  form?: CodeModeForm;
   /** Names of global functions that the code may call. */
   functions?: readonly string[];
   /** Names of global objects whose every property is a function. */
@@ -106,6 +106,18 @@ export function errorOf(thrown: unknown): CodeModeError {
   };
 }
 
+/**
+ * The text of an ES module that runs the code. The program around it is every machine's own (`src/guest/code-mode.ts`); the
+ * module makes texts functions of its own, so that they import what it may.
+ */
+function textOf(program: CodeModeProgram, run: Pick<CodeModeFacts, "id" | "mark" | "toolName">) {
+  const { code, form = "body", functions = [], namespaces = [], prelude = "" } = program;
+  const facts: CodeModeFacts = { ...run, functions, namespaces, prelude, form, code };
+  // A line separator in JSON cannot end a string in today's language.
+  const text = JSON.stringify(JSON.stringify(facts));
+  return `await tools.$codeMode(${text}, (text) => new (async () => {}).constructor(text));\n`;
+}
+
 export class CodeMode {
   readonly #runtime: NodeRuntime;
   readonly #logBytes: number;
@@ -166,7 +178,7 @@ export class CodeMode {
     this.#runs.set(id, { call: program.call ?? noSuchFunction });
     let startedMs = performance.now();
     try {
-      const source = harnessSource(program, { id, mark, toolName });
+      const source = textOf(program, { id, mark, toolName });
       startedMs = performance.now();
       const result = await this.#runtime.run(source, {
         endWhenSettled: true,

@@ -2,8 +2,6 @@
  * Owns how values cross between a program and the host's functions: JSON, in which a
  * Uint8Array or an ArrayBuffer is a tagged object, so that bytes stay bytes.
  *
- * The two functions are also sent into machines as text (`bytesJsonSource`): they may use nothing
- * but their arguments and the language.
  * Invariants: an object that has the tag as a key of its own survives; decoding makes no
  * `__proto__` key. Untrusted: every text that is decoded.
  */
@@ -63,11 +61,3 @@ export const hostBase64: Base64 = {
   // A copy: small Buffers share one ArrayBuffer.
   decode: (text) => new Uint8Array(Buffer.from(text, "base64")),
 };
-
-/** An expression of JavaScript for the engine of a machine: `{ encode, decode }` of texts. */
-export const bytesJsonSource = `(() => {
-  const base64 = { encode: (bytes) => bytes.toBase64(), decode: (text) => Uint8Array.fromBase64(text) };
-  const encodeValue = ${encodeValue.toString()};
-  const decodeValue = ${decodeValue.toString()};
-  return { encode: (value) => encodeValue(value, base64), decode: (text) => decodeValue(text, base64) };
-})()`;
