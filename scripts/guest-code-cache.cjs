@@ -4,6 +4,7 @@ const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { setFlagsFromString } = require("node:v8");
 const vm = require("node:vm");
+const { Worker } = require("node:worker_threads");
 
 const dist = process.argv[2];
 const text = readFileSync(join(dist, "guest.json"));
@@ -13,12 +14,92 @@ const load = (id) => {
   vm.compileFunction(sources[id], ["exports", "require"])(exported, require);
   return exported;
 };
-const { ownScripts, parameters, placesOf } = load("guest/loader");
+const { loadedWith, ownScripts, parameters, placesOf, scriptOf } = load("guest/loader");
 const { digestOfFlags, packForms } = load("launcher/zygote/compiled-forms");
+
+/**
+ * Of these a thread runs what a rehearsal cannot: the way to the kernel, and what is done once that is there. They are compiled to the
+ * last function; of the others a form has what has run by then and no more, because all of it is made anew in each thread.
+ */
+const wholeModules = [
+  "guest/bindings/fs-runner",
+  "guest/channel",
+  "guest/engine-flags",
+  "guest/identity",
+  "guest/loader",
+  "guest/platform",
+  "guest/printer",
+  "guest/stack-frames",
+  "guest/thread",
+  "guest/thread-slots",
+  "guest/trace-stack",
+  "protocol/codec",
+  "protocol/frames",
+  "protocol/port",
+  "sandbox/libc",
+];
+
+/** Run in a thread: loads what a thread of a guest loads, installs it over nothing, and posts the forms. */
+const rehearsal = `
+  const { parentPort, workerData: { texts, filename } } = require("node:worker_threads");
+  const { setFlagsFromString } = require("node:v8");
+  const { Script } = require("node:vm");
+  const scripts = texts.map(({ text, whole }) => {
+    setFlagsFromString(whole ? "--no-lazy" : "--lazy");
+    return new Script(text, { filename });
+  });
+  setFlagsFromString("--lazy");
+  const factories = Object.assign({}, ...scripts.map((script) => script.runInThisContext()));
+  const exported = {};
+  const kept = [process, Buffer, setImmediate, clearImmediate, URL, TextDecoder];
+  factories["guest/loader"](exported, undefined, undefined, undefined, undefined, ...kept);
+  const tools = exported.toolsOf(require);
+  const loader = new exported.Loader(tools, {}, new exported.Programs(Buffer.alloc(0)), factories);
+  loader.load("guest/thread");
+  loader.load("guest/install").installBindings({ ...tools, channel() {}, callListeners: [], slots: {}, modules: {}, ownFlags() {} });
+  loader.load("guest/public-modules").hideInternals(tools.requireBuiltin);
+  parentPort.postMessage(scripts.map((script) => script.createCachedData()));`;
+
+/** A text is a large object to V8 from 128 KiB on, and a few of those have it collect garbage. */
+const largestPiece = 110_000;
+
+function inPieces(ids) {
+  const pieces = [];
+  let room = 0;
+  for (const id of ids) {
+    room -= sources[id].length;
+    if (room < 0) {
+      pieces.push([]);
+      room = largestPiece - sources[id].length;
+    }
+    pieces.at(-1).push(id);
+  }
+  return pieces;
+}
+
+/** What a thread's start loads, as scripts with their forms. */
+function threadScripts() {
+  const ids = loadedWith("guest/thread", sources);
+  const texts = [true, false].flatMap((whole) => {
+    const some = ids.filter((id) => wholeModules.includes(id) === whole);
+    return inPieces(some).map((piece) => ({ text: scriptOf(piece, sources), whole }));
+  });
+  const execArgv = ["--no-warnings", "--expose-internals"];
+  const workerData = { texts, filename: `${ownScripts}thread` };
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(rehearsal, { eval: true, execArgv, workerData });
+    worker.once("error", reject).once("message", (forms) => {
+      resolve(
+        texts.map(({ text }, i) => ({ text: Buffer.from(text), form: Buffer.from(forms[i]) })),
+      );
+    });
+  });
+}
 
 async function main() {
   const { linkedAt } = await import(join(dist, "launcher/engine-symbols.js"));
   const flags = digestOfFlags(require);
+  const thread = await threadScripts();
   setFlagsFromString("--no-lazy");
   const forms = new Map(
     Object.entries(sources).map(([id, source]) => {
@@ -32,6 +113,6 @@ async function main() {
   const flagsAddress = linkedAt([name, `${name}.0`]) ?? 0;
   const texts = Object.fromEntries(placesOf(text));
   const file = join(dist, `guest.${process.arch}.cache`);
-  writeFileSync(file, packForms(text, forms, { flags, flagsAddress, texts }));
+  writeFileSync(file, packForms(text, forms, thread, { flags, flagsAddress, texts }));
 }
 void main();

@@ -23,16 +23,31 @@ export interface CompiledFiles {
   readonly forms: Buffer;
 }
 
+/** By module: a text's beginning and end, or a form's beginning and length. */
+type Ranges = Readonly<Record<string, readonly [number, number]>>;
+
 /** Texts and forms for the threads of a process: what each thread were sent would be a megabyte copied twice. */
 export interface SharedForms {
   readonly memory: SharedArrayBuffer;
-  /** By module: where in it its form begins and how long it is. */
-  readonly places: Readonly<Record<string, readonly [at: number, bytes: number]>>;
-  /** By module: where in it its text begins and ends, as JSON has it. */
-  readonly texts: Readonly<Record<string, readonly [from: number, to: number]>>;
+  /** Where in it is said, in JSON, where the `texts` and the `forms` of modules are: few threads ask. */
+  readonly header: readonly [from: number, to: number];
+  /** From where they are counted. */
+  readonly textsAt: number;
+  readonly formsAt: number;
   /** Under which V8 takes them. */
   readonly pretence: Pretence;
+  /** What each thread's start loads. */
+  readonly start: readonly ThreadScript[];
 }
+
+/** Modules as one script: where its text is, and what the engine compiled of it. */
+export interface ThreadScript {
+  readonly text: readonly [from: number, to: number];
+  readonly form: readonly [at: number, bytes: number];
+}
+
+/** Modules of scripts, compiled with them. */
+export type Factories = Readonly<Record<string, Compiled>>;
 
 type CompileFunction = (
   source: string,
@@ -68,6 +83,35 @@ const kept = { process, Buffer, setImmediate, clearImmediate, URL, TextDecoder }
 const moduleNames = ["exports", "require", "module", "internalBinding", "requireBuiltin"] as const;
 export const parameters: readonly string[] = [...moduleNames, ...Object.keys(kept)];
 
+/** The modules as one script, whose value they are; in ASCII, so that nothing has to be decoded. */
+export function scriptOf(ids: readonly string[], sources: Sources): string {
+  const factories = ids.map(
+    (id) => `${JSON.stringify(id)}(${parameters.join()}) {\n${sources[id]!}\n}`,
+  );
+  const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `({\n${factories.join(",\n")}\n})`.replace(/[^\0-\x7f]/g, escape);
+}
+
+/** What `id` loads when it is loaded, itself last. */
+export function loadedWith(id: string, sources: Sources, before = new Set<string>()): string[] {
+  if (before.has(id)) return [];
+  before.add(id);
+  const needed = [
+    ...sources[id]!.matchAll(/^(?:const \w+ = )?(?:__\w+\()?require\("(\.[^"]+)"\)/gm),
+  ];
+  return [...needed.flatMap(([, name]) => loadedWith(resolved(id, name!), sources, before)), id];
+}
+
+/** The module that another one calls by a relative name. */
+function resolved(from: string, name: string): string {
+  const parts = from.split("/").slice(0, -1);
+  for (const part of name.replace(/\.js$/, "").split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+}
+
 type Places = ReadonlyMap<string, readonly [from: number, to: number]>;
 
 /**
@@ -88,7 +132,7 @@ export function placesOf(bytes: Buffer): Places {
 
 /**
  * The shell and the commands, as dist/programs.json: bytes that every fork has, of which each text is read
- * when it is first needed, and no other. In a worker's thread, its modules.
+ * when it is first needed, and no other.
  */
 export class Programs {
   /** May be put elsewhere. */
@@ -106,19 +150,52 @@ export class Programs {
   }
 }
 
+/** In a worker's thread: the modules that its start does not load. */
+class SharedModules extends Programs {
+  readonly #shared: SharedForms;
+  #header: { readonly texts: Ranges; readonly forms: Ranges } | undefined;
+
+  constructor(shared: SharedForms) {
+    super(kept.Buffer.from(shared.memory));
+    this.#shared = shared;
+  }
+
+  get #places(): { readonly texts: Ranges; readonly forms: Ranges } {
+    return (this.#header ??= JSON.parse(this.bytes.toString("latin1", ...this.#shared.header)));
+  }
+
+  override text(id: string): string | undefined {
+    const { textsAt } = this.#shared;
+    const { texts } = this.#places;
+    if (!Object.hasOwn(texts, id)) return undefined;
+    const [from, to] = texts[id]!;
+    return JSON.parse(this.bytes.toString("utf8", textsAt + from, textsAt + to)) as string;
+  }
+
+  form(id: string): Uint8Array | undefined {
+    const { formsAt, memory } = this.#shared;
+    const { forms } = this.#places;
+    if (!Object.hasOwn(forms, id)) return undefined;
+    const [at, bytes] = forms[id]!;
+    return new Uint8Array(memory, formsAt + at, bytes);
+  }
+}
+
 export class Loader {
   readonly tools: LoaderTools;
   readonly programs: Programs;
   /** How a text becomes a function; the zygote has wishes. */
   compile: Compile;
   readonly #sources: Sources;
+  readonly #factories: Factories;
   readonly #loaded = new Map<string, { exports: unknown }>();
 
-  constructor(tools: LoaderTools, sources: Sources, programs: Programs) {
+  constructor(tools: LoaderTools, sources: Sources, programs: Programs, factories: Factories = {}) {
     const { compileFunction } = tools.requireBuiltin("vm");
     this.tools = tools;
     this.programs = programs;
     this.#sources = sources;
+    this.#factories = factories;
     this.compile = (source, id, names) =>
       compileFunction(source, names, { filename: ownScripts + id });
   }
@@ -126,31 +203,32 @@ export class Loader {
   load(id: string): EngineModule {
     const known = this.#loaded.get(id);
     if (known !== undefined) return known.exports;
-    const source = this.#sources[id] ?? this.programs.text(id);
-    if (source === undefined) throw new Error(`no guest module ${id}`);
+    const compiled = this.#compiled(id);
     const module = { exports: {} };
     this.#loaded.set(id, module);
     const { internalBinding, requireBuiltin } = this.tools;
     const values = [module.exports, this.#requireOf(id), module, internalBinding, requireBuiltin];
-    this.compile(source, id, parameters)(...values, ...Object.values(kept));
+    compiled(...values, ...Object.values(kept));
     return module.exports;
+  }
+
+  #compiled(id: string): Compiled {
+    if (Object.hasOwn(this.#factories, id)) return this.#factories[id]!;
+    const source = this.#sources[id] ?? this.programs.text(id);
+    if (source === undefined) throw new Error(`no guest module ${id}`);
+    return this.compile(source, id, parameters);
   }
 
   #requireOf(id: string): (name: string) => unknown {
     return (name) => {
       if (!name.startsWith(".")) return this.tools.requireBuiltin(name);
-      const parts = id.split("/").slice(0, -1);
-      for (const part of name.replace(/\.js$/, "").split("/")) {
-        if (part === "..") parts.pop();
-        else if (part !== ".") parts.push(part);
-      }
-      return this.load(parts.join("/"));
+      return this.load(resolved(id, name));
     };
   }
 }
 
 /** What an engine started with --expose-internals offers to its first script. */
-function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
+export function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
   const { internalBinding } = engineRequire("internal/test/binding");
   const { loadBuiltinModule } = engineRequire("internal/modules/helpers");
   const BuiltinModule = loadBuiltinModule("fs").constructor;
@@ -182,19 +260,17 @@ export function begin(
   programs: Buffer = kept.Buffer.alloc(0),
   compiled?: CompiledFiles,
   shared?: SharedForms,
+  factories?: Factories,
 ): void {
   const { emitWarning } = process;
   // What is loaded here warns that it is experimental, or for tests: no concern of a program's.
   process.emitWarning = () => {};
-  const texts =
-    shared && new Programs(kept.Buffer.from(shared.memory), new Map(Object.entries(shared.texts)));
-  const loader = new Loader(toolsOf(engineRequire), sources, texts ?? new Programs(programs));
-  if (shared !== undefined) {
-    const { memory, places } = shared;
-    const formOf = (id: string): Uint8Array | undefined =>
-      Object.hasOwn(places, id) ? new Uint8Array(memory, ...places[id]!) : undefined;
+  const texts = shared && new SharedModules(shared);
+  const modules = texts ?? new Programs(programs);
+  const loader = new Loader(toolsOf(engineRequire), sources, modules, factories);
+  if (texts !== undefined) {
     const { compileFunction } = loader.tools.requireBuiltin("vm");
-    loader.compile = fromForms(loader.compile, formOf, compileFunction);
+    loader.compile = fromForms(loader.compile, (id) => texts.form(id), compileFunction);
   }
   loader.load(entry).start(loader, sources, compiled);
   process.emitWarning = emitWarning;

@@ -4,6 +4,7 @@
  * those that a system keeps for all its programs. C++ would have read them past the machine's files, at a start that
  * was long before. It protects nothing: whom a program may talk to is the kernel's to say.
  */
+import { beforeLoad } from "../builtin-loads.js";
 import { O_RDONLY } from "../../abi/fcntl.js";
 import { borderCertificate, hostCertificates } from "../../abi/machine.js";
 import type { EngineTools } from "../environment.js";
@@ -62,7 +63,19 @@ class CertificateFiles {
   }
 }
 
+/** Those of Node's modules that take from the binding what is replaced there. */
+const users = ["internal/tls/common", "internal/tls/wrap", "tls"];
+
 export function installCertificates(env: EngineTools): void {
+  let replaced = false;
+  for (const id of users)
+    beforeLoad(env.requireBuiltin, id, () => {
+      if (!replaced) replaceCertificates(env);
+      replaced = true;
+    });
+}
+
+function replaceCertificates(env: EngineTools): void {
   const binding = env.internalBinding("crypto");
   const { getOptionValue } = env.requireBuiltin("internal/options");
   const files = new CertificateFiles(env);

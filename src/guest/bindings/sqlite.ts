@@ -3,6 +3,7 @@
  * checks stay; what is ours is the file system below it and the few places where native
  * code would call into it at a wrong time. It protects nothing: files are the kernel's.
  */
+import { beforeLoad } from "../builtin-loads.js";
 import type { GuestEnvironment } from "../environment.js";
 import type * as Databases from "../sqlite/databases.js";
 import type { EngineModule } from "../engine-types.js";
@@ -11,6 +12,19 @@ import type { EngineModule } from "../engine-types.js";
 const databases = (): typeof Databases => require("../sqlite/databases.js");
 
 export function installSqlite(env: GuestEnvironment): void {
+  let placed = false;
+  const place = (): void => {
+    if (!placed) placeFiles(env);
+    placed = true;
+  };
+  beforeLoad(env.requireBuiltin, "sqlite", place);
+  prepareStorage = () => {
+    place();
+    databases().prepare(env);
+  };
+}
+
+function placeFiles(env: GuestEnvironment): void {
   const binding = env.internalBinding("sqlite");
   const native = binding.DatabaseSync;
   const offered = new Proxy(native, {
@@ -25,7 +39,6 @@ export function installSqlite(env: GuestEnvironment): void {
   ): Promise<number> {
     return databases().backup(env, [source, path, ...options]);
   };
-  prepareStorage = () => databases().prepare(env);
   databaseClasses = { Database: native, Statement: binding.StatementSync };
 }
 

@@ -5,6 +5,7 @@
  *
  * As the user of `node:wasi` expects, preopened directories confine the module.
  */
+import { beforeLoad } from "../builtin-loads.js";
 import type * as Abi from "../../userland/wasi/abi.js";
 import type * as GuestSystem from "../programs/wasi-system.js";
 import type * as Imports from "../../userland/wasi/imports.js";
@@ -107,9 +108,6 @@ function method(context: WasiContext, name: string, run: Method): Method {
 }
 
 export function installWasi({ channel, internalBinding, requireBuiltin }: GuestEnvironment): void {
-  const binding = internalBinding("wasi");
-  if (typeof binding?.WASI !== "function")
-    throw new Error("the wasi binding is not in this engine");
   createSystem = () =>
     guestSystem().createGuestSystem({
       requireBuiltin,
@@ -121,5 +119,10 @@ export function installWasi({ channel, internalBinding, requireBuiltin }: GuestE
         gid: process.getgid!(),
       }),
     });
-  binding.WASI = WASI;
+  beforeLoad(requireBuiltin, "wasi", () => {
+    const binding = internalBinding("wasi");
+    if (typeof binding?.WASI !== "function")
+      throw new Error("the wasi binding is not in this engine");
+    binding.WASI = WASI;
+  });
 }

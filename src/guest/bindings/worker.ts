@@ -9,6 +9,7 @@
  */
 import type { GuestEnvironment, WorkerTools } from "../environment.js";
 import { setInertFlags } from "../engine-flags.js";
+import { ownScripts } from "../loader.js";
 import type { SharedForms, Sources } from "../loader.js";
 import { sharedIdentity } from "../identity.js";
 import type { SharedIdentity } from "../identity.js";
@@ -68,12 +69,20 @@ const { apply } = Reflect;
 
 /** Run by Node as if it were `new Worker(text, { eval: true })`; global names are as there. */
 const threadText = `{
-  const { compileFunction } = require("vm");
+  const { Script, compileFunction } = require("vm");
   const { sources = {}, forms } = require("worker_threads").workerData.modules;
-  const id = "guest/loader", exports = {};
-  const text = sources[id] ?? JSON.parse(Buffer.from(forms.memory).toString("utf8", ...forms.texts[id]));
-  compileFunction(text, ["exports"], { filename: "node:internal/secure-exec/" + id })(exports);
-  exports.begin("guest/thread", require, sources, undefined, undefined, forms);
+  const id = "guest/loader", own = "${ownScripts}", exports = {};
+  const factories = {};
+  for (const { text, form } of forms?.start ?? []) {
+    const cachedData = new Uint8Array(forms.memory, ...form);
+    const script = new Script(Buffer.from(forms.memory).latin1Slice(...text), { filename: own + "thread", cachedData });
+    Object.assign(factories, script.runInThisContext());
+  }
+  if (factories[id] === undefined)
+    compileFunction(sources[id], ["exports"], { filename: own + id })(exports);
+  else
+    factories[id](exports, undefined, undefined, undefined, undefined, process, Buffer, setImmediate, clearImmediate, URL, TextDecoder);
+  exports.begin("guest/thread", require, sources, undefined, undefined, forms, factories);
 }`;
 
 const aboutWarnings =

@@ -11,7 +11,7 @@
  * Invariants: without the file, or with one of another engine or text, everything is compiled as ever. Untrusted: nothing.
  */
 import type { Pretence } from "../../guest/engine-flags.js";
-import type { SharedForms } from "../../guest/loader.js";
+import type { SharedForms, ThreadScript } from "../../guest/loader.js";
 import type { RequireBuiltin } from "./engine-modules.js";
 
 /** Where a form says which flags it was made under; SerializedCodeData, snapshot/code-serializer.h in V8. */
@@ -30,6 +30,8 @@ export interface FormsHeader {
   readonly texts: Readonly<Record<string, readonly [from: number, to: number]>>;
   /** Behind it, by module: where its form begins and how long it is. */
   readonly forms: Readonly<Record<string, readonly [at: number, bytes: number]>>;
+  /** Behind those: the scripts of a thread's start and their forms. */
+  readonly thread: readonly ThreadScript[];
 }
 
 const engineName = `${process.version} ${process.arch}`;
@@ -44,6 +46,7 @@ export function digestOfFlags(requireBuiltin: RequireBuiltin): number {
 export function packForms(
   text: Buffer,
   forms: ReadonlyMap<string, Buffer>,
+  thread: readonly { readonly text: Buffer; readonly form: Buffer }[],
   { flags, flagsAddress, texts }: Pick<FormsHeader, "flags" | "flagsAddress" | "texts">,
 ): Buffer {
   let at = 0;
@@ -53,6 +56,13 @@ export function packForms(
     places.push([id, [at, form.length]]);
     at += form.length;
   }
+  const scripts = thread.map(({ text: script, form }): ThreadScript => {
+    form.writeUInt32LE(flags, flagsAt);
+    const formAt = at + script.length;
+    const place = { text: [at, formAt], form: [formAt, form.length] } as const;
+    at = formAt + form.length;
+    return place;
+  });
   const header: FormsHeader = {
     engine: engineName,
     flags,
@@ -60,11 +70,13 @@ export function packForms(
     textBytes: text.length,
     texts,
     forms: Object.fromEntries(places),
+    thread: scripts,
   };
   const json = Buffer.from(JSON.stringify(header));
   const size = Buffer.alloc(wordBytes);
   size.writeUInt32LE(json.length);
-  return Buffer.concat([size, json, text, ...forms.values()]);
+  const threadBytes = thread.flatMap(({ text: script, form }) => [script, form]);
+  return Buffer.concat([size, json, text, ...forms.values(), ...threadBytes]);
 }
 
 export class CompiledForms {
@@ -130,21 +142,20 @@ export class CompiledForms {
 
   /** The forms for threads, where the file was read into memory that they can have. */
   get shared(): SharedForms | undefined {
-    const { buffer: memory, byteOffset } = this.#forms;
-    const textsAt = this.#text.byteOffset;
+    const { buffer: memory, byteOffset: formsAt } = this.#forms;
+    const { byteOffset: textsAt } = this.#text;
     const { pretence } = this;
     if (pretence === undefined || !(memory instanceof SharedArrayBuffer)) return undefined;
-    const places = Object.entries(this.#header.forms).map(
-      ([id, [at, bytes]]) => [id, [byteOffset + at, bytes]] as const,
-    );
-    const texts = Object.entries(this.#header.texts).map(
-      ([id, [from, to]]) => [id, [textsAt + from, textsAt + to]] as const,
-    );
     return {
       memory,
-      places: Object.fromEntries(places),
-      texts: Object.fromEntries(texts),
+      header: [wordBytes, textsAt],
+      textsAt,
+      formsAt,
       pretence,
+      start: this.#header.thread.map(({ text: [from, to], form: [at, bytes] }) => ({
+        text: [formsAt + from, formsAt + to],
+        form: [formsAt + at, bytes],
+      })),
     };
   }
 }

@@ -55,7 +55,8 @@ test("a build with other modules, or without forms, compiles its own", async () 
 
 test("forms are of one text and one engine", () => {
   const text = Buffer.from("text");
-  const packed = packForms(text, new Map([["a/b", Buffer.alloc(20, 7)]]), {
+  const thread = [{ text: Buffer.from("script"), form: Buffer.alloc(20, 9) }];
+  const packed = packForms(text, new Map([["a/b", Buffer.alloc(20, 7)]]), thread, {
     flags: 0x01020304,
     flagsAddress: 0,
     texts: {},
@@ -127,6 +128,35 @@ test(
     assert.ok(said.taken > 20, `${said.taken} modules`);
   },
 );
+
+/** The scripts of a thread's start, made with their forms as a thread does, on plain Node. */
+const threadProgram = `
+  const fs = require("fs");
+  const { Script } = require("vm");
+  const packed = fs.readFileSync(process.argv[1]);
+  const textAt = 4 + packed.readUInt32LE(0);
+  const { textBytes, thread } = JSON.parse(packed.toString("latin1", 4, textAt));
+  const formsAt = textAt + textBytes;
+  const rejected = [];
+  const modules = thread.flatMap(({ text: [from, to], form: [at, bytes] }) => {
+    const cachedData = packed.subarray(formsAt + at, formsAt + at + bytes);
+    const source = packed.toString("latin1", formsAt + from, formsAt + to);
+    const script = new Script(source, { filename: "node:internal/secure-exec/thread", cachedData });
+    rejected.push(script.cachedDataRejected);
+    return Object.keys(script.runInThisContext());
+  });
+  console.log(JSON.stringify({ modules, rejected: rejected.some((is) => is !== false) }));`;
+
+test("a thread finds all that its start loads in few scripts, compiled", () => {
+  const argv = ["-e", threadProgram, join(dist, formsFile)];
+  const said = JSON.parse(execFileSync(findEngine().path, argv, { encoding: "utf8" }));
+  assert.equal(said.rejected, false);
+  assert.equal(said.modules.length, new Set(said.modules).size);
+  // What it begins with, what that loads, and what loads it; nothing that a start puts off.
+  for (const id of ["guest/thread", "guest/install", "guest/channel", "guest/loader"])
+    assert.ok(said.modules.includes(id), id);
+  assert.ok(!said.modules.includes("guest/sqlite/databases"));
+});
 
 /** What V8 takes its flags to be: here, in a worker, after a program has set one, and in a worker after that. */
 const tagsProgram = `
