@@ -100,8 +100,15 @@ class SyncProcess {
       this.#kill(-Errno.ETIMEDOUT);
       this.#channel.pumpUntil(finished, -1);
     }
-    for (const fd of spawned.ends) if (fd >= 0) this.#channel.call("close", { fd });
+    this.#close(spawned.ends.filter((fd) => fd >= 0));
     return this.#result();
+  }
+
+  /** All are said before the first answer is waited for. */
+  #close(ends: readonly number[]): void {
+    let open = ends.length;
+    for (const fd of ends) this.#channel.begin("close", { fd }, () => open--);
+    this.#channel.pumpUntil(() => open === 0, -1);
   }
 
   #drive(fd: number, entry: SyncStdio, output: Buffer[] | undefined): void {
