@@ -65,6 +65,7 @@ const rows = [
     ),
   },
   { what: "a script of 100 commands", target: 3, script: scriptOf100() },
+  { what: "jest 29, five suites of 20 cases, nothing cached", target: 1.5, jest: true },
 ];
 
 /** Half of them built in, half programs, as scripts are. */
@@ -101,11 +102,50 @@ function makeTree(top) {
   );
 }
 
+const jestVersion = "29.7.0";
+
+/** Fetches jest from the npm registry into `folder`, with five suites beside it; answers why not. */
+function prepareJest(folder) {
+  mkdirSync(join(folder, "suites"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), "{}");
+  const args = ["install", `jest@${jestVersion}`, "--ignore-scripts", "--no-audit", "--no-fund"];
+  const { error, status, stderr } = spawnSync("npm", args, {
+    cwd: folder,
+    timeout: 300_000,
+    encoding: "utf8",
+  });
+  if (error !== undefined) return error.message;
+  if (status !== 0) return stderr.split("\n", 1)[0];
+  for (let suite = 0; suite < 5; suite++)
+    writeFileSync(
+      join(folder, "suites", `s${suite}.test.js`),
+      `const { createHash } = require("node:crypto");
+      for (let i = 0; i < 20; i++) test("case " + i, () => {
+        expect(createHash("sha256").update(String(i)).digest("hex")).toHaveLength(64);
+        expect({ i, list: [1, 2, i] }).toEqual({ i, list: [1, 2, i] });
+      });`,
+    );
+  return undefined;
+}
+
+/** Arguments of node, where that folder is `folder`. It reports its results on stderr, to nobody. */
+const jestIn = (folder, cwd) => [
+  join(folder, "node_modules/jest/bin/jest.js"),
+  "--config",
+  JSON.stringify({ rootDir: join(folder, "suites") }),
+  "--runInBand",
+  "--no-cache",
+  "--cacheDirectory",
+  join(cwd, "cache"),
+  "--watchman=false",
+  "--silent",
+];
+
 const tookIn = (text) => Number(/took ([\d.]+)/.exec(text)?.[1]);
 
-function child(file, args, options) {
+function child(file, args, { errors = "inherit", ...options }) {
   return new Promise((resolve, reject) => {
-    const process = spawn(file, args, { ...options, stdio: ["ignore", "pipe", "inherit"] });
+    const process = spawn(file, args, { ...options, stdio: ["ignore", "pipe", errors] });
     let text = "";
     process.stdout.setEncoding("latin1").on("data", (part) => (text += part));
     process.on("error", reject).on("close", (code) => {
@@ -120,33 +160,44 @@ export async function measureOrdinary(engine) {
   const tree = join(top, "tree");
   mkdirSync(tree);
   makeTree(tree);
+  const jestFolder = join(top, "jest");
+  const noJest = prepareJest(jestFolder);
+  if (noJest !== undefined) console.error(`no row of jest: ${noJest}`);
   const runtime = await NodeRuntime.create({
-    mounts: [{ guestPath: "/mnt/tree", hostPath: tree, readOnly: true }],
+    mounts: [
+      { guestPath: "/mnt/tree", hostPath: tree, readOnly: true },
+      { guestPath: "/mnt/jest", hostPath: jestFolder, readOnly: true },
+    ],
   });
   const hasBash = spawnSync("bash", ["-c", "true"]).status === 0;
   const measured = [];
   try {
-    for (const { what, target, outside = false, code, script } of rows) {
-      if (script !== undefined && !hasBash) continue;
+    for (const { what, target, outside = false, code, script, jest = false } of rows) {
+      if ((script !== undefined && !hasBash) || (jest && noJest !== undefined)) continue;
+      const errors = jest ? "ignore" : "inherit";
+      const isTimedOutside = outside || code === undefined;
+      const argvOf = (folder, cwd) => (jest ? jestIn(folder, cwd) : ["-e", code]);
       const own = [];
       const plain = [];
       for (let round = 0; round < rounds; round++) {
         const cwd = mkdtempSync(join(top, "w-"));
         const env = { ...process.env, TREE: tree };
         let text = "";
-        const args = script === undefined ? [engine, ["-e", code]] : ["bash", ["-c", script]];
-        const took = await timed(async () => (text = await child(...args, { cwd, env })));
-        plain.push(outside || script !== undefined ? took : tookIn(text));
+        const args =
+          script === undefined ? [engine, argvOf(jestFolder, cwd)] : ["bash", ["-c", script]];
+        const took = await timed(async () => (text = await child(...args, { cwd, env, errors })));
+        plain.push(isTimedOutside ? took : tookIn(text));
         rmSync(cwd, { recursive: true });
         await runtime.execCommand("sh", ["-c", "rm -rf /tmp/w; mkdir /tmp/w"]);
         let result;
         const options = { cwd: "/tmp/w", env: { TREE: "/mnt/tree" } };
-        const command = script === undefined ? ["node", ["-e", code]] : ["bash", ["-c", script]];
+        const command =
+          script === undefined ? ["node", argvOf("/mnt/jest", "/tmp/w")] : ["bash", ["-c", script]];
         const ownTook = await timed(async () => {
           result = await runtime.execCommand(...command, options);
         });
         if (result.exitCode !== 0) throw new Error(`${what}: ${result.stderr}`);
-        own.push(outside || script !== undefined ? ownTook : tookIn(result.stdout));
+        own.push(isTimedOutside ? ownTook : tookIn(result.stdout));
       }
       const ratio = percentile(own, 0.5) / percentile(plain, 0.5);
       measured.push({
