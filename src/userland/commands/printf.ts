@@ -7,6 +7,7 @@ import {
   limitedWidth,
   type Conversion,
 } from "../support/printf.js";
+import { floatBeginning, readLongDouble, type BinaryFloat } from "../support/binary-float.js";
 import { usageFailure } from "../support/options.js";
 import { sliceCharacters } from "../support/characters.js";
 import { fromBytes, quoted, readEscape, toBytes } from "../support/text.js";
@@ -162,17 +163,12 @@ class Printer {
     return value;
   }
 
-  #float(): number {
+  #float(): number | BinaryFloat {
     const word = this.#word();
     if (word === undefined) return 0;
     const quote = /^["']([^])/.exec(word);
     if (quote !== null) return codeOf(word.slice(1));
-    const special = /^\s*([-+]?)(inf(?:inity)?|nan)$/i.exec(word);
-    if (special !== null) {
-      const value = special[2]!.toLowerCase() === "nan" ? NaN : Infinity;
-      return special[1] === "-" ? -value : value;
-    }
-    const match = /^\s*([-+]?)(0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)/.exec(word);
+    const match = floatBeginning.exec(word);
     if (match === null) {
       this.#complain(`${quoted(word)}: expected a numeric value`);
       return 0;
@@ -180,7 +176,7 @@ class Printer {
     if (match[0].length < word.length) {
       this.#complain(`${quoted(word)}: value not completely converted`);
     }
-    return Number(match[2]) * (match[1] === "-" ? -1 : 1);
+    return readLongDouble(match[0]);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Parser } from "./parser.js";
 import { WordBuilder } from "./scanner.js";
 
 const unaryOperators = new Set(
-  "-a -b -c -d -e -f -g -h -k -n -o -p -r -s -t -u -v -w -x -z -G -L -N -O -S".split(" "),
+  "-a -b -c -d -e -f -g -h -k -n -o -p -r -s -t -u -v -w -x -z -G -L -N -O -R -S".split(" "),
 );
 const binaryOperators = new Set("= == != =~ -eq -ne -lt -le -gt -ge -nt -ot -ef < >".split(" "));
 

@@ -32,5 +32,14 @@ export async function runCoprocess(
   env.descriptors.set(writing, new RealDescriptor(system, input[1]));
   env.variables.setArray(name, ShellArray.of([String(reading), String(writing)]));
   env.variables.set(`${name}_PID`, String(pid));
+  const job = env.jobs.find(String(pid));
+  if (job !== undefined) {
+    job.whenWaited = () => {
+      env.variables.unset(name);
+      env.variables.unset(`${name}_PID`);
+      env.descriptors.close(reading);
+      env.descriptors.close(writing);
+    };
+  }
   return 0;
 }

@@ -46,6 +46,8 @@ export class Environment {
   variables = new VariableStore();
   functions = new Map<string, ShellFunction>();
   aliases = new Map<string, string>();
+  /** Rules of `complete`: what `complete -p` prints for each name. */
+  completions = new Map<string, string>();
   options = new Options();
   /** bash's `shopt` names that are on. */
   shellOptions = new Set<string>();
@@ -139,6 +141,7 @@ export class Environment {
     copy.#attach();
     copy.functions = new Map(this.functions);
     copy.aliases = new Map(this.aliases);
+    copy.completions = new Map(this.completions);
     copy.options = this.options.clone();
     copy.shellOptions = new Set(this.shellOptions);
     copy.disabledBuiltins = new Set(this.disabledBuiltins);

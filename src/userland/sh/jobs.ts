@@ -10,6 +10,8 @@ export class Job {
   status: WaitStatus | undefined;
   /** Its end has been told to the script; its number may go to another. */
   waited = false;
+  /** Told once `wait` has seen its end: a coprocess gives up its names then. */
+  whenWaited: (() => void) | undefined;
   /** What may bring it back to the foreground. */
   foreground: ForegroundJob | undefined;
   /** A stop of which the user has not been told. */

@@ -25,4 +25,6 @@ export const limits = Object.freeze({
   subshells: 1024,
   /** Elements of one array. */
   arrayElements: 1 << 20,
+  /** Rules of `complete`. */
+  completions: 1 << 14,
 } as const);

@@ -17,6 +17,7 @@ import {
 import type { Value } from "./parameters.js";
 import { arrayKeys, elementValue, listOfArray, parameterValue } from "./parameters.js";
 import { transformValue } from "./transforms.js";
+import { wordText } from "./unparse.js";
 import { elementName, validName } from "./variables.js";
 
 type TestOperation = Extract<
@@ -61,7 +62,7 @@ export class ParameterExpansion {
 
   #unbound(): ShellError {
     const { index, name } = this.part;
-    const shown = typeof index === "object" ? `${name}[${index.source ?? ""}]` : name;
+    const shown = typeof index === "object" ? `${name}[${wordText(index)}]` : name;
     return new ShellError(`${name}: parameter not set`, 2, {
       message: `${/^\d+$/.test(shown) ? "$" : ""}${shown}: unbound variable`,
       status: 127,

@@ -115,7 +115,8 @@ export class Parser implements CommandSyntax {
         elements.push({ index, value, ...(append && { append }) });
       } else {
         const start = scanner.position;
-        elements.push({ value: words.word() });
+        const word = words.word();
+        elements.push({ value: { ...word, source: scanner.text.slice(start, scanner.position) } });
         if (scanner.position === start) scanner.fail(`"${character}" unexpected`, character);
       }
     }

@@ -18,7 +18,7 @@ const classes: ReadonlyMap<string, string> = new Map([
 /** `undefined` when the expression is not valid. */
 export function regularExpression(source: string, ignoreCase: boolean): RegExp | undefined {
   try {
-    return new RegExp(translate(source), ignoreCase ? "ui" : "u");
+    return new RegExp(translate(source), ignoreCase ? "uis" : "us");
   } catch {
     return undefined;
   }

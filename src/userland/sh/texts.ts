@@ -45,7 +45,10 @@ async function runCommands(
   const { shellOptions } = env;
   const parser = new Parser(text, {
     bash: shell.bash,
-    aliases: shell.aliasesOf(env),
+    // `shopt -s expand_aliases` counts from the next command on.
+    get aliases() {
+      return shell.aliasesOf(env);
+    },
     shellOptions,
     final: true,
     line,
@@ -58,7 +61,8 @@ async function runCommands(
       const command = parser.nextCommand();
       if (env.options.has("verbose") && !env.isSubshell) {
         const source = scanner.text.slice(from, scanner.position);
-        await env.descriptors.get(2)?.write(encodeText(source));
+        const end = source === "" || source.endsWith("\n") ? "" : "\n";
+        await env.descriptors.get(2)?.write(encodeText(source + end));
       }
       if (shell.bash) await warn(env, parser);
       if (command === undefined) return status;

@@ -46,7 +46,7 @@ export function assignmentText({ name, index, append, value }: Assignment): stri
           .map((one) =>
             one.index === undefined
               ? wordText(one.value)
-              : `[${wordText(one.index)}]=${wordText(one.value)}`,
+              : `[${wordText(one.index)}]${one.append === true ? "+" : ""}=${wordText(one.value)}`,
           )
           .join(" ")})`;
   return `${name}${key}${append ? "+" : ""}=${text}`;

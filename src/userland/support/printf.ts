@@ -1,4 +1,12 @@
 /** Owns C's conversions, %d to %s, for printf, awk, seq, stat and date; byte strings throughout. */
+import {
+  exponential,
+  fixed,
+  fromNumber,
+  general,
+  hexadecimalText,
+  type BinaryFloat,
+} from "./binary-float.js";
 import { characterCount, sliceCharacters } from "./characters.js";
 
 export interface Conversion {
@@ -59,76 +67,26 @@ export function formatInteger(value: bigint, conversion: Conversion): string {
   return padded(text, zeroes, true);
 }
 
-export function formatFloat(value: number, conversion: Conversion): string {
+/** Digits behind the point beyond this are zeros in any case. */
+const maxPrecision = 20_000;
+
+export function formatFloat(given: number | BinaryFloat, conversion: Conversion): string {
   const { flags, letter } = conversion;
   const lower = letter.toLowerCase();
-  const precision = Math.min(conversion.precision ?? 6, 1000);
-  const negative = value < 0 || Object.is(value, -0);
-  const magnitude = Math.abs(value);
-  let text: string;
-  if (!Number.isFinite(value)) {
-    text = signed(negative, flags) + (Number.isNaN(value) ? "nan" : "inf");
-    if (letter !== lower) text = text.toUpperCase();
-    return padded(text, { ...conversion, flags: flags.replace("0", "") }, true);
+  const precision = Math.min(conversion.precision ?? 6, maxPrecision);
+  const value = typeof given === "number" ? fromNumber(given) : given;
+  const keeps = flags.includes("#");
+  if (value.special !== undefined) {
+    const text = signed(value.negative, flags) + value.special;
+    const shown = letter === lower ? text : text.toUpperCase();
+    return padded(shown, { ...conversion, flags: flags.replace("0", "") }, true);
   }
-  if (lower === "f") text = fixed(magnitude, precision, flags);
-  else if (lower === "e") text = exponential(magnitude, precision, flags);
-  else if (lower === "a") text = hexFloat(magnitude);
-  else text = general(magnitude, precision === 0 ? 1 : precision, flags);
+  let text: string;
+  if (lower === "f") text = fixed(value, precision, keeps);
+  else if (lower === "e") text = exponential(value, precision, keeps);
+  else if (lower === "a") {
+    text = hexadecimalText(value, conversion.precision, typeof given === "number" ? 1 : 4);
+  } else text = general(value, precision, keeps);
   if (letter !== lower) text = text.toUpperCase();
-  return padded(signed(negative, flags) + text, conversion, true);
-}
-
-/** The exact decimal expansion of a double, rounded half to even on the exact value as C does. */
-function exactDigits(value: number, fractionDigits: number): string {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  const bits = view.getBigUint64(0);
-  const exponentBits = Number((bits >> 52n) & 0x7ffn);
-  const fraction = bits & 0xfffffffffffffn;
-  const mantissa = exponentBits === 0 ? fraction : fraction | (1n << 52n);
-  const exponent = (exponentBits === 0 ? 1 : exponentBits) - 1075;
-  const scale = 10n ** BigInt(fractionDigits);
-  if (exponent >= 0) return ((mantissa << BigInt(exponent)) * scale).toString();
-  const shift = BigInt(-exponent);
-  const product = mantissa * scale;
-  let quotient = product >> shift;
-  const rest = product - (quotient << shift);
-  const half = 1n << (shift - 1n);
-  if (rest > half || (rest === half && (quotient & 1n) === 1n)) quotient += 1n;
-  return quotient.toString();
-}
-
-function fixed(value: number, precision: number, flags: string): string {
-  const digits = exactDigits(value, precision).padStart(precision + 1, "0");
-  const whole = digits.slice(0, digits.length - precision);
-  if (precision === 0) return flags.includes("#") ? `${whole}.` : whole;
-  return `${whole}.${digits.slice(digits.length - precision)}`;
-}
-
-function exponential(value: number, precision: number, flags: string): string {
-  const [mantissa, exponent] = value.toExponential(Math.min(precision, 100)).split("e");
-  const power = Number(exponent);
-  const dot = precision === 0 && flags.includes("#") ? "." : "";
-  const tail = precision > 100 ? "0".repeat(precision - 100) : "";
-  const sign = power < 0 ? "-" : "+";
-  return `${mantissa}${tail}${dot}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
-}
-
-function general(value: number, precision: number, flags: string): string {
-  const power =
-    value === 0 ? 0 : Number(value.toExponential(Math.min(precision, 101) - 1).split("e")[1]);
-  const text =
-    power < -4 || power >= precision
-      ? exponential(value, precision - 1, flags)
-      : fixed(value, precision - 1 - power, flags);
-  if (flags.includes("#") || !text.includes(".")) return text;
-  return text.replace(/\.?0+($|e)/, "$1");
-}
-
-function hexFloat(value: number): string {
-  if (value === 0) return "0x0p+0";
-  const power = Math.floor(Math.log2(value));
-  const digits = (value / 2 ** power).toString(16);
-  return `0x${digits}p${power < 0 ? "-" : "+"}${Math.abs(power)}`;
+  return padded(signed(value.negative, flags) + text, conversion, true);
 }

@@ -1,4 +1,4 @@
-/** `compgen`. There is no line to edit, so that rules of `complete` could never apply: they are refused. */
+/** `compgen`, `complete` and `compopt`: candidates, and rules that are kept but never asked for any. */
 import { S_IFDIR, S_IFMT } from "../../../abi/fcntl.js";
 import { ShellError } from "../control.js";
 import type { Environment } from "../environment.js";
@@ -7,6 +7,8 @@ import { bashOptionNames } from "../options.js";
 import { patternOf } from "../matching.js";
 import { shoptNames } from "../shell-options.js";
 import { eventNames, signalNames } from "../signals.js";
+import { limits } from "../limits.js";
+import { quoteIfNeeded, singleQuote } from "../quoting.js";
 import { userNames } from "../users.js";
 import { ShellArray } from "../variables.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
@@ -178,18 +180,103 @@ async function compgen(call: BuiltinCall): Promise<number> {
   return shown.length > 0 || flags.size === 0 ? 0 : 1;
 }
 
-/** `complete` lists the rules, of which there are none, and takes none. */
-function complete(call: BuiltinCall): number | Promise<number> {
-  const { flags, operands } = call.options("abcdefgjksuvprDEIo:A:G:W:F:C:X:P:S:");
-  if (operands.length === 0 && (flags.size === 0 || flags.has("p") || flags.has("r"))) return 0;
-  return call.complain("programmable completion is not available in this shell");
+const ruleFlags = "abcdefgjksuvprDEIo:A:G:W:F:C:X:P:S:";
+const specialNames: Readonly<Record<string, string>> = {
+  D: "_DefaultCmD_",
+  E: "_EmptycmD_",
+  I: "_InitialWorD_",
+};
+const longActions = [
+  "setopt",
+  "shopt",
+  "signal",
+  "stopped",
+  "running",
+  "hostname",
+  "helptopic",
+  "function",
+  "enabled",
+  "disabled",
+  "binding",
+  "arrayvar",
+].reverse();
+const actionLetters = new Map(
+  Object.entries(actionOfLetter).map(([letter, action]) => [action, letter]),
+);
+
+/** A rule as `complete -p` prints it, but for its name (print_one_completion of bash's complete.def). */
+function ruleText(flags: ReadonlyMap<string, string>): string {
+  const option = flags.get("o");
+  const named = flags.get("A");
+  const letters = Object.keys(actionOfLetter).filter(
+    (letter) => flags.has(letter) || (named !== undefined && actionLetters.get(named) === letter),
+  );
+  const parts = option === undefined ? [] : [`-o ${option}`];
+  parts.push(...letters.map((letter) => `-${letter}`));
+  if (named !== undefined && longActions.includes(named)) parts.push(`-A ${named}`);
+  for (const letter of "GWPSXC") {
+    const value = flags.get(letter);
+    if (value !== undefined) parts.push(`-${letter} ${singleQuote(value)}`);
+  }
+  const name = flags.get("F");
+  if (name !== undefined) parts.push(`-F ${quoteIfNeeded(name)}`);
+  return parts.join(" ");
+}
+
+/** Rules are kept, listed and removed; the line editor completes words without them. */
+async function complete(call: BuiltinCall): Promise<number> {
+  const { completions } = call.env;
+  const { flags, operands } = call.options(ruleFlags);
+  const special = Object.keys(specialNames).find((letter) => flags.has(letter));
+  const names = special === undefined ? operands : [specialNames[special]!];
+  const shown = (name: string, rule: string): string => {
+    const letter = Object.keys(specialNames).find((one) => specialNames[one] === name);
+    return `complete ${rule === "" ? "" : `${rule} `}${letter === undefined ? quoteIfNeeded(name) : `-${letter}`}\n`;
+  };
+  if (flags.has("p") || (names.length === 0 && flags.size === 0)) {
+    if (names.length === 0) {
+      return call.print([...completions].map(([name, rule]) => shown(name, rule)).join(""));
+    }
+    return forEach(call, names, (rule, name) => call.print(shown(name, rule)));
+  }
+  if (flags.has("r")) {
+    if (names.length === 0) completions.clear();
+    return forEach(call, names, (_, name) => (completions.delete(name), 0));
+  }
+  if (names.length === 0) return call.misuse();
+  for (const name of names) {
+    if (!completions.has(name) && completions.size >= limits.completions) {
+      return call.complain("too many completion specifications");
+    }
+    completions.set(name, ruleText(flags));
+  }
+  return 0;
+}
+
+/** Status 1 when a name has no rule. */
+async function forEach(
+  call: BuiltinCall,
+  names: readonly string[],
+  act: (rule: string, name: string) => number | Promise<number>,
+): Promise<number> {
+  let status = 0;
+  for (const name of names) {
+    const rule = call.env.completions.get(name);
+    if (rule === undefined) status = await call.complain(`${name}: no completion specification`);
+    else await act(rule, name);
+  }
+  return status;
+}
+
+/** Options of rules; a completion that could be under way there never is. */
+function compopt(call: BuiltinCall): number | Promise<number> {
+  const { operands } = call.options("o:DEI");
+  if (operands.length === 0) return call.complain("not currently executing completion function");
+  return forEach(call, operands, () => 0);
 }
 
 export const completionBuiltins: Record<string, Builtin> = {
   compgen: { run: compgen, bashOnly: true },
   complete: { run: complete, bashOnly: true },
-  compopt: {
-    run: (call) => call.complain("not currently executing completion function"),
-    bashOnly: true,
-  },
+  compopt: { run: compopt, bashOnly: true },
 };

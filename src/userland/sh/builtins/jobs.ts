@@ -24,6 +24,7 @@ async function waitFor(call: BuiltinCall, job: Job): Promise<number> {
   if (typeof ended === "number") return ended;
   job.status = ended;
   job.waited = true;
+  job.whenWaited?.();
   // Its end has been told: `jobs` of bash does not tell it again.
   if (call.shell.bash && job.id > 0) call.env.jobs.disown(job);
   return exitStatus(ended);
@@ -68,6 +69,7 @@ async function wait(call: BuiltinCall): Promise<number> {
     const all = Promise.all(env.jobs.all().map((job) => job.ended));
     const ended = await untilSignal(call, all);
     if (typeof ended === "number") return ended;
+    for (const job of env.jobs.all()) job.whenWaited?.();
     if (call.shell.bash) env.jobs.clear();
     for (const job of env.jobs.all()) job.waited = true;
     return 0;

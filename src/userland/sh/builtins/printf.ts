@@ -1,4 +1,6 @@
 /** `printf`. */
+import { floatBeginning, readLongDouble, type BinaryFloat } from "../../support/binary-float.js";
+import { formatFloat } from "../../support/printf.js";
 import { formatEscape } from "../escapes.js";
 import { parseNumber } from "../arithmetic-parser.js";
 import { ShellError } from "../control.js";
@@ -144,7 +146,10 @@ class Formatter {
       }
       case "q":
       case "Q":
-        return backslashQuote(this.#argument() ?? "");
+        // The precision of %Q is of the text, that of %q of what has been quoted.
+        return type === "Q"
+          ? backslashQuote(cutBytes(this.#argument() ?? "", digits))
+          : cutBytes(backslashQuote(this.#argument() ?? ""), digits);
       case "c":
         return this.#character(this.#argument() ?? "");
       case "n": {
@@ -171,7 +176,16 @@ class Formatter {
       case "F":
       case "g":
       case "G":
-        return formatFloat(this.#float(this.#argument() ?? "0"), type, flags, digits ?? 6);
+      case "a":
+      case "A": {
+        const value = this.#float(this.#argument() ?? "0");
+        return formatFloat(value, {
+          flags: flags.replace(/[-0]/g, ""),
+          width: 0,
+          precision: digits,
+          letter: type,
+        });
+      }
       default:
         return this.call.fail(`%${type}: invalid directive`, 2, {
           message: `\`${type}': invalid format character`,
@@ -219,13 +233,10 @@ class Formatter {
     return match[1] === "-" ? -value : value;
   }
 
-  #float(text: string): number {
+  #float(text: string): number | BinaryFloat {
     const quoted = /^["'](.)/su.exec(text);
     if (quoted !== null) return quoted[1]!.codePointAt(0)!;
-    const match =
-      /^\s*[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)/i.exec(
-        text,
-      );
+    const match = floatBeginning.exec(text);
     const { bash } = this.call.shell;
     if (match === null) {
       if (!bash) this.#complain(`${text}: expected numeric value`);
@@ -235,10 +246,15 @@ class Formatter {
     if (match[0].length < text.length) {
       this.#complain(`${text}: ${bash ? "invalid number" : "not completely converted"}`);
     }
-    const word = match[0].trim().toLowerCase();
-    if (word.includes("inf")) return word.startsWith("-") ? -Infinity : Infinity;
-    return Number(word);
+    // dash has doubles.
+    return bash ? readLongDouble(match[0]) : strictNumber(match[0]);
   }
+}
+
+/** A double, of what `floatBeginning` takes. */
+function strictNumber(text: string): number | BinaryFloat {
+  const number = Number(text);
+  return Number.isNaN(number) ? readLongDouble(text) : number;
 }
 
 /** As BigInt reads it. */
@@ -258,46 +274,6 @@ function pad(text: string, missing: number, left: boolean, zero: boolean): strin
 function cutBytes(text: string, count: number | undefined): string {
   if (count === undefined || count >= text.length * 4) return text;
   return decodeText(encodeText(text).subarray(0, count));
-}
-
-function formatFloat(value: number, type: string, flags: string, digits: number): string {
-  const lower = type.toLowerCase();
-  const sign =
-    value < 0 || Object.is(value, -0)
-      ? "-"
-      : flags.includes("+")
-        ? "+"
-        : flags.includes(" ")
-          ? " "
-          : "";
-  const size = Math.abs(value);
-  let text: string;
-  if (!Number.isFinite(size)) text = Number.isNaN(size) ? "nan" : "inf";
-  else if (lower === "f")
-    text = size < 1e21 ? size.toFixed(Math.min(digits, 100)) : BigInt(size).toString();
-  else if (lower === "e") text = exponent(size.toExponential(Math.min(digits, 100)));
-  else text = general(size, Math.max(digits, 1), flags.includes("#"));
-  if (type !== lower) text = text.toUpperCase();
-  return sign + text;
-}
-
-function exponent(text: string): string {
-  return text.replace(/e([-+])(\d)$/, "e$10$2");
-}
-
-function general(size: number, digits: number, keepZeros: boolean): string {
-  const places = Math.min(digits, 100);
-  const scientific = size.toExponential(places - 1);
-  const power = Number(scientific.slice(scientific.indexOf("e") + 1));
-  const fixed = power >= -4 && power < places;
-  const text = fixed
-    ? size.toFixed(Math.min(Math.max(places - 1 - power, 0), 100))
-    : exponent(scientific);
-  return keepZeros
-    ? text
-    : text.replace(/\.?0+(?=e|$)/, (zeros, at: number) =>
-        text.slice(0, at + zeros.length).includes(".") ? "" : zeros,
-      );
 }
 
 async function printf(call: BuiltinCall): Promise<number> {
