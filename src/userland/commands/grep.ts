@@ -7,7 +7,7 @@ import { namedBy } from "../support/glob.js";
 import { LineReader, openInput, type ByteSource } from "../support/input.js";
 import { parseOptions, type Options } from "../support/options.js";
 import { fromBytes, toBytes } from "../support/text.js";
-import { lineMatcher, type LineMatcher } from "../support/line-matcher.js";
+import { lineMatcher, paintedMatches, type LineMatcher } from "../support/line-matcher.js";
 
 export const main: Command = (context) => {
   const options = parseOptions(
@@ -57,6 +57,8 @@ export const main: Command = (context) => {
       "exclude-dir=": "excludeDir",
       "exclude-from=": "excludeFrom",
       "label=": "label",
+      "group-separator=": "groupSeparator",
+      "no-group-separator": "noGroupSeparator",
     },
     {
       status: 2,
@@ -288,14 +290,15 @@ class Grep {
         if (!silent && !only) this.#showUnmatched(view, { text, line, offset: from });
         continue;
       }
+      // As if such a file had no match.
+      if (binary && omitsBinary) {
+        matches = 0;
+        break;
+      }
       this.#matchedAny = true;
       matches++;
       if (silent && !options.has("c")) break;
       if (!silent) {
-        if (binary && omitsBinary) {
-          matches = 0;
-          break;
-        }
         if (binary || (!asText && isInvalid(text) && !(only && this.#onlyValid(text)))) {
           if (!omitsBinary) reportBinary();
           return;
@@ -312,14 +315,18 @@ class Grep {
   #show(view: View, { text, line, offset }: Line, separator: ":" | "-"): void {
     const color = this.#color;
     if ((this.#before > 0 || this.#after > 0) && this.#shownAny && line !== view.lastShown + 1) {
-      this.context.writeBytes(color === undefined ? "--\n" : `${color.separator}--\x1b[m\x1b[K\n`);
+      const mark = toBytes(this.options.get("groupSeparator") ?? "--");
+      if (this.options.last("groupSeparator", "noGroupSeparator") !== "noGroupSeparator")
+        this.context.writeBytes(
+          color === undefined ? `${mark}\n` : `${color.separator}${mark}\x1b[m\x1b[K\n`,
+        );
     }
     this.#shownAny = true;
     view.lastShown = line;
     const painted = separator === ":" && !this.options.has("v") && color !== undefined;
     this.context.writeBytes(
       this.#prefix(view.name, line, offset, separator) +
-        (painted ? this.#painted(text) : text) +
+        (painted ? paintedMatches(this.#matcher, text, color.match) : text) +
         this.#delimiter,
     );
   }
@@ -385,16 +392,5 @@ class Grep {
         this.#prefix(name, line, offset + index, ":") + shown + this.#delimiter,
       );
     }
-  }
-
-  #painted(text: string): string {
-    let output = "";
-    let at = 0;
-    for (const { index, end } of this.#matcher.all(text)) {
-      if (end === index) continue;
-      output += `${text.slice(at, index)}${this.#color!.match}${text.slice(index, end)}\x1b[m\x1b[K`;
-      at = end;
-    }
-    return output + text.slice(at);
   }
 }

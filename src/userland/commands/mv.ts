@@ -35,12 +35,22 @@ export const main: Command = (context) => {
       continue;
     }
     const existing = statOrNothing(context, target, false);
+    if (existing === undefined && target.endsWith("/") && !stats.isDirectory()) {
+      complain(`cannot move ${quoted(source)} to ${quoted(target)}: Not a directory`);
+      continue;
+    }
     if (existing !== undefined) {
-      if (existing.ino === stats.ino && existing.dev === stats.dev) {
+      if (mode === "n") continue;
+      // With a backup of the one name the other may take its place; a link is not put over what it leads to.
+      const backs = options.has("b", "S") && source !== target;
+      const reached = stats.isSymbolicLink() ? statOrNothing(context, source, true) : stats;
+      const isSame = [stats, reached].some(
+        (each) => each?.ino === existing.ino && each.dev === existing.dev,
+      );
+      if (isSame && !backs) {
         complain(`${quoted(source)} and ${quoted(target)} are the same file`);
         continue;
       }
-      if (mode === "n") continue;
       if (options.has("u") && existing.mtimeMs >= stats.mtimeMs) continue;
       if (mode === "i" && !confirmed(context, `overwrite ${quoted(target)}? `)) continue;
       if (existing.isDirectory() && !stats.isDirectory()) {

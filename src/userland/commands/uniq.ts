@@ -13,6 +13,7 @@ export const main: Command = (context) => {
       count: "c",
       repeated: "d",
       "all-repeated=?": "D",
+      "group=?": "group",
       "skip-fields=": "f",
       "ignore-case": "i",
       "skip-chars=": "s",
@@ -38,10 +39,20 @@ export const main: Command = (context) => {
     if (toFile) parts.push(text);
     else context.writeBytes(text);
   };
-  const show = options.has("D")
-    ? allRepeated(options.get("D")!, delimiter, emit)
-    : oneOfEach(options, delimiter, emit);
-  for (const group of groups(reader, keyOf, options.has("D"))) show(group);
+  if (options.has("group") && options.has("c", "d", "D", "u"))
+    throw usageFailure(context, "--group is mutually exclusive with -c/-d/-D/-u");
+  const show = options.has("group")
+    ? grouped(options.get("group")!, delimiter, emit)
+    : options.has("D")
+      ? allRepeated(options.get("D")!, delimiter, emit)
+      : oneOfEach(options, delimiter, emit);
+  let anyGroup = false;
+  for (const group of groups(reader, keyOf, options.has("D", "group"))) {
+    show(group);
+    anyGroup = true;
+  }
+  if (options.has("group") && anyGroup && /^(?:append|both)$/.test(options.get("group")!))
+    emit(delimiter);
   if (toFile) context.fs.writeFileSync(output, bytesOf(parts.join("")));
   return 0;
 };
@@ -96,6 +107,16 @@ function comparedPart(options: Options): (line: string) => string {
 }
 
 type Emit = (text: string) => void;
+
+/** --group: all lines, with an empty one between groups, and as `how` says before the first or behind the last. */
+function grouped(how: string, delimiter: string, emit: Emit): (group: Group) => void {
+  let separated = how === "prepend" || how === "both";
+  return ({ lines }) => {
+    if (separated) emit(delimiter);
+    separated = true;
+    for (const line of lines) emit(line + delimiter);
+  };
+}
 
 /** -D: every line of a group of several; `how` says where empty lines go between groups. */
 function allRepeated(how: string, delimiter: string, emit: Emit): (group: Group) => void {

@@ -10,8 +10,8 @@ import {
 } from "../support/characters.js";
 import { codeText, errorCode } from "../support/errors.js";
 import { openInput, type ByteSource } from "../support/input.js";
-import { parseOptions } from "../support/options.js";
-import { byteString } from "../support/text.js";
+import { parseOptions, usageFailure, type Options } from "../support/options.js";
+import { byteString, quoted } from "../support/text.js";
 
 interface Counts {
   lines: number;
@@ -29,17 +29,11 @@ export const main: Command = (context) => {
     words: "w",
     "max-line-length": "L",
     "files0-from=": "files",
+    "total=": "total",
   });
   let wanted = ["l", "w", "m", "c", "L"].filter((key) => options.has(key));
   if (wanted.length === 0) wanted = ["l", "w", "c"];
-  const listed = options.get("files");
-  const operands =
-    listed === undefined
-      ? options.operands
-      : context.fs
-          .readFileSync(listed === "-" ? 0 : listed, "utf8")
-          .split("\0")
-          .filter((n) => n !== "");
+  const operands = namesOf(context, options);
   const bytesOnly = !wanted.some((key) => key !== "c" && key !== "l");
   const rows: { name: string; counts: Counts }[] = [];
   let status = 0;
@@ -80,9 +74,14 @@ export const main: Command = (context) => {
     total.bytes += counts.bytes;
     total.longest = Math.max(total.longest, counts.longest);
   }
-  if (operands.length > 1) rows.push({ name: "total", counts: total });
+  const when = options.get("total") ?? "auto";
+  if (!["auto", "always", "only", "never"].includes(when))
+    throw usageFailure(context, `invalid argument ${quoted(when)} for '--total'`);
+  if (when === "only") rows.splice(0, rows.length, { name: "", counts: total });
+  else if (when === "always" || (when === "auto" && operands.length > 1))
+    rows.push({ name: "total", counts: total });
   // One number of one input stands alone; otherwise columns are as wide as the sizes ask.
-  const alone = wanted.length === 1 && operands.length <= 1;
+  const alone = when === "only" || (wanted.length === 1 && operands.length <= 1);
   const width = alone ? 1 : regular ? String(sizes).length : Math.max(7, String(sizes).length);
   for (const { name, counts } of rows) {
     const byKey = {
@@ -97,6 +96,14 @@ export const main: Command = (context) => {
   }
   return status;
 };
+
+/** The operands, or what a file of names has. */
+function namesOf(context: CommandContext, options: Options): readonly string[] {
+  const listed = options.get("files");
+  if (listed === undefined) return options.operands;
+  const text = context.fs.readFileSync(listed === "-" ? 0 : listed, "utf8");
+  return text.split("\0").filter((name) => name !== "");
+}
 
 /** Standard input's size when it is a regular file. */
 function sizeOfInput(context: CommandContext): number | undefined {

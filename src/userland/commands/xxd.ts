@@ -14,6 +14,10 @@ export const main: Command = (context) => {
     bits: "b",
     cols: "c",
     len: "l",
+    include: "i",
+    seek: "s",
+    groupsize: "g",
+    uppercase: "u",
   });
   const [name = "-"] = options.operands;
   const all = input(context, name);
@@ -24,6 +28,10 @@ export const main: Command = (context) => {
   const skip = Number(options.get("s") ?? 0);
   const start = skip < 0 ? Math.max(0, all.length + skip) : skip;
   const data = all.subarray(start, start + Number(options.get("l") ?? Infinity));
+  if (options.has("i")) {
+    context.write(included(data, name, options.has("u")));
+    return 0;
+  }
   const digits = (byte: number) => {
     const text = options.has("b")
       ? byte.toString(2).padStart(8, "0")
@@ -58,6 +66,22 @@ function input(context: CommandContext, name: string): Buffer {
   } catch (error) {
     throw new CommandFailure(`${name}: ${errorText(error)}`, 2);
   }
+}
+
+/** -i: an array of C; of a file with the names that C has for it. */
+function included(data: Buffer, name: string, upper: boolean): string {
+  const rows: string[] = [];
+  for (let at = 0; at < data.length; at += 12) {
+    const row = [...data.subarray(at, at + 12)].map((byte) => {
+      const text = byte.toString(16).padStart(2, "0");
+      return upper ? `0X${text.toUpperCase()}` : `0x${text}`;
+    });
+    rows.push(`  ${row.join(", ")}`);
+  }
+  const body = rows.length === 0 ? "" : `${rows.join(",\n")}\n`;
+  if (name === "-") return body;
+  const own = name.replace(/[^A-Za-z0-9]/g, "_").replace(/^(?=\d)/, "__");
+  return `unsigned char ${own}[] = {\n${body}};\nunsigned int ${own}_len = ${data.length};\n`;
 }
 
 function revert(text: string, plain: boolean): Buffer {

@@ -155,6 +155,8 @@ export class Copier {
       if (existing === undefined) {
         fs.mkdirSync(target, (stats.mode & 0o777) | 0o700);
         if (this.options.verbose) this.context.write(`${quoted(source)} -> ${quoted(target)}\n`);
+        // A copy into what is copied is among its names from now on.
+        if (source === this.#top.source) names = sortedNames(this.context, source);
       }
       const made = fs.statSync(target);
       if (existing === undefined) this.#made.add(`${made.dev}:${made.ino}`);

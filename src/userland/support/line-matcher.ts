@@ -167,3 +167,15 @@ function perlRegex(source: string, flags: string): RegExp {
     throw new CommandFailure(reason || "invalid pattern", 2);
   }
 }
+
+/** The line with its matches in a colour, which is an escape of terminals. */
+export function paintedMatches(matcher: LineMatcher, text: string, color: string): string {
+  let output = "";
+  let at = 0;
+  for (const { index, end } of matcher.all(text)) {
+    if (end === index) continue;
+    output += `${text.slice(at, index)}${color}${text.slice(index, end)}\x1b[m\x1b[K`;
+    at = end;
+  }
+  return output + text.slice(at);
+}

@@ -2,7 +2,7 @@
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
 import { errorText } from "../../support/errors.js";
 import { openInput, readAll } from "../../support/input.js";
-import { parseOptions } from "../../support/options.js";
+import { parseOptions, type Options } from "../../support/options.js";
 import { byteString, toBytes } from "../../support/text.js";
 import type { Program, Rule, Statement } from "./ast.js";
 import { Compiler } from "./compile.js";
@@ -14,11 +14,16 @@ import { fromInput, truthy } from "./values.js";
 export const main: Command = (context) => {
   const options = parseOptions(
     context,
-    "F:v:f:W:",
+    "F:v:f:W:e:O",
     {
       "field-separator=": "F",
       "assign=": "v",
       "file=": "f",
+      "source=": "e",
+      // Nothing is warned of, and everything is compiled in the same way.
+      "lint=?": "x",
+      optimize: "O",
+      "no-optimize": "x",
       posix: "posix",
       traditional: "posix",
       "re-interval": "posix",
@@ -26,7 +31,7 @@ export const main: Command = (context) => {
     { stopAtOperand: true, status: 2 },
   );
   const operands = options.operands.map(toBytes);
-  const program = new Parser(sourceOf(context, options.all("f"), operands)).parse();
+  const program = new Parser(sourceOf(context, options, operands)).parse();
   const runtime = new Runtime(context);
   const args = runtime.array(runtime.cell("ARGV"));
   ["awk", ...operands].forEach((word, at) => args.set(String(at), fromInput(word)));
@@ -41,9 +46,13 @@ export const main: Command = (context) => {
   return new Run(runtime, program).run();
 };
 
-/** The program: of files, or the first operand, which is one no longer. */
-function sourceOf(context: CommandContext, files: readonly string[], operands: string[]): string {
-  if (files.length > 0) return files.map((file) => programFile(context, file)).join("\n");
+/** The program: of files and -e, in their order, or the first operand, which is one no longer. */
+function sourceOf(context: CommandContext, options: Options, operands: string[]): string {
+  const parts = options.list.filter(({ key }) => key === "f" || key === "e");
+  if (parts.length > 0)
+    return parts
+      .map(({ key, value }) => (key === "f" ? programFile(context, value) : toBytes(value)))
+      .join("\n");
   const text = operands.shift();
   if (text === undefined) {
     context.writeError("Usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]\n");

@@ -1,6 +1,7 @@
 /** Owns cutting input into records and records into fields, as RS and FS say. */
 import type { ByteSource } from "../../support/input.js";
-import { charactersOf } from "../../support/characters.js";
+import { CommandFailure } from "../../command.js";
+import { charactersOf, sliceCharacters } from "../../support/characters.js";
 import { afterCharacter, type PosixRegex, type RegexCache } from "../../support/regex.js";
 import { byteString } from "../../support/text.js";
 
@@ -138,6 +139,27 @@ export function matchesOf(text: string, regex: PosixRegex): string[] {
     if (!empty || match.index !== lastEnd) fields.push(text.slice(match.index, match.end));
     lastEnd = match.end;
     from = empty ? afterCharacter(text, match.end) : match.end;
+  }
+  return fields;
+}
+
+/** What FIELDWIDTHS describes: `width`, `skip:width`, and `*` for what is left. */
+export function fieldsOfWidths(text: string, widths: string): string[] {
+  const fields: string[] = [];
+  let rest = text;
+  for (const word of widths.trim().split(/\s+/)) {
+    const match = /^(?:(\d+):)?(\d+|\*)$/.exec(word);
+    if (match === null)
+      throw new CommandFailure(
+        `invalid FIELDWIDTHS value, for field ${fields.length + 1}, near \`${word}'`,
+        2,
+      );
+    const skipped = sliceCharacters(rest, 0, Number(match[1] ?? 0)).length;
+    rest = rest.slice(skipped);
+    if (rest === "") break;
+    const field = match[2] === "*" ? rest : sliceCharacters(rest, 0, Number(match[2]));
+    fields.push(field);
+    rest = rest.slice(field.length);
   }
   return fields;
 }

@@ -5,7 +5,7 @@ import { openInput, type ByteSource } from "../../support/input.js";
 import { RegexCache, RegexError, type PosixRegex } from "../../support/regex.js";
 import { bytesOf, fromBytes, readEscape, toBytes } from "../../support/text.js";
 import { Cell } from "./cells.js";
-import { matchesOf, RecordReader, splitFields } from "./records.js";
+import { fieldsOfWidths, matchesOf, RecordReader, splitFields } from "./records.js";
 import { fromInput, toNumber, toText, truthy, type AwkArray, type Value } from "./values.js";
 
 /** A fields' count beyond this is a mistake, and would only fill the memory. */
@@ -24,6 +24,7 @@ export class Runtime {
   readonly #loose = new RegexCache({ extended: true, awk: true, ignoreCase: true });
   readonly ignoreCase: Cell;
   readonly fieldPattern: Cell;
+  readonly fieldWidths: Cell;
   /** BEGINFILE and ENDFILE. */
   fileHooks: { begin(): void; end(): void } | undefined;
   readonly nr: Cell;
@@ -65,6 +66,7 @@ export class Runtime {
     this.rlength = this.cell("RLENGTH", -1);
     this.ignoreCase = this.cell("IGNORECASE", 0);
     this.fieldPattern = this.cell("FPAT", undefined);
+    this.fieldWidths = this.cell("FIELDWIDTHS", undefined);
     const environment = this.array(this.cell("ENVIRON", undefined));
     for (const [name, value] of Object.entries(context.env)) {
       environment.set(toBytes(name), fromInput(toBytes(value ?? "")));
@@ -116,6 +118,11 @@ export class Runtime {
   #split(): void {
     if (this.#fieldsValid) return;
     this.#fieldsValid = true;
+    const widths = this.text(this.fieldWidths.value);
+    if (widths !== "") {
+      this.#fields = fieldsOfWidths(this.#record, widths).map(fromInput);
+      return;
+    }
     const pattern = this.text(this.fieldPattern.value);
     if (pattern !== "") {
       this.#fields = matchesOf(this.#record, this.regex(pattern)).map(fromInput);

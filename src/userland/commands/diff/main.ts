@@ -7,7 +7,9 @@ import { openInput, readAll } from "../../support/input.js";
 import { parseOptions, type Options } from "../../support/options.js";
 import { strftime } from "../../support/strftime.js";
 import { byteString, toBytes } from "../../support/text.js";
+import { lineMatcher } from "../../support/line-matcher.js";
 import { changes, type Hunk } from "./compare.js";
+import { edScript, rcsScript } from "./scripts.js";
 import { SideBySide } from "./side-by-side.js";
 
 export interface Side {
@@ -23,7 +25,7 @@ export const main: Command = (context) => {
   const argv = context.argv.map((word) => word.replace(/^(-[a-zA-Z]*)u(\d+)$/, "$1U$2"));
   const options = parseOptions(
     { ...context, argv },
-    "abBcC:eiNnpqrsS:tTuU:wW:x:yEZ",
+    "abBcC:deiI:NnpqrsS:tTuU:wW:x:yEZ",
     {
       text: "a",
       "ignore-space-change": "b",
@@ -48,8 +50,11 @@ export const main: Command = (context) => {
       "suppress-common-lines": "suppressCommon",
       "expand-tabs": "t",
       normal: "normal",
-      minimal: "minimal",
-      "speed-large-files": "minimal",
+      minimal: "d",
+      ed: "e",
+      rcs: "n",
+      "ignore-matching-lines=": "I",
+      "speed-large-files": "d",
     },
     { status: 2, numberOption: "U" },
   );
@@ -73,6 +78,9 @@ class Differ {
     const [a, b] = [first, second].map((path) =>
       path === "-" ? undefined : statOrNothing(context, path, true),
     );
+    // With -N a folder that is not there is an empty one.
+    if (options.has("N") && (a ?? b)?.isDirectory() && (a === undefined || b === undefined))
+      return options.has("r") ? this.#directories(first, second, named) : 0;
     const missing = [first, second].filter((path, at) => path !== "-" && [a, b][at] === undefined);
     if (missing.length > 0 && !(options.has("N") && missing.length === 1)) {
       for (const path of missing) context.writeError(`diff: ${path}: ${codeText("ENOENT")}\n`);
@@ -94,7 +102,9 @@ class Differ {
     }
     const excluded = options.all("x").map((pattern) => globRegex(pattern));
     const list = (path: string) =>
-      sortedNames(context, path).filter((name) => !excluded.some((rule) => rule.test(name)));
+      statOrNothing(context, path, true) === undefined
+        ? []
+        : sortedNames(context, path).filter((name) => !excluded.some((rule) => rule.test(name)));
     const [left, right] = [list(first), list(second)];
     let status = 0;
     const all = [...new Set([...left, ...right])].sort((a, b) =>
@@ -197,6 +207,7 @@ class Differ {
           ),
       );
     }
+    if (options.has("I")) hunks = this.#withoutMatching(a, b, hunks);
     const sideBySide = options.has("y") && !options.has("q");
     if (sideBySide && hunks.length === 0) new SideBySide(context, options).print(a, b, hunks);
     if (hunks.length === 0) {
@@ -216,12 +227,28 @@ class Differ {
       new SideBySide(context, options).print(a, b, hunks);
       return 1;
     }
-    const style = options.last("u", "U", "c", "C", "normal");
+    const style = options.last("u", "U", "c", "C", "normal", "e", "n");
     const lines = Number(options.get(style ?? "") || 3);
     if (style === "u" || style === "U") this.#unified(a, b, hunks, style === "u" ? 3 : lines);
     else if (style === "c" || style === "C") this.#context(a, b, hunks, style === "c" ? 3 : lines);
+    else if (style === "e") context.writeBytes(edScript(a, b, hunks));
+    else if (style === "n") context.writeBytes(rcsScript(a, b, hunks));
     else this.#normal(a, b, hunks);
     return 1;
+  }
+
+  /** Hunks all of whose lines match an expression of -I are none. */
+  #withoutMatching(a: Side, b: Side, hunks: Hunk[]): Hunk[] {
+    const matcher = lineMatcher(this.options.all("I").map(toBytes), {
+      syntax: "G",
+      ignoreCase: false,
+      whole: undefined,
+    });
+    return hunks.filter(({ aStart, aEnd, bStart, bEnd }) =>
+      [...a.lines.slice(aStart, aEnd), ...b.lines.slice(bStart, bEnd)].some(
+        (line) => !matcher.test(line),
+      ),
+    );
   }
 
   #line(prefix: string, side: Side, index: number): void {

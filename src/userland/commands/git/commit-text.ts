@@ -155,8 +155,10 @@ export function header(
 
 export const templateOf = (options: Options): string | undefined => {
   const value = options.get("format");
+  // The later of the two counts.
+  if (options.last("oneline", "format") === "oneline") return "%h%d %s";
   if (value === "oneline") return "%H %s";
-  if (options.has("oneline")) return "%h%d %s";
+  if (value === "") return "";
   if (value === undefined || value === "medium") return undefined;
   if (/^t?format:/.test(value)) return value.replace(/^t?format:/, "");
   if (value.includes("%")) return value;

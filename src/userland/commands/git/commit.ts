@@ -2,6 +2,7 @@
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { parseOptions, type Options } from "../../support/options.js";
 import { reportCommit } from "./commit-report.js";
+import { conflictsOf, unresolved } from "./conflicts.js";
 import { needHook, runHook } from "./hooks.js";
 import { pathspec } from "./pathspec.js";
 import { fatal } from "./failures.js";
@@ -107,6 +108,13 @@ export async function commit(repository: Repository, context: CommandContext): P
       if (work === 0) await git.remove({ ...base, filepath });
       else await git.add({ ...base, filepath });
     }
+  const open = await conflictsOf(repository, options.has("a") ? await repository.rows() : rows);
+  if (open.size > 0) {
+    const { message, hint } = unresolved("Committing");
+    context.writeErrorFirst(`${message}\n${hint}`);
+    context.write([...open.keys()].map((path) => `U\t${path}\n`).join(""));
+    return 128;
+  }
   const head = await repository.resolve("HEAD");
   const amend = options.has("amend");
   if (amend && head === undefined) throw fatal("You have nothing to amend.");

@@ -8,6 +8,7 @@ import { counted, patchOf } from "./patch-text.js";
 import { isPattern, pathspec } from "./pathspec.js";
 import { writeRaw } from "./raw-changes.js";
 import { peeled } from "./refs.js";
+import { conflictsOf } from "./conflicts.js";
 import { fatal } from "./failures.js";
 import type { Repository } from "./repository.js";
 import { filesOf, tracked, type Files } from "./trees.js";
@@ -199,6 +200,15 @@ export async function diff(repository: Repository, context: CommandContext): Pro
     if (oid !== undefined) revisions.push(oid);
     else if (end === -1 && (context.fs.existsSync(word) || isPattern(word))) paths.push(word);
     else await repository.need(word);
+  }
+  // What conflicts is in no commit: it has a letter of its own in what the work tree is compared with alone.
+  if (options.get("filter")?.includes("U") === true && revisions.length === 0) {
+    const open = await conflictsOf(repository, await repository.rows());
+    for (const path of [...open.keys()].filter(pathspec(repository, paths)))
+      context.write(
+        `${options.has("status") ? "U\t" : ""}${path}${options.has("z") ? "\0" : "\n"}`,
+      );
+    return 0;
   }
   const sides = await sidesOf(repository, revisions, options.has("cached"));
   const list = changesBetween(

@@ -144,7 +144,7 @@ function beforeDashes(context: CommandContext): CommandContext {
 }
 
 export async function log(repository: Repository, context: CommandContext): Promise<number> {
-  const options = parseOptions(beforeDashes(context), "n:pisz", logOptions, {
+  const options = parseOptions(beforeDashes(context), "n:piszS:", logOptions, {
     status: 129,
     numberOption: "n",
   });
@@ -152,7 +152,10 @@ export async function log(repository: Repository, context: CommandContext): Prom
   const template = templateOf(options);
   const isDecorated = options.has("decorate") && options.get("decorate") !== "no";
   const names =
-    isDecorated || (template !== undefined && /%[dD]/.test(template) && !options.has("oneline"))
+    isDecorated ||
+    (template !== undefined &&
+      /%[dD]/.test(template) &&
+      options.last("oneline", "format") !== "oneline")
       ? await decorations(repository, options.get("decorate") === "full")
       : new Map<string, string[]>();
   const { list, paths } = await commitsOf(
@@ -171,6 +174,8 @@ export async function log(repository: Repository, context: CommandContext): Prom
     const looks = (shows || paths.length > 0) && each.commit.parent.length < 2;
     const changed = looks ? await changesOf(repository, each.oid, paths) : [];
     if (paths.length > 0 && changed.length === 0) continue;
+    if (options.has("S") && !(await addsOrTakes(repository, each, paths, options.get("S")!)))
+      continue;
     if (skip-- > 0) continue;
     chosen.push({ each, changed });
   }
@@ -181,7 +186,10 @@ export async function log(repository: Repository, context: CommandContext): Prom
   const end = options.has("z") ? "\0" : "\n";
   for (const [at, { each, changed }] of chosen.entries()) {
     const shown = { names: names.get(each.oid) ?? [], date: options.get("date") };
-    if (template === undefined)
+    if (template === "") {
+      if (!shows || changed.length === 0) continue;
+      if (at > 0) context.write("\n");
+    } else if (template === undefined)
       context.write(`${at === 0 ? "" : "\n"}${header(each, options.has("abbrev"), shown)}`);
     else {
       const text = formatted(template, each, shown);
@@ -190,10 +198,26 @@ export async function log(repository: Repository, context: CommandContext): Prom
       context.write(separates ? (isLast ? text : text + end) : `${text}${end}`);
     }
     if (!shows || changed.length === 0) continue;
-    if (template === undefined || !options.has("oneline")) context.write("\n");
+    if (template === undefined || (template !== "" && !options.has("oneline"))) context.write("\n");
     await writeChanges(context, changed, options);
   }
   return 0;
+}
+
+/** Whether a commit changes how often a text occurs in a file, as `-S` asks. */
+async function addsOrTakes(
+  repository: Repository,
+  { oid, commit }: Commit,
+  paths: readonly string[],
+  text: string,
+): Promise<boolean> {
+  if (commit.parent.length > 1) return false;
+  const wanted = Buffer.from(text).toString("latin1");
+  const count = async (side: Change["old"]): Promise<number> =>
+    side === undefined || wanted === "" ? 0 : (await side.text()).split(wanted).length - 1;
+  for (const { old, new: now } of await changesOf(repository, oid, paths))
+    if ((await count(old)) !== (await count(now))) return true;
+  return false;
 }
 
 function firstParents(list: readonly Commit[]): Set<string> {

@@ -2,7 +2,8 @@
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
 import { apply } from "./apply.js";
 import { blame } from "./blame.js";
-import { branch, checkout, tag } from "./branches.js";
+import { branch, tag } from "./branches.js";
+import { checkout } from "./checkout.js";
 import { commit } from "./commit.js";
 import { merge } from "./merge.js";
 import { reset, restore } from "./restore.js";
@@ -12,6 +13,7 @@ import { setAbbreviation } from "./commit-text.js";
 import { diffFiles, diffIndex, diffTree } from "./compare.js";
 import { config } from "./config.js";
 import { diff, show } from "./diff.js";
+import { fatal } from "./failures.js";
 import * as history from "./history.js";
 import * as inspect from "./inspect.js";
 import { library } from "./library.js";
@@ -20,8 +22,9 @@ import { cherryPick, rebase, revert } from "./pick.js";
 import * as plumbing from "./plumbing.js";
 import * as refs from "./refs.js";
 import * as remotes from "./remotes.js";
-import { Repository } from "./repository.js";
+import { globalConfig, Repository } from "./repository.js";
 import { revParse } from "./rev-parse.js";
+import { shortlog } from "./shortlog.js";
 import { stash } from "./stash.js";
 import { status } from "./status.js";
 
@@ -75,6 +78,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["rev-parse", revParse],
   ["revert", revert],
   ["rm", remove],
+  ["shortlog", shortlog],
   ["show", show],
   ["stash", stash],
   ["status", status],
@@ -90,8 +94,34 @@ function version(context: CommandContext): number {
   return 0;
 }
 
+/** Aliases that lead to aliases. */
+const aliasesMax = 10;
+
+/** The words that `alias.NAME` stands for, with those that follow it; a command of the shell (`!…`) is refused. */
+async function aliasOf(
+  context: CommandContext,
+  directory: string,
+  overrides: ReadonlyMap<string, string>,
+): Promise<string[] | undefined> {
+  const [name = "", ...rest] = context.argv;
+  const key = `alias.${name.toLowerCase()}`;
+  let value = overrides.get(key) ?? globalConfig(context).get(key);
+  try {
+    value ??= await Repository.find(context, directory, overrides).config(key);
+  } catch (error) {
+    // Outside of a repository there are the user's own alone.
+    if (!(error instanceof CommandFailure)) throw error;
+  }
+  if (value === undefined) return undefined;
+  if (value.startsWith("!"))
+    throw fatal(`alias '${name}' is a command of the shell, which is not there`);
+  const words = value.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
+  return [...words.map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2")), ...rest];
+}
+
 /** git's exit code for wrong usage of a subcommand is 129, of itself 1. */
-async function run(context: CommandContext): Promise<number> {
+async function run(context: CommandContext, depth = 0): Promise<number> {
+  if (depth > aliasesMax) throw fatal("alias loop detected");
   const words = context.argv.slice(1);
   const overrides = new Map<string, string>();
   let directory = context.cwd();
@@ -120,11 +150,17 @@ async function run(context: CommandContext): Promise<number> {
   setAbbreviation(overrides.get("core.abbrev"));
   const inner: CommandContext = { ...context, argv: words, name, cwd: () => directory };
   if (name === "version") return version(context);
+  if (name === "help") {
+    context.write(usage);
+    return 0;
+  }
   if (name === "init") return remotes.init(inner);
   if (name === "clone") return remotes.clone(inner);
   if (name === "config") return config(inner, overrides);
   const subcommand = subcommands.get(name);
   if (subcommand === undefined) {
+    const expanded = await aliasOf(inner, directory, overrides);
+    if (expanded !== undefined) return run({ ...context, argv: ["git", ...expanded] }, depth + 1);
     context.writeError(`git: '${name}' is not a git command. See 'git --help'.\n`);
     return 1;
   }

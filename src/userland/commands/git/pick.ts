@@ -34,7 +34,10 @@ async function isClean(repository: Repository): Promise<boolean> {
   return !(await repository.rows()).some(isChanged);
 }
 
-/** Puts what a merge came to into the index and the work tree; a file with conflicts only into the latter. */
+/**
+ * Puts what a merge came to into the index and the work tree; a file with conflicts only into the latter, and one that
+ * a side has deleted stays out of the index until somebody says what becomes of it.
+ */
 export async function settle(
   repository: Repository,
   before: Files,
@@ -43,6 +46,8 @@ export async function settle(
   const conflicts = new Set(merged.conflicts);
   for (const path of new Set([...before.keys(), ...merged.files.keys()])) {
     const [old, now] = [before.get(path), merged.files.get(path)];
+    if (conflicts.has(path) && merged.deleted.has(path) && old !== undefined)
+      await stage(repository, path, undefined);
     if (old?.oid === now?.oid && old?.mode === now?.mode) continue;
     await place(repository, path, now);
     if (!conflicts.has(path)) await stage(repository, path, now);

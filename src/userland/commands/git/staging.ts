@@ -2,6 +2,7 @@
 import { CommandFailure, type CommandContext } from "../../command.js";
 import { codeText, errorCode } from "../../support/errors.js";
 import { parseOptions } from "../../support/options.js";
+import { conflictsOf } from "./conflicts.js";
 import { fatal } from "./failures.js";
 import type { Repository } from "./repository.js";
 
@@ -57,12 +58,15 @@ export async function remove(repository: Repository, context: CommandContext): P
   const { git, base } = repository;
   for (const word of options.operands) {
     const path = repository.pathOf(word);
-    const rows = (await repository.rows([path])).filter(({ stage }) => stage !== 0);
+    const all = await repository.rows([path]);
+    const open = await conflictsOf(repository, all);
+    const rows = all.filter(({ path: each, stage }) => stage !== 0 || open.has(each));
     if (rows.length === 0) throw fatal(`pathspec '${word}' did not match any files`);
     if (!options.has("r") && (rows.length > 1 || rows[0]!.path !== path))
       throw fatal(`not removing '${word}' recursively without -r`);
     const changed = rows.find(
-      ({ head, work, stage }) => (work !== stage && work !== 0) || head === 0 || stage !== 1,
+      ({ path: each, head, work, stage }) =>
+        !open.has(each) && ((work !== stage && work !== 0) || head === 0 || stage !== 1),
     );
     if (changed !== undefined && !options.has("f", "cached")) {
       const staged = changed.work === changed.stage;

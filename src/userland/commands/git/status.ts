@@ -1,14 +1,21 @@
 /** Owns `git status`: what is staged, what is not, what is untracked. */
 import type { CommandContext } from "../../command.js";
 import { parseOptions } from "../../support/options.js";
+import { posix } from "node:path";
 import { compareBytes } from "../../support/text.js";
 import { between } from "./commit-walk.js";
+import { conflictsOf, conflictWords, underWayText, type ConflictLetters } from "./conflicts.js";
+import { changesBetween } from "./diff.js";
 import { shortName, upstreamOf } from "./refs.js";
 import type { Repository, Row } from "./repository.js";
+import { filesOf, tracked } from "./trees.js";
+import { stateOf } from "./under-way.js";
 
 interface Change {
   path: string;
-  letter: "A" | "M" | "D";
+  letter: "A" | "M" | "D" | "R";
+  /** Of a file that was moved and not changed. */
+  from?: string;
 }
 
 export function stagedChanges(rows: readonly Row[]): Change[] {
@@ -23,6 +30,24 @@ export function stagedChanges(rows: readonly Row[]): Change[] {
           ? []
           : [{ path, letter: "M" }],
   );
+}
+
+/** Moved files as one change each, where there are files that came and files that went. */
+async function withRenames(repository: Repository, staged: readonly Change[]): Promise<Change[]> {
+  const has = (wanted: string): boolean => staged.some(({ letter }) => letter === wanted);
+  if (!has("A") || !has("D")) return [...staged];
+  const index = await tracked(repository, "index");
+  const all = changesBetween(await filesOf(repository, await repository.resolve("HEAD")), index);
+  const moved = new Map(
+    all.flatMap(({ path, from }) => (from === undefined ? [] : [[path, from]])),
+  );
+  const gone = new Set(moved.values());
+  return staged
+    .filter(({ path, letter }) => letter !== "D" || !gone.has(path))
+    .map((change): Change => {
+      const from = change.letter === "A" ? moved.get(change.path) : undefined;
+      return from === undefined ? change : { path: change.path, letter: "R", from };
+    });
 }
 
 function unstagedChanges(rows: readonly Row[]): Change[] {
@@ -89,7 +114,34 @@ async function followed(
   return `...${shortName(upstream)}${said === "" ? "" : ` [${said}]`}`;
 }
 
-const words = { A: "new file:   ", M: "modified:   ", D: "deleted:    " };
+const words = { A: "new file:   ", M: "modified:   ", D: "deleted:    ", R: "renamed:    " };
+
+/** What the long form says of the branch that this one follows. */
+async function trackingText(
+  repository: Repository,
+  branch: string | undefined,
+  head: string | undefined,
+): Promise<string> {
+  const upstream = branch === undefined ? undefined : await upstreamOf(repository, branch);
+  if (upstream === undefined || head === undefined) return "";
+  const name = shortName(upstream);
+  const said = await besideUpstream(repository, upstream, head);
+  const count = (kind: string): number => Number(new RegExp(`${kind} (\\d+)`).exec(said)?.[1] ?? 0);
+  const commits = (number: number): string => `${number} commit${number === 1 ? "" : "s"}`;
+  const [ahead, behind] = [count("ahead"), count("behind")];
+  if (said === "gone")
+    return `Your branch is based on '${name}', but the upstream is gone.\n  (use "git branch --unset-upstream" to fixup)\n\n`;
+  if (ahead > 0 && behind > 0)
+    return (
+      `Your branch and '${name}' have diverged,\nand have ${ahead} and ${behind} different commits each, respectively.\n` +
+      '  (use "git pull" to merge the remote branch into yours)\n\n'
+    );
+  if (ahead > 0)
+    return `Your branch is ahead of '${name}' by ${commits(ahead)}.\n  (use "git push" to publish your local commits)\n\n`;
+  if (behind > 0)
+    return `Your branch is behind '${name}' by ${commits(behind)}, and can be fast-forwarded.\n  (use "git pull" to update your local branch)\n\n`;
+  return `Your branch is up to date with '${name}'.\n\n`;
+}
 
 export async function status(
   repository: Repository,
@@ -102,12 +154,12 @@ export async function status(
     "sbzu::",
     {
       short: "s",
-      "porcelain=?": "s",
+      "porcelain=?": "porcelain",
       branch: "b",
       null: "z",
       "untracked-files=?": "u",
       "ignore-submodules=?": "x",
-      "no-renames": "x",
+      "no-renames": "norenames",
       "no-ahead-behind": "x",
     },
     { status: 129 },
@@ -115,33 +167,104 @@ export async function status(
   const rows = await repository.rows(
     options.operands.length === 0 ? ["."] : options.operands.map((word) => repository.pathOf(word)),
   );
-  const [staged, changed] = [stagedChanges(rows), unstagedChanges(rows)];
-  const others = othersOf(rows, options.has("u") ? options.get("u")! : "normal");
+  const conflicts = await conflictsOf(repository, rows);
+  const isOpen = ({ path }: { path: string }): boolean => conflicts.has(path);
+  const changed = unstagedChanges(rows).filter((each) => !isOpen(each));
+  const indexed = stagedChanges(rows).filter((each) => !isOpen(each));
+  const staged = options.has("norenames") ? indexed : await withRenames(repository, indexed);
+  const mode = options.has("u") ? options.get("u")! : "normal";
+  const others = othersOf(
+    rows.filter((each) => !isOpen(each)),
+    mode,
+  );
+  const state: State = { staged, changed, others, conflicts };
   const branch = await repository.branch();
   const head = await repository.resolve("HEAD");
-  if (options.has("s", "z")) {
+  // What is for programs names files from the repository's root, what is for people from where they are.
+  const machine = options.has("z", "porcelain");
+  const below = repository.pathOf(".");
+  const shown = (path: string): string =>
+    machine || below === "." ? path : posix.relative(below, path) + (path.endsWith("/") ? "/" : "");
+  if (options.has("s", "z", "porcelain")) {
     const end = options.has("z") ? "\0" : "\n";
     if (options.has("b"))
       context.write(
         `## ${head === undefined ? "No commits yet on " : ""}${branch ?? "HEAD (no branch)"}${await followed(repository, branch, head)}${end}`,
       );
-    const pairs = new Map<string, [string, string]>();
-    for (const { path, letter } of staged) pairs.set(path, [letter, " "]);
-    for (const { path, letter } of changed) pairs.set(path, [pairs.get(path)?.[0] ?? " ", letter]);
-    for (const path of [...pairs.keys()].sort(compareBytes))
-      context.write(`${pairs.get(path)!.join("")} ${path}${end}`);
-    for (const path of others) context.write(`?? ${path}${end}`);
+    writeShort(context, state, shown, end);
     return 0;
   }
   context.write(
     branch === undefined ? `HEAD detached at ${head?.slice(0, 7)}\n` : `On branch ${branch}\n`,
   );
+  context.write(await trackingText(repository, branch, head));
+  context.write(underWayText(repository, conflicts.size > 0));
   if (head === undefined) context.write(`\n${unborn}\n\n`);
+  writeLong(context, state, shown, {
+    isUnborn: head === undefined,
+    isMerging: stateOf(repository, "MERGE_HEAD") !== undefined,
+  });
+  return 0;
+}
+
+/** What a status is about. */
+interface State {
+  staged: readonly Change[];
+  changed: readonly Change[];
+  others: readonly string[];
+  conflicts: ReadonlyMap<string, ConflictLetters>;
+}
+
+function writeShort(
+  context: CommandContext,
+  { staged, changed, others, conflicts }: State,
+  shown: (path: string) => string,
+  end: string,
+): void {
+  const pairs = new Map<string, [string, string]>(
+    [...conflicts].map(([path, letters]) => [path, [letters[0]!, letters[1]!]]),
+  );
+  const sources = new Map<string, string>();
+  for (const { path, letter, from } of staged) {
+    pairs.set(path, [letter, " "]);
+    if (from !== undefined) sources.set(path, from);
+  }
+  for (const { path, letter } of changed) pairs.set(path, [pairs.get(path)?.[0] ?? " ", letter]);
+  for (const path of [...pairs.keys()].sort(compareBytes)) {
+    const from = sources.get(path);
+    const names =
+      from === undefined
+        ? shown(path)
+        : end === "\0"
+          ? `${shown(path)}\0${shown(from)}`
+          : `${shown(from)} -> ${shown(path)}`;
+    context.write(`${pairs.get(path)!.join("")} ${names}${end}`);
+  }
+  for (const path of others) context.write(`?? ${shown(path)}${end}`);
+}
+
+function writeLong(
+  context: CommandContext,
+  { staged, changed, others, conflicts }: State,
+  shown: (path: string) => string,
+  { isUnborn, isMerging }: { isUnborn: boolean; isMerging: boolean },
+): void {
   if (staged.length > 0) {
-    const undo =
-      head === undefined ? "git rm --cached <file>..." : "git restore --staged <file>...";
-    context.write(`Changes to be committed:\n  (use "${undo}" to unstage)\n`);
-    for (const { path, letter } of staged) context.write(`\t${words[letter]}${path}\n`);
+    const undo = isUnborn ? "git rm --cached <file>..." : "git restore --staged <file>...";
+    context.write(`Changes to be committed:\n${isMerging ? "" : `  (use "${undo}" to unstage)\n`}`);
+    for (const { path, letter, from } of staged) {
+      const source = from === undefined ? "" : `${shown(from)} -> `;
+      context.write(`\t${words[letter]}${source}${shown(path)}\n`);
+    }
+    context.write("\n");
+  }
+  if (conflicts.size > 0) {
+    const removes = [...conflicts.values()].some((letters) => letters.includes("D"));
+    context.write(
+      `Unmerged paths:\n  (use "git add${removes ? "/rm" : ""} <file>..." ${removes ? "as appropriate " : ""}to mark resolution)\n`,
+    );
+    for (const [path, letters] of conflicts)
+      context.write(`\t${conflictWords[letters]}${shown(path)}\n`);
     context.write("\n");
   }
   if (changed.length > 0) {
@@ -150,23 +273,22 @@ export async function status(
       `Changes not staged for commit:\n  (use "git ${add} <file>..." to update what will be committed)\n` +
         `  (use "git restore <file>..." to discard changes in working directory)\n`,
     );
-    for (const { path, letter } of changed) context.write(`\t${words[letter]}${path}\n`);
+    for (const { path, letter } of changed) context.write(`\t${words[letter]}${shown(path)}\n`);
     context.write("\n");
   }
   if (others.length > 0) {
     context.write(
       'Untracked files:\n  (use "git add <file>..." to include in what will be committed)\n',
     );
-    for (const path of others) context.write(`\t${path}\n`);
+    for (const path of others) context.write(`\t${shown(path)}\n`);
     context.write("\n");
   }
-  if (staged.length > 0) return 0;
-  if (changed.length > 0)
+  if (staged.length > 0) return;
+  if (changed.length + conflicts.size > 0)
     context.write('no changes added to commit (use "git add" and/or "git commit -a")\n');
   else if (others.length > 0)
     context.write('nothing added to commit but untracked files present (use "git add" to track)\n');
-  else if (head === undefined)
+  else if (isUnborn)
     context.write('nothing to commit (create/copy files and use "git add" to track)\n');
   else context.write("nothing to commit, working tree clean\n");
-  return 0;
 }

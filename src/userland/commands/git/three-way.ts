@@ -54,7 +54,14 @@ export interface MergedText {
 }
 
 /** Merges texts as byte strings. */
-function mergeTexts(base: string, ours: string, theirs: string, names: SideNames): MergedText {
+function mergeTexts(
+  base: string,
+  ours: string,
+  theirs: string,
+  names: SideNames,
+  /** The side that is taken where both changed the same lines. */
+  favoured?: "ours" | "theirs",
+): MergedText {
   const [o, a, b] = [keys(lines(base)), keys(lines(ours)), keys(lines(theirs))];
   const [mine, other] = [changes(o, a), changes(o, b)];
   const output: string[] = [];
@@ -70,6 +77,7 @@ function mergeTexts(base: string, ours: string, theirs: string, names: SideNames
     const right = b.slice(...sideRange(other, region));
     if (same(left, right) || same(right, original)) output.push(...left);
     else if (same(left, original)) output.push(...right);
+    else if (favoured !== undefined) output.push(...(favoured === "ours" ? left : right));
     else {
       conflicts++;
       output.push(...conflict(left, right, names));
@@ -109,6 +117,8 @@ export interface MergedTree {
   /** Paths where both sides changed something, each with what is said of it. */
   said: string[];
   conflicts: string[];
+  /** Of the conflicts those where a side has deleted the file. */
+  deleted: Set<string>;
 }
 
 const equal = (one: Version | undefined, two: Version | undefined): boolean =>
@@ -121,8 +131,14 @@ export async function mergeTrees(
   ours: Files,
   theirs: Files,
   names: SideNames,
+  favoured?: "ours" | "theirs",
 ): Promise<MergedTree> {
-  const merged: MergedTree = { files: new Map(ours), said: [], conflicts: [] };
+  const merged: MergedTree = {
+    files: new Map(ours),
+    said: [],
+    conflicts: [],
+    deleted: new Set(),
+  };
   for (const path of [...new Set([...base.keys(), ...theirs.keys()])].sort()) {
     const [old, mine, other] = [base.get(path), ours.get(path), theirs.get(path)];
     if (equal(old, other) || equal(mine, other)) continue;
@@ -139,6 +155,7 @@ export async function mergeTrees(
       );
       if (mine === undefined) merged.files.set(path, other!);
       merged.conflicts.push(path);
+      merged.deleted.add(path);
       continue;
     }
     const result = mergeTexts(
@@ -146,6 +163,7 @@ export async function mergeTrees(
       await mine.text(),
       await other.text(),
       names,
+      favoured,
     );
     const blob = Buffer.from(result.text, "latin1");
     const oid = await repository.git.writeBlob({ ...repository.base, blob });

@@ -43,6 +43,12 @@ export function writeMessage(at: At, message: string, conflicts: readonly string
   setState(at, "MERGE_MSG", `${message.trimEnd()}\n\n# Conflicts:\n${listed}`);
 }
 
+/** The files that such a message lists. */
+export function conflictsUnderWay(at: At): string[] {
+  const listed = /^# Conflicts:\n((?:#\t.*\n)*)/m.exec(readOr(at, "MERGE_MSG") ?? "")?.[1] ?? "";
+  return listed.split("\n").flatMap((line) => (line === "" ? [] : [line.slice(2)]));
+}
+
 /** What is under way is over; a sequence of commits goes on. */
 export function endState({ context, dir }: At): void {
   for (const name of files) context.fs.rmSync(`${dir}/.git/${name}`, { force: true });

@@ -14,7 +14,7 @@ export interface Request {
   groups: Set<number>;
   sessions: Set<number>;
   chosen: boolean;
-  columns: { key: string; title?: string }[];
+  columns: { key: string; title?: string; width?: number }[];
   extra: boolean;
   sort: string[];
   headers: boolean;
@@ -245,7 +245,9 @@ export class ArgumentReader {
     const names = equals === -1 ? text : text.slice(0, equals);
     const list = names.split(/[, ]+/).filter((name) => name !== "");
     list.forEach((name, at) => {
-      const [word = "", fixed] = name.split("=");
+      const [given = "", fixed] = name.split("=");
+      // `pid:10`: a width of its own.
+      const [word = "", digits] = given.split(/:(?=[1-9]\d{0,3}$)/);
       const title =
         fixed ?? (equals !== -1 && at === list.length - 1 ? text.slice(equals + 1) : undefined);
       const key = aliases[word] ?? word;
@@ -258,7 +260,8 @@ export class ArgumentReader {
         this.#columnsFrom(title.slice(1));
         return;
       }
-      request.columns.push(title === undefined ? { key } : { key, title });
+      const width = digits === undefined ? {} : { width: Number(digits) };
+      request.columns.push({ key, ...width, ...(title !== undefined && { title }) });
     });
   }
 }

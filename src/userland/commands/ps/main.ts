@@ -72,9 +72,9 @@ function print(
   request: Request,
   columns: Record<string, Column>,
 ): void {
-  const chosen = request.columns.map(({ key, title }) => {
+  const chosen = request.columns.map(({ key, title, width }) => {
     const column = columns[key]!;
-    return { ...column, title: title ?? column.title, key };
+    return { ...column, title: title ?? column.title, key, width: width ?? column.width };
   });
   const lines = rows.map(({ row, depth }) =>
     chosen.map((column) => {
