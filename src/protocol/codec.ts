@@ -261,7 +261,8 @@ export class Decoder {
   }
 
   message<S extends Schema>(schema: S): Message<S> {
-    const value: Record<string, unknown> = {};
+    // A copy has properties of its own from the start: a setter that a program has put on Object.prototype sees none of them.
+    const value: Record<string, unknown> = { ...schema };
     for (const name in schema) value[name] = this.field(schema[name]!);
     if (this.#at !== this.#end) throw new MalformedMessage("message is longer than its fields");
     return value as Message<S>;

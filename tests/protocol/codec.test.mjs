@@ -467,3 +467,19 @@ test("every table has numbers of its own that fit the header", () => {
     }
   }
 });
+
+test("a setter on Object.prototype sees no field", () => {
+  const encoder = new Encoder();
+  encoder.message({ errno: "i32" }, { errno: 9 });
+  const bytes = encoder.finish();
+  const seen = [];
+  const descriptor = { __proto__: null, set: (value) => seen.push(value), configurable: true };
+  Object.defineProperty(Object.prototype, "errno", descriptor);
+  try {
+    const message = new Decoder(bytes).message({ errno: "i32" });
+    assert.deepEqual(seen, []);
+    assert.equal(Object.getOwnPropertyDescriptor(message, "errno").value, 9);
+  } finally {
+    delete Object.prototype.errno;
+  }
+});
