@@ -111,9 +111,12 @@ function describe(query: NodeRuntimeListenerQuery): string {
 export class Listeners {
   readonly #known = new Map<number, ListenerInfo>();
   readonly #waiters = new Set<() => void>();
+  /** Ports that something has listened on, whether or not it still does. */
+  readonly #ports = new Set<number>();
 
   added(info: ListenerInfo): NodeRuntimeListener {
     this.#known.set(info.id, info);
+    this.#ports.add(info.port);
     for (const waiter of this.#waiters) waiter();
     return publicForm(info);
   }
@@ -123,6 +126,11 @@ export class Listeners {
     const info = this.#known.get(id);
     this.#known.delete(id);
     return info && publicForm(info);
+  }
+
+  /** Whether something has ever listened there. */
+  haveHad(port: number): boolean {
+    return this.#ports.has(port);
   }
 
   find(query: NodeRuntimeListenerQuery): NodeRuntimeListener | null {

@@ -169,7 +169,8 @@ export class RuntimeMachine {
     const port = Number(/^tcp:\/\/(?:127\.[\d.]+|\[::1\]):(\d+)$/.exec(resource)?.[1]);
     if (!(port > 0) || this.#hinted.has(port) || this.given.loopbackExemptPorts.includes(port))
       return;
-    if (this.listeners.find({ port }) !== null) return;
+    // What is told of decisions comes later than they fell: the listener may be gone again.
+    if (this.listeners.haveHad(port)) return;
     this.#hinted.add(port);
     debug(
       "decision",

@@ -88,7 +88,9 @@ it("git is the machine's, with values that are no flags", async (t) => {
   assert.equal(await git.status(), "");
   assert.match(await git.branch(), /^(?:main|master)$/);
   // Without a network its own word for what it cannot reach is what there is to see.
-  await assert.rejects(git.clone({ url: "file:///workspace", dir: "copy" }), /only http and https/);
+  await assert.rejects(git.clone({ url: "ssh://h/workspace", dir: "copy" }), /only http, https/);
+  await git.clone({ url: "file:///workspace", dir: "copy" });
+  assert.equal(await fs.read("copy/it's.txt"), "x");
   await assert.rejects(git.clone({ url: "--upload-pack=x" }), /must not begin with "-"/);
   await assert.rejects(git.clone({ url: "/none", dir: "d", depth: 0 }), /depth/);
   await assert.rejects(git.status("/etc"), /git: /);

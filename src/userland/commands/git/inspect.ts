@@ -169,7 +169,7 @@ export async function lsRemote(repository: Repository, context: CommandContext):
     return 0;
   }
   if (!/^https?:\/\//.test(url))
-    throw fatal(`'${url}': only http and https are there, no ssh, git or file transport`);
+    throw fatal(`'${url}': what remotes have is listed over http and https alone`);
   const refs = await git.listServerRefs({ http: transport, url, peelTags: !options.has("refs") });
   const only = [
     ...(options.has("h") ? ["refs/heads/"] : []),
