@@ -67,6 +67,7 @@ const TMPFS_MAGIC = 0x0102_1994;
 const READ_FILE_BYTES = 0x7fff_ffff;
 
 export class FileSystem {
+  #calls = 0;
   readonly #sb: SuperBlock;
   readonly #mounts = new MountTable();
 
@@ -123,13 +124,16 @@ export class FileSystem {
     return this.#sb.limits;
   }
 
-  /** Runs one system call, whose walks share a budget of steps. */
+  /** Runs one system call, or a part of one, whose walks share a budget of steps. */
   bounded<R>(call: () => R): R {
+    const isWhole = this.#sb.call === 0;
+    if (isWhole) this.#sb.call = ++this.#calls;
     this.#sb.stepsLeft = this.#sb.limits.walkSteps;
     try {
       return call();
     } finally {
       this.#sb.stepsLeft = Infinity;
+      if (isWhole) this.#sb.call = 0;
     }
   }
 

@@ -57,6 +57,7 @@ class HostName implements ExternalChanges {
   }
 
   setMode(permissions: number): 0 | Failure {
+    this.mount.changes();
     const directory = this.mount.descriptor(this.directory);
     if (directory < 0) return directory;
     const fd = dirfd.pathAt(directory, this.name);
@@ -82,6 +83,7 @@ class HostName implements ExternalChanges {
   }
 
   setTimes(atimeMs: number, mtimeMs: number): 0 | Failure {
+    this.mount.changes();
     const fd = this.mount.descriptor(this.directory);
     return fd < 0 ? fd : dirfd.utimesAt(fd, this.name, atimeMs, mtimeMs);
   }
@@ -120,10 +122,14 @@ export class HostDirectory extends ExternalDirectory {
       this.path = "";
     } else {
       this.parent = parent;
-      this.path = parent.path === "" ? name : `${parent.path}/${name}`;
+      this.path = parent.#pathOf(name);
       this.external = new HostName(mount, parent, name);
     }
     if (stat !== undefined) this.#show(stat);
+  }
+
+  #pathOf(name: string): string {
+    return this.path === "" ? name : `${this.path}/${name}`;
   }
 
   override get device(): number {
@@ -154,6 +160,8 @@ export class HostDirectory extends ExternalDirectory {
   }
 
   lookup(name: string): Inode | undefined | Failure {
+    const found = this.mount.found(this.#pathOf(name));
+    if (found !== undefined) return found;
     const fd = this.mount.descriptor(this);
     if (fd < 0) return fd === -Errno.ENOENT ? undefined : fd;
     const stat = dirfd.statAt(fd, name);
@@ -163,8 +171,11 @@ export class HostDirectory extends ExternalDirectory {
 
   #inode(fd: number, name: string, stat: HostStat): Inode | Failure {
     switch (stat.mode & S_IFMT) {
-      case S_IFDIR:
-        return new HostDirectory(this.mount, this, name, stat);
+      case S_IFDIR: {
+        const directory = new HostDirectory(this.mount, this, name, stat);
+        this.mount.finds(directory);
+        return directory;
+      }
       case S_IFLNK: {
         const target = dirfd.readlinkAt(fd, name);
         // EINVAL: it is no link any more.
@@ -231,6 +242,7 @@ export class HostDirectory extends ExternalDirectory {
     permissions: number,
     who: Credentials,
   ): { inode: Inode; content: OpenContent } | Failure {
+    this.mount.changes();
     const fd = this.mount.descriptor(this);
     if (fd < 0) return fd;
     const open = this.mount.openCounted(who, () =>
@@ -244,6 +256,7 @@ export class HostDirectory extends ExternalDirectory {
   }
 
   override createDirectory(name: string, permissions: number): Directory | Failure {
+    this.mount.changes();
     const fd = this.mount.descriptor(this);
     if (fd < 0) return fd;
     const made = dirfd.mkdirAt(fd, name, permissions & 0o777);
@@ -256,11 +269,13 @@ export class HostDirectory extends ExternalDirectory {
   }
 
   override createSymbolicLink(name: string, target: string): 0 | Failure {
+    this.mount.changes();
     const fd = this.mount.descriptor(this);
     return fd < 0 ? fd : dirfd.symlinkAt(target, fd, name);
   }
 
   override addLink(name: string, inode: Inode): 0 | Failure {
+    this.mount.changes();
     const { external } = inode;
     if (!(external instanceof HostName) || external.mount !== this.mount) return -Errno.EXDEV;
     const to = this.mount.descriptor(this);
@@ -270,12 +285,14 @@ export class HostDirectory extends ExternalDirectory {
   }
 
   override removeEntry(name: string, asDirectory: boolean): 0 | Failure {
+    this.mount.changes();
     const fd = this.mount.descriptor(this);
     if (fd < 0) return fd;
     return asDirectory ? dirfd.rmdirAt(fd, name) : dirfd.unlinkAt(fd, name);
   }
 
   override moveEntry(name: string, to: Directory, newName: string): 0 | Failure {
+    this.mount.changes();
     if (!(to instanceof HostDirectory) || to.mount !== this.mount) return -Errno.EXDEV;
     const target = this.mount.descriptor(to);
     if (target < 0) return target;

@@ -8,7 +8,8 @@
  * text for the guest's own path walk. Whatever the host's user renames or swaps
  * meanwhile, a name reaches something that was below the root or fails. Nothing is
  * kept from one call to the next but directory descriptors, each compared with what
- * its name leads to now. Files that are neither regular, directory nor link are
+ * its name leads to now; within a call, a directory that was found is not looked at again
+ * until the call changes something. Files that are neither regular, directory nor link are
  * shown and never opened.
  * Untrusted: guests choose names, link targets, modes and times; the host's files
  * may have been put there by anybody.
@@ -29,6 +30,8 @@ import { HostDirectory, HostFile } from "./host-inodes.js";
 
 /** Directories of one mount that are kept open. */
 const OPEN_DIRECTORIES = 64;
+/** Directories of one mount that one call remembers: more than a path has. */
+const FOUND_DIRECTORIES = 64;
 
 export interface HostMountOptions {
   /** An absolute path of the host without links, of a directory or a regular file. */
@@ -44,7 +47,7 @@ export interface HostMountOptions {
   uid: number;
   gid: number;
   /** Counts its open files and watches. */
-  superblock: Pick<SuperBlock, "account" | "admit">;
+  superblock: Pick<SuperBlock, "account" | "admit" | "call">;
   /** Where in the guest a link leads that is absolute or leaves the mount: see mount-table.ts. */
   linkTarget(hostDirectory: string, target: string): string;
 }
@@ -65,6 +68,9 @@ export class HostMount {
   #rootFd: number;
   readonly #open = new Map<string, OpenDirectory>();
   readonly #watchers = new Set<FSWatcher>();
+  /** By path, what the call `#foundBy` has found. */
+  readonly #found = new Map<string, HostDirectory>();
+  #foundBy = 0;
 
   private constructor(options: HostMountOptions, rootFd: number, fileName: string | undefined) {
     this.options = options;
@@ -139,6 +145,27 @@ export class HostMount {
       dirfd.closeFd(oldestFd);
     }
     return fd;
+  }
+
+  /** A directory that the call in hand has come by. */
+  found(path: string): HostDirectory | undefined {
+    const { call } = this.options.superblock;
+    return call !== 0 && call === this.#foundBy ? this.#found.get(path) : undefined;
+  }
+
+  finds(directory: HostDirectory): void {
+    const { call } = this.options.superblock;
+    if (call !== this.#foundBy) {
+      this.#found.clear();
+      this.#foundBy = call;
+    }
+    if (call !== 0 && this.#found.size < FOUND_DIRECTORIES)
+      this.#found.set(directory.path, directory);
+  }
+
+  /** Names may lead elsewhere, or to other attributes, from now on. */
+  changes(): void {
+    this.#found.clear();
   }
 
   /** Opens a file that stays open, and counts it. */

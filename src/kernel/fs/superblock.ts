@@ -44,6 +44,8 @@ export class SuperBlock {
   readonly account: Account;
   /** Components that the call in hand may still look at behind links: see path-walk.ts. */
   stepsLeft = Infinity;
+  /** The call in hand, by a number that no other has; 0 where none is. It ends before anything else happens. */
+  call = 0;
   /** The process whose directory a walk of another last came by; 0: none since somebody asked. */
   inspected = 0;
   readonly lineage: Lineage;

@@ -472,3 +472,41 @@ test("locating says what a call would touch", () => {
   assert.equal(leadsTo(fs, user, "/etc/passwd/x", true), -errno.ENOTDIR);
   assert.equal(leadsTo(fs, user, "/mnt/m/loop", true), -errno.ELOOP);
 });
+
+test("a call looks at a directory once until it changes something, and the next call looks again", () => {
+  const { at } = hostTree();
+  const fs = machine({ guestPath: "/mnt/rw", hostPath: at("root"), readOnly: false });
+  const sub = "/mnt/rw/sub/deep";
+  const hide = () => renameSync(at("root", "sub"), at("root", "hidden"));
+  const show = () => renameSync(at("root", "hidden"), at("root", "sub"));
+  const there = () => typeof fs.stat(user, sub, true) !== "number";
+
+  fs.bounded(() => {
+    assert.ok(there());
+    hide();
+    // Of the same call: what it was judged by is what it uses.
+    assert.ok(there());
+    // A part of the call, after a question to the policy, say.
+    assert.ok(fs.bounded(there));
+    assert.ok(there());
+    assert.equal(fs.mkdir(user, "/mnt/rw/new", 0o755), 0);
+    assert.ok(!there());
+  });
+  fs.bounded(() => assert.ok(!there()));
+  show();
+  fs.bounded(() => assert.ok(there()));
+  hide();
+  // Outside of a call nothing is kept.
+  assert.ok(!there());
+  show();
+  assert.ok(there());
+  // A directory of the same name in its place is another one, and no file is reached through the first.
+  fs.bounded(() => {
+    assert.equal(text(fs, `${sub}/b.txt`), "deep");
+    hide();
+    mkdirSync(at("root", "sub", "deep"), { recursive: true });
+    symlinkSync(at("secret", "file"), at("root", "sub", "deep", "b.txt"));
+    const after = text(fs, `${sub}/b.txt`);
+    assert.ok(after === "deep" || after === -errno.ENOENT, String(after));
+  });
+});
