@@ -57,9 +57,6 @@ const rehearsedLimits = 200;
 /** Its own pages, by a zygote: as often as the engine takes to compile what does it. */
 const populatedForWarmth = 3;
 
-/** How often what a guest writes is measured when Linux moves pages meanwhile. */
-const mostMeasured = 5;
-
 /** What each guest is sent; one that may become a template gets one more. */
 const guestDescriptorCount = 3;
 const handoverFd = 4;
@@ -141,7 +138,7 @@ async function boot(modules: Modules): Promise<void> {
   const measure = (): boolean => {
     if (space === undefined) return false;
     // What copies the pages is hot in each guest: compiled here, before it is told what a guest writes.
-    for (let turn = 0; turn < 2 || (saved.pages?.holdsHugePage && turn < mostMeasured); turn++) {
+    for (let turn = 0; turn < 2; turn++) {
       saved.pages = saved.pages?.empty;
       const measured = rehearseInDress(space, become);
       if (measured === "guest") return true;

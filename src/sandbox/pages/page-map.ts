@@ -21,6 +21,7 @@ const MAPPED_ONCE = 1 << 24;
 const entryBytes = 8;
 const entriesPerRead = 8192;
 const mostRanges = 4096;
+const pagesPerHuge = Number(hugeBytes / pageBytes);
 
 /** This process's page table as /proc shows it. */
 export class PageMap {
@@ -71,35 +72,53 @@ export class PageMap {
   }
 
   /**
-   * The private pages that only this process has. A page that a single living child shares until
+   * The private pages that only this process has, but no whole huge page of them: no guest writes one so densely. Those are memory that the
+   * child has given back, or that Linux has moved to a huge page of the parent's own meanwhile (khugepaged;
+   * Documentation/admin-guide/mm/transhuge.rst). A page that a single living child shares until
    * it writes to it is here once the child has its own. `before` runs first; then, until all
    * is read, nothing is allocated: each page that this process itself writes would count.
    */
   ownPages(mapped: readonly Mapping[], before: () => boolean): PageList | undefined {
     const areas = mapped.filter(({ access }) => /^rw.p$/.test(access));
-    const starts = BigUint64Array.from(areas, ({ from }) => from / pageBytes);
+    const starts = Float64Array.from(areas, ({ from }) => Number(from / pageBytes));
     const sizes = Int32Array.from(areas, ({ from, to }) => Number((to - from) / pageBytes));
     if (!before()) return undefined;
     let count = 0;
     for (let area = 0; area < sizes.length && count < mostRanges; area++) {
       for (let at = 0; at < sizes[area]!; at += entriesPerRead) {
         const entries = Math.min(entriesPerRead, sizes[area]! - at);
-        const offset = (starts[area]! + BigInt(at)) * BigInt(entryBytes);
+        const offset = BigInt(starts[area]! + at) * BigInt(entryBytes);
         const got = nPread(this.#fd, this.#buffer, BigInt(entries * entryBytes), offset);
         if (got !== BigInt(entries * entryBytes)) return undefined;
         count = this.#collect(area, at, entries, count);
       }
     }
-    const ranges = new BigUint64Array(2 * count);
+    return this.#listOf(starts, count);
+  }
+
+  /** Of the first so many of what was found. With numbers, as far as they go: each BigInt is garbage that guests inherit. */
+  #listOf(starts: Float64Array, count: number): PageList {
+    const ranges = new BigUint64Array(4 * count);
+    let used = 0;
     let pages = 0;
+    let leftOut = 0;
     for (let i = 0; i < count; i++) {
-      const first = starts[this.#found[3 * i]!]! + BigInt(this.#found[3 * i + 1]!);
-      const size = this.#found[3 * i + 2]!;
-      ranges[2 * i] = first * pageBytes;
-      ranges[2 * i + 1] = BigInt(size) * pageBytes;
-      pages += size;
+      const first = starts[this.#found[3 * i]!]! + this.#found[3 * i + 1]!;
+      const end = first + this.#found[3 * i + 2]!;
+      const whole = Math.ceil(first / pagesPerHuge) * pagesPerHuge;
+      const wholeEnd = Math.floor(end / pagesPerHuge) * pagesPerHuge;
+      const isWhole = whole < wholeEnd;
+      if (isWhole) leftOut += (wholeEnd - whole) / pagesPerHuge;
+      for (let part = 0; part < 2; part++) {
+        const from = part === 0 ? first : wholeEnd;
+        const to = part === 0 && isWhole ? whole : end;
+        if (from >= to || (part === 1 && !isWhole)) continue;
+        ranges[used++] = BigInt(from) * pageBytes;
+        ranges[used++] = BigInt(to - from) * pageBytes;
+        pages += to - from;
+      }
     }
-    return new PageList(ranges, pages);
+    return new PageList(ranges.subarray(0, used), pages, leftOut);
   }
 
   #collect(area: number, at: number, entries: number, found: number): number {
@@ -131,28 +150,18 @@ export class PageList {
   /** Addresses and sizes in turn. */
   readonly #ranges: BigUint64Array;
   readonly pages: number;
+  /** Huge pages that are not in it. */
+  readonly leftOut: number;
 
-  constructor(ranges: BigUint64Array, pages: number) {
+  constructor(ranges: BigUint64Array, pages: number, leftOut: number) {
     this.#ranges = ranges;
     this.pages = pages;
-  }
-
-  /**
-   * Whether a whole huge page is in it. No guest writes one so densely: while the child lived, Linux has put pages that it
-   * does not write on a huge page of the parent's own (khugepaged; Documentation/admin-guide/mm/transhuge.rst).
-   */
-  get holdsHugePage(): boolean {
-    const ranges = this.#ranges;
-    for (let i = 0; i < ranges.length; i += 2) {
-      const aligned = (ranges[i]! + hugeBytes - 1n) & -hugeBytes;
-      if (aligned + hugeBytes <= ranges[i]! + ranges[i + 1]!) return true;
-    }
-    return false;
+    this.leftOut = leftOut;
   }
 
   /** One with nothing in it. */
   get empty(): PageList {
-    return new PageList(this.#ranges.subarray(0, 0), 0);
+    return new PageList(this.#ranges.subarray(0, 0), 0, 0);
   }
 
   /** In the child. A range that is gone by then is no harm: what it lacks is copied when it is written. */

@@ -44,6 +44,7 @@ const life = (list) => () => {
 
 const alone = child(life(), (done) => space.pageMap.ownPages(space.mappings(), done));
 const list = alone.result;
+const ahead = child(life(list), (done) => done());
 let collapsed = -1;
 /** As khugepaged does it when it comes by. */
 const moved = child(life(), (done) =>
@@ -54,7 +55,6 @@ const moved = child(life(), (done) =>
     return ended;
   }),
 );
-const ahead = child(life(list), (done) => done());
 const inherited = memory[0];
 write();
 const copied = onHugePages(space, memory);
@@ -63,9 +63,10 @@ console.log(
     written,
     found: list?.pages ?? -1,
     alone: alone.answer,
-    undisturbed: list?.holdsHugePage,
+    undisturbed: list?.leftOut,
     collapsed,
-    disturbed: moved.result?.holdsHugePage,
+    disturbed: moved.result?.leftOut,
+    foundThen: moved.result?.pages ?? -1,
     ahead: ahead.answer,
     inherited,
     copied: copied.equals(memory),
