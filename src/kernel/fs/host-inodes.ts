@@ -171,11 +171,8 @@ export class HostDirectory extends ExternalDirectory {
 
   #inode(fd: number, name: string, stat: HostStat): Inode | Failure {
     switch (stat.mode & S_IFMT) {
-      case S_IFDIR: {
-        const directory = new HostDirectory(this.mount, this, name, stat);
-        this.mount.finds(directory);
-        return directory;
-      }
+      case S_IFDIR:
+        return this.mount.finds(new HostDirectory(this.mount, this, name, stat));
       case S_IFLNK: {
         const target = dirfd.readlinkAt(fd, name);
         // EINVAL: it is no link any more.

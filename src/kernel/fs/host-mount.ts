@@ -153,7 +153,8 @@ export class HostMount {
     return call !== 0 && call === this.#foundBy ? this.#found.get(path) : undefined;
   }
 
-  finds(directory: HostDirectory): void {
+  /** Keeps it for the rest of the call, and answers it. */
+  finds(directory: HostDirectory): HostDirectory {
     const { call } = this.options.superblock;
     if (call !== this.#foundBy) {
       this.#found.clear();
@@ -161,6 +162,7 @@ export class HostMount {
     }
     if (call !== 0 && this.#found.size < FOUND_DIRECTORIES)
       this.#found.set(directory.path, directory);
+    return directory;
   }
 
   /** Names may lead elsewhere, or to other attributes, from now on. */
