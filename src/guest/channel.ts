@@ -673,6 +673,7 @@ export class Channel implements KernelClient {
     this.#feeding = true;
     this.#reader.push(bytes, this.#take);
     this.#handed = 0;
+    this.#reader.settle();
     this.#fedEarly();
   }
 

@@ -134,11 +134,15 @@ describe("node --watch", () => {
   before(async () => void (rt = await NodeRuntime.create({})));
   after(() => rt.dispose());
 
-  /** Runs `node …args` until its output has each of the texts, one after the other; `then` is called after each. */
+  /**
+   * Runs `node …args` until its output has each of the texts, one after the other; `then` is called after each, and again
+   * as long as the next one does not come: what a child has loaded may reach the one that watches behind the child's end.
+   */
   const until = async (args, texts, then) => {
     const watching = await rt.spawnCommand("node", args, { cwd: "/tmp/app" });
     let output = "";
     let at = 0;
+    const again = setInterval(() => at > 0 && then(at - 1), 2000);
     for await (const chunk of watching.stdout) {
       output += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString();
       for (let found; at < texts.length && (found = output.indexOf(texts[at])) >= 0; at++) {
@@ -147,6 +151,7 @@ describe("node --watch", () => {
       }
       if (at === texts.length) break;
     }
+    clearInterval(again);
     watching.kill("SIGTERM");
     return watching.wait();
   };
