@@ -28,7 +28,7 @@ import {
 import { whenEnded } from "./ends.js";
 import type { GroupBounds, GuestGroup, GuestGroups, OutOfMemory } from "./guest-groups.js";
 import { GuestSocket } from "./guest-socket.js";
-import { RestingGuests, restingAlone } from "./resting-memory.js";
+import { RestingGuests, restingMemory, unknownMemory } from "./resting-memory.js";
 import type { RestingMemory } from "./resting-memory.js";
 import { anyBootstrap, kinds, reservationFd } from "./zygote/bootstrap.js";
 import {
@@ -101,7 +101,7 @@ export class Guest {
   #reaped = false;
   isReady = false;
   /** What it had when it was ready. */
-  resting: RestingMemory = Object.freeze({ anonymousBytes: 0, peakBytes: 0 });
+  resting: RestingMemory = unknownMemory;
   #group: GuestGroup | undefined;
 
   constructor(
@@ -696,7 +696,7 @@ export class Zygote {
     const timer = setTimeout(() => guest.end(), readyTimeoutMs[this.#kind]).unref();
     const guest = new Guest(this, pid, made, memoryBytes, () => {
       guest.joins(this.#groups?.place(pid, this.pid));
-      guest.resting = alike ? this.#resting.of(pid) : restingAlone(pid);
+      guest.resting = alike ? this.#resting.of(pid) : restingMemory(pid);
       settle(guest);
     });
     guest.attachLoss((status, stderr) => settle(undefined, status, stderr));

@@ -5,7 +5,7 @@
  * Guests of one zygote begin alike: of those that come fast, one is looked at for all. Untrusted: nothing is read that a
  * guest can write.
  */
-import { readFileSync } from "node:fs";
+import { statusNumber, statusOf } from "./process-status.js";
 
 export interface RestingMemory {
   readonly anonymousBytes: number;
@@ -15,22 +15,20 @@ export interface RestingMemory {
 /** What a zygote has grown by meanwhile is small beside what a guest may have. */
 const goodForMs = 250;
 
-const unknown: RestingMemory = Object.freeze({ anonymousBytes: 0, peakBytes: 0 });
+export const unknownMemory: RestingMemory = Object.freeze({ anonymousBytes: 0, peakBytes: 0 });
 
-function restingMemory(pid: number): RestingMemory {
-  try {
-    const text = readFileSync(`/proc/${pid}/status`, "latin1");
-    const field = (name: string): number =>
-      Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0) * 1024;
-    return { anonymousBytes: field("RssAnon"), peakBytes: field("VmHWM") };
-  } catch {
-    return unknown;
-  }
+/** Of a process that is no fork of a zygote, or a copy of a template that grew as it pleased. */
+export function restingMemory(pid: number): RestingMemory {
+  const status = statusOf(pid);
+  return {
+    anonymousBytes: statusNumber(status, "RssAnon"),
+    peakBytes: statusNumber(status, "VmHWM"),
+  };
 }
 
 /** Of the guests that one process forks by itself. */
 export class RestingGuests {
-  #last = unknown;
+  #last = unknownMemory;
   #lookedAtMs = -Infinity;
 
   /** Of a guest that has just become ready. */
@@ -43,6 +41,3 @@ export class RestingGuests {
     return this.#last;
   }
 }
-
-/** Of a process that is no fork of a zygote, or a copy of a template that grew as it pleased. */
-export const restingAlone = restingMemory;

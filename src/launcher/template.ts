@@ -19,6 +19,7 @@ import type { Question, Verdict } from "../sandbox/questions.js";
 import { clone, cloneSibling, prctl, tgkill } from "../sandbox/template-policy.js";
 import { type GuestDescriptors, guestDescriptors } from "./descriptors.js";
 import type { Guest, Zygote } from "./fork.js";
+import { statusNumber, statusOf } from "./process-status.js";
 
 export type TemplateWaiter = (guest: Guest | undefined, reason: string) => void;
 
@@ -37,14 +38,6 @@ function isProcess(tid: number): boolean {
   if (fd < 0) return false;
   libc.close(fd);
   return true;
-}
-
-function statusOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, "latin1");
-  } catch {
-    return "";
-  }
 }
 
 /** Whether `tgid`, as the thread `tid` sees it, is its own process. */
@@ -68,7 +61,7 @@ function childrenOf(parent: number): number[] {
     // A Linux without CONFIG_PROC_CHILDREN.
     return readdirSync("/proc")
       .map(Number)
-      .filter((pid) => Number(/^PPid:\s(\d+)$/m.exec(statusOf(pid))?.[1]) === parent);
+      .filter((pid) => statusNumber(statusOf(pid), "PPid") === parent);
   }
 }
 

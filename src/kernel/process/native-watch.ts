@@ -7,8 +7,8 @@
  * guests, in turn, so that many guests are looked at more rarely rather than at more cost.
  * Untrusted: nothing is read that a guest can write.
  */
-import { readFileSync } from "node:fs";
 import type { GroupBounds } from "../../launcher/guest-groups.js";
+import { statusNumber, statusOf } from "../../launcher/process-status.js";
 import type { RestingMemory } from "../../launcher/resting-memory.js";
 import { completeVmLimits } from "../../protocol/limits.js";
 import type { VmLimits } from "../../protocol/limits.js";
@@ -43,19 +43,13 @@ interface Watched {
 }
 
 function useOf(osPid: number): NativeUse | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${osPid}/status`, "latin1");
-  } catch {
-    return undefined;
-  }
-  const field = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
+  const status = statusOf(osPid);
+  if (status === "") return undefined;
   return {
-    threads: field("Threads"),
-    pageTableBytes: field("VmPTE") * 1024,
-    anonymousBytes: field("RssAnon") * 1024,
-    peakBytes: field("VmHWM") * 1024,
+    threads: statusNumber(status, "Threads"),
+    pageTableBytes: statusNumber(status, "VmPTE"),
+    anonymousBytes: statusNumber(status, "RssAnon"),
+    peakBytes: statusNumber(status, "VmHWM"),
   };
 }
 

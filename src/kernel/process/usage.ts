@@ -5,6 +5,7 @@
  * A process that is gone, or whose numbers cannot be read, has used nothing.
  */
 import { readFileSync } from "node:fs";
+import { statusNumber, statusOf } from "../../launcher/process-status.js";
 import { processCpuTimeMs } from "../../sandbox/libc.js";
 
 export interface CpuTime {
@@ -55,12 +56,7 @@ export function cpuTimeOf(pid: number): CpuTime {
 
 /** The most memory that a process had resident (VmHWM); 0 once it has let go of it. */
 export function peakMemoryOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/status`, "latin1");
-    return Number(/^VmHWM:\s+(\d+)/m.exec(text)?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
+  return statusNumber(statusOf(pid), "VmHWM");
 }
 
 /** 0 once it is gone. */
