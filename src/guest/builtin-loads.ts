@@ -47,6 +47,21 @@ export function beforeLoad(requireBuiltin: RequireBuiltin, id: string, change: (
   });
 }
 
+/** Runs `change` once, before the first of some modules does; answers how to have it run by then at the latest. */
+export function beforeFirstLoad(
+  requireBuiltin: RequireBuiltin,
+  ids: readonly string[],
+  change: () => void,
+): () => void {
+  let changed = false;
+  const changeOnce = (): void => {
+    if (!changed) change();
+    changed = true;
+  };
+  for (const id of ids) beforeLoad(requireBuiltin, id, changeOnce);
+  return changeOnce;
+}
+
 /** Runs `change` with what the module exports, before anybody else has that. */
 export function afterLoad(
   requireBuiltin: RequireBuiltin,

@@ -4,7 +4,7 @@
  * those that a system keeps for all its programs. C++ would have read them past the machine's files, at a start that
  * was long before. It protects nothing: whom a program may talk to is the kernel's to say.
  */
-import { beforeLoad } from "../builtin-loads.js";
+import { beforeFirstLoad } from "../builtin-loads.js";
 import { O_RDONLY } from "../../abi/fcntl.js";
 import { borderCertificate, hostCertificates } from "../../abi/machine.js";
 import type { EngineTools } from "../environment.js";
@@ -67,12 +67,7 @@ class CertificateFiles {
 const users = ["internal/tls/common", "internal/tls/wrap", "tls"];
 
 export function installCertificates(env: EngineTools): void {
-  let replaced = false;
-  for (const id of users)
-    beforeLoad(env.requireBuiltin, id, () => {
-      if (!replaced) replaceCertificates(env);
-      replaced = true;
-    });
+  beforeFirstLoad(env.requireBuiltin, users, () => replaceCertificates(env));
 }
 
 function replaceCertificates(env: EngineTools): void {

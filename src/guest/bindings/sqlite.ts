@@ -3,7 +3,7 @@
  * checks stay; what is ours is the file system below it and the few places where native
  * code would call into it at a wrong time. It protects nothing: files are the kernel's.
  */
-import { beforeLoad } from "../builtin-loads.js";
+import { beforeFirstLoad } from "../builtin-loads.js";
 import type { GuestEnvironment } from "../environment.js";
 import type * as Databases from "../sqlite/databases.js";
 import type { EngineModule } from "../engine-types.js";
@@ -12,12 +12,7 @@ import type { EngineModule } from "../engine-types.js";
 const databases = (): typeof Databases => require("../sqlite/databases.js");
 
 export function installSqlite(env: GuestEnvironment): void {
-  let placed = false;
-  const place = (): void => {
-    if (!placed) placeFiles(env);
-    placed = true;
-  };
-  beforeLoad(env.requireBuiltin, "sqlite", place);
+  const place = beforeFirstLoad(env.requireBuiltin, ["sqlite"], () => placeFiles(env));
   prepareStorage = () => {
     place();
     databases().prepare(env);
