@@ -9,7 +9,7 @@ import { runCodeMode } from "../../guest/code-mode.js";
 import type { CodeModeRealm } from "../../guest/code-mode.js";
 import type { CodeModeFacts } from "../../protocol/code-mode.js";
 
-/** As many as lives of programs are rehearsed; see ./rehearsal.ts. */
+/** Two programs in each: enough for the engine to compile what both of them call. */
 const rounds = 12;
 
 const AsyncFunction = (async () => {}).constructor as new (

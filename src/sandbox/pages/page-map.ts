@@ -102,21 +102,22 @@ export class PageMap {
     let used = 0;
     let pages = 0;
     let leftOut = 0;
+    const put = (first: number, end: number): void => {
+      if (first >= end) return;
+      ranges[used++] = BigInt(first) * pageBytes;
+      ranges[used++] = BigInt(end - first) * pageBytes;
+      pages += end - first;
+    };
     for (let i = 0; i < count; i++) {
       const first = starts[this.#found[3 * i]!]! + this.#found[3 * i + 1]!;
       const end = first + this.#found[3 * i + 2]!;
       const whole = Math.ceil(first / pagesPerHuge) * pagesPerHuge;
       const wholeEnd = Math.floor(end / pagesPerHuge) * pagesPerHuge;
-      const isWhole = whole < wholeEnd;
-      if (isWhole) leftOut += (wholeEnd - whole) / pagesPerHuge;
-      for (let part = 0; part < 2; part++) {
-        const from = part === 0 ? first : wholeEnd;
-        const to = part === 0 && isWhole ? whole : end;
-        if (from >= to || (part === 1 && !isWhole)) continue;
-        ranges[used++] = BigInt(from) * pageBytes;
-        ranges[used++] = BigInt(to - from) * pageBytes;
-        pages += to - from;
-      }
+      if (whole < wholeEnd) {
+        put(first, whole);
+        put(wholeEnd, end);
+        leftOut += (wholeEnd - whole) / pagesPerHuge;
+      } else put(first, end);
     }
     return new PageList(ranges.subarray(0, used), pages, leftOut);
   }
