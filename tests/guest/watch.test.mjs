@@ -142,7 +142,7 @@ describe("node --watch", () => {
     const watching = await rt.spawnCommand("node", args, { cwd: "/tmp/app" });
     let output = "";
     let at = 0;
-    const again = setInterval(() => at > 0 && then(at - 1), 2000);
+    const again = setInterval(() => at > 0 && then(at - 1), 2000).unref();
     for await (const chunk of watching.stdout) {
       output += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString();
       for (let found; at < texts.length && (found = output.indexOf(texts[at])) >= 0; at++) {

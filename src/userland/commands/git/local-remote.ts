@@ -135,7 +135,7 @@ export async function fetchLocal(
   for (const [ref, value] of refs) {
     const isTag = ref.startsWith("refs/tags/");
     const own = isTag ? ref : ref.replace(/^refs\/heads\//, `refs/remotes/${remote}/`);
-    const name = ref.replace(/^refs\/(?:heads|tags)\//, "");
+    const name = nameOf(ref);
     const before = await repository.resolve(own);
     if (!isTag)
       fetched.push(
@@ -190,7 +190,7 @@ export async function pushLocal(
   let refused = false;
   let hint = "";
   for (const { source, target: ref } of pairs) {
-    const name = ref.replace(/^refs\/(?:heads|tags)\//, "");
+    const name = nameOf(ref);
     const before = refs.get(ref);
     if (source === undefined) {
       if (before === undefined)
@@ -203,7 +203,7 @@ export async function pushLocal(
       continue;
     }
     const value = await repository.resolve(source);
-    const from = source.replace(/^refs\/(?:heads|tags)\//, "");
+    const from = nameOf(source);
     if (value === undefined)
       throw new CommandFailure(
         `error: src refspec ${from} does not match any\nerror: failed to push some refs to '${url}'`,
@@ -256,6 +256,9 @@ const hints: Readonly<Record<string, string>> = {
     "hint: Updates were rejected because the remote contains work that you do\nhint: not have locally. This is usually caused by another repository pushing\nhint: to the same ref. You may want to first integrate the remote changes\nhint: (e.g., 'git pull ...') before pushing again.\nhint: See the 'Note about fast-forwards' in 'git push --help' for details.\n",
   "already exists": "hint: Updates were rejected because the tag already exists in the remote.\n",
 };
+
+/** Of a branch or a tag. */
+const nameOf = (ref: string): string => ref.replace(/^refs\/(?:heads|tags)\//, "");
 
 const objectPath = (gitdir: string, oid: string): string =>
   `${gitdir}/objects/${oid.slice(0, 2)}/${oid.slice(2)}`;
