@@ -29,7 +29,7 @@ export const fleetLimits = Object.freeze({
   advertiseMs: 1000,
   /** A worker that has not been heard of for so long is not asked. */
   advertisementLifeMs: 3500,
-  /** How long an end that nobody listens for is waited for: a broker that restarts has both ends back by then. */
+  /** How long an end that nobody listens for is waited for, at a broker that was there all the time. */
   unheardMs: 1500,
 });
 

@@ -62,6 +62,9 @@ export class PacketStream {
   #resend: NodeJS.Timeout | undefined;
   #probe: NodeJS.Timeout | undefined;
   #unheardSinceMs = 0;
+  #unheardLastMs = 0;
+  /** Since the broker came back, nothing has come from the other end, which may be on its way back itself. */
+  #mayBeAway = false;
   #held: Buffer[] | undefined;
   #heldBytes = 0;
   #pumping = false;
@@ -152,15 +155,36 @@ export class PacketStream {
     }
   }
 
-  /** The broker says that nobody listens at the other end. */
+  /**
+   * The broker says that nobody listens at the other end. Said for as long as an end is waited for, and of each beat,
+   * that is absence; a beat of which it is not said was heard, or is lost, and the lease decides.
+   */
   unheard(): void {
-    if (this.#over || this.#probe !== undefined) return;
-    this.#unheardSinceMs = performance.now();
-    this.#probe = setInterval(() => {
-      if (performance.now() - this.#unheardSinceMs >= fleetLimits.unheardMs)
-        this.#finish({ by: "absence" });
-      else this.beat();
-    }, probeMs).unref();
+    if (this.#over || this.#mayBeAway) return;
+    const nowMs = performance.now();
+    this.#unheardLastMs = nowMs;
+    if (this.#probe === undefined) {
+      this.#unheardSinceMs = nowMs;
+      this.#probe = setInterval(() => this.#lookForIt(), probeMs).unref();
+    } else if (nowMs - this.#unheardSinceMs >= fleetLimits.unheardMs)
+      this.#finish({ by: "absence" });
+  }
+
+  #lookForIt(): void {
+    if (performance.now() - this.#unheardLastMs >= fleetLimits.unheardMs) this.#stopLooking();
+    else this.beat();
+  }
+
+  #stopLooking(): void {
+    clearInterval(this.#probe);
+    this.#probe = undefined;
+  }
+
+  /** The broker is back. What was lost meanwhile is asked for; what it knew of the other end it knows no more. */
+  brokerIsBack(): void {
+    this.#stopLooking();
+    this.#mayBeAway = true;
+    this.beat();
   }
 
   /** Ends the session and tells the other end why. */
@@ -176,7 +200,7 @@ export class PacketStream {
     this.#over = true;
     this.#silence.awaits(false);
     clearInterval(this.#beat);
-    clearInterval(this.#probe);
+    this.#stopLooking();
     clearTimeout(this.#againTimer);
     clearTimeout(this.#resend);
     clearTimeout(this.#late);
@@ -233,8 +257,8 @@ export class PacketStream {
 
   #take({ kind, at, taken, body }: Packet): void {
     this.#silence.heard();
-    clearInterval(this.#probe);
-    this.#probe = undefined;
+    this.#mayBeAway = false;
+    this.#stopLooking();
     if (kind === PacketKind.end) return this.#finish({ by: "peer", reason: parseReason(body) });
     this.#acknowledge(taken);
     if (kind === PacketKind.data) this.#data(at, body);

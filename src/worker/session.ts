@@ -172,9 +172,8 @@ export class Session implements MachineOwner {
     this.#stream.unheard();
   }
 
-  /** The broker is back: what was lost meanwhile is asked for. */
-  beat(): void {
-    this.#stream.beat();
+  brokerIsBack(): void {
+    this.#stream.brokerIsBack();
   }
 
   end(reason: Reason): void {

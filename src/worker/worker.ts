@@ -113,7 +113,7 @@ export class Worker {
     );
     broker.onReconnect(() => {
       options.log.info("broker is back", {});
-      for (const session of this.#sessions.values()) session.beat();
+      for (const session of this.#sessions.values()) session.brokerIsBack();
       this.#advertise();
       if (options.isStoreWanted) this.#leases.reconnected();
     });

@@ -22,7 +22,8 @@ function pair({ carry = (_packet, hand) => hand(), lease = leaseMs } = {}) {
       end.stream = new PacketStream({
         leaseMs: lease,
         pieceBytes: 1000,
-        transmit: (packet) => carry(packet, () => setImmediate(() => other.stream.take(packet))),
+        transmit: (packet) =>
+          carry(packet, () => setImmediate(() => other.stream.take(packet)), index),
         receive: (bytes) => {
           end.came.push(Buffer.from(bytes));
           end.heard?.();
@@ -30,6 +31,18 @@ function pair({ carry = (_packet, hand) => hand(), lease = leaseMs } = {}) {
         over: resolve,
       });
     });
+  });
+  return ends;
+}
+
+/** Two ends at a broker that says of the first one's packets that nobody listens, as long as `isSaid` of how often it was. */
+function unheardOf(isSaid = (_times) => true) {
+  let times = 0;
+  const ends = pair({
+    carry: (packet, hand, from) => {
+      if (from === 0 && isSaid(++times)) setImmediate(() => ends[0].stream.unheard());
+      else hand();
+    },
   });
   return ends;
 }
@@ -163,9 +176,31 @@ test("each end hears who ended it, and why, once", async () => {
 test("an end that says nothing for a lease is lost, and one that nobody listens for earlier", async () => {
   const [silent] = pair({ carry: () => {}, lease: 1000 });
   assert.deepEqual(await silent.over, { by: "silence" });
-  const [absent] = pair({ carry: () => {} });
-  absent.stream.unheard();
+  const [absent] = unheardOf();
+  absent.stream.beat();
   assert.deepEqual(await absent.over, { by: "absence" });
+});
+
+test("an end is not absent for having been unheard of once, nor before it is back at a broker that was away", async () => {
+  // Whoever comes back first finds nobody, and has been heard since without knowing of it.
+  const [once] = unheardOf((said) => said === 1);
+  once.stream.beat();
+  // Nor does the first of two ends at a broker that comes back give the other one up.
+  const [early, late] = unheardOf(() => !late.isThere);
+  early.stream.brokerIsBack();
+  const [absent] = unheardOf();
+  absent.stream.beat();
+  await absent.over;
+  assert.deepEqual([once.stream.isOver, early.stream.isOver], [false, false]);
+  late.isThere = true;
+  late.stream.brokerIsBack();
+  late.stream.write(text(5));
+  await has(early, 5);
+  // Once it has been heard it is missed again.
+  late.isThere = false;
+  early.stream.beat();
+  assert.deepEqual(await early.over, { by: "absence" });
+  for (const { stream } of [once, late]) stream.end({ code: "X", message: "" });
 });
 
 test("an end that was not heard of is not lost when it is heard again", async () => {

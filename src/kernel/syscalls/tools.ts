@@ -94,8 +94,9 @@ function callWhole(
       code: "ERR_TOOL_LIMIT",
     });
   }
-  const call = process.vm.callTool(tool.name, input);
-  return billed(process.bill, call).map((outcome) => answerOf(process, outcome));
+  return billed(process.bill, () => process.vm.callTool(tool.name, input)).map((outcome) =>
+    answerOf(process, outcome),
+  );
 }
 
 /** A result that is a stream, or comes in parts, becomes the process's, which alone may read it. */
@@ -121,15 +122,17 @@ function toolNext(
 ): ReturnType<Handlers["toolNext"]> {
   if (!toolStreams.has(stream)) return -Errno.EBADF;
   if (stop) toolStreams.delete(stream);
-  return billed(bill, vm.nextOfTool(stream, stop), 0).map(({ ok, json }) => {
+  return billed(bill, () => vm.nextOfTool(stream, stop), 0).map(({ ok, json }) => {
     if (!ok || json[0] === ToolForm.ended) toolStreams.delete(stream);
     return { ok, json };
   });
 }
 
-/** The same call, whose time counts until it is over or nobody waits for it any more. */
-function billed<R>(bill: Bill, call: Deferred<R>, calls = 1): Deferred<R> {
+/** Makes the call, whose time counts until it is over or nobody waits for it any more. */
+function billed<R>(bill: Bill, begin: () => Deferred<R>, calls = 1): Deferred<R> {
+  // Before the host can have heard of it.
   const startedAtMs = performance.now();
+  const call = begin();
   const over = (): void => bill.count("toolMs", performance.now() - startedAtMs);
   bill.count("toolCalls", calls);
   const made = call.chain<R>((outcome) => {

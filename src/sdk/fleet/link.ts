@@ -35,7 +35,7 @@ export class FleetLink implements KernelLink {
       settle = resolve;
     });
     broker.join();
-    const forget = broker.onReconnect(() => this.#stream.beat());
+    const forget = broker.onReconnect(() => this.#stream.brokerIsBack());
     this.#stream = new PacketStream({
       leaseMs,
       pieceBytes: Math.min(fleetLimits.pieceBytes, broker.messageBytes - packetHeaderBytes),
