@@ -1,11 +1,26 @@
 // Run on the engine, with the kernel's flags: loads the kernel's modules, and keeps what the engine compiled for that.
-const { writeFileSync } = require("node:fs");
+const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
+const { setFlagsFromString } = require("node:v8");
+const { Script } = require("node:vm");
 
 const dist = process.argv[2];
 const { files, openModules } = require(join(dist, "kernel/modules.cjs"));
-const { script, names, load } = openModules(dist);
+
+/** Of the first script every function: most of them run before anything else does, and here none can. */
+function compile(folder, of) {
+  const filename = join(folder, of.script);
+  const whole = of === files[0];
+  if (whole) setFlagsFromString("--no-lazy");
+  const script = new Script(readFileSync(filename, "utf8"), { filename });
+  if (whole) setFlagsFromString("--lazy");
+  return script;
+}
+
+const { scripts, names, load } = openModules(dist, compile);
 /** It takes possession of the process when it is loaded. */
 const acting = "kernel/main";
-for (const name of names) if (name !== acting) load(name);
-writeFileSync(join(dist, files.compiled), script.createCachedData());
+for (const name of names()) if (name !== acting) load(name);
+scripts.forEach((script, at) => {
+  writeFileSync(join(dist, files[at].compiled), script.createCachedData());
+});

@@ -34,3 +34,13 @@ export function oneScript(compiled, wanted = () => true) {
   );
   return { names, script: `({\n${factories.join(",\n")}\n})\n` };
 }
+
+/** What the module below `compiled` loads when it is loaded, itself included. */
+export function loadedWith(compiled, name, found = new Set()) {
+  if (found.has(name)) return found;
+  found.add(name);
+  const source = readFileSync(join(compiled, `${name}.js`), "utf8");
+  for (const [, to] of source.matchAll(/\brequire\("(\.{1,2}\/[^"]+)\.js"\)/g))
+    loadedWith(compiled, posix.join(posix.dirname(name), to), found);
+  return found;
+}

@@ -6,5 +6,5 @@ import path = require("node:path");
 import modules = require("./modules.cjs");
 
 const { load } = modules.openModules(path.dirname(__dirname));
-(load("kernel/guest-pool").startGuests as () => unknown)();
+(load(modules.firstModule).startFirstZygote as () => unknown)();
 load("kernel/main");

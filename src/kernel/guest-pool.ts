@@ -1,25 +1,17 @@
 /**
- * Owns the kernel's guests: locks this process down as far as guests must inherit
- * it and starts their zygote. Both happen once, when they are asked for.
+ * Owns the kernel's guests: makes the pools that they come from, of the zygote that first-zygote.ts started. That
+ * happens once, when it is asked for.
  */
 import { availableParallelism, totalmem } from "node:os";
-import { fileURLToPath } from "node:url";
 import { EnginePool } from "../launcher/engines.js";
-import { zygoteSpawner } from "../launcher/fork.js";
 import { GuestGroups } from "../launcher/guest-groups.js";
 import { GuestPool } from "../launcher/pool.js";
 import { cgroupVariable } from "../abi/cgroup.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { guestCgroup } from "../sandbox/cgroup.js";
-import { disownInherited } from "../sandbox/descriptors.js";
-import * as libc from "../sandbox/libc.js";
-import { buildStage1, install } from "../sandbox/seccomp.js";
-import { confineSignals } from "./lock-down.js";
+import { startFirstZygote } from "./first-zygote.js";
 import { sayLastWords } from "./last-words.js";
 import { usualBounds } from "./process/native-watch.js";
-
-/** The socket to the SDK is the last that this process was handed. */
-const lastHandedFd = 3;
 
 /** What a guest that waits has for itself: 0.75 MB that it wrote, what it copied ahead, its page tables. */
 const idleGuestBytes = 4 * 1024 * 1024;
@@ -44,22 +36,10 @@ interface Guests {
 
 let guests: Guests | undefined;
 
-/** Locks this process down, once and for good, and starts the zygote; from then on answers what was started. */
+/** Makes them once; from then on answers what was made. */
 export function startGuests(): Guests {
   guests ??= start();
   return guests;
-}
-
-function lockDown(): void {
-  disownInherited(lastHandedFd + 1);
-  libc.setParentDeathSignal(libc.SIGKILL);
-  libc.setNoNewPrivs();
-  try {
-    install(buildStage1());
-    confineSignals();
-  } catch (error) {
-    sayLastWords(error);
-  }
 }
 
 /** Groups for guests, or why there are none. */
@@ -69,14 +49,9 @@ function openGroups(): GuestGroups | string {
 }
 
 function start(): Guests {
-  lockDown();
+  const { spawner, zygote } = startFirstZygote();
   const opened = openGroups();
   const groups = typeof opened === "string" ? undefined : opened;
-  const spawner = zygoteSpawner({
-    enginePath: process.execPath,
-    bundlePath: fileURLToPath(new URL("../guest.json", import.meta.url)),
-    programsPath: fileURLToPath(new URL("../programs.json", import.meta.url)),
-  });
 
   const engines = new EnginePool({
     spawner,
@@ -88,6 +63,7 @@ function start(): Guests {
 
   const pool = new GuestPool({
     spawner,
+    first: zygote,
     groups,
     demand: { few: fewAhead, most: mostGuestsAhead(), youngMs: 250, fallMs: 20_000 },
     // The zygote forks one after the other; what a guest does before it is ready goes on beside that.

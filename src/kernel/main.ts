@@ -13,6 +13,7 @@ import { startGuests } from "./guest-pool.js";
 import { Turns } from "./guest-door/turns.js";
 import { HostDoor } from "./host-door/door.js";
 import { HostHandlers } from "./host-door/handlers.js";
+import { rehearse } from "./host-door/rehearsal.js";
 import { ProviderRequests } from "./host-door/provider-requests.js";
 import { HostRequests } from "./host-door/requests.js";
 import { lockKernelDown } from "./lock-down.js";
@@ -59,24 +60,23 @@ const warn = (vm: number, warning: LimitWarning): void =>
   emit("limitWarning", { vm, warning: JSON.stringify(warning) });
 const decided = (vm: number, list: DecisionList): void =>
   emit("decisions", { vm, list: JSON.stringify(list) });
-const host = new HostHandlers(
-  pool,
-  {
-    requests,
-    providers,
-    turns,
-    guests: pool,
-    engines,
-    answer,
-    answered,
-    warn,
-    decided,
-  },
-  emit,
-  () => [...isolation, cgroup()],
-);
+const services = {
+  requests,
+  providers,
+  turns,
+  guests: pool,
+  engines,
+  answer,
+  answered,
+  warn,
+  decided,
+};
+const host = new HostHandlers(pool, services, emit, () => [...isolation, cgroup()]);
 
-void pool.start().then(() => {
+const started = pool.start();
+// While its engine starts.
+rehearse(services);
+void started.then(() => {
   door.serve(host.calls, host.events, {
     closed: () => process.exit(0),
     drained: () => {

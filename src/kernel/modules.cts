@@ -1,9 +1,10 @@
 /**
- * Owns how the kernel's modules are loaded: as functions of one script, with the form beside it that the engine
- * compiled when the package was built, which spares the start of a kernel more than half of its work.
+ * Owns how the kernel's modules are loaded: as functions of two scripts, each with the form beside it that the engine
+ * compiled when the package was built, which spares the start of a kernel more than half of its work. The first is
+ * what starts a zygote; the other is opened when a module is asked for that is not in it.
  *
- * Invariants: without that form, or with one of another engine, the same script is compiled as any other; the form
- * is of this package, as the script is. It is taken on the processor that it was made on alone: the engine checks
+ * Invariants: without a form, or with one of another engine, the same script is compiled as any other; a form
+ * is of this package, as its script is. It is taken on the processor that it was made on alone: the engine checks
  * its own version and flags, not that. Untrusted: nothing.
  */
 import fs = require("node:fs");
@@ -16,14 +17,28 @@ type Exports = Record<string, unknown>;
 type Factory = (exports: Exports, require: (id: string) => unknown, moduleUrl: string) => void;
 
 interface Modules {
-  readonly script: vm.Script;
-  /** Names of all modules: their paths below dist/, without the ending. */
-  readonly names: readonly string[];
+  /** Scripts that are open. */
+  readonly scripts: readonly vm.Script[];
+  /** Opens all scripts: names of all modules, which are their paths below dist/ without the ending. */
+  names(): readonly string[];
   load(name: string): Exports;
 }
 
-/** Below dist/. */
-const files = { script: "kernel-modules.cjs", compiled: `kernel-modules.${process.arch}.cache` };
+interface Files {
+  readonly script: string;
+  readonly compiled: string;
+}
+
+/** What is loaded before all else; the first script is what it imports. */
+const firstModule = "kernel/first-zygote";
+
+const filesOf = (name: string): Files => ({
+  script: `${name}.cjs`,
+  compiled: `${name}.${process.arch}.cache`,
+});
+
+/** Below dist/, in the order in which they are opened. */
+const files: readonly Files[] = [filesOf("kernel-first"), filesOf("kernel-modules")];
 
 function compiledForm(file: string): { cachedData?: Buffer } {
   try {
@@ -33,28 +48,51 @@ function compiledForm(file: string): { cachedData?: Buffer } {
   }
 }
 
-function openModules(dist: string): Modules {
-  const filename = path.join(dist, files.script);
-  const script = new vm.Script(fs.readFileSync(filename, "utf8"), {
+function openScript(dist: string, { script, compiled }: Files): vm.Script {
+  const filename = path.join(dist, script);
+  return new vm.Script(fs.readFileSync(filename, "utf8"), {
     filename,
-    ...compiledForm(path.join(dist, files.compiled)),
+    ...compiledForm(path.join(dist, compiled)),
   });
-  const factories = script.runInThisContext() as Record<string, Factory>;
+}
+
+/** `compile` is for the build, which makes the forms. */
+function openModules(dist: string, compile = openScript): Modules {
+  const factories = new Map<string, Factory>();
+  const scripts: vm.Script[] = [];
+  const openNext = (): boolean => {
+    const next = files[scripts.length];
+    if (next === undefined) return false;
+    const script = compile(dist, next);
+    scripts.push(script);
+    for (const [name, factory] of Object.entries(script.runInThisContext() as object))
+      factories.set(name, factory as Factory);
+    return true;
+  };
+  const factoryOf = (name: string): Factory | undefined => {
+    let factory = factories.get(name);
+    while (factory === undefined && openNext()) factory = factories.get(name);
+    return factory;
+  };
   const loaded = new Map<string, Exports>();
   const load = (name: string): Exports => {
     const known = loaded.get(name);
     if (known !== undefined) return known;
+    const factory = factoryOf(name);
+    if (factory === undefined) throw new Error(`the kernel has no module ${name}`);
     const exports: Exports = {};
     loaded.set(name, exports);
     const moduleUrl = url.pathToFileURL(path.join(dist, `${name}.js`)).href;
-    factories[name]!(
-      exports,
-      (id) => (Object.hasOwn(factories, id) ? load(id) : require(id)),
-      moduleUrl,
-    );
+    factory(exports, requireFrom, moduleUrl);
     return exports;
   };
-  return { script, names: Object.keys(factories), load };
+  // Node's own modules have names with a colon, ours have none.
+  const requireFrom = (id: string): unknown => (id.includes(":") ? require(id) : load(id));
+  const names = (): string[] => {
+    while (openNext());
+    return [...factories.keys()];
+  };
+  return { scripts, names, load };
 }
 
-export = { files, openModules };
+export = { files, firstModule, openModules };

@@ -6,7 +6,6 @@
  * zygote, which has not reaped it yet; descriptors are closed exactly once.
  * Untrusted: everything that arrives on a guest's socket and its stderr pipe.
  */
-import { closeSync, existsSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { Errno } from "../abi/errno.js";
@@ -16,21 +15,16 @@ import { guestEvents } from "../protocol/guest-calls.js";
 import type { IsolationReport } from "../protocol/isolation.js";
 import { Silence, processorWaitMs } from "../protocol/silence.js";
 import * as libc from "../sandbox/libc.js";
-import { openReservation } from "../sandbox/early-reservation.js";
-import { Spawner } from "../sandbox/spawner.js";
+import type { Spawner } from "../sandbox/spawner.js";
 import { IsolationUnavailable } from "../sandbox/unavailable.js";
-import {
-  DescriptorsExhausted,
-  type GuestDescriptors,
-  guestDescriptors,
-  zygoteDescriptors,
-} from "./descriptors.js";
+import { DescriptorsExhausted, type GuestDescriptors, guestDescriptors } from "./descriptors.js";
 import { whenEnded } from "./ends.js";
 import type { GroupBounds, GuestGroup, GuestGroups, OutOfMemory } from "./guest-groups.js";
 import { GuestSocket } from "./guest-socket.js";
 import { RestingGuests, restingMemory, unknownMemory } from "./resting-memory.js";
 import type { RestingMemory } from "./resting-memory.js";
-import { anyBootstrap, kinds, reservationFd } from "./zygote/bootstrap.js";
+import { startZygoteProcess } from "./zygote-process.js";
+import type { ZygoteKind, ZygoteProcess } from "./zygote-process.js";
 import {
   ControlKind,
   controlMessageBytes,
@@ -40,24 +34,8 @@ import {
   guestMemoryBytes,
 } from "./zygote/control.js";
 
-/** Engine flags of a zygote; see docs/architecture.md for the reason of each. */
-const zygoteFlags: readonly string[] = Object.freeze([
-  "--expose-internals",
-  "--single-threaded",
-  "--minor-ms",
-  "--min-semi-space-size=16",
-  "--heap-growing-percent=300",
-  "--no-incremental-marking",
-  "--no-maglev",
-  "--v8-pool-size=0",
-  "--no-memory-pool-share-memory-on-teardown",
-  "--disable-sigusr1",
-]);
-
 /** What a guest's real stderr is read into: a pipe holds no more. */
 const lastWords = Buffer.allocUnsafeSlow(64 * 1024);
-
-const reservationPath = `/proc/self/fd/${reservationFd}`;
 
 /** What a socket's frames go to; as `SocketHandlers`. */
 export interface FrameHandlers {
@@ -324,42 +302,11 @@ export interface PageSavings {
   pagesAhead: number;
 }
 
-export interface ZygoteSpawnerOptions {
-  enginePath: string;
-  /** JSON of module name → source; dist/guest.json. */
-  bundlePath: string;
-  /** The same of the programs of a VM; dist/programs.json. */
-  programsPath: string;
-}
-
-/** The forms that the engine compiled of a bundle, or an empty file. */
-function formsOf(bundlePath: string): string {
-  const path = bundlePath.replace(/json$/, `${process.arch}.cache`);
-  return existsSync(path) ? path : "/dev/null";
-}
-
-/** What starts zygotes once this process must not execute anything any more. */
-export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
-  // Open files, not pipes: a zygote need not wait for this process's event loop.
-  const files = [options.bundlePath, options.programsPath, formsOf(options.bundlePath)].map(
-    (path) => openSync(path, "r"),
-  );
-  const reservation = openReservation();
-  const reserves = reservation >= 0;
-  if (reserves) files.push(reservation);
-  try {
-    const argv = ["node", ...zygoteFlags, "-e", anyBootstrap];
-    const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
-    return Spawner.start({ path: options.enginePath, argv, environment, files });
-  } finally {
-    for (const file of files) closeSync(file);
-  }
-}
-
 export interface ZygoteOptions {
-  /** "starter": its children execute an engine of their own. */
-  kind: keyof typeof kinds;
+  kind: ZygoteKind;
   spawner: Spawner;
+  /** Its process, where that was started before. */
+  started?: ZygoteProcess | undefined;
   /** The zygote is gone, expected or not; every guest has been reported as ended. */
   lost: (reason: string) => void;
   /** A guest ends, is ended, or was reaped before anybody noticed; once for each. */
@@ -435,27 +382,17 @@ export class Zygote {
       broken: () => this.kill(),
       waitedMs: () => processorWaitMs(this.pid),
     });
-    const ends = zygoteDescriptors();
-    const [mine, words] = ends.mine;
-    const [theirs, stderr] = ends.theirs;
-    this.#controlFd = mine;
-    try {
-      this.pid = options.spawner.spawn([stderr, theirs]);
-    } catch (error) {
-      for (const fd of ends.mine) libc.close(fd);
-      throw error;
-    } finally {
-      for (const fd of ends.theirs) libc.close(fd);
-    }
-    const kind = Buffer.of(kinds[options.kind]);
-    libc.write(mine, kind, 0, kind.length);
+    const { pid, control, words } =
+      options.started ?? startZygoteProcess(options.spawner, options.kind);
+    this.pid = pid;
+    this.#controlFd = control;
     const said = new Socket({ fd: words, readable: true, writable: false });
     said.on("error", () => undefined);
     said.on("data", (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(-8192);
     });
     const silent = new Promise<void>((resolve) => void said.once("close", () => resolve()));
-    this.#control = new Socket({ fd: mine, readable: true, writable: true });
+    this.#control = new Socket({ fd: control, readable: true, writable: true });
     this.#control.on("error", () => undefined);
     const placed = this.#groups?.adopt(this.pid);
     const up = new Promise<void>((resolve, reject) => {

@@ -16,10 +16,13 @@ import type { Guest, PageSavings, TemplateGuestWaiter } from "./fork.js";
 import type { GuestGroups } from "./guest-groups.js";
 import { Lane } from "./lane.js";
 import type { Waiter, Waiting } from "./lane.js";
+import type { ZygoteProcess } from "./zygote-process.js";
 
 export interface PoolOptions {
   /** What starts zygotes. */
   spawner: Spawner;
+  /** The process of the first one, where it was started before. */
+  first?: ZygoteProcess | undefined;
   /** Bounds of Linux's for zygotes and guests, where cgroups can be had. */
   groups?: GuestGroups | undefined;
   /** How many blank guests are kept ready. */
@@ -45,6 +48,7 @@ export class GuestPool {
   readonly #options: PoolOptions;
   #zygote: Zygote | undefined;
   #zygoteReady = false;
+  #first: ZygoteProcess | undefined;
   #isolation: readonly IsolationReport[] = [];
   readonly #plain: Lane;
   /** Its guests wait ahead while there are machines that take them, or a demand. */
@@ -79,6 +83,7 @@ export class GuestPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#first = options.first;
     this.#plain = new Lane(false, options.demand);
     this.#addons = new Lane(true, options.demand);
     this.#lanes = [this.#plain, this.#addons];
@@ -260,9 +265,12 @@ export class GuestPool {
   }
 
   #startZygote(): Zygote {
+    const started = this.#first;
+    this.#first = undefined;
     const zygote: Zygote = new Zygote({
       kind: "zygote",
       spawner: this.#options.spawner,
+      started,
       groups: this.#options.groups,
       lost: (reason) => this.#onLost(zygote, reason),
       ending: (guest) => {

@@ -18,6 +18,7 @@ const exitThread: Readonly<Record<string, readonly number[]>> = {
   arm64: [0, 0, 0x80, 0xd2, 0xa8, 0x0b, 0x80, 0xd2, 0x01, 0, 0, 0xd4],
 };
 const SYS_TGKILL = process.arch === "x64" ? 234 : 131;
+const SYS_NANOSLEEP = process.arch === "x64" ? 35 : 101;
 const SYS_GETDENTS64 = process.arch === "x64" ? 217 : 61;
 const PROT_READ_EXEC = 5;
 const bufferBytes = 4096;
@@ -26,6 +27,8 @@ const pageBytes = 4096;
 const signal = 60;
 /** Threads that were just started need a moment to fall asleep, and to end. */
 const patienceMs = 200;
+/** struct timespec: mostly that moment is shorter than the least that poll(2) waits. */
+const moment = BigInt64Array.of(0n, 100_000n);
 
 /** The directory's names or the file's text, without the engine's `fs`, which is the guest's own by now. */
 function readProc<T>(path: string, use: (fd: number, buffer: Buffer) => T): T | undefined {
@@ -65,9 +68,10 @@ function sleeps(thread: number): boolean {
 }
 
 function waitUntil(condition: () => boolean): boolean {
-  for (let waitedMs = 0; !condition(); waitedMs++) {
-    if (waitedMs > patienceMs) return false;
-    libc.poll([], 1);
+  const untilMs = performance.now() + patienceMs;
+  while (!condition()) {
+    if (performance.now() > untilMs) return false;
+    libc.syscall(SYS_NANOSLEEP, libc.addressOf(moment), 0);
   }
   return true;
 }

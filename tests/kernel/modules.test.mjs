@@ -1,4 +1,4 @@
-// The kernel's modules as one script: the engine takes its compiled form, and does without.
+// The kernel's modules as two scripts: the engine takes their compiled forms, and does without.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,38 +11,44 @@ import { kernelFlags } from "../../dist/sdk/kernel-process.js";
 import { copyBuild } from "../support/natives.mjs";
 
 const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
-const { files } = createRequire(import.meta.url)("../../dist/kernel/modules.cjs");
+const { files, firstModule } = createRequire(import.meta.url)("../../dist/kernel/modules.cjs");
 
 /** What an engine, as the kernel is started, makes of the modules of a build. */
 function opened(folder, flags = kernelFlags) {
   const program = `
-    const { script, load } = require(${JSON.stringify(join(folder, "kernel/modules.cjs"))}).openModules(${JSON.stringify(folder)});
+    const { scripts, load } = require(${JSON.stringify(join(folder, "kernel/modules.cjs"))}).openModules(${JSON.stringify(folder)});
+    load(${JSON.stringify(firstModule)});
+    const first = scripts.length;
     const { Errno } = load("abi/errno");
-    console.log(JSON.stringify({ rejected: script.cachedDataRejected ?? "none", enoent: Errno.ENOENT }));`;
+    load("kernel/machine/vm");
+    const rejected = scripts.map((script) => script.cachedDataRejected ?? "none");
+    console.log(JSON.stringify({ first, rejected, enoent: Errno.ENOENT }));`;
   return JSON.parse(
     execFileSync(findEngine().path, [...flags, "-e", program], { encoding: "utf8" }),
   );
 }
 
-test("the engine takes the compiled form that the build made", () => {
-  assert.deepEqual(opened(dist), { rejected: false, enoent: 2 });
+test("the engine takes the compiled forms that the build made, and starts a zygote with the first alone", () => {
+  assert.deepEqual(opened(dist), { first: 1, rejected: [false, false], enoent: 2 });
 });
 
-test("the compiled form of an engine with other flags is not taken", () => {
+test("the compiled forms of an engine with other flags are not taken", () => {
   const others = [...kernelFlags, "--stack-size=2000"];
-  assert.deepEqual(opened(dist, others), { rejected: true, enoent: 2 });
+  assert.deepEqual(opened(dist, others), { first: 1, rejected: [true, true], enoent: 2 });
 });
 
-test("a kernel starts without the compiled form, and with a damaged one", async () => {
+test("a kernel starts without the compiled forms, and with damaged ones", async () => {
   const build = copyBuild();
   try {
-    const compiled = join(build, "dist", files.compiled);
-    assert.ok(existsSync(compiled));
-    const bytes = readFileSync(compiled);
-    writeFileSync(compiled, bytes.subarray(0, bytes.length / 2));
-    assert.equal(opened(join(build, "dist")).rejected, true);
-    rmSync(compiled);
-    assert.equal(opened(join(build, "dist")).rejected, "none");
+    for (const { compiled } of files) {
+      const form = join(build, "dist", compiled);
+      assert.ok(existsSync(form));
+      const bytes = readFileSync(form);
+      writeFileSync(form, bytes.subarray(0, bytes.length / 2));
+    }
+    assert.deepEqual(opened(join(build, "dist")).rejected, [true, true]);
+    for (const { compiled } of files) rmSync(join(build, "dist", compiled));
+    assert.deepEqual(opened(join(build, "dist")).rejected, ["none", "none"]);
     const { NodeRuntime } = await import(pathToFileURL(join(build, "dist/index.js")).href);
     const runtime = await NodeRuntime.create();
     assert.equal((await runtime.run("__return(6 * 7)")).value, 42);

@@ -1,6 +1,6 @@
 // What starts zygotes of this build, for pools that a program makes by itself.
 import { fileURLToPath } from "node:url";
-import { zygoteSpawner } from "../../../dist/launcher/fork.js";
+import { zygoteSpawner } from "../../../dist/launcher/zygote-process.js";
 
 const dist = (name) => fileURLToPath(new URL(`../../../dist/${name}`, import.meta.url));
 
