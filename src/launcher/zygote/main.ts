@@ -104,7 +104,6 @@ async function boot(modules: Modules): Promise<void> {
     live,
     forget: forgetIdentity,
   };
-  await rehearse(rehearsal, rehearsedLives.beforeServing);
   const startMain = prepareFirstCallback(internalBinding, true);
   life.prepareCopies(prepareFirstCallback(internalBinding, false), () => saved.pages?.populate());
   libc.prepareRandPoll();
@@ -147,7 +146,11 @@ async function boot(modules: Modules): Promise<void> {
     }
     return false;
   };
-  await serve({ prepared, ...idle, become, measure, saved });
+  const first = async (): Promise<void> => {
+    await rehearse(rehearsal, rehearsedLives.beforeServing);
+    measureBase(false);
+  };
+  await serve({ prepared, first, ...idle, become, measure, saved });
 }
 
 type Steps = IdleStep[];

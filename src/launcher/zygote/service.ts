@@ -23,6 +23,8 @@ export type IdleStep = () => void | Promise<void>;
 
 export interface Service {
   prepared: Prepared;
+  /** What is done before the first fork, while the kernel process hears that there will be one. */
+  first?(): Promise<void>;
   /** Taken one by one whenever there is nothing to do, or much. */
   idleSteps: IdleStep[];
   typeScript?(): void;
@@ -62,6 +64,7 @@ export async function serve(service: Service): Promise<void> {
       );
   };
   announce(prepared);
+  await service.first?.();
   for (;;) {
     const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;
     const readable = libc.pollReadable(controlFd, waitMs);
