@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { getHeapStatistics } from "node:v8";
+import { leftOver } from "../../dist/kernel/machine/left-over.js";
 import { machine } from "../support/machines.mjs";
 import { tree, until } from "../support/processes.mjs";
 
@@ -33,3 +35,22 @@ for (const [name, files, size] of [
     await until(() => residentBytes(kernel) < before + 28 * MiB);
     assert.equal((await other.run("__return(42)")).value, 42);
   });
+
+test(
+  "what a collection has marked when the machine ends is left to the next one",
+  { timeout: 120_000 },
+  async () => {
+    const wait = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    const outside = () => getHeapStatistics().external_memory;
+    const before = outside();
+    let content = Array.from({ length: 60 }, () => new ArrayBuffer(MiB));
+    // V8 begins, in threads of its own, and cannot end before this one's loop turns: that is when the first reminder is due.
+    void new ArrayBuffer(65 * MiB);
+    wait(500);
+    assert.equal(content.length, 60);
+    content = undefined;
+    leftOver(60 * MiB);
+    wait(600);
+    await until(() => outside() < before + 10 * MiB);
+  },
+);
