@@ -5,10 +5,12 @@ const { join } = require("node:path");
 const { setFlagsFromString } = require("node:v8");
 const vm = require("node:vm");
 const { Worker } = require("node:worker_threads");
+const { crc32 } = require("node:zlib");
 
 const dist = process.argv[2];
 const text = readFileSync(join(dist, "guest.json"));
 const sources = JSON.parse(text);
+const programsText = readFileSync(join(dist, "programs.json"));
 const load = (id) => {
   const exported = {};
   vm.compileFunction(sources[id], ["exports", "require"])(exported, require);
@@ -96,23 +98,36 @@ function threadScripts() {
   });
 }
 
+/**
+ * Programs that are worth a form: `git` is half a megabyte of text that each of its guests would compile for itself. Of the other
+ * commands none is a tenth of that, and their forms would be memory of every zygote.
+ */
+const isWorthAForm = (id) => /^userland\/(?:vendor|commands\/git)\//.test(id);
+
+/** Compiled as the loader would, to the last function. */
+function formsOf(texts) {
+  setFlagsFromString("--no-lazy");
+  const forms = Object.entries(texts).map(([id, source]) => {
+    const filename = ownScripts + id;
+    const options = { filename, produceCachedData: true };
+    return [id, vm.compileFunction(source, parameters, options).cachedData];
+  });
+  setFlagsFromString("--lazy");
+  return new Map(forms);
+}
+
 async function main() {
   const { linkedAt } = await import(join(dist, "launcher/engine-symbols.js"));
   const flags = digestOfFlags(require);
   const thread = await threadScripts();
-  setFlagsFromString("--no-lazy");
-  const forms = new Map(
-    Object.entries(sources).map(([id, source]) => {
-      const filename = ownScripts + id;
-      const options = { filename, produceCachedData: true };
-      return [id, vm.compileFunction(source, parameters, options).cachedData];
-    }),
-  );
+  const forms = formsOf(sources);
+  const worth = Object.entries(JSON.parse(programsText)).filter(([id]) => isWorthAForm(id));
+  const programs = { crc: crc32(programsText), forms: formsOf(Object.fromEntries(worth)) };
   // `static uint32_t flag_hash` of v8::internal in src/flags/flags.cc; compilers number what is static.
   const name = "_ZN2v88internalL9flag_hashE";
   const flagsAddress = linkedAt([name, `${name}.0`]) ?? 0;
   const texts = Object.fromEntries(placesOf(text));
   const file = join(dist, `guest.${process.arch}.cache`);
-  writeFileSync(file, packForms(text, forms, thread, { flags, flagsAddress, texts }));
+  writeFileSync(file, packForms(text, forms, programs, thread, { flags, flagsAddress, texts }));
 }
 void main();

@@ -1,9 +1,10 @@
 /**
  * Owns the forms of the guest-side modules that the engine compiled when the package was built, and that a zygote
- * is given them, and those of Node's own modules: it spares a third of a zygote's start.
+ * is given them, and those of Node's own modules: it spares a third of a zygote's start. So are those of `git`, which its
+ * guests load, each for itself: compiling them was half of what a command of it cost.
  *
  * A form is taken for the text that it was made of alone: the file holds that text, and is left aside where
- * dist/guest.json is another. V8 also demands the flags that a form was made under, of all flags the same. A zygote's
+ * dist/guest.json is another; of dist/programs.json it holds a checksum. V8 also demands the flags that a form was made under, of all flags the same. A zygote's
  * differ from plain Node's in what collects garbage and optimises, which no form depends on, so the zygote
  * writes plain Node's where V8 keeps the digest of its flags. Where that is, is from the engine's symbols, and believed
  * only once V8's own answer is found there. Setting any flag takes it back.
@@ -12,11 +13,13 @@
  */
 import type { Pretence } from "../../guest/engine-flags.js";
 import type { SharedForms, ThreadScript } from "../../guest/loader.js";
-import type { RequireBuiltin } from "./engine-modules.js";
+import type { InternalBinding, RequireBuiltin } from "./engine-modules.js";
 
 /** Where a form says which flags it was made under; SerializedCodeData, snapshot/code-serializer.h in V8. */
 const flagsAt = 12;
 const wordBytes = 4;
+
+type Places = Readonly<Record<string, readonly [at: number, bytes: number]>>;
 
 export interface FormsHeader {
   /** `process.version` and `process.arch` of the engine. */
@@ -29,7 +32,9 @@ export interface FormsHeader {
   /** In it, by module: where its text begins and ends. */
   readonly texts: Readonly<Record<string, readonly [from: number, to: number]>>;
   /** Behind it, by module: where its form begins and how long it is. */
-  readonly forms: Readonly<Record<string, readonly [at: number, bytes: number]>>;
+  readonly forms: Places;
+  /** Those of programs, and the CRC-32 of dist/programs.json that they were made of. */
+  readonly programs: { readonly crc: number; readonly forms: Places };
   /** Behind those: the scripts of a thread's start and their forms. */
   readonly thread: readonly ThreadScript[];
 }
@@ -42,26 +47,40 @@ export function digestOfFlags(requireBuiltin: RequireBuiltin): number {
   return (new Script("").createCachedData() as Buffer).readUInt32LE(flagsAt);
 }
 
+/** The CRC-32 of a text, by the engine: whether it is the one that forms were made of. Nobody else chooses either. */
+function checksum(internalBinding: InternalBinding, text: Buffer): number {
+  return internalBinding("zlib").crc32(text, 0) as number;
+}
+
+/** Forms by the names of their modules. */
+type FormsByName = ReadonlyMap<string, Buffer>;
+
 /** In the build: all of the file. A form made under flags of the build says that it was made under `flags`. */
 export function packForms(
   text: Buffer,
-  forms: ReadonlyMap<string, Buffer>,
+  forms: FormsByName,
+  programs: { readonly crc: number; readonly forms: FormsByName },
   thread: readonly { readonly text: Buffer; readonly form: Buffer }[],
   { flags, flagsAddress, texts }: Pick<FormsHeader, "flags" | "flagsAddress" | "texts">,
 ): Buffer {
   let at = 0;
-  const places: [string, [number, number]][] = [];
-  for (const [id, form] of forms) {
-    form.writeUInt32LE(flags, flagsAt);
-    places.push([id, [at, form.length]]);
-    at += form.length;
-  }
+  const place = (group: FormsByName): Places => {
+    const places: [string, [number, number]][] = [];
+    for (const [id, form] of group) {
+      form.writeUInt32LE(flags, flagsAt);
+      places.push([id, [at, form.length]]);
+      at += form.length;
+    }
+    return Object.fromEntries(places);
+  };
+  const own = place(forms);
+  const ofPrograms = place(programs.forms);
   const scripts = thread.map(({ text: script, form }): ThreadScript => {
     form.writeUInt32LE(flags, flagsAt);
     const formAt = at + script.length;
-    const place = { text: [at, formAt], form: [formAt, form.length] } as const;
+    const found = { text: [at, formAt], form: [formAt, form.length] } as const;
     at = formAt + form.length;
-    return place;
+    return found;
   });
   const header: FormsHeader = {
     engine: engineName,
@@ -69,14 +88,16 @@ export function packForms(
     flagsAddress,
     textBytes: text.length,
     texts,
-    forms: Object.fromEntries(places),
+    forms: own,
+    programs: { crc: programs.crc, forms: ofPrograms },
     thread: scripts,
   };
   const json = Buffer.from(JSON.stringify(header));
   const size = Buffer.alloc(wordBytes);
   size.writeUInt32LE(json.length);
   const threadBytes = thread.flatMap(({ text: script, form }) => [script, form]);
-  return Buffer.concat([size, json, text, ...forms.values(), ...threadBytes]);
+  const all = [...forms.values(), ...programs.forms.values(), ...threadBytes];
+  return Buffer.concat([size, json, text, ...all]);
 }
 
 export class CompiledForms {
@@ -84,6 +105,7 @@ export class CompiledForms {
   readonly #text: Buffer;
   readonly #forms: Buffer;
   readonly #digest = Buffer.alloc(wordBytes);
+  #programs: Places = {};
   #pretends = false;
   /** Modules that were not compiled anew. */
   used = 0;
@@ -106,10 +128,20 @@ export class CompiledForms {
     return new CompiledForms(header, own, file.subarray(formsAt));
   }
 
+  /** From now on the forms of programs are to be had as well, where they were made of this text. */
+  addPrograms(internalBinding: InternalBinding, text: Buffer): void {
+    const { crc, forms } = this.#header.programs;
+    if (checksum(internalBinding, text) === crc) this.#programs = forms;
+  }
+
   /** The module's form, for `vm.compileFunction`. */
   of(id: string): Buffer | undefined {
-    const place = Object.hasOwn(this.#header.forms, id) ? this.#header.forms[id] : undefined;
-    return place && this.#forms.subarray(place[0], place[0] + place[1]);
+    for (const places of [this.#header.forms, this.#programs])
+      if (Object.hasOwn(places, id)) {
+        const [at, bytes] = places[id]!;
+        return this.#forms.subarray(at, at + bytes);
+      }
+    return undefined;
   }
 
   /** Has V8 take forms that were made under plain Node's flags, until a flag is set. Before the process leaves the host. */

@@ -29,6 +29,7 @@ const globalsEverywhere = ["process", "console", "crypto"];
 export function start(loader: Loader, sources: Sources, compiled?: CompiledFiles): void {
   const { requireBuiltin } = loader.tools;
   const forms = compiled && CompiledForms.open(compiled.forms, compiled.text);
+  forms?.addPrograms(loader.tools.internalBinding, loader.programs.bytes);
   forms?.pretendPlainFlags(requireBuiltin);
   let preloading = false;
   loader.compile = eagerly(

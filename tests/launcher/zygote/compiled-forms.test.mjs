@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { crc32 } from "node:zlib";
 import { findEngine } from "../../../dist/launcher/engine.js";
 import { loadGuestModule } from "../../support/guest-modules.mjs";
 import { copyBuild } from "../../support/natives.mjs";
@@ -56,7 +57,9 @@ test("a build with other modules, or without forms, compiles its own", async () 
 test("forms are of one text and one engine", () => {
   const text = Buffer.from("text");
   const thread = [{ text: Buffer.from("script"), form: Buffer.alloc(20, 9) }];
-  const packed = packForms(text, new Map([["a/b", Buffer.alloc(20, 7)]]), thread, {
+  const internalBinding = () => ({ crc32: (bytes) => bytes.length });
+  const programs = { crc: 4, forms: new Map([["c/d", Buffer.alloc(21, 8)]]) };
+  const packed = packForms(text, new Map([["a/b", Buffer.alloc(20, 7)]]), programs, thread, {
     flags: 0x01020304,
     flagsAddress: 0,
     texts: {},
@@ -65,6 +68,12 @@ test("forms are of one text and one engine", () => {
   assert.equal(forms.of("a/b").length, 20);
   assert.equal(forms.of("a/b").readUInt32LE(12), 0x01020304);
   assert.equal(forms.of("toString"), undefined);
+  forms.addPrograms(internalBinding, Buffer.alloc(3));
+  assert.equal(forms.of("c/d"), undefined);
+  forms.addPrograms(internalBinding, Buffer.alloc(4));
+  assert.equal(forms.of("c/d").length, 21);
+  assert.equal(forms.of("c/d")[0], 8);
+  assert.equal(forms.of("a/b")[0], 7);
   assert.equal(CompiledForms.open(packed, Buffer.from("test")), undefined);
   assert.equal(CompiledForms.open(Buffer.alloc(0), text), undefined);
   const other = Buffer.from(
@@ -86,6 +95,36 @@ function changeHeader(build, change) {
   size.writeUInt32LE(json.length);
   writeFileSync(path, Buffer.concat([size, json, packed.subarray(end)]));
 }
+
+/** What `git --version` prints in a machine of a build. */
+async function gitOf(build) {
+  const { NodeRuntime } = await import(pathToFileURL(join(build, "dist/index.js")).href);
+  const rt = await NodeRuntime.create();
+  try {
+    return (await rt.execCommand("git", ["--version"])).stdout;
+  } finally {
+    await rt.dispose();
+  }
+}
+
+test("git is found compiled, where its text is what the forms were made of", async () => {
+  const changed = copyBuild(dist);
+  const path = join(changed, "dist/programs.json");
+  const text = readFileSync(path, "utf8");
+  // As long as before: V8 itself compares no more than the length.
+  const other = text.replace("git version 2.39.0", "git version 2.39.9");
+  assert.notEqual(other, text);
+  writeFileSync(path, other);
+  assert.match(await gitOf(changed), /^git version 2\.39\.9 \(iso/);
+
+  // Elsewhere V8 takes no forms in a zygote.
+  if (process.arch !== "x64") return;
+  // Taken for the text of the forms, it is not compiled: what they were made of is what it prints.
+  const believed = copyBuild(dist);
+  writeFileSync(join(believed, "dist/programs.json"), other);
+  changeHeader(believed, (header) => (header.programs.crc = crc32(other)));
+  assert.match(await gitOf(believed), /^git version 2\.39\.0 \(iso/);
+});
 
 test("an engine that keeps its digest elsewhere is left as it is, and compiles its own", async () => {
   for (const moveTo of [(address) => address + 4, () => 4096, () => 2 ** 46]) {
