@@ -165,8 +165,8 @@ class ArgumentReader {
       else if (word === "--") options = false;
       else if (word === "--help") return "Usage: jq [OPTIONS] FILTER [FILES...]\n";
       else if (word === "--version") return "jq-1.6\n";
-      else if (!word.startsWith("--")) for (const letter of word.slice(1)) this.#flag(letter);
-      else if (!this.#named(word.slice(2))) this.#flag(longFlags[word.slice(2)]);
+      else if (!word.startsWith("--")) for (const letter of word.slice(1)) this.#flag(letter, word);
+      else if (!this.#named(word.slice(2))) this.#flag(longFlags[word.slice(2)], word);
     }
     return undefined;
   }
@@ -190,12 +190,9 @@ class ArgumentReader {
         variables.set(this.#take(name), jsonOf(this.#take(name), name));
         return true;
       case "slurpfile":
-      case "rawfile": {
-        const variable = this.#take(name);
-        const text = readText(this.context, this.#take(name));
-        variables.set(variable, name === "rawfile" ? text : [...valuesOf(text)]);
+      case "rawfile":
+        variables.set(...this.#fileVariable(name));
         return true;
-      }
       case "args":
         this.#operands = "texts";
         return true;
@@ -206,7 +203,7 @@ class ArgumentReader {
         settings.indent = "\t";
         return true;
       case "indent":
-        settings.indent = " ".repeat(Math.min(7, Number(this.#take(name)) || 0)) || undefined;
+        settings.indent = " ".repeat(this.#width()) || undefined;
         return true;
       case "from-file":
         this.#filterFile();
@@ -215,16 +212,17 @@ class ArgumentReader {
     return false;
   }
 
-  #flag(letter: string | undefined): void {
+  #flag(letter: string | undefined, word: string): void {
     if (letter === "f") this.#filterFile();
     else if (letter !== undefined && letterFlags.includes(letter)) this.settings.flags.add(letter);
-    else throw new CommandFailure("Unknown arguments", 2, helpHint);
+    else throw new CommandFailure(`Unknown option ${word}`, 2, helpHint);
   }
 
   /** What looked like the filter until now is a file. */
   #filterFile(): void {
     const { settings } = this;
-    const path = this.#take("from-file");
+    const path = this.#words.shift();
+    if (path === undefined) return;
     if (settings.filter !== undefined) settings.files.unshift(settings.filter);
     settings.filter = readText(this.context, path);
   }
@@ -232,11 +230,41 @@ class ArgumentReader {
   /** The next word, which belongs to an option. */
   #take(name: string): string {
     const word = this.#words.shift();
-    if (word === undefined)
-      throw new CommandFailure(`--${name} takes more parameters`, 2, helpHint);
-    return word;
+    if (word !== undefined) return word;
+    const second = parameters[name];
+    const needs =
+      second === undefined
+        ? "takes one parameter"
+        : `takes two parameters (e.g. --${name} varname ${second})`;
+    throw new CommandFailure(`--${name} ${needs}`, 2, helpHint);
+  }
+
+  #width(): number {
+    const width = Number.parseInt(this.#take("indent"), 10) || 0;
+    if (width >= -1 && width <= 7) return Math.max(0, width);
+    throw new CommandFailure("--indent takes a number between -1 and 7", 2, helpHint);
+  }
+
+  /** A variable whose value is a file's text, or the values in it. */
+  #fileVariable(name: "slurpfile" | "rawfile"): [string, Json] {
+    const [variable, path] = [this.#take(name), this.#take(name)];
+    try {
+      const text = readText(this.context, path);
+      return [variable, name === "rawfile" ? text : [...valuesOf(text)]];
+    } catch (error) {
+      if (!(error instanceof CommandFailure || error instanceof JsonError)) throw error;
+      throw new CommandFailure(`Bad JSON in --${name} ${variable} ${path}: ${error.message}`, 2);
+    }
   }
 }
+
+/** What the second parameter of an option with two is called. */
+const parameters: Record<string, string> = {
+  arg: "value",
+  argjson: "text",
+  slurpfile: "filename",
+  rawfile: "filename",
+};
 
 function jsonOf(text: string, option: string): Json {
   try {
@@ -245,7 +273,7 @@ function jsonOf(text: string, option: string): Json {
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
   }
-  throw new CommandFailure(`Invalid JSON text passed to --${option}`, 2);
+  throw new CommandFailure(`invalid JSON text passed to --${option}`, 2, helpHint);
 }
 
 function readText(context: CommandContext, path: string): string {
@@ -255,7 +283,12 @@ function readText(context: CommandContext, path: string): string {
     source.close();
     return text;
   } catch (error) {
-    throw new CommandFailure(`error: Could not open ${path}: ${errorText(error)}`, 2);
+    // The real one opens a directory and then cannot read it.
+    const reason = errorText(error);
+    throw new CommandFailure(
+      `Could not open ${path}: ${reason === "Is a directory" ? "It's a directory" : reason}`,
+      2,
+    );
   }
 }
 
