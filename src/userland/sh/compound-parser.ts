@@ -233,7 +233,7 @@ export class CompoundParser {
   functionDefinition(word: Word, line: number): Command {
     const parser: Parser = this.#parser;
     parser.expectOperator("(");
-    if (!parser.isOperator(")")) parser.unexpected(")");
+    if (!parser.isOperator(")")) parser.unexpected(")", true);
     parser.take();
     const name = literalText(word);
     const special = !parser.options.bash && specialBuiltins.has(name ?? "");

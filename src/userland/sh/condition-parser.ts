@@ -2,6 +2,7 @@
 import type { Command, Condition, Word } from "./ast.js";
 import type { Parser } from "./parser.js";
 import { WordBuilder } from "./scanner.js";
+import { describe, tokenText } from "./token-names.js";
 
 const unaryOperators = new Set(
   "-a -b -c -d -e -f -g -h -k -n -o -p -r -s -t -u -v -w -x -z -G -L -N -O -R -S".split(" "),
@@ -57,7 +58,7 @@ export class ConditionParser {
     if (!this.#isOperator("(")) return this.#primary();
     parser.take();
     const inner = parser.scanner.nested(() => this.#or());
-    if (!this.#isOperator(")")) parser.unexpected(")");
+    if (!this.#isOperator(")")) this.#failAt("expected `)'");
     parser.take();
     this.#skipNewlines();
     return inner;
@@ -75,10 +76,11 @@ export class ConditionParser {
     }
     const binary = this.#plain() ?? this.#comparison();
     if (binary === undefined || !binaryOperators.has(binary)) {
+      if (this.#atOperand()) this.#failAt("conditional binary operator expected");
       return this.#finish({ kind: "unary", operator: "-n", operand: first });
     }
     parser.take();
-    const right = binary === "=~" ? this.#expression() : this.#word();
+    const right = binary === "=~" ? this.#expression() : this.#rightWord();
     return this.#finish({ kind: "binary", operator: binary, left: first, right });
   }
 
@@ -102,11 +104,24 @@ export class ConditionParser {
     return { ...builder.word(), source: scanner.text.slice(from, scanner.position) };
   }
 
+  #rightWord(): Word {
+    if (this.#isClosing()) this.#failAt("unexpected argument `]]' to conditional binary operator");
+    return this.#word();
+  }
+
   #word(): Word {
     const token = this.#parser.peek(false);
     if (token.kind !== "word" || token.plain === "]]") this.#parser.unexpected();
     this.#parser.take();
     return token.word;
+  }
+
+  /** What bash says inside `[[ … ]]`, instead of its second line about the token. */
+  #failAt(words: string): never {
+    const token = this.#parser.peek(false);
+    if (token.kind === "end") return this.#parser.unexpected();
+    const what = words.startsWith("expected") ? `unexpected token \`${tokenText(token)}', ` : "";
+    return this.#parser.scanner.failInWords(`${describe(token)} unexpected`, what + words);
   }
 
   #atOperand(): boolean {

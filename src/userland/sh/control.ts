@@ -47,6 +47,9 @@ export interface BashError {
  * words for most, and goes on with the next line after many.
  */
 export class ShellError {
+  /** The source of the function that it came out of, which its message names in bash. */
+  source: string | undefined;
+
   constructor(
     readonly message: string,
     readonly status = 2,
@@ -69,6 +72,7 @@ export type SyntaxCause =
   | { readonly kind: "token"; readonly token: string; readonly text: string }
   | { readonly kind: "unclosed"; readonly quote: string; readonly line: number }
   | { readonly kind: "end"; readonly line: number }
+  | { readonly kind: "words"; readonly message: string }
   | { readonly kind: "other" };
 
 /** The script does not parse. `incomplete` when more text could make it parse. */
@@ -97,6 +101,8 @@ export class SyntaxFailure extends ShellError {
         return [[cause.line, `unexpected EOF while looking for matching \`${cause.quote}'`]];
       case "end":
         return [[cause.line, "syntax error: unexpected end of file"]];
+      case "words":
+        return [[line, cause.message]];
       case "other":
         return [[line, this.message.replace(/^Syntax error: /, "syntax error: ")]];
     }

@@ -4,17 +4,17 @@ import type { Environment } from "./environment.js";
 import { encodeText } from "./text.js";
 
 /** What stands in front of a message. */
-function location(env: Environment, line: number, origin = ""): string {
+function location(env: Environment, line: number, origin = "", from?: string): string {
   const { bash, interactive } = env.shell;
   if (!bash) return `${env.name}: ${line}: `;
-  const source = env.frame?.source ?? env.name;
+  const source = from ?? env.frame?.source ?? env.name;
   return interactive && env.frame === undefined
     ? `${source}: ${origin}`
     : `${source}: ${origin}line ${line}: `;
 }
 
-export async function complain(env: Environment, message: string): Promise<void> {
-  const text = `${location(env, env.line)}${message}\n`;
+export async function complain(env: Environment, message: string, from?: string): Promise<void> {
+  const text = `${location(env, env.line, "", from)}${message}\n`;
   await env.descriptors.get(2)?.write(encodeText(text));
 }
 
@@ -33,7 +33,7 @@ export async function report(env: Environment, error: unknown): Promise<number> 
     return 2;
   }
   if (error instanceof ShellError) {
-    await complain(env, error.messageFor(bash));
+    await complain(env, error.messageFor(bash), error.source);
     return error.statusFor(bash);
   }
   // Deeper or longer than the engine can hold, in spite of the limits: the script's fault all the same.
@@ -52,7 +52,7 @@ export async function goOnAfter(env: Environment, error: unknown): Promise<numbe
   const status = await report(env, error);
   // Of a whole command that is not there the subshell knows nothing; its parent has the status.
   if (error.bash.ends === "shell") {
-    const top = !env.isSubshell && env.textOrigin === "-c: ";
+    const top = !env.isSubshell && env.textOrigin === "-c: " && !env.options.has("errexit");
     throw new Exit(top || env.shell.interactive ? status : 1);
   }
   if (env.isSubshell) throw new Exit(status);

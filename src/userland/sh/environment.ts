@@ -103,6 +103,8 @@ export class Environment {
   secondsOffset = 0;
   /** Where the text that is being run comes from, in bash's syntax errors: "-c: ", "eval: ". */
   textOrigin = "";
+  /** Below a text that was given as `-c`. */
+  fromArgument = false;
 
   loopDepth = 0;
   /** Functions, `.`, `eval` and traps inside each other. */
@@ -171,6 +173,7 @@ export class Environment {
     copy.commandText = this.commandText;
     copy.secondsOffset = this.secondsOffset;
     copy.textOrigin = this.textOrigin;
+    copy.fromArgument = this.fromArgument;
     copy.loopDepth = this.loopDepth;
     copy.callDepth = this.callDepth;
     copy.returnDepth = this.returnDepth;

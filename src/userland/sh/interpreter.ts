@@ -161,6 +161,13 @@ export class Interpreter {
     return status;
   }
 
+  /** A member of a pipeline; of the status of one that is a command alone, the trap of ERR does not hear. */
+  executeMember(env: Environment, command: Command, tested: boolean): Promise<number> {
+    return this.bash && command.kind === "simple"
+      ? runSimple(this, env, command, tested)
+      : this.execute(env, command, tested);
+  }
+
   /** The ERR trap and `set -e`. */
   async settle(env: Environment, status: number, tested: boolean): Promise<number> {
     if (status === 0 || tested) return status;

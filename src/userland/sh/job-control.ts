@@ -135,21 +135,31 @@ export class JobControl {
   }
 
   /** What has ended or stopped in the background since the last prompt. */
-  async notify(env: Environment): Promise<void> {
-    await this.#shell.system.yield();
-    const all = [...env.jobs.all()];
-    for (const job of all) {
-      if (job.status === undefined && !job.tellStop) continue;
-      const mark = job === all.at(-1) ? "+" : job === all.at(-2) ? "-" : " ";
-      await this.#print(env, row(job, mark));
-      job.tellStop = false;
-      if (job.status !== undefined) env.jobs.remove(job);
-    }
+  notify(env: Environment): Promise<void> {
+    return notify(this.#shell, env);
   }
 
   async #print(env: Environment, text: string): Promise<void> {
     await env.descriptors.get(2)?.write(encodeText(text));
   }
+}
+
+async function notify(shell: Interpreter, env: Environment): Promise<void> {
+  await shell.system.yield();
+  const all = [...env.jobs.all()];
+  for (const job of all) {
+    if (job.status === undefined && !job.tellStop) continue;
+    const mark = job === all.at(-1) ? "+" : job === all.at(-2) ? "-" : " ";
+    await env.descriptors.get(2)?.write(encodeText(row(job, mark)));
+    job.tellStop = false;
+    if (job.status !== undefined) env.jobs.remove(job);
+  }
+}
+
+/** bash tells a `-c` text that has switched `monitor` on of ended jobs whenever it has waited for something. */
+export async function notifyAfterWait(shell: Interpreter, env: Environment): Promise<void> {
+  if (!shell.bash || shell.interactive || env.isSubshell || !env.fromArgument) return;
+  if (env.options.has("monitor") && env.jobs.all().length > 0) await notify(shell, env);
 }
 
 function row(job: Job, mark: string): string {

@@ -146,6 +146,7 @@ export async function runSelect(
       const number = /^\s*\d+\s*$/.test(reply) ? Number(reply) : 0;
       env.assign(command.variable, values[number - 1] ?? "");
       const ended = await turn(shell, async () => {
+        status = 0;
         status = await shell.execute(env, command.body, tested);
       });
       if (ended) return;

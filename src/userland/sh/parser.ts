@@ -158,11 +158,12 @@ export class Parser implements CommandSyntax {
     while (this.peek().kind === "newline") this.take();
   }
 
-  unexpected(expected?: string): never {
+  /** `newline`: where a newline is as wrong as the end of the text. */
+  unexpected(expected?: string, newline = false): never {
     const token = this.peek();
     const what = describe(token);
     const message = `${what} unexpected${expected === undefined ? "" : ` (expecting "${expected}")`}`;
-    if (token.kind === "end") return this.scanner.failAtEnd(message);
+    if (token.kind === "end") return this.scanner.failAtEnd(message, { newline });
     return this.scanner.fail(message, tokenText(token));
   }
 
@@ -372,7 +373,7 @@ export class Parser implements CommandSyntax {
       return fdVariable === undefined ? document : Object.assign(document, { fdVariable });
     }
     const target = this.peek(false);
-    if (target.kind !== "word") this.unexpected();
+    if (target.kind !== "word") this.unexpected(undefined, true);
     this.take();
     return {
       operator: operator as Redirection["operator"],

@@ -68,7 +68,7 @@ export async function runPipeline(
   if (job !== undefined) for (const member of members) member.env.foregroundJob = job;
   const running = members.map((member) =>
     shell.beside.run(() =>
-      shell.runSubshell(member.env, () => shell.execute(member.env, member.command, tested)),
+      shell.runSubshell(member.env, () => shell.executeMember(member.env, member.command, tested)),
     ),
   );
   if (inside !== undefined) running.push(runInside(shell, env, inside, input!, tested));
@@ -150,7 +150,7 @@ export async function startAsynchronous(
   const foreground = new ForegroundJob();
   foreground.group = pid;
   const ended = control?.untilEnd(pid, foreground) ?? shell.system.wait(pid);
-  const job = env.jobs.add(pid, text, ended);
+  const job = env.jobs.add(pid, shell.bash ? commandText(command) : text, ended);
   job.foreground = foreground;
   control?.watch(job);
   if (shell.interactive) await env.descriptors.get(2)?.write(encodeText(`[${job.id}] ${pid}\n`));
@@ -208,6 +208,8 @@ async function startShell(shell: Interpreter, env: Environment, command: Command
     throw new StartFailure("sh", pid);
   }
   const state = encodeText(saveState(shell, env, command));
-  void system.write(writeEnd, state).then(() => system.close(writeEnd));
+  // Whole before anything else happens: as behind a fork(), the shell may stop itself or end at once.
+  await system.write(writeEnd, state);
+  system.close(writeEnd);
   return pid;
 }

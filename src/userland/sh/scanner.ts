@@ -56,6 +56,8 @@ export class WordBuilder {
 
 /** Why the text must not end where it does. */
 export interface TextEnd {
+  /** A newline would be wrong there as well. */
+  readonly newline?: boolean;
   readonly awaitedDelimiter?: string;
   /** What bash looks for, and the line from which on. */
   readonly quote?: string;
@@ -128,9 +130,17 @@ export class Scanner {
     throw new SyntaxFailure(`Syntax error: ${message}`, line, false, undefined, cause);
   }
 
+  /** An error that bash has words of its own for. */
+  failInWords(message: string, words: string): never {
+    const cause = { kind: "words", message: words } as const;
+    throw new SyntaxFailure(`Syntax error: ${message}`, this.line, false, undefined, cause);
+  }
+
   /** The text ended inside something. */
   failAtEnd(message: string, end: TextEnd = {}): never {
     const text = `Syntax error: ${message}`;
+    // bash reads the newline that it puts behind every text.
+    if (end.newline === true && this.final) this.fail(message, "newline");
     // A text counts as lines, each with its newline; the end is behind the last.
     const last = this.line + (this.text.endsWith("\n") ? 0 : 1);
     const cause =

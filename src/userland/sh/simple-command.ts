@@ -15,6 +15,7 @@ import { expandWords } from "./expansion.js";
 import { startCommand } from "./external.js";
 import { runHere } from "./here.js";
 import type { Interpreter } from "./interpreter.js";
+import { notifyAfterWait } from "./job-control.js";
 import { exitStatus } from "./jobs.js";
 import { closeTemporaries } from "./process-substitution.js";
 import { RedirectionError, performRedirections } from "./redirections.js";
@@ -215,13 +216,13 @@ export async function callFunction(
   tested: boolean,
 ): Promise<number> {
   const { body, source, traced } = env.functions.get(name)!;
-  const { positional, loopDepth, getopts, frame, localOptions } = env;
+  const { positional, line, loopDepth, getopts, frame, localOptions } = env;
   env.positional = [...args];
   env.loopDepth = 0;
   env.getopts = { index: 1, offset: 0, optind: undefined };
   env.callDepth += 1;
   env.returnDepth += 1;
-  env.frame = { name, source, line: env.line, isFunction: true, outer: frame };
+  env.frame = { name, source, line, isFunction: true, outer: frame };
   env.localOptions = undefined;
   const restoreTraps = env.suspendTraps(traced === true);
   env.variables.pushScope(true);
@@ -229,7 +230,12 @@ export async function callFunction(
     shell.checkDepth(env);
     const status = await functionStatus(shell, env, () => shell.execute(env, body, tested));
     if (env.traps.has("RETURN")) await shell.traps.event(env, "RETURN");
+    // What is said of the call's own status is said of its line.
+    if (shell.bash) env.line = line;
     return status;
+  } catch (error) {
+    if (error instanceof ShellError) error.source ??= source;
+    throw error;
   } finally {
     env.variables.popScope();
     restoreTraps();
@@ -314,6 +320,7 @@ async function runExternal(
     if (own) env.foregroundJob = undefined;
   }
   const status = await waitForCommand(shell, env, job, pid, text);
+  await notifyAfterWait(shell, env);
   const isStop = own && status.signal >= SIGSTOP && status.signal <= SIGTTOU;
   if (status.signal !== 0 && status.signal !== SIGINT && status.signal !== SIGPIPE && !isStop) {
     if (shell.bash && !shell.interactive) {

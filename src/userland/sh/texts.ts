@@ -29,6 +29,7 @@ export async function runText(
 ): Promise<number> {
   const outer = env.textOrigin;
   env.textOrigin = options.origin ?? "";
+  env.fromArgument ||= env.textOrigin === "-c: ";
   try {
     return await runCommands(shell, env, text, options);
   } finally {

@@ -77,7 +77,7 @@ export class WordScanner {
     const { scanner } = this;
     if (scanner.peek() === "(") {
       scanner.position += 1;
-      return scanner.nested(() => this.commands.arrayElements(this));
+      return scanner.quoting(")", () => scanner.nested(() => this.commands.arrayElements(this)));
     }
     const builder = new WordBuilder();
     this.#tilde(builder);

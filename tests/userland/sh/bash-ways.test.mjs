@@ -104,3 +104,101 @@ test("rules of `complete` are kept, listed and removed", async () => {
     "bash: line 1: complete: foo: no completion specification\nbash: line 3: compopt: x: no completion specification\n",
   );
 });
+
+test("what ERR hears of a call is said of the call's line, and of a pipeline's member alone nothing", async () => {
+  assert.deepEqual(
+    await lines(`set -E; trap 'echo "err $LINENO: $BASH_COMMAND" >&3' ERR; exec 3>&1
+f() {
+  return 2
+}
+f
+g() { false
+}
+h() {
+  g
+}
+h
+false | cat
+f | cat
+{ false; } | cat
+for i in 1; do
+  f
+done`),
+    [
+      "err 5: return 2",
+      "err 6: false",
+      "err 9: false",
+      "err 11: false",
+      "err 14: false",
+      "err 16: return 2",
+    ],
+  );
+});
+
+test("an error of an expansion that ends a function names the function's source", async () => {
+  const { stderr } = await bash("f() { echo ${1:?need}; }; (f); set -u; f() { echo $nosuch; }; f");
+  assert.equal(
+    stderr,
+    "environment: line 1: 1: need\nenvironment: line 1: nosuch: unbound variable\n",
+  );
+});
+
+test("the status of a text that an unset variable ends is 127, and 1 under errexit", async () => {
+  assert.deepEqual(
+    await lines(`for o in -uc -euc; do bash $o 'echo $x' 2> /dev/null; echo $?; done
+      bash -ec 'echo \${x?}' 2> /dev/null; echo $?`),
+    ["127", "1", "1"],
+  );
+});
+
+test("a loop of select that `break` leaves is a success", async () => {
+  const { stdout } = await bash(
+    `select x in a b; do [ "$REPLY" = q ] && break; done <<< $'7\nq' 2> /dev/null; echo $?`,
+  );
+  assert.equal(stdout, "0\n");
+});
+
+test("a text that ends where a newline is wrong says so, and [[ has words of its own", async () => {
+  const errorOf = async (script) => (await bash(script)).stderr;
+  const near = (text) =>
+    `bash: -c: line 1: syntax error near unexpected token \`newline'\nbash: -c: line 1: \`${text}'\n`;
+  assert.equal(await errorOf("syntax ("), near("syntax ("));
+  assert.equal(await errorOf("echo <"), near("echo <"));
+  const say = (words) => `bash: -c: line 1: ${words}\n`;
+  assert.equal(await errorOf("x=("), say("unexpected EOF while looking for matching `)'"));
+  assert.equal(await errorOf("[[ a b ]]"), say("conditional binary operator expected"));
+  assert.equal(await errorOf("[[ ( a ]]"), say("unexpected token `]]', expected `)'"));
+  assert.equal(
+    await errorOf("[[ a == ]]"),
+    say("unexpected argument `]]' to conditional binary operator"),
+  );
+});
+
+test("a shell that stops itself right behind a background list goes on when that tells it to", async () => {
+  const { stdout } = await bash("(sleep 0.2; kill -CONT $$) & kill -STOP $$; echo went on");
+  assert.equal(stdout, "went on\n");
+});
+
+test("SIGPIPE that a shell sends itself ends it", async () => {
+  assert.deepEqual(
+    await lines(`bash -c 'kill -PIPE $$; echo no'; echo $?
+      bash -c 'trap "echo caught" PIPE; kill -PIPE $$; echo on'
+      bash -c 'trap "" PIPE; kill -PIPE $$; echo ignored'`),
+    ["141", "caught", "on", "ignored"],
+  );
+});
+
+test("under set -m, a text of -c is told of its jobs' ends after each wait", async () => {
+  const { stdout, stderr } = await bash(`set -m; sleep 0.01 & wait; true & wait $!; jobs
+    (exit 3) & wait; sleep 5 & kill %1; wait; { sleep 0.01; false; } & sleep 0.2; echo x
+    sleep 0.05 & fg > /dev/null; set +m; sleep 0.01 & wait`);
+  assert.equal(stdout, "x\n");
+  assert.deepEqual(stderr.split("\n"), [
+    "[1]+  Done                    sleep 0.01",
+    "[1]+  Done                    true",
+    "[1]+  Exit 3                  ( exit 3 )",
+    "[1]+  Terminated              sleep 5",
+    "[1]+  Exit 1                  { sleep 0.01; false; }",
+    "",
+  ]);
+});

@@ -1,6 +1,7 @@
 /** `wait`, `jobs`, `fg`, `bg`. */
 import type { Job } from "../jobs.js";
 import { exitStatus } from "../jobs.js";
+import { notifyAfterWait } from "../job-control.js";
 import { SIGCONT, signalNumber } from "../signals.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 
@@ -25,6 +26,7 @@ async function waitFor(call: BuiltinCall, job: Job): Promise<number> {
   job.status = ended;
   job.waited = true;
   job.whenWaited?.();
+  await notifyAfterWait(call.shell, call.env);
   // Its end has been told: `jobs` of bash does not tell it again.
   if (call.shell.bash && job.id > 0) call.env.jobs.disown(job);
   return exitStatus(ended);
@@ -60,6 +62,7 @@ async function wait(call: BuiltinCall): Promise<number> {
     );
     if (typeof first === "number") return first;
     first.status ??= await first.ended;
+    await notifyAfterWait(shell, env);
     // Whoever knows its number may still ask for its status.
     env.jobs.disown(first);
     tell(first);
@@ -70,6 +73,7 @@ async function wait(call: BuiltinCall): Promise<number> {
     const ended = await untilSignal(call, all);
     if (typeof ended === "number") return ended;
     for (const job of env.jobs.all()) job.whenWaited?.();
+    await notifyAfterWait(shell, env);
     if (call.shell.bash) env.jobs.clear();
     for (const job of env.jobs.all()) job.waited = true;
     return 0;
@@ -159,9 +163,9 @@ async function foreground(call: BuiltinCall): Promise<number> {
   const control = call.shell.jobControl;
   if (control !== undefined) return control.resume(call.env, job);
   call.shell.system.kill(job.pid, SIGCONT);
-  const status = await waitFor(call, job);
+  // Of what was in the foreground nobody is told that it is done.
   call.env.jobs.remove(job);
-  return status;
+  return waitFor(call, job);
 }
 
 async function background(call: BuiltinCall): Promise<number> {

@@ -1,7 +1,7 @@
 /** `kill`. */
 import { Killed } from "../control.js";
 import { errorText } from "../errors.js";
-import { SIGTERM, parseSignal, signalNames, signalNumber } from "../signals.js";
+import { SIGPIPE, SIGTERM, parseSignal, signalNames, signalNumber } from "../signals.js";
 import type { Builtin, BuiltinCall } from "./builtin.js";
 import { signalTable } from "./trap.js";
 
@@ -56,7 +56,10 @@ async function killOne(call: BuiltinCall, target: string, signal: number): Promi
         : call.complain(`Illegal number: ${target}`, 2);
     }
     pid = Number(target);
-    if (env.subshellPid !== undefined && pid === env.subshellPid) return killSelf(call, signal);
+    const self = env.subshellPid ?? shell.system.pid;
+    // Node's processes, and with them the shell's, ignore SIGPIPE: that it would end bash is acted out.
+    if (pid === self && (env.subshellPid !== undefined || (signal === SIGPIPE && shell.bash)))
+      return killSelf(call, signal);
   }
   const result = shell.system.kill(pid, signal);
   if (result >= 0) return 0;
