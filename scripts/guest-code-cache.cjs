@@ -120,7 +120,7 @@ async function main() {
   const { linkedAt } = await import(join(dist, "launcher/engine-symbols.js"));
   const flags = digestOfFlags(require);
   const thread = await threadScripts();
-  const forms = formsOf(sources);
+  const guest = { crc: crc32(text), forms: formsOf(sources) };
   const worth = Object.entries(JSON.parse(programsText)).filter(([id]) => isWorthAForm(id));
   const programs = { crc: crc32(programsText), forms: formsOf(Object.fromEntries(worth)) };
   // `static uint32_t flag_hash` of v8::internal in src/flags/flags.cc; compilers number what is static.
@@ -128,6 +128,6 @@ async function main() {
   const flagsAddress = linkedAt([name, `${name}.0`]) ?? 0;
   const texts = Object.fromEntries(placesOf(text));
   const file = join(dist, `guest.${process.arch}.cache`);
-  writeFileSync(file, packForms(text, forms, programs, thread, { flags, flagsAddress, texts }));
+  writeFileSync(file, packForms(guest, programs, thread, { flags, flagsAddress, texts }));
 }
 void main();

@@ -32,11 +32,14 @@ const text = (entry: string, keeps: string, fds: readonly number[]): string => `
     closeSync(${reservationFd});
   }
   const entry = ${entry};
+  const places = ${JSON.stringify(fds)}.map((fd) => [fd, fstatSync(fd).size]);
+  const [[, guestBytes], , [, formsBytes] = [0, 0]] = places;
+  // Texts and forms are for the threads of a process as well.
+  const shared = formsBytes && Buffer.from(new SharedArrayBuffer(guestBytes + formsBytes));
   // At a position: other processes read the same open files.
-  const [guest, other, forms] = ${JSON.stringify(fds)}.map((fd) => {
-    const { size } = fstatSync(fd);
-    // Forms are for the threads of a process as well.
-    const bytes = fd === ${formsFd} ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+  const [guest, other, forms] = places.map(([fd, size], index) => {
+    const from = index === 0 ? 0 : guestBytes;
+    const bytes = shared && index !== 1 ? shared.subarray(from, from + size) : Buffer.allocUnsafeSlow(size);
     for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
     if (!${keeps}) closeSync(fd);
     return bytes;

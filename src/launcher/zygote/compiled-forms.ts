@@ -3,8 +3,8 @@
  * is given them, and those of Node's own modules: it spares a third of a zygote's start. So are those of `git`, which its
  * guests load, each for itself: compiling them was half of what a command of it cost.
  *
- * A form is taken for the text that it was made of alone: the file holds that text, and is left aside where
- * dist/guest.json is another; of dist/programs.json it holds a checksum. V8 also demands the flags that a form was made under, of all flags the same. A zygote's
+ * A form is taken for the text that it was made of alone: the file holds checksums of dist/guest.json and dist/programs.json,
+ * and what is of another one is left aside. V8 also demands the flags that a form was made under, of all flags the same. A zygote's
  * differ from plain Node's in what collects garbage and optimises, which no form depends on, so the zygote
  * writes plain Node's where V8 keeps the digest of its flags. Where that is, is from the engine's symbols, and believed
  * only once V8's own answer is found there. Setting any flag takes it back.
@@ -27,11 +27,10 @@ export interface FormsHeader {
   /** The digest of plain Node's flags, and its address in the engine; 0 where that is not known. */
   readonly flags: number;
   readonly flagsAddress: number;
-  /** How long the text is that the forms were made of; it comes first. */
-  readonly textBytes: number;
-  /** In it, by module: where its text begins and ends. */
+  /** The CRC-32 of dist/guest.json, and in that, by module: where its text begins and ends. */
+  readonly crc: number;
   readonly texts: Readonly<Record<string, readonly [from: number, to: number]>>;
-  /** Behind it, by module: where its form begins and how long it is. */
+  /** Behind the header, by module: where its form begins and how long it is. */
   readonly forms: Places;
   /** Those of programs, and the CRC-32 of dist/programs.json that they were made of. */
   readonly programs: { readonly crc: number; readonly forms: Places };
@@ -55,11 +54,16 @@ function checksum(internalBinding: InternalBinding, text: Buffer): number {
 /** Forms by the names of their modules. */
 type FormsByName = ReadonlyMap<string, Buffer>;
 
+/** Of a text by its checksum. */
+interface FormsOfText {
+  readonly crc: number;
+  readonly forms: FormsByName;
+}
+
 /** In the build: all of the file. A form made under flags of the build says that it was made under `flags`. */
 export function packForms(
-  text: Buffer,
-  forms: FormsByName,
-  programs: { readonly crc: number; readonly forms: FormsByName },
+  guest: FormsOfText,
+  programs: FormsOfText,
   thread: readonly { readonly text: Buffer; readonly form: Buffer }[],
   { flags, flagsAddress, texts }: Pick<FormsHeader, "flags" | "flagsAddress" | "texts">,
 ): Buffer {
@@ -73,7 +77,7 @@ export function packForms(
     }
     return Object.fromEntries(places);
   };
-  const own = place(forms);
+  const own = place(guest.forms);
   const ofPrograms = place(programs.forms);
   const scripts = thread.map(({ text: script, form }): ThreadScript => {
     form.writeUInt32LE(flags, flagsAt);
@@ -86,7 +90,7 @@ export function packForms(
     engine: engineName,
     flags,
     flagsAddress,
-    textBytes: text.length,
+    crc: guest.crc,
     texts,
     forms: own,
     programs: { crc: programs.crc, forms: ofPrograms },
@@ -96,13 +100,14 @@ export function packForms(
   const size = Buffer.alloc(wordBytes);
   size.writeUInt32LE(json.length);
   const threadBytes = thread.flatMap(({ text: script, form }) => [script, form]);
-  const all = [...forms.values(), ...programs.forms.values(), ...threadBytes];
-  return Buffer.concat([size, json, text, ...all]);
+  const all = [...guest.forms.values(), ...programs.forms.values(), ...threadBytes];
+  return Buffer.concat([size, json, ...all]);
 }
 
 export class CompiledForms {
   readonly #header: FormsHeader;
   readonly #text: Buffer;
+  readonly #file: Buffer;
   readonly #forms: Buffer;
   readonly #digest = Buffer.alloc(wordBytes);
   #programs: Places = {};
@@ -110,22 +115,26 @@ export class CompiledForms {
   /** Modules that were not compiled anew. */
   used = 0;
 
-  private constructor(header: FormsHeader, text: Buffer, forms: Buffer) {
+  private constructor(header: FormsHeader, text: Buffer, file: Buffer, headerEnd: number) {
     this.#header = header;
     this.#text = text;
-    this.#forms = forms;
+    this.#file = file;
+    this.#forms = file.subarray(headerEnd);
     this.#digest.writeUInt32LE(header.flags);
   }
 
   /** The forms in `file`, when they are this engine's and of `text`. */
-  static open(file: Buffer, text: Buffer): CompiledForms | undefined {
+  static open(
+    internalBinding: InternalBinding,
+    file: Buffer,
+    text: Buffer,
+  ): CompiledForms | undefined {
     if (file.length < wordBytes) return undefined;
-    const textAt = wordBytes + file.readUInt32LE(0);
-    const header = JSON.parse(file.toString("latin1", wordBytes, textAt)) as FormsHeader;
-    const formsAt = textAt + header.textBytes;
-    const own = file.subarray(textAt, formsAt);
-    if (header.engine !== engineName || !text.equals(own)) return undefined;
-    return new CompiledForms(header, own, file.subarray(formsAt));
+    const headerEnd = wordBytes + file.readUInt32LE(0);
+    const header = JSON.parse(file.toString("latin1", wordBytes, headerEnd)) as FormsHeader;
+    if (header.engine !== engineName || checksum(internalBinding, text) !== header.crc)
+      return undefined;
+    return new CompiledForms(header, text, file, headerEnd);
   }
 
   /** From now on the forms of programs are to be had as well, where they were made of this text. */
@@ -172,15 +181,16 @@ export class CompiledForms {
     return this.#pretends ? { digest: flags, address: flagsAddress } : undefined;
   }
 
-  /** The forms for threads, where the file was read into memory that they can have. */
+  /** The forms for threads, where text and file were read into memory that they can have. */
   get shared(): SharedForms | undefined {
     const { buffer: memory, byteOffset: formsAt } = this.#forms;
-    const { byteOffset: textsAt } = this.#text;
+    const { buffer: textMemory, byteOffset: textsAt } = this.#text;
     const { pretence } = this;
-    if (pretence === undefined || !(memory instanceof SharedArrayBuffer)) return undefined;
+    if (pretence === undefined || textMemory !== memory || !(memory instanceof SharedArrayBuffer))
+      return undefined;
     return {
       memory,
-      header: [wordBytes, textsAt],
+      header: [this.#file.byteOffset + wordBytes, formsAt],
       textsAt,
       formsAt,
       pretence,

@@ -27,9 +27,9 @@ const globalsEverywhere = ["process", "console", "crypto"];
 
 /** Called by guest/loader.ts, once. */
 export function start(loader: Loader, sources: Sources, compiled?: CompiledFiles): void {
-  const { requireBuiltin } = loader.tools;
-  const forms = compiled && CompiledForms.open(compiled.forms, compiled.text);
-  forms?.addPrograms(loader.tools.internalBinding, loader.programs.bytes);
+  const { internalBinding, requireBuiltin } = loader.tools;
+  const forms = compiled && CompiledForms.open(internalBinding, compiled.forms, compiled.text);
+  forms?.addPrograms(internalBinding, loader.programs.bytes);
   forms?.pretendPlainFlags(requireBuiltin);
   let preloading = false;
   loader.compile = eagerly(

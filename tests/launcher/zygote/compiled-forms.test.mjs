@@ -59,12 +59,14 @@ test("forms are of one text and one engine", () => {
   const thread = [{ text: Buffer.from("script"), form: Buffer.alloc(20, 9) }];
   const internalBinding = () => ({ crc32: (bytes) => bytes.length });
   const programs = { crc: 4, forms: new Map([["c/d", Buffer.alloc(21, 8)]]) };
-  const packed = packForms(text, new Map([["a/b", Buffer.alloc(20, 7)]]), programs, thread, {
+  const guest = { crc: text.length, forms: new Map([["a/b", Buffer.alloc(20, 7)]]) };
+  const packed = packForms(guest, programs, thread, {
     flags: 0x01020304,
     flagsAddress: 0,
     texts: {},
   });
-  const forms = CompiledForms.open(packed, text);
+  const open = (file, of) => CompiledForms.open(internalBinding, file, of);
+  const forms = open(packed, text);
   assert.equal(forms.of("a/b").length, 20);
   assert.equal(forms.of("a/b").readUInt32LE(12), 0x01020304);
   assert.equal(forms.of("toString"), undefined);
@@ -74,13 +76,13 @@ test("forms are of one text and one engine", () => {
   assert.equal(forms.of("c/d").length, 21);
   assert.equal(forms.of("c/d")[0], 8);
   assert.equal(forms.of("a/b")[0], 7);
-  assert.equal(CompiledForms.open(packed, Buffer.from("test")), undefined);
-  assert.equal(CompiledForms.open(Buffer.alloc(0), text), undefined);
+  assert.equal(open(packed, Buffer.from("other")), undefined);
+  assert.equal(open(Buffer.alloc(0), text), undefined);
   const other = Buffer.from(
     packed.toString("latin1").replace(process.version, process.version.replace(/\d/, "0")),
     "latin1",
   );
-  assert.equal(CompiledForms.open(other, text), undefined);
+  assert.equal(open(other, text), undefined);
 });
 
 /** The header of the forms in a build, changed by `change`. */
@@ -144,7 +146,7 @@ const engineProgram = `
   require("vm").compileFunction(source, ["exports", "require"])(exported, require);
   const packed = fs.readFileSync(dist + "/" + formsFile);
   const bundle = fs.readFileSync(dist + "/guest.json");
-  const forms = exported.CompiledForms.open(packed, bundle);
+  const forms = exported.CompiledForms.open(internalBinding, packed, bundle);
   const usage = () => internalBinding("builtins").getCacheUsage();
   const [before, without] = [usage().compiledWithCache.size, usage().compiledWithoutCache.size];
   forms.pretendPlainFlags(require);
@@ -173,9 +175,8 @@ const threadProgram = `
   const fs = require("fs");
   const { Script } = require("vm");
   const packed = fs.readFileSync(process.argv[1]);
-  const textAt = 4 + packed.readUInt32LE(0);
-  const { textBytes, thread } = JSON.parse(packed.toString("latin1", 4, textAt));
-  const formsAt = textAt + textBytes;
+  const formsAt = 4 + packed.readUInt32LE(0);
+  const { thread } = JSON.parse(packed.toString("latin1", 4, formsAt));
   const rejected = [];
   const modules = thread.flatMap(({ text: [from, to], form: [at, bytes] }) => {
     const cachedData = packed.subarray(formsAt + at, formsAt + at + bytes);
