@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromMcp } from "../../dist/ports/mcp/index.js";
 import { machine } from "../support/machines.mjs";
+import { until } from "../support/processes.mjs";
 
 const it = (name, body) => test(name, { timeout: 120_000 }, body);
 
@@ -172,7 +173,7 @@ it("a program that ends gives its streams up, and none reads another's", async (
   );
   assert.deepEqual(limits, [64, "ERR_TOOL_LIMIT"]);
   // What the program has left is given up by the time its result is there, or a turn later.
-  while (ended.length < 64) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => ended.length === 64);
   assert.ok(signals.every(({ aborted }) => aborted));
 });
 

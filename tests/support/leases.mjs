@@ -1,4 +1,5 @@
 // What an operator does with the bucket of leases: by the broker's own subjects, as the tools of NATS do.
+import { setTimeout as pause } from "node:timers/promises";
 import { connect, headers } from "@nats-io/transport-node";
 
 export const stream = "KV_secure-exec";
@@ -64,12 +65,17 @@ export async function operator(servers, credentials = {}) {
       await connection.request(base + key, new Uint8Array(0), { headers: order, timeout: 5000 });
     },
     put: (key, text) => connection.request(base + key, text, { timeout: 5000 }),
-    /** The machines' leases, once they are as wanted. */
+    /** The machines' leases, once they are as wanted. Asked for without a pause, they would keep a processor and the broker busy. */
     async until(isWanted) {
       for (;;) {
         const found = await machines();
         if (isWanted(found)) return found;
+        await pause(20);
       }
+    },
+    /** Resolves once there is no key at all. */
+    async untilEmpty() {
+      while ((await leases()).length > 0) await pause(20);
     },
   };
 }

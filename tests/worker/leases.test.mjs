@@ -8,12 +8,12 @@ import { parseFleetServers } from "../../dist/sdk/fleet/options.js";
 import { Leases } from "../../dist/worker/leases.js";
 import { natsServer, noServer } from "../support/fleets.mjs";
 import { closeOperators, operator, stream } from "../support/leases.mjs";
+import { until } from "../support/processes.mjs";
 
 const skip = noServer;
 after(closeOperators);
 const caller = { inbox: "_INBOX.0123456789abcdef.1", leaseMs: 10_000 };
 const unused = () => assert.fail("a lease was lost");
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const made = new Set();
 // A test that failed before it closed them keeps the file from ending no longer than that.
@@ -71,7 +71,7 @@ test(
     const other = await second.leases.take("another fence", caller, (why) => ends.push(why));
     assert.ok(other.number > held[0].number);
     await store.revoke(other.key);
-    while (ends.length === 0) await turn();
+    await until(() => ends.length > 0);
     assert.deepEqual(ends, ["revoked"]);
     other.release();
     for (const { leases } of [first, second])
@@ -100,7 +100,7 @@ test(
     await store.until(([now]) => now.worker === "worker-1");
     assert.deepEqual(ends, []);
     await store.put(key, JSON.stringify({ ...text, worker: "worker-2" }));
-    while (ends.length === 0) await turn();
+    await until(() => ends.length > 0);
     assert.deepEqual(ends, ["taken"]);
     // It is not this worker's to delete.
     lease.release();
@@ -121,10 +121,10 @@ test("an order that was not heard is found when the lease is renewed", { skip },
   const ends = [];
   const lease = await leases.take("fence", caller, (why) => ends.push(why));
   await store.revoke(lease.key);
-  while (ends.length === 0) await turn();
+  await until(() => ends.length > 0);
   assert.deepEqual(ends, ["revoked"]);
   await store.revoke("secure-exec.worker.worker-3");
-  while (!log.some(({ event }) => event === "recalled")) await turn();
+  await until(() => log.some(({ event }) => event === "recalled"));
   await leases.close();
   await close();
 });
@@ -148,7 +148,7 @@ test(
         headers: { "KV-Operation": "DEL", "Nats-Expected-Last-Subject-Sequence": "999999" },
       })
       .then((bytes) => assert.match(Buffer.from(bytes).toString(), /wrong last sequence/));
-    while (!asked.some((subject) => subject.includes("MSG.GET"))) await turn();
+    await until(() => asked.some((subject) => subject.includes("MSG.GET")));
     await store.until(([now]) => now.revision > lease.number);
     await close();
   },
@@ -167,7 +167,7 @@ test(
     assert.equal(first.leases.stored, leases.length - 1);
     leases[0].release();
     // With the room that there is now, the last one is written as well.
-    while (leases.at(-1).number === 0) await turn();
+    await until(() => leases.at(-1).number !== 0);
     assert.equal(second.leases.keeping, "store");
     assert.equal((await store.machines()).length, leases.length - 1);
     await close();

@@ -8,6 +8,7 @@ import { connect } from "@nats-io/transport-node";
 import { NodeRuntime } from "../../../dist/index.js";
 import { fleetCommand, natsServer, noServer, status, worker } from "../../support/fleets.mjs";
 import { closeOperators, operator, stream } from "../../support/leases.mjs";
+import { until } from "../../support/processes.mjs";
 
 const skip = noServer;
 after(closeOperators);
@@ -53,9 +54,8 @@ async function keeping({ id }, url, wanted) {
 }
 
 /** Waits until the worker has said so in its log as often as that. */
-async function said(one, event, times, isWanted = (_fields) => true) {
-  while (events(one, event).filter(isWanted).length < times) await status(one.url);
-}
+const said = (one, event, times, isWanted = (_fields) => true) =>
+  until(() => events(one, event).filter(isWanted).length >= times);
 
 test(
   "a machine's lease is taken, renewed under its number, shared by clones and gone with the machine",
@@ -149,7 +149,7 @@ test(
     );
     await assert.rejects(run, lost);
     assert.equal(calls(), 1);
-    while ((await store.leases()).length > 0);
+    await store.untilEmpty();
     await runtime.dispose();
     await store.close();
   },
@@ -173,7 +173,7 @@ test(
     assert.equal(first.calls(), 1);
     const rest = await store.machines();
     assert.ok(rest.length === 1 && rest[0].key !== key);
-    await said({ ...one, url }, "session is over", 1, ({ by }) => by === "revoked");
+    await said(one, "session is over", 1, ({ by }) => by === "revoked");
     // By the command line as well.
     const revoke = (...args) => fleetCommand("revoke", "--nats", url, ...args);
     const last = await waiting({ servers: url });
@@ -186,7 +186,7 @@ test(
     assert.notEqual(none.status, 0);
     // A worker whose own key is deleted drains.
     assert.equal((await revoke("--lease", one.id)).status, 0);
-    await said({ ...one, url }, "draining", 1);
+    await said(one, "draining", 1);
     await second.runtime.dispose();
     assert.deepEqual(await one.ended(), [0, null]);
     await Promise.all([first.runtime.dispose(), last.runtime.dispose(), store.close()]);
@@ -222,7 +222,7 @@ test(
     await store.close();
     await restarted.stop();
     await natsServer({ port: broker.port, jetstream: false });
-    await said({ ...one, url: servers }, "leases", 2, ({ by }) => by === "beats");
+    await said(one, "leases", 2, ({ by }) => by === "beats");
     assert.equal(await keeping(one, servers, "beats"), 1);
     answer("none the wiser");
     assert.equal((await run).value, "none the wiser");
@@ -286,12 +286,7 @@ test(
       await runtime.dispose();
     }
     assert.equal(writes, 1);
-    await said(
-      { ...one, url },
-      "leases",
-      1,
-      ({ by, why }) => by === "beats" && /timeout/i.test(why),
-    );
+    await said(one, "leases", 1, ({ by, why }) => by === "beats" && /timeout/i.test(why));
     await fake.close();
   },
 );
