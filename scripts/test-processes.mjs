@@ -11,21 +11,34 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** More would last long at the end, and leave more behind for the last of them. */
 const mostFiles = 16;
 
-/** Those that take longest begin first, or the last of them would run alone in the end; each is work enough for a process. */
+/**
+ * Those that take longest begin first, or the last of them would run alone in the end; each is work enough for a process. Those that
+ * mostly wait, for a lease, a beat or a collection, are among them: beside them others have the processors, and at the end nobody.
+ */
 export const longest = [
   "tests/userland/commands/git.test.mjs",
   "tests/programs/programs.test.mjs",
+  "tests/sdk/fleet/leases.test.mjs",
   "tests/kernel/bounds.test.mjs",
+  "tests/launcher/savings.test.mjs",
   "tests/ports/typescript.test.mjs",
+  "tests/sdk/fleet/doctor.test.mjs",
   "tests/cli/cli.test.mjs",
   "tests/examples/examples.test.mjs",
+  "tests/sdk/fleet/lost.test.mjs",
   "tests/sdk/secrets.test.mjs",
   "tests/house.test.mjs",
-  "tests/launcher/savings.test.mjs",
+  "tests/sdk/heartbeat.test.mjs",
   "tests/launcher/zygote/compiled-forms.test.mjs",
   "tests/sdk/tool-values.test.mjs",
-  "tests/sdk/fleet/lost.test.mjs",
+  "tests/kernel/left-over.test.mjs",
+  "tests/playground/page.test.mjs",
+  "tests/sdk/fleet/faults.test.mjs",
   "tests/kernel/leaks.test.mjs",
+  "tests/attacks/attacks.test.mjs",
+  "tests/sdk/fleet/security.test.mjs",
+  "tests/playground/keyboard.test.mjs",
+  "tests/protocol/structured.test.mjs",
 ];
 
 const attacks = "it attacks the engine that it runs on";
