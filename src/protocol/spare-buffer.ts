@@ -46,8 +46,8 @@ export function giveBuffer(buffer: Buffer): void {
   else move(memory, 0);
 }
 
-/** `undefined` on engines of hosts that cannot. */
-function move(
+/** The same memory as another object, whose former views are empty; `undefined` on engines of hosts that cannot. */
+export function move(
   memory: ArrayBufferLike & { transfer?: (bytes?: number) => ArrayBuffer },
   bytes?: number,
 ): ArrayBuffer | undefined {

@@ -16,7 +16,7 @@ export type { Provided } from "./provider-answers.js";
 export type { AskProvider } from "./provider-mount.js";
 export type { OverlayChange } from "./overlay-changes.js";
 export type { MountEntry, MountRequest } from "./mount-table.js";
-export { PAGE_BYTES } from "./page-cache.js";
+export { PAGE_BYTES } from "./page-memory.js";
 export { lastOf } from "./open.js";
 export { OpenFile, writeAll } from "./open-file.js";
 export { checkPath, Last, type Located } from "./path-walk.js";

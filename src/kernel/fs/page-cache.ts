@@ -11,10 +11,12 @@
  * whole numbers within the file size limit.
  */
 import type { Loan } from "./loan.js";
+import { PAGE_BYTES, givePage, takePage } from "./page-memory.js";
 import type { Quota } from "./quota.js";
 
-export const PAGE_BYTES = 65_536;
 const SMALLEST_ALLOCATION = 512;
+/** Of a file that goes all at once, what is given back by itself; the rest is left to the collector. */
+const mostGiven = 1024;
 /** What `blocks` counts in, as file systems on Linux do; sixteen to a page. */
 const BLOCK_BYTES = 4096;
 
@@ -29,6 +31,8 @@ export class PageCache {
   #size = 0;
   /** Pages that are in no other file; undefined while all are. */
   #own: Set<number> | undefined;
+  /** Somebody may still look at pages of it. */
+  #shown = false;
   /** Of clones that share pages, and have to be told which it gives up. */
   #loans: Loan[] | undefined;
 
@@ -135,6 +139,7 @@ export class PageCache {
       const stop = Math.min(end, at - offset + PAGE_BYTES);
       const page = this.#page((at - offset) / PAGE_BYTES);
       const available = page === undefined ? 0 : Math.min(stop - at, page.length - offset);
+      this.#shown = true;
       if (available > 0) yield page!.subarray(offset, offset + available);
       const rest = stop - at - Math.max(0, available);
       if (rest > 0) yield new Uint8Array(rest);
@@ -168,7 +173,6 @@ export class PageCache {
         for (const [number, page] of this.#others) {
           if (number < kept) continue;
           this.#others.delete(number);
-          this.#own?.delete(number);
           this.#drop(number, page);
         }
         if (this.#others.size === 0) this.#others = undefined;
@@ -189,6 +193,12 @@ export class PageCache {
     this.#quota.giveBytes(this.charged);
     for (const loan of this.#loans ?? []) loan.gaveUpAll(this);
     this.#loans = undefined;
+    let left = mostGiven;
+    for (const [number, page] of this.#others ?? []) {
+      if (--left < 0) break;
+      this.#release(number, page);
+    }
+    if (this.#first !== undefined) this.#release(0, this.#first);
     this.#own = undefined;
     this.#first = undefined;
     this.#others = undefined;
@@ -210,6 +220,14 @@ export class PageCache {
     else (this.#written ??= new Map()).set(number, bits);
   }
 
+  /** What a write between two positions would take of the quota, at most. */
+  lacks(from: number, to: number): number {
+    let bytes = 0;
+    for (let number = Math.floor(from / PAGE_BYTES); number * PAGE_BYTES < to; number++)
+      bytes += PAGE_BYTES - (this.#page(number)?.length ?? 0);
+    return bytes;
+  }
+
   #page(number: number): Uint8Array | undefined {
     return number === 0 ? this.#first : this.#others?.get(number);
   }
@@ -218,7 +236,7 @@ export class PageCache {
   #ownPage(number: number, from = 0, to = from): Uint8Array | undefined {
     const page = this.#page(number);
     if (page === undefined || this.#own === undefined || this.#own.has(number)) return page;
-    const copy = uncleared(page.length);
+    const copy = takePage(page.length);
     if (from > 0) copy.set(page.subarray(0, from));
     if (to < page.length) copy.set(page.subarray(to), to);
     if (number === 0) this.#first = copy;
@@ -231,6 +249,13 @@ export class PageCache {
   #drop(number: number, page: Uint8Array): void {
     this.#quota.giveBytes(page.length);
     this.#giveUp(number, page);
+    this.#release(number, page);
+    this.#own?.delete(number);
+  }
+
+  /** The page is in this file no more; its memory is nobody's, if no other file has it and nobody looks at it. */
+  #release(number: number, page: Uint8Array): void {
+    if (!this.#shown && (this.#own === undefined || this.#own.has(number))) givePage(page);
   }
 
   #giveUp(number: number, page: Uint8Array): void {
@@ -271,14 +296,8 @@ export class PageCache {
   /** A page of `bytes` that holds anything, charged for what it adds to the `replaced` bytes it takes over from. */
   #allocate(bytes: number, replaced = 0): Uint8Array | undefined {
     if (!this.#quota.takeBytes(bytes - replaced)) return undefined;
-    return uncleared(bytes);
+    return takePage(bytes);
   }
-}
-
-/** Memory with whatever was in it: who asks for it fills or clears all of it. */
-function uncleared(bytes: number): Uint8Array {
-  const { buffer } = Buffer.allocUnsafeSlow(bytes);
-  return new Uint8Array(buffer, 0, bytes);
 }
 
 function ones(bits: number): number {
