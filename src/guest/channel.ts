@@ -380,6 +380,8 @@ export class Channel implements KernelClient {
     name: K,
     args: Message<(typeof guestEvents)[K]["args"]>,
   ): void {
+    // What was read without a call is said before the end, and before there are copies.
+    if (name === "exit" || name === "templateReady") this.#hears();
     this.#tellTime();
     this.#port.send(name, args);
   }

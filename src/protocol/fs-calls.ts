@@ -72,6 +72,25 @@ export const fsCalls = {
   fsync: { nr: 109, args: { fd: "i32" }, result: {} },
   /** What is left from the current position on; `more` asks for another call. */
   readFd: { nr: 110, args: { fd: "i32" }, result: { data: "bytes", more: "bool" } },
+  /**
+   * As `read` at the current position, which it moves by what of `length` there is; up to `ahead` bytes more may come behind
+   * that. `position` is where `data` begins: `readTo` says how far the rest of it was used. EOPNOTSUPP where nothing is told ahead.
+   */
+  readAhead: {
+    nr: 111,
+    args: { fd: "i32", length: "u32", ahead: "u32" },
+    result: { data: "bytes", position: "f64" },
+  },
+  /**
+   * As `write` at the current position. So much of the `more` bytes that the process wants to write behind that is `promised`
+   * to fit: it comes in events `writeOn`, until the next call.
+   * 0 where nothing is promised; EOPNOTSUPP where it never is.
+   */
+  writeFirst: {
+    nr: 112,
+    args: { fd: "i32", data: "bytes", more: "u32" },
+    result: { written: "u32", promised: "u32" },
+  },
 
   // Whole files in one round trip.
   /**

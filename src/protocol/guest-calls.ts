@@ -211,6 +211,10 @@ export const guestEvents = {
    * Of a worker: whether its end closes `fd`. It does close what its calls have opened, and nothing else, unless it says so.
    */
   descriptorOwned: { nr: 13, args: { fd: "i32", owned: "bool" } },
+  /** The program has read on in what `readAhead` told, to here: the position of `fd`. */
+  readTo: { nr: 15, args: { fd: "i32", position: "f64" } },
+  /** The next of the bytes that `writeFirst` has promised to take; none of them: the rest is given back. */
+  writeOn: { nr: 16, args: { fd: "i32", data: "bytes" } },
   /** The engine has printed to the guest's real stderr, by C++, what belongs on the process's; some 16 KiB in a life. */
   enginePrinted: { nr: 14, args: {} },
   /** What `ps` shows of the process from now on; as much of it as its arguments had room for. */

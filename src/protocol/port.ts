@@ -266,7 +266,12 @@ export class CallingPort<T extends Tables> {
 
   /** Sends a one-way message. Throws RangeError when it fits no frame. */
   send<K extends keyof T["callerEvents"]>(name: K, args: EventArgs<T["callerEvents"], K>): void {
-    this.#handlers.write(event<T["callerEvents"], K>(this.#wire.tables.callerEvents, name, args));
+    const table: T["callerEvents"] = this.#wire.tables.callerEvents;
+    const { nr, args: schema } = table[name]!;
+    const { writeParts } = this.#handlers;
+    if (writeParts === undefined)
+      this.#handlers.write(encodeFrame(FrameKind.event, 0, nr, schema, args));
+    else writeParts(encodeParts(FrameKind.event, 0, nr, schema, args));
   }
 
   take(frame: Frame): void {

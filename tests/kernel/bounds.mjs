@@ -81,6 +81,17 @@ export const callBounds = {
     for (let i = 0; i < 300; i++) sys("write", { fd: hole, data: new Uint8Array(1), position: i * 65536 });
     for (let i = 44; i >= 0; i--) sys("ftruncate", { fd: hole, length: 2 ** i });`,
   fsync: onFile("fsync", ""),
+  readAhead: `${sparse}
+    for (let i = 0; i < 200; i++) sys("readAhead", { fd: hole, length: i % 2 ? 1 : 0xffffffff, ahead: 0xffffffff });
+    fill(() => sys("open", { path: "/mnt/host/file", flags: 0, mode: 0 }));
+    for (let fd = 0; fd < 300; fd++) sys("readAhead", { fd, length: 0, ahead: 0xffffffff });`,
+  writeFirst: `fill((i) => {
+      const made = sys("open", { path: "/tmp/w" + i, flags: O_RDWR | O_CREAT, mode: 0o644 });
+      if (typeof made === "number") return made;
+      return sys("writeFirst", { fd: made.fd, data: new Uint8Array(100), more: 0xffffffff });
+    });
+    for (let i = 0; i < 1000; i++) post("writeFirst", { fd: 20, data: new Uint8Array(i % 2 ? 0 : 200_000), more: 0xffffffff });
+    wait();`,
   readFd: `const { reader } = sys("pipe", {}); ${waiting("readFd", "{ fd: reader }")}`,
   readFile: `${sparse}
     fill((i) => { const part = sys("readFile", { path: "/tmp/hole", flags: 0 }); return typeof part === "number" ? part : i > 30 ? -1 : 0; });`,
@@ -320,6 +331,20 @@ export const eventBounds = {
   templateReady: `tell("templateReady", { pending: Array.from({ length: 1000 }, () => "x".repeat(500)) }); wait();`,
   residentDone: `for (let i = 0; i < 20_000; i++) tell("residentDone", { sequence: i, exitCode: 0 }); wait();`,
   descriptorOwned: `for (let i = 0; i < 20_000; i++) tell("descriptorOwned", { fd: i - 10_000, owned: i % 2 === 0 }); wait();`,
+  readTo: `const { fd } = sys("open", { path: "/tmp/r", flags: O_RDWR | O_CREAT, mode: 0o644 });
+    sys("write", { fd, data: new Uint8Array(200_000), position: 0 });
+    for (let i = 0; i < 20_000; i++) {
+      if (i % 1000 === 0) sys("readAhead", { fd, length: 1, ahead: 100_000 });
+      tell("readTo", { fd, position: [NaN, Infinity, -1, 2 ** 53, i, 0.5, i + 90_000][i % 7] });
+    }
+    wait();`,
+  writeOn: `const { fd } = sys("open", { path: "/tmp/w", flags: O_RDWR | O_CREAT, mode: 0o644 });
+    for (let i = 0; i < 200; i++) {
+      let { promised } = sys("writeFirst", { fd, data: new Uint8Array(1000), more: 0xffffffff });
+      for (; promised > 0; promised -= 1000) tell("writeOn", { fd, data: new Uint8Array(Math.min(1000, promised)) });
+      tell("writeOn", { fd: i, data: new Uint8Array(0) });
+    }
+    wait();`,
   enginePrinted: `for (let i = 0; i < 20_000; i++) tell("enginePrinted", {}); wait();`,
   title: `for (let i = 0; i < 200; i++) tell("title", { text: "t".repeat(1024 * 1024) }); wait();`,
   clock: `for (let i = 0; i < 20_000; i++) tell("clock", { nowMs: i % 7 === 0 ? NaN : i * 1e12 }); wait();`,

@@ -70,6 +70,8 @@ const malformed = {
   "a call that does not exist": "frame(1, 1, 65535)",
   "an event that does not exist": "frame(4, 0, 65535)",
   "ready again": "frame(4, 0, 1)",
+  "bytes of a file that were not promised to fit":
+    "frame(4, 0, 16, Buffer.from([3, 0, 0, 0, 1, 0, 0, 0, 120]))",
   "random bytes": "crypto.getRandomValues(Buffer.alloc(64))",
   "a call with random arguments":
     "frame(1, i, crypto.getRandomValues(Buffer.alloc(1))[0], crypto.getRandomValues(Buffer.alloc(40)))",

@@ -11,7 +11,9 @@ import { ask, failure } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
 import { bytesOf, text, toPath, toPosition } from "./fs-values.js";
 import type { PathArgument } from "./fs-values.js";
+import { ReadAhead } from "./read-ahead.js";
 import { fileClosed, fileOpened } from "./unmanaged-files.js";
+import { WriteOn } from "./write-on.js";
 
 const { from, allocUnsafe, concat } = Buffer;
 
@@ -20,12 +22,16 @@ const nothing = Buffer.alloc(0);
 
 type HostOutput = Pick<GuestEnvironment, "forgetOutput" | "isHostOutput" | "writeOutput">;
 let output: HostOutput;
+let ahead: ReadAhead;
+let writeOn: WriteOn;
 /** lib/internal/fs/utils.js, kIoMaxLength: the most that is read into one buffer. */
 const mostBytes = 2 ** 31 - 1;
 let FileTooLarge: new (bytes: number) => Error;
 
-export function installContents(env: HostOutput & Pick<GuestEnvironment, "requireBuiltin">): void {
+export function installContents(env: GuestEnvironment): void {
   output = env;
+  ahead = new ReadAhead(env);
+  writeOn = new WriteOn(env);
   FileTooLarge = env.requireBuiltin("internal/errors").codes.ERR_FS_FILE_TOO_LARGE;
 }
 
@@ -116,8 +122,23 @@ export function* read(
   offset: number,
   length: number,
   position: unknown,
+  blocking: boolean,
 ): Operation<number> {
-  return yield* readInto(fd, bytesOf(buffer, offset, length), toPosition(position));
+  const target = bytesOf(buffer, offset, length);
+  const at = toPosition(position);
+  if (!blocking || at >= 0) return yield* readInto(fd, target, at);
+  if (ahead.fill(fd, target)) return target.byteLength;
+  const more = ahead.wanted(fd, target.byteLength);
+  if (more === 0) return yield* readInto(fd, target, at);
+  const told = ahead.told(target);
+  const result = yield* ask("readAhead", { fd, length: target.byteLength, ahead: more }, told.own);
+  if (typeof result === "number") {
+    ahead.refuses(fd);
+    return yield* readInto(fd, target, at);
+  }
+  const size = Math.min(told.size, target.byteLength);
+  ahead.has(result.position + size, told.size - size);
+  return size;
 }
 
 export function* readBuffers(
@@ -161,14 +182,32 @@ function* writeBytes(fd: number, data: Uint8Array, position: number): Operation<
   return total;
 }
 
+/** As `writeBytes` for who blocks, and writes on at the position of a file. */
+function* writeNext(fd: number, data: Uint8Array): Operation<number> {
+  if (writeOn.write(fd, data)) return data.byteLength;
+  const more = output.isHostOutput(fd) ? 0 : writeOn.wanted(fd, data.byteLength);
+  if (more === 0) return yield* writeBytes(fd, data, -1);
+  const result = yield* ask("writeFirst", { fd, data, more });
+  if (result === -Errno.EOPNOTSUPP) {
+    writeOn.refuses(fd);
+    return yield* writeBytes(fd, data, -1);
+  }
+  if (typeof result === "number") throw yield* failure(result, "write");
+  writeOn.has(result.promised);
+  return result.written;
+}
+
 export function* writeBuffer(
   fd: number,
   buffer: ArrayBufferView,
   offset: number,
   length: number,
   position: unknown,
+  blocking: boolean,
 ): Operation<number> {
-  return yield* writeBytes(fd, bytesOf(buffer, offset, length), toPosition(position));
+  const data = bytesOf(buffer, offset, length);
+  const at = toPosition(position);
+  return yield* blocking && at < 0 ? writeNext(fd, data) : writeBytes(fd, data, at);
 }
 
 export function* writeBuffers(
@@ -197,13 +236,12 @@ export function* writeString(
   fd: number,
   value: string,
   position: unknown,
-  encoding?: string,
+  encoding: string | undefined,
+  blocking: boolean,
 ): Operation<number> {
-  return yield* writeBytes(
-    fd,
-    from(value, (encoding ?? "utf8") as BufferEncoding),
-    toPosition(position),
-  );
+  const data = from(value, (encoding ?? "utf8") as BufferEncoding);
+  const at = toPosition(position);
+  return yield* blocking && at < 0 ? writeNext(fd, data) : writeBytes(fd, data, at);
 }
 
 /** All that is left of an open file. What `filling` has no room for follows in memory of its own. */

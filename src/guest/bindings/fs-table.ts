@@ -46,8 +46,8 @@ export const table: Readonly<Record<string, Entry>> = {
   read: {
     request: 5,
     checks: "fd",
-    run: ([fd, buffer, offset, length, position]) =>
-      contents.read(fd, buffer, offset, length, position),
+    run: ([fd, buffer, offset, length, position], blocking) =>
+      contents.read(fd, buffer, offset, length, position, blocking),
   },
   readBuffers: {
     request: 3,

@@ -174,7 +174,12 @@ function installWrites(put: Put, kUsePromises: symbol): void {
     request: FsRequest | symbol | undefined,
     context: ErrorContext | undefined,
   ): unknown =>
-    dispatch(writeView(fd, buffer, offset, length, position), request, context, writeBuffer);
+    dispatch(
+      writeView(fd, buffer, offset, length, position, request === undefined),
+      request,
+      context,
+      writeBuffer,
+    );
   const writeString = (
     fd: number,
     value: string,
@@ -182,7 +187,13 @@ function installWrites(put: Put, kUsePromises: symbol): void {
     encoding: string | undefined,
     request: FsRequest | symbol | undefined,
     context: ErrorContext | undefined,
-  ): unknown => dispatch(writeText(fd, value, position, encoding), request, context, writeString);
+  ): unknown =>
+    dispatch(
+      writeText(fd, value, position, encoding, request === undefined),
+      request,
+      context,
+      writeString,
+    );
   put("writeBuffer", writeBuffer);
   put("writeString", writeString);
 }

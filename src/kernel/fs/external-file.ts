@@ -22,6 +22,8 @@ export interface ExternalChanges {
 
 /** The content of a file that lives elsewhere, while it is open. */
 export interface OpenContent {
+  /** Whether it may be read before it is asked for: that is no work of anybody's code. */
+  readonly tellsAhead?: true;
   read(target: Uint8Array, position: number): number | Failure;
   /** A position of -1 appends. */
   write(source: Uint8Array, position: number): number | Failure;

@@ -27,6 +27,7 @@ export function hostFlags(flags: number): number {
 }
 
 export class HostContent implements OpenContent {
+  readonly tellsAhead = true;
   readonly #inode: HostFile;
   #fd: number;
 

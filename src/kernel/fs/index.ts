@@ -25,3 +25,4 @@ export type { FileSystemLimits, Quota } from "./quota.js";
 export { temporaryName } from "./tree.js";
 export { archiveEnd, PathTooLong, type TreeImport } from "./tree-archive.js";
 export type { Failure } from "../../abi/errno.js";
+export type { WriteGrant } from "./write-grant.js";

@@ -25,6 +25,7 @@ import type { FileStat } from "./file-stat.js";
 import { LockKind } from "./locks.js";
 import { childPath, pathOf } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
+import { WriteGrant } from "./write-grant.js";
 
 /** Current offset, for `read` and `write`. */
 const CURRENT = -1;
@@ -41,6 +42,10 @@ export class OpenFile {
   /** What may not be done with it any more. */
   #noReading = false;
   #noWriting = false;
+  /** Why a write that nobody waited for did not succeed, until somebody is told. */
+  #late: 0 | Failure = 0;
+  /** How far `readAhead` has told. */
+  #toldTo = 0;
   /** The file as its locks know it, once there was one. */
   #lockKey: string | undefined;
 
@@ -169,11 +174,39 @@ export class OpenFile {
     return count;
   }
 
+  /**
+   * Whether who reads it may be told more than it asks for: it is nobody else's, who would see its position before
+   * `readTo`, and looking at it leaves no trace.
+   */
+  get tellsAhead(): boolean {
+    if (this.#references !== 1) return false;
+    return this.#content === undefined ? this.isStored : this.#content.tellsAhead === true;
+  }
+
+  /** Reads from the current position on, which moves by no more than `length`. */
+  readAhead(target: Uint8Array, length: number): number | Failure {
+    const from = this.position;
+    const count = this.read(target, from);
+    if (count < 0) return count;
+    this.position = from + Math.min(count, length);
+    this.#toldTo = from + count;
+    return count;
+  }
+
+  /** Moves the position on in what `readAhead` has told: by so many bytes, or not at all. */
+  readTo(position: number): number {
+    const from = this.position;
+    if (!Number.isSafeInteger(position) || position <= from || position > this.#toldTo) return 0;
+    this.position = position;
+    return position - from;
+  }
+
   /** With O_APPEND the position is always the end of file, as on Linux even for pwrite. */
   write(source: Uint8Array, position: number): number | Failure {
     const mode = this.flags & O_ACCMODE;
     if (this.#references === 0 || !(mode === O_WRONLY || mode === O_RDWR)) return -Errno.EBADF;
     if (this.#noWriting) return -Errno.EACCES;
+    if (this.#late !== 0) return this.#takeLate();
     const inode = this.#inode;
     if (inode instanceof Fifo) return -Errno.ENXIO;
     const given = this.#resolve(position);
@@ -198,6 +231,34 @@ export class OpenFile {
     this.#sb.watches.changed(inode, this.#origin);
     if (position === CURRENT) this.position = at + count;
     return count;
+  }
+
+  /** Promises that up to `bytes` more will fit at its position; only of what is nobody else's and has no other end. */
+  promise(bytes: number): WriteGrant | undefined {
+    const inode = this.#inode;
+    if (this.#references !== 1 || (this.flags & O_APPEND) !== 0 || this.#content !== undefined)
+      return undefined;
+    if (!(inode instanceof RegularFile) || this.#noWriting) return undefined;
+    let most = Math.min(bytes, this.#sb.limits.fileBytes - this.position);
+    // Less where there is not so much room any more.
+    for (; most > 0; most >>>= 2) {
+      const grant = new WriteGrant(this, inode.pages, this.#sb.quota, most);
+      if (grant.left > 0) return grant;
+    }
+    return undefined;
+  }
+
+  /** Writes at the position what was promised to fit; a failure is told later. */
+  writeLate(data: Uint8Array): number {
+    const written = this.write(data, CURRENT);
+    if (written < data.byteLength) this.#late = written < 0 ? written : -Errno.ENOSPC;
+    return Math.max(0, written);
+  }
+
+  #takeLate(): 0 | Failure {
+    const late = this.#late;
+    this.#late = 0;
+    return late;
   }
 
   /** Answers after the last `unref` too, as no permission hangs on it. */
@@ -235,11 +296,13 @@ export class OpenFile {
 
   /** fsync: there is nothing more durable than memory, unless the content is elsewhere. */
   sync(): 0 | Failure | Deferred<0> {
+    if (this.#late !== 0) return this.#takeLate();
     return this.#references > 0 && this.#content !== undefined ? this.#content.sync() : 0;
   }
 
   /** Before a close: stores what is to be stored elsewhere, and says whether that went well. */
   flush(): 0 | Failure | Deferred<0> {
+    if (this.#late !== 0) return this.#takeLate();
     return this.#references > 0 ? (this.#content?.flush?.() ?? 0) : 0;
   }
 

@@ -64,6 +64,8 @@ export type ProcessEvent = Extract<
       | "title"
       | "enginePrinted"
       | "templateReady"
+      | "readTo"
+      | "writeOn"
       | "clock";
   }
 >;

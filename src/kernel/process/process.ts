@@ -17,7 +17,7 @@ import type { End } from "../../protocol/usage.js";
 import type { Guest, TemplateGuest } from "../../launcher/fork.js";
 import type { OutOfMemory } from "../../launcher/guest-groups.js";
 import { Template } from "../../launcher/template.js";
-import type { Credentials } from "../fs/index.js";
+import type { Credentials, OpenFile, WriteGrant } from "../fs/index.js";
 import { GuestDoor } from "../guest-door/door.js";
 import type { ProcessEvent } from "../guest-door/thread.js";
 import { LocalFlag } from "../../abi/termios.js";
@@ -165,6 +165,8 @@ export class Process {
   readonly budget: RunBudget;
   readonly #ignored: Set<number>;
   #begun: (() => void) | undefined;
+  /** What it may write without waiting for answers, until its next call. */
+  #promise: WriteGrant | undefined;
   readonly #copies = new Map<Guest, BudgetMember>();
   readonly #snippets: { sequence: number; source: string }[] = [];
   /** Those that the host awaits. */
@@ -359,7 +361,10 @@ export class Process {
         return paused();
       },
       mayRead: (stream) => this.mayRead(stream),
-      answer: (call) => vm.answer(this, call),
+      answer: (call) => {
+        this.#endPromise();
+        return vm.answer(this, call);
+      },
       answered: (call, result, own) => vm.answered(this, call, result, own),
       served: (milliseconds, more) => {
         this.bill.served(milliseconds, more ? 0 : 1);
@@ -648,6 +653,12 @@ export class Process {
         if (!this.#snippetsUnderWay.delete(args.sequence))
           throw new MalformedMessage("a snippet that nobody awaits");
         return this.#sink?.residentDone(args.sequence, args.exitCode);
+      case "readTo": {
+        const bytes = this.descriptors.file(args.fd)?.readTo(args.position) ?? 0;
+        return this.bill.moved("file", "in", bytes);
+      }
+      case "writeOn":
+        return this.#writeOn(args.fd, args.data);
       case "clock":
         return this.vm.clock.set(args.nowMs);
       case "title":
@@ -663,6 +674,29 @@ export class Process {
         if (args.handled) this.#handled.add(args.signal);
         else this.#handled.delete(args.signal);
     }
+  }
+
+  promises(file: OpenFile, bytes: number): number {
+    this.#promise = file.promise(bytes);
+    return this.#promise?.left ?? 0;
+  }
+
+  #writeOn(fd: number, data: Uint8Array): void {
+    const promise = this.#promise;
+    // Given back after it has ended.
+    if (data.byteLength === 0) return this.#endPromise();
+    if (
+      promise === undefined ||
+      this.descriptors.file(fd) !== promise.file ||
+      data.byteLength > promise.left
+    )
+      throw new MalformedMessage("more is written than was promised to fit");
+    this.bill.moved("file", "out", promise.write(data));
+  }
+
+  #endPromise(): void {
+    this.#promise?.end();
+    this.#promise = undefined;
   }
 
   /** Of a text that nobody has a window for, a life has room for one report. */
@@ -774,6 +808,7 @@ export class Process {
     this.watches.close();
     for (const [terminal, before] of this.#terminalsBefore) terminal.discipline.attributes = before;
     this.#terminalsBefore.clear();
+    this.#endPromise();
     this.descriptors.closeAll();
     this.vm.processEnded(this);
     this.exited.wakeAll();

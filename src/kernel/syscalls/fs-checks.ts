@@ -8,7 +8,7 @@ import { fsLimits } from "../../protocol/fs-calls.js";
 import type { Bill } from "../process/bill.js";
 import type { WatchList } from "../process/watches.js";
 import { checkPath as checkText } from "../fs/index.js";
-import type { Credentials, FileStat, FileSystem } from "../fs/index.js";
+import type { Credentials, FileStat, FileSystem, OpenFile } from "../fs/index.js";
 import type { Account } from "../machine/account.js";
 import { Stream } from "../io/stream.js";
 import type { Policy } from "../policy/policy.js";
@@ -28,6 +28,8 @@ export interface FsProcess {
   openTerminal(path: string, flags: number): Stream | number | undefined;
   /** Where content that stays in the kernel is counted. */
   readonly bill?: Bill;
+  /** Promises that so many bytes will fit at the file's position, until its next call: how many. */
+  promises(file: OpenFile, bytes: number): number;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
   readonly descriptors: DescriptorTable;

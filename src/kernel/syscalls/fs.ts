@@ -75,6 +75,8 @@ const unchangedId = 0xffff_ffff;
 /** Largest distance of a time from the epoch that a JavaScript date can show. */
 const maxTimeMs = 8.64e15;
 const maxPosition = 2 ** 63;
+/** Of the quota, for one process; it writes so much before it asks again. */
+const mostPromised = 1024 * 1024;
 /** Indexed by Linux' DT_* numbers. */
 const uvDirentOfLinux: readonly number[] = (() => {
   const table = Array.from({ length: 16 }, () => UvDirent.unknown as number);
@@ -209,6 +211,15 @@ export const fsHandlers: FsHandlers = {
     return written < 0 ? written : { written };
   },
 
+  writeFirst(process, { fd, data, more }) {
+    const file = process.descriptors.file(fd);
+    if (file?.isStored !== true) return -Errno.EOPNOTSUPP;
+    const written = file.write(data, -1);
+    if (written < 0) return written;
+    const full = written === data.byteLength;
+    return { written, promised: full ? process.promises(file, Math.min(more, mostPromised)) : 0 };
+  },
+
   fstat(process, { fd }) {
     const description = process.descriptors.get(fd);
     return description === undefined ? -Errno.EBADF : statValues(description.stat());
@@ -275,6 +286,15 @@ export const fsHandlers: FsHandlers = {
     }
     const file = fileOf(process, fd);
     return typeof file === "number" ? file : readRest(file, transferBuffer);
+  },
+
+  readAhead(process, { fd, length, ahead }) {
+    const file = process.descriptors.file(fd);
+    if (file?.tellsAhead !== true) return -Errno.EOPNOTSUPP;
+    const buffer = transferBuffer(Math.min(length + ahead, fsLimits.transferBytes));
+    const { position } = file;
+    const size = file.readAhead(buffer, length);
+    return size < 0 ? size : { data: buffer.subarray(0, size), position };
   },
 
   readFile(process, { path, flags }) {

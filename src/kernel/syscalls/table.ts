@@ -146,6 +146,20 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     note: "memory is never behind; a mount is flushed",
   },
   readFd: { run: fsHandlers.readFd, moves: dataRead },
+  writeFirst: {
+    run: fsHandlers.writeFirst,
+    // What is behind that is counted as it comes: `writeOn`.
+    moves: { direction: "out", bytes: ({ written }) => written },
+    support: "own",
+    note: "for who writes a file piece by piece: the next ones need no answer",
+  },
+  readAhead: {
+    run: fsHandlers.readAhead,
+    // What is behind that is counted as it is used: `readTo`.
+    moves: { direction: "in", bytes: ({ data }, { length }) => Math.min(length, data.byteLength) },
+    support: "own",
+    note: "for who reads a file piece by piece: several of them in one call",
+  },
   readFile: {
     run: fsHandlers.readFile,
     opens: opensOne,
