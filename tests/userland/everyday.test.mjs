@@ -107,3 +107,53 @@ test("what cannot be here says so: ssh", async () => {
   assert.equal(exitCode, 126);
   assert.match(stderr, /^ssh: not available: this machine .*node/);
 });
+
+test("tar adds to an archive, takes the newer, joins and deletes", async () => {
+  const { stdout, stderr } = await run(`rm -rf t && mkdir -p t/d && cd t
+    seq 5000 > d/1; seq 7 > d/2; seq 4000 > d/3; touch -d 2024-01-01 d/1 d/2 d/3
+    tar cf a.tar d/1; tar rf a.tar d/2 d/3; tar tf a.tar
+    seq 8 > d/2; tar uvf a.tar d/1 d/2; tar xOf a.tar d/2 | tail -n 1
+    tar --delete -f a.tar d/2; tar tf a.tar; mkdir o; tar xf a.tar -C o; cmp o/d/3 d/3 && echo whole
+    tar --delete -f a.tar d/9; echo $?
+    tar cf b.tar d/2; tar Af a.tar b.tar; tar tf a.tar; tar rf new.tar d/1; tar tf new.tar; stat -c %s b.tar
+    tar czf z.tgz d; tar rf z.tgz d/1; echo $?; tar rf a.tar nofile; echo $?; tar rf - d 2> /dev/null; echo $?`);
+  assert.equal(
+    stdout,
+    `${["d/1", "d/2", "d/3", "d/2", "8", "d/1", "d/3", "whole", "2", "d/1", "d/3", "d/2", "d/1"].join("\n")}\n10240\n2\n2\n2\n`,
+  );
+  assert.deepEqual(stderr.split("\n"), [
+    "tar: d/9: Not found in archive",
+    "tar: Exiting with failure status due to previous errors",
+    "tar: Cannot update compressed archives",
+    "tar: Error is not recoverable: exiting now",
+    "tar: nofile: Cannot stat: No such file or directory",
+    "tar: Exiting with failure status due to previous errors",
+    "",
+  ]);
+});
+
+test("tar -d says how files differ from an archive's members", async () => {
+  const { stdout, stderr } = await run(`rm -rf t && mkdir -p t/d && cd t
+    echo 1 > d/a; echo 2 > d/b; ln -s a d/l; tar cf a.tar d; tar df a.tar; echo $?
+    echo 3 > d/b; touch -d 2020-01-01 d/b; chmod 600 d/a; ln -sf b d/l; tar df a.tar; echo $?
+    echo 33 > d/b; tar df a.tar d/b | tail -n 1; rm d/a; mkdir d/a; tar df a.tar d/a; rm -r d; tar df a.tar; echo $?`);
+  assert.deepEqual(stdout.split("\n"), [
+    "0",
+    "d/a: Mode differs",
+    "d/b: Mod time differs",
+    "d/b: Contents differ",
+    "d/l: Symlink differs",
+    "1",
+    "d/b: Size differs",
+    "d/a: File type differs",
+    "1",
+    "",
+  ]);
+  assert.deepEqual(stderr.split("\n").sort(), [
+    "",
+    "tar: d/a: Warning: Cannot stat: No such file or directory",
+    "tar: d/b: Warning: Cannot stat: No such file or directory",
+    "tar: d/l: Warning: Cannot readlink: No such file or directory",
+    "tar: d: Warning: Cannot stat: No such file or directory",
+  ]);
+});

@@ -15,6 +15,8 @@ export interface CreateOptions {
   directory: string;
   complain(message: string): void;
   numericOwner: boolean;
+  /** Whether the archive has this member as it is. */
+  upToDate?(name: string, mtimeSeconds: number): boolean;
 }
 
 export class Creator {
@@ -83,6 +85,7 @@ export class Creator {
       options.complain(`${path}: ${stats.isSocket() ? "socket" : "file"} ignored`);
       return true;
     }
+    if (options.upToDate?.(name, entry.mtimeSeconds) === true) return true;
     if (stats.nlink > 1) this.#links.set(key, name);
     options.report(name);
     if (entry.type !== "0") {
@@ -95,8 +98,10 @@ export class Creator {
   #directory(path: string, real: string, entry: Entry): boolean {
     entry.type = "5";
     if (!entry.name.endsWith("/")) entry.name += "/";
-    this.options.report(entry.name);
-    this.options.write(headerBlocks(entry));
+    if (this.options.upToDate?.(entry.name, entry.mtimeSeconds) !== true) {
+      this.options.report(entry.name);
+      this.options.write(headerBlocks(entry));
+    }
     if (!this.options.recursive) return true;
     let good = true;
     try {

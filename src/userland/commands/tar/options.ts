@@ -15,6 +15,12 @@ const longOptions = {
   get: "x",
   list: "t",
   append: "r",
+  update: "u",
+  catenate: "A",
+  concatenate: "A",
+  diff: "d",
+  compare: "d",
+  delete: "delete",
   verbose: "v",
   gzip: "z",
   gunzip: "z",
@@ -75,9 +81,11 @@ function withDashes(argv: readonly string[]): string[] {
   ];
 }
 
-/** What is to be done: make an archive, extract or list one. */
-export function modeOf(options: Options): "c" | "x" | "t" {
-  const given = (["c", "x", "t"] as const).filter((mode) => options.has(mode));
+const modes = ["c", "x", "t", "r", "u", "A", "d", "delete"] as const;
+
+/** What is to be done: make an archive, extract or list one, change one, or compare it with the files. */
+export function modeOf(options: Options): (typeof modes)[number] {
+  const given = modes.filter((mode) => options.has(mode));
   const [mode] = given;
   if (mode === undefined) {
     throw new CommandFailure(

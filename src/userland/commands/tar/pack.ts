@@ -4,7 +4,7 @@ import type { CommandContext } from "../../command.js";
 import type { Codec } from "../../support/codecs.js";
 import { errorText } from "../../support/errors.js";
 import type { Options } from "../../support/options.js";
-import { Creator } from "./create.js";
+import { Creator, type CreateOptions } from "./create.js";
 import {
   codecOf,
   directoryOf,
@@ -21,12 +21,9 @@ const memberBytes = 8 * 1024 * 1024;
 
 export function create(context: CommandContext, options: Options): number {
   const archive = options.get("f") ?? "-";
-  const names = [
-    ...options.operands,
-    ...options.all("T").flatMap((file) => linesOf(context, file)),
-  ];
+  const names = namesOf(context, options);
   if (names.length === 0 && !options.has("T")) throw emptyArchive();
-  const directory = directoryOf(context, options);
+  const creator = memberWriter(context, options, { write: (data) => output.write(data) });
   const gzip =
     options.has("z") ||
     options.get("I") === "gzip" ||
@@ -34,28 +31,52 @@ export function create(context: CommandContext, options: Options): number {
   const sink = new Sink(context, archive);
   const compression = codecOf(options, archive) ?? (gzip ? "gzip" : undefined);
   const output = new Output((data) => sink.write(data), compression);
-  const complain = (message: string) => context.writeError(`tar: ${message}\n`);
-  const creator = new Creator(context, {
-    write: (data) => output.write(data),
+  let good = true;
+  for (const name of names) good = creator.add(name) && good;
+  output.end();
+  sink.close();
+  return endOf(context, good);
+}
+
+/** What is to go into an archive. */
+export function namesOf(context: CommandContext, options: Options): string[] {
+  return [...options.operands, ...options.all("T").flatMap((file) => linesOf(context, file))];
+}
+
+/** Writes members as the options want them. */
+export function memberWriter(
+  context: CommandContext,
+  options: Options,
+  to: Pick<CreateOptions, "write" | "upToDate">,
+): Creator {
+  return new Creator(context, {
+    ...to,
     report: (name) => {
       if (!options.has("v")) return;
-      if (archive === "-") context.writeError(`${name}\n`);
+      if ((options.get("f") ?? "-") === "-") context.writeError(`${name}\n`);
       else context.write(`${name}\n`);
     },
     excluded: excluder(context, options),
     transform: transformer(options),
     dereference: options.has("h"),
     recursive: !options.has("noRecursion"),
-    directory,
-    complain,
+    directory: directoryOf(context, options),
+    complain: (message) => context.writeError(`tar: ${message}\n`),
     numericOwner: options.has("numeric"),
   });
-  let good = true;
-  for (const name of names) good = creator.add(name) && good;
-  output.end();
-  sink.close();
-  if (!good) complain("Exiting with failure status due to previous errors");
-  return good ? 0 : 2;
+}
+
+/** tar's status, with its last words. */
+export function endOf(context: CommandContext, good: boolean): number {
+  if (good) return 0;
+  context.writeError("tar: Exiting with failure status due to previous errors\n");
+  return 2;
+}
+
+/** What follows the members: two blocks of zeroes at least, up to a whole record. */
+export function ending(memberBytes: number): Buffer {
+  const rest = (memberBytes + endBytes) % recordBytes;
+  return Buffer.alloc(endBytes + ((recordBytes - rest) % recordBytes));
 }
 
 /** Where the archive goes: a file, or standard output. */
@@ -115,8 +136,7 @@ class Output {
 
   /** Writes the end of the archive, which fills a record. */
   end(): void {
-    const rest = (this.#totalBytes + endBytes) % recordBytes;
-    this.write(Buffer.alloc(endBytes + ((recordBytes - rest) % recordBytes)));
+    this.write(ending(this.#totalBytes));
     const { compression } = this;
     if (compression === "gzip") this.#endMember();
     else if (compression !== undefined)

@@ -16,6 +16,7 @@ export class ArchiveReader {
   #left = 0;
   #padding = 0;
   #started = false;
+  #start = 0;
   /** Bytes that were read. */
   #position = 0;
 
@@ -24,6 +25,11 @@ export class ArchiveReader {
     private readonly source: ByteSource,
     private readonly complain: (message: string) => void,
   ) {}
+
+  /** Where the newest entry's header begins; behind the last entry, where the members end. */
+  get start(): number {
+    return this.#start;
+  }
 
   /** It was not even one block. */
   get isShort(): boolean {
@@ -77,6 +83,8 @@ export class ArchiveReader {
     const pax = new Map<string, string>();
     let longName: string | undefined;
     let longLink: string | undefined;
+    while (this.#left > 0) this.content();
+    this.#start = this.#position;
     for (;;) {
       while (this.#left > 0) this.content();
       const block = this.#take(blockBytes);

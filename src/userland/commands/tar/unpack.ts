@@ -4,7 +4,6 @@ import type { CommandContext, CommandFailure } from "../../command.js";
 import { codecs, FormatError, type Codec } from "../../support/codecs.js";
 import { errorCode, errorText } from "../../support/errors.js";
 import { modeText } from "../../support/files.js";
-import { globRegex } from "../../support/glob.js";
 import { openInput, readAll, type ByteSource } from "../../support/input.js";
 import type { Options } from "../../support/options.js";
 import { strftime } from "../../support/strftime.js";
@@ -12,11 +11,13 @@ import { bytesOf, toBytes } from "../../support/text.js";
 import { throughTransform } from "../../support/transform.js";
 import { ArchiveError, type Entry } from "../../../protocol/tar.js";
 import { Extractor } from "./extract.js";
+import { endOf } from "./pack.js";
+import { Wanted } from "./wanted.js";
 import { codecOf, directoryOf, excluder, fatal, transformer } from "./options.js";
 import { ArchiveReader } from "./read.js";
 
 /** The archive's bytes, decompressed when they are compressed. */
-async function archiveBytes(context: CommandContext, options: Options): Promise<ByteSource> {
+export async function archiveBytes(context: CommandContext, options: Options): Promise<ByteSource> {
   const archive = options.get("f") ?? "-";
   let source: ByteSource;
   try {
@@ -91,11 +92,7 @@ export async function read(
   const directory = directoryOf(context, options);
   const excluded = excluder(context, options);
   const strip = Number(options.get("strip") ?? 0) || 0;
-  const wanted = options.operands.map((name) => ({
-    name: name.replace(/\/+$/, ""),
-    glob: options.has("wildcards") ? globRegex(name) : undefined,
-    found: false,
-  }));
+  const wanted = new Wanted(options);
   const extractor = new Extractor(context, {
     directory,
     strip,
@@ -111,12 +108,7 @@ export async function read(
   try {
     for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
       const { name } = entry;
-      const bare = name.replace(/\/+$/, "");
-      const rule = wanted.find(
-        (each) => bare === each.name || name.startsWith(`${each.name}/`) || each.glob?.test(bare),
-      );
-      if (rule !== undefined) rule.found = true;
-      if ((wanted.length > 0 && rule === undefined) || excluded(name)) continue;
+      if (!wanted.has(name) || excluded(name)) continue;
       if (!extract || options.has("v")) {
         const line =
           options.has("v") && (!extract || options.count("v") > 1) ? described(entry) : name;
@@ -127,23 +119,23 @@ export async function read(
     }
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
-    complain(error.message);
-    if (error.message.startsWith("This does not")) {
-      if (!reader.isShort) complain("Skipping to next header");
-      complain("Exiting with failure status due to previous errors");
-    } else complain("Error is not recoverable: exiting now");
-    return 2;
+    return broken(context, error, reader);
   } finally {
     extractor.finish();
     source.close();
   }
-  for (const each of wanted) {
-    if (each.found) continue;
-    complain(`${each.name}: Not found in archive`);
-    good = false;
-  }
-  if (!good) complain("Exiting with failure status due to previous errors");
-  return good ? 0 : 2;
+  return endOf(context, wanted.allFound(complain) && good);
+}
+
+/** What is said of an archive that is none, or is cut off; tar's status. */
+export function broken(context: CommandContext, error: Error, reader: ArchiveReader): number {
+  const complain = (message: string) => context.writeError(`tar: ${message}\n`);
+  complain(error.message);
+  if (error.message.startsWith("This does not")) {
+    if (!reader.isShort) complain("Skipping to next header");
+    complain("Exiting with failure status due to previous errors");
+  } else complain("Error is not recoverable: exiting now");
+  return 2;
 }
 
 const typeBits: Record<string, number> = {
