@@ -21,6 +21,24 @@ const env = {
 
 /** Each block runs in one fresh repository; every command's output and exit code are compared. */
 const blocks = {
+  "reflog, and what was before": [
+    "git symbolic-ref HEAD refs/heads/main; echo 1 > f; git add .; git commit -qm one; git branch side; echo 2 >> f; git commit -qam two",
+    "git checkout -q side; echo s > g; git add g; git commit -qm side; git checkout -q main",
+    "git merge -q --no-edit side; git reflog; git reflog -n 2 --format='%gd %gs %h'",
+    "git rev-parse HEAD@{1} main@{0} @{1} @{-1}; git reset -q --hard HEAD@{1}; git log --oneline -1",
+    "git checkout -q -b new; git commit -q --amend -m two2; git reflog -3; git reflog show side; git reflog new",
+    "git checkout -q -; git branch --show-current; git cherry-pick side > /dev/null; git revert --no-edit HEAD > /dev/null",
+    "git reflog -3; git rev-parse HEAD@{99} 2> /dev/null; cat .git/logs/HEAD | cut -d ' ' -f 1-5",
+    "git checkout -q -b t HEAD~1; echo 3 > h; git add h; git commit -qm three; git rebase main > /dev/null 2>&1; git reflog -4; git reflog t",
+  ],
+  "format-patch and archive": [
+    "mkdir d; echo 1 > d/f; ln -s f d/l; echo x > x; chmod +x x; git add .; git commit -qm one; echo 2 >> d/f",
+    "git commit -qam \"$(printf 'a long subject that goes on and on until it has to be folded over two lines of a mail\n\nbody of it\nmore')\"",
+    "git mv x y; git commit -qam 'Ünï: rename, a.b'; echo n > new; git add new; git commit -qm 'add new'",
+    "git format-patch -1; git format-patch -3 -o out; cat out/* | sed '/^2[.]/d'; git format-patch HEAD~2..HEAD~1 --stdout | head -n 5; git format-patch",
+    "git archive HEAD | tar tf -; git archive HEAD | tar xOf - d/f; git archive --prefix=p/ HEAD d | tar tf -; git archive -o o.tgz HEAD; tar tzf o.tgz | wc -l",
+    "git archive HEAD nofile; git archive HEAD:d | tar tf -; git archive -v HEAD y 2>&1 > /dev/null; git archive nosuch",
+  ],
   "add, status, commit": [
     "git status",
     "git status -s",

@@ -4,6 +4,7 @@ import { parseOptions } from "../../support/options.js";
 import { detachedAdvice } from "./advice.js";
 import { short } from "./commit-text.js";
 import { fatal } from "./failures.js";
+import { leftBefore } from "./reflog.js";
 import type { Repository } from "./repository.js";
 import { restoreFiles } from "./restore.js";
 
@@ -40,7 +41,8 @@ export async function checkout(repository: Repository, context: CommandContext):
   const paths = end === -1 ? [] : context.argv.slice(end + 1);
   const created = options.get("b") ?? options.get("c");
   if (options.has("B", "C")) throw fatal("-B and -C are not there: delete the branch first");
-  const [name = "HEAD", ...rest] = options.operands;
+  const [asked = "HEAD", ...rest] = options.operands;
+  const name = asked === "-" ? (leftBefore(repository, 1) ?? "@{-1}") : asked;
   paths.push(...rest);
   const isBranch = (await repository.resolve(`refs/heads/${name}`)) !== undefined;
   if (

@@ -47,7 +47,7 @@ export const diffForms = ["names", "status", "stat", "numstat", "shortstat", "su
 
 type Within = readonly string[] | ((path: string) => boolean);
 
-const isWithin = (path: string, within: Within): boolean =>
+export const isWithin = (path: string, within: Within): boolean =>
   typeof within === "function"
     ? within(path)
     : within.length === 0 ||

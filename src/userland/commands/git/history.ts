@@ -1,20 +1,18 @@
-/** Owns what shows a repository: log, and what names its commits: rev-list, merge-base, describe. */
+/** Owns which commits a log is about, and what names them: rev-list, merge-base, describe. */
 import type { CommandContext } from "../../command.js";
 import { globRegex } from "../../support/glob.js";
 import { parseOptions, type Options } from "../../support/options.js";
 import { between, commitsFrom } from "./commit-walk.js";
-import { changesOf, diffForms, diffOptions, writeChanges } from "./diff.js";
-import type { Change } from "./diffstat.js";
-import { decorations } from "./refs.js";
+import { changesOf, diffOptions } from "./diff.js";
 import { fatal } from "./failures.js";
 import { isChanged, type Repository } from "./repository.js";
-import { formatted, header, short, templateOf, type Commit } from "./commit-text.js";
+import { short, type Commit } from "./commit-text.js";
 
 /** Which commits a log is about, and how they are filtered. */
-async function commitsOf(
+export async function commitsOf(
   repository: Repository,
   words: readonly string[],
-): Promise<{ list: Commit[]; paths: string[] }> {
+): Promise<{ list: Commit[]; paths: string[]; starts: string[] }> {
   const end = words.indexOf("--");
   const named = end === -1 ? words : words.slice(0, end);
   const paths = end === -1 ? [] : words.slice(end + 1);
@@ -57,7 +55,7 @@ async function commitsOf(
     wanted.push(head);
   }
   const list = (await commitsFrom(repository, wanted)).filter(({ oid }) => !left.has(oid));
-  return { list, paths: paths.map((path) => repository.pathOf(path)) };
+  return { list, paths: paths.map((path) => repository.pathOf(path)), starts: wanted };
 }
 
 /** Seconds since 1970 of `--since` and `--until`: a date, or `2 days ago`. */
@@ -70,7 +68,7 @@ function timeOf(text: string): number {
   return at / 1000;
 }
 
-function filterOf(options: Options): (commit: Commit) => boolean {
+export function filterOf(options: Options): (commit: Commit) => boolean {
   const pattern = (key: string): RegExp | undefined => {
     const text = options.get(key);
     return text === undefined ? undefined : new RegExp(text, options.has("i") ? "i" : "");
@@ -97,7 +95,7 @@ function filterOf(options: Options): (commit: Commit) => boolean {
   };
 }
 
-const logOptions = {
+export const logOptions = {
   ...diffOptions,
   oneline: "oneline",
   "max-count=": "n",
@@ -133,98 +131,25 @@ const logOptions = {
 };
 
 /** Splits the words that are no options, `--` among them. */
-function wordsOf(context: CommandContext, operands: readonly string[]): string[] {
+export function wordsOf(context: CommandContext, operands: readonly string[]): string[] {
   const end = context.argv.indexOf("--");
   return end === -1 ? [...operands] : [...operands, "--", ...context.argv.slice(end + 1)];
 }
 
-function beforeDashes(context: CommandContext): CommandContext {
+export function beforeDashes(context: CommandContext): CommandContext {
   const end = context.argv.indexOf("--");
   return end === -1 ? context : { ...context, argv: context.argv.slice(0, end) };
 }
 
-export async function log(repository: Repository, context: CommandContext): Promise<number> {
-  const options = parseOptions(beforeDashes(context), "n:piszS:", logOptions, {
-    status: 129,
-    numberOption: "n",
-  });
-  const all = await startsOf(repository, options);
-  const template = templateOf(options);
-  const isDecorated = options.has("decorate") && options.get("decorate") !== "no";
-  const names =
-    isDecorated ||
-    (template !== undefined &&
-      /%[dD]/.test(template) &&
-      options.last("oneline", "format") !== "oneline")
-      ? await decorations(repository, options.get("decorate") === "full")
-      : new Map<string, string[]>();
-  const { list, paths } = await commitsOf(
-    repository,
-    wordsOf(context, [...options.operands, ...all]),
-  );
-  const filter = filterOf(options);
-  const shows = options.list.some(({ key }) => diffForms.includes(key)) && !options.has("s");
-  const most = options.has("n") ? Number(options.get("n")) : Infinity;
-  let skip = Number(options.get("skip") ?? 0);
-  const chosen: { each: Commit; changed: Change[] }[] = [];
-  const onLine = firstParents(list);
-  for (const each of list) {
-    if (chosen.length >= most) break;
-    if (!filter(each) || (options.has("first") && !onLine.has(each.oid))) continue;
-    const looks = (shows || paths.length > 0) && each.commit.parent.length < 2;
-    const changed = looks ? await changesOf(repository, each.oid, paths) : [];
-    if (paths.length > 0 && changed.length === 0) continue;
-    if (options.has("S") && !(await addsOrTakes(repository, each, paths, options.get("S")!)))
-      continue;
-    if (skip-- > 0) continue;
-    chosen.push({ each, changed });
-  }
-  if (options.has("reverse")) chosen.reverse();
-  const format = options.get("format") ?? "";
-  // format: stands between commits, tformat: and a bare template behind each.
-  const separates = format.startsWith("format:") && !shows;
-  const end = options.has("z") ? "\0" : "\n";
-  for (const [at, { each, changed }] of chosen.entries()) {
-    const shown = { names: names.get(each.oid) ?? [], date: options.get("date") };
-    if (template === "") {
-      if (!shows || changed.length === 0) continue;
-      if (at > 0) context.write("\n");
-    } else if (template === undefined)
-      context.write(`${at === 0 ? "" : "\n"}${header(each, options.has("abbrev"), shown)}`);
-    else {
-      const text = formatted(template, each, shown);
-      const isLast = at === chosen.length - 1;
-      // Where nothing follows, git ends the line all the same: unless its output is for a program.
-      context.write(separates ? (isLast ? text : text + end) : `${text}${end}`);
-    }
-    if (!shows || changed.length === 0) continue;
-    if (template === undefined || (template !== "" && !options.has("oneline"))) context.write("\n");
-    await writeChanges(context, changed, options);
-  }
-  return 0;
-}
-
-/** Whether a commit changes how often a text occurs in a file, as `-S` asks. */
-async function addsOrTakes(
-  repository: Repository,
-  { oid, commit }: Commit,
-  paths: readonly string[],
-  text: string,
-): Promise<boolean> {
-  if (commit.parent.length > 1) return false;
-  const wanted = Buffer.from(text).toString("latin1");
-  const count = async (side: Change["old"]): Promise<number> =>
-    side === undefined || wanted === "" ? 0 : (await side.text()).split(wanted).length - 1;
-  for (const { old, new: now } of await changesOf(repository, oid, paths))
-    if ((await count(old)) !== (await count(now))) return true;
-  return false;
-}
-
-function firstParents(list: readonly Commit[]): Set<string> {
+/** Those that first parents lead to, from each start or from the newest. */
+export function firstParents(list: readonly Commit[], starts: readonly string[] = []): Set<string> {
   const byName = new Map(list.map((each) => [each.oid, each]));
   const line = new Set<string>();
-  for (let at = list[0]; at !== undefined; at = byName.get(at.commit.parent[0] ?? ""))
-    line.add(at.oid);
+  for (const start of starts.length > 1 ? starts : [list[0]?.oid ?? ""])
+    for (let at = byName.get(start); at !== undefined && !line.has(at.oid);) {
+      line.add(at.oid);
+      at = byName.get(at.commit.parent[0] ?? "");
+    }
   return line;
 }
 
@@ -244,7 +169,7 @@ async function refsOf(
 }
 
 /** Where `--all`, `--tags` and `--branches` begin. */
-async function startsOf(repository: Repository, options: Options): Promise<string[]> {
+export async function startsOf(repository: Repository, options: Options): Promise<string[]> {
   const kinds = ["tags", "branches"].filter((key) => options.has(key));
   if (options.has("all"))
     return [

@@ -1,6 +1,7 @@
 /** Owns `git`: options before the subcommand, the table of subcommands, and the words of failures. */
 import { CommandExit, CommandFailure, type Command, type CommandContext } from "../../command.js";
 import { apply } from "./apply.js";
+import { archive } from "./archive.js";
 import { blame } from "./blame.js";
 import { branch, tag } from "./branches.js";
 import { checkout } from "./checkout.js";
@@ -14,12 +15,15 @@ import { diffFiles, diffIndex, diffTree } from "./compare.js";
 import { config } from "./config.js";
 import { diff, show } from "./diff.js";
 import { fatal } from "./failures.js";
+import { formatPatch } from "./format-patch.js";
 import * as history from "./history.js";
 import * as inspect from "./inspect.js";
 import { library } from "./library.js";
 import { lsFiles, lsTree } from "./listing.js";
+import { log } from "./log.js";
 import { cherryPick, rebase, revert } from "./pick.js";
 import * as plumbing from "./plumbing.js";
+import { movers, placeOf, recordMoves, reflog } from "./reflog.js";
 import * as refs from "./refs.js";
 import * as remotes from "./remotes.js";
 import { globalConfig, Repository } from "./repository.js";
@@ -27,6 +31,7 @@ import { revParse } from "./rev-parse.js";
 import { shortlog } from "./shortlog.js";
 import { stash } from "./stash.js";
 import { status } from "./status.js";
+import { gitVersion } from "./version.js";
 
 type Subcommand = (repository: Repository, context: CommandContext) => Promise<number>;
 
@@ -34,6 +39,7 @@ type Subcommand = (repository: Repository, context: CommandContext) => Promise<n
 const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["add", add],
   ["apply", apply],
+  ["archive", archive],
   ["blame", blame],
   ["branch", branch],
   ["cat-file", plumbing.catFile],
@@ -44,6 +50,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["diff-files", diffFiles],
   ["diff-index", diffIndex],
   ["diff-tree", diffTree],
+  ["format-patch", formatPatch],
   ["for-each-ref", refs.forEachRef],
   ["grep", inspect.grep],
   ["hash-object", plumbing.hashObject],
@@ -62,7 +69,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["describe", history.describe],
   ["diff", diff],
   ["fetch", remotes.fetch],
-  ["log", history.log],
+  ["log", log],
   ["ls-files", lsFiles],
   ["ls-tree", lsTree],
   ["merge", merge],
@@ -71,6 +78,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ["pull", remotes.pull],
   ["push", remotes.push],
   ["rebase", rebase],
+  ["reflog", reflog],
   ["remote", remotes.remote],
   ["reset", reset],
   ["restore", restore],
@@ -90,7 +98,7 @@ const usage =
   "usage: git [--version] [-C <path>] [-c <name>=<value>] [--no-pager] <command> [<args>]\n";
 
 function version(context: CommandContext): number {
-  context.write(`git version 2.39.0 (isomorphic-git ${library().version()})\n`);
+  context.write(`git version ${gitVersion} (isomorphic-git ${library().version()})\n`);
   return 0;
 }
 
@@ -164,7 +172,14 @@ async function run(context: CommandContext, depth = 0): Promise<number> {
     context.writeError(`git: '${name}' is not a git command. See 'git --help'.\n`);
     return 1;
   }
-  return subcommand(Repository.find(inner, directory, overrides), inner);
+  const repository = Repository.find(inner, directory, overrides);
+  if (!movers.has(name)) return subcommand(repository, inner);
+  const before = await placeOf(repository);
+  try {
+    return await subcommand(repository, inner);
+  } finally {
+    await recordMoves(repository, inner, before);
+  }
 }
 
 export const main: Command = async (context) => {

@@ -60,7 +60,7 @@ export async function merge(repository: Repository, context: CommandContext): Pr
     if (!isOld) news.push(word);
   }
   if (news.length === 0 && options.operands.length > 0) {
-    context.write("Already up to date.\n");
+    if (!options.has("q")) context.write("Already up to date.\n");
     return 0;
   }
   const [name, extra] = news;

@@ -4,6 +4,7 @@ import type { CommandContext } from "../../command.js";
 import { statOrNothing } from "../../support/files.js";
 import { byteString, compareBytes } from "../../support/text.js";
 import { fatal } from "./failures.js";
+import { leftBefore, pastOf } from "./reflog.js";
 import { library, type Git } from "./library.js";
 import { peeled, upstreamOf } from "./refs.js";
 import { tracked } from "./trees.js";
@@ -78,19 +79,19 @@ export class Repository {
 
   /** What a name without steps stands for: a ref, an object, `branch@{upstream}`, `stash@{1}`. */
   async #named(name: string): Promise<string | undefined> {
-    const { git, base, context, dir } = this;
+    const { git, base } = this;
     const upstream = /^(.*)@\{(?:u|upstream)\}$/s.exec(name);
     if (upstream !== null) {
       const branch = upstream[1] === "" ? await this.branch() : upstream[1]!;
       const ref = branch === undefined ? undefined : await upstreamOf(this, branch);
       return ref === undefined ? undefined : this.#named(ref);
     }
-    const entry = /^(?:refs\/)?stash@\{(\d+)\}$/.exec(name);
-    if (entry !== null) {
-      const path = `${dir}/.git/logs/refs/stash`;
-      if (!context.fs.existsSync(path)) return undefined;
-      const lines = context.fs.readFileSync(path, "utf8").trimEnd().split("\n");
-      return lines.at(-1 - Number(entry[1]))?.split(" ", 2)[1];
+    const past = /^(.*)@\{(-?)(\d+)\}$/s.exec(name);
+    if (past !== null) {
+      const [, ref = "", back, steps] = past;
+      if (back === "") return pastOf(this, ref, Number(steps));
+      const left = leftBefore(this, Number(steps));
+      return left === undefined ? undefined : this.#named(left);
     }
     try {
       return await git.resolveRef({ ...base, ref: name === "@" || name === "" ? "HEAD" : name });
