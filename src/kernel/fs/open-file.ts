@@ -44,8 +44,9 @@ export class OpenFile {
   #noWriting = false;
   /** Why a write that nobody waited for did not succeed, until somebody is told. */
   #late: 0 | Failure = 0;
-  /** How far `readAhead` has told. */
+  /** How far `readAhead` has told, and where it has left the position. */
   #toldTo = 0;
+  #leftAt = -1;
   /** The file as its locks know it, once there was one. */
   #lockKey: string | undefined;
 
@@ -183,22 +184,26 @@ export class OpenFile {
     return this.#content === undefined ? this.isStored : this.#content.tellsAhead === true;
   }
 
+  /** Up to where `readAhead` has told, for as long as nobody has read or moved the position otherwise. */
+  get toldTo(): number {
+    return this.position === this.#leftAt ? this.#toldTo : 0;
+  }
+
   /** Reads from the current position on, which moves by no more than `length`. */
   readAhead(target: Uint8Array, length: number): number | Failure {
     const from = this.position;
     const count = this.read(target, from);
     if (count < 0) return count;
     this.position = from + Math.min(count, length);
-    this.#toldTo = from + count;
+    this.#toldTo = Math.max(from === this.#leftAt ? this.#toldTo : 0, from + count);
+    this.#leftAt = this.position;
     return count;
   }
 
-  /** Moves the position on in what `readAhead` has told: by so many bytes, or not at all. */
-  readTo(position: number): number {
-    const from = this.position;
-    if (!Number.isSafeInteger(position) || position <= from || position > this.#toldTo) return 0;
-    this.position = position;
-    return position - from;
+  /** Moves the position on in what `readAhead` has told, or not at all. */
+  readTo(position: number): void {
+    const isTold = position > this.position && position <= this.#toldTo;
+    if (Number.isSafeInteger(position) && isTold) this.position = this.#leftAt = position;
   }
 
   /** With O_APPEND the position is always the end of file, as on Linux even for pwrite. */

@@ -653,10 +653,8 @@ export class Process {
         if (!this.#snippetsUnderWay.delete(args.sequence))
           throw new MalformedMessage("a snippet that nobody awaits");
         return this.#sink?.residentDone(args.sequence, args.exitCode);
-      case "readTo": {
-        const bytes = this.descriptors.file(args.fd)?.readTo(args.position) ?? 0;
-        return this.bill.moved("file", "in", bytes);
-      }
+      case "readTo":
+        return this.descriptors.file(args.fd)?.readTo(args.position);
       case "writeOn":
         return this.#writeOn(args.fd, args.data);
       case "clock":

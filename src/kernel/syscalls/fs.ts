@@ -292,9 +292,12 @@ export const fsHandlers: FsHandlers = {
     const file = process.descriptors.file(fd);
     if (file?.tellsAhead !== true) return -Errno.EOPNOTSUPP;
     const buffer = transferBuffer(Math.min(length + ahead, fsLimits.transferBytes));
-    const { position } = file;
+    const { position, toldTo } = file;
     const size = file.readAhead(buffer, length);
-    return size < 0 ? size : { data: buffer.subarray(0, size), position };
+    if (size < 0) return size;
+    // What is told counts whether it is used or not, which nobody but the program knows; told again, it does not.
+    process.bill?.moved("file", "in", Math.max(0, position + size - Math.max(position, toldTo)));
+    return { data: buffer.subarray(0, size), position };
   },
 
   readFile(process, { path, flags }) {

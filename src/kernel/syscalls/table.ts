@@ -154,9 +154,8 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     note: "for who writes a file piece by piece: the next ones need no answer",
   },
   readAhead: {
+    // It counts what it tells itself, each byte once.
     run: fsHandlers.readAhead,
-    // What is behind that is counted as it is used: `readTo`.
-    moves: { direction: "in", bytes: ({ data }, { length }) => Math.min(length, data.byteLength) },
     support: "own",
     note: "for who reads a file piece by piece: several of them in one call",
   },
