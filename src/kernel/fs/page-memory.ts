@@ -22,7 +22,8 @@ let used = false;
 
 /** Gives back what nobody has asked for since the last look. */
 function look(): void {
-  if (!used) kept.length = 0;
+  if (!used)
+    for (let memory = kept.pop(); memory !== undefined; memory = kept.pop()) move(memory, 0);
   used = false;
   if (kept.length > 0) return void timer?.refresh();
   timer = undefined;

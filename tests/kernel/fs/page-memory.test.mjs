@@ -1,6 +1,7 @@
 // Memory of pages goes from file to file at once: never while another file has the page, or somebody looks at it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { FileSystem } from "../../../dist/kernel/fs/index.js";
 import { PageCache } from "../../../dist/kernel/fs/page-cache.js";
 import { PAGE_BYTES, givePage, takePage } from "../../../dist/kernel/fs/page-memory.js";
@@ -18,6 +19,21 @@ test("a page that is given back is another's, and empty for who had it", () => {
   assert.deepEqual([page.length, view.length, next.length], [0, 0, PAGE_BYTES]);
   // The same memory: it is not taken from the OS anew.
   assert.equal(next[100], 7);
+});
+
+test("what nobody uses goes back to the OS, without the collector", async () => {
+  const pages = Array.from({ length: 2000 }, () => takePage(PAGE_BYTES));
+  const bytes = () => process.memoryUsage().arrayBuffers;
+  const before = bytes();
+  for (const page of pages) givePage(page);
+  const kept = bytes();
+  assert.ok(before - kept >= 900 * PAGE_BYTES, "no more is kept than there is room for");
+  // One look finds that the first page was used, the next that none was.
+  givePage(takePage(PAGE_BYTES));
+  await setTimeout(1200);
+  assert.ok(bytes() > kept - 10 * PAGE_BYTES, "kept while it is used");
+  await setTimeout(1200);
+  assert.ok(kept - bytes() >= 1000 * PAGE_BYTES, `${kept - bytes()} bytes given back`);
 });
 
 test("what is looked at stays what it is, whatever becomes of the file", () => {
