@@ -5,16 +5,16 @@
  * again would have the kernel's heap marked over and over, and each page of it would be taken from the OS anew.
  *
  * Invariants: a page that is given back is moved, so whatever view somebody still has is empty from then on and never shows
- * another file's bytes; nothing is kept for longer than a second without use. A page holds anything: who takes it fills or clears
+ * another file's bytes; nothing is kept for longer than ten seconds without use. A page holds anything: who takes it fills or clears
  * all of it.
  */
 import { move } from "../../protocol/spare-buffer.js";
 
 export const PAGE_BYTES = 65_536;
 
-/** 64 MiB. */
-const mostKept = 1024;
-const keptMs = 1000;
+/** 128 MiB. */
+const mostKept = 2048;
+const keptMs = 5000;
 
 const kept: ArrayBuffer[] = [];
 let timer: NodeJS.Timeout | undefined;
@@ -25,8 +25,12 @@ function look(): void {
   if (!used)
     for (let memory = kept.pop(); memory !== undefined; memory = kept.pop()) move(memory, 0);
   used = false;
-  if (kept.length > 0) return void timer?.refresh();
   timer = undefined;
+  if (kept.length > 0) looksLater();
+}
+
+function looksLater(): void {
+  timer ??= setTimeout(look, keptMs).unref();
 }
 
 /** Memory with whatever was in it. */
@@ -43,5 +47,5 @@ export function givePage({ buffer, byteLength }: Uint8Array): void {
   const memory = move(buffer);
   if (memory === undefined) return;
   kept.push(memory);
-  timer ??= setTimeout(look, keptMs).unref();
+  looksLater();
 }
