@@ -96,6 +96,41 @@ describe("proc and dev", () => {
       assert.equal(all.includes(fact), false, fact);
   });
 
+  it("limits, cgroup, mountinfo and status are the machine's own", async () => {
+    const read = (name) =>
+      rt
+        .execCommand("bash", ["-c", `ulimit -n; cat /proc/self/${name}`])
+        .then(({ stdout }) => stdout);
+    const [openFiles, head, ...limits] = (await read("limits")).trimEnd().split("\n");
+    assert.match(head, /^Limit {21}Soft Limit {11}Hard Limit {11}Units {5}$/);
+    assert.equal(limits.length, 16);
+    assert.match(
+      limits[7],
+      new RegExp(`^Max open files {12}${openFiles} +${openFiles} +files {5}$`),
+    );
+    assert.match(limits[6], /^Max processes {13}256 +256 +processes $/);
+    assert.equal((await read("cgroup")).split("\n")[1], "0::/");
+    const mounts = (await read("mounts")).trimEnd().split("\n").slice(1);
+    const info = (await read("mountinfo")).trimEnd().split("\n").slice(1);
+    assert.equal(info.length, mounts.length);
+    assert.match(info[0], /^20 1 0:20 \/ \/ rw,nosuid,nodev - tmpfs root rw$/);
+    for (const [at, line] of info.entries()) {
+      const [number, parent, , , path] = line.split(" ");
+      assert.equal(path, mounts[at].split(" ")[1]);
+      assert.equal(Number(number), 20 + at);
+      if (at > 0) assert.equal(info[Number(parent) - 20].split(" ")[4], "/");
+    }
+    const status = await read("status");
+    for (const line of ["CapBnd:\t0000000000000000", "Cpus_allowed_list:\t0", "VmSwap:\t0 kB"])
+      assert.ok(status.includes(`\n${line}\n`), line);
+    assert.match(status, /^NSpid:\t\d+$/m);
+    // Where the host's own have more to tell, none of it is here.
+    for (const name of ["cgroup", "mountinfo"])
+      for (const line of readFileSync(`/proc/self/${name}`, "utf8").split("\n"))
+        if (line !== "" && line !== "0::/")
+          assert.equal((await read(name)).includes(line), false, line);
+  });
+
   it("nothing in it can be changed", async () => {
     const value = await run(`__return([
       code(() => fs.writeFileSync("/proc/new", "")), code(() => fs.writeFileSync("/proc/self/comm", "x")),

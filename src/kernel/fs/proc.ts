@@ -12,6 +12,16 @@ import { rootOwner } from "./credentials.js";
 import type { Inode } from "./inode.js";
 import type { DirectoryEntry } from "./file-stat.js";
 import {
+  commandOf,
+  limitsText,
+  lines,
+  mountInfo,
+  PAGE_BYTES,
+  statLine,
+  statusText,
+  TICKS_PER_SECOND,
+} from "./proc-texts.js";
+import {
   SyntheticDirectory,
   SyntheticFile,
   SyntheticLink,
@@ -42,6 +52,8 @@ export interface ProcessView {
   readonly processGroup?: number;
   readonly session?: number;
   readonly memoryBytes?: number;
+  /** RLIMIT_NOFILE. */
+  readonly openFilesLimit: number;
   descriptors(): DescriptorView[];
 }
 
@@ -54,6 +66,7 @@ export interface MachineView {
   readonly startedAtMs: number;
   nowMs(): number;
   readonly memoryBytes: number;
+  readonly processesLimit: number;
   process(pid: number): ProcessView | undefined;
   processes(): Iterable<ProcessView>;
   /** One line per mount, as in /proc/mounts. */
@@ -65,78 +78,17 @@ export interface MachineView {
 const DT_DIR = 4;
 const DT_REG = 8;
 const DT_LNK = 10;
-const TICKS_PER_SECOND = 100;
-const PAGE_BYTES = 4096;
 /** Inode numbers below a process start at its pid times this. */
 const INODES_PER_PROCESS = 4096;
 const firstDescriptorInode = 1024;
-const stateNames: Readonly<Record<string, string>> = {
-  R: "running",
-  S: "sleeping",
-  T: "stopped",
-  Z: "zombie",
-};
-
 /** A file, by what it says, or a link, by where it leads, or a directory of such. */
 type Node<T> =
   | { file: (subject: T) => string; permissions?: number }
   | { link: (subject: T) => string }
   | { directory: Readonly<Record<string, Node<T>>> };
 
-function lines(...text: (string | [name: string, value: string | number])[]): string {
-  const one = (line: string | [string, string | number]): string =>
-    typeof line === "string" ? line : `${line[0]}:\t${line[1]}`;
-  return `${text.map(one).join("\n")}\n`;
-}
-
 function nullEnded(texts: readonly string[]): string {
   return texts.map((text) => `${text}\0`).join("");
-}
-
-function commandOf({ argv, exe }: ProcessView): string {
-  const path = argv[0] || exe;
-  return path.slice(path.lastIndexOf("/") + 1).slice(0, 15);
-}
-
-function statLine(process: ProcessView, view: MachineView): string {
-  const { pid, ppid, state } = process;
-  const ticks = Math.max(
-    0,
-    Math.round(((process.startedAtMs - view.startedAtMs) / 1000) * TICKS_PER_SECOND),
-  );
-  const memory = process.memoryBytes ?? 0;
-  const group = process.processGroup ?? pid;
-  const head = [pid, `(${commandOf(process)})`, state, ppid, group, process.session ?? group];
-  // tty_nr, tpgid, flags, four fault counts, four times, priority, nice, threads, itrealvalue.
-  const middle = [0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 1, 0];
-  const end = [ticks, memory, Math.ceil(memory / PAGE_BYTES), "18446744073709551615"];
-  return `${[...head, ...middle, ...end, ...Array.from({ length: 27 }, () => 0)].join(" ")}\n`;
-}
-
-function statusText(process: ProcessView): string {
-  const { pid, ppid, state, uid, gid } = process;
-  const descriptors = process.descriptors().length;
-  const kib = Math.ceil((process.memoryBytes ?? 0) / 1024);
-  return lines(
-    ["Name", commandOf(process)],
-    ["Umask", process.umask.toString(8).padStart(4, "0")],
-    ["State", `${state} (${stateNames[state] ?? "sleeping"})`],
-    ["Tgid", pid],
-    ["Ngid", 0],
-    ["Pid", pid],
-    ["PPid", ppid],
-    ["TracerPid", 0],
-    ["Uid", `${uid}\t${uid}\t${uid}\t${uid}`],
-    ["Gid", `${gid}\t${gid}\t${gid}\t${gid}`],
-    ["FDSize", Math.max(64, 2 ** Math.ceil(Math.log2(descriptors + 1)))],
-    ["Groups", `${gid} `],
-    ["VmSize", `${kib} kB`],
-    ["VmRSS", `${kib} kB`],
-    ["Threads", 1],
-    ["CapEff", "0000000000000000"],
-    ["NoNewPrivs", 1],
-    ["Seccomp", 2],
-  );
 }
 
 function processNodes(view: MachineView): Readonly<Record<string, Node<ProcessView>>> {
@@ -149,6 +101,9 @@ function processNodes(view: MachineView): Readonly<Record<string, Node<ProcessVi
       permissions: 0o400,
     },
     exe: { link: ({ exe }) => exe },
+    cgroup: { file: () => lines("0::/") },
+    limits: { file: ({ openFilesLimit }) => limitsText(openFilesLimit, view.processesLimit) },
+    mountinfo: { file: () => mountInfo(view.mounts()) },
     mounts: { file: () => view.mounts() },
     root: { link: () => "/" },
     stat: { file: (process) => statLine(process, view) },

@@ -298,6 +298,7 @@ export class Vm {
       startedAtMs,
       nowMs: () => clock.nowMs,
       memoryBytes: limits.memoryBytes,
+      processesLimit: limits.processes,
       process: (pid) => {
         const process = processes.get(pid);
         return process && viewOf(process);
@@ -552,6 +553,7 @@ function viewOf(process: Process): ProcessView {
     umask: credentials.umask,
     processGroup: process.processGroup,
     session: process.session,
+    openFilesLimit: descriptors.limit,
     descriptors: () =>
       Array.from(descriptors.entries(), ([fd, description]) => ({
         fd,
