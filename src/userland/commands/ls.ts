@@ -44,6 +44,7 @@ export const main: Command = (context) => {
       "numeric-uid-gid": "n",
       literal: "N",
       "quote-name": "Q",
+      escape: "b",
       reverse: "r",
       recursive: "R",
       size: "s",
@@ -220,15 +221,18 @@ class Lister {
 
   #name(entry: Entry): string {
     const { options } = this;
-    const quote = options.has("Q") ? '"' : "";
+    // The later of the two counts.
+    const quoting = options.last("b", "Q");
     const style =
       options.get("indicator") ??
       (options.has("F") ? "F" : options.last("p") === "p" ? "slash" : "none");
     const mark = (stats: Stats) => (style === "none" ? "" : this.#indicator(stats, style));
-    const name = quote + entry.name + quote;
+    const shown = (text: string): string =>
+      quoting === "Q" ? `"${escaped(text, '"')}"` : quoting === "b" ? escaped(text, " ") : text;
+    const name = shown(entry.name);
     if (!this.#long) return name + mark(entry.stats);
     if (entry.link === undefined) return name + mark(entry.stats);
-    return `${name} -> ${entry.link}${entry.target === undefined ? "" : mark(entry.target)}`;
+    return `${name} -> ${shown(entry.link)}${entry.target === undefined ? "" : mark(entry.target)}`;
   }
 
   #blocks(stats: Stats): number {
@@ -368,4 +372,24 @@ function gap(from: number, to: number): string {
 function extension(name: string): string {
   const dot = name.lastIndexOf(".");
   return dot <= 0 ? "" : name.slice(dot);
+}
+
+const letters: Readonly<Record<string, string>> = {
+  "\x07": "a",
+  "\b": "b",
+  "\f": "f",
+  "\n": "n",
+  "\r": "r",
+  "\t": "t",
+  "\v": "v",
+  "\\": "\\",
+};
+
+/** A name as C would have it in a string; `mark` is what ends one, and gets a backslash too. */
+function escaped(name: string, mark: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return name.replace(/[\\ "\x00-\x1f\x7f]/g, (one) => {
+    if (one === " " || one === '"') return one === mark ? `\\${one}` : one;
+    return `\\${letters[one] ?? one.charCodeAt(0).toString(8).padStart(3, "0")}`;
+  });
 }

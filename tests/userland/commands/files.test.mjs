@@ -159,6 +159,18 @@ const shown = {
     "big file": "y".repeat(123456),
   },
 };
+const odd = {
+  files: { "new\nline": "", "sp ace": "", "t\tb": "", 'q"r': "", "b\\s": "", "e\x1b": "" },
+};
+
+compare("ls: names that are escaped", [
+  ["ls -b", odd],
+  ["ls -Q", odd],
+  ["ls --escape", odd],
+  ["ls -bQ", odd],
+  ["ls -Qb", odd],
+]);
+
 compare("ls and stat", [
   ["ls", shown],
   ["ls -a", shown],
