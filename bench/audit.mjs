@@ -157,7 +157,7 @@ function kernelParts() {
   const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
   const { stdout, stderr } = spawnSync(
     path(`../node_modules/node-linux-${arch}/bin/node`),
-    ["--no-warnings", "--no-maglev", "--experimental-ffi", path("kernel-parts.mjs")],
+    ["--no-warnings", "--no-maglev-osr", "--experimental-ffi", path("kernel-parts.mjs")],
     { encoding: "utf8", timeout: 120_000 },
   );
   if (stdout === "") throw new Error(`no figures of the kernel's steps: ${stderr}`);

@@ -19,10 +19,13 @@ export function compileHotAtOnce(requireBuiltin: RequireBuiltin): void {
 
 /** In a zygote whose own part has been optimised: what still waits for that stays where it is. */
 export function optimizeNoMore(requireBuiltin: RequireBuiltin): void {
-  setFlags(requireBuiltin, "--no-turbofan");
+  setFlags(requireBuiltin, "--no-turbofan --no-maglev");
 }
 
 /** In a guest: all as V8 has it. */
 export function compileAsUsual(requireBuiltin: RequireBuiltin): void {
-  setFlags(requireBuiltin, `--turbofan --baseline-batch-compilation-threshold=${threshold.usual}`);
+  setFlags(
+    requireBuiltin,
+    `--turbofan --maglev --baseline-batch-compilation-threshold=${threshold.usual}`,
+  );
 }

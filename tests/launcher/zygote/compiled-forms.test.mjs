@@ -161,7 +161,7 @@ test(
   "under a zygote's flags Node's modules come out of Node's own forms",
   { skip: process.arch === "x64" ? false : "the engine is linked to no address there" },
   () => {
-    const flags = ["--no-warnings", "--expose-internals", "--minor-ms", "--no-maglev"];
+    const flags = ["--no-warnings", "--expose-internals", "--minor-ms", "--no-maglev-osr"];
     const argv = [...flags, "-e", engineProgram, dist, formsFile];
     const said = JSON.parse(execFileSync(findEngine().path, argv, { encoding: "utf8" }));
     assert.equal(said.before, 0);
