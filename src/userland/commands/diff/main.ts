@@ -67,6 +67,10 @@ export const main: Command = (context) => {
   return new Differ(context, options).compare(first, second, true);
 };
 
+const [bold, red, green, cyan] = [1, 31, 32, 36];
+/** Of lines, by what stands in front of them. */
+const colors: Readonly<Record<string, number>> = { "<": red, "-": red, ">": green, "+": green };
+
 class Differ {
   constructor(
     private readonly context: CommandContext,
@@ -251,8 +255,14 @@ class Differ {
     );
   }
 
-  #line(prefix: string, side: Side, index: number): void {
-    this.context.writeBytes(`${prefix}${side.lines[index]!}\n`);
+  /** `--color=always`; whether output goes to a terminal is not asked. */
+  #painted(code: number, text: string): string {
+    return this.options.get("color") === "always" ? `\x1b[${code}m${text}\x1b[0m` : text;
+  }
+
+  #line(prefix: string, side: Side, index: number, color = colors[prefix.trim()]): void {
+    const text = prefix + side.lines[index]!;
+    this.context.writeBytes(`${color === undefined ? text : this.#painted(color, text)}\n`);
     if (!side.ended && index === side.lines.length - 1) {
       this.context.write("\\ No newline at end of file\n");
     }
@@ -265,7 +275,7 @@ class Differ {
       const letter = aStart === aEnd ? "a" : bStart === bEnd ? "d" : "c";
       const left = letter === "a" ? String(aStart) : range(aStart, aEnd);
       const right = letter === "d" ? String(bStart) : range(bStart, bEnd);
-      this.context.write(`${left}${letter}${right}\n`);
+      this.context.write(`${this.#painted(cyan, left + letter + right)}\n`);
       for (let at = aStart; at < aEnd; at++) this.#line("< ", a, at);
       if (letter === "c") this.context.write("---\n");
       for (let at = bStart; at < bEnd; at++) this.#line("> ", b, at);
@@ -294,13 +304,14 @@ class Differ {
   }
 
   #unified(a: Side, b: Side, hunks: Hunk[], lines: number): void {
-    this.context.write(`--- ${a.label}\n+++ ${b.label}\n`);
+    const names = [`--- ${a.label}`, `+++ ${b.label}`];
+    for (const name of names) this.context.write(`${this.#painted(bold, name)}\n`);
     const range = (from: number, to: number) =>
       to - from === 1 ? String(from + 1) : to === from ? `${from},0` : `${from + 1},${to - from}`;
     for (const group of this.#groups(hunks, lines)) {
       const { aFrom, aTo, bFrom, bTo } = this.#bounds(group, a, b, lines);
       this.context.write(
-        `@@ -${range(aFrom, aTo)} +${range(bFrom, bTo)} @@${this.#function(a, aFrom)}\n`,
+        `${this.#painted(cyan, `@@ -${range(aFrom, aTo)} +${range(bFrom, bTo)} @@`)}${this.#function(a, aFrom)}\n`,
       );
       let at = aFrom;
       for (const hunk of group) {
@@ -321,22 +332,25 @@ class Differ {
   }
 
   #context(a: Side, b: Side, hunks: Hunk[], lines: number): void {
-    this.context.write(`*** ${a.label}\n--- ${b.label}\n`);
+    for (const name of [`*** ${a.label}`, `--- ${b.label}`])
+      this.context.write(`${this.#painted(bold, name)}\n`);
     const range = (from: number, to: number) => (to - from <= 1 ? String(to) : `${from + 1},${to}`);
     for (const group of this.#groups(hunks, lines)) {
       const { aFrom, aTo, bFrom, bTo } = this.#bounds(group, a, b, lines);
-      this.context.write(`***************\n*** ${range(aFrom, aTo)} ****\n`);
+      const heading = this.#painted(cyan, `*** ${range(aFrom, aTo)} ****`);
+      this.context.write(`***************\n${heading}\n`);
       const side = (which: Side, mark: string, from: number, to: number, key: "a" | "b") => {
         const touched = group.some((hunk) => hunk[`${key}Start`] < hunk[`${key}End`]);
         if (!touched) return;
         for (let at = from; at < to; at++) {
           const hunk = group.find((each) => at >= each[`${key}Start`] && at < each[`${key}End`]);
           const both = hunk !== undefined && hunk.aStart < hunk.aEnd && hunk.bStart < hunk.bEnd;
-          this.#line(hunk === undefined ? "  " : both ? "! " : `${mark} `, which, at);
+          const prefix = hunk === undefined ? "  " : both ? "! " : `${mark} `;
+          this.#line(prefix, which, at, colors[mark]);
         }
       };
       side(a, "-", aFrom, aTo, "a");
-      this.context.write(`--- ${range(bFrom, bTo)} ----\n`);
+      this.context.write(`${this.#painted(cyan, `--- ${range(bFrom, bTo)} ----`)}\n`);
       side(b, "+", bFrom, bTo, "b");
     }
   }
