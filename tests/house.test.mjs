@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import ts from "typescript-5";
 import { floatingIn } from "../scripts/floating-promises.mjs";
+import { budget, packageBytes } from "../scripts/packing.mjs";
 import { longFiles, mostLines as mostLinesOfFile, reasons } from "../scripts/long-files.mjs";
 import { functionsIn, longFunctions, mostLines } from "../scripts/long-functions.mjs";
 import { alone, longest, needsEngine, processesOf, verdictOn } from "../scripts/test-processes.mjs";
@@ -251,4 +252,11 @@ test("tests are where their source is", () => {
     // Held by system-calls-doc.test.mjs and by all of them.
     ["table"],
   );
+});
+
+test("the package is within its budget", () => {
+  const bytes = packageBytes();
+  // Less than this is not the whole package.
+  assert.ok(bytes > 2 * 1024 * 1024, `${bytes} bytes`);
+  assert.ok(bytes <= budget.package, `${bytes} bytes of ${budget.package}`);
 });
