@@ -47,6 +47,7 @@ const program = (seed) => `
     // What no honest guest sends ends it: most of the time what the next rows do is more interesting.
     if (name === "output" && at % 700 !== 0) args.fd = 1 + (args.fd & 1);
     if (name === "printed" && at % 700 !== 0) args.bytes = 0;
+    if (name === "writeOn" && at % 700 !== 0) args.data = new Uint8Array(0);
     if (name === "signalHandler" && at % 700 !== 0) args.signal = 1 + (args.signal & 31);
     if (name !== "output" && args.fd >= 0 && args.fd < 3 && at % 100 !== 99) args.fd += 3;
     if (name === "flowOpen") args.flow = 1000 + at;
