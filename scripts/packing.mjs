@@ -16,19 +16,16 @@ export const budget = { package: 4.25 * 1024 * 1024, engine: 64 * 1024 * 1024 };
 export const run = (cwd, command, ...args) =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 
+/** What `npm pack` says of a folder. */
+const packed = (folder, ...args) =>
+  JSON.parse(run(folder, "npm", "pack", "--json", "--ignore-scripts", ...args))[0];
+
 /** Bytes of the package as it is built now. */
-export function packageBytes() {
-  const [{ size }] = JSON.parse(
-    run(root, "npm", "pack", "--json", "--dry-run", "--ignore-scripts"),
-  );
-  return size;
-}
+export const packageBytes = () => packed(root, "--dry-run").size;
 
 /** `npm pack` of a folder into another: where the tarball is, its files, its bytes. */
 function pack(folder, into) {
-  const [{ filename, files, size }] = JSON.parse(
-    run(folder, "npm", "pack", "--json", "--ignore-scripts", "--pack-destination", into),
-  );
+  const { filename, files, size } = packed(folder, "--pack-destination", into);
   return { path: join(into, filename), filename, names: files.map(({ path }) => path), size };
 }
 
@@ -48,9 +45,9 @@ export function packPackage(into) {
   const { [`node-linux-${process.arch}`]: version, ...others } = manifest.optionalDependencies;
   manifest.optionalDependencies = { ...others, [engineName()]: version };
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  const packed = pack(folder, into);
+  const made = pack(folder, into);
   rmSync(scratch, { recursive: true });
-  return packed;
+  return made;
 }
 
 /**

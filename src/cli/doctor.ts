@@ -53,9 +53,7 @@ function describe(error: unknown): string {
 function savingRows(saved: Savings) {
   const { compiledModules, contiguousHeap, hugeTextPages, hugeHeapPages } = saved;
   const { inheritedTexts, pagesAhead } = saved;
-  // The last of them: where it is there, the others were looked at.
-  const busy = pagesAhead > 0 ? "" : "; or the machine was too busy to tell in time";
-  return [
+  const rows: [saving: string, here: string, what: string][] = [
     compiledModules > 0
       ? ["compiled modules", "yes", `${compiledModules} modules that a zygote need not compile`]
       : [
@@ -65,32 +63,28 @@ function savingRows(saved: Savings) {
         ],
     contiguousHeap
       ? ["contiguous heap", "yes", "V8's chunks share page tables"]
-      : ["contiguous heap", "no", `no address space to set aside (ulimit -v?) or no /proc${busy}`],
+      : ["contiguous heap", "no", "no address space to set aside (ulimit -v?) or no /proc"],
     hugeTextPages > 0
       ? ["engine text", "yes", `${hugeTextPages} huge pages`]
-      : [
-          "engine text",
-          "no",
-          `no transparent huge pages, or no executable anonymous memory${busy}`,
-        ],
+      : ["engine text", "no", "no transparent huge pages, or no executable anonymous memory"],
     hugeHeapPages > 0
       ? ["heaps", "yes", `${hugeHeapPages} huge pages`]
-      : ["heaps", "no", `no huge pages for the engine's text, or Linux is older than 6.1${busy}`],
+      : ["heaps", "no", "no huge pages for the engine's text, or Linux is older than 6.1"],
     inheritedTexts > 0
       ? ["other text", "yes", `page tables of ${inheritedTexts} files' text come with a fork`]
       : [
           "other text",
           "no",
-          `no /proc/self/pagemap, or a security module keeps text from being writable${busy}`,
+          "no /proc/self/pagemap, or a security module keeps text from being writable",
         ],
     pagesAhead > 0
       ? ["pages ahead", "yes", `${pagesAhead} pages copied while a guest waits`]
-      : [
-          "pages ahead",
-          "no",
-          `/proc/self/pagemap cannot be read, or Linux is older than 5.14${busy}`,
-        ],
+      : ["pages ahead", "no", "/proc/self/pagemap cannot be read, or Linux is older than 5.14"],
   ];
+  // The last of them: where it is there, the others were looked at.
+  if (pagesAhead > 0) return rows;
+  const busy = "; or the machine was too busy to tell in time";
+  return rows.map(([name, here, what]) => [name, here, here === "no" ? `${what}${busy}` : what]);
 }
 
 async function selfTest(): Promise<{ saved: Savings; layers: NodeRuntimeIsolationLayer[] }> {
