@@ -23,7 +23,7 @@ const lastHandedFd = 3;
 
 interface First {
   readonly spawner: Spawner;
-  /** None where there were no descriptors for it: whoever needs one tries again. */
+  /** None where it could not be started: whoever needs one tries again, and says why not. */
   readonly zygote: ZygoteProcess | undefined;
 }
 

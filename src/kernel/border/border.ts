@@ -24,7 +24,7 @@ import type { VmOptions } from "../../protocol/host-calls.js";
 import { completeVmLimits } from "../../protocol/limits.js";
 import { engineNodeVersion } from "../../protocol/platforms.js";
 import type { HostUsage } from "../../protocol/usage.js";
-import { HostProgram } from "../host-door/program.js";
+import { HostProgram, ownProgram } from "../host-door/program.js";
 import type { Deferred } from "../io/deferred.js";
 import type { Vm } from "../machine/vm.js";
 import type { Gate } from "../net/gate.js";
@@ -195,18 +195,7 @@ export class Border implements Gate {
     vm.writeHostFile("/border/package.json", Buffer.from('{"type":"module"}'));
     const program = HostProgram.start(
       vm,
-      {
-        mode: "program",
-        language: "js",
-        name: "",
-        args: [],
-        env: {},
-        cwd: "",
-        stdin: false,
-        limits: {},
-        stdoutLimitBytes: 1,
-        stderrLimitBytes: 1,
-      },
+      { ...ownProgram, stdoutLimitBytes: 1, stderrLimitBytes: 1 },
       Buffer.from('import "/border/main.js";'),
       {
         output: (stream, data) =>

@@ -34,6 +34,18 @@ const valueStream = 3;
 /** Without flags of the program's. */
 const ownEngine = { engineFlags: [] };
 
+/** How a program of the kernel's own is started: a text without a name, arguments, stdin and limits of its own. */
+export const ownProgram: Omit<ProcessOptions, "stdoutLimitBytes" | "stderrLimitBytes"> = {
+  mode: "program",
+  language: "js",
+  name: "",
+  args: [],
+  env: {},
+  cwd: "",
+  stdin: false,
+  limits: {},
+};
+
 /** What the host hears of it. */
 export interface HostListener {
   output(stream: number, data: Uint8Array): void;

@@ -6,14 +6,14 @@
  * Invariants: nothing of the rehearsal is left, nobody hears of it, and no process is used. Untrusted: nothing.
  */
 import { auditDefaults } from "../../protocol/decisions.js";
-import type { ProcessOptions, VmOptions } from "../../protocol/host-calls.js";
+import type { VmOptions } from "../../protocol/host-calls.js";
 import { completeVmLimits } from "../../protocol/limits.js";
 import { scopeNames } from "../../protocol/permissions.js";
 import type { Policies } from "../../protocol/permissions.js";
 import { usualStart } from "../../protocol/usual-start.js";
 import { Vm } from "../machine/vm.js";
 import type { VmServices } from "../machine/vm.js";
-import { HostProgram } from "./program.js";
+import { HostProgram, ownProgram } from "./program.js";
 import type { HostListener } from "./program.js";
 
 /** The SDK counts machines from 1. */
@@ -35,19 +35,6 @@ const machine: VmOptions = {
   warnsOfLimits: false,
 };
 
-const program: ProcessOptions = {
-  mode: "program",
-  language: "js",
-  name: "",
-  args: [],
-  env: {},
-  cwd: "",
-  stdin: false,
-  limits: {},
-  stdoutLimitBytes: 0,
-  stderrLimitBytes: 0,
-};
-
 const nobody: HostListener = {
   output: () => undefined,
   stdinTaken: () => undefined,
@@ -66,6 +53,7 @@ export function rehearse(services: VmServices): void {
     expectAddons: () => waitsForNothing,
   };
   const vm = new Vm(nobodysMachine, machine, { ...services, guests });
+  const program = { ...ownProgram, stdoutLimitBytes: 0, stderrLimitBytes: 0 };
   HostProgram.start(vm, program, Buffer.from("0"), nobody);
   vm.dispose();
 }
