@@ -18,6 +18,14 @@ import { fsLimits } from "../protocol/fs-calls.js";
 import { FrameKind, FrameReader } from "../protocol/frames.js";
 import type { Frame, FrameParts } from "../protocol/frames.js";
 import { giveBuffer } from "../protocol/spare-buffer.js";
+import {
+  flowBytes,
+  flowHeadBytes,
+  flowJoinBytes,
+  flowOf,
+  putFlowHead,
+} from "../protocol/flow-frames.js";
+import { guestFlowEvents, kernelFlowEvents } from "../protocol/flow-calls.js";
 import { guestWire } from "../protocol/guest-calls.js";
 import { guestEvents } from "../protocol/guest-calls.js";
 import type { GuestTables, kernelEvents } from "../protocol/guest-calls.js";
@@ -27,6 +35,7 @@ import type { CallArgs, CallResult } from "../protocol/table.js";
 import * as libc from "../sandbox/libc.js";
 import { Errno } from "../abi/errno.js";
 import { later } from "./turns.js";
+import { bytesOf } from "./bindings/stream-outbox.js";
 import type { Answered, GuestCalls, KernelClient, PendingCall } from "./environment.js";
 import { HeldAnswers } from "./held-answers.js";
 import { Printer } from "./printer.js";
@@ -62,6 +71,8 @@ function replyBytes(name: keyof GuestCalls, args: { length?: number }): number {
 
 const nothing = Buffer.alloc(0);
 
+const [flowWrite, flowData] = [guestFlowEvents.flowWrite.nr, kernelFlowEvents.flowData.nr];
+
 /** Nobody asks for more before a handler is there; what a program never listens to is dropped. */
 const mostUnheard = 64;
 
@@ -70,6 +81,8 @@ export class Channel implements KernelClient {
   readonly #reader = new FrameReader();
   /** An answer with 64 KiB of content comes in one piece. */
   readonly #readBuffer = Buffer.allocUnsafeSlow(64 * 1024 + 4096);
+  /** What the event loop reads into. Not the same: that may hold what was read before a script was broken into. */
+  readonly #loopBuffer = Buffer.allocUnsafeSlow(64 * 1024);
   readonly #port: CallingPort<GuestTables>;
   /** By name; `on` put each where its arguments are the right ones. */
   readonly #handlers = new Map<string, (args: never) => void>();
@@ -80,6 +93,10 @@ export class Channel implements KernelClient {
   /** What came in while room for a write was awaited inside `#feed`. */
   readonly #early: Buffer[] = [];
   #feeding = false;
+  /** What bytes of flows are sent from, one frame after the other. */
+  #flowFrame: Buffer | undefined;
+  /** Hears `flowData`. */
+  #flowHandler: ((flow: number, data: Uint8Array) => void) | undefined;
   /** A frame on its way out, and how much of it has gone. */
   #out: FrameParts | undefined;
   #outAt = 0;
@@ -146,16 +163,26 @@ export class Channel implements KernelClient {
     // No resource of the program's: with id 0 the engine calls no async hooks around what comes
     // in; InternalCallbackScope in src/api/callback.cc.
     pipe.asyncReset(pipe, 0);
-    pipe.onread = (buffer: ArrayBuffer | undefined) => {
+    // The engine would take 64 KiB of memory for each read, and give most of it back.
+    pipe.useUserBuffer(this.#loopBuffer);
+    pipe.onread = () => {
       const size = this.#streamState[readBytesOrError] as number;
-      if (size < 0 || buffer === undefined) {
-        if (size < 0) this.#closed();
-        return;
-      }
+      if (size < 0) this.#closed();
+      if (size <= 0) return;
       if (this.#hasInput) this.#finishInput();
       this.#blocking = this.#feeding = false;
-      this.#feed(Buffer.from(buffer, 0, size));
-      this.#drain();
+      const chunk = Buffer.allocUnsafeSlow(size);
+      chunk.set(this.#loopBuffer.subarray(0, size));
+      const scheduled = this.#drainScheduled;
+      this.#drainScheduled = true;
+      this.#feed(chunk);
+      this.#drainScheduled = scheduled;
+      try {
+        this.#drain();
+      } finally {
+        // Behind a handler that threw.
+        if (this.#queue.length > 0) this.#scheduleDrain();
+      }
     };
     pipe.readStart();
     pipe.unref();
@@ -384,6 +411,44 @@ export class Channel implements KernelClient {
     if (name === "exit" || name === "templateReady") this.#hears();
     this.#tellTime();
     this.#port.send(name, args);
+  }
+
+  /** The event `flowWrite` with `bytes` bytes, `flowJoinBytes` at most: those of `chunks`, one behind the other. */
+  flowWrite(flow: number, chunks: readonly Uint8Array[], bytes: number): void {
+    this.#tellTime();
+    const frame = this.#beginFlowFrame();
+    let at = flowHeadBytes;
+    // By index: a guest's program may have taken the iterators of arrays away.
+    for (let chunk = 0; chunk < chunks.length; chunk++) {
+      const part = bytesOf(chunks[chunk]!);
+      frame.set(part, at);
+      at += part.byteLength;
+    }
+    this.#sendFlowFrame(frame, flow, bytes);
+  }
+
+  /** The same of a text that comes to so many bytes. */
+  flowText(flow: number, text: string, encoding: "latin1" | "utf8", bytes: number): void {
+    this.#tellTime();
+    const frame = this.#beginFlowFrame();
+    frame.write(text, flowHeadBytes, bytes, encoding);
+    this.#sendFlowFrame(frame, flow, bytes);
+  }
+
+  /** The memory of such frames, of which none is on its way. */
+  #beginFlowFrame(): Buffer {
+    if (this.#out !== undefined) this.#finishOutput(this.#out);
+    return (this.#flowFrame ??= Buffer.allocUnsafeSlow(flowHeadBytes + flowJoinBytes));
+  }
+
+  #sendFlowFrame(frame: Buffer, flow: number, bytes: number): void {
+    putFlowHead(frame, flowWrite, flow, bytes);
+    this.#write([frame.subarray(0, flowHeadBytes + bytes)]);
+  }
+
+  /** Hears the event `flowData`, in the place of a handler of `on`. */
+  onFlowData(handler: (flow: number, data: Uint8Array) => void): void {
+    this.#flowHandler = handler;
   }
 
   /** Waits for one kernel event, blocking; used before the event loop runs. */
@@ -702,7 +767,15 @@ export class Channel implements KernelClient {
       frame.released = false;
       return;
     }
-    this.#port.take(frame);
+    const heard = this.#flowHandler;
+    if (heard !== undefined && frame.kind === FrameKind.event && frame.number === flowData) {
+      const { payload } = frame;
+      const flow = flowOf(payload);
+      const view = flowBytes(payload);
+      // A blocking read's buffer is used again; what the event loop read is not.
+      const data = this.#blocking ? Buffer.from(view) : view;
+      this.#enqueue(() => heard(flow, data));
+    } else this.#port.take(frame);
     this.#handed++;
     // What an answer brought was copied; an event may be views.
     frame.released = frame.kind !== FrameKind.event;

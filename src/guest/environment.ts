@@ -40,6 +40,9 @@ export interface KernelClient {
   ): PendingCall;
   /** A one-way message. */
   event<K extends keyof GuestEvents>(name: K, args: Message<GuestEvents[K]["args"]>): void;
+  /** The message `flowWrite` with `bytes` bytes, at most as many as one frame joins: all of `chunks`, or of a text. */
+  flowWrite(flow: number, chunks: readonly Uint8Array[], bytes: number): void;
+  flowText(flow: number, text: string, encoding: "latin1" | "utf8", bytes: number): void;
   /** Hears one kind of the kernel's one-way messages. */
   on<K extends keyof typeof kernelEvents>(
     name: K,

@@ -100,6 +100,8 @@ export function installBindings(tools: ThreadTools): InstalledBindings {
       call: (name, args, explain, own) => channel().call(name, args, explain, own),
       callAsync: (name, args, done) => channel().callAsync(name, args, done),
       event: (name, args) => channel().event(name, args),
+      flowWrite: (flow, chunks, bytes) => channel().flowWrite(flow, chunks, bytes),
+      flowText: (flow, text, encoding, bytes) => channel().flowText(flow, text, encoding, bytes),
       on: (name, handler) => channel().on(name, handler),
       onCall: (listener) => void tools.callListeners.push(listener),
       ref: () => channel().ref(),

@@ -9,15 +9,17 @@
 export const spareBytes = 64 * 1024;
 const maxBytes = 1024 * 1024;
 
-/** Holds most messages without content. */
-const smallBytes = 256;
+/** Holds most messages without content, and those of sockets that carry little. */
+export const smallBytes = 1024;
 
 let spare: Buffer | undefined;
 let small: Buffer | undefined;
+/** The one that was taken last: given back, it need not be made again of its memory. */
+let taken: Buffer | undefined;
 
 /** `smallBytes` long; otherwise as `takeBuffer`. */
 export function takeSmallBuffer(): Buffer {
-  const taken = small ?? Buffer.allocUnsafeSlow(smallBytes);
+  taken = small ?? Buffer.allocUnsafeSlow(smallBytes);
   small = undefined;
   return taken;
 }
@@ -25,9 +27,9 @@ export function takeSmallBuffer(): Buffer {
 /** At least `bytes` long; what it holds is left over from earlier messages of this process. */
 export function takeBuffer(bytes: number): Buffer {
   if (spare !== undefined && spare.length >= bytes) {
-    const taken = spare;
+    const large = spare;
     spare = undefined;
-    return taken;
+    return large;
   }
   const rounds = bytes >= spareBytes && bytes <= maxBytes;
   return Buffer.allocUnsafeSlow(rounds ? 2 ** Math.ceil(Math.log2(bytes)) : bytes);
@@ -38,7 +40,8 @@ export function giveBuffer(buffer: Buffer): void {
   const { buffer: memory, byteOffset } = buffer;
   const size = memory.byteLength;
   if (byteOffset !== 0) return;
-  if (size === smallBytes) small ??= Buffer.from(memory as ArrayBuffer);
+  if (size === smallBytes)
+    small ??= taken?.buffer === memory ? taken : Buffer.from(memory as ArrayBuffer);
   if (size < spareBytes) return;
   if (size <= maxBytes && (spare === undefined || spare.length < size))
     spare = Buffer.from(move(memory) ?? (memory as ArrayBuffer));

@@ -53,6 +53,31 @@ it("a socket echoes, has both names, and lets the program end", async () => {
   });
 });
 
+it("texts arrive as the bytes of their encodings, also those that no frame or window takes whole", async () => {
+  const value = await guest(`
+    const server = net.createServer((socket) => socket.pipe(socket));
+    const { port } = await listening(server, 0, "127.0.0.1");
+    const unlike = [];
+    for (const encoding of ["latin1", "ascii", "utf8", "utf16le", "hex", "base64"])
+      for (const length of [0, 1, 60, 1000, 1100, 16384, 16385, 40_000, 70_000, 200_000]) {
+        const unit = encoding === "hex" ? "00ff" : encoding === "base64" ? "AAEC" : "a\u00e9\u20ac\ud83d\ude00\ud800z";
+        const sent = unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+        const client = net.connect(port, "127.0.0.1");
+        client.write(sent, encoding);
+        client.write(sent, encoding);
+        client.end();
+        const parts = [];
+        for await (const part of client) parts.push(part);
+        const once = Buffer.from(sent, encoding);
+        if (!Buffer.concat(parts).equals(Buffer.concat([once, once])) || client.bytesWritten !== 2 * once.length)
+          unlike.push([encoding, length]);
+      }
+    server.close();
+    __return(unlike);
+  `);
+  assert.deepEqual(value, []);
+});
+
 it("half-open: the server answers after the client has ended", async () => {
   const value = await guest(`
     const server = net.createServer({ allowHalfOpen: true }, (socket) => {

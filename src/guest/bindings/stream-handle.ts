@@ -9,7 +9,6 @@
  * the write functions below, which complete at once while the window has room.
  */
 import { Errno } from "../../abi/errno.js";
-import { flowWindowBytes } from "../../protocol/flow-calls.js";
 import type { Channel } from "../channel.js";
 import { beforeLoad } from "../builtin-loads.js";
 import { joinCopies } from "../copying.js";
@@ -19,20 +18,16 @@ import type { EngineModule, EngineRequest } from "../engine-types.js";
 import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { beginEngineHandle, beginRequest, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
+import { Inbox } from "./stream-inbox.js";
+import type { Incoming } from "./stream-inbox.js";
 import { Outbox } from "./stream-outbox.js";
 import { LoopHold } from "../loop-hold.js";
 import { inCheckPhase, later, laterThanImmediates } from "../turns.js";
 import { http2Frames, tlsRecords } from "../wire-frames.js";
-import type { WireFrames } from "../wire-frames.js";
 
-/** What one read takes at most; uv__read of libuv's src/unix/stream.c asks for as much. */
-const readBytes = 64 * 1024;
 const UV_EOF = -4095;
 /** Descriptors that every process has of its own. */
 const lastStdio = 2;
-
-/** Bytes, a descriptor that comes with the next ones, or the end as uv_read_cb knows it. */
-type Incoming = Uint8Array | number | { fd: number; kind: string };
 
 /** Buffers and texts; behind each its encoding, unless all are buffers. */
 export type WriteChunks = readonly (Uint8Array | string)[];
@@ -86,8 +81,13 @@ let runTicks: () => void;
 /** Makes the handle for a descriptor that arrived over a channel, by its kind. */
 export const adopters = new Map<string, (fd: number) => unknown>();
 
-/** Open handles by the number of their flow. */
-const handles = new Map<number, StreamHandle>();
+/** What comes goes into boxes, and what credit comes out of them, by the number of an open handle's flow. */
+interface Flow {
+  readonly handle: StreamHandle;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+}
+const flows = new Map<number, Flow>();
 let nextFlow = 1;
 /** The TLS layer on top of a handle: a read error has no way to it through a JSStream. */
 const secured = new WeakMap<object, { onread?(buffer: unknown): void }>();
@@ -97,33 +97,20 @@ export class StreamHandle extends QuietStream {
   declare pendingHandle: unknown;
   #flow = 0;
   #fd = -1;
-  #consumed = 0;
-  #reading = false;
-  #started = false;
-  /** The piece that was asked for has not come. */
-  #asked = false;
   #closed = false;
   readonly #hold = new LoopHold(kernel);
   #busy = false;
   #writeError = 0;
   #written = 0;
   readonly #outbox = new Outbox(kernel, this);
-  /** What came while nobody was reading. */
-  #inbox: Incoming[] = [];
-  #drainScheduled = false;
-  /** A turn to read is under way. */
-  #pulling = false;
+  readonly #inbox = new Inbox(kernel, this);
   #ending: Ending | undefined;
   #completions: Completion[] = [];
   /** Those of its native consumer. */
   #nativeCompletions: Completion[] = [];
   #frame: unknown;
-  /** Where those end that it carries. */
-  #frames: WireFrames | undefined;
   /** Whether its native consumer takes completions inside the calls that write. */
   #completesAtOnce = false;
-  /** Size of the buffer that the reader gave, or 0. */
-  #userBufferBytes = 0;
   #parted = false;
 
   constructor(provider: Provider) {
@@ -185,14 +172,15 @@ export class StreamHandle extends QuietStream {
   }
 
   #updateHold(): void {
-    this.#hold.active = !this.#closed && (this.#reading || this.#busy);
+    this.#hold.active = !this.#closed && (this.#inbox.reading || this.#busy);
   }
 
   #openFlow(): boolean {
     if (this.#flow !== 0) return true;
     if (!this.isOpen) return false;
     this.#flow = nextFlow++;
-    handles.set(this.#flow, this);
+    flows.set(this.#flow, { handle: this, inbox: this.#inbox, outbox: this.#outbox });
+    this.#inbox.open(this.#flow, this.isShared);
     kernel.event("flowOpen", { flow: this.#flow, fd: this.#fd });
     return true;
   }
@@ -202,37 +190,20 @@ export class StreamHandle extends QuietStream {
   readStart(): number {
     if (this.#closed) return -Errno.EBADF;
     if (!this.#openFlow()) return -Errno.ENOTCONN;
-    this.#reading = true;
+    this.#inbox.start(enqueueMicrotask);
     this.#updateHold();
-    if (!this.#started) {
-      // Not before the caller is done: the next thing that it does may be to hand the stream to
-      // a child, and what was asked for until then would be lost.
-      enqueueMicrotask(() => this.#start());
-    } else this.#topUp();
-    if (this.#inbox.length > 0) this.#scheduleDrain();
     return 0;
   }
 
-  #start(): void {
-    if (this.#started || !this.#reading || this.#closed) return;
-    this.#started = true;
-    this.#asked = true;
-    kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
-  }
-
   readStop(): number {
-    this.#reading = false;
+    this.#inbox.stop();
     this.#updateHold();
     return 0;
   }
 
   /** Gives back what may be read and has not come: it is for whoever reads next. */
   holdReading(): void {
-    if (!this.#started || this.#closed) return;
-    this.#started = false;
-    this.#asked = false;
-    this.#consumed = 0;
-    kernel.event("flowHold", { flow: this.#flow });
+    this.#inbox.hold();
   }
 
   onreadstart(): number {
@@ -248,7 +219,7 @@ export class StreamHandle extends QuietStream {
   }
 
   override useUserBuffer(buffer: Uint8Array): void {
-    this.#userBufferBytes = buffer.byteLength;
+    this.#inbox.userBufferBytes = buffer.byteLength;
     super.useUserBuffer(buffer);
   }
 
@@ -257,133 +228,23 @@ export class StreamHandle extends QuietStream {
     return false;
   }
 
-  #topUp(): void {
-    if (this.isShared) {
-      // Not before the reader is done: it may have had enough.
-      later(() => {
-        if (!this.#reading || this.#closed || !this.#started || this.#asked) return;
-        this.#asked = true;
-        kernel.event("flowRead", { flow: this.#flow, bytes: flowWindowBytes });
-      });
-      return;
-    }
-    if (this.#consumed < flowWindowBytes / 2) return;
-    kernel.event("flowRead", { flow: this.#flow, bytes: this.#consumed });
-    this.#consumed = 0;
-  }
-
-  /** For callers whose caller must not hear of data before they return. */
-  #scheduleDrain(): void {
-    if (this.#drainScheduled) return;
-    this.#drainScheduled = true;
-    later(() => {
-      this.#drainScheduled = false;
-      this.#drain();
-    });
-  }
-
-  /** Gives the reader what came, one piece per turn: each may pause or close the stream. */
-  #drain(): void {
-    if (this.#pulling || !this.#reading || this.#inbox.length === 0) return;
-    this.#pulling = true;
-    deliver(undefined, undefined, () => {
-      this.#pulling = false;
-      try {
-        if (this.#reading && !this.#closed) this.#pull();
-      } finally {
-        if (!this.#closed) this.#drain();
-      }
-    });
-  }
-
   received(item: Incoming): void {
-    if (this.#closed) return;
-    this.#asked = false;
-    this.#inbox.push(item);
-    this.#drain();
+    this.#inbox.received(item);
   }
 
-  #pull(): void {
-    if (this.#frames !== undefined && !this.#settleWrites()) return;
-    let item = this.#inbox.shift();
-    while (typeof item === "object" && "fd" in item) {
-      this.pendingHandle = item.fd < 0 ? null : (adopters.get(item.kind)?.(item.fd) ?? null);
-      item = this.#inbox.shift();
-    }
-    if (item === undefined) return;
-    if (typeof item === "number") return this.#end(item);
-    item = this.#joined(item);
-    let part = item;
-    // The engine would fill a buffer of the reader's again and again, past a pause.
-    if (this.#userBufferBytes > 0 && item.byteLength > this.#userBufferBytes) {
-      part = item.subarray(0, this.#userBufferBytes);
-      this.#inbox.unshift(item.subarray(this.#userBufferBytes));
-    }
-    if (this.#frames === undefined) this.#give(part);
-    else this.#readFrames(part, this.#frames);
-    if (this.#reading && !this.#closed) this.#topUp();
+  adoptPassed({ fd, kind }: { fd: number; kind: string }): void {
+    this.pendingHandle = fd < 0 ? null : (adopters.get(kind)?.(fd) ?? null);
   }
 
-  /** A stream of bytes keeps no borders between writes: `first` with what came right behind it, as one read(2) takes it. */
-  #joined(first: Uint8Array): Uint8Array {
-    let bytes = first.byteLength;
-    let count = 0;
-    for (; count < this.#inbox.length; count++) {
-      const next = this.#inbox[count];
-      if (!(next instanceof Uint8Array) || bytes + next.byteLength > readBytes) break;
-      bytes += next.byteLength;
-    }
-    if (count === 0) return first;
-    const whole = new Uint8Array(bytes);
-    whole.set(first);
-    let at = first.byteLength;
-    for (let i = 0; i < count; i++) {
-      const next = this.#inbox.shift() as Uint8Array;
-      whole.set(next, at);
-      at += next.byteLength;
-    }
-    return whole;
+  settleWrites(): void {
+    if (this.#nativeCompletions.length === 0) return;
+    this.#finishWrites();
+    runTicks();
   }
 
-  #give(part: Uint8Array): void {
-    this.#consumed += part.byteLength;
-    this.readBuffer(part);
-  }
-
-  /** One call for each frame, with what its callbacks have left to be done behind it, and before any immediate. */
-  #readFrames(data: Uint8Array, frames: WireFrames): void {
-    let rest = data;
-    try {
-      for (;;) {
-        const frame = rest.subarray(0, frames.take(rest));
-        rest = rest.subarray(frame.byteLength);
-        this.#give(frame);
-        if (rest.byteLength === 0) return;
-        runTicks();
-        if (!this.#settleWrites()) return;
-      }
-    } finally {
-      // For when it is read on, also behind a callback that threw.
-      if (rest.byteLength > 0 && !this.#closed) this.#inbox.unshift(rest);
-    }
-  }
-
-  /**
-   * Before the consumer is given more, it hears that what it wrote is written: TLS keeps back what it has to say
-   * until then, and would lose it to a close in this turn. libuv reads no stream twice before that either.
-   * Answers whether more may be given.
-   */
-  #settleWrites(): boolean {
-    if (this.#nativeCompletions.length > 0) {
-      this.#finishWrites();
-      runTicks();
-    }
-    return this.#reading && !this.#closed;
-  }
-
-  #end(errno: number): void {
+  readEnded(errno: number): void {
     // libuv stops reading by itself at the end.
-    this.#reading = false;
+    this.#inbox.stop();
     this.#updateHold();
     if (errno === UV_EOF) return this.emitEOF();
     const target = secured.get(this) ?? this;
@@ -403,15 +264,17 @@ export class StreamHandle extends QuietStream {
     text: string,
     handle?: { fd: number },
   ): unknown {
-    return this.#write(req, [Buffer.from(text, "utf8")], handle?.fd ?? -1);
+    if (handle !== undefined && handle !== null)
+      return this.#write(req, [Buffer.from(text, "utf8")], handle.fd);
+    return this.#writeText(req, text, "utf8", Buffer.byteLength(text, "utf8"));
   }
 
   writeAsciiString(req: WriteRequest | null | undefined, text: string): unknown {
-    return this.#write(req, [Buffer.from(text, "latin1")], -1);
+    return this.#writeText(req, text, "latin1", text.length);
   }
 
   writeLatin1String(req: WriteRequest | null | undefined, text: string): unknown {
-    return this.#write(req, [Buffer.from(text, "latin1")], -1);
+    return this.#writeText(req, text, "latin1", text.length);
   }
 
   writeUcs2String(req: WriteRequest | null | undefined, text: string): unknown {
@@ -423,17 +286,45 @@ export class StreamHandle extends QuietStream {
     return this.#write(req, list, -1);
   }
 
-  #write(req: WriteRequest | null | undefined, chunks: Uint8Array[], passedFd: number): unknown {
-    let bytes = 0;
-    // By index here and below: the program may have taken the iterators of arrays away.
-    for (let at = 0; at < chunks.length; at++) bytes += chunks[at]!.byteLength;
-    streamState.state[streamState.bytesWritten] = bytes;
-    streamState.state[streamState.lastWriteWasAsync] = 0;
-    streamState.state[streamState.lastWriteError] = 0;
+  /** How every write of Node's JavaScript begins: 0, or why there is none. */
+  #beginWrite(bytes: number): number {
+    const { state, bytesWritten, lastWriteWasAsync, lastWriteError } = streamState;
+    state[bytesWritten] = bytes;
+    state[lastWriteWasAsync] = 0;
+    state[lastWriteError] = 0;
     if (this.#closed) return -Errno.EBADF;
     if (this.#writeError !== 0) return this.#writeError;
     if (!this.#openFlow()) return -Errno.EBADF;
     this.#written += bytes;
+    return 0;
+  }
+
+  #writeText(
+    req: WriteRequest | null | undefined,
+    text: string,
+    encoding: "latin1" | "utf8",
+    bytes: number,
+  ): unknown {
+    const refused = this.#beginWrite(bytes);
+    if (refused !== 0) return refused;
+    if (this.#outbox.sendText(text, encoding, bytes)) return 0;
+    return this.#send(req, [Buffer.from(text, encoding)], bytes, -1);
+  }
+
+  #write(req: WriteRequest | null | undefined, chunks: Uint8Array[], passedFd: number): unknown {
+    let bytes = 0;
+    // By index here and below: the program may have taken the iterators of arrays away.
+    for (let at = 0; at < chunks.length; at++) bytes += chunks[at]!.byteLength;
+    const refused = this.#beginWrite(bytes);
+    return refused === 0 ? this.#send(req, chunks, bytes, passedFd) : refused;
+  }
+
+  #send(
+    req: WriteRequest | null | undefined,
+    chunks: Uint8Array[],
+    bytes: number,
+    passedFd: number,
+  ): unknown {
     if (this.#outbox.takes(bytes)) {
       this.#outbox.send(chunks, bytes, passedFd);
       return 0;
@@ -455,12 +346,12 @@ export class StreamHandle extends QuietStream {
    */
   servesSession(): void {
     this.#completesAtOnce = true;
-    this.#frames = http2Frames();
+    this.#inbox.splitBy(http2Frames(), runTicks);
   }
 
   /** Its native consumer is TLS. */
   servesTls(): void {
-    this.#frames = tlsRecords();
+    this.#inbox.splitBy(tlsRecords(), runTicks);
   }
 
   /** A native consumer writes. */
@@ -477,10 +368,6 @@ export class StreamHandle extends QuietStream {
       else this.complete(req, 0, true);
     } else this.#outbox.queue({ chunks: bufs, bytes, req, native: true, passedFd: -1 });
     return 0;
-  }
-
-  credited(bytes: number): void {
-    this.#outbox.credited(bytes);
   }
 
   broken(errno: number): void {
@@ -533,7 +420,7 @@ export class StreamHandle extends QuietStream {
   /** In a copy: goes on with what is its own, or sees the end of what is not. */
   beginAnew(): void {
     this.#parted = false;
-    handles.delete(this.#flow);
+    flows.delete(this.#flow);
     this.#flow = 0;
     if (this.#fd > lastStdio) {
       this.#fd = -1;
@@ -541,9 +428,8 @@ export class StreamHandle extends QuietStream {
       return this.received(UV_EOF);
     }
     this.#outbox.beginAnew();
-    this.#consumed = 0;
-    this.#started = false;
-    if (this.#reading) this.readStart();
+    this.#inbox.beginAnew();
+    if (this.#inbox.reading) this.readStart();
   }
 
   // The end.
@@ -592,18 +478,16 @@ export class StreamHandle extends QuietStream {
 
   closeWith(reset: boolean, done?: () => void): void {
     if (this.#closed) return;
-    const unread = this.#inbox.some((item) => item instanceof Uint8Array);
     // Only a flow can be told to reset.
     if (reset) this.#openFlow();
     this.#closed = true;
-    this.#reading = false;
+    const unread = this.#inbox.close();
     this.#updateHold();
     this.#outbox.fail(-Errno.ECANCELED);
     const ending = this.#ending;
     this.#ending = undefined;
-    this.#inbox = [];
     if (this.#flow !== 0) {
-      handles.delete(this.#flow);
+      flows.delete(this.#flow);
       kernel.event("flowClose", { flow: this.#flow, reset, unread });
     } else if (this.#fd >= 0) kernel.callAsync("close", { fd: this.#fd }, () => undefined);
     const frame = currentFrame();
@@ -655,22 +539,22 @@ export function installStreams(env: GuestEnvironment): void {
   beforeLoad(requireBuiltin, "internal/tls/wrap", () => noteSecured(internalBinding("tls_wrap")));
   beforeLoad(requireBuiltin, "internal/http2/core", () => noteSessions(internalBinding("http2")));
   joinCopies({
-    stop: () => handles.forEach((handle) => handle.part()),
+    stop: () => flows.forEach(({ handle }) => handle.part()),
     begins: "first",
     begin: () => {
-      const parted = [...handles.values()].filter((handle) => handle.isParted);
-      for (const handle of parted) handle.beginAnew();
+      const parted = [...flows.values()].filter(({ handle }) => handle.isParted);
+      for (const { handle } of parted) handle.beginAnew();
     },
   });
 }
 
 /** In the guest: takes the kernel's events. */
 export function listenForFlows(channel: Channel): void {
-  channel.on("flowData", ({ flow, data }) => handles.get(flow)?.received(data));
+  channel.onFlowData((flow, data) => flows.get(flow)?.inbox.received(data));
   channel.on("flowEnd", ({ flow, errno }) =>
-    handles.get(flow)?.received(errno === 0 ? UV_EOF : -errno),
+    flows.get(flow)?.inbox.received(errno === 0 ? UV_EOF : -errno),
   );
-  channel.on("flowWritten", ({ flow, bytes }) => handles.get(flow)?.credited(bytes));
-  channel.on("flowBroken", ({ flow, errno }) => handles.get(flow)?.broken(-errno));
-  channel.on("flowPassed", ({ flow, fd, kind }) => handles.get(flow)?.received({ fd, kind }));
+  channel.on("flowWritten", ({ flow, bytes }) => flows.get(flow)?.outbox.credited(bytes));
+  channel.on("flowBroken", ({ flow, errno }) => flows.get(flow)?.handle.broken(-errno));
+  channel.on("flowPassed", ({ flow, fd, kind }) => flows.get(flow)?.inbox.received({ fd, kind }));
 }

@@ -6,11 +6,9 @@
  * waits keeps the event loop alive, and its request completes once, when all of it was sent or none will be.
  */
 import { flowWindowBytes } from "../../protocol/flow-calls.js";
+import { flowJoinBytes } from "../../protocol/flow-frames.js";
 import type { EngineRequest } from "../engine-types.js";
 import type { KernelClient } from "../environment.js";
-
-/** Chunks of one write up to this size share a frame. */
-const joinBytes = 16 * 1024;
 
 /** A write that does not fit into the window. */
 export interface Outgoing {
@@ -64,8 +62,8 @@ export class Outbox {
     if (passedFd >= 0) {
       const data = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       this.#kernel.event("flowPass", { flow, fd: passedFd, data });
-    } else if (chunks.length > 1 && bytes <= joinBytes) {
-      if (bytes > 0) this.#kernel.event("flowWrite", { flow, data: Buffer.concat(chunks, bytes) });
+    } else if (bytes <= flowJoinBytes) {
+      if (bytes > 0) this.#kernel.flowWrite(flow, chunks, bytes);
     } else {
       // By index: the program may have taken the iterators of arrays away.
       for (let at = 0; at < chunks.length; at++) {
@@ -73,6 +71,14 @@ export class Outbox {
         if (data.byteLength > 0) this.#kernel.event("flowWrite", { flow, data: bytesOf(data) });
       }
     }
+  }
+
+  /** A text that comes to so many bytes, if it may be sent at once and in one frame. */
+  sendText(text: string, encoding: "latin1" | "utf8", bytes: number): boolean {
+    if (bytes > flowJoinBytes || !this.takes(bytes)) return false;
+    this.#window -= bytes;
+    if (bytes > 0) this.#kernel.flowText(this.#sender.flow, text, encoding, bytes);
+    return true;
   }
 
   queue(outgoing: Outgoing): void {

@@ -9,7 +9,10 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { MalformedMessage } from "../../protocol/codec.js";
+import { FrameKind } from "../../protocol/frames.js";
 import type { Frame, FrameParts } from "../../protocol/frames.js";
+import { guestFlowEvents, kernelFlowEvents } from "../../protocol/flow-calls.js";
+import { flowBytes, flowOf, flowParts } from "../../protocol/flow-frames.js";
 import { guestWire } from "../../protocol/guest-calls.js";
 import type { GuestTables, guestEvents, kernelEvents } from "../../protocol/guest-calls.js";
 import { ServingPort } from "../../protocol/port.js";
@@ -109,6 +112,7 @@ export interface ThreadOwner {
 }
 
 const port = new ServingPort(guestWire);
+const [flowWrite, flowData] = [guestFlowEvents.flowWrite.nr, kernelFlowEvents.flowData.nr];
 
 function isAtTheDoor(call: GuestCall): call is Extract<GuestCall, { name: CallAtTheDoor }> {
   return (atTheDoor as readonly string[]).includes(call.name);
@@ -165,6 +169,9 @@ export class GuestThread implements Source {
         notifyFlow: (name, args) => {
           if ("fd" in args) this.#own?.owns(Number(args.fd), true);
           this.tell(name, args);
+        },
+        sendData: (flow, data) => {
+          if (!owner.ended) this.#sendParts(flowParts(flowData, flow, data));
         },
         moved: (kind, direction, bytes) => owner.moved(kind, direction, bytes),
         brokenPipe: () => owner.brokenPipe(),
@@ -262,6 +269,12 @@ export class GuestThread implements Source {
   #take(frame: Frame): void {
     this.#joins = false;
     this.#dropImage();
+    if (frame.number === flowWrite && frame.kind === FrameKind.event && frame.tooLong !== true) {
+      flushOutput();
+      this.#flows.write(flowOf(frame.payload), flowBytes(frame.payload));
+      frame.released = true;
+      return;
+    }
     port.take(
       frame,
       (call) => {
@@ -402,10 +415,11 @@ export class GuestThread implements Source {
       case "printed":
         this.#pipe?.printed(event.args.bytes);
         return;
+      case "flowWrite":
+        return this.#flows.write(event.args.flow, event.args.data);
       case "flowOpen":
       case "flowRead":
       case "flowHold":
-      case "flowWrite":
       case "flowPass":
       case "flowClose":
         return this.#flows.event(event);

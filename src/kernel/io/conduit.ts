@@ -118,10 +118,14 @@ export class Conduit implements Carrier {
   write(data: Uint8Array): number {
     if (!this.readerOpen) return -Errno.EPIPE;
     if (data.byteLength === 0) return 0;
-    const size = this.buffer.push(data);
-    if (size === 0) return -Errno.EAGAIN;
-    this.readers?.wakeAll();
-    return size;
+    // Who waits for it has it from where it lies, as if it had been here.
+    const isNext = this.buffer.length === 0 && this.#passed.length === 0;
+    const taken = isNext ? (this.readers?.offer(data) ?? 0) : 0;
+    this.#position += taken;
+    if (taken === data.byteLength) return taken;
+    const size = this.buffer.push(taken === 0 ? data : data.subarray(taken));
+    if (size > 0) this.readers?.wakeAll();
+    return taken + size === 0 ? -Errno.EAGAIN : taken + size;
   }
 
   closeWriter(): void {

@@ -32,6 +32,8 @@ export interface FlowOwner {
   readonly descriptors: DescriptorTable;
   isEnded(): boolean;
   readonly notifyFlow: Notify;
+  /** The event `flowData`; nothing of `data` is kept. */
+  sendData(flow: number, data: Uint8Array): void;
   brokenPipe(): void;
   /** As `ThreadOwner.mayRead`. */
   mayRead(stream: Stream): number;
@@ -82,6 +84,27 @@ class Flow {
     if (this.#stopReading === undefined) this.#read();
   }
 
+  /** Bytes that it waits for, before anybody keeps them: takes what it has credit for. */
+  readonly #take = (data: Uint8Array): number => {
+    const size = Math.min(data.byteLength, this.#readCredit);
+    if (size === 0 || this.#closed || this.#owner.unread() !== undefined) return 0;
+    if (this.#owner.mayRead(this.stream) < 0) return 0;
+    this.#deliver(size === data.byteLength ? data : data.subarray(0, size));
+    if (this.#readCredit === 0) this.#stopWaiting();
+    return size;
+  };
+
+  #deliver(data: Uint8Array): void {
+    this.#readCredit = this.stream.isShared ? 0 : this.#readCredit - data.byteLength;
+    this.#owner.moved(this.stream.kind, "in", data.byteLength);
+    this.#owner.sendData(this.#number, data);
+  }
+
+  #stopWaiting(): void {
+    this.#stopReading?.();
+    this.#stopReading = undefined;
+  }
+
   #read(): void {
     const flow = this.#number;
     while (this.#readCredit > 0 && !this.#readEnded && !this.#closed) {
@@ -102,24 +125,21 @@ class Flow {
         });
         return;
       }
-      this.#readCredit = this.stream.isShared ? 0 : this.#readCredit - data.byteLength;
-      this.#owner.moved(this.stream.kind, "in", data.byteLength);
-      this.#owner.notifyFlow("flowData", { flow, data });
+      this.#deliver(data);
     }
   }
 
   /** The guest reads no further for now: what comes stays where it is. */
   hold(): void {
     this.#readCredit = 0;
-    this.#stopReading?.();
-    this.#stopReading = undefined;
+    this.#stopWaiting();
   }
 
   #readAfter(queue: WaitQueue): void {
     this.#stopReading = queue.add(() => {
       this.#stopReading = undefined;
       this.#read();
-    });
+    }, this.#take);
   }
 
   #deliverPassed(description: Description): void {
@@ -234,8 +254,7 @@ class Flow {
   close(reset: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#stopReading?.();
-    this.#stopReading = undefined;
+    this.#stopWaiting();
     if (reset) this.stream.reset();
     if (reset || this.#pending.length === 0) this.#release();
   }
@@ -260,7 +279,7 @@ export class FlowTable {
     this.#limit = limit;
   }
 
-  event(event: EventOf<typeof guestFlowEvents>): void {
+  event(event: Exclude<EventOf<typeof guestFlowEvents>, { name: "flowWrite" }>): void {
     const { name, args } = event;
     const number = args.flow;
     const flow = this.#flows.get(number);
@@ -271,8 +290,6 @@ export class FlowTable {
         return flow?.grant(args.bytes);
       case "flowHold":
         return flow?.hold();
-      case "flowWrite":
-        return flow?.write(args.data);
       case "flowPass": {
         const description = this.#owner.descriptors.get(args.fd);
         description?.ref();
@@ -299,6 +316,11 @@ export class FlowTable {
       return;
     }
     this.#flows.set(number, new Flow(this.#owner, number, fd, stream));
+  }
+
+  /** The event `flowWrite`; nothing of `data` is kept. */
+  write(number: number, data: Uint8Array): void {
+    this.#flows.get(number)?.write(data);
   }
 
   shutdown(number: number): Deferred<Record<never, never>> | number {

@@ -31,3 +31,33 @@ test("who has stopped waiting is not woken, also when it stops twice or too late
   assert.deepEqual(woken, ["b"]);
   assert.equal(queue.size, 0);
 });
+
+test("bytes are offered to one who waits alone and takes them, who waits on", () => {
+  const queue = new WaitQueue();
+  const taken = [];
+  const data = Buffer.from("abc");
+  assert.equal(queue.offer(data), 0);
+  const stop = queue.add(
+    () => taken.push("woken"),
+    (bytes) => {
+      taken.push(bytes);
+      return 2;
+    },
+  );
+  assert.equal(queue.offer(data), 2);
+  assert.equal(queue.offer(data), 2);
+  assert.deepEqual(taken, [data, data]);
+  const stopOther = queue.add(() => taken.push("other"));
+  assert.equal(queue.offer(data), 0, "another would have to be asked first");
+  stopOther();
+  assert.equal(queue.offer(data), 2);
+  stop();
+  assert.equal(queue.offer(data), 0);
+  queue.add(
+    () => taken.push("woken"),
+    () => 1,
+  );
+  queue.wakeAll();
+  assert.equal(queue.offer(data), 0, "who was woken waits no more");
+  assert.deepEqual(taken, [data, data, data, "woken"]);
+});
