@@ -56,12 +56,14 @@ export function wireOf<T extends Tables>(tables: T): Wire<T> {
 
 /** For the `FrameReader` of the end that serves; a call over it goes to `refuse` of `take`. */
 export function rowLimitOf(wire: Wire<Tables>): RowLimit {
-  return (kind, number) => {
-    const rows = kind === FrameKind.event ? wire.callerEvents : wire.calls;
-    const entry = rows.get(number);
+  // Asked for every frame: worked out once.
+  const bytesOf = (rows: ReadonlyMap<number, Entry<EventSpec>>): ReadonlyMap<number, number> =>
+    new Map(Array.from(rows, ([number, { spec }]) => [number, rowBytes(spec)]));
+  const events = bytesOf(wire.callerEvents);
+  const calls = bytesOf(wire.calls);
+  return (kind, number) =>
     // Nothing is kept for what does not exist.
-    return entry === undefined ? frameHeaderBytes : rowBytes(entry.spec);
-  };
+    (kind === FrameKind.event ? events : calls).get(number) ?? frameHeaderBytes;
 }
 
 export type EventArgs<E extends EventTable, K extends keyof E> = Message<E[K]["args"]>;
