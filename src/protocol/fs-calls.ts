@@ -91,6 +91,15 @@ export const fsCalls = {
     args: { fd: "i32", data: "bytes", more: "u32" },
     result: { written: "u32", promised: "u32" },
   },
+  /**
+   * As `write` at the current position, for a part of the process that may make no file longer than `fileBytes`: a shell's
+   * environments have RLIMIT_FSIZE each, and are one process.
+   */
+  writeWithin: {
+    nr: 113,
+    args: { fd: "i32", data: "bytes", fileBytes: "f64" },
+    result: { written: "u32" },
+  },
 
   // Whole files in one round trip.
   /**

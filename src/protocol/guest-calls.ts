@@ -74,7 +74,8 @@ export const guestCalls = {
   /**
    * fork and execvp(3) in one. `fds[n]` is the caller's descriptor that becomes the child's n;
    * -1 leaves n closed, -2 is /dev/null, -3 a new socket pair whose other end is in `ends[n]`. `env` holds NAME=value. `cwd` empty is the caller's.
-   * `ignored` are the signals that the child ignores from its start; `openFiles` its RLIMIT_NOFILE, -1 the caller's.
+   * `ignored` are the signals that the child ignores from its start; `openFiles` its RLIMIT_NOFILE, -1 the caller's;
+   * `fileBytes` its RLIMIT_FSIZE, soft and hard, `Infinity` for none, empty for the caller's.
    */
   spawn: {
     nr: 20,
@@ -89,6 +90,7 @@ export const guestCalls = {
       gid: "i32",
       ignored: "numbers",
       openFiles: "i32",
+      fileBytes: "numbers",
     },
     result: { pid: "u32", ends: "numbers" },
     large: true,
@@ -303,6 +305,8 @@ export interface StartOptions {
   memoryLimitBytes: number;
   /** RLIMIT_NOFILE and RLIMIT_NPROC. */
   openFilesLimit: number;
+  /** RLIMIT_FSIZE, where there is one; no number stands for no hard one. */
+  fileBytesLimit?: { soft: number; hard?: number };
   processesLimit: number;
   /** Workers that it may have at one time. */
   threads: number;

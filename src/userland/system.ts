@@ -7,6 +7,7 @@
  * programs use them for files. The shell may not block, as it hears of signals while it waits: it has `Descriptors`.
  */
 import type * as NodeFs from "node:fs";
+import type { ResourceLimit } from "../abi/resources.js";
 import type { TerminalAttributes } from "../abi/termios.js";
 import type { ToolDescriptor } from "../protocol/tools.js";
 
@@ -55,12 +56,6 @@ export interface CpuTimes {
   readonly childSystemMs: number;
 }
 
-export interface ResourceLimit {
-  /** `Infinity` is no limit. */
-  readonly soft: number;
-  readonly hard: number;
-}
-
 /** The process itself. */
 export interface OwnProcess {
   readonly pid: number;
@@ -105,6 +100,8 @@ export interface Descriptors {
   readable(fd: number, timeoutMs: number): Promise<boolean>;
   /** Writes all, or returns `-errno`. A vanished reader is `-EPIPE`; no signal is raised. */
   write(fd: number, data: Uint8Array): Promise<number>;
+  /** The same for a part of the process that may make no file longer than `fileBytes`; see RLIMIT_FSIZE. */
+  writeWithin(fd: number, data: Uint8Array, fileBytes: number): Promise<number>;
   isatty(fd: number): boolean;
 }
 

@@ -92,6 +92,16 @@ export const callBounds = {
     });
     for (let i = 0; i < 1000; i++) post("writeFirst", { fd: 20, data: new Uint8Array(i % 2 ? 0 : 200_000), more: 0xffffffff });
     wait();`,
+  writeWithin: `fill((i) => {
+      const made = sys("open", { path: "/tmp/w" + i, flags: O_RDWR | O_CREAT, mode: 0o644 });
+      if (typeof made === "number") return made;
+      const fileBytes = [NaN, Infinity, -1, 2 ** 53, 1000, 0.5, 200_000][i % 7];
+      for (let n = 0; n < 20; n++) post("writeWithin", { fd: made.fd, data: new Uint8Array(200_000), fileBytes });
+      return 0;
+    });
+    const pair = sys("pipe", {});
+    for (let n = 0; n < 100; n++) post("writeWithin", { fd: pair.writer, data: new Uint8Array(256 * 1024), fileBytes: 1 });
+    wait();`,
   readFd: `const { reader } = sys("pipe", {}); ${waiting("readFd", "{ fd: reader }")}`,
   readFile: `${sparse}
     fill((i) => { const part = sys("readFile", { path: "/tmp/hole", flags: 0 }); return typeof part === "number" ? part : i > 30 ? -1 : 0; });`,
@@ -231,7 +241,7 @@ export const callBounds = {
   readLine: `const { reader } = sys("pipe", {}); ${waiting("readLine", "{ fd: reader, length: 0xffffffff }")}`,
   waitReadable: `const { reader } = sys("pipe", {}); ${waiting("waitReadable", "{ fd: reader, timeoutMs: 0xffffffff }")}`,
   spawn: `${deepLinks}
-    const order = (file, argv, env, ignored) => sys("spawn", { file, argv, env, cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored, openFiles: -1 });
+    const order = (file, argv, env, ignored) => sys("spawn", { file, argv, env, cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored, openFiles: -1, fileBytes: [] });
     order("missing", ["x"], ["PATH=" + Array.from({ length: 256 }, () => chain + "/x").join(":")], []);
     order("missing", Array(60_000).fill(""), [], []);
     order("missing", [], [], Array(60_000).fill(1));
@@ -247,13 +257,13 @@ export const callBounds = {
     order("missing", ["x"], ["E=" + "e".repeat(900_000)]);
     order("/bin/true", ["true"], ["E=" + "e".repeat(900_000)]);`,
   ownEngine: `for (let i = 0; i < 8; i++) sys("ownEngine", { flags: Array(i % 2 ? 20_000 : 60).fill("--single-threaded") });`,
-  wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
+  wait: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1, fileBytes: [] });
     ${waiting("wait", "{ pid }")}`,
   setProcessGroup: `for (let i = 0; i < 5000; i++) sys("setProcessGroup", { pid: 0, group: i });`,
   priority: `for (let i = 0; i < 5000; i++) sys("priority", { pid: 0, nice: i % 64 });`,
   image: `for (let i = 0; i < 2000; i++) sys("image", { fd: 0, library: i % 2 ? "" : "librt.so.1" });`,
   sqliteEntry: `for (let i = 0; i < 2000; i++) sys("sqliteEntry", {});`,
-  waitState: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1 });
+  waitState: `const { pid } = sys("spawn", { file: "/usr/local/bin/node", argv: ["node", "-e", "setInterval(()=>{},1e9)"], env: [], cwd: "", fds: [], flags: 0, uid: -1, gid: -1, ignored: [], openFiles: -1, fileBytes: [] });
     for (let i = 0; i < 2000; i++) sys("waitState", { pid: i - 1000, options: i % 256 | 1 });
     ${waiting("waitState", "{ pid, options: 10 }")}`,
   terminalGet: `${terminals} for (let i = 0; i < 5000; i++) sys("terminalGet", { fd: masters[0] });`,

@@ -83,6 +83,7 @@ export function spawnProcess(
     gid: request.gid ?? -1,
     ignored: [],
     openFiles: -1,
+    fileBytes: [],
   };
   return env.kernel.call("spawn", args, explain);
 }

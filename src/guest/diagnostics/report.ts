@@ -7,6 +7,7 @@
  * the engine's process, and the reports of workers.
  */
 import { machine } from "../../abi/machine.js";
+import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { EngineTools } from "../environment.js";
 import { sharedIdentity } from "../identity.js";
 import { diagnosticName, writeTextFile } from "./files.js";
@@ -223,13 +224,17 @@ function resources(env: EngineTools): Fields {
   };
 }
 
+function fileSize(limit: StartOptions["fileBytesLimit"]): Fields {
+  return limit === undefined ? noLimit() : { soft: limit.soft, hard: limit.hard ?? unlimited };
+}
+
 /** The names are those of src/node_report.cc for RLIMIT_CORE, RLIMIT_DATA and so on. */
 function userLimits(): Fields {
   const { start } = sharedIdentity();
   return {
     core_file_size_blocks: limitOf(0),
     data_seg_size_bytes: limitOf(start.memoryLimitBytes),
-    file_size_blocks: noLimit(),
+    file_size_blocks: fileSize(start.fileBytesLimit),
     max_locked_memory_bytes: limitOf(0),
     max_memory_size_bytes: noLimit(),
     open_files: limitOf(start.openFilesLimit),

@@ -3,6 +3,15 @@
  * process. It decides nothing; the kernel judges each call.
  */
 import { Errno } from "../../abi/errno.js";
+import {
+  RLIMIT_CORE,
+  RLIMIT_DATA,
+  RLIMIT_FSIZE,
+  RLIMIT_NOFILE,
+  RLIMIT_NPROC,
+  noLimit,
+} from "../../abi/resources.js";
+import type { ResourceLimit } from "../../abi/resources.js";
 import { SEEK_CUR } from "../../abi/fcntl.js";
 import { StatSlot, openWithoutWait } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
@@ -20,7 +29,6 @@ import type {
   OwnProcess,
   Pipes,
   Processes,
-  ResourceLimit,
   SignalDisposition,
   Signals,
   SpawnRequest,
@@ -34,9 +42,6 @@ import type * as Run from "./run.js";
 const newline = 10;
 /** Of what is written at once, with room for the call's other fields in a frame that is none of the large ones. */
 const pieceBytes = 512 * 1024;
-const unlimited = Object.freeze({ soft: Infinity, hard: Infinity });
-/** include/uapi/asm-generic/resource.h */
-const [RLIMIT_DATA, RLIMIT_NPROC, RLIMIT_NOFILE] = [2, 6, 7];
 
 export interface GuestSystemTools {
   channel: Channel;
@@ -126,6 +131,9 @@ function ownProcess(channel: Channel, start: StartOptions): OwnProcess {
       [RLIMIT_NOFILE, start.openFilesLimit] as const,
     ].map(([resource, limit]) => [resource, { soft: limit, hard: limit }]),
   );
+  const { soft, hard = Infinity } = start.fileBytesLimit ?? noLimit;
+  rlimits.set(RLIMIT_FSIZE, { soft, hard });
+  rlimits.set(RLIMIT_CORE, { soft: 0, hard: Infinity });
   return {
     pid: start.pid,
     ppid: start.ppid,
@@ -140,7 +148,7 @@ function ownProcess(channel: Channel, start: StartOptions): OwnProcess {
         childSystemMs: (used?.childSystemUs ?? 0) / 1000,
       };
     },
-    getrlimit: (resource) => rlimits.get(resource) ?? unlimited,
+    getrlimit: (resource) => rlimits.get(resource) ?? noLimit,
   };
 }
 
@@ -174,16 +182,23 @@ async function readLine(
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
-async function writeAll(channel: Channel, fd: number, data: Uint8Array): Promise<number> {
+async function writeAll(
+  channel: Channel,
+  fd: number,
+  data: Uint8Array,
+  fileBytes = Infinity,
+): Promise<number> {
   if (channel.isHostOutput(fd)) {
     channel.writeOutput(fd, data);
     return 0;
   }
   for (let at = 0; at < data.byteLength;) {
     const part = data.subarray(at, at + pieceBytes);
-    const result = await new Promise<{ written: number } | number>((resolve) =>
-      channel.callAsync("write", { fd, data: part, position: -1 }, resolve),
-    );
+    const result = await new Promise<{ written: number } | number>((resolve) => {
+      if (fileBytes === Infinity)
+        channel.callAsync("write", { fd, data: part, position: -1 }, resolve);
+      else channel.callAsync("writeWithin", { fd, data: part, fileBytes }, resolve);
+    });
     if (typeof result === "number") return result;
     at += result.written;
   }
@@ -227,6 +242,7 @@ function descriptors(
         ({ position }) => position,
       ),
     write: (fd, data) => writeAll(channel, fd, data),
+    writeWithin: (fd, data, fileBytes) => writeAll(channel, fd, data, fileBytes),
     isatty: (fd) => start.descriptors[fd] === "tty",
   };
 }
@@ -265,6 +281,11 @@ function openFilesOf({ resourceLimits }: SpawnRequest, start: StartOptions): num
   return Math.min(soft, start.openFilesLimit);
 }
 
+function fileBytesOf({ resourceLimits }: SpawnRequest): number[] {
+  const limit = resourceLimits.get(RLIMIT_FSIZE);
+  return limit === undefined ? [] : [limit.soft, limit.hard];
+}
+
 function processes({ channel, start, refused }: GuestSystemTools, mask: Mask): Processes {
   let knownRefusal = refused;
   /** The kernel wants a process for every command. */
@@ -299,6 +320,7 @@ function processes({ channel, start, refused }: GuestSystemTools, mask: Mask): P
         gid: -1,
         ignored: [...(request.ignoredSignals ?? [])],
         openFiles: openFilesOf(request, start),
+        fileBytes: fileBytesOf(request),
       };
       return later(channel, "spawn", args, ({ pid }) => pid);
     },
@@ -316,6 +338,7 @@ function processes({ channel, start, refused }: GuestSystemTools, mask: Mask): P
         gid: -1,
         ignored: [],
         openFiles: -1,
+        fileBytes: [],
       });
       if (typeof asked === "number") {
         refusesAll = asked === -Errno.EOPNOTSUPP;

@@ -138,6 +138,7 @@ function createProcesses(channel: () => SystemChannel): WasiProcesses {
         gid: -1,
         ignored: [],
         openFiles: -1,
+        fileBytes: [],
       });
       if (typeof result === "number") throw failure(result, "spawn", file);
       children.set(result.pid, { asked: false, end: undefined });

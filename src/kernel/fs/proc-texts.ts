@@ -83,14 +83,18 @@ export function statusText(process: ProcessView): string {
   );
 }
 
-/** Soft and hard alike. What no number stands for is bounded by the machine as a whole. */
-export function limitsText(openFiles: number, processes: number): string {
-  const rows: readonly (readonly [name: string, value: number | undefined, unit: string])[] = [
+/** Soft and hard alike but for one. What no number stands for is bounded by the machine as a whole. */
+export function limitsText(
+  { openFilesLimit: openFiles, fileBytes }: Pick<ProcessView, "openFilesLimit" | "fileBytes">,
+  processes: number,
+): string {
+  type Value = number | undefined;
+  const rows: readonly (readonly [name: string, soft: Value, unit: string, hard?: Value])[] = [
     ["cpu time", undefined, "seconds"],
-    ["file size", undefined, "bytes"],
+    ["file size", fileBytes.soft, "bytes", fileBytes.hard],
     ["data size", undefined, "bytes"],
     ["stack size", undefined, "bytes"],
-    ["core file size", 0, "bytes"],
+    ["core file size", 0, "bytes", Infinity],
     ["resident set", undefined, "bytes"],
     ["processes", processes, "processes"],
     ["open files", openFiles, "files"],
@@ -107,9 +111,11 @@ export function limitsText(openFiles: number, processes: number): string {
     `${name.padEnd(25)} ${soft.padEnd(20)} ${hard.padEnd(20)} ${unit.padEnd(10)}`;
   return lines(
     row("Limit", "Soft Limit", "Hard Limit", "Units"),
-    ...rows.map(([name, value, unit]) => {
-      const text = value === undefined ? "unlimited" : String(value);
-      return row(`Max ${name}`, text, text, unit);
+    ...rows.map(([name, soft, unit, hard = soft]) => {
+      const [softText, hardText] = [soft, hard].map((value) =>
+        value === undefined || value === Infinity ? "unlimited" : String(value),
+      );
+      return row(`Max ${name}`, softText!, hardText!, unit);
     }),
   );
 }

@@ -7,6 +7,7 @@
  * Untrusted: arguments, environment and working directories are the guests' own
  * words; names that are looked up.
  */
+import type { ResourceLimit } from "../../abi/resources.js";
 import { machine } from "../../abi/machine.js";
 import { rootOwner } from "./credentials.js";
 import type { Inode } from "./inode.js";
@@ -54,6 +55,7 @@ export interface ProcessView {
   readonly memoryBytes?: number;
   /** RLIMIT_NOFILE. */
   readonly openFilesLimit: number;
+  readonly fileBytes: ResourceLimit;
   descriptors(): DescriptorView[];
 }
 
@@ -102,7 +104,7 @@ function processNodes(view: MachineView): Readonly<Record<string, Node<ProcessVi
     },
     exe: { link: ({ exe }) => exe },
     cgroup: { file: () => lines("0::/") },
-    limits: { file: ({ openFilesLimit }) => limitsText(openFilesLimit, view.processesLimit) },
+    limits: { file: (process) => limitsText(process, view.processesLimit) },
     mountinfo: { file: () => mountInfo(view.mounts()) },
     mounts: { file: () => view.mounts() },
     root: { link: () => "/" },

@@ -554,6 +554,7 @@ function viewOf(process: Process): ProcessView {
     processGroup: process.processGroup,
     session: process.session,
     openFilesLimit: descriptors.limit,
+    fileBytes: process.fileBytes,
     descriptors: () =>
       Array.from(descriptors.entries(), ([fd, description]) => ({
         fd,

@@ -26,6 +26,9 @@ import { describe } from "./describe.js";
 import type { Image } from "./image.js";
 import { Process } from "./process.js";
 
+const { SIGPIPE, SIGXFSZ } = constants.signals;
+const ignoredByNode = [SIGPIPE, SIGXFSZ];
+
 export const noSource = new Uint8Array(0);
 
 /** What of `StartOptions` differs from process to process. */
@@ -214,6 +217,7 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     outputWindowBytes: limits.outputWindowBytes,
     memoryLimitBytes: process.limits.memoryBytes,
     openFilesLimit: process.descriptors.limit,
+    ...fileBytesOf(process),
     processesLimit: process.limits.processes,
     threads: vm.limits.threads,
     encoding: options.encoding ?? "json",
@@ -226,6 +230,13 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     nativeAddons: vm.nativeAddons,
     ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
   });
+}
+
+/** JSON has no number for what is no limit. */
+function fileBytesOf({ fileBytes }: Process): Pick<StartOptions, "fileBytesLimit"> {
+  const { soft, hard } = fileBytes;
+  if (soft === Infinity) return {};
+  return { fileBytesLimit: { soft, ...(hard !== Infinity && { hard }) } };
 }
 
 function describeAll(process: Process): string[] {
@@ -245,7 +256,7 @@ export function openStandardDescriptors({ descriptors }: Process): void {
 
 /**
  * Signals that a process ignores from its start, beside those that it inherits: a Node process
- * SIGPIPE, as PlatformInit in src/node.cc does, and so does our shell; commands take its default,
+ * SIGPIPE and SIGXFSZ, as PlatformInit in src/node.cc does, and so does our shell; commands take their default,
  * whoever starts them.
  */
 export function ignoredFrom(
@@ -254,7 +265,7 @@ export function ignoredFrom(
   inherited: readonly number[] = [],
 ): number[] {
   const command = mode === "command" || mode === "tool" || mode === "wasm" || mode === "host";
-  return [...(command && image !== "sh" ? [] : [constants.signals.SIGPIPE]), ...inherited];
+  return [...(command && image !== "sh" ? [] : ignoredByNode), ...inherited];
 }
 
 /** How an image is started. */

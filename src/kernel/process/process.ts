@@ -20,6 +20,8 @@ import { Template } from "../../launcher/template.js";
 import type { Credentials, OpenFile, WriteGrant } from "../fs/index.js";
 import { GuestDoor } from "../guest-door/door.js";
 import type { ProcessEvent } from "../guest-door/thread.js";
+import { noLimit } from "../../abi/resources.js";
+import type { ResourceLimit } from "../../abi/resources.js";
 import { LocalFlag } from "../../abi/termios.js";
 import type { TerminalAttributes } from "../../abi/termios.js";
 import type { VmLimits } from "../../protocol/limits.js";
@@ -45,7 +47,7 @@ import { imageOf } from "../io/images.js";
 import { cpuTimeOf, usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
-const { SIGKILL, SIGPIPE, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP } =
+const { SIGKILL, SIGPIPE, SIGXFSZ, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP } =
   constants.signals;
 const { SIGINT, SIGTTIN, SIGTTOU } = constants.signals;
 /** Signals whose default action is to stop; signal(7). */
@@ -92,6 +94,8 @@ export interface ProcessSettings {
   inheritedIgnored: readonly number[];
   /** RLIMIT_NOFILE; at most that of the VM. */
   openFilesLimit?: number;
+  /** RLIMIT_FSIZE; none unless a process above has one. */
+  fileBytes?: ResourceLimit;
   /** What its arguments and environment occupy, when a guest chose them. */
   textBytes?: number;
 }
@@ -126,6 +130,8 @@ export class Process {
   readonly startedAtMs: number;
   readonly credentials: Credentials;
   readonly descriptors: DescriptorTable;
+  /** RLIMIT_FSIZE. */
+  readonly fileBytes: ResourceLimit;
   /** CPU time of the children it has waited for, and of theirs; times(2). */
   readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
   #used: CpuTime | undefined;
@@ -220,6 +226,7 @@ export class Process {
     this.toolInputs = new ToolInputs(vm.account, vm.limits.valueBytes);
     this.#ignored = new Set(settings.ignored);
     this.descriptors = new DescriptorTable(settings.openFilesLimit ?? vm.limits.openFiles);
+    this.fileBytes = settings.fileBytes ?? noLimit;
     this.#sink = sink;
     this.budget.began();
   }
@@ -590,6 +597,11 @@ export class Process {
   /** A write met nobody to read it. */
   brokenPipe(): void {
     this.signal(SIGPIPE, this.pid);
+  }
+
+  /** What it writes would make a file longer than it may make one. */
+  fileTooLong(): void {
+    this.signal(SIGXFSZ, this.pid);
   }
 
   /** What it has used so far, or until it ended. */

@@ -81,6 +81,7 @@ function judged<R>(
     gid: -1,
     ignored: [],
     openFiles: -1,
+    fileBytes: [],
   };
   return execution(process, args, (prepared) => {
     const kept = process.policy.filterEnv(prepared.environment, process.startOptions?.env, process);

@@ -7,6 +7,7 @@
  */
 import { basename } from "node:path/posix";
 import { Errno } from "../../abi/errno.js";
+import type { ResourceLimit } from "../../abi/resources.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import { plainCommands } from "../../protocol/programs.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
@@ -46,6 +47,7 @@ export type SpawnArgs = CallArgs<typeof guestCalls, "spawn">;
 export interface Prepared {
   credentials: Credentials;
   environment: Record<string, string>;
+  fileBytes: ResourceLimit;
   /** Or why there is none. */
   image: Image | number;
 }
@@ -120,6 +122,8 @@ function prepare(parent: Process, args: SpawnArgs): Prepared | number {
   if (args.ignored.length > 64) return -Errno.EINVAL;
   // Nobody here may raise a limit; setrlimit(2).
   if (args.openFiles > parent.descriptors.limit) return -Errno.EPERM;
+  const fileBytes = fileBytesOf(parent, args);
+  if (typeof fileBytes === "number") return fileBytes;
   const credentials = { ...parent.credentials };
   if (args.cwd !== "") {
     // A relative name means a file below the child's directory.
@@ -134,7 +138,15 @@ function prepare(parent: Process, args: SpawnArgs): Prepared | number {
   const found = findImage(vm.fs, credentials, args.file, argv, environment["PATH"]);
   const isForHost = found === -Errno.ENOENT && vm.tools.executor && !args.file.includes("/");
   const image = isForHost && args.file !== "" ? hostImage(args.file, argv) : found;
-  return { credentials, environment, image };
+  return { credentials, environment, fileBytes, image };
+}
+
+/** The child's RLIMIT_FSIZE: at most as much as its parent might have itself. */
+function fileBytesOf(parent: Process, { fileBytes }: SpawnArgs): ResourceLimit | number {
+  if (fileBytes.length === 0) return parent.fileBytes;
+  const [soft = -1, hard = -1] = fileBytes;
+  if (fileBytes.length !== 2 || !(soft >= 0 && hard >= soft)) return -Errno.EINVAL;
+  return hard <= parent.fileBytes.hard ? { soft, hard } : -Errno.EPERM;
 }
 
 /** To execute a file, or to work in a directory, one has to see it. */
@@ -174,7 +186,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
   if (vm.disposed || vm.processes.isFull || parent.budget.isFull) return -Errno.EAGAIN;
   // A signal pending before fork ends the fork; copy_process in kernel/fork.c.
   if (parent.dying) return -Errno.EINTR;
-  const { credentials, environment, image } = prepared;
+  const { credentials, environment, fileBytes, image } = prepared;
   if (typeof image === "number") return image;
   const textBytes = occupiedBy(image.argv) + occupiedBy(args.env);
   if (!vm.processes.hasRoom(textBytes)) return -Errno.EAGAIN;
@@ -197,6 +209,7 @@ function start(parent: Process, args: SpawnArgs, prepared: Prepared): Spawned | 
     inheritedIgnored,
     textBytes,
     openFilesLimit: args.openFiles < 0 ? parent.descriptors.limit : args.openFiles,
+    fileBytes,
   });
   child.executedAs = executedNames(args.file, image.files);
   child.nice = parent.nice;

@@ -5,6 +5,7 @@
  */
 import { S_IFDIR, S_IFMT, S_IFREG } from "../../abi/fcntl.js";
 import { fsLimits } from "../../protocol/fs-calls.js";
+import type { ResourceLimit } from "../../abi/resources.js";
 import type { Bill } from "../process/bill.js";
 import type { WatchList } from "../process/watches.js";
 import { checkPath as checkText } from "../fs/index.js";
@@ -32,6 +33,10 @@ export interface FsProcess {
   promises(file: OpenFile, bytes: number): number;
   /** A write met nobody to read it: SIGPIPE. */
   brokenPipe(): void;
+  /** RLIMIT_FSIZE; see fs-limit.ts. */
+  readonly fileBytes: ResourceLimit;
+  /** A file would have become longer than that: SIGXFSZ. */
+  fileTooLong(): void;
   readonly descriptors: DescriptorTable;
 }
 

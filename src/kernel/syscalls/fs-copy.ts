@@ -5,10 +5,11 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } from "../../abi/fcntl.js";
-import { PAGE_BYTES, writeAll } from "../fs/index.js";
+import { PAGE_BYTES } from "../fs/index.js";
 import type { OpenFile } from "../fs/index.js";
 import { settled, step } from "../io/steps.js";
 import type { Steps } from "../io/steps.js";
+import { truncateWithin, writeAllWithin } from "./fs-limit.js";
 import { type FsProcess, modeBits, isRegular, isDirectory } from "./fs-checks.js";
 
 const copyChunkBytes = 256 * 1024;
@@ -34,13 +35,19 @@ function* piecesOf(source: OpenFile, size: number): Generator<[at: number, bytes
  * Copies as many bytes as the source had when it was opened: a device that never ends has none.
  * What the source does not store is not stored in the copy; one piece tells what a device thinks of them all.
  */
-function* copyContent(source: OpenFile, target: OpenFile, size: number): Steps<0> {
+function* copyContent(
+  process: FsProcess,
+  source: OpenFile,
+  target: OpenFile,
+  size: number,
+): Steps<0> {
   if (size === 0) return 0;
   if (target.isDevice) return Math.min(0, target.write(copyBuffer.subarray(0, size), -1));
   for (const [at, bytes] of piecesOf(source, size)) {
     const moved = yield* step(() => {
       const read = source.read(copyBuffer.subarray(0, bytes), at);
-      const failure = read > 0 ? writeAll(target, copyBuffer.subarray(0, read), at) : 0;
+      const failure =
+        read > 0 ? writeAllWithin(process, target, copyBuffer.subarray(0, read), at) : 0;
       return failure < 0 ? failure : read;
     });
     if (moved < 0) return moved;
@@ -49,7 +56,7 @@ function* copyContent(source: OpenFile, target: OpenFile, size: number): Steps<0
     yield undefined;
   }
   const end = Math.min(size, source.stat().size);
-  return target.stat().size < end ? target.truncate(end) : 0;
+  return target.stat().size < end ? truncateWithin(process, target, end) : 0;
 }
 
 export function* copyFile(
@@ -76,7 +83,7 @@ export function* copyFile(
       // Truncated only now: opening with O_TRUNC would empty a file that is copied onto itself.
       const truncated = isRegular(after) ? target.truncate(0) : 0;
       if (truncated < 0) return truncated;
-      const copied = yield* copyContent(source, target, before.size);
+      const copied = yield* copyContent(process, source, target, before.size);
       if (copied < 0) return copied;
       process.bill?.moved("file", "in", before.size);
       process.bill?.moved("file", "out", before.size);

@@ -20,7 +20,6 @@ import {
 } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
-import { writeAll } from "../fs/index.js";
 import type { DirectoryEntry, FileStat } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
@@ -36,6 +35,7 @@ import {
   isDirectory,
 } from "./fs-checks.js";
 import { copyFile } from "./fs-copy.js";
+import { promisedWithin, truncateWithin, writeAllWithin, writeWithin } from "./fs-limit.js";
 import {
   readPackageFile,
   moduleKind,
@@ -207,17 +207,33 @@ export const fsHandlers: FsHandlers = {
     if (typeof file === "number") return file;
     const position = positionOf(given);
     if (position === undefined) return -Errno.EINVAL;
-    const written = file.write(data, position);
+    const written = writeWithin(process, file, data, position);
+    return written < 0 ? written : { written };
+  },
+
+  writeWithin(process, { fd, data, fileBytes }) {
+    if (!(fileBytes >= 0)) return -Errno.EINVAL;
+    const stream = process.descriptors.stream(fd);
+    if (stream !== undefined) return writeStream(process, stream, data);
+    const file = fileOf(process, fd);
+    if (typeof file === "number") return file;
+    const soft = Math.min(fileBytes, process.fileBytes.soft);
+    const part = {
+      fileBytes: { soft, hard: soft },
+      fileTooLong: () => process.fileTooLong(),
+    };
+    const written = writeWithin(part, file, data, -1);
     return written < 0 ? written : { written };
   },
 
   writeFirst(process, { fd, data, more }) {
     const file = process.descriptors.file(fd);
     if (file?.isStored !== true) return -Errno.EOPNOTSUPP;
-    const written = file.write(data, -1);
+    const written = writeWithin(process, file, data, -1);
     if (written < 0) return written;
     const full = written === data.byteLength;
-    return { written, promised: full ? process.promises(file, Math.min(more, mostPromised)) : 0 };
+    const wanted = promisedWithin(process, file, Math.min(more, mostPromised));
+    return { written, promised: full && wanted > 0 ? process.promises(file, wanted) : 0 };
   },
 
   fstat(process, { fd }) {
@@ -247,7 +263,7 @@ export const fsHandlers: FsHandlers = {
     const file = fileOf(process, fd);
     if (typeof file === "number") return file;
     return Number.isSafeInteger(length) && length >= 0
-      ? done(file.truncate(length))
+      ? done(truncateWithin(process, file, length))
       : -Errno.EINVAL;
   },
 
@@ -328,7 +344,7 @@ export const fsHandlers: FsHandlers = {
       );
     }
     if (file instanceof Stream) return writeToStream(process, file, data, more);
-    const failure = holding(file, () => writeAll(file, data));
+    const failure = holding(file, () => writeAllWithin(process, file, data));
     if (failure === 0 && more) return { fd: process.descriptors.add(file) };
     return onceStored(closeFile(file), () => (failure < 0 ? failure : { fd: -1 }));
   },

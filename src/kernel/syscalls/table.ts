@@ -153,6 +153,12 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     support: "own",
     note: "for who writes a file piece by piece: the next ones need no answer",
   },
+  writeWithin: {
+    run: fsHandlers.writeWithin,
+    moves: { direction: "out", bytes: ({ written }) => written },
+    support: "own",
+    note: "for a shell's environments, which have RLIMIT_FSIZE each",
+  },
   readAhead: {
     // It counts what it tells itself, each byte once.
     run: fsHandlers.readAhead,

@@ -34,7 +34,8 @@ export abstract class Descriptor {
   abstract readLine(maxBytes: number): Promise<Uint8Array | number>;
   /** Whether a read would not wait, after at most that long. */
   abstract readable(timeoutMs: number): Promise<boolean>;
-  abstract write(data: Uint8Array): Promise<number>;
+  /** At most so that a file is `fileBytes` long. */
+  abstract write(data: Uint8Array, fileBytes?: number): Promise<number>;
   /** The process's descriptor behind it, for a child; or `-errno`. */
   abstract real(): number;
   protected abstract dispose(): void;
@@ -78,7 +79,8 @@ export class RealDescriptor extends Descriptor {
     return this.system.readable(this.fd, timeoutMs);
   }
 
-  write(data: Uint8Array): Promise<number> {
+  write(data: Uint8Array, fileBytes = Infinity): Promise<number> {
+    if (fileBytes !== Infinity) return this.system.writeWithin(this.fd, data, fileBytes);
     return this.system.write(this.fd, data);
   }
 

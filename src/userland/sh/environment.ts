@@ -4,6 +4,8 @@
  * the same process at the same time; nothing here may be shared between them
  * unless it is immutable.
  */
+import { RLIMIT_FSIZE } from "../../abi/resources.js";
+import type { ResourceLimit } from "../../abi/resources.js";
 import { evaluateArithmetic } from "./arithmetic.js";
 import type { Command } from "./ast.js";
 import type { Frame } from "./call-stack.js";
@@ -16,7 +18,6 @@ import { JobTable } from "./jobs.js";
 import { Options } from "./options.js";
 import { arithmeticScope, elementKey } from "./parameters.js";
 import type { TrapName } from "./signals.js";
-import type { ResourceLimit } from "../system.js";
 import type { ForegroundJob } from "./terminal.js";
 import type { Variable } from "./variables.js";
 import { VariableStore } from "./variables.js";
@@ -131,6 +132,12 @@ export class Environment {
 
   constructor(readonly shell: Interpreter) {
     this.#attach();
+  }
+
+  /** RLIMIT_FSIZE of what is written here. */
+  get fileBytes(): number {
+    const own = this.resourceLimits.get(RLIMIT_FSIZE) ?? this.shell.system.getrlimit(RLIMIT_FSIZE);
+    return typeof own === "number" ? Infinity : own.soft;
   }
 
   #attach(): void {

@@ -80,7 +80,7 @@ export async function runHere(
 export function isAlone(shell: Interpreter, env: Environment): boolean {
   if (shell.interactive || !shell.beside.isNothing) return false;
   if (env.options.has("monitor") || env.foregroundJob !== undefined) return false;
-  if (env.resourceLimits.size > 0) return false;
+  if (env.resourceLimits.size > 0 || env.fileBytes !== Infinity) return false;
   for (const trap of env.traps.keys()) if (signalNumber(trap) > 0) return false;
   return true;
 }

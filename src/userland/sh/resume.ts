@@ -9,7 +9,7 @@ import type { Frame } from "./call-stack.js";
 import type { Environment, ShellFunction } from "./environment.js";
 import type { Interpreter } from "./interpreter.js";
 import { eventNames } from "./signals.js";
-import type { ResourceLimit } from "../system.js";
+import type { ResourceLimit } from "../../abi/resources.js";
 import type { Variable } from "./variables.js";
 
 interface SavedVariable extends Omit<Variable, "array" | "value"> {

@@ -17,6 +17,7 @@ export const signalNames: readonly string[] = ["EXIT", ...numbers];
 export const SIGINT = 2;
 export const SIGQUIT = 3;
 export const SIGPIPE = 13;
+export const SIGXFSZ = 25;
 export const SIGTERM = 15;
 export const SIGCONT = 18;
 export const SIGSTOP = 19;

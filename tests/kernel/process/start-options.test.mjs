@@ -27,6 +27,7 @@ const someProcess = (machine = {}) => ({
   },
   credentials: { cwd: "/tmp", uid: 0, gid: 0, umask: 0 },
   descriptors: { limit: 9, entries: () => [] },
+  fileBytes: { soft: Infinity, hard: Infinity },
   inheritedIgnored: [],
   limits: { memoryBytes: 2 ** 27, processes: 7 },
   pid: 7,

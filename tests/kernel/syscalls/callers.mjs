@@ -1,5 +1,6 @@
 // A caller of system calls without a guest behind it: the kernel's own tables, and no process of Linux.
 import assert from "node:assert/strict";
+import { noLimit } from "../../../dist/abi/resources.js";
 import { FileSystem } from "../../../dist/kernel/fs/index.js";
 import { Deferred } from "../../../dist/kernel/io/deferred.js";
 import { Transit } from "../../../dist/kernel/io/transit.js";
@@ -45,6 +46,9 @@ export function callerOf({
     bill: new Bill(),
     brokenPipes: 0,
     brokenPipe: () => void caller.brokenPipes++,
+    fileBytes: noLimit,
+    filesTooLong: 0,
+    fileTooLong: () => void caller.filesTooLong++,
     mayRead: () => 0,
     mayWrite: () => 0,
     openTerminal: () => undefined,

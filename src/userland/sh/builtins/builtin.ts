@@ -7,7 +7,7 @@ import type { Environment } from "../environment.js";
 import { errorText } from "../errors.js";
 import type { Interpreter } from "../interpreter.js";
 import { singleQuote } from "../quoting.js";
-import { SIGPIPE } from "../signals.js";
+import { SIGPIPE, SIGXFSZ } from "../signals.js";
 import { encodeText } from "../text.js";
 import { synopses } from "./synopses.js";
 
@@ -34,14 +34,22 @@ export class BuiltinCall {
   /** Writes to standard output; the status to return. */
   async print(text: string): Promise<number> {
     if (text === "") return 0;
-    const result = (await this.env.descriptors.get(1)?.write(encodeText(text))) ?? -Errno.EBADF;
+    const { descriptors, fileBytes, traps } = this.env;
+    const result = (await descriptors.get(1)?.write(encodeText(text), fileBytes)) ?? -Errno.EBADF;
     if (result >= 0) return 0;
-    if (result === -Errno.EPIPE && this.env.traps.get("PIPE") === undefined)
-      throw new Killed(SIGPIPE);
+    if (result === -Errno.EPIPE && traps.get("PIPE") === undefined) throw new Killed(SIGPIPE);
+    if (result === -Errno.EFBIG && fileBytes !== Infinity) this.#fileTooLong();
     await this.complain(
       this.shell.bash ? `write error: ${errorText(-result)}` : `${this.name}: I/O error`,
     );
     return 1;
+  }
+
+  /** The process ignores this signal, as Node's do, unless it is trapped: that it ends the environment is acted out. */
+  #fileTooLong(): void {
+    const { env, shell } = this;
+    if (env.traps.has("XFSZ") || shell.system.startedIgnored(SIGXFSZ)) return;
+    throw new Killed(SIGXFSZ);
   }
 
   /** Prints `sh: line: name: message`; returns `status`. */

@@ -1,4 +1,5 @@
 /** Builtins about the process: `umask`, `ulimit`, `times`. */
+import type { ResourceLimit } from "../../../abi/resources.js";
 import { errorText } from "../errors.js";
 import type { Builtin } from "./builtin.js";
 import { BuiltinCall } from "./builtin.js";
@@ -109,44 +110,109 @@ function bashRow({ letter, name, shownUnit }: Limit, value: string): string {
   return `${name}${unit.padStart(Math.max(unit.length + 1, 43 - name.length))} ${value}\n`;
 }
 
+/** Letters of limits with what follows each, which bash lets be its value. */
+interface LimitArguments {
+  readonly flags: ReadonlySet<string>;
+  readonly asked: readonly { readonly limit: Limit; readonly text: string | undefined }[];
+}
+
+/** dash knows one limit a call, whose value is the operand. */
+function dashArguments(call: BuiltinCall, table: readonly Limit[]): LimitArguments {
+  const { flags, operands } = call.options(`HSa${table.map(({ letter }) => letter).join("")}`);
+  const limit = table.find(({ letter }) => flags.has(letter)) ?? fileSizeOf(table);
+  return { flags: new Set(flags.keys()), asked: [{ limit, text: operands[0] }] };
+}
+
+function bashArguments(call: BuiltinCall, table: readonly Limit[]): LimitArguments {
+  const letters = `HSa${table.map(({ letter }) => `${letter}:`).join("")}`;
+  const flags = new Set<string>();
+  const asked: { limit: Limit; text: string | undefined }[] = [];
+  const { args } = call;
+  let at = 0;
+  for (; at < args.length && /^-./.test(args[at]!) && args[at] !== "--"; at++) {
+    const word = args[at]!;
+    for (let index = 1; index < word.length; index++) {
+      const letter = word[index]!;
+      const limit = table.find((one) => one.letter === letter);
+      if (limit === undefined) {
+        // Whatever is wrong with it, the builtin's usual words say.
+        call.options(letters, [`-${letter}`]);
+        flags.add(letter);
+        continue;
+      }
+      const joined = word.slice(index + 1);
+      const next = args[at + 1];
+      const text = joined !== "" ? joined : next?.startsWith("-") === true ? undefined : next;
+      if (joined === "" && text !== undefined) at += 1;
+      asked.push({ limit, text });
+      break;
+    }
+  }
+  if (args[at] === "--") at += 1;
+  if (asked.length === 0) asked.push({ limit: fileSizeOf(table), text: args[at] });
+  return { flags, asked };
+}
+
+function fileSizeOf(table: readonly Limit[]): Limit {
+  return table.find(({ letter }) => letter === "f")!;
+}
+
+/** Bytes or things; POSIX has blocks of 512 bytes. */
+function unitOf({ env, shell }: BuiltinCall, { letter, unit }: Limit): number {
+  const inBlocks = letter === "f" || letter === "c";
+  return inBlocks && shell.bash && env.options.has("posix") ? 512 : unit;
+}
+
 async function ulimit(call: BuiltinCall): Promise<number> {
-  const { env, shell } = call;
+  const { shell } = call;
   const table = shell.bash ? bashLimits : resourceLimits;
-  const letters = table.map(({ letter }) => letter).join("");
-  const { flags, operands } = call.options(`HSa${letters}`);
+  const { flags, asked } = (shell.bash ? bashArguments : dashArguments)(call, table);
   const shown = (limit: Limit): string => {
-    const values = env.resourceLimits.get(limit.resource) ?? shell.system.getrlimit(limit.resource);
+    const values = limitsOf(call, limit);
     if (typeof values === "number") return "unlimited";
     const value = flags.has("H") ? values.hard : values.soft;
-    return value === Infinity ? "unlimited" : String(Math.floor(value / limit.unit));
+    return value === Infinity ? "unlimited" : String(Math.floor(value / unitOf(call, limit)));
   };
   const row = (limit: Limit): string =>
     shell.bash ? bashRow(limit, shown(limit)) : `${limit.name.padEnd(20)} ${shown(limit)}\n`;
   if (flags.has("a")) return call.print(table.map(row).join(""));
-  const named = table.filter(({ letter }) => flags.has(letter));
-  const chosen = named[0] ?? table.find(({ letter }) => letter === "f")!;
-  const [text] = operands;
-  if (text === undefined && named.length > 1 && shell.bash) {
-    return call.print(named.map(row).join(""));
+  for (const { limit, text } of asked) {
+    const status =
+      text === undefined
+        ? await call.print(asked.length > 1 ? row(limit) : `${shown(limit)}\n`)
+        : await setLimit(call, limit, text, flags);
+    if (status !== 0) return status;
   }
-  if (text === undefined) return call.print(`${shown(chosen)}\n`);
-  if (text !== "unlimited" && !/^\d+$/.test(text)) {
-    call.fail("bad number", 2, { message: `${text}: invalid number` });
-  }
-  const value = text === "unlimited" ? Infinity : Number(text) * chosen.unit;
-  const { resource } = chosen;
-  const old = env.resourceLimits.get(resource) ?? shell.system.getrlimit(resource);
+  return 0;
+}
+
+function limitsOf({ env, shell }: BuiltinCall, { resource }: Limit): ResourceLimit | number {
+  return env.resourceLimits.get(resource) ?? shell.system.getrlimit(resource);
+}
+
+async function setLimit(
+  call: BuiltinCall,
+  limit: Limit,
+  text: string,
+  flags: ReadonlySet<string>,
+): Promise<number> {
+  const { env, shell } = call;
+  const old = limitsOf(call, limit);
+  const named = shell.bash && typeof old !== "number" ? { hard: old.hard, soft: old.soft } : {};
+  const words: Readonly<Record<string, number | undefined>> = { ...named, unlimited: Infinity };
+  const value = words[text] ?? (/^\d+$/.test(text) ? Number(text) * unitOf(call, limit) : NaN);
+  if (Number.isNaN(value)) call.fail("bad number", 2, { message: `${text}: invalid number` });
   if (typeof old === "number") return call.complain(`error getting limit (${errorText(-old)})`, 2);
   const both = flags.has("H") === flags.has("S");
   const soft = both || flags.has("S") ? value : old.soft;
   const hard = both || flags.has("H") ? value : old.hard;
   if (hard > old.hard || soft > hard) {
     if (shell.bash) {
-      return call.complain(`${chosen.name}: cannot modify limit: Operation not permitted`);
+      return call.complain(`${limit.name}: cannot modify limit: Operation not permitted`);
     }
     return call.complain("error setting limit (Operation not permitted)", 2);
   }
-  env.resourceLimits = new Map([...env.resourceLimits, [resource, { soft, hard }]]);
+  env.resourceLimits = new Map([...env.resourceLimits, [limit.resource, { soft, hard }]]);
   return 0;
 }
 
