@@ -2,6 +2,7 @@
  * Owns who a guest process believes it is: its directory, versions, ids and the performance clock. Nothing here protects anything; the values come
  * from the kernel's `StartOptions`, and what is not virtual is shut by seccomp.
  */
+import { toKernel, toProgram } from "./names.js";
 import type { StartOptions } from "../protocol/guest-calls.js";
 import { defaultNodeVersion, engineNodeVersion } from "../protocol/platforms.js";
 import { machine } from "../abi/machine.js";
@@ -53,7 +54,7 @@ function installReadOnlyDirectories(internalBinding: InternalBinding, kernel: Ke
   // Node caches the answer until the main thread changes its directory.
   methods.cwd = () => {
     const result = kernel.call("getcwd", {});
-    return typeof result === "number" ? startOptions().cwd : result.cwd;
+    return typeof result === "number" ? startOptions().cwd : toProgram(result.cwd);
   };
   process.cwd = methods.cwd;
   methods.umask = () => {
@@ -72,7 +73,7 @@ function installDirectories({ internalBinding, requireBuiltin, kernel }: GuestEn
     // Its start was in a directory that was there.
     if (!moved) return (cwd = startOptions().cwd);
     const result = kernel.call("getcwd", {});
-    if (typeof result !== "number") return (cwd = result.cwd);
+    if (typeof result !== "number") return (cwd = toProgram(result.cwd));
     const [, text] = (internalBinding("uv").getErrorMap() as Map<number, string[]>).get(result)!;
     throw new UVException({
       errno: result,
@@ -84,7 +85,7 @@ function installDirectories({ internalBinding, requireBuiltin, kernel }: GuestEn
     validateString(directory, "directory");
     let words = "";
     const former = cwd ?? startOptions().cwd;
-    const result = kernel.call("chdir", { path: directory }, (said) => {
+    const result = kernel.call("chdir", { path: toKernel(directory) }, (said) => {
       words = said;
     });
     if (typeof result === "number") {

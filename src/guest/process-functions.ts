@@ -2,6 +2,7 @@
  * Replaces functions of `process` that C++ would answer from the process of the host: memory, ids, time,
  * loading addons, becoming another program. Nothing here protects anything: seccomp shuts what is not virtual.
  */
+import { toKernel } from "./names.js";
 import { Errno } from "../abi/errno.js";
 import type { GuestEnvironment } from "./environment.js";
 import { elapsedNs, startOptions } from "./identity.js";
@@ -42,7 +43,11 @@ function execve({ kernel, requireBuiltin }: GuestEnvironment, args: unknown[]): 
   let words = "";
   // execve(2) takes a path; what has none is not looked for in PATH.
   const path = file.includes("/") ? file : `./${file}`;
-  const errno = kernel.call("execve", { file: path, argv, env: pairs }, (said) => (words = said));
+  const errno = kernel.call(
+    "execve",
+    { file: toKernel(path), argv: argv.map(toKernel), env: pairs.map(toKernel) },
+    (said) => (words = said),
+  );
   const error = new UVException({ errno, syscall: "execve", path: file });
   if (words !== "") error.message = words;
   throw error;

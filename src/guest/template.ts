@@ -6,6 +6,7 @@
  * clocks, output window. Nothing here protects anything: that a copy is one that was ordered, and who it
  * is, the kernel process sees to (launcher/template.ts).
  */
+import { startOptionsOf } from "./names.js";
 import { engineResources } from "./active-handles.js";
 import type { StartOptions } from "../protocol/guest-calls.js";
 import * as libc from "../sandbox/libc.js";
@@ -85,5 +86,5 @@ function becomeCopy(
   channel.begins();
   channel.event("ready", {});
   const { options, source } = channel.waitFor("start");
-  begin(JSON.parse(options) as StartOptions, source);
+  begin(startOptionsOf(options), source);
 }

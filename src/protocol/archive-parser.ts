@@ -5,6 +5,7 @@
  * and one piece; an entry's content comes right after it and is as long as it says.
  * Untrusted: every byte. Anything that tar would not have written throws `ArchiveError`.
  */
+import { textBytes } from "../abi/byte-text.js";
 import { ArchiveError, blockBytes, paddingOf, parseHeader, parsePax } from "./tar.js";
 import type { Entry } from "./tar.js";
 
@@ -116,7 +117,7 @@ function recordsOf(data: Buffer): ReadonlyMap<string, string> {
   const records = parsePax(data);
   let bytes = 0;
   for (const [key, value] of records) {
-    const body = Buffer.byteLength(key) + Buffer.byteLength(value) + 3;
+    const body = textBytes(key) + textBytes(value) + 3;
     // A length counts its own digits.
     let length = body + String(body).length;
     length = body + String(length).length;

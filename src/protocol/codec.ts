@@ -9,6 +9,7 @@
  * Untrusted: every byte given to `Decoder`.
  */
 
+import { decodeText, encodeText, isPlain } from "../abi/byte-text.js";
 import type { NodeBuffer } from "./node-types.js";
 import { giveBuffer, takeBuffer, takeSmallBuffer } from "./spare-buffer.js";
 
@@ -23,8 +24,11 @@ interface FieldValues {
   f64: number;
   bool: boolean;
   string: string;
+  /** As `string`, but that its bytes need not be UTF-8: see byte-text.ts. */
+  text: string;
   bytes: Uint8Array;
   strings: string[];
+  texts: string[];
   numbers: number[];
 }
 
@@ -105,6 +109,11 @@ export class Encoder {
     this.#buffer.set(value, at);
   }
 
+  text(value: string): void {
+    if (isPlain(value)) this.string(value);
+    else this.bytes(encodeText(value));
+  }
+
   string(value: string): void {
     const size = Buffer.byteLength(value, "utf8");
     this.u32(size);
@@ -126,6 +135,8 @@ export class Encoder {
         return this.u8(value === true ? 1 : 0);
       case "string":
         return this.string(value as string);
+      case "text":
+        return this.text(value as string);
       case "bytes":
         return this.bytes(value as Uint8Array);
       case "strings": {
@@ -133,6 +144,12 @@ export class Encoder {
         this.u32(items.length);
         // By index: a guest's program may have taken the iterators of arrays away.
         for (let at = 0; at < items.length; at++) this.string(items[at]!);
+        return;
+      }
+      case "texts": {
+        const items = value as string[];
+        this.u32(items.length);
+        for (let at = 0; at < items.length; at++) this.text(items[at]!);
         return;
       }
       case "numbers": {
@@ -229,6 +246,10 @@ export class Decoder {
     }
   }
 
+  text(): string {
+    return decodeText(this.bytes());
+  }
+
   #list<T>(itemBytes: number, read: () => T): T[] {
     const count = this.u32();
     if (count > wireLimits.listItems || count * itemBytes > this.#end - this.#at) {
@@ -251,10 +272,14 @@ export class Decoder {
         return this.bool();
       case "string":
         return this.string();
+      case "text":
+        return this.text();
       case "bytes":
         return this.bytes();
       case "strings":
         return this.#list(4, () => this.string());
+      case "texts":
+        return this.#list(4, () => this.text());
       case "numbers":
         return this.#list(8, () => this.f64());
     }

@@ -48,7 +48,7 @@ export const StatSlot = Object.freeze({
 
 export const fsCalls = {
   // Open files. `fd` numbers belong to the calling process and start at 3.
-  open: { nr: 100, args: { path: "string", flags: "i32", mode: "u32" }, result: { fd: "i32" } },
+  open: { nr: 100, args: { path: "text", flags: "i32", mode: "u32" }, result: { fd: "i32" } },
   close: { nr: 101, args: { fd: "i32" }, result: {} },
   /** `position` -1 reads at, and moves, the current position. Empty data is end of file. */
   read: { nr: 102, args: { fd: "i32", length: "u32", position: "f64" }, result: { data: "bytes" } },
@@ -108,7 +108,7 @@ export const fsCalls = {
    */
   readFile: {
     nr: 120,
-    args: { path: "string", flags: "i32" },
+    args: { path: "text", flags: "i32" },
     result: { data: "bytes", more: "bool", fd: "i32" },
   },
   /**
@@ -117,55 +117,55 @@ export const fsCalls = {
    */
   writeFile: {
     nr: 121,
-    args: { path: "string", data: "bytes", flags: "i32", mode: "u32", more: "bool" },
+    args: { path: "text", data: "bytes", flags: "i32", mode: "u32", more: "bool" },
     result: { fd: "i32" },
   },
   /** `mode` is of COPYFILE_EXCL (1), COPYFILE_FICLONE (2), COPYFILE_FICLONE_FORCE (4). */
-  copyFile: { nr: 122, args: { from: "string", to: "string", mode: "u32" }, result: {} },
+  copyFile: { nr: 122, args: { from: "text", to: "text", mode: "u32" }, result: {} },
 
   // Names.
-  stat: { nr: 130, args: { path: "string", follow: "bool" }, result: { values: "numbers" } },
-  access: { nr: 131, args: { path: "string", mode: "u32" }, result: {} },
+  stat: { nr: 130, args: { path: "text", follow: "bool" }, result: { values: "numbers" } },
+  access: { nr: 131, args: { path: "text", mode: "u32" }, result: {} },
   /** `access` for those who take every error for no: a denial is no error of theirs either. */
-  exists: { nr: 152, args: { path: "string" }, result: { found: "bool" } },
+  exists: { nr: 152, args: { path: "text" }, result: { found: "bool" } },
   /** `first` is the topmost directory made, or empty: none was needed, or not `recursive`. */
   mkdir: {
     nr: 132,
-    args: { path: "string", mode: "u32", recursive: "bool" },
-    result: { first: "string" },
+    args: { path: "text", mode: "u32", recursive: "bool" },
+    result: { first: "text" },
   },
-  rmdir: { nr: 133, args: { path: "string" }, result: {} },
-  unlink: { nr: 134, args: { path: "string" }, result: {} },
+  rmdir: { nr: 133, args: { path: "text" }, result: {} },
+  unlink: { nr: 134, args: { path: "text" }, result: {} },
   /** Removes any kind of file; directories only when `recursive` (EISDIR otherwise). `force`: a missing path is fine. */
-  rm: { nr: 135, args: { path: "string", recursive: "bool", force: "bool" }, result: {} },
-  rename: { nr: 136, args: { from: "string", to: "string" }, result: {} },
-  link: { nr: 137, args: { from: "string", to: "string" }, result: {} },
-  symlink: { nr: 138, args: { target: "string", path: "string" }, result: {} },
-  readlink: { nr: 139, args: { path: "string" }, result: { target: "string" } },
-  realpath: { nr: 140, args: { path: "string" }, result: { path: "string" } },
+  rm: { nr: 135, args: { path: "text", recursive: "bool", force: "bool" }, result: {} },
+  rename: { nr: 136, args: { from: "text", to: "text" }, result: {} },
+  link: { nr: 137, args: { from: "text", to: "text" }, result: {} },
+  symlink: { nr: 138, args: { target: "text", path: "text" }, result: {} },
+  readlink: { nr: 139, args: { path: "text" }, result: { target: "text" } },
+  realpath: { nr: 140, args: { path: "text" }, result: { path: "text" } },
   /**
    * Entries from index `start` on; `more` says that a call with `start` moved on is needed.
    * `types` holds one byte of `UvDirent` per name.
    */
   readdir: {
     nr: 141,
-    args: { path: "string", start: "u32" },
-    result: { names: "strings", types: "bytes", more: "bool" },
+    args: { path: "text", start: "u32" },
+    result: { names: "texts", types: "bytes", more: "bool" },
   },
-  chmod: { nr: 142, args: { path: "string", mode: "u32" }, result: {} },
-  chown: { nr: 143, args: { path: "string", uid: "u32", gid: "u32", follow: "bool" }, result: {} },
+  chmod: { nr: 142, args: { path: "text", mode: "u32" }, result: {} },
+  chown: { nr: 143, args: { path: "text", uid: "u32", gid: "u32", follow: "bool" }, result: {} },
   utimes: {
     nr: 144,
-    args: { path: "string", atimeMs: "f64", mtimeMs: "f64", follow: "bool" },
+    args: { path: "text", atimeMs: "f64", mtimeMs: "f64", follow: "bool" },
     result: {},
   },
   /** `prefix` is completed with six random characters. */
-  mkdtemp: { nr: 145, args: { prefix: "string" }, result: { path: "string" } },
+  mkdtemp: { nr: 145, args: { prefix: "text" }, result: { path: "text" } },
   /** type, bsize, blocks, bfree, bavail, files, ffree. */
-  statfs: { nr: 146, args: { path: "string" }, result: { values: "numbers" } },
+  statfs: { nr: 146, args: { path: "text" }, result: { values: "numbers" } },
 
   /** Begins `fileEvent`s about a file or the entries of a directory. */
-  watch: { nr: 147, args: { path: "string" }, result: { watch: "u32" } },
+  watch: { nr: 147, args: { path: "text" }, result: { watch: "u32" } },
   unwatch: { nr: 148, args: { watch: "u32" }, result: {} },
 
   /**
@@ -182,7 +182,7 @@ export const fsCalls = {
   },
 
   /** mkfifo(3). */
-  makeFifo: { nr: 151, args: { path: "string", mode: "u32" }, result: {} },
+  makeFifo: { nr: 151, args: { path: "text", mode: "u32" }, result: {} },
 
   // What the module loaders ask.
   // `changes` in their answers is another number after every change of what the machine has in memory or mounted.
@@ -190,7 +190,7 @@ export const fsCalls = {
   moduleStat: {
     nr: 160,
     /** `content`: whether the loader is going to read what it finds. */
-    args: { path: "string", content: "bool" },
+    args: { path: "text", content: "bool" },
     /**
      * `near`: one byte of `ModuleKind` for each of the paths that `nearModulePaths` names, in order. `real` is the
      * real path of the first of them, or of `path` itself, that is a file, and `data` its content where `found` says so.
@@ -198,7 +198,7 @@ export const fsCalls = {
     result: {
       kind: "i32",
       near: "bytes",
-      real: "string",
+      real: "text",
       found: "bool",
       data: "bytes",
       changes: "f64",
@@ -213,15 +213,15 @@ export const fsCalls = {
    */
   directoryAhead: {
     nr: 163,
-    args: { directory: "string", first: "string" },
+    args: { directory: "text", first: "text" },
     result: {
-      real: "string",
+      real: "text",
       fixed: "bool",
-      names: "string",
+      names: "text",
       kinds: "bytes",
       places: "bytes",
       data: "bytes",
-      scope: "string",
+      scope: "text",
       scopeData: "bytes",
       changes: "f64",
     },
@@ -232,13 +232,13 @@ export const fsCalls = {
    */
   packageScope: {
     nr: 161,
-    args: { directory: "string", root: "bool" },
-    result: { path: "string", data: "bytes", changes: "f64" },
+    args: { directory: "text", root: "bool" },
+    result: { path: "text", data: "bytes", changes: "f64" },
   },
   /** One package.json by its own path. Anything unreadable, or over one transfer, is not `found`. */
   readPackage: {
     nr: 162,
-    args: { path: "string" },
+    args: { path: "text" },
     result: { found: "bool", data: "bytes", changes: "f64" },
   },
 } as const;

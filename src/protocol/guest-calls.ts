@@ -19,10 +19,10 @@ export const guestCalls = {
   ...netCalls,
   ...terminalCalls,
   /** Changes the working directory; answers its absolute path. */
-  chdir: { nr: 1, args: { path: "string" }, result: { cwd: "string" } },
+  chdir: { nr: 1, args: { path: "text" }, result: { cwd: "text" } },
   umask: { nr: 2, args: { mask: "i32" }, result: { previous: "u32" } },
   /** The working directory, for threads that cannot change it. */
-  getcwd: { nr: 5, args: {}, result: { cwd: "string" } },
+  getcwd: { nr: 5, args: {}, result: { cwd: "text" } },
   /** A socket of its own for a new thread; the reply brings its descriptor (SCM_RIGHTS) and the thread's number. */
   threadSocket: { nr: 6, args: {}, result: { thread: "u32" } },
   /**
@@ -80,10 +80,10 @@ export const guestCalls = {
   spawn: {
     nr: 20,
     args: {
-      file: "string",
-      argv: "strings",
-      env: "strings",
-      cwd: "string",
+      file: "text",
+      argv: "texts",
+      env: "texts",
+      cwd: "text",
       fds: "numbers",
       flags: "u32",
       uid: "i32",
@@ -101,7 +101,7 @@ export const guestCalls = {
    */
   exec: {
     nr: 24,
-    args: { file: "string", argv: "strings", env: "strings" },
+    args: { file: "text", argv: "texts", env: "texts" },
     result: { options: "string" },
   },
   /**
@@ -110,7 +110,7 @@ export const guestCalls = {
    */
   execve: {
     nr: 28,
-    args: { file: "string", argv: "strings", env: "strings" },
+    args: { file: "text", argv: "texts", env: "texts" },
     result: {},
     large: true,
   },
@@ -233,7 +233,7 @@ export const kernelEvents = {
   credit: { nr: 2, args: { fd: "u8", bytes: "u32" } },
   signal: { nr: 5, args: { signal: "u8" } },
   /** Something happened to what `watch` watches: to `name` in a directory, or to a file itself. */
-  fileEvent: { nr: 10, args: { watch: "u32", renamed: "bool", name: "string" } },
+  fileEvent: { nr: 10, args: { watch: "u32", renamed: "bool", name: "text" } },
   residentExec: { nr: 6, args: { sequence: "u32", source: "string" } },
 } as const;
 

@@ -25,13 +25,13 @@ export const hostFileCalls = {
   /** The first part; with `more`, `file` names the transfer for `readMore` or `abandon`. */
   readFile: {
     nr: 4,
-    args: { vm: "u32", path: "string", followLinks: "bool" },
+    args: { vm: "u32", path: "text", followLinks: "bool" },
     result: { data: "bytes", more: "bool", file: "u32" },
   },
   /** Empties or makes the file, with its parent directories; with `more`, goes on with `writeMore`. */
   writeFile: {
     nr: 5,
-    args: { vm: "u32", path: "string", data: "bytes", more: "bool", followLinks: "bool" },
+    args: { vm: "u32", path: "text", data: "bytes", more: "bool", followLinks: "bool" },
     result: { file: "u32" },
   },
   readMore: {
@@ -49,45 +49,45 @@ export const hostFileCalls = {
   /** Entries from index `start` on, by name; `types` as in the guest's `readdir`. */
   readDir: {
     nr: 23,
-    args: { vm: "u32", path: "string", start: "u32", followLinks: "bool" },
-    result: { names: "strings", types: "bytes", more: "bool" },
+    args: { vm: "u32", path: "text", start: "u32", followLinks: "bool" },
+    result: { names: "texts", types: "bytes", more: "bool" },
   },
   /** Values as in the guest's `stat`. */
   stat: {
     nr: 24,
-    args: { vm: "u32", path: "string", follow: "bool", followLinks: "bool" },
+    args: { vm: "u32", path: "text", follow: "bool", followLinks: "bool" },
     result: { values: "numbers" },
   },
   mkdir: {
     nr: 25,
-    args: { vm: "u32", path: "string", recursive: "bool", followLinks: "bool" },
+    args: { vm: "u32", path: "text", recursive: "bool", followLinks: "bool" },
     result: {},
   },
   rm: {
     nr: 26,
-    args: { vm: "u32", path: "string", recursive: "bool", force: "bool", followLinks: "bool" },
+    args: { vm: "u32", path: "text", recursive: "bool", force: "bool", followLinks: "bool" },
     result: {},
   },
   readlink: {
     nr: 28,
-    args: { vm: "u32", path: "string", followLinks: "bool" },
-    result: { target: "string" },
+    args: { vm: "u32", path: "text", followLinks: "bool" },
+    result: { target: "text" },
   },
   /** A link of the guest's, in the place of one that is there. */
   symlink: {
     nr: 29,
-    args: { vm: "u32", target: "string", path: "string", followLinks: "bool" },
+    args: { vm: "u32", target: "text", path: "text", followLinks: "bool" },
     result: {},
   },
   /** Permission bits, and the time of access and change. */
   setAttributes: {
     nr: 31,
-    args: { vm: "u32", path: "string", mode: "u32", mtimeMs: "f64", followLinks: "bool" },
+    args: { vm: "u32", path: "text", mode: "u32", mtimeMs: "f64", followLinks: "bool" },
     result: {},
   },
   rename: {
     nr: 27,
-    args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
+    args: { vm: "u32", from: "text", to: "text", followLinks: "bool" },
     result: {},
   },
   /** Writes a file as Node's `open` flags say, in a directory that is there; goes on as `writeFile` does. */
@@ -95,7 +95,7 @@ export const hostFileCalls = {
     nr: 60,
     args: {
       vm: "u32",
-      path: "string",
+      path: "text",
       flags: "u32",
       mode: "u32",
       data: "bytes",
@@ -109,7 +109,7 @@ export const hostFileCalls = {
     nr: 61,
     args: {
       vm: "u32",
-      path: "string",
+      path: "text",
       change: "u8",
       first: "f64",
       second: "f64",
@@ -120,7 +120,7 @@ export const hostFileCalls = {
   /** Another name of a file. */
   link: {
     nr: 62,
-    args: { vm: "u32", from: "string", to: "string", followLinks: "bool" },
+    args: { vm: "u32", from: "text", to: "text", followLinks: "bool" },
     result: {},
   },
   /**
@@ -129,13 +129,13 @@ export const hostFileCalls = {
    */
   diff: {
     nr: 64,
-    args: { vm: "u32", guestPath: "string", start: "u32" },
-    result: { paths: "strings", changes: "bytes", types: "bytes", more: "bool" },
+    args: { vm: "u32", guestPath: "text", start: "u32" },
+    result: { paths: "texts", changes: "bytes", types: "bytes", more: "bool" },
   },
   realpath: {
     nr: 63,
-    args: { vm: "u32", path: "string", followLinks: "bool" },
-    result: { path: "string" },
+    args: { vm: "u32", path: "text", followLinks: "bool" },
+    result: { path: "text" },
   },
 } as const;
 

@@ -32,7 +32,7 @@ export function rowBytes({ args, large }: EventSpec): number {
   return plain ? plainRowBytes : contentRowBytes;
 }
 
-const listTypes: ReadonlySet<FieldType> = new Set(["bytes", "strings", "numbers"]);
+const listTypes: ReadonlySet<FieldType> = new Set(["bytes", "strings", "texts", "numbers"]);
 
 export type CallTable = Readonly<Record<string, CallSpec>>;
 export type EventTable = Readonly<Record<string, EventSpec>>;

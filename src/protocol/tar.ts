@@ -2,6 +2,8 @@
  * Owns tar's blocks: ustar headers with pax and GNU long names, written and read. An archive is
  * anybody's bytes: sizes and checksums are checked before they are used.
  */
+import { bufferOf, decodeText, textBytes } from "../abi/byte-text.js";
+
 export const blockBytes = 512;
 
 export interface Entry {
@@ -43,20 +45,21 @@ function splitAt(name: Buffer): number | undefined {
 
 /** One entry's header blocks; pax records come first when names or sizes do not fit. */
 export function headerBlocks(entry: Entry): Buffer {
-  const name = Buffer.from(entry.name);
-  const link = Buffer.from(entry.link);
+  const name = bufferOf(entry.name);
+  const link = bufferOf(entry.link);
   let records = "";
   for (const [key, value] of Object.entries(entry.records ?? {})) records += paxRecord(key, value);
   const split = splitAt(name);
   if (split === undefined) records += paxRecord("path", entry.name);
   if (link.length > 100) records += paxRecord("linkpath", entry.link);
   if (entry.size >= 8 ** 11) records += paxRecord("size", String(entry.size));
-  const recordBytes = Buffer.byteLength(records);
+  const recordText = bufferOf(records);
+  const recordBytes = recordText.length;
   const extraBytes = recordBytes === 0 ? 0 : blockBytes + recordBytes + paddingOf(recordBytes);
   const blocks = Buffer.allocUnsafe(extraBytes + blockBytes).fill(0);
   if (recordBytes > 0) {
     writeHeader(blocks, entry, paxName, 0, noLink, "x", recordBytes);
-    blocks.write(records, blockBytes);
+    blocks.set(recordText, blockBytes);
   }
   const main = blocks.subarray(extraBytes);
   writeHeader(main, entry, name, split ?? 0, link, entry.type, entry.size);
@@ -78,7 +81,7 @@ export function padded(data: Buffer): Buffer {
 
 function paxRecord(key: string, value: string): string {
   const body = ` ${key}=${value}\n`;
-  const bytes = Buffer.byteLength(body);
+  const bytes = textBytes(body);
   // The length counts its own digits.
   let length = bytes + String(bytes).length;
   length = bytes + String(length).length;
@@ -127,7 +130,8 @@ function sumOf(block: Buffer): number {
 function field(block: Buffer, start: number, length: number): string {
   if (block[start] === 0) return "";
   const end = block.indexOf(0, start);
-  return block.toString("utf8", start, end === -1 || end > start + length ? start + length : end);
+  const to = end === -1 || end > start + length ? start + length : end;
+  return decodeText(block.subarray(start, to));
 }
 
 function number(block: Buffer, start: number, length: number): number {
@@ -183,7 +187,7 @@ export function parsePax(data: Buffer): Map<string, string> {
     const space = data.indexOf(32, at);
     const length = space === -1 ? NaN : Number(data.toString("latin1", at, space));
     if (!Number.isInteger(length) || length <= space - at || at + length > data.length) break;
-    const text = data.toString("utf8", space + 1, at + length - 1);
+    const text = decodeText(data.subarray(space + 1, at + length - 1));
     const equals = text.indexOf("=");
     records.set(text.slice(0, equals), text.slice(equals + 1));
     at += length;

@@ -10,6 +10,7 @@
  * Untrusted: names come from guests; a name with a slash or NUL, "" , "." and ".."
  * are refused here, whatever the caller checked.
  */
+import { bufferOf, decodeText, encodeText, isPlain, textBytes } from "../abi/byte-text.js";
 import { Errno } from "../abi/errno.js";
 import { O_RDONLY, S_IFMT, S_IFREG } from "../abi/fcntl.js";
 import { cString, checked, close, errnoView, read } from "./libc.js";
@@ -125,11 +126,19 @@ const timesBuffer = Buffer.alloc(32);
 function putName(target: Buffer, name: string): number {
   if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0"))
     return -Errno.EINVAL;
-  if (name.length > NAME_BYTES || name.length * 3 > NAME_BYTES) {
-    if (Buffer.byteLength(name) > NAME_BYTES) return -Errno.ENAMETOOLONG;
+  if (name.length * 3 > NAME_BYTES && textBytes(name) > NAME_BYTES) return -Errno.ENAMETOOLONG;
+  if (isPlain(name)) target[target.write(name, 0, "utf8")] = 0;
+  else {
+    const bytes = encodeText(name);
+    target.set(bytes);
+    target[bytes.length] = 0;
   }
-  target[target.write(name, 0, "utf8")] = 0;
   return 0;
+}
+
+/** A path or target below a directory as C text. */
+function cText(text: string): Uint8Array {
+  return bufferOf(`${text}\0`);
 }
 
 /** What statx(2) tells of a file; times in milliseconds. */
@@ -259,7 +268,7 @@ export function openBeneath(root: number, path: string): number {
     howBuffer.fill(0);
     howBuffer.writeBigUInt64LE(BigInt(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0);
     howBuffer.writeBigUInt64LE(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, 16);
-    const text = cString(path);
+    const text = cText(path);
     const result = Number(nSyscall(SYS_OPENAT2, BigInt(root), text, howBuffer, 24n));
     if (result >= 0) return result;
     const errno = errnoView[0]!;
@@ -310,7 +319,7 @@ export function* batchesOf(directory: number): Generator<HostEntry[], number, vo
       for (let at = 0; at < size;) {
         const length = direntBuffer.readUInt16LE(at + 16);
         const end = direntBuffer.indexOf(0, at + 19);
-        const name = direntBuffer.toString("utf8", at + 19, end);
+        const name = decodeText(direntBuffer.subarray(at + 19, end));
         if (name !== "." && name !== "..") entries.push({ name, type: direntBuffer[at + 18]! });
         at += length;
       }
@@ -325,7 +334,7 @@ export function readlinkAt(directory: number, name: string): string | number {
   const bad = putName(nameBuffer, name);
   if (bad < 0) return bad;
   const size = nReadlinkat(directory, nameBuffer, linkBuffer, BigInt(LINK_BYTES));
-  return size < 0 ? -errnoView[0]! : linkBuffer.toString("utf8", 0, size);
+  return size < 0 ? -errnoView[0]! : decodeText(linkBuffer.subarray(0, size));
 }
 
 export function mkdirAt(directory: number, name: string, mode: number): number {
@@ -353,7 +362,7 @@ export function linkAt(from: number, oldName: string, to: number, newName: strin
 
 export function symlinkAt(target: string, directory: number, name: string): number {
   if (target.includes("\0")) return -Errno.EINVAL;
-  const text = cString(target);
+  const text = cText(target);
   return putName(nameBuffer, name) || checked(nSymlinkat(text, directory, nameBuffer));
 }
 

@@ -6,6 +6,7 @@
  * directory or link is left out and reported.
  * Untrusted: names, links and content on both sides; a program may change its side meanwhile.
  */
+import { bufferOf, decodeText } from "../abi/byte-text.js";
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, readlink, symlink, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
@@ -118,8 +119,8 @@ class Copy {
 }
 
 /** Where a child of an open directory is, whatever its path has become. */
-const childOf = (directory: FileHandle, name: string): string =>
-  `/proc/self/fd/${directory.fd}/${name}`;
+const childOf = (directory: FileHandle, name: string): Buffer =>
+  bufferOf(`/proc/self/fd/${directory.fd}/${name}`);
 
 // Into the machine.
 
@@ -142,11 +143,11 @@ export async function copyIn(
   return copy.result;
 }
 
-async function inward(copy: Copy, from: string, to: string, path: string): Promise<void> {
+async function inward(copy: Copy, from: Buffer, to: string, path: string): Promise<void> {
   const stat = await lstat(from);
   if (stat.isSymbolicLink()) {
     if (!(await copy.wants(path, "symlink"))) return;
-    await copy.files.symlink(await readlink(from), to);
+    await copy.files.symlink(decodeText(await readlink(from, "buffer")), to);
     return copy.copied("links", path);
   }
   if (!stat.isDirectory() && !stat.isFile()) return void copy.result.skipped.push(path);
@@ -160,7 +161,8 @@ async function inward(copy: Copy, from: string, to: string, path: string): Promi
     if (!opened.isDirectory() && !opened.isFile()) return void copy.result.skipped.push(path);
     if (stat.isDirectory()) {
       await copy.files.mkdir(to, true, false);
-      for (const name of (await readdir(`/proc/self/fd/${handle.fd}`)).sort())
+      const names = await readdir(`/proc/self/fd/${handle.fd}`, { encoding: "buffer" });
+      for (const name of names.map((bytes) => decodeText(bytes)).sort())
         await inward(copy, childOf(handle, name), `${to}/${name}`, join(path, name));
     } else {
       await copy.files.writeParts(to, counted(copy, chunksOf(handle)), false);
@@ -233,7 +235,7 @@ async function outward(
   const to = childOf(parent, name);
   if (type === "symlink" && copy.options.links === true) {
     if (!(await copy.wants(path, type))) return;
-    await placeLink(await files.readlink(from), to);
+    await placeLink(bufferOf(await files.readlink(from)), to);
     return copy.copied("links", path);
   }
   if (type !== "file" && type !== "directory") return void result.skipped.push(path);
@@ -268,7 +270,7 @@ async function outward(
 }
 
 /** Makes a link on the host, in the place of one that is there. */
-async function placeLink(target: string, path: string): Promise<void> {
+async function placeLink(target: Buffer, path: Buffer): Promise<void> {
   try {
     await symlink(target, path);
   } catch (error) {

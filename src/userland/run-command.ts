@@ -12,6 +12,7 @@ import {
   type SpawnEnd,
   type SpawnOptions,
 } from "./command.js";
+import { bufferOf } from "../abi/byte-text.js";
 import { commands } from "./commands/index.js";
 import { setLocale } from "./support/characters.js";
 import { codeText, errorCode } from "./support/errors.js";
@@ -127,12 +128,12 @@ function processContext(
     flush: () => output.flush(),
     writeError(text) {
       output.flush();
-      writeAll(2, Buffer.from(text));
+      writeAll(2, bufferOf(text));
     },
     writeErrorFirst(text) {
       terminalOutput ??= isatty(1);
       if (terminalOutput) output.flush();
-      writeAll(2, Buffer.from(text));
+      writeAll(2, bufferOf(text));
     },
     cwd: () => process.cwd(),
     isTerminal: (fd) => isatty(fd),

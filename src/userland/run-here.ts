@@ -7,6 +7,7 @@
  */
 import * as nodeFs from "node:fs";
 import { O_NONBLOCK, O_RDONLY } from "../abi/fcntl.js";
+import { bufferOf } from "../abi/byte-text.js";
 import { BrokenPipe, CommandExit, CommandFailure, type CommandContext } from "./command.js";
 import { Output, runInContext, statusOf, writeAll } from "./run-command.js";
 import { codeText } from "./support/errors.js";
@@ -157,7 +158,7 @@ function contextOf(
   const output = new Output((data) => waiting.add("output", data));
   const writeError = (text: string): void => {
     output.flush();
-    waiting.add("errors", Buffer.from(text));
+    waiting.add("errors", bufferOf(text));
   };
   return {
     argv,
@@ -179,7 +180,7 @@ function contextOf(
     writeBytes: (byteString) => output.writeBytes(byteString),
     flush: () => output.flush(),
     writeError,
-    writeErrorFirst: (text) => waiting.add("errors", Buffer.from(text)),
+    writeErrorFirst: (text) => waiting.add("errors", bufferOf(text)),
     cwd: () => cwd,
     isTerminal: () => false,
     makeFifo: machine.makeFifo,

@@ -47,6 +47,10 @@ export function valueOf(random, type) {
       return random.pick(words);
     case "bytes":
       return random.bytes(random.below(40));
+    case "text":
+      return random.pick([...words, "\udcff", "a\udcc3/\udca9"]);
+    case "texts":
+      return Array.from({ length: random.below(4) }, () => random.pick([...words, "\udc80"]));
     case "strings":
       return Array.from({ length: random.below(4) }, () => random.pick(words));
     default:

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { decodeText } from "../../dist/abi/byte-text.js";
 import { Decoder, Encoder, MalformedMessage, wireLimits } from "../../dist/protocol/codec.js";
 import {
   FrameKind,
@@ -15,6 +16,8 @@ import { hostCalls, hostEvents, kernelHostEvents } from "../../dist/protocol/hos
 import { byNumber } from "../../dist/protocol/table.js";
 
 const text = fc.string({ unit: "binary", maxLength: 40 });
+/** What any bytes are as text. */
+const names = fc.uint8Array({ maxLength: 40 }).map(decodeText);
 const valuesOf = {
   u8: fc.integer({ min: 0, max: 0xff }),
   u32: fc.integer({ min: 0, max: 0xffffffff }),
@@ -22,8 +25,10 @@ const valuesOf = {
   f64: fc.double(),
   bool: fc.boolean(),
   string: text,
+  text: names,
   bytes: fc.uint8Array({ maxLength: 600 }),
   strings: fc.array(text, { maxLength: 8 }),
+  texts: fc.array(names, { maxLength: 8 }),
   numbers: fc.array(fc.double(), { maxLength: 8 }),
 };
 const types = Object.keys(valuesOf);
@@ -83,8 +88,10 @@ test("every field type comes back at its extremes", () => {
     f64: [0, -0, NaN, Infinity, -Infinity, Number.MIN_VALUE, Number.MAX_VALUE],
     bool: [false, true],
     string: ["", "\0", "\ufeffbom", "é漢😀"],
+    text: ["", "\0", "\ufeffbom", "é漢😀", "a\udcff/\udced\udcb3\udcbf", "\udcc3x\udca9"],
     bytes: [new Uint8Array(0), new Uint8Array(100_000).fill(7)],
     strings: [[], ["", "\ufeff"], Array(wireLimits.listItems).fill("")],
+    texts: [[], ["", "\udcff"], Array(wireLimits.listItems).fill("")],
     numbers: [[], [NaN, -0], Array(wireLimits.listItems).fill(1)],
   };
   assert.deepEqual(Object.keys(extremes), types);
@@ -156,6 +163,7 @@ test("trailing bytes and every truncation are rejected", () => {
 test("a list may not announce more than the limit or than the message holds", () => {
   for (const [type, item] of [
     ["strings", u32(0)],
+    ["texts", u32(0)],
     ["numbers", Buffer.alloc(8)],
   ]) {
     const schema = { list: type };
@@ -171,7 +179,7 @@ test("a list may not announce more than the limit or than the message holds", ()
 });
 
 test("a length beyond the message is rejected", () => {
-  for (const type of ["bytes", "string"]) {
+  for (const type of ["bytes", "string", "text"]) {
     for (const length of [4, 0x7fffffff, 0x80000000, 0xffffffff]) {
       rejects(
         { value: type },

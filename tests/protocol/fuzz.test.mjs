@@ -40,6 +40,8 @@ const valueOf = {
   f64: number,
   bool: () => below(2) === 1,
   string: word,
+  text: () => word() + pick(["", "\udcff", "/\udcc3\udca9"]),
+  texts: () => Array.from({ length: below(4) }, word),
   bytes: () => randomBytes(below(48)),
   strings: () => Array.from({ length: below(4) }, word),
   numbers: () => Array.from({ length: below(4) }, number),

@@ -8,7 +8,8 @@ import type { CallArgs } from "../../protocol/table.js";
 import type { GuestCalls } from "../environment.js";
 import { ask, codedError, failure } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
-import { encodeName, toPath, toStats } from "./fs-values.js";
+import { encodedName } from "../names.js";
+import { toPath, toStats } from "./fs-values.js";
 import type { PathArgument, StatArray } from "./fs-values.js";
 
 const NativeBigInt = BigInt;
@@ -99,7 +100,7 @@ export function* readdir(
   withTypes: boolean,
 ): Operation<unknown> {
   const { names, types } = yield* list(toPath(path), "scandir");
-  const encoded = names.map((name) => encodeName(name, encoding));
+  const encoded = names.map((name) => encodedName(name, encoding));
   return withTypes ? [encoded, types] : encoded;
 }
 
@@ -128,7 +129,7 @@ export function* readdirRecursive(
       const name = listing.names[at]!;
       const type = listing.types[at]!;
       const inner = relative === "" ? name : `${relative}/${name}`;
-      names[names.length] = encodeName(withTypes ? name : inner, encoding);
+      names[names.length] = encodedName(withTypes ? name : inner, encoding);
       types[types.length] = type;
       const enter =
         type === UvDirent.directory ||
@@ -137,7 +138,7 @@ export function* readdirRecursive(
     }
   }
   if (!withTypes) return names;
-  const encoded = directories.map((directory) => encodeName(directory, encoding));
+  const encoded = directories.map((directory) => encodedName(directory, encoding));
   return [names, Uint8Array.from(types), Uint32Array.from(counts), encoded];
 }
 
@@ -195,7 +196,7 @@ export function* readlink(
   const path = toPath(pathArgument);
   const result = yield* ask("readlink", { path });
   if (typeof result === "number") throw yield* failure(result, "readlink", path);
-  return encodeName(result.target, encoding);
+  return encodedName(result.target, encoding);
 }
 
 export function* realpath(
@@ -205,7 +206,7 @@ export function* realpath(
   const path = toPath(pathArgument);
   const result = yield* ask("realpath", { path });
   if (typeof result === "number") throw yield* failure(result, "realpath", path);
-  return encodeName(result.path, encoding);
+  return encodedName(result.path, encoding);
 }
 
 export function* copyFile(
@@ -251,5 +252,5 @@ export function* mkdtemp(
   const prefix = toPath(prefixArgument);
   const result = yield* ask("mkdtemp", { prefix });
   if (typeof result === "number") throw yield* failure(result, "mkdtemp", `${prefix}XXXXXX`);
-  return encodeName(result.path, encoding);
+  return encodedName(result.path, encoding);
 }

@@ -8,7 +8,8 @@ import { list } from "./fs-entries.js";
 import type { DirectoryListing } from "./fs-entries.js";
 import { runner, trimStack } from "./fs-runner.js";
 import type { Operation, Request } from "./fs-runner.js";
-import { encodeName, toPath } from "./fs-values.js";
+import { encodedName } from "../names.js";
+import { toPath } from "./fs-values.js";
 import type { PathArgument } from "./fs-values.js";
 
 const { defineProperty } = Object;
@@ -113,7 +114,7 @@ export class DirHandle {
     const entries: unknown[] = [];
     const end = Math.min(names.length, this.#at + Math.max(1, count));
     for (; this.#at < end; this.#at++) {
-      entries[entries.length] = encodeName(names[this.#at]!, encoding);
+      entries[entries.length] = encodedName(names[this.#at]!, encoding);
       entries[entries.length] = types[this.#at];
     }
     return entries;

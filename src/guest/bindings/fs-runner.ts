@@ -10,6 +10,7 @@ import type { Own } from "../../protocol/port.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { currentFrame, deliver } from "../delivery.js";
 import type { GuestCalls, GuestEnvironment, KernelClient } from "../environment.js";
+import { toProgram } from "../names.js";
 import { later } from "../turns.js";
 
 type Name = keyof GuestCalls;
@@ -85,15 +86,17 @@ export function systemError(
 ): Error {
   const [code, text] = uvErrors.get(errno) ?? ["UNKNOWN", "unknown error"];
   let message = `${code}: ${text}, ${syscall}`;
-  if (path !== undefined) message += ` '${path}'`;
-  if (dest !== undefined) message += ` -> '${dest}'`;
+  const shown = path === undefined ? undefined : toProgram(path);
+  const shownDest = dest === undefined ? undefined : toProgram(dest);
+  if (shown !== undefined) message += ` '${shown}'`;
+  if (shownDest !== undefined) message += ` -> '${shownDest}'`;
   if (said !== "") message = said;
   const error = new NativeError(message) as NodeJS.ErrnoException & { dest?: string };
   error.errno = errno;
   error.code = code;
   error.syscall = syscall;
-  if (path !== undefined) error.path = path;
-  if (dest !== undefined) error.dest = dest;
+  if (shown !== undefined) error.path = shown;
+  if (shownDest !== undefined) error.dest = shownDest;
   return error;
 }
 

@@ -2,7 +2,9 @@
  * Owns how values pass between Node's `fs` JavaScript and the kernel: paths and names as text,
  * positions, bytes of a view, what `stat` answers.
  */
+
 import { statSlots } from "../../protocol/fs-calls.js";
+import { bytesToKernel, toKernel } from "../names.js";
 import { codedError } from "./fs-runner.js";
 
 export type PathArgument = string | Uint8Array;
@@ -20,15 +22,7 @@ export function text(bytes: Uint8Array, encoding?: string): string {
 }
 
 export function toPath(path: PathArgument): string {
-  return typeof path === "string" ? path : text(path);
-}
-
-/** A name for the guest in the encoding it asked for. */
-export function encodeName(name: string, encoding: unknown): string | Buffer {
-  if (encoding === undefined || encoding === null || encoding === "utf8" || encoding === "utf-8")
-    return name;
-  const bytes = from(name, "utf8");
-  return encoding === "buffer" ? bytes : text(bytes, encoding as string);
+  return typeof path === "string" ? toKernel(path) : bytesToKernel(path);
 }
 
 export function toPosition(position: unknown): number {

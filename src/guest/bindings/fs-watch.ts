@@ -12,7 +12,8 @@ import type { GuestEnvironment, KernelClient } from "../environment.js";
 import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
 import type { Provider } from "../async-resources.js";
 import { later } from "../turns.js";
-import { encodeName, toPath, toStats } from "./fs-values.js";
+import { encodedName } from "../names.js";
+import { toPath, toStats } from "./fs-values.js";
 import type { PathArgument, StatArray } from "./fs-values.js";
 
 /** The engine's own: programs replace the global ones. */
@@ -78,7 +79,7 @@ export class FSEvent extends Handle {
       deliver(frame, this, () => {
         // Closed while the event waited for its turn.
         if (this.#watch === result.watch)
-          this.onchange(0, renamed ? "rename" : "change", encodeName(name, encoding));
+          this.onchange(0, renamed ? "rename" : "change", encodedName(name, encoding));
       });
     });
     if (persistent) this.ref();

@@ -6,6 +6,7 @@ import { nativeProgramHint } from "../../protocol/native-programs.js";
 import { Errno } from "../../abi/errno.js";
 import { wireLimits } from "../../protocol/codec.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
+import { toKernel } from "../names.js";
 import type { GuestEnvironment, PendingCall } from "../environment.js";
 import { asyncIdsOf, beginHandle, endHandle } from "../async-resources.js";
 import { currentFrame, deliver } from "../delivery.js";
@@ -70,13 +71,13 @@ export function spawnProcess(
 ): { pid: number; ends: number[] } | number {
   const pairs =
     request.envPairs ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
-  const argv = request.args === undefined ? [request.file] : request.args.map(String);
+  const argv = (request.args ?? [request.file]).map((word) => toKernel(String(word)));
   if (!fitsOneCall(argv) || !fitsOneCall(pairs)) return -Errno.E2BIG;
   const args = {
-    file: request.file,
+    file: toKernel(request.file),
     argv,
-    env: [...pairs],
-    cwd: request.cwd ?? "",
+    env: pairs.map(toKernel),
+    cwd: toKernel(request.cwd ?? ""),
     fds: request.fds,
     flags: request.detached ? SpawnFlags.newSession : 0,
     uid: request.uid ?? -1,

@@ -2,6 +2,7 @@
  * Becomes a command of the VM: `sh`, or one of the table. The process leaves with
  * the command's status.
  */
+import { useExactNames } from "../names.js";
 import { SEEK_CUR } from "../../abi/fcntl.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { Channel } from "../channel.js";
@@ -28,6 +29,7 @@ export function statusOf(
   start: StartOptions,
 ): Promise<number> {
   const argv = [start.argv0, ...start.argv];
+  useExactNames(true);
   return start.image === "sh" ? runShell(tools, start, argv) : runOther(tools, start, argv);
 }
 

@@ -3,15 +3,7 @@
  * process. It decides nothing; the kernel judges each call.
  */
 import { Errno } from "../../abi/errno.js";
-import {
-  RLIMIT_CORE,
-  RLIMIT_DATA,
-  RLIMIT_FSIZE,
-  RLIMIT_NOFILE,
-  RLIMIT_NPROC,
-  noLimit,
-} from "../../abi/resources.js";
-import type { ResourceLimit } from "../../abi/resources.js";
+import { noLimit } from "../../abi/resources.js";
 import { SEEK_CUR } from "../../abi/fcntl.js";
 import { StatSlot, openWithoutWait } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
@@ -31,12 +23,12 @@ import type {
   Processes,
   SignalDisposition,
   Signals,
-  SpawnRequest,
   Surroundings,
   Time,
 } from "../../userland/system.js";
 import type { RequireBuiltin } from "../engine-types.js";
 import type { GuestCalls } from "../environment.js";
+import { fileBytesOf, limitsOf, openFilesOf } from "./resource-limits.js";
 import type * as Run from "./run.js";
 
 const newline = 10;
@@ -124,16 +116,7 @@ class Mask {
 }
 
 function ownProcess(channel: Channel, start: StartOptions): OwnProcess {
-  const rlimits = new Map<number, ResourceLimit>(
-    [
-      [RLIMIT_DATA, start.memoryLimitBytes] as const,
-      [RLIMIT_NPROC, start.processesLimit] as const,
-      [RLIMIT_NOFILE, start.openFilesLimit] as const,
-    ].map(([resource, limit]) => [resource, { soft: limit, hard: limit }]),
-  );
-  const { soft, hard = Infinity } = start.fileBytesLimit ?? noLimit;
-  rlimits.set(RLIMIT_FSIZE, { soft, hard });
-  rlimits.set(RLIMIT_CORE, { soft: 0, hard: Infinity });
+  const rlimits = limitsOf(start);
   return {
     pid: start.pid,
     ppid: start.ppid,
@@ -273,17 +256,6 @@ function names(channel: Channel): Names {
     },
     realpath: (path) => answer(channel.call("realpath", { path }), (result) => result.path),
   };
-}
-
-/** The kernel knows one limit of open files; the soft one is what binds. */
-function openFilesOf({ resourceLimits }: SpawnRequest, start: StartOptions): number {
-  const soft = resourceLimits.get(RLIMIT_NOFILE)?.soft ?? -1;
-  return Math.min(soft, start.openFilesLimit);
-}
-
-function fileBytesOf({ resourceLimits }: SpawnRequest): number[] {
-  const limit = resourceLimits.get(RLIMIT_FSIZE);
-  return limit === undefined ? [] : [limit.soft, limit.hard];
 }
 
 function processes({ channel, start, refused }: GuestSystemTools, mask: Mask): Processes {

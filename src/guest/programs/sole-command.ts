@@ -2,6 +2,7 @@
  * Owns the step from `sh -c command` to the command itself, before anything of the process is a shell: one
  * process and one start instead of two. The kernel judges and notes it (`exec`); this decides nothing.
  */
+import { startOptionsOf } from "../names.js";
 import type { StartOptions } from "../../protocol/guest-calls.js";
 import type { Channel } from "../channel.js";
 import type * as Sole from "../../userland/sh/sole-command.js";
@@ -36,7 +37,7 @@ export function resolveOrder(tools: SoleTools, order: Order): Order {
     if (command === undefined) return current;
     const result = tools.channel.call("exec", { ...command });
     if (typeof result === "number") return { ...current, refused: result };
-    current = { start: JSON.parse(result.options) as StartOptions, source: noSource };
+    current = { start: startOptionsOf(result.options), source: noSource };
   }
   return current;
 }

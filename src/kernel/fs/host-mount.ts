@@ -17,6 +17,7 @@
 import { rootOwner } from "./credentials.js";
 import { statfsSync, watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
+import { decodeText } from "../../abi/byte-text.js";
 import { Errno, type Failure } from "../../abi/errno.js";
 import * as dirfd from "../../sandbox/dirfd.js";
 import type { HostStat } from "../../sandbox/dirfd.js";
@@ -189,9 +190,12 @@ export class HostMount {
     const { account } = this.options.superblock;
     if (!account.take("hostWatch")) return -Errno.ENOSPC;
     try {
-      const watcher = watch(`/proc/self/fd/${fd}`, { persistent: false });
+      const watcher = watch(`/proc/self/fd/${fd}`, { persistent: false, encoding: "buffer" });
       watcher.on("change", (type, entry) => {
-        listener(type === "rename", isDirectory && entry !== null ? String(entry) : name);
+        listener(
+          type === "rename",
+          isDirectory && entry instanceof Uint8Array ? decodeText(entry) : name,
+        );
       });
       watcher.on("error", () => watcher.close());
       this.#watchers.add(watcher);

@@ -10,6 +10,7 @@
  * Untrusted: the path and every link target met on the way.
  */
 import { posix } from "node:path";
+import { canonicalText, textBytes } from "../../abi/byte-text.js";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { type Credentials, type LinkGuard, type Walks, permitsSearch } from "./credentials.js";
 import { Directory, type Inode } from "./inode.js";
@@ -45,20 +46,13 @@ export interface Location {
 
 const { normalize } = posix;
 const SLASH = 47;
-const surrogate = /\p{Surrogate}/u;
 
 /** The checks of getname(): 0, or why no kernel would take this text as a path. */
 export function checkPath(path: unknown, pathBytes: number): 0 | Failure {
   if (typeof path !== "string" || path.includes("\0")) return -Errno.EINVAL;
   if (path === "") return -Errno.ENOENT;
-  if (path.length * 3 >= pathBytes && Buffer.byteLength(path) >= pathBytes)
-    return -Errno.ENAMETOOLONG;
+  if (path.length * 3 >= pathBytes && textBytes(path) >= pathBytes) return -Errno.ENAMETOOLONG;
   return 0;
-}
-
-/** Text as it survives UTF-8, the only form in which it could reach a disk. */
-export function wellFormed(path: string): string {
-  return surrogate.test(path) ? Buffer.from(path).toString() : path;
 }
 
 export function isFailure(result: unknown): result is Failure {
@@ -84,7 +78,7 @@ export function walk(
   const bad = checkPath(path, sb.limits.pathBytes);
   if (bad !== 0) return bad;
   const start = startOf(sb, who, path);
-  return isFailure(start) ? start : walkFrom(sb, who, start, wellFormed(path), last);
+  return isFailure(start) ? start : walkFrom(sb, who, start, canonicalText(path), last);
 }
 
 /** A walk that was judged; one that was not is refused, whatever it would find. */
@@ -122,7 +116,7 @@ export function locate(
 ): Located | Failure {
   const bad = checkPath(path, sb.limits.pathBytes);
   if (bad !== 0) return bad;
-  const text = wellFormed(path);
+  const text = canonicalText(path);
   const start = startOf(sb, who, path);
   if (isFailure(start)) return { path: asWritten(who.cwd, text), found: start };
   const stopped: Stopped = { path: "" };
@@ -173,7 +167,7 @@ export function directoriesAlong(
   who: Credentials,
   path: string,
 ): readonly { end: number; directory: Directory }[] {
-  const text = wellFormed(path);
+  const text = canonicalText(path);
   const along = new Along(text.length);
   walkFrom(sb, who, sb.root, text, Last.Entry, undefined, along);
   return along.directories;
@@ -230,7 +224,7 @@ export function walkFrom(
 
     if (trailing && (last === Last.Create || last === Last.CreateNoFollow))
       return fail(-Errno.EISDIR);
-    if (name.length * 3 > nameBytes && Buffer.byteLength(name) > nameBytes)
+    if (name.length * 3 > nameBytes && textBytes(name) > nameBytes)
       return fail(-Errno.ENAMETOOLONG);
     const entry = directory.lookup(name, who);
     const inode = typeof entry === "object" && entry.covered !== undefined ? entry.top : entry;

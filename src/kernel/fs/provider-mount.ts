@@ -7,6 +7,7 @@
  * everything belongs to the guest's user. After `close` every question is EIO.
  * Untrusted: guests choose names, link targets, modes and times; the provider's answers may be anything.
  */
+import { isPlain } from "../../abi/byte-text.js";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFDIR } from "../../abi/fcntl.js";
 import { providerOperations } from "../../protocol/provider.js";
@@ -53,6 +54,17 @@ const changing: ReadonlySet<ProviderOperation> = new Set(
   providerOperations.filter((operation) => !looking.includes(operation)),
 );
 const keepable: ReadonlySet<ProviderOperation> = new Set(["stat", "list", "readLink"]);
+
+/**
+ * Whether the provider could tell its names from all others: it has them as strings, and most that it would hand those to take
+ * what is no character for U+FFFD, which is another name.
+ */
+function isNamed(question: ProviderQuestion): boolean {
+  return ["path", "to", "target"].every((name) => {
+    const text = (question as Partial<Record<string, unknown>>)[name];
+    return typeof text !== "string" || isPlain(text);
+  });
+}
 
 export class ProviderMount implements ContentStore {
   readonly place: ProviderPlace;
@@ -126,6 +138,7 @@ export class ProviderMount implements ContentStore {
     if (this.#closed) return -Errno.EIO;
     const lacking = this.lacks(op);
     if (lacking !== 0) return lacking;
+    if (!isNamed(question)) return changing.has(op) ? -Errno.EILSEQ : -Errno.ENOENT;
     const key = JSON.stringify(question);
     const answer = ask<Provided>(key, changing.has(op), () => this.#begin(key, question));
     if (typeof answer === "number") return answer;
@@ -187,6 +200,7 @@ export class ProviderMount implements ContentStore {
     path: string,
     given: { mode: number; mtimeMs: number; data?: Buffer },
   ): SharedContent | Failure {
+    if (!isPlain(path)) return -Errno.EILSEQ;
     const content = SharedContent.open(this, path, given);
     if (content instanceof SharedContent) this.#contents.set(path, content);
     return content;

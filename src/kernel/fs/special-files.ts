@@ -1,4 +1,5 @@
 /** Owns files that have no content of their own: links, sockets and fifos. */
+import { textBytes } from "../../abi/byte-text.js";
 import { S_IFIFO, S_IFLNK, S_IFSOCK } from "../../abi/fcntl.js";
 import { Inode, type InodeAttributes } from "./inode.js";
 
@@ -9,7 +10,7 @@ export class SymbolicLink extends Inode {
   constructor(attributes: InodeAttributes, target: string) {
     super(S_IFLNK, attributes);
     this.target = target;
-    this.targetBytes = Buffer.byteLength(target);
+    this.targetBytes = textBytes(target);
   }
 
   get size(): number {

@@ -7,6 +7,7 @@
  * until evicted, and evicted exactly once, when it has no name and no open description.
  * Untrusted: modes and owners arrive masked; link targets are charged by length.
  */
+import { isPlain, textBytes } from "../../abi/byte-text.js";
 import { rootOwner } from "./credentials.js";
 import { S_ISGID } from "../../abi/fcntl.js";
 import type { Account, Kind } from "../machine/account.js";
@@ -172,7 +173,7 @@ export class SuperBlock {
   }
 
   makeSymbolicLink(who: Identity, parent: Directory, target: string): SymbolicLink | undefined {
-    const charge = targetCharge(Buffer.byteLength(target));
+    const charge = targetCharge(textBytes(target));
     if (!this.quota.takeBytes(charge)) return undefined;
     const attributes = this.#attributes(who, parent, 0o777);
     if (attributes === undefined) this.quota.giveBytes(charge);
@@ -229,5 +230,6 @@ function targetCharge(bytes: number): number {
 
 /** A copy that does not keep alive the longer string it may be a slice of. */
 export function detached(text: string): string {
-  return Buffer.from(text).toString();
+  const encoding = isPlain(text) ? "utf8" : "utf16le";
+  return Buffer.from(text, encoding).toString(encoding);
 }

@@ -6,6 +6,7 @@
  * nothing here can be changed or written.
  * Untrusted: names that are looked up.
  */
+import { bufferOf } from "../../abi/byte-text.js";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { S_IFREG } from "../../abi/fcntl.js";
 import type { Account } from "../machine/account.js";
@@ -51,7 +52,7 @@ export class SyntheticFile extends ExternalFile {
   }
 
   open(_flags: number, who: Credentials): OpenContent | Failure {
-    const bytes = Buffer.from(this.#render(who));
+    const bytes = bufferOf(this.#render(who));
     if (!this.#superblock.admit(who, "rendered", bytes.length)) return -Errno.ENOMEM;
     return new RenderedContent(this, bytes, this.#superblock.account);
   }

@@ -7,6 +7,7 @@
  * get their times last.
  * Untrusted: everything in an archive that is read.
  */
+import { textBytes } from "../../abi/byte-text.js";
 import { rootOwner } from "./credentials.js";
 import { Errno, errnoName, type Failure } from "../../abi/errno.js";
 import { filesPrefix, recordKeys } from "../../protocol/snapshot.js";
@@ -42,7 +43,7 @@ export function* exportTree(top: MemoryDirectory, pathBytes: number): Generator<
     const inode = level.directory.lookup(next.name);
     if (inode === undefined || inode instanceof SocketFile) continue;
     const path = `${level.path}/${next.name}`;
-    if (Buffer.byteLength(path) >= pathBytes) throw new PathTooLong(path.slice(filesPrefix.length));
+    if (textBytes(path) >= pathBytes) throw new PathTooLong(path.slice(filesPrefix.length));
     if (inode instanceof MemoryDirectory) {
       yield headerBlocks(entryOf(inode, `${path}/`, "5"));
       levels.push({ directory: inode, path, rest: inode.list().values() });
@@ -210,7 +211,7 @@ export class TreeImport {
       if (entry.type === "5") return sb.makeDirectory(rootOwner, parent, 0o755);
       if (entry.type === "0") return sb.makeFile(rootOwner, parent, 0o644);
       if (entry.type === "2") {
-        const bytes = Buffer.byteLength(entry.link);
+        const bytes = textBytes(entry.link);
         if (bytes === 0 || bytes >= sb.limits.pathBytes || entry.link.includes("\0"))
           throw new ArchiveError(`${entry.name} leads to no path`);
         return sb.makeSymbolicLink(rootOwner, parent, entry.link);
@@ -302,8 +303,8 @@ function componentsOf(name: string, limits: SuperBlock["limits"]): string[] {
     component === "." ||
     component === ".." ||
     component.includes("\0") ||
-    Buffer.byteLength(component) > limits.nameBytes;
-  if (first !== filesPrefix || components.some(bad) || Buffer.byteLength(name) > limits.pathBytes)
+    textBytes(component) > limits.nameBytes;
+  if (first !== filesPrefix || components.some(bad) || textBytes(name) > limits.pathBytes)
     throw new ArchiveError(`${JSON.stringify(name.slice(0, 200))} is no path of a machine`);
   return components;
 }

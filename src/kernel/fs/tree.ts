@@ -7,6 +7,7 @@
  * a failure stays done, as with the commands.
  * Untrusted: paths and everything found in the tree.
  */
+import { canonicalText } from "../../abi/byte-text.js";
 import { randomInt } from "node:crypto";
 import { Errno, type Failure } from "../../abi/errno.js";
 import { R_OK } from "../../abi/fcntl.js";
@@ -24,16 +25,7 @@ import {
 } from "./dentry.js";
 import { Directory, type Inode } from "./inode.js";
 import type { DirectoryEntry } from "./file-stat.js";
-import {
-  checkPath,
-  isFailure,
-  Last,
-  pathOf,
-  startOf,
-  walk,
-  walkFrom,
-  wellFormed,
-} from "./path-walk.js";
+import { checkPath, isFailure, Last, pathOf, startOf, walk, walkFrom } from "./path-walk.js";
 import type { SuperBlock } from "./superblock.js";
 
 /** A directory being emptied, where it was, and where to continue once it is gone. */
@@ -120,7 +112,7 @@ export function mkdirTree(
   const start = startOf(sb, who, path);
   if (isFailure(start)) return start;
 
-  const text = wellFormed(path);
+  const text = canonicalText(path);
   let directory = start;
   let first: string | 0 = 0;
   for (const { 0: component, index } of text.matchAll(/[^/]+/g)) {
@@ -162,7 +154,7 @@ export function planTree(sb: SuperBlock, who: Credentials, path: string): string
     if (isFailure(above)) return above;
     return missing.length === 0 ? above : `${above === "/" ? "" : above}/${missing.join("/")}`;
   };
-  for (const [component] of wellFormed(path).matchAll(/[^/]+/g)) {
+  for (const [component] of canonicalText(path).matchAll(/[^/]+/g)) {
     if (component === ".") continue;
     if (missing.length > 0 && component === "..") {
       missing.pop();

@@ -6,6 +6,7 @@
  * descriptors are set before it starts.
  * Untrusted: everything that a spawning guest says.
  */
+import { textBytes } from "../../abi/byte-text.js";
 import { constants } from "node:os";
 import { Errno, errnoName } from "../../abi/errno.js";
 import { S_IFDIR, S_IFMT, X_OK } from "../../abi/fcntl.js";
@@ -314,6 +315,6 @@ export function occupiedBy(texts: readonly string[]): number {
 
 export function bytesOf(texts: readonly string[]): number {
   let size = 0;
-  for (const text of texts) size += Buffer.byteLength(text) + 1;
+  for (const text of texts) size += textBytes(text) + 1;
   return size;
 }

@@ -3,6 +3,7 @@
  * virtual, streams, a way out, and how it lives once it is told what to be. A zygote prepares it
  * for its forks, an engine of a guest's own for itself.
  */
+import { startOptionsOf } from "../../guest/names.js";
 import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
 import type { StartMain } from "../../guest/first-callback.js";
@@ -74,7 +75,7 @@ export async function prepareLife(
 
   const ordered = (guest: Channel): Order => {
     const { options, source } = guest.waitFor("start");
-    return { start: JSON.parse(options) as StartOptions, source: source as Buffer };
+    return { start: startOptionsOf(options), source: source as Buffer };
   };
   const live = (guest: Channel, order = ordered(guest)): Promise<unknown> | undefined => {
     const { start, source, refused } = order;

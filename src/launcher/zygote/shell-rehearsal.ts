@@ -6,6 +6,7 @@
  * Invariants: only texts written here run, and of the machine they ask what is answered here; no random number
  * is drawn, no handle is made, and nothing turns the event loop; no descriptor or listener of a rehearsal is left.
  */
+import { useExactNames } from "../../guest/names.js";
 import { Channel } from "../../guest/channel.js";
 import type { CallListeners } from "../../guest/channel.js";
 import { statusOf } from "../../guest/programs/run.js";
@@ -86,6 +87,7 @@ export async function rehearseShell(tools: ShellRehearsalTools): Promise<void> {
   } finally {
     tools.callListeners.splice(tools.callListeners.indexOf(listener), 1);
     tools.use(undefined);
+    useExactNames(false);
     for (const fd of pair) libc.close(fd);
   }
 }

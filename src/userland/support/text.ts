@@ -1,13 +1,18 @@
-/** Owns the step between JavaScript strings and byte strings, and the escapes the usual tools share. */
+/**
+ * Owns the step between JavaScript strings and byte strings, and the escapes the usual tools share. What is no UTF-8
+ * survives it: see src/abi/byte-text.ts.
+ */
+import { bufferOf, decodeText, isPlain } from "../../abi/byte-text.js";
+
 export function toBytes(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
+  return /[^\x00-\x7f]/.test(text) ? bufferOf(text).toString("latin1") : text;
 }
 
 export function fromBytes(byteString: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return /[^\x00-\x7f]/.test(byteString)
-    ? Buffer.from(byteString, "latin1").toString("utf8")
+    ? decodeText(Buffer.from(byteString, "latin1"))
     : byteString;
 }
 
@@ -23,9 +28,25 @@ export function compareBytes(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** As the C locale quotes a name in a message. */
+/** As the C locale quotes a name in a message; bytes of no character are `$'\377'` between two parts of it. */
 export function quoted(name: string): string {
-  return `'${name.replaceAll("'", "'\\''")}'`;
+  const text = `'${name.replaceAll("'", "'\\''")}'`;
+  if (isPlain(name)) return text;
+  const escaped = (bytes: string): string =>
+    [...bytes].map((byte) => `\\${(byte.charCodeAt(0) - 0xdc00).toString(8)}`).join("");
+  const parts = text.replace(/[\udc80-\udcff]+/gu, (bytes) => `'$'${escaped(bytes)}''`);
+  return parts.replace(/''$/, "");
+}
+
+/** As tar lists a name: on one line, in characters that can be shown. */
+export function listedName(name: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return name.replace(/[\x00-\x1f\x7f\\\udc80-\udcff]/gu, (one) => {
+    const code = one.charCodeAt(0);
+    for (const [letter, value] of simpleEscapes)
+      if (value === one && letter !== "e") return `\\${letter}`;
+    return `\\${(code >= 0xdc80 ? code - 0xdc00 : code).toString(8).padStart(3, "0")}`;
+  });
 }
 
 const simpleEscapes = new Map([

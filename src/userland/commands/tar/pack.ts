@@ -1,4 +1,5 @@
 /** Owns `tar -c`: the archive's bytes from the members to the file, compressed when asked. */
+import { listedName } from "../../support/text.js";
 import { gzipSync } from "node:zlib";
 import type { CommandContext } from "../../command.js";
 import type { Codec } from "../../support/codecs.js";
@@ -53,8 +54,8 @@ export function memberWriter(
     ...to,
     report: (name) => {
       if (!options.has("v")) return;
-      if ((options.get("f") ?? "-") === "-") context.writeError(`${name}\n`);
-      else context.write(`${name}\n`);
+      if ((options.get("f") ?? "-") === "-") context.writeError(`${listedName(name)}\n`);
+      else context.write(`${listedName(name)}\n`);
     },
     excluded: excluder(context, options),
     transform: transformer(options),

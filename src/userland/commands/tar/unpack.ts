@@ -1,4 +1,5 @@
 /** Owns `tar -t` and `tar -x`: an archive's bytes, and what is done with each member. */
+import { listedName } from "../../support/text.js";
 import { createGunzip } from "node:zlib";
 import type { CommandContext, CommandFailure } from "../../command.js";
 import { codecs, FormatError, type Codec } from "../../support/codecs.js";
@@ -111,7 +112,9 @@ export async function read(
       if (!wanted.has(name) || excluded(name)) continue;
       if (!extract || options.has("v")) {
         const line =
-          options.has("v") && (!extract || options.count("v") > 1) ? described(entry) : name;
+          options.has("v") && (!extract || options.count("v") > 1)
+            ? described(entry)
+            : listedName(name);
         if (extract && options.has("O")) context.writeError(`${line}\n`);
         else context.writeBytes(bytesOf(toBytes(line)).toString("latin1") + "\n");
       }
@@ -154,6 +157,10 @@ function described(entry: Entry): string {
   const width = Math.max(19 - owner.length, size.length + 1);
   const time = strftime("%Y-%m-%d %H:%M", entry.mtimeSeconds * 1000, false);
   const link =
-    entry.type === "2" ? ` -> ${entry.link}` : entry.type === "1" ? ` link to ${entry.link}` : "";
-  return `${shown} ${owner}${size.padStart(width)} ${time} ${entry.name}${link}`;
+    entry.type === "2"
+      ? ` -> ${listedName(entry.link)}`
+      : entry.type === "1"
+        ? ` link to ${listedName(entry.link)}`
+        : "";
+  return `${shown} ${owner}${size.padStart(width)} ${time} ${listedName(entry.name)}${link}`;
 }

@@ -213,7 +213,7 @@ class Formatter {
 
   #integer(text: string): bigint {
     const quoted = /^["'](.)/su.exec(text);
-    if (quoted !== null) return BigInt(quoted[1]!.codePointAt(0)!);
+    if (quoted !== null) return BigInt(codeOf(quoted[1]!));
     const match = /^\s*([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)/.exec(text);
     const { bash } = this.call.shell;
     if (match === null) {
@@ -235,7 +235,7 @@ class Formatter {
 
   #float(text: string): number | BinaryFloat {
     const quoted = /^["'](.)/su.exec(text);
-    if (quoted !== null) return quoted[1]!.codePointAt(0)!;
+    if (quoted !== null) return codeOf(quoted[1]!);
     const match = floatBeginning.exec(text);
     const { bash } = this.call.shell;
     if (match === null) {
@@ -313,3 +313,9 @@ async function printf(call: BuiltinCall): Promise<number> {
 }
 
 export const printfBuiltins: Record<string, Builtin> = { printf: { run: printf } };
+
+/** Of a character, or of a byte that is none. */
+function codeOf(character: string): number {
+  const code = character.codePointAt(0)!;
+  return code >= 0xdc80 && code <= 0xdcff ? code - 0xdc00 : code;
+}
