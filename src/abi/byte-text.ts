@@ -15,7 +15,8 @@ const { apply } = Reflect;
 // Of ES2024, which every Node that runs this has.
 const wellFormed = (String.prototype as unknown as { isWellFormed(): boolean }).isWellFormed;
 const { byteLength } = Buffer;
-const { fromCharCode } = String;
+const { toString: decode } = Buffer.prototype;
+const utf16Decode = (bytes: Uint8Array): string => apply(decode, bytes, ["utf16le"]);
 
 /** Whether it is all characters: UTF-8 has them as they are. */
 export function isPlain(text: string): boolean {
@@ -37,21 +38,32 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   return length;
 }
 
+/** The code point of a valid sequence. */
+function codeAt(bytes: Uint8Array, at: number, length: number): number {
+  const first = bytes[at]!;
+  if (length === 1) return first;
+  let code = first & (0xff >> (length + 1));
+  for (let i = 1; i < length; i++) code = (code << 6) | (bytes[at + i]! & 0x3f);
+  return code;
+}
+
 export function decodeText(bytes: Uint8Array): string {
   try {
     return strictDecoder.decode(bytes);
   } catch {
-    let text = "";
-    let validFrom = 0;
+    // In one piece: a guest may send megabytes of them.
+    const units = new Uint16Array(bytes.length);
+    let count = 0;
     for (let at = 0; at < bytes.length;) {
       const length = sequenceLength(bytes, at);
-      if (length === 0) {
-        if (validFrom < at) text += strictDecoder.decode(bytes.subarray(validFrom, at));
-        text += fromCharCode(0xdc00 + bytes[at]!);
-        validFrom = ++at;
-      } else at += length;
+      const code = length === 0 ? 0xdc00 + bytes[at]! : codeAt(bytes, at, length);
+      at += length || 1;
+      if (code > 0xffff) {
+        units[count++] = 0xd7c0 + (code >> 10);
+        units[count++] = 0xdc00 + (code & 0x3ff);
+      } else units[count++] = code;
     }
-    return text + strictDecoder.decode(bytes.subarray(validFrom));
+    return utf16Decode(Buffer.from(units.buffer, 0, count * 2));
   }
 }
 

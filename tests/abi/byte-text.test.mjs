@@ -62,3 +62,15 @@ test("a lone surrogate that stands for no byte is U+FFFD, as for Node", () => {
   assert.equal(canonicalText("a\ud800b\udc7f\udd00"), "a\ufffdb\ufffd\ufffd");
   assert.equal(plainText("\ud83d\ude00\udcff"), "\u{1f600}\ufffd");
 });
+
+test("megabytes that are no UTF-8 cost what they are long", () => {
+  const bytes = new Uint8Array(8 * 1024 * 1024).fill(0xff);
+  bytes.set([0xf0, 0x9f, 0x98, 0x80], 1000);
+  const before = process.cpuUsage();
+  const text = decodeText(bytes);
+  const { user, system } = process.cpuUsage(before);
+  assert.equal(text.length, bytes.length - 2);
+  assert.equal(text.slice(999, 1003), "\udcff\u{1f600}\udcff");
+  assert.ok((user + system) / 1000 < 2000, `${(user + system) / 1000} ms`);
+  assert.equal(textBytes(text), bytes.length);
+});

@@ -627,3 +627,60 @@ it("a name server that is silent is waited for twice as long each round, up to m
   `);
   assert.deepEqual(value, ["bounded ETIMEOUT", "growing ETIMEOUT"]);
 });
+
+it("a peer that reads nothing hears of the end of one that is killed with both directions full", async () => {
+  const value = await guest(`
+    import { spawn } from "node:child_process";
+    const server = net.createServer({ pauseOnConnect: true });
+    const { port } = await listening(server, 0, "127.0.0.1");
+    const child = spawn("node", ["-e", \`
+      const socket = require("net").connect(\${port}, "127.0.0.1").pause();
+      socket.write(Buffer.alloc(4 << 20));
+    \`]);
+    const [socket] = await once(server, "connection");
+    const told = new Promise((resolve) => socket.on("close", resolve));
+    const failed = new Promise((resolve) => socket.on("error", (error) => resolve(error.code)));
+    let drained = false;
+    socket.write(Buffer.alloc(4 << 20), (error) => (drained = error === null || error === undefined));
+    // Until nothing moves any more.
+    for (let before = -1; before !== socket.writableLength + socket._handle.writeQueueSize;) {
+      before = socket.writableLength + socket._handle.writeQueueSize;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const code = await failed;
+    await told;
+    server.close();
+    __return({ code, drained });
+  `);
+  assert.ok(["ECONNRESET", "EPIPE"].includes(value.code), value.code);
+  assert.equal(value.drained, false);
+});
+
+it("a file that cannot be read ends a stream of HTTP/2 with an error and no end", async () => {
+  const value = await guest(`
+    const server = http2.createServer();
+    const told = [];
+    server.on("stream", (stream) => {
+      stream.on("error", (error) => told.push("server " + error.code));
+      stream.respondWithFD(4000);
+    });
+    const { port } = await listening(server, 0, "127.0.0.1");
+    const client = http2.connect("http://127.0.0.1:" + port);
+    const request = client.request();
+    request.on("error", (error) => told.push("client " + error.code));
+    for (const event of ["response", "data", "end"]) request.on(event, () => told.push(event));
+    request.resume();
+    await new Promise((resolve) => request.on("close", resolve));
+    client.close();
+    server.close();
+    __return([...told, request.rstCode]);
+  `);
+  assert.deepEqual(value, [
+    "server ERR_HTTP2_STREAM_ERROR",
+    "response",
+    "client ERR_HTTP2_STREAM_ERROR",
+    2,
+  ]);
+});

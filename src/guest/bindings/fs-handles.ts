@@ -2,7 +2,9 @@
  * The classes of Node's `fs` and `fs_dir` bindings that stand for something open: file handles and
  * directory handles.
  */
+import { Errno } from "../../abi/errno.js";
 import { EngineStream } from "../engine-stream.js";
+import { streamState } from "./stream-handle.js";
 import { close, piece } from "./fs-contents.js";
 import { list } from "./fs-entries.js";
 import type { DirectoryListing } from "./fs-entries.js";
@@ -78,6 +80,14 @@ export class FileHandle extends EngineStream {
     return 0;
   }
 
+  /** A JSStream has no word for a failed read: who pipes it hears of that in front of the end, as from C++ (src/stream_pipe.cc). */
+  #fails(error: unknown): void {
+    const { errno } = error as NodeJS.ErrnoException;
+    streamState.state[streamState.readBytesOrError] = errno ?? -Errno.EIO;
+    streamState.state[streamState.arrayBufferOffset] = 0;
+    this.onread?.(undefined);
+  }
+
   #pump(): void {
     if (!this.#flowing || this.#reading || this.fd < 0) return;
     this.#reading = true;
@@ -87,6 +97,7 @@ export class FileHandle extends EngineStream {
       if (this.fd < 0) return;
       if (error !== null || bytes === null || bytes === undefined) {
         this.#flowing = false;
+        if (error !== null) this.#fails(error);
         super.emitEOF();
         return;
       }

@@ -259,9 +259,20 @@ class Flow {
     if (reset || this.#pending.length === 0) this.#release();
   }
 
+  /**
+   * Where nobody has the stream any more but this flow, for what is still to go out, what comes in is lost; a connection of TCP
+   * is reset then, and what waits to go out with it (tcp_close in net/ipv4/tcp.c). A peer that reads nothing learns of the end by that.
+   */
+  linger(): void {
+    if (this.#released || this.stream.references > 1) return;
+    if (this.stream.losesInput) return this.#release();
+    this.#stopReading = this.stream.readable.add(() => this.linger());
+  }
+
   #release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#stopReading?.();
     this.#stopWriting?.();
     for (const pending of this.#pending.splice(0)) this.#forget(pending);
     this.#owner.account.give("flow");
@@ -333,6 +344,7 @@ export class FlowTable {
     // Another descriptor may have taken the number since.
     if (this.#owner.descriptors.get(flow.fd) === flow.stream)
       this.#owner.descriptors.close(flow.fd);
+    flow.linger();
   }
 
   /** The thread that opened them has ended. */

@@ -126,6 +126,10 @@ export abstract class Stream {
   pass(description: Passable): void {
     description.unref();
   }
+  /** Whether bytes have come that nobody will read once it is closed, and that its peer has to hear of. */
+  get losesInput(): boolean {
+    return false;
+  }
   /** What travelled with the byte that would be read next, if anything. */
   takePassed(): Passable | undefined {
     return undefined;

@@ -117,6 +117,10 @@ export class StreamSocket extends Stream {
     return this.#incoming?.buffer.length ?? 0;
   }
 
+  override get losesInput(): boolean {
+    return this.domain === "tcp" && this.unreadBytes > 0;
+  }
+
   get isListening(): boolean {
     return this.state === "listening";
   }
