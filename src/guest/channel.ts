@@ -337,6 +337,16 @@ export class Channel implements KernelClient {
     }
   }
 
+  /** Whether nothing is awaited or on its way to be told, and nothing was printed through a pipe. */
+  get isAtRest(): boolean {
+    return (
+      this.#port.pendingNames.length === 0 &&
+      this.untoldCalls.length === 0 &&
+      this.#queue.length === 0 &&
+      !this.#printer.isOpen
+    );
+  }
+
   /** Names of calls without an answer yet. */
   get pendingCalls(): string[] {
     return this.#port.pendingNames;

@@ -280,6 +280,14 @@ export function reassumeIdentity(options: StartOptions): void {
   start = options;
 }
 
+/** The same for a process that was a command and is the next one: nothing of the former's is left. */
+export function assumeNextIdentity(options: StartOptions): void {
+  cwd = undefined;
+  for (const name of Object.keys(process.env))
+    if (!Object.hasOwn(options.env, name)) delete process.env[name];
+  assumeIdentity(options);
+}
+
 /** Makes this thread one of that process. */
 export function assumeSharedIdentity(shared: SharedIdentity): void {
   process.execPath = shared.start.execPath ?? guestExecPath;

@@ -65,7 +65,7 @@ function leave(code: number): never {
   if (!told) {
     told = true;
     leavingWork((text) => channel().writeErrorReport(text));
-    channel().event("exit", { code: code | 0 });
+    channel().event("exit", { code: code | 0, again: false });
   }
   libc._exit(code & 0xff);
   throw new Error("unreachable");

@@ -46,6 +46,10 @@ export class Printer {
     return bytes;
   }
 
+  get isOpen(): boolean {
+    return this.#fd >= 0;
+  }
+
   /** How many frames were sent; all of them are taken when a call that is among them is answered. */
   get sent(): number {
     return this.#sent;

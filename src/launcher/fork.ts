@@ -80,6 +80,9 @@ export class Guest {
   isReady = false;
   /** What it had when it was ready. */
   resting: RestingMemory = unknownMemory;
+  /** Programs that it was before; what those have used, microseconds of CPU, is theirs to answer for. */
+  lives = 0;
+  usedBefore: { readonly userUs: number; readonly systemUs: number } = { userUs: 0, systemUs: 0 };
   #group: GuestGroup | undefined;
 
   constructor(
@@ -163,6 +166,17 @@ export class Guest {
   attach(handlers: GuestHandlers): void {
     this.#handlers = handlers;
     this.socket.ref();
+  }
+
+  /** Its program has ended, and it waits for the next one: whatever it says meanwhile is a violation. */
+  detach(): void {
+    this.#handlers = undefined;
+    this.lives++;
+  }
+
+  /** Whether another program may be in it: it has not ended and has said nothing since. */
+  get isWaiting(): boolean {
+    return !this.#ending && !this.socket.isHeld;
   }
 
   #frame(frame: Frame, isLast: boolean): boolean {

@@ -291,6 +291,11 @@ export class GuestSocket {
     });
   }
 
+  /** Whether frames wait that were not wanted. */
+  get isHeld(): boolean {
+    return this.#reader.isHeld;
+  }
+
   /** Whether the guest has taken all that was sent. */
   get isRead(): boolean {
     return !this.#open || (!this.#writing && libc.unreadBytes(this.#fd) <= 0);

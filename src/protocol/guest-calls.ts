@@ -193,7 +193,8 @@ export const guestEvents = {
   ...guestFlowEvents,
   /** The guest is locked down and waits for `start`. */
   ready: { nr: 1, args: {} },
-  exit: { nr: 2, args: { code: "i32" } },
+  /** With `again`, nothing is left of the command that has ended, and the guest waits for `start` as the next one. */
+  exit: { nr: 2, args: { code: "i32", again: "bool" } },
   /** The `exit` that follows is due to an uncaught error. */
   uncaught: { nr: 7, args: {} },
   /** Bytes written to stdout (1) or stderr (2); spends the window granted by `credit`. */
@@ -282,6 +283,8 @@ export interface StartOptions {
   endWhenSettled?: boolean;
   /** The flags that its own engine was started with; nothing for a forked one. */
   engineFlags?: readonly string[];
+  /** Of a command: whether its guest may be the next one as well; see kernel/process/kept-guests.ts. */
+  again?: boolean;
   /** Absolute guest path of the main program. */
   path: string;
   /** What follows the name of the engine on the command line. */

@@ -29,6 +29,14 @@ before(async () => {
   }`;
   assert.ok("guest/program" in modules);
   modules["guest/program"] += hook;
+  // A command that says that it waits for the next one, and goes on to speak.
+  const next = "guest/programs/next-command";
+  const waits = 'channel.event("exit", { code, again: true });';
+  assert.ok(modules[next].includes(waits));
+  modules[next] = modules[next].replace(
+    waits,
+    `${waits} if (process.env.SPEAKS) channel.event("title", { text: "a" });`,
+  );
   writeFileSync(bundle, JSON.stringify(modules));
   const { NodeRuntime } = await import(pathToFileURL(join(copy, "dist/index.js")).href);
   rt = await NodeRuntime.create();
@@ -92,6 +100,43 @@ for (const [name, text] of Object.entries(malformed)) {
     await neighboursAnswer();
   });
 }
+
+it("a program that says that it could be a command is ended like any other", options, async () => {
+  const { exitCode, stdout } = await rt.exec(`${frame}
+    const { execFileSync } = require("node:child_process");
+    console.log(execFileSync("sh", ["-c", "echo first"], { encoding: "utf8" }).trim());
+    all(frame(4, 0, 2, Buffer.from([5, 0, 0, 0, 1])));
+    for (;;);`);
+  assert.deepEqual([exitCode, stdout], [5, "first\n"]);
+  const child = `${frame} all(frame(4, 0, 2, Buffer.from([6, 0, 0, 0, 1]))); for (;;);`;
+  const parent = await rt.exec(`
+    const { spawnSync } = require("node:child_process");
+    const code = ${JSON.stringify(child)};
+    for (let i = 0; i < 5; i++) {
+      const { status } = spawnSync("node", ["-e", code]);
+      console.log(status, String(spawnSync("sh", ["-c", "echo ls"]).stdout).trim());
+    }`);
+  assert.deepEqual([parent.exitCode, parent.stdout], [0, "6 ls\n".repeat(5)]);
+  await neighboursAnswer();
+});
+
+it("a command that is kept and speaks is the last of its process", options, async () => {
+  const { exitCode, stdout } = await rt.exec(`
+    const { spawnSync } = require("node:child_process");
+    const env = { ...process.env, SPEAKS: "1" };
+    for (let i = 0; i < 10; i++) {
+      const { status, signal, stdout } = spawnSync("sh", ["-c", "echo " + i], { env });
+      // It may have spoken before the next one is in it, or as that one.
+      if (status !== 0 && signal !== "SIGKILL") console.log(i, status, signal, String(stdout));
+    }
+    for (let i = 0; i < 10; i++) console.log(String(spawnSync("sh", ["-c", "echo " + i]).stdout).trim());`);
+  assert.equal(exitCode, 0);
+  assert.deepEqual(
+    stdout.trim().split("\n"),
+    Array.from({ length: 10 }, (_, i) => String(i)),
+  );
+  await neighboursAnswer();
+});
 
 it("a million frames that are well formed and mean nothing", options, async () => {
   // umask(0), over and over, without reading an answer.

@@ -71,6 +71,9 @@ class SignalHandle {
   }
 }
 
+/** Whether any signal has a handler. */
+export const handlesSignals = (): boolean => [...handlers.values()].some(({ size }) => size > 0);
+
 /** Whether this is most likely the end of the process, by which coverage and profiles are to be written: Kill of src/node_process_methods.cc. */
 function likelyEndsItself(pid: number, signal: number): boolean {
   const own = pid === 0 || pid === -1 || Math.abs(pid) === process.pid;

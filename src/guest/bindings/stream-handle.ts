@@ -88,6 +88,9 @@ interface Flow {
   readonly outbox: Outbox;
 }
 const flows = new Map<number, Flow>();
+
+/** Whether any descriptor's bytes travel as events. */
+export const hasFlows = (): boolean => flows.size > 0;
 let nextFlow = 1;
 /** The TLS layer on top of a handle: a read error has no way to it through a JSStream. */
 const secured = new WeakMap<object, { onread?(buffer: unknown): void }>();

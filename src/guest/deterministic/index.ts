@@ -45,7 +45,7 @@ function clockOf(tools: EngineTools, channel: Channel, startTimeMs: number): Run
   if (typeof engine === "string") {
     // A run whose time is partly the host's would only look like what was asked for.
     channel.writeErrorReport(`ERR_SECURE_EXEC_DETERMINISTIC: ${engine}\n`);
-    channel.event("exit", { code: 1 });
+    channel.event("exit", { code: 1, again: false });
     return _exit(1);
   }
   // It stands still: both are of the same moment.

@@ -22,6 +22,8 @@ export function atFatalError(run: (error: unknown) => void): void {
   onFatal.push(run);
 }
 
+export const hasLeavingWork = (): boolean => beforeExit.length > 0;
+
 export function leavingWork(complain: (text: string) => void): void {
   for (let task = beforeExit.shift(); task !== undefined; task = beforeExit.shift()) {
     try {

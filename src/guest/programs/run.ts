@@ -1,6 +1,6 @@
 /**
  * Becomes a command of the VM: `sh`, or one of the table. The process leaves with
- * the command's status.
+ * the command's status, or is the next command.
  */
 import { useExactNames } from "../names.js";
 import { SEEK_CUR } from "../../abi/fcntl.js";
@@ -11,6 +11,7 @@ import type * as Shell from "../../userland/sh/main.js";
 import type * as ShellHost from "./shell-system.js";
 import type * as Runner from "../../userland/run-command.js";
 import type { RequireBuiltin } from "../engine-types.js";
+import { nextCommand } from "./next-command.js";
 
 export interface CommandTools {
   requireBuiltin: RequireBuiltin;
@@ -20,7 +21,13 @@ export interface CommandTools {
 }
 
 export async function runProgramCommand(tools: CommandTools, start: StartOptions): Promise<void> {
-  tools.leaving.leave(await statusOf(tools, start));
+  let { refused } = tools;
+  for (;;) {
+    const code = await statusOf({ ...tools, refused }, start);
+    const next = await nextCommand(tools, start, code);
+    if (next === undefined) return tools.leaving.leave(code);
+    ({ start, refused } = next);
+  }
 }
 
 /** The command's exit status. */

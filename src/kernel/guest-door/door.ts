@@ -137,6 +137,17 @@ export class GuestDoor {
     return this.#guest.readStderr();
   }
 
+  /** Whether nothing of its program is left in its guest or on its way there, as far as can be seen from here. */
+  get isIdle(): boolean {
+    return this.#threads.size === 1 && this.#main.isIdle;
+  }
+
+  /** Lets go of its guest, which waits for another program. The door has been closed. */
+  release(): Guest {
+    this.#guest.detach();
+    return this.#guest;
+  }
+
   /** Ends the OS process; nothing more is heard of it but its end. */
   end(): void {
     this.#guest.end();

@@ -191,6 +191,18 @@ export class GuestThread implements Source {
     return this.#costBytes > limits.unreadPauseBytes;
   }
 
+  /** Whether no call and no flow is under way, it has read everything, and has no way to the kernel but its socket. */
+  get isIdle(): boolean {
+    return (
+      this.#calls.size === 0 &&
+      this.#flows.size === 0 &&
+      this.#unread === 0 &&
+      this.#pipe === undefined &&
+      !this.#sentImage &&
+      this.#occupiedBytes === 0
+    );
+  }
+
   // What comes from the guest.
 
   /** Whether a frame may come now; otherwise `proceed` lets them come. */

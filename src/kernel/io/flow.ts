@@ -290,6 +290,10 @@ export class FlowTable {
     this.#limit = limit;
   }
 
+  get size(): number {
+    return this.#flows.size;
+  }
+
   event(event: Exclude<EventOf<typeof guestFlowEvents>, { name: "flowWrite" }>): void {
     const { name, args } = event;
     const number = args.flow;

@@ -48,6 +48,7 @@ import { socketTable } from "../net/socket-table.js";
 import { Policy } from "../policy/policy.js";
 import { ImageRoom } from "../io/images.js";
 import { Bill } from "../process/bill.js";
+import { KeptGuests } from "../process/kept-guests.js";
 import { installPrograms } from "../process/programs.js";
 import { ArchiveError } from "../../protocol/tar.js";
 import { Restore } from "./restore.js";
@@ -123,6 +124,7 @@ export class Vm {
   readonly transit: Transit;
   readonly network: Network;
   readonly terminals: TerminalTable;
+  readonly keptGuests: KeptGuests;
   /** Its part of the kernel's time. */
   readonly share: Share;
   /** As whom it asks the host. */
@@ -196,6 +198,7 @@ export class Vm {
     this.images = new ImageRoom(this.account, options.limits.memoryBytes);
     this.transit = new Transit(this.account);
     this.processes = new ProcessTable(this.limits.processes, this.account);
+    this.keptGuests = new KeptGuests(this.account);
     this.terminals = new TerminalTable({
       account: this.account,
       limit: this.limits.terminals,
@@ -443,6 +446,7 @@ export class Vm {
     this.network.close();
     for (const process of this.processes.values())
       process.signal(constants.signals.SIGKILL, "dispose");
+    this.keptGuests.endAll();
     for (const undo of this.#undo.splice(0)) undo();
     this.#warnings?.close();
     this.account.close();
@@ -481,6 +485,7 @@ export class Vm {
   processEnded(process: Process): void {
     if (process.session === process.pid) this.terminals.leaderEnded(process.session);
     this.processes.ended(process);
+    this.keptGuests.processEnded(process);
     this.lookAtLimits();
   }
 

@@ -24,6 +24,7 @@ import { limits } from "../limits.js";
 import type { Vm } from "../machine/vm.js";
 import type { Credentials } from "../fs/index.js";
 import { describe } from "./describe.js";
+import { KeptGuests } from "./kept-guests.js";
 import type { Image } from "./image.js";
 import { Process } from "./process.js";
 
@@ -78,7 +79,7 @@ export interface LaunchContext {
 type Take = (waiter: (guest: Guest | undefined, reason: string) => void) => () => void;
 
 /** How `process` gets its OS process. */
-function takeFor(process: Process, mode: LaunchOptions["mode"], template?: Template): Take {
+function takeFor(process: Process, { mode, image }: LaunchOptions, template?: Template): Take {
   const { vm } = process;
   if (template !== undefined)
     return (waiter) =>
@@ -88,6 +89,12 @@ function takeFor(process: Process, mode: LaunchOptions["mode"], template?: Templ
         if (guest !== undefined) return waiter(guest, reason);
         process.fail("ERR_SECURE_EXEC_TEMPLATE_ENDED", `no copy could be made: ${reason}`);
       });
+  const kept = mode === "command" ? vm.keptGuests.take(process, image) : undefined;
+  if (kept !== undefined)
+    return (waiter) => {
+      waiter(kept, "");
+      return () => undefined;
+    };
   if (mode !== "template") return (waiter) => vm.takeGuest(waiter);
   return (waiter) =>
     vm.takeForTemplate((made) => {
@@ -116,7 +123,7 @@ function begin(
     return beginInEngine(process, { ...options, engineFlags: flags }, source);
   const cancel = takeFor(
     process,
-    options.mode,
+    options,
     template,
   )((guest, reason) => {
     if (guest === undefined) return failToStart(process, reason);
@@ -192,6 +199,14 @@ export function restartInEngine(process: Process, flags: readonly string[]): voi
   beginInEngine(process, { ...options, engineFlags: [...flags] }, noSource);
 }
 
+/** What has become another program than the machine's commands leaves the guest that was one before. */
+export function leaveKeptGuest(process: Process): void {
+  const { startOptions } = process;
+  if (startOptions === undefined || process.ended) return;
+  process.leaveGuest();
+  begin(process, startOptions, noSource, undefined);
+}
+
 /** Begins it anew as the program that it has become; only the standard descriptors stay. */
 export function beginAnew(process: Process): void {
   const { startOptions: options, vm } = process;
@@ -230,6 +245,7 @@ export function startOptionsOf(process: Process, options: LaunchOptions): StartO
     jsRuntime: vm.jsRuntime,
     nativeAddons: vm.nativeAddons,
     ...(vm.deterministic !== undefined && { deterministic: vm.deterministic }),
+    ...(options.mode === "command" && KeptGuests.mayBeOf(process) && { again: true }),
   });
 }
 

@@ -44,7 +44,7 @@ import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
 import { groupBounds, nativeWatch } from "./native-watch.js";
 import { imageOf } from "../io/images.js";
-import { cpuTimeOf, usageOf } from "./usage.js";
+import { cpuTimeOf, since, usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
 const { SIGKILL, SIGPIPE, SIGXFSZ, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP } =
@@ -135,6 +135,8 @@ export class Process {
   /** CPU time of the children it has waited for, and of theirs; times(2). */
   readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
   #used: CpuTime | undefined;
+  /** What its OS process had used for others. */
+  #usedBefore: CpuTime = nothingUsed;
   /** Memory that it shares with nobody, at the last look. */
   ownMemoryBytes = 0;
   get policy(): Vm["policy"] {
@@ -144,6 +146,8 @@ export class Process {
   restarted = false;
   /** Whether it is on its way to another OS process. */
   restarting = false;
+  /** Whether its OS process was other commands before. */
+  inKeptGuest = false;
   /** Woken when the process has ended. */
   readonly exited = new WaitQueue();
   /** Woken when it has stopped or goes on. */
@@ -294,7 +298,9 @@ export class Process {
     if (this.ended) return guest.end();
     this.#begun?.();
     this.restarting = false;
-    this.budget.join(this, guest.pid);
+    this.#usedBefore = guest.usedBefore;
+    this.inKeptGuest = guest.lives > 0;
+    this.budget.join(this, guest.pid, (guest.usedBefore.userUs + guest.usedBefore.systemUs) / 1000);
     nativeWatch.join(this, guest.pid, this.limits, guest.resting);
     guest.bound(groupBounds(this.limits));
     this.startOptions = options;
@@ -607,13 +613,15 @@ export class Process {
   /** What it has used so far, or until it ended. */
   usage(): Usage {
     if (this.#used !== undefined) return { ...this.#used, rssBytes: 0 };
-    return this.#door === undefined ? nothingUsed : usageOf(this.#door.osPid);
+    if (this.#door === undefined) return nothingUsed;
+    const { rssBytes, ...all } = usageOf(this.#door.osPid);
+    return { ...since(this.#usedBefore, all), rssBytes };
   }
 
   /** Before its OS process is gone. */
   #measure(): void {
     if (this.#used !== undefined || this.#door === undefined) return;
-    this.#used = cpuTimeOf(this.#door.osPid);
+    this.#used = since(this.#usedBefore, cpuTimeOf(this.#door.osPid));
     this.budget.measure(this);
   }
 
@@ -630,11 +638,7 @@ export class Process {
         this.#uncaught = true;
         return;
       case "exit":
-        // Its memory is gone by now: it leaves as soon as it has said so.
-        this.#used = cpuTimeOf(this.#door!.osPid);
-        // What the process does after this does not count; the OS process is ended in any case.
-        this.#finish({ exitCode: args.code & 0xff, signal: 0 });
-        return this.#door!.end();
+        return this.#exited(args);
       case "returnValue": {
         const { encoding, continued, data } = args;
         const before = continued ? this.#sentValueBytes : 0;
@@ -684,6 +688,28 @@ export class Process {
         if (args.handled) this.#handled.add(args.signal);
         else this.#handled.delete(args.signal);
     }
+  }
+
+  /** What the process does after this does not count. */
+  #exited({ code, again }: Extract<ProcessEvent, { name: "exit" }>["args"]): void {
+    const door = this.#door!;
+    const all = cpuTimeOf(door.osPid);
+    // Its memory is gone by now, unless it is to be kept: it leaves as soon as it has said so.
+    this.#used = since(this.#usedBefore, all);
+    const keeps = again && door.isIdle && this.#leavesNothing;
+    this.#finish({ exitCode: code & 0xff, signal: 0 });
+    if (!keeps) return door.end();
+    const guest = door.release();
+    guest.usedBefore = all;
+    if (!this.vm.keptGuests.keep(guest, this)) guest.end();
+  }
+
+  /** As far as the kernel sees; what is open that was not from the start, something in its memory may close later. */
+  get #leavesNothing(): boolean {
+    const { again, descriptors: first } = this.startOptions!;
+    if (again !== true || this.dying || this.#handled.size > 0) return false;
+    for (const [fd] of this.descriptors.entries()) if ((first[fd] ?? "") === "") return false;
+    return true;
   }
 
   promises(file: OpenFile, bytes: number): number {

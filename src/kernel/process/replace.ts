@@ -1,6 +1,7 @@
 /**
  * Owns how a process becomes another program: execve(2). `sh -c` asks for it before it is a shell, and goes on in
- * its OS process; see guest/programs/sole-command.ts. A program's `process.execve` leaves its own, of which nothing
+ * its OS process, unless that was another command before and is to be a program of the machine's user now; see
+ * guest/programs/sole-command.ts. A program's `process.execve` leaves its own, of which nothing
  * is left in what follows.
  *
  * Invariants: what it becomes is judged as a spawn of the same file; after a failure the process is what it was;
@@ -17,6 +18,7 @@ import type { Plan } from "../io/plan.js";
 import {
   beginAnew,
   ignoredFrom,
+  leaveKeptGuest,
   occupiedBy,
   openStandardDescriptors,
   optionsOf,
@@ -39,6 +41,12 @@ export function replace(process: Process, asked: ExecArgs): Plan<Replaced> | num
     if (typeof image === "number") return image;
     const done = become(process, args, image, env);
     if (done < 0) return done;
+    if (image.kind !== "command" && process.inKeptGuest) {
+      process.restarting = true;
+      // Not while the guest that goes is heard; the call ends with it.
+      setImmediate(() => leaveKeptGuest(process));
+      return new Deferred<Replaced>();
+    }
     return { options: JSON.stringify(process.startOptions) };
   });
 }

@@ -34,8 +34,9 @@ export interface BudgetMember {
 
 interface Account {
   osPid: number;
-  /** What the OS process had used before the program was in it. */
+  /** What the OS process had used before the program was in it, and how much of that others have paid for. */
   baseMs: number;
+  paidMs: number;
   usedMs: number;
 }
 
@@ -96,12 +97,12 @@ export class RunBudget {
     return performance.now() - this.#startedAtMs;
   }
 
-  /** A process of the run got its OS process. */
-  join(member: BudgetMember, osPid: number): void {
+  /** A process of the run got its OS process, which had used `paidMs` for others. */
+  join(member: BudgetMember, osPid: number, paidMs = 0): void {
     const { cpuTimeMs, wallTimeMs } = this.limits;
     // Negative where there is no such process any more.
-    const baseMs = Math.max(0, processCpuTimeMs(osPid));
-    this.#accounts.set(member, { osPid, baseMs, usedMs: 0 });
+    const baseMs = Math.max(paidMs, processCpuTimeMs(osPid));
+    this.#accounts.set(member, { osPid, baseMs, paidMs, usedMs: 0 });
     this.#startedAtMs ??= performance.now();
     if (wallTimeMs > 0 && this.#wallTimer === undefined && !this.#resting) {
       const left = this.#startedAtMs + wallTimeMs - performance.now();
@@ -123,7 +124,7 @@ export class RunBudget {
     if (account === undefined) return;
     const usedMs = this.#read(account);
     this.#endedMs += usedMs;
-    this.bill.ended(account.baseMs + usedMs);
+    this.bill.ended(account.baseMs - account.paidMs + usedMs);
     this.#accounts.delete(member);
     if (this.#accounts.size > 0) return;
     clearTimeout(this.#cpuTimer);
@@ -150,7 +151,7 @@ export class RunBudget {
   usage(): Usage {
     let livingMs = 0;
     for (const account of this.#accounts.values()) {
-      livingMs += account.baseMs + this.#read(account);
+      livingMs += account.baseMs - account.paidMs + this.#read(account);
       this.bill.reached(peakMemoryOf(account.osPid));
     }
     return this.bill.usage(livingMs);

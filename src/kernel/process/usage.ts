@@ -42,6 +42,14 @@ export function usageOf(pid: number): Usage {
   }
 }
 
+/** What of `all` is not `before`. */
+export function since(before: CpuTime, all: CpuTime): CpuTime {
+  return {
+    userUs: Math.max(0, all.userUs - before.userUs),
+    systemUs: Math.max(0, all.systemUs - before.systemUs),
+  };
+}
+
 /** The same without memory. */
 export function cpuTimeOf(pid: number): CpuTime {
   const totalUs = processCpuTimeUs(pid);

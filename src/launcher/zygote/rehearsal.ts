@@ -92,7 +92,7 @@ export async function rehearse(tools: RehearsalTools, lives: number): Promise<vo
     libc.write(kernelEnd, credit, 0, credit.length);
     await new Promise<void>((resolve) => setImmediate(resolve));
     channel.writeOutput(1, Buffer.from("text\n"));
-    channel.event("exit", { code: 0 });
+    channel.event("exit", { code: 0, again: false });
     libc.read(kernelEnd, drained, 0, drained.length);
     process.emit("rehearsal" as "beforeExit", 0);
     buildStage2({ pid: 1 });
