@@ -80,9 +80,9 @@ export class Guest {
   isReady = false;
   /** What it had when it was ready. */
   resting: RestingMemory = unknownMemory;
-  /** Programs that it was before; what those have used, microseconds of CPU, is theirs to answer for. */
+  /** Programs that it was before, and the CPU time that is theirs to answer for. */
   lives = 0;
-  usedBefore: { readonly userUs: number; readonly systemUs: number } = { userUs: 0, systemUs: 0 };
+  usedBeforeMs = 0;
   #group: GuestGroup | undefined;
 
   constructor(

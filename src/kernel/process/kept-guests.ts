@@ -13,6 +13,7 @@
  */
 import type { Guest } from "../../launcher/fork.js";
 import { statusNumber, statusOf } from "../../launcher/process-status.js";
+import { processCpuTimeMs } from "../../sandbox/libc.js";
 import type { Account } from "../machine/account.js";
 import type { Process } from "./process.js";
 
@@ -24,6 +25,9 @@ const mostOfAll = 32;
 const mostLives = 500;
 /** Beyond what it had when it was ready. */
 const mostOwnBytes = 16 * 1024 * 1024;
+/** A quarter of those bytes cannot be written in it. */
+const shortUs = 1000;
+const livesPerLook = 8;
 
 interface Kept {
   /** Whose commands it may be; see `programOf`. */
@@ -64,7 +68,8 @@ export class KeptGuests {
     const program = programOf(command);
     if (program === undefined || vm.disposed || !guest.isWaiting) return false;
     if (this.#kept.size >= mostOfMachine || keptOfAll >= mostOfAll) return false;
-    if (guest.lives >= mostLives || !isSmall(guest)) return false;
+    if (guest.lives >= mostLives || !isSmall(guest, command)) return false;
+    guest.usedBeforeMs = processCpuTimeMs(guest.pid);
     this.#account.force("guest");
     keptOfAll++;
     const image = command.startOptions?.image ?? "";
@@ -135,7 +140,10 @@ function programOf({ vm, ppid }: Process): Process | undefined {
   return program?.ended === false ? program : undefined;
 }
 
-function isSmall({ pid, resting }: Guest): boolean {
+/** Who has had a processor for so short a time has not written much; looked at it costs as much as a command. */
+function isSmall({ lives, pid, resting }: Guest, command: Process): boolean {
+  const { userUs, systemUs } = command.usage();
+  if (userUs + systemUs < shortUs && lives % livesPerLook !== 0) return true;
   const anonymousBytes = statusNumber(statusOf(pid), "RssAnon");
   return anonymousBytes > 0 && anonymousBytes - resting.anonymousBytes <= mostOwnBytes;
 }

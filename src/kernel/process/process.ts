@@ -44,7 +44,7 @@ import { causeOf, describeDeath } from "./death.js";
 import { isOrphaned, mayUse, openTerminal } from "./job-control.js";
 import { groupBounds, nativeWatch } from "./native-watch.js";
 import { imageOf } from "../io/images.js";
-import { cpuTimeOf, since, usageOf } from "./usage.js";
+import { cpuTimeOf, usageOf } from "./usage.js";
 import type { CpuTime, Usage } from "./usage.js";
 
 const { SIGKILL, SIGPIPE, SIGXFSZ, SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGSTOP, SIGTSTP } =
@@ -136,7 +136,7 @@ export class Process {
   readonly childTime: CpuTime = { userUs: 0, systemUs: 0 };
   #used: CpuTime | undefined;
   /** What its OS process had used for others. */
-  #usedBefore: CpuTime = nothingUsed;
+  #usedBeforeMs = 0;
   /** Memory that it shares with nobody, at the last look. */
   ownMemoryBytes = 0;
   get policy(): Vm["policy"] {
@@ -298,9 +298,9 @@ export class Process {
     if (this.ended) return guest.end();
     this.#begun?.();
     this.restarting = false;
-    this.#usedBefore = guest.usedBefore;
+    this.#usedBeforeMs = guest.usedBeforeMs;
     this.inKeptGuest = guest.lives > 0;
-    this.budget.join(this, guest.pid, (guest.usedBefore.userUs + guest.usedBefore.systemUs) / 1000);
+    this.budget.join(this, guest.pid, guest.usedBeforeMs);
     nativeWatch.join(this, guest.pid, this.limits, guest.resting);
     guest.bound(groupBounds(this.limits));
     this.startOptions = options;
@@ -613,15 +613,13 @@ export class Process {
   /** What it has used so far, or until it ended. */
   usage(): Usage {
     if (this.#used !== undefined) return { ...this.#used, rssBytes: 0 };
-    if (this.#door === undefined) return nothingUsed;
-    const { rssBytes, ...all } = usageOf(this.#door.osPid);
-    return { ...since(this.#usedBefore, all), rssBytes };
+    return this.#door === undefined ? nothingUsed : usageOf(this.#door.osPid, this.#usedBeforeMs);
   }
 
   /** Before its OS process is gone. */
   #measure(): void {
     if (this.#used !== undefined || this.#door === undefined) return;
-    this.#used = since(this.#usedBefore, cpuTimeOf(this.#door.osPid));
+    this.#used = cpuTimeOf(this.#door.osPid, this.#usedBeforeMs);
     this.budget.measure(this);
   }
 
@@ -693,14 +691,12 @@ export class Process {
   /** What the process does after this does not count. */
   #exited({ code, again }: Extract<ProcessEvent, { name: "exit" }>["args"]): void {
     const door = this.#door!;
-    const all = cpuTimeOf(door.osPid);
     // Its memory is gone by now, unless it is to be kept: it leaves as soon as it has said so.
-    this.#used = since(this.#usedBefore, all);
+    this.#used = cpuTimeOf(door.osPid, this.#usedBeforeMs);
     const keeps = again && door.isIdle && this.#leavesNothing;
     this.#finish({ exitCode: code & 0xff, signal: 0 });
     if (!keeps) return door.end();
     const guest = door.release();
-    guest.usedBefore = all;
     if (!this.vm.keptGuests.keep(guest, this)) guest.end();
   }
 

@@ -31,32 +31,25 @@ function fields(path: string): string[] {
     .split(/\s+/);
 }
 
-/** `pid` is one of the machine's own. */
-export function usageOf(pid: number): Usage {
+/** `pid` is one of the machine's own; `beforeMs` of what it has used is others'. */
+export function usageOf(pid: number, beforeMs: number): Usage {
   try {
     const stat = fields(`/proc/${pid}/stat`);
+    const cpuTime = refined(processCpuTimeUs(pid, beforeMs), stat, beforeMs);
     // Counted from the state, which is field 3: rss is 24.
-    return { ...refined(processCpuTimeUs(pid), stat), rssBytes: Number(stat[21]) * pageBytes };
+    return { ...cpuTime, rssBytes: Number(stat[21]) * pageBytes };
   } catch {
     return { userUs: 0, systemUs: 0, rssBytes: 0 };
   }
 }
 
-/** What of `all` is not `before`. */
-export function since(before: CpuTime, all: CpuTime): CpuTime {
-  return {
-    userUs: Math.max(0, all.userUs - before.userUs),
-    systemUs: Math.max(0, all.systemUs - before.systemUs),
-  };
-}
-
 /** The same without memory. */
-export function cpuTimeOf(pid: number): CpuTime {
-  const totalUs = processCpuTimeUs(pid);
+export function cpuTimeOf(pid: number, beforeMs: number): CpuTime {
+  const totalUs = processCpuTimeUs(pid, beforeMs);
   // Ticks say nothing of less than one.
   if (totalUs < tickUs) return { userUs: totalUs, systemUs: 0 };
   try {
-    return refined(totalUs, fields(`/proc/${pid}/stat`));
+    return refined(totalUs, fields(`/proc/${pid}/stat`), beforeMs);
   } catch {
     return { userUs: totalUs, systemUs: 0 };
   }
@@ -68,14 +61,17 @@ export function peakMemoryOf(pid: number): number {
 }
 
 /** 0 once it is gone. */
-const processCpuTimeUs = (pid: number): number =>
-  Math.max(0, Math.floor(processCpuTimeMs(pid) * 1000));
+const processCpuTimeUs = (pid: number, beforeMs: number): number =>
+  Math.max(0, Math.floor((processCpuTimeMs(pid) - beforeMs) * 1000));
 
-/** Ticks hide short lives: the process's own clock is finer, and does not say whose time it was. utime is field 14, stime 15. */
-function refined(totalUs: number, stat: readonly string[]): CpuTime {
+/**
+ * Ticks hide short lives: the process's own clock is finer, and does not say whose time it was. utime is field 14, stime 15;
+ * both are those of all that the process ever was.
+ */
+function refined(totalUs: number, stat: readonly string[], beforeMs: number): CpuTime {
   const [user, system] = [Number(stat[11]) * tickUs, Number(stat[12]) * tickUs];
   const ticksUs = user + system;
-  if (totalUs <= ticksUs) return { userUs: user, systemUs: system };
+  if (beforeMs === 0 && totalUs <= ticksUs) return { userUs: user, systemUs: system };
   const userUs = Math.round(totalUs * (ticksUs === 0 ? 1 : user / ticksUs));
   return { userUs, systemUs: totalUs - userUs };
 }

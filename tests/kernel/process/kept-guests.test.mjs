@@ -25,6 +25,7 @@ function setUp() {
       ended: false,
       credentials: { uid: 1000, gid: 1000 },
       limits: { memoryBytes: 64 },
+      usage: () => ({ userUs: 900, systemUs: 200 }),
       startOptions: { mode, image },
     };
     processes.set(pid, made);
@@ -133,6 +134,13 @@ test("few are kept, for few lives, of little memory, and none in a deterministic
   const { guests, guest, vm, program } = all;
   assert.equal(guests.keep(guest({ resting: noMemory }), command(all, 3)), false);
   assert.equal(guests.keep(guest({ lives: 500 }), command(all, 3)), false);
+  // One that was short is believed to be small, but for every eighth.
+  const short = command(all, 3);
+  short.usage = () => ({ userUs: 900, systemUs: 0 });
+  assert.equal(guests.keep(guest({ resting: noMemory, lives: 16 }), short), false);
+  const believed = guest({ resting: noMemory });
+  assert.equal(guests.keep(believed, short), true);
+  believed.end();
   assert.equal(guests.keep(guest({ isWaiting: false }), command(all, 3)), false);
   const kept = Array.from({ length: 5 }, () => guests.keep(guest(), command(all, 3)));
   assert.deepEqual(kept, [true, true, true, true, false]);
