@@ -54,6 +54,7 @@ export const alone = {
   "tests/attacks/": attacks,
   "tests/fuzz/": attacks,
   "tests/guest/host-secrets.test.mjs": changes,
+  "tests/guest/kept-guests.test.mjs": counts,
   "tests/guest/rehearsal.test.mjs": cold,
   "tests/guest/worker.test.mjs": counts,
   "tests/kernel/faults.test.mjs": ends,
