@@ -1,4 +1,5 @@
-// Run on the engine, with the kernel's flags: loads the kernel's modules, and keeps what the engine compiled for that.
+// Run on the engine, with the kernel's flags: loads the kernel's modules, and keeps what the engine compiled for that. Also what begins the
+// first zygote before the engine runs; src/launcher/early-library.ts.
 const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { setFlagsFromString } = require("node:v8");
@@ -23,4 +24,8 @@ const acting = "kernel/main";
 for (const name of names()) if (name !== acting) load(name);
 scripts.forEach((script, at) => {
   writeFileSync(join(dist, files[at].compiled), script.createCachedData());
+});
+void import(join(dist, "launcher/early-library.js")).then(({ earlyZygoteLibrary }) => {
+  const library = earlyZygoteLibrary();
+  if (library !== undefined) writeFileSync(join(dist, `early-start.${process.arch}.so`), library);
 });

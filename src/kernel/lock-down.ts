@@ -13,9 +13,9 @@ import { IsolationUnavailable } from "../sandbox/unavailable.js";
 
 let signals: string | undefined;
 
-/** Before the spawner is made, which everything below is a child of. */
-export function confineSignals(): void {
-  signals = landlockSignals();
+/** Before the spawner is made, which everything below is a child of. `begun` says whether that was done when a first zygote was begun. */
+export function confineSignals(begun: boolean | undefined): void {
+  if (begun !== true) signals = landlockSignals(begun === false);
 }
 
 /** Throws when the filter cannot be installed; landlock is used where it is there. */

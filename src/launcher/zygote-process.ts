@@ -27,7 +27,18 @@ const zygoteFlags: readonly string[] = Object.freeze([
   "--disable-sigusr1",
 ]);
 
-const reservationPath = `/proc/self/fd/${reservationFd}`;
+/** With the program's name for itself. */
+export const zygoteArguments: readonly string[] = Object.freeze([
+  "node",
+  ...zygoteFlags,
+  "-e",
+  anyBootstrap,
+]);
+
+/** All of its environment where there is a library that sets addresses aside. */
+export const reservedEnvironment: readonly string[] = Object.freeze([
+  `LD_PRELOAD=/proc/self/fd/${reservationFd}`,
+]);
 
 export interface ZygoteSpawnerOptions {
   enginePath: string;
@@ -53,9 +64,13 @@ export function zygoteSpawner(options: ZygoteSpawnerOptions): Spawner {
   const reserves = reservation >= 0;
   if (reserves) files.push(reservation);
   try {
-    const argv = ["node", ...zygoteFlags, "-e", anyBootstrap];
-    const environment = reserves ? [`LD_PRELOAD=${reservationPath}`] : [];
-    return Spawner.start({ path: options.enginePath, argv, environment, files });
+    const environment = reserves ? reservedEnvironment : [];
+    return Spawner.start({
+      path: options.enginePath,
+      argv: zygoteArguments,
+      environment,
+      files,
+    });
   } finally {
     for (const file of files) closeSync(file);
   }

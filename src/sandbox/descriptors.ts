@@ -43,13 +43,14 @@ function targetOf(fd: number): string | undefined {
  * exec keeps exactly what lacks close-on-exec, and the engine opens nothing without it. But it
  * also sets it on low numbers that it inherits (uv_disable_stdio_inheritance), so of those that
  * have it, only the kinds that an engine makes are kept: event loops, and pipes with both ends here.
- * Answers the numbers it closed.
+ * Answers the numbers it closed. `kept` were handed, too.
  */
-export function disownInherited(first: number): number[] {
+export function disownInherited(first: number, kept: readonly number[] = []): number[] {
   const open = openDescriptors(first).map((fd) => ({ fd, target: targetOf(fd) ?? "" }));
   const ends = new Map<string, number>();
   for (const { target } of open) ends.set(target, (ends.get(target) ?? 0) + 1);
   const foreign = open.filter(({ fd, target }) => {
+    if (kept.includes(fd)) return false;
     if (closesOnExec(fd) !== true) return true;
     const paired = target.startsWith("pipe:") && ends.get(target) === 2;
     return !engineKinds.has(target) && !paired;

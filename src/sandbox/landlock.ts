@@ -44,6 +44,9 @@ interface Ruleset {
   scoped?: bigint;
 }
 
+/** A ruleset of `landlockSignals` in words, for a process without an engine. */
+export const signalWords: readonly number[] = Object.freeze([0, 0, Number(signals)]);
+
 /** The ruleset's descriptor, or `-errno`. */
 function createRuleset({ files = 0n, network = 0n, scoped = 0n }: Ruleset): number {
   const attributes = BigUint64Array.of(files, network, scoped);
@@ -80,11 +83,11 @@ export function landlockEverything(readable: readonly string[] = []): Landlocked
 
 /**
  * In the kernel process before it has children: it and they signal nobody else. A domain without files, so
- * that its zygotes may still change what they have mounted.
+ * that its zygotes may still change what they have mounted. Where that was `tried` in vain and there is a child, only says why.
  */
-export function landlockSignals(): string | undefined {
+export function landlockSignals(tried = false): string | undefined {
   if (libc.landlockAbi() < scopesSinceAbi) return "no scopes before ABI 6";
-  return restrict({ scoped: signals });
+  return tried ? "refused before the engine's start" : restrict({ scoped: signals });
 }
 
 /**

@@ -12,22 +12,10 @@
  * Untrusted: who asks. Whoever runs code in this process is meant to get no more than honest programs.
  */
 import { readFileSync, readdirSync } from "node:fs";
+import { Memory, SIGCHLD, callFlags, layRows, standardStreams } from "./call-list.js";
+import type { Row } from "./call-list.js";
 import * as libc from "./libc.js";
 import { bind, openLibrary } from "./native.js";
-
-const x64 = process.arch === "x64";
-const numbers = {
-  clone: x64 ? 56 : 220,
-  close: x64 ? 3 : 57,
-  dup3: x64 ? 292 : 24,
-  execve: x64 ? 59 : 221,
-  exit_group: x64 ? 231 : 94,
-  munmap: x64 ? 11 : 215,
-  openat: x64 ? 257 : 56,
-  prctl: x64 ? 157 : 167,
-  recvmsg: x64 ? 47 : 212,
-  write: x64 ? 1 : 64,
-} as const;
 
 /**
  * Runs rows of twelve words, the first of which it is given: stores the eleventh's value where the
@@ -61,28 +49,19 @@ const interpreter: Readonly<Record<string, readonly (readonly number[])[]>> = {
   ],
 };
 
-/** Code, then data with the stack at its end; no page is larger on arm64. */
+/** Code, then data with the stack in its upper half; no page is larger on arm64. */
 const codeBytes = 64 * 1024;
 const dataBytes = 64 * 1024;
 /** More than libc has for a thread, on either side of its errno; a multiple of any page. */
 const threadBytes = 64n * 1024n;
-const wordsPerRow = 12;
 const PROT_READ_EXEC = 5;
 
-const SIGCHLD = 17;
 const CLONE_PARENT = 0x8000;
-const CLONE_PARENT_SETTID = 0x10_0000;
-const PR_SET_PDEATHSIG = 1;
 /** struct msghdr on 64 bits: where msg_iov, msg_iovlen, msg_control and msg_controllen are. */
 const messageWords = { iov: 2, iovLength: 3, control: 4, controlLength: 5, size: 7 };
 /** CMSG_SPACE of two descriptors. */
 const controlBytes = 24;
 
-const AT_FDCWD = -100;
-const O_RDWR = 2;
-
-/** Null devices, opened for each that is started and for the spawner: nobody shares them. */
-const standardStreams = [0, 1];
 /** Where whoever is started finds what it is given: two descriptors of the asker's, then the files. */
 const firstGiven = 2;
 const givenCount = 2;
@@ -100,78 +79,6 @@ export interface SpawnerOptions {
   readonly environment?: readonly string[];
   /** Open files that everybody started shares, from descriptor 4 on: to be read at a position. */
   readonly files: readonly number[];
-}
-
-/** Words and texts at addresses that are known while they are laid out. */
-class Memory {
-  readonly #bytes = Buffer.alloc(dataBytes);
-  readonly #base: bigint;
-  #used = 0;
-
-  constructor(base: bigint) {
-    this.#base = base;
-  }
-
-  get bytes(): Buffer {
-    return this.#bytes;
-  }
-
-  reserve(size: number): bigint {
-    const at = this.#used;
-    this.#used += (size + 7) & ~7;
-    if (this.#used > dataBytes / 2) throw new RangeError("the spawner's memory is full");
-    return this.#base + BigInt(at);
-  }
-
-  set(address: bigint, ...words: readonly (bigint | number)[]): void {
-    let at = Number(address - this.#base);
-    for (const word of words)
-      at = this.#bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(word)), at);
-  }
-
-  words(...words: readonly (bigint | number)[]): bigint {
-    const address = this.reserve(words.length * 8);
-    this.set(address, ...words);
-    return address;
-  }
-
-  text(value: string): bigint {
-    const bytes = libc.cString(value);
-    const address = this.reserve(bytes.length);
-    bytes.copy(this.#bytes, Number(address - this.#base));
-    return address;
-  }
-}
-
-interface Row {
-  call: keyof typeof numbers;
-  args: readonly (bigint | number)[];
-  /** Names of rows: after a negative result, zero and a positive one; the next row when left out. */
-  negative?: string;
-  zero?: string;
-  positive?: string;
-  name?: string;
-  /** A word to set before the call. */
-  store?: readonly [address: bigint, value: number];
-}
-
-/** Lays the rows out; answers the first one's address. */
-function layRows(memory: Memory, rows: readonly Row[]): bigint {
-  const nowhere = memory.words(0);
-  const addresses = rows.map(() => memory.reserve(wordsPerRow * 8));
-  const at = (name: string | undefined, index: number): bigint => {
-    const found = name === undefined ? index + 1 : rows.findIndex((row) => row.name === name);
-    const address = addresses[found];
-    if (address === undefined) throw new Error(`no row ${name ?? index + 1}`);
-    return address;
-  };
-  rows.forEach((row, index) => {
-    const args = [...row.args, 0, 0, 0, 0, 0, 0].slice(0, 6);
-    const next = [row.negative, row.zero, row.positive].map((name) => at(name, index));
-    const store = row.store ?? [nowhere, 0];
-    memory.set(addresses[index]!, numbers[row.call], ...args, ...next, ...store);
-  });
-  return addresses[0]!;
 }
 
 /** What of a mapping lies near an address, in whole pages. */
@@ -215,16 +122,11 @@ function program(memory: Memory, base: bigint, socket: number, options: SpawnerO
   const argv = memory.words(...options.argv.map((text) => memory.text(text)), 0);
   const variables = options.environment ?? [];
   const environment = memory.words(...variables.map((text) => memory.text(text)), 0);
-  const nothing = memory.text("/dev/null");
   const fileEnd = firstFile + options.files.length;
   const inherited = readdirSync("/proc/self/fd").map(Number);
-  // Each takes the lowest number that is free, which is the one just closed.
-  const fresh = standardStreams.flatMap((fd): Row[] => [
-    { call: "close", args: [fd] },
-    { call: "openat", args: [AT_FDCWD, nothing, O_RDWR], negative: "leave" },
-  ]);
+  const fresh = standardStreams(memory);
   const rows: Row[] = [
-    { call: "prctl", args: [PR_SET_PDEATHSIG, libc.SIGKILL] },
+    { call: "prctl", args: [callFlags.PR_SET_PDEATHSIG, libc.SIGKILL] },
     ...fresh,
     ...options.files.map((fd, i): Row => ({
       call: "dup3",
@@ -249,7 +151,7 @@ function program(memory: Memory, base: bigint, socket: number, options: SpawnerO
     },
     {
       call: "clone",
-      args: [CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD, 0, pid],
+      args: [CLONE_PARENT | callFlags.CLONE_PARENT_SETTID | SIGCHLD, 0, pid],
       negative: "leave",
       zero: "succeed",
     },
@@ -257,7 +159,7 @@ function program(memory: Memory, base: bigint, socket: number, options: SpawnerO
     ...fresh,
     { call: "execve", args: [path, argv, environment] },
     { name: "leave", call: "exit_group", args: [1] },
-    { name: "succeed", call: "prctl", args: [PR_SET_PDEATHSIG, libc.SIGKILL] },
+    { name: "succeed", call: "prctl", args: [callFlags.PR_SET_PDEATHSIG, libc.SIGKILL] },
     ...Array.from({ length: givenCount }, (_, i): Row => ({
       call: "close",
       args: [firstGiven + i],
@@ -306,7 +208,7 @@ export class Spawner {
     const copies = aloft([...options.files, theirs], firstFile + options.files.length + 1);
     libc.close(theirs);
     const data = base + BigInt(codeBytes);
-    const memory = new Memory(data);
+    const memory = new Memory(dataBytes, data);
     const first = program(memory, base, copies.at(-1)!, {
       ...options,
       files: copies.slice(0, -1),

@@ -9,8 +9,10 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
+import { earlyPath, handedFiles, preloadVariable } from "../abi/handed.js";
 import { findEngine } from "../launcher/engine.js";
 import { debug } from "./debug.js";
 import { cgroupEnvironment } from "./cgroup-environment.js";
@@ -41,6 +43,23 @@ const kernelEnvironment = {
   MALLOC_MMAP_THRESHOLD_: "1048576",
   MALLOC_TRIM_THRESHOLD_: "4194304",
 };
+
+/** Descriptors of what it takes to begin a zygote beside the kernel's engine; none where the package lacks any of it. */
+function openHanded(): number[] {
+  const opened: number[] = [];
+  try {
+    for (const name of handedFiles)
+      opened.push(openSync(fileURLToPath(new URL(`../${name}`, import.meta.url)), "r"));
+    return opened;
+  } catch {
+    closeAll(opened);
+    return [];
+  }
+}
+
+function closeAll(fds: readonly number[]): void {
+  for (const fd of fds) closeSync(fd);
+}
 
 export class KernelProcess implements KernelLink {
   readonly shared = true;
@@ -80,16 +99,21 @@ export class KernelProcess implements KernelLink {
     const engine = findEngine();
     if ("problem" in engine) throw failure(engine.problem, { why: engine.why });
     const main = fileURLToPath(new URL("../kernel/boot.cjs", import.meta.url));
+    // Of another engine nobody knows what its first instructions are: it may be a script.
+    const handed = engine.overridden ? [] : openHanded();
+    const preload = handed.length === 0 ? {} : { [preloadVariable]: earlyPath };
     try {
       this.#child = spawn(engine.path, [...kernelFlags, main], {
         argv0: "secure-exec-kernel",
         cwd: "/",
-        env: { ...kernelEnvironment, ...cgroupEnvironment() },
+        env: { ...kernelEnvironment, ...cgroupEnvironment(), ...preload },
         detached: true,
-        stdio: ["ignore", "ignore", "pipe", "pipe"],
+        stdio: ["ignore", "ignore", "pipe", "pipe", ...handed],
       });
     } catch (cause) {
       throw failure("KERNEL_START_FAILED", { why: String(cause) }, { cause });
+    } finally {
+      closeAll(handed);
     }
     debug(
       "kernel",
