@@ -73,16 +73,22 @@ const services = {
 };
 const host = new HostHandlers(pool, services, emit, () => [...isolation, cgroup()]);
 
+let serves = false;
 const started = pool.start();
-// While its engine starts.
-rehearse(services);
-void started.then(() => {
-  door.serve(host.calls, host.events, {
+// What the host asks for already is made, and it hears of that when there can be programs.
+door.serve(
+  host.calls,
+  host.events,
+  {
     closed: () => process.exit(0),
     drained: () => {
       requests.drained();
       providers.drained();
       turns.release();
     },
-  });
-}, sayLastWords);
+  },
+  started,
+);
+started.then(() => (serves = true), sayLastWords);
+// While the zygote starts, but behind what the host asks for already: the second turn comes when its calls were read.
+setImmediate(() => setImmediate(() => serves || rehearse(services)));

@@ -56,7 +56,6 @@ export async function requireLayers(
   connection: KernelConnection,
   required: readonly string[],
 ): Promise<void> {
-  if (required.length === 0) return;
   const layers = await isolationOf(connection);
   for (const name of required) {
     const found = layers.find(({ layer }) => layer === name);

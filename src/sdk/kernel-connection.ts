@@ -138,6 +138,7 @@ export class KernelConnection {
   readonly #vms = new Map<number, VmSink>();
   #lastHandle = 0;
   #ready = false;
+  #opened = Promise.resolve();
   /** Set as soon as nothing can be sent any more. */
   #broken = false;
   #closeReason: SecureExecError | undefined;
@@ -194,23 +195,48 @@ export class KernelConnection {
 
   /** Starts a kernel and awaits its first answer. Rejects with KERNEL_START_FAILED and the engine's errors. */
   static async open(options: ConnectionOptions = {}): Promise<KernelConnection> {
+    const connection = KernelConnection.begin(options);
+    await connection.opened;
+    return connection;
+  }
+
+  /** Starts a kernel, which may be called at once: it answers when it is `opened`. Throws the engine's errors. */
+  static begin(options: ConnectionOptions = {}): KernelConnection {
     const connection = new KernelConnection(options);
+    connection.#opened = connection.#open();
+    // Whoever needs the kernel is told.
+    connection.#opened.catch(() => undefined);
+    return connection;
+  }
+
+  /** Rejects with KERNEL_START_FAILED. */
+  async #open(): Promise<void> {
     const timer = setTimeout(() => {
-      connection.#malformed = new Error(`no answer within ${startTimeoutMs} ms`);
-      connection.#breakOff();
+      this.#malformed = new Error(`no answer within ${startTimeoutMs} ms`);
+      this.#breakOff();
     }, startTimeoutMs);
     try {
-      await connection.call("ping", {});
-      connection.#ready = true;
+      await this.call("ping", {});
+      this.#ready = true;
       // Until then the time of a start counts, which is longer.
-      connection.#kernel.onHeld = (held) => connection.#silence?.awaits(held);
-      return connection;
+      this.#kernel.onHeld = (held) => this.#silence?.awaits(held);
+      this.#silence?.awaits(this.#calls.size > 0);
     } catch (error) {
-      connection.#breakOff();
+      this.#breakOff();
       throw error instanceof KernelRefusal ? error.toPublic() : error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Resolves with the kernel's first answer. */
+  get opened(): Promise<void> {
+    return this.#opened;
+  }
+
+  /** It has answered, and lives. */
+  get isOpen(): boolean {
+    return this.#ready && this.alive;
   }
 
   /** Over a way on which somebody else has awaited a kernel already. */
@@ -415,7 +441,8 @@ export class KernelConnection {
       reject(error);
     }
     this.#calls.clear();
-    for (const machine of this.#machines.values()) machine.lost(error);
+    // On one that never answered there was no machine.
+    if (this.#ready) for (const machine of this.#machines.values()) machine.lost(error);
     this.#machines.clear();
     for (const [handle, sink] of this.#sinks) {
       this.detach(handle);

@@ -44,12 +44,12 @@ export class KernelGroup {
     this.#processors = processors;
   }
 
-  /** The kernel that a new machine belongs on, started if need be. */
+  /** The kernel that a new machine belongs on, started if need be; it may be starting still. */
   async place(kernels: Kernels): Promise<KernelConnection> {
     const slot = kernels === "auto" ? this.#running() : this.#emptiest(this.#upTo(kernels));
     this.#placing.set(slot, (this.#placing.get(slot) ?? 0) + 1);
     try {
-      return await slot.connection();
+      return slot.begun();
     } finally {
       // By then its machine is on the kernel and counts there.
       setImmediate(() => this.#placing.set(slot, this.#placing.get(slot)! - 1));

@@ -7,48 +7,43 @@ import { KernelConnection, defaultHeartbeatTimeoutMs } from "./kernel-connection
 
 export class KernelSlot {
   readonly #heartbeatTimeoutMs: number;
-  #opening: Promise<KernelConnection> | undefined;
   #current: KernelConnection | undefined;
 
   constructor(heartbeatTimeoutMs: number = defaultHeartbeatTimeoutMs) {
     this.#heartbeatTimeoutMs = heartbeatTimeoutMs;
   }
 
-  /** The living connection, or a new one. */
-  connection(): Promise<KernelConnection> {
-    if (this.#opening) return this.#opening;
-    if (this.#current?.alive) return Promise.resolve(this.#current);
-    const opening = KernelConnection.open({ heartbeatTimeoutMs: this.#heartbeatTimeoutMs }).then(
-      (connection) => {
-        this.#current = connection;
-        return connection;
-      },
-    );
-    this.#opening = opening;
-    const forget = (): void => {
-      this.#opening = undefined;
-    };
-    opening.then(forget, forget);
-    return opening;
+  /** The living connection, or a new one, whose kernel may be starting still. Throws the engine's errors. */
+  begun(): KernelConnection {
+    if (this.#current?.alive !== true)
+      this.#current = KernelConnection.begin({ heartbeatTimeoutMs: this.#heartbeatTimeoutMs });
+    return this.#current;
+  }
+
+  /** The same once it is open. */
+  async connection(): Promise<KernelConnection> {
+    const connection = this.begun();
+    await connection.opened;
+    return connection;
   }
 
   /** It answers: whoever asks for the connection does not wait. */
   get runs(): boolean {
-    return this.#opening === undefined && this.#current?.alive === true;
+    return this.#current?.isOpen === true;
   }
 
   /** The living connection, if there is one. */
   get current(): KernelConnection | undefined {
-    return this.#current?.alive === true ? this.#current : undefined;
+    return this.#current?.isOpen === true ? this.#current : undefined;
   }
 
   /** Machines on the kernel that runs now. */
   get machines(): number {
-    return this.#current?.alive === true ? this.#current.machines : 0;
+    return this.current?.machines ?? 0;
   }
 
   async close(): Promise<void> {
-    const connection = (await this.#opening?.catch(() => undefined)) ?? this.#current;
-    await connection?.close(failure("DISPOSED", { what: "sidecar" }));
+    await this.#current?.opened.catch(() => undefined);
+    await this.#current?.close(failure("DISPOSED", { what: "sidecar" }));
   }
 }

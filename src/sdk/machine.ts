@@ -33,6 +33,8 @@ interface Beginning {
   template?: number | undefined;
   fromSetUp?: boolean | undefined;
   snapshot?: AsyncIterable<NodeBuffer> | undefined;
+  /** The kernel's first answer, where that is still to come. */
+  opened?: Promise<void>;
 }
 
 function connectionFor({ fleet, sidecar, kernels }: CreateOptions): Promise<KernelConnection> {
@@ -99,16 +101,22 @@ export class Machine {
       given.onBootTiming?.({ phase, durationMs });
       return result;
     };
-    const connection = await timed("sidecar_spawn", connectionFor(given));
-    const machine = new Machine(connection, given, sink);
-    await machine.#make(given, { snapshot }, timed);
+    const placed = connectionFor(given);
+    const opened = timed(
+      "sidecar_spawn",
+      placed.then((connection) => connection.opened),
+    );
+    // Told below, or by `placed`.
+    opened.catch(() => undefined);
+    const machine = new Machine(await placed, given, sink);
+    await machine.#make(given, { snapshot, opened }, timed);
     return machine;
   }
 
   /** The kernel's part; of a machine that cannot be made nothing is left. */
   async #make(
     given: CreateOptions,
-    { source, template, fromSetUp, snapshot }: Beginning,
+    { source, template, fromSetUp, snapshot, opened }: Beginning,
     timed: Timed = (_phase, work) => work,
   ): Promise<void> {
     const { vm, connection } = this;
@@ -140,8 +148,15 @@ export class Machine {
       tools: this.host.tools.descriptors(),
     } satisfies VmOptions);
     try {
-      if (source === undefined) await requireLayers(connection, given.isolation);
-      await timed("vm_create", connection.call("createVm", { vm, options }));
+      if (source === undefined && given.isolation.length > 0) {
+        await opened;
+        await requireLayers(connection, given.isolation);
+      }
+      // A kernel that is starting makes it meanwhile.
+      const made = connection.call("createVm", { vm, options });
+      made.catch(() => undefined);
+      await opened;
+      await timed("vm_create", made);
       if (snapshot !== undefined) await restoreSnapshot(connection, vm, snapshot);
       if (source === undefined || fromSetUp === true)
         await timed("vm_configure", this.#seed(given.files));

@@ -54,10 +54,10 @@ export class SidecarProcess {
   #disposing: Promise<void> | undefined;
 
   static {
-    connectionOf = (sidecar) =>
+    connectionOf = async (sidecar) =>
       sidecar.#disposing
         ? Promise.reject(failure("DISPOSED", { what: "sidecar" }))
-        : sidecar.#slot.connection();
+        : sidecar.#slot.begun();
   }
 
   /**

@@ -32,6 +32,8 @@ export type Emit = <K extends keyof typeof kernelHostEvents>(
 export class HostDoor {
   readonly #socket: Socket;
   readonly #port = new ServingPort(hostWire);
+  /** Until then nothing is answered. */
+  #ready: Promise<void> | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -55,12 +57,21 @@ export class HostDoor {
     return this.#socket.writableLength > limits.hostStuckBytes;
   }
 
-  /** Answers calls from now on; `closed` runs when the SDK is gone, `drained` when it has read everything that waited. */
+  /**
+   * Takes calls from now on and answers them once it is `ready`; `closed` runs when the SDK is gone, `drained` when it has
+   * read everything that waited.
+   */
   serve(
     calls: CallHandlers,
     events: EventHandlers,
     { closed, drained }: { closed(): void; drained(): void },
+    ready = Promise.resolve(),
   ): void {
+    this.#ready = ready;
+    ready.then(
+      () => (this.#ready = undefined),
+      () => undefined,
+    );
     this.#socket.on("drain", drained);
     const reader = new FrameReader();
     this.#socket.on("data", (chunk: Buffer) =>
@@ -76,16 +87,25 @@ export class HostDoor {
     this.#socket.on("close", closed);
   }
 
+  /** Answers keep their order. */
+  #answer(frame: () => Buffer): void {
+    if (this.#ready === undefined) return this.#write(frame());
+    this.#ready.then(
+      () => this.#write(frame()),
+      () => undefined,
+    );
+  }
+
   #call(calls: CallHandlers, call: CallOf<Calls>): void {
     const fail = (error: unknown): void => {
       const json = JSON.stringify({
         code: error instanceof HostError ? error.code : "ERR_SECURE_EXEC_INTERNAL",
         message: error instanceof Error ? error.message : String(error),
       });
-      this.#write(this.#port.failure(call, { json }));
+      this.#answer(() => this.#port.failure(call, { json }));
     };
     const answer = (result: CallResult<Calls, keyof Calls>): void => {
-      this.#write(this.#port.reply(call, result));
+      this.#answer(() => this.#port.reply(call, result));
     };
     try {
       const result = dispatchCall(calls, call);
