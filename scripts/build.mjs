@@ -38,12 +38,17 @@ const isProgram = (name) =>
   /^(?:userland\/(?:(?:sh|commands|support|vendor)\/|(?:run-)?command$)|guest\/programs\/shell-system$)/.test(
     name,
   );
+/** Read without being decoded. What is not ASCII is in comments and literals. */
+const inAscii = (text) =>
+  text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const guestRoot = join(root, "build/guest");
 for (const entry of readdirSync(guestRoot, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile() || !entry.name.endsWith(".js")) continue;
   const file = join(entry.parentPath, entry.name);
   const name = relative(guestRoot, file).replace(/\.js$/, "");
-  (isProgram(name) ? programs : modules)[name] = readFileSync(file, "utf8");
+  const text = readFileSync(file, "utf8");
+  if (isProgram(name)) programs[name] = text;
+  else modules[name] = inAscii(text);
 }
 // The one library among the programs; its licence goes with it, and it looks for a global that Node does not have.
 const library = join(root, "node_modules/isomorphic-git");

@@ -56,7 +56,7 @@ const rehearsal = `
   const kept = [process, Buffer, setImmediate, clearImmediate, URL, TextDecoder];
   factories["guest/loader"](exported, undefined, undefined, undefined, undefined, ...kept);
   const tools = exported.toolsOf(require);
-  const loader = new exported.Loader(tools, {}, new exported.Programs(Buffer.alloc(0)), factories);
+  const loader = new exported.Loader(tools, exported.textsOf({}), new exported.Programs(Buffer.alloc(0)), factories);
   loader.load("guest/thread");
   loader.load("guest/install").installBindings({ ...tools, channel() {}, callListeners: [], slots: {}, modules: {}, ownFlags() {} });
   loader.load("guest/public-modules").hideInternals(tools.requireBuiltin);
@@ -127,7 +127,9 @@ async function main() {
   const name = "_ZN2v88internalL9flag_hashE";
   const flagsAddress = linkedAt([name, `${name}.0`]) ?? 0;
   const texts = Object.fromEntries(placesOf(text));
+  const ids = ["start", "main"].flatMap((name) => loadedWith(`launcher/zygote/${name}`, sources));
+  const plain = new Map(ids.map((id) => [id, Buffer.from(sources[id], "latin1")]));
   const file = join(dist, `guest.${process.arch}.cache`);
-  writeFileSync(file, packForms(guest, programs, thread, { flags, flagsAddress, texts }));
+  writeFileSync(file, packForms(guest, programs, thread, { flags, flagsAddress, texts, plain }));
 }
 void main();

@@ -14,6 +14,11 @@ export const ownScripts = "node:internal/secure-exec/";
 /** Texts by module name, as dist/guest.json has them. */
 export type Sources = Readonly<Record<string, string>>;
 
+/** Where the texts of modules come from. */
+export interface Texts {
+  text(id: string): string | undefined;
+}
+
 type Compiled = (...values: unknown[]) => void;
 export type Compile = (source: string, id: string, parameters: readonly string[]) => Compiled;
 
@@ -130,6 +135,23 @@ export function placesOf(bytes: Buffer): Places {
   return places;
 }
 
+/** One of them, found without looking at the others. */
+function textIn(bytes: Buffer, id: string): string | undefined {
+  const key = `${JSON.stringify(id)}:`;
+  const at = bytes.indexOf(key);
+  if (at < 0) return undefined;
+  const from = at + key.length;
+  const next = bytes.indexOf('","', from);
+  return JSON.parse(bytes.toString("utf8", from, next < 0 ? bytes.length - 1 : next + 1)) as string;
+}
+
+/** All of dist/guest.json. */
+export const sourcesIn = (bytes: Buffer): Sources => JSON.parse(bytes.toString("utf8")) as Sources;
+
+export const textsOf = (sources: Sources): Texts => ({
+  text: (id) => (Object.hasOwn(sources, id) ? sources[id] : undefined),
+});
+
 /**
  * The shell and the commands, as dist/programs.json: bytes that every fork has, of which each text is read
  * when it is first needed, and no other.
@@ -186,15 +208,16 @@ export class Loader {
   readonly programs: Programs;
   /** How a text becomes a function; the zygote has wishes. */
   compile: Compile;
-  readonly #sources: Sources;
+  /** A zygote has better ones once it has read its forms. */
+  sources: Texts;
   readonly #factories: Factories;
   readonly #loaded = new Map<string, { exports: unknown }>();
 
-  constructor(tools: LoaderTools, sources: Sources, programs: Programs, factories: Factories = {}) {
+  constructor(tools: LoaderTools, sources: Texts, programs: Programs, factories: Factories = {}) {
     const { compileFunction } = tools.requireBuiltin("vm");
     this.tools = tools;
     this.programs = programs;
-    this.#sources = sources;
+    this.sources = sources;
     this.#factories = factories;
     this.compile = (source, id, names) =>
       compileFunction(source, names, { filename: ownScripts + id });
@@ -214,7 +237,7 @@ export class Loader {
 
   #compiled(id: string): Compiled {
     if (Object.hasOwn(this.#factories, id)) return this.#factories[id]!;
-    const source = this.#sources[id] ?? this.programs.text(id);
+    const source = this.sources.text(id) ?? this.programs.text(id);
     if (source === undefined) throw new Error(`no guest module ${id}`);
     return this.compile(source, id, parameters);
   }
@@ -250,13 +273,13 @@ export function toolsOf(engineRequire: RequireBuiltin): LoaderTools {
 
 /**
  * Run by the first script of a process or thread: loads `entry` and calls its `start` with the
- * loader. `programs` are the texts of more modules; what is `compiled` is for `start` to make use of, and what is
+ * loader. `sources` may be dist/guest.json as it is. `programs` are the texts of more modules; what is `compiled` is for `start` to make use of, and what is
  * `shared` has all texts of its own.
  */
 export function begin(
   entry: string,
   engineRequire: RequireBuiltin,
-  sources: Sources,
+  sources: Sources | Buffer,
   programs: Buffer = kept.Buffer.alloc(0),
   compiled?: CompiledFiles,
   shared?: SharedForms,
@@ -267,7 +290,10 @@ export function begin(
   process.emitWarning = () => {};
   const texts = shared && new SharedModules(shared);
   const modules = texts ?? new Programs(programs);
-  const loader = new Loader(toolsOf(engineRequire), sources, modules, factories);
+  const given = kept.Buffer.isBuffer(sources)
+    ? { text: (id: string) => textIn(sources, id) }
+    : textsOf(sources);
+  const loader = new Loader(toolsOf(engineRequire), given, modules, factories);
   if (texts !== undefined) {
     const { compileFunction } = loader.tools.requireBuiltin("vm");
     loader.compile = fromForms(loader.compile, (id) => texts.form(id), compileFunction);

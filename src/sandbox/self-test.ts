@@ -68,8 +68,11 @@ export function attemptAll(): string | undefined {
   return undefined;
 }
 
-/** Throws `IsolationUnavailable` unless a child in which `lockDown` ran is refused everything. */
-export function selfTest(lockDown: () => void): void {
+/**
+ * Has a child run `lockDown` and try everything. What it answers waits for that, and throws `IsolationUnavailable` unless
+ * the child was refused everything.
+ */
+export function selfTest(lockDown: () => void): () => void {
   const pipe = pipe2(0);
   if (typeof pipe === "number") throw new IsolationUnavailable("self-test", `errno ${-pipe}`);
   const pid = fork();
@@ -86,9 +89,14 @@ export function selfTest(lockDown: () => void): void {
     _exit(0);
   }
   close(pipe[1]);
+  return () => judge(pid, pipe[0]);
+}
+
+/** What the child says, and how it ends. */
+function judge(pid: number, pipe: number): void {
   const buffer = Buffer.alloc(1024);
-  const size = pid < 0 ? pid : read(pipe[0], buffer, 0, buffer.length);
-  close(pipe[0]);
+  const size = pid < 0 ? pid : read(pipe, buffer, 0, buffer.length);
+  close(pipe);
   const ended = pid > 0 ? waitpid(pid, 0) : 0;
   const said = size > 0 ? buffer.toString("utf8", 0, size) : "a locked-down process says nothing";
   if (said === refused) return;

@@ -21,7 +21,15 @@ const isolation = JSON.parse(JSON.stringify(await rt.isolation()).replace(/uid [
 const { kernel, zygote, spawner } = tree();
 const read = (pid, name) => readFileSync("/proc/" + pid + "/" + name, "latin1");
 const status = (pid) => Object.fromEntries(read(pid, "status").split("\\n").map((line) => line.split(":\\t")));
-const open = (pid) => readdirSync("/proc/" + pid + "/fd").map((fd) => [fd, readlinkSync("/proc/" + pid + "/fd/" + fd).replace(/[0-9]+/g, "")]);
+const target = (pid, fd) => {
+  try {
+    return readlinkSync("/proc/" + pid + "/fd/" + fd).replace(/[0-9]+/g, "");
+  } catch {
+    return undefined;
+  }
+};
+// One that is closed meanwhile is a guest's.
+const open = (pid) => readdirSync("/proc/" + pid + "/fd").map((fd) => [fd, target(pid, fd)]).filter(([, found]) => found !== undefined);
 const wanted = ["PPid", "TracerPid", "Umask", "Groups", "Threads", "SigBlk", "SigIgn", "SigCgt", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters"];
 const state = status(zygote);
 const group = (pid) => read(pid, "stat").replace(/^.*[)] /, "").split(" ").slice(2, 4).map((id) => Number(id) === kernel);

@@ -28,7 +28,7 @@ export class BoundPorts {
   readonly #tcp = new Map<number, Set<StreamSocket>>();
   readonly #udp = new Map<number, Set<UdpSocket>>();
   /** Where to begin to look for a free port, from 0 to below `count`. */
-  choose: (count: number) => number = randomInt;
+  choose = (count: number): number => randomInt(count);
 
   tcpAt(port: number): Iterable<StreamSocket> {
     return this.#tcp.get(port) ?? [];

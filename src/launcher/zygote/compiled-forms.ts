@@ -32,6 +32,8 @@ export interface FormsHeader {
   readonly texts: Readonly<Record<string, readonly [from: number, to: number]>>;
   /** Behind the header, by module: where its form begins and how long it is. */
   readonly forms: Places;
+  /** And behind those, of what a zygote loads: the text as it is, all of it in ASCII. */
+  readonly plain: Places;
   /** Those of programs, and the CRC-32 of dist/programs.json that they were made of. */
   readonly programs: { readonly crc: number; readonly forms: Places };
   /** Behind those: the scripts of a thread's start and their forms. */
@@ -54,6 +56,9 @@ function checksum(internalBinding: InternalBinding, text: Buffer): number {
 /** Forms by the names of their modules. */
 type FormsByName = ReadonlyMap<string, Buffer>;
 
+/** ASCII by the names of modules. */
+type PlainTexts = ReadonlyMap<string, Buffer>;
+
 /** Of a text by its checksum. */
 interface FormsOfText {
   readonly crc: number;
@@ -65,7 +70,12 @@ export function packForms(
   guest: FormsOfText,
   programs: FormsOfText,
   thread: readonly { readonly text: Buffer; readonly form: Buffer }[],
-  { flags, flagsAddress, texts }: Pick<FormsHeader, "flags" | "flagsAddress" | "texts">,
+  {
+    flags,
+    flagsAddress,
+    texts,
+    plain,
+  }: Pick<FormsHeader, "flags" | "flagsAddress" | "texts"> & { plain: PlainTexts },
 ): Buffer {
   let at = 0;
   const place = (group: FormsByName): Places => {
@@ -79,6 +89,11 @@ export function packForms(
   };
   const own = place(guest.forms);
   const ofPrograms = place(programs.forms);
+  const plainPlaces: Record<string, [number, number]> = {};
+  for (const [id, text] of plain) {
+    plainPlaces[id] = [at, text.length];
+    at += text.length;
+  }
   const scripts = thread.map(({ text: script, form }): ThreadScript => {
     form.writeUInt32LE(flags, flagsAt);
     const formAt = at + script.length;
@@ -93,6 +108,7 @@ export function packForms(
     crc: guest.crc,
     texts,
     forms: own,
+    plain: plainPlaces,
     programs: { crc: programs.crc, forms: ofPrograms },
     thread: scripts,
   };
@@ -100,7 +116,12 @@ export function packForms(
   const size = Buffer.alloc(wordBytes);
   size.writeUInt32LE(json.length);
   const threadBytes = thread.flatMap(({ text: script, form }) => [script, form]);
-  const all = [...guest.forms.values(), ...programs.forms.values(), ...threadBytes];
+  const all = [
+    ...guest.forms.values(),
+    ...programs.forms.values(),
+    ...plain.values(),
+    ...threadBytes,
+  ];
   return Buffer.concat([size, json, ...all]);
 }
 
@@ -151,6 +172,14 @@ export class CompiledForms {
         return this.#forms.subarray(at, at + bytes);
       }
     return undefined;
+  }
+
+  /** The module's text, where a zygote loads it. */
+  text(id: string): string | undefined {
+    const { plain } = this.#header;
+    if (!Object.hasOwn(plain, id)) return undefined;
+    const [at, bytes] = plain[id]!;
+    return this.#forms.toString("latin1", at, at + bytes);
   }
 
   /** Has V8 take forms that were made under plain Node's flags, until a flag is set. Before the process leaves the host. */

@@ -202,7 +202,6 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   if (typeof landlock === "string") layers.note("landlock", false, landlock);
   else layers.note("landlock", true, `ABI ${landlock.abi}: ${landlock.covers}`);
   prepareStage2();
-  if (canLoadImages) prepareStage2("compat", true);
   siblings = prepareSiblings();
   applyFixedRlimits();
   layers.note("rlimits", true, "memory, CPU time, descriptors, files, locks, queues");
@@ -210,7 +209,10 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   install(buildZygoteFilter());
   const first = firstProcess(layers);
   layers.note("zygoteSeccomp", true, "forks, waits, kills; opens, connects and executes nothing");
-  selfTest(() => lockDown(options));
+  const proven = selfTest(() => lockDown(options));
+  // Beside the proof.
+  if (canLoadImages) prepareStage2("compat", true);
+  proven();
   layers.note("seccomp", true, "default deny, proven by a process that tried");
   return { layers: layers.all, ...first };
 }
@@ -229,7 +231,7 @@ export function prepareStarter(): { prepared: Prepared; files: EngineFiles } {
   applyFixedRlimits();
   layers.note("rlimits", true, "as a forked guest's");
   const first = firstProcess(layers);
-  selfTest(() => lockDown({ memoryBytes: guestMemoryBytes, mostMemoryBytes: guestMemoryBytes }));
+  selfTest(() => lockDown({ memoryBytes: guestMemoryBytes, mostMemoryBytes: guestMemoryBytes }))();
   layers.note("seccomp", true, "on every thread, tried by each engine itself");
   const prepared = { layers: layers.all, ...first };
   return { prepared, files: layers.has("mountns") ? filesInRoot(files) : files };

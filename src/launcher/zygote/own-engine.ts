@@ -8,6 +8,7 @@
 import { Channel } from "../../guest/channel.js";
 import { keepInterruptHandler } from "../../guest/bindings/interrupts.js";
 import { prepareFirstCallback } from "../../guest/first-callback.js";
+import { sourcesIn, textsOf } from "../../guest/loader.js";
 import type { Loader, Sources } from "../../guest/loader.js";
 import { hideInternals } from "../../guest/public-modules.js";
 import * as libc from "../../sandbox/libc.js";
@@ -22,7 +23,9 @@ declare const internalBinding: InternalBinding;
 declare const requireBuiltin: RequireBuiltin;
 
 /** Called by guest/loader.ts, once. */
-export function start(_loader: Loader, sources: Sources): void {
+export function start(loader: Loader, bundle: Buffer): void {
+  const sources = sourcesIn(bundle);
+  loader.sources = textsOf(sources);
   // The exec before has made it dumpable again.
   libc.setDumpable(false);
   libc.setParentDeathSignal(libc.SIGKILL);

@@ -2,8 +2,8 @@
  * Owns the first steps of a zygote: how its modules are compiled, and that nothing of the
  * script that started it is left on the global object.
  */
-import type { Compile, CompiledFiles, Loader, Sources } from "../../guest/loader.js";
-import { fromForms } from "../../guest/loader.js";
+import type { Compile, CompiledFiles, Loader } from "../../guest/loader.js";
+import { fromForms, sourcesIn, textsOf } from "../../guest/loader.js";
 import { CompiledForms } from "./compiled-forms.js";
 import type * as Main from "./main.js";
 
@@ -26,9 +26,12 @@ const globalTraces = ["require", "module", "exports", "__filename", "__dirname"]
 const globalsEverywhere = ["process", "console", "crypto"];
 
 /** Called by guest/loader.ts, once. */
-export function start(loader: Loader, sources: Sources, compiled?: CompiledFiles): void {
+export function start(loader: Loader, bundle: Buffer, compiled?: CompiledFiles): void {
   const { internalBinding, requireBuiltin } = loader.tools;
   const forms = compiled && CompiledForms.open(internalBinding, compiled.forms, compiled.text);
+  const sources = forms === undefined ? sourcesIn(bundle) : {};
+  const parsed = forms === undefined ? textsOf(sources) : loader.sources;
+  loader.sources = { text: (id) => forms?.text(id) ?? parsed.text(id) };
   forms?.addPrograms(internalBinding, loader.programs.bytes);
   forms?.pretendPlainFlags(requireBuiltin);
   let preloading = false;

@@ -64,12 +64,16 @@ test("forms are of one text and one engine", () => {
     flags: 0x01020304,
     flagsAddress: 0,
     texts: {},
+    plain: new Map([["e/f", Buffer.from("plain")]]),
   });
   const open = (file, of) => CompiledForms.open(internalBinding, file, of);
   const forms = open(packed, text);
   assert.equal(forms.of("a/b").length, 20);
   assert.equal(forms.of("a/b").readUInt32LE(12), 0x01020304);
   assert.equal(forms.of("toString"), undefined);
+  assert.equal(forms.text("e/f"), "plain");
+  assert.equal(forms.text("a/b"), undefined);
+  assert.equal(forms.text("toString"), undefined);
   forms.addPrograms(internalBinding, Buffer.alloc(3));
   assert.equal(forms.of("c/d"), undefined);
   forms.addPrograms(internalBinding, Buffer.alloc(4));
