@@ -68,11 +68,14 @@ export function attemptAll(): string | undefined {
   return undefined;
 }
 
+/** Takes the end of the child that has proven it: to be torn down takes such a process longer than to try. */
+export type Reap = () => void;
+
 /**
  * Has a child run `lockDown` and try everything. What it answers waits for that, and throws `IsolationUnavailable` unless
  * the child was refused everything.
  */
-export function selfTest(lockDown: () => void): () => void {
+export function selfTest(lockDown: () => void): () => Reap {
   const pipe = pipe2(0);
   if (typeof pipe === "number") throw new IsolationUnavailable("self-test", `errno ${-pipe}`);
   const pid = fork();
@@ -93,13 +96,13 @@ export function selfTest(lockDown: () => void): () => void {
 }
 
 /** What the child says, and how it ends. */
-function judge(pid: number, pipe: number): void {
+function judge(pid: number, pipe: number): Reap {
   const buffer = Buffer.alloc(1024);
   const size = pid < 0 ? pid : read(pipe, buffer, 0, buffer.length);
   close(pipe);
-  const ended = pid > 0 ? waitpid(pid, 0) : 0;
   const said = size > 0 ? buffer.toString("utf8", 0, size) : "a locked-down process says nothing";
-  if (said === refused) return;
+  if (said === refused) return () => void waitpid(pid, 0);
+  const ended = pid > 0 ? waitpid(pid, 0) : 0;
   // Somebody's kill, or the machine's want of memory, tells nothing of the lock-down: a filter kills by SIGSYS.
   if (typeof ended === "object" && signalOf(ended.status) === SIGKILL)
     throw new Error("the self-test was killed");

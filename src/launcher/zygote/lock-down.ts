@@ -32,6 +32,7 @@ import {
 } from "../../sandbox/seccomp.js";
 import { prepareSiblings } from "../../sandbox/sibling.js";
 import { attemptAll, selfTest } from "../../sandbox/self-test.js";
+import type { Reap } from "../../sandbox/self-test.js";
 import { endOtherThreads } from "../../sandbox/threads.js";
 import { IsolationUnavailable } from "../../sandbox/unavailable.js";
 import { guestMemoryBytes } from "./control.js";
@@ -161,6 +162,8 @@ export interface Prepared {
   firstPid: number;
   /** Its lifeline, or -1. */
   lifeline: number;
+  /** Takes the end of the child that has proven the lock-down: before there is any other. */
+  reap: Reap;
 }
 
 export interface LockDownOptions {
@@ -212,9 +215,9 @@ export function prepareLockDown(options: LockDownOptions): Prepared {
   const proven = selfTest(() => lockDown(options));
   // Beside the proof.
   if (canLoadImages) prepareStage2("compat", true);
-  proven();
+  const reap = proven();
   layers.note("seccomp", true, "default deny, proven by a process that tried");
-  return { layers: layers.all, ...first };
+  return { layers: layers.all, ...first, reap };
 }
 
 /** As `prepareLockDown` for a process whose children execute engines of their own; answers what those see of files. */
@@ -231,9 +234,11 @@ export function prepareStarter(): { prepared: Prepared; files: EngineFiles } {
   applyFixedRlimits();
   layers.note("rlimits", true, "as a forked guest's");
   const first = firstProcess(layers);
-  selfTest(() => lockDown({ memoryBytes: guestMemoryBytes, mostMemoryBytes: guestMemoryBytes }))();
+  const lockGuestDown = (): void =>
+    lockDown({ memoryBytes: guestMemoryBytes, mostMemoryBytes: guestMemoryBytes });
+  const reap = selfTest(lockGuestDown)();
   layers.note("seccomp", true, "on every thread, tried by each engine itself");
-  const prepared = { layers: layers.all, ...first };
+  const prepared = { layers: layers.all, ...first, reap };
   return { prepared, files: layers.has("mountns") ? filesInRoot(files) : files };
 }
 

@@ -64,6 +64,7 @@ export async function serve(service: Service): Promise<void> {
       );
   };
   announce(prepared);
+  prepared.reap();
   await service.first?.();
   for (;;) {
     const waitMs = dying.size > 0 ? reapIntervalMs : idleSteps.length > 0 ? idleMs : -1;

@@ -9,7 +9,7 @@ libc.setParentDeathSignal(libc.SIGKILL);
 
 function verdict(lockDown) {
   try {
-    selfTest(lockDown)();
+    selfTest(lockDown)()();
     return "proven";
   } catch (error) {
     return `${error.constructor.name} ${error.message}`;
