@@ -96,11 +96,11 @@ export const callBounds = {
       const made = sys("open", { path: "/tmp/w" + i, flags: O_RDWR | O_CREAT, mode: 0o644 });
       if (typeof made === "number") return made;
       const fileBytes = [NaN, Infinity, -1, 2 ** 53, 1000, 0.5, 200_000][i % 7];
-      for (let n = 0; n < 20; n++) post("writeWithin", { fd: made.fd, data: new Uint8Array(200_000), fileBytes });
+      for (let n = 0; n < 4; n++) post("writeWithin", { fd: made.fd, data: new Uint8Array(200_000), fileBytes });
       return 0;
     });
-    const pair = sys("pipe", {});
-    for (let n = 0; n < 100; n++) post("writeWithin", { fd: pair.writer, data: new Uint8Array(256 * 1024), fileBytes: 1 });
+    const { writer } = sys("pipe", {});
+    for (let n = 0; n < 100; n++) post("writeWithin", { fd: writer, data: new Uint8Array(256 * 1024), fileBytes: 1 });
     wait();`,
   readFd: `const { reader } = sys("pipe", {}); ${waiting("readFd", "{ fd: reader }")}`,
   readFile: `${sparse}

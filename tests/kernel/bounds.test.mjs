@@ -54,6 +54,7 @@ const prelude = `
     u8: (value) => Buffer.of(value), bool: (value) => Buffer.of(value ? 1 : 0), u32, f64,
     i32: (value) => number(4, (field) => field.writeInt32LE(value)),
     string: (value) => sized(Buffer.from(value)),
+    text: (value) => sized(Buffer.from(value)), texts: (value) => list(value, (one) => sized(Buffer.from(one))),
     // Large content is copied once, into its frame: the guest's own garbage is not what is measured.
     bytes: (value) => [u32(value.length), value],
     strings: (value) => list(value, (one) => sized(Buffer.from(one))), numbers: (value) => list(value, f64),

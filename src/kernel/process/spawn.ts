@@ -7,6 +7,7 @@
  */
 import { basename } from "node:path/posix";
 import { Errno } from "../../abi/errno.js";
+import { isFileBytes } from "../../abi/resources.js";
 import type { ResourceLimit } from "../../abi/resources.js";
 import { SpawnDescriptor, SpawnFlags } from "../../protocol/guest-calls.js";
 import { plainCommands } from "../../protocol/programs.js";
@@ -145,7 +146,8 @@ function prepare(parent: Process, args: SpawnArgs): Prepared | number {
 function fileBytesOf(parent: Process, { fileBytes }: SpawnArgs): ResourceLimit | number {
   if (fileBytes.length === 0) return parent.fileBytes;
   const [soft = -1, hard = -1] = fileBytes;
-  if (fileBytes.length !== 2 || !(soft >= 0 && hard >= soft)) return -Errno.EINVAL;
+  const isLimit = isFileBytes(soft) && isFileBytes(hard) && soft <= hard;
+  if (fileBytes.length !== 2 || !isLimit) return -Errno.EINVAL;
   return hard <= parent.fileBytes.hard ? { soft, hard } : -Errno.EPERM;
 }
 

@@ -7,6 +7,7 @@
  * Untrusted: every field of `args`.
  */
 import { Errno } from "../../abi/errno.js";
+import { isFileBytes } from "../../abi/resources.js";
 import { F_OK, R_OK, W_OK, X_OK } from "../../abi/fcntl.js";
 import {
   COPYFILE_EXCL,
@@ -212,7 +213,7 @@ export const fsHandlers: FsHandlers = {
   },
 
   writeWithin(process, { fd, data, fileBytes }) {
-    if (!(fileBytes >= 0)) return -Errno.EINVAL;
+    if (!isFileBytes(fileBytes)) return -Errno.EINVAL;
     const stream = process.descriptors.stream(fd);
     if (stream !== undefined) return writeStream(process, stream, data);
     const file = fileOf(process, fd);

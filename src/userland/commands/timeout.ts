@@ -41,6 +41,7 @@ export const main: Command = async (context) => {
   return new Promise((resolve) => {
     const child = spawn(file, args, { stdio: "inherit", env: context.env });
     let timedOut = false;
+    let isKilling = false;
     const timers: NodeJS.Timeout[] = [];
     // 0 is no limit; setTimeout would read anything above its range as 1 ms.
     const later = (ms: number, run: () => void) => {
@@ -50,6 +51,7 @@ export const main: Command = async (context) => {
       if (options.has("v")) {
         context.writeError(`timeout: sending signal ${name.slice(3)} to command ${quoted(file)}\n`);
       }
+      isKilling ||= name === "SIGKILL";
       child.kill(name);
     };
     const forward = (name: NodeJS.Signals) => void child.kill(name);
@@ -70,7 +72,9 @@ export const main: Command = async (context) => {
     });
     child.on("exit", (code, by) => {
       const number = by === null ? 0 : constants.signals[by];
-      if (!timedOut || options.has("preserve")) return done(code ?? 128 + number);
+      if (!timedOut || (options.has("preserve") && !isKilling)) return done(code ?? 128 + number);
+      // GNU's sends what it sends to its group, and so to itself; SIGKILL is the one that it does not survive.
+      if (isKilling && !options.has("foreground")) process.kill(process.pid, "SIGKILL");
       done(by === "SIGKILL" ? 137 : 124);
     });
   });

@@ -96,6 +96,8 @@ export class Environment {
   lastArgument = "";
   /** What a signal has ended, until bash says so. */
   killed: { readonly pid: number; readonly signal: number } | undefined;
+  /** The signal that would have ended it, had it a process of its own; 0 for none. */
+  killedBy = 0;
   /** `$BASH_COMMAND`, when somebody asks. */
   commandText: (() => string) | undefined;
   /** `$RANDOM`; the seed is drawn when somebody asks, as a rehearsed shell must draw nothing. */

@@ -26,7 +26,7 @@ import { runBackground, runPipeline } from "./pipelines.js";
 import { closeTemporaries } from "./process-substitution.js";
 import { RedirectionError, performRedirections } from "./redirections.js";
 import { SIGINT } from "./signals.js";
-import { callFunction, invoke, runSimple } from "./simple-command.js";
+import { callFunction, invoke, runSimple, tellSubshellKilled } from "./simple-command.js";
 import type { InvokeOptions } from "./simple-command.js";
 import type { ShellSystem } from "./system.js";
 import { decodeText } from "./text.js";
@@ -200,6 +200,7 @@ export class Interpreter {
     const clone = env.clone();
     const status = await this.runSubshell(clone, () => this.execute(clone, command.body, tested));
     env.line = command.line;
+    if (clone.killedBy !== 0) await tellSubshellKilled(this, env, clone, commandText(command));
     if (env.pendingSignals.length > 0) await this.traps.run(env);
     return this.settle(env, this.finish(env, status), tested);
   }
@@ -305,7 +306,10 @@ export class Interpreter {
       if (end instanceof Exit) return { status: end.status, trap: end.runTrap };
       if (end instanceof Return) return { status: end.status, trap: true };
       if (end instanceof LoopJump) return { status: 0, trap: true };
-      if (end instanceof Killed) return { status: 128 + end.signal, trap: false };
+      if (end instanceof Killed) {
+        env.killedBy = end.signal;
+        return { status: 128 + end.signal, trap: false };
+      }
       const status = await report(env, end);
       const isParent = this.bash && end instanceof ShellError && end.bash.ends === "shell";
       return { status: isParent && env.isSubshell ? 1 : status, trap: true };

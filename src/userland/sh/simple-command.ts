@@ -324,16 +324,31 @@ async function runExternal(
   const isStop = own && status.signal >= SIGSTOP && status.signal <= SIGTTOU;
   if (status.signal !== 0 && status.signal !== SIGINT && status.signal !== SIGPIPE && !isStop) {
     if (shell.bash && !shell.interactive) {
-      // Told by who started it, when the command's redirections are over; of SIGTERM nobody speaks.
-      if (status.signal !== SIGTERM) env.killed = { pid, signal: status.signal };
+      // Told by who started it, when the command's redirections are over.
+      if (!unspoken.has(status.signal)) env.killed = { pid, signal: status.signal };
     } else if (!env.isSubshell)
       await env.descriptors.get(2)?.write(encodeText(`${describeSignal(status.signal)}\n`));
   }
   return exitStatus(status);
 }
 
+/** Of these bash says nothing. */
+const unspoken: ReadonlySet<number> = new Set([SIGINT, SIGPIPE, SIGTERM]);
+
 /** Room for the longest name of a signal; LONGEST_SIGNAL_DESC of bash. */
 const signalColumns = 24;
+
+/** The same of a subshell, which has no process. */
+export async function tellSubshellKilled(
+  shell: Interpreter,
+  env: Environment,
+  { killedBy, subshellPid = 0 }: Environment,
+  text: string,
+): Promise<void> {
+  if (!shell.bash || shell.interactive || unspoken.has(killedBy)) return;
+  env.killed = { pid: subshellPid, signal: killedBy };
+  await tellKilled(shell, env, text);
+}
 
 /** What bash says of a command that a signal has ended, and what it was. */
 async function tellKilled(shell: Interpreter, env: Environment, text: string): Promise<void> {

@@ -92,7 +92,7 @@ test("part of a process may have less than the process, and never more", () => {
   assert.equal(caller.filesTooLong, 1);
   assert.deepEqual(within(2000, Infinity), { written: 900 });
   assert.equal(within(1, Infinity), -Errno.EFBIG);
-  for (const bad of [NaN, -1]) assert.equal(within(1, bad), -Errno.EINVAL);
+  for (const bad of [NaN, -1, 0.5]) assert.equal(within(1, bad), -Errno.EINVAL);
 });
 
 test("what is no file has no length", () => {

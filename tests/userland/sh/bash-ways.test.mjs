@@ -202,3 +202,30 @@ test("under set -m, a text of -c is told of its jobs' ends after each wait", asy
     "",
   ]);
 });
+
+test("a subshell that a signal ends is told of, as a command is; `timeout` does not outlive the SIGKILL that it sends", async () => {
+  const told = async (script) => {
+    const { stdout, stderr } = await bash(script);
+    return [stdout, stderr.replace(/ +\d+ (?=[KU])/, " PID ")];
+  };
+  assert.deepEqual(await told("(kill -9 $BASHPID); echo $?"), [
+    "137\n",
+    "bash: line 1: PID Killed                  ( kill -9 $BASHPID )\n",
+  ]);
+  assert.deepEqual(await told("f() { kill -USR1 $BASHPID; }; ( echo a; f; echo b ); echo $?"), [
+    "a\n138\n",
+    "bash: line 1: PID User defined signal 1   ( echo a; f; echo b )\n",
+  ]);
+  assert.deepEqual(
+    await told(
+      "x=$(kill -9 $BASHPID); echo $?; { kill -9 $BASHPID; } | cat; echo ${PIPESTATUS[@]}",
+    ),
+    ["137\n137 0\n", ""],
+  );
+  assert.deepEqual(
+    await told(
+      "timeout -s KILL 0.2 sleep 5; echo $?; timeout --foreground -s KILL 0.2 sleep 5; echo $?",
+    ),
+    ["137\n137\n", "bash: line 1: PID Killed                  timeout -s KILL 0.2 sleep 5\n"],
+  );
+});
