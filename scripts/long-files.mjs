@@ -22,7 +22,7 @@ export const reasons = {
   "worker/shapes.ts": "one row for each value that a caller may send",
   // One class each whose methods share their state; what could stand alone does.
   "guest/bindings/stream-handle.ts":
-    "a stream handle of the engine; what it writes, records and turns are their own files",
+    "a stream handle of the engine; what it reads and writes, records and turns are their own files",
   "guest/bindings/worker.ts": "the worker binding",
   "guest/channel.ts": "the guest's end of its socket",
   "guest/node-main.ts": "what `node` does with its command line, option by option",
