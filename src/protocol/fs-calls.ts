@@ -104,12 +104,12 @@ export const fsCalls = {
   // Whole files in one round trip.
   /**
    * Opens, reads and closes. When the file is larger than one transfer, `more` is true and
-   * the file stays open as `fd`, positioned behind `data`: go on with `readFd`, then `close`.
+   * the file stays open as `fd`, positioned behind `data`: go on with `readFd`, then `close`. `changes`: see `look`.
    */
   readFile: {
     nr: 120,
     args: { path: "text", flags: "i32" },
-    result: { data: "bytes", more: "bool", fd: "i32" },
+    result: { data: "bytes", more: "bool", fd: "i32", changes: "f64" },
   },
   /**
    * Opens with `flags`, writes and closes. Data over one transfer: pass the first part with `more`,
@@ -127,7 +127,7 @@ export const fsCalls = {
   stat: { nr: 130, args: { path: "text", follow: "bool" }, result: { values: "numbers" } },
   access: { nr: 131, args: { path: "text", mode: "u32" }, result: {} },
   /** `access` for those who take every error for no: a denial is no error of theirs either. */
-  exists: { nr: 152, args: { path: "text" }, result: { found: "bool" } },
+  exists: { nr: 152, args: { path: "text" }, result: { found: "bool", changes: "f64" } },
   /** `first` is the topmost directory made, or empty: none was needed, or not `recursive`. */
   mkdir: {
     nr: 132,
@@ -142,7 +142,7 @@ export const fsCalls = {
   link: { nr: 137, args: { from: "text", to: "text" }, result: {} },
   symlink: { nr: 138, args: { target: "text", path: "text" }, result: {} },
   readlink: { nr: 139, args: { path: "text" }, result: { target: "text" } },
-  realpath: { nr: 140, args: { path: "text" }, result: { path: "text" } },
+  realpath: { nr: 140, args: { path: "text" }, result: { path: "text", changes: "f64" } },
   /**
    * Entries from index `start` on; `more` says that a call with `start` moved on is needed.
    * `types` holds one byte of `UvDirent` per name.
@@ -185,7 +185,13 @@ export const fsCalls = {
   makeFifo: { nr: 151, args: { path: "text", mode: "u32" }, result: {} },
 
   // What the module loaders ask.
-  // `changes` in their answers is another number after every change of what the machine has in memory or mounted.
+  // `changes` in answers is another number after every change of what the machine has in memory or mounted; -1: not known.
+  /** As `stat`, for who asks for many: a failure is an `errno`, negative, beside `changes`. */
+  look: {
+    nr: 164,
+    args: { path: "text", follow: "bool" },
+    result: { errno: "i32", values: "numbers", changes: "f64" },
+  },
   /** 0 for a file, 1 for a directory, negative for neither. Never fails. */
   moduleStat: {
     nr: 160,
@@ -194,6 +200,7 @@ export const fsCalls = {
     /**
      * `near`: one byte of `ModuleKind` for each of the paths that `nearModulePaths` names, in order. `real` is the
      * real path of the first of them, or of `path` itself, that is a file, and `data` its content where `found` says so.
+     * Then `scope` may be the path of the package.json that is nearest to it, as long as that can be read.
      */
     result: {
       kind: "i32",
@@ -201,26 +208,32 @@ export const fsCalls = {
       real: "text",
       found: "bool",
       data: "bytes",
+      scope: "text",
       changes: "f64",
     },
   },
   /**
-   * All that is in a directory, of which a loader has asked for some: its `names` with slashes between, `kinds` (`AheadKind`) of
+   * All that is in a directory, of which a loader has asked for some, or the program: its `names` with slashes between, `kinds` (`AheadKind`) of
    * each, and in `places` for each two 32-bit numbers, little-endian: where in `data` its content begins, and how long it
-   * is; -1 where it is not there, -2 where there was no room. The name `first` comes first. `fixed`: no process can change it. `scope`
-   * is the path of the package.json that `packageScope` finds there, or empty. EOPNOTSUPP where each file has to be asked for,
-   * and where what is read has to be known.
+   * is; -1 where it is not there, -2 where there was no room. Content begins with that of the name `first`. `scope`
+   * is the path of the package.json that `packageScope` finds there, or empty. `wants` is of `AheadWants`; `stats` are 18 64-bit
+   * floating-point numbers, little-endian, as `stat` answers, of each file whose content is there. Of a package,
+   * `near` is what lies beside it, as in `moduleStat`. A failure is an `errno`, negative, beside `changes`: EOPNOTSUPP where each file has to be asked for,
+   * and where what is read has to be known; for anybody but the loaders also where it is noted. `open`: it is neither.
    */
   directoryAhead: {
     nr: 163,
-    args: { directory: "text", first: "text" },
+    args: { directory: "text", first: "text", wants: "u32" },
     result: {
+      errno: "i32",
       real: "text",
-      fixed: "bool",
+      near: "bytes",
+      open: "bool",
       names: "text",
       kinds: "bytes",
       places: "bytes",
       data: "bytes",
+      stats: "bytes",
       scope: "text",
       scopeData: "bytes",
       changes: "f64",
@@ -246,11 +259,28 @@ export const fsCalls = {
 /** What a neighbour of a path is, in the answer to `moduleStat`. */
 export const ModuleKind = Object.freeze({ file: 0, directory: 1, absent: 2 } as const);
 
+/**
+ * What `directoryAhead` is to tell: a loader wants content, of a package that of two files; the program names alone, or content
+ * with attributes.
+ */
+export const AheadWants = Object.freeze({
+  content: 0,
+  names: 1,
+  attributes: 2,
+  package: 3,
+} as const);
+/** Those two. */
+export const packageEntries: readonly string[] = Object.freeze(["index.js", "package.json"]);
+
 /** What a name is, in the answer to `directoryAhead`; `unknown` has to be asked for. */
 export const AheadKind = Object.freeze({ file: 0, directory: 1, unknown: 2 } as const);
 
 const moduleEndings = [".js", ".json", ".node"] as const;
 const indexEndings = ["/index.js", "/index.json", "/index.node"] as const;
+/** The paths a loader asks for besides that of a package. */
+export const nearPackagePaths = (path: string): string[] =>
+  moduleEndings.map((ending) => path + ending);
+
 const nodeModules = "/node_modules";
 /** Directories above a node_modules that are answered for, too. */
 const answeredAncestors = 16;

@@ -94,7 +94,6 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_ALL = 0xfff;
-const STATX_BASIC = 0x7ff;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_NO_SYMLINKS = 0x04n;
 const RESOLVE_BENEATH = 0x08n;
@@ -211,6 +210,8 @@ export interface SmallFile {
   readonly gid: number;
   /** All of its content has so many bytes. */
   readonly size: number;
+  /** What else there is to tell of it, before the next call. */
+  stat(): HostStat;
 }
 
 /** Reads an entry that is a regular file and fits into `target`; EFBIG when it does not, EINVAL for anything else. */
@@ -222,7 +223,7 @@ export function readSmallAt(
   const fd = openAt(directory, name, O_RDONLY);
   if (fd < 0) return fd;
   try {
-    if (nStatx(fd, emptyName, AT_EMPTY_PATH, STATX_BASIC, statBuffer) < 0) return -errnoView[0]!;
+    if (nStatx(fd, emptyName, AT_EMPTY_PATH, STATX_ALL, statBuffer) < 0) return -errnoView[0]!;
     const mode = statView.getUint16(0x1c, true);
     if ((mode & S_IFMT) !== S_IFREG) return -Errno.EINVAL;
     const length = Number(statView.getBigUint64(0x28, true));
@@ -236,7 +237,7 @@ export function readSmallAt(
       if (count === 0) break;
       size += count;
     }
-    return { mode, uid, gid, size };
+    return { mode, uid, gid, size, stat: decodeStat };
   } finally {
     close(fd);
   }

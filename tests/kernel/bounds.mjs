@@ -166,7 +166,8 @@ export const callBounds = {
     for (let i = 0; i < 300; i++)
       sys("writeFile", { path: "/tmp/mods/" + i + ".js", data: new Uint8Array(65536), flags: O_RDWR | O_CREAT, mode: 0o644, more: false });
     for (const directory of [below, "/tmp/many", "/tmp/mods", "/mnt/host"])
-      for (let i = 0; i < 5; i++) sys("directoryAhead", { directory, first: "5.js" });`,
+      for (let i = 0; i < 8; i++) sys("directoryAhead", { directory, first: "5.js", wants: i & 3 });`,
+  look: onPath("look"),
   packageScope: `${deepLinks} for (let i = 0; i < 5; i++) sys("packageScope", { directory: below, root: true });`,
   readPackage: onPath("readPackage"),
   flowShutdown: `const [first] = pair(); tell("flowOpen", { flow: 1, fd: first });

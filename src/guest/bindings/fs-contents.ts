@@ -273,14 +273,19 @@ function* sizeOf(fd: number): Operation<number> {
   return bytes;
 }
 
-/** Opens, reads all, closes. `named` puts the path into errors of reading, too, as the one-shot jobs do. */
+/**
+ * Opens, reads all, closes. `named` puts the path into errors of reading, too, as the one-shot jobs do; `dated` hears what the
+ * kernel says of changes.
+ */
 export function* readFile(
   pathArgument: PathArgument,
   flags: number,
   named: boolean,
+  dated?: (changes: number) => void,
 ): Operation<Buffer> {
   const path = toPath(pathArgument);
   const result = yield* ask("readFile", { path, flags });
+  if (typeof result !== "number") dated?.(result.changes);
   if (typeof result === "number") {
     if (result === -Errno.EISDIR) throw yield* failure(result, "read", named ? path : undefined);
     throw yield* failure(result, openSyscall, path);

@@ -32,11 +32,6 @@ export function* simple<K extends keyof GuestCalls>(
   return undefined;
 }
 
-export function* existsSync(path: PathArgument): Operation<boolean> {
-  const result = yield* ask("exists", { path: toPath(path) });
-  return typeof result !== "number" && result.found;
-}
-
 export function* access(pathArgument: PathArgument, mode: number): Operation<undefined> {
   const path = toPath(pathArgument);
   return yield* simple("access", { path, mode }, "access", path);
@@ -52,11 +47,19 @@ export function* statPath(
 ): Operation<StatArray | undefined> {
   const path = toPath(pathArgument);
   const result = yield* ask("stat", { path, follow });
-  if (typeof result === "number") {
-    if (!mustExist && (result === -Errno.ENOENT || result === -Errno.ENOTDIR)) return undefined;
-    throw yield* failure(result, follow ? "stat" : "lstat", path);
-  }
-  return toStats(result.values, bigint, target);
+  if (typeof result !== "number") return toStats(result.values, bigint, target);
+  return yield* statFailed(result, path, follow, mustExist);
+}
+
+/** `undefined`, or what `stat` and `lstat` throw. */
+export function* statFailed(
+  errno: number,
+  path: string,
+  follow: boolean,
+  mustExist: boolean,
+): Operation<undefined> {
+  if (!mustExist && (errno === -Errno.ENOENT || errno === -Errno.ENOTDIR)) return undefined;
+  throw yield* failure(errno, follow ? "stat" : "lstat", path);
 }
 
 export function* fstat(fd: number, bigint: boolean, target?: StatArray): Operation<StatArray> {

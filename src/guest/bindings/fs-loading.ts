@@ -3,7 +3,9 @@
  * the next ones is in load-ahead.ts.
  */
 import { O_RDONLY } from "../../abi/fcntl.js";
+import { AheadWants } from "../../protocol/fs-calls.js";
 import { readFile, readOpenText } from "./fs-contents.js";
+import { told, installLooking, readTold } from "./fs-looking.js";
 import { ask } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
 import { text, toPath } from "./fs-values.js";
@@ -17,8 +19,11 @@ const wasmMagic = 0x6d736100;
 export let ahead: LoadAhead;
 
 export function installLoading(env: GuestEnvironment): void {
-  ahead = new LoadAhead(env);
+  installLooking(env);
+  ahead = new LoadAhead(env, told);
 }
+
+const dated = (changes: number): void => ahead.dated(changes);
 
 /** What is answered without an operation, where it is known: `internalModuleStat`. */
 export function knownKind(path: unknown): number | undefined {
@@ -31,7 +36,8 @@ export function knownText(path: unknown, flags: unknown): string | undefined {
 }
 
 function* askAhead(directory: string, first: string): Operation<undefined> {
-  ahead.tell(directory, yield* ask("directoryAhead", { directory, first }));
+  const answer = yield* ask("directoryAhead", { directory, first, wants: AheadWants.content });
+  ahead.tell(directory, answer);
   return undefined;
 }
 
@@ -43,8 +49,8 @@ export function* loaderStat(pathArgument: PathArgument): Operation<number> {
   const directory = ahead.wanted(path);
   if (directory !== undefined) {
     yield* askAhead(directory, path.slice(directory.length + 1));
-    const told = ahead.kind(path);
-    if (told !== undefined) return told;
+    const kind = ahead.kind(path);
+    if (kind !== undefined) return kind;
   }
   const result = yield* ask("moduleStat", { path, content: ahead.wantsContent(path) });
   if (typeof result === "number") return result;
@@ -59,12 +65,12 @@ export function* readAtOnce(pathArgument: PathArgument, flags: number): Operatio
   const known = ahead.content(pathArgument);
   if (known !== undefined) return known;
   const directory = ahead.continued(pathArgument);
-  if (directory !== undefined) {
-    yield* askAhead(directory, pathArgument.slice(directory.length + 1));
-    const told = ahead.content(pathArgument);
-    if (told !== undefined) return told;
+  if (directory !== undefined) yield* askAhead(directory, pathArgument.slice(directory.length + 1));
+  if (directory !== undefined || (yield* readTold(pathArgument))) {
+    const content = ahead.content(pathArgument);
+    if (content !== undefined) return content;
   }
-  return yield* readFile(pathArgument, flags, false);
+  return yield* readFile(pathArgument, flags, false, dated);
 }
 
 export function* readTextAtOnce(target: PathArgument | number, flags: number): Operation<string> {

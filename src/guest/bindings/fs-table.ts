@@ -7,6 +7,7 @@ import { checkPaths, copyDirectory, overrideFile } from "./fs-copy.js";
 import * as contents from "./fs-contents.js";
 import * as entries from "./fs-entries.js";
 import * as loading from "./fs-loading.js";
+import * as looking from "./fs-looking.js";
 import { codedError } from "./fs-runner.js";
 import type { Operation } from "./fs-runner.js";
 import type { StatArray } from "./fs-values.js";
@@ -39,6 +40,17 @@ function stats(bigint: boolean, blocking: boolean): StatArray | undefined {
   return bigint ? shared.bigintStatValues : shared.statValues;
 }
 
+function statOf(
+  path: BindingArguments[number],
+  follow: boolean,
+  bigint: boolean,
+  mustExist: boolean,
+  blocking: boolean,
+): Operation<StatArray | undefined> {
+  const run = blocking ? looking.statAtOnce : entries.statPath;
+  return run(path, follow, bigint, mustExist, stats(bigint, blocking));
+}
+
 export const table: Readonly<Record<string, Entry>> = {
   access: { request: 2, checks: "mode", run: ([path, mode]) => entries.access(path, mode) },
   open: { request: 3, run: ([path, flags, mode]) => contents.openByNumber(path, flags, mode) },
@@ -63,7 +75,11 @@ export const table: Readonly<Record<string, Entry>> = {
   link: { request: 2, run: ([from, to]) => entries.twoPaths("link", from, to) },
   symlink: { request: 3, run: ([target, path]) => entries.symlink(target, path) },
   readlink: { request: 2, run: ([path, encoding]) => entries.readlink(path, encoding) },
-  realpath: { request: 2, run: ([path, encoding]) => entries.realpath(path, encoding) },
+  realpath: {
+    request: 2,
+    run: ([path, encoding], blocking) =>
+      blocking ? looking.realpathAtOnce(path, encoding) : entries.realpath(path, encoding),
+  },
   ftruncate: {
     request: 2,
     checks: "fd",
@@ -90,12 +106,12 @@ export const table: Readonly<Record<string, Entry>> = {
   stat: {
     request: 2,
     run: ([path, bigint, , mustExist], blocking) =>
-      entries.statPath(path, true, bigint, mustExist !== false, stats(bigint, blocking)),
+      statOf(path, true, bigint, mustExist !== false, blocking),
   },
   lstat: {
     request: 2,
     run: ([path, bigint, , mustExist], blocking) =>
-      entries.statPath(path, false, bigint, mustExist !== false, stats(bigint, blocking)),
+      statOf(path, false, bigint, mustExist !== false, blocking),
   },
   fstat: {
     request: 2,
@@ -149,7 +165,7 @@ export const knownTable: Readonly<
 export const blockingTable: Readonly<
   Record<string, (...args: BindingArguments) => Operation<unknown>>
 > = {
-  existsSync: (path) => entries.existsSync(path),
+  existsSync: (path) => looking.existsAtOnce(path),
   readFileUtf8: (target, flags) => loading.readTextAtOnce(target, flags),
   writeFileUtf8: (target, data, flags, mode) => contents.writeFileUtf8(target, data, flags, mode),
   rmSync: (path, _retries, recursive) => entries.rmSync(path, recursive === true),

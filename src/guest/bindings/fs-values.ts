@@ -53,7 +53,7 @@ export function bytesOf(
 export type StatArray = Float64Array | BigInt64Array;
 
 /** Writes kernel stat values into `target`, or a fresh array of the right kind. */
-export function toStats(values: readonly number[], bigint: boolean, target?: StatArray): StatArray {
+export function toStats(values: ArrayLike<number>, bigint: boolean, target?: StatArray): StatArray {
   const stats = target ?? (bigint ? new BigInt64Array(statSlots) : new Float64Array(statSlots));
   for (let at = 0; at < statSlots; at++) {
     const value = values[at] ?? 0;

@@ -8,6 +8,7 @@
  */
 import { installCompileCache } from "../compile-cache/binding.js";
 import type { Put } from "../compile-cache/binding.js";
+import { AheadWants } from "../../protocol/fs-calls.js";
 import type { EngineModule } from "../engine-types.js";
 import type { EngineTools, GuestEnvironment, KernelClient } from "../environment.js";
 import { ahead } from "./fs-loading.js";
@@ -91,6 +92,15 @@ class PackageFiles {
       this.#scopes.set(directory, told.path);
       return tuple;
     }
+    const path = this.#ahead.scopePath(directory);
+    const read =
+      path === undefined || (!root && path === "/package.json")
+        ? undefined
+        : this.#packages.get(path);
+    if (read !== undefined) {
+      this.#scopes.set(directory, path!);
+      return read;
+    }
     const result = this.#kernel.call("packageScope", {
       directory: directory === "" ? "/" : directory,
       root,
@@ -111,11 +121,23 @@ class PackageFiles {
   ): PackageTuple | undefined {
     const known = this.#packages.get(path);
     if (known !== undefined) return known;
+    const data = this.#read(path);
+    return data && this.#parsed(path, data, isESM, base, specifier);
+  }
+
+  #read(path: string): Uint8Array | undefined {
+    let told = this.#ahead.packageFile(path);
+    const directory = told === undefined ? this.#ahead.packageAt(path) : undefined;
+    if (directory !== undefined) {
+      const wants = AheadWants.package;
+      const answer = this.#kernel.call("directoryAhead", { directory, first: "", wants });
+      told = this.#ahead.tellPackage(path, directory, answer);
+    }
+    if (told !== undefined) return told?.data;
     const result = this.#kernel.call("readPackage", { path });
     if (typeof result === "number") return undefined;
     this.#ahead.dated(result.changes);
-    if (!result.found) return undefined;
-    return this.#parsed(path, result.data, isESM, base, specifier);
+    return result.found ? result.data : undefined;
   }
 
   getNearestParentPackageJSON(checkPath: string): PackageTuple | undefined {

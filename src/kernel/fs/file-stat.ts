@@ -1,4 +1,5 @@
-/** Owns the form in which files, file systems and directory entries are described. */
+/** Owns the form in which files, file systems and directory entries are described, and that in which guests are told. */
+import { statSlots } from "../../protocol/fs-calls.js";
 
 export interface FileStat {
   dev: number;
@@ -33,4 +34,29 @@ export interface DirectoryEntry {
   type: number;
 }
 
-/** Owner, permission bits and creation time of an inode about to exist. */
+/** What `stat` and `fstat` answer. */
+export function statNumbers(stat: FileStat): number[] {
+  const values = [
+    stat.dev,
+    stat.mode,
+    stat.nlink,
+    stat.uid,
+    stat.gid,
+    stat.rdev,
+    stat.blksize,
+    stat.ino,
+    stat.size,
+    stat.blocks,
+  ];
+  for (const ms of [stat.atimeMs, stat.mtimeMs, stat.ctimeMs, stat.birthtimeMs]) {
+    let seconds = Math.floor(ms / 1000);
+    let nanoseconds = Math.round((ms - seconds * 1000) * 1e6);
+    if (nanoseconds >= 1e9) {
+      seconds += 1;
+      nanoseconds -= 1e9;
+    }
+    values.push(seconds, nanoseconds);
+  }
+  if (values.length !== statSlots) throw new Error(`stat answers ${values.length} values`);
+  return values;
+}

@@ -186,8 +186,13 @@ export class FileSystem {
   }
 
   /** What a module loader may be told of a directory before it asks; see ahead.ts. */
-  directoryAhead(who: Credentials, path: string, first: string): DirectoryAhead | Failure {
-    return directoryAhead(this.#sb, who, path, first);
+  directoryAhead(
+    who: Credentials,
+    path: string,
+    first: string,
+    wants: number,
+  ): DirectoryAhead | Failure {
+    return directoryAhead(this.#sb, who, path, first, wants);
   }
 
   /** The process, other than the one that walked, whose directory a walk last came by; 0 before. */

@@ -19,6 +19,7 @@ import {
   type OpenContent,
   unknownAttributes,
 } from "./external-file.js";
+import type { SmallFile } from "./ahead.js";
 import type { DirectoryEntry } from "./file-stat.js";
 import type { Steps } from "../io/steps.js";
 import type { Credentials } from "./credentials.js";
@@ -222,15 +223,16 @@ export class HostDirectory extends ExternalDirectory {
     }
   }
 
-  /** Reads a regular file that `who` may read and that fits into `target`: its length, or -errno. */
-  readAhead(name: string, who: Credentials, target: Uint8Array): number {
+  /** Reads a regular file that `who` may read and that fits into `target`. */
+  readAhead(name: string, who: Credentials, target: Uint8Array): SmallFile | Failure {
     const { mount } = this;
     const directory = mount.descriptor(this);
     if (directory < 0) return directory;
     const file = dirfd.readSmallAt(directory, name, target);
     if (typeof file === "number") return file;
     const attributes = { mode: mount.permissions(file), ...mount.owner(file) };
-    return permits(attributes, who, R_OK) ? file.size : -Errno.EACCES;
+    if (!permits(attributes, who, R_OK)) return -Errno.EACCES;
+    return { size: file.size, stat: () => new HostFile(mount, this, name, file.stat()).stat() };
   }
 
   override createFile(

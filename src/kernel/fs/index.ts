@@ -10,6 +10,7 @@ export { hostCredentials, kernelCredentials } from "./credentials.js";
 export type { Credentials, Identity, Walks } from "./credentials.js";
 export { FileSystem } from "./file-system.js";
 export type { Fifo } from "./special-files.js";
+export { statNumbers } from "./file-stat.js";
 export type { DirectoryEntry, FileStat, FileSystemStat } from "./file-stat.js";
 export { providerAnswerOf } from "./provider-answers.js";
 export type { Provided } from "./provider-answers.js";

@@ -5,6 +5,7 @@
  * Untrusted: every path.
  */
 import { posix } from "node:path";
+import { Errno } from "../../abi/errno.js";
 import { S_IFDIR } from "../../abi/fcntl.js";
 import { ModuleKind, fsLimits } from "../../protocol/fs-calls.js";
 import { type FsProcess, nothing, checkPath, isRegular, isDirectory } from "./fs-checks.js";
@@ -29,6 +30,34 @@ export function moduleKind(process: FsProcess, path: string): number {
   const stat = process.fs.stat(process.credentials, path, true);
   if (typeof stat === "number") return stat;
   return isDirectory(stat) ? 1 : 0;
+}
+
+/** Nothing in files is judged, and nobody wants to know of it. */
+export function isOpen({ policy }: FsProcess): boolean {
+  return policy.allowsAll("fs") && policy.allowsAll("process");
+}
+
+/** What is told of a directory of which nothing is. */
+export const noDirectory = {
+  errno: -Errno.EACCES,
+  real: "",
+  near: nothing,
+  open: false,
+  names: "",
+  kinds: nothing,
+  places: nothing,
+  data: nothing,
+  stats: nothing,
+  scope: "",
+  scopeData: nothing,
+  changes: 0,
+};
+
+/** Where `packageScopeOf` looks first; empty where that is nowhere, or at the top. */
+export function packageScopePath(process: FsProcess, directory: string): string {
+  const { fs, credentials } = process;
+  const [at = ""] = fs.beginningsWith(credentials, directory, "package.json");
+  return at === "" || insideModules(at, directory) ? "" : `${at}/package.json`;
 }
 
 export function packageScopeOf(

@@ -6,10 +6,12 @@
  * bound; every descriptor belongs to the calling process; an answer fits a frame.
  * Untrusted: every field of `args`.
  */
+import { posix } from "node:path";
 import { Errno } from "../../abi/errno.js";
 import { isFileBytes } from "../../abi/resources.js";
 import { F_OK, R_OK, W_OK, X_OK } from "../../abi/fcntl.js";
 import {
+  AheadWants,
   COPYFILE_EXCL,
   COPYFILE_FICLONE,
   COPYFILE_FICLONE_FORCE,
@@ -17,10 +19,11 @@ import {
   UvDirent,
   fsLimits,
   nearModulePaths,
-  statSlots,
+  nearPackagePaths,
 } from "../../protocol/fs-calls.js";
 import type { fsCalls } from "../../protocol/fs-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
+import { statNumbers } from "../fs/index.js";
 import type { DirectoryEntry, FileStat } from "../fs/index.js";
 import { limits } from "../limits.js";
 import { Deferred, mapAnswer } from "../io/deferred.js";
@@ -38,9 +41,12 @@ import {
 import { copyFile } from "./fs-copy.js";
 import { promisedWithin, truncateWithin, writeAllWithin, writeWithin } from "./fs-limit.js";
 import {
+  isOpen,
+  noDirectory,
   readPackageFile,
   moduleKind,
   packageScopeOf,
+  packageScopePath,
   smallModule,
   nearKinds,
 } from "./fs-modules.js";
@@ -76,6 +82,8 @@ const unchangedId = 0xffff_ffff;
 /** Largest distance of a time from the epoch that a JavaScript date can show. */
 const maxTimeMs = 8.64e15;
 const maxPosition = 2 ** 63;
+/** As `changes`: what is answered comes later, or in parts. */
+const notKnown = -1;
 /** Of the quota, for one process; it writes so much before it asks again. */
 const mostPromised = 1024 * 1024;
 /** Indexed by Linux' DT_* numbers. */
@@ -117,29 +125,7 @@ function ownerId(id: number): number {
 }
 
 export function statValues(stat: FileStat): { values: number[] } {
-  const values = [
-    stat.dev,
-    stat.mode,
-    stat.nlink,
-    stat.uid,
-    stat.gid,
-    stat.rdev,
-    stat.blksize,
-    stat.ino,
-    stat.size,
-    stat.blocks,
-  ];
-  for (const ms of [stat.atimeMs, stat.mtimeMs, stat.ctimeMs, stat.birthtimeMs]) {
-    let seconds = Math.floor(ms / 1000);
-    let nanoseconds = Math.round((ms - seconds * 1000) * 1e6);
-    if (nanoseconds >= 1e9) {
-      seconds += 1;
-      nanoseconds -= 1e9;
-    }
-    values.push(seconds, nanoseconds);
-  }
-  if (values.length !== statSlots) throw new Error(`stat answers ${values.length} values`);
-  return { values };
+  return { values: statNumbers(stat) };
 }
 
 function* removeTree({ fs, credentials }: FsProcess, path: string): Steps<Record<never, never>> {
@@ -321,17 +307,19 @@ export const fsHandlers: FsHandlers = {
     const file = opened(process, path, flags, 0o666);
     if (typeof file === "number") return file;
     // A stream's content comes when it comes: `readFd` waits for it.
-    const later = (stream: Stream): { data: Uint8Array; more: boolean; fd: number } | number => {
+    const later = (stream: Stream): CallResult<FsCalls, "readFile"> | number => {
       const fd = process.descriptors.add(stream);
-      return fd < 0 ? fd : { data: new Uint8Array(0), more: true, fd };
+      return fd < 0 ? fd : { data: new Uint8Array(0), more: true, fd, changes: notKnown };
     };
     if (file instanceof Deferred) return file.map(later);
     if (file instanceof Stream) return later(file);
     const part = holding(file, () => readRest(file, transferBuffer));
     if (typeof part !== "number" && part.more)
-      return { data: part.data, more: true, fd: process.descriptors.add(file) };
+      return { data: part.data, more: true, fd: process.descriptors.add(file), changes: notKnown };
     file.unref();
-    return typeof part === "number" ? part : { data: part.data, more: false, fd: -1 };
+    // Counted when it is done: it may have made the file, or emptied it.
+    const changes = process.fs.changeCount;
+    return typeof part === "number" ? part : { data: part.data, more: false, fd: -1, changes };
   },
 
   writeFile(process, { path, data, flags, mode, more }) {
@@ -381,7 +369,9 @@ export const fsHandlers: FsHandlers = {
   },
 
   exists(process, { path }) {
-    return { found: typeof fsHandlers.access(process, { path, mode: F_OK }) !== "number" };
+    const changes = process.fs.changeCount;
+    const found = typeof fsHandlers.access(process, { path, mode: F_OK }) !== "number";
+    return { found, changes };
   },
 
   mkdir(process, { path, mode, recursive }) {
@@ -436,8 +426,9 @@ export const fsHandlers: FsHandlers = {
   },
 
   realpath(process, { path }) {
+    const changes = process.fs.changeCount;
     const resolved = process.fs.realpath(process.credentials, path);
-    return typeof resolved === "number" ? resolved : { path: resolved };
+    return typeof resolved === "number" ? resolved : { path: resolved, changes };
   },
 
   readdir(process, { path, start }) {
@@ -485,13 +476,21 @@ export const fsHandlers: FsHandlers = {
     return done(process.watches.remove(watch));
   },
 
+  look(process, args) {
+    const changes = process.fs.changeCount;
+    const answer = fsHandlers.stat(process, args) as { values: number[] } | number;
+    return typeof answer === "number"
+      ? { errno: answer, values: [], changes }
+      : { errno: 0, values: answer.values, changes };
+  },
+
   moduleStat(process, { path, content }) {
     const { fs, credentials } = process;
     const changes = fs.changeCount;
     const kind = moduleKind(process, path);
     // Where the path was judged, nothing but that may be told.
     if (!path.startsWith("/") || credentials.walks !== undefined)
-      return { kind, near: nothing, real: "", found: false, data: nothing, changes };
+      return { kind, near: nothing, real: "", found: false, data: nothing, scope: "", changes };
     const paths = nearModulePaths(path, kind);
     const kinds = nearKinds(process, paths);
     const near = Uint8Array.from(kinds);
@@ -499,25 +498,39 @@ export const fsHandlers: FsHandlers = {
       kind === 0 ? path : paths.find((_, at) => kinds[at] === ModuleKind.file && kind <= 1);
     const real = file === undefined ? -Errno.ENOENT : fs.realpath(credentials, file);
     if (typeof real === "number")
-      return { kind, near, real: "", found: false, data: nothing, changes };
+      return { kind, near, real: "", found: false, data: nothing, scope: "", changes };
     const data = content ? smallModule(process, real) : undefined;
-    return { kind, near, real, found: data !== undefined, data: data ?? nothing, changes };
+    if (data === undefined)
+      return { kind, near, real, found: false, data: nothing, scope: "", changes };
+    // Who listens is to hear of what is read, not of what is there.
+    const scope = isOpen(process) ? packageScopePath(process, posix.dirname(real)) : "";
+    return { kind, near, real, found: true, data, scope, changes };
   },
 
-  directoryAhead(process, { directory, first }) {
-    const { fs, credentials } = process;
-    if (checkPath(directory) < 0 || !directory.startsWith("/")) return -Errno.EINVAL;
-    // What is judged, or learned, has to be so for each module by itself; of what is only noted the row tells.
-    const { policy } = process;
-    const isOpen = policy.allowsAll("fs") && policy.allowsAll("process");
-    if (!isOpen && !(policy.onlyNotes("fs") && policy.onlyNotes("process")))
-      return -Errno.EOPNOTSUPP;
+  directoryAhead(process, { directory, first, wants }) {
+    const { fs, credentials, policy } = process;
     const changes = fs.changeCount;
-    const ahead = fs.directoryAhead(credentials, directory, first);
-    if (typeof ahead === "number") return ahead;
+    const fails = (errno: number): CallResult<FsCalls, "directoryAhead"> => ({
+      ...noDirectory,
+      errno,
+      changes,
+    });
+    if (checkPath(directory) < 0 || !directory.startsWith("/")) return fails(-Errno.EINVAL);
+    // What is judged, or learned, has to be so for each module by itself; of what is only noted the row tells.
+    const open = isOpen(process);
+    const isNoted = policy.onlyNotes("fs") && policy.onlyNotes("process");
+    if (!open && !(isNoted && wants === AheadWants.content)) return fails(-Errno.EOPNOTSUPP);
+    const ahead = fs.directoryAhead(credentials, directory, first, wants);
+    if (typeof ahead === "number") return fails(ahead);
+    const isPackage = wants === AheadWants.package && !directory.endsWith("/");
+    const near = isPackage
+      ? Uint8Array.from(nearKinds(process, nearPackagePaths(directory)))
+      : nothing;
+    const told = { ...ahead, errno: 0, near, open, changes };
+    if (wants === AheadWants.names) return { ...told, scope: "", scopeData: nothing };
     const { path, data } = packageScopeOf(process, directory, true);
-    if (data.length > fsLimits.aheadFileBytes) return -Errno.E2BIG;
-    return { ...ahead, scope: path, scopeData: data, changes };
+    if (data.length > fsLimits.aheadFileBytes) return fails(-Errno.E2BIG);
+    return { ...told, scope: path, scopeData: data };
   },
 
   packageScope(process, { directory, root }) {

@@ -20,6 +20,7 @@ import type { Process } from "../process/process.js";
 import { descriptorHandlers } from "./descriptors.js";
 import type { Handlers } from "./dispatch.js";
 import { fsHandlers } from "./fs.js";
+import { noDirectory } from "./fs-modules.js";
 import { netHandlers } from "./net.js";
 import { killRequests, priorityRequests, processHandlers } from "./process.js";
 import { terminalHandlers } from "./terminal.js";
@@ -77,6 +78,7 @@ function toldOf({
   places,
   scope,
 }: CallResult<Calls, "directoryAhead">): readonly Demand[] {
+  if (real === "") return [];
   const sizes = new DataView(places.buffer, places.byteOffset, places.byteLength);
   const read = (path: string): Demand => at("read", path, Last.Follow);
   const told = names
@@ -86,15 +88,6 @@ function toldOf({
   return [at("readdir", real, Last.Follow), ...told, ...(scope === "" ? [] : [read(scope)])];
 }
 
-const noDirectory = {
-  real: "",
-  fixed: false,
-  names: "",
-  kinds: nothing,
-  places: nothing,
-  scope: "",
-  scopeData: nothing,
-};
 const dataRead = {
   direction: "in",
   bytes: ({ data }: { data: Uint8Array }) => data.byteLength,
@@ -203,7 +196,7 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     run: fsHandlers.exists,
     demand: ({ path }) => [at("exists", path, Last.Follow)],
     asks: "fs `exists`",
-    whenDenied: () => ({ found: false }),
+    whenDenied: () => ({ found: false, changes: 0 }),
     foundNothing: ({ found }) => !found,
     note: "access(2) where every error is a no",
   },
@@ -313,14 +306,21 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     note: "no rename cookies; a mount reports what inotify tells",
   },
   unwatch: { run: fsHandlers.unwatch, watches: (_, { watch }) => ({ watch, lasts: false }) },
+  look: {
+    run: fsHandlers.look,
+    demand: ({ path, follow }) => [at("stat", path, object(follow))],
+    asks: "fs `stat`",
+    support: "own",
+    note: "`stat`, for who asks for many",
+  },
   moduleStat: {
     run: fsHandlers.moduleStat,
     demand: ({ path }) => [at("stat", path, Last.Follow)],
     asks: "fs `stat`",
-    whenDenied: () => ({ ...unseen, kind: -Errno.EACCES, near: nothing, real: "" }),
+    whenDenied: () => ({ ...unseen, kind: -Errno.EACCES, near: nothing, real: "", scope: "" }),
     foundNothing: ({ kind }) => kind < 0,
     // Only the path itself was judged, not its neighbours, and not for reading.
-    whenJudged: (result) => ({ ...result, ...unseen, near: nothing, real: "" }),
+    whenJudged: (result) => ({ ...result, ...unseen, near: nothing, real: "", scope: "" }),
     told: ({ path }, { kind, near, real, found }) => [
       ...nearModulePaths(path, kind)
         .filter((_, place) => (near[place] ?? ModuleKind.absent) !== ModuleKind.absent)
@@ -335,11 +335,11 @@ export const systemCalls: { readonly [K in keyof Calls]: Row<K> } = {
     // Not answered where anything is judged: each file would have to be.
     found: {
       demand: toldOf,
-      none: () => ({ ...unseen, ...noDirectory }),
+      none: () => noDirectory,
     },
     asks: "fs `readdir`, and `read` of each file whose content it tells: EOPNOTSUPP unless fs allows everything",
     support: "own",
-    note: "for loaders of modules, which ask for one file after the other",
+    note: "for loaders of modules and other programs that ask for one file after the other",
   },
   packageScope: {
     run: fsHandlers.packageScope,
