@@ -229,3 +229,21 @@ test("a subshell that a signal ends is told of, as a command is; `timeout` does 
     ["137\n137\n", "bash: line 1: PID Killed                  timeout -s KILL 0.2 sleep 5\n"],
   );
 });
+
+test("tar's --transform takes what GNU's does: empty matches, expressions in a row, escaped delimiters", async () => {
+  const script = `mkdir tr; cd tr; mkdir d; touch d/a.txt
+for how in 's/^/pre\\//' 's,^d,e,;s,\\(.*\\)\\.txt$,\\1.md,' 'flags=r;s|^|x/|' 's/A/\\&\\/b/i' 's,(t)x,\\1y,x' 's/^/x/g'; do
+  tar cf a.tar --transform="$how" d; tar tf a.tar | tail -1
+done
+tar xf a.tar --transform='s,^xd,out,'; ls out; tar cf a.tar --transform=x d 2>/dev/null; echo $?`;
+  assert.deepEqual(await lines(script), [
+    "pre/d/a.txt",
+    "e/a.md",
+    "x/d/a.txt",
+    "d/&/b.txt",
+    "d/a.tyt",
+    "xd/a.txt",
+    "a.txt",
+    "2",
+  ]);
+});

@@ -5,8 +5,7 @@ import { statOrNothing } from "../../support/files.js";
 import { globRegex } from "../../support/glob.js";
 import { LineReader, openInput } from "../../support/input.js";
 import { parseOptions, type Options } from "../../support/options.js";
-import { PosixRegex } from "../../support/regex.js";
-import { fromBytes, toBytes } from "../../support/text.js";
+import { fromBytes } from "../../support/text.js";
 
 const shortOptions = "AcdrtuxvzjJaf:C:T:X:b:I:kmpPhOSwWno";
 const longOptions = {
@@ -118,36 +117,6 @@ export function directoryOf(context: CommandContext, options: Options): string {
   if (directory !== "" && statOrNothing(context, directory, true)?.isDirectory() !== true)
     throw fatal(`${directory}: Cannot open: No such file or directory`);
   return directory;
-}
-
-export function transformer(options: Options): (name: string) => string {
-  const rules = options.all("transform").map((text) => {
-    const match = /^s(.)(.*?)\1(.*?)\1([gi]*)$/.exec(text);
-    if (match === null) throw new CommandFailure(`Invalid transform expression`, 2);
-    const regex = new PosixRegex(toBytes(match[2]!), {
-      extended: false,
-      ignoreCase: match[4]!.includes("i"),
-    });
-    return { regex, text: match[3]!, all: match[4]!.includes("g") };
-  });
-  return (name) =>
-    rules.reduce((current, { regex, text, all }) => {
-      let output = "";
-      let from = 0;
-      const bytes = toBytes(current);
-      for (;;) {
-        const found = regex.exec(bytes, from);
-        if (found === undefined || found.end === found.index) break;
-        const replaced = text.replace(
-          /\\(\d)|&/g,
-          (_, digit: string | undefined) => found.groups[Number(digit ?? 0)] ?? "",
-        );
-        output += bytes.slice(from, found.index) + replaced;
-        from = found.end;
-        if (!all) break;
-      }
-      return fromBytes(output + bytes.slice(from));
-    }, name);
 }
 
 export function excluder(context: CommandContext, options: Options): (name: string) => boolean {

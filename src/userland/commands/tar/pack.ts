@@ -6,15 +6,8 @@ import type { Codec } from "../../support/codecs.js";
 import { errorText } from "../../support/errors.js";
 import type { Options } from "../../support/options.js";
 import { Creator, type CreateOptions } from "./create.js";
-import {
-  codecOf,
-  directoryOf,
-  emptyArchive,
-  excluder,
-  fatal,
-  linesOf,
-  transformer,
-} from "./options.js";
+import { codecOf, directoryOf, emptyArchive, excluder, fatal, linesOf } from "./options.js";
+import { transformer } from "./transform.js";
 
 const recordBytes = 10240;
 const endBytes = 1024;

@@ -14,7 +14,8 @@ import { ArchiveError, type Entry } from "../../../protocol/tar.js";
 import { Extractor } from "./extract.js";
 import { endOf } from "./pack.js";
 import { Wanted } from "./wanted.js";
-import { codecOf, directoryOf, excluder, fatal, transformer } from "./options.js";
+import { codecOf, directoryOf, excluder, fatal } from "./options.js";
+import { transformer } from "./transform.js";
 import { ArchiveReader } from "./read.js";
 
 /** The archive's bytes, decompressed when they are compressed. */
