@@ -72,6 +72,7 @@ test(
   async () => {
     const group = new KernelGroup(12);
     const first = await group.place("auto");
+    await first.opened;
     for (let vm = 1; vm <= 3; vm++) first.attachMachine(vm, {});
     await new Promise(setImmediate);
     const { length } = kernels();
@@ -91,6 +92,17 @@ test(
     await Promise.all([first, other].map((one) => one.close(new Error("done"))));
   },
 );
+
+test("machines are made on a kernel that is starting still", { timeout }, async () => {
+  const sidecar = new SidecarProcess();
+  const machines = await Promise.all([1, 2, 3].map(() => NodeRuntime.create({ sidecar })));
+  const results = await Promise.all(machines.map((rt, i) => rt.run(`__return(${i})`)));
+  assert.deepEqual(
+    results.map(({ value }) => value),
+    [0, 1, 2],
+  );
+  await sidecar.dispose();
+});
 
 test("auto has a kernel for each six processors", () => {
   assert.deepEqual([1, 2, 11, 12, 64, 1000].map(kernelsFor), [1, 1, 1, 2, 10, 64]);
