@@ -73,6 +73,11 @@ const services = {
 };
 const host = new HostHandlers(pool, services, emit, () => [...isolation, cgroup()]);
 
+// The socket to the host keeps it alive: an end without one of the host's would be silent otherwise.
+process.on("beforeExit", () => {
+  throw new Error("the kernel process has nothing to wait for");
+});
+
 let serves = false;
 const started = pool.start();
 // What the host asks for already is made, and it hears of that when there can be programs.

@@ -83,7 +83,11 @@ export class HostDoor {
         ),
       ),
     );
-    this.#socket.on("error", closed);
+    this.#socket.on("error", (error: NodeJS.ErrnoException) => {
+      // Any other is no end of the host's, and has to be heard of.
+      if (error.code !== "EPIPE" && error.code !== "ECONNRESET") throw error;
+      closed();
+    });
     this.#socket.on("close", closed);
   }
 
