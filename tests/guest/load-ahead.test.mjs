@@ -122,6 +122,55 @@ it("what another process changed is seen by who knows of it from a module", opti
 });
 
 it(
+  "packages that come are found by who knows of them, and asked for once until then",
+  options,
+  async () => {
+    const inner = Object.fromEntries(
+      Array.from({ length: 40 }, (_, at) => [
+        `/app/d${at}/m.js`,
+        `exports.found = (name = "thing") => { try { return require(name); } catch (error) { return error.code; } };`,
+      ]),
+    );
+    const rt = await machine({ files: inner });
+    const absent = await rt.run(
+      `${prelude} const all = Array.from({ length: 40 }, (_, at) => load("/app/d" + at + "/m"));
+    let missing = 0; for (let times = 0; times < 4; times++) for (const { found } of all) if (found() === "MODULE_NOT_FOUND") missing++;
+    __return(missing);`,
+      { name: "/app/main.cjs" },
+    );
+    assert.equal(absent.value, 160, absent.stderr);
+    // At the end of a search there are the folders of all users; three for each of 160 searches.
+    assert.ok(absent.usage.systemCalls < 690, `${absent.usage.systemCalls} calls`);
+    const other = `const fs = require("node:fs");
+    while (!fs.existsSync("/app/go")) {}
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    fs.mkdirSync("/app/d3/node_modules/thing", { recursive: true });
+    fs.writeFileSync("/app/d3/node_modules/thing/index.js", "module.exports = 'came';"); fs.writeFileSync("/app/flag", "");`;
+    assert.deepEqual(
+      await answer(
+        rt,
+        `const child = require("node:child_process").spawn("node", ["-e", ${JSON.stringify(other)}], { stdio: "inherit" });
+      const { found } = require("/app/d3/m"); const seen = [found("mine")];
+      fs.mkdirSync("/app/node_modules/mine", { recursive: true }); put("/app/node_modules/mine/index.js", "module.exports = 'own';");
+      seen.push(found("mine"));
+      put("/app/go", ""); seen.push(require("/app/d4/m").found(), found());
+      while (!fs.existsSync("/app/flag")) {}
+      seen.push(found(), require("/app/d4/m").found());
+      child.on("exit", () => __return(seen));`,
+      ),
+      [
+        "MODULE_NOT_FOUND",
+        "own",
+        "MODULE_NOT_FOUND",
+        "MODULE_NOT_FOUND",
+        "came",
+        "MODULE_NOT_FOUND",
+      ],
+    );
+  },
+);
+
+it(
   "what another thread changed is seen by who knows of it from shared memory",
   options,
   async () => {

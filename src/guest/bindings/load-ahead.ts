@@ -107,7 +107,9 @@ export class LoadAhead {
       return kind;
     }
     // Of others the answer tells what lies beside them, for which there would be a call each.
-    const isEnough = path.endsWith(nodeModules) || this.#near.has(`${path}.js`);
+    const isModules = path.endsWith(nodeModules);
+    if (isModules && this.#directories.isAbsent(path)) return -Errno.ENOENT;
+    const isEnough = isModules || this.#near.has(`${path}.js`);
     if (!isEnough) return undefined;
     return kind ?? (this.#directories.isDirectory(path) ? ModuleKind.directory : undefined);
   }
@@ -217,6 +219,7 @@ export class LoadAhead {
     this.dated(answer.changes);
     const paths = nearModulePaths(path, kind);
     this.#putNear(paths, near);
+    if (kind < 0 && path.endsWith(nodeModules)) this.#directories.lacks(path);
     if (kind === ModuleKind.directory) this.#near.set(path, kind);
     let file = kind === ModuleKind.file ? path : undefined;
     for (let at = 0; at < near.length; at++) if (near[at] === ModuleKind.file) file ??= paths[at]!;
@@ -238,7 +241,9 @@ export class LoadAhead {
     if (this.#near.size === 0) this.#enqueueMicrotask(() => this.#near.clear());
     for (let at = 0; at < kinds.length; at++) {
       const is = kinds[at]!;
-      this.#near.set(paths[at]!, is === ModuleKind.absent ? -Errno.ENOENT : is);
+      const path = paths[at]!;
+      this.#near.set(path, is === ModuleKind.absent ? -Errno.ENOENT : is);
+      if (is === ModuleKind.absent && path.endsWith(nodeModules)) this.#directories.lacks(path);
     }
   }
 

@@ -91,6 +91,8 @@ export class ToldDirectories {
   /** Directories above those. */
   readonly #above = new Set<string>();
   readonly #taken = new Map<string, { readonly count: number }>();
+  /** Directories that are not there, and since when that is known. */
+  readonly #absent = new Map<string, bigint>();
   #changes = 0;
   /** A call was sent, and its answer has not said yet whether something has changed. */
   #awaits = false;
@@ -108,6 +110,7 @@ export class ToldDirectories {
 
   clear(): void {
     this.#awaits = false;
+    if (this.#absent.size > 0) this.#absent.clear();
     if (this.#directories.size === 0) return;
     this.#directories.clear();
     this.#above.clear();
@@ -164,6 +167,19 @@ export class ToldDirectories {
     if (this.directory(path) !== undefined) return true;
     if (!this.#above.has(path)) return false;
     return nanoseconds() - this.#aboveAt <= longestNs;
+  }
+
+  /** A loader was told that there is no directory `path`, for which it asks again with each module. */
+  lacks(path: string): void {
+    if (this.#absent.size >= mostPaths) this.#absent.clear();
+    if (this.#alone) this.#absent.set(path, nanoseconds());
+  }
+
+  isAbsent(path: string): boolean {
+    if (this.#absent.size === 0) return false;
+    if (this.#awaits) this.clear();
+    const since = this.#absent.get(path);
+    return since !== undefined && nanoseconds() - since <= longestNs;
   }
 
   /** What is known of `path`, an absolute one without anything that leads up or nowhere. */
