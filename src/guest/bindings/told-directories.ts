@@ -90,6 +90,9 @@ export class ToldDirectories {
   readonly #directories = new Map<string, ToldDirectory>();
   /** Directories above those. */
   readonly #above = new Set<string>();
+  /** What was looked for last, and found. */
+  #lastPath = "";
+  #last: FoundEntry | undefined;
   readonly #taken = new Map<string, { readonly count: number }>();
   /** Directories that are not there, and since when that is known. */
   readonly #absent = new Map<string, bigint>();
@@ -112,6 +115,7 @@ export class ToldDirectories {
     this.#awaits = false;
     if (this.#absent.size > 0) this.#absent.clear();
     if (this.#directories.size === 0) return;
+    this.#last = undefined;
     this.#directories.clear();
     this.#above.clear();
     this.#aboveAt = 0n;
@@ -185,6 +189,16 @@ export class ToldDirectories {
   /** What is known of `path`, an absolute one without anything that leads up or nowhere. */
   find(path: string): FoundEntry | undefined {
     if (this.#directories.size === 0 || path.length > mostPathChars) return undefined;
+    // A loader asks several things about one path.
+    if (path === this.#lastPath && !this.#awaits && this.#last !== undefined) {
+      if (nanoseconds() - this.#last.directory.toldAt <= longestNs) return this.#last;
+    }
+    this.#last = this.#look(path);
+    this.#lastPath = path;
+    return this.#last;
+  }
+
+  #look(path: string): FoundEntry | undefined {
     let end = path.length;
     for (let step = 0; step < mostSteps; step++) {
       const slash = path.lastIndexOf("/", end - 1);
@@ -209,6 +223,7 @@ export class ToldDirectories {
     hasScope: boolean,
   ): void {
     this.dated(answer.changes);
+    this.#last = undefined;
     const { kinds, places, data, stats } = answer;
     const names = answer.names.split("/");
     const numbers = new DataView(places.buffer, places.byteOffset, places.byteLength);
