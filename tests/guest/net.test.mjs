@@ -677,10 +677,8 @@ it("a file that cannot be read ends a stream of HTTP/2 with an error and no end"
     server.close();
     __return([...told, request.rstCode]);
   `);
-  assert.deepEqual(value, [
-    "server ERR_HTTP2_STREAM_ERROR",
-    "response",
-    "client ERR_HTTP2_STREAM_ERROR",
-    2,
-  ]);
+  // The two ends hear of it in either order.
+  const [first, second, ...rest] = value;
+  assert.deepEqual([first, second].sort(), ["response", "server ERR_HTTP2_STREAM_ERROR"]);
+  assert.deepEqual(rest, ["client ERR_HTTP2_STREAM_ERROR", 2]);
 });

@@ -29,13 +29,13 @@ before(async () => {
   }`;
   assert.ok("guest/program" in modules);
   modules["guest/program"] += hook;
-  // A command that says that it waits for the next one, and goes on to speak.
+  // A command that says that it waits for the next one and leaves a mark, or goes on to speak.
   const next = "guest/programs/next-command";
   const waits = 'channel.event("exit", { code, again: true });';
   assert.ok(modules[next].includes(waits));
   modules[next] = modules[next].replace(
     waits,
-    `${waits} if (process.env.SPEAKS) channel.event("title", { text: "a" });`,
+    `globalThis.wasCommand = true; ${waits} if (process.env.SPEAKS) channel.event("title", { text: "a" });`,
   );
   writeFileSync(bundle, JSON.stringify(modules));
   const { NodeRuntime } = await import(pathToFileURL(join(copy, "dist/index.js")).href);
@@ -118,6 +118,20 @@ it("a program that says that it could be a command is ended like any other", opt
     }`);
   assert.deepEqual([parent.exitCode, parent.stdout], [0, "6 ls\n".repeat(5)]);
   await neighboursAnswer();
+});
+
+it("a program is never in the process of a command", options, async () => {
+  const { exitCode, stdout } = await rt.exec(`
+    const { execSync, spawnSync } = require("node:child_process");
+    for (let i = 0; i < 5; i++) {
+      execSync("true");
+      execSync("echo a | sed s/a/b/");
+      for (const script of ["node -p 'typeof wasCommand'", "exec node -p 'typeof wasCommand'", "echo 'typeof wasCommand' | node -p"])
+        console.log(String(spawnSync("sh", ["-c", script]).stdout).trim());
+    }
+    console.log(typeof wasCommand);`);
+  assert.equal(exitCode, 0);
+  assert.equal(stdout, "undefined\n".repeat(16));
 });
 
 it("a command that is kept and speaks is the last of its process", options, async () => {

@@ -4,9 +4,10 @@ import { it } from "node:test";
 import { kernelState, keepAlive, makeAndDispose } from "../../scripts/machines.mjs";
 
 async function quiet(descriptors) {
+  // More guests wait for as long as there was a demand for them: twenty seconds.
   for (let tries = 0; ; tries++) {
     const state = await kernelState();
-    if (tries === 300 || (state.kernelObjects === 0 && state.descriptors <= descriptors))
+    if (tries === 3000 || (state.kernelObjects === 0 && state.descriptors <= descriptors))
       return state;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { FileSystem } from "../../../dist/kernel/fs/index.js";
 import { admit } from "../../../dist/kernel/policy/admission.js";
 import { systemCalls } from "../../../dist/kernel/syscalls/table.js";
+import { noLimit } from "../../../dist/abi/resources.js";
 import { DescriptorTable } from "../../../dist/kernel/process/descriptors.js";
 import { Deferred } from "../../../dist/kernel/io/deferred.js";
 import { Account } from "../../../dist/kernel/machine/account.js";
@@ -140,6 +141,7 @@ async function run(fs, cwd, name, args) {
     credentials: { ...root, cwd },
     account: new Account(),
     descriptors: new DescriptorTable(16),
+    fileBytes: noLimit,
     openTerminal: () => undefined,
     policy: {
       allowsAll: () => false,
