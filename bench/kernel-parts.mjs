@@ -9,6 +9,7 @@ import { epochMs } from "../dist/kernel/machine/clock.js";
 import { MachineObserver } from "../dist/kernel/machine/observer.js";
 import { Policy } from "../dist/kernel/policy/policy.js";
 import { Bill } from "../dist/kernel/process/bill.js";
+import { noLimit } from "../dist/abi/resources.js";
 import { DescriptorTable } from "../dist/kernel/process/descriptors.js";
 import { peakMemoryOf } from "../dist/kernel/process/usage.js";
 import { answer } from "../dist/kernel/syscalls/dispatch.js";
@@ -41,6 +42,7 @@ function caller(all) {
     credentials: { uid: 0, gid: 0, umask: 0o022, cwd: "/" },
     policy: new Policy(everything, () => {}, { observer }),
     descriptors: new DescriptorTable(64),
+    fileBytes: noLimit,
     bill: new Bill(),
     openTerminal: () => undefined,
   };
