@@ -37,6 +37,11 @@ export function isOpen({ policy }: FsProcess): boolean {
   return policy.allowsAll("fs") && policy.allowsAll("process");
 }
 
+/** Everything is allowed, and what is done is written down. */
+export function isNoted({ policy }: FsProcess): boolean {
+  return policy.onlyNotes("fs") && policy.onlyNotes("process");
+}
+
 /** What is told of a directory of which nothing is. */
 export const noDirectory = {
   errno: -Errno.EACCES,

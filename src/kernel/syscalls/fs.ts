@@ -41,6 +41,7 @@ import {
 import { copyFile } from "./fs-copy.js";
 import { promisedWithin, truncateWithin, writeAllWithin, writeWithin } from "./fs-limit.js";
 import {
+  isNoted,
   isOpen,
   noDirectory,
   readPackageFile,
@@ -502,13 +503,14 @@ export const fsHandlers: FsHandlers = {
     const data = content ? smallModule(process, real) : undefined;
     if (data === undefined)
       return { kind, near, real, found: false, data: nothing, scope: "", changes };
-    // Who listens is to hear of what is read, not of what is there.
-    const scope = isOpen(process) ? packageScopePath(process, posix.dirname(real)) : "";
+    // Where anything is judged, that it may be read is not known yet.
+    const tells = isOpen(process) || isNoted(process);
+    const scope = tells ? packageScopePath(process, posix.dirname(real)) : "";
     return { kind, near, real, found: true, data, scope, changes };
   },
 
   directoryAhead(process, { directory, first, wants }) {
-    const { fs, credentials, policy } = process;
+    const { fs, credentials } = process;
     const changes = fs.changeCount;
     const fails = (errno: number): CallResult<FsCalls, "directoryAhead"> => ({
       ...noDirectory,
@@ -518,14 +520,16 @@ export const fsHandlers: FsHandlers = {
     if (checkPath(directory) < 0 || !directory.startsWith("/")) return fails(-Errno.EINVAL);
     // What is judged, or learned, has to be so for each module by itself; of what is only noted the row tells.
     const open = isOpen(process);
-    const isNoted = policy.onlyNotes("fs") && policy.onlyNotes("process");
-    if (!open && !(isNoted && wants === AheadWants.content)) return fails(-Errno.EOPNOTSUPP);
+    const isForLoader = wants === AheadWants.content || wants === AheadWants.package;
+    if (!open && !(isForLoader && isNoted(process))) return fails(-Errno.EOPNOTSUPP);
     const ahead = fs.directoryAhead(credentials, directory, first, wants);
     if (typeof ahead === "number") return fails(ahead);
     const isPackage = wants === AheadWants.package && !directory.endsWith("/");
-    const near = isPackage
-      ? Uint8Array.from(nearKinds(process, nearPackagePaths(directory)))
-      : nothing;
+    // What is noted is noted by where it is.
+    const near =
+      isPackage && (open || ahead.real === directory)
+        ? Uint8Array.from(nearKinds(process, nearPackagePaths(directory)))
+        : nothing;
     const told = { ...ahead, errno: 0, near, open, changes };
     if (wants === AheadWants.names) return { ...told, scope: "", scopeData: nothing };
     const { path, data } = packageScopeOf(process, directory, true);

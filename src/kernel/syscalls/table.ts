@@ -9,7 +9,12 @@
  */
 import { Errno } from "../../abi/errno.js";
 import { O_CREAT, O_EXCL, O_WRONLY } from "../../abi/fcntl.js";
-import { COPYFILE_EXCL, ModuleKind, nearModulePaths } from "../../protocol/fs-calls.js";
+import {
+  COPYFILE_EXCL,
+  ModuleKind,
+  nearModulePaths,
+  nearPackagePaths,
+} from "../../protocol/fs-calls.js";
 import type { guestCalls } from "../../protocol/guest-calls.js";
 import type { CallArgs, CallResult } from "../../protocol/table.js";
 import { Last, lastOf, temporaryName } from "../fs/index.js";
@@ -71,9 +76,10 @@ const opensOne = ({ fd }: { readonly fd: number }): readonly number[] => [fd];
 
 const nothing = new Uint8Array(0);
 const unseen = { found: false, data: nothing, changes: 0 };
-/** What a loader was told of a directory: what is there, and the content of some of it. */
+/** What a loader was told of a directory: what is there and beside it, and the content of some of it. */
 function toldOf({
   real,
+  near,
   names,
   places,
   scope,
@@ -85,7 +91,11 @@ function toldOf({
     .split("/")
     .filter((name, place) => name !== "" && sizes.getInt32(8 * place + 4, true) >= 0)
     .map((name) => read(real === "/" ? `/${name}` : `${real}/${name}`));
-  return [at("readdir", real, Last.Follow), ...told, ...(scope === "" ? [] : [read(scope)])];
+  const beside = nearPackagePaths(real)
+    .filter((_, place) => (near[place] ?? ModuleKind.absent) !== ModuleKind.absent)
+    .map((path) => at("stat", path, Last.Follow));
+  const nearest = scope === "" ? [] : [read(scope)];
+  return [at("readdir", real, Last.Follow), ...beside, ...told, ...nearest];
 }
 
 const dataRead = {
