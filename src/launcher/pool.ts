@@ -97,6 +97,11 @@ export class GuestPool {
     return this.#lanes.reduce((sum, { idle }) => sum + idle.length, 0);
   }
 
+  /** Whether anybody but `owner` waits for a guest. */
+  othersWait(owner: object): boolean {
+    return this.#lanes.some(({ waiters }) => waiters.size > waiters.sizeOf(owner));
+  }
+
   get #forking(): number {
     return this.#lanes.reduce((sum, { forking }) => sum + forking, 0);
   }

@@ -51,6 +51,7 @@ export function rehearse(services: VmServices): void {
     take: () => waitsForNothing,
     takeForTemplate: () => waitsForNothing,
     expectAddons: () => waitsForNothing,
+    othersWait: () => false,
   };
   const vm = new Vm(nobodysMachine, machine, { ...services, guests });
   const program = { ...ownProgram, stdoutLimitBytes: 0, stderrLimitBytes: 0 };

@@ -89,6 +89,7 @@ export interface VmServices {
     take(owner: object, waiter: GuestWaiter, addons: boolean): () => void;
     takeForTemplate(waiter: TemplateGuestWaiter, addons: boolean): () => void;
     expectAddons(): () => void;
+    othersWait(owner: object): boolean;
   };
   /** The same with an engine of their own, begun as the order says. */
   readonly engines: {
@@ -352,6 +353,11 @@ export class Vm {
   /** Hands over a locked-down blank guest, now or later, or `undefined` and the reason. Answers how to wait no longer. */
   takeGuest(waiter: GuestWaiter): () => void {
     return this.#services.guests.take(this, waiter, this.nativeAddons);
+  }
+
+  /** Whether other machines wait for guests. */
+  get othersWait(): boolean {
+    return this.#services.guests.othersWait(this);
   }
 
   /** As `takeGuest`, of a guest with an engine of its own. */

@@ -11,6 +11,7 @@
  * most, and no longer than the program lives; few are kept, of little memory each, and the machine's account holds them.
  * Untrusted: when a guest says that it is fit.
  */
+import { availableParallelism } from "node:os";
 import type { Guest } from "../../launcher/fork.js";
 import { statusNumber, statusOf } from "../../launcher/process-status.js";
 import { processCpuTimeMs } from "../../sandbox/libc.js";
@@ -20,7 +21,11 @@ import type { Process } from "./process.js";
 /** A script's next command comes at once, or its program has other things to do. */
 const keptMs = 1000;
 const mostOfMachine = 4;
-const mostOfAll = 32;
+/**
+ * Kept or in use again, of all machines: who is no new process waits for no fork, and more of them at work than there are
+ * processors for would hold up everybody else's.
+ */
+const mostOfAll = Math.max(mostOfMachine, 2 * availableParallelism());
 /** What a process leaves behind in the engine grows. */
 const mostLives = 500;
 /** Beyond what it had when it was ready. */
@@ -39,7 +44,7 @@ interface Kept {
   readonly untilMs: number;
 }
 
-let keptOfAll = 0;
+let livingOfAll = 0;
 
 export class KeptGuests {
   readonly #account: Account;
@@ -67,14 +72,15 @@ export class KeptGuests {
     const { uid, gid } = command.credentials;
     const program = programOf(command);
     if (program === undefined || vm.disposed || !guest.isWaiting) return false;
-    if (this.#kept.size >= mostOfMachine || keptOfAll >= mostOfAll) return false;
+    // Its next command stands in line with them.
+    if (this.#kept.size >= mostOfMachine || vm.othersWait) return false;
+    if (guest.lives === 1 && livingOfAll >= mostOfAll) return false;
     if (guest.lives >= mostLives || !isSmall(guest, command)) return false;
     guest.usedBeforeMs = processCpuTimeMs(guest.pid);
     this.#account.force("guest");
-    keptOfAll++;
     const image = command.startOptions?.image ?? "";
     this.#kept.set(guest, { program, image, uid, gid, untilMs: performance.now() + keptMs });
-    if (guest.lives === 1) guest.onGone(() => this.#forget(guest));
+    if (guest.lives === 1) this.#countUntilGone(guest);
     this.#lookIn(keptMs);
     return true;
   }
@@ -104,11 +110,17 @@ export class KeptGuests {
     for (const guest of this.#kept.keys()) guest.end();
   }
 
+  #countUntilGone(guest: Guest): void {
+    livingOfAll++;
+    guest.onGone(() => {
+      livingOfAll--;
+      this.#forget(guest);
+    });
+  }
+
   /** It is somebody's again, or gone. */
   #forget(guest: Guest): void {
-    if (!this.#kept.delete(guest)) return;
-    keptOfAll--;
-    this.#account.give("guest");
+    if (this.#kept.delete(guest)) this.#account.give("guest");
   }
 
   #lookIn(pauseMs: number): void {

@@ -1,5 +1,6 @@
 // Which commands may have the guest of one that has ended, and for how long.
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { afterEach, mock, test } from "node:test";
 import { KeptGuests } from "../../../dist/kernel/process/kept-guests.js";
 
@@ -7,9 +8,9 @@ import { KeptGuests } from "../../../dist/kernel/process/kept-guests.js";
 const muchMemory = { anonymousBytes: 2 ** 40 };
 const noMemory = { anonymousBytes: -(2 ** 40) };
 
-const used = [];
+const made = [];
 afterEach(() => {
-  for (const guests of used.splice(0)) guests.endAll();
+  for (const guest of made.splice(0)) guest.end();
 });
 
 function setUp() {
@@ -32,10 +33,9 @@ function setUp() {
     return made;
   };
   const guests = new KeptGuests(account);
-  used.push(guests);
   const guest = (changes = {}) => {
     const gone = [];
-    const made = {
+    const one = {
       pid: globalThis.process.pid,
       lives: 1,
       memoryBytes: 64,
@@ -43,12 +43,13 @@ function setUp() {
       isWaiting: true,
       onGone: (run) => void gone.push(run),
       end() {
-        made.isWaiting = false;
+        one.isWaiting = false;
         for (const run of gone.splice(0)) run();
       },
       ...changes,
     };
-    return made;
+    made.push(one);
+    return one;
   };
   const program = process(2, 1, "program");
   return { guests, guest, process, program, vm, held };
@@ -146,14 +147,18 @@ test("few are kept, for few lives, of little memory, and none in a deterministic
   assert.deepEqual(kept, [true, true, true, true, false]);
   guests.endAll();
   assert.equal(guests.size, 0);
-  // As many as of eight machines at one time.
-  const machines = Array.from({ length: 9 }, () => setUp());
-  const numbers = machines.map((each) => {
-    for (let pid = 3; pid < 7; pid++) each.guests.keep(each.guest(), command(each, pid));
-    return each.guests.size;
-  });
-  assert.deepEqual(numbers, [4, 4, 4, 4, 4, 4, 4, 4, 0]);
+  // Of all machines together as well, kept or in use again.
+  const most = Math.max(4, 2 * availableParallelism());
+  const machines = Array.from({ length: most + 1 }, () => setUp());
+  const numbers = machines.map((each) => Number(each.guests.keep(each.guest(), command(each, 3))));
+  assert.deepEqual(numbers, [...Array.from({ length: most }, () => 1), 0]);
+  const inUse = machines[0].guests.take(command(machines[0], 4), "ls");
+  assert.equal(guests.keep(guest(), command(all, 4)), false);
+  inUse.end();
   for (const each of machines) each.guests.endAll();
+  vm.othersWait = true;
+  assert.equal(guests.keep(guest(), command(all, 4)), false);
+  vm.othersWait = false;
   assert.equal(guests.keep(guest(), command(all, 4)), true);
   guests.endAll();
 
