@@ -43,6 +43,16 @@ const O_RDWR = 2;
  * with words 1 to 6, and goes on with the row in word 7 after a negative result, in word 8 after zero, in word 9 otherwise.
  */
 const wordsPerRow = 12;
+/** On x64, the code for the row at rbx, up to two jumps: of 8 bytes over a row's successor to the next, and of 12 to that after zero. */
+export const oneRow: readonly (readonly number[])[] = [
+  [0x48, 0x8b, 0x43, 0x50, 0x48, 0x8b, 0x4b, 0x58], // mov rax, [rbx+80]; mov rcx, [rbx+88]
+  [0x48, 0x89, 0x08], // mov [rax], rcx
+  [0x48, 0x8b, 0x03, 0x48, 0x8b, 0x7b, 0x08], // mov rax, [rbx]; mov rdi, [rbx+8]
+  [0x48, 0x8b, 0x73, 0x10, 0x48, 0x8b, 0x53, 0x18], // mov rsi, [rbx+16]; mov rdx, [rbx+24]
+  [0x4c, 0x8b, 0x53, 0x20, 0x4c, 0x8b, 0x43, 0x28], // mov r10, [rbx+32]; mov r8, [rbx+40]
+  [0x4c, 0x8b, 0x4b, 0x30, 0x0f, 0x05], // mov r9, [rbx+48]; syscall
+  [0x48, 0x85, 0xc0, 0x78, 0x08, 0x74, 0x0c], // test rax, rax; js negative; jz zero
+];
 /** The name of a row that is none: an address of 0. */
 const nowhereName = "return";
 

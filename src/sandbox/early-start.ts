@@ -10,7 +10,7 @@
  * is open in either afterwards. Untrusted: what the host's parent left open.
  */
 import { earlyFd, earlyReportBytes, earlyWordsFd } from "../abi/handed.js";
-import { Memory, SIGCHLD, callFlags, layRows, standardStreams } from "./call-list.js";
+import { Memory, SIGCHLD, callFlags, layRows, oneRow, standardStreams } from "./call-list.js";
 import type { Row } from "./call-list.js";
 import { earlyReservation, sealing } from "./early-reservation.js";
 import { codeAt, dataAt, elfLibrary } from "./elf-library.js";
@@ -21,13 +21,7 @@ import { O_CLOEXEC, SIGKILL, SOCK_STREAM } from "./libc.js";
 const code: readonly (readonly number[])[] = [
   [0x53, 0x48, 0x8d, 0x1d, 0, 0, 0, 0], // push rbx; lea rbx, [rip + first row]
   [0x48, 0x85, 0xdb, 0x74, 0x41], // again: test rbx, rbx; jz done
-  [0x48, 0x8b, 0x43, 0x50, 0x48, 0x8b, 0x4b, 0x58], // mov rax, [rbx+80]; mov rcx, [rbx+88]
-  [0x48, 0x89, 0x08], // mov [rax], rcx
-  [0x48, 0x8b, 0x03, 0x48, 0x8b, 0x7b, 0x08], // mov rax, [rbx]; mov rdi, [rbx+8]
-  [0x48, 0x8b, 0x73, 0x10, 0x48, 0x8b, 0x53, 0x18], // mov rsi, [rbx+16]; mov rdx, [rbx+24]
-  [0x4c, 0x8b, 0x53, 0x20, 0x4c, 0x8b, 0x43, 0x28], // mov r10, [rbx+32]; mov r8, [rbx+40]
-  [0x4c, 0x8b, 0x4b, 0x30, 0x0f, 0x05], // mov r9, [rbx+48]; syscall
-  [0x48, 0x85, 0xc0, 0x78, 0x08, 0x74, 0x0c], // test rax, rax; js negative; jz zero
+  ...oneRow,
   [0x48, 0x8b, 0x5b, 0x48, 0xeb, 0xc6], // mov rbx, [rbx+72]; jmp again
   [0x48, 0x8b, 0x5b, 0x38, 0xeb, 0xc0], // negative: mov rbx, [rbx+56]; jmp again
   [0x48, 0x8b, 0x5b, 0x40, 0xeb, 0xba], // zero: mov rbx, [rbx+64]; jmp again

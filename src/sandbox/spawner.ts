@@ -12,7 +12,7 @@
  * Untrusted: who asks. Whoever runs code in this process is meant to get no more than honest programs.
  */
 import { readFileSync, readdirSync } from "node:fs";
-import { Memory, SIGCHLD, callFlags, layRows, standardStreams } from "./call-list.js";
+import { Memory, SIGCHLD, callFlags, layRows, oneRow, standardStreams } from "./call-list.js";
 import type { Row } from "./call-list.js";
 import * as libc from "./libc.js";
 import { bind, openLibrary } from "./native.js";
@@ -25,13 +25,7 @@ import { bind, openLibrary } from "./native.js";
 const interpreter: Readonly<Record<string, readonly (readonly number[])[]>> = {
   x64: [
     [0x48, 0x89, 0xfb], // mov rbx, rdi
-    [0x48, 0x8b, 0x43, 0x50, 0x48, 0x8b, 0x4b, 0x58], // again: mov rax, [rbx+80]; mov rcx, [rbx+88]
-    [0x48, 0x89, 0x08], // mov [rax], rcx
-    [0x48, 0x8b, 0x03, 0x48, 0x8b, 0x7b, 0x08], // mov rax, [rbx]; mov rdi, [rbx+8]
-    [0x48, 0x8b, 0x73, 0x10, 0x48, 0x8b, 0x53, 0x18], // mov rsi, [rbx+16]; mov rdx, [rbx+24]
-    [0x4c, 0x8b, 0x53, 0x20, 0x4c, 0x8b, 0x43, 0x28], // mov r10, [rbx+32]; mov r8, [rbx+40]
-    [0x4c, 0x8b, 0x4b, 0x30, 0x0f, 0x05], // mov r9, [rbx+48]; syscall
-    [0x48, 0x85, 0xc0, 0x78, 0x08, 0x74, 0x0c], // test rax, rax; js negative; jz zero
+    ...oneRow, // again:
     [0x48, 0x8b, 0x5b, 0x48, 0xeb, 0xcb], // mov rbx, [rbx+72]; jmp again
     [0x48, 0x8b, 0x5b, 0x38, 0xeb, 0xc5], // negative: mov rbx, [rbx+56]; jmp again
     [0x48, 0x8b, 0x5b, 0x40, 0xeb, 0xbf], // zero: mov rbx, [rbx+64]; jmp again

@@ -23,7 +23,7 @@ it("the self-test passes only a lock-down that holds", options, async () => {
 
 it("a machine without seccomp is refused by name", options, async () => {
   const index = new URL("../../dist/index.js", import.meta.url).href;
-  const { stdout, stderr } = await runPlain("without-seccomp.mjs", [
+  const { stdout, stderr } = await runPlain("without-call.mjs", [
     process.execPath,
     `import { NodeRuntime } from ${JSON.stringify(index)};
      try {
@@ -33,6 +33,9 @@ it("a machine without seccomp is refused by name", options, async () => {
      } catch (error) {
        console.log(JSON.stringify([error.code, error.message]));
      }`,
+    "seccomp",
+    "317",
+    "277",
   ]);
   assert.deepEqual(
     JSON.parse(stdout || JSON.stringify(stderr)),

@@ -15,23 +15,16 @@ import {
 } from "../../protocol/fs-calls.js";
 import type { CallResult } from "../../protocol/table.js";
 import type { GuestCalls, GuestEnvironment } from "../environment.js";
-import { type ToldDirectories, realOf } from "./told-directories.js";
+import {
+  type ToldDirectories,
+  loaderCalls,
+  longestNs,
+  mostPaths,
+  realOf,
+} from "./told-directories.js";
 
-/** Calls of loaders, between which what was told beside an answer is kept. */
-const loaderCalls = new Set<string>([
-  "moduleStat",
-  "directoryAhead",
-  "packageScope",
-  "readPackage",
-  "realpath",
-  "readFile",
-]);
-
-const longestNs = 1_000_000_000n;
 /** Modules of one directory that are asked for one by one before all the others are. */
 const singleModules = 2;
-/** Paths remembered. */
-const mostPaths = 16_384;
 const nodeModules = "/node_modules";
 const packageName = "/package.json";
 /** As a size: the answer was full before. */

@@ -11,19 +11,19 @@ import { statSlots } from "../../protocol/fs-calls.js";
 import type { CallResult } from "../../protocol/table.js";
 import type { GuestCalls, GuestEnvironment } from "../environment.js";
 
-/** Calls that change nothing, and whose answers say whether something has changed: to `dated`, or all is forgotten. */
-const datedCalls = new Set<string>([
+/** Calls of loaders, between which what was told beside an answer is kept. */
+export const loaderCalls: ReadonlySet<string> = new Set([
   "moduleStat",
   "directoryAhead",
   "packageScope",
   "readPackage",
   "realpath",
   "readFile",
-  "look",
-  "exists",
 ]);
+/** Calls that change nothing, and whose answers say whether something has changed: to `dated`, or all is forgotten. */
+const datedCalls: ReadonlySet<string> = new Set([...loaderCalls, "look", "exists"]);
 
-const longestNs = 1_000_000_000n;
+export const longestNs = 1_000_000_000n;
 /** Files that may have been told of for nothing before as many as a quarter of them have to be of use. */
 const freeFiles = 8192;
 /** Names alone cost as much as one file for so many of them. */
@@ -33,7 +33,7 @@ const mostBytes = 8 * 1024 * 1024;
 const mostNameChars = 80;
 const mostPathChars = 1300;
 /** Paths remembered. */
-const mostPaths = 16_384;
+export const mostPaths = 16_384;
 /** How far above a path a directory is looked for in which its beginning is not. */
 const mostSteps = 8;
 

@@ -13,7 +13,7 @@ import type { Channel } from "../channel.js";
 import { hasLeavingWork } from "../diagnostics/leaving-work.js";
 import { assumeNextIdentity } from "../identity.js";
 import type { RequireBuiltin } from "../engine-types.js";
-import { resolveOrder } from "./sole-command.js";
+import { resolveOrder, waitForOrder } from "./sole-command.js";
 import type { Order } from "./sole-command.js";
 
 interface NextTools {
@@ -33,10 +33,8 @@ export async function nextCommand(
   await new Promise((done) => requireBuiltin("timers").setImmediate(done));
   if (!isAsBefore(tools)) return undefined;
   channel.event("exit", { code, again: true });
-  const { options } = channel.waitFor("start");
-  const told = { start: JSON.parse(options) as StartOptions, source: new Uint8Array(0) };
   // Only a command comes back: another program has a process of its own.
-  const order = resolveOrder(tools, told);
+  const order = resolveOrder(tools, waitForOrder(channel));
   assumeNextIdentity(order.start);
   channel.setOutputs(order.start.outputWindowBytes, order.start.descriptors);
   listenForSignals(channel);

@@ -24,6 +24,12 @@ interface SoleTools {
 
 const noSource = new Uint8Array(0);
 
+/** Waits, blocking, for what the guest is to be. */
+export function waitForOrder(channel: Channel): Order {
+  const { options, source } = channel.waitFor("start");
+  return { start: startOptionsOf(options), source };
+}
+
 /** The order as it is, or the one that the kernel answers in its place. */
 export function resolveOrder(tools: SoleTools, order: Order): Order {
   let current = order;

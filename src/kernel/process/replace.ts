@@ -41,12 +41,8 @@ export function replace(process: Process, asked: ExecArgs): Plan<Replaced> | num
     if (typeof image === "number") return image;
     const done = become(process, args, image, env);
     if (done < 0) return done;
-    if (image.kind !== "command" && process.inKeptGuest) {
-      process.restarting = true;
-      // Not while the guest that goes is heard; the call ends with it.
-      setImmediate(() => leaveKeptGuest(process));
-      return new Deferred<Replaced>();
-    }
+    if (image.kind !== "command" && process.inKeptGuest)
+      return movesOn<Replaced>(process, leaveKeptGuest);
     return { options: JSON.stringify(process.startOptions) };
   });
 }
@@ -60,11 +56,15 @@ export function replaceAnew(process: Process, asked: ExecArgs): Plan<Nothing> | 
     if (process.restarting) return -Errno.EAGAIN;
     const done = become(process, args, image, env);
     if (done < 0) return done;
-    process.restarting = true;
-    // Not while the guest that goes is heard; the call ends with it.
-    setImmediate(() => beginAnew(process));
-    return new Deferred<Nothing>();
+    return movesOn<Nothing>(process, beginAnew);
   });
+}
+
+/** Another OS process is asked for by `move`: not while the guest that goes is heard. The call ends with that one. */
+function movesOn<R>(process: Process, move: (process: Process) => void): Deferred<R> {
+  process.restarting = true;
+  setImmediate(() => move(process));
+  return new Deferred<R>();
 }
 
 /** What comes of it, or -errno. */

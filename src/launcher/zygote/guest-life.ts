@@ -3,7 +3,6 @@
  * virtual, streams, a way out, and how it lives once it is told what to be. A zygote prepares it
  * for its forks, an engine of a guest's own for itself.
  */
-import { startOptionsOf } from "../../guest/names.js";
 import type { CallListeners, Channel } from "../../guest/channel.js";
 import { adoptEngineOptions, inheritedFlags } from "../../guest/engine-options.js";
 import type { StartMain } from "../../guest/first-callback.js";
@@ -12,6 +11,7 @@ import { installBindings } from "../../guest/install.js";
 import { installLeaving } from "../../guest/leaving.js";
 import { runCopiedProgram, runProgram } from "../../guest/program.js";
 import { hideOwnFrames } from "../../guest/stack-frames.js";
+import { waitForOrder } from "../../guest/programs/sole-command.js";
 import type { Order } from "../../guest/programs/sole-command.js";
 import { installStdio } from "../../guest/stdio.js";
 import { listenForSignals } from "../../guest/bindings/signal.js";
@@ -73,11 +73,7 @@ export async function prepareLife(
   installStdio(requireBuiltin, () => channel);
   const leaving = installLeaving({ internalBinding, requireBuiltin }, guestChannel);
 
-  const ordered = (guest: Channel): Order => {
-    const { options, source } = guest.waitFor("start");
-    return { start: startOptionsOf(options), source: source as Buffer };
-  };
-  const live = (guest: Channel, order = ordered(guest)): Promise<unknown> | undefined => {
+  const live = (guest: Channel, order = waitForOrder(guest)): Promise<unknown> | undefined => {
     const { start, source, refused } = order;
     const loop =
       start.deterministic &&
@@ -115,7 +111,7 @@ export async function prepareLife(
     engineBinding,
     callListeners,
     use: (next) => (channel = next),
-    ordered,
+    ordered: waitForOrder,
     live,
     prepareCopies: (start, ahead) => {
       startCopy = start;
